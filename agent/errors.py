@@ -1,0 +1,125 @@
+"""Everything that can go wrong, as the decision it asks of the caller.
+
+    AgentError
+    |-- ConfigError                 do not start; exit 2; every mistake of the file, each with key, value and reason
+    '-- PollError(.reason)          one poll of one unit; counted by reason; the agent carries on
+        |-- UnreachableError        refused, no route, connect deadline         -> back off
+        |-- DeadlineError           connected, no whole reply in time           -> retry next interval
+        |-- DisconnectedError       closed or reset in mid-reply                -> retry next interval
+        |-- MalformedReplyError     not a reply, even after the named repairs   -> keep a clipped excerpt
+        |-- RefusedError            STATUS E or F, access denied                -> tell the operator
+        '-- UnsupportedReplyError   a good reply in a dialect we do not know    -> ask for a capture
+
+`reason` is a closed list and a metric label; the text of an error never is.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar
+
+EXCERPT_BYTES = 120
+
+
+class AgentError(Exception):
+    """Anything hashsight raises on purpose."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mistake:
+    """One thing wrong in a file somebody wrote.
+
+    Attributes:
+        file: Path as the user gave it.
+        where: Key path (``poll.interval_s``) or line (``line 12, column host``).
+        value: The offending value, clipped; empty when something is missing.
+        reason: What is wrong with it, in words that say what would be right.
+    """
+
+    file: str
+    where: str
+    value: str
+    reason: str
+
+    def __str__(self) -> str:
+        shown = f" = {self.value!r}" if self.value else ""
+        return f"{self.file}: {self.where}{shown}: {self.reason}"
+
+
+class ConfigError(AgentError):
+    """A configuration, ledger or capture file that cannot be used; carries every mistake found, in file order."""
+
+    def __init__(self, mistakes: Iterable[Mistake]) -> None:
+        self.mistakes = tuple(mistakes)
+        super().__init__("\n".join(str(mistake) for mistake in self.mistakes))
+
+
+class PollError(AgentError):
+    """One poll of one unit failed; `reason` is the metric label."""
+
+    reason: ClassVar[str] = "error"
+
+
+class UnreachableError(PollError):
+    """No connection: refused, no route, or the connect deadline passed.
+
+    Attributes:
+        is_refusal: True when the host itself answered "no" (TCP reset to our SYN), so that its state is known.
+    """
+
+    reason = "unreachable"
+
+    def __init__(self, message: str, *, is_refusal: bool = False) -> None:
+        super().__init__(message)
+        self.is_refusal = is_refusal
+
+
+class DeadlineError(PollError):
+    """Connected, but no whole reply before the poll's deadline."""
+
+    reason = "deadline"
+
+
+class DisconnectedError(PollError):
+    """The unit closed or reset the connection before a whole reply."""
+
+    reason = "disconnected"
+
+
+class MalformedReplyError(PollError):
+    """Bytes that are no reply even after the named repairs."""
+
+    reason = "malformed"
+
+
+class RefusedError(PollError):
+    """The unit answered, and said no: STATUS E or F."""
+
+    reason = "refused"
+
+
+class UnsupportedReplyError(PollError):
+    """A sound reply in a dialect we do not know; a capture of it would help."""
+
+    reason = "unsupported"
+
+
+POLL_REASONS: tuple[str, ...] = tuple(
+    error.reason
+    for error in (
+        UnreachableError,
+        DeadlineError,
+        DisconnectedError,
+        MalformedReplyError,
+        RefusedError,
+        UnsupportedReplyError,
+    )
+)
+
+
+def excerpt(data: bytes, at: int = 0, size: int = EXCERPT_BYTES) -> str:
+    """Give at most `size` bytes of `data` around byte `at` as one printable ASCII line."""
+    start = max(0, min(at - size // 2, len(data) - size))
+    return data[start : start + size].decode("ascii", "backslashreplace").translate(_UNPRINTABLE)
+
+
+_UNPRINTABLE = {code: f"\\x{code:02x}" for code in (*range(32), 127)}
