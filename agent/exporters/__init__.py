@@ -1,0 +1,1 @@
+"""Statuses and figures to the world; leaves that do not know each other."""

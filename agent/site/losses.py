@@ -1,0 +1,86 @@
+"""Where one unit's shortfall went.
+
+    nameplate - sum(losses) + uplift == measured        always
+
+A unit that is not hashing lost its whole shortfall to its state. A unit that is hashing lost it, in this order, to
+boards that are not there, chips that are not there, a clock set or throttled below the nameplate's, and last to
+whatever remains unexplained: *underperforming*. Each step takes at most what is left, so nothing is counted twice.
+
+The arithmetic uses only minus, times, divide, min and max, so it runs on floats and, in the tests, on exact fractions.
+"""
+
+from agent.site.ledger import LedgerEntry
+from agent.site.status import Cause, Loss, UnitState
+from agent.unit.nameplate import Nameplate
+from agent.unit.reading import BoardReading, Mode, UnitReading
+
+_WHOLE_SHORTFALL = {
+    UnitState.CURTAILED: Cause.CURTAILED,
+    UnitState.MAINTENANCE: Cause.MAINTENANCE,
+    UnitState.UNREACHABLE: Cause.UNREACHABLE,
+    UnitState.UNREADABLE: Cause.UNREADABLE,
+    UnitState.STOPPED: Cause.STOPPED,
+    UnitState.STARTING: Cause.STARTING,
+}
+
+
+def attribute(
+    entry: LedgerEntry, state: UnitState, reading: UnitReading | None, hashrate_hs: float | None
+) -> tuple[tuple[Loss, ...], float]:
+    """Give the losses by cause and the uplift of one unit, H/s.
+
+    Args:
+        entry: Gives the nameplate.
+        state: The unit's state now.
+        reading: Its fresh reading, or None.
+        hashrate_hs: The rate of that reading; None counts as nothing delivered.
+    """
+    nameplate_hs = entry.nameplate.hashrate_hs
+    measured_hs = hashrate_hs if hashrate_hs is not None else nameplate_hs * 0
+    if measured_hs >= nameplate_hs:
+        return (), measured_hs - nameplate_hs
+    shortfall_hs = nameplate_hs - measured_hs
+    cause = _WHOLE_SHORTFALL.get(state)
+    if cause is not None:
+        return (Loss(cause, shortfall_hs),), nameplate_hs * 0
+    losses = []
+    left_hs = shortfall_hs
+    for cause, claim_hs in _claims(entry.nameplate, reading):
+        taken_hs = min(claim_hs, left_hs)
+        if taken_hs > 0:
+            losses.append(Loss(cause, taken_hs))
+            left_hs -= taken_hs
+    if left_hs > 0:
+        losses.append(Loss(Cause.UNDERPERFORMING, left_hs))
+    return tuple(losses), nameplate_hs * 0
+
+
+def _claims(nameplate: Nameplate, reading: UnitReading | None) -> list[tuple[Cause, float]]:
+    """Give what each visible fault would take of this nameplate, H/s, in the order in which they are believed."""
+    if reading is None or nameplate.boards is None:
+        return []
+    present = [board for board in reading.boards if _is_up(board)]
+    board_hs = nameplate.hashrate_hs / nameplate.boards
+    claims = [(Cause.MISSING_BOARDS, board_hs * max(0, nameplate.boards - len(present)))]
+    if nameplate.chips_per_board is not None:
+        chips_missing = sum(
+            max(0, nameplate.chips_per_board - board.chips) for board in present if board.chips is not None
+        )
+        claims.append((Cause.MISSING_CHIPS, board_hs * chips_missing / nameplate.chips_per_board))
+    claims.append((Cause.DERATED, board_hs * sum(_slowed_ratio(nameplate, reading, board) for board in present)))
+    return claims
+
+
+def _is_up(board: BoardReading) -> bool:
+    """A listed board counts as there once its chips were enumerated, or, where chips are not told, once it hashes."""
+    if board.chips is None:
+        return bool(board.hashrate_hs)
+    return board.chips > 0
+
+
+def _slowed_ratio(nameplate: Nameplate, reading: UnitReading, board: BoardReading) -> float:
+    """Give by how much, 0 to 1, this board's clock is below the one its nameplate needs."""
+    if nameplate.frequency_hz is not None and board.frequency_hz is not None:
+        return max(0, 1 - board.frequency_hz / nameplate.frequency_hz)
+    # No clock to compare: a declared low-power mode explains the whole remainder, the caller caps it.
+    return 1 if reading.mode is Mode.LOW else 0

@@ -1,0 +1,145 @@
+"""The judgement of one unit: its state, why, since when, and what its shortfall is made of.
+
+Pure: readings, ledger entries and times come in, a verdict goes out. A failure to read is *unreachable* or
+*unreadable*, never a zero; asleep with nobody having said so is *stopped*, never *curtailed*.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+from agent.errors import PollError, RefusedError, UnreachableError
+from agent.site.ledger import LedgerEntry
+from agent.unit.reading import Mode, UnitReading
+
+# Assumed: a cold start ends 2 to 6 minutes after the miner process begins; hydro units mine at low frequency for up to 240 s before that.
+WARM_UP_S = 600.0
+STARTING_BELOW_RATIO = 0.8
+STOPPED_BELOW_RATIO = 0.01
+
+
+class UnitState(StrEnum):
+    """The closed list of states; every unit of the ledger is in exactly one."""
+
+    HASHING = "hashing"
+    STARTING = "starting"
+    STOPPED = "stopped"
+    CURTAILED = "curtailed"
+    MAINTENANCE = "maintenance"
+    UNREACHABLE = "unreachable"
+    UNREADABLE = "unreadable"
+
+
+class Cause(StrEnum):
+    """The closed list of what a shortfall is attributed to."""
+
+    CURTAILED = "curtailed"
+    MAINTENANCE = "maintenance"
+    UNREACHABLE = "unreachable"
+    UNREADABLE = "unreadable"
+    STOPPED = "stopped"
+    STARTING = "starting"
+    MISSING_BOARDS = "missing_boards"
+    MISSING_CHIPS = "missing_chips"
+    DERATED = "derated"
+    UNDERPERFORMING = "underperforming"
+
+
+class Verdict(NamedTuple):
+    """A state and the reason for it, in a few fixed words."""
+
+    state: UnitState
+    why: str
+
+
+class Loss(NamedTuple):
+    """One part of a unit's shortfall, H/s."""
+
+    cause: Cause
+    hashrate_hs: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnitStatus:
+    """One unit as of its latest poll, or as of the moment its last reading went stale.
+
+    Attributes:
+        entry: What the ledger says of it.
+        state, why: Our judgement, and the reason in a few fixed words.
+        since: Unix time at which it entered this state, as far as this process has seen, s.
+        is_fresh: True while `reading` is younger than the site's `stale_after_s`.
+        is_known: True when the state rests on a fresh reading, a definite refusal, or the ledger's own word
+            (maintenance); coverage is the nameplate of these.
+        reading: The latest reading there ever was, fresh or not; None before the first.
+        error: Why the latest poll failed; None when it did not.
+        failures: Polls failed in a row.
+        hashrate_hs: The measured 5 s rate of a fresh reading; None when there is no fresh one, or it tells no rate.
+        losses: The shortfall by cause, H/s; only causes that took something.
+        uplift_hs: What the unit delivers above its nameplate.
+    """
+
+    entry: LedgerEntry
+    state: UnitState
+    why: str
+    since: float
+    is_fresh: bool
+    is_known: bool
+    reading: UnitReading | None
+    error: PollError | None
+    failures: int
+    hashrate_hs: float | None
+    losses: tuple[Loss, ...]
+    uplift_hs: float
+
+
+def judge(
+    entry: LedgerEntry, reading: UnitReading | None, error: PollError | None, *, is_fresh: bool, is_curtailed: bool = False
+) -> Verdict:
+    """Give the state of one unit and why.
+
+    Args:
+        entry: The ledger's row in force; maintenance outranks everything, because somebody declared it.
+        reading: The latest reading, if there ever was one.
+        error: Why the latest poll failed, if it did.
+        is_fresh: Whether `reading` may still be believed.
+        is_curtailed: Whether somebody declared a curtailment that covers this unit now.
+    """
+    if entry.is_in_maintenance:
+        return Verdict(UnitState.MAINTENANCE, "ledger says maintenance")
+    if reading is None or not is_fresh:
+        return _judge_without_reading(error)
+    rate_hs = reading.hashrate_5s_hs
+    nameplate_hs = entry.nameplate.hashrate_hs
+    if reading.mode is Mode.SLEEP:
+        return Verdict(UnitState.CURTAILED if is_curtailed else UnitState.STOPPED, "asleep")
+    is_young = reading.uptime_s is not None and reading.uptime_s < WARM_UP_S
+    if rate_hs is None or rate_hs < nameplate_hs * STOPPED_BELOW_RATIO:
+        if is_young:
+            return Verdict(UnitState.STARTING, "no hashrate yet")
+        return Verdict(UnitState.STOPPED, "awake, no hashrate")
+    if is_young and rate_hs < nameplate_hs * STARTING_BELOW_RATIO:
+        return Verdict(UnitState.STARTING, "ramping up")
+    return Verdict(UnitState.HASHING, "hashing")
+
+
+def _judge_without_reading(error: PollError | None) -> Verdict:
+    if error is None:
+        return Verdict(UnitState.UNREACHABLE, "not polled yet")
+    if isinstance(error, UnreachableError):
+        return Verdict(UnitState.UNREACHABLE, "connection refused" if error.is_refusal else "no answer")
+    # Connected, then nothing whole: the unit is on the network but cannot be read.
+    return Verdict(UnitState.UNREADABLE, _UNREADABLE_WHY.get(error.reason, error.reason))
+
+
+_UNREADABLE_WHY = {
+    "deadline": "no whole reply in time",
+    "disconnected": "closed in mid-reply",
+    "malformed": "malformed reply",
+    "refused": "refused the command",
+    "unsupported": "unknown dialect",
+}
+
+
+def is_definite_refusal(error: PollError | None) -> bool:
+    """Say whether the unit (or its host) itself answered no, so that its state is known without a reading."""
+    return isinstance(error, RefusedError) or (isinstance(error, UnreachableError) and error.is_refusal)

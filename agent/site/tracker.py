@@ -1,0 +1,135 @@
+"""What is known of every unit by now: polls go in, statuses come out.
+
+Pure but for its memory: times are arguments. Wall time stamps what leaves the process; the monotonic clock decides
+what is fresh, so that a stepped clock neither revives a dead unit nor kills a living one.
+"""
+
+from collections.abc import Collection, Iterable, Iterator
+
+from agent.errors import PollError
+from agent.site.ledger import LedgerEntry
+from agent.site.losses import attribute
+from agent.site.status import UnitState, UnitStatus, is_definite_refusal, judge
+from agent.unit.reading import Poll, UnitReading
+
+
+class _Track:
+    """One unit's memory."""
+
+    __slots__ = ("entry", "error", "failures", "fresh_until", "reading", "status")
+
+    def __init__(self, entry: LedgerEntry) -> None:
+        self.entry = entry
+        self.reading: UnitReading | None = None
+        self.fresh_until = float("-inf")
+        self.error: PollError | None = None
+        self.failures = 0
+        self.status: UnitStatus
+
+
+class Tracker:
+    """The latest status of every unit that is deployed now.
+
+    Args:
+        entries: The ledger's entries in force.
+        stale_after_s: A reading older than this is no longer believed.
+        at: Unix time now, s; the moment from which the first states count.
+    """
+
+    def __init__(self, entries: Iterable[LedgerEntry], *, stale_after_s: float, at: float) -> None:
+        self.stale_after_s = stale_after_s
+        self._tracks: dict[str, _Track] = {}
+        self.replace_entries(entries, at=at)
+
+    def __len__(self) -> int:
+        return len(self._tracks)
+
+    def __contains__(self, unit_id: object) -> bool:
+        return unit_id in self._tracks
+
+    def statuses(self) -> Iterator[UnitStatus]:
+        """Give every unit's status as of its latest poll or refresh."""
+        return (track.status for track in self._tracks.values())
+
+    def status(self, unit_id: str) -> UnitStatus | None:
+        """Give one unit's status, or None when it is not deployed now."""
+        track = self._tracks.get(unit_id)
+        return None if track is None else track.status
+
+    def replace_entries(self, entries: Iterable[LedgerEntry], *, at: float) -> Collection[str]:
+        """Take over a changed ledger; units that stay keep their readings.
+
+        Returns:
+            The ids of units that are gone.
+        """
+        tracks: dict[str, _Track] = {}
+        for entry in entries:
+            track = self._tracks.get(entry.unit_id)
+            if track is None:
+                track = _Track(entry)
+                self._judge(track, at=at, is_fresh=False)
+            elif track.entry != entry:
+                if (track.entry.host, track.entry.port) != (entry.host, entry.port):
+                    # Another machine may stand behind another address: what was read there is not this unit's.
+                    track.reading, track.fresh_until, track.error, track.failures = None, float("-inf"), None, 0
+                track.entry = entry
+                self._judge(track, at=at, is_fresh=track.status.is_fresh and track.reading is not None)
+            tracks[entry.unit_id] = track
+        gone = self._tracks.keys() - tracks.keys()
+        self._tracks = tracks
+        return gone
+
+    def record(self, poll: Poll, *, clock_s: float) -> tuple[UnitStatus, UnitState] | None:
+        """Take one poll in.
+
+        Args:
+            poll: What came of it.
+            clock_s: The monotonic clock at its end, s.
+
+        Returns:
+            The unit's new status and its state before; None when the unit left the ledger meanwhile.
+        """
+        track = self._tracks.get(poll.unit_id)
+        if track is None:
+            return None
+        if poll.reading is not None:
+            track.reading = poll.reading
+            track.fresh_until = clock_s + self.stale_after_s
+            track.error, track.failures = None, 0
+        else:
+            track.error = poll.error
+            track.failures += 1
+        before = track.status.state
+        self._judge(track, at=poll.at, is_fresh=clock_s < track.fresh_until)
+        return track.status, before
+
+    def refresh(self, *, at: float, clock_s: float) -> list[tuple[UnitStatus, UnitState]]:
+        """Judge again each unit whose reading went stale since its last poll; gives them with their states before."""
+        changes = []
+        for track in self._tracks.values():
+            if track.status.is_fresh and clock_s >= track.fresh_until:
+                before = track.status.state
+                self._judge(track, at=at, is_fresh=False)
+                changes.append((track.status, before))
+        return changes
+
+    def _judge(self, track: _Track, *, at: float, is_fresh: bool) -> None:
+        entry, reading, error = track.entry, track.reading, track.error
+        state, why = judge(entry, reading, error, is_fresh=is_fresh)
+        hashrate_hs = reading.hashrate_5s_hs if reading is not None and is_fresh else None
+        losses, uplift_hs = attribute(entry, state, reading if is_fresh else None, hashrate_hs)
+        before = getattr(track, "status", None)
+        track.status = UnitStatus(
+            entry=entry,
+            state=state,
+            why=why,
+            since=before.since if before is not None and before.state is state else at,
+            is_fresh=is_fresh,
+            is_known=is_fresh or state is UnitState.MAINTENANCE or is_definite_refusal(error),
+            reading=reading,
+            error=error,
+            failures=track.failures,
+            hashrate_hs=hashrate_hs,
+            losses=losses,
+            uplift_hs=uplift_hs,
+        )

@@ -1,0 +1,1 @@
+"""One unit: bytes in, a reading out."""
