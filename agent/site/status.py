@@ -93,7 +93,12 @@ class UnitStatus:
 
 
 def judge(
-    entry: LedgerEntry, reading: UnitReading | None, error: PollError | None, *, is_fresh: bool, is_curtailed: bool = False
+    entry: LedgerEntry,
+    reading: UnitReading | None,
+    error: PollError | None,
+    *,
+    is_fresh: bool,
+    is_curtailed: bool = False,
 ) -> Verdict:
     """Give the state of one unit and why.
 

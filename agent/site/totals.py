@@ -62,7 +62,16 @@ class SiteFigures:
 class _Sums:
     """Running sums of one group."""
 
-    __slots__ = ("by_state", "deployed_hs", "known_hs", "losses_hs", "operating_hs", "units", "units_by_state", "uplift_hs")
+    __slots__ = (
+        "by_state",
+        "deployed_hs",
+        "known_hs",
+        "losses_hs",
+        "operating_hs",
+        "units",
+        "units_by_state",
+        "uplift_hs",
+    )
 
     def __init__(self) -> None:
         self.units = 0

@@ -111,7 +111,9 @@ def read_nameplates(text: str, file: str) -> tuple[Nameplate, ...]:
     rows = csv.DictReader(text.splitlines())
     missing = [column for column in COLUMNS if column not in (rows.fieldnames or ())]
     if missing:
-        raise ConfigError([Mistake(file=file, where="line 1", value="", reason=f"columns missing: {', '.join(missing)}")])
+        raise ConfigError(
+            [Mistake(file=file, where="line 1", value="", reason=f"columns missing: {', '.join(missing)}")]
+        )
     nameplates = []
     mistakes: list[Mistake] = []
     for row in rows:
