@@ -12,7 +12,8 @@ from agent.errors import PollError, RefusedError, UnreachableError
 from agent.site.ledger import LedgerEntry
 from agent.unit.reading import Mode, UnitReading
 
-# Assumed: a cold start ends 2 to 6 minutes after the miner process begins; hydro units mine at low frequency for up to 240 s before that.
+# Assumed: a cold start ends 2 to 6 minutes after the miner process begins; hydro units with cold coolant mine at low
+# frequency for up to 240 s before that (low_freq_wait_time in etc/topol.conf of the hydro images).
 WARM_UP_S = 600.0
 STARTING_BELOW_RATIO = 0.8
 STOPPED_BELOW_RATIO = 0.01
@@ -113,8 +114,11 @@ def judge(
         return Verdict(UnitState.MAINTENANCE, "ledger says maintenance")
     if reading is None or not is_fresh:
         return _judge_without_reading(error)
+    return _judge_reading(reading, entry.nameplate.hashrate_hs, is_curtailed=is_curtailed)
+
+
+def _judge_reading(reading: UnitReading, nameplate_hs: float, *, is_curtailed: bool) -> Verdict:
     rate_hs = reading.hashrate_5s_hs
-    nameplate_hs = entry.nameplate.hashrate_hs
     if reading.mode is Mode.SLEEP:
         return Verdict(UnitState.CURTAILED if is_curtailed else UnitState.STOPPED, "asleep")
     is_young = reading.uptime_s is not None and reading.uptime_s < WARM_UP_S

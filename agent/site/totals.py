@@ -16,7 +16,8 @@ class Figures:
         deployed_hs: Sum of nameplates, answering or not.
         operating_hs: Sum of rates measured in fresh readings.
         uplift_hs: Sum of what units deliver above their nameplates.
-        losses_hs: What took the rest, by cause, H/s; every cause is there. deployed - sum(losses) + uplift == operating.
+        losses_hs: What took the rest, by cause, H/s; every cause is there.
+            deployed - sum(losses) + uplift == operating.
         known_hs: Nameplate of the units whose state is known.
         units_by_state, deployed_hs_by_state: Every state is there.
     """

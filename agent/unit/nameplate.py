@@ -6,7 +6,7 @@ file; a site may add rows of the same form from a file of its own.
 
 import csv
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 
@@ -28,7 +28,8 @@ COLUMNS = (
 COOLINGS = frozenset({"air", "hydro", "immersion"})
 
 # Hashes a chip does per clock cycle. BM1368: 1276 small cores, etc/topol.conf of the S21 Hyd. image, and
-# 108 x 1.276 x 490 MHz = 67,526 GH/s is the board's `rate_ideal` in capture s21-stock-aml-202407. Other chips: no source yet.
+# 108 x 1.276 x 490 MHz = 67,526 GH/s is the board's `rate_ideal` in capture s21-stock-aml-202407.
+# Other chips: no source yet.
 HASHES_PER_CYCLE: Mapping[str, int] = {"BM1368": 1276}
 
 
@@ -77,7 +78,7 @@ class Catalogue:
         for nameplate in nameplates:
             self._by_key.setdefault(nameplate.model.casefold(), {})[nameplate.hashrate_hs] = nameplate
 
-    def __iter__(self) -> Iterable[Nameplate]:  # type: ignore[override]
+    def __iter__(self) -> Iterator[Nameplate]:
         return (nameplate for bins in self._by_key.values() for nameplate in bins.values())
 
     def models(self) -> tuple[str, ...]:

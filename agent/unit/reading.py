@@ -36,7 +36,7 @@ class BoardReading:
         slot: Position, from 0.
         hashrate_hs: The board's own 5 s rate, H/s.
         chips: Chips that answered at enumeration; 0 while the board is not up.
-        chip_celsius: Chip temperatures, inlet side first; empty when none was given. On hydro units the order is inlet, outlet and then what the firmware adds.
+        chip_celsius: Chip temperatures, inlet side first; empty when none was given.
         pcb_celsius: Board temperatures in the same order.
         frequency_hz: Mean chip clock.
         hw_errors: Hardware errors since the miner process started.

@@ -1,0 +1,245 @@
+r"""Framing of the CGMiner API, both ways: a command to bytes, bytes to a reply. No socket, no clock.
+
+A reply is one JSON object, a NUL, and the end of the connection. Decoding is strict first. Only when that fails are
+the named repairs tried, each for a defect that some firmware is known to have, and each counted, because a repair that
+nobody can see is how an outage hides:
+
+| repair               | defect                                   | seen on                          |
+|----------------------|------------------------------------------|----------------------------------|
+| `missing_comma`      | ``}{`` between two objects               | S9 and Z series                  |
+| `stray_comma`        | ``,}`` ``,]`` ``[,`` ``{,``              | older units and clones           |
+| `bare_nan`           | ``nan``, ``inf`` as tokens: become null  | older units and clones           |
+| `out_of_range`       | numbers no float can hold: become null   | none yet; nothing may become inf |
+| `control_character`  | raw control bytes inside a string        | older units and clones           |
+| `bad_utf8`           | bytes that are no UTF-8: become U+FFFD   | user names, pool names           |
+| `bad_surrogate`      | half of a UTF-16 pair: becomes U+FFFD    | none yet; it cannot be printed   |
+
+A reply that was cut short is never completed by guessing: it is malformed.
+"""
+
+import json
+import math
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from agent.errors import MalformedReplyError, RefusedError, UnsupportedReplyError, excerpt
+
+MAX_REPLY_BYTES = 1 << 20
+MAX_NESTING = 32
+REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+
+REPAIRS = (
+    "missing_comma",
+    "stray_comma",
+    "bare_nan",
+    "out_of_range",
+    "control_character",
+    "bad_utf8",
+    "bad_surrogate",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """One decoded reply.
+
+    Attributes:
+        command: What was asked.
+        status: One letter: S success, I info, W warning, E error, F fatal.
+        code: Message code of the legacy dialect; None in `new_api`.
+        message: The firmware's own words.
+        body: The whole JSON object.
+        repairs: Names of the repairs it took, in the order of the table above.
+    """
+
+    command: str
+    status: str
+    code: int | None
+    message: str
+    body: dict[str, Any]
+    repairs: tuple[str, ...] = ()
+
+
+def encode_request(command: str, *, new_api: bool = False) -> bytes:
+    """Give the bytes that ask a unit for `command`.
+
+    `new_api` stands at the top level of the object: under ``parameter`` the firmware ignores it and answers legacy
+    (antminer-api, section 4). No newline follows: all known clients and units do without.
+    """
+    request: dict[str, Any] = {"command": command}
+    if new_api:
+        request["new_api"] = True
+    return msgspec.json.encode(request)
+
+
+def unframe(data: bytes) -> bytes:
+    """Give the JSON text inside a whole reply: without the NUL, the line ends and the white space around it.
+
+    Raises:
+        MalformedReplyError: Nothing there, more than `MAX_REPLY_BYTES`, or nested deeper than `MAX_NESTING`.
+    """
+    if len(data) > MAX_REPLY_BYTES:
+        raise MalformedReplyError(f"reply is larger than {MAX_REPLY_BYTES} bytes: {excerpt(data)!r}")
+    payload = data.strip(b"\0 \t\r\n")
+    if not payload:
+        raise MalformedReplyError(f"reply is empty ({len(data)} bytes)")
+    if payload.count(b"[") + payload.count(b"{") > MAX_NESTING and _is_too_deep(payload):
+        raise MalformedReplyError(f"reply is nested deeper than {MAX_NESTING} levels: {excerpt(payload)!r}")
+    return payload
+
+
+_NOT_A_BRACKET = bytes(byte for byte in range(256) if byte not in b"[]{}")
+_INNERMOST = re.compile(rb"\[\]|\{\}")
+
+
+def _is_too_deep(payload: bytes) -> bool:
+    """Peel innermost pairs level by level; C-speed, and cheap on the flat replies that units send."""
+    brackets = payload.translate(None, _NOT_A_BRACKET)
+    for _ in range(MAX_NESTING):
+        peeled = _INNERMOST.sub(b"", brackets)
+        if len(peeled) == len(brackets):
+            # What cannot be paired is text inside strings, or no JSON at all.
+            return len(brackets) > MAX_NESTING and len(brackets) > len(payload) // 2
+        if not peeled:
+            return False
+        brackets = peeled
+    return True
+
+
+def decode_reply(data: bytes, command: str) -> Reply:
+    """Decode one whole reply, whatever it says; see `accept` for refusing one that says no.
+
+    Raises:
+        MalformedReplyError: The bytes are no reply, even after the repairs.
+        UnsupportedReplyError: A JSON object without a STATUS that we know.
+    """
+    payload = unframe(data)
+    repairs: tuple[str, ...] = ()
+    try:
+        body = msgspec.json.decode(payload)
+    except (ValueError, RecursionError):
+        body, repairs = _decode_with_repairs(payload)
+    if not isinstance(body, dict):
+        raise MalformedReplyError(f"reply is a JSON {type(body).__name__}, not an object: {excerpt(payload)!r}")
+    envelope = body.get("STATUS")
+    if isinstance(envelope, list):
+        envelope = envelope[0] if envelope else None
+    if not isinstance(envelope, dict) or not isinstance(envelope.get("STATUS"), str):
+        raise UnsupportedReplyError(f"reply has no STATUS: {excerpt(payload)!r}")
+    code = envelope.get("Code")
+    message = envelope.get("Msg")
+    return Reply(
+        command=command,
+        status=envelope["STATUS"],
+        code=code if isinstance(code, int) else None,
+        message=message if isinstance(message, str) else "",
+        body=body,
+        repairs=repairs,
+    )
+
+
+def accept(reply: Reply) -> Reply:
+    """Give `reply` back unless it says no.
+
+    Raises:
+        RefusedError: STATUS is E or F.
+        UnsupportedReplyError: STATUS is no letter we know.
+    """
+    if reply.status in {"E", "F"}:
+        raise RefusedError(f"{reply.command}: code {reply.code}, {reply.message[:100]!r}")
+    if reply.status not in {"S", "I", "W"}:
+        raise UnsupportedReplyError(f"{reply.command}: STATUS is {reply.status[:20]!r}")
+    return reply
+
+
+# Strings are matched first and left alone, so that a repair never touches what a string holds.
+_DEFECTS = re.compile(
+    r"""
+    (?P<string>"(?:[^"\\]|\\.)*")
+    |(?P<missing_comma>\}(?=\s*\{))
+    |(?P<stray_comma>,(?=\s*[\]},])|(?<=[\[{]),)
+    |(?P<bare_nan>-?\b(?:nan|inf|infinity)\b)
+    """,
+    re.VERBOSE | re.IGNORECASE | re.DOTALL,
+)
+_CURES = {"missing_comma": "},", "stray_comma": "", "bare_nan": "null"}
+
+
+def _decode_with_repairs(payload: bytes) -> tuple[Any, tuple[str, ...]]:
+    done: set[str] = set()
+    try:
+        text = payload.decode()
+    except UnicodeDecodeError:
+        text = payload.decode("utf-8", "replace")
+        done.add("bad_utf8")
+
+    def cure(match: re.Match[str]) -> str:
+        kind = match.lastgroup
+        if kind is None or kind == "string":
+            return match.group()
+        done.add(kind)
+        return _CURES[kind]
+
+    text = _DEFECTS.sub(cure, text)
+    numbers = _Numbers(done)
+    try:
+        body = json.loads(
+            text,
+            strict=False,
+            parse_float=numbers.parse_float,
+            parse_int=numbers.parse_int,
+            parse_constant=numbers.parse_constant,
+        )
+    except (ValueError, RecursionError) as error:
+        at = error.pos if isinstance(error, json.JSONDecodeError) else 0
+        at_byte = len(text[:at].encode("utf-8", "replace"))
+        raise MalformedReplyError(f"reply is not JSON at byte {at_byte}: {excerpt(payload, at_byte)!r}") from error
+    if _HAS_CONTROL.search(text):
+        done.add("control_character")
+    body = _without_surrogates(body, done)
+    return body, tuple(name for name in REPAIRS if name in done)
+
+
+_HAS_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+class _Numbers:
+    """Parsers of numeric tokens that note in `done` what they could not hold, and give None for it."""
+
+    def __init__(self, done: set[str]) -> None:
+        self._done = done
+
+    def parse_float(self, text: str) -> float | None:
+        value = float(text)
+        if math.isfinite(value):
+            return value
+        self._done.add("out_of_range")
+        return None
+
+    def parse_int(self, text: str) -> int | None:
+        # Twenty digits hold every counter there is; Python itself refuses to convert beyond 4300.
+        if len(text) <= 20:
+            return int(text)
+        self._done.add("out_of_range")
+        return None
+
+    def parse_constant(self, _: str) -> None:
+        self._done.add("bare_nan")
+
+
+def _without_surrogates(value: Any, done: set[str]) -> Any:
+    """Depth is bounded by `unframe` and by json's own recursion limit, which was passed to get here."""
+    if isinstance(value, str):
+        if not value.isascii() and _SURROGATE.search(value):
+            done.add("bad_surrogate")
+            return _SURROGATE.sub(REPLACEMENT, value)
+        return value
+    if isinstance(value, list):
+        return [_without_surrogates(item, done) for item in value]
+    if isinstance(value, dict):
+        return {_without_surrogates(key, done): _without_surrogates(item, done) for key, item in value.items()}
+    return value
