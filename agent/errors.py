@@ -92,9 +92,17 @@ class MalformedReplyError(PollError):
 
 
 class RefusedError(PollError):
-    """The unit answered, and said no: STATUS E or F."""
+    """The unit answered, and said no: STATUS E or F.
+
+    Attributes:
+        code: The reply's Code, where it has one: 14 is an unknown command, 45 an access denied.
+    """
 
     reason = "refused"
+
+    def __init__(self, message: str, *, code: int | None = None) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class UnsupportedReplyError(PollError):

@@ -1,10 +1,14 @@
 """What one unit said, in our units, at a moment: the immutable values the rest of the house works on.
 
 Absent is None and gives no series; zero means measured zero. Nothing here knows a protocol, a clock or a site.
+
+They are msgspec structs rather than dataclasses: made four at a time on every poll, they cost a quarter of the time and
+half the memory, and the collector need not walk them (`gc=False`: they hold no cycles).
 """
 
-from dataclasses import dataclass, field
 from enum import StrEnum
+
+import msgspec
 
 from agent.errors import PollError
 
@@ -28,8 +32,7 @@ class Mode(StrEnum):
     LOW = "low"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BoardReading:
+class BoardReading(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One hashboard.
 
     Attributes:
@@ -38,6 +41,7 @@ class BoardReading:
         chips: Chips that answered at enumeration; 0 while the board is not up.
         chip_celsius: Chip temperatures, inlet side first; empty when none was given.
         pcb_celsius: Board temperatures in the same order.
+        coolant_celsius: Coolant at the board's inlet and outlet, hydro units only.
         frequency_hz: Mean chip clock.
         hw_errors: Hardware errors since the miner process started.
         serial: As printed in the board's EEPROM.
@@ -48,13 +52,13 @@ class BoardReading:
     chips: int | None
     chip_celsius: tuple[float, ...] = ()
     pcb_celsius: tuple[float, ...] = ()
+    coolant_celsius: tuple[float, ...] = ()
     frequency_hz: float | None = None
     hw_errors: int | None = None
     serial: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PoolReading:
+class PoolReading(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One configured pool; its URL and user never leave the unit's own page.
 
     Attributes:
@@ -79,8 +83,7 @@ class PoolReading:
     difficulty_stale: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ShareReading:
+class ShareReading(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The whole unit's share counters since its miner process started (`summary`).
 
     Attributes:
@@ -102,8 +105,7 @@ class ShareReading:
     best_share: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Identity:
+class Identity(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What a unit says it is (`version`, or the header of `stats`); changes only when it is re-flashed or exchanged.
 
     Attributes:
@@ -119,8 +121,7 @@ class Identity:
     miner: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnitReading:
+class UnitReading(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One unit's state as of one poll.
 
     Attributes:
@@ -144,7 +145,7 @@ class UnitReading:
     at: float
     dialect: Dialect
     mode: Mode | None
-    identity: Identity = field(default_factory=Identity)
+    identity: Identity = Identity()
     uptime_s: float | None = None
     hashrate_5s_hs: float | None = None
     hashrate_30m_hs: float | None = None
@@ -158,8 +159,7 @@ class UnitReading:
     repairs: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Poll:
+class Poll(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One attempt to read one unit: exactly one of `reading` and `error` is there.
 
     Attributes:

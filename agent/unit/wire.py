@@ -13,6 +13,7 @@ nobody can see is how an outage hides:
 | `control_character`  | raw control bytes inside a string        | older units and clones           |
 | `bad_utf8`           | bytes that are no UTF-8: become U+FFFD   | user names, pool names           |
 | `bad_surrogate`      | half of a UTF-16 pair: becomes U+FFFD    | none yet; it cannot be printed   |
+| `missing_status`     | data without a STATUS: taken as success  | captures that were sanitised     |
 
 A reply that was cut short is never completed by guessing: it is malformed.
 """
@@ -39,6 +40,7 @@ REPAIRS = (
     "control_character",
     "bad_utf8",
     "bad_surrogate",
+    "missing_status",
 )
 
 
@@ -125,6 +127,10 @@ def decode_reply(data: bytes, command: str) -> Reply:
     if not isinstance(body, dict):
         raise MalformedReplyError(f"reply is a JSON {type(body).__name__}, not an object: {excerpt(payload)!r}")
     envelope = body.get("STATUS")
+    if envelope is None and any(isinstance(value, list) for value in body.values()):
+        # A refusal always says so in its STATUS; data that came without one is data.
+        envelope = {"STATUS": "S"}
+        repairs = (*repairs, "missing_status")
     if isinstance(envelope, list):
         envelope = envelope[0] if envelope else None
     if not isinstance(envelope, dict) or not isinstance(envelope.get("STATUS"), str):
@@ -149,7 +155,7 @@ def accept(reply: Reply) -> Reply:
         UnsupportedReplyError: STATUS is no letter we know.
     """
     if reply.status in {"E", "F"}:
-        raise RefusedError(f"{reply.command}: code {reply.code}, {reply.message[:100]!r}")
+        raise RefusedError(f"{reply.command}: code {reply.code}, {reply.message[:100]!r}", code=reply.code)
     if reply.status not in {"S", "I", "W"}:
         raise UnsupportedReplyError(f"{reply.command}: STATUS is {reply.status[:20]!r}")
     return reply
