@@ -2,6 +2,7 @@
 
     AgentError
     |-- ConfigError                 do not start; exit 2; every mistake of the file, each with key, value and reason
+    |-- LocalResourceError          no socket to be had here; says nothing of the unit -> counted as a skipped poll
     '-- PollError(.reason)          one poll of one unit; counted by reason; the agent carries on
         |-- UnreachableError        refused, no route, connect deadline         -> back off
         |-- DeadlineError           connected, no whole reply in time           -> retry next interval
@@ -51,6 +52,10 @@ class ConfigError(AgentError):
     def __init__(self, mistakes: Iterable[Mistake]) -> None:
         self.mistakes = tuple(mistakes)
         super().__init__("\n".join(str(mistake) for mistake in self.mistakes))
+
+
+class LocalResourceError(AgentError):
+    """This machine has no socket to spare now; nothing was learnt about the unit."""
 
 
 class PollError(AgentError):

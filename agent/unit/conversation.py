@@ -35,10 +35,11 @@ REQUESTS = (STATS_NEW_API, STATS, SUMMARY, POOLS, VERSION)
 class Memory:
     """What is remembered of one unit between polls."""
 
-    __slots__ = ("identity", "is_legacy", "pools", "shares", "until_slow", "uptime_s")
+    __slots__ = ("identity", "is_known", "is_legacy", "pools", "shares", "until_slow", "uptime_s")
 
     def __init__(self) -> None:
         self.identity = Identity()
+        self.is_known = False
         self.is_legacy = False
         self.pools: tuple[PoolReading, ...] = ()
         self.shares: ShareReading | None = None
@@ -62,7 +63,7 @@ def converse(unit_id: str, memory: Memory, *, slow_every: int, wall: Callable[[]
     has_summary = reading.mode is Mode.SLEEP and reading.hashrate_5s_hs is None
     if has_summary:
         reading = yield from _with_summary(reading, memory, wall)
-    is_new = memory.uptime_s is None
+    is_new, memory.is_known = not memory.is_known, True
     is_restarted = memory.uptime_s is not None and reading.uptime_s is not None and reading.uptime_s < memory.uptime_s
     is_changed = reading.identity is not memory.identity
     memory.identity = reading.identity

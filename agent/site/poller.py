@@ -1,0 +1,228 @@
+"""The hot loop: starts each unit's poll when it is due and hands on what came of it.
+
+What is in flight is bounded twice, by a lane for units that answered last time and one for those that did not, so
+that dead units, which hold a place until their deadline, can never take the places of the living. A poll whose unit still has
+one under way is skipped and counted, never queued behind it.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Iterable
+from dataclasses import dataclass
+from functools import partial
+
+import structlog
+
+from agent.errors import LocalResourceError, PollError, UnreachableError, UnsupportedReplyError
+from agent.site.ledger import LedgerEntry
+from agent.site.schedule import Schedule
+from agent.unit.client import Client, Outcome
+from agent.unit.conversation import Memory, converse
+from agent.unit.reading import Poll, UnitReading
+
+log = structlog.get_logger(__name__)
+
+# Starting what is due in batches keeps each stay in the loop short; five milliseconds is finer than any network.
+_BATCH = 64
+_GRAIN_S = 0.005
+_LONGEST_NAP_S = 0.25
+
+SKIPPED_WHYS = ("busy", "late", "no_socket")
+"""Why a due poll did not happen: the last one was not over; this process was late by a whole interval; no socket."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """How much may be under way at once, in conversations.
+
+    Attributes:
+        healthy: For units whose last poll succeeded, or that have not been polled yet.
+        sick: For units whose last poll failed.
+    """
+
+    healthy: int
+    sick: int
+
+
+class _Lane:
+    """One bound, and who waits for a place under it."""
+
+    __slots__ = ("bound", "in_flight", "waiting")
+
+    def __init__(self, bound: int) -> None:
+        self.bound = bound
+        self.in_flight = 0
+        self.waiting: deque[_Unit] = deque()
+
+
+class _Unit:
+    """One unit's place in the poller."""
+
+    __slots__ = ("address", "failures", "is_busy", "is_gone", "memory", "unit_id")
+
+    def __init__(self, entry: LedgerEntry) -> None:
+        self.unit_id = entry.unit_id
+        self.address = (entry.host, entry.port)
+        self.memory = Memory()
+        self.failures = 0
+        self.is_busy = False
+        self.is_gone = False
+
+
+class Poller:
+    """Polls every unit of the ledger, each in its turn.
+
+    Args:
+        client: Carries the conversations.
+        schedule: Says who is due.
+        bounds: How many at once.
+        slow_every: Share counters and pools are asked every this many polls.
+        on_poll: Called with each finished poll and the monotonic time of its end, s.
+        on_skipped: Called with one of `SKIPPED_WHYS` and how many polls were skipped.
+        wall: Unix time, s.
+        clock: Monotonic time, s; the one the schedule runs on.
+    """
+
+    def __init__(
+        self,
+        *,
+        client: Client,
+        schedule: Schedule,
+        bounds: Bounds,
+        slow_every: int,
+        on_poll: Callable[[Poll, float], None],
+        on_skipped: Callable[[str, int], None],
+        wall: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._client = client
+        self._schedule = schedule
+        self._healthy = _Lane(bounds.healthy)
+        self._sick = _Lane(bounds.sick)
+        self._slow_every = slow_every
+        self._on_poll = on_poll
+        self._on_skipped = on_skipped
+        self._wall = wall
+        self._clock = clock
+        self._units: dict[str, _Unit] = {}
+        self._idle = asyncio.Event()
+        self.last_progress = clock()
+
+    @property
+    def in_flight(self) -> int:
+        """How many polls are under way."""
+        return self._healthy.in_flight + self._sick.in_flight
+
+    @property
+    def waiting(self) -> int:
+        """How many polls are due and wait for a place."""
+        return len(self._healthy.waiting) + len(self._sick.waiting)
+
+    def replace_entries(self, entries: Iterable[LedgerEntry]) -> None:
+        """Take over a changed ledger; units that stay at their address keep what is remembered of them."""
+        units: dict[str, _Unit] = {}
+        for entry in entries:
+            unit = self._units.get(entry.unit_id)
+            if unit is None or unit.address != (entry.host, entry.port):
+                if unit is not None:
+                    unit.is_gone = True
+                unit = _Unit(entry)
+            units[entry.unit_id] = unit
+        for unit_id, unit in self._units.items():
+            if unit_id not in units:
+                unit.is_gone = True
+        self._units = units
+        self._schedule.replace(units, now=self._clock())
+
+    async def run(self) -> None:
+        """Poll until cancelled."""
+        while True:
+            now = self._clock()
+            self.last_progress = now
+            for unit_id, due in self._schedule.pop_due(now, _BATCH):
+                missed = int((now - due) // self._schedule.interval_s)
+                if missed:
+                    self._on_skipped("late", missed)
+                self._offer(self._units[unit_id])
+            next_due = self._schedule.next_due()
+            nap_s = _LONGEST_NAP_S if next_due is None else min(_LONGEST_NAP_S, next_due - self._clock())
+            await asyncio.sleep(max(nap_s, 0.0 if nap_s <= 0 else _GRAIN_S))
+
+    async def sweep(self) -> None:
+        """Poll every unit once, as fast as the bounds allow, and wait until all are done."""
+        for unit in list(self._units.values()):
+            self._offer(unit)
+        self._idle.clear()
+        if self.in_flight:
+            await self._idle.wait()
+
+    def _offer(self, unit: _Unit) -> None:
+        if unit.is_busy:
+            self._on_skipped("busy", 1)
+            return
+        unit.is_busy = True
+        lane = self._sick if unit.failures else self._healthy
+        lane.waiting.append(unit)
+        self._fill(lane)
+
+    def _fill(self, lane: _Lane) -> None:
+        """Start whoever waits, as far as the bound allows."""
+        while lane.waiting and lane.in_flight < lane.bound:
+            unit = lane.waiting.popleft()
+            if unit.is_gone:
+                continue
+            conversation = converse(unit.unit_id, unit.memory, slow_every=self._slow_every, wall=self._wall)
+            try:
+                self._client.start(unit.address, _guarded(conversation, unit.unit_id), partial(self._done, unit, lane))
+            except LocalResourceError:
+                unit.is_busy = False
+                self._on_skipped("no_socket", 1)
+            else:
+                lane.in_flight += 1
+
+    def _done(self, unit: _Unit, lane: _Lane, outcome: Outcome[UnitReading]) -> None:
+        lane.in_flight -= 1
+        unit.is_busy = False
+        now = self._clock()
+        if isinstance(outcome.error, LocalResourceError):
+            self._on_skipped("no_socket", 1)
+        elif not unit.is_gone:
+            self._reschedule(unit, outcome.error, now)
+            poll = Poll(
+                unit_id=unit.unit_id,
+                at=self._wall(),
+                took_s=outcome.took_s,
+                reading=outcome.result,
+                error=outcome.error,
+                requests=outcome.requests,
+            )
+            try:
+                self._on_poll(poll, now)
+            except Exception:
+                # Whoever takes the poll must not stop the polling; the traceback says who it was.
+                log.exception("poll not recorded", unit=unit.unit_id)
+        self._fill(lane)
+        if not self.in_flight:
+            self._idle.set()
+
+    def _reschedule(self, unit: _Unit, error: PollError | None, now: float) -> None:
+        if error is None:
+            if unit.failures:
+                unit.failures = 0
+                self._schedule.resume(unit.unit_id, now=now)
+            return
+        unit.failures += 1
+        if isinstance(error, UnreachableError):
+            self._schedule.back_off(unit.unit_id, unit.failures, now=now)
+
+
+def _guarded(conversation: Generator[bytes, bytes, UnitReading], unit_id: str) -> Generator[bytes, bytes, UnitReading]:
+    """Turn a bug of ours, met while reading one unit, into that unit's failed poll: the others carry on."""
+    try:
+        return (yield from conversation)
+    except (PollError, LocalResourceError, GeneratorExit):
+        raise
+    except Exception as error:
+        log.exception("reply not understood", unit=unit_id)
+        raise UnsupportedReplyError(f"{type(error).__name__} while reading the reply") from error

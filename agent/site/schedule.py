@@ -1,0 +1,91 @@
+"""When to poll which unit: due times spread over the interval, and a back-off for those that are not there.
+
+Pure: the clock and the dice are arguments.
+
+    due = phase(unit_id) + k * interval         the phase is the unit's own, so it stays put when others come and go
+    after n failures to connect                 interval * 2^(n-1), at most `backoff_max_s`, times a jitter in [1/2, 1]
+"""
+
+import heapq
+from collections.abc import Callable, Iterable
+from zlib import crc32
+
+
+class Schedule:
+    """The due times of a changing set of units, on a monotonic clock in seconds.
+
+    Args:
+        interval_s: Time between two polls of one unit.
+        backoff_max_s: An unreachable unit is looked at at least this often, or every interval if that is longer.
+        jitter: Gives numbers in [0, 1).
+    """
+
+    def __init__(self, *, interval_s: float, backoff_max_s: float, jitter: Callable[[], float]) -> None:
+        self.interval_s = interval_s
+        self._backoff_max_s = max(backoff_max_s, interval_s)
+        self._jitter = jitter
+        self._heap: list[tuple[float, str]] = []
+        self._due: dict[str, float] = {}
+
+    def __len__(self) -> int:
+        return len(self._due)
+
+    def phase_s(self, unit_id: str) -> float:
+        """Give the unit's place in the interval, 0 to `interval_s`, the same in every process."""
+        return crc32(unit_id.encode()) / 2**32 * self.interval_s
+
+    def replace(self, unit_ids: Iterable[str], *, now: float) -> None:
+        """Take over a changed set of units; those that stay keep their due times."""
+        due = {
+            unit_id: self._due[unit_id] if unit_id in self._due else self._next_regular(unit_id, now)
+            for unit_id in unit_ids
+        }
+        self._due = due
+        self._heap = [(at, unit_id) for unit_id, at in due.items()]
+        heapq.heapify(self._heap)
+
+    def pop_due(self, now: float, limit: int) -> list[tuple[str, float]]:
+        """Take at most `limit` units that are due, earliest first, with their due times; each is due again later."""
+        taken: list[tuple[str, float]] = []
+        while self._heap and self._heap[0][0] <= now and len(taken) < limit:
+            at, unit_id = self._heap[0]
+            if self._due.get(unit_id) != at:
+                heapq.heappop(self._heap)
+                continue
+            taken.append((unit_id, at))
+            following = at + self.interval_s
+            if following <= now:
+                # This process was held up for longer than an interval; no burst makes up for polls that did not happen.
+                following = self._next_regular(unit_id, now)
+            self._due[unit_id] = following
+            heapq.heapreplace(self._heap, (following, unit_id))
+        return taken
+
+    def back_off(self, unit_id: str, failures: int, *, now: float) -> None:
+        """Put the next look at a unit off after `failures` failed connections in a row, at least one interval."""
+        if unit_id not in self._due:
+            return
+        wait_s = min(self._backoff_max_s, self.interval_s * 2.0 ** min(failures - 1, 16))
+        at = now + max(self.interval_s, wait_s * (0.5 + 0.5 * self._jitter()))
+        if at > self._due[unit_id]:
+            self._due[unit_id] = at
+            heapq.heappush(self._heap, (at, unit_id))
+
+    def resume(self, unit_id: str, *, now: float) -> None:
+        """Bring a unit that answers again back to its regular place."""
+        if unit_id in self._due and self._due[unit_id] > now + self.interval_s:
+            self._due[unit_id] = at = self._next_regular(unit_id, now)
+            heapq.heappush(self._heap, (at, unit_id))
+
+    def next_due(self) -> float | None:
+        """Give the earliest due time, or None when there is nothing to poll."""
+        while self._heap:
+            at, unit_id = self._heap[0]
+            if self._due.get(unit_id) == at:
+                return at
+            heapq.heappop(self._heap)
+        return None
+
+    def _next_regular(self, unit_id: str, now: float) -> float:
+        phase = self.phase_s(unit_id)
+        return now - (now - phase) % self.interval_s + self.interval_s
