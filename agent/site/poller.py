@@ -1,8 +1,8 @@
 """The hot loop: starts each unit's poll when it is due and hands on what came of it.
 
 What is in flight is bounded twice, by a lane for units that answered last time and one for those that did not, so
-that dead units, which hold a place until their deadline, can never take the places of the living. A poll whose unit still has
-one under way is skipped and counted, never queued behind it.
+that dead units, which hold a place until their deadline, can never take the places of the living. A poll whose unit
+still has one under way is skipped and counted, never queued behind it.
 """
 
 import asyncio
