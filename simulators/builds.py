@@ -1,0 +1,101 @@
+"""Firmware builds of the family: what each says about itself, and which ones a model is met with."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Line(StrEnum):
+    """The firmware lines one meets (antminer-api.md, section 1)."""
+
+    A = "A"
+    B = "B"
+    C = "C"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Build:
+    """One firmware build.
+
+    Attributes:
+        key: Name in this table.
+        line: The line it belongs to.
+        compile_time: Date on TCP 4028, single-digit days padded with a space.
+        filesystem_version: The same, or an ``FR-`` name, on the web.
+        subtype: Control board and hashboard, as on the web.
+        api: API version.
+        miner: Version of the hash side.
+    """
+
+    key: str
+    line: Line
+    compile_time: str
+    filesystem_version: str
+    subtype: str
+    api: str
+    miner: str = "uart_trans.1.3"
+
+    @property
+    def is_sleep_reported_in_full(self) -> bool:
+        """Say whether `stats` keeps its second object in sleep (line C) or drops it (A; B assumed alike)."""
+        return self.line is Line.C
+
+
+def _build(key: str, line: Line, compile_time: str, subtype: str, release: str = "") -> Build:
+    return Build(
+        key=key,
+        line=line,
+        compile_time=compile_time,
+        filesystem_version=release or " ".join(compile_time.split()),
+        subtype=subtype,
+        api="1.0.0" if line is Line.C else "3.1",
+    )
+
+
+BUILDS = {
+    build.key: build
+    for build in (
+        # Observed: s21-stock-aml-202407 and s21-stock-202410-sleep. The subtype is assumed.
+        _build("s21-202407", Line.A, "Thu Jul 11 16:38:25 CST 2024", "AMLCtrl_BHB68606"),
+        _build("s21-202410", Line.A, "Fri Oct 11 16:34:48 CST 2024", "AMLCtrl_BHB68606"),
+        # Documented: FR-1.12(251009-S21). Assumed: 4028 keeps a date of the same day.
+        _build("s21-fr", Line.B, "Thu Oct  9 15:20:11 CST 2025", "AMLCtrl_BHB68606", "FR-1.12(251009-S21)"),
+        # Observed: t21-stock-202501-sleep.
+        _build("t21-202501", Line.A, "Sun Jan 26 18:50:43 CST 2025", "AMLCtrl_BHB68703"),
+        # Observed: s21plus-stock-202503 (web); documented: FR-1.15(250422-S21+) with a date on 4028.
+        _build("s21plus-202503", Line.C, "Wed Mar 12 14:34:31 CST 2025", "AMLCtrl_BHB68802"),
+        _build("s21plus-fr", Line.C, "Tue Apr 22 17:04:42 CST 2025", "AMLCtrl_BHB68802", "FR-1.15(250422-S21+)"),
+        # Documented: names of published images; the time of day is assumed.
+        _build("s21hyd-fr", Line.B, "Wed Apr 16 11:02:27 CST 2025", "zynq7007_HHB68XXX", "FR-1.1(250416-S21 Hyd.)"),
+        _build("s21plushyd-202502", Line.A, "Wed Feb 19 07:30:20 CST 2025", "CVCtrl_H6HB70701"),
+        _build("s21xphyd-202410", Line.A, "Fri Oct 11 16:43:05 CST 2024", "zynq7007_HHB70501"),
+        _build("s21exphyd-202501", Line.A, "Mon Jan  6 15:07:41 CST 2025", "zynq7007_HHB70501"),
+        _build("s21ehyd-fr", Line.B, "Tue May 20 10:14:09 CST 2025", "CVCtrl_H6HB70701", "FR-1.14(250520-S21e Hyd.)"),
+        # Assumed: no build of S21 Pro or S21 XP is published in the clear; dated like their family.
+        _build("s21pro-202411", Line.A, "Mon Nov 18 14:09:52 CST 2024", "AMLCtrl_A3HB70601"),
+        _build("s21xp-202411", Line.A, "Mon Nov 18 14:31:07 CST 2024", "AMLCtrl_A3HB70501"),
+    )
+}
+
+# Builds by model, each with the share of units that run it.
+FLEET_BUILDS: dict[str, tuple[tuple[str, float], ...]] = {
+    "S21": (("s21-202407", 0.4), ("s21-202410", 0.3), ("s21-fr", 0.3)),
+    "T21": (("t21-202501", 1.0),),
+    "S21+": (("s21plus-202503", 0.5), ("s21plus-fr", 0.5)),
+    "S21 Pro": (("s21pro-202411", 1.0),),
+    "S21 XP": (("s21xp-202411", 1.0),),
+    "S21 Hyd.": (("s21hyd-fr", 1.0),),
+    "S21+ Hyd.": (("s21plushyd-202502", 1.0),),
+    "S21 XP Hyd.": (("s21xphyd-202410", 1.0),),
+    "S21e XP Hyd.": (("s21exphyd-202501", 1.0),),
+    "S21e Hyd.": (("s21ehyd-fr", 1.0),),
+}
+
+
+def build_for(model: str, draw: float) -> str:
+    """Give the key of the build that a unit of `model` runs, for a uniform `draw` in [0, 1)."""
+    below = 0.0
+    for key, share in FLEET_BUILDS[model]:
+        below += share
+        if draw < below:
+            return key
+    return FLEET_BUILDS[model][-1][0]

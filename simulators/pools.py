@@ -1,0 +1,91 @@
+"""The pools of a unit: two configured, one empty slot, and who of them is in use."""
+
+import math
+from typing import NamedTuple
+
+from simulators import chance
+from simulators.snapshot import CONFIGURED_POOLS, Phase
+from simulators.unit import Unit
+
+POOL_HOSTS = ("stratum.pool.example", "backup.pool.example")
+_SLOTS = 3
+_KEY_BEST = 64
+
+
+class Pool(NamedTuple):
+    """One entry of the pool table.
+
+    Attributes:
+        position: From 0; also its priority.
+        url: As configured; empty in an unused slot.
+        host: The host in it.
+        user: Pool user and worker.
+        status: ``Alive``, ``Dead``, or ``Deed`` for an unused slot (spelling of the firmware).
+        is_active: Work comes from this one.
+        accepted: Shares since the miner process started.
+        rejected: Likewise.
+        stale: Likewise.
+        difficulty: Of each share; 0 where none was found.
+        shown_difficulty: As printed: ``262K``.
+        best_share: Highest difficulty found.
+        age_s: Seconds since the last share.
+    """
+
+    position: int
+    url: str = ""
+    host: str = ""
+    user: str = ""
+    status: str = "Deed"  # Observed: s21-stock-aml-202407, tcp4028-pools.
+    is_active: bool = False
+    accepted: int = 0
+    rejected: int = 0
+    stale: int = 0
+    difficulty: int = 0
+    shown_difficulty: str = ""
+    best_share: int = 0
+    age_s: int = 0
+
+
+def pools_of(unit: Unit, t: float, *, is_asleep: bool) -> tuple[Pool, ...]:
+    """Give the pool table of `unit` at `t`; a sleeping unit has no active pool and no counts."""
+    shares = unit.shares(t)
+    dead = unit.conditions.dead_pools
+    table = []
+    is_enumerating = unit.phase is Phase.ENUMERATING
+    for position, host in enumerate(POOL_HOSTS):
+        is_active = position == dead and not is_asleep and not is_enumerating
+        pool = Pool(
+            position=position,
+            url=f"stratum+tcp://{host}:3333",
+            host=host,
+            user=f"site.{unit.identity.unit_id}",
+            status="Dead" if position < dead else "Alive",
+            is_active=is_active,
+        )
+        if is_active or (dead >= CONFIGURED_POOLS and position == 0 and not is_asleep):
+            pool = pool._replace(
+                accepted=shares.accepted,
+                rejected=shares.rejected,
+                stale=shares.stale,
+                difficulty=shares.difficulty,
+                shown_difficulty=_short(shares.difficulty),
+                best_share=best_share(unit.identity.key, shares.work),
+                age_s=shares.age_s,
+            )
+        table.append(pool)
+    table += [Pool(position=position) for position in range(len(POOL_HOSTS), _SLOTS)]
+    return tuple(table)
+
+
+def best_share(key: int, work: float) -> int:
+    """Give the best share after `work` shares of difficulty 1: about as much as the work, in a few steps."""
+    if work < 1.0:
+        return 0
+    doublings = int(math.log2(work))
+    return int(2.0**doublings * (0.5 + 2.5 * chance.uniform(key + _KEY_BEST, doublings // 3)))
+
+
+def _short(difficulty: int) -> str:
+    # Observed: "262K" for 262144 (s21-stock-aml-202407), "65.5K" for 65535, "524K" for 524288.
+    thousands = difficulty / 1000.0
+    return f"{thousands:.1f}K" if thousands < 100.0 else f"{int(thousands)}K"

@@ -1,0 +1,91 @@
+"""What the firmware of a unit knows at a moment: everything a reply is made of, and nothing else."""
+
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class Phase(StrEnum):
+    """Where a unit stands between no power and full rate."""
+
+    OFF = "off"
+    BOOTING = "booting"
+    RESTARTING = "restarting"
+    ENUMERATING = "enumerating"
+    RAMPING = "ramping"
+    HASHING = "hashing"
+    THROTTLED = "throttled"
+    PROTECTED = "protected"
+    ASLEEP = "asleep"
+
+
+# Two real pools and an empty third slot.
+CONFIGURED_POOLS = 2
+
+OFFLINE = frozenset({Phase.OFF, Phase.BOOTING, Phase.RESTARTING})
+RUNNING = frozenset({Phase.RAMPING, Phase.HASHING, Phase.THROTTLED})
+
+
+class BoardSnapshot(NamedTuple):
+    """One board as its firmware sees it.
+
+    Attributes:
+        board: Position, from 0.
+        chips: Chips that answered; 0 while it is not up.
+        ghs: Measured 5 s rate, GH/s, two decimals.
+        hw_errors: Since the miner process started.
+        pic_celsius: Board sensors, two at the way in and two at the way out; empty while it is not up.
+    """
+
+    board: int
+    chips: int
+    ghs: float
+    hw_errors: int
+    pic_celsius: tuple[int, ...]
+
+
+class Snapshot(NamedTuple):
+    """What the firmware of a unit knows at a moment, all a reply about its hardware is made of.
+
+    Attributes:
+        phase: Where it stands.
+        elapsed_s: Whole seconds since the miner process started.
+        work_mode: 0 normal, 1 sleep, 2 high, 3 low.
+        clock_mhz: Mean chip clock; 0 while not hashing.
+        ghs_5s: Sum of the boards' measured rates.
+        ghs_30m: Average that follows over half an hour.
+        ghs_avg: Hashes over elapsed time.
+        boards: The boards the firmware lists.
+        fans_rpm: One per fan; empty on hydro units.
+        ambient_celsius: Air or coolant at the way in.
+    """
+
+    phase: Phase
+    elapsed_s: int
+    work_mode: int
+    clock_mhz: int
+    ghs_5s: float
+    ghs_30m: float
+    ghs_avg: float
+    boards: tuple[BoardSnapshot, ...]
+    fans_rpm: tuple[int, ...]
+    ambient_celsius: float
+
+
+class Shares(NamedTuple):
+    """Work found since the miner process started.
+
+    Attributes:
+        accepted: Shares the pool took.
+        rejected: Shares it refused.
+        stale: Shares that came too late.
+        difficulty: Difficulty of every one of them.
+        work: All work done, in shares of difficulty 1.
+        age_s: Whole seconds since the last accepted share.
+    """
+
+    accepted: int
+    rejected: int
+    stale: int
+    difficulty: int
+    work: float
+    age_s: int
