@@ -1,0 +1,94 @@
+"""IP addresses and networks as people may write them: literal, in one unmistakable spelling."""
+
+import ipaddress
+import re
+from typing import NamedTuple, TypeAlias
+
+Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+_THIS_HOST = ipaddress.IPv4Network("0.0.0.0/8")
+_RESERVED = ipaddress.IPv4Network("240.0.0.0/4")
+
+
+class Endpoint(NamedTuple):
+    """A literal IP address, a link-local one with its interface (``fe80::1%eth0``), and a port."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def parse_address(text: str) -> Address:
+    """Give the IP address that `text` spells in the one unmistakable way.
+
+    Raises:
+        ValueError: In plain words, for names, for the short, octal, decimal and hexadecimal spellings that C libraries
+            take, for IPv4 inside IPv6, and for a link-local address without its interface.
+    """
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        if re.fullmatch(r"[0-9.]+", text):
+            reason = "an IPv4 address is four numbers from 0 to 255 without leading zeros"
+        else:
+            reason = "a literal IP address is expected, such as 10.0.3.17; names are not looked up"
+        raise ValueError(reason) from None
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped is not None:
+            raise ValueError(f"an IPv4 address written as IPv6 is refused; write {address.ipv4_mapped}")
+        if address.is_link_local and address.scope_id is None:
+            raise ValueError(f"a link-local address needs its interface, as in {address}%eth0")
+        if address.scope_id is not None and not (
+            address.is_link_local and re.fullmatch(r"[A-Za-z0-9._-]{1,15}", address.scope_id)
+        ):
+            raise ValueError("only a link-local address has an interface, of 1 to 15 of A-Z a-z 0-9 . _ -")
+    return address
+
+
+def parse_endpoint(text: str, *, default_port: int | None = None) -> tuple[Address, int]:
+    """Give address and port of ``10.0.0.1:80``, ``[fc00::1]:80`` or, where there is a default port, of either alone.
+
+    Raises:
+        ValueError: In plain words.
+    """
+    port: str | None
+    if bracketed := re.fullmatch(r"\[([^\[\]]*:[^\[\]]*)\](?::(.*))?", text):
+        host, port = bracketed[1], bracketed[2]
+    elif text.count(":") == 1:
+        host, port = text.split(":")
+    else:
+        host, port = text, None
+    address = parse_address(host)
+    if port is None:
+        if default_port is None:
+            raise ValueError("a port is needed, as in 127.0.0.1:9184 or [::1]:9184")
+        return address, default_port
+    if not re.fullmatch(r"0|[1-9][0-9]{0,4}", port) or int(port) > 65535:
+        raise ValueError("a port is a whole number up to 65535")
+    return address, int(port)
+
+
+def parse_network(text: str) -> Network:
+    """Give the network that `text` names: an address and a prefix length, no wider than a private network can be.
+
+    Raises:
+        ValueError: In plain words.
+    """
+    reason = "a network is expected, such as 10.20.0.0/16 or fd00:20::/64"
+    if not re.fullmatch(r"[0-9A-Fa-f.:]+/[0-9]{1,3}", text):
+        raise ValueError(reason)
+    try:
+        network = ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        raise ValueError(reason) from None
+    if network.network_address != ipaddress.ip_address(text.partition("/")[0]):
+        raise ValueError(f"the address has bits beyond its prefix; write {network}")
+    widest = 8 if network.version == 4 else 7
+    if network.prefixlen < widest:
+        raise ValueError(f"wider than any private network; /{widest} or longer is expected")
+    if network.is_multicast or network.network_address in _THIS_HOST or network.network_address in _RESERVED:
+        raise ValueError("no unit can have an address in there")
+    return network

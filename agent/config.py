@@ -1,0 +1,331 @@
+"""The configuration file: its sections, their defaults, and every mistake in it at once.
+
+The file is TOML. Unknown keys are refused, because a misspelt key that is silently ignored is a default nobody chose.
+Nothing here opens a socket, and only `load_config` touches the disk.
+"""
+
+import ipaddress
+import json
+import re
+import tomllib
+import zoneinfo
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    Strict,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
+
+from agent.address import Endpoint, Network, parse_endpoint, parse_network
+from agent.errors import ConfigError, Mistake
+from agent.mistakes import MASK, is_secret, near_match, read_mistakes
+from agent.textfile import read_text
+
+MAX_CONFIG_BYTES = 1 << 20
+
+
+def _parsed(kind: type | tuple[type, ...], parse: Callable[[str], object]) -> PlainValidator:
+    """Validate a key that is a text in the file and a `kind` in the program."""
+
+    def validate(value: object) -> object:
+        if isinstance(value, kind):
+            return value
+        if not isinstance(value, str):
+            raise ValueError("a text in quotes is expected")  # noqa: TRY004 - pydantic gathers ValueErrors, not TypeErrors
+        return parse(value)
+
+    return PlainValidator(validate)
+
+
+def _between(low: float, high: float) -> AfterValidator:
+    """Validate a number in a range with its ends; NaN is in none."""
+
+    def validate(value: float) -> float:
+        if not low <= value <= high:
+            raise ValueError(f"{low:g} to {high:g} is expected")
+        return value
+
+    return AfterValidator(validate)
+
+
+def _parse_name(text: str) -> str:
+    # A letter or digit at least: "." and ".." are no names for anything that ends up in a path.
+    if not re.fullmatch(r"(?=.*[A-Za-z0-9])[A-Za-z0-9._-]{1,64}", text):
+        raise ValueError("1 to 64 of A-Z a-z 0-9 . _ - are expected, at least one of them a letter or digit")
+    return text
+
+
+def _parse_zone(text: str) -> ZoneInfo:
+    # Many systems' databases have a "localtime", which is another zone on each of them.
+    known = zoneinfo.available_timezones() - {"localtime"}
+    if not known:
+        raise ValueError("this machine has no time zone database; install the package tzdata")
+    if text not in known:
+        raise ValueError(f"an IANA zone is expected, such as UTC or America/Chicago{near_match(text, known)}")
+    return ZoneInfo(text)
+
+
+def _parse_listen(text: str) -> Endpoint:
+    address, port = parse_endpoint(text)
+    if address.is_multicast:
+        raise ValueError("nothing can listen on a multicast address")
+    return Endpoint(str(address), port)
+
+
+def _validate_path(value: object, info: ValidationInfo) -> Path:
+    if isinstance(value, Path):
+        return value
+    if not isinstance(value, str) or not value or not value.isprintable():
+        raise ValueError("a path in quotes is expected")
+    folder: Path = info.context or Path()
+    return folder / value
+
+
+_Name = Annotated[str, _parsed((), _parse_name)]
+_Zone = Annotated[ZoneInfo, _parsed(ZoneInfo, _parse_zone)]
+_Networks = Annotated[
+    tuple[Annotated[Network, _parsed((ipaddress.IPv4Network, ipaddress.IPv6Network), parse_network)], ...],
+    Strict(strict=False),
+]
+_Listen = Annotated[Endpoint, _parsed(Endpoint, _parse_listen)]
+_Path = Annotated[Path, PlainValidator(_validate_path)]
+
+# Where units are found, and nowhere else: RFC 1918, loopback for simulators, the carrier-grade space that some hosting
+# sites use (RFC 6598), IPv6 unique local and link-local. A list, because `is_private` says no to 100.64.0.0/10.
+DEFAULT_NETWORKS: tuple[Network, ...] = tuple(
+    parse_network(network)
+    for network in (
+        "10.0.0.0/8",
+        "172.16.0.0/12",
+        "192.168.0.0/16",
+        "127.0.0.0/8",
+        "100.64.0.0/10",
+        "::1/128",
+        "fc00::/7",
+        "fe80::/10",
+    )
+)
+
+
+class _Section(BaseModel):
+    # Defaults are validated too: a key left out can contradict one that was given.
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, validate_default=True, hide_input_in_errors=True
+    )
+
+
+class SiteSection(_Section):
+    """The site as a whole.
+
+    Attributes:
+        name: The site's name; a label on every series.
+        zone: The zone of the ledger's dates and of calendar months.
+        count_simulated: Whether simulated units count at a site that has real ones.
+    """
+
+    name: _Name
+    zone: _Zone = Field(default="UTC", validate_default=True)
+    # A rehearsal must not pass for hashrate.
+    count_simulated: bool = False
+
+
+class LedgerSection(_Section):
+    """What is deployed, and where units may be.
+
+    Attributes:
+        file: The ledger; relative to the configuration file.
+        models_file: Catalogue rows of the site's own; None for the shipped catalogue alone.
+        networks: The only networks in which the ledger may place units.
+    """
+
+    file: _Path
+    models_file: _Path | None = None
+    networks: _Networks = DEFAULT_NETWORKS
+
+    @field_validator("networks")
+    @classmethod
+    def _let_somebody_in(cls, networks: tuple[Network, ...]) -> tuple[Network, ...]:
+        if not networks:
+            raise ValueError("one network at least is expected; leave the key out for all private ones")
+        return networks
+
+
+def _default_stale_after_s(given: Mapping[str, float]) -> float:
+    # Two polls may fail before a reading is disbelieved; with intervals shorter than the deadline, a slow one may end.
+    return max(3 * given["interval_s"], given["interval_s"] + given["deadline_s"])
+
+
+def _default_max_in_flight_sick(given: Mapping[str, int]) -> int:
+    # Half: however many units wait for their deadlines, the well ones have as much room again.
+    return max(1, given["max_in_flight"] // 2)
+
+
+class PollSection(_Section):
+    """How units are asked.
+
+    Attributes:
+        interval_s: From one poll of a unit to its next.
+        connect_timeout_s: For the connection alone.
+        deadline_s: For the whole poll, the connection with it.
+        stale_after_s: A reading older than this is no longer believed; three intervals unless told.
+        slow_every: Every how many polls a unit is also asked for what changes slowly (share counters).
+        max_in_flight: Polls open at once.
+        max_in_flight_sick: Of these, polls of units that failed last time; half unless told.
+        backoff_max_s: The longest a unit that cannot be reached is left alone, where the interval is not longer.
+    """
+
+    interval_s: Annotated[float, _between(1, 3600)] = 10.0
+    # Units share the site's network: one that has not answered a SYN and its first repetition (1 s) is off.
+    connect_timeout_s: Annotated[float, _between(0.05, 60)] = 2.0
+    # Assumed: a healthy unit answers within a second; firmware that is busy takes a few.
+    deadline_s: Annotated[float, _between(0.1, 300)] = 5.0
+    stale_after_s: Annotated[float, _between(1, 86400)] = Field(default_factory=_default_stale_after_s)
+    # Five minutes at the default interval: enough to see difficulty accepted, at a thirtieth of the cost.
+    slow_every: Annotated[int, _between(1, 100_000)] = 30
+    # One descriptor each, and the smallest usual hard limit is 4,096.
+    max_in_flight: Annotated[int, _between(1, 65_536)] = 1000
+    max_in_flight_sick: Annotated[int, _between(1, 65_536)] = Field(default_factory=_default_max_in_flight_sick)
+    # Whatever comes back is seen within a minute; a longer back-off is refused.
+    backoff_max_s: Annotated[float, _between(1, 60)] = 60.0
+
+    @field_validator("deadline_s")
+    @classmethod
+    def _cover_the_connection(cls, deadline_s: float, info: ValidationInfo) -> float:
+        connect_timeout_s = info.data.get("connect_timeout_s", 0.0)
+        if deadline_s < connect_timeout_s:
+            raise ValueError(
+                f"at least poll.connect_timeout_s ({connect_timeout_s:g}) is expected: the deadline includes connecting"
+            )
+        return deadline_s
+
+    @field_validator("stale_after_s")
+    @classmethod
+    def _outlive_a_slow_poll(cls, stale_after_s: float, info: ValidationInfo) -> float:
+        least_s = info.data.get("interval_s", 0.0) + info.data.get("deadline_s", 0.0)
+        if stale_after_s < least_s:
+            raise ValueError(
+                f"at least poll.interval_s + poll.deadline_s ({least_s:g}) is expected:"
+                " else a unit that answers slowly goes stale between two good polls"
+            )
+        return stale_after_s
+
+    @field_validator("max_in_flight_sick")
+    @classmethod
+    def _stay_a_part(cls, max_in_flight_sick: int, info: ValidationInfo) -> int:
+        most = info.data.get("max_in_flight", max_in_flight_sick)
+        if max_in_flight_sick > most:
+            raise ValueError(f"at most poll.max_in_flight ({most}) is expected: it is a part of it")
+        return max_in_flight_sick
+
+
+class WebSection(_Section):
+    """The HTTP side.
+
+    Attributes:
+        listen: Address and port; port 0 takes any free one.
+        max_connections: Open at once; more are turned away.
+    """
+
+    # Loopback: nothing is shown to a network until somebody says so. Port 9184 is below the ephemeral range.
+    listen: _Listen = Endpoint("127.0.0.1", 9184)
+    # Some Prometheus servers and browsers; the rest is a mistake or an attack.
+    max_connections: Annotated[int, _between(1, 65_536)] = 256
+
+
+class LogSection(_Section):
+    """The log on standard error.
+
+    Attributes:
+        level: The least that is written.
+        format: ``auto`` is console on a terminal and JSON elsewhere.
+    """
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["auto", "json", "console"] = "auto"
+
+
+class Config(_Section):
+    """The whole configuration, checked."""
+
+    site: SiteSection
+    ledger: LedgerSection
+    poll: PollSection = PollSection()
+    web: WebSection = WebSection()
+    log: LogSection = LogSection()
+
+
+def load_config(path: Path) -> Config:
+    """Read a configuration file; paths in it are relative to its folder.
+
+    Raises:
+        ConfigError: With every mistake, in file order.
+    """
+    return parse_config(read_text(path, max_bytes=MAX_CONFIG_BYTES), str(path), folder=path.parent)
+
+
+def parse_config(text: str, file: str, *, folder: Path) -> Config:
+    """Read a configuration from its text.
+
+    Args:
+        text: TOML.
+        file: What to call it in messages.
+        folder: Where relative paths start.
+
+    Raises:
+        ConfigError: With every mistake, in file order; the first alone where the text is not TOML.
+    """
+    try:
+        raw = tomllib.loads(text.removeprefix("\ufeff"))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError([_syntax_mistake(str(error), text, file)]) from error
+    except RecursionError as error:
+        raise ConfigError([Mistake(file=file, where="file", value="", reason="nested too deeply")]) from error
+    except ValueError as error:  # Python refuses to read decimal numbers of more than 4,300 digits.
+        raise ConfigError([Mistake(file=file, where="file", value="", reason="a number is too long")]) from error
+    try:
+        return Config.model_validate(raw, context=folder)
+    except ValidationError as error:
+        raise ConfigError(read_mistakes(error, model=Config, raw=raw, file=file)) from None
+
+
+def _syntax_mistake(message: str, text: str, file: str) -> Mistake:
+    """Give line and column, which tomllib tells in its message only."""
+    told = re.fullmatch(r"(.*) \((?:at line (\d+), column (\d+)|at end of document)\)", message, re.DOTALL)
+    reason, line, column = told.groups() if told else (message, None, None)
+    if line is None:
+        lines = text.rstrip().split("\n")
+        line, column = str(len(lines)), str(len(lines[-1]) + 1)
+    return Mistake(file=file, where=f"line {line}, column {column}", value="", reason=f"not TOML: {reason}")
+
+
+def render_config(config: Config) -> str:
+    """Give the configuration in force as TOML, defaults spelt out and secrets masked."""
+    sections = []
+    for name, section in config:
+        lines = [f"{key} = {_toml(key, value)}" for key, value in section if value is not None]
+        sections.append("\n".join((f"[{name}]", *lines, "")))
+    return "\n".join(sections)
+
+
+def _toml(key: str, value: object) -> str:
+    match value:
+        case _ if is_secret(key):
+            return f'"{MASK}"'
+        case bool():
+            return str(value).lower()
+        case int() | float():
+            return repr(value)
+        case tuple() if not isinstance(value, Endpoint):
+            return f"[{', '.join(_toml(key, item) for item in value)}]"
+        case _:
+            return json.dumps(str(value), ensure_ascii=False)

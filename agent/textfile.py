@@ -1,0 +1,34 @@
+"""Files that somebody wrote, read with a bound."""
+
+import stat
+from pathlib import Path
+
+from agent.errors import ConfigError, Mistake
+
+
+def read_text(path: Path, *, max_bytes: int) -> str:
+    """Give the text of a UTF-8 file, a byte order mark and line ends as they are.
+
+    Raises:
+        ConfigError: For what is missing, unreadable, no regular file, longer than `max_bytes`, or not UTF-8.
+    """
+
+    def refusal(reason: str, where: str = "file") -> ConfigError:
+        return ConfigError([Mistake(file=str(path), where=where, value="", reason=reason)])
+
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):  # Opening a pipe would wait for its writer.
+            raise refusal("a regular file is expected")
+        with path.open("rb") as file:
+            data = file.read(max_bytes + 1)
+    except OSError as error:
+        raise refusal(f"cannot be read: {error.strerror}") from error
+    if len(data) > max_bytes:
+        raise refusal(f"longer than {max_bytes >> 20} MiB")
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise refusal(
+            f"byte 0x{data[error.start]:02x} is not UTF-8; save the file as UTF-8", where=f"line {line}"
+        ) from error
