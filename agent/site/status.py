@@ -113,7 +113,7 @@ def judge(
     if entry.is_in_maintenance:
         return Verdict(UnitState.MAINTENANCE, "ledger says maintenance")
     if reading is None or not is_fresh:
-        return _judge_without_reading(error)
+        return _judge_without_reading(error, was_read=reading is not None)
     return _judge_reading(reading, entry.nameplate.hashrate_hs, is_curtailed=is_curtailed)
 
 
@@ -131,9 +131,10 @@ def _judge_reading(reading: UnitReading, nameplate_hs: float, *, is_curtailed: b
     return Verdict(UnitState.HASHING, "hashing")
 
 
-def _judge_without_reading(error: PollError | None) -> Verdict:
+def _judge_without_reading(error: PollError | None, *, was_read: bool) -> Verdict:
     if error is None:
-        return Verdict(UnitState.UNREACHABLE, "not polled yet")
+        # No poll failed: the gap is in our own running, such as a suspended gateway.
+        return Verdict(UnitState.UNREACHABLE, "not polled lately" if was_read else "not polled yet")
     if isinstance(error, UnreachableError):
         return Verdict(UnitState.UNREACHABLE, "connection refused" if error.is_refusal else "no answer")
     # Connected, then nothing whole: the unit is on the network but cannot be read.
