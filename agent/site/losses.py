@@ -57,9 +57,12 @@ def attribute(
 
 def _claims(nameplate: Nameplate, reading: UnitReading | None) -> list[tuple[Cause, float]]:
     """Give what each visible fault would take of this nameplate, H/s, in the order in which they are believed."""
-    if reading is None or nameplate.boards is None:
+    if reading is None:
         return []
     present = [board for board in reading.boards if _is_up(board)]
+    if nameplate.boards is None or not present:
+        # No layout to compare with; or no board told of a unit that hashes, so the list is what is missing, not they.
+        return [(Cause.DERATED, nameplate.hashrate_hs)] if reading.mode is Mode.LOW else []
     board_hs = nameplate.hashrate_hs / nameplate.boards
     claims = [(Cause.MISSING_BOARDS, board_hs * max(0, nameplate.boards - len(present)))]
     if nameplate.chips_per_board is not None:
@@ -67,15 +70,33 @@ def _claims(nameplate: Nameplate, reading: UnitReading | None) -> list[tuple[Cau
             max(0, nameplate.chips_per_board - board.chips) for board in present if board.chips is not None
         )
         claims.append((Cause.MISSING_CHIPS, board_hs * chips_missing / nameplate.chips_per_board))
-    claims.append((Cause.DERATED, board_hs * sum(_slowed_ratio(nameplate, reading, board) for board in present)))
+    claims.append(
+        (
+            Cause.DERATED,
+            sum(
+                _populated_hs(nameplate, board_hs, board) * _slowed_ratio(nameplate, reading, board)
+                for board in present
+            ),
+        )
+    )
     return claims
 
 
 def _is_up(board: BoardReading) -> bool:
-    """A listed board counts as there once its chips were enumerated, or, where chips are not told, once it hashes."""
+    """A listed board counts as there once its chips were enumerated, or, where chips are not told, once it hashes.
+
+    One that tells neither is no visible fault: a field that could not be read must not become a missing board.
+    """
     if board.chips is None:
-        return bool(board.hashrate_hs)
+        return board.hashrate_hs is None or board.hashrate_hs > 0
     return board.chips > 0
+
+
+def _populated_hs(nameplate: Nameplate, board_hs: float, board: BoardReading) -> float:
+    """Give what the chips that are there are rated for; a slow clock takes nothing from those that are not."""
+    if nameplate.chips_per_board is None or board.chips is None:
+        return board_hs
+    return board_hs * min(board.chips, nameplate.chips_per_board) / nameplate.chips_per_board
 
 
 def _slowed_ratio(nameplate: Nameplate, reading: UnitReading, board: BoardReading) -> float:
