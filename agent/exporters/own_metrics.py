@@ -1,0 +1,234 @@
+"""The agent's own metrics: how polling, scraping and the event loop are doing.
+
+What happens on every poll is kept in plain numbers and turned into families only when somebody asks: an increment here
+is under a tenth of what a prometheus_client child costs.
+"""
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry, ProcessCollector
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    InfoMetricFamily,
+    Metric,
+)
+from prometheus_client.exposition import generate_latest
+from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
+from prometheus_client.registry import Collector
+
+from agent.errors import POLL_REASONS
+from agent.exporters.families import Family, Kind, Sample
+from agent.unit.reading import Poll
+
+POLL_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+LAG_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0)
+SCRAPE_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+
+
+class Histogram:
+    """Counts by upper bound, and their sum."""
+
+    __slots__ = ("bounds", "counts", "total")
+
+    def __init__(self, bounds: tuple[float, ...]) -> None:
+        self.bounds = bounds
+        self.counts = [0] * (len(bounds) + 1)
+        self.total = 0.0
+
+    def observe(self, value: float) -> None:
+        """Count one value; a value on a bound belongs below it."""
+        self.counts[bisect_left(self.bounds, value)] += 1
+        self.total += value
+
+    def cumulative(self) -> list[tuple[str, float]]:
+        """Give (upper bound, how many up to it), ending with ``+Inf``."""
+        running, pairs = 0, []
+        for bound, count in zip((*map(str, self.bounds), "+Inf"), self.counts, strict=True):
+            running += count
+            pairs.append((bound, float(running)))
+        return pairs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """A histogram of the contract; `Family` stands for everything else.
+
+    Attributes:
+        name, help: As in `Family`.
+        histogram: Gives the numbers.
+    """
+
+    name: str
+    help: str
+    histogram: Callable[["OwnMetrics"], Histogram]
+    kind: Kind = Kind.HISTOGRAM
+    labels: tuple[str, ...] = ()
+
+
+class OwnMetrics(Collector):
+    """The numbers, and the prometheus_client collector that shows them.
+
+    Args:
+        site: Name of the site.
+        version: The agent's own.
+    """
+
+    def __init__(self, site: str, version: str) -> None:
+        self.site, self.version = site, version
+        self.polls: Counter[str] = Counter(dict.fromkeys(("ok", *POLL_REASONS), 0))
+        self.skipped: Counter[str] = Counter()
+        self.repairs: Counter[str] = Counter()
+        self.poll_s = Histogram(POLL_BUCKETS_S)
+        self.lag_s = Histogram(LAG_BUCKETS_S)
+        self.scrape_s = Histogram(SCRAPE_BUCKETS_S)
+        self.scrape_bytes: dict[str, int] = {}
+        self.in_flight: Callable[[], int] | None = None
+        self.units: Callable[[], int] = int
+        self.simulated_units: Callable[[], int] = int
+        self.reload_successful: bool | None = None
+        self.reloaded_at: float | None = None
+        self._registry = CollectorRegistry()
+        self._registry.register(self)
+        ProcessCollector(registry=self._registry)
+
+    def on_poll(self, poll: Poll) -> None:
+        """Count one poll."""
+        self.poll_s.observe(poll.took_s)
+        if poll.reading is None:
+            self.polls[poll.error.reason if poll.error else "error"] += 1
+            return
+        self.polls["ok"] += 1
+        for repair in poll.reading.repairs:
+            self.repairs[repair] += 1
+
+    def collect(self) -> Iterator[Metric]:
+        """Give the families as they stand."""
+        for own in OWN_FAMILIES:
+            if isinstance(own, Timing):
+                histogram = own.histogram(self)
+                yield HistogramMetricFamily(
+                    own.name, own.help, buckets=histogram.cumulative(), sum_value=histogram.total
+                )
+            else:
+                yield _metric(own, own.samples(self))
+
+    def exposition(self, *, is_openmetrics: bool) -> bytes:
+        """Give the text, in OpenMetrics without its closing line, and the process' own metrics after it."""
+        if is_openmetrics:
+            text: bytes = generate_openmetrics(self._registry)  # type: ignore[no-untyped-call]  # Not annotated there.
+            return text.removesuffix(b"# EOF\n")
+        return generate_latest(self._registry)
+
+
+def _metric(family: Family[OwnMetrics], samples: Iterable[Sample]) -> Metric:
+    metric: CounterMetricFamily | GaugeMetricFamily | InfoMetricFamily
+    if family.kind is Kind.INFO:
+        metric = InfoMetricFamily(family.name.removesuffix("_info"), family.help)
+        for values, _ in samples:
+            metric.add_metric([], dict(zip(family.labels, values, strict=True)))
+        return metric
+    if family.kind is Kind.COUNTER:
+        metric = CounterMetricFamily(family.name.removesuffix("_total"), family.help, labels=family.labels)
+    else:
+        metric = GaugeMetricFamily(family.name, family.help, labels=family.labels)
+    for values, number in samples:
+        if number is not None:
+            metric.add_metric(values, number)
+    return metric
+
+
+def _counts(counter: Counter[str]) -> list[Sample]:
+    return [((value,), count) for value, count in counter.items()]
+
+
+def _own(
+    name: str,
+    text: str,
+    samples: Callable[[OwnMetrics], Iterable[Sample]],
+    *labels: str,
+    kind: Kind = Kind.GAUGE,
+) -> Family[OwnMetrics]:
+    return Family(name=name, help=text, kind=kind, labels=labels, samples=samples)
+
+
+OWN_FAMILIES: tuple[Family[OwnMetrics] | Timing, ...] = (
+    _own(
+        "miner_agent_build_info",
+        "Which agent this is; always 1.",
+        lambda own: (((own.site, own.version), 1),),
+        *("site", "version"),
+        kind=Kind.INFO,
+    ),
+    _own(
+        "miner_agent_polls_total",
+        "Polls by what came of them: ok, or the reason they failed.",
+        lambda own: _counts(own.polls),
+        "result",
+        kind=Kind.COUNTER,
+    ),
+    Timing(
+        name="miner_agent_poll_duration_seconds",
+        help="Time from connecting to a unit to its last byte, failed polls included.",
+        histogram=lambda own: own.poll_s,
+    ),
+    _own(
+        "miner_agent_polls_skipped_total",
+        "Polls that were due and not made, by why.",
+        lambda own: _counts(own.skipped),
+        "why",
+        kind=Kind.COUNTER,
+    ),
+    _own(
+        "miner_agent_polls_in_flight",
+        "Polls under way now.",
+        lambda own: (((), own.in_flight() if own.in_flight else None),),
+    ),
+    _own(
+        "miner_agent_reply_repairs_total",
+        "Repairs that replies needed before they were JSON, by the repair's name.",
+        lambda own: _counts(own.repairs),
+        "repair",
+        kind=Kind.COUNTER,
+    ),
+    _own(
+        "miner_agent_units",
+        "Units this agent shows.",
+        lambda own: (((), own.units()),),
+    ),
+    _own(
+        "miner_agent_simulated_units",
+        "Units this agent shows that are simulated and not machines.",
+        lambda own: (((), own.simulated_units()),),
+    ),
+    Timing(
+        name="miner_agent_loop_lag_seconds",
+        help="How late the event loop woke up a regular timer.",
+        histogram=lambda own: own.lag_s,
+    ),
+    Timing(
+        name="miner_agent_scrape_duration_seconds",
+        help="Time to make the body of a scrape, compression included; a body that is shared counts once.",
+        histogram=lambda own: own.scrape_s,
+    ),
+    _own(
+        "miner_agent_scrape_bytes",
+        "Size of the latest scrape body before compression, by scope.",
+        lambda own: [((scope,), size) for scope, size in own.scrape_bytes.items()],
+        "scope",
+    ),
+    _own(
+        "miner_agent_config_last_reload_successful",
+        "1 when the configuration and ledger were last read without a mistake, 0 when the old ones were kept.",
+        lambda own: (((), own.reload_successful),),
+    ),
+    _own(
+        "miner_agent_config_last_reload_timestamp_seconds",
+        "Unix time at which configuration and ledger were last taken over.",
+        lambda own: (((), own.reloaded_at),),
+    ),
+)

@@ -1,0 +1,152 @@
+"""What a scrape costs: rendering a unit, joining a body, compressing it, and what the event loop notices.
+
+Run as ``python tests/bench/bench_scrape.py [units]`` from the root.
+"""
+
+import asyncio
+import random
+import resource
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from statistics import median
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from exporter_cases import board, entry, reading, status
+
+from agent.exporters.metrics import Metrics
+from agent.site.ledger import LedgerEntry, Place
+from agent.site.status import UnitStatus
+from agent.site.totals import site_figures
+from agent.unit.reading import Poll
+
+ROUNDS = 5
+
+
+def ledger(units: int) -> list[LedgerEntry]:
+    """Give entries of S21 in containers of 10 racks of 40."""
+    return [
+        entry(
+            f"u{number:06d}",
+            place=Place(container=f"C{number // 400:03d}", rack=f"R{number // 40 % 10:02d}", slot=str(number % 40)),
+        )
+        for number in range(units)
+    ]
+
+
+def fleet(entries: list[LedgerEntry], rng: random.Random, at: float) -> list[UnitStatus]:
+    """Give a status of 39 series for each entry; rates, temperatures and fans differ at each call."""
+    statuses = []
+    for number, declared in enumerate(entries):
+        boards = tuple(
+            board(
+                slot,
+                hashrate_hs=round(rng.gauss(66e3, 500), 2) * 1e9,
+                chips=107,
+                frequency_hz=rng.randrange(48_000, 49_000) * 1e4,
+                chip_celsius=(float(rng.randrange(50, 60)), float(rng.randrange(60, 70))),
+                hw_errors=rng.randrange(10_000),
+            )
+            for slot in range(3)
+        )
+        told = reading(
+            declared.unit_id,
+            at=at + number / len(entries),
+            hashrate_5s_hs=round(rng.gauss(196e3, 900), 2) * 1e9,
+            power_watts=float(rng.randrange(3400, 3600)),
+            boards=boards,
+            fan_rpm=tuple(float(rng.randrange(5000, 6000)) for _ in range(4)),
+        )
+        statuses.append(status(declared, told))
+    return statuses
+
+
+def rss_mb() -> float:
+    """Give this process' resident memory now."""
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * resource.getpagesize() / 1e6
+
+
+def timed(work: Callable[[], object]) -> float:
+    """Give the CPU seconds of `work`."""
+    start = time.process_time()
+    work()
+    return time.process_time() - start
+
+
+async def scrape_and_watch(metrics: Metrics, encoding: str) -> tuple[float, float, int]:
+    """Give (seconds of one scrape, longest the event loop was kept from a 1 ms timer, body bytes)."""
+    loop = asyncio.get_running_loop()
+    worst = 0.0
+    is_done = asyncio.Event()
+
+    async def watch() -> None:
+        nonlocal worst
+        while not is_done.is_set():
+            start = loop.time()
+            await asyncio.sleep(0.001)
+            worst = max(worst, loop.time() - start - 0.001)
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(watch(), name="watch")
+        await asyncio.sleep(0.01)
+        start = loop.time()
+        body, _ = await metrics.scrape("", encoding)
+        took = loop.time() - start
+        is_done.set()
+    return took, worst, len(body)
+
+
+def show(label: str, figure: float, unit: str) -> None:
+    """Print one line of the table."""
+    print(f"{label:34}{figure:10.2f} {unit}")
+
+
+async def bench(units: int) -> None:
+    """Print every figure."""
+    rng = random.Random(1)
+    at = time.time()
+    entries = ledger(units)
+    rounds = [fleet(entries, rng, at + 10 * index) for index in range(2)]
+    figures = site_figures(rounds[0], at)
+    metrics = Metrics("bench", version="0", clock=time.monotonic, share_s=0.0)
+    print(f"{units} units, medians of {ROUNDS}")
+
+    def render(index: int) -> None:
+        for one in rounds[index % 2]:
+            metrics.on_unit(one)
+
+    before = rss_mb()
+    show("on_unit, first time", timed(partial(render, 0)) / units * 1e6, "us a unit")
+    show("store", (rss_mb() - before) * 1e3 / units, "kB a unit")
+    polls = median(timed(partial(render, index)) for index in range(1, ROUNDS + 1))
+    show("on_unit, every poll", polls / units * 1e6, "us a unit")
+    sums = median(timed(lambda: metrics.on_site(figures, is_whole=True)) for _ in range(ROUNDS))
+    show("on_site", sums * 1e3, "ms")
+    poll = Poll(unit_id="u0", at=at, took_s=0.02, reading=rounds[0][0].reading)
+    show("on_poll", timed(lambda: [metrics.on_poll(poll) for _ in range(100_000)]) * 10, "us a poll")
+    for encoding in ("identity", "gzip"):
+        results = [await scrape_and_watch(metrics, encoding) for _ in range(ROUNDS)]
+        took, hold, size = (median(column) for column in zip(*results, strict=True))
+        show(f"scrape, {encoding}", took * 1e3, "ms")
+        show(f"scrape, {encoding}: loop held", hold * 1e3, "ms at most")
+        show(f"scrape, {encoding}: body", size / 1e6, "MB")
+    start = time.perf_counter()
+    for _ in range(50):
+        body, _ = await metrics.scrape(scope="site")
+    show("scrape of the site", (time.perf_counter() - start) / 50 * 1e3, "ms")
+    show("scrape of the site: body", len(body) / 1e3, "kB")
+    shared = Metrics("bench", version="0", clock=time.monotonic)
+    for one in rounds[0]:
+        shared.on_unit(one)
+    before = rss_mb()
+    bodies = await asyncio.gather(*(shared.scrape() for _ in range(10)))
+    show("ten scrapers at once: bodies made", len({id(body) for body, _ in bodies}), "")
+    show("ten scrapers at once: memory", rss_mb() - before, "MB more")
+
+
+if __name__ == "__main__":
+    asyncio.run(bench(int(sys.argv[1]) if len(sys.argv) > 1 else 10_000))
