@@ -61,9 +61,9 @@ class _Unit:
 
     __slots__ = ("address", "failures", "is_busy", "is_gone", "memory", "unit_id")
 
-    def __init__(self, entry: LedgerEntry) -> None:
-        self.unit_id = entry.unit_id
-        self.address = (entry.host, entry.port)
+    def __init__(self, unit_id: str, address: tuple[str, int]) -> None:
+        self.unit_id = unit_id
+        self.address = address
         self.memory = Memory()
         self.failures = 0
         self.is_busy = False
@@ -127,13 +127,21 @@ class Poller:
             if unit is None or unit.address != (entry.host, entry.port):
                 if unit is not None:
                     unit.is_gone = True
-                unit = _Unit(entry)
+                unit = _Unit(entry.unit_id, (entry.host, entry.port))
             units[entry.unit_id] = unit
         for unit_id, unit in self._units.items():
             if unit_id not in units:
                 unit.is_gone = True
         self._units = units
         self._schedule.replace(units, now=self._clock())
+
+    def reconfigure(self, *, client: Client, schedule: Schedule, bounds: Bounds, slow_every: int) -> None:
+        """Go on with another client and schedule; the old client was closed, so what it had in flight is forgotten."""
+        self._client, self._schedule, self._slow_every = client, schedule, slow_every
+        self._healthy, self._sick = _Lane(bounds.healthy), _Lane(bounds.sick)
+        for unit in self._units.values():
+            unit.is_busy = False
+        schedule.replace(self._units, now=self._clock())
 
     async def run(self) -> None:
         """Poll until cancelled."""

@@ -1,0 +1,325 @@
+"""Composition: one site's agent, wired from its setup, started, reloaded and stopped."""
+
+import asyncio
+import gc
+import random
+import resource
+import signal
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+import structlog
+
+try:
+    from uvloop import new_event_loop
+except ImportError:
+    from asyncio import new_event_loop  # type: ignore[assignment]
+
+from agent import __version__, logs
+from agent.changes import ChangeLog
+from agent.config import Config
+from agent.errors import ConfigError, Mistake
+from agent.exporters.metrics import Metrics
+from agent.setup import Setup, load_setup
+from agent.site.poller import Bounds, Poller
+from agent.site.schedule import Schedule
+from agent.site.status import UnitState, UnitStatus
+from agent.site.totals import SiteFigures, site_figures
+from agent.site.tracker import Tracker
+from agent.unit.client import Client
+from agent.unit.reading import Poll
+
+T = TypeVar("T")
+
+log = structlog.get_logger("agent")
+
+LAG_EVERY_S = 0.25
+# Descriptors that are never a unit's: the web side, the log, the loop, files.
+RESERVED_FILES = 64
+STALLED_AFTER_S = 30.0
+MISTAKES_LOGGED = 20
+
+# Keys that belong to sockets and names already given out; a reload that changes one is refused as a whole.
+FIXED_KEYS = ("site.name", "web.listen", "web.max_connections", "log.format")
+
+
+class Agent:
+    """One site, watched.
+
+    Args:
+        setup: Checked configuration and ledger.
+
+    Attributes:
+        on_figures: Called with each interval's figures, from the first whole round on.
+        on_polled: Called after each poll.
+    """
+
+    def __init__(self, setup: Setup) -> None:
+        self.setup = setup
+        self.metrics = Metrics(setup.config.site.name, version=__version__, clock=time.monotonic)
+        at = time.time()
+        self.tracker = Tracker(setup.ledger.at(at), stale_after_s=setup.config.poll.stale_after_s, at=at)
+        self.figures: SiteFigures | None = None
+        self.is_whole = False
+        self.started_at = at
+        self.on_polled: Callable[[], None] = lambda: None
+        self.stop = asyncio.Event()
+        self.reload_wanted = asyncio.Event()
+        self.on_figures: Callable[[SiteFigures], None] = lambda _: None
+        self._changes = ChangeLog()
+        self._ledger_changes_at = setup.ledger.next_change_after(at)
+        self._round_at = time.monotonic()
+        self._file_limit = _raise_file_limit()
+        self._client: Client
+        self._poller: Poller | None = None
+
+    @property
+    def config(self) -> Config:
+        """The configuration in force."""
+        return self.setup.config
+
+    @property
+    def poller(self) -> Poller:
+        """What polls, from `polling` on."""
+        if self._poller is None:
+            raise RuntimeError("polling has not begun")
+        return self._poller
+
+    @property
+    def health(self) -> str | None:
+        """Why this process is not well; None when it is."""
+        stalled_s = time.monotonic() - self.poller.last_progress
+        return f"no poll was started for {stalled_s:.0f} s" if stalled_s > STALLED_AFTER_S else None
+
+    @property
+    def unreadiness(self) -> str | None:
+        """Why the figures are not to be believed yet; None when they are."""
+        if not self.is_whole:
+            unpolled = sum(status.reading is None and status.error is None for status in self.tracker.statuses())
+            return f"first round under way: {unpolled} of {len(self.tracker)} units not looked at yet"
+        late_s = time.monotonic() - self._round_at - self.config.poll.interval_s
+        return f"figures are {late_s:.0f} s late" if late_s > 2 * self.config.poll.interval_s + 5 else None
+
+    @asynccontextmanager
+    async def polling(self) -> AsyncIterator[None]:
+        """Hold what polling needs; nothing is polled yet."""
+        self._connect()
+        try:
+            yield
+        finally:
+            self._client.close()
+
+    async def run(self) -> None:
+        """Poll, sum and export until `stop` is set."""
+        log.info(
+            "agent started",
+            version=__version__,
+            site=self.config.site.name,
+            units=len(self.tracker),
+            interval_s=self.config.poll.interval_s,
+            ledger=str(self.config.ledger.file),
+        )
+        for status in self.tracker.statuses():
+            self.metrics.on_unit(status)
+        self.metrics.on_reload(is_successful=True, at=self.started_at)
+        # Everything so far lives as long as the process: the collector need not walk it again and again.
+        gc.collect()
+        gc.freeze()
+        async with self.polling(), asyncio.TaskGroup() as tasks:
+            running = [
+                tasks.create_task(self.poller.run(), name="poller"),
+                tasks.create_task(self._sum_forever(), name="figures"),
+                tasks.create_task(self._watch_loop(), name="loop watch"),
+                tasks.create_task(self._reload_when_wanted(), name="reload"),
+            ]
+            await self.stop.wait()
+            for task in running:
+                task.cancel()
+        log.info("agent stopped", ran_s=round(time.time() - self.started_at, 1))
+
+    async def sweep(self) -> SiteFigures:
+        """Poll every unit once and give the figures."""
+        async with self.polling():
+            await self.poller.sweep()
+        self.is_whole = True
+        return self._sum()
+
+    def prepare_reload(self) -> Setup:
+        """Read the files again; changes nothing.
+
+        Raises:
+            ConfigError: With every mistake, among them each changed key that only a restart can change.
+        """
+        fresh = load_setup(self.setup.path)
+        mistakes = []
+        for key in FIXED_KEYS:
+            section, name = key.split(".")
+            before, after = (getattr(getattr(config, section), name) for config in (self.config, fresh.config))
+            if before != after:
+                reason = f"cannot change while running (it is {before}); restart the agent"
+                mistakes.append(Mistake(file=str(fresh.path), where=key, value=str(after), reason=reason))
+        if mistakes:
+            raise ConfigError(mistakes)
+        return fresh
+
+    def commit_reload(self, fresh: Setup) -> None:
+        """Put a prepared setup in force, all of it."""
+        before, self.setup = self.setup, fresh
+        if fresh.config.log != before.config.log:
+            logs.set_up(fresh.config.log.level, fresh.config.log.format)
+        if fresh.config.poll != before.config.poll:
+            self.tracker.stale_after_s = fresh.config.poll.stale_after_s
+            self._client.close()
+            self._connect()
+        self._apply_ledger()
+
+    async def reload(self) -> None:
+        """Read configuration and ledger again and put them in force, or keep the old ones and say why."""
+        mistakes: tuple[Mistake, ...] = ()
+        try:
+            fresh = await asyncio.to_thread(self.prepare_reload)
+        except ConfigError as error:
+            mistakes = error.mistakes
+        if mistakes:
+            self.metrics.on_reload(is_successful=False, at=time.time())
+            for mistake in mistakes[:MISTAKES_LOGGED]:
+                log.error("reload refused", mistake=str(mistake))
+            log.error("old configuration kept", mistakes=len(mistakes))
+            return
+        self.commit_reload(fresh)
+        self.metrics.on_reload(is_successful=True, at=time.time())
+        log.info("reloaded", units=len(self.tracker), ledger_digest=fresh.ledger.digest[:12])
+
+    def _connect(self) -> None:
+        poll = self.config.poll
+        self._client = Client(connect_timeout_s=poll.connect_timeout_s, deadline_s=poll.deadline_s)
+        schedule = Schedule(interval_s=poll.interval_s, backoff_max_s=poll.backoff_max_s, jitter=random.random)
+        # Descriptors are a budget: whatever the configuration asks, the web side keeps its own.
+        most = max(8, self._file_limit - RESERVED_FILES - self.config.web.max_connections)
+        healthy = min(poll.max_in_flight - poll.max_in_flight_sick, most // 2)
+        bounds = Bounds(healthy=max(1, healthy), sick=min(poll.max_in_flight_sick, most // 2))
+        if self._poller is not None:
+            self._poller.reconfigure(client=self._client, schedule=schedule, bounds=bounds, slow_every=poll.slow_every)
+            return
+        self._poller = Poller(
+            client=self._client,
+            schedule=schedule,
+            bounds=bounds,
+            slow_every=poll.slow_every,
+            on_poll=self._on_poll,
+            on_skipped=self.metrics.on_skipped,
+        )
+        self._poller.replace_entries(status.entry for status in self.tracker.statuses())
+        self.metrics.watch_in_flight(lambda: self.poller.in_flight)
+
+    def _on_poll(self, poll: Poll, clock_s: float) -> None:
+        self.metrics.on_poll(poll)
+        recorded = self.tracker.record(poll, clock_s=clock_s)
+        if recorded is not None:
+            self._on_status(*recorded)
+        self.on_polled()
+
+    def _on_status(self, status: UnitStatus, before: UnitState) -> None:
+        self.metrics.on_unit(status)
+        if status.state is not before:
+            self._changes.add(status, before)
+
+    def _apply_ledger(self) -> None:
+        at = time.time()
+        for unit_id in self.tracker.replace_entries(self.setup.ledger.at(at), at=at):
+            self.metrics.remove_unit(unit_id)
+        for status in self.tracker.statuses():
+            self.metrics.on_unit(status)
+        self.poller.replace_entries(status.entry for status in self.tracker.statuses())
+        self._ledger_changes_at = self.setup.ledger.next_change_after(at)
+
+    async def _sum_forever(self) -> None:
+        interval_s = self.config.poll.interval_s
+        due = time.monotonic() + interval_s
+        while True:
+            await asyncio.sleep(due - time.monotonic())
+            if self._ledger_changes_at is not None and time.time() >= self._ledger_changes_at:
+                self._apply_ledger()
+            figures = self._sum()
+            self._log_summary(figures)
+            if self.is_whole:
+                self.on_figures(figures)
+            interval_s = self.config.poll.interval_s
+            due = max(due + interval_s, time.monotonic())
+
+    def _sum(self) -> SiteFigures:
+        at, clock_s = time.time(), time.monotonic()
+        for status, before in self.tracker.refresh(at=at, clock_s=clock_s):
+            self._on_status(status, before)
+        self._changes.close_interval()
+        if not self.is_whole:
+            self.is_whole = all(
+                status.reading is not None or status.error is not None for status in self.tracker.statuses()
+            )
+        figures = site_figures(self.tracker.statuses(), at)
+        self.metrics.on_site(figures, is_whole=self.is_whole)
+        self.figures = figures
+        self._round_at = clock_s
+        return figures
+
+    def _log_summary(self, figures: SiteFigures) -> None:
+        site = figures.site
+        if not self.is_whole:
+            log.info("site not looked at yet", units=site.units, reason=self.unreadiness)
+            return
+        log.info(
+            "site summary",
+            units=site.units,
+            deployed_hs=site.deployed_hs,
+            operating_hs=round(site.operating_hs),
+            operational_efficiency_ratio=_rounded(site.operational_efficiency_ratio),
+            coverage_ratio=_rounded(site.coverage_ratio),
+            **{f"units_{state}": units for state, units in site.units_by_state.items() if units},
+            **{f"loss_{cause}_hs": round(loss_hs) for cause, loss_hs in site.losses_hs.items() if loss_hs > 0},
+        )
+
+    async def _reload_when_wanted(self) -> None:
+        while True:
+            await self.reload_wanted.wait()
+            self.reload_wanted.clear()
+            await self.reload()
+
+    async def _watch_loop(self) -> None:
+        """Measure how late this loop wakes up a timer: what anything blocking it looks like from inside."""
+        while True:
+            due = time.monotonic() + LAG_EVERY_S
+            await asyncio.sleep(LAG_EVERY_S)
+            self.metrics.on_lag(max(0.0, time.monotonic() - due))
+
+
+async def run_until_signalled(agent: Agent) -> None:
+    """Run an agent until SIGTERM or SIGINT; SIGHUP makes it read its files again."""
+    loop = asyncio.get_running_loop()
+    for signal_number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(signal_number, agent.stop.set)
+    loop.add_signal_handler(signal.SIGHUP, agent.reload_wanted.set)
+    try:
+        await agent.run()
+    finally:
+        for signal_number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            loop.remove_signal_handler(signal_number)
+
+
+def run_loop(main: Coroutine[None, None, T]) -> T:
+    """Run `main` on uvloop where it is installed, on the standard loop where it is not."""
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        return runner.run(main)
+
+
+def _rounded(ratio: float | None) -> float | None:
+    return None if ratio is None else round(ratio, 6)
+
+
+def _raise_file_limit() -> int:
+    """Raise this process's limit of open files to what the system allows, and give it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return hard

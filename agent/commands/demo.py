@@ -1,0 +1,229 @@
+"""`hashsight demo`: the whole journey on one machine, against simulated units that speak over real sockets.
+
+The simulators, and Prometheus where it is installed, are programs of their own; this command starts them on free
+loopback ports, runs the agent in its own process, and ends all of it together. Nothing here knows what the figures
+will be: they come out of what the simulated units answer.
+"""
+
+import asyncio
+import shutil
+import socket
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+from rich.console import Group
+from rich.live import Live
+from rich.text import Text
+
+from agent import logs
+from agent.address import parse_endpoint
+from agent.app import Agent, run_loop, run_until_signalled
+from agent.commands.summary import headline, site_summary
+from agent.commands.terminal import err, exit_codes, out
+from agent.errors import AgentError, ConfigError, Mistake
+from agent.setup import Setup, load_setup
+
+SITE = "demo"
+START_TIMEOUT_S = 20.0
+STOP_TIMEOUT_S = 4.0
+
+CONFIG = """\
+# Written by `hashsight demo`; deploy/site.example.toml explains every key.
+[site]
+name = "{site}"
+count_simulated = true
+
+[ledger]
+file = "ledger.csv"
+
+[poll]
+interval_s = {interval_s}
+slow_every = 6
+
+[web]
+listen = "{listen}"
+
+[log]
+level = "error"
+"""
+
+PROMETHEUS = """\
+global:
+  scrape_interval: {interval_s}s
+scrape_configs:
+  - job_name: hashsight
+    static_configs:
+      - targets: ["{listen}"]
+"""
+
+
+class DemoError(AgentError):
+    """A program of the demonstration did not come up."""
+
+
+def demo(*, units: int, interval_s: float, listen: str, seed: int, seconds: float | None) -> None:
+    """Watch a simulated site.
+
+    Args:
+        units: How many simulated units.
+        interval_s: Between two polls of one unit.
+        listen: Where the agent serves, as HOST:PORT; another free port when that one is taken.
+        seed: Of the simulated site's chance.
+        seconds: End by itself after so long; None to go on until Ctrl-C.
+    """
+    with exit_codes():
+        try:
+            host, port = parse_endpoint(listen)
+        except ValueError as error:
+            raise ConfigError([Mistake(file="demo", where="--listen", value=listen, reason=str(error))]) from error
+        with tempfile.TemporaryDirectory(prefix="hashsight-demo-") as folder:
+            run_loop(
+                _demo(
+                    Path(folder),
+                    units=units,
+                    interval_s=interval_s,
+                    listen=f"{host}:{_free_port(str(host), port)}",
+                    seed=seed,
+                    seconds=seconds,
+                )
+            )
+
+
+async def _demo(folder: Path, *, units: int, interval_s: float, listen: str, seed: int, seconds: float | None) -> None:
+    async with AsyncExitStack() as programs:
+        with err.status(f"starting {units} simulated units"):
+            control = await programs.enter_async_context(_simulators(folder, units=units, seed=seed))
+        (folder / "site.toml").write_text(
+            CONFIG.format(site=SITE, interval_s=f"{interval_s:g}", listen=listen), encoding="utf-8"
+        )
+        setup = load_setup(folder / "site.toml")
+        lines = [
+            f"status page    http://{listen}/",
+            f"metrics        http://{listen}/metrics",
+            f"what is true   {control}",
+        ]
+        prometheus = shutil.which("prometheus")
+        if prometheus is not None:
+            with err.status("starting Prometheus"):
+                address = await programs.enter_async_context(
+                    _prometheus(prometheus, folder, listen=listen, interval_s=interval_s)
+                )
+            lines.append(f"Prometheus     http://{address}/")
+        lines.append("Ctrl-C stops all of it." if seconds is None else f"Ends by itself after {seconds:g} s.")
+        await _watch(setup, "\n".join(lines), seconds)
+
+
+async def _watch(setup: Setup, addresses: str, seconds: float | None) -> None:
+    """Run the agent and show its figures: redrawn on a terminal, one line an interval elsewhere."""
+    logs.set_up(setup.config.log.level, setup.config.log.format)
+    agent = Agent(setup)
+    if seconds is not None:
+        asyncio.get_running_loop().call_later(seconds, agent.stop.set)
+    if not out.is_terminal:
+        out.print(addresses, markup=False, soft_wrap=True)
+        agent.on_figures = lambda figures: out.print(headline(SITE, figures.site), soft_wrap=True)
+        await run_until_signalled(agent)
+        return
+    with Live(console=out, auto_refresh=False) as view:
+        view.update(Group(Text(addresses), "", "first round of polls under way"), refresh=True)
+        agent.on_figures = lambda figures: view.update(
+            Group(Text(addresses), "", site_summary(SITE, figures)), refresh=True
+        )
+        await run_until_signalled(agent)
+
+
+@asynccontextmanager
+async def _simulators(folder: Path, *, units: int, seed: int) -> AsyncIterator[str]:
+    """Run a farm; gives the address at which it tells the truth about itself."""
+    ledger = folder / "ledger.csv"
+    port = _free_port("127.0.0.1", 14028)
+    control = f"127.0.0.1:{_free_port('127.0.0.1', 18028)}"
+    arguments = ["farm", "--units", str(units), "--seed", str(seed), "--port", str(port), "--control", control]
+    command = [sys.executable, "-m", "simulators", *arguments, "--ledger-out", str(ledger)]
+    async with _program(command, folder / "simulators.log") as process:
+        await _until_open(control, process, folder / "simulators.log")
+        yield f"http://{control}/truth"
+
+
+@asynccontextmanager
+async def _prometheus(program: str, folder: Path, *, listen: str, interval_s: float) -> AsyncIterator[str]:
+    """Run a Prometheus that scrapes the agent; gives its address."""
+    (folder / "prometheus.yml").write_text(
+        PROMETHEUS.format(listen=listen, interval_s=f"{interval_s:g}"), encoding="utf-8"
+    )
+    address = f"127.0.0.1:{_free_port('127.0.0.1', 19090)}"
+    command = [
+        program,
+        f"--config.file={folder / 'prometheus.yml'}",
+        f"--storage.tsdb.path={folder / 'prometheus'}",
+        f"--web.listen-address={address}",
+        "--log.level=warn",
+    ]
+    async with _program(command, folder / "prometheus.log") as process:
+        await _until_open(address, process, folder / "prometheus.log")
+        yield address
+
+
+@asynccontextmanager
+async def _program(command: list[str], log_file: Path) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Run a program in a session of its own, so that Ctrl-C reaches it through us alone, and end it by its id."""
+    with log_file.open("wb") as output:
+        process = await asyncio.create_subprocess_exec(
+            *command, stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+        )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.terminate()
+            try:
+                async with asyncio.timeout(STOP_TIMEOUT_S):
+                    await process.wait()
+            except TimeoutError:
+                process.kill()
+                await process.wait()
+
+
+async def _until_open(address: str, process: asyncio.subprocess.Process, log_file: Path) -> None:
+    """Wait until a program listens.
+
+    Raises:
+        DemoError: It ended, or does not listen in time; with the end of what it said.
+    """
+    host, port = address.rsplit(":", 1)
+    try:
+        async with asyncio.timeout(START_TIMEOUT_S):
+            while process.returncode is None:
+                try:
+                    _, writer = await asyncio.open_connection(host, int(port))
+                except OSError:
+                    await asyncio.sleep(0.05)
+                    continue
+                writer.close()
+                await writer.wait_closed()
+                return
+    except TimeoutError:
+        pass
+    raise DemoError(f"{log_file.stem} does not listen on {address}: {_last_words(log_file)}")
+
+
+def _last_words(log_file: Path) -> str:
+    said = log_file.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-5:]
+    return " / ".join(said) or "it said nothing"
+
+
+def _free_port(host: str, wanted: int) -> int:
+    """Give `wanted` if it is free on `host`, and any free port if not."""
+    for port in (wanted, 0):
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except OSError:
+                continue
+            free: int = probe.getsockname()[1]
+            return free
+    raise DemoError(f"no free port on {host}")

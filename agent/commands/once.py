@@ -1,0 +1,94 @@
+"""`hashsight once`: poll every unit once, print what came of it."""
+
+import asyncio
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+import typer
+from rich.markup import escape
+from rich.progress import Progress
+from rich.table import Table
+
+from agent import logs
+from agent.app import Agent
+from agent.commands.summary import site_json, site_summary
+from agent.commands.terminal import FAILED, err, exit_codes, out
+from agent.scale import hashrate_text, ratio_text
+from agent.setup import load_setup
+from agent.site.status import UnitState, UnitStatus
+from agent.site.totals import SiteFigures
+
+WORST_SHOWN = 20
+
+
+def once(config: Path, *, as_json: bool, show_all: bool) -> None:
+    """Poll every unit of the ledger once and print the site's figures and its worst units.
+
+    Args:
+        config: The configuration file.
+        as_json: Print figures and units as JSON, in base units.
+        show_all: List every unit, not the worst alone.
+    """
+    with exit_codes():
+        setup = load_setup(config)
+        logs.set_up("error", setup.config.log.format)
+        agent, figures = asyncio.run(_sweep(Agent(setup)))
+        statuses = sorted(agent.tracker.statuses(), key=_shortfall_ratio, reverse=True)
+        name = setup.config.site.name
+        if as_json:
+            units = [_unit_json(status) for status in statuses]
+            body = msgspec.json.decode(site_json(name, figures))
+            out.print_json(msgspec.json.encode({**body, "unit_statuses": units}).decode())
+        else:
+            shown = statuses if show_all else [status for status in statuses if status.losses][:WORST_SHOWN]
+            out.print(_unit_table(shown, of=len(statuses)))
+            out.print()
+            out.print(site_summary(name, figures))
+        if figures.site.units and not any(status.is_fresh for status in statuses):
+            err.print("no unit could be read")
+            raise typer.Exit(FAILED)
+
+
+async def _sweep(agent: Agent) -> tuple[Agent, SiteFigures]:
+    with Progress(console=err, transient=True) as progress:
+        task = progress.add_task("polling", total=len(agent.tracker))
+        agent.on_polled = lambda: progress.advance(task)
+        return agent, await agent.sweep()
+
+
+def _shortfall_ratio(status: UnitStatus) -> float:
+    return sum(loss.hashrate_hs for loss in status.losses) / status.entry.nameplate.hashrate_hs
+
+
+def _unit_table(statuses: Iterable[UnitStatus], of: int) -> Table:
+    table = Table(title=f"units, worst first ({of:,} in all)", title_justify="left", box=None)
+    for column in ("unit", "model", "place", "state", "why", "hashrate", "short by"):
+        table.add_column(column, overflow="fold")
+    for status in statuses:
+        place = status.entry.place
+        causes = ", ".join(str(loss.cause).replace("_", " ") for loss in status.losses)
+        table.add_row(
+            escape(status.entry.unit_id),
+            escape(status.entry.nameplate.model),
+            escape(" ".join(part for part in (place.container, place.rack, place.slot) if part)),
+            status.state,
+            escape(causes if status.state is UnitState.HASHING and causes else status.why),
+            hashrate_text(status.hashrate_hs),
+            ratio_text(_shortfall_ratio(status), 1),
+        )
+    return table
+
+
+def _unit_json(status: UnitStatus) -> dict[str, object]:
+    return {
+        "unit_id": status.entry.unit_id,
+        "model": status.entry.nameplate.model,
+        "state": status.state,
+        "why": status.why,
+        "nameplate_hs": status.entry.nameplate.hashrate_hs,
+        "hashrate_hs": status.hashrate_hs,
+        "losses_hs": {loss.cause: loss.hashrate_hs for loss in status.losses},
+        "error": None if status.error is None else str(status.error),
+        "reading": status.reading,
+    }

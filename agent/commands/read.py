@@ -1,0 +1,171 @@
+"""`hashsight read HOST`: one unit, everything it says."""
+
+import asyncio
+import time
+from collections.abc import Generator, Iterator
+
+import msgspec
+from rich.markup import escape
+from rich.table import Table
+
+from agent.address import Endpoint, parse_endpoint
+from agent.commands.terminal import err, exit_codes, out
+from agent.errors import ConfigError, Mistake, PollError
+from agent.scale import ABSENT, duration_text, hashrate_text, watts_text
+from agent.unit.client import Client
+from agent.unit.conversation import Conversation, Memory, converse
+from agent.unit.reading import BoardReading, UnitReading
+
+DEFAULT_PORT = 4028
+
+
+def read(host: str, *, timeout_s: float, as_json: bool, raw: bool) -> None:
+    """Ask one unit all that a poll may ask and print it.
+
+    Args:
+        host: Literal IP address, with ``:port`` where that is not 4028.
+        timeout_s: For the whole of it.
+        as_json: Print the reading as JSON, in base units.
+        raw: Print each request and the reply as it came, instead of a reading.
+    """
+    with exit_codes():
+        try:
+            address, port = parse_endpoint(host, default_port=DEFAULT_PORT)
+        except ValueError as error:
+            raise ConfigError([Mistake(file="read", where="HOST", value=host, reason=str(error))]) from error
+        endpoint = Endpoint(str(address), port)
+        exchanges: list[tuple[bytes, bytes]] = []
+        try:
+            reading = asyncio.run(_ask(endpoint, timeout_s, exchanges))
+        finally:
+            if raw:
+                _print_raw(exchanges)
+        if raw:
+            return
+        if as_json:
+            out.print_json(msgspec.json.encode(reading).decode())
+        else:
+            _print_tables(endpoint, reading)
+
+
+async def _ask(endpoint: Endpoint, timeout_s: float, exchanges: list[tuple[bytes, bytes]]) -> UnitReading:
+    client = Client(connect_timeout_s=min(2.0, timeout_s), deadline_s=timeout_s)
+    conversation = converse(str(endpoint), Memory(), slow_every=1, wall=time.time)
+    try:
+        with err.status(f"asking {endpoint}"):
+            return await client.run(endpoint, _overheard(conversation, exchanges))
+    finally:
+        client.close()
+
+
+def _overheard(
+    conversation: Conversation, exchanges: list[tuple[bytes, bytes]]
+) -> Generator[bytes, bytes, UnitReading]:
+    """Pass a conversation through, and keep what was said."""
+    try:
+        request = next(conversation)
+        while True:
+            try:
+                reply = yield request
+            except PollError as error:
+                exchanges.append((request, f"({error})".encode()))
+                request = conversation.throw(error)
+            else:
+                exchanges.append((request, reply))
+                request = conversation.send(reply)
+    except StopIteration as over:
+        reading: UnitReading = over.value
+        return reading
+
+
+def _print_raw(exchanges: list[tuple[bytes, bytes]]) -> None:
+    """Print what went over the wire, a line each; nothing a unit sends may steer the terminal."""
+    for request, reply in exchanges:
+        for sign, data in (("> ", request), ("< ", reply)):
+            text = data.decode("utf-8", "backslashreplace")
+            out.print(sign + "".join(_visible(character) for character in text), markup=False, soft_wrap=True)
+
+
+def _visible(character: str) -> str:
+    return character if character.isprintable() else character.encode("unicode_escape").decode()
+
+
+def _print_tables(endpoint: Endpoint, reading: UnitReading) -> None:
+    facts = Table(title=f"unit at {endpoint}", title_justify="left", show_header=False, box=None)
+    for name, value in _facts(reading):
+        facts.add_row(name, escape(value))
+    out.print(facts)
+    if reading.boards:
+        boards = Table(title="boards", title_justify="left", box=None)
+        for column in (
+            "slot",
+            "hashrate",
+            "chips",
+            "clock",
+            "chip °C",
+            "board °C",
+            "coolant °C",
+            "hw errors",
+            "serial",
+        ):
+            boards.add_column(column)
+        for board in reading.boards:
+            boards.add_row(*_board_cells(board))
+        out.print(boards)
+    if reading.pools:
+        pools = Table(title="pools", title_justify="left", box=None)
+        for column in ("#", "status", "in use", "accepted", "rejected", "stale", "difficulty accepted", "url", "user"):
+            pools.add_column(column)
+        for pool in reading.pools:
+            cells = (pool.accepted, pool.rejected, pool.stale, pool.difficulty_accepted)
+            pools.add_row(
+                str(pool.index),
+                escape(pool.status or ABSENT),
+                {True: "yes", False: "no", None: ABSENT}[pool.is_active],
+                *(ABSENT if cell is None else f"{cell:,.0f}" for cell in cells),
+                escape(pool.url or ""),
+                escape(pool.user or ""),
+            )
+        out.print(pools)
+
+
+def _facts(reading: UnitReading) -> Iterator[tuple[str, str]]:
+    identity = reading.identity
+    yield "model", identity.model or ABSENT
+    yield "firmware", identity.firmware or ABSENT
+    yield "API", f"{identity.api or ABSENT}, {reading.dialect} dialect"
+    yield "mode", reading.mode or "not told"
+    yield "up", duration_text(reading.uptime_s)
+    yield "hashrate 5 s", hashrate_text(reading.hashrate_5s_hs)
+    yield "hashrate 30 min", hashrate_text(reading.hashrate_30m_hs)
+    yield "hashrate average", hashrate_text(reading.hashrate_avg_hs)
+    yield "firmware's ideal", hashrate_text(reading.hashrate_ideal_hs)
+    yield "power", watts_text(reading.power_watts) if reading.power_watts is not None else "not reported"
+    if reading.fan_rpm:
+        yield "fans", ", ".join(f"{rpm:.0f}" for rpm in reading.fan_rpm) + " rpm"
+    if reading.shares is not None:
+        shares = reading.shares
+        counts = (("accepted", shares.accepted), ("rejected", shares.rejected), ("stale", shares.stale))
+        yield "shares", ", ".join(f"{count:,} {word}" for word, count in counts if count is not None)
+        if shares.difficulty_accepted is not None and reading.uptime_s:
+            delivered_hs = shares.difficulty_accepted * 2**32 / reading.uptime_s
+            yield "delivered since start", hashrate_text(delivered_hs)
+    if reading.repairs:
+        yield "repairs", ", ".join(reading.repairs)
+
+
+def _board_cells(board: BoardReading) -> list[str]:
+    def celsius(values: tuple[float, ...]) -> str:
+        return " ".join(f"{value:.0f}" for value in values) or ABSENT
+
+    return [
+        str(board.slot),
+        hashrate_text(board.hashrate_hs),
+        ABSENT if board.chips is None else str(board.chips),
+        ABSENT if board.frequency_hz is None else f"{board.frequency_hz / 1e6:.0f} MHz",
+        celsius(board.chip_celsius),
+        celsius(board.pcb_celsius),
+        celsius(board.coolant_celsius),
+        ABSENT if board.hw_errors is None else str(board.hw_errors),
+        escape(board.serial or ABSENT),
+    ]

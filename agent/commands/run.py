@@ -1,0 +1,20 @@
+"""`hashsight run`: the agent, until it is told to stop."""
+
+from pathlib import Path
+
+from agent import logs
+from agent.app import Agent, run_loop, run_until_signalled
+from agent.commands.terminal import exit_codes
+from agent.setup import Setup, load_setup
+
+
+def run(config: Path) -> None:
+    """Watch the site that a configuration describes. SIGTERM ends it, SIGHUP makes it read its files again."""
+    with exit_codes():
+        setup = load_setup(config)
+        logs.set_up(setup.config.log.level, setup.config.log.format)
+        run_loop(_run(setup))
+
+
+async def _run(setup: Setup) -> None:
+    await run_until_signalled(Agent(setup))

@@ -1,0 +1,96 @@
+"""The site's figures in words and tables, for terminals."""
+
+import msgspec
+from rich.console import Group
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from agent.scale import ABSENT, hashrate_text, ratio_text
+from agent.site.totals import Figures, SiteFigures
+
+TARGET_RATIO = 0.90
+"""The trade's ">90 %" line."""
+
+
+def headline(name: str, figures: Figures) -> Text:
+    """Give the one line everybody looks for."""
+    ratio = figures.operational_efficiency_ratio
+    text = Text.assemble(
+        (name, "bold"),
+        f": operating {hashrate_text(figures.operating_hs)} of {hashrate_text(figures.deployed_hs)} deployed = ",
+    )
+    if ratio is None:
+        text.append("nothing deployed")
+        return text
+    is_met = ratio > TARGET_RATIO
+    text.append(ratio_text(ratio), "bold green" if is_met else "bold red")
+    text.append(f" operational efficiency ({'above' if is_met else 'not above'} 90 %), ")
+    text.append(f"coverage {ratio_text(figures.coverage_ratio, 1)}")
+    return text
+
+
+def loss_table(figures: Figures) -> Table:
+    """Give what took the rest, largest first."""
+    table = Table(title="what took the rest", title_justify="left", box=None)
+    table.add_column("cause")
+    table.add_column("hashrate", justify="right")
+    table.add_column("of deployed", justify="right")
+    for cause, loss_hs in sorted(figures.losses_hs.items(), key=lambda item: -item[1]):
+        if loss_hs > 0:
+            share = loss_hs / figures.deployed_hs if figures.deployed_hs else None
+            table.add_row(cause.replace("_", " "), hashrate_text(loss_hs), ratio_text(share))
+    if figures.uplift_hs > 0:
+        share = figures.uplift_hs / figures.deployed_hs if figures.deployed_hs else None
+        table.add_row("less: uplift above nameplate", hashrate_text(figures.uplift_hs), ratio_text(share))
+    return table
+
+
+def container_table(figures: SiteFigures) -> Table:
+    """Give one row a container: units by state, operating of deployed."""
+    table = Table(title="containers", title_justify="left", box=None)
+    table.add_column("container")
+    for column in ("units", "hashing", "not hashing", "operating", "deployed", "efficiency"):
+        table.add_column(column, justify="right")
+    for name, group in figures.by_container.items():
+        others = [f"{units} {state}" for state, units in group.units_by_state.items() if units and state != "hashing"]
+        table.add_row(
+            escape(name or ABSENT),
+            f"{group.units:,}",
+            f"{group.units_by_state['hashing']:,}",  # type: ignore[index]  # a StrEnum's value is its key
+            ", ".join(others) or ABSENT,
+            hashrate_text(group.operating_hs),
+            hashrate_text(group.deployed_hs),
+            ratio_text(group.operational_efficiency_ratio),
+        )
+    return table
+
+
+def site_summary(name: str, figures: SiteFigures) -> Group:
+    """Give headline, losses and containers, one under the other."""
+    return Group(headline(name, figures.site), "", loss_table(figures.site), "", container_table(figures))
+
+
+def site_json(name: str, figures: SiteFigures) -> bytes:
+    """Give the same as JSON, in base units."""
+
+    def group(each: Figures) -> dict[str, object]:
+        return {
+            "units": each.units,
+            "deployed_hs": each.deployed_hs,
+            "operating_hs": each.operating_hs,
+            "uplift_hs": each.uplift_hs,
+            "operational_efficiency_ratio": each.operational_efficiency_ratio,
+            "coverage_ratio": each.coverage_ratio,
+            "losses_hs": each.losses_hs,
+            "units_by_state": each.units_by_state,
+        }
+
+    return msgspec.json.encode(
+        {
+            "site": name,
+            "at": figures.at,
+            **group(figures.site),
+            "containers": {container: group(each) for container, each in figures.by_container.items()},
+        }
+    )

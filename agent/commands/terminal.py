@@ -1,0 +1,31 @@
+"""How commands end and where they print: exit 0 ok, 1 failed, 2 bad configuration."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import typer
+from rich.console import Console
+
+from agent.errors import AgentError, ConfigError
+
+OK, FAILED, BAD_CONFIG = 0, 1, 2
+MISTAKES_SHOWN = 50
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+
+@contextmanager
+def exit_codes() -> Iterator[None]:
+    """Turn the errors a command may meet into one clear message each and the exit code that belongs to it."""
+    try:
+        yield
+    except ConfigError as error:
+        for mistake in error.mistakes[:MISTAKES_SHOWN]:
+            err.print(str(mistake), markup=False, soft_wrap=True)
+        if len(error.mistakes) > MISTAKES_SHOWN:
+            err.print(f"... and {len(error.mistakes) - MISTAKES_SHOWN} more mistakes", markup=False)
+        raise typer.Exit(BAD_CONFIG) from error
+    except (AgentError, OSError) as error:
+        err.print(f"{type(error).__name__}: {error}", markup=False, soft_wrap=True)
+        raise typer.Exit(FAILED) from error
