@@ -1,8 +1,42 @@
-"""The dated list of what is deployed: declared, and independent of telemetry."""
+"""The dated list of what is deployed: declared, and independent of telemetry.
 
-from dataclasses import dataclass
+A ledger is refused as a whole or taken as a whole, and refused with every mistake in it: a fleet's denominator is not
+the place for best efforts.
+"""
 
-from agent.unit.nameplate import Nameplate
+import csv
+import hashlib
+import math
+from bisect import bisect_right
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from agent.address import Endpoint, Network
+from agent.errors import ConfigError, Mistake
+from agent.mistakes import clip, near_match
+from agent.site.cells import REMEMBERED_CELLS, CellParser, cell_parsers
+from agent.unit.nameplate import HS_PER_THS, Catalogue, Nameplate
+
+REQUIRED_COLUMNS = (
+    "unit_id",
+    "model",
+    "hashrate_th",
+    "host",
+    "container",
+    "rack",
+    "slot",
+    "deployed_from",
+    "deployed_to",
+    "status",
+)
+OPTIONAL_COLUMNS = ("serial", "mac", "simulated")
+COLUMNS = (*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS)
+
+# A file of another kind has as many mistakes as lines; a hundred show what is wrong.
+SHOWN_MISTAKES = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,3 +85,252 @@ class LedgerEntry:
         return (self.deployed_from is None or self.deployed_from <= at) and (
             self.deployed_to is None or at < self.deployed_to
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ledger:
+    """All entries of a ledger; no two of one unit, address, place or identity overlap in time.
+
+    Attributes:
+        entries: In file order.
+        digest: SHA-256 of the file, hexadecimal, so that figures can say what they were computed from.
+        unit_ids: Every unit that ever appears, once, in file order.
+    """
+
+    entries: tuple[LedgerEntry, ...]
+    digest: str
+    unit_ids: tuple[str, ...] = field(init=False, repr=False, compare=False)
+    _changes: tuple[float, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        moments = (moment for entry in self.entries for moment in (entry.deployed_from, entry.deployed_to))
+        object.__setattr__(self, "unit_ids", tuple(dict.fromkeys(entry.unit_id for entry in self.entries)))
+        object.__setattr__(self, "_changes", tuple(sorted({moment for moment in moments if moment is not None})))
+
+    def at(self, t: float) -> tuple[LedgerEntry, ...]:
+        """Give the entries in force at Unix time `t`, one a unit, in file order."""
+        return tuple(entry for entry in self.entries if entry.is_deployed_at(t))
+
+    def next_change_after(self, t: float) -> float | None:
+        """Give the first Unix time after `t` at which `at` may differ, or None when it stays as it is."""
+        place = bisect_right(self._changes, t)
+        return self._changes[place] if place < len(self._changes) else None
+
+
+def read_ledger(text: str, file: str, *, catalogue: Catalogue, zone: ZoneInfo, networks: tuple[Network, ...]) -> Ledger:
+    """Read a ledger from its text.
+
+    The text is CSV: one header, one line a row, ``#`` before a comment. A unit has a row for each span of time in which
+    its place, address and status stay the same.
+
+    Args:
+        text: As in the file, byte order mark and all.
+        file: What to call it in messages.
+        catalogue: The models there are.
+        zone: The zone of dates and times without an offset.
+        networks: Where units may be.
+
+    Raises:
+        ConfigError: With every mistake, in file order; after `SHOWN_MISTAKES` only how many more there are.
+    """
+    mistakes = _Mistakes(file)
+    nul = text.find("\0")
+    if nul >= 0:
+        mistakes.add(text.count("\n", 0, nul) + 1, "a NUL byte; save the file as UTF-8 text")
+        mistakes.raise_any()
+    lines = _read_rows(text.removeprefix("\ufeff"), mistakes)
+    columns = _read_header(*next(lines, (1, [])), mistakes)
+    parsers = cell_parsers(catalogue=catalogue, zone=zone, networks=networks)
+    rows = list(_read_entries(lines, columns, parsers, catalogue, mistakes))
+    _refuse_overlaps(rows, mistakes)
+    if not rows:
+        mistakes.add_if_none("no units: there is nothing to watch")
+    mistakes.raise_any()
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return Ledger(entries=tuple(entry for _, entry in rows), digest=digest)
+
+
+class _Mistakes:
+    """The mistakes of one file: all counted, the first kept."""
+
+    def __init__(self, file: str) -> None:
+        self._file = file
+        self._kept: list[tuple[int, Mistake]] = []
+        self.count = 0
+
+    def add(self, line: int, reason: str, *, column: str = "", value: str = "") -> None:
+        self.count += 1
+        if len(self._kept) < SHOWN_MISTAKES:
+            where = f"line {line}, column {column}" if column else f"line {line}"
+            self._kept.append((line, Mistake(file=self._file, where=where, value=clip(value), reason=reason)))
+
+    def add_if_none(self, reason: str) -> None:
+        """Add a mistake of the file as a whole, unless others explain it."""
+        if not self.count:
+            self.count = 1
+            self._kept.append((0, Mistake(file=self._file, where="file", value="", reason=reason)))
+
+    def raise_any(self) -> None:
+        if not self.count:
+            return
+        mistakes = [mistake for _, mistake in sorted(self._kept, key=lambda kept: kept[0])]
+        if self.count > len(mistakes):
+            reason = f"{self.count - len(mistakes):,} more mistakes are not shown"
+            mistakes.append(Mistake(file=self._file, where="file", value="", reason=reason))
+        raise ConfigError(mistakes)
+
+
+def _read_rows(text: str, mistakes: _Mistakes) -> Iterator[tuple[int, list[str]]]:
+    """Give the cells of every line that has any, with its number.
+
+    A line is a row: a cell that runs over several lines is a quote left open, and costs its own line only.
+    """
+    for number, line in enumerate(text.replace("\r\n", "\n").replace("\r", "\n").split("\n"), start=1):
+        if line.lstrip('" \t').startswith("#"):
+            continue
+        try:
+            # Most lines have no quotes, and need no parser.
+            cells = next(csv.reader((line,), strict=True, skipinitialspace=True)) if '"' in line else line.split(",")
+        except csv.Error:
+            mistakes.add(number, "a quote is opened and not closed, or followed by more than a comma", value=line)
+            continue
+        cells = [cell.strip(" \t") for cell in cells]
+        if any(cells):
+            yield number, cells
+
+
+def _read_header(line: int, names: Sequence[str], mistakes: _Mistakes) -> tuple[str | None, ...]:
+    """Give the column of every cell, None for one not to be read; a bad header does not hide mistakes in the rows."""
+    if len(names) == 1 and (";" in names[0] or "\t" in names[0]):
+        mistakes.add(line, "cells are separated by commas", value=names[0])
+        mistakes.raise_any()
+    columns: list[str | None] = []
+    for name in names:
+        is_new = name in COLUMNS and name not in columns
+        columns.append(name if is_new else None)
+        if is_new:
+            continue
+        if name in COLUMNS:
+            reason = "this column is there twice"
+        elif name:
+            reason = f"unknown column{near_match(name, COLUMNS) or '; known are ' + ', '.join(COLUMNS)}"
+        else:
+            reason = f"column {len(columns)} has no name"
+        mistakes.add(line, reason, column="header", value=name)
+    missing = [name for name in REQUIRED_COLUMNS if name not in columns]
+    if missing:
+        mistakes.add(line, f"columns missing: {', '.join(missing)}")
+    return tuple(columns)
+
+
+def _read_entries(
+    rows: Iterable[tuple[int, list[str]]],
+    columns: Sequence[str | None],
+    parsers: Mapping[str, CellParser],
+    catalogue: Catalogue,
+    mistakes: _Mistakes,
+) -> Iterator[tuple[int, LedgerEntry]]:
+    """Give the entry of every sound row, with its line."""
+    find = lru_cache(REMEMBERED_CELLS)(catalogue.find)
+    is_complete = not set(REQUIRED_COLUMNS).difference(columns)
+    for line, cells in rows:
+        if len(cells) != len(columns):
+            mistakes.add(line, f"{len(columns)} cells are expected, as in the header; here are {len(cells)}")
+            continue
+        before = mistakes.count
+        values: dict[str, Any] = {}
+        for column, cell in zip(columns, cells, strict=True):
+            if column is not None:
+                try:
+                    values[column] = parsers[column](cell)
+                except ValueError as error:
+                    mistakes.add(line, str(error), column=column, value=cell)
+        model, hashrate_hs = values.get("model"), values.get("hashrate_th")
+        nameplate = None
+        if model is not None and hashrate_hs is not None:
+            nameplate = find(model, hashrate_hs)
+            if nameplate is None:
+                bins = ", ".join(f"{bin_hs / HS_PER_THS:g}" for bin_hs in catalogue.bins_hs(model))
+                cell = cells[columns.index("hashrate_th")]
+                mistakes.add(line, f"{model} comes with {bins} TH/s", column="hashrate_th", value=cell)
+        start, end = values.get("deployed_from"), values.get("deployed_to")
+        if start is not None and end is not None and end <= start:
+            cell = cells[columns.index("deployed_to")]
+            mistakes.add(line, "a time after deployed_from is expected", column="deployed_to", value=cell)
+        if nameplate is not None and is_complete and mistakes.count == before:
+            yield line, _entry(values, nameplate)
+
+
+def _entry(values: Mapping[str, Any], nameplate: Nameplate) -> LedgerEntry:
+    return LedgerEntry(
+        unit_id=values["unit_id"],
+        nameplate=nameplate,
+        place=Place(container=values["container"], rack=values["rack"], slot=values["slot"]),
+        host=values["host"].host,
+        port=values["host"].port,
+        deployed_from=values["deployed_from"],
+        deployed_to=values["deployed_to"],
+        is_in_maintenance=values["status"],
+        is_simulated=values.get("simulated", False),
+        serial=values.get("serial"),
+        mac=values.get("mac"),
+    )
+
+
+_Row = tuple[int, LedgerEntry]
+
+
+def _refuse_overlaps(rows: Sequence[_Row], mistakes: _Mistakes) -> None:
+    """Refuse what can only be true once at a time: a unit, and the address, place and identity of different units."""
+    for earlier, later in _overlaps(rows, key=lambda entry: entry.unit_id, owner=lambda row: row[0]):
+        reason = f"also on line {earlier[0]}, for a span of time that overlaps"
+        mistakes.add(later[0], reason, column="unit_id", value=later[1].unit_id)
+    for column, key, told in _EXCLUSIVE:
+        for earlier, later in _overlaps(rows, key=key, owner=lambda row: row[1].unit_id):
+            reason = f"also of {earlier[1].unit_id} on line {earlier[0]}, for a span of time that overlaps"
+            mistakes.add(later[0], reason, column=column, value=told(later[1]))
+
+
+_EXCLUSIVE: tuple[tuple[str, Callable[[LedgerEntry], Hashable], Callable[[LedgerEntry], str]], ...] = (
+    ("host", lambda entry: (entry.host, entry.port), lambda entry: str(Endpoint(entry.host, entry.port))),
+    (
+        "slot",
+        lambda entry: entry.place if entry.place.slot else None,
+        lambda entry: f"{entry.place.container} / {entry.place.rack} / {entry.place.slot}",
+    ),
+    ("serial", lambda entry: entry.serial and entry.serial.casefold(), lambda entry: entry.serial or ""),
+    ("mac", lambda entry: entry.mac, lambda entry: entry.mac or ""),
+)
+
+
+def _overlaps(
+    rows: Iterable[_Row], *, key: Callable[[LedgerEntry], Hashable], owner: Callable[[_Row], Hashable]
+) -> Iterator[tuple[_Row, _Row]]:
+    """Give each row that overlaps in time with one of another owner under the same key, as (upper line, lower line).
+
+    By start, a row overlaps with an earlier one exactly when it starts before the latest end so far; "of another
+    owner" takes the two latest ends of different owners. So n rows cost n log n.
+    """
+    alone: dict[Hashable, _Row] = {}
+    groups: dict[Hashable, list[_Row]] = {}
+    for row in rows:
+        name = key(row[1])
+        if name is not None and alone.setdefault(name, row) is not row:
+            groups.setdefault(name, [alone[name]]).append(row)
+    for group in groups.values():
+        latest: list[_Row] = []
+        for row in sorted(group, key=_start):
+            others = [other for other in latest if owner(other) != owner(row)]
+            if others and _start(row) < _end(others[0]):
+                yield (others[0], row) if others[0][0] < row[0] else (row, others[0])
+            mine = [other for other in latest if owner(other) == owner(row)]
+            best = max([row, *mine], key=_end)
+            latest = sorted([best, *others], key=_end, reverse=True)[:2]
+
+
+def _start(row: _Row) -> float:
+    return -math.inf if row[1].deployed_from is None else row[1].deployed_from
+
+
+def _end(row: _Row) -> float:
+    return math.inf if row[1].deployed_to is None else row[1].deployed_to

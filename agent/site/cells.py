@@ -1,0 +1,172 @@
+"""One cell of the ledger to one value; what is wrong with a cell is a ValueError in plain words.
+
+Everything is refused that could be read in two ways: short and octal addresses, numbers with exponents, local times
+that the clocks skip or repeat.
+"""
+
+import ipaddress
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import lru_cache, partial
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from agent.address import Endpoint, Network, parse_endpoint
+from agent.mistakes import near_match
+from agent.unit.nameplate import HS_PER_THS, Catalogue, short_model
+
+API_PORT = 4028
+# Bitcoin began in 2009; what is later than 2100 is a slip of the keyboard.
+FIRST_YEAR, LAST_YEAR = 2009, 2100
+# Cells that a ledger repeats many times (models, dates) are read once; so many of each are remembered.
+REMEMBERED_CELLS = 4096
+
+_UNIT_ID = re.compile(r"(?=.*[A-Za-z0-9])[A-Za-z0-9._:-]{1,64}")
+_HASHRATE = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?")
+_MOMENT = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+    r"(?:[T ](?:[01][0-9]|2[0-3]):[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?(?:Z|[+-][0-9]{2}:[0-9]{2})?)?"
+)
+_MAC = re.compile(r"[0-9a-f]{2}([:-]?)(?:[0-9a-f]{2}\1){4}[0-9a-f]{2}|(?:[0-9a-f]{4}\.){2}[0-9a-f]{4}")
+_NO_MAC = "000000000000"
+
+CellParser = Callable[[str], Any]
+
+
+def cell_parsers(*, catalogue: Catalogue, zone: ZoneInfo, networks: tuple[Network, ...]) -> Mapping[str, CellParser]:
+    """Give what turns a cell into a value, by column.
+
+    Args:
+        catalogue: The models there are.
+        zone: The zone of dates and times without an offset.
+        networks: Where units may be.
+    """
+    moment = lru_cache(REMEMBERED_CELLS)(partial(parse_moment, zone=zone))
+    return {
+        "unit_id": parse_unit_id,
+        "model": lru_cache(REMEMBERED_CELLS)(partial(parse_model, catalogue=catalogue)),
+        "hashrate_th": lru_cache(REMEMBERED_CELLS)(parse_hashrate_hs),
+        "host": partial(parse_host, networks=networks),
+        "container": parse_label,
+        "rack": parse_label,
+        "slot": parse_label,
+        "deployed_from": moment,
+        "deployed_to": moment,
+        "status": parse_status,
+        "serial": lambda cell: parse_label(cell) or None,
+        "mac": parse_mac,
+        "simulated": parse_simulated,
+    }
+
+
+def parse_unit_id(cell: str) -> str:
+    """Give a unit's id: 1 to 64 characters that are safe in a path, a label and a topic."""
+    if not _UNIT_ID.fullmatch(cell):
+        raise ValueError("1 to 64 of A-Z a-z 0-9 . _ : - are expected, at least one of them a letter or digit")
+    return cell
+
+
+def parse_model(cell: str, *, catalogue: Catalogue) -> str:
+    """Give a model's name as the catalogue finds it."""
+    if not catalogue.bins_hs(cell):
+        known = catalogue.models()
+        raise ValueError(f"unknown model; known are {', '.join(known)}{near_match(short_model(cell), known)}")
+    return cell
+
+
+def parse_hashrate_hs(cell: str) -> float:
+    """Give a rated hashrate in H/s from TH/s."""
+    if not _HASHRATE.fullmatch(cell) or float(cell) == 0:
+        raise ValueError("a number of TH/s above 0 is expected, such as 200 or 151.5")
+    return float(cell) * HS_PER_THS
+
+
+def parse_host(cell: str, *, networks: tuple[Network, ...]) -> Endpoint:
+    """Give a unit's address and port; only one unit may stand behind it, in a network that is allowed."""
+    address, port = parse_endpoint(cell, default_port=API_PORT)
+    if port == 0:
+        raise ValueError("a port from 1 to 65535 is expected")
+    if address.is_unspecified or address.is_multicast:
+        raise ValueError("this is not the address of one machine")
+    homes = [network for network in networks if address in network]
+    if not homes:
+        raise ValueError("outside the networks that ledger.networks allows")
+    for home in homes:
+        if (
+            isinstance(home, ipaddress.IPv4Network)
+            and home.prefixlen < 31  # RFC 3021: a /31 is two machines and nothing else.
+            and address in {home.network_address, home.broadcast_address}
+        ):
+            raise ValueError(f"the first and the last address of {home} are not those of one machine")
+    return Endpoint(str(address), port)
+
+
+def parse_label(cell: str) -> str:
+    """Give a name as it is painted on a thing; may be empty."""
+    if len(cell) > 64 or not cell.isprintable():
+        raise ValueError("at most 64 printable characters are expected")
+    return cell
+
+
+def parse_moment(cell: str, *, zone: ZoneInfo) -> float | None:
+    """Give Unix time, s, of an ISO date or date and time; None for an empty cell.
+
+    A date is the first moment of that day in `zone`, whatever the clocks do at midnight. A time without an offset is
+    one in `zone`, and refused when the clocks skip it or show it twice.
+    """
+    if not cell:
+        return None
+    if not _MOMENT.fullmatch(cell):
+        raise ValueError("an ISO date, or date and time, is expected, such as 2025-10-01 or 2025-10-01T06:00-05:00")
+    try:
+        moment = datetime.fromisoformat(cell)
+    except ValueError:
+        raise ValueError("there is no such date or time") from None
+    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        raise ValueError(f"a year from {FIRST_YEAR} to {LAST_YEAR} is expected")
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=zone)
+        is_date = "T" not in cell and " " not in cell
+        if not is_date:
+            _refuse_clock_change(moment, zone)
+        # A date needs no such care: fold=0 is the first of two midnights, and where there is none, the end of the gap
+        # (no gap of any zone of tzdata, 2009 to 2100, begins before a midnight and ends after it).
+    return moment.timestamp()
+
+
+def _refuse_clock_change(moment: datetime, zone: ZoneInfo) -> None:
+    """Refuse a local time that `zone` shows twice or never."""
+    again = moment.replace(fold=1)
+    before, after = moment.utcoffset(), again.utcoffset()
+    if before is None or after is None or before == after:
+        return
+    if before < after:
+        raise ValueError(f"the clocks of {zone} skip this time")
+    raise ValueError(f"the clocks of {zone} show this time twice; write {moment.isoformat()} or {again.isoformat()}")
+
+
+def parse_status(cell: str) -> bool:
+    """Say whether the unit is in maintenance."""
+    if cell not in {"deployed", "maintenance"}:
+        raise ValueError("deployed or maintenance is expected")
+    return cell == "maintenance"
+
+
+def parse_mac(cell: str) -> str | None:
+    """Give a MAC address as ``aa:bb:cc:dd:ee:ff`` from any usual spelling; None for an empty cell."""
+    if not cell:
+        return None
+    folded = cell.lower()
+    digits = re.sub(r"[:.-]", "", folded)
+    # An odd first octet is a group of machines (IEEE 802); zeros are what tools print for "unknown".
+    if not _MAC.fullmatch(folded) or int(digits[:2], 16) % 2 or digits == _NO_MAC:
+        raise ValueError("the MAC address of one machine is expected, such as 02:1a:2b:3c:4d:5e")
+    return ":".join(re.findall("..", digits))
+
+
+def parse_simulated(cell: str) -> bool:
+    """Say whether a simulator answers for the unit."""
+    if cell not in {"yes", "no", ""}:
+        raise ValueError("yes, no or an empty cell is expected")
+    return cell == "yes"
