@@ -144,7 +144,7 @@ class Agent:
         async with self.polling():
             await self.poller.sweep()
         self.is_whole = True
-        return self._sum()
+        return self.sum_up()
 
     def prepare_reload(self) -> Setup:
         """Read the files again; changes nothing.
@@ -242,14 +242,15 @@ class Agent:
             await asyncio.sleep(due - time.monotonic())
             if self._ledger_changes_at is not None and time.time() >= self._ledger_changes_at:
                 self._apply_ledger()
-            figures = self._sum()
+            figures = self.sum_up()
             self._log_summary(figures)
             if self.is_whole:
                 self.on_figures(figures)
             interval_s = self.config.poll.interval_s
             due = max(due + interval_s, time.monotonic())
 
-    def _sum(self) -> SiteFigures:
+    def sum_up(self) -> SiteFigures:
+        """Judge what went stale, make the figures of this moment and hand them to the exporters."""
         at, clock_s = time.time(), time.monotonic()
         for status, before in self.tracker.refresh(at=at, clock_s=clock_s):
             self._on_status(status, before)
