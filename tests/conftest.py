@@ -1,0 +1,66 @@
+"""What all tests share: hypothesis profiles, golden files, event loops, and tests that need a system program.
+
+Hypothesis draws the same examples on every run (`derandomize`), so that a red run is red again; look for new ones with
+``pytest --hypothesis-profile=explore``.
+"""
+
+import asyncio
+import json
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import hypothesis
+import pytest
+import uvloop
+
+hypothesis.settings.register_profile("ci", derandomize=True, deadline=None, database=None, print_blob=True)
+hypothesis.settings.register_profile("explore", deadline=None, max_examples=2000, print_blob=True)
+hypothesis.settings.load_profile("ci")
+
+GOLDEN = Path(__file__).parent / "golden"
+LOOPS: Mapping[str, Callable[[], asyncio.AbstractEventLoop]] = {
+    "asyncio": asyncio.new_event_loop,
+    "uvloop": uvloop.new_event_loop,
+}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add `--update-golden`."""
+    parser.addoption("--update-golden", action="store_true", help="rewrite tests/golden from what the code gives now")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Run tests on asyncio's own loop; those that name `loop_factories` in their mark choose among all."""
+    chosen = item.get_closest_marker("asyncio")
+    return LOOPS if chosen is not None and "loop_factories" in chosen.kwargs else {"asyncio": LOOPS["asyncio"]}
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test whose program is not installed, and say so; where CI=true, programs are promised, so it fails."""
+    for mark in item.iter_markers("program"):
+        for name in mark.args:
+            if shutil.which(name) is not None:
+                continue
+            if os.environ.get("CI") == "true":
+                pytest.fail(f"{name} is not installed", pytrace=False)
+            pytest.skip(f"{name} is not installed; this test needs the real one")
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Callable[[str, Any], None]:
+    """Give a function that compares a JSON-able value with ``tests/golden/NAME.json``."""
+
+    def compare(name: str, value: Any) -> None:
+        path = GOLDEN / f"{name}.json"
+        text = json.dumps(value, indent=1, ensure_ascii=False) + "\n"
+        if request.config.getoption("--update-golden"):
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        assert path.exists(), f"{path.name} is not there; write it with pytest --update-golden, and read it"
+        assert path.read_text(encoding="utf-8") == text
+
+    return compare
