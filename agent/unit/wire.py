@@ -30,6 +30,7 @@ from agent.errors import MalformedReplyError, RefusedError, UnsupportedReplyErro
 
 MAX_REPLY_BYTES = 1 << 20
 MAX_NESTING = 32
+MAX_CODE = 1 << 31
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 REPAIRS = (
@@ -88,11 +89,17 @@ def unframe(data: bytes) -> bytes:
     payload = data.strip(b"\0 \t\r\n")
     if not payload:
         raise MalformedReplyError(f"reply is empty ({len(data)} bytes)")
-    if payload.count(b"[") + payload.count(b"{") > MAX_NESTING and _is_too_deep(payload):
+    # The quick look takes brackets inside strings for brackets; only what it suspects is looked at closely.
+    if (
+        payload.count(b"[") + payload.count(b"{") > MAX_NESTING
+        and _is_too_deep(payload)
+        and _is_too_deep(_STRING.sub(b"", payload))
+    ):
         raise MalformedReplyError(f"reply is nested deeper than {MAX_NESTING} levels: {excerpt(payload)!r}")
     return payload
 
 
+_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)', re.DOTALL)
 _NOT_A_BRACKET = bytes(byte for byte in range(256) if byte not in b"[]{}")
 _INNERMOST = re.compile(rb"\[\]|\{\}")
 
@@ -140,7 +147,7 @@ def decode_reply(data: bytes, command: str) -> Reply:
     return Reply(
         command=command,
         status=envelope["STATUS"],
-        code=code if isinstance(code, int) else None,
+        code=code if isinstance(code, int) and not isinstance(code, bool) and 0 <= code < MAX_CODE else None,
         message=message if isinstance(message, str) else "",
         body=body,
         repairs=repairs,
@@ -161,10 +168,11 @@ def accept(reply: Reply) -> Reply:
     return reply
 
 
-# Strings are matched first and left alone, so that a repair never touches what a string holds.
+# Strings are matched first and left alone, so that a repair never touches what a string holds. One that never ends is
+# matched to the end of the text: to try again from each of its quotes would take the square of the length.
 _DEFECTS = re.compile(
     r"""
-    (?P<string>"(?:[^"\\]|\\.)*")
+    (?P<string>"(?:[^"\\]++|\\.)*+(?:"|\\?\Z))
     |(?P<missing_comma>\}(?=\s*\{))
     |(?P<stray_comma>,(?=\s*[\]},])|(?<=[\[{]),)
     |(?P<bare_nan>-?\b(?:nan|inf|infinity)\b)
@@ -205,7 +213,7 @@ def _decode_with_repairs(payload: bytes) -> tuple[Any, tuple[str, ...]]:
         raise MalformedReplyError(f"reply is not JSON at byte {at_byte}: {excerpt(payload, at_byte)!r}") from error
     if _HAS_CONTROL.search(text):
         done.add("control_character")
-    body = _without_surrogates(body, done)
+    body = _without_surrogates(body, done, MAX_NESTING)
     return body, tuple(name for name in REPAIRS if name in done)
 
 
@@ -237,15 +245,19 @@ class _Numbers:
         self._done.add("bare_nan")
 
 
-def _without_surrogates(value: Any, done: set[str]) -> Any:
-    """Depth is bounded by `unframe` and by json's own recursion limit, which was passed to get here."""
+def _without_surrogates(value: Any, done: set[str], depth: int) -> Any:
+    """Refuse what is deeper than `depth`: brackets in strings can hide nesting from the look of `unframe`."""
     if isinstance(value, str):
         if not value.isascii() and _SURROGATE.search(value):
             done.add("bad_surrogate")
             return _SURROGATE.sub(REPLACEMENT, value)
         return value
+    if not isinstance(value, list | dict):
+        return value
+    if not depth:
+        raise MalformedReplyError(f"reply is nested deeper than {MAX_NESTING} levels")
     if isinstance(value, list):
-        return [_without_surrogates(item, done) for item in value]
-    if isinstance(value, dict):
-        return {_without_surrogates(key, done): _without_surrogates(item, done) for key, item in value.items()}
-    return value
+        return [_without_surrogates(item, done, depth - 1) for item in value]
+    return {
+        _without_surrogates(key, done, depth): _without_surrogates(item, done, depth - 1) for key, item in value.items()
+    }
