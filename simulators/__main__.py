@@ -14,8 +14,9 @@ from rich.console import Console
 
 from simulators.clock import SimClock
 from simulators.control import serve_control
-from simulators.farm import HEALTHY_FARM, Farm, FarmError, FarmPlan, Troubles, read_mix, read_share
+from simulators.farm import Farm
 from simulators.models import ModelError
+from simulators.plan import HEALTHY_FARM, FarmError, FarmPlan, Troubles, read_mix, read_share
 from simulators.replay import CaptureError, RecordedUnit, read_captures
 from simulators.server import ServeError, serve_farm, serve_stations
 
@@ -140,7 +141,7 @@ async def _serve_farm(plan: FarmPlan, *, port: int, control: str, ledger_out: Pa
 
 async def _serve_replay(recorded: list[RecordedUnit], *, port: int, allow_remote: bool) -> None:
     stopped = _stop_signal()
-    with serve_stations(
+    async with serve_stations(
         {unit.host: unit for unit in recorded}, SimClock().now, port=port, is_loopback_only=not allow_remote
     ) as server:
         for unit in recorded:

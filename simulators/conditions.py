@@ -1,8 +1,14 @@
 """What can happen to a unit: the conditions its faults put it under, the causes of loss, the changes on its agenda."""
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple, Protocol
+
+from simulators import physics
+from simulators.delivery import Spoiler
+from simulators.models import Model
+from simulators.snapshot import CONFIGURED_POOLS, Phase
 
 
 class Cause(StrEnum):
@@ -19,6 +25,16 @@ class Cause(StrEnum):
     UNDERPERFORMING = "underperforming"
 
 
+_PHASE_CAUSE = {
+    Phase.OFF: Cause.OFF,
+    Phase.BOOTING: Cause.STARTING,
+    Phase.RESTARTING: Cause.STARTING,
+    Phase.ENUMERATING: Cause.STARTING,
+    Phase.RAMPING: Cause.STARTING,
+    Phase.PROTECTED: Cause.STOPPED,
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conditions:
     """What outside events have done to a unit; the sum of its active faults.
@@ -33,11 +49,16 @@ class Conditions:
         heat_celsius: Added to the ambient temperature.
         stopped_fans: Fan positions that stand still.
         rate_ratio: Factor on the hashrate.
-        drift_per_hour: Share of the rate lost every hour since `changed_at` of the unit.
+        drift_per_hour: Share of the rate lost every hour since the drift began.
         drift_floor: Where the drift ends, as a factor.
         dead_pools: Pools, from the first, that do not answer.
         is_frozen: The firmware repeats what it last said; nothing hashes.
+        trip_every_s: Seconds of hashing between two losses of power; infinite for one loss, at once; 0 for none.
+        trip_off_s: Seconds without power at each of them; 0 is a restart of the control board.
         build: Key of another firmware build that runs instead of the unit's own.
+        answers_as: Unit id of the unit that is found at this one's address.
+        is_cut_off: Nothing reaches the unit over the network.
+        spoilers: Faults of the wire and the protocol, in the order they came.
     """
 
     is_powered: bool = True
@@ -53,10 +74,70 @@ class Conditions:
     drift_floor: float = 0.5
     dead_pools: int = 0
     is_frozen: bool = False
+    trip_every_s: float = 0.0
+    trip_off_s: float = 0.0
     build: str = ""
+    answers_as: str = ""
+    is_cut_off: bool = False
+    spoilers: tuple[Spoiler, ...] = ()
+
+    @property
+    def is_without_work(self) -> bool:
+        """Say whether the boards have nothing to hash although they run."""
+        return self.is_frozen or self.dead_pools >= CONFIGURED_POOLS
+
+    def chips(self, model: Model, board: int) -> int:
+        """Give how many chips of a board answer."""
+        if board in self.dead_boards:
+            return 0
+        missing = self.missing_chips
+        return max(0, model.chips_per_board - missing[board]) if board < len(missing) else model.chips_per_board
+
+    def missing_chip_ratio(self, model: Model) -> float:
+        """Give the share of a unit's chips that do not answer on boards that work."""
+        if not self.missing_chips:
+            return 0.0
+        present = sum(self.chips(model, board) for board in range(model.boards))
+        working = model.boards - sum(board < model.boards for board in self.dead_boards)
+        return (working * model.chips_per_board - present) / (model.boards * model.chips_per_board)
 
 
 HEALTHY = Conditions()
+
+
+def losses_by_cause(
+    missing: float, whole: float, *, model: Model, phase: Phase, conditions: Conditions, is_asleep: bool
+) -> dict[Cause, float]:
+    """Give what is missing to a unit's nameplate by cause; the parts add up to it.
+
+    Args:
+        missing: Nameplate minus what was done: hashes, or H/s. Nothing or less gives no causes.
+        whole: The nameplate in the same unit.
+        model: Its bin.
+        phase: Where it stands.
+        conditions: What was done to it.
+        is_asleep: It is asleep or on its way there.
+    """
+    if missing <= 0.0:
+        return {}
+    if is_asleep and phase is not Phase.OFF:
+        return {Cause.CURTAILED if conditions.is_curtailed else Cause.ASLEEP: missing}
+    if cause := _PHASE_CAUSE.get(phase):
+        return {cause: missing}
+    if conditions.is_without_work:
+        return {Cause.STOPPED: missing}
+    parts: dict[Cause, float] = {}
+    for cause, share in (
+        (Cause.MISSING_BOARDS, len(conditions.dead_boards) / model.boards),
+        (Cause.MISSING_CHIPS, conditions.missing_chip_ratio(model)),
+        (Cause.DERATED, 1.0 - physics.THROTTLE_RATIO if phase is Phase.THROTTLED else 0.0),
+        (Cause.UNDERPERFORMING, math.inf),
+    ):
+        part = min(missing, whole * share)
+        if part > 0.0:
+            parts[cause] = part
+            missing -= part
+    return parts
 
 
 class Condition(Protocol):
@@ -65,6 +146,20 @@ class Condition(Protocol):
     def bend(self, conditions: Conditions) -> Conditions:
         """Give `conditions` with this fault in them."""
         ...
+
+
+class FaultError(ValueError):
+    """A fault that cannot be; the message names the attribute and what would be right."""
+
+
+def require(is_right: bool, name: str, value: object, wanted: str) -> None:  # noqa: FBT001  reads as an assertion
+    """Refuse an attribute of a fault.
+
+    Raises:
+        FaultError: `is_right` is not.
+    """
+    if not is_right:
+        raise FaultError(f"{name} must be {wanted}, not {value!r}")
 
 
 class Verb(StrEnum):
@@ -77,10 +172,18 @@ class Verb(StrEnum):
 
 
 class Change(NamedTuple):
-    """Something that happens to a unit at a moment; `order` keeps those of one moment in order."""
+    """Something that happens to a unit at a moment.
+
+    Attributes:
+        at: Unix seconds.
+        order: Keeps the changes of one moment in the order they were given.
+        verb: What happens.
+        number: The injection, or the work mode.
+        fault: The fault to inject.
+    """
 
     at: float
     order: int
     verb: Verb
-    number: int
-    fault: Condition | None
+    number: int = 0
+    fault: Condition | None = None

@@ -1,25 +1,19 @@
-"""A farm: units of a mixture of models, their places and addresses, and what is wrong with some of them.
-
-Everything follows from the plan and its seed: the same plan gives the same units, serials, troubles and bytes.
-"""
+"""A farm: the units of a plan, the faults injected into them, and the ledger an agent is given."""
 
 import csv
-import ipaddress
-import random
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+import math
+from dataclasses import dataclass
 from itertools import count
 from typing import TextIO
 
-from simulators import chance, faults, physics
-from simulators.builds import build_for
 from simulators.clock import SimClock
-from simulators.conditions import Condition
-from simulators.identity import Identity
-from simulators.models import Cooling, Model, find_model
-from simulators.unit import WARM_UP_S, Unit
+from simulators.conditions import Change, Verb
+from simulators.faults import Fault
+from simulators.plan import FarmError, FarmPlan, build_units, check_plan
+from simulators.selection import EVERYTHING, Selector, select
+from simulators.unit import REBOOT_DELAY_S, Unit
+from simulators.unit_faults import AddressSwapped
 
-SLOTS_PER_RACK = 20
 API_PORT = 4028
 
 LEDGER_COLUMNS = (
@@ -38,61 +32,26 @@ LEDGER_COLUMNS = (
     "simulated",
 )
 
-_MAX_UNITS = 250_000
-_DAY_S = 86400.0
-_AIR_MEAN_CELSIUS = 22.0
-_COOLANT_MEAN_CELSIUS = 32.0
-
-
-class FarmError(ValueError):
-    """A farm that cannot be built; the message names the value."""
+_MAX_INJECTIONS = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Troubles:
-    """What is wrong in a farm when it starts, as shares of its units; no unit has two of them.
-
-    The defaults leave a healthy farm of 101.7 % of nameplate at about 92 %.
+class Injection:
+    """A fault that was injected.
 
     Attributes:
-        off: No power.
-        asleep: In work mode 1 without anybody having said so.
-        starting: Switched on within the last minutes.
-        missing_board: One board gone.
-        missing_chips: A fifth of the chips of one board gone, or all but a few of them.
-        slow: An eighth below what the chips should do.
+        number: Its name for clearing.
+        fault: What happens.
+        unit_ids: To whom.
+        begin: From when, Unix seconds.
+        end: Until when; None until it is cleared.
     """
 
-    off: float = 0.04
-    asleep: float = 0.03
-    starting: float = 0.01
-    missing_board: float = 0.05
-    missing_chips: float = 0.03
-    slow: float = 0.03
-
-
-HEALTHY_FARM = Troubles(off=0.0, asleep=0.0, starting=0.0, missing_board=0.0, missing_chips=0.0, slow=0.0)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FarmPlan:
-    """How to build a farm.
-
-    Attributes:
-        units: How many.
-        seed: Seed of everything random.
-        base: First IPv4 address; the others follow, without those that end in 0 or 255.
-        mix: Share of each model; the shares add up to 1.
-        containers: Into how many containers they go, evenly and in order.
-        troubles: What is wrong.
-    """
-
-    units: int = 300
-    seed: int = 1
-    base: str = "127.10.0.1"
-    mix: Mapping[Model, float] = field(default_factory=lambda: read_mix("S21:200=60%,T21:190=40%"))
-    containers: int = 3
-    troubles: Troubles = field(default_factory=Troubles)
+    number: int
+    fault: Fault
+    unit_ids: tuple[str, ...]
+    begin: float
+    end: float | None
 
 
 class Farm:
@@ -104,13 +63,14 @@ class Farm:
     """
 
     def __init__(self, plan: FarmPlan, clock: SimClock) -> None:
-        _check(plan)
+        check_plan(plan)
         self.plan = plan
         self.clock = clock
         self.start = clock.now()
-        self.units: tuple[Unit, ...] = tuple(_build_units(plan, self.start))
-        self.by_address = {unit.identity.address: unit for unit in self.units}
+        self.units: tuple[Unit, ...] = tuple(build_units(plan, self.start))
         self.by_id = {unit.identity.unit_id: unit for unit in self.units}
+        self.injections: dict[int, Injection] = {}
+        self._numbers = count(1)
 
     @property
     def deployed_hs(self) -> float:
@@ -120,6 +80,81 @@ class Farm:
     def operating_hs(self, t: float) -> float:
         """Give the sum of the true hashrates at `t`, H/s."""
         return sum(unit.hashrate_hs(t) for unit in self.units)
+
+    def unit_found_at(self, unit: Unit) -> Unit:
+        """Give the unit that is found at the address of `unit`: itself, unless addresses were swapped."""
+        return self.by_id.get(unit.conditions.answers_as, unit)
+
+    def inject(
+        self, fault: Fault, selector: Selector = EVERYTHING, *, at: float | None = None, duration_s: float | None = None
+    ) -> Injection:
+        """Have a fault happen to some units.
+
+        Args:
+            fault: What happens.
+            selector: To which units.
+            at: When, Unix seconds; now when None. A moment in the past counts as now.
+            duration_s: For how long; until cleared when None.
+
+        Raises:
+            FarmError: No unit is selected, too many injections are active, or a time or unit that cannot be.
+        """
+        now = self.clock.now()
+        begin = now if at is None else max(at, now)
+        if not math.isfinite(begin) or (duration_s is not None and not 0.0 < duration_s < math.inf):
+            raise FarmError(f"a fault starts at a moment and lasts for more than 0 s, not {at!r} and {duration_s!r}")
+        if isinstance(fault, AddressSwapped) and fault.unit_id not in self.by_id:
+            raise FarmError(f"no unit {fault.unit_id!r} to put at another address")
+        selected = select(self.units, selector, self.plan.seed)
+        if not selected:
+            raise FarmError(f"no unit is selected by {selector}")
+        self._forget_past(now)
+        if len(self.injections) >= _MAX_INJECTIONS:
+            raise FarmError(f"{_MAX_INJECTIONS} injections are active; clear some")
+        number = next(self._numbers)
+        end = None if duration_s is None else begin + duration_s
+        for unit in selected:
+            unit.schedule(Change(begin, 2 * number, Verb.INJECT, number, fault))
+            if end is not None:
+                unit.schedule(Change(end, 2 * number + 1, Verb.CLEAR, number))
+        injection = Injection(
+            number=number,
+            fault=fault,
+            unit_ids=tuple(unit.identity.unit_id for unit in selected),
+            begin=begin,
+            end=end,
+        )
+        self.injections[number] = injection
+        return injection
+
+    def clear(self, number: int) -> None:
+        """End an injection now.
+
+        Raises:
+            FarmError: It is not active.
+        """
+        now = self.clock.now()
+        self._forget_past(now)
+        injection = self.injections.pop(number, None)
+        if injection is None:
+            raise FarmError(f"no active injection {number}")
+        for unit_id in injection.unit_ids:
+            self.by_id[unit_id].schedule(Change(max(now, injection.begin), 2 * number + 1, Verb.CLEAR, number))
+
+    def set_work_mode(self, unit: Unit, mode: int, *, after_s: float = 0.0) -> None:
+        """Have a unit change its work mode (0 normal, 1 sleep, 2 high, 3 low) by restarting its miner process."""
+        unit.schedule(Change(self.clock.now() + after_s, 2 * next(self._numbers), Verb.MODE, mode))
+
+    def reboot(self, unit: Unit, *, after_s: float = REBOOT_DELAY_S) -> None:
+        """Have a unit restart its control board."""
+        unit.schedule(Change(self.clock.now() + after_s, 2 * next(self._numbers), Verb.REBOOT))
+
+    def _forget_past(self, now: float) -> None:
+        self.injections = {
+            number: injection
+            for number, injection in self.injections.items()
+            if injection.end is None or injection.end > now
+        }
 
     def write_ledger(self, file: TextIO, *, port: int = API_PORT) -> None:
         """Write the ledger of this farm as CSV, every unit marked as simulated."""
@@ -145,164 +180,3 @@ class Farm:
                     "yes",
                 )
             )
-
-
-def read_mix(text: str) -> dict[Model, float]:
-    """Read ``S21:200=60%,T21:190=40%``: model, bin in TH/s where not the first one, share.
-
-    Raises:
-        FarmError: Not of that form, or shares that do not add up to 100 %.
-        ModelError: Unknown model or bin.
-    """
-    mix: dict[Model, float] = {}
-    for part in text.split(","):
-        name, equals, share = part.strip().rpartition("=")
-        if not equals:
-            raise FarmError(f"mix part {part.strip()!r} is not of the form MODEL:TH=SHARE%, as in S21:200=60%")
-        model_name, _, bin_text = name.partition(":")
-        try:
-            hashrate_th = float(bin_text) if bin_text else None
-        except ValueError:
-            raise FarmError(f"bin {bin_text!r} in mix part {part.strip()!r} is not a number of TH/s") from None
-        model = find_model(model_name, hashrate_th)
-        mix[model] = mix.get(model, 0.0) + read_share(share)
-    total = sum(mix.values())
-    if abs(total - 1.0) > 0.005:
-        raise FarmError(f"shares of mix {text!r} add up to {total:.1%}, not to 100 %")
-    return mix
-
-
-def read_share(text: str) -> float:
-    """Read ``3%`` or ``0.03`` as a share.
-
-    Raises:
-        FarmError: Not a share between 0 and 100 %.
-    """
-    try:
-        share = float(text.strip().removesuffix("%")) / (100.0 if text.strip().endswith("%") else 1.0)
-    except ValueError:
-        share = -1.0
-    if not 0.0 <= share <= 1.0:
-        raise FarmError(f"{text!r} is not a share; write it as 3% or 0.03")
-    return share
-
-
-def addresses(base: str) -> Iterator[int]:
-    """Give the addresses from `base` on, as numbers, without those that end in 0 or 255."""
-    first = int(ipaddress.IPv4Address(base))
-    return (address for address in count(first) if 0 < address & 255 < 255)
-
-
-def _check(plan: FarmPlan) -> None:
-    if not 1 <= plan.units <= _MAX_UNITS:
-        raise FarmError(f"units must be 1 to {_MAX_UNITS}, not {plan.units}")
-    if not 1 <= plan.containers <= plan.units:
-        raise FarmError(f"containers must be 1 to the number of units, not {plan.containers}")
-    try:
-        first = ipaddress.IPv4Address(plan.base)
-    except ValueError:
-        raise FarmError(f"base {plan.base!r} is not an IPv4 address") from None
-    if first.is_loopback and int(first) + plan.units * 256 // 254 + 2 > int(ipaddress.IPv4Address("127.255.255.254")):
-        raise FarmError(f"{plan.units} units do not fit between {plan.base} and 127.255.255.254")
-    troubles = plan.troubles
-    wrong = (
-        troubles.off
-        + troubles.asleep
-        + troubles.starting
-        + troubles.missing_board
-        + troubles.missing_chips
-        + troubles.slow
-    )
-    if wrong > 1.0 + 1e-9:
-        raise FarmError(f"troubles add up to {wrong:.1%} of the units")
-
-
-def _build_units(plan: FarmPlan, start: float) -> Iterator[Unit]:
-    # String seeding is the documented stable form; each list gets its own stream so that one more option
-    # does not move the others.
-    models = _spread(dict(plan.mix), plan.units)
-    random.Random(f"models {plan.seed}").shuffle(models)
-    troubles = _assign_troubles(plan)
-    climates = [_climate(plan.seed, container) for container in range(plan.containers)]
-    farm_key = chance.word(plan.seed, 0)
-    numbers = addresses(plan.base)
-    rack_names: dict[tuple[int, int], str] = {}
-    places = [0] * plan.containers
-    for index, model in enumerate(models):
-        container = index * plan.containers // plan.units
-        rack, slot = divmod(places[container], SLOTS_PER_RACK)
-        places[container] += 1
-        rack_name = rack_names.setdefault((container, rack), f"C{container + 1}-R{rack + 1:02d}")
-        key = chance.word(farm_key, index)
-        identity = Identity(
-            unit_id=f"{rack_name}-{slot + 1:02d}",
-            index=index,
-            model=model,
-            build=build_for(model.name, chance.uniform(key, -1)),
-            address=next(numbers),
-            container=f"C{container + 1}",
-            rack=rack_name,
-            slot=slot + 1,
-            key=key,
-        )
-        trouble = troubles.get(index, "")
-        air, coolant = climates[container]
-        draw = chance.uniform(key, -6)
-        yield Unit(
-            identity,
-            air if model.cooling is Cooling.AIR else coolant,
-            start=start,
-            # The youngest are still starting; the others have run for an hour to thirty days.
-            uptime_s=draw * WARM_UP_S if trouble == "starting" else 3600.0 + draw * 30.0 * _DAY_S,
-            faults=_faults_of(trouble, model, key),
-        )
-
-
-def _spread(mix: Mapping[Model, float], units: int) -> list[Model]:
-    """Give a list of `units` models in the shares of `mix`, by largest remainder."""
-    wanted = {model: share * units for model, share in mix.items()}
-    counts = {model: int(share) for model, share in wanted.items()}
-    by_remainder = sorted(mix, key=lambda model: counts[model] - wanted[model])
-    for model in by_remainder[: units - sum(counts.values())]:
-        counts[model] += 1
-    return [model for model, number in counts.items() for _ in range(number)]
-
-
-def _assign_troubles(plan: FarmPlan) -> dict[int, str]:
-    order = list(range(plan.units))
-    random.Random(f"troubles {plan.seed}").shuffle(order)
-    assigned: dict[int, str] = {}
-    taken = 0
-    for name in ("off", "asleep", "starting", "missing_board", "missing_chips", "slow"):
-        number = round(getattr(plan.troubles, name) * plan.units)
-        assigned.update(dict.fromkeys(order[taken : taken + number], name))
-        taken += number
-    return assigned
-
-
-def _faults_of(trouble: str, model: Model, key: int) -> tuple[Condition, ...]:
-    draw = chance.word(key, -7)
-    board = draw % model.boards
-    match trouble:
-        case "off":
-            return (faults.PowerOff(),)
-        case "asleep":
-            return (faults.Asleep(),)
-        case "missing_board":
-            return (faults.DeadBoard(board=board, is_listed=draw & 64 == 0),)
-        case "missing_chips":
-            # Documented: a log of "find 82 asic" of 108.
-            return (faults.MissingChips(board=board, chips=model.chips_per_board * 26 // 108),)
-        case "slow":
-            return (faults.HashrateDrift(ratio=0.875),)
-        case _:
-            return ()
-
-
-def _climate(seed: int, container: int) -> tuple[physics.Climate, physics.Climate]:
-    """Give the air and the coolant of a container; containers differ by a degree or two."""
-    off = 1.2 * chance.normal(chance.word(seed, 1), container)
-    return (
-        physics.Climate(mean_celsius=_AIR_MEAN_CELSIUS + off, swing_celsius=6.0),
-        physics.Climate(mean_celsius=_COOLANT_MEAN_CELSIUS + off, swing_celsius=2.0),
-    )

@@ -1,143 +1,74 @@
-"""The vocabulary of what can go wrong; one small value each, whose docstring says what an agent must conclude.
+"""The vocabulary of what can go wrong, by name: in a unit, on the wire, in the text of a reply."""
 
-Unit faults bend the conditions a unit works under: its physics and its replies follow. Wire and protocol faults leave
-the unit alone and spoil its answers.
-"""
+import re
+from collections.abc import Mapping
 
-from dataclasses import dataclass, replace
+import msgspec
 
-from simulators.conditions import Conditions
+from simulators import protocol_faults, unit_faults, wire_faults
+from simulators.conditions import Condition, FaultError
+
+Fault = Condition
+
+UNIT_FAULTS: tuple[type[Fault], ...] = (
+    unit_faults.PowerOff,
+    unit_faults.Asleep,
+    unit_faults.DeadBoard,
+    unit_faults.MissingChips,
+    unit_faults.Overheat,
+    unit_faults.FanStopped,
+    unit_faults.HashrateDrift,
+    unit_faults.Frozen,
+    unit_faults.Rebooting,
+    unit_faults.PsuTrip,
+    unit_faults.PoolDead,
+    unit_faults.FirmwareChanged,
+    unit_faults.AddressSwapped,
+)
+WIRE_FAULTS: tuple[type[Fault], ...] = (
+    wire_faults.Down,
+    wire_faults.Latency,
+    wire_faults.Timeout,
+    wire_faults.ResetPeer,
+    wire_faults.Slicer,
+    wire_faults.LimitData,
+    wire_faults.SlowClose,
+    wire_faults.Bandwidth,
+)
+PROTOCOL_FAULTS: tuple[type[Fault], ...] = (
+    protocol_faults.TruncatedJson,
+    protocol_faults.MissingNul,
+    protocol_faults.TrailingComma,
+    protocol_faults.JoinedObjects,
+    protocol_faults.AccessDenied,
+    protocol_faults.NotJson,
+    protocol_faults.HugeReply,
+    protocol_faults.NanValues,
+)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PowerOff:
-    """No electricity: nothing answers.
+def fault_name(fault: type[Fault]) -> str:
+    """Give the name of a fault in files and on the wire: ``DeadBoard`` is ``dead_board``."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", fault.__name__).lower()
 
-    An agent must call the unit unreachable, count its whole nameplate as lost, and show no reading for it.
+
+FAULTS = {fault_name(fault): fault for fault in (*UNIT_FAULTS, *WIRE_FAULTS, *PROTOCOL_FAULTS)}
+
+
+def read_fault(name: str, values: Mapping[str, object]) -> Fault:
+    """Give the fault `name` with the values of its attributes.
+
+    Raises:
+        FaultError: Unknown name or attribute, or a value that does not fit.
     """
-
-    def bend(self, conditions: Conditions) -> Conditions:
-        """Take the power away."""
-        return replace(conditions, is_powered=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asleep:
-    """Work mode 1: the API answers, the boards have no power.
-
-    An agent must call the unit stopped; curtailed only where a dated event says so. Its rate is a measured zero.
-
-    Attributes:
-        is_curtailed: Somebody declared it; only the truth knows, the unit's replies are the same.
-    """
-
-    is_curtailed: bool = False
-
-    def bend(self, conditions: Conditions) -> Conditions:
-        """Send the unit to sleep."""
-        return replace(conditions, is_asleep=True, is_curtailed=self.is_curtailed or conditions.is_curtailed)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeadBoard:
-    """A hashboard does not work; the unit goes on with the others.
-
-    An agent must show the unit hashing, the board's share of the nameplate lost to missing boards, and no
-    temperatures of that board.
-
-    Attributes:
-        board: Its position, from 0.
-        is_listed: The firmware lists it with no chips instead of leaving it out. No capture; both are thought possible.
-    """
-
-    board: int = 0
-    is_listed: bool = True
-
-    def bend(self, conditions: Conditions) -> Conditions:
-        """Take the board away."""
-        return replace(
-            conditions, dead_boards=conditions.dead_boards | {self.board}, is_dead_board_listed=self.is_listed
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MissingChips:
-    """Some chips of a board do not answer.
-
-    An agent must show the unit hashing with fewer chips on that board, and their share of the nameplate lost to
-    missing chips.
-
-    Attributes:
-        board: Its position, from 0.
-        chips: How many are missing.
-    """
-
-    board: int = 0
-    chips: int = 24
-
-    def bend(self, conditions: Conditions) -> Conditions:
-        """Take the chips away."""
-        missing = list(conditions.missing_chips) + [0] * (self.board + 1 - len(conditions.missing_chips))
-        missing[self.board] += self.chips
-        return replace(conditions, missing_chips=tuple(missing))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Overheat:
-    """The air around the unit is warmer.
-
-    Above 40 C of inlet air the unit lowers its clock: an agent must show it hashing and derated. Above 47 C it stops:
-    an agent must call it stopped.
-
-    Attributes:
-        celsius: How much warmer.
-    """
-
-    celsius: float = 20.0
-
-    def bend(self, conditions: Conditions) -> Conditions:
-        """Warm the air."""
-        return replace(conditions, heat_celsius=conditions.heat_celsius + self.celsius)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FanStopped:
-    """A fan stands still and the unit stops for protection; the API goes on answering.
-
-    An agent must call the unit stopped and show that fan at 0 rpm and the others turning.
-
-    Attributes:
-        fan: Its position, from 0.
-    """
-
-    fan: int = 0
-
-    def bend(self, conditions: Conditions) -> Conditions:
-        """Stop the fan."""
-        return replace(conditions, stopped_fans=conditions.stopped_fans | {self.fan})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HashrateDrift:
-    """The unit does less than its chips should, by a step and then a slow loss.
-
-    An agent must show it hashing with all boards and chips, and the difference as underperforming.
-
-    Attributes:
-        ratio: What is left at once, as a factor.
-        per_hour: Share of the rate lost every further hour.
-        floor: Where the loss ends, as a factor.
-    """
-
-    ratio: float = 0.9
-    per_hour: float = 0.0
-    floor: float = 0.5
-
-    def bend(self, conditions: Conditions) -> Conditions:
-        """Slow the unit."""
-        return replace(
-            conditions,
-            rate_ratio=conditions.rate_ratio * self.ratio,
-            drift_per_hour=conditions.drift_per_hour + self.per_hour,
-            drift_floor=self.floor,
-        )
+    fault = FAULTS.get(name)
+    if fault is None:
+        raise FaultError(f"unknown fault {name!r}; known: {', '.join(FAULTS)}")
+    known = fault.__dataclass_fields__  # type: ignore[attr-defined]  # Every fault is a dataclass.
+    for key in values:
+        if key not in known:
+            raise FaultError(f"fault {name} has no attribute {key!r}; it has: {', '.join(known) or 'none'}")
+    try:
+        return msgspec.convert(dict(values), fault)
+    except (msgspec.ValidationError, ValueError) as error:
+        raise FaultError(f"fault {name}: {error}") from error

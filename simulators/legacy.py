@@ -44,7 +44,7 @@ def summary(unit: Unit, build: Build, t: float) -> str:
     shares = unit.shares(t)
     elapsed = _shown_elapsed(snapshot, build)
     if is_asleep:
-        shares = Shares(0, 0, 0, shares.difficulty, 0.0, 0)
+        shares = Shares(0, 0, 0, shares.difficulty, 0.0, 0, ())
     minutes = max(elapsed, 1) / 60.0
     errors = 0 if is_asleep else sum(board.hw_errors for board in snapshot.boards)
     ghs_av = 0.0 if is_asleep else snapshot.ghs_avg

@@ -9,8 +9,9 @@ from collections.abc import Callable
 from simulators import pools as pool_table
 from simulators import sensors
 from simulators.builds import Build
+from simulators.shares import DIFF1_HASHES
 from simulators.snapshot import BoardSnapshot, Phase, Snapshot
-from simulators.unit import DIFF1_HASHES, WORK_MODE_SLEEP, Unit
+from simulators.unit import WORK_MODE_SLEEP, Unit
 
 # Observed: one error makes hwp 0.001 on an S21 after 8152 s, 4358 make 0.601 on an S19 Pro+ Hyd. after 83,976 s: both
 # are percent of nonces, at one nonce per 1280 shares of difficulty 1.

@@ -30,7 +30,7 @@ RESTART_BELOW_CELSIUS = 42.0
 THROTTLE_RATIO = 440.0 / 490.0
 
 MAX_FAN_RPM = 7000
-_FAN_STEP_RPM = 30  # Observed: s19pro-stock-202212, tcp4028-stats (6000, 5880, 5040).
+FAN_STEP_RPM = 30  # Observed: s19pro-stock-202212, tcp4028-stats (6000, 5880, 5040).
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,7 +204,7 @@ def fan_rpm(ambient_celsius: float, load: float) -> int:
     if load < 0.05:
         return 0
     wanted = 5600.0 + 140.0 * (ambient_celsius - REFERENCE_CELSIUS) + 600.0 * (load - 1.0)
-    return min(MAX_FAN_RPM, max(1800, _FAN_STEP_RPM * round(wanted / _FAN_STEP_RPM)))
+    return min(MAX_FAN_RPM, max(1800, FAN_STEP_RPM * round(wanted / FAN_STEP_RPM)))
 
 
 def board_celsius(ambient_celsius: float, load: float, rpm: int) -> tuple[float, float]:

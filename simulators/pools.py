@@ -4,7 +4,7 @@ import math
 from typing import NamedTuple
 
 from simulators import chance
-from simulators.snapshot import CONFIGURED_POOLS, Phase
+from simulators.snapshot import Phase
 from simulators.unit import Unit
 
 POOL_HOSTS = ("stratum.pool.example", "backup.pool.example")
@@ -62,14 +62,15 @@ def pools_of(unit: Unit, t: float, *, is_asleep: bool) -> tuple[Pool, ...]:
             status="Dead" if position < dead else "Alive",
             is_active=is_active,
         )
-        if is_active or (dead >= CONFIGURED_POOLS and position == 0 and not is_asleep):
+        accepted, rejected, stale = (0, 0, 0) if is_asleep else shares.by_pool[position]
+        if accepted or rejected or stale:
             pool = pool._replace(
-                accepted=shares.accepted,
-                rejected=shares.rejected,
-                stale=shares.stale,
+                accepted=accepted,
+                rejected=rejected,
+                stale=stale,
                 difficulty=shares.difficulty,
                 shown_difficulty=_short(shares.difficulty),
-                best_share=best_share(unit.identity.key, shares.work),
+                best_share=best_share(unit.identity.key, shares.work) if is_active else 0,
                 age_s=shares.age_s,
             )
         table.append(pool)

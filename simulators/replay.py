@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from simulators import firmware, legacy
-from simulators.farm import addresses
+from simulators.plan import addresses
 
 PREFIX = "tcp4028-"
 NEW_API_SUFFIX = "-new_api"

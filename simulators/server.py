@@ -12,21 +12,21 @@ import select
 import socket
 import struct
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from typing import Protocol
+from collections.abc import AsyncIterator, Callable, Mapping
 
 from simulators import firmware
+from simulators.delivery import Delivery, Ending
 from simulators.farm import API_PORT, Farm
 from simulators.journal import Journal
 from simulators.silence import silence
-from simulators.snapshot import OFFLINE, Phase
-from simulators.unit import Unit
+from simulators.station import LiveUnit, Station
 
 _BACKLOG = 4096
 _ACCEPT_BATCH = 128
 _MAX_WAITING = 100  # Documented: upstream's listen backlog.
 _SWEEP_S = 0.5
 _RESERVED_FILES = 256
+_MAX_HANG_S = 3600.0
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 # Commands of the API program that change something; a monitor never sends them.
@@ -67,46 +67,6 @@ def listen(host: str, port: int, *, option: str = "--port") -> socket.socket:
     return listener
 
 
-class Station(Protocol):
-    """Whoever stands at an address."""
-
-    @property
-    def name(self) -> str:
-        """Give the name requests are put down under."""
-        ...
-
-    def is_online(self, t: float) -> bool:
-        """Say whether its API process is up at `t`."""
-        ...
-
-    def answer(self, request: firmware.Request, t: float) -> bytes:
-        """Give its reply at `t`, without the closing NUL."""
-        ...
-
-
-class LiveUnit:
-    """A simulated unit at an address."""
-
-    __slots__ = ("unit",)
-
-    def __init__(self, unit: Unit) -> None:
-        self.unit = unit
-
-    @property
-    def name(self) -> str:
-        """Give the unit id."""
-        return self.unit.identity.unit_id
-
-    def is_online(self, t: float) -> bool:
-        """Say whether its API process is up at `t`."""
-        self.unit.advance(t)
-        return self.unit.phase not in OFFLINE
-
-    def answer(self, request: firmware.Request, t: float) -> bytes:
-        """Give its reply at `t`, without the closing NUL."""
-        return firmware.answer(self.unit, request, t)
-
-
 class ApiServer:
     """Answers for every station on one port. Use `serve_farm` or `serve_stations`, which start and stop it.
 
@@ -135,6 +95,7 @@ class ApiServer:
         self._silent: frozenset[int] = frozenset()
         self._listener: socket.socket | None = None
         self._epoll: select.epoll | None = None
+        self._deliveries: set[asyncio.Task[None]] = set()
         self._max_connections = 1024
 
     @property
@@ -158,12 +119,15 @@ class ApiServer:
         self._epoll.register(self._listener.fileno(), select.EPOLLIN)
         asyncio.get_running_loop().add_reader(self._epoll.fileno(), self._turn)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Stop listening and drop every connection."""
         if self._epoll is not None:
             asyncio.get_running_loop().remove_reader(self._epoll.fileno())
             self._epoll.close()
             self._epoll = None
+        if self._listener is not None:
+            self._listener.close()
+            self._listener = None
         for connection, _ in self._connections.values():
             connection.close()
         for waiting in self._busy.values():
@@ -171,9 +135,10 @@ class ApiServer:
                 connection.close()
         self._connections.clear()
         self._busy.clear()
-        if self._listener is not None:
-            self._listener.close()
-            self._listener = None
+        if self._deliveries:
+            for task in self._deliveries:
+                task.cancel()
+            await asyncio.wait(self._deliveries)
 
     def silence(self, addresses: frozenset[int]) -> None:
         """Have these addresses not answer at all, and all others answer again."""
@@ -237,39 +202,87 @@ class ApiServer:
 
     def _read(self, descriptor: int) -> None:
         connection, station = self._connections.pop(descriptor)
+        if self._epoll is not None:
+            self._epoll.unregister(descriptor)
         try:
             data = connection.recv(firmware.MAX_REQUEST_BYTES, socket.MSG_DONTWAIT)
         except OSError:
             data = b""
-        if self._epoll is not None:
-            self._epoll.unregister(descriptor)
-        self._answer(connection, station, data)
-        waiting = self._busy.pop(station)
-        while waiting and station not in self._busy:
-            following = waiting.popleft()
-            self._begin(following, station)
-        if waiting:
-            self._busy[station] = waiting
+        if self._answer(connection, station, data):
+            self._serve_next(station)
 
-    def _answer(self, connection: socket.socket, station: Station, data: bytes) -> None:
-        with connection:
-            if not data:
+    def _serve_next(self, station: Station) -> None:
+        """Turn to the clients that queued while the last one was served."""
+        waiting = self._busy.pop(station, None)
+        while waiting:
+            self._begin(waiting.popleft(), station)
+            if station in self._busy:
+                self._busy[station] = waiting
                 return
-            now = self._now()
-            if not station.is_online(now):
+
+    def _answer(self, connection: socket.socket, station: Station, data: bytes) -> bool:
+        """Answer a request and close; False when that goes on in a task of its own."""
+        now = self._now()
+        if not data:
+            connection.close()
+            return True
+        if not station.is_online(now):
+            _reset(connection)
+            return True
+        request = firmware.read_request(data)
+        self.journal.note(
+            now,
+            station.name,
+            f"{request.command} new_api" if request.is_new_api else request.command,
+            is_write=request.command in WRITE_COMMANDS,
+        )
+        reply = station.answer(request, now)
+        self.replies += 1
+        if isinstance(reply, bytes):
+            reply += firmware.NUL
+            try:
+                if connection.send(reply, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL) == len(reply):
+                    connection.close()
+                    return True
+            except OSError:
+                # The client has gone; so does its reply, as on a board.
+                connection.close()
+                return True
+            reply = Delivery(command=request.command, reply=reply)
+        self._busy.setdefault(station, deque())
+        task = asyncio.get_running_loop().create_task(
+            self._deliver(connection, station, reply), name=f"delivery {station.name}"
+        )
+        self._deliveries.add(task)
+        task.add_done_callback(self._deliveries.discard)
+        return False
+
+    async def _deliver(self, connection: socket.socket, station: Station, delivery: Delivery) -> None:
+        """Bring a reply to a client as its delivery says."""
+        loop = asyncio.get_running_loop()
+        connection.setblocking(False)  # noqa: FBT003  the socket module's own signature
+        try:
+            await asyncio.sleep(delivery.wait_s)
+            piece_bytes = delivery.piece_bytes or max(1, len(delivery.reply))
+            for at in range(0, len(delivery.reply), piece_bytes):
+                if at:
+                    await asyncio.sleep(delivery.gap_s)
+                await loop.sock_sendall(connection, delivery.reply[at : at + piece_bytes])
+            if delivery.ending is Ending.HANG:
+                async with asyncio.timeout(_MAX_HANG_S):
+                    while await loop.sock_recv(connection, firmware.MAX_REQUEST_BYTES):
+                        pass
+            else:
+                await asyncio.sleep(delivery.linger_s)
+            if delivery.ending is Ending.RESET:
                 _reset(connection)
-                return
-            request = firmware.read_request(data)
-            self.journal.note(
-                now,
-                station.name,
-                f"{request.command} new_api" if request.is_new_api else request.command,
-                is_write=request.command in WRITE_COMMANDS,
-            )
-            reply = station.answer(request, now) + firmware.NUL
-            with contextlib.suppress(OSError):  # The client has gone; so does its reply, as on a board.
-                connection.send(reply, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
-            self.replies += 1
+        except OSError:
+            # The client has gone, or hung on for an hour (a TimeoutError is an OSError).
+            connection.close()
+        finally:
+            connection.close()
+            if self._listener is not None:
+                self._serve_next(station)
 
 
 def _reset(connection: socket.socket) -> None:
@@ -279,15 +292,15 @@ def _reset(connection: socket.socket) -> None:
     connection.close()
 
 
-@contextlib.contextmanager
-def serve_stations(
+@contextlib.asynccontextmanager
+async def serve_stations(
     stations: Mapping[str, Station],
     now: Callable[[], float],
     *,
     port: int = API_PORT,
     journal: Journal | None = None,
     is_loopback_only: bool = True,
-) -> Iterator[ApiServer]:
+) -> AsyncIterator[ApiServer]:
     """Serve stations on the running event loop for as long as the context is open.
 
     Args:
@@ -305,7 +318,7 @@ def serve_stations(
     try:
         yield server
     finally:
-        server.close()
+        await server.close()
 
 
 @contextlib.asynccontextmanager
@@ -313,8 +326,8 @@ async def serve_farm(
     farm: Farm, *, port: int = API_PORT, journal: Journal | None = None, is_loopback_only: bool = True
 ) -> AsyncIterator[ApiServer]:
     """Serve a farm for as long as the context is open; arguments and errors as `serve_stations`."""
-    stations = {unit.identity.host: LiveUnit(unit) for unit in farm.units}
-    with serve_stations(
+    stations = {unit.identity.host: LiveUnit(farm, unit) for unit in farm.units}
+    async with serve_stations(
         stations, farm.clock.now, port=port, journal=journal, is_loopback_only=is_loopback_only
     ) as server:
         sweep(farm, server)
@@ -332,7 +345,7 @@ def sweep(farm: Farm, server: ApiServer) -> None:
     for unit in farm.units:
         if unit.is_restless:
             unit.advance(now)
-    server.silence(frozenset(unit.identity.address for unit in farm.units if unit.phase is Phase.OFF))
+    server.silence(frozenset(unit.identity.address for unit in farm.units if farm.unit_found_at(unit).is_silent))
 
 
 async def _keep_swept(farm: Farm, server: ApiServer) -> None:

@@ -81,6 +81,7 @@ class Shares(NamedTuple):
         difficulty: Difficulty of every one of them.
         work: All work done, in shares of difficulty 1.
         age_s: Whole seconds since the last accepted share.
+        by_pool: Accepted, rejected and stale of each configured pool; they add up to the above.
     """
 
     accepted: int
@@ -89,3 +90,4 @@ class Shares(NamedTuple):
     difficulty: int
     work: float
     age_s: int
+    by_pool: tuple[tuple[int, int, int], ...]

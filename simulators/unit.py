@@ -1,20 +1,22 @@
 """One simulated unit: what has been done to it, and what is true of it at a moment of simulated time.
 
 A unit is evaluated lazily. It keeps only the last event it went through (power, mode, phase, fault) and the formulas
-that hold since; asking for a moment plays the events that fell due before it. Asking twice, in any
-order of units, or never for a month, gives the same answers.
+that hold since; asking for a moment plays the events that fell due before it. Asking twice, in any order of units, or
+never for a month, gives the same answers.
 """
 
 import math
 from bisect import insort
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import NamedTuple
 
 from simulators import chance, physics
-from simulators.conditions import HEALTHY, Cause, Change, Condition, Verb
+from simulators.books import Books, Totals
+from simulators.conditions import HEALTHY, Cause, Change, Condition, Conditions, Verb, losses_by_cause
 from simulators.identity import Identity
-from simulators.snapshot import CONFIGURED_POOLS, OFFLINE, RUNNING, BoardSnapshot, Phase, Shares, Snapshot
+from simulators.observe import observe
+from simulators.shares import ShareCounter
+from simulators.snapshot import OFFLINE, RUNNING, Phase, Shares, Snapshot
 
 # How long a stage of the start takes, s. Assumed: 4028 up at 45 s, boards at 75 s, full rate within 2 to 6 minutes.
 BOOT_S = 45.0
@@ -25,6 +27,9 @@ WARM_UP_S = BOOT_S + ENUMERATE_S + RAMP_S
 # Documented: a change of mode stops cgminer for 8 s (50 s on CVCtrl boards) and takes 5 s to start it again.
 RESTART_S = 13.0
 
+# Documented: the API stays up for about 53 s after reboot.cgi.
+REBOOT_DELAY_S = 53.0
+
 WORK_MODE_NORMAL = 0
 WORK_MODE_SLEEP = 1
 WORK_MODE_HIGH = 2
@@ -33,48 +38,13 @@ WORK_MODE_LOW = 3
 # Assumed: the modes exist (T21: high; S21: low), their rates are not published.
 _MODE_RATIO = {WORK_MODE_NORMAL: 1.0, WORK_MODE_SLEEP: 1.0, WORK_MODE_HIGH: 1.08, WORK_MODE_LOW: 0.8}
 
-BOARD_NOISE = 0.02  # One sigma of a board's 5 s rate; 1.2 % on a unit of three boards.
-_LONG_NOISE = 0.0015
-_SHOWN_EVERY_S = 5
-
-_REJECTED_RATIO = 0.0008  # Observed: 9 of 11,196 shares, s21-stock-aml-202407, tcp4028-summary.
-_STALE_RATIO = 0.00002
-_S_PER_HW_ERROR = 2900.0  # Per board. Observed: 61 on three boards in 59,129 s, s21-stock-aml-202407, tcp4028-summary.
-
-_LAG_30M_S = 1800.0
 _DRIFT_FLOW_S = 600.0
 _RETRY_STOP_S = 60.0
-_HYDRO_RPM = 6000  # Coolant carries heat like fans at this speed would. Assumed.
-DIFF1_HASHES = 2.0**32
 
-# Counters of a unit's key: each kind of randomness draws from its own range.
-_KEY_SILICON, _KEY_ENERGY, _KEY_SHARES, _KEY_REJECTED, _KEY_STALE, _KEY_LONG, _KEY_BOARD = range(7)
-
-_PHASE_CAUSE = {
-    Phase.OFF: Cause.OFF,
-    Phase.BOOTING: Cause.STARTING,
-    Phase.RESTARTING: Cause.STARTING,
-    Phase.ENUMERATING: Cause.STARTING,
-    Phase.RAMPING: Cause.STARTING,
-    Phase.PROTECTED: Cause.STOPPED,
-}
-
-
-class Totals(NamedTuple):
-    """What a unit did and drew between the farm's start and a moment.
-
-    Attributes:
-        hashes: Hashes done.
-        joules: Energy at the wall.
-        uplift: Hashes done above the nameplate.
-        losses: Hashes missing to the nameplate, by cause; nameplate x time - losses + uplift == hashes.
-    """
-
-    hashes: float
-    joules: float
-    uplift: float
-    losses: dict[Cause, float]
-
+# Counters of a unit's key; `observe` has its own.
+_KEY_SILICON = 0
+_KEY_ENERGY = 1
+_KEY_SHARES = 8
 
 _NO_AGENDA: list[Change] = []  # Shared by the units to which nothing is going to happen; never written to.
 
@@ -92,26 +62,17 @@ class Unit:
 
     __slots__ = (
         "_agenda",
-        "_changed_at",
+        "_books",
+        "_drift_since",
         "_energy",
         "_faults",
-        "_flow",
         "_frozen",
-        "_hashes",
-        "_joules",
-        "_lagged_hs",
-        "_losses",
         "_next",
-        "_process_hashes",
-        "_process_shares",
         "_process_start",
-        "_share_blocks",
-        "_shares_before",
+        "_shares",
         "_silicon",
         "_site_climate",
-        "_time",
         "_until",
-        "_uplift",
         "_work_mode",
         "climate",
         "conditions",
@@ -129,35 +90,35 @@ class Unit:
         uptime_s: float,
         faults: Iterable[Condition] = (),
     ) -> None:
+        key, model = identity.key, identity.model
         self.identity = identity
         self._site_climate = self.climate = climate
         # Observed: averages sit 0.6 % over the boards' ideal (s21-stock-aml-202407). Documented tolerance: 3 %.
-        self._silicon = 1.004 + 0.004 * chance.normal(identity.key, _KEY_SILICON)
-        self._energy = identity.model.joules_per_hash * (1.0 + 0.015 * chance.normal(identity.key, _KEY_ENERGY))
+        self._silicon = 1.004 + 0.004 * chance.normal(key, _KEY_SILICON)
+        self._energy = model.joules_per_hash * (1.0 + 0.015 * chance.normal(key, _KEY_ENERGY))
         self._faults = tuple((-1, fault) for fault in faults)
         self._agenda: list[Change] = _NO_AGENDA
         self._work_mode = WORK_MODE_NORMAL
-        self._losses: dict[Cause, float] = {}
         self._frozen: tuple[Snapshot, Shares] | None = None
-        self._hashes = self._joules = self._uplift = self._lagged_hs = self._process_hashes = 0.0
-        self._shares_before = self._process_shares = 0
-        self._share_blocks = (0, 0)
         self.phase = Phase.OFF
-        self._bend()
+        self.conditions = self._bent()
+        self._breathe()
         is_warm = uptime_s >= WARM_UP_S
+        begun = start if is_warm else start - uptime_s
         self._process_start = start - uptime_s
-        self._time = self.since = self._changed_at = start if is_warm else start - uptime_s
-        self._enter(self._first_phase(is_warm=is_warm), self._time)
+        self.since = self._drift_since = begun
+        self._books = Books(begun, model.hashrate_hs)
+        self._shares = ShareCounter(key + _KEY_SHARES, model.share_difficulty, 0.0)
+        self._enter(self._first_phase(begun, is_warm=is_warm), begun)
+        hashes_before = self._books.flow.rate_hs * uptime_s
         if is_warm:
-            self._lagged_hs = self._flow.rate_hs
-            self._process_hashes = -self._flow.rate_hs * uptime_s
+            self._books.settle_average(self._books.flow.rate_hs)
         else:
             self.advance(start)
-            self._cut(start)
-            self._process_hashes -= self._hashes
-            self._hashes = self._joules = self._uplift = 0.0
-            self._losses.clear()
-        self._shares_before = round(-self._process_hashes / self._hashes_per_share)
+            self._books.cut(start, self._attribute)
+            hashes_before = self._books.hashes(start)
+            self._books.open_again()
+        self._shares = ShareCounter(key + _KEY_SHARES, model.share_difficulty, hashes_before)
 
     # What is true
 
@@ -169,33 +130,34 @@ class Unit:
                 if agenda[0].at > t:
                     return
                 change = agenda.pop(0)
-                self._cut(change.at)
+                self._books.cut(change.at, self._attribute)
                 self._apply(change)
             elif self._until <= t:
-                self._cut(self._until)
-                self._pass_on()
+                self._books.cut(self._until, self._attribute)
+                self._pass_on(self._until)
             else:
                 return
 
     def hashrate_hs(self, t: float) -> float:
         """Give the true hashrate at `t`, H/s, without the noise of measuring it."""
         self.advance(t)
-        return self._flow.rate_at(t)
+        return self._books.flow.rate_at(t)
 
     def power_watts(self, t: float) -> float:
         """Give the true power at the wall at `t`."""
         self.advance(t)
-        return self._flow.watts_at(t)
+        return self._books.flow.watts_at(t)
 
     def losses_hs(self, t: float) -> dict[Cause, float]:
         """Give what is missing to the nameplate at `t` by cause, H/s; empty when nothing is."""
         self.advance(t)
-        return self._split(self.identity.model.hashrate_hs - self._flow.rate_at(t), 1.0)
+        nameplate_hs = self.identity.model.hashrate_hs
+        return self._attribute(nameplate_hs - self._books.flow.rate_at(t), nameplate_hs)
 
     def totals(self, t: float) -> Totals:
         """Give the integrals between the farm's start and `t`."""
         self.advance(t)
-        return self._totals(t)
+        return self._books.totals(t, self._attribute)
 
     @property
     def work_mode(self) -> int:
@@ -209,8 +171,13 @@ class Unit:
 
     @property
     def is_restless(self) -> bool:
-        """Say whether anything is going to be done to it."""
-        return bool(self._agenda)
+        """Say whether an event lies ahead of it as things stand."""
+        return bool(self._agenda) or self._until < math.inf
+
+    @property
+    def is_silent(self) -> bool:
+        """Say whether nothing at all comes back from it as things stand: no power, or no network."""
+        return self.phase is Phase.OFF or self.conditions.is_cut_off
 
     @property
     def build(self) -> str:
@@ -235,9 +202,9 @@ class Unit:
         """Have something happen to the unit; a moment it has already lived through counts as its latest one."""
         if self._agenda is _NO_AGENDA:
             self._agenda = []
-        insort(self._agenda, change._replace(at=max(change.at, self._time)))
+        insort(self._agenda, change._replace(at=max(change.at, self._books.time)), key=lambda c: (c.at, c.order))
 
-    # Inside: the events
+    # Inside
 
     def _apply(self, change: Change) -> None:
         if change.verb is Verb.MODE:
@@ -254,42 +221,51 @@ class Unit:
             self._follow_faults(change.at)
 
     def _follow_faults(self, at: float) -> None:
-        """Work out the conditions again and go where they lead."""
-        before = self.conditions
-        self._bend()
-        if self.conditions == before:
-            return
-        self._changed_at = at
-        if self.conditions.is_frozen and self._frozen is None:
+        """Work out the conditions again and go where they lead from the present phase."""
+        before, now = self.conditions, self._bent()
+        if now.is_frozen and not before.is_frozen:
             self._frozen = (self._observe(at), self._count_shares(at))
-        elif before.is_frozen and not self.conditions.is_frozen:
-            self._frozen = None
-            if self.phase in RUNNING:
-                self._enter(Phase.RESTARTING, at)
-        self._reconsider(at, is_rebuilt=before.build != self.conditions.build, was_asleep=before.is_asleep)
-
-    def _reconsider(self, at: float, *, is_rebuilt: bool, was_asleep: bool) -> None:
-        """Go where the new conditions lead from the present phase."""
-        conditions = self.conditions
-        if not conditions.is_powered:
+        full_rate_hs = self._full_rate_hs()
+        self._shares.switch_pool(self._books.hashes(at), before.dead_pools, now.dead_pools)
+        self.conditions = now
+        self._breathe()
+        if now.drift_per_hour != before.drift_per_hour:
+            self._drift_since = at
+        if not now.is_powered:
             self._enter(Phase.OFF, at)
-        elif self.phase is Phase.OFF or is_rebuilt:
+        elif now.trip_every_s and not before.trip_every_s:
+            self._trip(at)
+        elif now.build != before.build or (self.phase is Phase.OFF and self._until == math.inf):
+            self._frozen = None
             self._enter(Phase.BOOTING, at)
-        elif self.phase in OFFLINE:
-            return
-        elif was_asleep != conditions.is_asleep:
+        elif self.phase not in OFFLINE:
+            self._follow_online(at, before, is_rate_changed=self._full_rate_hs() != full_rate_hs)
+
+    def _follow_online(self, at: float, before: Conditions, *, is_rate_changed: bool) -> None:
+        """Go where changed conditions lead a unit that has power and whose API is up."""
+        now = self.conditions
+        if before.is_frozen and not now.is_frozen:
+            self._frozen = None
+            self._enter(Phase.RESTARTING, at)
+        elif now.is_asleep != before.is_asleep:
             self._enter(Phase.RESTARTING, at)
         elif self.phase is Phase.PROTECTED:
             if self._running_phase(at) is not Phase.PROTECTED:
+                self._start_process(at)
                 self._enter(Phase.ENUMERATING, at)
         elif self.phase in RUNNING:
             running = self._running_phase(at)
-            self._enter(Phase.RAMPING if self.phase is Phase.RAMPING and running is Phase.HASHING else running, at)
+            if self.phase is not Phase.RAMPING or running is Phase.PROTECTED:
+                self._enter(running, at)
+            elif is_rate_changed:
+                self.since = at  # Assumed: boards that change under way make it tune from the beginning.
+                self._enter(Phase.RAMPING, at)
 
-    def _pass_on(self) -> None:
+    def _pass_on(self, at: float) -> None:
         """Go from the phase that has just ended to the one that follows it."""
-        at = self._time
-        if self.phase in {Phase.BOOTING, Phase.RESTARTING}:
+        if self.phase is Phase.OFF:
+            self._enter(Phase.BOOTING, at)
+        elif self.phase in OFFLINE:
             self._start_process(at)
             self._enter(Phase.ASLEEP if self.work_mode == WORK_MODE_SLEEP else Phase.ENUMERATING, at)
         elif self.phase is Phase.ENUMERATING:
@@ -300,8 +276,13 @@ class Unit:
             self._enter(Phase.ENUMERATING, at)
         elif self.phase is Phase.RAMPING:
             self._enter(self._running_phase(at), at)
+        elif self._next is Phase.OFF:
+            self._trip(at)
         else:
             self._enter(self._next, at)
+
+    def _trip(self, at: float) -> None:
+        self._enter(Phase.OFF if self.conditions.trip_off_s else Phase.BOOTING, at)
 
     def _enter(self, phase: Phase, at: float) -> None:
         """Start `phase` at `at`: fix the formulas that hold from now on, when they end and what follows."""
@@ -310,7 +291,7 @@ class Unit:
         self.phase = self._next = phase
         self._until = math.inf
         if phase is Phase.RAMPING:
-            self._flow = physics.ramp_flow(
+            self._books.flow = physics.ramp_flow(
                 at, full_rate_hs=self._full_rate_hs(), ramp_s=RAMP_S, energy=self._energy, climate=self.climate
             )
             self._until = at + RAMP_S
@@ -318,8 +299,10 @@ class Unit:
         if phase in RUNNING:
             self._run(at)
             return
-        self._flow = physics.idle_flow(at, 0.0 if phase is Phase.OFF else physics.STANDBY_WATTS)
-        if phase is Phase.BOOTING:
+        self._books.flow = physics.idle_flow(at, 0.0 if phase is Phase.OFF else physics.STANDBY_WATTS)
+        if phase is Phase.OFF and self.conditions.is_powered and self.conditions.trip_off_s:
+            self._until = at + self.conditions.trip_off_s
+        elif phase is Phase.BOOTING:
             self._until = at + BOOT_S
         elif phase is Phase.RESTARTING:
             self._until = at + RESTART_S
@@ -330,7 +313,7 @@ class Unit:
 
     def _run(self, at: float) -> None:
         """Fix the formulas of a hashing phase: steady until the air asks for another clock, or a piece of drift."""
-        climate, clock_ratio = self.climate, 1.0
+        climate, conditions, clock_ratio = self.climate, self.conditions, 1.0
         if self.phase is Phase.THROTTLED:
             clock_ratio = physics.THROTTLE_RATIO
             too_hot = climate.next_above(at, physics.STOP_ABOVE_CELSIUS)
@@ -338,17 +321,19 @@ class Unit:
             self._until, self._next = min((too_hot, Phase.PROTECTED), (cool, Phase.HASHING))
         else:
             self._until, self._next = climate.next_above(at, physics.THROTTLE_ABOVE_CELSIUS), Phase.THROTTLED
+        if conditions.trip_every_s and self.since + conditions.trip_every_s < self._until:
+            self._until, self._next = self.since + conditions.trip_every_s, Phase.OFF
         rate_hs, slope_hs_s = self._full_rate_hs() * clock_ratio, 0.0
-        if self.conditions.drift_per_hour:
-            per_s, floor = self.conditions.drift_per_hour / 3600.0, self.conditions.drift_floor
-            lost = per_s * (at - self._changed_at)
+        if conditions.drift_per_hour:
+            per_s, floor = conditions.drift_per_hour / 3600.0, conditions.drift_floor
+            lost = per_s * (at - self._drift_since)
             if lost < 1.0 - floor - 1e-9:
                 slope_hs_s = -per_s * rate_hs
                 end = at + min(_DRIFT_FLOW_S, (1.0 - floor - lost) / per_s)
                 if end < self._until:
                     self._until, self._next = end, self.phase
             rate_hs *= max(floor, 1.0 - lost)
-        self._flow = physics.steady_flow(
+        self._books.flow = physics.steady_flow(
             at,
             rate_hs=rate_hs,
             slope_hs_s=slope_hs_s,
@@ -357,12 +342,12 @@ class Unit:
             climate=climate,
         )
 
-    def _first_phase(self, *, is_warm: bool) -> Phase:
+    def _first_phase(self, at: float, *, is_warm: bool) -> Phase:
         if not self.conditions.is_powered:
             return Phase.OFF
         if not is_warm:
             return Phase.BOOTING
-        return Phase.ASLEEP if self.work_mode == WORK_MODE_SLEEP else self._running_phase(self._time)
+        return Phase.ASLEEP if self.work_mode == WORK_MODE_SLEEP else self._running_phase(at)
 
     def _running_phase(self, at: float) -> Phase:
         ambient = self.climate.ambient_celsius(at)
@@ -370,192 +355,66 @@ class Unit:
             return Phase.PROTECTED
         return Phase.THROTTLED if ambient > physics.THROTTLE_ABOVE_CELSIUS else Phase.HASHING
 
-    def _bend(self) -> None:
+    def _bent(self) -> Conditions:
         """Work out the conditions from the active faults."""
         conditions = HEALTHY
         for _, fault in self._faults:
             conditions = fault.bend(conditions)
-        self.conditions = conditions
-        site, heat = self._site_climate, conditions.heat_celsius
+        return conditions
+
+    def _breathe(self) -> None:
+        """Take the air as the conditions have it."""
+        site, heat = self._site_climate, self.conditions.heat_celsius
         self.climate = replace(site, mean_celsius=site.mean_celsius + heat) if heat else site
 
     def _start_process(self, at: float) -> None:
         """Start the miner process: its clock and counters begin at zero."""
         self._process_start = at
-        self._process_hashes = self._hashes
-        self._shares_before = 0
-        self._process_shares = self._shares_found(self._hashes)
-        self._lagged_hs = 0.0
-
-    # Inside: the books
-
-    def _cut(self, at: float) -> None:
-        """Close the books at `at`: fold everything since the last event into the integrals."""
-        if at <= self._time:
-            return
-        self._lagged_hs = self._flow.lagged_until(at, self._lagged_hs, _LAG_30M_S)
-        self._hashes, self._joules, self._uplift, self._losses = self._totals(at)
-        self._flow = self._flow.moved_to(at)
-        self._time = at
-
-    def _totals(self, t: float) -> Totals:
-        flow, nameplate_hs, seconds = self._flow, self.identity.model.hashrate_hs, t - self._time
-        hashes = flow.hashes_until(t)
-        shortfall = flow.shortfall_until(t, nameplate_hs)
-        losses = dict(self._losses)
-        for cause, part in self._split(shortfall, seconds).items():
-            losses[cause] = losses.get(cause, 0.0) + part
-        uplift = max(0.0, hashes + shortfall - nameplate_hs * seconds)
-        return Totals(self._hashes + hashes, self._joules + flow.joules_until(t), self._uplift + uplift, losses)
-
-    def _split(self, missing: float, seconds: float) -> dict[Cause, float]:
-        """Give `missing` hashes of `seconds` by cause; the parts add up to it."""
-        if missing <= 0.0:
-            return {}
-        conditions, model = self.conditions, self.identity.model
-        if self.work_mode == WORK_MODE_SLEEP and self.phase is not Phase.OFF:
-            return {Cause.CURTAILED if conditions.is_curtailed else Cause.ASLEEP: missing}
-        if cause := _PHASE_CAUSE.get(self.phase):
-            return {cause: missing}
-        if conditions.is_frozen or conditions.dead_pools >= CONFIGURED_POOLS:
-            return {Cause.STOPPED: missing}
-        whole = model.hashrate_hs * seconds
-        parts: dict[Cause, float] = {}
-        for cause, share in (
-            (Cause.MISSING_BOARDS, len(conditions.dead_boards) / model.boards),
-            (Cause.MISSING_CHIPS, self._missing_chip_ratio()),
-            (Cause.DERATED, 1.0 - physics.THROTTLE_RATIO if self.phase is Phase.THROTTLED else 0.0),
-            (Cause.UNDERPERFORMING, 1.0),
-        ):
-            part = min(missing, whole * share)
-            if part > 0.0:
-                parts[cause] = part
-                missing -= part
-        return parts
-
-    def _missing_chip_ratio(self) -> float:
-        model, conditions = self.identity.model, self.conditions
-        if not conditions.missing_chips:
-            return 0.0
-        present = sum(self._chips(board) for board in range(model.boards))
-        working_boards = model.boards - len(conditions.dead_boards)
-        return (working_boards * model.chips_per_board - present) / (model.boards * model.chips_per_board)
-
-    # Inside: what the firmware sees
-
-    def _chips(self, board: int) -> int:
-        conditions = self.conditions
-        if board in conditions.dead_boards:
-            return 0
-        missing = conditions.missing_chips
-        chips = self.identity.model.chips_per_board
-        return max(0, chips - missing[board]) if board < len(missing) else chips
+        self._shares.start_process(self._books.hashes(at))
+        self._books.settle_average(0.0)
 
     def _full_rate_hs(self) -> float:
-        """Give the rate of all working chips at the rated clock, H/s."""
+        """Give the rate of all working chips at the rated clock of the mode, H/s."""
         model, conditions = self.identity.model, self.conditions
-        if conditions.is_frozen or conditions.dead_pools >= CONFIGURED_POOLS:
+        if conditions.is_without_work:
             return 0.0
-        chips = sum(self._chips(board) for board in range(model.boards))
+        chips = sum(conditions.chips(model, board) for board in range(model.boards))
         rate_hs = chips * model.ghs_per_chip_mhz * model.frequency_mhz * 1e9 * self._silicon
         return rate_hs * conditions.rate_ratio * _MODE_RATIO[self._work_mode]
 
-    def _observe(self, t: float) -> Snapshot:
-        identity, flow, phase, conditions = self.identity, self._flow, self.phase, self.conditions
-        model, key = identity.model, identity.key
-        ambient = self.climate.ambient_celsius(t)
-        elapsed = t - self._process_start
-        rate_hs = flow.rate_at(t)
-        is_running = phase in RUNNING
-        rpm = physics.MAX_FAN_RPM if phase is Phase.PROTECTED else 0
-        inlet = outlet = ambient
-        if is_running:
-            load = flow.watts_at(t) / model.power_watts
-            rpm = physics.fan_rpm(ambient, load)
-            inlet, outlet = physics.board_celsius(ambient, load, rpm if model.fans else _HYDRO_RPM)
-        chips = [self._chips(board) for board in range(model.boards)]
-        ghs_per_chip = rate_hs * 1e-9 / (sum(chips) or 1)
-        hashes = self._hashes + flow.hashes_until(t) - self._process_hashes
-        errors = hashes / (model.hashrate_hs * _S_PER_HW_ERROR)
-        moment = int(t) // _SHOWN_EVERY_S
-        boards = []
-        ghs_5s = 0.0
-        for board, count in enumerate(chips):
-            if count == 0 and not conditions.is_dead_board_listed:
-                continue
-            board_key = key + _KEY_BOARD + board
-            ghs, warmer = 0.0, board_key % 2
-            if rate_hs:
-                ghs = round(ghs_per_chip * count * (1.0 + BOARD_NOISE * chance.normal(board_key, moment)), 2)
-                ghs_5s += ghs
-            pic: tuple[int, ...] = ()
-            if count and phase is not Phase.ENUMERATING:
-                way_in, way_out = round(inlet) - warmer, round(outlet) - warmer
-                pic = (way_in, way_in, way_out, way_out)
-            boards.append(
-                BoardSnapshot(
-                    board,
-                    0 if phase is Phase.ENUMERATING else count,
-                    ghs,
-                    chance.stratified_count(board_key, errors * (0.4 + 1.2 * chance.uniform(board_key, -1)))
-                    if count
-                    else 0,
-                    pic,
-                )
-            )
-        ratio = 0.0
-        if is_running:
-            ratio = physics.THROTTLE_RATIO if phase is Phase.THROTTLED else _MODE_RATIO[self._work_mode]
-            if phase is Phase.RAMPING:
-                ratio *= (t - self.since) / RAMP_S
-        wobble = 1.0 + _LONG_NOISE * chance.normal(key + _KEY_LONG, moment // 12)
-        return Snapshot(
-            phase,
-            max(0, int(elapsed)),
-            self.work_mode,
-            round(model.frequency_mhz * ratio),
-            round(ghs_5s, 2),
-            round(flow.lagged_until(t, self._lagged_hs, _LAG_30M_S) * 1e-9 * wobble, 2),
-            round(hashes * 1e-9 / max(elapsed, 1.0), 2),
-            tuple(boards),
-            tuple(self._fan(fan, rpm) for fan in range(model.fans)),
-            ambient,
+    def _clock_ratio(self, t: float) -> float:
+        """Give clock over rated clock at `t`."""
+        if self.phase not in RUNNING:
+            return 0.0
+        ratio = _MODE_RATIO[self._work_mode]
+        if self.phase is Phase.THROTTLED:
+            return ratio * physics.THROTTLE_RATIO
+        return ratio * (t - self.since) / RAMP_S if self.phase is Phase.RAMPING else ratio
+
+    def _attribute(self, missing: float, whole: float) -> dict[Cause, float]:
+        return losses_by_cause(
+            missing,
+            whole,
+            model=self.identity.model,
+            phase=self.phase,
+            conditions=self.conditions,
+            is_asleep=self.work_mode == WORK_MODE_SLEEP,
         )
 
-    def _fan(self, fan: int, rpm: int) -> int:
-        if fan in self.conditions.stopped_fans or rpm == 0:
-            return 0
-        return rpm if rpm >= physics.MAX_FAN_RPM else rpm + 30 * ((self.identity.key >> 2 * fan & 3) - 1)
-
-    @property
-    def _hashes_per_share(self) -> float:
-        return self.identity.model.share_difficulty * DIFF1_HASHES
+    def _observe(self, t: float) -> Snapshot:
+        return observe(
+            self.identity,
+            self._books,
+            self.climate,
+            self.conditions,
+            t,
+            phase=self.phase,
+            clock_ratio=self._clock_ratio(t),
+            work_mode=self.work_mode,
+            process_start=self._process_start,
+            process_hashes=self._shares.process_start,
+        )
 
     def _count_shares(self, t: float) -> Shares:
-        hashes = self._hashes + self._flow.hashes_until(t)
-        process_hashes = hashes - self._process_hashes
-        expected = process_hashes / self._hashes_per_share
-        key = self.identity.key
-        found = self._shares_found(hashes) - self._process_shares
-        rate = self._flow.rate_at(t) / self._hashes_per_share
-        age_s = (-math.log(1.0 - chance.uniform(key + _KEY_SHARES, found)) / rate) if rate else 0.0
-        return Shares(
-            self._shares_before + found,
-            chance.stratified_count(key + _KEY_REJECTED, expected * _REJECTED_RATIO),
-            chance.stratified_count(key + _KEY_STALE, expected * _STALE_RATIO),
-            self.identity.model.share_difficulty,
-            process_hashes / DIFF1_HASHES,
-            int(age_s),
-        )
-
-    def _shares_found(self, hashes: float) -> int:
-        """Give the shares accepted since the farm's start, a Poisson process in the hashes done."""
-        expected = hashes * (1.0 - _REJECTED_RATIO - _STALE_RATIO) / self._hashes_per_share
-        key = self.identity.key + _KEY_SHARES
-        wanted = int(expected / chance.SHARES_PER_BLOCK)
-        block, before = self._share_blocks
-        while block < wanted:
-            before += chance.block_count(key, block)
-            block += 1
-        self._share_blocks = (block, before)
-        return before + chance.count_within(key, block, expected / chance.SHARES_PER_BLOCK - block)
+        books = self._books
+        return self._shares.count(books.hashes(t), books.flow.rate_at(t), self.conditions.dead_pools)
