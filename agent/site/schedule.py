@@ -26,6 +26,7 @@ class Schedule:
         self._jitter = jitter
         self._heap: list[tuple[float, str]] = []
         self._due: dict[str, float] = {}
+        self._backed_off: set[str] = set()
 
     def __len__(self) -> int:
         return len(self._due)
@@ -41,6 +42,7 @@ class Schedule:
             for unit_id in unit_ids
         }
         self._due = due
+        self._backed_off &= due.keys()
         self._heap = [(at, unit_id) for unit_id, at in due.items()]
         heapq.heapify(self._heap)
 
@@ -65,6 +67,7 @@ class Schedule:
         """Put the next look at a unit off after `failures` failed connections in a row, at least one interval."""
         if unit_id not in self._due:
             return
+        self._backed_off.add(unit_id)
         wait_s = min(self._backoff_max_s, self.interval_s * 2.0 ** min(failures - 1, 16))
         at = now + max(self.interval_s, wait_s * (0.5 + 0.5 * self._jitter()))
         if at > self._due[unit_id]:
@@ -72,8 +75,9 @@ class Schedule:
             heapq.heappush(self._heap, (at, unit_id))
 
     def resume(self, unit_id: str, *, now: float) -> None:
-        """Bring a unit that answers again back to its regular place."""
-        if unit_id in self._due and self._due[unit_id] > now + self.interval_s:
+        """Bring a unit that answers again back to its regular place; nothing changes for one that was not put off."""
+        if unit_id in self._backed_off:
+            self._backed_off.remove(unit_id)
             self._due[unit_id] = at = self._next_regular(unit_id, now)
             heapq.heappush(self._heap, (at, unit_id))
 
@@ -87,5 +91,7 @@ class Schedule:
         return None
 
     def _next_regular(self, unit_id: str, now: float) -> float:
-        phase = self.phase_s(unit_id)
-        return now - (now - phase) % self.interval_s + self.interval_s
+        """Give the first of the unit's regular times after `now`."""
+        following = now - (now - self.phase_s(unit_id)) % self.interval_s + self.interval_s
+        # Within a rounding error of a regular time the sum may come out at `now` itself, which would poll twice.
+        return following if following > now else following + self.interval_s
