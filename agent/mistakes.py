@@ -2,6 +2,7 @@
 
 import difflib
 import json
+import math
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -12,6 +13,8 @@ from pydantic_core import ErrorDetails
 from agent.errors import Mistake
 
 SHOWN_CHARACTERS = 80
+# A file of another kind has as many mistakes as lines; a hundred show what is wrong.
+SHOWN_MISTAKES = 100
 MASK = "***"
 
 Location = tuple[int | str, ...]
@@ -42,10 +45,15 @@ def is_secret(key: int | str) -> bool:
     return re.search(r"(?i)auth|credential|key|pass|secret|token", str(key)) is not None
 
 
+def more_mistakes(count: int, file: str) -> Mistake:
+    """Give the last line of a list that was cut by `count`."""
+    return Mistake(file=file, where="file", value="", reason=f"{count:,} more mistakes are not shown")
+
+
 def read_mistakes(
     error: ValidationError, *, model: type[BaseModel], raw: Mapping[str, Any], file: str
 ) -> tuple[Mistake, ...]:
-    """Give what pydantic found wrong with `raw` in file order.
+    """Give what pydantic found wrong with `raw` in file order, `SHOWN_MISTAKES` and how many more.
 
     Args:
         error: What validating `raw` raised.
@@ -55,23 +63,38 @@ def read_mistakes(
     """
     # A default that needs a refused key is no mistake of its own.
     found = [item for item in error.errors(include_url=False) if item["type"] != "default_factory_not_called"]
-    found.sort(key=lambda item: _position(item["loc"], raw))
+    places = _places(raw)
+    found.sort(key=lambda item: _position(item["loc"], places))
+    mistakes = [
+        Mistake(
+            file=file,
+            where=_dotted(item["loc"]),
+            value=_value(item, is_given=math.isfinite(_position(item["loc"], places)[-1])),
+            reason=_reason(item, model),
+        )
+        for item in found[:SHOWN_MISTAKES]
+    ]
+    if len(found) > len(mistakes):
+        mistakes.append(more_mistakes(len(found) - len(mistakes), file))
+    return tuple(mistakes)
+
+
+def _places(raw: Mapping[str, Any]) -> dict[Location, int]:
+    """Give the order of sections and their keys in the file."""
+    locations: list[Location] = []
+    for name, section in raw.items():
+        locations.append((name,))
+        if isinstance(section, dict):
+            locations.extend((name, key) for key in section)
+    return {location: place for place, location in enumerate(locations)}
+
+
+def _position(location: Location, places: Mapping[Location, int]) -> tuple[float, ...]:
+    """Give where in the file a key stands, for sorting; a missing one stands infinitely far, at its section's end."""
     return tuple(
-        Mistake(file=file, where=_dotted(item["loc"]), value=_value(item, raw), reason=_reason(item, model))
-        for item in found
+        key if isinstance(key, int) else places.get(location[:end], math.inf)
+        for end, key in enumerate(location, start=1)
     )
-
-
-def _position(location: Location, raw: object) -> tuple[float, ...]:
-    """Give where in the file a key stands; what is missing stands at the end of its section."""
-    position: list[float] = []
-    for key in location:
-        if isinstance(raw, dict) and key in raw:
-            position.append(list(raw).index(key))
-            raw = raw[key]
-        else:
-            position.append(key if isinstance(key, int) else float("inf"))
-    return tuple(position)
 
 
 def _dotted(location: Location) -> str:
@@ -85,7 +108,7 @@ def _dotted(location: Location) -> str:
     return clip(path.removeprefix("."))
 
 
-def _value(error: ErrorDetails, raw: Mapping[str, Any]) -> str:
+def _value(error: ErrorDetails, *, is_given: bool) -> str:
     """Give the offending value without secrets, passwords in addresses, or whole sections."""
     location, value = error["loc"], error["input"]
     if error["type"] == "missing" or value is None or isinstance(value, dict | list):
@@ -98,7 +121,7 @@ def _value(error: ErrorDetails, raw: Mapping[str, Any]) -> str:
         shown = f"{value:#x}"
     else:
         shown = re.sub(r"//[^/\s]*@", f"//{MASK}@", str(value))
-    return clip(shown) + (" (default)" if _position(location, raw)[-1] == float("inf") else "")
+    return clip(shown) + ("" if is_given else " (default)")
 
 
 def _reason(error: ErrorDetails, model: type[BaseModel]) -> str:

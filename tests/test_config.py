@@ -25,6 +25,7 @@ from agent.config import (
     render_config,
 )
 from agent.errors import ConfigError, Mistake
+from agent.mistakes import SHOWN_MISTAKES
 
 EXAMPLE = Path(__file__).parent.parent / "deploy" / "site.example.toml"
 
@@ -207,6 +208,7 @@ LONG_HEX = "0x" + "f" * 75 + "..."
         ("a = \n", ["line 1, column 5: not TOML: Invalid value"]),
         ("a = 1\na = 2", ["line 2, column 6: not TOML: Cannot overwrite a value"]),
         ("a = [\n1,\n\n", ["line 2, column 3: not TOML: Invalid value"]),
+        (f"\na{'.a' * 257} = 1", ["line 2: more than 256 dots in a line; a long list goes on several lines"]),
         (f"a = {'[' * 100_000}", ["file: nested too deeply"]),
         (f"a = {'9' * 5000}", ["file: a number is too long"]),
     ],
@@ -214,6 +216,16 @@ LONG_HEX = "0x" + "f" * 75 + "..."
 def test_bad_configuration(text: str, expected: list[str]) -> None:
     """Every mistake is told with key, value and a reason in plain words."""
     assert mistakes_in(text) == expected
+
+
+def test_long_list_of_mistakes_is_cut_and_counted() -> None:
+    """A file of another kind does not fill the screen, and the rest is counted."""
+    messages = mistakes_in("".join(f"k{number} = 1\n" for number in range(1250)))
+    assert len(messages) == SHOWN_MISTAKES + 1
+    assert messages[-2:] == [
+        "k99 = '1': unknown section; known are site, ledger, poll, web, log",
+        "file: 1,152 more mistakes are not shown",
+    ]
 
 
 def test_mistakes_come_in_file_order() -> None:

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from agent.address import Network
 from agent.config import DEFAULT_NETWORKS, load_config
 from agent.errors import ConfigError
-from agent.site.ledger import COLUMNS, SHOWN_MISTAKES, Ledger, LedgerEntry, Place, read_ledger
+from agent.mistakes import SHOWN_MISTAKES
+from agent.site.ledger import COLUMNS, Ledger, LedgerEntry, Place, read_ledger
 from agent.textfile import read_text
 from agent.unit.nameplate import Catalogue, shipped_catalogue
 

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from agent.address import Endpoint, Network
 from agent.errors import ConfigError, Mistake
-from agent.mistakes import clip, near_match
+from agent.mistakes import SHOWN_MISTAKES, clip, more_mistakes, near_match
 from agent.site.cells import REMEMBERED_CELLS, CellParser, cell_parsers
 from agent.unit.nameplate import HS_PER_THS, Catalogue, Nameplate
 
@@ -34,9 +34,6 @@ REQUIRED_COLUMNS = (
 )
 OPTIONAL_COLUMNS = ("serial", "mac", "simulated")
 COLUMNS = (*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS)
-
-# A file of another kind has as many mistakes as lines; a hundred show what is wrong.
-SHOWN_MISTAKES = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,8 +172,7 @@ class _Mistakes:
             return
         mistakes = [mistake for _, mistake in sorted(self._kept, key=lambda kept: kept[0])]
         if self.count > len(mistakes):
-            reason = f"{self.count - len(mistakes):,} more mistakes are not shown"
-            mistakes.append(Mistake(file=self._file, where="file", value="", reason=reason))
+            mistakes.append(more_mistakes(self.count - len(mistakes), self._file))
         raise ConfigError(mistakes)
 
 
