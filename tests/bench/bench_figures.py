@@ -39,7 +39,7 @@ def ledger(units: int) -> list[LedgerEntry]:
 
 
 def polls(entries: list[LedgerEntry], rng: random.Random, at: float) -> list[Poll]:
-    """Give one poll a unit: one in twenty fails, one in twenty is a board short, the rest are a little off nameplate."""
+    """Give one poll a unit: one in twenty fails, one in twenty lacks a board, the rest are a little off nameplate."""
     made = []
     for entry in entries:
         luck = rng.random()
