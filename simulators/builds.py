@@ -35,6 +35,12 @@ class Build:
     miner: str = "uart_trans.1.3"
 
     @property
+    def restart_s(self) -> float:
+        """How long the API is away when the miner process restarts, as after a change of mode."""
+        # Documented: stopping takes 8 s on zynq boards and 50 s on CVCtrl boards, starting 5 s. Assumed: AML as zynq.
+        return 55.0 if self.subtype.startswith("CVCtrl") else 13.0
+
+    @property
     def is_sleep_reported_in_full(self) -> bool:
         """Say whether `stats` keeps its second object in sleep (line C) or drops it (A; B assumed alike)."""
         return self.line is Line.C

@@ -4,11 +4,11 @@ import math
 from typing import NamedTuple
 
 from simulators import chance
+from simulators.settings import POOL_SLOTS, PoolSetting
 from simulators.snapshot import Phase
 from simulators.unit import Unit
 
 POOL_HOSTS = ("stratum.pool.example", "backup.pool.example")
-_SLOTS = 3
 _KEY_BEST = 64
 
 
@@ -46,23 +46,37 @@ class Pool(NamedTuple):
     age_s: int = 0
 
 
+def configured_pools(unit: Unit) -> tuple[PoolSetting, ...]:
+    """Give the three pool slots as configured: by an operator, or else as the farm was built."""
+    if unit.settings.pools is not None:
+        return unit.settings.pools
+    user = f"site.{unit.identity.unit_id}"
+    built = [PoolSetting(f"stratum+tcp://{host}:3333", user, "x") for host in POOL_HOSTS]
+    return (*built, *[PoolSetting()] * (POOL_SLOTS - len(built)))
+
+
 def pools_of(unit: Unit, t: float, *, is_asleep: bool) -> tuple[Pool, ...]:
     """Give the pool table of `unit` at `t`; a sleeping unit has no active pool and no counts."""
     shares = unit.shares(t)
     dead = unit.conditions.dead_pools
     table = []
     is_enumerating = unit.phase is Phase.ENUMERATING
-    for position, host in enumerate(POOL_HOSTS):
+    for position, configured in enumerate(configured_pools(unit)):
+        if not configured.url:
+            table.append(Pool(position=position))
+            continue
         is_active = position == dead and not is_asleep and not is_enumerating
         pool = Pool(
             position=position,
-            url=f"stratum+tcp://{host}:3333",
-            host=host,
-            user=f"site.{unit.identity.unit_id}",
+            url=configured.url,
+            host=configured.url.rpartition("//")[2].partition(":")[0],
+            user=configured.user,
             status="Dead" if position < dead else "Alive",
             is_active=is_active,
         )
-        accepted, rejected, stale = (0, 0, 0) if is_asleep else shares.by_pool[position]
+        # Assumed: work goes to the first two slots only; a third pool is a spare that is never reached.
+        is_counted = not is_asleep and position < len(shares.by_pool)
+        accepted, rejected, stale = shares.by_pool[position] if is_counted else (0, 0, 0)
         if accepted or rejected or stale:
             pool = pool._replace(
                 accepted=accepted,
@@ -74,7 +88,6 @@ def pools_of(unit: Unit, t: float, *, is_asleep: bool) -> tuple[Pool, ...]:
                 age_s=shares.age_s,
             )
         table.append(pool)
-    table += [Pool(position=position) for position in range(len(POOL_HOSTS), _SLOTS)]
     return tuple(table)
 
 

@@ -12,9 +12,11 @@ from dataclasses import replace
 
 from simulators import chance, physics
 from simulators.books import Books, Totals
+from simulators.builds import BUILDS
 from simulators.conditions import HEALTHY, Cause, Change, Condition, Conditions, Verb, losses_by_cause
 from simulators.identity import Identity
 from simulators.observe import observe
+from simulators.settings import FACTORY
 from simulators.shares import ShareCounter
 from simulators.snapshot import OFFLINE, RUNNING, Phase, Shares, Snapshot
 
@@ -23,9 +25,6 @@ BOOT_S = 45.0
 ENUMERATE_S = 30.0
 RAMP_S = 165.0
 WARM_UP_S = BOOT_S + ENUMERATE_S + RAMP_S
-
-# Documented: a change of mode stops cgminer for 8 s (50 s on CVCtrl boards) and takes 5 s to start it again.
-RESTART_S = 13.0
 
 # Documented: the API stays up for about 53 s after reboot.cgi.
 REBOOT_DELAY_S = 53.0
@@ -78,6 +77,7 @@ class Unit:
         "conditions",
         "identity",
         "phase",
+        "settings",
         "since",
     )
 
@@ -99,6 +99,7 @@ class Unit:
         self._faults = tuple((-1, fault) for fault in faults)
         self._agenda: list[Change] = _NO_AGENDA
         self._work_mode = WORK_MODE_NORMAL
+        self.settings = FACTORY
         self._frozen: tuple[Snapshot, Shares] | None = None
         self.phase = Phase.OFF
         self.conditions = self._bent()
@@ -209,6 +210,10 @@ class Unit:
     def _apply(self, change: Change) -> None:
         if change.verb is Verb.MODE:
             self._work_mode = change.number
+            if change.number != WORK_MODE_SLEEP:
+                # The last word counts: it ends a sleep that somebody else had asked for.
+                self._faults = tuple(active for active in self._faults if not active[1].bend(HEALTHY).is_asleep)
+                self.conditions = self._bent()
             if self.phase not in OFFLINE:
                 self._enter(Phase.RESTARTING, change.at)
         elif change.verb is Verb.REBOOT:
@@ -303,9 +308,10 @@ class Unit:
         if phase is Phase.OFF and self.conditions.is_powered and self.conditions.trip_off_s:
             self._until = at + self.conditions.trip_off_s
         elif phase is Phase.BOOTING:
+            self.settings = self.settings.after_boot()
             self._until = at + BOOT_S
         elif phase is Phase.RESTARTING:
-            self._until = at + RESTART_S
+            self._until = at + BUILDS[self.build].restart_s
         elif phase is Phase.ENUMERATING:
             self._until = at + ENUMERATE_S
         elif phase is Phase.PROTECTED and not self.conditions.stopped_fans:
