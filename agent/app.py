@@ -21,6 +21,7 @@ from agent import __version__, logs
 from agent.changes import ChangeLog
 from agent.config import Config
 from agent.errors import ConfigError, Mistake
+from agent.exporters import web
 from agent.exporters.metrics import Metrics
 from agent.setup import Setup, load_setup
 from agent.site.poller import Bounds, Poller
@@ -65,8 +66,10 @@ class Agent:
         self.is_whole = False
         self.started_at = at
         self.on_polled: Callable[[], None] = lambda: None
+        self.served_at: tuple[str, int] | None = None
         self.stop = asyncio.Event()
         self.reload_wanted = asyncio.Event()
+        self._interval_changed = asyncio.Event()
         self.on_figures: Callable[[SiteFigures], None] = lambda _: None
         self._changes = ChangeLog()
         self._ledger_changes_at = setup.ledger.next_change_after(at)
@@ -88,7 +91,7 @@ class Agent:
         return self._poller
 
     @property
-    def health(self) -> str | None:
+    def illness(self) -> str | None:
         """Why this process is not well; None when it is."""
         stalled_s = time.monotonic() - self.poller.last_progress
         return f"no poll was started for {stalled_s:.0f} s" if stalled_s > STALLED_AFTER_S else None
@@ -127,7 +130,14 @@ class Agent:
         # Everything so far lives as long as the process: the collector need not walk it again and again.
         gc.collect()
         gc.freeze()
-        async with self.polling(), asyncio.TaskGroup() as tasks:
+        listen = self.config.web.listen
+        async with (
+            self.polling(),
+            web.serve(
+                self._source(), listen.host, listen.port, max_connections=self.config.web.max_connections
+            ) as self.served_at,
+            asyncio.TaskGroup() as tasks,
+        ):
             running = [
                 tasks.create_task(self.poller.run(), name="poller"),
                 tasks.create_task(self._sum_forever(), name="figures"),
@@ -138,6 +148,19 @@ class Agent:
             for task in running:
                 task.cancel()
         log.info("agent stopped", ran_s=round(time.time() - self.started_at, 1))
+
+    def _source(self) -> web.Source:
+        return web.Source(
+            name=self.config.site.name,
+            version=__version__,
+            scrape=self.metrics.scrape,
+            site=lambda: self.figures if self.is_whole else None,
+            units=self.tracker.statuses,
+            unit=self.tracker.status,
+            unreadiness=lambda: self.unreadiness,
+            illness=lambda: self.illness,
+            wall=time.time,
+        )
 
     async def sweep(self) -> SiteFigures:
         """Poll every unit once and give the figures."""
@@ -173,6 +196,7 @@ class Agent:
             self.tracker.stale_after_s = fresh.config.poll.stale_after_s
             self._client.close()
             self._connect()
+            self._interval_changed.set()
         self._apply_ledger()
 
     async def reload(self) -> None:
@@ -236,18 +260,26 @@ class Agent:
         self._ledger_changes_at = self.setup.ledger.next_change_after(at)
 
     async def _sum_forever(self) -> None:
-        interval_s = self.config.poll.interval_s
-        due = time.monotonic() + interval_s
+        due = time.monotonic() + self.config.poll.interval_s
         while True:
-            await asyncio.sleep(due - time.monotonic())
-            if self._ledger_changes_at is not None and time.time() >= self._ledger_changes_at:
-                self._apply_ledger()
-            figures = self.sum_up()
-            self._log_summary(figures)
-            if self.is_whole:
-                self.on_figures(figures)
-            interval_s = self.config.poll.interval_s
-            due = max(due + interval_s, time.monotonic())
+            try:
+                async with asyncio.timeout(due - time.monotonic()):
+                    await self._interval_changed.wait()
+            except TimeoutError:
+                self._tick()
+                due = max(due + self.config.poll.interval_s, time.monotonic())
+            else:
+                self._interval_changed.clear()
+                due = time.monotonic() + self.config.poll.interval_s
+
+    def _tick(self) -> None:
+        """Do what is due once an interval."""
+        if self._ledger_changes_at is not None and time.time() >= self._ledger_changes_at:
+            self._apply_ledger()
+        figures = self.sum_up()
+        self._log_summary(figures)
+        if self.is_whole:
+            self.on_figures(figures)
 
     def sum_up(self) -> SiteFigures:
         """Judge what went stale, make the figures of this moment and hand them to the exporters."""

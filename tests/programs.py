@@ -1,0 +1,176 @@
+"""The project's own programs and Prometheus, started for a test on free loopback ports and ended by their ids."""
+
+import asyncio
+import contextlib
+import json
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+START_S = 30.0
+STOP_S = 5.0
+
+CONFIG = """\
+[site]
+name = "alpha"
+count_simulated = true
+[ledger]
+file = "ledger.csv"
+[poll]
+interval_s = {interval_s}
+connect_timeout_s = 0.5
+deadline_s = 1
+slow_every = 3
+[web]
+listen = "127.0.0.1:{port}"
+"""
+
+
+def free_port() -> int:
+    """Give a port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@dataclass
+class Program:
+    """A running program and what it said."""
+
+    process: asyncio.subprocess.Process
+    log: Path
+
+    @property
+    def said(self) -> str:
+        """Everything it wrote so far."""
+        return self.log.read_text(encoding="utf-8", errors="replace")
+
+    async def ended(self) -> int:
+        """Wait for it to end by itself; gives its exit status."""
+        async with asyncio.timeout(STOP_S):
+            return await self.process.wait()
+
+
+@contextlib.asynccontextmanager
+async def program(*command: str, log: Path) -> AsyncIterator[Program]:
+    """Run a program; at the end it is told to stop, and killed if it does not."""
+    with log.open("wb") as output:
+        process = await asyncio.create_subprocess_exec(
+            *command, stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output
+        )
+    try:
+        yield Program(process, log)
+    finally:
+        if process.returncode is None:
+            process.send_signal(signal.SIGTERM)
+            try:
+                async with asyncio.timeout(STOP_S):
+                    await process.wait()
+            except TimeoutError:
+                process.kill()
+                await process.wait()
+
+
+async def until(condition: Callable[[], Awaitable[Any]], running: Program, within_s: float = START_S) -> Any:
+    """Ask again and again until `condition` gives something true; a refused connection is a no."""
+    try:
+        async with asyncio.timeout(within_s):
+            while True:
+                with contextlib.suppress(aiohttp.ClientError, OSError):
+                    found = await condition()
+                    if found:
+                        return found
+                assert running.process.returncode is None, running.said
+                await asyncio.sleep(0.05)
+    except TimeoutError:
+        raise AssertionError(f"not within {within_s} s; it said: {running.said[-2000:]}") from None
+
+
+async def get(url: str, headers: dict[str, str] | None = None) -> tuple[int, str]:
+    """GET a page: status and text."""
+    async with aiohttp.ClientSession() as session, session.get(url, headers=headers) as response:
+        return response.status, await response.text()
+
+
+async def get_json(url: str) -> Any:
+    """GET a page that is JSON and 200, or None."""
+    status, text = await get(url)
+    return json.loads(text) if status == 200 else None
+
+
+@contextlib.asynccontextmanager
+async def farm(folder: Path, *, units: int, options: tuple[str, ...] = ()) -> AsyncIterator[str]:
+    """Run a simulated farm that writes `ledger.csv` into `folder`; gives the address of its control API."""
+    control = f"127.0.0.1:{free_port()}"
+    command = (
+        sys.executable,
+        "-m",
+        "simulators",
+        "farm",
+        "--units",
+        str(units),
+        "--seed",
+        "7",
+        "--port",
+        "0",
+        *options,
+    )
+    async with program(
+        *command, "--control", control, "--ledger-out", str(folder / "ledger.csv"), log=folder / "farm.log"
+    ) as running:
+        await until(lambda: get_json(f"http://{control}/truth"), running)
+        yield f"http://{control}"
+
+
+@contextlib.asynccontextmanager
+async def agent(folder: Path, *, interval_s: float = 1) -> AsyncIterator[tuple[Program, str]]:
+    """Run the agent over `ledger.csv` in `folder`; gives it and its address, once it has looked at every unit."""
+    port = free_port()
+    config = folder / "site.toml"
+    config.write_text(CONFIG.format(interval_s=interval_s, port=port), encoding="utf-8")
+    url = f"http://127.0.0.1:{port}"
+    command = (sys.executable, "-m", "agent", "run", "--config", str(config))
+    async with program(*command, log=folder / "agent.log") as running:
+
+        async def is_ready() -> bool:
+            return (await get(f"{url}/readyz"))[0] == 200
+
+        await until(is_ready, running)
+        yield running, url
+
+
+@contextlib.asynccontextmanager
+async def prometheus(folder: Path, target: str, *, interval_s: float = 1) -> AsyncIterator[str]:
+    """Run a real Prometheus that scrapes `target` (host:port); gives its address once it is ready."""
+    address = f"127.0.0.1:{free_port()}"
+    config = {
+        "global": {"scrape_interval": f"{interval_s}s", "scrape_timeout": f"{interval_s}s"},
+        "scrape_configs": [{"job_name": "hashsight", "static_configs": [{"targets": [target]}]}],
+    }
+    (folder / "prometheus.yml").write_text(json.dumps(config), encoding="utf-8")
+    command = ("prometheus", f"--config.file={folder / 'prometheus.yml'}", f"--storage.tsdb.path={folder / 'tsdb'}")
+    async with program(*command, f"--web.listen-address={address}", log=folder / "prometheus.log") as running:
+
+        async def is_ready() -> bool:
+            return (await get(f"http://{address}/-/ready"))[0] == 200
+
+        await until(is_ready, running)
+        yield f"http://{address}"
+
+
+async def query(prometheus_url: str, expression: str) -> list[tuple[dict[str, str], float, float]]:
+    """Ask a Prometheus for an instant vector: labels, time of the sample, value."""
+    async with (
+        aiohttp.ClientSession() as session,
+        session.get(f"{prometheus_url}/api/v1/query", params={"query": expression}) as response,
+    ):
+        answer = await response.json()
+    assert answer["status"] == "success", answer
+    return [(item["metric"], float(item["value"][0]), float(item["value"][1])) for item in answer["data"]["result"]]
