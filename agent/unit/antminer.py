@@ -14,7 +14,7 @@ Field meanings: antminer-api sections 3 and 4, and the captures named beside eac
 import math
 import re
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar, cast
 
 import msgspec
 
@@ -35,6 +35,13 @@ MAX_CHIPS = 4096
 MAX_FREQUENCY_HZ = 5e9
 MAX_WATTS = 50_000.0
 MAX_UPTIME_S = 3e9
+# Counters beyond these are lies as well; what is worked out from them must stay finite, and fit 64 bits.
+MAX_COUNT = 1e15
+MAX_DIFFICULTY = 1e18
+# Longer lists than any unit has hardware for are no lists of hardware.
+MAX_BOARDS = 16
+MAX_FANS = 16
+MAX_SENSORS = 16
 
 _HS_PER_UNIT: Final[dict[str | None, float]] = {
     None: HS_PER_GHS,
@@ -223,6 +230,9 @@ class _Facts(NamedTuple):
         """Exactly 0 is the firmware's word for a sensor that is not there (fourth board, hydro layouts)."""
         if not values:
             return ()
+        if len(values) > MAX_SENSORS:
+            self.repairs.add("implausible")
+            return ()
         if all(MIN_CELSIUS <= value <= MAX_CELSIUS for value in values):
             return tuple(value for value in values if value != 0)
         self.repairs.add("implausible")
@@ -234,7 +244,7 @@ def _new_api_reading(reply: _StatsReply, facts: _Facts) -> UnitReading:
         raise UnsupportedReplyError(f"stats: no element in STATS: {excerpt(facts.payload)!r}")
     stats = reply.STATS[0]
     hs = _hashes_per_unit(stats.rate_unit)
-    model = reply.INFO.type if reply.INFO is not None else None
+    identity = _identity(facts.identity, reply.INFO)
     mode = _NEW_API_MODES.get(stats.miner_mode) if stats.miner_mode is not None else None
     rate_hs = facts.number(stats.rate_5s, hs, 0, MAX_HASHRATE_HS)
     if rate_hs is None and mode is not Mode.SLEEP:
@@ -244,16 +254,14 @@ def _new_api_reading(reply: _StatsReply, facts: _Facts) -> UnitReading:
         at=facts.at,
         dialect=Dialect.NEW_API,
         mode=mode,
-        identity=_identity(facts.identity, reply.INFO),
+        identity=identity,
         uptime_s=facts.number(stats.elapsed, 1, 0, MAX_UPTIME_S),
         hashrate_5s_hs=rate_hs,
         hashrate_30m_hs=facts.number(stats.rate_30m, hs, 0, MAX_HASHRATE_HS),
         hashrate_avg_hs=facts.number(stats.rate_avg, hs, 0, MAX_HASHRATE_HS),
         hashrate_ideal_hs=facts.number(stats.rate_ideal, hs, 0, MAX_HASHRATE_HS),
         power_watts=facts.number(stats.power if stats.power is not None else stats.watt, 1, 0, MAX_WATTS),
-        boards=tuple(
-            _new_api_board(position, chain, hs, model, facts) for position, chain in enumerate(stats.chain or ())
-        ),
+        boards=_new_api_boards(stats.chain or (), hs, identity.model, facts),
         fan_rpm=_fans(stats.fan or (), facts),
         pools=facts.pools,
         shares=facts.shares,
@@ -261,38 +269,50 @@ def _new_api_reading(reply: _StatsReply, facts: _Facts) -> UnitReading:
     )
 
 
+def _new_api_boards(chains: Sequence[_Chain], hs: float, model: str | None, facts: _Facts) -> tuple[BoardReading, ...]:
+    """Give one board a slot, in the order of slots; of two that claim one slot the first has it."""
+    boards: dict[int, BoardReading] = {}
+    for position, chain in enumerate(chains[:MAX_BOARDS]):
+        board = _new_api_board(position, chain, hs, model, facts)
+        boards.setdefault(board.slot, board)
+    if len(boards) < len(chains):
+        facts.repairs.add("implausible")
+    return tuple(boards[slot] for slot in sorted(boards))
+
+
 def _new_api_board(position: int, chain: _Chain, hs: float, model: str | None, facts: _Facts) -> BoardReading:
     chips, pcb, coolant = _temperatures(model, chain)
-    slot = facts.whole(chain.index, 64)
+    slot = facts.whole(chain.index, MAX_BOARDS - 1)
+    coolant_celsius = facts.celsius(coolant)
     return BoardReading(
         slot=position if slot is None else slot,
         hashrate_hs=facts.number(chain.rate_real, hs, 0, MAX_HASHRATE_HS),
         chips=facts.whole(chain.asic_num, MAX_CHIPS),
         chip_celsius=facts.celsius(chips),
         pcb_celsius=facts.celsius(pcb),
-        coolant_celsius=facts.celsius(coolant),
+        # One of the two alone would not tell which it is.
+        coolant_celsius=coolant_celsius if len(coolant_celsius) == 2 else (),
         frequency_hz=facts.number(chain.freq_avg, HZ_PER_MHZ, 0, MAX_FREQUENCY_HZ),
-        hw_errors=facts.whole(chain.hw, math.inf),
+        hw_errors=facts.whole(chain.hw, MAX_COUNT),
         serial=_clean(chain.sn),
     )
 
 
-def _temperatures(model: str | None, chain: _Chain) -> tuple[_Numbers, _Numbers, _Numbers]:
+def _temperatures(model: str | None, chain: _Chain) -> tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]:
     """Give chip, board and coolant temperatures of one board; hydro units fill the arrays in ways of their own.
 
     Documented: pyasic issue 295 (reported by owners) for the two layouts named below. Other hydro models are read as
-    air units, without a coolant, until a capture shows theirs; zeros, which mean no sensor, are dropped later.
+    air units, without a coolant, until a capture shows theirs; zeros, which mean no sensor, are dropped later. An array
+    that is not as long as its layout wants tells nothing: which of its numbers is which cannot be known.
     """
-    if model == "Antminer S21 Hyd." and chain.temp_chip is not None and len(chain.temp_chip) >= 2:
-        return (), chain.temp_pcb, chain.temp_chip[:2]
-    if model in {"Antminer S21+ Hyd.", "Antminer S21+ Hyd"} and _has_four(chain.temp_pic) and _has_four(chain.temp_pcb):
-        pic, pcb = chain.temp_pic or (), chain.temp_pcb or ()
+    chip, pcb, pic = chain.temp_chip or (), chain.temp_pcb or (), chain.temp_pic or ()
+    if model == "Antminer S21 Hyd.":
+        return (), pcb, chip[:2]
+    if model in {"Antminer S21+ Hyd.", "Antminer S21+ Hyd"}:
+        if len(pic) < 4 or len(pcb) < 4:
+            return (), (), ()
         return pic[:1], (*pic[1:4], pcb[1], pcb[3]), (pcb[0], pcb[2])
-    return chain.temp_chip, chain.temp_pcb, ()
-
-
-def _has_four(values: _Numbers) -> bool:
-    return values is not None and len(values) >= 4
+    return chip, pcb, ()
 
 
 def _legacy_reading(reply: _StatsReply, facts: _Facts) -> UnitReading:
@@ -336,7 +356,8 @@ def _legacy_reading(reply: _StatsReply, facts: _Facts) -> UnitReading:
         hashrate_ideal_hs=facts.number(data.total_rateideal, hs, 0, MAX_HASHRATE_HS),
         power_watts=facts.number(data.power if data.power is not None else data.watt, 1, 0, MAX_WATTS),
         boards=tuple(_legacy_boards(data, hs, facts)),
-        fan_rpm=_fans([rpm for rpm in fans if rpm is not None], facts),
+        # A fan is known by its place: after one that was not told, the others have none.
+        fan_rpm=_fans(fans[: fans.index(None)] if None in fans else fans, facts),
         pools=facts.pools,
         shares=facts.shares,
         repairs=tuple(sorted(facts.repairs)),
@@ -356,27 +377,29 @@ def _legacy_boards(data: _Stats, hs: float, facts: _Facts) -> Iterator[BoardRead
     )
     for slot, (rate, chips, hw_errors, frequency, chip_celsius, pcb_celsius) in enumerate(columns):
         # Observed: s19pro-stock-202212 lists a fourth slot with 0 chips and rate "" though the unit has three boards.
-        if not chips and rate in {None, "", 0.0} and slot >= listed:
+        hashrate_hs = facts.number(_number(rate, facts.repairs, is_text_normal=True), hs, 0, MAX_HASHRATE_HS)
+        if not chips and not hashrate_hs and slot >= listed:
             continue
         yield BoardReading(
             slot=slot,
-            hashrate_hs=facts.number(_number(rate, facts.repairs, is_text_normal=True), hs, 0, MAX_HASHRATE_HS),
+            hashrate_hs=hashrate_hs,
             chips=facts.whole(chips, MAX_CHIPS),
             chip_celsius=facts.celsius(_dashed(chip_celsius, facts.repairs)),
             pcb_celsius=facts.celsius(_dashed(pcb_celsius, facts.repairs)),
             frequency_hz=facts.number(frequency, HZ_PER_MHZ, 0, MAX_FREQUENCY_HZ),
-            hw_errors=facts.whole(hw_errors, math.inf),
+            hw_errors=facts.whole(hw_errors, MAX_COUNT),
         )
 
 
-def _fans(values: Sequence[float], facts: _Facts) -> tuple[float, ...]:
+def _fans(values: Sequence[float | None], facts: _Facts) -> tuple[float, ...]:
     """Give fan speeds; a fan that stands still is a measured 0.
 
     Hydro units list four fans that all stand still, because there are none (capture s19proplus-hyd-stock-202303). The
     reading keeps what the unit said; the nameplate knows that there are no fans.
     """
-    if all(0 <= rpm <= MAX_RPM for rpm in values):
-        return tuple(values)
+    speeds = tuple(rpm for rpm in values if rpm is not None and 0 <= rpm <= MAX_RPM)
+    if len(speeds) == len(values) <= MAX_FANS:
+        return speeds
     facts.repairs.add("implausible")
     return ()
 
@@ -399,7 +422,7 @@ def _identity(known: Identity, info: _Info | None) -> Identity:
     if info is None:
         return known
     model, firmware, miner = _clean(info.type), _clean(info.CompileTime), _clean(info.miner_version)
-    if (model, firmware, miner) == (known.model, known.firmware, known.miner):
+    if model in {None, known.model} and firmware in {None, known.firmware} and miner in {None, known.miner}:
         return known
     is_same_firmware = firmware == known.firmware
     return Identity(model=model, firmware=firmware, miner=miner, api=known.api if is_same_firmware else None)
@@ -442,6 +465,8 @@ def read_summary(data: bytes, *, at: float) -> SummaryReading:
     reply = wire.accept(wire.decode_reply(data, "summary"))
     repairs = set(reply.repairs)
     row = _Row(_first_row(reply, "SUMMARY"), repairs)
+    if not row.has("GHS 5s", "Elapsed"):
+        raise UnsupportedReplyError(f"summary: neither GHS 5s nor Elapsed: {excerpt(data)!r}")
     return SummaryReading(
         uptime_s=row.number("Elapsed", MAX_UPTIME_S),
         hashrate_5s_hs=row.number("GHS 5s", MAX_HASHRATE_HS, HS_PER_GHS),
@@ -452,11 +477,11 @@ def read_summary(data: bytes, *, at: float) -> SummaryReading:
             accepted=row.whole("Accepted"),
             rejected=row.whole("Rejected"),
             stale=row.whole("Stale"),
-            difficulty_accepted=row.number("Difficulty Accepted"),
-            difficulty_rejected=row.number("Difficulty Rejected"),
-            difficulty_stale=row.number("Difficulty Stale"),
+            difficulty_accepted=row.number("Difficulty Accepted", MAX_DIFFICULTY),
+            difficulty_rejected=row.number("Difficulty Rejected", MAX_DIFFICULTY),
+            difficulty_stale=row.number("Difficulty Stale", MAX_DIFFICULTY),
             hw_errors=row.whole("Hardware Errors"),
-            best_share=row.number("Best Share"),
+            best_share=row.number("Best Share", MAX_DIFFICULTY),
         ),
         repairs=tuple(sorted(repairs)),
     )
@@ -491,9 +516,9 @@ def read_pools(data: bytes) -> tuple[tuple[PoolReading, ...], tuple[str, ...]]:
                 accepted=row.whole("Accepted"),
                 rejected=row.whole("Rejected"),
                 stale=row.whole("Stale"),
-                difficulty_accepted=row.number("Difficulty Accepted"),
-                difficulty_rejected=row.number("Difficulty Rejected"),
-                difficulty_stale=row.number("Difficulty Stale"),
+                difficulty_accepted=row.number("Difficulty Accepted", MAX_DIFFICULTY),
+                difficulty_rejected=row.number("Difficulty Rejected", MAX_DIFFICULTY),
+                difficulty_stale=row.number("Difficulty Stale", MAX_DIFFICULTY),
             )
         )
     return tuple(pools), tuple(sorted(repairs))
@@ -510,18 +535,21 @@ class _Row:
     def __init__(self, row: dict[str, Any], repairs: set[str]) -> None:
         self._row, self._repairs = row, repairs
 
-    def number(self, key: str, high: float = math.inf, factor: float = 1) -> float | None:
+    def has(self, *keys: str) -> bool:
+        return any(key in self._row for key in keys)
+
+    def number(self, key: str, high: float, factor: float = 1) -> float | None:
         value = _number(self._row.get(key), self._repairs)
         if value is None:
             return None
         scaled = value * factor
-        if not 0 <= scaled <= high or not math.isfinite(scaled):
+        if not 0 <= scaled <= high:
             self._repairs.add("implausible")
             return None
         return scaled
 
     def whole(self, key: str) -> int | None:
-        value = self.number(key)
+        value = self.number(key, MAX_COUNT)
         return None if value is None else int(value)
 
 
@@ -545,25 +573,25 @@ def _check_status(command: str, status: _Status | None, payload: bytes) -> None:
 
 def _number(value: Any, repairs: set[str], *, is_text_normal: bool = False) -> float | None:
     """Give a finite number, from a number or from text that is one; note in `repairs` what was not as it should be."""
-    if isinstance(value, str):
-        if not value:
-            return None
-        try:
-            value = float(value)
-        except ValueError:
-            repairs.add("wrong_type")
-            return None
-        if not is_text_normal:
-            repairs.add("number_in_string")
-    elif value is None:
+    if value is None or value == "":
         return None
-    elif isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
         repairs.add("wrong_type")
         return None
-    if not math.isfinite(value):
+    try:
+        number = float(value)
+    except ValueError:
+        repairs.add("wrong_type")
+        return None
+    except OverflowError:
+        # The strict decoder takes an integer of up to 4300 digits.
+        number = math.inf
+    if not math.isfinite(number):
         repairs.add("out_of_range")
         return None
-    return float(value)
+    if isinstance(value, str) and not is_text_normal:
+        repairs.add("number_in_string")
+    return number
 
 
 _DASHES = re.compile(r"(?<=[0-9])-")
@@ -573,18 +601,25 @@ def _dashed(text: str | None, repairs: set[str]) -> tuple[float, ...]:
     """Read `"54-54-68-68"`; below zero it reads `"-3--4-10-12"`."""
     if not text:
         return ()
-    numbers = [_number(part, repairs, is_text_normal=True) for part in _DASHES.split(text[:100])]
-    return tuple(number for number in numbers if number is not None)
+    return _all_or_none([_number(part, repairs, is_text_normal=True) for part in _DASHES.split(text[:100])], repairs)
 
 
-_UNPRINTABLE = re.compile(r"[^\x20-\x7e\xa0-\ud7ff\ue000-\U0010ffff]")
+def _all_or_none(numbers: Sequence[float | None], repairs: set[str]) -> tuple[float, ...]:
+    """Give the numbers of a list, in which the place says what a number is: with one missing, none can be told."""
+    if None in numbers:
+        repairs.add("wrong_type")
+        return ()
+    return cast("tuple[float, ...]", tuple(numbers))
 
 
 def _clean(value: Any) -> str | None:
     """Give a unit's text fit for a label or a terminal: printable, at most 64 characters; None for none."""
     if not isinstance(value, str):
         return None
-    return _UNPRINTABLE.sub("", value[:64]).strip() or None
+    text = value[:64]
+    if not text.isprintable():
+        text = "".join(filter(str.isprintable, text))
+    return text.strip() or None
 
 
 def _decode_leniently(payload: bytes, repairs: set[str]) -> _StatsReply:
@@ -602,16 +637,21 @@ def _decode_leniently(payload: bytes, repairs: set[str]) -> _StatsReply:
     info = reply.body.get("INFO")
     return _StatsReply(
         STATUS=status if is_new_api else (status,),
-        STATS=tuple(_lenient(_Stats, item, repairs) for item in items if isinstance(item, dict)),
-        INFO=_lenient(_Info, info, repairs) if isinstance(info, dict) else None,
+        STATS=tuple(_lenient(_Stats, item, repairs) for item in items[:_MAX_ITEMS]),
+        INFO=None if info is None else _lenient(_Info, info, repairs),
     )
 
 
 _Shape = TypeVar("_Shape", bound=msgspec.Struct)
+_MAX_ITEMS: Final = 64
 
 
-def _lenient(shape: type[_Shape], item: dict[str, Any], repairs: set[str]) -> _Shape:
-    values = {}
+def _lenient(shape: type[_Shape], item: Any, repairs: set[str]) -> _Shape:
+    """Something that is no object keeps its place, and says nothing."""
+    values: dict[str, Any] = {}
+    if not isinstance(item, dict):
+        repairs.add("wrong_type")
+        return shape()
     for field in msgspec.structs.fields(shape):
         value = item.get(field.encode_name)
         if value is not None:
@@ -630,8 +670,7 @@ def _take_numbers(value: Any, repairs: set[str]) -> tuple[float, ...] | None:
     if not isinstance(value, list):
         repairs.add("wrong_type")
         return None
-    numbers = [_number(item, repairs) for item in value[:64]]
-    return tuple(number for number in numbers if number is not None)
+    return _all_or_none([_number(item, repairs) for item in value[:_MAX_ITEMS]], repairs)
 
 
 def _take_number_or_text(value: Any, repairs: set[str]) -> float | str | None:
@@ -642,7 +681,7 @@ def _take_chains(value: Any, repairs: set[str]) -> tuple[_Chain, ...] | None:
     if not isinstance(value, list):
         repairs.add("wrong_type")
         return None
-    return tuple(_lenient(_Chain, item, repairs) for item in value[:64] if isinstance(item, dict))
+    return tuple(_lenient(_Chain, item, repairs) for item in value[:_MAX_ITEMS])
 
 
 _TAKE: Final[dict[Any, Callable[[Any, set[str]], Any]]] = {
