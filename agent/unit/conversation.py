@@ -5,7 +5,8 @@ the whole reply in, or throws a `PollError` in. It returns the reading, or lets 
 without go through. The same conversation runs under the poller, under one command, and in a test from a table.
 
     stats (new_api) ............. every poll. A unit that does not know new_api answers legacy, which is read just so.
-      \- stats (legacy) ......... when the unit refused the first as an unknown command; remembered from then on
+      \- stats (legacy) ......... when the unit refused the first as an unknown command; remembered from then on; and
+                                  when the first came without figures
       \- summary ................ when the shape says asleep: it alone tells rates and uptime then
     version ..................... when first seen, when the uptime went backwards, when the firmware changed
     summary, pools .............. every `slow_every` polls, and with `version`; units take turns, each at its own poll
@@ -16,7 +17,7 @@ from zlib import crc32
 
 import msgspec
 
-from agent.errors import PollError, RefusedError
+from agent.errors import PollError, RefusedError, UnsupportedReplyError
 from agent.unit import antminer, wire
 from agent.unit.reading import Identity, Mode, PoolReading, ShareReading, UnitReading
 
@@ -69,15 +70,18 @@ def converse(unit_id: str, memory: Memory, *, slow_every: int, wall: Callable[[]
     memory.identity = reading.identity
     if reading.uptime_s is not None:
         memory.uptime_s = reading.uptime_s
-    if is_restarted and not has_summary:
+    if is_restarted:
         # Counters of a process that is gone; better absent than a stretch of time with a jump in it.
-        memory.pools, memory.shares = (), None
-        reading = msgspec.structs.replace(reading, pools=(), shares=None)
-    if is_restarted or is_changed:
+        memory.pools = ()
+        if not has_summary:
+            memory.shares = None
+        reading = msgspec.structs.replace(reading, pools=memory.pools, shares=memory.shares)
+    if is_new or is_restarted or is_changed:
         reading = yield from _with_version(reading, memory)
     if is_new or is_restarted or memory.until_slow <= 0:
-        # The first wait is the unit's own share of the cadence, so that a fleet never asks all at once.
-        memory.until_slow = 1 + crc32(unit_id.encode()) % slow_every if is_new else slow_every
+        # The first wait is the unit's own share of the cadence, so that a fleet never asks all at once, not even after
+        # it came back all at once.
+        memory.until_slow = 1 + crc32(unit_id.encode()) % slow_every if is_new or is_restarted else slow_every
         if not has_summary:
             reading = yield from _with_summary(reading, memory, wall)
         reading = yield from _with_pools(reading, memory)
@@ -86,16 +90,21 @@ def converse(unit_id: str, memory: Memory, *, slow_every: int, wall: Callable[[]
 
 
 def _ask_stats(unit_id: str, memory: Memory, wall: Callable[[], float]) -> Conversation:
-    if not memory.is_legacy:
+    is_unknown = memory.is_legacy
+    if not is_unknown:
         data = yield STATS_NEW_API
         try:
             return _read_stats(data, unit_id, memory, wall)
         except RefusedError as error:
             if not antminer.is_invalid_command(error):
                 raise
+            is_unknown = True
+        except UnsupportedReplyError:
+            # Assumed: new_api has a shape of sleep without figures, as legacy has. Only that of legacy was recorded.
+            pass
     data = yield STATS
     reading = _read_stats(data, unit_id, memory, wall)
-    memory.is_legacy = True
+    memory.is_legacy = is_unknown
     return reading
 
 
@@ -137,5 +146,11 @@ def _with_version(reading: UnitReading, memory: Memory) -> Conversation:
         identity, repairs = antminer.read_version((yield VERSION))
     except PollError:
         return reading
-    memory.identity = msgspec.structs.replace(reading.identity, api=identity.api)
+    told = reading.identity
+    memory.identity = Identity(
+        model=told.model or identity.model,
+        firmware=told.firmware or identity.firmware,
+        api=identity.api,
+        miner=told.miner or identity.miner,
+    )
     return msgspec.structs.replace(reading, identity=memory.identity, repairs=reading.repairs + repairs)
