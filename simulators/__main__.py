@@ -6,12 +6,14 @@ import ipaddress
 import random
 import signal
 from collections.abc import Coroutine, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
+from simulators.builds import Line
 from simulators.clock import SimClock
 from simulators.control import serve_control
 from simulators.farm import Farm
@@ -19,6 +21,7 @@ from simulators.models import ModelError
 from simulators.plan import HEALTHY_FARM, FarmError, FarmPlan, Troubles, read_mix, read_share
 from simulators.replay import CaptureError, RecordedUnit, read_captures
 from simulators.server import ServeError, serve_farm, serve_stations
+from simulators.webserver import serve_hash_side, serve_web
 
 EXIT_FAILED = 1
 EXIT_BAD_INPUT = 2
@@ -32,6 +35,15 @@ _errors = Console(stderr=True, highlight=False, soft_wrap=True)
 SeedOption = Annotated[int | None, typer.Option(help="Seed of everything random; drawn and printed when left out.")]
 BaseOption = Annotated[str, typer.Option(help="First IPv4 address; the others follow it.")]
 PortOption = Annotated[int, typer.Option(min=0, max=65535, help="TCP port of every unit; 0 takes a free one.")]
+HttpPortOption = Annotated[
+    int | None,
+    typer.Option(min=0, max=65535, help="TCP port of every unit's web pages, 80 on real ones; 0 for a free one."),
+]
+PowerPortOption = Annotated[
+    int | None,
+    typer.Option(min=0, max=65535, help="TCP port of every unit's /miner_power, 6060 where real ones have it at all."),
+]
+PowerLinesOption = Annotated[str, typer.Option(help="Firmware lines that have /miner_power.")]
 ControlOption = Annotated[str, typer.Option(help="HOST:PORT of the control API; empty for none.")]
 LedgerOption = Annotated[Path | None, typer.Option(help="Write the farm's ledger for an agent to this CSV file.")]
 RemoteOption = Annotated[bool, typer.Option(help="Also answer clients that are not on this machine.")]
@@ -44,6 +56,9 @@ def farm(
     seed: SeedOption = None,
     base: BaseOption = "127.10.0.1",
     port: PortOption = 4028,
+    http_port: HttpPortOption = None,
+    power_port: PowerPortOption = None,
+    power_lines: PowerLinesOption = "A,B,C",
     control: ControlOption = "",
     mix: Annotated[str, typer.Option(help="Models with their bins (TH/s) and shares.")] = "S21:200=60%,T21:190=40%",
     containers: Annotated[int, typer.Option(min=1, help="Into how many containers the units go.")] = 3,
@@ -73,7 +88,8 @@ def farm(
                 slow=read_share(slow),
             ),
         )
-        _run(_serve_farm(plan, port=port, control=control, ledger_out=ledger_out, allow_remote=allow_remote))
+        ports = _Ports(api=port, http=http_port, power=power_port, power_lines=_read_lines(power_lines))
+        _run(_serve_farm(plan, ports=ports, control=control, ledger_out=ledger_out, allow_remote=allow_remote))
 
 
 @app.command()
@@ -83,6 +99,9 @@ def one(
     seed: SeedOption = None,
     base: BaseOption = "127.10.0.1",
     port: PortOption = 4028,
+    http_port: HttpPortOption = None,
+    power_port: PowerPortOption = None,
+    power_lines: PowerLinesOption = "A,B,C",
     control: ControlOption = "",
     ledger_out: LedgerOption = None,
     allow_remote: RemoteOption = False,
@@ -92,7 +111,8 @@ def one(
         plan = FarmPlan(
             units=1, seed=_seed(seed), base=base, mix=read_mix(f"{model}=100%"), containers=1, troubles=HEALTHY_FARM
         )
-        _run(_serve_farm(plan, port=port, control=control, ledger_out=ledger_out, allow_remote=allow_remote))
+        ports = _Ports(api=port, http=http_port, power=power_port, power_lines=_read_lines(power_lines))
+        _run(_serve_farm(plan, ports=ports, control=control, ledger_out=ledger_out, allow_remote=allow_remote))
 
 
 @app.command()
@@ -113,19 +133,47 @@ def main() -> None:
     app()
 
 
-async def _serve_farm(plan: FarmPlan, *, port: int, control: str, ledger_out: Path | None, allow_remote: bool) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ports:
+    """Where the units answer.
+
+    Attributes:
+        api: Their API.
+        http: Their web pages; None for none.
+        power: Their hash side; None for none.
+        power_lines: Firmware lines on which the hash side answers.
+    """
+
+    api: int
+    http: int | None
+    power: int | None
+    power_lines: frozenset[Line]
+
+
+async def _serve_farm(
+    plan: FarmPlan, *, ports: _Ports, control: str, ledger_out: Path | None, allow_remote: bool
+) -> None:
     stopped = _stop_signal()
     host, control_port = _control_address(control)
     with _screen.status(f"building {plan.units} units") if _screen.is_terminal else contextlib.nullcontext():
         built = Farm(plan, SimClock())
     async with contextlib.AsyncExitStack() as stack:
-        server = await stack.enter_async_context(serve_farm(built, port=port, is_loopback_only=not allow_remote))
+        server = await stack.enter_async_context(serve_farm(built, port=ports.api, is_loopback_only=not allow_remote))
+        web = power = None
+        if ports.http is not None:
+            web = await stack.enter_async_context(serve_web(built, server, port=ports.http))
+        if ports.power is not None:
+            power = await stack.enter_async_context(serve_hash_side(built, server, ports.power_lines, port=ports.power))
         if ledger_out is not None:
             with ledger_out.open("w", encoding="utf-8", newline="") as file:
                 built.write_ledger(file, port=server.port)
         first, last = built.units[0].identity.host, built.units[-1].identity.host
         _screen.print(f"seed {plan.seed}")
         _screen.print(f"{plan.units} units at {first} to {last}, port {server.port}")
+        if web is not None:
+            _screen.print(f"web pages http://{first}:{web.port}/")
+        if power is not None:
+            _screen.print(f"power http://{first}:{power.port}/miner_power")
         if control:
             address = await stack.enter_async_context(
                 serve_control(built, server.journal, host=host, port=control_port)
@@ -170,6 +218,13 @@ def _run(work: Coroutine[None, None, None]) -> None:
 
 def _seed(seed: int | None) -> int:
     return random.SystemRandom().randrange(1_000_000) if seed is None else seed
+
+
+def _read_lines(text: str) -> frozenset[Line]:
+    try:
+        return frozenset(Line(name.strip()) for name in text.split(","))
+    except ValueError:
+        raise FarmError(f"firmware lines {text!r} are not a list of {', '.join(Line)}") from None
 
 
 def _control_address(text: str) -> tuple[str, int]:

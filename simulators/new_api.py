@@ -26,7 +26,7 @@ def summary(unit: Unit, build: Build, t: float) -> str:
     snapshot = unit.snapshot(t)
     shares = unit.shares(t)
     is_asleep = snapshot.work_mode == WORK_MODE_SLEEP
-    codes = {} if is_asleep else _error_codes(unit, snapshot)
+    codes = {} if is_asleep else error_codes(unit, snapshot)
     status = ", ".join(
         f'{{"type": "{kind}", "status": "{"e" if kind in codes else "s"}", "code": {int(kind in codes)}, '
         f'"msg": "{codes.get(kind, "")}"}}'
@@ -94,7 +94,7 @@ def rate(unit: Unit, build: Build, t: float) -> str:
 def warning(unit: Unit, build: Build, t: float) -> str:
     """Give the reply to `warning`: the active error codes. Assumed shape: objects that hold a code; no capture."""
     snapshot = unit.snapshot(t)
-    codes = {} if snapshot.work_mode == WORK_MODE_SLEEP else _error_codes(unit, snapshot)
+    codes = {} if snapshot.work_mode == WORK_MODE_SLEEP else error_codes(unit, snapshot)
     body = ", ".join(f'{{"code": "{code}"}}' for code in codes.values())
     return _envelope(unit, build, t, "warning", body)
 
@@ -149,7 +149,7 @@ def _chain(unit: Unit, snapshot: Snapshot, board: BoardSnapshot, nonces: float) 
     )
 
 
-def _error_codes(unit: Unit, snapshot: Snapshot) -> dict[str, str]:
+def error_codes(unit: Unit, snapshot: Snapshot) -> dict[str, str]:
     """Give the error text by kind of status. Documented codes: R:1 low rate, N:4 pools lost, F:n fan, P:1 too hot."""
     codes = {}
     conditions = unit.conditions

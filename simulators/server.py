@@ -87,12 +87,13 @@ class ApiServer:
     ) -> None:
         self.journal = journal
         self.replies = 0
-        self._is_loopback_only = is_loopback_only
+        self.is_loopback_only = is_loopback_only
         self._stations = stations
         self._now = now
         self._connections: dict[int, tuple[socket.socket, Station]] = {}
         self._busy: dict[Station, deque[socket.socket]] = {}
         self._silent: frozenset[int] = frozenset()
+        self._followers: list[Callable[[frozenset[int]], None]] = []
         self._listener: socket.socket | None = None
         self._epoll: select.epoll | None = None
         self._deliveries: set[asyncio.Task[None]] = set()
@@ -145,6 +146,13 @@ class ApiServer:
         if addresses != self._silent and self._listener is not None:
             silence(self._listener, tuple(addresses))
             self._silent = addresses
+            for follower in self._followers:
+                follower(addresses)
+
+    def follow_silence(self, follower: Callable[[frozenset[int]], None]) -> None:
+        """Tell another server of the same units which addresses do not answer, now and whenever that changes."""
+        self._followers.append(follower)
+        follower(self._silent)
 
     def _turn(self) -> None:
         """Serve whatever is ready now."""
@@ -169,7 +177,7 @@ class ApiServer:
             station = self._stations.get(connection.getsockname()[0])
             if (
                 station is None
-                or (self._is_loopback_only and not peer[0].startswith("127."))
+                or (self.is_loopback_only and not peer[0].startswith("127."))
                 or len(self._connections) >= self._max_connections
             ):
                 _reset(connection)
