@@ -1,0 +1,246 @@
+"""A simulated unit through time: start, sleep, heat, faults, and books that balance."""
+
+import itertools
+
+import pytest
+from sim_cases import START, make_unit
+
+from simulators.conditions import Cause, Change, Condition, Verb
+from simulators.models import farmable_models
+from simulators.physics import Climate
+from simulators.snapshot import Phase
+from simulators.unit import WARM_UP_S, WORK_MODE_SLEEP, Unit
+from simulators.unit_faults import (
+    Asleep,
+    DeadBoard,
+    FanStopped,
+    FirmwareChanged,
+    Frozen,
+    HashrateDrift,
+    MissingChips,
+    Overheat,
+    PoolDead,
+    PowerOff,
+    PsuTrip,
+    Rebooting,
+)
+
+WEEK_S = 7 * 86400.0
+
+
+def inject(unit: Unit, fault: Condition, at: float, number: int = 1) -> None:
+    """Have a fault begin."""
+    unit.schedule(Change(at, 2 * number, Verb.INJECT, number, fault))
+
+
+def clear(unit: Unit, at: float, number: int = 1) -> None:
+    """Have a fault end."""
+    unit.schedule(Change(at, 2 * number + 1, Verb.CLEAR, number))
+
+
+@pytest.mark.parametrize("model", farmable_models(), ids=lambda model: f"{model.name}-{model.hashrate_th:g}")
+def test_every_bin_hashes_and_draws_about_its_nameplate(model: object) -> None:
+    """A healthy unit of any bin does 98 to 104 % of its nameplate hashrate and 92 to 108 % of its power."""
+    for key in range(5):
+        unit = make_unit(model.name, hashrate_th=model.hashrate_th, key=key)  # type: ignore[attr-defined]
+        assert 0.98 < unit.hashrate_hs(START) / unit.identity.model.hashrate_hs < 1.04
+        assert 0.92 < unit.power_watts(START) / unit.identity.model.power_watts < 1.08
+
+
+def test_a_start_goes_through_its_stages() -> None:
+    """Power on: no API for 45 s, boards listed without chips for 30, a straight ramp for 165, then full rate."""
+    unit = make_unit(uptime_s=0.0)
+    stages = [(1, Phase.BOOTING), (46, Phase.ENUMERATING), (76, Phase.RAMPING), (241, Phase.HASHING)]
+    assert [(after, unit.advance(START + after) or unit.phase) for after, _ in stages] == stages
+    unit = make_unit(uptime_s=0.0)
+    full_hs = make_unit().hashrate_hs(START)
+    assert unit.hashrate_hs(START + 74.0) == 0.0
+    assert unit.hashrate_hs(START + 75.0 + 82.5) == pytest.approx(full_hs / 2.0)
+    assert unit.hashrate_hs(START + 300.0) == pytest.approx(full_hs)
+
+
+def test_a_starting_unit_lists_boards_without_chips_or_temperatures() -> None:
+    """Between API and first hashes, three boards show 0 chips, no sensors, no rate."""
+    boards = make_unit(uptime_s=0.0).snapshot(START + 60.0).boards
+    assert [(board.chips, board.ghs, board.pic_celsius) for board in boards] == [(0, 0.0, ())] * 3
+
+
+def test_uptime_and_counters_begin_again_with_the_mode() -> None:
+    """Sleep and back restarts the miner process twice: elapsed, average, shares start over."""
+    unit = make_unit(uptime_s=10 * 86400.0)
+    assert unit.snapshot(START).elapsed_s == 864_000
+    assert unit.shares(START).accepted == pytest.approx(864_000 * 0.18, rel=0.1)
+    unit.schedule(Change(START + 10.0, 2, Verb.MODE, WORK_MODE_SLEEP))
+    unit.advance(START + 20.0)
+    assert unit.phase is Phase.RESTARTING
+    unit.advance(START + 100.0)
+    assert (unit.phase, unit.hashrate_hs(START + 100.0), unit.power_watts(START + 100.0)) == (Phase.ASLEEP, 0.0, 18.0)
+    unit.schedule(Change(START + 1000.0, 4, Verb.MODE, 0))
+    later = START + 1000.0 + 13.0 + 3600.0
+    assert unit.snapshot(later).elapsed_s == 3600
+    assert unit.shares(later).accepted == pytest.approx(3450 * 0.18, rel=0.15)
+
+
+@pytest.mark.parametrize(
+    ("fault", "phase", "cause", "ratio"),
+    [
+        (PowerOff(), Phase.OFF, Cause.OFF, 0.0),
+        (Asleep(), Phase.ASLEEP, Cause.ASLEEP, 0.0),
+        (Asleep(is_curtailed=True), Phase.ASLEEP, Cause.CURTAILED, 0.0),
+        (DeadBoard(board=1), Phase.HASHING, Cause.MISSING_BOARDS, 2 / 3),
+        (MissingChips(board=2, chips=54), Phase.HASHING, Cause.MISSING_CHIPS, 5 / 6),
+        (Overheat(celsius=21.0), Phase.THROTTLED, Cause.DERATED, 440 / 490),
+        (Overheat(celsius=30.0), Phase.PROTECTED, Cause.STOPPED, 0.0),
+        (FanStopped(fan=2), Phase.PROTECTED, Cause.STOPPED, 0.0),
+        (HashrateDrift(ratio=0.8), Phase.HASHING, Cause.UNDERPERFORMING, 0.8),
+        (Frozen(), Phase.HASHING, Cause.STOPPED, 0.0),
+        (PoolDead(pools=2), Phase.HASHING, Cause.STOPPED, 0.0),
+    ],
+    ids=repr,
+)
+def test_a_fault_costs_what_it_should_and_is_called_by_its_name(
+    fault: Condition, phase: Phase, cause: Cause, ratio: float
+) -> None:
+    """Injected into a warm unit: after ten minutes it stands where it should, and the cause has the largest loss."""
+    unit, healthy = make_unit(), make_unit()
+    inject(unit, fault, START + 60.0)
+    t = START + 660.0
+    assert unit.hashrate_hs(t) == pytest.approx(ratio * healthy.hashrate_hs(t), rel=1e-9)
+    losses = unit.losses_hs(t)
+    assert (unit.phase, max(losses, key=losses.__getitem__)) == (phase, cause)
+    clear(unit, t)
+    assert unit.hashrate_hs(t + WARM_UP_S + 14.0) == pytest.approx(healthy.hashrate_hs(t))
+
+
+@pytest.mark.parametrize("pools", [0, 1])
+def test_one_dead_pool_costs_nothing_and_moves_the_shares(pools: int) -> None:
+    """With the first pool gone the second is credited, and the first keeps what it had."""
+    unit = make_unit(uptime_s=7200.0)
+    if pools:
+        inject(unit, PoolDead(pools=pools), START + 3600.0)
+    at_switch, later = unit.shares(START + 3600.0), unit.shares(START + 7200.0)
+    first, second = (credit[0] for credit in later.by_pool)
+    assert first + second == later.accepted
+    assert (
+        (first, second) == (at_switch.accepted, later.accepted - at_switch.accepted)
+        if pools
+        else (
+            later.accepted,
+            0,
+        )
+    )
+
+
+def test_drift_is_slow_and_ends_at_its_floor() -> None:
+    """Five percent an hour: 0.95 after an hour, 0.8 after a day with a floor of 0.8."""
+    unit, healthy = make_unit(), make_unit()
+    inject(unit, HashrateDrift(ratio=1.0, per_hour=0.05, floor=0.8), START)
+    full_hs = healthy.hashrate_hs(START)
+    assert unit.hashrate_hs(START + 3600.0) == pytest.approx(0.95 * full_hs)
+    assert unit.hashrate_hs(START + 86400.0) == pytest.approx(0.80 * full_hs)
+
+
+def test_a_restart_happens_once_and_a_tripping_supply_again_and_again() -> None:
+    """Rebooting is one loss of the API; a supply that trips every half hour does so at once and every 2100 s."""
+    starts = {Rebooting(): 1, PsuTrip(every_s=1800.0, off_s=60.0): 42}
+    for fault, expected in starts.items():
+        unit = make_unit()
+        inject(unit, fault, START)
+        elapsed = [unit.snapshot(START + 30.0 * step).elapsed_s for step in range(1, 2880)]
+        assert sum(later < earlier for earlier, later in itertools.pairwise(elapsed)) == expected
+
+
+def test_frozen_firmware_repeats_itself() -> None:
+    """Uptime, rates and shares stand still while simulated time goes on."""
+    unit = make_unit()
+    inject(unit, Frozen(), START + 60.0)
+    assert unit.snapshot(START + 61.0) == unit.snapshot(START + 6000.0)
+    assert unit.shares(START + 61.0) == unit.shares(START + 6000.0)
+
+
+def test_new_firmware_restarts_the_unit_and_changes_its_build() -> None:
+    """The build is another one at once; the unit is back after its warm-up."""
+    unit = make_unit(build="s21-202407")
+    inject(unit, FirmwareChanged(build="s21-fr"), START)
+    unit.advance(START + 1.0)
+    assert (unit.build, unit.phase) == ("s21-fr", Phase.BOOTING)
+    assert unit.snapshot(START + 45.0 + 600.0).elapsed_s == 600
+
+
+def test_a_hot_day_throttles_stops_and_restarts() -> None:
+    """Between 34 and 50 C of daily air a unit is throttled, stops, starts anew and comes back to full clock."""
+    hot = Climate(mean_celsius=42.0, swing_celsius=8.0)
+    unit = make_unit(climate=hot)
+    seen = []
+    for step in range(2 * 1440):
+        unit.advance(START + 60.0 * step)
+        if not seen or seen[-1] is not unit.phase:
+            seen.append(unit.phase)
+    day = [Phase.THROTTLED, Phase.PROTECTED, Phase.ENUMERATING, Phase.RAMPING, Phase.THROTTLED, Phase.HASHING]
+    assert [phase for phase in seen if phase is not Phase.HASHING][:5] == day[:5]
+    assert {Phase.HASHING, Phase.PROTECTED, Phase.THROTTLED} <= set(seen)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_week_conserves_energy_hashes_and_losses(seed: int) -> None:
+    """Power and rate sampled every 10 s sum to the books; nameplate - losses + uplift is what was done."""
+    unit = make_unit(key=seed, climate=Climate(mean_celsius=36.0, swing_celsius=6.0))
+    inject(unit, DeadBoard(board=0), START + 40_000.0, 1)
+    clear(unit, START + 90_000.0, 1)
+    inject(unit, HashrateDrift(ratio=0.95, per_hour=0.01), START + 200_000.0, 2)
+    inject(unit, PsuTrip(every_s=5000.0), START + 300_000.0, 3)
+    clear(unit, START + 400_000.0, 3)
+    inject(unit, Asleep(), START + 500_000.0, 4)
+    clear(unit, START + 550_000.0, 4)
+    step_s = 10.0
+    middles = [START + step_s * (step + 0.5) for step in range(int(WEEK_S / step_s))]
+    hashes = step_s * sum(map(unit.hashrate_hs, middles))
+    totals = unit.totals(START + WEEK_S)
+    assert totals.hashes == pytest.approx(hashes, rel=1e-4)
+    nameplate = unit.identity.model.hashrate_hs * WEEK_S
+    assert nameplate - sum(totals.losses.values()) + totals.uplift == pytest.approx(totals.hashes, rel=1e-12)
+    other = make_unit(key=seed)
+    joules = step_s * sum(map(other.power_watts, middles))
+    assert other.totals(START + WEEK_S).joules == pytest.approx(joules, rel=1e-9)
+
+
+def test_accepted_difficulty_is_the_work_done_within_statistics() -> None:
+    """Over a week, accepted difficulty x 2^32 is the hashes done, within four standard deviations of the count."""
+    for key in range(6):
+        unit = make_unit(key=key)
+        before, after = unit.shares(START), unit.shares(START + WEEK_S)
+        accepted = after.accepted - before.accepted
+        hashes = unit.totals(START + WEEK_S).hashes
+        credited = accepted * after.difficulty * 2.0**32
+        assert abs(credited / hashes - 1.0) < 4.0 / accepted**0.5 + 0.001
+        assert (after.rejected + after.stale) / accepted == pytest.approx(0.0008, abs=0.0002)
+
+
+def test_what_a_unit_shows_does_not_depend_on_who_asked_before() -> None:
+    """Asked every ten seconds or once, two units of the same key are the same, digit for digit."""
+    watched, alone = make_unit(uptime_s=0.0), make_unit(uptime_s=0.0)
+    for unit in (watched, alone):
+        inject(unit, PsuTrip(every_s=700.0), START + 500.0)
+        inject(unit, HashrateDrift(ratio=1.0, per_hour=0.1), START + 800.0, 2)
+    for step in range(1000):
+        watched.snapshot(START + 10.0 * step)
+        watched.shares(START + 10.0 * step)
+    t = START + 10_000.0
+    assert (watched.snapshot(t), watched.shares(t), watched.totals(t)) == (
+        alone.snapshot(t),
+        alone.shares(t),
+        alone.totals(t),
+    )
+
+
+def test_measured_rates_scatter_by_about_a_percent_around_the_truth() -> None:
+    """The 5 s rate of a unit has one percent of noise and no bias; the average is the truth."""
+    unit = make_unit()
+    true_ghs = unit.hashrate_hs(START) / 1e9
+    shown = [unit.snapshot(START + 5.0 * step).ghs_5s / true_ghs - 1.0 for step in range(4000)]
+    mean = sum(shown) / len(shown)
+    sigma = (sum((value - mean) ** 2 for value in shown) / len(shown)) ** 0.5
+    assert abs(mean) < 0.001
+    assert 0.008 < sigma < 0.016
+    assert unit.snapshot(START).ghs_avg == pytest.approx(true_ghs, rel=1e-6)
+    assert unit.snapshot(START).ghs_30m == pytest.approx(true_ghs, rel=0.006)
