@@ -5,22 +5,28 @@ import contextlib
 import ipaddress
 import random
 import signal
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
 from rich.console import Console
+from rich.progress import track
+from rich.table import Table
 
 from simulators.builds import Line
 from simulators.clock import SimClock
 from simulators.control import serve_control
 from simulators.farm import Farm
+from simulators.faults import vocabulary
 from simulators.models import ModelError
 from simulators.plan import HEALTHY_FARM, FarmError, FarmPlan, Troubles, read_mix, read_share
 from simulators.replay import CaptureError, RecordedUnit, read_captures
 from simulators.server import ServeError, serve_farm, serve_stations
+from simulators.unit import Unit
 from simulators.webserver import serve_hash_side, serve_web
 
 EXIT_FAILED = 1
@@ -128,6 +134,24 @@ def replay(
         _run(_serve_replay(read_captures(captures, base), port=port, allow_remote=allow_remote))
 
 
+@app.command()
+def faults(
+    *, as_json: Annotated[bool, typer.Option("--json", help="As JSON, with types and full text.")] = False
+) -> None:
+    """List the vocabulary of faults, what each can be given, and what an agent must conclude."""
+    entries = vocabulary()
+    if as_json:
+        typer.echo(msgspec.json.format(msgspec.json.encode(entries), indent=1).decode())
+        return
+    table = Table(box=None, pad_edge=False, show_lines=False, padding=(0, 2, 0, 0))
+    for heading in ("fault", "kind", "values", "what happens, and what an agent must conclude"):
+        table.add_column(heading)
+    for entry in entries:
+        values = "\n".join(f"{name}={value}" for name, value in entry.values.items())
+        table.add_row(entry.name, entry.kind, values, f"{entry.about} {entry.agent_must}")
+    Console(highlight=False).print(table)
+
+
 def main() -> None:
     """Run the command line."""
     app()
@@ -155,8 +179,7 @@ async def _serve_farm(
 ) -> None:
     stopped = _stop_signal()
     host, control_port = _control_address(control)
-    with _screen.status(f"building {plan.units} units") if _screen.is_terminal else contextlib.nullcontext():
-        built = Farm(plan, SimClock())
+    built = Farm(plan, SimClock(), watch=partial(_show_progress, plan.units))
     async with contextlib.AsyncExitStack() as stack:
         server = await stack.enter_async_context(serve_farm(built, port=ports.api, is_loopback_only=not allow_remote))
         web = power = None
@@ -195,6 +218,10 @@ async def _serve_replay(recorded: list[RecordedUnit], *, port: int, allow_remote
         for unit in recorded:
             _screen.print(f"{unit.host}:{server.port}  {unit.name}  {', '.join(sorted(unit.replies))}")
         await stopped.wait()
+
+
+def _show_progress(total: int, units: Iterable[Unit]) -> Iterable[Unit]:
+    return track(units, "building units", total=total, console=_errors, transient=True, disable=not _errors.is_terminal)
 
 
 def _stop_signal() -> asyncio.Event:

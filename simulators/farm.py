@@ -2,6 +2,7 @@
 
 import csv
 import math
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import count
 from typing import TextIO
@@ -60,14 +61,17 @@ class Farm:
     Args:
         plan: How to build it.
         clock: Its time; the moment of building is when its books open.
+        watch: Is handed the units as they are built and hands them on, as a progress bar does.
     """
 
-    def __init__(self, plan: FarmPlan, clock: SimClock) -> None:
+    def __init__(
+        self, plan: FarmPlan, clock: SimClock, *, watch: Callable[[Iterable[Unit]], Iterable[Unit]] = iter
+    ) -> None:
         check_plan(plan)
         self.plan = plan
         self.clock = clock
         self.start = clock.now()
-        self.units: tuple[Unit, ...] = tuple(build_units(plan, self.start))
+        self.units: tuple[Unit, ...] = tuple(watch(build_units(plan, self.start)))
         self.by_id = {unit.identity.unit_id: unit for unit in self.units}
         self.injections: dict[int, Injection] = {}
         self._numbers = count(1)

@@ -1,7 +1,10 @@
 """The vocabulary of what can go wrong, by name: in a unit, on the wire, in the text of a reply."""
 
+import inspect
+import math
 import re
 from collections.abc import Mapping
+from dataclasses import MISSING, fields
 
 import msgspec
 
@@ -50,6 +53,47 @@ PROTOCOL_FAULTS: tuple[type[Fault], ...] = (
 def fault_name(fault: type[Fault]) -> str:
     """Give the name of a fault in files and on the wire: ``DeadBoard`` is ``dead_board``."""
     return re.sub(r"(?<!^)(?=[A-Z])", "_", fault.__name__).lower()
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """One word of the vocabulary.
+
+    Attributes:
+        name: As in files and on the wire.
+        kind: ``unit``, ``wire`` or ``protocol``.
+        values: What it can be given, with the defaults; None where one must be given.
+        about: What happens.
+        agent_must: What an agent must conclude.
+    """
+
+    name: str
+    kind: str
+    values: dict[str, object]
+    about: str
+    agent_must: str
+
+
+def vocabulary() -> list[Entry]:
+    """Give every fault with what its docstring says."""
+    entries = []
+    for kind, kind_faults in (("unit", UNIT_FAULTS), ("wire", WIRE_FAULTS), ("protocol", PROTOCOL_FAULTS)):
+        for fault in kind_faults:
+            told = inspect.cleandoc(fault.__doc__ or "").split("\n\nAttributes:", 1)[0]
+            about, _, rest = told.partition("\n\n")
+            values: dict[str, object] = {}
+            for item in fields(fault):  # type: ignore[arg-type]  # Every fault is a dataclass.
+                default = None if item.default is MISSING else item.default
+                values[item.name] = "inf" if default == math.inf else default
+            entries.append(
+                Entry(
+                    name=fault_name(fault),
+                    kind=kind,
+                    values=values,
+                    about=" ".join(about.split()),
+                    agent_must=" ".join(rest.split()),
+                )
+            )
+    return entries
 
 
 FAULTS = {fault_name(fault): fault for fault in (*UNIT_FAULTS, *WIRE_FAULTS, *PROTOCOL_FAULTS)}

@@ -1,0 +1,138 @@
+"""`hashsight-sim` as its users start it: what it prints, how it ends, and how it refuses."""
+
+import csv
+import json
+import re
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+from capture_files import CAPTURES
+from typer.testing import CliRunner
+
+from simulators.__main__ import app
+from simulators.faults import FAULTS
+
+SIMULATOR = (sys.executable, "-m", "simulators")
+
+
+@contextmanager
+def simulator(*arguments: str) -> Iterator["subprocess.Popen[str]"]:
+    """Run the simulator for as long as the context is open, and stop it by its pid."""
+    with subprocess.Popen(
+        (*SIMULATOR, *arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.kill()
+
+
+def lines_until(process: "subprocess.Popen[str]", pattern: str) -> list[str]:
+    """Give what the process printed up to a line that fits."""
+    assert process.stdout is not None
+    lines = []
+    for line in process.stdout:
+        lines.append(line.rstrip())
+        if re.search(pattern, line):
+            return lines
+    raise AssertionError(f"no {pattern!r} in {lines}: {process.stderr.read() if process.stderr else ''}")
+
+
+def ask(host: str, port: int, request: bytes) -> bytes:
+    """Send one request and give the reply."""
+    with closing(socket.create_connection((host, port), timeout=10.0)) as client:
+        client.sendall(request)
+        return b"".join(iter(lambda: client.recv(65536), b""))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_farm_prints_its_seed_serves_and_ends_cleanly(number: signal.Signals, tmp_path: Path) -> None:
+    """Seed, addresses, truth; a ledger with the real port; exit 0 on SIGTERM and SIGINT."""
+    ledger = tmp_path / "ledger.csv"
+    with simulator(
+        *("farm", "--units", "12", "--seed", "5", "--base", "127.79.0.1", "--port", "0", "--off", "0%"),
+        *("--starting", "0%", "--control", "127.0.0.1:0", "--ledger-out", str(ledger)),
+    ) as process:
+        printed = lines_until(process, "^true hashrate")
+        assert printed[0] == "seed 5"
+        port = int(re.fullmatch(r"12 units at 127\.79\.0\.1 to 127\.79\.0\.12, port (\d+)", printed[1])[1])  # type: ignore[index]
+        rows = list(csv.DictReader(ledger.read_text().splitlines()))
+        assert [row["host"] for row in rows] == [f"127.79.0.{n}:{port}" for n in range(1, 13)]
+        assert ask("127.79.0.7", port, b'{"command":"version"}').endswith(b"\0")
+        address = next(line for line in printed if line.startswith("control ")).removeprefix("control ")
+        with urllib.request.urlopen(address, timeout=10.0) as reply:  # noqa: S310  loopback address just printed
+            truth = json.load(reply)
+        assert (truth["seed"], truth["site"]["units"]) == (5, 12)
+        process.send_signal(number)
+        assert process.wait(10.0) == 0
+
+
+def test_one_unit_serves_its_model() -> None:
+    """`one --model T21:190` is an Antminer T21."""
+    with simulator("one", "--model", "T21:190", "--base", "127.79.1.1", "--port", "0") as process:
+        port = int(lines_until(process, "^true hashrate")[1].rsplit(" ", 1)[1])
+        assert b'"Type":"Antminer T21"' in ask("127.79.1.1", port, b'{"command":"version"}')
+
+
+def test_recorded_replies_are_served_from_the_command_line() -> None:
+    """`replay DIR DIR`: one address each, and the commands each has."""
+    folders = [str(CAPTURES / "s19pro-stock-202212"), str(CAPTURES / "s21-stock-aml-202407")]
+    with simulator("replay", *folders, "--base", "127.79.2.1", "--port", "0") as process:
+        printed = lines_until(process, "s21-stock-aml-202407")
+        port = int(re.search(r":(\d+)", printed[0])[1])  # type: ignore[index]
+        assert printed[0] == f"127.79.2.1:{port}  s19pro-stock-202212  devs, pools, stats, summary, version"
+        assert b"S19 Pro" in ask("127.79.2.1", port, b'{"command":"version"}')
+
+
+def test_a_taken_port_is_one_clear_line_and_exit_1() -> None:
+    """No traceback."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
+        port = taken.getsockname()[1]
+        done = subprocess.run((*SIMULATOR, "one", "--port", str(port)), capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.strip()) == (
+        1,
+        f"hashsight-sim: cannot listen on 0.0.0.0:{port}: port {port} is taken; choose another with --port",
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["farm", "--mix", "S9=100%"], "unknown model 'S9'"),
+        (["farm", "--off", "much"], "'much' is not a share"),
+        (["farm", "--base", "nowhere"], "base 'nowhere' is not an IPv4 address"),
+        (["farm", "--control", "everywhere"], "control address 'everywhere' is not IPV4:PORT"),
+        (["replay", "/nowhere"], "/nowhere: no such file or directory"),
+        (["one", "--model", "T21:186"], "model 'T21' has no sourced bin of 186 TH/s; it has: 190"),
+    ],
+)
+def test_bad_input_is_one_clear_line_and_exit_2(arguments: list[str], message: str) -> None:
+    """The value and what would be right; no traceback."""
+    result = CliRunner().invoke(app, arguments)
+    assert (result.exit_code, message in result.stderr) == (2, True)
+    assert "Traceback" not in result.output
+
+
+def test_the_vocabulary_of_faults_is_a_table() -> None:
+    """`hashsight-sim faults` names every one, with its values and what an agent must conclude."""
+    result = CliRunner().invoke(app, ["faults"], env={"COLUMNS": "200"})
+    assert result.exit_code == 0
+    assert all(name in result.output for name in FAULTS)
+    as_json = json.loads(CliRunner().invoke(app, ["faults", "--json"]).output)
+    assert [fault["name"] for fault in as_json] == list(FAULTS)
+    assert as_json[2] == {
+        "name": "dead_board",
+        "kind": "unit",
+        "values": {"board": 0, "is_listed": True},
+        "about": "A hashboard does not work; the unit goes on with the others.",
+        "agent_must": as_json[2]["agent_must"],
+    }
+    assert as_json[2]["agent_must"].startswith("An agent must show the unit hashing")
