@@ -98,6 +98,7 @@ class ApiServer:
         self._epoll: select.epoll | None = None
         self._deliveries: set[asyncio.Task[None]] = set()
         self._max_connections = 1024
+        self._queued = 0
 
     @property
     def port(self) -> int:
@@ -136,6 +137,7 @@ class ApiServer:
                 connection.close()
         self._connections.clear()
         self._busy.clear()
+        self._queued = 0
         if self._deliveries:
             for task in self._deliveries:
                 task.cancel()
@@ -178,7 +180,7 @@ class ApiServer:
             if (
                 station is None
                 or (self.is_loopback_only and not peer[0].startswith("127."))
-                or len(self._connections) >= self._max_connections
+                or len(self._connections) + self._queued + len(self._deliveries) >= self._max_connections
             ):
                 _reset(connection)
                 continue
@@ -190,6 +192,7 @@ class ApiServer:
                 self._begin(connection, station)
             elif len(waiting) < _MAX_WAITING:
                 waiting.append(connection)
+                self._queued += 1
             else:
                 _reset(connection)
 
@@ -223,6 +226,7 @@ class ApiServer:
         """Turn to the clients that queued while the last one was served."""
         waiting = self._busy.pop(station, None)
         while waiting:
+            self._queued -= 1
             self._begin(waiting.popleft(), station)
             if station in self._busy:
                 self._busy[station] = waiting
