@@ -128,7 +128,7 @@ def losses_by_cause(
         return {Cause.STOPPED: missing}
     parts: dict[Cause, float] = {}
     for cause, share in (
-        (Cause.MISSING_BOARDS, len(conditions.dead_boards) / model.boards),
+        (Cause.MISSING_BOARDS, sum(board < model.boards for board in conditions.dead_boards) / model.boards),
         (Cause.MISSING_CHIPS, conditions.missing_chip_ratio(model)),
         (Cause.DERATED, 1.0 - physics.THROTTLE_RATIO if phase is Phase.THROTTLED else 0.0),
         (Cause.UNDERPERFORMING, math.inf),

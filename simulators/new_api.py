@@ -158,7 +158,7 @@ def error_codes(unit: Unit, snapshot: Snapshot) -> dict[str, str]:
         codes["rate"] = "R:1"
     if conditions.dead_pools >= len(pool_table.POOL_HOSTS):
         codes["network"] = "N:4"
-    if conditions.stopped_fans:
+    if conditions.stopped_fans and unit.identity.model.fans:
         codes["fans"] = f"F{min(conditions.stopped_fans) + 1}:1"
     elif snapshot.phase is Phase.PROTECTED:
         codes["temp"] = "P:1"

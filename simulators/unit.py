@@ -314,7 +314,7 @@ class Unit:
             self._until = at + BUILDS[self.build].restart_s
         elif phase is Phase.ENUMERATING:
             self._until = at + ENUMERATE_S
-        elif phase is Phase.PROTECTED and not self.conditions.stopped_fans:
+        elif phase is Phase.PROTECTED and not self._lacks_a_fan:
             self._until = max(at + _RETRY_STOP_S, self.climate.next_below(at, physics.RESTART_BELOW_CELSIUS))
 
     def _run(self, at: float) -> None:
@@ -357,9 +357,13 @@ class Unit:
 
     def _running_phase(self, at: float) -> Phase:
         ambient = self.climate.ambient_celsius(at)
-        if self.conditions.stopped_fans or ambient > physics.STOP_ABOVE_CELSIUS:
+        if self._lacks_a_fan or ambient > physics.STOP_ABOVE_CELSIUS:
             return Phase.PROTECTED
         return Phase.THROTTLED if ambient > physics.THROTTLE_ABOVE_CELSIUS else Phase.HASHING
+
+    @property
+    def _lacks_a_fan(self) -> bool:
+        return any(fan < self.identity.model.fans for fan in self.conditions.stopped_fans)
 
     def _bent(self) -> Conditions:
         """Work out the conditions from the active faults."""

@@ -131,6 +131,17 @@ def test_one_dead_pool_costs_nothing_and_moves_the_shares(pools: int) -> None:
     )
 
 
+@pytest.mark.parametrize(("model", "fault"), [("S21 Hyd.", FanStopped(fan=0)), ("S21", DeadBoard(board=3))], ids=repr)
+def test_a_fault_of_a_part_the_unit_has_not_changes_nothing(model: str, fault: Condition) -> None:
+    """A hydro unit has no fan to stop, a unit of three boards no fourth one."""
+    unit, healthy = make_unit(model), make_unit(model)
+    inject(unit, fault, START)
+    inject(unit, HashrateDrift(ratio=0.9), START, 2)
+    t = START + 600.0
+    assert unit.hashrate_hs(t) == pytest.approx(0.9 * healthy.hashrate_hs(t))
+    assert set(unit.losses_hs(t)) == {Cause.UNDERPERFORMING}
+
+
 def test_drift_is_slow_and_ends_at_its_floor() -> None:
     """Five percent an hour: 0.95 after an hour, 0.8 after a day with a floor of 0.8."""
     unit, healthy = make_unit(), make_unit()
