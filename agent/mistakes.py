@@ -5,7 +5,7 @@ import json
 import math
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -26,6 +26,9 @@ _REASONS = {
     "tuple_type": "a list in brackets is expected",
 }
 
+_ONE_SECTION = "a section is expected, [{}] on a line of its own"
+_EACH_SECTION = "sections are expected, each with [[{}]] on a line of its own"
+
 
 def near_match(word: str, known: Iterable[str]) -> str:
     """Give ``; did you mean X?`` when one of `known` is close to `word`, whatever its case, and nothing otherwise."""
@@ -41,8 +44,9 @@ def clip(text: str) -> str:
 
 
 def is_secret(key: int | str) -> bool:
-    """Say whether what stands under `key` must not be shown, going by its name."""
-    return re.search(r"(?i)auth|credential|key|pass|secret|token", str(key)) is not None
+    """Say whether what stands under `key` must not be shown, going by its name; where a secret is kept is none."""
+    name = str(key)
+    return re.search(r"(?i)auth|credential|key|pass|secret|token", name) is not None and not name.endswith("_file")
 
 
 def more_mistakes(count: int, file: str) -> Mistake:
@@ -80,12 +84,16 @@ def read_mistakes(
 
 
 def _places(raw: Mapping[str, Any]) -> dict[Location, int]:
-    """Give the order of sections and their keys in the file."""
+    """Give the order of sections and their keys in the file; a section may stand there several times, as a list."""
     locations: list[Location] = []
     for name, section in raw.items():
         locations.append((name,))
         if isinstance(section, dict):
             locations.extend((name, key) for key in section)
+        elif isinstance(section, list):
+            for number, item in enumerate(section):
+                if isinstance(item, dict):
+                    locations.extend((name, number, key) for key in item)
     return {location: place for place, location in enumerate(locations)}
 
 
@@ -133,8 +141,9 @@ def _reason(error: ErrorDetails, model: type[BaseModel]) -> str:
             return "this section is needed" if len(location) == 1 else "this key is needed"
         case "extra_forbidden":
             return _unknown(location, model)
-        case "model_type":
-            return f"a section is expected, [{location[0]}] on a line of its own"
+        case "model_type" | "tuple_type" as kind if kind == "model_type" or len(location) == 1:
+            is_list = kind == "tuple_type" or len(location) > 1
+            return (_EACH_SECTION if is_list else _ONE_SECTION).format(location[0])
         case "literal_error":
             choices = re.findall(r"'([^']*)'", context["expected"])
             given = error["input"]
@@ -146,10 +155,16 @@ def _reason(error: ErrorDetails, model: type[BaseModel]) -> str:
 
 
 def _unknown(location: Location, model: type[BaseModel]) -> str:
-    for name in location[:-1]:
-        section = model.model_fields[str(name)].annotation
-        if isinstance(section, type) and issubclass(section, BaseModel):
-            model = section
-    known = list(model.model_fields)
+    known = list((_section(location[:-1], model) or model).model_fields)
     suggestion = near_match(str(location[-1]), known) or f"; known are {', '.join(known)}"
     return f"unknown {'section' if len(location) == 1 else 'key'}{suggestion}"
+
+
+def _section(location: Location, model: type[BaseModel]) -> type[BaseModel] | None:
+    """Give what the section at `location` is validated as, once or as each of a list; None for what is no section."""
+    if not location:
+        return None
+    kind: Any = model.model_fields[str(location[0])].annotation
+    if get_origin(kind) is tuple:
+        kind = get_args(kind)[0]
+    return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
