@@ -69,6 +69,9 @@ check: lint test
 
 bench: setup-dev
 	@$(BIN)/python tests/bench/bench_polls.py $(ARGS)
+	@$(BIN)/python tests/bench/bench_scrape.py
+	@$(BIN)/python tests/bench/bench_figures.py
+	@$(BIN)/python tests/bench/bench_simulator.py
 
 lock:
 	uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --extra uvloop \
