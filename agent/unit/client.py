@@ -132,7 +132,7 @@ class Client:
         self._loop.remove_reader(self._epoll.fileno())
         if self._tick is not None:
             self._tick.cancel()
-        for call in self._by_fd.values():
+        for call in (*self._connecting, *self._talking):
             call.done = None
             call.conversation.close()
             if call.socket is not None:
@@ -182,7 +182,11 @@ class Client:
             raise LocalResourceError(str(error)) from error
         call.requests += 1
         call.connected = False
-        code = sock.connect_ex(call.address)
+        try:
+            code = sock.connect_ex(call.address)
+        except OSError:
+            # An address that cannot be had here at all, such as one on an interface that is not there.
+            code = errno.ENETUNREACH
         if code in {0, errno.EINPROGRESS}:
             fd = sock.fileno()
             call.socket = sock
@@ -203,8 +207,9 @@ class Client:
             try:
                 self._on_event(call, call.socket, mask)
             except OSError as error:
+                told = _socket_error(call, error)
                 self._drop(call)
-                self._throw(call, _socket_error(call, error))
+                self._throw(call, told)
 
     def _on_event(self, call: _Call[Any], sock: socket.socket, mask: int) -> None:
         if not call.connected:
@@ -254,7 +259,9 @@ class Client:
         self._throw(call, DisconnectedError(f"closed {told}"))
 
     def _on_reply(self, call: _Call[Any]) -> None:
+        # What follows the NUL is no part of the reply, whether it came in the same packet or not.
         data = b"".join(call.chunks)
+        data = data[: data.find(b"\0") + 1] or data
         self._drop(call)
         self._advance(call, call.conversation.send, data)
 
@@ -308,7 +315,8 @@ class Client:
                     call,
                     UnreachableError(f"{_shown(call.address)} did not accept within {self._connect_timeout_s:g} s"),
                 )
-            else:
+            # Also for a conversation that carries on after that: its deadline stays.
+            if call.done is not None:
                 self._talking.append(call)
         while self._talking and self._talking[0].started <= now - self._deadline_s:
             call = self._talking.popleft()
@@ -337,6 +345,7 @@ def _unreachable(address: Address, code: int) -> UnreachableError:
 
 
 def _socket_error(call: _Call[Any], error: OSError) -> PollError:
-    if not call.connected:
+    # Who accepted and then reset before we came to speak was there; only SYNs are refused with ECONNREFUSED.
+    if not call.connected and error.errno not in {errno.ECONNRESET, errno.EPIPE}:
         return _unreachable(call.address, error.errno or 0)
     return DisconnectedError(f"reset after {call.size} bytes: {errno.errorcode.get(error.errno or 0, '?')}")
