@@ -11,7 +11,8 @@ import tomllib
 import zoneinfo
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import (
@@ -24,11 +25,13 @@ from pydantic import (
     ValidationError,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 
 from agent.address import Endpoint, Network, parse_endpoint, parse_network
 from agent.errors import ConfigError, Mistake
 from agent.mistakes import MASK, is_secret, near_match, read_mistakes
+from agent.pointer import parse_pointer
 from agent.textfile import read_text
 
 MAX_CONFIG_BYTES = 1 << 20
@@ -84,6 +87,30 @@ def _parse_listen(text: str) -> Endpoint:
     return Endpoint(str(address), port)
 
 
+def _parse_place(text: str) -> str:
+    if not text.isprintable() or not 1 <= len(text) <= 64:
+        raise ValueError("a name as in the ledger is expected, 1 to 64 printable characters")
+    return text
+
+
+def _parse_url(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        parts = urlsplit("")
+    if parts.scheme not in {"http", "https"} or not parts.netloc or not text.isascii() or not text.isprintable():
+        raise ValueError("an address such as http://10.0.9.5/status is expected")
+    if "@" in parts.netloc:
+        raise ValueError("no user and password can stand in an address")
+    parse_endpoint(parts.netloc, default_port=80)
+    return text
+
+
+def _checked_pointer(text: str) -> str:
+    parse_pointer(text)
+    return text
+
+
 def _validate_path(value: object, info: ValidationInfo) -> Path:
     if isinstance(value, Path):
         return value
@@ -101,6 +128,9 @@ _Networks = Annotated[
 ]
 _Listen = Annotated[Endpoint, _parsed(Endpoint, _parse_listen)]
 _Path = Annotated[Path, PlainValidator(_validate_path)]
+_Place = Annotated[str, _parsed((), _parse_place)]
+_Url = Annotated[str, _parsed((), _parse_url)]
+_Pointer = Annotated[str, _parsed((), _checked_pointer)]
 
 # Where units are found, and nowhere else: RFC 1918, loopback for simulators, the carrier-grade space that some hosting
 # sites use (RFC 6598), IPv6 unique local and link-local. A list, because `is_private` says no to 100.64.0.0/10.
@@ -256,6 +286,71 @@ class LogSection(_Section):
     format: Literal["auto", "json", "console"] = "auto"
 
 
+class PowerSection(_Section):
+    """How watts that nobody measures are modelled.
+
+    Attributes:
+        standby_watts: What a unit draws that does not hash: its control board.
+        calibration_ratio: Factor on every modelled watt, for a site that has held the model against its own meters.
+    """
+
+    # Assumed: 0 to 30 W in sleep; no measurement of a stock unit is known.
+    standby_watts: Annotated[float, _between(0, 500)] = 18.0
+    calibration_ratio: Annotated[float, _between(0.5, 2)] = 1.0
+
+
+def _default_max_age_s(given: Mapping[str, float]) -> float:
+    return max(60.0, 3 * given["every_s"])
+
+
+class MeterSection(_Section):
+    """One meter: what the site, a container or a unit draws by somebody's measurement.
+
+    Attributes:
+        name: For the log and as a label.
+        container, unit: What is metered, by its name in the ledger; the whole site when neither is given. Several
+            meters of the same thing add up, such as two feeders.
+        watts: A constant.
+        url: An address that gives JSON; literal, as names are not looked up.
+        file: A file that somebody keeps up to date, with a number or JSON in it.
+        pointer: Where in the JSON the number stands (RFC 6901); empty for the whole.
+        scale: Watts for each one of what the meter says: 1000 for kW.
+        every_s: From one reading to the next.
+        timeout_s: For the whole reading.
+        max_age_s: A reading older than this no longer counts; one minute, or three readings, unless told.
+    """
+
+    name: _Name
+    container: _Place | None = None
+    unit: _Place | None = None
+    watts: Annotated[float, _between(0, 1e10)] | None = None
+    url: _Url | None = None
+    file: _Path | None = None
+    pointer: _Pointer = ""
+    scale: Annotated[float, _between(1e-6, 1e9)] = 1.0
+    every_s: Annotated[float, _between(1, 3600)] = 10.0
+    timeout_s: Annotated[float, _between(0.1, 60)] = 3.0
+    max_age_s: Annotated[float, _between(1, 86400)] = Field(default_factory=_default_max_age_s)
+
+    @field_validator("max_age_s")
+    @classmethod
+    def _outlive_a_slow_reading(cls, max_age_s: float, info: ValidationInfo) -> float:
+        least_s = info.data.get("every_s", 0.0) + info.data.get("timeout_s", 0.0)
+        if max_age_s < least_s:
+            raise ValueError(f"at least every_s + timeout_s ({least_s:g}) is expected: else it lapses between two")
+        return max_age_s
+
+    @model_validator(mode="after")
+    def _have_one_source(self) -> Self:
+        if sum(source is not None for source in (self.watts, self.url, self.file)) != 1:
+            raise ValueError("exactly one of watts, url and file is expected")
+        if self.container is not None and self.unit is not None:
+            raise ValueError("a meter is of a container or of a unit, not of both")
+        if self.watts is not None and (self.pointer or self.scale != 1):
+            raise ValueError("a constant has no pointer and no scale")
+        return self
+
+
 class Config(_Section):
     """The whole configuration, checked."""
 
@@ -264,6 +359,17 @@ class Config(_Section):
     poll: PollSection = PollSection()
     web: WebSection = WebSection()
     log: LogSection = LogSection()
+    power: PowerSection = PowerSection()
+    meter: Annotated[tuple[MeterSection, ...], Strict(strict=False)] = ()
+
+    @field_validator("meter")
+    @classmethod
+    def _tell_meters_apart(cls, meters: tuple[MeterSection, ...]) -> tuple[MeterSection, ...]:
+        names = [meter.name for meter in meters]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"two meters are called {name}")
+        return meters
 
 
 def load_config(path: Path) -> Config:
@@ -317,9 +423,11 @@ def _syntax_mistake(message: str, text: str, file: str) -> Mistake:
 def render_config(config: Config) -> str:
     """Give the configuration in force as TOML, defaults spelt out and secrets masked."""
     sections = []
-    for name, section in config:
-        lines = [f"{key} = {_toml(key, value)}" for key, value in section if value is not None]
-        sections.append("\n".join((f"[{name}]", *lines, "")))
+    for name, value in config:
+        repeated = isinstance(value, tuple)
+        for section in value if repeated else (value,):
+            lines = [f"{key} = {_toml(key, value)}" for key, value in section if value is not None]
+            sections.append("\n".join((f"[[{name}]]" if repeated else f"[{name}]", *lines, "")))
     return "\n".join(sections)
 
 
