@@ -190,8 +190,10 @@ def _log(visit: Visit) -> tuple[str, ...]:
 
 
 def _blink(visit: Visit) -> tuple[str, ...]:
-    wanted = {True: True, "true": True, False: False, "false": False}.get(_read_object(visit.body).get("blink"))
-    if wanted is None:
+    # Documented: the word in quotes works too.
+    asked = _read_object(visit.body).get("blink")
+    wanted = asked is True or asked == "true"
+    if not (wanted or asked is False or asked == "false"):
         return _NO_HEADER, '{"code":"B001"}\n'
     visit.unit.settings = replace(visit.unit.settings, is_blinking=wanted)
     return _NO_HEADER, f'{{"code":"{"B000" if wanted else "B100"}"}}\n'

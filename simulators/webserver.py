@@ -22,6 +22,7 @@ from simulators.unit import Unit
 HTTP_PORT: Final = 80
 HASH_SIDE_PORT: Final = 6060
 
+_MAX_UNSENT_BYTES = 16 * 1024  # About six pages; a client with more to take is not listened to.
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
@@ -132,6 +133,7 @@ class Connection(asyncio.Protocol):
         """Find the unit that was dialled; hang up when nobody is there."""
         server = self._server
         self._transport = cast("asyncio.Transport", transport)
+        self._transport.set_write_buffer_limits(high=_MAX_UNSENT_BYTES)
         self._host: str = transport.get_extra_info("sockname")[0]
         peer: str = transport.get_extra_info("peername")[0]
         unit = server.units.get(self._host)
