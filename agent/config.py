@@ -337,7 +337,9 @@ class MeterSection(_Section):
     def _outlive_a_slow_reading(cls, max_age_s: float, info: ValidationInfo) -> float:
         least_s = info.data.get("every_s", 0.0) + info.data.get("timeout_s", 0.0)
         if max_age_s < least_s:
-            raise ValueError(f"at least every_s + timeout_s ({least_s:g}) is expected: else it lapses between two")
+            raise ValueError(
+                f"at least every_s + timeout_s ({least_s:g}) is expected: else it lapses between two readings"
+            )
         return max_age_s
 
     @model_validator(mode="after")

@@ -4,6 +4,7 @@ import os
 import tempfile
 import zoneinfo
 from pathlib import Path
+from typing import get_args, get_origin
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -35,6 +36,10 @@ name = "north"
 [ledger]
 file = "ledger.csv"
 """
+
+METER = "[[meter]]\nname = 'm'\nwatts = 1\n"
+A_PLACE = "a name as in the ledger is expected, 1 to 64 printable characters"
+KNOWN = f"known are {', '.join(Config.model_fields)}"
 
 PLAIN = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
@@ -77,9 +82,11 @@ def test_example_shows_the_defaults() -> None:
 def test_example_names_every_key() -> None:
     """Whoever reads the example has seen every key there is."""
     text = EXAMPLE.read_text(encoding="utf-8")
-    for name, section in load_config(EXAMPLE):
-        assert f"\n[{name}]\n" in text
-        for key in type(section).model_fields:
+    for name, field in Config.model_fields.items():
+        is_repeated = get_origin(field.annotation) is tuple
+        section = get_args(field.annotation)[0] if is_repeated else field.annotation
+        assert (f"\n# [[{name}]]\n" if is_repeated else f"\n[{name}]\n") in text
+        for key in section.model_fields:
             assert f"\n{key} = " in text or f"\n# {key} = " in text
 
 
@@ -120,7 +127,59 @@ LONG_HEX = "0x" + "f" * 75 + "..."
             ],
         ),
         (f"{LEAST}[pol]\n", ["pol: unknown section; did you mean poll?"]),
-        (f"{LEAST}[mqtt]\n", ["mqtt: unknown section; known are site, ledger, poll, web, log"]),
+        (f"{LEAST}[mqtt]\n", [f"mqtt: unknown section; {KNOWN}"]),
+        (f"{LEAST}[meter]\nname = 'm'\n", ["meter: sections are expected, each with [[meter]] on a line of its own"]),
+        (
+            f"{LEAST}[[meter]]\nname = 'm'\nwats = 3\n[[meter]]\nurl = 'http://pdu/a'\npointer = 'x'\nwatts = -1\n",
+            [
+                "meter[0].wats = '3': unknown key; did you mean watts?",
+                (
+                    "meter[1].url = 'http://pdu/a': a literal IP address is expected, such as 10.0.3.17; "
+                    "names are not looked up"
+                ),
+                "meter[1].pointer = 'x': a JSON pointer is expected, such as /em/0/power; empty for the whole",
+                "meter[1].watts = '-1': 0 to 1e+10 is expected",
+                "meter[1].name: this key is needed",
+            ],
+        ),
+        (f"{LEAST}[[meter]]\nname = 'm'\n", ["meter[0]: exactly one of watts, url and file is expected"]),
+        (
+            f"{LEAST}[[meter]]\nname = 'm'\nwatts = 1\nfile = 'w'\n",
+            ["meter[0]: exactly one of watts, url and file is expected"],
+        ),
+        (
+            f"{LEAST}[[meter]]\nname = 'm'\nwatts = 1\ncontainer = 'C1'\nunit = 'u1'\n",
+            ["meter[0]: a meter is of a container or of a unit, not of both"],
+        ),
+        (
+            f"{LEAST}[[meter]]\nname = 'm'\nwatts = 1\nscale = 1000\n",
+            ["meter[0]: a constant has no pointer and no scale"],
+        ),
+        (f"{LEAST}{2 * METER}", ["meter: two meters are called m"]),
+        (f"{LEAST}{METER}container = ''\n", [f"meter[0].container: {A_PLACE}"]),
+        (f"{LEAST}{METER}unit = '{65 * 'x'}'\n", [f"meter[0].unit = '{65 * 'x'}': {A_PLACE}"]),
+        (
+            f"{LEAST}[[meter]]\nname = 'm'\nurl = 'ftp://10.0.0.1/'\n",
+            ["meter[0].url = 'ftp://10.0.0.1/': an address such as http://10.0.9.5/status is expected"],
+        ),
+        (
+            f"{LEAST}[[meter]]\nname = 'm'\nurl = 'http://u:pw@10.0.0.1/'\n",
+            ["meter[0].url = 'http://***@10.0.0.1/': no user and password can stand in an address"],
+        ),
+        (
+            f"{LEAST}[[meter]]\nname = 'm'\nurl = 'http://10.0.0.1/'\npointer = '/a~2'\n",
+            ["meter[0].pointer = '/a~2': a ~ in a JSON pointer is written ~0, and a / in a name ~1"],
+        ),
+        (
+            f"{LEAST}{METER}max_age_s = 12\n",
+            [
+                (
+                    "meter[0].max_age_s = '12': at least every_s + timeout_s (13) is expected: "
+                    "else it lapses between two readings"
+                )
+            ],
+        ),
+        (f"{LEAST}[power]\nstandby_watts = nan\n", ["power.standby_watts = 'nan': 0 to 500 is expected"]),
         (f"{LEAST}[poll]\nintervall_s = 3\n", ["poll.intervall_s = '3': unknown key; did you mean interval_s?"]),
         (f"{LEAST}[log]\ncolour = 1\n", ["log.colour = '1': unknown key; known are level, format"]),
         (f'{LEAST}[log]\n"\\u001b[2J" = 1\n', ["log.\"\\u001b[2J\" = '1': unknown key; known are level, format"]),
@@ -223,7 +282,7 @@ def test_long_list_of_mistakes_is_cut_and_counted() -> None:
     messages = mistakes_in("".join(f"k{number} = 1\n" for number in range(1250)))
     assert len(messages) == SHOWN_MISTAKES + 1
     assert messages[-2:] == [
-        "k99 = '1': unknown section; known are site, ledger, poll, web, log",
+        f"k99 = '1': unknown section; {KNOWN}",
         "file: 1,152 more mistakes are not shown",
     ]
 
@@ -282,10 +341,10 @@ def test_secrets_are_not_shown() -> None:
         '[mqtt]\nuser = "u"\npassword = "hunter2"\n'
     )
     assert mistakes_in(text) == [
-        "password = '***': unknown section; known are site, ledger, poll, web, log",
+        f"password = '***': unknown section; {KNOWN}",
         "web.api_token = '***': unknown key; known are listen, max_connections",
         "web.url = 'mqtt://***@broker/': unknown key; known are listen, max_connections",
-        "mqtt: unknown section; known are site, ledger, poll, web, log",
+        f"mqtt: unknown section; {KNOWN}",
     ]
 
 
