@@ -1,4 +1,4 @@
-"""IP addresses and networks as people may write them: literal, in one unmistakable spelling."""
+"""IP addresses, networks and MAC addresses as people may write them, in one unmistakable spelling."""
 
 import ipaddress
 import re
@@ -9,6 +9,8 @@ Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _THIS_HOST = ipaddress.IPv4Network("0.0.0.0/8")
 _RESERVED = ipaddress.IPv4Network("240.0.0.0/4")
+_MAC = re.compile(r"[0-9a-f]{2}([:-]?)(?:[0-9a-f]{2}\1){4}[0-9a-f]{2}|(?:[0-9a-f]{4}\.){2}[0-9a-f]{4}")
+_NO_MAC = "000000000000"
 
 
 class Endpoint(NamedTuple):
@@ -92,3 +94,17 @@ def parse_network(text: str) -> Network:
     if network.is_multicast or network.network_address in _THIS_HOST or network.network_address in _RESERVED:
         raise ValueError("no unit can have an address in there")
     return network
+
+
+def parse_mac(text: str) -> str:
+    """Give a machine's MAC address as ``aa:bb:cc:dd:ee:ff`` from any usual spelling.
+
+    Raises:
+        ValueError: In plain words; for addresses of groups and for all zeros too.
+    """
+    folded = text.lower()
+    digits = re.sub(r"[:.-]", "", folded)
+    # An odd first octet is a group of machines (IEEE 802); zeros are what tools print for "unknown".
+    if not _MAC.fullmatch(folded) or int(digits[:2], 16) % 2 or digits == _NO_MAC:
+        raise ValueError("the MAC address of one machine is expected, such as 02:1a:2b:3c:4d:5e")
+    return ":".join(re.findall("..", digits))

@@ -12,7 +12,7 @@ from functools import lru_cache, partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from agent.address import Endpoint, Network, parse_endpoint
+from agent.address import Endpoint, Network, parse_endpoint, parse_mac
 from agent.mistakes import near_match
 from agent.unit.nameplate import HS_PER_THS, Catalogue, short_model
 
@@ -28,8 +28,6 @@ _MOMENT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
     r"(?:[T ](?:[01][0-9]|2[0-3]):[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?(?:Z|[+-][0-9]{2}:[0-9]{2})?)?"
 )
-_MAC = re.compile(r"[0-9a-f]{2}([:-]?)(?:[0-9a-f]{2}\1){4}[0-9a-f]{2}|(?:[0-9a-f]{4}\.){2}[0-9a-f]{4}")
-_NO_MAC = "000000000000"
 
 CellParser = Callable[[str], Any]
 
@@ -55,8 +53,9 @@ def cell_parsers(*, catalogue: Catalogue, zone: ZoneInfo, networks: tuple[Networ
         "deployed_to": moment,
         "status": parse_status,
         "serial": lambda cell: parse_label(cell) or None,
-        "mac": parse_mac,
+        "mac": parse_optional_mac,
         "simulated": parse_simulated,
+        "web_port": parse_web_port,
     }
 
 
@@ -153,16 +152,18 @@ def parse_status(cell: str) -> bool:
     return cell == "maintenance"
 
 
-def parse_mac(cell: str) -> str | None:
-    """Give a MAC address as ``aa:bb:cc:dd:ee:ff`` from any usual spelling; None for an empty cell."""
+def parse_optional_mac(cell: str) -> str | None:
+    """Give a MAC address as `parse_mac` does; None for an empty cell."""
+    return parse_mac(cell) if cell else None
+
+
+def parse_web_port(cell: str) -> int | None:
+    """Give the port of a unit's web pages; None for an empty cell."""
     if not cell:
         return None
-    folded = cell.lower()
-    digits = re.sub(r"[:.-]", "", folded)
-    # An odd first octet is a group of machines (IEEE 802); zeros are what tools print for "unknown".
-    if not _MAC.fullmatch(folded) or int(digits[:2], 16) % 2 or digits == _NO_MAC:
-        raise ValueError("the MAC address of one machine is expected, such as 02:1a:2b:3c:4d:5e")
-    return ":".join(re.findall("..", digits))
+    if not re.fullmatch(r"[0-9]{1,5}", cell) or not 0 < int(cell) < 65536:
+        raise ValueError("a port from 1 to 65535 is expected")
+    return int(cell)
 
 
 def parse_simulated(cell: str) -> bool:

@@ -32,7 +32,7 @@ REQUIRED_COLUMNS = (
     "deployed_to",
     "status",
 )
-OPTIONAL_COLUMNS = ("serial", "mac", "simulated")
+OPTIONAL_COLUMNS = ("serial", "mac", "simulated", "web_port")
 COLUMNS = (*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS)
 
 
@@ -63,6 +63,7 @@ class LedgerEntry:
         is_in_maintenance: True when the ledger says that it is out for repair in this span; it stays deployed.
         is_simulated: True when the ledger says that a simulator answers at `host`.
         serial, mac: Identity, as far as declared.
+        web_port: Where its web pages are; None where the site's units have them, `identity.web_port`.
     """
 
     unit_id: str
@@ -76,6 +77,7 @@ class LedgerEntry:
     is_simulated: bool = False
     serial: str | None = None
     mac: str | None = None
+    web_port: int | None = None
 
     def is_deployed_at(self, at: float) -> bool:
         """Say whether Unix time `at` falls in this entry's span."""
@@ -270,6 +272,7 @@ def _entry(values: Mapping[str, Any], nameplate: Nameplate) -> LedgerEntry:
         is_simulated=values.get("simulated", False),
         serial=values.get("serial"),
         mac=values.get("mac"),
+        web_port=values.get("web_port"),
     )
 
 
