@@ -13,8 +13,10 @@ REQUEST_BYTES = 4096
 
 
 @asynccontextmanager
-async def unit(behaviour: Behaviour, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[Address]:
-    """Listen as one unit; each connection is handed to `behaviour`, and closed when that returns."""
+async def unit(
+    behaviour: Behaviour, host: str = "127.0.0.1", *, bound: socket.socket | None = None
+) -> AsyncIterator[Address]:
+    """Listen as one unit, on a socket already bound if given; each connection is for `behaviour`, and then closed."""
     writers: set[asyncio.StreamWriter] = set()
     tasks: set[asyncio.Task[None]] = set()
 
@@ -30,10 +32,13 @@ async def unit(behaviour: Behaviour, host: str = "127.0.0.1", port: int = 0) -> 
         finally:
             writer.close()
 
-    server = await asyncio.start_server(handle, host, port, backlog=1024)
+    if bound is None:
+        server = await asyncio.start_server(handle, host, 0, backlog=1024)
+    else:
+        server = await asyncio.start_server(handle, sock=bound, backlog=1024)
     try:
-        bound = server.sockets[0].getsockname()
-        yield bound[0], bound[1]
+        address = server.sockets[0].getsockname()
+        yield address[0], address[1]
     finally:
         server.close()
         for task in tasks:
