@@ -33,6 +33,7 @@ async def test_one_socket_answers_for_every_unit() -> None:
     assert serials == [unit.identity.serial for unit in farm.units]
 
 
+@pytest.mark.asyncio(loop_factories=["asyncio", "uvloop"])
 async def test_nobody_is_at_an_address_outside_the_farm() -> None:
     """The connection is reset."""
     async with served(make_farm(1)) as site:
@@ -81,6 +82,7 @@ async def test_swapped_addresses_swap_the_pages() -> None:
     assert {entry.unit_id for entry in site.api.journal.entries} == {second.identity.unit_id}
 
 
+@pytest.mark.asyncio(loop_factories=["asyncio", "uvloop"])
 async def test_a_connection_is_kept_for_sixteen_requests() -> None:
     """Requests sent in one go are answered in order; the seventeenth is the last, and the eighteenth is not read."""
     farm = make_farm(1)
@@ -132,6 +134,7 @@ async def test_a_refused_client_is_hung_up_on() -> None:
     assert reply.count(b"HTTP/1.") == 1
 
 
+@pytest.mark.asyncio(loop_factories=["asyncio", "uvloop"])
 async def test_an_endless_head_ends_at_64_kb() -> None:
     """414, as for a URI that is too long, and the connection is closed."""
     farm = make_farm(1)
@@ -213,6 +216,7 @@ async def test_connections_are_bounded() -> None:
         held[1][1].close()
 
 
+@pytest.mark.asyncio(loop_factories=["asyncio", "uvloop"])
 async def test_a_power_cut_breaks_open_connections() -> None:
     """A request on a connection from before gets a reset, not a reply."""
     farm = make_farm(1)
