@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from agent.errors import PollError, RefusedError, UnreachableError
 from agent.site.ledger import LedgerEntry
+from agent.site.power import Power
 from agent.unit.reading import Mode, UnitReading
 
 # Assumed: a cold start ends 2 to 6 minutes after the miner process begins; hydro units with cold coolant mine at low
@@ -77,6 +78,7 @@ class UnitStatus:
         hashrate_hs: The measured 5 s rate of a fresh reading; None when there is no fresh one, or it tells no rate.
         losses: The shortfall by cause, H/s; only causes that took something.
         uplift_hs: What the unit delivers above its nameplate.
+        power: What it draws and by whose word; None where nobody tells and nothing can be modelled.
     """
 
     entry: LedgerEntry
@@ -91,6 +93,7 @@ class UnitStatus:
     hashrate_hs: float | None
     losses: tuple[Loss, ...]
     uplift_hs: float
+    power: Power | None = None
 
 
 def judge(

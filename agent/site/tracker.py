@@ -4,11 +4,13 @@ Pure but for its memory: times are arguments. Wall time stamps what leaves the p
 what is fresh, so that a stepped clock neither revives a dead unit nor kills a living one.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from agent.errors import PollError
 from agent.site.ledger import LedgerEntry
 from agent.site.losses import attribute
+from agent.site.power import Power, PowerModel, unit_power
 from agent.site.status import UnitState, UnitStatus, is_definite_refusal, judge
 from agent.unit.reading import Poll, UnitReading
 
@@ -16,7 +18,7 @@ from agent.unit.reading import Poll, UnitReading
 class _Track:
     """One unit's memory."""
 
-    __slots__ = ("entry", "error", "failures", "fresh_until", "reading", "status")
+    __slots__ = ("entry", "error", "failures", "fresh_until", "metered_watts", "reading", "status")
 
     def __init__(self, entry: LedgerEntry) -> None:
         self.entry = entry
@@ -24,6 +26,7 @@ class _Track:
         self.fresh_until = float("-inf")
         self.error: PollError | None = None
         self.failures = 0
+        self.metered_watts: float | None = None
         self.status: UnitStatus
 
 
@@ -34,10 +37,20 @@ class Tracker:
         entries: The ledger's entries in force.
         stale_after_s: A reading older than this is no longer believed.
         at: Unix time now, s; the moment from which the first states count.
+        power_model: What turns a reading into watts where nobody measures; may be replaced, and counts from the next poll.
     """
 
-    def __init__(self, entries: Iterable[LedgerEntry], *, stale_after_s: float, at: float) -> None:
+    def __init__(
+        self,
+        entries: Iterable[LedgerEntry],
+        *,
+        stale_after_s: float,
+        at: float,
+        power_model: PowerModel | None = None,
+    ) -> None:
         self.stale_after_s = stale_after_s
+        self.power_model = power_model or PowerModel()
+        self._metered: set[str] = set()
         self._tracks: dict[str, _Track] = {}
         self.replace_entries(entries, at=at)
 
@@ -103,6 +116,28 @@ class Tracker:
         self._judge(track, at=poll.at, is_fresh=clock_s < track.fresh_until)
         return track.status, before
 
+    def take_meters(self, unit_watts: Mapping[str, float]) -> list[UnitStatus]:
+        """Take over what the meters of single units say now; gives the statuses in which that changed something."""
+        changed = []
+        for unit_id in self._metered | unit_watts.keys():
+            track = self._tracks.get(unit_id)
+            if track is not None and track.metered_watts != unit_watts.get(unit_id):
+                track.metered_watts = unit_watts.get(unit_id)
+                status = track.status
+                track.status = replace(status, power=self._power(track, status.state, is_fresh=status.is_fresh))
+                changed.append(track.status)
+        self._metered = set(unit_watts)
+        return changed
+
+    def _power(self, track: _Track, state: UnitState, *, is_fresh: bool) -> Power | None:
+        return unit_power(
+            track.entry.nameplate,
+            track.reading if is_fresh else None,
+            model=self.power_model,
+            is_starting=state is UnitState.STARTING,
+            metered_watts=track.metered_watts,
+        )
+
     def refresh(self, *, at: float, clock_s: float) -> list[tuple[UnitStatus, UnitState]]:
         """Judge again each unit whose reading went stale since its last poll; gives them with their states before."""
         changes = []
@@ -132,4 +167,5 @@ class Tracker:
             hashrate_hs=hashrate_hs,
             losses=losses,
             uplift_hs=uplift_hs,
+            power=self._power(track, state, is_fresh=is_fresh),
         )

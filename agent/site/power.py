@@ -1,0 +1,172 @@
+"""What a unit draws, and by whose word: metered before reported before modelled, and no watt where there is none.
+
+Stock S21 and T21 firmware tells no watts, so most are modelled from the nameplate (antminer-api.md, section 5):
+
+    watts = standby + (rated - standby) x measured / nameplate hashrate x clock factor x air factor
+
+at nameplate rate, clock and 25 C exactly what the nameplate says; asleep or not hashing, the control board alone.
+
+*Error.* Bitmain states +-5 % for power and J/TH; that is one unit's error and, for one batch, may be a site's. What the
+two factors do not know comes on top: without board temperatures a day of 15 degrees swings power by 7 %, and where no
+clock of the nameplate is known, a throttled unit is modelled up to 4 % high. `PowerModel.calibration_ratio` takes out
+what a site's own meter shows to be systematic. A unit without a reading has no modelled watt at all: whether something
+that does not answer draws power is not known.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NamedTuple
+
+from agent.unit.nameplate import Nameplate
+from agent.unit.reading import BoardReading, Mode, UnitReading
+
+STANDBY_WATTS = 18.0
+"""A control board alone. Assumed: within the 0 to 30 W that estimates give for sleep; no measurement is known."""
+
+ENERGY_PER_CLOCK = 0.4
+"""By which share of a change of the clock the energy of a hash changes: a slower chip runs at a lower voltage.
+
+From the manuals of machines that Bitmain rates twice: S21 XP Imm. 13.5 J/TH at 300 TH/s and 15 at 380 gives 0.42,
+S21 Imm. 16 at 239 and 18.5 at 301 gives 0.60; the lower one, because 4 % less for 490 -> 440 MHz is well inside both.
+"""
+
+POWER_PER_CELSIUS = 0.0045
+"""From 7 % of wall power over a day of some 15 degrees, reported of a T21."""
+
+RATED_AT_CELSIUS = 25.0
+
+BOARD_OVER_AIR_CELSIUS = 29.0
+"""By how much the coolest sensor of a board is above the air at full load.
+
+Observed: 54 on s21-stock-aml-202407, http-stats. Assumed: the warm room it stood in was at 25.
+"""
+
+# A sensor that tells nonsense cannot move power further than the air of -1 to 52 C does.
+_AIR_FACTORS = (0.88, 1.12)
+_CLOCK_RATIOS = (0.0, 1.5)
+
+
+class PowerSource(StrEnum):
+    """Whose word a watt is, most trusted first."""
+
+    METERED = "metered"
+    REPORTED = "reported"
+    MODELLED = "modelled"
+
+
+class Power(NamedTuple):
+    """What a unit draws, watts at the wall, and whose word that is."""
+
+    watts: float
+    source: PowerSource
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metered:
+    """What meters say now; only readings that still count, a group of several meters only while all of them do.
+
+    Attributes:
+        site_watts: The whole site; None without a meter.
+        container_watts: By container.
+        unit_watts: By unit.
+    """
+
+    site_watts: float | None = None
+    container_watts: Mapping[str, float] = field(default_factory=dict)
+    unit_watts: Mapping[str, float] = field(default_factory=dict)
+
+
+UNMETERED = Metered()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PowerModel:
+    """What turns a reading into watts where nobody measures.
+
+    Attributes:
+        standby_watts: What a unit draws that does not hash.
+        calibration_ratio: Factor on every modelled watt.
+    """
+
+    standby_watts: float = STANDBY_WATTS
+    calibration_ratio: float = 1.0
+
+    def watts(self, nameplate: Nameplate, reading: UnitReading, *, is_starting: bool = False) -> float | None:
+        """Give what a unit with this fresh reading draws; None without a rated power or a measured rate.
+
+        Args:
+            nameplate: What it is rated for.
+            reading: What it says of itself.
+            is_starting: It is on its way up, so that a low rate is a low clock where no clock is told.
+        """
+        rated_watts, rate_hs = nameplate.power_watts, reading.hashrate_5s_hs
+        if rated_watts is None:
+            return None
+        if not rate_hs:
+            return None if rate_hs is None and reading.mode is not Mode.SLEEP else self._calibrated(self.standby_watts)
+        load = rate_hs / nameplate.hashrate_hs
+        boards = [board for board in reading.boards if board.chips != 0]
+        is_slowed = is_starting or reading.mode is Mode.LOW
+        load *= _clock_factor(nameplate, boards, min(1.0, load) if is_slowed else 1.0)
+        if nameplate.cooling == "air":
+            load *= _air_factor(nameplate, boards)
+        return self._calibrated(self.standby_watts + max(0.0, rated_watts - self.standby_watts) * load)
+
+    def _calibrated(self, watts: float) -> float:
+        return watts * self.calibration_ratio
+
+
+def unit_power(
+    nameplate: Nameplate,
+    reading: UnitReading | None,
+    *,
+    model: PowerModel,
+    is_starting: bool = False,
+    metered_watts: float | None = None,
+) -> Power | None:
+    """Give what a unit draws by the most trusted word there is; None when there is none.
+
+    Args:
+        nameplate: What it is rated for.
+        reading: Its fresh reading, or None.
+        model: For where nobody measures.
+        is_starting: Whether it is on its way up.
+        metered_watts: What a meter of this unit alone says, if there is one. A meter of its container is not smeared
+            over its units.
+    """
+    if metered_watts is not None:
+        return Power(metered_watts, PowerSource.METERED)
+    if reading is None:
+        return None
+    if reading.power_watts is not None:
+        return Power(reading.power_watts, PowerSource.REPORTED)
+    watts = model.watts(nameplate, reading, is_starting=is_starting)
+    return None if watts is None else Power(watts, PowerSource.MODELLED)
+
+
+def _clock_factor(nameplate: Nameplate, boards: list[BoardReading], assumed_ratio: float) -> float:
+    """Give by what the energy of a hash differs from the nameplate's; `assumed_ratio` where clocks are not told."""
+    clocks_hz = [board.frequency_hz for board in boards if board.frequency_hz is not None]
+    ratio = assumed_ratio
+    if clocks_hz and nameplate.frequency_hz is not None:
+        ratio = sum(clocks_hz) / len(clocks_hz) / nameplate.frequency_hz
+    lowest, highest = _CLOCK_RATIOS
+    return 1.0 + ENERGY_PER_CLOCK * (min(highest, max(lowest, ratio)) - 1.0)
+
+
+def _air_factor(nameplate: Nameplate, boards: list[BoardReading]) -> float:
+    """Give by what power differs from that at 25 C, going by the coolest sensor of each board; 1 where none tells."""
+    board_hs = nameplate.hashrate_hs / nameplate.boards if nameplate.boards else None
+    airs_celsius = []
+    for board in boards:
+        if board.pcb_celsius:
+            # A board heats itself in proportion to what it does; one that tells no rate is taken at full load.
+            load = 1.0 if board_hs is None or board.hashrate_hs is None else min(1.5, board.hashrate_hs / board_hs)
+            # The coolest, because the inlet does not come first everywhere: 73-45-64-65 was recorded.
+            airs_celsius.append(min(board.pcb_celsius) - BOARD_OVER_AIR_CELSIUS * load)
+    if not airs_celsius:
+        return 1.0
+    lowest, highest = _AIR_FACTORS
+    air_celsius = sum(airs_celsius) / len(airs_celsius)
+    return min(highest, max(lowest, 1.0 + POWER_PER_CELSIUS * (air_celsius - RATED_AT_CELSIUS)))
