@@ -1,0 +1,261 @@
+"""A unit's own web page: who it is, read from ``get_system_info.cgi`` behind digest authentication.
+
+One GET, asked twice because the first is answered 401; nothing here can change a unit. Observed: s21plus-stock-202503,
+http-401-root and http-get_system_info. Every reply is bounded in size, and all of it stands under one deadline.
+"""
+
+import asyncio
+import errno
+import re
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from agent.address import Endpoint, parse_mac
+from agent.errors import (
+    DeadlineError,
+    DisconnectedError,
+    LocalResourceError,
+    MalformedReplyError,
+    PollError,
+    RefusedError,
+    UnreachableError,
+    UnsupportedReplyError,
+    excerpt,
+)
+from agent.unit.digest import Login, credentials, read_challenge
+
+SYSTEM_INFO: Final = "/cgi-bin/get_system_info.cgi"
+MAX_HEAD_BYTES: Final = 8 * 1024
+# The observed page has 523 bytes.
+MAX_BODY_BYTES: Final = 64 * 1024
+MAX_TEXT_CHARS: Final = 64
+
+_STATUS_LINE = re.compile(r"HTTP/1\.[01] ([1-5][0-9]{2})(?: .*)?")
+_CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;.*)?\r\n", re.DOTALL)
+# A local port or descriptor that is not to be had says nothing about the unit.
+_OWN_FAULTS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL})
+
+
+class SystemInfo(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Who a unit says it is; what it does not say is None.
+
+    Attributes:
+        model: Commercial model as the firmware spells it.
+        firmware: Compile time or ``FR-`` name.
+        mac: Of its network port, as ``aa:bb:cc:dd:ee:ff``.
+        serial: Of the unit; some S19 builds tell none.
+    """
+
+    model: str | None = None
+    firmware: str | None = None
+    mac: str | None = None
+    serial: str | None = None
+
+
+class _Response(NamedTuple):
+    status: int
+    challenges: tuple[str, ...]
+    body: bytes
+    is_last: bool
+
+
+async def fetch_system_info(
+    endpoint: Endpoint, login: Login, *, deadline_s: float, cnonce: Callable[[], str]
+) -> SystemInfo:
+    """Ask one unit who it is.
+
+    Args:
+        endpoint: Where its web pages are.
+        login: For the digest authentication.
+        deadline_s: For all of it, connecting included.
+        cnonce: Gives fresh random letters and digits.
+
+    Raises:
+        PollError: It could not be had; `RefusedError` for a wrong password.
+        LocalResourceError: No socket to be had.
+    """
+    connection = _Connection(endpoint)
+    try:
+        async with asyncio.timeout(deadline_s):
+            response = await connection.get(SYSTEM_INFO)
+            if response.status == 401:
+                challenge = read_challenge(response.challenges)
+                if challenge is None:
+                    raise UnsupportedReplyError(f"{endpoint} wants an authentication that is not MD5 digest")
+                word = credentials(challenge, login, method="GET", uri=SYSTEM_INFO, cnonce=cnonce())
+                response = await connection.get(SYSTEM_INFO, authorization=word)
+    except TimeoutError as error:
+        if not connection.is_open:
+            raise UnreachableError(f"{endpoint} did not accept within {deadline_s:g} s") from error
+        raise DeadlineError(f"no whole page within {deadline_s:g} s") from error
+    finally:
+        connection.close()
+    if response.status == 401:
+        raise RefusedError(f"{endpoint} does not know this user or password", code=401)
+    if response.status == 404:
+        raise UnsupportedReplyError(f"{endpoint} has no {SYSTEM_INFO}")
+    if response.status != 200:
+        raise RefusedError(f"{endpoint} answered {response.status}", code=response.status)
+    return read_system_info(response.body)
+
+
+def read_system_info(body: bytes) -> SystemInfo:
+    """Read the page, white space before it and all.
+
+    Raises:
+        MalformedReplyError: It is no JSON object; during a restart a page may be cut off.
+    """
+    try:
+        page = msgspec.json.decode(body, type=dict[str, Any])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise MalformedReplyError(f"page is not a JSON object: {excerpt(body)!r}") from error
+    return SystemInfo(
+        model=_text(page.get("minertype")),
+        firmware=_text(page.get("system_filesystem_version")),
+        mac=_mac(page.get("macaddr")),
+        serial=_text(page.get("serinum")),
+    )
+
+
+def _text(value: object) -> str | None:
+    """Give what a page says as a name; None for what is none."""
+    if not isinstance(value, str):
+        return None
+    text = value.strip()
+    return text if 0 < len(text) <= MAX_TEXT_CHARS and text.isprintable() else None
+
+
+def _mac(value: object) -> str | None:
+    text = _text(value)
+    try:
+        return parse_mac(text) if text else None
+    except ValueError:
+        return None
+
+
+class _ClosedError(DisconnectedError):
+    """Closed before any of a page came."""
+
+
+class _Connection:
+    """One connection to a unit, made when it is needed and again when the unit closed it between two requests."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+
+    @property
+    def is_open(self) -> bool:
+        return self._streams is not None
+
+    async def get(self, path: str, *, authorization: str | None = None) -> _Response:
+        is_reused = self.is_open
+        try:
+            response = await self._ask(path, authorization)
+        except _ClosedError:
+            if not is_reused:
+                raise
+            # A server may close a connection that it had not said it would close.
+            self.close()
+            response = await self._ask(path, authorization)
+        if response.is_last:
+            self.close()
+        return response
+
+    async def _ask(self, path: str, authorization: str | None) -> _Response:
+        reader, writer = self._streams or await self._open()
+        lines = [f"GET {path} HTTP/1.1", f"Host: {self._endpoint}", "Accept: application/json"]
+        if authorization is not None:
+            lines += [f"Authorization: {authorization}", "Connection: close"]
+        writer.write("\r\n".join((*lines, "", "")).encode("utf-8", "surrogatepass"))
+        try:
+            return await _read_response(reader)
+        except asyncio.IncompleteReadError as error:
+            if not error.partial:
+                raise _ClosedError("closed without a page") from error
+            raise DisconnectedError(f"closed after {len(error.partial)} bytes, in mid-page") from error
+        except asyncio.LimitOverrunError as error:
+            raise MalformedReplyError(f"a line or header of more than {MAX_HEAD_BYTES} bytes") from error
+        except OSError as error:
+            raise _ClosedError(f"reset: {errno.errorcode.get(error.errno or 0, '?')}") from error
+
+    def close(self) -> None:
+        if self._streams is not None:
+            # Nothing waits to be written that anybody would miss.
+            self._streams[1].transport.abort()
+            self._streams = None
+
+    async def _open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        try:
+            self._streams = await asyncio.open_connection(*self._endpoint, limit=MAX_HEAD_BYTES)
+        except OSError as error:
+            name = errno.errorcode.get(error.errno or 0, str(error))
+            if error.errno in _OWN_FAULTS:
+                raise LocalResourceError(name) from error
+            is_refusal = error.errno == errno.ECONNREFUSED
+            raise UnreachableError(f"{self._endpoint}: {name}", is_refusal=is_refusal) from error
+        return self._streams
+
+
+async def _read_response(reader: asyncio.StreamReader) -> _Response:
+    """Read one response.
+
+    Raises:
+        PollError: It is none, or larger than a page may be.
+        IncompleteReadError: It ended too early.
+        LimitOverrunError: Its header, or a line of it, does not end.
+    """
+    head = await reader.readuntil(b"\r\n\r\n")
+    first, *lines = head.decode("latin-1").removesuffix("\r\n\r\n").split("\r\n")
+    told = _STATUS_LINE.fullmatch(first)
+    if told is None:
+        raise MalformedReplyError(f"not HTTP: {excerpt(head)!r}")
+    pairs = [(name.strip().lower(), value.strip()) for name, _, value in (line.partition(":") for line in lines)]
+    headers = dict(pairs)
+    length = headers.get("content-length")
+    is_last = headers.get("connection", "").lower() == "close" or first.startswith("HTTP/1.0")
+    if headers.get("transfer-encoding", "").lower() == "chunked":
+        body = await _read_chunks(reader)
+    elif length is None:
+        body, is_last = await _read_to_end(reader), True
+    elif re.fullmatch(r"[0-9]{1,9}", length) and int(length) <= MAX_BODY_BYTES:
+        body = await reader.readexactly(int(length))
+    else:
+        raise MalformedReplyError(f"a page of {length[:40]!r} bytes")
+    challenges = tuple(value for name, value in pairs if name == "www-authenticate")
+    return _Response(int(told[1]), challenges, body, is_last)
+
+
+async def _read_chunks(reader: asyncio.StreamReader) -> bytes:
+    body = bytearray()
+    while size := _read_chunk_size(await reader.readuntil(b"\r\n")):
+        if len(body) + size > MAX_BODY_BYTES:
+            raise _too_large()
+        body += await reader.readexactly(size)
+        if await reader.readexactly(2) != b"\r\n":
+            raise MalformedReplyError("a chunk is longer than it says")
+    # Observed: no trailers, so that the next line is the empty one that ends the page.
+    await reader.readuntil(b"\r\n")
+    return bytes(body)
+
+
+def _read_chunk_size(line: bytes) -> int:
+    size = _CHUNK_SIZE.fullmatch(line)
+    if size is None:
+        raise MalformedReplyError(f"not the size of a chunk: {excerpt(line)!r}")
+    return int(size[1], 16)
+
+
+async def _read_to_end(reader: asyncio.StreamReader) -> bytes:
+    body = bytearray()
+    while chunk := await reader.read(MAX_BODY_BYTES):
+        body += chunk
+        if len(body) > MAX_BODY_BYTES:
+            raise _too_large()
+    return bytes(body)
+
+
+def _too_large() -> PollError:
+    return MalformedReplyError(f"more than {MAX_BODY_BYTES} bytes of page")
