@@ -5,7 +5,9 @@ file; a site may add rows of the same form from a file of its own.
 """
 
 import csv
+import io
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
@@ -25,6 +27,8 @@ COLUMNS = (
     "cooling",
     "source",
 )
+# TH/s, W, boards, chips and fans alike: far beyond any machine, and all that is worked out from it stays finite.
+MAX_CELL = 1_000_000
 COOLINGS = frozenset({"air", "hydro", "immersion"})
 
 # Hashes a chip does per clock cycle. BM1368: 1276 small cores, etc/topol.conf of the S21 Hyd. image, and
@@ -109,79 +113,99 @@ def read_nameplates(text: str, file: str) -> tuple[Nameplate, ...]:
     Raises:
         ConfigError: With every mistake, by line.
     """
-    rows = csv.DictReader(text.splitlines())
-    missing = [column for column in COLUMNS if column not in (rows.fieldnames or ())]
-    if missing:
-        raise ConfigError(
-            [Mistake(file=file, where="line 1", value="", reason=f"columns missing: {', '.join(missing)}")]
-        )
-    nameplates = []
     mistakes: list[Mistake] = []
-    for row in rows:
-        reader = _RowReader(file, rows.line_num, row, mistakes)
+    nameplates: dict[tuple[str, float], Nameplate] = {}
+    for reader in _rows(text, file, mistakes):
         hashrate_th = reader.number("hashrate_th_s")
         power_watts = reader.number("power_w")
         boards, chips, fans = (reader.whole(column) for column in ("hashboards", "chips_per_board", "fans"))
-        cooling = (row["cooling"] or "").strip()
+        cooling = reader.text("cooling")
         if cooling not in COOLINGS:
             reader.refuse("cooling", f"one of {', '.join(sorted(COOLINGS))} is expected")
-        model = short_model(row["model"] or "")
+        model = short_model(reader.text("model"))
         if not model:
             reader.refuse("model", "a model needs a name")
         if hashrate_th is None:
             continue
-        chip = (row["chip"] or "").strip() or None
+        chip = reader.text("chip") or None
         hashrate_hs = hashrate_th * HS_PER_THS
         cycles = HASHES_PER_CYCLE.get(chip or "")
-        nameplates.append(
-            Nameplate(
-                model=model,
-                hashrate_hs=hashrate_hs,
-                power_watts=power_watts,
-                boards=boards,
-                chips_per_board=chips,
-                chip=chip,
-                frequency_hz=hashrate_hs / (boards * chips * cycles) if boards and chips and cycles else None,
-                fans=fans,
-                cooling=cooling,
-                source=(row["source"] or "").strip(),
-            )
+        key = (model.casefold(), hashrate_hs)
+        if key in nameplates:
+            reader.refuse("hashrate_th_s", f"{model} has a row of this hashrate already")
+        nameplates[key] = Nameplate(
+            model=model,
+            hashrate_hs=hashrate_hs,
+            power_watts=power_watts,
+            boards=boards,
+            chips_per_board=chips,
+            chip=chip,
+            frequency_hz=hashrate_hs / (boards * chips * cycles) if boards and chips and cycles else None,
+            fans=fans,
+            cooling=cooling,
+            source=reader.text("source"),
         )
     if mistakes:
         raise ConfigError(mistakes)
-    return tuple(nameplates)
+    return tuple(nameplates.values())
+
+
+def _rows(text: str, file: str, mistakes: list[Mistake]) -> Iterator["_RowReader"]:
+    """Give the rows that are as wide as the header; what is wrong with the others goes to `mistakes`."""
+    rows = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
+    header: list[str] = []
+
+    def refuse(reason: str) -> None:
+        mistakes.append(Mistake(file=file, where=f"line {max(rows.line_num, 1)}", value="", reason=reason))
+
+    try:
+        header = next(rows, [])
+        missing = [column for column in COLUMNS if column not in header]
+        if missing:
+            refuse(f"columns missing: {', '.join(missing)}")
+            return
+        for cells in rows:
+            if len(cells) == len(header):
+                yield _RowReader(file, rows.line_num, dict(zip(header, cells, strict=True)), mistakes)
+            elif cells:
+                refuse(f"{len(cells)} cells where the header has {len(header)}; a comma inside a cell needs quotes")
+    except csv.Error as error:
+        refuse(f"not CSV from here on: {error}")
 
 
 class _RowReader:
     """One row's cells as numbers; what is wrong goes to the shared list of mistakes."""
 
-    def __init__(self, file: str, line: int, row: Mapping[str, str | None], mistakes: list[Mistake]) -> None:
+    def __init__(self, file: str, line: int, row: Mapping[str, str], mistakes: list[Mistake]) -> None:
         self._file, self._line, self._row, self._mistakes = file, line, row, mistakes
 
     def refuse(self, column: str, reason: str) -> None:
         where = f"line {self._line}, column {column}"
-        self._mistakes.append(Mistake(file=self._file, where=where, value=self._row[column] or "", reason=reason))
+        self._mistakes.append(Mistake(file=self._file, where=where, value=self._row[column][:80], reason=reason))
+
+    def text(self, column: str) -> str:
+        return self._row[column].strip()
 
     def number(self, column: str) -> float | None:
         """Give a positive number, or None for an empty cell."""
-        cell = (self._row[column] or "").strip()
+        cell = self.text(column)
         if not cell:
             return None
         try:
             value = float(cell)
         except ValueError:
             value = math.nan
-        if not 0 < value < math.inf:
-            self.refuse(column, "a number above 0 is expected")
+        if not 0 < value <= MAX_CELL:
+            self.refuse(column, f"a number above 0 is expected, at most {MAX_CELL:,}")
             return None
         return value
 
     def whole(self, column: str) -> int | None:
         """Give a whole number from 0, or None for an empty cell."""
-        cell = (self._row[column] or "").strip()
+        cell = self.text(column)
         if not cell:
             return None
-        if not cell.isascii() or not cell.isdigit():
-            self.refuse(column, "a whole number is expected")
+        if not re.fullmatch("[0-9]{1,7}", cell) or int(cell) > MAX_CELL:
+            self.refuse(column, f"a whole number is expected, at most {MAX_CELL:,}")
             return None
         return int(cell)
