@@ -17,6 +17,7 @@ from agent.errors import (
     UnreachableError,
     UnsupportedReplyError,
 )
+from agent.site.curtailment import Curtailments
 from agent.site.ledger import LedgerEntry, Place
 from agent.site.status import UnitStatus
 from agent.site.tracker import Tracker
@@ -99,10 +100,11 @@ class Case:
     is_stale: bool
 
 
-def statuses(cases: Iterable[Case]) -> list[UnitStatus]:
+def statuses(cases: Iterable[Case], curtailments: Curtailments | None = None) -> list[UnitStatus]:
     """Give the statuses that a tracker makes of `cases` as of Unix time `AT`."""
     cases = list(cases)
-    tracker = Tracker([case.entry for case in cases], stale_after_s=STALE_AFTER_S, at=AT)
+    entries = [case.entry for case in cases]
+    tracker = Tracker(entries, stale_after_s=STALE_AFTER_S, at=AT, curtailments=curtailments)
     for case in cases:
         unit_id = case.entry.unit_id
         if case.reading is not None:

@@ -2,9 +2,10 @@
 
     nameplate - sum(losses) + uplift == measured        always
 
-A unit that is not hashing lost its whole shortfall to its state. A unit that is hashing lost it, in this order, to
-boards that are not there, chips that are not there, a clock set or throttled below the nameplate's, and last to
-whatever remains unexplained: *underperforming*. Each step takes at most what is left, so nothing is counted twice.
+A unit that is not hashing lost its whole shortfall to its state. A unit that is hashing lost it, in this order, to a
+curtailment event that asks for less than the nameplate, boards that are not there, chips that are not there, a clock
+set or throttled below the nameplate's, and last to whatever remains unexplained: *underperforming*. Each step takes at
+most what is left, so nothing is counted twice.
 
 The arithmetic uses only minus, times, divide, min and max, so it runs on floats and, in the tests, on exact fractions.
 """
@@ -25,7 +26,12 @@ _WHOLE_SHORTFALL = {
 
 
 def attribute(
-    entry: LedgerEntry, state: UnitState, reading: UnitReading | None, hashrate_hs: float | None
+    entry: LedgerEntry,
+    state: UnitState,
+    reading: UnitReading | None,
+    hashrate_hs: float | None,
+    *,
+    target_ratio: float = 1,
 ) -> tuple[tuple[Loss, ...], float]:
     """Give the losses by cause and the uplift of one unit, H/s.
 
@@ -34,6 +40,7 @@ def attribute(
         state: The unit's state now.
         reading: Its fresh reading, or None.
         hashrate_hs: The rate of that reading; None counts as nothing delivered.
+        target_ratio: What an event in force leaves the unit to hash, as a share of its nameplate; 1 without an event.
     """
     nameplate_hs = entry.nameplate.hashrate_hs
     measured_hs = hashrate_hs if hashrate_hs is not None else nameplate_hs * 0
@@ -45,7 +52,8 @@ def attribute(
         return (Loss(cause, shortfall_hs),), nameplate_hs * 0
     losses = []
     left_hs = shortfall_hs
-    for cause, claim_hs in _claims(entry.nameplate, reading):
+    claims = [(Cause.CURTAILED, nameplate_hs * (1 - target_ratio)), *_claims(entry.nameplate, reading)]
+    for cause, claim_hs in claims:
         taken_hs = min(claim_hs, left_hs)
         if taken_hs > 0:
             losses.append(Loss(cause, taken_hs))

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from agent.errors import PollError, RefusedError, UnreachableError
+from agent.site.curtailment import Event
 from agent.site.ledger import LedgerEntry
 from agent.site.power import Power
 from agent.unit.reading import Mode, UnitReading
@@ -79,6 +80,9 @@ class UnitStatus:
         losses: The shortfall by cause, H/s; only causes that took something.
         uplift_hs: What the unit delivers above its nameplate.
         power: What it draws and by whose word; None where nobody tells and nothing can be modelled.
+        event: The curtailment event in force that covers the unit; None outside.
+        is_straggler: True when it goes on hashing inside an event that leaves it nothing to hash.
+        unrestored: The event that curtailed it, ended `RESTORE_S` ago or longer, and after which it never hashed again.
     """
 
     entry: LedgerEntry
@@ -94,6 +98,9 @@ class UnitStatus:
     losses: tuple[Loss, ...]
     uplift_hs: float
     power: Power | None = None
+    event: Event | None = None
+    is_straggler: bool = False
+    unrestored: Event | None = None
 
 
 def judge(
@@ -111,7 +118,7 @@ def judge(
         reading: The latest reading, if there ever was one.
         error: Why the latest poll failed, if it did.
         is_fresh: Whether `reading` may still be believed.
-        is_curtailed: Whether somebody declared a curtailment that covers this unit now.
+        is_curtailed: Whether a declared curtailment covers this unit now, or ended so lately that it may still wake.
     """
     if entry.is_in_maintenance:
         return Verdict(UnitState.MAINTENANCE, "ledger says maintenance")
@@ -151,6 +158,19 @@ _UNREADABLE_WHY = {
     "refused": "refused the command",
     "unsupported": "unknown dialect",
 }
+
+
+def is_straggling(event: Event | None, reading: UnitReading | None, nameplate_hs: float) -> bool:
+    """Say whether a unit goes on hashing although an event leaves it nothing to hash.
+
+    Args:
+        event: What is in force for it.
+        reading: Its fresh reading; what cannot be read is no straggler.
+        nameplate_hs: A hundredth of it is still called nothing.
+    """
+    if event is None or event.target_ratio > 0 or reading is None or reading.mode is Mode.SLEEP:
+        return False
+    return reading.hashrate_5s_hs is not None and reading.hashrate_5s_hs >= nameplate_hs * STOPPED_BELOW_RATIO
 
 
 def is_definite_refusal(error: PollError | None) -> bool:

@@ -8,17 +8,28 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from agent.errors import PollError
+from agent.site.curtailment import Curtailments, Event, Phase, Slice
 from agent.site.ledger import LedgerEntry
 from agent.site.losses import attribute
 from agent.site.power import Power, PowerModel, unit_power
-from agent.site.status import UnitState, UnitStatus, is_definite_refusal, judge
-from agent.unit.reading import Poll, UnitReading
+from agent.site.status import UnitState, UnitStatus, is_definite_refusal, is_straggling, judge
+from agent.unit.reading import Mode, Poll, UnitReading
 
 
 class _Track:
     """One unit's memory."""
 
-    __slots__ = ("entry", "error", "failures", "fresh_until", "metered_watts", "reading", "status")
+    __slots__ = (
+        "curtailed_by",
+        "entry",
+        "error",
+        "failures",
+        "fresh_until",
+        "has_hashed",
+        "metered_watts",
+        "reading",
+        "status",
+    )
 
     def __init__(self, entry: LedgerEntry) -> None:
         self.entry = entry
@@ -27,6 +38,9 @@ class _Track:
         self.error: PollError | None = None
         self.failures = 0
         self.metered_watts: float | None = None
+        # The event that last curtailed the unit, until it hashes again.
+        self.curtailed_by: Event | None = None
+        self.has_hashed = False
         self.status: UnitStatus
 
 
@@ -37,7 +51,8 @@ class Tracker:
         entries: The ledger's entries in force.
         stale_after_s: A reading older than this is no longer believed.
         at: Unix time now, s; the moment from which the first states count.
-        power_model: What turns a reading into watts where nobody measures; may be replaced, and counts from the next poll.
+        curtailments: What somebody declared; may be replaced, and counts from each unit's next poll or refresh on.
+        power_model: What turns a reading into watts where nobody measures; may be replaced like them.
     """
 
     def __init__(
@@ -46,10 +61,13 @@ class Tracker:
         *,
         stale_after_s: float,
         at: float,
+        curtailments: Curtailments | None = None,
         power_model: PowerModel | None = None,
     ) -> None:
         self.stale_after_s = stale_after_s
         self.power_model = power_model or PowerModel()
+        self.curtailments = curtailments or Curtailments()
+        self._slice: Slice = self.curtailments.around(at)
         self._metered: set[str] = set()
         self._tracks: dict[str, _Track] = {}
         self.replace_entries(entries, at=at)
@@ -139,20 +157,59 @@ class Tracker:
         )
 
     def refresh(self, *, at: float, clock_s: float) -> list[tuple[UnitStatus, UnitState]]:
-        """Judge again each unit whose reading went stale since its last poll; gives them with their states before."""
+        """Judge again each unit whose reading went stale, or whom an event that began or ended gives another name.
+
+        Returns:
+            These units' statuses, with their states before.
+        """
         changes = []
+        around = self.curtailments.around(at)
+        is_moved, self._slice = around != self._slice, around
         for track in self._tracks.values():
-            if track.status.is_fresh and clock_s >= track.fresh_until:
+            is_stale = track.status.is_fresh and clock_s >= track.fresh_until
+            if is_stale or (is_moved and self._is_renamed(track, around)):
                 before = track.status.state
-                self._judge(track, at=at, is_fresh=False)
+                self._judge(track, at=at, is_fresh=track.status.is_fresh and not is_stale)
                 changes.append((track.status, before))
         return changes
 
+    def _is_renamed(self, track: _Track, around: Slice) -> bool:
+        """Say whether events make another of a sleeping unit than its status says; the others wait for their polls."""
+        status = track.status
+        if not status.is_fresh or status.reading is None or status.reading.mode is not Mode.SLEEP:
+            return False
+        if status.state is UnitState.CURTAILED:
+            return around.active(track.entry) is None and around.restoring_event(track.entry) is None
+        return status.state is UnitState.STOPPED and around.active(track.entry) is not None
+
+    def _unrestored(self, track: _Track, state: UnitState, event: Event | None, at: float) -> Event | None:
+        """Remember who curtailed a unit until it hashes again; give that event once the unit had its time to wake."""
+        around = self.curtailments.around(at)
+        if state is UnitState.HASHING:
+            track.curtailed_by, track.has_hashed = None, True
+        elif state is UnitState.CURTAILED:
+            track.curtailed_by = event or around.restoring_event(track.entry)
+        elif track.curtailed_by is not None:
+            # Who stops an event gives it an end that it did not have before.
+            track.curtailed_by = around.ended(track.curtailed_by.id) or track.curtailed_by
+        elif not track.has_hashed and track.reading is not None and track.reading.mode is Mode.SLEEP:
+            # An agent that was not running at the time knows it from what ended since.
+            track.curtailed_by = around.remembered_event(track.entry)
+        by = track.curtailed_by
+        if by is None or event is not None or state in {UnitState.CURTAILED, UnitState.MAINTENANCE}:
+            return None
+        return by if by.phase_at(at) is Phase.ENDED else None
+
     def _judge(self, track: _Track, *, at: float, is_fresh: bool) -> None:
         entry, reading, error = track.entry, track.reading, track.error
-        state, why = judge(entry, reading, error, is_fresh=is_fresh)
-        hashrate_hs = reading.hashrate_5s_hs if reading is not None and is_fresh else None
-        losses, uplift_hs = attribute(entry, state, reading if is_fresh else None, hashrate_hs)
+        around = self.curtailments.around(at)
+        event = around.active(entry)
+        is_curtailed = event is not None or around.restoring_event(entry) is not None
+        state, why = judge(entry, reading, error, is_fresh=is_fresh, is_curtailed=is_curtailed)
+        fresh = reading if is_fresh else None
+        hashrate_hs = fresh.hashrate_5s_hs if fresh is not None else None
+        target_ratio = 1 if event is None else event.target_ratio
+        losses, uplift_hs = attribute(entry, state, fresh, hashrate_hs, target_ratio=target_ratio)
         before = getattr(track, "status", None)
         track.status = UnitStatus(
             entry=entry,
@@ -168,4 +225,7 @@ class Tracker:
             losses=losses,
             uplift_hs=uplift_hs,
             power=self._power(track, state, is_fresh=is_fresh),
+            event=event,
+            is_straggler=is_straggling(event, fresh, entry.nameplate.hashrate_hs),
+            unrestored=self._unrestored(track, state, event, at),
         )
