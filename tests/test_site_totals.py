@@ -25,6 +25,7 @@ from site_cases import (
     statuses,
 )
 
+from agent.site.curtailment import Curtailments, Event, Scope
 from agent.site.ledger import Place
 from agent.site.status import Cause, UnitState, UnitStatus
 from agent.site.totals import Figures, site_figures
@@ -167,6 +168,17 @@ def test_groups_come_sorted_by_name() -> None:
     assert list(figures.by_model) == ["M100", "M294"]
 
 
+# Half of C1, all of C2, and whoever sleeps at the rest was to be back by now.
+DECLARED = Curtailments(
+    events=[
+        Event(id=f"e{number}", start=AT - 7200, end=end, target_ratio=ratio, scope=scope, source="test")
+        for number, (end, ratio, scope) in enumerate(
+            [(None, 0.5, Scope(container="C1")), (None, 0.0, Scope(container="C2")), (AT - 3600, 0.0, Scope())]
+        )
+    ]
+)
+
+
 def exact_sums(fleet: Iterable[UnitStatus]) -> dict[str, Any]:
     """Sum statuses one by one in fractions; the plainest way there is."""
     fleet = list(fleet)
@@ -187,6 +199,16 @@ def exact_sums(fleet: Iterable[UnitStatus]) -> dict[str, Any]:
         "known_hs": sum(Fraction(status.entry.nameplate.hashrate_hs) for status in fleet if status.is_known),
         "units_by_state": dict.fromkeys(UnitState, 0) | Counter(status.state for status in fleet),
         "deployed_hs_by_state": {state: by_state[state] for state in UnitState},
+        "curtailment_nameplate_hs": sum(
+            Fraction(status.entry.nameplate.hashrate_hs) for status in fleet if status.event is not None
+        ),
+        "curtailment_target_hs": sum(
+            Fraction(status.entry.nameplate.hashrate_hs) * Fraction(status.event.target_ratio)
+            for status in fleet
+            if status.event is not None
+        ),
+        "stragglers": sum(status.is_straggler for status in fleet),
+        "unrestored": sum(status.unrestored is not None for status in fleet),
     }
 
 
@@ -209,7 +231,7 @@ def test_a_groups_figures_are_the_sums_of_its_units(
     level: str, key: Callable[[UnitStatus], Hashable], cases: list[Case]
 ) -> None:
     """Every field of every group equals the exact sum over the units that belong to it, and no group is invented."""
-    fleet = statuses(cases)
+    fleet = statuses(cases, DECLARED)
     groups = getattr(site_figures(fleet, AT), level)
     members: dict[Hashable, list[UnitStatus]] = defaultdict(list)
     for status in fleet:
@@ -222,14 +244,14 @@ def test_a_groups_figures_are_the_sums_of_its_units(
 @given(cases=fleets(BINARY))
 def test_the_sites_figures_are_the_sums_of_all_units(cases: list[Case]) -> None:
     """Every field of the site equals the exact sum over all units."""
-    fleet = statuses(cases)
+    fleet = statuses(cases, DECLARED)
     assert as_told(site_figures(fleet, AT).site) == exact_sums(fleet)
 
 
 @given(cases=fleets(BINARY), data=st.data())
 def test_the_order_of_units_does_not_matter(cases: list[Case], data: st.DataObject) -> None:
     """Any order gives the same figures, also from an iterator that can be read only once."""
-    fleet = statuses(cases)
+    fleet = statuses(cases, DECLARED)
     shuffled = data.draw(st.permutations(fleet))
     assert site_figures(iter(shuffled), AT) == site_figures(fleet, AT)
 

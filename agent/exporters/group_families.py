@@ -78,6 +78,49 @@ def _figure(
     )
 
 
+def _curtailment(
+    level: str, labels: tuple[str, ...], groups: Callable[[SiteFigures], Groups]
+) -> tuple[Family[SiteFigures], ...]:
+    """Give what declared curtailment asks of one level of grouping, and who does otherwise."""
+
+    def family(name: str, text: str, value: Callable[[Figures], float]) -> Family[SiteFigures]:
+        return Family(
+            name=f"mining_{level}_{name}",
+            help=f"{text}, per {level}.",
+            kind=Kind.GAUGE,
+            labels=("site", *labels),
+            samples=lambda figures: [(group, value(sums)) for group, sums in groups(figures)],
+        )
+
+    return (
+        family(
+            "curtailment_active",
+            "1 while a curtailment event covers any unit, else 0; not to be added up",
+            lambda sums: int(sums.curtailment_nameplate_hs > 0),
+        ),
+        family(
+            "curtailment_nameplate_hashrate_hashes_per_second",
+            "Nameplate of the units inside a curtailment event now",
+            lambda sums: sums.curtailment_nameplate_hs,
+        ),
+        family(
+            "curtailment_target_hashrate_hashes_per_second",
+            "What events leave the units inside them to hash: expected = deployed - curtailment nameplate + this",
+            lambda sums: sums.curtailment_target_hs,
+        ),
+        family(
+            "curtailment_stragglers",
+            "Units that go on hashing inside an event that leaves them nothing to hash",
+            lambda sums: sums.stragglers,
+        ),
+        family(
+            "units_not_restored",
+            "Units that an event curtailed and that do not hash again 15 minutes after its end",
+            lambda sums: sums.unrestored,
+        ),
+    )
+
+
 _OF_THIS_MOMENT = "of this moment: for a period, or for several sites, divide the averages of the sums instead"
 
 SITE_FAMILIES: tuple[Family[SiteFigures], ...] = (
@@ -94,6 +137,10 @@ SITE_FAMILIES: tuple[Family[SiteFigures], ...] = (
         ("model",),
         lambda figures: (((name,), sums) for name, sums in figures.by_model.items()),
         is_sparse=False,
+    ),
+    *_curtailment("site", (), lambda figures: iter([((), figures.site)])),
+    *_curtailment(
+        "container", ("container",), lambda figures: (((name,), sums) for name, sums in figures.by_container.items())
     ),
     Family(
         name="mining_site_operational_efficiency_ratio",

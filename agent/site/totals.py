@@ -20,6 +20,10 @@ class Figures:
             deployed - sum(losses) + uplift == operating.
         known_hs: Nameplate of the units whose state is known.
         units_by_state, deployed_hs_by_state: Every state is there.
+        curtailment_nameplate_hs: Nameplate of the units that a curtailment event in force covers.
+        curtailment_target_hs: What these events leave those units to hash: target times nameplate.
+        stragglers: Units that hash inside an event that leaves them nothing.
+        unrestored: Units that an event curtailed and that do not hash again, 15 minutes or longer after its end.
     """
 
     at: float
@@ -31,6 +35,10 @@ class Figures:
     known_hs: float
     units_by_state: dict[UnitState, int]
     deployed_hs_by_state: dict[UnitState, float]
+    curtailment_nameplate_hs: float = 0.0
+    curtailment_target_hs: float = 0.0
+    stragglers: int = 0
+    unrestored: int = 0
 
     @property
     def operational_efficiency_ratio(self) -> float | None:
@@ -65,17 +73,22 @@ class _Sums:
 
     __slots__ = (
         "by_state",
+        "curtailment_nameplate_hs",
+        "curtailment_target_hs",
         "deployed_hs",
         "known_hs",
         "losses_hs",
         "operating_hs",
+        "stragglers",
         "units",
         "units_by_state",
+        "unrestored",
         "uplift_hs",
     )
 
     def __init__(self) -> None:
-        self.units = 0
+        self.units = self.stragglers = self.unrestored = 0
+        self.curtailment_nameplate_hs = self.curtailment_target_hs = 0.0
         self.deployed_hs = self.operating_hs = self.uplift_hs = self.known_hs = 0.0
         self.losses_hs = dict.fromkeys(Cause, 0.0)
         self.units_by_state = dict.fromkeys(UnitState, 0)
@@ -94,6 +107,12 @@ class _Sums:
             self.known_hs += nameplate_hs
         for cause, hashrate_hs in status.losses:
             self.losses_hs[cause] += hashrate_hs
+        if status.event is not None:
+            self.curtailment_nameplate_hs += nameplate_hs
+            self.curtailment_target_hs += nameplate_hs * status.event.target_ratio
+            self.stragglers += status.is_straggler
+        elif status.unrestored is not None:
+            self.unrestored += 1
 
     def merge(self, other: "_Sums") -> None:
         self.units += other.units
@@ -101,6 +120,10 @@ class _Sums:
         self.operating_hs += other.operating_hs
         self.uplift_hs += other.uplift_hs
         self.known_hs += other.known_hs
+        self.curtailment_nameplate_hs += other.curtailment_nameplate_hs
+        self.curtailment_target_hs += other.curtailment_target_hs
+        self.stragglers += other.stragglers
+        self.unrestored += other.unrestored
         for cause, hashrate_hs in other.losses_hs.items():
             self.losses_hs[cause] += hashrate_hs
         for state, units in other.units_by_state.items():
@@ -118,6 +141,10 @@ class _Sums:
             known_hs=self.known_hs,
             units_by_state=self.units_by_state,
             deployed_hs_by_state=self.by_state,
+            curtailment_nameplate_hs=self.curtailment_nameplate_hs,
+            curtailment_target_hs=self.curtailment_target_hs,
+            stragglers=self.stragglers,
+            unrestored=self.unrestored,
         )
 
 
