@@ -1,0 +1,345 @@
+"""What the JSON API answers: the site, its units, one unit; units in the field names, times in ISO 8601 UTC.
+
+Absent is null; zero is a measured zero. A figure that cannot be known yet is null as well, so that no reader mistakes
+the first seconds of a run for an outage or for a good day.
+"""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+import msgspec
+
+from agent.site.status import Cause, UnitState, UnitStatus
+from agent.site.totals import Figures, SiteFigures
+from agent.unit.reading import BoardReading, Dialect, Identity, Mode
+
+
+class GroupAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """The sums over one group of units at one moment.
+
+    Attributes:
+        units: How many are deployed.
+        operational_efficiency_ratio: Operating over deployed at this moment; not to be averaged or added up.
+        coverage_ratio: Share of the deployed nameplate whose state is known.
+    """
+
+    units: int
+    deployed_hs: float
+    operating_hs: float
+    uplift_hs: float
+    known_hs: float
+    losses_hs: dict[Cause, float]
+    units_by_state: dict[UnitState, int]
+    deployed_hs_by_state: dict[UnitState, float]
+    operational_efficiency_ratio: float | None
+    coverage_ratio: float | None
+
+
+class ContainerAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """One container's sums."""
+
+    container: str
+    figures: GroupAnswer
+
+
+class RackAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """One rack's sums."""
+
+    container: str
+    rack: str
+    figures: GroupAnswer
+
+
+class ModelAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """One model's sums."""
+
+    model: str
+    figures: GroupAnswer
+
+
+class SiteAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """The site's figures.
+
+    Attributes:
+        is_ready: Whether the figures are whole and up to date.
+        not_ready_reason: Why not.
+        units, deployed_hs: What the ledger declares; there from the start.
+        simulated_units: How many of the units are simulated.
+        figures_at, figures_age_s: When the figures were summed; null, like all that follows, before the first round.
+    """
+
+    site: str
+    version: str
+    now: datetime
+    is_ready: bool
+    not_ready_reason: str | None
+    units: int
+    deployed_hs: float
+    simulated_units: int
+    figures_at: datetime | None
+    figures_age_s: float | None
+    figures: GroupAnswer | None
+    containers: list[ContainerAnswer] | None
+    racks: list[RackAnswer] | None
+    models: list[ModelAnswer] | None
+
+
+class LossAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """One part of a unit's shortfall."""
+
+    cause: Cause
+    hashrate_hs: float
+
+
+class UnitRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One unit, in short.
+
+    Attributes:
+        state, why, since, state_age_s: Our judgement; null until the unit was looked at once.
+        hashrate_hs: Measured, in a fresh reading.
+        shortfall_hs: Nameplate minus measured, never below zero; the sum of the losses.
+        error_reason: Why the latest poll failed.
+    """
+
+    unit_id: str
+    container: str
+    rack: str
+    slot: str
+    model: str
+    host: str
+    is_simulated: bool
+    state: UnitState | None
+    why: str | None
+    since: datetime | None
+    state_age_s: float | None
+    is_fresh: bool
+    last_reading_at: datetime | None
+    reading_age_s: float | None
+    nameplate_hs: float
+    hashrate_hs: float | None
+    shortfall_hs: float | None
+    losses: list[LossAnswer] | None
+    error_reason: str | None
+
+
+class UnitsAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """One page of units.
+
+    Attributes:
+        total: How many match, on all pages.
+    """
+
+    now: datetime
+    total: int
+    offset: int
+    limit: int
+    units: list[UnitRow]
+
+
+class PoolAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """One configured pool, without its address and user: those stay on the unit."""
+
+    index: int
+    status: str | None
+    is_active: bool | None
+    accepted: int | None
+    rejected: int | None
+    stale: int | None
+
+
+class SharesAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """Share counters since the miner process started."""
+
+    at: datetime
+    accepted: int | None
+    rejected: int | None
+    stale: int | None
+    difficulty_accepted: float | None
+    difficulty_rejected: float | None
+    difficulty_stale: float | None
+
+
+class ReadingAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What the unit last said of itself, fresh or not; fields as in `UnitReading`."""
+
+    at: datetime
+    dialect: Dialect
+    mode: Mode | None
+    identity: Identity
+    uptime_s: float | None
+    hashrate_5s_hs: float | None
+    hashrate_30m_hs: float | None
+    hashrate_avg_hs: float | None
+    hashrate_ideal_hs: float | None
+    power_watts: float | None
+    fan_rpm: tuple[float, ...]
+    boards: tuple[BoardReading, ...]
+    pools: tuple[PoolAnswer, ...]
+    shares: SharesAnswer | None
+
+
+class UnitAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """One unit, with all that is known of it.
+
+    Attributes:
+        failures: Polls failed in a row.
+        error: The latest failure in words.
+    """
+
+    site: str
+    now: datetime
+    unit: UnitRow
+    port: int
+    serial: str | None
+    mac: str | None
+    cooling: str
+    nameplate_watts: float | None
+    uplift_hs: float
+    failures: int
+    error: str | None
+    reading: ReadingAnswer | None
+
+
+class ErrorAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """Why there is no other answer."""
+
+    error: str
+
+
+ANSWERS: dict[str, type[msgspec.Struct]] = {
+    "/api/v1/site": SiteAnswer,
+    "/api/v1/units": UnitsAnswer,
+    "/api/v1/units/{id}": UnitAnswer,
+}
+
+
+def schema() -> dict[str, object]:
+    """Give the JSON Schema (2020-12) of the API: ``answers`` by path, and their definitions."""
+    references, definitions = msgspec.json.schema_components(
+        [*ANSWERS.values(), ErrorAnswer], ref_template="#/$defs/{name}"
+    )
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "answers": dict(zip((*ANSWERS, "error"), references, strict=True)),
+        "$defs": definitions,
+    }
+
+
+def is_looked_at(status: UnitStatus) -> bool:
+    """Say whether a status rests on a poll or on the ledger's word, rather than on nothing yet."""
+    return status.reading is not None or status.error is not None or status.entry.is_in_maintenance
+
+
+def _time(at: float) -> datetime:
+    return datetime.fromtimestamp(at, UTC)
+
+
+def _age_s(at: float, now: float) -> float:
+    # A clock that was set back makes no age negative.
+    return round(max(0.0, now - at), 1)
+
+
+def _group(sums: Figures) -> GroupAnswer:
+    return msgspec.convert(sums, GroupAnswer, from_attributes=True)
+
+
+def site_answer(
+    site: str,
+    version: str,
+    figures: SiteFigures | None,
+    statuses: Iterable[UnitStatus],
+    *,
+    unreadiness: str | None,
+    now: float,
+) -> SiteAnswer:
+    """Give the site's answer; `figures` is None before the first whole round."""
+    entries = [status.entry for status in statuses]
+    return SiteAnswer(
+        site=site,
+        version=version,
+        now=_time(now),
+        is_ready=unreadiness is None,
+        not_ready_reason=unreadiness,
+        units=len(entries),
+        deployed_hs=sum(entry.nameplate.hashrate_hs for entry in entries),
+        simulated_units=sum(entry.is_simulated for entry in entries),
+        figures_at=_time(figures.at) if figures else None,
+        figures_age_s=_age_s(figures.at, now) if figures else None,
+        figures=_group(figures.site) if figures else None,
+        containers=[
+            ContainerAnswer(container=name, figures=_group(sums)) for name, sums in figures.by_container.items()
+        ]
+        if figures
+        else None,
+        racks=[
+            RackAnswer(container=container, rack=rack, figures=_group(sums))
+            for (container, rack), sums in figures.by_rack.items()
+        ]
+        if figures
+        else None,
+        models=[ModelAnswer(model=name, figures=_group(sums)) for name, sums in figures.by_model.items()]
+        if figures
+        else None,
+    )
+
+
+def unit_row(status: UnitStatus, now: float) -> UnitRow:
+    """Give one unit in short."""
+    entry, reading = status.entry, status.reading
+    is_judged = is_looked_at(status)
+    return UnitRow(
+        unit_id=entry.unit_id,
+        container=entry.place.container,
+        rack=entry.place.rack,
+        slot=entry.place.slot,
+        model=entry.nameplate.model,
+        host=entry.host,
+        is_simulated=entry.is_simulated,
+        state=status.state if is_judged else None,
+        why=status.why if is_judged else None,
+        since=_time(status.since) if is_judged else None,
+        state_age_s=_age_s(status.since, now) if is_judged else None,
+        is_fresh=status.is_fresh,
+        last_reading_at=_time(reading.at) if reading else None,
+        reading_age_s=_age_s(reading.at, now) if reading else None,
+        nameplate_hs=entry.nameplate.hashrate_hs,
+        hashrate_hs=status.hashrate_hs,
+        shortfall_hs=shortfall_hs(status) if is_judged else None,
+        losses=[LossAnswer(cause=cause, hashrate_hs=hashrate_hs) for cause, hashrate_hs in status.losses]
+        if is_judged
+        else None,
+        error_reason=status.error.reason if status.error else None,
+    )
+
+
+def units_answer(statuses: Iterable[UnitStatus], total: int, *, offset: int, limit: int, now: float) -> UnitsAnswer:
+    """Give one page of units."""
+    units = [unit_row(status, now) for status in statuses]
+    return UnitsAnswer(now=_time(now), total=total, offset=offset, limit=limit, units=units)
+
+
+def shortfall_hs(status: UnitStatus) -> float:
+    """Give what a unit lacks to its nameplate, H/s."""
+    return sum(loss.hashrate_hs for loss in status.losses)
+
+
+def unit_answer(site: str, status: UnitStatus, now: float) -> UnitAnswer:
+    """Give one unit with all that is known of it."""
+    entry = status.entry
+    return UnitAnswer(
+        site=site,
+        now=_time(now),
+        unit=unit_row(status, now),
+        port=entry.port,
+        serial=entry.serial,
+        mac=entry.mac,
+        cooling=entry.nameplate.cooling,
+        nameplate_watts=entry.nameplate.power_watts,
+        uplift_hs=status.uplift_hs,
+        failures=status.failures,
+        error=str(status.error) if status.error else None,
+        # Not strict, because our Unix times become the API's ISO 8601.
+        reading=msgspec.convert(status.reading, ReadingAnswer, from_attributes=True, strict=False)
+        if status.reading
+        else None,
+    )

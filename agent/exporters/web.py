@@ -1,0 +1,301 @@
+"""The agent's own HTTP side: metrics, health, the JSON API and the landing page; read-only, for a trusted network.
+
+Everything it shows comes from the callables of a `Source`, so it knows no other exporter. Bodies that take more than a
+moment are made in a thread from values that do not change.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any, Literal, Protocol
+
+import msgspec
+import structlog
+from aiohttp import web
+
+from agent.exporters import answers, page
+from agent.exporters.guard import Guard, GuardedConnection
+from agent.exporters.unit_query import QueryError, parse_query
+from agent.site.status import UnitStatus
+from agent.site.totals import SiteFigures
+
+log = structlog.get_logger(__name__)
+
+MAX_REQUEST_BYTES = 64 * 1024
+MAX_HEADER_BYTES = 8 * 1024
+HEADER_DEADLINE_S = 5.0
+# A full scrape of 10,000 units without compression at 10 Mbit/s.
+ANSWER_DEADLINE_S = 30.0
+# Longer than any usual scrape interval, so that a scraper keeps its connection.
+KEEPALIVE_S = 75.0
+SHUTDOWN_S = 2.0
+
+SECURITY_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
+    ),
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "Server": "hashsight",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+
+ASSETS: Mapping[str, str] = {"page.css": "text/css", "icon.svg": "image/svg+xml"}
+
+
+class Scrape(Protocol):
+    """Gives an exposition and the headers that belong to it."""
+
+    def __call__(
+        self, accept: str = "", accept_encoding: str = "", *, scope: Literal["all", "site"] = "all"
+    ) -> Awaitable[tuple[bytes, Mapping[str, str]]]:
+        """Answer one scrape."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """What the web shows.
+
+    Attributes:
+        name: The site's.
+        version: The agent's.
+        scrape: Gives the exposition.
+        site: Gives the latest figures, or None until every unit was looked at once.
+        units: Gives the status of every unit that is deployed now.
+        unit: Gives one of them by id, or None.
+        unreadiness: Why the figures are not whole or not up to date; None when they are.
+        illness: Why this process ought to be restarted; None when it is well.
+        wall: Unix time, s.
+    """
+
+    name: str
+    version: str
+    scrape: Scrape
+    site: Callable[[], SiteFigures | None]
+    units: Callable[[], Iterable[UnitStatus]]
+    unit: Callable[[str], UnitStatus | None]
+    unreadiness: Callable[[], str | None]
+    illness: Callable[[], str | None]
+    wall: Callable[[], float]
+
+
+_SOURCE: web.AppKey[Source] = web.AppKey("source", Source)
+
+
+def _json(answer: msgspec.Struct | Mapping[str, object], status: int = 200) -> web.Response:
+    return web.Response(body=msgspec.json.encode(answer), status=status, content_type="application/json")
+
+
+def _text(text: str, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
+    return web.Response(text=text + "\n", status=status, headers=headers)
+
+
+def _error(request: web.Request, status: int, reason: str, headers: Mapping[str, str] | None = None) -> web.Response:
+    """Give an error as what the asker reads: JSON under /api/, one line of text elsewhere."""
+    if request.path.startswith("/api/"):
+        response = _json(answers.ErrorAnswer(error=reason), status)
+        response.headers.update(headers or {})
+        return response
+    return _text(reason, status, headers)
+
+
+async def _metrics(request: web.Request) -> web.Response:
+    scope: Literal["all", "site"] = "site" if request.path == "/metrics/site" else "all"
+    accept, accept_encoding = (",".join(request.headers.getall(name, [])) for name in ("Accept", "Accept-Encoding"))
+    body, headers = await request.app[_SOURCE].scrape(accept, accept_encoding, scope=scope)
+    return web.Response(body=body, headers=headers)
+
+
+async def _healthz(request: web.Request) -> web.Response:
+    illness = request.app[_SOURCE].illness()
+    return _text("ok") if illness is None else _text(illness, 503)
+
+
+async def _readyz(request: web.Request) -> web.Response:
+    unreadiness = request.app[_SOURCE].unreadiness()
+    return _text("ready") if unreadiness is None else _text(unreadiness, 503)
+
+
+async def _site(request: web.Request) -> web.Response:
+    source = request.app[_SOURCE]
+    answer = answers.site_answer(
+        source.name,
+        source.version,
+        source.site(),
+        source.units(),
+        unreadiness=source.unreadiness(),
+        now=source.wall(),
+    )
+    return _json(answer)
+
+
+async def _units(request: web.Request) -> web.Response:
+    source = request.app[_SOURCE]
+    try:
+        query = parse_query(request.query.items())
+    except QueryError as error:
+        return _error(request, 400, str(error))
+    statuses, now = list(source.units()), source.wall()
+
+    def answer() -> web.Response:
+        chosen, total = query.select(statuses)
+        return _json(answers.units_answer(chosen, total, offset=query.offset, limit=query.limit, now=now))
+
+    return await asyncio.to_thread(answer)
+
+
+async def _unit(request: web.Request) -> web.Response:
+    source = request.app[_SOURCE]
+    status = source.unit(request.match_info["unit_id"])
+    if status is None:
+        return _error(request, 404, "no unit of that id is deployed now")
+    return _json(answers.unit_answer(source.name, status, source.wall()))
+
+
+async def _schema(_: web.Request) -> web.Response:
+    return _json(answers.schema())
+
+
+async def _page(request: web.Request) -> web.Response:
+    source = request.app[_SOURCE]
+    shown = page.Shown(
+        site=source.name,
+        version=source.version,
+        now=source.wall(),
+        figures=source.site(),
+        statuses=tuple(source.units()),
+        unreadiness=source.unreadiness(),
+        illness=source.illness(),
+    )
+    html = await asyncio.to_thread(page.render, shown)
+    return web.Response(text=html, content_type="text/html")
+
+
+async def _asset(request: web.Request) -> web.Response:
+    name = request.match_info["name"]
+    if name not in ASSETS:
+        raise web.HTTPNotFound
+    body = files("agent.exporters").joinpath("assets", name).read_bytes()
+    return web.Response(body=body, content_type=ASSETS[name], headers={"Cache-Control": "max-age=3600"})
+
+
+@web.middleware
+async def _watch(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """Answer within a deadline, down to the last byte, and show no traceback to anybody."""
+    transport = request.transport
+    connection = transport.get_protocol() if transport is not None else None
+    if not isinstance(connection, GuardedConnection):
+        raise web.HTTPServiceUnavailable
+    connection.begin_request()
+    response: web.StreamResponse = web.Response(status=503)
+    try:
+        async with asyncio.timeout(ANSWER_DEADLINE_S):
+            response = await _answer(request, handler)
+            response.headers.setdefault("Cache-Control", "no-store")
+            for name, value in SECURITY_HEADERS.items():
+                response.headers[name] = value
+            # Sent here and not by aiohttp, so that a reader who takes too long falls under the deadline.
+            await response.prepare(request)
+            await response.write_eof()
+    except TimeoutError:
+        connection.abort()
+    except ConnectionError:
+        log.debug("reader left", path=request.path[:200])
+    finally:
+        connection.end_request()
+    return response
+
+
+async def _answer(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    if request.method not in {"GET", "HEAD"}:
+        return _error(request, 405, "only GET and HEAD are served here", {"Allow": "GET, HEAD"})
+    try:
+        return await handler(request)
+    except web.HTTPException as error:
+        return _error(request, error.status, _REASONS.get(error.status, error.reason))
+    except TimeoutError:
+        raise
+    except Exception:
+        log.exception("request failed", path=request.path[:200])
+        return _error(request, 500, "internal error; the agent's log has the details")
+
+
+_REASONS = {404: "there is nothing at this address"}
+
+
+def _application(source: Source) -> web.Application:
+    app = web.Application(middlewares=[_watch], client_max_size=MAX_REQUEST_BYTES)
+    app[_SOURCE] = source
+    app.add_routes(
+        [
+            web.get("/", _page),
+            web.get("/assets/{name}", _asset),
+            web.get("/metrics", _metrics),
+            web.get("/metrics/site", _metrics),
+            web.get("/healthz", _healthz),
+            web.get("/readyz", _readyz),
+            web.get("/api/v1/site", _site),
+            web.get("/api/v1/units", _units),
+            web.get("/api/v1/units/{unit_id}", _unit),
+            web.get("/api/v1/schema", _schema),
+        ]
+    )
+    return app
+
+
+@asynccontextmanager
+async def serve(
+    source: Source,
+    host: str,
+    port: int,
+    *,
+    max_connections: int = 256,
+    header_deadline_s: float = HEADER_DEADLINE_S,
+) -> AsyncIterator[tuple[str, int]]:
+    """Serve while the block runs; give the address that is listened at.
+
+    Args:
+        source: What is shown.
+        host: Address to listen at.
+        port: Where to listen; 0 takes a free one.
+        max_connections: Connections beyond these are closed at once.
+        header_deadline_s: How long a request's head may take to arrive.
+
+    Raises:
+        OSError: When the address cannot be had.
+    """
+    # What clients do wrong is theirs: aiohttp would log a traceback for every malformed request.
+    quiet = logging.getLogger(f"{__name__}.requests")
+    quiet.disabled = True
+    runner = web.AppRunner(
+        _application(source),
+        access_log=None,
+        logger=quiet,
+        keepalive_timeout=KEEPALIVE_S,
+        max_line_size=MAX_HEADER_BYTES,
+        max_field_size=MAX_HEADER_BYTES,
+        lingering_time=1.0,
+        shutdown_timeout=SHUTDOWN_S,
+    )
+    await runner.setup()
+    try:
+        if runner.server is None:
+            raise RuntimeError("aiohttp gave no server")
+        guard = Guard(runner.server, max_connections=max_connections, header_deadline_s=header_deadline_s)
+        server = await asyncio.get_running_loop().create_server(guard, host, port)
+        try:
+            bound: Any = server.sockets[0].getsockname()
+            log.info("web listening", host=bound[0], port=bound[1])
+            yield bound[0], bound[1]
+        finally:
+            server.close()
+    finally:
+        await runner.cleanup()
