@@ -8,6 +8,8 @@ from simulators import chance
 from simulators.plan import FarmError, read_share
 from simulators.unit import Unit
 
+_BRIEF = 80
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selector:
@@ -19,6 +21,7 @@ class Selector:
         containers: Containers.
         racks: Racks.
         share: Share of the units that fit; which ones follows from the farm's seed and the selector.
+        draw: Another number draws others for the same share.
     """
 
     units: tuple[str, ...] = ()
@@ -26,6 +29,7 @@ class Selector:
     containers: tuple[str, ...] = ()
     racks: tuple[str, ...] = ()
     share: float = 1.0
+    draw: int = 0
 
     def __str__(self) -> str:
         said = [
@@ -34,8 +38,16 @@ class Selector:
             if isinstance(value := getattr(self, item.name), tuple) and value
         ]
         if self.share != 1.0:
-            said.append(f"share={self.share:.4%}")
+            said.append(f"share={self.share * 100.0:.6g}%")
+        if self.draw:
+            said.append(f"draw={self.draw}")
         return ",".join(said) or "everything"
+
+    @property
+    def brief(self) -> str:
+        """The selector in words that fit a line."""
+        said = str(self)
+        return said if len(said) <= _BRIEF else f"{said[:_BRIEF]}... ({len(self.units)} units named)"
 
 
 EVERYTHING = Selector()
@@ -50,19 +62,22 @@ def read_selector(text: str) -> Selector:
         FarmError: Not of that form, or a share that is none.
     """
     named: dict[str, tuple[str, ...]] = {}
-    share = 1.0
+    share, draw = 1.0, 0
     for part in filter(None, (part.strip() for part in text.split(","))):
         word, equals, value = part.partition("=")
         if word == "share" and equals:
             share = read_share(value)
             continue
+        if word == "draw" and value.isdecimal() and len(value) <= 9:
+            draw = int(value)
+            continue
         name = _WORDS.get(word.removesuffix("s"))
         if name is None or not equals or not value:
             raise FarmError(
-                f"selector part {part!r} is none of {', '.join(f'{word}=...' for word in (*_WORDS, 'share'))}"
+                f"selector part {part!r} is none of {', '.join(f'{word}=...' for word in (*_WORDS, 'share', 'draw'))}"
             )
         named[name] = (*named.get(name, ()), *value.split("|"))
-    return Selector(share=share, **named)
+    return Selector(share=share, draw=draw, **named)
 
 
 def select(units: Sequence[Unit], selector: Selector, seed: int) -> list[Unit]:
@@ -73,7 +88,8 @@ def select(units: Sequence[Unit], selector: Selector, seed: int) -> list[Unit]:
     """
     if not 0.0 <= selector.share <= 1.0:
         raise FarmError(f"share must be 0 to 1, not {selector.share!r}")
-    fitting = [unit for unit in units if _fits(unit, selector)]
+    names = frozenset(selector.units)  # Thousands may be named; a look through a tuple would take the square of that.
+    fitting = [unit for unit in units if (not names or unit.identity.unit_id in names) and _fits(unit, selector)]
     if selector.share == 1.0:
         return fitting
     key = chance.word(seed, crc32(str(selector).encode()))
@@ -85,8 +101,7 @@ def select(units: Sequence[Unit], selector: Selector, seed: int) -> list[Unit]:
 def _fits(unit: Unit, selector: Selector) -> bool:
     identity = unit.identity
     return (
-        (not selector.units or identity.unit_id in selector.units)
-        and (not selector.models or identity.model.name in selector.models)
+        (not selector.models or identity.model.name in selector.models)
         and (not selector.containers or identity.container in selector.containers)
         and (not selector.racks or identity.rack in selector.racks)
     )

@@ -1,63 +1,174 @@
 """What is true of a farm at a moment, for tests and people to hold an agent's figures against."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TypedDict
 
-from simulators.conditions import Cause
 from simulators.farm import Farm
+from simulators.faults import fault_name
 from simulators.snapshot import OFFLINE
 from simulators.unit import Unit
 
 
-def farm_truth(farm: Farm, t: float) -> dict[str, Any]:
-    """Give the truth of the site and of each unit at `t`, ready for JSON; H/s, watts, hashes, joules, seconds.
+class ActiveFault(TypedDict):
+    """A fault a unit is under.
 
-    Site and unit hold the same identities: deployed - losses + uplift == hashrate, at `t` and integrated since the
-    start.
+    Attributes:
+        id: The injection; -1 for what was wrong when the farm was built.
+        fault: Its name.
     """
-    units = [unit_truth(unit, t) for unit in farm.units]
-    losses = dict.fromkeys(Cause, 0.0)
-    lost_hashes = dict.fromkeys(Cause, 0.0)
-    for unit in units:
-        for cause, lost in unit["losses_hs"].items():
-            losses[cause] += lost
-        for cause, lost in unit["lost_hashes"].items():
-            lost_hashes[cause] += lost
-    states: dict[str, int] = {}
-    for unit in units:
-        states[unit["state"]] = states.get(unit["state"], 0) + 1
-    deployed_hs = farm.deployed_hs
-    operating_hs = sum(unit["hashrate_hs"] for unit in units)
-    seconds = t - farm.start
-    hashes = sum(unit["hashes"] for unit in units)
+
+    id: int
+    fault: str
+
+
+class UnitTruth(TypedDict):
+    """The truth of one unit.
+
+    Attributes:
+        state: Where it stands: off, booting, restarting, enumerating, ramping, hashing, throttled, protected, asleep.
+        since: Since when, Unix seconds.
+        cause: What takes most of its nameplate; null when nothing is missing.
+        hashrate_hs: True hashrate, H/s.
+        shown_hashrate_hs: What its firmware shows as the 5 s rate, noise included; null while its API is down.
+        power_watts: At the wall.
+        losses_hs: What is missing to the nameplate by cause, H/s.
+        uplift_hs: What is above it.
+        hashes: Done since the farm's start.
+        joules: Drawn since the farm's start.
+        lost_hashes: Missing since the farm's start, by cause.
+        uplift_hashes: Above the nameplate since the farm's start.
+        faults: What is wrong with it.
+    """
+
+    unit_id: str
+    host: str
+    model: str
+    container: str
+    rack: str
+    slot: int
+    serial: str
+    mac: str
+    build: str
+    nameplate_hs: float
+    state: str
+    since: float
+    cause: str | None
+    hashrate_hs: float
+    shown_hashrate_hs: float | None
+    power_watts: float
+    losses_hs: dict[str, float]
+    uplift_hs: float
+    hashes: float
+    joules: float
+    lost_hashes: dict[str, float]
+    uplift_hashes: float
+    faults: list[ActiveFault]
+
+
+class SiteTruth(TypedDict):
+    """The truth of all units together; deployed - losses + uplift is the hashrate, at the moment and integrated.
+
+    Attributes:
+        units: How many.
+        units_by_state: How many stand where.
+        deployed_hs: Sum of the nameplates, H/s.
+        hashrate_hs: Sum of the true hashrates, H/s.
+        operational_efficiency_ratio: Hashrate over deployed, now.
+        power_watts: At the wall.
+        losses_hs: What is missing to the nameplates by cause, H/s.
+        uplift_hs: What is above them.
+        hashes: Done since the farm's start.
+        joules: Drawn since then.
+        lost_hashes: Missing since then, by cause.
+        uplift_hashes: Above the nameplates since then.
+        mean_hashrate_hs: Mean since the start; null at the start.
+        mean_losses_hs: Mean since the start, by cause.
+        mean_uplift_hs: Mean since the start; null at the start.
+        mean_operational_efficiency_ratio: Mean since the start; null at the start.
+    """
+
+    units: int
+    units_by_state: dict[str, int]
+    deployed_hs: float
+    hashrate_hs: float
+    operational_efficiency_ratio: float
+    power_watts: float
+    losses_hs: dict[str, float]
+    uplift_hs: float
+    hashes: float
+    joules: float
+    lost_hashes: dict[str, float]
+    uplift_hashes: float
+    mean_hashrate_hs: float | None
+    mean_losses_hs: dict[str, float]
+    mean_uplift_hs: float | None
+    mean_operational_efficiency_ratio: float | None
+
+
+class FarmTruth(TypedDict):
+    """The truth of a farm at a moment.
+
+    Attributes:
+        at: The moment, Unix seconds of simulated time.
+        since_start_s: Seconds since the farm's start.
+        seed: Seed of everything random.
+        site: All units together.
+        units: Each unit, as far as asked for.
+    """
+
+    at: float
+    since_start_s: float
+    seed: int
+    site: SiteTruth
+    units: list[UnitTruth]
+
+
+def farm_truth(farm: Farm, t: float, units: Sequence[Unit] | None = None) -> FarmTruth:
+    """Give the truth at `t`, ready for JSON.
+
+    Args:
+        farm: Whose.
+        t: Unix seconds of simulated time.
+        units: Which units to tell of, 50 us each; all when None. The site is all of them in any case.
+    """
     return {
         "at": t,
-        "since_start_s": seconds,
+        "since_start_s": t - farm.start,
         "seed": farm.plan.seed,
-        "site": {
-            "units": len(units),
-            "units_by_state": states,
-            "deployed_hs": deployed_hs,
-            "hashrate_hs": operating_hs,
-            "operational_efficiency_ratio": operating_hs / deployed_hs,
-            "power_watts": sum(unit["power_watts"] for unit in units),
-            "losses_hs": {cause: lost for cause, lost in losses.items() if lost},
-            "uplift_hs": sum(unit["uplift_hs"] for unit in units),
-            "hashes": hashes,
-            "joules": sum(unit["joules"] for unit in units),
-            "lost_hashes": {cause: lost for cause, lost in lost_hashes.items() if lost},
-            "uplift_hashes": sum(unit["uplift_hashes"] for unit in units),
-            "mean_operational_efficiency_ratio": hashes / (deployed_hs * seconds) if seconds > 0 else None,
-        },
-        "units": units,
+        "site": site_truth(farm, t),
+        "units": [unit_truth(unit, t) for unit in (farm.units if units is None else units)],
     }
 
 
-def unit_truth(unit: Unit, t: float) -> dict[str, Any]:
-    """Give the truth of one unit at `t`.
+def site_truth(farm: Farm, t: float) -> SiteTruth:
+    """Give the truth of all units together at `t`."""
+    sums = farm.sums(t)
+    seconds = t - farm.start
+    has_passed = seconds > 0.0
+    return {
+        "units": len(farm.units),
+        "units_by_state": {str(phase): number for phase, number in sorted(sums.units_by_phase.items())},
+        "deployed_hs": farm.deployed_hs,
+        "hashrate_hs": sums.hashrate_hs,
+        "operational_efficiency_ratio": sums.hashrate_hs / farm.deployed_hs,
+        "power_watts": sums.power_watts,
+        "losses_hs": {str(cause): lost for cause, lost in sums.losses_hs.items()},
+        "uplift_hs": sums.uplift_hs,
+        "hashes": sums.hashes,
+        "joules": sums.joules,
+        "lost_hashes": {str(cause): lost for cause, lost in sums.lost_hashes.items()},
+        "uplift_hashes": sums.uplift_hashes,
+        "mean_hashrate_hs": sums.hashes / seconds if has_passed else None,
+        "mean_losses_hs": {str(cause): lost / seconds for cause, lost in sums.lost_hashes.items()}
+        if has_passed
+        else {},
+        "mean_uplift_hs": sums.uplift_hashes / seconds if has_passed else None,
+        "mean_operational_efficiency_ratio": sums.hashes / (farm.deployed_hs * seconds) if has_passed else None,
+    }
 
-    `shown_hashrate_hs` is what its firmware shows as the 5 s rate at `t`, with the noise of measuring; None while
-    its API is down.
-    """
+
+def unit_truth(unit: Unit, t: float) -> UnitTruth:
+    """Give the truth of one unit at `t`."""
     identity = unit.identity
     rate_hs = unit.hashrate_hs(t)
     totals = unit.totals(t)
@@ -85,5 +196,5 @@ def unit_truth(unit: Unit, t: float) -> dict[str, Any]:
         "joules": totals.joules,
         "lost_hashes": {str(cause): lost for cause, lost in totals.losses.items()},
         "uplift_hashes": totals.uplift,
-        "faults": [{"id": number, "fault": type(fault).__name__} for number, fault in unit.faults],
+        "faults": [{"id": number, "fault": fault_name(type(fault))} for number, fault in unit.faults],
     }

@@ -9,6 +9,7 @@ import math
 from bisect import insort
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import NamedTuple
 
 from simulators import chance, physics
 from simulators.books import Books, Totals
@@ -45,7 +46,23 @@ _KEY_SILICON = 0
 _KEY_ENERGY = 1
 _KEY_SHARES = 8
 
+_INJECTION = frozenset({Verb.INJECT, Verb.CLEAR})
+
 _NO_AGENDA: list[Change] = []  # Shared by the units to which nothing is going to happen; never written to.
+
+
+class Outlook(NamedTuple):
+    """What a unit has done until a moment, and what it does from then on until its next event.
+
+    Attributes:
+        flow: Its hashrate and power from the moment on.
+        losses_hs: What is missing to its nameplate at the moment, by cause.
+        totals: The integrals until then.
+    """
+
+    flow: physics.Flow
+    losses_hs: dict[Cause, float]
+    totals: Totals
 
 
 class Unit:
@@ -57,6 +74,9 @@ class Unit:
         start: When the farm's books open, Unix seconds.
         uptime_s: For how long it has been running at `start`; with less than the warm-up it is still starting.
         faults: What has been wrong with it all that time.
+
+    Attributes:
+        events: How many events it has been through; while it stays the same, so do the formulas.
     """
 
     __slots__ = (
@@ -75,6 +95,7 @@ class Unit:
         "_work_mode",
         "climate",
         "conditions",
+        "events",
         "identity",
         "phase",
         "settings",
@@ -100,6 +121,7 @@ class Unit:
         self._agenda: list[Change] = _NO_AGENDA
         self._work_mode = WORK_MODE_NORMAL
         self.settings = FACTORY
+        self.events = 0
         self._frozen: tuple[Snapshot, Shares] | None = None
         self.phase = Phase.OFF
         self.conditions = self._bent()
@@ -138,6 +160,7 @@ class Unit:
                 self._pass_on(self._until)
             else:
                 return
+            self.events += 1
 
     def hashrate_hs(self, t: float) -> float:
         """Give the true hashrate at `t`, H/s, without the noise of measuring it."""
@@ -159,6 +182,11 @@ class Unit:
         """Give the integrals between the farm's start and `t`."""
         self.advance(t)
         return self._books.totals(t, self._attribute)
+
+    def outlook(self, t: float) -> Outlook:
+        """Give what it does from `t` on, and what it has done until then."""
+        self.advance(t)
+        return Outlook(self._books.flow.moved_to(t), self.losses_hs(t), self._books.totals(t, self._attribute))
 
     @property
     def work_mode(self) -> int:
@@ -204,6 +232,15 @@ class Unit:
         if self._agenda is _NO_AGENDA:
             self._agenda = []
         insort(self._agenda, change._replace(at=max(change.at, self._books.time)), key=lambda c: (c.at, c.order))
+
+    def withdraw(self, number: int, at: float) -> None:
+        """End injection `number` at `at`; if it lies ahead, it never happens."""
+        self.advance(at)
+        ahead = [change for change in self._agenda if change.number != number or change.verb not in _INJECTION]
+        if len(ahead) < len(self._agenda):
+            self._agenda = ahead
+        if any(active == number for active, _ in self._faults):
+            self.schedule(Change(at, 2 * number + 1, Verb.CLEAR, number))
 
     # Inside
 
@@ -258,6 +295,8 @@ class Unit:
             if self._running_phase(at) is not Phase.PROTECTED:
                 self._start_process(at)
                 self._enter(Phase.ENUMERATING, at)
+            else:
+                self._enter(Phase.PROTECTED, at)
         elif self.phase in RUNNING:
             running = self._running_phase(at)
             if self.phase is not Phase.RAMPING or running is Phase.PROTECTED:
@@ -356,10 +395,13 @@ class Unit:
         return Phase.ASLEEP if self.work_mode == WORK_MODE_SLEEP else self._running_phase(at)
 
     def _running_phase(self, at: float) -> Phase:
+        """Say what the air and the fans allow; the way back lies lower than the way in."""
         ambient = self.climate.ambient_celsius(at)
-        if self._lacks_a_fan or ambient > physics.STOP_ABOVE_CELSIUS:
+        is_stopped, is_throttled = self.phase is Phase.PROTECTED, self.phase is Phase.THROTTLED
+        if self._lacks_a_fan or ambient > (physics.RESTART_BELOW_CELSIUS if is_stopped else physics.STOP_ABOVE_CELSIUS):
             return Phase.PROTECTED
-        return Phase.THROTTLED if ambient > physics.THROTTLE_ABOVE_CELSIUS else Phase.HASHING
+        throttle_above = physics.UNTHROTTLE_BELOW_CELSIUS if is_throttled else physics.THROTTLE_ABOVE_CELSIUS
+        return Phase.THROTTLED if ambient > throttle_above else Phase.HASHING
 
     @property
     def _lacks_a_fan(self) -> bool:
