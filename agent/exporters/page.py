@@ -1,7 +1,7 @@
 """The landing page: the site's figures as one HTML page that needs no script and fetches nothing from elsewhere.
 
 It is drawn to be honest at a glance: before the first whole round it shows what is deployed and no figure, late figures
-carry a banner and lose their colour, and so do those of a site of which too little is known.
+carry a banner, and neither they nor those of a site of which too little is known are painted good.
 """
 
 import heapq
@@ -21,7 +21,7 @@ TARGET_RATIO = 0.90
 """The trade's ">90 %"; met only above it."""
 FAIR_RATIO = 0.80
 SURE_COVERAGE_RATIO = 0.95
-"""Below this coverage no figure is painted good or bad: too little is known."""
+"""Below this coverage no figure is painted good: too little is known."""
 
 WORST_UNITS = 20
 PLACES_NAMED = 3
@@ -304,9 +304,11 @@ def _largest(sums: Figures) -> list[tuple[Cause, float]]:
 
 
 def _grade(ratio: float | None, *, is_sure: bool) -> str:
-    if ratio is None or not is_sure:
+    if ratio is None:
         return "unsure"
-    return "good" if ratio > TARGET_RATIO else "fair" if ratio > FAIR_RATIO else "poor"
+    if ratio > TARGET_RATIO:
+        return "good" if is_sure else "unsure"
+    return "fair" if ratio > FAIR_RATIO else "poor"
 
 
 def _units_text(units: int) -> str:
