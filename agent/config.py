@@ -10,6 +10,7 @@ import re
 import tomllib
 import zoneinfo
 from collections.abc import Callable, Mapping
+from datetime import date, datetime, time
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
@@ -111,6 +112,27 @@ def _checked_pointer(text: str) -> str:
     return text
 
 
+def _validate_time(value: object) -> time:
+    """Validate a local time of the day, to the minute: a text, or TOML's own kind."""
+    if isinstance(value, str) and re.fullmatch(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]", value):
+        return time.fromisoformat(value)
+    if isinstance(value, time) and not value.second and not value.microsecond:
+        return value
+    raise ValueError('a local time to the minute is expected, "00:00" to "23:59"')
+
+
+def _validate_date(value: object) -> date:
+    """Validate a date: a text, or TOML's own kind."""
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            pass
+    raise ValueError('a date is expected, such as "2025-10-07"')
+
+
 def _validate_path(value: object, info: ValidationInfo) -> Path:
     if isinstance(value, Path):
         return value
@@ -128,6 +150,9 @@ _Networks = Annotated[
 ]
 _Listen = Annotated[Endpoint, _parsed(Endpoint, _parse_listen)]
 _Path = Annotated[Path, PlainValidator(_validate_path)]
+_Time = Annotated[time, PlainValidator(_validate_time)]
+_Dates = Annotated[tuple[Annotated[date, PlainValidator(_validate_date)], ...], Strict(strict=False)]
+_Day = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 _Place = Annotated[str, _parsed((), _parse_place)]
 _Url = Annotated[str, _parsed((), _parse_url)]
 _Pointer = Annotated[str, _parsed((), _checked_pointer)]
@@ -274,6 +299,58 @@ class WebSection(_Section):
     max_connections: Annotated[int, _between(1, 65_536)] = 256
 
 
+class ApiSection(_Section):
+    """What may be changed over HTTP, and by whom.
+
+    Attributes:
+        token_file: Holds the bearer token that callers must show; None refuses every change.
+        state_file: Keeps what was changed over a restart; beside the configuration file unless told.
+    """
+
+    token_file: _Path | None = None
+    state_file: _Path | None = None
+
+
+class CurtailmentSection(_Section):
+    """One window of the curtailment schedule, in the site's zone.
+
+    Attributes:
+        name: Names its events.
+        days: Weekdays on which it starts; every day unless told.
+        dates: The only dates on which it starts.
+        start, end: Local times; an end that is not after the start is on the next day.
+        target_percent: What is left to hash, as a share of the nameplate.
+        container, rack, model, unit: Who is curtailed: what matches all that is told, else the whole site.
+    """
+
+    name: _Name
+    days: Annotated[tuple[_Day, ...], Strict(strict=False)] | None = None
+    dates: _Dates | None = None
+    start: _Time
+    end: _Time
+    target_percent: Annotated[float, _between(0, 99.9)] = 0.0
+    container: _Place | None = None
+    rack: _Place | None = None
+    model: _Place | None = None
+    unit: _Place | None = None
+
+    @field_validator("days")
+    @classmethod
+    def _start_some_day(cls, days: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        if days == ():
+            raise ValueError("one day at least is expected; leave the key out for every day")
+        return days
+
+    @field_validator("dates")
+    @classmethod
+    def _start_on_days_or_dates(cls, dates: tuple[date, ...] | None, info: ValidationInfo) -> tuple[date, ...] | None:
+        if dates == ():
+            raise ValueError("one date at least is expected; leave the key out for every day")
+        if dates is not None and info.data.get("days") is not None:
+            raise ValueError("days or dates are expected, not both")
+        return dates
+
+
 class LogSection(_Section):
     """The log on standard error.
 
@@ -360,7 +437,10 @@ class Config(_Section):
     ledger: LedgerSection
     poll: PollSection = PollSection()
     web: WebSection = WebSection()
+    api: ApiSection = ApiSection()
+    curtailment: Annotated[tuple[CurtailmentSection, ...], Strict(strict=False)] = ()
     log: LogSection = LogSection()
+
     power: PowerSection = PowerSection()
     meter: Annotated[tuple[MeterSection, ...], Strict(strict=False)] = ()
 
@@ -372,6 +452,15 @@ class Config(_Section):
             if names.count(name) > 1:
                 raise ValueError(f"two meters are called {name}")
         return meters
+
+    @field_validator("curtailment")
+    @classmethod
+    def _name_windows_apart(cls, windows: tuple[CurtailmentSection, ...]) -> tuple[CurtailmentSection, ...]:
+        names = [window.name for window in windows]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"two windows are called {name}")
+        return windows
 
 
 def load_config(path: Path) -> Config:
@@ -441,6 +530,8 @@ def _toml(key: str, value: object) -> str:
             return str(value).lower()
         case int() | float():
             return repr(value)
+        case time():
+            return f'"{value:%H:%M}"'
         case tuple() if not isinstance(value, Endpoint):
             return f"[{', '.join(_toml(key, item) for item in value)}]"
         case _:

@@ -2,15 +2,21 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
-from agent.config import Config, load_config
+from agent.bearer import Token, read_token
+from agent.config import Config, CurtailmentSection, load_config
 from agent.errors import ConfigError, Mistake
+from agent.site.curtailment import Scope
+from agent.site.curtailment_order import empty_scope
 from agent.site.ledger import Ledger, read_ledger
+from agent.site.windows import DailyWindow
 from agent.textfile import read_text
 from agent.unit.nameplate import Catalogue, read_nameplates, shipped_catalogue
 
 MAX_LEDGER_BYTES = 64 << 20
 MAX_MODELS_BYTES = 1 << 20
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,12 +28,21 @@ class Setup:
         config: What it says.
         catalogue: Nameplates, the site's own on top of the shipped ones.
         ledger: What is deployed, and when.
+        windows: The curtailment schedule.
+        token: What callers must show to change anything; None refuses every change.
     """
 
     path: Path
     config: Config
     catalogue: Catalogue
     ledger: Ledger
+    windows: tuple[DailyWindow, ...] = ()
+    token: Token | None = None
+
+    @property
+    def curtailments_file(self) -> Path:
+        """Where declared curtailments are kept."""
+        return self.config.api.state_file or self.path.with_suffix(".curtailments.json")
 
 
 def load_setup(path: Path) -> Setup:
@@ -56,6 +71,32 @@ def load_setup(path: Path) -> Setup:
         )
     except ConfigError as error:
         raise ConfigError([*mistakes, *error.mistakes]) from error
+    token = None
+    if config.api.token_file is not None:
+        try:
+            token = read_token(config.api.token_file, where="api.token_file")
+        except ConfigError as error:
+            mistakes.extend(error.mistakes)
+    windows = tuple(_window(section, config.site.zone) for section in config.curtailment)
+    for number, window in enumerate(windows):
+        reason = empty_scope(window.scope, ledger.entries)
+        if reason is not None:
+            mistakes.append(Mistake(file=str(path), where=f"curtailment[{number}]", value=window.name, reason=reason))
     if mistakes:
         raise ConfigError(mistakes)
-    return Setup(path=path, config=config, catalogue=catalogue, ledger=ledger)
+    return Setup(path=path, config=config, catalogue=catalogue, ledger=ledger, windows=windows, token=token)
+
+
+def _window(section: CurtailmentSection, zone: ZoneInfo) -> DailyWindow:
+    starts, ends = (moment.hour * 60 + moment.minute for moment in (section.start, section.end))
+    days = WEEKDAYS if section.days is None else section.days
+    return DailyWindow(
+        name=section.name,
+        scope=Scope(container=section.container, rack=section.rack, model=section.model, unit=section.unit),
+        target_ratio=section.target_percent / 100,
+        zone=zone,
+        starts=starts,
+        ends=ends,
+        weekdays=frozenset(WEEKDAYS.index(day) for day in days),
+        dates=None if section.dates is None else frozenset(section.dates),
+    )

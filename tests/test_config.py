@@ -3,6 +3,7 @@
 import os
 import tempfile
 import zoneinfo
+from datetime import date, time
 from pathlib import Path
 from typing import get_args, get_origin
 from zoneinfo import ZoneInfo
@@ -16,6 +17,7 @@ from agent.config import (
     DEFAULT_NETWORKS,
     MAX_CONFIG_BYTES,
     Config,
+    CurtailmentSection,
     LedgerSection,
     LogSection,
     PollSection,
@@ -111,6 +113,11 @@ NAME = "1 to 64 of A-Z a-z 0-9 . _ - are expected, at least one of them a letter
 NETWORK = "a network is expected, such as 10.20.0.0/16 or fd00:20::/64"
 LITERAL = "a literal IP address is expected, such as 10.0.3.17; names are not looked up"
 FOUR_NUMBERS = "an IPv4 address is four numbers from 0 to 255 without leading zeros"
+LOCAL_TIME = 'a local time to the minute is expected, "00:00" to "23:59"'
+DAYS = "monday, tuesday, wednesday, thursday, friday, saturday or sunday is expected"
+WINDOW = "[[curtailment]]\nname = 'peak'\nstart = '16:00'\nend = 19:00:00\n"
+EACH_WINDOW = "sections are expected, each with [[curtailment]] on a line of its own"
+WINDOW_KEYS = "known are name, days, dates, start, end, target_percent, container, rack, model, unit"
 LONG_HEX = "0x" + "f" * 75 + "..."
 
 
@@ -255,6 +262,53 @@ LONG_HEX = "0x" + "f" * 75 + "..."
             f'{LEAST}[web]\nlisten = "224.0.0.1:80"\n',
             ["web.listen = '224.0.0.1:80': nothing can listen on a multicast address"],
         ),
+        (
+            f'{LEAST}[api]\ntoken = "hunter2"\ntoken_file = 1\n',
+            [
+                "api.token = '***': unknown key; did you mean token_file?",
+                "api.token_file = '1': a path in quotes is expected",
+            ],
+        ),
+        (f"{LEAST}[curtailment]\nname = 'a'\n", [f"curtailment: {EACH_WINDOW}"]),
+        (
+            f"{LEAST}[[curtailment]]\n",
+            [
+                "curtailment[0].name: this key is needed",
+                "curtailment[0].start: this key is needed",
+                "curtailment[0].end: this key is needed",
+            ],
+        ),
+        (
+            f"{LEAST}{WINDOW}[[curtailment]]\nend = '24:00'\nstart = 4\nname = 'b'\ndays = ['mon']\nzone = 1\n",
+            [
+                f"curtailment[1].end = '24:00': {LOCAL_TIME}",
+                f"curtailment[1].start = '4': {LOCAL_TIME}",
+                f"curtailment[1].days[0] = 'mon': {DAYS}; did you mean monday?",
+                f"curtailment[1].zone = '1': unknown key; {WINDOW_KEYS}",
+            ],
+        ),
+        (
+            f"{LEAST}{WINDOW}dates = ['2025-02-29', 2025-10-07T16:00:00]\ntarget_percent = 100\nrack = 1\n",
+            [
+                "curtailment[0].dates[0] = '2025-02-29': a date is expected, such as \"2025-10-07\"",
+                "curtailment[0].dates[1] = '2025-10-07 16:00:00': a date is expected, such as \"2025-10-07\"",
+                "curtailment[0].target_percent = '100': 0 to 99.9 is expected",
+                "curtailment[0].rack = '1': a text in quotes is expected",
+            ],
+        ),
+        (
+            f"{LEAST}{WINDOW}dates = [2025-10-07]\ndays = ['monday']\n",
+            ["curtailment[0].dates: days or dates are expected, not both"],
+        ),
+        (
+            f"{LEAST}{WINDOW}dates = []\n",
+            ["curtailment[0].dates: one date at least is expected; leave the key out for every day"],
+        ),
+        (
+            f"{LEAST}{WINDOW}days = []\n",
+            ["curtailment[0].days: one day at least is expected; leave the key out for every day"],
+        ),
+        (f"{LEAST}{WINDOW}{WINDOW}", ["curtailment: two windows are called peak"]),
         (
             f'{LEAST}[log]\nlevel = "INFO"\n',
             ["log.level = 'INFO': debug, info, warning or error is expected; did you mean info?"],
@@ -488,3 +542,24 @@ def test_any_values_are_a_configuration_or_a_config_error(sections: dict[str, di
     except ConfigError as error:
         mistakes = error.mistakes
     assert all(mistake.where and mistake.reason for mistake in mistakes)
+
+
+def test_windows_of_the_schedule_in_every_spelling() -> None:
+    """Times and dates are texts or TOML's own; what is printed reads back as the same."""
+    config = parse_config(
+        f"{LEAST}[api]\ntoken_file = 'token'\n{WINDOW}dates = [2025-10-07, '2025-10-08']\ncontainer = 'C 1'\n",
+        "site.toml",
+        folder=Path("/etc"),
+    )
+    assert config.curtailment == (
+        CurtailmentSection(
+            name="peak",
+            dates=(date(2025, 10, 7), date(2025, 10, 8)),
+            start=time(16),
+            end=time(19),
+            target_percent=0.0,
+            container="C 1",
+        ),
+    )
+    assert 'token_file = "/etc/token"' in render_config(config)
+    assert parse_config(render_config(config), "site.toml", folder=Path("/elsewhere")) == config
