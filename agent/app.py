@@ -6,7 +6,7 @@ import random
 import resource
 import signal
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
@@ -62,6 +62,7 @@ class Agent:
         self.metrics = Metrics(setup.config.site.name, version=__version__, clock=time.monotonic)
         at = time.time()
         self.tracker = Tracker(setup.ledger.at(at), stale_after_s=setup.config.poll.stale_after_s, at=at)
+        self._has_real = self._any_real()
         self.figures: SiteFigures | None = None
         self.is_whole = False
         self.started_at = at
@@ -82,6 +83,11 @@ class Agent:
     def config(self) -> Config:
         """The configuration in force."""
         return self.setup.config
+
+    @property
+    def counts_simulated(self) -> bool:
+        """Whether simulated units are in the figures: at a site of nothing else, or if the configuration says so."""
+        return self.config.site.count_simulated or not self._has_real
 
     @property
     def poller(self) -> Poller:
@@ -126,6 +132,7 @@ class Agent:
         )
         for status in self.tracker.statuses():
             self.metrics.on_unit(status)
+        self._warn_of_simulated()
         self.metrics.on_reload(is_successful=True, at=self.started_at)
         # Everything so far lives as long as the process: the collector need not walk it again and again.
         gc.collect()
@@ -149,6 +156,11 @@ class Agent:
                 task.cancel()
         log.info("agent stopped", ran_s=round(time.time() - self.started_at, 1))
 
+    def _warn_of_simulated(self) -> None:
+        simulated = sum(status.entry.is_simulated for status in self.tracker.statuses())
+        if simulated and self.counts_simulated:
+            log.warning("simulated units count", units=simulated, of=len(self.tracker))
+
     def _source(self) -> web.Source:
         return web.Source(
             name=self.config.site.name,
@@ -160,6 +172,7 @@ class Agent:
             unreadiness=lambda: self.unreadiness,
             illness=lambda: self.illness,
             wall=time.time,
+            counts_simulated=lambda: self.counts_simulated,
         )
 
     async def sweep(self) -> SiteFigures:
@@ -214,6 +227,7 @@ class Agent:
             return
         self.commit_reload(fresh)
         self.metrics.on_reload(is_successful=True, at=time.time())
+        self._warn_of_simulated()
         log.info("reloaded", units=len(self.tracker), ledger_digest=fresh.ledger.digest[:12])
 
     def _connect(self) -> None:
@@ -250,6 +264,16 @@ class Agent:
         if status.state is not before:
             self._changes.add(status, before)
 
+    def _any_real(self) -> bool:
+        return any(not status.entry.is_simulated for status in self.tracker.statuses())
+
+    def _counted(self) -> Iterator[UnitStatus]:
+        """Give the units whose hashrate is this site's: a rehearsal beside real machines is shown, and not counted."""
+        statuses = self.tracker.statuses()
+        if self.counts_simulated:
+            return statuses
+        return (status for status in statuses if not status.entry.is_simulated)
+
     def _apply_ledger(self) -> None:
         at = time.time()
         for unit_id in self.tracker.replace_entries(self.setup.ledger.at(at), at=at):
@@ -257,6 +281,7 @@ class Agent:
         for status in self.tracker.statuses():
             self.metrics.on_unit(status)
         self.poller.replace_entries(status.entry for status in self.tracker.statuses())
+        self._has_real = self._any_real()
         self._ledger_changes_at = self.setup.ledger.next_change_after(at)
 
     async def _sum_forever(self) -> None:
@@ -291,7 +316,7 @@ class Agent:
             self.is_whole = all(
                 status.reading is not None or status.error is not None for status in self.tracker.statuses()
             )
-        figures = site_figures(self.tracker.statuses(), at)
+        figures = site_figures(self._counted(), at)
         self.metrics.on_site(figures, is_whole=self.is_whole)
         self.figures = figures
         self._round_at = clock_s

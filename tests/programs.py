@@ -19,7 +19,7 @@ STOP_S = 5.0
 CONFIG = """\
 [site]
 name = "alpha"
-count_simulated = true
+count_simulated = {count_simulated}
 [ledger]
 file = "ledger.csv"
 [poll]
@@ -130,11 +130,15 @@ async def farm(folder: Path, *, units: int, options: tuple[str, ...] = ()) -> As
 
 
 @contextlib.asynccontextmanager
-async def agent(folder: Path, *, interval_s: float = 1) -> AsyncIterator[tuple[Program, str]]:
+async def agent(
+    folder: Path, *, interval_s: float = 1, count_simulated: bool = True
+) -> AsyncIterator[tuple[Program, str]]:
     """Run the agent over `ledger.csv` in `folder`; gives it and its address, once it has looked at every unit."""
     port = free_port()
     config = folder / "site.toml"
-    config.write_text(CONFIG.format(interval_s=interval_s, port=port), encoding="utf-8")
+    config.write_text(
+        CONFIG.format(interval_s=interval_s, port=port, count_simulated=str(count_simulated).lower()), encoding="utf-8"
+    )
     url = f"http://127.0.0.1:{port}"
     command = (sys.executable, "-m", "agent", "run", "--config", str(config))
     async with program(*command, log=folder / "agent.log") as running:

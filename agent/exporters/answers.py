@@ -64,7 +64,8 @@ class SiteAnswer(msgspec.Struct, frozen=True, kw_only=True):
         is_ready: Whether the figures are whole and up to date.
         not_ready_reason: Why not.
         units, deployed_hs: What the ledger declares; there from the start.
-        simulated_units: How many of the units are simulated.
+        simulated_units: How many units are simulated.
+        is_simulated_counted: Whether they are in all these figures like machines; if not, they are in none.
         figures_at, figures_age_s: When the figures were summed; null, like all that follows, before the first round.
     """
 
@@ -76,6 +77,7 @@ class SiteAnswer(msgspec.Struct, frozen=True, kw_only=True):
     units: int
     deployed_hs: float
     simulated_units: int
+    is_simulated_counted: bool
     figures_at: datetime | None
     figures_age_s: float | None
     figures: GroupAnswer | None
@@ -251,9 +253,11 @@ def site_answer(
     *,
     unreadiness: str | None,
     now: float,
+    counts_simulated: bool = True,
 ) -> SiteAnswer:
     """Give the site's answer; `figures` is None before the first whole round."""
-    entries = [status.entry for status in statuses]
+    shown = [status.entry for status in statuses]
+    entries = [entry for entry in shown if counts_simulated or not entry.is_simulated]
     return SiteAnswer(
         site=site,
         version=version,
@@ -262,7 +266,8 @@ def site_answer(
         not_ready_reason=unreadiness,
         units=len(entries),
         deployed_hs=sum(entry.nameplate.hashrate_hs for entry in entries),
-        simulated_units=sum(entry.is_simulated for entry in entries),
+        simulated_units=sum(entry.is_simulated for entry in shown),
+        is_simulated_counted=counts_simulated,
         figures_at=_time(figures.at) if figures else None,
         figures_age_s=_age_s(figures.at, now) if figures else None,
         figures=_group(figures.site) if figures else None,

@@ -52,6 +52,7 @@ class Shown:
         statuses: Every unit that is deployed.
         unreadiness: Why the figures are not whole or not up to date.
         illness: Why the agent itself is not well.
+        counts_simulated: Whether simulated units are in the figures like machines.
     """
 
     site: str
@@ -61,6 +62,12 @@ class Shown:
     statuses: tuple[UnitStatus, ...]
     unreadiness: str | None
     illness: str | None
+    counts_simulated: bool = True
+
+    @property
+    def counted(self) -> Iterable[UnitStatus]:
+        """The units that are in the figures."""
+        return (status for status in self.statuses if self.counts_simulated or not status.entry.is_simulated)
 
 
 def render(shown: Shown) -> str:
@@ -119,9 +126,14 @@ def _banners(shown: Shown) -> Iterable[str]:
     simulated = sum(status.entry.is_simulated for status in shown.statuses)
     if simulated:
         are = "unit is" if simulated == 1 else "units are"
+        fate = (
+            "counted below like machines. These are not a site's real figures."
+            if shown.counts_simulated
+            else "in none of the figures below."
+        )
         yield (
             f'<p class="banner"><strong>Simulated:</strong> {simulated:,} of {len(shown.statuses):,} {are} simulated'
-            " and counted below like machines. These are not a site's real figures.</p>"
+            f" and {fate}</p>"
         )
 
 
@@ -130,12 +142,13 @@ def _alarm(word: str, reason: str) -> str:
 
 
 def _waiting(shown: Shown) -> str:
-    deployed_hs = sum(status.entry.nameplate.hashrate_hs for status in shown.statuses)
+    counted = list(shown.counted)
+    deployed_hs = sum(status.entry.nameplate.hashrate_hs for status in counted)
     return (
         '<section class="card" aria-label="Site"><div class="headline">'
         '<div><p class="label">Operational efficiency</p><p class="ratio unsure">not known yet</p></div>'
         f'<div><p class="label">Deployed, by the ledger</p><p class="amount">{hashrate_text(deployed_hs)}</p>'
-        f'<p class="soft">{_units_text(len(shown.statuses))}</p></div>'
+        f'<p class="soft">{_units_text(len(counted))}</p></div>'
         "</div></section>"
     )
 
@@ -200,7 +213,7 @@ def _losses(shown: Shown) -> str:
     if figures is None or not figures.site.units:
         return ""
     units: dict[Cause, Counter[str]] = defaultdict(Counter)
-    for status in shown.statuses:
+    for status in shown.counted:
         for loss in status.losses:
             units[loss.cause][status.entry.place.container] += 1
     items = [
@@ -246,7 +259,7 @@ def _containers(figures: SiteFigures, *, is_late: bool) -> str:
 
 
 def _worst(shown: Shown) -> str:
-    lacking = (status for status in shown.statuses if status.losses and is_looked_at(status))
+    lacking = (status for status in shown.counted if status.losses and is_looked_at(status))
     worst = heapq.nsmallest(WORST_UNITS, lacking, key=lambda status: (-shortfall_hs(status), status.entry.unit_id))
     rows = []
     for status in worst:

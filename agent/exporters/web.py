@@ -5,10 +5,10 @@ moment are made in a thread from values that do not change.
 """
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib.resources import files
 from typing import Any, Literal, Protocol
 
@@ -31,6 +31,7 @@ HEADER_DEADLINE_S = 5.0
 ANSWER_DEADLINE_S = 30.0
 # Longer than any usual scrape interval, so that a scraper keeps its connection.
 KEEPALIVE_S = 75.0
+LINGER_S = 1.0
 SHUTDOWN_S = 2.0
 
 SECURITY_HEADERS = {
@@ -70,6 +71,7 @@ class Source:
         unreadiness: Why the figures are not whole or not up to date; None when they are.
         illness: Why this process ought to be restarted; None when it is well.
         wall: Unix time, s.
+        counts_simulated: Whether simulated units are in the figures like machines.
     """
 
     name: str
@@ -81,6 +83,7 @@ class Source:
     unreadiness: Callable[[], str | None]
     illness: Callable[[], str | None]
     wall: Callable[[], float]
+    counts_simulated: Callable[[], bool] = lambda: True
 
 
 _SOURCE: web.AppKey[Source] = web.AppKey("source", Source)
@@ -129,6 +132,7 @@ async def _site(request: web.Request) -> web.Response:
         source.units(),
         unreadiness=source.unreadiness(),
         now=source.wall(),
+        counts_simulated=source.counts_simulated(),
     )
     return _json(answer)
 
@@ -170,6 +174,7 @@ async def _page(request: web.Request) -> web.Response:
         statuses=tuple(source.units()),
         unreadiness=source.unreadiness(),
         illness=source.illness(),
+        counts_simulated=source.counts_simulated(),
     )
     html = await asyncio.to_thread(page.render, shown)
     return web.Response(text=html, content_type="text/html")
@@ -231,6 +236,27 @@ async def _answer(
 _REASONS = {404: "there is nothing at this address"}
 
 
+class _Connection(web.RequestHandler):
+    """aiohttp's side of one connection, which answers what is no request without repeating, or logging, what it was."""
+
+    __slots__ = ()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,  # noqa: ARG002 - the overridden method's; it quotes the client.
+    ) -> web.StreamResponse:
+        """Give one line of text and close the connection; what was begun cannot be taken back, so that only closes."""
+        if request.writer.output_size > 0:
+            raise ConnectionError("an answer was under way") from exc
+        words = "this is not a request" if status < 500 else "internal error"
+        response = _text(words, status, SECURITY_HEADERS)
+        response.force_close()
+        return response
+
+
 def _application(source: Source) -> web.Application:
     app = web.Application(middlewares=[_watch], client_max_size=MAX_REQUEST_BYTES)
     app[_SOURCE] = source
@@ -272,25 +298,24 @@ async def serve(
     Raises:
         OSError: When the address cannot be had.
     """
-    # What clients do wrong is theirs: aiohttp would log a traceback for every malformed request.
-    quiet = logging.getLogger(f"{__name__}.requests")
-    quiet.disabled = True
-    runner = web.AppRunner(
-        _application(source),
-        access_log=None,
-        logger=quiet,
-        keepalive_timeout=KEEPALIVE_S,
-        max_line_size=MAX_HEADER_BYTES,
-        max_field_size=MAX_HEADER_BYTES,
-        lingering_time=1.0,
-        shutdown_timeout=SHUTDOWN_S,
-    )
+    runner = web.AppRunner(_application(source), access_log=None, shutdown_timeout=SHUTDOWN_S)
     await runner.setup()
     try:
         if runner.server is None:
             raise RuntimeError("aiohttp gave no server")
-        guard = Guard(runner.server, max_connections=max_connections, header_deadline_s=header_deadline_s)
-        server = await asyncio.get_running_loop().create_server(guard, host, port)
+        loop = asyncio.get_running_loop()
+        factory = partial(
+            _Connection,
+            runner.server,
+            loop=loop,
+            access_log=None,  # type: ignore[arg-type]  # None turns it off, as it does for AppRunner.
+            keepalive_timeout=KEEPALIVE_S,
+            max_line_size=MAX_HEADER_BYTES,
+            max_field_size=MAX_HEADER_BYTES,
+            lingering_time=LINGER_S,
+        )
+        guard = Guard(factory, max_connections=max_connections, header_deadline_s=header_deadline_s)
+        server = await loop.create_server(guard, host, port)
         try:
             bound: Any = server.sockets[0].getsockname()
             log.info("web listening", host=bound[0], port=bound[1])

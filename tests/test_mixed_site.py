@@ -1,0 +1,55 @@
+"""A site that is part machines, part simulators: what is shown, and what is counted."""
+
+import csv
+from pathlib import Path
+
+import pytest
+from programs import agent, farm, get, get_json
+
+UNITS, REAL = 12, 5
+
+
+def _make_real(ledger: Path) -> None:
+    """Take the word `simulated` off the first rows: a site that rehearses beside its machines."""
+    with ledger.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    for row in rows[:REAL]:
+        row["simulated"] = ""
+    with ledger.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+@pytest.mark.parametrize(
+    ("count_simulated", "counted", "banner"),
+    [(False, REAL, "in none of the figures below"), (True, UNITS, "counted below like machines")],
+)
+async def test_simulated_units_count_only_where_somebody_said_so(
+    tmp_path: Path, *, count_simulated: bool, counted: int, banner: str
+) -> None:
+    """Beside real units, simulated ones are exported with their label and in no figure, unless configured."""
+    async with farm(tmp_path, units=UNITS):
+        _make_real(tmp_path / "ledger.csv")
+        async with agent(tmp_path, count_simulated=count_simulated) as (running, url):
+            site = await get_json(f"{url}/api/v1/site")
+            _, exposition = await get(f"{url}/metrics")
+            _, page = await get(f"{url}/")
+            said = running.said
+    assert (site["units"], site["simulated_units"]) == (counted, UNITS - REAL)
+    assert site["figures"]["units"] == counted
+    assert site["is_simulated_counted"] is count_simulated
+    assert exposition.count("\nminer_info{") == UNITS
+    assert exposition.count('simulated="true"') == UNITS - REAL
+    assert banner in page
+    assert ("simulated units count" in said) is count_simulated
+
+
+async def test_a_site_of_simulators_alone_counts_them_and_says_so(tmp_path: Path) -> None:
+    """A rehearsal has figures, with a warning in the log and on the page."""
+    async with farm(tmp_path, units=3), agent(tmp_path, count_simulated=False) as (running, url):
+        site = await get_json(f"{url}/api/v1/site")
+        _, page = await get(f"{url}/")
+        assert site["figures"]["units"] == 3
+        assert "counted below like machines" in page
+        assert "simulated units count" in running.said
