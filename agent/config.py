@@ -351,6 +351,27 @@ class CurtailmentSection(_Section):
         return dates
 
 
+class HistorySection(_Section):
+    """The history of the site, on the disk.
+
+    Attributes:
+        keep: Whether there is to be any.
+        file: The SQLite file; beside the configuration file unless told.
+        keep_days: For how long rows are kept.
+        max_mb: Above this, the oldest changes of units and rows of containers go early; rows of the site never do.
+    """
+
+    keep: bool = True
+    file: _Path | None = None
+    # Thirteen months: the same month of the year before is still there when a month's statement is made.
+    keep_days: Annotated[int, _between(1, 4000)] = 400
+    max_mb: Annotated[int, _between(16, 1_000_000)] = 2048
+
+    def path(self, config_file: Path) -> Path:
+        """Give the file, for a configuration read from `config_file`."""
+        return self.file or config_file.with_suffix(".history.sqlite")
+
+
 class LogSection(_Section):
     """The log on standard error.
 
@@ -439,6 +460,7 @@ class Config(_Section):
     web: WebSection = WebSection()
     api: ApiSection = ApiSection()
     curtailment: Annotated[tuple[CurtailmentSection, ...], Strict(strict=False)] = ()
+    history: HistorySection = HistorySection()
     log: LogSection = LogSection()
 
     power: PowerSection = PowerSection()

@@ -3,6 +3,7 @@
     AgentError
     |-- ConfigError                 do not start; exit 2; every mistake of the file, each with key, value and reason
     |-- LocalResourceError          no socket to be had here; says nothing of the unit -> counted as a skipped poll
+    |-- HistoryError(.reason)       the history file cannot be used now; counted by reason; polling carries on
     '-- PollError(.reason)          one poll of one unit; counted by reason; the agent carries on
         |-- UnreachableError        refused, no route, connect deadline         -> back off
         |-- DeadlineError           connected, no whole reply in time           -> retry next interval
@@ -56,6 +57,22 @@ class ConfigError(AgentError):
 
 class LocalResourceError(AgentError):
     """This machine has no socket to spare now; nothing was learnt about the unit."""
+
+
+class HistoryError(AgentError):
+    """The history file could not be read or written.
+
+    Attributes:
+        reason: One of `HISTORY_REASONS`. ``full``, ``unwritable``, ``in_use``: try again later; ``damaged``: move it
+            aside, begin anew; ``foreign``, ``newer``: not ours to touch; ``older``, ``absent``, ``slow``: of reading.
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+HISTORY_REASONS = ("full", "unwritable", "in_use", "damaged", "foreign", "newer", "older", "absent", "slow")
 
 
 class PollError(AgentError):
