@@ -24,7 +24,8 @@ from agent.errors import (
 )
 from agent.unit import digest, webpage
 from agent.unit.digest import Challenge, Login
-from agent.unit.webpage import MAX_BODY_BYTES, SystemInfo, fetch_system_info, read_system_info
+from agent.unit.reading import SystemInfo
+from agent.unit.webpage import MAX_BODY_BYTES, fetch_system_info, read_system_info
 
 ROOT = Login(user="root", password="root")  # noqa: S106  the one every unit leaves the factory with
 S21_PLUS = WEB_CAPTURES / "s21plus-stock-202503"

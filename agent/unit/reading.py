@@ -121,6 +121,22 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     miner: str | None = None
 
 
+class SystemInfo(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Who a unit says it is on its own web page (`get_system_info.cgi`); what it does not say is None.
+
+    Attributes:
+        model: Commercial model as the firmware spells it.
+        firmware: Compile time or ``FR-`` name.
+        mac: Of its network port, as ``aa:bb:cc:dd:ee:ff``.
+        serial: Of the unit; some S19 builds tell none.
+    """
+
+    model: str | None = None
+    firmware: str | None = None
+    mac: str | None = None
+    serial: str | None = None
+
+
 class UnitReading(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One unit's state as of one poll.
 

@@ -25,6 +25,7 @@ from agent.errors import (
     excerpt,
 )
 from agent.unit.digest import Login, credentials, read_challenge
+from agent.unit.reading import SystemInfo
 
 SYSTEM_INFO: Final = "/cgi-bin/get_system_info.cgi"
 MAX_HEAD_BYTES: Final = 8 * 1024
@@ -36,22 +37,6 @@ _STATUS_LINE = re.compile(r"HTTP/1\.[01] ([1-5][0-9]{2})(?: .*)?")
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;.*)?\r\n", re.DOTALL)
 # A local port or descriptor that is not to be had says nothing about the unit.
 _OWN_FAULTS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL})
-
-
-class SystemInfo(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Who a unit says it is; what it does not say is None.
-
-    Attributes:
-        model: Commercial model as the firmware spells it.
-        firmware: Compile time or ``FR-`` name.
-        mac: Of its network port, as ``aa:bb:cc:dd:ee:ff``.
-        serial: Of the unit; some S19 builds tell none.
-    """
-
-    model: str | None = None
-    firmware: str | None = None
-    mac: str | None = None
-    serial: str | None = None
 
 
 class _Response(NamedTuple):
