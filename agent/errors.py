@@ -4,13 +4,15 @@
     |-- ConfigError                 do not start; exit 2; every mistake of the file, each with key, value and reason
     |-- LocalResourceError          no socket to be had here; says nothing of the unit -> counted as a skipped poll
     |-- HistoryError(.reason)       the history file cannot be used now; counted by reason; polling carries on
+    |-- QueryError                  somebody asked over HTTP for something there is not -> 400, says what there would be
     '-- PollError(.reason)          one poll of one unit; counted by reason; the agent carries on
         |-- UnreachableError        refused, no route, connect deadline         -> back off
         |-- DeadlineError           connected, no whole reply in time           -> retry next interval
         |-- DisconnectedError       closed or reset in mid-reply                -> retry next interval
         |-- MalformedReplyError     not a reply, even after the named repairs   -> keep a clipped excerpt
         |-- RefusedError            STATUS E or F, access denied                -> tell the operator
-        '-- UnsupportedReplyError   a good reply in a dialect we do not know    -> ask for a capture
+        |-- UnsupportedReplyError   a good reply in a dialect we do not know    -> ask for a capture
+        '-- OtherUnitError          somebody else answers at the unit's address -> look for the unit
 
 `reason` is a closed list and a metric label; the text of an error never is.
 """
@@ -57,6 +59,10 @@ class ConfigError(AgentError):
 
 class LocalResourceError(AgentError):
     """This machine has no socket to spare now; nothing was learnt about the unit."""
+
+
+class QueryError(AgentError):
+    """A query string that asks for something there is not; says what there would be."""
 
 
 class HistoryError(AgentError):
@@ -131,6 +137,12 @@ class UnsupportedReplyError(PollError):
     """A sound reply in a dialect we do not know; a capture of it would help."""
 
     reason = "unsupported"
+
+
+class OtherUnitError(PollError):
+    """Another unit answers at this one's address; no outcome of a poll, but of asking who was polled."""
+
+    reason = "other_unit"
 
 
 POLL_REASONS: tuple[str, ...] = tuple(

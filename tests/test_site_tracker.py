@@ -21,7 +21,7 @@ from site_cases import (
     reading,
 )
 
-from agent.errors import DeadlineError, PollError, UnreachableError
+from agent.errors import DeadlineError, OtherUnitError, PollError, UnreachableError
 from agent.site.ledger import LedgerEntry, Place
 from agent.site.status import Cause, Loss, UnitState, UnitStatus, is_definite_refusal, judge
 from agent.site.tracker import Tracker
@@ -398,3 +398,18 @@ def test_a_status_is_the_verdict_on_the_last_reading_and_the_failures_since(step
         expected.append((state, why, is_fresh, is_known, error, failures, rate_hs))
     told = play(tracker(), steps, [AT + number for number in range(len(steps))])
     assert [row[:7] for row in told] == expected
+
+
+def test_a_reading_of_another_unit_is_taken_back() -> None:
+    """Once it is known that another unit answers, nothing of what it said is left, and the unit is unreadable."""
+    one = tracker()
+    one.record(answered(), clock_s=0.0)
+    changed = one.discredit("u1", OtherUnitError("u2 answers"), at=AT + 5)
+    status = seen(one)
+    assert changed == (status, UnitState.HASHING)
+    assert (status.state, status.why, status.since) == (UnitState.UNREADABLE, "another unit answers here", AT + 5)
+    assert (status.reading, status.hashrate_hs, status.is_fresh, status.is_known) == (None, None, False, False)
+    assert status.losses == (Loss(Cause.UNREADABLE, 294 * TH),)
+    one.record(answered(at=AT + 10), clock_s=10.0)
+    assert (seen(one).state, seen(one).error) == (UnitState.HASHING, None)
+    assert one.discredit("u9", OtherUnitError("u2 answers"), at=AT) is None

@@ -157,6 +157,7 @@ _UNREADABLE_WHY = {
     "malformed": "malformed reply",
     "refused": "refused the command",
     "unsupported": "unknown dialect",
+    "other_unit": "another unit answers here",
 }
 
 

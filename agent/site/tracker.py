@@ -134,6 +134,25 @@ class Tracker:
         self._judge(track, at=poll.at, is_fresh=clock_s < track.fresh_until)
         return track.status, before
 
+    def discredit(self, unit_id: str, error: PollError, *, at: float) -> tuple[UnitStatus, UnitState] | None:
+        """Take back what was credited to a unit that turned out to be somewhere else.
+
+        Args:
+            unit_id: Whose reading is not its own.
+            error: What is known instead.
+            at: Unix time, s.
+
+        Returns:
+            As `record`.
+        """
+        track = self._tracks.get(unit_id)
+        if track is None:
+            return None
+        track.reading, track.fresh_until, track.error, track.failures = None, float("-inf"), error, 1
+        before = track.status.state
+        self._judge(track, at=at, is_fresh=False)
+        return track.status, before
+
     def take_meters(self, unit_watts: Mapping[str, float]) -> list[UnitStatus]:
         """Take over what the meters of single units say now; gives the statuses in which that changed something."""
         changed = []
