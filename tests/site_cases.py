@@ -188,6 +188,7 @@ def readings(draw: st.DrawFn, numbers: Numbers, unit_id: str = "u1") -> UnitRead
         mode=draw(st.none() | st.sampled_from(Mode)),
         uptime_s=draw(st.none() | st.sampled_from([0.0, 60.0, 86400.0])),
         hashrate_5s_hs=draw(rates),
+        power_watts=draw(st.none() | st.integers(0, 8000).map(float)),
         boards=tuple(draw(st.lists(boards, max_size=5))),
     )
 

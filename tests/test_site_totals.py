@@ -26,7 +26,9 @@ from site_cases import (
 )
 
 from agent.site.curtailment import Curtailments, Event, Scope
+from agent.site.delivered import Delivered
 from agent.site.ledger import Place
+from agent.site.power import Metered, PowerSource
 from agent.site.status import Cause, UnitState, UnitStatus
 from agent.site.totals import Figures, site_figures
 from agent.unit.nameplate import Nameplate
@@ -61,9 +63,19 @@ def test_an_empty_site_has_every_key_and_no_ratio() -> None:
         known_hs=0,
         units_by_state=dict.fromkeys(UnitState, 0),
         deployed_hs_by_state=dict.fromkeys(UnitState, 0),
+        watts_by_source=dict.fromkeys(PowerSource, 0),
+        watts_units=0,
+        unit_watts=0,
+        metered_watts=None,
+        efficient_watts=0,
+        efficient_hs=0,
+        efficient_deployed_hs=0,
     )
     assert figures.site.operational_efficiency_ratio is None
     assert figures.site.coverage_ratio is None
+    assert figures.site.energy_efficiency_j_per_th is None
+    assert (figures.delivered_1h_hs, figures.delivered_24h_hs) == (None, None)
+    assert figures.delivered_24h_coverage_ratio is None
     assert (figures.by_container, figures.by_rack, figures.by_model) == ({}, {}, {})
 
 
@@ -189,6 +201,11 @@ def exact_sums(fleet: Iterable[UnitStatus]) -> dict[str, Any]:
     by_state: dict[UnitState, Fraction] = defaultdict(Fraction)
     for status in fleet:
         by_state[status.state] += Fraction(status.entry.nameplate.hashrate_hs)
+    powers = [(status, status.power) for status in fleet if status.power is not None]
+    watts: dict[PowerSource, Fraction] = defaultdict(Fraction)
+    for _, power in powers:
+        watts[power.source] += Fraction(power.watts)
+    both = [(status, power) for status, power in powers if status.hashrate_hs is not None]
     return {
         "at": AT,
         "units": len(fleet),
@@ -199,6 +216,13 @@ def exact_sums(fleet: Iterable[UnitStatus]) -> dict[str, Any]:
         "known_hs": sum(Fraction(status.entry.nameplate.hashrate_hs) for status in fleet if status.is_known),
         "units_by_state": dict.fromkeys(UnitState, 0) | Counter(status.state for status in fleet),
         "deployed_hs_by_state": {state: by_state[state] for state in UnitState},
+        "watts_by_source": {source: watts[source] for source in PowerSource},
+        "watts_units": len(powers),
+        "unit_watts": sum(watts.values()),
+        "metered_watts": None,
+        "efficient_watts": sum(Fraction(power.watts) for _, power in both),
+        "efficient_hs": sum(Fraction(status.hashrate_hs or 0) for status, _ in both),
+        "efficient_deployed_hs": sum(Fraction(status.entry.nameplate.hashrate_hs) for status, _ in both),
         "curtailment_nameplate_hs": sum(
             Fraction(status.entry.nameplate.hashrate_hs) for status in fleet if status.event is not None
         ),
@@ -263,3 +287,65 @@ def test_two_calls_share_nothing() -> None:
     first.site.losses_hs[Cause.STOPPED] += 1
     assert first.by_container["C1"].losses_hs[Cause.STOPPED] == 0
     assert site_figures(fleet, AT).site.losses_hs[Cause.STOPPED] == 0
+
+
+def powered(unit_id: str, watts: float, place: tuple[str, str] = ("C1", "R1")) -> Case:
+    """Give a unit that hashes at its nameplate and tells its power."""
+    return case(unit_id, place, reading=reading(unit_id, power_watts=watts))
+
+
+def by_source(figures: Figures) -> tuple[float, ...]:
+    """Give watts metered, reported and modelled."""
+    return tuple(figures.watts_by_source[source] for source in PowerSource)
+
+
+def test_a_containers_meter_takes_the_place_of_its_units_words() -> None:
+    """The site is the meter of C1 and the units of C2; the units of C1 keep their own figures, side by side with it."""
+    fleet = statuses([powered("a", 3000.0), powered("b", 3000.0), powered("c", 2000.0, ("C2", "R1"))])
+    figures = site_figures(fleet, AT, metered=Metered(container_watts={"C1": 6600.0, "gone": 1.0}))
+    c1, c2 = figures.by_container.values()
+    assert (by_source(c1), c1.metered_watts, c1.unit_watts) == ((6600, 0, 0), 6600, 6000)
+    assert (by_source(c2), c2.metered_watts, c2.unit_watts) == ((0, 2000, 0), None, 2000)
+    assert (by_source(figures.site), figures.site.metered_watts) == ((6600, 2000, 0), None)
+    assert figures.site.unit_watts == 8000
+    assert by_source(figures.by_rack["C1", "R1"]) == (0, 6000, 0)
+
+
+def test_a_sites_meter_is_believed_before_those_of_its_containers() -> None:
+    """Nothing is counted twice: the site's watts are its meter's."""
+    fleet = statuses([powered("a", 3000.0), powered("c", 2000.0, ("C2", "R1"))])
+    metered = Metered(site_watts=5600.0, container_watts={"C1": 3200.0})
+    figures = site_figures(fleet, AT, metered=metered)
+    assert (by_source(figures.site), figures.site.metered_watts) == ((5600, 0, 0), 5600)
+    assert by_source(figures.by_container["C1"]) == (3200, 0, 0)
+    assert by_source(figures.by_container["C2"]) == (0, 2000, 0)
+
+
+def test_a_meter_that_says_zero_is_a_measured_zero() -> None:
+    """A dark feeder is nought watts by its meter, whatever a unit says."""
+    figures = site_figures(statuses([powered("a", 3000.0)]), AT, metered=Metered(site_watts=0.0)).site
+    assert (by_source(figures), figures.metered_watts) == ((0, 0, 0), 0)
+
+
+def test_j_per_th_is_over_the_units_that_have_both() -> None:
+    """One of three tells its power: its watts over its hashrate, and a third of the fleet."""
+    fleet = [powered("a", 5880.0), case("b"), dead("c")]
+    figures = site_figures(statuses(fleet), AT).site
+    assert figures.energy_efficiency_j_per_th == 20
+    assert (figures.watts_units, figures.efficient_hs, figures.efficient_deployed_hs) == (1, 294e12, 294e12)
+
+
+def test_a_unit_asleep_counts_into_j_per_th_with_what_it_draws() -> None:
+    """It hashes a measured nothing and draws 20 W: both are figures."""
+    asleep = case("b", reading=reading("b", mode=Mode.SLEEP, hashrate_5s_hs=0.0, power_watts=20.0))
+    figures = site_figures(statuses([powered("a", 5860.0), asleep]), AT).site
+    assert figures.energy_efficiency_j_per_th == 20
+    assert figures.efficient_deployed_hs == 588e12
+
+
+def test_what_pools_credited_stands_beside_what_units_say() -> None:
+    """The sum, and the share of the fleet it speaks for."""
+    delivered = Delivered(hour_hs=290e12, hour_deployed_hs=294e12, day_hs=None, day_deployed_hs=0.0)
+    figures = site_figures(statuses([case("a"), case("b")]), AT, delivered=delivered)
+    assert (figures.delivered_1h_hs, figures.delivered_1h_coverage_ratio) == (290e12, 0.5)
+    assert (figures.delivered_24h_hs, figures.delivered_24h_coverage_ratio) == (None, 0)

@@ -1,0 +1,69 @@
+"""Energy: power integrated over time, by whose word each watt was, for the site and each container."""
+
+from dataclasses import dataclass
+
+from agent.site.power import PowerSource
+from agent.site.totals import Figures, SiteFigures
+
+MAX_GAP_INTERVALS = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Energy:
+    """Joules since the agent started; only sources that told of any.
+
+    Attributes:
+        site: By source. Where the site has a meter of its own this is that meter's, not the sum of the containers.
+        by_container: By container and source.
+    """
+
+    site: dict[PowerSource, float]
+    by_container: dict[str, dict[PowerSource, float]]
+
+
+class EnergyBook:
+    """Adds up joules from one moment's figures to the next.
+
+    Between two calls power is taken at the mean of both; a gap of more than three intervals adds nothing, because
+    nobody was watching.
+
+    Args:
+        interval_s: From one call to the next.
+    """
+
+    def __init__(self, *, interval_s: float) -> None:
+        self.interval_s = interval_s
+        self._before: tuple[SiteFigures, float] | None = None
+        self._site: dict[PowerSource, float] = {}
+        self._by_container: dict[str, dict[PowerSource, float]] = {}
+
+    @property
+    def energy(self) -> Energy:
+        """What has been added up so far."""
+        return Energy(
+            site=self._site.copy(),
+            by_container={name: joules.copy() for name, joules in self._by_container.items()},
+        )
+
+    def advance(self, figures: SiteFigures, clock_s: float) -> Energy:
+        """Take in the figures of a moment on the monotonic clock, and give what has been added up."""
+        before, self._before = self._before, (figures, clock_s)
+        # A container that is gone is forgotten; should it come back it begins at zero, as counters may.
+        self._by_container = {name: self._by_container.get(name, {}) for name in figures.by_container}
+        if before is None:
+            return self.energy
+        earlier, earlier_s = before
+        span_s = clock_s - earlier_s
+        if 0 < span_s <= MAX_GAP_INTERVALS * self.interval_s:
+            _add(self._site, earlier.site, figures.site, span_s)
+            for name, joules in self._by_container.items():
+                if name in earlier.by_container:
+                    _add(joules, earlier.by_container[name], figures.by_container[name], span_s)
+        return self.energy
+
+
+def _add(joules: dict[PowerSource, float], earlier: Figures, later: Figures, span_s: float) -> None:
+    for source in PowerSource:
+        watts = (earlier.watts_by_source[source] + later.watts_by_source[source]) / 2
+        if watts:
+            joules[source] = joules.get(source, 0.0) + watts * span_s
