@@ -3,18 +3,13 @@
 import hashlib
 import hmac
 import re
-import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from agent.errors import ConfigError, Mistake
-from agent.textfile import read_text
+from agent.secretfile import read_secret, secret_refusal
 
-MAX_TOKEN_FILE_BYTES = 1 << 20
 # Documented: RFC 6750, 2.1 (b64token). Sixteen characters at least, so that guessing is hopeless at any rate.
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]{16,512}={0,2}")
-# Read by a group is how root hands a secret to a service's account; anything more is somebody else's business.
-_FORBIDDEN_MODE = stat.S_IWGRP | stat.S_IXGRP | stat.S_IRWXO
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +31,7 @@ class Token:
 
 
 def _digest(text: str) -> bytes:
-    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).digest()
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
 
 
 def read_token(path: Path, *, where: str) -> Token:
@@ -50,14 +45,8 @@ def read_token(path: Path, *, where: str) -> Token:
         ConfigError: For a file that cannot be read, that others may read, or that holds no token; its content is not
             part of the message.
     """
-
-    def refusal(reason: str) -> ConfigError:
-        return ConfigError([Mistake(file=str(path), where=where, value="", reason=reason)])
-
-    text = read_text(path, max_bytes=MAX_TOKEN_FILE_BYTES).strip()
-    mode = stat.S_IMODE(path.stat().st_mode)
-    if mode & _FORBIDDEN_MODE:
-        raise refusal(f"others may read or change this secret (mode {mode:04o}); chmod 600 it")
+    text = read_secret(path, where=where)
     if not _TOKEN.fullmatch(text):
-        raise refusal("one line of 16 to 512 of A-Z a-z 0-9 . _ ~ + / - is expected, such as `openssl rand -hex 32`")
+        reason = "one line of 16 to 512 of A-Z a-z 0-9 . _ ~ + / - is expected, such as `openssl rand -hex 32`"
+        raise secret_refusal(path, where, reason)
     return Token(text=text)

@@ -112,6 +112,13 @@ def _checked_pointer(text: str) -> str:
     return text
 
 
+def _parse_user(text: str) -> str:
+    # What a quoted text of a header may hold without escapes.
+    if not re.fullmatch(r"[!#-\[\]-~ ]{1,64}", text) or ":" in text:
+        raise ValueError("1 to 64 ASCII characters without quotes, backslashes and colons are expected")
+    return text
+
+
 def _validate_time(value: object) -> time:
     """Validate a local time of the day, to the minute: a text, or TOML's own kind."""
     if isinstance(value, str) and re.fullmatch(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]", value):
@@ -372,6 +379,30 @@ class HistorySection(_Section):
         return self.file or config_file.with_suffix(".history.sqlite")
 
 
+class IdentitySection(_Section):
+    """How units are asked who they are, on their own web pages.
+
+    Attributes:
+        enabled: Whether they are, at a site whose ledger tells any serial number or MAC address.
+        web_port: Where the pages are, for units whose ledger row does not say.
+        user: For the digest authentication.
+        password_file: Holds the password; None for the one that units leave the factory with.
+        checks_per_s: At most so many are asked in a second.
+        max_in_flight: At most so many at once.
+        deadline_s: For one page.
+    """
+
+    enabled: bool = True
+    web_port: Annotated[int, _between(1, 65_535)] = 80
+    user: Annotated[str, _parsed((), _parse_user)] = "root"
+    password_file: _Path | None = None
+    # A page is a shell script on the unit; a thousand units are asked in two minutes, at a fraction of what polls cost.
+    checks_per_s: Annotated[float, _between(0.01, 100)] = 10.0
+    max_in_flight: Annotated[int, _between(1, 32)] = 8
+    # Reported: a busy unit's page takes up to 4 s, and a second try helps.
+    deadline_s: Annotated[float, _between(0.1, 60)] = 8.0
+
+
 class LogSection(_Section):
     """The log on standard error.
 
@@ -461,6 +492,7 @@ class Config(_Section):
     api: ApiSection = ApiSection()
     curtailment: Annotated[tuple[CurtailmentSection, ...], Strict(strict=False)] = ()
     history: HistorySection = HistorySection()
+    identity: IdentitySection = IdentitySection()
     log: LogSection = LogSection()
 
     power: PowerSection = PowerSection()

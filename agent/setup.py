@@ -5,15 +5,19 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from agent.bearer import Token, read_token
-from agent.config import Config, CurtailmentSection, load_config
+from agent.config import Config, CurtailmentSection, IdentitySection, load_config
 from agent.errors import ConfigError, Mistake
+from agent.secretfile import read_password
 from agent.site.curtailment import Scope
 from agent.site.curtailment_order import empty_scope
 from agent.site.ledger import Ledger, read_ledger
 from agent.site.windows import DailyWindow
 from agent.textfile import read_text
+from agent.unit.digest import Login
 from agent.unit.nameplate import Catalogue, read_nameplates, shipped_catalogue
 
+# Documented: antminer-api.md, 6.1; what every unit leaves the factory with.
+UNIT_LOGIN = Login(user="root", password="root")  # noqa: S106  no secret of ours
 MAX_LEDGER_BYTES = 64 << 20
 MAX_MODELS_BYTES = 1 << 20
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -30,6 +34,7 @@ class Setup:
         ledger: What is deployed, and when.
         windows: The curtailment schedule.
         token: What callers must show to change anything; None refuses every change.
+        unit_login: For the units' own web pages.
     """
 
     path: Path
@@ -38,6 +43,7 @@ class Setup:
     ledger: Ledger
     windows: tuple[DailyWindow, ...] = ()
     token: Token | None = None
+    unit_login: Login = UNIT_LOGIN
 
     @property
     def curtailments_file(self) -> Path:
@@ -54,13 +60,10 @@ def load_setup(path: Path) -> Setup:
     config = load_config(path)
     mistakes: list[Mistake] = []
     catalogue = shipped_catalogue()
-    models_file = config.ledger.models_file
-    if models_file is not None:
-        try:
-            text = read_text(models_file, max_bytes=MAX_MODELS_BYTES)
-            catalogue = shipped_catalogue(read_nameplates(text, str(models_file)))
-        except ConfigError as error:
-            mistakes.extend(error.mistakes)
+    try:
+        catalogue = load_catalogue(config)
+    except ConfigError as error:
+        mistakes.extend(error.mistakes)
     try:
         ledger = read_ledger(
             read_text(config.ledger.file, max_bytes=MAX_LEDGER_BYTES),
@@ -77,6 +80,11 @@ def load_setup(path: Path) -> Setup:
             token = read_token(config.api.token_file, where="api.token_file")
         except ConfigError as error:
             mistakes.extend(error.mistakes)
+    unit_login = UNIT_LOGIN
+    try:
+        unit_login = _unit_login(config.identity)
+    except ConfigError as error:
+        mistakes.extend(error.mistakes)
     windows = tuple(_window(section, config.site.zone) for section in config.curtailment)
     for number, window in enumerate(windows):
         reason = empty_scope(window.scope, ledger.entries)
@@ -84,7 +92,33 @@ def load_setup(path: Path) -> Setup:
             mistakes.append(Mistake(file=str(path), where=f"curtailment[{number}]", value=window.name, reason=reason))
     if mistakes:
         raise ConfigError(mistakes)
-    return Setup(path=path, config=config, catalogue=catalogue, ledger=ledger, windows=windows, token=token)
+    return Setup(
+        path=path,
+        config=config,
+        catalogue=catalogue,
+        ledger=ledger,
+        windows=windows,
+        token=token,
+        unit_login=unit_login,
+    )
+
+
+def load_catalogue(config: Config) -> Catalogue:
+    """Read the site's own models, on top of the shipped ones.
+
+    Raises:
+        ConfigError: With every mistake in them.
+    """
+    if config.ledger.models_file is None:
+        return shipped_catalogue()
+    text = read_text(config.ledger.models_file, max_bytes=MAX_MODELS_BYTES)
+    return shipped_catalogue(read_nameplates(text, str(config.ledger.models_file)))
+
+
+def _unit_login(identity: IdentitySection) -> Login:
+    if identity.password_file is None:
+        return Login(user=identity.user, password=UNIT_LOGIN.password)
+    return Login(user=identity.user, password=read_password(identity.password_file, where="identity.password_file"))
 
 
 def _window(section: CurtailmentSection, zone: ZoneInfo) -> DailyWindow:

@@ -309,6 +309,11 @@ LONG_HEX = "0x" + "f" * 75 + "..."
             ["curtailment[0].days: one day at least is expected; leave the key out for every day"],
         ),
         (f"{LEAST}{WINDOW}{WINDOW}", ["curtailment: two windows are called peak"]),
+        (f"{LEAST}[identity]\nweb_port = 0\n", ["identity.web_port = '0': 1 to 65535 is expected"]),
+        (
+            f"{LEAST}[identity]\nuser = 'a\"b'\n",
+            [("identity.user = 'a\"b': 1 to 64 ASCII characters without quotes, backslashes and colons are expected")],
+        ),
         (
             f'{LEAST}[log]\nlevel = "INFO"\n',
             ["log.level = 'INFO': debug, info, warning or error is expected; did you mean info?"],
