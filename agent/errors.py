@@ -5,6 +5,7 @@
     |-- LocalResourceError          no socket to be had here; says nothing of the unit -> counted as a skipped poll
     |-- HistoryError(.reason)       the history file cannot be used now; counted by reason; polling carries on
     |-- QueryError                  somebody asked over HTTP for something there is not -> 400, says what there would be
+    |-- MeterError                  a meter tells nothing usable; counted; its figure lapses and it is asked again
     '-- PollError(.reason)          one poll of one unit; counted by reason; the agent carries on
         |-- UnreachableError        refused, no route, connect deadline         -> back off
         |-- DeadlineError           connected, no whole reply in time           -> retry next interval
@@ -79,6 +80,10 @@ class HistoryError(AgentError):
 
 
 HISTORY_REASONS = ("full", "unwritable", "in_use", "damaged", "foreign", "newer", "older", "absent", "slow")
+
+
+class MeterError(AgentError):
+    """A meter could not be read, or said what no power can be."""
 
 
 class PollError(AgentError):
