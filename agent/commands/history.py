@@ -1,0 +1,76 @@
+"""`hashsight history`: what the history file holds, as CSV."""
+
+import sys
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from agent.commands.histories import opened, usage_error
+from agent.commands.terminal import exit_codes
+from agent.exporters import history_csv
+from agent.exporters.history_reader import HistoryReader
+from agent.exporters.period import parse_period
+
+COMMAND = "history export"
+KINDS = ("site", "containers", "changes")
+
+
+def export(
+    period: str | None,
+    *,
+    config: Path | None,
+    history: Path | None,
+    start: str | None,
+    end: str | None,
+    kind: str,
+) -> None:
+    """Print rows as CSV, in base units.
+
+    Args:
+        period: A month, quarter or year; None for `start` to `end`.
+        config: The site's configuration.
+        history: A history file, instead.
+        start: Local date or time of the site, or with an offset, ISO 8601; None for as far back as there is any.
+        end: The same; rows that begin before it are printed.
+        kind: One of `KINDS`.
+    """
+    with exit_codes():
+        if kind not in KINDS:
+            raise usage_error(COMMAND, "--what", kind, f"one of {', '.join(KINDS)} is expected")
+        if period is not None and (start, end) != (None, None):
+            raise usage_error(COMMAND, "PERIOD", period, "either a period is expected, or --from and --to")
+        with opened(COMMAND, config=config, history=history) as (reader, zone):
+            bounds = (_moment("--from", start, zone, 0.0), _moment("--to", end, zone, 1e12))
+            if period is not None:
+                try:
+                    whole = parse_period(period, zone)
+                except ValueError as error:
+                    raise usage_error(COMMAND, "PERIOD", period, str(error)) from error
+                bounds = (whole.start, whole.end)
+            for piece in _pieces(reader, kind, *bounds):
+                sys.stdout.write(piece)
+
+
+def _moment(option: str, text: str | None, zone: ZoneInfo, default: float) -> float:
+    if text is None:
+        return default
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        reason = "a date or time in ISO 8601 is expected, such as 2025-10-07 or 2025-10-07T16:00"
+        raise usage_error(COMMAND, option, text, reason) from error
+    return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).timestamp()
+
+
+def _pieces(reader: HistoryReader, kind: str, start: float, end: float) -> Iterator[str]:
+    if kind == "site":
+        yield from history_csv.lines(reader.chunks(start, end))
+    elif kind == "containers":
+        yield history_csv.CONTAINER_HEADER
+        for container in reader.containers():
+            for chunk in reader.chunks(start, end, container):
+                yield "".join(history_csv.container_line(container, values) for values in chunk)
+    else:
+        yield history_csv.CHANGE_HEADER
+        yield from map(history_csv.change_line, reader.changes(start, end))

@@ -1,0 +1,80 @@
+"""Calendar periods, months first, in a site's own zone; pure."""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
+
+FIRST_YEAR, LAST_YEAR = 2009, 9998
+_MONTHS_IN_QUARTER = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Period:
+    """A month, a quarter or a year.
+
+    Attributes:
+        name: ``2025-10``, ``2025-Q3`` or ``2025``.
+        zone: The zone whose midnights bound it.
+        start, end: Unix times, s; half open. Between them are 23 or 25 hours where a clock change falls on a day.
+        days: Calendar days.
+    """
+
+    name: str
+    zone: str
+    start: int
+    end: int
+    days: int
+
+    @property
+    def seconds(self) -> int:
+        """How long it is, clock changes and all."""
+        return self.end - self.start
+
+
+def parse_period(text: str, zone: ZoneInfo) -> Period:
+    """Read a period.
+
+    Raises:
+        ValueError: In words for the person who wrote it.
+    """
+    months = _months(text)
+    if months is None:
+        raise ValueError("a month such as 2025-10, a quarter (2025-Q3) or a year is expected")
+    year, first, count = months
+    if not FIRST_YEAR <= year <= LAST_YEAR:
+        raise ValueError(f"a year from {FIRST_YEAR} to {LAST_YEAR} is expected")
+    begin = date(year, first, 1)
+    after = date(year + (first + count - 1) // 12, (first + count - 1) % 12 + 1, 1)
+    return Period(
+        name=text, zone=zone.key, start=_midnight(begin, zone), end=_midnight(after, zone), days=(after - begin).days
+    )
+
+
+def _months(text: str) -> tuple[int, int, int] | None:
+    """Give year, first month and number of months."""
+    told = re.fullmatch(r"([0-9]{4})(?:-(?:Q([1-4])|(0[1-9]|1[0-2])))?", text)
+    if told is None:
+        return None
+    year, quarter, month = told.groups()
+    if quarter:
+        return int(year), int(quarter) * _MONTHS_IN_QUARTER - 2, _MONTHS_IN_QUARTER
+    return (int(year), int(month), 1) if month else (int(year), 1, 12)
+
+
+def _midnight(day: date, zone: ZoneInfo) -> int:
+    """Give when a day begins; where its midnight is skipped by a clock change, that is the moment of the change.
+
+    Where clocks are set back over midnight it begins twice: the first counts, so that no hour is in two periods.
+    """
+    return int(datetime(day.year, day.month, day.day, tzinfo=zone).timestamp())
+
+
+def utc_text(at: float) -> str:
+    """Give a Unix time as ISO 8601 in UTC, to the second."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def local_text(at: float, zone: str) -> str:
+    """Give a Unix time as a person at the site reads it, to the minute, with the offset."""
+    return datetime.fromtimestamp(at, ZoneInfo(zone)).strftime("%Y-%m-%d %H:%M %z")

@@ -1,0 +1,74 @@
+"""From figures and statuses to history: the books that make minutes and changes of them, and the file they go to."""
+
+from collections.abc import Callable, Iterable
+
+from agent.exporters.history import History
+from agent.exporters.history_health import Health
+from agent.exporters.minutes import MinuteBook
+from agent.exporters.state_changes import ChangeBook
+from agent.site.status import UnitStatus
+from agent.site.totals import SiteFigures
+
+# Three intervals without figures are a gap; with intervals of a second, a busy moment of the machine is none yet.
+GAP_INTERVALS = 3
+LEAST_GAP_S = 10.0
+
+
+class Recorder:
+    """Keeps one site's history.
+
+    Args:
+        history: Where it goes.
+        interval_s: From one round of figures to the next.
+    """
+
+    def __init__(self, history: History, *, interval_s: float) -> None:
+        self._history = history
+        self._minutes = MinuteBook(longest_gap_s=0.0)
+        self._changes = ChangeBook()
+        self.set_interval(interval_s)
+
+    @property
+    def health(self) -> Health:
+        """How it goes."""
+        return self._history.health
+
+    def set_interval(self, interval_s: float) -> None:
+        """Take over another interval."""
+        self._minutes.longest_gap_s = max(GAP_INTERVALS * interval_s, LEAST_GAP_S)
+
+    def start(self) -> None:
+        """Begin to write."""
+        self._history.start()
+
+    def stop(self) -> None:
+        """Write what there is and close the file; takes two seconds at most."""
+        self._history.record(self._minutes.close())
+        self._history.stop()
+
+    def on_status(self, status: UnitStatus) -> None:
+        """Take in a unit's status that changed."""
+        for change in self._changes.observe(status):
+            self._history.record_change(change)
+
+    def on_site(
+        self,
+        figures: SiteFigures,
+        *,
+        statuses: Callable[[], Iterable[UnitStatus]],
+        simulated_units: Callable[[], int],
+        clock_s: float,
+    ) -> None:
+        """Take in the figures of this moment; once a minute, look at all units for what no change told of.
+
+        Args:
+            figures: Of every unit; not before each was looked at once.
+            statuses: Gives every unit's status.
+            simulated_units: Gives how many simulated units are in the figures.
+            clock_s: The monotonic clock, s.
+        """
+        minutes = self._minutes.advance(figures, simulated_units=simulated_units(), clock_s=clock_s)
+        if minutes:
+            for change in self._changes.observe_all(statuses(), at=figures.at):
+                self._history.record_change(change)
+            self._history.record(minutes)

@@ -1,0 +1,450 @@
+"""The statement of a calendar period: what was deployed, what operated, what took the rest; pure.
+
+A statement is made of parts, one a site. A part is what the site's history says, as time-weighted means over the
+seconds that were watched; every figure follows from the parts, and is never added up from rounded values. So a
+statement can be checked twice: its figures against its parts by anybody, its parts against the history by whoever has
+that (`verify`).
+
+    deployed - losses + uplift = operating
+"""
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import fields
+from typing import Any, Protocol
+
+import msgspec
+
+from agent.errors import AgentError
+from agent.exporters.history_csv import Digest
+from agent.exporters.minutes import Row, Totals, Values, row_from
+from agent.exporters.period import Period, utc_text
+from agent.scale import ratio_text
+from agent.site.power import PowerSource
+from agent.site.status import Cause, UnitState
+
+FORMAT = 1
+TARGET_RATIO = 0.90
+"""The trade's ">90 %"; met only above it, by the unrounded ratio."""
+PUBLISHED_COVERAGE_RATIO = 0.95
+HS_PER_THS = 1e12
+# After a period's end, its last minute is on the disk by then.
+SETTLED_AFTER_S = 120
+
+REACHED = (UnitState.HASHING, UnitState.STARTING, UnitState.STOPPED, UnitState.CURTAILED)
+"""The states of a unit that answers; one in maintenance may or may not, and does not count as if it did."""
+
+METHOD = (
+    "Every unit of the site's dated ledger counts as deployed with its nameplate hashrate, whether it answers or not."
+    " Operating hashrate is the sum of what units report in readings fresh enough to be believed; a unit that could not"
+    " be read counts as nothing. Both are averaged over the time that was watched, weighted by time, not by days or"
+    " rows. Operational efficiency is average operating over average deployed; curtailed time counts against it, and"
+    " the ratio without curtailed hashrate stands beside it. Each unit's shortfall is attributed to one or more causes,"
+    " so that deployed minus losses plus uplift is operating. Coverage is the share of deployed nameplate, over the"
+    " whole period, whose state was known: time without an agent lowers coverage and nothing else. Power is metered,"
+    " reported by units or modelled, in this order of trust; energy is of the time that was watched, J/TH of units with"
+    " both figures. Delivered is what pools credited. Reach uptime is the share of unit time in which units answered,"
+    " hashing uptime that in which they answered and hashed. Sums are of unrounded values. The digest is the SHA-256 of"
+    " the history rows as `hashsight history export` writes them."
+)
+
+
+class StatementError(AgentError):
+    """A statement that cannot be made, combined or believed."""
+
+
+class Inputs(msgspec.Struct, frozen=True, kw_only=True):
+    """What a part was computed from.
+
+    Attributes:
+        digest: SHA-256 of the rows as CSV.
+        rows: How many there were.
+        first_at, last_at: Unix times at which they begin and end, s.
+    """
+
+    digest: str
+    rows: int
+    first_at: int
+    last_at: int
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True):
+    """One site's share.
+
+    Attributes:
+        site: Its name.
+        zone, start, end: The period, in the site's zone, as Unix times, s.
+        elapsed_s: How much of it had passed; all of it once it is over.
+        is_over: Whether the period was over.
+        mean: Means over the seconds that were watched, `mean.watched_s`.
+        last: The last row: how the period ended.
+        inputs: What it was computed from.
+    """
+
+    site: str
+    zone: str
+    start: int
+    end: int
+    elapsed_s: float
+    is_over: bool
+    mean: Row
+    last: Row
+    inputs: Inputs
+
+
+class StatementFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """What follows from the parts; sums over them, before any rounding.
+
+    Attributes:
+        deployed_end_hs, operating_end_hs, units_end: In the last minutes; snapshots, not averages.
+        deployed_hs, operating_hs, uplift_hs, lost_hs, losses_hs, units, simulated_units: Means.
+        losses_ratio, lost_ratio, uplift_ratio: Of mean deployed.
+        operational_efficiency_ratio: Gross: mean operating over mean deployed.
+        operational_efficiency_end_ratio: Over deployed at the end instead, as the trade publishes it.
+        operational_efficiency_excluding_curtailment_ratio: Over mean deployed less curtailed.
+        is_above_target: Whether the gross ratio is above 90 %, unrounded.
+        coverage_ratio: Of the whole period (so far), over deployed nameplate.
+        watched_ratio: Share of the period for which there are figures at all.
+        joules, joules_by_source: Over the time that was watched.
+        energy_efficiency_j_per_th, energy_coverage_ratio: Over units with both figures, and their share of deployed.
+        delivered_hs, delivered_coverage_ratio: What pools credited, and the share of deployed it speaks of.
+        reach_uptime_ratio, hashing_uptime_ratio: Shares of unit time.
+    """
+
+    deployed_end_hs: float
+    operating_end_hs: float
+    units_end: float
+    deployed_hs: float
+    operating_hs: float
+    uplift_hs: float
+    lost_hs: float
+    losses_hs: dict[Cause, float]
+    units: float
+    simulated_units: float
+    losses_ratio: dict[Cause, float | None]
+    lost_ratio: float | None
+    uplift_ratio: float | None
+    operational_efficiency_ratio: float | None
+    operational_efficiency_end_ratio: float | None
+    operational_efficiency_excluding_curtailment_ratio: float | None
+    is_above_target: bool | None
+    coverage_ratio: float | None
+    watched_ratio: float
+    joules: float
+    joules_by_source: dict[PowerSource, float]
+    energy_efficiency_j_per_th: float | None
+    energy_coverage_ratio: float | None
+    delivered_hs: float | None
+    delivered_coverage_ratio: float | None
+    reach_uptime_ratio: float | None
+    hashing_uptime_ratio: float | None
+
+
+class Statement(msgspec.Struct, frozen=True, kw_only=True):
+    """The statement of one period for one site or several.
+
+    Attributes:
+        format: Of this structure.
+        period: ``2025-10``, ``2025-Q3`` or ``2025``.
+        days: Calendar days in it.
+        is_draft: Whether it was not asked to be fit for publishing.
+        computed_at: Unix time, s.
+        notes: What a reader has to know before the figures; first what counts most.
+        figures: All follow from `parts`.
+        parts: By site.
+        method: How it was computed, in words.
+    """
+
+    format: int = FORMAT
+    period: str
+    days: int
+    is_draft: bool
+    computed_at: float
+    notes: tuple[str, ...]
+    figures: StatementFigures
+    parts: tuple[Part, ...]
+    method: str = METHOD
+
+
+class Source(Protocol):
+    """Where rows come from: an open history."""
+
+    site: str
+
+    def chunks(self, start: float, end: float) -> Iterable[Sequence[Values]]:
+        """Give the site's rows that begin in [start, end), oldest first."""
+
+    def span(self) -> tuple[int, int] | None:
+        """Give the Unix times at which its rows begin and end."""
+
+
+def state(source: Source, period: Period, *, now: float, is_draft: bool = True) -> Statement:
+    """Compute one site's statement.
+
+    Args:
+        source: Its history.
+        period: Of what.
+        now: Unix time, s; a period that is not over is stated so far.
+        is_draft: Whether it need not be fit for publishing.
+
+    Raises:
+        StatementError: When history holds nothing of the period, or the statement is not fit for publishing.
+    """
+    is_over = now >= period.end + SETTLED_AFTER_S
+    elapsed_s = float(period.seconds if is_over else min(max(now - period.start, 0.0), period.seconds))
+    part = _part(source, period, until=period.end, elapsed_s=elapsed_s, is_over=is_over)
+    return _statement(period.name, period.days, [part], computed_at=now, is_draft=is_draft)
+
+
+def _part(source: Source, period: Period, *, until: int, elapsed_s: float, is_over: bool) -> Part:
+    totals, digest = Totals(), Digest()
+    first: Values | None = None
+    last: Values | None = None
+    for chunk in source.chunks(period.start, until):
+        first, last = first or chunk[0], chunk[-1]
+        totals.add(chunk)
+        digest.add(chunk)
+    mean = totals.values(at=period.start, span_s=period.seconds)
+    if first is None or last is None or mean is None:
+        span = source.span()
+        held = f"it holds {utc_text(span[0])} to {utc_text(span[1])}" if span else "it is empty"
+        raise StatementError(f"the history of {source.site} has nothing of {period.name}: {held}")
+    first_row, last_row = row_from(first), row_from(last)
+    return Part(
+        site=source.site,
+        zone=period.zone,
+        start=period.start,
+        end=period.end,
+        elapsed_s=elapsed_s,
+        is_over=is_over,
+        mean=row_from(mean),
+        last=last_row,
+        inputs=Inputs(
+            digest=digest.text(),
+            rows=totals.rows,
+            first_at=first_row.at,
+            last_at=last_row.at + last_row.span_s,
+        ),
+    )
+
+
+def combine(statements: Iterable[Statement], *, now: float, is_draft: bool = True) -> Statement:
+    """Make one statement of those of several sites for one period.
+
+    Raises:
+        StatementError: When they are not of one period, or a site is there twice; or not fit for publishing.
+    """
+    statements = list(statements)
+    periods = sorted({each.period for each in statements})
+    if len(periods) != 1:
+        raise StatementError(f"statements of one period are expected, not of {', '.join(periods) or 'none'}")
+    parts = sorted((part for each in statements for part in each.parts), key=lambda part: part.site)
+    sites = [part.site for part in parts]
+    twice = sorted({site for site in sites if sites.count(site) > 1})
+    if twice:
+        raise StatementError(f"stated more than once: {', '.join(twice)}")
+    return _statement(periods[0], statements[0].days, parts, computed_at=now, is_draft=is_draft)
+
+
+def _statement(period: str, days: int, parts: Sequence[Part], *, computed_at: float, is_draft: bool) -> Statement:
+    figures = figures_of(parts)
+    if not is_draft:
+        _refuse_unfit(figures, parts)
+    return Statement(
+        period=period,
+        days=days,
+        is_draft=is_draft,
+        computed_at=computed_at,
+        notes=tuple(_notes(figures, parts)),
+        figures=figures,
+        parts=tuple(parts),
+    )
+
+
+def _refuse_unfit(figures: StatementFigures, parts: Sequence[Part]) -> None:
+    early = [part.site for part in parts if not part.is_over]
+    if early:
+        raise StatementError(f"not to be published: the period is not over ({', '.join(early)})")
+    if figures.coverage_ratio is None or figures.coverage_ratio < PUBLISHED_COVERAGE_RATIO:
+        raise StatementError(
+            f"not to be published: coverage is {ratio_text(figures.coverage_ratio)},"
+            f" less than {ratio_text(PUBLISHED_COVERAGE_RATIO, 0)}"
+        )
+
+
+def _notes(figures: StatementFigures, parts: Sequence[Part]) -> Iterable[str]:
+    if figures.coverage_ratio is None or figures.coverage_ratio < PUBLISHED_COVERAGE_RATIO:
+        yield (
+            f"COVERAGE IS ONLY {ratio_text(figures.coverage_ratio)}: too little is known for these figures"
+            f" to be published ({ratio_text(PUBLISHED_COVERAGE_RATIO, 0)} is needed)."
+        )
+    if figures.simulated_units:
+        yield (
+            f"SIMULATED: {figures.simulated_units:,.0f} of {figures.units:,.0f} units are simulated;"
+            " these are not a site's real figures."
+        )
+    for part in parts:
+        if not part.is_over:
+            days, of = part.elapsed_s / 86400, (part.end - part.start) / 86400
+            yield f"{part.site}: the period is not over; these are {days:.1f} of its {of:.1f} days."
+        if part.is_over and part.inputs.last_at < part.end:
+            last = utc_text(part.inputs.last_at)
+            yield f"{part.site}: the end of the period was not watched; what is of its end is of {last}."
+    zones = sorted({part.zone for part in parts})
+    if len(zones) > 1:
+        yield f"Sites keep different zones ({', '.join(zones)}); each one's period is its own calendar's."
+
+
+def figures_of(parts: Sequence[Part]) -> StatementFigures:
+    """Give all figures that follow from `parts`."""
+
+    def total(value: Callable[[Part], float]) -> float:
+        return math.fsum(value(part) for part in parts)
+
+    deployed_hs = total(lambda part: part.mean.deployed_hs)
+    operating_hs = total(lambda part: part.mean.operating_hs)
+    uplift_hs = total(lambda part: part.mean.uplift_hs)
+    deployed_end_hs = total(lambda part: part.last.deployed_hs)
+    losses_hs = {cause: total(lambda part, cause=cause: part.mean.losses_hs.get(cause, 0.0)) for cause in Cause}  # type: ignore[misc]
+    lost_hs = math.fsum(losses_hs.values())
+    ratio = _ratio(operating_hs, deployed_hs)
+    # Over all the time there was, watched or not.
+    deployed = total(lambda part: part.mean.deployed_hs * part.elapsed_s)
+    known = total(lambda part: part.mean.known_hs * part.mean.watched_s)
+    joules = {
+        source: total(lambda part, source=source: part.mean.watts.get(source, 0.0) * part.mean.watched_s)  # type: ignore[misc]
+        for source in PowerSource
+    }
+    efficient_hs = total(lambda part: part.mean.efficient_hs)
+    efficient_watts = total(lambda part: part.mean.efficient_watts)
+    delivered = [part.mean.delivered_hs for part in parts if part.mean.delivered_hs is not None]
+    units = total(lambda part: part.mean.units)
+
+    def share_of_units(states: Iterable[UnitState]) -> float | None:
+        return _ratio(total(lambda part: math.fsum(part.mean.units_by_state.get(each, 0.0) for each in states)), units)
+
+    return StatementFigures(
+        deployed_end_hs=deployed_end_hs,
+        operating_end_hs=total(lambda part: part.last.operating_hs),
+        units_end=total(lambda part: part.last.units),
+        deployed_hs=deployed_hs,
+        operating_hs=operating_hs,
+        uplift_hs=uplift_hs,
+        lost_hs=lost_hs,
+        losses_hs=losses_hs,
+        units=units,
+        simulated_units=total(lambda part: part.mean.simulated_units),
+        losses_ratio={cause: _ratio(loss_hs, deployed_hs) for cause, loss_hs in losses_hs.items()},
+        lost_ratio=_ratio(lost_hs, deployed_hs),
+        uplift_ratio=_ratio(uplift_hs, deployed_hs),
+        operational_efficiency_ratio=ratio,
+        operational_efficiency_end_ratio=_ratio(operating_hs, deployed_end_hs),
+        operational_efficiency_excluding_curtailment_ratio=_ratio(
+            operating_hs, deployed_hs - losses_hs[Cause.CURTAILED]
+        ),
+        is_above_target=None if ratio is None else ratio > TARGET_RATIO,
+        coverage_ratio=_ratio(known, deployed),
+        watched_ratio=_ratio(total(lambda part: part.mean.watched_s), total(lambda part: part.elapsed_s)) or 0.0,
+        joules=math.fsum(joules.values()),
+        joules_by_source=joules,
+        energy_efficiency_j_per_th=_ratio(efficient_watts, efficient_hs / HS_PER_THS),
+        energy_coverage_ratio=_ratio(total(lambda part: part.mean.efficient_deployed_hs), deployed_hs),
+        delivered_hs=math.fsum(delivered) if delivered else None,
+        delivered_coverage_ratio=_ratio(
+            total(lambda part: part.mean.delivered_deployed_hs * part.mean.watched_s), deployed
+        ),
+        reach_uptime_ratio=share_of_units(REACHED),
+        hashing_uptime_ratio=share_of_units((UnitState.HASHING,)),
+    )
+
+
+def _ratio(part: float, whole: float) -> float | None:
+    return part / whole if whole > 0 else None
+
+
+def decode(text: bytes, file: str) -> Statement:
+    """Read a statement back from its JSON.
+
+    Raises:
+        StatementError: When it is none, or its figures or notes do not follow from its parts.
+    """
+    try:
+        statement = msgspec.json.decode(text, type=Statement)
+    except msgspec.MsgspecError as error:
+        raise StatementError(f"{file}: not a statement in JSON (--format json): {error}") from error
+    if statement.format != FORMAT:
+        raise StatementError(f"{file}: statement format {statement.format}, here {FORMAT}")
+    _refuse_unsound(statement, file)
+    return statement
+
+
+def _refuse_unsound(statement: Statement, file: str) -> None:
+    if not statement.parts:
+        raise StatementError(f"{file}: states no site")
+    figures = figures_of(statement.parts)
+    wrong = [
+        f"{name} is {found}, its parts give {expected}"
+        for name, found, expected in _differences(statement.figures, figures)
+    ]
+    if statement.notes != tuple(_notes(figures, statement.parts)):
+        wrong.append("its notes are not those of its figures")
+    if wrong:
+        raise StatementError(f"{file}: does not follow from its own parts: {'; '.join(wrong)}")
+
+
+def _differences(found: Any, expected: Any) -> list[tuple[str, Any, Any]]:
+    """Give the fields in which two structures of one type differ, with what is in each."""
+    names = (
+        [each.name for each in fields(found)]
+        if hasattr(found, "__dataclass_fields__")
+        else list(found.__struct_fields__)
+    )
+    pairs = ((name, getattr(found, name), getattr(expected, name)) for name in names)
+    return [pair for pair in pairs if pair[1] != pair[2]]
+
+
+def verify(statement: Statement, source: Source, period: Period) -> list[str]:
+    """Compute a site's part of a statement again.
+
+    Args:
+        statement: As `decode` gave it.
+        source: The history of one of its sites.
+        period: The statement's, in the zone of that site.
+
+    Returns:
+        What differs, in words; empty when it still holds.
+
+    Raises:
+        StatementError: When the site is not in it, or history has nothing of the period any more.
+    """
+    stated = next((part for part in statement.parts if part.site == source.site), None)
+    if stated is None:
+        raise StatementError(
+            f"{source.site} is not in this statement, but {', '.join(p.site for p in statement.parts)}"
+        )
+    until = period.end if stated.is_over else min(stated.inputs.last_at, period.end)
+    part = _part(source, period, until=until, elapsed_s=stated.elapsed_s, is_over=stated.is_over)
+    wrong = [
+        f"{name}: stated {_shown(found)}, history gives {_shown(expected)}"
+        for one, other, prefix in (
+            (stated.inputs, part.inputs, ""),
+            (stated.mean, part.mean, "mean "),
+            (stated.last, part.last, "last "),
+        )
+        for name, found, expected in ((f"{prefix}{name}", a, b) for name, a, b in _differences(one, other))
+    ]
+    wrong += [
+        f"{name}: stated {getattr(stated, name)}, the calendar of {period.zone} gives {getattr(part, name)}"
+        for name in ("zone", "start", "end")
+        if getattr(stated, name) != getattr(part, name)
+    ]
+    least_s = float(period.seconds) if stated.is_over else float(stated.inputs.last_at - stated.start)
+    if statement.days != period.days:
+        wrong.append(f"days: stated {statement.days}, the calendar gives {period.days}")
+    if not least_s <= stated.elapsed_s <= period.seconds:
+        wrong.append(f"elapsed_s: stated {stated.elapsed_s:g}, at least {least_s:g} had passed")
+    return wrong
+
+
+def _shown(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
