@@ -10,9 +10,11 @@ from agent import __version__
 from agent.commands import check as check_command
 from agent.commands import contract as contract_command
 from agent.commands import demo as demo_command
+from agent.commands import history as history_command
 from agent.commands import once as once_command
 from agent.commands import read as read_command
 from agent.commands import run as run_command
+from agent.commands import statement as statement_command
 from agent.commands.terminal import out
 
 app = typer.Typer(
@@ -26,6 +28,8 @@ app = typer.Typer(
 Config = Annotated[
     Path, typer.Option("--config", "-c", help="The site's configuration (TOML); see deploy/site.example.toml.")
 ]
+SiteConfig = Annotated[Path | None, typer.Option("--config", "-c", help="The site's configuration (TOML).")]
+HistoryPath = Annotated[Path | None, typer.Option("--history", help="A history file, instead of a configuration.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON in base units (H/s, W, °C, s).")]
 
 
@@ -33,6 +37,10 @@ def _version(*, value: bool) -> None:
     if value:
         out.print(f"hashsight {__version__}")
         raise typer.Exit
+
+
+history_app = typer.Typer(no_args_is_help=True, help="The site's history, minute by minute.")
+app.add_typer(history_app, name="history")
 
 
 @app.callback()
@@ -106,6 +114,51 @@ def demo(
 ) -> None:
     """Watch a simulated site: units, agent, and Prometheus if it is installed. Ctrl-C ends all of it."""
     demo_command.demo(units=units, interval_s=interval_s, listen=listen, seed=seed, seconds=seconds)
+
+
+@app.command()
+def statement(
+    period: Annotated[
+        list[str] | None,
+        typer.Argument(help="A month (2025-10), a quarter (2025-Q3) or a year; with --combine the files."),
+    ] = None,
+    *,
+    config: SiteConfig = None,
+    history: HistoryPath = None,
+    form: Annotated[str, typer.Option("--format", help="table, markdown, csv or json.")] = "table",
+    verify: Annotated[
+        Path | None, typer.Option(help="Compute this statement (JSON) again from history; exit 1 if it does not hold.")
+    ] = None,
+    publish: Annotated[
+        bool, typer.Option("--publish", help="Refuse below 95 % coverage, and before the period is over.")
+    ] = False,
+    combine: Annotated[bool, typer.Option("--combine", help="Make one of several sites' statements (JSON).")] = False,
+) -> None:
+    """State what a calendar period came to: deployed, operating, losses by cause, energy, and how it was computed."""
+    statement_command.statement(
+        period or [],
+        config=config,
+        history=history,
+        form=form,
+        verify=verify,
+        publish=publish,
+        is_combined=combine,
+        now=time.time(),
+    )
+
+
+@history_app.command()
+def export(
+    period: Annotated[str | None, typer.Argument(help="A month (2025-10), a quarter (2025-Q3) or a year.")] = None,
+    *,
+    config: SiteConfig = None,
+    history: HistoryPath = None,
+    start: Annotated[str | None, typer.Option("--from", help="Date or time of the site, instead of a period.")] = None,
+    end: Annotated[str | None, typer.Option("--to", help="The same; not included.")] = None,
+    kind: Annotated[str, typer.Option("--what", help="site, containers or changes (of units' states).")] = "site",
+) -> None:
+    """Print history as CSV, in base units; of a statement's period, its SHA-256 is the statement's digest."""
+    history_command.export(period, config=config, history=history, start=start, end=end, kind=kind)
 
 
 def main() -> None:

@@ -22,7 +22,10 @@ from agent.changes import ChangeLog
 from agent.config import Config
 from agent.errors import ConfigError, Mistake
 from agent.exporters import web
+from agent.exporters.history import History
+from agent.exporters.history_query import HistoryAnswer, HistoryQuery, answer_history
 from agent.exporters.metrics import Metrics
+from agent.exporters.recorder import Recorder
 from agent.setup import Setup, load_setup
 from agent.site.poller import Bounds, Poller
 from agent.site.schedule import Schedule
@@ -43,7 +46,16 @@ STALLED_AFTER_S = 30.0
 MISTAKES_LOGGED = 20
 
 # Keys that belong to sockets and names already given out; a reload that changes one is refused as a whole.
-FIXED_KEYS = ("site.name", "web.listen", "web.max_connections", "log.format")
+FIXED_KEYS = (
+    "site.name",
+    "web.listen",
+    "web.max_connections",
+    "history.keep",
+    "history.file",
+    "history.keep_days",
+    "history.max_mb",
+    "log.format",
+)
 
 
 class Agent:
@@ -75,6 +87,7 @@ class Agent:
         self._changes = ChangeLog()
         self._ledger_changes_at = setup.ledger.next_change_after(at)
         self._round_at = time.monotonic()
+        self.recorder = _recorder(setup)
         self._file_limit = _raise_file_limit()
         self._client: Client
         self._poller: Poller | None = None
@@ -143,6 +156,7 @@ class Agent:
             web.serve(
                 self._source(), listen.host, listen.port, max_connections=self.config.web.max_connections
             ) as self.served_at,
+            self._recording(),
             asyncio.TaskGroup() as tasks,
         ):
             running = [
@@ -155,6 +169,22 @@ class Agent:
             for task in running:
                 task.cancel()
         log.info("agent stopped", ran_s=round(time.time() - self.started_at, 1))
+
+    @asynccontextmanager
+    async def _recording(self) -> AsyncIterator[None]:
+        """Keep history, if any is to be kept."""
+        if self.recorder is None:
+            yield
+            return
+        self.metrics.watch_history(self.recorder.health)
+        self.recorder.start()
+        try:
+            yield
+        finally:
+            await asyncio.to_thread(self.recorder.stop)
+
+    def _answer_history(self, query: HistoryQuery) -> HistoryAnswer:
+        return answer_history(self.config.history.path(self.setup.path), self.config.site.name, query)
 
     def _warn_of_simulated(self) -> None:
         simulated = sum(status.entry.is_simulated for status in self.tracker.statuses())
@@ -173,6 +203,7 @@ class Agent:
             illness=lambda: self.illness,
             wall=time.time,
             counts_simulated=lambda: self.counts_simulated,
+            history=None if self.recorder is None else self._answer_history,
         )
 
     async def sweep(self) -> SiteFigures:
@@ -207,6 +238,8 @@ class Agent:
             logs.set_up(fresh.config.log.level, fresh.config.log.format)
         if fresh.config.poll != before.config.poll:
             self.tracker.stale_after_s = fresh.config.poll.stale_after_s
+            if self.recorder is not None:
+                self.recorder.set_interval(fresh.config.poll.interval_s)
             self._client.close()
             self._connect()
             self._interval_changed.set()
@@ -263,6 +296,8 @@ class Agent:
         self.metrics.on_unit(status)
         if status.state is not before:
             self._changes.add(status, before)
+            if self.recorder is not None:
+                self.recorder.on_status(status)
 
     def _any_real(self) -> bool:
         return any(not status.entry.is_simulated for status in self.tracker.statuses())
@@ -320,6 +355,13 @@ class Agent:
         self.metrics.on_site(figures, is_whole=self.is_whole)
         self.figures = figures
         self._round_at = clock_s
+        if self.is_whole and self.recorder is not None:
+            self.recorder.on_site(
+                figures,
+                statuses=self.tracker.statuses,
+                simulated_units=lambda: sum(status.entry.is_simulated for status in self._counted()),
+                clock_s=clock_s,
+            )
         return figures
 
     def _log_summary(self, figures: SiteFigures) -> None:
@@ -369,6 +411,20 @@ def run_loop(main: Coroutine[None, None, T]) -> T:
     """Run `main` on uvloop where it is installed, on the standard loop where it is not."""
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         return runner.run(main)
+
+
+def _recorder(setup: Setup) -> Recorder | None:
+    kept, site = setup.config.history, setup.config.site
+    if not kept.keep:
+        return None
+    history = History(
+        kept.path(setup.path),
+        site=site.name,
+        zone=site.zone.key,
+        keep_days=kept.keep_days,
+        max_bytes=int(kept.max_mb * 1e6),
+    )
+    return Recorder(history, interval_s=setup.config.poll.interval_s)
 
 
 def _rounded(ratio: float | None) -> float | None:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from agent.exporters.history_query import HistoryAnswer
 from agent.site.status import Cause, UnitState, UnitStatus
 from agent.site.totals import Figures, SiteFigures
 from agent.unit.reading import BoardReading, Dialect, Identity, Mode
@@ -212,6 +213,7 @@ ANSWERS: dict[str, type[msgspec.Struct]] = {
     "/api/v1/site": SiteAnswer,
     "/api/v1/units": UnitsAnswer,
     "/api/v1/units/{id}": UnitAnswer,
+    "/api/v1/history": HistoryAnswer,
 }
 
 

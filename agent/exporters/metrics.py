@@ -21,6 +21,7 @@ from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST as CONT
 
 from agent.exporters.families import FAMILIES, SECTIONS, UNIT_LABELS, Family, Kind
 from agent.exporters.group_families import DECLARED_FIGURES, SITE_FAMILIES
+from agent.exporters.history_health import Health
 from agent.exporters.negotiation import accepts_gzip, wants_openmetrics
 from agent.exporters.own_metrics import OWN_FAMILIES, OwnMetrics
 from agent.site.status import UnitStatus
@@ -235,6 +236,10 @@ class Metrics:
         self.own.reload_successful = is_successful
         if is_successful:
             self.own.reloaded_at = at
+
+    def watch_history(self, health: Health) -> None:
+        """Show how keeping history goes, from now on."""
+        self.own.history = health
 
     def watch_in_flight(self, in_flight: Callable[[], int]) -> None:
         """Show what `in_flight` gives as the number of polls under way."""

@@ -23,6 +23,7 @@ from prometheus_client.registry import Collector
 
 from agent.errors import POLL_REASONS
 from agent.exporters.families import Family, Kind, Sample
+from agent.exporters.history_health import Health
 from agent.unit.reading import Poll
 
 POLL_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -90,6 +91,7 @@ class OwnMetrics(Collector):
         self.in_flight: Callable[[], int] | None = None
         self.units: Callable[[], int] = int
         self.simulated_units: Callable[[], int] = int
+        self.history: Health | None = None
         self.reload_successful: bool | None = None
         self.reloaded_at: float | None = None
         self._registry = CollectorRegistry()
@@ -144,6 +146,11 @@ def _metric(family: Family[OwnMetrics], samples: Iterable[Sample]) -> Metric:
 
 def _counts(counter: Counter[str]) -> list[Sample]:
     return [((value,), count) for value, count in counter.items()]
+
+
+def _of_history(value: Callable[[Health], float | None]) -> Callable[["OwnMetrics"], Iterable[Sample]]:
+    """Read one number off how keeping history goes; none where no history is kept."""
+    return lambda own: (((), None if own.history is None else value(own.history)),)
 
 
 def _own(
@@ -230,5 +237,44 @@ OWN_FAMILIES: tuple[Family[OwnMetrics] | Timing, ...] = (
         "miner_agent_config_last_reload_timestamp_seconds",
         "Unix time at which configuration and ledger were last taken over.",
         lambda own: (((), own.reloaded_at),),
+    ),
+    _own(
+        "miner_agent_history_up",
+        "1 while history is written, 0 while it cannot be; the log says why. Polling goes on either way.",
+        _of_history(lambda health: health.is_writing),
+    ),
+    _own(
+        "miner_agent_history_errors_total",
+        "Failures to write history, by reason.",
+        lambda own: [] if own.history is None else _counts(own.history.errors),
+        "reason",
+        kind=Kind.COUNTER,
+    ),
+    _own(
+        "miner_agent_history_rows_written_total",
+        "Rows and changes of state written to history.",
+        _of_history(lambda health: health.written),
+        kind=Kind.COUNTER,
+    ),
+    _own(
+        "miner_agent_history_rows_dropped_total",
+        "Rows and changes that were lost because history could not be written for too long.",
+        _of_history(lambda health: health.dropped),
+        kind=Kind.COUNTER,
+    ),
+    _own(
+        "miner_agent_history_rows_pending",
+        "Rows and changes that wait to be written.",
+        _of_history(lambda health: health.pending),
+    ),
+    _own(
+        "miner_agent_history_last_write_timestamp_seconds",
+        "Unix time at which history was last written.",
+        _of_history(lambda health: health.written_at),
+    ),
+    _own(
+        "miner_agent_history_bytes",
+        "Size of the history file and its log.",
+        _of_history(lambda health: health.size_bytes),
     ),
 )

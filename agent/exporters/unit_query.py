@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from agent.errors import AgentError
+from agent.errors import QueryError
 from agent.exporters.answers import is_looked_at, shortfall_hs
 from agent.site.status import Cause, UnitState, UnitStatus
 
@@ -24,10 +24,6 @@ SORTS: Mapping[str, _Key] = {
     "nameplate": lambda status: status.entry.nameplate.hashrate_hs,
     "reading": lambda status: status.reading.at if status.reading else None,
 }
-
-
-class QueryError(AgentError):
-    """A query string that asks for something there is not; says what there would be."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

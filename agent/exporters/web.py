@@ -16,9 +16,11 @@ import msgspec
 import structlog
 from aiohttp import web
 
+from agent.errors import HistoryError, QueryError
 from agent.exporters import answers, page
 from agent.exporters.guard import Guard, GuardedConnection
-from agent.exporters.unit_query import QueryError, parse_query
+from agent.exporters.history_query import HistoryAnswer, HistoryQuery, parse_history_query
+from agent.exporters.unit_query import parse_query
 from agent.site.status import UnitStatus
 from agent.site.totals import SiteFigures
 
@@ -72,6 +74,7 @@ class Source:
         illness: Why this process ought to be restarted; None when it is well.
         wall: Unix time, s.
         counts_simulated: Whether simulated units are in the figures like machines.
+        history: Reads history, in a thread; None where none is kept.
     """
 
     name: str
@@ -84,9 +87,12 @@ class Source:
     illness: Callable[[], str | None]
     wall: Callable[[], float]
     counts_simulated: Callable[[], bool] = lambda: True
+    history: Callable[[HistoryQuery], HistoryAnswer] | None = None
 
 
 _SOURCE: web.AppKey[Source] = web.AppKey("source", Source)
+# Reading months takes a second of a disk and a core: one at a time, and who waits falls under the answer's deadline.
+_HISTORY_TURNS: web.AppKey[asyncio.Lock] = web.AppKey("history_turns", asyncio.Lock)
 
 
 def _json(answer: msgspec.Struct | Mapping[str, object], status: int = 200) -> web.Response:
@@ -158,6 +164,21 @@ async def _unit(request: web.Request) -> web.Response:
     if status is None:
         return _error(request, 404, "no unit of that id is deployed now")
     return _json(answers.unit_answer(source.name, status, source.wall()))
+
+
+async def _history(request: web.Request) -> web.Response:
+    source = request.app[_SOURCE]
+    if source.history is None:
+        return _error(request, 404, "no history is kept here (history.keep)")
+    try:
+        query = parse_history_query(request.query.items(), now=source.wall())
+        async with request.app[_HISTORY_TURNS]:
+            answer = await asyncio.to_thread(source.history, query)
+    except QueryError as error:
+        return _error(request, 400, str(error))
+    except HistoryError as error:
+        return _error(request, 503, str(error))
+    return _json(answer)
 
 
 async def _schema(_: web.Request) -> web.Response:
@@ -260,6 +281,7 @@ class _Connection(web.RequestHandler):
 def _application(source: Source) -> web.Application:
     app = web.Application(middlewares=[_watch], client_max_size=MAX_REQUEST_BYTES)
     app[_SOURCE] = source
+    app[_HISTORY_TURNS] = asyncio.Lock()
     app.add_routes(
         [
             web.get("/", _page),
@@ -271,6 +293,7 @@ def _application(source: Source) -> web.Application:
             web.get("/api/v1/site", _site),
             web.get("/api/v1/units", _units),
             web.get("/api/v1/units/{unit_id}", _unit),
+            web.get("/api/v1/history", _history),
             web.get("/api/v1/schema", _schema),
         ]
     )
