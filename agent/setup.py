@@ -90,6 +90,10 @@ def load_setup(path: Path) -> Setup:
         reason = empty_scope(window.scope, ledger.entries)
         if reason is not None:
             mistakes.append(Mistake(file=str(path), where=f"curtailment[{number}]", value=window.name, reason=reason))
+    history_file = config.history.path(path)
+    if history_file.resolve() in {each.resolve() for each in _other_files(path, config)}:
+        reason = "this is another file of the agent's; history needs one of its own"
+        mistakes.append(Mistake(file=str(path), where="history.file", value=str(history_file), reason=reason))
     if mistakes:
         raise ConfigError(mistakes)
     return Setup(
@@ -119,6 +123,13 @@ def _unit_login(identity: IdentitySection) -> Login:
     if identity.password_file is None:
         return Login(user=identity.user, password=UNIT_LOGIN.password)
     return Login(user=identity.user, password=read_password(identity.password_file, where="identity.password_file"))
+
+
+def _other_files(path: Path, config: Config) -> list[Path]:
+    """Give the files that history must not be, because a damaged history is moved aside."""
+    ledger, api = config.ledger, config.api
+    named = (path, ledger.file, ledger.models_file, api.token_file, api.state_file, config.identity.password_file)
+    return [each for each in named if each is not None]
 
 
 def _window(section: CurtailmentSection, zone: ZoneInfo) -> DailyWindow:

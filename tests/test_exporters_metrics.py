@@ -19,6 +19,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from agent.errors import DeadlineError, UnreachableError
 from agent.exporters.families import FAMILIES, SERIES_PER_UNIT, UNIT_LABELS
+from agent.exporters.history_health import Health
 from agent.exporters.metrics import Metrics, clean_label, contract
 from agent.exporters.negotiation import accepts_gzip, wants_openmetrics
 from agent.site.ledger import Place
@@ -692,6 +693,7 @@ async def test_exposition_is_the_contract() -> None:
     metrics.on_skipped("late")
     metrics.on_reload(is_successful=True, at=AT)
     metrics.watch_in_flight(int)
+    metrics.watch_history(Health(is_writing=True, written_at=AT, size_bytes=4096))
     await metrics.scrape()
     rows = {row.name: row for row in contract()}
     seen = set()
