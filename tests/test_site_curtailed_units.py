@@ -184,7 +184,7 @@ def test_a_unit_that_fails_while_waking_is_named_when_its_time_is_over() -> None
     """Woken in time and then silent: not restored, although it was last curtailed by an event without an end."""
     one = tracker(replace(EVENT, end=None))
     polled(one, START, **ASLEEP)
-    one.curtailments = Curtailments(events=[replace(EVENT, is_stopped=True)])
+    one.curtailments = Curtailments(events=[replace(EVENT, is_started=True, is_stopped=True)])
     polled(one, END + 10, hashrate_5s_hs=0 * TH, uptime_s=1.0)
     one.record(failed(at=END + RESTORE_S), clock_s=END + RESTORE_S - AT)
     unrestored = seen(one).unrestored

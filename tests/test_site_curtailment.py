@@ -81,10 +81,12 @@ def test_a_scope_covers_what_matches_all_it_tells(scope: Scope, *, is_covered: b
         ({"is_started": True}, -7200, Phase.ACTIVE),
         ({"is_started": True}, 3600, Phase.RESTORING),
         # Stopped after ten minutes, and the clock then set back by twenty, or by an hour.
-        ({"end": AT + 600, "is_stopped": True}, 601, Phase.RESTORING),
-        ({"end": AT + 600, "is_stopped": True}, -300, Phase.RESTORING),
-        ({"end": AT + 600, "is_stopped": True}, -3600, Phase.ENDED),
+        ({"end": AT + 600, "is_stopped": True, "is_started": True}, 601, Phase.RESTORING),
+        ({"end": AT + 600, "is_stopped": True, "is_started": True}, -300, Phase.RESTORING),
         ({"end": AT + 600, "is_stopped": True, "is_started": True}, -3600, Phase.ENDED),
+        # Called off ten minutes before it was to begin.
+        ({"end": AT - 600, "is_stopped": True}, -599, Phase.ENDED),
+        ({"end": AT - 600, "is_stopped": True}, 1, Phase.ENDED),
     ],
 )
 def test_phases(changes: dict[str, object], after_s: float, phase: Phase) -> None:

@@ -78,7 +78,7 @@ class Event:
         scope: Whom it covers.
         source: Who declared it, in a few words.
         is_started: True when somebody started it with "now": a clock set back later does not undo that.
-        is_stopped: True when somebody stopped it, at `end`.
+        is_stopped: True when somebody stopped it, at `end`; or, where it had not started, called it off.
     """
 
     id: str
@@ -94,10 +94,16 @@ class Event:
         """Give where the event stands at Unix time `at`."""
         if self.is_stopped and self.end is not None:
             # Either way: the clock may have been set back since.
-            return Phase.RESTORING if -RESTORE_S <= at - self.end < RESTORE_S else Phase.ENDED
+            is_lately = self.is_started and -RESTORE_S <= at - self.end < RESTORE_S
+            return Phase.RESTORING if is_lately else Phase.ENDED
         if self.end is not None and at >= self.end:
             return Phase.RESTORING if at < self.end + RESTORE_S else Phase.ENDED
         return Phase.ACTIVE if self.is_started or at >= self.start else Phase.PENDING
+
+    def is_remembered_at(self, at: float) -> bool:
+        """Say whether the event began, and ended within the `REMEMBERED_S` before Unix time `at`."""
+        is_called_off = self.is_stopped and not self.is_started
+        return self.end is not None and not is_called_off and self.end <= at < self.end + REMEMBERED_S
 
     def moments(self) -> tuple[float, ...]:
         """Give every Unix time at which `phase_at`, or being remembered, may change."""
@@ -177,6 +183,15 @@ class Curtailments:
         scheduled = (event for window in self.windows for event in window.events_near(at))
         return tuple(sorted((*self.events, *scheduled), key=lambda event: (event.start, event.id)))
 
+    def listed(self, at: float) -> tuple[Event, ...]:
+        """Give what people want to see of `near` at Unix time `at`: not what the schedule did days ago."""
+        ordered = set(self.events)
+        return tuple(
+            event
+            for event in self.near(at)
+            if event in ordered or event.phase_at(at) is not Phase.ENDED or event.is_remembered_at(at)
+        )
+
     def _look_up(self, at: float) -> None:
         events = self.near(at)
         phases = [(event, event.phase_at(at)) for event in events]
@@ -186,8 +201,7 @@ class Curtailments:
         remembered = [
             event
             for event, phase in phases
-            if phase is Phase.RESTORING
-            or (phase is Phase.ENDED and event.end is not None and event.end <= at < event.end + REMEMBERED_S)
+            if phase is Phase.RESTORING or (phase is Phase.ENDED and event.is_remembered_at(at))
         ]
         for ended in (restoring, remembered):
             ended.sort(key=lambda event: event.end or 0.0, reverse=True)
