@@ -6,7 +6,7 @@ Everything follows from the plan and its seed: the same plan gives the same unit
 import ipaddress
 import random
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 
 from simulators import chance, physics, unit_faults
@@ -20,7 +20,8 @@ SLOTS_PER_RACK = 20
 
 _MAX_UNITS = 250_000
 _DAY_S = 86400.0
-_AIR_MEAN_CELSIUS = 22.0
+USUAL_AIR = physics.Climate(mean_celsius=22.0, swing_celsius=6.0)
+
 _COOLANT_MEAN_CELSIUS = 32.0
 
 
@@ -65,6 +66,7 @@ class FarmPlan:
         mix: Share of each model; the shares add up to 1.
         containers: Into how many containers they go, evenly and in order.
         troubles: What is wrong.
+        air: The air outside; containers differ by a degree or two.
     """
 
     units: int = 300
@@ -73,6 +75,7 @@ class FarmPlan:
     mix: Mapping[Model, float] = field(default_factory=lambda: read_mix("S21:200=60%,T21:190=40%"))
     containers: int = 3
     troubles: Troubles = field(default_factory=Troubles)
+    air: physics.Climate = USUAL_AIR
 
 
 def read_mix(text: str) -> dict[Model, float]:
@@ -157,7 +160,7 @@ def build_units(plan: FarmPlan, start: float) -> Iterator[Unit]:
     models = _spread(dict(plan.mix), plan.units)
     random.Random(f"models {plan.seed}").shuffle(models)
     troubles = _assign_troubles(plan)
-    climates = [_climate(plan.seed, container) for container in range(plan.containers)]
+    climates = [_climate(plan, container) for container in range(plan.containers)]
     farm_key = chance.word(plan.seed, 0)
     numbers = addresses(plan.base)
     rack_names: dict[tuple[int, int], str] = {}
@@ -233,10 +236,10 @@ def _faults_of(trouble: str, model: Model, key: int) -> tuple[Condition, ...]:
             return ()
 
 
-def _climate(seed: int, container: int) -> tuple[physics.Climate, physics.Climate]:
+def _climate(plan: FarmPlan, container: int) -> tuple[physics.Climate, physics.Climate]:
     """Give the air and the coolant of a container; containers differ by a degree or two."""
-    off = 1.2 * chance.normal(chance.word(seed, 1), container)
+    off = 1.2 * chance.normal(chance.word(plan.seed, 1), container)
     return (
-        physics.Climate(mean_celsius=_AIR_MEAN_CELSIUS + off, swing_celsius=6.0),
+        replace(plan.air, mean_celsius=plan.air.mean_celsius + off),
         physics.Climate(mean_celsius=_COOLANT_MEAN_CELSIUS + off, swing_celsius=2.0),
     )

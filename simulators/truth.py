@@ -25,6 +25,8 @@ class UnitTruth(TypedDict):
     """The truth of one unit.
 
     Attributes:
+        host: Its address in the ledger.
+        found_here: Unit id of the unit that is found at that address now.
         state: Where it stands: off, booting, restarting, enumerating, ramping, hashing, throttled, protected, asleep.
         since: Since when, Unix seconds.
         cause: What takes most of its nameplate; null when nothing is missing.
@@ -42,6 +44,7 @@ class UnitTruth(TypedDict):
 
     unit_id: str
     host: str
+    found_here: str
     model: str
     container: str
     rack: str
@@ -176,6 +179,7 @@ def unit_truth(unit: Unit, t: float) -> UnitTruth:
     return {
         "unit_id": identity.unit_id,
         "host": identity.host,
+        "found_here": unit.conditions.answers_as or identity.unit_id,
         "model": identity.model.name,
         "container": identity.container,
         "rack": identity.rack,

@@ -422,6 +422,11 @@ class Unit:
     def _start_process(self, at: float) -> None:
         """Start the miner process: its clock and counters begin at zero."""
         self._process_start = at
+        if self.conditions.is_frozen:
+            # A program that starts again no longer hangs, whoever started it.
+            self._faults = tuple(active for active in self._faults if not active[1].bend(HEALTHY).is_frozen)
+            self.conditions = self._bent()
+            self._frozen = None
         self._shares.start_process(self._books.hashes(at))
         self._books.settle_average(0.0)
 

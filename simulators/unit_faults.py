@@ -164,7 +164,7 @@ class HashrateDrift:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frozen:
-    """The miner program hangs: it repeats its last figures, `When` alone goes on, and nothing hashes.
+    """The miner program hangs until it is started again: it repeats its last figures, `When` alone goes on, no hashes.
 
     An agent must notice that the uptime stands still: the reading is not fresh, and does not count as operating.
     """
