@@ -284,7 +284,9 @@ def test_a_new_control_board_is_no_new_unit() -> None:
     """With another MAC address and the same boards it is the same unit after a repair; that is told once."""
     book = watched(row(1))
     repaired = SystemInfo(mac="02:00:00:00:00:77", serial="SN77")
-    assert book.on_seen(at(1), repaired, at=AT, clock_s=1.0) == [Difference(entry=row(1), info=repaired)]
+    [told] = book.on_seen(at(1), repaired, at=AT, clock_s=1.0)
+    assert isinstance(told, Difference)
+    assert (told.entry, told.sighting.info, told.sighting.unit_id) == (row(1), repaired, "u1")
     assert book.on_seen(at(1), repaired, at=AT, clock_s=2.0) == []
     assert (standings(book), owner(book, 1)) == ([Standing.VERIFIED], "u1")
 

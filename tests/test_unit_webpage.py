@@ -95,7 +95,9 @@ def saying(*replies: bytes) -> Script:
 
 async def fetch(endpoint: Endpoint, *, deadline_s: float = 5.0, login: Login = ROOT) -> SystemInfo:
     """Ask who is there."""
-    return await fetch_system_info(endpoint, login, deadline_s=deadline_s, cnonce=lambda: "0a4f113b")
+    return await fetch_system_info(
+        endpoint, login, connect_timeout_s=1.0, deadline_s=deadline_s, cnonce=lambda: "0a4f113b"
+    )
 
 
 @pytest.mark.parametrize(

@@ -71,22 +71,26 @@ class Checker:
 
     async def _check(self, endpoint: Endpoint) -> None:
         try:
+            self._on_findings(await self._ask(endpoint))
+        except asyncio.CancelledError:
+            self._book.on_failed(endpoint, None, clock_s=self._clock())
+            raise
+        except Exception as error:
+            # A bug of ours, met with one unit's page: the others carry on.
+            log.exception("identity not taken in", host=endpoint.host)
+            bug = UnsupportedReplyError(f"{type(error).__name__} while reading the page")
+            self._book.on_failed(endpoint, bug, clock_s=self._clock())
+        finally:
+            self._free.release()
+
+    async def _ask(self, endpoint: Endpoint) -> Iterable[Finding]:
+        try:
             info = await self._fetch(endpoint)
         except LocalResourceError:
             self._on_checked("no_socket")
-            findings = self._book.on_failed(endpoint, None, clock_s=self._clock())
+            return self._book.on_failed(endpoint, None, clock_s=self._clock())
         except PollError as error:
             self._on_checked(error.reason)
-            findings = self._book.on_failed(endpoint, error, clock_s=self._clock())
-        except Exception as error:
-            # A bug of ours, met with one unit's page: the others carry on.
-            log.exception("page not understood", host=endpoint.host)
-            self._on_checked(UnsupportedReplyError.reason)
-            bug = UnsupportedReplyError(f"{type(error).__name__} while reading the page")
-            findings = self._book.on_failed(endpoint, bug, clock_s=self._clock())
-        else:
-            self._on_checked("ok")
-            findings = self._book.on_seen(endpoint, info, at=self._wall(), clock_s=self._clock())
-        finally:
-            self._free.release()
-        self._on_findings(findings)
+            return self._book.on_failed(endpoint, error, clock_s=self._clock())
+        self._on_checked("ok")
+        return self._book.on_seen(endpoint, info, at=self._wall(), clock_s=self._clock())

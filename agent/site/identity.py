@@ -111,7 +111,7 @@ class IdentityBook:
             known_before = before.get(unit_id)
             home = home_of(entry)
             self._whereabouts[unit_id] = known_before or Whereabouts(
-                unit_id=unit_id, standing=Standing.UNVERIFIED, home=home, place=None, occupant=None
+                unit_id=unit_id, standing=Standing.UNVERIFIED, home=home, place=None, seen=None, occupant=None
             )
         return self._settle(self._entries, clock_s)
 
@@ -302,7 +302,7 @@ class IdentityBook:
         is_other_serial = entry.serial and info.serial and entry.serial.casefold() != info.serial.casefold()
         if (is_other_mac or is_other_serial) and (entry.unit_id, info) not in self._told:
             self._told.add((entry.unit_id, info))
-            yield Difference(entry=entry, info=info)
+            yield Difference(entry=entry, sighting=sighting)
 
     def _place(self, unit_id: str) -> Endpoint | None:
         """Give where a unit was seen: where nothing contradicts, else at home, else where it was seen last."""
@@ -324,7 +324,8 @@ class IdentityBook:
             standing = Standing.DISPLACED
         else:
             standing = Standing.UNVERIFIED
-        return Whereabouts(unit_id=unit_id, standing=standing, home=home, place=place, occupant=occupant)
+        seen = self._looks[place].sighting if place is not None else None
+        return Whereabouts(unit_id=unit_id, standing=standing, home=home, place=place, seen=seen, occupant=occupant)
 
     def _settle(self, unit_ids: Iterable[str], clock_s: float) -> list[Finding]:
         """Judge units anew, and who owns what is read where they were, are, and are expected."""

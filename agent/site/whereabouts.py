@@ -45,6 +45,7 @@ class Whereabouts:
         standing: What is known.
         home: Where the ledger expects it.
         place: Where it was last seen by its identity; None when nowhere.
+        seen: What it said there.
         occupant: Who was last seen at its home.
     """
 
@@ -52,6 +53,7 @@ class Whereabouts:
     standing: Standing
     home: Endpoint
     place: Endpoint | None
+    seen: Sighting | None
     occupant: Sighting | None
 
 
@@ -65,10 +67,15 @@ class Move:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """A unit answers for whom something of its identity in the ledger is no longer true, as after a repair."""
+    """A unit answers for whom something of its identity in the ledger is no longer true, as after a repair.
+
+    Attributes:
+        entry: What the ledger says.
+        sighting: What the unit says.
+    """
 
     entry: LedgerEntry
-    info: SystemInfo
+    sighting: Sighting
 
 
 Finding = Move | Difference

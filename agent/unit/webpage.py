@@ -47,13 +47,14 @@ class _Response(NamedTuple):
 
 
 async def fetch_system_info(
-    endpoint: Endpoint, login: Login, *, deadline_s: float, cnonce: Callable[[], str]
+    endpoint: Endpoint, login: Login, *, connect_timeout_s: float, deadline_s: float, cnonce: Callable[[], str]
 ) -> SystemInfo:
     """Ask one unit who it is.
 
     Args:
         endpoint: Where its web pages are.
         login: For the digest authentication.
+        connect_timeout_s: For connecting alone.
         deadline_s: For all of it, connecting included.
         cnonce: Gives fresh random letters and digits.
 
@@ -61,7 +62,7 @@ async def fetch_system_info(
         PollError: It could not be had; `RefusedError` for a wrong password.
         LocalResourceError: No socket to be had.
     """
-    connection = _Connection(endpoint)
+    connection = _Connection(endpoint, connect_timeout_s)
     try:
         async with asyncio.timeout(deadline_s):
             response = await connection.get(SYSTEM_INFO)
@@ -72,8 +73,6 @@ async def fetch_system_info(
                 word = credentials(challenge, login, method="GET", uri=SYSTEM_INFO, cnonce=cnonce())
                 response = await connection.get(SYSTEM_INFO, authorization=word)
     except TimeoutError as error:
-        if not connection.is_open:
-            raise UnreachableError(f"{endpoint} did not accept within {deadline_s:g} s") from error
         raise DeadlineError(f"no whole page within {deadline_s:g} s") from error
     finally:
         connection.close()
@@ -127,16 +126,13 @@ class _ClosedError(DisconnectedError):
 class _Connection:
     """One connection to a unit, made when it is needed and again when the unit closed it between two requests."""
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    def __init__(self, endpoint: Endpoint, connect_timeout_s: float) -> None:
         self._endpoint = endpoint
+        self._connect_timeout_s = connect_timeout_s
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
-    @property
-    def is_open(self) -> bool:
-        return self._streams is not None
-
     async def get(self, path: str, *, authorization: str | None = None) -> _Response:
-        is_reused = self.is_open
+        is_reused = self._streams is not None
         try:
             response = await self._ask(path, authorization)
         except _ClosedError:
@@ -173,8 +169,12 @@ class _Connection:
             self._streams = None
 
     async def _open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        # asyncio's deadlines and the kernel's ETIMEDOUT are the same exception, and mean the same here.
         try:
-            self._streams = await asyncio.open_connection(*self._endpoint, limit=MAX_HEAD_BYTES)
+            async with asyncio.timeout(self._connect_timeout_s):
+                self._streams = await asyncio.open_connection(*self._endpoint, limit=MAX_HEAD_BYTES)
+        except TimeoutError as error:
+            raise UnreachableError(f"{self._endpoint} did not accept within {self._connect_timeout_s:g} s") from error
         except OSError as error:
             name = errno.errorcode.get(error.errno or 0, str(error))
             if error.errno in _OWN_FAULTS:
