@@ -6,7 +6,7 @@ import random
 import resource
 import signal
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
@@ -20,13 +20,15 @@ except ImportError:
 from agent import __version__, logs
 from agent.changes import ChangeLog
 from agent.config import Config
-from agent.errors import ConfigError, Mistake
+from agent.errors import ConfigError, Mistake, OtherUnitError
 from agent.exporters import web
 from agent.exporters.history import History
 from agent.exporters.history_query import HistoryAnswer, HistoryQuery, answer_history
 from agent.exporters.metrics import Metrics
 from agent.exporters.recorder import Recorder
+from agent.identity_watch import IdentityWatch
 from agent.setup import Setup, load_setup
+from agent.site.ledger import LedgerEntry
 from agent.site.poller import Bounds, Poller
 from agent.site.schedule import Schedule
 from agent.site.status import UnitState, UnitStatus
@@ -89,6 +91,14 @@ class Agent:
         self._round_at = time.monotonic()
         self.recorder = _recorder(setup)
         self._file_limit = _raise_file_limit()
+        self.identity = IdentityWatch(
+            config_file=setup.path,
+            on_misread=self._on_misread,
+            on_rerouted=self._on_rerouted,
+            clock=time.monotonic,
+        )
+        self._configure_identity(at)
+        self.metrics.own.identity = self.identity.figures
         self._client: Client
         self._poller: Poller | None = None
 
@@ -161,6 +171,7 @@ class Agent:
         ):
             running = [
                 tasks.create_task(self.poller.run(), name="poller"),
+                tasks.create_task(self.identity.run(), name="identity"),
                 tasks.create_task(self._sum_forever(), name="figures"),
                 tasks.create_task(self._watch_loop(), name="loop watch"),
                 tasks.create_task(self._reload_when_wanted(), name="reload"),
@@ -202,6 +213,8 @@ class Agent:
             unreadiness=lambda: self.unreadiness,
             illness=lambda: self.illness,
             wall=time.time,
+            identity=self.identity.figures,
+            whereabouts=self.identity.whereabouts,
             counts_simulated=lambda: self.counts_simulated,
             history=None if self.recorder is None else self._answer_history,
         )
@@ -282,15 +295,33 @@ class Agent:
             on_poll=self._on_poll,
             on_skipped=self.metrics.on_skipped,
         )
-        self._poller.replace_entries(status.entry for status in self.tracker.statuses())
+        self._poller.replace_entries(self.identity.polled_entries())
         self.metrics.watch_in_flight(lambda: self.poller.in_flight)
 
     def _on_poll(self, poll: Poll, clock_s: float) -> None:
         self.metrics.on_poll(poll)
-        recorded = self.tracker.record(poll, clock_s=clock_s)
+        credited = self.identity.credit(poll, clock_s=clock_s)
+        recorded = None if credited is None else self.tracker.record(credited, clock_s=clock_s)
         if recorded is not None:
             self._on_status(*recorded)
         self.on_polled()
+
+    def _on_misread(self, unit_id: str, error: OtherUnitError) -> None:
+        discredited = self.tracker.discredit(unit_id, error, at=time.time())
+        if discredited is not None:
+            self._on_status(*discredited)
+
+    def _on_rerouted(self, entries: Iterable[LedgerEntry]) -> None:
+        self.poller.replace_entries(entries)
+
+    def _configure_identity(self, at: float) -> None:
+        self.identity.configure(
+            self.config.identity,
+            self.setup.unit_login,
+            self.setup.ledger,
+            at=at,
+            connect_timeout_s=self.config.poll.connect_timeout_s,
+        )
 
     def _on_status(self, status: UnitStatus, before: UnitState) -> None:
         self.metrics.on_unit(status)
@@ -315,7 +346,8 @@ class Agent:
             self.metrics.remove_unit(unit_id)
         for status in self.tracker.statuses():
             self.metrics.on_unit(status)
-        self.poller.replace_entries(status.entry for status in self.tracker.statuses())
+        self._configure_identity(at)
+        self.poller.replace_entries(self.identity.polled_entries())
         self._has_real = self._any_real()
         self._ledger_changes_at = self.setup.ledger.next_change_after(at)
 

@@ -10,8 +10,10 @@ from datetime import UTC, datetime
 import msgspec
 
 from agent.exporters.history_query import HistoryAnswer
+from agent.exporters.identity_figures import IdentityAnswer, WhereaboutsAnswer, whereabouts_answer
 from agent.site.status import Cause, UnitState, UnitStatus
 from agent.site.totals import Figures, SiteFigures
+from agent.site.whereabouts import Whereabouts
 from agent.unit.reading import BoardReading, Dialect, Identity, Mode
 
 
@@ -187,6 +189,7 @@ class UnitAnswer(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         failures: Polls failed in a row.
         error: The latest failure in words.
+        whereabouts: Where its own identity answers; null where units are not asked who they are.
     """
 
     site: str
@@ -200,6 +203,7 @@ class UnitAnswer(msgspec.Struct, frozen=True, kw_only=True):
     uplift_hs: float
     failures: int
     error: str | None
+    whereabouts: WhereaboutsAnswer | None
     reading: ReadingAnswer | None
 
 
@@ -214,6 +218,7 @@ ANSWERS: dict[str, type[msgspec.Struct]] = {
     "/api/v1/units": UnitsAnswer,
     "/api/v1/units/{id}": UnitAnswer,
     "/api/v1/history": HistoryAnswer,
+    "/api/v1/identity": IdentityAnswer,
 }
 
 
@@ -330,7 +335,7 @@ def shortfall_hs(status: UnitStatus) -> float:
     return sum(loss.hashrate_hs for loss in status.losses)
 
 
-def unit_answer(site: str, status: UnitStatus, now: float) -> UnitAnswer:
+def unit_answer(site: str, status: UnitStatus, now: float, where: Whereabouts | None = None) -> UnitAnswer:
     """Give one unit with all that is known of it."""
     entry = status.entry
     return UnitAnswer(
@@ -345,6 +350,7 @@ def unit_answer(site: str, status: UnitStatus, now: float) -> UnitAnswer:
         uplift_hs=status.uplift_hs,
         failures=status.failures,
         error=str(status.error) if status.error else None,
+        whereabouts=None if where is None else whereabouts_answer(where),
         # Not strict, because our Unix times become the API's ISO 8601.
         reading=msgspec.convert(status.reading, ReadingAnswer, from_attributes=True, strict=False)
         if status.reading

@@ -24,6 +24,8 @@ from prometheus_client.registry import Collector
 from agent.errors import POLL_REASONS
 from agent.exporters.families import Family, Kind, Sample
 from agent.exporters.history_health import Health
+from agent.exporters.identity_figures import IdentityFigures
+from agent.site.whereabouts import Standing
 from agent.unit.reading import Poll
 
 POLL_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -92,6 +94,8 @@ class OwnMetrics(Collector):
         self.units: Callable[[], int] = int
         self.simulated_units: Callable[[], int] = int
         self.history: Health | None = None
+        self.identity: Callable[[], IdentityFigures] = IdentityFigures
+        self.identity_figures = IdentityFigures()
         self.reload_successful: bool | None = None
         self.reloaded_at: float | None = None
         self._registry = CollectorRegistry()
@@ -110,6 +114,7 @@ class OwnMetrics(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Give the families as they stand."""
+        self.identity_figures = self.identity()
         for own in OWN_FAMILIES:
             if isinstance(own, Timing):
                 histogram = own.histogram(self)
@@ -276,5 +281,41 @@ OWN_FAMILIES: tuple[Family[OwnMetrics] | Timing, ...] = (
         "miner_agent_history_bytes",
         "Size of the history file and its log.",
         _of_history(lambda health: health.size_bytes),
+    ),
+    _own(
+        "mining_site_units_by_standing",
+        "Units by what is known of their whereabouts: verified at the ledger's address by MAC or serial number,"
+        " unverified, moved to another known address, or displaced by another unit and not found.",
+        lambda own: [
+            ((own.site, standing.value), units) for standing, units in own.identity_figures.units_by_standing.items()
+        ],
+        *("site", "standing"),
+    ),
+    _own(
+        "mining_site_unknown_units",
+        "Units that answer at an address of the ledger and that the ledger does not know.",
+        lambda own: (((own.site,), len(own.identity_figures.unknown) if own.identity_figures.is_watched else None),),
+        "site",
+    ),
+    _own(
+        "miner_address_changed",
+        "1 for a unit that answers at another address than the ledger's; its history goes on. Absent for all others.",
+        lambda own: [
+            ((own.site, where.unit_id), 1) for where in own.identity_figures.away if where.standing is Standing.MOVED
+        ],
+        *("site", "unit"),
+    ),
+    _own(
+        "miner_agent_address_changes_total",
+        "How often a unit was found at another address than before.",
+        lambda own: (((), own.identity_figures.moves),),
+        kind=Kind.COUNTER,
+    ),
+    _own(
+        "miner_agent_identity_checks_total",
+        "Units asked who they are on their web pages, by what came of it: ok, no_socket, or the reason of the failure.",
+        lambda own: [((result,), checks) for result, checks in own.identity_figures.checks.items()],
+        "result",
+        kind=Kind.COUNTER,
     ),
 )

@@ -20,9 +20,11 @@ from agent.errors import HistoryError, QueryError
 from agent.exporters import answers, page
 from agent.exporters.guard import Guard, GuardedConnection
 from agent.exporters.history_query import HistoryAnswer, HistoryQuery, parse_history_query
+from agent.exporters.identity_figures import IdentityFigures, identity_answer
 from agent.exporters.unit_query import parse_query
 from agent.site.status import UnitStatus
 from agent.site.totals import SiteFigures
+from agent.site.whereabouts import Whereabouts
 
 log = structlog.get_logger(__name__)
 
@@ -75,6 +77,8 @@ class Source:
         wall: Unix time, s.
         counts_simulated: Whether simulated units are in the figures like machines.
         history: Reads history, in a thread; None where none is kept.
+        identity: Gives who is not where the ledger says.
+        whereabouts: Gives where one unit is; None where nobody is asked.
     """
 
     name: str
@@ -88,6 +92,8 @@ class Source:
     wall: Callable[[], float]
     counts_simulated: Callable[[], bool] = lambda: True
     history: Callable[[HistoryQuery], HistoryAnswer] | None = None
+    identity: Callable[[], IdentityFigures] = IdentityFigures
+    whereabouts: Callable[[str], Whereabouts | None] = lambda _: None
 
 
 _SOURCE: web.AppKey[Source] = web.AppKey("source", Source)
@@ -163,7 +169,13 @@ async def _unit(request: web.Request) -> web.Response:
     status = source.unit(request.match_info["unit_id"])
     if status is None:
         return _error(request, 404, "no unit of that id is deployed now")
-    return _json(answers.unit_answer(source.name, status, source.wall()))
+    where = source.whereabouts(status.entry.unit_id)
+    return _json(answers.unit_answer(source.name, status, source.wall(), where))
+
+
+async def _identity(request: web.Request) -> web.Response:
+    source = request.app[_SOURCE]
+    return _json(identity_answer(source.identity(), source.wall()))
 
 
 async def _history(request: web.Request) -> web.Response:
@@ -294,6 +306,7 @@ def _application(source: Source) -> web.Application:
             web.get("/api/v1/units", _units),
             web.get("/api/v1/units/{unit_id}", _unit),
             web.get("/api/v1/history", _history),
+            web.get("/api/v1/identity", _identity),
             web.get("/api/v1/schema", _schema),
         ]
     )
