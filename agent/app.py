@@ -26,10 +26,14 @@ from agent.exporters.history import History
 from agent.exporters.history_query import HistoryAnswer, HistoryQuery, answer_history
 from agent.exporters.metrics import Metrics
 from agent.exporters.recorder import Recorder
+from agent.meters import Meters
 from agent.identity_watch import IdentityWatch
 from agent.setup import Setup, load_setup
 from agent.site.ledger import LedgerEntry
+from agent.site.delivered import DeliveredBook
+from agent.site.energy import EnergyBook
 from agent.site.poller import Bounds, Poller
+from agent.site.power import PowerModel
 from agent.site.schedule import Schedule
 from agent.site.status import UnitState, UnitStatus
 from agent.site.totals import SiteFigures, site_figures
@@ -79,6 +83,11 @@ class Agent:
         self._has_real = self._any_real()
         self.figures: SiteFigures | None = None
         self.is_whole = False
+        self.meters = Meters(setup.config.meter)
+        self.metrics.watch_meters(self.meters.states)
+        self.energy = EnergyBook(interval_s=setup.config.poll.interval_s)
+        self.delivered = DeliveredBook(cadence_s=0.0)
+        self._configure_power()
         self.started_at = at
         self.on_polled: Callable[[], None] = lambda: None
         self.served_at: tuple[str, int] | None = None
@@ -174,6 +183,7 @@ class Agent:
                 tasks.create_task(self.identity.run(), name="identity"),
                 tasks.create_task(self._sum_forever(), name="figures"),
                 tasks.create_task(self._watch_loop(), name="loop watch"),
+                tasks.create_task(self.meters.run(), name="meters"),
                 tasks.create_task(self._reload_when_wanted(), name="reload"),
             ]
             await self.stop.wait()
@@ -221,7 +231,8 @@ class Agent:
 
     async def sweep(self) -> SiteFigures:
         """Poll every unit once and give the figures."""
-        async with self.polling():
+        async with self.polling(), asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.meters.read_once(), name="meters")
             await self.poller.sweep()
         self.is_whole = True
         return self.sum_up()
@@ -247,6 +258,7 @@ class Agent:
     def commit_reload(self, fresh: Setup) -> None:
         """Put a prepared setup in force, all of it."""
         before, self.setup = self.setup, fresh
+        self._configure_power()
         if fresh.config.log != before.config.log:
             logs.set_up(fresh.config.log.level, fresh.config.log.format)
         if fresh.config.poll != before.config.poll:
@@ -304,6 +316,8 @@ class Agent:
         recorded = None if credited is None else self.tracker.record(credited, clock_s=clock_s)
         if recorded is not None:
             self._on_status(*recorded)
+            if self.counts_simulated or not recorded[0].entry.is_simulated:
+                self.delivered.record(recorded[0], clock_s=clock_s)
         self.on_polled()
 
     def _on_misread(self, unit_id: str, error: OtherUnitError) -> None:
@@ -322,6 +336,15 @@ class Agent:
             at=at,
             connect_timeout_s=self.config.poll.connect_timeout_s,
         )
+
+    def _configure_power(self) -> None:
+        config = self.config
+        self.tracker.power_model = PowerModel(
+            standby_watts=config.power.standby_watts, calibration_ratio=config.power.calibration_ratio
+        )
+        self.meters.replace(config.meter)
+        self.energy.interval_s = config.poll.interval_s
+        self.delivered.cadence_s = config.poll.interval_s * config.poll.slow_every
 
     def _on_status(self, status: UnitStatus, before: UnitState) -> None:
         self.metrics.on_unit(status)
@@ -349,6 +372,7 @@ class Agent:
         self._configure_identity(at)
         self.poller.replace_entries(self.identity.polled_entries())
         self._has_real = self._any_real()
+        self.delivered.retain(status.entry.unit_id for status in self._counted())
         self._ledger_changes_at = self.setup.ledger.next_change_after(at)
 
     async def _sum_forever(self) -> None:
@@ -383,10 +407,16 @@ class Agent:
             self.is_whole = all(
                 status.reading is not None or status.error is not None for status in self.tracker.statuses()
             )
-        figures = site_figures(self._counted(), at)
+        metered = self.meters.metered()
+        for status in self.tracker.take_meters(metered.unit_watts):
+            self.metrics.on_unit(status)
+        delivered = self.delivered.delivered(clock_s)
+        figures = site_figures(self._counted(), at, metered=metered, delivered=delivered)
         self.metrics.on_site(figures, is_whole=self.is_whole)
         self.figures = figures
         self._round_at = clock_s
+        if self.is_whole:
+            self.metrics.on_energy(self.energy.advance(figures, clock_s))
         if self.is_whole and self.recorder is not None:
             self.recorder.on_site(
                 figures,

@@ -1,12 +1,16 @@
 """From the files an operator wrote to values that are known to be good: all of them, or every mistake in them."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
+from agent.address import Network, parse_endpoint
 from agent.bearer import Token, read_token
-from agent.config import Config, CurtailmentSection, IdentitySection, load_config
+from agent.config import Config, CurtailmentSection, IdentitySection, MeterSection, load_config
 from agent.errors import ConfigError, Mistake
+from agent.mistakes import near_match
 from agent.secretfile import read_password
 from agent.site.curtailment import Scope
 from agent.site.curtailment_order import empty_scope
@@ -51,6 +55,32 @@ class Setup:
         return self.config.api.state_file or self.path.with_suffix(".curtailments.json")
 
 
+def check_meters(
+    sections: Iterable[MeterSection], ledger: Ledger, networks: tuple[Network, ...], file: str
+) -> Iterator[Mistake]:
+    """Give what is wrong with meters in the light of the ledger and of where this site's networks are.
+
+    Args:
+        sections: From the configuration.
+        ledger: All that ever was or will be deployed.
+        networks: Where units may be, and meters with them.
+        file: What to call the configuration in messages.
+    """
+    containers = {entry.place.container for entry in ledger.entries}
+    for number, section in enumerate(sections):
+        if section.container is not None and section.container not in containers:
+            reason = f"no container of the ledger{near_match(section.container, containers)}"
+            yield Mistake(file=file, where=f"meter[{number}].container", value=section.container, reason=reason)
+        if section.unit is not None and section.unit not in ledger.unit_ids:
+            reason = f"no unit of the ledger{near_match(section.unit, ledger.unit_ids)}"
+            yield Mistake(file=file, where=f"meter[{number}].unit", value=section.unit, reason=reason)
+        if section.url is not None:
+            address, _ = parse_endpoint(urlsplit(section.url).netloc, default_port=80)
+            if not any(address in network for network in networks):
+                reason = "outside ledger.networks, in which all of a site stands"
+                yield Mistake(file=file, where=f"meter[{number}].url", value=section.url, reason=reason)
+
+
 def load_setup(path: Path) -> Setup:
     """Read the configuration, the site's own models and the ledger; opens no socket.
 
@@ -74,6 +104,7 @@ def load_setup(path: Path) -> Setup:
         )
     except ConfigError as error:
         raise ConfigError([*mistakes, *error.mistakes]) from error
+    mistakes.extend(check_meters(config.meter, ledger, config.ledger.networks, str(path)))
     token = None
     if config.api.token_file is not None:
         try:

@@ -15,6 +15,7 @@ from enum import StrEnum
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from agent.site.ledger import LedgerEntry
+from agent.site.power import PowerSource
 from agent.site.status import Cause, UnitState, UnitStatus
 from agent.unit.reading import BoardReading, Dialect, Identity, ShareReading, UnitReading
 
@@ -143,6 +144,11 @@ def _hottest_pcb(reading: UnitReading) -> float | None:
     return max(hottest) if hottest else None
 
 
+def _power(status: UnitStatus) -> Iterable[Sample]:
+    power = status.power
+    return () if power is None else (((power.source.value,), round(power.watts, 1)),)
+
+
 def _pools_alive(reading: UnitReading) -> int | None:
     told = [pool.status for pool in reading.pools if pool.status is not None]
     return told.count("Alive") if told else None
@@ -191,6 +197,12 @@ JUDGED = Section(
             lambda status: [(BY_CAUSE[loss.cause], loss.hashrate_hs) for loss in status.losses],
             "cause",
         ),
+        _unit(
+            "miner_power_watts",
+            f"Power and by whose word: {', '.join(PowerSource)}; a gauge because firmware tells watts, not joules.",
+            _power,
+            "source",
+        ),
     ),
 )
 
@@ -216,12 +228,6 @@ READ = Section(
             "miner_uptime_seconds",
             "Time since a unit's miner process started; every change of work mode restarts it.",
             lambda reading: (((), reading.uptime_s),),
-        ),
-        _unit(
-            "miner_power_watts",
-            "Electrical power and where the figure comes from; a gauge because firmware tells watts, not joules.",
-            lambda reading: ((("reported",), reading.power_watts),),
-            "source",
         ),
         _unit(
             "miner_pcb_temperature_celsius",

@@ -7,6 +7,7 @@ two ratios are the exception: they are there for a glance, and their help says s
 from collections.abc import Callable, Iterable, Iterator
 
 from agent.exporters.families import BY_CAUSE, BY_STATE, Family, Kind, Sample
+from agent.exporters.power_families import POWER_FAMILIES
 from agent.site.totals import Figures, SiteFigures
 
 Groups = Iterator[tuple[tuple[str, ...], Figures]]
@@ -156,6 +157,7 @@ SITE_FAMILIES: tuple[Family[SiteFigures], ...] = (
         labels=("site",),
         samples=lambda figures: (((), figures.site.coverage_ratio),),
     ),
+    *POWER_FAMILIES,
 )
 
 # The ledger alone tells these; all other group figures wait until every unit was looked at once.

@@ -24,6 +24,9 @@ from agent.exporters.group_families import DECLARED_FIGURES, SITE_FAMILIES
 from agent.exporters.history_health import Health
 from agent.exporters.negotiation import accepts_gzip, wants_openmetrics
 from agent.exporters.own_metrics import OWN_FAMILIES, OwnMetrics
+from agent.exporters.power_families import ENERGY_FAMILIES
+from agent.site.energy import Energy
+from agent.site.power import MeterState
 from agent.site.status import UnitStatus
 from agent.site.totals import SiteFigures
 from agent.unit.reading import Poll
@@ -52,7 +55,7 @@ def contract() -> tuple[ContractRow, ...]:
     """Give every family the agent exports, the process' own apart, in the order of the exposition."""
     return tuple(
         ContractRow(family.name, family.kind.value, family.labels, family.help)
-        for family in (*SITE_FAMILIES, *OWN_FAMILIES, *FAMILIES)
+        for family in (*SITE_FAMILIES, *ENERGY_FAMILIES, *OWN_FAMILIES, *FAMILIES)
     )
 
 
@@ -155,6 +158,7 @@ class Metrics:
         self._free_cells: list[int] = []
         self._simulated: set[str] = set()
         self._figures = [_Column(family, shared_labels=1) for family in SITE_FAMILIES]
+        self._energy = [_Column(family, shared_labels=1) for family in ENERGY_FAMILIES]
         self._bodies: dict[tuple[Scope, bool, bool], _Body] = {}
         self._making: defaultdict[tuple[Scope, bool, bool], asyncio.Lock] = defaultdict(asyncio.Lock)
 
@@ -219,6 +223,11 @@ class Metrics:
             if not self._is_young(body):
                 del self._bodies[key]
 
+    def on_energy(self, energy: Energy) -> None:
+        """Render the energy counters."""
+        for column in self._energy:
+            column.cells = [column.render(self._site_pair, energy)]
+
     def on_poll(self, poll: Poll) -> None:
         """Count one poll."""
         self.own.on_poll(poll)
@@ -240,6 +249,10 @@ class Metrics:
     def watch_history(self, health: Health) -> None:
         """Show how keeping history goes, from now on."""
         self.own.history = health
+
+    def watch_meters(self, states: Callable[[], Iterable[MeterState]]) -> None:
+        """Show what `states` gives as the meters there are."""
+        self.own.meters = states
 
     def watch_in_flight(self, in_flight: Callable[[], int]) -> None:
         """Show what `in_flight` gives as the number of polls under way."""
@@ -276,7 +289,8 @@ class Metrics:
         started = self._clock()
         own = self.own.exposition(is_openmetrics=is_openmetrics)
         # One snapshot in one go: the columns may change while the thread joins them.
-        columns = [*self._figures, *self._columns] if scope == "all" else self._figures
+        groups = [*self._figures, *self._energy]
+        columns = [*groups, *self._columns] if scope == "all" else groups
         snapshot = [(header(column.family, is_openmetrics=is_openmetrics), column.cells.copy()) for column in columns]
         ending = b"# EOF\n" if is_openmetrics else b""
         content, size = await asyncio.to_thread(_join, own, snapshot, ending, is_gzip=is_gzip)

@@ -26,6 +26,7 @@ from agent.exporters.families import Family, Kind, Sample
 from agent.exporters.history_health import Health
 from agent.exporters.identity_figures import IdentityFigures
 from agent.site.whereabouts import Standing
+from agent.site.power import MeterState
 from agent.unit.reading import Poll
 
 POLL_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -93,6 +94,7 @@ class OwnMetrics(Collector):
         self.in_flight: Callable[[], int] | None = None
         self.units: Callable[[], int] = int
         self.simulated_units: Callable[[], int] = int
+        self.meters: Callable[[], Iterable[MeterState]] = tuple
         self.history: Health | None = None
         self.identity: Callable[[], IdentityFigures] = IdentityFigures
         self.identity_figures = IdentityFigures()
@@ -216,6 +218,23 @@ OWN_FAMILIES: tuple[Family[OwnMetrics] | Timing, ...] = (
         "miner_agent_simulated_units",
         "Units this agent shows that are simulated and not machines.",
         lambda own: (((), own.simulated_units()),),
+    ),
+    _own(
+        "miner_agent_meter_power_watts",
+        "What counts of a meter now; absent while its latest reading is too old.",
+        lambda own: [((meter.name,), meter.watts) for meter in own.meters()],
+        "meter",
+    ),
+    _own(
+        "miner_agent_meter_readings_total",
+        "Readings of a meter by what came of them: ok or failed.",
+        lambda own: [
+            ((meter.name, result), number)
+            for meter in own.meters()
+            for result, number in (("ok", meter.readings), ("failed", meter.failures))
+        ],
+        *("meter", "result"),
+        kind=Kind.COUNTER,
     ),
     Timing(
         name="miner_agent_loop_lag_seconds",

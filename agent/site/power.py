@@ -80,6 +80,21 @@ class Metered:
 UNMETERED = Metered()
 
 
+class MeterState(NamedTuple):
+    """One meter as the agent's own metrics show it.
+
+    Attributes:
+        name: From the configuration.
+        watts: What counts of it now; None when nothing does.
+        readings, failures: Since the agent started.
+    """
+
+    name: str
+    watts: float | None
+    readings: int
+    failures: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PowerModel:
     """What turns a reading into watts where nobody measures.
