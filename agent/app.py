@@ -22,21 +22,24 @@ from agent.changes import ChangeLog
 from agent.config import Config
 from agent.errors import ConfigError, Mistake, OtherUnitError
 from agent.exporters import web
+from agent.exporters.curtailment_api import CurtailmentApi
 from agent.exporters.history import History
 from agent.exporters.history_query import HistoryAnswer, HistoryQuery, answer_history
 from agent.exporters.metrics import Metrics
 from agent.exporters.recorder import Recorder
-from agent.meters import Meters
 from agent.identity_watch import IdentityWatch
+from agent.meters import Meters
 from agent.setup import Setup, load_setup
-from agent.site.ledger import LedgerEntry
+from agent.site.curtailment import Curtailments
+from agent.site.curtailment_book import CurtailmentBook
 from agent.site.delivered import DeliveredBook
 from agent.site.energy import EnergyBook
+from agent.site.ledger import LedgerEntry
 from agent.site.poller import Bounds, Poller
 from agent.site.power import PowerModel
 from agent.site.schedule import Schedule
 from agent.site.status import UnitState, UnitStatus
-from agent.site.totals import SiteFigures, site_figures
+from agent.site.totals import Figures, SiteFigures, site_figures
 from agent.site.tracker import Tracker
 from agent.unit.client import Client
 from agent.unit.reading import Poll
@@ -56,6 +59,7 @@ FIXED_KEYS = (
     "site.name",
     "web.listen",
     "web.max_connections",
+    "api.state_file",
     "history.keep",
     "history.file",
     "history.keep_days",
@@ -79,7 +83,20 @@ class Agent:
         self.setup = setup
         self.metrics = Metrics(setup.config.site.name, version=__version__, clock=time.monotonic)
         at = time.time()
-        self.tracker = Tracker(setup.ledger.at(at), stale_after_s=setup.config.poll.stale_after_s, at=at)
+        self.book = CurtailmentBook(
+            setup.curtailments_file,
+            site=setup.config.site.name,
+            windows=setup.windows,
+            entries=lambda: self.setup.ledger.entries,
+            wall=time.time,
+        )
+        self.book.on_change = self._on_curtailments
+        self.tracker = Tracker(
+            setup.ledger.at(at),
+            stale_after_s=setup.config.poll.stale_after_s,
+            at=at,
+            curtailments=self.book.curtailments,
+        )
         self._has_real = self._any_real()
         self.figures: SiteFigures | None = None
         self.is_whole = False
@@ -166,6 +183,9 @@ class Agent:
             self.metrics.on_unit(status)
         self._warn_of_simulated()
         self.metrics.on_reload(is_successful=True, at=self.started_at)
+        self.metrics.watch_curtailments(lambda: self.book.is_kept)
+        if self.setup.token is not None:
+            await self.book.keep()
         # Everything so far lives as long as the process: the collector need not walk it again and again.
         gc.collect()
         gc.freeze()
@@ -227,6 +247,14 @@ class Agent:
             whereabouts=self.identity.whereabouts,
             counts_simulated=lambda: self.counts_simulated,
             history=None if self.recorder is None else self._answer_history,
+            curtailments=CurtailmentApi(
+                self.config.site.name,
+                self.book,
+                token=lambda: self.setup.token,
+                units=self._counted,
+                wall=time.time,
+                clock=time.monotonic,
+            ),
         )
 
     async def sweep(self) -> SiteFigures:
@@ -268,6 +296,7 @@ class Agent:
             self._client.close()
             self._connect()
             self._interval_changed.set()
+        self.book.replace_windows(fresh.windows)
         self._apply_ledger()
 
     async def reload(self) -> None:
@@ -353,6 +382,9 @@ class Agent:
             if self.recorder is not None:
                 self.recorder.on_status(status)
 
+    def _on_curtailments(self, curtailments: Curtailments) -> None:
+        self.tracker.curtailments = curtailments
+
     def _any_real(self) -> bool:
         return any(not status.entry.is_simulated for status in self.tracker.statuses())
 
@@ -392,6 +424,7 @@ class Agent:
         """Do what is due once an interval."""
         if self._ledger_changes_at is not None and time.time() >= self._ledger_changes_at:
             self._apply_ledger()
+        self.book.tell(time.time())
         figures = self.sum_up()
         self._log_summary(figures)
         if self.is_whole:
@@ -438,6 +471,7 @@ class Agent:
             operating_hs=round(site.operating_hs),
             operational_efficiency_ratio=_rounded(site.operational_efficiency_ratio),
             coverage_ratio=_rounded(site.coverage_ratio),
+            **_curtailment_facts(site),
             **{f"units_{state}": units for state, units in site.units_by_state.items() if units},
             **{f"loss_{cause}_hs": round(loss_hs) for cause, loss_hs in site.losses_hs.items() if loss_hs > 0},
         )
@@ -487,6 +521,16 @@ def _recorder(setup: Setup) -> Recorder | None:
         max_bytes=int(kept.max_mb * 1e6),
     )
     return Recorder(history, interval_s=setup.config.poll.interval_s)
+
+
+def _curtailment_facts(site: Figures) -> dict[str, float]:
+    """Give what a summary says of curtailment; nothing while there is none."""
+    facts = {
+        "curtailment_nameplate_hs": site.curtailment_nameplate_hs,
+        "curtailment_stragglers": site.stragglers,
+        "units_not_restored": site.unrestored,
+    }
+    return {name: value for name, value in facts.items() if value}
 
 
 def _rounded(ratio: float | None) -> float | None:

@@ -694,6 +694,7 @@ async def test_exposition_is_the_contract() -> None:
     metrics.on_reload(is_successful=True, at=AT)
     metrics.watch_in_flight(int)
     metrics.watch_history(Health(is_writing=True, written_at=AT, size_bytes=4096))
+    metrics.watch_curtailments(lambda: True)
     await metrics.scrape()
     rows = {row.name: row for row in contract()}
     seen = set()

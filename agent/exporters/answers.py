@@ -9,8 +9,11 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from agent.exporters.curtailment_answers import CurtailmentAnswer, CurtailmentsAnswer, curtailment_answer
 from agent.exporters.history_query import HistoryAnswer
 from agent.exporters.identity_figures import IdentityAnswer, WhereaboutsAnswer, whereabouts_answer
+from agent.site.curtailment import Phase
+from agent.site.curtailment_figures import EventFigures
 from agent.site.status import Cause, UnitState, UnitStatus
 from agent.site.totals import Figures, SiteFigures
 from agent.site.whereabouts import Whereabouts
@@ -24,6 +27,10 @@ class GroupAnswer(msgspec.Struct, frozen=True, kw_only=True):
         units: How many are deployed.
         operational_efficiency_ratio: Operating over deployed at this moment; not to be averaged or added up.
         coverage_ratio: Share of the deployed nameplate whose state is known.
+        curtailment_nameplate_hs, curtailment_target_hs: Nameplate of the units inside a curtailment event, and what
+            events leave them to hash.
+        stragglers, unrestored: Units that hash inside an event that leaves them nothing; units that an event curtailed
+            and that do not hash again 15 minutes after its end.
     """
 
     units: int
@@ -36,6 +43,10 @@ class GroupAnswer(msgspec.Struct, frozen=True, kw_only=True):
     deployed_hs_by_state: dict[UnitState, float]
     operational_efficiency_ratio: float | None
     coverage_ratio: float | None
+    curtailment_nameplate_hs: float
+    curtailment_target_hs: float
+    stragglers: int
+    unrestored: int
 
 
 class ContainerAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,6 +80,7 @@ class SiteAnswer(msgspec.Struct, frozen=True, kw_only=True):
         units, deployed_hs: What the ledger declares; there from the start.
         simulated_units: How many units are simulated.
         is_simulated_counted: Whether they are in all these figures like machines; if not, they are in none.
+        curtailments: What is declared and not over.
         figures_at, figures_age_s: When the figures were summed; null, like all that follows, before the first round.
     """
 
@@ -81,6 +93,7 @@ class SiteAnswer(msgspec.Struct, frozen=True, kw_only=True):
     deployed_hs: float
     simulated_units: int
     is_simulated_counted: bool
+    curtailments: list[CurtailmentAnswer]
     figures_at: datetime | None
     figures_age_s: float | None
     figures: GroupAnswer | None
@@ -104,6 +117,9 @@ class UnitRow(msgspec.Struct, frozen=True, kw_only=True):
         hashrate_hs: Measured, in a fresh reading.
         shortfall_hs: Nameplate minus measured, never below zero; the sum of the losses.
         error_reason: Why the latest poll failed.
+        curtailment: Id of the curtailment event in force that covers it.
+        is_straggler: Whether it hashes although that event leaves it nothing.
+        not_restored_after: Id of the event that curtailed it, if it does not hash again 15 minutes after its end.
     """
 
     unit_id: str
@@ -125,6 +141,9 @@ class UnitRow(msgspec.Struct, frozen=True, kw_only=True):
     shortfall_hs: float | None
     losses: list[LossAnswer] | None
     error_reason: str | None
+    curtailment: str | None
+    is_straggler: bool
+    not_restored_after: str | None
 
 
 class UnitsAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -219,6 +238,7 @@ ANSWERS: dict[str, type[msgspec.Struct]] = {
     "/api/v1/units/{id}": UnitAnswer,
     "/api/v1/history": HistoryAnswer,
     "/api/v1/identity": IdentityAnswer,
+    "/api/v1/curtailments": CurtailmentsAnswer,
 }
 
 
@@ -261,6 +281,7 @@ def site_answer(
     unreadiness: str | None,
     now: float,
     counts_simulated: bool = True,
+    events: Iterable[EventFigures] = (),
 ) -> SiteAnswer:
     """Give the site's answer; `figures` is None before the first whole round."""
     shown = [status.entry for status in statuses]
@@ -275,6 +296,7 @@ def site_answer(
         deployed_hs=sum(entry.nameplate.hashrate_hs for entry in entries),
         simulated_units=sum(entry.is_simulated for entry in shown),
         is_simulated_counted=counts_simulated,
+        curtailments=[curtailment_answer(event) for event in events if event.phase is not Phase.ENDED],
         figures_at=_time(figures.at) if figures else None,
         figures_age_s=_age_s(figures.at, now) if figures else None,
         figures=_group(figures.site) if figures else None,
@@ -321,6 +343,9 @@ def unit_row(status: UnitStatus, now: float) -> UnitRow:
         if is_judged
         else None,
         error_reason=status.error.reason if status.error else None,
+        curtailment=status.event.id if status.event else None,
+        is_straggler=status.is_straggler,
+        not_restored_after=status.unrestored.id if status.unrestored else None,
     )
 
 

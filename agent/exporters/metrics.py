@@ -250,6 +250,10 @@ class Metrics:
         """Show how keeping history goes, from now on."""
         self.own.history = health
 
+    def watch_curtailments(self, is_kept: Callable[[], bool | None]) -> None:
+        """Show what `is_kept` gives as whether declared curtailments are on disk."""
+        self.own.curtailments_kept = is_kept
+
     def watch_meters(self, states: Callable[[], Iterable[MeterState]]) -> None:
         """Show what `states` gives as the meters there are."""
         self.own.meters = states

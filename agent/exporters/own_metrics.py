@@ -25,8 +25,8 @@ from agent.errors import POLL_REASONS
 from agent.exporters.families import Family, Kind, Sample
 from agent.exporters.history_health import Health
 from agent.exporters.identity_figures import IdentityFigures
-from agent.site.whereabouts import Standing
 from agent.site.power import MeterState
+from agent.site.whereabouts import Standing
 from agent.unit.reading import Poll
 
 POLL_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -98,6 +98,7 @@ class OwnMetrics(Collector):
         self.history: Health | None = None
         self.identity: Callable[[], IdentityFigures] = IdentityFigures
         self.identity_figures = IdentityFigures()
+        self.curtailments_kept: Callable[[], bool | None] = lambda: None
         self.reload_successful: bool | None = None
         self.reloaded_at: float | None = None
         self._registry = CollectorRegistry()
@@ -261,6 +262,11 @@ OWN_FAMILIES: tuple[Family[OwnMetrics] | Timing, ...] = (
         "miner_agent_config_last_reload_timestamp_seconds",
         "Unix time at which configuration and ledger were last taken over.",
         lambda own: (((), own.reloaded_at),),
+    ),
+    _own(
+        "miner_agent_curtailments_kept",
+        "1 while declared curtailments are on disk, 0 while they cannot be written or read; absent until it was tried.",
+        lambda own: (((), own.curtailments_kept()),),
     ),
     _own(
         "miner_agent_history_up",

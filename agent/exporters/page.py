@@ -13,7 +13,9 @@ from html import escape
 from urllib.parse import quote
 
 from agent.exporters.answers import is_looked_at, shortfall_hs
+from agent.exporters.curtailment_page import curtailment_card
 from agent.scale import duration_text, hashrate_text, ratio_text
+from agent.site.curtailment_figures import EventFigures
 from agent.site.status import Cause, UnitState, UnitStatus
 from agent.site.totals import Figures, SiteFigures
 
@@ -53,6 +55,7 @@ class Shown:
         unreadiness: Why the figures are not whole or not up to date.
         illness: Why the agent itself is not well.
         counts_simulated: Whether simulated units are in the figures like machines.
+        events: What curtailment is declared, with what it comes to.
     """
 
     site: str
@@ -63,6 +66,7 @@ class Shown:
     unreadiness: str | None
     illness: str | None
     counts_simulated: bool = True
+    events: tuple[EventFigures, ...] = ()
 
     @property
     def counted(self) -> Iterable[UnitStatus]:
@@ -80,6 +84,7 @@ def render(shown: Shown) -> str:
         body += [
             _headline(shown.figures.site, is_sure=is_sure),
             _losses(shown),
+            curtailment_card(shown.events),
             _containers(shown.figures, is_late=shown.unreadiness is not None),
             _worst(shown),
         ]

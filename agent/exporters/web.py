@@ -1,4 +1,6 @@
-"""The agent's own HTTP side: metrics, health, the JSON API and the landing page; read-only, for a trusted network.
+"""The agent's own HTTP side: metrics, health, the JSON API and the landing page, for a trusted network.
+
+All of it is for reading but what `curtailment_api` adds, which asks for a token.
 
 Everything it shows comes from the callables of a `Source`, so it knows no other exporter. Bodies that take more than a
 moment are made in a thread from values that do not change.
@@ -18,6 +20,7 @@ from aiohttp import web
 
 from agent.errors import HistoryError, QueryError
 from agent.exporters import answers, page
+from agent.exporters.curtailment_api import CurtailmentApi
 from agent.exporters.guard import Guard, GuardedConnection
 from agent.exporters.history_query import HistoryAnswer, HistoryQuery, parse_history_query
 from agent.exporters.identity_figures import IdentityFigures, identity_answer
@@ -79,6 +82,7 @@ class Source:
         history: Reads history, in a thread; None where none is kept.
         identity: Gives who is not where the ledger says.
         whereabouts: Gives where one unit is; None where nobody is asked.
+        curtailments: Declares curtailments, to who may; None where nobody may.
     """
 
     name: str
@@ -94,6 +98,7 @@ class Source:
     history: Callable[[HistoryQuery], HistoryAnswer] | None = None
     identity: Callable[[], IdentityFigures] = IdentityFigures
     whereabouts: Callable[[str], Whereabouts | None] = lambda _: None
+    curtailments: CurtailmentApi | None = None
 
 
 _SOURCE: web.AppKey[Source] = web.AppKey("source", Source)
@@ -145,6 +150,7 @@ async def _site(request: web.Request) -> web.Response:
         unreadiness=source.unreadiness(),
         now=source.wall(),
         counts_simulated=source.counts_simulated(),
+        events=source.curtailments.figures() if source.curtailments else (),
     )
     return _json(answer)
 
@@ -208,6 +214,7 @@ async def _page(request: web.Request) -> web.Response:
         unreadiness=source.unreadiness(),
         illness=source.illness(),
         counts_simulated=source.counts_simulated(),
+        events=source.curtailments.figures() if source.curtailments else (),
     )
     html = await asyncio.to_thread(page.render, shown)
     return web.Response(text=html, content_type="text/html")
@@ -253,8 +260,11 @@ async def _watch(
 async def _answer(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
-    if request.method not in {"GET", "HEAD"}:
-        return _error(request, 405, "only GET and HEAD are served here", {"Allow": "GET, HEAD"})
+    refused = request.match_info.http_exception
+    if request.method not in {"GET", "HEAD"} and refused is not None:
+        allowed = refused.allowed_methods if isinstance(refused, web.HTTPMethodNotAllowed) else {"GET", "HEAD"}
+        methods = ", ".join(sorted(allowed))
+        return _error(request, 405, f"only {methods.replace(', ', ' and ')} are served here", {"Allow": methods})
     try:
         return await handler(request)
     except web.HTTPException as error:
@@ -308,6 +318,7 @@ def _application(source: Source) -> web.Application:
             web.get("/api/v1/history", _history),
             web.get("/api/v1/identity", _identity),
             web.get("/api/v1/schema", _schema),
+            *(source.curtailments.routes() if source.curtailments else ()),
         ]
     )
     return app
