@@ -6,6 +6,7 @@ from typing import Any
 from agent.errors import PollError, UnreachableError
 from agent.site.ledger import LedgerEntry, Place
 from agent.site.losses import attribute
+from agent.site.power import PowerModel, unit_power
 from agent.site.status import UnitStatus, is_definite_refusal, judge
 from agent.unit.nameplate import Nameplate
 from agent.unit.reading import BoardReading, Dialect, Identity, Mode, PoolReading, ShareReading, UnitReading
@@ -104,6 +105,7 @@ def status(
         hashrate_hs=hashrate_hs,
         losses=losses,
         uplift_hs=uplift_hs,
+        power=unit_power(declared.nameplate, told if believed else None, model=PowerModel()),
     )
 
 
