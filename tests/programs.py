@@ -27,6 +27,8 @@ interval_s = {interval_s}
 connect_timeout_s = 0.5
 deadline_s = 1
 slow_every = 3
+[identity]
+enabled = false
 [web]
 listen = "127.0.0.1:{port}"
 """

@@ -43,6 +43,9 @@ file = "ledger.csv"
 interval_s = {interval_s}
 slow_every = 6
 
+[identity]
+web_port = {web_port}
+
 [web]
 listen = "{listen}"
 
@@ -94,10 +97,11 @@ def demo(*, units: int, interval_s: float, listen: str, seed: int, seconds: floa
 
 async def _demo(folder: Path, *, units: int, interval_s: float, listen: str, seed: int, seconds: float | None) -> None:
     async with AsyncExitStack() as programs:
+        web_port = _free_port("127.0.0.1", 18080)
         with err.status(f"starting {units} simulated units"):
-            control = await programs.enter_async_context(_simulators(folder, units=units, seed=seed))
+            control = await programs.enter_async_context(_simulators(folder, units=units, seed=seed, web_port=web_port))
         (folder / "site.toml").write_text(
-            CONFIG.format(site=SITE, interval_s=f"{interval_s:g}", listen=listen), encoding="utf-8"
+            CONFIG.format(site=SITE, interval_s=f"{interval_s:g}", listen=listen, web_port=web_port), encoding="utf-8"
         )
         setup = load_setup(folder / "site.toml")
         lines = [
@@ -136,13 +140,14 @@ async def _watch(setup: Setup, addresses: str, seconds: float | None) -> None:
 
 
 @asynccontextmanager
-async def _simulators(folder: Path, *, units: int, seed: int) -> AsyncIterator[str]:
+async def _simulators(folder: Path, *, units: int, seed: int, web_port: int) -> AsyncIterator[str]:
     """Run a farm; gives the address at which it tells the truth about itself."""
     ledger = folder / "ledger.csv"
     port = _free_port("127.0.0.1", 14028)
     control = f"127.0.0.1:{_free_port('127.0.0.1', 18028)}"
     arguments = ["farm", "--units", str(units), "--seed", str(seed), "--port", str(port), "--control", control]
-    command = [sys.executable, "-m", "simulators", *arguments, "--ledger-out", str(ledger)]
+    arguments += ["--http-port", str(web_port), "--ledger-out", str(ledger)]
+    command = [sys.executable, "-m", "simulators", *arguments]
     async with _program(command, folder / "simulators.log") as process:
         await _until_open(control, process, folder / "simulators.log")
         yield f"http://{control}/truth"

@@ -37,6 +37,8 @@ file = "ledger.csv"
 interval_s = {interval_s}
 max_in_flight = 256
 max_in_flight_sick = 64
+[identity]
+enabled = false
 """
 
 
