@@ -197,19 +197,22 @@ class HistoryWriter(HistoryReader):
             How many rows were read.
         """
         rows = 0
-        with closing(connect(damaged, mode="ro")) as source:
+        has_log = damaged.with_name(f"{damaged.name}-wal").exists()
+        # Without a log the file is all there is; opened so, nothing is made beside it.
+        with closing(connect(damaged, mode="ro", is_immutable=not has_log)) as source:
+            # Lets SQLite read a file that is shorter than its header says.
+            source.execute("PRAGMA writable_schema = ON")
             for query in (f"SELECT NULL, {NAMES} FROM site", f"SELECT container_name, {NAMES} FROM container_rows"):
                 for order in ("ASC", "DESC"):
                     try:
-                        found = source.execute(f"{query} ORDER BY at {order}")
-                        while chunk := found.fetchmany(CHUNK):
+                        for chunk in _readable(source, f"{query} ORDER BY at {order}"):
                             rows += self._take_over(chunk)
                         break
                     except sqlite3.Error:
                         continue
         return rows
 
-    def _take_over(self, chunk: Iterable[tuple[Any, ...]]) -> int:
+    def _take_over(self, chunk: Sequence[tuple[Any, ...]]) -> int:
         sound = [(name, values) for name, *values in chunk if _is_sound(values)]
         self.write(
             site=[tuple(values) for name, values in sound if name is None],
@@ -230,6 +233,21 @@ class HistoryWriter(HistoryReader):
                 with suppress(sqlite3.Error):
                     self._connection.execute("ROLLBACK")
                 raise
+
+
+def _readable(source: sqlite3.Connection, query: str) -> Iterator[list[tuple[Any, ...]]]:
+    """Give rows by the chunk; those before the first damage, too, and then its error."""
+    chunk: list[tuple[Any, ...]] = []
+    try:
+        for row in source.execute(query):
+            chunk.append(row)
+            if len(chunk) == CHUNK:
+                yield chunk
+                chunk = []
+    except sqlite3.Error:
+        yield chunk
+        raise
+    yield chunk
 
 
 def _is_sound(values: Sequence[Any]) -> bool:
