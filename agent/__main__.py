@@ -9,13 +9,16 @@ import typer
 from agent import __version__
 from agent.commands import check as check_command
 from agent.commands import contract as contract_command
+from agent.commands import curtail as curtail_command
 from agent.commands import demo as demo_command
 from agent.commands import history as history_command
 from agent.commands import once as once_command
 from agent.commands import read as read_command
 from agent.commands import run as run_command
 from agent.commands import statement as statement_command
-from agent.commands.terminal import out
+from agent.commands.agent_client import RunningAgent, running_agent
+from agent.commands.terminal import exit_codes, out
+from agent.site.curtailment import Scope
 
 app = typer.Typer(
     name="hashsight",
@@ -41,6 +44,11 @@ def _version(*, value: bool) -> None:
 
 history_app = typer.Typer(no_args_is_help=True, help="The site's history, minute by minute.")
 app.add_typer(history_app, name="history")
+curtail_app = typer.Typer(no_args_is_help=True, help="Tell a running agent what is curtailed on purpose.")
+app.add_typer(curtail_app, name="curtail")
+
+Url = Annotated[str | None, typer.Option("--url", help="Where the agent answers, instead of the configuration.")]
+TokenFile = Annotated[Path | None, typer.Option("--token-file", help="The file with its token, likewise.")]
 
 
 @app.callback()
@@ -159,6 +167,67 @@ def export(
 ) -> None:
     """Print history as CSV, in base units; of a statement's period, its SHA-256 is the statement's digest."""
     history_command.export(period, config=config, history=history, start=start, end=end, kind=kind)
+
+
+def _agent(config: Path | None, url: str | None, token_file: Path | None) -> RunningAgent:
+    with exit_codes():
+        return running_agent(config, url=url, token_file=token_file)
+
+
+@curtail_app.command("start")
+def curtail_start(
+    *,
+    config: SiteConfig = None,
+    url: Url = None,
+    token_file: TokenFile = None,
+    target_percent: Annotated[
+        float, typer.Option("--target", min=0, max=99.9, help="Left to hash, percent of nameplate.")
+    ] = 0.0,
+    container: Annotated[str | None, typer.Option(help="Only this container.")] = None,
+    rack: Annotated[str | None, typer.Option(help="Only this rack.")] = None,
+    model: Annotated[str | None, typer.Option(help="Only this model.")] = None,
+    unit: Annotated[str | None, typer.Option(help="Only this unit.")] = None,
+    start: Annotated[str | None, typer.Option(help="ISO time, in the site's zone unless it says; now.")] = None,
+    end: Annotated[str | None, typer.Option(help="The same; until it is stopped.")] = None,
+    lasts: Annotated[str | None, typer.Option("--for", help="Instead of --end: 90m, 2h, 1d.")] = None,
+    source: Annotated[str | None, typer.Option(help="Who declares it, in a few words.")] = None,
+    event_id: Annotated[str | None, typer.Option("--id", help="A name of your own; asking twice starts once.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Declare a curtailment: units asleep inside it are curtailed and not stopped. Nothing is sent to a unit."""
+    curtail_command.start(
+        _agent(config, url, token_file),
+        target_percent=target_percent,
+        scope=Scope(container=container, rack=rack, model=model, unit=unit),
+        start=start,
+        end=end,
+        lasts=lasts,
+        source=source,
+        event_id=event_id,
+        as_json=as_json,
+    )
+
+
+@curtail_app.command("stop")
+def curtail_stop(
+    event_id: Annotated[str | None, typer.Argument(metavar="[ID]", help="Which, as `list` shows it.")] = None,
+    *,
+    config: SiteConfig = None,
+    url: Url = None,
+    token_file: TokenFile = None,
+    stop_all: Annotated[bool, typer.Option("--all", help="Everything that was ordered and has not ended.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Stop a curtailment now; its units have 15 minutes to hash again before they are called stopped."""
+    curtail_command.stop(_agent(config, url, token_file), event_id, stop_all=stop_all, as_json=as_json)
+
+
+@curtail_app.command("list")
+def curtail_list(
+    *, config: SiteConfig = None, url: Url = None, token_file: TokenFile = None, as_json: Json = False
+) -> None:
+    """Print what is declared, which units hash on, and which did not come back."""
+    curtail_command.list_events(_agent(config, url, token_file), as_json=as_json)
 
 
 def main() -> None:

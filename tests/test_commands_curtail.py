@@ -1,0 +1,209 @@
+"""`hashsight curtail`: against a simulated site and a running agent, and what it says when something is wrong."""
+
+import asyncio
+import json
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from programs import Program, farm, free_port, get, get_json, program, until
+
+BEARER = "s3cr3t-0123456789"
+CONFIG = """\
+[site]
+name = "alpha"
+zone = "America/Chicago"
+count_simulated = true
+[ledger]
+file = "ledger.csv"
+[poll]
+interval_s = 1
+connect_timeout_s = 0.5
+deadline_s = 1
+[web]
+listen = "127.0.0.1:{port}"
+[api]
+token_file = "api.token"
+"""
+
+
+class Said(NamedTuple):
+    """How a command ended, and what it wrote."""
+
+    status: int
+    text: str
+
+
+class Site(NamedTuple):
+    """A running agent over a simulated site."""
+
+    folder: Path
+    url: str
+    running: Program
+
+
+@asynccontextmanager
+async def site(folder: Path, extra: str = "", port: int = 0) -> AsyncIterator[Site]:
+    """Run the agent over `ledger.csv` in `folder` until the block ends."""
+    port = port or free_port()
+    (folder / "api.token").write_text(BEARER, encoding="utf-8")
+    (folder / "api.token").chmod(0o600)
+    (folder / "site.toml").write_text(CONFIG.format(port=port) + extra, encoding="utf-8")
+    url = f"http://127.0.0.1:{port}"
+    command = (sys.executable, "-m", "agent", "run", "--config", str(folder / "site.toml"))
+    async with program(*command, log=folder / "agent.log") as running:
+
+        async def is_ready() -> bool:
+            return (await get(f"{url}/readyz"))[0] == 200
+
+        await until(is_ready, running)
+        yield Site(folder, url, running)
+
+
+async def curtail(folder: Path, *arguments: str) -> Said:
+    """Run `hashsight curtail` to its end."""
+    command = (sys.executable, "-m", "agent", "curtail", *arguments)
+    async with program(*command, log=folder / "curtail.log") as running:
+        async with asyncio.timeout(30):
+            status = await running.process.wait()
+        return Said(status, running.said)
+
+
+async def states(running: Site) -> dict[str, int]:
+    """Give how many units are in each state now."""
+    told = await get_json(f"{running.url}/api/v1/site")
+    return {state: units for state, units in told["figures"]["units_by_state"].items() if units}
+
+
+async def test_declaring_turns_stopped_into_curtailed_and_survives_sigkill(tmp_path: Path) -> None:
+    """Sleepers are curtailed from the declaration on, also after a SIGKILL; the rest straggles, and no unit is told."""
+    async with farm(tmp_path, units=20, options=("--asleep", "50%")) as control:
+        port = free_port()
+        config = ("--config", str(tmp_path / "site.toml"))
+        async with site(tmp_path, port=port) as one:
+            before = await states(one)
+            started = await curtail(
+                tmp_path, "start", *config, "--for", "2h", "--source", "ERCOT 4CP", "--id", "call-7"
+            )
+            assert (started.status, started.text.splitlines()[0].split(" from ")[0]) == (
+                0,
+                "call-7: the whole site to 0 %,",
+            )
+
+            async def is_renamed() -> bool:
+                return (await states(one)).get("curtailed") == before["stopped"]
+
+            await until(is_renamed, one.running)
+            metrics = (await get(f"{one.url}/metrics/site"))[1]
+            assert 'mining_site_curtailment_active{site="alpha"} 1' in metrics
+            one.running.process.send_signal(signal.SIGKILL)
+            await one.running.process.wait()
+        async with site(tmp_path, port=port) as one:
+            after = await states(one)
+            assert (after.get("curtailed"), after.get("stopped")) == (before["stopped"], None)
+            listed = await curtail(tmp_path, "list", *config, "--json")
+            (event,) = json.loads(listed.text)["curtailments"]
+            facts = (event["id"], event["phase"], event["source"], event["units"], event["units_asleep"])
+            assert facts == ("call-7", "active", "ERCOT 4CP", 20, before["stopped"])
+            assert event["stragglers"] == before["hashing"] == len(event["straggler_units"])
+            stopped = await curtail(tmp_path, "stop", *config, "--all")
+            assert (stopped.status, stopped.text.split(",")[0]) == (0, "call-7: restoring")
+            shown = await curtail(tmp_path, "list", *config)
+            assert shown.status == 0
+            assert "curtailments, times in America/Chicago" in shown.text
+            again = await curtail(tmp_path, "stop", *config, "--all")
+            assert (again.status, again.text) == (0, "nothing to stop\n")
+            events = [json.loads(line)["event"] for line in one.running.said.splitlines()]
+            assert {"curtailment began", "curtailment stopped"} <= set(events)
+        requests = await get_json(f"{control}/requests")
+    assert requests["writes"] == 0
+
+
+async def test_the_schedule_is_in_force_and_changes_at_sighup(tmp_path: Path) -> None:
+    """A window around the clock curtails sleepers from the start; taken out and reloaded, it is restoring."""
+    window = '[[curtailment]]\nname = "always"\nstart = "00:00"\nend = "00:00"\n'
+    async with farm(tmp_path, units=10, options=("--asleep", "50%")), site(tmp_path, window) as one:
+        assert "stopped" not in await states(one)
+        config = tmp_path / "site.toml"
+        text = config.read_text(encoding="utf-8")
+        config.write_text(text.replace(window, ""), encoding="utf-8")
+        one.running.process.send_signal(signal.SIGHUP)
+
+        async def phases() -> Any:
+            told = await curtail(tmp_path, "list", "--config", str(config), "--json")
+            return "restoring" in {event["phase"] for event in json.loads(told.text)["curtailments"]}
+
+        await until(phases, one.running)
+        assert (await states(one)).get("curtailed")
+        config.write_text(text.replace('start = "00:00"', 'start = "00:00"\ncontainer = "C9"'), encoding="utf-8")
+        one.running.process.send_signal(signal.SIGHUP)
+
+        async def is_refused() -> bool:
+            return "no unit of the ledger is in container C9" in one.running.said
+
+        await until(is_refused, one.running)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        (("list",), 2, "--config is needed, or --url with --token-file"),
+        (("list", "--url", "ftp://x", "--token-file", "{token}"), 2, "an address such as http://127.0.0.1:9184"),
+        (("list", "--url", "http://127.0.0.1:1", "--token-file", "{open}"), 2, "others may read or change this secret"),
+        (("list", "--url", "http://127.0.0.1:1", "--token-file", "{token}"), 1, "no answer from http://127.0.0.1:1"),
+        (("stop", "--url", "http://127.0.0.1:1", "--token-file", "{token}"), 2, "the id of an event is expected"),
+        (
+            ("stop", "a", "--all", "--url", "http://127.0.0.1:1", "--token-file", "{token}"),
+            2,
+            "the id of an event is expected, or --all",
+        ),
+        (
+            ("start", "--for", "2 hours", "--url", "http://127.0.0.1:1", "--token-file", "{token}"),
+            2,
+            "a duration above zero is expected, such as 90m, 2h or 1d",
+        ),
+        (
+            ("start", "--start", "16:00", "--url", "http://127.0.0.1:1", "--token-file", "{token}"),
+            2,
+            "an ISO date, or date and time, is expected",
+        ),
+        (("start", "--target", "100", "--url", "http://127.0.0.1:1", "--token-file", "{token}"), 2, "--target"),
+    ],
+)
+async def test_what_is_wrong_is_said_in_a_line(
+    tmp_path: Path, arguments: tuple[str, ...], status: int, words: str
+) -> None:
+    """Exit 2 for the command line and its files, 1 for an agent that does not answer; the token is never shown."""
+    for name, mode in (("token", 0o600), ("open", 0o644)):
+        (tmp_path / name).write_text(BEARER, encoding="utf-8")
+        (tmp_path / name).chmod(mode)
+    told = [argument.format(token=tmp_path / "token", open=tmp_path / "open") for argument in arguments]
+    said = await curtail(tmp_path, *told)
+    assert said.status == status, said.text
+    assert words in said.text
+    assert BEARER not in said.text
+    assert "Traceback" not in said.text
+
+
+async def test_an_agent_that_refuses_is_quoted(tmp_path: Path) -> None:
+    """Wrong token, unknown event, unknown container: the agent's own words, exit 1; local times in the site's zone."""
+    async with farm(tmp_path, units=3), site(tmp_path) as one:
+        wrong = tmp_path / "wrong"
+        wrong.write_text("another-0123456789", encoding="utf-8")
+        wrong.chmod(0o600)
+        config = ("--config", str(tmp_path / "site.toml"))
+        refused = await curtail(tmp_path, "list", *config, "--token-file", str(wrong))
+        assert (refused.status, "refused (401): a bearer token is needed" in refused.text) == (1, True)
+        unknown = await curtail(tmp_path, "stop", "nothing", *config)
+        assert (unknown.status, "refused (404): there is no such event" in unknown.text) == (1, True)
+        nobody = await curtail(tmp_path, "start", *config, "--container", "C99")
+        assert (nobody.status, "no unit of the ledger is in container C99" in nobody.text) == (1, True)
+        late = await curtail(tmp_path, "start", *config, "--end", "2025-01-01T00:00")
+        assert (late.status, "refused (400): end: a time after the start" in late.text) == (1, True)
+        dst = await curtail(tmp_path, "start", *config, "--end", "2030-11-03T01:30")
+        assert (dst.status, "show this time twice" in dst.text) == (2, True)
+        assert (await get(f"{one.url}/api/v1/curtailments"))[0] == 401
