@@ -14,17 +14,16 @@ figure over one hour therefore covers one hour of which something is known, and 
 """
 
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from agent.site.status import UnitStatus
 
 HASHES_PER_DIFFICULTY = 2.0**32
 HOUR_S, DAY_S = 3600.0, 86400.0
-WINDOWS_S = (HOUR_S, DAY_S)
 
 # How far apart points are kept: what a figure may cover beyond its window. With these a unit costs under 1 kB.
-_GRAINS_S = (600.0, 3600.0)
+_HOUR_GRAIN_S, _DAY_GRAIN_S = 600.0, 5400.0
 
 # Uptimes are whole seconds, and a reply is a little older than the poll that brought it.
 _SLACK_S = 30.0
@@ -53,25 +52,40 @@ class _Unit:
     """One unit's memory.
 
     Attributes:
-        counter, counter_s: The difficulty last read of the process that runs, and when on the monotonic clock; None
-            while there is nothing to take a difference to.
-        shares_at: Which reading of the counter that was.
+        counter, counter_s: The difficulty last read of the process that runs, and when on the monotonic clock.
+        is_lost: There is no counter to take a difference to.
+        left_out_s: Time of which nothing is known; the clock without it is the one that counts.
+        earlier: Difficulty credited to earlier processes, beside what `counter` says.
+        hour, day: Pairs of counted time and difficulty credited, oldest first: as many as it takes to look back so far.
+        read_s, shares_at: When a counter was last read, and which reading it was.
         seen_s, uptime_s: When the process last told its uptime, and what it said.
-        counted_s: A clock that stands still while nothing is known.
-        credited: Difficulty credited while it ran.
-        points: For each window pairs of these two, oldest first.
+        nameplate_hs: The unit's.
     """
 
-    __slots__ = ("counted_s", "counter", "counter_s", "credited", "points", "read_s", "seen_s", "shares_at", "uptime_s")
+    __slots__ = (
+        "counter",
+        "counter_s",
+        "day",
+        "earlier",
+        "hour",
+        "is_lost",
+        "left_out_s",
+        "nameplate_hs",
+        "read_s",
+        "seen_s",
+        "shares_at",
+        "uptime_s",
+    )
 
     def __init__(self) -> None:
-        self.counter: float | None = None
-        self.counter_s = self.counted_s = self.credited = 0.0
-        self.shares_at: float | None = None
+        self.counter = self.counter_s = self.left_out_s = self.earlier = 0.0
+        self.is_lost = True
+        self.hour = self.day = array("d")
         self.read_s = float("-inf")
+        self.shares_at: float | None = None
         self.seen_s = 0.0
         self.uptime_s: float | None = None
-        self.points = tuple(array("d") for _ in WINDOWS_S)
+        self.nameplate_hs = 0.0
 
     def follow_process(self, uptime_s: float, clock_s: float) -> None:
         """Take in an uptime, and with it whether the process is still the one whose counter was read."""
@@ -80,34 +94,41 @@ class _Unit:
             if uptime_s < before_s or uptime_s + _SLACK_S < elapsed_s:
                 self._start_process(clock_s - uptime_s)
             elif uptime_s > before_s + elapsed_s + _SLACK_S:
-                self.counter = None
+                self.is_lost = True
         self.seen_s, self.uptime_s = clock_s, uptime_s
 
     def _start_process(self, started_s: float) -> None:
         if started_s < self.seen_s - _SLACK_S:  # It ran while another one did: the address is another machine's now.
-            self.counter = None
-            return
-        started_s = max(started_s, self.seen_s)
-        self.counted_s += started_s - self.seen_s
-        self.counter, self.counter_s = 0.0, started_s
+            self.is_lost = True
+        elif not self.is_lost:
+            self.left_out_s += self.seen_s - self.counter_s
+            self.earlier += self.counter
+            self.counter, self.counter_s = 0.0, max(started_s, self.seen_s)
 
     def credit(self, counter: float, clock_s: float) -> None:
         """Take in a counter, and keep a point where the last one is old enough."""
-        if self.counter is not None and counter >= self.counter:
-            self.counted_s += clock_s - self.counter_s
-            self.credited += counter - self.counter
-        self.counter, self.counter_s = counter, clock_s
-        for points, window_s, grain_s in zip(self.points, WINDOWS_S, _GRAINS_S, strict=True):
-            if not points or self.counted_s - points[-2] >= grain_s:
-                points.extend((self.counted_s, self.credited))
-            while len(points) > 2 and points[2] <= self.counted_s - window_s:
-                del points[:2]
+        if self.hour and (self.is_lost or counter < self.counter):
+            self.left_out_s += clock_s - self.counter_s
+            self.earlier += self.counter - counter
+        self.counter, self.counter_s, self.is_lost = counter, clock_s, False
+        self.hour = self._with_point(self.hour, HOUR_S, _HOUR_GRAIN_S)
+        self.day = self._with_point(self.day, DAY_S, _DAY_GRAIN_S)
 
-    def rates_hs(self) -> Iterator[float | None]:
-        """Give the hashrate over each window, H/s; None where less is known."""
-        for points, window_s in zip(self.points, WINDOWS_S, strict=True):
-            span_s = self.counted_s - points[0]
-            yield (self.credited - points[1]) * HASHES_PER_DIFFICULTY / span_s if span_s >= window_s else None
+    def _with_point(self, points: "array[float]", window_s: float, grain_s: float) -> "array[float]":
+        counted_s = self.counter_s - self.left_out_s
+        first = 0
+        while first + 2 < len(points) and points[first + 2] <= counted_s - window_s:
+            first += 2
+        if not points or counted_s - points[-2] >= grain_s:
+            # Put together anew: an array that is appended to keeps room for seven numbers more, 56 bytes a window.
+            return points[first:] + array("d", (counted_s, self.earlier + self.counter))
+        return points[first:] if first else points
+
+    def rate_hs(self, points: "array[float]", window_s: float) -> float | None:
+        """Give the hashrate since the first of `points`, H/s; None where that is less than the window."""
+        span_s = self.counter_s - self.left_out_s - points[0]
+        credited = self.earlier + self.counter - points[1]
+        return credited * HASHES_PER_DIFFICULTY / span_s if span_s >= window_s else None
 
 
 class DeliveredBook:
@@ -120,9 +141,8 @@ class DeliveredBook:
     def __init__(self, *, cadence_s: float) -> None:
         self.cadence_s = cadence_s
         self._units: dict[str, _Unit] = {}
-        self._nameplates_hs: dict[str, float] = {}
         # By window: unit id to H/s, the unit whose counter was read longest ago first.
-        self._rates_hs: tuple[dict[str, float], ...] = tuple({} for _ in WINDOWS_S)
+        self._rates_hs: dict[float, dict[str, float]] = {HOUR_S: {}, DAY_S: {}}
 
     @property
     def max_age_s(self) -> float:
@@ -150,8 +170,9 @@ class DeliveredBook:
             return
         unit.shares_at, unit.read_s = shares.at, clock_s
         unit.credit(shares.difficulty_accepted, clock_s)
-        self._nameplates_hs[unit_id] = status.entry.nameplate.hashrate_hs
-        for rates_hs, rate_hs in zip(self._rates_hs, unit.rates_hs(), strict=True):
+        unit.nameplate_hs = status.entry.nameplate.hashrate_hs
+        for points, window_s in ((unit.hour, HOUR_S), (unit.day, DAY_S)):
+            rates_hs, rate_hs = self._rates_hs[window_s], unit.rate_hs(points, window_s)
             rates_hs.pop(unit_id, None)
             if rate_hs is not None:
                 rates_hs[unit_id] = rate_hs
@@ -160,8 +181,8 @@ class DeliveredBook:
         """Forget all other units."""
         for unit_id in self._units.keys() - set(unit_ids):
             del self._units[unit_id]
-            for by_unit in (self._nameplates_hs, *self._rates_hs):
-                by_unit.pop(unit_id, None)
+            for rates_hs in self._rates_hs.values():
+                rates_hs.pop(unit_id, None)
 
     def delivered_hs(self, unit_id: str, window_s: float, clock_s: float) -> float | None:
         """Give what pools credited a unit over the latest `window_s`, H/s.
@@ -170,20 +191,23 @@ class DeliveredBook:
         tells no difficulty.
 
         Raises:
-            ValueError: `window_s` is none of `WINDOWS_S`.
+            ValueError: `window_s` is neither `HOUR_S` nor `DAY_S`.
         """
-        rate_hs = self._rates_hs[WINDOWS_S.index(window_s)].get(unit_id)
+        if window_s not in self._rates_hs:
+            raise ValueError(f"{window_s:g} s is neither an hour nor a day")
+        rate_hs = self._rates_hs[window_s].get(unit_id)
         return rate_hs if rate_hs is not None and self._is_read(unit_id, clock_s) else None
 
     def delivered(self, clock_s: float) -> Delivered:
         """Give the sums over all units that have a figure."""
-        hour, day = (self._sum(rates_hs, clock_s) for rates_hs in self._rates_hs)
-        return Delivered(*hour, *day)
+        return Delivered(*self._sum(self._rates_hs[HOUR_S], clock_s), *self._sum(self._rates_hs[DAY_S], clock_s))
 
     def _sum(self, rates_hs: dict[str, float], clock_s: float) -> tuple[float | None, float]:
         while rates_hs and not self._is_read(oldest := next(iter(rates_hs)), clock_s):
             del rates_hs[oldest]
-        return sum(rates_hs.values()) if rates_hs else None, sum(map(self._nameplates_hs.__getitem__, rates_hs))
+        return sum(rates_hs.values()) if rates_hs else None, sum(
+            [self._units[unit_id].nameplate_hs for unit_id in rates_hs]
+        )
 
     def _is_read(self, unit_id: str, clock_s: float) -> bool:
         return clock_s - self._units[unit_id].read_s <= self.max_age_s

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from agent.site.power import PowerSource
 from agent.site.totals import Figures, SiteFigures
 
-MAX_GAP_INTERVALS = 3
+# Three intervals without figures are a gap; with intervals of a second, a busy moment of the machine is none yet.
+GAP_INTERVALS = 3
+LEAST_GAP_S = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,8 +26,8 @@ class Energy:
 class EnergyBook:
     """Adds up joules from one moment's figures to the next.
 
-    Between two calls power is taken at the mean of both; a gap of more than three intervals adds nothing, because
-    nobody was watching.
+    Between two calls power is taken at the mean of both. A gap of more than three intervals, and of more than ten
+    seconds, adds nothing, because nobody was watching.
 
     Args:
         interval_s: From one call to the next.
@@ -54,7 +56,7 @@ class EnergyBook:
             return self.energy
         earlier, earlier_s = before
         span_s = clock_s - earlier_s
-        if 0 < span_s <= MAX_GAP_INTERVALS * self.interval_s:
+        if 0 < span_s <= max(GAP_INTERVALS * self.interval_s, LEAST_GAP_S):
             _add(self._site, earlier.site, figures.site, span_s)
             for name, joules in self._by_container.items():
                 if name in earlier.by_container:

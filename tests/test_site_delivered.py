@@ -1,0 +1,271 @@
+"""What pools credited, through reboots, gaps and exchanged machines; then against the simulator's count of hashes."""
+
+import tracemalloc
+from collections.abc import Iterable
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from polled_farm import Polled
+from sim_cases import START, make_farm
+from site_cases import AT, NO_ANSWER, PLATE, STALE_AFTER_S, answered, entry, failed
+
+from agent.site.delivered import DAY_S, HASHES_PER_DIFFICULTY, HOUR_S, Delivered, DeliveredBook
+from agent.site.status import UnitStatus
+from agent.site.tracker import Tracker
+from agent.unit.reading import ShareReading
+
+# One difficulty a second, in H/s.
+ONE_HS = HASHES_PER_DIFFICULTY
+CADENCE_S = 300.0
+
+Moment = tuple[float, float | None, float | None]
+
+
+def told(clock_s: float, uptime_s: float | None, counter: float | None, unit_id: str = "u1") -> UnitStatus:
+    """Give the status of a poll at `clock_s` that brought a new counter, or none."""
+    shares = None if counter is None else ShareReading(at=AT + clock_s, difficulty_accepted=counter)
+    tracker = Tracker([entry(unit_id)], stale_after_s=STALE_AFTER_S, at=AT)
+    tracker.record(answered(unit_id, at=AT + clock_s, uptime_s=uptime_s, shares=shares), clock_s=clock_s)
+    status = tracker.status(unit_id)
+    assert status is not None
+    return status
+
+
+def book_of(moments: Iterable[Moment]) -> DeliveredBook:
+    """Give a book that has seen one unit at `moments`: clock, uptime, and a counter or none."""
+    book = DeliveredBook(cadence_s=CADENCE_S)
+    for clock_s, uptime_s, counter in moments:
+        book.record(told(clock_s, uptime_s, counter), clock_s=clock_s)
+    return book
+
+
+def running(begin_s: float, end_s: float, *, started_s: float = 0.0, credited: float = 0.0) -> list[Moment]:
+    """Give a process that is credited one difficulty a second, its counter read every five minutes from `begin_s`."""
+    moments: list[Moment] = []
+    clock_s = begin_s
+    while clock_s <= end_s:
+        moments.append((clock_s, clock_s - started_s, credited + clock_s - started_s))
+        clock_s += CADENCE_S
+    return moments
+
+
+def test_nothing_is_told_before_a_whole_window_is_known() -> None:
+    """Half an hour is not an hour: no figure rather than a mislabelled one."""
+    book = book_of(running(0.0, 3300.0))
+    assert book.delivered_hs("u1", HOUR_S, 3300.0) is None
+    assert book.delivered(3300.0) == Delivered(None, 0, None, 0)
+
+
+def test_an_hour_of_work() -> None:
+    """One difficulty a second is 2^32 H/s; the day is not over yet."""
+    book = book_of(running(0.0, 3600.0))
+    assert book.delivered_hs("u1", HOUR_S, 3600.0) == ONE_HS
+    assert book.delivered_hs("u1", DAY_S, 3600.0) is None
+    assert book.delivered(3600.0) == Delivered(ONE_HS, PLATE.hashrate_hs, None, 0)
+
+
+def test_a_day_of_work_and_its_last_hour() -> None:
+    """Idle for the last 70 minutes: nothing over the hour; the day covers as much as is kept, here 25 h 10 min."""
+    work = running(0.0, DAY_S)
+    idle = [(DAY_S + 300.0 * step, DAY_S + 300.0 * step, DAY_S) for step in range(1, 15)]
+    book = book_of([*work, *idle])
+    end_s = idle[-1][0]
+    assert book.delivered_hs("u1", HOUR_S, end_s) == 0
+    assert book.delivered_hs("u1", DAY_S, end_s) == pytest.approx(ONE_HS * DAY_S / end_s)
+
+
+def test_what_is_out_of_reach_goes_on_earning() -> None:
+    """The same process after two hours without an answer: its counter tells of all of them."""
+    book = book_of([*running(0.0, 600.0), *running(7800.0, 7800.0)])
+    assert book.delivered_hs("u1", HOUR_S, 7800.0) == ONE_HS
+
+
+# A process runs from 0, is last counted at 3000 and last seen at 3200; the next one starts at 3500.
+REBOOT: list[Moment] = [*running(0.0, 3000.0), (3200.0, 3200.0, None)]
+
+
+def test_a_reboot_is_nought_from_when_it_was_last_seen_until_it_started() -> None:
+    """3000 s of work, 300 of none, 500 of work; the 200 between counter and end count on neither side."""
+    book = book_of([*REBOOT, (3600.0, 100.0, 100.0), (4000.0, 500.0, 500.0)])
+    assert book.delivered_hs("u1", HOUR_S, 4000.0) == pytest.approx(ONE_HS * 3500 / 3800)
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        pytest.param((3600.0, 100.0, 100.0), id="at once"),
+        pytest.param((3600.0, 100.0, None), id="its counter could not be read at first"),
+        pytest.param((4000.0, 500.0, 500.0), id="long after"),
+    ],
+)
+def test_a_reboot_is_the_same_whenever_it_is_found(found: Moment) -> None:
+    """Uptime says when the new process started, counter or not."""
+    book = book_of([*REBOOT, found, (4100.0, 600.0, 600.0)])
+    assert book.delivered_hs("u1", HOUR_S, 4100.0) == pytest.approx(ONE_HS * 3600 / 3900)
+
+
+def test_a_reboot_is_seen_although_uptime_and_counter_are_higher() -> None:
+    """Out of reach for three hours, up for two: the new process started then, and one hour nothing was hashed."""
+    book = book_of([*running(0.0, 600.0), (11400.0, 7200.0, 7200.0)])
+    assert book.delivered_hs("u1", HOUR_S, 11400.0) == pytest.approx(ONE_HS * 2 / 3)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        pytest.param([(3900.0, 90_000.0, 5e9), (4200.0, 90_300.0, 5e9 + 300)], id="up for longer than it can be"),
+        pytest.param([(3900.0, 3000.0, 10.0), (4200.0, 3300.0, 310.0)], id="started while the other was seen"),
+        pytest.param([(3900.0, 3900.0, 10.0), (4200.0, 4200.0, 310.0)], id="a counter that fell without a restart"),
+    ],
+)
+def test_another_machines_counter_is_nobodys_work(other: list[Moment]) -> None:
+    """Nothing is credited for the change, and the time across it is not counted; then it goes on."""
+    book = book_of([*running(0.0, 3600.0), *other])
+    assert book.delivered_hs("u1", HOUR_S, 4200.0) == ONE_HS
+
+
+def test_a_frozen_unit_delivers_nothing() -> None:
+    """It repeats uptime and counter; time goes on and no work with it."""
+    frozen = [(3600.0 + 10.0 * step, 3600.0, 3600.0) for step in range(1, 361)]
+    book = book_of([*running(0.0, 3600.0), *frozen])
+    assert book.delivered_hs("u1", HOUR_S, 7200.0) == 0
+
+
+def test_without_an_uptime_a_counter_alone_tells() -> None:
+    """Rising is work; falling is a new beginning of which nothing more is known."""
+    moments = [(clock_s, None, counter) for clock_s, _, counter in running(0.0, 3600.0)]
+    book = book_of([*moments, (3900.0, None, 20.0), (4200.0, None, 320.0)])
+    assert book.delivered_hs("u1", HOUR_S, 4200.0) == ONE_HS
+
+
+def test_a_counter_not_read_for_three_turns_is_no_figure() -> None:
+    """A unit that died has no delivered hashrate, neither by itself nor in the site's; after 15 minutes here."""
+    book = book_of(running(0.0, 3600.0))
+    assert book.delivered_hs("u1", HOUR_S, 4500.0) == ONE_HS
+    assert book.delivered_hs("u1", HOUR_S, 4500.1) is None
+    assert book.delivered(4500.1) == Delivered(None, 0, None, 0)
+
+
+def test_polls_that_failed_or_told_no_counter_change_nothing() -> None:
+    """Neither a failure, nor firmware without difficulty, nor the same counter shown again."""
+    book = book_of(running(0.0, 3600.0))
+    tracker = Tracker([entry()], stale_after_s=STALE_AFTER_S, at=AT)
+    tracker.record(failed(NO_ANSWER), clock_s=3610.0)
+    status = tracker.status("u1")
+    assert status is not None
+    book.record(status, clock_s=3610.0)
+    silent = ShareReading(at=AT + 3620, accepted=1)
+    tracker.record(answered(shares=silent, uptime_s=3620.0), clock_s=3620.0)
+    status = tracker.status("u1")
+    assert status is not None
+    book.record(status, clock_s=3620.0)
+    book.record(told(3600.0, 3630.0, 3600.0), clock_s=3630.0)
+    assert book.delivered_hs("u1", HOUR_S, 3630.0) == ONE_HS
+
+
+def test_the_site_is_the_sum_of_those_that_have_a_figure() -> None:
+    """Two units told an hour, one half an hour: two nameplates are spoken for."""
+    book = DeliveredBook(cadence_s=CADENCE_S)
+    for unit_id, begin_s in (("u1", 0.0), ("u2", 0.0), ("u3", 1800.0)):
+        for clock_s, uptime_s, counter in running(begin_s, 3600.0):
+            book.record(told(clock_s, uptime_s, counter, unit_id), clock_s=clock_s)
+    assert book.delivered(3600.0) == Delivered(2 * ONE_HS, 2 * PLATE.hashrate_hs, None, 0)
+    book.retain(["u2", "u3"])
+    assert book.delivered(3600.0) == Delivered(ONE_HS, PLATE.hashrate_hs, None, 0)
+    assert book.delivered_hs("u1", HOUR_S, 3600.0) is None
+
+
+def test_other_windows_are_refused() -> None:
+    """Only what is kept can be told."""
+    with pytest.raises(ValueError, match="1800 s is neither an hour nor a day"):
+        DeliveredBook(cadence_s=CADENCE_S).delivered_hs("u1", 1800.0, 0.0)
+
+
+@given(
+    steps=st.lists(
+        st.tuples(
+            st.floats(0.0, 5000.0),
+            st.none() | st.floats(0.0, 1e6),
+            st.none() | st.floats(0.0, 1e7),
+        ),
+        max_size=60,
+    )
+)
+def test_no_counter_makes_a_figure_below_zero_or_more_than_it_rose(steps: list[tuple[float, float, float]]) -> None:
+    """Whatever uptimes and counters say, credited work lies between nothing and the sum of all rises."""
+    book, clock_s, most, last = DeliveredBook(cadence_s=CADENCE_S), 0.0, 0.0, 0.0
+    for step_s, uptime_s, counter in steps:
+        clock_s += step_s
+        book.record(told(clock_s, uptime_s, counter), clock_s=clock_s)
+        if counter is not None:
+            most += max(counter - last, counter)
+            last = counter
+        for window_s in (HOUR_S, DAY_S):
+            rate_hs = book.delivered_hs("u1", window_s, clock_s)
+            assert rate_hs is None or 0 <= rate_hs <= most * HASHES_PER_DIFFICULTY / window_s * (1 + 1e-9)
+
+
+def test_a_unit_costs_less_than_a_kilobyte() -> None:
+    """Two days of counters: what is kept is bounded, dictionaries included."""
+    units = 200
+    statuses = [told(0.0, 0.0, 0.0, f"u{number}") for number in range(units)]
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        book = DeliveredBook(cadence_s=CADENCE_S)
+        for step in range(int(2 * DAY_S / CADENCE_S)):
+            clock_s = 1.0 + step * CADENCE_S
+            for number, status in enumerate(statuses):
+                reading = status.reading
+                assert reading is not None
+                shares = ShareReading(at=clock_s, difficulty_accepted=clock_s * (1 + number))
+                book.record(with_shares(status, shares, clock_s), clock_s=clock_s)
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert book.delivered_hs("u0", DAY_S, 2 * DAY_S) is not None
+    assert (after - before) / units <= 1024
+
+
+def with_shares(status: UnitStatus, shares: ShareReading, uptime_s: float) -> UnitStatus:
+    """Give the same status with another reading in it."""
+    reading = msgspec.structs.replace(status.reading, shares=shares, uptime_s=uptime_s)
+    fields = {name: getattr(status, name) for name in UnitStatus.__dataclass_fields__}
+    return UnitStatus(**fields | {"reading": reading})
+
+
+def test_delivered_is_what_the_simulator_hashed() -> None:
+    """Six units, two of which reboot three times in the day: units and site agree with the truth within the noise.
+
+    A unit finds about 600 shares an hour, so that its day is off by 0.9 % (one sigma) and the site's by 0.4 %.
+    """
+    farm = make_farm(6)
+    for hour in (4, 11, 19):
+        for unit_id in list(farm.by_id)[:2]:
+            unit = farm.by_id[unit_id]
+            farm.reboot(unit, after_s=hour * 3600.0 + 137.0)
+    polled = Polled(farm.units, at=START, slow_every=5)
+    book = DeliveredBook(cadence_s=300.0)
+    end_s = START + 26 * 3600.0
+    at = START
+    hashes_then = dict.fromkeys(farm.by_id, 0.0)
+    while at <= end_s:
+        for unit in polled.units:
+            unit_id = unit.identity.unit_id
+            recorded = polled.tracker.record(polled.poll(unit, at), clock_s=at)
+            assert recorded is not None
+            book.record(recorded[0], clock_s=at)
+            if at == end_s - DAY_S:
+                hashes_then[unit_id] = unit.totals(at).hashes
+        at += 60.0
+    true_hs = {
+        unit.identity.unit_id: (unit.totals(end_s).hashes - hashes_then[unit.identity.unit_id]) / DAY_S
+        for unit in farm.units
+    }
+    for unit_id, unit_hs in true_hs.items():
+        assert book.delivered_hs(unit_id, DAY_S, end_s) == pytest.approx(unit_hs, rel=0.03)
+    site = book.delivered(end_s)
+    assert site.day_hs == pytest.approx(sum(true_hs.values()), rel=0.01)
+    assert site.day_deployed_hs == farm.deployed_hs
