@@ -117,6 +117,19 @@ def test_any_clocks(steps: list[tuple[int, int]], offset: int) -> None:
     assert all(math.isclose(each.site.operating_hs, 123e12) for each in made)
 
 
+@given(st.lists(st.floats(0.001, 29), min_size=1, max_size=50), st.floats(0, 60))
+def test_what_stands_still_is_its_own_mean(steps: list[float], offset: float) -> None:
+    """Figures that do not change are in every minute, and in the mean of all minutes, as they were, to the last bit."""
+    clocks = [offset + sum(steps[:number]) for number in range(len(steps) + 1)]
+    made = minutes((AT + clock, clock, 123.456789) for clock in clocks)
+    assert {each.site.operating_hs for each in made} <= {123.456789 * 1e12}
+    totals = Totals()
+    for each in made:
+        totals.add([each.site.values()])
+    mean = totals.values(at=AT, span_s=60)
+    assert mean is None or row_from(mean).operating_hs == 123.456789 * 1e12
+
+
 def test_no_unit_and_no_container() -> None:
     """A site where nothing is deployed has minutes too: it was watched, and zero is what was there."""
     book = MinuteBook(longest_gap_s=30.0)

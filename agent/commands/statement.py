@@ -15,6 +15,8 @@ from agent.exporters import statement as statements
 from agent.exporters import statement_text
 from agent.exporters.period import Period, parse_period
 from agent.exporters.statement import Statement
+from agent.exporters.statement_check import decode
+from agent.exporters.statement_check import verify as verify_part
 
 COMMAND = "statement"
 
@@ -81,18 +83,16 @@ def _stated(period: str | None, *, config: Path | None, history: Path | None, no
 def _combined(files: Sequence[Path], *, period: str | None, now: float, is_draft: bool) -> Statement:
     if not files:
         raise usage_error(COMMAND, "--combine", "", "files with statements in JSON are expected")
-    combined = statements.combine(
-        (statements.decode(file.read_bytes(), str(file)) for file in files), now=now, is_draft=is_draft
-    )
+    combined = statements.combine((decode(file.read_bytes(), str(file)) for file in files), now=now, is_draft=is_draft)
     _refuse_other(period, combined.period)
     return combined
 
 
 def _verify(file: Path, *, period: str | None, config: Path | None, history: Path | None) -> None:
-    stated = statements.decode(file.read_bytes(), str(file))
+    stated = decode(file.read_bytes(), str(file))
     _refuse_other(period, stated.period)
     with opened(COMMAND, config=config, history=history) as (reader, zone):
-        wrong = statements.verify(stated, reader, _period(stated.period, zone))
+        wrong = verify_part(stated, reader, _period(stated.period, zone))
         sites = [part.site for part in stated.parts]
         if wrong:
             err.print(f"{file}: does not hold for {reader.site}", markup=False, soft_wrap=True)

@@ -12,7 +12,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import mul
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from agent.site.power import PowerSource
 from agent.site.status import Cause, UnitState
@@ -146,11 +146,13 @@ _FIRST, _LAST = COLUMNS.index(MEANS[0]), COLUMNS.index(MEANS[-1]) + 1
 class Totals:
     """Sums over any number of rows, added chunk by chunk; the same rows in the same chunks give the same bits.
 
-    Within a chunk and over the chunks' sums, addition is exact and rounds once (`math.fsum`).
+    What is summed are differences to the first row, so that a figure that stood still has itself as its mean. Within a
+    chunk and over the chunks' sums, addition is exact and rounds once (`math.fsum`).
     """
 
     def __init__(self) -> None:
         self.rows = 0
+        self._first: tuple[float, ...] = ()
         self._chunks: list[tuple[float, ...]] = []
 
     def add(self, chunk: Sequence[Values]) -> None:
@@ -158,16 +160,19 @@ class Totals:
         if not chunk:
             return
         self.rows += len(chunk)
-        columns = list(zip(*chunk, strict=True))
-        watched_s: Sequence[float] = columns[2]
-        delivered_s: Sequence[float] = columns[-2]
-        delivered_hs = [hs or 0.0 for hs in columns[-1]]
+        # Any: numbers all of them, but for the last, which may be None.
+        columns: list[Any] = list(zip(*chunk, strict=True))
+        self._first = self._first or tuple(column[0] for column in columns[_FIRST:_LAST])
+        watched_s, delivered_s, delivered_hs = columns[2], columns[-2], columns[-1]
         self._chunks.append(
             (
                 math.fsum(watched_s),
-                *(math.fsum(map(mul, column, watched_s)) for column in columns[_FIRST:_LAST]),
+                *(
+                    math.fsum(map(mul, [value - first for value in column], watched_s))
+                    for first, column in zip(self._first, columns[_FIRST:_LAST], strict=True)
+                ),
                 math.fsum(delivered_s),
-                math.fsum(map(mul, delivered_hs, delivered_s)),
+                math.fsum(map(mul, [hs or 0.0 for hs in delivered_hs], delivered_s)),
             )
         )
 
@@ -178,7 +183,7 @@ class Totals:
         watched_s, *sums, delivered_s, delivered = (math.fsum(sums) for sums in zip(*self._chunks, strict=True))
         if not watched_s:
             return None
-        means = [total / watched_s for total in sums]
+        means = [first + total / watched_s for first, total in zip(self._first, sums, strict=True)]
         return (at, span_s, watched_s, *means, delivered_s, delivered / delivered_s if delivered_s else None)
 
 
@@ -220,36 +225,32 @@ class Minute(NamedTuple):
 
 
 class _Open:
-    """One group's sums in the minute under way."""
+    """One group's means in the minute under way."""
 
-    __slots__ = ("delivered", "delivered_s", "sums", "watched_s")
+    __slots__ = ("delivered_hs", "delivered_s", "means", "watched_s")
 
     def __init__(self) -> None:
         self.watched_s = 0.0
-        self.sums = [0.0] * len(MEANS)
+        self.means: Sequence[float] = ()
         self.delivered_s = 0.0
-        self.delivered = 0.0
+        self.delivered_hs: float | None = None
 
     def add(self, means: Sequence[float], delivered_hs: float | None, seconds: float) -> None:
         seconds = min(seconds, MINUTE_S - self.watched_s)
+        if not seconds:
+            return
         self.watched_s += seconds
-        self.sums = [total + mean * seconds for total, mean in zip(self.sums, means, strict=True)]
+        share = seconds / self.watched_s
+        # Moved towards the new value, so that a figure that stands still has itself as its mean, to the last bit.
+        self.means = [mean + (new - mean) * share for mean, new in zip(self.means or means, means, strict=True)]
         if delivered_hs is not None:
             self.delivered_s += seconds
-            self.delivered += delivered_hs * seconds
+            before_hs = delivered_hs if self.delivered_hs is None else self.delivered_hs
+            self.delivered_hs = before_hs + (delivered_hs - before_hs) * seconds / self.delivered_s
 
     def row(self, at: int) -> Row:
-        watched_s, delivered_s = self.watched_s, self.delivered_s
-        return row_from(
-            (
-                at,
-                MINUTE_S,
-                round(watched_s, WATCHED_DIGITS),
-                *(total / watched_s for total in self.sums),
-                round(delivered_s, WATCHED_DIGITS),
-                self.delivered / delivered_s if delivered_s else None,
-            )
-        )
+        watched_s, delivered_s = round(self.watched_s, WATCHED_DIGITS), round(self.delivered_s, WATCHED_DIGITS)
+        return row_from((at, MINUTE_S, watched_s, *self.means, delivered_s, self.delivered_hs))
 
 
 class _Held(NamedTuple):
@@ -312,7 +313,7 @@ class MinuteBook:
 
     def close(self) -> list[Minute]:
         """Give what was watched of the minute under way, as one minute or none; the rest of it becomes another."""
-        rows = {name: each.row(self._open_at) for name, each in self._open.items() if each.watched_s > 0}
+        rows = {name: each.row(self._open_at) for name, each in self._open.items() if each.means}
         self._open = {}
         site = rows.pop(None, None)
         if site is None:

@@ -3,15 +3,14 @@
 A statement is made of parts, one a site. A part is what the site's history says, as time-weighted means over the
 seconds that were watched; every figure follows from the parts, and is never added up from rounded values. So a
 statement can be checked twice: its figures against its parts by anybody, its parts against the history by whoever has
-that (`verify`).
+that (`statement_check`).
 
     deployed - losses + uplift = operating
 """
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import fields
-from typing import Any, Protocol
+from typing import Protocol
 
 import msgspec
 
@@ -192,11 +191,16 @@ def state(source: Source, period: Period, *, now: float, is_draft: bool = True) 
     """
     is_over = now >= period.end + SETTLED_AFTER_S
     elapsed_s = float(period.seconds if is_over else min(max(now - period.start, 0.0), period.seconds))
-    part = _part(source, period, until=period.end, elapsed_s=elapsed_s, is_over=is_over)
+    part = part_of(source, period, until=period.end, elapsed_s=elapsed_s, is_over=is_over)
     return _statement(period.name, period.days, [part], computed_at=now, is_draft=is_draft)
 
 
-def _part(source: Source, period: Period, *, until: int, elapsed_s: float, is_over: bool) -> Part:
+def part_of(source: Source, period: Period, *, until: int, elapsed_s: float, is_over: bool) -> Part:
+    """Compute one site's part from its rows that begin before `until`.
+
+    Raises:
+        StatementError: When history holds nothing of the period.
+    """
     totals, digest = Totals(), Digest()
     first: Values | None = None
     last: Values | None = None
@@ -255,7 +259,7 @@ def _statement(period: str, days: int, parts: Sequence[Part], *, computed_at: fl
         days=days,
         is_draft=is_draft,
         computed_at=computed_at,
-        notes=tuple(_notes(figures, parts)),
+        notes=tuple(notes_of(figures, parts)),
         figures=figures,
         parts=tuple(parts),
     )
@@ -272,7 +276,8 @@ def _refuse_unfit(figures: StatementFigures, parts: Sequence[Part]) -> None:
         )
 
 
-def _notes(figures: StatementFigures, parts: Sequence[Part]) -> Iterable[str]:
+def notes_of(figures: StatementFigures, parts: Sequence[Part]) -> Iterable[str]:
+    """Give what has to be read before the figures."""
     if figures.coverage_ratio is None or figures.coverage_ratio < PUBLISHED_COVERAGE_RATIO:
         yield (
             f"COVERAGE IS ONLY {ratio_text(figures.coverage_ratio)}: too little is known for these figures"
@@ -360,91 +365,3 @@ def figures_of(parts: Sequence[Part]) -> StatementFigures:
 
 def _ratio(part: float, whole: float) -> float | None:
     return part / whole if whole > 0 else None
-
-
-def decode(text: bytes, file: str) -> Statement:
-    """Read a statement back from its JSON.
-
-    Raises:
-        StatementError: When it is none, or its figures or notes do not follow from its parts.
-    """
-    try:
-        statement = msgspec.json.decode(text, type=Statement)
-    except msgspec.MsgspecError as error:
-        raise StatementError(f"{file}: not a statement in JSON (--format json): {error}") from error
-    if statement.format != FORMAT:
-        raise StatementError(f"{file}: statement format {statement.format}, here {FORMAT}")
-    _refuse_unsound(statement, file)
-    return statement
-
-
-def _refuse_unsound(statement: Statement, file: str) -> None:
-    if not statement.parts:
-        raise StatementError(f"{file}: states no site")
-    figures = figures_of(statement.parts)
-    wrong = [
-        f"{name} is {found}, its parts give {expected}"
-        for name, found, expected in _differences(statement.figures, figures)
-    ]
-    if statement.notes != tuple(_notes(figures, statement.parts)):
-        wrong.append("its notes are not those of its figures")
-    if wrong:
-        raise StatementError(f"{file}: does not follow from its own parts: {'; '.join(wrong)}")
-
-
-def _differences(found: Any, expected: Any) -> list[tuple[str, Any, Any]]:
-    """Give the fields in which two structures of one type differ, with what is in each."""
-    names = (
-        [each.name for each in fields(found)]
-        if hasattr(found, "__dataclass_fields__")
-        else list(found.__struct_fields__)
-    )
-    pairs = ((name, getattr(found, name), getattr(expected, name)) for name in names)
-    return [pair for pair in pairs if pair[1] != pair[2]]
-
-
-def verify(statement: Statement, source: Source, period: Period) -> list[str]:
-    """Compute a site's part of a statement again.
-
-    Args:
-        statement: As `decode` gave it.
-        source: The history of one of its sites.
-        period: The statement's, in the zone of that site.
-
-    Returns:
-        What differs, in words; empty when it still holds.
-
-    Raises:
-        StatementError: When the site is not in it, or history has nothing of the period any more.
-    """
-    stated = next((part for part in statement.parts if part.site == source.site), None)
-    if stated is None:
-        raise StatementError(
-            f"{source.site} is not in this statement, but {', '.join(p.site for p in statement.parts)}"
-        )
-    until = period.end if stated.is_over else min(stated.inputs.last_at, period.end)
-    part = _part(source, period, until=until, elapsed_s=stated.elapsed_s, is_over=stated.is_over)
-    wrong = [
-        f"{name}: stated {_shown(found)}, history gives {_shown(expected)}"
-        for one, other, prefix in (
-            (stated.inputs, part.inputs, ""),
-            (stated.mean, part.mean, "mean "),
-            (stated.last, part.last, "last "),
-        )
-        for name, found, expected in ((f"{prefix}{name}", a, b) for name, a, b in _differences(one, other))
-    ]
-    wrong += [
-        f"{name}: stated {getattr(stated, name)}, the calendar of {period.zone} gives {getattr(part, name)}"
-        for name in ("zone", "start", "end")
-        if getattr(stated, name) != getattr(part, name)
-    ]
-    least_s = float(period.seconds) if stated.is_over else float(stated.inputs.last_at - stated.start)
-    if statement.days != period.days:
-        wrong.append(f"days: stated {statement.days}, the calendar gives {period.days}")
-    if not least_s <= stated.elapsed_s <= period.seconds:
-        wrong.append(f"elapsed_s: stated {stated.elapsed_s:g}, at least {least_s:g} had passed")
-    return wrong
-
-
-def _shown(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
