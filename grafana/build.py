@@ -1,0 +1,43 @@
+"""Writes ``grafana/dashboards/*.json`` from `grafana.drawing`: ``python -m grafana.build``, or ``--check`` to compare.
+
+Grafana loads the JSON; nobody edits it.
+"""
+
+import sys
+from pathlib import Path
+
+from grafana.drawing import agent, fleet, site, unit, units
+
+FOLDER = Path(__file__).parent / "dashboards"
+PAGES = {"fleet": fleet, "site": site, "units": units, "unit": unit, "agent": agent}
+
+
+def texts() -> dict[Path, str]:
+    """Give the text of every file."""
+    return {FOLDER / f"{name}.json": page.draw().text() for name, page in PAGES.items()}
+
+
+def outdated() -> list[Path]:
+    """Give the files that are not what the drawing gives, and those that nothing draws."""
+    drawn = texts()
+    unequal = [path for path, text in drawn.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
+    return sorted([*unequal, *(set(FOLDER.glob("*.json")) - set(drawn))])
+
+
+def main(arguments: list[str]) -> int:
+    """Write the files, or with ``--check`` name those that differ; gives the exit status."""
+    if arguments == ["--check"]:
+        for path in (stale := outdated()):
+            print(f"{path.name} is not what grafana/drawing gives; write it with `python -m grafana.build`")  # noqa: T201  A command speaks.
+        return 1 if stale else 0
+    if arguments:
+        print(__doc__)  # noqa: T201  A command speaks.
+        return 2
+    FOLDER.mkdir(exist_ok=True)
+    for path, text in texts().items():
+        path.write_text(text, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

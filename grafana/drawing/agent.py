@@ -1,0 +1,275 @@
+"""*Agent*: is what watches well: polling, its own pace, what scrapes and history cost."""
+
+from collections.abc import Sequence
+
+from grafana.drawing import page, parts
+from grafana.drawing.parts import COUNT, PER_SECOND, RATIO, SECONDS, Look, Query, now
+
+ABOUT = (
+    "The agents themselves. If something here is red, the other dashboards say less than they seem to. Each agent is "
+    "one instance of a scrape job; the site's name is on its build."
+)
+
+_TARGET = parts.selector(job="$job", instance="$instance")
+_RATED = f"{_TARGET}[$__rate_interval]"
+_FAILED = 'sum(rate(miner_agent_polls_total{job=~"$job", instance=~"$instance", result!="ok"}[5m]))'
+
+
+def _p(quantile: float, histogram: str) -> str:
+    return f"histogram_quantile({quantile}, sum by (le, instance) (rate(miner_agent_{histogram}_bucket{_RATED})))"
+
+
+def _health(board: page.Page) -> None:
+    board.row("Is it well?")
+    # (title, description, expr, unit, steps, names)
+    yes_no = {"0": ("no", parts.BAD), "1": ("yes", parts.GOOD)}
+    figures: Sequence[tuple[str, str, str, str, parts.Steps, dict[str, tuple[str, str]] | None]] = (
+        (
+            "Answers",
+            "Whether Prometheus could scrape every chosen agent just now.",
+            f"min(up{_TARGET})",
+            COUNT,
+            parts.NEUTRAL,
+            yes_no,
+        ),
+        (
+            "Units shown",
+            "Units that the chosen agents show.",
+            f"sum(miner_agent_units{_TARGET})",
+            COUNT,
+            parts.NEUTRAL,
+            None,
+        ),
+        (
+            "Simulated units",
+            "Units among them that are simulated and no machines. In a real site's figures there are none.",
+            f"sum(miner_agent_simulated_units{_TARGET})",
+            COUNT,
+            parts.NONE_WANTED,
+            None,
+        ),
+        (
+            "Polls that fail",
+            "Share of polls without a reading, over five minutes.",
+            f"{_FAILED}\n/\nsum(rate(miner_agent_polls_total{_TARGET}[5m]))",
+            RATIO,
+            ((0, parts.GOOD), (0.05, parts.FAIR), (0.2, parts.BAD)),
+            None,
+        ),
+        (
+            "Configuration read",
+            "Whether configuration and ledger were last read without a mistake; if not, the old ones are in force.",
+            f"min(miner_agent_config_last_reload_successful{_TARGET})",
+            COUNT,
+            parts.NEUTRAL,
+            yes_no,
+        ),
+        (
+            "History written",
+            "Whether history is being written. Empty where none is kept.",
+            f"min(miner_agent_history_up{_TARGET})",
+            COUNT,
+            parts.NEUTRAL,
+            yes_no,
+        ),
+    )
+    for title, description, expr, unit, steps, names in figures:
+        board.add(parts.figure(title, description, now(expr), unit, steps, names=names), width=4, height=4)
+    board.add(
+        parts.timeline(
+            "When did it answer?",
+            "Scrapes that came through, by agent; a gap is time without Prometheus itself.",
+            Query(expr=f"max by (instance) (up{_TARGET})", legend="{{instance}}"),
+            {"0": ("silent", parts.BAD), "1": ("answers", parts.GOOD)},
+        ),
+        width=16,
+        height=5,
+    )
+    board.add(
+        parts.listing(
+            "Which agents?",
+            "Version and site of each agent.",
+            [parts.column(f"max by (site, job, instance, version) (miner_agent_build_info{_TARGET})")],
+            {name: parts.Column(title=name) for name in ("site", "job", "instance", "version")},
+            hidden=("Value",),
+        ),
+        width=8,
+        height=5,
+    )
+
+
+def _polling(board: page.Page) -> None:
+    board.row("Does it poll in time?")
+    polls = f"sum by (result) (rate(miner_agent_polls_total{_RATED}))"
+    board.add(
+        parts.graph(
+            "Polls, by what came of them",
+            "A second. Everything but ok is a reason of failure.",
+            [Query(expr=polls, legend="{{result}}")],
+            PER_SECOND,
+            Look(stacked=True, colours={"ok": "green"}),
+        ),
+        width=12,
+        height=8,
+    )
+    board.add(
+        parts.graph(
+            "How long do polls take?",
+            "From connecting to the last byte, failed polls included; half are faster than p50, all but one in a "
+            "hundred than p99.",
+            [
+                Query(expr=_p(0.5, "poll_duration_seconds"), legend="p50 {{instance}}"),
+                Query(expr=_p(0.99, "poll_duration_seconds"), legend="p99 {{instance}}"),
+            ],
+            SECONDS,
+        ),
+        width=12,
+        height=8,
+    )
+    board.add(
+        parts.graph(
+            "Polls that were due and not made",
+            "A second, by why: the one before was not over (busy), the agent itself was late (late), or it had no "
+            "socket left (no_socket). None drawn is none skipped, as long as the agent answers.",
+            [Query(expr=f"sum by (why) (rate(miner_agent_polls_skipped_total{_RATED}))", legend="{{why}}")],
+            PER_SECOND,
+        ),
+        width=8,
+        height=8,
+    )
+    board.add(
+        parts.graph(
+            "Polls under way",
+            "At the moment of the scrape.",
+            [Query(expr=f"sum by (instance) (miner_agent_polls_in_flight{_TARGET})", legend="{{instance}}")],
+            COUNT,
+        ),
+        width=8,
+        height=8,
+    )
+    board.add(
+        parts.graph(
+            "Replies that needed repair",
+            "A second, by the repair's name, before they were JSON. None drawn is none repaired, as long as the agent "
+            "answers.",
+            [Query(expr=f"sum by (repair) (rate(miner_agent_reply_repairs_total{_RATED}))", legend="{{repair}}")],
+            PER_SECOND,
+        ),
+        width=8,
+        height=8,
+    )
+
+
+def _costs(board: page.Page) -> None:
+    board.row("What does it cost?")
+    panels = (
+        (
+            "How late does its event loop wake up?",
+            "p99 of how late a regular timer fires; anything that blocks the agent shows here.",
+            [Query(expr=_p(0.99, "loop_lag_seconds"), legend="p99 {{instance}}")],
+            SECONDS,
+        ),
+        (
+            "How long does a scrape take?",
+            "p99 of making the body, in the agent; and the whole scrape as Prometheus sees it.",
+            [
+                Query(expr=_p(0.99, "scrape_duration_seconds"), legend="made, p99 {{instance}}"),
+                Query(expr=f"max by (instance) (scrape_duration_seconds{_TARGET})", legend="as seen {{instance}}"),
+            ],
+            SECONDS,
+        ),
+        (
+            "How large is a scrape?",
+            "The latest body before compression, by scope.",
+            [
+                Query(
+                    expr=f"max by (instance, scope) (miner_agent_scrape_bytes{_TARGET})",
+                    legend="{{scope}} {{instance}}",
+                )
+            ],
+            parts.BYTES,
+        ),
+        (
+            "How many series?",
+            "Samples of each scrape; at most 40 a unit.",
+            [Query(expr=f"max by (instance) (scrape_samples_scraped{_TARGET})", legend="{{instance}}")],
+            COUNT,
+        ),
+        (
+            "Processor",
+            "Cores' worth of time, user and system.",
+            [
+                Query(
+                    expr=f"max by (instance) (rate(process_cpu_seconds_total{_RATED}))",
+                    legend="{{instance}}",
+                )
+            ],
+            parts.COUNT,
+        ),
+        (
+            "Memory",
+            "Resident memory of the agent's process.",
+            [Query(expr=f"max by (instance) (process_resident_memory_bytes{_TARGET})", legend="{{instance}}")],
+            parts.BYTES,
+        ),
+    )
+    for title, description, queries, unit in panels:
+        board.add(parts.graph(title, description, queries, unit), width=8, height=8)
+
+
+def _history(board: page.Page) -> None:
+    board.row("Is history kept?")
+    board.add(
+        parts.graph(
+            "Rows",
+            "A second: written, and lost because they could not be written for too long.",
+            [
+                Query(expr=f"sum(rate(miner_agent_history_rows_written_total{_RATED}))", legend="written"),
+                Query(expr=f"sum(rate(miner_agent_history_rows_dropped_total{_RATED}))", legend="dropped"),
+            ],
+            PER_SECOND,
+            Look(colours={"written": "blue", "dropped": "red"}),
+        ),
+        width=8,
+        height=8,
+    )
+    board.add(
+        parts.graph(
+            "Rows that wait",
+            "To be written. They pile up while the disk is full or slow.",
+            [Query(expr=f"sum by (instance) (miner_agent_history_rows_pending{_TARGET})", legend="{{instance}}")],
+            COUNT,
+        ),
+        width=8,
+        height=8,
+    )
+    board.add(
+        parts.graph(
+            "Size",
+            "Of the history file and its log.",
+            [Query(expr=f"max by (instance) (miner_agent_history_bytes{_TARGET})", legend="{{instance}}")],
+            parts.BYTES,
+        ),
+        width=8,
+        height=8,
+    )
+
+
+def draw() -> page.Page:
+    """Give the dashboard."""
+    board = page.Page(
+        page.AGENT,
+        "hashsight: Agent",
+        ABOUT,
+        span="6h",
+        variables=[
+            page.choice("site", "Site", "miner_agent_build_info"),
+            page.choice("job", "Job", "miner_agent_build_info", of=["site"]),
+            page.choice("instance", "Instance", "miner_agent_build_info", of=["site", "job"]),
+        ],
+    )
+    _health(board)
+    _polling(board)
+    _costs(board)
+    _history(board)
+    return board

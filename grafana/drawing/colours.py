@@ -1,0 +1,29 @@
+"""One colour for each cause, state and source, on every dashboard. Only hashing is green."""
+
+CAUSES = {
+    "curtailed": "purple",
+    "maintenance": "#4a6fa5",
+    "unreachable": "dark-red",
+    "unreadable": "red",
+    "stopped": "dark-orange",
+    "starting": "yellow",
+    "missing_boards": "orange",
+    "missing_chips": "light-orange",
+    "derated": "#b877d9",
+    "underperforming": "light-red",
+}
+
+STATES = {
+    "hashing": "green",
+    "starting": "yellow",
+    "stopped": "dark-orange",
+    "curtailed": "purple",
+    "maintenance": "#4a6fa5",
+    "unreachable": "dark-red",
+    "unreadable": "red",
+}
+
+# How sure the word is: a meter's, the firmware's, our own model's.
+SOURCES = {"metered": "dark-blue", "reported": "blue", "modelled": "light-blue"}
+
+OPERATING, DEPLOYED, EXPECTED, DELIVERED = "green", "#8e8e8e", "purple", "blue"

@@ -1,0 +1,152 @@
+"""A whole dashboard: rows of panels on the grid, variables, links to the others, annotations."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+
+from grafana.drawing.parts import PROMETHEUS, dashboard, model, prometheus
+
+WIDTH = 24
+TAG = "hashsight"
+
+# Where each dashboard lives. Alerts and other dashboards link to these; they never change.
+FLEET, SITE, UNITS, UNIT, AGENT = (f"hashsight-{name}" for name in ("fleet", "site", "units", "unit", "agent"))
+
+
+def address(uid: str, **variables: str) -> str:
+    """Give the address of another dashboard, at the same time and with the same source of data.
+
+    Args:
+        uid: The other's.
+        variables: What its variables are set to; may name fields of the row that is clicked on.
+    """
+    listed = "".join(f"&var-{name}={value}" for name, value in variables.items())
+    return f"/d/{uid}?${{__url_time_range}}&var-datasource=${{datasource}}{listed}"
+
+
+def field_of(name: str) -> str:
+    """Give what stands for a row's field in an address."""
+    return f"${{__data.fields.{name}}}"
+
+
+def datasource() -> dashboard.DatasourceVariable:
+    """Give the choice of a Prometheus."""
+    return dashboard.DatasourceVariable("datasource").label("Data source").type("prometheus")
+
+
+def choice(
+    name: str, label: str, metric: str, *, of: Sequence[str] = (), is_single: bool = False
+) -> dashboard.QueryVariable:
+    """Give a choice among the values of a label.
+
+    Args:
+        name: Of the variable and of the label.
+        label: For people.
+        metric: Whose label it is.
+        of: Variables chosen before, which narrow this one down.
+        is_single: Whether one value has to be chosen, instead of any number or all.
+    """
+    matchers = ", ".join(f'{other}=~"${other}"' for other in of)
+    query = f"label_values({metric}{{{matchers}}}, {name})"
+    variable = dashboard.QueryVariable(name).label(label).datasource(PROMETHEUS)
+    # Documented: QueryVariable of Grafana's Prometheus data source; 1 is "label values".
+    variable.query({"query": query, "refId": f"variable-{name}", "qryType": 1}).definition(query)
+    variable.refresh(model.VariableRefresh.ON_TIME_RANGE_CHANGED).sort(model.VariableSort.NATURAL_ASC)
+    variable.multi(not is_single).include_all(not is_single)
+    if not is_single:
+        # Not ".+": a unit without a container has an empty one.
+        variable.all_value(".*").current(model.VariableOption(text="All", value="$__all"))
+    return variable
+
+
+def search(name: str, label: str) -> dashboard.TextBoxVariable:
+    """Give a field to type part of a name into; empty at first."""
+    return (
+        dashboard.TextBoxVariable(name).label(label).default_value("").current(model.VariableOption(text="", value=""))
+    )
+
+
+def annotation(name: str, expr: str, colour: str, title: str, text: str) -> dashboard.AnnotationQuery:
+    """Give marks in time for every stretch in which a query has a result."""
+    query = prometheus.Dataquery().datasource(PROMETHEUS).expr(expr).ref_id("Anno").range().interval("1m")
+    built = dashboard.AnnotationQuery().name(name).datasource(PROMETHEUS).enable(True).icon_color(colour)
+    return built.target(query).expr(expr).title_format(title).text_format(text).step("60s")
+
+
+class Page:
+    """One dashboard under construction.
+
+    Args:
+        uid: Its place, for ever.
+        title, about: For people.
+        span: What time it shows at first, such as ``24h``.
+        variables: In the order in which one chooses.
+        zone: ``browser``, or ``utc`` where days have to begin with Prometheus' own.
+    """
+
+    def __init__(
+        self,
+        uid: str,
+        title: str,
+        about: str,
+        *,
+        span: str,
+        variables: Sequence[Any],
+        zone: str = "browser",
+    ) -> None:
+        self._board = (
+            dashboard.Dashboard(title)
+            .uid(uid)
+            .description(about)
+            .tags([TAG])
+            .time(f"now-{span}", "now")
+            .timezone(zone)
+            .refresh("1m")
+            .tooltip(model.DashboardCursorSync.CROSSHAIR)
+            .variables([datasource(), *variables])
+            .annotations([])
+            .readonly()
+        )
+        self._board.link(
+            dashboard.DashboardLink("hashsight")
+            .type(model.DashboardLinkType.DASHBOARDS)
+            .tags([TAG])
+            .as_dropdown(True)
+            .include_vars(True)
+            .keep_time(True)
+        )
+        self._rows = 0
+        self._x = self._y = self._height = self._in_row = 0
+
+    def annotate(self, *annotations: dashboard.AnnotationQuery) -> None:
+        """Mark moments in all graphs."""
+        self._board.annotations(list(annotations))
+
+    def row(self, title: str) -> None:
+        """Begin a row."""
+        self._wrap()
+        self._rows += 1
+        self._in_row = 0
+        row = dashboard.Row(title).id(self._rows * 100).grid_pos(model.GridPos(h=1, w=WIDTH, x=0, y=self._y))
+        self._board.with_row(row)
+        self._y += 1
+
+    def add(self, panel: Any, *, width: int, height: int) -> None:
+        """Put a panel right of the one before, or under it where the width is used up."""
+        if self._x + width > WIDTH:
+            self._wrap()
+        self._in_row += 1
+        place = model.GridPos(h=height, w=width, x=self._x, y=self._y)
+        self._board.with_panel(panel.id(self._rows * 100 + self._in_row).grid_pos(place))
+        self._x += width
+        self._height = max(self._height, height)
+
+    def _wrap(self) -> None:
+        self._y += self._height
+        self._x = self._height = 0
+
+    def text(self) -> str:
+        """Give the JSON, the same each time."""
+        return json.dumps(self._board.build(), cls=JSONEncoder, indent=2, ensure_ascii=False, sort_keys=True) + "\n"

@@ -1,0 +1,380 @@
+"""*Site*: the headline, where the rest went, how sure we are, and which container it is."""
+
+from grafana.drawing import page, parts
+from grafana.drawing.colours import CAUSES, DELIVERED, DEPLOYED, EXPECTED, OPERATING, SOURCES
+from grafana.drawing.parts import (
+    COVERAGE,
+    EFFICIENCY,
+    HASHRATE,
+    J_PER_TH,
+    RATIO,
+    WATTS,
+    Column,
+    Look,
+    Query,
+    column,
+    now,
+)
+
+ABOUT = (
+    "One site: how much of what is deployed hashes, what took the rest, and whether the figures can be believed. "
+    "Everything about a moment comes from sums by place, so it does not matter how many agents watch the site."
+)
+
+_SITE = parts.selector(site="$site")
+_CONTAINER = parts.selector(site="$site", container="$container")
+_MODEL = parts.selector(site="$site", model="$model")
+_HS = "hashrate_hashes_per_second"
+
+_ALERTS = 'ALERTS{alertstate="firing", site=~"$site", severity!="info"}'
+
+
+def curtailed_marks() -> page.dashboard.AnnotationQuery:
+    """Mark declared curtailments."""
+    return page.annotation(
+        "Curtailment",
+        f"max by (site, container) (container:mining_curtailment_active:max{_CONTAINER}) == 1",
+        "purple",
+        "Curtailment declared",
+        "{{site}} {{container}}",
+    )
+
+
+def alert_marks() -> page.dashboard.AnnotationQuery:
+    """Mark firing alerts."""
+    return page.annotation(
+        "Alerts", f"max by (alertname, site, severity) ({_ALERTS})", "red", "{{alertname}}", "{{severity}}"
+    )
+
+
+def _headline(board: page.Page) -> None:
+    ratio = "site:mining_operating_per_deployed:ratio"
+    for title, window, period in (
+        ("Operational efficiency now", "", "of this moment"),
+        ("24 hours", "1d", "over 24 hours, mean over mean"),
+        ("30 days", "30d", "over 30 days, mean over mean"),
+        ("This month", "mtd", "since the first of this month (UTC), mean over mean"),
+    ):
+        board.add(
+            parts.figure(
+                title,
+                f"Operating over deployed hashrate {period}; curtailed time counts against it. "
+                "The trade's line is 90 %.",
+                now(f"max(max by (site) ({ratio}{window}{_SITE}))"),
+                RATIO,
+                EFFICIENCY,
+                decimals=2,
+            ),
+            width=4,
+            height=4,
+        )
+    board.add(
+        parts.figure(
+            "This month, curtailment left out",
+            "Operating over what was deployed and not curtailed. Beside the headline, never instead of it.",
+            now(f"max(site:mining_operating_per_uncurtailed:ratiomtd{_SITE})"),
+            RATIO,
+            decimals=2,
+        ),
+        width=4,
+        height=4,
+    )
+    board.add(
+        parts.figure(
+            "Coverage",
+            "Share of the deployed nameplate whose state is known: a fresh reading, a definite refusal, or the "
+            "ledger's word. Below 98 %, the other figures are about what we can see.",
+            now(f"max(site:mining_known_per_deployed:ratio{_SITE})"),
+            RATIO,
+            COVERAGE,
+            decimals=2,
+        ),
+        width=4,
+        height=4,
+    )
+    board.add(
+        parts.figure(
+            "Operating",
+            "Sum of the hashrate that fresh readings measured.",
+            now(f"max(site:mining_operating_{_HS}:sum{_SITE})"),
+            HASHRATE,
+            decimals=2,
+        ),
+        width=4,
+        height=4,
+    )
+    board.add(
+        parts.figure(
+            "Deployed",
+            "Sum of the nameplates in the ledger; a unit that never answers stays in it.",
+            now(f"max(site:mining_deployed_{_HS}:sum{_SITE})"),
+            HASHRATE,
+            decimals=2,
+        ),
+        width=4,
+        height=4,
+    )
+    board.add(
+        parts.figure(
+            "Curtailment",
+            "Whether somebody declared a curtailment of any unit here.",
+            now(f"max(site:mining_curtailment_active:max{_SITE})"),
+            parts.COUNT,
+            names={"0": ("none declared", parts.PLAIN), "1": ("declared", "purple")},
+        ),
+        width=4,
+        height=4,
+    )
+    board.add(
+        parts.figure(
+            "Alerts firing",
+            "Alerts of this site that fire now. Counted only while its agents answer: no data is not none.",
+            now(f"count({_ALERTS}) or 0 * max(site:mining_deployed_{_HS}:sum{_SITE})"),
+            parts.COUNT,
+            parts.NONE_ALLOWED,
+        ),
+        width=4,
+        height=4,
+    )
+    board.add(
+        parts.bars(
+            "Units by state",
+            "Units of the ledger by the state they are in now.",
+            now(f"sort_desc(sum by (state) (site:mining_units:sum{_SITE}))", "{{state}}"),
+            parts.COUNT,
+        ),
+        width=8,
+        height=4,
+    )
+
+
+def _shortfall(board: page.Page) -> None:
+    board.row("What took the rest?")
+    loss = f"sum by (cause) (site:mining_loss_{_HS}:sum{_SITE})"
+    board.add(
+        parts.graph(
+            "How much of what was deployed hashed?",
+            "Deployed is the ledger's; expected is what curtailments leave to hash; operating is measured.",
+            [
+                Query(expr=f"max(site:mining_deployed_{_HS}:sum{_SITE})", legend="deployed"),
+                Query(expr=f"max(site:mining_expected_{_HS}:sum{_SITE})", legend="expected"),
+                Query(expr=f"max(site:mining_operating_{_HS}:sum{_SITE})", legend="operating"),
+            ],
+            HASHRATE,
+            Look(
+                colours={"deployed": DEPLOYED, "expected": EXPECTED, "operating": OPERATING},
+                dashed=("deployed", "expected"),
+            ),
+        ),
+        width=24,
+        height=8,
+    )
+    board.add(
+        parts.graph(
+            "Where did the deployed hashrate go?",
+            "Operating at the bottom, and on it what each cause took. Deployed less the losses plus the uplift (what "
+            "units give above nameplate) is operating, exactly; so the pile ends at deployed plus uplift.",
+            [
+                Query(expr=f"max(site:mining_operating_{_HS}:sum{_SITE})", legend="operating"),
+                Query(expr=f"{loss} > 0", legend="{{cause}}"),
+            ],
+            HASHRATE,
+            Look(stacked=True, colours={"operating": OPERATING, **CAUSES}),
+        ),
+        width=16,
+        height=10,
+    )
+    board.add(
+        parts.bars(
+            "What took most, over the time shown?",
+            "Mean of what each cause took over the time chosen above, largest first.",
+            now(
+                f"sort_desc(sum by (cause) (avg_over_time(site:mining_loss_{_HS}:sum{_SITE}[$__range])) > 0)",
+                "{{cause}}",
+            ),
+            HASHRATE,
+            ((0, parts.FAIR),),
+        ),
+        width=8,
+        height=10,
+    )
+
+
+def _belief(board: page.Page) -> None:
+    board.row("Can it be believed?")
+    board.add(
+        parts.graph(
+            "How much do we know?",
+            "Share of the deployed nameplate whose state is known. The dashed lines are 90 and 98 %.",
+            [Query(expr=f"max(site:mining_known_per_deployed:ratio{_SITE})", legend="coverage")],
+            RATIO,
+            Look(most=1, steps=COVERAGE, colours={"coverage": "blue"}),
+        ),
+        width=8,
+        height=8,
+    )
+    delivered = f'sum(mining_site_delivered_{_HS}{{site=~"$site", window="1h"}})'
+    share = (
+        f'sum(mining_site_delivered_nameplate_{_HS}{{site=~"$site", window="1h"}})'
+        f" / sum(mining_site_deployed_{_HS}{_SITE})"
+    )
+    board.add(
+        parts.graph(
+            "Do pools credit what units report?",
+            "Delivered is accepted difficulty x 2^32 over the hour before, of the units of which it is known; reported "
+            "is the mean of the same hour by the units' own word. Share luck moves delivered by some per cent.",
+            [
+                Query(expr=f"max(site:mining_operating_{_HS}:avg1h{_SITE})", legend="reported, 1 h"),
+                Query(expr=delivered, legend="delivered, 1 h"),
+            ],
+            HASHRATE,
+            Look(colours={"reported, 1 h": OPERATING, "delivered, 1 h": DELIVERED}),
+        ),
+        width=10,
+        height=8,
+    )
+    board.add(
+        parts.graph(
+            "Of how much is delivered known?",
+            "Share of the deployed nameplate that delivered hashrate speaks for. Compare delivered with reported only "
+            "where this is near 100 %.",
+            [Query(expr=share, legend="share of deployed")],
+            RATIO,
+            Look(most=1, colours={"share of deployed": DELIVERED}),
+        ),
+        width=6,
+        height=8,
+    )
+
+
+def _power(board: page.Page) -> None:
+    board.row("What does it draw?")
+    watts = f"sum by (source) (mining_site_power_watts{_SITE})"
+    efficient = f"sum(mining_site_energy_efficiency_power_watts{_SITE})"
+    hashrate = f"sum(mining_site_energy_efficiency_{_HS}{_SITE})"
+    nameplate = f"sum(mining_site_energy_efficiency_nameplate_{_HS}{_SITE})"
+    board.add(
+        parts.graph(
+            "How much power, and by whose word?",
+            "Each part by the most trusted word there is: metered, else reported by the firmware, else modelled from "
+            "nameplate and hashrate. Stock S21/T21 firmware reports none; modelled watts are good to some 5 %.",
+            [Query(expr=watts, legend="{{source}}")],
+            WATTS,
+            Look(stacked=True, colours=SOURCES),
+        ),
+        width=10,
+        height=8,
+    )
+    board.add(
+        parts.graph(
+            "How many joules for a terahash?",
+            "Watts for each TH/s over the units that have both figures. Lower is better; not operational efficiency.",
+            [Query(expr=f"{efficient}\n/\n({hashrate} / 1e12)", legend="energy efficiency")],
+            J_PER_TH,
+            Look(least=None, colours={"energy efficiency": "blue"}),
+        ),
+        width=8,
+        height=8,
+    )
+    board.add(
+        parts.graph(
+            "Of how much is that known?",
+            "Share of the deployed nameplate that energy efficiency speaks for.",
+            [Query(expr=f"{nameplate}\n/\nsum(mining_site_deployed_{_HS}{_SITE})", legend="share of deployed")],
+            RATIO,
+            Look(most=1, colours={"share of deployed": "blue"}),
+        ),
+        width=6,
+        height=8,
+    )
+
+
+def _places(board: page.Page) -> None:
+    board.row("Which container, which rack, which model?")
+    board.add(
+        parts.heat(
+            "Containers",
+            "Operational efficiency of each container over time; grey or empty is no data. Red is below 80 %, green "
+            "from 90 %.",
+            Query(
+                expr=f"max by (container) (container:mining_operating_per_deployed:ratio{_CONTAINER})",
+                legend="{{container}}",
+            ),
+            RATIO,
+            EFFICIENCY,
+        ),
+        width=12,
+        height=10,
+    )
+    board.add(
+        parts.heat(
+            "Racks",
+            "Operational efficiency of each rack of the chosen containers over time; grey or empty is no data.",
+            Query(
+                expr=f"max by (container, rack) (rack:mining_operating_per_deployed:ratio{_CONTAINER})",
+                legend="{{container}} {{rack}}",
+            ),
+            RATIO,
+            EFFICIENCY,
+        ),
+        width=12,
+        height=10,
+    )
+    board.add(_groups("Containers now", "container", "container", _CONTAINER), width=13, height=9)
+    board.add(_groups("Models now", "model", "model", _MODEL), width=11, height=9)
+
+
+def _groups(title: str, level: str, label: str, chosen: str) -> parts.table.Panel:
+    by = f"max by ({label})"
+    queries = [
+        column(f"{by} ({level}:mining_deployed_{_HS}:sum{chosen})"),
+        column(f"{by} ({level}:mining_operating_{_HS}:sum{chosen})"),
+        column(f"{by} ({level}:mining_operating_per_deployed:ratio{chosen})"),
+        column(f"{by} ({level}:mining_operating_per_deployed:ratio1d{chosen})"),
+        column(f"{by} ({level}:mining_known_per_deployed:ratio{chosen})"),
+        column(
+            f"sum by ({label}) (mining_{level}_energy_efficiency_power_watts{chosen})\n/\n"
+            f"((sum by ({label}) (mining_{level}_energy_efficiency_{_HS}{chosen}) > 0) / 1e12)"
+        ),
+    ]
+    where = {"site": "$site", label: page.field_of(label)}
+    columns = {
+        label: Column(title=label, link=("Open its units", page.address(page.UNITS, **where))),
+        "Value #A": Column(title="Deployed", unit=HASHRATE, decimals=2),
+        "Value #B": Column(title="Operating", unit=HASHRATE, decimals=2),
+        "Value #C": Column(title="Efficiency now", unit=RATIO, steps=EFFICIENCY, decimals=2),
+        "Value #D": Column(title="24 h", unit=RATIO, steps=EFFICIENCY, decimals=2),
+        "Value #E": Column(title="Coverage", unit=RATIO, steps=COVERAGE, decimals=1),
+        "Value #F": Column(title="Energy efficiency", unit=J_PER_TH, decimals=2),
+    }
+    return parts.listing(
+        title,
+        f"Each {label} of the site now. A click on a name opens its units.",
+        queries,
+        columns,
+        sort_by="Efficiency now",
+        is_descending=False,
+    )
+
+
+def draw() -> page.Page:
+    """Give the dashboard."""
+    board = page.Page(
+        page.SITE,
+        "hashsight: Site",
+        ABOUT,
+        span="24h",
+        variables=[
+            page.choice("site", "Site", f"mining_site_deployed_{_HS}", is_single=True),
+            page.choice("container", "Container", f"mining_container_deployed_{_HS}", of=["site"]),
+            page.choice("model", "Model", f"mining_model_deployed_{_HS}", of=["site"]),
+        ],
+    )
+    board.annotate(curtailed_marks(), alert_marks())
+    board.row("How much of what is deployed hashes?")
+    _headline(board)
+    _shortfall(board)
+    _belief(board)
+    _power(board)
+    _places(board)
+    return board

@@ -1,0 +1,211 @@
+"""*Units*: the worst first, filtered, and from each row to the unit itself."""
+
+from grafana.drawing import page, parts
+from grafana.drawing.colours import CAUSES, STATES
+from grafana.drawing.parts import CELSIUS, HASHRATE, RATIO, Column, Look, Query, column, now
+
+ABOUT = (
+    "Units by what they lack to their nameplates, worst first, a hundred at a time. Filter by site, container, model, "
+    "state, cause, or part of a name; a click on a unit opens it."
+)
+
+_HS = "hashrate_hashes_per_second"
+_SITE = parts.selector(site="$site", container="$container")
+_KEYS = "site, container, unit"
+SHOWN = 100
+
+# Hotter than this a board throttles or its unit stops soon; the alerting rules decide when that is somebody's business.
+HOT = ((0, "green"), (75, "orange"), (85, "red"))
+
+
+def _matching(search: str = "$search") -> str:
+    """Give the units that the variables choose, as a vector of ones."""
+    return (
+        f'(max by ({_KEYS}) (miner_info{{{_where()}, model=~"$model", unit=~".*{search}.*"}})\n'
+        f'and on ({_KEYS}) miner_state{{{_where()}, state=~"$state"}})'
+    )
+
+
+def _where() -> str:
+    return 'site=~"$site", container=~"$container"'
+
+
+def _shortfall() -> str:
+    lost = f'sum by ({_KEYS}) (miner_loss_{_HS}{{{_where()}, cause=~"$cause"}})'
+    return f"topk({SHOWN}, {lost}\nand on ({_KEYS}) {_matching()})"
+
+
+def _of_the_worst(expr: str) -> str:
+    return f"{expr}\nand on ({_KEYS}) {_shortfall()}"
+
+
+def _worst() -> parts.table.Panel:
+    each = f"max by ({_KEYS})"
+    queries = [
+        column(_shortfall()),
+        column(_of_the_worst(f"{each} (miner_{_HS}{_SITE})")),
+        column(_of_the_worst(f"{each} (miner_nameplate_{_HS}{_SITE})")),
+        column(_of_the_worst(f"{each} (miner_{_HS}{_SITE})\n/\n{each} (miner_nameplate_{_HS}{_SITE})")),
+        column(_of_the_worst(f"max by ({_KEYS}, state) (miner_state{_SITE})")),
+        column(_of_the_worst(f"max by ({_KEYS}, rack, slot, model) (miner_info{_SITE})")),
+        column(_of_the_worst(f"{each} (miner_board_chip_temperature_celsius{_SITE})")),
+        column(_of_the_worst(f"time() - {each} (miner_last_reading_timestamp_seconds{_SITE})")),
+        column(_of_the_worst(f"min by ({_KEYS}) (miner_board_chips{_SITE})")),
+    ]
+    to_unit = page.address(page.UNIT, site=page.field_of("site"), unit=page.field_of("unit"))
+    columns = {
+        "unit": Column(title="unit", link=("Open the unit", to_unit)),
+        "site": Column(title="site"),
+        "container": Column(title="container"),
+        "rack": Column(title="rack"),
+        "slot": Column(title="slot"),
+        "model": Column(title="model"),
+        "state": Column(title="state"),
+        "Value #A": Column(title="Lacks", unit=HASHRATE, decimals=1),
+        "Value #B": Column(title="Hashrate", unit=HASHRATE, decimals=1),
+        "Value #C": Column(title="Nameplate", unit=HASHRATE, decimals=1),
+        "Value #D": Column(
+            title="Of nameplate", unit=RATIO, steps=((0, "red"), (0.8, "orange"), (0.97, "green")), decimals=1
+        ),
+        "Value #G": Column(title="Hottest chip", unit=CELSIUS, steps=HOT, decimals=0),
+        "Value #I": Column(title="Fewest chips on a board", decimals=0),
+        "Value #H": Column(
+            title="Last reading",
+            unit=parts.SECONDS,
+            steps=((0, parts.PLAIN), (60, parts.FAIR), (600, parts.BAD)),
+            decimals=0,
+        ),
+    }
+    return parts.listing(
+        "Which units lack most?",
+        f"The {SHOWN} units that lack most hashrate by the chosen causes, curtailed ones with them unless that cause "
+        "is left out. A figure that could not be read is empty, not zero. A click on a unit opens it.",
+        queries,
+        columns,
+        hidden=("Value #E", "Value #F"),
+        sort_by="Lacks",
+    )
+
+
+def _ranked(title: str, description: str, expr: str, unit: str, steps: parts.Steps) -> parts.table.Panel:
+    to_unit = page.address(page.UNIT, site=page.field_of("site"), unit=page.field_of("unit"))
+    columns = {
+        "unit": Column(title="unit", link=("Open the unit", to_unit)),
+        "site": Column(title="site"),
+        "container": Column(title="container"),
+        "Value": Column(title="Value", unit=unit, steps=steps),
+    }
+    return parts.listing(title, description, [column(expr)], columns, sort_by="Value")
+
+
+def draw() -> page.Page:
+    """Give the dashboard."""
+    states, causes = (
+        page.choice("state", "State", "miner_state", of=["site", "container"]),
+        page.choice("cause", "Cause", f"miner_loss_{_HS}", of=["site", "container"]),
+    )
+    board = page.Page(
+        page.UNITS,
+        "hashsight: Units",
+        ABOUT,
+        span="6h",
+        variables=[
+            page.choice("site", "Site", f"mining_site_deployed_{_HS}"),
+            page.choice("container", "Container", f"mining_container_deployed_{_HS}", of=["site"]),
+            page.choice("model", "Model", f"mining_model_deployed_{_HS}", of=["site"]),
+            states,
+            causes,
+            page.search("search", "Name contains"),
+        ],
+    )
+    board.row("Which units are the matter?")
+    chosen = f'sum by (state) (miner_state{{{_where()}, state=~"$state"}} and on ({_KEYS}) {_matching()})'
+    board.add(
+        parts.figure(
+            "Units chosen",
+            "Units that the filters above leave, of those that were looked at.",
+            now(f"count({_matching()})"),
+            parts.COUNT,
+        ),
+        width=4,
+        height=5,
+    )
+    board.add(
+        parts.figure(
+            "What they lack",
+            "Sum of what the chosen units lack to their nameplates, by the chosen causes.",
+            now(
+                f'sum(miner_loss_{_HS}{{{_where()}, cause=~"$cause"}}\nand on ({_KEYS}) {_matching()})\n'
+                f"or 0 * count({_matching()})"
+            ),
+            HASHRATE,
+            ((0, parts.PLAIN),),
+            decimals=2,
+        ),
+        width=4,
+        height=5,
+    )
+    board.add(
+        parts.graph(
+            "In which state were they?",
+            "The chosen units by state. A unit nobody has looked at yet is in none.",
+            [Query(expr=chosen, legend="{{state}}")],
+            parts.COUNT,
+            Look(stacked=True, colours=STATES),
+        ),
+        width=8,
+        height=5,
+    )
+    by_cause = f'sum by (cause) (miner_loss_{_HS}{{{_where()}, cause=~"$cause"}} and on ({_KEYS}) {_matching()})'
+    board.add(
+        parts.graph(
+            "What took it?",
+            "What the chosen units lack, by cause.",
+            [Query(expr=by_cause, legend="{{cause}}")],
+            HASHRATE,
+            Look(stacked=True, colours=CAUSES),
+        ),
+        width=8,
+        height=5,
+    )
+    board.add(_worst(), width=24, height=14)
+    board.row("Before they stop")
+    each = f"max by ({_KEYS})"
+    board.add(
+        _ranked(
+            "Hottest chips",
+            "The 20 hottest of the chosen units, by the hottest chip sensor of any board.",
+            f"topk(20, {each} (miner_board_chip_temperature_celsius{_SITE})\nand on ({_KEYS}) {_matching()})",
+            CELSIUS,
+            HOT,
+        ),
+        width=8,
+        height=10,
+    )
+    rejected = f"{each} (rate(miner_difficulty_rejected_total{_SITE}[1h]))"
+    accepted = f"{each} (rate(miner_difficulty_accepted_total{_SITE}[1h]))"
+    board.add(
+        _ranked(
+            "Most rejected",
+            "The 20 of the chosen units of whose work pools rejected the largest share, by difficulty, over an hour.",
+            f"topk(20, {rejected}\n/\n(({accepted} + {rejected}) > 0)\nand on ({_KEYS}) {_matching()})",
+            RATIO,
+            ((0, parts.PLAIN), (0.01, parts.FAIR), (0.03, parts.BAD)),
+        ),
+        width=8,
+        height=10,
+    )
+    hashing = f'miner_state{{{_where()}, state="hashing"}}'
+    slowest = f"min by ({_KEYS}) (miner_fan_speed_rpm{_SITE})\nand on ({_KEYS}) {hashing}"
+    board.add(
+        _ranked(
+            "Slowest fans of hashing units",
+            "The 20 of the chosen units that hash with the slowest fan; zero is a fan that stands still.",
+            f"bottomk(20, {slowest}\nand on ({_KEYS}) {_matching()})",
+            parts.RPM,
+            ((0, parts.BAD), (1000, parts.PLAIN)),
+        ),
+        width=8,
+        height=10,
+    )
+    return board

@@ -1,0 +1,72 @@
+"""What the dashboards ask: in form, parsed by promtool, and answered by a real Prometheus over a simulated site."""
+
+import copy
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dashboard_cases import all_asks, boards, filled
+from dashboard_lint import lint
+
+BOARDS = boards()
+
+# Values for parsing alone; the live test takes the site's own.
+ANY = {
+    "datasource": "prometheus",
+    **dict.fromkeys(("site", "container", "model", "state", "cause", "unit", "job", "instance", "search"), "x"),
+    "__rate_interval": "5m",
+    "__range": "1h",
+    "__interval": "1m",
+}
+
+
+@pytest.mark.parametrize("name", BOARDS)
+def test_keeps_the_linters_rules(name: str) -> None:
+    """Our port of dashboard-linter has nothing to say."""
+    assert list(lint(BOARDS[name])) == []
+
+
+@pytest.mark.parametrize(
+    ("rule", "spoil"),
+    [
+        ("template-datasource-rule", lambda board: board["templating"]["list"].pop(0)),
+        ("template-site-rule", lambda board: board["templating"]["list"].pop(1)),
+        ("template-on-time-change-reload-rule", lambda board: board["templating"]["list"][1].update(refresh=1)),
+        ("template-label-promql-rule", lambda board: board["templating"]["list"][1]["query"].update(query="x(")),
+        ("uneditable-dashboard-rule", lambda board: board.update(editable=True)),
+        ("panel-title-description-rule", lambda board: board["panels"][1].update(description="")),
+        ("panel-datasource-rule", lambda board: board["panels"][1].update(datasource={"uid": "abc"})),
+        ("panel-units-rule", lambda board: board["panels"][1]["fieldConfig"]["defaults"].pop("unit")),
+        ("panel-no-targets-rule", lambda board: board["panels"][1].update(targets=[])),
+        ("target-site-rule", lambda board: board["panels"][1]["targets"][0].update(expr="sum(x)")),
+        (
+            "target-rate-interval-rule",
+            lambda board: board["panels"][1]["targets"][0].update(expr='rate(x_total{site=~"$site"}[7m])'),
+        ),
+        (
+            "target-counter-agg-rule",
+            lambda board: board["panels"][1]["targets"][0].update(expr='sum(x_total{site=~"$site"})'),
+        ),
+    ],
+)
+def test_the_port_finds_what_is_wrong(rule: str, spoil: Any) -> None:
+    """Each rule speaks when it is broken."""
+    board = copy.deepcopy(BOARDS["site.json"])
+    spoil(board)
+    assert any(said.startswith(rule) for said in lint(board))
+
+
+@pytest.mark.program("promtool")
+def test_every_query_parses(tmp_path: Path) -> None:
+    """Promtool takes every question as a recording rule; a broken one is named by file and panel."""
+    rules = [{"record": f"ask:{number}", "expr": filled(ask.expr, ANY)} for number, ask in enumerate(all_asks())]
+    assert not any("$" in rule["expr"] for rule in rules)
+    path = tmp_path / "asks.yml"
+    path.write_text(json.dumps({"groups": [{"name": "dashboards", "rules": rules}]}), encoding="utf-8")
+    checked = subprocess.run(
+        ["promtool", "check", "rules", str(path)], capture_output=True, text=True, timeout=30, check=False
+    )
+    named = "\n".join(f"{number}: {ask.where}" for number, ask in enumerate(all_asks()))
+    assert checked.returncode == 0, f"{checked.stderr}\n{named}"
