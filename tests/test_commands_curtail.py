@@ -6,11 +6,15 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 from programs import Program, farm, free_port, get, get_json, program, until
+
+from agent.commands.summary import curtailment_line
+from agent.site.totals import site_figures
 
 BEARER = "s3cr3t-0123456789"
 CONFIG = """\
@@ -207,3 +211,20 @@ async def test_an_agent_that_refuses_is_quoted(tmp_path: Path) -> None:
         dst = await curtail(tmp_path, "start", *config, "--end", "2030-11-03T01:30")
         assert (dst.status, "show this time twice" in dst.text) == (2, True)
         assert (await get(f"{one.url}/api/v1/curtailments"))[0] == 401
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({}, ""),
+        ({"curtailment_nameplate_hs": 4e15}, "curtailment: 4.00 PH/s inside events"),
+        (
+            {"curtailment_nameplate_hs": 4e15, "curtailment_target_hs": 2.4e15},
+            "curtailment: 4.00 PH/s inside events, 2.40 PH/s left to hash",
+        ),
+        ({"stragglers": 5, "unrestored": 1200}, "curtailment: 5 stragglers hash on; 1,200 units did not come back"),
+    ],
+)
+def test_the_terminal_tells_curtailment_in_a_line(changes: dict[str, float], line: str) -> None:
+    """What is asked for, who hashes on, who did not come back; nothing while there is nothing to tell."""
+    assert str(curtailment_line(replace(site_figures((), 0.0).site, **changes))) == line  # type: ignore[arg-type]

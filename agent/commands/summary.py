@@ -30,6 +30,19 @@ def headline(name: str, figures: Figures) -> Text:
     return text
 
 
+def curtailment_line(figures: Figures) -> Text:
+    """Give what is curtailed on purpose, who hashes all the same and who did not come back; empty while nothing is."""
+    parts = []
+    if figures.curtailment_nameplate_hs:
+        left = f", {hashrate_text(figures.curtailment_target_hs)} left to hash" if figures.curtailment_target_hs else ""
+        parts.append(f"{hashrate_text(figures.curtailment_nameplate_hs)} inside events{left}")
+    if figures.stragglers:
+        parts.append(f"{figures.stragglers:,} stragglers hash on")
+    if figures.unrestored:
+        parts.append(f"{figures.unrestored:,} units did not come back")
+    return Text(f"curtailment: {'; '.join(parts)}" if parts else "")
+
+
 def loss_table(figures: Figures) -> Table:
     """Give what took the rest, largest first."""
     table = Table(title="what took the rest", title_justify="left", box=None)
@@ -68,7 +81,13 @@ def container_table(figures: SiteFigures) -> Table:
 
 def site_summary(name: str, figures: SiteFigures) -> Group:
     """Give headline, losses and containers, one under the other."""
-    return Group(headline(name, figures.site), "", loss_table(figures.site), "", container_table(figures))
+    return Group(
+        headline(name, figures.site),
+        curtailment_line(figures.site),
+        loss_table(figures.site),
+        "",
+        container_table(figures),
+    )
 
 
 def site_json(name: str, figures: SiteFigures) -> bytes:
@@ -82,6 +101,10 @@ def site_json(name: str, figures: SiteFigures) -> bytes:
             "uplift_hs": each.uplift_hs,
             "operational_efficiency_ratio": each.operational_efficiency_ratio,
             "coverage_ratio": each.coverage_ratio,
+            "curtailment_nameplate_hs": each.curtailment_nameplate_hs,
+            "curtailment_target_hs": each.curtailment_target_hs,
+            "stragglers": each.stragglers,
+            "unrestored": each.unrestored,
             "losses_hs": each.losses_hs,
             "units_by_state": each.units_by_state,
         }
