@@ -26,6 +26,10 @@ from agent.exporters.curtailment_api import CurtailmentApi
 from agent.exporters.history import History
 from agent.exporters.history_query import HistoryAnswer, HistoryQuery, answer_history
 from agent.exporters.metrics import Metrics
+from agent.exporters.mqtt.assembly import assemble
+from agent.exporters.mqtt.intake import Door
+from agent.exporters.mqtt.meters import MqttMeters, add_metered
+from agent.exporters.mqtt.topics import MeterScope
 from agent.exporters.recorder import Recorder
 from agent.identity_watch import IdentityWatch
 from agent.meters import Meters
@@ -125,6 +129,17 @@ class Agent:
         )
         self._configure_identity(at)
         self.metrics.own.identity = self.identity.figures
+        self.mqtt = assemble(
+            setup.config.mqtt,
+            setup.mqtt_links,
+            site=setup.config.site.name,
+            version=__version__,
+            config_file=setup.path,
+            door=self._door,
+            clock=time.monotonic,
+            wall=time.time,
+        )
+        self.metrics.watch_mqtt(self.mqtt.numbers)
         self._client: Client
         self._poller: Poller | None = None
 
@@ -196,6 +211,7 @@ class Agent:
                 self._source(), listen.host, listen.port, max_connections=self.config.web.max_connections
             ) as self.served_at,
             self._recording(),
+            self.mqtt.running(),
             asyncio.TaskGroup() as tasks,
         ):
             running = [
@@ -279,6 +295,9 @@ class Agent:
             if before != after:
                 reason = f"cannot change while running (it is {before}); restart the agent"
                 mistakes.append(Mistake(file=str(fresh.path), where=key, value=str(after), reason=reason))
+        if fresh.config.mqtt != self.config.mqtt:
+            reason = "cannot change while running; restart the agent"
+            mistakes.append(Mistake(file=str(fresh.path), where="mqtt", value="", reason=reason))
         if mistakes:
             raise ConfigError(mistakes)
         return fresh
@@ -377,6 +396,7 @@ class Agent:
 
     def _on_status(self, status: UnitStatus, before: UnitState) -> None:
         self.metrics.on_unit(status)
+        self.mqtt.on_unit(status)
         if status.state is not before:
             self._changes.add(status, before)
             if self.recorder is not None:
@@ -385,8 +405,25 @@ class Agent:
     def _on_curtailments(self, curtailments: Curtailments) -> None:
         self.tracker.curtailments = curtailments
 
+    def _door(self, meters: MqttMeters) -> Door:
+        def has(scope: MeterScope) -> bool:
+            entries = self.setup.ledger.entries
+            if scope.container is not None:
+                return any(entry.place.container == scope.container for entry in entries)
+            return scope.unit is None or scope.unit in self.setup.ledger.unit_ids
+
+        return Door(
+            book=self.book,
+            in_force=lambda: self.book.curtailments.around(time.time()).in_force,
+            meters=meters,
+            has=has,
+        )
+
     def _any_real(self) -> bool:
         return any(not status.entry.is_simulated for status in self.tracker.statuses())
+
+    def _count_simulated(self) -> int:
+        return sum(status.entry.is_simulated for status in self._counted())
 
     def _counted(self) -> Iterator[UnitStatus]:
         """Give the units whose hashrate is this site's: a rehearsal beside real machines is shown, and not counted."""
@@ -399,6 +436,7 @@ class Agent:
         at = time.time()
         for unit_id in self.tracker.replace_entries(self.setup.ledger.at(at), at=at):
             self.metrics.remove_unit(unit_id)
+            self.mqtt.remove_unit(unit_id)
         for status in self.tracker.statuses():
             self.metrics.on_unit(status)
         self._configure_identity(at)
@@ -440,7 +478,7 @@ class Agent:
             self.is_whole = all(
                 status.reading is not None or status.error is not None for status in self.tracker.statuses()
             )
-        metered = self.meters.metered()
+        metered = add_metered(self.meters.metered(), self.mqtt.metered())
         for status in self.tracker.take_meters(metered.unit_watts):
             self.metrics.on_unit(status)
         delivered = self.delivered.delivered(clock_s)
@@ -448,13 +486,15 @@ class Agent:
         self.metrics.on_site(figures, is_whole=self.is_whole)
         self.figures = figures
         self._round_at = clock_s
+        self.mqtt.on_curtailments(self.book.curtailments.near(at), at)
         if self.is_whole:
             self.metrics.on_energy(self.energy.advance(figures, clock_s))
+            self.mqtt.on_figures(figures, interval_s=self.config.poll.interval_s, simulated_units=self._count_simulated)
         if self.is_whole and self.recorder is not None:
             self.recorder.on_site(
                 figures,
                 statuses=self.tracker.statuses,
-                simulated_units=lambda: sum(status.entry.is_simulated for status in self._counted()),
+                simulated_units=self._count_simulated,
                 clock_s=clock_s,
             )
         return figures

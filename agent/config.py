@@ -29,7 +29,7 @@ from pydantic import (
     model_validator,
 )
 
-from agent.address import Endpoint, Network, parse_endpoint, parse_network
+from agent.address import Endpoint, Network, parse_address, parse_endpoint, parse_network
 from agent.errors import ConfigError, Mistake
 from agent.mistakes import MASK, is_secret, near_match, read_mistakes
 from agent.pointer import parse_pointer
@@ -140,6 +140,22 @@ def _validate_date(value: object) -> date:
     raise ValueError('a date is expected, such as "2025-10-07"')
 
 
+def _parse_host(text: str) -> str:
+    # A broker's certificate is made out to its name, so that names are looked up here and nowhere else.
+    if re.fullmatch(r"[0-9.]+|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*", text):
+        return str(parse_address(text))
+    if ".." in text or not re.fullmatch(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?", text):
+        raise ValueError("a host name or an IP address is expected, such as mqtt.example or 10.0.0.5")
+    return text
+
+
+def _parse_client_id(text: str) -> str:
+    # Documented: MQTT 3.1.1, 3.1.3.1: brokers may refuse anything else; most take more than its 23 characters.
+    if not re.fullmatch(r"[A-Za-z0-9._-]{1,64}", text):
+        raise ValueError("1 to 64 of A-Z a-z 0-9 . _ - are expected")
+    return text
+
+
 def _validate_path(value: object, info: ValidationInfo) -> Path:
     if isinstance(value, Path):
         return value
@@ -157,6 +173,8 @@ _Networks = Annotated[
 ]
 _Listen = Annotated[Endpoint, _parsed(Endpoint, _parse_listen)]
 _Path = Annotated[Path, PlainValidator(_validate_path)]
+_Host = Annotated[str, _parsed((), _parse_host)]
+_ClientId = Annotated[str, _parsed((), _parse_client_id)]
 _Time = Annotated[time, PlainValidator(_validate_time)]
 _Dates = Annotated[tuple[Annotated[date, PlainValidator(_validate_date)], ...], Strict(strict=False)]
 _Day = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
@@ -482,6 +500,73 @@ class MeterSection(_Section):
         return self
 
 
+def _default_mqtt_port(given: Mapping[str, bool]) -> int:
+    return 8883 if given["tls"] else 1883
+
+
+class MqttSection(_Section):
+    """One MQTT broker: what is told there, and what is taken in from there.
+
+    Attributes:
+        name: For the log and as a label.
+        host, tls, port: Where it is; 8883 with TLS and 1883 without unless told.
+        protocol: Of MQTT.
+        client_id: Who the agent is there; hashsight-SITE-NAME unless told. Two clients of one id throw each other out.
+        username, password_file: None for a broker that asks for neither.
+        ca_file: Whose certificates are believed; the system's unless told.
+        cert_file, key_file: The agent's own certificate.
+        keepalive_s: The broker takes the agent for gone after one and a half of these without a word.
+        units: Single units as the latest only, in batches that are kept until delivered, or not at all.
+        unit_heartbeat_s: A unit that does not change is told again after so long.
+        outbox_file: Keeps what is not delivered yet; beside the configuration file unless told.
+        outbox_max_mb: What it should not outgrow; old unit batches go first, events last.
+        curtailment: Whether curtailments are taken in from there.
+        gateway_heartbeat_s: A demand-response gateway that is silent for longer is told of; None expects none.
+        meters: Whether meters' readings are taken in from there.
+        meter_max_age_s: A reading older than this no longer counts.
+        home_assistant: Whether Home Assistant is to find the site there.
+        home_assistant_prefix: Where it looks.
+        sparkplug_group: Whether and under which group the site is a Sparkplug B node there too.
+    """
+
+    name: _Name
+    host: _Host
+    tls: bool = False
+    port: Annotated[int, _between(1, 65_535)] = Field(default_factory=_default_mqtt_port)
+    protocol: Literal["3.1.1", "5"] = "3.1.1"
+    client_id: _ClientId | None = None
+    username: Annotated[str, _parsed((), _parse_place)] | None = None
+    password_file: _Path | None = None
+    ca_file: _Path | None = None
+    cert_file: _Path | None = None
+    key_file: _Path | None = None
+    keepalive_s: Annotated[int, _between(2, 300)] = 15
+    units: Literal["off", "latest", "batches"] = "latest"
+    unit_heartbeat_s: Annotated[float, _between(5, 86400)] = 300.0
+    outbox_file: _Path | None = None
+    # Some days of figures every ten seconds, which are 2 kB each, beside the events.
+    outbox_max_mb: Annotated[int, _between(1, 65_536)] = 64
+    curtailment: bool = False
+    gateway_heartbeat_s: Annotated[float, _between(1, 86400)] | None = None
+    meters: bool = False
+    meter_max_age_s: Annotated[float, _between(1, 86400)] = 60.0
+    home_assistant: bool = False
+    home_assistant_prefix: _Name = "homeassistant"
+    sparkplug_group: _Name | None = None
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> Self:
+        if (self.cert_file is None) != (self.key_file is None):
+            raise ValueError("cert_file and key_file go together")
+        if not self.tls and (self.ca_file is not None or self.cert_file is not None):
+            raise ValueError("certificates without tls = true would not be used")
+        if self.password_file is not None and self.username is None:
+            raise ValueError("password_file without username would not be used")
+        if self.gateway_heartbeat_s is not None and not self.curtailment:
+            raise ValueError("gateway_heartbeat_s without curtailment = true would wait for nobody")
+        return self
+
+
 class Config(_Section):
     """The whole configuration, checked."""
 
@@ -497,6 +582,20 @@ class Config(_Section):
 
     power: PowerSection = PowerSection()
     meter: Annotated[tuple[MeterSection, ...], Strict(strict=False)] = ()
+    mqtt: Annotated[tuple[MqttSection, ...], Strict(strict=False)] = ()
+
+    @field_validator("mqtt")
+    @classmethod
+    def _tell_brokers_apart(cls, brokers: tuple[MqttSection, ...]) -> tuple[MqttSection, ...]:
+        for key in ("name", "outbox_file"):
+            values = [value for value in (getattr(broker, key) for broker in brokers) if value is not None]
+            for value in values:
+                if values.count(value) > 1:
+                    raise ValueError(f"two brokers have {key} {value}")
+        # Meters are told by what they measure, wherever their readings come from.
+        if len({broker.meter_max_age_s for broker in brokers}) > 1:
+            raise ValueError("meter_max_age_s is one for all brokers")
+        return brokers
 
     @field_validator("meter")
     @classmethod

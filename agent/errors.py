@@ -5,6 +5,8 @@
     |-- LocalResourceError          no socket to be had here; says nothing of the unit -> counted as a skipped poll
     |-- HistoryError(.reason)       the history file cannot be used now; counted by reason; polling carries on
     |-- QueryError                  somebody asked over HTTP for something there is not -> 400, says what there would be
+    |-- OutboxError(.reason)        an MQTT outbox file cannot be used now; counted; messages wait in memory
+    |-- BrokerError(.reason)        an MQTT broker cannot be had now; counted; try again later, messages wait
     |-- MeterError                  a meter tells nothing usable; counted; its figure lapses and it is asked again
     '-- PollError(.reason)          one poll of one unit; counted by reason; the agent carries on
         |-- UnreachableError        refused, no route, connect deadline         -> back off
@@ -80,6 +82,37 @@ class HistoryError(AgentError):
 
 
 HISTORY_REASONS = ("full", "unwritable", "in_use", "damaged", "foreign", "newer", "older", "absent", "slow")
+
+
+class OutboxError(AgentError):
+    """An MQTT outbox file could not be read or written.
+
+    Attributes:
+        reason: One of `OUTBOX_REASONS`. ``full``, ``unwritable``, ``in_use``: try again later; ``damaged``: move it
+            aside, begin anew; ``foreign``, ``newer``: not ours to touch.
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+OUTBOX_REASONS = ("full", "unwritable", "in_use", "damaged", "foreign", "newer")
+
+
+class BrokerError(AgentError):
+    """A connection to an MQTT broker could not be had, or was lost.
+
+    Attributes:
+        reason: One of `BROKER_REASONS`.
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+BROKER_REASONS = ("unresolved", "refused", "timeout", "tls", "credentials", "rejected", "acl", "lost", "other")
 
 
 class MeterError(AgentError):

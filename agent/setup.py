@@ -1,8 +1,9 @@
 """From the files an operator wrote to values that are known to be good: all of them, or every mistake in them."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -10,6 +11,7 @@ from agent.address import Network, parse_endpoint
 from agent.bearer import Token, read_token
 from agent.config import Config, CurtailmentSection, IdentitySection, MeterSection, load_config
 from agent.errors import ConfigError, Mistake
+from agent.exporters.mqtt.links import Link, outbox_path, read_links
 from agent.mistakes import near_match
 from agent.secretfile import read_password
 from agent.site.curtailment import Scope
@@ -19,6 +21,8 @@ from agent.site.windows import DailyWindow
 from agent.textfile import read_text
 from agent.unit.digest import Login
 from agent.unit.nameplate import Catalogue, read_nameplates, shipped_catalogue
+
+T = TypeVar("T")
 
 # Documented: antminer-api.md, 6.1; what every unit leaves the factory with.
 UNIT_LOGIN = Login(user="root", password="root")  # noqa: S106  no secret of ours
@@ -39,6 +43,7 @@ class Setup:
         windows: The curtailment schedule.
         token: What callers must show to change anything; None refuses every change.
         unit_login: For the units' own web pages.
+        mqtt_links: How to reach each MQTT broker, in the order of the configuration.
     """
 
     path: Path
@@ -48,6 +53,7 @@ class Setup:
     windows: tuple[DailyWindow, ...] = ()
     token: Token | None = None
     unit_login: Login = UNIT_LOGIN
+    mqtt_links: tuple[Link, ...] = ()
 
     @property
     def curtailments_file(self) -> Path:
@@ -111,11 +117,9 @@ def load_setup(path: Path) -> Setup:
             token = read_token(config.api.token_file, where="api.token_file")
         except ConfigError as error:
             mistakes.extend(error.mistakes)
-    unit_login = UNIT_LOGIN
-    try:
-        unit_login = _unit_login(config.identity)
-    except ConfigError as error:
-        mistakes.extend(error.mistakes)
+    unit_login = _read(lambda: _unit_login(config.identity), UNIT_LOGIN, mistakes)
+    no_links: tuple[Link, ...] = ()
+    mqtt_links = _read(lambda: read_links(config.mqtt, site=config.site.name, file=path), no_links, mistakes)
     windows = tuple(_window(section, config.site.zone) for section in config.curtailment)
     for number, window in enumerate(windows):
         reason = empty_scope(window.scope, ledger.entries)
@@ -135,6 +139,7 @@ def load_setup(path: Path) -> Setup:
         windows=windows,
         token=token,
         unit_login=unit_login,
+        mqtt_links=mqtt_links,
     )
 
 
@@ -150,6 +155,15 @@ def load_catalogue(config: Config) -> Catalogue:
     return shipped_catalogue(read_nameplates(text, str(config.ledger.models_file)))
 
 
+def _read(read: Callable[[], T], otherwise: T, mistakes: list[Mistake]) -> T:
+    """Give what `read` gives; where it refuses, gather why and give something else to go on with."""
+    try:
+        return read()
+    except ConfigError as error:
+        mistakes.extend(error.mistakes)
+        return otherwise
+
+
 def _unit_login(identity: IdentitySection) -> Login:
     if identity.password_file is None:
         return Login(user=identity.user, password=UNIT_LOGIN.password)
@@ -160,7 +174,8 @@ def _other_files(path: Path, config: Config) -> list[Path]:
     """Give the files that history must not be, because a damaged history is moved aside."""
     ledger, api = config.ledger, config.api
     named = (path, ledger.file, ledger.models_file, api.token_file, api.state_file, config.identity.password_file)
-    return [each for each in named if each is not None]
+    outboxes = (outbox_path(broker, path) for broker in config.mqtt)
+    return [each for each in (*named, *outboxes) if each is not None]
 
 
 def _window(section: CurtailmentSection, zone: ZoneInfo) -> DailyWindow:

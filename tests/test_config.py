@@ -134,7 +134,20 @@ LONG_HEX = "0x" + "f" * 75 + "..."
             ],
         ),
         (f"{LEAST}[pol]\n", ["pol: unknown section; did you mean poll?"]),
-        (f"{LEAST}[mqtt]\n", [f"mqtt: unknown section; {KNOWN}"]),
+        (f"{LEAST}[mqtts]\n", ["mqtts: unknown section; did you mean mqtt?"]),
+        (f"{LEAST}[mqtt]\n", ["mqtt: sections are expected, each with [[mqtt]] on a line of its own"]),
+        (
+            f"{LEAST}[[mqtt]]\nname = 'a'\nhost = 'b:1'\nport = 0\npassword = 'x'\n[[mqtt]]\nname = 'b'\nhost = 'b'\n",
+            [
+                "mqtt[0].host = 'b:1': a host name or an IP address is expected, such as mqtt.example or 10.0.0.5",
+                "mqtt[0].port = '0': 1 to 65535 is expected",
+                "mqtt[0].password = '***': unknown key; did you mean password_file?",
+            ],
+        ),
+        (
+            f"{LEAST}[[mqtt]]\nname = 'b'\nhost = 'b'\nca_file = 'ca.pem'\n",
+            ["mqtt[0]: certificates without tls = true would not be used"],
+        ),
         (f"{LEAST}[meter]\nname = 'm'\n", ["meter: sections are expected, each with [[meter]] on a line of its own"]),
         (
             f"{LEAST}[[meter]]\nname = 'm'\nwats = 3\n[[meter]]\nurl = 'http://pdu/a'\npointer = 'x'\nwatts = -1\n",
@@ -403,7 +416,7 @@ def test_secrets_are_not_shown() -> None:
         f"password = '***': unknown section; {KNOWN}",
         "web.api_token = '***': unknown key; known are listen, max_connections",
         "web.url = 'mqtt://***@broker/': unknown key; known are listen, max_connections",
-        f"mqtt: unknown section; {KNOWN}",
+        "mqtt: sections are expected, each with [[mqtt]] on a line of its own",
     ]
 
 

@@ -21,6 +21,7 @@ from agent.errors import DeadlineError, UnreachableError
 from agent.exporters.families import FAMILIES, SERIES_PER_UNIT, UNIT_LABELS
 from agent.exporters.history_health import Health
 from agent.exporters.metrics import Metrics, clean_label, contract
+from agent.exporters.mqtt_health import BrokerNumbers
 from agent.exporters.negotiation import accepts_gzip, wants_openmetrics
 from agent.site.delivered import Delivered
 from agent.site.energy import Energy, EnergyBook
@@ -693,6 +694,25 @@ def test_contract_is_sound() -> None:
         assert family.labels[:3] == UNIT_LABELS
 
 
+def broker_numbers() -> BrokerNumbers:
+    """Give an MQTT broker of which everything is known."""
+    return BrokerNumbers(
+        name="site",
+        is_connected=True,
+        is_outbox_kept=True,
+        connections=2,
+        delivered=7,
+        taken_in=3,
+        refused=1,
+        errors={"lost": 1},
+        outbox_errors={"full": 0},
+        dropped={"units": 0},
+        waiting=4,
+        outbox_bytes=16384,
+        gateway_silent=False,
+    )
+
+
 async def test_exposition_is_the_contract() -> None:
     """Every family that comes out is in the contract, with its labels; only the process' own are not."""
     told = status(told=reading(power_watts=3500.0), error=None)
@@ -714,6 +734,7 @@ async def test_exposition_is_the_contract() -> None:
     metrics.watch_in_flight(int)
     metrics.watch_history(Health(is_writing=True, written_at=AT, size_bytes=4096))
     metrics.watch_curtailments(lambda: True)
+    metrics.watch_mqtt(lambda: [broker_numbers()])
     await metrics.scrape()
     rows = {row.name: row for row in contract()}
     seen = set()

@@ -22,6 +22,7 @@ from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST as CONT
 from agent.exporters.families import FAMILIES, SECTIONS, UNIT_LABELS, Family, Kind
 from agent.exporters.group_families import DECLARED_FIGURES, SITE_FAMILIES
 from agent.exporters.history_health import Health
+from agent.exporters.mqtt_health import BrokerNumbers
 from agent.exporters.negotiation import accepts_gzip, wants_openmetrics
 from agent.exporters.own_metrics import OWN_FAMILIES, OwnMetrics
 from agent.exporters.power_families import ENERGY_FAMILIES
@@ -249,6 +250,10 @@ class Metrics:
     def watch_history(self, health: Health) -> None:
         """Show how keeping history goes, from now on."""
         self.own.history = health
+
+    def watch_mqtt(self, numbers: Callable[[], Iterable[BrokerNumbers]]) -> None:
+        """Show what `numbers` gives as the MQTT brokers there are."""
+        self.own.mqtt = numbers
 
     def watch_curtailments(self, is_kept: Callable[[], bool | None]) -> None:
         """Show what `is_kept` gives as whether declared curtailments are on disk."""

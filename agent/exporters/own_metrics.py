@@ -6,7 +6,7 @@ takes a sixth of what prometheus_client takes for a counter and a histogram (0.2
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, ProcessCollector
@@ -25,6 +25,7 @@ from agent.errors import POLL_REASONS
 from agent.exporters.families import Family, Kind, Sample
 from agent.exporters.history_health import Health
 from agent.exporters.identity_figures import IdentityFigures
+from agent.exporters.mqtt_health import BrokerNumbers
 from agent.site.power import MeterState
 from agent.site.whereabouts import Standing
 from agent.unit.reading import Poll
@@ -96,6 +97,7 @@ class OwnMetrics(Collector):
         self.simulated_units: Callable[[], int] = int
         self.meters: Callable[[], Iterable[MeterState]] = tuple
         self.history: Health | None = None
+        self.mqtt: Callable[[], Iterable[BrokerNumbers]] = tuple
         self.identity: Callable[[], IdentityFigures] = IdentityFigures
         self.identity_figures = IdentityFigures()
         self.curtailments_kept: Callable[[], bool | None] = lambda: None
@@ -154,6 +156,18 @@ def _metric(family: Family[OwnMetrics], samples: Iterable[Sample]) -> Metric:
 
 def _counts(counter: Counter[str]) -> list[Sample]:
     return [((value,), count) for value, count in counter.items()]
+
+
+def _of_brokers(value: Callable[[BrokerNumbers], float | None]) -> Callable[["OwnMetrics"], Iterable[Sample]]:
+    """Read one number off each MQTT broker."""
+    return lambda own: [((broker.name,), value(broker)) for broker in own.mqtt()]
+
+
+def _of_brokers_by(value: Callable[[BrokerNumbers], Mapping[str, int]]) -> Callable[["OwnMetrics"], Iterable[Sample]]:
+    """Read counts off each MQTT broker."""
+    return lambda own: [
+        ((broker.name, name), number) for broker in own.mqtt() for name, number in value(broker).items()
+    ]
 
 
 def _of_history(value: Callable[[Health], float | None]) -> Callable[["OwnMetrics"], Iterable[Sample]]:
@@ -267,6 +281,78 @@ OWN_FAMILIES: tuple[Family[OwnMetrics] | Timing, ...] = (
         "miner_agent_curtailments_kept",
         "1 while declared curtailments are on disk, 0 while they cannot be written or read; absent until it was tried.",
         lambda own: (((), own.curtailments_kept()),),
+    ),
+    _own(
+        "miner_agent_mqtt_connected",
+        "1 while messages get through to an MQTT broker and back, 0 while they do not; the log says why.",
+        _of_brokers(lambda broker: broker.is_connected),
+        "broker",
+    ),
+    _own(
+        "miner_agent_mqtt_connections_total",
+        "How often an MQTT broker was connected to.",
+        _of_brokers(lambda broker: broker.connections),
+        "broker",
+        kind=Kind.COUNTER,
+    ),
+    _own(
+        "miner_agent_mqtt_connection_errors_total",
+        "Failures to connect to an MQTT broker and lost connections, by reason.",
+        _of_brokers_by(lambda broker: broker.errors),
+        *("broker", "reason"),
+        kind=Kind.COUNTER,
+    ),
+    _own(
+        "miner_agent_mqtt_delivered_messages_total",
+        "Messages of the outbox that an MQTT broker acknowledged.",
+        _of_brokers(lambda broker: broker.delivered),
+        "broker",
+        kind=Kind.COUNTER,
+    ),
+    _own(
+        "miner_agent_mqtt_received_messages_total",
+        "Messages taken in from an MQTT broker, by what came of them: ok or refused.",
+        _of_brokers_by(lambda broker: {"ok": broker.taken_in - broker.refused, "refused": broker.refused}),
+        *("broker", "result"),
+        kind=Kind.COUNTER,
+    ),
+    _own(
+        "miner_agent_mqtt_outbox_messages",
+        "Messages that wait for an MQTT broker.",
+        _of_brokers(lambda broker: broker.waiting),
+        "broker",
+    ),
+    _own(
+        "miner_agent_mqtt_outbox_bytes",
+        "Size of an MQTT broker's outbox, emptied pages apart.",
+        _of_brokers(lambda broker: broker.outbox_bytes),
+        "broker",
+    ),
+    _own(
+        "miner_agent_mqtt_outbox_up",
+        "1 while an MQTT broker's outbox is on the disk, 0 while it is in memory alone; polling goes on either way.",
+        _of_brokers(lambda broker: broker.is_outbox_kept),
+        "broker",
+    ),
+    _own(
+        "miner_agent_mqtt_outbox_errors_total",
+        "Failures of an MQTT broker's outbox file, by reason.",
+        _of_brokers_by(lambda broker: broker.outbox_errors),
+        *("broker", "reason"),
+        kind=Kind.COUNTER,
+    ),
+    _own(
+        "miner_agent_mqtt_dropped_messages_total",
+        "Messages given up because an MQTT broker's outbox had no room, by kind.",
+        _of_brokers_by(lambda broker: broker.dropped),
+        *("broker", "kind"),
+        kind=Kind.COUNTER,
+    ),
+    _own(
+        "miner_agent_mqtt_gateway_silent",
+        "1 while the demand-response gateway behind an MQTT broker is silent too long; absent where none is expected.",
+        _of_brokers(lambda broker: broker.gateway_silent),
+        "broker",
     ),
     _own(
         "miner_agent_history_up",

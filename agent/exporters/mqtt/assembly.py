@@ -1,0 +1,64 @@
+"""The room put together from a configuration."""
+
+import random
+import uuid
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from agent.config import MqttSection
+from agent.exporters.mqtt.broker import Broker, Rhythm
+from agent.exporters.mqtt.composer import Composer
+from agent.exporters.mqtt.exporter import MqttExporter, Outlet
+from agent.exporters.mqtt.gateway import Heartbeat
+from agent.exporters.mqtt.intake import Door, Intake
+from agent.exporters.mqtt.links import Link, outbox_path
+from agent.exporters.mqtt.meters import MqttMeters
+from agent.exporters.mqtt.outbox import Outbox
+
+
+def assemble(
+    sections: Sequence[MqttSection],
+    links: Sequence[Link],
+    *,
+    site: str,
+    version: str,
+    config_file: Path,
+    door: Callable[[MqttMeters], Door],
+    clock: Callable[[], float],
+    wall: Callable[[], float],
+    rng: random.Random | None = None,
+) -> MqttExporter:
+    """Give the exporter for the brokers of a configuration; it opens nothing before it runs.
+
+    Args:
+        sections: What the configuration says of each broker.
+        links: The link to each, in the same order.
+        site: The site's name.
+        version: The agent's own.
+        config_file: Beside it are the outboxes.
+        door: Gives what may be changed from outside, with the meters that belong to it.
+        clock: Monotonic clock, s.
+        wall: Unix time, s.
+        rng: For jitter and canaries.
+    """
+    rng = rng or random.Random()
+    composer = Composer(site, boot_id=uuid.uuid4().hex, version=version, started_at=wall())
+    meters = MqttMeters(max_age_s=sections[0].meter_max_age_s if sections else 60.0)
+    way_in = door(meters)
+    outlets = []
+    for section, link in zip(sections, links, strict=True):
+        topics = [composer.topics.curtailment] * section.curtailment + [composer.topics.meters] * section.meters
+        broker = Broker(
+            link,
+            Outbox(outbox_path(section, config_file), max_bytes=section.outbox_max_mb << 20, clock=clock, wall=wall),
+            composer,
+            intake=Intake(link.name, composer.topics, way_in, wall=wall) if topics else None,
+            topics=topics,
+            rhythm=Rhythm(random=rng.random),
+            clock=clock,
+            wall=wall,
+        )
+        heartbeat = Heartbeat(section.gateway_heartbeat_s, clock_s=clock())
+        outlets.append(Outlet(broker=broker, units=section.units, heartbeat=heartbeat))
+    unit_heartbeat_s = min((section.unit_heartbeat_s for section in sections), default=300.0)
+    return MqttExporter(composer, outlets, meters=meters, unit_heartbeat_s=unit_heartbeat_s, clock=clock, wall=wall)

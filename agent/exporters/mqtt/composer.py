@@ -1,0 +1,157 @@
+"""From statuses and figures to payloads: pure but for the numbering."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, Literal, TypeVar
+
+import msgspec
+
+from agent.exporters.mqtt.messages import (
+    AgentHealth,
+    AgentMessage,
+    CanaryMessage,
+    ContainerMessage,
+    CurtailmentChanged,
+    Envelope,
+    ErrorMessage,
+    EventMessage,
+    FiguresMessage,
+    GroupFigures,
+    Loss,
+    UnitChanged,
+    UnitFacts,
+    UnitMessage,
+    UnitsMessage,
+)
+from agent.exporters.mqtt.topics import Topics
+from agent.site.status import UnitStatus
+from agent.site.totals import Figures, SiteFigures
+
+Message = TypeVar("Message", bound=Envelope)
+EXCERPT_CHARS = 80
+DETAIL_CHARS = 300
+
+
+def moment(at: float) -> datetime:
+    """Give a Unix time as it is published."""
+    return datetime.fromtimestamp(at, UTC)
+
+
+def printable(data: bytes | str, chars: int = EXCERPT_CHARS) -> str:
+    """Give the beginning of what somebody sent, in printable characters."""
+    text = data[: 4 * chars].decode("utf-8", "replace") if isinstance(data, bytes) else data
+    return "".join(char if char.isprintable() else "\ufffd" for char in text[:chars])
+
+
+class Composer:
+    """Makes the payloads of one run of the agent, numbered in the order in which they are asked for.
+
+    Args:
+        site: The site's name.
+        boot_id: Names this run.
+        version: The agent's own.
+        started_at: Unix time at which this run began, s.
+    """
+
+    def __init__(self, site: str, *, boot_id: str, version: str, started_at: float) -> None:
+        self.topics = Topics(site)
+        self.site, self.boot_id, self.version = site, boot_id, version
+        self._started_at = moment(started_at)
+        self._seq = 0
+        self._previous: dict[str, int] = {}
+        self._encode = msgspec.json.Encoder().encode
+
+    def _compose(self, kind: type[Message], at: float, **fields: Any) -> bytes:
+        self._seq += 1
+        return self._encode(kind(site=self.site, boot_id=self.boot_id, seq=self._seq, time=moment(at), **fields))
+
+    def _compose_next(self, kind: type[Message], topic: str, at: float, **fields: Any) -> bytes:
+        """Compose a message that says which was the one before on its topic."""
+        payload = self._compose(kind, at, previous_seq=self._previous.get(topic), **fields)
+        self._previous[topic] = self._seq
+        return payload
+
+    def figures(self, figures: SiteFigures, *, interval_s: float, simulated_units: int) -> bytes:
+        """Give the site's sums."""
+        return self._compose_next(
+            FiguresMessage,
+            self.topics.figures,
+            figures.at,
+            interval_s=interval_s,
+            simulated_units=simulated_units,
+            figures=group(figures.site),
+            delivered_1h_hs=figures.delivered_1h_hs,
+            delivered_1h_deployed_hs=figures.delivered_1h_deployed_hs,
+            delivered_24h_hs=figures.delivered_24h_hs,
+            delivered_24h_deployed_hs=figures.delivered_24h_deployed_hs,
+        )
+
+    def container(self, container: str, figures: Figures) -> bytes:
+        """Give a container's sums."""
+        return self._compose(ContainerMessage, figures.at, container=container, figures=group(figures))
+
+    def unit(self, status: UnitStatus, *, at: float) -> bytes:
+        """Give one unit's status."""
+        return self._compose(UnitMessage, at, unit=facts(status))
+
+    def units(self, statuses: Sequence[UnitStatus], *, at: float) -> bytes:
+        """Give the statuses of at most `UNITS_A_MESSAGE` units."""
+        told = [facts(status) for status in statuses]
+        return self._compose_next(UnitsMessage, self.topics.units, at, units=told)
+
+    def event(self, event: UnitChanged | CurtailmentChanged | AgentHealth, *, at: float) -> bytes:
+        """Give something that happened."""
+        return self._compose_next(EventMessage, self.topics.events, at, event=event)
+
+    def agent(self, state: Literal["online", "offline", "stopped"], *, at: float) -> bytes:
+        """Give whether the agent is there."""
+        return self._compose(AgentMessage, at, state=state, version=self.version, started_at=self._started_at)
+
+    def canary(self, nonce: str, *, at: float) -> bytes:
+        """Give what is to come back."""
+        return self._compose(CanaryMessage, at, nonce=nonce)
+
+    def error(self, topic: str, reason: str, detail: str, payload: bytes, *, at: float) -> bytes:
+        """Give why something that was taken in changed nothing."""
+        return self._compose(
+            ErrorMessage,
+            at,
+            topic=printable(topic, DETAIL_CHARS),
+            reason=reason,
+            detail=printable(detail, DETAIL_CHARS),
+            excerpt=printable(payload),
+        )
+
+
+def group(figures: Figures) -> GroupFigures:
+    """Give one group's sums as they are published."""
+    return msgspec.convert(figures, GroupFigures, from_attributes=True)
+
+
+def facts(status: UnitStatus) -> UnitFacts:
+    """Give one unit's status as it is published."""
+    entry, reading, power = status.entry, status.reading, status.power
+    boards = reading.boards if reading is not None and status.is_fresh else ()
+    return UnitFacts(
+        unit_id=entry.unit_id,
+        container=entry.place.container,
+        rack=entry.place.rack,
+        slot=entry.place.slot,
+        model=entry.nameplate.model,
+        is_simulated=entry.is_simulated,
+        state=status.state,
+        why=status.why,
+        since=moment(status.since),
+        is_fresh=status.is_fresh,
+        last_reading_at=moment(reading.at) if reading is not None else None,
+        nameplate_hs=entry.nameplate.hashrate_hs,
+        hashrate_hs=status.hashrate_hs,
+        uplift_hs=status.uplift_hs,
+        losses=[Loss(cause=loss.cause, hashrate_hs=loss.hashrate_hs) for loss in status.losses],
+        power_watts=power.watts if power is not None else None,
+        power_source=power.source if power is not None else None,
+        hottest_chip_celsius=max((max(board.chip_celsius) for board in boards if board.chip_celsius), default=None),
+        hottest_pcb_celsius=max((max(board.pcb_celsius) for board in boards if board.pcb_celsius), default=None),
+        uptime_s=reading.uptime_s if reading is not None and status.is_fresh else None,
+        error_reason=status.error.reason if status.error is not None else None,
+    )

@@ -1,0 +1,221 @@
+"""The one place that knows aiomqtt and paho: a connection to a broker, its errors as a decision, nothing else.
+
+Observed with aiomqtt 2.5.1 over paho 2.2.0 and mosquitto 2.0.11, and absorbed here:
+
+- A publish that waits when the broker dies is not failed at once but after its timeout, so timeouts are short and the
+  receiving side, which notices at once, ends the connection.
+- After that the message is still in paho's queue, and entering the same client again sends it after all: every
+  connection has a client of its own.
+- A client that got no CONNACK keeps its socket until it is collected, so it is closed here.
+- The reason code of a PUBACK is not looked at: the caller publishes a canary and waits for it.
+"""
+
+import asyncio
+import logging
+import socket
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any, NamedTuple
+
+import aiomqtt
+
+from agent.errors import BrokerError
+from agent.exporters.mqtt.links import Link
+
+CONNECT_S = 3.0
+ANSWER_S = 4.0
+CLOSE_S = 1.0
+WINDOW = 50
+MAX_INCOMING = 1000
+
+# What the libraries say of lost connections is said by us, once and in a line.
+_QUIET = logging.getLogger("agent.exporters.mqtt.paho")
+_QUIET.disabled = True
+
+_CREDENTIALS = {4, 5, 134, 135}
+
+
+class Received(NamedTuple):
+    """A message from the broker.
+
+    Attributes:
+        topic, payload: As published.
+        is_retained: Whether the broker kept it from before we subscribed.
+    """
+
+    topic: str
+    payload: bytes
+    is_retained: bool
+
+
+class Connection:
+    """An open connection; `connect` gives it."""
+
+    def __init__(self, client: aiomqtt.Client, link: Link) -> None:
+        self._client = client
+        self._link = link
+
+    async def publish(self, topic: str, payload: bytes, *, qos: int = 1, is_retained: bool = False) -> None:
+        """Publish, and wait until the broker has it. Called one after another, messages leave in that order.
+
+        Raises:
+            BrokerError: When it was not acknowledged in time; it may have arrived all the same.
+        """
+        try:
+            await self._client.publish(topic, payload, qos=qos, retain=is_retained, timeout=ANSWER_S)
+        except (aiomqtt.MqttError, OSError, ValueError) as error:
+            raise BrokerError("lost", f"{self._link}: {_words(error)}") from error
+
+    async def subscribe(self, topic: str) -> None:
+        """Subscribe with QoS 1.
+
+        Raises:
+            BrokerError: ``acl`` when the broker says no, else ``lost``.
+        """
+        try:
+            granted = await self._client.subscribe(topic, qos=1, timeout=ANSWER_S)
+        except (aiomqtt.MqttError, OSError) as error:
+            raise BrokerError("lost", f"{self._link}: {_words(error)}") from error
+        codes = [code if isinstance(code, int) else code.value for code in granted]
+        if any(code >= 128 for code in codes):
+            raise BrokerError("acl", f"{self._link}: the broker refuses the subscription to {topic}")
+
+    async def messages(self) -> AsyncIterator[Received]:
+        """Give what arrives.
+
+        Raises:
+            BrokerError: When the connection is lost; this is what notices it first.
+        """
+        try:
+            async for message in self._client.messages:
+                yield Received(str(message.topic), message.payload, message.retain)
+        except (aiomqtt.MqttError, OSError) as error:
+            raise BrokerError("lost", f"{self._link}: {_words(error)}") from error
+
+
+@asynccontextmanager
+async def connect(link: Link, *, will: tuple[str, bytes] | None = None) -> AsyncIterator[Connection]:
+    """Hold a connection to a broker while the block runs.
+
+    Args:
+        link: Where and as whom.
+        will: Topic and payload that the broker publishes, retained, when we are gone without a word.
+
+    Raises:
+        BrokerError: With the reason, when it cannot be had.
+    """
+    await _resolve(link)
+    client = aiomqtt.Client(
+        link.host,
+        link.port,
+        username=link.username,
+        password=link.password,
+        logger=_QUIET,
+        identifier=link.client_id,
+        protocol=aiomqtt.ProtocolVersion.V5 if link.protocol == "5" else aiomqtt.ProtocolVersion.V311,
+        will=None if will is None else aiomqtt.Will(will[0], will[1], qos=1, retain=True),
+        # A session that outlives its connection would have the broker keep, and we send, what the outbox keeps too.
+        clean_session=True if link.protocol == "3.1.1" else None,
+        timeout=ANSWER_S,
+        keepalive=link.keepalive_s,
+        max_queued_incoming_messages=MAX_INCOMING,
+        max_inflight_messages=2 * WINDOW,
+        tls_context=link.tls,
+        socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
+    )
+    client.pending_calls_threshold = 4 * WINDOW
+    paho = client._client  # noqa: SLF001  the pinned aiomqtt offers no other way to bound connecting and to close
+    paho.connect_timeout = CONNECT_S
+    try:
+        await client.__aenter__()
+    except BaseException as error:
+        # paho keeps the socket of a connection that was never acknowledged.
+        paho.disconnect()
+        _close_socket(paho.socket())
+        if isinstance(error, aiomqtt.MqttError | OSError | ValueError):
+            raise _refusal(link, error) from error
+        raise
+    try:
+        yield Connection(client, link)
+    finally:
+        client.timeout = CLOSE_S
+        try:
+            with suppress(aiomqtt.MqttError, OSError):
+                await client.__aexit__(None, None, None)
+        finally:
+            _close_socket(paho.socket())
+
+
+def _close_socket(left: Any) -> None:
+    """Close the socket of a broker that did not take our leave: a frozen one would keep it until the keepalive ends."""
+    if left is None or left.fileno() < 0:
+        return
+    loop = asyncio.get_running_loop()
+    loop.remove_reader(left.fileno())
+    loop.remove_writer(left.fileno())
+    left.close()
+
+
+async def _resolve(link: Link) -> None:
+    """See that the name of the broker is known, in a thread that nobody has to wait for.
+
+    paho looks the name up again, in the loop's executor, whose threads the end of the process waits for.
+
+    Raises:
+        BrokerError: When it is not, or takes too long.
+    """
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[str | None] = loop.create_future()
+
+    def tell(reason: str | None) -> None:
+        if not answer.done():
+            answer.set_result(reason)
+
+    def look_up() -> None:
+        reason = None
+        try:
+            socket.getaddrinfo(link.host, link.port, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError) as error:
+            reason = str(error)
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(tell, reason)
+
+    threading.Thread(target=look_up, name=f"look up {link.host}", daemon=True).start()
+    try:
+        async with asyncio.timeout(CONNECT_S):
+            reason = await answer
+    except TimeoutError:
+        reason = f"no answer in {CONNECT_S:g} s"
+    if reason is not None:
+        raise BrokerError("unresolved", f"{link}: this name is not known here: {reason}")
+
+
+def _refusal(link: Link, error: Exception) -> BrokerError:
+    """Give why a connection could not be had, in one line that says what to look at; no secret is in it."""
+    text = str(error)
+    reason, told = "other", _words(error)
+    code = getattr(error, "rc", None)
+    number = code if isinstance(code, int) else getattr(code, "value", None)
+    if isinstance(error, aiomqtt.MqttCodeError) and number in _CREDENTIALS:
+        who = link.username or "nobody"
+        reason, told = "credentials", f"the broker refuses user {who}: wrong user or password, or not allowed"
+    elif isinstance(error, aiomqtt.MqttCodeError):
+        reason = "rejected"
+    elif "CERTIFICATE_VERIFY_FAILED" in text:
+        why = text.partition("certificate verify failed:")[2].partition("(_ssl")[0].strip() or text
+        reason, told = "tls", f"the broker's certificate is not accepted: {why}"
+    elif "SSL" in text or "TLS" in text:
+        hint = "; is this a plain port?" if "WRONG_VERSION" in text or "EOF" in text else ""
+        reason, told = "tls", f"no encrypted connection: {text}{hint}"
+    elif "refused" in text:
+        reason, told = "refused", "nobody listens there"
+    elif "timed out" in text:
+        reason = "timeout"
+        hint = "" if link.tls else "; is this a TLS port?"
+        told = f"connected or not, no answer in {ANSWER_S:g} s{hint}"
+    return BrokerError(reason, f"{link}: {told}")
+
+
+def _words(error: BaseException) -> str:
+    return str(error) or type(error).__name__

@@ -1,0 +1,123 @@
+"""How to reach each broker: the configuration, with the secrets and certificates that it names read and checked."""
+
+import ssl
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from agent.config import MqttSection
+from agent.errors import ConfigError, Mistake
+from agent.secretfile import read_password
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """How to reach one broker, and as whom.
+
+    Attributes:
+        name: For logs and labels.
+        host, port: Where it is; a name is looked up.
+        protocol: Of MQTT.
+        client_id: Who we are: the same at every connection, so that the broker ends one that it thinks is still there.
+        username, password: None for a broker that asks for none.
+        tls: Context of an encrypted connection; None for a plain one.
+        keepalive_s: After one and a half of these without a word the broker takes us for gone.
+    """
+
+    name: str
+    host: str
+    port: int
+    protocol: Literal["3.1.1", "5"] = "3.1.1"
+    client_id: str
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    tls: ssl.SSLContext | None = field(default=None, repr=False)
+    keepalive_s: int = 15
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+def outbox_path(section: MqttSection, config_file: Path) -> Path:
+    """Give where a broker's outbox is."""
+    return section.outbox_file or config_file.with_suffix(f".mqtt-{section.name}.sqlite")
+
+
+def read_links(sections: Sequence[MqttSection], *, site: str, file: Path) -> tuple[Link, ...]:
+    """Give the link to each broker.
+
+    Args:
+        sections: From the configuration.
+        site: The site's name.
+        file: The configuration file.
+
+    Raises:
+        ConfigError: With every mistake in the files that they name; no content of a secret is in it.
+    """
+    links: list[Link] = []
+    mistakes: list[Mistake] = []
+    for number, section in enumerate(sections):
+        password, tls = None, None
+        where = f"mqtt[{number}]"
+        try:
+            if section.password_file is not None:
+                password = read_password(section.password_file, where=f"{where}.password_file")
+            if section.tls:
+                tls = _tls_context(section, where=where, file=str(file))
+        except ConfigError as error:
+            mistakes.extend(error.mistakes)
+        links.append(
+            Link(
+                name=section.name,
+                host=section.host,
+                port=section.port,
+                protocol=section.protocol,
+                client_id=section.client_id or f"hashsight-{site}-{section.name}",
+                username=section.username,
+                password=password,
+                tls=tls,
+                keepalive_s=section.keepalive_s,
+            )
+        )
+    if mistakes:
+        raise ConfigError(mistakes)
+    return tuple(links)
+
+
+def _tls_context(section: MqttSection, *, where: str, file: str) -> ssl.SSLContext:
+    """Give a context that believes who the configuration names.
+
+    Raises:
+        ConfigError: A file cannot be read, or holds no certificate.
+    """
+    context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    key, path = "ca_file", section.ca_file
+    try:
+        if section.ca_file is not None:
+            context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=section.ca_file)
+            context.minimum_version = ssl.TLSVersion.TLSv1_2
+        if section.cert_file is not None and section.key_file is not None:
+            key, path = "cert_file", section.cert_file
+            # An encrypted key would ask the terminal for its password.
+            context.load_cert_chain(section.cert_file, section.key_file, password=_no_password)
+    except ssl.SSLError as error:
+        reason = (
+            "no certificate, or no key that fits it, is in there"
+            if key == "cert_file"
+            else "no certificate is in there"
+        )
+        raise _mistake(file, f"{where}.{key}", path, reason) from error
+    except (OSError, ValueError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        raise _mistake(file, f"{where}.{key}", path, f"cannot be read: {reason}") from error
+    return context
+
+
+def _no_password() -> str:
+    raise ValueError("the key is encrypted; give one without a password, of mode 0600")
+
+
+def _mistake(file: str, where: str, path: Path | None, reason: str) -> ConfigError:
+    return ConfigError([Mistake(file=file, where=where, value=str(path or ""), reason=reason)])

@@ -1,0 +1,131 @@
+"""Meters that send their readings over MQTT: pure but for its memory; times are arguments.
+
+A reading counts until `max_age_s` after the time it carries, and then no longer. Several meters of one thing add up,
+and only while all of them count: one that fell silent takes the sum away until it is forgotten, a day later.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from agent.exporters.mqtt.messages import MeterReading
+from agent.exporters.mqtt.topics import MeterScope
+from agent.site.power import Metered
+
+MAX_METERS = 1000
+FORGOTTEN_S = 86_400.0
+# A meter's clock may go ahead of ours by so much.
+MAX_AHEAD_S = 60.0
+MAX_WATTS = 1e10
+
+
+class ReadingError(ValueError):
+    """A reading that cannot be taken; `reason` is the word for it on the errors topic."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Latest:
+    """A meter's latest reading; `watts` is None after the first of a counter."""
+
+    at: float
+    watts: float | None
+    joules: float | None
+
+
+class MqttMeters:
+    """The latest readings.
+
+    Args:
+        max_age_s: How long a reading counts.
+    """
+
+    def __init__(self, *, max_age_s: float) -> None:
+        self._max_age_s = max_age_s
+        self._latest: dict[tuple[MeterScope, str], _Latest] = {}
+
+    def take(self, scope: MeterScope, reading: MeterReading, *, now: float) -> None:
+        """Take a reading in.
+
+        Args:
+            scope: What is metered.
+            reading: What the meter says.
+            now: Unix time, s.
+
+        Raises:
+            ReadingError: Nothing was changed.
+        """
+        if (reading.watts is None) == (reading.joules is None):
+            raise ReadingError("malformed", "watts or joules is expected, and not both")
+        at = _unix(reading.time)
+        if at > now + MAX_AHEAD_S:
+            raise ReadingError("malformed", f"time: {at - now:.0f} s in the future")
+        key = (scope, reading.name)
+        before = self._latest.get(key)
+        if now - at > self._max_age_s or (before is not None and at < before.at):
+            raise ReadingError("stale", f"time: {now - at:.0f} s ago, and older than what counts")
+        if before is None and len(self._latest) >= MAX_METERS:
+            raise ReadingError("full", f"{MAX_METERS} meters are known already")
+        watts = reading.watts
+        if reading.joules is not None:
+            watts = _mean_watts(before, at, reading.joules)
+        self._latest[key] = _Latest(at=at, watts=watts, joules=reading.joules)
+
+    def metered(self, now: float) -> Metered:
+        """Give what counts at Unix time `now`."""
+        for key, latest in list(self._latest.items()):
+            if abs(now - latest.at) > FORGOTTEN_S:
+                del self._latest[key]
+        sums: dict[MeterScope, float | None] = {}
+        for (scope, _), latest in self._latest.items():
+            watts = latest.watts if now - latest.at <= self._max_age_s else None
+            others = sums.get(scope, 0.0)
+            sums[scope] = None if watts is None or others is None else others + watts
+        live = {scope: watts for scope, watts in sums.items() if watts is not None}
+        return Metered(
+            site_watts=live.get(MeterScope()),
+            container_watts={scope.container: watts for scope, watts in live.items() if scope.container is not None},
+            unit_watts={scope.unit: watts for scope, watts in live.items() if scope.unit is not None},
+        )
+
+    def lapsed(self, now: float) -> list[str]:
+        """Give the meters whose readings no longer count, by scope and name."""
+        return [
+            f"{scope}: {name}"
+            for (scope, name), latest in self._latest.items()
+            if self._max_age_s < now - latest.at <= FORGOTTEN_S
+        ]
+
+
+def add_metered(one: Metered, other: Metered) -> Metered:
+    """Give what two sets of meters say together; meters of one thing add up, whichever set they are in."""
+    site_watts = one.site_watts
+    if other.site_watts is not None:
+        site_watts = other.site_watts + (site_watts or 0.0)
+    containers, units = dict(one.container_watts), dict(one.unit_watts)
+    for name, watts in other.container_watts.items():
+        containers[name] = containers.get(name, 0.0) + watts
+    for name, watts in other.unit_watts.items():
+        units[name] = units.get(name, 0.0) + watts
+    return Metered(site_watts=site_watts, container_watts=containers, unit_watts=units)
+
+
+def _mean_watts(before: _Latest | None, at: float, joules: float) -> float | None:
+    """Give the mean power since the reading before; None after a first reading or one that went backwards."""
+    if before is None or before.joules is None or joules < before.joules:
+        return None
+    if at <= before.at:
+        return before.watts
+    watts = (joules - before.joules) / (at - before.at)
+    if watts > MAX_WATTS:
+        raise ReadingError("malformed", f"joules: {watts:g} W since the last reading cannot be")
+    return watts
+
+
+def _unix(moment: datetime) -> float:
+    try:
+        return moment.timestamp()
+    except (OverflowError, ValueError) as error:
+        raise ReadingError("malformed", f"there is no such time: {moment.isoformat()}") from error
