@@ -17,7 +17,7 @@ from agent.address import Endpoint
 from agent.config import IdentitySection
 from agent.errors import OtherUnitError
 from agent.exporters.identity_figures import IdentityFigures
-from agent.site.cells import API_PORT
+from agent.site.cells import host_cell
 from agent.site.checker import Checker
 from agent.site.identity import IdentityBook
 from agent.site.ledger import Ledger, LedgerEntry
@@ -173,7 +173,7 @@ class IdentityWatch:
                 unit=now.unit_id,
                 host=str(now.place),
                 ledger_host=str(now.home),
-                command=self._command(now.unit_id, now.seen, "--host", _host_cell(now.place), "--swap"),
+                command=self._command(now.unit_id, now.seen, "--host", host_cell(now.place), "--swap"),
             )
         elif now.standing is Standing.DISPLACED and now.occupant is not None:
             log.warning(
@@ -223,7 +223,3 @@ def _told(where: Whereabouts) -> str:
     if where.occupant is None:
         return f"no longer where it was found; expected at {where.home}"
     return f"{where.occupant.unit_id or 'an unknown unit'} answers at {where.home}"
-
-
-def _host_cell(endpoint: Endpoint) -> str:
-    return endpoint.host if endpoint.port == API_PORT else str(endpoint)

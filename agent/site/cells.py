@@ -1,4 +1,4 @@
-"""One cell of the ledger to one value; what is wrong with a cell is a ValueError in plain words.
+"""One cell of the ledger to one value, and back; what is wrong with a cell is a ValueError in plain words.
 
 Everything is refused that could be read in two ways: short and octal addresses, numbers with exponents, local times
 that the clocks skip or repeat.
@@ -171,3 +171,17 @@ def parse_simulated(cell: str) -> bool:
     if cell not in {"yes", "no", ""}:
         raise ValueError("yes, no or an empty cell is expected")
     return cell == "yes"
+
+
+def moment_cell(at: float | None, zone: ZoneInfo) -> str:
+    """Give the cell for a Unix time, s: a date where a day begins in `zone`, else a time with its offset there."""
+    if at is None:
+        return ""
+    moment = datetime.fromtimestamp(at, zone)
+    date = moment.date().isoformat()
+    return date if parse_moment(date, zone=zone) == at else moment.isoformat()
+
+
+def host_cell(endpoint: Endpoint) -> str:
+    """Give the cell for an address: without its port where that is the usual one."""
+    return endpoint.host if endpoint.port == API_PORT else str(endpoint)
