@@ -83,8 +83,7 @@ class Meters:
 
     async def run(self) -> None:
         """Read meters until cancelled."""
-        # A meter stands in the site's own network: no proxy of the environment belongs between.
-        async with aiohttp.ClientSession(trust_env=False, cookie_jar=aiohttp.DummyCookieJar()) as session:
+        async with _session() as session:
             while True:
                 self._replaced.clear()
                 async with asyncio.TaskGroup() as tasks:
@@ -99,10 +98,7 @@ class Meters:
 
     async def read_once(self) -> None:
         """Read every meter once, whatever comes of it."""
-        async with (
-            aiohttp.ClientSession(trust_env=False, cookie_jar=aiohttp.DummyCookieJar()) as session,
-            asyncio.TaskGroup() as tasks,
-        ):
+        async with _session() as session, asyncio.TaskGroup() as tasks:
             for section in self._sections:
                 tasks.create_task(self._read(session, section), name=f"meter {section.name}")
 
@@ -163,6 +159,8 @@ class Meters:
             log.exception("meter not understood", meter=name)
             self._on_failure(name, "not understood")
         else:
+            if section not in self._sections:  # Replaced meanwhile; the name may stand for another meter now.
+                return
             self._latest[name] = measured
             self._readings[name] += 1
             if name in self._failing:
@@ -170,7 +168,6 @@ class Meters:
                 log.info("meter read again", meter=name, watts=measured.watts)
 
     async def _ask(self, session: aiohttp.ClientSession, url: str, section: MeterSection) -> Measurement:
-        # Asked as it is: a compressed answer could be a thousand times as long as what was read of it.
         headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
         clock_s = self._clock()
         async with session.get(url, headers=headers, allow_redirects=False) as response:
@@ -202,6 +199,12 @@ class Meters:
         if name not in self._failing:
             self._failing.add(name)
             log.warning("meter not read", meter=name, reason=clip(reason))
+
+
+def _session() -> aiohttp.ClientSession:
+    # A meter stands in the site's own network: no proxy of the environment belongs between. Nothing is decompressed,
+    # because a compressed answer can be a thousand times as long as what was read of it.
+    return aiohttp.ClientSession(trust_env=False, auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar())
 
 
 def read_watts(data: bytes, *, pointer: str = "", scale: float = 1.0) -> float:
