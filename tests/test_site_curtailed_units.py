@@ -27,7 +27,7 @@ from agent.site.curtailment import RESTORE_S, Curtailments, Event, Scope
 from agent.site.ledger import LedgerEntry
 from agent.site.status import Cause, Loss, UnitState, UnitStatus
 from agent.site.totals import site_figures
-from agent.site.tracker import Tracker
+from agent.site.tracker import RENAMED_AT_ONCE, Tracker
 from agent.unit.reading import Mode
 
 START, END = AT + 100, AT + 3700
@@ -228,6 +228,18 @@ def test_declaring_an_event_renames_sleepers_at_the_next_figures() -> None:
         ("u1", UnitState.CURTAILED, UnitState.STOPPED)
     ]
     assert one.refresh(at=AT + 3, clock_s=3.0) == []
+
+
+def test_a_sleeping_fleet_is_renamed_bit_by_bit() -> None:
+    """One refresh renames a bounded number of sleepers; the others are renamed by their next polls."""
+    fleet = tuple(entry(f"u{number}") for number in range(RENAMED_AT_ONCE + 5))
+    one = tracker(entries=fleet)
+    for unit in fleet:
+        polled(one, AT, unit.unit_id, **ASLEEP)
+    one.curtailments = Curtailments(events=[replace(EVENT, start=AT, is_started=True)])
+    assert len(one.refresh(at=AT + 1, clock_s=1.0)) == RENAMED_AT_ONCE
+    assert one.refresh(at=AT + 2, clock_s=2.0) == []
+    assert polled(one, AT + 3, fleet[-1].unit_id, **ASLEEP).state is UnitState.CURTAILED
 
 
 def test_the_end_of_restoring_renames_sleepers_at_the_next_figures() -> None:

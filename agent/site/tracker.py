@@ -15,6 +15,9 @@ from agent.site.power import Power, PowerModel, unit_power
 from agent.site.status import UnitState, UnitStatus, is_definite_refusal, is_straggling, judge
 from agent.unit.reading import Mode, Poll, UnitReading
 
+# Judging and rendering a whole sleeping fleet anew would hold the event loop for a third of a second.
+RENAMED_AT_ONCE = 1000
+
 
 class _Track:
     """One unit's memory."""
@@ -178,15 +181,20 @@ class Tracker:
     def refresh(self, *, at: float, clock_s: float) -> list[tuple[UnitStatus, UnitState]]:
         """Judge again each unit whose reading went stale, or whom an event that began or ended gives another name.
 
+        Of the latter at most `RENAMED_AT_ONCE`: the others get their name at their next poll, within an interval.
+
         Returns:
             These units' statuses, with their states before.
         """
         changes = []
         around = self.curtailments.around(at)
         is_moved, self._slice = around != self._slice, around
+        names_left = RENAMED_AT_ONCE if is_moved else 0
         for track in self._tracks.values():
             is_stale = track.status.is_fresh and clock_s >= track.fresh_until
-            if is_stale or (is_moved and self._is_renamed(track, around)):
+            is_renamed = names_left > 0 and not is_stale and self._is_renamed(track, around)
+            if is_stale or is_renamed:
+                names_left -= is_renamed
                 before = track.status.state
                 self._judge(track, at=at, is_fresh=track.status.is_fresh and not is_stale)
                 changes.append((track.status, before))
