@@ -36,7 +36,7 @@ from agent.meters import Meters
 from agent.setup import Setup, load_setup
 from agent.site.curtailment import Curtailments
 from agent.site.curtailment_book import CurtailmentBook
-from agent.site.delivered import DeliveredBook
+from agent.site.delivered import DAY_S, HOUR_S, DeliveredBook
 from agent.site.energy import EnergyBook
 from agent.site.ledger import LedgerEntry
 from agent.site.poller import Bounds, Poller
@@ -263,6 +263,8 @@ class Agent:
             whereabouts=self.identity.whereabouts,
             counts_simulated=lambda: self.counts_simulated,
             history=None if self.recorder is None else self._answer_history,
+            energy=lambda: self.energy.energy,
+            delivered_hs=self._delivered_hs,
             curtailments=CurtailmentApi(
                 self.config.site.name,
                 self.book,
@@ -272,6 +274,11 @@ class Agent:
                 clock=time.monotonic,
             ),
         )
+
+    def _delivered_hs(self, unit_id: str) -> tuple[float | None, float | None]:
+        clock_s = time.monotonic()
+        hour, day = (self.delivered.delivered_hs(unit_id, window_s, clock_s) for window_s in (HOUR_S, DAY_S))
+        return hour, day
 
     async def sweep(self) -> SiteFigures:
         """Poll every unit once and give the figures."""
@@ -512,6 +519,9 @@ class Agent:
             operational_efficiency_ratio=_rounded(site.operational_efficiency_ratio),
             coverage_ratio=_rounded(site.coverage_ratio),
             **_curtailment_facts(site),
+            energy_efficiency_j_per_th=_rounded(site.energy_efficiency_j_per_th),
+            delivered_24h_hs=figures.delivered_24h_hs,
+            **{f"watts_{source}": round(watts) for source, watts in site.watts_by_source.items() if watts},
             **{f"units_{state}": units for state, units in site.units_by_state.items() if units},
             **{f"loss_{cause}_hs": round(loss_hs) for cause, loss_hs in site.losses_hs.items() if loss_hs > 0},
         )

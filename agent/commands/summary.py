@@ -6,6 +6,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from agent.exporters.power_words import power_line
 from agent.scale import ABSENT, hashrate_text, ratio_text
 from agent.site.totals import Figures, SiteFigures
 
@@ -83,6 +84,7 @@ def site_summary(name: str, figures: SiteFigures) -> Group:
     """Give headline, losses and containers, one under the other."""
     return Group(
         headline(name, figures.site),
+        Text(power_line(figures)),
         curtailment_line(figures.site),
         loss_table(figures.site),
         "",
@@ -101,6 +103,11 @@ def site_json(name: str, figures: SiteFigures) -> bytes:
             "uplift_hs": each.uplift_hs,
             "operational_efficiency_ratio": each.operational_efficiency_ratio,
             "coverage_ratio": each.coverage_ratio,
+            "watts_by_source": each.watts_by_source,
+            "metered_watts": each.metered_watts,
+            "unit_watts": each.unit_watts,
+            "energy_efficiency_j_per_th": each.energy_efficiency_j_per_th,
+            "efficient_deployed_hs": each.efficient_deployed_hs,
             "curtailment_nameplate_hs": each.curtailment_nameplate_hs,
             "curtailment_target_hs": each.curtailment_target_hs,
             "stragglers": each.stragglers,

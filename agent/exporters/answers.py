@@ -14,6 +14,8 @@ from agent.exporters.history_query import HistoryAnswer
 from agent.exporters.identity_figures import IdentityAnswer, WhereaboutsAnswer, whereabouts_answer
 from agent.site.curtailment import Phase
 from agent.site.curtailment_figures import EventFigures
+from agent.site.energy import Energy
+from agent.site.power import PowerSource
 from agent.site.status import Cause, UnitState, UnitStatus
 from agent.site.totals import Figures, SiteFigures
 from agent.site.whereabouts import Whereabouts
@@ -27,6 +29,11 @@ class GroupAnswer(msgspec.Struct, frozen=True, kw_only=True):
         units: How many are deployed.
         operational_efficiency_ratio: Operating over deployed at this moment; not to be averaged or added up.
         coverage_ratio: Share of the deployed nameplate whose state is known.
+        watts_by_source: Power, each part by the most trusted word there is; the sources add up.
+        watts_units: Units that have a power figure of their own.
+        unit_watts, metered_watts: The sum of those figures, and what the meters of exactly this group say.
+        energy_efficiency_j_per_th: Over the units that have both power and hashrate, which `efficient_watts`,
+            `efficient_hs` and (nameplate) `efficient_deployed_hs` sum up.
         curtailment_nameplate_hs, curtailment_target_hs: Nameplate of the units inside a curtailment event, and what
             events leave them to hash.
         stragglers, unrestored: Units that hash inside an event that leaves them nothing; units that an event curtailed
@@ -43,6 +50,14 @@ class GroupAnswer(msgspec.Struct, frozen=True, kw_only=True):
     deployed_hs_by_state: dict[UnitState, float]
     operational_efficiency_ratio: float | None
     coverage_ratio: float | None
+    watts_by_source: dict[PowerSource, float]
+    watts_units: int
+    unit_watts: float
+    metered_watts: float | None
+    efficient_watts: float
+    efficient_hs: float
+    efficient_deployed_hs: float
+    energy_efficiency_j_per_th: float | None
     curtailment_nameplate_hs: float
     curtailment_target_hs: float
     stragglers: int
@@ -82,6 +97,9 @@ class SiteAnswer(msgspec.Struct, frozen=True, kw_only=True):
         is_simulated_counted: Whether they are in all these figures like machines; if not, they are in none.
         curtailments: What is declared and not over.
         figures_at, figures_age_s: When the figures were summed; null, like all that follows, before the first round.
+        delivered_1h_hs, delivered_24h_hs: What pools credited, of the units of which that is known.
+        delivered_1h_coverage_ratio, delivered_24h_coverage_ratio: Share of the deployed nameplate these are.
+        joules_by_source: Energy since the agent started; sources that told of none are absent.
     """
 
     site: str
@@ -96,6 +114,11 @@ class SiteAnswer(msgspec.Struct, frozen=True, kw_only=True):
     curtailments: list[CurtailmentAnswer]
     figures_at: datetime | None
     figures_age_s: float | None
+    delivered_1h_hs: float | None
+    delivered_1h_coverage_ratio: float | None
+    delivered_24h_hs: float | None
+    delivered_24h_coverage_ratio: float | None
+    joules_by_source: dict[PowerSource, float] | None
     figures: GroupAnswer | None
     containers: list[ContainerAnswer] | None
     racks: list[RackAnswer] | None
@@ -115,6 +138,7 @@ class UnitRow(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         state, why, since, state_age_s: Our judgement; null until the unit was looked at once.
         hashrate_hs: Measured, in a fresh reading.
+        power_watts, power_source: What it draws and by whose word.
         shortfall_hs: Nameplate minus measured, never below zero; the sum of the losses.
         error_reason: Why the latest poll failed.
         curtailment: Id of the curtailment event in force that covers it.
@@ -138,6 +162,8 @@ class UnitRow(msgspec.Struct, frozen=True, kw_only=True):
     reading_age_s: float | None
     nameplate_hs: float
     hashrate_hs: float | None
+    power_watts: float | None
+    power_source: PowerSource | None
     shortfall_hs: float | None
     losses: list[LossAnswer] | None
     error_reason: str | None
@@ -208,6 +234,7 @@ class UnitAnswer(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         failures: Polls failed in a row.
         error: The latest failure in words.
+        delivered_1h_hs, delivered_24h_hs: What pools credited; null while less than the window is known.
         whereabouts: Where its own identity answers; null where units are not asked who they are.
     """
 
@@ -222,6 +249,8 @@ class UnitAnswer(msgspec.Struct, frozen=True, kw_only=True):
     uplift_hs: float
     failures: int
     error: str | None
+    delivered_1h_hs: float | None
+    delivered_24h_hs: float | None
     whereabouts: WhereaboutsAnswer | None
     reading: ReadingAnswer | None
 
@@ -282,6 +311,7 @@ def site_answer(
     now: float,
     counts_simulated: bool = True,
     events: Iterable[EventFigures] = (),
+    energy: Energy | None = None,
 ) -> SiteAnswer:
     """Give the site's answer; `figures` is None before the first whole round."""
     shown = [status.entry for status in statuses]
@@ -299,6 +329,11 @@ def site_answer(
         curtailments=[curtailment_answer(event) for event in events if event.phase is not Phase.ENDED],
         figures_at=_time(figures.at) if figures else None,
         figures_age_s=_age_s(figures.at, now) if figures else None,
+        delivered_1h_hs=figures.delivered_1h_hs if figures else None,
+        delivered_1h_coverage_ratio=figures.delivered_1h_coverage_ratio if figures else None,
+        delivered_24h_hs=figures.delivered_24h_hs if figures else None,
+        delivered_24h_coverage_ratio=figures.delivered_24h_coverage_ratio if figures else None,
+        joules_by_source=energy.site if energy and figures else None,
         figures=_group(figures.site) if figures else None,
         containers=[
             ContainerAnswer(container=name, figures=_group(sums)) for name, sums in figures.by_container.items()
@@ -338,6 +373,8 @@ def unit_row(status: UnitStatus, now: float) -> UnitRow:
         reading_age_s=_age_s(reading.at, now) if reading else None,
         nameplate_hs=entry.nameplate.hashrate_hs,
         hashrate_hs=status.hashrate_hs,
+        power_watts=status.power.watts if status.power else None,
+        power_source=status.power.source if status.power else None,
         shortfall_hs=shortfall_hs(status) if is_judged else None,
         losses=[LossAnswer(cause=cause, hashrate_hs=hashrate_hs) for cause, hashrate_hs in status.losses]
         if is_judged
@@ -360,9 +397,16 @@ def shortfall_hs(status: UnitStatus) -> float:
     return sum(loss.hashrate_hs for loss in status.losses)
 
 
-def unit_answer(site: str, status: UnitStatus, now: float, where: Whereabouts | None = None) -> UnitAnswer:
-    """Give one unit with all that is known of it."""
+def unit_answer(
+    site: str,
+    status: UnitStatus,
+    now: float,
+    where: Whereabouts | None = None,
+    delivered_hs: tuple[float | None, float | None] = (None, None),
+) -> UnitAnswer:
+    """Give one unit with all that is known of it; `delivered_hs` is over an hour and over a day."""
     entry = status.entry
+    delivered_1h_hs, delivered_24h_hs = delivered_hs
     return UnitAnswer(
         site=site,
         now=_time(now),
@@ -375,6 +419,8 @@ def unit_answer(site: str, status: UnitStatus, now: float, where: Whereabouts | 
         uplift_hs=status.uplift_hs,
         failures=status.failures,
         error=str(status.error) if status.error else None,
+        delivered_1h_hs=delivered_1h_hs,
+        delivered_24h_hs=delivered_24h_hs,
         whereabouts=None if where is None else whereabouts_answer(where),
         # Not strict, because our Unix times become the API's ISO 8601.
         reading=msgspec.convert(status.reading, ReadingAnswer, from_attributes=True, strict=False)

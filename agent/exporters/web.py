@@ -25,6 +25,7 @@ from agent.exporters.guard import Guard, GuardedConnection
 from agent.exporters.history_query import HistoryAnswer, HistoryQuery, parse_history_query
 from agent.exporters.identity_figures import IdentityFigures, identity_answer
 from agent.exporters.unit_query import parse_query
+from agent.site.energy import Energy
 from agent.site.status import UnitStatus
 from agent.site.totals import SiteFigures
 from agent.site.whereabouts import Whereabouts
@@ -83,6 +84,8 @@ class Source:
         identity: Gives who is not where the ledger says.
         whereabouts: Gives where one unit is; None where nobody is asked.
         curtailments: Declares curtailments, to who may; None where nobody may.
+        energy: Gives the energy counters.
+        delivered_hs: Gives what pools credited a unit over an hour and over a day, H/s.
     """
 
     name: str
@@ -99,6 +102,8 @@ class Source:
     identity: Callable[[], IdentityFigures] = IdentityFigures
     whereabouts: Callable[[str], Whereabouts | None] = lambda _: None
     curtailments: CurtailmentApi | None = None
+    energy: Callable[[], Energy | None] = lambda: None
+    delivered_hs: Callable[[str], tuple[float | None, float | None]] = lambda _: (None, None)
 
 
 _SOURCE: web.AppKey[Source] = web.AppKey("source", Source)
@@ -151,6 +156,7 @@ async def _site(request: web.Request) -> web.Response:
         now=source.wall(),
         counts_simulated=source.counts_simulated(),
         events=source.curtailments.figures() if source.curtailments else (),
+        energy=source.energy(),
     )
     return _json(answer)
 
@@ -176,7 +182,8 @@ async def _unit(request: web.Request) -> web.Response:
     if status is None:
         return _error(request, 404, "no unit of that id is deployed now")
     where = source.whereabouts(status.entry.unit_id)
-    return _json(answers.unit_answer(source.name, status, source.wall(), where))
+    delivered_hs = source.delivered_hs(status.entry.unit_id)
+    return _json(answers.unit_answer(source.name, status, source.wall(), where, delivered_hs))
 
 
 async def _identity(request: web.Request) -> web.Response:
