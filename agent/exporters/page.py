@@ -13,6 +13,7 @@ from html import escape
 from urllib.parse import quote
 
 from agent.exporters.answers import is_looked_at, shortfall_hs
+from agent.exporters.power_words import power_tiles
 from agent.exporters.curtailment_page import curtailment_card
 from agent.scale import duration_text, hashrate_text, ratio_text
 from agent.site.curtailment_figures import EventFigures
@@ -82,7 +83,7 @@ def render(shown: Shown) -> str:
     else:
         is_sure = shown.unreadiness is None and (shown.figures.site.coverage_ratio or 0) >= SURE_COVERAGE_RATIO
         body += [
-            _headline(shown.figures.site, is_sure=is_sure),
+            _headline(shown.figures, is_sure=is_sure),
             _losses(shown),
             curtailment_card(shown.events),
             _containers(shown.figures, is_late=shown.unreadiness is not None),
@@ -158,7 +159,8 @@ def _waiting(shown: Shown) -> str:
     )
 
 
-def _headline(site: Figures, *, is_sure: bool) -> str:
+def _headline(figures: SiteFigures, *, is_sure: bool) -> str:
+    site = figures.site
     ratio, coverage = site.operational_efficiency_ratio, site.coverage_ratio
     if ratio is None:
         return '<section class="card" aria-label="Site"><p class="amount">Nothing is deployed now.</p></section>'
@@ -176,6 +178,7 @@ def _headline(site: Figures, *, is_sure: bool) -> str:
     ]
     if site.uplift_hs:
         tiles.append(("Uplift", hashrate_text(site.uplift_hs), "above nameplate"))
+    tiles += power_tiles(figures)
     return "".join(
         (
             '<section class="card" aria-label="Site"><div class="headline">',
@@ -313,7 +316,8 @@ def _footer(shown: Shown) -> str:
     listed = "".join(f'<li><a href="{escape(address)}">{words}</a></li>' for address, words in links)
     return (
         f'<footer><nav aria-label="Data"><ul>{listed}</ul></nav><p>hashsight {escape(shown.version)}; this page draws'
-        f" itself anew every {REFRESH_S} seconds. All figures are of this moment, by the units' own word.</p></footer>"
+        f" itself anew every {REFRESH_S} seconds. Figures are of this moment and by the units' own word where nothing"
+        " else is said.</p></footer>"
     )
 
 

@@ -20,29 +20,49 @@ def sources_text(figures: Figures) -> str:
 
 
 def efficiency_text(figures: Figures) -> str | None:
-    """Give ``17.53 J/TH over 97.0 % of deployed``; None while no unit has both power and hashrate."""
+    """Give ``17.53 J/TH``; None while no unit has both power and hashrate."""
     joules = figures.energy_efficiency_j_per_th
-    if joules is None or not figures.deployed_hs:
-        return None
-    return f"{joules:.2f} J/TH over {ratio_text(figures.efficient_deployed_hs / figures.deployed_hs, 1)} of deployed"
+    return None if joules is None else f"{joules:.2f} J/TH"
 
 
-def delivered_text(figures: SiteFigures) -> str | None:
-    """Give what pools credited over the longest window of which it is known, and of how much of the fleet."""
+def efficiency_share_text(figures: Figures) -> str:
+    """Give ``over 97.0 % of deployed``, the share that J/TH speaks for."""
+    share = figures.efficient_deployed_hs / figures.deployed_hs if figures.deployed_hs else None
+    return f"over {ratio_text(share, 1)} of deployed"
+
+
+def delivered_text(figures: SiteFigures) -> tuple[str, str] | None:
+    """Give what pools credited over the longest window of which it is known, and which that is, of how much."""
     for delivered_hs, coverage, window in (
         (figures.delivered_24h_hs, figures.delivered_24h_coverage_ratio, "24 h"),
         (figures.delivered_1h_hs, figures.delivered_1h_coverage_ratio, "1 h"),
     ):
         if delivered_hs is not None:
-            share = ratio_text(coverage, 1)
-            return f"{hashrate_text(delivered_hs)} credited by pools over {window}, by {share} of deployed"
+            return hashrate_text(delivered_hs), f"over {window}, by {ratio_text(coverage, 1)} of deployed"
     return None
 
 
 def power_line(figures: SiteFigures) -> str:
-    """Give all of it as one line; empty while nothing is known."""
-    power, parts = power_text(figures.site), []
+    """Give all of it as one line for a terminal; empty while nothing is known."""
+    site, delivered, parts = figures.site, delivered_text(figures), []
+    power, efficiency = power_text(site), efficiency_text(site)
     if power is not None:
-        parts.append(f"{power} ({sources_text(figures.site)})")
-    parts += [text for text in (efficiency_text(figures.site), delivered_text(figures)) if text is not None]
+        parts.append(f"{power} ({sources_text(site)})")
+    if efficiency is not None:
+        parts.append(f"{efficiency} {efficiency_share_text(site)}")
+    if delivered is not None:
+        parts.append(f"{delivered[0]} credited by pools {delivered[1]}")
     return f"power: {'; '.join(parts)}" if parts else ""
+
+
+def power_tiles(figures: SiteFigures) -> list[tuple[str, str, str]]:
+    """Give the same as tiles of a page: a title, a figure and a note each; none for what is not known."""
+    site, delivered, tiles = figures.site, delivered_text(figures), []
+    power, efficiency = power_text(site), efficiency_text(site)
+    if power is not None:
+        tiles.append(("Power", power, sources_text(site)))
+    if efficiency is not None:
+        tiles.append(("Energy efficiency", efficiency, efficiency_share_text(site)))
+    if delivered is not None:
+        tiles.append(("Credited by pools", *delivered))
+    return tiles
