@@ -13,8 +13,8 @@ from html import escape
 from urllib.parse import quote
 
 from agent.exporters.answers import is_looked_at, shortfall_hs
-from agent.exporters.power_words import power_tiles
 from agent.exporters.curtailment_page import curtailment_card
+from agent.exporters.power_words import power_tiles
 from agent.scale import duration_text, hashrate_text, ratio_text
 from agent.site.curtailment_figures import EventFigures
 from agent.site.status import Cause, UnitState, UnitStatus
