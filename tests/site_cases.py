@@ -67,13 +67,12 @@ def board(slot: int, **changes: Any) -> BoardReading:
 
 
 def reading(unit_id: str = "u1", **changes: Any) -> UnitReading:
-    """Give a reading of the round machine, up for a day, exactly at its nameplate."""
+    """Give a reading of the round machine, exactly at its nameplate; since when it is up, it does not tell."""
     told = UnitReading(
         unit_id=unit_id,
         at=AT,
         dialect=Dialect.NEW_API,
         mode=Mode.NORMAL,
-        uptime_s=86400.0,
         hashrate_5s_hs=294 * TH,
         boards=(board(0), board(1), board(2)),
     )

@@ -337,7 +337,7 @@ steps: st.SearchStrategy[list[Step]] = st.lists(
         st.integers(0, 400).map(lambda number: number / 8),
         st.none()
         | st.sampled_from(ERRORS)
-        | st.builds(reading, hashrate_5s_hs=st.sampled_from([0 * TH, 150 * TH, 294 * TH]), uptime_s=st.just(9e4)),
+        | st.builds(reading, hashrate_5s_hs=st.sampled_from([0 * TH, 150 * TH, 294 * TH])),
     ),
     max_size=20,
 )
@@ -413,3 +413,33 @@ def test_a_reading_of_another_unit_is_taken_back() -> None:
     one.record(answered(at=AT + 10), clock_s=10.0)
     assert (seen(one).state, seen(one).error) == (UnitState.HASHING, None)
     assert one.discredit("u9", OtherUnitError("u2 answers"), at=AT) is None
+
+
+def test_figures_that_stand_still_are_no_reading() -> None:
+    """A hung program repeats its figures, uptime and all: after 15 s the unit is unreadable and counts for nothing."""
+    one = tracker()
+    for seconds, state, counted in ((0, "hashing", True), (10, "hashing", True), (20, "unreadable", False)):
+        one.record(answered(at=AT + seconds, uptime_s=5000.0), clock_s=100.0 + seconds)
+        status = seen(one)
+        assert (status.state, status.is_fresh) == (state, counted)
+    assert status.why == "figures stand still"
+    assert status.hashrate_hs is None
+    assert status.losses == (Loss(Cause.UNREADABLE, 294 * TH),)
+
+
+def test_figures_that_move_on_are_believed_again() -> None:
+    """The uptime moves by a second: the reading is fresh at once."""
+    one = tracker()
+    for seconds in (0, 10, 20, 30):
+        one.record(answered(at=AT + seconds, uptime_s=5000.0), clock_s=100.0 + seconds)
+    one.record(answered(at=AT + 40, uptime_s=5001.0), clock_s=140.0)
+    assert (seen(one).state, seen(one).is_fresh) == (UnitState.HASHING, True)
+
+
+@pytest.mark.parametrize("changes", [{"mode": Mode.SLEEP, "hashrate_5s_hs": 0.0}, {"hashrate_5s_hs": 0.0}])
+def test_an_uptime_that_stands_still_without_hashing_is_no_fault(changes: dict[str, Any]) -> None:
+    """Asleep, the firmware tells one second for ever (captures of sleeping S21 and T21): that is not frozen."""
+    one = tracker()
+    for seconds in (0, 10, 20, 30):
+        one.record(answered(at=AT + seconds, uptime_s=1.0, **changes), clock_s=100.0 + seconds)
+    assert seen(one).is_fresh

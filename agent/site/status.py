@@ -110,6 +110,7 @@ def judge(
     *,
     is_fresh: bool,
     is_curtailed: bool = False,
+    is_frozen: bool = False,
 ) -> Verdict:
     """Give the state of one unit and why.
 
@@ -119,9 +120,12 @@ def judge(
         error: Why the latest poll failed, if it did.
         is_fresh: Whether `reading` may still be believed.
         is_curtailed: Whether a declared curtailment covers this unit now, or ended so lately that it may still wake.
+        is_frozen: Whether `reading` is not fresh because the unit repeats it, uptime and all.
     """
     if entry.is_in_maintenance:
         return Verdict(UnitState.MAINTENANCE, "ledger says maintenance")
+    if is_frozen:
+        return Verdict(UnitState.UNREADABLE, "figures stand still")
     if reading is None or not is_fresh:
         return _judge_without_reading(error, was_read=reading is not None)
     return _judge_reading(reading, entry.nameplate.hashrate_hs, is_curtailed=is_curtailed)

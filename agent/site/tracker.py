@@ -15,6 +15,9 @@ from agent.site.power import Power, PowerModel, unit_power
 from agent.site.status import UnitState, UnitStatus, is_definite_refusal, is_straggling, judge
 from agent.unit.reading import Mode, Poll, UnitReading
 
+# A unit's uptime counts whole seconds. Assumed: firmware renews it every few seconds at least; none was seen to lag.
+FROZEN_AFTER_S = 15.0
+
 # Judging and rendering a whole sleeping fleet anew would hold the event loop for a third of a second.
 RENAMED_AT_ONCE = 1000
 
@@ -29,7 +32,9 @@ class _Track:
         "failures",
         "fresh_until",
         "has_hashed",
+        "is_frozen",
         "metered_watts",
+        "moved_at",
         "reading",
         "status",
     )
@@ -38,6 +43,9 @@ class _Track:
         self.entry = entry
         self.reading: UnitReading | None = None
         self.fresh_until = float("-inf")
+        # When its uptime last moved on, by the monotonic clock.
+        self.moved_at = float("-inf")
+        self.is_frozen = False
         self.error: PollError | None = None
         self.failures = 0
         self.metered_watts: float | None = None
@@ -105,7 +113,8 @@ class Tracker:
             elif track.entry != entry:
                 if (track.entry.host, track.entry.port) != (entry.host, entry.port):
                     # Another machine may stand behind another address: what was read there is not this unit's.
-                    track.reading, track.fresh_until, track.error, track.failures = None, float("-inf"), None, 0
+                    track.reading, track.fresh_until, track.is_frozen = None, float("-inf"), False
+                    track.error, track.failures = None, 0
                 track.entry = entry
                 self._judge(track, at=at, is_fresh=track.status.is_fresh and track.reading is not None)
             tracks[entry.unit_id] = track
@@ -127,11 +136,15 @@ class Tracker:
         if track is None:
             return None
         if poll.reading is not None:
+            if not _stands_still(track.reading, poll.reading):
+                track.moved_at = clock_s
             track.reading = poll.reading
-            track.fresh_until = clock_s + self.stale_after_s
+            # Figures that a hung program repeats are as old as the last that moved.
+            track.is_frozen = clock_s - track.moved_at >= FROZEN_AFTER_S
+            track.fresh_until = clock_s if track.is_frozen else clock_s + self.stale_after_s
             track.error, track.failures = None, 0
         else:
-            track.error = poll.error
+            track.error, track.is_frozen = poll.error, False
             track.failures += 1
         before = track.status.state
         self._judge(track, at=poll.at, is_fresh=clock_s < track.fresh_until)
@@ -151,7 +164,8 @@ class Tracker:
         track = self._tracks.get(unit_id)
         if track is None:
             return None
-        track.reading, track.fresh_until, track.error, track.failures = None, float("-inf"), error, 1
+        track.reading, track.fresh_until, track.is_frozen = None, float("-inf"), False
+        track.error, track.failures = error, 1
         before = track.status.state
         self._judge(track, at=at, is_fresh=False)
         return track.status, before
@@ -232,7 +246,9 @@ class Tracker:
         around = self.curtailments.around(at)
         event = around.active(entry)
         is_curtailed = event is not None or around.restoring_event(entry) is not None
-        state, why = judge(entry, reading, error, is_fresh=is_fresh, is_curtailed=is_curtailed)
+        state, why = judge(
+            entry, reading, error, is_fresh=is_fresh, is_curtailed=is_curtailed, is_frozen=track.is_frozen
+        )
         fresh = reading if is_fresh else None
         hashrate_hs = fresh.hashrate_5s_hs if fresh is not None else None
         target_ratio = 1 if event is None else event.target_ratio
@@ -256,3 +272,14 @@ class Tracker:
             is_straggler=is_straggling(event, fresh, entry.nameplate.hashrate_hs),
             unrestored=self._unrestored(track, state, event, at),
         )
+
+
+def _stands_still(before: UnitReading | None, now: UnitReading) -> bool:
+    """Say whether a unit that claims to hash tells the same uptime as before."""
+    return (
+        before is not None
+        and now.uptime_s is not None
+        and bool(now.hashrate_5s_hs)
+        and now.mode is not Mode.SLEEP
+        and before.uptime_s == now.uptime_s
+    )
