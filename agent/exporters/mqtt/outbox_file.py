@@ -253,6 +253,8 @@ def _prepare(connection: sqlite3.Connection, path: Path, max_bytes: int) -> None
     connection.execute("PRAGMA journal_mode = WAL")
     # What was put in is on the disk: a power cut takes no more than a kill. 0.14 ms more a commit was measured.
     connection.execute("PRAGMA synchronous = FULL")
+    # The log counts on a small disk too: 1 MiB of it, not 4.
+    connection.execute("PRAGMA wal_autocheckpoint = 256")
     connection.execute(f"PRAGMA journal_size_limit = {1 << 20}")
     # Drops keep it below max_bytes; this is the wall behind them, because pages are not filled evenly.
     connection.execute(f"PRAGMA max_page_count = {(max_bytes + max_bytes // 2) // PAGE_BYTES + 64}")
