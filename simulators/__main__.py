@@ -1,33 +1,28 @@
-"""Command line `hashsight-sim`: a simulated farm, one unit, or recorded replies, on real sockets."""
+"""Command line `hashsight-sim`: a simulated farm, one unit, a scenario, or recorded replies, on real sockets."""
 
-import asyncio
 import contextlib
 import ipaddress
 import random
-import signal
-from collections.abc import Coroutine, Iterable, Iterator
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
 import typer
 from rich.console import Console
-from rich.progress import track
 from rich.table import Table
 
 from simulators.builds import Line
-from simulators.clock import SimClock
-from simulators.control import serve_control
-from simulators.farm import Farm
+from simulators.clock import ClockError
+from simulators.durations import read_duration, show_duration
 from simulators.faults import vocabulary
+from simulators.hosting import ERRORS, Doors, Show, host_farm, host_nothing, host_replay, host_show, run
 from simulators.models import ModelError
 from simulators.plan import HEALTHY_FARM, FarmError, FarmPlan, Troubles, read_mix, read_share
-from simulators.replay import CaptureError, RecordedUnit, read_captures
-from simulators.server import ServeError, serve_farm, serve_stations
-from simulators.unit import Unit
-from simulators.webserver import serve_hash_side, serve_web
+from simulators.replay import CaptureError, read_captures
+from simulators.scenario import find_scenario, load_farm, shipped_scenarios
+from simulators.server import ServeError
+from simulators.tomlfile import TomlError
 
 EXIT_FAILED = 1
 EXIT_BAD_INPUT = 2
@@ -35,8 +30,6 @@ EXIT_BAD_INPUT = 2
 app = typer.Typer(
     help="Simulated Antminers on real sockets.", no_args_is_help=True, add_completion=False, rich_markup_mode=None
 )
-_screen = Console(highlight=False, soft_wrap=True)
-_errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 SeedOption = Annotated[int | None, typer.Option(help="Seed of everything random; drawn and printed when left out.")]
 BaseOption = Annotated[str, typer.Option(help="First IPv4 address; the others follow it.")]
@@ -57,7 +50,12 @@ RemoteOption = Annotated[bool, typer.Option(help="Also answer clients that are n
 
 @app.command()
 def farm(
+    context: typer.Context,
     *,
+    file: Annotated[
+        Path | None,
+        typer.Option("--farm", help="Read units, mixture, containers, troubles and climate from this TOML file."),
+    ] = None,
     units: Annotated[int, typer.Option(min=1, help="How many units.")] = 300,
     seed: SeedOption = None,
     base: BaseOption = "127.10.0.1",
@@ -79,23 +77,36 @@ def farm(
 ) -> None:
     """Serve a farm until stopped."""
     with _clear_errors():
-        plan = FarmPlan(
-            units=units,
-            seed=_seed(seed),
-            base=base,
-            mix=read_mix(mix),
-            containers=containers,
-            troubles=Troubles(
-                off=read_share(off),
-                asleep=read_share(asleep),
-                starting=read_share(starting),
-                missing_board=read_share(missing_board),
-                missing_chips=read_share(missing_chips),
-                slow=read_share(slow),
-            ),
+        if file is not None:
+            _refuse_beside_file(context)
+            told = load_farm(file)
+            plan = told.farm.plan(seed=_seed(told.seed if seed is None else seed), air=told.weather.climate())
+        else:
+            plan = FarmPlan(
+                units=units,
+                seed=_seed(seed),
+                base=base,
+                mix=read_mix(mix),
+                containers=containers,
+                troubles=Troubles(
+                    off=read_share(off),
+                    asleep=read_share(asleep),
+                    starting=read_share(starting),
+                    missing_board=read_share(missing_board),
+                    missing_chips=read_share(missing_chips),
+                    slow=read_share(slow),
+                ),
+            )
+        doors = _doors(
+            port=port,
+            http_port=http_port,
+            power_port=power_port,
+            power_lines=power_lines,
+            control=control,
+            ledger_out=ledger_out,
+            allow_remote=allow_remote,
         )
-        ports = _Ports(api=port, http=http_port, power=power_port, power_lines=_read_lines(power_lines))
-        _run(_serve_farm(plan, ports=ports, control=control, ledger_out=ledger_out, allow_remote=allow_remote))
+        run(host_farm(plan, doors))
 
 
 @app.command()
@@ -117,8 +128,75 @@ def one(
         plan = FarmPlan(
             units=1, seed=_seed(seed), base=base, mix=read_mix(f"{model}=100%"), containers=1, troubles=HEALTHY_FARM
         )
-        ports = _Ports(api=port, http=http_port, power=power_port, power_lines=_read_lines(power_lines))
-        _run(_serve_farm(plan, ports=ports, control=control, ledger_out=ledger_out, allow_remote=allow_remote))
+        doors = _doors(
+            port=port,
+            http_port=http_port,
+            power_port=power_port,
+            power_lines=power_lines,
+            control=control,
+            ledger_out=ledger_out,
+            allow_remote=allow_remote,
+        )
+        run(host_farm(plan, doors))
+
+
+@app.command("play")
+def play_scenario(
+    scenario: Annotated[str, typer.Argument(help="Name of a scenario, or a TOML file with one.")],
+    *,
+    speed: Annotated[
+        float, typer.Option(min=0.0, help="Simulated seconds per real second; 0 waits for the control API.")
+    ] = 1.0,
+    seed: Annotated[int | None, typer.Option(help="Another seed than the scenario's own.")] = None,
+    base: Annotated[str | None, typer.Option(help="Another first IPv4 address than the scenario's own.")] = None,
+    port: PortOption = 4028,
+    http_port: HttpPortOption = None,
+    power_port: PowerPortOption = None,
+    power_lines: PowerLinesOption = "A,B,C",
+    control: ControlOption = "",
+    ledger_out: LedgerOption = None,
+    allow_remote: RemoteOption = False,
+    every: Annotated[str, typer.Option(help="Tell the truth this often in simulated time: 15m, 1h.")] = "",
+    stay: Annotated[bool, typer.Option("--stay", help="Go on serving when it is over.")] = False,
+    at_once: Annotated[bool, typer.Option("--at-once", help="As fast as it goes, without any socket.")] = False,
+) -> None:
+    """Play a scenario on a farm of its own until it is over, and tell how it came out."""
+    with _clear_errors():
+        name, found = find_scenario(scenario)
+        show = Show(
+            name=name,
+            scenario=found,
+            seed=seed,
+            base=base,
+            speed=speed,
+            every_s=_read_every(every, found.duration),
+            is_staying=stay,
+        )
+        if at_once:
+            host_nothing(show)
+            return
+        doors = _doors(
+            port=port,
+            http_port=http_port,
+            power_port=power_port,
+            power_lines=power_lines,
+            control=control,
+            ledger_out=ledger_out,
+            allow_remote=allow_remote,
+        )
+        run(host_show(show, doors))
+
+
+@app.command()
+def scenarios() -> None:
+    """List the scenarios that come with this program."""
+    with _clear_errors():
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+        for heading in ("scenario", "takes", "units", "about"):
+            table.add_column(heading, overflow="fold")
+        for name, found in shipped_scenarios().items():
+            table.add_row(name, show_duration(found.duration), str(found.farm.units), found.about)
+        Console(highlight=False).print(table)
 
 
 @app.command()
@@ -131,7 +209,7 @@ def replay(
 ) -> None:
     """Serve recorded replies byte for byte until stopped; each capture directory is one unit."""
     with _clear_errors():
-        _run(_serve_replay(read_captures(captures, base), port=port, allow_remote=allow_remote))
+        run(host_replay(read_captures(captures, base), port=port, allow_remote=allow_remote))
 
 
 @app.command()
@@ -157,94 +235,61 @@ def main() -> None:
     app()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Ports:
-    """Where the units answer.
-
-    Attributes:
-        api: Their API.
-        http: Their web pages; None for none.
-        power: Their hash side; None for none.
-        power_lines: Firmware lines on which the hash side answers.
-    """
-
-    api: int
-    http: int | None
-    power: int | None
-    power_lines: frozenset[Line]
-
-
-async def _serve_farm(
-    plan: FarmPlan, *, ports: _Ports, control: str, ledger_out: Path | None, allow_remote: bool
-) -> None:
-    stopped = _stop_signal()
-    host, control_port = _control_address(control)
-    built = Farm(plan, SimClock(), watch=partial(_show_progress, plan.units))
-    async with contextlib.AsyncExitStack() as stack:
-        server = await stack.enter_async_context(serve_farm(built, port=ports.api, is_loopback_only=not allow_remote))
-        web = power = None
-        if ports.http is not None:
-            web = await stack.enter_async_context(serve_web(built, server, port=ports.http))
-        if ports.power is not None:
-            power = await stack.enter_async_context(serve_hash_side(built, server, ports.power_lines, port=ports.power))
-        if ledger_out is not None:
-            with ledger_out.open("w", encoding="utf-8", newline="") as file:
-                built.write_ledger(file, port=server.port)
-        first, last = built.units[0].identity.host, built.units[-1].identity.host
-        _screen.print(f"seed {plan.seed}")
-        _screen.print(f"{plan.units} units at {first} to {last}, port {server.port}")
-        if web is not None:
-            _screen.print(f"web pages http://{first}:{web.port}/")
-        if power is not None:
-            _screen.print(f"power http://{first}:{power.port}/miner_power")
-        if control:
-            address = await stack.enter_async_context(
-                serve_control(built, server.journal, host=host, port=control_port)
-            )
-            _screen.print(f"control http://{address[0]}:{address[1]}/truth")
-        now = built.clock.now()
-        _screen.print(
-            f"true hashrate {built.operating_hs(now) / 1e15:.3f} of {built.deployed_hs / 1e15:.3f} PH/s deployed, "
-            f"{built.operating_hs(now) / built.deployed_hs:.2%}"
-        )
-        await stopped.wait()
-
-
-async def _serve_replay(recorded: list[RecordedUnit], *, port: int, allow_remote: bool) -> None:
-    stopped = _stop_signal()
-    async with serve_stations(
-        {unit.host: unit for unit in recorded}, SimClock().now, port=port, is_loopback_only=not allow_remote
-    ) as server:
-        for unit in recorded:
-            _screen.print(f"{unit.host}:{server.port}  {unit.name}  {', '.join(sorted(unit.replies))}")
-        await stopped.wait()
-
-
-def _show_progress(total: int, units: Iterable[Unit]) -> Iterable[Unit]:
-    return track(units, "building units", total=total, console=_errors, transient=True, disable=not _errors.is_terminal)
-
-
-def _stop_signal() -> asyncio.Event:
-    stopped = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stopped.set)
-    return stopped
-
-
-def _run(work: Coroutine[None, None, None]) -> None:
-    """Run on uvloop where it is installed."""
-    try:
-        import uvloop  # noqa: PLC0415  optional; the standard loop serves as well
-    except ImportError:
-        asyncio.run(work)
-    else:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(work)
-
-
 def _seed(seed: int | None) -> int:
     return random.SystemRandom().randrange(1_000_000) if seed is None else seed
+
+
+def _refuse_beside_file(context: typer.Context) -> None:
+    """Refuse options that say what the file says."""
+    said = {
+        "units",
+        "base",
+        "mix",
+        "containers",
+        "off",
+        "asleep",
+        "starting",
+        "missing_board",
+        "missing_chips",
+        "slow",
+    }
+    for name in sorted(said):
+        source = context.get_parameter_source(name)
+        if source is not None and source.name != "DEFAULT":
+            raise FarmError(f"--{name.replace('_', '-')} and --farm exclude each other: the file says it")
+
+
+def _read_every(text: str, duration_s: float) -> float | None:
+    if not text:
+        return None
+    try:
+        every_s = read_duration(text)
+    except ValueError as error:
+        raise FarmError(f"--every {text!r}: {error}") from error
+    if not duration_s / 100_000 <= every_s:
+        raise FarmError(f"--every {text!r}: more than a hundred thousand lines would come of it")
+    return every_s
+
+
+def _doors(
+    *,
+    port: int,
+    http_port: int | None,
+    power_port: int | None,
+    power_lines: str,
+    control: str,
+    ledger_out: Path | None,
+    allow_remote: bool,
+) -> Doors:
+    return Doors(
+        api=port,
+        http=http_port,
+        power=power_port,
+        power_lines=_read_lines(power_lines),
+        control=_control_address(control),
+        ledger_out=ledger_out,
+        allow_remote=allow_remote,
+    )
 
 
 def _read_lines(text: str) -> frozenset[Line]:
@@ -254,10 +299,10 @@ def _read_lines(text: str) -> frozenset[Line]:
         raise FarmError(f"firmware lines {text!r} are not a list of {', '.join(Line)}") from None
 
 
-def _control_address(text: str) -> tuple[str, int]:
+def _control_address(text: str) -> tuple[str, int] | None:
     host, colon, port = text.rpartition(":")
     if not text:
-        return "127.0.0.1", 0
+        return None
     with contextlib.suppress(ValueError):
         ipaddress.IPv4Address(host)
         if colon and 0 <= int(port) <= 65535:
@@ -270,14 +315,14 @@ def _clear_errors() -> Iterator[None]:
     """Turn what the user can mend into one line and an exit code."""
     try:
         yield
-    except (FarmError, ModelError, CaptureError) as error:
-        _errors.print(f"hashsight-sim: {error}")
+    except (FarmError, ModelError, CaptureError, TomlError, ClockError) as error:
+        ERRORS.print(f"hashsight-sim: {error}")
         raise typer.Exit(EXIT_BAD_INPUT) from error
     except ServeError as error:
-        _errors.print(f"hashsight-sim: {error.strerror}")
+        ERRORS.print(f"hashsight-sim: {error.strerror}")
         raise typer.Exit(EXIT_FAILED) from error
     except OSError as error:
-        _errors.print(f"hashsight-sim: {error}")
+        ERRORS.print(f"hashsight-sim: {error}")
         raise typer.Exit(EXIT_FAILED) from error
 
 

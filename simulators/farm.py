@@ -37,7 +37,7 @@ LEDGER_COLUMNS = (
 )
 
 _MAX_INJECTIONS = 10_000
-_MAX_PARTS = 2_000_000
+MAX_PARTS = 2_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,8 +196,8 @@ class Farm:
         self._forget_past(now)
         if len(self.injections) >= _MAX_INJECTIONS:
             raise FarmError(f"{_MAX_INJECTIONS} injections are active; clear some")
-        if sum(len(injection.unit_ids) for injection in self.injections.values()) + len(parts) > _MAX_PARTS:
-            raise FarmError(f"more than {_MAX_PARTS} faults of single units would be active; clear some")
+        if sum(len(injection.unit_ids) for injection in self.injections.values()) + len(parts) > MAX_PARTS:
+            raise FarmError(f"more than {MAX_PARTS} faults of single units would be active; clear some")
         number = next(self._numbers)
         for unit, fault, begin, end in parts:
             unit.schedule(Change(max(begin, now), 2 * number, Verb.INJECT, number, fault))

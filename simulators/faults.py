@@ -5,6 +5,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import MISSING, fields
+from typing import Any
 
 import msgspec
 
@@ -68,7 +69,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     kind: str
-    values: dict[str, object]
+    values: dict[str, Any]
     about: str
     agent_must: str
 
@@ -80,7 +81,7 @@ def vocabulary() -> list[Entry]:
         for fault in kind_faults:
             told = inspect.cleandoc(fault.__doc__ or "").split("\n\nAttributes:", 1)[0]
             about, _, rest = told.partition("\n\n")
-            values: dict[str, object] = {}
+            values: dict[str, Any] = {}
             for item in fields(fault):  # type: ignore[arg-type]  # Every fault is a dataclass.
                 default = None if item.default is MISSING else item.default
                 values[item.name] = "inf" if default == math.inf else default

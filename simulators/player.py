@@ -5,7 +5,7 @@ nothing, and what is true at a moment does not depend on who looked before.
 """
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ from simulators import chance
 from simulators.clock import SimClock
 from simulators.conditions import Conditions
 from simulators.durations import show_duration
-from simulators.farm import Farm, Injection, Part
+from simulators.farm import MAX_PARTS, Farm, Injection, Part
 from simulators.plan import FarmError
 from simulators.scenario import Scenario
 from simulators.sections import CurtailmentSection, EventSection, Happening, ShuffleSection, SpellSection
@@ -153,15 +153,24 @@ def stop(farm: Farm, playing: Playing) -> None:
 
 def _read_all(farm: Farm, scenario: Scenario, begin: float) -> list[_Act]:
     acts: list[_Act] = []
+    parts = 0
     for key, section, number in scenario.happenings():
         try:
-            acts.extend(_read(farm, section, begin + scenario.offset_s(section.at), number))
+            for act in _read(farm, section, begin + scenario.offset_s(section.at), number):
+                acts.append(act)
+                parts += len(act.parts)
+                _check_parts(parts)
         except FarmError as error:
             raise FarmError(f"{key}[{number}]: {error}") from error
     return acts
 
 
-def _read(farm: Farm, section: Happening, at: float, number: int) -> list[_Act]:
+def _check_parts(parts: int) -> None:
+    if parts > MAX_PARTS:
+        raise FarmError(f"the scenario holds more than {MAX_PARTS} faults of single units")
+
+
+def _read(farm: Farm, section: Happening, at: float, number: int) -> Iterator[_Act]:
     """Give what a section does to the units of a farm when it begins at `at`."""
     if isinstance(section, EventSection):
         return _befall(farm, section, at)
@@ -169,14 +178,13 @@ def _read(farm: Farm, section: Happening, at: float, number: int) -> list[_Act]:
         return _warm(farm, section, at)
     if isinstance(section, CurtailmentSection):
         return _curtail(farm, section, at, number)
-    return [_shuffle(farm, section, at, number)]
+    return _shuffle(farm, section, at, number)
 
 
-def _befall(farm: Farm, section: EventSection, at: float) -> list[_Act]:
+def _befall(farm: Farm, section: EventSection, at: float) -> Iterator[_Act]:
     selector, fault = section.who.selector(), section.read()
     if isinstance(fault, AddressSwapped) and fault.unit_id not in farm.by_id:
         raise FarmError(f"no unit {fault.unit_id!r} to put at another address")
-    acts = []
     for time in range(section.times):
         parts = farm.parts_of(
             fault,
@@ -186,25 +194,22 @@ def _befall(farm: Farm, section: EventSection, at: float) -> list[_Act]:
             spread_s=section.spread,
         )
         title = _title(section.about, f"{section.fault}: {_units(parts, selector)}")
-        acts.append(_Act(parts, selector.brief, _lines(title, parts)))
-    return acts
+        yield _Act(parts, selector.brief, _lines(title, parts))
 
 
-def _warm(farm: Farm, section: SpellSection, at: float) -> list[_Act]:
+def _warm(farm: Farm, section: SpellSection, at: float) -> Iterator[_Act]:
     """Give a spell as steps of about a degree, those that come first going last."""
     selector = section.who.selector()
     steps = max(1, math.ceil(abs(section.celsius))) if section.rise else 1
     fault = Overheat(celsius=section.celsius / steps)
-    acts = []
     for step in range(steps):
         late_s = section.rise * step / steps
         parts = farm.parts_of(fault, selector, at=at + late_s, duration_s=section.length - 2.0 * late_s)
         title = f"{section.celsius:+g} C: {_units(parts, selector)}"
-        acts.append(_Act(parts, selector.brief, _lines(title, parts) if step == 0 else ()))
-    return acts
+        yield _Act(parts, selector.brief, _lines(title, parts) if step == 0 else ())
 
 
-def _curtail(farm: Farm, section: CurtailmentSection, at: float, number: int) -> list[_Act]:
+def _curtail(farm: Farm, section: CurtailmentSection, at: float, number: int) -> Iterator[_Act]:
     """Give the declaration and the sleep of those who follow it."""
     selector = section.selector()
     covered = farm.select(selector)
@@ -221,13 +226,12 @@ def _curtail(farm: Farm, section: CurtailmentSection, at: float, number: int) ->
         asleep.append(Part(unit, Asleep(), at + section.delay * draw, end + woken))
     title = _title(section.about, f"curtailment to {section.target:.0%}: {_units(covered, selector)}")
     declared = [Part(unit, Curtailed(), at, end) for unit in covered]
-    acts = [_Act([part._replace(end=end + RESTORE_S) for part in declared], selector.brief, _lines(title, declared))]
+    yield _Act([part._replace(end=end + RESTORE_S) for part in declared], selector.brief, _lines(title, declared))
     if asleep:
-        acts.append(_Act(asleep, f"{len(asleep)} of {selector.brief}"))
-    return acts
+        yield _Act(asleep, f"{len(asleep)} of {selector.brief}")
 
 
-def _shuffle(farm: Farm, section: ShuffleSection, at: float, number: int) -> _Act:
+def _shuffle(farm: Farm, section: ShuffleSection, at: float, number: int) -> Iterator[_Act]:
     """Give each address to the next unit of a drawn circle."""
     selector = section.who.selector()
     key = chance.word(farm.plan.seed, _KEY_SHUFFLES + number)
@@ -240,7 +244,7 @@ def _shuffle(farm: Farm, section: ShuffleSection, at: float, number: int) -> _Ac
         for here, found in zip(circle, circle[1:] + circle[:1], strict=True)
     ]
     title = _title(section.about, f"addresses shuffled: {_units(circle, selector)}")
-    return _Act(parts, selector.brief, _lines(title, parts))
+    yield _Act(parts, selector.brief, _lines(title, parts))
 
 
 def _units(units: Sequence[object], selector: Selector) -> str:

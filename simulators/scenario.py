@@ -125,8 +125,25 @@ def load_farm(path: Path) -> FarmFile:
 
 def shipped_scenarios() -> dict[str, Scenario]:
     """Give the scenarios that come with the package, by name."""
-    files = sorted((file for file in _SHIPPED.iterdir() if file.name.endswith(".toml")), key=lambda file: file.name)
-    return {file.name.removesuffix(".toml"): read_scenario(file.read_text("utf-8"), file=file.name) for file in files}
+    return {name: shipped_scenario(name) for name in scenario_names()}
+
+
+def scenario_names() -> list[str]:
+    """Give the names of the scenarios that come with the package."""
+    return sorted(file.name.removesuffix(".toml") for file in _SHIPPED.iterdir() if file.name.endswith(".toml"))
+
+
+def shipped_scenario(name: str) -> Scenario:
+    """Give a scenario that comes with the package.
+
+    Raises:
+        TomlError: There is none of that name.
+    """
+    names = scenario_names()
+    if name not in names:
+        reason = f"no scenario of that name; there are {', '.join(names)}"
+        raise TomlError([Mistake(file=clip(name), key="file", value="", reason=reason)])
+    return read_scenario((_SHIPPED / f"{name}.toml").read_text("utf-8"), file=f"{name}.toml")
 
 
 def find_scenario(name: str) -> tuple[str, Scenario]:
@@ -135,14 +152,10 @@ def find_scenario(name: str) -> tuple[str, Scenario]:
     Raises:
         TomlError: There is none, or it is wrong.
     """
-    shipped = sorted(file.name.removesuffix(".toml") for file in _SHIPPED.iterdir() if file.name.endswith(".toml"))
-    if name in shipped:
-        return name, read_scenario((_SHIPPED / f"{name}.toml").read_text("utf-8"), file=f"{name}.toml")
     path = Path(name)
-    if not path.suffix:
-        reason = f"no scenario of that name; there are {', '.join(shipped)}, or any file ending in .toml"
-        raise TomlError([Mistake(file=clip(name), key="file", value="", reason=reason)])
-    return path.stem, _checked(load_toml(path, Scenario), file=name)
+    if path.suffix:
+        return path.stem, _checked(load_toml(path, Scenario), file=name)
+    return name, shipped_scenario(name)
 
 
 def read_scenario(text: str, *, file: str) -> Scenario:

@@ -81,9 +81,9 @@ class SiteTruth(TypedDict):
         losses_hs: What is missing to the nameplates by cause, H/s.
         uplift_hs: What is above them.
         hashes: Done since the farm's start.
-        joules: Drawn since then.
-        lost_hashes: Missing since then, by cause.
-        uplift_hashes: Above the nameplates since then.
+        joules: Drawn since the farm's start.
+        lost_hashes: Missing since the farm's start, by cause.
+        uplift_hashes: Above the nameplates since the farm's start.
         mean_hashrate_hs: Mean since the start; null at the start.
         mean_losses_hs: Mean since the start, by cause.
         mean_uplift_hs: Mean since the start; null at the start.

@@ -111,6 +111,16 @@ def test_a_taken_port_is_one_clear_line_and_exit_1() -> None:
         (["farm", "--base", "nowhere"], "base 'nowhere' is not an IPv4 address"),
         (["farm", "--control", "everywhere"], "control address 'everywhere' is not IPV4:PORT"),
         (["replay", "/nowhere"], "/nowhere: no such file or directory"),
+        (["play", "nowhere"], "nowhere: file: no scenario of that name; there are bad-psu-batch"),
+        (["play", "/nowhere.toml"], "/nowhere.toml: file: no such file or directory"),
+        (["play", "quiet-day", "--at-once", "--every", "often"], "--every 'often': a length of time is expected"),
+        (["play", "quiet-day", "--at-once", "--every", "0s"], "--every '0s': more than a hundred thousand lines"),
+        (["play", "quiet-day", "--at-once", "--base", "x"], "base 'x' is not an IPv4 address"),
+        (
+            ["play", "quiet-day", "--port", "0", "--base", "127.79.8.1", "--speed", "inf"],
+            "speed must be 0 or more, not inf",
+        ),
+        (["farm", "--farm", "/nowhere.toml"], "/nowhere.toml: file: no such file or directory"),
         (["one", "--model", "T21:186"], "model 'T21' has no sourced bin of 186 TH/s; it has: 190"),
     ],
 )
@@ -119,6 +129,85 @@ def test_bad_input_is_one_clear_line_and_exit_2(arguments: list[str], message: s
     result = CliRunner().invoke(app, arguments)
     assert (result.exit_code, message in result.stderr) == (2, True)
     assert "Traceback" not in result.output
+
+
+def test_a_scenario_played_at_once_tells_how_it_came_out() -> None:
+    """`play NAME --at-once` needs no socket: the programme, the truth every hour, the average and its causes."""
+    arguments = ["play", "container-power-loss", "--at-once", "--every", "2h", "--seed", "3"]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0
+    printed = result.output.splitlines()
+    assert printed[0] == "seed 3"
+    assert printed[2].startswith(
+        "2025-10-14 02:00:00  breaker of container C2 (power_off: 50 units (containers=C2)), for"
+    )
+    assert re.fullmatch(r"2025-10-14 02:00:00  29\.\d{3} of 39\.200 PH/s, 7\d\.\d\d%; lost: 9\.\d{3} off", printed[3])
+    assert [line[:29] for line in printed[-4:]] == [
+        "average 38.678 of 39.200 PH/s",
+        "  off                 1.092 P",
+        "  starting            0.071 P",
+        "  uplift             -0.642 P",
+    ]
+    assert CliRunner().invoke(app, arguments).output == result.output
+
+
+def test_a_scenario_on_sockets_ends_by_itself() -> None:
+    """Four hours at 14,400 times: served, told as it happens, over after a second, exit 0."""
+    with simulator(
+        *("play", "network-switch-flap", "--speed", "14400", "--base", "127.79.5.1", "--port", "0"),
+        *("--control", "127.0.0.1:0"),
+    ) as process:
+        printed = lines_until(process, "^average")
+        assert process.wait(10.0) == 0
+    assert printed[0] == "seed 1"
+    assert printed[2].startswith("control http://127.0.0.1:")
+    assert sum(line.endswith("for 4m") for line in printed) == 6
+    assert printed[-1].endswith("PH/s deployed, 101.62%")
+
+
+def test_a_standing_scenario_is_stepped_over_the_control_api_and_stopped_by_a_signal() -> None:
+    """`--speed 0`: time goes when told to; SIGTERM ends it with the outcome so far and exit 0."""
+    with simulator(
+        *("play", "pool-outage", "--speed", "0", "--base", "127.79.6.1", "--port", "0", "--control", "127.0.0.1:0"),
+    ) as process:
+        address = next(line for line in lines_until(process, "^control") if line.startswith("control"))
+        root = address.removeprefix("control ").removesuffix("/truth")
+        request = urllib.request.Request(f"{root}/time/advance", data=b'{"seconds":7200}', method="POST")  # noqa: S310  as above
+        with urllib.request.urlopen(request, timeout=10.0) as reply:  # noqa: S310  as above
+            assert json.load(reply)["since_start_s"] == 7200.0
+        with urllib.request.urlopen(f"{root}/truth?units=false", timeout=10.0) as reply:  # noqa: S310  as above
+            assert json.load(reply)["site"]["hashrate_hs"] == 0.0
+        lines_until(process, "second pool as well")
+        process.send_signal(signal.SIGTERM)
+        assert lines_until(process, "^average")[-1].startswith("average ")
+        assert process.wait(10.0) == 0
+
+
+def test_the_shipped_scenarios_are_a_table() -> None:
+    """`hashsight-sim scenarios`: name, length, size and a line about each."""
+    result = CliRunner().invoke(app, ["scenarios"], env={"COLUMNS": "200"})
+    assert result.exit_code == 0
+    line = next(line for line in result.output.splitlines() if line.startswith("october-2025"))
+    assert line.split()[1:3] == ["31d", "250"]
+    assert len(result.output.splitlines()) == 11
+
+
+def test_a_farm_comes_from_a_file(tmp_path: Path) -> None:
+    """`farm --farm FILE` takes units and mixture from there; saying them twice is refused."""
+    path = tmp_path / "farm.toml"
+    path.write_text(
+        'seed = 9\n[farm]\nunits = 3\ncontainers = 1\nbase = "127.79.7.1"\nmix = { "S21 XP:270" = "100%" }\n'
+    )
+    with simulator("farm", "--farm", str(path), "--port", "0") as process:
+        printed = lines_until(process, "^true hashrate")
+        assert printed[0] == "seed 9"
+        port = int(printed[1].rsplit(" ", 1)[1])
+        assert b'"Type":"Antminer S21 XP"' in ask("127.79.7.3", port, b'{"command":"version"}')
+    result = CliRunner().invoke(app, ["farm", "--farm", str(path), "--units", "5"])
+    assert (result.exit_code, result.stderr.strip()) == (
+        2,
+        "hashsight-sim: --units and --farm exclude each other: the file says it",
+    )
 
 
 def test_the_vocabulary_of_faults_is_a_table() -> None:
