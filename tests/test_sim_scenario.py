@@ -20,6 +20,7 @@ from simulators.tomlfile import TomlError
 from simulators.truth import SiteTruth, farm_truth, site_truth
 
 HOUR_S = 3600.0
+SIMULATORS = Path(__file__).parents[1] / "simulators"
 NAMES = (
     "bad-psu-batch",
     "container-power-loss",
@@ -495,6 +496,13 @@ def test_a_name_that_is_no_scenario_lists_those_there_are(tmp_path: Path) -> Non
     path.write_bytes(b'about = "\xff"')
     with pytest.raises(TomlError, match="not UTF-8 at byte 9"):
         find_scenario(str(path))
+
+
+def test_the_example_of_the_readme_can_be_played() -> None:
+    """The TOML block that explains scenarios is one, and fits its own farm."""
+    text = (SIMULATORS / "README.md").read_text(encoding="utf-8").split("```toml\n", 1)[1].split("```", 1)[0]
+    scenario = read_scenario(text, file="README.md")
+    assert len(play(build_farm(scenario), "example", scenario).injections) == 5
 
 
 def test_a_scenario_in_a_file_of_ones_own(tmp_path: Path) -> None:
