@@ -133,13 +133,21 @@ async def farm(folder: Path, *, units: int, options: tuple[str, ...] = ()) -> As
 
 @contextlib.asynccontextmanager
 async def agent(
-    folder: Path, *, interval_s: float = 1, count_simulated: bool = True
+    folder: Path, *, interval_s: float = 1, count_simulated: bool = True, more: str = ""
 ) -> AsyncIterator[tuple[Program, str]]:
-    """Run the agent over `ledger.csv` in `folder`; gives it and its address, once it has looked at every unit."""
+    """Run the agent over `ledger.csv` in `folder`; gives it and its address, once it has looked at every unit.
+
+    Args:
+        folder: Where everything is.
+        interval_s: From one poll of a unit to its next.
+        count_simulated: Whether simulated units are in the figures.
+        more: Further sections of the configuration.
+    """
     port = free_port()
     config = folder / "site.toml"
     config.write_text(
-        CONFIG.format(interval_s=interval_s, port=port, count_simulated=str(count_simulated).lower()), encoding="utf-8"
+        CONFIG.format(interval_s=interval_s, port=port, count_simulated=str(count_simulated).lower()) + more,
+        encoding="utf-8",
     )
     url = f"http://127.0.0.1:{port}"
     command = (sys.executable, "-m", "agent", "run", "--config", str(config))
