@@ -58,14 +58,14 @@ def _monthly_curtailed() -> str:
 
 def _months() -> parts.table.Panel:
     deployed, operating = _monthly_sum("deployed"), _monthly_sum("operating")
-    hours = f"max by (site) (site:mining_deployed_{_HS}:avg1h{_SITES})"
+    watched = f"max by (site) (site:mining_watched:ratio1h{_SITES})"
     queries = [
         _monthly(f"sum(max by (site) (site:mining_deployed_{_HS}:sum{_SITES} offset 1m))"),
         _monthly(deployed),
         _monthly(operating),
         _monthly(f"{operating}\n/\n{deployed}"),
         _monthly(f"{operating}\n/\n({deployed}\n-\n{_monthly_curtailed()})"),
-        _monthly(f"min(\n{_month(hours, 'count_over_time', is_share=True)}\n)"),
+        _monthly(f"min(\n{_month(watched, 'sum_over_time', is_share=True)}\n)"),
     ]
     columns = {
         "month": Column(title="Month"),
@@ -74,14 +74,14 @@ def _months() -> parts.table.Panel:
         "Value #C": Column(title="Operating, mean", unit=HASHRATE, decimals=2),
         "Value #D": Column(title="Operational efficiency", unit=RATIO, steps=EFFICIENCY, decimals=2),
         "Value #E": Column(title="... curtailment left out", unit=RATIO, decimals=2),
-        "Value #F": Column(title="Hours watched", unit=RATIO, steps=COVERAGE, decimals=1),
+        "Value #F": Column(title="Watched", unit=RATIO, steps=COVERAGE, decimals=1),
     }
     panel = parts.listing(
         "What were the months, as they are published?",
         "Calendar months in UTC, each from the means of its hours. Operational efficiency is mean operating over mean "
         "deployed, curtailed time included, as the trade publishes it; to two decimals, because 89.70 % is not over "
-        "90. Hours watched is that of the site with the fewest: a month with little of it is not a month's figure. "
-        "Shows the last 400 days whatever time is chosen above.",
+        "90. Watched is the share of time with figures, of the site with the fewest: a month with little of it is no "
+        "month's figure. Shows the last 400 days whatever time is chosen above.",
         queries,
         columns,
         sort_by="Month",
@@ -100,10 +100,7 @@ def _sites_table() -> parts.table.Panel:
         column(f"{ratio}mtd{_SITES})"),
         column(f"{by_site} (site:mining_operating_per_uncurtailed:ratiomtd{_SITES})"),
         column(f"{by_site} (site:mining_known_per_deployed:ratio{_SITES})"),
-        column(
-            f"sum by (site) (mining_site_energy_efficiency_power_watts{_SITES})\n/\n"
-            f"(sum by (site) (mining_site_energy_efficiency_{_HS}{_SITES}) / 1e12)"
-        ),
+        column(f"{by_site} (site:mining_energy_efficiency_j_per_th:ratio{_SITES})"),
         # The last word of a site that is not heard of any more: it keeps its row, and says since when.
         column(f"time() - max by (site) (last_over_time(timestamp(site:mining_deployed_{_HS}:sum{_SITES})[1d:1m]))"),
     ]
@@ -184,8 +181,10 @@ def draw() -> page.Page:
     board.add(
         parts.figure(
             "Coverage now",
-            "Share of the deployed nameplate whose state is known, over the sites heard of now.",
-            now(f"{_fleet('known')}\n/\n{_fleet('deployed')}"),
+            "Share of the deployed nameplate whose state is known. A silent site is unknown for a day, then gone.",
+            now(
+                f"{_fleet('known')}\n/\nsum(max by (site) (last_over_time(site:mining_deployed_{_HS}:sum{_SITES}[1d])))"
+            ),
             RATIO,
             COVERAGE,
             decimals=1,

@@ -213,52 +213,48 @@ def _belief(board: page.Page) -> None:
         width=8,
         height=8,
     )
-    delivered = f'sum(mining_site_delivered_{_HS}{{site=~"$site", window="1h"}})'
-    share = (
-        f'sum(mining_site_delivered_nameplate_{_HS}{{site=~"$site", window="1h"}})'
-        f" / sum(mining_site_deployed_{_HS}{_SITE})"
-    )
     board.add(
         parts.graph(
             "Do pools credit what units report?",
-            "Delivered is accepted difficulty x 2^32 over the hour before, of the units of which it is known; reported "
-            "is the mean of the same hour by the units' own word. Share luck moves delivered by some per cent.",
+            "Delivered (accepted difficulty x 2^32) against the units' own word, both per nameplate of the units of "
+            "which they are known, over an hour and over 24. 100 % is agreement; luck moves the hour by some per cent.",
             [
-                Query(expr=f"max(site:mining_operating_{_HS}:avg1h{_SITE})", legend="reported, 1 h"),
-                Query(expr=delivered, legend="delivered, 1 h"),
+                Query(expr=f"max(site:mining_delivered_per_operating:ratio1h{_SITE})", legend="1 h"),
+                Query(expr=f"max(site:mining_delivered_per_operating:ratio1d{_SITE})", legend="24 h"),
             ],
-            HASHRATE,
-            Look(colours={"reported, 1 h": OPERATING, "delivered, 1 h": DELIVERED}),
+            RATIO,
+            Look(least=None, colours={"1 h": "light-blue", "24 h": DELIVERED}),
         ),
-        width=10,
+        width=8,
         height=8,
     )
+    delivered = f"sum by (window) (site:mining_delivered_nameplate_{_HS}:sum{_SITE})"
     board.add(
         parts.graph(
             "Of how much is delivered known?",
-            "Share of the deployed nameplate that delivered hashrate speaks for. Compare delivered with reported only "
-            "where this is near 100 %.",
-            [Query(expr=share, legend="share of deployed")],
+            "Share of the deployed nameplate that delivered hashrate speaks for, over the last hour and the last 24.",
+            [
+                Query(
+                    expr=f"{delivered}\n/ on () group_left ()\nsum(site:mining_deployed_{_HS}:sum{_SITE})",
+                    legend="{{window}}",
+                )
+            ],
             RATIO,
-            Look(most=1, colours={"share of deployed": DELIVERED}),
+            Look(most=1, colours={"1h": "light-blue", "24h": DELIVERED}),
         ),
-        width=6,
+        width=8,
         height=8,
     )
 
 
 def _power(board: page.Page) -> None:
     board.row("What does it draw?")
-    watts = f"sum by (source) (mining_site_power_watts{_SITE})"
-    efficient = f"sum(mining_site_energy_efficiency_power_watts{_SITE})"
-    hashrate = f"sum(mining_site_energy_efficiency_{_HS}{_SITE})"
-    nameplate = f"sum(mining_site_energy_efficiency_nameplate_{_HS}{_SITE})"
     board.add(
         parts.graph(
             "How much power, and by whose word?",
             "Each part by the most trusted word there is: metered, else reported by the firmware, else modelled from "
             "nameplate and hashrate. Stock S21/T21 firmware reports none; modelled watts are good to some 5 %.",
-            [Query(expr=watts, legend="{{source}}")],
+            [Query(expr=f"sum by (source) (site:mining_power_watts:sum{_SITE})", legend="{{source}}")],
             WATTS,
             Look(stacked=True, colours=SOURCES),
         ),
@@ -269,7 +265,7 @@ def _power(board: page.Page) -> None:
         parts.graph(
             "How many joules for a terahash?",
             "Watts for each TH/s over the units that have both figures. Lower is better; not operational efficiency.",
-            [Query(expr=f"{efficient}\n/\n({hashrate} / 1e12)", legend="energy efficiency")],
+            [Query(expr=f"max(site:mining_energy_efficiency_j_per_th:ratio{_SITE})", legend="energy efficiency")],
             J_PER_TH,
             Look(least=None, colours={"energy efficiency": "blue"}),
         ),
@@ -280,7 +276,12 @@ def _power(board: page.Page) -> None:
         parts.graph(
             "Of how much is that known?",
             "Share of the deployed nameplate that energy efficiency speaks for.",
-            [Query(expr=f"{nameplate}\n/\nsum(mining_site_deployed_{_HS}{_SITE})", legend="share of deployed")],
+            [
+                Query(
+                    expr=f"max(site:mining_energy_efficiency_nameplate_per_deployed:ratio{_SITE})",
+                    legend="share of deployed",
+                )
+            ],
             RATIO,
             Look(most=1, colours={"share of deployed": "blue"}),
         ),
@@ -332,10 +333,7 @@ def _groups(title: str, level: str, label: str, chosen: str) -> parts.table.Pane
         column(f"{by} ({level}:mining_operating_per_deployed:ratio{chosen})"),
         column(f"{by} ({level}:mining_operating_per_deployed:ratio1d{chosen})"),
         column(f"{by} ({level}:mining_known_per_deployed:ratio{chosen})"),
-        column(
-            f"sum by ({label}) (mining_{level}_energy_efficiency_power_watts{chosen})\n/\n"
-            f"((sum by ({label}) (mining_{level}_energy_efficiency_{_HS}{chosen}) > 0) / 1e12)"
-        ),
+        column(f"{by} ({level}:mining_energy_efficiency_j_per_th:ratio{chosen})"),
     ]
     where = {"site": "$site", label: page.field_of(label)}
     columns = {
