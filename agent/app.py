@@ -128,7 +128,7 @@ class Agent:
             clock=time.monotonic,
         )
         self._configure_identity(at)
-        self.metrics.own.identity = self.identity.figures
+        self.metrics.watch_identity(self.identity.figures)
         self.mqtt = assemble(
             setup.config.mqtt,
             setup.mqtt_links,
@@ -263,6 +263,7 @@ class Agent:
             whereabouts=self.identity.whereabouts,
             counts_simulated=lambda: self.counts_simulated,
             history=None if self.recorder is None else self._answer_history,
+            history_trouble=lambda: None if self.recorder is None else self.recorder.health.trouble,
             energy=lambda: self.energy.energy,
             delivered_hs=self._delivered_hs,
             curtailments=CurtailmentApi(

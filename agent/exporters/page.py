@@ -56,6 +56,7 @@ class Shown:
         unreadiness: Why the figures are not whole or not up to date.
         illness: Why the agent itself is not well.
         counts_simulated: Whether simulated units are in the figures like machines.
+        history_trouble: Why history is not being written; None while it is, or none is kept.
         events: What curtailment is declared, with what it comes to.
     """
 
@@ -67,6 +68,7 @@ class Shown:
     unreadiness: str | None
     illness: str | None
     counts_simulated: bool = True
+    history_trouble: str | None = None
     events: tuple[EventFigures, ...] = ()
 
     @property
@@ -129,6 +131,8 @@ def _banners(shown: Shown) -> Iterable[str]:
         yield _alarm("The agent is not well", shown.illness)
     if shown.unreadiness is not None:
         yield _alarm("These figures are out of date" if shown.figures else "Not ready", shown.unreadiness)
+    if shown.history_trouble is not None:
+        yield _alarm("History is not being written", shown.history_trouble)
     simulated = sum(status.entry.is_simulated for status in shown.statuses)
     if simulated:
         are = "unit is" if simulated == 1 else "units are"
@@ -309,6 +313,7 @@ def _footer(shown: Shown) -> str:
         ("/metrics/site", "metrics of the site"),
         ("/api/v1/site", "site as JSON"),
         ("/api/v1/units?sort=-shortfall", "units as JSON"),
+        ("/api/v1/history", "history as JSON"),
         ("/api/v1/schema", "JSON Schema"),
         ("/readyz", "readiness"),
         ("/healthz", "health"),

@@ -81,6 +81,7 @@ class Source:
         wall: Unix time, s.
         counts_simulated: Whether simulated units are in the figures like machines.
         history: Reads history, in a thread; None where none is kept.
+        history_trouble: Why history is not being written; None while it is, or none is kept.
         identity: Gives who is not where the ledger says.
         whereabouts: Gives where one unit is; None where nobody is asked.
         curtailments: Declares curtailments, to who may; None where nobody may.
@@ -99,6 +100,7 @@ class Source:
     wall: Callable[[], float]
     counts_simulated: Callable[[], bool] = lambda: True
     history: Callable[[HistoryQuery], HistoryAnswer] | None = None
+    history_trouble: Callable[[], str | None] = lambda: None
     identity: Callable[[], IdentityFigures] = IdentityFigures
     whereabouts: Callable[[str], Whereabouts | None] = lambda _: None
     curtailments: CurtailmentApi | None = None
@@ -155,6 +157,7 @@ async def _site(request: web.Request) -> web.Response:
         unreadiness=source.unreadiness(),
         now=source.wall(),
         counts_simulated=source.counts_simulated(),
+        history_trouble=source.history_trouble(),
         events=source.curtailments.figures() if source.curtailments else (),
         energy=source.energy(),
     )
