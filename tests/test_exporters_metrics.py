@@ -17,9 +17,11 @@ from prometheus_client import Metric
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
+from agent.address import Endpoint
 from agent.errors import DeadlineError, UnreachableError
 from agent.exporters.families import FAMILIES, SERIES_PER_UNIT, UNIT_LABELS
 from agent.exporters.history_health import Health
+from agent.exporters.identity_figures import IdentityFigures
 from agent.exporters.metrics import Metrics, clean_label, contract
 from agent.exporters.mqtt_health import BrokerNumbers
 from agent.exporters.negotiation import accepts_gzip, wants_openmetrics
@@ -29,8 +31,9 @@ from agent.site.ledger import Place
 from agent.site.power import Metered, MeterState, PowerSource
 from agent.site.status import Loss, UnitStatus
 from agent.site.totals import site_figures
+from agent.site.whereabouts import Sighting, Standing, Whereabouts
 from agent.unit.nameplate import Nameplate
-from agent.unit.reading import Identity, Poll, PoolReading, ShareReading, UnitReading
+from agent.unit.reading import Identity, Poll, PoolReading, ShareReading, SystemInfo, UnitReading
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -713,6 +716,56 @@ def broker_numbers() -> BrokerNumbers:
     )
 
 
+def identity_figures() -> IdentityFigures:
+    """Give a site at which u1 has moved to the address of u2, which is nowhere, and a stranger answers at another."""
+    home, other = Endpoint("127.0.0.2", 4028), Endpoint("127.0.0.3", 4028)
+    seen = Sighting(endpoint=other, info=SystemInfo(serial="SN1"), unit_id="u1", is_unknown=False, at=AT)
+    stranger = Sighting(endpoint=home, info=SystemInfo(serial="SN9"), unit_id=None, is_unknown=True, at=AT)
+    moved = Whereabouts(unit_id="u1", standing=Standing.MOVED, home=home, place=other, seen=seen, occupant=stranger)
+    displaced = Whereabouts(unit_id="u2", standing=Standing.DISPLACED, home=other, place=None, seen=None, occupant=seen)
+    return IdentityFigures(
+        is_watched=True,
+        units_by_standing={
+            Standing.VERIFIED: 5,
+            Standing.UNVERIFIED: 0,
+            Standing.MOVED: 1,
+            Standing.DISPLACED: 1,
+        },
+        away=(moved, displaced),
+        unknown=(stranger,),
+        moves=1,
+        checks={"ok": 7, "refused": 2},
+    )
+
+
+async def test_whereabouts() -> None:
+    """How many units are where they ought to be, each that moved, and strangers; nothing where nobody is asked."""
+    metrics = store()
+    names = (
+        "mining_site_units_by_standing",
+        "mining_site_unknown",
+        "miner_address_changed",
+        "miner_agent_identity",
+        "miner_agent_address",
+    )
+    assert [line for line in (await text_of(metrics)).splitlines() if line.startswith(names)] == [
+        "miner_agent_address_changes_total 0.0"
+    ]
+    metrics = store()
+    metrics.watch_identity(identity_figures)
+    assert [line for line in (await text_of(metrics)).splitlines() if line.startswith(names)] == [
+        'mining_site_units_by_standing{site="nd-1",standing="verified"} 5.0',
+        'mining_site_units_by_standing{site="nd-1",standing="unverified"} 0.0',
+        'mining_site_units_by_standing{site="nd-1",standing="moved"} 1.0',
+        'mining_site_units_by_standing{site="nd-1",standing="displaced"} 1.0',
+        'mining_site_unknown_units{site="nd-1"} 1.0',
+        'miner_address_changed{site="nd-1",unit="u1"} 1.0',
+        "miner_agent_address_changes_total 1.0",
+        'miner_agent_identity_checks_total{result="ok"} 7.0',
+        'miner_agent_identity_checks_total{result="refused"} 2.0',
+    ]
+
+
 async def test_exposition_is_the_contract() -> None:
     """Every family that comes out is in the contract, with its labels; only the process' own are not."""
     told = status(told=reading(power_watts=3500.0), error=None)
@@ -735,6 +788,7 @@ async def test_exposition_is_the_contract() -> None:
     metrics.watch_history(Health(is_writing=True, written_at=AT, size_bytes=4096))
     metrics.watch_curtailments(lambda: True)
     metrics.watch_mqtt(lambda: [broker_numbers()])
+    metrics.watch_identity(identity_figures)
     await metrics.scrape()
     rows = {row.name: row for row in contract()}
     seen = set()

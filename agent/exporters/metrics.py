@@ -22,6 +22,7 @@ from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST as CONT
 from agent.exporters.families import FAMILIES, SECTIONS, UNIT_LABELS, Family, Kind
 from agent.exporters.group_families import DECLARED_FIGURES, SITE_FAMILIES
 from agent.exporters.history_health import Health
+from agent.exporters.identity_figures import IdentityFigures
 from agent.exporters.mqtt_health import BrokerNumbers
 from agent.exporters.negotiation import accepts_gzip, wants_openmetrics
 from agent.exporters.own_metrics import OWN_FAMILIES, OwnMetrics
@@ -246,6 +247,10 @@ class Metrics:
         self.own.reload_successful = is_successful
         if is_successful:
             self.own.reloaded_at = at
+
+    def watch_identity(self, identity: Callable[[], IdentityFigures]) -> None:
+        """Show who is where, as `identity` gives it."""
+        self.own.identity = identity
 
     def watch_history(self, health: Health) -> None:
         """Show how keeping history goes, from now on."""

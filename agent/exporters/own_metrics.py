@@ -126,8 +126,8 @@ class OwnMetrics(Collector):
                 yield HistogramMetricFamily(
                     own.name, own.help, buckets=histogram.cumulative(), sum_value=histogram.total
                 )
-            else:
-                yield _metric(own, own.samples(self))
+            elif (metric := _metric(own, own.samples(self))).samples:
+                yield metric
 
     def exposition(self, *, is_openmetrics: bool) -> bytes:
         """Give the text, in OpenMetrics without its closing line, and the process' own metrics after it."""
