@@ -13,6 +13,10 @@ from agent.exporters.history_writer import write_history
 from agent.exporters.state_changes import Change
 
 CONFIG = '[site]\nname = "alpha"\nzone = "America/Chicago"\n[ledger]\nfile = "ledger.csv"\n'
+LEDGER = """\
+unit_id,model,hashrate_th,host,container,rack,slot,deployed_from,deployed_to,status
+u1,S21,200,10.0.0.1,C1,R1,1,2025-01-01,,deployed
+"""
 END = unix("2025-11-01")
 
 
@@ -136,6 +140,18 @@ def test_no_history_yet(config: Path, tmp_path: Path) -> None:
     assert result.exit_code == 1
     assert "there is no history yet" in result.stderr
     assert not (tmp_path / "site.history.sqlite").exists()
+
+
+@pytest.mark.parametrize("file", ["ledger.csv", "site.toml", "./ledger.csv"])
+def test_history_must_not_be_another_file(tmp_path: Path, file: str) -> None:
+    """A damaged history is moved aside, so it must not be the ledger or the configuration: nothing starts with that."""
+    path = tmp_path / "site.toml"
+    path.write_text(f'{CONFIG}[history]\nfile = "{file}"\n', encoding="utf-8")
+    (tmp_path / "ledger.csv").write_text(LEDGER, encoding="utf-8")
+    checked = call("check", "-c", path)
+    assert checked.exit_code == 2
+    assert "history.file" in checked.stderr
+    assert "history needs one of its own" in " ".join(checked.stderr.split())
 
 
 def test_export_of_changes_and_containers(config: Path, tmp_path: Path) -> None:

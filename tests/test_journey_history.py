@@ -130,6 +130,7 @@ async def test_history_that_cannot_be_written_does_not_stop_polling(tmp_path: Pa
         status, answer = await get(f"{url}/api/v1/history")
         assert (status, "site.history.sqlite" in json.loads(answer)["error"]) == (503, True)
         assert '"event": "history cannot be written"' in running.said
+        assert "History is not being written" in (await get(f"{url}/"))[1]
         running.process.send_signal(signal.SIGTERM)
         assert await running.ended() == 0
 

@@ -157,7 +157,6 @@ async def _site(request: web.Request) -> web.Response:
         unreadiness=source.unreadiness(),
         now=source.wall(),
         counts_simulated=source.counts_simulated(),
-        history_trouble=source.history_trouble(),
         events=source.curtailments.figures() if source.curtailments else (),
         energy=source.energy(),
     )
@@ -224,6 +223,7 @@ async def _page(request: web.Request) -> web.Response:
         unreadiness=source.unreadiness(),
         illness=source.illness(),
         counts_simulated=source.counts_simulated(),
+        history_trouble=source.history_trouble(),
         events=source.curtailments.figures() if source.curtailments else (),
     )
     html = await asyncio.to_thread(page.render, shown)
