@@ -7,7 +7,9 @@ import io
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import jsonschema
 import pytest
 import structlog
 from programs import get, get_json
@@ -15,6 +17,7 @@ from sim_cases import make_farm
 from web_cases import served
 
 from agent.app import Agent
+from agent.exporters.answers import schema
 from agent.setup import load_setup
 from agent.site.status import UnitState, UnitStatus
 from agent.site.whereabouts import Standing
@@ -120,6 +123,12 @@ async def watched(
     assert not any(entry.is_write for entry in running.api.journal.entries)
 
 
+def keep_to_schema(path: str, answer: object) -> None:
+    """Hold an answer to what the API says of itself."""
+    told: Any = schema()
+    jsonschema.validate(answer, {**told["answers"][path], "$defs": told["$defs"]})
+
+
 def swap(site: Site, at: int, found: int) -> int:
     """Have unit `found` answer at the address of unit `at`."""
     unit = site.farm.units[at].identity
@@ -145,9 +154,11 @@ async def test_two_units_exchange_addresses(tmp_path: Path) -> None:
         assert "miner_agent_address_changes_total 2.0" in metrics
         host, port = site.agent.served_at or ("", 0)
         answer = await get_json(f"http://{host}:{port}/api/v1/units/{site.unit_id(0)}")
+        keep_to_schema("/api/v1/units/{id}", answer)
         assert answer["whereabouts"]["address_changed"] is True
         assert answer["whereabouts"]["answered_by"] == site.unit_id(1)
         identity = await get_json(f"http://{host}:{port}/api/v1/identity")
+        keep_to_schema("/api/v1/identity", identity)
         assert [unit["unit_id"] for unit in identity["units"]] == [site.unit_id(0), site.unit_id(1)]
         for number in injected:
             site.farm.clear(number)
