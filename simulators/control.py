@@ -3,7 +3,6 @@
 What cannot be done is refused with a reason and changes nothing. `control_http` serves it.
 """
 
-import asyncio
 from collections.abc import Callable
 from itertools import islice
 
@@ -40,10 +39,9 @@ from simulators.questions import (
     UnitsQuery,
 )
 from simulators.scenario import read_scenario, shipped_scenario, shipped_scenarios
+from simulators.server import settle
 from simulators.truth import UnitTruth, farm_truth, unit_truth
 from simulators.unit import Unit
-
-_UNITS_AT_ONCE = 500  # A slice of work between two turns of the event loop.
 
 
 class RefusedError(Exception):
@@ -110,7 +108,7 @@ class Control:
         """What is true of the site, at this moment and since the start; and of the units, by the page."""
         query: TruthQuery = asked.query
         farm = self.farm
-        await self._settle()
+        await settle(self.farm)
         units = farm.units[query.offset : query.offset + query.limit] if query.units else ()
         told = farm_truth(farm, farm.clock.now(), units)
         return {**told, "next_offset": _next_offset(query.offset, len(units), len(farm.units)) if query.units else None}
@@ -118,7 +116,7 @@ class Control:
     async def list_units(self, asked: Asked) -> UnitPage:
         """The units that fit, each with its truth."""
         query: UnitsQuery = asked.query
-        await self._settle()
+        await settle(self.farm)
         now = self.farm.clock.now()
         fitting = [unit for unit in self.farm.units if _fits(unit, query, now)]
         page = fitting[query.offset : query.offset + query.limit]
@@ -200,7 +198,7 @@ class Control:
             clock.run_at(order.speed)
         if order.at is not None:
             clock.set(max(order.at, clock.now()))
-        await self._settle()
+        await settle(self.farm)
         self._follow()
         return tell_time(self.farm)
 
@@ -209,7 +207,7 @@ class Control:
         order: Advance = asked.body
         self._check_jump(order.seconds)
         self.farm.clock.advance(order.seconds)
-        await self._settle()
+        await settle(self.farm)
         self._follow()
         return tell_time(self.farm)
 
@@ -277,14 +275,6 @@ class Control:
             requests=told,
             next_offset=_next_offset(query.offset, len(told), len(fitting)),
         )
-
-    async def _settle(self) -> None:
-        """Have every unit live through what is due, a slice at a time: a jump over a month is a second of work."""
-        units, now = self.farm.units, self.farm.clock.now()
-        for begin in range(0, len(units), _UNITS_AT_ONCE):
-            for unit in units[begin : begin + _UNITS_AT_ONCE]:
-                unit.advance(now)
-            await asyncio.sleep(0)
 
 
 def _fits(unit: Unit, query: UnitsQuery, now: float) -> bool:
