@@ -98,7 +98,9 @@ class IdentityWatch:
         """Give a poll to the unit that was really polled; None when that is none of the ledger's."""
         if self._book is None:
             return poll
-        self._tell(self._book.note_detour(poll, clock_s=clock_s))
+        findings = self._book.note_detour(poll, clock_s=clock_s)
+        if findings:
+            self._tell(findings)
         return self._book.credit(poll, clock_s=clock_s)
 
     async def run(self) -> None:

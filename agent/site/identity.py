@@ -21,7 +21,7 @@ from agent.address import Endpoint
 from agent.errors import PollError, UnreachableError
 from agent.site.agenda import Agenda, Urgency
 from agent.site.ledger import LedgerEntry
-from agent.site.routes import Routes, home_of
+from agent.site.routes import Routes
 from agent.site.whereabouts import Difference, Finding, Move, Sighting, Standing, Whereabouts
 from agent.unit.reading import Poll, SystemInfo, UnitReading
 
@@ -30,6 +30,7 @@ SPACING_S = 10.0
 RETRY_S = 60.0
 RETRY_MAX_S = 3600.0
 SEARCH_EVERY_S = 600.0
+_ASTRAY = frozenset({Standing.MOVED, Standing.DISPLACED})
 
 
 class _Look:
@@ -89,31 +90,51 @@ class IdentityBook:
         self, entries: Iterable[LedgerEntry], known: Iterable[LedgerEntry] = (), *, clock_s: float
     ) -> list[Finding]:
         """Take over a changed ledger; who was seen where is judged by it anew."""
-        self._entries = {entry.unit_id: entry for entry in entries}
+        before, self._entries = self._entries, {entry.unit_id: entry for entry in entries}
+        # Of a large site little changes at a time: only those are judged anew whom the change may concern.
+        concerned = {unit_id for unit_id, entry in self._entries.items() if before.get(unit_id) != entry}
+        concerned |= {unit_id for unit_id, where in self._whereabouts.items() if where.standing in _ASTRAY}
         self._macs = {entry.mac: entry.unit_id for entry in self._entries.values() if entry.mac}
         self._serials = {entry.serial.casefold(): entry.unit_id for entry in self._entries.values() if entry.serial}
-        self._web_ports = {home_of(entry): entry.web_port for entry in known}
-        self._web_ports |= {home_of(entry): entry.web_port for entry in self._entries.values()}
+        self._web_ports = {Endpoint(entry.host, entry.port): entry.web_port for entry in known}
+        self._web_ports |= {Endpoint(entry.host, entry.port): entry.web_port for entry in self._entries.values()}
         self.routes.replace_entries(self._entries.values())
         for endpoint in [endpoint for endpoint in self._looks if endpoint not in self._web_ports]:
             del self._looks[endpoint]
             self._agenda.drop(endpoint)
-        self._seen_at.clear()
-        for endpoint, look in self._looks.items():
-            if look.sighting is not None:
-                look.sighting = self._sighting(endpoint, look.sighting.info, look.sighting.at)
-                if look.sighting.unit_id is not None:
-                    self._seen_at[look.sighting.unit_id].add(endpoint)
+        concerned |= self._identify_anew()
         self._lost &= self._entries.keys()
         self._displaced &= self._entries.keys()
-        before, self._whereabouts, self._owners = self._whereabouts, {}, {}
-        for unit_id, entry in self._entries.items():
-            known_before = before.get(unit_id)
-            home = home_of(entry)
-            self._whereabouts[unit_id] = known_before or Whereabouts(
-                unit_id=unit_id, standing=Standing.UNVERIFIED, home=home, place=None, seen=None, occupant=None
+        self._owners.clear()
+        self._whereabouts = {
+            unit_id: self._whereabouts.get(unit_id)
+            or Whereabouts(
+                unit_id=unit_id,
+                standing=Standing.UNVERIFIED,
+                home=self.routes.home(unit_id),
+                place=None,
+                seen=None,
+                occupant=None,
             )
-        return self._settle(self._entries, clock_s)
+            for unit_id in self._entries
+        }
+        return self._settle([unit_id for unit_id in self._entries if unit_id in concerned], clock_s)
+
+    def _identify_anew(self) -> set[str]:
+        """Judge by the ledger in force who was seen where; gives whom another answer to that concerns."""
+        concerned: set[str] = set()
+        self._seen_at.clear()
+        for endpoint, look in self._looks.items():
+            if look.sighting is None:
+                continue
+            now = self._sighting(endpoint, look.sighting.info, look.sighting.at)
+            if now != look.sighting:
+                expected = self.routes.unit_at(endpoint)
+                concerned |= {name for name in (look.sighting.unit_id, now.unit_id, expected) if name is not None}
+                look.sighting = now
+            if now.unit_id is not None:
+                self._seen_at[now.unit_id].add(endpoint)
+        return concerned
 
     # --- polls ---
 
@@ -181,7 +202,7 @@ class IdentityBook:
         endpoint = self.routes.endpoint(poll.unit_id)
         if endpoint is not None:
             self._forget(endpoint)
-        self._want(home_of(self._entries[poll.unit_id]), Urgency.EXCHANGED, clock_s)
+        self._want(self.routes.home(poll.unit_id), Urgency.EXCHANGED, clock_s)
         return self._settle([poll.unit_id], clock_s)
 
     # --- asking ---
@@ -306,7 +327,7 @@ class IdentityBook:
 
     def _place(self, unit_id: str) -> Endpoint | None:
         """Give where a unit was seen: where nothing contradicts, else at home, else where it was seen last."""
-        home = home_of(self._entries[unit_id])
+        home = self.routes.home(unit_id)
 
         def rank(endpoint: Endpoint) -> tuple[bool, bool, float]:
             look = self._looks[endpoint]
@@ -315,7 +336,7 @@ class IdentityBook:
         return max(self._seen_at[unit_id], key=rank, default=None) if unit_id in self._seen_at else None
 
     def _judge(self, unit_id: str) -> Whereabouts:
-        home = home_of(self._entries[unit_id])
+        home = self.routes.home(unit_id)
         place = self._place(unit_id)
         occupant = self._looks[home].sighting if home in self._looks else None
         if place is not None:
@@ -361,11 +382,11 @@ class IdentityBook:
         """Look for a displaced unit first at the home of whoever is at its own."""
         occupant = where.occupant
         if occupant is not None and occupant.unit_id is not None:
-            self._want(home_of(self._entries[occupant.unit_id]), Urgency.EXCHANGED, clock_s)
+            self._want(self.routes.home(occupant.unit_id), Urgency.EXCHANGED, clock_s)
 
     def _owner(self, expected: str) -> str | None:
         """Give whose it is what is read where `expected` is polled."""
-        endpoint = self.routes.endpoint(expected) or home_of(self._entries[expected])
+        endpoint = self.routes.endpoint(expected) or self.routes.home(expected)
         sighting = self._looks[endpoint].sighting if endpoint in self._looks else None
         # The page tells who answers; only where it tells nothing does the ledger.
         if sighting is not None and sighting.unit_id is not None:

@@ -19,6 +19,8 @@ class Routes:
 
     def __init__(self) -> None:
         self._entries: dict[str, LedgerEntry] = {}
+        self._homes: dict[str, Endpoint] = {}
+        self._away: set[str] = set()
         self._endpoints: dict[str, Endpoint] = {}
         self._unit_ids: dict[Endpoint, str] = {}
         self._failures: Counter[str] = Counter()
@@ -27,9 +29,15 @@ class Routes:
     def replace_entries(self, entries: Iterable[LedgerEntry]) -> None:
         """Take over a changed ledger; every unit is polled at home again."""
         self._entries = {entry.unit_id: entry for entry in entries}
-        self._endpoints = {unit_id: home_of(entry) for unit_id, entry in self._entries.items()}
+        self._homes = {unit_id: Endpoint(entry.host, entry.port) for unit_id, entry in self._entries.items()}
+        self._endpoints = dict(self._homes)
+        self._away.clear()
         self._unit_ids = {endpoint: unit_id for unit_id, endpoint in self._endpoints.items()}
         self._failures.clear()
+
+    def home(self, unit_id: str) -> Endpoint:
+        """Give where the ledger expects a unit that is in force."""
+        return self._homes[unit_id]
 
     def endpoint(self, unit_id: str) -> Endpoint | None:
         """Give where a unit is polled; None for one that is not in force."""
@@ -46,7 +54,7 @@ class Routes:
             Whose polls that may have moved.
         """
         moved = {unit_id}
-        endpoint = self._home(unit_id)
+        endpoint = self.home(unit_id)
         if place is not None and self._unit_ids.get(place, unit_id) == unit_id:
             endpoint = place
         if self._endpoints[unit_id] == endpoint:
@@ -60,12 +68,13 @@ class Routes:
                 del self._unit_ids[self._endpoints[comer]]
             evicted = self._unit_ids.get(endpoint)
             self._endpoints[comer], self._unit_ids[endpoint] = endpoint, comer
-            comer, endpoint = evicted, endpoint if evicted is None else self._home(evicted)
+            (self._away.discard if endpoint == self.home(comer) else self._away.add)(comer)
+            comer, endpoint = evicted, endpoint if evicted is None else self.home(evicted)
         return moved
 
     def is_lost(self, unit_id: str, *, is_unreachable: bool) -> bool:
         """Take in a poll, and say whether its unit, polled away from home, was unreachable too many times in a row."""
-        if unit_id not in self._entries or self._endpoints[unit_id] == self._home(unit_id):
+        if unit_id not in self._away:
             return False
         if not is_unreachable:
             self._failures.pop(unit_id, None)
@@ -76,9 +85,9 @@ class Routes:
     def entries(self) -> tuple[LedgerEntry, ...]:
         """Give the entries in force with the addresses at which they are to be polled."""
         return tuple(
-            entry
-            if (endpoint := self._endpoints[unit_id]) == home_of(entry)
-            else replace(entry, host=endpoint.host, port=endpoint.port)
+            replace(entry, host=self._endpoints[unit_id].host, port=self._endpoints[unit_id].port)
+            if unit_id in self._away
+            else entry
             for unit_id, entry in self._entries.items()
         )
 
@@ -88,11 +97,3 @@ class Routes:
             return None
         self._is_changed = False
         return self.entries()
-
-    def _home(self, unit_id: str) -> Endpoint:
-        return home_of(self._entries[unit_id])
-
-
-def home_of(entry: LedgerEntry) -> Endpoint:
-    """Give where the ledger expects a unit's API."""
-    return Endpoint(entry.host, entry.port)
