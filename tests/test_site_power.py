@@ -21,6 +21,8 @@ from agent.unit.reading import BoardReading, Dialect, Mode, UnitReading
 from simulators.conditions import Condition
 from simulators.farm import Farm
 from simulators.plan import Troubles
+from simulators.player import build_farm, play
+from simulators.scenario import find_scenario, scenario_names
 from simulators.unit_faults import Asleep, Overheat, Rebooting
 
 MODEL = PowerModel()
@@ -276,3 +278,29 @@ def test_a_farm_with_every_trouble_is_modelled_within_5_percent() -> None:
     farm = make_farm(300, mix="S21=60%,T21:190=40%", troubles=Troubles(), containers=3)
     modelled, true = modelled_and_true(farm, START + 10)
     assert modelled == pytest.approx(true, rel=0.02)
+
+
+@pytest.mark.parametrize("name", scenario_names())
+def test_a_shipped_scenario_is_modelled_within_5_percent(name: str) -> None:
+    """At 24 moments of each, over the units that can be read, and over the whole of it for the whole site.
+
+    Off by less than 1 % at any moment. Behind a dead switch units hash on and nobody can say so: what they draw is in
+    the truth of `network-switch-flap` and in no figure, 3 % of the site's energy.
+    """
+    _, scenario = find_scenario(name)
+    farm = build_farm(scenario)
+    playing = play(farm, name, scenario)
+    polled = Polled(farm.units, at=playing.begin, slow_every=1000)
+    modelled_sum = true_sum = 0.0
+    for step in range(24):
+        at = playing.begin + (step + 0.5) * (playing.end - playing.begin) / 24
+        farm.clock.set(at)
+        polled.sweep(at)
+        statuses = list(polled.tracker.statuses())
+        modelled = site_figures(statuses, at).site.watts_by_source[PowerSource.MODELLED]
+        true = [unit.power_watts(at) for unit in farm.units]
+        read = sum(watts for watts, status in zip(true, statuses, strict=True) if status.power is not None)
+        assert modelled == pytest.approx(read, rel=0.01)
+        modelled_sum += modelled
+        true_sum += sum(true)
+    assert modelled_sum == pytest.approx(true_sum, rel=0.05)
