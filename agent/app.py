@@ -33,6 +33,7 @@ from agent.exporters.mqtt.topics import MeterScope
 from agent.exporters.recorder import Recorder
 from agent.identity_watch import IdentityWatch
 from agent.meters import Meters
+from agent.notify import ServiceManager
 from agent.setup import Setup, load_setup
 from agent.site.curtailment import Curtailments
 from agent.site.curtailment_book import CurtailmentBook
@@ -77,14 +78,16 @@ class Agent:
 
     Args:
         setup: Checked configuration and ledger.
+        manager: Who is told of start, progress and end; nobody unless given.
 
     Attributes:
         on_figures: Called with each interval's figures, from the first whole round on.
         on_polled: Called after each poll.
     """
 
-    def __init__(self, setup: Setup) -> None:
+    def __init__(self, setup: Setup, *, manager: ServiceManager | None = None) -> None:
         self.setup = setup
+        self.manager = manager or ServiceManager({})
         self.metrics = Metrics(setup.config.site.name, version=__version__, clock=time.monotonic)
         at = time.time()
         self.book = CurtailmentBook(
@@ -221,8 +224,11 @@ class Agent:
                 tasks.create_task(self._watch_loop(), name="loop watch"),
                 tasks.create_task(self.meters.run(), name="meters"),
                 tasks.create_task(self._reload_when_wanted(), name="reload"),
+                tasks.create_task(self.manager.watch(lambda: self.poller.last_progress), name="watchdog"),
             ]
+            self.manager.tell("READY=1")
             await self.stop.wait()
+            self.manager.tell("STOPPING=1")
             for task in running:
                 task.cancel()
         log.info("agent stopped", ran_s=round(time.time() - self.started_at, 1))

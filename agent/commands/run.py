@@ -1,10 +1,12 @@
 """`hashsight run`: the agent, until it is told to stop."""
 
+import os
 from pathlib import Path
 
 from agent import logs
 from agent.app import Agent, run_loop, run_until_signalled
 from agent.commands.terminal import exit_codes
+from agent.notify import ServiceManager
 from agent.setup import Setup, load_setup
 
 
@@ -17,4 +19,4 @@ def run(config: Path) -> None:
 
 
 async def _run(setup: Setup) -> None:
-    await run_until_signalled(Agent(setup))
+    await run_until_signalled(Agent(setup, manager=ServiceManager(os.environ)))
