@@ -204,7 +204,8 @@ def graph(
     if look.most is not None:
         panel.max(look.most)
     if look.steps:
-        panel.thresholds(thresholds(look.steps))
+        # The first step is where the axis begins; a line there says nothing.
+        panel.thresholds(thresholds(look.steps[1:]))
         panel.thresholds_style(common.GraphThresholdsStyleConfig().mode(forms.GraphThresholdsStyleMode.DASHED))
     for legend, colour in look.colours.items():
         properties = [_fixed(colour)]
