@@ -88,6 +88,8 @@ def _unit_json(status: UnitStatus) -> dict[str, object]:
         "why": status.why,
         "nameplate_hs": status.entry.nameplate.hashrate_hs,
         "hashrate_hs": status.hashrate_hs,
+        "power_watts": status.power.watts if status.power else None,
+        "power_source": status.power.source if status.power else None,
         "losses_hs": {loss.cause: loss.hashrate_hs for loss in status.losses},
         "error": None if status.error is None else str(status.error),
         "reading": status.reading,
