@@ -131,6 +131,7 @@ class Broker:
         self._has_incoming = asyncio.Event()
         self._has_work = asyncio.Event()
         self._is_writing = False
+        self._is_proving = False
         self._latest: dict[str, bytes] = {}
         self._dirty: dict[str, None] = {}
         self._answered: deque[float] = deque(maxlen=ANSWERS_A_MINUTE)
@@ -220,10 +221,20 @@ class Broker:
             return True
         # The others are consequences of the first, and that the connection is lost tells less than why.
         told = [leaf for leaf in leaves if isinstance(leaf, BrokerError)]
-        self._on_failure(next((leaf for leaf in told if leaf.reason != "lost"), told[0]))
+        cause = next((leaf for leaf in told if leaf.reason != "lost"), told[0])
+        if self._is_proving and cause.reason == "lost":
+            # Some brokers end the connection of whoever publishes what they may not.
+            cause = self._not_allowed("made the broker end the connection")
+        self._on_failure(cause)
         return True
 
+    def _not_allowed(self, what: str) -> BrokerError:
+        who, topic = self.link.username or "a client without a name", self._composer.topics.canary
+        needed = f"its access list must let {who} read and write it"
+        return BrokerError("acl", f"{self.link}: a message to {topic} {what}: {needed}")
+
     async def _connect_once(self) -> None:
+        self._is_proving = False
         will = (self._composer.topics.agent, self._composer.agent("offline", at=self._wall()))
         async with connect(self.link, will=will) as connection:
             try:
@@ -270,14 +281,14 @@ class Broker:
         """
         topics = self._composer.topics
         await connection.subscribe(topics.canary)
+        self._is_proving = True
         await connection.publish(topics.canary, self._composer.canary(nonce, at=self._wall()))
         try:
             async with asyncio.timeout(CANARY_S):
                 await is_back.wait()
         except TimeoutError:
-            reason = f"{self.link}: a message to {topics.canary} was acknowledged and did not come back"
-            who = self.link.username or "a client without a name"
-            raise BrokerError("acl", f"{reason}: the broker's access list must let {who} read and write it") from None
+            raise self._not_allowed("was acknowledged and did not come back") from None
+        self._is_proving = False
         await connection.publish(topics.agent, self._composer.agent("online", at=self._wall()), is_retained=True)
         for topic in self._topics:
             await connection.subscribe(topic)

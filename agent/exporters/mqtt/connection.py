@@ -205,8 +205,9 @@ def _refusal(link: Link, error: Exception) -> BrokerError:
     elif "CERTIFICATE_VERIFY_FAILED" in text:
         why = text.partition("certificate verify failed:")[2].partition("(_ssl")[0].strip() or text
         reason, told = "tls", f"the broker's certificate is not accepted: {why}"
-    elif "SSL" in text or "TLS" in text:
-        hint = "; is this a plain port?" if "WRONG_VERSION" in text or "EOF" in text else ""
+    elif "SSL" in text or "TLS" in text or (link.tls and "reset" in text):
+        is_plain = any(sign in text for sign in ("WRONG_VERSION", "EOF", "reset"))
+        hint = "; is this a plain port?" if is_plain else ""
         reason, told = "tls", f"no encrypted connection: {text}{hint}"
     elif "refused" in text:
         reason, told = "refused", "nobody listens there"

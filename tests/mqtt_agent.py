@@ -1,0 +1,95 @@
+"""An agent with MQTT brokers, and parts of its MQTT side alone, for tests."""
+
+import contextlib
+import random
+import sys
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+from brokers import SITE
+from programs import CONFIG, Program, free_port, get, program, until
+
+from agent.config import MqttSection
+from agent.exporters.mqtt.assembly import assemble
+from agent.exporters.mqtt.exporter import MqttExporter
+from agent.exporters.mqtt.intake import Door
+from agent.exporters.mqtt.links import read_links
+from agent.exporters.mqtt.meters import MqttMeters
+from agent.site.curtailment import Event
+from agent.site.curtailment_order import OrderError, Refusal, StartOrder, order_event
+
+
+def section(port: int, **options: Any) -> MqttSection:
+    """Give the configuration of a broker on loopback."""
+    return MqttSection(**({"name": "site", "host": "127.0.0.1", "port": port} | options))
+
+
+def toml(*sections: MqttSection) -> str:
+    """Give sections as they stand in a configuration file."""
+    lines = []
+    for each in sections:
+        lines.append("[[mqtt]]")
+        for key, value in each.model_dump(exclude_unset=True, mode="json").items():
+            lines.append(f"{key} = {str(value).lower() if isinstance(value, bool | int | float) else repr(value)}")
+    return "\n".join((*lines, ""))
+
+
+@contextlib.asynccontextmanager
+async def mqtt_agent(
+    folder: Path, *sections: MqttSection, interval_s: float = 1, more: str = ""
+) -> AsyncIterator[tuple[Program, str]]:
+    """Run the agent over `ledger.csv` in `folder`, with these brokers; gives it and its address once it is ready."""
+    port = free_port()
+    text = CONFIG.format(interval_s=interval_s, port=port, count_simulated="true")
+    (folder / "site.toml").write_text(f"{text}{more}{toml(*sections)}", encoding="utf-8")
+    url = f"http://127.0.0.1:{port}"
+    command = (sys.executable, "-m", "agent", "run", "--config", str(folder / "site.toml"))
+    async with program(*command, log=folder / "agent.log") as running:
+
+        async def is_ready() -> bool:
+            return (await get(f"{url}/readyz"))[0] == 200
+
+        await until(is_ready, running)
+        yield running, url
+
+
+class SmallBook:
+    """A book of curtailments in memory, of orders that were followed."""
+
+    def __init__(self) -> None:
+        self.events: dict[str, Event] = {}
+
+    async def start(self, order: StartOrder, *, source: str) -> tuple[Event, bool]:
+        """Follow an order; the same one is followed once."""
+        event = order_event(order, at=time.time(), source=source, is_taken=self.events.__contains__)
+        is_new = event.id not in self.events
+        return self.events.setdefault(event.id, event), is_new
+
+    async def stop(self, event_id: str, *, source: str) -> Event:  # noqa: ARG002 - as the real one is called
+        """Forget an event."""
+        if event_id not in self.events:
+            raise OrderError(Refusal.UNKNOWN, "there is no such event")
+        return self.events.pop(event_id)
+
+
+def exporter(folder: Path, *sections: MqttSection, book: SmallBook | None = None, seed: int = 1) -> MqttExporter:
+    """Give the MQTT side alone, with its outboxes in `folder`."""
+    known = book or SmallBook()
+    config_file = folder / "site.toml"
+
+    def door(meters: MqttMeters) -> Door:
+        return Door(book=known, in_force=lambda: tuple(known.events.values()), meters=meters, has=lambda _: True)
+
+    return assemble(
+        sections,
+        read_links(sections, site=SITE, file=config_file),
+        site=SITE,
+        version="1.2.3",
+        config_file=config_file,
+        door=door,
+        clock=time.monotonic,
+        wall=time.time,
+        rng=random.Random(seed),
+    )
