@@ -117,10 +117,8 @@ async def test_curtailment_and_meters_by_mqtt(tmp_path: Path) -> None:
 
     Both within one interval, in messages and metrics alike, and nothing of it reaches a unit.
     """
-    async with (
-        mosquitto(tmp_path / "broker") as broker,
-        farm(tmp_path, units=12, options=("--asleep", "100%")) as control,
-    ):
+    asleep = ("--asleep", "80%")
+    async with mosquitto(tmp_path / "broker") as broker, farm(tmp_path, units=12, options=asleep) as control:
         options = section(broker.port, curtailment=True, meters=True, units="off", meter_max_age_s=3)
         with consumer(broker.port, f"{ROOT}/#") as reader:
             async with mqtt_agent(tmp_path, options) as (running, url):
