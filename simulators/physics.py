@@ -185,8 +185,19 @@ def steady_flow(
     return Flow(start, rate_hs, 0.0, STANDBY_WATTS + watts * mean, 0.0, 0.0, watts * swing, climate.angle(start))
 
 
-def ramp_flow(start: float, *, full_rate_hs: float, ramp_s: float, energy: float, climate: Climate) -> Flow:
-    """Give the flow of a unit whose clock rises from nothing to rated in `ramp_s`, at the ambient of `start`."""
+def ramp_flow(
+    start: float, *, full_rate_hs: float, ramp_s: float, energy: float, clock_ratio: float, climate: Climate
+) -> Flow:
+    """Give the flow of a unit whose clock rises from nothing to its mode's in `ramp_s`, at the ambient of `start`.
+
+    Args:
+        start: Unix seconds.
+        full_rate_hs: Hashrate it ends at.
+        ramp_s: How long that takes.
+        energy: Joules of one hash at the rated clock and 25 C.
+        clock_ratio: Clock it ends at over rated clock.
+        climate: The air it breathes.
+    """
     thermal = 1.0 + POWER_PER_CELSIUS * (climate.ambient_celsius(start) - REFERENCE_CELSIUS)
     watts = energy * full_rate_hs * thermal
     return Flow(
@@ -195,7 +206,7 @@ def ramp_flow(start: float, *, full_rate_hs: float, ramp_s: float, energy: float
         full_rate_hs / ramp_s,
         STANDBY_WATTS,
         watts * _FIXED_ENERGY / ramp_s,
-        watts * (1.0 - _FIXED_ENERGY) / ramp_s**2,
+        watts * (1.0 - _FIXED_ENERGY) * clock_ratio / ramp_s**2,
     )
 
 

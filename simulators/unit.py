@@ -336,7 +336,12 @@ class Unit:
         self._until = math.inf
         if phase is Phase.RAMPING:
             self._books.flow = physics.ramp_flow(
-                at, full_rate_hs=self._full_rate_hs(), ramp_s=RAMP_S, energy=self._energy, climate=self.climate
+                at,
+                full_rate_hs=self._full_rate_hs(),
+                ramp_s=RAMP_S,
+                energy=self._energy,
+                clock_ratio=_MODE_RATIO[self._work_mode],
+                climate=self.climate,
             )
             self._until = at + RAMP_S
             return
@@ -358,9 +363,9 @@ class Unit:
 
     def _run(self, at: float) -> None:
         """Fix the formulas of a hashing phase: steady until the air asks for another clock, or a piece of drift."""
-        climate, conditions, clock_ratio = self.climate, self.conditions, 1.0
+        climate, conditions, rate_hs = self.climate, self.conditions, self._full_rate_hs()
         if self.phase is Phase.THROTTLED:
-            clock_ratio = physics.THROTTLE_RATIO
+            rate_hs *= physics.THROTTLE_RATIO
             too_hot = climate.next_above(at, physics.STOP_ABOVE_CELSIUS)
             cool = climate.next_below(at, physics.UNTHROTTLE_BELOW_CELSIUS)
             self._until, self._next = min((too_hot, Phase.PROTECTED), (cool, Phase.HASHING))
@@ -368,7 +373,7 @@ class Unit:
             self._until, self._next = climate.next_above(at, physics.THROTTLE_ABOVE_CELSIUS), Phase.THROTTLED
         if conditions.trip_every_s and self.since + conditions.trip_every_s < self._until:
             self._until, self._next = self.since + conditions.trip_every_s, Phase.OFF
-        rate_hs, slope_hs_s = self._full_rate_hs() * clock_ratio, 0.0
+        slope_hs_s = 0.0
         if conditions.drift_per_hour:
             per_s, floor = conditions.drift_per_hour / 3600.0, conditions.drift_floor
             lost = per_s * (at - self._drift_since)
@@ -383,7 +388,7 @@ class Unit:
             rate_hs=rate_hs,
             slope_hs_s=slope_hs_s,
             energy=self._energy,
-            clock_ratio=clock_ratio,
+            clock_ratio=self._clock_ratio(at),
             climate=climate,
         )
 

@@ -7,9 +7,9 @@ from sim_cases import START, make_unit
 
 from simulators.conditions import Cause, Change, Condition, Verb
 from simulators.models import farmable_models
-from simulators.physics import Climate
+from simulators.physics import STANDBY_WATTS, Climate
 from simulators.snapshot import Phase
-from simulators.unit import WARM_UP_S, WORK_MODE_SLEEP, Unit
+from simulators.unit import WARM_UP_S, WORK_MODE_HIGH, WORK_MODE_LOW, WORK_MODE_SLEEP, Unit
 from simulators.unit_faults import (
     Asleep,
     DeadBoard,
@@ -45,6 +45,33 @@ def test_every_bin_hashes_and_draws_about_its_nameplate(model: object) -> None:
         unit = make_unit(model.name, hashrate_th=model.hashrate_th, key=key)  # type: ignore[attr-defined]
         assert 0.98 < unit.hashrate_hs(START) / unit.identity.model.hashrate_hs < 1.04
         assert 0.92 < unit.power_watts(START) / unit.identity.model.power_watts < 1.08
+
+
+@pytest.mark.parametrize(
+    ("mode", "clock_ratio", "joules_ratio"),
+    [(WORK_MODE_LOW, 0.8, 0.6 + 0.4 * 0.8), (WORK_MODE_HIGH, 1.08, 0.6 + 0.4 * 1.08)],
+    ids=["low", "high"],
+)
+def test_a_work_mode_is_a_clock_and_power_follows_it(mode: int, clock_ratio: float, joules_ratio: float) -> None:
+    """Rate and clock go with the mode, and each hash takes 0.4 of that change less or more energy."""
+    normal, unit = make_unit(), make_unit()
+    unit.schedule(Change(START + 10.0, 2, Verb.MODE, mode))
+    at = START + 3600.0
+    rate_ratio = unit.hashrate_hs(at) / normal.hashrate_hs(at)
+    assert rate_ratio == pytest.approx(clock_ratio)
+    watts, normal_watts = (each.power_watts(at) - STANDBY_WATTS for each in (unit, normal))
+    assert watts / normal_watts == pytest.approx(clock_ratio * joules_ratio)
+
+
+def test_a_ramp_in_any_mode_ends_at_the_power_that_then_holds() -> None:
+    """In low mode the last second of the ramp and the first of hashing differ by a second's worth of ramp."""
+    unit = make_unit(climate=Climate(swing_celsius=0.0))
+    unit.schedule(Change(START + 10.0, 2, Verb.MODE, WORK_MODE_LOW))
+    seconds = (START + second for second in itertools.count(11))
+    before_watts, at = 0.0, next(seconds)
+    while unit.snapshot(at).phase is not Phase.HASHING:
+        before_watts, at = unit.power_watts(at), next(seconds)
+    assert before_watts == pytest.approx(unit.power_watts(at), rel=0.01)
 
 
 def test_a_start_goes_through_its_stages() -> None:

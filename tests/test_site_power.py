@@ -18,11 +18,12 @@ from agent.site.totals import site_figures
 from agent.site.tracker import Tracker
 from agent.unit.nameplate import Nameplate
 from agent.unit.reading import BoardReading, Dialect, Mode, UnitReading
-from simulators.conditions import Condition
+from simulators.conditions import Change, Condition, Verb
 from simulators.farm import Farm
 from simulators.plan import Troubles
 from simulators.player import build_farm, play
 from simulators.scenario import find_scenario, scenario_names
+from simulators.unit import WORK_MODE_HIGH, WORK_MODE_LOW
 from simulators.unit_faults import Asleep, Overheat, Rebooting
 
 MODEL = PowerModel()
@@ -269,6 +270,18 @@ def test_a_troubled_farm_is_modelled_within_5_percent(mix: str, fault: Condition
     """The bound that the site's total keeps in every condition in which units can be read."""
     farm = make_farm(60, mix=mix)
     farm.inject(fault)
+    modelled, true = modelled_and_true(farm, START + after_s)
+    assert modelled == pytest.approx(true, rel=0.05)
+
+
+@pytest.mark.parametrize("mix", ["S21=100%", "T21=100%", "S21 Pro=100%"])
+@pytest.mark.parametrize("mode", [WORK_MODE_LOW, WORK_MODE_HIGH], ids=["low", "high"])
+@pytest.mark.parametrize("after_s", [200.0, 3600.0], ids=["ramping", "settled"])
+def test_a_farm_in_another_work_mode_is_modelled_within_5_percent(mix: str, mode: int, after_s: float) -> None:
+    """Low and high are other clocks, on the way there as well."""
+    farm = make_farm(60, mix=mix)
+    for unit in farm.units:
+        unit.schedule(Change(START + 1.0, 2, Verb.MODE, mode))
     modelled, true = modelled_and_true(farm, START + after_s)
     assert modelled == pytest.approx(true, rel=0.05)
 
