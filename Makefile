@@ -1,6 +1,7 @@
 # Everything sets itself up: a .venv with the locked, hashed set of packages, and the system programs where apt may.
 #
 #   make demo        watch a simulated site
+#   make stack       the same with Prometheus, its rules and Alertmanager, on high loopback ports
 #   make test        all tests but the long ones
 #   make test-slow   the long ones too
 #   make check       lint, types, imports, then the tests
@@ -15,7 +16,7 @@ PYTEST := $(BIN)/pytest
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev programs demo test test-slow lint format check bench lock clean
+.PHONY: help setup setup-dev programs demo stack test test-slow lint format check bench lock clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -48,6 +49,9 @@ programs:
 
 demo: setup
 	@$(BIN)/hashsight demo $(ARGS)
+
+stack: setup programs
+	@$(BIN)/python deploy/stack.py $(ARGS)
 
 test: setup-dev programs
 	@$(PYTEST) -m "not slow" $(ARGS)

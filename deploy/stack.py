@@ -1,0 +1,255 @@
+"""The whole house on this machine: simulated units, an agent, Prometheus with the shipped rules, Alertmanager.
+
+``make stack``. Everything listens on loopback, on high ports (free ones where those are taken), keeps what it writes in
+``.run/stack`` and ends with Ctrl-C. What Alertmanager would send to people is printed here. Needs the project's
+environment; Prometheus and Alertmanager from Debian's packages, and goes on without those that are not installed.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import functools
+import http.server
+import json
+import secrets
+import shutil
+import signal
+import socket
+import sys
+import threading
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+START_S, STOP_S = 60.0, 5.0
+
+say = functools.partial(print, flush=True)
+
+SITE = """\
+# Written by deploy/stack.py; deploy/site.example.toml explains every key.
+[site]
+name = "stack"
+count_simulated = true
+[ledger]
+file = "ledger.csv"
+[poll]
+interval_s = {interval_s:g}
+slow_every = 6
+[web]
+listen = "{listen}"
+[api]
+token_file = "api.token"
+"""
+
+
+class StackError(Exception):
+    """A program did not come up, or a shipped file is not what this script takes it for."""
+
+
+def free_port(wanted: int) -> int:
+    """Give `wanted` if it is free on loopback, and any free port if not."""
+    for port in (wanted, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            free: int = probe.getsockname()[1]
+            return free
+    raise StackError("no free port on loopback")
+
+
+def adapted(path: Path, changes: dict[str, str]) -> str:
+    """Give a shipped file with some of its text replaced, each of it there before."""
+    text = path.read_text(encoding="utf-8")
+    for before, after in changes.items():
+        if before not in text:
+            raise StackError(f"{path.name} has no {before!r} any more")
+        text = text.replace(before, after)
+    return text
+
+
+@contextlib.asynccontextmanager
+async def running(folder: Path, name: str, *command: str, address: str) -> AsyncIterator[None]:
+    """Run a program until the end of the block, from when it listens; what it says goes to a log."""
+    log = folder / f"{name}.log"
+    with log.open("wb") as output:
+        process = await asyncio.create_subprocess_exec(
+            *command, stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+        )
+    try:
+        await _until_open(name, process, address, log)
+        yield
+    finally:
+        if process.returncode is None:
+            process.terminate()
+            try:
+                async with asyncio.timeout(STOP_S):
+                    await process.wait()
+            except TimeoutError:
+                process.kill()
+                await process.wait()
+
+
+async def _until_open(name: str, process: asyncio.subprocess.Process, address: str, log: Path) -> None:
+    host, port = address.rsplit(":", 1)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(START_S):
+            while process.returncode is None:
+                try:
+                    _, writer = await asyncio.open_connection(host, int(port))
+                except OSError:
+                    await asyncio.sleep(0.05)
+                    continue
+                writer.close()
+                await writer.wait_closed()
+                return
+    raise StackError(f"{name} does not listen on {address}: {_last_words(log)}")
+
+
+def _last_words(log: Path) -> str:
+    said = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    return " / ".join(said[-3:]) or "it said nothing"
+
+
+class Pager(http.server.BaseHTTPRequestHandler):
+    """Takes what Alertmanager sends to a webhook, and prints it."""
+
+    timeout = 5
+
+    def do_POST(self) -> None:
+        """Print one line for each alert."""
+        told = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))))
+        self.send_response(204)
+        self.end_headers()
+        for alert in told.get("alerts", []):
+            where = " ".join(f"{key}={value}" for key, value in alert["labels"].items() if key in {"site", "container"})
+            summary = alert["annotations"].get("summary", "")
+            say(f"  {self.path.strip('/'):7} {alert['status']:8} {alert['labels']['alertname']} {where}: {summary}")
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing of requests as such."""
+
+
+@contextlib.contextmanager
+def pager() -> Iterator[str]:
+    """Receive what would go to people; gives the address."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Pager) as server:
+        thread = threading.Thread(target=server.serve_forever, name="pager", daemon=True)
+        thread.start()
+        try:
+            yield f"127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+async def stack(options: argparse.Namespace) -> None:
+    """Start everything, say where it is, wait for the end, and end everything."""
+    folder: Path = options.folder
+    units, control, listen, prometheus, alertmanager = (
+        f"127.0.0.1:{free_port(port)}" for port in (14028, 18028, 19184, 19090, 19093)
+    )
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with contextlib.AsyncExitStack() as house:
+        farm = ("farm", "--units", str(options.units), "--seed", str(options.seed), "--port", units.rsplit(":", 1)[1])
+        ledger = ("--control", control, "--ledger-out", str(folder / "ledger.csv"))
+        command = (sys.executable, "-m", "simulators", *farm, *ledger)
+        await house.enter_async_context(running(folder, "simulators", *command, address=control))
+        config = _configure_agent(folder, options.interval, listen)
+        command = (sys.executable, "-m", "agent", "run", "--config", str(config))
+        await house.enter_async_context(running(folder, "agent", *command, address=listen))
+        lines = [f"status page    http://{listen}/", f"what is true   http://{control}/truth"]
+        lines += await _alertmanager(house, folder, alertmanager)
+        lines += await _prometheus(
+            house, folder, prometheus, agent=listen, alertmanager=alertmanager, interval_s=options.interval
+        )
+        lines += [f"logs, config   {folder}", "Ctrl-C ends all of it. Alerts come below."]
+        say("\n".join(lines))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(options.seconds):
+                await stop.wait()
+    say("ended")
+
+
+def _configure_agent(folder: Path, interval_s: float, listen: str) -> Path:
+    config, token = folder / "site.toml", folder / "api.token"
+    config.write_text(SITE.format(interval_s=interval_s, listen=listen), encoding="utf-8")
+    token.unlink(missing_ok=True)
+    token.touch(mode=0o600)
+    token.write_text(secrets.token_hex(32), encoding="utf-8")
+    return config
+
+
+def _program(*names: str) -> str | None:
+    return next(filter(None, map(shutil.which, names)), None)
+
+
+async def _alertmanager(house: contextlib.AsyncExitStack, folder: Path, address: str) -> list[str]:
+    program = _program("prometheus-alertmanager", "alertmanager")
+    if program is None:
+        return ["Alertmanager   not installed: sudo apt-get install prometheus-alertmanager"]
+    receiver = house.enter_context(pager())
+    config = folder / "alertmanager.yml"
+    config.write_text(adapted(ROOT / "deploy/alertmanager.yml", {"127.0.0.1:9095": receiver}), encoding="utf-8")
+    command = (
+        program,
+        f"--config.file={config}",
+        f"--storage.path={folder / 'alertmanager'}",
+        f"--web.listen-address={address}",
+        "--cluster.listen-address=",
+    )
+    await house.enter_async_context(running(folder, "alertmanager", *command, address=address))
+    return [f"Alertmanager   http://{address}/"]
+
+
+async def _prometheus(
+    house: contextlib.AsyncExitStack, folder: Path, address: str, *, agent: str, alertmanager: str, interval_s: float
+) -> list[str]:
+    program = _program("prometheus")
+    if program is None:
+        return ["Prometheus     not installed: sudo apt-get install prometheus"]
+    changes = {
+        "127.0.0.1:9184": agent,
+        "127.0.0.1:9093": alertmanager,
+        "scrape_interval: 15s": f"scrape_interval: {interval_s:g}s",
+        "scrape_timeout: 10s": f"scrape_timeout: {interval_s:g}s",
+        "evaluation_interval: 15s": f"evaluation_interval: {interval_s:g}s",
+        "../grafana/rules": str(ROOT / "grafana/rules"),
+    }
+    config = folder / "prometheus.yml"
+    config.write_text(adapted(ROOT / "deploy/prometheus.yml", changes), encoding="utf-8")
+    command = (
+        program,
+        f"--config.file={config}",
+        f"--storage.tsdb.path={folder / 'prometheus'}",
+        f"--web.listen-address={address}",
+        "--log.level=warn",
+    )
+    await house.enter_async_context(running(folder, "prometheus", *command, address=address))
+    return [f"Prometheus     http://{address}/"]
+
+
+def main() -> int:
+    """Read the options and run; gives the exit status."""
+    parser = argparse.ArgumentParser(description="The whole house on this machine, on loopback.")
+    parser.add_argument("--units", type=int, default=300, help="simulated units")
+    parser.add_argument("--seed", type=int, default=1, help="of the simulated site's chance")
+    parser.add_argument("--interval", type=float, default=5, help="seconds between polls, and between scrapes")
+    parser.add_argument("--seconds", type=float, default=None, help="end after so long; else Ctrl-C")
+    parser.add_argument("--folder", type=Path, default=ROOT / ".run/stack", help="where everything is written")
+    options = parser.parse_args()
+    options.folder.mkdir(parents=True, exist_ok=True)
+    try:
+        asyncio.run(stack(options))
+    except StackError as error:
+        say(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
