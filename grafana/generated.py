@@ -1,0 +1,52 @@
+"""Every file here that is generated: `python -m grafana.generated` checks them, with ``--write`` it writes them."""
+
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from grafana import contract, recording
+
+HERE = Path(__file__).parent
+FILES: Mapping[str, Callable[[], str]] = {
+    "METRICS.md": contract.page,
+    "rules/site.yml": recording.site_file,
+    "rules/periods.yml": recording.periods_file,
+    "rules/fleet.yml": recording.fleet_file,
+}
+
+
+def stale(folder: Path = HERE) -> list[str]:
+    """Name the files in `folder` that differ from what would be generated."""
+    return [name for name, text in FILES.items() if _read(folder / name) != text()]
+
+
+def write(folder: Path = HERE) -> list[str]:
+    """Write the files that differ; gives their names."""
+    names = stale(folder)
+    for name in names:
+        (folder / name).write_text(FILES[name](), encoding="utf-8")
+    return names
+
+
+def _read(path: Path) -> str | None:
+    return path.read_text(encoding="utf-8") if path.exists() else None
+
+
+def main(arguments: list[str]) -> int:
+    """Check or write; gives the exit status."""
+    if arguments == ["--write"]:
+        for name in write():
+            sys.stdout.write(f"grafana/{name} written\n")
+        return 0
+    if arguments:
+        sys.stderr.write("usage: python -m grafana.generated [--write]\n")
+        return 2
+    mistakes = contract.lint(contract.families())
+    mistakes += [f"grafana/{name} is not what `python -m grafana.generated --write` gives" for name in stale()]
+    for mistake in mistakes:
+        sys.stderr.write(f"{mistake}\n")
+    return 1 if mistakes else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
