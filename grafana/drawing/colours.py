@@ -9,7 +9,7 @@ CAUSES = {
     "starting": "yellow",
     "missing_boards": "orange",
     "missing_chips": "light-orange",
-    "derated": "#b877d9",
+    "derated": "#a0703c",
     "underperforming": "light-red",
 }
 
