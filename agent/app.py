@@ -25,6 +25,7 @@ from agent.exporters import web
 from agent.exporters.curtailment_api import CurtailmentApi
 from agent.exporters.history import History
 from agent.exporters.history_query import HistoryAnswer, HistoryQuery, answer_history
+from agent.exporters.loss_words import LossLine, loss_lines
 from agent.exporters.metrics import Metrics
 from agent.exporters.mqtt.assembly import assemble
 from agent.exporters.mqtt.intake import Door
@@ -107,6 +108,8 @@ class Agent:
         self._has_real = self._any_real()
         self.figures: SiteFigures | None = None
         self.is_whole = False
+        # From when on the moment at which a unit enters a state is seen; what was so before may be older.
+        self.whole_at: float | None = None
         self.meters = Meters(setup.config.meter)
         self.metrics.watch_meters(self.meters.states)
         self.energy = EnergyBook(interval_s=setup.config.poll.interval_s)
@@ -272,6 +275,8 @@ class Agent:
             history_trouble=lambda: None if self.recorder is None else self.recorder.health.trouble,
             energy=lambda: self.energy.energy,
             delivered_hs=self._delivered_hs,
+            zone=lambda: self.config.site.zone,
+            seen_from=lambda: self.whole_at,
             curtailments=CurtailmentApi(
                 self.config.site.name,
                 self.book,
@@ -280,6 +285,12 @@ class Agent:
                 wall=time.time,
                 clock=time.monotonic,
             ),
+        )
+
+    def loss_lines(self, figures: SiteFigures) -> list[LossLine]:
+        """Give what took the rest, largest first and in words, as far as these figures are the latest."""
+        return loss_lines(
+            figures.site, self._counted(), now=figures.at, zone=self.config.site.zone, seen_from=self.whole_at
         )
 
     def _delivered_hs(self, unit_id: str) -> tuple[float | None, float | None]:
@@ -492,6 +503,7 @@ class Agent:
             self.is_whole = all(
                 status.reading is not None or status.error is not None for status in self.tracker.statuses()
             )
+            self.whole_at = at if self.is_whole else None
         metered = add_metered(self.meters.metered(), self.mqtt.metered())
         for status in self.tracker.take_meters(metered.unit_watts):
             self.metrics.on_unit(status)

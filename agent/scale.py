@@ -6,6 +6,9 @@ Everywhere else they stay in base units; only terminals, pages and statements sc
 ABSENT = "-"
 """Stands where there is no figure; never a zero."""
 
+TARGET_RATIO = 0.90
+"""The trade's ">90 %" of deployed; met only above it, by the unrounded ratio."""
+
 _PREFIXES = ((1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 

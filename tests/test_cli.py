@@ -15,7 +15,7 @@ from agent import __version__
 from agent.__main__ import app
 from agent.exporters.metrics import contract
 
-COMMANDS = ("run", "check", "once", "read", "metrics", "demo")
+COMMANDS = ("run", "check", "once", "read", "metrics", "demo", "statement", "history", "ledger", "curtail")
 LEDGER_HEADER = "unit_id,model,hashrate_th,host,container,rack,slot,deployed_from,deployed_to,status\n"
 GOOD_ROW = "u1,S21,200,127.77.0.1,C1,R1,1,2025-01-01,,deployed\n"
 GOOD_CONFIG = '[site]\nname = "alpha"\n[ledger]\nfile = "ledger.csv"\n'

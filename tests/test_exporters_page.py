@@ -4,6 +4,7 @@ import re
 from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from exporter_cases import AT, S21, board, entry, gone_silent, reading, status
@@ -127,6 +128,13 @@ def test_losses_are_told_largest_first_with_their_places() -> None:
     assert "333.33 TH/s missing boards : 5 units in containers C0 (1), C1 (1), C2 (1) and 2 more" in shown.text
     assert shown.text.index("3.20 PH/s unreachable :") < shown.text.index("333.33 TH/s missing boards :")
     assert "curtailed" not in shown.text
+
+
+def test_losses_are_told_since_when_on_the_sites_clock() -> None:
+    """What is a state says since when; times are the site's zone, which is named."""
+    shown = page(*(silent(f"s{index}", "C2") for index in range(16)), seen_from=0.0, zone=ZoneInfo("America/Chicago"))
+    assert "3.20 PH/s unreachable : container C2, 16 units since 14:36" in shown.text
+    assert "times are America/Chicago" in shown.text
 
 
 def test_containers_and_worst_units() -> None:

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager, closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import aiohttp
 import jsonschema
@@ -149,6 +150,31 @@ async def test_site_answer() -> None:
     assert [(each["container"], each["figures"]["units"]) for each in site["containers"]] == [("C1", 5), ("C2", 1)]
     assert [(each["container"], each["rack"]) for each in site["racks"]] == [("C1", "R2"), ("C1", "R9"), ("C2", "")]
     assert [each["model"] for each in site["models"]] == ["S21"]
+    assert (site["operational_efficiency_target_ratio"], site["is_above_target"]) == (0.9, False)
+
+
+async def test_site_answer_tells_losses_largest_first_and_in_words() -> None:
+    """What took the rest has its containers, its times in ISO 8601, and a sentence on the site's clock."""
+    told = {"zone": lambda: ZoneInfo("America/Chicago"), "seen_from": lambda: AT - 7200.0}
+    async with served(source([gone_silent("b1"), gone_silent("b2"), UNITS[0]], **told)) as client:
+        site = await get_json(client, "/api/v1/site")
+    assert (site["zone"], site["watched_from"]) == ("America/Chicago", "2025-11-20T19:36:00Z")
+    assert [loss["cause"] for loss in site["losses"]] == ["unreachable", "underperforming"]
+    assert site["losses"][0] == {
+        "cause": "unreachable",
+        "hashrate_hs": 400e12,
+        "deployed_share_ratio": 2 / 3,
+        "units": 2,
+        "places": [
+            {
+                "container": "C1",
+                "units": 2,
+                "first_since": "2025-11-20T20:36:00Z",
+                "last_since": "2025-11-20T20:36:00Z",
+            }
+        ],
+        "words": "400.00 TH/s unreachable: container C1, 2 units since 14:36",
+    }
 
 
 async def test_site_answer_before_the_first_round() -> None:

@@ -134,7 +134,7 @@ async def _watch(setup: Setup, addresses: str, seconds: float | None) -> None:
     with Live(console=out, auto_refresh=False) as view:
         view.update(Group(Text(addresses), "", "first round of polls under way"), refresh=True)
         agent.on_figures = lambda figures: view.update(
-            Group(Text(addresses), "", site_summary(SITE, figures)), refresh=True
+            Group(Text(addresses), "", site_summary(SITE, figures, agent.loss_lines(figures))), refresh=True
         )
         await run_until_signalled(agent)
 

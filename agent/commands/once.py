@@ -44,7 +44,7 @@ def once(config: Path, *, as_json: bool, show_all: bool) -> None:
             shown = statuses if show_all else [status for status in statuses if status.losses][:WORST_SHOWN]
             out.print(_unit_table(shown, of=len(statuses)))
             out.print()
-            out.print(site_summary(name, figures))
+            out.print(site_summary(name, figures, agent.loss_lines(figures)))
         if figures.site.units and not any(status.is_fresh for status in statuses):
             err.print("no unit could be read")
             raise typer.Exit(FAILED)

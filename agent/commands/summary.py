@@ -1,17 +1,17 @@
 """The site's figures in words and tables, for terminals."""
 
+from collections.abc import Iterable
+
 import msgspec
 from rich.console import Group
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from agent.exporters.loss_words import CAUSE_WORDS, LossLine
 from agent.exporters.power_words import power_line
-from agent.scale import ABSENT, hashrate_text, ratio_text
+from agent.scale import ABSENT, TARGET_RATIO, hashrate_text, ratio_text
 from agent.site.totals import Figures, SiteFigures
-
-TARGET_RATIO = 0.90
-"""The trade's ">90 %" line."""
 
 
 def headline(name: str, figures: Figures) -> Text:
@@ -44,19 +44,19 @@ def curtailment_line(figures: Figures) -> Text:
     return Text(f"curtailment: {'; '.join(parts)}" if parts else "")
 
 
-def loss_table(figures: Figures) -> Table:
-    """Give what took the rest, largest first."""
+def loss_table(figures: Figures, lines: Iterable[LossLine]) -> Table:
+    """Give what took the rest, largest first, and where."""
     table = Table(title="what took the rest", title_justify="left", box=None)
     table.add_column("cause")
-    table.add_column("hashrate", justify="right")
-    table.add_column("of deployed", justify="right")
-    for cause, loss_hs in sorted(figures.losses_hs.items(), key=lambda item: -item[1]):
-        if loss_hs > 0:
-            share = loss_hs / figures.deployed_hs if figures.deployed_hs else None
-            table.add_row(cause.replace("_", " "), hashrate_text(loss_hs), ratio_text(share))
+    for column in ("hashrate", "of deployed"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("where", overflow="fold")
+    for line in lines:
+        share = ratio_text(line.hashrate_hs / figures.deployed_hs)
+        table.add_row(CAUSE_WORDS[line.cause], hashrate_text(line.hashrate_hs), share, escape(line.where))
     if figures.uplift_hs > 0:
-        share = figures.uplift_hs / figures.deployed_hs if figures.deployed_hs else None
-        table.add_row("less: uplift above nameplate", hashrate_text(figures.uplift_hs), ratio_text(share))
+        share = ratio_text(figures.uplift_hs / figures.deployed_hs)
+        table.add_row("less: uplift above nameplate", hashrate_text(figures.uplift_hs), share)
     return table
 
 
@@ -80,13 +80,13 @@ def container_table(figures: SiteFigures) -> Table:
     return table
 
 
-def site_summary(name: str, figures: SiteFigures) -> Group:
+def site_summary(name: str, figures: SiteFigures, lines: Iterable[LossLine]) -> Group:
     """Give headline, losses and containers, one under the other."""
     return Group(
         headline(name, figures.site),
         Text(power_line(figures)),
         curtailment_line(figures.site),
-        loss_table(figures.site),
+        loss_table(figures.site, lines),
         "",
         container_table(figures),
     )

@@ -6,12 +6,15 @@ the first seconds of a run for an outage or for a good day.
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import msgspec
 
 from agent.exporters.curtailment_answers import CurtailmentAnswer, CurtailmentsAnswer, curtailment_answer
 from agent.exporters.history_query import HistoryAnswer
 from agent.exporters.identity_figures import IdentityAnswer, WhereaboutsAnswer, whereabouts_answer
+from agent.exporters.loss_words import LossLine, loss_lines
+from agent.scale import TARGET_RATIO
 from agent.site.curtailment import Phase
 from agent.site.curtailment_figures import EventFigures
 from agent.site.energy import Energy
@@ -64,6 +67,38 @@ class GroupAnswer(msgspec.Struct, frozen=True, kw_only=True):
     unrestored: int
 
 
+class LossPlaceAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """The units of one container that one cause took something of.
+
+    Attributes:
+        first_since, last_since: When the first and the last of them entered their state; null where the cause is no
+            state, so that nobody noted when it began. Not after `watched_from`: it began then or earlier.
+    """
+
+    container: str
+    units: int
+    first_since: datetime | None
+    last_since: datetime | None
+
+
+class LossLineAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What one cause took.
+
+    Attributes:
+        deployed_share_ratio: Of the deployed nameplate.
+        units: How many it concerns.
+        places: By container, most units first.
+        words: All of it as one sentence, times in the site's zone.
+    """
+
+    cause: Cause
+    hashrate_hs: float
+    deployed_share_ratio: float
+    units: int
+    places: list[LossPlaceAnswer]
+    words: str
+
+
 class ContainerAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """One container's sums."""
 
@@ -96,6 +131,10 @@ class SiteAnswer(msgspec.Struct, frozen=True, kw_only=True):
         simulated_units: How many units are simulated.
         is_simulated_counted: Whether they are in all these figures like machines; if not, they are in none.
         curtailments: What is declared and not over.
+        zone: The site's, in which words tell times.
+        operational_efficiency_target_ratio, is_above_target: The trade's line, and whether this moment is above it.
+        watched_from: When every unit had been looked at once.
+        losses: What took the rest, largest first.
         figures_at, figures_age_s: When the figures were summed; null, like all that follows, before the first round.
         delivered_1h_hs, delivered_24h_hs: What pools credited, of the units of which that is known.
         delivered_1h_coverage_ratio, delivered_24h_coverage_ratio: Share of the deployed nameplate these are.
@@ -112,6 +151,11 @@ class SiteAnswer(msgspec.Struct, frozen=True, kw_only=True):
     simulated_units: int
     is_simulated_counted: bool
     curtailments: list[CurtailmentAnswer]
+    zone: str
+    operational_efficiency_target_ratio: float
+    is_above_target: bool | None
+    watched_from: datetime | None
+    losses: list[LossLineAnswer] | None
     figures_at: datetime | None
     figures_age_s: float | None
     delivered_1h_hs: float | None
@@ -312,21 +356,34 @@ def site_answer(
     counts_simulated: bool = True,
     events: Iterable[EventFigures] = (),
     energy: Energy | None = None,
+    zone: ZoneInfo,
+    seen_from: float | None,
 ) -> SiteAnswer:
     """Give the site's answer; `figures` is None before the first whole round."""
-    shown = [status.entry for status in statuses]
-    entries = [entry for entry in shown if counts_simulated or not entry.is_simulated]
+    shown = list(statuses)
+    counted = [status for status in shown if counts_simulated or not status.entry.is_simulated]
+    ratio = figures.site.operational_efficiency_ratio if figures else None
     return SiteAnswer(
         site=site,
         version=version,
         now=_time(now),
         is_ready=unreadiness is None,
         not_ready_reason=unreadiness,
-        units=len(entries),
-        deployed_hs=sum(entry.nameplate.hashrate_hs for entry in entries),
-        simulated_units=sum(entry.is_simulated for entry in shown),
+        units=len(counted),
+        deployed_hs=sum(status.entry.nameplate.hashrate_hs for status in counted),
+        simulated_units=sum(status.entry.is_simulated for status in shown),
         is_simulated_counted=counts_simulated,
         curtailments=[curtailment_answer(event) for event in events if event.phase is not Phase.ENDED],
+        zone=zone.key,
+        operational_efficiency_target_ratio=TARGET_RATIO,
+        is_above_target=None if ratio is None else ratio > TARGET_RATIO,
+        watched_from=None if seen_from is None else _time(seen_from),
+        losses=[
+            _loss_line(line, figures.site.deployed_hs)
+            for line in loss_lines(figures.site, counted, now=now, zone=zone, seen_from=seen_from)
+        ]
+        if figures
+        else None,
         figures_at=_time(figures.at) if figures else None,
         figures_age_s=_age_s(figures.at, now) if figures else None,
         delivered_1h_hs=figures.delivered_1h_hs if figures else None,
@@ -349,6 +406,25 @@ def site_answer(
         models=[ModelAnswer(model=name, figures=_group(sums)) for name, sums in figures.by_model.items()]
         if figures
         else None,
+    )
+
+
+def _loss_line(line: LossLine, deployed_hs: float) -> LossLineAnswer:
+    return LossLineAnswer(
+        cause=line.cause,
+        hashrate_hs=line.hashrate_hs,
+        deployed_share_ratio=line.hashrate_hs / deployed_hs,
+        units=line.units,
+        places=[
+            LossPlaceAnswer(
+                container=place.container,
+                units=place.units,
+                first_since=None if place.first is None else _time(place.first),
+                last_since=None if place.last is None else _time(place.last),
+            )
+            for place in line.places
+        ],
+        words=line.sentence,
     )
 
 

@@ -5,43 +5,29 @@ carry a banner, and neither they nor those of a site of which too little is know
 """
 
 import heapq
-from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from html import escape
 from urllib.parse import quote
+from zoneinfo import ZoneInfo
 
 from agent.exporters.answers import is_looked_at, shortfall_hs
 from agent.exporters.curtailment_page import curtailment_card
+from agent.exporters.loss_words import CAUSE_WORDS, LossLine, largest_losses, loss_lines, units_text
 from agent.exporters.power_words import power_tiles
-from agent.scale import duration_text, hashrate_text, ratio_text
+from agent.scale import TARGET_RATIO, duration_text, hashrate_text, ratio_text
 from agent.site.curtailment_figures import EventFigures
-from agent.site.status import Cause, UnitState, UnitStatus
+from agent.site.status import UnitState, UnitStatus
 from agent.site.totals import Figures, SiteFigures
 
-TARGET_RATIO = 0.90
-"""The trade's ">90 %"; met only above it."""
 FAIR_RATIO = 0.80
 SURE_COVERAGE_RATIO = 0.95
 """Below this coverage no figure is painted good: too little is known."""
 
 WORST_UNITS = 20
-PLACES_NAMED = 3
 REFRESH_S = 10
-
-CAUSE_WORDS = {
-    Cause.CURTAILED: "curtailed on purpose",
-    Cause.MAINTENANCE: "in maintenance",
-    Cause.UNREACHABLE: "unreachable",
-    Cause.UNREADABLE: "unreadable",
-    Cause.STOPPED: "stopped, and nobody said why",
-    Cause.STARTING: "starting",
-    Cause.MISSING_BOARDS: "missing boards",
-    Cause.MISSING_CHIPS: "missing chips",
-    Cause.DERATED: "derated clocks",
-    Cause.UNDERPERFORMING: "underperforming",
-}
+UTC_ZONE = ZoneInfo("UTC")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +44,8 @@ class Shown:
         counts_simulated: Whether simulated units are in the figures like machines.
         history_trouble: Why history is not being written; None while it is, or none is kept.
         events: What curtailment is declared, with what it comes to.
+        zone: In which times of the site are told.
+        seen_from: Unix time from which on each unit is watched, s; None while not all are.
     """
 
     site: str
@@ -70,6 +58,8 @@ class Shown:
     counts_simulated: bool = True
     history_trouble: str | None = None
     events: tuple[EventFigures, ...] = ()
+    zone: ZoneInfo = UTC_ZONE
+    seen_from: float | None = None
 
     @property
     def counted(self) -> Iterable[UnitStatus]:
@@ -158,7 +148,7 @@ def _waiting(shown: Shown) -> str:
         '<section class="card" aria-label="Site"><div class="headline">'
         '<div><p class="label">Operational efficiency</p><p class="ratio unsure">not known yet</p></div>'
         f'<div><p class="label">Deployed, by the ledger</p><p class="amount">{hashrate_text(deployed_hs)}</p>'
-        f'<p class="soft">{_units_text(len(counted))}</p></div>'
+        f'<p class="soft">{units_text(len(counted))}</p></div>'
         "</div></section>"
     )
 
@@ -177,7 +167,7 @@ def _headline(figures: SiteFigures, *, is_sure: bool) -> str:
     amount = f"{hashrate_text(site.operating_hs)} of {hashrate_text(site.deployed_hs)}"
     tiles = [
         ("Coverage", ratio_text(coverage), "of the deployed nameplate is known"),
-        ("Hashing", f"{hashing:,}", f"of {_units_text(site.units)} deployed"),
+        ("Hashing", f"{hashing:,}", f"of {units_text(site.units)} deployed"),
         ("Lost", hashrate_text(lost_hs), f"{ratio_text(lost_hs / site.deployed_hs)} of deployed"),
     ]
     if site.uplift_hs:
@@ -201,7 +191,10 @@ def _headline(figures: SiteFigures, *, is_sure: bool) -> str:
 def _shares(site: Figures) -> str:
     """Draw operating and each loss as shares of one bar, with a mark where 90 % of deployed is."""
     whole_hs = site.operating_hs + sum(site.losses_hs.values())
-    parts = [("operating", "operating", site.operating_hs), *((c, CAUSE_WORDS[c], hs) for c, hs in _largest(site))]
+    parts = [
+        ("operating", "operating", site.operating_hs),
+        *((c, CAUSE_WORDS[c], hs) for c, hs in largest_losses(site)),
+    ]
     drawn, at = [], 0.0
     for name, words, part_hs in parts:
         width = 1000 * part_hs / whole_hs
@@ -224,31 +217,21 @@ def _losses(shown: Shown) -> str:
     figures = shown.figures
     if figures is None or not figures.site.units:
         return ""
-    units: dict[Cause, Counter[str]] = defaultdict(Counter)
-    for status in shown.counted:
-        for loss in status.losses:
-            units[loss.cause][status.entry.place.container] += 1
-    items = [
-        f'<li><svg viewBox="0 0 1 1" aria-hidden="true"><rect class="{cause}" width="1" height="1"/></svg>'
-        f"<strong>{hashrate_text(loss_hs)}</strong><span>{CAUSE_WORDS[cause]}"
-        f'<span class="soft">: {_places_text(units[cause])}</span></span></li>'
-        for cause, loss_hs in _largest(figures.site)
-    ]
-    listed = f'<ul class="losses">{"".join(items)}</ul>' if items else '<p class="soft">Nothing was lost.</p>'
+    lines = loss_lines(figures.site, shown.counted, now=shown.now, zone=shown.zone, seen_from=shown.seen_from)
+    listed = (
+        f'<ul class="losses">{"".join(map(_loss, lines))}</ul><p class="scale">times are {escape(shown.zone.key)}</p>'
+        if lines
+        else '<p class="soft">Nothing was lost.</p>'
+    )
     return f'<section class="card"><h2>What took the rest</h2>{listed}</section>'
 
 
-def _places_text(units: Counter[str]) -> str:
-    """Give ``container C2, 16 units``, or the containers with most of them first."""
-    if not units:
-        return "units that changed since these figures"
-    if len(units) == 1:
-        (container, count), *_ = units.items()
-        return f"{f'container {escape(container)}, ' if container else ''}{_units_text(count)}"
-    named = [f"{escape(name) or 'no container'} ({count:,})" for name, count in units.most_common(PLACES_NAMED)]
-    more = len(units) - len(named)
-    rest = f" and {more:,} more" if more else ""
-    return f"{_units_text(units.total())} in containers {', '.join(named)}{rest}"
+def _loss(line: LossLine) -> str:
+    return (
+        f'<li><svg viewBox="0 0 1 1" aria-hidden="true"><rect class="{line.cause}" width="1" height="1"/></svg>'
+        f"<strong>{hashrate_text(line.hashrate_hs)}</strong><span>{CAUSE_WORDS[line.cause]}"
+        f'<span class="soft">: {escape(line.where)}</span></span></li>'
+    )
 
 
 def _containers(figures: SiteFigures, *, is_late: bool) -> str:
@@ -256,7 +239,7 @@ def _containers(figures: SiteFigures, *, is_late: bool) -> str:
     for name, sums in figures.by_container.items():
         ratio, coverage = sums.operational_efficiency_ratio, sums.coverage_ratio
         is_sure = not is_late and (coverage or 0) >= SURE_COVERAGE_RATIO
-        largest = next(iter(_largest(sums)), None)
+        largest = next(iter(largest_losses(sums)), None)
         loss = f"{hashrate_text(largest[1])} {CAUSE_WORDS[largest[0]]}" if largest else "none"
         rows.append(
             f'<tr><th scope="row">{escape(name) or "no container"}</th>'
@@ -326,17 +309,9 @@ def _footer(shown: Shown) -> str:
     )
 
 
-def _largest(sums: Figures) -> list[tuple[Cause, float]]:
-    return sorted(((cause, hs) for cause, hs in sums.losses_hs.items() if hs > 0), key=lambda item: -item[1])
-
-
 def _grade(ratio: float | None, *, is_sure: bool) -> str:
     if ratio is None:
         return "unsure"
     if ratio > TARGET_RATIO:
         return "good" if is_sure else "unsure"
     return "fair" if ratio > FAIR_RATIO else "poor"
-
-
-def _units_text(units: int) -> str:
-    return "1 unit" if units == 1 else f"{units:,} units"

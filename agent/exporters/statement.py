@@ -18,13 +18,11 @@ from agent.errors import AgentError
 from agent.exporters.history_csv import Digest
 from agent.exporters.minutes import Row, Totals, Values, row_from
 from agent.exporters.period import Period, utc_text
-from agent.scale import ratio_text
+from agent.scale import TARGET_RATIO, ratio_text
 from agent.site.power import PowerSource
 from agent.site.status import Cause, UnitState
 
 FORMAT = 1
-TARGET_RATIO = 0.90
-"""The trade's ">90 %"; met only above it, by the unrounded ratio."""
 PUBLISHED_COVERAGE_RATIO = 0.95
 HS_PER_THS = 1e12
 # After a period's end, its last minute is on the disk by then.

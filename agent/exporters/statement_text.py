@@ -9,8 +9,8 @@ from textwrap import wrap
 from typing import NamedTuple
 
 from agent.exporters.period import local_text, utc_text
-from agent.exporters.statement import TARGET_RATIO, Statement
-from agent.scale import ABSENT, ratio_text
+from agent.exporters.statement import Statement
+from agent.scale import ABSENT, TARGET_RATIO, ratio_text
 from agent.site.status import Cause
 
 _PREFIXES = ((1e18, "EH/s"), (1e15, "PH/s"), (1e12, "TH/s"), (1e9, "GH/s"), (1e6, "MH/s"), (1e3, "kH/s"))

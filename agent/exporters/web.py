@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.resources import files
 from typing import Any, Literal, Protocol
+from zoneinfo import ZoneInfo
 
 import msgspec
 import structlog
@@ -87,6 +88,8 @@ class Source:
         curtailments: Declares curtailments, to who may; None where nobody may.
         energy: Gives the energy counters.
         delivered_hs: Gives what pools credited a unit over an hour and over a day, H/s.
+        zone: Gives the zone in which the site's times are told.
+        seen_from: Gives the Unix time from which on each unit is watched, s; None while not all are.
     """
 
     name: str
@@ -106,6 +109,8 @@ class Source:
     curtailments: CurtailmentApi | None = None
     energy: Callable[[], Energy | None] = lambda: None
     delivered_hs: Callable[[str], tuple[float | None, float | None]] = lambda _: (None, None)
+    zone: Callable[[], ZoneInfo] = lambda: ZoneInfo("UTC")
+    seen_from: Callable[[], float | None] = lambda: None
 
 
 _SOURCE: web.AppKey[Source] = web.AppKey("source", Source)
@@ -149,16 +154,20 @@ async def _readyz(request: web.Request) -> web.Response:
 
 async def _site(request: web.Request) -> web.Response:
     source = request.app[_SOURCE]
-    answer = answers.site_answer(
+    # In a thread, because it looks at every unit; all it is given stays as it is.
+    answer = await asyncio.to_thread(
+        answers.site_answer,
         source.name,
         source.version,
         source.site(),
-        source.units(),
+        tuple(source.units()),
         unreadiness=source.unreadiness(),
         now=source.wall(),
         counts_simulated=source.counts_simulated(),
         events=source.curtailments.figures() if source.curtailments else (),
         energy=source.energy(),
+        zone=source.zone(),
+        seen_from=source.seen_from(),
     )
     return _json(answer)
 
@@ -225,6 +234,8 @@ async def _page(request: web.Request) -> web.Response:
         counts_simulated=source.counts_simulated(),
         history_trouble=source.history_trouble(),
         events=source.curtailments.figures() if source.curtailments else (),
+        zone=source.zone(),
+        seen_from=source.seen_from(),
     )
     html = await asyncio.to_thread(page.render, shown)
     return web.Response(text=html, content_type="text/html")
