@@ -247,6 +247,15 @@ def test_a_fresh_reading_without_a_rate_is_no_zero() -> None:
     assert (status.state, status.is_known, status.hashrate_hs) == (UnitState.STOPPED, True, None)
 
 
+def test_awake_and_silent_about_its_rate_a_unit_is_not_known_to_have_stopped() -> None:
+    """A rate that cannot be read is a failure to read: unreadable, not covered, and no zero."""
+    one = tracker()
+    one.record(answered(hashrate_5s_hs=None), clock_s=0.0)
+    status = seen(one)
+    assert (status.state, status.why, status.is_known) == (UnitState.UNREADABLE, "no rate told", False)
+    assert (status.hashrate_hs, status.losses) == (None, (Loss(Cause.UNREADABLE, 294 * TH),))
+
+
 def test_an_unchanged_ledger_changes_nothing() -> None:
     """Reading the same ledger again leaves the very same statuses."""
     one = tracker(entry("a"), entry("b"))

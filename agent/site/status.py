@@ -71,8 +71,8 @@ class UnitStatus:
         state, why: Our judgement, and the reason in a few fixed words.
         since: Unix time at which it entered this state, as far as this process has seen, s.
         is_fresh: True while `reading` is younger than the site's `stale_after_s`.
-        is_known: True when the state rests on a fresh reading, a definite refusal, or the ledger's own word
-            (maintenance); coverage is the nameplate of these.
+        is_known: True when the state rests on a fresh reading that tells it, a definite refusal, or the ledger's own
+            word (maintenance); coverage is the nameplate of these.
         reading: The latest reading there ever was, fresh or not; None before the first.
         error: Why the latest poll failed; None when it did not.
         failures: Polls failed in a row.
@@ -136,9 +136,12 @@ def _judge_reading(reading: UnitReading, nameplate_hs: float, *, is_curtailed: b
     if reading.mode is Mode.SLEEP:
         return Verdict(UnitState.CURTAILED if is_curtailed else UnitState.STOPPED, "asleep")
     is_young = reading.uptime_s is not None and reading.uptime_s < WARM_UP_S
-    if rate_hs is None or rate_hs < nameplate_hs * STOPPED_BELOW_RATIO:
-        if is_young:
-            return Verdict(UnitState.STARTING, "no hashrate yet")
+    if is_young and (rate_hs is None or rate_hs < nameplate_hs * STOPPED_BELOW_RATIO):
+        return Verdict(UnitState.STARTING, "no hashrate yet")
+    if rate_hs is None:
+        # A rate that was garbled or left out is no zero: the unit may well hash.
+        return Verdict(UnitState.UNREADABLE, "no rate told")
+    if rate_hs < nameplate_hs * STOPPED_BELOW_RATIO:
         return Verdict(UnitState.STOPPED, "awake, no hashrate")
     if is_young and rate_hs < nameplate_hs * STARTING_BELOW_RATIO:
         return Verdict(UnitState.STARTING, "ramping up")

@@ -260,7 +260,9 @@ class Tracker:
             why=why,
             since=before.since if before is not None and before.state is state else at,
             is_fresh=is_fresh,
-            is_known=is_fresh or state is UnitState.MAINTENANCE or is_definite_refusal(error),
+            is_known=(is_fresh and state is not UnitState.UNREADABLE)
+            or state is UnitState.MAINTENANCE
+            or is_definite_refusal(error),
             reading=reading,
             error=error,
             failures=track.failures,
