@@ -178,8 +178,8 @@ class Frozen:
 class Rebooting:
     """The control board restarts, once or again and again.
 
-    An agent must call the unit unreachable while its API is down and starting until it hashes at its rate; an uptime
-    that went backwards is a restart, not a reading error.
+    An agent must call the unit unreachable while its API is down, or unreadable where a connection is closed at once,
+    and starting until it hashes at its rate; an uptime that went backwards is a restart, not a reading error.
 
     Attributes:
         every_s: Seconds of hashing between two restarts; infinite for one.
@@ -199,7 +199,8 @@ class Rebooting:
 class PsuTrip:
     """The power supply cuts out under load and comes back, again and again.
 
-    An agent must call the unit unreachable, then starting, then hashing, and count every cycle as a restart.
+    An agent must call the unit unreachable without power, then as one that restarts, then hashing, and show that its
+    uptime begins again with every cycle.
 
     Attributes:
         every_s: Seconds of hashing between two trips.
