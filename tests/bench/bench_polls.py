@@ -1,45 +1,47 @@
 """The whole path of a poll, measured: connect, ask, read, decode, judge, attribute, render, and the site's figures.
 
-    python tests/bench/bench_polls.py [--units 1000] [--seconds 5] [--runs 5] [--memory-units 10000]
+    python tests/bench/bench_polls.py [--units 1000] [--seconds 5] [--runs 5] [--memory-units 10000] [--alone]
 
 A simulated farm runs in a process of its own; every figure is the median of the runs, each client measured in turn
-against the same farm in the same run, so that the ratios hold whatever else the machine does. CPU is this process's
+against the same farm in the same run, so that the ratios hold whatever else the machine does. CPU is the client's
 alone; "polls/s of one core" is its inverse, which a farm that is slower than the client cannot hide.
+
+Held against: a bare client in C, compiled where there is a compiler (`reference.c`: the kernel's own cost, nothing made
+of the replies); pyasic's `get_data()`; and asic-rs' Python binding where it is installed, which needs the units' usual
+ports 4028 and 80, so the rights and the room to listen on them.
 """
 
 import argparse
 import asyncio
-import contextlib
+import gc
+import json
 import logging
 import os
-import resource
-import socket
+import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from bench_farm import Site, is_free, resident_bytes, simulated_site
 
 from agent import logs
 from agent.app import Agent, run_loop
 from agent.setup import load_setup
 
-CONFIG = """
-[site]
-name = "bench"
-[ledger]
-file = "ledger.csv"
-[poll]
-interval_s = {interval_s}
-max_in_flight = 256
-max_in_flight_sick = 64
-[identity]
-enabled = false
-"""
+IN_FLIGHT = 64
+OURS = "hashsight, whole path"
+REFERENCE = "C, nothing decoded"
+PYASIC = "pyasic get_data(), API alone"
+PYASIC_WEB = "pyasic get_data()"
+ASIC_RS = "pyasic_rs get_data()"
+USUAL_PORTS = (4028, 80)
 
 
 class Measured(NamedTuple):
@@ -55,52 +57,86 @@ def main() -> None:
     parser.add_argument("--units", type=int, default=1000)
     parser.add_argument("--seconds", type=float, default=5.0, help="of each run of each client")
     parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--memory-units", type=int, default=10_000)
+    parser.add_argument("--memory-units", type=int, default=10_000, help="0 leaves memory out")
+    parser.add_argument("--alone", action="store_true", help="leave pyasic and asic-rs out")
+    parser.add_argument("--json", type=Path, help="write the medians there too")
     parser.add_argument("--memory-of", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     logs.set_up("error")
     if arguments.memory_of is not None:
         print(run_loop(_resident_bytes(arguments.memory_of)))
         return
-    with _farm(arguments.units) as (folder, port):
-        ours: list[Measured] = []
-        theirs: list[Measured] = []
-        for run in range(arguments.runs):
-            ours.append(run_loop(_measure_agent(folder / "site.toml", arguments.seconds)))
-            theirs.append(asyncio.run(_measure_pyasic(port, min(arguments.seconds, 3.0))))
-            print(f"run {run + 1}: {ours[-1].polls_per_s:,.0f} against {theirs[-1].polls_per_s:,.0f} polls/s")
-    _print_table(arguments.units, ours, theirs)
-    _print_memory(arguments.memory_units)
+    medians = _measure_all(arguments.units, arguments.seconds, arguments.runs, is_alone=arguments.alone)
+    if arguments.memory_units:
+        medians["kB a unit"] = _print_memory(arguments.memory_units)
+    if arguments.json is not None:
+        arguments.json.write_text(json.dumps(medians), encoding="utf-8")
 
 
-def _print_table(units: int, ours: list[Measured], theirs: list[Measured]) -> None:
+def _measure_all(units: int, seconds: float, runs: int, *, is_alone: bool) -> dict[str, float]:
+    """Measure every client there is, turn by turn, print the table, and give each one's median CPU a poll, us."""
+    measured: dict[str, list[Measured]] = {}
+    has_usual_ports = not is_alone and all(map(is_free, USUAL_PORTS))
+    port, http_port = USUAL_PORTS if has_usual_ports else (None, None)
+    with (
+        tempfile.TemporaryDirectory(prefix="hashsight-reference-") as folder,
+        simulated_site(units, port=port, http_port=http_port) as site,
+    ):
+        reference = compile_reference(Path(folder))
+        clients: dict[str, Callable[[], Measured]] = {
+            OURS: lambda: run_loop(_measure_agent(site.config, seconds)),
+        }
+        if reference is not None:
+            clients[REFERENCE] = lambda: _measure_reference(reference, site, seconds)
+        if not is_alone:
+            clients[PYASIC] = lambda: asyncio.run(_measure_pyasic(site, min(seconds, 3.0), web_port=1))
+        if has_usual_ports:
+            clients[PYASIC_WEB] = lambda: asyncio.run(_measure_pyasic(site, min(seconds, 3.0), web_port=80))
+        if has_usual_ports and find_spec("pyasic_rs"):
+            clients[ASIC_RS] = lambda: asyncio.run(_measure_asic_rs(site, min(seconds, 3.0)))
+        for _ in range(runs):
+            for name, measure in clients.items():
+                measured.setdefault(name, []).append(measure())
+    _print_table(units, measured)
+    return {name: statistics.median(run.cpu_us_per_poll for run in runs) for name, runs in measured.items()}
+
+
+def _print_table(units: int, measured: dict[str, list[Measured]]) -> None:
+    ours = measured[OURS]
     print(f"\n{units:,} simulated units, medians of {len(ours)} runs")
-    print(f"{'client':<28}{'polls/s':>10}{'CPU us/poll':>14}{'polls/s of one core':>22}")
-    for name, runs in (("hashsight, whole path", ours), ("pyasic get_data()", theirs)):
+    print(f"{'client':<30}{'polls/s':>10}{'CPU us/poll':>14}{'polls/s of one core':>22}{'of ours':>10}")
+    for name, runs in measured.items():
         polls_per_s = statistics.median(run.polls_per_s for run in runs)
         cpu_us = statistics.median(run.cpu_us_per_poll for run in runs)
-        print(f"{name:<28}{polls_per_s:>10,.0f}{cpu_us:>14,.0f}{1e6 / cpu_us:>22,.0f}")
-    ratio = statistics.median(
-        their.cpu_us_per_poll / our.cpu_us_per_poll for our, their in zip(ours, theirs, strict=True)
-    )
-    print(f"one pyasic get_data() costs as much CPU as {ratio:,.0f} polls of the whole path")
+        ratio = statistics.median(
+            our.cpu_us_per_poll / run.cpu_us_per_poll for our, run in zip(ours, runs, strict=True)
+        )
+        print(f"{name:<30}{polls_per_s:>10,.0f}{cpu_us:>14,.0f}{1e6 / cpu_us:>22,.0f}{_times(ratio):>10}")
     cpu_us = statistics.median(run.cpu_us_per_poll for run in ours)
     print(f"10,000 units every 10 s take {cpu_us * 1000 / 1e4:.0f} % of one core")
 
 
-def _print_memory(units: int) -> None:
-    with _farm(units) as (folder, _):
-        command = [sys.executable, __file__, "--memory-of", str(folder / "site.toml")]
+def _times(ratio: float) -> str:
+    return f"{ratio:.2f}x" if ratio >= 0.1 else f"1/{1 / ratio:,.0f}"
+
+
+def _print_memory(units: int) -> float:
+    with simulated_site(units) as site:
+        command = [sys.executable, __file__, "--memory-of", str(site.config)]
         idle, busy = (
             int(part) for part in subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
         )
+    a_unit = (busy - idle) / units / 1e3
     print(f"memory: {idle / 1e6:.0f} MB idle, {busy / 1e6:.0f} MB with {units:,} units read and rendered: ", end="")
-    print(f"{(busy - idle) / units / 1e3:.1f} kB a unit")
+    print(f"{a_unit:.1f} kB a unit")
+    return a_unit
 
 
 async def _measure_agent(config: Path, seconds: float) -> Measured:
     """Sweep over all units again and again, with figures after each sweep."""
     agent = Agent(load_setup(config))
+    gc.collect()
+    gc.freeze()
     async with agent.polling():
         await agent.poller.sweep()
         polls = 0
@@ -118,32 +154,80 @@ async def _measure_agent(config: Path, seconds: float) -> Measured:
         return await _timed(work, seconds, lambda: polls)
 
 
-async def _measure_pyasic(port: int, seconds: float) -> Measured:
-    """Read unit after unit the way pyasic's own documentation does; 20 at a time, as its limits suggest."""
+def compile_reference(folder: Path) -> Path | None:
+    """Compile the C client; None without a compiler."""
+    compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+    if compiler is None:
+        print("no C compiler: the reference client is left out")
+        return None
+    program = folder / "reference"
+    source = Path(__file__).with_name("reference.c")
+    subprocess.run([compiler, "-O2", "-o", str(program), str(source)], check=True)
+    return program
+
+
+def _measure_reference(program: Path, site: Site, seconds: float) -> Measured:
+    done = subprocess.run(
+        [str(program), str(site.port), str(seconds), str(IN_FLIGHT)],
+        input="\n".join(site.hosts()),
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    polls, failures, took_s, cpu_s = map(float, done.stdout.split())
+    if failures:
+        print(f"C: {failures:.0f} polls failed")
+    return Measured(polls / took_s, cpu_s / max(1, polls) * 1e6)
+
+
+async def _measure_pyasic(site: Site, seconds: float, *, web_port: int) -> Measured:
+    """Read unit after unit the way pyasic's own documentation does; 20 at a time, as its limits suggest.
+
+    It asks a unit's web pages too, which is most of what it costs; where nobody listens, that fails at once.
+    """
     logging.disable(logging.CRITICAL)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from pyasic.miners.antminer import BMMinerS21
 
-        polls = 0
-        following = 0
+        async def read_one(host: str) -> bool:
+            miner = BMMinerS21(host)
+            miner.rpc.port, miner.web.port = site.port, web_port
+            return bool((await miner.get_data()).hashrate)
 
-        async def read_one() -> None:
-            nonlocal polls, following
-            following = following % 200 + 1
-            miner = BMMinerS21(f"127.10.0.{following}")
-            miner.rpc.port = port
-            data = await miner.get_data()
-            if not data.hashrate:
-                return
-            polls += 1
+        return await _measure_rival(site.hosts(), read_one, seconds)
 
-        async def work() -> None:
-            async with asyncio.TaskGroup() as tasks:
-                for _ in range(20):
-                    tasks.create_task(read_one())
 
-        return await _timed(work, seconds, lambda: polls)
+async def _measure_asic_rs(site: Site, seconds: float) -> Measured:
+    """Read unit after unit from handles made before the clock starts: finding out what they are is not counted."""
+    # Not of the locked set: whoever wants this line installs it.
+    from pyasic_rs import MinerFactory  # type: ignore[import-not-found,unused-ignore]
+
+    miners = {host: await MinerFactory().get_miner(host) for host in site.hosts()[:20]}
+
+    async def read_one(host: str) -> bool:
+        return (await miners[host].get_data()).hashrate is not None
+
+    return await _measure_rival(list(miners), read_one, seconds)
+
+
+async def _measure_rival(
+    hosts: Sequence[str], read_one: Callable[[str], Coroutine[Any, Any, bool]], seconds: float
+) -> Measured:
+    polls = following = 0
+
+    async def read_next() -> None:
+        nonlocal polls, following
+        host = hosts[following % len(hosts)]
+        following += 1
+        polls += await read_one(host)
+
+    async def work() -> None:
+        async with asyncio.TaskGroup() as tasks:
+            for _ in range(20):
+                tasks.create_task(read_next())
+
+    return await _timed(work, seconds, lambda: polls)
 
 
 async def _timed(work: Callable[[], Coroutine[Any, Any, None]], seconds: float, polls: Callable[[], int]) -> Measured:
@@ -156,60 +240,16 @@ async def _timed(work: Callable[[], Coroutine[Any, Any, None]], seconds: float, 
 
 async def _resident_bytes(config: Path) -> str:
     """Give this process's resident memory before there are units, and with all of them read and rendered."""
-    idle = _resident()
+    idle = resident_bytes()
     agent = Agent(load_setup(config))
     async with agent.polling():
         for _ in range(3):
             await agent.poller.sweep()
             agent.sum_up()
-        await agent.metrics.scrape()
-    return f"{idle} {_resident()}"
-
-
-def _resident() -> int:
-    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    return pages * resource.getpagesize()
-
-
-@contextlib.contextmanager
-def _farm(units: int) -> Iterator[tuple[Path, int]]:
-    """Run a healthy farm; gives a folder with a configuration for it, and its port."""
-    with tempfile.TemporaryDirectory(prefix="hashsight-bench-") as name:
-        folder = Path(name)
-        (folder / "site.toml").write_text(CONFIG.format(interval_s=10), encoding="utf-8")
-        port, control = _free_port(), _free_port()
-        troubles = [
-            f"--{trouble}=0%" for trouble in ("off", "asleep", "starting", "missing-board", "missing-chips", "slow")
-        ]
-        arguments = ["--units", str(units), "--seed", "1", "--mix", "S21:200=100%", "--port", str(port), *troubles]
-        command = [sys.executable, "-m", "simulators", "farm", *arguments, "--control", f"127.0.0.1:{control}"]
-        with (folder / "farm.log").open("wb") as output:
-            farm = subprocess.Popen(
-                [*command, "--ledger-out", str(folder / "ledger.csv")], stdout=output, stderr=output
-            )
-        try:
-            for _ in range(600):
-                with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", control), timeout=1):
-                    break
-                if farm.poll() is not None:
-                    raise SystemExit((folder / "farm.log").read_text(encoding="utf-8"))
-                time.sleep(0.1)
-            if (os.cpu_count() or 1) > 1:
-                # A core for the farm, another for whoever is measured.
-                os.sched_setaffinity(farm.pid, {1})
-                os.sched_setaffinity(0, {0})
-            yield folder, port
-        finally:
-            farm.terminate()
-            farm.wait(timeout=10)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+        await agent.metrics.scrape("", "gzip")
+    return f"{idle} {resident_bytes()}"
 
 
 if __name__ == "__main__":
+    os.environ.setdefault("PYTHONWARNINGS", "ignore")
     main()

@@ -1,0 +1,145 @@
+"""What benchmarks share: a simulated farm in a process of its own, an agent's configuration for it, and memory read."""
+
+import contextlib
+import csv
+import os
+import resource
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+CONFIG = """
+[site]
+name = "bench"
+[ledger]
+file = "ledger.csv"
+[poll]
+interval_s = {interval_s}
+max_in_flight = {max_in_flight}
+max_in_flight_sick = {max_in_flight_sick}
+[identity]
+enabled = false
+[web]
+listen = "127.0.0.1:0"
+{more}
+"""
+TROUBLES = ("off", "asleep", "starting", "missing-board", "missing-chips", "slow")
+START_S = 120.0
+
+
+class Site(NamedTuple):
+    """A running farm, and an agent's files for it.
+
+    Attributes:
+        config: The agent's configuration file, the ledger beside it.
+        port: Of every unit's API.
+        control: Of the farm's control API.
+        pid: Of the farm.
+    """
+
+    config: Path
+    port: int
+    control: int
+    pid: int
+
+    def hosts(self) -> list[str]:
+        """Give every unit's address."""
+        with (self.config.parent / "ledger.csv").open(encoding="utf-8") as ledger:
+            rows = csv.DictReader(line for line in ledger if not line.startswith("#"))
+            return [row["host"].partition(":")[0] for row in rows]
+
+
+@contextlib.contextmanager
+def simulated_site(
+    units: int,
+    *,
+    interval_s: float = 10.0,
+    max_in_flight: int = 256,
+    max_in_flight_sick: int = 64,
+    more: str = "",
+    port: int | None = None,
+    http_port: int | None = None,
+    base: str = "127.10.0.1",
+) -> Iterator[Site]:
+    """Run a healthy farm of S21 while the block lasts, on a core of its own where there are two.
+
+    Args:
+        units: How many.
+        interval_s: For the agent's configuration, as the next two.
+        max_in_flight: Polls open at once.
+        max_in_flight_sick: Of these, of units that failed last time.
+        more: Sections that follow in it.
+        port: Of the units' API; a free one unless given.
+        http_port: Of the units' web pages; none unless given.
+        base: The first unit's address.
+    """
+    with tempfile.TemporaryDirectory(prefix="hashsight-bench-") as name:
+        folder = Path(name)
+        config = folder / "site.toml"
+        told = CONFIG.format(
+            interval_s=interval_s, max_in_flight=max_in_flight, max_in_flight_sick=max_in_flight_sick, more=more
+        )
+        config.write_text(told, encoding="utf-8")
+        port, control = port or free_port(), free_port()
+        arguments = ["--units", str(units), "--seed", "1", "--mix", "S21:200=100%", "--port", str(port), "--base", base]
+        arguments += [f"--{trouble}=0%" for trouble in TROUBLES]
+        if http_port is not None:
+            arguments += ["--http-port", str(http_port)]
+        command = [sys.executable, "-m", "simulators", "farm", *arguments, "--control", f"127.0.0.1:{control}"]
+        with (folder / "farm.log").open("wb") as output:
+            farm = subprocess.Popen(
+                [*command, "--ledger-out", str(folder / "ledger.csv")], stdout=output, stderr=output
+            )
+        cores = os.sched_getaffinity(0)
+        try:
+            _wait_for(farm, control, folder / "farm.log")
+            if (os.cpu_count() or 1) > 1:
+                os.sched_setaffinity(farm.pid, {1})
+                os.sched_setaffinity(0, {0})
+            yield Site(config, port, control, farm.pid)
+        finally:
+            os.sched_setaffinity(0, cores)
+            farm.terminate()
+            farm.wait(timeout=30)
+
+
+def _wait_for(farm: "subprocess.Popen[bytes]", control: int, farm_log: Path) -> None:
+    until = time.monotonic() + START_S
+    while time.monotonic() < until:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", control), timeout=1):
+            return
+        if farm.poll() is not None:
+            raise SystemExit(farm_log.read_text(encoding="utf-8"))
+        time.sleep(0.1)
+    raise SystemExit(f"no farm within {START_S:g} s")
+
+
+def free_port() -> int:
+    """Give a TCP port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def is_free(port: int) -> bool:
+    """Say whether this process may listen on a port of all loopback addresses."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("0.0.0.0", port))
+            probe.listen()
+        except OSError:
+            return False
+        return True
+
+
+def resident_bytes() -> int:
+    """Give this process's resident memory."""
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * resource.getpagesize()
