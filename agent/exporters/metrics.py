@@ -19,7 +19,7 @@ from typing import Any, Literal, NamedTuple
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST as CONTENT_TYPE_OPENMETRICS
 
-from agent.exporters.families import FAMILIES, SECTIONS, UNIT_LABELS, Family, Kind
+from agent.exporters.families import BOARDS_SHOWN, BY_SLOT, FAMILIES, SECTIONS, UNIT_LABELS, Family, Kind
 from agent.exporters.group_families import DECLARED_FIGURES, SITE_FAMILIES
 from agent.exporters.history_health import Health
 from agent.exporters.identity_figures import IdentityFigures
@@ -31,7 +31,7 @@ from agent.site.energy import Energy
 from agent.site.power import MeterState
 from agent.site.status import UnitStatus
 from agent.site.totals import SiteFigures
-from agent.unit.reading import Poll
+from agent.unit.reading import Poll, UnitReading
 
 LABEL_CHARS = 64
 SHARE_S = 1.0
@@ -96,36 +96,72 @@ class _Column:
     Args:
         family: What is rendered.
         shared_labels: How many of its labels come rendered, as the prefix.
+
+    Attributes:
+        cells: The lines, by place.
+        render: Gives the lines of one subject, from the rendered labels and the subject; a value that is absent, not a
+            number or infinite gives none.
     """
 
-    __slots__ = ("cells", "family", "head", "names", "samples", "suffixes")
+    __slots__ = (
+        "_by_board",
+        "_by_slot",
+        "_head",
+        "_names",
+        "_samples",
+        "_suffixes",
+        "_value",
+        "cells",
+        "family",
+        "render",
+    )
 
     def __init__(self, family: Family[Any], shared_labels: int) -> None:
         self.family = family
-        self.samples = family.samples
-        self.head = family.name + "{"
-        self.names = family.labels[shared_labels:]
-        self.suffixes: dict[tuple[str, ...], str] = {(): "} "}
         self.cells: list[str] = []
+        self._head = family.name + "{"
+        self._names = family.labels[shared_labels:]
+        self._samples = family.samples
+        self._suffixes: dict[tuple[str, ...], str] = {(): "} "}
+        self._by_slot = [self._suffix(label) for label in BY_SLOT.values()] if family.by_board else []
+        self.render: Callable[[str, Any], str] = self._render_samples
+        if family.value is not None:
+            self._value, self.render = family.value, self._render_value
+        elif family.by_board is not None:
+            self._by_board, self.render = family.by_board, self._render_boards
 
-    def suffix(self, values: tuple[str, ...]) -> str:
+    def _suffix(self, values: tuple[str, ...]) -> str:
         """Render the labels after the prefix; kept, because all but those of the info family come from closed lists."""
-        suffix = f",{label_pairs(self.names, values)}}} "
-        if self.family.kind is not Kind.INFO and len(self.suffixes) < _SUFFIXES_KEPT:
-            self.suffixes[values] = suffix
+        suffix = f",{label_pairs(self._names, values)}}} "
+        if self.family.kind is not Kind.INFO and len(self._suffixes) < _SUFFIXES_KEPT:
+            self._suffixes[values] = suffix
         return suffix
 
-    def render(self, base: str, part: object) -> str:
-        """Render the lines of one subject; a value that is absent, not a number or infinite gives none."""
-        head, suffixes = self.head, self.suffixes
-        if not self.names:
-            ((_, value),) = self.samples(part)
-            return f"{head}{base}}} {value!r}\n" if value is not None and -_LARGEST <= value <= _LARGEST else ""
+    def _render_value(self, base: str, part: object) -> str:
+        value = self._value(part)
+        if value is not None and -_LARGEST <= value <= _LARGEST:
+            return f"{self._head}{base}}} {value!r}\n"
+        return ""
+
+    def _render_boards(self, base: str, reading: UnitReading) -> str:
+        head, by_slot, by_board = self._head, self._by_slot, self._by_board
+        lines = ""
+        for place, board in enumerate(reading.boards):
+            value = by_board(board)
+            if board.slot != place or place >= BOARDS_SHOWN:
+                # A slot that is empty or beyond what is shown, so that place and slot differ.
+                return self._render_samples(base, reading)
+            if value is not None and -_LARGEST <= value <= _LARGEST:
+                lines += f"{head}{base}{by_slot[place]}{value!r}\n"
+        return lines
+
+    def _render_samples(self, base: str, part: object) -> str:
+        head, suffixes = self._head, self._suffixes
         # A mapping, so that a firmware that names a board twice gives one series and not an exposition nobody accepts.
         lines = {}
-        for values, value in self.samples(part):
+        for values, value in self._samples(part):
             if value is not None and -_LARGEST <= value <= _LARGEST:
-                suffix = suffixes.get(values) or self.suffix(values)
+                suffix = suffixes.get(values) or self._suffix(values)
                 lines[suffix] = f"{head}{base}{suffix}{value!r}\n"
         return "".join(lines.values())
 
@@ -153,9 +189,10 @@ class Metrics:
         self._clock = clock
         self._share_s = share_s
         self._sections = [
-            (section.part, [_Column(family, len(UNIT_LABELS)) for family in section.families]) for section in SECTIONS
+            (section.part, section.is_same, [_Column(family, len(UNIT_LABELS)) for family in section.families])
+            for section in SECTIONS
         ]
-        self._columns = [column for _, columns in self._sections for column in columns]
+        self._columns = [column for _, _, columns in self._sections for column in columns]
         self._units: dict[str, _Unit] = {}
         self._free_cells: list[int] = []
         self._simulated: set[str] = set()
@@ -180,11 +217,13 @@ class Metrics:
             unit.parts = [_UNRENDERED] * len(SECTIONS)
             (self._simulated.add if entry.is_simulated else self._simulated.discard)(entry.unit_id)
         base, cell, parts = unit.base, unit.cell, unit.parts
-        for index, (part_of, columns) in enumerate(self._sections):
-            part = part_of(status)
-            if part is parts[index] or part == parts[index]:
+        for index, (part_of, is_same, columns) in enumerate(self._sections):
+            part, before = part_of(status), parts[index]
+            if part is before:
                 continue
             parts[index] = part
+            if part is not None and before is not None and before is not _UNRENDERED and is_same(before, part):
+                continue
             if part is None:
                 for column in columns:
                     column.cells[cell] = ""
