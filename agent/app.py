@@ -3,22 +3,14 @@
 import asyncio
 import gc
 import random
-import resource
-import signal
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
-from typing import TypeVar
 
 import structlog
 
-try:
-    from uvloop import new_event_loop
-except ImportError:
-    from asyncio import new_event_loop  # type: ignore[assignment]
-
 from agent import __version__, logs
-from agent.changes import ChangeLog
+from agent.changes import ChangeLog, tell_summary
 from agent.config import Config
 from agent.errors import ConfigError, Mistake, OtherUnitError
 from agent.exporters import web
@@ -35,6 +27,7 @@ from agent.exporters.recorder import Recorder
 from agent.identity_watch import IdentityWatch
 from agent.meters import Meters
 from agent.notify import ServiceManager
+from agent.process import raise_file_limit
 from agent.setup import Setup, load_setup
 from agent.site.curtailment import Curtailments
 from agent.site.curtailment_book import CurtailmentBook
@@ -45,12 +38,10 @@ from agent.site.poller import Bounds, Poller
 from agent.site.power import PowerModel
 from agent.site.schedule import Schedule
 from agent.site.status import UnitState, UnitStatus
-from agent.site.totals import Figures, SiteFigures, site_figures
+from agent.site.totals import SiteFigures, site_figures
 from agent.site.tracker import Tracker
 from agent.unit.client import Client
 from agent.unit.reading import Poll
-
-T = TypeVar("T")
 
 log = structlog.get_logger("agent")
 
@@ -126,7 +117,7 @@ class Agent:
         self._ledger_changes_at = setup.ledger.next_change_after(at)
         self._round_at = time.monotonic()
         self.recorder = _recorder(setup)
-        self._file_limit = _raise_file_limit()
+        self._file_limit = raise_file_limit()
         self.identity = IdentityWatch(
             config_file=setup.path,
             on_misread=self._on_misread,
@@ -489,9 +480,11 @@ class Agent:
             self._apply_ledger()
         self.book.tell(time.time())
         figures = self.sum_up()
-        self._log_summary(figures)
-        if self.is_whole:
-            self.on_figures(figures)
+        if not self.is_whole:
+            log.info("site not looked at yet", units=figures.site.units, reason=self.unreadiness)
+            return
+        tell_summary(figures)
+        self.on_figures(figures)
 
     def sum_up(self) -> SiteFigures:
         """Judge what went stale, make the figures of this moment and hand them to the exporters."""
@@ -525,26 +518,6 @@ class Agent:
             )
         return figures
 
-    def _log_summary(self, figures: SiteFigures) -> None:
-        site = figures.site
-        if not self.is_whole:
-            log.info("site not looked at yet", units=site.units, reason=self.unreadiness)
-            return
-        log.info(
-            "site summary",
-            units=site.units,
-            deployed_hs=site.deployed_hs,
-            operating_hs=round(site.operating_hs),
-            operational_efficiency_ratio=_rounded(site.operational_efficiency_ratio),
-            coverage_ratio=_rounded(site.coverage_ratio),
-            **_curtailment_facts(site),
-            energy_efficiency_j_per_th=_rounded(site.energy_efficiency_j_per_th),
-            delivered_24h_hs=figures.delivered_24h_hs,
-            **{f"watts_{source}": round(watts) for source, watts in site.watts_by_source.items() if watts},
-            **{f"units_{state}": units for state, units in site.units_by_state.items() if units},
-            **{f"loss_{cause}_hs": round(loss_hs) for cause, loss_hs in site.losses_hs.items() if loss_hs > 0},
-        )
-
     async def _reload_when_wanted(self) -> None:
         while True:
             await self.reload_wanted.wait()
@@ -559,25 +532,6 @@ class Agent:
             self.metrics.on_lag(max(0.0, time.monotonic() - due))
 
 
-async def run_until_signalled(agent: Agent) -> None:
-    """Run an agent until SIGTERM or SIGINT; SIGHUP makes it read its files again."""
-    loop = asyncio.get_running_loop()
-    for signal_number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(signal_number, agent.stop.set)
-    loop.add_signal_handler(signal.SIGHUP, agent.reload_wanted.set)
-    try:
-        await agent.run()
-    finally:
-        for signal_number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            loop.remove_signal_handler(signal_number)
-
-
-def run_loop(main: Coroutine[None, None, T]) -> T:
-    """Run `main` on uvloop where it is installed, on the standard loop where it is not."""
-    with asyncio.Runner(loop_factory=new_event_loop) as runner:
-        return runner.run(main)
-
-
 def _recorder(setup: Setup) -> Recorder | None:
     kept, site = setup.config.history, setup.config.site
     if not kept.keep:
@@ -590,25 +544,3 @@ def _recorder(setup: Setup) -> Recorder | None:
         max_bytes=int(kept.max_mb * 1e6),
     )
     return Recorder(history, interval_s=setup.config.poll.interval_s)
-
-
-def _curtailment_facts(site: Figures) -> dict[str, float]:
-    """Give what a summary says of curtailment; nothing while there is none."""
-    facts = {
-        "curtailment_nameplate_hs": site.curtailment_nameplate_hs,
-        "curtailment_stragglers": site.stragglers,
-        "units_not_restored": site.unrestored,
-    }
-    return {name: value for name, value in facts.items() if value}
-
-
-def _rounded(ratio: float | None) -> float | None:
-    return None if ratio is None else round(ratio, 6)
-
-
-def _raise_file_limit() -> int:
-    """Raise this process's limit of open files to what the system allows, and give it."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != hard:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    return hard

@@ -5,8 +5,10 @@ from collections import Counter
 import structlog
 
 from agent.site.status import UnitState, UnitStatus
+from agent.site.totals import Figures, SiteFigures
 
 log = structlog.get_logger("agent.units")
+summary = structlog.get_logger("agent")
 
 LINES_AN_INTERVAL = 20
 _EVENTS = {state: f"unit {state}" for state in UnitState}
@@ -48,3 +50,36 @@ class ChangeLog:
             log.info("units changed", before=before, state=state, container=container, units=units)
         self._untold.clear()
         self._told = 0
+
+
+def tell_summary(figures: SiteFigures) -> None:
+    """Write the one line an interval that says how the site does."""
+    site = figures.site
+    summary.info(
+        "site summary",
+        units=site.units,
+        deployed_hs=site.deployed_hs,
+        operating_hs=round(site.operating_hs),
+        operational_efficiency_ratio=_rounded(site.operational_efficiency_ratio),
+        coverage_ratio=_rounded(site.coverage_ratio),
+        **_curtailment_facts(site),
+        energy_efficiency_j_per_th=_rounded(site.energy_efficiency_j_per_th),
+        delivered_24h_hs=figures.delivered_24h_hs,
+        **{f"watts_{source}": round(watts) for source, watts in site.watts_by_source.items() if watts},
+        **{f"units_{state}": units for state, units in site.units_by_state.items() if units},
+        **{f"loss_{cause}_hs": round(loss_hs) for cause, loss_hs in site.losses_hs.items() if loss_hs > 0},
+    )
+
+
+def _curtailment_facts(site: Figures) -> dict[str, float]:
+    """Give what a summary says of curtailment; nothing while there is none."""
+    facts = {
+        "curtailment_nameplate_hs": site.curtailment_nameplate_hs,
+        "curtailment_stragglers": site.stragglers,
+        "units_not_restored": site.unrestored,
+    }
+    return {name: value for name, value in facts.items() if value}
+
+
+def _rounded(ratio: float | None) -> float | None:
+    return None if ratio is None else round(ratio, 6)

@@ -20,10 +20,11 @@ from rich.text import Text
 
 from agent import logs
 from agent.address import parse_endpoint
-from agent.app import Agent, run_loop, run_until_signalled
+from agent.app import Agent
 from agent.commands.summary import headline, site_summary
 from agent.commands.terminal import err, exit_codes, out
 from agent.errors import AgentError, ConfigError, Mistake
+from agent.process import run_loop, run_until_signalled
 from agent.setup import Setup, load_setup
 
 SITE = "demo"

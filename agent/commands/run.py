@@ -4,9 +4,10 @@ import os
 from pathlib import Path
 
 from agent import logs
-from agent.app import Agent, run_loop, run_until_signalled
+from agent.app import Agent
 from agent.commands.terminal import exit_codes
 from agent.notify import ServiceManager
+from agent.process import run_loop, run_until_signalled
 from agent.setup import Setup, load_setup
 
 
