@@ -157,11 +157,13 @@ async def stack(options: argparse.Namespace) -> None:
     async with contextlib.AsyncExitStack() as house:
         farm = ("farm", "--units", str(options.units), "--seed", str(options.seed), "--port", units.rsplit(":", 1)[1])
         ledger = ("--control", control, "--ledger-out", str(folder / "ledger.csv"))
-        command = (sys.executable, "-m", "simulators", *farm, *ledger)
-        await house.enter_async_context(running(folder, "simulators", *command, address=control))
+        ours = (sys.executable, "-m")
+        await house.enter_async_context(
+            running(folder, "simulators", *ours, "simulators", *farm, *ledger, address=control)
+        )
         config = _configure_agent(folder, options.interval, listen)
-        command = (sys.executable, "-m", "agent", "run", "--config", str(config))
-        await house.enter_async_context(running(folder, "agent", *command, address=listen))
+        watching = ("agent", "run", "--config", str(config))
+        await house.enter_async_context(running(folder, "agent", *ours, *watching, address=listen))
         lines = [f"status page    http://{listen}/", f"what is true   http://{control}/truth"]
         lines += await _alertmanager(house, folder, alertmanager)
         lines += await _prometheus(

@@ -13,6 +13,7 @@ from grafana_foundation_sdk.cog.plugins import register_default_plugins
 
 from grafana import build
 from grafana.drawing import parts
+from grafana.drawing.sdk import model
 
 BOARDS = boards()
 UNITS_OF_GRAFANA = {
@@ -113,7 +114,7 @@ def test_fits_the_schema(name: str) -> None:
 def test_comes_back_whole_from_the_sdk(name: str) -> None:
     """Grafana's own types read every key, and write the same again: none is misspelt or misplaced."""
     register_default_plugins()
-    again = json.loads(json.dumps(parts.model.Dashboard.from_json(BOARDS[name]), cls=JSONEncoder))
+    again = json.loads(json.dumps(model.Dashboard.from_json(BOARDS[name]), cls=JSONEncoder))
     assert BOARDS[name] == again
 
 

@@ -32,13 +32,21 @@ VALUES = {
 
 # What a healthy minute cannot show, by where it is asked; everything else has to have an answer.
 MAY_BE_EMPTY = {
-    "site.json: 302": "what pools credited is told after an hour of polling",
-    "site.json: 303": "what pools credited is told after an hour of polling",
+    "site.json: 402": "what pools credited is told after an hour of polling",
+    "site.json: 403": "what pools credited is told after an hour of polling",
     "agent.json: 203": "no poll need be skipped",
     "agent.json: 205": "no reply need be repaired",
 }
 
-CURTAILED = """
+# A meter, and a broker that is not there: dashboards have to show that, too.
+MORE = """
+[[meter]]
+name = "feeder"
+watts = 200_000
+[[mqtt]]
+name = "site"
+host = "127.0.0.1"
+port = {broker}
 [[curtailment]]
 name = "all-day"
 start = "00:00"
@@ -48,12 +56,13 @@ container = "C1"
 
 
 @contextlib.asynccontextmanager
-async def curtailed_agent(folder: Path) -> AsyncIterator[tuple[Program, str]]:
+async def curtailed_agent(folder: Path, web_port: int) -> AsyncIterator[tuple[Program, str]]:
     """Run an agent whose container C1 is inside a curtailment; gives its address once it looked at every unit."""
     port = free_port()
     config = folder / "site.toml"
     text = CONFIG.format(interval_s=1, port=port, count_simulated="true")
-    config.write_text(text + CURTAILED, encoding="utf-8")
+    text = text.replace("[identity]\nenabled = false", f"[identity]\nweb_port = {web_port}")
+    config.write_text(text + MORE.format(broker=free_port()), encoding="utf-8")
     url = f"http://127.0.0.1:{port}"
     command = (sys.executable, "-m", "agent", "run", "--config", str(config))
     async with program(*command, log=folder / "agent.log") as running:
@@ -178,7 +187,9 @@ async def test_every_question_has_an_answer_within_half_a_second(tmp_path: Path)
         tmp_path,
         (line for series, value in past.items() for line in hourly(series, lambda _, value=value: value, hours)),
     )
-    async with farm(tmp_path, units=50), curtailed_agent(tmp_path) as (_, url):
+    web_port = free_port()
+    options = ("--http-port", str(web_port))
+    async with farm(tmp_path, units=50, options=options), curtailed_agent(tmp_path, web_port) as (_, url):
         target = url.removeprefix("http://")
         async with prometheus(tmp_path, quick_rules(tmp_path), [target]) as (running, server):
 

@@ -255,6 +255,82 @@ def _history(board: page.Page) -> None:
     )
 
 
+def _others(board: page.Page) -> None:
+    board.row("Do brokers and meters answer?")
+    board.add(
+        parts.timeline(
+            "MQTT brokers",
+            "Whether each broker is connected; empty where none is configured.",
+            Query(
+                expr=f"max by (instance, broker) (miner_agent_mqtt_connected{_TARGET})",
+                legend="{{broker}} {{instance}}",
+            ),
+            {"0": ("away", parts.BAD), "1": ("connected", parts.GOOD)},
+        ),
+        width=12,
+        height=6,
+    )
+    board.add(
+        parts.graph(
+            "MQTT messages that wait",
+            "In the outbox of each broker, on disk, until they are delivered.",
+            [
+                Query(
+                    expr=f"max by (instance, broker) (miner_agent_mqtt_outbox_messages{_TARGET})",
+                    legend="{{broker}} {{instance}}",
+                )
+            ],
+            COUNT,
+        ),
+        width=12,
+        height=6,
+    )
+    board.add(
+        parts.graph(
+            "MQTT messages",
+            "A second: delivered to each broker, and dropped because its outbox was full.",
+            [
+                Query(
+                    expr=f"sum by (broker) (rate(miner_agent_mqtt_delivered_messages_total{_RATED}))",
+                    legend="delivered {{broker}}",
+                ),
+                Query(
+                    expr=f"sum by (broker, kind) (rate(miner_agent_mqtt_dropped_messages_total{_RATED}))",
+                    legend="dropped {{broker}} {{kind}}",
+                ),
+            ],
+            PER_SECOND,
+        ),
+        width=8,
+        height=8,
+    )
+    board.add(
+        parts.graph(
+            "Meters",
+            "What counts of each meter; a line ends where its latest reading is too old.",
+            [
+                Query(
+                    expr=f"max by (instance, meter) (miner_agent_meter_power_watts{_TARGET})",
+                    legend="{{meter}} {{instance}}",
+                )
+            ],
+            parts.WATTS,
+        ),
+        width=8,
+        height=8,
+    )
+    board.add(
+        parts.graph(
+            "Units asked who they are",
+            "A second, on their web pages, by what came of it.",
+            [Query(expr=f"sum by (result) (rate(miner_agent_identity_checks_total{_RATED}))", legend="{{result}}")],
+            PER_SECOND,
+        ),
+        width=8,
+        height=8,
+    )
+
+
 def draw() -> page.Page:
     """Give the dashboard."""
     board = page.Page(
@@ -272,4 +348,5 @@ def draw() -> page.Page:
     _polling(board)
     _costs(board)
     _history(board)
+    _others(board)
     return board

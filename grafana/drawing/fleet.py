@@ -56,7 +56,7 @@ def _monthly_curtailed() -> str:
     return f"sum(\n{_month(each)}\n)"
 
 
-def _months() -> parts.table.Panel:
+def _months() -> parts.Table:
     deployed, operating = _monthly_sum("deployed"), _monthly_sum("operating")
     watched = f"max by (site) (site:mining_watched:ratio1h{_SITES})"
     queries = [
@@ -89,7 +89,7 @@ def _months() -> parts.table.Panel:
     return panel.time_from("400d")
 
 
-def _sites_table() -> parts.table.Panel:
+def _sites_table() -> parts.Table:
     by_site = "max by (site)"
     ratio = f"{by_site} (site:mining_operating_per_deployed:ratio"
     queries = [

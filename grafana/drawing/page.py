@@ -6,7 +6,10 @@ from typing import Any
 
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
-from grafana.drawing.parts import PROMETHEUS, dashboard, model, prometheus
+from grafana.drawing.parts import PROMETHEUS
+from grafana.drawing.sdk import dashboard, model, prometheus
+
+Annotation = dashboard.AnnotationQuery
 
 WIDTH = 24
 TAG = "hashsight"
@@ -68,7 +71,7 @@ def search(name: str, label: str) -> dashboard.TextBoxVariable:
     )
 
 
-def annotation(name: str, expr: str, colour: str, title: str, text: str) -> dashboard.AnnotationQuery:
+def annotation(name: str, expr: str, colour: str, title: str, text: str) -> Annotation:
     """Give marks in time for every stretch in which a query has a result."""
     query = prometheus.Dataquery().datasource(PROMETHEUS).expr(expr).ref_id("Anno").range().interval("1m")
     built = dashboard.AnnotationQuery().name(name).datasource(PROMETHEUS).enable(True).icon_color(colour)
@@ -120,7 +123,7 @@ class Page:
         self._rows = 0
         self._x = self._y = self._height = self._in_row = 0
 
-    def annotate(self, *annotations: dashboard.AnnotationQuery) -> None:
+    def annotate(self, *annotations: Annotation) -> None:
         """Mark moments in all graphs."""
         self._board.annotations(list(annotations))
 

@@ -5,40 +5,36 @@ Grafana also takes for values that are not there, is `MISSING`; null is mapped t
 ends. Panels get their identifiers from their place (row 3, second panel: 302), so that links to one last.
 """
 
-import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-with warnings.catch_warnings():
-    # The SDK would rather see the v2 schema, which Grafana does not load from files.
-    warnings.simplefilter("ignore", DeprecationWarning)
-    from grafana_foundation_sdk.builders import (
-        bargauge,
-        common,
-        dashboard,
-        prometheus,
-        stat,
-        statetimeline,
-        statushistory,
-        table,
-        timeseries,
-    )
-    from grafana_foundation_sdk.models import common as forms
-    from grafana_foundation_sdk.models import dashboard as model
-    from grafana_foundation_sdk.models.prometheus import PromQueryFormat
+from grafana.drawing.sdk import (
+    PromQueryFormat,
+    bargauge,
+    common,
+    dashboard,
+    forms,
+    model,
+    prometheus,
+    stat,
+    statetimeline,
+    statushistory,
+    table,
+    timeseries,
+)
 
 PROMETHEUS = forms.DataSourceRef(type_val="prometheus", uid="${datasource}")
 
 HASHRATE, RATIO, WATTS, J_PER_TH = "Hs", "percentunit", "watt", "J/TH"
-CELSIUS, SECONDS, COUNT, BYTES, AGE = "celsius", "s", "none", "bytes", "s"
-CHANGES = "changes"
-RPM, HERTZ, PER_SECOND, UNIX_MS = "rotrpm", "hertz", "cps", "dateTimeFromNow"
+CELSIUS, SECONDS, COUNT, BYTES = "celsius", "s", "none", "bytes"
+RPM, HERTZ, PER_SECOND = "rotrpm", "hertz", "cps"
 
 MISSING, GOOD, FAIR, BAD, PLAIN = "#8e8e8e", "green", "orange", "red", "blue"
 NO_DATA = "no data"
 
 Panel = TypeVar("Panel", bound=Any)
+Table = table.Panel
 
 
 def selector(**matchers: str) -> str:

@@ -29,7 +29,7 @@ _HS = "hashrate_hashes_per_second"
 _ALERTS = 'ALERTS{alertstate="firing", site=~"$site", severity!="info"}'
 
 
-def curtailed_marks() -> page.dashboard.AnnotationQuery:
+def curtailed_marks() -> page.Annotation:
     """Mark declared curtailments."""
     return page.annotation(
         "Curtailment",
@@ -40,7 +40,7 @@ def curtailed_marks() -> page.dashboard.AnnotationQuery:
     )
 
 
-def alert_marks() -> page.dashboard.AnnotationQuery:
+def alert_marks() -> page.Annotation:
     """Mark firing alerts."""
     return page.annotation(
         "Alerts", f"max by (alertname, site, severity) ({_ALERTS})", "red", "{{alertname}}", "{{severity}}"
@@ -245,6 +245,86 @@ def _belief(board: page.Page) -> None:
         width=8,
         height=8,
     )
+    board.add(
+        parts.graph(
+            "Is everybody where the ledger says?",
+            "Units by what is known of their whereabouts: verified by MAC or serial number, unverified, moved to "
+            "another known address, or displaced by another unit and not found.",
+            [
+                Query(
+                    expr=f"sum by (standing) (mining_site_units_by_standing{_SITE})",
+                    legend="{{standing}}",
+                )
+            ],
+            parts.COUNT,
+            Look(
+                stacked=True,
+                colours={
+                    "verified": "green",
+                    "unverified": parts.MISSING,
+                    "moved": "orange",
+                    "displaced": "red",
+                },
+            ),
+        ),
+        width=16,
+        height=7,
+    )
+    board.add(
+        parts.figure(
+            "Unknown units",
+            "Units that answer at an address of the ledger and that the ledger does not know.",
+            now(f"sum(mining_site_unknown_units{_SITE})"),
+            parts.COUNT,
+            parts.NONE_WANTED,
+        ),
+        width=8,
+        height=7,
+    )
+
+
+def _curtailment(board: page.Page) -> None:
+    board.row("Does curtailment do what was declared?")
+    board.add(
+        parts.graph(
+            "How much was to go, and how much stayed?",
+            "Nameplate of the units inside declared curtailments, and what those leave them to hash.",
+            [
+                Query(expr=f"max(site:mining_curtailment_nameplate_{_HS}:sum{_SITE})", legend="inside events"),
+                Query(expr=f"max(site:mining_curtailment_target_{_HS}:sum{_SITE})", legend="left to hash"),
+            ],
+            HASHRATE,
+            Look(colours={"inside events": "purple", "left to hash": "light-purple"}),
+        ),
+        width=10,
+        height=8,
+    )
+    board.add(
+        parts.graph(
+            "Who hashed on, who did not come back?",
+            "Stragglers hash inside an event that leaves them nothing; not restored are those that do not hash 15 "
+            "minutes after the end.",
+            [
+                Query(expr=f"max(site:mining_curtailment_stragglers:sum{_SITE})", legend="stragglers"),
+                Query(expr=f"max(site:mining_units_not_restored:sum{_SITE})", legend="not restored"),
+            ],
+            parts.COUNT,
+            Look(colours={"stragglers": "orange", "not restored": "red"}),
+        ),
+        width=10,
+        height=8,
+    )
+    board.add(
+        parts.figure(
+            "Stragglers now",
+            "Units that hash inside an event that leaves them nothing to hash.",
+            now(f"max(site:mining_curtailment_stragglers:sum{_SITE})"),
+            parts.COUNT,
+            parts.NONE_WANTED,
+        ),
+        width=4,
+        height=8,
+    )
 
 
 def _power(board: page.Page) -> None:
@@ -325,7 +405,7 @@ def _places(board: page.Page) -> None:
     board.add(_groups("Models now", "model", "model", _MODEL), width=11, height=9)
 
 
-def _groups(title: str, level: str, label: str, chosen: str) -> parts.table.Panel:
+def _groups(title: str, level: str, label: str, chosen: str) -> parts.Table:
     by = f"max by ({label})"
     queries = [
         column(f"{by} ({level}:mining_deployed_{_HS}:sum{chosen})"),
@@ -372,6 +452,7 @@ def draw() -> page.Page:
     board.row("How much of what is deployed hashes?")
     _headline(board)
     _shortfall(board)
+    _curtailment(board)
     _belief(board)
     _power(board)
     _places(board)

@@ -39,7 +39,7 @@ def _of_the_worst(expr: str) -> str:
     return f"{expr}\nand on ({_KEYS}) {_shortfall()}"
 
 
-def _worst() -> parts.table.Panel:
+def _worst() -> parts.Table:
     each = f"max by ({_KEYS})"
     queries = [
         column(_shortfall()),
@@ -87,7 +87,7 @@ def _worst() -> parts.table.Panel:
     )
 
 
-def _ranked(title: str, description: str, expr: str, unit: str, steps: parts.Steps) -> parts.table.Panel:
+def _ranked(title: str, description: str, expr: str, unit: str, steps: parts.Steps) -> parts.Table:
     to_unit = page.address(page.UNIT, site=page.field_of("site"), unit=page.field_of("unit"))
     columns = {
         "unit": Column(title="unit", link=("Open the unit", to_unit)),

@@ -1,0 +1,36 @@
+"""The dashboard SDK, imported in one place: its builders by their names, what they build as `forms` and `model`."""
+
+import warnings
+
+with warnings.catch_warnings():
+    # The SDK would rather see the v2 schema, which Grafana does not load from files.
+    warnings.simplefilter("ignore", DeprecationWarning)
+    from grafana_foundation_sdk.builders import (
+        bargauge,
+        common,
+        dashboard,
+        prometheus,
+        stat,
+        statetimeline,
+        statushistory,
+        table,
+        timeseries,
+    )
+    from grafana_foundation_sdk.models import common as forms
+    from grafana_foundation_sdk.models import dashboard as model
+    from grafana_foundation_sdk.models.prometheus import PromQueryFormat
+
+__all__ = [
+    "PromQueryFormat",
+    "bargauge",
+    "common",
+    "dashboard",
+    "forms",
+    "model",
+    "prometheus",
+    "stat",
+    "statetimeline",
+    "statushistory",
+    "table",
+    "timeseries",
+]
