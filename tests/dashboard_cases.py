@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from agent.exporters.metrics import contract
+from grafana import rules_lint
 
 GRAFANA = Path(__file__).parent.parent / "grafana"
 FOLDER = GRAFANA / "dashboards"
@@ -17,13 +17,6 @@ OTHERS_METRICS = frozenset(
     {
         *("up", "ALERTS", "scrape_duration_seconds", "scrape_samples_scraped"),
         *("process_cpu_seconds_total", "process_resident_memory_bytes"),
-    }
-)
-
-_WORDS = frozenset(
-    {
-        *("and", "or", "unless", "on", "ignoring", "group_left", "group_right", "by", "without", "bool", "offset"),
-        *("inf", "nan"),
     }
 )
 
@@ -74,30 +67,9 @@ def filled(expr: str, values: Mapping[str, str]) -> str:
     return expr
 
 
-def metric_names(expr: str) -> set[str]:
-    """Give the metrics that a PromQL expression names: what is left of it without strings, labels and functions."""
-    bare = re.sub(r'"(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\'', '""', expr)
-    bare = re.sub(r"\{[^{}]*\}", "{}", bare)
-    bare = re.sub(r"\[[^\[\]]*\]", "", bare)
-    bare = re.sub(r"\b(?:by|without|on|ignoring|group_left|group_right)\s*\([^()]*\)", " ", bare)
-    found = re.findall(r"(?<![\w:.$])([A-Za-z_:][\w:]*)(?!\s*\()(?![\w:])", bare)
-    return {name for name in found if name.lower() not in _WORDS and not re.fullmatch(r"[smhdwy]|e\d*", name)}
-
-
-def recorded_names() -> set[str]:
-    """Give the names that recording rules write."""
-    texts = (path.read_text(encoding="utf-8") for path in RULES.glob("*.yml"))
-    return {name for text in texts for name in re.findall(r"^\s*-? *record: (\S+)$", text, flags=re.MULTILINE)}
-
-
 def known_names() -> set[str]:
     """Give every metric that a query may name."""
-    names = set(OTHERS_METRICS) | recorded_names()
-    for row in contract():
-        names.add(row.name)
-        if row.kind == "histogram":
-            names |= {f"{row.name}{suffix}" for suffix in ("_bucket", "_sum", "_count")}
-    return names
+    return rules_lint.known_names(rules_lint.rules()) | OTHERS_METRICS
 
 
 def all_asks(of: Iterable[str] | None = None) -> list[Ask]:

@@ -7,13 +7,14 @@ from typing import Any
 
 import jsonschema
 import pytest
-from dashboard_cases import GRAFANA, all_asks, asks, boards, known_names, metric_names, panels
+from dashboard_cases import GRAFANA, all_asks, asks, boards, known_names, panels
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.cog.plugins import register_default_plugins
 
 from grafana import build
 from grafana.drawing import parts
 from grafana.drawing.sdk import model
+from grafana.rules_lint import metric_names
 
 BOARDS = boards()
 UNITS_OF_GRAFANA = {
@@ -204,20 +205,6 @@ def test_alerts_lead_to_dashboards_that_exist() -> None:
             uid = re.split(r"[?{]", link)[0]
             assert uid in variables, f"{path.name}: {link}"
             assert set(re.findall(r"[?&]var-(\w+)=", link)) <= variables[uid], f"{path.name}: {link}"
-
-
-@pytest.mark.parametrize(
-    ("expr", "names"),
-    [
-        ('sum by (site) (a_b{x="c_d"}) / on (site) group_left (m) e:f:g', {"a_b", "e:f:g"}),
-        ("avg_over_time(a:b[5m:1m] offset 1h) > 0.5 and on () day_of_month() == 1", {"a:b"}),
-        ("time() - max(x_seconds) * 2^32 / 1e12", {"x_seconds"}),
-        ('topk(5, rate(n_total{l=~"${v}"}[$__rate_interval]))', {"n_total"}),
-    ],
-)
-def test_metric_names_are_found(expr: str, names: set[str]) -> None:
-    """What is no function, label, string, number or range is a metric."""
-    assert metric_names(expr) == names
 
 
 def test_asks_are_many() -> None:

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from programs import free_port, program
-from ruamel.yaml import YAML
 
 from agent.config import load_config
 
@@ -54,7 +54,7 @@ def _run(*command: str, within_s: float = 30) -> str:
 
 
 def _yaml(path: Path) -> Any:
-    return YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
 def test_every_file_is_read_by_somebody() -> None:
