@@ -15,13 +15,14 @@ from rich.table import Table
 from simulators.builds import Line
 from simulators.clock import ClockError
 from simulators.durations import read_duration, show_duration
+from simulators.endpoints import Endpoint, EndpointError, find_endpoints
 from simulators.faults import vocabulary
 from simulators.hosting import ERRORS, Doors, Show, host_farm, host_nothing, host_replay, host_show, run
+from simulators.listening import ServeError
 from simulators.models import ModelError
 from simulators.plan import HEALTHY_FARM, FarmError, FarmPlan, Troubles, read_mix, read_share
 from simulators.replay import CaptureError, read_captures
 from simulators.scenario import find_scenario, load_farm, shipped_scenarios
-from simulators.server import ServeError
 from simulators.tomlfile import TomlError
 
 EXIT_FAILED = 1
@@ -33,6 +34,9 @@ app = typer.Typer(
 
 SeedOption = Annotated[int | None, typer.Option(help="Seed of everything random; drawn and printed when left out.")]
 BaseOption = Annotated[str, typer.Option(help="First IPv4 address; the others follow it.")]
+AddressesOption = Annotated[
+    str, typer.Option(help="Instead of --base: IPV4 or IPV4:PORT for each unit, with commas between, or @FILE.")
+]
 PortOption = Annotated[int, typer.Option(min=0, max=65535, help="TCP port of every unit; 0 takes a free one.")]
 HttpPortOption = Annotated[
     int | None,
@@ -59,6 +63,7 @@ def farm(
     units: Annotated[int, typer.Option(min=1, help="How many units.")] = 300,
     seed: SeedOption = None,
     base: BaseOption = "127.10.0.1",
+    addresses: AddressesOption = "",
     port: PortOption = 4028,
     http_port: HttpPortOption = None,
     power_port: PowerPortOption = None,
@@ -82,12 +87,15 @@ def farm(
             told = load_farm(file)
             plan = told.farm.plan(seed=_seed(told.seed if seed is None else seed), air=told.weather.climate())
         else:
+            endpoints = _endpoints(context, addresses)
+            units = len(endpoints) if endpoints and not _is_said(context, "units") else units
             plan = FarmPlan(
                 units=units,
                 seed=_seed(seed),
                 base=base,
+                endpoints=endpoints,
                 mix=read_mix(mix),
-                containers=containers,
+                containers=containers if _is_said(context, "containers") else min(containers, units),
                 troubles=Troubles(
                     off=read_share(off),
                     asleep=read_share(asleep),
@@ -111,10 +119,12 @@ def farm(
 
 @app.command()
 def one(
+    context: typer.Context,
     *,
     model: Annotated[str, typer.Option(help="Model, with its bin in TH/s: S21:200.")] = "S21:200",
     seed: SeedOption = None,
     base: BaseOption = "127.10.0.1",
+    addresses: AddressesOption = "",
     port: PortOption = 4028,
     http_port: HttpPortOption = None,
     power_port: PowerPortOption = None,
@@ -126,7 +136,13 @@ def one(
     """Serve one healthy unit until stopped."""
     with _clear_errors():
         plan = FarmPlan(
-            units=1, seed=_seed(seed), base=base, mix=read_mix(f"{model}=100%"), containers=1, troubles=HEALTHY_FARM
+            units=1,
+            seed=_seed(seed),
+            base=base,
+            endpoints=_endpoints(context, addresses),
+            mix=read_mix(f"{model}=100%"),
+            containers=1,
+            troubles=HEALTHY_FARM,
         )
         doors = _doors(
             port=port,
@@ -142,6 +158,7 @@ def one(
 
 @app.command("play")
 def play_scenario(
+    context: typer.Context,
     scenario: Annotated[str, typer.Argument(help="Name of a scenario, or a TOML file with one.")],
     *,
     speed: Annotated[
@@ -149,6 +166,7 @@ def play_scenario(
     ] = 1.0,
     seed: Annotated[int | None, typer.Option(help="Another seed than the scenario's own.")] = None,
     base: Annotated[str | None, typer.Option(help="Another first IPv4 address than the scenario's own.")] = None,
+    addresses: AddressesOption = "",
     port: PortOption = 4028,
     http_port: HttpPortOption = None,
     power_port: PowerPortOption = None,
@@ -168,6 +186,7 @@ def play_scenario(
             scenario=found,
             seed=seed,
             base=base,
+            endpoints=_endpoints(context, addresses),
             speed=speed,
             every_s=_read_every(every, found.duration),
             is_staying=stay,
@@ -201,15 +220,18 @@ def scenarios() -> None:
 
 @app.command()
 def replay(
+    context: typer.Context,
     captures: Annotated[list[Path], typer.Argument(help="Capture directories, or recorded replies themselves.")],
     *,
     base: BaseOption = "127.10.0.1",
+    addresses: AddressesOption = "",
     port: PortOption = 4028,
     allow_remote: RemoteOption = False,
 ) -> None:
     """Serve recorded replies byte for byte until stopped; each capture directory is one unit."""
     with _clear_errors():
-        run(host_replay(read_captures(captures, base), port=port, allow_remote=allow_remote))
+        recorded = read_captures(captures, base, _endpoints(context, addresses))
+        run(host_replay(recorded, port=port, allow_remote=allow_remote))
 
 
 @app.command()
@@ -244,6 +266,7 @@ def _refuse_beside_file(context: typer.Context) -> None:
     said = {
         "units",
         "base",
+        "addresses",
         "mix",
         "containers",
         "off",
@@ -254,9 +277,23 @@ def _refuse_beside_file(context: typer.Context) -> None:
         "slow",
     }
     for name in sorted(said):
-        source = context.get_parameter_source(name)
-        if source is not None and source.name != "DEFAULT":
+        if _is_said(context, name):
             raise FarmError(f"--{name.replace('_', '-')} and --farm exclude each other: the file says it")
+
+
+def _is_said(context: typer.Context, name: str) -> bool:
+    """Say whether an option was given, and not left at its default."""
+    source = context.get_parameter_source(name)
+    return source is not None and source.name != "DEFAULT"
+
+
+def _endpoints(context: typer.Context, addresses: str) -> tuple[Endpoint, ...]:
+    """Read ``--addresses``; empty where it was not given."""
+    if not _is_said(context, "addresses"):
+        return ()
+    if _is_said(context, "base"):
+        raise FarmError("--addresses and --base exclude each other")
+    return find_endpoints(addresses)
 
 
 def _read_every(text: str, duration_s: float) -> float | None:
@@ -315,7 +352,7 @@ def _clear_errors() -> Iterator[None]:
     """Turn what the user can mend into one line and an exit code."""
     try:
         yield
-    except (FarmError, ModelError, CaptureError, TomlError, ClockError) as error:
+    except (FarmError, ModelError, CaptureError, TomlError, ClockError, EndpointError) as error:
         ERRORS.print(f"hashsight-sim: {error}")
         raise typer.Exit(EXIT_BAD_INPUT) from error
     except ServeError as error:

@@ -13,10 +13,10 @@ from simulators.conditions import FaultError
 from simulators.control import Control, RefusedError, nothing
 from simulators.farm import Farm
 from simulators.journal import Journal
+from simulators.listening import listen
 from simulators.operations import Asked, Operation, describe
 from simulators.plan import FarmError
 from simulators.player import Playing
-from simulators.server import listen
 from simulators.tomlfile import TomlError
 
 _MAX_BODY_BYTES = 1 << 20

@@ -257,7 +257,8 @@ class Farm:
         rows.writerow(LEDGER_COLUMNS)
         for unit in self.units:
             identity = unit.identity
-            host = identity.host if port == API_PORT else f"{identity.host}:{port}"
+            own_port = identity.port or port
+            host = identity.host if own_port == API_PORT else f"{identity.host}:{own_port}"
             rows.writerow(
                 (
                     identity.unit_id,

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import signal
+from collections import defaultdict
 from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from functools import partial
@@ -14,13 +15,15 @@ from rich.progress import track
 from simulators.builds import Line
 from simulators.clock import SimClock
 from simulators.control_http import serve_control
+from simulators.endpoints import Endpoint
 from simulators.farm import Farm
-from simulators.plan import FarmPlan
+from simulators.plan import FarmError, FarmPlan
 from simulators.player import Playing, build_farm, play
 from simulators.replay import RecordedUnit
 from simulators.scenario import Scenario
 from simulators.server import serve_farm, serve_stations, sweep
 from simulators.show import announce, leap, milestones, outcome
+from simulators.station import Station
 from simulators.unit import Unit
 from simulators.webserver import serve_hash_side, serve_web
 
@@ -60,6 +63,7 @@ class Show:
         scenario: What it says.
         seed: Another seed than its own.
         base: Another first address than its own.
+        endpoints: Other places for its units than its own; empty for its own.
         speed: Simulated seconds per real second.
         every_s: Simulated seconds between two lines of truth; None for none.
         is_staying: Go on serving when it is over.
@@ -69,6 +73,7 @@ class Show:
     scenario: Scenario
     seed: int | None
     base: str | None
+    endpoints: tuple[Endpoint, ...]
     speed: float
     every_s: float | None
     is_staying: bool
@@ -124,11 +129,12 @@ def host_nothing(show: Show) -> None:
 async def host_replay(recorded: list[RecordedUnit], *, port: int, allow_remote: bool) -> None:
     """Serve recorded replies until stopped."""
     stopped = _stop_signal()
-    async with serve_stations(
-        {unit.host: unit for unit in recorded}, SimClock().now, port=port, is_loopback_only=not allow_remote
-    ) as server:
+    stations: defaultdict[int, dict[str, Station]] = defaultdict(dict)
+    for unit in recorded:
+        stations[unit.port][unit.host] = unit
+    async with serve_stations(stations, SimClock().now, port=port, is_loopback_only=not allow_remote) as server:
         for unit in recorded:
-            SCREEN.print(f"{unit.host}:{server.port}  {unit.name}  {', '.join(sorted(unit.replies))}")
+            SCREEN.print(f"{unit.host}:{unit.port or server.port}  {unit.name}  {', '.join(sorted(unit.replies))}")
         await stopped.wait()
 
 
@@ -148,6 +154,7 @@ def _prepare(show: Show) -> tuple[Farm, Playing]:
         show.scenario,
         seed=show.seed,
         base=show.base,
+        endpoints=show.endpoints,
         watch=partial(_show_progress, show.scenario.farm.units),
     )
     return farm, play(farm, show.name, show.scenario)
@@ -157,6 +164,8 @@ async def _open_doors(
     stack: contextlib.AsyncExitStack, farm: Farm, doors: Doors, playing: Playing | None = None
 ) -> None:
     """Serve a farm for as long as `stack` is open, and say where."""
+    if doors.http is not None or doors.power is not None:
+        _refuse_shared_addresses(farm)
     server = await stack.enter_async_context(serve_farm(farm, port=doors.api, is_loopback_only=not doors.allow_remote))
     web = power = None
     if doors.http is not None:
@@ -166,13 +175,16 @@ async def _open_doors(
     if doors.ledger_out is not None:
         with doors.ledger_out.open("w", encoding="utf-8", newline="") as file:
             farm.write_ledger(file, port=server.port)
-    first, last = farm.units[0].identity.host, farm.units[-1].identity.host
+    first, last = farm.units[0].identity, farm.units[-1].identity
+    is_shared = not any(unit.identity.port for unit in farm.units)
     SCREEN.print(f"seed {farm.plan.seed}")
-    SCREEN.print(f"{len(farm.units)} units at {first} to {last}, port {server.port}")
+    SCREEN.print(
+        f"{len(farm.units)} units at {first.endpoint} to {last.endpoint}{f', port {server.port}' if is_shared else ''}"
+    )
     if web is not None:
-        SCREEN.print(f"web pages http://{first}:{web.port}/")
+        SCREEN.print(f"web pages http://{first.host}:{web.port}/")
     if power is not None:
-        SCREEN.print(f"power http://{first}:{power.port}/miner_power")
+        SCREEN.print(f"power http://{first.host}:{power.port}/miner_power")
     if doors.control is not None:
         host, port = doors.control
         follow: Callable[[], None] = partial(sweep, farm, server)
@@ -185,6 +197,12 @@ async def _open_doors(
         f"true hashrate {farm.operating_hs(now) / 1e15:.3f} of {farm.deployed_hs / 1e15:.3f} PH/s deployed, "
         f"{farm.operating_hs(now) / farm.deployed_hs:.2%}"
     )
+
+
+def _refuse_shared_addresses(farm: Farm) -> None:
+    """Refuse web pages of units that their API port alone tells apart."""
+    if len({unit.identity.address for unit in farm.units}) < len(farm.units):
+        raise FarmError("units that share an address cannot have web pages: they are told apart by their address")
 
 
 def _show_progress(total: int, units: Iterable[Unit]) -> Iterable[Unit]:

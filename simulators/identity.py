@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from simulators import chance
+from simulators.endpoints import Endpoint
 from simulators.models import Model
 
 _LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ"
@@ -18,6 +19,7 @@ class Identity:
         model: Its bin.
         build: Key of its firmware build.
         address: IPv4 address as a number.
+        port: TCP port of its API where it has one of its own; 0 for that of the whole farm.
         container: Container.
         rack: Rack.
         slot: Slot in the rack, from 1.
@@ -33,11 +35,17 @@ class Identity:
     rack: str
     slot: int
     key: int
+    port: int = 0
 
     @property
     def host(self) -> str:
         """Its address in dotted form."""
         return ".".join(str(self.address >> shift & 255) for shift in (24, 16, 8, 0))
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Its address, with its port where it has one of its own."""
+        return Endpoint(self.address, self.port)
 
     @property
     def mac(self) -> str:

@@ -12,6 +12,7 @@ from itertools import count
 from simulators import chance, physics, unit_faults
 from simulators.builds import build_for
 from simulators.conditions import Condition
+from simulators.endpoints import Endpoint
 from simulators.identity import Identity
 from simulators.models import Cooling, Model, find_model
 from simulators.unit import WARM_UP_S, Unit
@@ -63,6 +64,7 @@ class FarmPlan:
         units: How many.
         seed: Seed of everything random.
         base: First IPv4 address; the others follow, without those that end in 0 or 255.
+        endpoints: One for each unit, instead of `base`; empty for the range.
         mix: Share of each model; the shares add up to 1.
         containers: Into how many containers they go, evenly and in order.
         troubles: What is wrong.
@@ -72,6 +74,7 @@ class FarmPlan:
     units: int = 300
     seed: int = 1
     base: str = "127.10.0.1"
+    endpoints: tuple[Endpoint, ...] = ()
     mix: Mapping[Model, float] = field(default_factory=lambda: read_mix("S21:200=60%,T21:190=40%"))
     containers: int = 3
     troubles: Troubles = field(default_factory=Troubles)
@@ -134,6 +137,8 @@ def check_plan(plan: FarmPlan) -> None:
         raise FarmError(f"units must be 1 to {_MAX_UNITS}, not {plan.units}")
     if not 1 <= plan.containers <= plan.units:
         raise FarmError(f"containers must be 1 to the number of units, not {plan.containers}")
+    if plan.endpoints and len(plan.endpoints) != plan.units:
+        raise FarmError(f"{plan.units} units, but a list of {len(plan.endpoints)} addresses")
     try:
         first = ipaddress.IPv4Address(plan.base)
     except ValueError:
@@ -162,7 +167,7 @@ def build_units(plan: FarmPlan, start: float) -> Iterator[Unit]:
     troubles = _assign_troubles(plan)
     climates = [_climate(plan, container) for container in range(plan.containers)]
     farm_key = chance.word(plan.seed, 0)
-    numbers = addresses(plan.base)
+    endpoints = iter(plan.endpoints) if plan.endpoints else map(Endpoint, addresses(plan.base))
     rack_names: dict[tuple[int, int], str] = {}
     places = [0] * plan.containers
     for index, model in enumerate(models):
@@ -171,12 +176,14 @@ def build_units(plan: FarmPlan, start: float) -> Iterator[Unit]:
         places[container] += 1
         rack_name = rack_names.setdefault((container, rack), f"C{container + 1}-R{rack + 1:02d}")
         key = chance.word(farm_key, index)
+        address, port = next(endpoints)
         identity = Identity(
             unit_id=f"{rack_name}-{slot + 1:02d}",
             index=index,
             model=model,
             build=build_for(model.name, chance.uniform(key, -1)),
-            address=next(numbers),
+            address=address,
+            port=port,
             container=f"C{container + 1}",
             rack=rack_name,
             slot=slot + 1,

@@ -13,6 +13,7 @@ from simulators import chance
 from simulators.clock import SimClock
 from simulators.conditions import Conditions
 from simulators.durations import show_duration
+from simulators.endpoints import Endpoint
 from simulators.farm import MAX_PARTS, Farm, Injection, Part
 from simulators.plan import FarmError
 from simulators.scenario import Scenario
@@ -109,11 +110,12 @@ def build_farm(
     *,
     seed: int | None = None,
     base: str | None = None,
+    endpoints: tuple[Endpoint, ...] = (),
     watch: Callable[[Iterable[Unit]], Iterable[Unit]] = iter,
 ) -> Farm:
     """Give the farm of a scenario, its clock standing at the scenario's start; nothing has happened to it yet."""
     clock = SimClock(start=scenario.start_s, speed=0.0)
-    return Farm(scenario.plan(seed=seed, base=base), clock, watch=watch)
+    return Farm(scenario.plan(seed=seed, base=base, endpoints=endpoints), clock, watch=watch)
 
 
 def play(farm: Farm, name: str, scenario: Scenario) -> Playing:

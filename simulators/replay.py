@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from simulators import firmware, legacy
+from simulators.endpoints import Endpoint
 from simulators.plan import addresses
 
 PREFIX = "tcp4028-"
@@ -23,15 +24,17 @@ class RecordedUnit:
     Attributes:
         name: Name of the capture directory.
         host: IPv4 address it is served at.
+        port: TCP port of its own; 0 for that of all.
         replies: Bytes as recorded, without a NUL, by command; a reply in the new dialect under ``COMMAND new_api``.
     """
 
     name: str
     host: str
     replies: Mapping[str, bytes]
+    port: int = 0
 
     def __hash__(self) -> int:
-        return hash(self.host)
+        return hash((self.host, self.port))
 
     def is_online(self, _t: float) -> bool:
         """Say that it always answers."""
@@ -45,13 +48,14 @@ class RecordedUnit:
         return legacy.invalid_command(t).encode() if legacy_reply is None else legacy_reply
 
 
-def read_captures(paths: Sequence[Path], base: str) -> list[RecordedUnit]:
+def read_captures(paths: Sequence[Path], base: str, endpoints: Sequence[Endpoint] = ()) -> list[RecordedUnit]:
     """Read captures: directories that hold ``tcp4028-COMMAND[-new_api].json`` (or ``.txt``), or such files themselves.
 
-    Each directory becomes one unit, at `base` and the addresses after it, in the order given.
+    Each directory becomes one unit, at `base` and the addresses after it or at `endpoints`, in the order given.
 
     Raises:
-        CaptureError: A path that is missing or holds no recorded reply, or a base that is no IPv4 address.
+        CaptureError: A path that is missing or holds no recorded reply, a base that is no IPv4 address, or fewer
+            endpoints than units.
     """
     try:
         ipaddress.IPv4Address(base)
@@ -69,10 +73,12 @@ def read_captures(paths: Sequence[Path], base: str) -> list[RecordedUnit]:
             replies.setdefault(command, file.read_bytes())
         if not files:
             raise CaptureError(f"{path}: holds no file named {PREFIX}COMMAND.json")
-    numbers = addresses(base)
+    if endpoints and len(endpoints) < len(by_unit):
+        raise CaptureError(f"{len(by_unit)} recorded units, but a list of {len(endpoints)} addresses")
+    places = iter(endpoints) if endpoints else map(Endpoint, addresses(base))
     return [
-        RecordedUnit(name=path.name, host=str(ipaddress.IPv4Address(next(numbers))), replies=replies)
-        for path, replies in by_unit.items()
+        RecordedUnit(name=path.name, host=str(ipaddress.IPv4Address(address)), port=port, replies=replies)
+        for (path, replies), (address, port) in zip(by_unit.items(), places, strict=False)
     ]
 
 

@@ -18,6 +18,7 @@ What each section may hold stands in `sections`. Nothing here touches a farm; `p
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from importlib import resources
 from pathlib import Path
@@ -26,6 +27,7 @@ from typing import Annotated
 from pydantic import AwareDatetime, Field, field_validator
 
 from simulators.durations import show_duration
+from simulators.endpoints import Endpoint
 from simulators.physics import DAY_S
 from simulators.plan import FarmPlan
 from simulators.sections import (
@@ -93,10 +95,14 @@ class Scenario(Section):
             for number, happening in enumerate(happenings):
                 yield name, happening, number
 
-    def plan(self, *, seed: int | None = None, base: str | None = None) -> FarmPlan:
-        """Give the plan of its farm, with another seed or base address where given."""
-        section = self.farm if base is None else self.farm.model_copy(update={"base": base})
-        return section.plan(seed=self.seed if seed is None else seed, air=self.weather.climate())
+    def plan(
+        self, *, seed: int | None = None, base: str | None = None, endpoints: tuple[Endpoint, ...] = ()
+    ) -> FarmPlan:
+        """Give the plan of its farm, with another seed, and at other addresses, where given."""
+        plan = self.farm.plan(seed=self.seed if seed is None else seed, air=self.weather.climate())
+        if base is None and not endpoints:
+            return plan
+        return replace(plan, base=plan.base if base is None else base, endpoints=endpoints)
 
 
 class FarmFile(Section):

@@ -22,6 +22,7 @@ from pydantic import (
 )
 
 from simulators.durations import read_duration
+from simulators.endpoints import read_endpoints
 from simulators.faults import FAULTS, Fault, read_fault
 from simulators.models import ModelError
 from simulators.physics import Climate
@@ -137,6 +138,7 @@ class FarmSection(Section):
         units: How many units.
         containers: Into how many containers they go, evenly and in order: C1, C2, ...
         base: First IPv4 address.
+        addresses: ``IPV4`` or ``IPV4:PORT``, one for each unit, instead of `base`.
         mix: Model and bin to share: ``"S21:200" = "60%"``.
         troubles: What is wrong from the beginning.
     """
@@ -144,6 +146,7 @@ class FarmSection(Section):
     units: Annotated[int, Field(ge=1, le=250_000)] = 300
     containers: Annotated[int, Field(ge=1, le=10_000)] = 3
     base: str = "127.10.0.1"
+    addresses: Annotated[tuple[str, ...], LOOSE] = ()
     mix: dict[str, Share] = {"S21:200": 0.6, "T21:190": 0.4}
     troubles: TroublesSection = TroublesSection()
 
@@ -156,6 +159,21 @@ class FarmSection(Section):
             raise ValueError(str(error)) from error
         return mix
 
+    @field_validator("addresses")
+    @classmethod
+    def _are_addresses(cls, addresses: tuple[str, ...]) -> tuple[str, ...]:
+        if addresses:
+            read_endpoints(addresses)
+        return addresses
+
+    @model_validator(mode="before")
+    @classmethod
+    def _count_addresses(cls, told: Any) -> Any:
+        """Have as many units as addresses where nobody says how many."""
+        if isinstance(told, dict) and isinstance(told.get("addresses"), list) and "units" not in told:
+            return {**told, "units": len(told["addresses"])}
+        return told
+
     @model_validator(mode="after")
     def _can_be_built(self) -> Self:
         check_plan(self.plan(seed=1, air=Climate()))
@@ -167,6 +185,7 @@ class FarmSection(Section):
             units=self.units,
             seed=seed,
             base=self.base,
+            endpoints=read_endpoints(self.addresses) if self.addresses else (),
             mix=read_mix(_mix_text(self.mix)),
             containers=self.containers,
             troubles=Troubles(**self.troubles.model_dump()),

@@ -1,5 +1,7 @@
 """TCP 4028 of a whole farm behind one listening socket; the address that was dialled tells which unit is meant.
 
+Units that have a port of their own are behind a listening socket for each such port.
+
 The sockets sit in an epoll of their own whose descriptor the event loop watches: about nine system calls a reply, on
 any event loop. Each unit serves one client at a time, as the board does.
 """
@@ -7,21 +9,21 @@ any event loop. Each unit serves one client at a time, as the board does.
 import asyncio
 import contextlib
 import errno
-import resource
 import select
 import socket
 import struct
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Callable, Mapping
 
 from simulators import firmware
 from simulators.delivery import Delivery, Ending
+from simulators.endpoints import Endpoint
 from simulators.farm import API_PORT, Farm
 from simulators.journal import Journal
+from simulators.listening import ServeError, listen, raise_file_limit
 from simulators.silence import silence
 from simulators.station import LiveUnit, Station
 
-_BACKLOG = 4096
 _ACCEPT_BATCH = 128
 _MAX_WAITING = 100  # Documented: upstream's listen backlog.
 _SWEEP_S = 0.5
@@ -34,45 +36,11 @@ _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 WRITE_COMMANDS = frozenset({"reload", "sleep", "network"})
 
 
-class ServeError(OSError):
-    """The farm's port cannot be opened; the message says what to do about it."""
-
-
-def raise_file_limit() -> int:
-    """Raise the limit of open files to the most this process may have, and give it."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    return hard
-
-
-def listen(host: str, port: int, *, option: str = "--port") -> socket.socket:
-    """Open a listening socket.
-
-    Raises:
-        ServeError: Port taken, or not permitted to this user.
-    """
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-        listener.listen(_BACKLOG)
-        listener.settimeout(0.0)
-    except OSError as error:
-        listener.close()
-        why = {
-            errno.EADDRINUSE: f"port {port} is taken; choose another with {option}",
-            errno.EACCES: f"port {port} needs a privilege this user has not; choose one above 1023 with {option}",
-            errno.EADDRNOTAVAIL: f"address {host} is not one of this machine's",
-        }.get(error.errno or 0, str(error))
-        raise ServeError(error.errno or 0, f"cannot listen on {host}:{port}: {why}") from error
-    return listener
-
-
 class ApiServer:
-    """Answers for every station on one port. Use `serve_farm` or `serve_stations`, which start and stop it.
+    """Answers for every station. Use `serve_farm` or `serve_stations`, which start and stop it.
 
     Args:
-        stations: Who stands at which IPv4 address.
+        stations: Who stands at which port and IPv4 address; port 0 stands for the one given to `open`.
         now: Gives the simulated time.
         journal: Where requests are put down.
         is_loopback_only: Refuse clients that are not on this machine.
@@ -80,7 +48,7 @@ class ApiServer:
 
     def __init__(
         self,
-        stations: Mapping[str, Station],
+        stations: Mapping[int, Mapping[str, Station]],
         now: Callable[[], float],
         journal: Journal,
         *,
@@ -93,9 +61,10 @@ class ApiServer:
         self._now = now
         self._connections: dict[int, tuple[socket.socket, Station]] = {}
         self._busy: dict[Station, deque[socket.socket]] = {}
-        self._silent: frozenset[int] = frozenset()
+        self._silent: frozenset[Endpoint] = frozenset()
         self._followers: list[Callable[[frozenset[int]], None]] = []
-        self._listener: socket.socket | None = None
+        self._listeners: dict[int, socket.socket] = {}
+        self._doors: dict[int, tuple[socket.socket, Mapping[str, Station]]] = {}
         self._epoll: select.epoll | None = None
         self._deliveries: set[asyncio.Task[None]] = set()
         self._max_connections = 1024
@@ -103,24 +72,27 @@ class ApiServer:
 
     @property
     def port(self) -> int:
-        """The port it listens on."""
-        if self._listener is None:
+        """The port that units without one of their own have; where all have one, that of the first."""
+        if not self._listeners:
             raise ServeError(errno.ENOTCONN, "the farm is not being served")
-        port: int = self._listener.getsockname()[1]
+        listener = self._listeners.get(0) or next(iter(self._listeners.values()))
+        port: int = listener.getsockname()[1]
         return port
 
     def open(self, port: int) -> None:
         """Listen, and have the running event loop watch.
 
         Raises:
-            ServeError: Port taken or not permitted.
+            ServeError: Port taken or not permitted; then none is left open.
         """
-        self._max_connections = raise_file_limit() - _RESERVED_FILES
-        # The wildcard is the only address that answers for all of 127.0.0.0/8.
-        self._listener = listen("0.0.0.0", port)
+        self._max_connections = raise_file_limit() - _RESERVED_FILES - len(self._stations)
         self._epoll = select.epoll()
-        self._epoll.register(self._listener.fileno(), select.EPOLLIN)
         asyncio.get_running_loop().add_reader(self._epoll.fileno(), self._turn)
+        for own_port, stations in self._stations.items():
+            # The wildcard is the only address that answers for all of 127.0.0.0/8.
+            listener = self._listeners[own_port] = listen("0.0.0.0", own_port or port)
+            self._doors[listener.fileno()] = (listener, stations)
+            self._epoll.register(listener.fileno(), select.EPOLLIN)
 
     async def close(self) -> None:
         """Stop listening and drop every connection."""
@@ -128,9 +100,10 @@ class ApiServer:
             asyncio.get_running_loop().remove_reader(self._epoll.fileno())
             self._epoll.close()
             self._epoll = None
-        if self._listener is not None:
-            self._listener.close()
-            self._listener = None
+        for listener in self._listeners.values():
+            listener.close()
+        self._listeners.clear()
+        self._doors.clear()
         for connection, _ in self._connections.values():
             connection.close()
         for waiting in self._busy.values():
@@ -144,31 +117,36 @@ class ApiServer:
                 task.cancel()
             await asyncio.wait(self._deliveries)
 
-    def silence(self, addresses: frozenset[int]) -> None:
-        """Have these addresses not answer at all, and all others answer again."""
-        if addresses != self._silent and self._listener is not None:
-            silence(self._listener, tuple(addresses))
-            self._silent = addresses
+    def silence(self, endpoints: frozenset[Endpoint]) -> None:
+        """Have these not answer at all, and all others answer again; port 0 is that of units without their own."""
+        if endpoints != self._silent and self._listeners:
+            for own_port, listener in self._listeners.items():
+                silence(listener, [endpoint.address for endpoint in endpoints if endpoint.port == own_port])
+            self._silent = endpoints
             for follower in self._followers:
-                follower(addresses)
+                follower(self._silent_addresses)
+
+    @property
+    def _silent_addresses(self) -> frozenset[int]:
+        return frozenset(endpoint.address for endpoint in self._silent)
 
     def follow_silence(self, follower: Callable[[frozenset[int]], None]) -> None:
         """Tell another server of the same units which addresses do not answer, now and whenever that changes."""
         self._followers.append(follower)
-        follower(self._silent)
+        follower(self._silent_addresses)
 
     def _turn(self) -> None:
         """Serve whatever is ready now."""
-        if self._epoll is None or self._listener is None:
+        if self._epoll is None:
             return
-        listening = self._listener.fileno()
         for descriptor, _ in self._epoll.poll(0, 256):
-            if descriptor == listening:
-                self._accept(self._listener)
-            else:
+            door = self._doors.get(descriptor)
+            if door is None:
                 self._read(descriptor)
+            else:
+                self._accept(*door)
 
-    def _accept(self, listener: socket.socket) -> None:
+    def _accept(self, listener: socket.socket, stations: Mapping[str, Station]) -> None:
         for _ in range(_ACCEPT_BATCH):
             try:
                 connection, peer = listener.accept()
@@ -177,7 +155,7 @@ class ApiServer:
             except OSError:
                 # The client gave up in the queue, or this process has no file left; the rest stay queued.
                 return
-            station = self._stations.get(connection.getsockname()[0])
+            station = stations.get(connection.getsockname()[0])
             if (
                 station is None
                 or (self.is_loopback_only and not peer[0].startswith("127."))
@@ -294,7 +272,7 @@ class ApiServer:
             connection.close()
         finally:
             connection.close()
-            if self._listener is not None:
+            if self._listeners:
                 self._serve_next(station)
 
 
@@ -307,7 +285,7 @@ def _reset(connection: socket.socket) -> None:
 
 @contextlib.asynccontextmanager
 async def serve_stations(
-    stations: Mapping[str, Station],
+    stations: Mapping[int, Mapping[str, Station]],
     now: Callable[[], float],
     *,
     port: int = API_PORT,
@@ -317,9 +295,9 @@ async def serve_stations(
     """Serve stations on the running event loop for as long as the context is open.
 
     Args:
-        stations: Who stands at which IPv4 address.
+        stations: Who stands at which port and IPv4 address; port 0 stands for `port`.
         now: Gives the simulated time.
-        port: Port of all of them; 0 takes a free one, see `ApiServer.port`.
+        port: Port of all that have none of their own; 0 takes a free one, see `ApiServer.port`.
         journal: Where requests are put down; a new one when None.
         is_loopback_only: Refuse clients that are not on this machine.
 
@@ -327,8 +305,8 @@ async def serve_stations(
         ServeError: Port taken or not permitted.
     """
     server = ApiServer(stations, now, Journal() if journal is None else journal, is_loopback_only=is_loopback_only)
-    server.open(port)
     try:
+        server.open(port)
         yield server
     finally:
         await server.close()
@@ -339,7 +317,9 @@ async def serve_farm(
     farm: Farm, *, port: int = API_PORT, journal: Journal | None = None, is_loopback_only: bool = True
 ) -> AsyncIterator[ApiServer]:
     """Serve a farm for as long as the context is open; arguments and errors as `serve_stations`."""
-    stations = {unit.identity.host: LiveUnit(farm, unit) for unit in farm.units}
+    stations: defaultdict[int, dict[str, Station]] = defaultdict(dict)
+    for unit in farm.units:
+        stations[unit.identity.port][unit.identity.host] = LiveUnit(farm, unit)
     async with serve_stations(
         stations, farm.clock.now, port=port, journal=journal, is_loopback_only=is_loopback_only
     ) as server:
@@ -358,7 +338,7 @@ def sweep(farm: Farm, server: ApiServer) -> None:
     for unit in farm.units:
         if unit.is_restless:
             unit.advance(now)
-    server.silence(frozenset(unit.identity.address for unit in farm.units if farm.unit_found_at(unit).is_silent))
+    server.silence(frozenset(unit.identity.endpoint for unit in farm.units if farm.unit_found_at(unit).is_silent))
 
 
 async def settle(farm: Farm) -> None:

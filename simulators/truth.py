@@ -178,7 +178,7 @@ def unit_truth(unit: Unit, t: float) -> UnitTruth:
     losses = unit.losses_hs(t)
     return {
         "unit_id": identity.unit_id,
-        "host": identity.host,
+        "host": str(identity.endpoint),
         "found_here": unit.conditions.answers_as or identity.unit_id,
         "model": identity.model.name,
         "container": identity.container,

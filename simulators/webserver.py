@@ -13,8 +13,9 @@ from simulators import digest, lighttpd
 from simulators.builds import Line
 from simulators.farm import Farm
 from simulators.journal import Journal
+from simulators.listening import ServeError, listen, raise_file_limit
 from simulators.pages import Visit
-from simulators.server import ApiServer, ServeError, listen, raise_file_limit
+from simulators.server import ApiServer
 from simulators.silence import silence
 from simulators.sites import HashSide, Site, StockPages
 from simulators.unit import Unit

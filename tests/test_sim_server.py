@@ -12,10 +12,11 @@ from capture_files import CAPTURES, capture
 from sim_cases import START, ask, make_farm
 
 from simulators.journal import Journal
+from simulators.listening import ServeError
 from simulators.plan import Troubles
 from simulators.replay import CaptureError, read_captures
 from simulators.selection import Selector
-from simulators.server import ServeError, serve_farm, serve_stations, sweep
+from simulators.server import serve_farm, serve_stations, sweep
 from simulators.unit_faults import PowerOff
 
 VERSION = b'{"command":"version"}'
@@ -185,7 +186,7 @@ async def test_a_taken_port_is_said_to_be_taken() -> None:
 async def test_recorded_replies_come_back_byte_for_byte() -> None:
     """Two captures at two addresses; a NUL is appended; what was not recorded is an invalid command."""
     recorded = read_captures([CAPTURES / "s21-stock-aml-202407", CAPTURES / "s19pro-stock-202212"], "127.78.0.1")
-    async with serve_stations({unit.host: unit for unit in recorded}, lambda: START, port=0) as server:
+    async with serve_stations({0: {unit.host: unit for unit in recorded}}, lambda: START, port=0) as server:
         for host, folder in (("127.78.0.1", "s21-stock-aml-202407"), ("127.78.0.2", "s19pro-stock-202212")):
             for command in ("version", "summary", "pools", "devs"):
                 reply = await ask(host, server.port, f'{{"command":"{command}"}}'.encode())

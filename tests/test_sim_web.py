@@ -11,9 +11,10 @@ from sim_cases import START, ask, make_farm
 from web_cases import credentials, exchange, page, read, request, served, unchunked, until, write
 
 from simulators.builds import Line
+from simulators.listening import ServeError
 from simulators.pages import PAGES
 from simulators.selection import Selector
-from simulators.server import ServeError, serve_farm, sweep
+from simulators.server import serve_farm, sweep
 from simulators.unit_faults import AddressSwapped, PowerOff
 from simulators.webserver import Limits, WebServer, serve_hash_side, serve_web
 from simulators.wire_faults import Down

@@ -1,0 +1,41 @@
+"""Listening sockets: how many files there may be, and clear words when a port cannot be had."""
+
+import errno
+import resource
+import socket
+
+_BACKLOG = 4096
+
+
+class ServeError(OSError):
+    """The farm's port cannot be opened; the message says what to do about it."""
+
+
+def raise_file_limit() -> int:
+    """Raise the limit of open files to the most this process may have, and give it."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return hard
+
+
+def listen(host: str, port: int, *, option: str = "--port") -> socket.socket:
+    """Open a listening socket.
+
+    Raises:
+        ServeError: Port taken, or not permitted to this user.
+    """
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(_BACKLOG)
+        listener.settimeout(0.0)
+    except OSError as error:
+        listener.close()
+        why = {
+            errno.EADDRINUSE: f"port {port} is taken; choose another with {option}",
+            errno.EACCES: f"port {port} needs a privilege this user has not; choose one above 1023 with {option}",
+            errno.EADDRNOTAVAIL: f"address {host} is not one of this machine's",
+        }.get(error.errno or 0, str(error))
+        raise ServeError(error.errno or 0, f"cannot listen on {host}:{port}: {why}") from error
+    return listener
