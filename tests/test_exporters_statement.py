@@ -293,6 +293,22 @@ def test_energy_delivered_and_uptimes() -> None:
     assert (figures.reach_uptime_ratio, figures.hashing_uptime_ratio) == (0.9, 0.8)
 
 
+def test_uplift_stands_beside_losses() -> None:
+    """Losses and uplift are told apart, and what is left of the two is what deployed exceeds operating by."""
+    losses_hs = {Cause.UNREACHABLE: 4.59 * PH}
+    rows = hours(*OCTOBER, deployed_hs=50 * PH, operating_hs=46.09 * PH, losses_hs=losses_hs, uplift_hs=0.68 * PH)
+    lines = shown(stated(rows))
+    assert lines["Lost"][:2] == ("4.59 PH/s", "9.18 %")
+    assert lines["Uplift above nameplate"][:2] == ("0.68 PH/s", "1.36 %")
+    assert lines["Lost, less uplift"] == ("3.91 PH/s", "7.82 %", "deployed - operating")
+
+
+def test_energy_that_nobody_tells_of_is_no_zero() -> None:
+    """Without any watt there is a dash, not 0 kWh."""
+    rows = hours(*OCTOBER, watts={}, efficient_watts=0.0, efficient_hs=0.0, efficient_deployed_hs=0.0)
+    assert (shown(stated(rows))["Energy"][0], shown(stated(rows))["Energy efficiency"][0]) == ("-", "-")
+
+
 def test_small_sites_have_readable_units() -> None:
     """A site of a few machines is not stated as 0.00 EH/s, and all its hashrates are in one unit."""
     lines = shown(
@@ -378,6 +394,14 @@ def test_a_changed_statement_contradicts_itself(path: tuple[str | int, ...], val
     with pytest.raises(StatementError) as caught:
         decode(msgspec.json.encode(content), "s.json")
     assert reason in str(caught.value)
+
+
+def test_a_draft_does_not_pass_for_a_statement() -> None:
+    """Whoever takes the word draft off what must not be published is refused."""
+    draft = stated(operating(AT, AT + 28 * DAY_S, deployed_hs=50 * PH, operating_hs=46 * PH))
+    assert decode(msgspec.json.encode(draft), "s.json") == draft
+    with pytest.raises(StatementError, match=r"not to be published: coverage is 90\.32 %"):
+        decode(msgspec.json.encode(msgspec.structs.replace(draft, is_draft=False)), "s.json")
 
 
 @pytest.mark.parametrize("text", [b"", b"{}", b"not json", b"[1]", b"\xff\xfe", b'{"period": "2025-10"}'])

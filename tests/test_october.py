@@ -91,10 +91,14 @@ def test_october_comes_out_as_published(tmp_path: Path) -> None:
     assert figures.deployed_hs == figures.deployed_end_hs == 50 * PH
     assert figures.operating_hs == pytest.approx(46.09 * PH, abs=0.05 * PH)
     assert figures.operating_hs == pytest.approx(true.operating_hs, rel=0.001)
-    assert figures.operational_efficiency_ratio == pytest.approx(0.922, abs=0.001)
+    assert figures.operational_efficiency_ratio is not None
+    assert round(100 * figures.operational_efficiency_ratio, 1) == 92.2
     assert figures.is_above_target
     assert figures.lost_hs - figures.uplift_hs == pytest.approx(3.91 * PH, abs=0.05 * PH)
     assert figures.coverage_ratio is not None
     assert figures.coverage_ratio > 0.95
-    assert "50.00 PH/s" in told
+    words = " ".join(told.split())
+    assert "Deployed at the end 50.00 PH/s" in words
+    assert f"Average operating {figures.operating_hs / PH:.2f} PH/s" in words
+    assert f"Lost, less uplift {50 - figures.operating_hs / PH:.2f} PH/s" in words
     _check_identity(statement)

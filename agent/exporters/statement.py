@@ -251,7 +251,7 @@ def combine(statements: Iterable[Statement], *, now: float, is_draft: bool = Tru
 def _statement(period: str, days: int, parts: Sequence[Part], *, computed_at: float, is_draft: bool) -> Statement:
     figures = figures_of(parts)
     if not is_draft:
-        _refuse_unfit(figures, parts)
+        refuse_unfit(figures, parts)
     return Statement(
         period=period,
         days=days,
@@ -263,7 +263,12 @@ def _statement(period: str, days: int, parts: Sequence[Part], *, computed_at: fl
     )
 
 
-def _refuse_unfit(figures: StatementFigures, parts: Sequence[Part]) -> None:
+def refuse_unfit(figures: StatementFigures, parts: Sequence[Part]) -> None:
+    """Refuse what must not be published.
+
+    Raises:
+        StatementError: Too little is known, or the period is not over.
+    """
     early = [part.site for part in parts if not part.is_over]
     if early:
         raise StatementError(f"not to be published: the period is not over ({', '.join(early)})")

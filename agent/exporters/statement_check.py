@@ -6,14 +6,24 @@ from typing import Any
 import msgspec
 
 from agent.exporters.period import Period
-from agent.exporters.statement import FORMAT, Source, Statement, StatementError, figures_of, notes_of, part_of
+from agent.exporters.statement import (
+    FORMAT,
+    Source,
+    Statement,
+    StatementError,
+    figures_of,
+    notes_of,
+    part_of,
+    refuse_unfit,
+)
 
 
 def decode(text: bytes, file: str) -> Statement:
     """Read a statement back from its JSON.
 
     Raises:
-        StatementError: When it is none, or its figures or notes do not follow from its parts.
+        StatementError: When it is none; when its figures or notes do not follow from its parts; when it is not marked
+            as a draft and must not be published.
     """
     try:
         statement = msgspec.json.decode(text, type=Statement)
@@ -37,6 +47,8 @@ def _refuse_unsound(statement: Statement, file: str) -> None:
         wrong.append("its notes are not those of its figures")
     if wrong:
         raise StatementError(f"{file}: does not follow from its own parts: {'; '.join(wrong)}")
+    if not statement.is_draft:
+        refuse_unfit(figures, statement.parts)
 
 
 def _differences(found: Any, expected: Any) -> list[tuple[str, Any, Any]]:

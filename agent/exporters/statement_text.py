@@ -72,7 +72,10 @@ def lines(statement: Statement) -> Iterator[Line]:
             name = f"  {cause.replace('_', ' ')}"
             yield Line(name, hashrate(figures.losses_hs[cause]), ratio_text(figures.losses_ratio[cause]))
     if figures.uplift_hs:
+        net_hs = figures.lost_hs - figures.uplift_hs
+        share = ratio_text(net_hs / figures.deployed_hs) if figures.deployed_hs else ABSENT
         yield Line("Uplift above nameplate", hashrate(figures.uplift_hs), ratio_text(figures.uplift_ratio))
+        yield Line("Lost, less uplift", hashrate(net_hs), share, "deployed - operating")
     yield Line("Operating at the end", hashrate(figures.operating_end_hs), "", "a snapshot, not an average")
     yield Line("Operational efficiency", ratio_text(figures.operational_efficiency_ratio), "", _verdict(statement))
     yield Line("  over deployed at the end", ratio_text(figures.operational_efficiency_end_ratio))
@@ -80,7 +83,9 @@ def lines(statement: Statement) -> Iterator[Line]:
     yield Line(
         "Coverage", ratio_text(figures.coverage_ratio), "", f"watched {ratio_text(figures.watched_ratio)} of the time"
     )
-    yield Line("Energy", _energy(figures.joules), "", "of the time that was watched")
+    # Nobody told of any: even a site asleep draws what its control boards do.
+    energy = _energy(figures.joules) if figures.joules else ABSENT
+    yield Line("Energy", energy, "", "of the time that was watched")
     for source, joules in figures.joules_by_source.items():
         if joules:
             yield Line(f"  {source}", _energy(joules), ratio_text(joules / figures.joules))
