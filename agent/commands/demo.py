@@ -7,6 +7,7 @@ will be: they come out of what the simulated units answer.
 
 import asyncio
 import shutil
+import signal
 import socket
 import sys
 import tempfile
@@ -14,6 +15,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
+import typer
 from rich.console import Group
 from rich.live import Live
 from rich.text import Text
@@ -22,7 +24,7 @@ from agent import logs
 from agent.address import parse_endpoint
 from agent.app import Agent
 from agent.commands.summary import headline, site_summary
-from agent.commands.terminal import err, exit_codes, out
+from agent.commands.terminal import FAILED, err, exit_codes, out
 from agent.errors import AgentError, ConfigError, Mistake
 from agent.process import run_loop, run_until_signalled
 from agent.setup import Setup, load_setup
@@ -83,20 +85,24 @@ def demo(*, units: int, interval_s: float, listen: str, seed: int, seconds: floa
             host, port = parse_endpoint(listen)
         except ValueError as error:
             raise ConfigError([Mistake(file="demo", where="--listen", value=listen, reason=str(error))]) from error
-        with tempfile.TemporaryDirectory(prefix="hashsight-demo-") as folder:
-            run_loop(
-                _demo(
-                    Path(folder),
-                    units=units,
-                    interval_s=interval_s,
-                    listen=f"{host}:{_free_port(str(host), port)}",
-                    seed=seed,
-                    seconds=seconds,
+        try:
+            with tempfile.TemporaryDirectory(prefix="hashsight-demo-") as folder:
+                run_loop(
+                    _demo(
+                        Path(folder),
+                        units=units,
+                        interval_s=interval_s,
+                        listen=f"{host}:{_free_port(str(host), port)}",
+                        seed=seed,
+                        seconds=seconds,
+                    )
                 )
-            )
+        except asyncio.CancelledError:
+            raise typer.Exit(FAILED) from None
 
 
 async def _demo(folder: Path, *, units: int, interval_s: float, listen: str, seed: int, seconds: float | None) -> None:
+    _cancel_on_signals()
     async with AsyncExitStack() as programs:
         web_port = _free_port("127.0.0.1", 18080)
         with err.status(f"starting {units} simulated units"):
@@ -121,6 +127,25 @@ async def _demo(folder: Path, *, units: int, interval_s: float, listen: str, see
         await _watch(setup, "\n".join(lines), seconds)
 
 
+def _cancel_on_signals() -> None:
+    """See that who is told to end while programs are still starting ends them too."""
+    task = asyncio.current_task()
+    if task is not None:
+        for signal_number in (signal.SIGTERM, signal.SIGHUP):
+            asyncio.get_running_loop().add_signal_handler(signal_number, task.cancel)
+
+
+class _Shown:
+    """An agent whose terminal may be closed: SIGHUP ends it, as there is nothing to read again."""
+
+    def __init__(self, agent: Agent) -> None:
+        self.stop = self.reload_wanted = agent.stop
+        self._agent = agent
+
+    async def run(self) -> None:
+        await self._agent.run()
+
+
 async def _watch(setup: Setup, addresses: str, seconds: float | None) -> None:
     """Run the agent and show its figures: redrawn on a terminal, one line an interval elsewhere."""
     logs.set_up(setup.config.log.level, setup.config.log.format)
@@ -130,14 +155,14 @@ async def _watch(setup: Setup, addresses: str, seconds: float | None) -> None:
     if not out.is_terminal:
         out.print(addresses, markup=False, soft_wrap=True)
         agent.on_figures = lambda figures: out.print(headline(SITE, figures.site), soft_wrap=True)
-        await run_until_signalled(agent)
+        await run_until_signalled(_Shown(agent))
         return
     with Live(console=out, auto_refresh=False) as view:
         view.update(Group(Text(addresses), "", "first round of polls under way"), refresh=True)
         agent.on_figures = lambda figures: view.update(
             Group(Text(addresses), "", site_summary(SITE, figures, agent.loss_lines(figures))), refresh=True
         )
-        await run_until_signalled(agent)
+        await run_until_signalled(_Shown(agent))
 
 
 @asynccontextmanager
@@ -175,7 +200,13 @@ async def _prometheus(program: str, folder: Path, *, listen: str, interval_s: fl
 
 @asynccontextmanager
 async def _program(command: list[str], log_file: Path) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Run a program in a session of its own, so that Ctrl-C reaches it through us alone, and end it by its id."""
+    """Run a program in a session of its own, so that Ctrl-C reaches it through us alone, and end it by its id.
+
+    Where util-linux is installed, the kernel ends it should this process be killed and end nothing any more.
+    """
+    setpriv = shutil.which("setpriv")
+    if setpriv is not None:
+        command = [setpriv, "--pdeathsig", "TERM", "--", *command]
     with log_file.open("wb") as output:
         process = await asyncio.create_subprocess_exec(
             *command, stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True

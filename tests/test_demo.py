@@ -1,0 +1,61 @@
+"""The demonstration puts away what it started, however it is told to end."""
+
+import asyncio
+import signal
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+from programs import Program, program, until
+
+COMMAND = (sys.executable, "-m", "agent", "demo", "--units", "20", "--interval", "1", "--listen", "127.0.0.1:0")
+
+
+async def _children(running: Program) -> list[psutil.Process]:
+    return psutil.Process(running.process.pid).children(recursive=True)
+
+
+async def _is_watching(running: Program) -> bool:
+    return "operational efficiency" in running.said
+
+
+async def _left(children: list[psutil.Process], within_s: float) -> list[psutil.Process]:
+    """Give those that have not ended by then; at least one must have been there."""
+    assert children
+    return (await asyncio.to_thread(psutil.wait_procs, children, within_s))[1]
+
+
+@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+async def test_told_to_end_it_ends_everything(tmp_path: Path, signal_number: signal.Signals) -> None:
+    """Ctrl-C, a service manager's word and a closed terminal: exit status 0, and no program is left."""
+    async with program(*COMMAND, log=tmp_path / "demo.log") as running:
+        await until(lambda: _is_watching(running), running)
+        children = await _children(running)
+        running.process.send_signal(signal_number)
+        async with asyncio.timeout(20):
+            assert await running.process.wait() == 0, running.said
+        assert await _left(children, 0) == []
+
+
+@pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGHUP])
+async def test_told_to_end_while_starting_it_ends_everything(tmp_path: Path, signal_number: signal.Signals) -> None:
+    """A signal as soon as the first program was started, before the agent runs, leaves none behind either."""
+    async with program(*COMMAND, log=tmp_path / "demo.log") as running:
+        children = await until(lambda: _children(running), running)
+        running.process.send_signal(signal_number)
+        async with asyncio.timeout(20):
+            assert await running.process.wait() == 1, running.said
+        assert await _left(children, 0) == []
+        assert "Traceback" not in running.said
+
+
+@pytest.mark.program("setpriv")
+async def test_killed_it_leaves_no_program_behind(tmp_path: Path) -> None:
+    """SIGKILL, which nobody can handle: the kernel ends the simulators and Prometheus."""
+    async with program(*COMMAND, log=tmp_path / "demo.log") as running:
+        await until(lambda: _is_watching(running), running)
+        children = await _children(running)
+        running.process.kill()
+        await running.process.wait()
+        assert await _left(children, 10) == []
