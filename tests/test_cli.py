@@ -182,3 +182,13 @@ async def test_once_fails_where_nobody_answers(tmp_path: Path) -> None:
             assert await running.process.wait() == 1
             assert "no unit could be read" in running.said
             assert "unreachable" in running.said
+
+
+def test_mistakes_are_shown_or_counted(tmp_path: Path) -> None:
+    """A ledger with more mistakes than fit a report: a hundred messages, and the true number of the others."""
+    rows = "".join(f"u{number},S21,200,10.0.0.1,C1,R1,{number},,,on\n" for number in range(250))
+    result = run(app, ["check", "--config", _site(tmp_path, ledger=LEDGER_HEADER + rows)])
+    assert result.exit_code == 2
+    lines = result.stderr.splitlines()
+    assert len(lines) == 101
+    assert lines[-1].endswith("150 more mistakes are not shown")

@@ -9,7 +9,6 @@ from rich.console import Console
 from agent.errors import AgentError, ConfigError
 
 OK, FAILED, BAD_CONFIG = 0, 1, 2
-MISTAKES_SHOWN = 50
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -21,10 +20,8 @@ def exit_codes() -> Iterator[None]:
     try:
         yield
     except ConfigError as error:
-        for mistake in error.mistakes[:MISTAKES_SHOWN]:
+        for mistake in error.mistakes:
             err.print(str(mistake), markup=False, soft_wrap=True)
-        if len(error.mistakes) > MISTAKES_SHOWN:
-            err.print(f"... and {len(error.mistakes) - MISTAKES_SHOWN} more mistakes", markup=False)
         raise typer.Exit(BAD_CONFIG) from error
     except (AgentError, OSError) as error:
         err.print(f"{type(error).__name__}: {error}", markup=False, soft_wrap=True)
