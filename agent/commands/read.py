@@ -146,7 +146,7 @@ def _facts(reading: UnitReading) -> Iterator[tuple[str, str]]:
     if reading.shares is not None:
         shares = reading.shares
         counts = (("accepted", shares.accepted), ("rejected", shares.rejected), ("stale", shares.stale))
-        yield "shares", ", ".join(f"{count:,} {word}" for word, count in counts if count is not None)
+        yield "shares", ", ".join(f"{count:,} {word}" for word, count in counts if count is not None) or ABSENT
         if shares.difficulty_accepted is not None and reading.uptime_s:
             delivered_hs = shares.difficulty_accepted * 2**32 / reading.uptime_s
             yield "delivered since start", hashrate_text(delivered_hs)
