@@ -298,11 +298,11 @@ async def test_no_socket_is_a_skipped_poll_and_no_word_on_the_unit(monkeypatch: 
 
     async with unit(answering(ANSWERS)) as address:
         site = Site()
-        monkeypatch.setattr("agent.unit.client.socket.socket", exhausted)
+        monkeypatch.setattr("agent.unit.client.socket.SocketType", exhausted)
         async with polling(site, [entry("u1", address)]):
             await site.until(lambda: site.skipped["no_socket"] >= 3)
             assert site.polls == []
-            monkeypatch.setattr("agent.unit.client.socket.socket", real)
+            monkeypatch.setattr("agent.unit.client.socket.SocketType", real)
             await site.until(lambda: len(site.polls) >= 2)
     assert all(poll.error is None for poll in site.polls)
     assert site.skipped["busy"] == 0

@@ -338,7 +338,7 @@ async def test_no_socket_to_be_had(client: Client, monkeypatch: pytest.MonkeyPat
     def exhausted(*_: Any) -> socket.socket:
         raise OSError(24, "Too many open files")
 
-    monkeypatch.setattr("agent.unit.client.socket.socket", exhausted)
+    monkeypatch.setattr("agent.unit.client.socket.SocketType", exhausted)
     with pytest.raises(LocalResourceError, match="Too many open files"):
         await client.run(("127.0.0.1", 4028), ask(STATS))
 

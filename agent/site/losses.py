@@ -78,15 +78,12 @@ def _claims(nameplate: Nameplate, reading: UnitReading | None) -> list[tuple[Cau
             max(0, nameplate.chips_per_board - board.chips) for board in present if board.chips is not None
         )
         claims.append((Cause.MISSING_CHIPS, board_hs * chips_missing / nameplate.chips_per_board))
-    claims.append(
-        (
-            Cause.DERATED,
-            sum(
-                _populated_hs(nameplate, board_hs, board) * _slowed_ratio(nameplate, reading, board)
-                for board in present
-            ),
-        )
-    )
+    derated_hs = nameplate.hashrate_hs * 0
+    for board in present:
+        slowed_ratio = _slowed_ratio(nameplate, reading, board)
+        if slowed_ratio:
+            derated_hs += _populated_hs(nameplate, board_hs, board) * slowed_ratio
+    claims.append((Cause.DERATED, derated_hs))
     return claims
 
 

@@ -233,8 +233,8 @@ class _Facts(NamedTuple):
         if len(values) > MAX_SENSORS:
             self.repairs.add("implausible")
             return ()
-        if all(MIN_CELSIUS <= value <= MAX_CELSIUS for value in values):
-            return tuple(value for value in values if value != 0)
+        if min(values) >= MIN_CELSIUS and max(values) <= MAX_CELSIUS:
+            return tuple(values) if 0 not in values else tuple(value for value in values if value != 0)
         self.repairs.add("implausible")
         return tuple(value for value in values if MIN_CELSIUS <= value <= MAX_CELSIUS and value != 0)
 
@@ -265,25 +265,37 @@ def _new_api_reading(reply: _StatsReply, facts: _Facts) -> UnitReading:
         fan_rpm=_fans(stats.fan or (), facts),
         pools=facts.pools,
         shares=facts.shares,
-        repairs=tuple(sorted(facts.repairs)),
+        repairs=tuple(sorted(facts.repairs)) if facts.repairs else (),
     )
 
 
 def _new_api_boards(chains: Sequence[_Chain], hs: float, model: str | None, facts: _Facts) -> tuple[BoardReading, ...]:
     """Give one board a slot, in the order of slots; of two that claim one slot the first has it."""
+    listed = [_new_api_board(position, chain, hs, model, facts) for position, chain in enumerate(chains[:MAX_BOARDS])]
+    if len(listed) == len(chains) and all(map(_is_at, listed, _PLACES)):
+        return tuple(listed)
     boards: dict[int, BoardReading] = {}
-    for position, chain in enumerate(chains[:MAX_BOARDS]):
-        board = _new_api_board(position, chain, hs, model, facts)
+    for board in listed:
         boards.setdefault(board.slot, board)
     if len(boards) < len(chains):
         facts.repairs.add("implausible")
     return tuple(boards[slot] for slot in sorted(boards))
 
 
+_PLACES: Final = tuple(range(MAX_BOARDS))
+
+
+def _is_at(board: BoardReading, slot: int) -> bool:
+    return board.slot == slot
+
+
 def _new_api_board(position: int, chain: _Chain, hs: float, model: str | None, facts: _Facts) -> BoardReading:
-    chips, pcb, coolant = _temperatures(model, chain)
+    if model in _HYDRO_LAYOUTS:
+        chips, pcb, coolant = _hydro_temperatures(model, chain)
+        coolant_celsius = facts.celsius(coolant)
+    else:
+        chips, pcb, coolant_celsius = chain.temp_chip or (), chain.temp_pcb or (), ()
     slot = facts.whole(chain.index, MAX_BOARDS - 1)
-    coolant_celsius = facts.celsius(coolant)
     return BoardReading(
         slot=position if slot is None else slot,
         hashrate_hs=facts.number(chain.rate_real, hs, 0, MAX_HASHRATE_HS),
@@ -298,21 +310,25 @@ def _new_api_board(position: int, chain: _Chain, hs: float, model: str | None, f
     )
 
 
-def _temperatures(model: str | None, chain: _Chain) -> tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]:
+_S21_HYDRO = "Antminer S21 Hyd."
+_HYDRO_LAYOUTS: Final = frozenset({_S21_HYDRO, "Antminer S21+ Hyd.", "Antminer S21+ Hyd"})
+
+
+def _hydro_temperatures(
+    model: str | None, chain: _Chain
+) -> tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]:
     """Give chip, board and coolant temperatures of one board; hydro units fill the arrays in ways of their own.
 
-    Documented: pyasic issue 295 (reported by owners) for the two layouts named below. Other hydro models are read as
+    Documented: pyasic issue 295 (reported by owners) for the two layouts named here. Other hydro models are read as
     air units, without a coolant, until a capture shows theirs; zeros, which mean no sensor, are dropped later. An array
     that is not as long as its layout wants tells nothing: which of its numbers is which cannot be known.
     """
     chip, pcb, pic = chain.temp_chip or (), chain.temp_pcb or (), chain.temp_pic or ()
-    if model == "Antminer S21 Hyd.":
+    if model == _S21_HYDRO:
         return (), pcb, chip[:2]
-    if model in {"Antminer S21+ Hyd.", "Antminer S21+ Hyd"}:
-        if len(pic) < 4 or len(pcb) < 4:
-            return (), (), ()
-        return pic[:1], (*pic[1:4], pcb[1], pcb[3]), (pcb[0], pcb[2])
-    return chip, pcb, ()
+    if len(pic) < 4 or len(pcb) < 4:
+        return (), (), ()
+    return pic[:1], (*pic[1:4], pcb[1], pcb[3]), (pcb[0], pcb[2])
 
 
 def _legacy_reading(reply: _StatsReply, facts: _Facts) -> UnitReading:
@@ -334,7 +350,7 @@ def _legacy_reading(reply: _StatsReply, facts: _Facts) -> UnitReading:
                 identity=identity,
                 pools=facts.pools,
                 shares=facts.shares,
-                repairs=tuple(sorted(facts.repairs)),
+                repairs=tuple(sorted(facts.repairs)) if facts.repairs else (),
             )
         raise _no_rate("GHS 5s", None, facts)
     hs = _hashes_per_unit(data.rate_unit)
@@ -360,7 +376,7 @@ def _legacy_reading(reply: _StatsReply, facts: _Facts) -> UnitReading:
         fan_rpm=_fans(fans[: fans.index(None)] if None in fans else fans, facts),
         pools=facts.pools,
         shares=facts.shares,
-        repairs=tuple(sorted(facts.repairs)),
+        repairs=tuple(sorted(facts.repairs)) if facts.repairs else (),
     )
 
 
@@ -397,7 +413,7 @@ def _fans(values: Sequence[float | None], facts: _Facts) -> tuple[float, ...]:
     Hydro units list four fans that all stand still, because there are none (capture s19proplus-hyd-stock-202303). The
     reading keeps what the unit said; the nameplate knows that there are no fans.
     """
-    speeds = tuple(rpm for rpm in values if rpm is not None and 0 <= rpm <= MAX_RPM)
+    speeds = tuple([rpm for rpm in values if rpm is not None and 0 <= rpm <= MAX_RPM])
     if len(speeds) == len(values) <= MAX_FANS:
         return speeds
     facts.repairs.add("implausible")
@@ -419,7 +435,7 @@ def _no_rate(key: str, value: float | None, facts: _Facts) -> MalformedReplyErro
 
 def _identity(known: Identity, info: _Info | None) -> Identity:
     """Give `known` itself when the reply adds nothing: one object a unit, not one a poll."""
-    if info is None:
+    if info is None or (info.type, info.CompileTime, info.miner_version) == (known.model, known.firmware, known.miner):
         return known
     model, firmware, miner = _clean(info.type), _clean(info.CompileTime), _clean(info.miner_version)
     if model in {None, known.model} and firmware in {None, known.firmware} and miner in {None, known.miner}:

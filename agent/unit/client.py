@@ -54,6 +54,7 @@ Done = Callable[[Outcome[T]], None]
 
 _EVENTS: Final = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
 _ENDED: Final = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
+_STREAM: Final = socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
 _READ_BYTES: Final = 65536
 _BATCH: Final = 64
 _TICK_S: Final = 0.05
@@ -94,7 +95,7 @@ class _Call(Generic[T]):
         self.started = started
         self.request = b""
         self.requests = 0
-        self.socket: socket.socket | None = None
+        self.socket: socket.SocketType | None = None
         self.connected = False
         self.chunks: list[bytes] = []
         self.size = 0
@@ -177,7 +178,8 @@ class Client:
 
     def _connect(self, call: _Call[Any]) -> None:
         try:
-            sock = socket.socket(call.family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+            # The C type itself: the class that the socket module makes of it adds Python to every call.
+            sock = socket.SocketType(call.family, _STREAM)
         except OSError as error:
             raise LocalResourceError(str(error)) from error
         call.requests += 1
@@ -211,7 +213,7 @@ class Client:
                 self._drop(call)
                 self._throw(call, told)
 
-    def _on_event(self, call: _Call[Any], sock: socket.socket, mask: int) -> None:
+    def _on_event(self, call: _Call[Any], sock: socket.SocketType, mask: int) -> None:
         if not call.connected:
             if mask & select.EPOLLERR:
                 code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
@@ -224,7 +226,7 @@ class Client:
         if mask & (select.EPOLLIN | _ENDED):
             self._read(call, sock, is_ended=bool(mask & _ENDED))
 
-    def _read(self, call: _Call[Any], sock: socket.socket, *, is_ended: bool) -> None:
+    def _read(self, call: _Call[Any], sock: socket.SocketType, *, is_ended: bool) -> None:
         """Read what is there; edge triggering tells of what comes later, but not twice of an end already told."""
         while True:
             try:
@@ -260,7 +262,8 @@ class Client:
 
     def _on_reply(self, call: _Call[Any]) -> None:
         # What follows the NUL is no part of the reply, whether it came in the same packet or not.
-        data = b"".join(call.chunks)
+        chunks = call.chunks
+        data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
         data = data[: data.find(b"\0") + 1] or data
         self._drop(call)
         self._advance(call, call.conversation.send, data)
