@@ -11,6 +11,7 @@ import aiohttp
 import jsonschema
 import pytest
 from exporter_cases import AT, entry, reading, status
+from msgspec import structs
 
 from agent.bearer import Token
 from agent.exporters import answers, web
@@ -318,9 +319,9 @@ def test_figures_of_events_count_each_unit_once() -> None:
     gone = replace(EVENT, id="gone", start=AT - 7200, end=AT - 3600)
     declared = Curtailments(events=[site, one, gone])
     units = [
-        replace(status(entry("u1"), reading("u1")), event=one, is_straggler=True),
-        replace(status(entry("u2"), reading("u2")), event=site),
-        replace(status(entry("u3"), reading("u3", **ASLEEP)), unrestored=gone),
+        structs.replace(status(entry("u1"), reading("u1")), event=one, is_straggler=True),
+        structs.replace(status(entry("u2"), reading("u2")), event=site),
+        structs.replace(status(entry("u3"), reading("u3", **ASLEEP)), unrestored=gone),
     ]
     told = {each.event.id: each for each in event_figures(declared, units, AT)}
     assert {name: each.units for name, each in told.items()} == {"site": 1, "one": 1, "gone": 0}

@@ -232,8 +232,7 @@ def test_a_unit_costs_less_than_a_kilobyte() -> None:
 def with_shares(status: UnitStatus, shares: ShareReading, uptime_s: float) -> UnitStatus:
     """Give the same status with another reading in it."""
     reading = msgspec.structs.replace(status.reading, shares=shares, uptime_s=uptime_s)
-    fields = {name: getattr(status, name) for name in UnitStatus.__dataclass_fields__}
-    return UnitStatus(**fields | {"reading": reading})
+    return msgspec.structs.replace(status, reading=reading)
 
 
 def test_delivered_is_what_the_simulator_hashed() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 from site_cases import (
     ACCESS_DENIED,
     AT,
@@ -86,9 +87,9 @@ def test_a_missed_poll_keeps_the_state_and_the_rate() -> None:
     one.record(answered(), clock_s=0.0)
     before = seen(one)
     one.record(failed(NO_ANSWER, at=AT + 10), clock_s=10.0)
-    assert seen(one) == replace(before, error=NO_ANSWER, failures=1)
+    assert seen(one) == structs.replace(before, error=NO_ANSWER, failures=1)
     one.record(failed(ACCESS_DENIED, at=AT + 20), clock_s=20.0)
-    assert seen(one) == replace(before, error=ACCESS_DENIED, failures=2)
+    assert seen(one) == structs.replace(before, error=ACCESS_DENIED, failures=2)
 
 
 def test_a_good_poll_forgets_the_failures() -> None:

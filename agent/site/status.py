@@ -4,9 +4,10 @@ Pure: readings, ledger entries and times come in, a verdict goes out. A failure 
 *unreadable*, never a zero; asleep with nobody having said so is *stopped*, never *curtailed*.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
+
+import msgspec
 
 from agent.errors import PollError, RefusedError, UnreachableError
 from agent.site.curtailment import Event
@@ -62,8 +63,7 @@ class Loss(NamedTuple):
     hashrate_hs: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnitStatus:
+class UnitStatus(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One unit as of its latest poll, or as of the moment its last reading went stale.
 
     Attributes:

@@ -5,7 +5,8 @@ what is fresh, so that a stepped clock neither revives a dead unit nor kills a l
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import replace
+
+import msgspec
 
 from agent.errors import PollError
 from agent.site.curtailment import Curtailments, Event, Phase, Slice
@@ -178,7 +179,8 @@ class Tracker:
             if track is not None and track.metered_watts != unit_watts.get(unit_id):
                 track.metered_watts = unit_watts.get(unit_id)
                 status = track.status
-                track.status = replace(status, power=self._power(track, status.state, is_fresh=status.is_fresh))
+                power = self._power(track, status.state, is_fresh=status.is_fresh)
+                track.status = msgspec.structs.replace(status, power=power)
                 changed.append(track.status)
         self._metered = set(unit_watts)
         return changed
