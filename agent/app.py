@@ -1,7 +1,6 @@
 """Composition: one site's agent, wired from its setup, started, reloaded and stopped."""
 
 import asyncio
-import gc
 import random
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
@@ -27,7 +26,7 @@ from agent.exporters.recorder import Recorder
 from agent.identity_watch import IdentityWatch
 from agent.meters import Meters
 from agent.notify import ServiceManager
-from agent.process import raise_file_limit
+from agent.process import raise_file_limit, settle_collector
 from agent.setup import Setup, load_setup
 from agent.site.curtailment import Curtailments
 from agent.site.curtailment_book import CurtailmentBook
@@ -198,9 +197,7 @@ class Agent:
         self.metrics.watch_curtailments(lambda: self.book.is_kept)
         if self.setup.token is not None:
             await self.book.keep()
-        # Everything so far lives as long as the process: the collector need not walk it again and again.
-        gc.collect()
-        gc.freeze()
+        settle_collector()
         listen = self.config.web.listen
         async with (
             self.polling(),

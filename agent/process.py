@@ -1,6 +1,7 @@
 """This process and the system around it: signals, the event loop, the limit of open files."""
 
 import asyncio
+import gc
 import resource
 import signal
 from collections.abc import Coroutine
@@ -12,6 +13,9 @@ except ImportError:
     from asyncio import new_event_loop  # type: ignore[assignment]
 
 T = TypeVar("T")
+
+# Objects made and not gone before the youngest are looked at, and so on; 700, 10 and 10 unless told.
+GC_THRESHOLDS = (70_000, 10, 20)
 
 
 class Service(Protocol):
@@ -49,3 +53,14 @@ def raise_file_limit() -> int:
     if soft != hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     return hard
+
+
+def settle_collector() -> None:
+    """Have the cyclic collector leave alone what is there, and look at what comes a hundredth as often.
+
+    What is there lives as long as the process. What comes are statuses, readings and text, which hold no cycles and of
+    which the collector knows little; at its usual pace it took 7 % of all polling.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)

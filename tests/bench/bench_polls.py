@@ -13,7 +13,6 @@ ports 4028 and 80, so the rights and the room to listen on them.
 
 import argparse
 import asyncio
-import gc
 import json
 import logging
 import os
@@ -32,7 +31,8 @@ from typing import Any, NamedTuple
 from bench_farm import Site, is_free, resident_bytes, simulated_site
 
 from agent import logs
-from agent.app import Agent, run_loop
+from agent.app import Agent
+from agent.process import run_loop, settle_collector
 from agent.setup import load_setup
 
 IN_FLIGHT = 64
@@ -135,8 +135,8 @@ def _print_memory(units: int) -> float:
 async def _measure_agent(config: Path, seconds: float) -> Measured:
     """Sweep over all units again and again, with figures after each sweep."""
     agent = Agent(load_setup(config))
-    gc.collect()
-    gc.freeze()
+
+    settle_collector()
     async with agent.polling():
         await agent.poller.sweep()
         polls = 0
