@@ -135,7 +135,6 @@ def _print_memory(units: int) -> float:
 async def _measure_agent(config: Path, seconds: float) -> Measured:
     """Sweep over all units again and again, with figures after each sweep."""
     agent = Agent(load_setup(config))
-
     settle_collector()
     async with agent.polling():
         await agent.poller.sweep()
@@ -220,7 +219,9 @@ async def _measure_rival(
         nonlocal polls, following
         host = hosts[following % len(hosts)]
         following += 1
-        polls += await read_one(host)
+        # In one statement the sum would be of the count before the wait: twenty at a time would count as one.
+        is_read = await read_one(host)
+        polls += is_read
 
     async def work() -> None:
         async with asyncio.TaskGroup() as tasks:
