@@ -6,6 +6,7 @@ Observed with aiomqtt 2.5.1 over paho 2.2.0 and mosquitto 2.0.11, and absorbed h
   receiving side, which notices at once, ends the connection.
 - After that the message is still in paho's queue, and entering the same client again sends it after all: every
   connection has a client of its own.
+- Watching a socket is asked of the loop from another thread, after it may have been closed: a traceback in the log.
 - A client that got no CONNACK keeps its socket until it is collected, so it is closed here.
 - The reason code of a PUBACK is not looked at: the caller publishes a canary and waits for it.
 """
@@ -14,9 +15,9 @@ import asyncio
 import logging
 import socket
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import aiomqtt
 
@@ -47,6 +48,26 @@ class Received(NamedTuple):
     topic: str
     payload: bytes
     is_retained: bool
+
+
+class _Loop:
+    """The event loop as aiomqtt sees it: to watch a socket that was closed meanwhile is no error."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loop, name)
+
+    def add_writer(self, descriptor: int, callback: Callable[[], None]) -> None:
+        """Watch a socket, if it is still open."""
+        with suppress(OSError, ValueError):
+            self._loop.add_writer(descriptor, callback)
+
+    def add_reader(self, descriptor: int, callback: Callable[[], None]) -> None:
+        """Watch a socket, if it is still open."""
+        with suppress(OSError, ValueError):
+            self._loop.add_reader(descriptor, callback)
 
 
 class Connection:
@@ -80,6 +101,10 @@ class Connection:
         codes = [code if isinstance(code, int) else code.value for code in granted]
         if any(code >= 128 for code in codes):
             raise BrokerError("acl", f"{self._link}: the broker refuses the subscription to {topic}")
+
+    def break_off(self) -> None:
+        """Close the connection without a word, as a crash would."""
+        _close_socket(self._client._client.socket())  # noqa: SLF001  nothing public ends without taking leave
 
     async def messages(self) -> AsyncIterator[Received]:
         """Give what arrives.
@@ -127,6 +152,7 @@ async def connect(link: Link, *, will: tuple[str, bytes] | None = None) -> Async
     client.pending_calls_threshold = 4 * WINDOW
     paho = client._client  # noqa: SLF001  the pinned aiomqtt offers no other way to bound connecting and to close
     paho.connect_timeout = CONNECT_S
+    client._loop = cast(asyncio.AbstractEventLoop, _Loop(client._loop))  # noqa: SLF001  likewise, see there
     try:
         await client.__aenter__()
     except BaseException as error:

@@ -1,0 +1,158 @@
+"""`hashsight mqtt`: see what is published, and whether a broker will do."""
+
+import asyncio
+import json
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import typer
+from rich.markup import escape
+
+from agent.commands.terminal import FAILED, err, exit_codes, out
+from agent.errors import BrokerError, ConfigError, Mistake
+from agent.exporters.mqtt.checkup import examine
+from agent.exporters.mqtt.composer import printable
+from agent.exporters.mqtt.connection import Received, connect
+from agent.exporters.mqtt.links import Link
+from agent.exporters.mqtt.topics import Topics
+from agent.scale import hashrate_text, ratio_text
+from agent.secretfile import read_password
+from agent.setup import Setup, load_setup
+
+SHOWN_CHARS = 160
+
+
+def check(config: Path, *, broker: str | None) -> None:
+    """Try every broker of a configuration, or one: a line for each finding.
+
+    Args:
+        config: The configuration file.
+        broker: The one to try; None for all.
+    """
+    with exit_codes():
+        setup = load_setup(config)
+        if not asyncio.run(_check(setup, _chosen(setup, broker))):
+            raise typer.Exit(FAILED)
+
+
+async def _check(setup: Setup, links: Sequence[Link]) -> bool:
+    topics, is_well = Topics(setup.config.site.name), True
+    sections = {section.name: section for section in setup.config.mqtt}
+    for link in links:
+        section = sections[link.name]
+        taken_in = [topics.curtailment] * section.curtailment + [topics.meters] * section.meters
+        async for finding in examine(link, canary=topics.canary, taken_in=taken_in, nonce=secrets.token_hex(8)):
+            is_well &= finding.is_well
+            sign = "[green]ok[/]  " if finding.is_well else "[red]bad[/] "
+            out.print(f"{sign} {link.name}: {escape(finding.text)}", soft_wrap=True)
+    return is_well
+
+
+def tail(
+    config: Path,
+    *,
+    broker: str | None,
+    username: str | None,
+    password_file: Path | None,
+    raw: bool,
+    seconds: float | None,
+) -> None:
+    """Print what is published for the site, as it comes.
+
+    Args:
+        config: The configuration file.
+        broker: Which broker; the first unless told.
+        username: Who reads; the agent's own name may not be allowed to.
+        password_file: That one's password.
+        raw: Print topics and payloads as they are.
+        seconds: End after so long; None to go on.
+    """
+    with exit_codes():
+        setup = load_setup(config)
+        link = _chosen(setup, broker)[0]
+        if username is not None:
+            password = None if password_file is None else read_password(password_file, where="--password-file")
+            link = replace(link, username=username, password=password)
+        link = replace(link, client_id=f"{link.client_id[:40]}-tail-{secrets.token_hex(4)}")
+        topics = Topics(setup.config.site.name)
+        try:
+            asyncio.run(_tail(link, topics, raw=raw, seconds=seconds))
+        except KeyboardInterrupt:
+            err.print("")
+
+
+async def _tail(link: Link, topics: Topics, *, raw: bool, seconds: float | None) -> None:
+    try:
+        async with asyncio.timeout(seconds), connect(link) as connection:
+            await connection.subscribe(f"{topics.root}/#")
+            async for received in connection.messages():
+                out.print(_line(received, topics, raw=raw), markup=False, soft_wrap=True)
+    except TimeoutError:
+        if seconds is None:
+            raise BrokerError("timeout", f"{link}: no answer") from None
+
+
+def _chosen(setup: Setup, broker: str | None) -> Sequence[Link]:
+    """Give the links to the brokers that are meant.
+
+    Raises:
+        ConfigError: There is none.
+    """
+    links = [link for link in setup.mqtt_links if broker in {None, link.name}]
+    if not links:
+        known = ", ".join(link.name for link in setup.mqtt_links)
+        reason = f"there is no broker of this name; known are {known}" if known else "no broker is configured"
+        raise ConfigError([Mistake(file=str(setup.path), where="mqtt", value=broker or "", reason=reason)])
+    return links
+
+
+def _line(received: Received, topics: Topics, *, raw: bool) -> str:
+    topic = received.topic if raw else received.topic.removeprefix(f"{topics.root}/")
+    kept = " (kept)" if received.is_retained else ""
+    payload = received.payload
+    if raw:
+        return f"{topic}{kept} {printable(payload, len(payload))}"
+    try:
+        body = json.loads(payload)
+        told = f"{body['time'][11:19]} {_words(body)}" if "schema" in body else printable(payload, SHOWN_CHARS)
+    except (ValueError, LookupError, TypeError, AttributeError):
+        told = printable(payload, SHOWN_CHARS) or "deleted"
+    return f"{topic}{kept} {told}"
+
+
+def _words(body: dict[str, Any]) -> str:
+    """Give a message in words; one of a new kind as it is."""
+    tell = _WORDS.get(body["schema"])
+    return json.dumps(body)[:SHOWN_CHARS] if tell is None else tell(body)
+
+
+def _figures(body: dict[str, Any]) -> str:
+    figures = body["figures"]
+    operating, deployed = hashrate_text(figures["operating_hs"]), hashrate_text(figures["deployed_hs"])
+    losses = sorted(figures["losses_hs"].items(), key=lambda item: -item[1])
+    told = ", ".join(f"{hashrate_text(hs)} {cause.replace('_', ' ')}" for cause, hs in losses[:3] if hs > 0)
+    ratio = ratio_text(figures["operational_efficiency_ratio"])
+    return f"{operating} of {deployed} = {ratio}; {told or 'nothing lost'}"
+
+
+def _unit(body: dict[str, Any]) -> str:
+    unit = body["unit"]
+    return f"{unit['state']} ({unit['why']}), {hashrate_text(unit['hashrate_hs'])}"
+
+
+def _event(body: dict[str, Any]) -> str:
+    return ", ".join(f"{key} {value}" for key, value in body["event"].items() if value is not None)
+
+
+_WORDS: Mapping[str, Callable[[dict[str, Any]], str]] = {
+    "hashsight.figures.v1": _figures,
+    "hashsight.container.v1": _figures,
+    "hashsight.unit.v1": _unit,
+    "hashsight.units.v1": lambda body: f"{len(body['units'])} units",
+    "hashsight.event.v1": _event,
+    "hashsight.agent.v1": lambda body: f"{body['state']}, version {body['version']}, run {body['boot_id'][:8]}",
+    "hashsight.error.v1": lambda body: f"{body['reason']}: {body['detail']} ({body['topic']}: {body['excerpt']})",
+}

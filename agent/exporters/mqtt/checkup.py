@@ -1,0 +1,134 @@
+"""Whether a broker will do, finding by finding, without a running agent or its consumers noticing.
+
+Everything is tried on the canary's topic, under a client id of its own. What the access list says of the other topics
+is not tried, because consumers would see it.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from typing import NamedTuple, Self
+
+from agent.errors import BrokerError
+from agent.exporters.mqtt.connection import Connection, connect
+from agent.exporters.mqtt.links import Link
+
+WAIT_S = 5.0
+WILL_S = 1.0
+
+
+class Finding(NamedTuple):
+    """One thing that was tried, and what came of it."""
+
+    is_well: bool
+    text: str
+
+
+async def examine(link: Link, *, canary: str, taken_in: Sequence[str], nonce: str) -> AsyncIterator[Finding]:
+    """Try one broker; ends with the first finding that makes the others pointless.
+
+    Args:
+        link: Where it is, and as whom.
+        canary: The topic to try things on.
+        taken_in: What the agent subscribes to.
+        nonce: Tells this try from others; not guessable.
+    """
+    link = replace(link, client_id=f"{link.client_id}-check")
+    began = time.monotonic()
+    try:
+        async with connect(link) as connection:
+            who = f"as {link.username}" if link.username else "without a name"
+            how = "TLS" if link.tls else "not encrypted"
+            yield _good(f"connected to {link} {who}, MQTT {link.protocol}, {how}, {_ms(began)}")
+            async with _Echo(connection) as echo:
+                async for finding in _try_canary(link, connection, echo, canary, nonce):
+                    yield finding
+                    if not finding.is_well:
+                        return
+                yield await _try_will(link, echo, canary, nonce)
+                for topic in taken_in:
+                    await connection.subscribe(topic)
+                    yield _good(f"may subscribe to {topic}")
+    except BrokerError as error:
+        yield _bad(f"{error.reason}: {error}")
+
+
+def _good(text: str) -> Finding:
+    return Finding(is_well=True, text=text)
+
+
+def _bad(text: str) -> Finding:
+    return Finding(is_well=False, text=text)
+
+
+class _Echo:
+    """What comes back on a connection, while the block runs."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._heard: list[bytes] = []
+        self._changed = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._error: BrokerError | None = None
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self._listen(), name="mqtt check")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+
+    async def _listen(self) -> None:
+        try:
+            async for received in self._connection.messages():
+                self._heard.append(received.payload)
+                self._changed.set()
+        except BrokerError as error:
+            self._error = error
+            self._changed.set()
+
+    async def hears(self, payload: bytes, within_s: float) -> bool:
+        """Say whether that payload comes back in time; a lost connection is no."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                while payload not in self._heard and self._error is None:
+                    self._changed.clear()
+                    await self._changed.wait()
+        return payload in self._heard
+
+
+async def _try_canary(
+    link: Link, connection: Connection, echo: _Echo, canary: str, nonce: str
+) -> AsyncIterator[Finding]:
+    await connection.subscribe(canary)
+    payload = f"check {nonce}".encode()
+    began = time.monotonic()
+    with suppress(BrokerError):
+        await connection.publish(canary, payload)
+    if await echo.hears(payload, WAIT_S):
+        yield _good(f"a message to {canary} came back after {_ms(began)}")
+        return
+    who = link.username or "a client without a name"
+    reason = "did not come back, acknowledged or not"
+    yield _bad(f"acl: a message to {canary} {reason}: the access list must let {who} read and write it")
+
+
+async def _try_will(link: Link, echo: _Echo, canary: str, nonce: str) -> Finding:
+    """Have a second connection break off, and wait for its will."""
+    payload = f"will {nonce}".encode()
+    async with connect(replace(link, client_id=f"{link.client_id}-will"), will=(canary, payload)) as doomed:
+        began = time.monotonic()
+        doomed.break_off()
+        is_told = await echo.hears(payload, WILL_S)
+    if is_told:
+        return _good(f"the will of a connection that broke was told after {_ms(began)}")
+    return _bad(f"will: that a connection broke was not told within {WILL_S:g} s")
+
+
+def _ms(began: float) -> str:
+    return f"{(time.monotonic() - began) * 1000:.0f} ms"

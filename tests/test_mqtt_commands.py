@@ -1,0 +1,127 @@
+"""`hashsight mqtt check` and `tail`, as their users meet them."""
+
+import asyncio
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from brokers import ROOT, consumer, mosquitto, shipped
+from mqtt_agent import section, toml
+from programs import free_port
+from test_mqtt_exporter import password, tell
+
+from agent.commands.mqtt import _line
+from agent.exporters.mqtt.connection import Received
+from agent.exporters.mqtt.topics import Topics
+
+pytestmark = pytest.mark.program("mosquitto")
+
+LEDGER = """\
+unit_id,model,hashrate_th,host,container,rack,slot,deployed_from,deployed_to,status
+u1,S21,200,127.0.0.2,C1,R1,1,,,deployed
+"""
+
+
+def site(folder: Path, *sections: Any) -> Path:
+    """Give a configuration with these brokers."""
+    (folder / "ledger.csv").write_text(LEDGER, encoding="utf-8")
+    path = folder / "site.toml"
+    text = f'[site]\nname = "alpha"\ncount_simulated = true\n[ledger]\nfile = "ledger.csv"\n{toml(*sections)}'
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+async def hashsight(*arguments: object) -> tuple[int, list[str]]:
+    """Run the command; gives its exit status and the lines it printed."""
+    command = [sys.executable, "-m", "agent", *map(str, arguments)]
+    done = await asyncio.to_thread(subprocess.run, command, capture_output=True, timeout=60, check=False)
+    return done.returncode, (done.stdout + done.stderr).decode().splitlines()
+
+
+async def test_check_finds_that_all_is_well(tmp_path: Path) -> None:
+    """A line for each thing tried, exit status 0, and no consumer sees anything but the canary."""
+    async with mosquitto(tmp_path / "broker", shipped) as broker:
+        secret = password(tmp_path, "hashsight-secret")
+        config = site(
+            tmp_path,
+            section(broker.port, username="hashsight", password_file=str(secret), curtailment=True, protocol="5"),
+        )
+        with consumer(broker.port, f"{ROOT}/#", user="consumer") as reader:
+            status, lines = await hashsight("mqtt", "check", "--config", config)
+        assert {topic for topic, _, _ in reader.messages} == {f"{ROOT}/agent/canary"}
+    assert status == 0, lines
+    assert [line.split(":", 1)[0] for line in lines] == ["ok   site"] * 4
+    assert lines[0].startswith(f"ok   site: connected to 127.0.0.1:{broker.port} as hashsight, MQTT 5, not encrypted")
+    assert f"a message to {ROOT}/agent/canary came back after" in lines[1]
+    assert "the will of a connection that broke was told after" in lines[2]
+    assert lines[3] == f"ok   site: may subscribe to {ROOT}/curtailment/set"
+
+
+async def test_check_finds_what_is_wrong(tmp_path: Path) -> None:
+    """Nobody there, a user without rights: one line each that says what to do, exit status 1, no secret shown."""
+    async with mosquitto(tmp_path / "broker", shipped) as broker:
+        secret = password(tmp_path, "stranger-secret")
+        port = free_port()
+        config = site(
+            tmp_path,
+            section(port, name="gone"),
+            section(broker.port, username="stranger", password_file=str(secret)),
+        )
+        status, lines = await hashsight("mqtt", "check", "--config", config)
+        assert status == 1
+        assert lines[0] == f"bad  gone: refused: 127.0.0.1:{port}: nobody listens there"
+        assert lines[-1].startswith("bad  site: acl: a message to ")
+        assert lines[-1].endswith("the access list must let stranger read and write it")
+        assert "stranger-secret" not in "".join(lines)
+        status, lines = await hashsight("mqtt", "check", "--config", config, "--broker", "other")
+        assert (status, lines) == (
+            2,
+            [f"{config}: mqtt = 'other': there is no broker of this name; known are gone, site"],
+        )
+
+
+async def test_tail_prints_what_is_published(tmp_path: Path) -> None:
+    """Another user may read: what the broker keeps is printed in words, and `--seconds` ends it."""
+    async with mosquitto(tmp_path / "broker", shipped) as broker:
+        from exporter_cases import reading, status
+        from mqtt_agent import exporter
+        from test_mqtt_exporter import delivering
+
+        agent_secret = password(tmp_path, "hashsight-secret")
+        options = section(broker.port, username="hashsight", password_file=agent_secret)
+        async with delivering(exporter(tmp_path, options)) as side:
+            side.on_unit(status(told=reading()))
+            tell(side, 1)
+            with consumer(broker.port, f"{ROOT}/#", user="consumer") as reader:
+                await reader.until(
+                    lambda got: {f"{ROOT}/figures", f"{ROOT}/units/u1"} <= {topic for topic, _, _ in got}
+                )
+        config = site(tmp_path, section(broker.port))
+        (tmp_path / "consumer").write_text("consumer-secret", encoding="utf-8")
+        (tmp_path / "consumer").chmod(0o600)
+        user = ("--username", "consumer", "--password-file", tmp_path / "consumer")
+        status_code, lines = await hashsight("mqtt", "tail", "--config", config, *user, "--seconds", 1)
+    assert status_code == 0, lines
+    assert "figures (kept) 21:36:00 198.00 TH/s of 200.00 TH/s = 99.00 %; 2.00 TH/s underperforming" in lines
+    assert any(
+        line.startswith("units/u1 (kept) ") and line.endswith("hashing (hashing), 198.00 TH/s") for line in lines
+    )
+    assert any(line.startswith("agent (kept) ") and "stopped, version 1.2.3, run " in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("payload", "line"),
+    [
+        (b"", "x deleted"),
+        (b"\x1b[31mred", "x \ufffd[31mred"),
+        (b'{"schema": "hashsight.figures.v1", "time": 3}', 'x {"schema": "hashsight.figures.v1", "time": 3}'),
+        (b'{"schema": "other.v9", "time": "2025-11-20T21:36:00Z"}', "x 21:36:00 "),
+        (b"[1]", "x [1]"),
+        (b"100", "x 100"),
+    ],
+)
+def test_tail_survives_any_payload(payload: bytes, line: str) -> None:
+    """What is not ours is shown as it is, without what a terminal would obey."""
+    assert _line(Received(f"{ROOT}/x", payload, is_retained=False), Topics("alpha"), raw=False).startswith(line)
