@@ -352,7 +352,9 @@ class Agent:
     def _connect(self) -> None:
         poll = self.config.poll
         self._client = Client(connect_timeout_s=poll.connect_timeout_s, deadline_s=poll.deadline_s)
-        schedule = Schedule(interval_s=poll.interval_s, backoff_max_s=poll.backoff_max_s, jitter=random.random)
+        # From look to look: one that finds nobody lasts as long as connecting may take, and then the wait begins.
+        backoff_max_s = poll.backoff_max_s - poll.connect_timeout_s
+        schedule = Schedule(interval_s=poll.interval_s, backoff_max_s=backoff_max_s, jitter=random.random)
         # Descriptors are a budget: whatever the configuration asks, the web side keeps its own.
         most = max(8, self._file_limit - RESERVED_FILES - self.config.web.max_connections)
         healthy = min(poll.max_in_flight - poll.max_in_flight_sick, most // 2)
