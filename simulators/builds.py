@@ -79,6 +79,11 @@ BUILDS = {
         # Assumed: no build of S21 Pro or S21 XP is published in the clear; dated like their family.
         _build("s21pro-202411", Line.A, "Mon Nov 18 14:09:52 CST 2024", "AMLCtrl_A3HB70601"),
         _build("s21xp-202411", Line.A, "Mon Nov 18 14:31:07 CST 2024", "AMLCtrl_A3HB70501"),
+        # Assumed likewise: no build of an immersed unit, of the S21 XP+ Hyd. or of the U3S21EXPH is published.
+        _build("s21imm-202503", Line.A, "Tue Mar  4 10:12:44 CST 2025", "AMLCtrl_BHB68606"),
+        _build("s21xpimm-202412", Line.A, "Mon Dec 16 15:40:18 CST 2024", "AMLCtrl_A3HB70501"),
+        _build("s21xpplushyd-202505", Line.A, "Tue May 20 09:26:31 CST 2025", "zynq7007_HHB70501"),
+        _build("u3s21exph-202505", Line.A, "Tue May 20 09:58:02 CST 2025", "zynq7007_HHB70501"),
     )
 }
 
@@ -94,6 +99,12 @@ FLEET_BUILDS: dict[str, tuple[tuple[str, float], ...]] = {
     "S21 XP Hyd.": (("s21xphyd-202410", 1.0),),
     "S21e XP Hyd.": (("s21exphyd-202501", 1.0),),
     "S21e Hyd.": (("s21ehyd-fr", 1.0),),
+    "S21 Imm. (NEM)": (("s21imm-202503", 1.0),),
+    "S21 Imm. (HEM)": (("s21imm-202503", 1.0),),
+    "S21 XP Imm. (NEM)": (("s21xpimm-202412", 1.0),),
+    "S21 XP Imm. (HEM)": (("s21xpimm-202412", 1.0),),
+    "S21 XP+ Hyd.": (("s21xpplushyd-202505", 1.0),),
+    "U3S21EXPH (S21e XP Hyd. 3U)": (("u3s21exph-202505", 1.0),),
 }
 
 

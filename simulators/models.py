@@ -1,7 +1,8 @@
 """The catalogue of models a farm may hold: nameplate, layout and cooling of each bin, read from `models.csv`.
 
-The table is the simulators' own copy, with the source of every row. A bin can be farmed only when its power figure and
-its board layout are sourced; the others stay in the table as names we know of.
+The table is the simulators' own copy, with the source of every row. A bin can be farmed when its power figure is
+sourced; the others stay in the table as names we know of. Boards and chips that no source tells are assumed after the
+nearest relative, and marked so (`layout_grade`).
 """
 
 import csv
@@ -35,6 +36,13 @@ class PowerGrade(StrEnum):
     UNSOURCED = "unsourced"
 
 
+class LayoutGrade(StrEnum):
+    """How well boards, chips and fans of a bin are sourced."""
+
+    SOURCED = "sourced"
+    ASSUMED = "assumed"
+
+
 class Cooling(StrEnum):
     """What takes the heat away."""
 
@@ -53,13 +61,14 @@ class Model:
 
     Attributes:
         name: As in the ledger, without the maker: ``S21 Hyd.``.
-        api_type: As the unit's own API calls it: ``Antminer S21 Hyd.``.
+        api_type: As the unit's own API calls it: ``Antminer S21 Hyd.``. Assumed: without the mode that a bin names.
         hashrate_hs: Nameplate, H/s.
         power_watts: Nameplate at the wall.
         power_grade: How well the power figure is sourced.
         boards: Hashboards.
         chips_per_board: Chips of a whole board.
         fans: Fans; 0 on hydro units.
+        layout_grade: How well boards, chips and fans are sourced.
         cooling: What takes the heat away.
         ghs_per_chip_mhz: GH/s of one chip per MHz.
         frequency_mhz: Steady chip clock, a multiple of 5 MHz.
@@ -74,6 +83,7 @@ class Model:
     boards: int
     chips_per_board: int
     fans: int
+    layout_grade: LayoutGrade
     cooling: Cooling
     ghs_per_chip_mhz: float
     frequency_mhz: int
@@ -97,11 +107,9 @@ class Model:
 
 @cache
 def farmable_models() -> tuple[Model, ...]:
-    """Give every bin with sourced power and layout, in the order of the table: a model's default bin first."""
+    """Give every bin with sourced power, in the order of the table: a model's default bin first."""
     table = resources.files("simulators").joinpath("models.csv").read_text(encoding="utf-8").splitlines()
-    return tuple(
-        _model(row) for row in csv.DictReader(table) if row["power_w"] and row["hashboards"] and row["chips_per_board"]
-    )
+    return tuple(_model(row) for row in csv.DictReader(table) if row["power_w"])
 
 
 def find_model(name: str, hashrate_th: float | None = None) -> Model:
@@ -123,19 +131,21 @@ def find_model(name: str, hashrate_th: float | None = None) -> Model:
 
 
 def _model(row: dict[str, str]) -> Model:
+    name = row["model"].removeprefix("Antminer ")
     hashrate_th = float(row["hashrate_th_s"])
     boards, chips = int(row["hashboards"]), int(row["chips_per_board"])
     ghs_per_chip_mhz = GHS_PER_CHIP_MHZ[row["chip"] or UNNAMED_CHIP]
     wanted_mhz = hashrate_th * 1e3 * IDEAL_OVER_NAMEPLATE / (boards * chips * ghs_per_chip_mhz)
     return Model(
-        name=row["model"].removeprefix("Antminer "),
-        api_type=row["model"],
+        name=name,
+        api_type=f"Antminer {name.partition(' (')[0]}",
         hashrate_hs=hashrate_th * HS_PER_TH,
         power_watts=float(row["power_w"]),
         power_grade=PowerGrade(row["power_grade"]),
         boards=boards,
         chips_per_board=chips,
         fans=int(row["fans"]),
+        layout_grade=LayoutGrade(row["layout_grade"]),
         cooling=Cooling(row["cooling"]),
         ghs_per_chip_mhz=ghs_per_chip_mhz,
         frequency_mhz=MHZ_PER_STEP * round(wanted_mhz / MHZ_PER_STEP),

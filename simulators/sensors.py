@@ -12,11 +12,12 @@ def layout(model: Model, pic: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[i
 
     Observed: pcb = pic + 10 and chip = pic + 15, sensor by sensor, in s21-stock-aml-202407 and s19pro-stock-202212.
     Documented for hydro units: S21 Hyd. gives chip = [inlet, outlet, 0, 0]; S21+ Hyd. gives pic = [chip, pcb, pcb,
-    pcb], pcb = [inlet, pcb, outlet, pcb] and no chips. Assumed: later hydro models do as the S21+ Hyd.
+    pcb], pcb = [inlet, pcb, outlet, pcb] and no chips. Assumed: later hydro models do as the S21+ Hyd., immersed ones
+    as air units.
     """
     if not pic:
         return (), (), ()
-    if model.cooling is Cooling.AIR:
+    if model.cooling is not Cooling.HYDRO:
         return pic, tuple(p + 10 for p in pic), tuple(p + 15 for p in pic)
     first, _, last, _ = pic
     if model.name == "S21 Hyd.":

@@ -5,6 +5,7 @@ import io
 import json
 import math
 from collections import Counter
+from importlib import resources
 
 import msgspec
 import pytest
@@ -14,7 +15,7 @@ from sim_cases import START, make_farm
 
 from simulators.clock import ClockError, SimClock
 from simulators.farm import LEDGER_COLUMNS, Farm
-from simulators.models import ModelError, find_model
+from simulators.models import LayoutGrade, ModelError, farmable_models, find_model
 from simulators.plan import FarmError, FarmPlan, Troubles, addresses, read_mix, read_share
 from simulators.selection import Selector, read_selector, select
 from simulators.snapshot import Phase
@@ -112,6 +113,17 @@ def test_a_bad_mixture_is_refused_with_what_is_wrong(text: str, message: str) ->
     """Form, sum, bin and share are each named."""
     with pytest.raises(FarmError, match="^" + message.replace("%", "[%]") + "$"):
         read_mix(text)
+
+
+def test_every_bin_with_a_sourced_power_figure_can_be_farmed() -> None:
+    """Thirty-five of them; what is assumed of their boards is marked in the table and told in its source."""
+    table = resources.files("simulators").joinpath("models.csv").read_text(encoding="utf-8").splitlines()
+    rows = [row for row in csv.DictReader(table) if row["power_w"]]
+    assert len(rows) == len(farmable_models()) == 35
+    for row, model in zip(rows, farmable_models(), strict=True):
+        assert row["power_grade"] in {"manual", "second-hand"}
+        assert (model.layout_grade is LayoutGrade.ASSUMED) == ("assumed" in row["source"])
+        assert find_model(row["model"], model.hashrate_th) is model
 
 
 @pytest.mark.parametrize(
