@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from brokers import ROOT, consumer, mosquitto, payloads, shipped
+from brokers import ROOT, Consumer, consumer, mosquitto, payloads, shipped
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -102,34 +102,44 @@ async def test_everything_waits_for_a_broker_that_is_down(tmp_path: Path) -> Non
             with consumer(broker.port, f"{ROOT}/figures") as reader:
                 await reader.until(lambda got: len(payloads(got, f"{ROOT}/figures")) == 360, 60)
     bodies = payloads(reader.messages, f"{ROOT}/figures")
-    times = [datetime.fromisoformat(body["time"]).timestamp() for body in bodies]
-    assert times == [AT + number for number in range(360)]
+    assert told_at(reader) == [AT + number for number in range(360)]
     assert [body["previous_seq"] for body in bodies[1:]] == [body["seq"] for body in bodies[:-1]]
 
 
-@pytest.mark.parametrize("protocol", ["3.1.1", "5"])
-async def test_a_broker_that_is_killed_or_frozen_is_left_and_found_again(tmp_path: Path, protocol: str) -> None:
+async def test_a_broker_that_is_killed_or_frozen_is_left_and_found_again(tmp_path: Path) -> None:
     """SIGKILL, restart, SIGSTOP: what was told meanwhile arrives in order, in both versions of the protocol."""
-    async with mosquitto(tmp_path / "broker") as broker:
-        side = exporter(tmp_path, section(broker.port, protocol=protocol, keepalive_s=2))
-        with consumer(broker.port, f"{ROOT}/figures", client_id="keeper") as reader:
-            async with delivering(side):
-                tell(side, 50)
-                await reader.until(lambda got: len(payloads(got, f"{ROOT}/figures")) == 50)
-                broker.stop(signal.SIGKILL)
-                tell(side, 50, 50)
-                await asyncio.to_thread(broker.start)
-                await reader.until(lambda got: len(payloads(got, f"{ROOT}/figures")) == 100, 30)
-                broker.send(signal.SIGSTOP)
-                tell(side, 50, 100)
-                lost = asyncio.Event()
-                side.outlets[0].broker.on_state = lambda is_connected, _: None if is_connected else lost.set()
-                async with asyncio.timeout(10):
-                    await lost.wait()
-                broker.send(signal.SIGCONT)
-                await reader.until(lambda got: len(payloads(got, f"{ROOT}/figures")) == 150, 30)
-    times = [datetime.fromisoformat(body["time"]).timestamp() for body in payloads(reader.messages, f"{ROOT}/figures")]
-    assert times == [AT + number for number in range(150)]
+
+    async def go_through_it(protocol: str) -> None:
+        folder = tmp_path / protocol
+        async with mosquitto(folder) as broker:
+            side = exporter(folder, section(broker.port, protocol=protocol, keepalive_s=2))
+            with consumer(broker.port, f"{ROOT}/figures", client_id="keeper") as reader:
+                async with delivering(side):
+                    tell(side, 50)
+                    await reader.until(lambda got: len(payloads(got, f"{ROOT}/figures")) == 50)
+                    await asyncio.to_thread(broker.stop, signal.SIGKILL)
+                    tell(side, 50, 50)
+                    await asyncio.to_thread(broker.start)
+                    await reader.until(lambda got: len(payloads(got, f"{ROOT}/figures")) == 100, 30)
+                    broker.send(signal.SIGSTOP)
+                    tell(side, 50, 100)
+                    lost = asyncio.Event()
+                    side.outlets[0].broker.on_state = lambda is_connected, _: None if is_connected else lost.set()
+                    async with asyncio.timeout(10):
+                        await lost.wait()
+                    broker.send(signal.SIGCONT)
+                    await reader.until(lambda got: len(payloads(got, f"{ROOT}/figures")) == 150, 30)
+        assert told_at(reader) == [AT + number for number in range(150)]
+
+    async with asyncio.TaskGroup() as tasks:
+        for protocol in ("3.1.1", "5"):
+            tasks.create_task(go_through_it(protocol))
+
+
+def told_at(reader: Consumer) -> list[float]:
+    """Give the times of all figures that arrived, in order of arrival."""
+    bodies = payloads(reader.messages, f"{ROOT}/figures")
+    return [datetime.fromisoformat(body["time"]).timestamp() for body in bodies]
 
 
 async def test_bad_messages_are_answered_and_change_nothing(tmp_path: Path) -> None:
@@ -277,35 +287,43 @@ async def fault(folder: Path, **options: Any) -> tuple[str, str]:
 
 def password(folder: Path, text: str) -> Path:
     """Give a file with a password."""
+    folder.mkdir(exist_ok=True)
     path = folder / "password"
     path.write_text(text, encoding="utf-8")
     path.chmod(0o600)
     return path
 
 
-@pytest.mark.parametrize("protocol", ["3.1.1", "5"])
 async def test_what_is_wrong_with_user_and_rights_is_found(
-    tmp_path: Path, protocol: str, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Wrong password, and an access list that lets nobody see what we publish, each within 10 s in one clear line."""
     async with mosquitto(tmp_path / "broker", shipped) as broker:
-        wrong = {
-            "port": broker.port,
-            "protocol": protocol,
-            "username": "hashsight",
-            "password_file": password(tmp_path, "no-such-secret"),
-        }
-        reason, told = await fault(tmp_path, **wrong)
-        assert (reason, told) == (
-            "credentials",
-            f"127.0.0.1:{broker.port}: the broker refuses user hashsight: wrong user or password, or not allowed",
-        )
-        password(tmp_path, "stranger-secret")
-        reason, told = await fault(tmp_path, **wrong | {"username": "stranger"})
-        assert reason == "acl"
-        assert told.endswith("did not come back: its access list must let stranger read and write it")
-        password(tmp_path, "hashsight-secret")
-        assert await fault(tmp_path, **wrong) == ("", "connected")
+
+        async def try_all(protocol: str) -> None:
+            folder = tmp_path / protocol
+            wrong = {
+                "port": broker.port,
+                "protocol": protocol,
+                "username": "hashsight",
+                "password_file": password(folder, "no-such-secret"),
+                "client_id": f"agent-{protocol}",
+            }
+            reason, told = await fault(folder, **wrong)
+            assert (reason, told) == (
+                "credentials",
+                f"127.0.0.1:{broker.port}: the broker refuses user hashsight: wrong user or password, or not allowed",
+            )
+            password(folder, "stranger-secret")
+            reason, told = await fault(folder, **wrong | {"username": "stranger"})
+            assert reason == "acl"
+            assert told.endswith("did not come back: its access list must let stranger read and write it")
+            password(folder, "hashsight-secret")
+            assert await fault(folder, **wrong) == ("", "connected")
+
+        async with asyncio.TaskGroup() as tasks:
+            for protocol in ("3.1.1", "5"):
+                tasks.create_task(try_all(protocol))
     said = caplog.text + "".join(capfd.readouterr())
     assert "no-such-secret" not in said
     assert "stranger-secret" not in said
@@ -370,27 +388,35 @@ async def test_what_is_wrong_with_encryption_is_found(tmp_path: Path) -> None:
     """Unknown authority, expired certificate, wrong name, plain to a TLS port and the reverse, no certificate."""
     certificates(tmp_path)
     good = {"host": "localhost", "tls": True, "ca_file": tmp_path / "ca.pem"}
-    async with mosquitto(tmp_path / "tls", encrypted("broker")) as broker:
-        assert await fault(tmp_path, port=broker.port, **good) == ("", "connected")
-        reason, told = await fault(tmp_path, port=broker.port, **good | {"ca_file": tmp_path / "other-ca.pem"})
-        assert reason == "tls"
-        assert told.startswith(f"localhost:{broker.port}: the broker's certificate is not accepted: ")
-        reason, told = await fault(tmp_path, port=broker.port, **good | {"host": "127.0.0.1"})
-        assert reason == "tls"
-        assert "IP address mismatch" in told
-        reason, told = await fault(tmp_path, port=broker.port)
-        assert (reason, told.endswith("; is this a TLS port?")) == ("timeout", True)
-    async with mosquitto(tmp_path / "expired", encrypted("expired")) as broker:
-        reason, told = await fault(tmp_path, port=broker.port, **good)
-        assert (reason, told.endswith("certificate has expired")) == ("tls", True)
-    async with mosquitto(tmp_path / "plain") as broker:
-        reason, told = await fault(tmp_path, port=broker.port, **good)
-        assert (reason, told.endswith("; is this a plain port?")) == ("tls", True), told
-    async with mosquitto(tmp_path / "mutual", encrypted("broker", more="require_certificate true\n")) as broker:
-        reason, told = await fault(tmp_path, port=broker.port, **good)
-        assert reason in {"tls", "timeout"}
-        own = {"cert_file": tmp_path / "agent.pem", "key_file": tmp_path / "agent.key"}
-        assert await fault(tmp_path, port=broker.port, **good, **own) == ("", "connected")
+    own = {"cert_file": tmp_path / "agent.pem", "key_file": tmp_path / "agent.key"}
+    async with (
+        mosquitto(tmp_path / "tls", encrypted("broker")) as encrypting,
+        mosquitto(tmp_path / "expired", encrypted("expired")) as expired,
+        mosquitto(tmp_path / "plain") as plain,
+        mosquitto(tmp_path / "mutual", encrypted("broker", more="require_certificate true\n")) as mutual,
+    ):
+        port = encrypting.port
+        cases: list[tuple[dict[str, Any], set[str], str]] = [
+            ({"port": port, **good}, {""}, "connected"),
+            ({"port": port, **good, "ca_file": tmp_path / "other-ca.pem"}, {"tls"}, "certificate is not accepted: "),
+            ({"port": port, **good, "host": "127.0.0.1"}, {"tls"}, "IP address mismatch"),
+            ({"port": port}, {"timeout"}, "; is this a TLS port?"),
+            ({"port": expired.port, **good}, {"tls"}, "not accepted: certificate has expired"),
+            ({"port": plain.port, **good}, {"tls"}, "; is this a plain port?"),
+            ({"port": mutual.port, **good}, {"tls", "timeout"}, ""),
+            ({"port": mutual.port, **good, **own}, {""}, "connected"),
+        ]
+
+        async def try_one(number: int, options: dict[str, Any], reasons: set[str], words: str) -> None:
+            folder = tmp_path / str(number)
+            folder.mkdir()
+            reason, told = await fault(folder, client_id=f"agent-{number}", **options)
+            assert reason in reasons, told
+            assert words in told
+
+        async with asyncio.TaskGroup() as tasks:
+            for number, case in enumerate(cases):
+                tasks.create_task(try_one(number, *case))
 
 
 @pytest.fixture
