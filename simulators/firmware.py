@@ -44,7 +44,7 @@ def answer(unit: Unit, request: Request, t: float) -> bytes:
     """Give the reply of `unit` at `t`, without the closing NUL.
 
     A command that the firmware does not have, joined ones among them, gets E/14. Documented: the API program knows five
-    legacy commands and, of the reports, five with `new_api`.
+    legacy commands and, with `new_api`, five reports and three switches (reload, sleep, network).
     """
     # Assumed: a legacy-only command that says new_api gets its legacy answer.
     if request.is_new_api and request.command in new_api.REPLIES:

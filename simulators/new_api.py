@@ -1,4 +1,4 @@
-"""The `new_api` dialect: stats, summary, pools, rate and warning, the text the web pages show as well.
+"""The `new_api` dialect: five reports, the text the web pages show as well, and three switches that the pages use.
 
 Key order and blanks as recorded: s19proplus-hyd-stock-202303 (untrimmed `stats`) and s21-stock-aml-202407.
 """
@@ -99,12 +99,30 @@ def warning(unit: Unit, build: Build, t: float) -> str:
     return _envelope(unit, build, t, "warning", body)
 
 
+def reload(unit: Unit, build: Build, t: float) -> str:
+    """Give the reply to `reload`. Assumed, like those of the other two switches: success, and nothing else."""
+    return _envelope(unit, build, t, "reload", "")
+
+
+def sleep(unit: Unit, build: Build, t: float) -> str:
+    """Give the reply to `sleep`; whoever holds the unit sends it to sleep."""
+    return _envelope(unit, build, t, "sleep", "")
+
+
+def network(unit: Unit, build: Build, t: float) -> str:
+    """Give the reply to `network`."""
+    return _envelope(unit, build, t, "network", "")
+
+
 REPLIES: dict[str, Callable[[Unit, Build, float], str]] = {
     "summary": summary,
     "stats": stats,
     "pools": pools,
     "rate": rate,
     "warning": warning,
+    "reload": reload,
+    "sleep": sleep,
+    "network": network,
 }
 
 

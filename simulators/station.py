@@ -6,7 +6,7 @@ from simulators import chance, firmware
 from simulators.delivery import Delivery
 from simulators.farm import Farm
 from simulators.snapshot import OFFLINE
-from simulators.unit import Unit
+from simulators.unit import WORK_MODE_SLEEP, Unit
 
 _KEY_DELIVERY = 32  # Counter of a unit's key, apart from those of its physics.
 
@@ -57,6 +57,9 @@ class LiveUnit:
         if unit.conditions.answers_as:
             unit = self._farm.unit_found_at(unit)
         reply = firmware.answer(unit, request, t)
+        if request.is_new_api and request.command == "sleep":
+            # Assumed: as a change of mode by the web page. What `reload` and `network` do shows in no reply.
+            self._farm.set_work_mode(unit, WORK_MODE_SLEEP)
         spoilers = unit.conditions.spoilers
         if not spoilers:
             return reply

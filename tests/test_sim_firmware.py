@@ -207,7 +207,8 @@ def test_missing_chips_are_marked_in_the_map() -> None:
         b'{"command":"config"}',
         b'{"command":"summary+stats"}',
         b'{"command":"privileged"}',
-        b'{"command":"reload","new_api":true}',
+        b'{"command":"reload"}',
+        b'{"command":"quit","new_api":true}',
         b'{"command":"restart"}',
         b'{"command":["stats"]}',
         b"{}",
@@ -228,6 +229,14 @@ def test_everything_else_is_an_invalid_command(data: bytes) -> None:
         b'{"STATUS":[{"STATUS":"E","When":1760000000,"Code":14,"Msg":"Invalid command",'
         b'"Description":"cgminer 1.0.0"}],"id":1}'
     )
+
+
+@pytest.mark.parametrize("command", ["reload", "sleep", "network"])
+def test_the_switches_of_the_pages_exist_in_the_new_dialect_alone(command: str) -> None:
+    """Success in the envelope of the dialect, and nothing else."""
+    told = reply(make_unit(), command, is_new_api=True)
+    assert list(told) == ["STATUS", "INFO", command.upper()]
+    assert (told["STATUS"]["STATUS"], told["STATUS"]["Msg"], told[command.upper()]) == ("S", command, [])
 
 
 @pytest.mark.parametrize(

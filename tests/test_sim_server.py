@@ -17,6 +17,7 @@ from simulators.plan import Troubles
 from simulators.replay import CaptureError, read_captures
 from simulators.selection import Selector
 from simulators.server import serve_farm, serve_stations, sweep
+from simulators.snapshot import Phase
 from simulators.unit_faults import PowerOff
 
 VERSION = b'{"command":"version"}'
@@ -168,11 +169,22 @@ async def test_the_journal_proves_what_was_asked() -> None:
     farm, journal = make_farm(1), Journal(size=3)
     host = farm.units[0].identity.host
     async with serve_farm(farm, port=0, journal=journal) as server:
-        for request in (VERSION, b'{"command":"stats","new_api":true}', b'{"command":"sleep","new_api":true}', b"{"):
+        for request in (VERSION, b'{"command":"stats","new_api":true}', b'{"command":"sleep"}', b"{"):
             await ask(host, server.port, request)
-    assert journal.counts == {"version": 1, "stats new_api": 1, "sleep new_api": 1, "": 1}
+    assert journal.counts == {"version": 1, "stats new_api": 1, "sleep": 1, "": 1}
     assert (journal.total, journal.writes, len(journal.entries)) == (4, 1, 3)
     assert journal.entries[0] == (START, "C1-R01-01", "stats new_api", False)
+
+
+async def test_a_unit_that_is_sent_to_sleep_over_its_api_sleeps_and_a_write_is_noted() -> None:
+    """The switch works, and who uses it stands in the journal."""
+    farm = make_farm(1)
+    async with serve_farm(farm, port=0) as server:
+        await ask(farm.units[0].identity.host, server.port, b'{"command":"sleep","new_api":true}')
+        farm.clock.advance(60.0)
+        farm.units[0].advance(farm.clock.now())
+        assert farm.units[0].phase is Phase.ASLEEP
+        assert server.journal.writes == 1
 
 
 async def test_a_taken_port_is_said_to_be_taken() -> None:
