@@ -13,6 +13,7 @@ import pytest
 from exporter_cases import AT, S21, board, entry, gone_silent, reading, status
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 from prometheus_client import Metric
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
@@ -769,7 +770,7 @@ async def test_whereabouts() -> None:
 async def test_exposition_is_the_contract() -> None:
     """Every family that comes out is in the contract, with its labels; only the process' own are not."""
     told = status(told=reading(power_watts=3500.0), error=None)
-    metrics = store(replace(told, losses=(Loss(*next(iter(gone_silent().losses))),)))
+    metrics = store(structs.replace(told, losses=(Loss(*next(iter(gone_silent().losses))),)))
     figures = site_figures(
         [told],
         AT,
