@@ -61,6 +61,8 @@ FIXED_KEYS = (
     "history.keep_days",
     "history.max_mb",
     "log.format",
+    "shard.index",
+    "shard.count",
 )
 
 
@@ -79,7 +81,12 @@ class Agent:
     def __init__(self, setup: Setup, *, manager: ServiceManager | None = None) -> None:
         self.setup = setup
         self.manager = manager or ServiceManager({})
-        self.metrics = Metrics(setup.config.site.name, version=__version__, clock=time.monotonic)
+        self.metrics = Metrics(
+            setup.config.site.name,
+            version=__version__,
+            clock=time.monotonic,
+            is_shard=setup.config.shard.count > 1,
+        )
         at = time.time()
         self.book = CurtailmentBook(
             setup.curtailments_file,
@@ -90,7 +97,7 @@ class Agent:
         )
         self.book.on_change = self._on_curtailments
         self.tracker = Tracker(
-            setup.ledger.at(at),
+            setup.watched.at(at),
             stale_after_s=setup.config.poll.stale_after_s,
             at=at,
             curtailments=self.book.curtailments,
@@ -113,7 +120,7 @@ class Agent:
         self._interval_changed = asyncio.Event()
         self.on_figures: Callable[[SiteFigures], None] = lambda _: None
         self._changes = ChangeLog()
-        self._ledger_changes_at = setup.ledger.next_change_after(at)
+        self._ledger_changes_at = setup.watched.next_change_after(at)
         self._round_at = time.monotonic()
         self.recorder = _recorder(setup)
         self._file_limit = raise_file_limit()
@@ -185,7 +192,7 @@ class Agent:
         log.info(
             "agent started",
             version=__version__,
-            site=self.config.site.name,
+            site=self.config.title,
             units=len(self.tracker),
             interval_s=self.config.poll.interval_s,
             ledger=str(self.config.ledger.file),
@@ -238,7 +245,7 @@ class Agent:
             await asyncio.to_thread(self.recorder.stop)
 
     def _answer_history(self, query: HistoryQuery) -> HistoryAnswer:
-        return answer_history(self.config.history.path(self.setup.path), self.config.site.name, query)
+        return answer_history(self.config.history.path(self.setup.path), self.config.title, query)
 
     def _warn_of_simulated(self) -> None:
         simulated = sum(status.entry.is_simulated for status in self.tracker.statuses())
@@ -247,7 +254,7 @@ class Agent:
 
     def _source(self) -> web.Source:
         return web.Source(
-            name=self.config.site.name,
+            name=self.config.title,
             version=__version__,
             scrape=self.metrics.scrape,
             site=lambda: self.figures if self.is_whole else None,
@@ -395,7 +402,7 @@ class Agent:
         self.identity.configure(
             self.config.identity,
             self.setup.unit_login,
-            self.setup.ledger,
+            self.setup.watched,
             at=at,
             connect_timeout_s=self.config.poll.connect_timeout_s,
         )
@@ -422,10 +429,10 @@ class Agent:
 
     def _door(self, meters: MqttMeters) -> Door:
         def has(scope: MeterScope) -> bool:
-            entries = self.setup.ledger.entries
+            entries = self.setup.watched.entries
             if scope.container is not None:
                 return any(entry.place.container == scope.container for entry in entries)
-            return scope.unit is None or scope.unit in self.setup.ledger.unit_ids
+            return scope.unit is None or scope.unit in self.setup.watched.unit_ids
 
         return Door(
             book=self.book,
@@ -435,7 +442,8 @@ class Agent:
         )
 
     def _any_real(self) -> bool:
-        return any(not status.entry.is_simulated for status in self.tracker.statuses())
+        # Of the whole site, so that all of its shards count alike.
+        return any(not entry.is_simulated for entry in self.setup.ledger.at(time.time()))
 
     def _count_simulated(self) -> int:
         return sum(status.entry.is_simulated for status in self._counted())
@@ -449,7 +457,7 @@ class Agent:
 
     def _apply_ledger(self) -> None:
         at = time.time()
-        for unit_id in self.tracker.replace_entries(self.setup.ledger.at(at), at=at):
+        for unit_id in self.tracker.replace_entries(self.setup.watched.at(at), at=at):
             self.metrics.remove_unit(unit_id)
             self.mqtt.remove_unit(unit_id)
         for status in self.tracker.statuses():
@@ -458,7 +466,7 @@ class Agent:
         self.poller.replace_entries(self.identity.polled_entries())
         self._has_real = self._any_real()
         self.delivered.retain(status.entry.unit_id for status in self._counted())
-        self._ledger_changes_at = self.setup.ledger.next_change_after(at)
+        self._ledger_changes_at = self.setup.watched.next_change_after(at)
 
     async def _sum_forever(self) -> None:
         due = time.monotonic() + self.config.poll.interval_s
@@ -537,7 +545,7 @@ def _recorder(setup: Setup) -> Recorder | None:
         return None
     history = History(
         kept.path(setup.path),
-        site=site.name,
+        site=setup.config.title,
         zone=site.zone.key,
         keep_days=kept.keep_days,
         max_bytes=int(kept.max_mb * 1e6),

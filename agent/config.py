@@ -567,6 +567,26 @@ class MqttSection(_Section):
         return self
 
 
+class ShardSection(_Section):
+    """Which part of the site's units this agent polls, where several agents share them.
+
+    Attributes:
+        index: Which one this is, from 0.
+        count: How many there are; each unit belongs to exactly one of them, by a hash of its id.
+    """
+
+    count: Annotated[int, _between(1, 1024)] = 1
+    index: Annotated[int, _between(0, 1023)] = 0
+
+    @field_validator("index")
+    @classmethod
+    def _be_one_of_them(cls, index: int, info: ValidationInfo) -> int:
+        count = info.data.get("count", index + 1)
+        if index >= count:
+            raise ValueError(f"0 to {count - 1} is expected: shard.count is {count}")
+        return index
+
+
 class Config(_Section):
     """The whole configuration, checked."""
 
@@ -583,6 +603,25 @@ class Config(_Section):
     power: PowerSection = PowerSection()
     meter: Annotated[tuple[MeterSection, ...], Strict(strict=False)] = ()
     mqtt: Annotated[tuple[MqttSection, ...], Strict(strict=False)] = ()
+    shard: ShardSection = ShardSection()
+
+    @property
+    def title(self) -> str:
+        """The site's name, and which shard of it this is."""
+        return self.site.name + (f" (shard {self.shard.index} of {self.shard.count})" if self.shard.count > 1 else "")
+
+    @field_validator("shard")
+    @classmethod
+    def _share_what_adds_up(cls, shard: ShardSection, info: ValidationInfo) -> ShardSection:
+        if shard.count == 1:
+            return shard
+        if info.data.get("mqtt"):
+            raise ValueError("shards and [[mqtt]] do not go together: each would replace the others' figures")
+        if any(meter.unit is None for meter in info.data.get("meter", ())):
+            raise ValueError(
+                "a shard's meters measure single units: that of a container or site would count repeatedly"
+            )
+        return shard
 
     @field_validator("mqtt")
     @classmethod

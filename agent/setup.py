@@ -1,7 +1,7 @@
 """From the files an operator wrote to values that are known to be good: all of them, or every mistake in them."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -40,6 +40,7 @@ class Setup:
         config: What it says.
         catalogue: Nameplates, the site's own on top of the shipped ones.
         ledger: What is deployed, and when.
+        watched: The part of it that is this agent's to poll: its shard, or all.
         windows: The curtailment schedule.
         token: What callers must show to change anything; None refuses every change.
         unit_login: For the units' own web pages.
@@ -54,6 +55,11 @@ class Setup:
     token: Token | None = None
     unit_login: Login = UNIT_LOGIN
     mqtt_links: tuple[Link, ...] = ()
+    watched: Ledger = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        shard = self.config.shard
+        object.__setattr__(self, "watched", self.ledger.shard(shard.index, shard.count))
 
     @property
     def curtailments_file(self) -> Path:

@@ -35,7 +35,7 @@ def once(config: Path, *, as_json: bool, show_all: bool) -> None:
         logs.set_up("error", setup.config.log.format)
         agent, figures = asyncio.run(_sweep(Agent(setup)))
         statuses = sorted(agent.tracker.statuses(), key=_shortfall_ratio, reverse=True)
-        name = setup.config.site.name
+        name = setup.config.title
         if as_json:
             units = [_unit_json(status) for status in statuses]
             body = msgspec.json.decode(site_json(name, figures))

@@ -160,6 +160,15 @@ SITE_FAMILIES: tuple[Family[SiteFigures], ...] = (
     *POWER_FAMILIES,
 )
 
+# Of a part these say nothing of the whole, and cannot be added up to it; a shard leaves them out.
+RATIOS = frozenset(
+    {
+        "mining_site_operational_efficiency_ratio",
+        "mining_site_coverage_ratio",
+        "mining_site_energy_efficiency_j_per_th",
+    }
+)
+
 # The ledger alone tells these; all other group figures wait until every unit was looked at once.
 DECLARED_FIGURES = frozenset(
     f"mining_{level}_deployed_hashrate_hashes_per_second" for level in ("site", "container", "rack", "model")

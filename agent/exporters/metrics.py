@@ -20,7 +20,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST as CONTENT_TYPE_OPENMETRICS
 
 from agent.exporters.families import BOARDS_SHOWN, BY_SLOT, FAMILIES, SECTIONS, UNIT_LABELS, Family, Kind
-from agent.exporters.group_families import DECLARED_FIGURES, SITE_FAMILIES
+from agent.exporters.group_families import DECLARED_FIGURES, RATIOS, SITE_FAMILIES
 from agent.exporters.history_health import Health
 from agent.exporters.identity_figures import IdentityFigures
 from agent.exporters.mqtt_health import BrokerNumbers
@@ -179,9 +179,12 @@ class Metrics:
         version: The agent's own.
         clock: Monotonic clock, s.
         share_s: For how long a scrape's body is given to others who ask for the same.
+        is_shard: Whether the units are a part of the site's: then only figures that add up to the site's are shown.
     """
 
-    def __init__(self, site: str, *, version: str, clock: Callable[[], float], share_s: float = SHARE_S) -> None:
+    def __init__(
+        self, site: str, *, version: str, clock: Callable[[], float], share_s: float = SHARE_S, is_shard: bool = False
+    ) -> None:
         self.own = OwnMetrics(site, version)
         self.own.units = self._units_shown
         self.own.simulated_units = lambda: len(self._simulated)
@@ -196,7 +199,9 @@ class Metrics:
         self._units: dict[str, _Unit] = {}
         self._free_cells: list[int] = []
         self._simulated: set[str] = set()
-        self._figures = [_Column(family, shared_labels=1) for family in SITE_FAMILIES]
+        self._figures = [
+            _Column(family, shared_labels=1) for family in SITE_FAMILIES if not (is_shard and family.name in RATIOS)
+        ]
         self._energy = [_Column(family, shared_labels=1) for family in ENERGY_FAMILIES]
         self._bodies: dict[tuple[Scope, bool, bool], _Body] = {}
         self._making: defaultdict[tuple[Scope, bool, bool], asyncio.Lock] = defaultdict(asyncio.Lock)

@@ -110,10 +110,22 @@ class Ledger:
         """Give the entries in force at Unix time `t`, one a unit, in file order."""
         return tuple(entry for entry in self.entries if entry.is_deployed_at(t))
 
+    def shard(self, index: int, count: int) -> "Ledger":
+        """Give the part of `count` that is number `index`: units by a hash of their ids, the same in every process."""
+        if count == 1:
+            return self
+        mine = {unit_id for unit_id in self.unit_ids if shard_of(unit_id, count) == index}
+        return Ledger(entries=tuple(entry for entry in self.entries if entry.unit_id in mine), digest=self.digest)
+
     def next_change_after(self, t: float) -> float | None:
         """Give the first Unix time after `t` at which `at` may differ, or None when it stays as it is."""
         place = bisect_right(self._changes, t)
         return self._changes[place] if place < len(self._changes) else None
+
+
+def shard_of(unit_id: str, count: int) -> int:
+    """Give which of `count` shards a unit belongs to, 0 to `count` - 1; of another hash than its place in time."""
+    return int.from_bytes(hashlib.blake2b(unit_id.encode(), digest_size=8).digest(), "big") % count
 
 
 def read_ledger(text: str, file: str, *, catalogue: Catalogue, zone: ZoneInfo, networks: tuple[Network, ...]) -> Ledger:
