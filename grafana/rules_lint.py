@@ -57,11 +57,17 @@ class Check(NamedTuple):
     is_curtailed: bool
 
 
+def _read(path: Path) -> Any:
+    # PyYAML's own C loader is ten times as fast, where it was built with it.
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    return yaml.load(path.read_text(encoding="utf-8"), Loader=loader)  # noqa: S506 - both loaders are safe ones
+
+
 def rules(folder: Path = HERE) -> list[Rule]:
     """Give every rule under ``rules/``."""
     found = []
     for path in sorted((folder / "rules").glob("*.yml")):
-        for group in yaml.safe_load(path.read_text(encoding="utf-8"))["groups"]:
+        for group in _read(path)["groups"]:
             for body in group["rules"]:
                 name = body.get("record") or body["alert"]
                 found.append(Rule(f"rules/{path.name}", name, "alert" in body, str(body["expr"]), body))
@@ -72,7 +78,7 @@ def checks(folder: Path = HERE) -> list[Check]:
     """Give what the unit tests under ``rules/tests/`` say of alerts."""
     found = []
     for path in sorted((folder / "rules/tests").glob("*.yml")):
-        for test in yaml.safe_load(path.read_text(encoding="utf-8"))["tests"]:
+        for test in _read(path)["tests"]:
             is_curtailed = any(_is_curtailment(one["series"], str(one["values"])) for one in test["input_series"])
             found += [
                 Check(f"rules/tests/{path.name}", test["name"], one["alertname"], bool(one["exp_alerts"]), is_curtailed)
@@ -175,7 +181,7 @@ def _test_mistakes(alerts: list[Rule], folder: Path) -> Iterator[str]:
 
 def _input_mistakes(folder: Path, known: set[str]) -> Iterator[str]:
     for path in sorted((folder / "rules/tests").glob("*.yml")):
-        for test in yaml.safe_load(path.read_text(encoding="utf-8"))["tests"]:
+        for test in _read(path)["tests"]:
             for series in test["input_series"]:
                 for name in sorted(metric_names(series["series"]) - known):
                     yield f"rules/tests/{path.name}: {test['name']}: nobody exports or records {name}"

@@ -1,0 +1,155 @@
+"""Rules, runbooks and their lint: what is committed is without mistakes, and each kind of mistake is named."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from grafana import check, generated, recording, rules_lint
+
+GRAFANA = Path(rules_lint.__file__).parent
+
+
+def test_everything_committed_is_as_it_should_be() -> None:
+    """The check of `make lint` finds nothing: generated is committed, every name exists, every alert is whole."""
+    assert check.mistakes() == []
+
+
+def test_the_check_is_a_command() -> None:
+    """`python -m grafana.check` ends with 0; wrong arguments of the writer end with 2 and change nothing."""
+    checked = subprocess.run([sys.executable, "-m", "grafana.check"], capture_output=True, check=False, timeout=60)
+    assert (checked.returncode, checked.stderr) == (0, b"")
+    assert generated.main([]) == 2
+
+
+def test_what_is_edited_by_hand_is_written_anew(tmp_path: Path) -> None:
+    """A generated file that was edited or removed is named, and written as it was."""
+    for name in generated.FILES:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+    assert generated.write(tmp_path) == list(generated.FILES)
+    (tmp_path / "METRICS.md").write_text("edited", encoding="utf-8")
+    (tmp_path / "rules/fleet.yml").unlink()
+    assert generated.stale(tmp_path) == ["METRICS.md", "rules/fleet.yml"]
+    generated.write(tmp_path)
+    assert generated.stale(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "before", "after", "expected"),
+    [
+        (
+            "rules/site.yml",
+            "(mining_site_known_hashrate_hashes_per_second)",
+            "(mining_site_knwon_hashrate_hashes_per_second)",
+            "per_second:sum: nobody exports or records mining_site_knwon_hashrate_hashes_per_second",
+        ),
+        (
+            "rules/alerts.yml",
+            "expr: site:mining_dark_hashrate_hashes_per_second:sum > 0",
+            "expr: site:mining_dark:sum > 0",
+            "rules/alerts.yml: MiningSiteDark: nobody exports or records site:mining_dark:sum",
+        ),
+        (
+            "rules/alerts.yml",
+            'topk(3, site:mining_units:sum{site=%q} > 0))" $labels.site',
+            'topk(3, site:mining_unit:sum{site=%q} > 0))" $labels.site',
+            "rules/alerts.yml: MiningSiteDark: nobody exports or records site:mining_unit:sum",
+        ),
+        (
+            "rules/alerts.yml",
+            "- alert: MiningSiteDark",
+            "- alert: MiningSitePitchDark",
+            "rules/alerts.yml: MiningSitePitchDark: no unit test in which it fires",
+        ),
+        (
+            "rules/alerts.yml",
+            "- alert: MiningSiteDark",
+            "- alert: MiningSitePitchDark",
+            "runbooks/MiningSitePitchDark.md: MiningSitePitchDark: not there",
+        ),
+        (
+            "rules/alerts.yml",
+            "- alert: MiningSiteDark",
+            "- alert: MiningSitePitchDark",
+            "runbooks/MiningSiteDark.md: MiningSiteDark: there is no such alert",
+        ),
+        (
+            "rules/alerts.yml",
+            "summary: Next to nothing of a site hashes, and nobody declared it.",
+            "summary: Site {{ $labels.site }} is dark.",
+            "rules/alerts.yml: MiningSiteDark: its summary is a sentence that is always the same",
+        ),
+        (
+            "rules/alerts.yml",
+            "runbooks/MiningSiteDark.md",
+            "runbooks/Dark.md",
+            "rules/alerts.yml: MiningSiteDark: its runbook_url is file:///usr/share/doc/hashsight/runbooks/MiningSiteDark.md",
+        ),
+        (
+            "rules/alerts.yml",
+            "http://127.0.0.1:3000/d/hashsight-agent?var-site={{ $labels.site }}",
+            "http://127.0.0.1:3000/d/hashsight-agents?var-site={{ $labels.site }}",
+            "MiningAgentClockWrong: its dashboard_url begins with http://127.0.0.1:3000/d/ and one of our dashboards",
+        ),
+        (
+            "rules/tests/alerts_units.test.yml",
+            "miner_pools_alive{",
+            "miner_pools_live{",
+            "nobody exports or records miner_pools_live",
+        ),
+        (
+            "rules/tests/alerts_units.test.yml",
+            "mining_site_curtailment_active{",
+            "mining_site_unknown_units{",
+            "rules/alerts.yml: MiningFansStopped: no unit test in which it lives through a curtailment",
+        ),
+        (
+            "runbooks/MiningSiteDark.md",
+            "## Impact",
+            "## Effect",
+            "MiningSiteDark.md: MiningSiteDark: its headings are its name, then Meaning, Impact, Diagnosis, Mitigation",
+        ),
+        (
+            "runbooks/MiningSiteDark.md",
+            "site:mining_units:sum",
+            "site:mining_machines:sum",
+            "runbooks/MiningSiteDark.md: MiningSiteDark: nobody exports or records site:mining_machines:sum",
+        ),
+    ],
+)
+def test_a_mistake_is_named(tmp_path: Path, file: str, before: str, after: str, expected: str) -> None:
+    """One edit by hand, and the check says in which file and of which rule or alert."""
+    for folder in ("rules", "runbooks", "dashboards"):
+        shutil.copytree(GRAFANA / folder, tmp_path / folder)
+    text = (tmp_path / file).read_text(encoding="utf-8")
+    assert before in text
+    (tmp_path / file).write_text(text.replace(before, after), encoding="utf-8")
+    assert [mistake for mistake in rules_lint.lint(tmp_path) if mistake.endswith(expected)], rules_lint.lint(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("expr", "expected"),
+    [
+        ("sum by (site, cause) (mining_site_units{state='x y'}[5m] offset 1h)", {"mining_site_units"}),
+        (
+            'a:b:sum * on (job) group_left (site) label_replace(c_d, "e", "f", "", "") > bool 1e12',
+            {"a:b:sum", "c_d"},
+        ),
+        ('avg_over_time((x_y and on () vector(time()))[31d:1h]) == +Inf or absent(up{job="z"})', {"x_y", "up"}),
+    ],
+)
+def test_metric_names(expr: str, expected: set[str]) -> None:
+    """Functions, labels, texts, durations and numbers are no metrics."""
+    assert rules_lint.metric_names(expr) == expected
+
+
+def test_every_level_records_the_same() -> None:
+    """Site, container, rack, model and fleet all have three sums, their averages over each window, and the ratio."""
+    names = {rule.name for rule in rules_lint.rules()}
+    for level in ("site", "container", "rack", "model", "fleet"):
+        for what in ("deployed", "operating", "known"):
+            total = f"{level}:mining_{what}_hashrate_hashes_per_second"
+            assert {f"{total}:sum", *(f"{total}:avg{window}" for window in recording.WINDOWS)} <= names
+        assert {f"{level}:mining_operating_per_deployed:ratio{window}" for window in ("", *recording.WINDOWS)} <= names

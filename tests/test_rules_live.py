@@ -1,0 +1,166 @@
+"""The live chain: simulated units, the agent, a real Prometheus with the shipped rules, a real Alertmanager, a webhook.
+
+Rules and configuration are the shipped ones; only their durations are divided by sixty.
+"""
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from alert_chain import Receiver, Told, alertmanager, hurried_rules, receiver, ruling_prometheus
+from programs import Program, agent, farm, query, until
+
+pytestmark = [pytest.mark.program("prometheus", "prometheus-alertmanager")]
+
+UNITS = 60
+HEALTHY = ("--containers", "5", "--off", "0%", "--asleep", "0%", "--starting", "0%", "--missing-board", "0%")
+HEALTHY = (*HEALTHY, "--missing-chips", "0%", "--slow", "0%", "--mix", "S21:200=100%")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class House:
+    """Everything that runs.
+
+    Attributes:
+        folder: Where its files are.
+        control: Address of the simulators.
+        agent, prometheus: The processes.
+        server: Address of Prometheus.
+        sent: What Alertmanager sent.
+    """
+
+    folder: Path
+    control: str
+    agent: Program
+    prometheus: Program
+    server: str
+    sent: Receiver
+
+    async def value(self, expression: str) -> float | None:
+        """Give the one value of a query, or None."""
+        found = await query(self.server, expression)
+        return found[0][2] if found else None
+
+    async def wait_for(self, condition: str) -> None:
+        """Wait until a query has a result."""
+        await until(lambda: query(self.server, condition), self.prometheus)
+
+    async def order(self, method: str, path: str, body: dict[str, Any] | None = None) -> None:
+        """Ask something of the simulators."""
+        async with (
+            aiohttp.ClientSession() as session,
+            session.request(method, f"{self.control}{path}", json=body) as reply,
+        ):
+            assert reply.status < 300, await reply.text()
+
+    async def curtail(self, *words: str) -> None:
+        """Run `hashsight curtail`."""
+        command = (sys.executable, "-m", "agent", "curtail", *words, "--config", str(self.folder / "site.toml"))
+        process = await asyncio.create_subprocess_exec(
+            *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+        )
+        said, _ = await process.communicate()
+        assert process.returncode == 0, said.decode()
+
+    async def pages_until(self, alert: str, status: str) -> None:
+        """Wait until somebody was called about an alert."""
+
+        async def is_told() -> bool:
+            return any(told.alert == alert and told.status == status for page in self.sent.pages for told in page)
+
+        await until(is_told, self.prometheus)
+
+
+@contextlib.asynccontextmanager
+async def house(folder: Path) -> AsyncIterator[House]:
+    """Run all of it, and wait until a site that is well has been so for a while."""
+    token = folder / "api.token"
+    token.write_text("a-token-for-this-test-alone-0123456789", encoding="utf-8")
+    token.chmod(0o600)
+    async with (
+        receiver() as sent,
+        farm(folder, units=UNITS, options=HEALTHY) as control,
+        agent(folder, more='[api]\ntoken_file = "api.token"\n') as (running, url),
+        alertmanager(folder, sent.address) as alerts_to,
+        ruling_prometheus(folder, url.removeprefix("http://"), alerts_to) as (prometheus, server),
+    ):
+        whole = House(folder=folder, control=control, agent=running, prometheus=prometheus, server=server, sent=sent)
+        # A unit takes minutes to start; sixty times as fast like everything else here.
+        await whole.order("PUT", "/time", {"speed": 60})
+        await whole.wait_for("count_over_time(site:mining_steady_per_deployed:ratio_median1d[1m]) > 5")
+        yield whole
+
+
+async def a_drop_is_one_page(at: House) -> None:
+    """A fifth less in all units: called once, in time, and told when it is over."""
+    await at.order("POST", "/faults", {"fault": "hashrate_drift", "values": {"ratio": 0.78}})
+    await at.pages_until("MiningSiteHashrateDrop", "firing")
+    # `for` is two evaluations here: more pending ones than that, and two intervals, would be late.
+    pending = await at.value('count_over_time(ALERTS{alertname="MiningSiteHashrateDrop",alertstate="pending"}[1m])')
+    assert pending is not None
+    assert pending <= 2 + 2
+    await at.order("DELETE", "/faults")
+    await at.pages_until("MiningSiteHashrateDrop", "resolved")
+    assert at.sent.pages == [
+        [Told("firing", "MiningSiteHashrateDrop", "")],
+        [Told("resolved", "MiningSiteHashrateDrop", "")],
+    ]
+
+
+async def a_curtailment_of_that_size_is_none(at: House) -> None:
+    """A fifth of the site asleep inside an event, for longer than an alert waits, and awake again: no call."""
+    await at.curtail("start", "--container", "C2", "--id", "test")
+    await at.order("POST", "/faults", {"fault": "asleep", "who": {"containers": ["C2"]}})
+    await at.wait_for("max_over_time(site:mining_operating_per_deployed:ratio[6s]) < 0.85")
+    await at.order("DELETE", "/faults")
+    await at.curtail("stop", "test")
+    await at.wait_for("min_over_time(site:mining_operating_per_deployed:ratio[3s]) > 0.93")
+    assert at.sent.pages == []
+
+
+async def a_dead_container_is_one_page(at: House) -> None:
+    """A container without power: one page for twelve units, and none for what it takes from the site."""
+    await at.order("POST", "/faults", {"fault": "power_off", "who": {"containers": ["C3"]}})
+    await at.pages_until("MiningContainerDark", "firing")
+    await at.wait_for("max_over_time(site:mining_operating_per_deployed:ratio[6s]) < 0.85")
+    await at.order("DELETE", "/faults")
+    await at.pages_until("MiningContainerDark", "resolved")
+    assert at.sent.pages == [
+        [Told("firing", "MiningContainerDark", "C3")],
+        [Told("resolved", "MiningContainerDark", "C3")],
+    ]
+
+
+async def a_killed_agent_is_one_page(at: House) -> None:
+    """No agent: one page, and the site has no totals instead of bad ones."""
+    at.agent.process.kill()
+    await at.pages_until("MiningAgentDown", "firing")
+    assert at.sent.pages == [[Told("firing", "MiningAgentDown", "")]]
+    assert await at.value("site:mining_operating_hashrate_hashes_per_second:sum") is None
+
+
+async def test_who_is_called_and_who_is_not(tmp_path: Path) -> None:
+    """A drop pages once and resolves, a curtailment nobody; a dead container and a killed agent are one page each."""
+    async with house(tmp_path) as at:
+        for step in (
+            a_drop_is_one_page,
+            a_curtailment_of_that_size_is_none,
+            a_dead_container_is_one_page,
+            a_killed_agent_is_one_page,
+        ):
+            await step(at)
+            at.sent.pages.clear()
+
+
+def test_hurrying_touches_durations_alone() -> None:
+    """Ranges, subqueries, `for` and intervals are divided; names that end in a window and numbers stay."""
+    assert hurried_rules("    for: 2m\n    interval: 1m\n") == "    for: 2s\n    interval: 1s\n"
+    assert hurried_rules("avg_over_time(a:b:avg1h[7d:1h]) > 600 and c[15s]") == (
+        "avg_over_time(a:b:avg1h[10080s:60s]) > 600 and c[1s]"
+    )
