@@ -30,6 +30,7 @@ RESTART_BELOW_CELSIUS = 42.0
 THROTTLE_RATIO = 440.0 / 490.0
 
 MAX_FAN_RPM = 7000
+MIN_FAN_RPM = 1800  # Assumed: the slowest that fans of boards with power turn.
 FAN_STEP_RPM = 30  # Observed: s19pro-stock-202212, tcp4028-stats (6000, 5880, 5040).
 
 
@@ -211,11 +212,11 @@ def ramp_flow(
 
 
 def fan_rpm(ambient_celsius: float, load: float) -> int:
-    """Give the speed the controller asks of the fans; `load` is power over rated power."""
+    """Give the speed the controller asks of the fans of boards with power; `load` is power over rated power."""
     if load < 0.05:
-        return 0
+        return MIN_FAN_RPM
     wanted = 5600.0 + 140.0 * (ambient_celsius - REFERENCE_CELSIUS) + 600.0 * (load - 1.0)
-    return min(MAX_FAN_RPM, max(1800, FAN_STEP_RPM * round(wanted / FAN_STEP_RPM)))
+    return min(MAX_FAN_RPM, max(MIN_FAN_RPM, FAN_STEP_RPM * round(wanted / FAN_STEP_RPM)))
 
 
 def board_celsius(ambient_celsius: float, load: float, rpm: int) -> tuple[float, float]:

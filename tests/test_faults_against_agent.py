@@ -231,7 +231,12 @@ UNIT_ROWS = (
         state=STOPPED,
         why="awake, no hashrate",
         lost={"stopped": 1.0},
-        series={**STOOD, "miner_pools_alive": 0, **by_board("miner_board_chips", 108, 108, 108)},
+        series={
+            **STOOD,
+            "miner_pools_alive": 0,
+            **by_board("miner_board_chips", 108, 108, 108),
+            **fans(*[pytest.approx(1800.0, abs=60.0)] * 4),
+        },
     ),
     Row(
         fault="firmware_changed",
