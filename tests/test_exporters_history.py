@@ -14,6 +14,7 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 from exporter_cases import entry, gone_silent, reading, status
 from history_cases import AT, DAY_S, HOUR_S, PH, row, write
@@ -157,7 +158,7 @@ def test_changes_are_told_once() -> None:
     assert book.observe(unseen) == []
     assert [(each.state, each.until) for each in book.observe(seen)] == [("hashing", None)]
     assert book.observe(seen) == book.observe_all([seen], at=15.0) == []
-    gone = replace(gone_silent("u1"), since=20.0)
+    gone = msgspec.structs.replace(gone_silent("u1"), since=20.0)
     assert [(each.state, each.since, each.until) for each in book.observe_all([gone], at=21.0)] == [
         ("hashing", 10.0, 20.0),
         ("unreachable", 20.0, None),

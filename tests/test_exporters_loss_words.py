@@ -1,9 +1,9 @@
 """Where the hashrate went, in words: how much, why, where, how many units, and since when."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 from exporter_cases import AT, board, entry, reading, status
 
@@ -93,7 +93,7 @@ def test_largest_first_and_over_by_now() -> None:
     units = [short(0, "C1"), short(1, "C1"), silent(0, "C2", ago_s=HOUR_S)]
     assert [line.cause for line in lines(units)][:2] == [Cause.UNREACHABLE, Cause.MISSING_BOARDS]
     figures = site_figures(units, AT).site
-    recovered = [replace(unit, losses=()) for unit in units]
+    recovered = [msgspec.structs.replace(unit, losses=()) for unit in units]
     told = loss_lines(figures, recovered, now=AT, zone=CHICAGO, seen_from=0.0)
     assert {line.where for line in told} == {"units that changed since these figures"}
     assert [line.units for line in told] == [0] * len(told)

@@ -823,6 +823,17 @@ async def test_group_power_says_whose_word_it_is() -> None:
     assert 'mining_site_energy_efficiency_j_per_th{site="nd-1"} 17.424242424242426' in lines
 
 
+async def test_a_meter_that_says_zero_is_told() -> None:
+    """A site without power has a measured zero; a source that nobody has stays absent."""
+    metrics = store()
+    fleet = [status(entry(), error=UnreachableError("no answer"))]
+    metrics.on_site(site_figures(fleet, AT, metered=Metered(site_watts=0.0)), is_whole=True)
+    lines = (await text_of(metrics)).splitlines()
+    assert [line for line in lines if line.startswith("mining_site_power_watts{")] == [
+        'mining_site_power_watts{site="nd-1",source="metered"} 0.0',
+    ]
+
+
 async def test_energy_is_counted_by_source_and_container() -> None:
     """Counters, in joules; a source that told nothing has no series."""
     metrics = store()

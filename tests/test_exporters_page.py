@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 from exporter_cases import AT, S21, board, entry, gone_silent, reading, status
 from hypothesis import given
@@ -212,7 +213,7 @@ def hostile_page(text: str) -> Parsed:
     """Give a page in which everything that somebody wrote is `text`."""
     place = Place(container=text, rack=text, slot=text)
     declared = entry(text, place=place, nameplate=replace(S21, model=text), host=text)
-    silent_one = replace(gone_silent(), entry=declared, why=text)
+    silent_one = msgspec.structs.replace(gone_silent(), entry=declared, why=text)
     return page(silent_one, site=text, version=text, unreadiness=text, illness=text)
 
 

@@ -17,6 +17,16 @@ _HOUR, _DAY = ("1h",), ("24h",)
 Groups = Iterator[tuple[tuple[str, ...], Figures]]
 
 
+def _told_watts(sums: Figures) -> Iterable[Sample]:
+    """Give watts by source; a source that told of none is absent, a meter that says 0 is not."""
+    is_metered = sums.metered_watts is not None
+    return [
+        (BY_SOURCE[source], watts)
+        for source, watts in sums.watts_by_source.items()
+        if watts or (is_metered and source is PowerSource.METERED)
+    ]
+
+
 def power_figures(
     level: str, labels: tuple[str, ...], groups: Callable[[SiteFigures], Groups], *, is_metered: bool
 ) -> tuple[Family[SiteFigures], ...]:
@@ -37,7 +47,7 @@ def power_figures(
         family(
             "power_watts",
             f"Power, each part by the most trusted word there is for it ({', '.join(PowerSource)}); sources add up",
-            lambda sums: [(BY_SOURCE[source], watts) for source, watts in sums.watts_by_source.items() if watts],
+            _told_watts,
             "source",
         ),
         family(
