@@ -1,5 +1,6 @@
 """Listening sockets: how many files there may be, and clear words when a port cannot be had."""
 
+import contextlib
 import errno
 import resource
 import socket
@@ -18,8 +19,15 @@ def raise_file_limit() -> int:
     return hard
 
 
-def listen(host: str, port: int, *, option: str = "--port") -> socket.socket:
+def listen(host: str, port: int, *, option: str = "--port", is_loopback_only: bool = False) -> socket.socket:
     """Open a listening socket.
+
+    Args:
+        host: IPv4 address. The wildcard is the only one that answers for all of 127.0.0.0/8.
+        port: TCP port; 0 takes a free one.
+        option: What a message about the port names.
+        is_loopback_only: Hear nothing but the loopback device, whatever the address. A kernel before 5.7 grants that to
+            root alone; there whoever accepts must look at the peer, as it does anyhow.
 
     Raises:
         ServeError: Port taken, or not permitted to this user.
@@ -27,6 +35,9 @@ def listen(host: str, port: int, *, option: str = "--port") -> socket.socket:
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if is_loopback_only:
+            with contextlib.suppress(PermissionError):
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"lo")
         listener.bind((host, port))
         listener.listen(_BACKLOG)
         listener.settimeout(0.0)

@@ -89,8 +89,9 @@ class ApiServer:
         self._epoll = select.epoll()
         asyncio.get_running_loop().add_reader(self._epoll.fileno(), self._turn)
         for own_port, stations in self._stations.items():
-            # The wildcard is the only address that answers for all of 127.0.0.0/8.
-            listener = self._listeners[own_port] = listen("0.0.0.0", own_port or port)
+            listener = self._listeners[own_port] = listen(
+                "0.0.0.0", own_port or port, is_loopback_only=self.is_loopback_only
+            )
             self._doors[listener.fileno()] = (listener, stations)
             self._epoll.register(listener.fileno(), select.EPOLLIN)
 

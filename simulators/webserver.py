@@ -83,8 +83,7 @@ class WebServer:
             ServeError: Port taken or not permitted.
         """
         self.max_connections = min(self.limits.connections, raise_file_limit() // 2)
-        # The wildcard is the only address that answers for all of 127.0.0.0/8.
-        self._listener = listen("0.0.0.0", port, option=option)
+        self._listener = listen("0.0.0.0", port, option=option, is_loopback_only=self.is_loopback_only)
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(lambda: Connection(self), sock=self._listener, backlog=1024)
 

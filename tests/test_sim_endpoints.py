@@ -3,11 +3,13 @@
 import asyncio
 import csv
 import io
+import socket
 from pathlib import Path
 
 import pytest
-from sim_cases import START, ask
+from sim_cases import START, ask, make_farm
 
+from simulators.builds import Line
 from simulators.clock import SimClock
 from simulators.endpoints import Endpoint, EndpointError, find_endpoints, read_endpoints
 from simulators.farm import Farm
@@ -20,6 +22,7 @@ from simulators.server import serve_farm, sweep
 from simulators.tomlfile import TomlError
 from simulators.truth import unit_truth
 from simulators.unit_faults import PowerOff
+from simulators.webserver import serve_hash_side, serve_web
 
 LOCALHOST = 0x7F000001
 
@@ -105,6 +108,22 @@ async def test_a_unit_without_power_leaves_its_neighbour_at_the_same_address_alo
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.3):
                 await ask("127.0.0.1", first)
+
+
+@pytest.mark.parametrize(("is_loopback_only", "device"), [(True, b"lo"), (False, b"")])
+async def test_other_machines_are_not_heard_unless_wanted(*, is_loopback_only: bool, device: bytes) -> None:
+    """The listening sockets of a farm, of its web pages and of its hash side are bound to the loopback device."""
+    farm, lines = make_farm(1), frozenset(Line)
+    async with (
+        serve_farm(farm, port=0, is_loopback_only=is_loopback_only) as api,
+        serve_web(farm, api, port=0) as web,
+        serve_hash_side(farm, api, lines, port=0) as power,
+    ):
+        for listener in (api._listeners[0], web._listener, power._listener):
+            assert listener is not None
+            bound = listener.getsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, 16)
+            assert bound.rstrip(b"\0") == device
+        assert await ask(farm.units[0].identity.host, api.port)
 
 
 async def test_a_taken_port_of_the_list_opens_none() -> None:
