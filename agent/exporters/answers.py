@@ -1,19 +1,20 @@
-"""What the JSON API answers: the site, its units, one unit; units in the field names, times in ISO 8601 UTC.
+"""What the JSON API answers: the site here, units in `unit_answers`; units in the field names, times in ISO 8601 UTC.
 
 Absent is null; zero is a measured zero. A figure that cannot be known yet is null as well, so that no reader mistakes
 the first seconds of a run for an outage or for a good day.
 """
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import msgspec
 
 from agent.exporters.curtailment_answers import CurtailmentAnswer, CurtailmentsAnswer, curtailment_answer
 from agent.exporters.history_query import HistoryAnswer
-from agent.exporters.identity_figures import IdentityAnswer, WhereaboutsAnswer, whereabouts_answer
+from agent.exporters.identity_figures import IdentityAnswer
 from agent.exporters.loss_words import LossLine, loss_lines
+from agent.exporters.unit_answers import UnitAnswer, UnitsAnswer, age_s, time_of
 from agent.scale import TARGET_RATIO
 from agent.site.curtailment import Phase
 from agent.site.curtailment_figures import EventFigures
@@ -21,8 +22,6 @@ from agent.site.energy import Energy
 from agent.site.power import PowerSource
 from agent.site.status import Cause, UnitState, UnitStatus
 from agent.site.totals import Figures, SiteFigures
-from agent.site.whereabouts import Whereabouts
-from agent.unit.reading import BoardReading, Dialect, Identity, Mode
 
 
 class GroupAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -169,136 +168,6 @@ class SiteAnswer(msgspec.Struct, frozen=True, kw_only=True):
     models: list[ModelAnswer] | None
 
 
-class LossAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """One part of a unit's shortfall."""
-
-    cause: Cause
-    hashrate_hs: float
-
-
-class UnitRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One unit, in short.
-
-    Attributes:
-        state, why, since, state_age_s: Our judgement; null until the unit was looked at once.
-        hashrate_hs: Measured, in a fresh reading.
-        power_watts, power_source: What it draws and by whose word.
-        shortfall_hs: Nameplate minus measured, never below zero; the sum of the losses.
-        error_reason: Why the latest poll failed.
-        curtailment: Id of the curtailment event in force that covers it.
-        is_straggler: Whether it hashes although that event leaves it nothing.
-        not_restored_after: Id of the event that curtailed it, if it does not hash again 15 minutes after its end.
-    """
-
-    unit_id: str
-    container: str
-    rack: str
-    slot: str
-    model: str
-    host: str
-    is_simulated: bool
-    state: UnitState | None
-    why: str | None
-    since: datetime | None
-    state_age_s: float | None
-    is_fresh: bool
-    last_reading_at: datetime | None
-    reading_age_s: float | None
-    nameplate_hs: float
-    hashrate_hs: float | None
-    power_watts: float | None
-    power_source: PowerSource | None
-    shortfall_hs: float | None
-    losses: list[LossAnswer] | None
-    error_reason: str | None
-    curtailment: str | None
-    is_straggler: bool
-    not_restored_after: str | None
-
-
-class UnitsAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """One page of units.
-
-    Attributes:
-        total: How many match, on all pages.
-    """
-
-    now: datetime
-    total: int
-    offset: int
-    limit: int
-    units: list[UnitRow]
-
-
-class PoolAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """One configured pool, without its address and user: those stay on the unit."""
-
-    index: int
-    status: str | None
-    is_active: bool | None
-    accepted: int | None
-    rejected: int | None
-    stale: int | None
-
-
-class SharesAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """Share counters since the miner process started."""
-
-    at: datetime
-    accepted: int | None
-    rejected: int | None
-    stale: int | None
-    difficulty_accepted: float | None
-    difficulty_rejected: float | None
-    difficulty_stale: float | None
-
-
-class ReadingAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """What the unit last said of itself, fresh or not; fields as in `UnitReading`."""
-
-    at: datetime
-    dialect: Dialect
-    mode: Mode | None
-    identity: Identity
-    uptime_s: float | None
-    hashrate_5s_hs: float | None
-    hashrate_30m_hs: float | None
-    hashrate_avg_hs: float | None
-    hashrate_ideal_hs: float | None
-    power_watts: float | None
-    fan_rpm: tuple[float, ...]
-    boards: tuple[BoardReading, ...]
-    pools: tuple[PoolAnswer, ...]
-    shares: SharesAnswer | None
-
-
-class UnitAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """One unit, with all that is known of it.
-
-    Attributes:
-        failures: Polls failed in a row.
-        error: The latest failure in words.
-        delivered_1h_hs, delivered_24h_hs: What pools credited; null while less than the window is known.
-        whereabouts: Where its own identity answers; null where units are not asked who they are.
-    """
-
-    site: str
-    now: datetime
-    unit: UnitRow
-    port: int
-    serial: str | None
-    mac: str | None
-    cooling: str
-    nameplate_watts: float | None
-    uplift_hs: float
-    failures: int
-    error: str | None
-    delivered_1h_hs: float | None
-    delivered_24h_hs: float | None
-    whereabouts: WhereaboutsAnswer | None
-    reading: ReadingAnswer | None
-
-
 class ErrorAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """Why there is no other answer."""
 
@@ -327,20 +196,6 @@ def schema() -> dict[str, object]:
     }
 
 
-def is_looked_at(status: UnitStatus) -> bool:
-    """Say whether a status rests on a poll or on the ledger's word, rather than on nothing yet."""
-    return status.reading is not None or status.error is not None or status.entry.is_in_maintenance
-
-
-def _time(at: float) -> datetime:
-    return datetime.fromtimestamp(at, UTC)
-
-
-def _age_s(at: float, now: float) -> float:
-    # A clock that was set back makes no age negative.
-    return round(max(0.0, now - at), 1)
-
-
 def _group(sums: Figures) -> GroupAnswer:
     return msgspec.convert(sums, GroupAnswer, from_attributes=True)
 
@@ -366,7 +221,7 @@ def site_answer(
     return SiteAnswer(
         site=site,
         version=version,
-        now=_time(now),
+        now=time_of(now),
         is_ready=unreadiness is None,
         not_ready_reason=unreadiness,
         units=len(counted),
@@ -377,15 +232,15 @@ def site_answer(
         zone=zone.key,
         operational_efficiency_target_ratio=TARGET_RATIO,
         is_above_target=None if ratio is None else ratio > TARGET_RATIO,
-        watched_from=None if seen_from is None else _time(seen_from),
+        watched_from=None if seen_from is None else time_of(seen_from),
         losses=[
             _loss_line(line, figures.site.deployed_hs)
             for line in loss_lines(figures.site, counted, now=now, zone=zone, seen_from=seen_from)
         ]
         if figures
         else None,
-        figures_at=_time(figures.at) if figures else None,
-        figures_age_s=_age_s(figures.at, now) if figures else None,
+        figures_at=time_of(figures.at) if figures else None,
+        figures_age_s=age_s(figures.at, now) if figures else None,
         delivered_1h_hs=figures.delivered_1h_hs if figures else None,
         delivered_1h_coverage_ratio=figures.delivered_1h_coverage_ratio if figures else None,
         delivered_24h_hs=figures.delivered_24h_hs if figures else None,
@@ -419,87 +274,10 @@ def _loss_line(line: LossLine, deployed_hs: float) -> LossLineAnswer:
             LossPlaceAnswer(
                 container=place.container,
                 units=place.units,
-                first_since=None if place.first is None else _time(place.first),
-                last_since=None if place.last is None else _time(place.last),
+                first_since=None if place.first is None else time_of(place.first),
+                last_since=None if place.last is None else time_of(place.last),
             )
             for place in line.places
         ],
         words=line.sentence,
-    )
-
-
-def unit_row(status: UnitStatus, now: float) -> UnitRow:
-    """Give one unit in short."""
-    entry, reading = status.entry, status.reading
-    is_judged = is_looked_at(status)
-    return UnitRow(
-        unit_id=entry.unit_id,
-        container=entry.place.container,
-        rack=entry.place.rack,
-        slot=entry.place.slot,
-        model=entry.nameplate.model,
-        host=entry.host,
-        is_simulated=entry.is_simulated,
-        state=status.state if is_judged else None,
-        why=status.why if is_judged else None,
-        since=_time(status.since) if is_judged else None,
-        state_age_s=_age_s(status.since, now) if is_judged else None,
-        is_fresh=status.is_fresh,
-        last_reading_at=_time(reading.at) if reading else None,
-        reading_age_s=_age_s(reading.at, now) if reading else None,
-        nameplate_hs=entry.nameplate.hashrate_hs,
-        hashrate_hs=status.hashrate_hs,
-        power_watts=status.power.watts if status.power else None,
-        power_source=status.power.source if status.power else None,
-        shortfall_hs=shortfall_hs(status) if is_judged else None,
-        losses=[LossAnswer(cause=cause, hashrate_hs=hashrate_hs) for cause, hashrate_hs in status.losses]
-        if is_judged
-        else None,
-        error_reason=status.error.reason if status.error else None,
-        curtailment=status.event.id if status.event else None,
-        is_straggler=status.is_straggler,
-        not_restored_after=status.unrestored.id if status.unrestored else None,
-    )
-
-
-def units_answer(statuses: Iterable[UnitStatus], total: int, *, offset: int, limit: int, now: float) -> UnitsAnswer:
-    """Give one page of units."""
-    units = [unit_row(status, now) for status in statuses]
-    return UnitsAnswer(now=_time(now), total=total, offset=offset, limit=limit, units=units)
-
-
-def shortfall_hs(status: UnitStatus) -> float:
-    """Give what a unit lacks to its nameplate, H/s."""
-    return sum(loss.hashrate_hs for loss in status.losses)
-
-
-def unit_answer(
-    site: str,
-    status: UnitStatus,
-    now: float,
-    where: Whereabouts | None = None,
-    delivered_hs: tuple[float | None, float | None] = (None, None),
-) -> UnitAnswer:
-    """Give one unit with all that is known of it; `delivered_hs` is over an hour and over a day."""
-    entry = status.entry
-    delivered_1h_hs, delivered_24h_hs = delivered_hs
-    return UnitAnswer(
-        site=site,
-        now=_time(now),
-        unit=unit_row(status, now),
-        port=entry.port,
-        serial=entry.serial,
-        mac=entry.mac,
-        cooling=entry.nameplate.cooling,
-        nameplate_watts=entry.nameplate.power_watts,
-        uplift_hs=status.uplift_hs,
-        failures=status.failures,
-        error=str(status.error) if status.error else None,
-        delivered_1h_hs=delivered_1h_hs,
-        delivered_24h_hs=delivered_24h_hs,
-        whereabouts=None if where is None else whereabouts_answer(where),
-        # Not strict, because our Unix times become the API's ISO 8601.
-        reading=msgspec.convert(status.reading, ReadingAnswer, from_attributes=True, strict=False)
-        if status.reading
-        else None,
     )

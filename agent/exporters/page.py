@@ -12,10 +12,10 @@ from html import escape
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
-from agent.exporters.answers import is_looked_at, shortfall_hs
 from agent.exporters.curtailment_page import curtailment_card
 from agent.exporters.loss_words import CAUSE_WORDS, LossLine, largest_losses, loss_lines, units_text
 from agent.exporters.power_words import power_tiles
+from agent.exporters.unit_answers import is_looked_at, shortfall_hs
 from agent.scale import TARGET_RATIO, duration_text, hashrate_text, ratio_text
 from agent.site.curtailment_figures import EventFigures
 from agent.site.status import UnitState, UnitStatus

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agent.errors import QueryError
-from agent.exporters.answers import is_looked_at, shortfall_hs
+from agent.exporters.unit_answers import is_looked_at, shortfall_hs
 from agent.site.status import Cause, UnitState, UnitStatus
 
 DEFAULT_LIMIT = 100

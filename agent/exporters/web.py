@@ -20,7 +20,7 @@ import structlog
 from aiohttp import web
 
 from agent.errors import HistoryError, QueryError
-from agent.exporters import answers, page
+from agent.exporters import answers, page, unit_answers
 from agent.exporters.curtailment_api import CurtailmentApi
 from agent.exporters.guard import Guard, GuardedConnection
 from agent.exporters.history_query import HistoryAnswer, HistoryQuery, parse_history_query
@@ -182,7 +182,7 @@ async def _units(request: web.Request) -> web.Response:
 
     def answer() -> web.Response:
         chosen, total = query.select(statuses)
-        return _json(answers.units_answer(chosen, total, offset=query.offset, limit=query.limit, now=now))
+        return _json(unit_answers.units_answer(chosen, total, offset=query.offset, limit=query.limit, now=now))
 
     return await asyncio.to_thread(answer)
 
@@ -194,7 +194,7 @@ async def _unit(request: web.Request) -> web.Response:
         return _error(request, 404, "no unit of that id is deployed now")
     where = source.whereabouts(status.entry.unit_id)
     delivered_hs = source.delivered_hs(status.entry.unit_id)
-    return _json(answers.unit_answer(source.name, status, source.wall(), where, delivered_hs))
+    return _json(unit_answers.unit_answer(source.name, status, source.wall(), where, delivered_hs))
 
 
 async def _identity(request: web.Request) -> web.Response:
