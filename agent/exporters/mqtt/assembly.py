@@ -2,7 +2,8 @@
 
 import random
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from agent.config import MqttSection
@@ -10,10 +11,13 @@ from agent.exporters.mqtt.broker import Broker, Rhythm
 from agent.exporters.mqtt.composer import Composer
 from agent.exporters.mqtt.exporter import MqttExporter, Outlet
 from agent.exporters.mqtt.gateway import Heartbeat
+from agent.exporters.mqtt.home_assistant import discovery
 from agent.exporters.mqtt.intake import Door, Intake
 from agent.exporters.mqtt.links import Link, outbox_path
 from agent.exporters.mqtt.meters import MqttMeters
 from agent.exporters.mqtt.outbox import Outbox
+from agent.exporters.mqtt.sparkplug import EdgeNode
+from agent.exporters.mqtt.sparkplug_node import SparkplugNode
 
 
 def assemble(
@@ -59,6 +63,39 @@ def assemble(
             wall=wall,
         )
         heartbeat = Heartbeat(section.gateway_heartbeat_s, clock_s=clock())
-        outlets.append(Outlet(broker=broker, units=section.units, heartbeat=heartbeat))
+        outlets.append(
+            Outlet(
+                broker=broker,
+                units=section.units,
+                heartbeat=heartbeat,
+                node=_node(section, link, site, Rhythm(random=rng.random), wall),
+                discovery=_discovery(section, composer),
+            )
+        )
     unit_heartbeat_s = min((section.unit_heartbeat_s for section in sections), default=300.0)
     return MqttExporter(composer, outlets, meters=meters, unit_heartbeat_s=unit_heartbeat_s, clock=clock, wall=wall)
+
+
+def _discovery(section: MqttSection, composer: Composer) -> Callable[[Iterable[str]], dict[str, bytes]] | None:
+    if not section.home_assistant:
+        return None
+
+    def messages(containers: Iterable[str]) -> dict[str, bytes]:
+        return discovery(
+            composer.topics,
+            containers,
+            prefix=section.home_assistant_prefix,
+            site=composer.site,
+            version=composer.version,
+        )
+
+    return messages
+
+
+def _node(
+    section: MqttSection, link: Link, site: str, rhythm: Rhythm, wall: Callable[[], float]
+) -> SparkplugNode | None:
+    if section.sparkplug_group is None:
+        return None
+    own = replace(link, client_id=f"{link.client_id}-sparkplug")
+    return SparkplugNode(own, EdgeNode(section.sparkplug_group, site), rhythm=rhythm, wall=wall)

@@ -17,7 +17,7 @@ import structlog
 
 from agent.errors import BROKER_REASONS, BrokerError
 from agent.exporters.mqtt.composer import Composer
-from agent.exporters.mqtt.connection import WINDOW, Connection, Received, connect
+from agent.exporters.mqtt.connection import WINDOW, Connection, Received, Will, connect
 from agent.exporters.mqtt.intake import Intake, Refused
 from agent.exporters.mqtt.links import Link
 from agent.exporters.mqtt.outbox import Outbox, Taken
@@ -211,16 +211,16 @@ class Broker:
 
     def _is_survivable(self, error: Exception) -> bool:
         """Take in how a connection ended; says whether there is to be another."""
-        leaves = _leaves(error)
-        if any(isinstance(leaf, _StoppedError) for leaf in leaves):
+        ends = leaves(error)
+        if any(isinstance(leaf, _StoppedError) for leaf in ends):
             return False
-        surprise = next((leaf for leaf in leaves if not isinstance(leaf, BrokerError)), None)
+        surprise = next((leaf for leaf in ends if not isinstance(leaf, BrokerError)), None)
         if surprise is not None:
             log.error("mqtt failed", broker=self.link.name, exc_info=surprise)
             self._on_failure(BrokerError("other", f"{self.link}: not understood; the log has the details"))
             return True
         # The others are consequences of the first, and that the connection is lost tells less than why.
-        told = [leaf for leaf in leaves if isinstance(leaf, BrokerError)]
+        told = [leaf for leaf in ends if isinstance(leaf, BrokerError)]
         cause = next((leaf for leaf in told if leaf.reason != "lost"), told[0])
         if self._is_proving and cause.reason == "lost":
             # Some brokers end the connection of whoever publishes what they may not.
@@ -235,7 +235,8 @@ class Broker:
 
     async def _connect_once(self) -> None:
         self._is_proving = False
-        will = (self._composer.topics.agent, self._composer.agent("offline", at=self._wall()))
+        offline = self._composer.agent("offline", at=self._wall())
+        will = Will(self._composer.topics.agent, offline, is_retained=True)
         async with connect(self.link, will=will) as connection:
             try:
                 nonce, is_back = f"{self._rhythm.random():.12f}".removeprefix("0."), asyncio.Event()
@@ -360,8 +361,8 @@ class Broker:
         self.on_state(False, str(error))  # noqa: FBT003  the state itself
 
 
-def _leaves(error: BaseException) -> list[BaseException]:
+def leaves(error: BaseException) -> list[BaseException]:
     """Give the errors in a group of groups; an error alone is its own."""
     if isinstance(error, BaseExceptionGroup):
-        return [leaf for inner in error.exceptions for leaf in _leaves(inner)]
+        return [leaf for inner in error.exceptions for leaf in leaves(inner)]
     return [error]

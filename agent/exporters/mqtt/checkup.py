@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import NamedTuple, Self
 
 from agent.errors import BrokerError
-from agent.exporters.mqtt.connection import Connection, connect
+from agent.exporters.mqtt.connection import Connection, Will, connect
 from agent.exporters.mqtt.links import Link
 
 WAIT_S = 4.0
@@ -121,7 +121,9 @@ async def _try_canary(
 async def _try_will(link: Link, echo: _Echo, canary: str, nonce: str) -> Finding:
     """Have a second connection break off, and wait for its will."""
     payload = f"will {nonce}".encode()
-    async with connect(replace(link, client_id=f"{link.client_id}-will"), will=(canary, payload)) as doomed:
+    async with connect(
+        replace(link, client_id=f"{link.client_id}-will"), will=Will(canary, payload, is_retained=False)
+    ) as doomed:
         began = time.monotonic()
         doomed.break_off()
         is_told = await echo.hears(payload, WILL_S)

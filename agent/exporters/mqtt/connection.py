@@ -119,13 +119,21 @@ class Connection:
             raise BrokerError("lost", f"{self._link}: {_words(error)}") from error
 
 
+class Will(NamedTuple):
+    """What the broker publishes when we are gone without a word."""
+
+    topic: str
+    payload: bytes
+    is_retained: bool
+
+
 @asynccontextmanager
-async def connect(link: Link, *, will: tuple[str, bytes] | None = None) -> AsyncIterator[Connection]:
+async def connect(link: Link, *, will: Will | None = None) -> AsyncIterator[Connection]:
     """Hold a connection to a broker while the block runs.
 
     Args:
         link: Where and as whom.
-        will: Topic and payload that the broker publishes, retained, when we are gone without a word.
+        will: What the broker publishes when we are gone without a word.
 
     Raises:
         BrokerError: With the reason, when it cannot be had.
@@ -139,7 +147,7 @@ async def connect(link: Link, *, will: tuple[str, bytes] | None = None) -> Async
         logger=_QUIET,
         identifier=link.client_id,
         protocol=aiomqtt.ProtocolVersion.V5 if link.protocol == "5" else aiomqtt.ProtocolVersion.V311,
-        will=None if will is None else aiomqtt.Will(will[0], will[1], qos=1, retain=True),
+        will=None if will is None else aiomqtt.Will(will.topic, will.payload, 1, will.is_retained),
         # A session that outlives its connection would have the broker keep, and we send, what the outbox keeps too.
         clean_session=True if link.protocol == "3.1.1" else None,
         timeout=ANSWER_S,

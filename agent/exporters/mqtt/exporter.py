@@ -8,7 +8,7 @@ message, which are kept until delivered.
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 import structlog
@@ -25,6 +25,7 @@ from agent.exporters.mqtt.messages import (
 )
 from agent.exporters.mqtt.meters import MqttMeters
 from agent.exporters.mqtt.outbox_file import Kind, Message
+from agent.exporters.mqtt.sparkplug_node import SparkplugNode
 from agent.exporters.mqtt_health import BrokerNumbers
 from agent.site.curtailment import Event, Phase
 from agent.site.curtailment_order import ScopeOrder
@@ -57,13 +58,17 @@ class Outlet:
         broker: Where to.
         units: How single units are told, if at all.
         heartbeat: Of a gateway that is expected to speak there.
+        node: The site as a Sparkplug edge node there.
         discovery: Gives retained messages that let others find ours, by topic, for the containers there are.
+        discovered: The topics of those that are there now.
     """
 
     broker: Broker
     units: Units
     heartbeat: Heartbeat
+    node: SparkplugNode | None = None
     discovery: Callable[[Iterable[str]], dict[str, bytes]] | None = None
+    discovered: set[str] = field(default_factory=set)
 
 
 class MqttExporter:
@@ -115,6 +120,8 @@ class MqttExporter:
         async with asyncio.TaskGroup() as tasks:
             for outlet in self.outlets:
                 tasks.create_task(outlet.broker.run(), name=f"mqtt {outlet.broker.link.name}")
+                if outlet.node is not None:
+                    tasks.create_task(outlet.node.run(), name=f"sparkplug {outlet.broker.link.name}")
             watching = tasks.create_task(self._watch_forever(), name="mqtt watch")
             try:
                 yield
@@ -122,6 +129,8 @@ class MqttExporter:
                 watching.cancel()
                 for outlet in self.outlets:
                     outlet.broker.stop.set()
+                    if outlet.node is not None:
+                        outlet.node.stop.set()
 
     def on_unit(self, status: UnitStatus) -> None:
         """Take in a unit's new status; cheap when nothing is to be told, and silent until it was looked at once."""
@@ -162,6 +171,9 @@ class MqttExporter:
             return
         payload = self._composer.figures(figures, interval_s=interval_s, simulated_units=simulated_units())
         self._queue(Message(Kind.FIGURES, self._composer.topics.figures, payload, is_retained=True))
+        for outlet in self.outlets:
+            if outlet.node is not None:
+                outlet.node.on_figures(figures)
         for name, sums in figures.by_container.items():
             self._offer(self._composer.topics.container(name), self._composer.container(name, sums))
         for name in self._containers - figures.by_container.keys():
@@ -292,8 +304,12 @@ class MqttExporter:
     def _offer_discovery(self) -> None:
         for outlet in self.outlets:
             if outlet.discovery is not None:
-                for topic, payload in outlet.discovery(sorted(self._containers)).items():
+                wanted = outlet.discovery(sorted(self._containers))
+                for topic in outlet.discovered - wanted.keys():
+                    outlet.broker.offer(topic, b"")
+                for topic, payload in wanted.items():
                     outlet.broker.offer(topic, payload)
+                outlet.discovered = set(wanted)
 
 
 def _is_news(told: UnitStatus, status: UnitStatus) -> bool:

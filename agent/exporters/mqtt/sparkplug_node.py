@@ -1,0 +1,131 @@
+"""A site's life as a Sparkplug edge node: a connection of its own, because a connection has one will only."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+
+import structlog
+
+from agent.errors import BrokerError
+from agent.exporters.mqtt.broker import Rhythm, leaves
+from agent.exporters.mqtt.connection import Connection, Will, connect
+from agent.exporters.mqtt.links import Link
+from agent.exporters.mqtt.sparkplug import EdgeNode, Value, asks_for_rebirth
+from agent.site.totals import Figures, SiteFigures
+
+log = structlog.get_logger(__name__)
+
+STOP_S = 1.0
+
+
+def metrics_of(figures: SiteFigures) -> dict[str, Value]:
+    """Give what is told, by metric name; a folder for each container."""
+    told = _group("Site", figures.site)
+    for name, sums in figures.by_container.items():
+        told |= _group(f"Containers/{name.replace('/', '_') or '-'}", sums)
+    return told
+
+
+def _group(folder: str, sums: Figures) -> dict[str, Value]:
+    return {
+        f"{folder}/deployed_hs": sums.deployed_hs,
+        f"{folder}/operating_hs": sums.operating_hs,
+        f"{folder}/operational_efficiency_ratio": sums.operational_efficiency_ratio,
+        f"{folder}/coverage_ratio": sums.coverage_ratio,
+        f"{folder}/power_watts": sum(sums.watts_by_source.values()) if sums.watts_units else None,
+        f"{folder}/units": sums.units,
+        **{f"{folder}/Losses/{cause}_hs": loss_hs for cause, loss_hs in sums.losses_hs.items()},
+        **{f"{folder}/Units/{state}": units for state, units in sums.units_by_state.items()},
+    }
+
+
+class SparkplugNode:
+    """Tells the latest figures to one broker, and begins again when a host asks.
+
+    Args:
+        link: The broker; the client id gets an ending of its own.
+        node: The edge node.
+        rhythm: When to try again.
+        wall: Unix time, s.
+
+    Attributes:
+        stop: Set it to have it say goodbye and leave.
+    """
+
+    def __init__(self, link: Link, node: EdgeNode, *, rhythm: Rhythm, wall: Callable[[], float]) -> None:
+        self.link = link
+        self.stop = asyncio.Event()
+        self._node, self._rhythm, self._wall = node, rhythm, wall
+        self._figures: SiteFigures | None = None
+        self._changed = asyncio.Event()
+        self._is_birth_due = True
+        self._failures = 0
+
+    def on_figures(self, figures: SiteFigures) -> None:
+        """Take in the figures of an interval."""
+        self._figures = figures
+        self._changed.set()
+
+    async def run(self) -> None:
+        """Tell until `stop` is set."""
+        trouble = ""
+        while not self.stop.is_set():
+            try:
+                await self._connect_once()
+            except Exception as error:
+                told = leaves(error)[0]
+                if not isinstance(told, BrokerError):
+                    log.exception("sparkplug failed", broker=self.link.name)
+                elif str(told) != trouble:
+                    trouble = str(told)
+                    log.warning("sparkplug not connected", broker=self.link.name, error=trouble)
+            self._failures += 1
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._rhythm.wait_s(self._failures)):
+                    await self.stop.wait()
+
+    async def _connect_once(self) -> None:
+        will = Will(self._node.death_topic, self._node.death(at=self._wall()), is_retained=False)
+        async with connect(self.link, will=will) as connection:
+            await connection.subscribe(self._node.command_topic)
+            self._is_birth_due = True
+            async with asyncio.TaskGroup() as tasks:
+                listening = tasks.create_task(self._listen(connection), name=f"sparkplug {self.link.name} in")
+                telling = tasks.create_task(self._tell(connection), name=f"sparkplug {self.link.name} out")
+                stopping = tasks.create_task(self.stop.wait(), name=f"sparkplug {self.link.name} stop")
+                await asyncio.wait({listening, telling, stopping}, return_when=asyncio.FIRST_COMPLETED)
+                for task in (listening, telling, stopping):
+                    task.cancel()
+            if self.stop.is_set():
+                # Documented: 5.5: an intended disconnect is told, because the broker then drops the will.
+                goodbye = self._node.goodbye(at=self._wall())
+                await connection.publish(self._node.death_topic, goodbye, qos=0)
+
+    async def _listen(self, connection: Connection) -> None:
+        async for received in connection.messages():
+            if received.topic == self._node.command_topic and asks_for_rebirth(received.payload):
+                self._is_birth_due = True
+                self._changed.set()
+
+    async def _tell(self, connection: Connection) -> None:
+        while True:
+            figures = self._figures
+            self._changed.clear()
+            if figures is not None:
+                await self._tell_once(connection, figures)
+            await self._changed.wait()
+
+    async def _tell_once(self, connection: Connection, figures: SiteFigures) -> None:
+        values = metrics_of(figures)
+        payload = None
+        if not self._is_birth_due:
+            try:
+                payload = self._node.data(values, at=figures.at)
+            except KeyError:
+                self._is_birth_due = True
+        if self._is_birth_due:
+            self._is_birth_due = False
+            self._failures = 0
+            await connection.publish(self._node.birth_topic, self._node.birth(values, at=figures.at), qos=0)
+        elif payload is not None:
+            await connection.publish(self._node.data_topic, payload, qos=0)
