@@ -178,9 +178,10 @@ async def _open_doors(
     first, last = farm.units[0].identity, farm.units[-1].identity
     is_shared = not any(unit.identity.port for unit in farm.units)
     SCREEN.print(f"seed {farm.plan.seed}")
-    SCREEN.print(
-        f"{len(farm.units)} units at {first.endpoint} to {last.endpoint}{f', port {server.port}' if is_shared else ''}"
-    )
+    who = f"{len(farm.units)} units at {first.endpoint} to {last.endpoint}"
+    if len(farm.units) == 1:
+        who = f"1 unit at {first.endpoint}"
+    SCREEN.print(f"{who}, port {server.port}" if is_shared else who)
     if web is not None:
         SCREEN.print(f"web pages http://{first.host}:{web.port}/")
     if power is not None:

@@ -90,7 +90,10 @@ class ApiServer:
         asyncio.get_running_loop().add_reader(self._epoll.fileno(), self._turn)
         for own_port, stations in self._stations.items():
             listener = self._listeners[own_port] = listen(
-                "0.0.0.0", own_port or port, is_loopback_only=self.is_loopback_only
+                "0.0.0.0",
+                own_port or port,
+                option="--addresses" if own_port else "--port",
+                is_loopback_only=self.is_loopback_only,
             )
             self._doors[listener.fileno()] = (listener, stations)
             self._epoll.register(listener.fileno(), select.EPOLLIN)

@@ -132,7 +132,7 @@ async def test_a_taken_port_of_the_list_opens_none() -> None:
     taken = listen("0.0.0.0", 0)
     try:
         port = taken.getsockname()[1]
-        with pytest.raises(ServeError, match=f"port {port} is taken"):
+        with pytest.raises(ServeError, match=f"port {port} is taken; choose another with --addresses"):
             async with serve_farm(farm_at(f"127.0.0.1:{free}", f"127.0.0.1:{port}"), port=0):
                 pass
         listen("0.0.0.0", free).close()
