@@ -220,3 +220,22 @@ def test_the_proposed_command_sets_an_exchange_right(site: Path) -> None:
     assert hosts == {"u1": "10.0.0.2", "u2": "10.0.0.1"}
     other = run(site, "set", "u2", "--host", "10.0.0.1", "--swap", "--at", "2025-11-20T21:36:02+00:00")
     assert other.stdout == "nothing changes: the ledger says so already\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "is_noted"),
+    [
+        (("set", "u2", "--status", "maintenance", "--at", "2025-06-03"), True),
+        (("set", "u2", "--removed", "--at", "2025-06-03"), True),
+        # Without dates of its own the row is corrected from its beginning on.
+        (("set", "u2", "--slot", "9", "--at", "2025-03-01"), True),
+        (("set", "u2", "--status", "maintenance"), False),
+        (("set", "u2", "--removed", "--at", "2080-06-03"), False),
+    ],
+)
+def test_a_change_of_the_past_does_not_change_history(site: Path, words: tuple[str, ...], *, is_noted: bool) -> None:
+    """Who dates a change back is told that history keeps what was known; where there is none, nothing is told."""
+    note = "note: history, and the statements made from it, keep what the ledger said at the time"
+    assert note not in run(site, *words, "--dry-run").stderr
+    site.with_name("site.history.sqlite").touch()
+    assert (note in run(site, *words, "--dry-run").stderr) is is_noted

@@ -2,10 +2,12 @@
 
 import csv
 import json
+import math
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from agent.commands.terminal import err, exit_codes, out
 from agent.config import Config, load_config
@@ -21,6 +23,8 @@ from agent.site.ledger_edit import Draft, Edited, RowChange, Rules
 from agent.textfile import read_text
 
 JOURNAL_LINES_SHOWN = 20
+# Between two commands of one correction, and what a clock may be off.
+NOT_LONG_AGO_S = 120.0
 
 
 class Form(StrEnum):
@@ -38,6 +42,7 @@ class _Site:
         self.config: Config = load_config(path)
         self.zone = self.config.site.zone
         self.file = self.config.ledger.file
+        self.history = self.config.history.path(path)
         self.rules = Rules(catalogue=load_catalogue(self.config), zone=self.zone, networks=self.config.ledger.networks)
         self.now = now
 
@@ -213,7 +218,7 @@ def _change(site: _Site, edit: Callable[[Draft], None], command: Sequence[str], 
 def _print_changes(edited: Edited, site: _Site, *, is_dry: bool) -> None:
     for change in edited.changes:
         out.print(_change_text(change), markup=False, soft_wrap=True)
-    for note in edited.notes:
+    for note in (*edited.notes, *_past_note(edited, site)):
         err.print(f"note: {note}", markup=False, soft_wrap=True)
     if not edited.changes:
         out.print("nothing changes: the ledger says so already")
@@ -225,6 +230,24 @@ def _print_changes(edited: Edited, site: _Site, *, is_dry: bool) -> None:
             markup=False,
             soft_wrap=True,
         )
+
+
+def _past_note(edited: Edited, site: _Site) -> Iterator[str]:
+    """Say of a change of the past what it does not change: history tells what was known at the time."""
+    moment = min((_from_when(change, site.zone) for change in edited.changes), default=math.inf)
+    if site.history.exists() and moment < site.now - NOT_LONG_AGO_S:
+        yield "history, and the statements made from it, keep what the ledger said at the time"
+
+
+def _from_when(change: RowChange, zone: ZoneInfo) -> float:
+    """Give the Unix time from which on a change of a row makes a difference."""
+    before, after = change.before or {}, change.after or {}
+    columns = {column for column in before.keys() | after.keys() if before.get(column, "") != after.get(column, "")}
+    if columns == {"deployed_to"}:
+        ends = (parse_moment(cells.get("deployed_to", ""), zone=zone) for cells in (before, after))
+        return min(math.inf if end is None else end for end in ends)
+    starts = (parse_moment(cells.get("deployed_from", ""), zone=zone) for cells in (before, after) if cells)
+    return min(-math.inf if start is None else start for start in starts)
 
 
 def _change_text(change: RowChange) -> str:

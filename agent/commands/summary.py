@@ -63,9 +63,9 @@ def loss_table(figures: Figures, lines: Iterable[LossLine]) -> Table:
 def container_table(figures: SiteFigures) -> Table:
     """Give one row a container: units by state, operating of deployed."""
     table = Table(title="containers", title_justify="left", box=None)
-    table.add_column("container")
+    table.add_column("container", overflow="fold")
     for column in ("units", "hashing", "not hashing", "operating", "deployed", "efficiency"):
-        table.add_column(column, justify="right")
+        table.add_column(column, justify="right", overflow="fold")
     for name, group in figures.by_container.items():
         others = [f"{units} {state}" for state, units in group.units_by_state.items() if units and state != "hashing"]
         table.add_row(
