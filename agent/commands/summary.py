@@ -47,9 +47,9 @@ def curtailment_line(figures: Figures) -> Text:
 def loss_table(figures: Figures, lines: Iterable[LossLine]) -> Table:
     """Give what took the rest, largest first, and where."""
     table = Table(title="what took the rest", title_justify="left", box=None)
-    table.add_column("cause")
+    table.add_column("cause", overflow="fold")
     for column in ("hashrate", "of deployed"):
-        table.add_column(column, justify="right", no_wrap=True)
+        table.add_column(column, justify="right", overflow="fold")
     table.add_column("where", overflow="fold")
     for line in lines:
         share = ratio_text(line.hashrate_hs / figures.deployed_hs)
