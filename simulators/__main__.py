@@ -3,6 +3,7 @@
 import contextlib
 import ipaddress
 import random
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from simulators.backfill import find_months, read_step, write_months
 from simulators.builds import Line
 from simulators.clock import ClockError
 from simulators.durations import read_duration, show_duration
@@ -207,6 +209,27 @@ def play_scenario(
 
 
 @app.command()
+def backfill(
+    *,
+    months: Annotated[str, typer.Option(help="Calendar months that a scenario is, with commas between: 2025-10.")] = "",
+    scenario: Annotated[
+        list[str] | None, typer.Option(help="Name of a scenario, or a TOML file with one; again for more.")
+    ] = None,
+    every: Annotated[str, typer.Option(help="Time between two samples of a series, 15s to 5m.")] = "5m",
+    site: Annotated[str, typer.Option(help="What the site is called.")] = "simulated",
+    out: Annotated[Path | None, typer.Option(help="Write to this file; else to standard output.")] = None,
+    site_only: Annotated[bool, typer.Option("--site-only", help="Leave the containers out.")] = False,
+) -> None:
+    """Write what was true in simulated months as OpenMetrics, for `promtool tsdb create-blocks-from openmetrics`."""
+    with _clear_errors():
+        found, step_s = find_months(scenario or (), months), read_step(every)
+        with contextlib.nullcontext(sys.stdout) if out is None else out.open("w", encoding="utf-8") as file:
+            written = write_months(found, file, site=site, step_s=step_s, has_containers=not site_only)
+        names = " and ".join(month.name for month in found)
+        ERRORS.print(f"{names}: {written.moments:,} moments, {written.samples:,} samples of site {site!r}")
+
+
+@app.command()
 def scenarios() -> None:
     """List the scenarios that come with this program."""
     with _clear_errors():
@@ -245,7 +268,8 @@ def faults(
         return
     table = Table(box=None, pad_edge=False, show_lines=False, padding=(0, 2, 0, 0))
     for heading in ("fault", "kind", "values", "what happens, and what an agent must conclude"):
-        table.add_column(heading)
+        # A name that is cut cannot be used; a narrow screen folds the rest.
+        table.add_column(heading, no_wrap=heading == "fault", overflow="fold")
     for entry in entries:
         values = "\n".join(f"{name}={value}" for name, value in entry.values.items())
         table.add_row(entry.name, entry.kind, values, f"{entry.about} {entry.agent_must}")

@@ -211,10 +211,11 @@ def test_a_farm_comes_from_a_file(tmp_path: Path) -> None:
 
 
 def test_the_vocabulary_of_faults_is_a_table() -> None:
-    """`hashsight-sim faults` names every one, with its values and what an agent must conclude."""
-    result = CliRunner().invoke(app, ["faults"], env={"COLUMNS": "200"})
-    assert result.exit_code == 0
-    assert all(name in result.output for name in FAULTS)
+    """`hashsight-sim faults` names every one, however narrow the screen, its values and what an agent must conclude."""
+    for columns in ("200", "40"):
+        result = CliRunner().invoke(app, ["faults"], env={"COLUMNS": columns})
+        assert result.exit_code == 0
+        assert all(name in result.output for name in FAULTS)
     as_json = json.loads(CliRunner().invoke(app, ["faults", "--json"]).output)
     assert [fault["name"] for fault in as_json] == list(FAULTS)
     assert as_json[2] == {
