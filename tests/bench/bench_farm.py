@@ -2,6 +2,8 @@
 
 import contextlib
 import csv
+import http.client
+import json
 import os
 import resource
 import socket
@@ -25,11 +27,11 @@ max_in_flight_sick = {max_in_flight_sick}
 [identity]
 enabled = false
 [web]
-listen = "127.0.0.1:0"
+listen = "127.0.0.1:{web_port}"
 {more}
 """
 TROUBLES = ("off", "asleep", "starting", "missing-board", "missing-chips", "slow")
-START_S = 120.0
+START_S = 300.0
 
 
 class Site(NamedTuple):
@@ -40,18 +42,53 @@ class Site(NamedTuple):
         port: Of every unit's API.
         control: Of the farm's control API.
         pid: Of the farm.
+        web_port: Of the agent.
     """
 
     config: Path
     port: int
     control: int
     pid: int
+    web_port: int
 
     def hosts(self) -> list[str]:
         """Give every unit's address."""
+        return [row["host"].partition(":")[0] for row in self.rows()]
+
+    def rows(self) -> list[dict[str, str]]:
+        """Give the ledger's rows."""
         with (self.config.parent / "ledger.csv").open(encoding="utf-8") as ledger:
-            rows = csv.DictReader(line for line in ledger if not line.startswith("#"))
-            return [row["host"].partition(":")[0] for row in rows]
+            return list(csv.DictReader(line for line in ledger if not line.startswith("#")))
+
+    def inject(self, fault: str, unit_ids: list[str], **values: float) -> None:
+        """Have something happen to some of the units, for good."""
+        body = json.dumps({"fault": fault, "values": values, "who": {"units": unit_ids}})
+        asked(self.control, "POST", "/faults", body)
+
+    def true_hashrate_hs(self) -> float:
+        """Give what all units truly hash now, H/s."""
+        told: float = json.loads(asked(self.control, "GET", "/truth"))["site"]["hashrate_hs"]
+        return told
+
+
+def asked(port: int, method: str, path: str, body: str | None = None, *, accept_encoding: str = "identity") -> bytes:
+    """Give what an HTTP server on this machine answers.
+
+    Raises:
+        SystemExit: It did not answer with success.
+        OSError: Nobody answers.
+    """
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
+    try:
+        headers = {"Content-Type": "application/json", "Accept-Encoding": accept_encoding}
+        connection.request(method, path, body, headers)
+        reply = connection.getresponse()
+        content = reply.read()
+    finally:
+        connection.close()
+    if reply.status >= 300:
+        raise SystemExit(f"{method} {path}: {reply.status} {content[:500].decode()}")
+    return content
 
 
 @contextlib.contextmanager
@@ -81,8 +118,13 @@ def simulated_site(
     with tempfile.TemporaryDirectory(prefix="hashsight-bench-") as name:
         folder = Path(name)
         config = folder / "site.toml"
+        web_port = free_port()
         told = CONFIG.format(
-            interval_s=interval_s, max_in_flight=max_in_flight, max_in_flight_sick=max_in_flight_sick, more=more
+            interval_s=interval_s,
+            max_in_flight=max_in_flight,
+            max_in_flight_sick=max_in_flight_sick,
+            web_port=web_port,
+            more=more,
         )
         config.write_text(told, encoding="utf-8")
         port, control = port or free_port(), free_port()
@@ -101,7 +143,7 @@ def simulated_site(
             if (os.cpu_count() or 1) > 1:
                 os.sched_setaffinity(farm.pid, {1})
                 os.sched_setaffinity(0, {0})
-            yield Site(config, port, control, farm.pid)
+            yield Site(config, port, control, farm.pid, web_port)
         finally:
             os.sched_setaffinity(0, cores)
             farm.terminate()
