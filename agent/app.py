@@ -53,6 +53,7 @@ MISTAKES_LOGGED = 20
 # Keys that belong to sockets and names already given out; a reload that changes one is refused as a whole.
 FIXED_KEYS = (
     "site.name",
+    "site.zone",
     "web.listen",
     "web.max_connections",
     "api.state_file",
