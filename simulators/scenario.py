@@ -31,18 +31,17 @@ from simulators.endpoints import Endpoint
 from simulators.physics import DAY_S
 from simulators.plan import FarmPlan
 from simulators.sections import (
-    LOOSE,
     MAX_BEGINNINGS,
     CurtailmentSection,
     EventSection,
     FarmSection,
     Happening,
-    PositiveLength,
     Section,
     ShuffleSection,
     WeatherSection,
 )
 from simulators.tomlfile import Mistake, TomlError, clip, load_toml, read_toml
+from simulators.values import LOOSE, PositiveLength
 
 MAX_DURATION_S = 366.0 * DAY_S
 
