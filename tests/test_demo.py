@@ -1,6 +1,9 @@
 """The demonstration puts away what it started, however it is told to end."""
 
 import asyncio
+import contextlib
+import os
+import re
 import signal
 import sys
 from pathlib import Path
@@ -51,11 +54,38 @@ async def test_told_to_end_while_starting_it_ends_everything(tmp_path: Path, sig
 
 
 @pytest.mark.program("setpriv")
-async def test_killed_it_leaves_no_program_behind(tmp_path: Path) -> None:
+async def test_killed_it_leaves_no_program_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """SIGKILL, which nobody can handle: the kernel ends the simulators and Prometheus."""
+    # Its folder stays where it was.
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
     async with program(*COMMAND, log=tmp_path / "demo.log") as running:
         await until(lambda: _is_watching(running), running)
         children = await _children(running)
         running.process.kill()
         await running.process.wait()
         assert await _left(children, 10) == []
+
+
+async def test_several_at_once_do_not_meet(tmp_path: Path) -> None:
+    """Three demonstrations started together find ports of their own, each with its own units in its figures."""
+    async with contextlib.AsyncExitStack() as stack:
+        all_running = [
+            await stack.enter_async_context(program(*COMMAND, log=tmp_path / f"demo{number}.log"))
+            for number in range(3)
+        ]
+        for running in all_running:
+            await until(lambda running=running: _is_watching(running), running)
+        said = [re.findall(r"http://\S+", running.said)[:3] for running in all_running]
+    assert len({url for urls in said for url in urls}) == 9
+
+
+async def test_program_that_does_not_start_is_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program that ends at once: exit status 1, and its own last words."""
+    false_prometheus = tmp_path / "prometheus"
+    false_prometheus.write_text("#!/bin/sh\necho the disk is on fire\nexit 3\n", encoding="utf-8")
+    false_prometheus.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    async with program(*COMMAND, log=tmp_path / "demo.log") as running:
+        async with asyncio.timeout(20):
+            assert await running.process.wait() == 1
+        assert "prometheus did not start: the disk is on fire" in running.said

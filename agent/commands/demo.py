@@ -6,6 +6,7 @@ will be: they come out of what the simulated units answer.
 """
 
 import asyncio
+import re
 import shutil
 import signal
 import socket
@@ -21,7 +22,7 @@ from rich.live import Live
 from rich.text import Text
 
 from agent import logs
-from agent.address import parse_endpoint
+from agent.address import Endpoint, parse_endpoint
 from agent.app import Agent
 from agent.commands.summary import headline, site_summary
 from agent.commands.terminal import FAILED, err, exit_codes, out
@@ -92,7 +93,7 @@ def demo(*, units: int, interval_s: float, listen: str, seed: int, seconds: floa
                         Path(folder),
                         units=units,
                         interval_s=interval_s,
-                        listen=f"{host}:{_free_port(str(host), port)}",
+                        listen=Endpoint(str(host), port),
                         seed=seed,
                         seconds=seconds,
                     )
@@ -101,28 +102,30 @@ def demo(*, units: int, interval_s: float, listen: str, seed: int, seconds: floa
             raise typer.Exit(FAILED) from None
 
 
-async def _demo(folder: Path, *, units: int, interval_s: float, listen: str, seed: int, seconds: float | None) -> None:
+async def _demo(
+    folder: Path, *, units: int, interval_s: float, listen: Endpoint, seed: int, seconds: float | None
+) -> None:
     _cancel_on_signals()
     async with AsyncExitStack() as programs:
-        web_port = _free_port("127.0.0.1", 18080)
         with err.status(f"starting {units} simulated units"):
-            control = await programs.enter_async_context(_simulators(folder, units=units, seed=seed, web_port=web_port))
+            control, web_port = await programs.enter_async_context(_simulators(folder, units=units, seed=seed))
+        address = Endpoint(listen.host, _free_port(listen.host, listen.port))
         (folder / "site.toml").write_text(
-            CONFIG.format(site=SITE, interval_s=f"{interval_s:g}", listen=listen, web_port=web_port), encoding="utf-8"
+            CONFIG.format(site=SITE, interval_s=f"{interval_s:g}", listen=address, web_port=web_port), encoding="utf-8"
         )
         setup = load_setup(folder / "site.toml")
         lines = [
-            f"status page    http://{listen}/",
-            f"metrics        http://{listen}/metrics",
+            f"status page    http://{address}/",
+            f"metrics        http://{address}/metrics",
             f"what is true   {control}",
         ]
         prometheus = shutil.which("prometheus")
         if prometheus is not None:
             with err.status("starting Prometheus"):
-                address = await programs.enter_async_context(
-                    _prometheus(prometheus, folder, listen=listen, interval_s=interval_s)
+                graphs = await programs.enter_async_context(
+                    _prometheus(prometheus, folder, listen=str(address), interval_s=interval_s)
                 )
-            lines.append(f"Prometheus     http://{address}/")
+            lines.append(f"Prometheus     http://{graphs}/")
         lines.append("Ctrl-C stops all of it." if seconds is None else f"Ends by itself after {seconds:g} s.")
         await _watch(setup, "\n".join(lines), seconds)
 
@@ -166,17 +169,15 @@ async def _watch(setup: Setup, addresses: str, seconds: float | None) -> None:
 
 
 @asynccontextmanager
-async def _simulators(folder: Path, *, units: int, seed: int, web_port: int) -> AsyncIterator[str]:
-    """Run a farm; gives the address at which it tells the truth about itself."""
-    ledger = folder / "ledger.csv"
-    port = _free_port("127.0.0.1", 14028)
-    control = f"127.0.0.1:{_free_port('127.0.0.1', 18028)}"
-    arguments = ["farm", "--units", str(units), "--seed", str(seed), "--port", str(port), "--control", control]
-    arguments += ["--http-port", str(web_port), "--ledger-out", str(ledger)]
-    command = [sys.executable, "-m", "simulators", *arguments]
-    async with _program(command, folder / "simulators.log") as process:
-        await _until_open(control, process, folder / "simulators.log")
-        yield f"http://{control}/truth"
+async def _simulators(folder: Path, *, units: int, seed: int) -> AsyncIterator[tuple[str, int]]:
+    """Run a farm; gives the address at which it tells the truth about itself, and the port of its units' web pages."""
+    arguments = ["farm", "--units", str(units), "--seed", str(seed), "--ledger-out", str(folder / "ledger.csv")]
+    # It takes free ports itself and says which: one that was free when somebody looked may be another's by now.
+    arguments += ["--port", "0", "--http-port", "0", "--control", "127.0.0.1:0"]
+    log_file = folder / "simulators.log"
+    async with _program([sys.executable, "-m", "simulators", *arguments], log_file) as process:
+        said = await _until_said(r"^web pages \S+:(\d+)/\ncontrol (\S+)\n", process, log_file)
+        yield said[2], int(said[1])
 
 
 @asynccontextmanager
@@ -185,16 +186,16 @@ async def _prometheus(program: str, folder: Path, *, listen: str, interval_s: fl
     (folder / "prometheus.yml").write_text(
         PROMETHEUS.format(listen=listen, interval_s=f"{interval_s:g}"), encoding="utf-8"
     )
-    address = f"127.0.0.1:{_free_port('127.0.0.1', 19090)}"
+    address = f"127.0.0.1:{_free_port('127.0.0.1', 0)}"
     command = [
         program,
         f"--config.file={folder / 'prometheus.yml'}",
         f"--storage.tsdb.path={folder / 'prometheus'}",
         f"--web.listen-address={address}",
-        "--log.level=warn",
     ]
-    async with _program(command, folder / "prometheus.log") as process:
-        await _until_open(address, process, folder / "prometheus.log")
+    log_file = folder / "prometheus.log"
+    async with _program(command, log_file) as process:
+        await _until_said("Server is ready to receive web requests", process, log_file)
         yield address
 
 
@@ -208,47 +209,58 @@ async def _program(command: list[str], log_file: Path) -> AsyncIterator[asyncio.
     if setpriv is not None:
         command = [setpriv, "--pdeathsig", "TERM", "--", *command]
     with log_file.open("wb") as output:
-        process = await asyncio.create_subprocess_exec(
-            *command, stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+        starting = asyncio.create_task(
+            asyncio.create_subprocess_exec(
+                *command, stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+            ),
+            name=f"start of {log_file.stem}",
         )
+        try:
+            # Cancelled in mid-start, this must not lose a program that is there already.
+            yield await asyncio.shield(starting)
+        finally:
+            await _end(await starting)
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is not None:
+        return
+    process.terminate()
     try:
-        yield process
-    finally:
-        if process.returncode is None:
-            process.terminate()
-            try:
-                async with asyncio.timeout(STOP_TIMEOUT_S):
-                    await process.wait()
-            except TimeoutError:
-                process.kill()
-                await process.wait()
+        async with asyncio.timeout(STOP_TIMEOUT_S):
+            await process.wait()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
 
 
-async def _until_open(address: str, process: asyncio.subprocess.Process, log_file: Path) -> None:
-    """Wait until a program listens.
+async def _until_said(words: str, process: asyncio.subprocess.Process, log_file: Path) -> re.Match[str]:
+    """Wait until a program says that it is there; its port may be open because it is another's.
+
+    Args:
+        words: Regular expression of what it says then.
+        process: The program.
+        log_file: Where it says it.
 
     Raises:
-        DemoError: It ended, or does not listen in time; with the end of what it said.
+        DemoError: It ended, or says nothing of the kind in time; with the end of what it said.
     """
-    host, port = address.rsplit(":", 1)
-    try:
-        async with asyncio.timeout(START_TIMEOUT_S):
-            while process.returncode is None:
-                try:
-                    _, writer = await asyncio.open_connection(host, int(port))
-                except OSError:
-                    await asyncio.sleep(0.05)
-                    continue
-                writer.close()
-                await writer.wait_closed()
-                return
-    except TimeoutError:
-        pass
-    raise DemoError(f"{log_file.stem} does not listen on {address}: {_last_words(log_file)}")
+    loop = asyncio.get_running_loop()
+    latest = loop.time() + START_TIMEOUT_S
+    while process.returncode is None and loop.time() < latest:
+        said = re.search(words, _said_so_far(log_file), re.MULTILINE)
+        if said is not None:
+            return said
+        await asyncio.sleep(0.05)
+    raise DemoError(f"{log_file.stem} did not start: {_last_words(log_file)}")
+
+
+def _said_so_far(log_file: Path) -> str:
+    return log_file.read_text(encoding="utf-8", errors="replace")
 
 
 def _last_words(log_file: Path) -> str:
-    said = log_file.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-5:]
+    said = _said_so_far(log_file).strip().splitlines()[-5:]
     return " / ".join(said) or "it said nothing"
 
 
