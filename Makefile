@@ -64,6 +64,7 @@ lint: setup-dev
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/python -m grafana.check
 
 format: setup-dev
 	@$(BIN)/ruff format .
