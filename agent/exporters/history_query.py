@@ -13,6 +13,7 @@ from agent.exporters.history_reader import read_history
 from agent.exporters.minutes import MINUTE_S, Row
 from agent.site.power import PowerSource
 from agent.site.status import Cause, UnitState
+from agent.unit.nameplate import HS_PER_THS
 
 MAX_STEPS = 11_000
 DEFAULT_SPAN_S = 86_400
@@ -20,7 +21,6 @@ DEFAULT_STEPS = 1440
 READ_S = 20.0
 _VALUE_CHARS = 128
 _NAMES = ("from", "to", "step", "container")
-_HS_PER_THS = 1e12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,7 +176,7 @@ def _row(row: Row) -> HistoryRow:
         coverage_ratio=row.known_hs * row.watched_s / (row.deployed_hs * row.span_s) if row.deployed_hs else None,
         watts=dict(row.watts),
         joules=row.joules,
-        energy_efficiency_j_per_th=row.efficient_watts / (row.efficient_hs / _HS_PER_THS) if row.efficient_hs else None,
+        energy_efficiency_j_per_th=row.efficient_watts / (row.efficient_hs / HS_PER_THS) if row.efficient_hs else None,
         efficient_deployed_hs=row.efficient_deployed_hs,
         delivered_hs=row.delivered_hs,
         delivered_deployed_hs=row.delivered_deployed_hs,

@@ -6,12 +6,9 @@ from agent.exporters.history import History
 from agent.exporters.history_health import Health
 from agent.exporters.minutes import MinuteBook
 from agent.exporters.state_changes import ChangeBook
+from agent.site.energy import longest_gap_s
 from agent.site.status import UnitStatus
 from agent.site.totals import SiteFigures
-
-# Three intervals without figures are a gap; with intervals of a second, a busy moment of the machine is none yet.
-GAP_INTERVALS = 3
-LEAST_GAP_S = 10.0
 
 
 class Recorder:
@@ -35,7 +32,7 @@ class Recorder:
 
     def set_interval(self, interval_s: float) -> None:
         """Take over another interval."""
-        self._minutes.longest_gap_s = max(GAP_INTERVALS * interval_s, LEAST_GAP_S)
+        self._minutes.longest_gap_s = longest_gap_s(interval_s)
 
     def start(self) -> None:
         """Begin to write."""

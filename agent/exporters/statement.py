@@ -21,10 +21,10 @@ from agent.exporters.period import Period, utc_text
 from agent.scale import TARGET_RATIO, ratio_text
 from agent.site.power import PowerSource
 from agent.site.status import Cause, UnitState
+from agent.unit.nameplate import HS_PER_THS
 
 FORMAT = 1
 PUBLISHED_COVERAGE_RATIO = 0.95
-HS_PER_THS = 1e12
 # After a period's end, its last minute is on the disk by then.
 SETTLED_AFTER_S = 120
 

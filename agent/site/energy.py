@@ -6,8 +6,13 @@ from agent.site.power import PowerSource
 from agent.site.totals import Figures, SiteFigures
 
 # Three intervals without figures are a gap; with intervals of a second, a busy moment of the machine is none yet.
-GAP_INTERVALS = 3
-LEAST_GAP_S = 10.0
+_GAP_INTERVALS = 3
+_LEAST_GAP_S = 10.0
+
+
+def longest_gap_s(interval_s: float) -> float:
+    """Give how far apart figures may be, s; over a longer gap nobody was watching, and nothing is counted."""
+    return max(_GAP_INTERVALS * interval_s, _LEAST_GAP_S)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,8 +31,7 @@ class Energy:
 class EnergyBook:
     """Adds up joules from one moment's figures to the next.
 
-    Between two calls power is taken at the mean of both. A gap of more than three intervals, and of more than ten
-    seconds, adds nothing, because nobody was watching.
+    Between two calls power is taken at the mean of both; a gap longer than `longest_gap_s` adds nothing.
 
     Args:
         interval_s: From one call to the next.
@@ -56,7 +60,7 @@ class EnergyBook:
             return self.energy
         earlier, earlier_s = before
         span_s = clock_s - earlier_s
-        if 0 < span_s <= max(GAP_INTERVALS * self.interval_s, LEAST_GAP_S):
+        if 0 < span_s <= longest_gap_s(self.interval_s):
             _add(self._site, earlier.site, figures.site, span_s)
             for name, joules in self._by_container.items():
                 if name in earlier.by_container:
