@@ -192,7 +192,7 @@ def take_over(port: int, client_id: str) -> None:
         assert other.recv(4) == b"\x20\x02\x00\x00"
 
 
-@pytest.mark.parametrize("times", [100, pytest.param(1500, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("times", [40, pytest.param(1500, marks=pytest.mark.slow)])
 async def test_reconnecting_leaves_nothing_behind(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], times: int
 ) -> None:

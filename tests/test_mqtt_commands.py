@@ -69,14 +69,16 @@ async def test_check_finds_what_is_wrong(tmp_path: Path) -> None:
             section(port, name="gone"),
             section(broker.port, username="stranger", password_file=str(secret)),
         )
-        status, lines = await hashsight("mqtt", "check", "--config", config)
+        (status, lines), (other_status, other_lines) = await asyncio.gather(
+            hashsight("mqtt", "check", "--config", config),
+            hashsight("mqtt", "check", "--config", config, "--broker", "other"),
+        )
         assert status == 1
         assert lines[0] == f"bad  gone: refused: 127.0.0.1:{port}: nobody listens there"
         assert lines[-1].startswith("bad  site: acl: a message to ")
         assert lines[-1].endswith("the access list must let stranger read and write it")
         assert "stranger-secret" not in "".join(lines)
-        status, lines = await hashsight("mqtt", "check", "--config", config, "--broker", "other")
-        assert (status, lines) == (
+        assert (other_status, other_lines) == (
             2,
             [f"{config}: mqtt = 'other': there is no broker of this name; known are gone, site"],
         )

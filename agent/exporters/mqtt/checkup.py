@@ -15,7 +15,7 @@ from agent.errors import BrokerError
 from agent.exporters.mqtt.connection import Connection, Will, connect
 from agent.exporters.mqtt.links import Link
 
-WAIT_S = 4.0
+WAIT_S = 3.0
 WILL_S = 1.0
 
 
