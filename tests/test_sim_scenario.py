@@ -32,6 +32,7 @@ NAMES = (
     "october-2025",
     "pool-outage",
     "quiet-day",
+    "september-2025",
 )
 HEAD = 'about = "a test"\nstart = 2025-10-14T00:00:00Z\nduration = "4h"\n'
 
@@ -322,6 +323,18 @@ def test_october_2025_comes_out_at_what_was_published() -> None:
         "starting",
     }
     assert max(truth["mean_losses_hs"].values()) < 0.4 * sum(truth["mean_losses_hs"].values())
+
+
+def test_september_2025_comes_out_under_ninety() -> None:
+    """50.00 PH/s deployed, 44.85 on average, 89.70 %, which no rounding makes 90; no cause is all of it."""
+    farm, playing = played("september-2025")
+    assert playing.scenario.duration == 30 * 86400.0
+    assert farm.deployed_hs == 250 * 200 * HS_PER_TH
+    truth = truth_at(farm, playing, 720.0)
+    assert truth["mean_hashrate_hs"] == pytest.approx(44.85e15, abs=0.002e15)
+    assert truth["mean_operational_efficiency_ratio"] == pytest.approx(0.8970, abs=0.00005)
+    assert max(truth["mean_losses_hs"].values()) < 0.4 * sum(truth["mean_losses_hs"].values())
+    assert len(truth["mean_losses_hs"]) == 9
 
 
 def test_october_2025_looks_the_same_to_who_looks_on_the_hour() -> None:
