@@ -1,12 +1,13 @@
 """Structured logs on standard error: for people on a terminal, JSON lines elsewhere.
 
 Events are short, constant and lower case; facts are keys with their units. What a unit sent never becomes part of an
-event, and JSON keeps whatever it sent on one line.
+event, and JSON keeps whatever it sent on one line. A log that cannot be written, as on a full disk, is no reason to
+stop watching: the next line that gets through says how many did not, as `log_failures`.
 """
 
 import logging
 import sys
-from typing import TextIO
+from typing import TextIO, cast
 
 import structlog
 
@@ -21,25 +22,64 @@ def set_up(level: str = "info", form: str = "auto", *, stream: TextIO | None = N
         form: ``json``, ``console``, or ``auto``: console on a terminal, JSON elsewhere.
         stream: Where to.
     """
-    out = stream if stream is not None else sys.stderr
-    is_console = form == "console" or (form == "auto" and out.isatty())
+    sink = _Sink(stream if stream is not None else sys.stderr)
+    is_console = form == "console" or (form == "auto" and sink.is_terminal)
     renderer: structlog.typing.Processor
     if is_console:
-        renderer = structlog.dev.ConsoleRenderer(colors=out.isatty())
+        renderer = structlog.dev.ConsoleRenderer(colors=sink.is_terminal)
     else:
         renderer = structlog.processors.JSONRenderer(ensure_ascii=True)
     processors: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
+        sink.tell_failures,
     ]
     if not is_console:
         processors.append(structlog.processors.format_exc_info)
     structlog.configure(
         processors=[*processors, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
-        logger_factory=structlog.WriteLoggerFactory(file=out),
+        logger_factory=structlog.WriteLoggerFactory(file=cast("TextIO", sink)),
         cache_logger_on_first_use=False,
     )
     # What libraries say goes the same way; aiohttp's own access log stays off.
-    logging.basicConfig(level=max(LEVELS[level], logging.WARNING), stream=out, format="%(message)s", force=True)
+    logging.basicConfig(level=max(LEVELS[level], logging.WARNING), stream=sink, format="%(message)s", force=True)
+
+
+class _Sink:
+    """A stream that who writes to it can rely on: what it fails to take is counted, and not raised.
+
+    Args:
+        stream: Where lines go; None where the process was started without one.
+
+    Attributes:
+        is_terminal: Whether people read along.
+        failures: Writes that failed since the last that did not.
+    """
+
+    def __init__(self, stream: TextIO | None) -> None:
+        self._stream = stream
+        self.is_terminal = stream is not None and stream.isatty()
+        self.failures = 0
+
+    def write(self, text: str) -> int:
+        if self._stream is not None:
+            try:
+                self._stream.write(text)
+                self._stream.flush()
+            except OSError:
+                self.failures += 1
+            else:
+                self.failures = 0
+        return len(text)
+
+    def flush(self) -> None:
+        """Nothing is held back: `write` flushes."""
+
+    def tell_failures(
+        self, _logger: object, _method: str, event: structlog.typing.EventDict
+    ) -> structlog.typing.EventDict:
+        if self.failures:
+            event["log_failures"] = self.failures
+        return event
