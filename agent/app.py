@@ -1,10 +1,12 @@
 """Composition: one site's agent, wired from its setup, started, reloaded and stopped."""
 
 import asyncio
+import gc
 import random
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
+from itertools import islice
 
 import structlog
 
@@ -37,7 +39,7 @@ from agent.site.poller import Bounds, Poller
 from agent.site.power import PowerModel
 from agent.site.schedule import Schedule
 from agent.site.status import UnitState, UnitStatus
-from agent.site.totals import SiteFigures, site_figures
+from agent.site.totals import SiteFigures, Sums
 from agent.site.tracker import Tracker
 from agent.unit.client import Client
 from agent.unit.reading import Poll
@@ -48,6 +50,8 @@ LAG_EVERY_S = 0.25
 # Descriptors that are never a unit's: the web side, the log, the loop, files.
 RESERVED_FILES = 64
 STALLED_AFTER_S = 30.0
+# Summing 10,000 units in one go would hold the event loop for 60 ms.
+SUMMED_AT_ONCE = 1000
 MISTAKES_LOGGED = 20
 
 # Keys that belong to sockets and names already given out; a reload that changes one is refused as a whole.
@@ -447,7 +451,7 @@ class Agent:
         return any(not entry.is_simulated for entry in self.setup.ledger.at(time.time()))
 
     def _count_simulated(self) -> int:
-        return sum(status.entry.is_simulated for status in self._counted())
+        return self.metrics.own.simulated_units() if self.counts_simulated else 0
 
     def _counted(self) -> Iterator[UnitStatus]:
         """Give the units whose hashrate is this site's: a rehearsal beside real machines is shown, and not counted."""
@@ -476,18 +480,28 @@ class Agent:
                 async with asyncio.timeout(due - time.monotonic()):
                     await self._interval_changed.wait()
             except TimeoutError:
-                self._tick()
+                await self._tick()
                 due = max(due + self.config.poll.interval_s, time.monotonic())
             else:
                 self._interval_changed.clear()
                 due = time.monotonic() + self.config.poll.interval_s
 
-    def _tick(self) -> None:
+    async def _tick(self) -> None:
         """Do what is due once an interval."""
         if self._ledger_changes_at is not None and time.time() >= self._ledger_changes_at:
             self._apply_ledger()
         self.book.tell(time.time())
-        figures = self.sum_up()
+        was_whole, at, clock_s, sums = self.is_whole, time.time(), time.monotonic(), Sums()
+        self._judge_anew(at, clock_s)
+        # A ledger taken over meanwhile puts another mapping in place: these are the units of this moment, each once.
+        counted = self._counted()
+        while some := list(islice(counted, SUMMED_AT_ONCE)):
+            sums.add(some)
+            await asyncio.sleep(0)
+        figures = self._export(sums, at, clock_s)
+        if self.is_whole and not was_whole:
+            # By now everything is there that lives as long as the process.
+            gc.freeze()
         if not self.is_whole:
             log.info("site not looked at yet", units=figures.site.units, reason=self.unreadiness)
             return
@@ -496,7 +510,12 @@ class Agent:
 
     def sum_up(self) -> SiteFigures:
         """Judge what went stale, make the figures of this moment and hand them to the exporters."""
-        at, clock_s = time.time(), time.monotonic()
+        at, clock_s, sums = time.time(), time.monotonic(), Sums()
+        self._judge_anew(at, clock_s)
+        sums.add(self._counted())
+        return self._export(sums, at, clock_s)
+
+    def _judge_anew(self, at: float, clock_s: float) -> None:
         for status, before in self.tracker.refresh(at=at, clock_s=clock_s):
             self._on_status(status, before)
         self._changes.close_interval()
@@ -505,11 +524,13 @@ class Agent:
                 status.reading is not None or status.error is not None for status in self.tracker.statuses()
             )
             self.whole_at = at if self.is_whole else None
+
+    def _export(self, sums: Sums, at: float, clock_s: float) -> SiteFigures:
         metered = add_metered(self.meters.metered(), self.mqtt.metered())
         for status in self.tracker.take_meters(metered.unit_watts):
             self.metrics.on_unit(status)
         delivered = self.delivered.delivered(clock_s)
-        figures = site_figures(self._counted(), at, metered=metered, delivered=delivered)
+        figures = sums.figures(at, metered=metered, delivered=delivered)
         self.metrics.on_site(figures, is_whole=self.is_whole)
         self.figures = figures
         self._round_at = clock_s

@@ -125,23 +125,48 @@ _Sums = list[float]
 _Key = TypeVar("_Key", bound=Hashable)
 
 
+class Sums:
+    """Sums over units, taken in a part of them at a time by whoever cannot wait for all.
+
+    Each unit is added once, to its (container, rack, model) cell; everything above is a merge of cells. 10,000 units
+    take about 6 ms where all of them are in the processor's cache, and ten times that where none is.
+    """
+
+    def __init__(self) -> None:
+        self._cells: dict[tuple[str, str, str], _Sums] = {}
+
+    def add(self, statuses: Iterable[UnitStatus]) -> None:
+        """Take in some units, each of them once."""
+        _add_to_cells(self._cells, statuses)
+
+    def figures(
+        self, at: float, *, metered: Metered = UNMETERED, delivered: Delivered = NOTHING_DELIVERED
+    ) -> SiteFigures:
+        """Give the figures of the site and of each container, rack and model.
+
+        Args:
+            at: Unix time, s.
+            metered: What meters of containers and of the site say now.
+            delivered: What pools credited lately.
+        """
+        return _site_figures(self._cells, at, metered=metered, delivered=delivered)
+
+
 def site_figures(
     statuses: Iterable[UnitStatus], at: float, *, metered: Metered = UNMETERED, delivered: Delivered = NOTHING_DELIVERED
 ) -> SiteFigures:
-    """Sum `statuses` for the site and for each container, rack and model.
+    """Sum `statuses` in one go, as `Sums` does; one a deployed unit."""
+    sums = Sums()
+    sums.add(statuses)
+    return sums.figures(at, metered=metered, delivered=delivered)
 
-    Each unit is added once, to its (container, rack, model) cell; everything above is a merge of cells. 10,000 units
-    take about 6 ms.
 
-    Args:
-        statuses: One a deployed unit.
-        at: Unix time, s.
-        metered: What meters of containers and of the site say now.
-        delivered: What pools credited lately.
-    """
+def _site_figures(
+    cells: "dict[tuple[str, str, str], _Sums]", at: float, *, metered: Metered, delivered: Delivered
+) -> SiteFigures:
     racks: dict[tuple[str, str], _Sums] = {}
     models: dict[str, _Sums] = {}
-    for (container, rack, model), cell in _cells(statuses).items():
+    for (container, rack, model), cell in cells.items():
         _merge(racks, (container, rack), cell)
         _merge(models, model, cell)
     containers: dict[str, _Sums] = {}
@@ -167,9 +192,8 @@ def site_figures(
     )
 
 
-def _cells(statuses: Iterable[UnitStatus]) -> dict[tuple[str, str, str], _Sums]:
+def _add_to_cells(cells: dict[tuple[str, str, str], _Sums], statuses: Iterable[UnitStatus]) -> None:
     """Sum by container, rack and model; the only loop over units, so every look-up in it is worth a thought."""
-    cells: dict[tuple[str, str, str], _Sums] = {}
     state_at, cause_at, source_at = _STATE_AT, _CAUSE_AT, _SOURCE_AT
     for status in statuses:
         entry = status.entry
@@ -196,7 +220,6 @@ def _cells(statuses: Iterable[UnitStatus]) -> dict[tuple[str, str, str], _Sums]:
             sums[cause_at[cause]] += loss_hs
         if status.event is not None or status.unrestored is not None:
             _add_event(sums, status)
-    return cells
 
 
 def _add_partial(sums: _Sums, status: UnitStatus) -> None:

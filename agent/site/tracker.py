@@ -207,7 +207,7 @@ class Tracker:
         is_moved, self._slice = around != self._slice, around
         names_left = RENAMED_AT_ONCE if is_moved else 0
         for track in self._tracks.values():
-            is_stale = track.status.is_fresh and clock_s >= track.fresh_until
+            is_stale = clock_s >= track.fresh_until and track.status.is_fresh
             is_renamed = names_left > 0 and not is_stale and self._is_renamed(track, around)
             if is_stale or is_renamed:
                 names_left -= is_renamed

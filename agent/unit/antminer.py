@@ -13,6 +13,7 @@ Field meanings: antminer-api sections 3 and 4, and the captures named beside eac
 
 import math
 import re
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, NamedTuple, TypeVar, cast
 
@@ -437,7 +438,7 @@ def _identity(known: Identity, info: _Info | None) -> Identity:
     """Give `known` itself when the reply adds nothing: one object a unit, not one a poll."""
     if info is None or (info.type, info.CompileTime, info.miner_version) == (known.model, known.firmware, known.miner):
         return known
-    model, firmware, miner = _clean(info.type), _clean(info.CompileTime), _clean(info.miner_version)
+    model, firmware, miner = _shared(info.type), _shared(info.CompileTime), _shared(info.miner_version)
     if model in {None, known.model} and firmware in {None, known.firmware} and miner in {None, known.miner}:
         return known
     is_same_firmware = firmware == known.firmware
@@ -453,10 +454,10 @@ def read_version(data: bytes) -> tuple[Identity, tuple[str, ...]]:
     reply = wire.accept(wire.decode_reply(data, "version"))
     row = _first_row(reply, "VERSION")
     identity = Identity(
-        model=_clean(row.get("Type")),
-        firmware=_clean(row.get("CompileTime")),
-        api=_clean(row.get("API")),
-        miner=_clean(row.get("Miner")),
+        model=_shared(row.get("Type")),
+        firmware=_shared(row.get("CompileTime")),
+        api=_shared(row.get("API")),
+        miner=_shared(row.get("Miner")),
     )
     return identity, reply.repairs
 
@@ -525,9 +526,9 @@ def read_pools(data: bytes) -> tuple[tuple[PoolReading, ...], tuple[str, ...]]:
         pools.append(
             PoolReading(
                 index=position if index is None else index,
-                status=_clean(item.get("Status")),
+                status=_shared(item.get("Status")),
                 is_active=is_active if isinstance(is_active, bool) else None,
-                url=_clean(item.get("URL")),
+                url=_shared(item.get("URL")),
                 user=_clean(item.get("User")),
                 accepted=row.whole("Accepted"),
                 rejected=row.whole("Rejected"),
@@ -636,6 +637,12 @@ def _clean(value: Any) -> str | None:
     if not text.isprintable():
         text = "".join(filter(str.isprintable, text))
     return text.strip() or None
+
+
+def _shared(value: Any) -> str | None:
+    """Give a text that many units tell alike as one object for all of them: 0.6 kB less a unit."""
+    text = _clean(value)
+    return None if text is None else sys.intern(text)
 
 
 def _decode_leniently(payload: bytes, repairs: set[str]) -> _StatsReply:
