@@ -302,7 +302,7 @@ def _state(unit: Unit, t: float) -> str:
 
 
 def _write_columns(
-    out: TextIO, numbers: Sequence[float], groups: Sequence[str], times: Sequence[float], *, site: str
+    out: TextIO, numbers: "memoryview[float]", groups: Sequence[str], times: Sequence[float], *, site: str
 ) -> int:
     """Write a family after the other, and in it a series after the other; gives how many samples there were."""
     columns = _late_bar(_columns(groups, site), _WIDTH * len(groups), "writing")
@@ -314,11 +314,12 @@ def _write_columns(
             out.write(f"# TYPE {name} gauge\n")
             family = name
         head = f"{name}{{{labels}}}"
-        series = numbers[column::width]
-        out.writelines(
-            f"{head} {number!r} {t}\n" for number, t in zip(series, shown, strict=True) if not math.isnan(number)
-        )
-        samples += sum(not math.isnan(number) for number in series)
+        # Released before the file goes, whatever becomes of the output.
+        with numbers[column::width] as series:
+            out.writelines(
+                f"{head} {number!r} {t}\n" for number, t in zip(series, shown, strict=True) if not math.isnan(number)
+            )
+            samples += sum(not math.isnan(number) for number in series)
     return samples
 
 

@@ -201,6 +201,28 @@ def test_the_command_writes_to_a_file_or_to_standard_output(tmp_path: Path) -> N
     assert shown.stdout.endswith("\n# EOF\n")
 
 
+class Full(StringIO):
+    """A disk that is full after some lines."""
+
+    def write(self, text: str) -> int:
+        """Take a little."""
+        if self.tell() > 1000:
+            raise OSError(28, "No space left on device")
+        return super().write(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        """Take line after line."""
+        for line in lines:
+            self.write(line)
+
+
+def test_a_full_disk_is_told_as_what_it_is() -> None:
+    """The error that the output gave comes out, and not one of the temporary file on the way."""
+    (month,) = find_months(["pool-outage"], "")
+    with pytest.raises(OSError, match="No space left"):
+        write_months([month], Full(), site="alpha", step_s=300.0)
+
+
 # The dashboards' own queries
 
 
