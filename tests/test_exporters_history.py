@@ -22,7 +22,7 @@ from structlog.testing import capture_logs
 
 from agent.errors import HISTORY_REASONS, HistoryError, UnreachableError
 from agent.exporters import history as history_module
-from agent.exporters.history import History
+from agent.exporters.history import CHECK_EVERY, History
 from agent.exporters.history_health import WRITE_REASONS
 from agent.exporters.history_reader import read_history
 from agent.exporters.history_schema import MIGRATIONS
@@ -410,7 +410,7 @@ def test_a_damaged_file_is_kept_aside_and_begun_anew(path: Path, kind: str, take
 
 
 def test_damage_under_a_running_agent(path: Path) -> None:
-    """A file that is overwritten while it is open is found out, and begun anew at the next write."""
+    """A file that is overwritten between two openings is found out, and begun anew at the next write."""
     kept = history(path)
     kept.record([Minute(row(AT + 60 * number), {}) for number in range(500)])
     assert kept.flush()
@@ -420,6 +420,26 @@ def test_damage_under_a_running_agent(path: Path) -> None:
     assert kept.flush()
     kept.close()
     assert operating(path) == {DAY_S: 46}
+
+
+def test_damage_that_this_process_does_not_see_is_looked_for(path: Path) -> None:
+    """Pages in memory hide what became of the file; every hour it is read as others would read it, and begun anew."""
+    kept = history(path)
+    for number in range(CHECK_EVERY - 1):
+        kept.record_site(row(AT + 60 * number))
+        assert kept.flush()
+    for part in (path, path.with_name(f"{path.name}-wal")):
+        with part.open("r+b") as file:
+            file.seek(4096)
+            file.write(GARBAGE * (1 + (part.stat().st_size - 4096) // len(GARBAGE)))
+    kept.record_site(row(AT + HOUR_S))
+    assert not kept.flush()
+    assert (kept.health.errors["damaged"], kept.health.is_writing) == (1, False)
+    kept.record_site(row(AT + DAY_S))
+    assert kept.flush()
+    assert kept.health.is_writing
+    kept.close()
+    assert operating(path)[DAY_S] == 46
 
 
 def test_damaged_files_do_not_pile_up(path: Path) -> None:

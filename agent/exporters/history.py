@@ -26,6 +26,8 @@ log = structlog.get_logger(__name__)
 MAX_PENDING = 20_000
 RETRY_S = 30.0
 STOP_S = 2.0
+# Writes, one a minute, from one look at the whole file to the next: an hour. A look takes a second at 400 days.
+CHECK_EVERY = 60
 KEEP_DAYS = 400
 MAX_BYTES = 2048 << 20
 
@@ -74,6 +76,7 @@ class History:
         self._is_stopping = False
         self._thread: threading.Thread | None = None
         self._file: HistoryWriter | None = None
+        self._unchecked = 0
 
     def record_site(self, row: Row) -> None:
         """Take in one row of the site, to be written with the next `flush`."""
@@ -169,6 +172,10 @@ class History:
         self.health.written += len(batch)
         file.tidy(now=self._wall(), keep_days=self._keep_days, max_bytes=self._max_bytes)
         self.health.size_bytes = file.size_bytes
+        self._unchecked += 1
+        if self._unchecked >= CHECK_EVERY:
+            self._unchecked = 0
+            file.check()
 
     def _open(self) -> HistoryWriter:
         try:

@@ -62,6 +62,15 @@ class HistoryWriter(HistoryReader):
         except FileNotFoundError:
             return False
 
+    def check(self) -> None:
+        """Look at the whole file as others would: damage under the pages that this process remembers is found so.
+
+        Raises:
+            HistoryError: ``damaged`` when it is.
+        """
+        with translated(self.path), closing(connect(self.path, mode="ro")) as fresh:
+            _refuse_damage(fresh, self.path)
+
     @property
     def size_bytes(self) -> int:
         """What it takes on the disk, its log with it."""
