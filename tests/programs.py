@@ -18,7 +18,7 @@ STOP_S = 5.0
 
 CONFIG = """\
 [site]
-name = "alpha"
+name = "{site}"
 count_simulated = {count_simulated}
 [ledger]
 file = "ledger.csv"
@@ -133,7 +133,7 @@ async def farm(folder: Path, *, units: int, options: tuple[str, ...] = ()) -> As
 
 @contextlib.asynccontextmanager
 async def agent(
-    folder: Path, *, interval_s: float = 1, count_simulated: bool = True, more: str = ""
+    folder: Path, *, interval_s: float = 1, count_simulated: bool = True, more: str = "", site: str = "alpha"
 ) -> AsyncIterator[tuple[Program, str]]:
     """Run the agent over `ledger.csv` in `folder`; gives it and its address, once it has looked at every unit.
 
@@ -142,11 +142,12 @@ async def agent(
         interval_s: From one poll of a unit to its next.
         count_simulated: Whether simulated units are in the figures.
         more: Further sections of the configuration.
+        site: Its name.
     """
     port = free_port()
     config = folder / "site.toml"
     config.write_text(
-        CONFIG.format(interval_s=interval_s, port=port, count_simulated=str(count_simulated).lower()) + more,
+        CONFIG.format(site=site, interval_s=interval_s, port=port, count_simulated=str(count_simulated).lower()) + more,
         encoding="utf-8",
     )
     url = f"http://127.0.0.1:{port}"

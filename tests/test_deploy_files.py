@@ -39,6 +39,7 @@ READ_BY = {
     "ledger.example.csv": "the agent",
     "mosquitto.acl": "mosquitto",
     "mosquitto.conf": "mosquitto",
+    "prometheus-fleet.yml": "promtool",
     "prometheus.yml": "promtool",
     "site.example.toml": "the agent",
     "stack.py": "test_stack_comes_up_and_goes_away",
@@ -80,16 +81,19 @@ def test_the_example_site_is_whole(tmp_path: Path) -> None:
 
 
 @pytest.mark.program("promtool")
-@pytest.mark.parametrize("name", ["prometheus.yml", "compose/prometheus.yml"])
+@pytest.mark.parametrize("name", ["prometheus.yml", "prometheus-fleet.yml", "compose/prometheus.yml"])
 def test_prometheus_takes_its_configuration(name: str) -> None:
     """Promtool takes each configuration and finds the rules it names."""
     assert "SUCCESS" in _run("promtool", "check", "config", str(DEPLOY / name))
 
 
 @pytest.mark.program("promtool")
-def test_prometheus_takes_what_the_guide_makes_of_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["prometheus.yml", "prometheus-fleet.yml"])
+def test_prometheus_takes_what_the_guide_makes_of_it(name: str, tmp_path: Path) -> None:
     """The guide's own `sed` gives a configuration that works where the guide puts it."""
-    (command,) = re.findall(r"^ +(sed .* deploy/prometheus\.yml) >", (DEPLOY / "README.md").read_text(), re.MULTILINE)
+    (command,) = re.findall(
+        rf"^ +(sed .* deploy/{re.escape(name)}) >", (DEPLOY / "README.md").read_text(), re.MULTILINE
+    )
     shutil.copytree(ROOT / "grafana/rules", tmp_path / "hashsight")
     made = subprocess.run(["sh", "-c", command], cwd=ROOT, capture_output=True, timeout=10, check=True)
     (tmp_path / "prometheus.yml").write_bytes(made.stdout)
