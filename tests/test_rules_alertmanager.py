@@ -125,5 +125,11 @@ def test_causes_speak_before_their_consequences_are_sent() -> None:
         assert _seconds(ALERTS[source]["for"]) <= _seconds(ALERTS[target]["for"]) + wait_s
 
 
+def test_forgotten_curtailments_are_told_of_in_a_dark_site() -> None:
+    """Forgotten orders may be why a site looks dark, and a refused reload, too: neither is held back by that."""
+    silenced = {target for source, target, _ in held_back() if source != "MiningAgentDown"}
+    assert not silenced & {"MiningOrdersNotKept", "MiningReloadRefused"}
+
+
 def _seconds(duration: str) -> float:
     return float(duration[:-1]) * {"s": 1, "m": 60, "h": 3600}[duration[-1]]
