@@ -1,5 +1,6 @@
 """The command line: help, exit codes, and one clear message for every mistake."""
 
+import io
 import json
 import re
 import socket
@@ -9,10 +10,12 @@ from pathlib import Path
 
 import pytest
 from programs import Program, farm, free_port, program, until
+from rich.console import Console
 from typer.testing import CliRunner
 
 from agent import __version__
 from agent.__main__ import app
+from agent.commands.contract import print_contract
 from agent.exporters.metrics import contract
 
 COMMANDS = ("run", "check", "once", "read", "metrics", "demo", "statement", "history", "ledger", "curtail")
@@ -165,11 +168,23 @@ async def _read(folder: Path, host: str, *options: str) -> str:
 
 
 def test_metrics_prints_the_whole_contract() -> None:
-    """Every family of the contract is in the table and in the JSON."""
+    """Every family of the contract has its line in the table, whatever the terminal, and is in the JSON."""
     names = [row.name for row in contract()]
-    table = run(app, ["metrics"], env={"COLUMNS": "250"}).stdout
-    assert [name for name in names if name not in table] == []
+    table = run(app, ["metrics"], env={"COLUMNS": "40"}).stdout.splitlines()
+    assert [line.split()[0] for line in table[1:]] == names
     assert [row["name"] for row in json.loads(run(app, ["metrics", "--json"]).stdout)] == names
+
+
+@pytest.mark.parametrize("width", [40, 100, 139, 140, 250])
+def test_no_name_of_a_metric_is_ever_broken(width: int) -> None:
+    """A terminal shows each name whole, once, at the start of a line; a narrow one without a table."""
+    terminal = Console(file=io.StringIO(), force_terminal=True, width=width, color_system=None, highlight=False)
+    print_contract(contract(), terminal)
+    assert isinstance(terminal.file, io.StringIO)
+    first_words = [line.split()[0] for line in terminal.file.getvalue().splitlines() if line.strip()]
+    assert [word for word in first_words if word in {row.name for row in contract()}] == [
+        row.name for row in contract()
+    ]
 
 
 async def test_once_fails_where_nobody_answers(tmp_path: Path) -> None:

@@ -1,11 +1,20 @@
 """`hashsight metrics`: the contract of every series this agent exports."""
 
 import json
+from collections.abc import Sequence
 
+from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
+from rich.text import Text
 
 from agent.commands.terminal import exit_codes, out
-from agent.exporters.metrics import contract
+from agent.exporters.metrics import ContractRow, contract
+
+TABLE_WIDTH = 140
+"""The least that a table takes in which no name is broken: a broken one can be neither copied nor searched for."""
+LINE_WIDTH = 1000
+"""For programs that read along: a line a metric."""
 
 
 def metrics(*, as_json: bool) -> None:
@@ -14,10 +23,23 @@ def metrics(*, as_json: bool) -> None:
         rows = contract()
         if as_json:
             out.print_json(json.dumps([row._asdict() for row in rows], default=list))
-            return
-        table = Table(box=None)
-        for column in ("metric", "kind", "labels", "help"):
-            table.add_column(column, overflow="fold")
+        else:
+            print_contract(rows, out)
+
+
+def print_contract(rows: Sequence[ContractRow], console: Console) -> None:
+    """Print a table, or where `console` is a terminal too narrow for one, each metric as a paragraph."""
+    if console.is_terminal and console.width < TABLE_WIDTH:
         for row in rows:
-            table.add_row(row.name, row.kind, " ".join(row.labels), row.help)
-        out.print(table)
+            console.print(
+                f"[bold]{row.name}[/bold]  {row.kind}, by {' '.join(row.labels) or 'nothing'}", soft_wrap=True
+            )
+            console.print(Padding(Text(row.help), (0, 0, 0, 4)))
+        return
+    table = Table(box=None)
+    for column in ("metric", "kind", "labels", "help"):
+        table.add_column(column, overflow="fold", no_wrap=column == "metric")
+    for row in rows:
+        table.add_row(row.name, row.kind, " ".join(row.labels), Text(row.help))
+    width = console.width if console.is_terminal else LINE_WIDTH
+    Console(width=width, file=console.file, highlight=False).print(table)
