@@ -167,6 +167,18 @@ async def _read(folder: Path, host: str, *options: str) -> str:
         return running.said
 
 
+def test_once_breaks_no_name_of_a_unit(tmp_path: Path) -> None:
+    """On a narrow terminal too it can be copied and searched for."""
+    port = free_port()
+    ledger = LEDGER_HEADER + "".join(
+        f"container-1-rack-{number},S21,200,127.77.0.{number}:{port},container-1,rack-1,{number},2025-01-01,,deployed\n"
+        for number in range(1, 4)
+    )
+    result = run(app, ["once", "--config", _site(tmp_path, ledger=ledger)], env={"COLUMNS": "60"})
+    assert result.exit_code == 1
+    assert re.findall(r"container-1-rack-\d", result.stdout) == [f"container-1-rack-{number}" for number in range(1, 4)]
+
+
 def test_metrics_prints_the_whole_contract() -> None:
     """Every family of the contract has its line in the table, whatever the terminal, and is in the JSON."""
     names = [row.name for row in contract()]

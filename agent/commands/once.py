@@ -64,7 +64,7 @@ def _shortfall_ratio(status: UnitStatus) -> float:
 def _unit_table(statuses: Iterable[UnitStatus], of: int) -> Table:
     table = Table(title=f"units, worst first ({of:,} in all)", title_justify="left", box=None)
     for column in ("unit", "model", "place", "state", "why", "hashrate", "short by"):
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", no_wrap=column == "unit")
     for status in statuses:
         place = status.entry.place
         causes = ", ".join(str(loss.cause).replace("_", " ") for loss in status.losses)
