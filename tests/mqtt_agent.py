@@ -2,14 +2,12 @@
 
 import contextlib
 import random
-import sys
 import time
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 from brokers import SITE
-from programs import CONFIG, Program, free_port, get, program, until
+from programs import Program, agent
 
 from agent.config import MqttSection
 from agent.exporters.mqtt.assembly import assemble
@@ -36,23 +34,11 @@ def toml(*sections: MqttSection) -> str:
     return "\n".join((*lines, ""))
 
 
-@contextlib.asynccontextmanager
-async def mqtt_agent(
-    folder: Path, *sections: MqttSection, interval_s: float = 1, more: str = ""
-) -> AsyncIterator[tuple[Program, str]]:
+def mqtt_agent(
+    folder: Path, *sections: MqttSection, interval_s: float = 1
+) -> contextlib.AbstractAsyncContextManager[tuple[Program, str]]:
     """Run the agent over `ledger.csv` in `folder`, with these brokers; gives it and its address once it is ready."""
-    port = free_port()
-    text = CONFIG.format(interval_s=interval_s, port=port, count_simulated="true")
-    (folder / "site.toml").write_text(f"{text}{more}{toml(*sections)}", encoding="utf-8")
-    url = f"http://127.0.0.1:{port}"
-    command = (sys.executable, "-m", "agent", "run", "--config", str(folder / "site.toml"))
-    async with program(*command, log=folder / "agent.log") as running:
-
-        async def is_ready() -> bool:
-            return (await get(f"{url}/readyz"))[0] == 200
-
-        await until(is_ready, running)
-        yield running, url
+    return agent(folder, interval_s=interval_s, site=SITE, more=toml(*sections))
 
 
 class SmallBook:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import signal
+import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -107,10 +108,28 @@ async def test_the_will_says_offline_within_a_second_of_sigkill(tmp_path: Path) 
     assert (check(payload)["state"], is_retained) == ("offline", True)
 
 
+def share(losses_hs: dict[str, float]) -> float:
+    """Give how much of what sleeping units lost is curtailed."""
+    return losses_hs["curtailed"] / (losses_hs["curtailed"] + losses_hs["stopped"])
+
+
+async def stated_losses(folder: Path) -> dict[str, float]:
+    """Give the losses by cause that the statement of the month so far says."""
+    month = datetime.now(UTC).strftime("%Y-%m")
+    options = ("--config", str(folder / "site.toml"), "--format", "json")
+    statement = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "agent", "statement", month, *options), stdout=asyncio.subprocess.PIPE
+    )
+    said, _ = await statement.communicate()
+    assert statement.returncode == 0, said
+    losses_hs: dict[str, float] = json.loads(said)["figures"]["losses_hs"]
+    return losses_hs
+
+
 async def test_curtailment_and_meters_by_mqtt(tmp_path: Path) -> None:
     """An order on the broker moves sleeping units from stopped to curtailed; a meter's watts count while young.
 
-    Both within one interval, in messages and metrics alike, and nothing of it reaches a unit.
+    Both within one interval, in messages, metrics and statement alike, and nothing of it reaches a unit.
     """
     asleep = ("--asleep", "80%")
     async with mosquitto(tmp_path / "broker") as broker, farm(tmp_path, units=12, options=asleep) as control:
@@ -163,4 +182,14 @@ async def test_curtailment_and_meters_by_mqtt(tmp_path: Path) -> None:
                 assert len(happened(reader.messages)) == 4
                 assert not payloads(reader.messages, f"{ROOT}/errors")
                 requests = json.loads((await get(f"{control}/requests"))[1])
+                running.process.send_signal(signal.SIGTERM)
+                assert await running.ended() == 0
+            await reader.until(lambda got: latest(got, f"{ROOT}/agent")[f"{ROOT}/agent"]["state"] == "stopped")
+            told = [body["figures"]["losses_hs"] for body in payloads(reader.messages, f"{ROOT}/figures")]
     assert requests["writes"] == 0
+    # What the figures said each interval is what history, and the statement made from it, says of the month.
+    stated = await stated_losses(tmp_path)
+    assert stated["curtailed"] > 0
+    assert stated["stopped"] > 0
+    lost_hs = {cause: sum(losses[cause] for losses in told) for cause in ("curtailed", "stopped")}
+    assert share(stated) == pytest.approx(share(lost_hs), abs=1.5 / len(told))
