@@ -128,6 +128,22 @@ def test_where_no_clock_is_known_a_low_rate_is_a_low_clock_only_on_its_way(
     assert MODEL.watts(plate, told, is_starting=is_starting) == pytest.approx(watts)
 
 
+@pytest.mark.parametrize(
+    ("mode", "rate_hs", "watts"),
+    [
+        (Mode.HIGH, 165e12, 18 + 3000 * 1.1 * 1.04),
+        (Mode.NORMAL, 165e12, 18 + 3000 * 1.1),
+        # A unit in high mode that lacks boards still runs at no lower clock.
+        (Mode.HIGH, 75e12, 18 + 3000 * 0.5),
+    ],
+    ids=["high mode", "uplift", "high mode without boards"],
+)
+def test_where_no_clock_is_known_high_mode_is_a_higher_clock(mode: Mode, rate_hs: float, watts: float) -> None:
+    """What a unit in high mode does above its nameplate it does with a higher clock, at more energy a hash."""
+    told = reading(hashrate_5s_hs=rate_hs, boards=(), mode=mode)
+    assert MODEL.watts(replace(PLATE, frequency_hz=None), told) == pytest.approx(watts)
+
+
 def test_coolant_is_not_air() -> None:
     """The sensors of a hydro unit tell of its coolant, of which no rating point is known."""
     plate = replace(PLATE, cooling="hydro")

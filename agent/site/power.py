@@ -122,8 +122,12 @@ class PowerModel:
             return None if rate_hs is None and reading.mode is not Mode.SLEEP else self._calibrated(self.standby_watts)
         load = rate_hs / nameplate.hashrate_hs
         boards = [board for board in reading.boards if board.chips != 0]
-        is_slowed = is_starting or reading.mode is Mode.LOW
-        load *= _clock_factor(nameplate, boards, min(1.0, load) if is_slowed else 1.0)
+        assumed_ratio = 1.0
+        if is_starting or reading.mode is Mode.LOW:
+            assumed_ratio = min(1.0, load)
+        elif reading.mode is Mode.HIGH:
+            assumed_ratio = max(1.0, load)
+        load *= _clock_factor(nameplate, boards, assumed_ratio)
         if nameplate.cooling == "air":
             load *= _air_factor(nameplate, boards)
         return self._calibrated(self.standby_watts + max(0.0, rated_watts - self.standby_watts) * load)
