@@ -6,6 +6,8 @@
 #   make test-slow   the long ones too
 #   make check       lint, types, imports, then the tests
 #   make bench       speed and memory, printed
+#   make bench-compare REV=...   this code and another commit's under one benchmark, ratios
+#   make bench-fleet             growth to 100,000 units with its picture, and 256,000 units; a quarter of an hour
 #   make lock        compile the lock files anew (needs uv)
 
 PYTHON ?= python3
@@ -16,7 +18,7 @@ PYTEST := $(BIN)/pytest
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev programs demo stack test test-slow lint format check bench lock clean
+.PHONY: help setup setup-dev programs demo stack test test-slow lint format check bench bench-compare bench-fleet lock clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -73,10 +75,20 @@ format: setup-dev
 check: lint test
 
 bench: setup-dev
-	@$(BIN)/python tests/bench/bench_polls.py $(ARGS)
+	@$(BIN)/python tests/bench/bench_polls.py --seconds 3 $(ARGS)
+	@$(BIN)/python tests/bench/bench_fleet.py steady
+	@$(BIN)/python tests/bench/bench_fleet.py sick
 	@$(BIN)/python tests/bench/bench_scrape.py
 	@$(BIN)/python tests/bench/bench_figures.py
-	@$(BIN)/python tests/bench/bench_simulator.py
+	@$(BIN)/python tests/bench/bench_simulator.py --runs 1 --seconds 2
+
+bench-compare: setup-dev
+	@test -n "$(REV)" || { echo "make bench-compare REV=<commit>"; exit 2; }
+	@$(BIN)/python tests/bench/compare.py $(REV) $(ARGS)
+
+bench-fleet: setup-dev
+	@$(BIN)/python tests/bench/bench_fleet.py growth --svg tests/bench/growth.svg
+	@$(BIN)/python tests/bench/bench_fleet.py scale
 
 lock:
 	uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --extra uvloop \

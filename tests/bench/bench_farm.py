@@ -102,6 +102,7 @@ def simulated_site(
     port: int | None = None,
     http_port: int | None = None,
     base: str = "127.10.0.1",
+    seed: int = 1,
 ) -> Iterator[Site]:
     """Run a healthy farm of S21 while the block lasts, on a core of its own where there are two.
 
@@ -114,6 +115,7 @@ def simulated_site(
         port: Of the units' API; a free one unless given.
         http_port: Of the units' web pages; none unless given.
         base: The first unit's address.
+        seed: Of everything random.
     """
     with tempfile.TemporaryDirectory(prefix="hashsight-bench-") as name:
         folder = Path(name)
@@ -128,7 +130,18 @@ def simulated_site(
         )
         config.write_text(told, encoding="utf-8")
         port, control = port or free_port(), free_port()
-        arguments = ["--units", str(units), "--seed", "1", "--mix", "S21:200=100%", "--port", str(port), "--base", base]
+        arguments = [
+            "--units",
+            str(units),
+            "--seed",
+            str(seed),
+            "--mix",
+            "S21:200=100%",
+            "--port",
+            str(port),
+            "--base",
+            base,
+        ]
         arguments += [f"--{trouble}=0%" for trouble in TROUBLES]
         if http_port is not None:
             arguments += ["--http-port", str(http_port)]

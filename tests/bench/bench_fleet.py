@@ -11,6 +11,7 @@ Lag is how late a timer of 20 ms comes. A reading's age is looked at once a seco
 
 import argparse
 import asyncio
+import csv
 import json
 import os
 import statistics
@@ -31,6 +32,7 @@ from agent.process import run_loop
 from agent.setup import load_setup
 
 SCRAPE_EVERY_S = 15.0
+MOST_UNITS_OF_A_FARM = 128_000
 LAG_EVERY_S = 0.02
 # Blackholed, hanging after the connection, dripping a byte a second; what such units are at a bad site at a bad time.
 SICK = (("down", 0.30, {}), ("timeout", 0.10, {}), ("slicer", 0.05, {"piece_bytes": 1, "gap_s": 1.0}))
@@ -132,7 +134,14 @@ def sick(units: int, interval_s: float, seconds: float) -> None:
 
 def scale(units: int, interval_s: float, seconds: float, shards: int) -> None:
     """Print what a fleet takes, in one process or in several, and whether its sum is the farm's truth."""
-    with simulated_site(units, interval_s=interval_s) as site, ExitStack() as running:
+    with ExitStack() as running:
+        sites = []
+        for number in range(-(-units // MOST_UNITS_OF_A_FARM)):
+            share = min(MOST_UNITS_OF_A_FARM, units - number * MOST_UNITS_OF_A_FARM)
+            farm = simulated_site(share, interval_s=interval_s, base=f"127.{10 + 10 * number}.0.1", seed=number + 1)
+            sites.append(running.enter_context(farm))
+        site = sites[0]
+        join_ledgers(sites)
         configs = [site.config]
         if shards > 1:
             configs = [site.config.with_name(f"shard{index}.toml") for index in range(shards)]
@@ -141,11 +150,21 @@ def scale(units: int, interval_s: float, seconds: float, shards: int) -> None:
                 config.write_text(f"{text}[shard]\ncount = {shards}\nindex = {index}\n", encoding="utf-8")
         workers = [running.enter_context(working(config, seconds)) for config in configs]
         every = [_result(worker) for worker in workers]
-        truth_hs = site.true_hashrate_hs()
+        truth_hs = sum(each.true_hashrate_hs() for each in sites)
     for index, found in enumerate(every):
         show(f"{found.units:,} units every {interval_s:g} s" + (f", shard {index}" if shards > 1 else ""), found)
     operating_hs = sum(found.operating_hs for found in every)
     print(f"operating {operating_hs / 1e18:.4f} EH/s of {truth_hs / 1e18:.4f} true: {operating_hs / truth_hs - 1:+.3%}")
+
+
+def join_ledgers(sites: list[Site]) -> None:
+    """Put all farms' units into the first one's ledger, under names of their own."""
+    with sites[0].config.with_name("ledger.csv").open("a", encoding="utf-8") as ledger:
+        for number, site in enumerate(sites[1:], start=2):
+            writer = csv.DictWriter(ledger, site.rows()[0].keys(), lineterminator="\n")
+            for row in site.rows():
+                named = {key: f"F{number}-{row[key]}" for key in ("unit_id", "container")}
+                writer.writerow(row | named)
 
 
 def growth(counts: list[int], seconds: float, svg: Path | None) -> None:

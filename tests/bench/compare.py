@@ -1,0 +1,75 @@
+"""Two states of the code under the same benchmark, in one go: run by run in turn, medians, ratios.
+
+    python tests/bench/compare.py REVISION [--runs 3] [--seconds 4]
+
+The benchmark is the one that stands here; the other commit's `agent` and `simulators` are unpacked into a folder of
+their own and measured with it. Below 1 is better now than then.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tarfile
+import tempfile
+from io import BytesIO
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+BENCH = ROOT / "tests" / "bench" / "bench_polls.py"
+# What the other commit may lack a name for is measured with the whole, not on its own.
+SHOWN = {"hashsight, whole path": "CPU a poll, us", "kB a unit": "memory a unit, kB"}
+
+
+def main() -> None:
+    """Measure, and print ratios."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("revision")
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=4.0)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="hashsight-compare-") as name:
+        then = Path(name)
+        unpack(arguments.revision, then)
+        measured: dict[str, list[tuple[float, float]]] = {}
+        for _ in range(arguments.runs):
+            before, now = measure(then, arguments.seconds), measure(ROOT, arguments.seconds)
+            for key in SHOWN.keys() & before.keys() & now.keys():
+                measured.setdefault(key, []).append((before[key], now[key]))
+    print(f"{'':<22}{arguments.revision[:12]:>14}{'now':>10}{'ratio':>8}")
+    for key, pairs in sorted(measured.items()):
+        before, now = (statistics.median(column) for column in zip(*pairs, strict=True))
+        ratio = statistics.median(after / earlier for earlier, after in pairs)
+        print(f"{SHOWN[key]:<22}{before:>14.1f}{now:>10.1f}{ratio:>8.2f}")
+
+
+def unpack(revision: str, folder: Path) -> None:
+    """Put a commit's packages into a folder.
+
+    Raises:
+        SystemExit: There is no such commit.
+    """
+    command = ["git", "-C", str(ROOT), "archive", revision, "agent", "simulators"]
+    packed = subprocess.run(command, capture_output=True, check=False)
+    if packed.returncode:
+        raise SystemExit(packed.stderr.decode())
+    with tarfile.open(fileobj=BytesIO(packed.stdout)) as archive:
+        archive.extractall(folder, filter="data")
+
+
+def measure(code: Path, seconds: float) -> dict[str, float]:
+    """Give what the benchmark finds of the code in a folder."""
+    with tempfile.TemporaryDirectory() as name:
+        result = Path(name) / "result.json"
+        options = ["--alone", "--runs", "1", "--seconds", str(seconds), "--memory-units", "5000"]
+        command = [sys.executable, str(BENCH), *options, "--json", str(result)]
+        environment = {**os.environ, "PYTHONPATH": str(code)}
+        subprocess.run(command, env=environment, cwd=code, check=True, stdout=subprocess.DEVNULL)
+        found: dict[str, float] = json.loads(result.read_text(encoding="utf-8"))
+        return found
+
+
+if __name__ == "__main__":
+    main()
