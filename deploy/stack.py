@@ -214,12 +214,14 @@ async def _prometheus(
     program = _program("prometheus")
     if program is None:
         return ["Prometheus     not installed: sudo apt-get install prometheus"]
+    # Prometheus' durations have no fractions.
+    interval = f"{round(interval_s * 1000)}ms"
     changes = {
         "127.0.0.1:9184": agent,
         "127.0.0.1:9093": alertmanager,
-        "scrape_interval: 15s": f"scrape_interval: {interval_s:g}s",
-        "scrape_timeout: 10s": f"scrape_timeout: {interval_s:g}s",
-        "evaluation_interval: 15s": f"evaluation_interval: {interval_s:g}s",
+        "scrape_interval: 15s": f"scrape_interval: {interval}",
+        "scrape_timeout: 10s": f"scrape_timeout: {interval}",
+        "evaluation_interval: 15s": f"evaluation_interval: {interval}",
         "../grafana/rules": str(ROOT / "grafana/rules"),
     }
     config = folder / "prometheus.yml"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from programs import Program, program, until
+from programs import Program, get_json, program, query, until
 
 COMMAND = (sys.executable, "-m", "agent", "demo", "--units", "20", "--interval", "1", "--listen", "127.0.0.1:0")
 
@@ -77,6 +77,27 @@ async def test_several_at_once_do_not_meet(tmp_path: Path) -> None:
             await until(lambda running=running: _is_watching(running), running)
         said = [re.findall(r"http://\S+", running.said)[:3] for running in all_running]
     assert len({url for urls in said for url in urls}) == 9
+
+
+@pytest.mark.program("prometheus", "prometheus-alertmanager")
+async def test_prometheus_has_the_rules_and_an_alertmanager(tmp_path: Path) -> None:
+    """From a checkout the shipped rules are in force, and what they find goes to an Alertmanager that calls nobody."""
+    # Of an interval with a fraction, too, which Prometheus does not take.
+    command = [word if word != "1" else "1.5" for word in COMMAND]
+    async with program(*command, log=tmp_path / "demo.log") as running:
+        await until(lambda: _is_watching(running), running)
+        found = dict(re.findall(r"^(\w+) +(http://\S+)/$", running.said, re.MULTILINE))
+        server, alertmanager = found["Prometheus"], found["Alertmanager"]
+        await until(lambda: query(server, "site:mining_operating_per_deployed:ratio"), running)
+
+        async def is_joined() -> bool:
+            known = (await get_json(f"{server}/api/v1/alertmanagers"))["data"]["activeAlertmanagers"]
+            return [each["url"] for each in known] == [f"{alertmanager}/api/v2/alerts"]
+
+        await until(is_joined, running)
+        told = (await get_json(f"{alertmanager}/api/v2/status"))["config"]["original"]
+        assert "MiningAgentDown" in told
+        assert "http" not in told.split("receivers:")[1].split("inhibit_rules:")[0]
 
 
 async def test_program_that_does_not_start_is_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

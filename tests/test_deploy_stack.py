@@ -16,7 +16,7 @@ STACK = Path(__file__).parent.parent / "deploy/stack.py"
 @pytest.mark.program("prometheus", "prometheus-alertmanager")
 async def test_stack_comes_up_and_goes_away(tmp_path: Path) -> None:
     """All four answer at the printed addresses, the shipped rules are evaluated, and SIGTERM ends every one."""
-    command = (sys.executable, str(STACK), "--units", "12", "--interval", "1", "--folder", str(tmp_path / "run"))
+    command = (sys.executable, str(STACK), "--units", "12", "--interval", "1.5", "--folder", str(tmp_path / "run"))
     async with program(*command, log=tmp_path / "stack.log") as running:
 
         async def is_up() -> bool:
