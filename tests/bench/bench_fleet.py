@@ -158,13 +158,19 @@ def scale(units: int, interval_s: float, seconds: float, shards: int) -> None:
 
 
 def join_ledgers(sites: list[Site]) -> None:
-    """Put all farms' units into the first one's ledger, under names of their own."""
-    with sites[0].config.with_name("ledger.csv").open("a", encoding="utf-8") as ledger:
-        for number, site in enumerate(sites[1:], start=2):
-            writer = csv.DictWriter(ledger, site.rows()[0].keys(), lineterminator="\n")
-            for row in site.rows():
-                named = {key: f"F{number}-{row[key]}" for key in ("unit_id", "container")}
-                writer.writerow(row | named)
+    """Put all farms' units into the first one's ledger, those of the others under names of their own.
+
+    Without MACs: of a hundred thousand that a farm draws at random two may be the same, which no ledger may say.
+    """
+    rows = [
+        row | {"mac": ""} | ({key: f"F{number}-{row[key]}" for key in ("unit_id", "container")} if number > 1 else {})
+        for number, site in enumerate(sites, start=1)
+        for row in site.rows()
+    ]
+    with sites[0].config.with_name("ledger.csv").open("w", encoding="utf-8") as ledger:
+        writer = csv.DictWriter(ledger, rows[0].keys(), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 def growth(counts: list[int], seconds: float, svg: Path | None) -> None:
@@ -174,6 +180,7 @@ def growth(counts: list[int], seconds: float, svg: Path | None) -> None:
         # As many polls a second at each size, but not so many that the farm is what is measured.
         interval_s = max(10.0, units / 1500)
         with simulated_site(units, interval_s=interval_s) as site:
+            join_ledgers([site])
             found = watched(site.config, seconds)
             reload_s = reload_of_one_row(site)
         rows.append(found)
