@@ -210,6 +210,26 @@ async def test_a_gateways_plain_number_is_obeyed_and_its_silence_told(tmp_path: 
     assert not payloads(reader.messages, f"{ROOT}/errors")
 
 
+async def test_an_order_may_be_called_stop(tmp_path: Path) -> None:
+    """The word among an order's values does not make it an order to stop; as its key it does."""
+    book = SmallBook()
+    topic = f"{ROOT}/curtailment/set"
+    order = {"target_percent": 0, "id": "stop", "start": datetime.now(UTC).isoformat(), "source": "grid"}
+    async with mosquitto(tmp_path / "broker") as broker:
+        with consumer(broker.port, f"{ROOT}/errors") as reader:
+            reader.publish(topic, order, retain=True)
+            async with delivering(exporter(tmp_path, section(broker.port, curtailment=True), book=book)):
+                async with asyncio.timeout(5):
+                    while not book.events:  # noqa: ASYNC110  a table sets no event
+                        await asyncio.sleep(0.01)
+                assert set(book.events) == {"stop"}
+                reader.publish(topic, ' { "stop" : "stop" } ')
+                async with asyncio.timeout(5):
+                    while book.events:  # noqa: ASYNC110  a table sets no event
+                        await asyncio.sleep(0.01)
+    assert not payloads(reader.messages, f"{ROOT}/errors")
+
+
 async def test_a_kept_order_is_obeyed_and_no_sign_of_life(tmp_path: Path) -> None:
     """What the broker kept from before is in force at once, and the gateway counts as silent all the same."""
     book = SmallBook()

@@ -106,7 +106,7 @@ def history(folder: Path) -> list[Row]:
         return [row_from(values) for chunk in reader.chunks(0, 1e12) for values in chunk]
 
 
-@pytest.mark.parametrize("intervals", [8, pytest.param(360, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("intervals", [4, pytest.param(360, marks=pytest.mark.slow)])
 async def test_a_broker_that_is_down_is_not_noticed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], intervals: int
 ) -> None:
@@ -115,7 +115,7 @@ async def test_a_broker_that_is_down_is_not_noticed(
         with consumer(broker.port, f"{ROOT}/#", client_id="database") as reader:
             async with mqtt_agent(tmp_path, section(broker.port)) as (running, url):
                 await reader.until(lambda got: payloads(got, f"{ROOT}/figures"))
-                up = await watch(url, running, max(6, intervals // 6))
+                up = await watch(url, running, max(3, intervals // 6))
                 await asyncio.to_thread(broker.stop)
                 down = await watch(url, running, intervals)
                 told = len(payloads(reader.messages, f"{ROOT}/figures"))
@@ -158,7 +158,8 @@ def kept(folder: Path) -> set[tuple[str, int]]:
     return {(body["boot_id"], body["seq"]) for body in bodies}
 
 
-@pytest.mark.parametrize("kills", [2, pytest.param(30, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("kills", [30])
 async def test_whole_agents_that_are_killed_lose_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], kills: int
 ) -> None:

@@ -4,6 +4,7 @@ Nothing here can reach a unit: the agent has no way to write to one. A message t
 and is answered on the errors topic.
 """
 
+import re
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
@@ -21,6 +22,8 @@ from agent.site.curtailment_order import MAX_ORDER_BYTES, OrderError, Refusal, S
 log = structlog.get_logger(__name__)
 
 MAX_READING_BYTES = 1024
+# A stop order has one key; an order to start may have the word among its values.
+_STOP = re.compile(rb'\s*\{\s*"stop"\s*:')
 
 
 class Book(Protocol):
@@ -102,7 +105,7 @@ class Intake:
         if percent is not None:
             await self._follow_gateway(percent)
             return
-        if len(payload) <= MAX_ORDER_BYTES and payload.lstrip().startswith(b"{") and b'"stop"' in payload:
+        if len(payload) <= MAX_ORDER_BYTES and _STOP.match(payload):
             await self._door.book.stop(_decode(payload, StopOrder).stop, source=self._source)
             return
         order = read_order(payload)
