@@ -14,9 +14,9 @@ from pathlib import Path
 from mqtt_agent import exporter, section
 
 from agent import logs
-from agent.exporters.mqtt.broker import Rhythm
 from agent.exporters.mqtt.messages import AgentHealth
 from agent.exporters.mqtt.outbox_file import Kind, Message
+from agent.exporters.mqtt.rhythm import Rhythm
 
 EVERY_S = 0.02
 

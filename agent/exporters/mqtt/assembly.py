@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from agent.config import MqttSection
-from agent.exporters.mqtt.broker import Broker, Rhythm
+from agent.exporters.mqtt.broker import Broker
 from agent.exporters.mqtt.composer import Composer
 from agent.exporters.mqtt.exporter import MqttExporter, Outlet
 from agent.exporters.mqtt.gateway import Heartbeat
@@ -16,6 +16,7 @@ from agent.exporters.mqtt.intake import Door, Intake
 from agent.exporters.mqtt.links import Link, outbox_path
 from agent.exporters.mqtt.meters import MqttMeters
 from agent.exporters.mqtt.outbox import Outbox
+from agent.exporters.mqtt.rhythm import Rhythm
 from agent.exporters.mqtt.sparkplug import EdgeNode
 from agent.exporters.mqtt.sparkplug_node import SparkplugNode
 

@@ -22,6 +22,7 @@ from agent.exporters.mqtt.intake import Intake, Refused
 from agent.exporters.mqtt.links import Link
 from agent.exporters.mqtt.outbox import Outbox, Taken
 from agent.exporters.mqtt.outbox_file import Kind, Message
+from agent.exporters.mqtt.rhythm import Rhythm
 from agent.exporters.mqtt.worker import Worker
 
 log = structlog.get_logger(__name__)
@@ -29,8 +30,6 @@ log = structlog.get_logger(__name__)
 CANARY_S = 4.0
 STOP_S = 2.0
 FLUSH_S = 1.0
-BACKOFF_MIN_S = 0.5
-BACKOFF_MAX_S = 20.0
 # A connection that lasted this long was a good one: the next try comes soon.
 STEADY_S = 10.0
 MAX_INCOMING = 20_000
@@ -60,24 +59,6 @@ class Health:
     errors: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(BROKER_REASONS, 0)))
     taken_in: int = 0
     refused: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rhythm:
-    """When to try again: after `first_s`, then twice as long each time up to `longest_s`, times a number in [1/2, 1].
-
-    Attributes:
-        first_s, longest_s: Bounds.
-        random: Gives numbers in [0, 1).
-    """
-
-    random: Callable[[], float]
-    first_s: float = BACKOFF_MIN_S
-    longest_s: float = BACKOFF_MAX_S
-
-    def wait_s(self, failures: int) -> float:
-        """Give how long to wait after so many failures in a row, at least one."""
-        return min(self.longest_s, self.first_s * 2.0 ** min(failures - 1, 16)) * (0.5 + 0.5 * self.random())
 
 
 class _StoppedError(Exception):

@@ -17,12 +17,7 @@ from agent.exporters.mqtt.broker import Broker
 from agent.exporters.mqtt.composer import Composer, moment
 from agent.exporters.mqtt.connection import Received
 from agent.exporters.mqtt.gateway import Heartbeat, read_percent
-from agent.exporters.mqtt.messages import (
-    UNITS_A_MESSAGE,
-    AgentHealth,
-    CurtailmentChanged,
-    UnitChanged,
-)
+from agent.exporters.mqtt.messages import UNITS_A_MESSAGE, AgentHealth, CurtailmentChanged, UnitChanged
 from agent.exporters.mqtt.meters import MqttMeters
 from agent.exporters.mqtt.outbox_file import Kind, Message
 from agent.exporters.mqtt.sparkplug_node import SparkplugNode

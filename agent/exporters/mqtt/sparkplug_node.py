@@ -7,9 +7,10 @@ from contextlib import suppress
 import structlog
 
 from agent.errors import BrokerError
-from agent.exporters.mqtt.broker import Rhythm, leaves
+from agent.exporters.mqtt.broker import leaves
 from agent.exporters.mqtt.connection import Connection, Will, connect
 from agent.exporters.mqtt.links import Link
+from agent.exporters.mqtt.rhythm import Rhythm
 from agent.exporters.mqtt.sparkplug import EdgeNode, Value, asks_for_rebirth
 from agent.site.totals import Figures, SiteFigures
 
