@@ -34,6 +34,7 @@ from agent.setup import load_setup
 SCRAPE_EVERY_S = 15.0
 MOST_UNITS_OF_A_FARM = 128_000
 LAG_EVERY_S = 0.02
+SETTLE_S = 15.0
 # Blackholed, hanging after the connection, dripping a byte a second; what such units are at a bad site at a bad time.
 SICK = (("down", 0.30, {}), ("timeout", 0.10, {}), ("slicer", 0.05, {"piece_bytes": 1, "gap_s": 1.0}))
 
@@ -274,7 +275,7 @@ def _result(worker: "subprocess.Popen[str]") -> Found:
 
 
 async def _watch(config: Path, seconds: float, healthy: list[str] | None) -> dict[str, Any]:
-    """Run an agent, wait for its first whole round and one interval more, then measure for so long."""
+    """Run an agent, wait for its first whole round and a little more, then measure for so long."""
     idle = resident_bytes()
     began = time.perf_counter()
     agent = Agent(load_setup(config))
@@ -306,7 +307,7 @@ async def _watch(config: Path, seconds: float, healthy: list[str] | None) -> dic
         running = tasks.create_task(agent.run())
         await is_whole.wait()
         whole_s = time.perf_counter() - began - start_s
-        await asyncio.sleep(agent.config.poll.interval_s)
+        await asyncio.sleep(min(SETTLE_S, agent.config.poll.interval_s))
         watching = [tasks.create_task(watch_lag()), tasks.create_task(watch_ages())]
         own = agent.metrics.own
         polls, missed = own.polls["ok"], sum(own.skipped.values())
