@@ -18,7 +18,7 @@ STOP_S = 5.0
 
 CONFIG = """\
 [site]
-name = "{site}"
+name = "alpha"
 count_simulated = {count_simulated}
 [ledger]
 file = "ledger.csv"
@@ -146,10 +146,8 @@ async def agent(
     """
     port = free_port()
     config = folder / "site.toml"
-    config.write_text(
-        CONFIG.format(site=site, interval_s=interval_s, port=port, count_simulated=str(count_simulated).lower()) + more,
-        encoding="utf-8",
-    )
+    text = CONFIG.format(interval_s=interval_s, port=port, count_simulated=str(count_simulated).lower())
+    config.write_text(text.replace('"alpha"', f'"{site}"') + more, encoding="utf-8")
     url = f"http://127.0.0.1:{port}"
     command = (sys.executable, "-m", "agent", "run", "--config", str(config))
     async with program(*command, log=folder / "agent.log") as running:
