@@ -89,8 +89,8 @@ def main() -> None:
     parser.add_argument("--config", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--healthy", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    logs.set_up("error")
     if arguments.what == "worker":
-        logs.set_up("error")
         healthy = arguments.healthy and arguments.healthy.read_text(encoding="utf-8").split("\n")
         print(json.dumps(run_loop(_watch(arguments.config, arguments.seconds, healthy))))
     elif arguments.what == "steady":
