@@ -22,7 +22,7 @@ from agent.exporters.mqtt.intake import Intake, Refused
 from agent.exporters.mqtt.links import Link
 from agent.exporters.mqtt.outbox import Outbox, Taken
 from agent.exporters.mqtt.outbox_file import Kind, Message
-from agent.exporters.mqtt.rhythm import Rhythm
+from agent.exporters.mqtt.rhythm import Rhythm, forget_wakings
 from agent.exporters.mqtt.worker import Worker
 
 log = structlog.get_logger(__name__)
@@ -185,6 +185,7 @@ class Broker:
             except Exception as error:  # noqa: BLE001  an exporter's delivery loop: messages wait for the next connection
                 if not self._is_survivable(error):
                     return
+            forget_wakings()
             failures = 1 if self._clock() - started > STEADY_S else failures + 1
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._rhythm.wait_s(failures)):

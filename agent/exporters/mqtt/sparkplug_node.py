@@ -10,7 +10,7 @@ from agent.errors import BrokerError
 from agent.exporters.mqtt.broker import leaves
 from agent.exporters.mqtt.connection import Connection, Will, connect
 from agent.exporters.mqtt.links import Link
-from agent.exporters.mqtt.rhythm import Rhythm
+from agent.exporters.mqtt.rhythm import Rhythm, forget_wakings
 from agent.exporters.mqtt.sparkplug import EdgeNode, Value, asks_for_rebirth
 from agent.site.totals import Figures, SiteFigures
 
@@ -80,6 +80,7 @@ class SparkplugNode:
                 elif str(told) != trouble:
                     trouble = str(told)
                     log.warning("sparkplug not connected", broker=self.link.name, error=trouble)
+            forget_wakings()
             self._failures += 1
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._rhythm.wait_s(self._failures)):
