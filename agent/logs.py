@@ -6,6 +6,7 @@ stop watching: the next line that gets through says how many did not, as `log_fa
 """
 
 import logging
+import os
 import sys
 from typing import TextIO, cast
 
@@ -45,6 +46,21 @@ def set_up(level: str = "info", form: str = "auto", *, stream: TextIO | None = N
     )
     # What libraries say goes the same way; aiohttp's own access log stays off.
     logging.basicConfig(level=max(LEVELS[level], logging.WARNING), stream=sink, format="%(message)s", force=True)
+
+
+def let_go() -> None:
+    """Drop what standard error still holds and cannot write, so that it does not decide how this process ends.
+
+    Python flushes it at exit, and ends with status 120 when that fails.
+    """
+    if sys.stderr is None:
+        return
+    try:
+        sys.stderr.flush()
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stderr.fileno())
+        os.close(nowhere)
 
 
 class _Sink:

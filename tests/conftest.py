@@ -8,12 +8,13 @@ import asyncio
 import json
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import hypothesis
 import pytest
+import structlog
 import uvloop
 
 hypothesis.settings.register_profile("ci", derandomize=True, deadline=None, database=None, print_blob=True)
@@ -64,3 +65,10 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, Any], None]:
         assert path.read_text(encoding="utf-8") == text
 
     return compare
+
+
+@pytest.fixture(autouse=True)
+def _own_log() -> Iterator[None]:
+    """Give no test the log that another one set up: its stream may be closed by now."""
+    yield
+    structlog.reset_defaults()

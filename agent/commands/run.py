@@ -16,7 +16,10 @@ def run(config: Path) -> None:
     with exit_codes():
         setup = load_setup(config)
         logs.set_up(setup.config.log.level, setup.config.log.format)
-        run_loop(_run(setup))
+        try:
+            run_loop(_run(setup))
+        finally:
+            logs.let_go()
 
 
 async def _run(setup: Setup) -> None:
