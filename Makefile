@@ -16,6 +16,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 PYTEST := $(BIN)/pytest
 ARGS ?=
+JOBS ?= 3
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev programs demo stack test test-slow lint format check bench bench-compare bench-fleet lock clean
@@ -55,8 +56,9 @@ demo: setup
 stack: setup programs
 	@$(BIN)/python deploy/stack.py $(ARGS)
 
+# Most tests wait for programs they started; a file stays with one worker, because fixed ports belong to files.
 test: setup-dev programs
-	@$(PYTEST) -m "not slow" $(ARGS)
+	@$(PYTEST) -n $(JOBS) --dist loadfile -m "not slow" $(ARGS)
 
 test-slow: setup-dev programs
 	@$(PYTEST) $(ARGS)
