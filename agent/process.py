@@ -29,11 +29,12 @@ class Service(Protocol):
 
 
 async def run_until_signalled(service: Service) -> None:
-    """Run until SIGTERM or SIGINT; SIGHUP makes the service read its files again."""
+    """Run until SIGTERM or SIGINT; SIGHUP, also one that was held back, makes the service read its files again."""
     loop = asyncio.get_running_loop()
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signal_number, service.stop.set)
     loop.add_signal_handler(signal.SIGHUP, service.reload_wanted.set)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
     try:
         await service.run()
     finally:

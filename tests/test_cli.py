@@ -14,7 +14,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from agent import __version__
-from agent.__main__ import app
+from agent.commands.command_line import app
 from agent.commands.contract import print_contract
 from agent.exporters.metrics import contract
 

@@ -8,7 +8,7 @@ import pytest
 from history_cases import AT, DAY_S, PH, hours, unix, write
 from typer.testing import CliRunner, Result
 
-from agent.__main__ import app
+from agent.commands.command_line import app
 from agent.exporters.history_writer import write_history
 from agent.exporters.state_changes import Change
 

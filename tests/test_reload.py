@@ -1,8 +1,11 @@
 """What a running agent takes over from its files, and what it refuses until it is restarted."""
 
+import signal
+import sys
 from pathlib import Path
 
 import pytest
+from programs import free_port, program, until
 
 from agent.app import Agent
 from agent.errors import ConfigError
@@ -51,3 +54,30 @@ def test_a_ledger_is_taken_over_whole_or_not_at_all(tmp_path: Path) -> None:
     (tmp_path / "ledger.csv").write_text(LEDGER + new_row, encoding="utf-8")
     assert {entry.unit_id for entry in agent.prepare_reload().ledger.entries} == {"u1", "u2"}
     assert len(agent.tracker) == 1
+
+
+async def test_a_reload_asked_for_too_early_is_done_later(tmp_path: Path) -> None:
+    """SIGHUP while the program is still being imported waits; the agent starts, and then reads its files again."""
+    _agent(tmp_path)
+    web = f'[web]\nlisten = "127.0.0.1:{free_port()}"\n[log]\nformat = "json"\n'
+    (tmp_path / "site.toml").write_text(CONFIG + web, encoding="utf-8")
+    command = (sys.executable, "-m", "agent", "run", "--config", str(tmp_path / "site.toml"))
+    async with program(*command, log=tmp_path / "agent.log") as running:
+
+        async def holds_it_back() -> bool:
+            return _blocks(running.process.pid, signal.SIGHUP)
+
+        async def has_reloaded() -> bool:
+            return '"event": "reloaded"' in running.said
+
+        await until(holds_it_back, running)
+        running.process.send_signal(signal.SIGHUP)
+        await until(has_reloaded, running)
+        assert running.said.index("agent started") < running.said.index('"event": "reloaded"')
+
+
+def _blocks(pid: int, signal_number: int) -> bool:
+    """Say whether a process holds a signal back."""
+    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    blocked = next(line.split()[1] for line in status.splitlines() if line.startswith("SigBlk:"))
+    return bool(int(blocked, 16) & 1 << signal_number - 1)

@@ -10,7 +10,7 @@ import pytest
 import typer
 
 import agent.exporters.web
-from agent.__main__ import app
+from agent.commands.command_line import app
 from agent.config import Config
 from agent.exporters.unit_query import parse_query
 from grafana import rules_lint
