@@ -713,6 +713,7 @@ def broker_numbers() -> BrokerNumbers:
         dropped={"units": 0},
         waiting=4,
         outbox_bytes=16384,
+        outbox_max_bytes=64 << 20,
         gateway_silent=False,
     )
 

@@ -20,9 +20,11 @@ from mqtt_agent import SmallBook, exporter, section
 from programs import free_port
 from test_mqtt_messages import check
 
+from agent.exporters.mqtt import broker as broker_module
 from agent.exporters.mqtt.exporter import MqttExporter
 from agent.exporters.mqtt.messages import AgentHealth, MeterReading
 from agent.exporters.mqtt.meters import MqttMeters, add_metered
+from agent.exporters.mqtt.outbox_file import Kind, Message
 from agent.exporters.mqtt.topics import MeterScope
 from agent.site.curtailment import Event, Scope
 from agent.site.power import Metered
@@ -104,6 +106,33 @@ async def test_everything_waits_for_a_broker_that_is_down(tmp_path: Path) -> Non
     bodies = payloads(reader.messages, f"{ROOT}/figures")
     assert told_at(reader) == [AT + number for number in range(360)]
     assert [body["previous_seq"] for body in bodies[1:]] == [body["seq"] for body in bodies[:-1]]
+
+
+async def test_what_waits_for_a_disk_that_hangs_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Batches of units go first, events last, the oldest of each; every one given up is counted and told by kind."""
+    monkeypatch.setattr(broker_module, "MAX_INCOMING", 300)
+    side = exporter(tmp_path, section(free_port(), units="batches"))
+    # Nothing is written: the side does not run.
+    mine = side.outlets[0].broker
+    for number in range(200):
+        mine.queue(Message(Kind.UNITS, "units", str(number).encode()))
+        mine.queue(Message(Kind.FIGURES, "figures", str(number).encode()))
+    assert mine.health.dropped == {"units": 100, "figures": 0, "event": 0}
+    for number in range(150):
+        mine.queue(Message(Kind.EVENT, "events", str(number).encode()))
+    assert mine.health.dropped == {"units": 200, "figures": 100, "event": 0}
+    assert mine.waiting <= 300
+    left = [(message.kind, int(message.payload)) for message in mine._incoming]
+    assert [number for kind, number in left if kind is Kind.EVENT] == list(range(150))
+    assert [number for kind, number in left if kind is Kind.FIGURES] == list(range(100, 200))
+    side.watch()
+    side.watch()
+    (numbers,) = side.numbers()
+    assert numbers.dropped == {"units": 200, "figures": 100, "event": 0}
+    assert numbers.outbox_max_bytes == 64 << 20
+    (event,) = (check(message.payload)["event"] for message in list(mine._incoming)[250:])
+    assert (event["subject"], event["is_well"]) == ("outbox_full", False)
+    assert event["detail"] == "site: messages that found no room: 200 units, 100 figures"
 
 
 async def test_a_broker_that_is_killed_or_frozen_is_left_and_found_again(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from agent.errors import OutboxError
 from agent.exporters.mqtt.outbox import BALLAST_BYTES, RETRY_S, Outbox
-from agent.exporters.mqtt.outbox_file import Kind, Message, open_outbox
+from agent.exporters.mqtt.outbox_file import Kind, Message, open_outbox, salvage
 
 MB = 1 << 20
 
@@ -216,6 +216,25 @@ def test_a_damaged_file_is_moved_aside(tmp_path: Path, how: str) -> None:
     assert numbers[-1] == 1000
     assert numbers == sorted(set(numbers))
     assert len([path for path in tmp_path.iterdir() if ".damaged-" in path.name and path.name[-1].isdigit()]) == 1
+    box.close()
+
+
+def test_what_a_smaller_bound_gives_up_of_a_damaged_file_is_counted(tmp_path: Path) -> None:
+    """Taken over from a damaged file into less room than it had, each message is there or counted as dropped."""
+    box = outbox(tmp_path / "o", max_bytes=8 * MB)
+    box.put([event(number, 1000) for number in range(2000)])
+    box.close()
+    data = (tmp_path / "o").read_bytes()
+    (tmp_path / "o").write_bytes(data[:-4096] + bytes(4096))
+    box = outbox(tmp_path / "o", max_bytes=MB)
+    box.put([event(2000)])
+    assert box.health.errors["damaged"] == 1
+    (aside,) = (path for path in tmp_path.iterdir() if ".damaged-" in path.name and path.name[-1].isdigit())
+    readable = len(list(salvage(aside)))
+    kept = drain(box, 500)
+    assert kept[-1] == 2000
+    assert len(kept) < 1000 < readable
+    assert len(kept) + box.health.dropped["event"] == readable + 1
     box.close()
 
 

@@ -17,6 +17,7 @@ class BrokerNumbers(NamedTuple):
         dropped: Messages given up for want of room, by kind.
         waiting: Messages not delivered yet.
         outbox_bytes: Of the file, pages in use.
+        outbox_max_bytes: Above this what is least needed is given up.
         gateway_silent: Whether a gateway that ought to speak does not; None where none is expected.
     """
 
@@ -32,4 +33,5 @@ class BrokerNumbers(NamedTuple):
     dropped: Mapping[str, int]
     waiting: int
     outbox_bytes: int
+    outbox_max_bytes: int
     gateway_silent: bool | None

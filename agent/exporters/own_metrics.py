@@ -329,6 +329,12 @@ OWN_FAMILIES: tuple[Family[OwnMetrics] | Timing, ...] = (
         "broker",
     ),
     _own(
+        "miner_agent_mqtt_outbox_max_bytes",
+        "What an MQTT broker's outbox may grow to; above it, what is least needed is given up.",
+        _of_brokers(lambda broker: broker.outbox_max_bytes),
+        "broker",
+    ),
+    _own(
         "miner_agent_mqtt_outbox_up",
         "1 while an MQTT broker's outbox is on the disk, 0 while it is in memory alone; polling goes on either way.",
         _of_brokers(lambda broker: broker.is_outbox_kept),
@@ -343,7 +349,7 @@ OWN_FAMILIES: tuple[Family[OwnMetrics] | Timing, ...] = (
     ),
     _own(
         "miner_agent_mqtt_dropped_messages_total",
-        "Messages given up because an MQTT broker's outbox had no room, by kind.",
+        "Messages given up because an MQTT broker's outbox had no room, by kind: units, figures or event.",
         _of_brokers_by(lambda broker: broker.dropped),
         *("broker", "kind"),
         kind=Kind.COUNTER,

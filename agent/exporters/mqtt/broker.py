@@ -21,7 +21,7 @@ from agent.exporters.mqtt.connection import WINDOW, Connection, Received, Will, 
 from agent.exporters.mqtt.intake import Intake, Refused
 from agent.exporters.mqtt.links import Link
 from agent.exporters.mqtt.outbox import Outbox, Taken
-from agent.exporters.mqtt.outbox_file import Kind, Message
+from agent.exporters.mqtt.outbox_file import Kind, Message, none_of_any_kind
 from agent.exporters.mqtt.rhythm import Rhythm, forget_wakings
 from agent.exporters.mqtt.worker import Worker
 
@@ -33,6 +33,7 @@ FLUSH_S = 1.0
 # A connection that lasted this long was a good one: the next try comes soon.
 STEADY_S = 10.0
 MAX_INCOMING = 20_000
+GIVEN_UP_AT_ONCE = 100
 ANSWERS_A_MINUTE = 30
 IDLE_S = 5.0
 
@@ -46,7 +47,7 @@ class Health:
         trouble: Why not, in words.
         connections: How often it was connected to.
         delivered: Messages that it acknowledged.
-        dropped: Messages given up before they reached the outbox.
+        dropped: Messages given up before they reached the outbox, by kind; every kind is there.
         errors: Failures by reason; every reason is there.
         taken_in, refused: Messages taken in, and those of them that changed nothing.
     """
@@ -55,7 +56,7 @@ class Health:
     trouble: str | None = None
     connections: int = 0
     delivered: int = 0
-    dropped: int = 0
+    dropped: Counter[str] = field(default_factory=none_of_any_kind)
     errors: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(BROKER_REASONS, 0)))
     taken_in: int = 0
     refused: int = 0
@@ -124,12 +125,21 @@ class Broker:
 
     def queue(self, message: Message) -> None:
         """Have a message delivered for certain, after all that were queued before."""
-        if len(self._incoming) >= MAX_INCOMING:
-            # The disk hangs. What is lost shows as a hole in previous_seq, and here.
-            self._incoming.popleft()
-            self.health.dropped += 1
         self._incoming.append(message)
+        if len(self._incoming) > MAX_INCOMING:
+            self._give_up()
         self._has_incoming.set()
+
+    def _give_up(self) -> None:
+        """Drop some of the oldest messages of the kind least needed: the disk hangs, and memory is not endless.
+
+        What is lost shows as a hole in `previous_seq`, and in `health`.
+        """
+        least = min(message.kind for message in self._incoming)
+        gone = [place for place, message in enumerate(self._incoming) if message.kind is least][:GIVEN_UP_AT_ONCE]
+        for place in reversed(gone):
+            del self._incoming[place]
+        self.health.dropped[least.label] += len(gone)
 
     def offer(self, topic: str, payload: bytes) -> None:
         """Have the latest message of a topic delivered and kept by the broker; nothing as the payload deletes it."""

@@ -6,6 +6,7 @@ message, which are kept until delivered.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -56,6 +57,7 @@ class Outlet:
         node: The site as a Sparkplug edge node there.
         discovery: Gives retained messages that let others find ours, by topic, for the containers there are.
         discovered: The topics of those that are there now.
+        told_dropped: How many messages were told of as given up, by kind.
     """
 
     broker: Broker
@@ -64,6 +66,13 @@ class Outlet:
     node: SparkplugNode | None = None
     discovery: Callable[[Iterable[str]], dict[str, bytes]] | None = None
     discovered: set[str] = field(default_factory=set)
+    told_dropped: Counter[str] = field(default_factory=Counter)
+
+    def dropped(self) -> Counter[str]:
+        """Give how many messages were given up for want of room, by kind; every kind is there."""
+        counts = Counter(self.broker.outbox.health.dropped)
+        counts.update(self.broker.health.dropped)
+        return counts
 
 
 class MqttExporter:
@@ -213,8 +222,6 @@ class MqttExporter:
         """Give how each broker does."""
         for outlet in self.outlets:
             health, outbox = outlet.broker.health, outlet.broker.outbox.health
-            dropped = dict(outbox.dropped)
-            dropped["incoming"] = health.dropped
             yield BrokerNumbers(
                 name=outlet.broker.link.name,
                 is_connected=health.is_connected,
@@ -225,9 +232,10 @@ class MqttExporter:
                 refused=health.refused,
                 errors=health.errors,
                 outbox_errors=outbox.errors,
-                dropped=dropped,
+                dropped=outlet.dropped(),
                 waiting=outlet.broker.waiting,
                 outbox_bytes=outbox.file_bytes,
+                outbox_max_bytes=outlet.broker.outbox.max_bytes,
                 gateway_silent=outlet.heartbeat.is_silent if outlet.heartbeat.is_expected else None,
             )
 
@@ -253,14 +261,13 @@ class MqttExporter:
             self._on_health(
                 "outbox", name, is_well=outbox.trouble is None, detail=outbox.trouble or "the outbox is written"
             )
-            dropped = sum(outbox.dropped.values()) + outlet.broker.health.dropped
-            key = ("outbox_full", name)
-            was = int(self._ill.get(key, "0"))
-            if dropped > was:
-                self._ill[key] = str(dropped)
-                detail = f"{dropped - was} messages found no room"
-                log.error("mqtt messages dropped", broker=name, messages=dropped - was)
-                self._queue_event(AgentHealth(subject="outbox_full", is_well=False, detail=f"{name}: {detail}"))
+            dropped = outlet.dropped()
+            news, outlet.told_dropped = dropped - outlet.told_dropped, dropped
+            if news:
+                counts = ", ".join(f"{count} {kind}" for kind, count in news.items())
+                log.error("mqtt messages dropped", broker=name, messages=counts)
+                detail = f"{name}: messages that found no room: {counts}"
+                self._queue_event(AgentHealth(subject="outbox_full", is_well=False, detail=detail))
         lapsed = set(self._meters.lapsed(self._wall()))
         for meter in lapsed ^ self._lapsed:
             is_well = meter not in lapsed

@@ -22,7 +22,15 @@ from pathlib import Path
 import structlog
 
 from agent.errors import OUTBOX_REASONS, OutboxError
-from agent.exporters.mqtt.outbox_file import Kind, Message, OutboxFile, move_aside, open_outbox, salvage
+from agent.exporters.mqtt.outbox_file import (
+    Kind,
+    Message,
+    OutboxFile,
+    move_aside,
+    none_of_any_kind,
+    open_outbox,
+    salvage,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -48,7 +56,7 @@ class Health:
     in_file: int = 0
     in_memory: int = 0
     file_bytes: int = 0
-    dropped: Counter[str] = field(default_factory=lambda: Counter({kind.name.lower(): 0 for kind in Kind}))
+    dropped: Counter[str] = field(default_factory=none_of_any_kind)
     errors: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(OUTBOX_REASONS, 0)))
 
 
@@ -77,6 +85,7 @@ class Outbox:
 
     Attributes:
         health: How it does.
+        max_bytes: As above.
     """
 
     def __init__(
@@ -88,9 +97,9 @@ class Outbox:
         wall: Callable[[], float],
         memory_bytes: int = MEMORY_BYTES,
     ) -> None:
-        self.path = path
+        self.path, self.max_bytes = path, max_bytes
         self.health = Health()
-        self._max_bytes, self._memory_bytes = max_bytes, memory_bytes
+        self._memory_bytes = memory_bytes
         self._clock, self._wall = clock, wall
         self._ballast = path.with_name(f"{path.name}.ballast")
         self._file: OutboxFile | None = None
@@ -130,9 +139,8 @@ class Outbox:
                 self._memory.popleft()
                 self._memory_used -= taken.message.size_bytes
                 if key is None:
-                    self.health.dropped[taken.message.kind.name.lower()] += 1
-            for kind, count in dropped:
-                self.health.dropped[kind.name.lower()] += count
+                    self.health.dropped[taken.message.kind.label] += 1
+            self._count_dropped(dropped)
             # What was being published out of memory goes on being so out of the file.
             moved = min(self._taken_in_memory, len(batch))
             self._taken_in_memory -= moved
@@ -208,20 +216,21 @@ class Outbox:
     def _open(self) -> OutboxFile:
         if not self._is_damaged:
             try:
-                return open_outbox(self.path, max_bytes=self._max_bytes)
+                return open_outbox(self.path, max_bytes=self.max_bytes)
             except OutboxError as error:
                 if error.reason != "damaged":
                     raise
                 self.health.errors["damaged"] += 1
         aside = move_aside(self.path, at=self._wall())
         self._is_damaged = False
-        file = open_outbox(self.path, max_bytes=self._max_bytes)
+        file = open_outbox(self.path, max_bytes=self.max_bytes)
         kept = 0
         try:
             saved = list(salvage(aside))
             for start in range(0, len(saved), _AT_ONCE):
-                ids, _ = file.insert(saved[start : start + _AT_ONCE])
-                kept += len(ids)
+                ids, dropped = file.insert(saved[start : start + _AT_ONCE])
+                self._count_dropped(dropped)
+                kept += sum(key is not None for key in ids)
         except OutboxError:
             file.close()
             raise
@@ -290,7 +299,11 @@ class Outbox:
         del self._memory[place]
         self._taken_in_memory -= place < self._taken_in_memory
         self._memory_used -= taken.message.size_bytes
-        self.health.dropped[taken.message.kind.name.lower()] += 1
+        self.health.dropped[taken.message.kind.label] += 1
+
+    def _count_dropped(self, dropped: Iterable[tuple[Kind, int]]) -> None:
+        for kind, count in dropped:
+            self.health.dropped[kind.label] += count
 
     def _count(self) -> None:
         self.health.in_memory = len(self._memory)

@@ -7,6 +7,7 @@ full, damaged or deleted says nothing about the other; and with several brokers 
 import errno
 import fcntl
 import sqlite3
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from enum import IntEnum
@@ -44,6 +45,16 @@ class Kind(IntEnum):
     UNITS = 0
     FIGURES = 1
     EVENT = 2
+
+    @property
+    def label(self) -> str:
+        """What metrics and the log call it."""
+        return self.name.lower()
+
+
+def none_of_any_kind() -> Counter[str]:
+    """Give a count by kind in which every kind is there."""
+    return Counter({kind.label: 0 for kind in Kind})
 
 
 class Message(NamedTuple):
