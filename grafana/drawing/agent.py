@@ -329,6 +329,42 @@ def _others(board: page.Page) -> None:
         width=8,
         height=8,
     )
+    board.add(
+        parts.graph(
+            "How full are MQTT outboxes?",
+            "Share of what each may grow to. Above 100 % old unit batches are given up first, figures and events last.",
+            [
+                Query(
+                    expr=f"max by (instance, broker) (miner_agent_mqtt_outbox_bytes{_TARGET})\n/\n"
+                    f"max by (instance, broker) (miner_agent_mqtt_outbox_max_bytes{_TARGET})",
+                    legend="{{broker}} {{instance}}",
+                )
+            ],
+            RATIO,
+        ),
+        width=12,
+        height=8,
+    )
+    board.add(
+        parts.graph(
+            "MQTT failures",
+            "A second, by reason: connections that were refused or lost, and outbox files that could not be written. "
+            "None drawn is none, as long as the agent answers.",
+            [
+                Query(
+                    expr=f"sum by (broker, reason) (rate(miner_agent_mqtt_connection_errors_total{_RATED})) > 0",
+                    legend="{{broker}}: {{reason}}",
+                ),
+                Query(
+                    expr=f"sum by (broker, reason) (rate(miner_agent_mqtt_outbox_errors_total{_RATED})) > 0",
+                    legend="{{broker}}: outbox {{reason}}",
+                ),
+            ],
+            PER_SECOND,
+        ),
+        width=12,
+        height=8,
+    )
 
 
 def draw() -> page.Page:
