@@ -113,6 +113,25 @@ async def test_tail_prints_what_is_published(tmp_path: Path) -> None:
     assert any(line.startswith("agent (kept) ") and "stopped, version 1.2.3, run " in line for line in lines)
 
 
+async def test_tail_says_why_there_is_nothing_to_print(tmp_path: Path) -> None:
+    """Nobody there, a wrong password: one sentence and exit status 1, with `--seconds` and without."""
+    async with mosquitto(tmp_path / "broker", shipped) as broker:
+        port, wrong = free_port(), password(tmp_path, "another-secret")
+        config = site(
+            tmp_path,
+            section(port, name="gone"),
+            section(broker.port, username="hashsight", password_file=str(wrong)),
+        )
+        results = await asyncio.gather(
+            hashsight("mqtt", "tail", "--config", config),
+            hashsight("mqtt", "tail", "--config", config, "--seconds", 5),
+            hashsight("mqtt", "tail", "--config", config, "--broker", "site"),
+        )
+    nobody = (1, [f"127.0.0.1:{port}: nobody listens there"])
+    why = "the broker refuses user hashsight: wrong user or password, or not allowed"
+    assert results == [nobody, nobody, (1, [f"127.0.0.1:{broker.port}: {why}"])]
+
+
 @pytest.mark.parametrize(
     ("payload", "line"),
     [

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import typer
 from rich.console import Console
 
-from agent.errors import AgentError, ConfigError
+from agent.errors import AgentError, ConfigError, PollError
 
 OK, FAILED, BAD_CONFIG = 0, 1, 2
 
@@ -24,5 +24,14 @@ def exit_codes() -> Iterator[None]:
             err.print(str(mistake), markup=False, soft_wrap=True)
         raise typer.Exit(BAD_CONFIG) from error
     except (AgentError, OSError) as error:
-        err.print(f"{type(error).__name__}: {error}", markup=False, soft_wrap=True)
+        err.print(_sentence(error), markup=False, soft_wrap=True)
         raise typer.Exit(FAILED) from error
+
+
+def _sentence(error: AgentError | OSError) -> str:
+    """Give what went wrong without the names of our classes; a poll that failed with the reason that metrics show."""
+    if isinstance(error, PollError):
+        return f"{error.reason}: {error}"
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error)
