@@ -23,9 +23,10 @@ from agent.errors import DeadlineError, UnreachableError
 from agent.exporters.families import FAMILIES, SERIES_PER_UNIT, UNIT_LABELS
 from agent.exporters.history_health import Health
 from agent.exporters.identity_figures import IdentityFigures
-from agent.exporters.metrics import Metrics, clean_label, contract
+from agent.exporters.metrics import Metrics, contract
 from agent.exporters.mqtt_health import BrokerNumbers
 from agent.exporters.negotiation import accepts_gzip, wants_openmetrics
+from agent.exporters.text_format import clean_label
 from agent.site.delivered import Delivered
 from agent.site.energy import Energy, EnergyBook
 from agent.site.ledger import Place

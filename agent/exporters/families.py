@@ -12,7 +12,7 @@ shown.
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from operator import attrgetter, eq
+from operator import attrgetter
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from agent.site.ledger import LedgerEntry
@@ -47,9 +47,6 @@ class Family(Generic[Subject]):
         kind: What it counts as.
         labels: All labels in order, the ones that every family of the same level has first.
         samples: Gives the values of the remaining labels and the number; None for the number gives no series.
-        value: The one number, where there are no remaining labels. Like the next, it says nothing that `samples` does
-            not; with them, rendering a unit takes half the time.
-        by_board: A board's number, where boards are the only remaining label and the subject is a reading.
     """
 
     name: str
@@ -57,8 +54,6 @@ class Family(Generic[Subject]):
     kind: Kind
     labels: tuple[str, ...]
     samples: Callable[[Subject], Iterable[Sample]]
-    value: Callable[[Subject], float | None] | None = None
-    by_board: Callable[[BoardReading], float | None] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,15 +61,12 @@ class Section(Generic[Subject]):
     """Families read off the same immutable part of a unit's status.
 
     Attributes:
-        part: Gives that part, or None when there is none now: then the unit has no series of these families. An equal
-            part means equal lines, so they are not rendered again.
+        part: Gives that part, or None when there is none now: then the unit has no series of these families.
         families: What is read off it.
-        is_same: Says of two parts whether their lines are equal; of equal parts they are.
     """
 
     part: Callable[[UnitStatus], Subject | None]
     families: tuple[Family[Subject], ...]
-    is_same: Callable[[Subject, Subject], bool] = eq
 
 
 class Who(NamedTuple):
@@ -108,7 +100,6 @@ def fresh_shares(status: UnitStatus) -> ShareReading | None:
     return status.reading.shares if status.is_fresh and status.reading else None
 
 
-# Label values as tuples, built once: building them anew for each poll is a tenth of the cost of rendering.
 BY_STATE: Mapping[UnitState, tuple[str]] = {state: (state.value,) for state in UnitState}
 BY_CAUSE: Mapping[Cause, tuple[str]] = {cause: (cause.value,) for cause in Cause}
 _BY_FAN = tuple((str(number),) for number in range(1, FANS_SHOWN + 1))
@@ -157,21 +148,6 @@ def _pools_alive(reading: UnitReading) -> int | None:
     return told.count("Alive") if told else None
 
 
-def _is_steady(before: UnitReading, now: UnitReading) -> bool:
-    """Say whether a third of a unit's lines, which seldom change from one poll to the next, did not."""
-    if before.pools != now.pools or len(before.boards) != len(now.boards):
-        return False
-    for old, new in zip(before.boards, now.boards, strict=True):
-        if (
-            old.hw_errors != new.hw_errors
-            or old.frequency_hz != new.frequency_hz
-            or old.chips != new.chips
-            or old.slot != new.slot
-        ):
-            return False
-    return True
-
-
 def _unit(
     name: str, text: str, samples: Callable[[Subject], Iterable[Sample]], *labels: str, kind: Kind = Kind.GAUGE
 ) -> Family[Subject]:
@@ -186,7 +162,6 @@ def _one(name: str, text: str, value: Callable[[Subject], float | None], *, kind
         kind=kind,
         labels=UNIT_LABELS,
         samples=lambda subject: (((), value(subject)),),
-        value=value,
     )
 
 
@@ -202,7 +177,6 @@ def _boards(
         samples=lambda reading: [
             (BY_SLOT.get(board.slot) or (str(board.slot),), value(board)) for board in reading.boards[:BOARDS_SHOWN]
         ],
-        by_board=value,
     )
 
 
@@ -296,13 +270,6 @@ READ = Section(
             "Hottest chip sensor of a board.",
             _hottest_chip,
         ),
-    ),
-)
-
-STEADY = Section(
-    part=fresh_reading,
-    is_same=_is_steady,
-    families=(
         _one(
             "miner_pools_alive",
             "Configured pools that the firmware calls alive.",
@@ -357,5 +324,5 @@ SHARES = Section(
 )
 
 # Any: the sections differ in what they read, and each is consistent in itself.
-SECTIONS: tuple[Section[Any], ...] = (JUDGED, DECLARED, READ, STEADY, SHARES)
+SECTIONS: tuple[Section[Any], ...] = (JUDGED, DECLARED, READ, SHARES)
 FAMILIES: tuple[Family[Any], ...] = tuple(family for section in SECTIONS for family in section.families)
