@@ -177,6 +177,8 @@ async def _open_doors(
             farm.write_ledger(file, port=server.port)
     first, last = farm.units[0].identity, farm.units[-1].identity
     is_shared = not any(unit.identity.port for unit in farm.units)
+    if not server.can_silence:
+        ERRORS.print("this kernel lets only root keep addresses silent: units without power reset connections instead")
     SCREEN.print(f"seed {farm.plan.seed}")
     who = f"{len(farm.units)} units at {first.endpoint} to {last.endpoint}"
     if len(farm.units) == 1:

@@ -57,6 +57,7 @@ class ApiServer:
         self.journal = journal
         self.replies = 0
         self.is_loopback_only = is_loopback_only
+        self.can_silence = True
         self._stations = stations
         self._now = now
         self._connections: dict[int, tuple[socket.socket, Station]] = {}
@@ -122,10 +123,17 @@ class ApiServer:
             await asyncio.wait(self._deliveries)
 
     def silence(self, endpoints: frozenset[Endpoint]) -> None:
-        """Have these not answer at all, and all others answer again; port 0 is that of units without their own."""
+        """Have these not answer at all, and all others answer again; port 0 is that of units without their own.
+
+        Where the kernel does not let this user, `can_silence` is False from then on, and they reset connections.
+        """
         if endpoints != self._silent and self._listeners:
-            for own_port, listener in self._listeners.items():
-                silence(listener, [endpoint.address for endpoint in endpoints if endpoint.port == own_port])
+            try:
+                for own_port, listener in self._listeners.items():
+                    silence(listener, [endpoint.address for endpoint in endpoints if endpoint.port == own_port])
+            except PermissionError:
+                self.can_silence = False
+                return
             self._silent = endpoints
             for follower in self._followers:
                 follower(self._silent_addresses)
@@ -137,7 +145,8 @@ class ApiServer:
     def follow_silence(self, follower: Callable[[frozenset[int]], None]) -> None:
         """Tell another server of the same units which addresses do not answer, now and whenever that changes."""
         self._followers.append(follower)
-        follower(self._silent_addresses)
+        if self._silent:
+            follower(self._silent_addresses)
 
     def _turn(self) -> None:
         """Serve whatever is ready now."""

@@ -1,7 +1,8 @@
 """Addresses behind one listening socket that do not answer at all, as a unit without power does not.
 
 A classic BPF program on the listening socket drops what is sent to them, so that a client waits out its connect
-deadline instead of being accepted or refused. Linux only; needs no privilege.
+deadline instead of being accepted or refused. Linux only. Most kernels let everybody do that; some grant it to
+CAP_NET_ADMIN alone, so that root can and a container without privileges cannot.
 """
 
 import ctypes
@@ -34,6 +35,7 @@ def silence(listener: socket.socket, addresses: Sequence[int]) -> int:
     Addresses beyond `MAX_SILENT` are left out.
 
     Raises:
+        PermissionError: This kernel does not let this user.
         OSError: The kernel does not take such a program.
     """
     taken = sorted(addresses)[:MAX_SILENT]
