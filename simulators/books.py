@@ -1,14 +1,11 @@
 """The books of a unit: what it did and drew since the farm's start, folded at every event, exact in between."""
 
-from collections.abc import Callable
 from typing import NamedTuple
 
-from simulators.conditions import Cause
+from simulators.conditions import Cause, Claims, losses_by_cause
 from simulators.physics import Flow
 
 LAG_30M_S = 1800.0
-
-Attribution = Callable[[float, float], dict[Cause, float]]
 
 
 class Totals(NamedTuple):
@@ -56,29 +53,32 @@ class Books:
         """Have the half-hour average stand at `rate_hs` now."""
         self._lagged_hs = rate_hs
 
-    def totals(self, t: float, attribute: Attribution) -> Totals:
-        """Give everything until `t`.
+    def losses_hs(self, t: float, claimed: Claims) -> dict[Cause, float]:
+        """Give what is missing to the nameplate at `t` by cause, H/s; `claimed` as they are since the last event."""
+        rate_hs, nameplate_hs = self.flow.rate_at(t), self._nameplate_hs
+        return losses_by_cause(claimed, lambda share: max(0.0, share * nameplate_hs - rate_hs))
 
-        Args:
-            t: Not before the last event.
-            attribute: Splits missing hashes by cause, given them and the hashes of a full rate.
-        """
-        flow = self.flow
-        hashes = flow.hashes_until(t)
-        whole = self._nameplate_hs * (t - self.time)
-        shortfall = flow.shortfall_until(t, self._nameplate_hs)
+    def totals(self, t: float, claimed: Claims) -> Totals:
+        """Give everything until `t`, not before the last event; `claimed` as they are since then."""
+        flow, nameplate_hs = self.flow, self._nameplate_hs
         losses = dict(self._losses)
-        for cause, part in attribute(shortfall, whole).items():
+        parts = losses_by_cause(claimed, lambda share: flow.shortfall_until(t, share * nameplate_hs))
+        for cause, part in parts.items():
             losses[cause] = losses.get(cause, 0.0) + part
-        uplift = max(0.0, hashes + shortfall - whole)
-        return Totals(self._hashes + hashes, self._joules + flow.joules_until(t), self._uplift + uplift, losses)
+        hashes = flow.hashes_until(t)
+        return Totals(
+            self._hashes + hashes,
+            self._joules + flow.joules_until(t),
+            self._uplift + flow.excess_until(t, nameplate_hs),
+            losses,
+        )
 
-    def cut(self, t: float, attribute: Attribution) -> None:
-        """Fold everything until `t` into the integrals and tell the flow from there on."""
+    def cut(self, t: float, claimed: Claims) -> None:
+        """Fold everything until `t` into the integrals and tell the flow from there on; `claimed` as for `totals`."""
         if t <= self.time:
             return
         lagged_hs = self.lagged_hs(t)
-        self._hashes, self._joules, self._uplift, self._losses = self.totals(t, attribute)
+        self._hashes, self._joules, self._uplift, self._losses = self.totals(t, claimed)
         self._lagged_hs = lagged_hs
         self.flow = self.flow.moved_to(t)
         self.time = t

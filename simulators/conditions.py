@@ -1,6 +1,7 @@
 """What can happen to a unit: the conditions its faults put it under, the causes of loss, the changes on its agenda."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple, Protocol
@@ -105,38 +106,56 @@ class Conditions:
 HEALTHY = Conditions()
 
 
-def losses_by_cause(
-    missing: float, whole: float, *, model: Model, phase: Phase, conditions: Conditions, is_asleep: bool
-) -> dict[Cause, float]:
-    """Give what is missing to a unit's nameplate by cause; the parts add up to it.
+# What each cause takes of a nameplate, the first one first; the last one takes all that the others leave.
+Claims = tuple[tuple[Cause, float], ...]
+
+
+def claims(model: Model, phase: Phase, conditions: Conditions, *, is_asleep: bool) -> Claims:
+    """Give the causes a unit's losses have, each with the share of the nameplate it can take at most.
 
     Args:
-        missing: Nameplate minus what was done: hashes, or H/s. Nothing or less gives no causes.
-        whole: The nameplate in the same unit.
         model: Its bin.
         phase: Where it stands.
         conditions: What was done to it.
         is_asleep: It is asleep or on its way there.
     """
-    if missing <= 0.0:
-        return {}
     if is_asleep and phase is not Phase.OFF:
-        return {Cause.CURTAILED if conditions.is_curtailed else Cause.ASLEEP: missing}
+        return ((Cause.CURTAILED if conditions.is_curtailed else Cause.ASLEEP, math.inf),)
     if cause := _PHASE_CAUSE.get(phase):
-        return {cause: missing}
+        return ((cause, math.inf),)
     if conditions.is_without_work:
-        return {Cause.STOPPED: missing}
-    parts: dict[Cause, float] = {}
-    for cause, share in (
-        (Cause.MISSING_BOARDS, sum(board < model.boards for board in conditions.dead_boards) / model.boards),
+        return ((Cause.STOPPED, math.inf),)
+    boards = sum(board < model.boards for board in conditions.dead_boards) / model.boards
+    return (
+        (Cause.MISSING_BOARDS, boards),
         (Cause.MISSING_CHIPS, conditions.missing_chip_ratio(model)),
         (Cause.DERATED, 1.0 - physics.THROTTLE_RATIO if phase is Phase.THROTTLED else 0.0),
         (Cause.UNDERPERFORMING, math.inf),
-    ):
-        part = min(missing, whole * share)
-        if part > 0.0:
-            parts[cause] = part
-            missing -= part
+    )
+
+
+def losses_by_cause(claimed: Claims, missing_to: Callable[[float], float]) -> dict[Cause, float]:
+    """Give what is missing to a unit's nameplate by cause; the parts add up to it.
+
+    A cause has what is missing between the level that the causes before it leave and its own, so that the integrals of
+    the parts are the parts of the integral.
+
+    Args:
+        claimed: What each cause can take.
+        missing_to: Gives what is missing to a share of the nameplate, never below zero: hashes, or H/s.
+    """
+    parts: dict[Cause, float] = {}
+    level, missing = 1.0, missing_to(1.0)
+    for cause, share in claimed:
+        if missing <= 0.0:
+            break
+        if share <= 0.0:
+            continue
+        level -= share
+        below = missing_to(level) if level > 0.0 else 0.0
+        if missing > below:
+            parts[cause] = missing - below
+            missing = below
     return parts
 
 

@@ -142,20 +142,25 @@ class Flow:
 
     def shortfall_until(self, t: float, nameplate_hs: float) -> float:
         """Give the integral of what was missing to `nameplate_hs`, never counting what was above it, in hashes."""
-        span = t - self.start
-        first = nameplate_hs - self.rate_hs
-        last = first - self.slope_hs_s * span
-        if first >= 0.0 and last >= 0.0:
-            return 0.5 * (first + last) * span
-        if first <= 0.0 and last <= 0.0:
-            return 0.0
-        crossing = first / self.slope_hs_s
-        return 0.5 * first * crossing if first > 0.0 else 0.5 * last * (span - crossing)
+        return _area_above_zero(nameplate_hs - self.rate_hs, nameplate_hs - self.rate_at(t), t - self.start)
+
+    def excess_until(self, t: float, nameplate_hs: float) -> float:
+        """Give the integral of what was above `nameplate_hs`, never counting what was missing to it, in hashes."""
+        return _area_above_zero(self.rate_hs - nameplate_hs, self.rate_at(t) - nameplate_hs, t - self.start)
 
     def lagged_until(self, t: float, lagged_hs: float, lag_s: float) -> float:
         """Give the exponential average of the rate at `t`, having been `lagged_hs` at `start`."""
         behind = self.slope_hs_s * lag_s
         return self.rate_at(t) - behind + (lagged_hs - self.rate_hs + behind) * math.exp((self.start - t) / lag_s)
+
+
+def _area_above_zero(first: float, last: float, span: float) -> float:
+    """Give the area between zero and what of a straight line from `first` to `last` is above it."""
+    if first >= 0.0 and last >= 0.0:
+        return 0.5 * (first + last) * span
+    if first <= 0.0 and last <= 0.0:
+        return 0.0
+    return 0.5 * max(first, last) ** 2 / abs(first - last) * span
 
 
 def idle_flow(start: float, watts: float) -> Flow:

@@ -349,7 +349,7 @@ def sweep(farm: Farm, server: ApiServer) -> None:
     """Play due events, so that a unit whose power came or went starts or stops answering without being asked."""
     now = farm.clock.now()
     for unit in farm.units:
-        if unit.is_restless:
+        if unit.next_event <= now:
             unit.advance(now)
     server.silence(frozenset(unit.identity.endpoint for unit in farm.units if farm.unit_found_at(unit).is_silent))
 
@@ -360,7 +360,7 @@ async def settle(farm: Farm) -> None:
     clock = asyncio.get_running_loop().time
     turn_ends = clock() + _TURN_S
     for unit in farm.units:
-        if unit.is_restless:
+        if unit.next_event <= now:
             unit.advance(now)
             if clock() > turn_ends:
                 await asyncio.sleep(0.0)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from simulators import chance, physics
 from simulators.books import Books, Totals
 from simulators.builds import BUILDS
-from simulators.conditions import HEALTHY, Cause, Change, Condition, Conditions, Verb, losses_by_cause
+from simulators.conditions import HEALTHY, Cause, Change, Claims, Condition, Conditions, Verb, claims
 from simulators.identity import Identity
 from simulators.observe import observe
 from simulators.settings import FACTORY
@@ -138,7 +138,7 @@ class Unit:
             self._books.settle_average(self._books.flow.rate_hs)
         else:
             self.advance(start)
-            self._books.cut(start, self._attribute)
+            self._books.cut(start, self._claims())
             hashes_before = self._books.hashes(start)
             self._books.open_again()
         self._shares = ShareCounter(key + _KEY_SHARES, model.share_difficulty, hashes_before)
@@ -153,10 +153,10 @@ class Unit:
                 if agenda[0].at > t:
                     return
                 change = agenda.pop(0)
-                self._books.cut(change.at, self._attribute)
+                self._books.cut(change.at, self._claims())
                 self._apply(change)
             elif self._until <= t:
-                self._books.cut(self._until, self._attribute)
+                self._books.cut(self._until, self._claims())
                 self._pass_on(self._until)
             else:
                 return
@@ -175,18 +175,17 @@ class Unit:
     def losses_hs(self, t: float) -> dict[Cause, float]:
         """Give what is missing to the nameplate at `t` by cause, H/s; empty when nothing is."""
         self.advance(t)
-        nameplate_hs = self.identity.model.hashrate_hs
-        return self._attribute(nameplate_hs - self._books.flow.rate_at(t), nameplate_hs)
+        return self._books.losses_hs(t, self._claims())
 
     def totals(self, t: float) -> Totals:
         """Give the integrals between the farm's start and `t`."""
         self.advance(t)
-        return self._books.totals(t, self._attribute)
+        return self._books.totals(t, self._claims())
 
     def outlook(self, t: float) -> Outlook:
         """Give what it does from `t` on, and what it has done until then."""
         self.advance(t)
-        return Outlook(self._books.flow.moved_to(t), self.losses_hs(t), self._books.totals(t, self._attribute))
+        return Outlook(self._books.flow.moved_to(t), self.losses_hs(t), self._books.totals(t, self._claims()))
 
     @property
     def work_mode(self) -> int:
@@ -199,9 +198,10 @@ class Unit:
         return self._faults
 
     @property
-    def is_restless(self) -> bool:
-        """Say whether an event lies ahead of it as things stand."""
-        return bool(self._agenda) or self._until < math.inf
+    def next_event(self) -> float:
+        """When something happens to it next as things stand, Unix seconds; infinity for never."""
+        agenda = self._agenda
+        return min(agenda[0].at, self._until) if agenda else self._until
 
     @property
     def is_silent(self) -> bool:
@@ -258,12 +258,14 @@ class Unit:
                 self._enter(Phase.BOOTING, change.at)
         else:
             self._faults = tuple(active for active in self._faults if active[0] != change.number)
+            is_tripping = False
             if change.fault is not None:
                 self._faults = (*self._faults, (change.number, change.fault))
-            self._follow_faults(change.at)
+                is_tripping = change.fault.bend(HEALTHY).trip_every_s > 0.0
+            self._follow_faults(change.at, is_tripping=is_tripping)
 
-    def _follow_faults(self, at: float) -> None:
-        """Work out the conditions again and go where they lead from the present phase."""
+    def _follow_faults(self, at: float, *, is_tripping: bool) -> None:
+        """Work out the conditions again and go where they lead from the present phase; a supply trips at once."""
         before, now = self.conditions, self._bent()
         if now.is_frozen and not before.is_frozen:
             self._frozen = (self._observe(at), self._count_shares(at))
@@ -275,7 +277,7 @@ class Unit:
             self._drift_since = at
         if not now.is_powered:
             self._enter(Phase.OFF, at)
-        elif now.trip_every_s and not before.trip_every_s:
+        elif is_tripping:
             self._trip(at)
         elif now.build != before.build or (self.phase is Phase.OFF and self._until == math.inf):
             self._frozen = None
@@ -371,8 +373,11 @@ class Unit:
             self._until, self._next = min((too_hot, Phase.PROTECTED), (cool, Phase.HASHING))
         else:
             self._until, self._next = climate.next_above(at, physics.THROTTLE_ABOVE_CELSIUS), Phase.THROTTLED
-        if conditions.trip_every_s and self.since + conditions.trip_every_s < self._until:
-            self._until, self._next = self.since + conditions.trip_every_s, Phase.OFF
+        if conditions.trip_every_s:
+            # What is left of several faults may trip more often than it has for as long as this phase lasts.
+            trip = max(at, self.since + conditions.trip_every_s)
+            if trip < self._until:
+                self._until, self._next = trip, Phase.OFF
         slope_hs_s = 0.0
         if conditions.drift_per_hour:
             per_s, floor = conditions.drift_per_hour / 3600.0, conditions.drift_floor
@@ -453,15 +458,8 @@ class Unit:
             return ratio * physics.THROTTLE_RATIO
         return ratio * (t - self.since) / RAMP_S if self.phase is Phase.RAMPING else ratio
 
-    def _attribute(self, missing: float, whole: float) -> dict[Cause, float]:
-        return losses_by_cause(
-            missing,
-            whole,
-            model=self.identity.model,
-            phase=self.phase,
-            conditions=self.conditions,
-            is_asleep=self.work_mode == WORK_MODE_SLEEP,
-        )
+    def _claims(self) -> Claims:
+        return claims(self.identity.model, self.phase, self.conditions, is_asleep=self.work_mode == WORK_MODE_SLEEP)
 
     def _observe(self, t: float) -> Snapshot:
         return observe(

@@ -26,8 +26,9 @@ def make_unit(
     climate: physics.Climate = MILD,
     build: str = "",
     faults: Iterable[Condition] = (),
+    start: float = START,
 ) -> Unit:
-    """Give one unit whose books open at `START`."""
+    """Give one unit whose books open at `start`."""
     identity = Identity(
         unit_id="C1-R01-01",
         index=0,
@@ -39,7 +40,7 @@ def make_unit(
         slot=1,
         key=key,
     )
-    return Unit(identity, climate, start=START, uptime_s=uptime_s, faults=faults)
+    return Unit(identity, climate, start=start, uptime_s=uptime_s, faults=faults)
 
 
 def make_farm(

@@ -188,6 +188,26 @@ def test_a_restart_happens_once_and_a_tripping_supply_again_and_again() -> None:
         assert sum(later < earlier for earlier, later in itertools.pairwise(elapsed)) == expected
 
 
+def test_a_supply_trips_at_once_whatever_restarted_the_unit_before() -> None:
+    """After a restart that was never cleared, a tripping supply still begins with a trip, and not in the past."""
+    unit = make_unit()
+    inject(unit, Rebooting(), START)
+    inject(unit, PsuTrip(every_s=1800.0, off_s=60.0), START + 7200.0, 2)
+    unit.advance(START + 7200.0)
+    assert (unit.phase, unit.since, unit.next_event) == (Phase.OFF, START + 7200.0, START + 7260.0)
+
+
+def test_the_rest_of_two_tripping_supplies_does_not_trip_in_the_past() -> None:
+    """With the rarer of two trips cleared after an hour of hashing, the other one is due now."""
+    unit = make_unit()
+    inject(unit, PsuTrip(every_s=1800.0, off_s=60.0), START)
+    inject(unit, PsuTrip(every_s=86400.0, off_s=60.0), START + 10.0, 2)
+    cleared = START + 10.0 + 60.0 + 75.0 + 3600.0
+    clear(unit, cleared, 2)
+    unit.advance(cleared)
+    assert (unit.phase, unit.since) == (Phase.OFF, cleared)
+
+
 def test_frozen_firmware_repeats_itself() -> None:
     """Uptime, rates and shares stand still while simulated time goes on."""
     unit = make_unit()
@@ -217,29 +237,6 @@ def test_a_hot_day_throttles_stops_and_restarts() -> None:
     day = [Phase.THROTTLED, Phase.PROTECTED, Phase.ENUMERATING, Phase.RAMPING, Phase.THROTTLED, Phase.HASHING]
     assert [phase for phase in seen if phase is not Phase.HASHING][:5] == day[:5]
     assert {Phase.HASHING, Phase.PROTECTED, Phase.THROTTLED} <= set(seen)
-
-
-@pytest.mark.parametrize("seed", range(4))
-def test_a_week_conserves_energy_hashes_and_losses(seed: int) -> None:
-    """Power and rate sampled every 10 s sum to the books; nameplate - losses + uplift is what was done."""
-    unit = make_unit(key=seed, climate=Climate(mean_celsius=36.0, swing_celsius=6.0))
-    inject(unit, DeadBoard(board=0), START + 40_000.0, 1)
-    clear(unit, START + 90_000.0, 1)
-    inject(unit, HashrateDrift(ratio=0.95, per_hour=0.01), START + 200_000.0, 2)
-    inject(unit, PsuTrip(every_s=5000.0), START + 300_000.0, 3)
-    clear(unit, START + 400_000.0, 3)
-    inject(unit, Asleep(), START + 500_000.0, 4)
-    clear(unit, START + 550_000.0, 4)
-    step_s = 10.0
-    middles = [START + step_s * (step + 0.5) for step in range(int(WEEK_S / step_s))]
-    hashes = step_s * sum(map(unit.hashrate_hs, middles))
-    totals = unit.totals(START + WEEK_S)
-    assert totals.hashes == pytest.approx(hashes, rel=1e-4)
-    nameplate = unit.identity.model.hashrate_hs * WEEK_S
-    assert nameplate - sum(totals.losses.values()) + totals.uplift == pytest.approx(totals.hashes, rel=1e-12)
-    other = make_unit(key=seed)
-    joules = step_s * sum(map(other.power_watts, middles))
-    assert other.totals(START + WEEK_S).joules == pytest.approx(joules, rel=1e-9)
 
 
 def test_accepted_difficulty_is_the_work_done_within_statistics() -> None:
