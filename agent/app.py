@@ -4,9 +4,8 @@ import asyncio
 import gc
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
-from itertools import islice
 
 import structlog
 
@@ -41,6 +40,7 @@ from agent.site.schedule import Schedule
 from agent.site.status import UnitState, UnitStatus
 from agent.site.totals import SiteFigures, Sums
 from agent.site.tracker import Tracker
+from agent.turns import Turns, at_once, in_turns
 from agent.unit.client import Client
 from agent.unit.reading import Poll
 
@@ -50,8 +50,8 @@ LAG_EVERY_S = 0.25
 # Descriptors that are never a unit's: the web side, the log, the loop, files.
 RESERVED_FILES = 64
 STALLED_AFTER_S = 30.0
-# Summing 10,000 units in one go would hold the event loop for 60 ms.
-SUMMED_AT_ONCE = 1000
+# Judging and summing 10,000 units in one go would hold the event loop for 60 ms.
+UNITS_A_TURN = 500
 MISTAKES_LOGGED = 20
 
 # Keys that belong to sockets and names already given out; a reload that changes one is refused as a whole.
@@ -281,7 +281,7 @@ class Agent:
                 self.config.site.name,
                 self.book,
                 token=lambda: self.setup.token,
-                units=self._counted,
+                units=lambda: self._counted(self.tracker.statuses()),
                 wall=time.time,
                 clock=time.monotonic,
             ),
@@ -290,7 +290,11 @@ class Agent:
     def loss_lines(self, figures: SiteFigures) -> list[LossLine]:
         """Give what took the rest, largest first and in words, as far as these figures are the latest."""
         return loss_lines(
-            figures.site, self._counted(), now=figures.at, zone=self.config.site.zone, seen_from=self.whole_at
+            figures.site,
+            self._counted(self.tracker.statuses()),
+            now=figures.at,
+            zone=self.config.site.zone,
+            seen_from=self.whole_at,
         )
 
     def _delivered_hs(self, unit_id: str) -> tuple[float | None, float | None]:
@@ -453,9 +457,8 @@ class Agent:
     def _count_simulated(self) -> int:
         return self.metrics.own.simulated_units() if self.counts_simulated else 0
 
-    def _counted(self) -> Iterator[UnitStatus]:
+    def _counted(self, statuses: Iterable[UnitStatus]) -> Iterable[UnitStatus]:
         """Give the units whose hashrate is this site's: a rehearsal beside real machines is shown, and not counted."""
-        statuses = self.tracker.statuses()
         if self.counts_simulated:
             return statuses
         return (status for status in statuses if not status.entry.is_simulated)
@@ -470,7 +473,7 @@ class Agent:
         self._configure_identity(at)
         self.poller.replace_entries(self.identity.polled_entries())
         self._has_real = self._any_real()
-        self.delivered.retain(status.entry.unit_id for status in self._counted())
+        self.delivered.retain(status.entry.unit_id for status in self._counted(self.tracker.statuses()))
         self._ledger_changes_at = self.setup.watched.next_change_after(at)
 
     async def _sum_forever(self) -> None:
@@ -491,14 +494,8 @@ class Agent:
         if self._ledger_changes_at is not None and time.time() >= self._ledger_changes_at:
             self._apply_ledger()
         self.book.tell(time.time())
-        was_whole, at, clock_s, sums = self.is_whole, time.time(), time.monotonic(), Sums()
-        self._judge_anew(at, clock_s)
-        # A ledger taken over meanwhile puts another mapping in place: these are the units of this moment, each once.
-        counted = self._counted()
-        while some := list(islice(counted, SUMMED_AT_ONCE)):
-            sums.add(some)
-            await asyncio.sleep(0)
-        figures = self._export(sums, at, clock_s)
+        was_whole = self.is_whole
+        figures = await in_turns(self._round())
         if self.is_whole and not was_whole:
             # By now everything is there that lives as long as the process.
             gc.freeze()
@@ -510,41 +507,48 @@ class Agent:
 
     def sum_up(self) -> SiteFigures:
         """Judge what went stale, make the figures of this moment and hand them to the exporters."""
-        at, clock_s, sums = time.time(), time.monotonic(), Sums()
-        self._judge_anew(at, clock_s)
-        sums.add(self._counted())
-        return self._export(sums, at, clock_s)
+        return at_once(self._round())
 
-    def _judge_anew(self, at: float, clock_s: float) -> None:
-        for status, before in self.tracker.refresh(at=at, clock_s=clock_s):
-            self._on_status(status, before)
+    def _round(self) -> Turns[SiteFigures]:
+        """Do what `sum_up` does, in turns that each hold the event loop for a few milliseconds.
+
+        Each unit is judged and summed in the same turn, once, so that every figure is a sum over the statuses of all
+        units, none of them counted twice or left out. What is exported changes in one go.
+        """
+        at, clock_s, sums, unlooked = time.time(), time.monotonic(), Sums(), 0
+        for part in self.tracker.look_over(at=at, clock_s=clock_s, at_once=UNITS_A_TURN):
+            for status, before in part.changes:
+                self._on_status(status, before)
+            sums.add(self._counted(part.statuses))
+            if not self.is_whole:
+                unlooked += sum(status.reading is None and status.error is None for status in part.statuses)
+            yield
         self._changes.close_interval()
-        if not self.is_whole:
-            self.is_whole = all(
-                status.reading is not None or status.error is not None for status in self.tracker.statuses()
-            )
-            self.whole_at = at if self.is_whole else None
-
-    def _export(self, sums: Sums, at: float, clock_s: float) -> SiteFigures:
+        if not self.is_whole and not unlooked:
+            self.is_whole, self.whole_at = True, at
         metered = add_metered(self.meters.metered(), self.mqtt.metered())
         for status in self.tracker.take_meters(metered.unit_watts):
             self.metrics.on_unit(status)
         delivered = self.delivered.delivered(clock_s)
-        figures = sums.figures(at, metered=metered, delivered=delivered)
-        self.metrics.on_site(figures, is_whole=self.is_whole)
+        yield
+        figures = yield from sums.figures_in_turns(at, metered=metered, delivered=delivered)
+        yield from self.metrics.on_site_in_turns(figures, is_whole=self.is_whole)
         self.figures = figures
         self._round_at = clock_s
         self.mqtt.on_curtailments(self.book.curtailments.near(at), at)
         if self.is_whole:
             self.metrics.on_energy(self.energy.advance(figures, clock_s))
+            yield
             self.mqtt.on_figures(figures, interval_s=self.config.poll.interval_s, simulated_units=self._count_simulated)
-        if self.is_whole and self.recorder is not None:
-            self.recorder.on_site(
-                figures,
-                statuses=self.tracker.statuses,
-                simulated_units=self._count_simulated,
-                clock_s=clock_s,
-            )
+            yield
+            if self.recorder is not None:
+                yield from self.recorder.on_site(
+                    figures,
+                    statuses=self.tracker.statuses,
+                    is_there=self.tracker.__contains__,
+                    simulated_units=self._count_simulated,
+                    clock_s=clock_s,
+                )
         return figures
 
     async def _reload_when_wanted(self) -> None:

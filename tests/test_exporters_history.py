@@ -39,6 +39,7 @@ from agent.exporters.recorder import Recorder
 from agent.exporters.state_changes import Change, ChangeBook
 from agent.site.status import Cause
 from agent.site.totals import site_figures
+from agent.turns import at_once
 
 GARBAGE = b"this is no database at all, and long enough to be taken for a page of one " * 100
 
@@ -157,14 +158,16 @@ def test_changes_are_told_once() -> None:
     unseen, seen = status(entry("u1")), status(entry("u1"), reading("u1"), since=10.0)
     assert book.observe(unseen) == []
     assert [(each.state, each.until) for each in book.observe(seen)] == [("hashing", None)]
-    assert book.observe(seen) == book.observe_all([seen], at=15.0) == []
+    assert book.observe(seen) == book.end_missing({"u1"}.__contains__, at=15.0) == []
     gone = msgspec.structs.replace(gone_silent("u1"), since=20.0)
-    assert [(each.state, each.since, each.until) for each in book.observe_all([gone], at=21.0)] == [
+    assert [(each.state, each.since, each.until) for each in book.observe(gone)] == [
         ("hashing", 10.0, 20.0),
         ("unreachable", 20.0, None),
     ]
-    assert [(each.state, each.until) for each in book.observe_all([], at=30.0)] == [("unreachable", 30.0)]
-    assert book.observe_all([], at=31.0) == []
+    assert [(each.state, each.until) for each in book.end_missing(set().__contains__, at=30.0)] == [
+        ("unreachable", 30.0)
+    ]
+    assert book.end_missing(set().__contains__, at=31.0) == []
 
 
 def test_a_clock_set_back_ends_no_state_before_it_began() -> None:
@@ -182,12 +185,14 @@ def test_recorder_makes_history_of_figures(path: Path) -> None:
     statuses = [status(entry("u1"), reading("u1"), since=AT), gone_silent("u2")]
     recorder.start()
     for step in range(10):
-        recorder.on_site(
+        turns = recorder.on_site(
             site_figures(statuses, AT + 10.0 * step),
             statuses=lambda: statuses,
+            is_there={"u1", "u2"}.__contains__,
             simulated_units=lambda: 2,
             clock_s=10.0 * step,
         )
+        at_once(turns)
     recorder.on_status(gone_silent("u1"))
     recorder.stop()
     assert recorder.health.is_writing

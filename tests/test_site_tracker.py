@@ -145,6 +145,23 @@ def test_each_change_is_reported_once() -> None:
     assert told == [[], [("a", UnitState.HASHING)], [], [("b", UnitState.HASHING)], []]
 
 
+def test_a_site_is_looked_over_in_parts() -> None:
+    """Every unit comes once, as it is when its part is taken: a poll meanwhile counts for those still to come."""
+    one = tracker(entry("a"), entry("b"), entry("c"))
+    for unit_id in ("a", "b", "c"):
+        one.record(answered(unit_id), clock_s=0.0)
+    parts = one.look_over(at=AT + 30, clock_s=30.0, at_once=2)
+    first = next(parts)
+    assert [status.entry.unit_id for status, _ in first.changes] == ["a", "b"]
+    one.record(answered("c"), clock_s=30.0)
+    [last] = parts
+    assert [[(status.entry.unit_id, status.is_fresh) for status in part.statuses] for part in (first, last)] == [
+        [("a", False), ("b", False)],
+        [("c", True)],
+    ]
+    assert last.changes == []
+
+
 def test_a_change_that_a_poll_reported_is_not_reported_again() -> None:
     """When a failed poll finds the reading stale, the next refresh has nothing to add."""
     one = tracker()

@@ -9,6 +9,9 @@ from agent.exporters.state_changes import ChangeBook
 from agent.site.energy import longest_gap_s
 from agent.site.status import UnitStatus
 from agent.site.totals import SiteFigures
+from agent.turns import Turns
+
+UNITS_A_TURN = 1000
 
 
 class Recorder:
@@ -44,7 +47,7 @@ class Recorder:
         self._history.stop()
 
     def on_status(self, status: UnitStatus) -> None:
-        """Take in a unit's status that changed."""
+        """Take in a unit's status, one that changed or, once a minute, one of which no change told."""
         for change in self._changes.observe(status):
             self._history.record_change(change)
 
@@ -53,19 +56,26 @@ class Recorder:
         figures: SiteFigures,
         *,
         statuses: Callable[[], Iterable[UnitStatus]],
+        is_there: Callable[[str], bool],
         simulated_units: Callable[[], int],
         clock_s: float,
-    ) -> None:
+    ) -> Turns[None]:
         """Take in the figures of this moment; once a minute, look at all units for what no change told of.
 
         Args:
             figures: Of every unit; not before each was looked at once.
             statuses: Gives every unit's status.
+            is_there: Says whether a unit is deployed now.
             simulated_units: Gives how many simulated units are in the figures.
             clock_s: The monotonic clock, s.
         """
         minutes = self._minutes.advance(figures, simulated_units=simulated_units(), clock_s=clock_s)
-        if minutes:
-            for change in self._changes.observe_all(statuses(), at=figures.at):
-                self._history.record_change(change)
-            self._history.record(minutes)
+        if not minutes:
+            return
+        for number, status in enumerate(statuses(), start=1):
+            self.on_status(status)
+            if not number % UNITS_A_TURN:
+                yield
+        for change in self._changes.end_missing(is_there, at=figures.at):
+            self._history.record_change(change)
+        self._history.record(minutes)

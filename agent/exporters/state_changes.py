@@ -1,6 +1,6 @@
 """Units' states over time: which state, why, from when to when. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from agent.site.status import UnitState, UnitStatus
@@ -41,19 +41,12 @@ class ChangeBook:
         self._open[change.unit_id] = change
         return [change] if before is None else [replace(before, until=since), change]
 
-    def observe_all(self, statuses: Iterable[UnitStatus], *, at: float) -> list[Change]:
-        """Give the same for all units there are, and end the states of those that are gone.
+    def end_missing(self, is_there: Callable[[str], bool], *, at: float) -> list[Change]:
+        """Give what ends because its unit is gone.
 
         Args:
-            statuses: Every unit's that is deployed now.
+            is_there: Says whether a unit is deployed now.
             at: Unix time now, s.
         """
-        seen: set[str] = set()
-        changes: list[Change] = []
-        for status in statuses:
-            seen.add(status.entry.unit_id)
-            changes += self.observe(status)
-        for unit_id in sorted(self._open.keys() - seen):
-            gone = self._open.pop(unit_id)
-            changes.append(replace(gone, until=max(at, gone.since)))
-        return changes
+        gone = sorted(unit_id for unit_id in self._open if not is_there(unit_id))
+        return [replace(change, until=max(at, change.since)) for change in map(self._open.pop, gone)]

@@ -5,6 +5,8 @@ what is fresh, so that a stepped clock neither revives a dead unit nor kills a l
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from itertools import islice
+from typing import NamedTuple
 
 import msgspec
 
@@ -21,6 +23,18 @@ FROZEN_AFTER_S = 15.0
 
 # Judging and rendering a whole sleeping fleet anew would hold the event loop for a third of a second.
 RENAMED_AT_ONCE = 1000
+
+
+class Part(NamedTuple):
+    """Some units, looked over.
+
+    Attributes:
+        statuses: Of each of them.
+        changes: Those that are new, with the unit's state before.
+    """
+
+    statuses: list[UnitStatus]
+    changes: list[tuple[UnitStatus, UnitState]]
 
 
 class _Track:
@@ -202,19 +216,28 @@ class Tracker:
         Returns:
             These units' statuses, with their states before.
         """
-        changes = []
+        return [change for part in self.look_over(at=at, clock_s=clock_s) for change in part.changes]
+
+    def look_over(self, *, at: float, clock_s: float, at_once: int | None = None) -> Iterator[Part]:
+        """Do what `refresh` does, to so many units at a time; each comes once, as it is when its part is taken.
+
+        Polls may be recorded between two parts; another ledger is not to be taken over before the last.
+        """
         around = self.curtailments.around(at)
         is_moved, self._slice = around != self._slice, around
         names_left = RENAMED_AT_ONCE if is_moved else 0
-        for track in self._tracks.values():
-            is_stale = clock_s >= track.fresh_until and track.status.is_fresh
-            is_renamed = names_left > 0 and not is_stale and self._is_renamed(track, around)
-            if is_stale or is_renamed:
-                names_left -= is_renamed
-                before = track.status.state
-                self._judge(track, at=at, is_fresh=track.status.is_fresh and not is_stale)
-                changes.append((track.status, before))
-        return changes
+        tracks = iter(self._tracks.values())
+        while some := list(islice(tracks, at_once)):
+            changes = []
+            for track in some:
+                is_stale = clock_s >= track.fresh_until and track.status.is_fresh
+                is_renamed = names_left > 0 and not is_stale and self._is_renamed(track, around)
+                if is_stale or is_renamed:
+                    names_left -= is_renamed
+                    before = track.status.state
+                    self._judge(track, at=at, is_fresh=track.status.is_fresh and not is_stale)
+                    changes.append((track.status, before))
+            yield Part([track.status for track in some], changes)
 
     def _is_renamed(self, track: _Track, around: Slice) -> bool:
         """Say whether events make another of a sleeping unit than its status says; the others wait for their polls."""
