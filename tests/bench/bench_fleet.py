@@ -6,7 +6,8 @@
     python tests/bench/bench_fleet.py growth [--counts 1000 10000 100000] [--svg tests/bench/growth.svg]
 
 The agent is the one that `hashsight run` runs, history and all, on core 0; the farm, and whoever scrapes, on core 1.
-Lag is how late a timer of 20 ms comes. A reading's age is looked at once a second, for every healthy unit.
+Lag is how late a timer of 5 ms comes, and whose fault that is (`loop_probe`). A reading's age is looked at once a
+second, for every healthy unit.
 """
 
 import argparse
@@ -14,7 +15,6 @@ import asyncio
 import csv
 import json
 import os
-import statistics
 import subprocess
 import sys
 import threading
@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bench_farm import Site, asked, resident_bytes, simulated_site
+from loop_probe import LoopProbe
 
 from agent import logs
 from agent.app import Agent
@@ -33,7 +34,6 @@ from agent.setup import load_setup
 
 SCRAPE_EVERY_S = 15.0
 MOST_UNITS_OF_A_FARM = 128_000
-LAG_EVERY_S = 0.02
 SETTLE_S = 15.0
 # Blackholed, hanging after the connection, dripping a byte a second; what such units are at a bad site at a bad time.
 SICK = (("down", 0.30, {}), ("timeout", 0.10, {}), ("slicer", 0.05, {"piece_bytes": 1, "gap_s": 1.0}))
@@ -50,8 +50,9 @@ class Found(NamedTuple):
         polls_per_s: That succeeded.
         kb_per_unit: Resident memory above that of the idle process.
         missed: Due polls that did not happen while measured.
-        lag_p99_ms: Of the event loop.
-        lag_worst_ms: Likewise.
+        lag_ms: Of the event loop, p99 and worst.
+        own_lag_ms: The part of it that this process is to blame for, likewise.
+        holders: What held the loop for long: name, times, mean and worst, s.
         age_p99_s: Of the readings of the healthy.
         operating_hs: As last told.
         scrape_s: The slowest scrape; 0 without one.
@@ -64,8 +65,9 @@ class Found(NamedTuple):
     polls_per_s: float
     kb_per_unit: float
     missed: int
-    lag_p99_ms: float
-    lag_worst_ms: float
+    lag_ms: tuple[float, float]
+    own_lag_ms: tuple[float, float]
+    holders: list[tuple[str, int, float, float]]
     age_p99_s: float
     operating_hs: float
     scrape_s: float = 0.0
@@ -219,8 +221,12 @@ def show(title: str, found: Found) -> None:
     print(f"  start {found.start_s:.2f} s, first whole round after {found.whole_s:.1f} s")
     print(f"  {found.cpu_share:.1%} of a core, {found.polls_per_s:,.0f} polls/s, {found.cpu_us_per_poll:.0f} us each")
     print(f"  {found.kb_per_unit:.1f} kB a unit above the idle process; {found.missed} polls missed")
-    print(f"  loop lag p99 {found.lag_p99_ms:.1f} ms, worst {found.lag_worst_ms:.1f} ms", end="")
-    print(f"; slowest scrape {found.scrape_s * 1e3:.0f} ms" if found.scrape_s else "")
+    (p99_ms, worst_ms), (own_p99_ms, own_worst_ms) = found.lag_ms, found.own_lag_ms
+    print(f"  loop lag p99 {p99_ms:.1f} ms, worst {worst_ms:.1f} ms; its own {own_p99_ms:.1f} and {own_worst_ms:.1f}")
+    for name, times, mean_s, most_s in found.holders:
+        print(f"    held by {name}: {times} times, mean {mean_s * 1e3:.0f} ms, worst {most_s * 1e3:.0f} ms")
+    if found.scrape_s:
+        print(f"  slowest scrape {found.scrape_s * 1e3:.0f} ms")
     print(f"  p99 of the readings' age {found.age_p99_s:.1f} s", flush=True)
 
 
@@ -283,14 +289,8 @@ async def _watch(config: Path, seconds: float, healthy: list[str] | None) -> dic
     ids = healthy or [status.entry.unit_id for status in agent.tracker.statuses()]
     is_whole = asyncio.Event()
     agent.on_figures = lambda _: is_whole.set()
-    lags: list[float] = []
     ages: list[float] = []
-
-    async def watch_lag() -> None:
-        while True:
-            due = time.perf_counter() + LAG_EVERY_S
-            await asyncio.sleep(LAG_EVERY_S)
-            lags.append(time.perf_counter() - due)
+    probe = LoopProbe()
 
     async def watch_ages() -> None:
         # A slice of the units each time: to look at all of a big fleet would itself hold the loop.
@@ -308,18 +308,18 @@ async def _watch(config: Path, seconds: float, healthy: list[str] | None) -> dic
         await is_whole.wait()
         whole_s = time.perf_counter() - began - start_s
         await asyncio.sleep(min(SETTLE_S, agent.config.poll.interval_s))
-        watching = [tasks.create_task(watch_lag()), tasks.create_task(watch_ages())]
+        watching = tasks.create_task(watch_ages())
         own = agent.metrics.own
         polls, missed = own.polls["ok"], sum(own.skipped.values())
         cpu, wall = time.process_time(), time.perf_counter()
-        await asyncio.sleep(seconds)
+        with probe.watching():
+            await asyncio.sleep(seconds)
         wall_s = time.perf_counter() - wall
         cpu_share = (time.process_time() - cpu) / wall_s
         polls_per_s = (own.polls["ok"] - polls) / wall_s
         missed = sum(own.skipped.values()) - missed
         resident = resident_bytes()
-        for task in watching:
-            task.cancel()
+        watching.cancel()
         agent.stop.set()
         await running
     if agent.figures is None:
@@ -332,8 +332,9 @@ async def _watch(config: Path, seconds: float, healthy: list[str] | None) -> dic
         polls_per_s=polls_per_s,
         kb_per_unit=(resident - idle) / len(agent.tracker) / 1e3,
         missed=missed,
-        lag_p99_ms=statistics.quantiles(lags, n=100)[98] * 1e3,
-        lag_worst_ms=max(lags) * 1e3,
+        lag_ms=[lag_s * 1e3 for lag_s in probe.lag_s()],
+        own_lag_ms=[lag_s * 1e3 for lag_s in probe.lag_s(is_own=True)],
+        holders=probe.holders(),
         age_p99_s=sorted(ages)[int(len(ages) * 0.99)],
         operating_hs=agent.figures.site.operating_hs,
     )._asdict()
