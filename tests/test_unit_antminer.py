@@ -8,7 +8,7 @@ import pytest
 from capture_files import S19_STATS, S21_POOLS, S21_STATS, S21_SUMMARY
 
 from agent.errors import MalformedReplyError, PollError, RefusedError, UnsupportedReplyError
-from agent.unit import antminer
+from agent.unit import antminer, limits, reports
 from agent.unit.reading import BoardReading, Dialect, Identity, Mode, UnitReading
 
 AT = 1763674560.0
@@ -180,7 +180,7 @@ def test_asleep_without_a_rate_is_a_reading() -> None:
 def test_unit_of_rate(unit: Any, hs: float) -> None:
     """rate_unit is GH/s, but H/s on an idle unit (KS5); a rate beyond any unit is refused."""
     body = new_api(rate_5s=200_000, rate_unit=unit)
-    if hs > antminer.MAX_HASHRATE_HS:
+    if hs > limits.MAX_HASHRATE_HS:
         with pytest.raises(MalformedReplyError, match="rate_5s = 200000 is beyond what a unit can do"):
             read(body)
     else:
@@ -407,8 +407,8 @@ def test_new_firmware_is_a_new_identity() -> None:
 
 def test_last_known_pools_and_shares_pass_through() -> None:
     """They are asked for less often; between times the reading carries what was read last."""
-    pools, _ = antminer.read_pools(S21_POOLS)
-    shares = antminer.read_summary(S21_SUMMARY, at=AT).shares
+    pools, _ = reports.read_pools(S21_POOLS)
+    shares = reports.read_summary(S21_SUMMARY, at=AT).shares
     reading = antminer.read_stats(S19_STATS, unit_id="u1", at=AT, pools=pools, shares=shares)
     assert reading.pools is pools
     assert reading.shares is shares
@@ -417,7 +417,7 @@ def test_last_known_pools_and_shares_pass_through() -> None:
 def test_pools_are_bounded_and_kept_apart() -> None:
     """Sixteen pools at most; what is no object is told and passed over."""
     body = {"STATUS": [{"STATUS": "S"}], "POOLS": [{"POOL": 0}, "x", {"POOL": "2"}, *[{}] * 100]}
-    pools, repairs = antminer.read_pools(json.dumps(body).encode())
+    pools, repairs = reports.read_pools(json.dumps(body).encode())
     assert [pool.index for pool in pools] == [0, 2, *range(3, 16)]
     assert repairs == ("number_in_string", "wrong_type")
 
@@ -427,6 +427,6 @@ def test_counter_that_cannot_be_is_absent(value: Any) -> None:
     """No counter leaves here that would not fit, and no difficulty whose work in hashes would be infinite."""
     body = json.loads(S21_SUMMARY)
     body["SUMMARY"][0] |= {"Accepted": value, "Difficulty Accepted": value, "Best Share": value}
-    shares = antminer.read_summary(json.dumps(body).encode(), at=AT).shares
+    shares = reports.read_summary(json.dumps(body).encode(), at=AT).shares
     assert (shares.accepted, shares.difficulty_accepted, shares.best_share) == (None, None, None)
     assert shares.rejected == 9

@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from contextlib import ExitStack
 from typing import Any
 from unittest import mock
 
@@ -14,17 +14,18 @@ from capture_files import FILES, S19_STATS, S21_STATS, is_whole
 from hypothesis import example, given, settings
 
 from agent.errors import MalformedReplyError, RefusedError, UnsupportedReplyError
-from agent.unit import antminer, wire
-from agent.unit.reading import UnitReading
+from agent.unit import antminer, limits, reports, stats_reply, wire
+from agent.unit.reading import Identity, UnitReading
+from agent.unit.sound_stats import sound_reading
 
 AT = 1763674560.0
 DECLARED = (MalformedReplyError, RefusedError, UnsupportedReplyError)
 REPAIRS = {*wire.REPAIRS, "number_in_string", "wrong_type", "implausible"}
 READERS: dict[str, Callable[[bytes], Any]] = {
     "stats": lambda data: antminer.read_stats(data, unit_id="u1", at=AT),
-    "summary": lambda data: antminer.read_summary(data, at=AT),
-    "pools": antminer.read_pools,
-    "version": antminer.read_version,
+    "summary": lambda data: reports.read_summary(data, at=AT),
+    "pools": reports.read_pools,
+    "version": reports.read_version,
 }
 CAPTURES = {f"{path.parent.name}/{path.name}": path.read_bytes() for path in FILES}
 WHOLE = {f"{path.parent.name}/{path.name}": json.loads(path.read_bytes()) for path in FILES if is_whole(path)}
@@ -109,15 +110,15 @@ def check(data: bytes) -> None:
         boards = value.boards
         rates = [value.hashrate_5s_hs, value.hashrate_30m_hs, value.hashrate_avg_hs, value.hashrate_ideal_hs]
         assert all(
-            rate is None or 0 <= rate <= antminer.MAX_HASHRATE_HS
+            rate is None or 0 <= rate <= limits.MAX_HASHRATE_HS
             for rate in rates + [board.hashrate_hs for board in boards]
         )
         sensors = [celsius for board in boards for celsius in (*board.chip_celsius, *board.pcb_celsius)]
-        assert all(antminer.MIN_CELSIUS <= celsius <= antminer.MAX_CELSIUS for celsius in sensors)
-        assert len(boards) <= antminer.MAX_BOARDS
+        assert all(limits.MIN_CELSIUS <= celsius <= limits.MAX_CELSIUS for celsius in sensors)
+        assert len(boards) <= limits.MAX_BOARDS
         assert [board.slot for board in boards] == sorted({board.slot for board in boards})
-        assert all(0 <= rpm <= antminer.MAX_RPM for rpm in value.fan_rpm)
-        assert len(value.fan_rpm) <= antminer.MAX_FANS
+        assert all(0 <= rpm <= limits.MAX_RPM for rpm in value.fan_rpm)
+        assert len(value.fan_rpm) <= limits.MAX_FANS
         assert len(json.dumps(told)) < 20_000
         assert set(value.repairs) <= REPAIRS
 
@@ -226,12 +227,17 @@ def test_every_field_in_turn(name: str) -> None:
             check(text_of(changed(WHOLE[name], path, value)))
 
 
-def outcome(data: bytes, *, is_lenient: bool = False) -> Any:
-    """Give the reading, or the class of the error, by the one way of decoding or the other."""
-    refusal = mock.patch.object(antminer, "_decode_stats", side_effect=ValueError)
+def outcome(data: bytes, *, is_lenient: bool = False, identity: Identity | None = None) -> Any:
+    """Give the reading, or the class of the error, by the quick ways of decoding or by the lenient one."""
+    refusals = [
+        mock.patch.object(stats_reply, "_decode_soundly", side_effect=ValueError),
+        mock.patch.object(antminer, "sound_reading", return_value=None),
+    ]
     try:
-        with refusal if is_lenient else nullcontext():
-            return READERS["stats"](data)
+        with ExitStack() as stack:
+            for refusal in refusals if is_lenient else ():
+                stack.enter_context(refusal)
+            return antminer.read_stats(data, unit_id="u1", at=AT, identity=identity or Identity())
     except DECLARED as error:
         return type(error)
 
@@ -248,10 +254,42 @@ def test_both_ways_of_decoding_read_captures_alike(name: str) -> None:
 def test_both_ways_of_decoding_agree(data: bytes) -> None:
     """Where the typed decoder takes a reply, the lenient one takes it to the same reading."""
     try:
-        antminer._decode_stats(wire.unframe(data))
+        stats_reply._decode_soundly(wire.unframe(data))
     except (ValueError, *DECLARED):
         return
     assert outcome(data, is_lenient=True) == outcome(data)
+
+
+def known_of(data: bytes) -> Identity | None:
+    """Give who answers, as an agent knows it that has read this unit before."""
+    reading = outcome(data, is_lenient=True)
+    return reading.identity if isinstance(reading, UnitReading) else None
+
+
+@given(data=mutated(), is_known=st.booleans())
+@settings(max_examples=600)
+def test_the_short_way_reads_like_the_careful_one(data: bytes, is_known: bool) -> None:  # noqa: FBT001 - Hypothesis gives it by name.
+    """Whatever the short way takes at all, it takes to the reading of the careful way, to the bit."""
+    identity = known_of(data) if is_known else Identity(model="Antminer S21")
+    short = sound_reading(data, unit_id="u1", at=AT, identity=identity or Identity(), pools=(), shares=None)
+    if short is not None:
+        careful = outcome(data, is_lenient=True, identity=identity)
+        assert msgspec.json.encode(short) == msgspec.json.encode(careful)
+
+
+STATS = [name for name in WHOLE if "stats" in name and isinstance(outcome(CAPTURES[name]), UnitReading)]
+
+
+@pytest.mark.parametrize("name", STATS)
+def test_which_captures_go_the_short_way(name: str) -> None:
+    """Real replies of the new_api dialect do, once the unit is known; every other is read with care."""
+    data = CAPTURES[name]
+    known = known_of(data)
+    assert known is not None
+    short = sound_reading(data, unit_id="u1", at=AT, identity=known, pools=(), shares=None)
+    assert (short is not None) is (b'"miner-mode"' in data)
+    if short is not None:
+        assert short == outcome(data, is_lenient=True, identity=known)
 
 
 EXCEPTED = {

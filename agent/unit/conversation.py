@@ -18,7 +18,7 @@ from zlib import crc32
 import msgspec
 
 from agent.errors import PollError, RefusedError, UnsupportedReplyError
-from agent.unit import antminer, wire
+from agent.unit import antminer, reports, wire
 from agent.unit.reading import Identity, Mode, PoolReading, ShareReading, UnitReading
 
 # What a request asks for, and what the driver sends back: bytes out, bytes in, a reading at the end.
@@ -116,7 +116,7 @@ def _read_stats(data: bytes, unit_id: str, memory: Memory, wall: Callable[[], fl
 
 def _with_summary(reading: UnitReading, memory: Memory, wall: Callable[[], float]) -> Conversation:
     try:
-        summary = antminer.read_summary((yield SUMMARY), at=wall())
+        summary = reports.read_summary((yield SUMMARY), at=wall())
     except PollError:
         return reading
     memory.shares = summary.shares
@@ -134,7 +134,7 @@ def _with_summary(reading: UnitReading, memory: Memory, wall: Callable[[], float
 
 def _with_pools(reading: UnitReading, memory: Memory) -> Conversation:
     try:
-        pools, repairs = antminer.read_pools((yield POOLS))
+        pools, repairs = reports.read_pools((yield POOLS))
     except PollError:
         return reading
     memory.pools = pools
@@ -143,7 +143,7 @@ def _with_pools(reading: UnitReading, memory: Memory) -> Conversation:
 
 def _with_version(reading: UnitReading, memory: Memory) -> Conversation:
     try:
-        identity, repairs = antminer.read_version((yield VERSION))
+        identity, repairs = reports.read_version((yield VERSION))
     except PollError:
         return reading
     told = reading.identity
