@@ -94,11 +94,17 @@ class Conditions:
         missing = self.missing_chips
         return max(0, model.chips_per_board - missing[board]) if board < len(missing) else model.chips_per_board
 
+    def chips_by_board(self, model: Model) -> tuple[int, ...]:
+        """Give how many chips of each board answer."""
+        if not (self.dead_boards or self.missing_chips):
+            return model.chips_by_board
+        return tuple(self.chips(model, board) for board in range(model.boards))
+
     def missing_chip_ratio(self, model: Model) -> float:
         """Give the share of a unit's chips that do not answer on boards that work."""
         if not self.missing_chips:
             return 0.0
-        present = sum(self.chips(model, board) for board in range(model.boards))
+        present = sum(self.chips_by_board(model))
         working = model.boards - sum(board < model.boards for board in self.dead_boards)
         return (working * model.chips_per_board - present) / (model.boards * model.chips_per_board)
 

@@ -55,9 +55,9 @@ class ModelError(ValueError):
     """A model or bin that cannot be farmed; the message says which ones can."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Model:
-    """One bin of one model, with everything the simulation derives from its nameplate.
+    """One bin of one model, with everything the simulation derives from its nameplate. There is one object for each.
 
     Attributes:
         name: As in the ledger, without the maker: ``S21 Hyd.``.
@@ -73,6 +73,7 @@ class Model:
         ghs_per_chip_mhz: GH/s of one chip per MHz.
         frequency_mhz: Steady chip clock, a multiple of 5 MHz.
         share_difficulty: Difficulty of the pool's shares, a power of two giving about ten shares a minute.
+        chips_by_board: Chips of each board when all are whole.
     """
 
     name: str
@@ -88,6 +89,7 @@ class Model:
     ghs_per_chip_mhz: float
     frequency_mhz: int
     share_difficulty: int
+    chips_by_board: tuple[int, ...]
 
     @property
     def hashrate_th(self) -> float:
@@ -151,4 +153,5 @@ def _model(row: dict[str, str]) -> Model:
         frequency_mhz=MHZ_PER_STEP * round(wanted_mhz / MHZ_PER_STEP),
         # 262144 on the 200 TH/s unit of s21-stock-aml-202407, 65535 on slower ones.
         share_difficulty=65536 if hashrate_th < 100 else 262144 if hashrate_th < 300 else 524288,
+        chips_by_board=(chips,) * boards,
     )

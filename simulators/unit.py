@@ -445,7 +445,7 @@ class Unit:
         model, conditions = self.identity.model, self.conditions
         if conditions.is_without_work:
             return 0.0
-        chips = sum(conditions.chips(model, board) for board in range(model.boards))
+        chips = sum(conditions.chips_by_board(model))
         rate_hs = chips * model.ghs_per_chip_mhz * model.frequency_mhz * 1e9 * self._silicon
         return rate_hs * conditions.rate_ratio * _MODE_RATIO[self._work_mode]
 

@@ -1,6 +1,7 @@
 """The physics of a simulated unit: integrals in closed form, the daily air, seeded randomness."""
 
 import math
+import statistics
 
 import pytest
 from hypothesis import given
@@ -127,6 +128,17 @@ def test_noise_is_normal_enough_and_the_same_every_time() -> None:
     assert sum((draw - mean) ** 2 for draw in draws) / len(draws) == pytest.approx(1.0, abs=0.03)
     assert max(map(abs, draws)) < 3.5
     assert draws == [chance.normal(5, counter) for counter in range(20_000)]
+
+
+def test_four_numbers_of_one_draw_are_normal_enough_and_do_not_know_of_each_other() -> None:
+    """Each has mean 0 and variance 1, and no two go together."""
+    columns = list(zip(*[chance.four_normals(5, counter) for counter in range(20_000)], strict=True))
+    for number, column in enumerate(columns):
+        assert statistics.fmean(column) == pytest.approx(0.0, abs=0.03)
+        assert statistics.pvariance(column) == pytest.approx(1.0, abs=0.03)
+        assert max(map(abs, column)) < 2.45
+        for other in columns[:number]:
+            assert statistics.correlation(column, other) == pytest.approx(0.0, abs=0.03)
 
 
 def test_events_in_a_block_come_one_by_one_and_end_at_its_count() -> None:
