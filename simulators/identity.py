@@ -7,6 +7,7 @@ from simulators.endpoints import Endpoint
 from simulators.models import Model
 
 _LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ"
+_TRIPLES = tuple(a + b + c for c in _LETTERS for b in _LETTERS for a in _LETTERS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,11 +57,13 @@ class Identity:
     @property
     def serial(self) -> str:
         """Serial number of the unit, 17 characters like the recorded ones."""
-        return f"SIM{_letters(chance.word(self.key, -3), 9)}{self.index:05d}"
+        return f"SIM{_nine_letters(chance.word(self.key, -3))}{self.index:05d}"
 
-    def board_serial(self, board: int) -> str:
-        """Give the serial number of a board, 17 characters like the recorded ones."""
-        return f"SMTT{_letters(chance.word(self.key, -4), 9)}{(3 * self.index + board) % 10000:04d}"
+    @property
+    def board_serials(self) -> tuple[str, ...]:
+        """Serial numbers of its boards, 17 characters like the recorded ones."""
+        stem, first = f"SMTT{_nine_letters(chance.word(self.key, -4))}", 3 * self.index
+        return tuple([f"{stem}{(first + board) % 10000:04d}" for board in range(self.model.boards)])
 
     @property
     def miner_id(self) -> str:
@@ -68,9 +71,7 @@ class Identity:
         return f"{chance.word(self.key, -5):016x}"
 
 
-def _letters(bits: int, count: int) -> str:
-    letters = []
-    for _ in range(count):
-        bits, letter = divmod(bits, len(_LETTERS))
-        letters.append(_LETTERS[letter])
-    return "".join(letters)
+def _nine_letters(bits: int) -> str:
+    bits, first = divmod(bits, len(_TRIPLES))
+    bits, second = divmod(bits, len(_TRIPLES))
+    return _TRIPLES[first] + _TRIPLES[second] + _TRIPLES[bits % len(_TRIPLES)]

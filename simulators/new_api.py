@@ -5,10 +5,12 @@ Key order and blanks as recorded: s19proplus-hyd-stock-202303 (untrimmed `stats`
 
 import math
 from collections.abc import Callable
+from functools import lru_cache
 
 from simulators import pools as pool_table
 from simulators import sensors
 from simulators.builds import Build
+from simulators.models import Model
 from simulators.shares import DIFF1_HASHES
 from simulators.snapshot import BoardSnapshot, Phase, Snapshot
 from simulators.unit import WORK_MODE_SLEEP, Unit
@@ -52,8 +54,9 @@ def stats(unit: Unit, build: Build, t: float) -> str:
         () if snapshot.phase is Phase.ENUMERATING or (is_asleep and not boards) else snapshot.fans_rpm or (0, 0, 0, 0)
     )
     nonces = max(1.0, snapshot.ghs_avg * 1e9 * snapshot.elapsed_s / (DIFF1_HASHES * _DIFF1_PER_NONCE))
-    errors = sum(board.hw_errors for board in boards)
-    chain = ", ".join(_chain(unit, snapshot, board, nonces / model.boards) for board in boards)
+    errors = sum([board.hw_errors for board in boards])
+    serials = unit.identity.board_serials
+    chain = ", ".join([_chain(model, snapshot, board, serials[board.board], nonces / model.boards) for board in boards])
     body = (
         f"{{{_rates(unit, build, snapshot)}, "
         f'"chain_num": {len(boards)}, "fan_num": {len(fans)}, "fan": {list(fans)}, '
@@ -149,22 +152,36 @@ def _rates(unit: Unit, build: Build, snapshot: Snapshot) -> str:
     )
 
 
-def _chain(unit: Unit, snapshot: Snapshot, board: BoardSnapshot, nonces: float) -> str:
-    model = unit.identity.model
+def _chain(model: Model, snapshot: Snapshot, board: BoardSnapshot, serial: str, nonces: float) -> str:
     clock = snapshot.clock_mhz if board.chips else 0
     pic = board.pic_celsius
     if snapshot.work_mode == WORK_MODE_SLEEP and board.chips:
         pic = (round(snapshot.ambient_celsius) - 10,) * 4
-    of_pic, of_pcb, of_chip = sensors.layout(model, pic)
     return (
-        f'{{"index": {board.board}, "freq_avg": {clock}, '
-        f'"rate_ideal": {float(int(model.chips_per_board * model.ghs_per_chip_mhz * clock))!r}, '
-        f'"rate_real": {board.ghs!r}, "asic_num": {board.chips}, '
-        f'"asic": "{sensors.chip_map(board.chips, model.chips_per_board)}", '
-        f'"temp_pic": {list(of_pic)}, "temp_pcb": {list(of_pcb)}, "temp_chip": {list(of_chip)}, '
-        f'"hw": {board.hw_errors}, "eeprom_loaded": true, "sn": "{unit.identity.board_serial(board.board)}", '
-        f'"hwp": {round(100.0 * board.hw_errors / nonces, 4)!r}}}'
+        f'{{"index": {board.board}, {_clock(model, clock)}"rate_real": {board.ghs!r}, '
+        f'{_chips(model, board.chips)}{_sensors(model, pic)}"hw": {board.hw_errors}, "eeprom_loaded": true, '
+        f'"sn": "{serial}", "hwp": {round(100.0 * board.hw_errors / nonces, 4)!r}}}'
     )
+
+
+# Boards of one bin say the same of these again and again.
+
+
+@lru_cache(maxsize=1024)
+def _clock(model: Model, mhz: int) -> str:
+    ideal = float(int(model.chips_per_board * model.ghs_per_chip_mhz * mhz))
+    return f'"freq_avg": {mhz}, "rate_ideal": {ideal!r}, '
+
+
+@lru_cache(maxsize=4096)
+def _chips(model: Model, chips: int) -> str:
+    return f'"asic_num": {chips}, "asic": "{sensors.chip_map(chips, model.chips_per_board)}", '
+
+
+@lru_cache(maxsize=4096)
+def _sensors(model: Model, pic: tuple[int, ...]) -> str:
+    of_pic, of_pcb, of_chip = sensors.layout(model, pic)
+    return f'"temp_pic": {list(of_pic)}, "temp_pcb": {list(of_pcb)}, "temp_chip": {list(of_chip)}, '
 
 
 def error_codes(unit: Unit, snapshot: Snapshot) -> dict[str, str]:

@@ -85,7 +85,7 @@ async def test_every_model_is_recognised_and_read_as_the_truth_says(model: str, 
         else:
             whole = [celsius for celsius in chip if celsius]
             assert (board.temp, board.chip_temp) == (sum(pcb) / 4, sum(whole) / len(whole))
-    assert [board.serial_number for board in data.hashboards] == [identity.board_serial(n) for n in range(3)]
+    assert [board.serial_number for board in data.hashboards] == list(identity.board_serials)
     assert tuple(fan.speed for fan in data.fans) == snapshot.fans_rpm
     assert data.uptime == snapshot.elapsed_s
     assert [(pool.url.host if pool.url else None, pool.active, pool.alive) for pool in data.pools] == [

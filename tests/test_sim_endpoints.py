@@ -88,7 +88,7 @@ async def test_units_of_one_address_are_told_apart_by_their_ports() -> None:
     async with serve_farm(farm, port=0) as server:
         doors = [("127.0.0.1", first), ("127.0.0.1", second), ("127.0.0.9", server.port)]
         told = [serial_asked(await ask(*door)) for door in doors]
-        assert told == [unit.identity.board_serial(0).encode() for unit in farm.units]
+        assert told == [unit.identity.board_serials[0].encode() for unit in farm.units]
         text = io.StringIO()
         farm.write_ledger(text, port=server.port)
         assert [row["host"] for row in csv.DictReader(io.StringIO(text.getvalue()))] == [f"{a}:{p}" for a, p in doors]

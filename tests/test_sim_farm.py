@@ -69,7 +69,7 @@ def test_identities_are_unique_and_look_like_the_recorded_ones() -> None:
     for what in ("serial", "mac", "miner_id", "host"):
         assert len({getattr(unit.identity, what) for unit in units}) == 2000
     assert {len(unit.identity.serial) for unit in units} == {17}
-    assert {len(unit.identity.board_serial(2)) for unit in units} == {17}
+    assert {len(unit.identity.board_serials[2]) for unit in units} == {17}
     assert all(unit.identity.mac.startswith("02:") and len(unit.identity.mac) == 17 for unit in units)
 
 

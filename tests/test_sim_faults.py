@@ -186,8 +186,8 @@ async def test_swapped_addresses_are_answered_by_the_other_unit() -> None:
     async with serve_farm(farm, port=0) as server:
         for here, there in ((one, two), (two, one)):
             farm.inject(read_fault("address_swapped", {"unit_id": there.unit_id}), Selector(units=(here.unit_id,)))
-        assert two.board_serial(0).encode() in await ask(one.host, server.port)
-        assert one.board_serial(0).encode() in await ask(two.host, server.port)
+        assert two.board_serials[0].encode() in await ask(one.host, server.port)
+        assert one.board_serials[0].encode() in await ask(two.host, server.port)
         assert [entry.unit_id for entry in server.journal.entries] == [two.unit_id, one.unit_id]
 
 

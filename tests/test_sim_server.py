@@ -32,7 +32,7 @@ async def test_the_address_dialled_tells_which_unit_answers() -> None:
         replies = await asyncio.gather(*(ask(unit.identity.host, server.port) for unit in farm.units))
     for unit, reply in zip(farm.units, replies, strict=True):
         chains = json.loads(reply.rstrip(b"\0"))["STATS"][0]["chain"]
-        assert chains[0]["sn"] == unit.identity.board_serial(0)
+        assert chains[0]["sn"] == unit.identity.board_serials[0]
     assert server.replies == 20
 
 
