@@ -231,15 +231,40 @@ def test_declaring_an_event_renames_sleepers_at_the_next_figures() -> None:
 
 
 def test_a_sleeping_fleet_is_renamed_bit_by_bit() -> None:
-    """One refresh renames a bounded number of sleepers; the others are renamed by their next polls."""
+    """One refresh renames a bounded number of sleepers; the others are renamed by the next one, or by their polls."""
     fleet = tuple(entry(f"u{number}") for number in range(RENAMED_AT_ONCE + 5))
     one = tracker(entries=fleet)
     for unit in fleet:
         polled(one, AT, unit.unit_id, **ASLEEP)
     one.curtailments = Curtailments(events=[replace(EVENT, start=AT, is_started=True)])
     assert len(one.refresh(at=AT + 1, clock_s=1.0)) == RENAMED_AT_ONCE
-    assert one.refresh(at=AT + 2, clock_s=2.0) == []
-    assert polled(one, AT + 3, fleet[-1].unit_id, **ASLEEP).state is UnitState.CURTAILED
+    assert polled(one, AT + 2, fleet[-1].unit_id, **ASLEEP).state is UnitState.CURTAILED
+    assert len(one.refresh(at=AT + 2, clock_s=2.0)) == 4
+    assert one.refresh(at=AT + 3, clock_s=3.0) == []
+
+
+@pytest.mark.parametrize("silent_since", [AT, END - 1])
+def test_a_silent_unit_is_inside_an_event_for_exactly_as_long_as_it_is_in_force(silent_since: float) -> None:
+    """Polled again only after a minute, it enters and leaves the event at the next refresh, and the figures with it."""
+    one = tracker(EVENT)
+    if silent_since > AT:
+        polled(one, END - 2)
+    recorded = one.record(failed(NO_ANSWER, at=silent_since), clock_s=silent_since - AT)
+    assert recorded is not None
+    covered = []
+    for at in (START - 1, START, END - 1, END, END + 1):
+        if at >= silent_since:
+            one.refresh(at=at, clock_s=at - AT)
+            figures = site_figures(one.statuses(), at)
+            covered.append((at, seen(one).event, figures.site.curtailment_nameplate_hs))
+    expected = [
+        (START - 1, None, 0),
+        (START, EVENT, 294 * TH),
+        (END - 1, EVENT, 294 * TH),
+        (END, None, 0),
+        (END + 1, None, 0),
+    ]
+    assert covered == [each for each in expected if each[0] >= silent_since]
 
 
 def test_the_end_of_restoring_renames_sleepers_at_the_next_figures() -> None:

@@ -94,6 +94,7 @@ class Tracker:
         self.power_model = power_model or PowerModel()
         self.curtailments = curtailments or Curtailments()
         self._slice: Slice = self.curtailments.around(at)
+        self._is_renaming = False
         self._metered: set[str] = set()
         self._tracks: dict[str, _Track] = {}
         self.replace_entries(entries, at=at)
@@ -211,7 +212,8 @@ class Tracker:
     def refresh(self, *, at: float, clock_s: float) -> list[tuple[UnitStatus, UnitState]]:
         """Judge again each unit whose reading went stale, or whom an event that began or ended gives another name.
 
-        Of the latter at most `RENAMED_AT_ONCE`: the others get their name at their next poll, within an interval.
+        Of the latter at most `RENAMED_AT_ONCE`: the others get their name at the next refresh, or at their next poll if
+        that comes first.
 
         Returns:
             These units' statuses, with their states before.
@@ -224,8 +226,9 @@ class Tracker:
         Polls may be recorded between two parts; another ledger is not to be taken over before the last.
         """
         around = self.curtailments.around(at)
-        is_moved, self._slice = around != self._slice, around
-        names_left = RENAMED_AT_ONCE if is_moved else 0
+        self._is_renaming |= around != self._slice
+        self._slice = around
+        names_left = RENAMED_AT_ONCE if self._is_renaming else 0
         tracks = iter(self._tracks.values())
         while some := list(islice(tracks, at_once)):
             changes = []
@@ -238,11 +241,15 @@ class Tracker:
                     self._judge(track, at=at, is_fresh=track.status.is_fresh and not is_stale)
                     changes.append((track.status, before))
             yield Part([track.status for track in some], changes)
+        self._is_renaming = self._is_renaming and names_left == 0
 
     def _is_renamed(self, track: _Track, around: Slice) -> bool:
-        """Say whether events make another of a sleeping unit than its status says; the others wait for their polls."""
+        """Say whether events make another of a unit that sleeps or is silent; all others are polled anyway."""
         status = track.status
-        if not status.is_fresh or status.reading is None or status.reading.mode is not Mode.SLEEP:
+        if not status.is_fresh or track.failures:
+            # Polled again after a minute, perhaps: an event that is over must not count as in force until then.
+            return status.event != around.active(track.entry)
+        if status.reading is None or status.reading.mode is not Mode.SLEEP:
             return False
         if status.state is UnitState.CURTAILED:
             return around.active(track.entry) is None and around.restoring_event(track.entry) is None
