@@ -77,7 +77,9 @@ class Mosquitto:
         return self.log.read_text(encoding="utf-8", errors="replace")
 
     def start(self) -> None:
-        """Start it, and wait until it listens."""
+        """Start it unless it runs, and wait until it listens."""
+        if self._process is not None:
+            return
         with self.log.open("ab") as output:
             self._process = subprocess.Popen(
                 ["mosquitto", "-c", str(self.folder / "mosquitto.conf")],

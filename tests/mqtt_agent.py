@@ -35,10 +35,10 @@ def toml(*sections: MqttSection) -> str:
 
 
 def mqtt_agent(
-    folder: Path, *sections: MqttSection, interval_s: float = 1
+    folder: Path, *sections: MqttSection, interval_s: float = 1, is_awaited: bool = True
 ) -> contextlib.AbstractAsyncContextManager[tuple[Program, str]]:
     """Run the agent over `ledger.csv` in `folder`, with these brokers; gives it and its address once it is ready."""
-    return agent(folder, interval_s=interval_s, site=SITE, more=toml(*sections))
+    return agent(folder, interval_s=interval_s, site=SITE, more=toml(*sections), is_awaited=is_awaited)
 
 
 class SmallBook:

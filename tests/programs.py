@@ -133,7 +133,13 @@ async def farm(folder: Path, *, units: int, options: tuple[str, ...] = ()) -> As
 
 @contextlib.asynccontextmanager
 async def agent(
-    folder: Path, *, interval_s: float = 1, count_simulated: bool = True, more: str = "", site: str = "alpha"
+    folder: Path,
+    *,
+    interval_s: float = 1,
+    count_simulated: bool = True,
+    more: str = "",
+    site: str = "alpha",
+    is_awaited: bool = True,
 ) -> AsyncIterator[tuple[Program, str]]:
     """Run the agent over `ledger.csv` in `folder`; gives it and its address, once it has looked at every unit.
 
@@ -143,6 +149,7 @@ async def agent(
         count_simulated: Whether simulated units are in the figures.
         more: Further sections of the configuration.
         site: Its name.
+        is_awaited: Whether to wait for that; else it is given as soon as it is started.
     """
     port = free_port()
     config = folder / "site.toml"
@@ -155,7 +162,8 @@ async def agent(
         async def is_ready() -> bool:
             return (await get(f"{url}/readyz"))[0] == 200
 
-        await until(is_ready, running)
+        if is_awaited:
+            await until(is_ready, running)
         yield running, url
 
 

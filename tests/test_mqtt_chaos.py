@@ -1,163 +1,135 @@
-"""Nothing lost: agent and broker are killed, frozen and restarted at random while messages go on."""
+"""Nothing lost: whole agents and their broker are killed, frozen and restarted at random while messages go on."""
 
 import asyncio
 import contextlib
 import gc
 import json
-import os
 import random
+import shutil
 import signal
 import socket
 import sqlite3
-import subprocess
-import sys
 import tempfile
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
+import aiohttp
 import psutil
 import pytest
-from brokers import ROOT, Consumer, Mosquitto, consumer, mosquitto
-from mqtt_agent import exporter, section
+from brokers import ROOT, Mosquitto, consumer, mosquitto, payloads
+from mqtt_agent import exporter, mqtt_agent, section
+from programs import farm, until
+from test_mqtt_outage import counted
 
 pytestmark = pytest.mark.program("mosquitto")
 
-PER_BATCH = 10
+UNITS = 200
+TOPICS = ("figures", "events", "units")
+TO_THE_BROKER = ("kill broker", "restart broker", "freeze broker")
+Number = tuple[str, int]
 
 
-class Writer:
-    """The agent's MQTT side in a process of its own, killed and started again; knows what is on its disk."""
+class Extent(NamedTuple):
+    """How much is done.
 
-    def __init__(self, folder: Path, port: int) -> None:
-        self._folder, self._port = folder, port
-        self._runs = 0
-        self.accepted: list[tuple[int, int]] = []
-        self._process: subprocess.Popen[bytes]
-        self._reader: threading.Thread
-        self._last = 0
+    Attributes:
+        kills: SIGKILLs of the agent.
+        others: How often the broker is disturbed in an agent's life, at least and at most.
+        longest_s: What passes between disturbances at most.
+        messages: So many have to arrive; it goes on until they do.
+    """
 
-    def start(self) -> None:
-        """Begin another run."""
-        self._runs += 1
-        self._last = 0
-        program = Path(__file__).with_name("mqtt_writer.py")
-        with (self._folder / "writer.log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, program, self._folder, str(self._port), str(self._runs), str(PER_BATCH)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                env={**os.environ, "PYTHONPATH": f"{program.parents[1]}:{program.parent}"},
-            )
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-
-    def _read(self) -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            self._last = int(line)
-
-    @property
-    def total(self) -> int:
-        """How many events were put on the disk by all runs."""
-        return sum(count for _, count in self.accepted) + self._last
-
-    @property
-    def has_written(self) -> bool:
-        """Whether this run put anything on the disk."""
-        return self._last > 0 or self._process.poll() is not None
-
-    def _end(self) -> int:
-        status = self._process.wait(60)
-        self._reader.join()
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.close()
-        self._process.stdout.close()
-        self.accepted.append((self._runs, self._last))
-        self._last = 0
-        return status
-
-    def kill(self) -> None:
-        """SIGKILL; the outbox has to be sound afterwards."""
-        self._process.kill()
-        self._end()
-        path = self._folder / "site.mqtt-site.sqlite"
-        if path.exists():
-            with contextlib.closing(sqlite3.connect(path)) as file:
-                assert file.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-
-    def finish(self) -> None:
-        """Have it deliver everything and end."""
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        assert self._end() == 0, (self._folder / "writer.log").read_text(encoding="utf-8")[-3000:]
+    kills: int
+    others: tuple[int, int]
+    longest_s: float
+    messages: int
 
 
-KINDS = ("kill agent", "kill agent", "kill broker", "restart broker", "freeze broker")
+@contextlib.contextmanager
+def copied(folder: Path, name: str) -> Iterator[sqlite3.Connection | None]:
+    """Open a copy of what a killed agent left of a file, which has to be sound; None before there is one.
+
+    The file itself stays as it was left: recovering it is the next agent's.
+    """
+    with tempfile.TemporaryDirectory() as aside:
+        for path in folder.glob(f"{name}*"):
+            shutil.copy(path, aside)
+        if not (Path(aside) / name).exists():
+            yield None
+            return
+        with contextlib.closing(sqlite3.connect(Path(aside) / name)) as file:
+            assert file.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+            yield file
 
 
-def disturb(what: str, rng: random.Random, writer: Writer, broker: Mosquitto, pause: Any) -> None:
-    """Do one bad thing."""
-    match what:
-        case "kill agent":
-            while not writer.has_written:
-                pause(0.02)
-            writer.kill()
-            writer.start()
-        case "kill broker" | "restart broker":
-            broker.stop(signal.SIGKILL if what == "kill broker" else signal.SIGTERM)
-            pause(rng.uniform(0, 0.4))
-            broker.start()
-        case _:
-            broker.send(signal.SIGSTOP)
-            pause(rng.uniform(0.1, 1.0))
-            broker.send(signal.SIGCONT)
+def kept(folder: Path) -> set[Number]:
+    """Give the numbers of what waits in a killed agent's outbox; that and history have to be sound."""
+    with copied(folder, "site.history.sqlite"):
+        pass
+    with copied(folder, "site.mqtt-site.sqlite") as file:
+        if file is None or not file.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()[0]:
+            return set()
+        bodies = [json.loads(payload) for (payload,) in file.execute("SELECT payload FROM messages")]
+    return {(body["boot_id"], body["seq"]) for body in bodies}
 
 
-def chaos(folder: Path, reader: Consumer, broker: Mosquitto, *, seed: int, events: int, least: int) -> str:
-    """Disturb until enough happened and enough was written; check what arrived, and give the figures."""
-    rng, pause = random.Random(seed), threading.Event().wait
-    writer = Writer(folder, broker.port)
-    writer.start()
-    done: Counter[str] = Counter()
-    while sum(done.values()) < events or writer.total < least:
-        for what in rng.sample(KINDS, len(KINDS)):
-            pause(rng.uniform(0.3, 1.2))
-            disturb(what, rng, writer, broker, pause)
-            done[what] += 1
-    writer.finish()
-    expected = {f"{run}:{number}" for run, count in writer.accepted for number in range(1, count + 1)}
+@contextlib.asynccontextmanager
+async def switching(control: str) -> AsyncIterator[None]:
+    """Have all simulated units hash nothing for a second, every other second, while the block runs: an event each."""
+    fault = {"fault": "hashrate_drift", "values": {"ratio": 0.0}, "duration_s": 1}
 
-    def arrived() -> set[str]:
-        return {json.loads(payload)["event"]["detail"] for _, payload, _ in reader.messages}
+    async def switch() -> None:
+        async with aiohttp.ClientSession() as session:
+            while True:
+                async with session.post(f"{control}/faults", json=fault) as answer:
+                    assert answer.status == 201
+                await asyncio.sleep(2)
 
-    for _ in range(600):
-        if expected <= arrived():
-            break
-        pause(0.1)
-    seen: dict[tuple[str, int], str] = {}
-    for _, payload, _ in reader.messages:
-        body = json.loads(payload)
-        seen.setdefault((body["boot_id"], body["seq"]), body["event"]["detail"])
-    # Beside ours are the agent's own about a broker that was gone.
-    contents = [detail for detail in seen.values() if detail[0].isdigit()]
-    by_boot: dict[str, list[int]] = {}
-    for boot_id, seq in seen:
-        by_boot.setdefault(boot_id, []).append(seq)
-    lost = expected - set(contents)
-    doubled = len(contents) - len(set(contents))
-    unordered = [boot_id for boot_id, numbers in by_boot.items() if numbers != sorted(numbers)]
-    told = (
-        f"seed {seed}: {len(expected)} messages, {sum(done.values())} disturbances {dict(done)}: lost {len(lost)}, "
-        f"doubled {doubled}, out of order {len(unordered)}, delivered twice {len(reader.messages) - len(seen)}"
-    )
-    assert not lost, f"{told}; {sorted(lost)[:10]}"
-    assert (doubled, unordered) == (0, []), told
-    return told
+    task = asyncio.create_task(switch(), name="switch units")
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+async def disturb(what: str, rng: random.Random, broker: Mosquitto) -> None:
+    """Do one bad thing to the broker."""
+    if what == "freeze broker":
+        broker.send(signal.SIGSTOP)
+        await asyncio.sleep(rng.uniform(0.1, 1.0))
+        broker.send(signal.SIGCONT)
+        return
+    await asyncio.to_thread(broker.stop, signal.SIGKILL if what == "kill broker" else signal.SIGTERM)
+    await asyncio.sleep(rng.uniform(0, 0.4))
+    await asyncio.to_thread(broker.start)
+
+
+def told_of(messages: list[tuple[str, bytes, bool]]) -> tuple[set[Number], list[str]]:
+    """Give the numbers of all that arrived, and what is wrong with it: left out, told twice, or out of order."""
+    numbers: set[Number] = set()
+    wrong = []
+    for name in TOPICS:
+        before: dict[str, int | None] = {}
+        states: dict[tuple[str, str], str] = {}
+        for body in payloads(messages, f"{ROOT}/{name}"):
+            boot_id, seq, event = body["boot_id"], body["seq"], body.get("event", {})
+            numbers.add((boot_id, seq))
+            # Each says which came before it on its topic: none is left out, none overtook another.
+            if body["previous_seq"] != before.get(boot_id):
+                wrong.append(f"{name} {boot_id} {seq}: not after {before.get(boot_id)}, but {body['previous_seq']}")
+            before[boot_id] = seq
+            # And what happened is told once: a unit leaves the state that it came to, in another message too.
+            if event.get("kind") == "unit_changed":
+                key = (boot_id, event["unit_id"])
+                if event["before"] != states.get(key, event["before"]):
+                    wrong.append(f"{name} {boot_id} {seq}: {event['unit_id']} was {states[key]}")
+                states[key] = event["state"]
+    return numbers, wrong
 
 
 @pytest.fixture
@@ -167,19 +139,78 @@ def quick_folder(tmp_path: Path) -> Iterator[Path]:
         yield Path(folder)
 
 
+async def live(folder: Path, broker: Mosquitto, rng: random.Random, extent: Extent) -> Counter[str]:
+    """Run an agent until it is killed, and disturb its broker meanwhile; gives what was done."""
+    done: Counter[str] = Counter()
+    options = section(broker.port, units="batches", unit_heartbeat_s=5, keepalive_s=2)
+    async with mqtt_agent(folder, options, is_awaited=False) as (running, _):
+        for what in rng.sample(TO_THE_BROKER, rng.randint(*extent.others)):
+            await asyncio.sleep(rng.uniform(0.3, extent.longest_s))
+            await disturb(what, rng, broker)
+            done[what] += 1
+        await asyncio.sleep(rng.uniform(0.3, extent.longest_s))
+        is_alone = rng.random() < 0.5
+        if is_alone:
+            await asyncio.to_thread(broker.stop, rng.choice((signal.SIGKILL, signal.SIGTERM)))
+            await asyncio.sleep(rng.uniform(0, extent.longest_s))
+        assert running.process.returncode is None, running.said
+        running.process.kill()
+        await running.process.wait()
+    done["kill agent without its broker" if is_alone else "kill agent"] += 1
+    return done
+
+
+async def finish(folder: Path, broker: Mosquitto) -> None:
+    """Run an agent until everything is delivered, and have it end."""
+    async with mqtt_agent(folder, section(broker.port, units="batches")) as (running, url):
+
+        async def is_drained() -> bool:
+            return not (await counted(url))[0]["waiting"]
+
+        await until(is_drained, running, 120)
+        running.process.send_signal(signal.SIGTERM)
+        assert await running.ended() == 0
+    assert kept(folder) == set()
+
+
 @pytest.mark.parametrize(
-    ("events", "least"),
-    [pytest.param(5, 500, id="short"), pytest.param(50, 20_000, id="long", marks=pytest.mark.slow)],
+    "extent",
+    [
+        pytest.param(Extent(kills=1, others=(3, 3), longest_s=1.5, messages=200), id="short"),
+        pytest.param(
+            Extent(kills=50, others=(0, 2), longest_s=6.0, messages=20_000), id="long", marks=pytest.mark.slow
+        ),
+    ],
 )
 async def test_nothing_is_lost(
-    tmp_path: Path, quick_folder: Path, capsys: pytest.CaptureFixture[str], events: int, least: int
+    tmp_path: Path, quick_folder: Path, capsys: pytest.CaptureFixture[str], extent: Extent
 ) -> None:
-    """Random SIGKILLs of the agent, SIGKILLs, restarts and freezes of the broker: lost 0, doubled 0, order kept."""
-    async with mosquitto(quick_folder / "broker") as broker:
-        with consumer(broker.port, f"{ROOT}/events", client_id="database") as reader:
-            told = await asyncio.to_thread(chaos, tmp_path, reader, broker, seed=20251120, events=events, least=least)
+    """Random SIGKILLs of whole agents, with a broker and without, and SIGKILLs, restarts and freezes of the broker.
+
+    What an agent had on its disk arrives; nothing is left out or told twice; the order on each topic is kept.
+    """
+    rng = random.Random(20251120)
+    done: Counter[str] = Counter()
+    waited: set[Number] = set()
+    async with mosquitto(quick_folder / "broker") as broker, farm(tmp_path, units=UNITS) as control:
+        with consumer(broker.port, *(f"{ROOT}/{name}" for name in TOPICS), client_id="database") as reader:
+            async with switching(control):
+                kills = 0
+                while kills < extent.kills or len(told_of(reader.messages)[0]) < extent.messages:
+                    done += await live(tmp_path, broker, rng, extent)
+                    kills += 1
+                    waited |= kept(tmp_path)
+                    await asyncio.to_thread(broker.start)
+            await finish(tmp_path, broker)
+            await reader.until(lambda got: told_of(got)[0] >= waited)
+        numbers, wrong = told_of(reader.messages)
     with capsys.disabled():
-        print(f"\n{told}")  # noqa: T201  the figures are what this test is run for
+        print(  # noqa: T201  the figures are what this test is run for
+            f"\n{len(numbers)} messages of {len({boot for boot, _ in numbers})} runs, {done.total()} disturbances "
+            f"{dict(done)}: lost {len(waited - numbers)} of {len(waited)} that waited on the disk; left out, doubled "
+            f"or out of order {len(wrong)}; delivered twice {len(reader.messages) - len(numbers)}"
+        )
+    assert not wrong, wrong[:10]
 
 
 def take_over(port: int, client_id: str) -> None:

@@ -57,7 +57,7 @@ async def test_a_consumer_rebuilds_the_sites_figures(tmp_path: Path) -> None:
     """From the messages alone, the site's figures come out as on /metrics; every payload fits its schema."""
     async with mosquitto(tmp_path / "broker") as broker, farm(tmp_path, units=60):
         with consumer(broker.port, f"{ROOT}/#") as reader:
-            async with mqtt_agent(tmp_path, section(broker.port), interval_s=2) as (running, url):
+            async with mqtt_agent(tmp_path, section(broker.port)) as (running, url):
                 for _ in range(20):
                     seen = len(payloads(reader.messages, f"{ROOT}/figures"))
                     await reader.until(lambda got, seen=seen: len(payloads(got, f"{ROOT}/figures")) > seen)
