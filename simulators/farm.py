@@ -11,6 +11,7 @@ from zlib import crc32
 from simulators import chance
 from simulators.clock import SimClock
 from simulators.conditions import Change, Condition, Verb
+from simulators.diary import Diary
 from simulators.faults import Fault
 from simulators.plan import FarmError, FarmPlan, build_units, check_plan
 from simulators.selection import EVERYTHING, Selector, select
@@ -89,6 +90,7 @@ class Farm:
 
     Attributes:
         deployed_hs: Sum of the nameplates of all units, H/s.
+        diary: What lies before them, and who of them does not answer.
     """
 
     def __init__(
@@ -100,6 +102,7 @@ class Farm:
         self.start = clock.now()
         self.units: tuple[Unit, ...] = tuple(watch(build_units(plan, self.start)))
         self.by_id = {unit.identity.unit_id: unit for unit in self.units}
+        self.diary = Diary(self.units, self.unit_found_at)
         self.injections: dict[int, Injection] = {}
         self.deployed_hs = sum(unit.identity.model.hashrate_hs for unit in self.units)
         self._numbers = count(1)

@@ -10,13 +10,13 @@ from simulators.identity import Identity
 from simulators.snapshot import RUNNING, BoardSnapshot, Phase, Snapshot
 
 # One sigma of a board's 5 s rate around its chips times their clock. Most of it is common to the boards of a unit, so
-# that the unit scatters by nearly as much. Observed: 5 s rates 1.5 % over the average (s21-stock-aml-202407, http-stats),
-# 1.1 % under it (s19pro-stock-202212), 0.3 % over (s19proplus-hyd-stock-202303).
+# that the unit scatters by nearly as much. Observed: 5 s rates 1.5 % over the average (s21-stock-aml-202407), 1.1 %
+# under it (s19pro-stock-202212), 0.3 % over it (s19proplus-hyd-stock-202303).
 BOARD_NOISE = 0.01
 _COMMON_NOISE = 0.9 * BOARD_NOISE
 _OWN_NOISE = math.sqrt(BOARD_NOISE**2 - _COMMON_NOISE**2)
-# Boards of a unit differ for good, by up to so much from their mean, by 2.3 % in the root mean square. Observed: 67,293,
-# 68,917, 70,692 GH/s at one clock (s21-stock-aml-202407, http-stats); 37,603, 35,536, 37,427 (s19pro-stock-202212).
+# Boards of a unit differ for good, by up to so much from their mean, 2.3 % in the root mean square. Observed: 67,293,
+# 68,917, 70,692 GH/s at one clock (s21-stock-aml-202407); 37,603, 35,536, 37,427 (s19pro-stock-202212).
 _BOARD_SPREAD = 0.04
 _LONG_NOISE = 0.0015
 _SHOWN_EVERY_S = 5

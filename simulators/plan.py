@@ -19,7 +19,7 @@ from simulators.unit import WARM_UP_S, Unit
 
 SLOTS_PER_RACK = 20
 
-_MAX_UNITS = 250_000
+_MAX_UNITS = 1_000_000
 _DAY_S = 86400.0
 USUAL_AIR = physics.Climate(mean_celsius=22.0, swing_celsius=6.0)
 

@@ -76,7 +76,7 @@ class FarmSection(Section):
         troubles: What is wrong from the beginning.
     """
 
-    units: Annotated[int, Field(ge=1, le=250_000)] = 300
+    units: Annotated[int, Field(ge=1, le=1_000_000)] = 300
     containers: Annotated[int, Field(ge=1, le=10_000)] = 3
     base: str = "127.10.0.1"
     addresses: Annotated[tuple[str, ...], LOOSE] = ()

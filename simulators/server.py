@@ -347,24 +347,19 @@ async def serve_farm(
 
 def sweep(farm: Farm, server: ApiServer) -> None:
     """Play due events, so that a unit whose power came or went starts or stops answering without being asked."""
-    now = farm.clock.now()
-    for unit in farm.units:
-        if unit.next_event <= now:
-            unit.advance(now)
-    server.silence(frozenset(unit.identity.endpoint for unit in farm.units if farm.unit_found_at(unit).is_silent))
+    for _ in farm.diary.play(farm.clock.now()):
+        pass
+    server.silence(farm.diary.silent)
 
 
 async def settle(farm: Farm) -> None:
     """Have every unit live through what is due, others having their turn: after a leap it is seconds of work."""
-    now = farm.clock.now()
     clock = asyncio.get_running_loop().time
     turn_ends = clock() + _TURN_S
-    for unit in farm.units:
-        if unit.next_event <= now:
-            unit.advance(now)
-            if clock() > turn_ends:
-                await asyncio.sleep(0.0)
-                turn_ends = clock() + _TURN_S
+    for _ in farm.diary.play(farm.clock.now()):
+        if clock() > turn_ends:
+            await asyncio.sleep(0.0)
+            turn_ends = clock() + _TURN_S
 
 
 async def _keep_swept(farm: Farm, server: ApiServer) -> None:

@@ -7,7 +7,7 @@ never for a month, gives the same answers.
 
 import math
 from bisect import insort
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -51,6 +51,10 @@ _INJECTION = frozenset({Verb.INJECT, Verb.CLEAR})
 _NO_AGENDA: list[Change] = []  # Shared by the units to which nothing is going to happen; never written to.
 
 
+def _nobody_listens(_unit: "Unit") -> None:
+    """Do nothing."""
+
+
 class Outlook(NamedTuple):
     """What a unit has done until a moment, and what it does from then on until its next event.
 
@@ -77,6 +81,7 @@ class Unit:
 
     Attributes:
         events: How many events it has been through; while it stays the same, so do the formulas.
+        on_schedule: Is called with the unit when something was put on its agenda.
     """
 
     __slots__ = (
@@ -97,6 +102,7 @@ class Unit:
         "conditions",
         "events",
         "identity",
+        "on_schedule",
         "phase",
         "settings",
         "since",
@@ -122,6 +128,7 @@ class Unit:
         self._work_mode = WORK_MODE_NORMAL
         self.settings = FACTORY
         self.events = 0
+        self.on_schedule: Callable[[Unit], None] = _nobody_listens
         self._frozen: tuple[Snapshot, Shares] | None = None
         self.phase = Phase.OFF
         self.conditions = self._bent()
@@ -232,6 +239,7 @@ class Unit:
         if self._agenda is _NO_AGENDA:
             self._agenda = []
         insort(self._agenda, change._replace(at=max(change.at, self._books.time)), key=lambda c: (c.at, c.order))
+        self.on_schedule(self)
 
     def withdraw(self, number: int, at: float) -> None:
         """End injection `number` at `at`; if it lies ahead, it never happens."""
