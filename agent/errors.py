@@ -15,6 +15,7 @@
         |-- MalformedReplyError     not a reply, even after the named repairs   -> keep a clipped excerpt
         |-- RefusedError            STATUS E or F, access denied                -> tell the operator
         |-- UnsupportedReplyError   a good reply in a dialect we do not know    -> ask for a capture
+        |   '-- MisreadReplyError   a reply that met a bug of ours              -> log the traceback, carry on
         '-- OtherUnitError          somebody else answers at the unit's address -> look for the unit
 
 `reason` is a closed list and a metric label; the text of an error never is.
@@ -175,6 +176,10 @@ class UnsupportedReplyError(PollError):
     """A sound reply in a dialect we do not know; a capture of it would help."""
 
     reason = "unsupported"
+
+
+class MisreadReplyError(UnsupportedReplyError):
+    """A reply that met a bug of ours; its cause is what was raised. For the unit it counts as unsupported."""
 
 
 class OtherUnitError(PollError):

@@ -13,7 +13,7 @@ import structlog
 from capture_files import S21_ASLEEP_STATS, S21_POOLS, S21_STATS, S21_SUMMARY, S21_VERSION
 from loopback import Behaviour, answering, hanging, unit, until, unused
 
-from agent.errors import DeadlineError, UnreachableError, UnsupportedReplyError
+from agent.errors import DeadlineError, MisreadReplyError, UnreachableError
 from agent.site import poller as poller_module
 from agent.site.ledger import LedgerEntry, Place
 from agent.site.poller import Bounds, Poller
@@ -203,7 +203,7 @@ async def test_bug_in_reading_is_that_units_failed_poll(monkeypatch: pytest.Monk
             async with polling(Site(), [entry("sound", address), entry("odd", address)]) as site:
                 await site.until(lambda: len(site.of("sound")) >= 3 and len(site.of("odd")) >= 3)
     errors = [poll.error for poll in site.of("odd")]
-    assert {type(error) for error in errors} == {UnsupportedReplyError}
+    assert {type(error) for error in errors} == {MisreadReplyError}
     assert str(errors[0]) == "ZeroDivisionError while reading the reply"
     assert {(log["event"], log["unit"]) for log in logs} == {("reply not understood", "odd")}
     assert all(poll.error is None for poll in site.of("sound"))

@@ -52,10 +52,10 @@ def attribute(
         return (Loss(cause, shortfall_hs),), nameplate_hs * 0
     losses = []
     left_hs = shortfall_hs
-    claims = [(Cause.CURTAILED, nameplate_hs * (1 - target_ratio)), *_claims(entry.nameplate, reading)]
-    for cause, claim_hs in claims:
-        taken_hs = min(claim_hs, left_hs)
-        if taken_hs > 0:
+    curtailed_hs = nameplate_hs * (1 - target_ratio)
+    for cause, claim_hs in ((Cause.CURTAILED, curtailed_hs), *_claims(entry.nameplate, reading)):
+        if claim_hs > 0 and left_hs > 0:
+            taken_hs = min(claim_hs, left_hs)
             losses.append(Loss(cause, taken_hs))
             left_hs -= taken_hs
     if left_hs > 0:
@@ -63,28 +63,39 @@ def attribute(
     return tuple(losses), nameplate_hs * 0
 
 
-def _claims(nameplate: Nameplate, reading: UnitReading | None) -> list[tuple[Cause, float]]:
+def _claims(nameplate: Nameplate, reading: UnitReading | None) -> tuple[tuple[Cause, float], ...]:
     """Give what each visible fault would take of this nameplate, H/s, in the order in which they are believed."""
     if reading is None:
-        return []
-    present = [board for board in reading.boards if _is_up(board)]
+        return ()
+    present = 0
+    is_low = reading.mode is Mode.LOW
+    board_hs = nameplate.hashrate_hs if nameplate.boards is None else nameplate.hashrate_hs / nameplate.boards
+    rated_chips, rated_hz = nameplate.chips_per_board, nameplate.frequency_hz
+    chips_missing, derated_hs = 0, nameplate.hashrate_hs * 0
+    for board in reading.boards:
+        if not _is_up(board):
+            continue
+        present += 1
+        # What the chips that are there are rated for; a slow clock takes nothing from those that are not.
+        populated_hs = board_hs
+        if rated_chips is not None and board.chips is not None and board.chips < rated_chips:
+            chips_missing += rated_chips - board.chips
+            populated_hs = board_hs * board.chips / rated_chips
+        if rated_hz is not None and board.frequency_hz is not None:
+            if board.frequency_hz < rated_hz:
+                derated_hs += populated_hs * (1 - board.frequency_hz / rated_hz)
+        elif is_low:
+            # No clock to compare: a declared low-power mode explains the whole remainder, the caller caps it.
+            derated_hs += populated_hs
     if nameplate.boards is None or not present:
         # No layout to compare with; or no board told of a unit that hashes, so the list is what is missing, not they.
-        return [(Cause.DERATED, nameplate.hashrate_hs)] if reading.mode is Mode.LOW else []
-    board_hs = nameplate.hashrate_hs / nameplate.boards
-    claims = [(Cause.MISSING_BOARDS, board_hs * max(0, nameplate.boards - len(present)))]
-    if nameplate.chips_per_board is not None:
-        chips_missing = sum(
-            max(0, nameplate.chips_per_board - board.chips) for board in present if board.chips is not None
-        )
-        claims.append((Cause.MISSING_CHIPS, board_hs * chips_missing / nameplate.chips_per_board))
-    derated_hs = nameplate.hashrate_hs * 0
-    for board in present:
-        slowed_ratio = _slowed_ratio(nameplate, reading, board)
-        if slowed_ratio:
-            derated_hs += _populated_hs(nameplate, board_hs, board) * slowed_ratio
-    claims.append((Cause.DERATED, derated_hs))
-    return claims
+        return ((Cause.DERATED, nameplate.hashrate_hs),) if is_low else ()
+    missing_chips_hs = board_hs * chips_missing / rated_chips if rated_chips else nameplate.hashrate_hs * 0
+    return (
+        (Cause.MISSING_BOARDS, board_hs * max(0, nameplate.boards - present)),
+        (Cause.MISSING_CHIPS, missing_chips_hs),
+        (Cause.DERATED, derated_hs),
+    )
 
 
 def _is_up(board: BoardReading) -> bool:
@@ -95,18 +106,3 @@ def _is_up(board: BoardReading) -> bool:
     if board.chips is None:
         return board.hashrate_hs is None or board.hashrate_hs > 0
     return board.chips > 0
-
-
-def _populated_hs(nameplate: Nameplate, board_hs: float, board: BoardReading) -> float:
-    """Give what the chips that are there are rated for; a slow clock takes nothing from those that are not."""
-    if nameplate.chips_per_board is None or board.chips is None:
-        return board_hs
-    return board_hs * min(board.chips, nameplate.chips_per_board) / nameplate.chips_per_board
-
-
-def _slowed_ratio(nameplate: Nameplate, reading: UnitReading, board: BoardReading) -> float:
-    """Give by how much, 0 to 1, this board's clock is below the one its nameplate needs."""
-    if nameplate.frequency_hz is not None and board.frequency_hz is not None:
-        return max(0, 1 - board.frequency_hz / nameplate.frequency_hz)
-    # No clock to compare: a declared low-power mode explains the whole remainder, the caller caps it.
-    return 1 if reading.mode is Mode.LOW else 0

@@ -8,13 +8,13 @@ still has one under way is skipped and counted, never queued behind it.
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 
 import structlog
 
-from agent.errors import LocalResourceError, PollError, UnreachableError, UnsupportedReplyError
+from agent.errors import LocalResourceError, MisreadReplyError, PollError, UnreachableError
 from agent.site.ledger import LedgerEntry
 from agent.site.schedule import Schedule
 from agent.unit.client import Client, Outcome
@@ -182,7 +182,7 @@ class Poller:
                 continue
             conversation = converse(unit.unit_id, unit.memory, slow_every=self._slow_every, wall=self._wall)
             try:
-                self._client.start(unit.address, _guarded(conversation, unit.unit_id), partial(self._done, unit, lane))
+                self._client.start(unit.address, conversation, partial(self._done, unit, lane))
             except LocalResourceError:
                 unit.is_busy = False
                 self._on_skipped("no_socket", 1)
@@ -223,14 +223,5 @@ class Poller:
         unit.failures += 1
         if isinstance(error, UnreachableError):
             self._schedule.back_off(unit.unit_id, unit.failures, now=now)
-
-
-def _guarded(conversation: Generator[bytes, bytes, UnitReading], unit_id: str) -> Generator[bytes, bytes, UnitReading]:
-    """Turn a bug of ours, met while reading one unit, into that unit's failed poll: the others carry on."""
-    try:
-        return (yield from conversation)
-    except (PollError, LocalResourceError, GeneratorExit):
-        raise
-    except Exception as error:
-        log.exception("reply not understood", unit=unit_id)
-        raise UnsupportedReplyError(f"{type(error).__name__} while reading the reply") from error
+        elif isinstance(error, MisreadReplyError):
+            log.error("reply not understood", unit=unit.unit_id, exc_info=error.__cause__)

@@ -13,7 +13,7 @@ what a site's own meter shows to be systematic. A unit without a reading has no 
 that does not answer draws power is not known.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
@@ -121,15 +121,12 @@ class PowerModel:
         if not rate_hs:
             return None if rate_hs is None and reading.mode is not Mode.SLEEP else self._calibrated(self.standby_watts)
         load = rate_hs / nameplate.hashrate_hs
-        boards = [board for board in reading.boards if board.chips != 0]
         assumed_ratio = 1.0
         if is_starting or reading.mode is Mode.LOW:
             assumed_ratio = min(1.0, load)
         elif reading.mode is Mode.HIGH:
             assumed_ratio = max(1.0, load)
-        load *= _clock_factor(nameplate, boards, assumed_ratio)
-        if nameplate.cooling == "air":
-            load *= _air_factor(nameplate, boards)
+        load *= _factor(nameplate, reading.boards, assumed_ratio)
         return self._calibrated(self.standby_watts + max(0.0, rated_watts - self.standby_watts) * load)
 
     def _calibrated(self, watts: float) -> float:
@@ -164,28 +161,39 @@ def unit_power(
     return None if watts is None else Power(watts, PowerSource.MODELLED)
 
 
-def _clock_factor(nameplate: Nameplate, boards: list[BoardReading], assumed_ratio: float) -> float:
-    """Give by what the energy of a hash differs from the nameplate's; `assumed_ratio` where clocks are not told."""
-    clocks_hz = [board.frequency_hz for board in boards if board.frequency_hz is not None]
-    ratio = assumed_ratio
-    if clocks_hz and nameplate.frequency_hz is not None:
-        ratio = sum(clocks_hz) / len(clocks_hz) / nameplate.frequency_hz
-    lowest, highest = _CLOCK_RATIOS
-    return 1.0 + ENERGY_PER_CLOCK * (min(highest, max(lowest, ratio)) - 1.0)
+def _factor(nameplate: Nameplate, boards: Iterable[BoardReading], assumed_ratio: float) -> float:
+    """Give by what the energy of a hash differs from the nameplate's, by clocks and, of air units, by the air.
 
-
-def _air_factor(nameplate: Nameplate, boards: list[BoardReading]) -> float:
-    """Give by what power differs from that at 25 C, going by the coolest sensor of each board; 1 where none tells."""
+    Args:
+        nameplate: What the unit is rated for.
+        boards: Those that are not up tell nothing.
+        assumed_ratio: Of the clock to the nameplate's, where clocks are not told.
+    """
     board_hs = nameplate.hashrate_hs / nameplate.boards if nameplate.boards else None
-    airs_celsius = []
+    is_in_air = nameplate.cooling == "air"
+    clocks = airs = 0
+    clocks_hz = airs_celsius = 0.0
     for board in boards:
-        if board.pcb_celsius:
+        if board.chips == 0:
+            continue
+        if board.frequency_hz is not None:
+            clocks += 1
+            clocks_hz += board.frequency_hz
+        if is_in_air and board.pcb_celsius:
             # A board heats itself in proportion to what it does; one that tells no rate is taken at full load.
             load = 1.0 if board_hs is None or board.hashrate_hs is None else min(1.5, board.hashrate_hs / board_hs)
+            airs += 1
             # The coolest, because the inlet does not come first everywhere: 73-45-64-65 was recorded.
-            airs_celsius.append(min(board.pcb_celsius) - BOARD_OVER_AIR_CELSIUS * load)
-    if not airs_celsius:
-        return 1.0
-    lowest, highest = _AIR_FACTORS
-    air_celsius = sum(airs_celsius) / len(airs_celsius)
-    return min(highest, max(lowest, 1.0 + POWER_PER_CELSIUS * (air_celsius - RATED_AT_CELSIUS)))
+            airs_celsius += min(board.pcb_celsius) - BOARD_OVER_AIR_CELSIUS * load
+    ratio = assumed_ratio
+    if clocks and nameplate.frequency_hz is not None:
+        ratio = clocks_hz / clocks / nameplate.frequency_hz
+    factor = 1.0 + ENERGY_PER_CLOCK * (_within(_CLOCK_RATIOS, ratio) - 1.0)
+    if airs:
+        factor *= _within(_AIR_FACTORS, 1.0 + POWER_PER_CELSIUS * (airs_celsius / airs - RATED_AT_CELSIUS))
+    return factor
+
+
+def _within(bounds: tuple[float, float], value: float) -> float:
+    lowest, highest = bounds
+    return lowest if value < lowest else min(value, highest)

@@ -22,6 +22,7 @@ from agent.errors import (
     DisconnectedError,
     LocalResourceError,
     MalformedReplyError,
+    MisreadReplyError,
     PollError,
     UnreachableError,
     excerpt,
@@ -281,6 +282,12 @@ class Client:
             return
         except (PollError, LocalResourceError) as error:
             self._finish(call, None, error)
+            return
+        except Exception as error:  # noqa: BLE001 - Whatever it is, it is told on, as the cause.
+            # A bug of ours, met while reading one unit, is that unit's failed poll: the others carry on.
+            told = MisreadReplyError(f"{type(error).__name__} while reading the reply")
+            told.__cause__ = error
+            self._finish(call, None, told)
             return
         if time.monotonic() - call.started >= self._deadline_s:
             self._throw(call, DeadlineError(f"no time left to ask for {call.request!r}"))

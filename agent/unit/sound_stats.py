@@ -35,9 +35,12 @@ from agent.unit.stats_reply import Info, Status
 _LONGEST_SERIAL: Final = 64
 
 _Ghs = Annotated[float, Meta(ge=0, le=MAX_HASHRATE_HS / HS_PER_GHS)] | None
-_Celsius = (
-    Annotated[tuple[Annotated[float, Meta(ge=MIN_CELSIUS, le=MAX_CELSIUS)], ...], Meta(max_length=MAX_SENSORS)] | None
+# Whole degrees, as all firmware tells them, stay integers: of small ones there is one object for all units.
+_Degrees = (
+    Annotated[int, Meta(ge=int(MIN_CELSIUS), le=int(MAX_CELSIUS))]
+    | Annotated[float, Meta(ge=MIN_CELSIUS, le=MAX_CELSIUS)]
 )
+_Celsius = Annotated[tuple[_Degrees, ...], Meta(max_length=MAX_SENSORS)] | None
 _Watts = Annotated[float, Meta(ge=0, le=MAX_WATTS)] | None
 
 
