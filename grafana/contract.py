@@ -62,9 +62,9 @@ UNIT_SERIES: Mapping[str, int] = {
     "state": 1,
     "source": 1,
     "result": 3,
-    # Chips, derated, underperforming. A missing board takes as many series as it gives; one inside an event that leaves
-    # it a part can have one more.
-    "cause": 3,
+    # Curtailed in part, chips, derated, underperforming. A missing board gives one and takes one: nothing on it has a
+    # temperature.
+    "cause": 4,
 }
 # And a group of units.
 GROUP_SERIES: Mapping[str, int] = {

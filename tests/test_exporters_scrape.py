@@ -23,7 +23,7 @@ def fleet(units: int) -> Metrics:
 
 def told(unit_id: str, hashrate_hs: float) -> UnitStatus:
     """Give the status of a unit of which rate and average are the same."""
-    rates = {"hashrate_5s_hs": hashrate_hs, "hashrate_avg_hs": hashrate_hs}
+    rates = {"hashrate_5s_hs": hashrate_hs, "hashrate_30m_hs": hashrate_hs}
     return status(entry(unit_id), reading(unit_id, **rates))
 
 
@@ -47,7 +47,7 @@ async def test_no_unit_is_shown_half() -> None:
     for unit_id in (first, last):
         store.on_unit(told(unit_id, 100e12))
     shown = await scrape
-    names = ("miner_hashrate_hashes_per_second", "miner_hashrate_average_hashes_per_second")
+    names = ("miner_hashrate_hashes_per_second", "miner_hashrate_30m_hashes_per_second")
     for unit_id in (first, last):
         rates = [
             line.rpartition(" ")[2]

@@ -71,7 +71,6 @@ _in_order = st.lists(_board, max_size=5).map(
 _readings: dict[str, st.SearchStrategy[Any]] = {
     "uptime_s": _number,
     "hashrate_30m_hs": _number,
-    "hashrate_avg_hs": _number,
     "fan_rpm": st.lists(st.floats() | st.integers(0, 9000), max_size=6).map(tuple),
     "boards": _in_order | st.lists(_board, max_size=5).map(tuple),
     "pools": st.lists(

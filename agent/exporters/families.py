@@ -4,9 +4,10 @@ The prefix of a name says whose number it is: ``miner_`` one unit's, ``mining_``
 ``miner_agent_`` the agent's own (`own_metrics`). Base units throughout. An absent value is None and gives no series.
 Nothing here judges: thresholds live in alert rules.
 
-The fullest machine there is, 4 boards and no fans, comes to exactly `SERIES_PER_UNIT` series. That is why board
-temperature is the hottest of the whole unit, why pools are a count, and why boards and fans beyond the fourth are not
-shown.
+The fullest machine there is, 4 boards and no fans, inside an event that leaves it a part and short of that for every
+reason there is, comes to exactly `SERIES_PER_UNIT` series. That is why board temperature is the hottest of the whole
+unit, why pools are a count, why boards and fans beyond the fourth are not shown, and why the rate since start, whose
+span is another for every unit, is in the JSON alone.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -238,11 +239,6 @@ READ = Section(
             "miner_hashrate_30m_hashes_per_second",
             "Hashrate by a unit's own word, over 30 minutes.",
             attrgetter("hashrate_30m_hs"),
-        ),
-        _one(
-            "miner_hashrate_average_hashes_per_second",
-            "Hashrate by a unit's own word, since its miner process started.",
-            attrgetter("hashrate_avg_hs"),
         ),
         _one(
             "miner_uptime_seconds",

@@ -51,7 +51,6 @@ SLOTS: Final = (
     Slot("miner_nameplate_hashrate_hashes_per_second"),
     Slot("miner_hashrate_hashes_per_second"),
     Slot("miner_hashrate_30m_hashes_per_second"),
-    Slot("miner_hashrate_average_hashes_per_second"),
     Slot("miner_uptime_seconds"),
     Slot("miner_pcb_temperature_celsius"),
     *_each("miner_fan_speed_rpm", map(str, range(1, FANS_SHOWN + 1))),
@@ -80,7 +79,6 @@ _SOURCES: Final = {source: _first("miner_power_watts") + place for place, source
 _NAMEPLATE: Final = _first("miner_nameplate_hashrate_hashes_per_second")
 _RATE: Final = _first("miner_hashrate_hashes_per_second")
 _RATE_30M: Final = _first("miner_hashrate_30m_hashes_per_second")
-_RATE_AVERAGE: Final = _first("miner_hashrate_average_hashes_per_second")
 _UPTIME: Final = _first("miner_uptime_seconds")
 _PCB: Final = _first("miner_pcb_temperature_celsius")
 _FANS: Final = _first("miner_fan_speed_rpm")
@@ -125,7 +123,6 @@ def _row(status: UnitStatus) -> list[float | None] | None:
 def _with_reading(row: list[float | None], reading: UnitReading) -> list[float | None] | None:
     row[_RATE] = reading.hashrate_5s_hs
     row[_RATE_30M] = reading.hashrate_30m_hs
-    row[_RATE_AVERAGE] = reading.hashrate_avg_hs
     row[_UPTIME] = reading.uptime_s
     fans = reading.fan_rpm
     row[_FANS : _FANS + min(FANS_SHOWN, len(fans))] = fans[:FANS_SHOWN]
