@@ -25,8 +25,7 @@ from agent.exporters import history as history_module
 from agent.exporters.history import CHECK_EVERY, History
 from agent.exporters.history_health import WRITE_REASONS
 from agent.exporters.history_reader import read_history
-from agent.exporters.history_schema import MIGRATIONS
-from agent.exporters.history_sqlite import translated
+from agent.exporters.history_schema import HISTORY, MIGRATIONS
 from agent.exporters.history_writer import (
     ASIDE_KEPT,
     MINUTES_KEPT_DAYS,
@@ -345,10 +344,10 @@ def test_sqlite_says_full() -> None:
     """SQLite's own word for a disk without room is the reason `full`, and the system's is, too."""
     with closing(sqlite3.connect(":memory:")) as connection:
         connection.execute("PRAGMA max_page_count = 1")
-        with pytest.raises(HistoryError) as caught, translated(Path("h.sqlite")):
+        with pytest.raises(HistoryError) as caught, HISTORY.translated(Path("h.sqlite")):
             connection.execute("CREATE TABLE more_than_a_page (x)")
     assert caught.value.reason == "full"
-    with pytest.raises(HistoryError) as caught, translated(Path("h.sqlite")):
+    with pytest.raises(HistoryError) as caught, HISTORY.translated(Path("h.sqlite")):
         raise OSError(errno.ENOSPC, "No space left on device")
     assert caught.value.reason == "full"
 

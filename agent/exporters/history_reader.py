@@ -9,9 +9,9 @@ from contextlib import closing
 from pathlib import Path
 
 from agent.errors import HistoryError
-from agent.exporters.history_schema import MIGRATIONS
-from agent.exporters.history_sqlite import check_identity, connect, translated
+from agent.exporters.history_schema import BUSY_S, HISTORY, MIGRATIONS
 from agent.exporters.minutes import COLUMNS, MEANS, Row, Values, row_from
+from agent.exporters.sqlite_file import connect
 from agent.exporters.state_changes import Change
 
 CHUNK = 4096
@@ -43,7 +43,7 @@ class HistoryReader:
 
     def span(self) -> tuple[int, int] | None:
         """Give the Unix times at which the site's rows begin and end; None when there are none."""
-        with translated(self.path):
+        with HISTORY.translated(self.path):
             (first,) = self._connection.execute("SELECT MIN(at) FROM site").fetchone()
             if first is None:
                 return None
@@ -53,7 +53,7 @@ class HistoryReader:
     def containers(self) -> tuple[str, ...]:
         """Give the names of all containers that have rows."""
         query = "SELECT name FROM names WHERE id IN (SELECT DISTINCT container FROM containers) ORDER BY name"
-        with translated(self.path):
+        with HISTORY.translated(self.path):
             return tuple(name for (name,) in self._connection.execute(query))
 
     def chunks(self, start: float, end: float, container: str | None = None) -> Iterator[list[Values]]:
@@ -66,7 +66,7 @@ class HistoryReader:
         """
         table, number = self._table(container)
         query = f"SELECT {NAMES} FROM {table} AND at >= ? AND at < ? ORDER BY at"
-        with translated(self.path), closing(self._connection.execute(query, (*number, start, end))) as cursor:
+        with HISTORY.translated(self.path), closing(self._connection.execute(query, (*number, start, end))) as cursor:
             while chunk := cursor.fetchmany(CHUNK):
                 yield chunk
 
@@ -81,7 +81,7 @@ class HistoryReader:
             " SUM(delivered_hs * delivered_s) / NULLIF(SUM(delivered_s), 0)"
             f" FROM {table} AND at >= ? AND at < ? AND watched_s > 0 GROUP BY step_at ORDER BY step_at"
         )
-        with translated(self.path):
+        with HISTORY.translated(self.path):
             found = self._connection.execute(query, (start, start, step, step, step, *number, start, end))
             return [row_from(values) for values in found]
 
@@ -89,7 +89,7 @@ class HistoryReader:
         """Give a table with the condition for its rows, and the condition's parameter."""
         if container is None:
             return "site WHERE TRUE", ()
-        with translated(self.path):
+        with HISTORY.translated(self.path):
             found = self._connection.execute("SELECT id FROM names WHERE name = ?", (container,)).fetchone()
         return "containers WHERE container = ?", (-1 if found is None else found[0],)
 
@@ -106,7 +106,7 @@ class HistoryReader:
             " AND (? IS NULL OR unit = ?) ORDER BY since, unit"
         )
         with (
-            translated(self.path),
+            HISTORY.translated(self.path),
             closing(self._connection.execute(query, (end, start, unit_id, unit_id))) as found,
         ):
             for unit, state, why, since, until in found:
@@ -126,19 +126,19 @@ def read_history(path: Path) -> HistoryReader:
     """
     if not path.exists():
         raise HistoryError("absent", f"{path}: there is no history yet; `hashsight run` writes it")
-    with translated(path):
-        connection = connect(path, mode="ro")
+    with HISTORY.translated(path):
+        connection = connect(path, busy_s=BUSY_S, mode="ro")
         try:
             try:
-                version = check_identity(connection, path, newest=len(MIGRATIONS))
+                version = HISTORY.check_identity(connection, path)
             except sqlite3.OperationalError:
                 # Nobody may write a log beside it; without one there, the file alone is whole.
                 log = path.with_name(f"{path.name}-wal")
                 if log.exists() and log.stat().st_size:
                     raise
                 connection.close()
-                connection = connect(path, mode="ro", is_immutable=True)
-                version = check_identity(connection, path, newest=len(MIGRATIONS))
+                connection = connect(path, busy_s=BUSY_S, mode="ro", is_immutable=True)
+                version = HISTORY.check_identity(connection, path)
             _refuse_older(path, version)
             return HistoryReader(path, connection)
         except BaseException:

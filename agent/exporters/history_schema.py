@@ -4,6 +4,9 @@ A file's ``user_version`` says how many of `MIGRATIONS` were applied to it. A mi
 changed; what comes next is appended. Each runs in one transaction, so that a file is at one version or the next.
 """
 
+from agent.errors import HistoryError
+from agent.exporters.sqlite_file import FileKind
+
 APPLICATION_ID = 0x68736768
 """``hsgh``: tells our files from other programs' SQLite databases (``PRAGMA application_id``)."""
 
@@ -75,3 +78,6 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         """,
     ),
 )
+
+BUSY_S = 5.0
+HISTORY = FileKind(error=HistoryError, application_id=APPLICATION_ID, newest=len(MIGRATIONS))

@@ -11,14 +11,15 @@ import math
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
 from agent.errors import HistoryError
 from agent.exporters.history_reader import CHUNK, NAMES, HistoryReader
-from agent.exporters.history_schema import MIGRATIONS
-from agent.exporters.history_sqlite import check_identity, connect, take_lock, translated
+from agent.exporters.history_schema import BUSY_S, HISTORY, MIGRATIONS
 from agent.exporters.minutes import COLUMNS, Values, mean_values, merge
+from agent.exporters.sqlite_file import connect, set_aside
 from agent.exporters.state_changes import Change
 
 DAY_S = 86_400
@@ -68,8 +69,8 @@ class HistoryWriter(HistoryReader):
         Raises:
             HistoryError: ``damaged`` when it is.
         """
-        with translated(self.path), closing(connect(self.path, mode="ro")) as fresh:
-            _refuse_damage(fresh, self.path)
+        with HISTORY.translated(self.path), closing(connect(self.path, busy_s=BUSY_S, mode="ro")) as fresh:
+            HISTORY.refuse_damage(fresh, self.path)
 
     @property
     def size_bytes(self) -> int:
@@ -208,7 +209,7 @@ class HistoryWriter(HistoryReader):
         rows = 0
         has_log = damaged.with_name(f"{damaged.name}-wal").exists()
         # Without a log the file is all there is; opened so, nothing is made beside it.
-        with closing(connect(damaged, mode="ro", is_immutable=not has_log)) as source:
+        with closing(connect(damaged, busy_s=BUSY_S, mode="ro", is_immutable=not has_log)) as source:
             # Lets SQLite read a file that is shorter than its header says.
             source.execute("PRAGMA writable_schema = ON")
             for query in (f"SELECT NULL, {NAMES} FROM site", f"SELECT container_name, {NAMES} FROM container_rows"):
@@ -231,7 +232,7 @@ class HistoryWriter(HistoryReader):
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        with translated(self.path):
+        with HISTORY.translated(self.path):
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield
@@ -276,17 +277,18 @@ def write_history(path: Path, *, migrations: Sequence[Sequence[str]] = MIGRATION
     Raises:
         HistoryError: With the reason; the file is as it was.
     """
-    with translated(path):
-        lock = take_lock(path)
+    kind = replace(HISTORY, newest=len(migrations))
+    with HISTORY.translated(path):
+        lock = kind.take_lock(path)
         try:
-            connection = connect(path)
+            connection = connect(path, busy_s=BUSY_S)
             try:
-                version = check_identity(connection, path, newest=len(migrations))
+                version = kind.check_identity(connection, path)
                 connection.execute("PRAGMA journal_mode = WAL")
                 # One commit a minute: waiting for the disk costs nothing, and a power cut takes no more than a kill.
                 connection.execute("PRAGMA synchronous = FULL")
                 connection.execute(f"PRAGMA journal_size_limit = {4 << 20}")
-                _refuse_damage(connection, path)
+                kind.refuse_damage(connection, path)
                 for number, statements in enumerate(migrations[version:], start=version + 1):
                     _migrate(connection, statements, number)
                 return HistoryWriter(path, connection, lock)
@@ -296,12 +298,6 @@ def write_history(path: Path, *, migrations: Sequence[Sequence[str]] = MIGRATION
         except BaseException:
             lock.close()
             raise
-
-
-def _refuse_damage(connection: sqlite3.Connection, path: Path) -> None:
-    (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-    if verdict != "ok":
-        raise HistoryError("damaged", f"{path}: {verdict}")
 
 
 def _migrate(connection: sqlite3.Connection, statements: Iterable[str], version: int) -> None:
@@ -326,16 +322,12 @@ def move_aside(path: Path, *, now: float) -> Path:
     Raises:
         HistoryError: ``damaged`` when `ASIDE_KEPT` such files are there already: somebody has to look first.
     """
-    with translated(path):
+    with HISTORY.translated(path):
         kept = [other for other in path.parent.glob(f"{path.name}.damaged-*") if other.name[-1].isdigit()]
         if len(kept) >= ASIDE_KEPT:
             raise HistoryError("damaged", f"{path}: damaged, and {len(kept)} damaged files stand beside it already")
         aside = path.with_name(f"{path.name}.damaged-{int(now)}")
         if aside.exists():
             raise HistoryError("damaged", f"{path}: damaged twice in one second")
-        path.rename(aside)
-        with suppress(FileNotFoundError):
-            path.with_name(f"{path.name}-wal").rename(aside.with_name(f"{aside.name}-wal"))
-        with suppress(FileNotFoundError):
-            path.with_name(f"{path.name}-shm").unlink()
+        set_aside(path, aside)
         return aside

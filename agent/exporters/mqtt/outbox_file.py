@@ -4,8 +4,6 @@ A file of its own and not the history's: it is written and emptied all the time,
 full, damaged or deleted says nothing about the other; and with several brokers each has one.
 """
 
-import errno
-import fcntl
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,9 +11,9 @@ from contextlib import closing, contextmanager, suppress
 from enum import IntEnum
 from pathlib import Path
 from typing import IO, NamedTuple
-from urllib.parse import quote
 
 from agent.errors import OutboxError
+from agent.exporters.sqlite_file import FileKind, connect, set_aside
 
 APPLICATION_ID = 0x6873_6D71  # "hsmq"
 VERSION = 1
@@ -30,13 +28,7 @@ _SCHEMA = (
     retain INTEGER NOT NULL, payload BLOB NOT NULL)""",
     "CREATE INDEX messages_by_kind ON messages (kind, id)",
 )
-_REASONS = {
-    sqlite3.SQLITE_FULL: "full",
-    sqlite3.SQLITE_CORRUPT: "damaged",
-    sqlite3.SQLITE_NOTADB: "damaged",
-    sqlite3.SQLITE_BUSY: "in_use",
-    sqlite3.SQLITE_LOCKED: "in_use",
-}
+OUTBOX = FileKind(error=OutboxError, application_id=APPLICATION_ID, newest=VERSION)
 
 
 class Kind(IntEnum):
@@ -76,22 +68,6 @@ class Message(NamedTuple):
     def size_bytes(self) -> int:
         """About what it takes."""
         return len(self.topic) + len(self.payload) + ROW_BYTES
-
-
-@contextmanager
-def translated(path: Path) -> Iterator[None]:
-    """Turn what SQLite and the system raise into an `OutboxError` with its reason."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        code = getattr(error, "sqlite_errorcode", None)
-        if code is None:
-            # Not the file's doing, but a misuse of the module.
-            raise
-        raise OutboxError(_REASONS.get(code & 0xFF, "unwritable"), f"{path}: {error}") from error
-    except OSError as error:
-        reason = "full" if error.errno in {errno.ENOSPC, errno.EDQUOT} else "unwritable"
-        raise OutboxError(reason, f"{path}: {error.strerror}") from error
 
 
 class OutboxFile:
@@ -138,7 +114,7 @@ class OutboxFile:
         """
         ids: list[int | None] = []
         dropped: list[tuple[Kind, int]] = []
-        with translated(self.path), self._transaction():
+        with OUTBOX.translated(self.path), self._transaction():
             used = self.used_bytes
             for message in messages:
                 # Half as much again: payloads rarely fill their pages.
@@ -181,7 +157,7 @@ class OutboxFile:
         Raises:
             OutboxError: When they cannot be read.
         """
-        with translated(self.path):
+        with OUTBOX.translated(self.path):
             rows = self._connection.execute(
                 "SELECT id, kind, topic, payload, retain FROM messages WHERE id > ? ORDER BY id LIMIT ?",
                 (last_id, limit),
@@ -196,7 +172,7 @@ class OutboxFile:
         Raises:
             OutboxError: When nothing was forgotten; on a full disk even that needs room.
         """
-        with translated(self.path), self._transaction():
+        with OUTBOX.translated(self.path), self._transaction():
             gone = self._connection.executemany(
                 "DELETE FROM messages WHERE id = ?", [(number,) for number in ids]
             ).rowcount
@@ -225,14 +201,10 @@ def open_outbox(path: Path, *, max_bytes: int) -> OutboxFile:
     Raises:
         OutboxError: With the reason; the file is as it was.
     """
-    with translated(path):
-        lock = path.with_name(f"{path.name}.lock").open("w", encoding="ascii")
+    with OUTBOX.translated(path):
+        lock = OUTBOX.take_lock(path)
         try:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise OutboxError("in_use", f"{path}: another agent is using it") from error
-            connection = _connect(path, "rwc")
+            connection = connect(path, busy_s=BUSY_S)
             try:
                 _prepare(connection, path, max_bytes)
                 return OutboxFile(path, connection, lock, max_bytes=max_bytes)
@@ -244,22 +216,8 @@ def open_outbox(path: Path, *, max_bytes: int) -> OutboxFile:
             raise
 
 
-def _connect(path: Path, mode: str) -> sqlite3.Connection:
-    # Used by one thread at a time, though not always by the same.
-    uri = f"file:{quote(str(path.absolute()))}?mode={mode}"
-    return sqlite3.connect(uri, uri=True, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
-
-
 def _prepare(connection: sqlite3.Connection, path: Path, max_bytes: int) -> None:
-    (tables,) = connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
-    (application,) = connection.execute("PRAGMA application_id").fetchone()
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if tables and application != APPLICATION_ID:
-        raise OutboxError("foreign", f"{path}: a database of another program")
-    if version > VERSION:
-        raise OutboxError(
-            "newer", f"{path}: written by a newer version of hashsight (schema {version}, here {VERSION})"
-        )
+    version = OUTBOX.check_identity(connection, path)
     connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
     connection.execute("PRAGMA journal_mode = WAL")
     # What was put in is on the disk: a power cut takes no more than a kill. 0.14 ms more a commit was measured.
@@ -269,10 +227,8 @@ def _prepare(connection: sqlite3.Connection, path: Path, max_bytes: int) -> None
     connection.execute(f"PRAGMA journal_size_limit = {1 << 20}")
     # Drops keep it below max_bytes; this is the wall behind them, because pages are not filled evenly.
     connection.execute(f"PRAGMA max_page_count = {(max_bytes + max_bytes // 2) // PAGE_BYTES + 64}")
-    (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-    if verdict != "ok":
-        raise OutboxError("damaged", f"{path}: {verdict}")
-    if not tables:
+    OUTBOX.refuse_damage(connection, path)
+    if version == 0:
         connection.execute("BEGIN IMMEDIATE")
         for statement in _SCHEMA:
             connection.execute(statement)
@@ -290,22 +246,19 @@ def move_aside(path: Path, *, at: float) -> Path:
     Raises:
         OutboxError: When it cannot be renamed.
     """
-    with translated(path):
+    with OUTBOX.translated(path):
         earlier = sorted(other for other in path.parent.glob(f"{path.name}.damaged-*") if other.name[-1].isdigit())
         for other in earlier[: max(0, len(earlier) - ASIDE_KEPT + 1)]:
             other.unlink(missing_ok=True)
             other.with_name(f"{other.name}-wal").unlink(missing_ok=True)
         aside = path.with_name(f"{path.name}.damaged-{int(at)}")
-        path.rename(aside)
-        with suppress(FileNotFoundError):
-            path.with_name(f"{path.name}-wal").rename(aside.with_name(f"{aside.name}-wal"))
-        path.with_name(f"{path.name}-shm").unlink(missing_ok=True)
+        set_aside(path, aside)
         return aside
 
 
 def salvage(damaged: Path) -> Iterator[Message]:
     """Give the messages of a damaged file up to the damage."""
-    with suppress(sqlite3.Error, ValueError, TypeError), closing(_connect(damaged, "rw")) as source:
+    with suppress(sqlite3.Error, ValueError, TypeError), closing(connect(damaged, busy_s=BUSY_S, mode="rw")) as source:
         for kind, topic, payload, kept in source.execute(
             "SELECT kind, topic, payload, retain FROM messages ORDER BY id"
         ):

@@ -1,0 +1,122 @@
+"""What history and outboxes need of SQLite: connections, the lock of a file's one writer, its errors as reasons."""
+
+import errno
+import fcntl
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+from urllib.parse import quote
+
+from agent.errors import HistoryError, OutboxError
+
+_REASONS = {
+    sqlite3.SQLITE_FULL: "full",
+    sqlite3.SQLITE_CORRUPT: "damaged",
+    sqlite3.SQLITE_NOTADB: "damaged",
+    sqlite3.SQLITE_BUSY: "in_use",
+    sqlite3.SQLITE_LOCKED: "in_use",
+    sqlite3.SQLITE_IOERR: "unwritable",
+    sqlite3.SQLITE_READONLY: "unwritable",
+    sqlite3.SQLITE_CANTOPEN: "unwritable",
+    sqlite3.SQLITE_PERM: "unwritable",
+    sqlite3.SQLITE_NOMEM: "unwritable",
+    sqlite3.SQLITE_INTERRUPT: "slow",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileKind:
+    """Files of one kind.
+
+    Attributes:
+        error: What is raised about them, with a reason.
+        application_id: Tells them from other programs' databases.
+        newest: The latest version that is understood.
+    """
+
+    error: type[HistoryError | OutboxError]
+    application_id: int
+    newest: int
+
+    @contextmanager
+    def translated(self, path: Path) -> Iterator[None]:
+        """Turn what SQLite and the system raise into an `error` with its reason."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            code = getattr(error, "sqlite_errorcode", None)
+            if code is None:
+                # Not the file's doing, but a misuse of the module.
+                raise
+            raise self.error(_REASONS.get(code & 0xFF, "foreign"), f"{path}: {error}") from error
+        except OSError as error:
+            reason = "full" if error.errno in {errno.ENOSPC, errno.EDQUOT} else "unwritable"
+            raise self.error(reason, f"{path}: {error.strerror}") from error
+
+    def take_lock(self, path: Path) -> IO[str]:
+        """Take the right to write the file; it ends when what is given is closed, or with the process.
+
+        Raises:
+            HistoryError, OutboxError: ``in_use`` when somebody else has it.
+        """
+        lock = path.with_name(f"{path.name}.lock").open("w", encoding="ascii")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            lock.close()
+            raise self.error("in_use", f"{path}: another agent is writing it") from error
+        except BaseException:
+            lock.close()
+            raise
+        return lock
+
+    def check_identity(self, connection: sqlite3.Connection, path: Path) -> int:
+        """Give the file's version; 0 when nothing is in it yet.
+
+        Raises:
+            HistoryError, OutboxError: ``foreign`` for another program's database, ``newer`` for a later version's.
+        """
+        (tables,) = connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
+        (application,) = connection.execute("PRAGMA application_id").fetchone()
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if tables and application != self.application_id:
+            raise self.error("foreign", f"{path}: a database of another program")
+        if version > self.newest:
+            written = f"written by a newer version of hashsight (schema {version}, here up to {self.newest})"
+            raise self.error("newer", f"{path}: {written}")
+        return int(version)
+
+    def refuse_damage(self, connection: sqlite3.Connection, path: Path) -> None:
+        """Look at the whole file.
+
+        Raises:
+            HistoryError, OutboxError: ``damaged`` when it is.
+        """
+        (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+        if verdict != "ok":
+            raise self.error("damaged", f"{path}: {verdict}")
+
+
+def connect(path: Path, *, busy_s: float, mode: str = "rwc", is_immutable: bool = False) -> sqlite3.Connection:
+    """Connect to a database; nothing is read yet.
+
+    Args:
+        path: Where it is.
+        busy_s: How long to wait for others that write.
+        mode: SQLite's: ``ro``, ``rw`` or ``rwc``.
+        is_immutable: Take the file as it is, without a log or locks.
+    """
+    uri = f"file:{quote(str(path.absolute()))}?mode={mode}{'&immutable=1' if is_immutable else ''}"
+    # Each connection is used by one thread at a time, though not always by the same.
+    return sqlite3.connect(uri, uri=True, timeout=busy_s, isolation_level=None, check_same_thread=False)
+
+
+def set_aside(path: Path, aside: Path) -> None:
+    """Rename a file and its log."""
+    path.rename(aside)
+    with suppress(FileNotFoundError):
+        path.with_name(f"{path.name}-wal").rename(aside.with_name(f"{aside.name}-wal"))
+    path.with_name(f"{path.name}-shm").unlink(missing_ok=True)
