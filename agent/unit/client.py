@@ -91,7 +91,7 @@ class _Call(Generic[T]):
     ) -> None:
         self.address = address
         self.family = family
-        self.conversation = conversation
+        self.conversation: Generator[bytes, bytes, T] | None = conversation
         self.done: Done[T] | None = done
         self.started = started
         self.request = b""
@@ -136,7 +136,8 @@ class Client:
             self._tick.cancel()
         for call in (*self._connecting, *self._talking):
             call.done = None
-            call.conversation.close()
+            if call.conversation is not None:
+                call.conversation.close()
             if call.socket is not None:
                 call.socket.close()
         self._by_fd.clear()
@@ -267,10 +268,11 @@ class Client:
         data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
         data = data[: data.find(b"\0") + 1] or data
         self._drop(call)
-        self._advance(call, call.conversation.send, data)
+        if call.conversation is not None:
+            self._advance(call, call.conversation.send, data)
 
     def _throw(self, call: _Call[Any], error: Failure) -> None:
-        if call.done is not None:
+        if call.conversation is not None:
             self._advance(call, call.conversation.throw, error)
 
     def _advance(self, call: _Call[Any], step: Callable[[Any], bytes], argument: Any) -> None:
@@ -298,8 +300,11 @@ class Client:
             self._throw(call, error)
 
     def _finish(self, call: _Call[T], result: T | None, error: Failure | None) -> None:
+        # The call itself stays in its queue for a while: what it holds is better free for the next one at once.
         done, call.done = call.done, None
-        call.conversation.close()
+        if call.conversation is not None:
+            call.conversation.close()
+            call.conversation = None
         if done is not None:
             done(Outcome(result, error, time.monotonic() - call.started, call.requests))
 
@@ -315,7 +320,8 @@ class Client:
     def _on_tick(self) -> None:
         self._tick = None
         now = time.monotonic()
-        while self._connecting and self._connecting[0].started <= now - self._connect_timeout_s:
+        accepted_until, whole_until = now - self._connect_timeout_s, now - self._deadline_s
+        while self._connecting and (self._connecting[0].done is None or self._connecting[0].started <= accepted_until):
             call = self._connecting.popleft()
             if call.done is None:
                 continue
@@ -328,7 +334,7 @@ class Client:
             # Also for a conversation that carries on after that: its deadline stays.
             if call.done is not None:
                 self._talking.append(call)
-        while self._talking and self._talking[0].started <= now - self._deadline_s:
+        while self._talking and (self._talking[0].done is None or self._talking[0].started <= whole_until):
             call = self._talking.popleft()
             if call.done is None:
                 continue
