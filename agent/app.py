@@ -6,6 +6,7 @@ import random
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
+from itertools import islice
 
 import structlog
 
@@ -28,16 +29,19 @@ from agent.identity_watch import IdentityWatch
 from agent.meters import Meters
 from agent.notify import ServiceManager
 from agent.process import raise_file_limit, settle_collector
-from agent.setup import Setup, load_setup
+from agent.reload import read_again
+from agent.setup import Setup
 from agent.site.curtailment import Curtailments
 from agent.site.curtailment_book import CurtailmentBook
 from agent.site.delivered import DAY_S, HOUR_S, DeliveredBook
 from agent.site.energy import EnergyBook
-from agent.site.ledger import LedgerEntry
+from agent.site.identity import Addresses
+from agent.site.ledger import Ledger, LedgerEntry
 from agent.site.poller import Bounds, Poller
 from agent.site.power import PowerModel
 from agent.site.schedule import Schedule
 from agent.site.status import UnitState, UnitStatus
+from agent.site.takeover import Takeover
 from agent.site.totals import SiteFigures, Sums
 from agent.site.tracker import Tracker
 from agent.turns import Turns, at_once, in_turns
@@ -53,22 +57,6 @@ STALLED_AFTER_S = 30.0
 # Judging and summing 10,000 units in one go would hold the event loop for 60 ms.
 UNITS_A_TURN = 500
 MISTAKES_LOGGED = 20
-
-# Keys that belong to sockets and names already given out; a reload that changes one is refused as a whole.
-FIXED_KEYS = (
-    "site.name",
-    "site.zone",
-    "web.listen",
-    "web.max_connections",
-    "api.state_file",
-    "history.keep",
-    "history.file",
-    "history.keep_days",
-    "history.max_mb",
-    "log.format",
-    "shard.index",
-    "shard.count",
-)
 
 
 class Agent:
@@ -123,6 +111,8 @@ class Agent:
         self.stop = asyncio.Event()
         self.reload_wanted = asyncio.Event()
         self._interval_changed = asyncio.Event()
+        # A round of figures, or another ledger: neither comes in the middle of the other.
+        self._one_at_a_time = asyncio.Lock()
         self.on_figures: Callable[[SiteFigures], None] = lambda _: None
         self._changes = ChangeLog()
         self._ledger_changes_at = setup.watched.next_change_after(at)
@@ -253,7 +243,7 @@ class Agent:
         return answer_history(self.config.history.path(self.setup.path), self.config.title, query)
 
     def _warn_of_simulated(self) -> None:
-        simulated = sum(status.entry.is_simulated for status in self.tracker.statuses())
+        simulated = len(self.metrics.simulated)
         if simulated and self.counts_simulated:
             log.warning("simulated units count", units=simulated, of=len(self.tracker))
 
@@ -310,29 +300,27 @@ class Agent:
         self.is_whole = True
         return self.sum_up()
 
-    def prepare_reload(self) -> Setup:
-        """Read the files again; changes nothing.
-
-        Raises:
-            ConfigError: With every mistake, among them each changed key that only a restart can change.
-        """
-        fresh = load_setup(self.setup.path)
-        mistakes = []
-        for key in FIXED_KEYS:
-            section, name = key.split(".")
-            before, after = (getattr(getattr(config, section), name) for config in (self.config, fresh.config))
-            if before != after:
-                reason = f"cannot change while running (it is {before}); restart the agent"
-                mistakes.append(Mistake(file=str(fresh.path), where=key, value=str(after), reason=reason))
-        if fresh.config.mqtt != self.config.mqtt:
-            reason = "cannot change while running; restart the agent"
-            mistakes.append(Mistake(file=str(fresh.path), where="mqtt", value="", reason=reason))
+    async def reload(self) -> None:
+        """Read configuration and ledger again and put them in force, or keep the old ones and say why."""
+        mistakes: tuple[Mistake, ...] = ()
+        try:
+            fresh = await asyncio.to_thread(read_again, self.setup)
+        except ConfigError as error:
+            mistakes = error.mistakes
         if mistakes:
-            raise ConfigError(mistakes)
-        return fresh
+            self.metrics.on_reload(is_successful=False, at=time.time())
+            for mistake in mistakes[:MISTAKES_LOGGED]:
+                log.error("reload refused", mistake=str(mistake))
+            log.error("old configuration kept", mistakes=len(mistakes))
+            return
+        async with self._one_at_a_time:
+            await self._put_in_force(fresh)
+        self.metrics.on_reload(is_successful=True, at=time.time())
+        self._warn_of_simulated()
+        log.info("reloaded", units=len(self.tracker), ledger_digest=fresh.ledger.digest[:12])
 
-    def commit_reload(self, fresh: Setup) -> None:
-        """Put a prepared setup in force, all of it."""
+    async def _put_in_force(self, fresh: Setup) -> None:
+        """Put a checked setup in force, all of it."""
         before, self.setup = self.setup, fresh
         self._configure_power()
         if fresh.config.log != before.config.log:
@@ -345,25 +333,7 @@ class Agent:
             self._connect()
             self._interval_changed.set()
         self.book.replace_windows(fresh.windows)
-        self._apply_ledger()
-
-    async def reload(self) -> None:
-        """Read configuration and ledger again and put them in force, or keep the old ones and say why."""
-        mistakes: tuple[Mistake, ...] = ()
-        try:
-            fresh = await asyncio.to_thread(self.prepare_reload)
-        except ConfigError as error:
-            mistakes = error.mistakes
-        if mistakes:
-            self.metrics.on_reload(is_successful=False, at=time.time())
-            for mistake in mistakes[:MISTAKES_LOGGED]:
-                log.error("reload refused", mistake=str(mistake))
-            log.error("old configuration kept", mistakes=len(mistakes))
-            return
-        self.commit_reload(fresh)
-        self.metrics.on_reload(is_successful=True, at=time.time())
-        self._warn_of_simulated()
-        log.info("reloaded", units=len(self.tracker), ledger_digest=fresh.ledger.digest[:12])
+        await self._apply_ledger()
 
     def _connect(self) -> None:
         poll = self.config.poll
@@ -405,7 +375,15 @@ class Agent:
             self._on_status(*discredited)
 
     def _on_rerouted(self, entries: Iterable[LedgerEntry]) -> None:
-        self.poller.replace_entries(entries)
+        self.poller.take_over(entries)
+
+    def _is_identity_as_before(self, entries: Iterable[LedgerEntry]) -> bool:
+        return self.identity.has_configuration(
+            self.config.identity,
+            self.setup.unit_login,
+            entries,
+            connect_timeout_s=self.config.poll.connect_timeout_s,
+        )
 
     def _configure_identity(self, at: float) -> None:
         self.identity.configure(
@@ -452,10 +430,11 @@ class Agent:
 
     def _any_real(self) -> bool:
         # Of the whole site, so that all of its shards count alike.
-        return any(not entry.is_simulated for entry in self.setup.ledger.at(time.time()))
+        at = time.time()
+        return any(not entry.is_simulated and entry.is_deployed_at(at) for entry in self.setup.ledger.entries)
 
     def _count_simulated(self) -> int:
-        return self.metrics.own.simulated_units() if self.counts_simulated else 0
+        return len(self.metrics.simulated) if self.counts_simulated else 0
 
     def _counted(self, statuses: Iterable[UnitStatus]) -> Iterable[UnitStatus]:
         """Give the units whose hashrate is this site's: a rehearsal beside real machines is shown, and not counted."""
@@ -463,18 +442,38 @@ class Agent:
             return statuses
         return (status for status in statuses if not status.entry.is_simulated)
 
-    def _apply_ledger(self) -> None:
-        at = time.time()
-        for unit_id in self.tracker.replace_entries(self.setup.watched.at(at), at=at):
+    async def _apply_ledger(self) -> None:
+        """Take over what the ledger says of now; units of which it says nothing new are not touched.
+
+        All units are compared in a thread, those that changed are taken over some at a time. No round of figures comes
+        in between, so that what is deployed changes in one go.
+        """
+        at, ledger = time.time(), self.setup.watched
+        entries, takeover, addresses = await asyncio.to_thread(self._compare, ledger, at)
+        self.poller.take_over((), takeover.gone)
+        for unit_id in takeover.gone:
             self.metrics.remove_unit(unit_id)
             self.mqtt.remove_unit(unit_id)
-        for status in self.tracker.statuses():
-            self.metrics.on_unit(status)
-        self._configure_identity(at)
-        self.poller.replace_entries(self.identity.polled_entries())
+        self.delivered.forget(takeover.gone)
+        changed, gone = iter(takeover.changed), takeover.gone
+        while (some := tuple(islice(changed, UNITS_A_TURN))) or gone:
+            for status in self.tracker.take_over(Takeover(some, gone), at=at):
+                self.metrics.on_unit(status)
+            gone = ()
+            await asyncio.sleep(0)
+        if self._is_identity_as_before(entries):
+            self.identity.take_over(takeover, addresses, entries)
+        else:
+            self._configure_identity(at)
+            self.poller.replace_entries(self.identity.polled_entries())
         self._has_real = self._any_real()
-        self.delivered.retain(status.entry.unit_id for status in self._counted(self.tracker.statuses()))
-        self._ledger_changes_at = self.setup.watched.next_change_after(at)
+        if not self.counts_simulated:
+            self.delivered.forget(self.metrics.simulated)
+        self._ledger_changes_at = ledger.next_change_after(at)
+
+    def _compare(self, ledger: Ledger, at: float) -> tuple[tuple[LedgerEntry, ...], Takeover, Addresses]:
+        entries = ledger.at(at)
+        return entries, self.tracker.compare(entries), self.identity.addresses(entries, ledger.entries)
 
     async def _sum_forever(self) -> None:
         due = time.monotonic() + self.config.poll.interval_s
@@ -491,11 +490,12 @@ class Agent:
 
     async def _tick(self) -> None:
         """Do what is due once an interval."""
-        if self._ledger_changes_at is not None and time.time() >= self._ledger_changes_at:
-            self._apply_ledger()
-        self.book.tell(time.time())
         was_whole = self.is_whole
-        figures = await in_turns(self._round())
+        async with self._one_at_a_time:
+            if self._ledger_changes_at is not None and time.time() >= self._ledger_changes_at:
+                await self._apply_ledger()
+            self.book.tell(time.time())
+            figures = await in_turns(self._round())
         if self.is_whole and not was_whole:
             # By now everything is there that lives as long as the process.
             gc.freeze()

@@ -19,8 +19,9 @@ from agent.errors import OtherUnitError
 from agent.exporters.identity_figures import IdentityFigures
 from agent.site.cells import host_cell
 from agent.site.checker import Checker
-from agent.site.identity import IdentityBook
+from agent.site.identity import Addresses, IdentityBook
 from agent.site.ledger import Ledger, LedgerEntry
+from agent.site.takeover import Takeover
 from agent.site.whereabouts import Difference, Finding, Move, Sighting, Standing, Whereabouts
 from agent.unit.digest import Login
 from agent.unit.reading import Poll, SystemInfo
@@ -35,7 +36,7 @@ class IdentityWatch:
     Args:
         config_file: Named in the commands that are proposed.
         on_misread: Called with a unit whose last reading was not its own, and why.
-        on_rerouted: Called with the entries at the addresses where they are to be polled from now on.
+        on_rerouted: Called with the entries of units that are to be polled elsewhere from now on, and where.
         clock: Monotonic time, s.
 
     Until `configure` is called, and where it is told that nobody is to be asked, everything passes as it is.
@@ -64,7 +65,7 @@ class IdentityWatch:
     def configure(
         self, section: IdentitySection, login: Login, ledger: Ledger, *, at: float, connect_timeout_s: float
     ) -> None:
-        """Take over a configuration and a ledger, at the start and at each change of either.
+        """Take over a configuration and a ledger, at the start and when `has_configuration` does not hold.
 
         Args:
             section: Whether to ask, and how fast.
@@ -74,7 +75,7 @@ class IdentityWatch:
             connect_timeout_s: For connecting alone.
         """
         self._entries = ledger.at(at)
-        is_wanted = section.enabled and any(entry.serial or entry.mac for entry in self._entries)
+        is_wanted = _is_wanted(section, self._entries)
         if (section, login, connect_timeout_s, is_wanted) != (
             self._section,
             self._login,
@@ -89,6 +90,35 @@ class IdentityWatch:
             self._book = IdentityBook(self._entries, ledger.entries)
         else:
             self._tell(self._book.replace_entries(self._entries, ledger.entries, clock_s=self._clock()))
+
+    def has_configuration(
+        self, section: IdentitySection, login: Login, entries: Iterable[LedgerEntry], *, connect_timeout_s: float
+    ) -> bool:
+        """Say whether `take_over` will do: whom to ask, and how, is as it was."""
+        return (section, login, connect_timeout_s, _is_wanted(section, entries)) == (
+            self._section,
+            self._login,
+            self._connect_timeout_s,
+            self._book is not None,
+        )
+
+    def addresses(self, entries: Iterable[LedgerEntry], known: Iterable[LedgerEntry]) -> Addresses:
+        """Give what `take_over` wants, of the entries in force and of those of any time; may be asked in a thread."""
+        return Addresses({}, ()) if self._book is None else self._book.addresses(entries, known)
+
+    def take_over(self, takeover: Takeover, addresses: Addresses, entries: tuple[LedgerEntry, ...]) -> None:
+        """Take over what changed in the ledger; says who is to be polled where, of those that are new or changed too.
+
+        Args:
+            takeover: What changed.
+            addresses: Of the ledger as it is now.
+            entries: All that are in force.
+        """
+        self._entries = entries
+        if self._book is None:
+            self._on_rerouted(takeover.changed)
+        else:
+            self._tell(self._book.take_over(takeover, addresses, clock_s=self._clock()))
 
     def polled_entries(self) -> Iterable[LedgerEntry]:
         """Give the entries in force with the addresses at which they are to be polled."""
@@ -141,11 +171,7 @@ class IdentityWatch:
         return IdentityFigures(
             is_watched=book is not None,
             units_by_standing={} if book is None else book.counts(),
-            away=()
-            if book is None
-            else tuple(
-                where for where in book.all_whereabouts() if where.standing in {Standing.MOVED, Standing.DISPLACED}
-            ),
+            away=() if book is None else tuple(book.astray()),
             unknown=() if book is None else tuple(book.unknown_units()),
             moves=0 if book is None else book.moves,
             checks=dict(self._checks),
@@ -161,8 +187,8 @@ class IdentityWatch:
                 self._tell_difference(finding)
             else:
                 self._tell_move(finding)
-        entries = None if self._book is None else self._book.routes.take_changed()
-        if entries is not None:
+        entries = () if self._book is None else self._book.routes.take_changed()
+        if entries:
             self._on_rerouted(entries)
 
     def _tell_move(self, move: Move) -> None:
@@ -210,6 +236,10 @@ class IdentityWatch:
         at = datetime.fromtimestamp(int(seen.at), UTC).isoformat()
         words = ("hashsight", "ledger", "set", unit_id, *changes, "--at", at, "--config", str(self._config_file))
         return shlex.join(words)
+
+
+def _is_wanted(section: IdentitySection, entries: Iterable[LedgerEntry]) -> bool:
+    return section.enabled and any(entry.serial or entry.mac for entry in entries)
 
 
 def _source(where: Whereabouts) -> Endpoint | None:

@@ -93,8 +93,12 @@ def check_meters(
                 yield Mistake(file=file, where=f"meter[{number}].url", value=section.url, reason=reason)
 
 
-def load_setup(path: Path) -> Setup:
+def load_setup(path: Path, *, rest: Callable[[], None] = lambda: None) -> Setup:
     """Read the configuration, the site's own models and the ledger; opens no socket.
+
+    Args:
+        path: The configuration.
+        rest: As of `read_ledger`.
 
     Raises:
         ConfigError: With the mistakes of all the files that could be looked at.
@@ -113,6 +117,7 @@ def load_setup(path: Path) -> Setup:
             catalogue=catalogue,
             zone=config.site.zone,
             networks=config.ledger.networks,
+            rest=rest,
         )
     except ConfigError as error:
         raise ConfigError([*mistakes, *error.mistakes]) from error

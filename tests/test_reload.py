@@ -9,6 +9,7 @@ from programs import free_port, program, until
 
 from agent.app import Agent
 from agent.errors import ConfigError
+from agent.reload import read_again
 from agent.setup import load_setup
 
 LEDGER = """\
@@ -38,7 +39,7 @@ def test_what_only_a_restart_can_change(tmp_path: Path, before: str, after: str,
     agent = _agent(tmp_path)
     (tmp_path / "site.toml").write_text(CONFIG.replace(before, after), encoding="utf-8")
     with pytest.raises(ConfigError) as refused:
-        agent.prepare_reload()
+        read_again(agent.setup)
     assert mistake in str(refused.value.mistakes[0])
     assert len(refused.value.mistakes) == 1
 
@@ -49,11 +50,49 @@ def test_a_ledger_is_taken_over_whole_or_not_at_all(tmp_path: Path) -> None:
     new_row = "u2,S21,200,127.77.0.2,C1,R1,2,2025-01-01,,deployed\n"
     (tmp_path / "ledger.csv").write_text(LEDGER + new_row.replace("200", "-200"), encoding="utf-8")
     with pytest.raises(ConfigError, match="a number of TH/s above 0 is expected"):
-        agent.prepare_reload()
+        read_again(agent.setup)
     assert len(agent.tracker) == 1
     (tmp_path / "ledger.csv").write_text(LEDGER + new_row, encoding="utf-8")
-    assert {entry.unit_id for entry in agent.prepare_reload().ledger.entries} == {"u1", "u2"}
+    assert {entry.unit_id for entry in read_again(agent.setup).ledger.entries} == {"u1", "u2"}
     assert len(agent.tracker) == 1
+
+
+async def test_a_reload_touches_only_what_changed(tmp_path: Path) -> None:
+    """One row changed, one gone, one new: every other unit's entry, status, poll memory and due time stay."""
+    rows = [f"u{number},S21,200,127.77.0.{number},C1,R1,{number},2025-01-01,,deployed" for number in range(1, 9)]
+    header = LEDGER.splitlines()[0]
+    agent = _agent(tmp_path)
+    (tmp_path / "ledger.csv").write_text("\n".join([header, *rows]), encoding="utf-8")
+    async with agent.polling():
+        await agent.reload()
+        before = _kept(agent)
+        changed = [rows[0].replace(",200,", ",195,"), *rows[2:], "u9,S21,200,127.77.0.9,C1,R1,9,2025-01-01,,deployed"]
+        (tmp_path / "ledger.csv").write_text("\n".join([header, *changed]), encoding="utf-8")
+        await agent.reload()
+        after = _kept(agent)
+        assert after.keys() == before.keys() - {"u2"} | {"u9"}
+        same = {unit_id for unit_id in before.keys() & after.keys() if before[unit_id] == after[unit_id]}
+        assert same == {f"u{number}" for number in range(3, 9)}
+        changed_status = agent.tracker.status("u1")
+        assert changed_status is not None
+        assert changed_status.entry.nameplate.hashrate_hs == 195e12
+        assert agent.sum_up().site.deployed_hs == 7 * 200e12 + 195e12
+        shown = (await agent.metrics.scrape())[0].decode()
+    names = {line.split('unit="')[1].split('"')[0] for line in shown.splitlines() if line.startswith("miner_nameplate")}
+    assert names == after.keys()
+
+
+def _kept(agent: Agent) -> dict[str, tuple[int, ...]]:
+    """Give which objects stand for each unit, and when it is due."""
+    return {
+        status.entry.unit_id: (
+            id(status),
+            id(status.entry),
+            id(agent.poller._units[status.entry.unit_id]),
+            hash(agent.poller._schedule._due[status.entry.unit_id]),
+        )
+        for status in agent.tracker.statuses()
+    }
 
 
 async def test_a_reload_asked_for_too_early_is_done_later(tmp_path: Path) -> None:

@@ -172,7 +172,7 @@ def test_the_site_is_the_sum_of_those_that_have_a_figure() -> None:
         for clock_s, uptime_s, counter in running(begin_s, 3600.0):
             book.record(told(clock_s, uptime_s, counter, unit_id), clock_s=clock_s)
     assert book.delivered(3600.0) == Delivered(2 * ONE_HS, 2 * PLATE.hashrate_hs, None, 0)
-    book.retain(["u2", "u3"])
+    book.forget(["u1", "no such unit"])
     assert book.delivered(3600.0) == Delivered(ONE_HS, PLATE.hashrate_hs, None, 0)
     assert book.delivered_hs("u1", HOUR_S, 3600.0) is None
 

@@ -1,5 +1,6 @@
 """Who answers where: units that exchange addresses, vanish, come back, or cannot be asked who they are."""
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -79,7 +80,7 @@ def moves(findings: Iterable[Finding]) -> list[tuple[str, Standing, Endpoint | N
 
 def standings(book: IdentityBook) -> list[Standing]:
     """Give every unit's standing."""
-    return [where.standing for where in book.all_whereabouts()]
+    return [where.standing for where in book._whereabouts.values()]
 
 
 def test_a_unit_at_home_is_verified() -> None:
@@ -251,7 +252,7 @@ def test_a_unit_is_found_at_an_address_the_ledger_once_had() -> None:
     # Until home is asked and does not answer, there is no telling which of the two is right; the newest is taken.
     assert moves(book.on_seen(at(9), info(1), at=AT + 700, clock_s=700.0)) == [("u1", Standing.MOVED, at(9))]
     assert book.routes.take_changed() == (row(1, host=at(9).host),)
-    assert book.routes.take_changed() is None
+    assert book.routes.take_changed() == ()
     assert owner(book, 1) == "u1"
     for _ in range(2):
         assert book.note_detour(failed(NO_ANSWER, "u1"), clock_s=800.0) == []
@@ -414,3 +415,40 @@ def test_whoever_moves_is_credited_with_its_own_readings(steps: list[Step], last
             credited_to = owner(book, number, machine=machine)
             assert credited_to == (f"u{machine}" if machine <= HOMES else None)
     assert len(book.unknown_units()) >= sum(machine > HOMES for machine in last)
+
+
+# Who is in force, in the order of the addresses at which they are expected.
+LEDGERS = st.lists(
+    st.tuples(st.permutations(range(1, HOMES + 1)), st.integers(1, HOMES)).map(lambda told: tuple(told[0][: told[1]])),
+    max_size=4,
+)
+
+
+@given(STEPS, LEDGERS)
+def test_nobody_is_credited_twice_under_any_ledger(steps: list[Step], ledgers: list[tuple[int, ...]]) -> None:
+    """Units leave, come back and are expected elsewhere while they move: each is polled at one address of its own."""
+    rows = [row(number) for number in range(1, HOMES + 1)]
+    book = IdentityBook(rows, rows, spacing_s=0.0)
+    for second, step in enumerate(steps):
+        play(book, step.machines, step.asked, float(second))
+        order = ledgers[second % len(ledgers)] if ledgers else range(1, HOMES + 1)
+        in_force = [row(number, host=at(place).host) for place, number in enumerate(order, start=1)]
+        book.replace_entries(in_force, rows, clock_s=float(second))
+        credited = [book.credit(answered(entry.unit_id), clock_s=float(second)) for entry in in_force]
+        names = [told.unit_id for told in credited if told is not None]
+        assert len(names) == len(set(names))
+        assert {entry.unit_id for entry in book.routes.entries()} == {entry.unit_id for entry in in_force}
+        assert len({(entry.host, entry.port) for entry in book.routes.entries()}) == len(in_force)
+        _hold_what_is_kept_beside(book)
+
+
+def _hold_what_is_kept_beside(book: IdentityBook) -> None:
+    """Hold the counts and lists that are kept for scrapes against what they are kept of."""
+    wheres = book._whereabouts.values()
+    assert {name: units for name, units in book.counts().items() if units} == Counter(one.standing for one in wheres)
+    astray = {one.unit_id for one in wheres if one.standing in {Standing.MOVED, Standing.DISPLACED}}
+    assert {one.unit_id for one in book.astray()} == astray
+    sightings = [look.sighting for look in book._looks.values() if look.sighting is not None]
+    assert {seen.endpoint for seen in book.unknown_units()} == {seen.endpoint for seen in sightings if seen.is_unknown}
+    for unit_id, endpoints in book._seen_at.items():
+        assert endpoints == {seen.endpoint for seen in sightings if seen.unit_id == unit_id}

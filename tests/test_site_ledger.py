@@ -6,6 +6,7 @@ import io
 import itertools
 import math
 from datetime import UTC, datetime
+from functools import partial
 from ipaddress import ip_network
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -18,7 +19,8 @@ from agent.address import Network
 from agent.config import DEFAULT_NETWORKS, load_config
 from agent.errors import ConfigError
 from agent.mistakes import SHOWN_MISTAKES
-from agent.site.ledger import COLUMNS, Ledger, LedgerEntry, Place, read_ledger
+from agent.site.cells import host_parser, parse_host
+from agent.site.ledger import COLUMNS, Ledger, LedgerEntry, Place, read_ledger, share_entries
 from agent.textfile import read_text
 from agent.unit.nameplate import Catalogue, shipped_catalogue
 
@@ -698,3 +700,54 @@ def test_file_beyond_the_bound_is_refused(tmp_path: Path) -> None:
         file.truncate((64 << 20) + 1)
     with pytest.raises(ConfigError, match="file: longer than 64 MiB"):
         read_text(path, max_bytes=64 << 20)
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.sampled_from(
+                ["10.20.3.0/28", "10.20.3.16/31", "10.20.0.0/16", "203.0.113.7/32", "10.0.0.0/8", "fd00::/8"]
+            ),
+            st.builds(
+                lambda number, prefix: str(ip_network((number, prefix), strict=False)),
+                st.integers(0x0A140000, 0x0A1407FF),
+                st.integers(20, 32),
+            ),
+        ),
+        min_size=1,
+        max_size=4,
+    ).map(lambda networks: tuple(map(ip_network, networks))),
+    st.lists(
+        st.one_of(
+            st.builds("10.20.{}.{}".format, st.integers(0, 8), st.one_of(st.integers(0, 300), st.integers(0, 18))),
+            st.builds("{}.{}.{}.{}{}".format, *[st.integers(0, 300)] * 4, st.sampled_from(["", ":80", ":0", " ", "."])),
+            st.sampled_from(
+                ["10.20.03.1", "010.20.3.1", "10.20.3", "224.0.0.1", "0.0.0.0", "10.20.3.1\n", "fd00::1", ""]
+            ),
+        ),
+        min_size=1,
+        max_size=20,
+    ),
+)
+def test_the_quick_way_to_an_address_is_the_slow_one(networks: tuple[Network, ...], cells: list[str]) -> None:
+    """Whatever the networks, the parser that remembers prefixes takes and refuses the same, in the same words."""
+    quick = host_parser(networks)
+    for cell in cells:
+        told = []
+        for parse in (quick, partial(parse_host, networks=networks)):
+            try:
+                told.append(parse(cell))
+            except ValueError as error:
+                told.append(str(error))
+        assert told[0] == told[1]
+
+
+def test_what_is_said_as_before_is_the_same_entry() -> None:
+    """Entries of the ledger before stand in for equal ones; one that differs in anything, or is new, does not."""
+    rows = [f"u{number},S21,200,10.0.0.{number},C1,R1,{number},2025-01-01,,deployed" for number in range(1, 5)]
+    before = read(*rows)
+    after = share_entries(read(rows[3], rows[0], rows[1].replace("C1", "C2"), rows[2].replace("2025", "2024")), before)
+    assert [entry.unit_id for entry in after.entries] == ["u4", "u1", "u2", "u3"]
+    kept = [entry.unit_id for entry in after.entries if any(entry is earlier for earlier in before.entries)]
+    assert kept == ["u4", "u1"]
+    assert after.entries[2].place.container == "C2"

@@ -13,7 +13,7 @@ import asyncio
 import io
 import zlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Literal, NamedTuple
 
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
@@ -96,6 +96,11 @@ class Metrics:
     def on_unit(self, status: UnitStatus) -> None:
         """Write one unit's numbers anew."""
         self._unit_rows.put(status)
+
+    @property
+    def simulated(self) -> Collection[str]:
+        """Ids of the units shown that are simulated."""
+        return self._unit_rows.simulated
 
     def remove_unit(self, unit_id: str) -> None:
         """Forget a unit that left the ledger: none of its series remains."""

@@ -22,6 +22,10 @@ FIRST_YEAR, LAST_YEAR = 2009, 2100
 # Cells that a ledger repeats many times (models, dates) are read once; so many of each are remembered.
 REMEMBERED_CELLS = 4096
 
+# Addresses of 16 million units; a ledger has those of some hundred networks.
+REMEMBERED_PREFIXES = 65536
+
+_PLAIN_HOST = re.compile(r"((?:0|[1-9][0-9]{0,2})\.(?:0|[1-9][0-9]{0,2})\.(?:0|[1-9][0-9]{0,2})\.)([1-9][0-9]{0,2})")
 _UNIT_ID = re.compile(r"(?=.*[A-Za-z0-9])[A-Za-z0-9._:-]{1,64}")
 _HASHRATE = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?")
 _MOMENT = re.compile(
@@ -45,7 +49,7 @@ def cell_parsers(*, catalogue: Catalogue, zone: ZoneInfo, networks: tuple[Networ
         "unit_id": parse_unit_id,
         "model": lru_cache(REMEMBERED_CELLS)(partial(parse_model, catalogue=catalogue)),
         "hashrate_th": lru_cache(REMEMBERED_CELLS)(parse_hashrate_hs),
-        "host": partial(parse_host, networks=networks),
+        "host": host_parser(networks),
         "container": parse_label,
         "rack": parse_label,
         "slot": parse_label,
@@ -79,6 +83,32 @@ def parse_hashrate_hs(cell: str) -> float:
     if not _HASHRATE.fullmatch(cell) or float(cell) == 0:
         raise ValueError("a number of TH/s above 0 is expected, such as 200 or 151.5")
     return float(cell) * HS_PER_THS
+
+
+def host_parser(networks: tuple[Network, ...]) -> CellParser:
+    """Give what does `parse_host`, in a tenth of the time for the usual address: four numbers and no port."""
+
+    @lru_cache(REMEMBERED_PREFIXES)
+    def is_plain(prefix: str) -> bool:
+        """Say whether each of the 254 addresses that begin so is that of one machine, in a network that is allowed."""
+        try:
+            block = ipaddress.IPv4Network(f"{prefix}0/24")
+            parse_host(f"{prefix}1", networks=networks)
+        except ValueError:
+            return False
+        # A network within the block has first and last addresses of its own.
+        return not any(
+            isinstance(home, ipaddress.IPv4Network) and home.prefixlen > 24 and home.overlaps(block)
+            for home in networks
+        )
+
+    def parse(cell: str) -> Endpoint:
+        plain = _PLAIN_HOST.fullmatch(cell)
+        if plain is not None and int(plain[2]) < 255 and is_plain(plain[1]):
+            return Endpoint(cell, API_PORT)
+        return parse_host(cell, networks=networks)
+
+    return parse
 
 
 def parse_host(cell: str, *, networks: tuple[Network, ...]) -> Endpoint:

@@ -177,12 +177,12 @@ class DeliveredBook:
             if rate_hs is not None:
                 rates_hs[unit_id] = rate_hs
 
-    def retain(self, unit_ids: Iterable[str]) -> None:
-        """Forget all other units."""
-        for unit_id in self._units.keys() - set(unit_ids):
-            del self._units[unit_id]
-            for rates_hs in self._rates_hs.values():
-                rates_hs.pop(unit_id, None)
+    def forget(self, unit_ids: Iterable[str]) -> None:
+        """Forget these units, those of them that are known."""
+        for unit_id in unit_ids:
+            if self._units.pop(unit_id, None) is not None:
+                for rates_hs in self._rates_hs.values():
+                    rates_hs.pop(unit_id, None)
 
     def delivered_hs(self, unit_id: str, window_s: float, clock_s: float) -> float | None:
         """Give what pools credited a unit over the latest `window_s`, H/s.

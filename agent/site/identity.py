@@ -13,7 +13,8 @@ Pure but for its memory: answers and times are arguments, and nothing here write
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import NamedTuple
 
 import msgspec
 
@@ -22,6 +23,7 @@ from agent.errors import PollError, UnreachableError
 from agent.site.agenda import Agenda, Urgency
 from agent.site.ledger import LedgerEntry
 from agent.site.routes import Routes
+from agent.site.takeover import Takeover
 from agent.site.whereabouts import Difference, Finding, Move, Sighting, Standing, Whereabouts
 from agent.unit.reading import Poll, SystemInfo, UnitReading
 
@@ -47,6 +49,18 @@ class _Look:
         self.is_doubtful = False
         self.asked_at = float("-inf")
         self.failures = 0
+
+
+class Addresses(NamedTuple):
+    """Where units are, were or will be by a ledger.
+
+    Attributes:
+        web_ports: The port of the pages at each address; None where the ledger does not say.
+        gone: Addresses of the ledger before that are none of this one's.
+    """
+
+    web_ports: dict[Endpoint, int | None]
+    gone: tuple[Endpoint, ...]
 
 
 class IdentityBook:
@@ -76,6 +90,10 @@ class IdentityBook:
         self._seen_at: defaultdict[str, set[Endpoint]] = defaultdict(set)
         self._owners: dict[str, str | None] = {}
         self._whereabouts: dict[str, Whereabouts] = {}
+        # What the next two tell at every scrape would take milliseconds to gather from all units.
+        self._astray: set[str] = set()
+        self._counts: Counter[Standing] = Counter()
+        self._unknown: dict[Endpoint, Sighting] = {}
         self._boards_of: dict[str, frozenset[str]] = {}
         self._told: set[tuple[str, SystemInfo]] = set()
         self._lost: set[str] = set()
@@ -83,58 +101,127 @@ class IdentityBook:
         self._next_search = float("-inf")
         self.moves = 0
         self.replace_entries(entries, known, clock_s=float("-inf"))
+        self.routes.take_changed()
 
     # --- the ledger ---
 
     def replace_entries(
         self, entries: Iterable[LedgerEntry], known: Iterable[LedgerEntry] = (), *, clock_s: float
     ) -> list[Finding]:
-        """Take over a changed ledger; who was seen where is judged by it anew."""
-        before, self._entries = self._entries, {entry.unit_id: entry for entry in entries}
-        # Of a large site little changes at a time: only those are judged anew whom the change may concern.
-        concerned = {unit_id for unit_id, entry in self._entries.items() if before.get(unit_id) != entry}
-        concerned |= {unit_id for unit_id, where in self._whereabouts.items() if where.standing in _ASTRAY}
-        self._macs = {entry.mac: entry.unit_id for entry in self._entries.values() if entry.mac}
-        self._serials = {entry.serial.casefold(): entry.unit_id for entry in self._entries.values() if entry.serial}
-        self._web_ports = {Endpoint(entry.host, entry.port): entry.web_port for entry in known}
-        self._web_ports |= {Endpoint(entry.host, entry.port): entry.web_port for entry in self._entries.values()}
-        self.routes.replace_entries(self._entries.values())
-        for endpoint in [endpoint for endpoint in self._looks if endpoint not in self._web_ports]:
-            del self._looks[endpoint]
-            self._agenda.drop(endpoint)
-        concerned |= self._identify_anew()
-        self._lost &= self._entries.keys()
-        self._displaced &= self._entries.keys()
-        self._owners.clear()
-        self._whereabouts = {
-            unit_id: self._whereabouts.get(unit_id)
-            or Whereabouts(
-                unit_id=unit_id,
-                standing=Standing.UNVERIFIED,
-                home=self.routes.home(unit_id),
-                place=None,
-                seen=None,
-                occupant=None,
-            )
-            for unit_id in self._entries
-        }
-        return self._settle([unit_id for unit_id in self._entries if unit_id in concerned], clock_s)
+        """Take over all entries of a changed ledger; `known` are those of any time."""
+        now = {entry.unit_id: entry for entry in entries}
+        changed = tuple(entry for unit_id, entry in now.items() if self._entries.get(unit_id) != entry)
+        gone = tuple(unit_id for unit_id in self._entries if unit_id not in now)
+        return self.take_over(Takeover(changed, gone), self.addresses(now.values(), known), clock_s=clock_s)
 
-    def _identify_anew(self) -> set[str]:
-        """Judge by the ledger in force who was seen where; gives whom another answer to that concerns."""
+    def addresses(self, entries: Iterable[LedgerEntry], known: Iterable[LedgerEntry]) -> Addresses:
+        """Give the addresses of a ledger's entries in force and of all others; may be asked in a thread."""
+        web_ports = {Endpoint(entry.host, entry.port): entry.web_port for entry in known}
+        web_ports |= {Endpoint(entry.host, entry.port): entry.web_port for entry in entries}
+        return Addresses(web_ports, tuple(endpoint for endpoint in self._web_ports if endpoint not in web_ports))
+
+    def take_over(self, takeover: Takeover, addresses: Addresses, *, clock_s: float) -> list[Finding]:
+        """Take over what changed in the ledger; who was seen where is judged by it anew."""
+        # Of a large site little changes at a time: only those are judged anew whom the change may concern.
+        concerned = set(self._astray)
+        former = [self._entries.pop(unit_id) for unit_id in takeover.gone]
+        former += [self._entries[entry.unit_id] for entry in takeover.changed if entry.unit_id in self._entries]
+        self._entries.update((entry.unit_id, entry) for entry in takeover.changed)
+        told = self._rename(former, takeover.changed)
+        self._web_ports = addresses.web_ports
+        for endpoint in addresses.gone:
+            if endpoint in self._looks:
+                self._forget(endpoint)
+                del self._looks[endpoint]
+            self._agenda.drop(endpoint)
+        concerned |= self._identify_anew(self.routes.take_over(takeover), told)
+        for unit_id in takeover.gone:
+            self._note(unit_id, None)
+            self._owners.pop(unit_id, None)
+            self._lost.discard(unit_id)
+            self._displaced.discard(unit_id)
+        for entry in takeover.changed:
+            concerned.add(entry.unit_id)
+            if entry.unit_id not in self._whereabouts:
+                self._expect(entry.unit_id)
+                if self.routes.home(entry.unit_id) not in self._looks and not self._seen_at.get(entry.unit_id):
+                    # Nobody has looked yet: there is nothing to judge by.
+                    concerned.discard(entry.unit_id)
+        findings = self._settle(sorted(concerned), clock_s)
+        # All began at home; who was settled late may have left the place to which another one should have been sent.
+        return [*findings, *self._settle(sorted(self._astray), clock_s)]
+
+    def _rename(self, former: Iterable[LedgerEntry], changed: Iterable[LedgerEntry]) -> set[str]:
+        """Take over whose which MAC address and serial number are; gives those that were or are now somebody's."""
+        told: set[str] = set()
+        for entry in former:
+            for names, name in _identities(self._macs, self._serials, entry):
+                told.add(name)
+                if names.get(name) == entry.unit_id:
+                    del names[name]
+        for entry in changed:
+            for names, name in _identities(self._macs, self._serials, entry):
+                told.add(name)
+                names[name] = entry.unit_id
+        return told
+
+    def _expect(self, unit_id: str) -> None:
+        home = self.routes.home(unit_id)
+        where = Whereabouts(
+            unit_id=unit_id, standing=Standing.UNVERIFIED, home=home, place=None, seen=None, occupant=None
+        )
+        self._note(unit_id, where)
+
+    def _note(self, unit_id: str, where: Whereabouts | None) -> None:
+        """Put down where a unit is; None for one that is deployed no longer."""
+        before = self._whereabouts.pop(unit_id, None) if where is None else self._whereabouts.get(unit_id)
+        if before is not None:
+            self._counts[before.standing] -= 1
+        self._astray.discard(unit_id)
+        if where is not None:
+            self._whereabouts[unit_id] = where
+            self._counts[where.standing] += 1
+            if where.standing in _ASTRAY:
+                self._astray.add(unit_id)
+
+    def _identify_anew(self, endpoints: Iterable[Endpoint], told: Collection[str]) -> set[str]:
+        """Judge by the ledger in force who was seen where; gives whom another answer to that concerns.
+
+        Args:
+            endpoints: Where another unit is expected than before.
+            told: MAC addresses and serial numbers that are another unit's than before, or somebody's or nobody's now.
+        """
         concerned: set[str] = set()
-        self._seen_at.clear()
-        for endpoint, look in self._looks.items():
-            if look.sighting is None:
+        again = {endpoint for endpoint in endpoints if endpoint in self._looks}
+        if told:
+            again.update(
+                endpoint
+                for endpoint, look in self._looks.items()
+                if look.sighting is not None
+                and (look.sighting.info.mac in told or (look.sighting.info.serial or "").casefold() in told)
+            )
+        for endpoint in sorted(again):
+            seen = self._looks[endpoint].sighting
+            if seen is None:
                 continue
-            now = self._sighting(endpoint, look.sighting.info, look.sighting.at)
-            if now != look.sighting:
+            now = self._sighting(endpoint, seen.info, seen.at)
+            if now != seen:
                 expected = self.routes.unit_at(endpoint)
-                concerned |= {name for name in (look.sighting.unit_id, now.unit_id, expected) if name is not None}
-                look.sighting = now
-            if now.unit_id is not None:
-                self._seen_at[now.unit_id].add(endpoint)
+                concerned |= {name for name in (seen.unit_id, now.unit_id, expected) if name is not None}
+                self._sight(endpoint, now)
         return concerned
+
+    def _sight(self, endpoint: Endpoint, sighting: Sighting | None) -> None:
+        """Put down who was seen at an address."""
+        look = self._looks[endpoint]
+        if look.sighting is not None and look.sighting.unit_id is not None:
+            self._seen_at[look.sighting.unit_id].discard(endpoint)
+        self._unknown.pop(endpoint, None)
+        look.sighting = sighting
+        if sighting is not None and sighting.unit_id is not None:
+            self._seen_at[sighting.unit_id].add(endpoint)
+        if sighting is not None and sighting.is_unknown:
+            self._unknown[endpoint] = sighting
 
     # --- polls ---
 
@@ -238,18 +325,17 @@ class IdentityBook:
         look = self._looks[endpoint]
         before = look.sighting
         sighting = self._sighting(endpoint, info, at)
-        look.sighting, look.is_doubtful, look.failures = sighting, False, 0
+        look.is_doubtful, look.failures = False, 0
         look.boards_then = _told(look.boards)
         touched = [self.routes.unit_at(endpoint)]
         if before is not None and before.unit_id is not None and before.unit_id != sighting.unit_id:
-            self._seen_at[before.unit_id].discard(endpoint)
             touched.append(before.unit_id)
         unit_id = sighting.unit_id
         if unit_id is not None:
             touched.append(unit_id)
             if before is None or before.unit_id != unit_id:
                 touched += self._doubt(self._seen_at[unit_id], clock_s)
-                self._seen_at[unit_id].add(endpoint)
+        self._sight(endpoint, sighting)
         self._agenda.want(endpoint, Urgency.ROUTINE, clock_s + RECHECK_S)
         findings = self._settle([name for name in touched if name is not None], clock_s)
         return [*findings, *self._difference(sighting)]
@@ -285,10 +371,8 @@ class IdentityBook:
         return self._settle(touched, clock_s)
 
     def _forget(self, endpoint: Endpoint) -> None:
-        look = self._looks[endpoint]
-        if look.sighting is not None and look.sighting.unit_id is not None:
-            self._seen_at[look.sighting.unit_id].discard(endpoint)
-        look.sighting, look.is_doubtful = None, False
+        self._sight(endpoint, None)
+        self._looks[endpoint].is_doubtful = False
 
     # --- judging ---
 
@@ -356,7 +440,7 @@ class IdentityBook:
             if unit_id not in self._entries:
                 continue
             before, now = self._whereabouts[unit_id], self._judge(unit_id)
-            self._whereabouts[unit_id] = now
+            self._note(unit_id, now)
             polled.update(self.routes.send(unit_id, now.place))
             places = (before.place, now.place, before.home, now.home)
             polled.update(self.routes.unit_at(place) or unit_id for place in places if place is not None)
@@ -401,19 +485,27 @@ class IdentityBook:
         """Give where a unit is; None for one that is not deployed now."""
         return self._whereabouts.get(unit_id)
 
-    def all_whereabouts(self) -> Iterable[Whereabouts]:
-        """Give where every deployed unit is."""
-        return self._whereabouts.values()
+    def astray(self) -> list[Whereabouts]:
+        """Give where the units are that are not where the ledger says, by id."""
+        return [self._whereabouts[unit_id] for unit_id in sorted(self._astray)]
 
     def counts(self) -> Mapping[Standing, int]:
         """Give how many units have each standing."""
-        counts = Counter(where.standing for where in self._whereabouts.values())
-        return {standing: counts[standing] for standing in Standing}
+        return {standing: self._counts[standing] for standing in Standing}
 
     def unknown_units(self) -> list[Sighting]:
         """Give who answers at a known address and is not deployed by the ledger."""
-        sightings = (look.sighting for look in self._looks.values())
-        return [sighting for sighting in sightings if sighting is not None and sighting.is_unknown]
+        return list(self._unknown.values())
+
+
+def _identities(
+    macs: dict[str, str], serials: dict[str, str], entry: LedgerEntry
+) -> Iterator[tuple[dict[str, str], str]]:
+    """Give what an entry is known by, each with where it stands."""
+    if entry.mac:
+        yield macs, entry.mac
+    if entry.serial:
+        yield serials, entry.serial.casefold()
 
 
 def _told(boards: tuple[str | None, ...]) -> frozenset[str]:

@@ -11,7 +11,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from agent.address import Endpoint, Network
@@ -34,6 +34,10 @@ REQUIRED_COLUMNS = (
 )
 OPTIONAL_COLUMNS = ("serial", "mac", "simulated", "web_port")
 COLUMNS = (*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS)
+# A millisecond's worth.
+ROWS_A_REST = 50
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +132,15 @@ def shard_of(unit_id: str, count: int) -> int:
     return int.from_bytes(hashlib.blake2b(unit_id.encode(), digest_size=8).digest(), "big") % count
 
 
-def read_ledger(text: str, file: str, *, catalogue: Catalogue, zone: ZoneInfo, networks: tuple[Network, ...]) -> Ledger:
+def read_ledger(
+    text: str,
+    file: str,
+    *,
+    catalogue: Catalogue,
+    zone: ZoneInfo,
+    networks: tuple[Network, ...],
+    rest: Callable[[], None] = lambda: None,
+) -> Ledger:
     """Read a ledger from its text.
 
     The text is CSV: one header, one line a row, ``#`` before a comment. A unit has a row for each span of time in which
@@ -140,6 +152,7 @@ def read_ledger(text: str, file: str, *, catalogue: Catalogue, zone: ZoneInfo, n
         catalogue: The models there are.
         zone: The zone of dates and times without an offset.
         networks: Where units may be.
+        rest: Called every `ROWS_A_REST` rows, by whoever reads beside other work.
 
     Raises:
         ConfigError: With every mistake, in file order; after `SHOWN_MISTAKES` only how many more there are.
@@ -149,16 +162,34 @@ def read_ledger(text: str, file: str, *, catalogue: Catalogue, zone: ZoneInfo, n
     if nul >= 0:
         mistakes.add(text.count("\n", 0, nul) + 1, "a NUL byte; save the file as UTF-8 text")
         mistakes.raise_any()
-    lines = _read_rows(text.removeprefix("\ufeff"), mistakes)
+    lines = _resting(_read_rows(text.removeprefix("\ufeff"), mistakes), rest)
     columns = _read_header(*next(lines, (1, [])), mistakes)
     parsers = cell_parsers(catalogue=catalogue, zone=zone, networks=networks)
     rows = list(_read_entries(lines, columns, parsers, catalogue, mistakes))
-    _refuse_overlaps(rows, mistakes)
+    _refuse_overlaps(rows, mistakes, rest)
     if not rows:
         mistakes.add_if_none("no units: there is nothing to watch")
     mistakes.raise_any()
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
     return Ledger(entries=tuple(entry for _, entry in rows), digest=digest)
+
+
+def share_entries(ledger: Ledger, before: Ledger) -> Ledger:
+    """Give a ledger in which entries that an earlier one has too are those very objects: nothing of them changed."""
+    known = {(entry.unit_id, entry.deployed_from): entry for entry in before.entries}
+
+    def shared(entry: LedgerEntry) -> LedgerEntry:
+        other = known.get((entry.unit_id, entry.deployed_from))
+        return other if other is not None and other == entry else entry
+
+    return Ledger(entries=tuple(map(shared, ledger.entries)), digest=ledger.digest)
+
+
+def _resting(rows: Iterable[_T], rest: Callable[[], None]) -> Iterator[_T]:
+    for number, row in enumerate(rows):
+        if not number % ROWS_A_REST:
+            rest()
+        yield row
 
 
 class _Mistakes:
@@ -291,13 +322,13 @@ def _entry(values: Mapping[str, Any], nameplate: Nameplate) -> LedgerEntry:
 _Row = tuple[int, LedgerEntry]
 
 
-def _refuse_overlaps(rows: Sequence[_Row], mistakes: _Mistakes) -> None:
+def _refuse_overlaps(rows: Sequence[_Row], mistakes: _Mistakes, rest: Callable[[], None]) -> None:
     """Refuse what can only be true once at a time: a unit, and the address, place and identity of different units."""
-    for earlier, later in _overlaps(rows, key=lambda entry: entry.unit_id, owner=lambda row: row[0]):
+    for earlier, later in _overlaps(_resting(rows, rest), key=lambda entry: entry.unit_id, owner=lambda row: row[0]):
         reason = f"also on line {earlier[0]}, for a span of time that overlaps"
         mistakes.add(later[0], reason, column="unit_id", value=later[1].unit_id)
     for column, key, told in _EXCLUSIVE:
-        for earlier, later in _overlaps(rows, key=key, owner=lambda row: row[1].unit_id):
+        for earlier, later in _overlaps(_resting(rows, rest), key=key, owner=lambda row: row[1].unit_id):
             reason = f"also of {earlier[1].unit_id} on line {earlier[0]}, for a span of time that overlaps"
             mistakes.add(later[0], reason, column=column, value=told(later[1]))
 

@@ -120,20 +120,30 @@ class Poller:
         return len(self._healthy.waiting) + len(self._sick.waiting)
 
     def replace_entries(self, entries: Iterable[LedgerEntry]) -> None:
-        """Take over a changed ledger; units that stay at their address keep what is remembered of them."""
-        units: dict[str, _Unit] = {}
+        """Take over all entries of a changed ledger."""
+        entries = tuple(entries)
+        self.take_over(entries, self._units.keys() - {entry.unit_id for entry in entries})
+
+    def take_over(self, entries: Iterable[LedgerEntry], gone: Iterable[str] = ()) -> None:
+        """Take over what changed; units that stay at their address keep what is remembered of them.
+
+        Args:
+            entries: With the addresses at which they are to be polled from now on.
+            gone: Ids of units that are to be polled no longer.
+        """
+        now = self._clock()
+        for unit_id in gone:
+            unit = self._units.pop(unit_id, None)
+            if unit is not None:
+                unit.is_gone = True
+                self._schedule.drop(unit_id)
         for entry in entries:
             unit = self._units.get(entry.unit_id)
             if unit is None or unit.address != (entry.host, entry.port):
                 if unit is not None:
                     unit.is_gone = True
-                unit = _Unit(entry.unit_id, (entry.host, entry.port))
-            units[entry.unit_id] = unit
-        for unit_id, unit in self._units.items():
-            if unit_id not in units:
-                unit.is_gone = True
-        self._units = units
-        self._schedule.replace(units, now=self._clock())
+                self._units[entry.unit_id] = _Unit(entry.unit_id, (entry.host, entry.port))
+                self._schedule.add(entry.unit_id, now=now)
 
     def reconfigure(self, *, client: Client, schedule: Schedule, bounds: Bounds, slow_every: int) -> None:
         """Go on with another client and schedule; the old client was closed, so what it had in flight is forgotten."""

@@ -5,11 +5,11 @@ back, and goes home itself.
 """
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import replace
 
 from agent.address import Endpoint
 from agent.site.ledger import LedgerEntry
+from agent.site.takeover import Takeover
 
 DETOUR_FAILURES = 3
 
@@ -24,16 +24,45 @@ class Routes:
         self._endpoints: dict[str, Endpoint] = {}
         self._unit_ids: dict[Endpoint, str] = {}
         self._failures: Counter[str] = Counter()
-        self._is_changed = False
+        self._moved: set[str] = set()
 
-    def replace_entries(self, entries: Iterable[LedgerEntry]) -> None:
-        """Take over a changed ledger; every unit is polled at home again."""
-        self._entries = {entry.unit_id: entry for entry in entries}
-        self._homes = {unit_id: Endpoint(entry.host, entry.port) for unit_id, entry in self._entries.items()}
-        self._endpoints = dict(self._homes)
+    def take_over(self, takeover: Takeover) -> set[Endpoint]:
+        """Take over what changed in the ledger; every unit is polled at home again.
+
+        Returns:
+            The addresses at which somebody else is expected than before, or something else is said of him.
+        """
+        homeward = {unit_id: self._endpoints[unit_id] for unit_id in self._away}
+        left: set[Endpoint] = set()
+        for unit_id, endpoint in homeward.items():
+            left |= {endpoint, self._homes[unit_id]}
+            self._vacate(endpoint, unit_id)
+        for unit_id in takeover.gone:
+            home = self._homes.pop(unit_id)
+            left.add(home)
+            self._vacate(home, unit_id)
+            del self._entries[unit_id], self._endpoints[unit_id]
+            homeward.pop(unit_id, None)
+        for entry in takeover.changed:
+            former = self._homes.get(entry.unit_id)
+            if former is not None:
+                left.add(former)
+                self._vacate(former, entry.unit_id)
+            self._entries[entry.unit_id] = entry
+            self._homes[entry.unit_id] = Endpoint(entry.host, entry.port)
+        coming = {entry.unit_id for entry in takeover.changed} | homeward.keys()
+        for unit_id in coming:
+            home = self._endpoints[unit_id] = self._homes[unit_id]
+            self._unit_ids[home] = unit_id
+            left.add(home)
         self._away.clear()
-        self._unit_ids = {endpoint: unit_id for unit_id, endpoint in self._endpoints.items()}
         self._failures.clear()
+        self._moved = (self._moved | coming) - set(takeover.gone)
+        return left
+
+    def _vacate(self, endpoint: Endpoint, unit_id: str) -> None:
+        if self._unit_ids.get(endpoint) == unit_id:
+            del self._unit_ids[endpoint]
 
     def home(self, unit_id: str) -> Endpoint:
         """Give where the ledger expects a unit that is in force."""
@@ -59,17 +88,16 @@ class Routes:
             endpoint = place
         if self._endpoints[unit_id] == endpoint:
             return moved
-        self._is_changed = True
         comer: str | None = unit_id
         while comer is not None:
             moved.add(comer)
             self._failures.pop(comer, None)
-            if self._unit_ids.get(self._endpoints[comer]) == comer:
-                del self._unit_ids[self._endpoints[comer]]
+            self._vacate(self._endpoints[comer], comer)
             evicted = self._unit_ids.get(endpoint)
             self._endpoints[comer], self._unit_ids[endpoint] = endpoint, comer
             (self._away.discard if endpoint == self.home(comer) else self._away.add)(comer)
             comer, endpoint = evicted, endpoint if evicted is None else self.home(evicted)
+        self._moved |= moved
         return moved
 
     def is_lost(self, unit_id: str, *, is_unreachable: bool) -> bool:
@@ -84,16 +112,13 @@ class Routes:
 
     def entries(self) -> tuple[LedgerEntry, ...]:
         """Give the entries in force with the addresses at which they are to be polled."""
-        return tuple(
-            replace(entry, host=self._endpoints[unit_id].host, port=self._endpoints[unit_id].port)
-            if unit_id in self._away
-            else entry
-            for unit_id, entry in self._entries.items()
-        )
+        return tuple(map(self._polled, self._entries))
 
-    def take_changed(self) -> tuple[LedgerEntry, ...] | None:
-        """Give `entries` when any unit was sent elsewhere since this was last asked; None otherwise."""
-        if not self._is_changed:
-            return None
-        self._is_changed = False
-        return self.entries()
+    def _polled(self, unit_id: str) -> LedgerEntry:
+        entry, endpoint = self._entries[unit_id], self._endpoints[unit_id]
+        return replace(entry, host=endpoint.host, port=endpoint.port) if unit_id in self._away else entry
+
+    def take_changed(self) -> tuple[LedgerEntry, ...]:
+        """Give, as `entries` does, the units that changed or were sent elsewhere since this was last asked."""
+        moved, self._moved = self._moved, set()
+        return tuple(map(self._polled, sorted(moved)))

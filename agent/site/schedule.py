@@ -46,6 +46,17 @@ class Schedule:
         self._heap = [(at, unit_id) for unit_id, at in due.items()]
         heapq.heapify(self._heap)
 
+    def add(self, unit_id: str, *, now: float) -> None:
+        """Take in one unit; one that is there already keeps its due time."""
+        if unit_id not in self._due:
+            self._due[unit_id] = at = self._next_regular(unit_id, now)
+            heapq.heappush(self._heap, (at, unit_id))
+
+    def drop(self, unit_id: str) -> None:
+        """Forget one unit; its place in the heap is passed over when its time comes."""
+        self._due.pop(unit_id, None)
+        self._backed_off.discard(unit_id)
+
     def pop_due(self, now: float, limit: int) -> list[tuple[str, float]]:
         """Take at most `limit` units that are due, earliest first, with their due times; each is due again later."""
         taken: list[tuple[str, float]] = []

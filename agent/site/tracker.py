@@ -16,6 +16,7 @@ from agent.site.ledger import LedgerEntry
 from agent.site.losses import attribute
 from agent.site.power import Power, PowerModel, unit_power
 from agent.site.status import UnitState, UnitStatus, is_definite_refusal, is_straggling, judge
+from agent.site.takeover import Takeover
 from agent.unit.reading import Mode, Poll, UnitReading
 
 # A unit's uptime counts whole seconds. Assumed: firmware renews it every few seconds at least; none was seen to lag.
@@ -114,29 +115,50 @@ class Tracker:
         track = self._tracks.get(unit_id)
         return None if track is None else track.status
 
-    def replace_entries(self, entries: Iterable[LedgerEntry], *, at: float) -> Collection[str]:
-        """Take over a changed ledger; units that stay keep their readings.
+    def compare(self, entries: Iterable[LedgerEntry]) -> Takeover:
+        """Say what changes with the entries of another ledger, or of another day.
+
+        May be asked in a thread while polls are recorded; not while another ledger is taken over.
+        """
+        tracks, changed, there = self._tracks, [], set()
+        for entry in entries:
+            there.add(entry.unit_id)
+            track = tracks.get(entry.unit_id)
+            if track is None or (track.entry is not entry and track.entry != entry):
+                changed.append(entry)
+        return Takeover(tuple(changed), tuple(unit_id for unit_id in tracks if unit_id not in there))
+
+    def take_over(self, takeover: Takeover, *, at: float) -> list[UnitStatus]:
+        """Take over what changed; all other units, and their statuses, stay the very same objects.
 
         Returns:
-            The ids of units that are gone.
+            The statuses of the units that are new or changed.
         """
-        tracks: dict[str, _Track] = {}
-        for entry in entries:
-            track = self._tracks.get(entry.unit_id)
+        tracks = self._tracks
+        if takeover.gone or any(entry.unit_id not in tracks for entry in takeover.changed):
+            # Whoever goes through the units meanwhile goes on with those that there were.
+            tracks = self._tracks = tracks.copy()
+        for unit_id in takeover.gone:
+            del tracks[unit_id]
+        for entry in takeover.changed:
+            track = tracks.get(entry.unit_id)
             if track is None:
-                track = _Track(entry)
+                track = tracks[entry.unit_id] = _Track(entry)
                 self._judge(track, at=at, is_fresh=False)
-            elif track.entry != entry:
-                if (track.entry.host, track.entry.port) != (entry.host, entry.port):
-                    # Another machine may stand behind another address: what was read there is not this unit's.
-                    track.reading, track.fresh_until, track.is_frozen = None, float("-inf"), False
-                    track.error, track.failures = None, 0
-                track.entry = entry
-                self._judge(track, at=at, is_fresh=track.status.is_fresh and track.reading is not None)
-            tracks[entry.unit_id] = track
-        gone = self._tracks.keys() - tracks.keys()
-        self._tracks = tracks
-        return gone
+                continue
+            if (track.entry.host, track.entry.port) != (entry.host, entry.port):
+                # Another machine may stand behind another address: what was read there is not this unit's.
+                track.reading, track.fresh_until, track.is_frozen = None, float("-inf"), False
+                track.error, track.failures = None, 0
+            track.entry = entry
+            self._judge(track, at=at, is_fresh=track.status.is_fresh and track.reading is not None)
+        return [tracks[entry.unit_id].status for entry in takeover.changed]
+
+    def replace_entries(self, entries: Iterable[LedgerEntry], *, at: float) -> Collection[str]:
+        """Take over all entries of a changed ledger; gives the ids of units that are gone."""
+        takeover = self.compare(entries)
+        self.take_over(takeover, at=at)
+        return takeover.gone
 
     def record(self, poll: Poll, *, clock_s: float) -> tuple[UnitStatus, UnitState] | None:
         """Take one poll in.
