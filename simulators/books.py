@@ -7,6 +7,8 @@ from simulators.physics import Flow
 
 LAG_30M_S = 1800.0
 
+_NO_LOSSES: dict[Cause, float] = {}  # Shared by the units that never lost anything; never written to.
+
 
 class Totals(NamedTuple):
     """What a unit did and drew between the farm's start and a moment.
@@ -24,6 +26,20 @@ class Totals(NamedTuple):
     losses: dict[Cause, float]
 
 
+class Outlook(NamedTuple):
+    """What a unit has done until a moment, and what it does from then on until its next event.
+
+    Attributes:
+        flow: Its hashrate and power from the moment on.
+        losses_hs: What is missing to its nameplate at the moment, by cause.
+        totals: The integrals until then.
+    """
+
+    flow: Flow
+    losses_hs: dict[Cause, float]
+    totals: Totals
+
+
 class Books:
     """Integrals up to the last event, and the flow that holds since.
 
@@ -39,7 +55,7 @@ class Books:
         self.flow = Flow(start)
         self._nameplate_hs = nameplate_hs
         self._hashes = self._joules = self._uplift = self._lagged_hs = 0.0
-        self._losses: dict[Cause, float] = {}
+        self._losses = _NO_LOSSES
 
     def hashes(self, t: float) -> float:
         """Give the hashes done until `t`."""
@@ -86,4 +102,4 @@ class Books:
     def open_again(self) -> None:
         """Forget what was done so far: the farm starts here."""
         self._hashes = self._joules = self._uplift = 0.0
-        self._losses = {}
+        self._losses = _NO_LOSSES

@@ -1,7 +1,7 @@
 """What can happen to a unit: the conditions its faults put it under, the causes of loss, the changes on its agenda."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple, Protocol
@@ -171,6 +171,14 @@ class Condition(Protocol):
     def bend(self, conditions: Conditions) -> Conditions:
         """Give `conditions` with this fault in them."""
         ...
+
+
+def bent(faults: Iterable[Condition]) -> Conditions:
+    """Give the conditions a unit is under with these faults active, in the order they came."""
+    conditions = HEALTHY
+    for fault in faults:
+        conditions = fault.bend(conditions)
+    return conditions
 
 
 class FaultError(ValueError):

@@ -7,7 +7,7 @@ from simulators.endpoints import Endpoint
 from simulators.models import Model
 
 _LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ"
-_TRIPLES = tuple(a + b + c for c in _LETTERS for b in _LETTERS for a in _LETTERS)
+_PAIRS = tuple(a + b for b in _LETTERS for a in _LETTERS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +72,11 @@ class Identity:
 
 
 def _nine_letters(bits: int) -> str:
-    bits, first = divmod(bits, len(_TRIPLES))
-    bits, second = divmod(bits, len(_TRIPLES))
-    return _TRIPLES[first] + _TRIPLES[second] + _TRIPLES[bits % len(_TRIPLES)]
+    pairs = len(_PAIRS)
+    return (
+        _PAIRS[bits % pairs]
+        + _PAIRS[bits // pairs % pairs]
+        + _PAIRS[bits // pairs**2 % pairs]
+        + _PAIRS[bits // pairs**3 % pairs]
+        + _LETTERS[bits // pairs**4 % len(_LETTERS)]
+    )

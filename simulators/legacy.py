@@ -10,7 +10,8 @@ from simulators import pools as pool_table
 from simulators import sensors
 from simulators.builds import Build
 from simulators.snapshot import Shares, Snapshot
-from simulators.unit import WORK_MODE_SLEEP, Unit
+from simulators.unit import Unit
+from simulators.work_modes import WORK_MODE_SLEEP
 
 _SLOTS = 4  # The program prints four board positions, used or not.
 _MINING = 2

@@ -13,7 +13,8 @@ from simulators.builds import Build
 from simulators.models import Model
 from simulators.shares import DIFF1_HASHES
 from simulators.snapshot import BoardSnapshot, Phase, Snapshot
-from simulators.unit import WORK_MODE_SLEEP, Unit
+from simulators.unit import Unit
+from simulators.work_modes import WORK_MODE_SLEEP
 
 # Observed: one error makes hwp 0.001 on an S21 after 8152 s, 4358 make 0.601 on an S19 Pro+ Hyd. after 83,976 s: both
 # are percent of nonces, at one nonce per 1280 shares of difficulty 1.

@@ -18,14 +18,8 @@ from simulators.conditions import Change, Verb
 from simulators.pools import configured_pools
 from simulators.settings import MAX_TEXT_LENGTH, POOL_SLOTS, PoolSetting, Settings
 from simulators.snapshot import OFFLINE, Phase
-from simulators.unit import (
-    REBOOT_DELAY_S,
-    WORK_MODE_HIGH,
-    WORK_MODE_LOW,
-    WORK_MODE_NORMAL,
-    WORK_MODE_SLEEP,
-    Unit,
-)
+from simulators.unit import REBOOT_DELAY_S, Unit
+from simulators.work_modes import WORK_MODE_HIGH, WORK_MODE_LOW, WORK_MODE_NORMAL, WORK_MODE_SLEEP
 
 # Assumed: the web server answers 20 s before the API, which is up at 45 s ("web 20 to 40 s, 4028 30 to 60 s").
 WEB_BOOT_S: Final = 25.0

@@ -15,7 +15,8 @@ from simulators.conditions import Condition
 from simulators.endpoints import Endpoint
 from simulators.identity import Identity
 from simulators.models import Cooling, Model, find_model
-from simulators.unit import WARM_UP_S, Unit
+from simulators.stretches import WARM_UP_S
+from simulators.unit import Unit
 
 SLOTS_PER_RACK = 20
 
@@ -168,13 +169,14 @@ def build_units(plan: FarmPlan, start: float) -> Iterator[Unit]:
     climates = [_climate(plan, container) for container in range(plan.containers)]
     farm_key = chance.word(plan.seed, 0)
     endpoints = iter(plan.endpoints) if plan.endpoints else map(Endpoint, addresses(plan.base))
+    container_names = [f"C{container + 1}" for container in range(plan.containers)]
     rack_names: dict[tuple[int, int], str] = {}
     places = [0] * plan.containers
     for index, model in enumerate(models):
         container = index * plan.containers // plan.units
         rack, slot = divmod(places[container], SLOTS_PER_RACK)
         places[container] += 1
-        rack_name = rack_names.setdefault((container, rack), f"C{container + 1}-R{rack + 1:02d}")
+        rack_name = rack_names.setdefault((container, rack), f"{container_names[container]}-R{rack + 1:02d}")
         key = chance.word(farm_key, index)
         address, port = next(endpoints)
         identity = Identity(
@@ -184,7 +186,7 @@ def build_units(plan: FarmPlan, start: float) -> Iterator[Unit]:
             build=build_for(model.name, chance.uniform(key, -1)),
             address=address,
             port=port,
-            container=f"C{container + 1}",
+            container=container_names[container],
             rack=rack_name,
             slot=slot + 1,
             key=key,

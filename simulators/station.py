@@ -6,7 +6,8 @@ from simulators import chance, firmware
 from simulators.delivery import Delivery
 from simulators.farm import Farm
 from simulators.snapshot import OFFLINE
-from simulators.unit import WORK_MODE_SLEEP, Unit
+from simulators.unit import Unit
+from simulators.work_modes import WORK_MODE_SLEEP
 
 _KEY_DELIVERY = 32  # Counter of a unit's key, apart from those of its physics.
 

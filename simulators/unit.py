@@ -9,37 +9,21 @@ import math
 from bisect import insort
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import NamedTuple
 
-from simulators import chance, physics
-from simulators.books import Books, Totals
+from simulators import chance, physics, stretches
+from simulators.books import Books, Outlook, Totals
 from simulators.builds import BUILDS
-from simulators.conditions import HEALTHY, Cause, Change, Claims, Condition, Conditions, Verb, claims
+from simulators.conditions import HEALTHY, Cause, Change, Claims, Condition, Conditions, Verb, bent, claims
 from simulators.identity import Identity
 from simulators.observe import observe
 from simulators.settings import FACTORY
 from simulators.shares import ShareCounter
 from simulators.snapshot import OFFLINE, RUNNING, Phase, Shares, Snapshot
-
-# How long a stage of the start takes, s. Assumed: 4028 up at 45 s, boards at 75 s, full rate within 2 to 6 minutes.
-BOOT_S = 45.0
-ENUMERATE_S = 30.0
-RAMP_S = 165.0
-WARM_UP_S = BOOT_S + ENUMERATE_S + RAMP_S
+from simulators.stretches import WARM_UP_S
+from simulators.work_modes import WORK_MODE_NORMAL, WORK_MODE_SLEEP
 
 # Documented: the API stays up for about 53 s after reboot.cgi.
 REBOOT_DELAY_S = 53.0
-
-WORK_MODE_NORMAL = 0
-WORK_MODE_SLEEP = 1
-WORK_MODE_HIGH = 2
-WORK_MODE_LOW = 3
-
-# Assumed: the modes exist (T21: high; S21: low), their rates are not published.
-_MODE_RATIO = {WORK_MODE_NORMAL: 1.0, WORK_MODE_SLEEP: 1.0, WORK_MODE_HIGH: 1.08, WORK_MODE_LOW: 0.8}
-
-_DRIFT_FLOW_S = 600.0
-_RETRY_STOP_S = 60.0
 
 # Counters of a unit's key; `observe` has its own.
 _KEY_SILICON = 0
@@ -53,20 +37,6 @@ _NO_AGENDA: list[Change] = []  # Shared by the units to which nothing is going t
 
 def _nobody_listens(_unit: "Unit") -> None:
     """Do nothing."""
-
-
-class Outlook(NamedTuple):
-    """What a unit has done until a moment, and what it does from then on until its next event.
-
-    Attributes:
-        flow: Its hashrate and power from the moment on.
-        losses_hs: What is missing to its nameplate at the moment, by cause.
-        totals: The integrals until then.
-    """
-
-    flow: physics.Flow
-    losses_hs: dict[Cause, float]
-    totals: Totals
 
 
 class Unit:
@@ -88,13 +58,12 @@ class Unit:
         "_agenda",
         "_books",
         "_drift_since",
-        "_energy",
         "_faults",
         "_frozen",
+        "_makeup",
         "_next",
         "_process_start",
         "_shares",
-        "_silicon",
         "_site_climate",
         "_until",
         "_work_mode",
@@ -121,8 +90,10 @@ class Unit:
         self.identity = identity
         self._site_climate = self.climate = climate
         # Observed: averages sit 0.6 % over the boards' ideal (s21-stock-aml-202407). Documented tolerance: 3 %.
-        self._silicon = 1.004 + 0.004 * chance.normal(key, _KEY_SILICON)
-        self._energy = model.joules_per_hash * (1.0 + 0.015 * chance.normal(key, _KEY_ENERGY))
+        self._makeup = stretches.Makeup(
+            1.004 + 0.004 * chance.normal(key, _KEY_SILICON),
+            model.joules_per_hash * (1.0 + 0.015 * chance.normal(key, _KEY_ENERGY)),
+        )
         self._faults = tuple((-1, fault) for fault in faults)
         self._agenda: list[Change] = _NO_AGENDA
         self._work_mode = WORK_MODE_NORMAL
@@ -131,7 +102,7 @@ class Unit:
         self.on_schedule: Callable[[Unit], None] = _nobody_listens
         self._frozen: tuple[Snapshot, Shares] | None = None
         self.phase = Phase.OFF
-        self.conditions = self._bent()
+        self.conditions = bent(fault for _, fault in self._faults)
         self._breathe()
         is_warm = uptime_s >= WARM_UP_S
         begun = start if is_warm else start - uptime_s
@@ -258,7 +229,7 @@ class Unit:
             if change.number != WORK_MODE_SLEEP:
                 # The last word counts: it ends a sleep that somebody else had asked for.
                 self._faults = tuple(active for active in self._faults if not active[1].bend(HEALTHY).is_asleep)
-                self.conditions = self._bent()
+                self.conditions = bent(fault for _, fault in self._faults)
             if self.phase not in OFFLINE:
                 self._enter(Phase.RESTARTING, change.at)
         elif change.verb is Verb.REBOOT:
@@ -274,7 +245,7 @@ class Unit:
 
     def _follow_faults(self, at: float, *, is_tripping: bool) -> None:
         """Work out the conditions again and go where they lead from the present phase; a supply trips at once."""
-        before, now = self.conditions, self._bent()
+        before, now = self.conditions, bent(fault for _, fault in self._faults)
         if now.is_frozen and not before.is_frozen:
             self._frozen = (self._observe(at), self._count_shares(at))
         full_rate_hs = self._full_rate_hs()
@@ -342,67 +313,31 @@ class Unit:
         """Start `phase` at `at`: fix the formulas that hold from now on, when they end and what follows."""
         if phase is not self.phase:
             self.since = at
-        self.phase = self._next = phase
-        self._until = math.inf
-        if phase is Phase.RAMPING:
-            self._books.flow = physics.ramp_flow(
-                at,
-                full_rate_hs=self._full_rate_hs(),
-                ramp_s=RAMP_S,
-                energy=self._energy,
-                clock_ratio=_MODE_RATIO[self._work_mode],
-                climate=self.climate,
-            )
-            self._until = at + RAMP_S
-            return
-        if phase in RUNNING:
-            self._run(at)
-            return
-        self._books.flow = physics.idle_flow(at, 0.0 if phase is Phase.OFF else physics.STANDBY_WATTS)
-        if phase is Phase.OFF and self.conditions.is_powered and self.conditions.trip_off_s:
-            self._until = at + self.conditions.trip_off_s
-        elif phase is Phase.BOOTING:
+        self.phase = phase
+        if phase is Phase.BOOTING:
             self.settings = self.settings.after_boot()
-            self._until = at + BOOT_S
-        elif phase is Phase.RESTARTING:
-            self._until = at + BUILDS[self.build].restart_s
-        elif phase is Phase.ENUMERATING:
-            self._until = at + ENUMERATE_S
-        elif phase is Phase.PROTECTED and not self._lacks_a_fan:
-            self._until = max(at + _RETRY_STOP_S, self.climate.next_below(at, physics.RESTART_BELOW_CELSIUS))
+        self._books.flow, self._until, self._next = self._stretch(at)
 
-    def _run(self, at: float) -> None:
-        """Fix the formulas of a hashing phase: steady until the air asks for another clock, or a piece of drift."""
-        climate, conditions, rate_hs = self.climate, self.conditions, self._full_rate_hs()
-        if self.phase is Phase.THROTTLED:
-            rate_hs *= physics.THROTTLE_RATIO
-            too_hot = climate.next_above(at, physics.STOP_ABOVE_CELSIUS)
-            cool = climate.next_below(at, physics.UNTHROTTLE_BELOW_CELSIUS)
-            self._until, self._next = min((too_hot, Phase.PROTECTED), (cool, Phase.HASHING))
-        else:
-            self._until, self._next = climate.next_above(at, physics.THROTTLE_ABOVE_CELSIUS), Phase.THROTTLED
-        if conditions.trip_every_s:
-            # What is left of several faults may trip more often than it has for as long as this phase lasts.
-            trip = max(at, self.since + conditions.trip_every_s)
-            if trip < self._until:
-                self._until, self._next = trip, Phase.OFF
-        slope_hs_s = 0.0
-        if conditions.drift_per_hour:
-            per_s, floor = conditions.drift_per_hour / 3600.0, conditions.drift_floor
-            lost = per_s * (at - self._drift_since)
-            if lost < 1.0 - floor - 1e-9:
-                slope_hs_s = -per_s * rate_hs
-                end = at + min(_DRIFT_FLOW_S, (1.0 - floor - lost) / per_s)
-                if end < self._until:
-                    self._until, self._next = end, self.phase
-            rate_hs *= max(floor, 1.0 - lost)
-        self._books.flow = physics.steady_flow(
-            at,
-            rate_hs=rate_hs,
-            slope_hs_s=slope_hs_s,
-            energy=self._energy,
-            clock_ratio=self._clock_ratio(at),
-            climate=climate,
+    def _stretch(self, at: float) -> stretches.Stretch:
+        """Give what the unit does from `at` on in its phase."""
+        phase, conditions, climate = self.phase, self.conditions, self.climate
+        makeup, mode = self._makeup, self._work_mode
+        if phase is Phase.RAMPING:
+            return stretches.ramping(at, climate, makeup, rate_hs=self._full_rate_hs(), mode=mode)
+        if phase in RUNNING:
+            return stretches.hashing(
+                at,
+                phase,
+                conditions,
+                climate,
+                makeup,
+                rate_hs=self._full_rate_hs(),
+                mode=mode,
+                since=self.since,
+                drift_since=self._drift_since,
+            )
+        return stretches.idle(
+            at, phase, conditions, climate, restart_s=BUILDS[self.build].restart_s, is_cooled=self._is_cooled
         )
 
     def _first_phase(self, at: float, *, is_warm: bool) -> Phase:
@@ -413,24 +348,11 @@ class Unit:
         return Phase.ASLEEP if self.work_mode == WORK_MODE_SLEEP else self._running_phase(at)
 
     def _running_phase(self, at: float) -> Phase:
-        """Say what the air and the fans allow; the way back lies lower than the way in."""
-        ambient = self.climate.ambient_celsius(at)
-        is_stopped, is_throttled = self.phase is Phase.PROTECTED, self.phase is Phase.THROTTLED
-        if self._lacks_a_fan or ambient > (physics.RESTART_BELOW_CELSIUS if is_stopped else physics.STOP_ABOVE_CELSIUS):
-            return Phase.PROTECTED
-        throttle_above = physics.UNTHROTTLE_BELOW_CELSIUS if is_throttled else physics.THROTTLE_ABOVE_CELSIUS
-        return Phase.THROTTLED if ambient > throttle_above else Phase.HASHING
+        return stretches.running_phase(self.climate.ambient_celsius(at), self.phase, is_cooled=self._is_cooled)
 
     @property
-    def _lacks_a_fan(self) -> bool:
-        return any(fan < self.identity.model.fans for fan in self.conditions.stopped_fans)
-
-    def _bent(self) -> Conditions:
-        """Work out the conditions from the active faults."""
-        conditions = HEALTHY
-        for _, fault in self._faults:
-            conditions = fault.bend(conditions)
-        return conditions
+    def _is_cooled(self) -> bool:
+        return stretches.has_fans(self.identity.model, self.conditions)
 
     def _breathe(self) -> None:
         """Take the air as the conditions have it."""
@@ -443,28 +365,13 @@ class Unit:
         if self.conditions.is_frozen:
             # A program that starts again no longer hangs, whoever started it.
             self._faults = tuple(active for active in self._faults if not active[1].bend(HEALTHY).is_frozen)
-            self.conditions = self._bent()
+            self.conditions = bent(fault for _, fault in self._faults)
             self._frozen = None
         self._shares.start_process(self._books.hashes(at))
         self._books.settle_average(0.0)
 
     def _full_rate_hs(self) -> float:
-        """Give the rate of all working chips at the rated clock of the mode, H/s."""
-        model, conditions = self.identity.model, self.conditions
-        if conditions.is_without_work:
-            return 0.0
-        chips = sum(conditions.chips_by_board(model))
-        rate_hs = chips * model.ghs_per_chip_mhz * model.frequency_mhz * 1e9 * self._silicon
-        return rate_hs * conditions.rate_ratio * _MODE_RATIO[self._work_mode]
-
-    def _clock_ratio(self, t: float) -> float:
-        """Give clock over rated clock at `t`."""
-        if self.phase not in RUNNING:
-            return 0.0
-        ratio = _MODE_RATIO[self._work_mode]
-        if self.phase is Phase.THROTTLED:
-            return ratio * physics.THROTTLE_RATIO
-        return ratio * (t - self.since) / RAMP_S if self.phase is Phase.RAMPING else ratio
+        return stretches.full_rate_hs(self.identity.model, self._makeup, self.conditions, self._work_mode)
 
     def _claims(self) -> Claims:
         return claims(self.identity.model, self.phase, self.conditions, is_asleep=self.work_mode == WORK_MODE_SLEEP)
@@ -477,7 +384,7 @@ class Unit:
             self.conditions,
             t,
             phase=self.phase,
-            clock_ratio=self._clock_ratio(t),
+            clock_ratio=stretches.clock_ratio(t, self.phase, self._work_mode, since=self.since),
             work_mode=self.work_mode,
             process_start=self._process_start,
             process_hashes=self._shares.process_start,

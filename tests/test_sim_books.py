@@ -15,7 +15,7 @@ from sim_cases import make_unit
 
 from simulators.conditions import Cause, Change, Condition, Verb
 from simulators.physics import Climate
-from simulators.unit import WORK_MODE_HIGH, WORK_MODE_LOW, WORK_MODE_NORMAL, WORK_MODE_SLEEP, Unit
+from simulators.unit import Unit
 from simulators.unit_faults import (
     Asleep,
     DeadBoard,
@@ -30,6 +30,7 @@ from simulators.unit_faults import (
     PsuTrip,
     Rebooting,
 )
+from simulators.work_modes import WORK_MODE_HIGH, WORK_MODE_LOW, WORK_MODE_NORMAL, WORK_MODE_SLEEP
 
 WEEK_S = 7 * 86400.0
 START = 0.0  # 1970, where a moment is known to 1e-10 s; in 2025 it is to 2e-7 s, which a ramp would show.

@@ -10,9 +10,9 @@ from simulators.endpoints import Endpoint
 from simulators.farm import Farm
 from simulators.faults import Fault
 from simulators.selection import Selector
-from simulators.unit import WORK_MODE_SLEEP
 from simulators.unit_faults import AddressSwapped, Asleep, PowerOff, PsuTrip, Rebooting
 from simulators.wire_faults import Down
+from simulators.work_modes import WORK_MODE_SLEEP
 
 UNITS = ("C1-R01-01", "C1-R01-02", "C1-R01-03", "C1-R01-04")
 FAULTS: tuple[Fault, ...] = (

@@ -11,7 +11,8 @@ from simulators.conditions import Cause, Change, Condition, Verb
 from simulators.models import farmable_models
 from simulators.physics import STANDBY_WATTS, Climate
 from simulators.snapshot import Phase
-from simulators.unit import WARM_UP_S, WORK_MODE_HIGH, WORK_MODE_LOW, WORK_MODE_SLEEP, Unit
+from simulators.stretches import WARM_UP_S
+from simulators.unit import Unit
 from simulators.unit_faults import (
     Asleep,
     DeadBoard,
@@ -26,6 +27,7 @@ from simulators.unit_faults import (
     PsuTrip,
     Rebooting,
 )
+from simulators.work_modes import WORK_MODE_HIGH, WORK_MODE_LOW, WORK_MODE_SLEEP
 
 WEEK_S = 7 * 86400.0
 

@@ -23,8 +23,8 @@ from simulators.farm import Farm
 from simulators.plan import Troubles
 from simulators.player import build_farm, play
 from simulators.scenario import find_scenario, scenario_names
-from simulators.unit import WORK_MODE_HIGH, WORK_MODE_LOW
 from simulators.unit_faults import Asleep, Overheat, Rebooting
+from simulators.work_modes import WORK_MODE_HIGH, WORK_MODE_LOW
 
 MODEL = PowerModel()
 # 3,000 W at 150 TH/s, 20 J/TH, at a clock of 500 MHz.
