@@ -181,7 +181,7 @@ def unit_row(status: UnitStatus, now: float) -> UnitRow:
         power_watts=status.power.watts if status.power else None,
         power_source=status.power.source if status.power else None,
         shortfall_hs=shortfall_hs(status) if is_judged else None,
-        losses=[LossAnswer(cause=cause, hashrate_hs=hashrate_hs) for cause, hashrate_hs in status.losses]
+        losses=[LossAnswer(cause=loss.cause, hashrate_hs=loss.hashrate_hs) for loss in status.losses]
         if is_judged
         else None,
         error_reason=status.error.reason if status.error else None,

@@ -106,14 +106,13 @@ def _row(status: UnitStatus) -> list[float | None] | None:
         return row
     row[_UP] = 1 if status.is_fresh else 0
     row[_STATES[status.state]] = 1
-    for cause, hashrate_hs in status.losses:
-        place = _CAUSES[cause]
+    for loss in status.losses:
+        place = _CAUSES[loss.cause]
         if row[place] is not None:
             return None
-        row[place] = hashrate_hs
+        row[place] = loss.hashrate_hs
     if status.power is not None:
-        watts, source = status.power
-        row[_SOURCES[source]] = round(watts, 1)
+        row[_SOURCES[status.power.source]] = round(status.power.watts, 1)
     if reading is None:
         return row
     row[_READ_AT] = round(reading.at, 3)

@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
+import msgspec
+
 from agent.unit.nameplate import Nameplate
 from agent.unit.reading import BoardReading, Mode, UnitReading
 
@@ -55,7 +57,7 @@ class PowerSource(StrEnum):
     MODELLED = "modelled"
 
 
-class Power(NamedTuple):
+class Power(msgspec.Struct, frozen=True, gc=False):
     """What a unit draws, watts at the wall, and whose word that is."""
 
     watts: float

@@ -103,6 +103,9 @@ class UnitStatus(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     unrestored: Event | None = None
 
 
+_HASHING = Verdict(UnitState.HASHING, "hashing")
+
+
 def judge(
     entry: LedgerEntry,
     reading: UnitReading | None,
@@ -145,7 +148,7 @@ def _judge_reading(reading: UnitReading, nameplate_hs: float, *, is_curtailed: b
         return Verdict(UnitState.STOPPED, "awake, no hashrate")
     if is_young and rate_hs < nameplate_hs * STARTING_BELOW_RATIO:
         return Verdict(UnitState.STARTING, "ramping up")
-    return Verdict(UnitState.HASHING, "hashing")
+    return _HASHING
 
 
 def _judge_without_reading(error: PollError | None, *, was_read: bool) -> Verdict:

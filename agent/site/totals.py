@@ -222,17 +222,16 @@ def _add_to_cells(cells: dict[tuple[str, str, str], _Sums], statuses: Iterable[U
         sums[index] += 1
         sums[_NAMEPLATES_AT + index] += nameplate_hs
         if rate_hs is not None and power is not None and status.is_known:
-            watts, source = power
             sums[_WHOLE_UNITS] += 1
             sums[_WHOLE_DEPLOYED] += nameplate_hs
             sums[_WHOLE_HS] += rate_hs
-            sums[_WHOLE_WATTS_AT + source_at[source]] += watts
+            sums[_WHOLE_WATTS_AT + source_at[power.source]] += power.watts
         else:
             _add_partial(sums, status)
         if status.uplift_hs:
             sums[_UPLIFT] += status.uplift_hs
-        for cause, loss_hs in status.losses:
-            sums[cause_at[cause]] += loss_hs
+        for loss in status.losses:
+            sums[cause_at[loss.cause]] += loss.hashrate_hs
         if status.event is not None or status.unrestored is not None:
             _add_event(sums, status)
 

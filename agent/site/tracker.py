@@ -279,10 +279,11 @@ class Tracker:
 
     def _unrestored(self, track: _Track, state: UnitState, event: Event | None, at: float) -> Event | None:
         """Remember who curtailed a unit until it hashes again; give that event once the unit had its time to wake."""
-        around = self.curtailments.around(at)
         if state is UnitState.HASHING:
             track.curtailed_by, track.has_hashed = None, True
-        elif state is UnitState.CURTAILED:
+            return None
+        around = self.curtailments.around(at)
+        if state is UnitState.CURTAILED:
             track.curtailed_by = event or around.restoring_event(track.entry)
         elif track.curtailed_by is not None:
             # Who stops an event gives it an end that it did not have before.
@@ -325,7 +326,7 @@ class Tracker:
             uplift_hs=uplift_hs,
             power=self._power(track, state, is_fresh=is_fresh),
             event=event,
-            is_straggler=is_straggling(event, fresh, entry.nameplate.hashrate_hs),
+            is_straggler=event is not None and is_straggling(event, fresh, entry.nameplate.hashrate_hs),
             unrestored=self._unrestored(track, state, event, at),
         )
 

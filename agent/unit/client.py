@@ -15,7 +15,9 @@ import socket
 import time
 from collections import deque
 from collections.abc import Callable, Generator
-from typing import Any, Final, Generic, NamedTuple, TypeVar, cast
+from typing import Any, Final, Generic, TypeVar, cast
+
+import msgspec
 
 from agent.errors import (
     DeadlineError,
@@ -35,7 +37,7 @@ Address = tuple[str, int]
 Failure = PollError | LocalResourceError
 
 
-class Outcome(NamedTuple, Generic[T]):
+class Outcome(msgspec.Struct, Generic[T], frozen=True, gc=False):
     """What came of a conversation: a result, or the error that ended it.
 
     Attributes:
