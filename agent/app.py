@@ -6,7 +6,7 @@ import random
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
-from itertools import islice
+from itertools import chain, islice
 
 import structlog
 
@@ -22,7 +22,7 @@ from agent.exporters.loss_words import LossLine, loss_lines
 from agent.exporters.metrics import Metrics
 from agent.exporters.mqtt.assembly import assemble
 from agent.exporters.mqtt.intake import Door
-from agent.exporters.mqtt.meters import MqttMeters, add_metered
+from agent.exporters.mqtt.meters import MqttMeters
 from agent.exporters.mqtt.topics import MeterScope
 from agent.exporters.recorder import Recorder
 from agent.identity_watch import IdentityWatch
@@ -38,7 +38,7 @@ from agent.site.energy import EnergyBook
 from agent.site.identity import Addresses
 from agent.site.ledger import Ledger, LedgerEntry
 from agent.site.poller import Bounds, Poller
-from agent.site.power import PowerModel
+from agent.site.power import PowerModel, add_up
 from agent.site.schedule import Schedule
 from agent.site.status import UnitState, UnitStatus
 from agent.site.takeover import Takeover
@@ -526,7 +526,7 @@ class Agent:
         self._changes.close_interval()
         if not self.is_whole and not unlooked:
             self.is_whole, self.whole_at = True, at
-        metered = add_metered(self.meters.metered(), self.mqtt.metered())
+        metered = add_up(chain(self.meters.readings(), self.mqtt.meter_readings()))
         for status in self.tracker.take_meters(metered.unit_watts):
             self.metrics.on_unit(status)
         delivered = self.delivered.delivered(clock_s)

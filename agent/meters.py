@@ -22,7 +22,7 @@ from agent.config import MeterSection
 from agent.errors import ConfigError, MeterError, excerpt
 from agent.mistakes import clip
 from agent.pointer import parse_pointer, resolve
-from agent.site.power import Metered, MeterState
+from agent.site.power import MeterState, MeterWatts
 from agent.textfile import read_text
 
 log = structlog.get_logger("agent.meters")
@@ -102,19 +102,10 @@ class Meters:
             for section in self._sections:
                 tasks.create_task(self._read(session, section), name=f"meter {section.name}")
 
-    def metered(self) -> Metered:
-        """Give what counts now."""
-        sums: dict[tuple[str | None, str | None], float | None] = {}
+    def readings(self) -> Iterator[MeterWatts]:
+        """Give what each meter says now."""
         for section in self._sections:
-            metered = (section.container, section.unit)
-            watts, others_watts = self._watts(section), sums.get(metered, 0.0)
-            sums[metered] = None if watts is None or others_watts is None else others_watts + watts
-        live = {metered: watts for metered, watts in sums.items() if watts is not None}
-        return Metered(
-            site_watts=live.get((None, None)),
-            container_watts={container: watts for (container, _), watts in live.items() if container is not None},
-            unit_watts={unit: watts for (_, unit), watts in live.items() if unit is not None},
-        )
+            yield MeterWatts(section.container, section.unit, self._watts(section))
 
     def states(self) -> Iterator[MeterState]:
         """Give each meter's state."""

@@ -24,11 +24,11 @@ from agent.exporters.mqtt import broker as broker_module
 from agent.exporters.mqtt import connection as connection_module
 from agent.exporters.mqtt.exporter import MqttExporter
 from agent.exporters.mqtt.messages import AgentHealth, MeterReading
-from agent.exporters.mqtt.meters import MqttMeters, add_metered
+from agent.exporters.mqtt.meters import MqttMeters
 from agent.exporters.mqtt.outbox_file import Kind, Message
 from agent.exporters.mqtt.topics import MeterScope
 from agent.site.curtailment import Event, Scope
-from agent.site.power import Metered
+from agent.site.power import Metered, MeterWatts, add_up
 from agent.site.totals import site_figures
 
 pytestmark = pytest.mark.program("mosquitto")
@@ -213,7 +213,7 @@ async def test_bad_messages_are_answered_and_change_nothing(tmp_path: Path) -> N
                     reader.publish(f"{ROOT}/{topic}", payload)
                 await reader.until(lambda got: len(payloads(got, f"{ROOT}/errors")) == len(bad))
                 (numbers,) = side.numbers()
-                metered = side.metered()
+                metered = add_up(side.meter_readings())
     answers = [check(payload) for _, payload, _ in reader.messages]
     assert [(answer["topic"], answer["reason"]) for answer in answers] == [
         (f"{ROOT}/{topic}", reason) for topic, _, reason in bad
@@ -527,23 +527,24 @@ def test_a_counter_of_joules_gives_watts() -> None:
     def take(seconds: float, joules: float) -> Metered:
         at = AT + seconds
         meters.take(scope, MeterReading(time=datetime.fromtimestamp(at, UTC), joules=joules), now=at)
-        return meters.metered(at)
+        return add_up(meters.readings(at))
 
     assert take(0, 1000) == Metered()
     assert take(10, 31_000).container_watts == {"C1": 3000.0}
     assert take(20, 500) == Metered()
     assert take(30, 10_500).container_watts == {"C1": 1000.0}
-    assert meters.metered(AT + 91) == Metered()
+    assert add_up(meters.readings(AT + 91)) == Metered()
 
 
 def test_meters_of_one_thing_add_up_while_all_of_them_count() -> None:
-    """Two feeders are a sum; when one is too old, half a sum is none; meters of the configuration are added."""
+    """Two feeders are a sum; when one is too old, half a sum is none, also with a third that the agent reads itself."""
     meters = MqttMeters(max_age_s=60)
     for name, at in (("f1", AT), ("f2", AT + 30)):
         meters.take(MeterScope(), MeterReading(time=datetime.fromtimestamp(at, UTC), watts=500, name=name), now=AT + 30)
-    assert meters.metered(AT + 40).site_watts == 1000
-    assert meters.metered(AT + 70).site_watts is None
+    assert add_up(meters.readings(AT + 40)).site_watts == 1000
+    assert add_up(meters.readings(AT + 70)).site_watts is None
     assert meters.lapsed(AT + 70) == ["site: f1"]
-    configured = Metered(site_watts=10.0, unit_watts={"u1": 1.0})
-    together = add_metered(configured, meters.metered(AT + 40))
-    assert (together.site_watts, dict(together.unit_watts)) == (1010.0, {"u1": 1.0})
+    configured = (MeterWatts(None, None, 10.0), MeterWatts(None, "u1", 1.0))
+    for at, watts in ((AT + 40, 1010.0), (AT + 70, None)):
+        together = add_up([*configured, *meters.readings(at)])
+        assert (together.site_watts, dict(together.unit_watts)) == (watts, {"u1": 1.0})

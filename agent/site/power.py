@@ -82,6 +82,33 @@ class Metered:
 UNMETERED = Metered()
 
 
+class MeterWatts(NamedTuple):
+    """What one meter says now.
+
+    Attributes:
+        container, unit: What it measures; the whole site when both are None.
+        watts: None when it says nothing that still counts.
+    """
+
+    container: str | None
+    unit: str | None
+    watts: float | None
+
+
+def add_up(readings: Iterable[MeterWatts]) -> Metered:
+    """Give what meters say together: several of one thing are a sum, and half a sum is none."""
+    sums: dict[tuple[str | None, str | None], float | None] = {}
+    for container, unit, watts in readings:
+        others_watts = sums.get((container, unit), 0.0)
+        sums[container, unit] = None if watts is None or others_watts is None else others_watts + watts
+    live = {what: watts for what, watts in sums.items() if watts is not None}
+    return Metered(
+        site_watts=live.get((None, None)),
+        container_watts={container: watts for (container, _), watts in live.items() if container is not None},
+        unit_watts={unit: watts for (_, unit), watts in live.items() if unit is not None},
+    )
+
+
 class MeterState(NamedTuple):
     """One meter as the agent's own metrics show it.
 

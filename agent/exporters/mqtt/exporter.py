@@ -25,7 +25,7 @@ from agent.exporters.mqtt.sparkplug_node import SparkplugNode
 from agent.exporters.mqtt_health import BrokerNumbers
 from agent.site.curtailment import Event, Phase
 from agent.site.curtailment_order import ScopeOrder
-from agent.site.power import Metered
+from agent.site.power import MeterWatts
 from agent.site.status import UnitState, UnitStatus
 from agent.site.totals import SiteFigures
 from agent.site.windows import SCHEDULE
@@ -214,9 +214,9 @@ class MqttExporter:
             for what in _happened(None if known is None else known[1], phase, event):
                 self._queue_event(_curtailment_changed(what, event))
 
-    def metered(self) -> Metered:
-        """Give what meters over MQTT say now."""
-        return self._meters.metered(self._wall())
+    def meter_readings(self) -> Iterator[MeterWatts]:
+        """Give what each meter over MQTT says now."""
+        return self._meters.readings(self._wall())
 
     def numbers(self) -> Iterator[BrokerNumbers]:
         """Give how each broker does."""

@@ -1,15 +1,16 @@
 """Meters that send their readings over MQTT: pure but for its memory; times are arguments.
 
-A reading counts until `max_age_s` after the time it carries, and then no longer. Several meters of one thing add up,
-and only while all of them count: one that fell silent takes the sum away until it is forgotten, a day later.
+A reading counts until `max_age_s` after the time it carries, and then no longer. A meter that fell silent is forgotten
+a day later.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
 from agent.exporters.mqtt.messages import MeterReading
 from agent.exporters.mqtt.topics import MeterScope
-from agent.site.power import Metered
+from agent.site.power import MeterWatts
 
 MAX_METERS = 1000
 FORGOTTEN_S = 86_400.0
@@ -73,22 +74,14 @@ class MqttMeters:
             watts = _mean_watts(before, at, reading.joules)
         self._latest[key] = _Latest(at=at, watts=watts, joules=reading.joules)
 
-    def metered(self, now: float) -> Metered:
-        """Give what counts at Unix time `now`."""
+    def readings(self, now: float) -> Iterator[MeterWatts]:
+        """Give what each meter says at Unix time `now`; one that fell silent says nothing until it is forgotten."""
         for key, latest in list(self._latest.items()):
             if abs(now - latest.at) > FORGOTTEN_S:
                 del self._latest[key]
-        sums: dict[MeterScope, float | None] = {}
         for (scope, _), latest in self._latest.items():
             watts = latest.watts if now - latest.at <= self._max_age_s else None
-            others = sums.get(scope, 0.0)
-            sums[scope] = None if watts is None or others is None else others + watts
-        live = {scope: watts for scope, watts in sums.items() if watts is not None}
-        return Metered(
-            site_watts=live.get(MeterScope()),
-            container_watts={scope.container: watts for scope, watts in live.items() if scope.container is not None},
-            unit_watts={scope.unit: watts for scope, watts in live.items() if scope.unit is not None},
-        )
+            yield MeterWatts(scope.container, scope.unit, watts)
 
     def lapsed(self, now: float) -> list[str]:
         """Give the meters whose readings no longer count, by scope and name."""
@@ -97,19 +90,6 @@ class MqttMeters:
             for (scope, name), latest in self._latest.items()
             if self._max_age_s < now - latest.at <= FORGOTTEN_S
         ]
-
-
-def add_metered(one: Metered, other: Metered) -> Metered:
-    """Give what two sets of meters say together; meters of one thing add up, whichever set they are in."""
-    site_watts = one.site_watts
-    if other.site_watts is not None:
-        site_watts = other.site_watts + (site_watts or 0.0)
-    containers, units = dict(one.container_watts), dict(one.unit_watts)
-    for name, watts in other.container_watts.items():
-        containers[name] = containers.get(name, 0.0) + watts
-    for name, watts in other.unit_watts.items():
-        units[name] = units.get(name, 0.0) + watts
-    return Metered(site_watts=site_watts, container_watts=containers, unit_watts=units)
 
 
 def _mean_watts(before: _Latest | None, at: float, joules: float) -> float | None:
