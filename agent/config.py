@@ -632,8 +632,8 @@ class Config(_Section):
                 if values.count(value) > 1:
                     raise ValueError(f"two brokers have {key} {value}")
         # Meters are told by what they measure, wherever their readings come from.
-        if len({broker.meter_max_age_s for broker in brokers}) > 1:
-            raise ValueError("meter_max_age_s is one for all brokers")
+        if len({broker.meter_max_age_s for broker in brokers if broker.meters}) > 1:
+            raise ValueError("meter_max_age_s is one for all brokers with meters = true")
         return brokers
 
     @field_validator("meter")

@@ -148,6 +148,11 @@ LONG_HEX = "0x" + "f" * 75 + "..."
             f"{LEAST}[[mqtt]]\nname = 'b'\nhost = 'b'\nca_file = 'ca.pem'\n",
             ["mqtt[0]: certificates without tls = true would not be used"],
         ),
+        (
+            f"{LEAST}[[mqtt]]\nname = 'a'\nhost = 'a'\nmeters = true\n"
+            "[[mqtt]]\nname = 'b'\nhost = 'b'\nmeters = true\nmeter_max_age_s = 10\n",
+            ["mqtt: meter_max_age_s is one for all brokers with meters = true"],
+        ),
         (f"{LEAST}[meter]\nname = 'm'\n", ["meter: sections are expected, each with [[meter]] on a line of its own"]),
         (
             f"{LEAST}[[meter]]\nname = 'm'\nwats = 3\n[[meter]]\nurl = 'http://pdu/a'\npointer = 'x'\nwatts = -1\n",

@@ -48,7 +48,9 @@ def assemble(
     """
     rng = rng or random.Random()
     composer = Composer(site, boot_id=uuid.uuid4().hex, version=version, started_at=wall())
-    meters = MqttMeters(max_age_s=sections[0].meter_max_age_s if sections else 60.0)
+    # The configuration has it that all brokers with meters say the same.
+    ages_s = [section.meter_max_age_s for section in sections if section.meters]
+    meters = MqttMeters(max_age_s=ages_s[0] if ages_s else 0.0)
     way_in = door(meters)
     outlets = []
     for section, link in zip(sections, links, strict=True):
