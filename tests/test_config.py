@@ -149,7 +149,7 @@ LONG_HEX = "0x" + "f" * 75 + "..."
             ["mqtt[0]: certificates without tls = true would not be used"],
         ),
         (
-            LEAST + "".join(f"[[mqtt]]\nname='{x}'\nhost='{x}'\nmeters=true\nmeter_max_age_s=1{x}\n" for x in "12"),
+            LEAST + "".join(f"[[mqtt]]\nname='{x}'\nhost='b{x}'\nmeters=true\nmeter_max_age_s=1{x}\n" for x in "12"),
             ["mqtt: meter_max_age_s is one for all brokers with meters = true"],
         ),
         (f"{LEAST}[meter]\nname = 'm'\n", ["meter: sections are expected, each with [[meter]] on a line of its own"]),
