@@ -28,6 +28,7 @@ from agent.exporters.mqtt.meters import MqttMeters
 from agent.exporters.mqtt.outbox_file import Kind, Message
 from agent.exporters.mqtt.topics import MeterScope
 from agent.site.curtailment import Event, Scope
+from agent.site.curtailment_order import OrderError, Refusal, StartOrder
 from agent.site.power import Metered, MeterWatts, add_up
 from agent.site.totals import site_figures
 
@@ -251,6 +252,33 @@ async def test_a_gateways_plain_number_is_obeyed_and_its_silence_told(tmp_path: 
     told = [body["event"] for body in payloads(reader.messages, f"{ROOT}/events")]
     assert [(event["subject"], event["is_well"]) for event in told] == [("gateway", False), ("gateway", True)]
     assert not payloads(reader.messages, f"{ROOT}/errors")
+
+
+class FullBook(SmallBook):
+    """A book on a disk that is full after the first order."""
+
+    async def start(self, order: StartOrder, *, source: str) -> tuple[Event, bool]:
+        """Follow the first order only."""
+        if self.events:
+            raise OrderError(Refusal.NOT_KEPT, "the disk is full")
+        return await super().start(order, source=source)
+
+
+async def test_what_a_gateway_said_stays_where_the_new_cannot_be_kept(tmp_path: Path) -> None:
+    """Zero is in force; 40 cannot be written: that is answered, and zero stays in force and not nothing."""
+    book = FullBook()
+    async with mosquitto(tmp_path / "broker") as broker:
+        with consumer(broker.port, f"{ROOT}/errors") as reader:
+            reader.publish(f"{ROOT}/curtailment/set", "0", retain=True)
+            async with delivering(exporter(tmp_path, section(broker.port, curtailment=True), book=book)):
+                async with asyncio.timeout(5):
+                    while not book.events:  # noqa: ASYNC110  a table sets no event
+                        await asyncio.sleep(0.01)
+                reader.publish(f"{ROOT}/curtailment/set", "40", retain=True)
+                await reader.until(lambda got: payloads(got, f"{ROOT}/errors"))
+    (answer,) = [check(payload) for _, payload, _ in reader.messages]
+    assert (answer["reason"], answer["excerpt"]) == ("not_kept", "40")
+    assert [event.target_ratio for event in book.events.values()] == [0.0]
 
 
 async def test_an_order_may_be_called_stop(tmp_path: Path) -> None:

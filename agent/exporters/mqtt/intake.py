@@ -115,19 +115,19 @@ class Intake:
         await self._door.book.start(order, source=self._source)
 
     async def _follow_gateway(self, percent: float) -> None:
-        """Have exactly what the gateway says in force: one event below 100 percent, none at it."""
+        """Have exactly what the gateway says in force: one event below 100 percent, none at it.
+
+        The new one first: where it cannot be had, the old one stays.
+        """
         before = [event for event in self._door.in_force() if event.source == self._gateway]
-        is_there = False
-        for event in before:
-            if percent < 100 and not is_there and abs(event.target_ratio - percent / 100) < 1e-9:
-                is_there = True
-            else:
-                await self._door.book.stop(event.id, source=self._gateway)
-        if percent < 100 and not is_there:
+        same = next((event for event in before if abs(event.target_ratio - percent / 100) < 1e-9), None)
+        if percent < 100 and same is None:
             name = f"{self._gateway_id}-{self._wall():.3f}"
-            await self._door.book.start(
-                StartOrder(target_percent=percent, source=self._gateway, id=name), source=self._gateway
-            )
+            order = StartOrder(target_percent=percent, source=self._gateway, id=name)
+            await self._door.book.start(order, source=self._gateway)
+        for event in before:
+            if event is not same or percent == 100:
+                await self._door.book.stop(event.id, source=self._gateway)
 
     def _meter(self, received: Received) -> None:
         scope = self._topics.meter_scope(received.topic)
