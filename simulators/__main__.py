@@ -10,7 +10,6 @@ from typing import Annotated
 
 import msgspec
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from simulators.backfill import find_months, read_step, write_months
@@ -19,10 +18,10 @@ from simulators.clock import ClockError
 from simulators.durations import read_duration, show_duration
 from simulators.endpoints import Endpoint, EndpointError, find_endpoints
 from simulators.faults import vocabulary
-from simulators.hosting import ERRORS, Doors, Show, host_farm, host_nothing, host_replay, host_show, run
+from simulators.hosting import ERRORS, SCREEN, Doors, Show, host_farm, host_nothing, host_replay, host_show, run
 from simulators.listening import ServeError
 from simulators.models import ModelError
-from simulators.plan import HEALTHY_FARM, FarmError, FarmPlan, Troubles, read_mix, read_share
+from simulators.plan import HEALTHY_FARM, FarmError, FarmPlan, Troubles, read_mix, read_model, read_share
 from simulators.replay import CaptureError, read_captures
 from simulators.scenario import find_scenario, load_farm, shipped_scenarios
 from simulators.tomlfile import TomlError
@@ -142,7 +141,7 @@ def one(
             seed=_seed(seed),
             base=base,
             endpoints=_endpoints(context, addresses),
-            mix=read_mix(f"{model}=100%"),
+            mix={read_model(model): 1.0},
             containers=1,
             troubles=HEALTHY_FARM,
         )
@@ -238,7 +237,7 @@ def scenarios() -> None:
             table.add_column(heading, overflow="fold")
         for name, found in shipped_scenarios().items():
             table.add_row(name, show_duration(found.duration), str(found.farm.units), found.about)
-        Console(highlight=False).print(table)
+        SCREEN.print(table, soft_wrap=False)
 
 
 @app.command()
@@ -273,7 +272,7 @@ def faults(
     for entry in entries:
         values = "\n".join(f"{name}={value}" for name, value in entry.values.items())
         table.add_row(entry.name, entry.kind, values, f"{entry.about} {entry.agent_must}")
-    Console(highlight=False).print(table)
+    SCREEN.print(table, soft_wrap=False)
 
 
 def main() -> None:
@@ -383,7 +382,7 @@ def _clear_errors() -> Iterator[None]:
         ERRORS.print(f"hashsight-sim: {error.strerror}")
         raise typer.Exit(EXIT_FAILED) from error
     except OSError as error:
-        ERRORS.print(f"hashsight-sim: {error}")
+        ERRORS.print(f"hashsight-sim: {error.filename or 'system'}: {error.strerror or error}")
         raise typer.Exit(EXIT_FAILED) from error
 
 

@@ -65,8 +65,10 @@ def find_endpoints(text: str) -> tuple[Endpoint, ...]:
         try:
             with path.open(encoding="utf-8") as file:
                 text = file.read(_MAX_LIST_BYTES)
-        except (OSError, UnicodeDecodeError) as error:
-            raise EndpointError(f"{path}: {error}") from error
+        except OSError as error:
+            raise EndpointError(f"{path}: {error.strerror or error}") from error
+        except UnicodeDecodeError as error:
+            raise EndpointError(f"{path}: not text in UTF-8") from error
         text = re.sub(r"#.*", "", text)
     return read_endpoints(entry for entry in _SEPARATOR.split(text) if entry)
 

@@ -28,8 +28,9 @@ from simulators.station import Station
 from simulators.unit import Unit
 from simulators.webserver import serve_hash_side, serve_web
 
-SCREEN = Console(highlight=False, soft_wrap=True)
-ERRORS = Console(stderr=True, highlight=False, soft_wrap=True)
+# What is printed is data: ``:100:`` is a port and not an emoji, ``[x]`` a name and not a style.
+SCREEN = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
+ERRORS = Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -42,7 +42,7 @@ class Troubles:
         asleep: In work mode 1 without anybody having said so.
         starting: Switched on within the last minutes.
         missing_board: One board gone.
-        missing_chips: A fifth of the chips of one board gone, or all but a few of them.
+        missing_chips: A quarter of the chips of one board gone.
         slow: An eighth below what the chips should do.
     """
 
@@ -94,17 +94,27 @@ def read_mix(text: str) -> dict[Model, float]:
         name, equals, share = part.strip().rpartition("=")
         if not equals:
             raise FarmError(f"mix part {part.strip()!r} is not of the form MODEL:TH=SHARE%, as in S21:200=60%")
-        model_name, _, bin_text = name.partition(":")
-        try:
-            hashrate_th = float(bin_text) if bin_text else None
-        except ValueError:
-            raise FarmError(f"bin {bin_text!r} in mix part {part.strip()!r} is not a number of TH/s") from None
-        model = find_model(model_name, hashrate_th)
+        model = read_model(name)
         mix[model] = mix.get(model, 0.0) + read_share(share)
     total = sum(mix.values())
     if abs(total - 1.0) > 0.005:
         raise FarmError(f"shares of mix {text!r} add up to {total:.1%}, not to 100 %")
     return mix
+
+
+def read_model(text: str) -> Model:
+    """Read ``S21:200``: model, and its bin in TH/s where not the first one.
+
+    Raises:
+        FarmError: The bin is not a number.
+        ModelError: Unknown model or bin.
+    """
+    name, _, bin_text = text.partition(":")
+    try:
+        hashrate_th = float(bin_text) if bin_text else None
+    except ValueError:
+        raise FarmError(f"bin {bin_text!r} of {text!r} is not a number of TH/s") from None
+    return find_model(name, hashrate_th)
 
 
 def read_share(text: str) -> float:

@@ -121,6 +121,8 @@ def test_a_taken_port_is_one_clear_line_and_exit_1() -> None:
             "speed must be 0 or more, not inf",
         ),
         (["farm", "--farm", "/nowhere.toml"], "/nowhere.toml: file: no such file or directory"),
+        (["farm", "--addresses", "[b]:100:"], "'[b]:100:' is not IPV4 or IPV4:PORT"),
+        (["one", "--model", "T21:much"], "bin 'much' of 'T21:much' is not a number of TH/s"),
         (["one", "--model", "T21:186"], "model 'T21' has no sourced bin of 186 TH/s; it has: 190"),
     ],
 )

@@ -104,7 +104,7 @@ def test_the_ledger_lists_every_unit_as_simulated() -> None:
     [
         ("S21", "mix part 'S21' is not of the form MODEL:TH=SHARE%, as in S21:200=60%"),
         ("S21=60%", "shares of mix 'S21=60%' add up to 60.0%, not to 100 %"),
-        ("S21:x=100%", "bin 'x' in mix part 'S21:x=100%' is not a number of TH/s"),
+        ("S21:x=100%", "bin 'x' of 'S21:x' is not a number of TH/s"),
         ("S21=nan%", "'nan%' is not a share; write it as 3% or 0.03"),
         ("S21=-5%", "'-5%' is not a share; write it as 3% or 0.03"),
     ],
