@@ -42,4 +42,4 @@ def print_contract(rows: Sequence[ContractRow], console: Console) -> None:
     for row in rows:
         table.add_row(row.name, row.kind, " ".join(row.labels), Text(row.help))
     width = console.width if console.is_terminal else LINE_WIDTH
-    Console(width=width, file=console.file, highlight=False).print(table)
+    Console(width=width, file=console.file, highlight=False, emoji=False).print(table)

@@ -10,8 +10,8 @@ from agent.errors import AgentError, ConfigError, PollError
 
 OK, FAILED, BAD_CONFIG = 0, 1, 2
 
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+out = Console(highlight=False, emoji=False)
+err = Console(stderr=True, highlight=False, emoji=False)
 
 
 @contextmanager
