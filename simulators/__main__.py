@@ -10,6 +10,7 @@ from typing import Annotated
 
 import msgspec
 import typer
+from rich.console import Console
 from rich.table import Table
 
 from simulators.backfill import find_months, read_step, write_months
@@ -18,7 +19,7 @@ from simulators.clock import ClockError
 from simulators.durations import read_duration, show_duration
 from simulators.endpoints import Endpoint, EndpointError, find_endpoints
 from simulators.faults import vocabulary
-from simulators.hosting import ERRORS, SCREEN, Doors, Show, host_farm, host_nothing, host_replay, host_show, run
+from simulators.hosting import ERRORS, Doors, Show, host_farm, host_nothing, host_replay, host_show, run
 from simulators.listening import ServeError
 from simulators.models import ModelError
 from simulators.plan import HEALTHY_FARM, FarmError, FarmPlan, Troubles, read_mix, read_model, read_share
@@ -237,7 +238,7 @@ def scenarios() -> None:
             table.add_column(heading, overflow="fold")
         for name, found in shipped_scenarios().items():
             table.add_row(name, show_duration(found.duration), str(found.farm.units), found.about)
-        SCREEN.print(table, soft_wrap=False)
+        _print_table(table)
 
 
 @app.command()
@@ -272,12 +273,17 @@ def faults(
     for entry in entries:
         values = "\n".join(f"{name}={value}" for name, value in entry.values.items())
         table.add_row(entry.name, entry.kind, values, f"{entry.about} {entry.agent_must}")
-    SCREEN.print(table, soft_wrap=False)
+    _print_table(table)
 
 
 def main() -> None:
     """Run the command line."""
     app()
+
+
+def _print_table(table: Table) -> None:
+    """Print a table as wide as the screen is now."""
+    Console(highlight=False, markup=False, emoji=False).print(table)
 
 
 def _seed(seed: int | None) -> int:
