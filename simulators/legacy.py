@@ -5,10 +5,12 @@ separators, as the program has printed since 2019.
 """
 
 from collections.abc import Callable
+from functools import lru_cache
 
 from simulators import pools as pool_table
 from simulators import sensors
 from simulators.builds import Build
+from simulators.models import Model
 from simulators.snapshot import Shares, Snapshot
 from simulators.unit import Unit
 from simulators.work_modes import WORK_MODE_SLEEP
@@ -158,9 +160,9 @@ def _hardware(unit: Unit, build: Build, snapshot: Snapshot) -> str:
     identity = unit.identity
     model = identity.model
     is_asleep = snapshot.work_mode == WORK_MODE_SLEEP
+    clock = snapshot.clock_mhz
     columns = [_NO_BOARD] * _SLOTS
-    warmest_pcb = ["0"] * model.boards
-    warmest_chip = ["0"] * model.boards
+    warmest = [("0", "0")] * model.boards
     chips = errors = up = 0
     for board in snapshot.boards:
         if board.chips == 0:
@@ -169,50 +171,64 @@ def _hardware(unit: Unit, build: Build, snapshot: Snapshot) -> str:
         if is_asleep:
             # Documented: a sleeping S21+ shows the ambient as board temperature, 5 more as chip temperature.
             pic = (round(snapshot.ambient_celsius) - 10,) * 4
-        of_pic, of_pcb, of_chip = sensors.layout(model, pic)
-        clock = snapshot.clock_mhz
-        columns[board.board] = (
-            "-".join(map(str, of_pcb)),
-            "-".join(map(str, of_chip)),
-            "-".join(map(str, of_pic)),
-            board.chips,
-            sensors.chip_map(board.chips, model.chips_per_board),
-            board.hw_errors,
-            f"{board.ghs:.2f}",
-            clock,
-        )
-        warmest_pcb[board.board] = str(max(of_pcb))
-        warmest_chip[board.board] = str(max(of_chip))
+        temperatures, warmest[board.board] = _sensor_texts(model, pic)
+        chip_map = sensors.chip_map(board.chips, model.chips_per_board)
+        columns[board.board] = (*temperatures, board.chips, chip_map, board.hw_errors, f"{board.ghs:.2f}", clock)
         chips += board.chips
         errors += board.hw_errors
         up += 1
     fans = snapshot.fans_rpm or (0, 0, 0, 0)
-    first = (
-        f'{{"STATS":0,"ID":"BTM_SOC0","Elapsed":{_shown_elapsed(snapshot, build)},"Calls":0,"Wait":0,"Max":0,'
-        f'"Min":99999999,"GHS 5s":{snapshot.ghs_5s!r},"GHS av":{0.0 if is_asleep else snapshot.ghs_avg!r},'
-        f'"rate_30m":{0.0 if is_asleep else snapshot.ghs_30m!r},"Mode":{_ASLEEP if is_asleep else _MINING},'
-        f'"miner_count":{up},"frequency":{snapshot.clock_mhz},"fan_num":{len(fans)}'
-    )
-    parts = [first]
-    parts += [f'"fan{number}":{rpm}' for number, rpm in enumerate(fans, 1)]
-    parts.append(f'"temp_num":{model.boards}')
-    parts += [f'"temp{number}":{celsius}' for number, celsius in enumerate(warmest_pcb, 1)]
-    parts += [f'"temp2_{number}":{celsius}' for number, celsius in enumerate(warmest_chip, 1)]
-    pcb, chip, pic_column, acn, acs, hw, rate, freq = zip(*columns, strict=True)
-    for name, texts in (("temp_pcb", pcb), ("temp_chip", chip), ("temp_pic", pic_column)):
-        parts += [f'"{name}{number}":"{text}"' for number, text in enumerate(texts, 1)]
     ghs_av = 0.0 if is_asleep else snapshot.ghs_avg
-    parts.append(
-        f'"total_rateideal":{model.hashrate_hs / 1e9!r},"total_freqavg":{snapshot.clock_mhz},"total_acn":{chips},'
-        f'"total rate":{ghs_av!r},"temp_max":0,"no_matching_work":{errors}'
+    pcb, chip, pic_texts, acn, acs, hw, rate, freq = zip(*columns, strict=True)
+    values = (
+        *(_shown_elapsed(snapshot, build), snapshot.ghs_5s, ghs_av, 0.0 if is_asleep else snapshot.ghs_30m),
+        *(_ASLEEP if is_asleep else _MINING, up, clock),
+        *fans,
+        *[of_pcb for of_pcb, _ in warmest],
+        *[of_chip for _, of_chip in warmest],
+        *pcb,
+        *chip,
+        *pic_texts,
+        *(model.hashrate_hs / 1e9, clock, chips, ghs_av, errors),
+        *acn,
+        *acs,
+        *hw,
+        *rate,
+        *freq,
+        *(build.miner, identity.miner_id),
     )
-    parts += [f'"chain_acn{number}":{count}' for number, count in enumerate(acn, 1)]
-    parts += [f'"chain_acs{number}":"{text}"' for number, text in enumerate(acs, 1)]
-    parts += [f'"chain_hw{number}":{count}' for number, count in enumerate(hw, 1)]
-    parts += [f'"chain_rate{number}":"{text}"' for number, text in enumerate(rate, 1)]
-    parts += [f'"freq{number}":{clock}' for number, clock in enumerate(freq, 1)]
-    parts.append(f'"rate_unit":"GH","miner_version":"{build.miner}","miner_id":"{identity.miner_id}"}}')
+    return _hardware_template(len(fans), model.boards) % values
+
+
+@lru_cache(maxsize=64)
+def _hardware_template(fans: int, boards: int) -> str:
+    """Give the text of the hardware with a place for every value, in the order of the program."""
+    slots = range(1, _SLOTS + 1)
+    parts = [
+        '{"STATS":0,"ID":"BTM_SOC0","Elapsed":%d,"Calls":0,"Wait":0,"Max":0,"Min":99999999,"GHS 5s":%r,"GHS av":%r',
+        f'"rate_30m":%r,"Mode":%d,"miner_count":%d,"frequency":%d,"fan_num":{fans}',
+        *[f'"fan{number}":%d' for number in range(1, fans + 1)],
+        f'"temp_num":{boards}',
+        *[f'"temp{number}":%s' for number in range(1, boards + 1)],
+        *[f'"temp2_{number}":%s' for number in range(1, boards + 1)],
+        *[f'"{name}{number}":"%s"' for name in ("temp_pcb", "temp_chip", "temp_pic") for number in slots],
+        '"total_rateideal":%r,"total_freqavg":%d,"total_acn":%d,"total rate":%r,"temp_max":0,"no_matching_work":%d',
+        *[f'"chain_acn{number}":%d' for number in slots],
+        *[f'"chain_acs{number}":"%s"' for number in slots],
+        *[f'"chain_hw{number}":%d' for number in slots],
+        *[f'"chain_rate{number}":"%s"' for number in slots],
+        *[f'"freq{number}":%d' for number in slots],
+        '"rate_unit":"GH","miner_version":"%s","miner_id":"%s"}',
+    ]
     return ",".join(parts)
+
+
+@lru_cache(maxsize=4096)
+def _sensor_texts(model: Model, pic: tuple[int, ...]) -> tuple[tuple[str, str, str], tuple[str, str]]:
+    """Give the texts of a board's pcb, chip and pic sensors, and its warmest pcb and chip sensor."""
+    of_pic, of_pcb, of_chip = sensors.layout(model, pic)
+    texts = ["-".join(map(str, readings)) for readings in (of_pcb, of_chip, of_pic)]
+    return (texts[0], texts[1], texts[2]), (str(max(of_pcb)), str(max(of_chip)))
 
 
 # An unused or unseen position. Observed: board 4 of s19pro-stock-202212, tcp4028-stats.
