@@ -39,7 +39,7 @@ from simulators.questions import (
     UnitsQuery,
 )
 from simulators.scenario import read_scenario, shipped_scenario, shipped_scenarios
-from simulators.server import settle
+from simulators.serving import settle
 from simulators.truth import UnitTruth, farm_truth, unit_truth
 from simulators.unit import Unit
 

@@ -22,7 +22,7 @@ from simulators.plan import FarmError, FarmPlan
 from simulators.player import Playing, build_farm, play
 from simulators.replay import RecordedUnit
 from simulators.scenario import Scenario
-from simulators.server import serve_farm, serve_stations, sweep
+from simulators.serving import serve_farm, serve_stations, sweep
 from simulators.show import announce, leap, milestones, outcome
 from simulators.station import Station
 from simulators.unit import Unit

@@ -12,22 +12,19 @@ import errno
 import select
 import socket
 import struct
-from collections import defaultdict, deque
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Mapping
 
 from simulators import firmware
 from simulators.delivery import Delivery, Ending
 from simulators.endpoints import Endpoint
-from simulators.farm import API_PORT, Farm
 from simulators.journal import Journal
 from simulators.listening import ServeError, listen, raise_file_limit
 from simulators.silence import silence
-from simulators.station import LiveUnit, Station
+from simulators.station import Station
 
 _ACCEPT_BATCH = 128
 _MAX_WAITING = 100  # Documented: upstream's listen backlog.
-_SWEEP_S = 0.5
-_TURN_S = 0.02  # Of work between two turns of the event loop.
 _RESERVED_FILES = 256
 _MAX_HANG_S = 3600.0
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
@@ -37,7 +34,7 @@ WRITE_COMMANDS = frozenset({"reload", "sleep", "network"})
 
 
 class ApiServer:
-    """Answers for every station. Use `serve_farm` or `serve_stations`, which start and stop it.
+    """Answers for every station. `serving` starts and stops it.
 
     Args:
         stations: Who stands at which port and IPv4 address; port 0 stands for the one given to `open`.
@@ -294,76 +291,3 @@ def _reset(connection: socket.socket) -> None:
     with contextlib.suppress(OSError):
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
     connection.close()
-
-
-@contextlib.asynccontextmanager
-async def serve_stations(
-    stations: Mapping[int, Mapping[str, Station]],
-    now: Callable[[], float],
-    *,
-    port: int = API_PORT,
-    journal: Journal | None = None,
-    is_loopback_only: bool = True,
-) -> AsyncIterator[ApiServer]:
-    """Serve stations on the running event loop for as long as the context is open.
-
-    Args:
-        stations: Who stands at which port and IPv4 address; port 0 stands for `port`.
-        now: Gives the simulated time.
-        port: Port of all that have none of their own; 0 takes a free one, see `ApiServer.port`.
-        journal: Where requests are put down; a new one when None.
-        is_loopback_only: Refuse clients that are not on this machine.
-
-    Raises:
-        ServeError: Port taken or not permitted.
-    """
-    server = ApiServer(stations, now, Journal() if journal is None else journal, is_loopback_only=is_loopback_only)
-    try:
-        server.open(port)
-        yield server
-    finally:
-        await server.close()
-
-
-@contextlib.asynccontextmanager
-async def serve_farm(
-    farm: Farm, *, port: int = API_PORT, journal: Journal | None = None, is_loopback_only: bool = True
-) -> AsyncIterator[ApiServer]:
-    """Serve a farm for as long as the context is open; arguments and errors as `serve_stations`."""
-    stations: defaultdict[int, dict[str, Station]] = defaultdict(dict)
-    for unit in farm.units:
-        stations[unit.identity.port][unit.identity.host] = LiveUnit(farm, unit)
-    async with serve_stations(
-        stations, farm.clock.now, port=port, journal=journal, is_loopback_only=is_loopback_only
-    ) as server:
-        sweep(farm, server)
-        sweeper = asyncio.get_running_loop().create_task(_keep_swept(farm, server), name="farm sweep")
-        try:
-            yield server
-        finally:
-            sweeper.cancel()
-            await asyncio.wait([sweeper])
-
-
-def sweep(farm: Farm, server: ApiServer) -> None:
-    """Play due events, so that a unit whose power came or went starts or stops answering without being asked."""
-    for _ in farm.diary.play(farm.clock.now()):
-        pass
-    server.silence(farm.diary.silent)
-
-
-async def settle(farm: Farm) -> None:
-    """Have every unit live through what is due, others having their turn: after a leap it is seconds of work."""
-    clock = asyncio.get_running_loop().time
-    turn_ends = clock() + _TURN_S
-    for _ in farm.diary.play(farm.clock.now()):
-        if clock() > turn_ends:
-            await asyncio.sleep(0.0)
-            turn_ends = clock() + _TURN_S
-
-
-async def _keep_swept(farm: Farm, server: ApiServer) -> None:
-    while True:
-        await asyncio.sleep(_SWEEP_S)
-        await settle(farm)
-        sweep(farm, server)

@@ -28,7 +28,8 @@ from agent.unit.reading import Poll
 from simulators.farm import Farm
 from simulators.faults import FAULTS, read_fault
 from simulators.selection import Selector
-from simulators.server import ApiServer, serve_farm, sweep
+from simulators.server import ApiServer
+from simulators.serving import serve_farm, sweep
 
 PLATE_HS = 200e12  # Every unit here is an S21 of 200 TH/s.
 INTERVAL_S = 10.0

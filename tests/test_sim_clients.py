@@ -17,7 +17,7 @@ from simulators.farm import API_PORT, Farm
 from simulators.faults import Fault
 from simulators.journal import Journal
 from simulators.listening import ServeError
-from simulators.server import serve_farm
+from simulators.serving import serve_farm
 from simulators.snapshot import Phase
 from simulators.truth import unit_truth
 from simulators.unit import Unit

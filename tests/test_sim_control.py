@@ -21,7 +21,7 @@ from simulators.faults import FAULTS
 from simulators.journal import Journal
 from simulators.operations import describe
 from simulators.plan import Troubles
-from simulators.server import serve_farm, sweep
+from simulators.serving import serve_farm, sweep
 
 TROUBLES = Troubles(off=0.1, asleep=0.1, starting=0.0, missing_board=0.1, missing_chips=0.0, slow=0.0)
 

@@ -18,7 +18,7 @@ from simulators.plan import HEALTHY_FARM, FarmError, FarmPlan
 from simulators.replay import CaptureError, read_captures
 from simulators.scenario import load_farm
 from simulators.selection import Selector
-from simulators.server import serve_farm, sweep
+from simulators.serving import serve_farm, sweep
 from simulators.tomlfile import TomlError
 from simulators.truth import unit_truth
 from simulators.unit_faults import PowerOff

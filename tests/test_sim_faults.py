@@ -12,7 +12,7 @@ from simulators.builds import BUILDS
 from simulators.conditions import HEALTHY, FaultError
 from simulators.faults import FAULTS, PROTOCOL_FAULTS, UNIT_FAULTS, WIRE_FAULTS, read_fault
 from simulators.selection import Selector
-from simulators.server import serve_farm, sweep
+from simulators.serving import serve_farm, sweep
 
 REQUIRED = {"address_swapped": {"unit_id": "C1-R01-02"}}
 

@@ -16,7 +16,7 @@ from simulators.listening import ServeError
 from simulators.plan import Troubles
 from simulators.replay import CaptureError, read_captures
 from simulators.selection import Selector
-from simulators.server import serve_farm, serve_stations, sweep
+from simulators.serving import serve_farm, serve_stations, sweep
 from simulators.snapshot import Phase
 from simulators.unit_faults import PowerOff
 

@@ -6,7 +6,7 @@ import pytest
 from sim_cases import ask, make_farm
 
 from simulators.selection import Selector
-from simulators.server import serve_farm, sweep
+from simulators.serving import serve_farm, sweep
 from simulators.silence import silence
 from simulators.unit_faults import PowerOff
 from simulators.webserver import serve_web

@@ -14,7 +14,7 @@ from simulators.builds import Line
 from simulators.listening import ServeError
 from simulators.pages import PAGES
 from simulators.selection import Selector
-from simulators.server import serve_farm, sweep
+from simulators.serving import serve_farm, sweep
 from simulators.unit_faults import AddressSwapped, PowerOff
 from simulators.webserver import Limits, WebServer, serve_hash_side, serve_web
 from simulators.wire_faults import Down

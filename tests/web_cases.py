@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from simulators.farm import Farm
-from simulators.server import ApiServer, serve_farm
+from simulators.server import ApiServer
+from simulators.serving import serve_farm
 from simulators.unit import Unit
 from simulators.webserver import Limits, WebServer, serve_web
 
