@@ -40,7 +40,7 @@ def shipped(folder: Path, port: int) -> str:
     acl = (DEPLOY / "mosquitto.acl").read_text(encoding="utf-8").replace("example-1", SITE)
     (folder / "acl").write_text(acl, encoding="utf-8")
     (folder / "passwords").touch(mode=0o600)
-    for user in ("hashsight", "consumer", "gateway", "meters", "stranger"):
+    for user in ("hashsight", "consumer", "gateway", "meters", "homeassistant", "scada", "stranger"):
         subprocess.run(
             ["mosquitto_passwd", "-b", str(folder / "passwords"), user, f"{user}-secret"],
             check=True,

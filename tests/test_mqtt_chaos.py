@@ -132,13 +132,6 @@ def told_of(messages: list[tuple[str, bytes, bool]]) -> tuple[set[Number], list[
     return numbers, wrong
 
 
-@pytest.fixture
-def quick_folder(tmp_path: Path) -> Iterator[Path]:
-    """Give a folder in memory for a broker that saves at each message."""
-    with tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else tmp_path) as folder:  # noqa: S108
-        yield Path(folder)
-
-
 async def live(folder: Path, broker: Mosquitto, rng: random.Random, extent: Extent) -> Counter[str]:
     """Run an agent until it is killed, and disturb its broker meanwhile; gives what was done."""
     done: Counter[str] = Counter()

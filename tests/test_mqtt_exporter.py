@@ -3,8 +3,7 @@
 import asyncio
 import contextlib
 import signal
-import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -511,14 +510,6 @@ async def test_what_is_wrong_with_encryption_is_found(tmp_path: Path) -> None:
         async with asyncio.TaskGroup() as tasks:
             for number, case in enumerate(cases):
                 tasks.create_task(try_one(number, *case))
-
-
-@pytest.fixture
-def quick_folder(tmp_path: Path) -> Iterator[Path]:
-    """Give a folder in memory: a broker that saves at each message waits for the disk each time."""
-    with tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else tmp_path) as folder:  # noqa: S108
-        Path(folder).chmod(0o755)
-        yield Path(folder)
 
 
 async def test_the_shipped_broker_configuration_loses_nothing(tmp_path: Path, quick_folder: Path) -> None:

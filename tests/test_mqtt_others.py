@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from brokers import ROOT, consumer, mosquitto
+from brokers import ROOT, consumer, mosquitto, shipped
 from exporter_cases import AT, entry, gone_silent, reading, status
-from mqtt_agent import exporter, section
-from test_mqtt_exporter import delivering, tell
+from mqtt_agent import SmallBook, exporter, section
+from test_mqtt_exporter import delivering, password, tell
 from test_mqtt_messages import composer
 
 from agent.exporters.mqtt.home_assistant import discovery, identifier
@@ -245,3 +245,43 @@ async def test_a_nodes_life_on_a_real_broker(tmp_path: Path) -> None:
     bd_seqs = {metric.get(11, 0) for _, (_, each) in told_in_order for metric in each if metric.get(1) == b"bdSeq"}
     assert bd_seqs == {0}
     assert not any(is_retained for _, _, is_retained in host.messages)
+
+
+@pytest.mark.program("mosquitto")
+async def test_the_shipped_access_list_lets_each_do_its_part(tmp_path: Path, quick_folder: Path) -> None:
+    """Home Assistant finds the site, a Sparkplug host has it born again, a gateway curtails; others change nothing."""
+    book = SmallBook()
+    rebirth = b"\x12\x18\x0a\x14" + REBIRTH.encode() + b"\x70\x01"
+    async with mosquitto(quick_folder / "broker", shipped) as broker:
+        options = section(
+            broker.port,
+            username="hashsight",
+            password_file=str(password(tmp_path, "hashsight-secret")),
+            curtailment=True,
+            home_assistant=True,
+            sparkplug_group="mining",
+        )
+        with (
+            consumer(broker.port, f"{ROOT}/#", user="consumer") as reader,
+            consumer(broker.port, "homeassistant/#", f"{ROOT}/#", user="homeassistant") as home,
+            consumer(broker.port, "spBv1.0/#", user="scada") as host,
+            consumer(broker.port, f"{ROOT}/errors", user="gateway") as gateway,
+        ):
+            async with delivering(exporter(tmp_path, options, book=book)) as side:
+                tell(side, 1)
+                await host.until(lambda got: "NBIRTH" in got[-1][0] if got else False)
+                host.publish("spBv1.0/mining/NCMD/alpha", rebirth)
+                await host.until(lambda got: sum("NBIRTH" in topic for topic, _, _ in got) == 2)
+                for user in (reader, home, host):
+                    user.publish(f"{ROOT}/curtailment/set", "0")
+                gateway.publish(f"{ROOT}/curtailment/set", "101")
+                await gateway.until(lambda got: got)
+                assert book.events == {}
+                gateway.publish(f"{ROOT}/curtailment/set", "40")
+                async with asyncio.timeout(5):
+                    while not book.events:  # noqa: ASYNC110  a table sets no event
+                        await asyncio.sleep(0.01)
+    assert [event.target_ratio for event in book.events.values()] == [0.4]
+    found = {topic.removeprefix(f"{ROOT}/") for topic, _, _ in home.messages}
+    assert len([topic for topic in found if topic.endswith("/config")]) == 1 + 2 * 9
+    assert {topic for topic in found if not topic.startswith("homeassistant/")} == {"agent", "containers/C1", "figures"}
