@@ -28,7 +28,7 @@ from agent.exporters.recorder import Recorder
 from agent.identity_watch import IdentityWatch
 from agent.meters import Meters
 from agent.notify import ServiceManager
-from agent.process import raise_file_limit, settle_collector
+from agent.process import collector_at_rest, raise_file_limit, settle_collector
 from agent.reload import read_again
 from agent.setup import Setup
 from agent.site.curtailment import Curtailments
@@ -304,7 +304,8 @@ class Agent:
         """Read configuration and ledger again and put them in force, or keep the old ones and say why."""
         mistakes: tuple[Mistake, ...] = ()
         try:
-            fresh = await asyncio.to_thread(read_again, self.setup)
+            with collector_at_rest():
+                fresh = await asyncio.to_thread(read_again, self.setup)
         except ConfigError as error:
             mistakes = error.mistakes
         if mistakes:

@@ -4,7 +4,8 @@ import asyncio
 import gc
 import resource
 import signal
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Protocol, TypeVar
 
 try:
@@ -65,3 +66,17 @@ def settle_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
+
+
+@contextmanager
+def collector_at_rest() -> Iterator[None]:
+    """Have the cyclic collector leave alone what is made while the block runs, as `settle_collector` does.
+
+    In the middle of a ledger of 100,000 rows it would hold everything for a quarter of a second.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()

@@ -2,11 +2,9 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
 
 from agent.errors import ConfigError, Mistake
 from agent.setup import Setup, load_setup
-from agent.site.ledger import share_entries
 
 # Keys that belong to sockets and names already given out; a reload that changes one is refused as a whole.
 FIXED_KEYS = (
@@ -27,12 +25,12 @@ WORK_S = 0.002
 
 
 def read_again(setup: Setup) -> Setup:
-    """Read the files of a setup again, with as much rest as work; what is said as before are the same entries.
+    """Read the files of a setup again, with as much rest as work; rows that say what they said are the same entries.
 
     Raises:
         ConfigError: With every mistake, among them each changed key that only a restart can change.
     """
-    fresh = load_setup(setup.path, rest=_rests())
+    fresh = load_setup(setup.path, before=setup, rest=_rests())
     mistakes = []
     for key in FIXED_KEYS:
         section, name = key.split(".")
@@ -45,7 +43,7 @@ def read_again(setup: Setup) -> Setup:
         mistakes.append(Mistake(file=str(fresh.path), where="mqtt", value="", reason=reason))
     if mistakes:
         raise ConfigError(mistakes)
-    return replace(fresh, ledger=share_entries(fresh.ledger, setup.ledger))
+    return fresh
 
 
 def _rests() -> Callable[[], None]:

@@ -93,11 +93,12 @@ def check_meters(
                 yield Mistake(file=file, where=f"meter[{number}].url", value=section.url, reason=reason)
 
 
-def load_setup(path: Path, *, rest: Callable[[], None] = lambda: None) -> Setup:
+def load_setup(path: Path, *, before: Setup | None = None, rest: Callable[[], None] = lambda: None) -> Setup:
     """Read the configuration, the site's own models and the ledger; opens no socket.
 
     Args:
         path: The configuration.
+        before: What was read earlier, of whose ledger entries are kept that did not change.
         rest: As of `read_ledger`.
 
     Raises:
@@ -117,6 +118,7 @@ def load_setup(path: Path, *, rest: Callable[[], None] = lambda: None) -> Setup:
             catalogue=catalogue,
             zone=config.site.zone,
             networks=config.ledger.networks,
+            before=None if before is None else before.ledger,
             rest=rest,
         )
     except ConfigError as error:

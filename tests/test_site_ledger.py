@@ -20,7 +20,7 @@ from agent.config import DEFAULT_NETWORKS, load_config
 from agent.errors import ConfigError
 from agent.mistakes import SHOWN_MISTAKES
 from agent.site.cells import host_parser, parse_host
-from agent.site.ledger import COLUMNS, Ledger, LedgerEntry, Place, read_ledger, share_entries
+from agent.site.ledger import COLUMNS, Ledger, LedgerEntry, Place, read_ledger
 from agent.textfile import read_text
 from agent.unit.nameplate import Catalogue, shipped_catalogue
 
@@ -37,10 +37,11 @@ def read(
     zone: str = "UTC",
     networks: tuple[Network, ...] = DEFAULT_NETWORKS,
     catalogue: Catalogue = CATALOGUE,
+    before: Ledger | None = None,
 ) -> Ledger:
     """Read a ledger of the given lines."""
     text = "\n".join((header, *rows, ""))
-    return read_ledger(text, "ledger.csv", catalogue=catalogue, zone=ZoneInfo(zone), networks=networks)
+    return read_ledger(text, "ledger.csv", catalogue=catalogue, zone=ZoneInfo(zone), networks=networks, before=before)
 
 
 def mistakes_in(*rows: str, header: str = HEADER, zone: str = "UTC") -> list[str]:
@@ -746,7 +747,7 @@ def test_what_is_said_as_before_is_the_same_entry() -> None:
     """Entries of the ledger before stand in for equal ones; one that differs in anything, or is new, does not."""
     rows = [f"u{number},S21,200,10.0.0.{number},C1,R1,{number},2025-01-01,,deployed" for number in range(1, 5)]
     before = read(*rows)
-    after = share_entries(read(rows[3], rows[0], rows[1].replace("C1", "C2"), rows[2].replace("2025", "2024")), before)
+    after = read(rows[3], rows[0], rows[1].replace("C1", "C2"), rows[2].replace("2025", "2024"), before=before)
     assert [entry.unit_id for entry in after.entries] == ["u4", "u1", "u2", "u3"]
     kept = [entry.unit_id for entry in after.entries if any(entry is earlier for earlier in before.entries)]
     assert kept == ["u4", "u1"]

@@ -139,6 +139,7 @@ def read_ledger(
     catalogue: Catalogue,
     zone: ZoneInfo,
     networks: tuple[Network, ...],
+    before: Ledger | None = None,
     rest: Callable[[], None] = lambda: None,
 ) -> Ledger:
     """Read a ledger from its text.
@@ -152,7 +153,8 @@ def read_ledger(
         catalogue: The models there are.
         zone: The zone of dates and times without an offset.
         networks: Where units may be.
-        rest: Called every `ROWS_A_REST` rows, by whoever reads beside other work.
+        before: An earlier ledger; rows that it has too become the very same entries.
+        rest: Called every `ROWS_A_REST` rows, for whoever reads beside other work.
 
     Raises:
         ConfigError: With every mistake, in file order; after `SHOWN_MISTAKES` only how many more there are.
@@ -165,24 +167,14 @@ def read_ledger(
     lines = _resting(_read_rows(text.removeprefix("\ufeff"), mistakes), rest)
     columns = _read_header(*next(lines, (1, [])), mistakes)
     parsers = cell_parsers(catalogue=catalogue, zone=zone, networks=networks)
-    rows = list(_read_entries(lines, columns, parsers, catalogue, mistakes))
+    known = {} if before is None else {(entry.unit_id, entry.deployed_from): entry for entry in before.entries}
+    rows = [(line, _kept(entry, known)) for line, entry in _read_entries(lines, columns, parsers, catalogue, mistakes)]
     _refuse_overlaps(rows, mistakes, rest)
     if not rows:
         mistakes.add_if_none("no units: there is nothing to watch")
     mistakes.raise_any()
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
     return Ledger(entries=tuple(entry for _, entry in rows), digest=digest)
-
-
-def share_entries(ledger: Ledger, before: Ledger) -> Ledger:
-    """Give a ledger in which entries that an earlier one has too are those very objects: nothing of them changed."""
-    known = {(entry.unit_id, entry.deployed_from): entry for entry in before.entries}
-
-    def shared(entry: LedgerEntry) -> LedgerEntry:
-        other = known.get((entry.unit_id, entry.deployed_from))
-        return other if other is not None and other == entry else entry
-
-    return Ledger(entries=tuple(map(shared, ledger.entries)), digest=ledger.digest)
 
 
 def _resting(rows: Iterable[_T], rest: Callable[[], None]) -> Iterator[_T]:
@@ -317,6 +309,12 @@ def _entry(values: Mapping[str, Any], nameplate: Nameplate) -> LedgerEntry:
         mac=values.get("mac"),
         web_port=values.get("web_port"),
     )
+
+
+def _kept(entry: LedgerEntry, known: Mapping[tuple[str, float | None], LedgerEntry]) -> LedgerEntry:
+    """Give the entry that says the same, if there is one, and else this one."""
+    same = known.get((entry.unit_id, entry.deployed_from))
+    return same if same is not None and same == entry else entry
 
 
 _Row = tuple[int, LedgerEntry]
