@@ -44,24 +44,25 @@ _Celsius = Annotated[tuple[_Degrees, ...], Meta(max_length=MAX_SENSORS)] | None
 _Watts = Annotated[float, Meta(ge=0, le=MAX_WATTS)] | None
 
 
+# Fields stand in the order in which firmware sends them, which is the order in which the decoder looks for them.
 class _Chain(msgspec.Struct, frozen=True, gc=False):
     index: Annotated[int, Meta(ge=0, le=MAX_BOARDS - 1)] | None = None
+    freq_avg: Annotated[float, Meta(ge=0, le=MAX_FREQUENCY_HZ / HZ_PER_MHZ)] | None = None
     rate_real: _Ghs = None
     asic_num: Annotated[int, Meta(ge=0, le=MAX_CHIPS)] | None = None
-    freq_avg: Annotated[float, Meta(ge=0, le=MAX_FREQUENCY_HZ / HZ_PER_MHZ)] | None = None
-    temp_chip: _Celsius = None
     temp_pcb: _Celsius = None
+    temp_chip: _Celsius = None
     hw: Annotated[int, Meta(ge=0, le=int(MAX_COUNT))] | None = None
     sn: Annotated[str, Meta(max_length=_LONGEST_SERIAL)] | None = None
 
 
 class _Stats(msgspec.Struct, frozen=True, gc=False, rename={"miner_mode": "miner-mode"}):
-    rate_unit: str | None = None
     elapsed: Annotated[float, Meta(ge=0, le=MAX_UPTIME_S)] | None = None
     rate_5s: _Ghs = None
     rate_30m: _Ghs = None
     rate_avg: _Ghs = None
     rate_ideal: _Ghs = None
+    rate_unit: str | None = None
     fan: Annotated[tuple[Annotated[float, Meta(ge=0, le=MAX_RPM)], ...], Meta(max_length=MAX_FANS)] | None = None
     miner_mode: int | None = None
     chain: Annotated[tuple[_Chain, ...], Meta(max_length=MAX_BOARDS)] | None = None
@@ -71,8 +72,8 @@ class _Stats(msgspec.Struct, frozen=True, gc=False, rename={"miner_mode": "miner
 
 class _Reply(msgspec.Struct, frozen=True, gc=False):
     STATUS: Status
-    STATS: Annotated[tuple[_Stats, ...], Meta(min_length=1, max_length=1)]
     INFO: Info
+    STATS: Annotated[tuple[_Stats, ...], Meta(min_length=1, max_length=1)]
 
 
 _decode = msgspec.json.Decoder(_Reply).decode
