@@ -123,6 +123,8 @@ class Client:
         # Both timeouts are the same for all, so each queue is in order of expiry by construction.
         self._connecting: deque[_Call[Any]] = deque()
         self._talking: deque[_Call[Any]] = deque()
+        # Replies that are there and not yet handed on.
+        self._whole: list[tuple[_Call[Any], bytes]] = []
         self._tick: asyncio.TimerHandle | None = None
         self._loop.add_reader(self._epoll.fileno(), self._on_events)
 
@@ -206,6 +208,7 @@ class Client:
         self._loop.call_soon(self._throw, call, _unreachable(call.address, code))
 
     def _on_events(self) -> None:
+        # First all that the kernel has, then all that is made of it: the code of either fills the processor's caches.
         for fd, mask in self._epoll.poll(0, _BATCH):
             call = self._by_fd.get(fd)
             if call is None or call.socket is None:
@@ -216,6 +219,10 @@ class Client:
                 told = _socket_error(call, error)
                 self._drop(call)
                 self._throw(call, told)
+        whole, self._whole = self._whole, []
+        for call, data in whole:
+            if call.conversation is not None:
+                self._advance(call, call.conversation.send, data)
 
     def _on_event(self, call: _Call[Any], sock: socket.SocketType, mask: int) -> None:
         if not call.connected:
@@ -270,8 +277,7 @@ class Client:
         data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
         data = data[: data.find(b"\0") + 1] or data
         self._drop(call)
-        if call.conversation is not None:
-            self._advance(call, call.conversation.send, data)
+        self._whole.append((call, data))
 
     def _throw(self, call: _Call[Any], error: Failure) -> None:
         if call.conversation is not None:
