@@ -7,13 +7,14 @@ from agent import logs
 from agent.app import Agent
 from agent.commands.terminal import exit_codes
 from agent.notify import ServiceManager
-from agent.process import run_loop, run_until_signalled
+from agent.process import pause_collector, run_loop, run_until_signalled
 from agent.setup import Setup, load_setup
 
 
 def run(config: Path) -> None:
     """Watch the site that a configuration describes. SIGTERM ends it, SIGHUP makes it read its files again."""
     with exit_codes():
+        pause_collector()
         setup = load_setup(config)
         logs.set_up(setup.config.log.level, setup.config.log.format)
         try:
