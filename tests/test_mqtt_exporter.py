@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import signal
+import threading
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -146,6 +147,25 @@ async def test_what_waits_for_a_disk_that_hangs_is_bounded(tmp_path: Path, monke
     (event,) = (check(message.payload)["event"] for message in list(mine._incoming)[250:])
     assert (event["subject"], event["is_well"]) == ("outbox_full", False)
     assert event["detail"] == "site: messages that found no room: 200 units, 100 figures"
+
+
+async def test_a_disk_that_hangs_does_not_hold_up_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a write that does not return, and more to write, the side ends within seconds all the same."""
+    side = exporter(tmp_path, section(free_port()))
+    began, goes_on = threading.Event(), threading.Event()
+
+    def hang(_: Any) -> None:
+        began.set()
+        goes_on.wait(30)
+
+    monkeypatch.setattr(side.outlets[0].broker.outbox, "put", hang)
+    try:
+        async with asyncio.timeout(10), side.running():
+            tell(side, 1)
+            assert await asyncio.to_thread(began.wait, 5)
+            tell(side, 1)
+    finally:
+        goes_on.set()
 
 
 @pytest.mark.usefixtures("hasty")

@@ -214,7 +214,7 @@ def test_metrics_are_the_figures() -> None:
     figures = two_containers()
     told = metrics_of(figures)
     assert told["Site/operating_hs"] == figures.site.operating_hs
-    assert told["Containers/C_2/deployed_hs"] == 200e12
+    assert told["Containers/C%2F2/deployed_hs"] == 200e12
     assert told["Site/Losses/unreachable_hs"] == 200e12
     assert told["Site/Units/hashing"] == 2
 

@@ -160,13 +160,16 @@ class Broker:
                 connecting.cancel()
                 writing.cancel()
         finally:
-            if self._incoming:
-                await self._write()
-            closing = asyncio.ensure_future(self._worker.call(self.outbox.close))
+            closing = asyncio.create_task(self._close(), name=f"mqtt {self.link.name} closing")
             await asyncio.wait({closing}, timeout=FLUSH_S)
             closing.cancel()
             if not self._worker.stop(0.1):
                 log.error("mqtt outbox not closed in time", broker=self.link.name)
+
+    async def _close(self) -> None:
+        if self._incoming:
+            await self._write()
+        await self._worker.call(self.outbox.close)
 
     async def _write_forever(self) -> None:
         while True:

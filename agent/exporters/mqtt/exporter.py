@@ -34,7 +34,6 @@ log = structlog.get_logger(__name__)
 
 DEADBAND_RATIO = 0.02
 WATCH_EVERY_S = 1.0
-STOP_S = 4.0
 
 Units = Literal["off", "latest", "batches"]
 

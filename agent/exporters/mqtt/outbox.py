@@ -188,9 +188,11 @@ class Outbox:
         self._taken_in_memory = 0
 
     def close(self) -> None:
-        """Write what can be written, and close the file."""
+        """Write what can be written, and close the file; what is in memory alone is gone."""
         self._retry_at = float("-inf")
         self.flush()
+        if self._memory:
+            log.error("mqtt messages lost: they could not be written", file=str(self.path), messages=len(self._memory))
         self._delete_settled()
         self._close()
 

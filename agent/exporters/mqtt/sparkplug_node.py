@@ -12,18 +12,17 @@ from agent.exporters.mqtt.connection import Connection, Will, connect
 from agent.exporters.mqtt.links import Link
 from agent.exporters.mqtt.rhythm import Rhythm, forget_wakings
 from agent.exporters.mqtt.sparkplug import EdgeNode, Value, asks_for_rebirth
+from agent.exporters.mqtt.topics import level
 from agent.site.totals import Figures, SiteFigures
 
 log = structlog.get_logger(__name__)
 
-STOP_S = 1.0
-
 
 def metrics_of(figures: SiteFigures) -> dict[str, Value]:
-    """Give what is told, by metric name; a folder for each container."""
+    """Give what is told, by metric name; a folder for each container, named as in topics."""
     told = _group("Site", figures.site)
     for name, sums in figures.by_container.items():
-        told |= _group(f"Containers/{name.replace('/', '_') or '-'}", sums)
+        told |= _group(f"Containers/{level(name)}", sums)
     return told
 
 

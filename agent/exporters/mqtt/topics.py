@@ -16,7 +16,6 @@ import re
 from dataclasses import dataclass
 
 ROOT = "hashsight/v1"
-MAX_TOPIC_BYTES = 65_535
 _NO_NAME = "-"
 # Documented: MQTT 5, 4.7: + and # are wildcards, / separates levels, U+0000 is refused.
 _UNSAFE = re.compile(r"[%/+#\x00-\x1f\x7f]")
