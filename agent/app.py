@@ -537,6 +537,7 @@ class Agent:
         self.figures = figures
         self._round_at = clock_s
         self.mqtt.on_curtailments(self.book.curtailments.near(at), at)
+        self._tell_health()
         if self.is_whole:
             self.metrics.on_energy(self.energy.advance(figures, clock_s))
             yield
@@ -551,6 +552,17 @@ class Agent:
                     clock_s=clock_s,
                 )
         return figures
+
+    def _tell_health(self) -> None:
+        """Have MQTT tell of what else is to be in order: the same as alerts go by."""
+        is_read, is_kept = self.metrics.own.reload_successful is not False, self.book.is_kept is not False
+        told = "configuration and ledger are read" if is_read else "a change was refused; the one before is in force"
+        self.mqtt.on_health("configuration", is_well=is_read, detail=told)
+        told = "declared curtailments are kept" if is_kept else "declared curtailments cannot be written or read"
+        self.mqtt.on_health("curtailments", is_well=is_kept, detail=told)
+        if self.recorder is not None:
+            trouble = self.recorder.health.trouble
+            self.mqtt.on_health("history", is_well=trouble is None, detail=trouble or "history is written")
 
     async def _reload_when_wanted(self) -> None:
         while True:

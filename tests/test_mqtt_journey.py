@@ -88,16 +88,27 @@ async def test_a_consumer_rebuilds_the_sites_figures(tmp_path: Path) -> None:
     assert sum(unit["unit"]["nameplate_hs"] for unit in units.values()) == figures["deployed_hs"]
 
 
-async def test_the_will_says_offline_within_a_second_of_sigkill(tmp_path: Path) -> None:
-    """The broker tells of a killed agent at once, and keeps the word for those who come later."""
+async def test_the_agents_own_life_is_told(tmp_path: Path) -> None:
+    """That it refuses a configuration and takes it again; and within a second of SIGKILL that it is gone, and kept."""
 
     def states(messages: Messages) -> list[str]:
         return [json.loads(payload)["state"] for topic, payload, _ in messages if topic == f"{ROOT}/agent"]
 
+    def health(messages: Messages) -> list[tuple[str, bool]]:
+        events = [body["event"] for body in payloads(messages, f"{ROOT}/events")]
+        return [(event["subject"], event["is_well"]) for event in events if event["kind"] == "agent_health"]
+
     async with mosquitto(tmp_path / "broker") as broker, farm(tmp_path, units=3):
-        with consumer(broker.port, f"{ROOT}/agent") as reader:
+        with consumer(broker.port, f"{ROOT}/agent", f"{ROOT}/events") as reader:
             async with mqtt_agent(tmp_path, section(broker.port)) as (running, _):
                 await reader.until(lambda got: states(got) == ["online"])
+                config = tmp_path / "site.toml"
+                right = config.read_text(encoding="utf-8")
+                for text, is_well in ((f"{right}[nonsense]\n", False), (right, True)):
+                    config.write_text(text, encoding="utf-8")
+                    running.process.send_signal(signal.SIGHUP)
+                    told = ("configuration", is_well)
+                    await reader.until(lambda got, told=told: told in health(got))
                 running.process.kill()
                 began = time.monotonic()
                 await reader.until(lambda got: states(got) == ["online", "offline"])

@@ -8,20 +8,20 @@ came back: an access list that lets nobody see our messages acknowledges them li
 """
 
 import asyncio
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 
 import structlog
 
-from agent.errors import BROKER_REASONS, BrokerError
+from agent.errors import BrokerError
+from agent.exporters.mqtt.broker_health import Health
 from agent.exporters.mqtt.composer import Composer
 from agent.exporters.mqtt.connection import WINDOW, Connection, Received, Will, connect
 from agent.exporters.mqtt.intake import Intake, Refused
 from agent.exporters.mqtt.links import Link
 from agent.exporters.mqtt.outbox import Outbox, Taken
-from agent.exporters.mqtt.outbox_file import Kind, Message, none_of_any_kind
+from agent.exporters.mqtt.outbox_file import Kind, Message
 from agent.exporters.mqtt.rhythm import Rhythm, forget_wakings
 from agent.exporters.mqtt.worker import Worker
 
@@ -36,30 +36,6 @@ MAX_INCOMING = 20_000
 GIVEN_UP_AT_ONCE = 100
 ANSWERS_A_MINUTE = 30
 IDLE_S = 5.0
-
-
-@dataclass(slots=True, kw_only=True)
-class Health:
-    """How one broker does; read it anywhere.
-
-    Attributes:
-        is_connected: Whether messages come through now.
-        trouble: Why not, in words.
-        connections: How often it was connected to.
-        delivered: Messages that it acknowledged.
-        dropped: Messages given up before they reached the outbox, by kind; every kind is there.
-        errors: Failures by reason; every reason is there.
-        taken_in, refused: Messages taken in, and those of them that changed nothing.
-    """
-
-    is_connected: bool = False
-    trouble: str | None = None
-    connections: int = 0
-    delivered: int = 0
-    dropped: Counter[str] = field(default_factory=none_of_any_kind)
-    errors: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(BROKER_REASONS, 0)))
-    taken_in: int = 0
-    refused: int = 0
 
 
 class _StoppedError(Exception):

@@ -15,24 +15,22 @@ from typing import Literal, NamedTuple
 import structlog
 
 from agent.exporters.mqtt.broker import Broker
-from agent.exporters.mqtt.composer import Composer, moment
+from agent.exporters.mqtt.composer import Composer
 from agent.exporters.mqtt.connection import Received
 from agent.exporters.mqtt.gateway import Heartbeat, read_percent
-from agent.exporters.mqtt.messages import UNITS_A_MESSAGE, AgentHealth, CurtailmentChanged, UnitChanged
+from agent.exporters.mqtt.messages import UNITS_A_MESSAGE, AgentHealth, CurtailmentChanged, Subject, UnitChanged
 from agent.exporters.mqtt.meters import MqttMeters
+from agent.exporters.mqtt.news import curtailment_changed, happened, is_news
 from agent.exporters.mqtt.outbox_file import Kind, Message
 from agent.exporters.mqtt.sparkplug_node import SparkplugNode
 from agent.exporters.mqtt_health import BrokerNumbers
 from agent.site.curtailment import Event, Phase
-from agent.site.curtailment_order import ScopeOrder
 from agent.site.power import MeterWatts
 from agent.site.status import UnitState, UnitStatus
 from agent.site.totals import SiteFigures
-from agent.site.windows import SCHEDULE
 
 log = structlog.get_logger(__name__)
 
-DEADBAND_RATIO = 0.02
 WATCH_EVERY_S = 1.0
 
 Units = Literal["off", "latest", "batches"]
@@ -108,7 +106,7 @@ class MqttExporter:
         self._is_singly = any(outlet.units == "latest" for outlet in outlets)
         self._is_batched = any(outlet.units == "batches" for outlet in outlets)
         self._phases: dict[str, tuple[Event, Phase]] | None = None
-        self._ill: dict[tuple[str, str], str] = {}
+        self._ill: set[tuple[str, str]] = set()
         self._lapsed: set[str] = set()
         for outlet in self.outlets:
             name = outlet.broker.link.name
@@ -152,7 +150,7 @@ class MqttExporter:
             return
         now = self._clock()
         told = self._told.get(unit_id)
-        if told is not None and now - told.clock_s < self._unit_heartbeat_s and not _is_news(told.status, status):
+        if told is not None and now - told.clock_s < self._unit_heartbeat_s and not is_news(told.status, status):
             return
         self._told[unit_id] = _Told(status, now)
         if self._is_singly:
@@ -210,8 +208,18 @@ class MqttExporter:
             if known is None and (before is None or phase not in {Phase.PENDING, Phase.ACTIVE}):
                 # What was going on when this run began was told by an earlier one, or is told by its figures.
                 continue
-            for what in _happened(None if known is None else known[1], phase, event):
-                self._queue_event(_curtailment_changed(what, event))
+            for what in happened(None if known is None else known[1], phase, event):
+                self._queue_event(curtailment_changed(what, event))
+
+    def on_health(
+        self, subject: Literal["history", "curtailments", "configuration"], *, is_well: bool, detail: str
+    ) -> None:
+        """Tell when something of the agent, outside this room, is no longer as it should be, or is again.
+
+        Call it each interval.
+        """
+        if self.outlets:
+            self._tell_health(subject, "agent", is_well=is_well, detail=detail)
 
     def meter_readings(self) -> Iterator[MeterWatts]:
         """Give what each meter over MQTT says now."""
@@ -277,17 +285,19 @@ class MqttExporter:
     def _on_health(
         self, subject: Literal["outbox", "gateway", "meter", "broker"], name: str, *, is_well: bool, detail: str
     ) -> None:
-        """Tell a change of health; what is well from the start is no news."""
+        """Tell and log a change of health."""
+        if self._tell_health(subject, name, is_well=is_well, detail=detail):
+            tell = log.info if is_well else log.warning
+            tell("mqtt well again" if is_well else "mqtt not well", subject=subject, name=name, detail=detail)
+
+    def _tell_health(self, subject: Subject, name: str, *, is_well: bool, detail: str) -> bool:
+        """Tell a change of health, and say whether it was one; what is well from the start is no news."""
         key = (subject, name)
         if is_well == (key not in self._ill):
-            return
-        if is_well:
-            del self._ill[key]
-            log.info("mqtt well again", subject=subject, name=name, detail=detail)
-        else:
-            self._ill[key] = detail
-            log.warning("mqtt not well", subject=subject, name=name, detail=detail)
+            return False
+        self._ill ^= {key}
         self._queue_event(AgentHealth(subject=subject, is_well=is_well, detail=f"{name}: {detail}"))
+        return True
 
     def _queue_event(self, event: UnitChanged | CurtailmentChanged | AgentHealth) -> None:
         payload = self._composer.event(event, at=self._wall())
@@ -311,42 +321,3 @@ class MqttExporter:
                 for topic, payload in wanted.items():
                     outlet.broker.offer(topic, payload)
                 outlet.discovered = set(wanted)
-
-
-def _is_news(told: UnitStatus, status: UnitStatus) -> bool:
-    """Say whether somebody who knows `told` would want to know `status`."""
-    if told.state is not status.state or told.why != status.why or told.is_fresh != status.is_fresh:
-        return True
-    if told.entry is not status.entry and told.entry != status.entry:
-        return True
-    if (told.hashrate_hs is None) != (status.hashrate_hs is None):
-        return True
-    moved_hs = abs((told.hashrate_hs or 0.0) - (status.hashrate_hs or 0.0))
-    return moved_hs > DEADBAND_RATIO * status.entry.nameplate.hashrate_hs
-
-
-def _happened(
-    before: Phase | None, now: Phase, event: Event
-) -> list[Literal["declared", "started", "ended", "stopped"]]:
-    """Give what happened to an event between two looks."""
-    happened: list[Literal["declared", "started", "ended", "stopped"]] = []
-    if before is None and event.source != SCHEDULE:
-        happened.append("declared")
-    if now is Phase.ACTIVE and before is not Phase.ACTIVE:
-        happened.append("started")
-    is_over = now in {Phase.RESTORING, Phase.ENDED}
-    if is_over and before in {Phase.ACTIVE, Phase.PENDING}:
-        happened.append("stopped" if event.is_stopped else "ended")
-    return happened
-
-
-def _curtailment_changed(what: Literal["declared", "started", "ended", "stopped"], event: Event) -> CurtailmentChanged:
-    return CurtailmentChanged(
-        what=what,
-        id=event.id,
-        target_ratio=event.target_ratio,
-        scope=ScopeOrder(**event.scope.told()),
-        source=event.source,
-        start=moment(event.start),
-        end=None if event.end is None else moment(event.end),
-    )

@@ -192,6 +192,9 @@ class CurtailmentChanged(msgspec.Struct, frozen=True, kw_only=True, tag_field="k
     end: datetime | None
 
 
+Subject = Literal["outbox", "outbox_full", "gateway", "meter", "broker", "history", "curtailments", "configuration"]
+
+
 class AgentHealth(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="agent_health"):
     """Something of the agent itself is not as it should be, or is again.
 
@@ -201,7 +204,7 @@ class AgentHealth(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", t
         detail: In words.
     """
 
-    subject: Literal["outbox", "outbox_full", "gateway", "meter", "broker"]
+    subject: Subject
     is_well: bool
     detail: str
 
