@@ -9,9 +9,12 @@ Names follow the mixins' ``level:metric:operation``. Three things are decided he
 - *A ratio over a period divides averages*; it is never the average of ratios.
 
 Averages over more than a day go by whole hours: the mean of the hourly means on the hour. It makes 720 numbers of
-30 days instead of 170,000, for a hundred containers at once, and sums of averages stay averages of sums. An hour that
+30 days instead of 170,000, for five hundred racks at once, and sums of averages stay averages of sums. An hour that
 was watched in part weighs as much as a whole one. Months are calendar months in UTC, because Prometheus knows no other;
 the figure to publish is the statement's, in the site's zone.
+
+Delivered hashrate is the agent's for a site, which knows when units restarted and were exchanged. For what is below a
+site it is counted from the units' own counters, over hours, and only while the agent tells the site's.
 """
 
 from collections.abc import Iterable, Iterator
@@ -31,6 +34,13 @@ EXCUSED_AFTER = "30m"
 SOURCES = ("metered", "reported", "modelled")
 
 WINDOWS = ("1h", "1d", "7d", "30d", "mtd")
+
+# How long Prometheus believes a sample is five minutes: averages come often enough to be there at any time. Racks are
+# many, so theirs come half as often.
+OFTEN, SELDOM = "2m", "4m"
+
+# Pools credit work by difficulty; so many hashes each.
+HASHES_PER_DIFFICULTY = 2**32
 
 # What is left of a container, as a share of its deployed nameplate, when nobody would call it anything but dark.
 DARK_BELOW = 0.1
@@ -59,13 +69,11 @@ class Level:
         name: As in ``mining_<name>_...`` and before the first colon.
         labels: What a group is told by.
         has_curtailment: Whether the agent tells events and stragglers at this level, and what its meters say.
-        has_losses_averaged: Whether the losses are averaged over periods as well; racks are too many.
     """
 
     name: str
     labels: tuple[str, ...]
     has_curtailment: bool = False
-    has_losses_averaged: bool = True
 
     @property
     def by(self) -> str:
@@ -86,23 +94,16 @@ class Level:
 
     def averaged(self) -> tuple[str, ...]:
         """Give what of the hashrate is averaged over periods."""
-        names: tuple[str, ...] = ("deployed", "operating", "known")
-        if self.has_losses_averaged:
-            names = (*names, "uplift", "loss", EFFICIENCY[:-1])
+        names = ("deployed", "operating", "known", "uplift", "loss", EFFICIENCY[:-1])
         return (*names, "accounted") if self.has_curtailment else names
 
-    def powers_averaged(self) -> tuple[str, ...]:
-        """Give what of the power is averaged over periods."""
-        return ("", EFFICIENCY) if self.has_losses_averaged else ()
 
-
-LEVELS = (
+LEVELS = SITE, CONTAINER, RACK, MODEL = (
     Level(name="site", labels=("site",), has_curtailment=True),
     Level(name="container", labels=("site", "container"), has_curtailment=True),
-    Level(name="rack", labels=("site", "container", "rack"), has_losses_averaged=False),
+    Level(name="rack", labels=("site", "container", "rack")),
     Level(name="model", labels=("site", "model")),
 )
-SITE = LEVELS[0]
 FLEET = Level(name="fleet", labels=(), has_curtailment=True)
 
 
@@ -147,12 +148,11 @@ def _sums(level: Level) -> list[Rule]:
 
 
 def _power(level: Level, raw: str) -> Iterator[Rule]:
-    power = f"sum by ({level.by}, source) ({raw}_power_watts)"
-    if level.has_losses_averaged:
-        # The agent leaves out a source that tells nothing now; the mean over the time it told something is no mean.
-        nothing = f"0 * sum by ({level.by}) ({raw}_deployed_{HASHRATE})"
-        zeros = [f'or label_replace({nothing}, "source", "{source}", "", "")' for source in SOURCES]
-        power = "\n".join(["(", *(f"  {line}" for line in (power, *zeros)), ")"])
+    # The agent leaves out a source that tells nothing now; the mean over the time it told something is no mean.
+    nothing = f"0 * sum by ({level.by}) ({raw}_deployed_{HASHRATE})"
+    zeros = [f'or label_replace({nothing}, "source", "{source}", "", "")' for source in SOURCES]
+    lines = [f"sum by ({level.by}, source) ({raw}_power_watts)", *zeros]
+    power = "\n".join(["(", *(f"  {line}" for line in lines), ")"])
     yield Rule(level.watts(), f"{power}\nunless on (site) {AGENTS_INCOMPLETE}")
     yield Rule(level.watts(EFFICIENCY), _whole(level.by, f"{raw}_{EFFICIENCY}power_watts"))
     yield Rule(level.total(EFFICIENCY[:-1]), _whole(level.by, f"{raw}_{EFFICIENCY}{HASHRATE}"))
@@ -180,14 +180,43 @@ def _delivered() -> Iterator[Rule]:
         yield Rule(SITE.total(what), _whole("site, window", f"mining_site_{what}_{HASHRATE}"))
 
 
-def _delivered_ratio(window: str) -> Rule:
-    told = {"1h": "1h", "1d": "24h"}[window]
-    delivered, nameplate = (
-        f'sum without (window) ({SITE.total(what)}{{window="{told}"}})' for what in ("delivered", "delivered_nameplate")
-    )
+def _delivered_average(level: Level, what: str, window: str) -> Rule:
+    """Give delivered hashrate over a period, or the nameplate of the units of which it is known."""
+    record, hourly = level.average(what, window), level.average(what, "1h")
+    if level is SITE and window in {"1h", "1d"}:
+        told = {"1h": "1h", "1d": "24h"}[window]
+        expr = f'sum without (window) ({SITE.total(what)}{{window="{told}"}})'
+    elif level is CONTAINER and window == "1h":
+        expr = f"sum by ({level.by}) ({RACK.average(what, window)})"
+    elif window == "1h":
+        counted = "rate(miner_difficulty_accepted_total[1h])"
+        if what == "delivered":
+            each, factor = counted, f"{HASHES_PER_DIFFICULTY} * "
+        else:
+            each, factor = f"(miner_nameplate_{HASHRATE} and on (site, container, unit) {counted})", ""
+        placed = f"{each}\n  * on (site, container, unit) group_left ({level.labels[-1]}) miner_info"
+        expr = (
+            f"{factor}sum by ({level.by}) (\n  {placed}\n)\n"
+            f'and on (site) {SITE.total(what)}{{window="1h"}}\nunless on (site) {AGENTS_INCOMPLETE}'
+        )
+    elif window == "1d":
+        expr = f"avg_over_time({hourly}[1d:1h])"
+    else:
+        return _average(level.total(what), window)
+    return Rule(record, expr)
+
+
+def _delivered_averages(level: Level, window: str) -> Iterator[Rule]:
+    for what in ("delivered", "delivered_nameplate"):
+        yield _delivered_average(level, what, window)
+    yield _delivered_ratio(level, window)
+
+
+def _delivered_ratio(level: Level, window: str) -> Rule:
+    delivered, nameplate = (level.average(what, window) for what in ("delivered", "delivered_nameplate"))
     return Rule(
-        f"site:mining_delivered_per_operating:ratio{window}",
-        f"(\n  {delivered}\n  / ({nameplate} > 0)\n)\n/ (site:mining_operating_per_deployed:ratio{window} > 0)",
+        f"{level.name}:mining_delivered_per_operating:ratio{window}",
+        f"(\n  {delivered}\n  / ({nameplate} > 0)\n)\n/ ({level.name}:mining_operating_per_deployed:ratio{window} > 0)",
     )
 
 
@@ -266,14 +295,13 @@ def _ratios(level: Level, window: str) -> Iterator[Rule]:
     known = level.average("known", window)
     yield Rule(f"{level.name}:mining_operating_per_deployed:ratio{window}", f"{operating}\n/\n{deployed}")
     yield Rule(f"{level.name}:mining_known_per_deployed:ratio{window}", f"{known}\n/\n{deployed}")
-    if level.has_losses_averaged:
-        curtailed = f'sum without (cause) ({level.average("loss", window)}{{cause="curtailed"}})'
-        yield Rule(
-            f"{level.name}:mining_operating_per_uncurtailed:ratio{window}",
-            f"{operating}\n/\n(({deployed} - {curtailed}) > 0)",
-        )
-        watts = f"{level.name}:mining_{EFFICIENCY}power_watts:avg{window}"
-        yield _joules(level, watts, level.average(EFFICIENCY[:-1], window), window)
+    curtailed = f'sum without (cause) ({level.average("loss", window)}{{cause="curtailed"}})'
+    yield Rule(
+        f"{level.name}:mining_operating_per_uncurtailed:ratio{window}",
+        f"{operating}\n/\n(({deployed} - {curtailed}) > 0)",
+    )
+    watts = f"{level.name}:mining_{EFFICIENCY}power_watts:avg{window}"
+    yield _joules(level, watts, level.average(EFFICIENCY[:-1], window), window)
     if level.has_curtailment:
         accounted = level.average("accounted", window)
         yield Rule(f"{level.name}:mining_accounted_per_deployed:ratio{window}", f"{accounted}\n/\n{deployed}")
@@ -297,7 +325,7 @@ def _watched(window: str) -> Iterator[Rule]:
 
 def _averages(level: Level, window: str) -> list[Rule]:
     rules = [_average(level.total(what), window) for what in level.averaged()]
-    rules += [_average(level.watts(what), window) for what in level.powers_averaged()]
+    rules += [_average(level.watts(what), window) for what in ("", EFFICIENCY)]
     rules += _ratios(level, window)
     if level.has_curtailment and window == "1d":
         metered, units = (_average(level.watts(whose), window) for whose in ("metered_", "units_"))
@@ -305,8 +333,8 @@ def _averages(level: Level, window: str) -> list[Rule]:
         rules += [metered, units, Rule(ratio, f"{metered.record}\n/\n({units.record} > 0)")]
     if level is SITE:
         rules += _watched(window)
-        if window in {"1h", "1d"}:
-            rules.append(_delivered_ratio(window))
+    if level is SITE or window != "1h":
+        rules += _delivered_averages(level, window)
     return rules
 
 
@@ -315,16 +343,25 @@ def site_groups() -> list[Group]:
     # One group, because groups are evaluated at different moments: a sum must not be made before it is known whether
     # all that belongs to it is there.
     now = [*_agents(), *(rule for level in LEVELS for rule in _sums(level)), *_drop(), *_delivered()]
-    hour = [*(rule for level in LEVELS for rule in _averages(level, "1h")), *_usual()]
-    # Every two minutes: under the five for which Prometheus believes a sample.
-    day = [rule for level in LEVELS for rule in _averages(level, "1d")]
-    return [Group("hashsight-now", "", now), Group("hashsight-hour", "1m", hour), Group("hashsight-day", "2m", day)]
+    few = tuple(level for level in LEVELS if level is not RACK)
+    hour = [*(rule for level in few for rule in _averages(level, "1h")), *_usual()]
+    day = [rule for level in few for rule in _averages(level, "1d")]
+    # Racks before containers, which are sums of them.
+    delivered = [rule for level in (RACK, CONTAINER, MODEL) for rule in _delivered_averages(level, "1h")]
+    return [
+        Group("hashsight-now", "", now),
+        Group("hashsight-hour", "1m", hour),
+        Group("hashsight-day", OFTEN, day),
+        Group("hashsight-rack-hour", SELDOM, _averages(RACK, "1h")),
+        Group("hashsight-rack-day", SELDOM, _averages(RACK, "1d")),
+        Group("hashsight-delivered", SELDOM, delivered),
+    ]
 
 
 def period_groups() -> list[Group]:
     """Give the groups of longer periods, which run beside the agents as well."""
     return [
-        Group(f"hashsight-{level.name}-{window}", "2m", _averages(level, window))
+        Group(f"hashsight-{level.name}-{window}", SELDOM if level is RACK else OFTEN, _averages(level, window))
         for level in LEVELS
         for window in WINDOWS[2:]
     ]
@@ -363,12 +400,12 @@ def fleet_groups() -> list[Group]:
     for window in WINDOWS:
         averages += [
             Rule(FLEET.average(what, window), _fleet_sum(own.get(what, ""), SITE.average(what, window)))
-            for what in FLEET.averaged()
+            for what in (*FLEET.averaged(), "delivered", "delivered_nameplate")
         ]
         for what, label in (("", "source"), (EFFICIENCY, "")):
             stem = f"mining_{what}power_watts:avg{window}"
             averages.append(Rule(f"fleet:{stem}", _fleet_sum(label, f"site:{stem}")))
-        averages += _ratios(FLEET, window)
+        averages += [*_ratios(FLEET, window), _delivered_ratio(FLEET, window)]
         known = f"{SITE.average('known', window)} * site:mining_watched:ratio{window}"
         averages.append(
             Rule(
@@ -376,7 +413,7 @@ def fleet_groups() -> list[Group]:
                 f"{_fleet_sum('', known)}\n/\n{FLEET.average('deployed', window)}",
             )
         )
-    return [Group("hashsight-fleet", "", sums), Group("hashsight-fleet-periods", "2m", averages)]
+    return [Group("hashsight-fleet", "", sums), Group("hashsight-fleet-periods", OFTEN, averages)]
 
 
 def rule_file(groups: Iterable[Group], about: str) -> str:

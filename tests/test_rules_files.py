@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from grafana import check, generated, recording, rules_lint
+from grafana import check, generated, rules_lint
 
 GRAFANA = Path(rules_lint.__file__).parent
 
@@ -145,11 +145,24 @@ def test_metric_names(expr: str, expected: set[str]) -> None:
     assert rules_lint.metric_names(expr) == expected
 
 
-def test_every_level_records_the_same() -> None:
-    """Site, container, rack, model and fleet all have three sums, their averages over each window, and the ratio."""
+@pytest.mark.parametrize("level", ["site", "container", "rack", "model", "fleet"])
+def test_every_level_records_the_same(level: str) -> None:
+    """Each level has sums, averages over each period, and ratios, of all that the figures are made of."""
     names = {rule.name for rule in rules_lint.rules()}
-    for level in ("site", "container", "rack", "model", "fleet"):
-        for what in ("deployed", "operating", "known"):
-            total = f"{level}:mining_{what}_hashrate_hashes_per_second"
-            assert {f"{total}:sum", *(f"{total}:avg{window}" for window in recording.WINDOWS)} <= names
-        assert {f"{level}:mining_operating_per_deployed:ratio{window}" for window in ("", *recording.WINDOWS)} <= names
+    now = ("deployed", "operating", "known", "uplift", "loss", "energy_efficiency")
+    over = (*now, "delivered", "delivered_nameplate")
+    expected = {f"{level}:mining_{what}_hashrate_hashes_per_second:sum" for what in now}
+    expected |= {f"{level}:mining_power_watts:sum", f"{level}:mining_energy_efficiency_power_watts:sum"}
+    for window in ("1h", "1d", "7d", "30d", "mtd"):
+        expected |= {f"{level}:mining_{what}_hashrate_hashes_per_second:avg{window}" for what in over}
+        expected |= {
+            f"{level}:mining_power_watts:avg{window}",
+            f"{level}:mining_delivered_per_operating:ratio{window}",
+            f"{level}:mining_operating_per_uncurtailed:ratio{window}",
+        }
+    for window in ("", "1h", "1d", "7d", "30d", "mtd"):
+        expected |= {
+            f"{level}:mining_{what}:ratio{window}"
+            for what in ("operating_per_deployed", "known_per_deployed", "energy_efficiency_j_per_th")
+        }
+    assert expected - names == set()
