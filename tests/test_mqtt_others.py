@@ -24,7 +24,7 @@ from agent.site.totals import SiteFigures, site_figures
 # Recorded: home-assistant.io, source/_integrations/sensor.mqtt.markdown and binary_sensor.mqtt.markdown, the variables
 # of which a configuration may consist, with their types; and docs/mqtt/discovery for topic and origin.
 DOCUMENTED: dict[str, type | tuple[type, ...]] = {
-    "name": str,
+    "name": (str, type(None)),
     "unique_id": str,
     "state_topic": str,
     "value_template": str,
@@ -38,9 +38,61 @@ DOCUMENTED: dict[str, type | tuple[type, ...]] = {
     "device": dict,
     "origin": dict,
 }
-DEVICE = {"identifiers", "name", "manufacturer", "model", "sw_version", "via_device"}
+DEVICE = {
+    *("identifiers", "name", "manufacturer", "model", "model_id", "serial_number", "hw_version", "sw_version"),
+    *("configuration_url", "via_device"),
+}
 AVAILABILITY = {"topic", "value_template", "payload_available", "payload_not_available"}
-DISCOVERY_TOPIC = re.compile(r"homeassistant/(sensor|binary_sensor)/[a-zA-Z0-9_-]+/[a-zA-Z0-9_-]+/config")
+DISCOVERY_TOPIC = re.compile(r"homeassistant/(sensor|binary_sensor)/([a-zA-Z0-9_-]+/)?[a-zA-Z0-9_-]+/config")
+# Recorded: the examples in source/_integrations/mqtt.markdown, "Discovery examples with component discovery".
+EXAMPLES: dict[str, dict[str, Any]] = {
+    "homeassistant/binary_sensor/garden/config": {
+        "name": None,
+        "device_class": "motion",
+        "state_topic": "homeassistant/binary_sensor/garden/state",
+        "unique_id": "motion01ad",
+        "device": {"identifiers": ["01ad"], "name": "Garden"},
+    },
+    "homeassistant/sensor/sensorBedroomT/config": {
+        "device_class": "temperature",
+        "state_topic": "homeassistant/sensor/sensorBedroom/state",
+        "unit_of_measurement": "°C",
+        "value_template": "{{ value_json.temperature}}",
+        "unique_id": "temp01ae",
+        "device": {
+            "identifiers": ["bedroom01ae"],
+            "name": "Bedroom",
+            "manufacturer": "Example sensors Ltd.",
+            "model": "Example Sensor",
+            "model_id": "K9",
+            "serial_number": "12AE3010545",
+            "hw_version": "1.01a",
+            "sw_version": "2024.1.0",
+            "configuration_url": "https://example.com/sensor_portal/config",
+        },
+    },
+    "homeassistant/sensor/sensorBedroomH/config": {
+        "device_class": "humidity",
+        "state_topic": "homeassistant/sensor/sensorBedroom/state",
+        "unit_of_measurement": "%",
+        "value_template": "{{ value_json.humidity}}",
+        "unique_id": "hum01ae",
+        "device": {"identifiers": ["bedroom01ae"]},
+    },
+}
+
+
+def mistakes_in(topic: str, config: dict[str, Any]) -> list[str]:
+    """Give what in a discovery message is not as the documentation has it."""
+    found = [] if DISCOVERY_TOPIC.fullmatch(topic) else [topic]
+    found += [key for key, value in config.items() if not isinstance(value, DOCUMENTED.get(key, ()))]
+    found += [key for key in ("unique_id", "state_topic", "device") if key not in config]
+    device = config.get("device", {})
+    found += [f"device.{key}" for key in device.keys() - DEVICE]
+    found += [] if device.get("identifiers") else ["device.identifiers"]
+    for each in config.get("availability", []):
+        found += [f"availability.{key}" for key in each.keys() - AVAILABILITY]
+    return found
 
 
 def two_containers() -> SiteFigures:
@@ -64,16 +116,22 @@ def test_discovery_has_the_documented_form() -> None:
     found = configs()
     assert len({config["unique_id"] for config in found.values()}) == len(found) == 1 + 3 * 9
     for topic, config in found.items():
-        assert DISCOVERY_TOPIC.fullmatch(topic)
-        assert config.keys() <= DOCUMENTED.keys()
-        assert all(isinstance(value, DOCUMENTED[key]) for key, value in config.items())
-        assert config.keys() >= {"name", "unique_id", "state_topic", "device", "origin"}
-        assert config["device"].keys() <= DEVICE
-        assert config["device"]["identifiers"]
+        assert mistakes_in(topic, config) == []
+        assert config["name"]
         assert config["origin"] == {"name": "hashsight", "sw_version": "1.2.3"}
         for each in config.get("availability", []):
-            assert each.keys() <= AVAILABILITY
             assert each["topic"] == f"{ROOT}/agent"
+
+
+def test_the_form_is_that_of_the_documentations_examples() -> None:
+    """What our messages are held to takes the recorded examples, and nothing misspelt, missing or of another type."""
+    for topic, config in EXAMPLES.items():
+        assert mistakes_in(topic, config) == []
+        assert mistakes_in(topic.replace("/config", "/confg"), config) != []
+        for key in config:
+            assert mistakes_in(topic, config | {f"{key}s": config[key]}) == [f"{key}s"]
+        assert mistakes_in(topic, config | {"unique_id": 3}) == ["unique_id"]
+        assert mistakes_in(topic, config | {"device": {"name": "Garden"}}) == ["device.identifiers"]
 
 
 def test_discovery_reads_fields_that_are_there() -> None:
