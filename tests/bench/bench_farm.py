@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import resource
+import shutil
 import socket
 import subprocess
 import sys
@@ -25,7 +26,8 @@ interval_s = {interval_s}
 max_in_flight = {max_in_flight}
 max_in_flight_sick = {max_in_flight_sick}
 [identity]
-enabled = false
+enabled = {asks_identity}
+web_port = {http_port}
 [web]
 listen = "127.0.0.1:{web_port}"
 {more}
@@ -101,6 +103,7 @@ def simulated_site(
     more: str = "",
     port: int | None = None,
     http_port: int | None = None,
+    asks_identity: bool = False,
     base: str = "127.10.0.1",
     seed: int = 1,
 ) -> Iterator[Site]:
@@ -114,6 +117,7 @@ def simulated_site(
         more: Sections that follow in it.
         port: Of the units' API; a free one unless given.
         http_port: Of the units' web pages; none unless given.
+        asks_identity: Whether the agent asks units who they are; then they have web pages.
         base: The first unit's address.
         seed: Of everything random.
     """
@@ -121,11 +125,15 @@ def simulated_site(
         folder = Path(name)
         config = folder / "site.toml"
         web_port = free_port()
+        if asks_identity:
+            http_port = http_port or free_port()
         told = CONFIG.format(
             interval_s=interval_s,
             max_in_flight=max_in_flight,
             max_in_flight_sick=max_in_flight_sick,
             web_port=web_port,
+            asks_identity=str(asks_identity).lower(),
+            http_port=http_port or 80,
             more=more,
         )
         config.write_text(told, encoding="utf-8")
@@ -194,7 +202,40 @@ def is_free(port: int) -> bool:
         return True
 
 
+@contextlib.contextmanager
+def broker() -> Iterator[str]:
+    """Run an MQTT broker while the block lasts; gives the agent's section for it, nothing where mosquitto is not."""
+    program = shutil.which("mosquitto")
+    if program is None:
+        print("no mosquitto: MQTT is left out")
+        yield ""
+        return
+    with tempfile.TemporaryDirectory(prefix="hashsight-bench-broker-") as name:
+        port, config = free_port(), Path(name) / "mosquitto.conf"
+        # Of the user that started it: it leaves root for one who may not be there.
+        config.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\nuser root\n", encoding="utf-8")
+        with (Path(name) / "log").open("wb") as output:
+            process = subprocess.Popen([program, "-c", str(config)], stdout=output, stderr=output)
+        try:
+            os.sched_setaffinity(process.pid, {max(os.sched_getaffinity(0))})
+            yield f'[[mqtt]]\nname = "bench"\nhost = "127.0.0.1"\nport = {port}\n'
+        finally:
+            process.terminate()
+            process.wait(timeout=30)
+
+
+def cpu_s(pid: int) -> float:
+    """Give the CPU seconds that a process has used."""
+    after_name = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(after_name[11]) + int(after_name[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def resident_bytes() -> int:
     """Give this process's resident memory."""
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
     return pages * resource.getpagesize()
+
+
+def verdict(is_reached: bool, told: str, aim: str) -> None:  # noqa: FBT001 - reads as a sentence
+    """Print whether something that was aimed at was reached."""
+    print(f"  {'reached' if is_reached else 'NOT REACHED'}: {told} ({aim})", flush=True)

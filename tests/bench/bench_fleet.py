@@ -1,13 +1,14 @@
 """A whole agent at work, measured from inside: CPU, memory, missed polls, lag of the event loop, age of readings.
 
-    python tests/bench/bench_fleet.py steady [--units 10000] [--interval 10] [--seconds 40]
+    python tests/bench/bench_fleet.py steady [--units 10000] [--interval 10] [--seconds 40 | --minutes 10]
     python tests/bench/bench_fleet.py sick   [--units 2000] [--seconds 30]
-    python tests/bench/bench_fleet.py scale  [--units 256000] [--interval 60] [--seconds 120] [--shards 1]
+    python tests/bench/bench_fleet.py scale  [--units 256000] [--interval 60] [--minutes 10] [--shards 1]
     python tests/bench/bench_fleet.py growth [--counts 1000 10000 100000] [--svg tests/bench/growth.svg]
 
-The agent is the one that `hashsight run` runs, history and all, on core 0; the farm, and whoever scrapes, on core 1.
-Lag is how late a timer of 5 ms comes, and whose fault that is (`loop_probe`). A reading's age is looked at once a
-second, for every healthy unit.
+The agent is the one that `hashsight run` runs, on core 0; the farm, and whoever scrapes, on core 1. Steady has all of
+it on: history, identity, MQTT where mosquitto is installed, a scrape of everything every 15 s. Each ends with what was
+aimed at and whether it was reached. Lag is how late a timer of 5 ms comes, and whose fault that is (`loop_probe`). A
+reading's age is looked at once a second, for every healthy unit.
 """
 
 import argparse
@@ -15,21 +16,23 @@ import asyncio
 import csv
 import json
 import os
+import statistics
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bench_farm import Site, asked, resident_bytes, simulated_site
+from bench_farm import Site, asked, broker, cpu_s, resident_bytes, simulated_site, verdict
 from loop_probe import LoopProbe
 
 from agent import logs
 from agent.app import Agent
-from agent.process import run_loop
+from agent.notify import ServiceManager
+from agent.process import pause_collector, run_loop
 from agent.setup import load_setup
 
 SCRAPE_EVERY_S = 15.0
@@ -37,6 +40,23 @@ MOST_UNITS_OF_A_FARM = 128_000
 SETTLE_S = 15.0
 # Blackholed, hanging after the connection, dripping a byte a second; what such units are at a bad site at a bad time.
 SICK = (("down", 0.30, {}), ("timeout", 0.10, {}), ("slicer", 0.05, {"piece_bytes": 1, "gap_s": 1.0}))
+# The sum of a site's measured rates is as noisy as a board's, 2.5 %, over the root of how many boards there are.
+NOISE_A_BOARD = 0.025
+BOARDS = 3
+
+
+class Reload(NamedTuple):
+    """What it took to put a ledger with one changed row in force while units were polled.
+
+    Attributes:
+        took_s: From asking for it to its end.
+        held_ms: For how long the loop was held at most, by this process.
+        renewed: Units of which the entry is another object than before.
+    """
+
+    took_s: float
+    held_ms: float
+    renewed: int
 
 
 class Found(NamedTuple):
@@ -44,7 +64,8 @@ class Found(NamedTuple):
 
     Attributes:
         units: It watched.
-        start_s: Reading its files and building it.
+        start_s: From the start of its process to serving, imports and all.
+        start_cpu_s: CPU that this took.
         whole_s: From then until every unit was looked at once.
         cpu_share: Of one core, while measured.
         polls_per_s: That succeeded.
@@ -54,12 +75,14 @@ class Found(NamedTuple):
         own_lag_ms: The part of it that this process is to blame for, likewise.
         holders: What held the loop for long: name, times, mean and worst, s.
         age_p99_s: Of the readings of the healthy.
-        operating_hs: As last told.
+        rounds: Unix time and operating hashrate of each round of figures, H/s.
+        reload: What a changed ledger took, where that was asked for.
         scrape_s: The slowest scrape; 0 without one.
     """
 
     units: int
     start_s: float
+    start_cpu_s: float
     whole_s: float
     cpu_share: float
     polls_per_s: float
@@ -69,7 +92,8 @@ class Found(NamedTuple):
     own_lag_ms: tuple[float, float]
     holders: list[tuple[str, int, float, float]]
     age_p99_s: float
-    operating_hs: float
+    rounds: list[tuple[float, float]]
+    reload: tuple[float, float, int] | None = None
     scrape_s: float = 0.0
 
     @property
@@ -84,32 +108,42 @@ def main() -> None:
     parser.add_argument("what", choices=["steady", "sick", "scale", "growth", "worker"])
     parser.add_argument("--units", type=int)
     parser.add_argument("--interval", type=float)
-    parser.add_argument("--seconds", type=float)
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument("--seconds", type=float, help="for which is measured")
+    length.add_argument("--minutes", type=float, help="likewise")
     parser.add_argument("--shards", type=int, default=1)
     parser.add_argument("--counts", type=int, nargs="+", default=[1000, 10_000, 100_000])
     parser.add_argument("--svg", type=Path)
     parser.add_argument("--config", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--healthy", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--reload", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    seconds = arguments.minutes * 60 if arguments.minutes else arguments.seconds
     logs.set_up("error")
     if arguments.what == "worker":
         healthy = arguments.healthy and arguments.healthy.read_text(encoding="utf-8").split("\n")
-        print(json.dumps(run_loop(_watch(arguments.config, arguments.seconds, healthy))))
+        print(json.dumps(run_loop(_watch(arguments.config, seconds, healthy, is_reloaded=arguments.reload))))
     elif arguments.what == "steady":
-        steady(arguments.units or 10_000, arguments.interval or 10.0, arguments.seconds or 40.0)
+        steady(arguments.units or 10_000, arguments.interval or 10.0, seconds or 40.0)
     elif arguments.what == "sick":
-        sick(arguments.units or 2000, arguments.interval or 10.0, arguments.seconds or 30.0)
+        sick(arguments.units or 2000, arguments.interval or 10.0, seconds or 30.0)
     elif arguments.what == "scale":
-        scale(arguments.units or 256_000, arguments.interval or 60.0, arguments.seconds or 120.0, arguments.shards)
+        scale(arguments.units or 256_000, arguments.interval or 60.0, seconds or 600.0, arguments.shards)
     else:
-        growth(arguments.counts, arguments.seconds or 20.0, arguments.svg)
+        growth(arguments.counts, arguments.interval, seconds or 20.0, arguments.svg)
 
 
 def steady(units: int, interval_s: float, seconds: float) -> None:
-    """Print what a site takes, with one Prometheus that scrapes everything."""
-    with simulated_site(units, interval_s=interval_s) as site:
+    """Print what a site takes with everything on, and one Prometheus that scrapes everything."""
+    with broker() as mqtt, simulated_site(units, interval_s=interval_s, asks_identity=True, more=mqtt) as site:
         found = watched(site.config, seconds, scrape=site.web_port)
     show(f"{units:,} units every {interval_s:g} s for {seconds:g} s, scraped every {SCRAPE_EVERY_S:g} s", found)
+    verdict(found.cpu_share < 0.25, f"{found.cpu_share:.1%} of a core", "under 25 %")
+    verdict(found.kb_per_unit < 15, f"{found.kb_per_unit:.1f} kB a unit", "under 15")
+    verdict(not found.missed, f"{found.missed} polls missed", "none")
+    (p99_ms, worst_ms), (own_p99_ms, own_worst_ms) = found.lag_ms, found.own_lag_ms
+    told = f"lag p99 {p99_ms:.1f} ms, worst {worst_ms:.1f} ms (its own {own_p99_ms:.1f} and {own_worst_ms:.1f})"
+    verdict(p99_ms < 20 and worst_ms < 100, told, "under 20 and 100")
 
 
 def sick(units: int, interval_s: float, seconds: float) -> None:
@@ -131,12 +165,13 @@ def sick(units: int, interval_s: float, seconds: float) -> None:
         if before is not None:
             ratio = found.polls_per_s / (before.polls_per_s * (units - first) / units)
             intervals = found.age_p99_s / interval_s
-            print(f"the healthy keep {ratio:.1%} of their polls; p99 of their readings' age {intervals:.2f} intervals")
+            verdict(ratio > 0.9, f"the healthy keep {ratio:.1%} of their polls", "over 90 %")
+            verdict(intervals < 1.5, f"p99 of their readings' age is {intervals:.2f} intervals", "under 1.5")
         before = found
 
 
 def scale(units: int, interval_s: float, seconds: float, shards: int) -> None:
-    """Print what a fleet takes, in one process or in several, and whether its sum is the farm's truth."""
+    """Print what a fleet takes, in one process or in several, and whether its sum is the farm's truth all the time."""
     with ExitStack() as running:
         sites = []
         for number in range(-(-units // MOST_UNITS_OF_A_FARM)):
@@ -152,12 +187,52 @@ def scale(units: int, interval_s: float, seconds: float, shards: int) -> None:
                 text = site.config.read_text(encoding="utf-8").replace(f":{site.web_port}", ":0")
                 config.write_text(f"{text}[shard]\ncount = {shards}\nindex = {index}\n", encoding="utf-8")
         workers = [running.enter_context(working(config, seconds)) for config in configs]
-        every = [_result(worker) for worker in workers]
-        truth_hs = sum(each.true_hashrate_hs() for each in sites)
+        with sampled(lambda: sum(each.true_hashrate_hs() for each in sites), interval_s) as truths:
+            farm_s, began = sum(cpu_s(each.pid) for each in sites), time.perf_counter()
+            every = [_result(worker) for worker in workers]
+            farm_share = (sum(cpu_s(each.pid) for each in sites) - farm_s) / (time.perf_counter() - began)
     for index, found in enumerate(every):
         show(f"{found.units:,} units every {interval_s:g} s" + (f", shard {index}" if shards > 1 else ""), found)
-    operating_hs = sum(found.operating_hs for found in every)
-    print(f"operating {operating_hs / 1e18:.4f} EH/s of {truth_hs / 1e18:.4f} true: {operating_hs / truth_hs - 1:+.3%}")
+    print(f"  the simulated units took {farm_share:.1%} of the other core")
+    worst = max((abs(told), told, at) for told, at in _off_truth(every, truths))[1]
+    noise = 3 * NOISE_A_BOARD / (BOARDS * units) ** 0.5
+    rounds = min(len(found.rounds) for found in every)
+    told = f"operating is {worst:+.4%} off the truth in the worst of {rounds} rounds"
+    verdict(abs(worst) < noise, told, f"three sigma of the units' noise are {noise:.4%}")
+    verdict(not sum(found.missed for found in every), f"{sum(found.missed for found in every)} polls missed", "none")
+    share, kb = sum(found.cpu_share for found in every), statistics.fmean(found.kb_per_unit for found in every)
+    poll_us = statistics.fmean(found.cpu_us_per_poll for found in every)
+    print(f"  {poll_us:.0f} us of CPU a poll and {kb:.1f} kB a unit, all of them", end=" ")
+    print(f"{share:.1%} of a core and {kb * units / 1e6:.2f} GB")
+
+
+def _off_truth(every: list[Found], truths: list[tuple[float, float]]) -> Iterator[tuple[float, float]]:
+    """Give by how much, relatively, all agents' operating was off the truth known at about that time, and when."""
+    for at, _ in every[0].rounds:
+        operating_hs = sum(min(found.rounds, key=lambda told: abs(told[0] - at))[1] for found in every)
+        truth_hs = min(truths, key=lambda told: abs(told[0] - at))[1]
+        yield operating_hs / truth_hs - 1, at
+
+
+@contextmanager
+def sampled(look: Callable[[], float], every_s: float) -> Iterator[list[tuple[float, float]]]:
+    """Look at something again and again while the block lasts; gives the list of Unix times and values, growing."""
+    samples: list[tuple[float, float]] = []
+    is_over = threading.Event()
+
+    def run() -> None:
+        while not is_over.is_set():
+            with suppress(OSError):
+                samples.append((time.time(), look()))
+            is_over.wait(every_s)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield samples
+    finally:
+        is_over.set()
+        thread.join()
 
 
 def join_ledgers(sites: list[Site]) -> None:
@@ -176,49 +251,33 @@ def join_ledgers(sites: list[Site]) -> None:
         writer.writerows(rows)
 
 
-def growth(counts: list[int], seconds: float, svg: Path | None) -> None:
-    """Print what a unit takes at several sizes, and draw it."""
+def growth(counts: list[int], interval_s: float | None, seconds: float, svg: Path | None) -> None:
+    """Print what a unit takes at several sizes, and a start and a changed ledger; and draw it."""
     rows = []
     for units in counts:
-        # As many polls a second at each size, but not so many that the farm is what is measured.
-        interval_s = max(10.0, units / 1500)
-        with simulated_site(units, interval_s=interval_s) as site:
+        # Ten seconds, but not so many polls a second that the farm is what is measured.
+        every_s = interval_s or max(10.0, units / 1500)
+        with simulated_site(units, interval_s=every_s) as site:
             join_ledgers([site])
-            found = watched(site.config, seconds)
-            reload_s = reload_of_one_row(site)
+            found = watched(site.config, seconds, is_reloaded=True)
         rows.append(found)
-        show(f"{units:,} units every {interval_s:g} s; reload with one changed row {reload_s:.2f} s", found)
+        show(f"{units:,} units every {every_s:g} s", found)
+    most = rows[-1]
+    told = f"a start with {most.units:,} rows takes {most.start_s:.1f} s, {most.start_cpu_s:.1f} s of CPU"
+    verdict(most.start_s < 5, told, "under 5")
+    if most.reload is not None:
+        reload = Reload(*most.reload)
+        told = f"a reload with one changed row makes {reload.renewed} of {most.units:,} units anew"
+        verdict(reload.renewed == 1, f"{told} and holds the loop for {reload.held_ms:.0f} ms", "1")
     if svg is not None:
-        svg.write_text(_drawn(rows), encoding="utf-8")
-
-
-def reload_of_one_row(site: Site) -> float:
-    """Give how long an agent takes to put a ledger with one changed row in force; checks that the others stay."""
-    agent = Agent(load_setup(site.config))
-    ledger = site.config.with_name("ledger.csv")
-    text = ledger.read_text(encoding="utf-8")
-    before = {status.entry.unit_id: status for status in agent.tracker.statuses()}
-    changed = site.rows()[0]["unit_id"]
-    line = next(line for line in text.splitlines() if line.startswith(f"{changed},"))
-    ledger.write_text(text.replace(line, line.replace(",200,", ",195,", 1), 1), encoding="utf-8")
-
-    async def reload() -> float:
-        async with agent.polling():
-            began = time.perf_counter()
-            await agent.reload()
-            return time.perf_counter() - began
-
-    took_s = run_loop(reload())
-    kept = sum(status is before[status.entry.unit_id] for status in agent.tracker.statuses())
-    if kept != len(before) - 1:
-        print(f"{len(before) - kept:,} units were made anew")
-    return took_s
+        svg.write_text(drawn(rows), encoding="utf-8")
 
 
 def show(title: str, found: Found) -> None:
     """Print one agent's figures."""
     print(f"\n{title}")
-    print(f"  start {found.start_s:.2f} s, first whole round after {found.whole_s:.1f} s")
+    print(f"  serving after {found.start_s:.1f} s ({found.start_cpu_s:.1f} s of CPU)", end="")
+    print(f", first whole round {found.whole_s:.1f} s later")
     print(f"  {found.cpu_share:.1%} of a core, {found.polls_per_s:,.0f} polls/s, {found.cpu_us_per_poll:.0f} us each")
     print(f"  {found.kb_per_unit:.1f} kB a unit above the idle process; {found.missed} polls missed")
     (p99_ms, worst_ms), (own_p99_ms, own_worst_ms) = found.lag_ms, found.own_lag_ms
@@ -227,15 +286,22 @@ def show(title: str, found: Found) -> None:
         print(f"    held by {name}: {times} times, mean {mean_s * 1e3:.0f} ms, worst {most_s * 1e3:.0f} ms")
     if found.scrape_s:
         print(f"  slowest scrape {found.scrape_s * 1e3:.0f} ms")
+    if found.reload is not None:
+        took_s, held_ms, _ = found.reload
+        print(f"  reload with one changed row {took_s:.2f} s, the loop held for {held_ms:.0f} ms at most")
     print(f"  p99 of the readings' age {found.age_p99_s:.1f} s", flush=True)
 
 
 @contextmanager
-def working(config: Path, seconds: float, *, healthy: Path | None = None) -> Iterator["subprocess.Popen[str]"]:
+def working(
+    config: Path, seconds: float, *, healthy: Path | None = None, is_reloaded: bool = False
+) -> Iterator["subprocess.Popen[str]"]:
     """Run an agent that measures itself, in a process of its own."""
     command = [sys.executable, __file__, "worker", "--config", str(config), "--seconds", str(seconds)]
     if healthy is not None:
         command += ["--healthy", str(healthy)]
+    if is_reloaded:
+        command.append("--reload")
     worker = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     if (os.cpu_count() or 1) > 1:
         os.sched_setaffinity(worker.pid, {0})
@@ -247,7 +313,14 @@ def working(config: Path, seconds: float, *, healthy: Path | None = None) -> Ite
         worker.wait(timeout=30)
 
 
-def watched(config: Path, seconds: float, *, healthy: Path | None = None, scrape: int | None = None) -> Found:
+def watched(
+    config: Path,
+    seconds: float,
+    *,
+    healthy: Path | None = None,
+    scrape: int | None = None,
+    is_reloaded: bool = False,
+) -> Found:
     """Run one agent to its end, scraped at a port if one is given, and give what it found."""
     slowest_s = 0.0
     is_over = threading.Event()
@@ -260,7 +333,7 @@ def watched(config: Path, seconds: float, *, healthy: Path | None = None, scrape
                 asked(port, "GET", "/metrics", accept_encoding="gzip")
             slowest_s = max(slowest_s, time.perf_counter() - began)
 
-    with working(config, seconds, healthy=healthy) as worker:
+    with working(config, seconds, healthy=healthy, is_reloaded=is_reloaded) as worker:
         scraper = threading.Thread(target=scrape_again_and_again, args=(scrape,))
         if scrape is not None:
             scraper.start()
@@ -280,15 +353,31 @@ def _result(worker: "subprocess.Popen[str]") -> Found:
     return Found(**json.loads(told))
 
 
-async def _watch(config: Path, seconds: float, healthy: list[str] | None) -> dict[str, Any]:
+class _Manager(ServiceManager):
+    """Notes when the agent says that it is ready, by the age of the process."""
+
+    def __init__(self) -> None:
+        super().__init__({})
+        self.start_s = self.start_cpu_s = 0.0
+
+    def tell(self, *assignments: str) -> None:
+        """Take in what a service manager would be told."""
+        if "READY=1" in assignments:
+            started = Path("/proc/self/stat").read_text(encoding="ascii").rpartition(")")[2].split()[19]
+            self.start_cpu_s = time.process_time()
+            self.start_s = time.clock_gettime(time.CLOCK_BOOTTIME) - int(started) / os.sysconf("SC_CLK_TCK")
+
+
+async def _watch(config: Path, seconds: float, healthy: list[str] | None, *, is_reloaded: bool) -> dict[str, Any]:
     """Run an agent, wait for its first whole round and a little more, then measure for so long."""
     idle = resident_bytes()
-    began = time.perf_counter()
-    agent = Agent(load_setup(config))
-    start_s = time.perf_counter() - began
+    manager = _Manager()
+    pause_collector()
+    agent = Agent(load_setup(config), manager=manager)
     ids = healthy or [status.entry.unit_id for status in agent.tracker.statuses()]
     is_whole = asyncio.Event()
     agent.on_figures = lambda _: is_whole.set()
+    rounds: list[tuple[float, float]] = []
     ages: list[float] = []
     probe = LoopProbe()
 
@@ -304,10 +393,12 @@ async def _watch(config: Path, seconds: float, healthy: list[str] | None) -> dic
             place = (place + step) % len(ids)
 
     async with asyncio.TaskGroup() as tasks:
+        began = time.perf_counter()
         running = tasks.create_task(agent.run())
         await is_whole.wait()
-        whole_s = time.perf_counter() - began - start_s
+        whole_s = time.perf_counter() - began
         await asyncio.sleep(min(SETTLE_S, agent.config.poll.interval_s))
+        agent.on_figures = lambda figures: rounds.append((figures.at, figures.site.operating_hs))
         watching = tasks.create_task(watch_ages())
         own = agent.metrics.own
         polls, missed = own.polls["ok"], sum(own.skipped.values())
@@ -320,27 +411,54 @@ async def _watch(config: Path, seconds: float, healthy: list[str] | None) -> dic
         missed = sum(own.skipped.values()) - missed
         resident = resident_bytes()
         watching.cancel()
+        reload = await _reload_one_row(agent) if is_reloaded else None
         agent.stop.set()
         await running
-    if agent.figures is None:
-        raise SystemExit("no figures")
     return Found(
         units=len(agent.tracker),
-        start_s=start_s,
+        start_s=manager.start_s,
+        start_cpu_s=manager.start_cpu_s,
         whole_s=whole_s,
         cpu_share=cpu_share,
         polls_per_s=polls_per_s,
         kb_per_unit=(resident - idle) / len(agent.tracker) / 1e3,
         missed=missed,
-        lag_ms=[lag_s * 1e3 for lag_s in probe.lag_s()],
-        own_lag_ms=[lag_s * 1e3 for lag_s in probe.lag_s(is_own=True)],
+        lag_ms=_milliseconds(*probe.lag_s()),
+        own_lag_ms=_milliseconds(*probe.lag_s(is_own=True)),
         holders=probe.holders(),
-        age_p99_s=sorted(ages)[int(len(ages) * 0.99)],
-        operating_hs=agent.figures.site.operating_hs,
+        age_p99_s=sorted(ages)[int(len(ages) * 0.99)] if ages else 0.0,
+        rounds=rounds,
+        reload=reload,
     )._asdict()
 
 
-def _drawn(rows: list[Found]) -> str:
+def _milliseconds(p99_s: float, worst_s: float) -> tuple[float, float]:
+    return p99_s * 1e3, worst_s * 1e3
+
+
+async def _reload_one_row(agent: Agent) -> Reload:
+    """Have a running agent read its ledger again, with another bin for one unit."""
+    before = {status.entry.unit_id: status.entry for status in agent.tracker.statuses()}
+    changed = next(iter(before))
+    ledger = agent.config.ledger.file
+
+    def write() -> None:
+        text = ledger.read_text(encoding="utf-8")
+        line = next(line for line in text.splitlines() if line.startswith(f"{changed},"))
+        ledger.write_text(text.replace(line, line.replace(",200,", ",195,", 1), 1), encoding="utf-8")
+
+    await asyncio.to_thread(write)
+    probe = LoopProbe()
+    with probe.watching():
+        began = time.perf_counter()
+        await agent.reload()
+        took_s = time.perf_counter() - began
+        await asyncio.sleep(0.1)
+    renewed = sum(status.entry is not before[status.entry.unit_id] for status in agent.tracker.statuses())
+    return Reload(took_s, probe.lag_s(is_own=True)[1] * 1e3, renewed)
+
+
+def drawn(rows: list[Found]) -> str:
     """Give a picture of what a unit takes at each size."""
     bars = []
     for panel, (title, unit, values) in enumerate(

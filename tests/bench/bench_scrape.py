@@ -15,7 +15,9 @@ from statistics import median
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from bench_farm import verdict
 from exporter_cases import board, entry, reading, status
+from loop_probe import LoopProbe
 
 from agent.exporters.metrics import Metrics
 from agent.site.ledger import LedgerEntry, Place
@@ -77,27 +79,16 @@ def timed(work: Callable[[], object]) -> float:
     return time.process_time() - start
 
 
-async def scrape_and_watch(metrics: Metrics, encoding: str) -> tuple[float, float, int]:
-    """Give (seconds of one scrape, longest the event loop was kept from a 1 ms timer, body bytes)."""
-    loop = asyncio.get_running_loop()
-    worst = 0.0
-    is_done = asyncio.Event()
-
-    async def watch() -> None:
-        nonlocal worst
-        while not is_done.is_set():
-            start = loop.time()
-            await asyncio.sleep(0.001)
-            worst = max(worst, loop.time() - start - 0.001)
-
-    async with asyncio.TaskGroup() as group:
-        group.create_task(watch(), name="watch")
-        await asyncio.sleep(0.01)
-        start = loop.time()
+async def scrape_and_watch(metrics: Metrics, encoding: str) -> tuple[float, float, float, int]:
+    """Give (seconds of one scrape, CPU of the event loop's thread, longest that this process held it, body bytes)."""
+    probe = LoopProbe()
+    with probe.watching():
+        await asyncio.sleep(0.05)
+        start, cpu_s = time.perf_counter(), time.thread_time()
         body, _ = await metrics.scrape("", encoding)
-        took = loop.time() - start
-        is_done.set()
-    return took, worst, len(body)
+        cpu_s, took_s = time.thread_time() - cpu_s, time.perf_counter() - start
+        await asyncio.sleep(0.02)
+    return took_s, cpu_s, probe.lag_s(is_own=True)[1], len(body)
 
 
 def show(label: str, figure: float, unit: str) -> None:
@@ -130,15 +121,18 @@ async def bench(units: int) -> None:
     show("on_poll", timed(lambda: [metrics.on_poll(poll) for _ in range(100_000)]) * 10, "us a poll")
     for encoding in ("identity", "gzip"):
         results = [await scrape_and_watch(metrics, encoding) for _ in range(ROUNDS)]
-        took, hold, size = (median(column) for column in zip(*results, strict=True))
+        took, cpu, hold, size = (median(column) for column in zip(*results, strict=True))
         show(f"scrape, {encoding}", took * 1e3, "ms")
+        show(f"scrape, {encoding}: CPU of the loop", cpu * 1e3, "ms")
         show(f"scrape, {encoding}: loop held", hold * 1e3, "ms at most")
         show(f"scrape, {encoding}: body", size / 1e6, "MB")
-    start = time.perf_counter()
+    took_ms = []
     for _ in range(50):
-        body, _ = await metrics.scrape(scope="site")
-    show("scrape of the site", (time.perf_counter() - start) / 50 * 1e3, "ms")
-    show("scrape of the site: body", len(body) / 1e3, "kB")
+        start = time.perf_counter()
+        site, _ = await metrics.scrape(scope="site")
+        took_ms.append((time.perf_counter() - start) * 1e3)
+    show("scrape of the site", median(took_ms), "ms")
+    show("scrape of the site: body", len(site) / 1e3, "kB")
     shared = Metrics("bench", version="0", clock=time.monotonic)
     for one in rounds[0]:
         shared.on_unit(one)
@@ -146,6 +140,9 @@ async def bench(units: int) -> None:
     bodies = await asyncio.gather(*(shared.scrape() for _ in range(10)))
     show("ten scrapers at once: bodies made", len({id(body) for body, _ in bodies}), "")
     show("ten scrapers at once: memory", rss_mb() - before, "MB more")
+    verdict(cpu < 0.1, f"a scrape of {units:,} units takes {cpu * 1e3:.0f} ms of the loop", "under 100")
+    verdict(median(took_ms) < 2, f"a scrape of the site takes {median(took_ms):.1f} ms", "under 2")
+    verdict(len({id(body) for body, _ in bodies}) == 1, "ten scrapers at once share one body", "one")
 
 
 if __name__ == "__main__":

@@ -29,13 +29,14 @@ def main() -> None:
     parser.add_argument("revision")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=4.0)
+    parser.add_argument("--memory-units", type=int, default=5000, help="0 leaves memory out")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="hashsight-compare-") as name:
         then = Path(name)
         unpack(arguments.revision, then)
         measured: dict[str, list[tuple[float, float]]] = {}
         for _ in range(arguments.runs):
-            before, now = measure(then, arguments.seconds), measure(ROOT, arguments.seconds)
+            before, now = (measure(code, arguments.seconds, arguments.memory_units) for code in (then, ROOT))
             for key in SHOWN.keys() & before.keys() & now.keys():
                 measured.setdefault(key, []).append((before[key], now[key]))
     print(f"{'':<22}{arguments.revision[:12]:>14}{'now':>10}{'ratio':>8}")
@@ -59,11 +60,11 @@ def unpack(revision: str, folder: Path) -> None:
         archive.extractall(folder, filter="data")
 
 
-def measure(code: Path, seconds: float) -> dict[str, float]:
+def measure(code: Path, seconds: float, memory_units: int) -> dict[str, float]:
     """Give what the benchmark finds of the code in a folder."""
     with tempfile.TemporaryDirectory() as name:
         result = Path(name) / "result.json"
-        options = ["--alone", "--runs", "1", "--seconds", str(seconds), "--memory-units", "5000"]
+        options = ["--alone", "--runs", "1", "--seconds", str(seconds), "--memory-units", str(memory_units)]
         command = [sys.executable, str(BENCH), *options, "--json", str(result)]
         environment = {**os.environ, "PYTHONPATH": str(code)}
         subprocess.run(command, env=environment, cwd=code, check=True, stdout=subprocess.DEVNULL)

@@ -1,0 +1,38 @@
+"""Every benchmark that `make bench` prints, one after the other, with the time each took.
+
+    python tests/bench/bench_all.py
+
+Some minutes in all. The long ones, growth to 100,000 units, ten minutes of a steady site and a whole fleet of 256,000,
+are `make bench-fleet`.
+"""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+PARTS = (
+    ("bench_polls.py", "--runs", "5", "--seconds", "3"),
+    ("bench_fleet.py", "steady", "--seconds", "40"),
+    ("bench_fleet.py", "sick", "--seconds", "30"),
+    ("bench_scrape.py",),
+    ("bench_figures.py",),
+    ("bench_simulator.py", "--runs", "1", "--seconds", "2"),
+)
+
+
+def main() -> None:
+    """Run them all; the first that fails ends it."""
+    began = time.perf_counter()
+    for name, *options in PARTS:
+        print(f"\n== {' '.join((name.removesuffix('.py'), *options))}", flush=True)
+        part_began = time.perf_counter()
+        done = subprocess.run([sys.executable, str(Path(__file__).with_name(name)), *options], check=False)
+        if done.returncode:
+            raise SystemExit(done.returncode)
+        print(f"({time.perf_counter() - part_began:.0f} s)", flush=True)
+    print(f"\nall of it took {(time.perf_counter() - began) / 60:.1f} min")
+
+
+if __name__ == "__main__":
+    main()
