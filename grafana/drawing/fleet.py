@@ -81,7 +81,7 @@ def _months() -> parts.Table:
         "Calendar months in UTC, each from the means of its hours. Operational efficiency is mean operating over mean "
         "deployed, curtailed time included, as the trade publishes it; to two decimals, because 89.70 % is not over "
         "90. Watched is the share of time with figures, of the site with the fewest: a month with little of it is no "
-        "month's figure. Shows the last 400 days whatever time is chosen above.",
+        "month's figure. Shows the last 400 days; with dates chosen above instead of a span, the months between them.",
         queries,
         columns,
         sort_by="Month",

@@ -15,11 +15,12 @@ from grafana.drawing.sdk import (
     common,
     dashboard,
     forms,
+    heatmap,
+    heatmaps,
     model,
     prometheus,
     stat,
     statetimeline,
-    statushistory,
     table,
     timeseries,
 )
@@ -223,13 +224,30 @@ def bars(title: str, description: str, query: Query, unit: str, steps: Steps = N
     return panel
 
 
-def heat(title: str, description: str, query: Query, unit: str, steps: Steps) -> statushistory.Panel:
-    """Give one row a series, one cell a moment, coloured by value; a cell without data stays empty."""
-    panel = _asking(statushistory.Panel(), title, description, [query], unit).thresholds(thresholds(steps))
-    panel.mappings([nothing_is_grey()]).color_scheme(dashboard.FieldColor().mode(model.FieldColorModeId.THRESHOLDS))
-    panel.show_value(forms.VisibilityMode.NEVER).row_height(0.9).col_width(0.95).max_data_points(120)
-    panel.legend(common.VizLegendOptions().show_legend(False).display_mode(forms.LegendDisplayMode.LIST))
-    return panel
+def heat(
+    title: str, description: str, query: Query, unit: str, *, what: str, ends: tuple[float, float]
+) -> heatmap.Panel:
+    """Give one row a series, one cell a moment; a cell without data stays empty.
+
+    Args:
+        title: Of the panel.
+        description: Of the panel.
+        query: A series a row.
+        unit: Grafana's name of it.
+        what: What a cell is the value of.
+        ends: Red is the first and below, green the second and above.
+    """
+    panel = _asking(heatmap.Panel(), title, description, [query], unit)
+    # The series are the rows; Grafana would otherwise sort their values into buckets and count.
+    panel.calculate(False).rows_frame(heatmap.RowsHeatmapOptions().layout(forms.HeatmapCellLayout.UNKNOWN).value(what))
+    colour = heatmap.HeatmapColorOptions().mode(heatmaps.HeatmapColorMode.SCHEME).scheme("RdYlGn").steps(64)
+    panel.color(colour.min(ends[0]).max(ends[1]).reverse(False))
+    # Left to itself it takes zero, which here is the worst there is, for nothing and hides it.
+    panel.filter_values(heatmap.FilterValueRange().le(-1))
+    panel.cell_values(heatmap.CellValues().unit(unit)).show_value(forms.VisibilityMode.NEVER).cell_gap(1)
+    panel.y_axis(heatmap.YAxisConfig().axis_placement(forms.AxisPlacement.LEFT).reverse(True))
+    panel.tooltip(heatmap.HeatmapTooltip().mode(forms.TooltipDisplayMode.SINGLE).show_color_scale(True))
+    return panel.show_legend().max_data_points(120)
 
 
 def timeline(title: str, description: str, query: Query, names: dict[str, tuple[str, str]]) -> statetimeline.Panel:

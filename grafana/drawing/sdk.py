@@ -9,15 +9,16 @@ with warnings.catch_warnings():
         bargauge,
         common,
         dashboard,
+        heatmap,
         prometheus,
         stat,
         statetimeline,
-        statushistory,
         table,
         timeseries,
     )
     from grafana_foundation_sdk.models import common as forms
     from grafana_foundation_sdk.models import dashboard as model
+    from grafana_foundation_sdk.models import heatmap as heatmaps
     from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
 __all__ = [
@@ -26,11 +27,12 @@ __all__ = [
     "common",
     "dashboard",
     "forms",
+    "heatmap",
+    "heatmaps",
     "model",
     "prometheus",
     "stat",
     "statetimeline",
-    "statushistory",
     "table",
     "timeseries",
 ]

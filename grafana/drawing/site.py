@@ -26,6 +26,8 @@ _CONTAINER = parts.selector(site="$site", container="$container")
 _MODEL = parts.selector(site="$site", model="$model")
 _HS = "hashrate_hashes_per_second"
 
+_HEAT = "Red is 70 % and below, yellow 85 %, green 100 %; an empty cell is no data."
+
 _ALERTS = 'ALERTS{alertstate="firing", site=~"$site", severity!="info"}'
 
 
@@ -375,14 +377,14 @@ def _places(board: page.Page) -> None:
     board.add(
         parts.heat(
             "Containers",
-            "Operational efficiency of each container over time; grey or empty is no data. Red is below 80 %, green "
-            "from 90 %.",
+            f"Operational efficiency: a row a container, a cell a moment. {_HEAT}",
             Query(
                 expr=f"max by (container) (container:mining_operating_per_deployed:ratio{_CONTAINER})",
                 legend="{{container}}",
             ),
             RATIO,
-            EFFICIENCY,
+            what="operational efficiency",
+            ends=(0.7, 1),
         ),
         width=12,
         height=10,
@@ -390,13 +392,14 @@ def _places(board: page.Page) -> None:
     board.add(
         parts.heat(
             "Racks",
-            "Operational efficiency of each rack of the chosen containers over time; grey or empty is no data.",
+            f"Operational efficiency: a row for each rack of the chosen containers, a cell a moment. {_HEAT}",
             Query(
                 expr=f"max by (container, rack) (rack:mining_operating_per_deployed:ratio{_CONTAINER})",
                 legend="{{container}} {{rack}}",
             ),
             RATIO,
-            EFFICIENCY,
+            what="operational efficiency",
+            ends=(0.7, 1),
         ),
         width=12,
         height=10,
