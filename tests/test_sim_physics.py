@@ -105,6 +105,17 @@ def test_wall_power_follows_the_air_by_four_to_eight_percent_a_day() -> None:
     assert at_25.watts_at(0.0) == pytest.approx(3500.0, rel=0.01)
 
 
+@pytest.mark.parametrize(("clock_ratio", "volts"), [(1.0, 1.0), (440 / 490, 0.9794), (0.8, 0.9592), (1.08, 1.0159)])
+def test_power_goes_with_the_clock_and_the_square_of_the_voltage(clock_ratio: float, volts: float) -> None:
+    """A slower clock needs less voltage: the energy of a hash falls with its square."""
+    still = Climate(mean_celsius=25.0, swing_celsius=0.0)
+    flow = physics.steady_flow(
+        0.0, rate_hs=200e12 * clock_ratio, slope_hs_s=0.0, energy=17.5e-12, clock_ratio=clock_ratio, climate=still
+    )
+    assert physics.voltage_ratio(clock_ratio) == pytest.approx(volts, abs=1e-4)
+    assert flow.watts_at(0.0) - physics.STANDBY_WATTS == pytest.approx(3500.0 * clock_ratio * volts**2, rel=1e-3)
+
+
 @pytest.mark.parametrize(
     ("ambient", "load", "rpm"),
     [(10.0, 1.0, 3510), (25.0, 1.0, 5610), (25.0, 0.7, 5430), (45.0, 1.0, 7000), (25.0, 0.0, 1800), (-30.0, 1.0, 1800)],

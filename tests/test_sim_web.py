@@ -265,7 +265,7 @@ async def annoy(host: str, port: int, data: bytes, *, is_patient: bool) -> None:
 
 
 async def test_ten_thousand_bad_requests_do_no_harm() -> None:
-    """Seeded garbage, cut requests and broken connections: no error, nothing left over, a bounded journal."""
+    """Garbage, cut requests, broken connections at both web servers: no error, nothing left over, a bounded journal."""
     rng = random.Random(4028)
     farm = make_farm(20)
     good = [request(path, method=method, body=b"{}") for path in PAGES for method in ("POST", "PUT")]
@@ -277,11 +277,12 @@ async def test_ten_thousand_bad_requests_do_no_harm() -> None:
             host = rng.choice(farm.units).identity.host
             await annoy(host, port, garbage(rng, good), is_patient=rng.randrange(4) > 0)
 
-    async with served(farm) as site:
+    async with served(farm) as site, serve_hash_side(farm, site.api, Line, port=0) as hash_side:
         async with asyncio.TaskGroup() as group:
             for number in range(20):
                 group.create_task(annoy_often(site.web.port), name=f"annoy {number}")
-        await until(lambda: not site.web.connections)
+                group.create_task(annoy_often(hash_side.port), name=f"annoy hash side {number}")
+        await until(lambda: not site.web.connections and not hash_side.connections)
         # Some garbage is a good request: those that rebooted units are a minute past their boot by now.
         farm.clock.advance(7200.0)
         for unit in farm.units:
