@@ -14,7 +14,7 @@ from pathlib import Path
 import structlog
 
 from agent.address import Endpoint
-from agent.config import IdentitySection
+from agent.config_sections import IdentitySection
 from agent.errors import OtherUnitError
 from agent.exporters.identity_figures import IdentityFigures
 from agent.site.cells import host_cell

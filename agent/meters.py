@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import aiohttp
 import structlog
 
-from agent.config import MeterSection
+from agent.config_sections import MeterSection
 from agent.errors import ConfigError, MeterError, excerpt
 from agent.mistakes import clip
 from agent.pointer import parse_pointer, resolve

@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 
 from agent.address import Network, parse_endpoint
 from agent.bearer import Token, read_token
-from agent.config import Config, CurtailmentSection, IdentitySection, MeterSection, load_config
+from agent.config import Config, load_config
+from agent.config_sections import CurtailmentSection, IdentitySection, MeterSection
 from agent.errors import ConfigError, Mistake
 from agent.exporters.mqtt.links import Link, outbox_path, read_links
 from agent.mistakes import near_match

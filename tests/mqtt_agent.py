@@ -1,15 +1,19 @@
 """An agent with MQTT brokers, and parts of its MQTT side alone, for tests."""
 
+import asyncio
 import contextlib
 import random
 import time
+from collections.abc import AsyncIterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from brokers import SITE
+from brokers import ROOT, SITE, Consumer, payloads
+from exporter_cases import AT, reading, status
 from programs import Program, agent
 
-from agent.config import MqttSection
+from agent.config_sections import MqttSection
 from agent.exporters.mqtt.assembly import assemble
 from agent.exporters.mqtt.exporter import MqttExporter
 from agent.exporters.mqtt.intake import Door
@@ -17,6 +21,7 @@ from agent.exporters.mqtt.links import read_links
 from agent.exporters.mqtt.meters import MqttMeters
 from agent.site.curtailment import Event
 from agent.site.curtailment_order import OrderError, Refusal, StartOrder, order_event
+from agent.site.totals import site_figures
 
 
 def section(port: int, **options: Any) -> MqttSection:
@@ -79,3 +84,37 @@ def exporter(folder: Path, *sections: MqttSection, book: SmallBook | None = None
         wall=time.time,
         rng=random.Random(seed),
     )
+
+
+@contextlib.asynccontextmanager
+async def delivering(side: MqttExporter) -> AsyncIterator[MqttExporter]:
+    """Run the MQTT side once its first broker is connected."""
+    connected = asyncio.Event()
+    broker = side.outlets[0].broker
+    broker.on_connected = connected.set
+    async with side.running():
+        async with asyncio.timeout(10):
+            await connected.wait()
+        yield side
+
+
+def tell(side: MqttExporter, count: int, start: int = 0) -> None:
+    """Have figures of one unit told `count` times."""
+    told = status(told=reading())
+    for number in range(start, start + count):
+        side.on_figures(site_figures([told], AT + number), interval_s=1, simulated_units=lambda: 0)
+
+
+def password(folder: Path, text: str) -> Path:
+    """Give a file with a password."""
+    folder.mkdir(exist_ok=True)
+    path = folder / "password"
+    path.write_text(text, encoding="utf-8")
+    path.chmod(0o600)
+    return path
+
+
+def told_at(reader: Consumer) -> list[float]:
+    """Give the times of all figures that arrived, in order of arrival."""
+    bodies = payloads(reader.messages, f"{ROOT}/figures")
+    return [datetime.fromisoformat(body["time"]).timestamp() for body in bodies]

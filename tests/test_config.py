@@ -13,19 +13,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agent.address import Endpoint
-from agent.config import (
+from agent.config import MAX_CONFIG_BYTES, Config, load_config, parse_config, render_config
+from agent.config_sections import (
     DEFAULT_NETWORKS,
-    MAX_CONFIG_BYTES,
-    Config,
     CurtailmentSection,
     LedgerSection,
     LogSection,
     PollSection,
     SiteSection,
     WebSection,
-    load_config,
-    parse_config,
-    render_config,
 )
 from agent.errors import ConfigError, Mistake
 from agent.mistakes import SHOWN_MISTAKES

@@ -10,7 +10,7 @@ import structlog
 from site_cases import AT, NO_ANSWER, answered, board, entry, failed
 
 from agent.address import Endpoint
-from agent.config import IdentitySection
+from agent.config_sections import IdentitySection
 from agent.errors import OtherUnitError
 from agent.exporters.identity_figures import identity_answer
 from agent.identity_watch import IdentityWatch

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from agent.config import DEFAULT_NETWORKS
+from agent.config_sections import DEFAULT_NETWORKS
 from agent.errors import ConfigError
 from agent.ledger_file import LedgerFileError, backup_path, held, journal_path, read_journal
 from agent.site.ledger_edit import Draft, Edited, Rules

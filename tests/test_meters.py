@@ -14,7 +14,7 @@ from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.config import MeterSection
+from agent.config_sections import MeterSection
 from agent.errors import ConfigError, MeterError
 from agent.meters import MAX_REPLY_BYTES, MAX_WATTS, Meters, read_watts
 from agent.pointer import parse_pointer, resolve

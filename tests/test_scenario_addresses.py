@@ -12,7 +12,7 @@ import pytest
 from polled_farm import CATALOGUE, Polled
 
 from agent.address import Endpoint
-from agent.config import DEFAULT_NETWORKS
+from agent.config_sections import DEFAULT_NETWORKS
 from agent.errors import OtherUnitError
 from agent.site.identity import IdentityBook
 from agent.site.ledger import read_ledger

@@ -16,7 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agent.address import Network
-from agent.config import DEFAULT_NETWORKS, load_config
+from agent.config import load_config
+from agent.config_sections import DEFAULT_NETWORKS
 from agent.errors import ConfigError
 from agent.mistakes import SHOWN_MISTAKES
 from agent.site.cells import host_parser, parse_host

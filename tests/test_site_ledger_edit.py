@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.address import Endpoint
-from agent.config import DEFAULT_NETWORKS
+from agent.config_sections import DEFAULT_NETWORKS
 from agent.errors import ConfigError
 from agent.mistakes import SHOWN_MISTAKES
 from agent.site.cells import host_cell, moment_cell, parse_moment

@@ -11,7 +11,7 @@ from polled_farm import Polled
 from sim_cases import START, make_farm
 from site_cases import AT, NO_ANSWER, STALE_AFTER_S, answered, entry, failed
 
-from agent.config import PowerSection
+from agent.config_sections import PowerSection
 from agent.site.power import Power, PowerModel, PowerSource, unit_power
 from agent.site.status import UnitState
 from agent.site.totals import site_figures

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from polled_farm import CATALOGUE, Polled
 
-from agent.config import DEFAULT_NETWORKS
+from agent.config_sections import DEFAULT_NETWORKS
 from agent.site.curtailment import Curtailments, Event, Scope
 from agent.site.ledger import read_ledger
 from agent.site.totals import SiteFigures, site_figures

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from agent.config import MqttSection
+from agent.config_sections import MqttSection
 from agent.exporters.mqtt.broker import Broker
 from agent.exporters.mqtt.composer import Composer
 from agent.exporters.mqtt.exporter import MqttExporter, Outlet

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from agent.config import MqttSection
+from agent.config_sections import MqttSection
 from agent.errors import ConfigError, Mistake
 from agent.secretfile import read_password
 
