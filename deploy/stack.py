@@ -14,11 +14,12 @@ import json
 import secrets
 import shutil
 import signal
-import socket
 import sys
 import threading
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+
+from agent.commands.demo_programs import DemoError, reserved_port
 
 ROOT = Path(__file__).resolve().parents[1]
 START_S, STOP_S = 60.0, 5.0
@@ -44,20 +45,6 @@ token_file = "api.token"
 
 class StackError(Exception):
     """A program did not come up, or a shipped file is not what this script takes it for."""
-
-
-def free_port(wanted: int) -> int:
-    """Give `wanted` if it is free on loopback, and any free port if not."""
-    for port in (wanted, 0):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            free: int = probe.getsockname()[1]
-            return free
-    raise StackError("no free port on loopback")
 
 
 def adapted(path: Path, changes: dict[str, str]) -> str:
@@ -148,13 +135,14 @@ def pager() -> Iterator[str]:
 async def stack(options: argparse.Namespace) -> None:
     """Start everything, say where it is, wait for the end, and end everything."""
     folder: Path = options.folder
-    units, control, listen, prometheus, alertmanager = (
-        f"127.0.0.1:{free_port(port)}" for port in (14028, 18028, 19184, 19090, 19093)
-    )
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with contextlib.AsyncExitStack() as house:
+        units, control, listen, prometheus, alertmanager = (
+            f"127.0.0.1:{house.enter_context(reserved_port('127.0.0.1', port))}"
+            for port in (14028, 18028, 19184, 19090, 19093)
+        )
         farm = ("farm", "--units", str(options.units), "--seed", str(options.seed), "--port", units.rsplit(":", 1)[1])
         ledger = ("--control", control, "--ledger-out", str(folder / "ledger.csv"))
         ours = (sys.executable, "-m")
@@ -249,7 +237,7 @@ def main() -> int:
     options.folder.mkdir(parents=True, exist_ok=True)
     try:
         asyncio.run(stack(options))
-    except StackError as error:
+    except (StackError, DemoError) as error:
         say(f"error: {error}", file=sys.stderr)
         return 1
     return 0

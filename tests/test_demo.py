@@ -5,12 +5,15 @@ import contextlib
 import os
 import re
 import signal
+import socket
 import sys
 from pathlib import Path
 
 import psutil
 import pytest
 from programs import Program, get_json, program, query, until
+
+from agent.commands.demo_programs import reserved_port
 
 COMMAND = (sys.executable, "-m", "agent", "demo", "--units", "20", "--interval", "1", "--listen", "127.0.0.1:0")
 
@@ -110,3 +113,13 @@ async def test_program_that_does_not_start_is_told_of(tmp_path: Path, monkeypatc
         async with asyncio.timeout(20):
             assert await running.process.wait() == 1
         assert "prometheus did not start: the disk is on fire" in running.said
+
+
+async def test_a_held_port_is_for_the_program_it_is_held_for() -> None:
+    """Nobody else is given it meanwhile; one that is taken is followed by any free one."""
+    with reserved_port("127.0.0.1", 0) as held, socket.socket() as other:
+        with pytest.raises(OSError, match="in use"):
+            other.bind(("127.0.0.1", held))
+        async with await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", held):
+            with reserved_port("127.0.0.1", held) as instead:
+                assert instead != held

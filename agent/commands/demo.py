@@ -19,7 +19,7 @@ from rich.text import Text
 from agent import logs
 from agent.address import Endpoint, parse_endpoint
 from agent.app import Agent
-from agent.commands.demo_programs import free_port, simulators, start_prometheus
+from agent.commands.demo_programs import reserved_port, simulators, start_prometheus
 from agent.commands.summary import headline, site_summary
 from agent.commands.terminal import FAILED, err, exit_codes, out
 from agent.errors import ConfigError, Mistake
@@ -90,7 +90,8 @@ async def _demo(
     async with AsyncExitStack() as programs:
         with err.status(f"starting {units} simulated units"):
             control, web_port = await programs.enter_async_context(simulators(folder, units=units, seed=seed))
-        address = Endpoint(listen.host, free_port(listen.host, listen.port))
+        port = programs.enter_context(reserved_port(listen.host, listen.port))
+        address = Endpoint(listen.host, port)
         (folder / "site.toml").write_text(
             CONFIG.format(site=SITE, interval_s=f"{interval_s:g}", listen=address, web_port=web_port), encoding="utf-8"
         )

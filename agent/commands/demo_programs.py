@@ -6,8 +6,8 @@ import re
 import shutil
 import socket
 import sys
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 
 from agent.errors import AgentError
@@ -94,17 +94,18 @@ async def _prometheus(
         alertmanagers=json.dumps(alerts_to),
     )
     (folder / "prometheus.yml").write_text(config, encoding="utf-8")
-    address = f"127.0.0.1:{free_port('127.0.0.1', 0)}"
-    command = [
-        program,
-        f"--config.file={folder / 'prometheus.yml'}",
-        f"--storage.tsdb.path={folder / 'prometheus'}",
-        f"--web.listen-address={address}",
-    ]
-    log_file = folder / "prometheus.log"
-    async with _program(command, log_file) as process:
-        await _until_said("Server is ready to receive web requests", process, log_file)
-        yield address
+    with reserved_port("127.0.0.1", 0) as port:
+        address = f"127.0.0.1:{port}"
+        command = [
+            program,
+            f"--config.file={folder / 'prometheus.yml'}",
+            f"--storage.tsdb.path={folder / 'prometheus'}",
+            f"--web.listen-address={address}",
+        ]
+        log_file = folder / "prometheus.log"
+        async with _program(command, log_file) as process:
+            await _until_said("Server is ready to receive web requests", process, log_file)
+            yield address
 
 
 @asynccontextmanager
@@ -115,18 +116,19 @@ async def _alertmanager(program: str, folder: Path) -> AsyncIterator[str]:
         r"^    webhook_configs:\n(?:      .*\n)+", "", ALERTMANAGER.read_text(encoding="utf-8"), flags=re.MULTILINE
     )
     (folder / "alertmanager.yml").write_text(config, encoding="utf-8")
-    address = f"127.0.0.1:{free_port('127.0.0.1', 0)}"
-    command = [
-        program,
-        f"--config.file={folder / 'alertmanager.yml'}",
-        f"--storage.path={folder / 'alertmanager'}",
-        f"--web.listen-address={address}",
-        "--cluster.listen-address=",
-    ]
-    log_file = folder / "alertmanager.log"
-    async with _program(command, log_file) as process:
-        await _until_said("Listening on", process, log_file)
-        yield address
+    with reserved_port("127.0.0.1", 0) as port:
+        address = f"127.0.0.1:{port}"
+        command = [
+            program,
+            f"--config.file={folder / 'alertmanager.yml'}",
+            f"--storage.path={folder / 'alertmanager'}",
+            f"--web.listen-address={address}",
+            "--cluster.listen-address=",
+        ]
+        log_file = folder / "alertmanager.log"
+        async with _program(command, log_file) as process:
+            await _until_said("Listening on", process, log_file)
+            yield address
 
 
 @asynccontextmanager
@@ -194,15 +196,24 @@ def _last_words(log_file: Path) -> str:
     return " / ".join(said) or "it said nothing"
 
 
-def free_port(host: str, wanted: int) -> int:
-    """Give `wanted` if it is free on `host`, and any free port if not."""
+@contextmanager
+def reserved_port(host: str, wanted: int) -> Iterator[int]:
+    """Hold `wanted` on `host`, or any free port if it is not free, for a program that is yet to listen there.
+
+    On Linux who is bound and does not listen leaves the port to those that set SO_REUSEADDR, as all of our programs do,
+    and keeps it from everybody who asks for any free port.
+
+    Raises:
+        DemoError: There is no free port.
+    """
     for port in (wanted, 0):
-        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as holder:
+            holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
-                probe.bind((host, port))
+                holder.bind((host, port))
             except OSError:
                 continue
-            free: int = probe.getsockname()[1]
-            return free
+            held: int = holder.getsockname()[1]
+            yield held
+            return
     raise DemoError(f"no free port on {host}")
