@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 from brokers import ROOT, consumer, mosquitto, shipped
-from mqtt_agent import section, toml
+from exporter_cases import reading, status
+from mqtt_agent import delivering, exporter, password, section, tell, toml
 from programs import free_port
-from test_mqtt_exporter import password, tell
 
 from agent.commands.mqtt import _line
 from agent.exporters.mqtt.checkup import WILL_S
@@ -92,10 +92,6 @@ async def test_check_finds_what_is_wrong(tmp_path: Path) -> None:
 async def test_tail_prints_what_is_published(tmp_path: Path) -> None:
     """Another user may read: what the broker keeps is printed in words, and `--seconds` ends it."""
     async with mosquitto(tmp_path / "broker", shipped) as broker:
-        from exporter_cases import reading, status
-        from mqtt_agent import exporter
-        from test_mqtt_exporter import delivering
-
         agent_secret = password(tmp_path, "hashsight-secret")
         options = section(broker.port, username="hashsight", password_file=agent_secret)
         async with delivering(exporter(tmp_path, options)) as side:
@@ -141,6 +137,10 @@ async def test_tail_says_why_there_is_nothing_to_print(tmp_path: Path) -> None:
     ("payload", "line"),
     [
         (b"", "x deleted"),
+        (
+            b'{"schema": "hashsight.canary.v1", "time": "2025-11-20T21:36:00Z", "boot_id": "b00t"}',
+            "x 21:36:00 the agent tries whether its messages come back, run b00t",
+        ),
         (b"\x1b[31mred", "x \ufffd[31mred"),
         (b'{"schema": "hashsight.figures.v1", "time": 3}', 'x {"schema": "hashsight.figures.v1", "time": 3}'),
         (b'{"schema": "other.v9", "time": "2025-11-20T21:36:00Z"}', "x 21:36:00 "),

@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 from brokers import ROOT, consumer, mosquitto, shipped
 from exporter_cases import AT, entry, gone_silent, reading, status
-from mqtt_agent import SmallBook, exporter, section
-from test_mqtt_exporter import delivering, password, tell
+from mqtt_agent import SmallBook, delivering, exporter, password, section, tell
 from test_mqtt_messages import composer
 
 from agent.exporters.mqtt.home_assistant import discovery, identifier

@@ -154,5 +154,6 @@ _WORDS: Mapping[str, Callable[[dict[str, Any]], str]] = {
     "hashsight.units.v1": lambda body: f"{len(body['units'])} units",
     "hashsight.event.v1": _event,
     "hashsight.agent.v1": lambda body: f"{body['state']}, version {body['version']}, run {body['boot_id'][:8]}",
+    "hashsight.canary.v1": lambda body: f"the agent tries whether its messages come back, run {body['boot_id'][:8]}",
     "hashsight.error.v1": lambda body: f"{body['reason']}: {body['detail']} ({body['topic']}: {body['excerpt']})",
 }
