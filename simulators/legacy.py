@@ -11,7 +11,7 @@ from simulators import pools as pool_table
 from simulators import sensors
 from simulators.builds import Build
 from simulators.models import Model
-from simulators.snapshot import Shares, Snapshot
+from simulators.snapshot import Process, Shares, Snapshot
 from simulators.unit import Unit
 from simulators.work_modes import WORK_MODE_SLEEP
 
@@ -86,9 +86,9 @@ def stats(unit: Unit, build: Build, t: float) -> str:
 
 def pools(unit: Unit, build: Build, t: float) -> str:
     """Give the reply to `pools`; always three entries."""
-    snapshot = unit.snapshot(t)
-    is_asleep = snapshot.work_mode == WORK_MODE_SLEEP
-    elapsed = _shown_elapsed(snapshot, build)
+    process = unit.process(t)
+    is_asleep = process.work_mode == WORK_MODE_SLEEP
+    elapsed = _shown_elapsed(process, build)
     entries = []
     for pool in pool_table.pools_of(unit, t, is_asleep=is_asleep):
         getworks = int(elapsed * 0.102) if pool.is_active else min(elapsed, 1) if pool.url else 0
@@ -149,11 +149,11 @@ def _envelope(t: float, code: int, message: str, name: str, body: str) -> str:
     )
 
 
-def _shown_elapsed(snapshot: Snapshot, build: Build) -> int:
+def _shown_elapsed(told: Snapshot | Process, build: Build) -> int:
     """Give Elapsed: in sleep 1 on lines A and B, 0 on C (observed on three sleeping units), else the seconds."""
-    if snapshot.work_mode == WORK_MODE_SLEEP:
+    if told.work_mode == WORK_MODE_SLEEP:
         return 0 if build.is_sleep_reported_in_full else 1
-    return snapshot.elapsed_s
+    return told.elapsed_s
 
 
 def _hardware(unit: Unit, build: Build, snapshot: Snapshot) -> str:

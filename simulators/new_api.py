@@ -69,17 +69,17 @@ def stats(unit: Unit, build: Build, t: float) -> str:
 
 def pools(unit: Unit, build: Build, t: float) -> str:
     """Give the reply to `pools`. Documented keys; their order is that of the page's table."""
-    snapshot = unit.snapshot(t)
-    is_asleep = snapshot.work_mode == WORK_MODE_SLEEP
+    process = unit.process(t)
+    is_asleep = process.work_mode == WORK_MODE_SLEEP
     entries = []
     for pool in pool_table.pools_of(unit, t, is_asleep=is_asleep):
         minutes, seconds = divmod(pool.age_s, 60)
         age = f"{minutes // 60}:{minutes % 60:02d}:{seconds:02d}" if pool.accepted else "0"
         entries.append(
             f'{{"index": {pool.position}, "url": "{pool.url}", "user": "{pool.user}", "status": "{pool.status}", '
-            f'"priority": {pool.position}, "getworks": {int(snapshot.elapsed_s * 0.102) if pool.is_active else 0}, '
+            f'"priority": {pool.position}, "getworks": {int(process.elapsed_s * 0.102) if pool.is_active else 0}, '
             f'"accepted": {pool.accepted}, "rejected": {pool.rejected}, '
-            f'"discarded": {int(snapshot.elapsed_s * 93.95) if pool.is_active else 0}, "stale": {pool.stale}, '
+            f'"discarded": {int(process.elapsed_s * 93.95) if pool.is_active else 0}, "stale": {pool.stale}, '
             f'"diff": "{pool.shown_difficulty}", "diff1": 0, "diffa": {pool.accepted * pool.difficulty}, '
             f'"diffr": {pool.rejected * pool.difficulty}, "diffs": {pool.stale * pool.difficulty}, '
             f'"lsdiff": {pool.difficulty if pool.accepted else 0}, "lstime": "{age}"}}'

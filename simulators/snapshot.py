@@ -71,6 +71,18 @@ class Snapshot(NamedTuple):
     ambient_celsius: float
 
 
+class Process(NamedTuple):
+    """What the firmware says of its miner process.
+
+    Attributes:
+        elapsed_s: Whole seconds since it started.
+        work_mode: 0 normal, 1 sleep, 2 high, 3 low.
+    """
+
+    elapsed_s: int
+    work_mode: int
+
+
 class Shares(NamedTuple):
     """Work found since the miner process started.
 
