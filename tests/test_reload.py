@@ -1,5 +1,6 @@
 """What a running agent takes over from its files, and what it refuses until it is restarted."""
 
+import asyncio
 import signal
 import sys
 from pathlib import Path
@@ -80,6 +81,30 @@ async def test_a_reload_touches_only_what_changed(tmp_path: Path) -> None:
         shown = (await agent.metrics.scrape())[0].decode()
     names = {line.split('unit="')[1].split('"')[0] for line in shown.splitlines() if line.startswith("miner_nameplate")}
     assert names == after.keys()
+
+
+async def test_figures_are_of_one_ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While another ledger is taken over, unit by unit, rounds of figures count by the one or by the other."""
+    monkeypatch.setattr("agent.app.UNITS_A_TURN", 1)
+    rows = [f"u{number},S21,200,127.77.1.{number},C1,R1,{number},2025-01-01,,deployed" for number in range(1, 251)]
+    agent, ledger, header = _agent(tmp_path), tmp_path / "ledger.csv", LEDGER.splitlines()[0]
+    deployed_hs = []
+
+    async def count() -> None:
+        while len(set(deployed_hs)) < 2:
+            await agent._tick()
+            deployed_hs.append(agent.figures.site.deployed_hs if agent.figures else None)
+
+    async with agent.polling(), asyncio.timeout(30):
+        ledger.write_text("\n".join([header, *rows]), encoding="utf-8")
+        await agent.reload()
+        # Taken over from the other end than they are summed from, so that both would meet in the middle.
+        other = [row.replace("S21,200", "S21,195") for row in reversed(rows)]
+        ledger.write_text("\n".join([header, *other]), encoding="utf-8")
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(count())
+            tasks.create_task(agent.reload())
+    assert list(dict.fromkeys(deployed_hs)) == [250 * 200e12, 250 * 195e12]
 
 
 def _kept(agent: Agent) -> dict[str, tuple[int, ...]]:
