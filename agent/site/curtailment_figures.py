@@ -15,7 +15,7 @@ class EventFigures:
         event: What was declared.
         phase: Where it stands.
         units, nameplate_hs: Whom it governs; 0 unless it is active.
-        operating_hs: What these were measured to hash.
+        operating_hs: What those of them hash that were measured, as of the site; who was not read adds nothing.
         asleep: How many units are curtailed by it, those included that have not woken since its end.
         stragglers: Ids of the units that go on hashing although it leaves them nothing.
         unrestored: Ids of the units that it curtailed and that do not hash again, 15 minutes or longer after its end.
@@ -58,7 +58,8 @@ def event_figures(curtailments: Curtailments, statuses: Iterable[UnitStatus], at
                 continue
             tally.units += 1
             tally.nameplate_hs += status.entry.nameplate.hashrate_hs
-            tally.operating_hs += status.hashrate_hs or 0.0
+            if status.hashrate_hs is not None:
+                tally.operating_hs += status.hashrate_hs
             tally.asleep += status.state is UnitState.CURTAILED
             if status.is_straggler:
                 tally.stragglers.append(status.entry.unit_id)
