@@ -143,6 +143,26 @@ def test_a_fault_costs_what_it_should_and_is_called_by_its_name(
     assert unit.hashrate_hs(t + WARM_UP_S + 14.0) == pytest.approx(healthy.hashrate_hs(t))
 
 
+def test_causes_take_their_shares_one_after_the_other() -> None:
+    """A board, half of another's chips, 40 C, and half the rate of the rest: the nameplate falls apart into these."""
+    unit = make_unit()
+    faults = (DeadBoard(board=0), MissingChips(board=1, chips=54), Overheat(celsius=21.0), HashrateDrift(ratio=0.5))
+    for number, fault in enumerate(faults, 1):
+        inject(unit, fault, START, number)
+    t = START + 3600.0
+    nameplate_hs, rate_hs = unit.identity.model.hashrate_hs, unit.hashrate_hs(t)
+    boards, chips, clock = 108 / 324, 54 / 324, 50 / 490
+    assert unit.losses_hs(t) == pytest.approx(
+        {
+            Cause.MISSING_BOARDS: boards * nameplate_hs,
+            Cause.MISSING_CHIPS: chips * nameplate_hs,
+            Cause.DERATED: clock * nameplate_hs,
+            Cause.UNDERPERFORMING: (1.0 - boards - chips - clock) * nameplate_hs - rate_hs,
+        }
+    )
+    assert list(unit.losses_hs(t)) == list(unit.totals(t).losses)
+
+
 @pytest.mark.parametrize("pools", [0, 1])
 def test_one_dead_pool_costs_nothing_and_moves_the_shares(pools: int) -> None:
     """With the first pool gone the second is credited, and the first keeps what it had."""
@@ -201,6 +221,14 @@ def test_a_supply_trips_at_once_whatever_restarted_the_unit_before() -> None:
     assert (unit.phase, unit.since, unit.next_event) == (Phase.OFF, START + 7200.0, START + 7260.0)
 
 
+def test_each_restart_happens_whether_the_one_before_was_cleared_or_not() -> None:
+    """Two orders to restart ten minutes apart are two restarts."""
+    unit = make_unit()
+    for number in (1, 2):
+        inject(unit, Rebooting(), START + 600.0 * number, number)
+    assert unit.snapshot(START + 1200.0 + 45.0 + 600.0).elapsed_s == 600
+
+
 def test_the_rest_of_two_tripping_supplies_does_not_trip_in_the_past() -> None:
     """With the rarer of two trips cleared after an hour of hashing, the other one is due now."""
     unit = make_unit()
@@ -218,6 +246,18 @@ def test_frozen_firmware_repeats_itself() -> None:
     inject(unit, Frozen(), START + 60.0)
     assert unit.snapshot(START + 61.0) == unit.snapshot(START + 6000.0)
     assert unit.shares(START + 61.0) == unit.shares(START + 6000.0)
+
+
+@pytest.mark.parametrize("fault", [None, Asleep(), Frozen(), Overheat(celsius=30.0), PowerOff(), Rebooting()], ids=repr)
+def test_what_is_told_of_the_process_alone_is_what_a_snapshot_says(fault: Condition | None) -> None:
+    """Uptime and mode, in every phase a fault leads to, whether figures stand still or not."""
+    unit = make_unit()
+    if fault is not None:
+        inject(unit, fault, START + 60.0)
+    for step in range(60):
+        t = START + 20.0 * step
+        snapshot = unit.snapshot(t)
+        assert unit.process(t) == (snapshot.elapsed_s, snapshot.work_mode)
 
 
 def test_new_firmware_restarts_the_unit_and_changes_its_build() -> None:
