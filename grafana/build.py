@@ -17,11 +17,12 @@ def texts() -> dict[Path, str]:
     return {FOLDER / f"{name}.json": page.draw().text() for name, page in PAGES.items()}
 
 
-def outdated() -> list[Path]:
+def outdated(folder: Path | None = None) -> list[Path]:
     """Give the files that are not what the drawing gives, and those that nothing draws."""
-    drawn = texts()
-    unequal = [path for path, text in drawn.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
-    return sorted([*unequal, *(set(FOLDER.glob("*.json")) - set(drawn))])
+    folder = FOLDER if folder is None else folder
+    drawn = {folder / path.name: text.encode() for path, text in texts().items()}
+    unequal = [path for path, text in drawn.items() if not path.exists() or path.read_bytes() != text]
+    return sorted([*unequal, *(set(folder.glob("*.json")) - set(drawn))])
 
 
 def main(arguments: list[str]) -> int:

@@ -3,16 +3,14 @@
 Every mistake is one line with the file and the name. `python -m grafana.check` prints them.
 """
 
-import json
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
-
 from agent.exporters.metrics import contract
+from grafana.source import UnreadableError, read_json, read_yaml, told
 
 HERE = Path(__file__).parent
 RUNBOOKS_AT = "file:///usr/share/doc/hashsight/runbooks/"
@@ -57,34 +55,50 @@ class Check(NamedTuple):
     is_curtailed: bool
 
 
-def _read(path: Path) -> Any:
-    # PyYAML's own C loader is ten times as fast, where it was built with it.
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    return yaml.load(path.read_text(encoding="utf-8"), Loader=loader)  # noqa: S506 - both loaders are safe ones
-
-
 def rules(folder: Path = HERE) -> list[Rule]:
-    """Give every rule under ``rules/``."""
+    """Give every rule under ``rules/``.
+
+    Raises:
+        UnreadableError: A file is no file of rules.
+    """
     found = []
     for path in sorted((folder / "rules").glob("*.yml")):
-        for group in _read(path)["groups"]:
-            for body in group["rules"]:
-                name = body.get("record") or body["alert"]
-                found.append(Rule(f"rules/{path.name}", name, "alert" in body, str(body["expr"]), body))
+        file = f"rules/{path.name}"
+        for group in told(file, read_yaml(path, file), "groups"):
+            where = f"{file}: {told(file, group, 'name')}"
+            for body in told(where, group, "rules"):
+                is_alert = isinstance(body, Mapping) and "alert" in body
+                name = told(where, body, "alert" if is_alert else "record")
+                found.append(Rule(file, name, is_alert, str(told(f"{file}: {name}", body, "expr")), body))
     return found
 
 
 def checks(folder: Path = HERE) -> list[Check]:
-    """Give what the unit tests under ``rules/tests/`` say of alerts."""
+    """Give what the unit tests under ``rules/tests/`` say of alerts.
+
+    Raises:
+        UnreadableError: A file is no file of tests.
+    """
     found = []
-    for path in sorted((folder / "rules/tests").glob("*.yml")):
-        for test in _read(path)["tests"]:
-            is_curtailed = any(_is_curtailment(one["series"], str(one["values"])) for one in test["input_series"])
-            found += [
-                Check(f"rules/tests/{path.name}", test["name"], one["alertname"], bool(one["exp_alerts"]), is_curtailed)
-                for one in test.get("alert_rule_test", ())
-            ]
+    for file, name, test in _tests(folder):
+        where = f"{file}: {name}"
+        is_curtailed = any(
+            _is_curtailment(told(where, one, "series"), str(told(where, one, "values")))
+            for one in told(where, test, "input_series")
+        )
+        found += [
+            Check(file, name, told(where, one, "alertname"), bool(told(where, one, "exp_alerts")), is_curtailed)
+            for one in test.get("alert_rule_test", ())
+        ]
     return found
+
+
+def _tests(folder: Path) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+    """Give the file, the name and the whole of every unit test."""
+    for path in sorted((folder / "rules/tests").glob("*.yml")):
+        file = f"rules/tests/{path.name}"
+        for test in told(file, read_yaml(path, file), "tests"):
+            yield file, told(file, test, "name"), test
 
 
 def _is_curtailment(series: str, values: str) -> bool:
@@ -111,24 +125,30 @@ def known_names(found: list[Rule]) -> set[str]:
 
 
 def lint(folder: Path = HERE) -> list[str]:
-    """Give every mistake, each with its file and the name of the rule."""
+    """Give every mistake, each with its file and the name of the rule; where a file cannot be read, that alone."""
+    try:
+        return list(_mistakes(folder))
+    except UnreadableError as error:
+        return [str(error)]
+
+
+def _mistakes(folder: Path) -> Iterator[str]:
     found = rules(folder)
     known = known_names(found)
-    mistakes = [
-        f"{rule.file}: {rule.name}: nobody exports or records {name}"
-        for rule in found
-        for name in sorted(metric_names(rule.expr) - known)
-    ]
+    for rule in found:
+        for name in sorted(metric_names(rule.expr) - known):
+            yield f"{rule.file}: {rule.name}: nobody exports or records {name}"
     alerts = [rule for rule in found if rule.is_alert]
-    mistakes += [f"{alert.file}: {alert.name}: {what}" for alert in alerts for what in _alert_mistakes(alert, folder)]
-    mistakes += _query_mistakes(alerts, known)
-    mistakes += _test_mistakes(alerts, folder)
-    mistakes += _input_mistakes(folder, known)
-    mistakes += _runbook_mistakes(alerts, folder, known)
-    return mistakes
+    uids = _dashboards(folder)
+    for alert in alerts:
+        yield from (f"{alert.file}: {alert.name}: {what}" for what in _alert_mistakes(alert, uids))
+    yield from _query_mistakes(alerts, known)
+    yield from _test_mistakes(alerts, folder)
+    yield from _input_mistakes(folder, known)
+    yield from _runbook_mistakes(alerts, folder, known)
 
 
-def _alert_mistakes(alert: Rule, folder: Path) -> Iterator[str]:
+def _alert_mistakes(alert: Rule, uids: set[str]) -> Iterator[str]:
     body, texts = alert.body, alert.body.get("annotations", {})
     if not re.fullmatch(r"Mining([A-Z][a-z]+)+", alert.name):
         yield "an alert is called Mining..., in capitals and small letters"
@@ -147,12 +167,13 @@ def _alert_mistakes(alert: Rule, folder: Path) -> Iterator[str]:
         yield f"its runbook_url is {RUNBOOKS_AT}{alert.name}.md"
     link = texts.get("dashboard_url", "")
     uid = re.match(rf"{re.escape(GRAFANA_AT)}([a-z-]+)", link)
-    if uid is None or uid[1] not in _dashboards(folder):
+    if uid is None or uid[1] not in uids:
         yield f"its dashboard_url begins with {GRAFANA_AT} and one of our dashboards"
 
 
 def _dashboards(folder: Path) -> set[str]:
-    return {json.loads(path.read_text(encoding="utf-8"))["uid"] for path in (folder / "dashboards").glob("*.json")}
+    files = {f"dashboards/{path.name}": path for path in (folder / "dashboards").glob("*.json")}
+    return {told(file, read_json(path, file), "uid") for file, path in files.items()}
 
 
 def _query_mistakes(alerts: list[Rule], known: set[str]) -> Iterator[str]:
@@ -180,11 +201,10 @@ def _test_mistakes(alerts: list[Rule], folder: Path) -> Iterator[str]:
 
 
 def _input_mistakes(folder: Path, known: set[str]) -> Iterator[str]:
-    for path in sorted((folder / "rules/tests").glob("*.yml")):
-        for test in _read(path)["tests"]:
-            for series in test["input_series"]:
-                for name in sorted(metric_names(series["series"]) - known):
-                    yield f"rules/tests/{path.name}: {test['name']}: nobody exports or records {name}"
+    for file, test, body in _tests(folder):
+        for series in body["input_series"]:
+            for name in sorted(metric_names(series["series"]) - known):
+                yield f"{file}: {test}: nobody exports or records {name}"
 
 
 def _runbook_mistakes(alerts: list[Rule], folder: Path, known: set[str]) -> Iterator[str]:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from dashboard_cases import panels
+from grafana.dashboards_lint import panels
 
 _COUNTER = re.compile(r"\b(\w+_total)\b")
 _GROUPINGS = re.compile(r"\b(?:by|without|on|ignoring|group_left|group_right)\s*\([^()]*\)")

@@ -7,11 +7,12 @@ from typing import Any
 
 import jsonschema
 import pytest
-from dashboard_cases import GRAFANA, all_asks, asks, boards, known_names, panels
+from dashboard_cases import GRAFANA, all_asks
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.cog.plugins import register_default_plugins
 
 from grafana import build
+from grafana.dashboards_lint import asks, boards, known_names, panels
 from grafana.drawing import parts
 from grafana.drawing.sdk import model
 from grafana.rules_lint import metric_names

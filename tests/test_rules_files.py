@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from grafana import check, generated, rules_lint
+from grafana import check, dashboards_lint, generated, rules_lint
 
 GRAFANA = Path(rules_lint.__file__).parent
 
@@ -127,6 +127,42 @@ def test_a_mistake_is_named(tmp_path: Path, file: str, before: str, after: str, 
     assert before in text
     (tmp_path / file).write_text(text.replace(before, after), encoding="utf-8")
     assert [mistake for mistake in rules_lint.lint(tmp_path) if mistake.endswith(expected)], rules_lint.lint(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("file", "before", "after", "expected"),
+    [
+        ("rules/alerts.yml", "  - name: ", "  - name: [", "rules/alerts.yml: line "),
+        ("rules/alerts.yml", "- alert: MiningSiteDark", "- alrt: MiningSiteDark", "-site: 'record' is missing"),
+        ("rules/alerts.yml", "        expr: ", "        query: ", "rules/alerts.yml: Mining"),
+        ("rules/tests/alerts_slow.test.yml", "exp_alerts:", "expected:", "'exp_alerts' is missing"),
+        ("dashboards/site.json", "{", "{{", "dashboards/site.json: line 1: "),
+        (
+            "dashboards/site.json",
+            '"title": "Coverage"',
+            '"name": "Coverage"',
+            "dashboards/site.json: 'title' is missing",
+        ),
+        ("dashboards/site.json", '"expr": ', '"query": ', "'expr' is missing"),
+        ("dashboards/site.json", "label_values(", "label_value(", "not label_values(metric, label)"),
+        (
+            "dashboards/site.json",
+            "(container:mining_operating_per_deployed:ratio{",
+            "(container:mining_operating:ratio{",
+            "dashboards/site.json: 601 'Containers' A: nobody exports or records container:mining_operating:ratio",
+        ),
+        ("dashboards/site.json", '"refresh": "1m"', '"refresh": "2m"', "dashboards/site.json: not what `python -m"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, file: str, before: str, after: str, expected: str) -> None:
+    """What is no rule, no test or no dashboard of ours any more is one line with its file, and no traceback."""
+    for folder in ("rules", "runbooks", "dashboards"):
+        shutil.copytree(GRAFANA / folder, tmp_path / folder)
+    text = (tmp_path / file).read_text(encoding="utf-8")
+    assert before in text
+    (tmp_path / file).write_text(text.replace(before, after), encoding="utf-8")
+    mistakes = [*rules_lint.lint(tmp_path), *dashboards_lint.lint(tmp_path)]
+    assert [mistake for mistake in mistakes if expected in mistake and mistake.startswith(file)], mistakes
 
 
 @pytest.mark.parametrize(
