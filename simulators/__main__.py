@@ -1,8 +1,6 @@
 """Command line `hashsight-sim`: a simulated farm, one unit, a scenario, or recorded replies, on real sockets."""
 
 import contextlib
-import ipaddress
-import random
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,14 +12,31 @@ from rich.console import Console
 from rich.table import Table
 
 from simulators.backfill import find_months, read_step, write_months
-from simulators.builds import Line
 from simulators.clock import ClockError
-from simulators.durations import read_duration, show_duration
-from simulators.endpoints import Endpoint, EndpointError, find_endpoints
+from simulators.durations import show_duration
+from simulators.endpoints import EndpointError
 from simulators.faults import vocabulary
-from simulators.hosting import ERRORS, Doors, Show, host_farm, host_nothing, host_replay, host_show, run
+from simulators.hosting import ERRORS, Show, host_farm, host_nothing, host_replay, host_show, run
 from simulators.listening import ServeError
 from simulators.models import ModelError
+from simulators.options import (
+    AddressesOption,
+    BaseOption,
+    ControlOption,
+    HttpPortOption,
+    LedgerOption,
+    PortOption,
+    PowerLinesOption,
+    PowerPortOption,
+    RemoteOption,
+    SeedOption,
+    drawn_seed,
+    is_said,
+    listed_endpoints,
+    read_doors,
+    read_every,
+    refuse_beside_file,
+)
 from simulators.plan import HEALTHY_FARM, FarmError, FarmPlan, Troubles, read_mix, read_model, read_share
 from simulators.replay import CaptureError, read_captures
 from simulators.scenario import find_scenario, load_farm, shipped_scenarios
@@ -33,25 +48,6 @@ EXIT_BAD_INPUT = 2
 app = typer.Typer(
     help="Simulated Antminers on real sockets.", no_args_is_help=True, add_completion=False, rich_markup_mode=None
 )
-
-SeedOption = Annotated[int | None, typer.Option(help="Seed of everything random; drawn and printed when left out.")]
-BaseOption = Annotated[str, typer.Option(help="First IPv4 address; the others follow it.")]
-AddressesOption = Annotated[
-    str, typer.Option(help="Instead of --base: IPV4 or IPV4:PORT for each unit, with commas between, or @FILE.")
-]
-PortOption = Annotated[int, typer.Option(min=0, max=65535, help="TCP port of every unit; 0 takes a free one.")]
-HttpPortOption = Annotated[
-    int | None,
-    typer.Option(min=0, max=65535, help="TCP port of every unit's web pages, 80 on real ones; 0 for a free one."),
-]
-PowerPortOption = Annotated[
-    int | None,
-    typer.Option(min=0, max=65535, help="TCP port of every unit's /miner_power, 6060 where real ones have it at all."),
-]
-PowerLinesOption = Annotated[str, typer.Option(help="Firmware lines that have /miner_power.")]
-ControlOption = Annotated[str, typer.Option(help="HOST:PORT of the control API; empty for none.")]
-LedgerOption = Annotated[Path | None, typer.Option(help="Write the farm's ledger for an agent to this CSV file.")]
-RemoteOption = Annotated[bool, typer.Option(help="Also answer clients that are not on this machine.")]
 
 
 @app.command()
@@ -85,19 +81,19 @@ def farm(
     """Serve a farm until stopped."""
     with _clear_errors():
         if file is not None:
-            _refuse_beside_file(context)
+            refuse_beside_file(context)
             told = load_farm(file)
-            plan = told.farm.plan(seed=_seed(told.seed if seed is None else seed), air=told.weather.climate())
+            plan = told.farm.plan(seed=drawn_seed(told.seed if seed is None else seed), air=told.weather.climate())
         else:
-            endpoints = _endpoints(context, addresses)
-            units = len(endpoints) if endpoints and not _is_said(context, "units") else units
+            endpoints = listed_endpoints(context, addresses)
+            units = len(endpoints) if endpoints and not is_said(context, "units") else units
             plan = FarmPlan(
                 units=units,
-                seed=_seed(seed),
+                seed=drawn_seed(seed),
                 base=base,
                 endpoints=endpoints,
                 mix=read_mix(mix),
-                containers=containers if _is_said(context, "containers") else min(containers, units),
+                containers=containers if is_said(context, "containers") else min(containers, units),
                 troubles=Troubles(
                     off=read_share(off),
                     asleep=read_share(asleep),
@@ -107,7 +103,7 @@ def farm(
                     slow=read_share(slow),
                 ),
             )
-        doors = _doors(
+        doors = read_doors(
             port=port,
             http_port=http_port,
             power_port=power_port,
@@ -139,14 +135,14 @@ def one(
     with _clear_errors():
         plan = FarmPlan(
             units=1,
-            seed=_seed(seed),
+            seed=drawn_seed(seed),
             base=base,
-            endpoints=_endpoints(context, addresses),
+            endpoints=listed_endpoints(context, addresses),
             mix={read_model(model): 1.0},
             containers=1,
             troubles=HEALTHY_FARM,
         )
-        doors = _doors(
+        doors = read_doors(
             port=port,
             http_port=http_port,
             power_port=power_port,
@@ -188,15 +184,15 @@ def play_scenario(
             scenario=found,
             seed=seed,
             base=base,
-            endpoints=_endpoints(context, addresses),
+            endpoints=listed_endpoints(context, addresses),
             speed=speed,
-            every_s=_read_every(every, found.duration),
+            every_s=read_every(every, found.duration),
             is_staying=stay,
         )
         if at_once:
             host_nothing(show)
             return
-        doors = _doors(
+        doors = read_doors(
             port=port,
             http_port=http_port,
             power_port=power_port,
@@ -253,7 +249,7 @@ def replay(
 ) -> None:
     """Serve recorded replies byte for byte until stopped; each capture directory is one unit."""
     with _clear_errors():
-        recorded = read_captures(captures, base, _endpoints(context, addresses))
+        recorded = read_captures(captures, base, listed_endpoints(context, addresses))
         run(host_replay(recorded, port=port, allow_remote=allow_remote))
 
 
@@ -284,96 +280,6 @@ def main() -> None:
 def _print_table(table: Table) -> None:
     """Print a table as wide as the screen is now."""
     Console(highlight=False, markup=False, emoji=False).print(table)
-
-
-def _seed(seed: int | None) -> int:
-    return random.SystemRandom().randrange(1_000_000) if seed is None else seed
-
-
-def _refuse_beside_file(context: typer.Context) -> None:
-    """Refuse options that say what the file says."""
-    said = {
-        "units",
-        "base",
-        "addresses",
-        "mix",
-        "containers",
-        "off",
-        "asleep",
-        "starting",
-        "missing_board",
-        "missing_chips",
-        "slow",
-    }
-    for name in sorted(said):
-        if _is_said(context, name):
-            raise FarmError(f"--{name.replace('_', '-')} and --farm exclude each other: the file says it")
-
-
-def _is_said(context: typer.Context, name: str) -> bool:
-    """Say whether an option was given, and not left at its default."""
-    source = context.get_parameter_source(name)
-    return source is not None and source.name != "DEFAULT"
-
-
-def _endpoints(context: typer.Context, addresses: str) -> tuple[Endpoint, ...]:
-    """Read ``--addresses``; empty where it was not given."""
-    if not _is_said(context, "addresses"):
-        return ()
-    if _is_said(context, "base"):
-        raise FarmError("--addresses and --base exclude each other")
-    return find_endpoints(addresses)
-
-
-def _read_every(text: str, duration_s: float) -> float | None:
-    if not text:
-        return None
-    try:
-        every_s = read_duration(text)
-    except ValueError as error:
-        raise FarmError(f"--every {text!r}: {error}") from error
-    if not duration_s / 100_000 <= every_s:
-        raise FarmError(f"--every {text!r}: more than a hundred thousand lines would come of it")
-    return every_s
-
-
-def _doors(
-    *,
-    port: int,
-    http_port: int | None,
-    power_port: int | None,
-    power_lines: str,
-    control: str,
-    ledger_out: Path | None,
-    allow_remote: bool,
-) -> Doors:
-    return Doors(
-        api=port,
-        http=http_port,
-        power=power_port,
-        power_lines=_read_lines(power_lines),
-        control=_control_address(control),
-        ledger_out=ledger_out,
-        allow_remote=allow_remote,
-    )
-
-
-def _read_lines(text: str) -> frozenset[Line]:
-    try:
-        return frozenset(Line(name.strip()) for name in text.split(","))
-    except ValueError:
-        raise FarmError(f"firmware lines {text!r} are not a list of {', '.join(Line)}") from None
-
-
-def _control_address(text: str) -> tuple[str, int] | None:
-    host, colon, port = text.rpartition(":")
-    if not text:
-        return None
-    with contextlib.suppress(ValueError):
-        ipaddress.IPv4Address(host)
-        if colon and 0 <= int(port) <= 65535:
-            return host, int(port)
-    raise FarmError(f"control address {text!r} is not IPV4:PORT")
 
 
 @contextlib.contextmanager
