@@ -6,17 +6,17 @@ import random
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
+from functools import partial
 from itertools import chain, islice
 
 import structlog
 
 from agent import __version__, logs
-from agent.changes import ChangeLog, tell_summary
+from agent.changes import tell_summary
 from agent.config import Config
 from agent.errors import ConfigError, Mistake, OtherUnitError
 from agent.exporters import web
 from agent.exporters.curtailment_api import CurtailmentApi
-from agent.exporters.history import History
 from agent.exporters.history_query import HistoryAnswer, HistoryQuery, answer_history
 from agent.exporters.loss_words import LossLine, loss_lines
 from agent.exporters.metrics import Metrics
@@ -24,10 +24,10 @@ from agent.exporters.mqtt.assembly import assemble
 from agent.exporters.mqtt.intake import Door
 from agent.exporters.mqtt.meters import MqttMeters
 from agent.exporters.mqtt.topics import MeterScope
-from agent.exporters.recorder import Recorder
 from agent.identity_watch import IdentityWatch
 from agent.meters import Meters
 from agent.notify import ServiceManager
+from agent.outlets import Outlets, recorder_of
 from agent.process import collector_at_rest, raise_file_limit, settle_collector
 from agent.reload import read_again
 from agent.setup import Setup
@@ -40,7 +40,7 @@ from agent.site.ledger import Ledger, LedgerEntry
 from agent.site.poller import Bounds, Poller
 from agent.site.power import PowerModel, add_up
 from agent.site.schedule import Schedule
-from agent.site.status import UnitState, UnitStatus
+from agent.site.status import UnitStatus
 from agent.site.takeover import Takeover
 from agent.site.totals import SiteFigures, Sums
 from agent.site.tracker import Tracker
@@ -114,10 +114,8 @@ class Agent:
         # A round of figures, or another ledger: neither comes in the middle of the other.
         self._one_at_a_time = asyncio.Lock()
         self.on_figures: Callable[[SiteFigures], None] = lambda _: None
-        self._changes = ChangeLog()
         self._ledger_changes_at = setup.watched.next_change_after(at)
         self._round_at = time.monotonic()
-        self.recorder = _recorder(setup)
         self._file_limit = raise_file_limit()
         self.identity = IdentityWatch(
             config_file=setup.path,
@@ -138,6 +136,7 @@ class Agent:
             wall=time.time,
         )
         self.metrics.watch_mqtt(self.mqtt.numbers)
+        self.outlets = Outlets(self.metrics, self.mqtt, recorder_of(setup))
         self._client: Client
         self._poller: Poller | None = None
 
@@ -206,7 +205,7 @@ class Agent:
             web.serve(
                 self._source(), listen.host, listen.port, max_connections=self.config.web.max_connections
             ) as self.served_at,
-            self._recording(),
+            self.outlets.recording(),
             self.mqtt.running(),
             asyncio.TaskGroup() as tasks,
         ):
@@ -225,19 +224,6 @@ class Agent:
             for task in running:
                 task.cancel()
         log.info("agent stopped", ran_s=round(time.time() - self.started_at, 1))
-
-    @asynccontextmanager
-    async def _recording(self) -> AsyncIterator[None]:
-        """Keep history, if any is to be kept."""
-        if self.recorder is None:
-            yield
-            return
-        self.metrics.watch_history(self.recorder.health)
-        self.recorder.start()
-        try:
-            yield
-        finally:
-            await asyncio.to_thread(self.recorder.stop)
 
     def _answer_history(self, query: HistoryQuery) -> HistoryAnswer:
         return answer_history(self.config.history.path(self.setup.path), self.config.title, query)
@@ -261,8 +247,8 @@ class Agent:
             identity=self.identity.figures,
             whereabouts=self.identity.whereabouts,
             counts_simulated=lambda: self.counts_simulated,
-            history=None if self.recorder is None else self._answer_history,
-            history_trouble=lambda: None if self.recorder is None else self.recorder.health.trouble,
+            history=self._answer_history if self.config.history.keep else None,
+            history_trouble=lambda: self.outlets.history_trouble,
             energy=lambda: self.energy.energy,
             delivered_hs=self._delivered_hs,
             zone=lambda: self.config.site.zone,
@@ -328,8 +314,8 @@ class Agent:
             logs.set_up(fresh.config.log.level, fresh.config.log.format)
         if fresh.config.poll != before.config.poll:
             self.tracker.stale_after_s = fresh.config.poll.stale_after_s
-            if self.recorder is not None:
-                self.recorder.set_interval(fresh.config.poll.interval_s)
+            if self.outlets.recorder is not None:
+                self.outlets.recorder.set_interval(fresh.config.poll.interval_s)
             self._client.close()
             self._connect()
             self._interval_changed.set()
@@ -365,7 +351,7 @@ class Agent:
         credited = self.identity.credit(poll, clock_s=clock_s)
         recorded = None if credited is None else self.tracker.record(credited, clock_s=clock_s)
         if recorded is not None:
-            self._on_status(*recorded)
+            self.outlets.on_status(*recorded)
             if self.counts_simulated or not recorded[0].entry.is_simulated:
                 self.delivered.record(recorded[0], clock_s=clock_s)
         self.on_polled()
@@ -373,7 +359,7 @@ class Agent:
     def _on_misread(self, unit_id: str, error: OtherUnitError) -> None:
         discredited = self.tracker.discredit(unit_id, error, at=time.time())
         if discredited is not None:
-            self._on_status(*discredited)
+            self.outlets.on_status(*discredited)
 
     def _on_rerouted(self, entries: Iterable[LedgerEntry]) -> None:
         self.poller.take_over(entries)
@@ -403,14 +389,6 @@ class Agent:
         self.meters.replace(config.meter)
         self.energy.interval_s = config.poll.interval_s
         self.delivered.cadence_s = config.poll.interval_s * config.poll.slow_every
-
-    def _on_status(self, status: UnitStatus, before: UnitState) -> None:
-        self.metrics.on_unit(status)
-        self.mqtt.on_unit(status)
-        if status.state is not before:
-            self._changes.add(status, before)
-            if self.recorder is not None:
-                self.recorder.on_status(status)
 
     def _on_curtailments(self, curtailments: Curtailments) -> None:
         self.tracker.curtailments = curtailments
@@ -453,20 +431,20 @@ class Agent:
         entries, takeover, addresses = await asyncio.to_thread(self._compare, ledger, at)
         self.poller.take_over((), takeover.gone)
         for unit_id in takeover.gone:
-            self.metrics.remove_unit(unit_id)
-            self.mqtt.remove_unit(unit_id)
+            self.outlets.remove_unit(unit_id)
         self.delivered.forget(takeover.gone)
+        # First where to ask: what comes from a unit's former address after its entry changed would pass for its own.
+        if self._is_identity_as_before(entries):
+            self.identity.take_over(takeover, addresses, entries)
+        else:
+            self._configure_identity(at)
+            self.poller.replace_entries(self.identity.polled_entries())
         changed, gone = iter(takeover.changed), takeover.gone
         while (some := tuple(islice(changed, UNITS_A_TURN))) or gone:
             for status in self.tracker.take_over(Takeover(some, gone), at=at):
                 self.metrics.on_unit(status)
             gone = ()
             await asyncio.sleep(0)
-        if self._is_identity_as_before(entries):
-            self.identity.take_over(takeover, addresses, entries)
-        else:
-            self._configure_identity(at)
-            self.poller.replace_entries(self.identity.polled_entries())
         self._has_real = self._any_real()
         if not self.counts_simulated:
             self.delivered.forget(self.metrics.simulated)
@@ -519,12 +497,12 @@ class Agent:
         at, clock_s, sums, unlooked = time.time(), time.monotonic(), Sums(), 0
         for part in self.tracker.look_over(at=at, clock_s=clock_s, at_once=UNITS_A_TURN):
             for status, before in part.changes:
-                self._on_status(status, before)
+                self.outlets.on_status(status, before)
             sums.add(self._counted(part.statuses))
             if not self.is_whole:
                 unlooked += sum(status.reading is None and status.error is None for status in part.statuses)
             yield
-        self._changes.close_interval()
+        self.outlets.close_interval()
         if not self.is_whole and not unlooked:
             self.is_whole, self.whole_at = True, at
         metered = add_up(chain(self.meters.readings(), self.mqtt.meter_readings()))
@@ -533,36 +511,21 @@ class Agent:
         delivered = self.delivered.delivered(clock_s)
         yield
         figures = yield from sums.figures_in_turns(at, metered=metered, delivered=delivered)
-        yield from self.metrics.on_site_in_turns(figures, is_whole=self.is_whole)
+        yield from self.outlets.on_figures(
+            figures,
+            energy=partial(self.energy.advance, figures, clock_s) if self.is_whole else None,
+            events=self.book.curtailments.near(at),
+            tracker=self.tracker,
+            simulated_units=self._count_simulated,
+            interval_s=self.config.poll.interval_s,
+            clock_s=clock_s,
+        )
         self.figures = figures
         self._round_at = clock_s
-        self.mqtt.on_curtailments(self.book.curtailments.near(at), at)
-        self._tell_health()
-        if self.is_whole:
-            self.metrics.on_energy(self.energy.advance(figures, clock_s))
-            yield
-            self.mqtt.on_figures(figures, interval_s=self.config.poll.interval_s, simulated_units=self._count_simulated)
-            yield
-            if self.recorder is not None:
-                yield from self.recorder.on_site(
-                    figures,
-                    statuses=self.tracker.statuses,
-                    is_there=self.tracker.__contains__,
-                    simulated_units=self._count_simulated,
-                    clock_s=clock_s,
-                )
+        self.outlets.on_health(
+            is_read=self.metrics.own.reload_successful is not False, is_kept=self.book.is_kept is not False
+        )
         return figures
-
-    def _tell_health(self) -> None:
-        """Have MQTT tell of what else is to be in order: the same as alerts go by."""
-        is_read, is_kept = self.metrics.own.reload_successful is not False, self.book.is_kept is not False
-        told = "configuration and ledger are read" if is_read else "a change was refused; the one before is in force"
-        self.mqtt.on_health("configuration", is_well=is_read, detail=told)
-        told = "declared curtailments are kept" if is_kept else "declared curtailments cannot be written or read"
-        self.mqtt.on_health("curtailments", is_well=is_kept, detail=told)
-        if self.recorder is not None:
-            trouble = self.recorder.health.trouble
-            self.mqtt.on_health("history", is_well=trouble is None, detail=trouble or "history is written")
 
     async def _reload_when_wanted(self) -> None:
         while True:
@@ -576,17 +539,3 @@ class Agent:
             due = time.monotonic() + LAG_EVERY_S
             await asyncio.sleep(LAG_EVERY_S)
             self.metrics.on_lag(max(0.0, time.monotonic() - due))
-
-
-def _recorder(setup: Setup) -> Recorder | None:
-    kept, site = setup.config.history, setup.config.site
-    if not kept.keep:
-        return None
-    history = History(
-        kept.path(setup.path),
-        site=setup.config.title,
-        zone=site.zone.key,
-        keep_days=kept.keep_days,
-        max_bytes=int(kept.max_mb * 1e6),
-    )
-    return Recorder(history, interval_s=setup.config.poll.interval_s)
