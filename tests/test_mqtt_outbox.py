@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agent.errors import OutboxError
-from agent.exporters.mqtt.outbox import BALLAST_BYTES, RETRY_S, Outbox
+from agent.exporters.mqtt.outbox import BALLAST_BYTES, RETRY_S, Outbox, Taken
 from agent.exporters.mqtt.outbox_file import Kind, Message, open_outbox, salvage
 
 MB = 1 << 20
@@ -32,9 +32,17 @@ class Clock:
         return self.now
 
 
-def outbox(path: Path, clock: Clock | None = None, *, max_bytes: int = 8 * MB, memory_bytes: int = MB) -> Outbox:
-    """Give an outbox under a clock of the test's."""
-    return Outbox(path, max_bytes=max_bytes, clock=clock or Clock(), wall=lambda: 1e9, memory_bytes=memory_bytes)
+def outbox(
+    path: Path,
+    clock: Clock | None = None,
+    *,
+    max_bytes: int = 8 * MB,
+    memory_bytes: int = MB,
+    grace_s: float = 0,
+) -> Outbox:
+    """Give an outbox under a clock of the test's; what is acknowledged is forgotten at once unless told."""
+    clock = clock or Clock()
+    return Outbox(path, max_bytes=max_bytes, clock=clock, wall=lambda: 1e9, memory_bytes=memory_bytes, grace_s=grace_s)
 
 
 def event(number: int, size: int = 100) -> Message:
@@ -85,6 +93,50 @@ def test_what_was_not_settled_comes_again(tmp_path: Path) -> None:
     box.close()
 
 
+def test_what_a_killed_broker_took_with_it_comes_again(tmp_path: Path) -> None:
+    """A message is forgotten when another is acknowledged after the grace, not before, and not for silence."""
+    clock = Clock()
+    box = outbox(tmp_path / "o", clock, grace_s=5)
+    box.put([event(number) for number in range(6)])
+    box.settle(box.take(2))
+    assert box.health.in_file == 4
+    clock.now += 60
+    box.put([])
+    box.put_back()
+    assert box.health.in_file == 6
+    taken = box.take(4)
+    assert [each.message for each in taken] == [event(number) for number in range(4)]
+    box.settle(taken[:2])
+    clock.now += 5
+    box.settle(taken[2:])
+    box.put_back()
+    assert [each.message for each in box.take(10)] == [event(number) for number in range(2, 6)]
+    box.close()
+    # As after SIGKILL: what was acknowledged last is in the file.
+    box = outbox(tmp_path / "o", clock, grace_s=5)
+    box.settle(box.take(10))
+    box.confirm()
+    box.put_back()
+    assert (box.take(10), box.health.in_file) == ([], 0)
+    box.close()
+
+
+def test_what_was_acknowledged_goes_before_anything_is_given_up(tmp_path: Path) -> None:
+    """In a file that is nearly full, the grace is given up first: nothing that the broker has counts as dropped."""
+    box = outbox(tmp_path / "o", max_bytes=MB, grace_s=1e9)
+    numbers = []
+    for start in range(0, 5000, 50):
+        box.put([event(number, 1000) for number in range(start, start + 50)])
+        taken = box.take(100)
+        numbers += [int(each.message.payload[:8]) for each in taken]
+        box.settle(taken)
+    assert numbers == list(range(5000))
+    assert box.health.in_file == 0
+    assert sum(box.health.dropped.values()) == 0
+    assert box.health.file_bytes <= MB
+    box.close()
+
+
 def test_a_new_process_goes_on_where_the_old_one_ended(tmp_path: Path) -> None:
     """Nothing that was put in is gone after closing, and numbers go on."""
     box = outbox(tmp_path / "o")
@@ -97,24 +149,32 @@ def test_a_new_process_goes_on_where_the_old_one_ended(tmp_path: Path) -> None:
     box.close()
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    steps=st.lists(
-        st.sampled_from(["put", "take", "settle first", "settle all", "lose", "restart", "disk fails", "disk is back"]),
-        max_size=40,
-    ),
-    seed=st.integers(0, 1000),
+STEPS = (
+    *("put", "take", "settle first", "settle all", "lose", "broker is killed", "time passes", "restart"),
+    *("disk fails", "disk is back"),
 )
-def test_whatever_happens_every_message_arrives_in_order(
-    tmp_path_factory: pytest.TempPathFactory, steps: list[str], seed: int
-) -> None:
-    """Puts, deliveries, lost connections, restarts and a failing disk, in any order: each message arrives, in order.
 
-    What arrives twice is told apart by its number, as consumers do.
+
+def left(arrived: list[tuple[int, float]], lost_s: float) -> list[tuple[int, float]]:
+    """Give what a broker has that is killed: all but what it acknowledged within `lost_s` before it last did."""
+    latest = max((at for _, at in arrived), default=0)
+    return [(number, at) for number, at in arrived if at <= latest - lost_s]
+
+
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=st.lists(st.sampled_from(STEPS), max_size=40), seed=st.integers(0, 1000), grace_s=st.sampled_from([0, 5]))
+def test_whatever_happens_every_message_arrives_in_order(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[str], seed: int, grace_s: int
+) -> None:
+    """Puts, deliveries, lost connections, restarts, a failing disk, killed brokers: each message arrives, in order.
+
+    What arrives twice is told apart by its number, as consumers do. A broker that is killed takes with it what it
+    acknowledged less than the grace before it last did, as far as that had been on our disk.
     """
     folder, clock, rng = tmp_path_factory.mktemp("outbox"), Clock(), random.Random(seed)
-    box, put, arrived = outbox(folder / "o", clock), 0, []
-    in_flight: list[object] = []
+    box, put = outbox(folder / "o", clock, grace_s=grace_s), 0
+    arrived: list[tuple[int, float]] = []
+    in_flight: list[Taken] = []
     is_failing = False
     for step in steps:
         match step:
@@ -126,15 +186,20 @@ def test_whatever_happens_every_message_arrives_in_order(
                 in_flight += box.take(rng.randint(1, 5))
             case "settle first" | "settle all" if in_flight:
                 done = in_flight[:1] if step == "settle first" else in_flight
-                arrived += [int(each.message.payload[:8]) for each in done]
+                arrived += [
+                    (int(each.message.payload[:8]), float("-inf") if each.key is None else clock.now) for each in done
+                ]
                 box.settle(done)
                 in_flight = in_flight[len(done) :]
-            case "lose":
+            case "lose" | "broker is killed":
+                arrived = left(arrived, grace_s if step == "broker is killed" else 0)
                 box.put_back()
                 in_flight = []
+            case "time passes":
+                clock.now += rng.choice([1, 4, 6])
             case "restart" if not is_failing:
                 box.close()
-                box, in_flight = outbox(folder / "o", clock), []
+                box, in_flight = outbox(folder / "o", clock, grace_s=grace_s), []
                 box.take(0)
             case "disk fails" if not is_failing:
                 is_failing = True
@@ -144,8 +209,8 @@ def test_whatever_happens_every_message_arrives_in_order(
                 clock.now += RETRY_S
     box.put_back()
     clock.now += RETRY_S
-    arrived += drain(box)
-    assert list(dict.fromkeys(arrived)) == list(range(put))
+    numbers = [number for number, _ in arrived] + drain(box)
+    assert list(dict.fromkeys(numbers)) == list(range(put))
     assert box.health.in_memory == box.health.in_file == 0
     box.close()
 

@@ -20,6 +20,9 @@ from agent.exporters.mqtt.rhythm import Rhythm
 from agent.exporters.mqtt.sparkplug import EdgeNode
 from agent.exporters.mqtt.sparkplug_node import SparkplugNode
 
+# Many times what a broker takes to save its state, with a long queue for a consumer that is away, too.
+GRACE_S = 5.0
+
 
 def assemble(
     sections: Sequence[MqttSection],
@@ -57,7 +60,13 @@ def assemble(
         topics = [composer.topics.curtailment] * section.curtailment + [composer.topics.meters] * section.meters
         broker = Broker(
             link,
-            Outbox(outbox_path(section, config_file), max_bytes=section.outbox_max_mb << 20, clock=clock, wall=wall),
+            Outbox(
+                outbox_path(section, config_file),
+                max_bytes=section.outbox_max_mb << 20,
+                clock=clock,
+                wall=wall,
+                grace_s=GRACE_S,
+            ),
             composer,
             intake=Intake(link.name, composer.topics, way_in, wall=wall) if topics else None,
             topics=topics,

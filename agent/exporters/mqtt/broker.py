@@ -215,7 +215,7 @@ class Broker:
                     tasks.create_task(self._receive(connection, nonce, is_back), name=f"mqtt {self.link.name} in")
                     tasks.create_task(self._serve(connection, nonce, is_back), name=f"mqtt {self.link.name} out")
             finally:
-                # A settled message is not taken again; everything else is, by the next connection.
+                # A message that is not forgotten yet is taken again, by the next connection.
                 await self._worker.call(self.outbox.put_back)
 
     async def _receive(self, connection: Connection, nonce: str, is_back: asyncio.Event) -> None:
@@ -283,6 +283,7 @@ class Broker:
                 if is_done or self._clock() > flush_until:
                     stopped = self._composer.agent("stopped", at=self._wall())
                     await connection.publish(self._composer.topics.agent, stopped, is_retained=True)
+                    await self._worker.call(self.outbox.confirm)
                     raise _StoppedError
                 await asyncio.sleep(0.01)
             elif not (batch or changed):

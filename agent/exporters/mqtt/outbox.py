@@ -1,11 +1,16 @@
 """What is to be published, kept until a broker has it: on the disk, and in memory while the disk fails.
 
-    put -> file -> take -> (published, acknowledged) -> settle
+    put -> file -> take -> (published, acknowledged) -> settle -> (acknowledged still, a while later) -> forgotten
              '-> memory, where the file cannot be written: full disk, damage, read-only folder
 
 Messages leave in the order in which they came. What is in memory is younger than everything in the file, and goes into
-the file as soon as that can be written again. A message that was acknowledged and cannot be deleted, because a full
-disk refuses even that, is remembered and not sent again by this process.
+the file as soon as that can be written again.
+
+A broker acknowledges a message before it is on its own disk: killed then, it takes what it acknowledged with it.
+Observed: eight messages of 65,000, through 50 SIGKILLs of a mosquitto that saves at every change. So a message is
+forgotten when the broker still acknowledges others `grace_s` later, and until then sent again after a lost connection;
+consumers know it by its number. One that cannot be deleted, because a full disk refuses even that, is remembered and
+not sent again by this process.
 
 On a full disk a ballast file beside the outbox is given up, so that what is in it can still be drained.
 
@@ -38,6 +43,7 @@ MEMORY_BYTES = 8 << 20
 BALLAST_BYTES = 1 << 20
 RETRY_S = 10.0
 _AT_ONCE = 500
+_NEARLY_FULL = 0.9
 
 
 @dataclass(slots=True, kw_only=True)
@@ -82,6 +88,7 @@ class Outbox:
         clock: Monotonic clock, s.
         wall: Unix time, s.
         memory_bytes: What waits in memory at most, while the file cannot be written.
+        grace_s: A message is forgotten when another is acknowledged so long after it; in memory at once.
 
     Attributes:
         health: How it does.
@@ -96,18 +103,20 @@ class Outbox:
         clock: Callable[[], float],
         wall: Callable[[], float],
         memory_bytes: int = MEMORY_BYTES,
+        grace_s: float = 0.0,
     ) -> None:
         self.path, self.max_bytes = path, max_bytes
         self.health = Health()
-        self._memory_bytes = memory_bytes
+        self._memory_bytes, self._grace_s = memory_bytes, grace_s
         self._clock, self._wall = clock, wall
         self._ballast = path.with_name(f"{path.name}.ballast")
         self._file: OutboxFile | None = None
         self._retry_at = float("-inf")
         self._memory: deque[Taken] = deque()
         self._memory_used = 0
-        # In the file, taken out: up to here, and those of them that are acknowledged and still to be deleted.
+        # In the file, taken out: up to here; those of them that were acknowledged, and when; and those to be deleted.
         self._taken_to = 0
+        self._acknowledged: deque[tuple[float, int]] = deque()
         self._settled: set[int] = set()
         self._taken_in_memory = 0
         self._is_damaged = False
@@ -125,6 +134,9 @@ class Outbox:
     def flush(self) -> None:
         """Write what waits in memory into the file, as far as that goes; one that fails is left alone for a while."""
         while self._memory:
+            if self._acknowledged and self.health.file_bytes > _NEARLY_FULL * self.max_bytes:
+                # Better these than what was never acknowledged.
+                self.confirm()
             file = self._usable()
             if file is None:
                 return
@@ -170,22 +182,34 @@ class Outbox:
         return found
 
     def settle(self, acknowledged: Iterable[Taken]) -> None:
-        """Forget messages that the broker has."""
+        """Take note of messages that the broker acknowledged, and forget those that it did a while ago."""
+        now = self._clock()
         for taken in acknowledged:
             if taken.key is not None:
-                self._settled.add(taken.key)
+                self._acknowledged.append((now, taken.key))
             elif taken in self._memory:
                 place = self._memory.index(taken)
                 del self._memory[place]
                 self._memory_used -= taken.message.size_bytes
                 self._taken_in_memory -= place < self._taken_in_memory
+        self._forget(until=now - self._grace_s)
+
+    def confirm(self) -> None:
+        """Forget all that was acknowledged: the broker is well."""
+        self._forget(until=self._clock())
+
+    def _forget(self, *, until: float) -> None:
+        while self._acknowledged and self._acknowledged[0][0] <= until:
+            self._settled.add(self._acknowledged.popleft()[1])
         self._delete_settled()
         self._count()
 
     def put_back(self) -> None:
-        """Have everything that was taken and not settled taken again: the connection is gone."""
+        """Have everything that was taken and is not forgotten taken again: the connection is gone."""
         self._taken_to = 0
         self._taken_in_memory = 0
+        self._acknowledged.clear()
+        self._count()
 
     def close(self) -> None:
         """Write what can be written, and close the file; what is in memory alone is gone."""
@@ -210,6 +234,7 @@ class Outbox:
                 self.health.in_file = 0
             else:
                 self._taken_to = 0
+                self._acknowledged.clear()
                 self._settled.clear()
                 self._keep_ballast()
                 self._count()
@@ -310,6 +335,6 @@ class Outbox:
     def _count(self) -> None:
         self.health.in_memory = len(self._memory)
         if self._file is not None:
-            self.health.in_file = self._file.messages - len(self._settled)
-            with suppress(Exception):
+            self.health.in_file = max(0, self._file.messages - len(self._settled) - len(self._acknowledged))
+            with suppress(OutboxError):
                 self.health.file_bytes = self._file.used_bytes

@@ -97,10 +97,16 @@ class OutboxFile:
 
     @property
     def used_bytes(self) -> int:
-        """The size of the pages in use; those that were emptied are filled again before the file grows."""
-        pages, free = (
-            int(self._connection.execute(f"PRAGMA {name}").fetchone()[0]) for name in ("page_count", "freelist_count")
-        )
+        """The size of the pages in use; those that were emptied are filled again before the file grows.
+
+        Raises:
+            OutboxError: When it cannot be read.
+        """
+        with OUTBOX.translated(self.path):
+            pages, free = (
+                int(self._connection.execute(f"PRAGMA {name}").fetchone()[0])
+                for name in ("page_count", "freelist_count")
+            )
         return (pages - free) * PAGE_BYTES
 
     def insert(self, messages: Sequence[Message]) -> tuple[list[int | None], list[tuple[Kind, int]]]:
