@@ -157,16 +157,15 @@ def test_changes_are_told_once() -> None:
     unseen, seen = status(entry("u1")), status(entry("u1"), reading("u1"), since=10.0)
     assert book.observe(unseen) == []
     assert [(each.state, each.until) for each in book.observe(seen)] == [("hashing", None)]
-    assert book.observe(seen) == book.end_missing({"u1"}.__contains__, at=15.0) == []
+    assert book.observe(seen) == at_once(book.end_missing({"u1"}.__contains__, at=15.0)) == []
     gone = msgspec.structs.replace(gone_silent("u1"), since=20.0)
     assert [(each.state, each.since, each.until) for each in book.observe(gone)] == [
         ("hashing", 10.0, 20.0),
         ("unreachable", 20.0, None),
     ]
-    assert [(each.state, each.until) for each in book.end_missing(set().__contains__, at=30.0)] == [
-        ("unreachable", 30.0)
-    ]
-    assert book.end_missing(set().__contains__, at=31.0) == []
+    ended = at_once(book.end_missing(set().__contains__, at=30.0))
+    assert [(each.state, each.until) for each in ended] == [("unreachable", 30.0)]
+    assert at_once(book.end_missing(set().__contains__, at=31.0)) == []
 
 
 def test_a_clock_set_back_ends_no_state_before_it_began() -> None:

@@ -76,6 +76,6 @@ class Recorder:
             self.on_status(status)
             if not number % UNITS_A_TURN:
                 yield
-        for change in self._changes.end_missing(is_there, at=figures.at):
+        for change in (yield from self._changes.end_missing(is_there, at=figures.at)):
             self._history.record_change(change)
         self._history.record(minutes)

@@ -4,6 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from agent.site.status import UnitState, UnitStatus
+from agent.turns import Turns
+
+UNITS_A_TURN = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,12 +44,17 @@ class ChangeBook:
         self._open[change.unit_id] = change
         return [change] if before is None else [replace(before, until=since), change]
 
-    def end_missing(self, is_there: Callable[[str], bool], *, at: float) -> list[Change]:
+    def end_missing(self, is_there: Callable[[str], bool], *, at: float) -> Turns[list[Change]]:
         """Give what ends because its unit is gone.
 
         Args:
             is_there: Says whether a unit is deployed now.
             at: Unix time now, s.
         """
-        gone = sorted(unit_id for unit_id in self._open if not is_there(unit_id))
-        return [replace(change, until=max(at, change.since)) for change in map(self._open.pop, gone)]
+        gone = []
+        for number, unit_id in enumerate(tuple(self._open), start=1):
+            if not is_there(unit_id):
+                gone.append(unit_id)
+            if not number % UNITS_A_TURN:
+                yield
+        return [replace(change, until=max(at, change.since)) for change in map(self._open.pop, sorted(gone))]

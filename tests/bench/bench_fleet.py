@@ -176,7 +176,14 @@ def scale(units: int, interval_s: float, seconds: float, shards: int) -> None:
         sites = []
         for number in range(-(-units // MOST_UNITS_OF_A_FARM)):
             share = min(MOST_UNITS_OF_A_FARM, units - number * MOST_UNITS_OF_A_FARM)
-            farm = simulated_site(share, interval_s=interval_s, base=f"127.{10 + 10 * number}.0.1", seed=number + 1)
+            farm = simulated_site(
+                share,
+                interval_s=interval_s,
+                max_in_flight=1000,
+                max_in_flight_sick=500,
+                base=f"127.{10 + 10 * number}.0.1",
+                seed=number + 1,
+            )
             sites.append(running.enter_context(farm))
         site = sites[0]
         join_ledgers(sites)
