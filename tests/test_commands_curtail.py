@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -118,7 +119,10 @@ async def test_declaring_turns_stopped_into_curtailed_and_survives_sigkill(tmp_p
             assert (stopped.status, stopped.text.split(",")[0]) == (0, "call-7: restoring")
             shown = await curtail(tmp_path, "list", *config)
             assert shown.status == 0
-            assert "curtailments, times in America/Chicago" in shown.text
+            assert re.match(
+                r"call-7: restoring, the whole site to 0 %, from .* C[DS]T to .* C[DS]T, by ERCOT 4CP\n", shown.text
+            )
+            assert f"\n  {before['stopped']} asleep, 0 not back\n" in shown.text
             again = await curtail(tmp_path, "stop", *config, "--all")
             assert (again.status, again.text) == (0, "nothing to stop\n")
             events = [json.loads(line)["event"] for line in one.running.said.splitlines()]

@@ -4,22 +4,19 @@ It declares; nothing is ever sent to a unit.
 """
 
 import re
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 import msgspec
-from rich.markup import escape
-from rich.table import Table
 
 from agent.commands.agent_client import AnswerError, RunningAgent
 from agent.commands.terminal import exit_codes, out
 from agent.errors import ConfigError, Mistake
 from agent.exporters.curtailment_answers import CurtailmentAnswer, CurtailmentsAnswer
 from agent.exporters.curtailment_api import PATH
-from agent.scale import ABSENT, hashrate_text
+from agent.scale import hashrate_text
 from agent.site.cells import parse_moment
 from agent.site.curtailment import Phase, Scope
 
@@ -111,10 +108,8 @@ def list_events(agent: RunningAgent, *, as_json: bool) -> None:
         if not events:
             out.print("no curtailment is declared")
             return
-        out.print(_table(events, agent.zone))
         for event in events:
-            _name_units(event.id, "hash on", event.stragglers, event.straggler_units)
-            _name_units(event.id, "did not come back", event.not_restored, event.not_restored_units)
+            _tell(event, agent.zone)
 
 
 def _open_ids(agent: RunningAgent) -> list[str]:
@@ -130,35 +125,24 @@ def _read(answer: Any, kind: type[msgspec.Struct]) -> Any:
         raise AnswerError(f"an answer of another version: {error}") from error
 
 
-def _table(events: Iterable[CurtailmentAnswer], zone: ZoneInfo) -> Table:
-    table = Table(title=f"curtailments, times in {zone.key}", title_justify="left", box=None)
-    for column in ("id", "phase", "scope", "target", "start", "end", "source"):
-        table.add_column(column, overflow="fold")
-    for column in ("asleep", "still hashing", "stragglers", "not back"):
-        table.add_column(column, justify="right")
-    for event in events:
-        is_active = event.phase is Phase.ACTIVE
-        table.add_row(
-            escape(event.id),
-            event.phase,
-            escape(_scope_text(event)),
-            f"{event.target_percent:g} %",
-            _moment_text(event.start, zone),
-            ABSENT if event.end is None else _moment_text(event.end, zone),
-            escape(event.source),
-            f"{event.units_asleep:,} of {event.units:,}" if is_active else f"{event.units_asleep:,}",
-            hashrate_text(event.operating_hs if is_active else None),
-            f"{event.stragglers:,}" if is_active else ABSENT,
-            f"{event.not_restored:,}",
-        )
-    return table
+def _tell(event: CurtailmentAnswer, zone: ZoneInfo) -> None:
+    """Print one event in lines, because a table of all there is to say is wider than most terminals."""
+    declared = f"{_scope_text(event)} to {event.target_percent:g} %, {_span_text(event, zone)}, by {event.source}"
+    _say(f"{event.id}: {event.phase}, {declared}")
+    facts = f"{event.units_asleep:,} asleep"
+    if event.phase is Phase.ACTIVE:
+        left = f"{hashrate_text(event.operating_hs)} still hashing, {event.stragglers:,} stragglers"
+        facts = f"{event.units_asleep:,} of {event.units:,} asleep, {left}"
+    _say(f"  {facts}, {event.not_restored:,} not back")
+    _name_units("hash on", event.stragglers, event.straggler_units)
+    _name_units("did not come back", event.not_restored, event.not_restored_units)
 
 
-def _name_units(event_id: str, words: str, count: int, units: list[str]) -> None:
+def _name_units(words: str, count: int, units: list[str]) -> None:
     if count:
         named = ", ".join(units[:UNITS_NAMED])
         more = f" and {count - UNITS_NAMED:,} more" if count > UNITS_NAMED else ""
-        _say(f"{event_id}: {count:,} units {words}: {named}{more}")
+        _say(f"  {count:,} units {words}: {named}{more}")
 
 
 def _say(text: str) -> None:
