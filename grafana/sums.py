@@ -1,0 +1,137 @@
+"""What holds at this moment: sums by place, ratios of them, and what alerts compare them with."""
+
+from collections.abc import Iterator
+
+from grafana.levels import (
+    AGENT_SITES,
+    AGENTS_INCOMPLETE,
+    DARK_BELOW,
+    EFFICIENCY,
+    EXCUSED_AFTER,
+    HASHRATE,
+    SITE,
+    SOURCES,
+    Level,
+    Rule,
+    joules,
+)
+
+
+def _whole(labels: str, metric: str) -> str:
+    return f"sum by ({labels}) ({metric})\nunless on (site) {AGENTS_INCOMPLETE}"
+
+
+def agent_rules() -> Iterator[Rule]:
+    """Give which sites lack an agent that should be there."""
+    # Which site an agent watches, kept for as long as it is a target: when it is down it cannot say.
+    yield Rule(
+        AGENT_SITES,
+        "max by (job, instance, site) (miner_agent_build_info)\n"
+        f"or on (job, instance) ({AGENT_SITES} and on (job, instance) up)",
+    )
+    yield Rule(
+        AGENTS_INCOMPLETE,
+        "count by (site) (\n"
+        f"  (up == 0) * on (job, instance) group_left (site) {AGENT_SITES}\n"
+        "  or\n"
+        f"  (mining_site_deployed_{HASHRATE} unless on (site, job, instance) mining_site_operating_{HASHRATE})\n"
+        ")",
+    )
+
+
+def sums(level: Level) -> list[Rule]:
+    """Give all of a level as of now."""
+    raw = f"mining_{level.name}"
+    deployed = level.total("deployed")
+    rules = [
+        Rule(level.total(what), _whole(level.by, f"{raw}_{what}_{HASHRATE}"))
+        for what in ("deployed", "operating", "uplift", "known")
+    ]
+    rules += [
+        Rule(level.total("loss"), _whole(f"{level.by}, cause", f"{raw}_loss_{HASHRATE}")),
+        Rule(f"{level.name}:mining_units:sum", _whole(f"{level.by}, state", f"{raw}_units")),
+        Rule(f"{level.name}:mining_operating_per_deployed:ratio", f"{level.total('operating')}\n/\n{deployed}"),
+        Rule(f"{level.name}:mining_known_per_deployed:ratio", f"{level.total('known')}\n/\n{deployed}"),
+    ]
+    rules += _power(level, raw)
+    if level.has_curtailment:
+        rules += _curtailment(level, raw)
+    return rules
+
+
+def _power(level: Level, raw: str) -> Iterator[Rule]:
+    # The agent leaves out a source that tells nothing now; the mean over the time it told something is no mean.
+    nothing = f"0 * sum by ({level.by}) ({raw}_deployed_{HASHRATE})"
+    zeros = [f'or label_replace({nothing}, "source", "{source}", "", "")' for source in SOURCES]
+    lines = [f"sum by ({level.by}, source) ({raw}_power_watts)", *zeros]
+    power = "\n".join(["(", *(f"  {line}" for line in lines), ")"])
+    yield Rule(level.watts(), f"{power}\nunless on (site) {AGENTS_INCOMPLETE}")
+    yield Rule(level.watts(EFFICIENCY), _whole(level.by, f"{raw}_{EFFICIENCY}power_watts"))
+    yield Rule(level.total(EFFICIENCY[:-1]), _whole(level.by, f"{raw}_{EFFICIENCY}{HASHRATE}"))
+    speaks_for = level.total(f"{EFFICIENCY}nameplate")
+    yield Rule(speaks_for, _whole(level.by, f"{raw}_{EFFICIENCY}nameplate_{HASHRATE}"))
+    yield joules(level, level.watts(EFFICIENCY), level.total(EFFICIENCY[:-1]), "")
+    yield Rule(
+        f"{level.name}:mining_{EFFICIENCY}nameplate_per_deployed:ratio", f"{speaks_for}\n/\n{level.total('deployed')}"
+    )
+    if level.has_curtailment:
+        # Side by side only while both are there: a meter that lapses must not look like one that reads low.
+        metered, units = (f"sum by ({level.by}) ({raw}_{whose}_power_watts)" for whose in ("metered", "units"))
+        yield Rule(level.watts("metered_"), f"{metered}\nunless on (site) {AGENTS_INCOMPLETE}")
+        yield Rule(level.watts("units_"), f"({units} and {metered})\nunless on (site) {AGENTS_INCOMPLETE}")
+
+
+def delivered() -> Iterator[Rule]:
+    """Give what pools credited beside what units said of themselves, each per nameplate of the units it is known of."""
+    for what in ("delivered", "delivered_nameplate"):
+        yield Rule(SITE.total(what), _whole("site, window", f"mining_site_{what}_{HASHRATE}"))
+
+
+def _curtailment(level: Level, raw: str) -> Iterator[Rule]:
+    name, deployed = level.name, level.total("deployed")
+    active = f"{name}:mining_curtailment_active:max"
+    nameplate, target = level.total("curtailment_nameplate"), level.total("curtailment_target")
+    yield Rule(
+        active,
+        f"max by ({level.by}) ({raw}_curtailment_active)\nunless on (site) {AGENTS_INCOMPLETE}",
+    )
+    yield Rule(nameplate, _whole(level.by, f"{raw}_curtailment_nameplate_{HASHRATE}"))
+    yield Rule(target, _whole(level.by, f"{raw}_curtailment_target_{HASHRATE}"))
+    yield Rule(level.total("expected"), f"{deployed}\n- {nameplate}\n+ {target}")
+    yield Rule(
+        f"{name}:mining_curtailment_stragglers:sum",
+        _whole(level.by, f"{raw}_curtailment_stragglers"),
+    )
+    yield Rule(f"{name}:mining_units_not_restored:sum", _whole(level.by, f"{raw}_units_not_restored"))
+    # Accounted for: it hashes, or was curtailed, or is on its way up because it was. In H/s it stays level through a
+    # curtailment, and a ratio of it to deployed cannot explode when next to nothing is left uncurtailed.
+    lost = level.total("loss")
+    yield Rule(
+        level.total("accounted"),
+        f"{level.total('operating')}\n"
+        f'+ sum without (cause) ({lost}{{cause="curtailed"}})\n'
+        f'+ sum without (cause) ({lost}{{cause="starting"}}) * max_over_time({active}[{EXCUSED_AFTER}])',
+    )
+    # What is missing because nothing works there, and nobody said it should not.
+    declared = f'sum without (cause) ({lost}{{cause="maintenance"}})'
+    yield Rule(
+        level.total("dark"),
+        f"({deployed} - {level.total('accounted')})\n"
+        f"and ({level.total('accounted')} + {declared}) < {DARK_BELOW} * {deployed}",
+    )
+
+
+def drop() -> Iterator[Rule]:
+    """Give what the alert on a sudden drop compares: without dark containers, which have an alert of their own."""
+    steady, deployed = SITE.total("steady"), SITE.total("deployed")
+    dark = f"sum by (site) (container:mining_dark_{HASHRATE}:sum)"
+    yield Rule(steady, f"{SITE.total('accounted')} + {dark}\nor\n{SITE.total('accounted')}")
+    yield Rule("site:mining_steady_per_deployed:ratio", f"{steady}\n/\n{deployed}")
+
+
+def usual() -> Iterator[Rule]:
+    """Give what a site usually does, for the alert on a sudden drop."""
+    # The median of a day: an outage of less than half of it does not become the usual, a peak never does.
+    for total in (SITE.total("steady"), "site:mining_steady_per_deployed:ratio"):
+        name, _, operation = total.rpartition(":")
+        yield Rule(f"{name}:{operation}_median1d", f"quantile_over_time(0.5, {total}[1d])")
