@@ -14,7 +14,7 @@ from pathlib import Path
 PARTS = (
     ("bench_polls.py", "--runs", "5", "--seconds", "3"),
     ("bench_fleet.py", "steady", "--seconds", "40"),
-    ("bench_fleet.py", "sick", "--seconds", "30"),
+    ("bench_fleet.py", "sick", "--seconds", "20"),
     ("bench_scrape.py",),
     ("bench_figures.py",),
     ("bench_simulator.py", "--runs", "1", "--seconds", "2"),
