@@ -1,7 +1,7 @@
 """The recording rules, generated: the same sums, averages and ratios at each level, so that no level forgets one.
 
-Names follow the mixins' ``level:metric:operation`` (`levels`). What holds now is in `sums`, periods are in `averages`; here
-they are put into groups and files. Everywhere:
+Names follow the mixins' ``level:metric:operation`` (`levels`). What holds now is in `sums`, what held over a period in
+`averages`; here they are put into groups and files. Everywhere:
 
 - *Sums are by place, never by agent.* ``sum by (site, ...)`` drops job and instance, so that a site gives the same
   totals whether one agent watches it or several.
