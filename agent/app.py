@@ -98,6 +98,8 @@ class Agent:
         self._has_real = self._any_real()
         self.figures: SiteFigures | None = None
         self.is_whole = False
+        # As of the latest round of figures.
+        self._unlooked = len(self.tracker)
         # From when on the moment at which a unit enters a state is seen; what was so before may be older.
         self.whole_at: float | None = None
         self.meters = Meters(setup.config.meter)
@@ -167,8 +169,7 @@ class Agent:
     def unreadiness(self) -> str | None:
         """Why the figures are not to be believed yet; None when they are."""
         if not self.is_whole:
-            unpolled = sum(status.reading is None and status.error is None for status in self.tracker.statuses())
-            return f"first round under way: {unpolled} of {len(self.tracker)} units not looked at yet"
+            return f"first round under way: {self._unlooked} of {len(self.tracker)} units not looked at yet"
         late_s = time.monotonic() - self._round_at - self.config.poll.interval_s
         return f"figures are {late_s:.0f} s late" if late_s > 2 * self.config.poll.interval_s + 5 else None
 
@@ -503,6 +504,7 @@ class Agent:
                 unlooked += sum(status.reading is None and status.error is None for status in part.statuses)
             yield
         self.outlets.close_interval()
+        self._unlooked = unlooked
         if not self.is_whole and not unlooked:
             self.is_whole, self.whole_at = True, at
         metered = add_up(chain(self.meters.readings(), self.mqtt.meter_readings()))
