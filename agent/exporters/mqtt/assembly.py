@@ -20,8 +20,8 @@ from agent.exporters.mqtt.rhythm import Rhythm
 from agent.exporters.mqtt.sparkplug import EdgeNode
 from agent.exporters.mqtt.sparkplug_node import SparkplugNode
 
-# Many times what a broker takes to save its state, with a long queue for a consumer that is away, too.
-GRACE_S = 5.0
+# A broker that saves at every change reads on when it has saved: what it acknowledges a second later came after that.
+GRACE_S = 1.0
 
 
 def assemble(
