@@ -1,0 +1,77 @@
+"""Of a site: which container, which rack, which model it is."""
+
+from grafana.drawing import page, parts
+from grafana.drawing.parts import COVERAGE, EFFICIENCY, HASHRATE, J_PER_TH, RATIO, Column, Query, column
+
+_CONTAINER = parts.selector(site="$site", container="$container")
+_MODEL = parts.selector(site="$site", model="$model")
+_HS = "hashrate_hashes_per_second"
+
+_HEAT = "Red is 70 % and below, yellow 85 %, green 100 %; an empty cell is no data."
+
+
+def places(board: page.Page) -> None:
+    """Draw containers and racks over time, containers and models now."""
+    board.row("Which container, which rack, which model?")
+    board.add(
+        parts.heat(
+            "Containers",
+            f"Operational efficiency: a row a container, a cell a moment. {_HEAT}",
+            Query(
+                expr=f"max by (container) (container:mining_operating_per_deployed:ratio{_CONTAINER})",
+                legend="{{container}}",
+            ),
+            RATIO,
+            what="operational efficiency",
+            ends=(0.7, 1),
+        ),
+        width=12,
+        height=10,
+    )
+    board.add(
+        parts.heat(
+            "Racks",
+            f"Operational efficiency: a row for each rack of the chosen containers, a cell a moment. {_HEAT}",
+            Query(
+                expr=f"max by (container, rack) (rack:mining_operating_per_deployed:ratio{_CONTAINER})",
+                legend="{{container}} {{rack}}",
+            ),
+            RATIO,
+            what="operational efficiency",
+            ends=(0.7, 1),
+        ),
+        width=12,
+        height=10,
+    )
+    board.add(_groups("Containers now", "container", "container", _CONTAINER), width=13, height=9)
+    board.add(_groups("Models now", "model", "model", _MODEL), width=11, height=9)
+
+
+def _groups(title: str, level: str, label: str, chosen: str) -> parts.Table:
+    by = f"max by ({label})"
+    queries = [
+        column(f"{by} ({level}:mining_deployed_{_HS}:sum{chosen})"),
+        column(f"{by} ({level}:mining_operating_{_HS}:sum{chosen})"),
+        column(f"{by} ({level}:mining_operating_per_deployed:ratio{chosen})"),
+        column(f"{by} ({level}:mining_operating_per_deployed:ratio1d{chosen})"),
+        column(f"{by} ({level}:mining_known_per_deployed:ratio{chosen})"),
+        column(f"{by} ({level}:mining_energy_efficiency_j_per_th:ratio{chosen})"),
+    ]
+    where = {"site": "$site", label: page.field_of(label)}
+    columns = {
+        label: Column(title=label, link=("Open its units", page.address(page.UNITS, **where))),
+        "Value #A": Column(title="Deployed", unit=HASHRATE, decimals=2),
+        "Value #B": Column(title="Operating", unit=HASHRATE, decimals=2),
+        "Value #C": Column(title="Efficiency now", unit=RATIO, steps=EFFICIENCY, decimals=2),
+        "Value #D": Column(title="24 h", unit=RATIO, steps=EFFICIENCY, decimals=2),
+        "Value #E": Column(title="Coverage", unit=RATIO, steps=COVERAGE, decimals=1),
+        "Value #F": Column(title="Energy efficiency", unit=J_PER_TH, decimals=2),
+    }
+    return parts.listing(
+        title,
+        f"Each {label} of the site now. A click on a name opens its units.",
+        queries,
+        columns,
+        sort_by="Efficiency now",
+        is_descending=False,
+    )
