@@ -109,10 +109,6 @@ def _polling(board: page.Page) -> None:
             PER_SECOND,
             Look(stacked=True, colours={"ok": "green"}),
         ),
-        width=12,
-        height=8,
-    )
-    board.add(
         parts.graph(
             "How long do polls take?",
             "From connecting to the last byte, failed polls included; half are faster than p50, all but one in a "
@@ -134,20 +130,12 @@ def _polling(board: page.Page) -> None:
             [Query(expr=f"sum by (why) (rate(miner_agent_polls_skipped_total{_RATED}))", legend="{{why}}")],
             PER_SECOND,
         ),
-        width=8,
-        height=8,
-    )
-    board.add(
         parts.graph(
             "Polls under way",
             "At the moment of the scrape.",
             [Query(expr=f"sum by (instance) (miner_agent_polls_in_flight{_TARGET})", legend="{{instance}}")],
             COUNT,
         ),
-        width=8,
-        height=8,
-    )
-    board.add(
         parts.graph(
             "Replies that needed repair",
             "A second, by the repair's name, before they were JSON. None drawn is none repaired, as long as the agent "
@@ -230,20 +218,12 @@ def _history(board: page.Page) -> None:
             PER_SECOND,
             Look(colours={"written": "blue", "dropped": "red"}),
         ),
-        width=8,
-        height=8,
-    )
-    board.add(
         parts.graph(
             "Rows that wait",
             "To be written. They pile up while the disk is full or slow.",
             [Query(expr=f"sum by (instance) (miner_agent_history_rows_pending{_TARGET})", legend="{{instance}}")],
             COUNT,
         ),
-        width=8,
-        height=8,
-    )
-    board.add(
         parts.graph(
             "Size",
             "Of the history file and its log.",
@@ -267,10 +247,6 @@ def _others(board: page.Page) -> None:
             ),
             {"0": ("away", parts.BAD), "1": ("connected", parts.GOOD)},
         ),
-        width=12,
-        height=6,
-    )
-    board.add(
         parts.graph(
             "MQTT messages that wait",
             "In the outbox of each broker, on disk, until they are delivered.",
@@ -301,10 +277,6 @@ def _others(board: page.Page) -> None:
             ],
             PER_SECOND,
         ),
-        width=8,
-        height=8,
-    )
-    board.add(
         parts.graph(
             "Meters",
             "What counts of each meter; a line ends where its latest reading is too old.",
@@ -316,10 +288,6 @@ def _others(board: page.Page) -> None:
             ],
             parts.WATTS,
         ),
-        width=8,
-        height=8,
-    )
-    board.add(
         parts.graph(
             "Units asked who they are",
             "A second, on their web pages, by what came of it.",
@@ -342,10 +310,6 @@ def _others(board: page.Page) -> None:
             ],
             RATIO,
         ),
-        width=12,
-        height=8,
-    )
-    board.add(
         parts.graph(
             "MQTT failures",
             "A second, by reason: connections that were refused or lost, and outbox files that could not be written. "

@@ -19,10 +19,6 @@ def belief(board: page.Page) -> None:
             RATIO,
             Look(most=1, steps=COVERAGE, colours={"coverage": "blue"}),
         ),
-        width=8,
-        height=8,
-    )
-    board.add(
         parts.graph(
             "Do pools credit what units report?",
             "Delivered (accepted difficulty x 2^32) against the units' own word, both per nameplate of the units of "
@@ -106,10 +102,6 @@ def curtailment(board: page.Page) -> None:
             HASHRATE,
             Look(colours={"inside events": "purple", "left to hash": "light-purple"}),
         ),
-        width=10,
-        height=8,
-    )
-    board.add(
         parts.graph(
             "Who hashed on, who did not come back?",
             "Stragglers hash inside an event that leaves them nothing; not restored are those that do not hash 15 "

@@ -164,10 +164,6 @@ def draw() -> page.Page:
             HASHRATE,
             decimals=2,
         ),
-        width=4,
-        height=4,
-    )
-    board.add(
         parts.figure(
             "Deployed now",
             "Sum of the nameplates of the units in the sites' ledgers, running or not.",
@@ -189,10 +185,6 @@ def draw() -> page.Page:
             COVERAGE,
             decimals=1,
         ),
-        width=2,
-        height=4,
-    )
-    board.add(
         parts.figure(
             "Silent sites",
             "Sites that had figures within the last day and have none now: down, or one of their agents is.",
@@ -216,10 +208,6 @@ def draw() -> page.Page:
             HASHRATE,
             Look(colours={"deployed": DEPLOYED, "operating": OPERATING}, dashed=("deployed",)),
         ),
-        width=12,
-        height=9,
-    )
-    board.add(
         parts.graph(
             "Which site is below 90 %?",
             "Operational efficiency of each site, mean over mean of the hour before. The dashed lines are 80 and 90 %.",

@@ -136,15 +136,16 @@ class Page:
         self._board.with_row(row)
         self._y += 1
 
-    def add(self, panel: Any, *, width: int, height: int) -> None:
-        """Put a panel right of the one before, or under it where the width is used up."""
-        if self._x + width > WIDTH:
-            self._wrap()
-        self._in_row += 1
-        place = model.GridPos(h=height, w=width, x=self._x, y=self._y)
-        self._board.with_panel(panel.id(self._rows * 100 + self._in_row).grid_pos(place))
-        self._x += width
-        self._height = max(self._height, height)
+    def add(self, *panels: Any, width: int, height: int) -> None:
+        """Put panels, each as wide and high, right of the one before, or under it where the width is used up."""
+        for panel in panels:
+            if self._x + width > WIDTH:
+                self._wrap()
+            self._in_row += 1
+            place = model.GridPos(h=height, w=width, x=self._x, y=self._y)
+            self._board.with_panel(panel.id(self._rows * 100 + self._in_row).grid_pos(place))
+            self._x += width
+            self._height = max(self._height, height)
 
     def _wrap(self) -> None:
         self._y += self._height

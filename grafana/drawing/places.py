@@ -25,10 +25,6 @@ def places(board: page.Page) -> None:
             what="operational efficiency",
             ends=(0.7, 1),
         ),
-        width=12,
-        height=10,
-    )
-    board.add(
         parts.heat(
             "Racks",
             f"Operational efficiency: a row for each rack of the chosen containers, a cell a moment. {_HEAT}",

@@ -74,10 +74,6 @@ def _headline(board: page.Page) -> None:
             RATIO,
             decimals=2,
         ),
-        width=4,
-        height=4,
-    )
-    board.add(
         parts.figure(
             "Coverage",
             "Share of the deployed nameplate whose state is known: a fresh reading, a definite refusal, or the "
@@ -87,10 +83,6 @@ def _headline(board: page.Page) -> None:
             COVERAGE,
             decimals=2,
         ),
-        width=4,
-        height=4,
-    )
-    board.add(
         parts.figure(
             "Operating",
             "Sum of the hashrate that fresh readings measured.",
@@ -98,10 +90,6 @@ def _headline(board: page.Page) -> None:
             HASHRATE,
             decimals=2,
         ),
-        width=4,
-        height=4,
-    )
-    board.add(
         parts.figure(
             "Deployed",
             "Sum of the nameplates in the ledger; a unit that never answers stays in it.",
@@ -109,10 +97,6 @@ def _headline(board: page.Page) -> None:
             HASHRATE,
             decimals=2,
         ),
-        width=4,
-        height=4,
-    )
-    board.add(
         parts.figure(
             "Curtailment",
             "Whether somebody declared a curtailment of any unit here.",
@@ -120,10 +104,6 @@ def _headline(board: page.Page) -> None:
             parts.COUNT,
             names={"0": ("none declared", parts.PLAIN), "1": ("declared", "purple")},
         ),
-        width=4,
-        height=4,
-    )
-    board.add(
         parts.figure(
             "Alerts firing",
             "Alerts of this site that fire now. Counted only while its agents answer: no data is not none.",

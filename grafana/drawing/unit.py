@@ -38,10 +38,6 @@ def _headline(board: page.Page) -> None:
         parts.figure(
             "State", "The state we judge it to be in.", now(_numbered_state()), parts.COUNT, names=_state_names()
         ),
-        width=4,
-        height=4,
-    )
-    board.add(
         parts.figure(
             "Hashrate",
             "By its own word, over 5 s; empty while there is no fresh reading.",
@@ -49,10 +45,6 @@ def _headline(board: page.Page) -> None:
             HASHRATE,
             decimals=1,
         ),
-        width=4,
-        height=4,
-    )
-    board.add(
         parts.figure(
             "Of nameplate",
             "Measured over rated hashrate. The firmware's own ideal rate is not the nameplate.",
@@ -61,10 +53,6 @@ def _headline(board: page.Page) -> None:
             ((0, parts.BAD), (0.8, parts.FAIR), (0.97, parts.GOOD)),
             decimals=1,
         ),
-        width=4,
-        height=4,
-    )
-    board.add(
         parts.figure(
             "Hottest chip",
             "The hottest chip sensor of any board.",
@@ -73,10 +61,6 @@ def _headline(board: page.Page) -> None:
             HOT,
             decimals=0,
         ),
-        width=4,
-        height=4,
-    )
-    board.add(
         parts.figure(
             "Last reading",
             "Time since its latest whole reading.",
@@ -85,10 +69,6 @@ def _headline(board: page.Page) -> None:
             ((0, parts.PLAIN), (60, parts.FAIR), (600, parts.BAD)),
             decimals=0,
         ),
-        width=4,
-        height=4,
-    )
-    board.add(
         parts.figure(
             "Running since",
             "Time since its miner process started; every change of work mode restarts it.",
@@ -153,10 +133,6 @@ def _hashing(board: page.Page) -> None:
             HASHRATE,
             Look(colours={"nameplate": parts.MISSING, "5 s": "green", "30 min": "blue"}, dashed=("nameplate",)),
         ),
-        width=12,
-        height=8,
-    )
-    board.add(
         parts.graph(
             "What does it lack, and why?",
             "What it lacks to its nameplate, by cause. Empty means that nothing is lacking, or that nobody looked: see "
@@ -201,20 +177,12 @@ def _body(board: page.Page) -> None:
             CELSIUS,
             Look(least=None),
         ),
-        width=8,
-        height=8,
-    )
-    board.add(
         parts.graph(
             "Fans",
             "Speed of each fan, in the firmware's order; units without fans have none.",
             [Query(expr=f"max by (fan) (miner_fan_speed_rpm{_UNIT})", legend="fan {{fan}}")],
             parts.RPM,
         ),
-        width=8,
-        height=8,
-    )
-    board.add(
         parts.graph(
             "Power",
             "What it draws, and by whose word.",
@@ -222,10 +190,6 @@ def _body(board: page.Page) -> None:
             parts.WATTS,
             Look(colours=SOURCES),
         ),
-        width=8,
-        height=8,
-    )
-    board.add(
         parts.graph(
             "Hardware errors",
             "Of each board, a second; counted anew when its miner process starts.",
@@ -237,10 +201,6 @@ def _body(board: page.Page) -> None:
             ],
             parts.PER_SECOND,
         ),
-        width=8,
-        height=8,
-    )
-    board.add(
         parts.graph(
             "Shares",
             "A second, by what became of them. Asked less often than the rest, so over ten minutes.",
@@ -257,10 +217,6 @@ def _body(board: page.Page) -> None:
             [Query(expr=_one("pools_alive"), legend="alive")],
             parts.COUNT,
         ),
-        width=4,
-        height=8,
-    )
-    board.add(
         parts.graph(
             "Do its pools credit what it reports?",
             "Accepted difficulty x 2^32 over an hour against its own 30 min rate. One unit's share luck is large.",

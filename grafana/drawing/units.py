@@ -126,10 +126,6 @@ def draw() -> page.Page:
             now(f"count({_matching()})"),
             parts.COUNT,
         ),
-        width=4,
-        height=5,
-    )
-    board.add(
         parts.figure(
             "What they lack",
             "Sum of what the chosen units lack to their nameplates, by the chosen causes.",
