@@ -17,6 +17,7 @@ from programs import free_port
 
 from agent.exporters.mqtt import broker as broker_module
 from agent.exporters.mqtt import connection as connection_module
+from agent.exporters.mqtt.rhythm import Rhythm
 
 pytestmark = pytest.mark.program("mosquitto")
 
@@ -26,6 +27,11 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take an answer that does not come for missing after one second, not four: for what waits for none."""
     monkeypatch.setattr(connection_module, "ANSWER_S", 1.0)
     monkeypatch.setattr(broker_module, "CANARY_S", 1.0)
+
+
+def forgetful(_: Path, port: int) -> str:
+    """Give the configuration of a broker that keeps nothing on a disk."""
+    return f"user root\nlistener {port} 127.0.0.1\nallow_anonymous true\n"
 
 
 def test_waits_add_up_to_no_more_than_ten_seconds() -> None:
@@ -62,6 +68,25 @@ async def test_a_broker_that_is_killed_or_frozen_is_left_and_found_again(tmp_pat
     async with asyncio.TaskGroup() as tasks:
         for protocol in ("3.1.1", "5"):
             tasks.create_task(go_through_it(protocol))
+
+
+async def test_what_a_killed_broker_took_with_it_is_sent_again(tmp_path: Path) -> None:
+    """Figures that a broker acknowledged and lost with a SIGKILL, because it saves nothing, arrive after its return."""
+    async with mosquitto(tmp_path / "broker", forgetful) as broker:
+        side = exporter(tmp_path, section(broker.port))
+        mine = side.outlets[0].broker
+        # Time for the consumer to be there first.
+        mine._rhythm = Rhythm(random=lambda: 1.0, first_s=1.5, longest_s=1.5)
+        async with delivering(side):
+            tell(side, 20)
+            async with asyncio.timeout(10):
+                while mine.health.delivered < 20:  # noqa: ASYNC110  a counter sets no event
+                    await asyncio.sleep(0.01)
+            await asyncio.to_thread(broker.stop, signal.SIGKILL)
+            await asyncio.to_thread(broker.start)
+            with consumer(broker.port, f"{ROOT}/figures") as reader:
+                await reader.until(lambda got: len(payloads(got, f"{ROOT}/figures")) == 20)
+    assert told_at(reader) == [AT + number for number in range(20)]
 
 
 @pytest.mark.usefixtures("hasty")
