@@ -16,7 +16,6 @@ RAMP_S = 165.0
 WARM_UP_S = BOOT_S + ENUMERATE_S + RAMP_S
 
 _DRIFT_FLOW_S = 600.0
-_RETRY_STOP_S = 60.0
 
 
 class Makeup(NamedTuple):
@@ -102,7 +101,7 @@ def idle(
     elif phase is Phase.ENUMERATING:
         until = at + ENUMERATE_S
     elif phase is Phase.PROTECTED and is_cooled:
-        until = max(at + _RETRY_STOP_S, climate.next_below(at, physics.RESTART_BELOW_CELSIUS))
+        until = climate.next_below(at, physics.RESTART_BELOW_CELSIUS)
     return Stretch(physics.idle_flow(at, 0.0 if phase is Phase.OFF else physics.STANDBY_WATTS), until, phase)
 
 

@@ -163,6 +163,17 @@ def test_causes_take_their_shares_one_after_the_other() -> None:
     assert list(unit.losses_hs(t)) == list(unit.totals(t).losses)
 
 
+def test_a_unit_that_was_too_hot_starts_again_below_42_degrees() -> None:
+    """On a day that comes down from 47.5 C it stops until the air is at 42, and then takes the way of any start."""
+    hot = Climate(mean_celsius=41.0, swing_celsius=6.5, warmest_s=START % 86400.0)
+    unit = make_unit(climate=hot)
+    unit.advance(START)
+    assert unit.phase is Phase.PROTECTED
+    assert hot.ambient_celsius(unit.next_event) == pytest.approx(42.0)
+    unit.advance(unit.next_event)
+    assert unit.phase is Phase.ENUMERATING
+
+
 @pytest.mark.parametrize("pools", [0, 1])
 def test_one_dead_pool_costs_nothing_and_moves_the_shares(pools: int) -> None:
     """With the first pool gone the second is credited, and the first keeps what it had."""
@@ -293,6 +304,14 @@ def test_accepted_difficulty_is_the_work_done_within_statistics() -> None:
         credited = accepted * after.difficulty * 2.0**32
         assert abs(credited / hashes - 1.0) < 4.0 / accepted**0.5 + 0.001
         assert (after.rejected + after.stale) / accepted == pytest.approx(0.0008, abs=0.0002)
+
+
+def test_the_last_share_was_found_as_long_ago_as_shares_are_apart() -> None:
+    """Looked at a thousand times over a day, its age is on average the time between two shares."""
+    unit = make_unit()
+    ages = [unit.shares(START + 86.4 * step).age_s + 0.5 for step in range(1000)]
+    apart_s = unit.identity.model.share_difficulty * 2.0**32 / unit.hashrate_hs(START + 86400.0)
+    assert statistics.fmean(ages) == pytest.approx(apart_s, rel=0.1)
 
 
 def test_what_a_unit_shows_does_not_depend_on_who_asked_before() -> None:
