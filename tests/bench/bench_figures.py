@@ -20,6 +20,8 @@ from agent.unit.reading import BoardReading, Dialect, Mode, Poll, UnitReading
 
 ROUNDS = 9
 INTERVAL_S = 10.0
+# All units started then, Unix time, s.
+EPOCH = 1.7e9
 
 
 def ledger(units: int) -> list[LedgerEntry]:
@@ -50,7 +52,7 @@ def polls(entries: list[LedgerEntry], rng: random.Random, at: float) -> list[Pol
             at=at,
             dialect=Dialect.NEW_API,
             mode=Mode.NORMAL,
-            uptime_s=86400.0,
+            uptime_s=at - EPOCH,  # One that stands still is no reading.
             hashrate_5s_hs=boards * share_hs,
             boards=tuple(
                 BoardReading(slot=slot, hashrate_hs=share_hs, chips=108, frequency_hz=490e6) for slot in range(boards)
