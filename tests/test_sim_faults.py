@@ -10,9 +10,11 @@ from sim_cases import ask, make_farm
 
 from simulators.builds import BUILDS
 from simulators.conditions import HEALTHY, FaultError
+from simulators.delivery import Delivery
 from simulators.faults import FAULTS, PROTOCOL_FAULTS, UNIT_FAULTS, WIRE_FAULTS, read_fault
 from simulators.selection import Selector
 from simulators.serving import serve_farm, sweep
+from simulators.wire_faults import Bandwidth
 
 REQUIRED = {"address_swapped": {"unit_id": "C1-R01-02"}}
 
@@ -195,3 +197,12 @@ def test_builds_differ_in_what_tells_the_lines_apart() -> None:
     """A farm can be rolled out from any build to any other; keys are names, not dates."""
     assert {build.line for build in BUILDS.values()} == {"A", "B", "C"}
     assert all(read_fault("firmware_changed", {"build": key}) for key in BUILDS)
+
+
+def test_a_thin_line_carries_twenty_pieces_a_second_of_what_it_can_bear() -> None:
+    """At 200 bytes a second ten bytes every 50 ms; however thin, one byte at a time is the least."""
+    sound = Delivery(command="stats", reply=b"x" * 2000)
+    spoiled = Bandwidth(bytes_per_s=200.0).spoil(sound)
+    assert (spoiled.piece_bytes, spoiled.gap_s) == (10, pytest.approx(0.05))
+    spoiled = Bandwidth(bytes_per_s=4.0).spoil(sound)
+    assert (spoiled.piece_bytes, spoiled.gap_s) == (1, pytest.approx(0.25))

@@ -10,13 +10,17 @@ import pytest
 from capture_files import capture
 from sim_cases import START, make_farm, make_unit
 
-from simulators import firmware
+from simulators import firmware, sensors
 from simulators.conditions import Change, Verb
 from simulators.firmware import Request
-from simulators.models import farmable_models
+from simulators.models import farmable_models, find_model
 from simulators.plan import Troubles
 from simulators.unit import Unit
 from simulators.unit_faults import Asleep, DeadBoard, FanStopped, HashrateDrift, MissingChips, PoolDead
+
+# By two recorded replies: 2 errors in 8152 s at 203.9 TH/s are 0.0006 %, 4358 of one of four boards in 83,976 s at 194.2
+# TH/s are 0.601 %.
+NONCE_HASHES = 1280 * 2**32
 
 LEGACY = ("version", "summary", "stats", "pools", "devs")
 NEW_API = ("stats", "summary", "pools", "rate", "warning")
@@ -165,6 +169,13 @@ def test_the_sums_of_a_reply_hold(model: str, faults: tuple[Any, ...]) -> None:
         assert stats["no_matching_work"] == errors == summary["Hardware Errors"]
         assert stats["total_rateideal"] == new["rate_ideal"] == unit.identity.model.hashrate_hs / 1e9
         assert summary["Total MH"] == pytest.approx(summary["GHS av"] * summary["Elapsed"] * 1000.0, rel=0.003)
+        assert summary["Utility"] == pytest.approx(summary["Accepted"] * 60.0 / summary["Elapsed"], abs=0.006)
+        assert summary["Work Utility"] == pytest.approx(summary["GHS av"] * 60e9 / 2**32, rel=0.001)
+        nonces = max(1.0, new["rate_avg"] * 1e9 * new["elapsed"] / NONCE_HASHES)
+        assert new["hwp_total"] == pytest.approx(100.0 * errors / nonces, abs=1e-4)
+        for chain in new["chain"]:
+            own_nonces = nonces / unit.identity.model.boards
+            assert chain["hwp"] == pytest.approx(100.0 * chain["hw"] / own_nonces, abs=1e-4)
         pools = reply(unit, "pools", after=after)["POOLS"]
         for key in ("Accepted", "Rejected", "Stale", "Difficulty Accepted"):
             assert sum(pool[key] for pool in pools) == summary[key]
@@ -174,6 +185,33 @@ def test_the_sums_of_a_reply_hold(model: str, faults: tuple[Any, ...]) -> None:
                 assert chain["temp_pcb"] == [pic + 10 for pic in chain["temp_pic"]]
                 assert chain["temp_chip"] == [pic + 15 for pic in chain["temp_pic"]]
             assert chain["asic"].count("o") == chain["asic_num"]
+
+
+@pytest.mark.parametrize(
+    ("model", "pic", "pcb", "chip"),
+    [
+        ("S21", (40, 40, 54, 54), (50, 50, 64, 64), (55, 55, 69, 69)),
+        ("S21 Hyd.", (40, 40, 54, 54), (40, 40, 54, 54), (30, 44, 0, 0)),
+        ("S21+ Hyd.", (69, 40, 40, 54), (30, 54, 44, 54), (0, 0, 0, 0)),
+        ("S21 XP Hyd.", (69, 40, 40, 54), (30, 54, 44, 54), (0, 0, 0, 0)),
+        ("S21 Imm. (NEM)", (40, 40, 54, 54), (50, 50, 64, 64), (55, 55, 69, 69)),
+    ],
+)
+def test_sensors_stand_where_each_cooling_has_them(
+    model: str, pic: tuple[int, ...], pcb: tuple[int, ...], chip: tuple[int, ...]
+) -> None:
+    """Boards at 40 in and 54 out: in air all derive from these; in water coolant and chips take some of their places."""
+    assert sensors.layout(find_model(model), (40, 40, 54, 54)) == (pic, pcb, chip)
+    assert sensors.layout(find_model(model), ()) == ((), (), ())
+
+
+@pytest.mark.parametrize("is_new_api", [False, True])
+def test_the_pools_of_a_sleeping_unit_have_done_nothing_and_none_is_in_use(*, is_new_api: bool) -> None:
+    """All three are listed, with nothing accepted and no work fetched."""
+    pools = reply(make_unit(faults=[Asleep()]), "pools", is_new_api=is_new_api)["POOLS"]
+    accepted, getworks, stale = ("accepted", "discarded", "stale") if is_new_api else ("Accepted", "Discarded", "Stale")
+    assert [(pool[accepted], pool[getworks], pool[stale]) for pool in pools] == [(0, 0, 0)] * 3
+    assert is_new_api or not any(pool["Stratum Active"] for pool in pools)
 
 
 def test_a_whole_board_prints_the_recorded_ideal() -> None:
