@@ -7,6 +7,7 @@ loop's thread is doing.
 """
 
 import asyncio
+import gc
 import statistics
 import sys
 import threading
@@ -48,15 +49,19 @@ class LoopProbe:
         self._is_over = threading.Event()
         self._looker = threading.Thread(target=self._look, name="loop probe", daemon=True)
         self._task: asyncio.Task[None] | None = None
+        self._collecting_since_s = 0.0
+        self._collected: tuple[float, int] | None = None
 
     @contextmanager
     def watching(self) -> Iterator[None]:
         """Watch while the block runs."""
         self._task = asyncio.get_running_loop().create_task(self._tick())
         self._looker.start()
+        gc.callbacks.append(self._on_collector)
         try:
             yield
         finally:
+            gc.callbacks.remove(self._on_collector)
             self._task.cancel()
             self._is_over.set()
             self._looker.join()
@@ -71,7 +76,19 @@ class LoopProbe:
             self._due_s = float("inf")
             seen, self._seen = self._seen, Counter()
             holder = seen.most_common(1)[0][0] if seen else ""
+            collected, self._collected = self._collected, None
+            if collected is not None and collected[0] > late_s / 2:
+                holder = f"the cyclic collector, generation {collected[1]}"
             self.wakes.append(Wake(late_s, own_s, holder))
+
+    def _on_collector(self, phase: str, told: dict[str, int]) -> None:
+        """Note the longest pass of the cyclic collector since the last timer, in whatever thread it came."""
+        now_s = time.perf_counter()
+        if phase == "start":
+            self._collecting_since_s = now_s
+        else:
+            took = (now_s - self._collecting_since_s, told["generation"])
+            self._collected = took if self._collected is None else max(took, self._collected)
 
     def _look(self) -> None:
         while not self._is_over.wait(LOOK_EVERY_S):
