@@ -16,8 +16,8 @@ from simulators.snapshot import BoardSnapshot, Phase, Snapshot
 from simulators.unit import Unit
 from simulators.work_modes import WORK_MODE_SLEEP
 
-# Observed: one error makes hwp 0.001 on an S21 after 8152 s, 4358 make 0.601 on an S19 Pro+ Hyd. after 83,976 s: both
-# are percent of nonces, at one nonce per 1280 shares of difficulty 1.
+# Observed: two errors make hwp_total 0.0006 on an S21 after 8152 s, 4358 of one board hwp 0.601 on an S19 Pro+ Hyd.
+# after 83,976 s: both are percent of nonces, at one nonce per 1280 shares of difficulty 1.
 _DIFF1_PER_NONCE = 1280.0
 
 _LOW_RATE_RATIO = 0.9  # Assumed: where the firmware starts to call the rate low.

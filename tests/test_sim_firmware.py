@@ -18,8 +18,8 @@ from simulators.plan import Troubles
 from simulators.unit import Unit
 from simulators.unit_faults import Asleep, DeadBoard, FanStopped, HashrateDrift, MissingChips, PoolDead
 
-# By two recorded replies: 2 errors in 8152 s at 203.9 TH/s are 0.0006 %, 4358 of one of four boards in 83,976 s at 194.2
-# TH/s are 0.601 %.
+# By two recorded replies: 2 errors in 8152 s at 203.9 TH/s are 0.0006 %, and 4358 of one of four boards in 83,976 s at
+# 194.2 TH/s are 0.601 %.
 NONCE_HASHES = 1280 * 2**32
 
 LEGACY = ("version", "summary", "stats", "pools", "devs")
@@ -200,7 +200,7 @@ def test_the_sums_of_a_reply_hold(model: str, faults: tuple[Any, ...]) -> None:
 def test_sensors_stand_where_each_cooling_has_them(
     model: str, pic: tuple[int, ...], pcb: tuple[int, ...], chip: tuple[int, ...]
 ) -> None:
-    """Boards at 40 in and 54 out: in air all derive from these; in water coolant and chips take some of their places."""
+    """Boards at 40 in and 54 out: in air all derive from these, in water coolant and chips take some places."""
     assert sensors.layout(find_model(model), (40, 40, 54, 54)) == (pic, pcb, chip)
     assert sensors.layout(find_model(model), ()) == ((), (), ())
 
