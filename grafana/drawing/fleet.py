@@ -140,9 +140,9 @@ def draw() -> page.Page:
     )
     board.row("How much of what is deployed hashes?")
     for title, window, period in (
-        ("Operational efficiency, this month", "mtd", "since the first of this month, UTC"),
-        ("Operational efficiency, 30 days", "30d", "over 30 days"),
-        ("Operational efficiency, 24 hours", "1d", "over 24 hours"),
+        ("This month", "mtd", "since the first of this month, UTC"),
+        ("30 days", "30d", "over 30 days"),
+        ("24 hours", "1d", "over 24 hours"),
     ):
         board.add(
             parts.figure(
@@ -176,7 +176,7 @@ def draw() -> page.Page:
     )
     board.add(
         parts.figure(
-            "Coverage now",
+            "Coverage",
             "Share of the deployed nameplate whose state is known. A silent site is unknown for a day, then gone.",
             now(
                 f"{_fleet('known')}\n/\nsum(max by (site) (last_over_time(site:mining_deployed_{_HS}:sum{_SITES}[1d])))"

@@ -185,6 +185,7 @@ def graph(
     look = look or Look()
     panel = _asking(timeseries.Panel(), title, description, queries, unit)
     panel.span_nulls(False).insert_nulls(False).show_points(forms.VisibilityMode.AUTO)
+    panel.color_scheme(dashboard.FieldColor().mode(model.FieldColorModeId.PALETTE_CLASSIC))
     panel.line_width(1).fill_opacity(60 if look.stacked else 0)
     panel.legend(
         common.VizLegendOptions()

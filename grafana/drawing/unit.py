@@ -12,6 +12,7 @@ ABOUT = (
 
 _HS = "hashrate_hashes_per_second"
 _UNIT = parts.selector(site="$site", unit="$unit")
+_ACCEPTED = f"miner_difficulty_accepted_total{_UNIT}"
 _INNER = 'site=~"$site", unit=~"$unit"'
 
 
@@ -219,9 +220,13 @@ def _body(board: page.Page) -> None:
         ),
         parts.graph(
             "Do its pools credit what it reports?",
-            "Accepted difficulty x 2^32 over an hour against its own 30 min rate. One unit's share luck is large.",
+            "Accepted difficulty x 2^32 over an hour, once there is an hour of it, against its own 30 min rate. One "
+            "unit's share luck is large.",
             [
-                Query(expr=f"max(rate(miner_difficulty_accepted_total{_UNIT}[1h])) * 2^32", legend="delivered, 1 h"),
+                Query(
+                    expr=f"max(rate({_ACCEPTED}[1h]) and {_ACCEPTED} offset 1h) * 2^32",
+                    legend="delivered, 1 h",
+                ),
                 Query(expr=_one("hashrate_30m_hashes_per_second"), legend="reported, 30 min"),
             ],
             HASHRATE,

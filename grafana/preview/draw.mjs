@@ -1,4 +1,5 @@
-// node draw.mjs [--prometheus URL] [--dashboard FILE] [--minutes N] [--out FILE] [--rows N,N] [--site NAME]
+// node draw.mjs [--prometheus URL] [--dashboard FILE] [--minutes N] [--ago MINUTES] [--out FILE] [--rows N,N]
+//   [--site NAME] [--width PIXELS]
 // Asks a live Prometheus what a committed dashboard asks, and has headless Chromium take a picture of the answer, drawn
 // with Grafana's own UI components. A development tool: `npm install --legacy-peer-deps --ignore-scripts` first.
 import { build } from 'esbuild';
@@ -15,6 +16,7 @@ const { values: options } = parseArgs({
     prometheus: { type: 'string', default: 'http://127.0.0.1:19090' },
     dashboard: { type: 'string', default: join(HERE, '../dashboards/site.json') },
     minutes: { type: 'string', default: '30' },
+    ago: { type: 'string', default: '0' },
     out: { type: 'string', default: join(HERE, 'site.png') },
     rows: { type: 'string', default: '1,2,3,4,5' },
     site: { type: 'string', default: 'stack' },
@@ -24,7 +26,7 @@ const { values: options } = parseArgs({
 const SUPPORTED = new Set(['stat', 'timeseries', 'bargauge', 'table']);
 const CAPTION = "drawn with Grafana's own UI components (@grafana/ui 12.4.10) from live Prometheus data, not a screenshot of a Grafana server";
 const CELL = 38;
-const to = Math.floor(Date.now() / 1000), from = to - 60 * Number(options.minutes);
+const to = Math.floor(Date.now() / 1000) - 60 * Number(options.ago), from = to - 60 * Number(options.minutes);
 const step = Math.max(5, Math.round((to - from) / 360));
 
 const fill = (expr) => expr
@@ -48,18 +50,30 @@ const named = (target, metric) => target.legendFormat
   ? target.legendFormat.replace(/\{\{(\w+)\}\}/g, (_, label) => metric[label] ?? '') : 'value';
 
 async function answered(panel) {
-  const series = [], rows = new Map();
+  const series = [], tables = [];
   for (const target of panel.targets) {
-    for (const { metric, value, values } of await ask(target)) {
-      if (panel.type === 'table') {
-        const key = JSON.stringify(metric);
-        rows.set(key, { ...rows.get(key), ...metric, [panel.targets.length > 1 ? `Value #${target.refId}` : 'Value']: Number(value[1]) });
-      } else {
-        series.push({ name: named(target, metric), values: (values ?? [value]).map(([at, number]) => [at * 1000, Number(number)]) });
-      }
+    const told = await ask(target);
+    if (panel.type === 'table') {
+      const column = panel.targets.length > 1 ? `Value #${target.refId}` : 'Value';
+      tables.push(told.map(({ metric, value }) => ({ ...metric, [column]: Number(value[1]) })));
+    } else {
+      series.push(...told.map(({ metric, value, values }) => (
+        { name: named(target, metric), values: (values ?? [value]).map(([at, number]) => [at * 1000, Number(number)]) })));
     }
   }
-  return { ...panel, series, rows: [...rows.values()], step };
+  return { ...panel, series, rows: merged(tables.filter((table) => table.length)), step };
+}
+
+// As Grafana's transformation of that name: rows that agree in all columns that the tables share are one.
+function merged(tables) {
+  const names = tables.map((table) => Object.keys(table[0]));
+  const shared = (names[0] ?? []).filter((name) => names.every((each) => each.includes(name)));
+  const rows = new Map();
+  for (const row of tables.flat()) {
+    const key = JSON.stringify(shared.map((name) => row[name]));
+    rows.set(key, { ...rows.get(key), ...row });
+  }
+  return tables.length > 1 ? [...rows.values()] : tables.flat();
 }
 
 const board = JSON.parse(readFileSync(options.dashboard, 'utf-8'));

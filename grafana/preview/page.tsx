@@ -52,14 +52,16 @@ function Graph({ panel, w, h }: any) {
   const every: number[] = [];
   for (let at = times[0]; times.length && at <= times.at(-1)!; at += step) { every.push(at); }
   const fields: any[] = [{ name: 'Time', type: FieldType.time, config: {}, values: every }];
-  panel.series.forEach((series: any, index: number) => {
+  panel.series.forEach((series: any) => {
     const known = new Map(series.values);
     fields.push({
       name: series.name, type: FieldType.number, config: configFor(panel, series.name),
-      values: every.map((at) => known.get(at) ?? null), state: { seriesIndex: index, displayName: series.name },
+      values: every.map((at) => known.get(at) ?? null),
     });
   });
   const frame = withDisplay(toDataFrame({ fields }));
+  // Colours of a palette go by it; it does not survive the making of a frame.
+  frame.fields.slice(1).forEach((field: any, index: number) => { field.state = { seriesIndex: index, displayName: field.name }; });
   const legend: any = { displayMode: 'list', placement: 'bottom', showLegend: true, calcs: [] };
   return (
     <PanelContextProvider value={{ eventBus: new EventBusSrv() } as any}>
