@@ -40,9 +40,8 @@ MOST_UNITS_OF_A_FARM = 128_000
 SETTLE_S = 15.0
 # Blackholed, hanging after the connection, dripping a byte a second; what such units are at a bad site at a bad time.
 SICK = (("down", 0.30, {}), ("timeout", 0.10, {}), ("slicer", 0.05, {"piece_bytes": 1, "gap_s": 1.0}))
-# The sum of a site's measured rates is as noisy as a board's, 2.5 %, over the root of how many boards there are.
-NOISE_A_BOARD = 0.025
-BOARDS = 3
+# The sum of a site's measured rates is as noisy as a simulated unit's, 0.93 %, over the root of how many there are.
+NOISE_A_UNIT = 0.0093
 
 
 class Reload(NamedTuple):
@@ -202,7 +201,7 @@ def scale(units: int, interval_s: float, seconds: float, shards: int) -> None:
         show(f"{found.units:,} units every {interval_s:g} s" + (f", shard {index}" if shards > 1 else ""), found)
     print(f"  the simulated units took {farm_share:.1%} of the other core")
     worst = max((abs(told), told, at) for told, at in _off_truth(every, truths))[1]
-    noise = 3 * NOISE_A_BOARD / (BOARDS * units) ** 0.5
+    noise = 3 * NOISE_A_UNIT / units**0.5
     rounds = min(len(found.rounds) for found in every)
     told = f"operating is {worst:+.4%} off the truth in the worst of {rounds} rounds"
     verdict(abs(worst) < noise, told, f"three sigma of the units' noise are {noise:.4%}")
