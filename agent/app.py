@@ -505,8 +505,7 @@ class Agent:
             yield
         self.outlets.close_interval()
         self._unlooked = unlooked
-        if not self.is_whole and not unlooked:
-            self.is_whole, self.whole_at = True, at
+        is_whole = self.is_whole or not unlooked
         metered = add_up(chain(self.meters.readings(), self.mqtt.meter_readings()))
         for status in self.tracker.take_meters(metered.unit_watts):
             self.metrics.on_unit(status)
@@ -515,7 +514,7 @@ class Agent:
         figures = yield from sums.figures_in_turns(at, metered=metered, delivered=delivered)
         yield from self.outlets.on_figures(
             figures,
-            energy=partial(self.energy.advance, figures, clock_s) if self.is_whole else None,
+            energy=partial(self.energy.advance, figures, clock_s) if is_whole else None,
             events=self.book.curtailments.near(at),
             tracker=self.tracker,
             simulated_units=self._count_simulated,
@@ -524,6 +523,9 @@ class Agent:
         )
         self.figures = figures
         self._round_at = clock_s
+        if is_whole and not self.is_whole:
+            # Not before the figures are there: whoever hears that they may be believed asks for them at once.
+            self.is_whole, self.whole_at = True, at
         self.outlets.on_health(
             is_read=self.metrics.own.reload_successful is not False, is_kept=self.book.is_kept is not False
         )

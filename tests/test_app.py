@@ -33,3 +33,18 @@ async def test_who_is_away_is_looked_at_once_a_minute_at_least(tmp_path: Path) -
         now = time.monotonic()
         schedule.back_off("u1", 20, now=now)
         assert schedule.next_due() == now + 56.0
+
+
+async def test_ready_is_said_with_the_figures_and_not_before(tmp_path: Path) -> None:
+    """While the first whole round is being made, in turns, nobody hears that its figures may be believed."""
+    (tmp_path / "site.toml").write_text(CONFIG, encoding="utf-8")
+    (tmp_path / "ledger.csv").write_text(LEDGER, encoding="utf-8")
+    agent = Agent(load_setup(tmp_path / "site.toml"))
+    async with agent.polling():
+        await agent.poller.sweep()
+        said = [(agent.unreadiness is None, agent.figures is not None, agent.whole_at) for _ in agent._round()]
+        assert len(said) > 2
+        assert set(said) == {(False, False, None)}
+        assert agent.unreadiness is None
+        assert agent.figures is not None
+        assert agent.whole_at == agent.figures.at
