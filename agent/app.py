@@ -28,7 +28,7 @@ from agent.identity_watch import IdentityWatch
 from agent.meters import Meters
 from agent.notify import ServiceManager
 from agent.outlets import Outlets, recorder_of
-from agent.process import collector_at_rest, raise_file_limit, settle_collector
+from agent.process import collector_at_rest, look_at_youngest, raise_file_limit, settle_collector
 from agent.reload import read_again
 from agent.setup import Setup
 from agent.site.curtailment import Curtailments
@@ -51,6 +51,7 @@ from agent.unit.reading import Poll
 log = structlog.get_logger("agent")
 
 LAG_EVERY_S = 0.25
+YOUNG_S = 1.0
 # Descriptors that are never a unit's: the web side, the log, the loop, files.
 RESERVED_FILES = 64
 STALLED_AFTER_S = 30.0
@@ -538,8 +539,12 @@ class Agent:
             await self.reload()
 
     async def _watch_loop(self) -> None:
-        """Measure how late this loop wakes up a timer: what anything blocking it looks like from inside."""
+        """Measure how late this loop wakes up a timer, and keep short what the collector holds it for."""
+        young_until = 0.0
         while True:
             due = time.monotonic() + LAG_EVERY_S
             await asyncio.sleep(LAG_EVERY_S)
             self.metrics.on_lag(max(0.0, time.monotonic() - due))
+            if due >= young_until:
+                look_at_youngest()
+                young_until = due + YOUNG_S

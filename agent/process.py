@@ -77,6 +77,17 @@ def settle_collector() -> None:
     gc.enable()
 
 
+def look_at_youngest() -> None:
+    """Have the cyclic collector look at what is new since the last time; to be called about once a second.
+
+    Polling makes as many objects as it lets go of, so that left alone the collector waits for minutes and then goes
+    through everything that was replaced meanwhile at once: 0.1 s at 10,000 units, 1 s at 256,000. What is looked at
+    early is little, and tuples of numbers are found to need no further look.
+    """
+    if gc.isenabled():
+        gc.collect(0)
+
+
 @contextmanager
 def collector_at_rest() -> Iterator[None]:
     """Have the cyclic collector leave alone what is made while the block runs, as `settle_collector` does.

@@ -26,7 +26,7 @@ def shown(*statuses: UnitStatus) -> dict[str, float]:
     rows = UnitRows(SITE)
     for one in statuses:
         rows.put(one)
-    return series(text for _, pieces in texts_by_family(rows.snapshot()) for text in pieces)
+    return series(text for _, text in texts_by_family(rows.snapshot()))
 
 
 def by_families(*statuses: UnitStatus) -> dict[str, float]:

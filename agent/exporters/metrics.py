@@ -240,8 +240,11 @@ def _chunks(
     for head, text in groups:
         yield f"{head}{text}".encode()
     if units is not None:
-        for family, pieces in texts_by_family(units):
-            yield header(family, is_openmetrics=is_openmetrics).encode()
-            yield from pieces
+        shown = None
+        for family, piece in texts_by_family(units):
+            if family is not shown:
+                yield header(family, is_openmetrics=is_openmetrics).encode()
+                shown = family
+            yield piece
     if is_openmetrics:
         yield b"# EOF\n"

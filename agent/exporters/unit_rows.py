@@ -9,7 +9,7 @@ board in a fifth slot, a board told twice, a count that no 64 bits hold) is writ
 """
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -21,6 +21,7 @@ from agent.site.status import Cause, UnitState, UnitStatus
 from agent.unit.reading import UnitReading
 
 UNITS_AT_ONCE = 250
+WORK_S = 0.0005
 _ABSENT: Final = "null"
 
 
@@ -278,56 +279,80 @@ def _lines_by_family(status: UnitStatus, base: str) -> dict[str, str]:
     }
 
 
-def texts_by_family(snapshot: Snapshot) -> Iterator[tuple[Family[Any], list[bytes]]]:
-    """Give each family's lines in pieces, some units in each; none of a family that nobody has.
+class _Part(NamedTuple):
+    """Some units of a snapshot, their numbers turned: one text for each slot instead of one for each unit."""
 
-    To be run in a thread: it rests as often as it works, so that the event loop gets at the interpreter.
+    bases: list[str]
+    infos: list[str]
+    columns: list[str]
+
+
+def texts_by_family(snapshot: Snapshot) -> Iterator[tuple[Family[Any], bytes]]:
+    """Give each family's lines in pieces, some units in each, one family after the other.
+
+    No more than a piece is ever there at a time. To be run in a thread: it rests as long as it works, so that the event
+    loop gets at the interpreter.
     """
-    texts: dict[str, list[bytes]] = {family.name: [] for family in FAMILIES}
-    units = len(snapshot.rows)
-    for first in range(0, units, UNITS_AT_ONCE):
-        began = time.perf_counter()
-        for name, text in _some_texts(snapshot, slice(first, first + UNITS_AT_ONCE)):
-            texts[name].append(text.encode())
-        if units > UNITS_AT_ONCE:
-            # This thread holds the interpreter's lock while it works; the event loop, which lets go of that lock at
-            # each system call, would get it back only in between, and stand still for as long as a scrape takes.
-            time.sleep(time.perf_counter() - began)
-    for lines_of in snapshot.odd.values():
-        for name, text in lines_of.items():
-            texts[name].append(text.encode())
+    rest = _rests() if len(snapshot.rows) > UNITS_AT_ONCE else lambda _: None
+    parts = []
+    for first in range(0, len(snapshot.rows), UNITS_AT_ONCE):
+        began, some = time.perf_counter(), slice(first, first + UNITS_AT_ONCE)
+        parts.append(_Part(snapshot.bases[some], snapshot.infos[some], _turned(snapshot.rows[some])))
+        rest(began)
     for family in FAMILIES:
-        pieces = texts.pop(family.name)
-        if any(pieces):
-            yield family, pieces
+        for part in parts:
+            began = time.perf_counter()
+            text = "".join(_texts(family, part)).encode()
+            rest(began)
+            if text:
+                yield family, text
+        odd = "".join([lines.get(family.name, "") for lines in snapshot.odd.values()])
+        if odd:
+            yield family, odd.encode()
 
 
-def _some_texts(snapshot: Snapshot, some: slice) -> Iterator[tuple[str, str]]:
-    """Give some units' lines of each series."""
-    bases, rows = snapshot.bases[some], snapshot.rows[some]
-    numbers, units = b",".join(rows).decode().split(","), len(rows)
-    yield _INFO.family.name, "".join(snapshot.infos[some])
-    for name, places in _PLACES.items():
-        column = _BY_FAMILY[name]
-        for place, values in places:
-            told = numbers[place :: len(SLOTS)]
-            absent = told.count(_ABSENT)
-            if absent == units:
-                continue
-            head, suffix = column.head, column.suffix(values)
-            if absent:
-                yield (
-                    name,
-                    "".join(
-                        [
-                            f"{head}{base}{suffix}{number}\n"
-                            for base, number in zip(bases, told, strict=True)
-                            if number != _ABSENT
-                        ]
-                    ),
-                )
-                continue
-            # Four pieces a line, put together by slices: three times as fast as a line at a time.
-            pieces = [f"\n{head}", "", suffix, ""] * units
-            pieces[1::4], pieces[3::4] = bases, told
-            yield name, "".join(pieces)[1:] + "\n"
+def _rests() -> Callable[[float], None]:
+    """Give what sleeps for as long as was worked since a time, once that is worth a sleep.
+
+    This thread holds the interpreter's lock while it works; the event loop, which lets go of that lock at each system
+    call, would get it back only in between, and stand still for as long as a scrape takes.
+    """
+    worked_s = 0.0
+
+    def rest(began: float) -> None:
+        nonlocal worked_s
+        worked_s += time.perf_counter() - began
+        if worked_s >= WORK_S:
+            time.sleep(worked_s)
+            worked_s = 0.0
+
+    return rest
+
+
+def _turned(rows: list[bytes]) -> list[str]:
+    """Give the numbers of each slot, with commas between; nothing where nobody has one."""
+    numbers = b",".join(rows).decode().split(",")
+    columns = (numbers[place :: len(SLOTS)] for place in range(len(SLOTS)))
+    return ["" if column.count(_ABSENT) == len(rows) else ",".join(column) for column in columns]
+
+
+def _texts(family: Family[Any], part: _Part) -> Iterator[str]:
+    """Give some units' lines of a family, series by series."""
+    if family is _INFO.family:
+        yield from part.infos
+        return
+    lines = _BY_FAMILY[family.name]
+    for place, values in _PLACES[family.name]:
+        if not part.columns[place]:
+            continue
+        numbers = part.columns[place].split(",")
+        head, suffix = lines.head, lines.suffix(values)
+        if _ABSENT in numbers:
+            for base, number in zip(part.bases, numbers, strict=True):
+                if number != _ABSENT:
+                    yield f"{head}{base}{suffix}{number}\n"
+            continue
+        # Five pieces a line, put together by slices: three times as fast as a line at a time.
+        pieces = [head, "", suffix, "", "\n"] * len(numbers)
+        pieces[1::5], pieces[3::5] = part.bases, numbers
+        yield from pieces
