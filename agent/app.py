@@ -55,6 +55,8 @@ YOUNG_S = 1.0
 # Descriptors that are never a unit's: the web side, the log, the loop, files.
 RESERVED_FILES = 64
 STALLED_AFTER_S = 30.0
+# Of polls spread over an interval, those of 25 ms are taken in together: half the CPU, and 50 ms later a request.
+POLLING_REST_S = 0.025
 # Judging and summing 10,000 units in one go would hold the event loop for 60 ms.
 UNITS_A_TURN = 500
 MISTAKES_LOGGED = 20
@@ -141,6 +143,7 @@ class Agent:
         self.metrics.watch_mqtt(self.mqtt.numbers)
         self.outlets = Outlets(self.metrics, self.mqtt, recorder_of(setup))
         self._client: Client
+        self._rest_s = 0.0
         self._poller: Poller | None = None
 
     @property
@@ -201,6 +204,7 @@ class Agent:
         if self.setup.token is not None:
             await self.book.keep()
         settle_collector()
+        self._rest_s = POLLING_REST_S
         listen = self.config.web.listen
         async with (
             self.polling(),
@@ -326,7 +330,7 @@ class Agent:
 
     def _connect(self) -> None:
         poll = self.config.poll
-        self._client = Client(connect_timeout_s=poll.connect_timeout_s, deadline_s=poll.deadline_s)
+        self._client = Client(connect_timeout_s=poll.connect_timeout_s, deadline_s=poll.deadline_s, rest_s=self._rest_s)
         # From look to look: one that finds nobody lasts as long as connecting may take, and then the wait begins.
         backoff_max_s = poll.backoff_max_s - poll.connect_timeout_s
         schedule = Schedule(interval_s=poll.interval_s, backoff_max_s=backoff_max_s, jitter=random.random)

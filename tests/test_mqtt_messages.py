@@ -9,6 +9,7 @@ import pytest
 from exporter_cases import AT, entry, gone_silent, reading, status
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 import agent.exporters
 from agent.exporters.mqtt.composer import Composer, moment
@@ -20,6 +21,7 @@ from agent.exporters.mqtt.messages import (
     UnitChanged,
     schemas,
 )
+from agent.exporters.mqtt.news import is_news
 from agent.exporters.mqtt.topics import MeterScope, Topics, from_level, level
 from agent.site.curtailment_order import ScopeOrder
 from agent.site.status import UnitState
@@ -176,3 +178,20 @@ def test_any_name_is_one_level_and_comes_back(name: str) -> None:
 def test_a_meters_topic_says_what_it_measures(topic: str, scope: MeterScope | None) -> None:
     """Site, container or unit, and nothing else."""
     assert Topics("alpha").meter_scope(f"hashsight/v1/alpha/{topic}") == scope
+
+
+@pytest.mark.parametrize(
+    ("told_hs", "now_hs", "expected"),
+    [
+        pytest.param(200e12, 191e12, False, id="noise of a 5 s rate"),
+        pytest.param(200e12, 189e12, True, id="a twentieth of the nameplate"),
+        pytest.param(189e12, 200e12, True, id="back again"),
+        pytest.param(200e12, 133e12, True, id="a board died"),
+        pytest.param(200e12, None, True, id="no rate told any more"),
+        pytest.param(None, None, False, id="still none"),
+    ],
+)
+def test_what_is_news_of_a_rate(told_hs: float | None, now_hs: float | None, *, expected: bool) -> None:
+    """A rate is told again when it moved by more than its noise, and when it comes or goes."""
+    told, now = (structs.replace(status(told=reading()), hashrate_hs=rate_hs) for rate_hs in (told_hs, now_hs))
+    assert is_news(told, now) is expected

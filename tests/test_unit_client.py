@@ -31,18 +31,18 @@ PATIENT_S = 30.0
 SHORT_S = 0.15
 
 
-@pytest.fixture
-async def client() -> AsyncIterator[Client]:
+@pytest.fixture(params=[0.0, 0.01], ids=["at once", "rests"])
+async def client(request: pytest.FixtureRequest) -> AsyncIterator[Client]:
     """Give a client whose timeouts no sound conversation meets."""
-    client = Client(connect_timeout_s=PATIENT_S, deadline_s=PATIENT_S)
+    client = Client(connect_timeout_s=PATIENT_S, deadline_s=PATIENT_S, rest_s=request.param)
     yield client
     client.close()
 
 
-@pytest.fixture
-async def hasty() -> AsyncIterator[Client]:
+@pytest.fixture(params=[0.0, 0.01], ids=["at once", "rests"])
+async def hasty(request: pytest.FixtureRequest) -> AsyncIterator[Client]:
     """Give a client with short timeouts, for units that do not answer."""
-    client = Client(connect_timeout_s=SHORT_S, deadline_s=2 * SHORT_S)
+    client = Client(connect_timeout_s=SHORT_S, deadline_s=2 * SHORT_S, rest_s=request.param)
     yield client
     client.close()
 
@@ -269,6 +269,27 @@ async def test_hanging_unit_delays_nobody(client: Client) -> None:
         for future in waiting:
             future.cancel()
         await asyncio.gather(*waiting, return_exceptions=True)
+
+
+async def test_what_comes_during_a_rest_is_taken_in_together() -> None:
+    """After a look the client rests, however much comes; then all of it is there at once, and nothing was lost."""
+    client = Client(connect_timeout_s=PATIENT_S, deadline_s=PATIENT_S, rest_s=0.2)
+    looks: list[int] = []
+    taken: list[Outcome[bytes]] = []
+
+    def done(outcome: Outcome[bytes]) -> None:
+        taken.append(outcome)
+        if len(taken) == 1:
+            # After everything else of this look.
+            asyncio.get_running_loop().call_soon(lambda: looks.append(len(taken)))
+
+    async with unit(answering(REPLY + b"\0")) as address:
+        for _ in range(50):
+            client.start(address, ask(STATS), done)
+        await until(lambda: bool(looks))
+        assert looks == [50]
+        assert [outcome.result for outcome in taken] == [REPLY + b"\0"] * 50
+        client.close()
 
 
 async def test_close_drops_what_is_in_flight_and_leaves_no_descriptor() -> None:

@@ -23,9 +23,12 @@ from agent.unit.reading import Poll, UnitReading
 
 log = structlog.get_logger(__name__)
 
-# Starting what is due in batches keeps each stay in the loop short; five milliseconds is finer than any network.
+# Starting what is due in batches keeps each stay in the loop short.
 _BATCH = 64
-_GRAIN_S = 0.005
+# Polls that fall due one by one are started together: with a thousand a second, waking for every five of them cost half
+# as much again (DECISIONS 63).
+_GRAIN_S = 0.05
+_GRAINS_AN_INTERVAL = 40
 _LONGEST_NAP_S = 0.25
 
 SKIPPED_WHYS = ("busy", "late", "no_socket")
@@ -165,7 +168,8 @@ class Poller:
                 self._offer(self._units[unit_id])
             next_due = self._schedule.next_due()
             nap_s = _LONGEST_NAP_S if next_due is None else min(_LONGEST_NAP_S, next_due - self._clock())
-            await asyncio.sleep(max(nap_s, 0.0 if nap_s <= 0 else _GRAIN_S))
+            grain_s = min(_GRAIN_S, self._schedule.interval_s / _GRAINS_AN_INTERVAL)
+            await asyncio.sleep(max(nap_s, 0.0 if nap_s <= 0 else grain_s))
 
     async def sweep(self) -> None:
         """Poll every unit once, as fast as the bounds allow, and wait until all are done."""

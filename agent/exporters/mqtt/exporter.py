@@ -1,7 +1,7 @@
 """Statuses, figures and events to every broker: what is told, how often, and what comes back.
 
 A unit's own topic is written when something changed that somebody would act on (its state and why, or its hashrate by
-more than 2 % of its nameplate), and every `unit_heartbeat_s`. With ``units = "batches"`` the same units travel 100 in a
+more than 5 % of its nameplate), and every `unit_heartbeat_s`. With ``units = "batches"`` the same units travel 100 in a
 message, which are kept until delivered.
 """
 

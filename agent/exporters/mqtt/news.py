@@ -9,7 +9,9 @@ from agent.site.curtailment_order import ScopeOrder
 from agent.site.status import UnitStatus
 from agent.site.windows import SCHEDULE
 
-DEADBAND_RATIO = 0.02
+DEADBAND_RATIO = 0.05
+"""Of the nameplate. Two 5 s rates of a sound unit are apart by a quarter of that, and pass 2 % in every eighth poll; a
+board that died is a third."""
 
 
 def is_news(told: UnitStatus, status: UnitStatus) -> bool:
