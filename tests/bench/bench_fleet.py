@@ -7,8 +7,9 @@
 
 The agent is the one that `hashsight run` runs, on core 0; the farm, and whoever scrapes, on core 1. Steady has all of
 it on: history, identity, MQTT where mosquitto is installed, a scrape of everything every 15 s. Each ends with what was
-aimed at and whether it was reached. Lag is how late a timer of 5 ms comes, and whose fault that is (`loop_probe`). A
-reading's age is looked at once a second, for every healthy unit.
+aimed at and whether it was reached. Lag is how late a timer of 20 ms comes, and whose fault that is (`loop_probe`). A
+reading's age is looked at once a second, for some of the healthy units in turn. CPU is the whole process', but for the
+thread that looks at what holds the loop.
 """
 
 import argparse
@@ -40,6 +41,10 @@ from agent.setup import load_setup
 SCRAPE_EVERY_S = 15.0
 MOST_UNITS_OF_A_FARM = 128_000
 SETTLE_S = 15.0
+MEMORY_EVERY_S = 60.0
+AGES_A_LOOK = 500
+# What a site of 10,000 units and the usual interval takes; other sizes are held against it at the same pace.
+GROWTH_POLLS_PER_S = 1000
 # Blackholed, hanging after the connection, dripping a byte a second; what such units are at a bad site at a bad time.
 SICK = (("down", 0.30, {}), ("timeout", 0.10, {}), ("slicer", 0.05, {"piece_bytes": 1, "gap_s": 1.0}))
 # The sum of a site's measured rates is as noisy as a simulated unit's, 0.93 %, over the root of how many there are.
@@ -70,7 +75,8 @@ class Found(NamedTuple):
         whole_s: From then until every unit was looked at once.
         cpu_share: Of one core, while measured.
         polls_per_s: That succeeded.
-        kb_per_unit: Resident memory above that of the idle process.
+        kb_per_unit: Resident memory above that of the idle process, at the end.
+        kb_by_minute: The same a minute, from the beginning on.
         missed: Due polls that did not happen while measured.
         lag_ms: Of the event loop, p99 and worst.
         own_lag_ms: The part of it that this process is to blame for, likewise.
@@ -88,6 +94,7 @@ class Found(NamedTuple):
     cpu_share: float
     polls_per_s: float
     kb_per_unit: float
+    kb_by_minute: list[float]
     missed: int
     lag_ms: tuple[float, float]
     own_lag_ms: tuple[float, float]
@@ -263,11 +270,12 @@ def growth(counts: list[int], interval_s: float | None, seconds: float, svg: Pat
     """Print what a unit takes at several sizes, and a start and a changed ledger; and draw it."""
     rows = []
     for units in counts:
-        # Ten seconds, but not so many polls a second that the farm is what is measured.
-        every_s = interval_s or max(10.0, units / 1500)
+        # As many polls a second at every size: else a small site's polls would carry what a process costs by itself.
+        every_s = interval_s or max(1.0, units / GROWTH_POLLS_PER_S)
         with simulated_site(units, interval_s=every_s) as site:
             join_ledgers([site])
-            found = watched(site.config, seconds, is_reloaded=True)
+            # A whole interval at least, with its round of figures.
+            found = watched(site.config, max(seconds, every_s), is_reloaded=True)
         rows.append(found)
         show(f"{units:,} units every {every_s:g} s", found)
     most = rows[-1]
@@ -288,6 +296,8 @@ def show(title: str, found: Found) -> None:
     print(f", first whole round {found.whole_s:.1f} s later")
     print(f"  {found.cpu_share:.1%} of a core, {found.polls_per_s:,.0f} polls/s, {found.cpu_us_per_poll:.0f} us each")
     print(f"  {found.kb_per_unit:.1f} kB a unit above the idle process; {found.missed} polls missed")
+    if len(found.kb_by_minute) > 1:
+        print(f"    minute by minute: {' '.join(f'{kb:.1f}' for kb in found.kb_by_minute)}")
     (p99_ms, worst_ms), (own_p99_ms, own_worst_ms) = found.lag_ms, found.own_lag_ms
     print(f"  loop lag p99 {p99_ms:.1f} ms, worst {worst_ms:.1f} ms; its own {own_p99_ms:.1f} and {own_worst_ms:.1f}")
     for name, times, mean_s, most_s in found.holders:
@@ -392,7 +402,7 @@ async def _watch(config: Path, seconds: float, healthy: list[str] | None, *, is_
 
     async def watch_ages() -> None:
         # A slice of the units each time: to look at all of a big fleet would itself hold the loop.
-        place, step = 0, max(1, min(2000, len(ids)))
+        place, step = 0, max(1, min(AGES_A_LOOK, len(ids)))
         while True:
             await asyncio.sleep(1.0)
             now = time.time()
@@ -401,6 +411,16 @@ async def _watch(config: Path, seconds: float, healthy: list[str] | None, *, is_
                 ages[round(now - status.reading.at, 1) if status and status.reading else math.inf] += 1
             place = (place + step) % len(ids)
 
+    kb_by_minute: list[float] = []
+
+    def kb_per_unit() -> float:
+        return (resident_bytes() - idle) / len(agent.tracker) / 1e3
+
+    async def watch_memory() -> None:
+        while True:
+            kb_by_minute.append(kb_per_unit())
+            await asyncio.sleep(MEMORY_EVERY_S)
+
     async with asyncio.TaskGroup() as tasks:
         began = time.perf_counter()
         running = tasks.create_task(agent.run())
@@ -408,18 +428,19 @@ async def _watch(config: Path, seconds: float, healthy: list[str] | None, *, is_
         whole_s = time.perf_counter() - began
         await asyncio.sleep(min(SETTLE_S, agent.config.poll.interval_s))
         agent.on_figures = lambda figures: rounds.append((figures.at, figures.site.operating_hs))
-        watching = tasks.create_task(watch_ages())
+        watching = [tasks.create_task(watch()) for watch in (watch_ages, watch_memory)]
         own = agent.metrics.own
         polls, missed = own.polls["ok"], sum(own.skipped.values())
         cpu, wall = time.process_time(), time.perf_counter()
         with probe.watching():
             await asyncio.sleep(seconds)
         wall_s = time.perf_counter() - wall
-        cpu_share = (time.process_time() - cpu) / wall_s
+        cpu_share = (time.process_time() - cpu - probe.looker_cpu_s) / wall_s
         polls_per_s = (own.polls["ok"] - polls) / wall_s
         missed = sum(own.skipped.values()) - missed
-        resident = resident_bytes()
-        watching.cancel()
+        resident_kb = kb_per_unit()
+        for task in watching:
+            task.cancel()
         reload = await _reload_one_row(agent) if is_reloaded else None
         agent.stop.set()
         await running
@@ -430,7 +451,8 @@ async def _watch(config: Path, seconds: float, healthy: list[str] | None, *, is_
         whole_s=whole_s,
         cpu_share=cpu_share,
         polls_per_s=polls_per_s,
-        kb_per_unit=(resident - idle) / len(agent.tracker) / 1e3,
+        kb_per_unit=resident_kb,
+        kb_by_minute=kb_by_minute,
         missed=missed,
         lag_ms=_milliseconds(*probe.lag_s()),
         own_lag_ms=_milliseconds(*probe.lag_s(is_own=True)),
