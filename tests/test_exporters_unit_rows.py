@@ -12,11 +12,11 @@ from msgspec import structs
 from agent.errors import UnreachableError
 from agent.exporters.families import FAMILIES, SECTIONS, UNIT_LABELS
 from agent.exporters.text_format import Lines
-from agent.exporters.unit_rows import SLOTS, UNITS_AT_ONCE, UnitRows, texts_by_family
+from agent.exporters.unit_rows import SLOTS, UNITS_AT_ONCE, Snapshot, UnitRows, texts_by_family
 from agent.site.ledger import Place
 from agent.site.power import Power, PowerSource
 from agent.site.status import Cause, Loss, UnitState, UnitStatus
-from agent.unit.reading import PoolReading, ShareReading
+from agent.unit.reading import Dialect, Identity, PoolReading, ShareReading
 
 SITE = 'site="nd-1"'
 
@@ -150,3 +150,35 @@ def test_units_beyond_one_piece() -> None:
     ]
     many[5] = status(entry("u5"), reading("u5", boards=(board(9),)))
     assert shown(*many) == by_families(*many)
+
+
+def lines(snapshot: Snapshot) -> str:
+    """Give all lines of a snapshot."""
+    return b"".join(text for _, text in texts_by_family(snapshot)).decode()
+
+
+def test_labels_are_those_of_the_status() -> None:
+    """A unit that moves or tells its firmware has other labels from then on; an earlier snapshot keeps its own."""
+    rows = UnitRows(SITE)
+    rows.put(status(entry("u1", place=Place(container="C1")), reading("u1")))
+    before = rows.snapshot()
+    assert 'container="C1"' in lines(before)
+    told = reading("u1", identity=Identity(firmware="FR-1.23"), dialect=Dialect.LEGACY)
+    rows.put(status(entry("u1", place=Place(container="C2")), told))
+    assert 'container="C1"' not in lines(rows.snapshot())
+    assert 'firmware="FR-1.23"' in lines(rows.snapshot())
+    assert 'dialect="legacy"' in lines(rows.snapshot())
+    assert 'container="C2"' not in lines(before)
+
+
+def test_a_place_that_another_unit_takes() -> None:
+    """A snapshot shows the unit that was there; a later one the unit that came, whichever was written out last."""
+    rows = UnitRows(SITE)
+    rows.put(status(entry("u1"), reading("u1")))
+    before = rows.snapshot()
+    rows.remove("u1")
+    rows.put(status(entry("u2"), reading("u2")))
+    for snapshot, there, gone in ((rows.snapshot(), "u2", "u1"), (before, "u1", "u2"), (rows.snapshot(), "u2", "u1")):
+        text = lines(snapshot)
+        assert f'unit="{there}"' in text
+        assert f'unit="{gone}"' not in text

@@ -161,12 +161,13 @@ def _with_reading(row: list[float | None], reading: UnitReading) -> list[float |
 class _Unit:
     """One unit's place in the store, and what its labels were made from."""
 
-    __slots__ = ("cell", "entry", "identity", "status")
+    __slots__ = ("cell", "dialect", "entry", "identity", "status")
 
     def __init__(self, cell: int) -> None:
         self.cell = cell
         self.entry: object = None
         self.identity: object = None
+        self.dialect: object = None
         self.status: object = None
 
 
@@ -218,10 +219,10 @@ class UnitRows:
             pairs = label_pairs(UNIT_LABELS[1:], (entry.place.container, entry.unit_id))
             bases[cell] = f"{self._site_pair},{pairs}"
             (self.simulated.add if entry.is_simulated else self.simulated.discard)(entry.unit_id)
-        identity = None if status.reading is None else status.reading.identity
-        if unit.entry is not entry or unit.identity is not identity:
-            infos[cell] = _INFO.render(bases[cell], who(status))
-            unit.entry, unit.identity = entry, identity
+        _, identity, dialect = told = who(status)
+        if unit.entry is not entry or unit.identity is not identity or unit.dialect is not dialect:
+            infos[cell] = _INFO.render(bases[cell], told)
+            unit.entry, unit.identity, unit.dialect = entry, identity, dialect
         try:
             row = _row(status)
             rows[cell] = _NOTHING if row is None else _encode(row)[1:-1]

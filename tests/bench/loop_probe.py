@@ -94,8 +94,12 @@ class LoopProbe:
             self._collected = took if self._collected is None else max(took, self._collected)
 
     def _look(self) -> None:
-        while not self._is_over.wait(LOOK_EVERY_S):
-            if time.perf_counter() - self._due_s > LATE_S / 2:
+        wait_s = LOOK_EVERY_S
+        while not self._is_over.wait(wait_s):
+            late_s = time.perf_counter() - self._due_s
+            # A timer that is not yet due needs no look: each takes the interpreter's lock from the loop.
+            wait_s = min(TIMER_S, max(LOOK_EVERY_S, LATE_S / 2 - late_s))
+            if late_s > LATE_S / 2:
                 frame = sys._current_frames().get(self._thread)
                 self._seen[_named(frame)] += 1
             self.looker_cpu_s = time.thread_time()
