@@ -51,6 +51,25 @@ async def test_units_are_told_on_change_and_heartbeat(tmp_path: Path) -> None:
     assert len(states) <= 3
 
 
+async def test_single_units_are_gathered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A unit's topic waits for others, and leaves with what may not wait: figures, and the end."""
+    monkeypatch.setattr(broker_module, "GATHER_S", 60.0)
+    async with mosquitto(tmp_path / "broker") as broker:
+        with consumer(broker.port, f"{ROOT}/#") as reader:
+            async with delivering(exporter(tmp_path, section(broker.port))) as side:
+                await reader.until(lambda got: payloads(got, f"{ROOT}/agent"))
+                for percent in range(100, 50, -10):
+                    side.on_unit(status(told=reading(hashrate_5s_hs=percent * 2e12)))
+                    await asyncio.sleep(0.02)
+                assert not payloads(reader.messages, f"{ROOT}/units/u1")
+                tell(side, 1)
+                await reader.until(lambda got: payloads(got, f"{ROOT}/units/u1"))
+                side.on_unit(status(entry("u2"), reading("u2")))
+            await reader.until(lambda got: payloads(got, f"{ROOT}/units/u2"))
+    (body,) = payloads(reader.messages, f"{ROOT}/units/u1")
+    assert body["unit"]["hashrate_hs"] == 120e12
+
+
 async def test_units_in_batches_are_kept_until_delivered(tmp_path: Path) -> None:
     """With `units = "batches"` 250 units make three messages of at most 100, and no topic of their own."""
     async with mosquitto(tmp_path / "broker") as broker:

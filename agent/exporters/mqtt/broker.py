@@ -1,7 +1,7 @@
 """One broker's life: connect, prove that messages come through, deliver, and begin again when it is gone.
 
     queue  -> incoming -> outbox (disk) -> in order, at least once      figures, units, events
-    offer  -> latest by topic           -> the latest only, kept        containers, single units
+    offer  -> latest by topic           -> the latest only, kept        containers, single units, gathered for a second
 
 Each broker has its own outbox, thread and tasks, so that none waits for another. Nothing is delivered before a canary
 came back: an access list that lets nobody see our messages acknowledges them like any other.
@@ -11,6 +11,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from itertools import islice
 
 import structlog
 
@@ -36,6 +37,8 @@ MAX_INCOMING = 20_000
 GIVEN_UP_AT_ONCE = 100
 ANSWERS_A_MINUTE = 30
 IDLE_S = 5.0
+# Polls change a few units many times a second: each delivery by itself would cost ten times its message.
+GATHER_S = 1.0
 
 
 class _StoppedError(Exception):
@@ -88,6 +91,8 @@ class Broker:
         self._incoming: deque[Message] = deque()
         self._has_incoming = asyncio.Event()
         self._has_work = asyncio.Event()
+        # There may be something in the outbox.
+        self._has_written = asyncio.Event()
         self._is_writing = False
         self._is_proving = False
         self._latest: dict[str, bytes] = {}
@@ -131,6 +136,7 @@ class Broker:
                 writing = tasks.create_task(self._write_forever(), name=f"mqtt {self.link.name} outbox")
                 connecting = tasks.create_task(self._connect_forever(), name=f"mqtt {self.link.name} connection")
                 await self.stop.wait()
+                self._has_written.set()
                 self._has_work.set()
                 await asyncio.wait({connecting}, timeout=STOP_S if self.health.is_connected else 0)
                 connecting.cancel()
@@ -163,6 +169,7 @@ class Broker:
             await self._worker.call(self.outbox.put, messages)
         finally:
             self._is_writing = False
+        self._has_written.set()
         self._has_work.set()
 
     async def _connect_forever(self) -> None:
@@ -271,10 +278,11 @@ class Broker:
 
     async def _deliver(self, connection: Connection) -> None:
         flush_until: float | None = None
+        self._has_written.set()
         while True:
             self._has_work.clear()
-            batch = await self._worker.call(self.outbox.take, WINDOW)
-            changed = list(self._dirty)[:WINDOW]
+            batch = await self._take()
+            changed = list(islice(self._dirty, WINDOW))
             if batch or changed:
                 await self._publish(connection, batch, changed)
             if self.stop.is_set():
@@ -288,6 +296,19 @@ class Broker:
                 await asyncio.sleep(0.01)
             elif not (batch or changed):
                 await self._has_work.wait()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(GATHER_S):
+                        await self._has_written.wait()
+
+    async def _take(self) -> list[Taken]:
+        """Take messages from the outbox, if any were put there since it had none left."""
+        if not self._has_written.is_set():
+            return []
+        self._has_written.clear()
+        batch = await self._worker.call(self.outbox.take, WINDOW)
+        if batch:
+            self._has_written.set()
+        return batch
 
     async def _publish(self, connection: Connection, batch: Sequence[Taken], changed: Sequence[str]) -> None:
         """Publish, all at once and in order; what was acknowledged is settled, whatever becomes of the rest."""
