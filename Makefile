@@ -101,9 +101,9 @@ bench-moonshot: setup-dev
 	@$(BIN)/python tests/bench/bench_fleet.py scale --minutes 10 $(ARGS)
 
 lock:
-	uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --extra uvloop \
+	uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --extra uvloop --extra isal \
 	  --no-emit-index-url pyproject.toml -o requirements.lock
-	uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --extra uvloop --group dev \
+	uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --extra uvloop --extra isal --group dev \
 	  --no-emit-index-url -c requirements.lock pyproject.toml -o requirements-dev.lock
 
 clean:

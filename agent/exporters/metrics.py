@@ -11,7 +11,6 @@ come while a body is being made, or shortly after, get that same body.
 
 import asyncio
 import io
-import zlib
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Literal, NamedTuple
@@ -35,6 +34,11 @@ from agent.site.status import UnitStatus
 from agent.site.totals import SiteFigures
 from agent.turns import Turns, at_once
 from agent.unit.reading import Poll
+
+try:
+    from isal import isal_zlib as zlib
+except ImportError:
+    import zlib  # type: ignore[no-redef]
 
 SHARE_S = 1.0
 GZIP_LEVEL = 1
