@@ -722,6 +722,12 @@ def test_file_beyond_the_bound_is_refused(tmp_path: Path) -> None:
     st.lists(
         st.one_of(
             st.builds("10.20.{}.{}".format, st.integers(0, 8), st.one_of(st.integers(0, 300), st.integers(0, 18))),
+            st.builds(
+                "10.20.{}.{}:{}".format,
+                st.integers(0, 8),
+                st.integers(0, 300),
+                st.sampled_from(["0", "1", "4028", "65535", "65536", "080", "", "x"]),
+            ),
             st.builds("{}.{}.{}.{}{}".format, *[st.integers(0, 300)] * 4, st.sampled_from(["", ":80", ":0", " ", "."])),
             st.sampled_from(
                 ["10.20.03.1", "010.20.3.1", "10.20.3", "224.0.0.1", "0.0.0.0", "10.20.3.1\n", "fd00::1", ""]

@@ -22,7 +22,8 @@ def clean_label(text: str) -> str:
     text = text[:LABEL_CHARS]
     if not text.isprintable():
         text = "".join(char if char.isprintable() else "\ufffd" for char in text)
-    return text.translate(_ESCAPES)
+    # Looking is four times as fast as translating, and few have anything to escape.
+    return text.translate(_ESCAPES) if "\\" in text or '"' in text else text
 
 
 def label_pairs(names: Iterable[str], values: Iterable[str]) -> str:

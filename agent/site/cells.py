@@ -25,7 +25,9 @@ REMEMBERED_CELLS = 4096
 # Addresses of 16 million units; a ledger has those of some hundred networks.
 REMEMBERED_PREFIXES = 65536
 
-_PLAIN_HOST = re.compile(r"((?:0|[1-9][0-9]{0,2})\.(?:0|[1-9][0-9]{0,2})\.(?:0|[1-9][0-9]{0,2})\.)([1-9][0-9]{0,2})")
+_PLAIN_HOST = re.compile(
+    r"(((?:0|[1-9][0-9]{0,2})\.(?:0|[1-9][0-9]{0,2})\.(?:0|[1-9][0-9]{0,2})\.)([1-9][0-9]{0,2}))(?::([1-9][0-9]{0,4}))?"
+)
 _UNIT_ID = re.compile(r"(?=.*[A-Za-z0-9])[A-Za-z0-9._:-]{1,64}")
 _HASHRATE = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?")
 _MOMENT = re.compile(
@@ -86,7 +88,7 @@ def parse_hashrate_hs(cell: str) -> float:
 
 
 def host_parser(networks: tuple[Network, ...]) -> CellParser:
-    """Give what does `parse_host`, in a tenth of the time for the usual address: four numbers and no port."""
+    """Give what does `parse_host`, in a tenth of the time for the usual address: four numbers, and a port or none."""
 
     @lru_cache(REMEMBERED_PREFIXES)
     def is_plain(prefix: str) -> bool:
@@ -104,8 +106,11 @@ def host_parser(networks: tuple[Network, ...]) -> CellParser:
 
     def parse(cell: str) -> Endpoint:
         plain = _PLAIN_HOST.fullmatch(cell)
-        if plain is not None and int(plain[2]) < 255 and is_plain(plain[1]):
-            return Endpoint(cell, API_PORT)
+        if plain is not None:
+            host, prefix, last, told_port = plain.groups()
+            port = API_PORT if told_port is None else int(told_port)
+            if int(last) < 255 and port <= 65535 and is_plain(prefix):
+                return Endpoint(host, port)
         return parse_host(cell, networks=networks)
 
     return parse
