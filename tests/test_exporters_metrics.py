@@ -26,7 +26,7 @@ from agent.exporters.identity_figures import IdentityFigures
 from agent.exporters.metrics import Metrics, contract
 from agent.exporters.mqtt_health import BrokerNumbers
 from agent.exporters.negotiation import accepts_gzip, wants_openmetrics
-from agent.exporters.text_format import clean_label
+from agent.exporters.text_format import clean_label, label_pairs
 from agent.site.delivered import Delivered
 from agent.site.energy import Energy, EnergyBook
 from agent.site.ledger import Place
@@ -344,6 +344,14 @@ async def test_lying_firmware_is_bounded() -> None:
 def test_label_cleaning(told: str, shown: str) -> None:
     """A device's string is one short printable line with quotes and backslashes escaped."""
     assert clean_label(told) == shown
+
+
+@given(st.lists(st.text(max_size=70) | st.text('a"\\%\n', min_size=60, max_size=70), min_size=1, max_size=4).map(tuple))
+def test_labels_together_are_what_each_is(values: tuple[str, ...]) -> None:
+    """Whatever is among them, labels rendered at once are those rendered one by one."""
+    names = tuple(f"n{place}" for place in range(len(values)))
+    single = [f'{name}="{clean_label(value)}"' for name, value in zip(names, values, strict=True)]
+    assert label_pairs(names, values) == ",".join(single)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """The text format of an exposition: labels that cannot break it, the lines of a family, and what stands before them."""
 
 import sys
-from collections.abc import Iterable
+from functools import cache
 from typing import Any
 
 from agent.exporters.families import Family, Kind
@@ -22,13 +22,26 @@ def clean_label(text: str) -> str:
     text = text[:LABEL_CHARS]
     if not text.isprintable():
         text = "".join(char if char.isprintable() else "\ufffd" for char in text)
-    # Looking is four times as fast as translating, and few have anything to escape.
-    return text.translate(_ESCAPES) if "\\" in text or '"' in text else text
+    return text.translate(_ESCAPES)
 
 
-def label_pairs(names: Iterable[str], values: Iterable[str]) -> str:
+def label_pairs(names: tuple[str, ...], values: tuple[str, ...]) -> str:
     """Give ``name="value"`` pairs with commas between."""
-    return ",".join(f'{name}="{clean_label(value)}"' for name, value in zip(names, values, strict=True))
+    # Few have anything to clean; one look at all of them, and one template, take a fifth of what single pairs take.
+    together = "".join(values)
+    if (
+        not together.isprintable()
+        or "\\" in together
+        or '"' in together
+        or (len(together) > LABEL_CHARS and max(map(len, values)) > LABEL_CHARS)
+    ):
+        values = tuple(map(clean_label, values))
+    return _template(names) % values
+
+
+@cache
+def _template(names: tuple[str, ...]) -> str:
+    return ",".join(f'{name}="%s"' for name in names)
 
 
 def header(family: Family[Any], *, is_openmetrics: bool) -> str:
