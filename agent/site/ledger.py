@@ -227,7 +227,8 @@ def _read_rows(text: str, mistakes: _Mistakes) -> Iterator[tuple[int, list[str]]
         except csv.Error:
             mistakes.add(number, "a quote is opened and not closed, or followed by more than a comma", value=line)
             continue
-        cells = [cell.strip(" \t") for cell in cells]
+        if " " in line or "\t" in line:
+            cells = [cell.strip(" \t") for cell in cells]
         if any(cells):
             yield number, cells
 
