@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -174,6 +175,29 @@ def test_a_clock_set_back_ends_no_state_before_it_began() -> None:
     book.observe(status(entry("u1"), reading("u1"), since=100.0))
     ended, begun = book.observe(status(entry("u1"), error=UnreachableError("no route"), since=50.0))
     assert (ended.since, ended.until, begun.since) == (100.0, 100.0, 100.0)
+
+
+def test_what_comes_while_it_writes_is_written_before_it_stops(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A row that was added, and a stop that came, while the thread was busy with the disk."""
+    is_writing, go_on = threading.Event(), threading.Event()
+    write_rows = HistoryWriter.write
+
+    def slow_write(*args: Any, **kwargs: Any) -> None:
+        is_writing.set()
+        assert go_on.wait(10)
+        write_rows(*args, **kwargs)
+
+    monkeypatch.setattr(HistoryWriter, "write", slow_write)
+    kept = history(path)
+    kept.start()
+    assert is_writing.wait(10)
+    kept.record_site(row())
+    stopping = threading.Thread(target=kept.stop, args=(10.0,))
+    stopping.start()
+    assert kept._wanted.wait(10)
+    go_on.set()
+    stopping.join(10)
+    assert operating(path) == {0: 46.0}
 
 
 def test_recorder_makes_history_of_figures(path: Path) -> None:

@@ -123,11 +123,14 @@ class History:
         self.close()
 
     def _run(self) -> None:
-        self.flush()
-        while not self._is_stopping:
+        while True:
+            # What came while the last rows were written is written too: who stops us may have added it before.
+            is_last = self._is_stopping
+            self.flush()
+            if is_last:
+                return
             self._wanted.wait(timeout=RETRY_S if self.health.pending else None)
             self._wanted.clear()
-            self.flush()
 
     def flush(self) -> bool:
         """Write what is pending; what cannot be written stays pending.
