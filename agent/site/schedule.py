@@ -6,8 +6,7 @@ Pure: the clock and the dice are arguments.
     after n failures to connect                 interval * 2^(n-1), at most `backoff_max_s`, times a jitter in [1/2, 1]
 
 Who is taken at its regular time is due again an interval later, which is after everybody who was taken before: those
-wait in a queue. All others wait in a heap, which with 10,000 units costs ten times as much, in memory that is looked at
-(DECISIONS 52).
+wait in a queue. All others wait in a heap, which with 10,000 units costs several times as much (DECISIONS 52).
 """
 
 import heapq
