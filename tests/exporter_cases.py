@@ -1,7 +1,8 @@
 """Statuses for the tests and benchmarks of the exporters: one machine that tells everything, and variations on it."""
 
-from dataclasses import replace
 from typing import Any
+
+import msgspec
 
 from agent.errors import PollError, UnreachableError
 from agent.site.ledger import LedgerEntry, Place
@@ -35,7 +36,7 @@ def entry(unit_id: str = "u1", **changes: Any) -> LedgerEntry:
         serial="SN1",
         mac="02:00:00:00:00:01",
     )
-    return replace(declared, **changes)
+    return msgspec.structs.replace(declared, **changes)
 
 
 def board(slot: int, **changes: Any) -> BoardReading:

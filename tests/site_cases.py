@@ -57,7 +57,7 @@ ERRORS: tuple[PollError, ...] = (
 def entry(unit_id: str = "u1", **changes: Any) -> LedgerEntry:
     """Give a ledger entry of the round machine in container C1, rack R1."""
     declared = LedgerEntry(unit_id=unit_id, nameplate=PLATE, place=Place(container="C1", rack="R1"), host="127.0.0.2")
-    return replace(declared, **changes)
+    return msgspec.structs.replace(declared, **changes)
 
 
 def board(slot: int, **changes: Any) -> BoardReading:

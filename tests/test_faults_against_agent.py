@@ -6,10 +6,11 @@ faults go over real loopback sockets through its poller and client.
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from identity_site import swap, watched
 from polled_farm import Polled, declared
@@ -391,7 +392,7 @@ class Bench:
 
     def __init__(self, farm: Farm, server: ApiServer) -> None:
         self.farm, self._server = farm, server
-        entries = [replace(declared(unit), port=server.port) for unit in farm.units]
+        entries = [msgspec.structs.replace(declared(unit), port=server.port) for unit in farm.units]
         self.metrics = Metrics("alpha", version="0", clock=lambda: 0.0, share_s=0.0)
         self._tracker = Tracker(entries, stale_after_s=30.0, at=START)
         self._client = Client(connect_timeout_s=LONG_S, deadline_s=LONG_S)

@@ -21,7 +21,7 @@ from agent.config_sections import DEFAULT_NETWORKS
 from agent.errors import ConfigError
 from agent.mistakes import SHOWN_MISTAKES
 from agent.site.cells import host_parser, parse_host
-from agent.site.ledger import COLUMNS, Ledger, LedgerEntry, Place, read_ledger
+from agent.site.ledger import COLUMNS, ROWS_A_REST, Ledger, LedgerEntry, Place, read_ledger
 from agent.textfile import read_text
 from agent.unit.nameplate import Catalogue, shipped_catalogue
 
@@ -477,6 +477,9 @@ def test_contradictions_name_both_lines(upper: str, lower: str, message: str) ->
     swapped = mistakes_in(lower, upper, header=FULL_HEADER)
     assert len(swapped) == 1
     assert "on line 2, for a span of time that overlaps" in swapped[0]
+    # Rows are looked through some at a time: what is far apart is no less the same.
+    between = [f"x{number},S21,200,10.0.1.{number},,,,,,deployed,,," for number in range(1, 2 * ROWS_A_REST)]
+    assert mistakes_in(upper, *between, lower, header=FULL_HEADER) == [f"line {3 + len(between)}, column {message}"]
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,11 @@ from bisect import bisect_right
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
+
+import msgspec
 
 from agent.address import Endpoint, Network
 from agent.errors import ConfigError, Mistake
@@ -40,8 +43,7 @@ ROWS_A_REST = 50
 _T = TypeVar("_T")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class Place(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Where a unit stands.
 
     Attributes:
@@ -54,8 +56,7 @@ class Place:
     slot: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LedgerEntry:
+class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One unit over one span of time.
 
     Attributes:
@@ -106,9 +107,9 @@ class Ledger:
     _changes: tuple[float, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        moments = (moment for entry in self.entries for moment in (entry.deployed_from, entry.deployed_to))
+        moments = {entry.deployed_from for entry in self.entries} | {entry.deployed_to for entry in self.entries}
         object.__setattr__(self, "unit_ids", tuple(dict.fromkeys(entry.unit_id for entry in self.entries)))
-        object.__setattr__(self, "_changes", tuple(sorted({moment for moment in moments if moment is not None})))
+        object.__setattr__(self, "_changes", tuple(sorted(moment for moment in moments if moment is not None)))
 
     def at(self, t: float) -> tuple[LedgerEntry, ...]:
         """Give the entries in force at Unix time `t`, one a unit, in file order."""
@@ -167,8 +168,10 @@ def read_ledger(
     lines = _resting(_read_rows(text.removeprefix("\ufeff"), mistakes), rest)
     columns = _read_header(*next(lines, (1, [])), mistakes)
     parsers = cell_parsers(catalogue=catalogue, zone=zone, networks=networks)
-    known = {} if before is None else {(entry.unit_id, entry.deployed_from): entry for entry in before.entries}
-    rows = [(line, _kept(entry, known)) for line, entry in _read_entries(lines, columns, parsers, catalogue, mistakes)]
+    rows = list(_read_entries(lines, columns, parsers, catalogue, mistakes))
+    if before is not None:
+        known = {(entry.unit_id, entry.deployed_from): entry for entry in before.entries}
+        rows = [(line, _kept(entry, known)) for line, entry in _resting(rows, rest)]
     _refuse_overlaps(rows, mistakes, rest)
     if not rows:
         mistakes.add_if_none("no units: there is nothing to watch")
@@ -267,18 +270,16 @@ def _read_entries(
     """Give the entry of every sound row, with its line."""
     find = lru_cache(REMEMBERED_CELLS)(catalogue.find)
     is_complete = not set(REQUIRED_COLUMNS).difference(columns)
+    readers = [str if column is None else parsers[column] for column in columns]
     for line, cells in rows:
         if len(cells) != len(columns):
             mistakes.add(line, f"{len(columns)} cells are expected, as in the header; here are {len(cells)}")
             continue
         before = mistakes.count
-        values: dict[str, Any] = {}
-        for column, cell in zip(columns, cells, strict=True):
-            if column is not None:
-                try:
-                    values[column] = parsers[column](cell)
-                except ValueError as error:
-                    mistakes.add(line, str(error), column=column, value=cell)
+        try:
+            values = {column: read(cell) for column, read, cell in zip(columns, readers, cells, strict=True)}
+        except ValueError:
+            values = _sound_values(line, columns, readers, cells, mistakes)
         model, hashrate_hs = values.get("model"), values.get("hashrate_th")
         nameplate = None
         if model is not None and hashrate_hs is not None:
@@ -295,7 +296,20 @@ def _read_entries(
             yield line, _entry(values, nameplate)
 
 
-def _entry(values: Mapping[str, Any], nameplate: Nameplate) -> LedgerEntry:
+def _sound_values(
+    line: int, columns: Sequence[str | None], readers: Sequence[CellParser], cells: Sequence[str], mistakes: _Mistakes
+) -> dict[str | None, Any]:
+    """Give the values of a row's sound cells, and put down what is wrong with the others."""
+    values = {}
+    for column, read, cell in zip(columns, readers, cells, strict=True):
+        try:
+            values[column] = read(cell)
+        except ValueError as error:
+            mistakes.add(line, str(error), column=column or "", value=cell)
+    return values
+
+
+def _entry(values: Mapping[str | None, Any], nameplate: Nameplate) -> LedgerEntry:
     return LedgerEntry(
         unit_id=values["unit_id"],
         nameplate=nameplate,
@@ -323,38 +337,44 @@ _Row = tuple[int, LedgerEntry]
 
 def _refuse_overlaps(rows: Sequence[_Row], mistakes: _Mistakes, rest: Callable[[], None]) -> None:
     """Refuse what can only be true once at a time: a unit, and the address, place and identity of different units."""
-    for earlier, later in _overlaps(_resting(rows, rest), key=lambda entry: entry.unit_id, owner=lambda row: row[0]):
+    for earlier, later in _overlaps(rows, key=attrgetter("unit_id"), owner=lambda row: row[0], rest=rest):
         reason = f"also on line {earlier[0]}, for a span of time that overlaps"
         mistakes.add(later[0], reason, column="unit_id", value=later[1].unit_id)
     for column, key, told in _EXCLUSIVE:
-        for earlier, later in _overlaps(_resting(rows, rest), key=key, owner=lambda row: row[1].unit_id):
+        for earlier, later in _overlaps(rows, key=key, owner=lambda row: row[1].unit_id, rest=rest):
             reason = f"also of {earlier[1].unit_id} on line {earlier[0]}, for a span of time that overlaps"
             mistakes.add(later[0], reason, column=column, value=told(later[1]))
 
 
 _EXCLUSIVE: tuple[tuple[str, Callable[[LedgerEntry], Hashable], Callable[[LedgerEntry], str]], ...] = (
-    ("host", lambda entry: (entry.host, entry.port), lambda entry: str(Endpoint(entry.host, entry.port))),
+    ("host", attrgetter("host", "port"), lambda entry: str(Endpoint(entry.host, entry.port))),
     (
         "slot",
         lambda entry: entry.place if entry.place.slot else None,
         lambda entry: f"{entry.place.container} / {entry.place.rack} / {entry.place.slot}",
     ),
     ("serial", lambda entry: entry.serial and entry.serial.casefold(), lambda entry: entry.serial or ""),
-    ("mac", lambda entry: entry.mac, lambda entry: entry.mac or ""),
+    ("mac", attrgetter("mac"), lambda entry: entry.mac or ""),
 )
 
 
 def _overlaps(
-    rows: Iterable[_Row], *, key: Callable[[LedgerEntry], Hashable], owner: Callable[[_Row], Hashable]
+    rows: Sequence[_Row],
+    *,
+    key: Callable[[LedgerEntry], Hashable],
+    owner: Callable[[_Row], Hashable],
+    rest: Callable[[], None],
 ) -> Iterator[tuple[_Row, _Row]]:
     """Give each row that overlaps in time with one of another owner under the same key, as (upper line, lower line).
 
     By start, a row overlaps with an earlier one exactly when it starts before the latest end so far; "of another
     owner" takes the two latest ends of different owners. So n rows cost n log n.
     """
+    if not _is_any_twice(rows, key, rest):
+        return
     alone: dict[Hashable, _Row] = {}
     groups: dict[Hashable, list[_Row]] = {}
-    for row in rows:
+    for row in _resting(rows, rest):
         name = key(row[1])
         if name is not None and alone.setdefault(name, row) is not row:
             groups.setdefault(name, [alone[name]]).append(row)
@@ -367,6 +387,18 @@ def _overlaps(
             mine = [other for other in latest if owner(other) == owner(row)]
             best = max([row, *mine], key=_end)
             latest = sorted([best, *others], key=_end, reverse=True)[:2]
+
+
+def _is_any_twice(rows: Sequence[_Row], key: Callable[[LedgerEntry], Hashable], rest: Callable[[], None]) -> bool:
+    """Say whether two rows have the same key, None apart; in most ledgers none have, and nothing is to be compared."""
+    names: set[Hashable] = set()
+    told = 0
+    for first in range(0, len(rows), ROWS_A_REST):
+        rest()
+        some = [name for _, entry in rows[first : first + ROWS_A_REST] if (name := key(entry)) is not None]
+        told += len(some)
+        names.update(some)
+    return len(names) < told
 
 
 def _start(row: _Row) -> float:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 
+import msgspec
 import structlog
 
 from agent.errors import LocalResourceError, MisreadReplyError, PollError, UnreachableError
@@ -59,18 +60,15 @@ class _Lane:
         self.waiting: deque[_Unit] = deque()
 
 
-class _Unit:
+class _Unit(msgspec.Struct, gc=False):
     """One unit's place in the poller."""
 
-    __slots__ = ("address", "failures", "is_busy", "is_gone", "memory", "unit_id")
-
-    def __init__(self, unit_id: str, address: tuple[str, int]) -> None:
-        self.unit_id = unit_id
-        self.address = address
-        self.memory = Memory()
-        self.failures = 0
-        self.is_busy = False
-        self.is_gone = False
+    unit_id: str
+    address: tuple[str, int]
+    memory: Memory
+    failures: int = 0
+    is_busy: bool = False
+    is_gone: bool = False
 
 
 class Poller:
@@ -145,7 +143,7 @@ class Poller:
             if unit is None or unit.address != (entry.host, entry.port):
                 if unit is not None:
                     unit.is_gone = True
-                self._units[entry.unit_id] = _Unit(entry.unit_id, (entry.host, entry.port))
+                self._units[entry.unit_id] = _Unit(entry.unit_id, (entry.host, entry.port), Memory())
                 self._schedule.add(entry.unit_id, now=now)
 
     def reconfigure(self, *, client: Client, schedule: Schedule, bounds: Bounds, slow_every: int) -> None:

@@ -5,7 +5,8 @@ back, and goes home itself.
 """
 
 from collections import Counter
-from dataclasses import replace
+
+import msgspec
 
 from agent.address import Endpoint
 from agent.site.ledger import LedgerEntry
@@ -116,7 +117,9 @@ class Routes:
 
     def _polled(self, unit_id: str) -> LedgerEntry:
         entry, endpoint = self._entries[unit_id], self._endpoints[unit_id]
-        return replace(entry, host=endpoint.host, port=endpoint.port) if unit_id in self._away else entry
+        if unit_id not in self._away:
+            return entry
+        return msgspec.structs.replace(entry, host=endpoint.host, port=endpoint.port)
 
     def take_changed(self) -> tuple[LedgerEntry, ...]:
         """Give, as `entries` does, the units that changed or were sent elsewhere since this was last asked."""

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+import msgspec
+
 from agent.address import Endpoint
 from agent.site.ledger import LedgerEntry
 from agent.unit.reading import SystemInfo
@@ -17,8 +19,7 @@ class Standing(StrEnum):
     DISPLACED = "displaced"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sighting:
+class Sighting(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Who answered at an address.
 
     Attributes:
@@ -36,8 +37,7 @@ class Sighting:
     at: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Whereabouts:
+class Whereabouts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Where one unit is.
 
     Attributes:

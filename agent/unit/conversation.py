@@ -33,19 +33,16 @@ REQUESTS = (STATS_NEW_API, STATS, SUMMARY, POOLS, VERSION)
 """Everything this agent ever sends: five reports, nothing that changes a unit."""
 
 
-class Memory:
+class Memory(msgspec.Struct, gc=False):
     """What is remembered of one unit between polls."""
 
-    __slots__ = ("identity", "is_known", "is_legacy", "pools", "shares", "until_slow", "uptime_s")
-
-    def __init__(self) -> None:
-        self.identity = Identity()
-        self.is_known = False
-        self.is_legacy = False
-        self.pools: tuple[PoolReading, ...] = ()
-        self.shares: ShareReading | None = None
-        self.until_slow = 0
-        self.uptime_s: float | None = None
+    identity: Identity = Identity()
+    is_known: bool = False
+    is_legacy: bool = False
+    pools: tuple[PoolReading, ...] = ()
+    shares: ShareReading | None = None
+    until_slow: int = 0
+    uptime_s: float | None = None
 
 
 def converse(unit_id: str, memory: Memory, *, slow_every: int, wall: Callable[[], float]) -> Conversation:

@@ -7,8 +7,9 @@ import random
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from statistics import median
+
+import msgspec
 
 from agent.errors import UnreachableError
 from agent.site.ledger import LedgerEntry, Place
@@ -100,7 +101,7 @@ def bench(units: int) -> None:
         took["refresh"].append(timed(refresh))
         took["figures"].append(timed(lambda: site_figures(tracker.statuses(), at)))
         took["pop_due"].append(timed(pop_due))
-        moved = [replace(entry, serial=f"SN{number}") for entry in entries]
+        moved = [msgspec.structs.replace(entry, serial=f"SN{number}") for entry in entries]
         took["replace"].append(timed(lambda moved=moved: tracker.replace_entries(moved, at=at)))
     middle = {name: median(times) for name, times in took.items()}
     site = site_figures(tracker.statuses(), at).site
