@@ -1,6 +1,7 @@
 """What is known of each unit as polls come in and time goes by; stale after 30 s throughout."""
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ from site_cases import (
 )
 
 from agent.errors import DeadlineError, OtherUnitError, PollError, UnreachableError
+from agent.site.curtailment import Curtailments, Event, Scope
 from agent.site.ledger import LedgerEntry, Place
 from agent.site.status import Cause, Loss, UnitState, UnitStatus, is_definite_refusal, judge
 from agent.site.tracker import Tracker
@@ -57,6 +59,24 @@ def test_a_unit_not_polled_yet_is_unknown_and_not_zero() -> None:
         losses=(Loss(Cause.UNREACHABLE, 294 * TH),),
         uplift_hs=0,
     )
+
+
+@pytest.mark.parametrize("scope", [None, Scope(), Scope(container="C2"), Scope(unit="u3")])
+def test_units_not_polled_yet_are_judged_as_if_alone(scope: Scope | None) -> None:
+    """Many at once are found to be what each is by itself: by its nameplate, its maintenance and what covers it."""
+    other = replace(PLATE, hashrate_hs=300 * TH)
+    entries = [
+        entry(
+            f"u{number}",
+            nameplate=other if number % 3 else PLATE,
+            is_in_maintenance=number % 4 == 0,
+            place=Place(container=f"C{number % 2 + 1}"),
+        )
+        for number in range(24)
+    ]
+    events = () if scope is None else (Event(id="e", start=AT - 60, end=None, target_ratio=0, scope=scope, source="t"),)
+    started = partial(Tracker, stale_after_s=STALE_AFTER_S, at=AT, curtailments=Curtailments(events=events))
+    assert list(started(entries).statuses()) == [status for one in entries for status in started([one]).statuses()]
 
 
 def test_a_good_poll_makes_a_fresh_status() -> None:

@@ -132,6 +132,11 @@ class Slice(NamedTuple):
     restoring: tuple[Event, ...]
     remembered: tuple[Event, ...]
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there are none."""
+        return not (self.in_force or self.restoring or self.remembered)
+
     def active(self, entry: LedgerEntry) -> Event | None:
         """Give the event in force that covers `entry`, the one with the lowest target."""
         return _first(self.in_force, entry) if self.in_force else None

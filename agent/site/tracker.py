@@ -140,11 +140,12 @@ class Tracker:
             tracks = self._tracks = tracks.copy()
         for unit_id in takeover.gone:
             del tracks[unit_id]
+        firsts: dict[tuple[int, bool], UnitStatus] = {}
         for entry in takeover.changed:
             track = tracks.get(entry.unit_id)
             if track is None:
                 track = tracks[entry.unit_id] = _Track(entry)
-                self._judge(track, at=at, is_fresh=False)
+                self._judge_first(track, firsts, at=at)
                 continue
             if (track.entry.host, track.entry.port) != (entry.host, entry.port):
                 # Another machine may stand behind another address: what was read there is not this unit's.
@@ -295,6 +296,21 @@ class Tracker:
         if by is None or event is not None or state in {UnitState.CURTAILED, UnitState.MAINTENANCE}:
             return None
         return by if by.phase_at(at) is Phase.ENDED else None
+
+    def _judge_first(self, track: _Track, firsts: dict[tuple[int, bool], UnitStatus], *, at: float) -> None:
+        """Judge a unit that nobody has polled.
+
+        Those of one nameplate are all alike as long as there is no event that may cover one and not another, and at
+        100,000 of them judging each was a tenth of a start.
+        """
+        entry = track.entry
+        alike = (id(entry.nameplate), entry.is_in_maintenance)
+        first = firsts.get(alike)
+        if first is not None and self.curtailments.around(at).is_empty:
+            track.status = msgspec.structs.replace(first, entry=entry)
+        else:
+            self._judge(track, at=at, is_fresh=False)
+            firsts[alike] = track.status
 
     def _judge(self, track: _Track, *, at: float, is_fresh: bool) -> None:
         entry, reading, error = track.entry, track.reading, track.error
