@@ -68,10 +68,10 @@ def pause_collector() -> None:
 def settle_collector() -> None:
     """Have the cyclic collector leave alone what is there, and look at what comes a hundredth as often.
 
-    What is there lives as long as the process. What comes are statuses, readings and text, which hold no cycles and of
-    which the collector knows little; at its usual pace it took 7 % of all polling.
+    What is there lives as long as the process, as do the two thousand objects in cycles that imports leave: to look for
+    them among what 100,000 rows were made into takes a tenth of a second. What comes are statuses, readings and text,
+    which hold no cycles and of which the collector knows little; at its usual pace it took 7 % of all polling.
     """
-    gc.collect()
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
     gc.enable()

@@ -10,6 +10,7 @@ board in a fifth slot, a board told twice, a count that no 64 bits hold) is writ
 
 import time
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -96,15 +97,14 @@ _EMPTY: Final[list[float | None]] = [None] * len(SLOTS)
 # Numbers in their shortest form that reads back the same, absent ones as null, and so what is no number or infinite.
 _encode = msgspec.json.Encoder().encode
 _NOTHING: Final = _encode(_EMPTY)[1:-1]
+_NAMEPLATES_KEPT = 1024
 
 
 def _row(status: UnitStatus) -> list[float | None] | None:
-    """Give a unit's numbers in the order of `SLOTS`; None when they do not fit."""
+    """Give the numbers of a unit that was judged, in the order of `SLOTS`; None when they do not fit."""
     row = _EMPTY.copy()
-    reading, entry = status.reading, status.entry
-    row[_NAMEPLATE] = entry.nameplate.hashrate_hs
-    if judged(status) is None:
-        return row
+    reading = status.reading
+    row[_NAMEPLATE] = status.entry.nameplate.hashrate_hs
     row[_UP] = 1 if status.is_fresh else 0
     row[_STATES[status.state]] = 1
     for loss in status.losses:
@@ -158,17 +158,26 @@ def _with_reading(row: list[float | None], reading: UnitReading) -> list[float |
     return row
 
 
-class _Unit:
+@lru_cache(_NAMEPLATES_KEPT)
+def _declared(nameplate_hs: float) -> bytes:
+    """Give the text of a unit of which nothing is known but what the ledger says; at the start that is all of them."""
+    row = _EMPTY.copy()
+    row[_NAMEPLATE] = nameplate_hs
+    return _text(row)
+
+
+def _text(row: list[float | None]) -> bytes:
+    return _encode(row)[1:-1]
+
+
+class _Unit(msgspec.Struct, gc=False):
     """One unit's place in the store, and what its labels were made from."""
 
-    __slots__ = ("cell", "dialect", "entry", "identity", "status")
-
-    def __init__(self, cell: int) -> None:
-        self.cell = cell
-        self.entry: object = None
-        self.identity: object = None
-        self.dialect: object = None
-        self.status: object = None
+    cell: int
+    entry: object = None
+    identity: object = None
+    dialect: object = None
+    status: object = None
 
 
 class Snapshot(NamedTuple):
@@ -223,9 +232,13 @@ class UnitRows:
         if unit.entry is not entry or unit.identity is not identity or unit.dialect is not dialect:
             infos[cell] = _INFO.render(bases[cell], told)
             unit.entry, unit.identity, unit.dialect = entry, identity, dialect
+        if judged(status) is None:
+            rows[cell] = _declared(entry.nameplate.hashrate_hs)
+            odd.pop(cell, None)
+            return
         try:
             row = _row(status)
-            rows[cell] = _NOTHING if row is None else _encode(row)[1:-1]
+            rows[cell] = _NOTHING if row is None else _text(row)
         except OverflowError:
             row = None
         if row is None:
