@@ -17,7 +17,8 @@ from agent.mistakes import near_match
 from agent.secretfile import read_password
 from agent.site.curtailment import Scope
 from agent.site.curtailment_order import empty_scope
-from agent.site.ledger import Ledger, read_ledger
+from agent.site.ledger import Ledger
+from agent.site.ledger_reader import read_ledger
 from agent.site.windows import DailyWindow
 from agent.textfile import read_text
 from agent.unit.digest import Login

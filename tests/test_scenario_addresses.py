@@ -15,7 +15,7 @@ from agent.address import Endpoint
 from agent.config_sections import DEFAULT_NETWORKS
 from agent.errors import OtherUnitError
 from agent.site.identity import IdentityBook
-from agent.site.ledger import read_ledger
+from agent.site.ledger_reader import read_ledger
 from agent.site.totals import site_figures
 from agent.site.tracker import Tracker
 from agent.site.whereabouts import Move, Standing

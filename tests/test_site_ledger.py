@@ -21,7 +21,8 @@ from agent.config_sections import DEFAULT_NETWORKS
 from agent.errors import ConfigError
 from agent.mistakes import SHOWN_MISTAKES
 from agent.site.cells import host_parser, parse_host
-from agent.site.ledger import COLUMNS, ROWS_A_REST, Ledger, LedgerEntry, Place, read_ledger
+from agent.site.ledger import Ledger, LedgerEntry, Place
+from agent.site.ledger_reader import COLUMNS, ROWS_A_REST, read_ledger
 from agent.textfile import read_text
 from agent.unit.nameplate import Catalogue, shipped_catalogue
 

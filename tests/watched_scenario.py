@@ -14,7 +14,7 @@ from polled_farm import CATALOGUE, Polled
 
 from agent.config_sections import DEFAULT_NETWORKS
 from agent.site.curtailment import Curtailments, Event, Scope
-from agent.site.ledger import read_ledger
+from agent.site.ledger_reader import read_ledger
 from agent.site.totals import SiteFigures, site_figures
 from agent.site.tracker import Tracker
 from simulators.player import build_farm, play

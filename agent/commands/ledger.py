@@ -17,9 +17,10 @@ from agent.mistakes import near_match
 from agent.scale import hashrate_text
 from agent.setup import MAX_LEDGER_BYTES, load_catalogue
 from agent.site.cells import moment_cell, parse_moment
-from agent.site.ledger import COLUMNS, LedgerEntry
+from agent.site.ledger import LedgerEntry
 from agent.site.ledger_compare import Contrast, cells_of, compare, differing, same_row, same_unit
 from agent.site.ledger_edit import Draft, Edited, RowChange, Rules
+from agent.site.ledger_reader import COLUMNS
 from agent.textfile import read_text
 
 JOURNAL_LINES_SHOWN = 20

@@ -15,7 +15,8 @@ from agent.address import Network
 from agent.errors import ConfigError, Mistake
 from agent.mistakes import clip, near_match
 from agent.site.cells import cell_parsers
-from agent.site.ledger import OPTIONAL_COLUMNS, Ledger, read_ledger
+from agent.site.ledger import Ledger
+from agent.site.ledger_reader import OPTIONAL_COLUMNS, read_ledger
 from agent.site.ledger_sheet import Row, Sheet
 from agent.site.ledger_table import raise_all, read_table
 from agent.unit.nameplate import Catalogue

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from agent.errors import ConfigError, Mistake
 from agent.mistakes import SHOWN_MISTAKES, clip, more_mistakes, near_match
-from agent.site.ledger import COLUMNS
+from agent.site.ledger_reader import COLUMNS
 from agent.site.ledger_sheet import BOM
 
 TableRow = tuple[int, dict[str, str]]

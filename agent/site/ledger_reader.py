@@ -1,0 +1,316 @@
+"""A ledger from its text.
+
+It is refused as a whole or taken as a whole, and refused with every mistake in it: a fleet's denominator is not the
+place for best efforts.
+"""
+
+import csv
+import hashlib
+import math
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from operator import attrgetter
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
+
+from agent.address import Endpoint, Network
+from agent.errors import ConfigError, Mistake
+from agent.mistakes import SHOWN_MISTAKES, clip, more_mistakes, near_match
+from agent.site.cells import REMEMBERED_CELLS, CellParser, cell_parsers
+from agent.site.ledger import Ledger, LedgerEntry, Place
+from agent.unit.nameplate import HS_PER_THS, Catalogue, Nameplate
+
+REQUIRED_COLUMNS = (
+    "unit_id",
+    "model",
+    "hashrate_th",
+    "host",
+    "container",
+    "rack",
+    "slot",
+    "deployed_from",
+    "deployed_to",
+    "status",
+)
+OPTIONAL_COLUMNS = ("serial", "mac", "simulated", "web_port")
+COLUMNS = (*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS)
+# A millisecond's worth.
+ROWS_A_REST = 50
+
+_T = TypeVar("_T")
+
+
+def read_ledger(
+    text: str,
+    file: str,
+    *,
+    catalogue: Catalogue,
+    zone: ZoneInfo,
+    networks: tuple[Network, ...],
+    before: Ledger | None = None,
+    rest: Callable[[], None] = lambda: None,
+) -> Ledger:
+    """Read a ledger from its text.
+
+    The text is CSV: one header, one line a row, ``#`` before a comment. A unit has a row for each span of time in which
+    its place, address and status stay the same.
+
+    Args:
+        text: As in the file, byte order mark and all.
+        file: What to call it in messages.
+        catalogue: The models there are.
+        zone: The zone of dates and times without an offset.
+        networks: Where units may be.
+        before: An earlier ledger; rows that it has too become the very same entries.
+        rest: Called every `ROWS_A_REST` rows, for whoever reads beside other work.
+
+    Raises:
+        ConfigError: With every mistake, in file order; after `SHOWN_MISTAKES` only how many more there are.
+    """
+    mistakes = _Mistakes(file)
+    nul = text.find("\0")
+    if nul >= 0:
+        mistakes.add(text.count("\n", 0, nul) + 1, "a NUL byte; save the file as UTF-8 text")
+        mistakes.raise_any()
+    lines = _resting(_read_rows(text.removeprefix("\ufeff"), mistakes), rest)
+    columns = _read_header(*next(lines, (1, [])), mistakes)
+    parsers = cell_parsers(catalogue=catalogue, zone=zone, networks=networks)
+    rows = list(_read_entries(lines, columns, parsers, catalogue, mistakes))
+    if before is not None:
+        known = {(entry.unit_id, entry.deployed_from): entry for entry in before.entries}
+        rows = [(line, _kept(entry, known)) for line, entry in _resting(rows, rest)]
+    _refuse_overlaps(rows, mistakes, rest)
+    if not rows:
+        mistakes.add_if_none("no units: there is nothing to watch")
+    mistakes.raise_any()
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return Ledger(entries=tuple(entry for _, entry in rows), digest=digest)
+
+
+def _resting(rows: Iterable[_T], rest: Callable[[], None]) -> Iterator[_T]:
+    for number, row in enumerate(rows):
+        if not number % ROWS_A_REST:
+            rest()
+        yield row
+
+
+class _Mistakes:
+    """The mistakes of one file: all counted, the first kept."""
+
+    def __init__(self, file: str) -> None:
+        self._file = file
+        self._kept: list[tuple[int, Mistake]] = []
+        self.count = 0
+
+    def add(self, line: int, reason: str, *, column: str = "", value: str = "") -> None:
+        self.count += 1
+        if len(self._kept) < SHOWN_MISTAKES:
+            where = f"line {line}, column {column}" if column else f"line {line}"
+            self._kept.append((line, Mistake(file=self._file, where=where, value=clip(value), reason=reason)))
+
+    def add_if_none(self, reason: str) -> None:
+        """Add a mistake of the file as a whole, unless others explain it."""
+        if not self.count:
+            self.count = 1
+            self._kept.append((0, Mistake(file=self._file, where="file", value="", reason=reason)))
+
+    def raise_any(self) -> None:
+        if not self.count:
+            return
+        mistakes = [mistake for _, mistake in sorted(self._kept, key=lambda kept: kept[0])]
+        if self.count > len(mistakes):
+            mistakes.append(more_mistakes(self.count - len(mistakes), self._file))
+        raise ConfigError(mistakes)
+
+
+def _read_rows(text: str, mistakes: _Mistakes) -> Iterator[tuple[int, list[str]]]:
+    """Give the cells of every line that has any, with its number.
+
+    A line is a row: a cell that runs over several lines is a quote left open, and costs its own line only.
+    """
+    for number, line in enumerate(text.replace("\r\n", "\n").replace("\r", "\n").split("\n"), start=1):
+        if line.lstrip('" \t').startswith("#"):
+            continue
+        try:
+            # Most lines have no quotes, and need no parser.
+            cells = next(csv.reader((line,), strict=True, skipinitialspace=True)) if '"' in line else line.split(",")
+        except csv.Error:
+            mistakes.add(number, "a quote is opened and not closed, or followed by more than a comma", value=line)
+            continue
+        if " " in line or "\t" in line:
+            cells = [cell.strip(" \t") for cell in cells]
+        if any(cells):
+            yield number, cells
+
+
+def _read_header(line: int, names: Sequence[str], mistakes: _Mistakes) -> tuple[str | None, ...]:
+    """Give the column of every cell, None for one not to be read; a bad header does not hide mistakes in the rows."""
+    if len(names) == 1 and (";" in names[0] or "\t" in names[0]):
+        mistakes.add(line, "cells are separated by commas", value=names[0])
+        mistakes.raise_any()
+    columns: list[str | None] = []
+    for name in names:
+        is_new = name in COLUMNS and name not in columns
+        columns.append(name if is_new else None)
+        if is_new:
+            continue
+        if name in COLUMNS:
+            reason = "this column is there twice"
+        elif name:
+            reason = f"unknown column{near_match(name, COLUMNS) or '; known are ' + ', '.join(COLUMNS)}"
+        else:
+            reason = f"column {len(columns)} has no name"
+        mistakes.add(line, reason, column="header", value=name)
+    missing = [name for name in REQUIRED_COLUMNS if name not in columns]
+    if missing:
+        mistakes.add(line, f"columns missing: {', '.join(missing)}")
+    return tuple(columns)
+
+
+def _read_entries(
+    rows: Iterable[tuple[int, list[str]]],
+    columns: Sequence[str | None],
+    parsers: Mapping[str, CellParser],
+    catalogue: Catalogue,
+    mistakes: _Mistakes,
+) -> Iterator[tuple[int, LedgerEntry]]:
+    """Give the entry of every sound row, with its line."""
+    find = lru_cache(REMEMBERED_CELLS)(catalogue.find)
+    is_complete = not set(REQUIRED_COLUMNS).difference(columns)
+    readers = [str if column is None else parsers[column] for column in columns]
+    for line, cells in rows:
+        if len(cells) != len(columns):
+            mistakes.add(line, f"{len(columns)} cells are expected, as in the header; here are {len(cells)}")
+            continue
+        before = mistakes.count
+        try:
+            values = {column: read(cell) for column, read, cell in zip(columns, readers, cells, strict=True)}
+        except ValueError:
+            values = _sound_values(line, columns, readers, cells, mistakes)
+        model, hashrate_hs = values.get("model"), values.get("hashrate_th")
+        nameplate = None
+        if model is not None and hashrate_hs is not None:
+            nameplate = find(model, hashrate_hs)
+            if nameplate is None:
+                bins = ", ".join(f"{bin_hs / HS_PER_THS:g}" for bin_hs in catalogue.bins_hs(model))
+                cell = cells[columns.index("hashrate_th")]
+                mistakes.add(line, f"{model} comes with {bins} TH/s", column="hashrate_th", value=cell)
+        start, end = values.get("deployed_from"), values.get("deployed_to")
+        if start is not None and end is not None and end <= start:
+            cell = cells[columns.index("deployed_to")]
+            mistakes.add(line, "a time after deployed_from is expected", column="deployed_to", value=cell)
+        if nameplate is not None and is_complete and mistakes.count == before:
+            yield line, _entry(values, nameplate)
+
+
+def _sound_values(
+    line: int, columns: Sequence[str | None], readers: Sequence[CellParser], cells: Sequence[str], mistakes: _Mistakes
+) -> dict[str | None, Any]:
+    """Give the values of a row's sound cells, and put down what is wrong with the others."""
+    values = {}
+    for column, read, cell in zip(columns, readers, cells, strict=True):
+        try:
+            values[column] = read(cell)
+        except ValueError as error:
+            mistakes.add(line, str(error), column=column or "", value=cell)
+    return values
+
+
+def _entry(values: Mapping[str | None, Any], nameplate: Nameplate) -> LedgerEntry:
+    return LedgerEntry(
+        unit_id=values["unit_id"],
+        nameplate=nameplate,
+        place=Place(container=values["container"], rack=values["rack"], slot=values["slot"]),
+        host=values["host"].host,
+        port=values["host"].port,
+        deployed_from=values["deployed_from"],
+        deployed_to=values["deployed_to"],
+        is_in_maintenance=values["status"],
+        is_simulated=values.get("simulated", False),
+        serial=values.get("serial"),
+        mac=values.get("mac"),
+        web_port=values.get("web_port"),
+    )
+
+
+def _kept(entry: LedgerEntry, known: Mapping[tuple[str, float | None], LedgerEntry]) -> LedgerEntry:
+    """Give the entry that says the same, if there is one, and else this one."""
+    same = known.get((entry.unit_id, entry.deployed_from))
+    return same if same is not None and same == entry else entry
+
+
+_Row = tuple[int, LedgerEntry]
+
+
+def _refuse_overlaps(rows: Sequence[_Row], mistakes: _Mistakes, rest: Callable[[], None]) -> None:
+    """Refuse what can only be true once at a time: a unit, and the address, place and identity of different units."""
+    for earlier, later in _overlaps(rows, key=attrgetter("unit_id"), owner=lambda row: row[0], rest=rest):
+        reason = f"also on line {earlier[0]}, for a span of time that overlaps"
+        mistakes.add(later[0], reason, column="unit_id", value=later[1].unit_id)
+    for column, key, told in _EXCLUSIVE:
+        for earlier, later in _overlaps(rows, key=key, owner=lambda row: row[1].unit_id, rest=rest):
+            reason = f"also of {earlier[1].unit_id} on line {earlier[0]}, for a span of time that overlaps"
+            mistakes.add(later[0], reason, column=column, value=told(later[1]))
+
+
+_EXCLUSIVE: tuple[tuple[str, Callable[[LedgerEntry], Hashable], Callable[[LedgerEntry], str]], ...] = (
+    ("host", attrgetter("host", "port"), lambda entry: str(Endpoint(entry.host, entry.port))),
+    (
+        "slot",
+        lambda entry: entry.place if entry.place.slot else None,
+        lambda entry: f"{entry.place.container} / {entry.place.rack} / {entry.place.slot}",
+    ),
+    ("serial", lambda entry: entry.serial and entry.serial.casefold(), lambda entry: entry.serial or ""),
+    ("mac", attrgetter("mac"), lambda entry: entry.mac or ""),
+)
+
+
+def _overlaps(
+    rows: Sequence[_Row],
+    *,
+    key: Callable[[LedgerEntry], Hashable],
+    owner: Callable[[_Row], Hashable],
+    rest: Callable[[], None],
+) -> Iterator[tuple[_Row, _Row]]:
+    """Give each row that overlaps in time with one of another owner under the same key, as (upper line, lower line).
+
+    By start, a row overlaps with an earlier one exactly when it starts before the latest end so far; "of another
+    owner" takes the two latest ends of different owners. So n rows cost n log n.
+    """
+    if not _is_any_twice(rows, key, rest):
+        return
+    alone: dict[Hashable, _Row] = {}
+    groups: dict[Hashable, list[_Row]] = {}
+    for row in _resting(rows, rest):
+        name = key(row[1])
+        if name is not None and alone.setdefault(name, row) is not row:
+            groups.setdefault(name, [alone[name]]).append(row)
+    for group in groups.values():
+        latest: list[_Row] = []
+        for row in sorted(group, key=_start):
+            others = [other for other in latest if owner(other) != owner(row)]
+            if others and _start(row) < _end(others[0]):
+                yield (others[0], row) if others[0][0] < row[0] else (row, others[0])
+            mine = [other for other in latest if owner(other) == owner(row)]
+            best = max([row, *mine], key=_end)
+            latest = sorted([best, *others], key=_end, reverse=True)[:2]
+
+
+def _is_any_twice(rows: Sequence[_Row], key: Callable[[LedgerEntry], Hashable], rest: Callable[[], None]) -> bool:
+    """Say whether two rows have the same key, None apart; in most ledgers none have, and nothing is to be compared."""
+    names: set[Hashable] = set()
+    told = 0
+    for first in range(0, len(rows), ROWS_A_REST):
+        rest()
+        some = [name for _, entry in rows[first : first + ROWS_A_REST] if (name := key(entry)) is not None]
+        told += len(some)
+        names.update(some)
+    return len(names) < told
+
+
+def _start(row: _Row) -> float:
+    return -math.inf if row[1].deployed_from is None else row[1].deployed_from
+
+
+def _end(row: _Row) -> float:
+    return math.inf if row[1].deployed_to is None else row[1].deployed_to
