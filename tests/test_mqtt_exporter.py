@@ -16,13 +16,16 @@ from programs import free_port
 from test_mqtt_messages import check
 
 from agent.exporters.mqtt import broker as broker_module
+from agent.exporters.mqtt.exporter import MqttExporter
 from agent.exporters.mqtt.messages import AgentHealth, MeterReading
 from agent.exporters.mqtt.meters import MqttMeters
 from agent.exporters.mqtt.outbox_file import Kind, Message
 from agent.exporters.mqtt.topics import MeterScope
 from agent.site.curtailment import Event, Scope
 from agent.site.curtailment_order import OrderError, Refusal, StartOrder
+from agent.site.ledger import Place
 from agent.site.power import Metered, MeterWatts, add_up
+from agent.site.totals import site_figures
 
 pytestmark = pytest.mark.program("mosquitto")
 
@@ -68,6 +71,41 @@ async def test_single_units_are_gathered(tmp_path: Path, monkeypatch: pytest.Mon
             await reader.until(lambda got: payloads(got, f"{ROOT}/units/u2"))
     (body,) = payloads(reader.messages, f"{ROOT}/units/u1")
     assert body["unit"]["hashrate_hs"] == 120e12
+
+
+async def test_what_left_while_nobody_was_here_is_forgotten(tmp_path: Path) -> None:
+    """Whatever an earlier run had the broker keep and this one does not is deleted, once all there is was told."""
+
+    def told(side: MqttExporter, *places: tuple[str, str]) -> None:
+        statuses = [status(entry(name, place=Place(container=within)), reading(name)) for name, within in places]
+        for one in statuses:
+            side.on_unit(one)
+        side.on_figures(site_figures(statuses, AT), interval_s=1, simulated_units=lambda: 0)
+
+    async with mosquitto(tmp_path / "broker") as broker:
+        home = section(broker.port, home_assistant=True)
+        with consumer(broker.port, f"{ROOT}/units/#", f"{ROOT}/containers/#", "homeassistant/#") as reader:
+            async with delivering(exporter(tmp_path, home)) as side:
+                told(side, ("u1", "C1"), ("u2", "C1"), ("u3", "C2"))
+                await reader.until(lambda got: {topic for topic, _, _ in got} >= _topics("u1", "u2", "u3", "C1", "C2"))
+            first = {topic for topic, _, _ in reader.messages}
+            async with delivering(exporter(tmp_path, home)) as side:
+                side.on_unit(status(entry("u1"), reading("u1")))
+                await asyncio.sleep(0.5)
+                # Not before everything was told: u2 may only not have been polled yet.
+                assert all(body for _, body, _ in reader.messages)
+                told(side, ("u1", "C1"), ("u2", "C1"))
+                await reader.until(lambda got: {topic for topic, body, _ in got if not body} >= _topics("u3", "C2"))
+        gone = {topic for topic, body, _ in reader.messages if not body}
+        assert all("u3" in topic or "C2" in topic for topic in gone)
+        with consumer(broker.port, f"{ROOT}/units/#", f"{ROOT}/containers/#", "homeassistant/#") as late:
+            late.publish(f"{ROOT}/units/now", "")
+            await late.until(lambda got: any(topic.endswith("/now") for topic, _, _ in got))
+            assert {topic for topic, _, is_retained in late.messages if is_retained} == first - gone
+
+
+def _topics(*names: str) -> set[str]:
+    return {f"{ROOT}/{'units' if name[0] == 'u' else 'containers'}/{name}" for name in names}
 
 
 async def test_units_in_batches_are_kept_until_delivered(tmp_path: Path) -> None:
@@ -136,7 +174,7 @@ async def test_a_disk_that_hangs_does_not_hold_up_the_end(tmp_path: Path, monkey
     side = exporter(tmp_path, section(free_port()))
     began, goes_on = threading.Event(), threading.Event()
 
-    def hang(_: Any) -> None:
+    def hang(*_: Any) -> None:
         began.set()
         goes_on.wait(30)
 

@@ -267,6 +267,45 @@ def _damage(path: Path, how: str) -> None:
             path.write_bytes(data[:100])
 
 
+def test_what_the_broker_keeps_is_known_to_the_next_process(tmp_path: Path) -> None:
+    """Topics are kept until they no longer are; also those told of while the file could not be written."""
+    path = tmp_path / "site.outbox"
+    box = outbox(path)
+    box.put([], {"a": True, "b": True, "c": True})
+    box.put([event(1)], {"b": False, "nobody's": False})
+    assert box.kept() == {"a", "c"}
+    box.close()
+    path.rename(tmp_path / "elsewhere")
+    path.mkdir()
+    clock = Clock()
+    box = outbox(path, clock)
+    assert box.kept() is None
+    box.put([], {"d": True, "e": True})
+    box.put([], {"a": False, "e": False})
+    path.rmdir()
+    (tmp_path / "elsewhere").rename(path)
+    clock.now += RETRY_S
+    box.put([])
+    assert box.kept() == {"c", "d"}
+    box.close()
+
+
+def test_an_outbox_from_before_topics_were_noted_is_used_on(tmp_path: Path) -> None:
+    """Its messages are delivered, and from now on it knows what is kept."""
+    path = tmp_path / "site.outbox"
+    old = outbox(path)
+    old.put([event(1)])
+    old.close()
+    with contextlib.closing(sqlite3.connect(path)) as file:
+        file.execute("DROP TABLE kept")
+    box = outbox(path)
+    assert [taken.message for taken in box.take(10)] == [event(1)]
+    assert box.kept() == set()
+    box.put([], {"a": True})
+    assert box.kept() == {"a"}
+    box.close()
+
+
 @pytest.mark.parametrize("how", ["no database", "truncated", "zeros in the middle", "header alone"])
 def test_a_damaged_file_is_moved_aside(tmp_path: Path, how: str) -> None:
     """It is kept under another name and counted once; a new one takes in what can be read of it, and what comes."""

@@ -97,6 +97,10 @@ class Broker:
         self._is_proving = False
         self._latest: dict[str, bytes] = {}
         self._dirty: dict[str, None] = {}
+        # The topics of which the broker keeps something; and of which of them the outbox does not know yet.
+        self._kept: set[str] = set()
+        self._kept_news: dict[str, bool] = {}
+        self._is_kept_read = self._is_all_offered = False
         self._answered: deque[float] = deque(maxlen=ANSWERS_A_MINUTE)
 
     @property
@@ -128,6 +132,23 @@ class Broker:
         self._dirty[topic] = None
         self._has_work.set()
 
+    def keep_only_offered(self) -> None:
+        """Have the broker forget what an earlier run offered and this one did not; to be called once all was offered.
+
+        A unit may leave the ledger while nobody is here to say so.
+        """
+        if not self._is_all_offered:
+            self._is_all_offered = True
+            self._forget_leftovers()
+
+    def _forget_leftovers(self) -> None:
+        if not (self._is_kept_read and self._is_all_offered):
+            return
+        for topic in sorted(self._kept - self._latest.keys()):
+            self.offer(topic, b"")
+        # The same text is in memory once.
+        self._kept = {topic for topic in self._latest if topic in self._kept}
+
     async def run(self) -> None:
         """Deliver until `stop` is set, and then what can be delivered in `STOP_S`."""
         self._worker.start()
@@ -149,7 +170,7 @@ class Broker:
                 log.error("mqtt outbox not closed in time", broker=self.link.name)
 
     async def _close(self) -> None:
-        if self._incoming:
+        if self._incoming or self._kept_news:
             await self._write()
         await self._worker.call(self.outbox.close)
 
@@ -164,9 +185,10 @@ class Broker:
 
     async def _write(self) -> None:
         messages, self._is_writing = list(self._incoming), True
+        news, self._kept_news = self._kept_news, {}
         self._incoming.clear()
         try:
-            await self._worker.call(self.outbox.put, messages)
+            await self._worker.call(self.outbox.put, messages, news)
         finally:
             self._is_writing = False
         self._has_written.set()
@@ -274,7 +296,16 @@ class Broker:
         # The broker may have forgotten what it kept.
         self._dirty = dict.fromkeys(self._latest)
         self._on_connected()
+        if not self._is_kept_read:
+            await self._read_kept()
         await self._deliver(connection)
+
+    async def _read_kept(self) -> None:
+        earlier = await self._worker.call(self.outbox.kept)
+        if earlier is not None:
+            self._is_kept_read = True
+            self._kept |= earlier
+            self._forget_leftovers()
 
     async def _deliver(self, connection: Connection) -> None:
         flush_until: float | None = None
@@ -321,6 +352,7 @@ class Broker:
 
         async def show(topic: str, payload: bytes) -> None:
             await connection.publish(topic, payload, is_retained=True)
+            self._note_kept(topic, is_kept=bool(payload))
             if self._latest.get(topic) is payload and not payload:
                 del self._latest[topic]
 
@@ -336,6 +368,11 @@ class Broker:
             self.health.delivered += len(acknowledged)
             if acknowledged:
                 await self._worker.call(self.outbox.settle, acknowledged)
+
+    def _note_kept(self, topic: str, *, is_kept: bool) -> None:
+        if (topic in self._kept) is not is_kept:
+            (self._kept.add if is_kept else self._kept.discard)(topic)
+            self._kept_news[topic] = is_kept
 
     def _on_connected(self) -> None:
         self.health.connections += 1

@@ -184,6 +184,9 @@ class MqttExporter:
         if self._containers != figures.by_container.keys():
             self._containers = set(figures.by_container)
             self._offer_discovery()
+        for outlet in self.outlets:
+            # Figures come when every unit was looked at: by now each that there is was told.
+            outlet.broker.keep_only_offered()
         self._send_batches()
 
     def _send_batches(self) -> None:

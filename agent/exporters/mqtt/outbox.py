@@ -19,7 +19,7 @@ Nothing here raises, and nothing here knows of an event loop: it is called in on
 
 import os
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -120,15 +120,24 @@ class Outbox:
         self._settled: set[int] = set()
         self._taken_in_memory = 0
         self._is_damaged = False
+        # Topics that are kept, or no longer, of which the file does not know yet.
+        self._unkept: dict[str, bool] = {}
 
-    def put(self, messages: Sequence[Message]) -> None:
-        """Take messages in, in this order."""
+    def put(self, messages: Sequence[Message], kept: Mapping[str, bool] | None = None) -> None:
+        """Take messages in, in this order.
+
+        Args:
+            messages: To be delivered.
+            kept: Topics of which the broker keeps something from now on, or nothing any more; see `kept`.
+        """
         for message in messages:
             self._memory.append(Taken(message, None))
             self._memory_used += message.size_bytes
         self.flush()
         while self._memory_used > self._memory_bytes:
             self._forget_one()
+        self._unkept.update(kept or {})
+        self._write_kept()
         self._count()
 
     def flush(self) -> None:
@@ -211,10 +220,34 @@ class Outbox:
         self._acknowledged.clear()
         self._count()
 
+    def kept(self) -> frozenset[str] | None:
+        """Give the topics of which the broker keeps something, of this run's or earlier ones'; None when not known."""
+        file = self._usable()
+        if file is None:
+            return None
+        try:
+            return file.kept()
+        except OutboxError as error:
+            self._fail(error)
+            return None
+
+    def _write_kept(self) -> None:
+        """Put down what `put` was told of topics that are kept; what cannot be written waits for the next time."""
+        file = self._usable() if self._unkept else None
+        if file is None:
+            return
+        try:
+            file.note_kept(self._unkept)
+        except OutboxError as error:
+            self._fail(error)
+        else:
+            self._unkept.clear()
+
     def close(self) -> None:
         """Write what can be written, and close the file; what is in memory alone is gone."""
         self._retry_at = float("-inf")
         self.flush()
+        self._write_kept()
         if self._memory:
             log.error("mqtt messages lost: they could not be written", file=str(self.path), messages=len(self._memory))
         self._delete_settled()

@@ -6,7 +6,7 @@ full, damaged or deleted says nothing about the other; and with several brokers 
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from enum import IntEnum
 from pathlib import Path
@@ -28,6 +28,8 @@ _SCHEMA = (
     retain INTEGER NOT NULL, payload BLOB NOT NULL)""",
     "CREATE INDEX messages_by_kind ON messages (kind, id)",
 )
+# Beside what waits: the topics of which the broker keeps something of ours. An outbox of before has no such table.
+_KEPT_SCHEMA = "CREATE TABLE IF NOT EXISTS kept (topic TEXT PRIMARY KEY) WITHOUT ROWID"
 OUTBOX = FileKind(error=OutboxError, application_id=APPLICATION_ID, newest=VERSION)
 
 
@@ -184,6 +186,28 @@ class OutboxFile:
             ).rowcount
         self.messages -= max(0, gone)
 
+    def kept(self) -> frozenset[str]:
+        """Give the topics of which the broker keeps something, by what `note_kept` put down.
+
+        Raises:
+            OutboxError: When they cannot be read.
+        """
+        with OUTBOX.translated(self.path):
+            return frozenset(topic for (topic,) in self._connection.execute("SELECT topic FROM kept"))
+
+    def note_kept(self, topics: Mapping[str, bool]) -> None:
+        """Put down of which topics the broker keeps something from now on, and of which nothing any more.
+
+        Raises:
+            OutboxError: When nothing was written.
+        """
+        with OUTBOX.translated(self.path), self._transaction():
+            for sql, is_kept in (
+                ("INSERT OR IGNORE INTO kept VALUES (?)", True),
+                ("DELETE FROM kept WHERE topic = ?", False),
+            ):
+                self._connection.executemany(sql, [(topic,) for topic, told in topics.items() if told is is_kept])
+
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         self._connection.execute("BEGIN IMMEDIATE")
@@ -241,6 +265,7 @@ def _prepare(connection: sqlite3.Connection, path: Path, max_bytes: int) -> None
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {VERSION}")
         connection.execute("COMMIT")
+    connection.execute(_KEPT_SCHEMA)
 
 
 def move_aside(path: Path, *, at: float) -> Path:
