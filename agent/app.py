@@ -2,11 +2,9 @@
 
 import asyncio
 import gc
-import random
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
-from functools import partial
 from itertools import chain, islice
 
 import structlog
@@ -28,37 +26,30 @@ from agent.identity_watch import IdentityWatch
 from agent.meters import Meters
 from agent.notify import ServiceManager
 from agent.outlets import Outlets, recorder_of
-from agent.process import collector_at_rest, look_at_youngest, raise_file_limit, settle_collector
+from agent.polling import Polling
+from agent.process import collector_at_rest, look_at_youngest, settle_collector
 from agent.reload import read_again
+from agent.rounds import UNITS_A_TURN, Rounds
 from agent.setup import Setup
 from agent.site.curtailment import Curtailments
 from agent.site.curtailment_book import CurtailmentBook
-from agent.site.delivered import DAY_S, HOUR_S, DeliveredBook
-from agent.site.energy import EnergyBook
 from agent.site.identity import Addresses
 from agent.site.ledger import Ledger, LedgerEntry
-from agent.site.poller import Bounds, Poller
+from agent.site.poller import Poller
 from agent.site.power import PowerModel, add_up
-from agent.site.schedule import Schedule
 from agent.site.status import UnitStatus
 from agent.site.takeover import Takeover
-from agent.site.totals import SiteFigures, Sums
+from agent.site.totals import SiteFigures
 from agent.site.tracker import Tracker
-from agent.turns import Turns, at_once, in_turns
-from agent.unit.client import Client
+from agent.turns import at_once, in_turns
 from agent.unit.reading import Poll
 
 log = structlog.get_logger("agent")
 
 LAG_EVERY_S = 0.25
 YOUNG_S = 1.0
-# Descriptors that are never a unit's: the web side, the log, the loop, files.
-RESERVED_FILES = 64
-STALLED_AFTER_S = 30.0
 # Of polls spread over an interval, those of 25 ms are taken in together: half the CPU, and 50 ms later a request.
 POLLING_REST_S = 0.025
-# Judging and summing 10,000 units in one go would hold the event loop for 60 ms.
-UNITS_A_TURN = 500
 MISTAKES_LOGGED = 20
 
 
@@ -99,17 +90,8 @@ class Agent:
             curtailments=self.book.curtailments,
         )
         self._has_real = self._any_real()
-        self.figures: SiteFigures | None = None
-        self.is_whole = False
-        # As of the latest round of figures.
-        self._unlooked = len(self.tracker)
-        # From when on the moment at which a unit enters a state is seen; what was so before may be older.
-        self.whole_at: float | None = None
         self.meters = Meters(setup.config.meter)
         self.metrics.watch_meters(self.meters.states)
-        self.energy = EnergyBook(interval_s=setup.config.poll.interval_s)
-        self.delivered = DeliveredBook(cadence_s=0.0)
-        self._configure_power()
         self.started_at = at
         self.on_polled: Callable[[], None] = lambda: None
         self.served_at: tuple[str, int] | None = None
@@ -120,8 +102,6 @@ class Agent:
         self._one_at_a_time = asyncio.Lock()
         self.on_figures: Callable[[SiteFigures], None] = lambda _: None
         self._ledger_changes_at = setup.watched.next_change_after(at)
-        self._round_at = time.monotonic()
-        self._file_limit = raise_file_limit()
         self.identity = IdentityWatch(
             config_file=setup.path,
             on_misread=self._on_misread,
@@ -142,9 +122,17 @@ class Agent:
         )
         self.metrics.watch_mqtt(self.mqtt.numbers)
         self.outlets = Outlets(self.metrics, self.mqtt, recorder_of(setup))
-        self._client: Client
-        self._rest_s = 0.0
-        self._poller: Poller | None = None
+        self.rounds = Rounds(
+            self.tracker,
+            self.outlets,
+            metered=lambda: add_up(chain(self.meters.readings(), self.mqtt.meter_readings())),
+            curtailments=lambda: self.book.curtailments,
+            counted=self._counted,
+            simulated_units=self._count_simulated,
+            interval_s=setup.config.poll.interval_s,
+        )
+        self._polling = Polling(setup.config, on_poll=self._on_poll, on_skipped=self.metrics.on_skipped)
+        self._configure_power()
 
     @property
     def config(self) -> Config:
@@ -159,32 +147,14 @@ class Agent:
     @property
     def poller(self) -> Poller:
         """What polls, from `polling` on."""
-        if self._poller is None:
-            raise RuntimeError("polling has not begun")
-        return self._poller
-
-    @property
-    def illness(self) -> str | None:
-        """Why this process is not well; None when it is."""
-        stalled_s = time.monotonic() - self.poller.last_progress
-        return f"no poll was started for {stalled_s:.0f} s" if stalled_s > STALLED_AFTER_S else None
-
-    @property
-    def unreadiness(self) -> str | None:
-        """Why the figures are not to be believed yet; None when they are."""
-        if not self.is_whole:
-            return f"first round under way: {self._unlooked} of {len(self.tracker)} units not looked at yet"
-        late_s = time.monotonic() - self._round_at - self.config.poll.interval_s
-        return f"figures are {late_s:.0f} s late" if late_s > 2 * self.config.poll.interval_s + 5 else None
+        return self._polling.poller
 
     @asynccontextmanager
     async def polling(self) -> AsyncIterator[None]:
         """Hold what polling needs; nothing is polled yet."""
-        self._connect()
-        try:
+        with self._polling.connected(self.identity.polled_entries()):
+            self.metrics.watch_in_flight(lambda: self.poller.in_flight)
             yield
-        finally:
-            self._client.close()
 
     async def run(self) -> None:
         """Poll, sum and export until `stop` is set."""
@@ -204,7 +174,7 @@ class Agent:
         if self.setup.token is not None:
             await self.book.keep()
         settle_collector()
-        self._rest_s = POLLING_REST_S
+        self._polling.rest_s = POLLING_REST_S
         listen = self.config.web.listen
         async with (
             self.polling(),
@@ -244,21 +214,21 @@ class Agent:
             name=self.config.title,
             version=__version__,
             scrape=self.metrics.scrape,
-            site=lambda: self.figures if self.is_whole else None,
+            site=lambda: self.rounds.figures if self.rounds.is_whole else None,
             units=self.tracker.statuses,
             unit=self.tracker.status,
-            unreadiness=lambda: self.unreadiness,
-            illness=lambda: self.illness,
+            unreadiness=lambda: self.rounds.unreadiness,
+            illness=lambda: self._polling.illness,
             wall=time.time,
             identity=self.identity.figures,
             whereabouts=self.identity.whereabouts,
             counts_simulated=lambda: self.counts_simulated,
             history=self._answer_history if self.config.history.keep else None,
             history_trouble=lambda: self.outlets.history_trouble,
-            energy=lambda: self.energy.energy,
-            delivered_hs=self._delivered_hs,
+            energy=lambda: self.rounds.energy.energy,
+            delivered_hs=self.rounds.delivered_hs,
             zone=lambda: self.config.site.zone,
-            seen_from=lambda: self.whole_at,
+            seen_from=lambda: self.rounds.whole_at,
             curtailments=CurtailmentApi(
                 self.config.site.name,
                 self.book,
@@ -276,20 +246,15 @@ class Agent:
             self._counted(self.tracker.statuses()),
             now=figures.at,
             zone=self.config.site.zone,
-            seen_from=self.whole_at,
+            seen_from=self.rounds.whole_at,
         )
-
-    def _delivered_hs(self, unit_id: str) -> tuple[float | None, float | None]:
-        clock_s = time.monotonic()
-        hour, day = (self.delivered.delivered_hs(unit_id, window_s, clock_s) for window_s in (HOUR_S, DAY_S))
-        return hour, day
 
     async def sweep(self) -> SiteFigures:
         """Poll every unit once and give the figures."""
         async with self.polling(), asyncio.TaskGroup() as tasks:
             tasks.create_task(self.meters.read_once(), name="meters")
             await self.poller.sweep()
-        self.is_whole = True
+        self.rounds.is_whole = True
         return self.sum_up()
 
     async def reload(self) -> None:
@@ -322,35 +287,10 @@ class Agent:
             self.tracker.stale_after_s = fresh.config.poll.stale_after_s
             if self.outlets.recorder is not None:
                 self.outlets.recorder.set_interval(fresh.config.poll.interval_s)
-            self._client.close()
-            self._connect()
+            self._polling.configure(fresh.config)
             self._interval_changed.set()
         self.book.replace_windows(fresh.windows)
         await self._apply_ledger()
-
-    def _connect(self) -> None:
-        poll = self.config.poll
-        self._client = Client(connect_timeout_s=poll.connect_timeout_s, deadline_s=poll.deadline_s, rest_s=self._rest_s)
-        # From look to look: one that finds nobody lasts as long as connecting may take, and then the wait begins.
-        backoff_max_s = poll.backoff_max_s - poll.connect_timeout_s
-        schedule = Schedule(interval_s=poll.interval_s, backoff_max_s=backoff_max_s, jitter=random.random)
-        # Descriptors are a budget: whatever the configuration asks, the web side keeps its own.
-        most = max(8, self._file_limit - RESERVED_FILES - self.config.web.max_connections)
-        healthy = min(poll.max_in_flight - poll.max_in_flight_sick, most // 2)
-        bounds = Bounds(healthy=max(1, healthy), sick=min(poll.max_in_flight_sick, most // 2))
-        if self._poller is not None:
-            self._poller.reconfigure(client=self._client, schedule=schedule, bounds=bounds, slow_every=poll.slow_every)
-            return
-        self._poller = Poller(
-            client=self._client,
-            schedule=schedule,
-            bounds=bounds,
-            slow_every=poll.slow_every,
-            on_poll=self._on_poll,
-            on_skipped=self.metrics.on_skipped,
-        )
-        self._poller.replace_entries(self.identity.polled_entries())
-        self.metrics.watch_in_flight(lambda: self.poller.in_flight)
 
     def _on_poll(self, poll: Poll, clock_s: float) -> None:
         self.metrics.on_poll(poll)
@@ -359,7 +299,7 @@ class Agent:
         if recorded is not None:
             self.outlets.on_status(*recorded)
             if self.counts_simulated or not recorded[0].entry.is_simulated:
-                self.delivered.record(recorded[0], clock_s=clock_s)
+                self.rounds.delivered.record(recorded[0], clock_s=clock_s)
         self.on_polled()
 
     def _on_misread(self, unit_id: str, error: OtherUnitError) -> None:
@@ -393,8 +333,7 @@ class Agent:
             standby_watts=config.power.standby_watts, calibration_ratio=config.power.calibration_ratio
         )
         self.meters.replace(config.meter)
-        self.energy.interval_s = config.poll.interval_s
-        self.delivered.cadence_s = config.poll.interval_s * config.poll.slow_every
+        self.rounds.set_interval(config.poll.interval_s, slow_every=config.poll.slow_every)
 
     def _on_curtailments(self, curtailments: Curtailments) -> None:
         self.tracker.curtailments = curtailments
@@ -438,7 +377,7 @@ class Agent:
         self.poller.take_over((), takeover.gone)
         for unit_id in takeover.gone:
             self.outlets.remove_unit(unit_id)
-        self.delivered.forget(takeover.gone)
+        self.rounds.delivered.forget(takeover.gone)
         # First where to ask: what comes from a unit's former address after its entry changed would pass for its own.
         if self._is_identity_as_before(entries):
             self.identity.take_over(takeover, addresses, entries)
@@ -453,7 +392,7 @@ class Agent:
             await asyncio.sleep(0)
         self._has_real = self._any_real()
         if not self.counts_simulated:
-            self.delivered.forget(self.metrics.simulated)
+            self.rounds.delivered.forget(self.metrics.simulated)
         self._ledger_changes_at = ledger.next_change_after(at)
 
     def _compare(self, ledger: Ledger, at: float) -> tuple[tuple[LedgerEntry, ...], Takeover, Addresses]:
@@ -475,66 +414,27 @@ class Agent:
 
     async def _tick(self) -> None:
         """Do what is due once an interval."""
-        was_whole = self.is_whole
+        was_whole = self.rounds.is_whole
         async with self._one_at_a_time:
             if self._ledger_changes_at is not None and time.time() >= self._ledger_changes_at:
                 await self._apply_ledger()
             self.book.tell(time.time())
-            figures = await in_turns(self._round())
-        if self.is_whole and not was_whole:
+            figures = await in_turns(self.rounds.turns())
+        self.outlets.on_health(
+            is_read=self.metrics.own.reload_successful is not False, is_kept=self.book.is_kept is not False
+        )
+        if self.rounds.is_whole and not was_whole:
             # By now everything is there that lives as long as the process.
             gc.freeze()
-        if not self.is_whole:
-            log.info("site not looked at yet", units=figures.site.units, reason=self.unreadiness)
+        if not self.rounds.is_whole:
+            log.info("site not looked at yet", units=figures.site.units, reason=self.rounds.unreadiness)
             return
         tell_summary(figures)
         self.on_figures(figures)
 
     def sum_up(self) -> SiteFigures:
         """Judge what went stale, make the figures of this moment and hand them to the exporters."""
-        return at_once(self._round())
-
-    def _round(self) -> Turns[SiteFigures]:
-        """Do what `sum_up` does, in turns that each hold the event loop for a few milliseconds.
-
-        Each unit is judged and summed in the same turn, once, so that every figure is a sum over the statuses of all
-        units, none of them counted twice or left out. What is exported changes in one go.
-        """
-        at, clock_s, sums, unlooked = time.time(), time.monotonic(), Sums(), 0
-        for part in self.tracker.look_over(at=at, clock_s=clock_s, at_once=UNITS_A_TURN):
-            for status, before in part.changes:
-                self.outlets.on_status(status, before)
-            sums.add(self._counted(part.statuses))
-            if not self.is_whole:
-                unlooked += sum(status.reading is None and status.error is None for status in part.statuses)
-            yield
-        self.outlets.close_interval()
-        self._unlooked = unlooked
-        is_whole = self.is_whole or not unlooked
-        metered = add_up(chain(self.meters.readings(), self.mqtt.meter_readings()))
-        for status in self.tracker.take_meters(metered.unit_watts):
-            self.metrics.on_unit(status)
-        delivered = self.delivered.delivered(clock_s)
-        yield
-        figures = yield from sums.figures_in_turns(at, metered=metered, delivered=delivered)
-        yield from self.outlets.on_figures(
-            figures,
-            energy=partial(self.energy.advance, figures, clock_s) if is_whole else None,
-            events=self.book.curtailments.near(at),
-            tracker=self.tracker,
-            simulated_units=self._count_simulated,
-            interval_s=self.config.poll.interval_s,
-            clock_s=clock_s,
-        )
-        self.figures = figures
-        self._round_at = clock_s
-        if is_whole and not self.is_whole:
-            # Not before the figures are there: whoever hears that they may be believed asks for them at once.
-            self.is_whole, self.whole_at = True, at
-        self.outlets.on_health(
-            is_read=self.metrics.own.reload_successful is not False, is_kept=self.book.is_kept is not False
-        )
-        return figures
+        return at_once(self.rounds.turns())
 
     async def _reload_when_wanted(self) -> None:
         while True:

@@ -42,9 +42,10 @@ async def test_ready_is_said_with_the_figures_and_not_before(tmp_path: Path) -> 
     agent = Agent(load_setup(tmp_path / "site.toml"))
     async with agent.polling():
         await agent.poller.sweep()
-        said = [(agent.unreadiness is None, agent.figures is not None, agent.whole_at) for _ in agent._round()]
+        rounds = agent.rounds
+        said = [(rounds.unreadiness is None, rounds.figures is not None, rounds.whole_at) for _ in rounds.turns()]
         assert len(said) > 2
         assert set(said) == {(False, False, None)}
-        assert agent.unreadiness is None
-        assert agent.figures is not None
-        assert agent.whole_at == agent.figures.at
+        assert rounds.unreadiness is None
+        assert rounds.figures is not None
+        assert rounds.whole_at == rounds.figures.at
