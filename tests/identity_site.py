@@ -109,7 +109,9 @@ async def watched(
             tasks.create_task(agent.run(), name="agent")
             try:
                 await site.until(
-                    lambda: agent.is_whole and sum(agent.identity.figures().checks.values()) >= len(agent.tracker)
+                    lambda: (
+                        agent.rounds.is_whole and sum(agent.identity.figures().checks.values()) >= len(agent.tracker)
+                    )
                 )
                 # Else an address is asked again after ten seconds at the earliest.
                 agent.identity._book._spacing_s = 0.0  # type: ignore[union-attr]
