@@ -20,9 +20,9 @@ from agent.config import load_config
 from agent.config_sections import DEFAULT_NETWORKS
 from agent.errors import ConfigError
 from agent.mistakes import SHOWN_MISTAKES
-from agent.site.cells import host_parser, parse_host
+from agent.site.cells import cell_parsers, host_parser, parse_host
 from agent.site.ledger import Ledger, LedgerEntry, Place
-from agent.site.ledger_reader import COLUMNS, ROWS_A_REST, read_ledger
+from agent.site.ledger_reader import COLUMNS, ROWS_A_REST, _Mistakes, _RowReader, read_ledger
 from agent.textfile import read_text
 from agent.unit.nameplate import Catalogue, shipped_catalogue
 
@@ -658,6 +658,26 @@ def written(entry: LedgerEntry) -> str:
 def test_what_is_written_is_read_back(entry: LedgerEntry) -> None:
     """Every entry has a row that means it."""
     assert read(written(entry), header=FULL_HEADER).entries == (entry,)
+
+
+SOME_WRONG = st.tuples(st.integers(0, 12), st.sampled_from(["", "?", "999", "2000-01-01"]))
+
+
+@PLAIN
+@given(st.lists(ENTRIES, min_size=1, max_size=4), st.integers(10, 13), st.none() | SOME_WRONG)
+def test_rows_are_read_alike_together_and_one_by_one(
+    entries: list[LedgerEntry], width: int, wrong: tuple[int, str] | None
+) -> None:
+    """Sound rows come to the same either way, with whatever columns; where a cell is wrong, each is looked at."""
+    rows = [(2 + number, next(csv.reader([written(entry)]))[:width]) for number, entry in enumerate(entries)]
+    if wrong is not None:
+        place, text = wrong
+        rows[-1][1][place : place + 1] = [text]
+    parsers = cell_parsers(catalogue=CATALOGUE, zone=ZoneInfo("UTC"), networks=DEFAULT_NETWORKS)
+    mistakes = _Mistakes("ledger.csv")
+    reader = _RowReader(FULL_HEADER.split(",")[:width], parsers, CATALOGUE, mistakes)
+    together, each = reader._sound(rows), list(reader._each(rows))
+    assert (None if together is None else list(together)) == (None if mistakes.count else each)
 
 
 def read_bytes(data: bytes, folder: Path) -> None:

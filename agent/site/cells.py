@@ -25,9 +25,8 @@ REMEMBERED_CELLS = 4096
 # Addresses of 16 million units; a ledger has those of some hundred networks.
 REMEMBERED_PREFIXES = 65536
 
-_PLAIN_HOST = re.compile(
-    r"(((?:0|[1-9][0-9]{0,2})\.(?:0|[1-9][0-9]{0,2})\.(?:0|[1-9][0-9]{0,2})\.)([1-9][0-9]{0,2}))(?::([1-9][0-9]{0,4}))?"
-)
+_PLAIN_PREFIX = re.compile(r"(?:0|[1-9][0-9]{0,2})(?:\.(?:0|[1-9][0-9]{0,2})){2}")
+_PLAIN_END = re.compile(r"([1-9][0-9]{0,2})(:([1-9][0-9]{0,4}))?")
 _UNIT_ID = re.compile(r"(?=.*[A-Za-z0-9])[A-Za-z0-9._:-]{1,64}")
 _HASHRATE = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?")
 _MOMENT = re.compile(
@@ -93,9 +92,11 @@ def host_parser(networks: tuple[Network, ...]) -> CellParser:
     @lru_cache(REMEMBERED_PREFIXES)
     def is_plain(prefix: str) -> bool:
         """Say whether each of the 254 addresses that begin so is that of one machine, in a network that is allowed."""
+        if not _PLAIN_PREFIX.fullmatch(prefix):
+            return False
         try:
-            block = ipaddress.IPv4Network(f"{prefix}0/24")
-            parse_host(f"{prefix}1", networks=networks)
+            block = ipaddress.IPv4Network(f"{prefix}.0/24")
+            parse_host(f"{prefix}.1", networks=networks)
         except ValueError:
             return False
         # A network within the block has first and last addresses of its own.
@@ -105,15 +106,26 @@ def host_parser(networks: tuple[Network, ...]) -> CellParser:
         )
 
     def parse(cell: str) -> Endpoint:
-        plain = _PLAIN_HOST.fullmatch(cell)
-        if plain is not None:
-            host, prefix, last, told_port = plain.groups()
-            port = API_PORT if told_port is None else int(told_port)
-            if int(last) < 255 and port <= 65535 and is_plain(prefix):
-                return Endpoint(host, port)
+        prefix, _, end = cell.rpartition(".")
+        plain = _plain_end(end)
+        if plain is not None and is_plain(prefix):
+            port, told = plain
+            return Endpoint(cell[:-told] if told else cell, port)
         return parse_host(cell, networks=networks)
 
     return parse
+
+
+@lru_cache(REMEMBERED_CELLS)
+def _plain_end(end: str) -> tuple[int, int] | None:
+    """Give the port at the end of an address and how many characters tell it; None if it needs a closer look."""
+    plain = _PLAIN_END.fullmatch(end)
+    if plain is None:
+        return None
+    last, told, port = plain.groups(default="")
+    if int(last) >= 255 or int(port or 0) > 65535:
+        return None
+    return int(port or API_PORT), len(told)
 
 
 def parse_host(cell: str, *, networks: tuple[Network, ...]) -> Endpoint:

@@ -9,6 +9,7 @@ import hashlib
 import math
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import islice, repeat
 from operator import attrgetter
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
@@ -38,6 +39,9 @@ COLUMNS = (*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS)
 ROWS_A_REST = 50
 
 _T = TypeVar("_T")
+# A line's number and its cells; and what was made of them.
+_Cells = tuple[int, list[str]]
+_Row = tuple[int, LedgerEntry]
 
 
 def read_ledger(
@@ -75,7 +79,7 @@ def read_ledger(
     lines = _resting(_read_rows(text.removeprefix("\ufeff"), mistakes), rest)
     columns = _read_header(*next(lines, (1, [])), mistakes)
     parsers = cell_parsers(catalogue=catalogue, zone=zone, networks=networks)
-    rows = list(_read_entries(lines, columns, parsers, catalogue, mistakes))
+    rows = list(_RowReader(columns, parsers, catalogue, mistakes).entries(lines))
     if before is not None:
         known = {(entry.unit_id, entry.deployed_from): entry for entry in before.entries}
         rows = [(line, _kept(entry, known)) for line, entry in _resting(rows, rest)]
@@ -123,7 +127,7 @@ class _Mistakes:
         raise ConfigError(mistakes)
 
 
-def _read_rows(text: str, mistakes: _Mistakes) -> Iterator[tuple[int, list[str]]]:
+def _read_rows(text: str, mistakes: _Mistakes) -> Iterator[_Cells]:
     """Give the cells of every line that has any, with its number.
 
     A line is a row: a cell that runs over several lines is a quote left open, and costs its own line only.
@@ -167,69 +171,120 @@ def _read_header(line: int, names: Sequence[str], mistakes: _Mistakes) -> tuple[
     return tuple(columns)
 
 
-def _read_entries(
-    rows: Iterable[tuple[int, list[str]]],
-    columns: Sequence[str | None],
-    parsers: Mapping[str, CellParser],
-    catalogue: Catalogue,
-    mistakes: _Mistakes,
-) -> Iterator[tuple[int, LedgerEntry]]:
-    """Give the entry of every sound row, with its line."""
-    find = lru_cache(REMEMBERED_CELLS)(catalogue.find)
-    is_complete = not set(REQUIRED_COLUMNS).difference(columns)
-    readers = [str if column is None else parsers[column] for column in columns]
-    for line, cells in rows:
-        if len(cells) != len(columns):
-            mistakes.add(line, f"{len(columns)} cells are expected, as in the header; here are {len(cells)}")
-            continue
-        before = mistakes.count
+class _RowReader:
+    """Makes entries of rows.
+
+    Args:
+        columns: What each cell is; None for one that is not to be read.
+        parsers: What turns a cell into a value, by column.
+        catalogue: The models there are.
+        mistakes: Where what is wrong is put down.
+    """
+
+    def __init__(
+        self,
+        columns: Sequence[str | None],
+        parsers: Mapping[str, CellParser],
+        catalogue: Catalogue,
+        mistakes: _Mistakes,
+    ) -> None:
+        self._columns = tuple(columns)
+        self._readers = [str if column is None else parsers[column] for column in columns]
+        self._catalogue, self._mistakes = catalogue, mistakes
+        self._find = lru_cache(REMEMBERED_CELLS)(catalogue.find)
+        self._is_complete = not set(REQUIRED_COLUMNS).difference(columns)
+
+    def entries(self, rows: Iterator[_Cells]) -> Iterator[_Row]:
+        """Give the entry of every sound row, with its line."""
+        while some := list(islice(rows, ROWS_A_REST)):
+            sound = self._sound(some)
+            yield from self._each(some) if sound is None else sound
+
+    def _sound(self, rows: Sequence[_Cells]) -> Iterable[_Row] | None:
+        """Give the entries of rows in which nothing is wrong; None if something is, which `_each` tells.
+
+        A column at a time, which takes 0.6 of what a row at a time does.
+        """
+        lines, cells = zip(*rows, strict=True)
+        if not self._is_complete or None in self._columns or any(len(row) != len(self._columns) for row in cells):
+            return None
+        columns = zip(self._columns, self._readers, zip(*cells, strict=True), strict=True)
         try:
-            values = {column: read(cell) for column, read, cell in zip(columns, readers, cells, strict=True)}
+            values: dict[str | None, list[Any]] = {name: list(map(read, texts)) for name, read, texts in columns}
         except ValueError:
-            values = _sound_values(line, columns, readers, cells, mistakes)
+            return None
+        found = list(map(self._find, values["model"], values["hashrate_th"]))
+        nameplates = [nameplate for nameplate in found if nameplate is not None]
+        if len(nameplates) < len(rows) or any(map(_is_backwards, values["deployed_from"], values["deployed_to"])):
+            return None
+        told = [values.get(column) or repeat(_UNTOLD[column]) for column in _ENTRY_COLUMNS]
+        return zip(lines, map(_entry, nameplates, zip(*told)), strict=True)  # noqa: B905  those not told never end
+
+    def _each(self, rows: Iterable[_Cells]) -> Iterator[_Row]:
+        """Give the entry of every sound row, and put down what is wrong with the others."""
+        for line, cells in rows:
+            if len(cells) != len(self._columns):
+                reason = f"{len(self._columns)} cells are expected, as in the header; here are {len(cells)}"
+                self._mistakes.add(line, reason)
+                continue
+            before = self._mistakes.count
+            values = dict(self._values(line, cells))
+            nameplate = self._nameplate(line, cells, values)
+            if _is_backwards(values.get("deployed_from"), values.get("deployed_to")):
+                self._refuse(line, cells, "deployed_to", "a time after deployed_from is expected")
+            if nameplate is not None and self._is_complete and self._mistakes.count == before:
+                yield line, _entry(nameplate, [(_UNTOLD | values)[column] for column in _ENTRY_COLUMNS])
+
+    def _values(self, line: int, cells: Sequence[str]) -> Iterator[tuple[str, Any]]:
+        for column, read, cell in zip(self._columns, self._readers, cells, strict=True):
+            if column is not None:
+                try:
+                    yield column, read(cell)
+                except ValueError as error:
+                    self._mistakes.add(line, str(error), column=column, value=cell)
+
+    def _nameplate(self, line: int, cells: Sequence[str], values: Mapping[str, Any]) -> Nameplate | None:
         model, hashrate_hs = values.get("model"), values.get("hashrate_th")
-        nameplate = None
-        if model is not None and hashrate_hs is not None:
-            nameplate = find(model, hashrate_hs)
-            if nameplate is None:
-                bins = ", ".join(f"{bin_hs / HS_PER_THS:g}" for bin_hs in catalogue.bins_hs(model))
-                cell = cells[columns.index("hashrate_th")]
-                mistakes.add(line, f"{model} comes with {bins} TH/s", column="hashrate_th", value=cell)
-        start, end = values.get("deployed_from"), values.get("deployed_to")
-        if start is not None and end is not None and end <= start:
-            cell = cells[columns.index("deployed_to")]
-            mistakes.add(line, "a time after deployed_from is expected", column="deployed_to", value=cell)
-        if nameplate is not None and is_complete and mistakes.count == before:
-            yield line, _entry(values, nameplate)
+        if model is None or hashrate_hs is None:
+            return None
+        nameplate = self._find(model, hashrate_hs)
+        if nameplate is None:
+            bins = ", ".join(f"{bin_hs / HS_PER_THS:g}" for bin_hs in self._catalogue.bins_hs(model))
+            self._refuse(line, cells, "hashrate_th", f"{model} comes with {bins} TH/s")
+        return nameplate
+
+    def _refuse(self, line: int, cells: Sequence[str], column: str, reason: str) -> None:
+        self._mistakes.add(line, reason, column=column, value=cells[self._columns.index(column)])
 
 
-def _sound_values(
-    line: int, columns: Sequence[str | None], readers: Sequence[CellParser], cells: Sequence[str], mistakes: _Mistakes
-) -> dict[str | None, Any]:
-    """Give the values of a row's sound cells, and put down what is wrong with the others."""
-    values = {}
-    for column, read, cell in zip(columns, readers, cells, strict=True):
-        try:
-            values[column] = read(cell)
-        except ValueError as error:
-            mistakes.add(line, str(error), column=column or "", value=cell)
-    return values
+def _is_backwards(start: float | None, end: float | None) -> bool:
+    return start is not None and end is not None and end <= start
 
 
-def _entry(values: Mapping[str | None, Any], nameplate: Nameplate) -> LedgerEntry:
+_ENTRY_COLUMNS = (
+    *("unit_id", "host", "container", "rack", "slot", "deployed_from", "deployed_to"),
+    *("status", "serial", "mac", "simulated", "web_port"),
+)
+# What a column says that is not there.
+_UNTOLD: dict[str, Any] = dict.fromkeys(_ENTRY_COLUMNS) | {"simulated": False}
+
+
+def _entry(nameplate: Nameplate, values: Iterable[Any]) -> LedgerEntry:
+    """Give an entry from the values of `_ENTRY_COLUMNS`."""
+    unit_id, (host, port), container, rack, slot, since, until, is_out, serial, mac, is_simulated, web_port = values
     return LedgerEntry(
-        unit_id=values["unit_id"],
+        unit_id=unit_id,
         nameplate=nameplate,
-        place=Place(container=values["container"], rack=values["rack"], slot=values["slot"]),
-        host=values["host"].host,
-        port=values["host"].port,
-        deployed_from=values["deployed_from"],
-        deployed_to=values["deployed_to"],
-        is_in_maintenance=values["status"],
-        is_simulated=values.get("simulated", False),
-        serial=values.get("serial"),
-        mac=values.get("mac"),
-        web_port=values.get("web_port"),
+        place=Place(container=container, rack=rack, slot=slot),
+        host=host,
+        port=port,
+        deployed_from=since,
+        deployed_to=until,
+        is_in_maintenance=is_out,
+        is_simulated=is_simulated,
+        serial=serial,
+        mac=mac,
+        web_port=web_port,
     )
 
 
@@ -237,9 +292,6 @@ def _kept(entry: LedgerEntry, known: Mapping[tuple[str, float | None], LedgerEnt
     """Give the entry that says the same, if there is one, and else this one."""
     same = known.get((entry.unit_id, entry.deployed_from))
     return same if same is not None and same == entry else entry
-
-
-_Row = tuple[int, LedgerEntry]
 
 
 def _refuse_overlaps(rows: Sequence[_Row], mistakes: _Mistakes, rest: Callable[[], None]) -> None:
