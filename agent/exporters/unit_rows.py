@@ -247,13 +247,15 @@ class UnitRows:
             odd.pop(cell, None)
 
     def _add(self, unit_id: str) -> _Unit:
-        bases, rows, infos, _ = self._now
-        if not self._free_cells:
-            self._free_cells.append(len(rows))
+        if self._free_cells:
+            cell = self._free_cells.pop()
+        else:
+            bases, rows, infos, _ = self._now
+            cell = len(rows)
             bases.append("")
             rows.append(_NOTHING)
             infos.append("")
-        unit = self._units[unit_id] = _Unit(self._free_cells.pop())
+        unit = self._units[unit_id] = _Unit(cell)
         return unit
 
     def remove(self, unit_id: str) -> None:
