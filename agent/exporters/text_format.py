@@ -68,24 +68,23 @@ class Lines:
         head: What stands before the prefix.
     """
 
-    __slots__ = ("_is_info", "_names", "_suffixes", "family", "head")
+    __slots__ = ("_names", "_suffixes", "family", "head")
 
     def __init__(self, family: Family[Any], shared_labels: int) -> None:
         self.family = family
         self.head = family.name + "{"
         self._names = family.labels[shared_labels:]
-        self._is_info = family.kind is Kind.INFO
         self._suffixes: dict[tuple[str, ...], str] = {(): "} "}
 
     def suffix(self, values: tuple[str, ...]) -> str:
-        """Give what stands between prefix and number; kept, but for infos, as all others come from closed lists."""
-        if self._is_info:
-            return f",{label_pairs(self._names, values)}}} "
-        suffix = self._suffixes.get(values)
-        if suffix is None:
-            suffix = f",{label_pairs(self._names, values)}}} "
-            if len(self._suffixes) < _SUFFIXES_KEPT:
-                self._suffixes[values] = suffix
+        """Give what stands between prefix and number."""
+        return self._suffixes.get(values) or self._suffix(values)
+
+    def _suffix(self, values: tuple[str, ...]) -> str:
+        """Render the labels after the prefix; kept, because all but those of the info family come from closed lists."""
+        suffix = f",{label_pairs(self._names, values)}}} "
+        if self.family.kind is not Kind.INFO and len(self._suffixes) < _SUFFIXES_KEPT:
+            self._suffixes[values] = suffix
         return suffix
 
     def render(self, base: str, part: object) -> str:
