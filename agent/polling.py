@@ -1,4 +1,4 @@
-"""What polls a site, as its configuration asks for: one client, and one poller for as long as the process lives."""
+"""What polls a site, as its configuration asks for: a client, which another configuration exchanges, and a poller."""
 
 import random
 import time
@@ -43,7 +43,7 @@ class Polling:
 
     @property
     def poller(self) -> Poller:
-        """What polls, from `connected` on."""
+        """What polls, from the latest `connected` on."""
         if self._poller is None:
             raise RuntimeError("polling has not begun")
         return self._poller

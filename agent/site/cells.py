@@ -46,14 +46,15 @@ def cell_parsers(*, catalogue: Catalogue, zone: ZoneInfo, networks: tuple[Networ
         networks: Where units may be.
     """
     moment = lru_cache(REMEMBERED_CELLS)(partial(parse_moment, zone=zone))
+    label = lru_cache(REMEMBERED_CELLS)(parse_label)
     return {
         "unit_id": parse_unit_id,
         "model": lru_cache(REMEMBERED_CELLS)(partial(parse_model, catalogue=catalogue)),
         "hashrate_th": lru_cache(REMEMBERED_CELLS)(parse_hashrate_hs),
         "host": host_parser(networks),
-        "container": lru_cache(REMEMBERED_CELLS)(parse_label),
-        "rack": lru_cache(REMEMBERED_CELLS)(parse_label),
-        "slot": lru_cache(REMEMBERED_CELLS)(parse_label),
+        "container": label,
+        "rack": label,
+        "slot": label,
         "deployed_from": moment,
         "deployed_to": moment,
         "status": parse_status,
