@@ -28,7 +28,8 @@ _SCHEMA = (
     retain INTEGER NOT NULL, payload BLOB NOT NULL)""",
     "CREATE INDEX messages_by_kind ON messages (kind, id)",
 )
-# Beside what waits: the topics of which the broker keeps something of ours. An outbox of before has no such table.
+# Beside what waits: the topics of which the broker keeps something of ours. Made when there are any: what waits in an
+# older file can be drained on a full disk too.
 _KEPT_SCHEMA = "CREATE TABLE IF NOT EXISTS kept (topic TEXT PRIMARY KEY) WITHOUT ROWID"
 OUTBOX = FileKind(error=OutboxError, application_id=APPLICATION_ID, newest=VERSION)
 
@@ -193,6 +194,8 @@ class OutboxFile:
             OutboxError: When they cannot be read.
         """
         with OUTBOX.translated(self.path):
+            if not self._connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'kept'").fetchone():
+                return frozenset()
             return frozenset(topic for (topic,) in self._connection.execute("SELECT topic FROM kept"))
 
     def note_kept(self, topics: Mapping[str, bool]) -> None:
@@ -202,6 +205,7 @@ class OutboxFile:
             OutboxError: When nothing was written.
         """
         with OUTBOX.translated(self.path), self._transaction():
+            self._connection.execute(_KEPT_SCHEMA)
             for sql, is_kept in (
                 ("INSERT OR IGNORE INTO kept VALUES (?)", True),
                 ("DELETE FROM kept WHERE topic = ?", False),
@@ -265,7 +269,6 @@ def _prepare(connection: sqlite3.Connection, path: Path, max_bytes: int) -> None
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {VERSION}")
         connection.execute("COMMIT")
-    connection.execute(_KEPT_SCHEMA)
 
 
 def move_aside(path: Path, *, at: float) -> Path:
