@@ -9,39 +9,40 @@ from itertools import chain, islice
 
 import structlog
 
-from agent import __version__, logs
-from agent.changes import tell_summary
-from agent.config import Config
+from agent import __version__
+from agent.config.file import Config
 from agent.errors import ConfigError, Mistake, OtherUnitError
-from agent.exporters import web
-from agent.exporters.curtailment_api import CurtailmentApi
-from agent.exporters.history_query import HistoryAnswer, HistoryQuery, answer_history
-from agent.exporters.loss_words import LossLine, loss_lines
-from agent.exporters.metrics import Metrics
 from agent.exporters.mqtt.assembly import assemble
 from agent.exporters.mqtt.intake import Door
 from agent.exporters.mqtt.meters import MqttMeters
 from agent.exporters.mqtt.topics import MeterScope
-from agent.identity_watch import IdentityWatch
-from agent.meters import Meters
-from agent.notify import ServiceManager
-from agent.outlets import Outlets, recorder_of
-from agent.polling import Polling
-from agent.process import collector_at_rest, look_at_youngest, settle_collector
-from agent.reload import read_again
-from agent.rounds import UNITS_A_TURN, Rounds
-from agent.setup import Setup
-from agent.site.curtailment import Curtailments
-from agent.site.curtailment_book import CurtailmentBook
-from agent.site.identity import Addresses
-from agent.site.ledger import Ledger, LedgerEntry
+from agent.exporters.prometheus.store import Metrics
+from agent.exporters.web import server as web
+from agent.exporters.web.curtailment_api import CurtailmentApi
+from agent.exporters.web.history_api import HistoryAnswer, HistoryQuery, answer_history
+from agent.meters.meters import Meters
+from agent.runtime import logs
+from agent.runtime.change_log import tell_summary
+from agent.runtime.fan_out import Outlets, recorder_of
+from agent.runtime.polling import Polling
+from agent.runtime.process import collector_at_rest, look_at_youngest, settle_collector
+from agent.runtime.reload import read_again
+from agent.runtime.rounds import UNITS_A_TURN, Rounds
+from agent.runtime.setup import Setup
+from agent.runtime.systemd import ServiceManager
+from agent.site.curtailment.book import CurtailmentBook
+from agent.site.curtailment.events import Curtailments
+from agent.site.identity.book import Addresses
+from agent.site.identity.watch import IdentityWatch
+from agent.site.ledger.delta import Takeover
+from agent.site.ledger.entries import Ledger, LedgerEntry
 from agent.site.poller import Poller
 from agent.site.power import PowerModel, add_up
 from agent.site.status import UnitStatus
-from agent.site.takeover import Takeover
 from agent.site.totals import SiteFigures
 from agent.site.tracker import Tracker
-from agent.turns import at_once, in_turns
+from agent.slices import at_once, in_turns
+from agent.text.losses import LossLine, loss_lines
 from agent.unit.reading import Poll
 
 log = structlog.get_logger("agent")

@@ -8,8 +8,8 @@ project's vocabulary.
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from agent.exporters.families import BOARDS_SHOWN, FANS_SHOWN, SERIES_PER_UNIT
-from agent.exporters.metrics import ContractRow, contract
+from agent.exporters.prometheus.store import ContractRow, contract
+from agent.exporters.prometheus.unit_families import BOARDS_SHOWN, FANS_SHOWN, SERIES_PER_UNIT
 from agent.site.status import Cause, UnitState
 
 # What a name may end in, its kind's suffix apart: a base unit, what is counted in the plural, or what is 0 or 1.

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from agent.exporters.metrics import contract
+from agent.exporters.prometheus.store import contract
 from grafana.source import UnreadableError, read_json, read_yaml, told
 
 HERE = Path(__file__).parent

@@ -12,13 +12,10 @@ from rich.console import Console
 from rich.table import Table
 
 from simulators.backfill import find_months, read_step, write_months
-from simulators.clock import ClockError
-from simulators.durations import show_duration
-from simulators.endpoints import EndpointError
-from simulators.faults import vocabulary
+from simulators.farm.clock import ClockError
+from simulators.farm.plan import HEALTHY_FARM, FarmError, FarmPlan, Troubles, read_mix, read_model, read_share
+from simulators.faults.vocabulary import vocabulary
 from simulators.hosting import ERRORS, Show, host_farm, host_nothing, host_replay, host_show, run
-from simulators.listening import ServeError
-from simulators.models import ModelError
 from simulators.options import (
     AddressesOption,
     BaseOption,
@@ -37,10 +34,13 @@ from simulators.options import (
     read_every,
     refuse_beside_file,
 )
-from simulators.plan import HEALTHY_FARM, FarmError, FarmPlan, Troubles, read_mix, read_model, read_share
-from simulators.replay import CaptureError, read_captures
-from simulators.scenario import find_scenario, load_farm, shipped_scenarios
-from simulators.tomlfile import TomlError
+from simulators.scenario.durations import show_duration
+from simulators.scenario.scenario import find_scenario, load_farm, shipped_scenarios
+from simulators.scenario.tomlfile import TomlError
+from simulators.sockets.listening import ServeError
+from simulators.sockets.replay import CaptureError, read_captures
+from simulators.unit.endpoints import EndpointError
+from simulators.unit.models import ModelError
 
 EXIT_FAILED = 1
 EXIT_BAD_INPUT = 2

@@ -22,16 +22,16 @@ from typing import NamedTuple, TextIO, TypeVar
 
 from rich.progress import Progress
 
-from simulators.conditions import Cause
-from simulators.durations import read_duration, show_duration
+from simulators.farm.plan import FarmError
+from simulators.farm.tally import Tally
 from simulators.hosting import ERRORS
-from simulators.physics import DAY_S
-from simulators.plan import FarmError
-from simulators.player import RESTORE_S, Curtailment, build_farm, play
-from simulators.scenario import Scenario, find_scenario, shipped_scenarios
-from simulators.snapshot import RUNNING, Phase
-from simulators.tally import Tally
-from simulators.unit import Unit
+from simulators.scenario.durations import read_duration, show_duration
+from simulators.scenario.player import RESTORE_S, Curtailment, build_farm, play
+from simulators.scenario.scenario import Scenario, find_scenario, shipped_scenarios
+from simulators.unit.conditions import Cause
+from simulators.unit.physics import DAY_S
+from simulators.unit.snapshot import RUNNING, Phase
+from simulators.unit.unit import Unit
 
 # Prometheus believes a sample for five minutes; farther apart they would be gaps.
 MAX_STEP_S = 300.0

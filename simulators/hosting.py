@@ -13,20 +13,20 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import track
 
-from simulators.builds import Line
-from simulators.clock import SimClock
-from simulators.control_http import serve_control
-from simulators.endpoints import Endpoint
-from simulators.farm import Farm
-from simulators.plan import FarmError, FarmPlan
-from simulators.player import Playing, build_farm, play
-from simulators.replay import RecordedUnit
-from simulators.scenario import Scenario
-from simulators.serving import serve_farm, serve_stations, sweep
-from simulators.show import announce, leap, milestones, outcome
-from simulators.station import Station
-from simulators.unit import Unit
-from simulators.webserver import serve_hash_side, serve_web
+from simulators.control.http import serve_control
+from simulators.farm.clock import SimClock
+from simulators.farm.farm import Farm
+from simulators.farm.plan import FarmError, FarmPlan
+from simulators.scenario.player import Playing, build_farm, play
+from simulators.scenario.scenario import Scenario
+from simulators.scenario.show import announce, leap, milestones, outcome
+from simulators.sockets.replay import RecordedUnit
+from simulators.sockets.serving import serve_farm, serve_stations, sweep
+from simulators.sockets.station import Station
+from simulators.sockets.web_server import serve_hash_side, serve_web
+from simulators.unit.builds import Line
+from simulators.unit.endpoints import Endpoint
+from simulators.unit.unit import Unit
 
 # What is printed is data: ``:100:`` is a port and not an emoji, ``[x]`` a name and not a style.
 SCREEN = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)

@@ -8,11 +8,11 @@ from typing import Annotated
 
 import typer
 
-from simulators.builds import Line
-from simulators.durations import read_duration
-from simulators.endpoints import Endpoint, find_endpoints
+from simulators.farm.plan import FarmError
 from simulators.hosting import Doors
-from simulators.plan import FarmError
+from simulators.scenario.durations import read_duration
+from simulators.unit.builds import Line
+from simulators.unit.endpoints import Endpoint, find_endpoints
 
 SeedOption = Annotated[int | None, typer.Option(help="Seed of everything random; drawn and printed when left out.")]
 BaseOption = Annotated[str, typer.Option(help="First IPv4 address; the others follow it.")]

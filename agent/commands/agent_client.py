@@ -10,9 +10,9 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from agent.bearer import Token, read_token
-from agent.config import load_config
+from agent.config.file import load_config
 from agent.errors import AgentError, ConfigError, Mistake
+from agent.exporters.web.bearer import Token, read_token
 
 TIMEOUT_S = 10.0
 MAX_ANSWER_BYTES = 64 << 20

@@ -7,9 +7,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from agent.commands.terminal import exit_codes, out
-from agent.config import render_config
-from agent.scale import hashrate_text
-from agent.setup import load_setup
+from agent.config.file import render_config
+from agent.runtime.setup import load_setup
+from agent.text.numbers import hashrate_text
 
 
 def check(config: Path, *, at: float, show: bool) -> None:

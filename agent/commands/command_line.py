@@ -19,7 +19,7 @@ from agent.commands import run as run_command
 from agent.commands import statement as statement_command
 from agent.commands.agent_client import RunningAgent, running_agent
 from agent.commands.terminal import exit_codes, out
-from agent.site.curtailment import Scope
+from agent.site.curtailment.events import Scope
 
 app = typer.Typer(
     name="hashsight",

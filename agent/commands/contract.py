@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from agent.commands.terminal import exit_codes, out
-from agent.exporters.metrics import ContractRow, contract
+from agent.exporters.prometheus.store import ContractRow, contract
 
 TABLE_WIDTH = 140
 """The least that a table takes in which no name is broken: a broken one can be neither copied nor searched for."""

@@ -14,11 +14,11 @@ import msgspec
 from agent.commands.agent_client import AnswerError, RunningAgent
 from agent.commands.terminal import exit_codes, out
 from agent.errors import ConfigError, Mistake
-from agent.exporters.curtailment_answers import CurtailmentAnswer, CurtailmentsAnswer
-from agent.exporters.curtailment_api import PATH
-from agent.scale import hashrate_text
-from agent.site.cells import parse_moment
-from agent.site.curtailment import Phase, Scope
+from agent.exporters.web.curtailment_answers import CurtailmentAnswer, CurtailmentsAnswer
+from agent.exporters.web.curtailment_api import PATH
+from agent.site.curtailment.events import Phase, Scope
+from agent.site.ledger.cells import parse_moment
+from agent.text.numbers import hashrate_text
 
 UNITS_NAMED = 20
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}

@@ -16,15 +16,15 @@ from rich.console import Group
 from rich.live import Live
 from rich.text import Text
 
-from agent import logs
 from agent.address import Endpoint, parse_endpoint
 from agent.app import Agent
 from agent.commands.demo_programs import reserved_port, simulators, start_prometheus
 from agent.commands.summary import headline, site_summary
 from agent.commands.terminal import FAILED, err, exit_codes, out
 from agent.errors import ConfigError, Mistake
-from agent.process import run_loop, run_until_signalled
-from agent.setup import Setup, load_setup
+from agent.runtime import logs
+from agent.runtime.process import run_loop, run_until_signalled
+from agent.runtime.setup import Setup, load_setup
 
 SITE = "demo"
 

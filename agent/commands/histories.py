@@ -5,9 +5,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from agent.config import load_config
+from agent.config.file import load_config
 from agent.errors import ConfigError, Mistake
-from agent.exporters.history_reader import HistoryReader, read_history
+from agent.history.reader import HistoryReader, read_history
 
 
 def usage_error(command: str, where: str, value: str, reason: str) -> ConfigError:

@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 
 from agent.commands.histories import opened, usage_error
 from agent.commands.terminal import exit_codes
-from agent.exporters import history_csv
-from agent.exporters.history_reader import HistoryReader
-from agent.exporters.period import parse_period
+from agent.history import csv as history_csv
+from agent.history.reader import HistoryReader
+from agent.statement.period import parse_period
 
 COMMAND = "history export"
 KINDS = ("site", "containers", "changes")

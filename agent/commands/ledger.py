@@ -10,18 +10,18 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from agent.commands.terminal import err, exit_codes, out
-from agent.config import Config, load_config
+from agent.config.file import Config, load_config
+from agent.config.mistakes import near_match
 from agent.errors import ConfigError, Mistake
-from agent.ledger_file import held, journal_path, read_journal
-from agent.mistakes import near_match
-from agent.scale import hashrate_text
-from agent.setup import MAX_LEDGER_BYTES, load_catalogue
-from agent.site.cells import moment_cell, parse_moment
-from agent.site.ledger import LedgerEntry
-from agent.site.ledger_compare import Contrast, cells_of, compare, differing, same_row, same_unit
-from agent.site.ledger_edit import Draft, Edited, RowChange, Rules
-from agent.site.ledger_reader import COLUMNS
-from agent.textfile import read_text
+from agent.files.text import read_text
+from agent.runtime.setup import load_catalogue
+from agent.site.ledger.cells import moment_cell, parse_moment
+from agent.site.ledger.compare import Contrast, cells_of, compare, differing, same_row, same_unit
+from agent.site.ledger.edit import Draft, Edited, RowChange, Rules
+from agent.site.ledger.entries import LedgerEntry
+from agent.site.ledger.file import MAX_LEDGER_BYTES, held, journal_path, read_journal
+from agent.site.ledger.reader import COLUMNS
+from agent.text.numbers import hashrate_text
 
 JOURNAL_LINES_SHOWN = 20
 # Between two commands of one correction, and what a clock may be off.

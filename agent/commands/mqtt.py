@@ -18,9 +18,9 @@ from agent.exporters.mqtt.composer import printable
 from agent.exporters.mqtt.connection import Received, connect
 from agent.exporters.mqtt.links import Link
 from agent.exporters.mqtt.topics import Topics
-from agent.scale import hashrate_text, ratio_text
-from agent.secretfile import read_password
-from agent.setup import Setup, load_setup
+from agent.files.secret import read_password
+from agent.runtime.setup import Setup, load_setup
+from agent.text.numbers import hashrate_text, ratio_text
 
 SHOWN_CHARS = 160
 

@@ -10,14 +10,14 @@ from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 
-from agent import logs
 from agent.app import Agent
 from agent.commands.summary import site_json, site_summary
 from agent.commands.terminal import FAILED, err, exit_codes, out
-from agent.scale import hashrate_text, ratio_text
-from agent.setup import load_setup
+from agent.runtime import logs
+from agent.runtime.setup import load_setup
 from agent.site.status import UnitState, UnitStatus
 from agent.site.totals import SiteFigures
+from agent.text.numbers import hashrate_text, ratio_text
 
 WORST_SHOWN = 20
 

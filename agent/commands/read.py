@@ -11,9 +11,9 @@ from rich.table import Table
 from agent.address import Endpoint, parse_endpoint
 from agent.commands.terminal import err, exit_codes, out
 from agent.errors import ConfigError, Mistake, PollError
-from agent.scale import ABSENT, duration_text, hashrate_text, watts_text
-from agent.unit.client import Client
-from agent.unit.conversation import Conversation, Memory, converse
+from agent.text.numbers import ABSENT, duration_text, hashrate_text, watts_text
+from agent.unit.antminer.conversation import Conversation, Memory, converse
+from agent.unit.cgminer.client import Client
 from agent.unit.reading import BoardReading, UnitReading
 
 DEFAULT_PORT = 4028

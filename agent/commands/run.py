@@ -3,12 +3,12 @@
 import os
 from pathlib import Path
 
-from agent import logs
 from agent.app import Agent
 from agent.commands.terminal import exit_codes
-from agent.notify import ServiceManager
-from agent.process import pause_collector, run_loop, run_until_signalled
-from agent.setup import Setup, load_setup
+from agent.runtime import logs
+from agent.runtime.process import pause_collector, run_loop, run_until_signalled
+from agent.runtime.setup import Setup, load_setup
+from agent.runtime.systemd import ServiceManager
 
 
 def run(config: Path) -> None:

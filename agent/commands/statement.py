@@ -11,12 +11,12 @@ import typer
 
 from agent.commands.histories import opened, usage_error
 from agent.commands.terminal import FAILED, err, exit_codes, out
-from agent.exporters import statement as statements
-from agent.exporters import statement_text
-from agent.exporters.period import Period, parse_period
-from agent.exporters.statement import Statement
-from agent.exporters.statement_check import decode
-from agent.exporters.statement_check import verify as verify_part
+from agent.statement import statement as statements
+from agent.statement import text as statement_text
+from agent.statement.check import decode
+from agent.statement.check import verify as verify_part
+from agent.statement.period import Period, parse_period
+from agent.statement.statement import Statement
 
 COMMAND = "statement"
 

@@ -8,10 +8,10 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from agent.exporters.loss_words import CAUSE_WORDS, LossLine
-from agent.exporters.power_words import power_line
-from agent.scale import ABSENT, TARGET_RATIO, hashrate_text, ratio_text
 from agent.site.totals import Figures, SiteFigures
+from agent.text.losses import CAUSE_WORDS, LossLine
+from agent.text.numbers import ABSENT, TARGET_RATIO, hashrate_text, ratio_text
+from agent.text.power import power_line
 
 
 def headline(name: str, figures: Figures) -> Text:

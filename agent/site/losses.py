@@ -10,7 +10,7 @@ most what is left, so nothing is counted twice.
 The arithmetic uses only minus, times, divide, min and max, so it runs on floats and, in the tests, on exact fractions.
 """
 
-from agent.site.ledger import LedgerEntry
+from agent.site.ledger.entries import LedgerEntry
 from agent.site.status import Cause, Loss, UnitState
 from agent.unit.nameplate import Nameplate
 from agent.unit.reading import BoardReading, Mode, UnitReading

@@ -16,10 +16,10 @@ import msgspec
 import structlog
 
 from agent.errors import LocalResourceError, MisreadReplyError, PollError, UnreachableError
-from agent.site.ledger import LedgerEntry
+from agent.site.ledger.entries import LedgerEntry
 from agent.site.schedule import Schedule
-from agent.unit.client import Client, Outcome
-from agent.unit.conversation import Memory, converse
+from agent.unit.antminer.conversation import Memory, converse
+from agent.unit.cgminer.client import Client, Outcome
 from agent.unit.reading import Poll, UnitReading
 
 log = structlog.get_logger(__name__)

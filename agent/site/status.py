@@ -10,8 +10,8 @@ from typing import NamedTuple
 import msgspec
 
 from agent.errors import PollError, RefusedError, UnreachableError
-from agent.site.curtailment import Event
-from agent.site.ledger import LedgerEntry
+from agent.site.curtailment.events import Event
+from agent.site.ledger.entries import LedgerEntry
 from agent.site.power import Power
 from agent.unit.reading import Mode, UnitReading
 

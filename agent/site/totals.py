@@ -8,7 +8,7 @@ from typing import TypeVar
 from agent.site.delivered import NOTHING_DELIVERED, Delivered
 from agent.site.power import UNMETERED, Metered, PowerSource
 from agent.site.status import Cause, UnitState, UnitStatus
-from agent.turns import Turns, at_once
+from agent.slices import Turns, at_once
 
 HS_PER_THS = 1e12
 # A rack's figures take 30 microseconds.

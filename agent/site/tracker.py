@@ -11,12 +11,12 @@ from typing import NamedTuple
 import msgspec
 
 from agent.errors import PollError
-from agent.site.curtailment import Curtailments, Event, Phase, Slice
-from agent.site.ledger import LedgerEntry
+from agent.site.curtailment.events import Curtailments, Event, Phase, Slice
+from agent.site.ledger.delta import Takeover
+from agent.site.ledger.entries import LedgerEntry
 from agent.site.losses import attribute
 from agent.site.power import Power, PowerModel, unit_power
 from agent.site.status import UnitState, UnitStatus, is_definite_refusal, is_straggling, judge
-from agent.site.takeover import Takeover
 from agent.unit.reading import Mode, Poll, UnitReading
 
 # A unit's uptime counts whole seconds. Assumed: firmware renews it every few seconds at least; none was seen to lag.

@@ -12,7 +12,7 @@ from statistics import median
 import msgspec
 
 from agent.errors import UnreachableError
-from agent.site.ledger import LedgerEntry, Place
+from agent.site.ledger.entries import LedgerEntry, Place
 from agent.site.schedule import Schedule
 from agent.site.totals import site_figures
 from agent.site.tracker import Tracker

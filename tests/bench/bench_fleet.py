@@ -32,11 +32,11 @@ from typing import Any, NamedTuple
 from bench_farm import Site, asked, broker, cpu_s, resident_bytes, simulated_site, verdict
 from loop_probe import LoopProbe
 
-from agent import logs
 from agent.app import Agent
-from agent.notify import ServiceManager
-from agent.process import pause_collector, run_loop
-from agent.setup import load_setup
+from agent.runtime import logs
+from agent.runtime.process import pause_collector, run_loop
+from agent.runtime.setup import load_setup
+from agent.runtime.systemd import ServiceManager
 
 SCRAPE_EVERY_S = 15.0
 MOST_UNITS_OF_A_FARM = 128_000

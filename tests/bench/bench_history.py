@@ -12,14 +12,14 @@ from contextlib import closing
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from agent.exporters.history_reader import read_history
-from agent.exporters.history_writer import HistoryWriter, write_history
-from agent.exporters.minutes import Row, Values
-from agent.exporters.period import parse_period
-from agent.exporters.state_changes import Change
-from agent.exporters.statement import state
+from agent.history.minutes import Row, Values
+from agent.history.reader import read_history
+from agent.history.state_changes import Change
+from agent.history.writer import HistoryWriter, write_history
 from agent.site.power import PowerSource
 from agent.site.status import Cause, UnitState
+from agent.statement.period import parse_period
+from agent.statement.statement import state
 
 START = parse_period("2024-10", ZoneInfo("UTC")).start
 UNITS_A_CONTAINER = 250

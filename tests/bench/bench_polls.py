@@ -30,12 +30,12 @@ from typing import Any, NamedTuple
 
 from bench_farm import Site, is_free, resident_bytes, simulated_site, verdict
 
-from agent import logs
 from agent.app import Agent
-from agent.setup import load_setup
+from agent.runtime import logs
+from agent.runtime.setup import load_setup
 
 try:
-    from agent.process import run_loop, settle_collector
+    from agent.runtime.process import run_loop, settle_collector
 except ImportError:
     # Commits before these were there, which compare.py measures too, had the one in `app` and froze in passing.
     from gc import freeze as settle_collector

@@ -13,14 +13,14 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 
 from bench_farm import verdict
 from exporter_cases import board, entry, reading, status
 from loop_probe import LoopProbe
 
-from agent.exporters.metrics import Metrics
-from agent.site.ledger import LedgerEntry, Place
+from agent.exporters.prometheus.store import Metrics
+from agent.site.ledger.entries import LedgerEntry, Place
 from agent.site.status import UnitStatus
 from agent.site.totals import site_figures
 from agent.unit.reading import Poll

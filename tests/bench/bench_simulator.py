@@ -23,11 +23,11 @@ from contextlib import contextmanager
 from itertools import cycle
 from pathlib import Path
 
-from simulators import firmware
-from simulators.clock import SimClock
-from simulators.farm import Farm
-from simulators.plan import FarmPlan
-from simulators.station import LiveUnit
+from simulators.farm.clock import SimClock
+from simulators.farm.farm import Farm
+from simulators.farm.plan import FarmPlan
+from simulators.firmware.antminer import api_program as firmware
+from simulators.sockets.station import LiveUnit
 
 REQUESTS = {
     "stats, new dialect": b'{"command":"stats","new_api":true}',

@@ -2,8 +2,8 @@
 
     python tests/bench/compare.py REVISION [--runs 3] [--seconds 4]
 
-The benchmark is the one that stands here; the other commit's `agent` and `simulators` are unpacked into a folder of
-their own and measured with it. Below 1 is better now than then.
+The other commit's `agent` and `simulators` are unpacked into a folder of their own and measured with the benchmark that
+stands here, or with that commit's own where its modules stand in other folders. Below 1 is better now than then.
 """
 
 import argparse
@@ -50,7 +50,7 @@ def unpack(revision: str, folder: Path) -> None:
     Raises:
         SystemExit: There is no such commit.
     """
-    command = ["git", "-C", str(ROOT), "archive", revision, "agent", "simulators"]
+    command = ["git", "-C", str(ROOT), "archive", revision, "agent", "simulators", "tests/bench"]
     packed = subprocess.run(command, capture_output=True, check=False)
     if packed.returncode:
         raise SystemExit(packed.stderr.decode())
@@ -62,7 +62,8 @@ def measure(code: Path, seconds: float, memory_units: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as name:
         result = Path(name) / "result.json"
         options = ["--alone", "--runs", "1", "--seconds", str(seconds), "--memory-units", str(memory_units)]
-        command = [sys.executable, str(BENCH), *options, "--json", str(result)]
+        bench = BENCH if (code / "agent" / "runtime").is_dir() else code / "tests" / "bench" / BENCH.name
+        command = [sys.executable, str(bench), *options, "--json", str(result)]
         environment = {**os.environ, "PYTHONPATH": str(code)}
         subprocess.run(command, env=environment, cwd=code, check=True, stdout=subprocess.DEVNULL)
         found: dict[str, float] = json.loads(result.read_text(encoding="utf-8"))

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from agent.config_sections import MqttSection
+from agent.config.sections import MqttSection
+from agent.exporters.mqtt.backoff import Rhythm
 from agent.exporters.mqtt.broker import Broker
 from agent.exporters.mqtt.composer import Composer
 from agent.exporters.mqtt.exporter import MqttExporter, Outlet
@@ -16,7 +17,6 @@ from agent.exporters.mqtt.intake import Door, Intake
 from agent.exporters.mqtt.links import Link, outbox_path
 from agent.exporters.mqtt.meters import MqttMeters
 from agent.exporters.mqtt.outbox import Outbox
-from agent.exporters.mqtt.rhythm import Rhythm
 from agent.exporters.mqtt.sparkplug import EdgeNode
 from agent.exporters.mqtt.sparkplug_node import SparkplugNode
 

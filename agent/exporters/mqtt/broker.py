@@ -16,6 +16,7 @@ from itertools import islice
 import structlog
 
 from agent.errors import BrokerError
+from agent.exporters.mqtt.backoff import Rhythm, forget_wakings
 from agent.exporters.mqtt.broker_health import Health
 from agent.exporters.mqtt.composer import Composer
 from agent.exporters.mqtt.connection import WINDOW, Connection, Received, Will, connect
@@ -23,7 +24,6 @@ from agent.exporters.mqtt.intake import Intake, Refused
 from agent.exporters.mqtt.links import Link
 from agent.exporters.mqtt.outbox import Outbox, Taken
 from agent.exporters.mqtt.outbox_file import Kind, Message
-from agent.exporters.mqtt.rhythm import Rhythm, forget_wakings
 from agent.exporters.mqtt.worker import Worker
 
 log = structlog.get_logger(__name__)

@@ -15,6 +15,7 @@ from typing import Literal, NamedTuple
 import structlog
 from msgspec import structs
 
+from agent.exporters.broker_numbers import BrokerNumbers
 from agent.exporters.mqtt.broker import Broker
 from agent.exporters.mqtt.composer import Composer
 from agent.exporters.mqtt.connection import Received
@@ -24,8 +25,7 @@ from agent.exporters.mqtt.meters import MqttMeters
 from agent.exporters.mqtt.news import curtailment_changed, happened, is_news
 from agent.exporters.mqtt.outbox_file import Kind, Message
 from agent.exporters.mqtt.sparkplug_node import SparkplugNode
-from agent.exporters.mqtt_health import BrokerNumbers
-from agent.site.curtailment import Event, Phase
+from agent.site.curtailment.events import Event, Phase
 from agent.site.power import MeterWatts
 from agent.site.status import UnitState, UnitStatus
 from agent.site.totals import SiteFigures

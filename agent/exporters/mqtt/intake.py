@@ -16,8 +16,8 @@ from agent.exporters.mqtt.gateway import read_percent
 from agent.exporters.mqtt.messages import MeterReading, StopOrder
 from agent.exporters.mqtt.meters import MqttMeters, ReadingError
 from agent.exporters.mqtt.topics import MeterScope, Topics
-from agent.site.curtailment import Event
-from agent.site.curtailment_order import MAX_ORDER_BYTES, OrderError, Refusal, StartOrder, read_order
+from agent.site.curtailment.events import Event
+from agent.site.curtailment.orders import MAX_ORDER_BYTES, OrderError, Refusal, StartOrder, read_order
 
 log = structlog.get_logger(__name__)
 

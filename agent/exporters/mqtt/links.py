@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from agent.config_sections import MqttSection
+from agent.config.sections import MqttSection
 from agent.errors import ConfigError, Mistake
-from agent.secretfile import read_password
+from agent.files.secret import read_password
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from agent.site.curtailment_order import ScopeOrder, StartOrder
+from agent.site.curtailment.orders import ScopeOrder, StartOrder
 from agent.site.power import PowerSource
 from agent.site.status import Cause, UnitState
 

@@ -4,10 +4,10 @@ from typing import Literal
 
 from agent.exporters.mqtt.composer import moment
 from agent.exporters.mqtt.messages import CurtailmentChanged
-from agent.site.curtailment import Event, Phase
-from agent.site.curtailment_order import ScopeOrder
+from agent.site.curtailment.events import Event, Phase
+from agent.site.curtailment.orders import ScopeOrder
+from agent.site.curtailment.windows import SCHEDULE
 from agent.site.status import UnitStatus
-from agent.site.windows import SCHEDULE
 
 DEADBAND_RATIO = 0.05
 """Of the nameplate. Two 5 s rates of a sound unit are apart by a quarter of that, and pass 2 % in every eighth poll; a

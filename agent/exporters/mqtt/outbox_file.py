@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from agent.errors import OutboxError
-from agent.exporters.sqlite_file import FileKind, connect, set_aside
+from agent.files.sqlite import FileKind, connect, set_aside
 
 APPLICATION_ID = 0x6873_6D71  # "hsmq"
 VERSION = 1

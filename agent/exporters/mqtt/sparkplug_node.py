@@ -7,10 +7,10 @@ from contextlib import suppress
 import structlog
 
 from agent.errors import BrokerError
+from agent.exporters.mqtt.backoff import Rhythm, forget_wakings
 from agent.exporters.mqtt.broker import leaves
 from agent.exporters.mqtt.connection import Connection, Will, connect
 from agent.exporters.mqtt.links import Link
-from agent.exporters.mqtt.rhythm import Rhythm, forget_wakings
 from agent.exporters.mqtt.sparkplug import EdgeNode, Value, asks_for_rebirth
 from agent.exporters.mqtt.topics import level
 from agent.site.totals import Figures, SiteFigures

@@ -1,0 +1,1 @@
+"""Configuration: sections, value types, the TOML file, and its mistakes."""

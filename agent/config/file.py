@@ -1,0 +1,182 @@
+"""The configuration file: all of its sections together, and every mistake in it at once.
+
+The file is TOML. Unknown keys are refused, because a misspelt key that is silently ignored is a default nobody chose.
+Nothing here opens a socket, and only `load_config` touches the disk.
+"""
+
+import json
+import re
+import tomllib
+from datetime import time
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Strict, ValidationError, ValidationInfo, field_validator
+
+from agent.address import Endpoint
+from agent.config.mistakes import MASK, is_secret, read_mistakes
+from agent.config.sections import (
+    ApiSection,
+    CurtailmentSection,
+    HistorySection,
+    IdentitySection,
+    LedgerSection,
+    LogSection,
+    MeterSection,
+    MqttSection,
+    PollSection,
+    PowerSection,
+    Section,
+    ShardSection,
+    SiteSection,
+    WebSection,
+)
+from agent.errors import ConfigError, Mistake
+from agent.files.text import read_text
+
+MAX_CONFIG_BYTES = 1 << 20
+# tomllib's time grows with the square of a key's dots: 20,000 of them, in 40 kB, took six seconds (Python 3.11).
+MAX_DOTS_IN_LINE = 256
+
+
+class Config(Section):
+    """The whole configuration, checked."""
+
+    site: SiteSection
+    ledger: LedgerSection
+    poll: PollSection = PollSection()
+    web: WebSection = WebSection()
+    api: ApiSection = ApiSection()
+    curtailment: Annotated[tuple[CurtailmentSection, ...], Strict(strict=False)] = ()
+    history: HistorySection = HistorySection()
+    identity: IdentitySection = IdentitySection()
+    log: LogSection = LogSection()
+
+    power: PowerSection = PowerSection()
+    meter: Annotated[tuple[MeterSection, ...], Strict(strict=False)] = ()
+    mqtt: Annotated[tuple[MqttSection, ...], Strict(strict=False)] = ()
+    shard: ShardSection = ShardSection()
+
+    @property
+    def title(self) -> str:
+        """The site's name, and which shard of it this is."""
+        return self.site.name + (f" (shard {self.shard.index} of {self.shard.count})" if self.shard.count > 1 else "")
+
+    @field_validator("shard")
+    @classmethod
+    def _share_what_adds_up(cls, shard: ShardSection, info: ValidationInfo) -> ShardSection:
+        if shard.count == 1:
+            return shard
+        if info.data.get("mqtt"):
+            raise ValueError("shards and [[mqtt]] do not go together: each would replace the others' figures")
+        if any(meter.unit is None for meter in info.data.get("meter", ())):
+            raise ValueError(
+                "a shard's meters measure single units: that of a container or site would count repeatedly"
+            )
+        return shard
+
+    @field_validator("mqtt")
+    @classmethod
+    def _tell_brokers_apart(cls, brokers: tuple[MqttSection, ...]) -> tuple[MqttSection, ...]:
+        for key in ("name", "outbox_file"):
+            values = [value for value in (getattr(broker, key) for broker in brokers) if value is not None]
+            for value in values:
+                if values.count(value) > 1:
+                    raise ValueError(f"two brokers have {key} {value}")
+        # Meters are told by what they measure, wherever their readings come from.
+        if len({broker.meter_max_age_s for broker in brokers if broker.meters}) > 1:
+            raise ValueError("meter_max_age_s is one for all brokers with meters = true")
+        return brokers
+
+    @field_validator("meter")
+    @classmethod
+    def _tell_meters_apart(cls, meters: tuple[MeterSection, ...]) -> tuple[MeterSection, ...]:
+        names = [meter.name for meter in meters]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"two meters are called {name}")
+        return meters
+
+    @field_validator("curtailment")
+    @classmethod
+    def _name_windows_apart(cls, windows: tuple[CurtailmentSection, ...]) -> tuple[CurtailmentSection, ...]:
+        names = [window.name for window in windows]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"two windows are called {name}")
+        return windows
+
+
+def load_config(path: Path) -> Config:
+    """Read a configuration file; paths in it are relative to its folder.
+
+    Raises:
+        ConfigError: With every mistake, in file order.
+    """
+    return parse_config(read_text(path, max_bytes=MAX_CONFIG_BYTES), str(path), folder=path.parent)
+
+
+def parse_config(text: str, file: str, *, folder: Path) -> Config:
+    """Read a configuration from its text.
+
+    Args:
+        text: TOML.
+        file: What to call it in messages.
+        folder: Where relative paths start.
+
+    Raises:
+        ConfigError: With every mistake, in file order; the first alone where the text is not TOML.
+    """
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line.count(".") > MAX_DOTS_IN_LINE:
+            reason = f"more than {MAX_DOTS_IN_LINE} dots in a line; a long list goes on several lines"
+            raise ConfigError([Mistake(file=file, where=f"line {number}", value="", reason=reason)])
+    try:
+        raw = tomllib.loads(text.removeprefix("\ufeff"))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError([_syntax_mistake(str(error), text, file)]) from error
+    except RecursionError as error:
+        raise ConfigError([Mistake(file=file, where="file", value="", reason="nested too deeply")]) from error
+    except ValueError as error:  # Python refuses to read decimal numbers of more than 4,300 digits.
+        raise ConfigError([Mistake(file=file, where="file", value="", reason="a number is too long")]) from error
+    try:
+        return Config.model_validate(raw, context=folder)
+    except ValidationError as error:
+        raise ConfigError(read_mistakes(error, model=Config, raw=raw, file=file)) from None
+
+
+def _syntax_mistake(message: str, text: str, file: str) -> Mistake:
+    """Give line and column, which tomllib tells in its message only."""
+    told = re.fullmatch(r"(.*) \((?:at line (\d+), column (\d+)|at end of document)\)", message, re.DOTALL)
+    reason, line, column = told.groups() if told else (message, None, None)
+    if line is None:
+        lines = text.rstrip().split("\n")
+        line, column = str(len(lines)), str(len(lines[-1]) + 1)
+    return Mistake(file=file, where=f"line {line}, column {column}", value="", reason=f"not TOML: {reason}")
+
+
+def render_config(config: Config) -> str:
+    """Give the configuration in force as TOML, defaults spelt out and secrets masked."""
+    sections = []
+    for name, value in config:
+        repeated = isinstance(value, tuple)
+        for section in value if repeated else (value,):
+            lines = [f"{key} = {_toml(key, value)}" for key, value in section if value is not None]
+            sections.append("\n".join((f"[[{name}]]" if repeated else f"[{name}]", *lines, "")))
+    return "\n".join(sections)
+
+
+def _toml(key: str, value: object) -> str:
+    match value:
+        case _ if is_secret(key):
+            return f'"{MASK}"'
+        case bool():
+            return str(value).lower()
+        case int() | float():
+            return repr(value)
+        case time():
+            return f'"{value:%H:%M}"'
+        case tuple() if not isinstance(value, Endpoint):
+            return f"[{', '.join(_toml(key, item) for item in value)}]"
+        case _:
+            return json.dumps(str(value), ensure_ascii=False)

@@ -1,0 +1,162 @@
+"""Values as they stand in the configuration: what each may be, and what is wrong with one, in plain words."""
+
+import ipaddress
+import re
+import zoneinfo
+from collections.abc import Callable
+from datetime import date, datetime, time
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, PlainValidator, Strict, ValidationInfo
+
+from agent.address import Endpoint, Network, parse_address, parse_endpoint, parse_network
+from agent.config.json_pointer import parse_pointer
+from agent.config.mistakes import near_match
+
+
+def parsed(kind: type | tuple[type, ...], parse: Callable[[str], object]) -> PlainValidator:
+    """Validate a key that is a text in the file and a `kind` in the program."""
+
+    def validate(value: object) -> object:
+        if isinstance(value, kind):
+            return value
+        if not isinstance(value, str):
+            raise ValueError("a text in quotes is expected")  # noqa: TRY004 - pydantic gathers ValueErrors, not TypeErrors
+        return parse(value)
+
+    return PlainValidator(validate)
+
+
+def between(low: float, high: float) -> AfterValidator:
+    """Validate a number in a range with its ends; NaN is in none."""
+
+    def validate(value: float) -> float:
+        if not low <= value <= high:
+            raise ValueError(f"{low:g} to {high:g} is expected")
+        return value
+
+    return AfterValidator(validate)
+
+
+def _parse_name(text: str) -> str:
+    # A letter or digit at least: "." and ".." are no names for anything that ends up in a path.
+    if not re.fullmatch(r"(?=.*[A-Za-z0-9])[A-Za-z0-9._-]{1,64}", text):
+        raise ValueError("1 to 64 of A-Z a-z 0-9 . _ - are expected, at least one of them a letter or digit")
+    return text
+
+
+def _parse_zone(text: str) -> ZoneInfo:
+    # Many systems' databases have a "localtime", which is another zone on each of them.
+    known = zoneinfo.available_timezones() - {"localtime"}
+    if not known:
+        raise ValueError("this machine has no time zone database; install the package tzdata")
+    if text not in known:
+        raise ValueError(f"an IANA zone is expected, such as UTC or America/Chicago{near_match(text, known)}")
+    return ZoneInfo(text)
+
+
+def _parse_listen(text: str) -> Endpoint:
+    address, port = parse_endpoint(text)
+    if address.is_multicast:
+        raise ValueError("nothing can listen on a multicast address")
+    return Endpoint(str(address), port)
+
+
+def parse_place(text: str) -> str:
+    """Give a name as it may stand in the ledger."""
+    if not text.isprintable() or not 1 <= len(text) <= 64:
+        raise ValueError("a name as in the ledger is expected, 1 to 64 printable characters")
+    return text
+
+
+def _parse_url(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        parts = urlsplit("")
+    if parts.scheme not in {"http", "https"} or not parts.netloc or not text.isascii() or not text.isprintable():
+        raise ValueError("an address such as http://10.0.9.5/status is expected")
+    if "@" in parts.netloc:
+        raise ValueError("no user and password can stand in an address")
+    parse_endpoint(parts.netloc, default_port=80)
+    return text
+
+
+def _checked_pointer(text: str) -> str:
+    parse_pointer(text)
+    return text
+
+
+def parse_user(text: str) -> str:
+    """Give a user's name for the digest authentication."""
+    # What a quoted text of a header may hold without escapes.
+    if not re.fullmatch(r"[!#-\[\]-~ ]{1,64}", text) or ":" in text:
+        raise ValueError("1 to 64 ASCII characters without quotes, backslashes and colons are expected")
+    return text
+
+
+def _validate_time(value: object) -> time:
+    """Validate a local time of the day, to the minute: a text, or TOML's own kind."""
+    if isinstance(value, str) and re.fullmatch(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]", value):
+        return time.fromisoformat(value)
+    if isinstance(value, time) and not value.second and not value.microsecond:
+        return value
+    raise ValueError('a local time to the minute is expected, "00:00" to "23:59"')
+
+
+def _validate_date(value: object) -> date:
+    """Validate a date: a text, or TOML's own kind."""
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            pass
+    raise ValueError('a date is expected, such as "2025-10-07"')
+
+
+def _parse_host(text: str) -> str:
+    # A broker's certificate is made out to its name, so that names are looked up here and nowhere else.
+    if re.fullmatch(r"[0-9.]+|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*", text):
+        return str(parse_address(text))
+    if ".." in text or not re.fullmatch(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?", text):
+        raise ValueError("a host name or an IP address is expected, such as mqtt.example or 10.0.0.5")
+    return text
+
+
+def _parse_client_id(text: str) -> str:
+    # Documented: MQTT 3.1.1, 3.1.3.1: brokers may refuse anything else; most take more than its 23 characters.
+    if not re.fullmatch(r"[A-Za-z0-9._-]{1,64}", text):
+        raise ValueError("1 to 64 of A-Z a-z 0-9 . _ - are expected")
+    return text
+
+
+def _validate_path(value: object, info: ValidationInfo) -> Path:
+    if isinstance(value, Path):
+        return value
+    if not isinstance(value, str) or not value or not value.isprintable():
+        raise ValueError("a path in quotes is expected")
+    folder: Path = info.context or Path()
+    return folder / value
+
+
+Name = Annotated[str, parsed((), _parse_name)]
+TimeZone = Annotated[ZoneInfo, parsed(ZoneInfo, _parse_zone)]
+Networks = Annotated[
+    tuple[Annotated[Network, parsed((ipaddress.IPv4Network, ipaddress.IPv6Network), parse_network)], ...],
+    Strict(strict=False),
+]
+Listen = Annotated[Endpoint, parsed(Endpoint, _parse_listen)]
+FilePath = Annotated[Path, PlainValidator(_validate_path)]
+Host = Annotated[str, parsed((), _parse_host)]
+ClientId = Annotated[str, parsed((), _parse_client_id)]
+TimeOfDay = Annotated[time, PlainValidator(_validate_time)]
+Dates = Annotated[tuple[Annotated[date, PlainValidator(_validate_date)], ...], Strict(strict=False)]
+Day = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+Place = Annotated[str, parsed((), parse_place)]
+Url = Annotated[str, parsed((), _parse_url)]
+Pointer = Annotated[str, parsed((), _checked_pointer)]

@@ -1,0 +1,1 @@
+"""Prometheus exporter: metric families, the rendered store, and text formats."""

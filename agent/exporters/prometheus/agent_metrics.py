@@ -1,0 +1,438 @@
+"""The agent's own metrics: how polling, scraping and the event loop are doing.
+
+What happens on every poll is kept in plain numbers and turned into families only when somebody asks: counting one here
+takes a sixth of what prometheus_client takes for a counter and a histogram (0.27 against 1.62 us).
+"""
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry, ProcessCollector
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    InfoMetricFamily,
+    Metric,
+)
+from prometheus_client.exposition import generate_latest
+from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
+from prometheus_client.registry import Collector
+
+from agent.errors import POLL_REASONS
+from agent.exporters.broker_numbers import BrokerNumbers
+from agent.exporters.prometheus.unit_families import Family, Kind, Sample
+from agent.history.health import Health
+from agent.site.identity.figures import IdentityFigures
+from agent.site.identity.whereabouts import Standing
+from agent.site.power import MeterState
+from agent.unit.reading import Poll
+
+POLL_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+LAG_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0)
+SCRAPE_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+
+
+class Histogram:
+    """Counts by upper bound, and their sum."""
+
+    __slots__ = ("bounds", "counts", "total")
+
+    def __init__(self, bounds: tuple[float, ...]) -> None:
+        self.bounds = bounds
+        self.counts = [0] * (len(bounds) + 1)
+        self.total = 0.0
+
+    def observe(self, value: float) -> None:
+        """Count one value; a value on a bound belongs below it."""
+        self.counts[bisect_left(self.bounds, value)] += 1
+        self.total += value
+
+    def cumulative(self) -> list[tuple[str, float]]:
+        """Give (upper bound, how many up to it), ending with ``+Inf``."""
+        running, pairs = 0, []
+        for bound, count in zip((*map(str, self.bounds), "+Inf"), self.counts, strict=True):
+            running += count
+            pairs.append((bound, float(running)))
+        return pairs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """A histogram of the contract; `Family` stands for everything else.
+
+    Attributes:
+        name, help: As in `Family`.
+        histogram: Gives the numbers.
+    """
+
+    name: str
+    help: str
+    histogram: Callable[["OwnMetrics"], Histogram]
+    kind: Kind = Kind.HISTOGRAM
+    labels: tuple[str, ...] = ()
+
+
+class OwnMetrics(Collector):
+    """The numbers, and the prometheus_client collector that shows them.
+
+    Args:
+        site: Name of the site.
+        version: The agent's own.
+    """
+
+    def __init__(self, site: str, version: str) -> None:
+        self.site, self.version = site, version
+        self.polls: Counter[str] = Counter(dict.fromkeys(("ok", *POLL_REASONS), 0))
+        self.skipped: Counter[str] = Counter()
+        self.repairs: Counter[str] = Counter()
+        self.poll_s = Histogram(POLL_BUCKETS_S)
+        self.lag_s = Histogram(LAG_BUCKETS_S)
+        self.scrape_s = Histogram(SCRAPE_BUCKETS_S)
+        self.scrape_bytes: dict[str, int] = {}
+        self.in_flight: Callable[[], int] | None = None
+        self.units: Callable[[], int] = int
+        self.simulated_units: Callable[[], int] = int
+        self.meters: Callable[[], Iterable[MeterState]] = tuple
+        self.history: Health | None = None
+        self.mqtt: Callable[[], Iterable[BrokerNumbers]] = tuple
+        self.identity: Callable[[], IdentityFigures] = IdentityFigures
+        self.identity_figures = IdentityFigures()
+        self.curtailments_kept: Callable[[], bool | None] = lambda: None
+        self.reload_successful: bool | None = None
+        self.reloaded_at: float | None = None
+        self._registry = CollectorRegistry()
+        self._registry.register(self)
+        ProcessCollector(registry=self._registry)
+
+    def on_poll(self, poll: Poll) -> None:
+        """Count one poll."""
+        self.poll_s.observe(poll.took_s)
+        if poll.reading is None:
+            self.polls[poll.error.reason if poll.error else "error"] += 1
+            return
+        self.polls["ok"] += 1
+        for repair in poll.reading.repairs:
+            self.repairs[repair] += 1
+
+    def collect(self) -> Iterator[Metric]:
+        """Give the families as they stand."""
+        self.identity_figures = self.identity()
+        for own in OWN_FAMILIES:
+            if isinstance(own, Timing):
+                histogram = own.histogram(self)
+                yield HistogramMetricFamily(
+                    own.name, own.help, buckets=histogram.cumulative(), sum_value=histogram.total
+                )
+            elif (metric := _metric(own, own.samples(self))).samples:
+                yield metric
+
+    def exposition(self, *, is_openmetrics: bool) -> bytes:
+        """Give the text, in OpenMetrics without its closing line, and the process' own metrics after it."""
+        if is_openmetrics:
+            text: bytes = generate_openmetrics(self._registry)  # type: ignore[no-untyped-call]  # Not annotated there.
+            return text.removesuffix(b"# EOF\n")
+        return generate_latest(self._registry)
+
+
+def _metric(family: Family[OwnMetrics], samples: Iterable[Sample]) -> Metric:
+    metric: CounterMetricFamily | GaugeMetricFamily | InfoMetricFamily
+    if family.kind is Kind.INFO:
+        metric = InfoMetricFamily(family.name.removesuffix("_info"), family.help)
+        for values, _ in samples:
+            metric.add_metric([], dict(zip(family.labels, values, strict=True)))
+        return metric
+    if family.kind is Kind.COUNTER:
+        metric = CounterMetricFamily(family.name.removesuffix("_total"), family.help, labels=family.labels)
+    else:
+        metric = GaugeMetricFamily(family.name, family.help, labels=family.labels)
+    for values, number in samples:
+        if number is not None:
+            metric.add_metric(values, number)
+    return metric
+
+
+def _counts(counter: Counter[str]) -> list[Sample]:
+    return [((value,), count) for value, count in counter.items()]
+
+
+def _of_brokers(value: Callable[[BrokerNumbers], float | None]) -> Callable[["OwnMetrics"], Iterable[Sample]]:
+    """Read one number off each MQTT broker."""
+    return lambda own: [((broker.name,), value(broker)) for broker in own.mqtt()]
+
+
+def _of_brokers_by(value: Callable[[BrokerNumbers], Mapping[str, int]]) -> Callable[["OwnMetrics"], Iterable[Sample]]:
+    """Read counts off each MQTT broker."""
+    return lambda own: [
+        ((broker.name, name), number) for broker in own.mqtt() for name, number in value(broker).items()
+    ]
+
+
+def _of_history(value: Callable[[Health], float | None]) -> Callable[["OwnMetrics"], Iterable[Sample]]:
+    """Read one number off how keeping history goes; none where no history is kept."""
+    return lambda own: (((), None if own.history is None else value(own.history)),)
+
+
+def _own(
+    name: str,
+    text: str,
+    samples: Callable[[OwnMetrics], Iterable[Sample]],
+    *labels: str,
+    kind: Kind = Kind.GAUGE,
+) -> Family[OwnMetrics]:
+    return Family(name=name, help=text, kind=kind, labels=labels, samples=samples)
+
+
+OWN_FAMILIES: tuple[Family[OwnMetrics] | Timing, ...] = (
+    _own(
+        "miner_agent_build_info",
+        "Which agent this is; always 1.",
+        lambda own: (((own.site, own.version), 1),),
+        *("site", "version"),
+        kind=Kind.INFO,
+    ),
+    _own(
+        "miner_agent_polls_total",
+        "Polls by what came of them: ok, or the reason they failed.",
+        lambda own: _counts(own.polls),
+        "result",
+        kind=Kind.COUNTER,
+    ),
+    Timing(
+        name="miner_agent_poll_duration_seconds",
+        help="Time from connecting to a unit to its last byte, failed polls included; up to 0.05 s a request too long.",
+        histogram=lambda own: own.poll_s,
+    ),
+    _own(
+        "miner_agent_polls_skipped_total",
+        "Polls that were due and not made, by why.",
+        lambda own: _counts(own.skipped),
+        "why",
+        kind=Kind.COUNTER,
+    ),
+    _own(
+        "miner_agent_polls_in_flight",
+        "Polls under way now.",
+        lambda own: (((), own.in_flight() if own.in_flight else None),),
+    ),
+    _own(
+        "miner_agent_reply_repairs_total",
+        "Repairs that replies needed before they were JSON, by the repair's name.",
+        lambda own: _counts(own.repairs),
+        "repair",
+        kind=Kind.COUNTER,
+    ),
+    _own(
+        "miner_agent_units",
+        "Units this agent shows.",
+        lambda own: (((), own.units()),),
+    ),
+    _own(
+        "miner_agent_simulated_units",
+        "Units this agent shows that are simulated and not machines.",
+        lambda own: (((), own.simulated_units()),),
+    ),
+    _own(
+        "miner_agent_meter_power_watts",
+        "What counts of a meter now; absent while its latest reading is too old.",
+        lambda own: [((meter.name,), meter.watts) for meter in own.meters()],
+        "meter",
+    ),
+    _own(
+        "miner_agent_meter_readings_total",
+        "Readings of a meter by what came of them: ok or failed.",
+        lambda own: [
+            ((meter.name, result), number)
+            for meter in own.meters()
+            for result, number in (("ok", meter.readings), ("failed", meter.failures))
+        ],
+        *("meter", "result"),
+        kind=Kind.COUNTER,
+    ),
+    Timing(
+        name="miner_agent_loop_lag_seconds",
+        help="How late the event loop woke up a regular timer.",
+        histogram=lambda own: own.lag_s,
+    ),
+    Timing(
+        name="miner_agent_scrape_duration_seconds",
+        help="Time to make the body of a scrape, compression included; a body that is shared counts once.",
+        histogram=lambda own: own.scrape_s,
+    ),
+    _own(
+        "miner_agent_scrape_bytes",
+        "Size of the latest scrape body before compression, by scope.",
+        lambda own: [((scope,), size) for scope, size in own.scrape_bytes.items()],
+        "scope",
+    ),
+    _own(
+        "miner_agent_config_last_reload_successful",
+        "1 when the configuration and ledger were last read without a mistake, 0 when the old ones were kept.",
+        lambda own: (((), own.reload_successful),),
+    ),
+    _own(
+        "miner_agent_config_last_reload_timestamp_seconds",
+        "Unix time at which configuration and ledger were last taken over.",
+        lambda own: (((), own.reloaded_at),),
+    ),
+    _own(
+        "miner_agent_curtailments_kept",
+        "1 while declared curtailments are on disk, 0 while they cannot be written or read; absent until it was tried.",
+        lambda own: (((), own.curtailments_kept()),),
+    ),
+    _own(
+        "miner_agent_mqtt_connected",
+        "1 while messages get through to an MQTT broker and back, 0 while they do not; the log says why.",
+        _of_brokers(lambda broker: broker.is_connected),
+        "broker",
+    ),
+    _own(
+        "miner_agent_mqtt_connections_total",
+        "How often an MQTT broker was connected to.",
+        _of_brokers(lambda broker: broker.connections),
+        "broker",
+        kind=Kind.COUNTER,
+    ),
+    _own(
+        "miner_agent_mqtt_connection_errors_total",
+        "Failures to connect to an MQTT broker and lost connections, by reason.",
+        _of_brokers_by(lambda broker: broker.errors),
+        *("broker", "reason"),
+        kind=Kind.COUNTER,
+    ),
+    _own(
+        "miner_agent_mqtt_delivered_messages_total",
+        "Messages of the outbox that an MQTT broker acknowledged.",
+        _of_brokers(lambda broker: broker.delivered),
+        "broker",
+        kind=Kind.COUNTER,
+    ),
+    _own(
+        "miner_agent_mqtt_received_messages_total",
+        "Messages taken in from an MQTT broker, by what came of them: ok or refused.",
+        _of_brokers_by(lambda broker: {"ok": broker.taken_in - broker.refused, "refused": broker.refused}),
+        *("broker", "result"),
+        kind=Kind.COUNTER,
+    ),
+    _own(
+        "miner_agent_mqtt_outbox_messages",
+        "Messages that wait for an MQTT broker.",
+        _of_brokers(lambda broker: broker.waiting),
+        "broker",
+    ),
+    _own(
+        "miner_agent_mqtt_outbox_bytes",
+        "Size of an MQTT broker's outbox, emptied pages apart.",
+        _of_brokers(lambda broker: broker.outbox_bytes),
+        "broker",
+    ),
+    _own(
+        "miner_agent_mqtt_outbox_max_bytes",
+        "What an MQTT broker's outbox may grow to; above it, what is least needed is given up.",
+        _of_brokers(lambda broker: broker.outbox_max_bytes),
+        "broker",
+    ),
+    _own(
+        "miner_agent_mqtt_outbox_up",
+        "1 while an MQTT broker's outbox is on the disk, 0 while it is in memory alone; polling goes on either way.",
+        _of_brokers(lambda broker: broker.is_outbox_kept),
+        "broker",
+    ),
+    _own(
+        "miner_agent_mqtt_outbox_errors_total",
+        "Failures of an MQTT broker's outbox file, by reason.",
+        _of_brokers_by(lambda broker: broker.outbox_errors),
+        *("broker", "reason"),
+        kind=Kind.COUNTER,
+    ),
+    _own(
+        "miner_agent_mqtt_dropped_messages_total",
+        "Messages given up because an MQTT broker's outbox had no room, by kind: units, figures or event.",
+        _of_brokers_by(lambda broker: broker.dropped),
+        *("broker", "kind"),
+        kind=Kind.COUNTER,
+    ),
+    _own(
+        "miner_agent_mqtt_gateway_silent",
+        "1 while the demand-response gateway behind an MQTT broker is silent too long; absent where none is expected.",
+        _of_brokers(lambda broker: broker.gateway_silent),
+        "broker",
+    ),
+    _own(
+        "miner_agent_history_up",
+        "1 while history is written, 0 while it cannot be; the log says why. Polling goes on either way.",
+        _of_history(lambda health: health.is_writing),
+    ),
+    _own(
+        "miner_agent_history_errors_total",
+        "Failures to write history, by reason.",
+        lambda own: [] if own.history is None else _counts(own.history.errors),
+        "reason",
+        kind=Kind.COUNTER,
+    ),
+    _own(
+        "miner_agent_history_rows_written_total",
+        "Rows and changes of state written to history.",
+        _of_history(lambda health: health.written),
+        kind=Kind.COUNTER,
+    ),
+    _own(
+        "miner_agent_history_rows_dropped_total",
+        "Rows and changes that were lost because history could not be written for too long.",
+        _of_history(lambda health: health.dropped),
+        kind=Kind.COUNTER,
+    ),
+    _own(
+        "miner_agent_history_rows_pending",
+        "Rows and changes that wait to be written.",
+        _of_history(lambda health: health.pending),
+    ),
+    _own(
+        "miner_agent_history_last_write_timestamp_seconds",
+        "Unix time at which history was last written.",
+        _of_history(lambda health: health.written_at),
+    ),
+    _own(
+        "miner_agent_history_bytes",
+        "Size of the history file and its log.",
+        _of_history(lambda health: health.size_bytes),
+    ),
+    _own(
+        "mining_site_units_by_standing",
+        "Units by what is known of their whereabouts: verified at the ledger's address by MAC or serial number,"
+        " unverified, moved to another known address, or displaced by another unit and not found.",
+        lambda own: [
+            ((own.site, standing.value), units) for standing, units in own.identity_figures.units_by_standing.items()
+        ],
+        *("site", "standing"),
+    ),
+    _own(
+        "mining_site_unknown_units",
+        "Units that answer at an address of the ledger and that the ledger does not know.",
+        lambda own: (((own.site,), len(own.identity_figures.unknown) if own.identity_figures.is_watched else None),),
+        "site",
+    ),
+    _own(
+        "miner_address_changed",
+        "1 for a unit that answers at another address than the ledger's; its history goes on. Absent for all others.",
+        lambda own: [
+            ((own.site, where.unit_id), 1) for where in own.identity_figures.away if where.standing is Standing.MOVED
+        ],
+        *("site", "unit"),
+    ),
+    _own(
+        "miner_agent_address_changes_total",
+        "How often a unit was found at another address than before.",
+        lambda own: (((), own.identity_figures.moves),),
+        kind=Kind.COUNTER,
+    ),
+    _own(
+        "miner_agent_identity_checks_total",
+        "Units asked who they are on their web pages, by what came of it: ok, no_socket, or the reason of the failure.",
+        lambda own: [((result,), checks) for result, checks in own.identity_figures.checks.items()],
+        "result",
+        kind=Kind.COUNTER,
+    ),
+)

@@ -1,0 +1,175 @@
+"""The metric contract of groups: sums over the site, its containers, racks and models, to be added up further.
+
+Only sums leave the agent at every level, so that several agents, or shards of one site, add up to the same totals. The
+two ratios are the exception: they are there for a glance, and their help says so.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+
+from agent.exporters.prometheus.power_families import POWER_FAMILIES
+from agent.exporters.prometheus.unit_families import BY_CAUSE, BY_STATE, Family, Kind, Sample
+from agent.site.totals import Figures, SiteFigures
+
+Groups = Iterator[tuple[tuple[str, ...], Figures]]
+
+
+def _figure(
+    level: str, labels: tuple[str, ...], groups: Callable[[SiteFigures], Groups], *, is_sparse: bool
+) -> tuple[Family[SiteFigures], ...]:
+    """Give the sums of one level of grouping; a sparse level leaves out losses and states that are zero."""
+
+    def family(
+        name: str,
+        text: str,
+        value: Callable[[Figures], Iterable[Sample]],
+        *own: str,
+    ) -> Family[SiteFigures]:
+        return Family(
+            name=f"mining_{level}_{name}",
+            help=f"{text}, per {level}.",
+            kind=Kind.GAUGE,
+            labels=("site", *labels, *own),
+            samples=lambda figures: [
+                ((*group, *values), number)
+                for group, sums in groups(figures)
+                for values, number in value(sums)
+                if number or not own or not is_sparse
+            ],
+        )
+
+    return (
+        family(
+            "deployed_hashrate_hashes_per_second",
+            "Sum of the nameplates of the units deployed now, answering or not",
+            lambda sums: (((), sums.deployed_hs),),
+        ),
+        family(
+            "operating_hashrate_hashes_per_second",
+            "Sum of the hashrates measured in fresh readings",
+            lambda sums: (((), sums.operating_hs),),
+        ),
+        family(
+            "uplift_hashrate_hashes_per_second",
+            "What units deliver above their nameplates",
+            lambda sums: (((), sums.uplift_hs),),
+        ),
+        family(
+            "known_hashrate_hashes_per_second",
+            "Nameplate of the units whose state rests on a fresh reading, a definite refusal or the ledger's word",
+            lambda sums: (((), sums.known_hs),),
+        ),
+        family(
+            "loss_hashrate_hashes_per_second",
+            "What took the rest, by cause: deployed - losses + uplift = operating",
+            lambda sums: [(BY_CAUSE[cause], hs) for cause, hs in sums.losses_hs.items()],
+            "cause",
+        ),
+        family(
+            "units",
+            "Units deployed now, by state",
+            lambda sums: [(BY_STATE[state], units) for state, units in sums.units_by_state.items()],
+            "state",
+        ),
+        family(
+            "state_nameplate_hashrate_hashes_per_second",
+            "Nameplate of the units in each state",
+            lambda sums: [(BY_STATE[state], hs) for state, hs in sums.deployed_hs_by_state.items()],
+            "state",
+        ),
+    )
+
+
+def _curtailment(
+    level: str, labels: tuple[str, ...], groups: Callable[[SiteFigures], Groups]
+) -> tuple[Family[SiteFigures], ...]:
+    """Give what declared curtailment asks of one level of grouping, and who does otherwise."""
+
+    def family(name: str, text: str, value: Callable[[Figures], float]) -> Family[SiteFigures]:
+        return Family(
+            name=f"mining_{level}_{name}",
+            help=f"{text}, per {level}.",
+            kind=Kind.GAUGE,
+            labels=("site", *labels),
+            samples=lambda figures: [(group, value(sums)) for group, sums in groups(figures)],
+        )
+
+    return (
+        family(
+            "curtailment_active",
+            "1 while a curtailment event covers any unit, else 0; not to be added up",
+            lambda sums: int(sums.curtailment_nameplate_hs > 0),
+        ),
+        family(
+            "curtailment_nameplate_hashrate_hashes_per_second",
+            "Nameplate of the units inside a curtailment event now",
+            lambda sums: sums.curtailment_nameplate_hs,
+        ),
+        family(
+            "curtailment_target_hashrate_hashes_per_second",
+            "What events leave the units inside them to hash: expected = deployed - curtailment nameplate + this",
+            lambda sums: sums.curtailment_target_hs,
+        ),
+        family(
+            "curtailment_stragglers",
+            "Units that go on hashing inside an event that leaves them nothing to hash",
+            lambda sums: sums.stragglers,
+        ),
+        family(
+            "units_not_restored",
+            "Units that an event curtailed and that do not hash again 15 minutes after its end",
+            lambda sums: sums.unrestored,
+        ),
+    )
+
+
+_OF_THIS_MOMENT = "of this moment: for a period, or for several sites, divide the averages of the sums instead"
+
+SITE_FAMILIES: tuple[Family[SiteFigures], ...] = (
+    *_figure("site", (), lambda figures: iter([((), figures.site)]), is_sparse=False),
+    *_figure(
+        "container",
+        ("container",),
+        lambda figures: (((name,), sums) for name, sums in figures.by_container.items()),
+        is_sparse=False,
+    ),
+    *_figure("rack", ("container", "rack"), lambda figures: iter(figures.by_rack.items()), is_sparse=True),
+    *_figure(
+        "model",
+        ("model",),
+        lambda figures: (((name,), sums) for name, sums in figures.by_model.items()),
+        is_sparse=False,
+    ),
+    *_curtailment("site", (), lambda figures: iter([((), figures.site)])),
+    *_curtailment(
+        "container", ("container",), lambda figures: (((name,), sums) for name, sums in figures.by_container.items())
+    ),
+    Family(
+        name="mining_site_operational_efficiency_ratio",
+        help=f"Operating over deployed hashrate, {_OF_THIS_MOMENT}.",
+        kind=Kind.GAUGE,
+        labels=("site",),
+        samples=lambda figures: (((), figures.site.operational_efficiency_ratio),),
+    ),
+    Family(
+        name="mining_site_coverage_ratio",
+        help=f"Share of the deployed nameplate whose state is known, {_OF_THIS_MOMENT}.",
+        kind=Kind.GAUGE,
+        labels=("site",),
+        samples=lambda figures: (((), figures.site.coverage_ratio),),
+    ),
+    *POWER_FAMILIES,
+)
+
+# Of a part these say nothing of the whole, and cannot be added up to it; a shard leaves them out.
+RATIOS = frozenset(
+    {
+        "mining_site_operational_efficiency_ratio",
+        "mining_site_coverage_ratio",
+        "mining_site_energy_efficiency_j_per_th",
+    }
+)
+
+# The ledger alone tells these; all other group figures wait until every unit was looked at once.
+DECLARED_FIGURES = frozenset(
+    f"mining_{level}_deployed_hashrate_hashes_per_second" for level in ("site", "container", "rack", "model")
+)

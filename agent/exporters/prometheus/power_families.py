@@ -1,0 +1,146 @@
+"""The metric contract of power, energy and delivered hashrate of groups.
+
+Every watt and joule says whose word it is. As everywhere, what leaves are sums to be added up; the one ratio is there
+for a glance.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+
+from agent.exporters.prometheus.unit_families import Family, Kind, Sample
+from agent.site.energy import Energy
+from agent.site.power import PowerSource
+from agent.site.totals import Figures, SiteFigures
+
+BY_SOURCE = {source: (source.value,) for source in PowerSource}
+_HOUR, _DAY = ("1h",), ("24h",)
+
+Groups = Iterator[tuple[tuple[str, ...], Figures]]
+
+
+def _told_watts(sums: Figures) -> Iterable[Sample]:
+    """Give watts by source; a source that told of none is absent, a meter that says 0 is not."""
+    is_metered = sums.metered_watts is not None
+    return [
+        (BY_SOURCE[source], watts)
+        for source, watts in sums.watts_by_source.items()
+        if watts or (is_metered and source is PowerSource.METERED)
+    ]
+
+
+def power_figures(
+    level: str, labels: tuple[str, ...], groups: Callable[[SiteFigures], Groups], *, is_metered: bool
+) -> tuple[Family[SiteFigures], ...]:
+    """Give what one level of grouping draws; only a level that can have meters is held against them."""
+
+    def family(name: str, text: str, value: Callable[[Figures], Iterable[Sample]], *own: str) -> Family[SiteFigures]:
+        return Family(
+            name=f"mining_{level}_{name}",
+            help=f"{text}, per {level}.",
+            kind=Kind.GAUGE,
+            labels=("site", *labels, *own),
+            samples=lambda figures: [
+                ((*group, *values), number) for group, sums in groups(figures) for values, number in value(sums)
+            ],
+        )
+
+    families = (
+        family(
+            "power_watts",
+            f"Power, each part by the most trusted word there is for it ({', '.join(PowerSource)}); sources add up",
+            _told_watts,
+            "source",
+        ),
+        family(
+            "power_units",
+            "Units that have a power figure of their own",
+            lambda sums: (((), sums.watts_units),),
+        ),
+        family(
+            "energy_efficiency_power_watts",
+            "Power of the units that have both power and hashrate, by their own figures; over their TH/s it is J/TH",
+            lambda sums: (((), sums.efficient_watts),),
+        ),
+        family(
+            "energy_efficiency_hashrate_hashes_per_second",
+            "Measured hashrate of the units that have both power and hashrate",
+            lambda sums: (((), sums.efficient_hs),),
+        ),
+        family(
+            "energy_efficiency_nameplate_hashrate_hashes_per_second",
+            "Nameplate of the units that have both power and hashrate: the share of deployed that J/TH speaks for",
+            lambda sums: (((), sums.efficient_deployed_hs),),
+        ),
+    )
+    metered = (
+        family(
+            "metered_power_watts",
+            "What the meters of exactly this say now; absent without one that counts; already in the power above",
+            lambda sums: (((), sums.metered_watts),),
+        ),
+        family(
+            "units_power_watts",
+            "Sum of the units' own power figures, whoever tells them: what a meter is held against",
+            lambda sums: (((), sums.unit_watts),),
+        ),
+    )
+    return (*families, *metered) if is_metered else families
+
+
+POWER_FAMILIES: tuple[Family[SiteFigures], ...] = (
+    *power_figures("site", (), lambda figures: iter([((), figures.site)]), is_metered=True),
+    *power_figures(
+        "container",
+        ("container",),
+        lambda figures: (((name,), sums) for name, sums in figures.by_container.items()),
+        is_metered=True,
+    ),
+    *power_figures("rack", ("container", "rack"), lambda figures: iter(figures.by_rack.items()), is_metered=False),
+    *power_figures(
+        "model",
+        ("model",),
+        lambda figures: (((name,), sums) for name, sums in figures.by_model.items()),
+        is_metered=False,
+    ),
+    Family(
+        name="mining_site_energy_efficiency_j_per_th",
+        help="Watts for each TH/s over the units that have both, of this moment; for a period divide averages instead.",
+        kind=Kind.GAUGE,
+        labels=("site",),
+        samples=lambda figures: (((), figures.site.energy_efficiency_j_per_th),),
+    ),
+    Family(
+        name="mining_site_delivered_hashrate_hashes_per_second",
+        help="Work that pools credited, over one hour and 24, of the units of which that is known; can be added up.",
+        kind=Kind.GAUGE,
+        labels=("site", "window"),
+        samples=lambda figures: ((_HOUR, figures.delivered_1h_hs), (_DAY, figures.delivered_24h_hs)),
+    ),
+    Family(
+        name="mining_site_delivered_nameplate_hashrate_hashes_per_second",
+        help="Nameplate of the units of which it is known what pools credited: the share of deployed spoken for.",
+        kind=Kind.GAUGE,
+        labels=("site", "window"),
+        samples=lambda figures: ((_HOUR, figures.delivered_1h_deployed_hs), (_DAY, figures.delivered_24h_deployed_hs)),
+    ),
+)
+
+ENERGY_FAMILIES: tuple[Family[Energy], ...] = (
+    Family(
+        name="mining_site_energy_joules_total",
+        help="Energy since the agent started, by whose word the watts were; sources add up. Unwatched time adds none.",
+        kind=Kind.COUNTER,
+        labels=("site", "source"),
+        samples=lambda energy: [(BY_SOURCE[source], joules) for source, joules in energy.site.items()],
+    ),
+    Family(
+        name="mining_container_energy_joules_total",
+        help="Energy since the agent started; containers add up to the site's unless that has a meter of its own.",
+        kind=Kind.COUNTER,
+        labels=("site", "container", "source"),
+        samples=lambda energy: [
+            ((container, source.value), joules)
+            for container, by_source in energy.by_container.items()
+            for source, joules in by_source.items()
+        ],
+    ),
+)

@@ -1,0 +1,254 @@
+"""The rendered store: numbers are written when a status changes, and only put together when Prometheus asks.
+
+Units write theirs at each poll (`unit_rows`), groups their lines once an interval. Rendering 10,000 units x 40 series
+at each scrape took 2 to 3 seconds of the event loop; putting together what is there takes tens of milliseconds, in a
+thread. The idea is kube-state-metrics', docs/design/metrics-store-performance-optimization.md.
+
+A scrape takes a snapshot of all units in one go, so it never sees half a unit; the figures of groups all are of one
+moment, because they are put in place together. Compressing happens in the thread too, family by family. Scrapers that
+come while a body is being made, or shortly after, get that same body.
+"""
+
+import asyncio
+import io
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from typing import Literal, NamedTuple
+
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST as CONTENT_TYPE_OPENMETRICS
+
+from agent.exporters.broker_numbers import BrokerNumbers
+from agent.exporters.prometheus.agent_metrics import OWN_FAMILIES, OwnMetrics
+from agent.exporters.prometheus.group_families import DECLARED_FIGURES, RATIOS, SITE_FAMILIES
+from agent.exporters.prometheus.negotiation import accepts_gzip, wants_openmetrics
+from agent.exporters.prometheus.power_families import ENERGY_FAMILIES
+from agent.exporters.prometheus.text_format import Lines, header, label_pairs
+from agent.exporters.prometheus.unit_families import FAMILIES
+from agent.exporters.prometheus.unit_rows import Snapshot, UnitRows, texts_by_family
+from agent.history.health import Health
+from agent.site.energy import Energy
+from agent.site.identity.figures import IdentityFigures
+from agent.site.power import MeterState
+from agent.site.status import UnitStatus
+from agent.site.totals import SiteFigures
+from agent.slices import Turns, at_once
+from agent.unit.reading import Poll
+
+try:
+    from isal import isal_zlib as zlib
+except ImportError:
+    import zlib  # type: ignore[no-redef]
+
+SHARE_S = 1.0
+GZIP_LEVEL = 1
+
+Scope = Literal["all", "site"]
+
+
+class ContractRow(NamedTuple):
+    """One family as the contract's table shows it."""
+
+    name: str
+    kind: str
+    labels: tuple[str, ...]
+    help: str
+
+
+def contract() -> tuple[ContractRow, ...]:
+    """Give every family the agent exports, the process' own apart, in the order of the exposition."""
+    return tuple(
+        ContractRow(family.name, family.kind.value, family.labels, family.help)
+        for family in (*SITE_FAMILIES, *ENERGY_FAMILIES, *OWN_FAMILIES, *FAMILIES)
+    )
+
+
+class _Body(NamedTuple):
+    made_at: float
+    content: bytes
+
+
+class Metrics:
+    """Everything Prometheus can read here.
+
+    Args:
+        site: Name of the site, a label of every series but the agent's own.
+        version: The agent's own.
+        clock: Monotonic clock, s.
+        share_s: For how long a scrape's body is given to others who ask for the same.
+        is_shard: Whether the units are a part of the site's: then only figures that add up to the site's are shown.
+    """
+
+    def __init__(
+        self, site: str, *, version: str, clock: Callable[[], float], share_s: float = SHARE_S, is_shard: bool = False
+    ) -> None:
+        self.own = OwnMetrics(site, version)
+        self._site_pair = label_pairs(("site",), (site,))
+        self._clock = clock
+        self._share_s = share_s
+        self._unit_rows = UnitRows(self._site_pair)
+        self.own.units = lambda: len(self._unit_rows)
+        self.own.simulated_units = lambda: len(self._unit_rows.simulated)
+        self._figures = [Lines(family, 1) for family in SITE_FAMILIES if not (is_shard and family.name in RATIOS)]
+        self._energy = [Lines(family, 1) for family in ENERGY_FAMILIES]
+        # By family; the groups' figures are put in place together.
+        self._figure_texts: dict[str, str] = {}
+        self._energy_texts: dict[str, str] = {}
+        self._bodies: dict[tuple[Scope, bool, bool], _Body] = {}
+        self._making: defaultdict[tuple[Scope, bool, bool], asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    def on_unit(self, status: UnitStatus) -> None:
+        """Write one unit's numbers anew."""
+        self._unit_rows.put(status)
+
+    @property
+    def simulated(self) -> Collection[str]:
+        """Ids of the units shown that are simulated."""
+        return self._unit_rows.simulated
+
+    def remove_unit(self, unit_id: str) -> None:
+        """Forget a unit that left the ledger: none of its series remains."""
+        self._unit_rows.remove(unit_id)
+
+    def on_site(self, figures: SiteFigures, *, is_whole: bool) -> None:
+        """Render the group figures.
+
+        Args:
+            figures: As of now.
+            is_whole: Whether every unit was looked at once; until then only what the ledger declares is shown.
+        """
+        at_once(self.on_site_in_turns(figures, is_whole=is_whole))
+
+    def on_site_in_turns(self, figures: SiteFigures, *, is_whole: bool) -> Turns[None]:
+        """Do what `on_site` does; what was shown before stays until the last turn."""
+        texts = {}
+        for lines in self._figures:
+            name = lines.family.name
+            if is_whole or name in DECLARED_FIGURES:
+                texts[name] = lines.render(self._site_pair, figures)
+            yield
+        self._figure_texts = texts
+        # A big body is not kept in memory between scrapes.
+        for key, body in list(self._bodies.items()):
+            if not self._is_young(body):
+                del self._bodies[key]
+
+    def on_energy(self, energy: Energy) -> None:
+        """Render the energy counters."""
+        self._energy_texts = {lines.family.name: lines.render(self._site_pair, energy) for lines in self._energy}
+
+    def on_poll(self, poll: Poll) -> None:
+        """Count one poll."""
+        self.own.on_poll(poll)
+
+    def on_skipped(self, why: str, polls: int = 1) -> None:
+        """Count polls that were due and not made."""
+        self.own.skipped[why] += polls
+
+    def on_lag(self, lag_s: float) -> None:
+        """Take in how late the event loop woke up a regular timer."""
+        self.own.lag_s.observe(lag_s)
+
+    def on_reload(self, *, is_successful: bool, at: float) -> None:
+        """Take in what came of reading configuration and ledger, at Unix time `at`; the first start counts."""
+        self.own.reload_successful = is_successful
+        if is_successful:
+            self.own.reloaded_at = at
+
+    def watch_identity(self, identity: Callable[[], IdentityFigures]) -> None:
+        """Show who is where, as `identity` gives it."""
+        self.own.identity = identity
+
+    def watch_history(self, health: Health) -> None:
+        """Show how keeping history goes, from now on."""
+        self.own.history = health
+
+    def watch_mqtt(self, numbers: Callable[[], Iterable[BrokerNumbers]]) -> None:
+        """Show what `numbers` gives as the MQTT brokers there are."""
+        self.own.mqtt = numbers
+
+    def watch_curtailments(self, is_kept: Callable[[], bool | None]) -> None:
+        """Show what `is_kept` gives as whether declared curtailments are on disk."""
+        self.own.curtailments_kept = is_kept
+
+    def watch_meters(self, states: Callable[[], Iterable[MeterState]]) -> None:
+        """Show what `states` gives as the meters there are."""
+        self.own.meters = states
+
+    def watch_in_flight(self, in_flight: Callable[[], int]) -> None:
+        """Show what `in_flight` gives as the number of polls under way."""
+        self.own.in_flight = in_flight
+
+    def _is_young(self, body: _Body) -> bool:
+        return self._clock() - body.made_at < self._share_s
+
+    async def scrape(
+        self, accept: str = "", accept_encoding: str = "", *, scope: Scope = "all"
+    ) -> tuple[bytes, Mapping[str, str]]:
+        """Give the body and the headers that belong to it.
+
+        Args:
+            accept: The header of that name; decides between text 0.0.4 and OpenMetrics 1.0.
+            accept_encoding: The header of that name; decides on gzip.
+            scope: ``site`` leaves out every series of a single unit.
+        """
+        is_openmetrics, is_gzip = wants_openmetrics(accept), accepts_gzip(accept_encoding)
+        headers = {
+            "Content-Type": CONTENT_TYPE_OPENMETRICS if is_openmetrics else CONTENT_TYPE_PLAIN_0_0_4,
+            "Vary": "Accept, Accept-Encoding",
+        }
+        if is_gzip:
+            headers["Content-Encoding"] = "gzip"
+        key = (scope, is_openmetrics, is_gzip)
+        async with self._making[key]:
+            body = self._bodies.get(key)
+            if body is None or not self._is_young(body):
+                body = self._bodies[key] = await self._make(scope, is_openmetrics=is_openmetrics, is_gzip=is_gzip)
+        return body.content, headers
+
+    async def _make(self, scope: Scope, *, is_openmetrics: bool, is_gzip: bool) -> _Body:
+        started = self._clock()
+        own = self.own.exposition(is_openmetrics=is_openmetrics)
+        groups = [
+            (header(family, is_openmetrics=is_openmetrics), text)
+            for families, texts in ((SITE_FAMILIES, self._figure_texts), (ENERGY_FAMILIES, self._energy_texts))
+            for family in families
+            if (text := texts.get(family.name))
+        ]
+        units = self._unit_rows.snapshot() if scope == "all" else None
+        chunks = _chunks(own, groups, units, is_openmetrics=is_openmetrics)
+        content, size = await asyncio.to_thread(_join, chunks, is_gzip=is_gzip)
+        self.own.scrape_s.observe(self._clock() - started)
+        self.own.scrape_bytes[scope] = size
+        return _Body(started, content)
+
+
+def _join(chunks: Iterable[bytes], *, is_gzip: bool) -> tuple[bytes, int]:
+    """Give the whole body and its size before compression."""
+    # Window bits above 15 ask zlib for the gzip format.
+    packer = zlib.compressobj(GZIP_LEVEL, zlib.DEFLATED, 31) if is_gzip else None
+    body = io.BytesIO()
+    size = 0
+    for chunk in chunks:
+        size += len(chunk)
+        body.write(packer.compress(chunk) if packer else chunk)
+    if packer:
+        body.write(packer.flush())
+    return body.getvalue(), size
+
+
+def _chunks(
+    own: bytes, groups: Iterable[tuple[str, str]], units: Snapshot | None, *, is_openmetrics: bool
+) -> Iterator[bytes]:
+    yield own
+    for head, text in groups:
+        yield f"{head}{text}".encode()
+    if units is not None:
+        shown = None
+        for family, piece in texts_by_family(units):
+            if family is not shown:
+                yield header(family, is_openmetrics=is_openmetrics).encode()
+                shown = family
+            yield piece
+    if is_openmetrics:
+        yield b"# EOF\n"

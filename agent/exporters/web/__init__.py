@@ -1,0 +1,1 @@
+"""HTTP server: JSON API, status page, and the `/metrics` endpoint."""

@@ -1,0 +1,55 @@
+"""Declared curtailments as a card of the landing page: whom they cover, who sleeps, hashes on, or did not return."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from html import escape
+
+from agent.site.curtailment.events import Phase
+from agent.site.event_figures import EventFigures
+from agent.text.numbers import hashrate_text
+
+UNITS_NAMED = 12
+
+
+def curtailment_card(figures: Iterable[EventFigures]) -> str:
+    """Give the card, or nothing while no event is in force and everybody is back."""
+    items = [_item(each) for each in figures if each.phase in {Phase.ACTIVE, Phase.RESTORING} or each.unrestored]
+    if not items:
+        return ""
+    return f'<section class="card"><h2>Curtailment</h2><ul class="events">{"".join(items)}</ul></section>'
+
+
+def _item(figures: EventFigures) -> str:
+    event = figures.event
+    lines = []
+    if figures.phase is Phase.ACTIVE:
+        until = "until it is stopped" if event.end is None else f"until {_moment(event.end)}"
+        when = f"since {_moment(event.start)}, {until}"
+        lines.append(
+            f"{figures.asleep:,} of {figures.units:,} units asleep;"
+            f" {hashrate_text(figures.operating_hs)} of {hashrate_text(figures.nameplate_hs)} still hashing"
+        )
+    else:
+        when = f"ended {_moment(event.end or event.start)}"
+        if figures.asleep:
+            lines.append(f"{figures.asleep:,} units have not woken yet")
+    for words, units in (("Stragglers", figures.stragglers), ("Not back", figures.unrestored)):
+        if units:
+            lines.append(f"<strong>{words}, {len(units):,}:</strong> {_names(units)}")
+    target = f"to {event.target_ratio * 100:g} % of nameplate"
+    head = f"<strong>{escape(_capital(str(event.scope)))} {target}</strong>, {when}; declared by {escape(event.source)}"
+    return f"<li>{head}{''.join(f'<br>{line}' for line in lines)}</li>"
+
+
+def _names(units: tuple[str, ...]) -> str:
+    named = ", ".join(escape(unit) for unit in units[:UNITS_NAMED])
+    more = len(units) - UNITS_NAMED
+    return f"{named} and {more:,} more" if more > 0 else named
+
+
+def _moment(at: float) -> str:
+    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

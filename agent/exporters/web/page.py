@@ -1,0 +1,317 @@
+"""The landing page: the site's figures as one HTML page that needs no script and fetches nothing from elsewhere.
+
+It is drawn to be honest at a glance: before the first whole round it shows what is deployed and no figure, late figures
+carry a banner, and neither they nor those of a site of which too little is known are painted good.
+"""
+
+import heapq
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from html import escape
+from urllib.parse import quote
+from zoneinfo import ZoneInfo
+
+from agent.exporters.web.curtailment_card import curtailment_card
+from agent.exporters.web.unit_answers import is_looked_at, shortfall_hs
+from agent.site.event_figures import EventFigures
+from agent.site.status import UnitState, UnitStatus
+from agent.site.totals import Figures, SiteFigures
+from agent.text.losses import CAUSE_WORDS, LossLine, largest_losses, loss_lines, units_text
+from agent.text.numbers import TARGET_RATIO, duration_text, hashrate_text, ratio_text
+from agent.text.power import power_tiles
+
+FAIR_RATIO = 0.80
+SURE_COVERAGE_RATIO = 0.95
+"""Below this coverage no figure is painted good: too little is known."""
+
+WORST_UNITS = 20
+REFRESH_S = 10
+UTC_ZONE = ZoneInfo("UTC")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """What the page is drawn from.
+
+    Attributes:
+        site, version: Names.
+        now: Unix time, s.
+        figures: The latest; None until every unit was looked at once.
+        statuses: Every unit that is deployed.
+        unreadiness: Why the figures are not whole or not up to date.
+        illness: Why the agent itself is not well.
+        counts_simulated: Whether simulated units are in the figures like machines.
+        history_trouble: Why history is not being written; None while it is, or none is kept.
+        events: What curtailment is declared, with what it comes to.
+        zone: In which times of the site are told.
+        seen_from: Unix time from which on each unit is watched, s; None while not all are.
+    """
+
+    site: str
+    version: str
+    now: float
+    figures: SiteFigures | None
+    statuses: tuple[UnitStatus, ...]
+    unreadiness: str | None
+    illness: str | None
+    counts_simulated: bool = True
+    history_trouble: str | None = None
+    events: tuple[EventFigures, ...] = ()
+    zone: ZoneInfo = UTC_ZONE
+    seen_from: float | None = None
+
+    @property
+    def counted(self) -> Iterable[UnitStatus]:
+        """The units that are in the figures."""
+        return (status for status in self.statuses if self.counts_simulated or not status.entry.is_simulated)
+
+
+def render(shown: Shown) -> str:
+    """Give the whole page."""
+    body = [*_header(shown), *_banners(shown)]
+    if shown.figures is None:
+        body.append(_waiting(shown))
+    else:
+        is_sure = shown.unreadiness is None and (shown.figures.site.coverage_ratio or 0) >= SURE_COVERAGE_RATIO
+        body += [
+            _headline(shown.figures, is_sure=is_sure),
+            _losses(shown),
+            curtailment_card(shown.events),
+            _containers(shown.figures, is_late=shown.unreadiness is not None),
+            _worst(shown),
+        ]
+    title = escape(shown.site)
+    return "\n".join(
+        (
+            "<!doctype html>",
+            '<html lang="en">',
+            "<head>",
+            '<meta charset="utf-8">',
+            f"<title>{title} - hashsight</title>",
+            '<meta name="viewport" content="width=device-width, initial-scale=1">',
+            f'<meta http-equiv="refresh" content="{REFRESH_S}">',
+            '<link rel="icon" href="/assets/icon.svg" type="image/svg+xml">',
+            '<link rel="stylesheet" href="/assets/page.css">',
+            "</head>",
+            '<body><div class="page">',
+            *body,
+            _footer(shown),
+            "</div></body>",
+            "</html>",
+            "",
+        )
+    )
+
+
+def _header(shown: Shown) -> Iterable[str]:
+    at = datetime.fromtimestamp(shown.figures.at if shown.figures else shown.now, UTC)
+    word = "figures of" if shown.figures else "page of"
+    return (
+        "<header>",
+        '<img src="/assets/icon.svg" width="34" height="34" alt="">',
+        f"<h1>{escape(shown.site)}</h1>",
+        f'<p>{word} <time datetime="{at:%Y-%m-%dT%H:%M:%SZ}">{at:%Y-%m-%d %H:%M:%S} UTC</time></p>',
+        "</header>",
+    )
+
+
+def _banners(shown: Shown) -> Iterable[str]:
+    if shown.illness is not None:
+        yield _alarm("The agent is not well", shown.illness)
+    if shown.unreadiness is not None:
+        yield _alarm("These figures are out of date" if shown.figures else "Not ready", shown.unreadiness)
+    if shown.history_trouble is not None:
+        yield _alarm("History is not being written", shown.history_trouble)
+    simulated = sum(status.entry.is_simulated for status in shown.statuses)
+    if simulated:
+        are = "unit is" if simulated == 1 else "units are"
+        fate = (
+            "counted below like machines. These are not a site's real figures."
+            if shown.counts_simulated
+            else "in none of the figures below."
+        )
+        yield (
+            f'<p class="banner"><strong>Simulated:</strong> {simulated:,} of {len(shown.statuses):,} {are} simulated'
+            f" and {fate}</p>"
+        )
+
+
+def _alarm(word: str, reason: str) -> str:
+    return f'<p class="banner alarm" role="alert"><strong>{word}:</strong> {escape(reason)}.</p>'
+
+
+def _waiting(shown: Shown) -> str:
+    counted = list(shown.counted)
+    deployed_hs = sum(status.entry.nameplate.hashrate_hs for status in counted)
+    return (
+        '<section class="card" aria-label="Site"><div class="headline">'
+        '<div><p class="label">Operational efficiency</p><p class="ratio unsure">not known yet</p></div>'
+        f'<div><p class="label">Deployed, by the ledger</p><p class="amount">{hashrate_text(deployed_hs)}</p>'
+        f'<p class="soft">{units_text(len(counted))}</p></div>'
+        "</div></section>"
+    )
+
+
+def _headline(figures: SiteFigures, *, is_sure: bool) -> str:
+    site = figures.site
+    ratio, coverage = site.operational_efficiency_ratio, site.coverage_ratio
+    if ratio is None:
+        return '<section class="card" aria-label="Site"><p class="amount">Nothing is deployed now.</p></section>'
+    verdict = "above the 90 % line" if ratio > TARGET_RATIO else "not above the 90 % line"
+    if not is_sure:
+        verdict += ", as far as is known"
+    grade = _grade(ratio, is_sure=is_sure)
+    hashing = site.units_by_state[UnitState.HASHING]
+    lost_hs = sum(site.losses_hs.values())
+    amount = f"{hashrate_text(site.operating_hs)} of {hashrate_text(site.deployed_hs)}"
+    tiles = [
+        ("Coverage", ratio_text(coverage), "of the deployed nameplate is known"),
+        ("Hashing", f"{hashing:,}", f"of {units_text(site.units)} deployed"),
+        ("Lost", hashrate_text(lost_hs), f"{ratio_text(lost_hs / site.deployed_hs)} of deployed"),
+    ]
+    if site.uplift_hs:
+        tiles.append(("Uplift", hashrate_text(site.uplift_hs), "above nameplate"))
+    tiles += power_tiles(figures)
+    return "".join(
+        (
+            '<section class="card" aria-label="Site"><div class="headline">',
+            f'<div><p class="label">Operational efficiency now</p><p class="ratio {grade}">{ratio_text(ratio)}</p>',
+            f'<p class="verdict {grade}">{verdict}</p></div>',
+            '<div><p class="label">Operating of deployed</p>',
+            f'<p class="amount">{amount}</p></div></div>',
+            _shares(site),
+            '<dl class="tiles">',
+            *(f"<div><dt>{name}</dt><dd>{value}<small>{note}</small></dd></div>" for name, value, note in tiles),
+            "</dl></section>",
+        )
+    )
+
+
+def _shares(site: Figures) -> str:
+    """Draw operating and each loss as shares of one bar, with a mark where 90 % of deployed is."""
+    whole_hs = site.operating_hs + sum(site.losses_hs.values())
+    parts = [
+        ("operating", "operating", site.operating_hs),
+        *((c, CAUSE_WORDS[c], hs) for c, hs in largest_losses(site)),
+    ]
+    drawn, at = [], 0.0
+    for name, words, part_hs in parts:
+        width = 1000 * part_hs / whole_hs
+        title = f"{hashrate_text(part_hs)} {words}"
+        drawn.append(
+            f'<rect class="{name}" x="{at:.2f}" y="0" width="{width:.2f}" height="20"><title>{title}</title></rect>'
+        )
+        at += width
+    mark = 1000 * TARGET_RATIO * site.deployed_hs / whole_hs
+    described = "; ".join(f"{hashrate_text(part_hs)} {words}" for _, words, part_hs in parts)
+    return (
+        f'<svg class="shares" viewBox="0 0 1000 20" preserveAspectRatio="none" role="img" aria-label="{described}">'
+        f'<rect class="track" x="0" y="0" width="1000" height="20"/>{"".join(drawn)}'
+        f'<line class="mark" x1="{mark:.2f}" x2="{mark:.2f}" y1="0" y2="20"/></svg>'
+        '<p class="scale">operating, then what took the rest, largest first; the mark is 90 % of deployed</p>'
+    )
+
+
+def _losses(shown: Shown) -> str:
+    figures = shown.figures
+    if figures is None or not figures.site.units:
+        return ""
+    lines = loss_lines(figures.site, shown.counted, now=shown.now, zone=shown.zone, seen_from=shown.seen_from)
+    listed = (
+        f'<ul class="losses">{"".join(map(_loss, lines))}</ul><p class="scale">times are {escape(shown.zone.key)}</p>'
+        if lines
+        else '<p class="soft">Nothing was lost.</p>'
+    )
+    return f'<section class="card"><h2>What took the rest</h2>{listed}</section>'
+
+
+def _loss(line: LossLine) -> str:
+    return (
+        f'<li><svg viewBox="0 0 1 1" aria-hidden="true"><rect class="{line.cause}" width="1" height="1"/></svg>'
+        f"<strong>{hashrate_text(line.hashrate_hs)}</strong><span>{CAUSE_WORDS[line.cause]}"
+        f'<span class="soft">: {escape(line.where)}</span></span></li>'
+    )
+
+
+def _containers(figures: SiteFigures, *, is_late: bool) -> str:
+    rows = []
+    for name, sums in figures.by_container.items():
+        ratio, coverage = sums.operational_efficiency_ratio, sums.coverage_ratio
+        is_sure = not is_late and (coverage or 0) >= SURE_COVERAGE_RATIO
+        largest = next(iter(largest_losses(sums)), None)
+        loss = f"{hashrate_text(largest[1])} {CAUSE_WORDS[largest[0]]}" if largest else "none"
+        rows.append(
+            f'<tr><th scope="row">{escape(name) or "no container"}</th>'
+            f'<td class="number {_grade(ratio, is_sure=is_sure)}">{ratio_text(ratio)}</td>'
+            f'<td class="number">{hashrate_text(sums.operating_hs)}</td>'
+            f'<td class="number">{hashrate_text(sums.deployed_hs)}</td>'
+            f'<td class="number">{sums.units_by_state[UnitState.HASHING]:,} of {sums.units:,}</td>'
+            f'<td class="number">{ratio_text(coverage)}</td><td>{loss}</td></tr>'
+        )
+    heads = ("Container", "Efficiency", "Operating", "Deployed", "Units hashing", "Coverage", "Largest loss")
+    return _table("Containers", heads, rows, numbers=range(1, 6))
+
+
+def _worst(shown: Shown) -> str:
+    lacking = (status for status in shown.counted if status.losses and is_looked_at(status))
+    worst = heapq.nsmallest(WORST_UNITS, lacking, key=lambda status: (-shortfall_hs(status), status.entry.unit_id))
+    rows = []
+    for status in worst:
+        entry, place = status.entry, status.entry.place
+        names = (("", place.container), ("rack ", place.rack), ("slot ", place.slot))
+        where = ", ".join(f"{word}{escape(name)}" for word, name in names if name) or "no place given"
+        causes = ", ".join(CAUSE_WORDS[loss.cause] for loss in status.losses)
+        # A state says what it says for as long as it lasts; a cause of its own only where it adds something.
+        why = f"{status.state}: {status.why}" if status.state != status.why else causes
+        rows.append(
+            f'<tr><th scope="row"><a href="/api/v1/units/{quote(entry.unit_id, safe="")}">{escape(entry.unit_id)}</a>'
+            f'</th><td class="number">{hashrate_text(shortfall_hs(status))}</td>'
+            f'<td class="words">{escape(why)}</td>'
+            f'<td class="number">{duration_text(max(0.0, shown.now - status.since))}</td>'
+            f"<td>{where}</td><td>{escape(entry.nameplate.model)}</td>"
+            f'<td class="number">{hashrate_text(status.hashrate_hs)}</td>'
+            f'<td class="number">{hashrate_text(entry.nameplate.hashrate_hs)}</td></tr>'
+        )
+    if not rows:
+        return ""
+    heads = ("Unit", "Lost", "Why", "For", "Place", "Model", "Measured", "Nameplate")
+    return _table("Units that lose most", heads, rows, numbers=(1, 3, 6, 7))
+
+
+def _table(title: str, heads: Iterable[str], rows: Iterable[str], *, numbers: Iterable[int]) -> str:
+    aligned = set(numbers)
+    columns = "".join(
+        f'<th scope="col"{" class=number" if index in aligned else ""}>{head}</th>' for index, head in enumerate(heads)
+    )
+    return (
+        f'<section class="card"><h2>{title}</h2><div class="scroll" tabindex="0" role="region" aria-label="{title}">'
+        f"<table><thead><tr>{columns}</tr></thead><tbody>{''.join(rows)}</tbody></table></div></section>"
+    )
+
+
+def _footer(shown: Shown) -> str:
+    links = (
+        ("/metrics", "metrics"),
+        ("/metrics/site", "metrics of the site"),
+        ("/api/v1/site", "site as JSON"),
+        ("/api/v1/units?sort=-shortfall", "units as JSON"),
+        ("/api/v1/history", "history as JSON"),
+        ("/api/v1/schema", "JSON Schema"),
+        ("/readyz", "readiness"),
+        ("/healthz", "health"),
+    )
+    listed = "".join(f'<li><a href="{escape(address)}">{words}</a></li>' for address, words in links)
+    return (
+        f'<footer><nav aria-label="Data"><ul>{listed}</ul></nav><p>hashsight {escape(shown.version)}; this page draws'
+        f" itself anew every {REFRESH_S} seconds. Figures are of this moment and by the units' own word where nothing"
+        " else is said.</p></footer>"
+    )
+
+
+def _grade(ratio: float | None, *, is_sure: bool) -> str:
+    if ratio is None:
+        return "unsure"
+    if ratio > TARGET_RATIO:
+        return "good" if is_sure else "unsure"
+    return "fair" if ratio > FAIR_RATIO else "poor"

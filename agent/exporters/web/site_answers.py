@@ -1,0 +1,283 @@
+"""What the JSON API answers: the site here, units in `unit_answers`; units in the field names, times in ISO 8601 UTC.
+
+Absent is null; zero is a measured zero. A figure that cannot be known yet is null as well, so that no reader mistakes
+the first seconds of a run for an outage or for a good day.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from agent.exporters.web.curtailment_answers import CurtailmentAnswer, CurtailmentsAnswer, curtailment_answer
+from agent.exporters.web.history_api import HistoryAnswer
+from agent.exporters.web.identity_answers import IdentityAnswer
+from agent.exporters.web.unit_answers import UnitAnswer, UnitsAnswer, age_s, time_of
+from agent.site.curtailment.events import Phase
+from agent.site.energy import Energy
+from agent.site.event_figures import EventFigures
+from agent.site.power import PowerSource
+from agent.site.status import Cause, UnitState, UnitStatus
+from agent.site.totals import Figures, SiteFigures
+from agent.text.losses import LossLine, loss_lines
+from agent.text.numbers import TARGET_RATIO
+
+
+class GroupAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """The sums over one group of units at one moment.
+
+    Attributes:
+        units: How many are deployed.
+        operational_efficiency_ratio: Operating over deployed at this moment; not to be averaged or added up.
+        coverage_ratio: Share of the deployed nameplate whose state is known.
+        watts_by_source: Power, each part by the most trusted word there is; the sources add up.
+        watts_units: Units that have a power figure of their own.
+        unit_watts, metered_watts: The sum of those figures, and what the meters of exactly this group say.
+        energy_efficiency_j_per_th: Over the units that have both power and hashrate, which `efficient_watts`,
+            `efficient_hs` and (nameplate) `efficient_deployed_hs` sum up.
+        curtailment_nameplate_hs, curtailment_target_hs: Nameplate of the units inside a curtailment event, and what
+            events leave them to hash.
+        stragglers, unrestored: Units that hash inside an event that leaves them nothing; units that an event curtailed
+            and that do not hash again 15 minutes after its end.
+    """
+
+    units: int
+    deployed_hs: float
+    operating_hs: float
+    uplift_hs: float
+    known_hs: float
+    losses_hs: dict[Cause, float]
+    units_by_state: dict[UnitState, int]
+    deployed_hs_by_state: dict[UnitState, float]
+    operational_efficiency_ratio: float | None
+    coverage_ratio: float | None
+    watts_by_source: dict[PowerSource, float]
+    watts_units: int
+    unit_watts: float
+    metered_watts: float | None
+    efficient_watts: float
+    efficient_hs: float
+    efficient_deployed_hs: float
+    energy_efficiency_j_per_th: float | None
+    curtailment_nameplate_hs: float
+    curtailment_target_hs: float
+    stragglers: int
+    unrestored: int
+
+
+class LossPlaceAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """The units of one container that one cause took something of.
+
+    Attributes:
+        first_since, last_since: When the first and the last of them entered their state; null where the cause is no
+            state, so that nobody noted when it began. Not after `watched_from`: it began then or earlier.
+    """
+
+    container: str
+    units: int
+    first_since: datetime | None
+    last_since: datetime | None
+
+
+class LossLineAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What one cause took.
+
+    Attributes:
+        deployed_share_ratio: Of the deployed nameplate.
+        units: How many it concerns.
+        places: By container, most units first.
+        words: All of it as one sentence, times in the site's zone.
+    """
+
+    cause: Cause
+    hashrate_hs: float
+    deployed_share_ratio: float
+    units: int
+    places: list[LossPlaceAnswer]
+    words: str
+
+
+class ContainerAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """One container's sums."""
+
+    container: str
+    figures: GroupAnswer
+
+
+class RackAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """One rack's sums."""
+
+    container: str
+    rack: str
+    figures: GroupAnswer
+
+
+class ModelAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """One model's sums."""
+
+    model: str
+    figures: GroupAnswer
+
+
+class SiteAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """The site's figures.
+
+    Attributes:
+        is_ready: Whether the figures are whole and up to date.
+        not_ready_reason: Why not.
+        units, deployed_hs: What the ledger declares; there from the start.
+        simulated_units: How many units are simulated.
+        is_simulated_counted: Whether they are in all these figures like machines; if not, they are in none.
+        curtailments: What is declared and not over.
+        zone: The site's, in which words tell times.
+        operational_efficiency_target_ratio, is_above_target: The trade's line, and whether this moment is above it.
+        watched_from: When every unit had been looked at once.
+        losses: What took the rest, largest first.
+        figures_at, figures_age_s: When the figures were summed; null, like all that follows, before the first round.
+        delivered_1h_hs, delivered_24h_hs: What pools credited, of the units of which that is known.
+        delivered_1h_coverage_ratio, delivered_24h_coverage_ratio: Share of the deployed nameplate these are.
+        joules_by_source: Energy since the agent started; sources that told of none are absent.
+    """
+
+    site: str
+    version: str
+    now: datetime
+    is_ready: bool
+    not_ready_reason: str | None
+    units: int
+    deployed_hs: float
+    simulated_units: int
+    is_simulated_counted: bool
+    curtailments: list[CurtailmentAnswer]
+    zone: str
+    operational_efficiency_target_ratio: float
+    is_above_target: bool | None
+    watched_from: datetime | None
+    losses: list[LossLineAnswer] | None
+    figures_at: datetime | None
+    figures_age_s: float | None
+    delivered_1h_hs: float | None
+    delivered_1h_coverage_ratio: float | None
+    delivered_24h_hs: float | None
+    delivered_24h_coverage_ratio: float | None
+    joules_by_source: dict[PowerSource, float] | None
+    figures: GroupAnswer | None
+    containers: list[ContainerAnswer] | None
+    racks: list[RackAnswer] | None
+    models: list[ModelAnswer] | None
+
+
+class ErrorAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """Why there is no other answer."""
+
+    error: str
+
+
+ANSWERS: dict[str, type[msgspec.Struct]] = {
+    "/api/v1/site": SiteAnswer,
+    "/api/v1/units": UnitsAnswer,
+    "/api/v1/units/{id}": UnitAnswer,
+    "/api/v1/history": HistoryAnswer,
+    "/api/v1/identity": IdentityAnswer,
+    "/api/v1/curtailments": CurtailmentsAnswer,
+}
+
+
+def schema() -> dict[str, object]:
+    """Give the JSON Schema (2020-12) of the API: ``answers`` by path, and their definitions."""
+    references, definitions = msgspec.json.schema_components(
+        [*ANSWERS.values(), ErrorAnswer], ref_template="#/$defs/{name}"
+    )
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "answers": dict(zip((*ANSWERS, "error"), references, strict=True)),
+        "$defs": definitions,
+    }
+
+
+def _group(sums: Figures) -> GroupAnswer:
+    return msgspec.convert(sums, GroupAnswer, from_attributes=True)
+
+
+def site_answer(
+    site: str,
+    version: str,
+    figures: SiteFigures | None,
+    statuses: Iterable[UnitStatus],
+    *,
+    unreadiness: str | None,
+    now: float,
+    counts_simulated: bool = True,
+    events: Iterable[EventFigures] = (),
+    energy: Energy | None = None,
+    zone: ZoneInfo,
+    seen_from: float | None,
+) -> SiteAnswer:
+    """Give the site's answer; `figures` is None before the first whole round."""
+    shown = list(statuses)
+    counted = [status for status in shown if counts_simulated or not status.entry.is_simulated]
+    ratio = figures.site.operational_efficiency_ratio if figures else None
+    return SiteAnswer(
+        site=site,
+        version=version,
+        now=time_of(now),
+        is_ready=unreadiness is None,
+        not_ready_reason=unreadiness,
+        units=len(counted),
+        deployed_hs=sum(status.entry.nameplate.hashrate_hs for status in counted),
+        simulated_units=sum(status.entry.is_simulated for status in shown),
+        is_simulated_counted=counts_simulated,
+        curtailments=[curtailment_answer(event) for event in events if event.phase is not Phase.ENDED],
+        zone=zone.key,
+        operational_efficiency_target_ratio=TARGET_RATIO,
+        is_above_target=None if ratio is None else ratio > TARGET_RATIO,
+        watched_from=None if seen_from is None else time_of(seen_from),
+        losses=[
+            _loss_line(line, figures.site.deployed_hs)
+            for line in loss_lines(figures.site, counted, now=now, zone=zone, seen_from=seen_from)
+        ]
+        if figures
+        else None,
+        figures_at=time_of(figures.at) if figures else None,
+        figures_age_s=age_s(figures.at, now) if figures else None,
+        delivered_1h_hs=figures.delivered_1h_hs if figures else None,
+        delivered_1h_coverage_ratio=figures.delivered_1h_coverage_ratio if figures else None,
+        delivered_24h_hs=figures.delivered_24h_hs if figures else None,
+        delivered_24h_coverage_ratio=figures.delivered_24h_coverage_ratio if figures else None,
+        joules_by_source=energy.site if energy and figures else None,
+        figures=_group(figures.site) if figures else None,
+        containers=[
+            ContainerAnswer(container=name, figures=_group(sums)) for name, sums in figures.by_container.items()
+        ]
+        if figures
+        else None,
+        racks=[
+            RackAnswer(container=container, rack=rack, figures=_group(sums))
+            for (container, rack), sums in figures.by_rack.items()
+        ]
+        if figures
+        else None,
+        models=[ModelAnswer(model=name, figures=_group(sums)) for name, sums in figures.by_model.items()]
+        if figures
+        else None,
+    )
+
+
+def _loss_line(line: LossLine, deployed_hs: float) -> LossLineAnswer:
+    return LossLineAnswer(
+        cause=line.cause,
+        hashrate_hs=line.hashrate_hs,
+        deployed_share_ratio=line.hashrate_hs / deployed_hs,
+        units=line.units,
+        places=[
+            LossPlaceAnswer(
+                container=place.container,
+                units=place.units,
+                first_since=None if place.first is None else time_of(place.first),
+                last_since=None if place.last is None else time_of(place.last),
+            )
+            for place in line.places
+        ],
+        words=line.sentence,
+    )

@@ -1,0 +1,234 @@
+"""What the JSON API answers of units: a page of them in short, and one with all that is known of it."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+import msgspec
+
+from agent.exporters.web.identity_answers import WhereaboutsAnswer, whereabouts_answer
+from agent.site.identity.whereabouts import Whereabouts
+from agent.site.power import PowerSource
+from agent.site.status import Cause, UnitState, UnitStatus
+from agent.unit.reading import BoardReading, Dialect, Identity, Mode
+
+
+class LossAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """One part of a unit's shortfall."""
+
+    cause: Cause
+    hashrate_hs: float
+
+
+class UnitRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One unit, in short.
+
+    Attributes:
+        state, why, since, state_age_s: Our judgement; null until the unit was looked at once.
+        hashrate_hs: Measured, in a fresh reading.
+        power_watts, power_source: What it draws and by whose word.
+        shortfall_hs: Nameplate minus measured, never below zero; the sum of the losses.
+        error_reason: Why the latest poll failed.
+        curtailment: Id of the curtailment event in force that covers it.
+        is_straggler: Whether it hashes although that event leaves it nothing.
+        not_restored_after: Id of the event that curtailed it, if it does not hash again 15 minutes after its end.
+    """
+
+    unit_id: str
+    container: str
+    rack: str
+    slot: str
+    model: str
+    host: str
+    is_simulated: bool
+    state: UnitState | None
+    why: str | None
+    since: datetime | None
+    state_age_s: float | None
+    is_fresh: bool
+    last_reading_at: datetime | None
+    reading_age_s: float | None
+    nameplate_hs: float
+    hashrate_hs: float | None
+    power_watts: float | None
+    power_source: PowerSource | None
+    shortfall_hs: float | None
+    losses: list[LossAnswer] | None
+    error_reason: str | None
+    curtailment: str | None
+    is_straggler: bool
+    not_restored_after: str | None
+
+
+class UnitsAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """One page of units.
+
+    Attributes:
+        total: How many match, on all pages.
+    """
+
+    now: datetime
+    total: int
+    offset: int
+    limit: int
+    units: list[UnitRow]
+
+
+class PoolAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """One configured pool, without its address and user: those stay on the unit."""
+
+    index: int
+    status: str | None
+    is_active: bool | None
+    accepted: int | None
+    rejected: int | None
+    stale: int | None
+
+
+class SharesAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """Share counters since the miner process started."""
+
+    at: datetime
+    accepted: int | None
+    rejected: int | None
+    stale: int | None
+    difficulty_accepted: float | None
+    difficulty_rejected: float | None
+    difficulty_stale: float | None
+
+
+class ReadingAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What the unit last said of itself, fresh or not; fields as in `UnitReading`."""
+
+    at: datetime
+    dialect: Dialect
+    mode: Mode | None
+    identity: Identity
+    uptime_s: float | None
+    hashrate_5s_hs: float | None
+    hashrate_30m_hs: float | None
+    hashrate_avg_hs: float | None
+    hashrate_ideal_hs: float | None
+    power_watts: float | None
+    fan_rpm: tuple[float, ...]
+    boards: tuple[BoardReading, ...]
+    pools: tuple[PoolAnswer, ...]
+    shares: SharesAnswer | None
+
+
+class UnitAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """One unit, with all that is known of it.
+
+    Attributes:
+        failures: Polls failed in a row.
+        error: The latest failure in words.
+        delivered_1h_hs, delivered_24h_hs: What pools credited; null while less than the window is known.
+        whereabouts: Where its own identity answers; null where units are not asked who they are.
+    """
+
+    site: str
+    now: datetime
+    unit: UnitRow
+    port: int
+    serial: str | None
+    mac: str | None
+    cooling: str
+    nameplate_watts: float | None
+    uplift_hs: float
+    failures: int
+    error: str | None
+    delivered_1h_hs: float | None
+    delivered_24h_hs: float | None
+    whereabouts: WhereaboutsAnswer | None
+    reading: ReadingAnswer | None
+
+
+def is_looked_at(status: UnitStatus) -> bool:
+    """Say whether a status rests on a poll or on the ledger's word, rather than on nothing yet."""
+    return status.reading is not None or status.error is not None or status.entry.is_in_maintenance
+
+
+def time_of(at: float) -> datetime:
+    """Give a Unix time as the API tells it."""
+    return datetime.fromtimestamp(at, UTC)
+
+
+def age_s(at: float, now: float) -> float:
+    """Give an age, s; never below zero, although clocks are set back."""
+    return round(max(0.0, now - at), 1)
+
+
+def unit_row(status: UnitStatus, now: float) -> UnitRow:
+    """Give one unit in short."""
+    entry, reading = status.entry, status.reading
+    is_judged = is_looked_at(status)
+    return UnitRow(
+        unit_id=entry.unit_id,
+        container=entry.place.container,
+        rack=entry.place.rack,
+        slot=entry.place.slot,
+        model=entry.nameplate.model,
+        host=entry.host,
+        is_simulated=entry.is_simulated,
+        state=status.state if is_judged else None,
+        why=status.why if is_judged else None,
+        since=time_of(status.since) if is_judged else None,
+        state_age_s=age_s(status.since, now) if is_judged else None,
+        is_fresh=status.is_fresh,
+        last_reading_at=time_of(reading.at) if reading else None,
+        reading_age_s=age_s(reading.at, now) if reading else None,
+        nameplate_hs=entry.nameplate.hashrate_hs,
+        hashrate_hs=status.hashrate_hs,
+        power_watts=status.power.watts if status.power else None,
+        power_source=status.power.source if status.power else None,
+        shortfall_hs=shortfall_hs(status) if is_judged else None,
+        losses=[LossAnswer(cause=loss.cause, hashrate_hs=loss.hashrate_hs) for loss in status.losses]
+        if is_judged
+        else None,
+        error_reason=status.error.reason if status.error else None,
+        curtailment=status.event.id if status.event else None,
+        is_straggler=status.is_straggler,
+        not_restored_after=status.unrestored.id if status.unrestored else None,
+    )
+
+
+def units_answer(statuses: Iterable[UnitStatus], total: int, *, offset: int, limit: int, now: float) -> UnitsAnswer:
+    """Give one page of units."""
+    units = [unit_row(status, now) for status in statuses]
+    return UnitsAnswer(now=time_of(now), total=total, offset=offset, limit=limit, units=units)
+
+
+def shortfall_hs(status: UnitStatus) -> float:
+    """Give what a unit lacks to its nameplate, H/s."""
+    return sum(loss.hashrate_hs for loss in status.losses)
+
+
+def unit_answer(
+    site: str,
+    status: UnitStatus,
+    now: float,
+    where: Whereabouts | None = None,
+    delivered_hs: tuple[float | None, float | None] = (None, None),
+) -> UnitAnswer:
+    """Give one unit with all that is known of it; `delivered_hs` is over an hour and over a day."""
+    entry = status.entry
+    delivered_1h_hs, delivered_24h_hs = delivered_hs
+    return UnitAnswer(
+        site=site,
+        now=time_of(now),
+        unit=unit_row(status, now),
+        port=entry.port,
+        serial=entry.serial,
+        mac=entry.mac,
+        cooling=entry.nameplate.cooling,
+        nameplate_watts=entry.nameplate.power_watts,
+        uplift_hs=status.uplift_hs,
+        failures=status.failures,
+        error=str(status.error) if status.error else None,
+        delivered_1h_hs=delivered_1h_hs,
+        delivered_24h_hs=delivered_24h_hs,
+        whereabouts=None if where is None else whereabouts_answer(where),
+        # Not strict, because our Unix times become the API's ISO 8601.
+        reading=msgspec.convert(status.reading, ReadingAnswer, from_attributes=True, strict=False)
+        if status.reading
+        else None,
+    )

@@ -1,0 +1,1 @@
+"""Files: text, secrets, atomic replacement, and SQLite."""

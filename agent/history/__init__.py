@@ -1,0 +1,1 @@
+"""History: one row a minute in SQLite, its writer, reader, and schema."""

@@ -1,0 +1,220 @@
+"""Keeping history: minutes and changes go in on the event loop, and to the disk in one thread of its own.
+
+Nothing here can stop polling. What cannot be written now, because the disk is full or the file is in somebody else's
+hands, is kept in memory, `MAX_PENDING` rows at most, and tried again; a damaged file is moved aside, what can be read
+of it is taken over, and a new one begins. What happened is counted, and logged when it changes.
+"""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+import structlog
+
+from agent.errors import HistoryError
+from agent.history.health import Health
+from agent.history.minutes import Minute, Row, Values
+from agent.history.state_changes import Change
+from agent.history.writer import HistoryWriter, move_aside, write_history
+
+log = structlog.get_logger(__name__)
+
+# Six hours of a site with 40 containers, or all changes of a fleet of 10,000 that is curtailed; about 20 MB.
+MAX_PENDING = 20_000
+RETRY_S = 30.0
+STOP_S = 2.0
+# Writes, one a minute, from one look at the whole file to the next: an hour. A look takes a second at 400 days.
+CHECK_EVERY = 60
+KEEP_DAYS = 400
+MAX_BYTES = 2048 << 20
+
+
+class _Pending(NamedTuple):
+    """One thing to write: the site's values, a container's, or a change."""
+
+    site: Values | None = None
+    container: tuple[str, Values] | None = None
+    change: Change | None = None
+
+
+class History:
+    """The history of one site, being written.
+
+    Args:
+        path: Where the file is; its folder has to be there.
+        site: The site's name.
+        zone: The zone of its calendar months, by IANA name.
+        keep_days: For how long rows are kept.
+        max_bytes: What the file should not outgrow.
+        wall: Unix time, s.
+
+    Attributes:
+        health: How it goes; read it anywhere.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        site: str,
+        zone: str,
+        keep_days: float = KEEP_DAYS,
+        max_bytes: int = MAX_BYTES,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self.path = path
+        self.health = Health()
+        self._site, self._zone = site, zone
+        self._keep_days, self._max_bytes = keep_days, max_bytes
+        self._wall = wall
+        self._pending: deque[_Pending] = deque()
+        self._lock = threading.Lock()
+        self._wanted = threading.Event()
+        self._is_stopping = False
+        self._thread: threading.Thread | None = None
+        self._file: HistoryWriter | None = None
+        self._unchecked = 0
+
+    def record_site(self, row: Row) -> None:
+        """Take in one row of the site, to be written with the next `flush`."""
+        self._add(_Pending(site=row.values()))
+
+    def record_container(self, container: str, row: Row) -> None:
+        """Take in one container's row."""
+        self._add(_Pending(container=(container, row.values())))
+
+    def record_change(self, change: Change) -> None:
+        """Take in that a unit entered or left a state."""
+        self._add(_Pending(change=change))
+
+    def record(self, minutes: Iterable[Minute]) -> None:
+        """Take in whole minutes and have them written."""
+        for minute in minutes:
+            self.record_site(minute.site)
+            for container, row in minute.containers.items():
+                self.record_container(container, row)
+            self._wanted.set()
+
+    def _add(self, item: _Pending) -> None:
+        with self._lock:
+            self._pending.append(item)
+            if len(self._pending) > MAX_PENDING:
+                self._pending.popleft()
+                self.health.dropped += 1
+            self.health.pending = len(self._pending)
+
+    def start(self) -> None:
+        """Begin to write, in a thread that ends with the process even if the disk hangs."""
+        self._thread = threading.Thread(target=self._run, name="history", daemon=True)
+        self._thread.start()
+
+    def stop(self, timeout_s: float = STOP_S) -> None:
+        """Write what is pending and close the file; what takes longer than `timeout_s` is given up."""
+        self._is_stopping = True
+        self._wanted.set()
+        if self._thread is not None:
+            self._thread.join(timeout_s)
+            if self._thread.is_alive():
+                log.error("history not closed in time", pending=self.health.pending)
+                return
+        self.close()
+
+    def _run(self) -> None:
+        while True:
+            # What came while the last rows were written is written too: who stops us may have added it before.
+            is_last = self._is_stopping
+            self.flush()
+            if is_last:
+                return
+            self._wanted.wait(timeout=RETRY_S if self.health.pending else None)
+            self._wanted.clear()
+
+    def flush(self) -> bool:
+        """Write what is pending; what cannot be written stays pending.
+
+        Returns:
+            Whether all is well.
+        """
+        try:
+            self._flush()
+        except HistoryError as error:
+            self._fail(error)
+            return False
+        except Exception as error:
+            log.exception("history failed")
+            self._fail(HistoryError("unwritable", f"{self.path}: {error}"))
+            return False
+        if not self.health.is_writing:
+            log.info("history is written", file=str(self.path), pending=self.health.pending)
+        self.health.is_writing, self.health.trouble = True, None
+        self.health.written_at = self._wall()
+        return True
+
+    def _flush(self) -> None:
+        if self._file is not None and not self._file.is_in_place:
+            log.warning("history file was moved away", file=str(self.path))
+            self.close()
+        file = self._file = self._file or self._open()
+        with self._lock:
+            batch = list(self._pending)
+        file.write(
+            site=(item.site for item in batch if item.site is not None),
+            containers=(item.container for item in batch if item.container is not None),
+            changes=(item.change for item in batch if item.change is not None),
+        )
+        with self._lock:
+            # Some may have been dropped from the front meanwhile; those are written all the same.
+            while self._pending and batch and self._pending[0] is not batch[0]:
+                batch.pop(0)
+            for _ in batch:
+                self._pending.popleft()
+            self.health.pending = len(self._pending)
+        self.health.written += len(batch)
+        file.tidy(now=self._wall(), keep_days=self._keep_days, max_bytes=self._max_bytes)
+        self.health.size_bytes = file.size_bytes
+        self._unchecked += 1
+        if self._unchecked >= CHECK_EVERY:
+            self._unchecked = 0
+            file.check()
+
+    def _open(self) -> HistoryWriter:
+        try:
+            file = write_history(self.path)
+        except HistoryError as error:
+            if error.reason != "damaged":
+                raise
+            self.health.errors["damaged"] += 1
+            return self._begin_anew(error)
+        return self._claimed(file)
+
+    def _claimed(self, file: HistoryWriter) -> HistoryWriter:
+        try:
+            file.claim(site=self._site, zone=self._zone)
+        except BaseException:
+            file.close()
+            raise
+        return file
+
+    def _begin_anew(self, error: HistoryError) -> HistoryWriter:
+        aside = move_aside(self.path, now=self._wall())
+        file = self._claimed(write_history(self.path))
+        rows = file.salvage(aside)
+        log.error("history was damaged and begins anew", error=str(error), kept=str(aside), rows_taken_over=rows)
+        return file
+
+    def _fail(self, error: HistoryError) -> None:
+        """Count a failure; log it when it is news. The next try begins with a fresh connection."""
+        self.health.errors[error.reason] += 1
+        if self.health.is_writing is not False or self.health.trouble != str(error):
+            log.error("history cannot be written", reason=error.reason, error=str(error), pending=self.health.pending)
+        self.health.is_writing, self.health.trouble = False, str(error)
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; a later `flush` opens it again."""
+        file, self._file = self._file, None
+        if file is not None:
+            file.close()

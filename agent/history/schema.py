@@ -1,0 +1,83 @@
+"""The history file's tables, version by version.
+
+A file's ``user_version`` says how many of `MIGRATIONS` were applied to it. A migration that was released is never
+changed; what comes next is appended. Each runs in one transaction, so that a file is at one version or the next.
+"""
+
+from agent.errors import HistoryError
+from agent.files.sqlite import FileKind
+
+APPLICATION_ID = 0x68736768
+"""``hsgh``: tells our files from other programs' SQLite databases (``PRAGMA application_id``)."""
+
+_FIGURES = """
+    span_s INTEGER NOT NULL,
+    watched_s REAL NOT NULL,
+    units REAL NOT NULL,
+    deployed_hs REAL NOT NULL,
+    operating_hs REAL NOT NULL,
+    uplift_hs REAL NOT NULL,
+    loss_curtailed_hs REAL NOT NULL,
+    loss_maintenance_hs REAL NOT NULL,
+    loss_unreachable_hs REAL NOT NULL,
+    loss_unreadable_hs REAL NOT NULL,
+    loss_stopped_hs REAL NOT NULL,
+    loss_starting_hs REAL NOT NULL,
+    loss_missing_boards_hs REAL NOT NULL,
+    loss_missing_chips_hs REAL NOT NULL,
+    loss_derated_hs REAL NOT NULL,
+    loss_underperforming_hs REAL NOT NULL,
+    known_hs REAL NOT NULL,
+    watts_metered REAL NOT NULL,
+    watts_reported REAL NOT NULL,
+    watts_modelled REAL NOT NULL,
+    efficient_watts REAL NOT NULL,
+    efficient_hs REAL NOT NULL,
+    efficient_deployed_hs REAL NOT NULL,
+    delivered_deployed_hs REAL NOT NULL,
+    units_hashing REAL NOT NULL,
+    units_starting REAL NOT NULL,
+    units_stopped REAL NOT NULL,
+    units_curtailed REAL NOT NULL,
+    units_maintenance REAL NOT NULL,
+    units_unreachable REAL NOT NULL,
+    units_unreadable REAL NOT NULL,
+    simulated_units REAL NOT NULL,
+    delivered_s REAL NOT NULL,
+    delivered_hs REAL
+"""
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        f"PRAGMA application_id = {APPLICATION_ID}",
+        "CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+        # Containers, units, states and their reasons, once each; rows carry their numbers.
+        "CREATE TABLE names (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE)",
+        f"CREATE TABLE site (at INTEGER PRIMARY KEY, {_FIGURES})",
+        f"""
+        CREATE TABLE containers (at INTEGER, container INTEGER, {_FIGURES}, PRIMARY KEY (at, container)) WITHOUT ROWID
+        """,
+        """
+        CREATE TABLE changes (
+            since REAL, unit INTEGER, until REAL, state INTEGER NOT NULL, why INTEGER NOT NULL,
+            PRIMARY KEY (since, unit)
+        ) WITHOUT ROWID
+        """,
+        "CREATE INDEX changes_open ON changes (unit) WHERE until IS NULL",
+        # For people with a SQLite shell.
+        """
+        CREATE VIEW container_rows AS
+        SELECT names.name AS container_name, containers.* FROM containers JOIN names ON names.id = containers.container
+        """,
+        """
+        CREATE VIEW unit_changes AS
+        SELECT units.name AS unit, states.name AS state, whys.name AS why, since, until FROM changes
+        JOIN names AS units ON units.id = unit
+        JOIN names AS states ON states.id = state
+        JOIN names AS whys ON whys.id = why
+        """,
+    ),
+)
+
+BUSY_S = 5.0
+HISTORY = FileKind(error=HistoryError, application_id=APPLICATION_ID, newest=len(MIGRATIONS))

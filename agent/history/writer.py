@@ -1,0 +1,333 @@
+"""Writing the history file: SQLite in WAL mode, one writer, every write one transaction.
+
+A write is on the disk when it returns, so that SIGKILL or a power cut costs what was not written yet and nothing else.
+Rows of the site stay as they are for as long as they are kept, because statements are computed from them. Rows of
+containers become means over a quarter of an hour, the grain of curtailment, once they are `MINUTES_KEPT_DAYS` old.
+"""
+
+# ruff: noqa: S608 - names in queries are this package's own constants; values are parameters.
+
+import math
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import IO, Any
+
+from agent.errors import HistoryError
+from agent.files.sqlite import connect, set_aside
+from agent.history.minutes import COLUMNS, Values, mean_values, merge
+from agent.history.reader import CHUNK, NAMES, HistoryReader
+from agent.history.schema import BUSY_S, HISTORY, MIGRATIONS
+from agent.history.state_changes import Change
+
+DAY_S = 86_400
+MINUTES_KEPT_DAYS = 62
+QUARTER_S = 900
+# Tidying goes in small bites: each costs milliseconds, and an hour under a wrong clock deletes hours, not years.
+TIDY_SPAN_S = 600
+TIDY_QUARTERS = 8
+TIDY_CHANGES = 2000
+ASIDE_KEPT = 3
+
+_PLACES = ", ".join("?" * len(COLUMNS))
+_ADD_SITE = f"INSERT INTO site ({NAMES}) VALUES ({_PLACES}) ON CONFLICT DO NOTHING"
+_ADD_CONTAINER = f"INSERT INTO containers ({NAMES}, container) VALUES ({_PLACES}, ?) ON CONFLICT DO NOTHING"
+_ADD_CHANGE = (
+    "INSERT INTO changes (since, unit, until, state, why) VALUES (?, ?, ?, ?, ?)"
+    " ON CONFLICT DO UPDATE SET until = excluded.until, state = excluded.state, why = excluded.why"
+)
+_SET_FACT = "INSERT INTO facts (name, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value"
+
+
+class HistoryWriter(HistoryReader):
+    """An open history file that this process alone writes; `write_history` gives it."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection, lock: IO[str]) -> None:
+        super().__init__(path, connection)
+        self._lock = lock
+        self._inode = path.stat().st_ino
+        self._numbers: dict[str, int] = {}
+
+    def close(self) -> None:
+        """Close it and give the lock back."""
+        super().close()
+        self._lock.close()
+
+    @property
+    def is_in_place(self) -> bool:
+        """Say whether this is still the file at its path: somebody may have moved it away under us."""
+        try:
+            return self.path.stat().st_ino == self._inode
+        except FileNotFoundError:
+            return False
+
+    def check(self) -> None:
+        """Look at the whole file as others would: damage under the pages that this process remembers is found so.
+
+        Raises:
+            HistoryError: ``damaged`` when it is.
+        """
+        with HISTORY.translated(self.path), closing(connect(self.path, busy_s=BUSY_S, mode="ro")) as fresh:
+            HISTORY.refuse_damage(fresh, self.path)
+
+    @property
+    def size_bytes(self) -> int:
+        """What it takes on the disk, its log with it."""
+        log = self.path.with_name(f"{self.path.name}-wal")
+        size = 0
+        for part in (self.path, log):
+            with suppress(FileNotFoundError):
+                size += part.stat().st_size
+        return size
+
+    def write(
+        self,
+        *,
+        site: Iterable[Values] = (),
+        containers: Iterable[tuple[str, Values]] = (),
+        changes: Iterable[Change] = (),
+    ) -> None:
+        """Add rows and changes, all of them or none; a minute that is there already takes in what it lacks.
+
+        Raises:
+            HistoryError: When nothing was written.
+        """
+        with self._transaction():
+            for values in site:
+                if not self._connection.execute(_ADD_SITE, values).rowcount:
+                    self._merge(values, "site WHERE at = ?", (values[0],))
+            for container, values in containers:
+                number = self._number(container)
+                if not self._connection.execute(_ADD_CONTAINER, (*values, number)).rowcount:
+                    self._merge(values, "containers WHERE at = ? AND container = ?", (values[0], number))
+            for each in changes:
+                numbers = (self._number(each.unit_id), each.until, self._number(each.state), self._number(each.why))
+                self._connection.execute(_ADD_CHANGE, (each.since, *numbers))
+
+    def _merge(self, values: Values, place: str, key: tuple[object, ...]) -> None:
+        before = self._connection.execute(f"SELECT {NAMES} FROM {place}", key).fetchone()
+        merged = merge(before, values)
+        if merged != before:
+            table, condition = place.split(" ", 1)
+            sets = ", ".join(f"{name} = ?" for name in COLUMNS[1:])
+            self._connection.execute(f"UPDATE {table} SET {sets} {condition}", (*merged[1:], *key))
+
+    def _number(self, name: str) -> int:
+        number = self._numbers.get(name)
+        if number is None:
+            self._connection.execute("INSERT INTO names (name) VALUES (?) ON CONFLICT DO NOTHING", (name,))
+            (number,) = self._connection.execute("SELECT id FROM names WHERE name = ?", (name,)).fetchone()
+            self._numbers[name] = number
+        return number
+
+    def claim(self, *, site: str, zone: str) -> None:
+        """Write down whose history this is, and end what an earlier run left open where its watch ended.
+
+        Raises:
+            HistoryError: ``foreign`` when it is another site's.
+        """
+        if self.site not in {"", site}:
+            raise HistoryError("foreign", f"{self.path}: the history of site {self.site}, not of {site}")
+        span = self.span()
+        with self._transaction():
+            self._connection.executemany(_SET_FACT, [("site", site), ("zone", zone)])
+            until = 0 if span is None else span[1]
+            self._connection.execute("UPDATE changes SET until = MAX(since, ?) WHERE until IS NULL", (until,))
+        self.site, self.zone = site, zone
+
+    def tidy(self, *, now: float, keep_days: float, max_bytes: int) -> None:
+        """Drop what is too old and make quarters of old container rows, a little at a time: call it with every write.
+
+        Args:
+            now: Unix time, s.
+            keep_days: What is older goes.
+            max_bytes: Above this the oldest changes and container rows go before their time; rows of the site never.
+        """
+        oldest = now - keep_days * DAY_S
+        with self._transaction():
+            self._drop_rows("site", oldest, TIDY_SPAN_S)
+            self._drop_rows("containers", oldest, TIDY_SPAN_S)
+            self._drop_changes(oldest)
+            self._compact(now - MINUTES_KEPT_DAYS * DAY_S)
+            if self._used_bytes() > max_bytes:
+                self._drop_changes(math.inf)
+                self._drop_rows("containers", math.inf, 36 * TIDY_SPAN_S)
+
+    def _used_bytes(self) -> int:
+        """Give the size of the pages in use; those that tidying freed are filled again before the file grows."""
+        pages, free, page_bytes = (
+            int(self._connection.execute(f"PRAGMA {name}").fetchone()[0])
+            for name in ("page_count", "freelist_count", "page_size")
+        )
+        return (pages - free) * page_bytes
+
+    def _drop_rows(self, table: str, before: float, span_s: int) -> None:
+        (first,) = self._connection.execute(f"SELECT MIN(at) FROM {table}").fetchone()
+        if first is not None and first < before:
+            self._connection.execute(f"DELETE FROM {table} WHERE at < ?", (min(before, first + span_s),))
+
+    def _drop_changes(self, before: float) -> None:
+        self._connection.execute(
+            "DELETE FROM changes WHERE (since, unit) IN"
+            " (SELECT since, unit FROM changes WHERE since < ? AND until < ? ORDER BY since LIMIT ?)",
+            (before, before, TIDY_CHANGES),
+        )
+
+    def _compact(self, before: float) -> None:
+        told = self._connection.execute("SELECT value FROM facts WHERE name = 'compacted_until'").fetchone()
+        until = 0 if told is None else int(told[0])
+        for _ in range(TIDY_QUARTERS):
+            found = self._connection.execute(
+                "SELECT at FROM containers WHERE at >= ? ORDER BY at LIMIT 1", (until,)
+            ).fetchone()
+            if found is None or found[0] - found[0] % QUARTER_S + QUARTER_S > before:
+                break
+            until = found[0] - found[0] % QUARTER_S + QUARTER_S
+            self._compact_quarter(until - QUARTER_S, until)
+        self._connection.execute(_SET_FACT, ("compacted_until", str(until)))
+
+    def _compact_quarter(self, start: int, end: int) -> None:
+        by_container: dict[int, list[Values]] = {}
+        for container, *values in self._connection.execute(
+            f"SELECT container, {NAMES} FROM containers WHERE at >= ? AND at < ?", (start, end)
+        ):
+            by_container.setdefault(container, []).append(tuple(values))
+        self._connection.execute("DELETE FROM containers WHERE at >= ? AND at < ?", (start, end))
+        for container, rows in by_container.items():
+            mean = mean_values(rows, at=start, span_s=end - start)
+            if mean is not None:
+                self._connection.execute(_ADD_CONTAINER, (*mean, container))
+
+    def salvage(self, damaged: Path) -> int:
+        """Take over what can still be read of the rows in a damaged file, from either end up to the damage.
+
+        Returns:
+            How many rows were read.
+        """
+        rows = 0
+        has_log = damaged.with_name(f"{damaged.name}-wal").exists()
+        # Without a log the file is all there is; opened so, nothing is made beside it.
+        with closing(connect(damaged, busy_s=BUSY_S, mode="ro", is_immutable=not has_log)) as source:
+            # Lets SQLite read a file that is shorter than its header says.
+            source.execute("PRAGMA writable_schema = ON")
+            for query in (f"SELECT NULL, {NAMES} FROM site", f"SELECT container_name, {NAMES} FROM container_rows"):
+                for order in ("ASC", "DESC"):
+                    try:
+                        for chunk in _readable(source, f"{query} ORDER BY at {order}"):
+                            rows += self._take_over(chunk)
+                        break
+                    except sqlite3.Error:
+                        continue
+        return rows
+
+    def _take_over(self, chunk: Sequence[tuple[Any, ...]]) -> int:
+        sound = [(name, values) for name, *values in chunk if _is_sound(values)]
+        self.write(
+            site=[tuple(values) for name, values in sound if name is None],
+            containers=[(name, tuple(values)) for name, values in sound if isinstance(name, str)],
+        )
+        return len(sound)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with HISTORY.translated(self.path):
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._connection.execute("COMMIT")
+            except BaseException:
+                self._numbers.clear()
+                # After some errors, such as a full disk, SQLite has rolled back by itself.
+                with suppress(sqlite3.Error):
+                    self._connection.execute("ROLLBACK")
+                raise
+
+
+def _readable(source: sqlite3.Connection, query: str) -> Iterator[list[tuple[Any, ...]]]:
+    """Give rows by the chunk; those before the first damage, too, and then its error."""
+    chunk: list[tuple[Any, ...]] = []
+    try:
+        for row in source.execute(query):
+            chunk.append(row)
+            if len(chunk) == CHUNK:
+                yield chunk
+                chunk = []
+    except sqlite3.Error:
+        yield chunk
+        raise
+    yield chunk
+
+
+def _is_sound(values: Sequence[Any]) -> bool:
+    """Say whether a row of a damaged file can be a row at all."""
+    *numbers, delivered_hs = values
+    return (
+        all(isinstance(number, int | float) and math.isfinite(number) for number in numbers)
+        and isinstance(numbers[0], int)
+        and 0 < numbers[2] <= numbers[1]
+        and (delivered_hs is None or (isinstance(delivered_hs, float) and math.isfinite(delivered_hs)))
+    )
+
+
+def write_history(path: Path, *, migrations: Sequence[Sequence[str]] = MIGRATIONS) -> HistoryWriter:
+    """Open a history file as its one writer; it is made, or brought to the newest version, where that is needed.
+
+    Raises:
+        HistoryError: With the reason; the file is as it was.
+    """
+    kind = replace(HISTORY, newest=len(migrations))
+    with HISTORY.translated(path):
+        lock = kind.take_lock(path)
+        try:
+            connection = connect(path, busy_s=BUSY_S)
+            try:
+                version = kind.check_identity(connection, path)
+                connection.execute("PRAGMA journal_mode = WAL")
+                # One commit a minute: waiting for the disk costs nothing, and a power cut takes no more than a kill.
+                connection.execute("PRAGMA synchronous = FULL")
+                connection.execute(f"PRAGMA journal_size_limit = {4 << 20}")
+                kind.refuse_damage(connection, path)
+                for number, statements in enumerate(migrations[version:], start=version + 1):
+                    _migrate(connection, statements, number)
+                return HistoryWriter(path, connection, lock)
+            except BaseException:
+                connection.close()
+                raise
+        except BaseException:
+            lock.close()
+            raise
+
+
+def _migrate(connection: sqlite3.Connection, statements: Iterable[str], version: int) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for statement in statements:
+            connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {version}")
+        connection.execute("COMMIT")
+    except BaseException:
+        with suppress(sqlite3.Error):
+            connection.execute("ROLLBACK")
+        raise
+
+
+def move_aside(path: Path, *, now: float) -> Path:
+    """Rename a damaged file and its log, so that a new one can begin.
+
+    Returns:
+        The new name.
+
+    Raises:
+        HistoryError: ``damaged`` when `ASIDE_KEPT` such files are there already: somebody has to look first.
+    """
+    with HISTORY.translated(path):
+        kept = [other for other in path.parent.glob(f"{path.name}.damaged-*") if other.name[-1].isdigit()]
+        if len(kept) >= ASIDE_KEPT:
+            raise HistoryError("damaged", f"{path}: damaged, and {len(kept)} damaged files stand beside it already")
+        aside = path.with_name(f"{path.name}.damaged-{int(now)}")
+        if aside.exists():
+            raise HistoryError("damaged", f"{path}: damaged twice in one second")
+        set_aside(path, aside)
+        return aside

@@ -1,0 +1,1 @@
+"""Power meters read over HTTP or from files."""

@@ -1,0 +1,225 @@
+"""Meters: what the site, a container or a unit draws by somebody's measurement, read over HTTP or from a file.
+
+A reading counts for `max_age_s` and then no longer: a meter that has gone is no figure, and never its last one. Several
+meters of one thing add up, and only while all of them count, because half a sum is no sum. The value of a file is as
+old as the file, however often it is read.
+"""
+
+import asyncio
+import json
+import re
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import aiohttp
+import structlog
+
+from agent.config.json_pointer import parse_pointer, resolve
+from agent.config.mistakes import clip
+from agent.config.sections import MeterSection
+from agent.errors import ConfigError, MeterError, excerpt
+from agent.files.text import read_text
+from agent.site.power import MeterState, MeterWatts
+
+log = structlog.get_logger("agent.meters.meters")
+
+MAX_REPLY_BYTES = 64 << 10
+# 10 GW, more than any site: a number beyond it is a counter or a mistake in `scale`.
+MAX_WATTS = 1e10
+
+
+class Measurement(NamedTuple):
+    """What a meter said.
+
+    Attributes:
+        watts: With the meter's scale.
+        clock_s: The monotonic time of which it is true.
+    """
+
+    watts: float
+    clock_s: float
+
+
+class Meters:
+    """All meters of the configuration.
+
+    Args:
+        sections: What the configuration says of them.
+        clock: Monotonic time, s.
+        wall: Unix time, s; the age of a file is told by it.
+    """
+
+    def __init__(
+        self,
+        sections: Iterable[MeterSection],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self._sections = tuple(sections)
+        self._clock, self._wall = clock, wall
+        self._latest: dict[str, Measurement] = {}
+        self._readings: Counter[str] = Counter()
+        self._failures: Counter[str] = Counter()
+        self._failing: set[str] = set()
+        self._replaced = asyncio.Event()
+        # One thread of their own: a file on a share that hangs holds up other files, and nothing else.
+        self._files = ThreadPoolExecutor(max_workers=1, thread_name_prefix="meter files")
+
+    def replace(self, sections: Iterable[MeterSection]) -> None:
+        """Take over a changed configuration; a meter that stays as it was keeps its latest reading."""
+        before = {section.name: section for section in self._sections}
+        sections = tuple(sections)
+        if sections == self._sections:
+            return
+        self._sections = sections
+        kept = {section.name for section in self._sections if before.get(section.name) == section}
+        self._latest = {name: measured for name, measured in self._latest.items() if name in kept}
+        self._replaced.set()
+
+    async def run(self) -> None:
+        """Read meters until cancelled."""
+        async with _session() as session:
+            while True:
+                self._replaced.clear()
+                async with asyncio.TaskGroup() as tasks:
+                    running = [
+                        tasks.create_task(self._read_forever(session, section), name=f"meter {section.name}")
+                        for section in self._sections
+                        if section.watts is None
+                    ]
+                    await self._replaced.wait()
+                    for task in running:
+                        task.cancel()
+
+    async def read_once(self) -> None:
+        """Read every meter once, whatever comes of it."""
+        async with _session() as session, asyncio.TaskGroup() as tasks:
+            for section in self._sections:
+                tasks.create_task(self._read(session, section), name=f"meter {section.name}")
+
+    def readings(self) -> Iterator[MeterWatts]:
+        """Give what each meter says now."""
+        for section in self._sections:
+            yield MeterWatts(section.container, section.unit, self._watts(section))
+
+    def states(self) -> Iterator[MeterState]:
+        """Give each meter's state."""
+        for section in self._sections:
+            name = section.name
+            yield MeterState(name, self._watts(section), self._readings[name], self._failures[name])
+
+    def _watts(self, section: MeterSection) -> float | None:
+        if section.watts is not None:
+            return section.watts
+        measured = self._latest.get(section.name)
+        if measured is None or self._clock() - measured.clock_s > section.max_age_s:
+            return None
+        return measured.watts
+
+    async def _read_forever(self, session: aiohttp.ClientSession, section: MeterSection) -> None:
+        due = self._clock()
+        while True:
+            await self._read(session, section)
+            due = max(due + section.every_s, self._clock())
+            await asyncio.sleep(due - self._clock())
+
+    async def _read(self, session: aiohttp.ClientSession, section: MeterSection) -> None:
+        name = section.name
+        try:
+            async with asyncio.timeout(section.timeout_s):
+                if section.url is not None:
+                    measured = await self._ask(session, section.url, section)
+                elif section.file is not None:
+                    loop = asyncio.get_running_loop()
+                    measured = await loop.run_in_executor(self._files, self._look, section.file, section)
+                else:
+                    return
+        except TimeoutError:
+            self._on_failure(name, f"no whole answer in {section.timeout_s:g} s")
+        except (aiohttp.ClientError, OSError) as error:
+            self._on_failure(name, str(error) or type(error).__name__)
+        except MeterError as error:
+            self._on_failure(name, str(error))
+        except Exception:
+            # One meter must not stop the agent; the traceback says which of our assumptions it broke.
+            log.exception("meter not understood", meter=name)
+            self._on_failure(name, "not understood")
+        else:
+            if section not in self._sections:  # Replaced meanwhile; the name may stand for another meter now.
+                return
+            self._latest[name] = measured
+            self._readings[name] += 1
+            if name in self._failing:
+                self._failing.discard(name)
+                log.info("meter read again", meter=name, watts=measured.watts)
+
+    async def _ask(self, session: aiohttp.ClientSession, url: str, section: MeterSection) -> Measurement:
+        headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
+        clock_s = self._clock()
+        async with session.get(url, headers=headers, allow_redirects=False) as response:
+            if response.status != 200:
+                raise MeterError(f"HTTP status {response.status}")
+            body = bytearray()
+            async for chunk in response.content.iter_chunked(8192):
+                body += chunk
+                if len(body) > MAX_REPLY_BYTES:
+                    raise MeterError(f"an answer longer than {MAX_REPLY_BYTES >> 10} KiB")
+        return Measurement(read_watts(bytes(body), pointer=section.pointer, scale=section.scale), clock_s)
+
+    def _look(self, path: Path, section: MeterSection) -> Measurement:
+        try:
+            # The age first: what is read may be younger than it says, never older.
+            age_s = self._wall() - path.stat().st_mtime
+            text = read_text(path, max_bytes=MAX_REPLY_BYTES)
+        except OSError as error:
+            raise MeterError(f"cannot be read: {error.strerror}") from error
+        except ConfigError as error:
+            raise MeterError(error.mistakes[0].reason) from error
+        if abs(age_s) > section.max_age_s:
+            raise MeterError(f"written {age_s:.0f} s ago" if age_s > 0 else f"written {-age_s:.0f} s in the future")
+        watts = read_watts(text.encode(), pointer=section.pointer, scale=section.scale)
+        return Measurement(watts, self._clock() - max(0.0, age_s))
+
+    def _on_failure(self, name: str, reason: str) -> None:
+        self._failures[name] += 1
+        if name not in self._failing:
+            self._failing.add(name)
+            log.warning("meter not read", meter=name, reason=clip(reason))
+
+
+def _session() -> aiohttp.ClientSession:
+    # A meter stands in the site's own network: no proxy of the environment belongs between. Nothing is decompressed,
+    # because a compressed answer can be a thousand times as long as what was read of it.
+    return aiohttp.ClientSession(trust_env=False, auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar())
+
+
+def read_watts(data: bytes, *, pointer: str = "", scale: float = 1.0) -> float:
+    """Give the watts that stand in a meter's answer: a number, or a text that is one, somewhere in JSON.
+
+    Args:
+        data: The answer; a number alone is JSON too.
+        pointer: Where it stands (RFC 6901).
+        scale: Watts for each one of it.
+
+    Raises:
+        MeterError: Anything else, a negative number, and more than `MAX_WATTS`.
+    """
+    try:
+        value: Any = resolve(json.loads(data), parse_pointer(pointer))
+        if isinstance(value, str) and re.fullmatch(r"\s*[0-9]{1,20}(\.[0-9]{1,20})?\s*", value):
+            value = float(value)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise MeterError(f"no number but {clip(json.dumps(value))}")
+        watts = value * scale
+    except LookupError as error:
+        raise MeterError(str(error)) from error
+    except (ValueError, OverflowError, RecursionError) as error:
+        raise MeterError(f"not JSON: {excerpt(data, size=40)!r}") from error
+    if not 0 <= watts <= MAX_WATTS:
+        raise MeterError(f"{clip(f'{watts:g}')} W cannot be")
+    return float(watts)

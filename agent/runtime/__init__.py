@@ -1,0 +1,1 @@
+"""The running process: setup, reload, polling, rounds of figures, and fan-out to exporters."""

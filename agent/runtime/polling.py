@@ -1,0 +1,103 @@
+"""What polls a site, as its configuration asks for: a client, which another configuration exchanges, and a poller."""
+
+import random
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+
+from agent.config.file import Config
+from agent.runtime.process import raise_file_limit
+from agent.site.ledger.entries import LedgerEntry
+from agent.site.poller import Bounds, Poller
+from agent.site.schedule import Schedule
+from agent.unit.cgminer.client import Client
+from agent.unit.reading import Poll
+
+# Descriptors that are never a unit's: the web side, the log, the loop, files.
+RESERVED_FILES = 64
+STALLED_AFTER_S = 30.0
+
+
+class Polling:
+    """A client and a poller.
+
+    Args:
+        config: In force.
+        on_poll: As of `Poller`.
+        on_skipped: As of `Poller`.
+
+    Attributes:
+        rest_s: As of `Client`, from the next connecting on.
+    """
+
+    def __init__(
+        self, config: Config, *, on_poll: Callable[[Poll, float], None], on_skipped: Callable[[str, int], None]
+    ) -> None:
+        self._config = config
+        self._on_poll = on_poll
+        self._on_skipped = on_skipped
+        self._file_limit = raise_file_limit()
+        self._client: Client
+        self._poller: Poller | None = None
+        self.rest_s = 0.0
+
+    @property
+    def poller(self) -> Poller:
+        """What polls, from the latest `connected` on."""
+        if self._poller is None:
+            raise RuntimeError("polling has not begun")
+        return self._poller
+
+    @property
+    def illness(self) -> str | None:
+        """Why this process is not well; None when it is."""
+        stalled_s = time.monotonic() - self.poller.last_progress
+        return f"no poll was started for {stalled_s:.0f} s" if stalled_s > STALLED_AFTER_S else None
+
+    @contextmanager
+    def connected(self, entries: Iterable[LedgerEntry]) -> Iterator[None]:
+        """Hold what polling these units needs while the block runs, on the running event loop; polls nothing yet."""
+        self._client = self._new_client()
+        poll = self._config.poll
+        self._poller = Poller(
+            client=self._client,
+            schedule=self._new_schedule(),
+            bounds=self._bounds(),
+            slow_every=poll.slow_every,
+            on_poll=self._on_poll,
+            on_skipped=self._on_skipped,
+        )
+        self._poller.replace_entries(entries)
+        try:
+            yield
+        finally:
+            self._client.close()
+
+    def configure(self, config: Config) -> None:
+        """Go on with another configuration; what is in flight is given up."""
+        self._config = config
+        self._client.close()
+        self._client = self._new_client()
+        self.poller.reconfigure(
+            client=self._client,
+            schedule=self._new_schedule(),
+            bounds=self._bounds(),
+            slow_every=config.poll.slow_every,
+        )
+
+    def _new_client(self) -> Client:
+        poll = self._config.poll
+        return Client(connect_timeout_s=poll.connect_timeout_s, deadline_s=poll.deadline_s, rest_s=self.rest_s)
+
+    def _new_schedule(self) -> Schedule:
+        poll = self._config.poll
+        # From look to look: one that finds nobody lasts as long as connecting may take, and then the wait begins.
+        backoff_max_s = poll.backoff_max_s - poll.connect_timeout_s
+        return Schedule(interval_s=poll.interval_s, backoff_max_s=backoff_max_s, jitter=random.random)
+
+    def _bounds(self) -> Bounds:
+        poll, web = self._config.poll, self._config.web
+        # Descriptors are a budget: whatever the configuration asks, the web side keeps its own.
+        most = max(8, self._file_limit - RESERVED_FILES - web.max_connections)
+        healthy = min(poll.max_in_flight - poll.max_in_flight_sick, most // 2)
+        return Bounds(healthy=max(1, healthy), sick=min(poll.max_in_flight_sick, most // 2))

@@ -1,0 +1,64 @@
+"""An operator's files read again beside running polls: what may change at a running agent, and what may not."""
+
+import time
+from collections.abc import Callable
+
+from agent.errors import ConfigError, Mistake
+from agent.runtime.setup import Setup, load_setup
+
+# Keys that belong to sockets and names already given out; a reload that changes one is refused as a whole.
+FIXED_KEYS = (
+    "site.name",
+    "site.zone",
+    "web.listen",
+    "web.max_connections",
+    "api.state_file",
+    "history.keep",
+    "history.file",
+    "history.keep_days",
+    "history.max_mb",
+    "log.format",
+    "shard.index",
+    "shard.count",
+)
+WORK_S = 0.002
+
+
+def read_again(setup: Setup) -> Setup:
+    """Read the files of a setup again, with as much rest as work; rows that say what they said are the same entries.
+
+    Raises:
+        ConfigError: With every mistake, among them each changed key that only a restart can change.
+    """
+    fresh = load_setup(setup.path, before=setup, rest=_rests())
+    mistakes = []
+    for key in FIXED_KEYS:
+        section, name = key.split(".")
+        before, after = (getattr(getattr(config, section), name) for config in (setup.config, fresh.config))
+        if before != after:
+            reason = f"cannot change while running (it is {before}); restart the agent"
+            mistakes.append(Mistake(file=str(fresh.path), where=key, value=str(after), reason=reason))
+    if fresh.config.mqtt != setup.config.mqtt:
+        reason = "cannot change while running; restart the agent"
+        mistakes.append(Mistake(file=str(fresh.path), where="mqtt", value="", reason=reason))
+    if mistakes:
+        raise ConfigError(mistakes)
+    return fresh
+
+
+def _rests() -> Callable[[], None]:
+    """Give what, called now and then by work in a thread, sleeps for as long as was worked.
+
+    Reading 100,000 rows takes seconds of pure Python. The event loop lets go of the interpreter's lock at each system
+    call, and would get it back only every five milliseconds: some tens of polls a second, instead of thousands.
+    """
+    began = time.perf_counter()
+
+    def rest() -> None:
+        nonlocal began
+        worked_s = time.perf_counter() - began
+        if worked_s >= WORK_S:
+            time.sleep(worked_s)
+            began = time.perf_counter()
+
+    return rest

@@ -1,0 +1,208 @@
+"""From the files an operator wrote to values that are known to be good: all of them, or every mistake in them."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from agent.address import Network, parse_endpoint
+from agent.config.file import Config, load_config
+from agent.config.mistakes import near_match
+from agent.config.sections import CurtailmentSection, IdentitySection, MeterSection
+from agent.errors import ConfigError, Mistake
+from agent.exporters.mqtt.links import Link, outbox_path, read_links
+from agent.exporters.web.bearer import Token, read_token
+from agent.files.secret import read_password
+from agent.files.text import read_text
+from agent.site.curtailment.events import Scope
+from agent.site.curtailment.orders import empty_scope
+from agent.site.curtailment.windows import DailyWindow
+from agent.site.ledger.entries import Ledger
+from agent.site.ledger.file import MAX_LEDGER_BYTES
+from agent.site.ledger.reader import read_ledger
+from agent.unit.digest import Login
+from agent.unit.nameplate import Catalogue, read_nameplates, shipped_catalogue
+
+T = TypeVar("T")
+
+# Documented: antminer-api.md, 6.1; what every unit leaves the factory with.
+UNIT_LOGIN = Login(user="root", password="root")  # noqa: S106  no secret of ours
+MAX_MODELS_BYTES = 1 << 20
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setup:
+    """A configuration and all it names.
+
+    Attributes:
+        path: The configuration file.
+        config: What it says.
+        catalogue: Nameplates, the site's own on top of the shipped ones.
+        ledger: What is deployed, and when.
+        watched: The part of it that is this agent's to poll: its shard, or all.
+        windows: The curtailment schedule.
+        token: What callers must show to change anything; None refuses every change.
+        unit_login: For the units' own web pages.
+        mqtt_links: How to reach each MQTT broker, in the order of the configuration.
+    """
+
+    path: Path
+    config: Config
+    catalogue: Catalogue
+    ledger: Ledger
+    windows: tuple[DailyWindow, ...] = ()
+    token: Token | None = None
+    unit_login: Login = UNIT_LOGIN
+    mqtt_links: tuple[Link, ...] = ()
+    watched: Ledger = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        shard = self.config.shard
+        object.__setattr__(self, "watched", self.ledger.shard(shard.index, shard.count))
+
+    @property
+    def curtailments_file(self) -> Path:
+        """Where declared curtailments are kept."""
+        return self.config.api.state_file or self.path.with_suffix(".curtailments.json")
+
+
+def check_meters(
+    sections: Iterable[MeterSection], ledger: Ledger, networks: tuple[Network, ...], file: str
+) -> Iterator[Mistake]:
+    """Give what is wrong with meters in the light of the ledger and of where this site's networks are.
+
+    Args:
+        sections: From the configuration.
+        ledger: All that ever was or will be deployed.
+        networks: Where units may be, and meters with them.
+        file: What to call the configuration in messages.
+    """
+    containers = {entry.place.container for entry in ledger.entries}
+    for number, section in enumerate(sections):
+        if section.container is not None and section.container not in containers:
+            reason = f"no container of the ledger{near_match(section.container, containers)}"
+            yield Mistake(file=file, where=f"meter[{number}].container", value=section.container, reason=reason)
+        if section.unit is not None and section.unit not in ledger.unit_ids:
+            reason = f"no unit of the ledger{near_match(section.unit, ledger.unit_ids)}"
+            yield Mistake(file=file, where=f"meter[{number}].unit", value=section.unit, reason=reason)
+        if section.url is not None:
+            address, _ = parse_endpoint(urlsplit(section.url).netloc, default_port=80)
+            if not any(address in network for network in networks):
+                reason = "outside ledger.networks, in which all of a site stands"
+                yield Mistake(file=file, where=f"meter[{number}].url", value=section.url, reason=reason)
+
+
+def load_setup(path: Path, *, before: Setup | None = None, rest: Callable[[], None] = lambda: None) -> Setup:
+    """Read the configuration, the site's own models and the ledger; opens no socket.
+
+    Args:
+        path: The configuration.
+        before: What was read earlier, of whose ledger entries are kept that did not change.
+        rest: As of `read_ledger`.
+
+    Raises:
+        ConfigError: With the mistakes of all the files that could be looked at.
+    """
+    config = load_config(path)
+    mistakes: list[Mistake] = []
+    catalogue = shipped_catalogue()
+    try:
+        catalogue = load_catalogue(config)
+    except ConfigError as error:
+        mistakes.extend(error.mistakes)
+    try:
+        ledger = read_ledger(
+            read_text(config.ledger.file, max_bytes=MAX_LEDGER_BYTES),
+            str(config.ledger.file),
+            catalogue=catalogue,
+            zone=config.site.zone,
+            networks=config.ledger.networks,
+            before=None if before is None else before.ledger,
+            rest=rest,
+        )
+    except ConfigError as error:
+        raise ConfigError([*mistakes, *error.mistakes]) from error
+    mistakes.extend(check_meters(config.meter, ledger, config.ledger.networks, str(path)))
+    token = None
+    if config.api.token_file is not None:
+        try:
+            token = read_token(config.api.token_file, where="api.token_file")
+        except ConfigError as error:
+            mistakes.extend(error.mistakes)
+    unit_login = _read(lambda: _unit_login(config.identity), UNIT_LOGIN, mistakes)
+    no_links: tuple[Link, ...] = ()
+    mqtt_links = _read(lambda: read_links(config.mqtt, site=config.site.name, file=path), no_links, mistakes)
+    windows = tuple(_window(section, config.site.zone) for section in config.curtailment)
+    for number, window in enumerate(windows):
+        reason = empty_scope(window.scope, ledger.entries)
+        if reason is not None:
+            mistakes.append(Mistake(file=str(path), where=f"curtailment[{number}]", value=window.name, reason=reason))
+    history_file = config.history.path(path)
+    if history_file.resolve() in {each.resolve() for each in _other_files(path, config)}:
+        reason = "this is another file of the agent's; history needs one of its own"
+        mistakes.append(Mistake(file=str(path), where="history.file", value=str(history_file), reason=reason))
+    if mistakes:
+        raise ConfigError(mistakes)
+    return Setup(
+        path=path,
+        config=config,
+        catalogue=catalogue,
+        ledger=ledger,
+        windows=windows,
+        token=token,
+        unit_login=unit_login,
+        mqtt_links=mqtt_links,
+    )
+
+
+def load_catalogue(config: Config) -> Catalogue:
+    """Read the site's own models, on top of the shipped ones.
+
+    Raises:
+        ConfigError: With every mistake in them.
+    """
+    if config.ledger.models_file is None:
+        return shipped_catalogue()
+    text = read_text(config.ledger.models_file, max_bytes=MAX_MODELS_BYTES)
+    return shipped_catalogue(read_nameplates(text, str(config.ledger.models_file)))
+
+
+def _read(read: Callable[[], T], otherwise: T, mistakes: list[Mistake]) -> T:
+    """Give what `read` gives; where it refuses, gather why and give something else to go on with."""
+    try:
+        return read()
+    except ConfigError as error:
+        mistakes.extend(error.mistakes)
+        return otherwise
+
+
+def _unit_login(identity: IdentitySection) -> Login:
+    if identity.password_file is None:
+        return Login(user=identity.user, password=UNIT_LOGIN.password)
+    return Login(user=identity.user, password=read_password(identity.password_file, where="identity.password_file"))
+
+
+def _other_files(path: Path, config: Config) -> list[Path]:
+    """Give the files that history must not be, because a damaged history is moved aside."""
+    ledger, api = config.ledger, config.api
+    named = (path, ledger.file, ledger.models_file, api.token_file, api.state_file, config.identity.password_file)
+    outboxes = (outbox_path(broker, path) for broker in config.mqtt)
+    return [each for each in (*named, *outboxes) if each is not None]
+
+
+def _window(section: CurtailmentSection, zone: ZoneInfo) -> DailyWindow:
+    starts, ends = (moment.hour * 60 + moment.minute for moment in (section.start, section.end))
+    days = WEEKDAYS if section.days is None else section.days
+    return DailyWindow(
+        name=section.name,
+        scope=Scope(container=section.container, rack=section.rack, model=section.model, unit=section.unit),
+        target_ratio=section.target_percent / 100,
+        zone=zone,
+        starts=starts,
+        ends=ends,
+        weekdays=frozenset(WEEKDAYS.index(day) for day in days),
+        dates=None if section.dates is None else frozenset(section.dates),
+    )

@@ -1,0 +1,1 @@
+"""Declared curtailments: events, daily windows, orders, and the file that keeps them."""

@@ -1,0 +1,132 @@
+"""Ordered curtailments on disk: a small JSON file, replaced as a whole, so that it is old or new and never half."""
+
+import math
+import os
+from pathlib import Path
+
+import msgspec
+
+from agent.errors import AgentError, ConfigError, Mistake
+from agent.site.curtailment.events import Event, Scope
+
+VERSION = 1
+MAX_FILE_BYTES = 1 << 20
+LAST_MOMENT = 253402300800.0
+"""The year 10000, which no calendar shows any more; Unix time, s."""
+
+
+class StateError(AgentError):
+    """The file cannot be read, or is damaged; what was in it is not known."""
+
+
+class _KeptEvent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One event as the file has it; fields as in `Event`."""
+
+    id: str
+    start: float
+    end: float | None
+    target_ratio: float
+    scope: dict[str, str]
+    source: str
+    is_started: bool
+    is_stopped: bool
+
+
+class _Kept(msgspec.Struct, frozen=True, kw_only=True):
+    """The file.
+
+    Attributes:
+        version: Of its form.
+        site: Whose events these are.
+        events: In the order in which they were ordered.
+    """
+
+    version: int
+    site: str
+    events: list[_KeptEvent]
+
+
+def read_events(path: Path, *, site: str) -> tuple[Event, ...]:
+    """Give the events that are kept; none where there is no file yet.
+
+    Raises:
+        ConfigError: The file is another site's, or of a later version: two agents or versions must not share one.
+        StateError: It cannot be read or is damaged.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_FILE_BYTES + 1)
+    except FileNotFoundError:
+        return ()
+    except OSError as error:
+        raise StateError(f"cannot be read: {error.strerror}") from error
+    if len(data) > MAX_FILE_BYTES:
+        raise StateError(f"longer than {MAX_FILE_BYTES >> 20} MiB")
+    try:
+        kept = msgspec.json.decode(data, type=_Kept)
+        events = {event.id: _event(event) for event in kept.events}
+    except (msgspec.MsgspecError, ValueError, TypeError, RecursionError) as error:
+        raise StateError(f"damaged: {error}") from error
+    if (kept.version, kept.site) != (VERSION, site):
+        reason = f"belongs to site {kept.site!r} in version {kept.version}, not to {site!r} in version {VERSION}"
+        raise ConfigError([Mistake(file=str(path), where="api.state_file", value="", reason=reason)])
+    return tuple(events.values())
+
+
+def _event(kept: _KeptEvent) -> Event:
+    moments = [moment for moment in (kept.start, kept.end) if moment is not None]
+    is_dated = all(math.isfinite(moment) and 0 <= moment < LAST_MOMENT for moment in moments)
+    if not is_dated or not 0 <= kept.target_ratio < 1 or (kept.is_stopped and kept.end is None):
+        raise ValueError(f"event {kept.id!r} contradicts itself")
+    return Event(
+        id=kept.id,
+        start=kept.start,
+        end=kept.end,
+        target_ratio=kept.target_ratio,
+        scope=Scope(**kept.scope),
+        source=kept.source,
+        is_started=kept.is_started,
+        is_stopped=kept.is_stopped,
+    )
+
+
+def write_events(path: Path, events: tuple[Event, ...], *, site: str) -> None:
+    """Put `events` in the file's place; when this returns they survive a loss of power.
+
+    Raises:
+        OSError: They could not be written; the file is as it was.
+    """
+    kept = _Kept(
+        version=VERSION,
+        site=site,
+        events=[
+            _KeptEvent(
+                id=event.id,
+                start=event.start,
+                end=event.end,
+                target_ratio=event.target_ratio,
+                scope=event.scope.told(),
+                source=event.source,
+                is_started=event.is_started,
+                is_stopped=event.is_stopped,
+            )
+            for event in events
+        ],
+    )
+    data = msgspec.json.format(msgspec.json.encode(kept), indent=1) + b"\n"
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor, and no path
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(path)
+    except OSError:
+        fresh.unlink(missing_ok=True)
+        raise
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

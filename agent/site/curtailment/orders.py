@@ -1,0 +1,177 @@
+"""Orders to start a curtailment, as somebody sends them: checked to the last field, then an event.
+
+The same order may come over HTTP, from the command line, or on a broker's topic; whoever receives it calls
+`read_order` on the bytes and hands the result to `curtailment_book.CurtailmentBook`. An order declares what happens;
+nothing of it is ever sent to a unit.
+"""
+
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated
+
+import msgspec
+
+from agent.config.mistakes import near_match
+from agent.errors import AgentError
+from agent.site.curtailment.events import Event, Scope
+from agent.site.ledger.entries import LedgerEntry
+
+MAX_ORDER_BYTES = 16 * 1024
+MAX_DURATION_S = 366 * 86400.0
+MAX_AHEAD_S = 366 * 86400.0
+# Somebody may come late to the keyboard; figures that were made already stay as they are.
+MAX_LATE_S = 86400.0
+
+_Name = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+
+
+class Refusal(StrEnum):
+    """Why an order changes nothing; the closed list that callers may act on."""
+
+    MALFORMED = "malformed"
+    UNKNOWN = "unknown"
+    CONFLICT = "conflict"
+    FULL = "full"
+    NOT_KEPT = "not_kept"
+
+
+class OrderError(AgentError):
+    """An order that cannot be followed; nothing was changed.
+
+    Attributes:
+        refusal: ``malformed``: send it otherwise; ``unknown``: there is no such event; ``conflict``: it contradicts
+            what was declared before; ``full``: too many events; ``not_kept``: it could not be written down.
+    """
+
+    def __init__(self, refusal: Refusal, reason: str) -> None:
+        super().__init__(reason)
+        self.refusal = refusal
+
+
+class ScopeOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Whom an order is about, names as in the ledger; nothing told is the whole site."""
+
+    container: _Name | None = None
+    rack: _Name | None = None
+    model: _Name | None = None
+    unit: _Name | None = None
+
+
+class StartOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An order to start a curtailment.
+
+    Attributes:
+        target_percent: What is left to hash, percent of the nameplate.
+        scope: Whom it covers.
+        start: With its offset; now, when it is left out.
+        end: With its offset; until somebody stops it, when it and the duration are left out.
+        duration_s: Seconds from the start to the end, instead of the end.
+        source: Who declares it, in a few words.
+        id: The caller's own name for the event: the same order under the same id is followed once.
+    """
+
+    target_percent: Annotated[float, msgspec.Meta(ge=0, lt=100)]
+    scope: ScopeOrder = ScopeOrder()
+    start: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
+    end: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
+    duration_s: Annotated[float, msgspec.Meta(gt=0, le=MAX_DURATION_S)] | None = None
+    source: _Name | None = None
+    id: Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9._-]{1,64}\Z")] | None = None
+
+
+def read_order(payload: bytes) -> StartOrder:
+    """Read an order from JSON.
+
+    Raises:
+        OrderError: For anything that is not exactly an order, with the field and what would be right.
+    """
+    if len(payload) > MAX_ORDER_BYTES:
+        raise OrderError(Refusal.MALFORMED, f"longer than {MAX_ORDER_BYTES} bytes")
+    try:
+        return msgspec.json.decode(payload, type=StartOrder)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise OrderError(Refusal.MALFORMED, str(error)) from error
+
+
+def order_event(order: StartOrder, *, at: float, source: str, is_taken: Callable[[str], bool]) -> Event:
+    """Give the event that an order declares.
+
+    Args:
+        order: What somebody sent.
+        at: Unix time now, s.
+        source: Who declares it, where the order does not say.
+        is_taken: Whether an id is in use; a new one is made from the start.
+
+    Raises:
+        OrderError: For times that contradict each other or the clock, and for names that cannot be shown.
+    """
+    start = at if order.start is None else _unix(order.start)
+    end = None if order.end is None else _unix(order.end)
+    if order.duration_s is not None:
+        if end is not None:
+            raise OrderError(Refusal.MALFORMED, "end or duration_s is expected, not both")
+        end = start + order.duration_s
+    if start < at - MAX_LATE_S or start > at + MAX_AHEAD_S:
+        raise OrderError(Refusal.MALFORMED, "start: a time from a day ago to a year ahead is expected")
+    if end is not None and end <= max(start, at):
+        raise OrderError(Refusal.MALFORMED, "end: a time after the start and after now is expected")
+    if end is not None and end - start > MAX_DURATION_S:
+        raise OrderError(Refusal.MALFORMED, "end: at most a year after the start is expected")
+    scope = Scope(**{name: getattr(order.scope, name) for name in ScopeOrder.__struct_fields__})
+    named = order.source or source
+    if not all(text.isprintable() for text in (named, *scope.told().values())):
+        raise OrderError(Refusal.MALFORMED, "source and scope: printable characters are expected")
+    return Event(
+        id=order.id or _new_id(start, is_taken),
+        start=start,
+        end=end,
+        target_ratio=order.target_percent / 100,
+        scope=scope,
+        source=named,
+        is_started=start <= at,
+    )
+
+
+def empty_scope(scope: Scope, entries: Iterable[LedgerEntry]) -> str | None:
+    """Give why no unit is in `scope`, or None when one is; a name that nobody has is a slip of the keyboard.
+
+    Args:
+        scope: Whom somebody means.
+        entries: The ledger's, of all times.
+    """
+    entries = tuple(entries)
+    if any(scope.covers(entry) for entry in entries):
+        return None
+    for kind, name in scope.told().items():
+        known = {_name(entry, kind) for entry in entries} - {""}
+        if name not in known:
+            return f"no unit of the ledger is in {kind} {name}{near_match(name, known)}"
+    return f"no unit of the ledger is in {scope}"
+
+
+def _name(entry: LedgerEntry, kind: str) -> str:
+    names = {
+        "container": entry.place.container,
+        "rack": entry.place.rack,
+        "model": entry.nameplate.model,
+        "unit": entry.unit_id,
+    }
+    return names[kind]
+
+
+def _unix(moment: datetime) -> float:
+    try:
+        return moment.timestamp()
+    except (OverflowError, ValueError) as error:
+        raise OrderError(Refusal.MALFORMED, f"there is no such time: {moment.isoformat()}") from error
+
+
+def _new_id(start: float, is_taken: Callable[[str], bool]) -> str:
+    """Give an id that people can read: the start in UTC, and a number where several start in one second."""
+    base = datetime.fromtimestamp(start, UTC).strftime("%Y%m%dT%H%M%SZ")
+    number, name = 1, base
+    while is_taken(name):
+        number += 1
+        name = f"{base}-{number}"
+    return name

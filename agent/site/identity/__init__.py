@@ -1,0 +1,1 @@
+"""Unit identity: which unit answers at which address."""

@@ -1,0 +1,1 @@
+"""The ledger: what is deployed, where, and between which dates."""

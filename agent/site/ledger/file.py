@@ -1,0 +1,217 @@
+"""The ledger's file on the disk: changed whole or not at all, with the state before beside it and a journal of changes.
+
+    ledger.csv                the ledger
+    ledger.csv.bak            the ledger before the last change
+    ledger.csv.journal.jsonl  one line a change: when, by which command, which rows before and after; only ever appended
+
+The journal line is on the disk before the ledger changes. Should the machine fail between the two, the next change
+finds that the ledger is not what the journal says, and puts that down; so it does for changes made by hand.
+"""
+
+import contextlib
+import errno
+import fcntl
+import hashlib
+import os
+import tempfile
+from collections import deque
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+import msgspec
+
+from agent.errors import AgentError
+from agent.files.text import read_text
+from agent.site.ledger.edit import Edited, RowChange
+
+MAX_LEDGER_BYTES = 64 << 20
+
+MAX_JOURNAL_LINE_BYTES = 64 << 20
+
+
+class LedgerFileError(AgentError):
+    """The ledger could not be changed; it is as it was."""
+
+
+class LedgerFile:
+    """A ledger's file, held for one change. Use `held`.
+
+    Attributes:
+        path: Where it is, symbolic links followed.
+        text: What it says.
+    """
+
+    def __init__(self, path: Path, journal: BinaryIO) -> None:
+        self.path = path
+        self._journal = journal
+        self.text = read_text(path, max_bytes=MAX_LEDGER_BYTES)
+
+    def commit(self, edited: Edited, *, command: Sequence[str], at: float) -> None:
+        """Put a changed ledger in the place of this one.
+
+        Args:
+            edited: What it is to be.
+            command: What was asked for, for the journal.
+            at: Unix time, s.
+
+        Raises:
+            LedgerFileError: Somebody else changed the file meanwhile, or it could not be written; it is as it was.
+        """
+        now = datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds")
+        before = _digest(self.text)
+        entries = [
+            JournalEntry(
+                at=now,
+                change="made",
+                command=tuple(command),
+                rows=edited.changes,
+                digest_before=before,
+                digest_after=_digest(edited.text),
+            )
+        ]
+        if _last_digest(self._journal) not in {None, before}:
+            entries.insert(0, JournalEntry(at=now, change="found", digest=before))
+        size = self._journal.seek(0, os.SEEK_END)
+        try:
+            with _replacement(self.path, edited.text) as fresh, _replacement(self.path, self.text) as backup:
+                if read_text(self.path, max_bytes=MAX_LEDGER_BYTES) != self.text:
+                    raise LedgerFileError(
+                        f"{self.path} was changed by somebody else meanwhile; look at it and try again"
+                    )
+                for entry in entries:
+                    self._append(entry)
+                backup.replace(backup_path(self.path))
+                fresh.replace(self.path)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                self._journal.truncate(size)
+            raise LedgerFileError(f"{self.path} is as it was: {error.strerror or error}") from error
+        _sync_folder(self.path.parent)
+        self.text = edited.text
+
+    def _append(self, entry: "JournalEntry") -> None:
+        size = self._journal.seek(0, os.SEEK_END)
+        data = msgspec.json.encode(entry) + b"\n"
+        if size:
+            self._journal.seek(size - 1)
+            if self._journal.read(1) != b"\n":  # A line that a crash cut short stays by itself.
+                data = b"\n" + data
+        self._journal.write(data)
+        self._journal.flush()
+        os.fsync(self._journal.fileno())
+
+
+@contextlib.contextmanager
+def held(path: Path) -> Iterator[LedgerFile]:
+    """Hold a ledger's file for one change; nobody else who goes through here changes it meanwhile.
+
+    Raises:
+        ConfigError: It cannot be read.
+        LedgerFileError: Another change is under way, or its folder cannot be written.
+    """
+    path = path.resolve()
+    read_text(path, max_bytes=MAX_LEDGER_BYTES)
+    try:
+        journal = journal_path(path).open("a+b")
+    except OSError as error:
+        raise LedgerFileError(f"{journal_path(path)} cannot be written: {error.strerror}") from error
+    with journal:
+        try:
+            fcntl.flock(journal, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno not in {errno.EACCES, errno.EAGAIN}:
+                raise LedgerFileError(f"{journal_path(path)} cannot be locked: {error.strerror}") from error
+            raise LedgerFileError(f"another change of {path} is under way; try again") from error
+        yield LedgerFile(path, journal)
+
+
+def journal_path(path: Path) -> Path:
+    """Give where the changes of a ledger are put down."""
+    return path.with_name(f"{path.name}.journal.jsonl")
+
+
+def backup_path(path: Path) -> Path:
+    """Give where a ledger is kept as it was before its last change."""
+    return path.with_name(f"{path.name}.bak")
+
+
+class JournalEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One line of a journal.
+
+    Attributes:
+        at: When, ISO 8601 in UTC.
+        change: ``made`` here, or ``found``: made by hand, or the ledger is not what the line before says.
+        command: What was asked for.
+        rows: Which rows before and after.
+        digest: SHA-256 of the ledger that was found.
+        digest_before, digest_after: SHA-256 of the ledger that was changed.
+    """
+
+    at: str
+    change: Literal["made", "found"]
+    command: tuple[str, ...] = ()
+    rows: tuple[RowChange, ...] = ()
+    digest: str | None = None
+    digest_before: str | None = None
+    digest_after: str | None = None
+
+
+def read_journal(path: Path) -> Iterator[JournalEntry]:
+    """Give the changes of a ledger, oldest first; none where none was ever made.
+
+    A line that is none, such as one that a crash cut short, is left out.
+    """
+    try:
+        file = journal_path(path.resolve()).open("rb")
+    except FileNotFoundError:
+        return
+    with file:
+        yield from _entries(file)
+
+
+def _entries(journal: BinaryIO) -> Iterator[JournalEntry]:
+    decoder = msgspec.json.Decoder(JournalEntry)
+    for line in iter(lambda: journal.readline(MAX_JOURNAL_LINE_BYTES), b""):
+        with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            yield decoder.decode(line)
+
+
+def _last_digest(journal: BinaryIO) -> str | None:
+    """Give what the ledger was after the last change in the journal; None before the first."""
+    journal.seek(0)
+    digests = (entry.digest_after or entry.digest for entry in _entries(journal))
+    return next(iter(deque((digest for digest in digests if digest), maxlen=1)), None)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@contextlib.contextmanager
+def _replacement(path: Path, text: str) -> Iterator[Path]:
+    """Write a file beside another with its owner and mode; it is gone afterwards unless it was renamed."""
+    like = path.stat()
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            os.fchmod(file.fileno(), like.st_mode & 0o7777)
+            mine = os.fstat(file.fileno())
+            if (mine.st_uid, mine.st_gid) != (like.st_uid, like.st_gid):
+                os.fchown(file.fileno(), like.st_uid, like.st_gid)
+            file.write(text.encode())
+            file.flush()
+            os.fsync(file.fileno())
+        yield Path(name)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            Path(name).unlink()
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,89 @@
+"""A table of ledger rows, complete or not, as somebody hands it over to be taken in: cells by column, with their lines.
+
+Pure. What the cells mean is not looked at here.
+"""
+
+import csv
+import re
+from collections.abc import Iterator, Sequence
+
+from agent.config.mistakes import SHOWN_MISTAKES, clip, more_mistakes, near_match
+from agent.errors import ConfigError, Mistake
+from agent.site.ledger.reader import COLUMNS
+from agent.site.ledger.sheet import BOM
+
+TableRow = tuple[int, dict[str, str]]
+
+
+def read_table(text: str, file: str) -> list[TableRow]:
+    """Give the cells of each row, by column, with the number of its line.
+
+    Args:
+        text: CSV with a header of ledger columns, of which ``unit_id`` has to be there; ``#`` before a comment.
+        file: What to call it in messages.
+
+    Raises:
+        ConfigError: With every row that is none, and every column that the ledger does not have.
+    """
+    mistakes: list[Mistake] = []
+    rows: list[TableRow] = []
+    columns: list[str] = []
+    for number, cells in _split(text, file, mistakes):
+        if not columns:
+            columns = cells
+            mistakes += [_mistake(file, number, reason, name) for name, reason in _header_faults(columns)]
+        elif len(cells) != len(columns):
+            reason = f"{len(columns)} cells are expected, as in the header; here are {len(cells)}"
+            mistakes.append(_mistake(file, number, reason))
+        else:
+            row = dict(zip(columns, cells, strict=True))
+            if not row.get("unit_id"):
+                mistakes.append(_mistake(file, number, "a unit_id is expected"))
+            rows.append((number, row))
+    if not rows and not mistakes:
+        mistakes.append(_mistake(file, 1, "no rows: there is nothing to take in"))
+    raise_all(mistakes, file)
+    return rows
+
+
+def raise_all(mistakes: Sequence[Mistake], file: str) -> None:
+    """Raise what was found wrong with a file, cut to what fits a report; does nothing when nothing was.
+
+    Raises:
+        ConfigError: With `mistakes`.
+    """
+    if mistakes:
+        more = [more_mistakes(len(mistakes) - SHOWN_MISTAKES, file)] if len(mistakes) > SHOWN_MISTAKES else []
+        raise ConfigError([*mistakes[:SHOWN_MISTAKES], *more])
+
+
+def _split(text: str, file: str, mistakes: list[Mistake]) -> Iterator[tuple[int, list[str]]]:
+    """Give the cells of every line that has any, with its number."""
+    for number, line in enumerate(re.split(r"\r\n|\r|\n", text.removeprefix(BOM)), start=1):
+        if "\0" in line:
+            mistakes.append(_mistake(file, number, "a NUL byte; save the file as UTF-8 text"))
+        elif not line.lstrip('" \t').startswith("#"):
+            try:
+                cells = next(csv.reader((line,), strict=True, skipinitialspace=True), [])
+            except csv.Error:
+                reason = "a quote is opened and not closed, or followed by more than a comma"
+                mistakes.append(_mistake(file, number, reason, line))
+                continue
+            if any(cell.strip(" \t") for cell in cells):
+                yield number, [cell.strip(" \t") for cell in cells]
+
+
+def _header_faults(columns: Sequence[str]) -> Iterator[tuple[str, str]]:
+    seen: set[str] = set()
+    for name in columns:
+        if name not in COLUMNS:
+            yield name, f"unknown column{near_match(name, COLUMNS) or '; known are ' + ', '.join(COLUMNS)}"
+        elif name in seen:
+            yield name, "this column is there twice"
+        seen.add(name)
+    if "unit_id" not in seen:
+        yield "", "a column unit_id is expected"
+
+
+def _mistake(file: str, line: int, reason: str, value: str = "") -> Mistake:
+    return Mistake(file=file, where=f"line {line}", value=clip(value), reason=reason)

@@ -1,0 +1,1 @@
+"""The monthly statement: computed, checked, and shown."""

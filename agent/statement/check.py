@@ -1,0 +1,109 @@
+"""Whether a statement that somebody hands over holds: against its own parts, and against history; pure."""
+
+from dataclasses import fields
+from typing import Any
+
+import msgspec
+
+from agent.statement.period import Period
+from agent.statement.statement import (
+    FORMAT,
+    Source,
+    Statement,
+    StatementError,
+    figures_of,
+    notes_of,
+    part_of,
+    refuse_unfit,
+)
+
+
+def decode(text: bytes, file: str) -> Statement:
+    """Read a statement back from its JSON.
+
+    Raises:
+        StatementError: When it is none; when its figures or notes do not follow from its parts; when it is not marked
+            as a draft and must not be published.
+    """
+    try:
+        statement = msgspec.json.decode(text, type=Statement)
+    except msgspec.MsgspecError as error:
+        raise StatementError(f"{file}: not a statement in JSON (--format json): {error}") from error
+    if statement.format != FORMAT:
+        raise StatementError(f"{file}: statement format {statement.format}, here {FORMAT}")
+    _refuse_unsound(statement, file)
+    return statement
+
+
+def _refuse_unsound(statement: Statement, file: str) -> None:
+    if not statement.parts:
+        raise StatementError(f"{file}: states no site")
+    figures = figures_of(statement.parts)
+    wrong = [
+        f"{name} is {found}, its parts give {expected}"
+        for name, found, expected in _differences(statement.figures, figures)
+    ]
+    if statement.notes != tuple(notes_of(figures, statement.parts)):
+        wrong.append("its notes are not those of its figures")
+    if wrong:
+        raise StatementError(f"{file}: does not follow from its own parts: {'; '.join(wrong)}")
+    if not statement.is_draft:
+        refuse_unfit(figures, statement.parts)
+
+
+def _differences(found: Any, expected: Any) -> list[tuple[str, Any, Any]]:
+    """Give the fields in which two structures of one type differ, with what is in each."""
+    names = (
+        [each.name for each in fields(found)]
+        if hasattr(found, "__dataclass_fields__")
+        else list(found.__struct_fields__)
+    )
+    pairs = ((name, getattr(found, name), getattr(expected, name)) for name in names)
+    return [pair for pair in pairs if pair[1] != pair[2]]
+
+
+def verify(statement: Statement, source: Source, period: Period) -> list[str]:
+    """Compute a site's part of a statement again.
+
+    Args:
+        statement: As `decode` gave it.
+        source: The history of one of its sites.
+        period: The statement's, in the zone of that site.
+
+    Returns:
+        What differs, in words; empty when it still holds.
+
+    Raises:
+        StatementError: When the site is not in it, or history has nothing of the period any more.
+    """
+    stated = next((part for part in statement.parts if part.site == source.site), None)
+    if stated is None:
+        raise StatementError(
+            f"{source.site} is not in this statement, but {', '.join(p.site for p in statement.parts)}"
+        )
+    until = period.end if stated.is_over else min(stated.inputs.last_at, period.end)
+    part = part_of(source, period, until=until, elapsed_s=stated.elapsed_s, is_over=stated.is_over)
+    wrong = [
+        f"{name}: stated {_shown(found)}, history gives {_shown(expected)}"
+        for one, other, prefix in (
+            (stated.inputs, part.inputs, ""),
+            (stated.mean, part.mean, "mean "),
+            (stated.last, part.last, "last "),
+        )
+        for name, found, expected in ((f"{prefix}{name}", a, b) for name, a, b in _differences(one, other))
+    ]
+    wrong += [
+        f"{name}: stated {getattr(stated, name)}, the calendar of {period.zone} gives {getattr(part, name)}"
+        for name in ("zone", "start", "end")
+        if getattr(stated, name) != getattr(part, name)
+    ]
+    least_s = float(period.seconds) if stated.is_over else float(stated.inputs.last_at - stated.start)
+    if statement.days != period.days:
+        wrong.append(f"days: stated {statement.days}, the calendar gives {period.days}")
+    if not least_s <= stated.elapsed_s <= period.seconds:
+        wrong.append(f"elapsed_s: stated {stated.elapsed_s:g}, at least {least_s:g} had passed")
+    return wrong
+
+
+def _shown(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,370 @@
+"""The statement of a calendar period: what was deployed, what operated, what took the rest; pure.
+
+A statement is made of parts, one a site. A part is what the site's history says, as time-weighted means over the
+seconds that were watched; every figure follows from the parts, and is never added up from rounded values. So a
+statement can be checked twice: its figures against its parts by anybody, its parts against the history by whoever has
+that (`statement_check`).
+
+    deployed - losses + uplift = operating
+"""
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
+
+import msgspec
+
+from agent.errors import AgentError
+from agent.history.csv import Digest
+from agent.history.minutes import Row, Totals, Values, row_from
+from agent.site.power import PowerSource
+from agent.site.status import Cause, UnitState
+from agent.statement.period import Period, utc_text
+from agent.text.numbers import TARGET_RATIO, ratio_text
+from agent.unit.nameplate import HS_PER_THS
+
+FORMAT = 1
+PUBLISHED_COVERAGE_RATIO = 0.95
+# After a period's end, its last minute is on the disk by then.
+SETTLED_AFTER_S = 120
+
+REACHED = (UnitState.HASHING, UnitState.STARTING, UnitState.STOPPED, UnitState.CURTAILED)
+"""The states of a unit that answers; one in maintenance may or may not, and does not count as if it did."""
+
+METHOD = (
+    "Every unit of the site's dated ledger counts as deployed with its nameplate hashrate, whether it answers or not."
+    " Operating hashrate is the sum of what units report in readings fresh enough to be believed; a unit that could not"
+    " be read counts as nothing. Both are averaged over the time that was watched, weighted by time, not by days or"
+    " rows. Operational efficiency is average operating over average deployed; curtailed time counts against it, and"
+    " the ratio without curtailed hashrate stands beside it. Each unit's shortfall is attributed to one or more causes,"
+    " so that deployed minus losses plus uplift is operating. Coverage is the share of deployed nameplate, over the"
+    " whole period, whose state was known: time without an agent lowers coverage and nothing else. Power is metered,"
+    " reported by units or modelled, in this order of trust; energy is of the time that was watched, J/TH of units with"
+    " both figures. Delivered is what pools credited. Reach uptime is the share of unit time in which units answered,"
+    " hashing uptime that in which they answered and hashed. Sums are of unrounded values. The digest is the SHA-256 of"
+    " the history rows as `hashsight history export` writes them."
+)
+
+
+class StatementError(AgentError):
+    """A statement that cannot be made, combined or believed."""
+
+
+class Inputs(msgspec.Struct, frozen=True, kw_only=True):
+    """What a part was computed from.
+
+    Attributes:
+        digest: SHA-256 of the rows as CSV.
+        rows: How many there were.
+        first_at, last_at: Unix times at which they begin and end, s.
+    """
+
+    digest: str
+    rows: int
+    first_at: int
+    last_at: int
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True):
+    """One site's share.
+
+    Attributes:
+        site: Its name.
+        zone, start, end: The period, in the site's zone, as Unix times, s.
+        elapsed_s: How much of it had passed; all of it once it is over.
+        is_over: Whether the period was over.
+        mean: Means over the seconds that were watched, `mean.watched_s`.
+        last: The last row: how the period ended.
+        inputs: What it was computed from.
+    """
+
+    site: str
+    zone: str
+    start: int
+    end: int
+    elapsed_s: float
+    is_over: bool
+    mean: Row
+    last: Row
+    inputs: Inputs
+
+
+class StatementFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """What follows from the parts; sums over them, before any rounding.
+
+    Attributes:
+        deployed_end_hs, operating_end_hs, units_end: In the last minutes; snapshots, not averages.
+        deployed_hs, operating_hs, uplift_hs, lost_hs, losses_hs, units, simulated_units: Means.
+        losses_ratio, lost_ratio, uplift_ratio: Of mean deployed.
+        operational_efficiency_ratio: Gross: mean operating over mean deployed.
+        operational_efficiency_end_ratio: Over deployed at the end instead, as the trade publishes it.
+        operational_efficiency_excluding_curtailment_ratio: Over mean deployed less curtailed.
+        is_above_target: Whether the gross ratio is above 90 %, unrounded.
+        coverage_ratio: Of the whole period (so far), over deployed nameplate.
+        watched_ratio: Share of the period for which there are figures at all.
+        joules, joules_by_source: Over the time that was watched.
+        energy_efficiency_j_per_th, energy_coverage_ratio: Over units with both figures, and their share of deployed.
+        delivered_hs, delivered_coverage_ratio: What pools credited, and the share of deployed it speaks of.
+        reach_uptime_ratio, hashing_uptime_ratio: Shares of unit time.
+    """
+
+    deployed_end_hs: float
+    operating_end_hs: float
+    units_end: float
+    deployed_hs: float
+    operating_hs: float
+    uplift_hs: float
+    lost_hs: float
+    losses_hs: dict[Cause, float]
+    units: float
+    simulated_units: float
+    losses_ratio: dict[Cause, float | None]
+    lost_ratio: float | None
+    uplift_ratio: float | None
+    operational_efficiency_ratio: float | None
+    operational_efficiency_end_ratio: float | None
+    operational_efficiency_excluding_curtailment_ratio: float | None
+    is_above_target: bool | None
+    coverage_ratio: float | None
+    watched_ratio: float
+    joules: float
+    joules_by_source: dict[PowerSource, float]
+    energy_efficiency_j_per_th: float | None
+    energy_coverage_ratio: float | None
+    delivered_hs: float | None
+    delivered_coverage_ratio: float | None
+    reach_uptime_ratio: float | None
+    hashing_uptime_ratio: float | None
+
+
+class Statement(msgspec.Struct, frozen=True, kw_only=True):
+    """The statement of one period for one site or several.
+
+    Attributes:
+        format: Of this structure.
+        period: ``2025-10``, ``2025-Q3`` or ``2025``.
+        days: Calendar days in it.
+        is_draft: Whether it was not asked to be fit for publishing.
+        computed_at: Unix time, s.
+        notes: What a reader has to know before the figures; first what counts most.
+        figures: All follow from `parts`.
+        parts: By site.
+        method: How it was computed, in words.
+    """
+
+    format: int = FORMAT
+    period: str
+    days: int
+    is_draft: bool
+    computed_at: float
+    notes: tuple[str, ...]
+    figures: StatementFigures
+    parts: tuple[Part, ...]
+    method: str = METHOD
+
+
+class Source(Protocol):
+    """Where rows come from: an open history."""
+
+    site: str
+
+    def chunks(self, start: float, end: float) -> Iterable[Sequence[Values]]:
+        """Give the site's rows that begin in [start, end), oldest first."""
+
+    def span(self) -> tuple[int, int] | None:
+        """Give the Unix times at which its rows begin and end."""
+
+
+def state(source: Source, period: Period, *, now: float, is_draft: bool = True) -> Statement:
+    """Compute one site's statement.
+
+    Args:
+        source: Its history.
+        period: Of what.
+        now: Unix time, s; a period that is not over is stated so far.
+        is_draft: Whether it need not be fit for publishing.
+
+    Raises:
+        StatementError: When history holds nothing of the period, or the statement is not fit for publishing.
+    """
+    is_over = now >= period.end + SETTLED_AFTER_S
+    elapsed_s = float(period.seconds if is_over else min(max(now - period.start, 0.0), period.seconds))
+    part = part_of(source, period, until=period.end, elapsed_s=elapsed_s, is_over=is_over)
+    return _statement(period.name, period.days, [part], computed_at=now, is_draft=is_draft)
+
+
+def part_of(source: Source, period: Period, *, until: int, elapsed_s: float, is_over: bool) -> Part:
+    """Compute one site's part from its rows that begin before `until`.
+
+    Raises:
+        StatementError: When history holds nothing of the period.
+    """
+    totals, digest = Totals(), Digest()
+    first: Values | None = None
+    last: Values | None = None
+    for chunk in source.chunks(period.start, until):
+        first, last = first or chunk[0], chunk[-1]
+        totals.add(chunk)
+        digest.add(chunk)
+    mean = totals.values(at=period.start, span_s=period.seconds)
+    if first is None or last is None or mean is None:
+        span = source.span()
+        held = f"it holds {utc_text(span[0])} to {utc_text(span[1])}" if span else "it is empty"
+        raise StatementError(f"the history of {source.site} has nothing of {period.name}: {held}")
+    first_row, last_row = row_from(first), row_from(last)
+    return Part(
+        site=source.site,
+        zone=period.zone,
+        start=period.start,
+        end=period.end,
+        elapsed_s=elapsed_s,
+        is_over=is_over,
+        mean=row_from(mean),
+        last=last_row,
+        inputs=Inputs(
+            digest=digest.text(),
+            rows=totals.rows,
+            first_at=first_row.at,
+            last_at=last_row.at + last_row.span_s,
+        ),
+    )
+
+
+def combine(statements: Iterable[Statement], *, now: float, is_draft: bool = True) -> Statement:
+    """Make one statement of those of several sites for one period.
+
+    Raises:
+        StatementError: When they are not of one period, or a site is there twice; or not fit for publishing.
+    """
+    statements = list(statements)
+    periods = sorted({each.period for each in statements})
+    if len(periods) != 1:
+        raise StatementError(f"statements of one period are expected, not of {', '.join(periods) or 'none'}")
+    parts = sorted((part for each in statements for part in each.parts), key=lambda part: part.site)
+    sites = [part.site for part in parts]
+    twice = sorted({site for site in sites if sites.count(site) > 1})
+    if twice:
+        raise StatementError(f"stated more than once: {', '.join(twice)}")
+    return _statement(periods[0], statements[0].days, parts, computed_at=now, is_draft=is_draft)
+
+
+def _statement(period: str, days: int, parts: Sequence[Part], *, computed_at: float, is_draft: bool) -> Statement:
+    figures = figures_of(parts)
+    if not is_draft:
+        refuse_unfit(figures, parts)
+    return Statement(
+        period=period,
+        days=days,
+        is_draft=is_draft,
+        computed_at=computed_at,
+        notes=tuple(notes_of(figures, parts)),
+        figures=figures,
+        parts=tuple(parts),
+    )
+
+
+def refuse_unfit(figures: StatementFigures, parts: Sequence[Part]) -> None:
+    """Refuse what must not be published.
+
+    Raises:
+        StatementError: Too little is known, or the period is not over.
+    """
+    early = [part.site for part in parts if not part.is_over]
+    if early:
+        raise StatementError(f"not to be published: the period is not over ({', '.join(early)})")
+    if figures.coverage_ratio is None or figures.coverage_ratio < PUBLISHED_COVERAGE_RATIO:
+        raise StatementError(
+            f"not to be published: coverage is {ratio_text(figures.coverage_ratio)},"
+            f" less than {ratio_text(PUBLISHED_COVERAGE_RATIO, 0)}"
+        )
+
+
+def notes_of(figures: StatementFigures, parts: Sequence[Part]) -> Iterable[str]:
+    """Give what has to be read before the figures."""
+    if figures.coverage_ratio is None or figures.coverage_ratio < PUBLISHED_COVERAGE_RATIO:
+        yield (
+            f"COVERAGE IS ONLY {ratio_text(figures.coverage_ratio)}: too little is known for these figures"
+            f" to be published ({ratio_text(PUBLISHED_COVERAGE_RATIO, 0)} is needed)."
+        )
+    if figures.simulated_units:
+        yield (
+            f"SIMULATED: {figures.simulated_units:,.0f} of {figures.units:,.0f} units are simulated;"
+            " these are not a site's real figures."
+        )
+    for part in parts:
+        if not part.is_over:
+            days, of = part.elapsed_s / 86400, (part.end - part.start) / 86400
+            yield f"{part.site}: the period is not over; these are {days:.1f} of its {of:.1f} days."
+        if part.is_over and part.inputs.last_at < part.end:
+            last = utc_text(part.inputs.last_at)
+            yield f"{part.site}: the end of the period was not watched; what is of its end is of {last}."
+    zones = sorted({part.zone for part in parts})
+    if len(zones) > 1:
+        yield f"Sites keep different zones ({', '.join(zones)}); each one's period is its own calendar's."
+
+
+def figures_of(parts: Sequence[Part]) -> StatementFigures:
+    """Give all figures that follow from `parts`."""
+
+    def total(value: Callable[[Part], float]) -> float:
+        return math.fsum(value(part) for part in parts)
+
+    deployed_hs = total(lambda part: part.mean.deployed_hs)
+    operating_hs = total(lambda part: part.mean.operating_hs)
+    uplift_hs = total(lambda part: part.mean.uplift_hs)
+    deployed_end_hs = total(lambda part: part.last.deployed_hs)
+    losses_hs = {cause: total(lambda part, cause=cause: part.mean.losses_hs.get(cause, 0.0)) for cause in Cause}  # type: ignore[misc]
+    lost_hs = math.fsum(losses_hs.values())
+    ratio = _ratio(operating_hs, deployed_hs)
+    # Over all the time there was, watched or not.
+    deployed = total(lambda part: part.mean.deployed_hs * part.elapsed_s)
+    known = total(lambda part: part.mean.known_hs * part.mean.watched_s)
+    joules = {
+        source: total(lambda part, source=source: part.mean.watts.get(source, 0.0) * part.mean.watched_s)  # type: ignore[misc]
+        for source in PowerSource
+    }
+    efficient_hs = total(lambda part: part.mean.efficient_hs)
+    efficient_watts = total(lambda part: part.mean.efficient_watts)
+    delivered = [part.mean.delivered_hs for part in parts if part.mean.delivered_hs is not None]
+    units = total(lambda part: part.mean.units)
+
+    def share_of_units(states: Iterable[UnitState]) -> float | None:
+        return _ratio(total(lambda part: math.fsum(part.mean.units_by_state.get(each, 0.0) for each in states)), units)
+
+    return StatementFigures(
+        deployed_end_hs=deployed_end_hs,
+        operating_end_hs=total(lambda part: part.last.operating_hs),
+        units_end=total(lambda part: part.last.units),
+        deployed_hs=deployed_hs,
+        operating_hs=operating_hs,
+        uplift_hs=uplift_hs,
+        lost_hs=lost_hs,
+        losses_hs=losses_hs,
+        units=units,
+        simulated_units=total(lambda part: part.mean.simulated_units),
+        losses_ratio={cause: _ratio(loss_hs, deployed_hs) for cause, loss_hs in losses_hs.items()},
+        lost_ratio=_ratio(lost_hs, deployed_hs),
+        uplift_ratio=_ratio(uplift_hs, deployed_hs),
+        operational_efficiency_ratio=ratio,
+        operational_efficiency_end_ratio=_ratio(operating_hs, deployed_end_hs),
+        operational_efficiency_excluding_curtailment_ratio=_ratio(
+            operating_hs, deployed_hs - losses_hs[Cause.CURTAILED]
+        ),
+        is_above_target=None if ratio is None else ratio > TARGET_RATIO,
+        coverage_ratio=_ratio(known, deployed),
+        watched_ratio=_ratio(total(lambda part: part.mean.watched_s), total(lambda part: part.elapsed_s)) or 0.0,
+        joules=math.fsum(joules.values()),
+        joules_by_source=joules,
+        energy_efficiency_j_per_th=_ratio(efficient_watts, efficient_hs / HS_PER_THS),
+        energy_coverage_ratio=_ratio(total(lambda part: part.mean.efficient_deployed_hs), deployed_hs),
+        delivered_hs=math.fsum(delivered) if delivered else None,
+        delivered_coverage_ratio=_ratio(
+            total(lambda part: part.mean.delivered_deployed_hs * part.mean.watched_s), deployed
+        ),
+        reach_uptime_ratio=share_of_units(REACHED),
+        hashing_uptime_ratio=share_of_units((UnitState.HASHING,)),
+    )
+
+
+def _ratio(part: float, whole: float) -> float | None:
+    return part / whole if whole > 0 else None

@@ -1,0 +1,203 @@
+"""A statement as people read it: a table for terminals, Markdown, and CSV for spreadsheets; pure.
+
+Hashrates of one statement are all in one unit, the largest in which what is deployed is 1 or more, so that a column can
+be added up by eye. CSV is in base units and unrounded.
+"""
+
+from collections.abc import Iterator
+from textwrap import wrap
+from typing import NamedTuple
+
+from agent.site.status import Cause
+from agent.statement.period import local_text, utc_text
+from agent.statement.statement import Statement
+from agent.text.numbers import ABSENT, TARGET_RATIO, ratio_text
+
+_PREFIXES = ((1e18, "EH/s"), (1e15, "PH/s"), (1e12, "TH/s"), (1e9, "GH/s"), (1e6, "MH/s"), (1e3, "kH/s"))
+_ENERGY = ((3.6e15, "TWh"), (3.6e12, "GWh"), (3.6e9, "MWh"), (3.6e6, "kWh"))
+
+WIDTH = 100
+
+
+class Line(NamedTuple):
+    """One figure.
+
+    Attributes:
+        name: What it is; indented where it is a part of the line above.
+        value: With its unit.
+        share: Of mean deployed, or another ratio of its own.
+        note: What else there is to say.
+    """
+
+    name: str
+    value: str
+    share: str = ""
+    note: str = ""
+
+
+class _Scale:
+    """One unit for all hashrates of a statement."""
+
+    def __init__(self, largest_hs: float) -> None:
+        self._factor, self._unit = next(
+            ((factor, unit) for factor, unit in _PREFIXES if largest_hs >= factor * 0.999_995), (1.0, "H/s")
+        )
+
+    def __call__(self, hashrate_hs: float | None) -> str:
+        return ABSENT if hashrate_hs is None else f"{hashrate_hs / self._factor:.2f} {self._unit}"
+
+
+def title(statement: Statement) -> str:
+    """Give the headline: which sites, which period."""
+    sites = ", ".join(part.site for part in statement.parts)
+    zones = ", ".join(sorted({part.zone for part in statement.parts}))
+    draft = "Draft statement" if statement.is_draft else "Statement"
+    return f"{draft} of {sites}, {statement.period} ({statement.days} days, {zones})"
+
+
+def lines(statement: Statement) -> Iterator[Line]:
+    """Give the figures in the order in which they are read."""
+    figures = statement.figures
+    hashrate = _Scale(max(figures.deployed_hs, figures.deployed_end_hs))
+    ends = [part.inputs.last_at for part in statement.parts]
+    end = local_text(ends[0], statement.parts[0].zone) if len(ends) == 1 else "each site's last row"
+    yield Line("Deployed at the end", hashrate(figures.deployed_end_hs), "", f"{figures.units_end:,.0f} units; {end}")
+    yield Line("Deployed, mean", hashrate(figures.deployed_hs), ratio_text(1.0), f"{figures.units:,.1f} units")
+    yield Line("Average operating", hashrate(figures.operating_hs), ratio_text(figures.operational_efficiency_ratio))
+    yield Line(
+        "Lost", hashrate(figures.lost_hs), ratio_text(figures.lost_ratio), "deployed - lost + uplift = operating"
+    )
+    for cause in sorted(Cause, key=lambda cause: -figures.losses_hs[cause]):
+        if figures.losses_hs[cause]:
+            name = f"  {cause.replace('_', ' ')}"
+            yield Line(name, hashrate(figures.losses_hs[cause]), ratio_text(figures.losses_ratio[cause]))
+    if figures.uplift_hs:
+        net_hs = figures.lost_hs - figures.uplift_hs
+        share = ratio_text(net_hs / figures.deployed_hs) if figures.deployed_hs else ABSENT
+        yield Line("Uplift above nameplate", hashrate(figures.uplift_hs), ratio_text(figures.uplift_ratio))
+        yield Line("Lost, less uplift", hashrate(net_hs), share, "deployed - operating")
+    yield Line("Operating at the end", hashrate(figures.operating_end_hs), "", "a snapshot, not an average")
+    yield Line("Operational efficiency", ratio_text(figures.operational_efficiency_ratio), "", _verdict(statement))
+    yield Line("  over deployed at the end", ratio_text(figures.operational_efficiency_end_ratio))
+    yield Line("  excluding curtailment", ratio_text(figures.operational_efficiency_excluding_curtailment_ratio))
+    yield Line(
+        "Coverage", ratio_text(figures.coverage_ratio), "", f"watched {ratio_text(figures.watched_ratio)} of the time"
+    )
+    # Nobody told of any: even a site asleep draws what its control boards do.
+    energy = _energy(figures.joules) if figures.joules else ABSENT
+    yield Line("Energy", energy, "", "of the time that was watched")
+    for source, joules in figures.joules_by_source.items():
+        if joules:
+            yield Line(f"  {source}", _energy(joules), ratio_text(joules / figures.joules))
+    efficiency = figures.energy_efficiency_j_per_th
+    yield Line(
+        "Energy efficiency",
+        ABSENT if efficiency is None else f"{efficiency:.2f} J/TH",
+        "",
+        f"over {ratio_text(figures.energy_coverage_ratio)} of deployed",
+    )
+    delivered = (
+        ABSENT if figures.delivered_hs is None else f"over {ratio_text(figures.delivered_coverage_ratio)} of deployed"
+    )
+    yield Line("Delivered to pools", hashrate(figures.delivered_hs), "", delivered.replace(ABSENT, ""))
+    yield Line("Reach uptime", ratio_text(figures.reach_uptime_ratio), "", "units answer")
+    yield Line("Hashing uptime", ratio_text(figures.hashing_uptime_ratio), "", "units answer and hash")
+
+
+def _verdict(statement: Statement) -> str:
+    is_above = statement.figures.is_above_target
+    if is_above is None:
+        return "nothing was deployed"
+    # By the unrounded ratio: 89.996 % reads 90.00 and is not above the line.
+    return f"{'above' if is_above else 'not above'} the {ratio_text(TARGET_RATIO, 0)} line"
+
+
+def _energy(joules: float) -> str:
+    factor, unit = next(((factor, unit) for factor, unit in _ENERGY if joules >= factor), _ENERGY[-1])
+    return f"{joules / factor:.2f} {unit}"
+
+
+def _inputs(statement: Statement) -> Iterator[str]:
+    for part in statement.parts:
+        yield (
+            f"{part.site}: {part.inputs.rows:,} rows,"
+            f" {utc_text(part.inputs.first_at)} to {utc_text(part.inputs.last_at)},"
+            f" sha256 {part.inputs.digest}"
+        )
+
+
+def table(statement: Statement) -> str:
+    """Give it for a terminal, as plain text."""
+    shown = list(lines(statement))
+    names, values, shares = (max(len(line[column]) for line in shown) for column in range(3))
+    return "\n".join(
+        (
+            title(statement),
+            *(f"! {note}" for note in statement.notes),
+            "",
+            *(
+                f"{line.name:<{names}}  {line.value:>{values}}  {line.share:>{shares}}  {line.note}".rstrip()
+                for line in shown
+            ),
+            "",
+            *wrap(statement.method, WIDTH),
+            "",
+            *_inputs(statement),
+            f"Computed {utc_text(statement.computed_at)}.",
+            "",
+        )
+    )
+
+
+def markdown(statement: Statement) -> str:
+    """Give it as Markdown."""
+    return "\n".join(
+        (
+            f"# {title(statement)}",
+            "",
+            *(line for note in statement.notes for line in (f"> **{note}**", "")),
+            "| | | of deployed | |",
+            "|:--|--:|--:|:--|",
+            *(
+                f"| {line.name.replace('  ', '&emsp;')} | {line.value} | {line.share} | {line.note} |"
+                for line in lines(statement)
+            ),
+            "",
+            f"*Method.* {statement.method}",
+            "",
+            *(f"- {line}" for line in _inputs(statement)),
+            f"- Computed {utc_text(statement.computed_at)}.",
+            "",
+        )
+    )
+
+
+def csv(statement: Statement) -> str:
+    """Give every figure in base units, unrounded, one a line: name, value."""
+    rows: list[tuple[str, object]] = [
+        ("sites", " ".join(part.site for part in statement.parts)),
+        ("period", statement.period),
+        ("days", statement.days),
+        ("is_draft", statement.is_draft),
+        ("computed_at", utc_text(statement.computed_at)),
+    ]
+    for name in statement.figures.__struct_fields__:
+        value = getattr(statement.figures, name)
+        if isinstance(value, dict):
+            rows += [(f"{name}.{key}", each) for key, each in value.items()]
+        else:
+            rows.append((name, value))
+    for part in statement.parts:
+        rows += [(f"digest.{part.site}", part.inputs.digest), (f"rows.{part.site}", part.inputs.rows)]
+    rows += [("note", note) for note in statement.notes]
+    return "name,value\n" + "".join(f"{name},{_cell(value)}\n" for name, value in rows)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return f'"{value}"' if "," in value or '"' in value else value
+    return repr(value)

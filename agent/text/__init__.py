@@ -1,0 +1,1 @@
+"""Numbers and wording that the page, JSON, and the command line share."""

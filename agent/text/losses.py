@@ -1,0 +1,158 @@
+"""Where the hashrate went, in words: how much, why, in which container, how many units and since when; pure.
+
+3.10 PH/s unreachable: container C2, 16 units since 14:02
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import datetime
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from agent.site.status import Cause, UnitStatus
+from agent.site.totals import Figures
+from agent.text.numbers import hashrate_text
+
+CAUSE_WORDS = {
+    Cause.CURTAILED: "curtailed on purpose",
+    Cause.MAINTENANCE: "in maintenance",
+    Cause.UNREACHABLE: "unreachable",
+    Cause.UNREADABLE: "unreadable",
+    Cause.STOPPED: "stopped, and nobody said why",
+    Cause.STARTING: "starting",
+    Cause.MISSING_BOARDS: "missing boards",
+    Cause.MISSING_CHIPS: "missing chips",
+    Cause.DERATED: "derated clocks",
+    Cause.UNDERPERFORMING: "underperforming",
+}
+
+PLACES_NAMED = 3
+# Units of one event are noticed one after the other: by their polls' phases, and after three missed intervals.
+TOGETHER_S = 300.0
+
+
+class LossPlace(NamedTuple):
+    """The units of one container that one cause took something of.
+
+    Attributes:
+        container: Its name; empty for none.
+        units: How many.
+        first, last: Unix times at which the first and the last of them entered their state, as far as the agent has
+            seen, s; None where the cause is no state, so that nobody noted when it began.
+    """
+
+    container: str
+    units: int
+    first: float | None
+    last: float | None
+
+
+class LossLine(NamedTuple):
+    """What one cause took.
+
+    Attributes:
+        cause, hashrate_hs: Of the site's figures, H/s.
+        places: Where, most units first; empty when it was over by the time the units were looked at.
+        where: The places in words.
+    """
+
+    cause: Cause
+    hashrate_hs: float
+    places: tuple[LossPlace, ...]
+    where: str
+
+    @property
+    def units(self) -> int:
+        """How many units it concerns."""
+        return sum(place.units for place in self.places)
+
+    @property
+    def sentence(self) -> str:
+        """Everything in one line."""
+        return f"{hashrate_text(self.hashrate_hs)} {CAUSE_WORDS[self.cause]}: {self.where}"
+
+
+def largest_losses(sums: Figures) -> list[tuple[Cause, float]]:
+    """Give what took anything of a group, largest first, H/s."""
+    return sorted(((cause, hs) for cause, hs in sums.losses_hs.items() if hs > 0), key=lambda item: -item[1])
+
+
+def loss_lines(
+    site: Figures, statuses: Iterable[UnitStatus], *, now: float, zone: ZoneInfo, seen_from: float | None
+) -> list[LossLine]:
+    """Give what took the rest, largest first.
+
+    Args:
+        site: The site's figures.
+        statuses: Of the units that are in them.
+        now: Unix time, s; times of its day are told without their date.
+        zone: In which times are told.
+        seen_from: Unix time from which on each unit is watched: of what was so before, nobody knows since when. None
+            where no time is to be told.
+    """
+    entered: dict[Cause, dict[str, list[float | None]]] = defaultdict(lambda: defaultdict(list))
+    for status in statuses:
+        for loss in status.losses:
+            # What takes something of a unit that hashes is no state, and nobody noted when it began.
+            since = status.since if status.state.value == loss.cause.value and seen_from is not None else None
+            entered[loss.cause][status.entry.place.container].append(since)
+    clock = _Clock(now, zone, seen_from)
+    lines = []
+    for cause, hashrate_hs in largest_losses(site):
+        places = tuple(
+            _place(container, times)
+            for container, times in sorted(entered[cause].items(), key=lambda item: (-len(item[1]), item[0]))
+        )
+        lines.append(LossLine(cause, hashrate_hs, places, _where(places, clock)))
+    return lines
+
+
+def _place(container: str, times: list[float | None]) -> LossPlace:
+    known = [at for at in times if at is not None]
+    if len(known) < len(times):
+        return LossPlace(container, len(times), None, None)
+    return LossPlace(container, len(times), min(known), max(known))
+
+
+class _Clock(NamedTuple):
+    """How times are told."""
+
+    now: float
+    zone: ZoneInfo
+    seen_from: float | None
+
+    def text(self, at: float) -> str:
+        """Give a time of this day without its date."""
+        local, today = (datetime.fromtimestamp(moment, self.zone) for moment in (at, self.now))
+        return f"{local:%H:%M}" if local.date() == today.date() else f"{local:%Y-%m-%d %H:%M}"
+
+    def since(self, place: LossPlace) -> str:
+        """Give `` since 14:02``; of units that did not go together, when the last of them did."""
+        if place.first is None or place.last is None or self.seen_from is None:
+            return ""
+        if place.last <= self.seen_from:
+            return f" since before {self.text(self.seen_from)}"
+        if place.first > self.seen_from and place.last - place.first <= TOGETHER_S:
+            return f" since {self.text(place.first)}"
+        return f", the last since {self.text(place.last)}"
+
+
+def _where(places: tuple[LossPlace, ...], clock: _Clock) -> str:
+    """Give ``container C2, 16 units since 14:02``, or the containers with most of them first."""
+    if not places:
+        return "units that changed since these figures"
+    if len(places) == 1:
+        (place,) = places
+        named = f"container {place.container}, " if place.container else ""
+        return f"{named}{units_text(place.units)}{clock.since(place)}"
+    told = [
+        f"{place.container or 'no container'} ({place.units:,}{clock.since(place)})" for place in places[:PLACES_NAMED]
+    ]
+    more = len(places) - len(told)
+    rest = f" and {more:,} more" if more else ""
+    return f"{units_text(sum(place.units for place in places))} in containers {', '.join(told)}{rest}"
+
+
+def units_text(units: int) -> str:
+    """Give ``1 unit`` or ``16 units``."""
+    return "1 unit" if units == 1 else f"{units:,} units"

@@ -1,0 +1,1 @@
+"""Reader for stock Bitmain firmware."""

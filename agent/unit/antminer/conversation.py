@@ -1,0 +1,154 @@
+r"""One poll as a conversation without I/O: which requests to send, in which order, and what the replies make.
+
+A conversation is a generator. It yields requests; whoever drives it sends each on a connection of its own, and sends
+the whole reply in, or throws a `PollError` in. It returns the reading, or lets the error of a request it cannot do
+without go through. The same conversation runs under the poller, under one command, and in a test from a table.
+
+    stats (new_api) ............. every poll. A unit that does not know new_api answers legacy, which is read just so.
+      \- stats (legacy) ......... when the unit refused the first as an unknown command; remembered from then on; and
+                                  when the first came without figures
+      \- summary ................ when the shape says asleep: it alone tells rates and uptime then
+    version ..................... when first seen, when the uptime went backwards, when the firmware changed
+    summary, pools .............. every `slow_every` polls, and with `version`; units take turns, each at its own poll
+"""
+
+from collections.abc import Callable, Generator
+from zlib import crc32
+
+import msgspec
+
+from agent.errors import PollError, RefusedError, UnsupportedReplyError
+from agent.unit.antminer import stats as antminer
+from agent.unit.cgminer import reports, wire
+from agent.unit.reading import Identity, Mode, PoolReading, ShareReading, UnitReading
+
+# What a request asks for, and what the driver sends back: bytes out, bytes in, a reading at the end.
+Conversation = Generator[bytes, bytes, UnitReading]
+
+STATS_NEW_API = wire.encode_request("stats", new_api=True)
+STATS = wire.encode_request("stats")
+SUMMARY = wire.encode_request("summary")
+POOLS = wire.encode_request("pools")
+VERSION = wire.encode_request("version")
+REQUESTS = (STATS_NEW_API, STATS, SUMMARY, POOLS, VERSION)
+"""Everything this agent ever sends: five reports, nothing that changes a unit."""
+
+
+class Memory(msgspec.Struct, gc=False):
+    """What is remembered of one unit between polls."""
+
+    identity: Identity = Identity()
+    is_known: bool = False
+    is_legacy: bool = False
+    pools: tuple[PoolReading, ...] = ()
+    shares: ShareReading | None = None
+    until_slow: int = 0
+    uptime_s: float | None = None
+
+
+def converse(unit_id: str, memory: Memory, *, slow_every: int, wall: Callable[[], float]) -> Conversation:
+    """Poll one unit.
+
+    Args:
+        unit_id: Whose reading it will be.
+        memory: Kept between the polls of one unit; changed only by what was really read.
+        slow_every: Ask for share counters and pools every this many polls; 1 is every poll.
+        wall: Gives Unix time, s.
+
+    Raises:
+        PollError: `stats` could not be had; what fails later costs only what it would have told.
+    """
+    reading = yield from _ask_stats(unit_id, memory, wall)
+    has_summary = reading.mode is Mode.SLEEP and reading.hashrate_5s_hs is None
+    if has_summary:
+        reading = yield from _with_summary(reading, memory, wall)
+    is_new, memory.is_known = not memory.is_known, True
+    is_restarted = memory.uptime_s is not None and reading.uptime_s is not None and reading.uptime_s < memory.uptime_s
+    is_changed = reading.identity is not memory.identity
+    memory.identity = reading.identity
+    if reading.uptime_s is not None:
+        memory.uptime_s = reading.uptime_s
+    if is_restarted:
+        # Counters of a process that is gone; better absent than a stretch of time with a jump in it.
+        memory.pools = ()
+        if not has_summary:
+            memory.shares = None
+        reading = msgspec.structs.replace(reading, pools=memory.pools, shares=memory.shares)
+    if is_new or is_restarted or is_changed:
+        reading = yield from _with_version(reading, memory)
+    if is_new or is_restarted or memory.until_slow <= 0:
+        # The first wait is the unit's own share of the cadence, so that a fleet never asks all at once, not even after
+        # it came back all at once.
+        memory.until_slow = 1 + crc32(unit_id.encode()) % slow_every if is_new or is_restarted else slow_every
+        if not has_summary:
+            reading = yield from _with_summary(reading, memory, wall)
+        reading = yield from _with_pools(reading, memory)
+    memory.until_slow -= 1
+    return reading
+
+
+def _ask_stats(unit_id: str, memory: Memory, wall: Callable[[], float]) -> Conversation:
+    is_unknown = memory.is_legacy
+    if not is_unknown:
+        data = yield STATS_NEW_API
+        try:
+            return _read_stats(data, unit_id, memory, wall)
+        except RefusedError as error:
+            if not antminer.is_invalid_command(error):
+                raise
+            is_unknown = True
+        except UnsupportedReplyError:
+            # Assumed: new_api has a shape of sleep without figures, as legacy has. Only that of legacy was recorded.
+            pass
+    data = yield STATS
+    reading = _read_stats(data, unit_id, memory, wall)
+    memory.is_legacy = is_unknown
+    return reading
+
+
+def _read_stats(data: bytes, unit_id: str, memory: Memory, wall: Callable[[], float]) -> UnitReading:
+    return antminer.read_stats(
+        data, unit_id=unit_id, at=wall(), identity=memory.identity, pools=memory.pools, shares=memory.shares
+    )
+
+
+def _with_summary(reading: UnitReading, memory: Memory, wall: Callable[[], float]) -> Conversation:
+    try:
+        summary = reports.read_summary((yield SUMMARY), at=wall())
+    except PollError:
+        return reading
+    memory.shares = summary.shares
+    reading = msgspec.structs.replace(reading, shares=summary.shares, repairs=reading.repairs + summary.repairs)
+    if reading.hashrate_5s_hs is not None:
+        return reading
+    return msgspec.structs.replace(
+        reading,
+        uptime_s=summary.uptime_s,
+        hashrate_5s_hs=summary.hashrate_5s_hs,
+        hashrate_30m_hs=summary.hashrate_30m_hs,
+        hashrate_avg_hs=summary.hashrate_avg_hs,
+    )
+
+
+def _with_pools(reading: UnitReading, memory: Memory) -> Conversation:
+    try:
+        pools, repairs = reports.read_pools((yield POOLS))
+    except PollError:
+        return reading
+    memory.pools = pools
+    return msgspec.structs.replace(reading, pools=pools, repairs=reading.repairs + repairs)
+
+
+def _with_version(reading: UnitReading, memory: Memory) -> Conversation:
+    try:
+        identity, repairs = reports.read_version((yield VERSION))
+    except PollError:
+        return reading
+    told = reading.identity
+    memory.identity = Identity(
+        model=told.model or identity.model,
+        firmware=told.firmware or identity.firmware,
+        api=identity.api,
+        miner=told.miner or identity.miner,
+    )
+    return msgspec.structs.replace(reading, identity=memory.identity, repairs=reading.repairs + repairs)

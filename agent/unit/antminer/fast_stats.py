@@ -1,0 +1,145 @@
+"""The short way from a sound new_api `stats` reply to its reading: what most units answer to nearly every poll.
+
+The bounds of `limits` stand in the types here, so that one decode, in C, says at once that every number came as a
+number and is one that a unit can have; what is left is to put them in their places. Anything that is not just so (the
+other dialect, a number in quotes, a hydro layout, boards out of order) is left to `antminer`, which reads with care and
+says what it found; whatever both of them read, they read alike.
+"""
+
+from typing import Annotated, Final
+
+import msgspec
+from msgspec import Meta
+
+from agent.unit.antminer.new_api import HYDRO_LAYOUTS, NEW_API_MODES
+from agent.unit.antminer.stats_schema import Info, Status
+from agent.unit.cgminer.fields import clean
+from agent.unit.limits import (
+    HS_PER_GHS,
+    HZ_PER_MHZ,
+    MAX_BOARDS,
+    MAX_CELSIUS,
+    MAX_CHIPS,
+    MAX_COUNT,
+    MAX_FANS,
+    MAX_FREQUENCY_HZ,
+    MAX_HASHRATE_HS,
+    MAX_RPM,
+    MAX_SENSORS,
+    MAX_UPTIME_S,
+    MAX_WATTS,
+    MIN_CELSIUS,
+)
+from agent.unit.reading import BoardReading, Dialect, Identity, PoolReading, ShareReading, UnitReading
+
+_LONGEST_SERIAL: Final = 64
+
+_Ghs = Annotated[float, Meta(ge=0, le=MAX_HASHRATE_HS / HS_PER_GHS)] | None
+# Whole degrees, as all firmware tells them, stay integers: of small ones there is one object for all units.
+_Degrees = (
+    Annotated[int, Meta(ge=int(MIN_CELSIUS), le=int(MAX_CELSIUS))]
+    | Annotated[float, Meta(ge=MIN_CELSIUS, le=MAX_CELSIUS)]
+)
+_Celsius = Annotated[tuple[_Degrees, ...], Meta(max_length=MAX_SENSORS)] | None
+_Watts = Annotated[float, Meta(ge=0, le=MAX_WATTS)] | None
+
+
+# Fields stand in the order in which firmware sends them, which is the order in which the decoder looks for them.
+class _Chain(msgspec.Struct, frozen=True, gc=False):
+    index: Annotated[int, Meta(ge=0, le=MAX_BOARDS - 1)] | None = None
+    freq_avg: Annotated[float, Meta(ge=0, le=MAX_FREQUENCY_HZ / HZ_PER_MHZ)] | None = None
+    rate_real: _Ghs = None
+    asic_num: Annotated[int, Meta(ge=0, le=MAX_CHIPS)] | None = None
+    temp_pcb: _Celsius = None
+    temp_chip: _Celsius = None
+    hw: Annotated[int, Meta(ge=0, le=int(MAX_COUNT))] | None = None
+    sn: Annotated[str, Meta(max_length=_LONGEST_SERIAL)] | None = None
+
+
+class _Stats(msgspec.Struct, frozen=True, gc=False, rename={"miner_mode": "miner-mode"}):
+    elapsed: Annotated[float, Meta(ge=0, le=MAX_UPTIME_S)] | None = None
+    rate_5s: _Ghs = None
+    rate_30m: _Ghs = None
+    rate_avg: _Ghs = None
+    rate_ideal: _Ghs = None
+    rate_unit: str | None = None
+    fan: Annotated[tuple[Annotated[float, Meta(ge=0, le=MAX_RPM)], ...], Meta(max_length=MAX_FANS)] | None = None
+    miner_mode: int | None = None
+    chain: Annotated[tuple[_Chain, ...], Meta(max_length=MAX_BOARDS)] | None = None
+    power: _Watts = None
+    watt: _Watts = None
+
+
+class _Reply(msgspec.Struct, frozen=True, gc=False):
+    STATUS: Status
+    INFO: Info
+    STATS: Annotated[tuple[_Stats, ...], Meta(min_length=1, max_length=1)]
+
+
+_decode = msgspec.json.Decoder(_Reply).decode
+
+
+def sound_reading(
+    data: bytes,
+    *,
+    unit_id: str,
+    at: float,
+    identity: Identity,
+    pools: tuple[PoolReading, ...],
+    shares: ShareReading | None,
+) -> UnitReading | None:
+    """Read a whole reply as received, or give None for one that has to be read with care; arguments as `read_stats`."""
+    try:
+        reply = _decode(data[:-1] if data.endswith(b"\0") else data)
+    except (ValueError, RecursionError):
+        return None
+    info, stats = reply.INFO, reply.STATS[0]
+    if (
+        reply.STATUS.STATUS != "S"
+        or stats.rate_unit != "GH/s"
+        or stats.rate_5s is None
+        or stats.miner_mode is None
+        # Another identity than the one that is known is taken with care too; it seldom comes.
+        or info.type != identity.model
+        or info.CompileTime != identity.firmware
+        or info.miner_version != identity.miner
+        or identity.model in HYDRO_LAYOUTS
+    ):
+        return None
+    boards = []
+    for place, chain in enumerate(stats.chain or ()):
+        if chain.index != place:
+            return None
+        rate_ghs, frequency_mhz, serial = chain.rate_real, chain.freq_avg, chain.sn
+        chips, pcb = chain.temp_chip or (), chain.temp_pcb or ()
+        boards.append(
+            BoardReading(
+                slot=place,
+                hashrate_hs=None if rate_ghs is None else rate_ghs * HS_PER_GHS,
+                chips=chain.asic_num,
+                # Exactly 0 is the firmware's word for a sensor that is not there.
+                chip_celsius=chips if 0 not in chips else tuple([value for value in chips if value]),
+                pcb_celsius=pcb if 0 not in pcb else tuple([value for value in pcb if value]),
+                frequency_hz=None if frequency_mhz is None else frequency_mhz * HZ_PER_MHZ,
+                hw_errors=chain.hw,
+                serial=serial if serial and serial.isalnum() else clean(serial),
+            )
+        )
+    rate_30m_ghs, rate_avg_ghs, rate_ideal_ghs = stats.rate_30m, stats.rate_avg, stats.rate_ideal
+    return UnitReading(
+        unit_id=unit_id,
+        at=at,
+        dialect=Dialect.NEW_API,
+        mode=NEW_API_MODES.get(stats.miner_mode),
+        identity=identity,
+        uptime_s=stats.elapsed,
+        hashrate_5s_hs=stats.rate_5s * HS_PER_GHS,
+        hashrate_30m_hs=None if rate_30m_ghs is None else rate_30m_ghs * HS_PER_GHS,
+        hashrate_avg_hs=None if rate_avg_ghs is None else rate_avg_ghs * HS_PER_GHS,
+        hashrate_ideal_hs=None if rate_ideal_ghs is None else rate_ideal_ghs * HS_PER_GHS,
+        power_watts=stats.power if stats.power is not None else stats.watt,
+        boards=tuple(boards),
+        fan_rpm=stats.fan or (),
+        pools=pools,
+        shares=shares,
+    )

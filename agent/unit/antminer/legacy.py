@@ -1,0 +1,104 @@
+"""A decoded `stats` reply of the legacy dialect to a reading, number by number."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from agent.errors import UnsupportedReplyError, excerpt
+from agent.unit.antminer.reply_context import Facts, fans, hashes_per_unit, known_identity, no_rate
+from agent.unit.antminer.stats_schema import Info, Stats, StatsReply
+from agent.unit.cgminer.fields import dashed, number
+from agent.unit.limits import (
+    HZ_PER_MHZ,
+    MAX_CHIPS,
+    MAX_COUNT,
+    MAX_FREQUENCY_HZ,
+    MAX_HASHRATE_HS,
+    MAX_UPTIME_S,
+    MAX_WATTS,
+)
+from agent.unit.reading import BoardReading, Dialect, Mode, UnitReading
+
+# `Mode` of the legacy dialect counts differently: 2 while hashing (capture s19pro-stock-202212), 1 asleep (S21+,
+# line C, antminer-api 3.3).
+_LEGACY_MODES: Final[dict[float, Mode]] = {1: Mode.SLEEP, 2: Mode.NORMAL}
+
+
+def legacy_reading(reply: StatsReply, facts: Facts) -> UnitReading:
+    """Give the reading of a reply whose STATUS was looked at.
+
+    Raises:
+        MalformedReplyError, UnsupportedReplyError: As `antminer.read_stats`.
+    """
+    if not reply.STATS:
+        raise UnsupportedReplyError(f"stats: no element in STATS: {excerpt(facts.payload)!r}")
+    header = reply.STATS[0]
+    identity = known_identity(
+        facts.identity, Info(type=header.Type, CompileTime=header.CompileTime, miner_version=header.Miner)
+    )
+    data = next((item for item in reply.STATS if item.ghs_5s is not None or item.Elapsed is not None), None)
+    if data is None:
+        # Observed: s21-stock-202410-sleep and t21-stock-202501-sleep answer with the header alone.
+        if len(reply.STATS) == 1 and header.Type is not None:
+            return UnitReading(
+                unit_id=facts.unit_id,
+                at=facts.at,
+                dialect=Dialect.LEGACY,
+                mode=Mode.SLEEP,
+                identity=identity,
+                pools=facts.pools,
+                shares=facts.shares,
+                repairs=tuple(sorted(facts.repairs)) if facts.repairs else (),
+            )
+        raise no_rate("GHS 5s", None, facts)
+    hs = hashes_per_unit(data.rate_unit)
+    mode = _LEGACY_MODES.get(data.Mode) if data.Mode is not None else None
+    rate_hs = facts.number(data.ghs_5s, hs, 0, MAX_HASHRATE_HS)
+    if rate_hs is None and mode is not Mode.SLEEP:
+        raise no_rate("GHS 5s", data.ghs_5s, facts)
+    speeds = (data.fan1, data.fan2, data.fan3, data.fan4)
+    return UnitReading(
+        unit_id=facts.unit_id,
+        at=facts.at,
+        dialect=Dialect.LEGACY,
+        mode=mode,
+        identity=identity,
+        uptime_s=facts.number(data.Elapsed, 1, 0, MAX_UPTIME_S),
+        hashrate_5s_hs=rate_hs,
+        hashrate_30m_hs=facts.number(data.rate_30m, hs, 0, MAX_HASHRATE_HS),
+        hashrate_avg_hs=facts.number(data.ghs_av, hs, 0, MAX_HASHRATE_HS),
+        hashrate_ideal_hs=facts.number(data.total_rateideal, hs, 0, MAX_HASHRATE_HS),
+        power_watts=facts.number(data.power if data.power is not None else data.watt, 1, 0, MAX_WATTS),
+        boards=tuple(_legacy_boards(data, hs, facts)),
+        # A fan is known by its place: after one that was not told, the others have none.
+        fan_rpm=fans(speeds[: speeds.index(None)] if None in speeds else speeds, facts),
+        pools=facts.pools,
+        shares=facts.shares,
+        repairs=tuple(sorted(facts.repairs)) if facts.repairs else (),
+    )
+
+
+def _legacy_boards(data: Stats, hs: float, facts: Facts) -> Iterator[BoardReading]:
+    listed = data.miner_count if data.miner_count is not None else 0
+    columns = zip(
+        (data.chain_rate1, data.chain_rate2, data.chain_rate3, data.chain_rate4),
+        (data.chain_acn1, data.chain_acn2, data.chain_acn3, data.chain_acn4),
+        (data.chain_hw1, data.chain_hw2, data.chain_hw3, data.chain_hw4),
+        (data.freq1, data.freq2, data.freq3, data.freq4),
+        (data.temp_chip1, data.temp_chip2, data.temp_chip3, data.temp_chip4),
+        (data.temp_pcb1, data.temp_pcb2, data.temp_pcb3, data.temp_pcb4),
+        strict=True,
+    )
+    for slot, (rate, chips, hw_errors, frequency, chip_celsius, pcb_celsius) in enumerate(columns):
+        # Observed: s19pro-stock-202212 lists a fourth slot with 0 chips and rate "" though the unit has three boards.
+        hashrate_hs = facts.number(number(rate, facts.repairs, is_text_normal=True), hs, 0, MAX_HASHRATE_HS)
+        if not chips and not hashrate_hs and slot >= listed:
+            continue
+        yield BoardReading(
+            slot=slot,
+            hashrate_hs=hashrate_hs,
+            chips=facts.whole(chips, MAX_CHIPS),
+            chip_celsius=facts.celsius(dashed(chip_celsius, facts.repairs)),
+            pcb_celsius=facts.celsius(dashed(pcb_celsius, facts.repairs)),
+            frequency_hz=facts.number(frequency, HZ_PER_MHZ, 0, MAX_FREQUENCY_HZ),
+            hw_errors=facts.whole(hw_errors, MAX_COUNT),
+        )

@@ -1,0 +1,120 @@
+"""A decoded `stats` reply of the new_api dialect to a reading, number by number."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from agent.errors import UnsupportedReplyError, excerpt
+from agent.unit.antminer.reply_context import Facts, fans, hashes_per_unit, known_identity, no_rate
+from agent.unit.antminer.stats_schema import Chain, StatsReply
+from agent.unit.cgminer.fields import clean
+from agent.unit.limits import (
+    HZ_PER_MHZ,
+    MAX_BOARDS,
+    MAX_CHIPS,
+    MAX_COUNT,
+    MAX_FREQUENCY_HZ,
+    MAX_HASHRATE_HS,
+    MAX_UPTIME_S,
+    MAX_WATTS,
+)
+from agent.unit.reading import BoardReading, Dialect, Mode, UnitReading
+
+# `miner-mode` of the new_api dialect; set_miner_conf uses the same numbers (antminer-api 4.2, 6.3).
+NEW_API_MODES: Final[dict[float, Mode]] = {0: Mode.NORMAL, 1: Mode.SLEEP, 2: Mode.HIGH, 3: Mode.LOW}
+
+
+def new_api_reading(reply: StatsReply, facts: Facts) -> UnitReading:
+    """Give the reading of a reply whose STATUS was looked at.
+
+    Raises:
+        MalformedReplyError, UnsupportedReplyError: As `antminer.read_stats`.
+    """
+    if not reply.STATS:
+        raise UnsupportedReplyError(f"stats: no element in STATS: {excerpt(facts.payload)!r}")
+    stats = reply.STATS[0]
+    hs = hashes_per_unit(stats.rate_unit)
+    identity = known_identity(facts.identity, reply.INFO)
+    mode = NEW_API_MODES.get(stats.miner_mode) if stats.miner_mode is not None else None
+    rate_hs = facts.number(stats.rate_5s, hs, 0, MAX_HASHRATE_HS)
+    if rate_hs is None and mode is not Mode.SLEEP:
+        raise no_rate("rate_5s", stats.rate_5s, facts)
+    return UnitReading(
+        unit_id=facts.unit_id,
+        at=facts.at,
+        dialect=Dialect.NEW_API,
+        mode=mode,
+        identity=identity,
+        uptime_s=facts.number(stats.elapsed, 1, 0, MAX_UPTIME_S),
+        hashrate_5s_hs=rate_hs,
+        hashrate_30m_hs=facts.number(stats.rate_30m, hs, 0, MAX_HASHRATE_HS),
+        hashrate_avg_hs=facts.number(stats.rate_avg, hs, 0, MAX_HASHRATE_HS),
+        hashrate_ideal_hs=facts.number(stats.rate_ideal, hs, 0, MAX_HASHRATE_HS),
+        power_watts=facts.number(stats.power if stats.power is not None else stats.watt, 1, 0, MAX_WATTS),
+        boards=_new_api_boards(stats.chain or (), hs, identity.model, facts),
+        fan_rpm=fans(stats.fan or (), facts),
+        pools=facts.pools,
+        shares=facts.shares,
+        repairs=tuple(sorted(facts.repairs)) if facts.repairs else (),
+    )
+
+
+def _new_api_boards(chains: Sequence[Chain], hs: float, model: str | None, facts: Facts) -> tuple[BoardReading, ...]:
+    """Give one board a slot, in the order of slots; of two that claim one slot the first has it."""
+    listed = [_new_api_board(position, chain, hs, model, facts) for position, chain in enumerate(chains[:MAX_BOARDS])]
+    if len(listed) == len(chains) and all(map(_is_at, listed, _PLACES)):
+        return tuple(listed)
+    boards: dict[int, BoardReading] = {}
+    for board in listed:
+        boards.setdefault(board.slot, board)
+    if len(boards) < len(chains):
+        facts.repairs.add("implausible")
+    return tuple(boards[slot] for slot in sorted(boards))
+
+
+_PLACES: Final = tuple(range(MAX_BOARDS))
+
+
+def _is_at(board: BoardReading, slot: int) -> bool:
+    return board.slot == slot
+
+
+def _new_api_board(position: int, chain: Chain, hs: float, model: str | None, facts: Facts) -> BoardReading:
+    if model in HYDRO_LAYOUTS:
+        chips, pcb, coolant = _hydro_temperatures(model, chain)
+        coolant_celsius = facts.celsius(coolant)
+    else:
+        chips, pcb, coolant_celsius = chain.temp_chip or (), chain.temp_pcb or (), ()
+    slot = facts.whole(chain.index, MAX_BOARDS - 1)
+    return BoardReading(
+        slot=position if slot is None else slot,
+        hashrate_hs=facts.number(chain.rate_real, hs, 0, MAX_HASHRATE_HS),
+        chips=facts.whole(chain.asic_num, MAX_CHIPS),
+        chip_celsius=facts.celsius(chips),
+        pcb_celsius=facts.celsius(pcb),
+        # One of the two alone would not tell which it is.
+        coolant_celsius=coolant_celsius if len(coolant_celsius) == 2 else (),
+        frequency_hz=facts.number(chain.freq_avg, HZ_PER_MHZ, 0, MAX_FREQUENCY_HZ),
+        hw_errors=facts.whole(chain.hw, MAX_COUNT),
+        serial=clean(chain.sn),
+    )
+
+
+_S21_HYDRO = "Antminer S21 Hyd."
+HYDRO_LAYOUTS: Final = frozenset({_S21_HYDRO, "Antminer S21+ Hyd.", "Antminer S21+ Hyd"})
+
+
+def _hydro_temperatures(
+    model: str | None, chain: Chain
+) -> tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]:
+    """Give chip, board and coolant temperatures of one board; hydro units fill the arrays in ways of their own.
+
+    Documented: pyasic issue 295 (reported by owners) for the two layouts named here. Other hydro models are read as
+    air units, without a coolant, until a capture shows theirs; zeros, which mean no sensor, are dropped later. An array
+    that is not as long as its layout wants tells nothing: which of its numbers is which cannot be known.
+    """
+    chip, pcb, pic = chain.temp_chip or (), chain.temp_pcb or (), chain.temp_pic or ()
+    if model == _S21_HYDRO:
+        return (), pcb, chip[:2]
+    if len(pic) < 4 or len(pcb) < 4:
+        return (), (), ()
+    return pic[:1], (*pic[1:4], pcb[1], pcb[3]), (pcb[0], pcb[2])

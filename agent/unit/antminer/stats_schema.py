@@ -1,0 +1,202 @@
+"""A `stats` reply decoded: of both dialects in one shape, strictly, and field by field where that fails."""
+
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from agent.errors import UnsupportedReplyError, excerpt
+from agent.unit.cgminer import wire
+from agent.unit.cgminer.fields import all_or_none, number
+
+_Number = float | None
+_Numbers = tuple[float, ...] | None
+_Text = str | None
+_NumberOrText = float | str | None
+
+
+class Status(msgspec.Struct, frozen=True, gc=False):
+    """What a unit says of its own answer."""
+
+    STATUS: str
+    Code: int | None = None
+    Msg: _Text = None
+
+
+class Info(msgspec.Struct, frozen=True, gc=False):
+    """Who answers, in the new_api dialect."""
+
+    type: _Text = None
+    CompileTime: _Text = None
+    miner_version: _Text = None
+
+
+class Chain(msgspec.Struct, frozen=True, gc=False):
+    """A board, in the new_api dialect."""
+
+    index: _Number = None
+    rate_real: _Number = None
+    asic_num: _Number = None
+    freq_avg: _Number = None
+    temp_chip: _Numbers = None
+    temp_pcb: _Numbers = None
+    temp_pic: _Numbers = None
+    hw: _Number = None
+    sn: _Text = None
+
+
+_SPELLINGS: Final = {"miner_mode": "miner-mode", "ghs_5s": "GHS 5s", "ghs_av": "GHS av"}
+
+
+class Stats(msgspec.Struct, frozen=True, gc=False, rename=_SPELLINGS):
+    """An element of STATS in either dialect: their keys do not collide, but for two that mean the same in both."""
+
+    # Both dialects.
+    rate_30m: _Number = None
+    rate_unit: _Text = None
+    # new_api.
+    elapsed: _Number = None
+    rate_5s: _Number = None
+    rate_avg: _Number = None
+    rate_ideal: _Number = None
+    fan_num: _Number = None
+    fan: _Numbers = None
+    miner_mode: _Number = None
+    chain: tuple[Chain, ...] | None = None
+    # Other families report one of these (L9 `power`, L11 `watt`: asic-rs PR 325); stock S21 and T21 neither.
+    power: _Number = None
+    watt: _Number = None
+    # Legacy: the header, STATS[0].
+    Type: _Text = None
+    CompileTime: _Text = None
+    Miner: _Text = None
+    # Legacy: the data, STATS[1]. Slots count from 1, and a slot without a board is listed with zeros and "".
+    Elapsed: _Number = None
+    ghs_5s: _Number = None
+    ghs_av: _Number = None
+    Mode: _Number = None
+    miner_count: _Number = None
+    total_rateideal: _Number = None
+    fan1: _Number = None
+    fan2: _Number = None
+    fan3: _Number = None
+    fan4: _Number = None
+    chain_rate1: _NumberOrText = None
+    chain_rate2: _NumberOrText = None
+    chain_rate3: _NumberOrText = None
+    chain_rate4: _NumberOrText = None
+    chain_acn1: _Number = None
+    chain_acn2: _Number = None
+    chain_acn3: _Number = None
+    chain_acn4: _Number = None
+    chain_hw1: _Number = None
+    chain_hw2: _Number = None
+    chain_hw3: _Number = None
+    chain_hw4: _Number = None
+    freq1: _Number = None
+    freq2: _Number = None
+    freq3: _Number = None
+    freq4: _Number = None
+    temp_chip1: _Text = None
+    temp_chip2: _Text = None
+    temp_chip3: _Text = None
+    temp_chip4: _Text = None
+    temp_pcb1: _Text = None
+    temp_pcb2: _Text = None
+    temp_pcb3: _Text = None
+    temp_pcb4: _Text = None
+
+
+class StatsReply(msgspec.Struct, frozen=True, gc=False):
+    """A whole reply; STATUS is a list in the legacy dialect alone."""
+
+    STATUS: Status | tuple[Status, ...]
+    STATS: tuple[Stats, ...]
+    INFO: Info | None = None
+
+
+_decode_soundly = msgspec.json.Decoder(StatsReply).decode
+
+
+def decode_stats(payload: bytes, repairs: set[str]) -> StatsReply:
+    """Decode an unframed reply; the repairs that took are added to `repairs`.
+
+    Raises:
+        MalformedReplyError: It is no JSON, even after the repairs of `wire`.
+        UnsupportedReplyError: JSON without a STATUS or STATS.
+    """
+    try:
+        return _decode_soundly(payload)
+    except (ValueError, RecursionError):
+        return _decode_leniently(payload, repairs)
+
+
+def _decode_leniently(payload: bytes, repairs: set[str]) -> StatsReply:
+    """Decode with the wire's repairs and take every field by itself; a bad one is absent, and counted."""
+    reply = wire.decode_reply(payload, "stats")
+    repairs.update(reply.repairs)
+    is_new_api = isinstance(reply.body["STATUS"], dict) if "STATUS" in reply.body else "INFO" in reply.body
+    code = number(reply.code, repairs)
+    status = Status(STATUS=reply.status, Code=None if code is None else int(code), Msg=reply.message)
+    items = reply.body.get("STATS")
+    if items is None and reply.status in {"E", "F"}:
+        items = []
+    if not isinstance(items, list):
+        raise UnsupportedReplyError(f"stats: no STATS: {excerpt(payload)!r}")
+    info = reply.body.get("INFO")
+    return StatsReply(
+        STATUS=status if is_new_api else (status,),
+        STATS=tuple(_lenient(Stats, item, repairs) for item in items[:_MAX_ITEMS]),
+        INFO=None if info is None else _lenient(Info, info, repairs),
+    )
+
+
+_Shape = TypeVar("_Shape", bound=msgspec.Struct)
+_MAX_ITEMS: Final = 64
+
+
+def _lenient(shape: type[_Shape], item: Any, repairs: set[str]) -> _Shape:
+    """Something that is no object keeps its place, and says nothing."""
+    values: dict[str, Any] = {}
+    if not isinstance(item, dict):
+        repairs.add("wrong_type")
+        return shape()
+    for field in msgspec.structs.fields(shape):
+        value = item.get(field.encode_name)
+        if value is not None:
+            values[field.name] = _TAKE[field.type](value, repairs)
+    return shape(**values)
+
+
+def _take_text(value: Any, repairs: set[str]) -> str | None:
+    if isinstance(value, str):
+        return value
+    repairs.add("wrong_type")
+    return None
+
+
+def _take_numbers(value: Any, repairs: set[str]) -> tuple[float, ...] | None:
+    if not isinstance(value, list):
+        repairs.add("wrong_type")
+        return None
+    return all_or_none([number(item, repairs) for item in value[:_MAX_ITEMS]], repairs)
+
+
+def _take_number_or_text(value: Any, repairs: set[str]) -> float | str | None:
+    return value if isinstance(value, str) else number(value, repairs)
+
+
+def _take_chains(value: Any, repairs: set[str]) -> tuple[Chain, ...] | None:
+    if not isinstance(value, list):
+        repairs.add("wrong_type")
+        return None
+    return tuple(_lenient(Chain, item, repairs) for item in value[:_MAX_ITEMS])
+
+
+_TAKE: Final[dict[Any, Callable[[Any, set[str]], Any]]] = {
+    _Number: number,
+    _Text: _take_text,
+    _Numbers: _take_numbers,
+    _NumberOrText: _take_number_or_text,
+    tuple[Chain, ...] | None: _take_chains,
+}

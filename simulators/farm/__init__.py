@@ -1,0 +1,1 @@
+"""A farm of simulated units: plan, clock, books, and truth."""

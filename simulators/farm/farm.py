@@ -1,0 +1,281 @@
+"""A farm: the units of a plan, the faults injected into them, and the ledger an agent is given."""
+
+import csv
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import count
+from typing import NamedTuple, TextIO
+from zlib import crc32
+
+from simulators.farm.clock import SimClock
+from simulators.farm.diary import Diary
+from simulators.farm.plan import FarmError, FarmPlan, build_units, check_plan
+from simulators.farm.selection import EVERYTHING, Selector, select
+from simulators.farm.tally import Sums, Tally
+from simulators.faults.unit import AddressSwapped
+from simulators.faults.vocabulary import Fault
+from simulators.unit import chance
+from simulators.unit.conditions import Change, Condition, Verb
+from simulators.unit.unit import REBOOT_DELAY_S, Unit
+
+API_PORT = 4028
+
+LEDGER_COLUMNS = (
+    "unit_id",
+    "model",
+    "hashrate_th",
+    "host",
+    "container",
+    "rack",
+    "slot",
+    "deployed_from",
+    "deployed_to",
+    "status",
+    "serial",
+    "mac",
+    "simulated",
+)
+
+_MAX_INJECTIONS = 10_000
+MAX_PARTS = 2_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Injection:
+    """A fault that was injected.
+
+    Attributes:
+        number: Its name for clearing.
+        fault: What happens; to the first unit, where each gets its own.
+        selected: To whom, in words.
+        unit_ids: To whom.
+        begin: From when, Unix seconds; the first unit's, where they begin one by one.
+        end: Until when, the last unit's; None until it is cleared.
+        origin: Who wanted it: ``scenario NAME``, or nothing.
+    """
+
+    number: int
+    fault: Fault
+    selected: str
+    unit_ids: tuple[str, ...]
+    begin: float
+    end: float | None
+    origin: str = ""
+
+
+class Part(NamedTuple):
+    """What an injection does to one unit.
+
+    Attributes:
+        unit: To whom.
+        fault: What happens; anything that bends a unit's conditions.
+        begin: From when, Unix seconds.
+        end: Until when; None until it is cleared.
+    """
+
+    unit: Unit
+    fault: Condition
+    begin: float
+    end: float | None
+
+
+class Farm:
+    """The units of a farm, found by address or name.
+
+    Args:
+        plan: How to build it.
+        clock: Its time; the moment of building is when its books open.
+        watch: Is handed the units as they are built and hands them on, as a progress bar does.
+
+    Attributes:
+        deployed_hs: Sum of the nameplates of all units, H/s.
+        diary: What lies before them, and who of them does not answer.
+    """
+
+    def __init__(
+        self, plan: FarmPlan, clock: SimClock, *, watch: Callable[[Iterable[Unit]], Iterable[Unit]] = iter
+    ) -> None:
+        check_plan(plan)
+        self.plan = plan
+        self.clock = clock
+        self.start = clock.now()
+        self.units: tuple[Unit, ...] = tuple(watch(build_units(plan, self.start)))
+        self.by_id = {unit.identity.unit_id: unit for unit in self.units}
+        self.diary = Diary(self.units, self.unit_found_at)
+        self.injections: dict[int, Injection] = {}
+        self.deployed_hs = sum(unit.identity.model.hashrate_hs for unit in self.units)
+        self._numbers = count(1)
+        self._tally: Tally | None = None
+
+    def sums(self, t: float) -> Sums:
+        """Give what all units together do at `t` and have done until then; cheap when asked again and again."""
+        if self._tally is None:
+            self._tally = Tally(self.units, self.start)
+        return self._tally.sums(t)
+
+    def operating_hs(self, t: float) -> float:
+        """Give the sum of the true hashrates at `t`, H/s."""
+        return sum(unit.hashrate_hs(t) for unit in self.units)
+
+    def unit_found_at(self, unit: Unit) -> Unit:
+        """Give the unit that is found at the address of `unit`: itself, unless addresses were swapped."""
+        return self.by_id.get(unit.conditions.answers_as, unit)
+
+    def inject(
+        self,
+        fault: Fault,
+        selector: Selector = EVERYTHING,
+        *,
+        at: float | None = None,
+        duration_s: float | None = None,
+        spread_s: float = 0.0,
+        origin: str = "",
+    ) -> Injection:
+        """Have a fault happen to some units.
+
+        Args:
+            fault: What happens.
+            selector: To which units.
+            at: When, Unix seconds; now when None. A moment in the past counts as now.
+            duration_s: For how long; until cleared when None.
+            spread_s: The units are hit one by one within so many seconds, each for `duration_s`.
+            origin: Who wanted it.
+
+        Raises:
+            FarmError: No unit is selected, too many injections are active, or a time or unit that cannot be.
+        """
+        if isinstance(fault, AddressSwapped) and fault.unit_id not in self.by_id:
+            raise FarmError(f"no unit {fault.unit_id!r} to put at another address")
+        parts = self.parts_of(fault, selector, at=at, duration_s=duration_s, spread_s=spread_s)
+        return self.begin(parts, selected=selector.brief, origin=origin)
+
+    def parts_of(
+        self,
+        fault: Fault,
+        selector: Selector = EVERYTHING,
+        *,
+        at: float | None = None,
+        duration_s: float | None = None,
+        spread_s: float = 0.0,
+    ) -> list[Part]:
+        """Give what `inject` would do to each unit, without doing it; arguments and errors as there."""
+        begin = self.clock.now() if at is None else at
+        if not math.isfinite(begin) or (duration_s is not None and not 0.0 < duration_s < math.inf):
+            raise FarmError(f"a fault starts at a moment and lasts for more than 0 s, not {at!r} and {duration_s!r}")
+        if not 0.0 <= spread_s < math.inf:
+            raise FarmError(f"faults are spread over 0 s or more, not {spread_s!r}")
+        selected = self.select(selector)
+        key = chance.word(self.plan.seed, crc32(f"spread {selector}".encode()))
+        parts = []
+        for unit in selected:
+            first = begin + spread_s * chance.uniform(key, unit.identity.index) if spread_s else begin
+            parts.append(Part(unit, fault, first, None if duration_s is None else first + duration_s))
+        return parts
+
+    def select(self, selector: Selector) -> list[Unit]:
+        """Give the units that fit, in farm order.
+
+        Raises:
+            FarmError: None does.
+        """
+        selected = select(self.units, selector, self.plan.seed)
+        if not selected:
+            raise FarmError(f"no unit is selected by {selector.brief}")
+        return selected
+
+    def begin(self, parts: Sequence[Part], *, selected: str, origin: str = "") -> Injection:
+        """Have something happen to each of some units, as one injection.
+
+        Args:
+            parts: What happens to whom, at least one; a beginning in the past counts as now.
+            selected: Who that is, in words.
+            origin: Who wanted it.
+
+        Raises:
+            FarmError: Too much is active.
+        """
+        now = self.clock.now()
+        self._forget_past(now)
+        if len(self.injections) >= _MAX_INJECTIONS:
+            raise FarmError(f"{_MAX_INJECTIONS} injections are active; clear some")
+        if sum(len(injection.unit_ids) for injection in self.injections.values()) + len(parts) > MAX_PARTS:
+            raise FarmError(f"more than {MAX_PARTS} faults of single units would be active; clear some")
+        number = next(self._numbers)
+        for unit, fault, begin, end in parts:
+            unit.schedule(Change(max(begin, now), 2 * number, Verb.INJECT, number, fault))
+            if end is not None:
+                unit.schedule(Change(max(end, now), 2 * number + 1, Verb.CLEAR, number))
+        ends = [part.end for part in parts if part.end is not None]
+        injection = Injection(
+            number=number,
+            fault=parts[0].fault,
+            selected=selected,
+            unit_ids=tuple(part.unit.identity.unit_id for part in parts),
+            begin=max(now, min(part.begin for part in parts)),
+            end=max(ends) if len(ends) == len(parts) else None,
+            origin=origin,
+        )
+        self.injections[number] = injection
+        return injection
+
+    def active_injections(self) -> list[Injection]:
+        """Give the injections that have not ended, those to come among them."""
+        self._forget_past(self.clock.now())
+        return list(self.injections.values())
+
+    def clear(self, number: int) -> Injection:
+        """End an injection now and give it; what of it lies ahead never happens.
+
+        Raises:
+            FarmError: It is not active.
+        """
+        now = self.clock.now()
+        self._forget_past(now)
+        injection = self.injections.pop(number, None)
+        if injection is None:
+            raise FarmError(f"no active injection {number}")
+        for unit_id in injection.unit_ids:
+            self.by_id[unit_id].withdraw(number, now)
+        return injection
+
+    def set_work_mode(self, unit: Unit, mode: int, *, after_s: float = 0.0) -> None:
+        """Have a unit change its work mode (0 normal, 1 sleep, 2 high, 3 low) by restarting its miner process."""
+        unit.schedule(Change(self.clock.now() + after_s, 2 * next(self._numbers), Verb.MODE, mode))
+
+    def reboot(self, unit: Unit, *, after_s: float = REBOOT_DELAY_S) -> None:
+        """Have a unit restart its control board."""
+        unit.schedule(Change(self.clock.now() + after_s, 2 * next(self._numbers), Verb.REBOOT))
+
+    def _forget_past(self, now: float) -> None:
+        self.injections = {
+            number: injection
+            for number, injection in self.injections.items()
+            if injection.end is None or injection.end > now
+        }
+
+    def write_ledger(self, file: TextIO, *, port: int = API_PORT) -> None:
+        """Write the ledger of this farm as CSV, every unit marked as simulated."""
+        rows = csv.writer(file, lineterminator="\n")
+        rows.writerow(LEDGER_COLUMNS)
+        for unit in self.units:
+            identity = unit.identity
+            own_port = identity.port or port
+            host = identity.host if own_port == API_PORT else f"{identity.host}:{own_port}"
+            rows.writerow(
+                (
+                    identity.unit_id,
+                    identity.model.name,
+                    f"{identity.model.hashrate_th:g}",
+                    host,
+                    identity.container,
+                    identity.rack,
+                    identity.slot,
+                    "2025-01-01",
+                    "",
+                    "deployed",
+                    identity.serial,
+                    identity.mac,
+                    "yes",
+                )
+            )

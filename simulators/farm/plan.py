@@ -1,0 +1,265 @@
+"""The plan of a farm: which models in which places at which addresses, and what is wrong with some of them at first.
+
+Everything follows from the plan and its seed: the same plan gives the same units, serials, troubles and bytes.
+"""
+
+import ipaddress
+import random
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import count
+
+from simulators.faults import unit as unit_faults
+from simulators.unit import chance, physics
+from simulators.unit.builds import build_for
+from simulators.unit.conditions import Condition
+from simulators.unit.endpoints import Endpoint
+from simulators.unit.identity import Identity
+from simulators.unit.models import Cooling, Model, find_model
+from simulators.unit.stretches import WARM_UP_S
+from simulators.unit.unit import Unit
+
+SLOTS_PER_RACK = 20
+
+_MAX_UNITS = 1_000_000
+_DAY_S = 86400.0
+USUAL_AIR = physics.Climate(mean_celsius=22.0, swing_celsius=6.0)
+
+_COOLANT_MEAN_CELSIUS = 32.0
+
+
+class FarmError(ValueError):
+    """A farm that cannot be built; the message names the value."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Troubles:
+    """What is wrong in a farm when it starts, as shares of its units; no unit has two of them.
+
+    The defaults leave a healthy farm of 101.7 % of nameplate at about 92 %.
+
+    Attributes:
+        off: No power.
+        asleep: In work mode 1 without anybody having said so.
+        starting: Switched on within the last minutes.
+        missing_board: One board gone.
+        missing_chips: A quarter of the chips of one board gone.
+        slow: An eighth below what the chips should do.
+    """
+
+    off: float = 0.04
+    asleep: float = 0.03
+    starting: float = 0.01
+    missing_board: float = 0.05
+    missing_chips: float = 0.03
+    slow: float = 0.03
+
+
+HEALTHY_FARM = Troubles(off=0.0, asleep=0.0, starting=0.0, missing_board=0.0, missing_chips=0.0, slow=0.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FarmPlan:
+    """How to build a farm.
+
+    Attributes:
+        units: How many.
+        seed: Seed of everything random.
+        base: First IPv4 address; the others follow, without those that end in 0 or 255.
+        endpoints: One for each unit, instead of `base`; empty for the range.
+        mix: Share of each model; the shares add up to 1.
+        containers: Into how many containers they go, evenly and in order.
+        troubles: What is wrong.
+        air: The air outside; containers differ by a degree or two.
+    """
+
+    units: int = 300
+    seed: int = 1
+    base: str = "127.10.0.1"
+    endpoints: tuple[Endpoint, ...] = ()
+    mix: Mapping[Model, float] = field(default_factory=lambda: read_mix("S21:200=60%,T21:190=40%"))
+    containers: int = 3
+    troubles: Troubles = field(default_factory=Troubles)
+    air: physics.Climate = USUAL_AIR
+
+
+def read_mix(text: str) -> dict[Model, float]:
+    """Read ``S21:200=60%,T21:190=40%``: model, bin in TH/s where not the first one, share.
+
+    Raises:
+        FarmError: Not of that form, or shares that do not add up to 100 %.
+        ModelError: Unknown model or bin.
+    """
+    mix: dict[Model, float] = {}
+    for part in text.split(","):
+        name, equals, share = part.strip().rpartition("=")
+        if not equals:
+            raise FarmError(f"mix part {part.strip()!r} is not of the form MODEL:TH=SHARE%, as in S21:200=60%")
+        model = read_model(name)
+        mix[model] = mix.get(model, 0.0) + read_share(share)
+    total = sum(mix.values())
+    if abs(total - 1.0) > 0.005:
+        raise FarmError(f"shares of mix {text!r} add up to {total:.1%}, not to 100 %")
+    return mix
+
+
+def read_model(text: str) -> Model:
+    """Read ``S21:200``: model, and its bin in TH/s where not the first one.
+
+    Raises:
+        FarmError: The bin is not a number.
+        ModelError: Unknown model or bin.
+    """
+    name, _, bin_text = text.partition(":")
+    try:
+        hashrate_th = float(bin_text) if bin_text else None
+    except ValueError:
+        raise FarmError(f"bin {bin_text!r} of {text!r} is not a number of TH/s") from None
+    return find_model(name, hashrate_th)
+
+
+def read_share(text: str) -> float:
+    """Read ``3%`` or ``0.03`` as a share.
+
+    Raises:
+        FarmError: Not a share between 0 and 100 %.
+    """
+    try:
+        share = float(text.strip().removesuffix("%")) / (100.0 if text.strip().endswith("%") else 1.0)
+    except ValueError:
+        share = -1.0
+    if not 0.0 <= share <= 1.0:
+        raise FarmError(f"{text!r} is not a share; write it as 3% or 0.03")
+    return share
+
+
+def addresses(base: str) -> Iterator[int]:
+    """Give the addresses from `base` on, as numbers, without those that end in 0 or 255."""
+    first = int(ipaddress.IPv4Address(base))
+    return (address for address in count(first) if 0 < address & 255 < 255)
+
+
+def check_plan(plan: FarmPlan) -> None:
+    """Refuse a plan that cannot be built.
+
+    Raises:
+        FarmError: The first value that is wrong.
+    """
+    if not 1 <= plan.units <= _MAX_UNITS:
+        raise FarmError(f"units must be 1 to {_MAX_UNITS}, not {plan.units}")
+    if not 1 <= plan.containers <= plan.units:
+        raise FarmError(f"containers must be 1 to the number of units, not {plan.containers}")
+    if plan.endpoints and len(plan.endpoints) != plan.units:
+        raise FarmError(f"{plan.units} units, but a list of {len(plan.endpoints)} addresses")
+    try:
+        first = ipaddress.IPv4Address(plan.base)
+    except ValueError:
+        raise FarmError(f"base {plan.base!r} is not an IPv4 address") from None
+    if first.is_loopback and int(first) + plan.units * 256 // 254 + 2 > int(ipaddress.IPv4Address("127.255.255.254")):
+        raise FarmError(f"{plan.units} units do not fit between {plan.base} and 127.255.255.254")
+    troubles = plan.troubles
+    wrong = (
+        troubles.off
+        + troubles.asleep
+        + troubles.starting
+        + troubles.missing_board
+        + troubles.missing_chips
+        + troubles.slow
+    )
+    if wrong > 1.0 + 1e-9:
+        raise FarmError(f"troubles add up to {wrong:.1%} of the units")
+
+
+def build_units(plan: FarmPlan, start: float) -> Iterator[Unit]:
+    """Give the units of a plan as they stand at `start`, Unix seconds."""
+    # String seeding is the documented stable form; each list gets its own stream so that one more option
+    # does not move the others.
+    models = _spread(dict(plan.mix), plan.units)
+    random.Random(f"models {plan.seed}").shuffle(models)
+    troubles = _assign_troubles(plan)
+    climates = [_climate(plan, container) for container in range(plan.containers)]
+    farm_key = chance.word(plan.seed, 0)
+    endpoints = iter(plan.endpoints) if plan.endpoints else map(Endpoint, addresses(plan.base))
+    container_names = [f"C{container + 1}" for container in range(plan.containers)]
+    rack_names: dict[tuple[int, int], str] = {}
+    places = [0] * plan.containers
+    for index, model in enumerate(models):
+        container = index * plan.containers // plan.units
+        rack, slot = divmod(places[container], SLOTS_PER_RACK)
+        places[container] += 1
+        rack_name = rack_names.setdefault((container, rack), f"{container_names[container]}-R{rack + 1:02d}")
+        key = chance.word(farm_key, index)
+        address, port = next(endpoints)
+        identity = Identity(
+            unit_id=f"{rack_name}-{slot + 1:02d}",
+            index=index,
+            model=model,
+            build=build_for(model.name, chance.uniform(key, -1)),
+            address=address,
+            port=port,
+            container=container_names[container],
+            rack=rack_name,
+            slot=slot + 1,
+            key=key,
+        )
+        trouble = troubles.get(index, "")
+        air, coolant = climates[container]
+        draw = chance.uniform(key, -6)
+        yield Unit(
+            identity,
+            air if model.cooling is Cooling.AIR else coolant,
+            start=start,
+            # The youngest are still starting; the others have run for an hour to thirty days.
+            uptime_s=draw * WARM_UP_S if trouble == "starting" else 3600.0 + draw * 30.0 * _DAY_S,
+            faults=_faults_of(trouble, model, key),
+        )
+
+
+def _spread(mix: Mapping[Model, float], units: int) -> list[Model]:
+    """Give a list of `units` models in the shares of `mix`, by largest remainder."""
+    wanted = {model: share * units for model, share in mix.items()}
+    counts = {model: int(share) for model, share in wanted.items()}
+    by_remainder = sorted(mix, key=lambda model: counts[model] - wanted[model])
+    for model in by_remainder[: units - sum(counts.values())]:
+        counts[model] += 1
+    return [model for model, number in counts.items() for _ in range(number)]
+
+
+def _assign_troubles(plan: FarmPlan) -> dict[int, str]:
+    order = list(range(plan.units))
+    random.Random(f"troubles {plan.seed}").shuffle(order)
+    assigned: dict[int, str] = {}
+    taken = 0
+    for name in ("off", "asleep", "starting", "missing_board", "missing_chips", "slow"):
+        number = round(getattr(plan.troubles, name) * plan.units)
+        assigned.update(dict.fromkeys(order[taken : taken + number], name))
+        taken += number
+    return assigned
+
+
+def _faults_of(trouble: str, model: Model, key: int) -> tuple[Condition, ...]:
+    draw = chance.word(key, -7)
+    board = draw % model.boards
+    match trouble:
+        case "off":
+            return (unit_faults.PowerOff(),)
+        case "asleep":
+            return (unit_faults.Asleep(),)
+        case "missing_board":
+            return (unit_faults.DeadBoard(board=board, is_listed=draw & 64 == 0),)
+        case "missing_chips":
+            # Documented: a log of "find 82 asic" of 108.
+            return (unit_faults.MissingChips(board=board, chips=model.chips_per_board * 26 // 108),)
+        case "slow":
+            return (unit_faults.HashrateDrift(ratio=0.875),)
+        case _:
+            return ()
+
+
+def _climate(plan: FarmPlan, container: int) -> tuple[physics.Climate, physics.Climate]:
+    """Give the air and the coolant of a container; containers differ by a degree or two."""
+    off = 1.2 * chance.normal(chance.word(plan.seed, 1), container)
+    return (
+        replace(plan.air, mean_celsius=plan.air.mean_celsius + off),
+        physics.Climate(mean_celsius=_COOLANT_MEAN_CELSIUS + off, swing_celsius=2.0),
+    )

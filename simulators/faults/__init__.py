@@ -1,0 +1,1 @@
+"""The fault vocabulary: unit, wire, and protocol faults."""

@@ -1,0 +1,277 @@
+"""What can go wrong in a unit; its physics and its replies follow. Each docstring says what an agent must conclude."""
+
+import math
+from dataclasses import dataclass, replace
+
+from simulators.unit.builds import BUILDS
+from simulators.unit.conditions import Conditions, require
+from simulators.unit.snapshot import CONFIGURED_POOLS
+
+MAX_BOARDS = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PowerOff:
+    """No electricity: nothing answers.
+
+    An agent must call the unit unreachable, count its whole nameplate as lost, and show no reading for it.
+    """
+
+    def bend(self, conditions: Conditions) -> Conditions:
+        """Take the power away."""
+        return replace(conditions, is_powered=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asleep:
+    """Work mode 1: the API answers, the boards have no power.
+
+    An agent must call the unit stopped; curtailed only where a dated event says so. Its rate is a measured zero.
+
+    Attributes:
+        is_curtailed: Somebody declared it; only the truth knows, the unit's replies are the same.
+    """
+
+    is_curtailed: bool = False
+
+    def bend(self, conditions: Conditions) -> Conditions:
+        """Send the unit to sleep."""
+        return replace(conditions, is_asleep=True, is_curtailed=self.is_curtailed or conditions.is_curtailed)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadBoard:
+    """A hashboard does not work; the unit goes on with the others.
+
+    An agent must show the unit hashing, the board's share of the nameplate lost to missing boards, and no
+    temperatures of that board.
+
+    Attributes:
+        board: Its position, from 0.
+        is_listed: The firmware lists it with no chips instead of leaving it out. No capture; both are thought possible.
+    """
+
+    board: int = 0
+    is_listed: bool = True
+
+    def __post_init__(self) -> None:
+        require(0 <= self.board < MAX_BOARDS, "board", self.board, f"0 to {MAX_BOARDS - 1}")
+
+    def bend(self, conditions: Conditions) -> Conditions:
+        """Take the board away."""
+        return replace(
+            conditions, dead_boards=conditions.dead_boards | {self.board}, is_dead_board_listed=self.is_listed
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MissingChips:
+    """Some chips of a board do not answer.
+
+    An agent must show the unit hashing with fewer chips on that board, and their share of the nameplate lost to
+    missing chips.
+
+    Attributes:
+        board: Its position, from 0.
+        chips: How many are missing.
+    """
+
+    board: int = 0
+    chips: int = 24
+
+    def __post_init__(self) -> None:
+        require(0 <= self.board < MAX_BOARDS, "board", self.board, f"0 to {MAX_BOARDS - 1}")
+        require(self.chips >= 1, "chips", self.chips, "1 or more")
+
+    def bend(self, conditions: Conditions) -> Conditions:
+        """Take the chips away."""
+        missing = list(conditions.missing_chips) + [0] * (self.board + 1 - len(conditions.missing_chips))
+        missing[self.board] += self.chips
+        return replace(conditions, missing_chips=tuple(missing))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overheat:
+    """The air around the unit is warmer.
+
+    Above 40 C of inlet air the unit lowers its clock: an agent must show it hashing and derated. Above 47 C it stops:
+    an agent must call it stopped.
+
+    Attributes:
+        celsius: How much warmer.
+    """
+
+    celsius: float = 20.0
+
+    def __post_init__(self) -> None:
+        require(-50.0 <= self.celsius <= 100.0, "celsius", self.celsius, "-50 to 100")
+
+    def bend(self, conditions: Conditions) -> Conditions:
+        """Warm the air."""
+        return replace(conditions, heat_celsius=conditions.heat_celsius + self.celsius)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FanStopped:
+    """A fan stands still and the unit stops for protection; the API goes on answering.
+
+    An agent must call the unit stopped and show that fan at 0 rpm and the others turning.
+
+    Attributes:
+        fan: Its position, from 0.
+    """
+
+    fan: int = 0
+
+    def __post_init__(self) -> None:
+        require(0 <= self.fan < 4, "fan", self.fan, "0 to 3")
+
+    def bend(self, conditions: Conditions) -> Conditions:
+        """Stop the fan."""
+        return replace(conditions, stopped_fans=conditions.stopped_fans | {self.fan})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HashrateDrift:
+    """The unit does less than its chips should, by a step and then a slow loss.
+
+    An agent must show it hashing with all boards and chips, and the difference as underperforming.
+
+    Attributes:
+        ratio: What is left at once, as a factor.
+        per_hour: Share of the rate lost every further hour.
+        floor: Where the loss ends, as a factor.
+    """
+
+    ratio: float = 0.9
+    per_hour: float = 0.0
+    floor: float = 0.5
+
+    def __post_init__(self) -> None:
+        require(0.0 <= self.ratio <= 1.5, "ratio", self.ratio, "0 to 1.5")
+        require(0.0 <= self.per_hour <= 1.0, "per_hour", self.per_hour, "0 to 1")
+        require(0.0 <= self.floor <= 1.0, "floor", self.floor, "0 to 1")
+
+    def bend(self, conditions: Conditions) -> Conditions:
+        """Slow the unit."""
+        return replace(
+            conditions,
+            rate_ratio=conditions.rate_ratio * self.ratio,
+            drift_per_hour=conditions.drift_per_hour + self.per_hour,
+            drift_floor=self.floor,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frozen:
+    """The miner program hangs until it is started again: it repeats its last figures, `When` alone goes on, no hashes.
+
+    An agent must notice that the uptime stands still: the reading is not fresh, and does not count as operating.
+    """
+
+    def bend(self, conditions: Conditions) -> Conditions:
+        """Freeze the unit."""
+        return replace(conditions, is_frozen=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rebooting:
+    """The control board restarts, once or again and again.
+
+    An agent must call the unit unreachable while its API is down, or unreadable where a connection is closed at once,
+    and starting until it hashes at its rate; an uptime that went backwards is a restart, not a reading error.
+
+    Attributes:
+        every_s: Seconds of hashing between two restarts; infinite for one.
+    """
+
+    every_s: float = math.inf
+
+    def __post_init__(self) -> None:
+        require(self.every_s > 0.0, "every_s", self.every_s, "above 0")
+
+    def bend(self, conditions: Conditions) -> Conditions:
+        """Restart the unit."""
+        return replace(conditions, trip_every_s=self.every_s, trip_off_s=0.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PsuTrip:
+    """The power supply cuts out under load and comes back, again and again.
+
+    An agent must call the unit unreachable without power, then as one that restarts, then hashing, and show that its
+    uptime begins again with every cycle.
+
+    Attributes:
+        every_s: Seconds of hashing between two trips.
+        off_s: Seconds without power. Reported: 30 to 120 after an over-current trip.
+    """
+
+    every_s: float = 1800.0
+    off_s: float = 60.0
+
+    def __post_init__(self) -> None:
+        require(self.every_s > 0.0, "every_s", self.every_s, "above 0")
+        require(self.off_s > 0.0, "off_s", self.off_s, "above 0")
+
+    def bend(self, conditions: Conditions) -> Conditions:
+        """Have the supply trip."""
+        return replace(conditions, trip_every_s=self.every_s, trip_off_s=self.off_s)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolDead:
+    """Pools, from the first one, do not answer; with all of them gone nothing is hashed.
+
+    An agent must show which pool is in use; with none, the unit hashes nothing although its boards run: stopped.
+
+    Attributes:
+        pools: How many of the two configured ones.
+    """
+
+    pools: int = 1
+
+    def __post_init__(self) -> None:
+        require(1 <= self.pools <= CONFIGURED_POOLS, "pools", self.pools, f"1 to {CONFIGURED_POOLS}")
+
+    def bend(self, conditions: Conditions) -> Conditions:
+        """Take the pools away."""
+        return replace(conditions, dead_pools=max(conditions.dead_pools, self.pools))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FirmwareChanged:
+    """Another firmware build was installed; the unit restarts with it.
+
+    An agent must go on reading the unit, and show the new build.
+
+    Attributes:
+        build: Key of the build, see `builds.BUILDS`.
+    """
+
+    build: str = "s21-fr"
+
+    def __post_init__(self) -> None:
+        require(self.build in BUILDS, "build", self.build, f"one of {', '.join(BUILDS)}")
+
+    def bend(self, conditions: Conditions) -> Conditions:
+        """Install the build."""
+        return replace(conditions, build=self.build)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddressSwapped:
+    """Another unit is found at this one's address, as after new leases from a DHCP server.
+
+    An agent that knows units by serial number or MAC must follow them; one that takes the address for the unit mixes up
+    two rows of the ledger.
+
+    Attributes:
+        unit_id: Who is found here.
+    """
+
+    unit_id: str
+
+    def bend(self, conditions: Conditions) -> Conditions:
+        """Put the other unit at this address."""
+        return replace(conditions, answers_as=self.unit_id)

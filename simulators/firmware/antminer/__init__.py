@@ -1,0 +1,1 @@
+"""Stock Bitmain firmware: both API dialects."""

@@ -1,0 +1,56 @@
+"""A unit's API program: what it understands of a request and which reply it gives; `legacy` and `new_api` print it."""
+
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+import msgspec
+
+from simulators.firmware.antminer import legacy, new_api
+from simulators.unit.builds import BUILDS
+from simulators.unit.unit import Unit
+
+MAX_REQUEST_BYTES: Final = 4095  # Documented: upstream's one recv takes up to 4095 bytes.
+NUL: Final = b"\0"
+
+
+class Request(NamedTuple):
+    """What a client asked for.
+
+    Attributes:
+        command: The command word; empty when the bytes hold none.
+        is_new_api: A top-level ``"new_api": true`` was there.
+    """
+
+    command: str
+    is_new_api: bool
+
+
+@lru_cache(maxsize=512)
+def read_request(data: bytes) -> Request:
+    """Read the bytes of one request; anything unreadable is a request without a command."""
+    text = data.rstrip(b"\0\r\n \t")
+    if not text.startswith(b"{"):
+        # Assumed: plain text is understood as upstream does; whether an S21 does is not known.
+        return Request(text.split(b"|", 1)[0].decode("ascii", "replace"), is_new_api=False)
+    try:
+        body = msgspec.json.decode(text, type=dict[str, object])
+    except (msgspec.DecodeError, RecursionError):
+        return Request("", is_new_api=False)
+    command = body.get("command")
+    return Request(command if isinstance(command, str) else "", is_new_api=body.get("new_api") is True)
+
+
+def answer(unit: Unit, request: Request, t: float) -> bytes:
+    """Give the reply of `unit` at `t`, without the closing NUL.
+
+    A command that the firmware does not have, joined ones among them, gets E/14. Documented: the API program knows five
+    legacy commands and, with `new_api`, five reports and three switches (reload, sleep, network).
+    """
+    # Assumed: a legacy-only command that says new_api gets its legacy answer.
+    if request.is_new_api and request.command in new_api.REPLIES:
+        text = new_api.REPLIES[request.command](unit, BUILDS[unit.build], t)
+    elif request.command in legacy.REPLIES:
+        text = legacy.REPLIES[request.command](unit, BUILDS[unit.build], t)
+    else:
+        text = legacy.invalid_command(t)
+    return text.encode("ascii", "replace")

@@ -1,0 +1,201 @@
+"""The `new_api` dialect: five reports, the text the web pages show as well, and three switches that the pages use.
+
+Key order and blanks as recorded: s19proplus-hyd-stock-202303 (untrimmed `stats`) and s21-stock-aml-202407.
+"""
+
+import math
+from collections.abc import Callable
+from functools import lru_cache
+
+from simulators.firmware.antminer import pools as pool_table
+from simulators.unit import sensors
+from simulators.unit.builds import Build
+from simulators.unit.models import Model
+from simulators.unit.shares import DIFF1_HASHES
+from simulators.unit.snapshot import BoardSnapshot, Phase, Snapshot
+from simulators.unit.unit import Unit
+from simulators.unit.work_modes import WORK_MODE_SLEEP
+
+# Observed: two errors make hwp_total 0.0006 on an S21 after 8152 s, 4358 of one board hwp 0.601 on an S19 Pro+ Hyd.
+# after 83,976 s: both are percent of nonces, at one nonce per 1280 shares of difficulty 1.
+_DIFF1_PER_NONCE = 1280.0
+
+_LOW_RATE_RATIO = 0.9  # Assumed: where the firmware starts to call the rate low.
+_SETTLED_S = 600
+
+
+def summary(unit: Unit, build: Build, t: float) -> str:
+    """Give the reply to `summary`."""
+    snapshot = unit.snapshot(t)
+    shares = unit.shares(t)
+    is_asleep = snapshot.work_mode == WORK_MODE_SLEEP
+    codes = {} if is_asleep else error_codes(unit, snapshot)
+    status = ", ".join(
+        f'{{"type": "{kind}", "status": "{"e" if kind in codes else "s"}", "code": {int(kind in codes)}, '
+        f'"msg": "{codes.get(kind, "")}"}}'
+        for kind in ("rate", "network", "fans", "temp")
+    )
+    errors = 0 if is_asleep else sum(board.hw_errors for board in snapshot.boards)
+    best = 0 if is_asleep else pool_table.best_share(unit.identity.key, shares.work)
+    body = f'{{{_rates(unit, build, snapshot)}, "hw_all": {errors}, "bestshare": {best}, "status": [{status}]}}'
+    return _envelope(unit, build, t, "summary", body)
+
+
+def stats(unit: Unit, build: Build, t: float) -> str:
+    """Give the reply to `stats`: one element with every board the firmware lists."""
+    snapshot = unit.snapshot(t)
+    model = unit.identity.model
+    is_asleep = snapshot.work_mode == WORK_MODE_SLEEP
+    boards: tuple[BoardSnapshot, ...] = snapshot.boards
+    # Assumed: sleeping boards have no power and are not listed on lines A and B, listed at ambient on C.
+    if is_asleep and not build.is_sleep_reported_in_full:
+        boards = ()
+    # Documented: before boards hash there are no fans in the reply (KS5, thought to hold here).
+    fans = (
+        () if snapshot.phase is Phase.ENUMERATING or (is_asleep and not boards) else snapshot.fans_rpm or (0, 0, 0, 0)
+    )
+    nonces = max(1.0, snapshot.ghs_avg * 1e9 * snapshot.elapsed_s / (DIFF1_HASHES * _DIFF1_PER_NONCE))
+    errors = sum([board.hw_errors for board in boards])
+    serials = unit.identity.board_serials
+    chain = ", ".join([_chain(model, snapshot, board, serials[board.board], nonces / model.boards) for board in boards])
+    body = (
+        f"{{{_rates(unit, build, snapshot)}, "
+        f'"chain_num": {len(boards)}, "fan_num": {len(fans)}, "fan": {list(fans)}, '
+        f'"hwp_total": {math.floor(1e6 * errors / nonces) / 1e4!r}, "miner-mode": {snapshot.work_mode}, '
+        f'"freq-level": 100, "chain": [{chain}]}}'
+    )
+    return _envelope(unit, build, t, "stats", body)
+
+
+def pools(unit: Unit, build: Build, t: float) -> str:
+    """Give the reply to `pools`. Documented keys; their order is that of the page's table."""
+    process = unit.process(t)
+    is_asleep = process.work_mode == WORK_MODE_SLEEP
+    entries = []
+    for pool in pool_table.pools_of(unit, t, is_asleep=is_asleep):
+        minutes, seconds = divmod(pool.age_s, 60)
+        age = f"{minutes // 60}:{minutes % 60:02d}:{seconds:02d}" if pool.accepted else "0"
+        entries.append(
+            f'{{"index": {pool.position}, "url": "{pool.url}", "user": "{pool.user}", "status": "{pool.status}", '
+            f'"priority": {pool.position}, "getworks": {int(process.elapsed_s * 0.102) if pool.is_active else 0}, '
+            f'"accepted": {pool.accepted}, "rejected": {pool.rejected}, '
+            f'"discarded": {int(process.elapsed_s * 93.95) if pool.is_active else 0}, "stale": {pool.stale}, '
+            f'"diff": "{pool.shown_difficulty}", "diff1": 0, "diffa": {pool.accepted * pool.difficulty}, '
+            f'"diffr": {pool.rejected * pool.difficulty}, "diffs": {pool.stale * pool.difficulty}, '
+            f'"lsdiff": {pool.difficulty if pool.accepted else 0}, "lstime": "{age}"}}'
+        )
+    return _envelope(unit, build, t, "pools", ", ".join(entries))
+
+
+def rate(unit: Unit, build: Build, t: float) -> str:
+    """Give the reply to `rate`: the page's graph. Assumed: one point, as right after a start; no capture."""
+    snapshot = unit.snapshot(t)
+    series = f'{{"name": "rate_avg", "data": [{snapshot.ghs_avg!r}]}}'
+    body = f'"unit": "GH/s", "xAxis": ["{snapshot.elapsed_s // 60}m"], "series": [{series}]}}'
+    return _envelope(unit, build, t, "rate", "{" + body)
+
+
+def warning(unit: Unit, build: Build, t: float) -> str:
+    """Give the reply to `warning`: the active error codes. Assumed shape: objects that hold a code; no capture."""
+    snapshot = unit.snapshot(t)
+    codes = {} if snapshot.work_mode == WORK_MODE_SLEEP else error_codes(unit, snapshot)
+    body = ", ".join(f'{{"code": "{code}"}}' for code in codes.values())
+    return _envelope(unit, build, t, "warning", body)
+
+
+def reload(unit: Unit, build: Build, t: float) -> str:
+    """Give the reply to `reload`. Assumed, like those of the other two switches: success, and nothing else."""
+    return _envelope(unit, build, t, "reload", "")
+
+
+def sleep(unit: Unit, build: Build, t: float) -> str:
+    """Give the reply to `sleep`; whoever holds the unit sends it to sleep."""
+    return _envelope(unit, build, t, "sleep", "")
+
+
+def network(unit: Unit, build: Build, t: float) -> str:
+    """Give the reply to `network`."""
+    return _envelope(unit, build, t, "network", "")
+
+
+REPLIES: dict[str, Callable[[Unit, Build, float], str]] = {
+    "summary": summary,
+    "stats": stats,
+    "pools": pools,
+    "rate": rate,
+    "warning": warning,
+    "reload": reload,
+    "sleep": sleep,
+    "network": network,
+}
+
+
+def _envelope(unit: Unit, build: Build, t: float, command: str, body: str) -> str:
+    return (
+        f'{{"STATUS": {{"STATUS": "S", "when": {int(t)}, "Msg": "{command}", "api_version": "1.0.0"}}, '
+        f'"INFO": {{"miner_version": "{build.miner}", "CompileTime": "{build.compile_time}", '
+        f'"type": "{unit.identity.model.api_type}"}}, "{command.upper()}": [{body}]}}'
+    )
+
+
+def _rates(unit: Unit, build: Build, snapshot: Snapshot) -> str:
+    ideal = unit.identity.model.hashrate_hs / 1e9
+    if snapshot.work_mode == WORK_MODE_SLEEP:
+        # Assumed: as in the legacy dialect, Elapsed stands at 1 (line C: 0) and all rates at 0.
+        elapsed = 0 if build.is_sleep_reported_in_full else 1
+        rates = (0.0, 0.0, 0.0)
+    else:
+        elapsed = snapshot.elapsed_s
+        rates = (snapshot.ghs_5s, snapshot.ghs_30m, snapshot.ghs_avg)
+    return (
+        f'"elapsed": {elapsed}, "rate_5s": {rates[0]!r}, "rate_30m": {rates[1]!r}, "rate_avg": {rates[2]!r}, '
+        f'"rate_ideal": {ideal!r}, "rate_unit": "GH/s"'
+    )
+
+
+def _chain(model: Model, snapshot: Snapshot, board: BoardSnapshot, serial: str, nonces: float) -> str:
+    clock = snapshot.clock_mhz if board.chips else 0
+    pic = board.pic_celsius
+    if snapshot.work_mode == WORK_MODE_SLEEP and board.chips:
+        pic = (round(snapshot.ambient_celsius) - 10,) * 4
+    return (
+        f'{{"index": {board.board}, {_clock(model, clock)}"rate_real": {board.ghs!r}, '
+        f'{_chips(model, board.chips)}{_sensors(model, pic)}"hw": {board.hw_errors}, "eeprom_loaded": true, '
+        f'"sn": "{serial}", "hwp": {round(100.0 * board.hw_errors / nonces, 4)!r}}}'
+    )
+
+
+# Boards of one bin say the same of these again and again.
+
+
+@lru_cache(maxsize=1024)
+def _clock(model: Model, mhz: int) -> str:
+    ideal = float(int(model.chips_per_board * model.ghs_per_chip_mhz * mhz))
+    return f'"freq_avg": {mhz}, "rate_ideal": {ideal!r}, '
+
+
+@lru_cache(maxsize=4096)
+def _chips(model: Model, chips: int) -> str:
+    return f'"asic_num": {chips}, "asic": "{sensors.chip_map(chips, model.chips_per_board)}", '
+
+
+@lru_cache(maxsize=4096)
+def _sensors(model: Model, pic: tuple[int, ...]) -> str:
+    of_pic, of_pcb, of_chip = sensors.layout(model, pic)
+    return f'"temp_pic": {list(of_pic)}, "temp_pcb": {list(of_pcb)}, "temp_chip": {list(of_chip)}, '
+
+
+def error_codes(unit: Unit, snapshot: Snapshot) -> dict[str, str]:
+    """Give the error text by kind of status. Documented codes: R:1 low rate, N:4 pools lost, F:n fan, P:1 too hot."""
+    codes = {}
+    conditions = unit.conditions
+    nameplate_ghs = unit.identity.model.hashrate_hs / 1e9
+    if snapshot.elapsed_s > _SETTLED_S and snapshot.ghs_30m < _LOW_RATE_RATIO * nameplate_ghs:
+        codes["rate"] = "R:1"
+    if conditions.dead_pools >= len(pool_table.POOL_HOSTS):
+        codes["network"] = "N:4"
+    if conditions.stopped_fans and unit.identity.model.fans:
+        codes["fans"] = f"F{min(conditions.stopped_fans) + 1}:1"
+    elif snapshot.phase is Phase.PROTECTED:
+        codes["temp"] = "P:1"
+    return codes

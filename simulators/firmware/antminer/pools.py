@@ -1,0 +1,105 @@
+"""The pools of a unit: two configured, one empty slot, and who of them is in use."""
+
+import math
+from typing import NamedTuple
+
+from simulators.unit import chance
+from simulators.unit.settings import POOL_SLOTS, PoolSetting
+from simulators.unit.snapshot import Phase
+from simulators.unit.unit import Unit
+
+POOL_HOSTS = ("stratum.pool.example", "backup.pool.example")
+_KEY_BEST = 64
+
+
+class Pool(NamedTuple):
+    """One entry of the pool table.
+
+    Attributes:
+        position: From 0; also its priority.
+        url: As configured; empty in an unused slot.
+        host: The host in it.
+        user: Pool user and worker.
+        status: ``Alive``, ``Dead``, or ``Deed`` for an unused slot (spelling of the firmware).
+        is_active: Work comes from this one.
+        accepted: Shares since the miner process started.
+        rejected: Likewise.
+        stale: Likewise.
+        difficulty: Of each share; 0 where none was found.
+        shown_difficulty: As printed: ``262K``.
+        best_share: Highest difficulty found.
+        age_s: Seconds since the last share.
+    """
+
+    position: int
+    url: str = ""
+    host: str = ""
+    user: str = ""
+    status: str = "Deed"  # Observed: s21-stock-aml-202407, tcp4028-pools.
+    is_active: bool = False
+    accepted: int = 0
+    rejected: int = 0
+    stale: int = 0
+    difficulty: int = 0
+    shown_difficulty: str = ""
+    best_share: int = 0
+    age_s: int = 0
+
+
+def configured_pools(unit: Unit) -> tuple[PoolSetting, ...]:
+    """Give the three pool slots as configured: by an operator, or else as the farm was built."""
+    if unit.settings.pools is not None:
+        return unit.settings.pools
+    user = f"site.{unit.identity.unit_id}"
+    built = [PoolSetting(f"stratum+tcp://{host}:3333", user, "x") for host in POOL_HOSTS]
+    return (*built, *[PoolSetting()] * (POOL_SLOTS - len(built)))
+
+
+def pools_of(unit: Unit, t: float, *, is_asleep: bool) -> tuple[Pool, ...]:
+    """Give the pool table of `unit` at `t`; a sleeping unit has no active pool and no counts."""
+    shares = unit.shares(t)
+    dead = unit.conditions.dead_pools
+    table = []
+    is_enumerating = unit.phase is Phase.ENUMERATING
+    for position, configured in enumerate(configured_pools(unit)):
+        if not configured.url:
+            table.append(Pool(position=position))
+            continue
+        is_active = position == dead and not is_asleep and not is_enumerating
+        pool = Pool(
+            position=position,
+            url=configured.url,
+            host=configured.url.rpartition("//")[2].partition(":")[0],
+            user=configured.user,
+            status="Dead" if position < dead else "Alive",
+            is_active=is_active,
+        )
+        # Assumed: work goes to the first two slots only; a third pool is a spare that is never reached.
+        is_counted = not is_asleep and position < len(shares.by_pool)
+        accepted, rejected, stale = shares.by_pool[position] if is_counted else (0, 0, 0)
+        if accepted or rejected or stale:
+            pool = pool._replace(
+                accepted=accepted,
+                rejected=rejected,
+                stale=stale,
+                difficulty=shares.difficulty,
+                shown_difficulty=_short(shares.difficulty),
+                best_share=best_share(unit.identity.key, shares.work) if is_active else 0,
+                age_s=shares.age_s,
+            )
+        table.append(pool)
+    return tuple(table)
+
+
+def best_share(key: int, work: float) -> int:
+    """Give the best share after `work` shares of difficulty 1: about as much as the work, in a few steps."""
+    if work < 1.0:
+        return 0
+    doublings = int(math.log2(work))
+    return int(2.0**doublings * (0.5 + 2.5 * chance.uniform(key + _KEY_BEST, doublings // 3)))
+
+
+def _short(difficulty: int) -> str:
+    # Observed: "262K" for 262144 (s21-stock-aml-202407), "65.5K" for 65535, "524K" for 524288.
+    thousands = difficulty / 1000.0
+    return f"{thousands:.1f}K" if thousands < 100.0 else f"{int(thousands)}K"

@@ -1,0 +1,1 @@
+"""Stock web pages with digest authentication."""

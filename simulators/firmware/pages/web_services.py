@@ -1,0 +1,123 @@
+"""What a farm serves over HTTP: the stock firmware's pages, and the hash side's own little server."""
+
+from collections.abc import Iterable
+from typing import Final, NamedTuple, Protocol
+
+from simulators.firmware.antminer.new_api import error_codes
+from simulators.firmware.pages import digest, lighttpd
+from simulators.firmware.pages.stock_pages import PAGES, Visit, is_web_up
+from simulators.unit.builds import BUILDS, Line
+from simulators.unit.snapshot import OFFLINE
+from simulators.unit.unit import Unit
+
+_READ_ONLY: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class Reply(NamedTuple):
+    """What a site answers.
+
+    Attributes:
+        data: The bytes.
+        note: For the journal.
+        is_write: The request asked for a change, whether it was granted or not.
+        ends_connection: Only the end of the connection ends the reply.
+    """
+
+    data: bytes
+    note: str
+    is_write: bool = False
+    ends_connection: bool = False
+
+
+class Site(Protocol):
+    """What is served at a port of every unit."""
+
+    def is_up(self, unit: Unit, t: float) -> bool:
+        """Say whether the unit answers here at `t`."""
+        ...
+
+    def answer(self, visit: Visit, request: lighttpd.Request, *, is_last: bool) -> Reply:
+        """Answer a whole request; after the last one the connection is closed."""
+        ...
+
+
+class StockPages:
+    """The pages of the stock firmware behind digest authentication.
+
+    Args:
+        password: Of user root, on every unit.
+        seed: Seed of the nonces.
+    """
+
+    def __init__(self, *, password: str = digest.DEFAULT_PASSWORD, seed: int = 0) -> None:
+        self._password = password
+        self._seed = seed
+        self._nonces = 0
+
+    def is_up(self, unit: Unit, t: float) -> bool:
+        """Say whether the unit's web server answers at `t`."""
+        return is_web_up(unit, t)
+
+    def answer(self, visit: Visit, request: lighttpd.Request, *, is_last: bool) -> Reply:
+        """Answer a whole request. Documented: no page is shown without credentials, not even the one for 404."""
+        page = PAGES.get(request.path)
+        is_write = page.is_write if page else request.method not in _READ_ONLY
+        status = digest.check(request.headers.get("authorization"), request.method, self._password)
+        if status == 200 and page is None:
+            status = 404
+        if page is not None and status == 200:
+            data = lighttpd.cgi_reply(request, page.show(visit), visit.t, is_last=is_last)
+            return Reply(data, f"{request.method} {request.path}", is_write, ends_connection=not request.is_http11)
+        data = lighttpd.error_reply(
+            status,
+            visit.t,
+            is_last=is_last,
+            is_http11=request.is_http11,
+            is_head=request.method == "HEAD",
+            challenge=digest.challenge(self._nonce(visit.t)) if status == 401 else "",
+        )
+        # Only known paths are named, so that a journal of kinds cannot be flooded.
+        path = request.path if page or request.path == "/" else "other"
+        return Reply(data, f"{request.method} {path} {status}", is_write)
+
+    def _nonce(self, t: float) -> str:
+        self._nonces += 1
+        return digest.md5_hex(f"{self._seed}+{int(t)}+{self._nonces}")
+
+
+class HashSide:
+    """The hash side's own server, without a password: ``/miner_power`` and ``/warning``.
+
+    Documented: the texts "miner power:%d" and "error 6060 cmd" are in the program. Assumed: everything around them, and
+    that it answers at all; no reply of it is recorded.
+
+    Args:
+        lines: Firmware lines on which it answers; on others the port is closed.
+    """
+
+    def __init__(self, lines: Iterable[Line]) -> None:
+        self._lines = frozenset(lines)
+
+    def is_up(self, unit: Unit, t: float) -> bool:
+        """Say whether the unit answers here at `t`: the hash side is gone while the miner process is."""
+        return is_web_up(unit, t) and unit.phase not in OFFLINE and BUILDS[unit.build].line in self._lines
+
+    def answer(self, visit: Visit, request: lighttpd.Request, *, is_last: bool) -> Reply:
+        """Answer a whole request."""
+        unit, t = visit.unit, visit.t
+        name, text = f"6060 {request.path}", "error 6060 cmd"
+        if request.path == "/miner_power":
+            text = f"miner power:{round(unit.power_watts(t))}"
+        elif request.path == "/warning":
+            text = f'{{"error_message":"{_worst_error(unit, t)}"}}'
+        else:
+            name = "6060 other"
+        close = "Connection: close\r\n" if is_last else ""
+        head = f"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {len(text)}\r\n{close}\r\n"
+        return Reply((head + text).encode("ascii"), name, request.method not in _READ_ONLY)
+
+
+def _worst_error(unit: Unit, t: float) -> str:
+    """Give the first error code, or the word for none. Documented: the JSON form that one reader expects here."""
+    codes = list(error_codes(unit, unit.snapshot(t)).values())
+    return codes[0] if codes else "None"

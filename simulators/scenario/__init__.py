@@ -1,0 +1,1 @@
+"""Scenarios: TOML timelines of faults and curtailments, and the player."""

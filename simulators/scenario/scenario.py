@@ -1,0 +1,202 @@
+"""Scenarios: TOML files that say what happens to a farm when.
+
+    about = "Container C2 loses power for forty minutes"
+    start = 2025-10-14T00:00:00Z
+    duration = "8h"
+
+    [farm]
+    units = 100
+    containers = 4
+
+    [[event]]
+    at = "2h"
+    for = "40m"
+    fault = "power_off"
+    who = { container = "C2" }
+
+What each section may hold stands in `sections`. Nothing here touches a farm; `player` does.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime
+from importlib import resources
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AwareDatetime, Field, field_validator
+
+from simulators.farm.plan import FarmPlan
+from simulators.scenario.durations import show_duration
+from simulators.scenario.sections import (
+    MAX_BEGINNINGS,
+    CurtailmentSection,
+    EventSection,
+    FarmSection,
+    Happening,
+    Section,
+    ShuffleSection,
+    WeatherSection,
+)
+from simulators.scenario.tomlfile import Mistake, TomlError, clip, load_toml, read_toml
+from simulators.scenario.values import LOOSE, PositiveLength
+from simulators.unit.endpoints import Endpoint
+from simulators.unit.physics import DAY_S
+
+MAX_DURATION_S = 366.0 * DAY_S
+
+_SHIPPED = resources.files("simulators") / "scenarios"
+
+
+class Scenario(Section):
+    """A scenario: a farm, and what happens to it.
+
+    Attributes:
+        about: What it is, in a line.
+        start: When it begins; moments count from here.
+        duration: How long it takes.
+        seed: Seed of everything random.
+        farm: The farm it is played on, unless it is played on another one that is there already.
+        weather: The air.
+        event: What befalls units.
+        curtailment: What is ordered.
+        shuffle: Which addresses change hands.
+    """
+
+    about: str
+    start: AwareDatetime
+    duration: PositiveLength
+    seed: Annotated[int, Field(ge=0, le=2**63 - 1)] = 1
+    farm: FarmSection = FarmSection()
+    weather: WeatherSection = WeatherSection()
+    event: Annotated[tuple[EventSection, ...], LOOSE] = ()
+    curtailment: Annotated[tuple[CurtailmentSection, ...], LOOSE] = ()
+    shuffle: Annotated[tuple[ShuffleSection, ...], LOOSE] = ()
+
+    @property
+    def start_s(self) -> float:
+        """Its beginning, Unix seconds."""
+        return self.start.timestamp()
+
+    def offset_s(self, moment: float | datetime) -> float:
+        """Give a moment in seconds since the start."""
+        return moment.timestamp() - self.start_s if isinstance(moment, datetime) else moment
+
+    def happenings(self) -> Iterator[tuple[str, Happening, int]]:
+        """Give everything that happens, with the name of its list and its place in there."""
+        lists: dict[str, tuple[Happening, ...]] = {
+            "weather.spell": self.weather.spell,
+            "event": self.event,
+            "curtailment": self.curtailment,
+            "shuffle": self.shuffle,
+        }
+        for name, happenings in lists.items():
+            for number, happening in enumerate(happenings):
+                yield name, happening, number
+
+    def plan(
+        self, *, seed: int | None = None, base: str | None = None, endpoints: tuple[Endpoint, ...] = ()
+    ) -> FarmPlan:
+        """Give the plan of its farm, with another seed, and at other addresses, where given."""
+        plan = self.farm.plan(seed=self.seed if seed is None else seed, air=self.weather.climate())
+        if base is None and not endpoints:
+            return plan
+        return replace(plan, base=plan.base if base is None else base, endpoints=endpoints)
+
+
+class FarmFile(Section):
+    """A farm in a file of its own: the sections ``farm`` and ``weather`` of a scenario, without spells, and a seed."""
+
+    seed: Annotated[int, Field(ge=0, le=2**63 - 1)] | None = None
+    farm: FarmSection
+    weather: WeatherSection = WeatherSection()
+
+    @field_validator("weather")
+    @classmethod
+    def _is_usual(cls, weather: WeatherSection) -> WeatherSection:
+        if weather.spell:
+            raise ValueError("spells belong into a scenario")
+        return weather
+
+
+def load_farm(path: Path) -> FarmFile:
+    """Read a farm from a file.
+
+    Raises:
+        TomlError: With every mistake found.
+    """
+    return load_toml(path, FarmFile)
+
+
+def shipped_scenarios() -> dict[str, Scenario]:
+    """Give the scenarios that come with the package, by name."""
+    return {name: shipped_scenario(name) for name in scenario_names()}
+
+
+def scenario_names() -> list[str]:
+    """Give the names of the scenarios that come with the package."""
+    return sorted(file.name.removesuffix(".toml") for file in _SHIPPED.iterdir() if file.name.endswith(".toml"))
+
+
+def shipped_scenario(name: str) -> Scenario:
+    """Give a scenario that comes with the package.
+
+    Raises:
+        TomlError: There is none of that name.
+    """
+    names = scenario_names()
+    if name not in names:
+        reason = f"no scenario of that name; there are {', '.join(names)}"
+        raise TomlError([Mistake(file=clip(name), key="file", value="", reason=reason)])
+    return read_scenario((_SHIPPED / f"{name}.toml").read_text("utf-8"), file=f"{name}.toml")
+
+
+def find_scenario(name: str) -> tuple[str, Scenario]:
+    """Give a shipped scenario by its name, or one in a file by its path; with what to call it.
+
+    Raises:
+        TomlError: There is none, or it is wrong.
+    """
+    path = Path(name)
+    if path.suffix:
+        return path.stem, _checked(load_toml(path, Scenario), file=name)
+    return name, shipped_scenario(name)
+
+
+def read_scenario(text: str, *, file: str) -> Scenario:
+    """Read a scenario; `file` is what to call it.
+
+    Raises:
+        TomlError: With every mistake found.
+    """
+    return _checked(read_toml(text, Scenario, file=file), file=file)
+
+
+def _checked(scenario: Scenario, *, file: str) -> Scenario:
+    """Refuse what no single key shows: moments outside the scenario, places and models that its farm has not."""
+    mistakes = []
+
+    def wrong(key: str, value: object, reason: str) -> None:
+        mistakes.append(Mistake(file=file, key=key, value=clip(value), reason=reason))
+
+    if scenario.duration > MAX_DURATION_S:
+        wrong("duration", show_duration(scenario.duration), "a year at most is expected")
+    containers = {f"C{number + 1}" for number in range(scenario.farm.containers)}
+    models = {model.name for model in scenario.plan().mix}
+    for name, happening, number in scenario.happenings():
+        key = f"{name}[{number}]"
+        if not 0.0 <= scenario.offset_s(happening.at) < scenario.duration:
+            told = happening.at if isinstance(happening.at, datetime) else show_duration(happening.at)
+            wrong(f"{key}.at", told, "a moment between start and end of the scenario is expected")
+        if isinstance(happening, CurtailmentSection):
+            selector = happening.selector()
+        else:
+            selector, key = happening.who.selector(), f"{key}.who"
+        for kind, named, known in (("container", selector.containers, containers), ("model", selector.models, models)):
+            for missing in sorted(set(named) - known):
+                wrong(f"{key}.{kind}", missing, f"the farm has {', '.join(sorted(known))}")
+    if sum(event.times for event in scenario.event) > MAX_BEGINNINGS:
+        wrong("event", "", f"{MAX_BEGINNINGS} beginnings in all at most are expected")
+    if mistakes:
+        raise TomlError(mistakes)
+    return scenario

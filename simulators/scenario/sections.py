@@ -1,0 +1,314 @@
+"""What the sections of a scenario file may hold, key by key; `scenario` puts them together.
+
+Moments are lengths of time since the start (``90s``, ``2h30m``, ``3d``) or dates and times with their offset.
+"""
+
+import math
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+
+from simulators.farm.plan import FarmError, FarmPlan, Troubles, check_plan, read_mix
+from simulators.farm.selection import Selector
+from simulators.faults.vocabulary import FAULTS, Fault, read_fault
+from simulators.scenario.values import LOOSE, Length, Moment, Names, PositiveLength, Share, TimeOfDay
+from simulators.unit.endpoints import read_endpoints
+from simulators.unit.models import ModelError
+from simulators.unit.physics import Climate
+
+MAX_BEGINNINGS = 5_000
+
+
+class Section(BaseModel):
+    """A section of a file: keys as its attributes, and no others."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Who(Section):
+    """Units that fit everything that is said; all of them when nothing is.
+
+    Attributes:
+        unit, model, container, rack: One name or several.
+        share: Share of the units that fit, drawn by the seed.
+        draw: Another number draws others for the same share.
+    """
+
+    unit: Names = ()
+    model: Names = ()
+    container: Names = ()
+    rack: Names = ()
+    share: Share = 1.0
+    draw: Annotated[int, Field(ge=0, le=1_000_000)] = 0
+
+    def selector(self) -> Selector:
+        """Give the same as the farm understands it."""
+        return Selector(
+            units=self.unit,
+            models=self.model,
+            containers=self.container,
+            racks=self.rack,
+            share=self.share,
+            draw=self.draw,
+        )
+
+
+class TroublesSection(Section):
+    """What is wrong from the beginning, as shares of the units; nothing unless said. See `plan.Troubles`."""
+
+    off: Share = 0.0
+    asleep: Share = 0.0
+    starting: Share = 0.0
+    missing_board: Share = 0.0
+    missing_chips: Share = 0.0
+    slow: Share = 0.0
+
+
+class FarmSection(Section):
+    """The farm.
+
+    Attributes:
+        units: How many units.
+        containers: Into how many containers they go, evenly and in order: C1, C2, ...
+        base: First IPv4 address.
+        addresses: ``IPV4`` or ``IPV4:PORT``, one for each unit, instead of `base`.
+        mix: Model and bin to share: ``"S21:200" = "60%"``.
+        troubles: What is wrong from the beginning.
+    """
+
+    units: Annotated[int, Field(ge=1, le=1_000_000)] = 300
+    containers: Annotated[int, Field(ge=1, le=10_000)] = 3
+    base: str = "127.10.0.1"
+    addresses: Annotated[tuple[str, ...], LOOSE] = ()
+    mix: dict[str, Share] = {"S21:200": 0.6, "T21:190": 0.4}
+    troubles: TroublesSection = TroublesSection()
+
+    @field_validator("mix")
+    @classmethod
+    def _can_be_farmed(cls, mix: dict[str, float]) -> dict[str, float]:
+        try:
+            read_mix(_mix_text(mix))
+        except (FarmError, ModelError) as error:
+            raise ValueError(str(error)) from error
+        return mix
+
+    @field_validator("addresses")
+    @classmethod
+    def _are_addresses(cls, addresses: tuple[str, ...]) -> tuple[str, ...]:
+        if addresses:
+            read_endpoints(addresses)
+        return addresses
+
+    @model_validator(mode="before")
+    @classmethod
+    def _count_addresses(cls, told: Any) -> Any:
+        """Have as many units as addresses where nobody says how many."""
+        if isinstance(told, dict) and isinstance(told.get("addresses"), list) and "units" not in told:
+            return {**told, "units": len(told["addresses"])}
+        return told
+
+    @model_validator(mode="after")
+    def _can_be_built(self) -> Self:
+        check_plan(self.plan(seed=1, air=Climate()))
+        return self
+
+    def plan(self, *, seed: int, air: Climate) -> FarmPlan:
+        """Give the plan of the farm."""
+        return FarmPlan(
+            units=self.units,
+            seed=seed,
+            base=self.base,
+            endpoints=read_endpoints(self.addresses) if self.addresses else (),
+            mix=read_mix(_mix_text(self.mix)),
+            containers=self.containers,
+            troubles=Troubles(**self.troubles.model_dump()),
+            air=air,
+        )
+
+
+class SpellSection(Section):
+    """Some days warmer (or, below zero, colder) than usual.
+
+    Attributes:
+        at: When it begins.
+        length: ``for``: How long it lasts.
+        celsius: By how much the air is warmer.
+        rise: How long it takes to come, and to go; in steps of about a degree.
+        who: Whose air.
+    """
+
+    at: Moment
+    length: PositiveLength = Field(alias="for")
+    celsius: Annotated[float, Field(ge=-50.0, le=50.0)]
+    rise: Length = 0.0
+    who: Who = Who()
+
+    @field_validator("rise")
+    @classmethod
+    def _fits(cls, rise: float, info: ValidationInfo) -> float:
+        if 2.0 * rise > info.data.get("length", math.inf):
+            raise ValueError("half of the spell at most is expected: it comes and goes")
+        return rise
+
+
+class WeatherSection(Section):
+    """The air outside: a daily sine, and spells that come on top.
+
+    Attributes:
+        mean_celsius: Mean over a usual day.
+        swing_celsius: Half the distance from its coldest to its warmest moment.
+        warmest: When it is warmest, time of day in UTC.
+        spell: What is unusual.
+    """
+
+    mean_celsius: Annotated[float, Field(ge=-50.0, le=60.0)] = 22.0
+    swing_celsius: Annotated[float, Field(ge=0.0, le=40.0)] = 6.0
+    warmest: TimeOfDay = 15 * 3600.0
+    spell: Annotated[tuple[SpellSection, ...], LOOSE] = ()
+
+    def climate(self) -> Climate:
+        """Give the usual day."""
+        return Climate(mean_celsius=self.mean_celsius, swing_celsius=self.swing_celsius, warmest_s=self.warmest)
+
+
+class EventSection(Section):
+    """A fault that befalls some units.
+
+    Attributes:
+        at: When.
+        length: ``for``: How long it lasts for each of them; beyond the end of the scenario when left out.
+        fault: Its name, see ``hashsight-sim faults``.
+        values: What it is given.
+        who: Whom it befalls.
+        spread: They are hit one by one within this time.
+        every: It comes again after so long ...
+        times: ... so many times in all.
+        about: What a person would call it.
+    """
+
+    at: Moment
+    length: PositiveLength | None = Field(default=None, alias="for")
+    fault: str
+    values: dict[str, Any] = {}
+    who: Who = Who()
+    spread: Length = 0.0
+    every: PositiveLength | None = None
+    times: Annotated[int, Field(ge=1, le=MAX_BEGINNINGS)] = 1
+    about: str = ""
+
+    @field_validator("fault")
+    @classmethod
+    def _is_known(cls, name: str) -> str:
+        if name not in FAULTS:
+            raise ValueError(f"one of {', '.join(FAULTS)} is expected")
+        return name
+
+    @field_validator("values")
+    @classmethod
+    def _fit(cls, values: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        if "fault" in info.data:
+            read_fault(info.data["fault"], values)
+        return values
+
+    @field_validator("times")
+    @classmethod
+    def _has_a_period(cls, times: int, info: ValidationInfo) -> int:
+        if times > 1 and info.data.get("every") is None:
+            raise ValueError("what comes several times needs the key every")
+        return times
+
+    def read(self) -> Fault:
+        """Give the fault."""
+        return read_fault(self.fault, self.values)
+
+
+class CurtailmentSection(Section):
+    """An order to use less power, which somebody declared, and how well the units follow it.
+
+    Attributes:
+        at: When it begins.
+        length: ``for``: How long it lasts.
+        target: Share of the units in its scope that may go on.
+        site, container, rack, model, unit: Its scope, one of them; the whole site when none is given.
+        stragglers: Share of the units that should sleep and do not.
+        delay: They go to sleep one by one within this time after the beginning.
+        wake: They are woken one by one within this time after the end.
+        unrestored: Share of the sleepers that are forgotten at the end ...
+        unrestored_for: ... and woken so much later.
+        about: What a person would call it.
+    """
+
+    at: Moment
+    length: PositiveLength = Field(alias="for")
+    target: Share = 0.0
+    site: bool = False
+    container: str | None = None
+    rack: str | None = None
+    model: str | None = None
+    unit: str | None = None
+    stragglers: Share = 0.0
+    delay: Length = 0.0
+    wake: Length = 0.0
+    unrestored: Share = 0.0
+    unrestored_for: Length = 0.0
+    about: str = ""
+
+    @field_validator("delay")
+    @classmethod
+    def _is_in_time(cls, delay: float, info: ValidationInfo) -> float:
+        if delay > info.data.get("length", math.inf):
+            raise ValueError("the length of the curtailment at most is expected")
+        return delay
+
+    @model_validator(mode="after")
+    def _has_one_scope(self) -> Self:
+        if self.site + sum(name is not None for name in self._names()) > 1:
+            raise ValueError("a curtailment has one scope: site, container, rack, model or unit")
+        return self
+
+    def _names(self) -> tuple[str | None, ...]:
+        return self.container, self.rack, self.model, self.unit
+
+    @property
+    def scope(self) -> tuple[str, str]:
+        """The kind and the name of its scope; the name of ``site`` is empty."""
+        kinds = ("container", "rack", "model", "unit")
+        return next(
+            ((kind, name) for kind, name in zip(kinds, self._names(), strict=True) if name is not None), ("site", "")
+        )
+
+    def selector(self) -> Selector:
+        """Give its scope as the farm understands it."""
+        return Selector(
+            containers=_listed(self.container),
+            racks=_listed(self.rack),
+            models=_listed(self.model),
+            units=_listed(self.unit),
+        )
+
+
+class ShuffleSection(Section):
+    """Addresses change hands, as with new leases from a DHCP server: each unit is found at another one's address.
+
+    Attributes:
+        at: When.
+        length: ``for``: How long until every unit is back at its own; beyond the end of the scenario when left out.
+        who: Whose addresses, two at least.
+        about: What a person would call it.
+    """
+
+    at: Moment
+    length: PositiveLength | None = Field(default=None, alias="for")
+    who: Who = Who()
+    about: str = ""
+
+
+Happening = SpellSection | EventSection | CurtailmentSection | ShuffleSection
+
+
+def _listed(name: str | None) -> tuple[str, ...]:
+    return () if name is None else (name,)
+
+
+def _mix_text(mix: dict[str, float]) -> str:
+    return ",".join(f"{name}={share!r}" for name, share in mix.items())

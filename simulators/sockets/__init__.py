@@ -1,0 +1,1 @@
+"""Sockets: API and web servers for many units."""

@@ -1,0 +1,293 @@
+"""TCP 4028 of a whole farm behind one listening socket; the address that was dialled tells which unit is meant.
+
+Units that have a port of their own are behind a listening socket for each such port.
+
+The sockets sit in an epoll of their own whose descriptor the event loop watches: about nine system calls a reply, on
+any event loop. Each unit serves one client at a time, as the board does.
+"""
+
+import asyncio
+import contextlib
+import errno
+import select
+import socket
+import struct
+from collections import deque
+from collections.abc import Callable, Mapping
+
+from simulators.firmware.antminer import api_program as firmware
+from simulators.sockets.journal import Journal
+from simulators.sockets.listening import ServeError, listen, raise_file_limit
+from simulators.sockets.silence import silence
+from simulators.sockets.station import Station
+from simulators.unit.delivery import Delivery, Ending
+from simulators.unit.endpoints import Endpoint
+
+_ACCEPT_BATCH = 128
+_MAX_WAITING = 100  # Documented: upstream's listen backlog.
+_RESERVED_FILES = 256
+_MAX_HANG_S = 3600.0
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+
+# Commands of the API program that change something; a monitor never sends them.
+WRITE_COMMANDS = frozenset({"reload", "sleep", "network"})
+
+
+class ApiServer:
+    """Answers for every station. `serving` starts and stops it.
+
+    Args:
+        stations: Who stands at which port and IPv4 address; port 0 stands for the one given to `open`.
+        now: Gives the simulated time.
+        journal: Where requests are put down.
+        is_loopback_only: Refuse clients that are not on this machine.
+    """
+
+    def __init__(
+        self,
+        stations: Mapping[int, Mapping[str, Station]],
+        now: Callable[[], float],
+        journal: Journal,
+        *,
+        is_loopback_only: bool = True,
+    ) -> None:
+        self.journal = journal
+        self.replies = 0
+        self.is_loopback_only = is_loopback_only
+        self.can_silence = True
+        self._stations = stations
+        self._now = now
+        self._connections: dict[int, tuple[socket.socket, Station]] = {}
+        self._busy: dict[Station, deque[socket.socket]] = {}
+        self._silent: frozenset[Endpoint] = frozenset()
+        self._followers: list[Callable[[frozenset[int]], None]] = []
+        self._listeners: dict[int, socket.socket] = {}
+        self._doors: dict[int, tuple[socket.socket, Mapping[str, Station]]] = {}
+        self._epoll: select.epoll | None = None
+        self._deliveries: set[asyncio.Task[None]] = set()
+        self._max_connections = 1024
+        self._queued = 0
+
+    @property
+    def port(self) -> int:
+        """The port that units without one of their own have; where all have one, that of the first."""
+        if not self._listeners:
+            raise ServeError(errno.ENOTCONN, "the farm is not being served")
+        listener = self._listeners.get(0) or next(iter(self._listeners.values()))
+        port: int = listener.getsockname()[1]
+        return port
+
+    def open(self, port: int) -> None:
+        """Listen, and have the running event loop watch.
+
+        Raises:
+            ServeError: Port taken or not permitted; then none is left open.
+        """
+        self._max_connections = raise_file_limit() - _RESERVED_FILES - len(self._stations)
+        self._epoll = select.epoll()
+        asyncio.get_running_loop().add_reader(self._epoll.fileno(), self._turn)
+        for own_port, stations in self._stations.items():
+            listener = self._listeners[own_port] = listen(
+                "0.0.0.0",
+                own_port or port,
+                option="--addresses" if own_port else "--port",
+                is_loopback_only=self.is_loopback_only,
+            )
+            self._doors[listener.fileno()] = (listener, stations)
+            self._epoll.register(listener.fileno(), select.EPOLLIN)
+
+    async def close(self) -> None:
+        """Stop listening and drop every connection."""
+        if self._epoll is not None:
+            asyncio.get_running_loop().remove_reader(self._epoll.fileno())
+            self._epoll.close()
+            self._epoll = None
+        for listener in self._listeners.values():
+            listener.close()
+        self._listeners.clear()
+        self._doors.clear()
+        for connection, _ in self._connections.values():
+            connection.close()
+        for waiting in self._busy.values():
+            for connection in waiting:
+                connection.close()
+        self._connections.clear()
+        self._busy.clear()
+        self._queued = 0
+        if self._deliveries:
+            for task in self._deliveries:
+                task.cancel()
+            await asyncio.wait(self._deliveries)
+
+    def silence(self, endpoints: frozenset[Endpoint]) -> None:
+        """Have these not answer at all, and all others answer again; port 0 is that of units without their own.
+
+        Where the kernel does not let this user, `can_silence` is False from then on, and they reset connections.
+        """
+        if endpoints != self._silent and self._listeners:
+            try:
+                for own_port, listener in self._listeners.items():
+                    silence(listener, [endpoint.address for endpoint in endpoints if endpoint.port == own_port])
+            except PermissionError:
+                self.can_silence = False
+                return
+            self._silent = endpoints
+            for follower in self._followers:
+                follower(self._silent_addresses)
+
+    @property
+    def _silent_addresses(self) -> frozenset[int]:
+        return frozenset(endpoint.address for endpoint in self._silent)
+
+    def follow_silence(self, follower: Callable[[frozenset[int]], None]) -> None:
+        """Tell another server of the same units which addresses do not answer, now and whenever that changes."""
+        self._followers.append(follower)
+        if self._silent:
+            follower(self._silent_addresses)
+
+    def _turn(self) -> None:
+        """Serve whatever is ready now."""
+        if self._epoll is None:
+            return
+        for descriptor, _ in self._epoll.poll(0, 256):
+            door = self._doors.get(descriptor)
+            if door is None:
+                self._read(descriptor)
+            else:
+                self._accept(*door)
+
+    def _accept(self, listener: socket.socket, stations: Mapping[str, Station]) -> None:
+        for _ in range(_ACCEPT_BATCH):
+            try:
+                connection, peer = listener.accept()
+            except BlockingIOError:
+                return
+            except OSError:
+                # The client gave up in the queue, or this process has no file left; the rest stay queued.
+                return
+            station = stations.get(connection.getsockname()[0])
+            if (
+                station is None
+                or (self.is_loopback_only and not peer[0].startswith("127."))
+                or len(self._connections) + self._queued + len(self._deliveries) >= self._max_connections
+            ):
+                _reset(connection)
+                continue
+            if not station.is_online(self._now()):
+                _reset(connection)
+                continue
+            waiting = self._busy.get(station)
+            if waiting is None:
+                self._begin(connection, station)
+            elif len(waiting) < _MAX_WAITING:
+                waiting.append(connection)
+                self._queued += 1
+            else:
+                _reset(connection)
+
+    def _begin(self, connection: socket.socket, station: Station) -> None:
+        """Serve a client at once when its request is there already, else wait for it."""
+        try:
+            data = connection.recv(firmware.MAX_REQUEST_BYTES, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            descriptor = connection.fileno()
+            self._connections[descriptor] = (connection, station)
+            self._busy.setdefault(station, deque())
+            if self._epoll is not None:
+                self._epoll.register(descriptor, select.EPOLLIN)
+        except OSError:
+            connection.close()
+        else:
+            self._answer(connection, station, data)
+
+    def _read(self, descriptor: int) -> None:
+        connection, station = self._connections.pop(descriptor)
+        if self._epoll is not None:
+            self._epoll.unregister(descriptor)
+        try:
+            data = connection.recv(firmware.MAX_REQUEST_BYTES, socket.MSG_DONTWAIT)
+        except OSError:
+            data = b""
+        if self._answer(connection, station, data):
+            self._serve_next(station)
+
+    def _serve_next(self, station: Station) -> None:
+        """Turn to the clients that queued while the last one was served."""
+        waiting = self._busy.pop(station, None)
+        while waiting:
+            self._queued -= 1
+            self._begin(waiting.popleft(), station)
+            if station in self._busy:
+                self._busy[station] = waiting
+                return
+
+    def _answer(self, connection: socket.socket, station: Station, data: bytes) -> bool:
+        """Answer a request and close; False when that goes on in a task of its own."""
+        now = self._now()
+        if not data:
+            connection.close()
+            return True
+        if not station.is_online(now):
+            _reset(connection)
+            return True
+        request = firmware.read_request(data)
+        self.journal.note(
+            now,
+            station.name,
+            f"{request.command} new_api" if request.is_new_api else request.command,
+            is_write=request.command in WRITE_COMMANDS,
+        )
+        reply = station.answer(request, now)
+        self.replies += 1
+        if isinstance(reply, bytes):
+            reply += firmware.NUL
+            try:
+                if connection.send(reply, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL) == len(reply):
+                    connection.close()
+                    return True
+            except OSError:
+                # The client has gone; so does its reply, as on a board.
+                connection.close()
+                return True
+            reply = Delivery(command=request.command, reply=reply)
+        self._busy.setdefault(station, deque())
+        task = asyncio.get_running_loop().create_task(
+            self._deliver(connection, station, reply), name=f"delivery {station.name}"
+        )
+        self._deliveries.add(task)
+        task.add_done_callback(self._deliveries.discard)
+        return False
+
+    async def _deliver(self, connection: socket.socket, station: Station, delivery: Delivery) -> None:
+        """Bring a reply to a client as its delivery says."""
+        loop = asyncio.get_running_loop()
+        connection.setblocking(False)  # noqa: FBT003  the socket module's own signature
+        try:
+            await asyncio.sleep(delivery.wait_s)
+            piece_bytes = delivery.piece_bytes or max(1, len(delivery.reply))
+            for at in range(0, len(delivery.reply), piece_bytes):
+                if at:
+                    await asyncio.sleep(delivery.gap_s)
+                await loop.sock_sendall(connection, delivery.reply[at : at + piece_bytes])
+            if delivery.ending is Ending.HANG:
+                async with asyncio.timeout(_MAX_HANG_S):
+                    while await loop.sock_recv(connection, firmware.MAX_REQUEST_BYTES):
+                        pass
+            else:
+                await asyncio.sleep(delivery.linger_s)
+            if delivery.ending is Ending.RESET:
+                _reset(connection)
+        except OSError:
+            # The client has gone, or hung on for an hour (a TimeoutError is an OSError).
+            connection.close()
+        finally:
+            connection.close()
+            if self._listeners:
+                self._serve_next(station)
+
+
+def _reset(connection: socket.socket) -> None:
+    """Close with a reset: as near to a refusal as a socket that has accepted can come."""
+    with contextlib.suppress(OSError):
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+    connection.close()

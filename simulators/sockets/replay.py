@@ -1,0 +1,92 @@
+"""Recorded replies, served byte for byte: each capture directory is one unit with an address of its own."""
+
+import ipaddress
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from simulators.farm.plan import addresses
+from simulators.firmware.antminer import api_program as firmware
+from simulators.firmware.antminer import legacy
+from simulators.unit.endpoints import Endpoint
+
+PREFIX = "tcp4028-"
+NEW_API_SUFFIX = "-new_api"
+
+
+class CaptureError(ValueError):
+    """A capture that cannot be served; the message names the file."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedUnit:
+    """The recorded replies of one unit.
+
+    Attributes:
+        name: Name of the capture directory.
+        host: IPv4 address it is served at.
+        port: TCP port of its own; 0 for that of all.
+        replies: Bytes as recorded, without a NUL, by command; a reply in the new dialect under ``COMMAND new_api``.
+    """
+
+    name: str
+    host: str
+    replies: Mapping[str, bytes]
+    port: int = 0
+
+    def __hash__(self) -> int:
+        return hash((self.host, self.port))
+
+    def is_online(self, _t: float) -> bool:
+        """Say that it always answers."""
+        return True
+
+    def answer(self, request: firmware.Request, t: float) -> bytes:
+        """Give the recorded reply; the legacy one where the new dialect was not recorded, E/14 where nothing was."""
+        legacy_reply = self.replies.get(request.command)
+        if request.is_new_api:
+            legacy_reply = self.replies.get(f"{request.command} new_api", legacy_reply)
+        return legacy.invalid_command(t).encode() if legacy_reply is None else legacy_reply
+
+
+def read_captures(paths: Sequence[Path], base: str, endpoints: Sequence[Endpoint] = ()) -> list[RecordedUnit]:
+    """Read captures: directories that hold ``tcp4028-COMMAND[-new_api].json`` (or ``.txt``), or such files themselves.
+
+    Each directory becomes one unit, at `base` and the addresses after it or at `endpoints`, in the order given.
+
+    Raises:
+        CaptureError: A path that is missing or holds no recorded reply, a base that is no IPv4 address, or fewer
+            endpoints than units.
+    """
+    try:
+        ipaddress.IPv4Address(base)
+    except ValueError:
+        raise CaptureError(f"base {base!r} is not an IPv4 address") from None
+    by_unit: dict[Path, dict[str, bytes]] = {}
+    for path in paths:
+        if not path.exists():
+            raise CaptureError(f"{path}: no such file or directory")
+        files = sorted(path.glob(f"{PREFIX}*")) if path.is_dir() else [path]
+        replies = by_unit.setdefault(path if path.is_dir() else path.parent, {})
+        for file in files:
+            command = _command_of(file)
+            # The first file of a command wins: `tcp4028-stats.json` before a truncated copy of another form.
+            replies.setdefault(command, file.read_bytes())
+        if not files:
+            raise CaptureError(f"{path}: holds no file named {PREFIX}COMMAND.json")
+    if endpoints and len(endpoints) < len(by_unit):
+        raise CaptureError(f"{len(by_unit)} recorded units, but a list of {len(endpoints)} addresses")
+    places = iter(endpoints) if endpoints else map(Endpoint, addresses(base))
+    return [
+        RecordedUnit(name=path.name, host=str(ipaddress.IPv4Address(address)), port=port, replies=replies)
+        for (path, replies), (address, port) in zip(by_unit.items(), places, strict=False)
+    ]
+
+
+def _command_of(file: Path) -> str:
+    if not file.name.startswith(PREFIX):
+        raise CaptureError(f"{file}: the name of a recorded reply starts with {PREFIX}")
+    command = file.name.removeprefix(PREFIX).split(".", 1)[0]
+    if command.endswith(NEW_API_SUFFIX):
+        return f"{command.removesuffix(NEW_API_SUFFIX)} new_api"
+    return command

@@ -1,0 +1,87 @@
+"""A farm or recorded units being served on TCP 4028: started, kept in step with simulated time, stopped."""
+
+import asyncio
+import contextlib
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Mapping
+
+from simulators.farm.farm import API_PORT, Farm
+from simulators.sockets.api_server import ApiServer
+from simulators.sockets.journal import Journal
+from simulators.sockets.station import LiveUnit, Station
+
+_SWEEP_S = 0.5
+_TURN_S = 0.02  # Of work between two turns of the event loop.
+
+
+@contextlib.asynccontextmanager
+async def serve_stations(
+    stations: Mapping[int, Mapping[str, Station]],
+    now: Callable[[], float],
+    *,
+    port: int = API_PORT,
+    journal: Journal | None = None,
+    is_loopback_only: bool = True,
+) -> AsyncIterator[ApiServer]:
+    """Serve stations on the running event loop for as long as the context is open.
+
+    Args:
+        stations: Who stands at which port and IPv4 address; port 0 stands for `port`.
+        now: Gives the simulated time.
+        port: Port of all that have none of their own; 0 takes a free one, see `ApiServer.port`.
+        journal: Where requests are put down; a new one when None.
+        is_loopback_only: Refuse clients that are not on this machine.
+
+    Raises:
+        ServeError: Port taken or not permitted.
+    """
+    server = ApiServer(stations, now, Journal() if journal is None else journal, is_loopback_only=is_loopback_only)
+    try:
+        server.open(port)
+        yield server
+    finally:
+        await server.close()
+
+
+@contextlib.asynccontextmanager
+async def serve_farm(
+    farm: Farm, *, port: int = API_PORT, journal: Journal | None = None, is_loopback_only: bool = True
+) -> AsyncIterator[ApiServer]:
+    """Serve a farm for as long as the context is open; arguments and errors as `serve_stations`."""
+    stations: defaultdict[int, dict[str, Station]] = defaultdict(dict)
+    for unit in farm.units:
+        stations[unit.identity.port][unit.identity.host] = LiveUnit(farm, unit)
+    async with serve_stations(
+        stations, farm.clock.now, port=port, journal=journal, is_loopback_only=is_loopback_only
+    ) as server:
+        sweep(farm, server)
+        sweeper = asyncio.get_running_loop().create_task(_keep_swept(farm, server), name="farm sweep")
+        try:
+            yield server
+        finally:
+            sweeper.cancel()
+            await asyncio.wait([sweeper])
+
+
+def sweep(farm: Farm, server: ApiServer) -> None:
+    """Play due events, so that a unit whose power came or went starts or stops answering without being asked."""
+    for _ in farm.diary.play(farm.clock.now()):
+        pass
+    server.silence(farm.diary.silent)
+
+
+async def settle(farm: Farm) -> None:
+    """Have every unit live through what is due, others having their turn: after a leap it is seconds of work."""
+    clock = asyncio.get_running_loop().time
+    turn_ends = clock() + _TURN_S
+    for _ in farm.diary.play(farm.clock.now()):
+        if clock() > turn_ends:
+            await asyncio.sleep(0.0)
+            turn_ends = clock() + _TURN_S
+
+
+async def _keep_swept(farm: Farm, server: ApiServer) -> None:
+    while True:
+        await asyncio.sleep(_SWEEP_S)
+        await settle(farm)
+        sweep(farm, server)

@@ -1,0 +1,1 @@
+"""One simulated unit: physics, books, shares, and models."""

@@ -1,0 +1,126 @@
+"""The benchmarks themselves, on a handful of units for a moment: they run to their end and print what they promise.
+
+Nothing here measures time.
+"""
+
+import math
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from paths import ROOT
+
+BENCH = ROOT / "tests" / "bench"
+NUMBER = r"[+-]?[0-9][0-9,]*(?:\.[0-9]+)?"
+AGENT = (
+    rf"serving after {NUMBER} s \({NUMBER} s of CPU\), first whole round {NUMBER} s later",
+    rf"{NUMBER}% of a core, {NUMBER} polls/s, {NUMBER} us each",
+    rf"{NUMBER} kB a unit above the idle process; {NUMBER} polls missed",
+    rf"loop lag p99 {NUMBER} ms, worst {NUMBER} ms; its own {NUMBER} and {NUMBER}",
+    rf"p99 of the readings' age {NUMBER} s",
+)
+
+
+def printed(name: str, *options: str) -> str:
+    """Give what a benchmark prints; every number in it is one."""
+    done = subprocess.run(
+        [sys.executable, str(BENCH / name), *options],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert not re.search(r"\b(?:nan|inf)\b", done.stdout), done.stdout
+    assert all(math.isfinite(float(number.replace(",", ""))) for number in re.findall(NUMBER, done.stdout))
+    return done.stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "lines"),
+    [
+        (
+            "bench_polls.py",
+            ("--units", "20", "--runs", "1", "--seconds", "0.3", "--memory-units", "20", "--alone"),
+            (
+                rf"hashsight, whole path +{NUMBER} +{NUMBER} +{NUMBER} +1.00x",
+                rf"10,000 units every 10 s take {NUMBER} % of one core",
+                rf"memory: {NUMBER} MB idle, {NUMBER} MB with 20 units read and rendered: {NUMBER} kB a unit",
+            ),
+        ),
+        (
+            "bench_fleet.py",
+            ("steady", "--units", "20", "--interval", "1", "--seconds", "2"),
+            (*AGENT, r"(?:NOT REACHED|reached): [0-9]+ polls missed \(none\)"),
+        ),
+        (
+            "bench_fleet.py",
+            ("sick", "--units", "20", "--interval", "1", "--seconds", "2"),
+            (*AGENT, rf"(?:NOT REACHED|reached): the healthy keep {NUMBER}% of their polls \(over 90 %\)"),
+        ),
+        (
+            "bench_fleet.py",
+            ("scale", "--units", "40", "--interval", "1", "--seconds", "3", "--shards", "2"),
+            (
+                *AGENT,
+                rf"operating is {NUMBER}% off the truth in the worst of [0-9]+ rounds",
+                rf"{NUMBER} us of CPU a poll and {NUMBER} kB a unit, all of them {NUMBER}% of a core and {NUMBER} GB",
+            ),
+        ),
+        (
+            "bench_scrape.py",
+            ("40",),
+            (
+                rf"scrape, gzip: CPU of the loop +{NUMBER} ms",
+                rf"(?:NOT REACHED|reached): a scrape of the site takes {NUMBER} ms",
+                r"reached: ten scrapers at once share one body",
+            ),
+        ),
+        (
+            "bench_figures.py",
+            ("400",),
+            (
+                r"400 units, medians of 9; [89][0-9]\.[0-9]% operating",
+                rf"site_figures +{NUMBER} ms",
+                rf"tracker\.record +{NUMBER} us a poll",
+            ),
+        ),
+        (
+            "bench_simulator.py",
+            ("--units", "20", "--seconds", "0.2", "--runs", "1"),
+            (rf"stats, new dialect +{NUMBER} +{NUMBER} +{NUMBER}/s",),
+        ),
+    ],
+    ids=["polls", "steady", "sick", "scale", "scrape", "figures", "simulator"],
+)
+def test_benchmark_runs(name: str, options: tuple[str, ...], lines: tuple[str, ...]) -> None:
+    """It ends well, and each line that is read elsewhere is there, with figures."""
+    shown = printed(name, *options)
+    for line in lines:
+        assert re.search(line, shown), f"{line} is not in\n{shown}"
+
+
+def test_growth_is_drawn(tmp_path: Path) -> None:
+    """The picture has a bar for each size in both panels, and a reload leaves all units but one alone."""
+    picture = tmp_path / "growth.svg"
+    shown = printed(
+        "bench_fleet.py",
+        *("growth", "--counts", "10", "20", "--interval", "1", "--seconds", "2", "--svg", str(picture)),
+    )
+    assert "reached: a reload with one changed row makes 1 of 20 units anew" in shown
+    drawn = picture.read_text(encoding="utf-8")
+    assert drawn.count('fill="#3d71d9"') == 4
+    assert ">10</text>" in drawn
+    assert ">20</text>" in drawn
+
+
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="another commit is needed, and this is no clone")
+def test_another_commit_is_compared() -> None:
+    """The same code is measured against itself: one line, a ratio."""
+    shown = printed("compare.py", "HEAD", "--runs", "1", "--seconds", "0.2", "--memory-units", "0")
+    assert re.search(rf"CPU a poll, us +{NUMBER} +{NUMBER} +{NUMBER}", shown), shown

@@ -1,0 +1,186 @@
+"""`hashsight statement` and `hashsight history export`, as a person calls them."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+from history_cases import AT, DAY_S, PH, hours, unix, write
+from typer.testing import CliRunner, Result
+
+from agent.commands.command_line import app
+from agent.history.state_changes import Change
+from agent.history.writer import write_history
+
+CONFIG = '[site]\nname = "alpha"\nzone = "America/Chicago"\n[ledger]\nfile = "ledger.csv"\n'
+LEDGER = """\
+unit_id,model,hashrate_th,host,container,rack,slot,deployed_from,deployed_to,status
+u1,S21,200,10.0.0.1,C1,R1,1,2025-01-01,,deployed
+"""
+END = unix("2025-11-01")
+
+
+def call(*words: str | Path) -> Result:
+    """Call the command line."""
+    return CliRunner().invoke(app, [str(word) for word in words])
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    """Give a site's configuration with two months of history beside it; no ledger is needed to state months."""
+    path = tmp_path / "site.toml"
+    path.write_text(CONFIG, encoding="utf-8")
+    write(tmp_path / "site.history.sqlite", hours(AT - DAY_S, END + 20 * DAY_S), zone="America/Chicago")
+    return path
+
+
+def test_state_verify_and_export(config: Path, tmp_path: Path) -> None:
+    """A statement in JSON verifies; its digest is the SHA-256 of the exported rows; table and file say the same."""
+    stated = call("statement", "2025-10", "--config", config, "--format", "json", "--publish")
+    assert stated.exit_code == 0, stated.stderr
+    file = tmp_path / "october.json"
+    file.write_text(stated.stdout, encoding="utf-8")
+    content = json.loads(stated.stdout)
+    assert (content["period"], content["is_draft"], content["figures"]["operating_hs"]) == ("2025-10", False, 46 * PH)
+
+    verified = call("statement", "--verify", file, "-c", config)
+    assert (verified.exit_code, verified.stdout) == (0, f"{file}: holds for alpha, 2025-10\n")
+    assert call("statement", "2025-10", "--verify", file, "-c", config).exit_code == 0
+    assert call("statement", "2025-11", "--verify", file, "-c", config).exit_code == 2
+
+    exported = call("history", "export", "2025-10", "-c", config)
+    assert hashlib.sha256(exported.stdout.encode()).hexdigest() == content["parts"][0]["inputs"]["digest"]
+    # By the file alone, which knows its zone.
+    assert call("history", "export", "2025-10", "--history", tmp_path / "site.history.sqlite").stdout == exported.stdout
+    assert call("statement", "2025-10", "-c", config).stdout.startswith("Draft statement of alpha, 2025-10 (31 days, A")
+
+
+def test_verify_finds_a_changed_history(config: Path, tmp_path: Path) -> None:
+    """When history was changed since, the statement does not hold: exit 1, and what differs."""
+    file = tmp_path / "october.json"
+    file.write_text(call("statement", "2025-10", "-c", config, "--format", "json").stdout, encoding="utf-8")
+    history = tmp_path / "site.history.sqlite"
+    history.unlink()
+    write(history, hours(AT, END + DAY_S, operating_hs=47 * PH))
+    verified = call("statement", "--verify", file, "-c", config)
+    assert verified.exit_code == 1
+    assert "does not hold for alpha" in verified.stderr
+    assert "mean operating_hs: stated 4.6e+16, history gives 4.7e+16" in verified.stderr
+
+
+def test_publish_refuses(config: Path) -> None:
+    """Below 95 % coverage nothing is printed that could be taken for a statement."""
+    # 475 of the 721 hours of November in Chicago.
+    draft = call("statement", "2025-11", "-c", config)
+    assert draft.stdout.splitlines()[1].startswith("! COVERAGE IS ONLY 65.88 %")
+    refused = call("statement", "2025-11", "-c", config, "--publish")
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert "not to be published: coverage is 65.88 %," in refused.stderr
+
+
+def test_combine(config: Path, tmp_path: Path) -> None:
+    """Statements of several sites come together in every format, whatever period stands before the files."""
+    files = []
+    for site in ("alpha", "beta"):
+        history = write(tmp_path / f"{site}.sqlite", hours(AT, END), site=site)
+        files.append(tmp_path / f"{site}.json")
+        text = call("statement", "2025-10", "--history", history, "--format", "json").stdout
+        files[-1].write_text(text, encoding="utf-8")
+    combined = call("statement", "--combine", *files)
+    assert combined.stdout.startswith("Draft statement of alpha, beta, 2025-10 (31 days, UTC)\n")
+    assert "100.00 PH/s" in combined.stdout
+    whole = tmp_path / "whole.json"
+    whole.write_text(call("statement", "2025-10", "--combine", *files, "--format", "json").stdout, encoding="utf-8")
+    verified = call("statement", "--verify", whole, "--history", tmp_path / "beta.sqlite")
+    assert verified.stdout.replace("\n", " ") == f"{whole}: holds for beta, 2025-10; not looked at here: alpha "
+    assert call("statement", "--combine", files[0], files[0]).exit_code == 1
+    assert call("statement", "2025-11", "--combine", *files).exit_code == 2
+    del config
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "said"),
+    [
+        (("statement",), 2, "PERIOD: a period is expected"),
+        (("statement", "2025-13"), 2, "a month such as 2025-10"),
+        (("statement", "october"), 2, "one period is expected"),
+        (("statement", "2025-09", "2025-10"), 2, "one period is expected"),
+        (("statement", "2025-10", "--format", "pdf"), 2, "one of table, markdown, csv, json is expected"),
+        (("statement", "2024-10"), 1, "has nothing of 2024-10: it holds 2025-09-30T00:00:00Z to 2025-11-21T00:00:00Z"),
+        (("statement", "--combine"), 2, "files with statements in JSON are expected"),
+        (("statement", "--combine", "nothing.json"), 1, "nothing.json: No such file or directory"),
+        (
+            ("history", "export", "2025-10", "--from", "2025-10-01"),
+            2,
+            "either a period is expected, or --from and --to",
+        ),
+        (("history", "export", "--from", "monday"), 2, "a date or time in ISO 8601 is expected"),
+        (("history", "export", "--what", "units"), 2, "one of site, containers, changes is expected"),
+        (("history", "export", "last"), 2, "a month such as 2025-10"),
+    ],
+)
+def test_mistakes(config: Path, words: tuple[str, ...], status: int, said: str) -> None:
+    """A wrong call ends with 2, one that fails with 1; both say what would be right, and print nothing else."""
+    result = call(*words, "-c", config)
+    assert (result.exit_code, result.stdout) == (status, "")
+    assert said in result.stderr
+
+
+def test_neither_configuration_nor_history() -> None:
+    """A command that does not know which history is meant asks for it."""
+    result = call("statement", "2025-10")
+    assert result.exit_code == 2
+    assert "the site's configuration is needed, or its history" in result.stderr
+
+
+def test_no_history_yet(config: Path, tmp_path: Path) -> None:
+    """Before the agent ran, the reason is that, and no file is made."""
+    (tmp_path / "site.history.sqlite").unlink()
+    result = call("statement", "2025-10", "-c", config)
+    assert result.exit_code == 1
+    assert "there is no history yet" in result.stderr
+    assert not (tmp_path / "site.history.sqlite").exists()
+
+
+@pytest.mark.parametrize("file", ["ledger.csv", "site.toml", "./ledger.csv"])
+def test_history_must_not_be_another_file(tmp_path: Path, file: str) -> None:
+    """A damaged history is moved aside, so it must not be the ledger or the configuration: nothing starts with that."""
+    path = tmp_path / "site.toml"
+    path.write_text(f'{CONFIG}[history]\nfile = "{file}"\n', encoding="utf-8")
+    (tmp_path / "ledger.csv").write_text(LEDGER, encoding="utf-8")
+    checked = call("check", "-c", path)
+    assert checked.exit_code == 2
+    assert "history.file" in checked.stderr
+    assert "history needs one of its own" in " ".join(checked.stderr.split())
+
+
+def test_export_of_changes_and_containers(config: Path, tmp_path: Path) -> None:
+    """Units' states with their durations, and containers' rows, as CSV that a spreadsheet takes as text."""
+    with_changes = tmp_path / "more.sqlite"
+    file = write_history(with_changes)
+    file.claim(site="alpha", zone="UTC")
+    (first,) = hours(AT, AT + 1)
+    file.write(
+        site=[first.values()],
+        containers=[('C "1", north', first.values()), ("=C2", first.values())],
+        changes=[
+            Change(unit_id="u1", state="unreachable", why="no answer", since=AT + 1.5, until=AT + 61.5),
+            Change(unit_id="u1", state="hashing", why="hashing", since=AT + 61.5),
+        ],
+    )
+    file.close()
+    changes = call("history", "export", "--history", with_changes, "--what", "changes")
+    assert changes.stdout.splitlines() == [
+        "unit,state,why,since,until,seconds",
+        f"u1,unreachable,no answer,{AT + 1.5},{AT + 61.5},60.0",
+        f"u1,hashing,hashing,{AT + 61.5},,",
+    ]
+    containers = call("history", "export", "--history", with_changes, "--what", "containers").stdout.splitlines()
+    assert containers[0].startswith("container,time,at,")
+    assert containers[1].startswith("'=C2,2025-10-01T00:00:00Z,")
+    assert containers[2].startswith('"C ""1"", north",2025-10-01T00:00:00Z,')
+    # Half open, in the site's own time.
+    some = call(
+        "history", "export", "-c", config, "--from", "2025-10-01", "--to", "2025-10-01T02:00"
+    ).stdout.splitlines()
+    assert [line.split(",")[0] for line in some[1:]] == ["2025-10-01T05:00:00Z", "2025-10-01T06:00:00Z"]

@@ -1,0 +1,241 @@
+"""`hashsight ledger`: what it prints, what it writes, and its exit codes."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from agent.commands.command_line import app
+from agent.site.ledger.file import backup_path, journal_path
+
+CONFIG = '[site]\nname = "alpha"\nzone = "America/Chicago"\n[ledger]\nfile = "ledger.csv"\n'
+HEADER = "unit_id,model,hashrate_th,host,container,rack,slot,deployed_from,deployed_to,status"
+TEXT = f"""\
+{HEADER}
+u1,S21,200,10.0.0.1,C1,R1,1,2025-01-01,2025-06-01,deployed
+u1,S21,200,10.0.0.1,C2,R1,1,2025-06-01,,deployed
+u2,T21,190,10.0.0.2,C1,R1,2,2025-03-01,,deployed
+"""
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    """Give a site's configuration with a ledger of two units, one of which moved."""
+    (tmp_path / "site.toml").write_text(CONFIG, encoding="utf-8")
+    (tmp_path / "ledger.csv").write_text(TEXT, encoding="utf-8")
+    return tmp_path / "site.toml"
+
+
+def run(site: Path, *words: str) -> Result:
+    """Run a command of `hashsight ledger`."""
+    return CliRunner().invoke(app, ["ledger", words[0], "--config", str(site), *words[1:]])
+
+
+def ledger_of(site: Path) -> str:
+    """Give what the ledger says now."""
+    return site.with_name("ledger.csv").read_text(encoding="utf-8")
+
+
+def test_show_tells_who_is_deployed_at_a_moment(site: Path) -> None:
+    """In columns; those in which nobody has anything are left out."""
+    result = run(site, "show", "--at", "2025-02-01")
+    assert (result.exit_code, result.stdout.splitlines()) == (
+        0,
+        [
+            "unit_id  model  hashrate_th  host      container  rack  slot  deployed_from  deployed_to  status",
+            "u1       S21    200          10.0.0.1  C1         R1    1     2025-01-01     2025-06-01   deployed",
+            "1 unit deployed, 200.00 TH/s, at 2025-02-01",
+        ],
+    )
+
+
+def test_show_for_programs(site: Path) -> None:
+    """JSON and CSV hold the same cells; the CSV is a ledger again."""
+    rows = json.loads(run(site, "show", "--format", "json", "--at", "2025-07-01").stdout)
+    assert [(row["unit_id"], row["container"]) for row in rows] == [("u1", "C2"), ("u2", "C1")]
+    text = run(site, "show", "--format", "csv", "--at", "2025-07-01").stdout
+    assert list(csv.DictReader(text.splitlines())) == rows
+    assert run(site, "show", "--format", "xml").exit_code == 2
+
+
+def test_show_tells_all_of_a_unit(site: Path) -> None:
+    """Its rows by time, and how they were changed."""
+    assert run(site, "set", "u1", "--slot", "9", "--at", "2025-09-01T06:00").exit_code == 0
+    printed = run(site, "show", "u1").stdout.splitlines()
+    assert [line.split()[4:8] for line in printed[1:4]] == [
+        ["C1", "R1", "1", "2025-01-01"],
+        ["C2", "R1", "1", "2025-06-01"],
+        ["C2", "R1", "9", "2025-09-01T06:00:00-05:00"],
+    ]
+    assert printed[-2].endswith("  ~ u1 (2025-06-01): deployed_to (empty) -> 2025-09-01T06:00")
+    assert "slot=9 deployed_from=2025-09-01T06:00" in printed[-1]
+    refused = run(site, "show", "u3")
+    assert (refused.exit_code, "no such unit in the ledger" in refused.stderr) == (2, True)
+
+
+def test_set_writes_and_says_what(site: Path) -> None:
+    """The file, the backup, the journal, and a line for each row."""
+    result = run(site, "set", "u2", "--status", "maintenance", "--at", "2025-06-03")
+    assert result.exit_code == 0
+    assert result.stdout.splitlines()[:2] == [
+        "~ u2 (2025-03-01): deployed_to (empty) -> 2025-06-03",
+        (
+            "+ u2: model=T21 hashrate_th=190 host=10.0.0.2 container=C1 rack=R1 slot=2 deployed_from=2025-06-03"
+            " status=maintenance"
+        ),
+    ]
+    assert "2 rows changed" in result.stdout
+    assert ledger_of(site).splitlines()[3:] == [
+        "u2,T21,190,10.0.0.2,C1,R1,2,2025-03-01,2025-06-03,deployed",
+        "u2,T21,190,10.0.0.2,C1,R1,2,2025-06-03,,maintenance",
+    ]
+    file = site.with_name("ledger.csv")
+    assert backup_path(file).read_text(encoding="utf-8") == TEXT
+    assert len(journal_path(file).read_text(encoding="utf-8").splitlines()) == 1
+    again = run(site, "set", "u2", "--status", "maintenance", "--at", "2025-06-04")
+    assert (again.exit_code, again.stdout) == (0, "nothing changes: the ledger says so already\n")
+
+
+def test_now_is_a_time_with_its_offset(site: Path) -> None:
+    """Without --at a change counts from this second on, in the site's zone."""
+    assert run(site, "set", "u2", "--removed").exit_code == 0
+    end = ledger_of(site).splitlines()[3].split(",")[8]
+    assert end[10] == "T"
+    assert end[-6:] in {"-05:00", "-06:00"}
+
+
+def test_a_unit_enters_moves_and_leaves(site: Path) -> None:
+    """The life of a unit, by commands alone."""
+    enter = ("set", "u3", "--new", "--model", "S21", "--hashrate-th", "195", "--host", "10.0.0.3", "--slot", "3")
+    for words in (
+        (*enter, "--at", "2025-07-01"),
+        ("set", "u3", "--container", "C1", "--at", "2025-08-01"),
+        ("set", "u3", "--removed", "--at", "2025-09-01"),
+        ("set", "u3", "--status", "deployed", "--at", "2025-10-01"),
+    ):
+        assert run(site, *words).exit_code == 0
+    assert [line.split(",")[4:] for line in ledger_of(site).splitlines()[4:]] == [
+        ["", "", "3", "2025-07-01", "2025-08-01", "deployed"],
+        ["C1", "", "3", "2025-08-01", "2025-09-01", "deployed"],
+        ["C1", "", "3", "2025-10-01", "", "deployed"],
+    ]
+
+
+def test_a_dry_run_writes_nothing(site: Path) -> None:
+    """Not even a journal; what would be refused is refused."""
+    before = sorted(site.parent.iterdir())
+    result = run(site, "set", "u2", "--slot", "9", "--dry-run")
+    assert (result.exit_code, result.stdout.splitlines()[-1]) == (0, "2 rows would change; nothing was written")
+    table = site.with_name("new.csv")
+    table.write_text("unit_id,slot\nu2,9\n", encoding="utf-8")
+    assert "2 rows would change" in run(site, "import", str(table), "--dry-run").stdout
+    assert run(site, "set", "u2", "--host", "10.0.0.1", "--dry-run").exit_code == 2
+    table.unlink()
+    assert (ledger_of(site), sorted(site.parent.iterdir())) == (TEXT, before)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("set", "u2", "--host", "10.0.0.1", "--at", "2025-07-01"), "also of u1 on line 3"),
+        (("set", "u2", "--slot", "1", "--at", "2025-05-01"), "also of u1 on line 2"),
+        (("set", "u2", "--hashrate-th", "-5"), "a number of TH/s above 0 is expected"),
+        (("set", "u2"), "what is to change is expected"),
+        (("set", "u2", "--removed", "--slot", "1"), "what is to change is expected"),
+        (("set", "u3", "--slot", "1"), "no such unit"),
+        (("set", "u2", "--slot", "9", "--at", "soon"), "an ISO date, or date and time, is expected"),
+        (("set", "u2", "--slot", "9", "--at", "2025-02-30"), "there is no such date or time"),
+        (("set", "u2", "--slot", "9", "--at", "2025-11-02T01:30"), "show this time twice"),
+        (("import", "nowhere.csv"), "cannot be read"),
+        (("show", "--at", "soon"), "an ISO date, or date and time, is expected"),
+        (("diff",), "two files at most are expected"),
+        (("diff", "a", "b", "c"), "two files at most are expected"),
+    ],
+)
+def test_what_is_refused_changes_nothing(site: Path, words: tuple[str, ...], told: str) -> None:
+    """Exit code 2, one clear message, and the ledger as it was, with nothing beside it but an empty journal."""
+    result = run(site, *words)
+    assert result.exit_code == 2
+    assert told in result.stderr.replace("\n", " ")
+    assert ledger_of(site) == TEXT
+    assert not backup_path(site.with_name("ledger.csv")).exists()
+
+
+def test_a_leap_day_is_a_day(site: Path) -> None:
+    """29 February is there in leap years and in no others."""
+    assert run(site, "set", "u2", "--slot", "9", "--at", "2028-02-29").exit_code == 0
+    assert "2028-02-29" in ledger_of(site)
+    assert run(site, "set", "u2", "--slot", "8", "--at", "2027-02-29").exit_code == 2
+
+
+def test_import_takes_in_a_table(site: Path) -> None:
+    """Adds and changes together, as one line of the journal."""
+    table = site.with_name("new.csv")
+    table.write_text("unit_id,model,hashrate_th,host,serial\nu3,S21,195,10.0.0.3,SN3\nu1,,,,SN1\n", encoding="utf-8")
+    result = run(site, "import", str(table), "--at", "2025-08-01")
+    assert (result.exit_code, "3 rows changed" in result.stdout) == (0, True)
+    assert ledger_of(site).splitlines() == [
+        f"{HEADER},serial",
+        "u1,S21,200,10.0.0.1,C1,R1,1,2025-01-01,2025-06-01,deployed,",
+        "u1,S21,200,10.0.0.1,C2,R1,1,2025-06-01,2025-08-01,deployed,",
+        "u1,S21,200,10.0.0.1,C2,R1,1,2025-08-01,,deployed,SN1",
+        "u2,T21,190,10.0.0.2,C1,R1,2,2025-03-01,,deployed,",
+        "u3,S21,195,10.0.0.3,,,,2025-08-01,,deployed,SN3",
+    ]
+    assert len(journal_path(site.with_name("ledger.csv")).read_text(encoding="utf-8").splitlines()) == 1
+
+
+def test_diff_of_two_moments(site: Path) -> None:
+    """Who came, who went, who moved, and what that made of the deployed hashrate."""
+    result = run(site, "diff", "--from", "2025-02-01", "--to", "2025-07-01")
+    assert result.stdout.splitlines() == [
+        "~ u1: container C1 -> C2",
+        "+ u2: model=T21 hashrate_th=190 host=10.0.0.2 container=C1 rack=R1 slot=2 status=deployed",
+        "1 unit, 200.00 TH/s -> 2 units, 390.00 TH/s; differences: 2",
+    ]
+
+
+def test_diff_of_two_files(site: Path) -> None:
+    """Row by row with their dates; a file alone is held against the site's ledger."""
+    run(site, "set", "u2", "--removed", "--at", "2025-09-01")
+    backup = str(backup_path(site.with_name("ledger.csv")))
+    assert run(site, "diff", backup).stdout.splitlines() == [
+        "~ u2: deployed_to (empty) -> 2025-09-01",
+        "differences: 1",
+    ]
+    assert run(site, "diff", backup, backup).stdout == "differences: 0\n"
+    [told] = json.loads(run(site, "diff", backup, "--json").stdout)
+    assert (told["before"]["deployed_to"], told["after"]["deployed_to"]) == ("", "2025-09-01")
+    at_once = run(site, "diff", backup, "--from", "2025-10-01", "--to", "2025-10-01").stdout.splitlines()
+    assert at_once[0].startswith("- u2: model=T21")
+
+
+def test_the_proposed_command_sets_an_exchange_right(site: Path) -> None:
+    """What the agent proposes for two exchanged units, run as it stands."""
+    result = run(site, "set", "u1", "--host", "10.0.0.2", "--swap", "--at", "2025-11-20T21:36:00+00:00")
+    assert result.exit_code == 0
+    hosts = {row["unit_id"]: row["host"] for row in json.loads(run(site, "show", "--format", "json").stdout)}
+    assert hosts == {"u1": "10.0.0.2", "u2": "10.0.0.1"}
+    other = run(site, "set", "u2", "--host", "10.0.0.1", "--swap", "--at", "2025-11-20T21:36:02+00:00")
+    assert other.stdout == "nothing changes: the ledger says so already\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "is_noted"),
+    [
+        (("set", "u2", "--status", "maintenance", "--at", "2025-06-03"), True),
+        (("set", "u2", "--removed", "--at", "2025-06-03"), True),
+        # Without dates of its own the row is corrected from its beginning on.
+        (("set", "u2", "--slot", "9", "--at", "2025-03-01"), True),
+        (("set", "u2", "--status", "maintenance"), False),
+        (("set", "u2", "--removed", "--at", "2080-06-03"), False),
+    ],
+)
+def test_a_change_of_the_past_does_not_change_history(site: Path, words: tuple[str, ...], *, is_noted: bool) -> None:
+    """Who dates a change back is told that history keeps what was known; where there is none, nothing is told."""
+    note = "note: history, and the statements made from it, keep what the ledger said at the time"
+    assert note not in run(site, *words, "--dry-run").stderr
+    site.with_name("site.history.sqlite").touch()
+    assert (note in run(site, *words, "--dry-run").stderr) is is_noted

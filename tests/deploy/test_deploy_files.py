@@ -1,0 +1,241 @@
+"""Every file of deploy/ and of Grafana's provisioning, read by the program it is for."""
+
+import asyncio
+import os
+import re
+import shutil
+import stat
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from paths import ROOT
+from programs import free_port, program
+
+from agent.config.file import load_config
+
+DEPLOY, PROVISIONING = ROOT / "deploy", ROOT / "grafana/provisioning"
+HERE = Path(sys.executable).parent
+
+# Who reads what: a new file needs a line here, and a test.
+READ_BY = {
+    "Dockerfile": "hadolint",
+    "Dockerfile.dockerignore": "test_image_gets_what_it_copies_and_nothing_else",
+    "README.md": "people",
+    "alertmanager.yml": "amtool",
+    "compose.yml": "check-jsonschema",
+    "compose/mosquitto.conf": "mosquitto",
+    "compose/prometheus.yml": "promtool",
+    "compose/site.toml": "the agent",
+    "dev/install-programs": "make",
+    "dev/link_project.py": "make",
+    "dev/make-venv": "make",
+    "gateway.example.toml": "the agent",
+    "hashsight.service": "systemd-analyze",
+    "install": "test_install_makes_an_agent_of_its_own",
+    "ledger.example.csv": "the agent",
+    "mosquitto.acl": "mosquitto",
+    "mosquitto.conf": "mosquitto",
+    "prometheus-fleet.yml": "promtool",
+    "prometheus.yml": "promtool",
+    "site.example.toml": "the agent",
+    "stack.py": "test_stack_comes_up_and_goes_away",
+}
+
+
+def _run(*command: str, within_s: float = 30) -> str:
+    """Run a checker; gives what it said, and fails with that where it found something."""
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=within_s, check=False)
+    said = ran.stdout + ran.stderr
+    assert ran.returncode == 0, said
+    return said
+
+
+def _yaml(path: Path) -> Any:
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def test_every_file_is_read_by_somebody() -> None:
+    """No example lies there that no program ever read."""
+    found = {str(path.relative_to(DEPLOY)) for path in DEPLOY.rglob("*") if path.is_file()}
+    assert {name for name in found if "__pycache__" not in name} == set(READ_BY)
+
+
+@pytest.mark.parametrize("name", ["gateway.example.toml", "site.example.toml", "compose/site.toml"])
+def test_configurations_are_the_agents(name: str) -> None:
+    """Each example configuration is one that the agent takes."""
+    assert load_config(DEPLOY / name).site.name
+
+
+def test_the_example_site_is_whole(tmp_path: Path) -> None:
+    """`hashsight check` has nothing to say about the example configurations with the example ledger."""
+    shutil.copy(DEPLOY / "ledger.example.csv", tmp_path)
+    for name in ("site.example.toml", "gateway.example.toml"):
+        text = (DEPLOY / name).read_text(encoding="utf-8").replace("/etc/hashsight/ledger.csv", "ledger.example.csv")
+        text = text.replace('networks = ["10.20.0.0/16"]', 'networks = ["10.20.0.0/16", "127.0.0.0/8"]')
+        (tmp_path / name).write_text(text.replace("/var/lib/hashsight", str(tmp_path)), encoding="utf-8")
+        _run(sys.executable, "-m", "agent", "check", "--config", str(tmp_path / name))
+
+
+@pytest.mark.program("promtool")
+@pytest.mark.parametrize("name", ["prometheus.yml", "prometheus-fleet.yml", "compose/prometheus.yml"])
+def test_prometheus_takes_its_configuration(name: str) -> None:
+    """Promtool takes each configuration and finds the rules it names."""
+    assert "SUCCESS" in _run("promtool", "check", "config", str(DEPLOY / name))
+
+
+@pytest.mark.program("promtool")
+@pytest.mark.parametrize("name", ["prometheus.yml", "prometheus-fleet.yml"])
+def test_prometheus_takes_what_the_guide_makes_of_it(name: str, tmp_path: Path) -> None:
+    """The guide's own `sed` gives a configuration that works where the guide puts it."""
+    (command,) = re.findall(
+        rf"^ +(sed .* deploy/{re.escape(name)}) >", (DEPLOY / "README.md").read_text(), re.MULTILINE
+    )
+    shutil.copytree(ROOT / "grafana/rules", tmp_path / "hashsight")
+    made = subprocess.run(["sh", "-c", command], cwd=ROOT, capture_output=True, timeout=10, check=True)
+    (tmp_path / "prometheus.yml").write_bytes(made.stdout)
+    assert "rule files found" in _run("promtool", "check", "config", str(tmp_path / "prometheus.yml"))
+
+
+@pytest.mark.program("amtool")
+def test_alertmanager_takes_its_configuration() -> None:
+    """Amtool takes the configuration."""
+    assert "SUCCESS" in _run("amtool", "check-config", str(DEPLOY / "alertmanager.yml"))
+
+
+@pytest.mark.program("mosquitto")
+async def test_mosquitto_takes_the_house_configuration(tmp_path: Path) -> None:
+    """The broker of compose.yml starts with its configuration and listens."""
+    port = free_port()
+    text = (DEPLOY / "compose/mosquitto.conf").read_text(encoding="utf-8")
+    text = text.replace("listener 1883", f"listener {port} 127.0.0.1").replace("/mosquitto/data", str(tmp_path))
+    (tmp_path / "mosquitto.conf").write_text(f"user root\n{text}", encoding="utf-8")
+    async with program("mosquitto", "-c", str(tmp_path / "mosquitto.conf"), log=tmp_path / "mosquitto.log") as running:
+        async with asyncio.timeout(10):
+            while True:
+                assert running.process.returncode is None, running.said
+                try:
+                    _, writer = await asyncio.open_connection("127.0.0.1", port)
+                except OSError:
+                    await asyncio.sleep(0.02)
+                    continue
+                writer.close()
+                await writer.wait_closed()
+                return
+
+
+def _with_a_program_that_exists(tmp_path: Path) -> str:
+    """Copy the unit with an executable in the place of the one that deploy/install would put there."""
+    text = (DEPLOY / "hashsight.service").read_text(encoding="utf-8")
+    copy = tmp_path / "hashsight.service"
+    copy.write_text(text.replace("ExecStart=/opt/hashsight/bin/hashsight", "ExecStart=/bin/true"), encoding="utf-8")
+    return str(copy)
+
+
+@pytest.mark.program("systemd-analyze")
+def test_systemd_takes_the_unit(tmp_path: Path) -> None:
+    """`systemd-analyze verify` is silent."""
+    assert _run("systemd-analyze", "verify", _with_a_program_that_exists(tmp_path)) == ""
+
+
+@pytest.mark.program("systemd-analyze")
+def test_the_unit_is_exposed_to_little(tmp_path: Path) -> None:
+    """Its exposure is at most 2.0 of 10 by systemd's own measure."""
+    unit = _with_a_program_that_exists(tmp_path)
+    said = _run("systemd-analyze", "security", "--offline=true", "--threshold=20", "--no-pager", unit)
+    assert float(re.findall(r"exposure level for hashsight.service: ([\d.]+)", said)[0]) <= 2.0
+
+
+def test_the_unit_and_its_configuration_speak_of_the_same_places() -> None:
+    """What the service may write is where its configuration writes; its watchdog is the slower judge."""
+    unit = (DEPLOY / "hashsight.service").read_text(encoding="utf-8")
+    config = load_config(DEPLOY / "gateway.example.toml")
+    assert "\nStateDirectory=hashsight\n" in unit
+    assert config.history.file is not None
+    assert config.api.state_file is not None
+    assert {config.history.file.parent, config.api.state_file.parent} == {Path("/var/lib/hashsight")}
+    assert "--config /etc/hashsight/site.toml" in unit
+    assert int(re.findall(r"\nWatchdogSec=(\d+)\n", unit)[0]) > 30
+
+
+def test_compose_keeps_the_specification() -> None:
+    """compose.yml is valid by the Compose specification's own schema."""
+    _run(str(HERE / "check-jsonschema"), "--builtin-schema", "vendor.compose-spec", str(DEPLOY / "compose.yml"))
+
+
+def test_compose_services_are_locked_up() -> None:
+    """Every service has a read-only root, no capabilities, no root user, a pinned image, and local ports."""
+    for name, service in _yaml(DEPLOY / "compose.yml")["services"].items():
+        assert service["read_only"] is True, name
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert "build" in service or re.fullmatch(r"\S+/\S+:v?\d+\.\d+\.\d+", service["image"]), name
+        assert not service.get("user", "65532").startswith("0"), name
+        assert all(port.startswith("127.0.0.1:") for port in service.get("ports", [])), name
+
+
+def test_compose_mounts_what_is_there() -> None:
+    """Every folder and file that a service mounts is in the repository."""
+    compose = _yaml(DEPLOY / "compose.yml")
+    for service in compose["services"].values():
+        for mount in service["volumes"]:
+            source = mount.split(":")[0]
+            assert source in compose["volumes"] or (DEPLOY / source).resolve().exists(), mount
+
+
+def test_the_image_is_built_by_the_book() -> None:
+    """Hadolint has nothing to say."""
+    assert _run(str(HERE / "hadolint"), "--no-color", str(DEPLOY / "Dockerfile")) == ""
+
+
+def test_image_gets_what_it_copies_and_nothing_else() -> None:
+    """What the Dockerfile copies is there and let through, and it ends as a user without a name."""
+    text = (DEPLOY / "Dockerfile").read_text(encoding="utf-8")
+    copied = {name for line in re.findall(r"^COPY (?!--from)(.*)$", text, re.MULTILINE) for name in line.split()[:-1]}
+    let_through = (DEPLOY / "Dockerfile.dockerignore").read_text(encoding="utf-8").splitlines()
+    assert copied == {line[1:] for line in let_through if line.startswith("!")}
+    assert all((ROOT / name).exists() for name in copied)
+    assert re.findall(r"^USER (.*)$", text, re.MULTILINE)[-1] == "65532:65532"
+
+
+def test_grafana_finds_prometheus_and_the_dashboards() -> None:
+    """Provisioning names a Prometheus by an address from the environment, and the folder that compose.yml mounts."""
+    (source,) = _yaml(PROVISIONING / "datasources/prometheus.yml")["datasources"]
+    (provider,) = _yaml(PROVISIONING / "dashboards/hashsight.yml")["providers"]
+    grafana = _yaml(DEPLOY / "compose.yml")["services"]["grafana"]
+    assert source["url"].removeprefix("$") in grafana["environment"]
+    assert f"../grafana/dashboards:{provider['options']['path']}:ro" in grafana["volumes"]
+    assert (source["type"], provider["type"], provider["allowUiUpdates"]) == ("prometheus", "file", False)
+    # The shortest step that a graph may take is that of the data.
+    assert source["jsonData"]["timeInterval"] == _yaml(DEPLOY / "prometheus.yml")["global"]["scrape_interval"]
+
+
+def test_paths_of_the_guide_exist() -> None:
+    """Every file of the repository that the guide names is there."""
+    for name in re.findall(r"(?<![\w/.])((?:deploy|grafana)/[\w./-]*\w)", (DEPLOY / "README.md").read_text()):
+        assert (ROOT / name).exists(), name
+
+
+@pytest.mark.slow
+def test_install_makes_an_agent_of_its_own(tmp_path: Path) -> None:
+    """deploy/install gives a folder whose hashsight runs without the checkout, and a second run upgrades it."""
+    to = tmp_path / "opt"
+    environment = {**os.environ, "PYTHON": sys.executable}
+    for _ in range(2):
+        subprocess.run(
+            [DEPLOY / "install", str(to)], check=True, timeout=600, env=environment, stdout=subprocess.DEVNULL
+        )
+    assert stat.S_IMODE((to / "bin/hashsight").stat().st_mode) == 0o755
+    told = subprocess.run(
+        [str(to / "bin/python"), "-c", "import agent; print(agent.__file__)"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        timeout=30,
+        check=True,
+    )
+    assert told.stdout.strip() == str(to / "app/agent/__init__.py")
+    assert not (to / "app.old").exists()

@@ -1,0 +1,247 @@
+"""Nothing lost: whole agents and their broker are killed, frozen and restarted at random while messages go on."""
+
+import asyncio
+import contextlib
+import gc
+import json
+import random
+import shutil
+import signal
+import socket
+import sqlite3
+import tempfile
+import threading
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import aiohttp
+import psutil
+import pytest
+from agent_counts import counted
+from brokers import ROOT, Mosquitto, consumer, mosquitto, payloads
+from mqtt_agent import exporter, mqtt_agent, section
+from programs import farm, until
+
+pytestmark = pytest.mark.program("mosquitto")
+
+UNITS = 200
+TOPICS = ("figures", "events", "units")
+TO_THE_BROKER = ("kill broker", "restart broker", "freeze broker")
+Number = tuple[str, int]
+
+
+class Extent(NamedTuple):
+    """How much is done.
+
+    Attributes:
+        kills: SIGKILLs of the agent.
+        others: How often the broker is disturbed in an agent's life, at least and at most.
+        longest_s: What passes between disturbances at most.
+        messages: So many have to arrive; it goes on until they do.
+    """
+
+    kills: int
+    others: tuple[int, int]
+    longest_s: float
+    messages: int
+
+
+@contextlib.contextmanager
+def copied(folder: Path, name: str) -> Iterator[sqlite3.Connection | None]:
+    """Open a copy of what a killed agent left of a file, which has to be sound; None before there is one.
+
+    The file itself stays as it was left: recovering it is the next agent's.
+    """
+    with tempfile.TemporaryDirectory() as aside:
+        for path in folder.glob(f"{name}*"):
+            shutil.copy(path, aside)
+        if not (Path(aside) / name).exists():
+            yield None
+            return
+        with contextlib.closing(sqlite3.connect(Path(aside) / name)) as file:
+            assert file.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+            yield file
+
+
+def kept(folder: Path) -> set[Number]:
+    """Give the numbers of what waits in a killed agent's outbox; that and history have to be sound."""
+    with copied(folder, "site.history.sqlite"):
+        pass
+    with copied(folder, "site.mqtt-site.sqlite") as file:
+        if file is None or not file.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()[0]:
+            return set()
+        bodies = [json.loads(payload) for (payload,) in file.execute("SELECT payload FROM messages")]
+    return {(body["boot_id"], body["seq"]) for body in bodies}
+
+
+@contextlib.asynccontextmanager
+async def switching(control: str) -> AsyncIterator[None]:
+    """Have all simulated units hash nothing for a second, every other second, while the block runs: an event each."""
+    fault = {"fault": "hashrate_drift", "values": {"ratio": 0.0}, "duration_s": 1}
+
+    async def switch() -> None:
+        async with aiohttp.ClientSession() as session:
+            while True:
+                async with session.post(f"{control}/faults", json=fault) as answer:
+                    assert answer.status == 201
+                await asyncio.sleep(2)
+
+    task = asyncio.create_task(switch(), name="switch units")
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+async def disturb(what: str, rng: random.Random, broker: Mosquitto) -> None:
+    """Do one bad thing to the broker."""
+    if what == "freeze broker":
+        broker.send(signal.SIGSTOP)
+        await asyncio.sleep(rng.uniform(0.1, 1.0))
+        broker.send(signal.SIGCONT)
+        return
+    await asyncio.to_thread(broker.stop, signal.SIGKILL if what == "kill broker" else signal.SIGTERM)
+    await asyncio.sleep(rng.uniform(0, 0.4))
+    await asyncio.to_thread(broker.start)
+
+
+def told_of(messages: list[tuple[str, bytes, bool]]) -> tuple[set[Number], list[str]]:
+    """Give the numbers of all that arrived, and what is wrong with it: left out, told twice, or out of order."""
+    numbers: set[Number] = set()
+    wrong = []
+    for name in TOPICS:
+        before: dict[str, int | None] = {}
+        states: dict[tuple[str, str], str] = {}
+        for body in payloads(messages, f"{ROOT}/{name}"):
+            boot_id, seq, event = body["boot_id"], body["seq"], body.get("event", {})
+            numbers.add((boot_id, seq))
+            # Each says which came before it on its topic: none is left out, none overtook another.
+            if body["previous_seq"] != before.get(boot_id):
+                wrong.append(f"{name} {boot_id} {seq}: not after {before.get(boot_id)}, but {body['previous_seq']}")
+            before[boot_id] = seq
+            # And what happened is told once: a unit leaves the state that it came to, in another message too.
+            if event.get("kind") == "unit_changed":
+                key = (boot_id, event["unit_id"])
+                if event["before"] != states.get(key, event["before"]):
+                    wrong.append(f"{name} {boot_id} {seq}: {event['unit_id']} was {states[key]}")
+                states[key] = event["state"]
+    return numbers, wrong
+
+
+async def live(folder: Path, broker: Mosquitto, rng: random.Random, extent: Extent) -> Counter[str]:
+    """Run an agent until it is killed, and disturb its broker meanwhile; gives what was done."""
+    done: Counter[str] = Counter()
+    options = section(broker.port, units="batches", unit_heartbeat_s=5, keepalive_s=2)
+    async with mqtt_agent(folder, options, is_awaited=False) as (running, _):
+        for what in rng.sample(TO_THE_BROKER, rng.randint(*extent.others)):
+            await asyncio.sleep(rng.uniform(0.3, extent.longest_s))
+            await disturb(what, rng, broker)
+            done[what] += 1
+        await asyncio.sleep(rng.uniform(0.3, extent.longest_s))
+        is_alone = rng.random() < 0.5
+        if is_alone:
+            await asyncio.to_thread(broker.stop, rng.choice((signal.SIGKILL, signal.SIGTERM)))
+            await asyncio.sleep(rng.uniform(0, extent.longest_s))
+        assert running.process.returncode is None, running.said
+        running.process.kill()
+        await running.process.wait()
+    done["kill agent without its broker" if is_alone else "kill agent"] += 1
+    return done
+
+
+async def finish(folder: Path, broker: Mosquitto) -> None:
+    """Run an agent until everything is delivered, and have it end."""
+    async with mqtt_agent(folder, section(broker.port, units="batches")) as (running, url):
+
+        async def is_drained() -> bool:
+            return not (await counted(url))[0]["waiting"]
+
+        await until(is_drained, running, 120)
+        running.process.send_signal(signal.SIGTERM)
+        assert await running.ended() == 0
+    assert kept(folder) == set()
+
+
+@pytest.mark.parametrize(
+    "extent",
+    [
+        pytest.param(Extent(kills=1, others=(3, 3), longest_s=1.5, messages=200), id="short"),
+        pytest.param(
+            Extent(kills=50, others=(0, 2), longest_s=6.0, messages=20_000), id="long", marks=pytest.mark.slow
+        ),
+    ],
+)
+async def test_nothing_is_lost(
+    tmp_path: Path, quick_folder: Path, capsys: pytest.CaptureFixture[str], extent: Extent
+) -> None:
+    """Random SIGKILLs of whole agents, with a broker and without, and SIGKILLs, restarts and freezes of the broker.
+
+    What an agent had on its disk arrives; nothing is left out or told twice; the order on each topic is kept.
+    """
+    rng = random.Random(20251120)
+    done: Counter[str] = Counter()
+    waited: set[Number] = set()
+    async with mosquitto(quick_folder / "broker") as broker, farm(tmp_path, units=UNITS) as control:
+        with consumer(broker.port, *(f"{ROOT}/{name}" for name in TOPICS), client_id="database") as reader:
+            async with switching(control):
+                kills = 0
+                while kills < extent.kills or len(told_of(reader.messages)[0]) < extent.messages:
+                    done += await live(tmp_path, broker, rng, extent)
+                    kills += 1
+                    waited |= kept(tmp_path)
+                    await asyncio.to_thread(broker.start)
+            await finish(tmp_path, broker)
+            await reader.until(lambda got: told_of(got)[0] >= waited)
+        numbers, wrong = told_of(reader.messages)
+    with capsys.disabled():
+        print(  # noqa: T201  the figures are what this test is run for
+            f"\n{len(numbers)} messages of {len({boot for boot, _ in numbers})} runs, {done.total()} disturbances "
+            f"{dict(done)}: lost {len(waited - numbers)} of {len(waited)} that waited on the disk; left out, doubled "
+            f"or out of order {len(wrong)}; delivered twice {len(reader.messages) - len(numbers)}"
+        )
+    assert not wrong, wrong[:10]
+
+
+def take_over(port: int, client_id: str) -> None:
+    """Connect under the name of another client, whose connection the broker ends for it; then leave."""
+    name = client_id.encode()
+    # Documented: MQTT 3.1.1, 3.1: protocol name and level, clean session, keepalive 60 s, client id.
+    body = b"\x00\x04MQTT\x04\x02\x00\x3c" + len(name).to_bytes(2) + name
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as other:
+        other.sendall(b"\x10" + len(body).to_bytes(1) + body)
+        assert other.recv(4) == b"\x20\x02\x00\x00"
+
+
+@pytest.mark.parametrize("times", [40, pytest.param(1500, marks=pytest.mark.slow)])
+async def test_reconnecting_leaves_nothing_behind(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], times: int
+) -> None:
+    """The broker ends the connection again and again: descriptors stay the same, memory stays flat."""
+    async with mosquitto(tmp_path / "broker") as broker:
+        side = exporter(tmp_path, section(broker.port, client_id="agent"))
+        mine = side.outlets[0].broker
+        mine._rhythm = type(mine._rhythm)(random=lambda: 0.0, first_s=0.002, longest_s=0.002)
+        connected = asyncio.Event()
+        mine.on_connected = connected.set
+        process = psutil.Process()
+        measured = []
+        async with side.running():
+            for number in range(times + 1):
+                async with asyncio.timeout(10):
+                    await connected.wait()
+                connected.clear()
+                if number in {times // 3, times}:
+                    gc.collect()
+                    measured.append((process.num_fds(), process.memory_info().rss, threading.active_count()))
+                if number < times:
+                    await asyncio.to_thread(take_over, broker.port, "agent")
+    (fds, rss, threads), (last_fds, last_rss, last_threads) = measured
+    with capsys.disabled():
+        print(f"\n{times} reconnects: descriptors {fds} -> {last_fds}, RSS {(last_rss - rss) / 1e6:+.1f} MB")  # noqa: T201
+    assert abs(last_fds - fds) <= 2
+    assert last_rss - rss < 5e6
+    assert abs(last_threads - threads) <= 2

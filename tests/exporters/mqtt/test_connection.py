@@ -1,0 +1,255 @@
+"""Brokers that are dead, frozen or say no, passwords, certificates: found soon, told in a line, held up by nobody."""
+
+import asyncio
+import signal
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from brokers import ROOT, consumer, mosquitto, payloads, shipped
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from exporter_cases import AT
+from mqtt_agent import delivering, exporter, password, section, tell, told_at
+from programs import free_port
+
+from agent.exporters.mqtt import broker as broker_module
+from agent.exporters.mqtt import connection as connection_module
+from agent.exporters.mqtt.backoff import Rhythm
+
+pytestmark = pytest.mark.program("mosquitto")
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take an answer that does not come for missing after one second, not four: for what waits for none."""
+    monkeypatch.setattr(connection_module, "ANSWER_S", 1.0)
+    monkeypatch.setattr(broker_module, "CANARY_S", 1.0)
+
+
+def forgetful(_: Path, port: int) -> str:
+    """Give the configuration of a broker that keeps nothing on a disk."""
+    return f"user root\nlistener {port} 127.0.0.1\nallow_anonymous true\n"
+
+
+def test_waits_add_up_to_no_more_than_ten_seconds() -> None:
+    """Whatever is wrong is told after looking up the name, connecting, and one answer that does not come."""
+    assert 2 * connection_module.CONNECT_S + max(connection_module.ANSWER_S, broker_module.CANARY_S) <= 10
+
+
+@pytest.mark.usefixtures("hasty")
+async def test_a_broker_that_is_killed_or_frozen_is_left_and_found_again(tmp_path: Path) -> None:
+    """SIGKILL, restart, SIGSTOP: what was told meanwhile arrives in order, in both versions of the protocol."""
+
+    async def go_through_it(protocol: str) -> None:
+        folder = tmp_path / protocol
+        async with mosquitto(folder) as broker:
+            side = exporter(folder, section(broker.port, protocol=protocol, keepalive_s=2))
+            with consumer(broker.port, f"{ROOT}/figures", client_id="keeper") as reader:
+                async with delivering(side):
+                    tell(side, 50)
+                    await reader.until(lambda got: len(payloads(got, f"{ROOT}/figures")) == 50)
+                    await asyncio.to_thread(broker.stop, signal.SIGKILL)
+                    tell(side, 50, 50)
+                    await asyncio.to_thread(broker.start)
+                    await reader.until(lambda got: len(payloads(got, f"{ROOT}/figures")) == 100, 30)
+                    broker.send(signal.SIGSTOP)
+                    tell(side, 50, 100)
+                    lost = asyncio.Event()
+                    side.outlets[0].broker.on_state = lambda is_connected, _: None if is_connected else lost.set()
+                    async with asyncio.timeout(10):
+                        await lost.wait()
+                    broker.send(signal.SIGCONT)
+                    await reader.until(lambda got: len(payloads(got, f"{ROOT}/figures")) == 150, 30)
+        assert told_at(reader) == [AT + number for number in range(150)]
+
+    async with asyncio.TaskGroup() as tasks:
+        for protocol in ("3.1.1", "5"):
+            tasks.create_task(go_through_it(protocol))
+
+
+async def test_what_a_killed_broker_took_with_it_is_sent_again(tmp_path: Path) -> None:
+    """Figures that a broker acknowledged and lost with a SIGKILL, because it saves nothing, arrive after its return."""
+    async with mosquitto(tmp_path / "broker", forgetful) as broker:
+        side = exporter(tmp_path, section(broker.port))
+        mine = side.outlets[0].broker
+        # Time for the consumer to be there first.
+        mine._rhythm = Rhythm(random=lambda: 1.0, first_s=1.5, longest_s=1.5)
+        async with delivering(side):
+            tell(side, 20)
+            async with asyncio.timeout(10):
+                while mine.health.delivered < 20:  # noqa: ASYNC110  a counter sets no event
+                    await asyncio.sleep(0.01)
+            await asyncio.to_thread(broker.stop, signal.SIGKILL)
+            await asyncio.to_thread(broker.start)
+            with consumer(broker.port, f"{ROOT}/figures") as reader:
+                await reader.until(lambda got: len(payloads(got, f"{ROOT}/figures")) == 20)
+    assert told_at(reader) == [AT + number for number in range(20)]
+
+
+@pytest.mark.usefixtures("hasty")
+async def test_one_dead_broker_does_not_hold_up_another(tmp_path: Path) -> None:
+    """Beside one that refuses, one without a name and one that is frozen, the fourth gets everything at once."""
+    async with mosquitto(tmp_path / "broker") as broker, mosquitto(tmp_path / "frozen") as frozen:
+        frozen.send(signal.SIGSTOP)
+        others = [
+            section(free_port(), name="dead"),
+            section(9, name="nowhere", host="no-such-host.invalid"),
+            section(frozen.port, name="frozen"),
+        ]
+        with consumer(broker.port, f"{ROOT}/#") as reader:
+            async with delivering(exporter(tmp_path, section(broker.port), *others)) as side:
+                tell(side, 20)
+                await reader.until(lambda got: len(payloads(got, f"{ROOT}/figures")) == 20)
+
+                def about(got: Any) -> set[str]:
+                    return {body["event"]["detail"].partition(":")[0] for body in payloads(got, f"{ROOT}/events")}
+
+                await reader.until(lambda got: about(got) == {"dead", "nowhere", "frozen"})
+                numbers = {each.name: each for each in side.numbers()}
+        frozen.send(signal.SIGCONT)
+    for name, reason in (("dead", "refused"), ("nowhere", "unresolved"), ("frozen", "timeout")):
+        assert numbers[name].errors[reason] > 0, numbers[name]
+    assert numbers["dead"].waiting >= 20
+
+
+async def fault(folder: Path, **options: Any) -> tuple[str, str]:
+    """Give reason and words of the first failure to connect, within ten seconds."""
+    side = exporter(folder, section(**options))
+    told = asyncio.Event()
+    broker = side.outlets[0].broker
+    broker.on_state = lambda _is_connected, _detail: told.set()
+    async with side.running():
+        async with asyncio.timeout(10):
+            await told.wait()
+        trouble = broker.health.trouble or "connected"
+        return next((reason for reason, count in broker.health.errors.items() if count), ""), trouble
+
+
+@pytest.mark.usefixtures("hasty")
+async def test_what_is_wrong_with_user_and_rights_is_found(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Wrong password, and an access list that lets nobody see what we publish, each within 10 s in one clear line."""
+    async with mosquitto(tmp_path / "broker", shipped) as broker:
+
+        async def try_all(protocol: str) -> None:
+            folder = tmp_path / protocol
+            wrong = {
+                "port": broker.port,
+                "protocol": protocol,
+                "username": "hashsight",
+                "password_file": password(folder, "no-such-secret"),
+                "client_id": f"agent-{protocol}",
+            }
+            reason, told = await fault(folder, **wrong)
+            assert (reason, told) == (
+                "credentials",
+                f"127.0.0.1:{broker.port}: the broker refuses user hashsight: wrong user or password, or not allowed",
+            )
+            password(folder, "stranger-secret")
+            reason, told = await fault(folder, **wrong | {"username": "stranger"})
+            assert reason == "acl"
+            assert told.endswith("did not come back: its access list must let stranger read and write it")
+            password(folder, "hashsight-secret")
+            assert await fault(folder, **wrong) == ("", "connected")
+
+        async with asyncio.TaskGroup() as tasks:
+            for protocol in ("3.1.1", "5"):
+                tasks.create_task(try_all(protocol))
+    said = caplog.text + "".join(capfd.readouterr())
+    assert "no-such-secret" not in said
+    assert "stranger-secret" not in said
+
+
+def certificates(folder: Path) -> None:
+    """Make an authority, a broker's certificate, one that expired, and an authority nobody knows."""
+    now = datetime.now(UTC)
+
+    def save(name: str, cert: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> None:
+        (folder / f"{name}.pem").write_bytes(cert.public_bytes(serialization.Encoding.PEM))
+        private = key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        (folder / f"{name}.key").write_bytes(private)
+
+    def name(text: str) -> x509.Name:
+        return x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, text)])
+
+    def make(who: str, issuer: x509.Name, signer: ec.EllipticCurvePrivateKey | None, days: tuple[int, int]) -> Any:
+        key = ec.generate_private_key(ec.SECP256R1())
+        builder = (
+            x509.CertificateBuilder()
+            .subject_name(name(who))
+            .issuer_name(issuer)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now + timedelta(days=days[0]))
+            .not_valid_after(now + timedelta(days=days[1]))
+            .add_extension(x509.BasicConstraints(ca=signer is None, path_length=None), critical=True)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+            .add_extension(
+                x509.AuthorityKeyIdentifier.from_issuer_public_key((signer or key).public_key()), critical=False
+            )
+        )
+        if signer is not None:
+            names = x509.SubjectAlternativeName([x509.DNSName("localhost")])
+            builder = builder.add_extension(names, critical=False)
+        cert = builder.sign(signer or key, hashes.SHA256())
+        save(who, cert, key)
+        return key
+
+    authority = make("ca", name("ca"), None, (-10, 10))
+    make("other-ca", name("other-ca"), None, (-10, 10))
+    make("broker", name("ca"), authority, (-1, 10))
+    make("expired", name("ca"), authority, (-5, -1))
+    make("agent", name("ca"), authority, (-1, 10))
+
+
+def encrypted(certificate: str, *, more: str = "") -> Any:
+    """Give the configuration of a broker with a TLS port."""
+
+    def config(folder: Path, port: int) -> str:
+        certs = folder.parent
+        files = f"cafile {certs}/ca.pem\ncertfile {certs}/{certificate}.pem\nkeyfile {certs}/{certificate}.key\n"
+        return f"user root\nlistener {port} 127.0.0.1\nallow_anonymous true\n{files}{more}"
+
+    return config
+
+
+@pytest.mark.usefixtures("hasty")
+async def test_what_is_wrong_with_encryption_is_found(tmp_path: Path) -> None:
+    """Unknown authority, expired certificate, wrong name, plain to a TLS port and the reverse, no certificate."""
+    certificates(tmp_path)
+    good = {"host": "localhost", "tls": True, "ca_file": tmp_path / "ca.pem"}
+    own = {"cert_file": tmp_path / "agent.pem", "key_file": tmp_path / "agent.key"}
+    async with (
+        mosquitto(tmp_path / "tls", encrypted("broker")) as encrypting,
+        mosquitto(tmp_path / "expired", encrypted("expired")) as expired,
+        mosquitto(tmp_path / "plain") as plain,
+        mosquitto(tmp_path / "mutual", encrypted("broker", more="require_certificate true\n")) as mutual,
+    ):
+        port = encrypting.port
+        cases: list[tuple[dict[str, Any], set[str], str]] = [
+            ({"port": port, **good}, {""}, "connected"),
+            ({"port": port, **good, "ca_file": tmp_path / "other-ca.pem"}, {"tls"}, "certificate is not accepted: "),
+            ({"port": port, **good, "host": "127.0.0.1"}, {"tls"}, "IP address mismatch"),
+            ({"port": port}, {"timeout"}, "; is this a TLS port?"),
+            ({"port": expired.port, **good}, {"tls"}, "not accepted: certificate has expired"),
+            ({"port": plain.port, **good}, {"tls"}, "; is this a plain port?"),
+            ({"port": mutual.port, **good}, {"tls", "timeout"}, ""),
+            ({"port": mutual.port, **good, **own}, {""}, "connected"),
+        ]
+
+        async def try_one(number: int, options: dict[str, Any], reasons: set[str], words: str) -> None:
+            folder = tmp_path / str(number)
+            folder.mkdir()
+            reason, told = await fault(folder, client_id=f"agent-{number}", **options)
+            assert reason in reasons, told
+            assert words in told
+
+        async with asyncio.TaskGroup() as tasks:
+            for number, case in enumerate(cases):
+                tasks.create_task(try_one(number, *case))

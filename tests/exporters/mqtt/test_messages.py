@@ -1,0 +1,178 @@
+"""What is published over MQTT: every payload against its schema, every schema file against the types."""
+
+import json
+
+import jsonschema
+import pytest
+from exporter_cases import AT, entry, gone_silent, reading, status
+from hypothesis import given
+from hypothesis import strategies as st
+from mqtt_messages import BY_SCHEMA, SCHEMAS, check, composer
+from msgspec import structs
+
+from agent.exporters.mqtt.composer import moment
+from agent.exporters.mqtt.messages import (
+    UNITS_A_MESSAGE,
+    AgentHealth,
+    CurtailmentChanged,
+    UnitChanged,
+    schemas,
+)
+from agent.exporters.mqtt.news import is_news
+from agent.exporters.mqtt.topics import MeterScope, Topics, from_level, level
+from agent.site.curtailment.orders import ScopeOrder
+from agent.site.status import UnitState
+from agent.site.totals import site_figures
+
+
+def test_schema_files_are_what_the_types_say(request: pytest.FixtureRequest) -> None:
+    """The committed JSON Schema files are exactly those that the types give; `--update-golden` writes them."""
+    expected = schemas()
+    if request.config.getoption("--update-golden"):
+        SCHEMAS.mkdir(exist_ok=True)
+        for name, text in expected.items():
+            (SCHEMAS / name).write_bytes(text)
+    assert expected == {path.name: path.read_bytes() for path in SCHEMAS.glob("mqtt-*.json")}
+    for text in expected.values():
+        jsonschema.Draft202012Validator.check_schema(json.loads(text))
+
+
+def test_every_message_fits_its_schema() -> None:
+    """One of each kind, of a unit that tells everything and one that tells nothing, fits the committed schema."""
+    told, silent = status(entry("u1"), reading("u1")), gone_silent("u2")
+    figures = site_figures([told, silent], AT)
+    make = composer()
+    bodies = [
+        check(payload)
+        for payload in (
+            make.figures(figures, interval_s=10, simulated_units=0),
+            make.container("C1", figures.by_container["C1"]),
+            make.unit(told, at=AT),
+            make.unit(silent, at=AT),
+            make.units([told, silent], at=AT),
+            make.event(
+                UnitChanged(
+                    unit_id="u1",
+                    container="C1",
+                    before=UnitState.HASHING,
+                    state=UnitState.UNREACHABLE,
+                    why="no answer",
+                ),
+                at=AT,
+            ),
+            make.event(
+                CurtailmentChanged(
+                    what="declared",
+                    id="e1",
+                    target_ratio=0.0,
+                    scope=ScopeOrder(container="C1"),
+                    source="test",
+                    start=moment(AT),
+                    end=None,
+                ),
+                at=AT,
+            ),
+            make.event(AgentHealth(subject="outbox", is_well=False, detail="full"), at=AT),
+            make.agent("online", at=AT),
+            make.canary("123", at=AT),
+            make.error("a/b", "malformed", "not JSON", b'{"x', at=AT),
+        )
+    ]
+    assert {body["schema"] for body in bodies} == set(BY_SCHEMA)
+    assert {(body["site"], body["boot_id"], body["time"]) for body in bodies} == {
+        ("alpha", "b00t", "2025-11-20T21:36:00Z")
+    }
+
+
+def test_messages_are_numbered_and_say_what_was_before() -> None:
+    """`seq` counts all messages of a run, `previous_seq` names the one before on the same topic."""
+    told = status(entry("u1"), reading("u1"))
+    figures = site_figures([told], AT)
+    make = composer()
+    bodies = [
+        json.loads(payload)
+        for payload in (
+            make.figures(figures, interval_s=10, simulated_units=0),
+            make.unit(told, at=AT),
+            make.units([told], at=AT),
+            make.figures(figures, interval_s=10, simulated_units=0),
+            make.units([told], at=AT),
+        )
+    ]
+    assert [body["seq"] for body in bodies] == [1, 2, 3, 4, 5]
+    assert [body.get("previous_seq", "-") for body in bodies] == [None, "-", None, 1, 3]
+
+
+def test_a_unit_that_fell_silent_is_told_without_numbers() -> None:
+    """What a stale reading said is not told again: absent is null, and the nameplate stays."""
+    unit = check(composer().unit(gone_silent("u2"), at=AT))["unit"]
+    assert (unit["state"], unit["is_fresh"], unit["hashrate_hs"], unit["hottest_chip_celsius"]) == (
+        "unreachable",
+        False,
+        None,
+        None,
+    )
+    assert unit["nameplate_hs"] == 200e12
+    assert unit["losses"] == [{"cause": "unreachable", "hashrate_hs": 200e12}]
+
+
+def test_the_losses_of_a_message_add_up() -> None:
+    """Deployed less losses plus uplift is operating, in the message as in the figures."""
+    statuses = [status(entry("u1"), reading("u1")), gone_silent("u2"), status(entry("u3"), reading("u3"))]
+    figures = check(composer().figures(site_figures(statuses, AT), interval_s=10, simulated_units=0))["figures"]
+    rebuilt = figures["deployed_hs"] - sum(figures["losses_hs"].values()) + figures["uplift_hs"]
+    assert rebuilt == pytest.approx(figures["operating_hs"], rel=1e-12)
+    assert figures["units"] == sum(figures["units_by_state"].values()) == 3
+
+
+def test_a_batch_is_bounded_by_its_schema() -> None:
+    """More than `UNITS_A_MESSAGE` units do not fit the schema."""
+    told = status(entry("u1"), reading("u1"))
+    check(composer().units([told] * UNITS_A_MESSAGE, at=AT))
+    with pytest.raises(jsonschema.ValidationError):
+        check(composer().units([told] * (UNITS_A_MESSAGE + 1), at=AT))
+
+
+@given(st.text())
+def test_any_name_is_one_level_and_comes_back(name: str) -> None:
+    """No name of the ledger reaches beyond its level of a topic or is a wildcard, and none is lost."""
+    text = level(name)
+    assert text
+    assert not set(text) & set("/+#\x00")
+    assert from_level(text) == name
+
+
+@pytest.mark.parametrize(
+    ("topic", "scope"),
+    [
+        ("meter/site", MeterScope()),
+        ("meter/container/C1", MeterScope(container="C1")),
+        ("meter/container/-", MeterScope(container="")),
+        ("meter/unit/a%2Fb", MeterScope(unit="a/b")),
+        ("meter/unit/", None),
+        ("meter/rack/R1", None),
+        ("meter/container/C1/watts", None),
+        ("meter", None),
+        ("figures", None),
+    ],
+)
+def test_a_meters_topic_says_what_it_measures(topic: str, scope: MeterScope | None) -> None:
+    """Site, container or unit, and nothing else."""
+    assert Topics("alpha").meter_scope(f"hashsight/v1/alpha/{topic}") == scope
+
+
+@pytest.mark.parametrize(
+    ("told_hs", "now_hs", "expected"),
+    [
+        pytest.param(200e12, 191e12, False, id="noise of a 5 s rate"),
+        pytest.param(200e12, 189e12, True, id="a twentieth of the nameplate"),
+        pytest.param(189e12, 200e12, True, id="back again"),
+        pytest.param(200e12, 133e12, True, id="a board died"),
+        pytest.param(200e12, None, True, id="no rate told any more"),
+        pytest.param(None, None, False, id="still none"),
+    ],
+)
+def test_what_is_news_of_a_rate(told_hs: float | None, now_hs: float | None, *, expected: bool) -> None:
+    """A rate is told again when it moved by more than its noise, and when it comes or goes."""
+    told, now = (structs.replace(status(told=reading()), hashrate_hs=rate_hs) for rate_hs in (told_hs, now_hs))
+    assert is_news(told, now) is expected

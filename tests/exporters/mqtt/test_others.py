@@ -1,0 +1,344 @@
+"""The optional forms: Home Assistant's discovery messages and a Sparkplug B node, held to what their makers publish."""
+
+import asyncio
+import json
+import re
+import struct
+from pathlib import Path
+from typing import Any
+
+import pytest
+from brokers import ROOT, consumer, mosquitto, shipped
+from exporter_cases import AT, entry, gone_silent, reading, status
+from mqtt_agent import SmallBook, delivering, exporter, password, section, tell
+from mqtt_messages import composer
+
+from agent.exporters.mqtt.home_assistant import discovery, identifier
+from agent.exporters.mqtt.sparkplug import REBIRTH, EdgeNode, asks_for_rebirth
+from agent.exporters.mqtt.sparkplug_node import metrics_of
+from agent.exporters.mqtt.topics import Topics
+from agent.site.ledger.entries import Place
+from agent.site.totals import SiteFigures, site_figures
+
+# Recorded: home-assistant.io, source/_integrations/sensor.mqtt.markdown and binary_sensor.mqtt.markdown, the variables
+# of which a configuration may consist, with their types; and docs/mqtt/discovery for topic and origin.
+DOCUMENTED: dict[str, type | tuple[type, ...]] = {
+    "name": (str, type(None)),
+    "unique_id": str,
+    "state_topic": str,
+    "value_template": str,
+    "unit_of_measurement": str,
+    "device_class": str,
+    "state_class": str,
+    "suggested_display_precision": int,
+    "availability": list,
+    "entity_category": str,
+    "qos": int,
+    "device": dict,
+    "origin": dict,
+}
+DEVICE = {
+    *("identifiers", "name", "manufacturer", "model", "model_id", "serial_number", "hw_version", "sw_version"),
+    *("configuration_url", "via_device"),
+}
+AVAILABILITY = {"topic", "value_template", "payload_available", "payload_not_available"}
+DISCOVERY_TOPIC = re.compile(r"homeassistant/(sensor|binary_sensor)/([a-zA-Z0-9_-]+/)?[a-zA-Z0-9_-]+/config")
+# Recorded: the examples in source/_integrations/mqtt.markdown, "Discovery examples with component discovery".
+EXAMPLES: dict[str, dict[str, Any]] = {
+    "homeassistant/binary_sensor/garden/config": {
+        "name": None,
+        "device_class": "motion",
+        "state_topic": "homeassistant/binary_sensor/garden/state",
+        "unique_id": "motion01ad",
+        "device": {"identifiers": ["01ad"], "name": "Garden"},
+    },
+    "homeassistant/sensor/sensorBedroomT/config": {
+        "device_class": "temperature",
+        "state_topic": "homeassistant/sensor/sensorBedroom/state",
+        "unit_of_measurement": "°C",
+        "value_template": "{{ value_json.temperature}}",
+        "unique_id": "temp01ae",
+        "device": {
+            "identifiers": ["bedroom01ae"],
+            "name": "Bedroom",
+            "manufacturer": "Example sensors Ltd.",
+            "model": "Example Sensor",
+            "model_id": "K9",
+            "serial_number": "12AE3010545",
+            "hw_version": "1.01a",
+            "sw_version": "2024.1.0",
+            "configuration_url": "https://example.com/sensor_portal/config",
+        },
+    },
+    "homeassistant/sensor/sensorBedroomH/config": {
+        "device_class": "humidity",
+        "state_topic": "homeassistant/sensor/sensorBedroom/state",
+        "unit_of_measurement": "%",
+        "value_template": "{{ value_json.humidity}}",
+        "unique_id": "hum01ae",
+        "device": {"identifiers": ["bedroom01ae"]},
+    },
+}
+
+
+def mistakes_in(topic: str, config: dict[str, Any]) -> list[str]:
+    """Give what in a discovery message is not as the documentation has it."""
+    found = [] if DISCOVERY_TOPIC.fullmatch(topic) else [topic]
+    found += [key for key, value in config.items() if not isinstance(value, DOCUMENTED.get(key, ()))]
+    found += [key for key in ("unique_id", "state_topic", "device") if key not in config]
+    device = config.get("device", {})
+    found += [f"device.{key}" for key in device.keys() - DEVICE]
+    found += [] if device.get("identifiers") else ["device.identifiers"]
+    for each in config.get("availability", []):
+        found += [f"availability.{key}" for key in each.keys() - AVAILABILITY]
+    return found
+
+
+def two_containers() -> SiteFigures:
+    """Give the figures of a site of two containers."""
+    statuses = [
+        status(entry("u1", place=Place(container="C 1")), reading("u1")),
+        status(entry("u2", place=Place(container="C/2"), host="127.0.0.3"), reading("u2")),
+        gone_silent("u3"),
+    ]
+    return site_figures(statuses, AT)
+
+
+def configs() -> dict[str, Any]:
+    """Give the discovery messages for these."""
+    messages = discovery(Topics("alpha"), ["C 1", "C/2", ""], prefix="homeassistant", site="alpha", version="1.2.3")
+    return {topic: json.loads(payload) for topic, payload in messages.items()}
+
+
+def test_discovery_has_the_documented_form() -> None:
+    """Topics, keys and types are those of Home Assistant's documentation; ids are unique; every entity has a device."""
+    found = configs()
+    assert len({config["unique_id"] for config in found.values()}) == len(found) == 1 + 3 * 9
+    for topic, config in found.items():
+        assert mistakes_in(topic, config) == []
+        assert config["name"]
+        assert config["origin"] == {"name": "hashsight", "sw_version": "1.2.3"}
+        for each in config.get("availability", []):
+            assert each["topic"] == f"{ROOT}/agent"
+
+
+def test_the_form_is_that_of_the_documentations_examples() -> None:
+    """What our messages are held to takes the recorded examples, and nothing misspelt, missing or of another type."""
+    for topic, config in EXAMPLES.items():
+        assert mistakes_in(topic, config) == []
+        assert mistakes_in(topic.replace("/config", "/confg"), config) != []
+        for key in config:
+            assert mistakes_in(topic, config | {f"{key}s": config[key]}) == [f"{key}s"]
+        assert mistakes_in(topic, config | {"unique_id": 3}) == ["unique_id"]
+        assert mistakes_in(topic, config | {"device": {"name": "Garden"}}) == ["device.identifiers"]
+
+
+def test_discovery_reads_fields_that_are_there() -> None:
+    """Each template names a field of the message on its topic, and where that may be null it says none, not zero."""
+    figures, make = two_containers(), composer()
+    bodies = {
+        f"{ROOT}/figures": json.loads(make.figures(figures, interval_s=10, simulated_units=0)),
+        f"{ROOT}/agent": json.loads(make.agent("online", at=AT)),
+        f"{ROOT}/containers/C 1": json.loads(make.container("C 1", figures.by_container["C 1"])),
+        f"{ROOT}/containers/C%2F2": json.loads(make.container("C/2", figures.by_container["C/2"])),
+    }
+    for config in configs().values():
+        paths = re.findall(r"value_json\.([a-z_.0-9]+?)(?:\.values\(\))?(?=[ )])", config["value_template"])
+        assert paths
+        for path in paths:
+            value = bodies[config["state_topic"]]
+            for key in path.split("."):
+                value = value[key]
+            if path.endswith("_ratio"):
+                assert config["value_template"].startswith("{{ none if ")
+
+
+def test_ids_are_told_apart() -> None:
+    """No two names give one id, and none has a character that a discovery topic may not have."""
+    names = ["C 1", "C_1", "C-1", "C/1", "C.1", "C1", "Ç1", "_", " "]
+    ids = [identifier(name) for name in names]
+    assert len(set(ids)) == len(names)
+    assert all(re.fullmatch("[a-zA-Z0-9_-]+", each) for each in ids)
+
+
+@pytest.mark.program("mosquitto")
+async def test_discovery_is_kept_by_the_broker(tmp_path: Path) -> None:
+    """Somebody who comes later finds every configuration; without `home_assistant` there is none."""
+    async with mosquitto(tmp_path / "broker") as broker:
+        for wanted in (False, True):
+            with consumer(broker.port, f"{ROOT}/figures") as reader:
+                async with delivering(exporter(tmp_path, section(broker.port, home_assistant=wanted))) as side:
+                    tell(side, 1)
+                    await reader.until(lambda got: got)
+            with consumer(broker.port, "homeassistant/#") as late:
+                # What the broker keeps comes before what is published now.
+                late.publish("homeassistant/now", "")
+                await late.until(lambda got: got and got[-1][0] == "homeassistant/now")
+                assert len(late.messages) == (1 + 2 * 9 if wanted else 0) + 1
+
+
+def decode(data: bytes) -> dict[int, list[Any]]:
+    """Read a message of protocol buffers by hand: values by field number, nested ones as bytes."""
+    fields: dict[int, list[Any]] = {}
+    place = 0
+
+    def varint() -> int:
+        nonlocal place
+        value = shift = 0
+        while True:
+            byte = data[place]
+            place += 1
+            value |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                return value
+
+    while place < len(data):
+        key = varint()
+        match key & 7:
+            case 0:
+                value: Any = varint()
+            case 1:
+                value, place = struct.unpack_from("<d", data, place)[0], place + 8
+            case 2:
+                size = varint()
+                value, place = data[place : place + size], place + size
+            case kind:
+                raise AssertionError(kind)
+        fields.setdefault(key >> 3, []).append(value)
+    return fields
+
+
+def metrics(data: bytes) -> tuple[int | None, list[dict[int, Any]]]:
+    """Give a payload's `seq` and its metrics, by the published field numbers."""
+    fields = decode(data)
+    told = [{number: values[0] for number, values in decode(metric).items()} for metric in fields.get(2, [])]
+    return fields[3][0] if 3 in fields else None, told
+
+
+def test_a_birth_tells_everything_and_data_what_changed() -> None:
+    """By hand-read bytes: seq 0 and bdSeq in the birth, aliases and seq 1 in the data, the death's bdSeq the same."""
+    node = EdgeNode("mining", "alpha")
+    assert node.death_topic == "spBv1.0/mining/NDEATH/alpha"
+    seq, (bd_seq,) = metrics(node.death(at=AT))
+    assert (seq, bd_seq[1], bd_seq[4], bd_seq.get(11)) == (None, b"bdSeq", 4, 0)
+    values = {"Site/operating_hs": 1.5e15, "Site/coverage_ratio": None, "Site/units": 3}
+    seq, told = metrics(node.birth(values, at=AT))
+    assert seq == 0
+    assert [metric[1] for metric in told] == [b"bdSeq", REBIRTH.encode(), *(name.encode() for name in values)]
+    assert told[1] == {1: REBIRTH.encode(), 3: int(AT * 1000), 4: 11, 14: 0}
+    assert told[2] == {1: b"Site/operating_hs", 2: 1, 3: int(AT * 1000), 4: 10, 13: 1.5e15}
+    assert told[3] == {1: b"Site/coverage_ratio", 2: 2, 3: int(AT * 1000), 4: 10, 7: 1}
+    assert node.data(values, at=AT + 1) is None
+    changed = node.data(values | {"Site/units": 4}, at=AT + 1)
+    assert changed is not None
+    assert metrics(changed) == (1, [{2: 3, 3: int(AT * 1000) + 1000, 13: 4.0}])
+    _, (bd_seq,) = metrics(node.death(at=AT))
+    assert bd_seq[11] == 1
+    with pytest.raises(KeyError):
+        node.data({"Site/new": 1}, at=AT)
+
+
+def test_sequence_numbers_wrap() -> None:
+    """`seq` goes from 255 to 0, `bdSeq` likewise."""
+    node = EdgeNode("mining", "alpha")
+    node.death(at=AT)
+    node.birth({"x": 0.0}, at=AT)
+    numbers = [metrics(node.data({"x": float(value)}, at=AT) or b"")[0] for value in range(1, 300)]
+    assert numbers[253:258] == [254, 255, 0, 1, 2]
+    deaths = [metrics(node.death(at=AT))[1][0].get(11) for _ in range(258)]
+    assert deaths[253:257] == [254, 255, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        # Metric: name = REBIRTH (field 1), boolean_value (field 14) = true.
+        (b"\x12\x18\x0a\x14" + REBIRTH.encode() + b"\x70\x01", True),
+        (b"\x12\x18\x0a\x14" + REBIRTH.encode() + b"\x70\x00", False),
+        (b"", False),
+        (b"\xff\xff\xff", False),
+        (b'{"Node Control/Rebirth": true}', False),
+    ],
+)
+def test_a_rebirth_command_is_read(data: bytes, *, expected: bool) -> None:
+    """Only a metric of that name that is true asks for a birth; rubbish asks for nothing."""
+    assert asks_for_rebirth(data) is expected
+
+
+def test_metrics_are_the_figures() -> None:
+    """Deployed, operating, losses and units of the site and each container are there, and nothing unknown is zero."""
+    figures = two_containers()
+    told = metrics_of(figures)
+    assert told["Site/operating_hs"] == figures.site.operating_hs
+    assert told["Containers/C%2F2/deployed_hs"] == 200e12
+    assert told["Site/Losses/unreachable_hs"] == 200e12
+    assert told["Site/Units/hashing"] == 2
+
+
+@pytest.mark.program("mosquitto")
+async def test_a_nodes_life_on_a_real_broker(tmp_path: Path) -> None:
+    """Birth, data, rebirth on command, death when it leaves, in this order and with bdSeq the same throughout."""
+    async with mosquitto(tmp_path / "broker") as broker:
+        with consumer(broker.port, "spBv1.0/#") as host:
+
+            def kinds(got: Any) -> list[str]:
+                return [topic.split("/")[2] for topic, _, _ in got if "/NCMD/" not in topic]
+
+            async with delivering(exporter(tmp_path, section(broker.port, sparkplug_group="mining"))) as side:
+                tell(side, 1)
+                await host.until(lambda got: kinds(got) == ["NBIRTH"])
+                told = status(told=reading(hashrate_5s_hs=150e12))
+                side.on_figures(site_figures([told], AT + 10), interval_s=1, simulated_units=lambda: 0)
+                await host.until(lambda got: kinds(got) == ["NBIRTH", "NDATA"])
+                host.publish("spBv1.0/mining/NCMD/alpha", b"\x12\x18\x0a\x14" + REBIRTH.encode() + b"\x70\x01")
+                await host.until(lambda got: kinds(got) == ["NBIRTH", "NDATA", "NBIRTH"])
+            await host.until(lambda got: kinds(got)[-1] == "NDEATH")
+            told_in_order = [
+                (topic.split("/")[2], metrics(payload)) for topic, payload, _ in host.messages if "NCMD" not in topic
+            ]
+    assert [kind for kind, _ in told_in_order] == ["NBIRTH", "NDATA", "NBIRTH", "NDEATH"]
+    assert [seq for _, (seq, _) in told_in_order] == [0, 1, 0, None]
+    bd_seqs = {metric.get(11, 0) for _, (_, each) in told_in_order for metric in each if metric.get(1) == b"bdSeq"}
+    assert bd_seqs == {0}
+    assert not any(is_retained for _, _, is_retained in host.messages)
+
+
+@pytest.mark.program("mosquitto")
+async def test_the_shipped_access_list_lets_each_do_its_part(tmp_path: Path, quick_folder: Path) -> None:
+    """Home Assistant finds the site, a Sparkplug host has it born again, a gateway curtails; others change nothing."""
+    book = SmallBook()
+    rebirth = b"\x12\x18\x0a\x14" + REBIRTH.encode() + b"\x70\x01"
+    async with mosquitto(quick_folder / "broker", shipped) as broker:
+        options = section(
+            broker.port,
+            username="hashsight",
+            password_file=str(password(tmp_path, "hashsight-secret")),
+            curtailment=True,
+            home_assistant=True,
+            sparkplug_group="mining",
+        )
+        with (
+            consumer(broker.port, f"{ROOT}/#", user="consumer") as reader,
+            consumer(broker.port, "homeassistant/#", f"{ROOT}/#", user="homeassistant") as home,
+            consumer(broker.port, "spBv1.0/#", user="scada") as host,
+            consumer(broker.port, f"{ROOT}/errors", user="gateway") as gateway,
+        ):
+            async with delivering(exporter(tmp_path, options, book=book)) as side:
+                tell(side, 1)
+                await host.until(lambda got: "NBIRTH" in got[-1][0] if got else False)
+                host.publish("spBv1.0/mining/NCMD/alpha", rebirth)
+                await host.until(lambda got: sum("NBIRTH" in topic for topic, _, _ in got) == 2)
+                for user in (reader, home, host):
+                    user.publish(f"{ROOT}/curtailment/set", "0")
+                gateway.publish(f"{ROOT}/curtailment/set", "101")
+                await gateway.until(lambda got: got)
+                assert book.events == {}
+                gateway.publish(f"{ROOT}/curtailment/set", "40")
+                async with asyncio.timeout(5):
+                    while not book.events:  # noqa: ASYNC110  a table sets no event
+                        await asyncio.sleep(0.01)
+    assert [event.target_ratio for event in book.events.values()] == [0.4]
+    found = {topic.removeprefix(f"{ROOT}/") for topic, _, _ in home.messages}
+    assert len([topic for topic in found if topic.endswith("/config")]) == 1 + 2 * 9
+    assert {topic for topic in found if not topic.startswith("homeassistant/")} == {"agent", "containers/C1", "figures"}

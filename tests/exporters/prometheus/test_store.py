@@ -1,0 +1,846 @@
+"""The rendered store: literal text per status, parsers as oracles, sharing, and what disappears when."""
+
+import asyncio
+import gzip
+import math
+import re
+import subprocess
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from exporter_cases import AT, S21, board, entry, gone_silent, reading, status
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import structs
+from prometheus_client import Metric
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
+from prometheus_client.parser import text_string_to_metric_families as parse_text
+
+from agent.address import Endpoint
+from agent.errors import DeadlineError, UnreachableError
+from agent.exporters.broker_numbers import BrokerNumbers
+from agent.exporters.prometheus.negotiation import accepts_gzip, wants_openmetrics
+from agent.exporters.prometheus.store import Metrics, contract
+from agent.exporters.prometheus.text_format import clean_label, label_pairs
+from agent.exporters.prometheus.unit_families import FAMILIES, SERIES_PER_UNIT, UNIT_LABELS
+from agent.history.health import Health
+from agent.site.delivered import Delivered
+from agent.site.energy import Energy, EnergyBook
+from agent.site.identity.figures import IdentityFigures
+from agent.site.identity.whereabouts import Sighting, Standing, Whereabouts
+from agent.site.ledger.entries import Place
+from agent.site.power import Metered, MeterState, PowerSource
+from agent.site.status import Loss, UnitStatus
+from agent.site.totals import site_figures
+from agent.unit.reading import Identity, Poll, PoolReading, ShareReading, SystemInfo
+
+TEXT = "text/plain; version=0.0.4; charset=utf-8"
+OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+U1 = 'site="nd-1",container="C1",unit="u1"'
+
+
+class Clock:
+    """A monotonic clock that only a test moves."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        """Give the time as the test left it."""
+        return self.now
+
+
+def store(*statuses: UnitStatus, share_s: float = 0.0, clock: Clock | None = None) -> Metrics:
+    """Give the metrics of site nd-1 with `statuses` rendered; by default no body is ever shared."""
+    metrics = Metrics("nd-1", version="1.2.3", clock=clock or Clock(), share_s=share_s)
+    for one in statuses:
+        metrics.on_unit(one)
+    return metrics
+
+
+async def text_of(metrics: Metrics, accept: str = "") -> str:
+    """Give a whole plain scrape."""
+    body, _ = await metrics.scrape(accept)
+    return body.decode()
+
+
+async def unit_lines(metrics: Metrics) -> list[str]:
+    """Give the sample lines of units, in order."""
+    return [line for line in (await text_of(metrics)).splitlines() if re.match(r"miner_(?!agent_)", line)]
+
+
+DEAD = status(error=UnreachableError("no answer"))
+TWO_BOARDS = reading(boards=(board(0), board(2, chips=0, hashrate_hs=0.0, chip_celsius=(), pcb_celsius=())))
+
+LINES: tuple[tuple[str, UnitStatus, list[str]], ...] = (
+    (
+        "miner_info",
+        status(told=reading()),
+        [
+            (
+                f'miner_info{{{U1},rack="R2",slot="3",model="S21",host="127.0.0.2",firmware="Fri Jul 12 2024",'
+                'serial="SN1",mac="02:00:00:00:00:01",dialect="new_api",cooling="air",simulated="false"} 1'
+            )
+        ],
+    ),
+    (
+        "miner_info",
+        status(entry(is_simulated=True, serial=None, mac=None, place=Place())),
+        [
+            (
+                'miner_info{site="nd-1",container="",unit="u1",rack="",slot="",model="S21",host="127.0.0.2",firmware="",'
+                'serial="",mac="",dialect="",cooling="air",simulated="true"} 1'
+            )
+        ],
+    ),
+    (
+        "miner_nameplate_hashrate_hashes_per_second",
+        DEAD,
+        [f"miner_nameplate_hashrate_hashes_per_second{{{U1}}} 200000000000000.0"],
+    ),
+    ("miner_up", status(told=reading()), [f"miner_up{{{U1}}} 1"]),
+    ("miner_up", DEAD, [f"miner_up{{{U1}}} 0"]),
+    ("miner_up", gone_silent(), [f"miner_up{{{U1}}} 0"]),
+    ("miner_up", status(told=reading(), error=DeadlineError("late")), [f"miner_up{{{U1}}} 1"]),
+    ("miner_up", status(), []),
+    ("miner_state", status(told=reading()), [f'miner_state{{{U1},state="hashing"}} 1']),
+    ("miner_state", DEAD, [f'miner_state{{{U1},state="unreachable"}} 1']),
+    ("miner_state", status(entry(is_in_maintenance=True)), [f'miner_state{{{U1},state="maintenance"}} 1']),
+    ("miner_state", status(), []),
+    (
+        "miner_last_reading_timestamp_seconds",
+        gone_silent(),
+        [f"miner_last_reading_timestamp_seconds{{{U1}}} 1763674560.0"],
+    ),
+    ("miner_last_reading_timestamp_seconds", DEAD, []),
+    (
+        "miner_loss_hashrate_hashes_per_second",
+        DEAD,
+        [f'miner_loss_hashrate_hashes_per_second{{{U1},cause="unreachable"}} 200000000000000.0'],
+    ),
+    (
+        "miner_loss_hashrate_hashes_per_second",
+        status(entry(nameplate=replace(S21, hashrate_hs=300e12)), reading(boards=(board(0), board(1)))),
+        [
+            f'miner_loss_hashrate_hashes_per_second{{{U1},cause="missing_boards"}} 100000000000000.0',
+            f'miner_loss_hashrate_hashes_per_second{{{U1},cause="underperforming"}} 2000000000000.0',
+        ],
+    ),
+    ("miner_loss_hashrate_hashes_per_second", status(told=reading(hashrate_5s_hs=201e12)), []),
+    (
+        "miner_hashrate_hashes_per_second",
+        status(told=reading(hashrate_5s_hs=0.0)),
+        [f"miner_hashrate_hashes_per_second{{{U1}}} 0.0"],
+    ),
+    ("miner_hashrate_hashes_per_second", status(told=reading(hashrate_5s_hs=None)), []),
+    ("miner_hashrate_hashes_per_second", gone_silent(), []),
+    (
+        "miner_hashrate_30m_hashes_per_second",
+        status(told=reading()),
+        [f"miner_hashrate_30m_hashes_per_second{{{U1}}} 197500000000000.0"],
+    ),
+    ("miner_uptime_seconds", status(told=reading()), [f"miner_uptime_seconds{{{U1}}} 86400"]),
+    # 18 W + 3482 W x 198/200, and 3.9 % less than at 25 C because boards at 45 C stand in air of 16.
+    (
+        "miner_power_watts",
+        status(told=reading()),
+        [f'miner_power_watts{{{U1},source="modelled"}} 3330.1'],
+    ),
+    ("miner_power_watts", gone_silent(), []),
+    (
+        "miner_power_watts",
+        status(told=reading(power_watts=3412.0)),
+        [f'miner_power_watts{{{U1},source="reported"}} 3412.0'],
+    ),
+    ("miner_pcb_temperature_celsius", status(told=reading()), [f"miner_pcb_temperature_celsius{{{U1}}} 51.5"]),
+    ("miner_pcb_temperature_celsius", status(told=reading(boards=())), []),
+    ("miner_pools_alive", status(told=reading()), [f"miner_pools_alive{{{U1}}} 1"]),
+    (
+        "miner_pools_alive",
+        status(told=reading(pools=(PoolReading(index=0, status="Dead", is_active=False),))),
+        [f"miner_pools_alive{{{U1}}} 0"],
+    ),
+    ("miner_pools_alive", status(told=reading(pools=())), []),
+    (
+        "miner_fan_speed_rpm",
+        status(told=reading(fan_rpm=(6000, 0))),
+        [f'miner_fan_speed_rpm{{{U1},fan="1"}} 6000', f'miner_fan_speed_rpm{{{U1},fan="2"}} 0'],
+    ),
+    ("miner_fan_speed_rpm", status(told=reading(fan_rpm=())), []),
+    (
+        "miner_board_hashrate_hashes_per_second",
+        status(told=TWO_BOARDS),
+        [
+            f'miner_board_hashrate_hashes_per_second{{{U1},board="0"}} 66000000000000.0',
+            f'miner_board_hashrate_hashes_per_second{{{U1},board="2"}} 0.0',
+        ],
+    ),
+    (
+        "miner_board_chips",
+        status(told=TWO_BOARDS),
+        [f'miner_board_chips{{{U1},board="0"}} 108', f'miner_board_chips{{{U1},board="2"}} 0'],
+    ),
+    (
+        "miner_board_frequency_hertz",
+        status(told=reading(boards=(board(0), board(1, frequency_hz=None)))),
+        [f'miner_board_frequency_hertz{{{U1},board="0"}} 490000000.0'],
+    ),
+    (
+        "miner_board_chip_temperature_celsius",
+        status(told=TWO_BOARDS),
+        [f'miner_board_chip_temperature_celsius{{{U1},board="0"}} 60.0'],
+    ),
+    (
+        "miner_board_hardware_errors_total",
+        status(told=reading(boards=(board(1),))),
+        [f'miner_board_hardware_errors_total{{{U1},board="1"}} 7'],
+    ),
+    (
+        "miner_shares_total",
+        status(told=reading()),
+        [
+            f'miner_shares_total{{{U1},result="accepted"}} 1000',
+            f'miner_shares_total{{{U1},result="rejected"}} 3',
+            f'miner_shares_total{{{U1},result="stale"}} 1',
+        ],
+    ),
+    ("miner_shares_total", status(told=reading(shares=None)), []),
+    ("miner_shares_total", gone_silent(), []),
+    (
+        "miner_difficulty_accepted_total",
+        status(told=reading()),
+        [f"miner_difficulty_accepted_total{{{U1}}} 5500000000.0"],
+    ),
+    (
+        "miner_difficulty_rejected_total",
+        status(told=reading()),
+        [f"miner_difficulty_rejected_total{{{U1}}} 1500000.0"],
+    ),
+)
+
+
+@pytest.mark.parametrize(("name", "given_status", "expected"), LINES)
+async def test_family_lines(name: str, given_status: UnitStatus, expected: list[str]) -> None:
+    """Each family's lines follow from the status alone; absent gives none and zero is a zero."""
+    lines = await unit_lines(store(given_status))
+    assert expected == [line for line in lines if line.startswith(f"{name}{{")]
+
+
+def test_every_family_has_a_row() -> None:
+    """The table above shows every family of the contract at least once with a value."""
+    assert {family.name for family in FAMILIES} == {name for name, _, expected in LINES if expected}
+
+
+GOLDEN = f"""\
+# HELP miner_up 1 while a unit's latest reading is fresh, 0 when it could not be read for too long.
+# TYPE miner_up gauge
+miner_up{{{U1}}} 0
+# HELP miner_state The state a unit is in, as a label, always 1: hashing, starting, stopped, curtailed, maintenance,\
+ unreachable, unreadable.
+# TYPE miner_state gauge
+miner_state{{{U1},state="unreachable"}} 1
+# HELP miner_last_reading_timestamp_seconds Unix time of a unit's latest whole reading, however old.
+# TYPE miner_last_reading_timestamp_seconds gauge
+miner_last_reading_timestamp_seconds{{{U1}}} 1763674560.0
+# HELP miner_loss_hashrate_hashes_per_second What a unit lacks to its nameplate, by cause; causes that took nothing\
+ are absent.
+# TYPE miner_loss_hashrate_hashes_per_second gauge
+miner_loss_hashrate_hashes_per_second{{{U1},cause="unreachable"}} 200000000000000.0
+# HELP miner_info What and where a unit is; always 1.
+# TYPE miner_info gauge
+miner_info{{{U1},rack="R2",slot="3",model="S21",host="127.0.0.2",firmware="Fri Jul 12 2024",serial="SN1",\
+mac="02:00:00:00:00:01",dialect="new_api",cooling="air",simulated="false"}} 1
+# HELP miner_nameplate_hashrate_hashes_per_second Rated hashrate of a unit by the site's ledger.
+# TYPE miner_nameplate_hashrate_hashes_per_second gauge
+miner_nameplate_hashrate_hashes_per_second{{{U1}}} 200000000000000.0
+"""
+
+
+async def test_a_silent_unit_whole() -> None:
+    """A unit that went silent keeps its verdict, its losses and what it is, and not one reading."""
+    metrics = store(status(told=reading()))
+    metrics.on_unit(gone_silent())
+    whole = await text_of(metrics)
+    assert whole[whole.index("# HELP miner_up ") :] == GOLDEN
+
+
+async def test_an_unpolled_unit_says_nothing_of_its_state() -> None:
+    """Before the first poll a unit has its nameplate and its label, and no state, loss or up."""
+    names = [line.partition("{")[0] for line in await unit_lines(store(status()))]
+    assert names == ["miner_info", "miner_nameplate_hashrate_hashes_per_second"]
+
+
+async def test_a_removed_unit_is_gone() -> None:
+    """A unit that left the ledger has no series, and its place is another's without a trace of it."""
+    metrics = store(status(told=reading()), status(entry("u2"), reading("u2")))
+    metrics.remove_unit("u1")
+    metrics.remove_unit("u1")
+    assert 'unit="u1"' not in await text_of(metrics)
+    metrics.on_unit(status(entry("u3"), error=UnreachableError("no answer")))
+    whole = await text_of(metrics)
+    assert 'miner_up{site="nd-1",container="C1",unit="u3"} 0' in whole
+    assert 'miner_hashrate_hashes_per_second{site="nd-1",container="C1",unit="u3"}' not in whole
+    assert "miner_agent_units 2.0" in whole
+
+
+async def test_a_moved_unit_takes_its_series_along() -> None:
+    """A unit in another container has all its series there and none where it was."""
+    metrics = store(status(told=reading()))
+    metrics.on_unit(status(entry(place=Place(container="C9")), reading()))
+    assert {'container="C9"'} == set(re.findall(r'container="\w+"', "".join(await unit_lines(metrics))))
+
+
+async def test_simulated_units_are_counted() -> None:
+    """The number of simulated units follows the ledger."""
+    metrics = store(status(entry(is_simulated=True)), status(entry("u2", is_simulated=True)), status(entry("u3")))
+    assert "miner_agent_simulated_units 2.0" in await text_of(metrics)
+    metrics.on_unit(status(entry()))
+    metrics.remove_unit("u2")
+    assert "miner_agent_simulated_units 0.0" in await text_of(metrics)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+async def test_no_value_that_is_not_a_number(value: float) -> None:
+    """What is not a finite number is left out, whoever let it through."""
+    told = reading(hashrate_5s_hs=197e12, uptime_s=value, fan_rpm=(value, 1.0), boards=(board(0, hashrate_hs=value),))
+    lines = await unit_lines(store(status(told=told)))
+    assert not [line for line in lines if re.search(r"(?i)nan|inf$", line)]
+    assert f'miner_fan_speed_rpm{{{U1},fan="2"}} 1.0' in lines
+
+
+async def test_a_board_told_twice_is_one_series() -> None:
+    """A firmware that lists a slot twice does not spoil the exposition: the last one stands."""
+    lines = await unit_lines(store(status(told=reading(boards=(board(0, chips=1), board(0, chips=2))))))
+    assert [line for line in lines if "board_chips" in line] == [f'miner_board_chips{{{U1},board="0"}} 2']
+
+
+async def test_lying_firmware_is_bounded() -> None:
+    """A firmware that lists a hundred boards and fans does not make a hundred series of each."""
+    told = reading(boards=tuple(board(slot) for slot in range(100)), fan_rpm=tuple(range(100)))
+    assert len(await unit_lines(store(status(told=told)))) <= SERIES_PER_UNIT + 5
+
+
+# Labels and formats
+
+
+@pytest.mark.parametrize(
+    ("told", "shown"),
+    [
+        ("plain", "plain"),
+        ("", ""),
+        ('a"b', r"a\"b"),
+        ("a\\b", r"a\\b"),
+        ("a\nb", "a\ufffdb"),
+        ("\x1b[31m", "\ufffd[31m"),
+        ("\ud800", "\ufffd"),
+        ("\u202e", "\ufffd"),
+        ("Größe \U0001f525", "Größe \U0001f525"),
+        ("x" * 100, "x" * 64),
+        ('"' * 100, r"\"" * 64),
+    ],
+)
+def test_label_cleaning(told: str, shown: str) -> None:
+    """A device's string is one short printable line with quotes and backslashes escaped."""
+    assert clean_label(told) == shown
+
+
+@given(st.lists(st.text(max_size=70) | st.text('a"\\%\n', min_size=60, max_size=70), min_size=1, max_size=4).map(tuple))
+def test_labels_together_are_what_each_is(values: tuple[str, ...]) -> None:
+    """Whatever is among them, labels rendered at once are those rendered one by one."""
+    names = tuple(f"n{place}" for place in range(len(values)))
+    single = [f'{name}="{clean_label(value)}"' for name, value in zip(names, values, strict=True)]
+    assert label_pairs(names, values) == ",".join(single)
+
+
+@pytest.mark.parametrize(
+    ("accept", "expected"),
+    [
+        ("", False),
+        ("*/*", False),
+        ("text/plain", False),
+        ("text/html,application/xhtml+xml,*/*;q=0.8", False),
+        ("application/json", False),
+        ("application/openmetrics-text", True),
+        ("application/openmetrics-text; version=1.0.0; charset=utf-8", True),
+        ('application/openmetrics-text; version="1.0.0"', True),
+        ("application/openmetrics-text; version=0.0.1", False),
+        ("application/openmetrics-text; version=2.0.0", False),
+        ("application/openmetrics-text;q=0", False),
+        ("application/openmetrics-text;q=nonsense", False),
+        ("application/openmetrics-text;q=nan", False),
+        ("text/plain;q=0.5,application/openmetrics-text;q=0.4", False),
+        ("application/vnd.google.protobuf;q=0.9,text/plain;q=0.5", False),
+        # Prometheus 2.42 and 3.
+        (
+            (
+                "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
+                "text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
+            ),
+            True,
+        ),
+        (
+            (
+                "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,"
+                "application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,"
+                "text/plain;version=0.0.4;q=0.3,*/*;q=0.2"
+            ),
+            True,
+        ),
+        ("," * 100_000, False),
+    ],
+)
+async def test_format_negotiation(accept: str, *, expected: bool) -> None:
+    """OpenMetrics goes to whoever prefers it, in a version we speak; everybody else reads the text format."""
+    assert wants_openmetrics(accept) is expected
+    body, headers = await store().scrape(accept)
+    assert headers["Content-Type"] == (OPENMETRICS if expected else TEXT)
+    assert body.endswith(b"\n# EOF\n") is expected
+
+
+@pytest.mark.parametrize(
+    ("accept_encoding", "expected"),
+    [
+        ("", False),
+        ("identity", False),
+        ("gzip", True),
+        ("GZIP", True),
+        ("deflate, gzip;q=1.0, *;q=0.5", True),
+        ("*", True),
+        ("gzip;q=0", False),
+        ("gzip;q=0, *", False),
+        ("br", False),
+    ],
+)
+async def test_encoding_negotiation(accept_encoding: str, *, expected: bool) -> None:
+    """Gzip goes to whoever names it and does not refuse it, and unpacks to what others get."""
+    assert accepts_gzip(accept_encoding) is expected
+    metrics = store(status(told=reading()))
+    body, headers = await metrics.scrape("", accept_encoding)
+    assert headers.get("Content-Encoding") == ("gzip" if expected else None)
+    assert headers["Vary"] == "Accept, Accept-Encoding"
+    assert b"miner_up{" in (gzip.decompress(body) if expected else body)
+
+
+async def test_openmetrics_names_counters_without_total() -> None:
+    """OpenMetrics' families are `miner_shares` and `miner`; their samples are the same in both formats."""
+    whole = await text_of(store(status(told=reading())), OPENMETRICS)
+    assert "# TYPE miner_shares counter\n" in whole
+    assert "# TYPE miner info\n" in whole
+    assert f'miner_shares_total{{{U1},result="stale"}} 1\n' in whole
+    assert "miner_agent_build_info{" in whole
+    assert "_created" not in whole
+
+
+# The parsers of another project as oracle
+
+_finite = st.floats(allow_nan=False, allow_infinity=False)
+_maybe = st.none() | _finite
+_words = st.text(max_size=80) | st.text(st.characters(categories=["Cs", "Cc"]), max_size=5)
+_counts = st.none() | st.integers(0, 2**63)
+_readings = st.fixed_dictionaries(
+    {},
+    optional={
+        "identity": st.builds(Identity, firmware=st.none() | _words),
+        "uptime_s": _maybe,
+        "hashrate_5s_hs": st.none() | st.floats(0, 1e18),
+        "hashrate_30m_hs": _maybe,
+        "power_watts": _maybe,
+        "fan_rpm": st.lists(_finite, max_size=6).map(tuple),
+        "boards": st.lists(
+            st.builds(board, st.integers(0, 20), hashrate_hs=_maybe, chips=_counts, hw_errors=_counts), max_size=5
+        ).map(tuple),
+        "shares": st.none() | st.builds(ShareReading, at=st.just(AT), accepted=_counts, rejected=_counts),
+    },
+)
+
+
+@st.composite
+def _statuses(draw: st.DrawFn) -> list[UnitStatus]:
+    statuses = []
+    for number in range(draw(st.integers(0, 4))):
+        place = Place(container=draw(_words), rack=draw(_words), slot=draw(_words))
+        declared = entry(f"u{number}", place=place, is_in_maintenance=draw(st.booleans()), serial=draw(_words))
+        told = reading(f"u{number}", **draw(_readings)) if draw(st.booleans()) else None
+        error = UnreachableError("no answer") if draw(st.booleans()) else None
+        is_fresh = told is not None and draw(st.booleans())
+        statuses.append(status(declared, told, error=error, is_fresh=is_fresh))
+    return statuses
+
+
+def series(families: Iterator[Metric]) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
+    """Give every sample a parser found; a series that comes twice is a failure."""
+    found: dict[Any, float] = {}
+    for family in families:
+        for sample in family.samples:
+            key = (sample.name, tuple(sorted(sample.labels.items())))
+            assert key not in found
+            found[key] = sample.value
+    return found
+
+
+@given(_statuses())
+def test_two_parsers_read_the_same(statuses: list[UnitStatus]) -> None:
+    """Whatever units say, both formats are accepted by prometheus_client and hold the same units' series."""
+
+    async def scrape_both() -> tuple[str, str]:
+        metrics = store(*statuses)
+        metrics.on_site(site_figures(statuses, AT), is_whole=True)
+        await metrics.scrape()
+        return await text_of(metrics), await text_of(metrics, OPENMETRICS)
+
+    plain, open_metrics = asyncio.run(scrape_both())
+    by_text, by_openmetrics = series(parse_text(plain)), series(parse_openmetrics(open_metrics))
+    ours = {key: value for key, value in by_text.items() if not key[0].startswith(("miner_agent_", "process_"))}
+    assert ours == {key: by_openmetrics[key] for key in ours}
+    assert by_text.keys() == by_openmetrics.keys()
+    fresh = sum(one.is_fresh for one in statuses)
+    assert fresh == sum(value for (name, _), value in ours.items() if name == "miner_up")
+    unit_series = [key for key in ours if key[0].startswith("miner_")]
+    assert {unit for key in unit_series if (unit := dict(key[1])["unit"])} == {one.entry.unit_id for one in statuses}
+
+
+@pytest.mark.program("promtool")
+async def test_promtool_has_no_complaint() -> None:
+    """Prometheus' own linter finds nothing to say about a whole exposition."""
+    metrics = store(status(told=reading(power_watts=3500.0)), gone_silent("u2"))
+    metrics.on_site(site_figures([status(told=reading()), gone_silent("u2")], AT), is_whole=True)
+    metrics.on_poll(Poll(unit_id="u1", at=AT, took_s=0.02, reading=reading(repairs=("missing_comma",))))
+    metrics.on_skipped("late")
+    metrics.on_reload(is_successful=True, at=AT)
+    metrics.watch_in_flight(lambda: 1)
+    body, _ = await metrics.scrape()
+    done = await asyncio.to_thread(
+        subprocess.run, ["promtool", "check", "metrics"], input=body, capture_output=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
+# Groups
+
+
+async def test_site_figures() -> None:
+    """The site's sums and ratios are those of the figures, at every level."""
+    statuses = [status(told=reading()), gone_silent("u2"), status(entry("u3", place=Place(container="C2")), reading())]
+    metrics = store()
+    metrics.on_site(site_figures(statuses, AT), is_whole=True)
+    body, _ = await metrics.scrape(scope="site")
+    lines = body.decode().splitlines()
+    for line in (
+        'mining_site_deployed_hashrate_hashes_per_second{site="nd-1"} 600000000000000.0',
+        'mining_site_operating_hashrate_hashes_per_second{site="nd-1"} 396000000000000.0',
+        'mining_site_known_hashrate_hashes_per_second{site="nd-1"} 400000000000000.0',
+        'mining_site_uplift_hashrate_hashes_per_second{site="nd-1"} 0.0',
+        'mining_site_loss_hashrate_hashes_per_second{site="nd-1",cause="unreachable"} 200000000000000.0',
+        'mining_site_loss_hashrate_hashes_per_second{site="nd-1",cause="curtailed"} 0.0',
+        'mining_site_units{site="nd-1",state="hashing"} 2',
+        'mining_site_units{site="nd-1",state="stopped"} 0',
+        'mining_site_state_nameplate_hashrate_hashes_per_second{site="nd-1",state="unreachable"} 200000000000000.0',
+        'mining_site_operational_efficiency_ratio{site="nd-1"} 0.66',
+        'mining_site_coverage_ratio{site="nd-1"} 0.6666666666666666',
+        'mining_container_deployed_hashrate_hashes_per_second{site="nd-1",container="C2"} 200000000000000.0',
+        'mining_container_units{site="nd-1",container="C2",state="unreachable"} 0',
+        'mining_rack_units{site="nd-1",container="C1",rack="R2",state="unreachable"} 1',
+        'mining_model_operating_hashrate_hashes_per_second{site="nd-1",model="S21"} 396000000000000.0',
+    ):
+        assert line in lines
+    assert 'mining_rack_units{site="nd-1",container="C1",rack="R2",state="stopped"} 0' not in lines
+
+
+async def test_before_every_unit_was_looked_at() -> None:
+    """Before the first whole round only what the ledger declares is a figure; the rest is absent, not zero."""
+    metrics = store()
+    assert "mining_" not in await text_of(metrics)
+    metrics.on_site(site_figures([status()], AT), is_whole=False)
+    names = set(re.findall(r"(?m)^mining_\w+", await text_of(metrics)))
+    assert names == {
+        f"mining_{level}_deployed_hashrate_hashes_per_second" for level in ("site", "container", "rack", "model")
+    }
+
+
+async def test_no_ratio_of_nothing() -> None:
+    """A site with nothing deployed has no efficiency, rather than 0 or 100 percent."""
+    metrics = store()
+    metrics.on_site(site_figures([], AT), is_whole=True)
+    whole = await text_of(metrics)
+    assert "_ratio" not in whole
+    assert 'mining_site_deployed_hashrate_hashes_per_second{site="nd-1"} 0.0' in whole
+
+
+# The agent's own
+
+
+async def test_own_metrics() -> None:
+    """Polls, repairs, skips and lag come out as counted."""
+    metrics = store()
+    metrics.on_poll(Poll(unit_id="u1", at=AT, took_s=0.025, reading=reading(repairs=("nul", "nul", "comma"))))
+    metrics.on_poll(Poll(unit_id="u2", at=AT, took_s=5.0, error=DeadlineError("late")))
+    metrics.on_skipped("late", 2)
+    metrics.on_lag(0.004)
+    metrics.on_reload(is_successful=True, at=AT)
+    metrics.on_reload(is_successful=False, at=AT + 60)
+    metrics.watch_in_flight(lambda: 3)
+    body, _ = await metrics.scrape(scope="site")
+    lines = body.decode().splitlines()
+    for line in (
+        'miner_agent_build_info{site="nd-1",version="1.2.3"} 1.0',
+        'miner_agent_polls_total{result="ok"} 1.0',
+        'miner_agent_polls_total{result="deadline"} 1.0',
+        'miner_agent_polls_total{result="refused"} 0.0',
+        'miner_agent_poll_duration_seconds_bucket{le="0.01"} 0.0',
+        'miner_agent_poll_duration_seconds_bucket{le="0.025"} 1.0',
+        'miner_agent_poll_duration_seconds_bucket{le="+Inf"} 2.0',
+        "miner_agent_poll_duration_seconds_sum 5.025",
+        'miner_agent_polls_skipped_total{why="late"} 2.0',
+        "miner_agent_polls_in_flight 3.0",
+        'miner_agent_reply_repairs_total{repair="nul"} 2.0',
+        'miner_agent_loop_lag_seconds_bucket{le="0.005"} 1.0',
+        "miner_agent_config_last_reload_successful 0.0",
+        f"miner_agent_config_last_reload_timestamp_seconds {AT!r}".replace("1763674560.0", "1.76367456e+09"),
+    ):
+        assert line in lines
+    assert any(line.startswith("process_resident_memory_bytes ") for line in lines)
+
+
+async def test_the_first_scrape_is_told_by_the_second() -> None:
+    """A scrape's duration and size are counted once it is made."""
+    metrics = store(status(told=reading()))
+    first, _ = await metrics.scrape()
+    assert b"miner_agent_scrape_duration_seconds_count 0.0" in first
+    second = await text_of(metrics)
+    assert "miner_agent_scrape_duration_seconds_count 1.0" in second
+    assert f'miner_agent_scrape_bytes{{scope="all"}} {float(len(first))}' in second
+
+
+# Sharing
+
+
+async def test_fifty_scrapers_share_one_body() -> None:
+    """Whoever asks while a body is being made gets that body, not a copy."""
+    metrics = store(status(told=reading()), share_s=1.0)
+    bodies = await asyncio.gather(*(metrics.scrape("", "gzip") for _ in range(50)))
+    assert len({id(body) for body, _ in bodies}) == 1
+    assert metrics.own.scrape_s.cumulative()[-1] == ("+Inf", 1.0)
+
+
+async def test_a_body_is_shared_for_a_moment_only() -> None:
+    """A body older than the moment is made again, and the cycle's end lets go of it."""
+    clock = Clock()
+    metrics = store(share_s=1.0, clock=clock)
+    first, _ = await metrics.scrape()
+    metrics.on_unit(status(told=reading()))
+    clock.now += 0.9
+    assert (await metrics.scrape())[0] is first
+    clock.now += 0.1
+    assert b"miner_up{" in (await metrics.scrape())[0]
+    clock.now += 2.0
+    metrics.on_site(site_figures([], AT), is_whole=True)
+    assert metrics._bodies == {}
+
+
+async def test_a_scraper_that_leaves_does_not_take_the_body_along() -> None:
+    """The others still get theirs when the one for whom it was being made goes away."""
+    metrics = store(status(told=reading()), share_s=1.0)
+    leaver = asyncio.create_task(metrics.scrape(), name="leaver")
+    await asyncio.sleep(0)
+    stayer = asyncio.create_task(metrics.scrape(), name="stayer")
+    await asyncio.sleep(0)
+    leaver.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await leaver
+    body, _ = await stayer
+    assert b"miner_up{" in body
+
+
+async def test_a_scrape_is_of_one_moment() -> None:
+    """What changes while a body is being made is not half in it."""
+    metrics = store(status(told=reading()))
+    scrape = asyncio.create_task(metrics.scrape(), name="scrape")
+    await asyncio.sleep(0)
+    metrics.on_unit(gone_silent())
+    body, _ = await scrape
+    assert f"miner_up{{{U1}}} 1\n" in body.decode()
+    assert f"miner_hashrate_hashes_per_second{{{U1}}} 198000000000000.0\n" in body.decode()
+
+
+# The contract
+
+
+def test_contract_is_sound() -> None:
+    """Names are unique, prefixed, in base units and as their kind asks; help is a sentence."""
+    rows = contract()
+    assert len({row.name for row in rows}) == len(rows)
+    for row in rows:
+        assert re.fullmatch(r"(miner|mining_(site|container|rack|model)|miner_agent)(_[a-z0-9]+)+", row.name)
+        assert not re.search(r"tera|giga|mega|milli|percent|celcius|_ms$|_ths", row.name)
+        assert row.name.endswith("_total") is (row.kind == "counter")
+        assert row.name.endswith("_info") is (row.kind == "info")
+        assert row.help.endswith(".")
+        assert len(set(row.labels)) == len(row.labels)
+    for family in FAMILIES:
+        assert family.labels[:3] == UNIT_LABELS
+
+
+def broker_numbers() -> BrokerNumbers:
+    """Give an MQTT broker of which everything is known."""
+    return BrokerNumbers(
+        name="site",
+        is_connected=True,
+        is_outbox_kept=True,
+        connections=2,
+        delivered=7,
+        taken_in=3,
+        refused=1,
+        errors={"lost": 1},
+        outbox_errors={"full": 0},
+        dropped={"units": 0},
+        waiting=4,
+        outbox_bytes=16384,
+        outbox_max_bytes=64 << 20,
+        gateway_silent=False,
+    )
+
+
+def identity_figures() -> IdentityFigures:
+    """Give a site at which u1 has moved to the address of u2, which is nowhere, and a stranger answers at another."""
+    home, other = Endpoint("127.0.0.2", 4028), Endpoint("127.0.0.3", 4028)
+    seen = Sighting(endpoint=other, info=SystemInfo(serial="SN1"), unit_id="u1", is_unknown=False, at=AT)
+    stranger = Sighting(endpoint=home, info=SystemInfo(serial="SN9"), unit_id=None, is_unknown=True, at=AT)
+    moved = Whereabouts(unit_id="u1", standing=Standing.MOVED, home=home, place=other, seen=seen, occupant=stranger)
+    displaced = Whereabouts(unit_id="u2", standing=Standing.DISPLACED, home=other, place=None, seen=None, occupant=seen)
+    return IdentityFigures(
+        is_watched=True,
+        units_by_standing={
+            Standing.VERIFIED: 5,
+            Standing.UNVERIFIED: 0,
+            Standing.MOVED: 1,
+            Standing.DISPLACED: 1,
+        },
+        away=(moved, displaced),
+        unknown=(stranger,),
+        moves=1,
+        checks={"ok": 7, "refused": 2},
+    )
+
+
+async def test_whereabouts() -> None:
+    """How many units are where they ought to be, each that moved, and strangers; nothing where nobody is asked."""
+    metrics = store()
+    names = (
+        "mining_site_units_by_standing",
+        "mining_site_unknown",
+        "miner_address_changed",
+        "miner_agent_identity",
+        "miner_agent_address",
+    )
+    assert [line for line in (await text_of(metrics)).splitlines() if line.startswith(names)] == [
+        "miner_agent_address_changes_total 0.0"
+    ]
+    metrics = store()
+    metrics.watch_identity(identity_figures)
+    assert [line for line in (await text_of(metrics)).splitlines() if line.startswith(names)] == [
+        'mining_site_units_by_standing{site="nd-1",standing="verified"} 5.0',
+        'mining_site_units_by_standing{site="nd-1",standing="unverified"} 0.0',
+        'mining_site_units_by_standing{site="nd-1",standing="moved"} 1.0',
+        'mining_site_units_by_standing{site="nd-1",standing="displaced"} 1.0',
+        'mining_site_unknown_units{site="nd-1"} 1.0',
+        'miner_address_changed{site="nd-1",unit="u1"} 1.0',
+        "miner_agent_address_changes_total 1.0",
+        'miner_agent_identity_checks_total{result="ok"} 7.0',
+        'miner_agent_identity_checks_total{result="refused"} 2.0',
+    ]
+
+
+async def test_exposition_is_the_contract() -> None:
+    """Every family that comes out is in the contract, with its labels; only the process' own are not."""
+    told = status(told=reading(power_watts=3500.0), error=None)
+    metrics = store(structs.replace(told, losses=(Loss(*next(iter(gone_silent().losses))),)))
+    figures = site_figures(
+        [told],
+        AT,
+        metered=Metered(site_watts=3600.0, container_watts={"C1": 3600.0}),
+        delivered=Delivered(198e12, 200e12, 197e12, 200e12),
+    )
+    metrics.on_site(figures, is_whole=True)
+    book = EnergyBook(interval_s=10)
+    book.advance(figures, 0.0)
+    metrics.on_energy(book.advance(figures, 10.0))
+    metrics.watch_meters(lambda: [MeterState("feeder", 3600.0, 3, 1)])
+    metrics.on_poll(Poll(unit_id="u1", at=AT, took_s=0.02, reading=reading(repairs=("nul",))))
+    metrics.on_skipped("late")
+    metrics.on_reload(is_successful=True, at=AT)
+    metrics.watch_in_flight(int)
+    metrics.watch_history(Health(is_writing=True, written_at=AT, size_bytes=4096))
+    metrics.watch_curtailments(lambda: True)
+    metrics.watch_mqtt(lambda: [broker_numbers()])
+    metrics.watch_identity(identity_figures)
+    await metrics.scrape()
+    rows = {row.name: row for row in contract()}
+    seen = set()
+    for family in parse_text(await text_of(metrics)):
+        for sample in family.samples:
+            name = re.sub(r"_(bucket|sum|count)$", "", sample.name) if family.type == "histogram" else sample.name
+            if name.startswith("process_"):
+                continue
+            seen.add(name)
+            assert set(rows[name].labels) == set(sample.labels) - {"le"}
+            assert rows[name].help == family.documentation
+    assert seen == set(rows)
+
+
+async def test_group_power_says_whose_word_it_is() -> None:
+    """A metered container beside one whose units tell: sources add up, and the meter stands beside its units' sum."""
+    c1, c2 = (entry(f"u-{name}", place=Place(container=name)) for name in ("C1", "C2"))
+    fleet = [status(c1, reading(power_watts=3500.0)), status(c2, reading(power_watts=3400.0))]
+    metrics = store()
+    metrics.on_site(site_figures(fleet, AT, metered=Metered(container_watts={"C1": 3700.0})), is_whole=True)
+    lines = (await text_of(metrics)).splitlines()
+    assert [line for line in lines if line.startswith("mining_site_") and "power_watts{" in line] == [
+        'mining_site_power_watts{site="nd-1",source="metered"} 3700.0',
+        'mining_site_power_watts{site="nd-1",source="reported"} 3400.0',
+        'mining_site_energy_efficiency_power_watts{site="nd-1"} 6900.0',
+        'mining_site_units_power_watts{site="nd-1"} 6900.0',
+    ]
+    assert [line for line in lines if line.startswith("mining_container_metered_power_watts{")] == [
+        'mining_container_metered_power_watts{site="nd-1",container="C1"} 3700.0',
+    ]
+    assert 'mining_site_energy_efficiency_j_per_th{site="nd-1"} 17.424242424242426' in lines
+
+
+async def test_a_meter_that_says_zero_is_told() -> None:
+    """A site without power has a measured zero; a source that nobody has stays absent."""
+    metrics = store()
+    fleet = [status(entry(), error=UnreachableError("no answer"))]
+    metrics.on_site(site_figures(fleet, AT, metered=Metered(site_watts=0.0)), is_whole=True)
+    lines = (await text_of(metrics)).splitlines()
+    assert [line for line in lines if line.startswith("mining_site_power_watts{")] == [
+        'mining_site_power_watts{site="nd-1",source="metered"} 0.0',
+    ]
+
+
+async def test_energy_is_counted_by_source_and_container() -> None:
+    """Counters, in joules; a source that told nothing has no series."""
+    metrics = store()
+    metrics.on_energy(
+        Energy(
+            site={PowerSource.METERED: 2e6, PowerSource.MODELLED: 1.5e6},
+            by_container={"C1": {PowerSource.METERED: 2e6}, "C2": {PowerSource.MODELLED: 1.5e6}, "C3": {}},
+        )
+    )
+    assert [line for line in (await text_of(metrics)).splitlines() if "_energy_joules_total{" in line] == [
+        'mining_site_energy_joules_total{site="nd-1",source="metered"} 2000000.0',
+        'mining_site_energy_joules_total{site="nd-1",source="modelled"} 1500000.0',
+        'mining_container_energy_joules_total{site="nd-1",container="C1",source="metered"} 2000000.0',
+        'mining_container_energy_joules_total{site="nd-1",container="C2",source="modelled"} 1500000.0',
+    ]
+
+
+async def test_a_meter_that_lapsed_has_no_watts_and_keeps_its_counts() -> None:
+    """Its gauge goes, so that nobody adds up what is no longer true; its failures stay to be alerted on."""
+    metrics = store()
+    metrics.watch_meters(lambda: [MeterState("feeder", None, 3, 7)])
+    assert [line for line in (await text_of(metrics)).splitlines() if line.startswith("miner_agent_meter_")] == [
+        'miner_agent_meter_readings_total{meter="feeder",result="ok"} 3.0',
+        'miner_agent_meter_readings_total{meter="feeder",result="failed"} 7.0',
+    ]

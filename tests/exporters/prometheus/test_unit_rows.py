@@ -1,0 +1,184 @@
+"""Rows of numbers say what the families say, whatever a unit tells."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from exporter_cases import AT, board, entry, gone_silent, reading, status
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import structs
+
+from agent.errors import UnreachableError
+from agent.exporters.prometheus.text_format import Lines
+from agent.exporters.prometheus.unit_families import FAMILIES, SECTIONS, UNIT_LABELS
+from agent.exporters.prometheus.unit_rows import SLOTS, UNITS_AT_ONCE, Snapshot, UnitRows, texts_by_family
+from agent.site.ledger.entries import Place
+from agent.site.power import Power, PowerSource
+from agent.site.status import Cause, Loss, UnitState, UnitStatus
+from agent.unit.reading import Dialect, Identity, PoolReading, ShareReading
+
+SITE = 'site="nd-1"'
+
+
+def shown(*statuses: UnitStatus) -> dict[str, float]:
+    """Give every series that rows make of these units; one that comes twice is a failure."""
+    rows = UnitRows(SITE)
+    for one in statuses:
+        rows.put(one)
+    return series(text for _, text in texts_by_family(rows.snapshot()))
+
+
+def by_families(*statuses: UnitStatus) -> dict[str, float]:
+    """Give every series as the contract's own `samples` say, one at a time."""
+    texts = []
+    for one in statuses:
+        base = f'{SITE},container="{one.entry.place.container}",unit="{one.entry.unit_id}"'
+        for section in SECTIONS:
+            part = section.part(one)
+            if part is not None:
+                texts += [Lines(family, len(UNIT_LABELS)).render(base, part).encode() for family in section.families]
+    return series(iter(texts))
+
+
+def series(texts: Iterator[bytes]) -> dict[str, float]:
+    """Give the number of each series."""
+    found: dict[str, float] = {}
+    for text in texts:
+        for line in text.decode().splitlines():
+            name, _, number = line.rpartition(" ")
+            assert name not in found
+            found[name] = float(number)
+    return found
+
+
+_number = st.none() | st.floats() | st.integers(-(2**70), 2**70)
+_count = st.none() | st.integers(0, 2**70)
+_celsius = st.lists(st.floats(-60, 200), max_size=3).map(tuple)
+_board = st.builds(
+    board,
+    st.integers(0, 5),
+    hashrate_hs=_number,
+    chips=_count,
+    hw_errors=_count,
+    frequency_hz=_number,
+    chip_celsius=_celsius,
+    pcb_celsius=_celsius,
+)
+_in_order = st.lists(_board, max_size=5).map(
+    lambda boards: tuple(structs.replace(one, slot=place) for place, one in enumerate(boards))
+)
+_readings: dict[str, st.SearchStrategy[Any]] = {
+    "uptime_s": _number,
+    "hashrate_30m_hs": _number,
+    "fan_rpm": st.lists(st.floats() | st.integers(0, 9000), max_size=6).map(tuple),
+    "boards": _in_order | st.lists(_board, max_size=5).map(tuple),
+    "pools": st.lists(
+        st.builds(
+            PoolReading, index=st.just(0), status=st.none() | st.sampled_from(["Alive", "Dead"]), is_active=st.none()
+        ),
+        max_size=3,
+    ).map(tuple),
+    "shares": st.none()
+    | st.builds(ShareReading, at=st.just(AT), accepted=_count, stale=_count, difficulty_accepted=_number),
+}
+
+
+@st.composite
+def _statuses(draw: st.DrawFn, unit_id: str = "u1") -> UnitStatus:
+    told = reading(unit_id, **draw(st.fixed_dictionaries({}, optional=_readings))) if draw(st.booleans()) else None
+    error = UnreachableError("no answer") if draw(st.booleans()) else None
+    is_fresh = told is not None and draw(st.booleans())
+    one = status(
+        entry(unit_id, is_in_maintenance=draw(st.booleans()), place=Place(container="C1")),
+        told,
+        error=error,
+        is_fresh=is_fresh,
+    )
+    changes = {
+        "state": draw(st.sampled_from(UnitState)),
+        "losses": tuple(draw(st.lists(st.builds(Loss, st.sampled_from(Cause), st.floats()), max_size=4))),
+        "power": draw(st.none() | st.builds(Power, st.floats(), st.sampled_from(PowerSource))),
+    }
+    return structs.replace(one, **changes)
+
+
+@given(_statuses())
+def test_a_row_says_what_the_families_say(one: UnitStatus) -> None:
+    """Whether it fits a row or not, a unit has the series that its families give, number for number."""
+    assert shown(one) == by_families(one)
+
+
+@given(_statuses("u1"), _statuses("u1"), _statuses("u2"))
+def test_nothing_stays_of_what_a_unit_was(before: UnitStatus, now: UnitStatus, other: UnitStatus) -> None:
+    """A unit that was written before, in whatever way, shows what it is now and nothing else."""
+    assert shown(before, other, now) == by_families(other, now)
+
+
+def test_every_series_has_one_slot() -> None:
+    """Each family but `miner_info` has its places in a row, side by side."""
+    assert len(set(SLOTS)) == len(SLOTS)
+    assert {slot.family for slot in SLOTS} | {"miner_info"} == {family.name for family in FAMILIES}
+    labels = {family.name: len(family.labels) - len(UNIT_LABELS) for family in FAMILIES}
+    assert all(len(slot.values) == labels[slot.family] for slot in SLOTS)
+
+
+@pytest.mark.parametrize(
+    "boards",
+    [
+        (board(0), board(0, chips=1)),
+        (board(1), board(0)),
+        (board(0), board(7)),
+        tuple(board(slot) for slot in range(6)),
+        (board(0, hw_errors=2**64),),
+    ],
+    ids=["told twice", "out of order", "a far slot", "six boards", "a count beyond 64 bits"],
+)
+def test_what_does_not_fit_is_not_lost(boards: tuple[Any, ...]) -> None:
+    """Boards that have no place in a row are shown as the families say, and fit again once they do."""
+    odd, sound = status(told=reading(boards=boards)), status(told=reading())
+    assert any("board_chips" in name for name in shown(odd))
+    assert shown(odd) == by_families(odd)
+    assert shown(odd, sound) == by_families(sound)
+
+
+def test_units_beyond_one_piece() -> None:
+    """Units that are put together in several pieces, some silent, some odd, are each there once."""
+    many = [
+        gone_silent(f"u{number}") if number % 7 == 0 else status(entry(f"u{number}"), reading(f"u{number}"))
+        for number in range(2 * UNITS_AT_ONCE + 3)
+    ]
+    many[5] = status(entry("u5"), reading("u5", boards=(board(9),)))
+    assert shown(*many) == by_families(*many)
+
+
+def lines(snapshot: Snapshot) -> str:
+    """Give all lines of a snapshot."""
+    return b"".join(text for _, text in texts_by_family(snapshot)).decode()
+
+
+def test_labels_are_those_of_the_status() -> None:
+    """A unit that moves or tells its firmware has other labels from then on; an earlier snapshot keeps its own."""
+    rows = UnitRows(SITE)
+    rows.put(status(entry("u1", place=Place(container="C1")), reading("u1")))
+    before = rows.snapshot()
+    assert 'container="C1"' in lines(before)
+    told = reading("u1", identity=Identity(firmware="FR-1.23"), dialect=Dialect.LEGACY)
+    rows.put(status(entry("u1", place=Place(container="C2")), told))
+    assert 'container="C1"' not in lines(rows.snapshot())
+    assert 'firmware="FR-1.23"' in lines(rows.snapshot())
+    assert 'dialect="legacy"' in lines(rows.snapshot())
+    assert 'container="C2"' not in lines(before)
+
+
+def test_a_place_that_another_unit_takes() -> None:
+    """A snapshot shows the unit that was there; a later one the unit that came, whichever was written out last."""
+    rows = UnitRows(SITE)
+    rows.put(status(entry("u1"), reading("u1")))
+    before = rows.snapshot()
+    rows.remove("u1")
+    rows.put(status(entry("u2"), reading("u2")))
+    for snapshot, there, gone in ((rows.snapshot(), "u2", "u1"), (before, "u1", "u2"), (rows.snapshot(), "u2", "u1")):
+        text = lines(snapshot)
+        assert f'unit="{there}"' in text
+        assert f'unit="{gone}"' not in text

@@ -1,0 +1,351 @@
+"""Curtailments over HTTP: who may, what is answered, and what nobody may; the page's card."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import aiohttp
+import jsonschema
+import pytest
+from exporter_cases import AT, entry, reading, status
+from msgspec import structs
+
+from agent.exporters.prometheus.store import Metrics
+from agent.exporters.web import server as web
+from agent.exporters.web import site_answers as answers
+from agent.exporters.web.bearer import Token
+from agent.exporters.web.curtailment_api import CHANGES, PATH, WRONG_TOKENS, CurtailmentApi
+from agent.exporters.web.curtailment_card import curtailment_card
+from agent.exporters.web.rate_limit import Limiter
+from agent.site.curtailment.book import CurtailmentBook
+from agent.site.curtailment.events import Curtailments, Event, Phase, Scope
+from agent.site.event_figures import EventFigures, event_figures
+from agent.site.totals import site_figures
+from agent.site.tracker import Tracker
+from agent.unit.reading import Mode, Poll
+
+TOKEN = Token(text="s3cr3t-0123456789")
+SHOWN = {"Authorization": f"Bearer {TOKEN.text}"}
+ASLEEP = {"mode": Mode.SLEEP, "hashrate_5s_hs": 0.0}
+
+
+class Clock:
+    """A clock that stands where it is put."""
+
+    def __init__(self, at: float) -> None:
+        self.at = at
+
+    def __call__(self) -> float:
+        """Give the time, s."""
+        return self.at
+
+
+class Site(NamedTuple):
+    """A served site of two units, of which u2 sleeps."""
+
+    client: aiohttp.ClientSession
+    book: CurtailmentBook
+    wall: Clock
+    clock: Clock
+
+
+@asynccontextmanager
+async def served(folder: Path, token: Token | None = TOKEN) -> AsyncIterator[Site]:
+    """Serve a site that asks for `token`."""
+    wall, clock = Clock(AT), Clock(1000.0)
+    entries = (entry("u1"), entry("u2"))
+    book = CurtailmentBook(folder / "state.json", site="nd-1", windows=(), entries=lambda: entries, wall=wall)
+    tracker = Tracker(entries, stale_after_s=30, at=AT)
+    for unit_id, changes in (("u1", {}), ("u2", ASLEEP)):
+        tracker.record(Poll(unit_id=unit_id, at=AT, took_s=0.1, reading=reading(unit_id, **changes)), clock_s=0.0)
+
+    def judge_again(curtailments: Any) -> None:
+        tracker.curtailments = curtailments
+        for unit_id, changes in (("u1", {}), ("u2", ASLEEP)):
+            again = Poll(unit_id=unit_id, at=wall.at, took_s=0.1, reading=reading(unit_id, **changes))
+            tracker.record(again, clock_s=0.0)
+
+    book.on_change = judge_again
+    api = CurtailmentApi("nd-1", book, token=lambda: token, units=tracker.statuses, wall=wall, clock=clock)
+    source = web.Source(
+        name="nd-1",
+        version="1.2.3",
+        scrape=Metrics("nd-1", version="1.2.3", clock=clock).scrape,
+        site=lambda: site_figures(tracker.statuses(), wall.at),
+        units=tracker.statuses,
+        unit=tracker.status,
+        unreadiness=lambda: None,
+        illness=lambda: None,
+        wall=wall,
+        curtailments=api,
+    )
+    async with (
+        web.serve(source, "127.0.0.1", 0) as (host, port),
+        aiohttp.ClientSession(f"http://{host}:{port}") as client,
+    ):
+        yield Site(client, book, wall, clock)
+
+
+async def ask(site: Site, method: str, path: str = PATH, **arguments: Any) -> tuple[int, Any]:
+    """Send a request with the token; give status and decoded answer."""
+    headers = SHOWN | arguments.pop("headers", {})
+    async with site.client.request(method, path, headers=headers, **arguments) as response:
+        return response.status, await response.json()
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+async def test_without_a_configured_token_nobody_may(tmp_path: Path, method: str) -> None:
+    """403 for every method, whatever the caller shows, and what to configure."""
+    async with served(tmp_path, token=None) as site:
+        path = f"{PATH}/a" if method == "DELETE" else PATH
+        reason = "refused: no token is configured ([api] token_file)"
+        assert await ask(site, method, path, json={"target_percent": 0}) == (403, {"error": reason})
+        assert site.book.curtailments.events == ()
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+@pytest.mark.parametrize("header", [None, "", "Bearer ", "Bearer wrong-0123456789", f"Basic {TOKEN.text}", TOKEN.text])
+async def test_without_the_token_nobody_may(tmp_path: Path, method: str, header: str | None) -> None:
+    """401 with the scheme that is asked for; nothing was changed."""
+    async with served(tmp_path) as site:
+        path = f"{PATH}/a" if method == "DELETE" else PATH
+        headers = {} if header is None else {"Authorization": header}
+        async with site.client.request(method, path, headers=headers, json={"target_percent": 0}) as response:
+            assert response.status == 401
+            assert response.headers["WWW-Authenticate"].startswith("Bearer")
+            assert TOKEN.text not in await response.text()
+        assert site.book.curtailments.events == ()
+
+
+async def test_guessing_is_slowed_down(tmp_path: Path) -> None:
+    """After ten wrong tokens even the right one waits; after six seconds there is one more try."""
+    async with served(tmp_path) as site:
+        for _ in range(WRONG_TOKENS):
+            assert (await ask(site, "GET", headers={"Authorization": "Bearer guess"}))[0] == 401
+        async with site.client.get(PATH, headers=SHOWN) as response:
+            assert (response.status, response.headers["Retry-After"]) == (429, "6")
+        site.clock.at += 6
+        assert (await ask(site, "GET"))[0] == 200
+
+
+async def test_changes_are_bounded_in_number(tmp_path: Path) -> None:
+    """A client in a loop does not wear out the disk: 30 changes, then one in two seconds; listing goes on."""
+    async with served(tmp_path) as site:
+        for number in range(CHANGES):
+            assert (await ask(site, "DELETE", f"{PATH}/{number}"))[0] == 404
+        assert (await ask(site, "POST", json={"target_percent": 0}))[0] == 429
+        assert (await ask(site, "GET"))[0] == 200
+        site.clock.at += 2
+        assert (await ask(site, "POST", json={"target_percent": 0}))[0] == 201
+
+
+async def test_start_list_stop(tmp_path: Path) -> None:
+    """The whole life of an event, as its caller sees it."""
+    async with served(tmp_path) as site:
+        order = {"target_percent": 0, "duration_s": 3600, "source": "ERCOT 4CP", "scope": {"container": "C1"}}
+        headers = SHOWN | {"Content-Type": "application/json"}
+        async with site.client.post(PATH, json=order, headers=headers) as response:
+            assert (response.status, response.headers["Location"]) == (201, f"{PATH}/20251120T213600Z")
+            started = await response.json()
+        assert started == {
+            "id": "20251120T213600Z",
+            "phase": "active",
+            "scope": {"container": "C1"},
+            "target_percent": 0.0,
+            "start": "2025-11-20T21:36:00Z",
+            "end": "2025-11-20T22:36:00Z",
+            "source": "ERCOT 4CP",
+            "is_stopped": False,
+            "units": 2,
+            "nameplate_hs": 400e12,
+            "operating_hs": 198e12,
+            "units_asleep": 1,
+            "stragglers": 1,
+            "straggler_units": ["u1"],
+            "not_restored": 0,
+            "not_restored_units": [],
+        }
+        assert await ask(site, "GET") == (
+            200,
+            {"site": "nd-1", "now": "2025-11-20T21:36:00Z", "curtailments": [started]},
+        )
+        site.wall.at += 600
+        status_code, stopped = await ask(site, "DELETE", f"{PATH}/20251120T213600Z")
+        assert (status_code, stopped["phase"], stopped["end"]) == (200, "restoring", "2025-11-20T21:46:00Z")
+        assert (stopped["units_asleep"], stopped["is_stopped"]) == (1, True)
+
+
+async def test_answers_fit_the_schema(tmp_path: Path) -> None:
+    """The schema that is served describes what is answered."""
+    async with served(tmp_path) as site:
+        await ask(site, "POST", json={"target_percent": 60.5})
+        told = (await ask(site, "GET"))[1]
+    schema = answers.schema()
+    jsonschema.validate(told, {**schema["answers"][PATH], "$defs": schema["$defs"]})  # type: ignore[index,dict-item]
+
+
+async def test_the_same_order_twice_is_one_event(tmp_path: Path) -> None:
+    """A client that lost the answer asks again under its id: 200 and the event it has; another order is 409."""
+    async with served(tmp_path) as site:
+        order = {"target_percent": 0, "id": "call-7"}
+        assert (await ask(site, "POST", json=order))[0] == 201
+        assert (await ask(site, "POST", json=order))[0] == 200
+        assert (await ask(site, "POST", json=order | {"target_percent": 10}))[0] == 409
+        assert len(site.book.curtailments.events) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected", "reason"),
+    [
+        ({"json": {}}, 400, "Object missing required field `target_percent`"),
+        ({"json": {"target_percent": 100}}, 400, "Expected `float` < 100.0 - at `$.target_percent`"),
+        ({"json": {"target_percent": 0, "scope": {"container": "C9"}}}, 400, None),
+        ({"data": b"\xff", "headers": {"Content-Type": "application/json"}}, 400, None),
+        ({"data": b"{}", "headers": {"Content-Type": "text/plain"}}, 415, None),
+        ({"data": b" " * 20_000, "headers": {"Content-Type": "application/json"}}, 400, "longer than 16384 bytes"),
+        ({"data": b" " * 70_000, "headers": {"Content-Type": "application/json"}}, 413, None),
+    ],
+)
+async def test_bad_orders(tmp_path: Path, arguments: dict[str, Any], expected: int, reason: str | None) -> None:
+    """What is no order is answered with what would be one, and changes nothing."""
+    async with served(tmp_path) as site:
+        status_code, answer = await ask(site, "POST", **arguments)
+        assert status_code == expected
+        assert reason is None or answer == {"error": reason}
+        assert site.book.curtailments.events == ()
+
+
+@pytest.mark.parametrize(
+    ("event_id", "expected"),
+    [("nothing", 404), ("schedule:peak:2025-10-07", 409), ("%2e%2e%2fstate.json", 404), ("a%00b", 404)],
+)
+async def test_what_cannot_be_stopped(tmp_path: Path, event_id: str, expected: int) -> None:
+    """Unknown ids are 404, the schedule's are 409; an id is never a path."""
+    async with served(tmp_path) as site:
+        url = aiohttp.client.URL(f"{PATH}/{event_id}", encoded=True)
+        async with site.client.delete(url, headers=SHOWN) as response:
+            assert response.status == expected
+
+
+async def test_what_cannot_be_kept_is_refused(tmp_path: Path) -> None:
+    """A full or missing disk is 503, and the event is not in force: an answer of yes survives a restart."""
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    async with served(folder) as site:
+        folder.rmdir()
+        assert (await ask(site, "POST", json={"target_percent": 0}))[0] == 503
+        assert site.book.curtailments.events == ()
+
+
+@pytest.mark.parametrize(("method", "path"), [("PUT", PATH), ("PATCH", f"{PATH}/a"), ("POST", f"{PATH}/a")])
+async def test_other_methods_are_refused(tmp_path: Path, method: str, path: str) -> None:
+    """405 with what is allowed there."""
+    async with served(tmp_path) as site, site.client.request(method, path, headers=SHOWN) as response:
+        assert response.status == 405
+        assert response.headers["Allow"] == ("GET, HEAD, POST" if path == PATH else "DELETE")
+
+
+async def test_readers_without_a_token_see_what_is_in_force(tmp_path: Path) -> None:
+    """The site's answer, its units and the page tell event, straggler and sleeper; reading needs no token."""
+    async with served(tmp_path) as site:
+        await ask(site, "POST", json={"target_percent": 0, "id": "a"})
+        async with site.client.get("/api/v1/site") as response:
+            told = await response.json()
+        async with site.client.get("/api/v1/units") as response:
+            units = (await response.json())["units"]
+        async with site.client.get("/") as response:
+            page = await response.text()
+    assert [(event["id"], event["phase"]) for event in told["curtailments"]] == [("a", "active")]
+    assert (told["figures"]["curtailment_nameplate_hs"], told["figures"]["stragglers"]) == (400e12, 1)
+    rows = [(unit["unit_id"], unit["state"], unit["curtailment"], unit["is_straggler"]) for unit in units]
+    assert rows == [("u1", "hashing", "a", True), ("u2", "curtailed", "a", False)]
+    assert "<h2>Curtailment</h2>" in page
+    assert "<strong>Stragglers, 1:</strong> u1" in page
+
+
+EVENT = Event(id="a", start=AT, end=None, target_ratio=0.0, scope=Scope(container="<C1>"), source="<b>me</b>")
+FIGURES = EventFigures(
+    event=EVENT,
+    phase=Phase.ACTIVE,
+    units=20,
+    nameplate_hs=4e15,
+    operating_hs=8e14,
+    asleep=16,
+    stragglers=tuple(f"u{number}" for number in range(14)),
+    unrestored=(),
+)
+TO_NOTHING, BY_ME = "to 0 % of nameplate</strong>", "declared by &lt;b&gt;me&lt;/b&gt;"
+
+
+@pytest.mark.parametrize(
+    ("figures", "lines"),
+    [
+        (
+            FIGURES,
+            [
+                f"<strong>Container &lt;C1&gt; {TO_NOTHING}, since 2025-11-20 21:36 UTC, until it is stopped; {BY_ME}",
+                "16 of 20 units asleep; 800.00 TH/s of 4.00 PH/s still hashing",
+                "<strong>Stragglers, 14:</strong> u0, u1, u2, u3, u4, u5, u6, u7, u8, u9, u10, u11 and 2 more",
+            ],
+        ),
+        (
+            replace(FIGURES, phase=Phase.RESTORING, event=replace(EVENT, end=AT + 600, scope=Scope()), stragglers=()),
+            [
+                f"<strong>The whole site {TO_NOTHING}, ended 2025-11-20 21:46 UTC; {BY_ME}",
+                "16 units have not woken yet",
+            ],
+        ),
+    ],
+)
+def test_the_card_tells_who_and_who_not(figures: EventFigures, lines: list[str]) -> None:
+    """Scope, times and units in words; names from outside are text and not markup."""
+    assert curtailment_card([figures]).count("<li>") == 1
+    assert f"<li>{'<br>'.join(lines)}</li>" in curtailment_card([figures])
+
+
+def test_no_card_without_events() -> None:
+    """Before an event, and after one from which everybody came back, there is nothing to see."""
+    over = replace(FIGURES, phase=Phase.ENDED, stragglers=())
+    assert curtailment_card([]) == curtailment_card([replace(FIGURES, phase=Phase.PENDING), over]) == ""
+    assert "Not back, 1:" in curtailment_card([replace(over, unrestored=("u1",))])
+
+
+def test_figures_of_events_count_each_unit_once() -> None:
+    """A unit under two events is counted under the one that governs it; one that is not back under its own."""
+    site = replace(EVENT, id="site", scope=Scope(), target_ratio=0.5)
+    one = replace(EVENT, id="one", scope=Scope(unit="u1"))
+    gone = replace(EVENT, id="gone", start=AT - 7200, end=AT - 3600)
+    declared = Curtailments(events=[site, one, gone])
+    units = [
+        structs.replace(status(entry("u1"), reading("u1")), event=one, is_straggler=True),
+        structs.replace(status(entry("u2"), reading("u2")), event=site),
+        structs.replace(status(entry("u3"), reading("u3", **ASLEEP)), unrestored=gone),
+    ]
+    told = {each.event.id: each for each in event_figures(declared, units, AT)}
+    assert {name: each.units for name, each in told.items()} == {"site": 1, "one": 1, "gone": 0}
+    assert (told["one"].stragglers, told["gone"].unrestored) == (("u1",), ("u3",))
+
+
+def test_a_limiter_forgets_who_was_long_silent() -> None:
+    """It remembers so many callers and no more; each has a bucket of its own."""
+    clock = Clock(0.0)
+    limiter = Limiter(burst=2, refill_s=10.0, clock=clock, most=2)
+    for caller in ("a", "a", "b"):
+        limiter.spend(caller)
+    assert (limiter.wait_s("a"), limiter.wait_s("b"), limiter.wait_s("c")) == (10.0, 0.0, 0.0)
+    clock.at = 4.0
+    assert limiter.wait_s("a") == 6.0
+    for caller in ("b", "c"):
+        limiter.spend(caller)
+    assert (limiter.wait_s("a"), limiter.wait_s("b")) == (0.0, 6.0)
+
+
+async def test_a_hundred_orders_at_once_are_answered(tmp_path: Path) -> None:
+    """A burst of orders is followed or told to wait; none is lost between memory and disk."""
+    async with served(tmp_path) as site:
+        answered = await asyncio.gather(*(ask(site, "POST", json={"target_percent": 0}) for _ in range(100)))
+        assert {status_code for status_code, _ in answered} == {201, 429}
+        assert len(site.book.curtailments.events) == [code for code, _ in answered].count(201) == CHANGES

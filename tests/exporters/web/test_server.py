@@ -1,0 +1,512 @@
+"""The HTTP side over real sockets: what it answers, to whom it does not, and how little a bad client costs."""
+
+import asyncio
+import gzip
+import json
+import re
+import socket
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import aiohttp
+import jsonschema
+import pytest
+from exporter_cases import AT, gone_silent
+from prometheus_client.parser import text_string_to_metric_families as parse_text
+from web_site import UNITS, get_json, served, source
+
+from agent.exporters.web import server as web
+from agent.exporters.web.guard import GuardedConnection
+from agent.exporters.web.unit_query import QueryError, parse_query
+
+on_both_loops = pytest.mark.asyncio(loop_factories=["asyncio", "uvloop"])
+
+HEALTH = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+HEALTH_KEPT = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+ANSWERS = ("/", "/metrics", "/metrics/site", "/healthz", "/readyz", "/api/v1/site", "/api/v1/units", "/api/v1/schema")
+
+
+async def say(port: int, request: bytes) -> bytes:
+    """Send raw bytes, and give what comes back until the other side closes."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    with closing(writer):
+        writer.write(request)
+        return await reader.read()
+
+
+# Metrics and health
+
+
+async def test_metrics_and_its_small_sister() -> None:
+    """Everything is at /metrics, the site's and the agent's own at /metrics/site, each as the scraper asked for it."""
+    async with served() as client:
+        async with client.get("/metrics", headers={"Accept-Encoding": "gzip"}) as response:
+            assert response.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+            assert response.headers["Content-Encoding"] == "gzip"
+            names = {family.name for family in parse_text(gzip.decompress(await response.read()).decode())}
+        assert {"miner_up", "mining_site_coverage_ratio", "miner_agent_polls"} <= names
+        wanted = {"Accept": "application/openmetrics-text; version=1.0.0", "Accept-Encoding": "identity"}
+        async with client.get("/metrics/site", headers=wanted) as response:
+            assert response.headers["Content-Type"] == "application/openmetrics-text; version=1.0.0; charset=utf-8"
+            body = await response.text()
+    assert body.endswith("# EOF\n")
+    assert "mining_site_coverage_ratio" in body
+    assert "miner_up{" not in body
+
+
+@pytest.mark.parametrize(
+    ("path", "changes", "expected"),
+    [
+        ("/healthz", {}, (200, "ok\n")),
+        ("/healthz", {"illness": lambda: "no poll was started for 40 s"}, (503, "no poll was started for 40 s\n")),
+        ("/healthz", {"unreadiness": lambda: "first round under way"}, (200, "ok\n")),
+        ("/readyz", {}, (200, "ready\n")),
+        ("/readyz", {"unreadiness": lambda: "first round under way"}, (503, "first round under way\n")),
+    ],
+)
+async def test_health(path: str, changes: dict[str, Any], expected: tuple[int, str]) -> None:
+    """Not ready is no reason to restart the agent; both say why."""
+    async with served(source(**changes)) as client, client.get(path) as response:
+        assert (response.status, await response.text()) == expected
+
+
+# The API
+
+
+async def test_site_answer() -> None:
+    """The site's figures come with their age, in base units."""
+    async with served() as client:
+        site = await get_json(client, "/api/v1/site")
+    assert {key: site[key] for key in ("site", "version", "is_ready", "units", "deployed_hs", "simulated_units")} == {
+        "site": "nd-1",
+        "version": "1.2.3",
+        "is_ready": True,
+        "units": 6,
+        "deployed_hs": 1.2e15,
+        "simulated_units": 1,
+    }
+    assert (site["now"], site["figures_at"], site["figures_age_s"]) == (
+        "2025-11-20T21:36:12.340000Z",
+        "2025-11-20T21:36:00Z",
+        12.3,
+    )
+    assert site["figures"]["operating_hs"] == 348e12
+    assert site["figures"]["losses_hs"]["unreadable"] == 200e12
+    assert [(each["container"], each["figures"]["units"]) for each in site["containers"]] == [("C1", 5), ("C2", 1)]
+    assert [(each["container"], each["rack"]) for each in site["racks"]] == [("C1", "R2"), ("C1", "R9"), ("C2", "")]
+    assert [each["model"] for each in site["models"]] == ["S21"]
+    assert (site["operational_efficiency_target_ratio"], site["is_above_target"]) == (0.9, False)
+
+
+async def test_site_answer_tells_losses_largest_first_and_in_words() -> None:
+    """What took the rest has its containers, its times in ISO 8601, and a sentence on the site's clock."""
+    told = {"zone": lambda: ZoneInfo("America/Chicago"), "seen_from": lambda: AT - 7200.0}
+    async with served(source([gone_silent("b1"), gone_silent("b2"), UNITS[0]], **told)) as client:
+        site = await get_json(client, "/api/v1/site")
+    assert (site["zone"], site["watched_from"]) == ("America/Chicago", "2025-11-20T19:36:00Z")
+    assert [loss["cause"] for loss in site["losses"]] == ["unreachable", "underperforming"]
+    assert site["losses"][0] == {
+        "cause": "unreachable",
+        "hashrate_hs": 400e12,
+        "deployed_share_ratio": 2 / 3,
+        "units": 2,
+        "places": [
+            {
+                "container": "C1",
+                "units": 2,
+                "first_since": "2025-11-20T20:36:00Z",
+                "last_since": "2025-11-20T20:36:00Z",
+            }
+        ],
+        "words": "400.00 TH/s unreachable: container C1, 2 units since 14:36",
+    }
+
+
+async def test_site_answer_before_the_first_round() -> None:
+    """Before every unit was looked at there is what the ledger declares, the reason, and no figure."""
+    async with served(source(site=lambda: None, unreadiness=lambda: "first round under way")) as client:
+        site = await get_json(client, "/api/v1/site")
+    assert (site["is_ready"], site["not_ready_reason"]) == (False, "first round under way")
+    assert (site["units"], site["deployed_hs"]) == (6, 1.2e15)
+    assert [site[key] for key in ("figures", "figures_at", "containers", "racks", "models")] == [None] * 5
+
+
+async def test_unit_answer() -> None:
+    """One unit's page has its boards and shares, the reading's time in ISO 8601, and neither pool address nor user."""
+    async with served() as client:
+        answer = await get_json(client, "/api/v1/units/a1")
+    assert answer["unit"]["state"] == "hashing"
+    assert answer["unit"]["reading_age_s"] == 12.3
+    assert answer["unit"]["losses"] == [{"cause": "underperforming", "hashrate_hs": 2e12}]
+    assert answer["reading"]["at"] == "2025-11-20T21:36:00Z"
+    assert answer["reading"]["identity"]["firmware"] == "Fri Jul 12 2024"
+    assert [board["chips"] for board in answer["reading"]["boards"]] == [108, 108, 108]
+    assert answer["reading"]["shares"]["accepted"] == 1000
+    assert "pool.invalid" not in json.dumps(answer)
+    assert "someone" not in json.dumps(answer)
+
+
+async def test_a_unit_that_failed_and_one_not_looked_at() -> None:
+    """A failure is told with its reason; of a unit not polled yet neither state nor loss is claimed."""
+    async with served() as client:
+        failed = await get_json(client, "/api/v1/units/b2")
+        unpolled = await get_json(client, "/api/v1/units/c2")
+    assert (failed["unit"]["state"], failed["unit"]["error_reason"], failed["error"]) == (
+        "unreadable",
+        "deadline",
+        "no whole reply in 5 s",
+    )
+    assert failed["unit"]["hashrate_hs"] is None
+    assert failed["reading"] is None
+    assert [unpolled["unit"][key] for key in ("state", "why", "since", "shortfall_hs", "losses")] == [None] * 5
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("", ["a1", "a2", "b1", "b2", "c1", "c2"]),
+        ("sort=-unit", ["c2", "c1", "b2", "b1", "a2", "a1"]),
+        ("state=hashing", ["a1", "a2"]),
+        ("state=unreachable", ["b1"]),
+        ("cause=unreadable", ["b2"]),
+        ("cause=curtailed", []),
+        ("container=C2", ["b2"]),
+        ("container=", []),
+        ("rack=R9", ["a2"]),
+        ("model=S21&q=A", ["a1", "a2"]),
+        ("q=10.0.0.", ["b2"]),
+        ("model=T21", []),
+        ("sort=-shortfall", ["b1", "b2", "c1", "a2", "a1", "c2"]),
+        ("sort=shortfall", ["a1", "a2", "b1", "b2", "c1", "c2"]),
+        ("sort=hashrate", ["a2", "a1", "b1", "b2", "c1", "c2"]),
+        ("limit=2&offset=3", ["b2", "c1"]),
+        ("offset=100", []),
+    ],
+)
+async def test_units_are_filtered_sorted_and_paged(query: str, expected: list[str]) -> None:
+    """Filters narrow, ties go by id, units without the value sorted by come last, pages are cut from the whole."""
+    async with served() as client:
+        answer = await get_json(client, f"/api/v1/units?{query}")
+    assert [unit["unit_id"] for unit in answer["units"]] == expected
+    if "offset" in query:
+        assert answer["total"] == 6
+
+
+@pytest.mark.parametrize(
+    ("query", "reason"),
+    [
+        ("state=fine", "state is one of hashing, starting, stopped, curtailed, maintenance, unreachable, unreadable"),
+        ("cause=bad", "cause is one of curtailed, maintenance,"),
+        ("sort=colour", "sort is one of unit, state, since, shortfall, hashrate, nameplate, reading, with a - before"),
+        ("limit=0", "limit is a whole number from 1 to 1000, not '0'"),
+        ("limit=1001", "limit is a whole number from 1 to 1000, not '1001'"),
+        ("limit=ten", "limit is a whole number from 1 to 1000, not 'ten'"),
+        ("limit=%D9%A1", "limit is a whole number from 1 to 1000"),
+        ("offset=-1", "offset is a whole number from 0"),
+        ("offset=" + "9" * 100, "offset is a whole number from 0"),
+        ("colour=red", "unknown parameter 'colour': there are state, cause, container,"),
+        ("state=hashing&state=stopped", "state is given twice"),
+        ("q=" + "x" * 129, "q is longer than 128 characters"),
+    ],
+)
+async def test_a_query_that_asks_for_what_is_not(query: str, reason: str) -> None:
+    """A mistake in the query is told in words that say what would be right."""
+    async with served() as client, client.get(f"/api/v1/units?{query}") as response:
+        assert (response.status, response.content_type) == (400, "application/json")
+        answer = await response.json()
+    assert list(answer) == ["error"]
+    assert answer["error"].startswith(reason)
+
+
+def test_a_query_is_a_value() -> None:
+    """A query is read without a server."""
+    assert parse_query([("sort", "-hashrate"), ("limit", "5")]).is_descending
+    with pytest.raises(QueryError, match="given twice"):
+        parse_query([("q", "a"), ("q", "b")])
+
+
+async def test_answers_keep_to_their_schema() -> None:
+    """Each answer, whole or not, is valid by the schema that the agent itself gives."""
+    async with served() as client:
+        schema = await get_json(client, "/api/v1/schema")
+        site, units = [await get_json(client, path) for path in ("/api/v1/site", "/api/v1/units")]
+        each = [await get_json(client, f"/api/v1/units/{unit['unit_id']}") for unit in units["units"]]
+        async with client.get("/api/v1/units/none") as response:
+            error = await response.json()
+    async with served(source(site=lambda: None)) as client:
+        waiting = await get_json(client, "/api/v1/site")
+
+    def check(kind: str, answer: Any) -> None:
+        wanted = {"$schema": schema["$schema"], "$defs": schema["$defs"], **schema["answers"][kind]}
+        jsonschema.Draft202012Validator.check_schema(wanted)
+        jsonschema.Draft202012Validator(wanted).validate(answer)
+
+    check("/api/v1/site", site)
+    check("/api/v1/site", waiting)
+    check("/api/v1/units", units)
+    for unit in each:
+        check("/api/v1/units/{id}", unit)
+    check("error", error)
+    with pytest.raises(jsonschema.ValidationError):
+        check("/api/v1/site", {})
+
+
+# What is refused, and how
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/nothing", "text/plain"),
+        ("/metrics/", "text/plain"),
+        ("/api/v1/nothing", "application/json"),
+        ("/api/v1/units/none", "application/json"),
+        ("/api/v1/units/..%2f..%2fetc%2fpasswd", "application/json"),
+        ("/assets/..%2fweb.py", "text/plain"),
+        ("/assets/web.py", "text/plain"),
+        ("/assets/page.css.map", "text/plain"),
+    ],
+)
+async def test_nothing_there(path: str, kind: str) -> None:
+    """Unknown addresses are 404, as JSON under /api/, and no path leads out of the assets."""
+    async with served() as client, client.get(aiohttp.client.URL(path, encoded=True)) as response:
+        assert (response.status, response.content_type) == (404, kind)
+        assert "Traceback" not in await response.text()
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "PROPFIND"])
+@pytest.mark.parametrize("path", ["/", "/metrics", "/api/v1/units", "/nothing"])
+async def test_only_reading(method: str, path: str) -> None:
+    """Nothing can be written: every other method is 405, wherever it goes."""
+    async with served() as client, client.request(method, path, data=b"{}") as response:
+        assert response.status == 405
+        assert response.headers["Allow"] == "GET, HEAD"
+
+
+@pytest.mark.parametrize("path", [*ANSWERS, "/api/v1/units/a1", "/assets/page.css"])
+async def test_head_is_get_without_the_body(path: str) -> None:
+    """HEAD gives the status and the headers of GET, and nothing else."""
+    async with served() as client:
+        async with client.head(path) as head:
+            assert (head.status, await head.read()) == (200, b"")
+        async with client.get(path) as whole:
+            assert head.headers["Content-Type"] == whole.headers["Content-Type"]
+
+
+@pytest.mark.parametrize("path", [*ANSWERS, "/nothing", "/api/v1/units?limit=x", "/assets/icon.svg"])
+async def test_security_headers(path: str) -> None:
+    """Every answer, good or bad, forbids sniffing, framing and foreign content; only assets may be kept."""
+    async with served() as client, client.get(path) as response:
+        headers = response.headers
+    assert headers["Content-Security-Policy"].startswith("default-src 'self';")
+    assert (headers["X-Content-Type-Options"], headers["X-Frame-Options"]) == ("nosniff", "DENY")
+    assert headers["Server"] == "hashsight"
+    assert "Access-Control-Allow-Origin" not in headers
+    assert headers["Cache-Control"] == ("max-age=3600" if path.startswith("/assets/") else "no-store")
+
+
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        b"nonsense\r\n\r\n",
+        b"GET /" + b"x" * 20_000 + b" HTTP/1.1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"y" * 20_000 + b"\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\n" + b"".join(b"X-%d: y\r\n" % index for index in range(20_000)) + b"\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(100),
+        bytes(range(256)) * 4,
+    ],
+)
+async def test_malformed_requests(request_bytes: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    """What is no request is refused in a line that repeats none of it, is not logged, and costs others nothing."""
+    async with web.serve(source(), "127.0.0.1", 0, header_deadline_s=0.5) as (_, port):
+        answer = await say(port, request_bytes)
+        assert answer.startswith(b"HTTP/1.0 400 Bad Request\r\n")
+        assert b"\r\nX-Content-Type-Options: nosniff\r\n" in answer
+        assert answer.endswith(b"\r\n\r\nthis is not a request\n")
+        assert b" 200 " in await say(port, HEALTH)
+    assert caplog.text == ""
+
+
+async def test_a_bug_is_told_to_the_log_alone() -> None:
+    """An exception of ours is a 500 without its text, in the form that was asked for."""
+
+    def broken() -> Any:
+        raise RuntimeError("the secret of the house")
+
+    async with served(source(site=broken)) as client:
+        for path, kind in (("/", "text/plain"), ("/api/v1/site", "application/json")):
+            async with client.get(path) as response:
+                assert (response.status, response.content_type) == (500, kind)
+                assert "secret" not in await response.text()
+        async with client.get("/healthz") as response:
+            assert response.status == 200
+
+
+# Bad clients
+
+
+@on_both_loops
+async def test_slow_heads_are_cut() -> None:
+    """Clients that drip their request's head are cut at the deadline, and meanwhile others are served."""
+    async with web.serve(source(), "127.0.0.1", 0, header_deadline_s=0.3) as (host, port):
+        slow = [await asyncio.open_connection(host, port) for _ in range(100)]
+        for _, writer in slow:
+            writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ")
+        assert b" 200 " in await say(port, HEALTH)
+
+        async def drip(writer: asyncio.StreamWriter) -> None:
+            while True:
+                writer.write(b"a")
+                await asyncio.sleep(0.05)
+
+        drips = [asyncio.create_task(drip(writer), name="drip") for _, writer in slow]
+        async with asyncio.timeout(10):
+            ends = await asyncio.gather(*(reader.read() for reader, _ in slow), return_exceptions=True)
+        for task, (_, writer) in zip(drips, slow, strict=True):
+            task.cancel()
+            writer.close()
+        await asyncio.gather(*drips, return_exceptions=True)
+    assert all(end == b"" or isinstance(end, ConnectionError) for end in ends)
+
+
+@on_both_loops
+async def test_silent_and_half_second_requests_are_cut() -> None:
+    """A connection that says nothing is cut, and so is one whose second request never ends."""
+    async with web.serve(source(), "127.0.0.1", 0, header_deadline_s=0.3) as (host, port):
+        async with asyncio.timeout(10):
+            silent, silent_writer = await asyncio.open_connection(host, port)
+            assert await _end(silent) == b""
+            reader, writer = await asyncio.open_connection(host, port)
+            writer.write(HEALTH_KEPT)
+            assert b" 200 " in await reader.readuntil(b"ok\n")
+            writer.write(b"GET / HT")
+            assert await _end(reader) == b""
+        silent_writer.close()
+        writer.close()
+
+
+async def _end(reader: asyncio.StreamReader) -> bytes:
+    try:
+        return await reader.read()
+    except ConnectionError:
+        return b""
+
+
+@on_both_loops
+async def test_a_kept_connection_outlives_the_header_deadline() -> None:
+    """A scraper that keeps its connection between scrapes is no slow client."""
+    async with web.serve(source(), "127.0.0.1", 0, header_deadline_s=0.1) as (host, port):
+        reader, writer = await asyncio.open_connection(host, port)
+        for _ in range(3):
+            writer.write(HEALTH_KEPT)
+            assert b" 200 " in await reader.readuntil(b"ok\n")
+            await asyncio.sleep(0.2)
+        writer.close()
+
+
+@on_both_loops
+async def test_connections_beyond_the_cap_are_closed() -> None:
+    """Only so many connections are open at once, and a place is given back when one closes."""
+    async with web.serve(source(), "127.0.0.1", 0, max_connections=3, header_deadline_s=30) as (host, port):
+        held = [await asyncio.open_connection(host, port) for _ in range(3)]
+        for reader, writer in held:
+            writer.write(HEALTH_KEPT)
+            assert b" 200 " in await reader.readuntil(b"ok\n")
+        extra, extra_writer = await asyncio.open_connection(host, port)
+        assert await _end(extra) == b""
+        extra_writer.close()
+        for _, writer in held:
+            writer.close()
+            await writer.wait_closed()
+        async with asyncio.timeout(10):
+            while True:
+                reader, writer = await asyncio.open_connection(host, port)
+                writer.write(HEALTH)
+                answer = await _end(reader)
+                writer.close()
+                if b" 200 " in answer:
+                    break
+
+
+@on_both_loops
+async def test_a_reader_that_does_not_read_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client that asks for a big body and takes none of it is cut, and what it would have got is let go."""
+    monkeypatch.setattr(web, "ANSWER_DEADLINE_S", 0.3)
+    is_cut = asyncio.Event()
+    abort = GuardedConnection.abort
+
+    def abort_and_tell(connection: GuardedConnection) -> None:
+        abort(connection)
+        is_cut.set()
+
+    monkeypatch.setattr(GuardedConnection, "abort", abort_and_tell)
+
+    async def scrape(
+        accept: str = "", accept_encoding: str = "", *, scope: str = "all"
+    ) -> tuple[bytes, dict[str, str]]:
+        assert (accept, accept_encoding, scope) == ("", "", "all")
+        return b"x" * 50_000_000, {"Content-Type": "text/plain"}
+
+    loop = asyncio.get_running_loop()
+    async with web.serve(source(scrape=scrape), "127.0.0.1", 0) as (host, port), asyncio.timeout(10):
+        with closing(socket.socket()) as connection:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            connection.setblocking(False)  # noqa: FBT003 - the standard library's signature.
+            await loop.sock_connect(connection, (host, port))
+            await loop.sock_sendall(connection, b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+            await is_cut.wait()
+        assert b" 200 " in await say(port, HEALTH)
+
+
+async def test_fifty_scrapers_at_once() -> None:
+    """Fifty concurrent scrapers all get the same whole body."""
+    async with served() as client:
+
+        async def scrape() -> bytes:
+            async with client.get("/metrics", headers={"Accept-Encoding": "gzip"}) as response:
+                assert response.status == 200
+                return await response.read()
+
+        bodies = await asyncio.gather(*(scrape() for _ in range(50)))
+    assert len(set(bodies)) == 1
+    assert b"miner_up{" in gzip.decompress(bodies[0])
+
+
+async def test_it_stops_with_clients_connected() -> None:
+    """Stopping does not wait for connections that idle, or for one in mid-request."""
+    async with asyncio.timeout(10):
+        async with web.serve(source(), "127.0.0.1", 0) as (host, port):
+            idle, idle_writer = await asyncio.open_connection(host, port)
+            idle_writer.write(HEALTH_KEPT)
+            await idle.readuntil(b"ok\n")
+            half, half_writer = await asyncio.open_connection(host, port)
+            half_writer.write(b"GET / HT")
+            await asyncio.sleep(0)
+        assert await _end(idle) == b""
+        assert await _end(half) == b""
+        idle_writer.close()
+        half_writer.close()
+
+
+async def test_a_taken_port_is_an_error_of_the_system() -> None:
+    """A port that somebody else has is an OSError for whoever starts the agent."""
+    async with web.serve(source(), "127.0.0.1", 0) as (host, port):
+        with pytest.raises(OSError, match="in use"):
+            async with web.serve(source(), host, port):
+                pass
+
+
+# Assets
+
+
+def test_assets_name_nothing_elsewhere() -> None:
+    """No served file refers to another machine; an XML namespace is a name and not an address."""
+    folder = Path(web.__file__).parent / "assets"
+    assert {path.name for path in folder.iterdir()} == set(web.ASSETS)
+    for path in folder.iterdir():
+        text = path.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")
+        assert not re.search(r"https?:|//[a-z]|@import|url\(", text), path.name

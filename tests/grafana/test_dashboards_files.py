@@ -1,0 +1,216 @@
+"""The committed dashboards: generated, whole, and in the manners of this project."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from dashboard_cases import all_asks
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.cog.plugins import register_default_plugins
+from paths import GRAFANA
+
+from grafana import build
+from grafana.dashboards_lint import asks, boards, known_names, panels
+from grafana.drawing import parts
+from grafana.drawing.sdk import model
+from grafana.rules_lint import metric_names
+
+BOARDS = boards()
+UNITS_OF_GRAFANA = {
+    *("Hs", "percentunit", "watt", "J/TH", "celsius", "s", "none", "bytes", "rotrpm", "hertz", "cps"),
+}
+
+# What every dashboard has to look like for Grafana to load it, of the parts we use; unknown keys are the round trip's.
+SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "required": ["uid", "title", "description", "panels", "templating", "annotations", "schemaVersion", "time"],
+    "properties": {
+        "uid": {"type": "string", "pattern": "^hashsight-[a-z]{1,30}$"},
+        "title": {"type": "string", "minLength": 5},
+        "description": {"type": "string", "minLength": 40},
+        "schemaVersion": {"const": 42},
+        "editable": {"const": False},
+        "timezone": {"enum": ["browser", "utc"]},
+        "refresh": {"type": "string", "pattern": "^[0-9]+[sm]$"},
+        "panels": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["id", "type", "title", "gridPos"],
+                "properties": {
+                    "id": {"type": "integer", "minimum": 100},
+                    "type": {"enum": ["row", "stat", "timeseries", "bargauge", "table", "heatmap", "state-timeline"]},
+                    "title": {"type": "string", "minLength": 2},
+                    "gridPos": {
+                        "type": "object",
+                        "required": ["x", "y", "w", "h"],
+                        "properties": {
+                            "x": {"type": "integer", "minimum": 0, "maximum": 23},
+                            "y": {"type": "integer", "minimum": 0},
+                            "w": {"type": "integer", "minimum": 2, "maximum": 24},
+                            "h": {"type": "integer", "minimum": 1, "maximum": 20},
+                        },
+                    },
+                    "targets": {
+                        "type": "array",
+                        "minItems": 1,
+                        "items": {
+                            "type": "object",
+                            "required": ["expr", "refId", "datasource"],
+                            "properties": {
+                                "expr": {"type": "string", "minLength": 2},
+                                "refId": {"type": "string", "pattern": "^[A-P]$"},
+                                "format": {"enum": ["time_series", "table"]},
+                                "datasource": {"const": {"type": "prometheus", "uid": "${datasource}"}},
+                            },
+                        },
+                    },
+                },
+            },
+        },
+    },
+}
+
+
+EACH_PANEL = [
+    pytest.param(panel, id=f"{name.removesuffix('.json')}-{panel['id']}")
+    for name, board in BOARDS.items()
+    for panel in panels(board)
+]
+
+
+def test_committed_is_what_is_drawn() -> None:
+    """The JSON in the repository is what grafana/drawing gives, and nothing else lies beside it."""
+    assert [path.name for path in build.outdated()] == []
+
+
+def test_an_edited_dashboard_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    """`--check` fails and names the file that somebody edited, and the one that nothing draws."""
+    monkeypatch.setattr(build, "FOLDER", tmp_path)
+    assert build.main([]) == 0
+    assert build.main(["--check"]) == 0
+    (tmp_path / "site.json").write_text("{}", encoding="utf-8")
+    (tmp_path / "stray.json").write_text("{}", encoding="utf-8")
+    assert build.main(["--check"]) == 1
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["site.json", "stray.json"]
+
+
+def test_the_five_dashboards_are_there() -> None:
+    """Fleet, Site, Units, Unit and Agent, at addresses that alerts and bookmarks rely on."""
+    assert {name: board["uid"] for name, board in BOARDS.items()} == {
+        f"{name}.json": f"hashsight-{name}" for name in ("agent", "fleet", "site", "unit", "units")
+    }
+
+
+@pytest.mark.parametrize("name", BOARDS)
+def test_fits_the_schema(name: str) -> None:
+    """Every part that Grafana needs is there and of its kind."""
+    jsonschema.validate(BOARDS[name], SCHEMA)
+
+
+@pytest.mark.parametrize("name", BOARDS)
+def test_comes_back_whole_from_the_sdk(name: str) -> None:
+    """Grafana's own types read every key, and write the same again: none is misspelt or misplaced."""
+    register_default_plugins()
+    again = json.loads(json.dumps(model.Dashboard.from_json(BOARDS[name]), cls=JSONEncoder))
+    assert BOARDS[name] == again
+
+
+@pytest.mark.parametrize("name", BOARDS)
+def test_panels_have_places_and_numbers_of_their_own(name: str) -> None:
+    """No two panels share a number or a spot of the grid, and none hangs over its edge."""
+    taken: set[tuple[int, int]] = set()
+    for panel in BOARDS[name]["panels"]:
+        place = panel["gridPos"]
+        spots = {(place["x"] + x, place["y"] + y) for x in range(place["w"]) for y in range(place["h"])}
+        assert place["x"] + place["w"] <= 24, panel["title"]
+        assert not spots & taken, panel["title"]
+        taken |= spots
+    numbers = [panel["id"] for panel in BOARDS[name]["panels"]]
+    assert len(set(numbers)) == len(numbers)
+
+
+@pytest.mark.parametrize("panel", EACH_PANEL)
+def test_panel_says_what_it_shows(panel: dict[str, Any]) -> None:
+    """A title, a description in sentences, and a unit that Grafana knows, for it and for each column."""
+    assert panel["title"].strip() == panel["title"]
+    assert len(panel["description"]) > 10
+    assert panel["description"].endswith(".")
+    defaults, overrides = panel["fieldConfig"]["defaults"], panel["fieldConfig"]["overrides"]
+    units = [defaults["unit"]]
+    units += [each["value"] for rule in overrides for each in rule["properties"] if each["id"] == "unit"]
+    assert set(units) <= UNITS_OF_GRAFANA
+
+
+@pytest.mark.parametrize("panel", EACH_PANEL)
+def test_what_is_missing_never_looks_good(panel: dict[str, Any]) -> None:
+    """Missing is grey and called so, lines end where data ends, and no query makes a number of nothing."""
+    defaults = panel["fieldConfig"]["defaults"]
+    assert defaults["noValue"] == parts.NO_DATA
+    configs = [defaults.get("thresholds")]
+    for rule in panel["fieldConfig"]["overrides"]:
+        configs += [each["value"] for each in rule["properties"] if each["id"] == "thresholds"]
+    for config in filter(None, configs):
+        # Grafana gives what is not there the colour of the lowest step.
+        assert config["steps"][0] == {"value": None, "color": parts.MISSING}
+    if panel["type"] == "heatmap":
+        # Rows are series, not counts; and Grafana by itself hides zero, the worst value there is.
+        assert panel["options"]["calculate"] is False
+        assert panel["options"]["filterValues"] == {"le": -1}
+    elif panel["type"] != "timeseries":
+        assert {
+            "type": "special",
+            "options": {"match": "null+nan", "result": {"text": parts.NO_DATA, "color": parts.MISSING, "index": 0}},
+        } in defaults["mappings"]
+    if panel["type"] in {"stat", "bargauge"}:
+        # `lastNotNull` would show the last word of something that is gone.
+        assert panel["options"]["reduceOptions"]["calcs"] == ["last"]
+    if panel["type"] in {"timeseries", "state-timeline"}:
+        assert defaults["custom"]["spanNulls"] is False
+    for target in panel["targets"]:
+        assert "vector(0)" not in target["expr"].replace(" ", "")
+        assert "absent" not in target["expr"]
+
+
+@pytest.mark.parametrize("name", BOARDS)
+def test_links_lead_somewhere(name: str) -> None:
+    """A link to another dashboard goes to one of ours, and sets only variables that it has."""
+    variables = {board["uid"]: {each["name"] for each in board["templating"]["list"]} for board in BOARDS.values()}
+    found = re.findall(r'"(/d/[^"]+)"', json.dumps(BOARDS[name], ensure_ascii=False))
+    for link in found:
+        uid = link.removeprefix("/d/").split("?")[0]
+        assert uid in variables, link
+        assert set(re.findall(r"[?&]var-(\w+)=", link)) <= variables[uid], link
+        assert "${__url_time_range}" in link
+    assert found or name in {"unit.json", "agent.json"}
+    (to_all,) = BOARDS[name]["links"]
+    assert (to_all["tags"], to_all["keepTime"], to_all["includeVars"]) == (["hashsight"], True, True)
+
+
+@pytest.mark.parametrize("name", BOARDS)
+def test_names_only_metrics_that_exist(name: str) -> None:
+    """Every metric that a query names is in the contract, or written by a rule, or Prometheus' own."""
+    unknown = [
+        f"{ask.where}: {metric}"
+        for ask in asks(name, BOARDS[name])
+        for metric in sorted(metric_names(ask.expr) - known_names())
+    ]
+    assert unknown == []
+
+
+def test_alerts_lead_to_dashboards_that_exist() -> None:
+    """The dashboard that an alert links to is one of ours, and has the variables that the link sets."""
+    variables = {board["uid"]: {each["name"] for each in board["templating"]["list"]} for board in BOARDS.values()}
+    for path in (GRAFANA / "rules").glob("*.yml"):
+        for link in re.findall(r"dashboard_url: \S*?/d/(.*)", path.read_text(encoding="utf-8")):
+            uid = re.split(r"[?{]", link)[0]
+            assert uid in variables, f"{path.name}: {link}"
+            assert set(re.findall(r"[?&]var-(\w+)=", link)) <= variables[uid], f"{path.name}: {link}"
+
+
+def test_asks_are_many() -> None:
+    """The other tests have something to look at."""
+    assert len(all_asks()) > 120

@@ -1,0 +1,238 @@
+"""Every question of every dashboard, asked of a real Prometheus that scrapes an agent over a simulated site."""
+
+import contextlib
+import datetime as dt
+import re
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+from dashboard_cases import RULES, Ask, all_asks, boards, filled
+from live_prometheus import prometheus
+from programs import CONFIG, Program, farm, free_port, get, program, query, until
+
+HS = "hashrate_hashes_per_second"
+HOUR_S = 3600
+SITE = "alpha"
+
+# Half a second each, by Prometheus' own clock: it gives up on a query that takes longer, and says so.
+TIMEOUT = "500ms"
+
+VALUES = {
+    **dict.fromkeys(("container", "model", "state", "cause", "job", "instance"), ".*"),
+    "site": SITE,
+    "search": "",
+    "__rate_interval": "4s",
+    "__range": "1h",
+}
+
+# What a healthy minute cannot show, by where it is asked; everything else has to have an answer.
+MAY_BE_EMPTY = {
+    "site.json: 402": "what pools credited is told after an hour of polling",
+    "site.json: 403": "what pools credited is told after an hour of polling",
+    "unit.json: 307 'Do its pools credit what it reports?' A": "a rate over an hour needs an hour",
+    "agent.json: 203": "no poll need be skipped",
+    "agent.json: 205": "no reply need be repaired",
+    "agent.json: 507 'MQTT failures' B": "no outbox need fail",
+}
+
+# A meter, and a broker that is not there: dashboards have to show that, too.
+MORE = """
+[[meter]]
+name = "feeder"
+watts = 200_000
+[[mqtt]]
+name = "site"
+host = "127.0.0.1"
+port = {broker}
+[[curtailment]]
+name = "all-day"
+start = "00:00"
+end = "00:00"
+container = "C1"
+"""
+
+
+@contextlib.asynccontextmanager
+async def curtailed_agent(folder: Path, web_port: int) -> AsyncIterator[tuple[Program, str]]:
+    """Run an agent whose container C1 is inside a curtailment; gives its address once it looked at every unit."""
+    port = free_port()
+    config = folder / "site.toml"
+    text = CONFIG.format(interval_s=1, port=port, count_simulated="true")
+    text = text.replace("[identity]\nenabled = false", f"[identity]\nweb_port = {web_port}")
+    config.write_text(text + MORE.format(broker=free_port()), encoding="utf-8")
+    url = f"http://127.0.0.1:{port}"
+    command = (sys.executable, "-m", "agent", "run", "--config", str(config))
+    async with program(*command, log=folder / "agent.log") as running:
+
+        async def is_ready() -> bool:
+            return (await get(f"{url}/readyz"))[0] == 200
+
+        await until(is_ready, running)
+        yield running, url
+
+
+def hourly(series: str, values: Callable[[int], float], hours: Iterable[int]) -> Iterator[str]:
+    """Give the OpenMetrics lines of a recorded hourly series, its hours given as the Unix time at which each ends."""
+    for at in hours:
+        # Prometheus looks back five minutes; what is asked of the last moment of an hour finds the first of these.
+        for moment in (at - 120, at):
+            yield f"{series} {values(at)!r} {moment}"
+
+
+def load_blocks(folder: Path, lines: Iterable[str]) -> None:
+    """Make Prometheus' own blocks of lines of recorded series, all gauges without declared type."""
+    file = folder / "past.om"
+    file.write_text("\n".join([*lines, "# EOF"]) + "\n", encoding="utf-8")
+    # Left to itself it makes a block of every two hours, and takes minutes.
+    importing = ("promtool", "tsdb", "create-blocks-from", "--max-block-duration=1000h", "openmetrics")
+    command = [*importing, str(file), str(folder / "tsdb")]
+    made = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert made.returncode == 0, made.stderr
+
+
+def quick_rules(folder: Path) -> list[str]:
+    """Copy the shipped rules, alerts with them, evaluated every second and without waiting."""
+    copies = []
+    for path in sorted(RULES.glob("*.yml")):
+        text = re.sub(r"(?m)^(\s+)interval: .*$", r"\1interval: 1s", path.read_text(encoding="utf-8"))
+        copy = folder / path.name
+        copy.write_text(re.sub(r"(?m)^(\s+)for: .*$", r"\1for: 0s", text), encoding="utf-8")
+        copies.append(str(copy))
+    return copies
+
+
+async def answer(session: aiohttp.ClientSession, url: str, expr: str, *, days: float, step_s: int) -> int:
+    """Ask as Grafana does, `days` back from now or of now alone; gives how many series came.
+
+    Raises:
+        AssertionError: Prometheus refused, or gave up after `TIMEOUT`.
+    """
+    now = int(time.time())
+    parameters = {"query": expr, "timeout": TIMEOUT}
+    if days:
+        start = (now - int(days * 86400)) // step_s * step_s
+        parameters |= {"start": str(start), "end": str(now), "step": str(step_s)}
+    else:
+        parameters["time"] = str(now)
+    async with session.post(f"{url}/api/v1/query{'_range' if days else ''}", data=parameters) as response:
+        told = await response.json()
+    assert told["status"] == "success", f"{told['error']}: {expr}"
+    return len(told["data"]["result"])
+
+
+async def _unanswered(url: str, asks: list[Ask], values: dict[str, str]) -> list[Ask]:
+    """Ask everything once; gives what had no answer, or none in time."""
+    left = []
+    async with aiohttp.ClientSession() as session:
+        for ask in asks:
+            is_monthly = "day_of_month" in ask.expr
+            days, step_s = ((400.0, 86400) if is_monthly else (1 / 24, 5)) if ask.is_range else (0.0, 0)
+            try:
+                found = await answer(session, url, filled(ask.expr, values), days=days, step_s=step_s)
+            except AssertionError as error:
+                if "timed out" not in str(error):
+                    raise AssertionError(f"{ask.where}: {error}") from error
+                found = 0
+            if not found:
+                left.append(ask)
+    return left
+
+
+def _may_be_empty(ask: Ask) -> bool:
+    return any(f"{ask.where} ".startswith(f"{where} ") for where in MAY_BE_EMPTY)
+
+
+@pytest.mark.program("prometheus", "promtool")
+async def test_every_question_has_an_answer_within_half_a_second(tmp_path: Path) -> None:
+    """Against an agent, the shipped rules and a few weeks of recorded hours, every panel, mark and choice has data."""
+    hours = range(int(time.time()) // HOUR_S * HOUR_S - 70 * 86400, int(time.time()), HOUR_S)
+    past = {
+        f'site:mining_deployed_{HS}:avg1h{{site="{SITE}"}}': 60e12,
+        f'site:mining_deployed_{HS}:sum{{site="{SITE}"}}': 60e12,
+        f'site:mining_operating_{HS}:avg1h{{site="{SITE}"}}': 55e12,
+        f'site:mining_known_{HS}:avg1h{{site="{SITE}"}}': 59e12,
+        f'site:mining_loss_{HS}:avg1h{{site="{SITE}",cause="curtailed"}}': 1e12,
+        f'site:mining_watched:ratio1h{{site="{SITE}"}}': 1.0,
+    }
+    load_blocks(
+        tmp_path,
+        (line for series, value in past.items() for line in hourly(series, lambda _, value=value: value, hours)),
+    )
+    web_port = free_port()
+    options = ("--http-port", str(web_port))
+    async with farm(tmp_path, units=50, options=options), curtailed_agent(tmp_path, web_port) as (_, url):
+        target = url.removeprefix("http://")
+        async with prometheus(tmp_path, quick_rules(tmp_path), [target]) as (running, server):
+
+            async def unit() -> str:
+                found = await query(server, f'miner_loss_{HS} and on (unit) miner_state{{state="hashing"}}')
+                return found[0][0]["unit"] if found else ""
+
+            values = {**VALUES, "unit": await until(unit, running)}
+            left = all_asks()
+
+            async def all_answered() -> bool:
+                nonlocal left
+                left = await _unanswered(server, left, values)
+                return all(map(_may_be_empty, left))
+
+            with contextlib.suppress(AssertionError):
+                await until(all_answered, running, within_s=90)
+            assert [ask.where for ask in left if not _may_be_empty(ask)] == []
+
+
+MONTHS = (("2025-09", 30, 44.85), ("2025-10", 31, 46.09))
+
+
+@pytest.mark.program("prometheus", "promtool")
+async def test_the_monthly_table_gives_calendar_months_exactly(tmp_path: Path) -> None:
+    """The Fleet dashboard's own queries give 89.70 and 92.18 % of 50 EH/s, hour for hour of the month."""
+    lines: list[str] = []
+    for month, days, operating in MONTHS:
+        first = int(dt.datetime.fromisoformat(f"{month}-01T00:00+00:00").timestamp())
+        ends = [first + HOUR_S * (hour + 1) for hour in range(days * 24)]
+        for site, share in (("one", 0.3), ("two", 0.7)):
+            # A slope over the month with the right mean: an hour too many or too few at either end would show.
+            slope = {
+                at: share * 1e18 * (operating + 10 * ((number + 0.5) / len(ends) - 0.5))
+                for number, at in enumerate(ends)
+            }
+            curtailed = f'site:mining_loss_{HS}:avg1h{{site="{site}",cause="curtailed"}}'
+            lines += hourly(f'site:mining_operating_{HS}:avg1h{{site="{site}"}}', slope.__getitem__, ends)
+            lines += hourly(f'site:mining_deployed_{HS}:avg1h{{site="{site}"}}', lambda _, s=share: s * 50e18, ends)
+            lines += hourly(f'site:mining_deployed_{HS}:sum{{site="{site}"}}', lambda _, s=share: s * 50e18, ends)
+            lines += hourly(curtailed, lambda _, s=share: s * 1e18, ends)
+            lines += hourly(f'site:mining_watched:ratio1h{{site="{site}"}}', lambda _: 1.0, ends)
+    # promtool wants each series' samples together and in order of time; months were appended one after the other.
+    lines.sort(key=lambda line: (line.split(" ")[0], int(line.rsplit(" ", 1)[1])))
+    load_blocks(tmp_path, lines)
+    panel = next(each for each in boards()["fleet.json"]["panels"] if each["title"].startswith("What were the months"))
+    columns = {}
+    async with prometheus(tmp_path, [], []) as (_, server), aiohttp.ClientSession() as session:
+        for target in panel["targets"]:
+            parameters = {
+                "query": filled(target["expr"], {"site": ".*"}),
+                "start": "2025-08-25T00:00:00Z",
+                "end": "2025-11-20T00:00:00Z",
+                "step": "86400",
+                "timeout": TIMEOUT,
+            }
+            async with session.post(f"{server}/api/v1/query_range", data=parameters) as response:
+                told = await response.json()
+            assert told["status"] == "success", told
+            found = {
+                each["metric"]["month"]: [float(value) for _, value in each["values"]]
+                for each in told["data"]["result"]
+            }
+            columns[target["refId"]] = found
+    assert columns["A"] == {"202509": [pytest.approx(50e18)], "202510": [pytest.approx(50e18)]}
+    assert columns["B"] == columns["A"]
+    assert columns["C"] == {"202509": [pytest.approx(44.85e18)], "202510": [pytest.approx(46.09e18)]}
+    assert columns["D"] == {"202509": [pytest.approx(0.8970)], "202510": [pytest.approx(0.9218)]}
+    assert columns["E"] == {"202509": [pytest.approx(44.85 / 49)], "202510": [pytest.approx(46.09 / 49)]}
+    assert columns["F"] == {"202509": [pytest.approx(1)], "202510": [pytest.approx(1)]}

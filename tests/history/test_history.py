@@ -1,0 +1,680 @@
+"""The history file: what is in it survives kills, full disks, damage, wrong clocks, second agents, other versions."""
+
+import asyncio
+import errno
+import os
+import resource
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from exporter_cases import entry, gone_silent, reading, status
+from history_cases import AT, DAY_S, HOUR_S, PH, row, write
+from paths import SUPPORT
+from structlog.testing import capture_logs
+
+from agent.errors import HISTORY_REASONS, HistoryError, UnreachableError
+from agent.history import keeper as history_module
+from agent.history.health import WRITE_REASONS
+from agent.history.keeper import CHECK_EVERY, History
+from agent.history.minutes import COLUMNS, Minute, row_from
+from agent.history.reader import read_history
+from agent.history.recorder import Recorder
+from agent.history.schema import HISTORY, MIGRATIONS
+from agent.history.state_changes import Change, ChangeBook
+from agent.history.writer import ASIDE_KEPT, MINUTES_KEPT_DAYS, HistoryWriter, move_aside, write_history
+from agent.site.status import Cause
+from agent.site.totals import site_figures
+from agent.slices import at_once
+
+GARBAGE = b"this is no database at all, and long enough to be taken for a page of one " * 100
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Give where a history may be made."""
+    return tmp_path / "site.history.sqlite"
+
+
+def history(path: Path, *, site: str = "alpha", now: float = AT + DAY_S, keep_days: float = 400) -> History:
+    """Give a history that is not started: `flush` writes."""
+    return History(path, site=site, zone="America/Chicago", keep_days=keep_days, wall=lambda: now)
+
+
+def operating(path: Path) -> dict[int, float]:
+    """Give what the file has: PH/s operating by the seconds after AT at which a row begins."""
+    with closing(read_history(path)) as reader:
+        return {int(values[0] or 0) - AT: (values[5] or 0) / PH for chunk in reader.chunks(0, 1e12) for values in chunk}
+
+
+def reason(path: Path) -> str:
+    """Give why a history cannot be opened to write."""
+    with pytest.raises(HistoryError) as caught:
+        write_history(path).close()
+    assert str(path) in str(caught.value)
+    return caught.value.reason
+
+
+# What is written is there
+
+
+def test_columns_are_the_rows() -> None:
+    """The tables have a column for each value of a row and no other; reasons for not writing are a closed list."""
+    connection = sqlite3.connect(":memory:")
+    with closing(connection):
+        for statements in MIGRATIONS:
+            for statement in statements:
+                connection.execute(statement)
+        columns = {
+            table: {name for _, name, *_ in connection.execute(f"PRAGMA table_info({table})")}
+            for table in ("site", "containers")
+        }
+    assert columns == {"site": set(COLUMNS), "containers": {*COLUMNS, "container"}}
+    assert HISTORY_REASONS[: len(WRITE_REASONS)] == WRITE_REASONS
+
+
+def test_rows_come_back_as_they_were(path: Path) -> None:
+    """Every value of the site's and a container's rows is read back to the last bit, by whoever reads."""
+    site = row(uplift_hs=PH / 3, delivered_hs=45 * PH / 7, delivered_s=59.5, delivered_deployed_hs=1 / 3)
+    kept = history(path)
+    kept.record([Minute(site, {"C1": row(operating_hs=PH / 7), "": row(operating_hs=PH)})])
+    assert kept.flush()
+    with closing(read_history(path)) as reader:
+        assert list(reader.chunks(AT, AT + 60)) == [[site.values()]]
+        assert list(reader.chunks(AT, AT + 60, "C1")) == [[row(operating_hs=PH / 7).values()]]
+        assert list(reader.chunks(AT, AT + 60, "C9")) == []
+        assert reader.containers() == ("", "C1")
+        assert (reader.site, reader.zone) == ("alpha", "America/Chicago")
+        assert reader.span() == (AT, AT + 60)
+    assert (kept.health.is_writing, kept.health.written, kept.health.pending) == (True, 3, 0)
+    kept.close()
+
+
+def test_steps_are_means_of_what_was_watched(path: Path) -> None:
+    """A step's mean is weighted by the seconds watched; a step of which nothing was watched is not there."""
+    rows = [row(AT, operating_hs=40 * PH), row(AT + 60, watched_s=30.0, operating_hs=46 * PH), row(AT + 3 * HOUR_S)]
+    with closing(read_history(write(path, rows))) as reader:
+        first, last = reader.rows(AT, AT + DAY_S, HOUR_S)
+    assert (first.at, first.span_s, first.watched_s, first.operating_hs) == (AT, HOUR_S, 90.0, 42 * PH)
+    assert (last.at, last.watched_s, last.losses_hs[Cause.UNREACHABLE]) == (AT + 3 * HOUR_S, 60.0, 3 * PH)
+    assert first.delivered_hs is None
+
+
+def test_a_minute_in_two_parts_is_one(path: Path) -> None:
+    """A restart within a minute, or a clock that was set back, completes the minute and overwrites nothing."""
+    write(path, [row(watched_s=20.0, operating_hs=40 * PH)])
+    write(path, [row(watched_s=60.0, operating_hs=46 * PH)])
+    assert operating(path) == {0: pytest.approx(44)}
+    write(path, [row(watched_s=60.0, operating_hs=1 * PH)])
+    assert operating(path) == {0: pytest.approx(44)}
+
+
+def test_units_changes(path: Path) -> None:
+    """A state is there from its beginning, with its cause, and gets its end when it ends."""
+    down = Change(unit_id="u1", state="unreachable", why="no answer", since=AT + 5.5)
+    kept = history(path)
+    kept.record_change(down)
+    assert kept.flush()
+    with closing(read_history(path)) as reader:
+        assert list(reader.changes(AT, AT + 60)) == [down]
+    kept.record_change(replace(down, until=AT + 65.5))
+    kept.record_change(Change(unit_id="u1", state="hashing", why="hashing", since=AT + 65.5))
+    assert kept.flush()
+    kept.close()
+    with closing(read_history(path)) as reader:
+        assert list(reader.changes(AT, AT + 60)) == [replace(down, until=AT + 65.5)]
+        assert [each.state for each in reader.changes(AT, AT + 66)] == ["unreachable", "hashing"]
+        assert [each.state for each in reader.changes(AT + 65.5, AT + 66, "u1")] == ["hashing"]
+        assert list(reader.changes(AT, AT + 66, "u2")) == []
+
+
+def test_what_a_killed_agent_left_open_ends_with_its_watch(path: Path) -> None:
+    """Nobody saw how long a state lasted after the agent died: it ends where the last minute does."""
+    with closing(write_history(path)) as file:
+        file.claim(site="alpha", zone="UTC")
+        file.write(site=[row().values()], changes=[Change(unit_id="u1", state="stopped", why="asleep", since=AT + 9.0)])
+    with closing(write_history(path)) as file:
+        file.claim(site="alpha", zone="UTC")
+        assert [(each.since, each.until) for each in file.changes(0, 1e12)] == [(AT + 9.0, AT + 60.0)]
+
+
+def test_changes_are_told_once() -> None:
+    """Each change ends one state and begins another; a unit not looked at yet has none, one that is gone ends."""
+    book = ChangeBook()
+    unseen, seen = status(entry("u1")), status(entry("u1"), reading("u1"), since=10.0)
+    assert book.observe(unseen) == []
+    assert [(each.state, each.until) for each in book.observe(seen)] == [("hashing", None)]
+    assert book.observe(seen) == at_once(book.end_missing({"u1"}.__contains__, at=15.0)) == []
+    gone = msgspec.structs.replace(gone_silent("u1"), since=20.0)
+    assert [(each.state, each.since, each.until) for each in book.observe(gone)] == [
+        ("hashing", 10.0, 20.0),
+        ("unreachable", 20.0, None),
+    ]
+    ended = at_once(book.end_missing(set().__contains__, at=30.0))
+    assert [(each.state, each.until) for each in ended] == [("unreachable", 30.0)]
+    assert at_once(book.end_missing(set().__contains__, at=31.0)) == []
+
+
+def test_a_clock_set_back_ends_no_state_before_it_began() -> None:
+    """Durations are never negative."""
+    book = ChangeBook()
+    book.observe(status(entry("u1"), reading("u1"), since=100.0))
+    ended, begun = book.observe(status(entry("u1"), error=UnreachableError("no route"), since=50.0))
+    assert (ended.since, ended.until, begun.since) == (100.0, 100.0, 100.0)
+
+
+def test_what_comes_while_it_writes_is_written_before_it_stops(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A row that was added, and a stop that came, while the thread was busy with the disk."""
+    is_writing, go_on = threading.Event(), threading.Event()
+    write_rows = HistoryWriter.write
+
+    def slow_write(*args: Any, **kwargs: Any) -> None:
+        is_writing.set()
+        assert go_on.wait(10)
+        write_rows(*args, **kwargs)
+
+    monkeypatch.setattr(HistoryWriter, "write", slow_write)
+    kept = history(path)
+    kept.start()
+    assert is_writing.wait(10)
+    kept.record_site(row())
+    stopping = threading.Thread(target=kept.stop, args=(10.0,))
+    stopping.start()
+    assert kept._wanted.wait(10)
+    go_on.set()
+    stopping.join(10)
+    assert operating(path) == {0: 46.0}
+
+
+def test_recorder_makes_history_of_figures(path: Path) -> None:
+    """Figures become minutes and statuses changes; stopping writes the minute under way."""
+    kept = history(path)
+    recorder = Recorder(kept, interval_s=10.0)
+    statuses = [status(entry("u1"), reading("u1"), since=AT), gone_silent("u2")]
+    recorder.start()
+    for step in range(10):
+        turns = recorder.on_site(
+            site_figures(statuses, AT + 10.0 * step),
+            statuses=lambda: statuses,
+            is_there={"u1", "u2"}.__contains__,
+            simulated_units=lambda: 2,
+            clock_s=10.0 * step,
+        )
+        at_once(turns)
+    recorder.on_status(gone_silent("u1"))
+    recorder.stop()
+    assert recorder.health.is_writing
+    with closing(read_history(path)) as reader:
+        first, second = (row_from(values) for chunk in reader.chunks(0, 1e12) for values in chunk)
+        assert (first.watched_s, second.watched_s, first.simulated_units, first.units) == (60.0, 30.0, 2.0, 2.0)
+        assert [len(chunk) for chunk in reader.chunks(0, 1e12, "C1")] == [2]
+        assert {(each.unit_id, each.state) for each in reader.changes(0, 1e12)} == {
+            ("u1", "hashing"),
+            ("u1", "unreachable"),
+            ("u2", "unreachable"),
+        }
+
+
+# Killed
+
+
+WRITER = """
+import sys
+from contextlib import closing
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+from history_cases import AT, row
+from agent.history.writer import write_history
+with closing(write_history(Path(sys.argv[1]))) as file:
+    file.claim(site="alpha", zone="UTC")
+    for number in range(100000):
+        values = row(AT + 60 * number, operating_hs=float(number)).values()
+        file.write(site=[values], containers=[(f"C{each}", values) for each in range(4)])
+        file.tidy(now=AT + 60 * number, keep_days=400, max_bytes=1 << 30)
+        print(number, flush=True)
+"""
+
+
+@pytest.mark.parametrize("after", [1, 2, 40, 150])
+async def test_sigkill_loses_nothing_that_was_written(path: Path, after: int) -> None:
+    """A process that is killed in the middle of writing leaves every minute it had written, whole, and no lock."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", WRITER, str(path), str(SUPPORT), stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    told = [int(await process.stdout.readline()) for _ in range(after)]
+    process.send_signal(signal.SIGKILL)
+    told += [int(line) for line in (await process.stdout.read()).split(b"\n")[:-1]]
+    assert await process.wait() == -signal.SIGKILL
+    with closing(write_history(path)) as file:
+        rows = [row_from(values) for chunk in file.chunks(0, 1e12) for values in chunk]
+        containers = [len(chunk) for chunk in file.chunks(0, 1e12, "C3")]
+    # The one under way may have come through as well, with all its containers or not at all.
+    assert len(told) <= len(rows) <= len(told) + 1
+    assert [each.operating_hs for each in rows] == [float(number) for number in range(len(rows))]
+    assert sum(containers) == len(rows)
+
+
+# Two agents
+
+
+def test_one_file_has_one_writer(path: Path) -> None:
+    """A second agent on the same file writes nothing and says so; it takes over when the first one ends."""
+    first, second = history(path), history(path)
+    first.record_site(row())
+    assert first.flush()
+    second.record_site(row(AT + 60))
+    with capture_logs() as logs:
+        assert not second.flush()
+        assert not second.flush()
+    assert [(each["event"], each["reason"]) for each in logs] == [("history cannot be written", "in_use")]
+    assert (second.health.is_writing, second.health.errors["in_use"], second.health.pending) == (False, 2, 1)
+    assert operating(path) == {0: 46}
+    first.close()
+    with capture_logs() as logs:
+        assert second.flush()
+    assert [each["event"] for each in logs] == ["history is written"]
+    second.close()
+    assert operating(path) == {0: 46, 60: 46}
+
+
+def test_another_sites_history_is_not_touched(path: Path) -> None:
+    """A file belongs to one site; an agent of another leaves it alone."""
+    before = write(path, [row()], site="beta").read_bytes()
+    kept = history(path)
+    kept.record_site(row(AT + 60))
+    assert not kept.flush()
+    assert kept.health.errors["foreign"] == 1
+    assert kept.health.trouble is not None
+    assert "the history of site beta, not of alpha" in kept.health.trouble
+    assert path.read_bytes() == before
+
+
+def test_reading_while_it_is_written(path: Path) -> None:
+    """Readers see what is committed, while the agent goes on writing."""
+    with closing(write_history(path)) as file:
+        file.claim(site="alpha", zone="UTC")
+        file.write(site=[row().values()])
+        with closing(read_history(path)) as reader:
+            pieces = reader.chunks(0, 1e12)
+            assert len(next(pieces)) == 1
+            file.write(site=[row(AT + 60).values()])
+            assert list(pieces) == []
+            assert [len(chunk) for chunk in reader.chunks(0, 1e12)] == [2]
+
+
+# A full disk
+
+
+@contextmanager
+def files_at_most(size: int) -> Iterator[None]:
+    """Let no file of this process grow beyond `size` bytes: what a full disk looks like from here."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_full_disk_delays_history_and_loses_none(path: Path) -> None:
+    """What cannot be written waits in memory; when there is room again, all of it is written, and nothing was lost."""
+    kept = history(path)
+    kept.record_site(row())
+    assert kept.flush()
+    with capture_logs() as logs, files_at_most(path.stat().st_size):
+        for number in range(1, 300):
+            kept.record([Minute(row(AT + 60 * number), {})])
+            if number % 100 == 0:
+                assert not kept.flush()
+    assert {each["event"] for each in logs} == {"history cannot be written"}
+    assert (kept.health.is_writing, kept.health.pending, kept.health.dropped) == (False, 299, 0)
+    assert kept.health.errors["full"] + kept.health.errors["unwritable"] == 2
+    assert kept.flush()
+    kept.close()
+    assert list(operating(path)) == [60 * number for number in range(300)]
+
+
+def test_what_waits_is_bounded(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When nothing can be written for too long, the oldest goes, and is counted."""
+    monkeypatch.setattr(history_module, "MAX_PENDING", 10)
+    kept = history(path.parent / "not there" / "h.sqlite")
+    for number in range(15):
+        kept.record_site(row(AT + 60 * number))
+    assert not kept.flush()
+    assert (kept.health.pending, kept.health.dropped, kept.health.errors["unwritable"]) == (10, 5, 1)
+    path.parent.joinpath("not there").mkdir()
+    assert kept.flush()
+    kept.close()
+    assert min(operating(path.parent / "not there" / "h.sqlite")) == 5 * 60
+
+
+def test_sqlite_says_full() -> None:
+    """SQLite's own word for a disk without room is the reason `full`, and the system's is, too."""
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.execute("PRAGMA max_page_count = 1")
+        with pytest.raises(HistoryError) as caught, HISTORY.translated(Path("h.sqlite")):
+            connection.execute("CREATE TABLE more_than_a_page (x)")
+    assert caught.value.reason == "full"
+    with pytest.raises(HistoryError) as caught, HISTORY.translated(Path("h.sqlite")):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert caught.value.reason == "full"
+
+
+def test_a_file_moved_away_is_begun_anew(path: Path) -> None:
+    """A history that somebody moves or deletes under a running agent is not written to blindly."""
+    kept = history(path)
+    kept.record_site(row())
+    assert kept.flush()
+    path.rename(path.with_name("kept.sqlite"))
+    kept.record_site(row(AT + 60))
+    with capture_logs() as logs:
+        assert kept.flush()
+    kept.close()
+    assert "history file was moved away" in [each["event"] for each in logs]
+    assert operating(path) == {60: 46}
+
+
+# Damage
+
+
+def damaged(path: Path, kind: str) -> None:
+    """Write 2,000 minutes, then damage the file in one way."""
+    write(path, [row(AT + 60 * number, operating_hs=number * PH) for number in range(2000)])
+    size = path.stat().st_size
+    if kind == "garbage":
+        path.write_bytes(GARBAGE)
+    elif kind == "cut":
+        os.truncate(path, size // 2)
+    elif kind == "header":
+        with path.open("r+b") as file:
+            file.write(b"\0" * 100)
+    elif kind == "page":
+        with path.open("r+b") as file:
+            file.seek(size // 2 // 4096 * 4096)
+            file.write(GARBAGE[:4096])
+    elif kind == "empty":
+        os.truncate(path, 0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "taken_over"), [("garbage", 0), ("cut", 800), ("header", 0), ("page", 1900), ("empty", None)]
+)
+def test_a_damaged_file_is_kept_aside_and_begun_anew(path: Path, kind: str, taken_over: int | None) -> None:
+    """Damage stops nothing: the file is kept under another name, what can be read of it goes into the new one."""
+    damaged(path, kind)
+    kept = history(path)
+    kept.record_site(row(AT - 60))
+    with capture_logs() as logs:
+        assert kept.flush()
+    kept.close()
+    aside = [each.name for each in path.parent.iterdir() if ".damaged-" in each.name]
+    found = operating(path)
+    assert found.pop(-60) == 46
+    assert all(at == 60 * number for at, number in found.items())
+    if taken_over is None:
+        # A file of no bytes is what a crash at its making leaves: there was nothing in it.
+        assert (aside, kept.health.errors["damaged"]) == ([], 0)
+        return
+    assert aside == [f"{path.name}.damaged-{AT + DAY_S}"]
+    assert kept.health.errors["damaged"] == 1
+    assert [each["event"] for each in logs if each["log_level"] == "error"] == ["history was damaged and begins anew"]
+    assert taken_over <= len(found) < 2000
+
+
+def test_damage_under_a_running_agent(path: Path) -> None:
+    """A file that is overwritten between two openings is found out, and begun anew at the next write."""
+    kept = history(path)
+    kept.record([Minute(row(AT + 60 * number), {}) for number in range(500)])
+    assert kept.flush()
+    kept.close()
+    path.write_bytes(GARBAGE)
+    kept.record_site(row(AT + DAY_S))
+    assert kept.flush()
+    kept.close()
+    assert operating(path) == {DAY_S: 46}
+
+
+def test_damage_that_this_process_does_not_see_is_looked_for(path: Path) -> None:
+    """Pages in memory hide what became of the file; every hour it is read as others would read it, and begun anew."""
+    kept = history(path)
+    for number in range(CHECK_EVERY - 1):
+        kept.record_site(row(AT + 60 * number))
+        assert kept.flush()
+    for part in (path, path.with_name(f"{path.name}-wal")):
+        with part.open("r+b") as file:
+            file.seek(4096)
+            file.write(GARBAGE * (1 + (part.stat().st_size - 4096) // len(GARBAGE)))
+    kept.record_site(row(AT + HOUR_S))
+    assert not kept.flush()
+    assert (kept.health.errors["damaged"], kept.health.is_writing) == (1, False)
+    kept.record_site(row(AT + DAY_S))
+    assert kept.flush()
+    assert kept.health.is_writing
+    kept.close()
+    assert operating(path)[DAY_S] == 46
+
+
+def test_damaged_files_do_not_pile_up(path: Path) -> None:
+    """After a few, somebody has to look first: history rests, polling does not."""
+    for number in range(ASIDE_KEPT):
+        path.write_bytes(GARBAGE)
+        move_aside(path, now=AT + number)
+    path.write_bytes(GARBAGE)
+    kept = history(path)
+    assert not kept.flush()
+    assert kept.health.trouble is not None
+    assert "3 damaged files stand beside it" in kept.health.trouble
+    assert path.read_bytes() == GARBAGE
+
+
+def test_reading_damage_says_so(path: Path) -> None:
+    """A reader of a damaged file gets a reason, not rows."""
+    path.write_bytes(GARBAGE)
+    with pytest.raises(HistoryError, match="file is not a database") as caught:
+        read_history(path)
+    assert caught.value.reason == "damaged"
+
+
+# Versions
+
+
+NEXT = (*MIGRATIONS, ("ALTER TABLE site ADD COLUMN note TEXT", "UPDATE site SET note = 'old'"))
+
+
+def test_an_older_file_is_brought_up_to_date(path: Path) -> None:
+    """A newer version adds what it needs and keeps every row; a reader alone does not change the file."""
+    write(path, [row()])
+    with closing(write_history(path, migrations=NEXT)) as file:
+        assert list(file.chunks(0, 1e12)) == [[row().values()]]
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT note FROM site").fetchall() == [("old",)]
+        assert connection.execute("PRAGMA user_version").fetchone() == (len(NEXT),)
+
+
+def test_a_newer_file_is_left_alone(path: Path) -> None:
+    """A file of a later version is neither read nor written nor moved; the reason says which version it is."""
+    write(path, [row()])
+    write_history(path, migrations=NEXT).close()
+    before = path.read_bytes()
+    assert reason(path) == "newer"
+    with pytest.raises(HistoryError, match=r"schema 2, here up to 1"):
+        read_history(path)
+    assert path.read_bytes() == before
+
+
+def test_a_migration_that_fails_changes_nothing(path: Path) -> None:
+    """A file is at one version or the next, never between."""
+    write(path, [row()])
+    broken = (*MIGRATIONS, ("ALTER TABLE site ADD COLUMN note TEXT", "UPDATE nothing SET note = 1"))
+    with pytest.raises(HistoryError):
+        write_history(path, migrations=broken)
+    with closing(write_history(path)) as file:
+        assert list(file.chunks(0, 1e12)) == [[row().values()]]
+
+
+def test_an_older_file_is_not_read_before_it_is_brought_up_to_date(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command that only reads says what to do instead of changing the file."""
+    write(path, [row()])
+    monkeypatch.setattr("agent.history.reader.MIGRATIONS", NEXT)
+    with pytest.raises(HistoryError, match="brings it up to date") as caught:
+        read_history(path)
+    assert caught.value.reason == "older"
+
+
+def test_another_programs_database_is_left_alone(path: Path) -> None:
+    """A SQLite file that is not ours is not history, whatever it is called."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE precious (x)")
+        connection.commit()
+    before = path.read_bytes()
+    assert reason(path) == "foreign"
+    assert path.read_bytes() == before
+
+
+def test_no_history_yet(path: Path) -> None:
+    """A reader of what is not there makes nothing."""
+    with pytest.raises(HistoryError, match="there is no history yet") as caught:
+        read_history(path)
+    assert (caught.value.reason, path.exists()) == ("absent", False)
+
+
+# How much is kept
+
+
+@contextmanager
+def tidied(path: Path, *, now: float, times: int = 1, max_bytes: int = 1 << 40) -> Iterator[HistoryWriter]:
+    """Give the file after it was tidied some times at a moment."""
+    with closing(write_history(path)) as file:
+        file.claim(site="alpha", zone="UTC")
+        for _ in range(times):
+            file.tidy(now=now, keep_days=400, max_bytes=max_bytes)
+        yield file
+
+
+def test_four_hundred_days_are_kept(path: Path) -> None:
+    """Rows and changes leave at 400 days and not before; a state that still lasts stays however old it is."""
+    write(path, [row(AT), row(AT + 60)])
+    lasting = Change(unit_id="u1", state="hashing", why="hashing", since=AT)
+    with tidied(path, now=AT + 400 * DAY_S + 30) as file:
+        assert file.span() == (AT + 60, AT + 120)
+        file.write(changes=[lasting, Change(unit_id="u2", state="stopped", why="asleep", since=AT, until=AT + 1.0)])
+        file.tidy(now=AT + 401 * DAY_S, keep_days=400, max_bytes=1 << 40)
+        assert list(file.changes(0, 1e12)) == [lasting]
+
+
+def test_a_clock_years_ahead_does_not_empty_the_history(path: Path) -> None:
+    """An hour under a clock that is a year fast costs hours of the oldest rows, not all of them."""
+    write(path, [row(AT + 60 * number) for number in range(3000)])
+    with tidied(path, now=AT + 800 * DAY_S, times=60) as file:
+        assert file.span() == (AT + 60 * 600, AT + 60 * 3000)
+
+
+def test_old_container_rows_become_quarters_of_an_hour(path: Path) -> None:
+    """After 62 days a container's minutes are means over 15 minutes; sums over time stay, and so do the site's rows."""
+    rows = [
+        row(AT + 60 * number, operating_hs=number * PH, watched_s=60.0 if number % 7 else 30.0) for number in range(60)
+    ]
+    with closing(write_history(path)) as file:
+        file.write(
+            site=[each.values() for each in rows],
+            containers=[(name, each.values()) for name in ("C1", "C2") for each in rows],
+        )
+        (before,) = file.rows(AT, AT + HOUR_S, HOUR_S, "C1")
+    with tidied(path, now=AT + MINUTES_KEPT_DAYS * DAY_S + 1800 + 300, times=5) as file:
+        old = [row_from(values) for chunk in file.chunks(AT, AT + HOUR_S, "C2") for values in chunk]
+        (after,) = file.rows(AT, AT + HOUR_S, HOUR_S, "C1")
+        assert sum(len(chunk) for chunk in file.chunks(AT, AT + HOUR_S)) == 60
+    assert [(each.at - AT, each.span_s) for each in old[:3]] == [(0, 900), (900, 900), (1800, 60)]
+    assert len(old) == 2 + 30
+    assert after.watched_s == before.watched_s
+    assert after.operating_hs == pytest.approx(before.operating_hs, rel=1e-12)
+
+
+def test_a_file_that_grows_too_large_gives_up_changes_first(path: Path) -> None:
+    """Above its size the oldest changes and container rows go, and no row of the site, of which statements are made."""
+    rows = [row(AT + 60 * number).values() for number in range(1000)]
+    with closing(write_history(path)) as file:
+        file.write(
+            site=rows,
+            containers=[("C1", values) for values in rows],
+            changes=[
+                Change(unit_id="u1", state="stopped", why="asleep", since=float(number), until=number + 1.0)
+                for number in range(5000)
+            ],
+        )
+    with tidied(path, now=AT + DAY_S, times=10, max_bytes=100_000) as file:
+        assert list(file.changes(0, 1e12)) == []
+        assert list(file.chunks(0, 1e12, "C1")) == []
+        assert sum(len(chunk) for chunk in file.chunks(0, 1e12)) == 1000
+
+
+# Threads
+
+
+def test_a_disk_that_hangs_holds_nobody_up(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Recording returns at once while a write hangs, and stopping gives up after its time."""
+    entered, release = threading.Event(), threading.Event()
+
+    def hang(*_: object, **__: object) -> None:
+        entered.set()
+        release.wait()
+
+    monkeypatch.setattr(HistoryWriter, "write", hang)
+    kept = history(path)
+    kept.start()
+    try:
+        assert entered.wait(10)
+        kept.record([Minute(row(), {})])
+        with capture_logs() as logs:
+            kept.stop(timeout_s=0.01)
+        assert [each["event"] for each in logs] == ["history not closed in time"]
+    finally:
+        release.set()
+        kept.stop(timeout_s=10)
+
+
+def test_an_unexpected_failure_is_a_failure_of_history_alone(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mistake of ours in writing is logged with its traceback and counted; what was to be written is kept."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("our own mistake")
+
+    kept = history(path)
+    with monkeypatch.context() as patched, capture_logs() as logs:
+        patched.setattr(HistoryWriter, "write", fail)
+        kept.record_site(row())
+        assert not kept.flush()
+    assert [each["event"] for each in logs] == ["history failed", "history cannot be written"]
+    assert kept.flush()
+    kept.close()
+    assert operating(path) == {0: 46}
+
+
+def test_read_only_folder(path: Path) -> None:
+    """History that may only be read can be read, by somebody who may not make a log beside it."""
+    write(path, [row()])
+    path.chmod(0o444)
+    path.parent.chmod(0o555)
+    try:
+        script = (
+            "import os, sys; from pathlib import Path; os.setgid(65534); os.setuid(65534);"
+            "from agent.history.reader import read_history; print(read_history(Path(sys.argv[1])).span())"
+        )
+        if os.getuid() != 0:
+            script = script.replace("os.setgid(65534); os.setuid(65534);", "")
+        done = subprocess.run(
+            [sys.executable, "-c", script, str(path)], capture_output=True, text=True, check=False, timeout=60
+        )
+        assert done.stdout.strip() in {f"({AT}, {AT + 60})", ""}, done.stderr
+    finally:
+        path.parent.chmod(0o755)

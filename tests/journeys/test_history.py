@@ -1,0 +1,154 @@
+"""History in a running agent: kept over kills and restarts, and never in polling's way."""
+
+import asyncio
+import json
+import signal
+import sqlite3
+import sys
+from contextlib import closing
+from pathlib import Path
+
+from programs import Program, agent, farm, get, get_json, program, until
+
+from agent.history.minutes import Row, row_from
+from agent.history.reader import read_history
+
+
+async def ready(running: Program, url: str) -> None:
+    """Wait until every unit was looked at once."""
+
+    async def is_ready() -> bool:
+        return (await get(f"{url}/readyz"))[0] == 200
+
+    await until(is_ready, running)
+
+
+async def says(running: Program, url: str, line: str) -> None:
+    """Wait until a line stands on /metrics."""
+
+    async def is_said() -> bool:
+        return f"\n{line}\n" in (await get(f"{url}/metrics"))[1]
+
+    await until(is_said, running)
+
+
+async def figures_go_on(running: Program, url: str, rounds: int = 2) -> None:
+    """Wait until the figures were made anew some times."""
+    for _ in range(rounds):
+        before = (await get_json(f"{url}/api/v1/site"))["figures_at"]
+
+        async def are_new(before: str = before) -> bool:
+            return bool((await get_json(f"{url}/api/v1/site"))["figures_at"] != before)
+
+        await until(are_new, running)
+
+
+def rows(path: Path) -> list[Row]:
+    """Give the site's rows."""
+    with closing(read_history(path)) as reader:
+        return [row_from(values) for chunk in reader.chunks(0, 1e12) for values in chunk]
+
+
+def asides(folder: Path) -> list[Path]:
+    """Give the damaged files that were kept."""
+    return list(folder.glob("site.history.sqlite.damaged-*"))
+
+
+async def test_history_of_two_runs(tmp_path: Path) -> None:
+    """A run that ends leaves its seconds in history, the next one adds its own; together they state the month."""
+    history = tmp_path / "site.history.sqlite"
+    async with farm(tmp_path, units=20) as control:
+        for _ in range(2):
+            async with agent(tmp_path) as (running, url):
+                await ready(running, url)
+                await figures_go_on(running, url)
+                running.process.send_signal(signal.SIGTERM)
+                assert await running.ended() == 0
+        truth = await get_json(f"{control}/truth")
+    kept = rows(history)
+    assert 4 - 0.5 < sum(row.watched_s for row in kept) < 60
+    for row in kept:
+        assert row.simulated_units == row.units == 20
+        assert (
+            abs(row.deployed_hs - sum(row.losses_hs.values()) + row.uplift_hs - row.operating_hs)
+            < 1e-9 * row.deployed_hs
+        )
+        assert abs(row.operating_hs / truth["site"]["hashrate_hs"] - 1) < 0.03
+    with closing(read_history(history)) as reader:
+        units = {change.unit_id for change in reader.changes(0, 1e12)}
+    # Each run told of every unit that it found in a state it could know.
+    assert 15 < len(units) <= 20
+    month = kept[0].at
+    command = (sys.executable, "-m", "agent", "history", "export", "--history", str(history), "--from", "1970-01-01")
+    async with program(*command, log=tmp_path / "export.log") as exporting:
+        async with asyncio.timeout(30):
+            assert await exporting.process.wait() == 0
+        assert str(month) in exporting.said
+
+
+async def test_a_killed_agent_leaves_a_sound_file(tmp_path: Path) -> None:
+    """SIGKILL in the middle of a minute: the file is whole, the next agent takes it over and goes on."""
+    history = tmp_path / "site.history.sqlite"
+    async with farm(tmp_path, units=5):
+        async with agent(tmp_path) as (running, url):
+            await ready(running, url)
+            await says(running, url, "miner_agent_history_up 1.0")
+            await figures_go_on(running, url)
+            running.process.kill()
+            await running.process.wait()
+        with closing(sqlite3.connect(history)) as connection:
+            assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        async with agent(tmp_path) as (running, url):
+            await ready(running, url)
+            await says(running, url, "miner_agent_history_up 1.0")
+            assert 'miner_agent_history_errors_total{reason="damaged"} 0.0' in (await get(f"{url}/metrics"))[1]
+            await figures_go_on(running, url)
+            running.process.send_signal(signal.SIGTERM)
+            assert await running.ended() == 0
+    assert rows(history)
+
+
+async def test_a_damaged_file_does_not_stop_polling(tmp_path: Path) -> None:
+    """Garbage where history should be: it is kept aside, a new one begins, and the figures never waited for it."""
+    (tmp_path / "site.history.sqlite").write_bytes(b"no database " * 1000)
+    async with farm(tmp_path, units=5), agent(tmp_path) as (running, url):
+        await ready(running, url)
+        await says(running, url, 'miner_agent_history_errors_total{reason="damaged"} 1.0')
+        await says(running, url, "miner_agent_history_up 1.0")
+        await figures_go_on(running, url)
+        assert '"event": "history was damaged and begins anew"' in running.said
+    assert len(asides(tmp_path)) == 1
+
+
+async def test_history_that_cannot_be_written_does_not_stop_polling(tmp_path: Path) -> None:
+    """A folder stands where the file should be: /metrics and the log say so, and everything else goes on."""
+    (tmp_path / "site.history.sqlite").mkdir()
+    async with farm(tmp_path, units=5), agent(tmp_path) as (running, url):
+        await ready(running, url)
+        await says(running, url, "miner_agent_history_up 0.0")
+        await figures_go_on(running, url)
+        status, answer = await get(f"{url}/api/v1/history")
+        assert (status, "site.history.sqlite" in json.loads(answer)["error"]) == (503, True)
+        assert '"event": "history cannot be written"' in running.said
+        assert "History is not being written" in (await get(f"{url}/"))[1]
+        running.process.send_signal(signal.SIGTERM)
+        assert await running.ended() == 0
+
+
+async def test_two_agents_on_one_history(tmp_path: Path) -> None:
+    """The second agent polls and serves, but writes no history, and says why; the first one is not disturbed."""
+    other = tmp_path / "other"
+    other.mkdir()
+    async with farm(tmp_path, units=5), agent(tmp_path) as (first, first_url):
+        await ready(first, first_url)
+        await says(first, first_url, "miner_agent_history_up 1.0")
+        ledger, history = tmp_path / "ledger.csv", tmp_path / "site.history.sqlite"
+        (other / "ledger.csv").write_text(ledger.read_text(encoding="utf-8"), encoding="utf-8")
+        (other / "site.history.sqlite").symlink_to(history)
+        (other / "site.history.sqlite.lock").symlink_to(tmp_path / "site.history.sqlite.lock")
+        async with agent(other) as (second, second_url):
+            await ready(second, second_url)
+            await says(second, second_url, 'miner_agent_history_errors_total{reason="in_use"} 1.0')
+            await says(second, second_url, "miner_agent_history_up 0.0")
+            await figures_go_on(second, second_url)
+        assert "\nminer_agent_history_up 1.0\n" in (await get(f"{first_url}/metrics"))[1]

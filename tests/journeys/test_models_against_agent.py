@@ -1,0 +1,27 @@
+"""Every bin that can be simulated, read by the agent: no model is a special case."""
+
+import pytest
+from polled_farm import Polled
+from sim_cases import START, make_unit
+
+from agent.site.status import UnitState
+from simulators.unit.models import Model, farmable_models
+
+
+@pytest.mark.parametrize("model", farmable_models(), ids=lambda model: f"{model.name}-{model.hashrate_th:g}")
+def test_a_healthy_unit_of_any_bin_hashes_at_its_nameplate(model: Model) -> None:
+    """Hashing, at a rate near the nameplate, all boards and chips there, the model by its own name, and watts."""
+    unit = make_unit(model.name, hashrate_th=model.hashrate_th)
+    polled = Polled([unit], at=START)
+    polled.sweep(START)
+    [status] = polled.tracker.statuses()
+    assert (status.state, status.is_known) == (UnitState.HASHING, True)
+    assert status.hashrate_hs == pytest.approx(model.hashrate_hs, rel=0.05)
+    assert sum(loss.hashrate_hs for loss in status.losses) < 0.04 * model.hashrate_hs
+    assert status.reading is not None
+    assert [board.chips for board in status.reading.boards] == [model.chips_per_board] * model.boards
+    # Units without fans tell four that stand still (s19proplus-hyd-stock-202303).
+    assert [rpm > 0 for rpm in status.reading.fan_rpm] == [model.fans > 0] * 4
+    assert status.reading.identity.model == model.api_type
+    assert status.power is not None
+    assert status.power.watts == pytest.approx(model.power_watts, rel=0.1)

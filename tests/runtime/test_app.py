@@ -1,0 +1,51 @@
+"""The composition: what the configuration's figures come to once everything is wired."""
+
+import time
+from pathlib import Path
+
+from agent.app import Agent
+from agent.runtime.setup import load_setup
+
+CONFIG = """\
+[site]
+name = "alpha"
+[ledger]
+file = "ledger.csv"
+[poll]
+connect_timeout_s = 4
+[history]
+keep = false
+"""
+LEDGER = """\
+unit_id,model,hashrate_th,host,container,rack,slot,deployed_from,deployed_to,status
+u1,S21,200,127.77.0.1,C1,R1,1,2025-01-01,,deployed
+"""
+
+
+async def test_who_is_away_is_looked_at_once_a_minute_at_least(tmp_path: Path) -> None:
+    """However often nobody answered: the wait and the look that found nobody before it are a minute together."""
+    (tmp_path / "site.toml").write_text(CONFIG, encoding="utf-8")
+    (tmp_path / "ledger.csv").write_text(LEDGER, encoding="utf-8")
+    agent = Agent(load_setup(tmp_path / "site.toml"))
+    async with agent.polling():
+        schedule = agent.poller._schedule
+        schedule._jitter = lambda: 1.0
+        now = time.monotonic()
+        schedule.back_off("u1", 20, now=now)
+        assert schedule.next_due() == now + 56.0
+
+
+async def test_ready_is_said_with_the_figures_and_not_before(tmp_path: Path) -> None:
+    """While the first whole round is being made, in turns, nobody hears that its figures may be believed."""
+    (tmp_path / "site.toml").write_text(CONFIG, encoding="utf-8")
+    (tmp_path / "ledger.csv").write_text(LEDGER, encoding="utf-8")
+    agent = Agent(load_setup(tmp_path / "site.toml"))
+    async with agent.polling():
+        await agent.poller.sweep()
+        rounds = agent.rounds
+        said = [(rounds.unreadiness is None, rounds.figures is not None, rounds.whole_at) for _ in rounds.turns()]
+        assert len(said) > 2
+        assert set(said) == {(False, False, None)}
+        assert rounds.unreadiness is None
+        assert rounds.figures is not None
+        assert rounds.whole_at == rounds.figures.at

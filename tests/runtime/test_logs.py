@@ -1,0 +1,99 @@
+"""The log: what a line looks like, and that no log stops the agent."""
+
+import asyncio
+import contextlib
+import io
+import json
+import logging
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import pytest
+import structlog
+from programs import CONFIG, Program, farm, free_port, get, until
+
+from agent.runtime import logs
+
+
+class Full(io.StringIO):
+    """A file on a disk that has no room until somebody makes some."""
+
+    has_room = False
+
+    def write(self, text: str) -> int:
+        """Write, or fail as the system does."""
+        if not self.has_room:
+            raise OSError(28, "No space left on device")
+        return super().write(text)
+
+
+@pytest.fixture(autouse=True)
+def _defaults() -> Iterator[None]:
+    """Leave logging as other tests expect it."""
+    yield
+    structlog.reset_defaults()
+    logging.basicConfig(level=logging.WARNING, force=True)
+
+
+def test_a_line_is_json_where_nobody_reads_along() -> None:
+    """One line an event, whatever a unit put into it."""
+    out = io.StringIO()
+    logs.set_up(stream=out)
+    structlog.get_logger("x").info("unit stopped", why="a\nb\x1b[31m")
+    (line,) = out.getvalue().splitlines()
+    told = json.loads(line)
+    assert (told["event"], told["level"], told["why"]) == ("unit stopped", "info", "a\nb\x1b[31m")
+
+
+def test_a_full_disk_costs_lines_and_nothing_else() -> None:
+    """Nobody who logs hears of it; the next line that gets through counts those that did not."""
+    out = Full()
+    logs.set_up(stream=out)
+    log = structlog.get_logger("x")
+    log.info("one")
+    logging.getLogger("library").error("two")
+    log.info("three")
+    out.has_room = True
+    log.info("four")
+    log.info("five")
+    told = [json.loads(line) for line in out.getvalue().splitlines()]
+    assert [(line["event"], line.get("log_failures")) for line in told] == [("four", 3), ("five", None)]
+
+
+def test_no_stream_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that was started without standard error logs nowhere."""
+    monkeypatch.setattr(sys, "stderr", None)
+    logs.set_up()
+    structlog.get_logger("x").info("one")
+
+
+@pytest.fixture
+def full_disk() -> Iterator[BinaryIO]:
+    """Give a file that takes nothing."""
+    with Path("/dev/full").open("wb") as file:
+        yield file
+
+
+async def test_an_agent_goes_on_when_its_log_is_on_a_full_disk(tmp_path: Path, full_disk: BinaryIO) -> None:
+    """It polls and serves as ever, and ends with exit status 0."""
+    port = free_port()
+    config, said = tmp_path / "site.toml", tmp_path / "agent.log"
+    said.touch()
+    async with farm(tmp_path, units=3):
+        config.write_text(CONFIG.format(interval_s=1, port=port, count_simulated="true"), encoding="utf-8")
+        command = (sys.executable, "-m", "agent", "run", "--config", str(config))
+        process = await asyncio.create_subprocess_exec(*command, stdin=subprocess.DEVNULL, stderr=full_disk)
+        try:
+
+            async def is_ready() -> bool:
+                return (await get(f"http://127.0.0.1:{port}/readyz"))[0] == 200
+
+            await until(is_ready, Program(process, said))
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                process.terminate()
+            status = await process.wait()
+    assert status == 0

@@ -1,0 +1,148 @@
+"""What a running agent takes over from its files, and what it refuses until it is restarted."""
+
+import asyncio
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+from programs import free_port, program, until
+
+from agent.app import Agent
+from agent.errors import ConfigError
+from agent.runtime.reload import read_again
+from agent.runtime.setup import load_setup
+
+LEDGER = """\
+unit_id,model,hashrate_th,host,container,rack,slot,deployed_from,deployed_to,status
+u1,S21,200,127.77.0.1,C1,R1,1,2025-01-01,,deployed
+"""
+CONFIG = '[site]\nname = "alpha"\nzone = "UTC"\n[ledger]\nfile = "ledger.csv"\n[history]\nkeep = true\n'
+
+
+def _agent(folder: Path) -> Agent:
+    (folder / "ledger.csv").write_text(LEDGER, encoding="utf-8")
+    (folder / "site.toml").write_text(CONFIG, encoding="utf-8")
+    return Agent(load_setup(folder / "site.toml"))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "mistake"),
+    [
+        ('name = "alpha"', 'name = "beta"', "site.name = 'beta': cannot change while running (it is alpha)"),
+        # Months of history and statements are those of the zone in which it is written.
+        ('zone = "UTC"', 'zone = "America/Chicago"', "site.zone = 'America/Chicago': cannot change while running"),
+        ("keep = true", "keep = false", "history.keep = 'False': cannot change while running (it is True)"),
+    ],
+)
+def test_what_only_a_restart_can_change(tmp_path: Path, before: str, after: str, mistake: str) -> None:
+    """A change of what was given out at the start is refused with the key and both values."""
+    agent = _agent(tmp_path)
+    (tmp_path / "site.toml").write_text(CONFIG.replace(before, after), encoding="utf-8")
+    with pytest.raises(ConfigError) as refused:
+        read_again(agent.setup)
+    assert mistake in str(refused.value.mistakes[0])
+    assert len(refused.value.mistakes) == 1
+
+
+def test_a_ledger_is_taken_over_whole_or_not_at_all(tmp_path: Path) -> None:
+    """A negative hashrate in one row keeps all of the old ledger; a sound one counts at once."""
+    agent = _agent(tmp_path)
+    new_row = "u2,S21,200,127.77.0.2,C1,R1,2,2025-01-01,,deployed\n"
+    (tmp_path / "ledger.csv").write_text(LEDGER + new_row.replace("200", "-200"), encoding="utf-8")
+    with pytest.raises(ConfigError, match="a number of TH/s above 0 is expected"):
+        read_again(agent.setup)
+    assert len(agent.tracker) == 1
+    (tmp_path / "ledger.csv").write_text(LEDGER + new_row, encoding="utf-8")
+    assert {entry.unit_id for entry in read_again(agent.setup).ledger.entries} == {"u1", "u2"}
+    assert len(agent.tracker) == 1
+
+
+async def test_a_reload_touches_only_what_changed(tmp_path: Path) -> None:
+    """One row changed, one gone, one new: every other unit's entry, status, poll memory and due time stay."""
+    rows = [f"u{number},S21,200,127.77.0.{number},C1,R1,{number},2025-01-01,,deployed" for number in range(1, 9)]
+    header = LEDGER.splitlines()[0]
+    agent = _agent(tmp_path)
+    (tmp_path / "ledger.csv").write_text("\n".join([header, *rows]), encoding="utf-8")
+    async with agent.polling():
+        await agent.reload()
+        before = _kept(agent)
+        changed = [rows[0].replace(",200,", ",195,"), *rows[2:], "u9,S21,200,127.77.0.9,C1,R1,9,2025-01-01,,deployed"]
+        (tmp_path / "ledger.csv").write_text("\n".join([header, *changed]), encoding="utf-8")
+        await agent.reload()
+        after = _kept(agent)
+        assert after.keys() == before.keys() - {"u2"} | {"u9"}
+        same = {unit_id for unit_id in before.keys() & after.keys() if before[unit_id] == after[unit_id]}
+        assert same == {f"u{number}" for number in range(3, 9)}
+        changed_status = agent.tracker.status("u1")
+        assert changed_status is not None
+        assert changed_status.entry.nameplate.hashrate_hs == 195e12
+        assert agent.sum_up().site.deployed_hs == 7 * 200e12 + 195e12
+        shown = (await agent.metrics.scrape())[0].decode()
+    names = {line.split('unit="')[1].split('"')[0] for line in shown.splitlines() if line.startswith("miner_nameplate")}
+    assert names == after.keys()
+
+
+async def test_figures_are_of_one_ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While another ledger is taken over, unit by unit, rounds of figures count by the one or by the other."""
+    for user in ("agent.app", "agent.runtime.rounds"):
+        monkeypatch.setattr(f"{user}.UNITS_A_TURN", 1)
+    rows = [f"u{number},S21,200,127.77.1.{number},C1,R1,{number},2025-01-01,,deployed" for number in range(1, 251)]
+    agent, ledger, header = _agent(tmp_path), tmp_path / "ledger.csv", LEDGER.splitlines()[0]
+    deployed_hs = []
+
+    async def count() -> None:
+        while len(set(deployed_hs)) < 2:
+            await agent._tick()
+            deployed_hs.append(agent.rounds.figures.site.deployed_hs if agent.rounds.figures else None)
+
+    async with agent.polling(), asyncio.timeout(30):
+        ledger.write_text("\n".join([header, *rows]), encoding="utf-8")
+        await agent.reload()
+        # Taken over from the other end than they are summed from, so that both would meet in the middle.
+        other = [row.replace("S21,200", "S21,195") for row in reversed(rows)]
+        ledger.write_text("\n".join([header, *other]), encoding="utf-8")
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(count())
+            tasks.create_task(agent.reload())
+    assert list(dict.fromkeys(deployed_hs)) == [250 * 200e12, 250 * 195e12]
+
+
+def _kept(agent: Agent) -> dict[str, tuple[int, ...]]:
+    """Give which objects stand for each unit, and when it is due."""
+    return {
+        status.entry.unit_id: (
+            id(status),
+            id(status.entry),
+            id(agent.poller._units[status.entry.unit_id]),
+            hash(agent.poller._schedule._due[status.entry.unit_id]),
+        )
+        for status in agent.tracker.statuses()
+    }
+
+
+async def test_a_reload_asked_for_too_early_is_done_later(tmp_path: Path) -> None:
+    """SIGHUP while the program is still being imported waits; the agent starts, and then reads its files again."""
+    _agent(tmp_path)
+    web = f'[web]\nlisten = "127.0.0.1:{free_port()}"\n[log]\nformat = "json"\n'
+    (tmp_path / "site.toml").write_text(CONFIG + web, encoding="utf-8")
+    command = (sys.executable, "-m", "agent", "run", "--config", str(tmp_path / "site.toml"))
+    async with program(*command, log=tmp_path / "agent.log") as running:
+
+        async def holds_it_back() -> bool:
+            return _blocks(running.process.pid, signal.SIGHUP)
+
+        async def has_reloaded() -> bool:
+            return '"event": "reloaded"' in running.said
+
+        await until(holds_it_back, running)
+        running.process.send_signal(signal.SIGHUP)
+        await until(has_reloaded, running)
+        assert running.said.index("agent started") < running.said.index('"event": "reloaded"')
+
+
+def _blocks(pid: int, signal_number: int) -> bool:
+    """Say whether a process holds a signal back."""
+    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    blocked = next(line.split()[1] for line in status.splitlines() if line.startswith("SigBlk:"))
+    return bool(int(blocked, 16) & 1 << signal_number - 1)

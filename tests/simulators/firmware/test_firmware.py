@@ -1,0 +1,349 @@
+"""What the simulated firmware prints, held against recorded replies: keys, types, order, and sums that must hold."""
+
+import itertools
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from capture_files import capture
+from sim_cases import START, make_farm, make_unit
+
+from simulators.farm.plan import Troubles
+from simulators.faults.unit import Asleep, DeadBoard, FanStopped, HashrateDrift, MissingChips, PoolDead
+from simulators.firmware.antminer import api_program as firmware
+from simulators.firmware.antminer.api_program import Request
+from simulators.unit import sensors
+from simulators.unit.conditions import Change, Verb
+from simulators.unit.models import farmable_models, find_model
+from simulators.unit.unit import Unit
+
+# By two recorded replies: 2 errors in 8152 s at 203.9 TH/s are 0.0006 %, and 4358 of one of four boards in 83,976 s at
+# 194.2 TH/s are 0.601 %.
+NONCE_HASHES = 1280 * 2**32
+
+LEGACY = ("version", "summary", "stats", "pools", "devs")
+NEW_API = ("stats", "summary", "pools", "rate", "warning")
+REQUESTS = (
+    *(Request(command, is_new_api=False) for command in LEGACY),
+    *(Request(command, is_new_api=True) for command in NEW_API),
+)
+
+# Where recorded and simulated replies differ, and why.
+KNOWN_DIFFERENCES = {
+    # The recorders added `psu` and trimmed the others; see the captures' SOURCES.md.
+    "s21-stock-aml-202407/http-stats.json": {"psu", "miner-mode", "freq-level", "asic", "eeprom_loaded"},
+    # The recorders corrected the firmware's `Tenperature`; s19pro-stock-202212 has it as printed.
+    "s21-stock-aml-202407/tcp4028-devs.json": {"Temperature", "Tenperature"},
+}
+
+
+def reply(unit: Unit, command: str, *, is_new_api: bool = False, after: float = 0.0) -> Any:
+    """Give a reply as JSON."""
+    return json.loads(firmware.answer(unit, Request(command, is_new_api=is_new_api), START + after))
+
+
+def shape(value: Any, ignored: set[str], path: str = "") -> Iterator[tuple[str, str]]:
+    """Give path and type of every value, in order; of a list of alike things its first."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if key not in ignored:
+                yield from shape(item, ignored, f"{path}/{key}")
+    elif isinstance(value, list) and value and isinstance(value[0], dict):
+        kinds: list[list[tuple[str, str]]] = []
+        for item in value:
+            kind = list(shape(item, ignored, f"{path}[]"))
+            if kind not in kinds:
+                kinds.append(kind)
+        yield from itertools.chain.from_iterable(kinds)
+    else:
+        yield (
+            path,
+            type(value).__name__ + (f" of {type(value[0]).__name__}" if isinstance(value, list) and value else ""),
+        )
+
+
+@pytest.mark.parametrize(
+    ("name", "request_"),
+    [
+        ("tcp4028-version.json", Request("version", is_new_api=False)),
+        ("tcp4028-summary.json", Request("summary", is_new_api=False)),
+        ("tcp4028-pools.json", Request("pools", is_new_api=False)),
+        ("tcp4028-devs.json", Request("devs", is_new_api=False)),
+        ("http-summary.json", Request("summary", is_new_api=True)),
+        ("http-stats.json", Request("stats", is_new_api=True)),
+    ],
+)
+def test_an_s21_prints_the_recorded_keys_types_and_order(name: str, request_: Request) -> None:
+    """Walked side by side, a recorded S21 and a simulated one of the same build have the same shape."""
+    name = f"s21-stock-aml-202407/{name}"
+    ignored = KNOWN_DIFFERENCES.get(name, set())
+    recorded = json.loads(capture(name))
+    simulated = json.loads(firmware.answer(make_unit(build="s21-202407"), request_, START))
+    assert list(shape(simulated, ignored)) == list(shape(recorded, ignored))
+
+
+@pytest.mark.parametrize("command", LEGACY)
+def test_the_legacy_dialect_has_the_keys_and_types_of_an_s19_pro(command: str) -> None:
+    """The recorder of the only whole legacy `stats` sorted its keys; sorted alike, the shapes are the same."""
+    recorded = json.loads(capture(f"s19pro-stock-202212/tcp4028-{command}.json"))
+    simulated = reply(make_unit(), command)
+    assert set(shape(simulated, set())) == set(shape(recorded, set()))
+
+
+def test_new_api_stats_have_the_key_order_of_the_one_untrimmed_recording() -> None:
+    """Keys up to the second board of an S19 Pro+ Hyd. stand in the same order, after the same blanks."""
+    recorded = capture("s19proplus-hyd-stock-202303/http-stats.truncated.txt").decode()
+    simulated = firmware.answer(make_unit("S21 Hyd."), Request("stats", is_new_api=True), START).decode()
+    pattern = re.compile(r'(?:[{\[,] ?)"([\w-]+)": ?')
+    recorded_keys = pattern.findall(recorded)
+    assert pattern.findall(simulated)[: len(recorded_keys)] == recorded_keys
+    assert re.sub(r'"[^"]*"|[\d.]+|true', "_", recorded)[:300] == re.sub(r'"[^"]*"|[\d.]+|true', "_", simulated)[:300]
+
+
+@pytest.mark.parametrize(("model", "folder"), [("S21", "s21-stock-202410-sleep"), ("T21", "t21-stock-202501-sleep")])
+def test_asleep_on_line_a_the_recorded_subset_comes_out(model: str, folder: str) -> None:
+    """A sleeping S21 and T21: stats is a header alone, Elapsed 1, rates 0.0, same build and API version."""
+    build = {"S21": "s21-202410", "T21": "t21-202501"}[model]
+    unit = make_unit(model, build=build, faults=[Asleep()])
+    for command, name in (("version", "VERSION"), ("summary", "SUMMARY"), ("stats", "STATS")):
+        recorded = json.loads(capture(f"{folder}/tcp4028-{command}.subset.json"))[name]
+        simulated = reply(unit, command)[name]
+        assert len(simulated) == len(recorded)
+        assert {key: simulated[0][key] for key in recorded[0]} == recorded[0]
+        assert [type(simulated[0][key]) for key in recorded[0]] == [type(value) for value in recorded[0].values()]
+
+
+def test_asleep_on_line_c_stats_keep_their_second_object() -> None:
+    """Documented for a sleeping S21+: Mode 1, Elapsed 0, fans 0, chips at ambient + 5, the fourth board all zeros."""
+    stats = reply(make_unit("S21+", build="s21plus-fr", faults=[Asleep()]), "stats")["STATS"][1]
+    ambient = stats["temp1"]
+    assert (stats["Mode"], stats["Elapsed"], stats["fan1"], stats["fan4"]) == (1, 0, 0, 0)
+    assert (stats["temp2_1"], stats["temp_chip1"]) == (ambient + 5, "-".join([str(ambient + 5)] * 4))
+    assert stats["temp_chip4"] == "0-0-0-0"
+    assert (stats["GHS 5s"], stats["GHS av"]) == (0.0, 0.0)
+
+
+def test_asleep_in_the_new_dialect_the_mode_says_so() -> None:
+    """`miner-mode` is 1, rates are 0.0 and no temperature is invented."""
+    stats = reply(make_unit(faults=[Asleep()]), "stats", is_new_api=True)["STATS"][0]
+    assert (stats["miner-mode"], stats["rate_5s"], stats["rate_avg"], stats["chain"]) == (1, 0.0, 0.0, [])
+
+
+@pytest.mark.parametrize(
+    ("model", "build", "api"),
+    [("S21", "s21-202407", "3.1"), ("S21", "s21-fr", "3.1"), ("S21+", "s21plus-202503", "1.0.0")],
+)
+def test_the_api_version_tells_line_c_from_a_and_b(model: str, build: str, api: str) -> None:
+    """Lines A and B say 3.1, line C says 1.0.0."""
+    assert reply(make_unit(model, build=build), "version")["VERSION"][0]["API"] == api
+
+
+FAULTY = [
+    (),
+    (DeadBoard(board=1),),
+    (DeadBoard(board=0, is_listed=False),),
+    (MissingChips(board=2, chips=17), HashrateDrift(ratio=0.9)),
+    (FanStopped(fan=1),),
+    (PoolDead(pools=1),),
+]
+
+
+@pytest.mark.parametrize("faults", FAULTY, ids=repr)
+@pytest.mark.parametrize("model", ["S21", "T21", "S21+", "S21 Pro", "S21 XP", "S21 Hyd.", "S21+ Hyd."])
+def test_the_sums_of_a_reply_hold(model: str, faults: tuple[Any, ...]) -> None:
+    """Boards sum to the unit, pcb = pic + 10 and chip = pic + 15, sticker against boards, errors and shares agree."""
+    unit = make_unit(model, faults=faults)
+    for after in (0.0, 12345.0):
+        stats = reply(unit, "stats", after=after)["STATS"][1]
+        new = reply(unit, "stats", is_new_api=True, after=after)["STATS"][0]
+        summary = reply(unit, "summary", after=after)["SUMMARY"][0]
+        rates = [float(stats[f"chain_rate{n}"] or "0") for n in range(1, 5)]
+        assert sum(rates) == pytest.approx(stats["GHS 5s"], abs=0.02)
+        assert sum(chain["rate_real"] for chain in new["chain"]) == pytest.approx(new["rate_5s"], abs=0.02)
+        assert (stats["GHS 5s"], stats["GHS av"]) == (new["rate_5s"], new["rate_avg"])
+        assert stats["total rate"] == stats["GHS av"]
+        assert stats["total_acn"] == sum(stats[f"chain_acn{n}"] for n in range(1, 5))
+        assert stats["total_acn"] == sum(chain["asic_num"] for chain in new["chain"])
+        errors = sum(stats[f"chain_hw{n}"] for n in range(1, 5))
+        assert stats["no_matching_work"] == errors == summary["Hardware Errors"]
+        assert stats["total_rateideal"] == new["rate_ideal"] == unit.identity.model.hashrate_hs / 1e9
+        assert summary["Total MH"] == pytest.approx(summary["GHS av"] * summary["Elapsed"] * 1000.0, rel=0.003)
+        assert summary["Utility"] == pytest.approx(summary["Accepted"] * 60.0 / summary["Elapsed"], abs=0.006)
+        assert summary["Work Utility"] == pytest.approx(summary["GHS av"] * 60e9 / 2**32, rel=0.001)
+        nonces = max(1.0, new["rate_avg"] * 1e9 * new["elapsed"] / NONCE_HASHES)
+        assert new["hwp_total"] == pytest.approx(100.0 * errors / nonces, abs=1e-4)
+        for chain in new["chain"]:
+            own_nonces = nonces / unit.identity.model.boards
+            assert chain["hwp"] == pytest.approx(100.0 * chain["hw"] / own_nonces, abs=1e-4)
+        pools = reply(unit, "pools", after=after)["POOLS"]
+        for key in ("Accepted", "Rejected", "Stale", "Difficulty Accepted"):
+            assert sum(pool[key] for pool in pools) == summary[key]
+        assert sum(pool["Stratum Active"] for pool in pools) == 1
+        for chain in new["chain"]:
+            if unit.identity.model.cooling == "air":
+                assert chain["temp_pcb"] == [pic + 10 for pic in chain["temp_pic"]]
+                assert chain["temp_chip"] == [pic + 15 for pic in chain["temp_pic"]]
+            assert chain["asic"].count("o") == chain["asic_num"]
+
+
+@pytest.mark.parametrize(
+    ("model", "pic", "pcb", "chip"),
+    [
+        ("S21", (40, 40, 54, 54), (50, 50, 64, 64), (55, 55, 69, 69)),
+        ("S21 Hyd.", (40, 40, 54, 54), (40, 40, 54, 54), (30, 44, 0, 0)),
+        ("S21+ Hyd.", (69, 40, 40, 54), (30, 54, 44, 54), (0, 0, 0, 0)),
+        ("S21 XP Hyd.", (69, 40, 40, 54), (30, 54, 44, 54), (0, 0, 0, 0)),
+        ("S21 Imm. (NEM)", (40, 40, 54, 54), (50, 50, 64, 64), (55, 55, 69, 69)),
+    ],
+)
+def test_sensors_stand_where_each_cooling_has_them(
+    model: str, pic: tuple[int, ...], pcb: tuple[int, ...], chip: tuple[int, ...]
+) -> None:
+    """Boards at 40 in and 54 out: in air all derive from these, in water coolant and chips take some places."""
+    assert sensors.layout(find_model(model), (40, 40, 54, 54)) == (pic, pcb, chip)
+    assert sensors.layout(find_model(model), ()) == ((), (), ())
+
+
+@pytest.mark.parametrize("is_new_api", [False, True])
+def test_the_pools_of_a_sleeping_unit_have_done_nothing_and_none_is_in_use(*, is_new_api: bool) -> None:
+    """All three are listed, with nothing accepted and no work fetched."""
+    pools = reply(make_unit(faults=[Asleep()]), "pools", is_new_api=is_new_api)["POOLS"]
+    accepted, getworks, stale = ("accepted", "discarded", "stale") if is_new_api else ("Accepted", "Discarded", "Stale")
+    assert [(pool[accepted], pool[getworks], pool[stale]) for pool in pools] == [(0, 0, 0)] * 3
+    assert is_new_api or not any(pool["Stratum Active"] for pool in pools)
+
+
+def test_a_whole_board_prints_the_recorded_ideal() -> None:
+    """108 chips at 490 MHz: 67525.0, three of them 202575, the sticker 200000.0."""
+    stats = reply(make_unit("S21", hashrate_th=200.0), "stats", is_new_api=True)["STATS"][0]
+    assert [chain["rate_ideal"] for chain in stats["chain"]] == [67525.0] * 3
+    assert (stats["rate_ideal"], stats["chain"][0]["freq_avg"], stats["chain"][0]["asic_num"]) == (200000.0, 490, 108)
+
+
+def test_a_dead_board_is_listed_without_chips_or_left_out() -> None:
+    """Both shapes are thought possible: asic_num 0 with no temperatures, or no entry."""
+    listed = reply(make_unit(faults=[DeadBoard(board=1)]), "stats", is_new_api=True)["STATS"][0]
+    left_out = reply(make_unit(faults=[DeadBoard(board=1, is_listed=False)]), "stats", is_new_api=True)["STATS"][0]
+    dead = listed["chain"][1]
+    assert (dead["index"], dead["asic_num"], dead["rate_real"], dead["temp_chip"]) == (1, 0, 0.0, [])
+    assert ([chain["index"] for chain in left_out["chain"]], left_out["chain_num"]) == ([0, 2], 2)
+
+
+def test_missing_chips_are_marked_in_the_map() -> None:
+    """82 of 108 answer: 82 o, 26 x."""
+    unit = make_unit(faults=[MissingChips(board=0, chips=26)])
+    chain = reply(unit, "stats", is_new_api=True)["STATS"][0]["chain"][0]
+    assert (chain["asic_num"], chain["asic"].count("o"), chain["asic"].count("x")) == (82, 82, 26)
+    assert reply(unit, "stats")["STATS"][1]["chain_acs1"] == chain["asic"]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b'{"command":"devdetails"}',
+        b'{"command":"config"}',
+        b'{"command":"summary+stats"}',
+        b'{"command":"privileged"}',
+        b'{"command":"reload"}',
+        b'{"command":"quit","new_api":true}',
+        b'{"command":"restart"}',
+        b'{"command":["stats"]}',
+        b"{}",
+        b"[]",
+        b"{",
+        b"\xff\xfe",
+        b"",
+        b"[" * 4095,
+        b'{"command":' * 300,
+        b"summary+pools",
+    ],
+    ids=repr,
+)
+def test_everything_else_is_an_invalid_command(data: bytes) -> None:
+    """E/14 as recorded from an S19 Pro, for unknown, joined, writing and unreadable commands alike."""
+    text = firmware.answer(make_unit(), firmware.read_request(data), START)
+    assert text == (
+        b'{"STATUS":[{"STATUS":"E","When":1760000000,"Code":14,"Msg":"Invalid command",'
+        b'"Description":"cgminer 1.0.0"}],"id":1}'
+    )
+
+
+@pytest.mark.parametrize("command", ["reload", "sleep", "network"])
+def test_the_switches_of_the_pages_exist_in_the_new_dialect_alone(command: str) -> None:
+    """Success in the envelope of the dialect, and nothing else."""
+    told = reply(make_unit(), command, is_new_api=True)
+    assert list(told) == ["STATUS", "INFO", command.upper()]
+    assert (told["STATUS"]["STATUS"], told["STATUS"]["Msg"], told[command.upper()]) == ("S", command, [])
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (b'{"command":"stats"}', Request("stats", is_new_api=False)),
+        (b'{"command": "stats", "new_api": true}\n', Request("stats", is_new_api=True)),
+        (b'{"command":"stats","new_api":false}', Request("stats", is_new_api=False)),
+        (b'{"command":"stats","parameter":{"new_api":true}}', Request("stats", is_new_api=False)),
+        (b'{"command":"version","parameter":""}\0', Request("version", is_new_api=False)),
+        (b"summary\n", Request("summary", is_new_api=False)),
+        (b"stats|0", Request("stats", is_new_api=False)),
+    ],
+    ids=repr,
+)
+def test_requests_are_read_as_the_board_reads_them(data: bytes, expected: Request) -> None:
+    """JSON with or without a newline, `new_api` at the top level only, plain text with a parameter."""
+    assert firmware.read_request(data) == expected
+
+
+def test_every_reply_of_every_model_is_strict_json_in_any_state() -> None:
+    """A farm with everything wrong in it, from start to steady state, never prints anything but JSON without NaN."""
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(constant)
+
+    mix = ",".join(f"{model.name}:{model.hashrate_th:g}={100 / len(farmable_models())}%" for model in farmable_models())
+    troubles = Troubles(off=0.0, asleep=0.2, starting=0.2, missing_board=0.2, missing_chips=0.2, slow=0.1)
+    for unit, after in itertools.product(make_farm(60, mix=mix, troubles=troubles).units, (0.0, 60.0, 500.0)):
+        for request in REQUESTS:
+            text = firmware.answer(unit, request, START + after)
+            json.loads(text, parse_constant=refuse)
+            assert b"\0" not in text
+            assert len(text) < 8000
+
+
+def test_same_seed_same_bytes() -> None:
+    """Two farms of one seed print the same bytes, asked in different orders; another seed prints others."""
+    one, two, other = (make_farm(20, seed=seed, troubles=Troubles(starting=0.2)) for seed in (5, 5, 6))
+    moments = (0.0, 33.0, 500.0)
+    forth = [firmware.answer(u, r, START + t) for t in moments for u in one.units for r in REQUESTS]
+    for unit in reversed(two.units):
+        unit.snapshot(START + 7.0)
+    assert [firmware.answer(u, r, START + t) for t in moments for u in two.units for r in REQUESTS] == forth
+    assert [firmware.answer(u, r, START + t) for t in moments for u in other.units for r in REQUESTS] != forth
+
+
+def test_error_texts_follow_the_faults() -> None:
+    """Low rate R:1, lost pools N:4, a fan F2:1, heat P:1, in the status list and in `warning`."""
+    cases = [
+        ((), {}),
+        ((HashrateDrift(ratio=0.5),), {"rate": "R:1"}),
+        ((FanStopped(fan=1),), {"fans": "F2:1"}),
+    ]
+    for faults, expected in cases:
+        unit = make_unit(faults=faults)
+        status = reply(unit, "summary", is_new_api=True)["SUMMARY"][0]["status"]
+        said = {item["type"]: item["msg"] for item in status if item["status"] != "s"}
+        assert said.items() >= expected.items()
+        assert [item["type"] for item in status] == ["rate", "network", "fans", "temp"]
+        codes = [item["code"] for item in reply(unit, "warning", is_new_api=True)["WARNING"]]
+        assert codes == list(said.values())
+
+
+def test_a_restart_shows_in_the_uptime_of_both_dialects() -> None:
+    """After a change of mode and back, Elapsed and elapsed begin again."""
+    unit = make_unit()
+    assert reply(unit, "summary")["SUMMARY"][0]["Elapsed"] == 86400
+    unit.schedule(Change(START + 1.0, 2, Verb.REBOOT))
+    assert reply(unit, "summary", after=1.0 + 45.0 + 100.0)["SUMMARY"][0]["Elapsed"] == 100
+    assert reply(unit, "stats", is_new_api=True, after=1.0 + 45.0 + 100.0)["STATS"][0]["elapsed"] == 100

@@ -1,0 +1,551 @@
+"""Scenarios: what a file may say, what each shipped one makes of its farm, and that the truth balances across edges."""
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from paths import ROOT
+
+from simulators.farm.farm import Farm
+from simulators.farm.plan import FarmError
+from simulators.farm.truth import SiteTruth, farm_truth, site_truth
+from simulators.firmware.antminer.api_program import Request, answer
+from simulators.scenario.durations import read_duration, show_duration
+from simulators.scenario.player import Playing, build_farm, play, stop
+from simulators.scenario.scenario import Scenario, find_scenario, load_farm, read_scenario, shipped_scenarios
+from simulators.scenario.tomlfile import TomlError
+from simulators.unit.models import HS_PER_TH
+from simulators.unit.snapshot import Phase
+
+HOUR_S = 3600.0
+SIMULATORS = ROOT / "simulators"
+NAMES = (
+    "bad-psu-batch",
+    "container-power-loss",
+    "curtailment-with-stragglers",
+    "dhcp-shuffle",
+    "firmware-roll-out",
+    "heat-wave",
+    "network-switch-flap",
+    "october-2025",
+    "pool-outage",
+    "quiet-day",
+    "september-2025",
+)
+HEAD = 'about = "a test"\nstart = 2025-10-14T00:00:00Z\nduration = "4h"\n'
+
+
+def played(name: str, *, seed: int | None = None) -> tuple[Farm, Playing]:
+    """Give a shipped scenario at its beginning, on its own farm, the clock standing."""
+    _, scenario = find_scenario(name)
+    farm = build_farm(scenario, seed=seed)
+    return farm, play(farm, name, scenario)
+
+
+def played_text(text: str) -> tuple[Farm, Playing]:
+    """Give a scenario that a test wrote, at its beginning."""
+    scenario = read_scenario(HEAD + text, file="test.toml")
+    farm = build_farm(scenario)
+    return farm, play(farm, "test", scenario)
+
+
+def efficiency_by_hour(name: str, hours: list[float]) -> list[float]:
+    """Give hashrate over deployed at some hours of a shipped scenario, two decimals."""
+    farm, playing = played(name)
+    ratios = []
+    for hour in hours:
+        farm.clock.set(playing.begin + hour * HOUR_S)
+        ratios.append(round(site_truth(farm, farm.clock.now())["operational_efficiency_ratio"], 2))
+    return ratios
+
+
+def truth_at(farm: Farm, playing: Playing, hour: float) -> SiteTruth:
+    """Give the truth of the site at an hour of a scenario; hours must not fall."""
+    farm.clock.set(playing.begin + hour * HOUR_S)
+    return site_truth(farm, farm.clock.now())
+
+
+def lost_ratios(truth: SiteTruth) -> dict[str, float]:
+    """Give the losses by cause as shares of deployed, three decimals; nothing below."""
+    ratios = {cause: round(lost / truth["deployed_hs"], 3) for cause, lost in truth["losses_hs"].items()}
+    return {cause: ratio for cause, ratio in ratios.items() if ratio}
+
+
+# The shipped set
+
+
+def test_the_set_is_complete_and_each_says_what_it_is() -> None:
+    """Ten scenarios; every one is read and has a line about itself."""
+    shipped = shipped_scenarios()
+    assert tuple(shipped) == NAMES
+    assert all(20 <= len(scenario.about) <= 120 for scenario in shipped.values())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_truth_balances_across_every_edge(name: str) -> None:
+    """Deployed less losses plus uplift is the hashrate before, at and after everything that happens; integrated too."""
+    farm, playing = played(name)
+    edges = sorted({line.at for line in playing.programme} | {playing.begin, playing.end})
+    if len(edges) > 40:
+        edges = edges[:: len(edges) // 40]
+    for edge in edges:
+        for t in (edge - 1e-3, edge, edge + 1e-3, edge + 100.0):
+            if t < farm.clock.now():
+                continue
+            farm.clock.set(t)
+            now = farm.clock.now()
+            site = site_truth(farm, now)
+            balance = site["deployed_hs"] - sum(site["losses_hs"].values()) + site["uplift_hs"]
+            assert balance == pytest.approx(site["hashrate_hs"], rel=1e-12, abs=1e3)
+            done = site["deployed_hs"] * (now - farm.start) - sum(site["lost_hashes"].values()) + site["uplift_hashes"]
+            assert done == pytest.approx(site["hashes"], rel=1e-12, abs=1e6)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_same_seed_gives_the_same_truth_however_it_is_stepped(name: str) -> None:
+    """In one leap, or in forty steps with units asked at each: the same books to the last bit. Other seeds differ."""
+    leaping, playing = played(name)
+    leaping.clock.set(playing.end)
+    stepping, _ = played(name)
+    for _ in range(40):
+        stepping.clock.advance(playing.scenario.duration / 40.0)
+        farm_truth(stepping, stepping.clock.now(), stepping.units[::7])
+    stepping.clock.set(max(playing.end, stepping.clock.now()))
+    end = stepping.clock.now()
+    for one, other in zip(leaping.units, stepping.units, strict=True):
+        assert one.totals(end) == other.totals(end)
+        assert one.phase is other.phase
+    drawn, _ = played(name, seed=99)
+    drawn.clock.set(end)
+    assert drawn.sums(end).hashes != leaping.sums(end).hashes
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_site_sums_are_the_sums_of_the_units(name: str) -> None:
+    """The cheap sums equal the units' own figures added up, at a moment in the thick of it and at the end."""
+    farm, playing = played(name)
+    middle = playing.programme[len(playing.programme) // 2].at if playing.programme else playing.begin + HOUR_S
+    for t in (middle + 100.0, playing.end):
+        farm.clock.set(t)
+        truth = farm_truth(farm, farm.clock.now())
+        for figure in ("hashrate_hs", "power_watts", "uplift_hs", "hashes", "joules", "uplift_hashes"):
+            summed = sum(unit[figure] for unit in truth["units"])  # type: ignore[literal-required]
+            assert truth["site"][figure] == pytest.approx(summed, rel=1e-12)  # type: ignore[literal-required]
+        for figure in ("losses_hs", "lost_hashes"):
+            by_cause: Counter[str] = Counter()
+            for unit in truth["units"]:
+                by_cause.update(unit[figure])  # type: ignore[literal-required]
+            told = {cause: lost for cause, lost in by_cause.items() if lost}
+            assert truth["site"][figure] == pytest.approx(told, rel=1e-12)  # type: ignore[literal-required]
+        states = Counter(unit["state"] for unit in truth["units"])
+        assert truth["site"]["units_by_state"] == dict(sorted(states.items()))
+
+
+def test_quiet_day() -> None:
+    """Three units off, three asleep, six with two boards: so it stays from midnight to midnight; no event at all."""
+    farm, playing = played("quiet-day")
+    for hour in (0.0, 7.5, 24.0):
+        truth = truth_at(farm, playing, hour)
+        assert truth["units_by_state"] == {"asleep": 3, "hashing": 294, "off": 3}
+        assert lost_ratios(truth) == {
+            "asleep": 0.01,
+            "missing_boards": 0.006,
+            "missing_chips": 0.001,
+            "off": 0.01,
+            "underperforming": 0.002,
+        }
+    assert playing.programme == ()
+
+
+def test_container_power_loss() -> None:
+    """A quarter of the units goes at 2 h, is off for 40 min, boots, and is whole four minutes later."""
+    farm, playing = played("container-power-loss")
+    before = truth_at(farm, playing, 1.99)
+    assert (before["units_by_state"], before["losses_hs"]) == ({"hashing": 200}, {})
+    during = truth_at(farm, playing, 2.0)
+    assert during["units_by_state"] == {"hashing": 150, "off": 50}
+    assert during["hashrate_hs"] / before["hashrate_hs"] == pytest.approx(0.75, abs=0.01)
+    assert {unit.identity.container for unit in farm.units if unit.phase is Phase.OFF} == {"C2"}
+    assert truth_at(farm, playing, 2 + 41 / 60)["units_by_state"] == {"enumerating": 50, "hashing": 150}
+    after = truth_at(farm, playing, 2 + 45 / 60)
+    assert (after["units_by_state"], after["hashrate_hs"]) == ({"hashing": 200}, before["hashrate_hs"])
+    c2_hs = sum(unit.identity.model.hashrate_hs for unit in farm.units if unit.identity.container == "C2")
+    assert after["lost_hashes"]["off"] == pytest.approx(c2_hs * 2400.0)
+
+
+def test_heat_wave() -> None:
+    """Hot afternoons throttle everybody, nights do not; the rack that breathes its own exhaust stops by day."""
+    assert efficiency_by_hour("heat-wave", [15, 39, 54, 63, 87, 111]) == [1.02, 0.82, 1.02, 0.82, 0.82, 1.02]
+    farm, playing = played("heat-wave")
+    assert truth_at(farm, playing, 39)["units_by_state"] == {"protected": 20, "throttled": 180}
+    assert {unit.identity.rack for unit in farm.units if unit.phase is Phase.PROTECTED} == {"C1-R02"}
+    assert lost_ratios(truth_at(farm, playing, 40)) == {"derated": 0.079, "stopped": 0.101}
+
+
+def test_curtailment_with_stragglers() -> None:
+    """Of 100 units 5 lost power, 5 do not follow, 90 sleep; 9 are forgotten for ninety minutes; then all are back."""
+    farm, playing = played("curtailment-with-stragglers")
+    assert [(c.scope, c.name, c.target_ratio, (c.begin - playing.begin) / HOUR_S) for c in playing.curtailments] == [
+        ("container", "C1", 0.0, 2.0),
+        ("container", "C2", 0.0, 2.0),
+    ]
+    assert {c.end - c.begin for c in playing.curtailments} == {2 * HOUR_S}
+    assert truth_at(farm, playing, 1.9)["units_by_state"] == {"hashing": 195, "off": 5}
+    within = truth_at(farm, playing, 2.1)
+    assert within["units_by_state"] == {"asleep": 90, "hashing": 105, "off": 5}
+    assert lost_ratios(within) == {"curtailed": 0.449, "off": 0.025}
+    hashing = Counter(unit.identity.container for unit in farm.units if unit.phase is Phase.HASHING)
+    assert hashing == {"C1": 5, "C3": 50, "C4": 50}
+    # Within a quarter of an hour after the end, who still sleeps is on the way back; after that nobody said so.
+    assert "asleep" not in truth_at(farm, playing, 4.2)["losses_hs"]
+    late = truth_at(farm, playing, 4.5)
+    assert late["units_by_state"] == {"asleep": 9, "hashing": 186, "off": 5}
+    assert lost_ratios(late) == {"asleep": 0.045, "off": 0.025}
+    assert truth_at(farm, playing, 6.0)["units_by_state"] == {"hashing": 200}
+
+
+def test_network_switch_flap() -> None:
+    """C3 cannot be reached six times for four minutes; what is true does not change by it."""
+    farm, playing = played("network-switch-flap")
+    seen = []
+    for minute in range(55, 151, 5):
+        truth = truth_at(farm, playing, minute / 60)
+        assert (truth["units_by_state"], truth["losses_hs"]) == ({"hashing": 200}, {})
+        silent = Counter(unit.identity.container for unit in farm.units if unit.is_silent)
+        assert set(silent) <= {"C3"}
+        seen.append(silent["C3"])
+    assert seen == [0, 50, 0, 0, 50, 0, 0, 50, 0, 0, 50, 0, 0, 50, 0, 0, 50, 0, 0, 0]
+
+
+def test_firmware_roll_out() -> None:
+    """One container an hour runs the new build; three units stay away until 6 h, two restart until 6.5 h."""
+    farm, playing = played("firmware-roll-out")
+    new = []
+    for hour in (0.9, 1.5, 2.5, 3.5, 4.5):
+        truth_at(farm, playing, hour)
+        new.append(
+            {
+                container
+                for container, builds in Counter(
+                    unit.identity.container for unit in farm.units if unit.conditions.build
+                ).items()
+                if builds == 50
+            }
+        )
+    assert new == [set(), {"C1"}, {"C1", "C2"}, {"C1", "C2", "C3"}, {"C1", "C2", "C3", "C4"}]
+    assert truth_at(farm, playing, 5.9)["units_by_state"]["off"] == 3
+    restarting = {unit.identity.unit_id for unit in farm.units if unit.conditions.trip_every_s}
+    assert len(restarting) == 2
+    assert all(unit_id.startswith("C4-") for unit_id in restarting)
+    end = truth_at(farm, playing, 8.0)
+    assert (end["units_by_state"], {unit.build for unit in farm.units}) == ({"hashing": 200}, {"s21-fr"})
+
+
+def test_dhcp_shuffle() -> None:
+    """For three hours every unit of C2 is found at the address of another one of C2, and says so; then at its own."""
+    farm, playing = played("dhcp-shuffle")
+    truth_at(farm, playing, 2.0)
+    found = {unit.identity.unit_id: farm.unit_found_at(unit).identity for unit in farm.units}
+    moved = {unit_id for unit_id, identity in found.items() if identity.unit_id != unit_id}
+    assert moved == {unit.identity.unit_id for unit in farm.units if unit.identity.container == "C2"}
+    assert {found[unit_id].unit_id for unit_id in moved} == moved
+    assert truth_at(farm, playing, 3.9)["units_by_state"] == {"hashing": 90}
+    truth_at(farm, playing, 4.5)
+    assert all(farm.unit_found_at(unit) is unit for unit in farm.units)
+
+
+def test_bad_psu_batch() -> None:
+    """Twenty units of two racks trip by and by, four give up on the fourth day, all are replaced in the end."""
+    farm, playing = played("bad-psu-batch")
+    tripping, off = [], []
+    for hour in (0, 12, 60, 80, 119):
+        truth_at(farm, playing, hour)
+        bad = [unit for unit in farm.units if unit.conditions.trip_every_s]
+        tripping.append(len(bad))
+        off.append(sum(not unit.conditions.is_powered for unit in farm.units))
+        assert {unit.identity.rack for unit in bad} <= {"C1-R01", "C1-R02"}
+    assert (tripping, off) == ([0, 1, 19, 14, 0], [0, 0, 0, 4, 0])
+    end = truth_at(farm, playing, 120)
+    assert set(end["lost_hashes"]) == {"off", "starting"}
+
+
+def test_pool_outage() -> None:
+    """With one pool gone the other takes all work; with both gone nothing is hashed although the boards are on."""
+    assert efficiency_by_hour("pool-outage", [0.5, 1.5, 1.75, 2.2, 2.3, 3.5]) == [1.02, 1.02, 0.0, 0.0, 1.02, 1.02]
+    farm, playing = played("pool-outage")
+    truth_at(farm, playing, 1.5)
+    unit = farm.units[0]
+    (first, *_), (second, *_) = unit.shares(farm.clock.now()).by_pool
+    during = truth_at(farm, playing, 2.0)
+    assert (during["units_by_state"], lost_ratios(during)) == ({"hashing": 200}, {"stopped": 1.0})
+    truth_at(farm, playing, 2.9)
+    (first_later, *_), (second_later, *_) = unit.shares(farm.clock.now()).by_pool
+    assert first_later == first
+    assert second_later > second
+
+
+def test_october_2025_comes_out_at_what_was_published() -> None:
+    """50.00 PH/s deployed, 46.09 on average, 92.18 %; causes net of uplift are the 3.91 between; none is all of it."""
+    farm, playing = played("october-2025")
+    assert playing.scenario.duration == 31 * 86400.0
+    assert farm.deployed_hs == 250 * 200 * HS_PER_TH
+    truth = truth_at(farm, playing, 744.0)
+    mean_hs = truth["mean_hashrate_hs"]
+    assert mean_hs is not None
+    assert mean_hs == pytest.approx(46.09e15, abs=0.01e15)
+    assert truth["mean_operational_efficiency_ratio"] == pytest.approx(0.9218, abs=0.0002)
+    net_hs = sum(truth["mean_losses_hs"].values()) - (truth["mean_uplift_hs"] or 0.0)
+    assert net_hs == pytest.approx(3.91e15, abs=0.01e15)
+    assert net_hs == pytest.approx(truth["deployed_hs"] - mean_hs, rel=1e-9)
+    assert set(truth["mean_losses_hs"]) == {
+        "off",
+        "curtailed",
+        "missing_boards",
+        "stopped",
+        "asleep",
+        "underperforming",
+        "missing_chips",
+        "derated",
+        "starting",
+    }
+    assert max(truth["mean_losses_hs"].values()) < 0.4 * sum(truth["mean_losses_hs"].values())
+
+
+def test_september_2025_comes_out_under_ninety() -> None:
+    """50.00 PH/s deployed, 44.85 on average, 89.70 %, which no rounding makes 90; no cause is all of it."""
+    farm, playing = played("september-2025")
+    assert playing.scenario.duration == 30 * 86400.0
+    assert farm.deployed_hs == 250 * 200 * HS_PER_TH
+    truth = truth_at(farm, playing, 720.0)
+    assert truth["mean_hashrate_hs"] == pytest.approx(44.85e15, abs=0.002e15)
+    assert truth["mean_operational_efficiency_ratio"] == pytest.approx(0.8970, abs=0.00005)
+    assert max(truth["mean_losses_hs"].values()) < 0.4 * sum(truth["mean_losses_hs"].values())
+    assert len(truth["mean_losses_hs"]) == 9
+
+
+def test_october_2025_looks_the_same_to_who_looks_on_the_hour() -> None:
+    """Sampled at each of the 744 hours, the true hashrate averages within 0.02 PH/s of its integral."""
+    farm, playing = played("october-2025")
+    sampled_hs = []
+    for _ in range(744):
+        sampled_hs.append(farm.sums(farm.clock.now()).hashrate_hs)
+        farm.clock.advance(HOUR_S)
+    assert farm.clock.now() == playing.end
+    mean_hs = farm.sums(playing.end).hashes / playing.scenario.duration
+    assert sum(sampled_hs) / 744 == pytest.approx(mean_hs, abs=0.02e15)
+
+
+def test_replies_follow_the_scenario() -> None:
+    """A unit of C2 asked before and after its breaker: it answers, and its uptime has begun again."""
+    farm, playing = played("container-power-loss")
+    unit = next(unit for unit in farm.units if unit.identity.container == "C2")
+    elapsed = []
+    for hour in (1.0, 3.0):
+        truth_at(farm, playing, hour)
+        reply = json.loads(bytes(answer(unit, Request("stats", True), farm.clock.now())))  # noqa: FBT003  positional by its type
+        elapsed.append(reply["STATS"][0]["elapsed"])
+    assert elapsed[0] > HOUR_S
+    assert elapsed[1] == 20 * 60 - 45
+
+
+# Playing
+
+
+def test_stopping_ends_what_goes_on_and_withdraws_what_lies_ahead() -> None:
+    """Stopped in the outage: power is back at once, and nothing of the scenario ever comes again."""
+    farm, playing = played_text('[[event]]\nat = "1h"\nfor = "1h"\nevery = "90m"\ntimes = 2\nfault = "power_off"\n')
+    farm.clock.advance(1.5 * HOUR_S)
+    assert site_truth(farm, farm.clock.now())["units_by_state"] == {"off": 300}
+    stop(farm, playing)
+    assert farm.active_injections() == []
+    assert site_truth(farm, farm.clock.now())["units_by_state"] == {"booting": 300}
+    farm.clock.advance(1.2 * HOUR_S)
+    assert site_truth(farm, farm.clock.now())["units_by_state"] == {"hashing": 300}
+
+
+def test_a_withdrawn_fault_leaves_no_trace() -> None:
+    """An outage that is cleared before it begins does not even restart the units."""
+    farm, _ = played_text("")
+    injection = farm.inject(read_scenario(HEAD + POWER_AT_2H, file="t").event[0].read(), at=farm.start + 7200.0)
+    farm.clear(injection.number)
+    farm.clock.advance(3 * HOUR_S)
+    truth = site_truth(farm, farm.clock.now())
+    assert (truth["units_by_state"], truth["lost_hashes"]) == ({"hashing": 300}, {})
+
+
+POWER_AT_2H = '[[event]]\nat = "2h"\nfault = "power_off"\n'
+
+
+def test_a_scenario_that_does_not_fit_a_farm_is_refused_whole() -> None:
+    """On a farm without rack C9-R01: an error that names the event, and not even the first event is injected."""
+    text = HEAD + POWER_AT_2H + '[[event]]\nat = "1h"\nfault = "asleep"\nwho = { rack = "C9-R01" }\n'
+    scenario = read_scenario(text, file="test.toml")
+    farm = build_farm(scenario)
+    with pytest.raises(FarmError, match=r"event\[1\]: no unit is selected by racks=C9-R01"):
+        play(farm, "test", scenario)
+    assert farm.active_injections() == []
+
+
+def test_units_are_hit_one_by_one_within_the_spread() -> None:
+    """300 units, spread over an hour: half of them after half an hour, each for ten minutes of its own."""
+    farm, playing = played_text('[[event]]\nat = "1h"\nspread = "1h"\nfor = "10m"\nfault = "power_off"\n')
+    off = [truth_at(farm, playing, hour)["units_by_state"].get("off", 0) for hour in (1.0, 1.5, 1.9, 2.2)]
+    assert off[0] == 0
+    assert all(25 < count < 75 for count in off[1:3])
+    assert off[3] == 0
+    off_s = truth_at(farm, playing, 3.0)["lost_hashes"]["off"] / farm.deployed_hs
+    assert off_s == pytest.approx(600.0)
+
+
+def test_a_partial_curtailment_leaves_its_share_running() -> None:
+    """Target 60 %: 40 % of the units sleep, and the others do not count as stragglers of anything."""
+    farm, playing = played_text('[[curtailment]]\nat = "1h"\nfor = "1h"\ntarget = "60%"\n')
+    assert truth_at(farm, playing, 1.5)["units_by_state"] == {"asleep": 120, "hashing": 180}
+    assert set(truth_at(farm, playing, 1.6)["losses_hs"]) == {"curtailed"}
+
+
+def test_an_unrelated_fault_does_not_end_throttling() -> None:
+    """41 degrees throttle; at 39 a throttled unit stays so, whatever else begins to be wrong with it."""
+    farm, playing = played_text(
+        '[weather]\nmean_celsius = 33.0\nswing_celsius = 8.0\nwarmest = "01:00"\n'
+        '[farm]\nunits = 30\ncontainers = 1\n[[event]]\nat = "210m"\nfault = "latency"\n'
+    )
+    assert truth_at(farm, playing, 1.0)["units_by_state"] == {"throttled": 30}
+    assert 38.0 < farm.units[0].climate.ambient_celsius(playing.begin + 210 * 60) < 40.0
+    assert truth_at(farm, playing, 3.55)["units_by_state"] == {"throttled": 30}
+
+
+# What a file may say
+
+
+@pytest.mark.parametrize(
+    ("text", "mistakes"),
+    [
+        ("about = 3", ["t.toml: about = '3': a text in quotes is expected", "t.toml: start: this key is needed"]),
+        ("nothing", ["t.toml: file: not TOML: Expected '=' after a key in a key/value pair (at end of document)"]),
+        (HEAD + 'colour = "red"\n', ["t.toml: colour = 'red': unknown key; known are about, start, duration"]),
+        (HEAD.replace("Z", ""), ["t.toml: start = '2025-10-14 00:00:00': a date and time with its offset"]),
+        (HEAD.replace("4h", "4 hours"), ["t.toml: duration = '4 hours': a length of time is expected, such as 90s"]),
+        (HEAD.replace("4h", "400d"), ["t.toml: duration = '400d': a year at most is expected"]),
+        (HEAD.replace("4h", "0s"), ["t.toml: duration = '0s': more than 0 s is expected"]),
+        (HEAD + "[farm]\nunits = 0\n", ["t.toml: farm.units = '0': Input should be greater than or equal to 1"]),
+        (HEAD + "[farm]\nunits = 2\n", ["t.toml: farm: containers must be 1 to the number of units, not 3"]),
+        (HEAD + '[farm.mix]\n"S9" = "100%"\n', ["t.toml: farm.mix: unknown model 'S9'; known: S21, T21"]),
+        (HEAD + '[farm.mix]\n"S21" = "90%"\n', ["t.toml: farm.mix: shares of mix 'S21=0.9' add up to 90.0%, not"]),
+        (HEAD + '[farm.troubles]\noff = "much"\n', ["t.toml: farm.troubles.off = 'much': 'much' is not a share"]),
+        (HEAD + '[weather]\nwarmest = "24:00"\n', ["t.toml: weather.warmest = '24:00': a time of day in UTC"]),
+        (HEAD + "[weather]\nmean_celsius = nan\n", ["t.toml: weather.mean_celsius = 'nan': a finite number"]),
+        (
+            HEAD + '[[weather.spell]]\nat = "0s"\nfor = "2h"\nrise = "90m"\ncelsius = 3.0\n',
+            ["t.toml: weather.spell[0].rise = '90m': half of the spell at most is expected"],
+        ),
+        (
+            HEAD + '[[event]]\nat = "1h"\nfault = "sabotage"\n[[event]]\nat = 3\nfault = "down"\nwhom = "C1"\n',
+            [
+                "t.toml: event[0].fault = 'sabotage': one of power_off, asleep, dead_board",
+                "t.toml: event[1].at = '3': a length of time since the start or a date and time is expected",
+                "t.toml: event[1].whom = 'C1': unknown key; known are at, for, fault, values, who",
+            ],
+        ),
+        (
+            HEAD + '[[event]]\nat = "1h"\nfault = "dead_board"\nvalues = { board = 9 }\ntimes = 2\n',
+            [
+                "t.toml: event[0].values: fault dead_board: board must be 0 to 3, not 9",
+                "t.toml: event[0].times = '2': what comes several times needs the key every",
+            ],
+        ),
+        (
+            HEAD + '[[event]]\nat = "4h"\nfault = "down"\nwho = { container = ["C1", "C7"], model = "S19" }\n',
+            [
+                "t.toml: event[0].at = '4h': a moment between start and end of the scenario is expected",
+                "t.toml: event[0].who.container = 'C7': the farm has C1, C2, C3",
+                "t.toml: event[0].who.model = 'S19': the farm has S21, T21",
+            ],
+        ),
+        (
+            HEAD + '[[event]]\nat = 2025-10-13T23:00:00Z\nfault = "down"\n',
+            ["t.toml: event[0].at = '2025-10-13 23:00:00+00:00': a moment between start and end"],
+        ),
+        (
+            HEAD + '[[curtailment]]\nat = "1h"\nfor = "1h"\nsite = true\nrack = "C1-R01"\n',
+            ["t.toml: curtailment[0]: a curtailment has one scope: site, container, rack, model or unit"],
+        ),
+        (HEAD + "a" + ".a" * 300 + " = 1\n", ["t.toml: file: more than 256 dots in line 4"]),
+        (HEAD + "a = " + "[" * 5000, ["t.toml: file: not TOML: nested too deeply, or a number too long"]),
+        (HEAD + "seed = " + "9" * 5000, ["t.toml: file: not TOML: nested too deeply, or a number too long"]),
+    ],
+)  # fmt: skip
+def test_every_mistake_is_named_with_its_key_value_and_reason(text: str, mistakes: list[str]) -> None:
+    """What is wrong, where, and what would be right; all mistakes of a file at once, in its order."""
+    with pytest.raises(TomlError) as caught:
+        read_scenario(text, file="t.toml")
+    told = str(caught.value).splitlines()
+    for line, beginning in zip(told, mistakes, strict=False):
+        assert line.startswith(beginning)
+    assert len(told) >= len(mistakes)
+
+
+def test_a_name_that_is_no_scenario_lists_those_there_are(tmp_path: Path) -> None:
+    """An unknown name, a missing file, and a file that is no text: one clear line each."""
+    with pytest.raises(TomlError, match="no scenario of that name; there are bad-psu-batch, container-power-loss"):
+        find_scenario("nowhere")
+    with pytest.raises(TomlError, match=r"nowhere\.toml: file: no such file or directory"):
+        find_scenario("nowhere.toml")
+    path = tmp_path / "binary.toml"
+    path.write_bytes(b'about = "\xff"')
+    with pytest.raises(TomlError, match="not UTF-8 at byte 9"):
+        find_scenario(str(path))
+
+
+def test_the_example_of_the_readme_can_be_played() -> None:
+    """The TOML block that explains scenarios is one, and fits its own farm."""
+    text = (SIMULATORS / "README.md").read_text(encoding="utf-8").split("```toml\n", 1)[1].split("```", 1)[0]
+    scenario = read_scenario(text, file="README.md")
+    assert len(play(build_farm(scenario), "example", scenario).injections) == 5
+
+
+def test_a_scenario_in_a_file_of_ones_own(tmp_path: Path) -> None:
+    """A path is read, and called by its stem."""
+    path = tmp_path / "mine.toml"
+    path.write_text(HEAD + POWER_AT_2H)
+    name, scenario = find_scenario(str(path))
+    assert (name, len(scenario.event)) == ("mine", 1)
+
+
+def test_a_farm_in_a_file(tmp_path: Path) -> None:
+    """Units, containers, mixture, troubles and climate come from the file; spells do not belong there."""
+    path = tmp_path / "farm.toml"
+    text = (
+        'seed = 4\n[farm]\nunits = 10\ncontainers = 2\nmix = { "S21 Hyd.:335" = "100%" }\ntroubles = { off = "20%" }\n'
+    )
+    path.write_text(text)
+    told = load_farm(path)
+    plan = told.farm.plan(seed=told.seed or 0, air=told.weather.climate())
+    assert (plan.units, plan.containers, plan.troubles.off) == (10, 2, 0.2)
+    assert [model.name for model in plan.mix] == ["S21 Hyd."]
+    path.write_text(text + '[[weather.spell]]\nat = "1h"\nfor = "1h"\ncelsius = 1.0\n')
+    with pytest.raises(TomlError, match=r"weather: spells belong into a scenario"):
+        load_farm(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90s", 90.0), ("2h30m", 9000.0), ("31d", 2_678_400.0), ("1.5h", 5400.0), ("0s", 0.0)]
+)
+def test_lengths_of_time(text: str, seconds: float) -> None:
+    """People's way of writing, in seconds; written back in whole units."""
+    assert read_duration(text) == seconds
+    assert read_duration(show_duration(seconds)) == seconds
+
+
+@given(st.text(alphabet="[]{}=\"'.,#\n abdefnortuv0123456789-:TZ%", max_size=200))
+def test_any_text_is_a_scenario_or_a_clear_error(text: str) -> None:
+    """Whatever is in the file, reading ends in a scenario or in the declared error."""
+    for whole in (text, HEAD + text):
+        try:
+            read = read_scenario(whole, file="t.toml")
+        except TomlError as error:
+            read = error.mistakes[0]
+        assert isinstance(read, Scenario) or read.file == "t.toml"

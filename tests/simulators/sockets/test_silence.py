@@ -1,0 +1,39 @@
+"""Kernels that grant packet filters to root alone: a locked socket refuses its filter in just that way."""
+
+import socket
+
+import pytest
+from sim_cases import ask, make_farm
+
+from simulators.farm.selection import Selector
+from simulators.faults.unit import PowerOff
+from simulators.sockets.serving import serve_farm, sweep
+from simulators.sockets.silence import silence
+from simulators.sockets.web_server import serve_web
+
+# From linux/socket.h: no filter may be put on this socket, or taken off it, any more.
+SO_LOCK_FILTER = 44
+
+
+def test_a_filter_that_is_not_allowed_is_told() -> None:
+    """Who may not attach a filter gets PermissionError, not silence that is none."""
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, SO_LOCK_FILTER, 1)
+        with pytest.raises(PermissionError):
+            silence(listener, [0x7F000001])
+
+
+async def test_without_a_filter_units_without_power_reset_connections() -> None:
+    """The farm goes on: the dead reset connections, the others answer, pages are served, and the server says so."""
+    farm = make_farm(2)
+    dead, lit = farm.units
+    async with serve_farm(farm, port=0) as server, serve_web(farm, server, port=0):
+        assert server.can_silence
+        for listener in server._listeners.values():
+            listener.setsockopt(socket.SOL_SOCKET, SO_LOCK_FILTER, 1)
+        farm.inject(PowerOff(), Selector(units=(dead.identity.unit_id,)))
+        sweep(farm, server)
+        assert not server.can_silence
+        with pytest.raises(ConnectionResetError):
+            await ask(dead.identity.host, server.port)
+        assert (await ask(lit.identity.host, server.port)).endswith(b"\0")

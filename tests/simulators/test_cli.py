@@ -1,0 +1,230 @@
+"""`hashsight-sim` as its users start it: what it prints, how it ends, and how it refuses."""
+
+import csv
+import json
+import re
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+from paths import CAPTURES
+from typer.testing import CliRunner
+
+from simulators.__main__ import app
+from simulators.faults.vocabulary import FAULTS
+
+SIMULATOR = (sys.executable, "-m", "simulators")
+
+
+@contextmanager
+def simulator(*arguments: str) -> Iterator["subprocess.Popen[str]"]:
+    """Run the simulator for as long as the context is open, and stop it by its pid."""
+    with subprocess.Popen(
+        (*SIMULATOR, *arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.kill()
+
+
+def lines_until(process: "subprocess.Popen[str]", pattern: str) -> list[str]:
+    """Give what the process printed up to a line that fits."""
+    assert process.stdout is not None
+    lines = []
+    for line in process.stdout:
+        lines.append(line.rstrip())
+        if re.search(pattern, line):
+            return lines
+    raise AssertionError(f"no {pattern!r} in {lines}: {process.stderr.read() if process.stderr else ''}")
+
+
+def ask(host: str, port: int, request: bytes) -> bytes:
+    """Send one request and give the reply."""
+    with closing(socket.create_connection((host, port), timeout=10.0)) as client:
+        client.sendall(request)
+        return b"".join(iter(lambda: client.recv(65536), b""))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_farm_prints_its_seed_serves_and_ends_cleanly(number: signal.Signals, tmp_path: Path) -> None:
+    """Seed, addresses, truth; a ledger with the real port; exit 0 on SIGTERM and SIGINT."""
+    ledger = tmp_path / "ledger.csv"
+    with simulator(
+        *("farm", "--units", "12", "--seed", "5", "--base", "127.79.0.1", "--port", "0", "--off", "0%"),
+        *("--starting", "0%", "--control", "127.0.0.1:0", "--ledger-out", str(ledger)),
+    ) as process:
+        printed = lines_until(process, "^true hashrate")
+        assert printed[0] == "seed 5"
+        port = int(re.fullmatch(r"12 units at 127\.79\.0\.1 to 127\.79\.0\.12, port (\d+)", printed[1])[1])  # type: ignore[index]
+        rows = list(csv.DictReader(ledger.read_text().splitlines()))
+        assert [row["host"] for row in rows] == [f"127.79.0.{n}:{port}" for n in range(1, 13)]
+        assert ask("127.79.0.7", port, b'{"command":"version"}').endswith(b"\0")
+        address = next(line for line in printed if line.startswith("control ")).removeprefix("control ")
+        with urllib.request.urlopen(address, timeout=10.0) as reply:  # noqa: S310  loopback address just printed
+            truth = json.load(reply)
+        assert (truth["seed"], truth["site"]["units"]) == (5, 12)
+        process.send_signal(number)
+        assert process.wait(10.0) == 0
+
+
+def test_one_unit_serves_its_model() -> None:
+    """`one --model T21:190` is an Antminer T21."""
+    with simulator("one", "--model", "T21:190", "--base", "127.79.1.1", "--port", "0") as process:
+        port = int(lines_until(process, "^true hashrate")[1].rsplit(" ", 1)[1])
+        assert b'"Type":"Antminer T21"' in ask("127.79.1.1", port, b'{"command":"version"}')
+
+
+def test_recorded_replies_are_served_from_the_command_line() -> None:
+    """`replay DIR DIR`: one address each, and the commands each has."""
+    folders = [str(CAPTURES / "s19pro-stock-202212"), str(CAPTURES / "s21-stock-aml-202407")]
+    with simulator("replay", *folders, "--base", "127.79.2.1", "--port", "0") as process:
+        printed = lines_until(process, "s21-stock-aml-202407")
+        port = int(re.search(r":(\d+)", printed[0])[1])  # type: ignore[index]
+        assert printed[0] == f"127.79.2.1:{port}  s19pro-stock-202212  devs, pools, stats, summary, version"
+        assert b"S19 Pro" in ask("127.79.2.1", port, b'{"command":"version"}')
+
+
+def test_a_taken_port_is_one_clear_line_and_exit_1() -> None:
+    """No traceback."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
+        port = taken.getsockname()[1]
+        done = subprocess.run((*SIMULATOR, "one", "--port", str(port)), capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.strip()) == (
+        1,
+        f"hashsight-sim: cannot listen on 0.0.0.0:{port}: port {port} is taken; choose another with --port",
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["farm", "--mix", "S9=100%"], "unknown model 'S9'"),
+        (["farm", "--off", "much"], "'much' is not a share"),
+        (["farm", "--base", "nowhere"], "base 'nowhere' is not an IPv4 address"),
+        (["farm", "--control", "everywhere"], "control address 'everywhere' is not IPV4:PORT"),
+        (["replay", "/nowhere"], "/nowhere: no such file or directory"),
+        (["play", "nowhere"], "nowhere: file: no scenario of that name; there are bad-psu-batch"),
+        (["play", "/nowhere.toml"], "/nowhere.toml: file: no such file or directory"),
+        (["play", "quiet-day", "--at-once", "--every", "often"], "--every 'often': a length of time is expected"),
+        (["play", "quiet-day", "--at-once", "--every", "0s"], "--every '0s': more than a hundred thousand lines"),
+        (["play", "quiet-day", "--at-once", "--base", "x"], "base 'x' is not an IPv4 address"),
+        (
+            ["play", "quiet-day", "--port", "0", "--base", "127.79.8.1", "--speed", "inf"],
+            "speed must be 0 or more, not inf",
+        ),
+        (["farm", "--farm", "/nowhere.toml"], "/nowhere.toml: file: no such file or directory"),
+        (["farm", "--addresses", "[b]:100:"], "'[b]:100:' is not IPV4 or IPV4:PORT"),
+        (["one", "--model", "T21:much"], "bin 'much' of 'T21:much' is not a number of TH/s"),
+        (["one", "--model", "T21:186"], "model 'T21' has no sourced bin of 186 TH/s; it has: 190"),
+    ],
+)
+def test_bad_input_is_one_clear_line_and_exit_2(arguments: list[str], message: str) -> None:
+    """The value and what would be right; no traceback."""
+    result = CliRunner().invoke(app, arguments)
+    assert (result.exit_code, message in result.stderr) == (2, True)
+    assert "Traceback" not in result.output
+
+
+def test_a_scenario_played_at_once_tells_how_it_came_out() -> None:
+    """`play NAME --at-once` needs no socket: the programme, the truth every hour, the average and its causes."""
+    arguments = ["play", "container-power-loss", "--at-once", "--every", "2h", "--seed", "3"]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0
+    printed = result.output.splitlines()
+    assert printed[0] == "seed 3"
+    assert printed[2].startswith(
+        "2025-10-14 02:00:00  breaker of container C2 (power_off: 50 units (containers=C2)), for"
+    )
+    assert re.fullmatch(r"2025-10-14 02:00:00  29\.\d{3} of 39\.200 PH/s, 7\d\.\d\d%; lost: 9\.\d{3} off", printed[3])
+    assert [line[:29] for line in printed[-4:]] == [
+        "average 38.678 of 39.200 PH/s",
+        "  off                 1.092 P",
+        "  starting            0.071 P",
+        "  uplift             -0.642 P",
+    ]
+    assert CliRunner().invoke(app, arguments).output == result.output
+
+
+def test_a_scenario_on_sockets_ends_by_itself() -> None:
+    """Four hours at 14,400 times: served, told as it happens, over after a second, exit 0."""
+    with simulator(
+        *("play", "network-switch-flap", "--speed", "14400", "--base", "127.79.5.1", "--port", "0"),
+        *("--control", "127.0.0.1:0"),
+    ) as process:
+        printed = lines_until(process, "^average")
+        assert process.wait(10.0) == 0
+    assert printed[0] == "seed 1"
+    assert printed[2].startswith("control http://127.0.0.1:")
+    assert sum(line.endswith("for 4m") for line in printed) == 6
+    assert printed[-1].endswith("PH/s deployed, 101.62%")
+
+
+def test_a_standing_scenario_is_stepped_over_the_control_api_and_stopped_by_a_signal() -> None:
+    """`--speed 0`: time goes when told to; SIGTERM ends it with the outcome so far and exit 0."""
+    with simulator(
+        *("play", "pool-outage", "--speed", "0", "--base", "127.79.6.1", "--port", "0", "--control", "127.0.0.1:0"),
+    ) as process:
+        address = next(line for line in lines_until(process, "^control") if line.startswith("control"))
+        root = address.removeprefix("control ").removesuffix("/truth")
+        request = urllib.request.Request(f"{root}/time/advance", data=b'{"seconds":7200}', method="POST")  # noqa: S310  as above
+        with urllib.request.urlopen(request, timeout=10.0) as reply:  # noqa: S310  as above
+            assert json.load(reply)["since_start_s"] == 7200.0
+        with urllib.request.urlopen(f"{root}/truth?units=false", timeout=10.0) as reply:  # noqa: S310  as above
+            assert json.load(reply)["site"]["hashrate_hs"] == 0.0
+        lines_until(process, "second pool as well")
+        process.send_signal(signal.SIGTERM)
+        assert lines_until(process, "^average")[-1].startswith("average ")
+        assert process.wait(10.0) == 0
+
+
+def test_the_shipped_scenarios_are_a_table() -> None:
+    """`hashsight-sim scenarios`: name, length, size and a line about each."""
+    result = CliRunner().invoke(app, ["scenarios"], env={"COLUMNS": "200"})
+    assert result.exit_code == 0
+    line = next(line for line in result.output.splitlines() if line.startswith("october-2025"))
+    assert line.split()[1:3] == ["31d", "250"]
+    assert len(result.output.splitlines()) == 12
+
+
+def test_a_farm_comes_from_a_file(tmp_path: Path) -> None:
+    """`farm --farm FILE` takes units and mixture from there; saying them twice is refused."""
+    path = tmp_path / "farm.toml"
+    path.write_text(
+        'seed = 9\n[farm]\nunits = 3\ncontainers = 1\nbase = "127.79.7.1"\nmix = { "S21 XP:270" = "100%" }\n'
+    )
+    with simulator("farm", "--farm", str(path), "--port", "0") as process:
+        printed = lines_until(process, "^true hashrate")
+        assert printed[0] == "seed 9"
+        port = int(printed[1].rsplit(" ", 1)[1])
+        assert b'"Type":"Antminer S21 XP"' in ask("127.79.7.3", port, b'{"command":"version"}')
+    result = CliRunner().invoke(app, ["farm", "--farm", str(path), "--units", "5"])
+    assert (result.exit_code, result.stderr.strip()) == (
+        2,
+        "hashsight-sim: --units and --farm exclude each other: the file says it",
+    )
+
+
+def test_the_vocabulary_of_faults_is_a_table() -> None:
+    """`hashsight-sim faults` names every one, however narrow the screen, its values and what an agent must conclude."""
+    for columns in ("200", "40"):
+        result = CliRunner().invoke(app, ["faults"], env={"COLUMNS": columns})
+        assert result.exit_code == 0
+        assert all(name in result.output for name in FAULTS)
+    as_json = json.loads(CliRunner().invoke(app, ["faults", "--json"]).output)
+    assert [fault["name"] for fault in as_json] == list(FAULTS)
+    assert as_json[2] == {
+        "name": "dead_board",
+        "kind": "unit",
+        "values": {"board": 0, "is_listed": True},
+        "about": "A hashboard does not work; the unit goes on with the others.",
+        "agent_must": as_json[2]["agent_must"],
+    }
+    assert as_json[2]["agent_must"].startswith("An agent must show the unit hashing")

@@ -1,0 +1,342 @@
+"""What declared curtailment makes of units: curtailed, straggling, waking, not restored; and where hashrate went."""
+
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from site_cases import (
+    AT,
+    FLOATS,
+    FRACTIONS,
+    NO_ANSWER,
+    STALE_AFTER_S,
+    TH,
+    Case,
+    answered,
+    board,
+    entry,
+    failed,
+    fleets,
+    statuses,
+)
+
+from agent.site.curtailment.events import RESTORE_S, Curtailments, Event, Scope
+from agent.site.ledger.entries import LedgerEntry
+from agent.site.status import Cause, Loss, UnitState, UnitStatus
+from agent.site.totals import site_figures
+from agent.site.tracker import RENAMED_AT_ONCE, Tracker
+from agent.unit.reading import Mode
+
+START, END = AT + 100, AT + 3700
+EVENT = Event(id="e1", start=START, end=END, target_ratio=0, scope=Scope(), source="test")
+ASLEEP = {"mode": Mode.SLEEP, "hashrate_5s_hs": 0 * TH, "uptime_s": 1.0, "boards": ()}
+
+
+def tracker(*events: Event, entries: tuple[LedgerEntry, ...] = (entry(),)) -> Tracker:
+    """Give a tracker that starts at `AT`, with `events` declared."""
+    return Tracker(entries, stale_after_s=STALE_AFTER_S, at=AT, curtailments=Curtailments(events=events))
+
+
+def polled(one: Tracker, at: float, unit_id: str = "u1", **changes: Any) -> UnitStatus:
+    """Give a unit's status after a good poll at Unix time `at`; the monotonic clock goes along."""
+    recorded = one.record(answered(unit_id, at=at, **changes), clock_s=at - AT)
+    assert recorded is not None
+    return recorded[0]
+
+
+def seen(one: Tracker, unit_id: str = "u1") -> UnitStatus:
+    """Give the status of a unit that must be there."""
+    status = one.status(unit_id)
+    assert status is not None
+    return status
+
+
+@pytest.mark.parametrize(
+    ("at", "state"),
+    [
+        (START - 1, UnitState.STOPPED),
+        (START, UnitState.CURTAILED),
+        (END - 1, UnitState.CURTAILED),
+        (END, UnitState.CURTAILED),
+        (END + RESTORE_S - 1, UnitState.CURTAILED),
+        (END + RESTORE_S, UnitState.STOPPED),
+    ],
+)
+def test_asleep_is_curtailed_inside_an_event_and_while_it_may_wake(at: float, state: UnitState) -> None:
+    """Before, asleep is stopped; inside, and fifteen minutes after, curtailed; then stopped again."""
+    status = polled(tracker(EVENT), at, **ASLEEP)
+    assert (status.state, status.why) == (state, "asleep")
+    assert status.losses == (Loss(Cause(state.value), 294 * TH),)
+
+
+@pytest.mark.parametrize(
+    ("changes", "state"),
+    [
+        # A fault inside an event is a fault: awake and idle, rebooting, short of a board.
+        ({"hashrate_5s_hs": 0 * TH}, UnitState.STOPPED),
+        ({"hashrate_5s_hs": 0 * TH, "uptime_s": 60.0}, UnitState.STARTING),
+        ({"hashrate_5s_hs": 196 * TH, "boards": (board(0), board(1))}, UnitState.HASHING),
+    ],
+)
+def test_only_sleep_is_curtailed(changes: dict[str, Any], state: UnitState) -> None:
+    """An event gives no excuse to a unit that is awake and does not hash."""
+    assert polled(tracker(EVENT), START, **changes).state is state
+
+
+def test_unreachable_inside_an_event_is_unreachable() -> None:
+    """What cannot be seen is not curtailed, even if it slept when last seen, until it is seen again."""
+    one = tracker(EVENT)
+    assert polled(one, START, **ASLEEP).state is UnitState.CURTAILED
+    recorded = one.record(failed(NO_ANSWER, at=START + 31), clock_s=131.0)
+    assert recorded is not None
+    assert (recorded[0].state, recorded[0].losses) == (UnitState.UNREACHABLE, (Loss(Cause.UNREACHABLE, 294 * TH),))
+    assert polled(one, START + 41, **ASLEEP).state is UnitState.CURTAILED
+
+
+def test_maintenance_outranks_curtailment() -> None:
+    """A unit on the bench is on the bench."""
+    status = polled(tracker(EVENT, entries=(entry(is_in_maintenance=True),)), START, **ASLEEP)
+    assert status.state is UnitState.MAINTENANCE
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_straggler"),
+    [
+        ({}, True),
+        ({"hashrate_5s_hs": 2.94e12}, True),
+        ({"hashrate_5s_hs": 2.93e12}, False),
+        ({"hashrate_5s_hs": 0 * TH}, False),
+        ({"hashrate_5s_hs": None}, False),
+        # The 5 s rate lags behind the mode.
+        ({**ASLEEP, "hashrate_5s_hs": 290 * TH}, False),
+        ({"hashrate_5s_hs": 100 * TH, "uptime_s": 60.0}, True),
+    ],
+)
+def test_stragglers_hash_above_a_hundredth_of_the_nameplate(changes: dict[str, Any], *, is_straggler: bool) -> None:
+    """Inside an event that leaves nothing to hash, who goes on hashing is a straggler; outside, nobody is."""
+    assert polled(tracker(EVENT), START, **changes).is_straggler is is_straggler
+    assert not polled(tracker(EVENT), END, **changes).is_straggler
+    assert not polled(tracker(replace(EVENT, target_ratio=0.5)), START, **changes).is_straggler
+
+
+def test_a_straggler_that_went_silent_is_none() -> None:
+    """What it does now, nobody knows."""
+    one = tracker(EVENT)
+    assert polled(one, START).is_straggler
+    [(status, _)] = one.refresh(at=START + 30, clock_s=130.0)
+    assert (status.state, status.is_straggler) == (UnitState.UNREACHABLE, False)
+
+
+TARGET = Fraction(3, 5)
+
+
+@pytest.mark.parametrize(
+    ("rate_th", "boards", "losses"),
+    [
+        # 60 % of 294 TH/s is 176.4: all of the shortfall was asked for.
+        (Fraction("176.4"), (0, 1, 2), ((Cause.CURTAILED, Fraction("117.6")),)),
+        (Fraction(200), (0, 1, 2), ((Cause.CURTAILED, Fraction(94)),)),
+        (Fraction(294), (0, 1, 2), ()),
+        # Below the target, the rest has causes of its own: here a board of 98 TH/s that is gone.
+        (
+            Fraction(100),
+            (0, 1),
+            ((Cause.CURTAILED, Fraction("117.6")), (Cause.MISSING_BOARDS, Fraction("76.4"))),
+        ),
+        (
+            Fraction(50),
+            (0, 1),
+            (
+                (Cause.CURTAILED, Fraction("117.6")),
+                (Cause.MISSING_BOARDS, Fraction(98)),
+                (Cause.UNDERPERFORMING, Fraction("28.4")),
+            ),
+        ),
+    ],
+)
+def test_a_partial_target_claims_its_part_first(
+    rate_th: Fraction, boards: tuple[int, ...], losses: tuple[tuple[Cause, Fraction], ...]
+) -> None:
+    """At a target of 60 %, the first 40 % of the nameplate are curtailed; what is lacking beyond is a fault."""
+    one = tracker(replace(EVENT, target_ratio=TARGET))
+    status = polled(one, START, hashrate_5s_hs=rate_th * TH, boards=tuple(board(slot) for slot in boards))
+    assert status.losses == tuple(Loss(cause, lost * TH) for cause, lost in losses)
+
+
+def test_whoever_does_not_come_back_is_named_until_it_hashes() -> None:
+    """Fifteen minutes after the end a unit that is not hashing was not restored; hashing once settles it."""
+    one = tracker(EVENT)
+    polled(one, START, **ASLEEP)
+    for at, told in [(END - 1, None), (END, None), (END + RESTORE_S - 1, None), (END + RESTORE_S, EVENT)]:
+        assert polled(one, at, **ASLEEP).unrestored == told
+    # Rebooting or silent, it still has not come back.
+    assert polled(one, END + 1000, hashrate_5s_hs=0 * TH, uptime_s=1.0).unrestored == EVENT
+    one.refresh(at=END + 1040, clock_s=END + 1040 - AT)
+    assert (seen(one).state, seen(one).unrestored) == (UnitState.UNREACHABLE, EVENT)
+    assert polled(one, END + 2000).unrestored is None
+    assert polled(one, END + 3000, **ASLEEP).unrestored is None
+
+
+def test_a_unit_that_fails_while_waking_is_named_when_its_time_is_over() -> None:
+    """Woken in time and then silent: not restored, although it was last curtailed by an event without an end."""
+    one = tracker(replace(EVENT, end=None))
+    polled(one, START, **ASLEEP)
+    one.curtailments = Curtailments(events=[replace(EVENT, is_started=True, is_stopped=True)])
+    polled(one, END + 10, hashrate_5s_hs=0 * TH, uptime_s=1.0)
+    one.record(failed(at=END + RESTORE_S), clock_s=END + RESTORE_S - AT)
+    unrestored = seen(one).unrestored
+    assert (seen(one).state, unrestored and unrestored.id) == (UnitState.UNREACHABLE, "e1")
+
+
+def test_units_that_hashed_through_an_event_are_not_waited_for() -> None:
+    """A straggler that stops after the event is stopped, and no failure to restore."""
+    one = tracker(EVENT)
+    polled(one, START)
+    assert polled(one, END + 2000, **ASLEEP).unrestored is None
+
+
+def test_a_restarted_agent_knows_who_did_not_come_back() -> None:
+    """Asleep at first sight, an hour after an event that covered it: stopped, and not restored."""
+    status = polled(tracker(EVENT), END + 3600, **ASLEEP)
+    assert (status.state, status.unrestored) == (UnitState.STOPPED, EVENT)
+    elsewhere = replace(EVENT, scope=Scope(container="C9"))
+    assert polled(tracker(elsewhere), END + 3600, **ASLEEP).unrestored is None
+
+
+def test_a_new_event_takes_over_who_was_not_restored() -> None:
+    """Inside the next event it is curtailed again, and after that event's time it is that one's."""
+    later = replace(EVENT, id="e2", start=END + 3600, end=END + 7200)
+    one = tracker(EVENT, later)
+    assert polled(one, END + 1800, **ASLEEP).unrestored == EVENT
+    status = polled(one, END + 3600, **ASLEEP)
+    assert (status.state, status.unrestored) == (UnitState.CURTAILED, None)
+    assert polled(one, END + 7200 + RESTORE_S, **ASLEEP).unrestored == later
+
+
+def test_declaring_an_event_renames_sleepers_at_the_next_figures() -> None:
+    """Who slept before is curtailed at the next refresh, without waiting for its poll; who hashes is left alone."""
+    one = tracker(entries=(entry(), entry("u2")))
+    polled(one, AT, **ASLEEP)
+    polled(one, AT, "u2")
+    assert one.refresh(at=AT + 1, clock_s=1.0) == []
+    one.curtailments = Curtailments(events=[replace(EVENT, start=AT, end=None, is_started=True)])
+    changes = one.refresh(at=AT + 2, clock_s=2.0)
+    assert [(status.entry.unit_id, status.state, before) for status, before in changes] == [
+        ("u1", UnitState.CURTAILED, UnitState.STOPPED)
+    ]
+    assert one.refresh(at=AT + 3, clock_s=3.0) == []
+
+
+def test_a_sleeping_fleet_is_renamed_bit_by_bit() -> None:
+    """One refresh renames a bounded number of sleepers; the others are renamed by the next one, or by their polls."""
+    fleet = tuple(entry(f"u{number}") for number in range(RENAMED_AT_ONCE + 5))
+    one = tracker(entries=fleet)
+    for unit in fleet:
+        polled(one, AT, unit.unit_id, **ASLEEP)
+    one.curtailments = Curtailments(events=[replace(EVENT, start=AT, is_started=True)])
+    assert len(one.refresh(at=AT + 1, clock_s=1.0)) == RENAMED_AT_ONCE
+    assert polled(one, AT + 2, fleet[-1].unit_id, **ASLEEP).state is UnitState.CURTAILED
+    assert len(one.refresh(at=AT + 2, clock_s=2.0)) == 4
+    assert one.refresh(at=AT + 3, clock_s=3.0) == []
+
+
+@pytest.mark.parametrize("silent_since", [AT, END - 1])
+def test_a_silent_unit_is_inside_an_event_for_exactly_as_long_as_it_is_in_force(silent_since: float) -> None:
+    """Polled again only after a minute, it enters and leaves the event at the next refresh, and the figures with it."""
+    one = tracker(EVENT)
+    if silent_since > AT:
+        polled(one, END - 2)
+    recorded = one.record(failed(NO_ANSWER, at=silent_since), clock_s=silent_since - AT)
+    assert recorded is not None
+    covered = []
+    for at in (START - 1, START, END - 1, END, END + 1):
+        if at >= silent_since:
+            one.refresh(at=at, clock_s=at - AT)
+            figures = site_figures(one.statuses(), at)
+            covered.append((at, seen(one).event, figures.site.curtailment_nameplate_hs))
+    expected = [
+        (START - 1, None, 0),
+        (START, EVENT, 294 * TH),
+        (END - 1, EVENT, 294 * TH),
+        (END, None, 0),
+        (END + 1, None, 0),
+    ]
+    assert covered == [each for each in expected if each[0] >= silent_since]
+
+
+def test_the_end_of_restoring_renames_sleepers_at_the_next_figures() -> None:
+    """At the end plus fifteen minutes, sleepers are stopped at once."""
+    one = tracker(EVENT)
+    polled(one, END + RESTORE_S - 1, **ASLEEP)
+    [(status, before)] = one.refresh(at=END + RESTORE_S, clock_s=END + RESTORE_S - AT)
+    assert (before, status.state, status.unrestored) == (UnitState.CURTAILED, UnitState.STOPPED, EVENT)
+
+
+@pytest.mark.parametrize("step_s", [-86400.0, -600.0, 600.0, 86400.0])
+def test_a_clock_that_is_set_does_not_undo_what_somebody_started(step_s: float) -> None:
+    """An event started with "now" goes on through a clock set back or forward, until somebody stops it."""
+    one = tracker(replace(EVENT, start=AT, end=None, is_started=True))
+    assert polled(one, AT + 10, **ASLEEP).state is UnitState.CURTAILED
+    recorded = one.record(answered(at=AT + 20 + step_s, **ASLEEP), clock_s=20.0)
+    assert recorded is not None
+    assert recorded[0].state is UnitState.CURTAILED
+
+
+def test_an_event_of_the_calendar_follows_the_clock() -> None:
+    """A clock set forward into an event makes sleepers curtailed, and set back makes them stopped."""
+    one = tracker(EVENT)
+    for at, state in [(AT, UnitState.STOPPED), (START, UnitState.CURTAILED), (AT, UnitState.STOPPED)]:
+        assert polled(one, at, **ASLEEP).state is state
+
+
+@st.composite
+def declared(draw: st.DrawFn, ratio: type[Fraction | float]) -> Curtailments:
+    """Give up to three events in every phase, over all kinds of scopes, with any target."""
+    scopes = [Scope(), Scope(container="C1"), Scope(rack="R1"), Scope(model="T21"), Scope(unit="u0")]
+    events = [
+        Event(
+            id=f"e{number}",
+            start=AT + draw(st.sampled_from([-5000.0, 10.0])),
+            end=draw(st.sampled_from([None, AT - 2000, AT - 100, AT + 100])),
+            target_ratio=draw(st.sampled_from([0, ratio(Fraction(3, 5)), ratio(Fraction(99, 100))])),
+            scope=draw(st.sampled_from(scopes)),
+            source="drawn",
+        )
+        for number in range(draw(st.integers(0, 3)))
+    ]
+    return Curtailments(events=events)
+
+
+@given(fleets(FRACTIONS), declared(Fraction))
+def test_the_sum_is_exact_with_any_events(fleet: list[Case], curtailments: Curtailments) -> None:
+    """Nameplate - losses + uplift == measured, to the last fraction, for every unit of any fleet."""
+    for status in statuses(fleet, curtailments):
+        lost_hs = sum(loss.hashrate_hs for loss in status.losses)
+        assert status.entry.nameplate.hashrate_hs - lost_hs + status.uplift_hs == (status.hashrate_hs or 0)
+
+
+@given(fleets(FLOATS), declared(float))
+def test_the_sum_holds_in_floats_with_any_events(fleet: list[Case], curtailments: Curtailments) -> None:
+    """Within 1e-9 of deployed for site, containers, racks and models, in production's floats."""
+    figures = site_figures(statuses(fleet, curtailments), AT)
+    groups = (figures.site, *figures.by_container.values(), *figures.by_rack.values(), *figures.by_model.values())
+    for group in groups:
+        shown = group.deployed_hs - sum(group.losses_hs.values()) + group.uplift_hs
+        assert shown == pytest.approx(group.operating_hs, abs=1e-9 * max(1.0, group.deployed_hs))
+
+
+@given(fleets(FRACTIONS), declared(Fraction))
+def test_an_event_takes_from_other_causes_only_what_it_covers(fleet: list[Case], curtailments: Curtailments) -> None:
+    """Declaring events changes neither operating nor uplift, and names no unit curtailed that no event covers."""
+    plain, told = statuses(fleet), statuses(fleet, curtailments)
+    around = curtailments.around(AT)
+    for before, after in zip(plain, told, strict=True):
+        assert (before.hashrate_hs, before.uplift_hs) == (after.hashrate_hs, after.uplift_hs)
+        lost = {loss.cause: loss.hashrate_hs for loss in after.losses}
+        assert sum(lost.values()) == sum(loss.hashrate_hs for loss in before.losses)
+        covering = around.active(after.entry) or around.restoring_event(after.entry)
+        assert covering is not None or Cause.CURTAILED not in lost
+        assert after.event == around.active(after.entry)

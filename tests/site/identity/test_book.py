@@ -1,0 +1,448 @@
+"""Who answers where: units that exchange addresses, vanish, come back, or cannot be asked who they are."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from site_cases import AT, NO_ANSWER, REFUSAL, answered, board, entry, failed
+
+from agent.address import Endpoint
+from agent.errors import RefusedError
+from agent.site.identity.agenda import Agenda, Urgency
+from agent.site.identity.book import RECHECK_S, RETRY_MAX_S, RETRY_S, SEARCH_EVERY_S, IdentityBook
+from agent.site.identity.whereabouts import Difference, Finding, Move, Standing
+from agent.site.ledger.entries import LedgerEntry
+from agent.unit.reading import Poll, SystemInfo
+
+NO_PAGE = RefusedError("wrong password", code=401)
+STRANGER = SystemInfo(mac="02:00:00:00:00:99", serial="SN99")
+
+
+def at(number: int) -> Endpoint:
+    """Give the home of unit `number`."""
+    return Endpoint(f"127.0.0.{number}", 4028)
+
+
+def info(number: int) -> SystemInfo:
+    """Give what unit `number` says of itself."""
+    return SystemInfo(mac=f"02:00:00:00:00:{number:02x}", serial=f"SN{number}")
+
+
+def row(number: int, **changes: Any) -> LedgerEntry:
+    """Give the ledger's row of unit `number`: u1 at 127.0.0.1, and so on."""
+    declared = {"host": at(number).host, "mac": info(number).mac, "serial": info(number).serial}
+    return entry(f"u{number}", **(declared | changes))
+
+
+def poll(number: int, *, machine: int = 0, uptime_s: float = 86400.0, is_legacy: bool = False) -> Poll:
+    """Give a poll at the home of unit `number`, answered with the boards of unit `machine`."""
+    serials = [None if is_legacy else f"B{machine or number}-{slot}" for slot in range(3)]
+    boards = tuple(board(slot, serial=serial) for slot, serial in enumerate(serials))
+    return answered(f"u{number}", uptime_s=uptime_s, boards=boards)
+
+
+def watched(*rows: LedgerEntry, known: Iterable[LedgerEntry] = (), spacing_s: float = 0.0) -> IdentityBook:
+    """Give a book of `rows` in which every unit answered a poll and said who it is."""
+    book = IdentityBook(rows, known, spacing_s=spacing_s)
+    for declared in rows:
+        number = int(declared.unit_id[1:])
+        assert book.credit(poll(number), clock_s=0.0) == poll(number)
+        assert book.take(0.0) == at(number)
+        book.on_seen(at(number), info(number), at=AT, clock_s=0.0)
+    return book
+
+
+def owner(book: IdentityBook, number: int, *, machine: int = 0) -> str | None:
+    """Give whose it is what is read at the home of unit `number`."""
+    credited = book.credit(poll(number, machine=machine), clock_s=0.0)
+    assert credited is None or credited.reading is None or credited.reading.unit_id == credited.unit_id
+    return None if credited is None else credited.unit_id
+
+
+def moves(findings: Iterable[Finding]) -> list[tuple[str, Standing, Endpoint | None]]:
+    """Give what changed, in short."""
+    return [
+        (finding.now.unit_id, finding.now.standing, finding.now.place)
+        for finding in findings
+        if isinstance(finding, Move)
+    ]
+
+
+def standings(book: IdentityBook) -> list[Standing]:
+    """Give every unit's standing."""
+    return [where.standing for where in book._whereabouts.values()]
+
+
+def test_a_unit_at_home_is_verified() -> None:
+    """The unit that the ledger expects answers: its readings pass as they are, and it is asked again after a day."""
+    book = watched(row(1))
+    assert standings(book) == [Standing.VERIFIED]
+    one = poll(1)
+    assert book.credit(one, clock_s=5.0) is one
+    assert book.take(RECHECK_S - 1) is None
+    assert book.take(RECHECK_S) == at(1)
+
+
+def test_two_units_exchange_addresses() -> None:
+    """Each reading goes to the unit it came from, and none to the wrong one on the way there."""
+    book = watched(row(1), row(2), row(3))
+    # Other boards answer at both addresses: both are asked, before anything else.
+    owner(book, 1, machine=2)
+    owner(book, 2, machine=1)
+    assert (book.take(10.0), book.take(10.0), book.take(10.0)) == (at(1), at(2), None)
+    first = book.on_seen(at(1), info(2), at=AT, clock_s=10.0)
+    assert moves(first) == [("u1", Standing.DISPLACED, None), ("u2", Standing.MOVED, at(1))]
+    assert (owner(book, 1, machine=2), owner(book, 2, machine=1)) == ("u2", None)
+    second = book.on_seen(at(2), info(1), at=AT, clock_s=10.0)
+    assert moves(second) == [("u1", Standing.MOVED, at(2))]
+    assert (owner(book, 1, machine=2), owner(book, 2, machine=1), owner(book, 3)) == ("u2", "u1", "u3")
+    assert book.counts() == {
+        Standing.VERIFIED: 1,
+        Standing.UNVERIFIED: 0,
+        Standing.MOVED: 2,
+        Standing.DISPLACED: 0,
+    }
+    assert book.unknown_units() == []
+    assert book.moves == 2
+
+
+def test_a_failed_poll_is_also_credited() -> None:
+    """When the address a unit moved to goes dark, that unit is dark, and not the one the ledger has there."""
+    book = watched(row(1), row(2))
+    book.on_seen(at(1), info(2), at=AT, clock_s=1.0)
+    book.on_seen(at(2), info(1), at=AT, clock_s=1.0)
+    assert book.credit(failed(REFUSAL, "u1"), clock_s=2.0) == failed(REFUSAL, "u2")
+
+
+def test_one_uptime_that_went_backwards_is_enough() -> None:
+    """Where no board serials are told, the older unit's new address is asked, and then the home of who was there."""
+    book = watched(row(1), row(2))
+    book.credit(poll(1, is_legacy=True, uptime_s=5000.0), clock_s=1.0)
+    book.credit(poll(2, is_legacy=True, uptime_s=9000.0), clock_s=1.0)
+    book.take(1.0)
+    book.take(1.0)
+    book.credit(poll(1, is_legacy=True, uptime_s=9010.0), clock_s=11.0)
+    book.credit(poll(2, is_legacy=True, uptime_s=5010.0), clock_s=11.0)
+    assert (book.take(11.0), book.take(11.0)) == (at(2), None)
+    assert moves(book.on_seen(at(2), info(1), at=AT, clock_s=11.0)) == [
+        ("u2", Standing.DISPLACED, None),
+        ("u1", Standing.MOVED, at(2)),
+    ]
+    assert book.take(11.0) == at(1)
+
+
+def test_three_units_change_places_in_a_ring() -> None:
+    """Whatever the permutation, each is found at one of the known addresses."""
+    book = watched(row(1), row(2), row(3))
+    for home, machine in ((1, 2), (2, 3), (3, 1)):
+        book.on_seen(at(home), info(machine), at=AT, clock_s=1.0)
+    assert [owner(book, number) for number in (1, 2, 3)] == ["u2", "u3", "u1"]
+    assert standings(book) == [Standing.MOVED] * 3
+
+
+def test_a_vanished_unit_is_displaced_by_an_unknown_one() -> None:
+    """Somebody the ledger does not know answers: a counted unknown unit, and nobody's reading."""
+    book = watched(row(1), row(2))
+    owner(book, 1, machine=99)
+    assert moves(book.on_seen(at(1), STRANGER, at=AT, clock_s=1.0)) == [("u1", Standing.DISPLACED, None)]
+    assert (owner(book, 1, machine=99), owner(book, 2)) == (None, "u2")
+    assert [(found.endpoint, found.info) for found in book.unknown_units()] == [(at(1), STRANGER)]
+    assert moves(book.on_seen(at(1), info(1), at=AT, clock_s=2.0)) == [("u1", Standing.VERIFIED, at(1))]
+    assert owner(book, 1) == "u1"
+    assert book.unknown_units() == []
+
+
+def test_a_unit_without_web_access_is_credited_as_before() -> None:
+    """Where nobody can be asked, the ledger's word stands and the unit counts as unverified; it is asked ever less."""
+    book = IdentityBook([row(1)])
+    assert owner(book, 1) == "u1"
+    now, waits = 0.0, []
+    assert book.take(now) == at(1)
+    for _ in range(9):
+        assert book.on_failed(at(1), NO_PAGE, clock_s=now) == []
+        due = next(later for later in (now + RETRY_S * 2**n for n in range(9)) if book.take(later) is not None)
+        waits.append(due - now)
+        now = due
+    assert waits == [min(RETRY_MAX_S, RETRY_S * 2**n) for n in (0, 1, 2, 3, 4, 5)] + [3840.0] * 3
+    assert (owner(book, 1), standings(book)) == ("u1", [Standing.UNVERIFIED])
+
+
+def test_want_of_a_socket_says_nothing() -> None:
+    """When this machine has no socket to spare, the address is asked again soon."""
+    book = IdentityBook([row(1)], spacing_s=10.0)
+    owner(book, 1)
+    assert book.take(0.0) == at(1)
+    assert book.on_failed(at(1), None, clock_s=0.0) == []
+    assert (book.take(9.0), book.take(10.0)) == (None, at(1))
+
+
+def test_access_lost_keeps_what_was_known() -> None:
+    """A verified unit whose page is no longer to be had stays verified, unless all its boards are others."""
+    book = watched(row(1))
+    assert book.on_failed(at(1), NO_PAGE, clock_s=1.0) == []
+    assert standings(book) == [Standing.VERIFIED]
+    owner(book, 1, machine=7)
+    assert moves(book.on_failed(at(1), NO_PAGE, clock_s=2.0)) == [("u1", Standing.UNVERIFIED, None)]
+    assert owner(book, 1) == "u1"
+
+
+@pytest.mark.parametrize(
+    ("declared", "said", "standing"),
+    [
+        ({"serial": None}, SystemInfo(mac=info(1).mac), Standing.VERIFIED),
+        ({"mac": None}, SystemInfo(serial="sn1"), Standing.VERIFIED),
+        ({"mac": None}, SystemInfo(mac="02:00:00:00:00:77"), Standing.UNVERIFIED),
+        ({"serial": None}, SystemInfo(serial="SN77"), Standing.UNVERIFIED),
+        ({"serial": None, "mac": None}, STRANGER, Standing.UNVERIFIED),
+        ({"serial": None}, STRANGER, Standing.DISPLACED),
+        ({}, SystemInfo(), Standing.UNVERIFIED),
+        ({}, SystemInfo(mac=info(1).mac, serial="SN2"), Standing.VERIFIED),
+    ],
+)
+def test_mac_or_serial(declared: dict[str, None], said: SystemInfo, standing: Standing) -> None:
+    """Either is identity, the MAC address first; where ledger and page have neither in common, nothing is known."""
+    book = IdentityBook([row(1, **declared), row(2)])
+    book.on_seen(at(1), said, at=AT, clock_s=0.0)
+    assert standings(book)[0] is standing
+    assert owner(book, 1) == (None if standing is Standing.DISPLACED else "u1")
+
+
+def test_an_undeclared_unit_makes_room_for_a_declared_one() -> None:
+    """At the address of a unit whose identity the ledger does not tell, a unit that it does know is credited."""
+    book = IdentityBook([row(1, mac=None, serial=None), row(2)])
+    assert moves(book.on_seen(at(1), info(2), at=AT, clock_s=0.0)) == [
+        ("u1", Standing.DISPLACED, None),
+        ("u2", Standing.MOVED, at(1)),
+    ]
+    assert owner(book, 1) == "u2"
+
+
+def test_a_machine_with_two_addresses_stays_at_home() -> None:
+    """A unit that answers at two addresses is asked again at the first, counts once, and does not flap."""
+    book = watched(row(1), row(2))
+    book.on_seen(at(1), info(2), at=AT, clock_s=1.0)
+    assert book.take(1.0) == at(2)
+    assert moves(book.on_seen(at(2), info(2), at=AT + 1, clock_s=1.0)) == [("u2", Standing.VERIFIED, at(2))]
+    assert (owner(book, 1), owner(book, 2)) == (None, "u2")
+    assert book.take(1.0) is None
+    assert book.on_seen(at(1), info(2), at=AT + 2, clock_s=2.0) == []
+    assert (owner(book, 1), owner(book, 2)) == (None, "u2")
+    assert standings(book) == [Standing.DISPLACED, Standing.VERIFIED]
+
+
+def test_a_unit_is_found_at_an_address_the_ledger_once_had() -> None:
+    """An unreachable unit is looked for where units used to be, polled where it is found, and goes home again."""
+    former = row(9, deployed_to=AT - 86400.0)
+    book = watched(row(1), known=[row(1), former])
+    assert book.take(1.0) is None
+    assert book.credit(failed(NO_ANSWER, "u1"), clock_s=2.0) == failed(NO_ANSWER, "u1")
+    assert (book.take(2.0), book.take(2.0)) == (at(9), None)
+    assert book.on_failed(at(9), NO_PAGE, clock_s=2.0) == []
+    assert (book.take(1.0 + SEARCH_EVERY_S), book.take(2.0 + SEARCH_EVERY_S)) == (None, at(9))
+    # Until home is asked and does not answer, there is no telling which of the two is right; the newest is taken.
+    assert moves(book.on_seen(at(9), info(1), at=AT + 700, clock_s=700.0)) == [("u1", Standing.MOVED, at(9))]
+    assert book.routes.take_changed() == (row(1, host=at(9).host),)
+    assert book.routes.take_changed() == ()
+    assert owner(book, 1) == "u1"
+    for _ in range(2):
+        assert book.note_detour(failed(NO_ANSWER, "u1"), clock_s=800.0) == []
+    assert book.note_detour(poll(1), clock_s=801.0) == []
+    for _ in range(2):
+        assert book.note_detour(failed(NO_ANSWER, "u1"), clock_s=802.0) == []
+    [move] = book.note_detour(failed(NO_ANSWER, "u1"), clock_s=803.0)
+    assert moves([move]) == [("u1", Standing.VERIFIED, at(1))]
+    assert book.routes.take_changed() == (row(1),)
+    assert book.note_detour(failed(NO_ANSWER, "u1"), clock_s=804.0) == []
+
+
+def test_whoever_comes_home_is_polled_there() -> None:
+    """Two units found at each other's former ways: one coming home sends the other's polls home too."""
+    former = row(9, deployed_to=AT - 86400.0)
+    book = watched(row(1), row(2), known=[row(1), row(2), former])
+    book.on_seen(at(9), info(1), at=AT + 1, clock_s=1.0)
+    assert book.routes.entries() == (row(1, host=at(9).host), row(2))
+    # Nobody is polled at u1's home any more, and u2 is found there.
+    book.on_seen(at(1), info(2), at=AT + 2, clock_s=2.0)
+    assert book.routes.entries() == (row(1, host=at(9).host), row(2, host=at(1).host))
+    for _ in range(3):
+        book.note_detour(failed(NO_ANSWER, "u1"), clock_s=3.0)
+    assert book.routes.entries() == (row(1), row(2))
+    assert (owner(book, 1), owner(book, 2)) == ("u2", None)
+    assert standings(book) == [Standing.DISPLACED, Standing.MOVED]
+
+
+def test_a_new_control_board_is_no_new_unit() -> None:
+    """With another MAC address and the same boards it is the same unit after a repair; that is told once."""
+    book = watched(row(1))
+    repaired = SystemInfo(mac="02:00:00:00:00:77", serial="SN77")
+    [told] = book.on_seen(at(1), repaired, at=AT, clock_s=1.0)
+    assert isinstance(told, Difference)
+    assert (told.entry, told.sighting.info, told.sighting.unit_id) == (row(1), repaired, "u1")
+    assert book.on_seen(at(1), repaired, at=AT, clock_s=2.0) == []
+    assert (standings(book), owner(book, 1)) == ([Standing.VERIFIED], "u1")
+
+
+def test_a_corrected_ledger_ends_the_exchange() -> None:
+    """Once the ledger has the units where they are, they are verified, and what was seen need not be asked again."""
+    book = watched(row(1), row(2))
+    book.on_seen(at(1), info(2), at=AT, clock_s=1.0)
+    book.on_seen(at(2), info(1), at=AT, clock_s=1.0)
+    corrected = [row(1, host=at(2).host), row(2, host=at(1).host)]
+    assert moves(book.replace_entries(corrected, corrected, clock_s=2.0)) == [
+        ("u1", Standing.VERIFIED, at(2)),
+        ("u2", Standing.VERIFIED, at(1)),
+    ]
+    assert book.routes.entries() == tuple(corrected)
+    assert [book.credit(answered(name), clock_s=3.0) for name in ("u1", "u2")] == [answered("u1"), answered("u2")]
+
+
+def test_a_unit_that_left_the_ledger_is_unknown() -> None:
+    """A machine that goes on answering after its row ended is counted among the unknown; its place is forgotten."""
+    book = watched(row(1), row(2))
+    owner(book, 1, machine=2)
+    book.on_seen(at(1), info(2), at=AT, clock_s=1.0)
+    findings = book.replace_entries([row(1)], [row(1), row(2, deployed_to=AT)], clock_s=2.0)
+    assert findings == []
+    assert standings(book) == [Standing.DISPLACED]
+    assert [found.info for found in book.unknown_units()] == [info(2), info(2)]
+    assert owner(book, 1) is None
+    assert book.whereabouts("u2") is None
+    assert book.credit(poll(2), clock_s=3.0) == poll(2)
+
+
+def test_an_address_is_not_asked_too_often() -> None:
+    """A unit in a restart loop is asked once in ten seconds, whatever it does."""
+    book = watched(row(1), spacing_s=10.0)
+    for second in range(1, 10):
+        book.credit(poll(1, uptime_s=100.0 - second), clock_s=float(second))
+        assert book.take(float(second)) is None
+    assert book.take(10.0) == at(1)
+
+
+def test_web_ports() -> None:
+    """The port of a unit's pages is its own where the ledger tells one."""
+    book = IdentityBook([row(1), row(2, web_port=8080)])
+    assert book.web_endpoint(at(1), 80) == Endpoint("127.0.0.1", 80)
+    assert book.web_endpoint(at(2), 80) == Endpoint("127.0.0.2", 8080)
+
+
+def test_agenda_gives_the_urgent_first_and_each_once() -> None:
+    """By urgency, then by time; wanting again moves forward, never back."""
+    agenda = Agenda()
+    agenda.want(at(1), Urgency.NEW, 5.0)
+    agenda.want(at(2), Urgency.NEW, 4.0)
+    agenda.want(at(3), Urgency.ROUTINE, 0.0)
+    agenda.want(at(3), Urgency.EXCHANGED, 9.0)
+    agenda.want(at(1), Urgency.SEARCHED, 6.0)
+    agenda.want(at(4), Urgency.NEW, 1.0)
+    agenda.drop(at(4))
+    assert len(agenda) == 3
+    assert [agenda.take(3.0) for _ in range(2)] == [at(3), None]
+    assert [agenda.take(9.0) for _ in range(3)] == [at(2), at(1), None]
+
+
+def test_agenda_forgets_what_was_moved() -> None:
+    """A day's worth of changed plans does not pile up."""
+    agenda = Agenda()
+    for number in range(10_000):
+        agenda.want(at(1), Urgency.ROUTINE, 1e6 - number)
+    assert len(agenda) == 1
+    assert sum(len(heap) for heap in agenda._heaps.values()) < 100
+
+
+HOMES = 4
+MACHINES = 6  # Two of them are in no ledger.
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Who stands where from now on (0: nobody), and how many addresses are asked before the next change."""
+
+    machines: tuple[int, ...]
+    asked: int
+
+
+STEPS = st.lists(
+    st.builds(
+        Step,
+        st.permutations(range(MACHINES + 1)).map(lambda order: tuple(order[:HOMES])),
+        st.integers(0, 6),
+    ),
+    max_size=6,
+)
+
+
+def play(book: IdentityBook, machines: tuple[int, ...], asked: int, now: float) -> None:
+    """Poll every address once, then ask at most `asked` of those that are due."""
+    for number, machine in enumerate(machines, start=1):
+        told = poll(number, machine=machine) if machine else failed(REFUSAL, f"u{number}")
+        book.credit(told, clock_s=now)
+    for _ in range(asked):
+        endpoint = book.take(now)
+        if endpoint is None:
+            return
+        machine = machines[int(endpoint.host.rpartition(".")[2]) - 1]
+        if machine:
+            book.on_seen(endpoint, info(machine), at=AT + now, clock_s=now)
+        else:
+            book.on_failed(endpoint, NO_ANSWER, clock_s=now)
+
+
+@given(STEPS, st.permutations(range(MACHINES + 1)).map(lambda order: tuple(order[:HOMES])))
+def test_whoever_moves_is_credited_with_its_own_readings(steps: list[Step], last: tuple[int, ...]) -> None:
+    """Through any exchanges, no two addresses are credited to one unit; once all were asked, every one rightly."""
+    rows = [row(number) for number in range(1, HOMES + 1)]
+    book = IdentityBook(rows, rows, spacing_s=0.0)
+    for second, step in enumerate(steps):
+        play(book, step.machines, step.asked, float(second))
+        credited = [book.credit(answered(f"u{number}"), clock_s=float(second)) for number in range(1, HOMES + 1)]
+        names = [told.unit_id for told in credited if told is not None]
+        assert len(names) == len(set(names))
+        assert sum(book.counts().values()) == HOMES
+    play(book, last, 1000, 1000.0)
+    for number, machine in enumerate(last, start=1):
+        if machine:
+            credited_to = owner(book, number, machine=machine)
+            assert credited_to == (f"u{machine}" if machine <= HOMES else None)
+    assert len(book.unknown_units()) >= sum(machine > HOMES for machine in last)
+
+
+# Who is in force, in the order of the addresses at which they are expected.
+LEDGERS = st.lists(
+    st.tuples(st.permutations(range(1, HOMES + 1)), st.integers(1, HOMES)).map(lambda told: tuple(told[0][: told[1]])),
+    max_size=4,
+)
+
+
+@given(STEPS, LEDGERS)
+def test_nobody_is_credited_twice_under_any_ledger(steps: list[Step], ledgers: list[tuple[int, ...]]) -> None:
+    """Units leave, come back and are expected elsewhere while they move: each is polled at one address of its own."""
+    rows = [row(number) for number in range(1, HOMES + 1)]
+    book = IdentityBook(rows, rows, spacing_s=0.0)
+    for second, step in enumerate(steps):
+        play(book, step.machines, step.asked, float(second))
+        order = ledgers[second % len(ledgers)] if ledgers else range(1, HOMES + 1)
+        in_force = [row(number, host=at(place).host) for place, number in enumerate(order, start=1)]
+        book.replace_entries(in_force, rows, clock_s=float(second))
+        credited = [book.credit(answered(entry.unit_id), clock_s=float(second)) for entry in in_force]
+        names = [told.unit_id for told in credited if told is not None]
+        assert len(names) == len(set(names))
+        assert {entry.unit_id for entry in book.routes.entries()} == {entry.unit_id for entry in in_force}
+        assert len({(entry.host, entry.port) for entry in book.routes.entries()}) == len(in_force)
+        _hold_what_is_kept_beside(book)
+
+
+def _hold_what_is_kept_beside(book: IdentityBook) -> None:
+    """Hold the counts and lists that are kept for scrapes against what they are kept of."""
+    wheres = book._whereabouts.values()
+    assert {name: units for name, units in book.counts().items() if units} == Counter(one.standing for one in wheres)
+    astray = {one.unit_id for one in wheres if one.standing in {Standing.MOVED, Standing.DISPLACED}}
+    assert {one.unit_id for one in book.astray()} == astray
+    sightings = [look.sighting for look in book._looks.values() if look.sighting is not None]
+    assert {seen.endpoint for seen in book.unknown_units()} == {seen.endpoint for seen in sightings if seen.is_unknown}
+    for unit_id, endpoints in book._seen_at.items():
+        assert endpoints == {seen.endpoint for seen in sightings if seen.unit_id == unit_id}

@@ -1,0 +1,99 @@
+"""Energy: joules by source from one moment's figures to the next."""
+
+import pytest
+from site_cases import AT, Case, entry, reading, statuses
+
+from agent.site.energy import Energy, EnergyBook
+from agent.site.ledger.entries import Place
+from agent.site.power import UNMETERED, Metered, PowerSource
+from agent.site.totals import SiteFigures, site_figures
+
+REPORTED, METERED = PowerSource.REPORTED, PowerSource.METERED
+
+
+def figures(watts: dict[str, float], metered: Metered = UNMETERED) -> SiteFigures:
+    """Give the figures of one unit a container, each telling its watts."""
+    cases = [
+        Case(
+            entry=entry(f"u-{name}", place=Place(container=name)),
+            reading=reading(f"u-{name}", power_watts=power_watts),
+            error=None,
+            is_stale=False,
+        )
+        for name, power_watts in watts.items()
+    ]
+    return site_figures(statuses(cases), AT, metered=metered)
+
+
+def advanced(*moments: tuple[float, SiteFigures], interval_s: float = 10.0) -> Energy:
+    """Give what a book has added up after `moments` on the clock."""
+    book = EnergyBook(interval_s=interval_s)
+    for clock_s, told in moments:
+        book.advance(told, clock_s)
+    return book.energy
+
+
+def test_the_first_moment_has_no_past() -> None:
+    """Nothing was watched before it."""
+    assert advanced((5.0, figures({"C1": 3000.0}))) == Energy(site={}, by_container={"C1": {}})
+
+
+def test_power_times_time() -> None:
+    """3 kW for ten seconds are 30 kJ; rising to 4 kW, 35 more."""
+    before = figures({"C1": 3000.0})
+    energy = advanced((0.0, before), (10.0, before), (20.0, figures({"C1": 4000.0})))
+    assert energy == Energy(site={REPORTED: 65_000.0}, by_container={"C1": {REPORTED: 65_000.0}})
+
+
+@pytest.mark.parametrize(
+    ("gap_s", "interval_s", "joules"),
+    [
+        (30.0, 10.0, 90_000.0),
+        (30.1, 10.0, None),
+        (3600.0, 10.0, None),
+        (10.0, 1.0, 30_000.0),
+        (10.1, 1.0, None),
+        (0.0, 10.0, None),
+        (-5.0, 10.0, None),
+    ],
+)
+def test_a_gap_adds_nothing(gap_s: float, interval_s: float, joules: float | None) -> None:
+    """Three intervals are a hiccup (or ten seconds, where those are longer); beyond them nobody was watching."""
+    told = figures({"C1": 3000.0})
+    site = {} if joules is None else {REPORTED: joules}
+    assert advanced((100.0, told), (100.0 + gap_s, told), interval_s=interval_s).site == site
+
+
+def test_counting_goes_on_after_a_gap() -> None:
+    """What was added up before stays."""
+    told = figures({"C1": 3000.0})
+    assert advanced((0.0, told), (10.0, told), (500.0, told), (510.0, told)).site == {REPORTED: 60_000.0}
+
+
+def test_each_joule_has_the_source_of_its_watts() -> None:
+    """A container's meter that lapses half way leaves metered joules behind and reported ones from then on."""
+    metered = figures({"C1": 3000.0, "C2": 1000.0}, Metered(container_watts={"C1": 3300.0}))
+    lapsed = figures({"C1": 3000.0, "C2": 1000.0})
+    energy = advanced((0.0, metered), (10.0, metered), (20.0, lapsed))
+    assert energy.by_container == {
+        "C1": {METERED: 33_000.0 + 16_500.0, REPORTED: 15_000.0},
+        "C2": {REPORTED: 20_000.0},
+    }
+    assert energy.site == {METERED: 49_500.0, REPORTED: 10_000.0 + 25_000.0}
+
+
+def test_a_container_that_is_gone_is_forgotten() -> None:
+    """Its series ends; should it come back it begins at nothing, as a counter may."""
+    both, one = figures({"C1": 3000.0, "C2": 1000.0}), figures({"C1": 3000.0})
+    energy = advanced((0.0, both), (10.0, both), (20.0, one), (30.0, both))
+    assert energy.by_container == {"C1": {REPORTED: 90_000.0}, "C2": {}}
+
+
+def test_what_was_given_does_not_change_any_more() -> None:
+    """A reader keeps what it was given while the book goes on."""
+    book, told = EnergyBook(interval_s=10), figures({"C1": 3000.0})
+    book.advance(told, 0.0)
+    first = book.advance(told, 10.0)
+    book.advance(told, 20.0)
+    assert first.site == {REPORTED: 30_000.0}
+    assert first.by_container["C1"] == {REPORTED: 30_000.0}

@@ -1,0 +1,492 @@
+"""What is known of each unit as polls come in and time goes by; stale after 30 s throughout."""
+
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import structs
+from site_cases import (
+    ACCESS_DENIED,
+    AT,
+    ERRORS,
+    NO_ANSWER,
+    PLATE,
+    REFUSAL,
+    STALE_AFTER_S,
+    TH,
+    answered,
+    entry,
+    failed,
+    reading,
+)
+
+from agent.errors import DeadlineError, OtherUnitError, PollError, UnreachableError
+from agent.site.curtailment.events import Curtailments, Event, Scope
+from agent.site.ledger.entries import LedgerEntry, Place
+from agent.site.status import Cause, Loss, UnitState, UnitStatus, is_definite_refusal, judge
+from agent.site.tracker import Tracker
+from agent.unit.reading import Mode, UnitReading
+
+
+def tracker(*entries: LedgerEntry) -> Tracker:
+    """Give a tracker that starts at `AT` with `entries`, or with one unit, u1."""
+    return Tracker(entries or (entry(),), stale_after_s=STALE_AFTER_S, at=AT)
+
+
+def seen(one: Tracker, unit_id: str = "u1") -> UnitStatus:
+    """Give the status of a unit that must be there."""
+    status = one.status(unit_id)
+    assert status is not None
+    return status
+
+
+def test_a_unit_not_polled_yet_is_unknown_and_not_zero() -> None:
+    """Before the first poll: unreachable since the start, no rate, the whole nameplate lost to that."""
+    assert seen(tracker()) == UnitStatus(
+        entry=entry(),
+        state=UnitState.UNREACHABLE,
+        why="not polled yet",
+        since=AT,
+        is_fresh=False,
+        is_known=False,
+        reading=None,
+        error=None,
+        failures=0,
+        hashrate_hs=None,
+        losses=(Loss(Cause.UNREACHABLE, 294 * TH),),
+        uplift_hs=0,
+    )
+
+
+@pytest.mark.parametrize("scope", [None, Scope(), Scope(container="C2"), Scope(unit="u3")])
+def test_units_not_polled_yet_are_judged_as_if_alone(scope: Scope | None) -> None:
+    """Many at once are found to be what each is by itself: by its nameplate, its maintenance and what covers it."""
+    other = replace(PLATE, hashrate_hs=300 * TH)
+    entries = [
+        entry(
+            f"u{number}",
+            nameplate=other if number % 3 else PLATE,
+            is_in_maintenance=number % 4 == 0,
+            place=Place(container=f"C{number % 2 + 1}"),
+        )
+        for number in range(24)
+    ]
+    events = () if scope is None else (Event(id="e", start=AT - 60, end=None, target_ratio=0, scope=scope, source="t"),)
+    started = partial(Tracker, stale_after_s=STALE_AFTER_S, at=AT, curtailments=Curtailments(events=events))
+    assert list(started(entries).statuses()) == [status for one in entries for status in started([one]).statuses()]
+
+
+def test_a_good_poll_makes_a_fresh_status() -> None:
+    """The status carries the reading and its rate, and `since` is the moment of the poll."""
+    one = tracker()
+    change = one.record(answered(at=AT + 2, hashrate_5s_hs=280 * TH), clock_s=2.0)
+    status = UnitStatus(
+        entry=entry(),
+        state=UnitState.HASHING,
+        why="hashing",
+        since=AT + 2,
+        is_fresh=True,
+        is_known=True,
+        reading=reading(at=AT + 2, hashrate_5s_hs=280 * TH),
+        error=None,
+        failures=0,
+        hashrate_hs=280 * TH,
+        losses=(Loss(Cause.UNDERPERFORMING, 14 * TH),),
+        uplift_hs=0,
+    )
+    assert change == (status, UnitState.UNREACHABLE)
+    assert seen(one) == status
+
+
+def test_a_missed_poll_keeps_the_state_and_the_rate() -> None:
+    """Until the reading is stale, failures are only counted, and the latest one is kept."""
+    one = tracker()
+    one.record(answered(), clock_s=0.0)
+    before = seen(one)
+    one.record(failed(NO_ANSWER, at=AT + 10), clock_s=10.0)
+    assert seen(one) == structs.replace(before, error=NO_ANSWER, failures=1)
+    one.record(failed(ACCESS_DENIED, at=AT + 20), clock_s=20.0)
+    assert seen(one) == structs.replace(before, error=ACCESS_DENIED, failures=2)
+
+
+def test_a_good_poll_forgets_the_failures() -> None:
+    """Failures are counted in a row."""
+    one = tracker()
+    for second in range(3):
+        one.record(failed(), clock_s=float(second))
+    assert seen(one).failures == 3
+    one.record(answered(), clock_s=3.0)
+    assert (seen(one).failures, seen(one).error) == (0, None)
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=repr)
+@pytest.mark.parametrize("way", ["refresh", "record"])
+def test_a_stale_unit_is_judged_by_its_last_error(error: PollError, way: str) -> None:
+    """Thirty seconds after its last reading the unit is what its last failure says, by refresh or by a failed poll."""
+    one = tracker()
+    one.record(answered(), clock_s=0.0)
+    one.record(failed(error, at=AT + 10), clock_s=10.0)
+    if way == "refresh":
+        [(status, before)] = one.refresh(at=AT + 30, clock_s=30.0)
+    else:
+        recorded = one.record(failed(error, at=AT + 30), clock_s=30.0)
+        assert recorded is not None
+        status, before = recorded
+    state = UnitState.UNREACHABLE if isinstance(error, UnreachableError) else UnitState.UNREADABLE
+    assert before is UnitState.HASHING
+    assert (status.state, status.since, status.is_fresh, status.hashrate_hs) == (state, AT + 30, False, None)
+    assert status.losses == (Loss(Cause(state.value), 294 * TH),)
+    assert status.is_known is (error in {REFUSAL, ACCESS_DENIED})
+    assert status.reading == reading()
+
+
+def test_a_reading_is_fresh_for_just_under_the_limit() -> None:
+    """The limit itself is stale."""
+    one = tracker()
+    one.record(answered(), clock_s=100.0)
+    assert one.refresh(at=AT, clock_s=129.999) == []
+    assert seen(one).is_fresh
+    assert len(one.refresh(at=AT, clock_s=130.0)) == 1
+    assert not seen(one).is_fresh
+
+
+def test_each_change_is_reported_once() -> None:
+    """A refresh tells only of units that went stale since they were last judged."""
+    one = tracker(entry("a"), entry("b"), entry("c"))
+    one.record(answered("a"), clock_s=0.0)
+    one.record(answered("b"), clock_s=10.0)
+    told = [
+        [(status.entry.unit_id, before) for status, before in one.refresh(at=AT + second, clock_s=float(second))]
+        for second in (29, 30, 31, 40, 41)
+    ]
+    assert told == [[], [("a", UnitState.HASHING)], [], [("b", UnitState.HASHING)], []]
+
+
+def test_a_site_is_looked_over_in_parts() -> None:
+    """Every unit comes once, as it is when its part is taken: a poll meanwhile counts for those still to come."""
+    one = tracker(entry("a"), entry("b"), entry("c"))
+    for unit_id in ("a", "b", "c"):
+        one.record(answered(unit_id), clock_s=0.0)
+    parts = one.look_over(at=AT + 30, clock_s=30.0, at_once=2)
+    first = next(parts)
+    assert [status.entry.unit_id for status, _ in first.changes] == ["a", "b"]
+    one.record(answered("c"), clock_s=30.0)
+    [last] = parts
+    assert [[(status.entry.unit_id, status.is_fresh) for status in part.statuses] for part in (first, last)] == [
+        [("a", False), ("b", False)],
+        [("c", True)],
+    ]
+    assert last.changes == []
+
+
+def test_a_change_that_a_poll_reported_is_not_reported_again() -> None:
+    """When a failed poll finds the reading stale, the next refresh has nothing to add."""
+    one = tracker()
+    one.record(answered(), clock_s=0.0)
+    one.record(failed(), clock_s=30.0)
+    assert one.refresh(at=AT + 31, clock_s=31.0) == []
+
+
+def test_a_suspended_gateway_blames_no_unit() -> None:
+    """A reading that went stale with no failed poll says so, and the unit counts as unknown."""
+    one = tracker()
+    one.record(answered(), clock_s=0.0)
+    [(status, _)] = one.refresh(at=AT + 3600, clock_s=3600.0)
+    assert (status.state, status.why, status.is_known) == (UnitState.UNREACHABLE, "not polled lately", False)
+
+
+def test_a_unit_recovers_with_its_first_good_poll() -> None:
+    """Back from the dead: fresh, counted, and hashing since now."""
+    one = tracker()
+    one.record(answered(), clock_s=0.0)
+    one.record(failed(at=AT + 60), clock_s=60.0)
+    recorded = one.record(answered(at=AT + 90), clock_s=90.0)
+    assert recorded is not None
+    status, before = recorded
+    assert before is UnitState.UNREACHABLE
+    assert (status.state, status.since, status.hashrate_hs) == (UnitState.HASHING, AT + 90, 294 * TH)
+
+
+def test_since_moves_only_with_the_state() -> None:
+    """Another reason, another rate or another error inside one state is no new beginning."""
+    one = tracker()
+    history: list[tuple[UnitState, str, float]] = []
+
+    def note() -> None:
+        history.append((seen(one).state, seen(one).why, seen(one).since - AT))
+
+    note()
+    for second, error in ((10, NO_ANSWER), (20, REFUSAL), (30, DeadlineError("x")), (40, ACCESS_DENIED)):
+        one.record(failed(error, at=AT + second), clock_s=float(second))
+        note()
+    for second, rate_hs in ((50, 290 * TH), (60, 150 * TH), (70, 0 * TH)):
+        one.record(answered(at=AT + second, hashrate_5s_hs=rate_hs), clock_s=float(second))
+        note()
+    one.record(answered(at=AT + 80, mode=Mode.SLEEP, hashrate_5s_hs=None), clock_s=80.0)
+    note()
+    assert history == [
+        (UnitState.UNREACHABLE, "not polled yet", 0),
+        (UnitState.UNREACHABLE, "no answer", 0),
+        (UnitState.UNREACHABLE, "connection refused", 0),
+        (UnitState.UNREADABLE, "no whole reply in time", 30),
+        (UnitState.UNREADABLE, "refused the command", 30),
+        (UnitState.HASHING, "hashing", 50),
+        (UnitState.HASHING, "hashing", 50),
+        (UnitState.STOPPED, "awake, no hashrate", 70),
+        (UnitState.STOPPED, "asleep", 70),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("error", "is_known"), [(REFUSAL, True), (ACCESS_DENIED, True), (NO_ANSWER, False), (DeadlineError("x"), False)]
+)
+def test_a_spoken_no_counts_as_known(error: PollError, *, is_known: bool) -> None:
+    """A refused connection or command tells the state of a unit that was never read; silence does not."""
+    one = tracker()
+    one.record(failed(error), clock_s=0.0)
+    assert seen(one).is_known is is_known
+
+
+def test_silence_after_a_refusal_is_unknown_again() -> None:
+    """Only the latest failure speaks."""
+    one = tracker()
+    one.record(failed(REFUSAL), clock_s=0.0)
+    one.record(failed(NO_ANSWER), clock_s=10.0)
+    assert not seen(one).is_known
+
+
+def test_maintenance_is_known_without_a_reading() -> None:
+    """The ledger's word is enough; the whole nameplate goes to maintenance."""
+    one = tracker(entry(is_in_maintenance=True))
+    one.record(failed(NO_ANSWER), clock_s=0.0)
+    status = seen(one)
+    assert (status.state, status.is_known, status.since) == (UnitState.MAINTENANCE, True, AT)
+    assert status.losses == (Loss(Cause.MAINTENANCE, 294 * TH),)
+
+
+def test_a_unit_in_maintenance_that_hashes_is_counted_while_it_is_fresh() -> None:
+    """On the test bench it delivers; when it goes stale that is told, though the state stays."""
+    one = tracker(entry(is_in_maintenance=True))
+    one.record(answered(hashrate_5s_hs=200 * TH), clock_s=0.0)
+    assert (seen(one).hashrate_hs, seen(one).losses) == (200 * TH, (Loss(Cause.MAINTENANCE, 94 * TH),))
+    [(status, before)] = one.refresh(at=AT + 30, clock_s=30.0)
+    assert (before, status.state, status.since) == (UnitState.MAINTENANCE, UnitState.MAINTENANCE, AT)
+    assert (status.hashrate_hs, status.losses) == (None, (Loss(Cause.MAINTENANCE, 294 * TH),))
+
+
+def test_a_fresh_reading_without_a_rate_is_no_zero() -> None:
+    """Asleep and silent about its rate: known, stopped, and no rate is made up."""
+    one = tracker()
+    one.record(answered(mode=Mode.SLEEP, hashrate_5s_hs=None), clock_s=0.0)
+    status = seen(one)
+    assert (status.state, status.is_known, status.hashrate_hs) == (UnitState.STOPPED, True, None)
+
+
+def test_awake_and_silent_about_its_rate_a_unit_is_not_known_to_have_stopped() -> None:
+    """A rate that cannot be read is a failure to read: unreadable, not covered, and no zero."""
+    one = tracker()
+    one.record(answered(hashrate_5s_hs=None), clock_s=0.0)
+    status = seen(one)
+    assert (status.state, status.why, status.is_known) == (UnitState.UNREADABLE, "no rate told", False)
+    assert (status.hashrate_hs, status.losses) == (None, (Loss(Cause.UNREADABLE, 294 * TH),))
+
+
+def test_an_unchanged_ledger_changes_nothing() -> None:
+    """Reading the same ledger again leaves the very same statuses."""
+    one = tracker(entry("a"), entry("b"))
+    one.record(answered("a"), clock_s=0.0)
+    before = list(one.statuses())
+    assert not one.replace_entries([entry("a"), entry("b")], at=AT + 5)
+    assert [id(status) for status in one.statuses()] == [id(status) for status in before]
+
+
+@pytest.mark.parametrize(
+    ("changes", "losses"),
+    [
+        ({"place": Place(container="C9")}, ()),
+        ({"serial": "SN2", "mac": "02:00:00:00:00:02"}, ()),
+        ({"nameplate": replace(PLATE, hashrate_hs=300 * TH)}, (Loss(Cause.UNDERPERFORMING, 6 * TH),)),
+    ],
+    ids=["moved", "identity", "another bin"],
+)
+def test_a_changed_entry_keeps_the_reading_and_is_judged_anew(
+    changes: dict[str, Any], losses: tuple[Loss, ...]
+) -> None:
+    """What was read at the same address stays the unit's own, under the new terms."""
+    one = tracker()
+    one.record(answered(at=AT + 1), clock_s=1.0)
+    one.replace_entries([entry(**changes)], at=AT + 5)
+    status = seen(one)
+    assert status.entry == entry(**changes)
+    assert (status.state, status.since, status.is_fresh) == (UnitState.HASHING, AT + 1, True)
+    assert (status.reading, status.losses) == (reading(at=AT + 1), losses)
+
+
+@pytest.mark.parametrize("changes", [{"host": "127.0.0.3"}, {"port": 4029}])
+def test_another_address_drops_what_was_read_at_the_old_one(changes: dict[str, Any]) -> None:
+    """A different machine may stand there: nothing of the old readings or failures is credited to it."""
+    one = tracker()
+    one.record(answered(), clock_s=0.0)
+    one.record(failed(), clock_s=10.0)
+    one.replace_entries([entry(**changes)], at=AT + 15)
+    assert seen(one) == seen(Tracker([entry(**changes)], stale_after_s=STALE_AFTER_S, at=AT + 15))
+    assert one.refresh(at=AT + 60, clock_s=60.0) == []
+
+
+def test_a_new_ledger_neither_prolongs_nor_revives_a_reading() -> None:
+    """Freshness runs from the poll; a stale unit stays stale under a changed entry."""
+    one = tracker()
+    one.record(answered(), clock_s=0.0)
+    one.replace_entries([entry(serial="SN2")], at=AT + 29)
+    assert len(one.refresh(at=AT + 30, clock_s=30.0)) == 1
+    one.replace_entries([entry(serial="SN3")], at=AT + 31)
+    assert (seen(one).is_fresh, seen(one).hashrate_hs, seen(one).since) == (False, None, AT + 30)
+
+
+def test_maintenance_begins_and_ends_with_the_ledger() -> None:
+    """The state follows the ledger at once, and a fresh reading decides again afterwards."""
+    one = tracker()
+    one.record(answered(), clock_s=0.0)
+    states = []
+    for second, is_in_maintenance in ((5, True), (9, False)):
+        one.replace_entries([entry(is_in_maintenance=is_in_maintenance)], at=AT + second)
+        states.append((seen(one).state, seen(one).since - AT))
+    assert states == [(UnitState.MAINTENANCE, 5), (UnitState.HASHING, 9)]
+
+
+def test_a_unit_that_left_the_ledger_is_gone() -> None:
+    """It is named once, has no status, and a poll that was under way is nobody's."""
+    one = tracker(entry("a"), entry("b"))
+    assert set(one.replace_entries([entry("b"), entry("c")], at=AT + 5)) == {"a"}
+    assert [status.entry.unit_id for status in one.statuses()] == ["b", "c"]
+    assert (len(one), "a" in one, "c" in one, one.status("a")) == (2, False, True, None)
+    assert one.record(answered("a"), clock_s=6.0) is None
+    assert "a" not in one
+
+
+def test_a_unit_that_comes_back_starts_anew() -> None:
+    """What was known before it left is not remembered."""
+    one = tracker()
+    one.record(answered(), clock_s=0.0)
+    one.replace_entries([], at=AT + 5)
+    one.replace_entries([entry()], at=AT + 10)
+    assert (seen(one).state, seen(one).why, seen(one).since) == (UnitState.UNREACHABLE, "not polled yet", AT + 10)
+
+
+Step = tuple[float, UnitReading | PollError | None]
+
+# Binary fractions of a second: the sum of the steps is exact.
+steps: st.SearchStrategy[list[Step]] = st.lists(
+    st.tuples(
+        st.integers(0, 400).map(lambda number: number / 8),
+        st.none()
+        | st.sampled_from(ERRORS)
+        | st.builds(reading, hashrate_5s_hs=st.sampled_from([0 * TH, 150 * TH, 294 * TH])),
+    ),
+    max_size=20,
+)
+
+
+def play(one: Tracker, steps: list[Step], wall: list[float]) -> list[tuple[Any, ...]]:
+    """Feed `steps` in with the given wall times; gives all that a status says after each but its wall times."""
+    seconds = 0.0
+    told = []
+    for (later, what), at in zip(steps, wall, strict=True):
+        seconds += later
+        if isinstance(what, UnitReading):
+            one.record(answered(at=at, hashrate_5s_hs=what.hashrate_5s_hs), clock_s=seconds)
+        elif what is not None:
+            one.record(failed(what, at=at), clock_s=seconds)
+        one.refresh(at=at, clock_s=seconds)
+        status = seen(one)
+        told.append(
+            (
+                status.state,
+                status.why,
+                status.is_fresh,
+                status.is_known,
+                status.error,
+                status.failures,
+                status.hashrate_hs,
+                status.losses,
+            )
+        )
+    return told
+
+
+@given(steps, st.data())
+def test_a_stepped_wall_clock_changes_nothing_but_stamps(steps: list[Step], data: st.DataObject) -> None:
+    """However wall time jumps, back or forth, freshness and state go by the monotonic clock."""
+    jumps = st.floats(min_value=0, max_value=4e9)
+    stepped = data.draw(st.lists(jumps, min_size=len(steps), max_size=len(steps)))
+    assert play(tracker(), steps, [AT] * len(steps)) == play(tracker(), steps, stepped)
+
+
+@given(steps)
+def test_a_status_is_the_verdict_on_the_last_reading_and_the_failures_since(steps: list[Step]) -> None:
+    """After any history: the last reading counts for 30 s, failures are those since it, nothing else matters."""
+    seconds, read_at, failures = 0.0, float("-inf"), 0
+    last: UnitReading | None = None
+    error: PollError | None = None
+    expected = []
+    for later, what in steps:
+        seconds += later
+        if isinstance(what, UnitReading):
+            last, read_at, error, failures = what, seconds, None, 0
+        elif what is not None:
+            error, failures = what, failures + 1
+        is_fresh = seconds - read_at < STALE_AFTER_S
+        state, why = judge(entry(), last, error, is_fresh=is_fresh)
+        is_known = is_fresh or is_definite_refusal(error)
+        rate_hs = last.hashrate_5s_hs if last is not None and is_fresh else None
+        expected.append((state, why, is_fresh, is_known, error, failures, rate_hs))
+    told = play(tracker(), steps, [AT + number for number in range(len(steps))])
+    assert [row[:7] for row in told] == expected
+
+
+def test_a_reading_of_another_unit_is_taken_back() -> None:
+    """Once it is known that another unit answers, nothing of what it said is left, and the unit is unreadable."""
+    one = tracker()
+    one.record(answered(), clock_s=0.0)
+    changed = one.discredit("u1", OtherUnitError("u2 answers"), at=AT + 5)
+    status = seen(one)
+    assert changed == (status, UnitState.HASHING)
+    assert (status.state, status.why, status.since) == (UnitState.UNREADABLE, "another unit answers here", AT + 5)
+    assert (status.reading, status.hashrate_hs, status.is_fresh, status.is_known) == (None, None, False, False)
+    assert status.losses == (Loss(Cause.UNREADABLE, 294 * TH),)
+    one.record(answered(at=AT + 10), clock_s=10.0)
+    assert (seen(one).state, seen(one).error) == (UnitState.HASHING, None)
+    assert one.discredit("u9", OtherUnitError("u2 answers"), at=AT) is None
+
+
+def test_figures_that_stand_still_are_no_reading() -> None:
+    """A hung program repeats its figures, uptime and all: after 15 s the unit is unreadable and counts for nothing."""
+    one = tracker()
+    for seconds, state, counted in ((0, "hashing", True), (10, "hashing", True), (20, "unreadable", False)):
+        one.record(answered(at=AT + seconds, uptime_s=5000.0), clock_s=100.0 + seconds)
+        status = seen(one)
+        assert (status.state, status.is_fresh) == (state, counted)
+    assert status.why == "figures stand still"
+    assert status.hashrate_hs is None
+    assert status.losses == (Loss(Cause.UNREADABLE, 294 * TH),)
+
+
+def test_figures_that_move_on_are_believed_again() -> None:
+    """The uptime moves by a second: the reading is fresh at once."""
+    one = tracker()
+    for seconds in (0, 10, 20, 30):
+        one.record(answered(at=AT + seconds, uptime_s=5000.0), clock_s=100.0 + seconds)
+    one.record(answered(at=AT + 40, uptime_s=5001.0), clock_s=140.0)
+    assert (seen(one).state, seen(one).is_fresh) == (UnitState.HASHING, True)
+
+
+@pytest.mark.parametrize("changes", [{"mode": Mode.SLEEP, "hashrate_5s_hs": 0.0}, {"hashrate_5s_hs": 0.0}])
+def test_an_uptime_that_stands_still_without_hashing_is_no_fault(changes: dict[str, Any]) -> None:
+    """Asleep, the firmware tells one second for ever (captures of sleeping S21 and T21): that is not frozen."""
+    one = tracker()
+    for seconds in (0, 10, 20, 30):
+        one.record(answered(at=AT + seconds, uptime_s=1.0, **changes), clock_s=100.0 + seconds)
+    assert seen(one).is_fresh

@@ -1,0 +1,125 @@
+"""The shipped rules and Alertmanager configuration sped up sixty times, and a receiver of what Alertmanager sends."""
+
+import contextlib
+import json
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from aiohttp import web
+from paths import ROOT
+from programs import Program, free_port, get, program, until
+
+FASTER = 60
+RULES = ("site.yml", "alerts.yml")
+_UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+class Told(NamedTuple):
+    """One alert in one notification."""
+
+    status: str
+    alert: str
+    container: str
+
+
+class Receiver:
+    """What was sent, by the path it was sent to: ``page`` or ``ticket``."""
+
+    def __init__(self) -> None:
+        self.address = ""
+        self.notifications: dict[str, list[list[Told]]] = {"page": [], "ticket": []}
+
+    @property
+    def pages(self) -> list[list[Told]]:
+        """The notifications that call somebody, each with its alerts."""
+        return self.notifications["page"]
+
+    async def take(self, request: web.Request) -> web.Response:
+        """Take in one notification."""
+        body = await request.json()
+        told = [
+            Told(alert["status"], alert["labels"]["alertname"], alert["labels"].get("container", ""))
+            for alert in body["alerts"]
+        ]
+        self.notifications[request.match_info["kind"]].append(told)
+        return web.Response(status=204)
+
+
+@contextlib.asynccontextmanager
+async def receiver() -> AsyncIterator[Receiver]:
+    """Listen for notifications on a free loopback port."""
+    taken = Receiver()
+    app = web.Application()
+    app.router.add_post("/{kind:page|ticket}", taken.take)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        host, port = runner.addresses[0][:2]
+        taken.address = f"{host}:{port}"
+        yield taken
+    finally:
+        await runner.cleanup()
+
+
+def faster(duration: str) -> str:
+    """Give a duration divided by `FASTER`, whole seconds and one at least."""
+    return f"{max(1, int(duration[:-1]) * _UNITS_S[duration[-1]] // FASTER)}s"
+
+
+def hurried_rules(text: str) -> str:
+    """Give a rule file with every duration divided: ranges, subqueries, ``for`` and intervals."""
+
+    def divided(found: re.Match[str]) -> str:
+        return re.sub(r"\d+[smhd]\b", lambda duration: faster(duration[0]), found[0])
+
+    text = re.sub(r"\[\d+[smhd](?::\d+[smhd])?\]", divided, text)
+    return re.sub(r"^ *(?:for|interval): \d+[smhd]$", divided, text, flags=re.MULTILINE)
+
+
+@contextlib.asynccontextmanager
+async def alertmanager(folder: Path, pager: str) -> AsyncIterator[str]:
+    """Run a real Alertmanager with the shipped configuration; only its waits and its receivers' address differ."""
+    text = (ROOT / "deploy/alertmanager.yml").read_text(encoding="utf-8").replace("127.0.0.1:9095", pager)
+    text = re.sub(r"(group_wait|group_interval): \d+[sm]", r"\1: 1s", text)
+    config = folder / "alertmanager.yml"
+    config.write_text(text, encoding="utf-8")
+    address = f"127.0.0.1:{free_port()}"
+    command = ("prometheus-alertmanager", f"--config.file={config}", f"--storage.path={folder / 'alertmanager'}")
+    options = (f"--web.listen-address={address}", "--cluster.listen-address=")
+    async with program(*command, *options, log=folder / "alertmanager.log") as running:
+        await until(_is_ready(f"http://{address}"), running)
+        yield address
+
+
+@contextlib.asynccontextmanager
+async def ruling_prometheus(folder: Path, target: str, alerts_to: str) -> AsyncIterator[tuple[Program, str]]:
+    """Run a real Prometheus that scrapes `target` and evaluates the shipped rules, hurried, every second."""
+    rules = []
+    for name in RULES:
+        path = folder / name
+        path.write_text(hurried_rules((ROOT / "grafana/rules" / name).read_text(encoding="utf-8")), encoding="utf-8")
+        rules.append(str(path))
+    config = {
+        "global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"},
+        "rule_files": rules,
+        "alerting": {"alertmanagers": [{"static_configs": [{"targets": [alerts_to]}]}]},
+        "scrape_configs": [{"job_name": "hashsight", "static_configs": [{"targets": [target]}]}],
+    }
+    (folder / "prometheus.json").write_text(json.dumps(config), encoding="utf-8")
+    address = f"127.0.0.1:{free_port()}"
+    command = ("prometheus", f"--config.file={folder / 'prometheus.json'}", f"--storage.tsdb.path={folder / 'tsdb'}")
+    options = (f"--web.listen-address={address}", "--rules.alert.resend-delay=1s")
+    async with program(*command, *options, log=folder / "prometheus.log") as running:
+        await until(_is_ready(f"http://{address}"), running)
+        yield running, f"http://{address}"
+
+
+def _is_ready(url: str) -> Callable[[], Awaitable[bool]]:
+    async def is_ready() -> bool:
+        return (await get(f"{url}/-/ready"))[0] == 200
+
+    return is_ready

@@ -1,0 +1,35 @@
+"""The recorded replies in `tests/captures`, by folder and file."""
+
+from pathlib import Path
+
+from paths import CAPTURES
+
+FOLDERS = tuple(sorted(path for path in CAPTURES.iterdir() if path.is_dir()))
+FILES = tuple(sorted(path for folder in FOLDERS for path in folder.iterdir()))
+
+
+def capture(name: str) -> bytes:
+    """Give one capture by ``folder/file``, as recorded."""
+    return (CAPTURES / name).read_bytes()
+
+
+def is_whole(path: Path) -> bool:
+    """Say whether the capture is a JSON text that was not cut."""
+    return path.suffix == ".json"
+
+
+S21_STATS = capture("s21-stock-aml-202407/http-stats.json")
+S21_SUMMARY = capture("s21-stock-aml-202407/tcp4028-summary.json")
+S21_POOLS = capture("s21-stock-aml-202407/tcp4028-pools.json")
+S21_VERSION = capture("s21-stock-aml-202407/tcp4028-version.json")
+S19_STATS = capture("s19pro-stock-202212/tcp4028-stats.json")
+S19_SUMMARY = capture("s19pro-stock-202212/tcp4028-summary.json")
+S21_ASLEEP_STATS = capture("s21-stock-202410-sleep/tcp4028-stats.subset.json")
+S21_ASLEEP_SUMMARY = capture("s21-stock-202410-sleep/tcp4028-summary.subset.json")
+T21_ASLEEP_STATS = capture("t21-stock-202501-sleep/tcp4028-stats.subset.json")
+T21_ASLEEP_SUMMARY = capture("t21-stock-202501-sleep/tcp4028-summary.subset.json")
+# A whole reply made of the recorded one that is printed as Python prints it.
+INVALID_COMMAND = (
+    b'{"STATUS":[{"STATUS":"E","When":1687903255,"Code":14,"Msg":"Invalid command",'
+    b'"Description":"cgminer 1.0.0"}],"id":1}\0'
+)

@@ -1,0 +1,31 @@
+"""A composer with a known run id, and the check of payloads against their schema files."""
+
+import json
+from typing import Any
+
+import jsonschema
+from exporter_cases import AT
+from paths import ROOT
+
+from agent.exporters.mqtt.composer import Composer
+from agent.exporters.mqtt.messages import (
+    PUBLISHED,
+)
+
+SCHEMAS = ROOT / "agent/exporters/mqtt/schemas"
+
+
+BY_SCHEMA = {f"hashsight.{name}.v1": f"mqtt-{name}.json" for name in PUBLISHED}
+
+
+def composer() -> Composer:
+    """Give a composer of a run whose id is known."""
+    return Composer("alpha", boot_id="b00t", version="1.2.3", started_at=AT - 60)
+
+
+def check(payload: bytes) -> Any:
+    """Hold a payload against the schema file that it names; gives it decoded."""
+    body = json.loads(payload)
+    schema = json.loads((SCHEMAS / BY_SCHEMA[body["schema"]]).read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator(schema, format_checker=jsonschema.FormatChecker()).validate(body)
+    return body

@@ -1,0 +1,99 @@
+"""A shipped scenario, watched by the agent's own rooms in simulated time, without a socket.
+
+Every unit is polled with the agent's conversation, its replies are read by the agent's reader, and tracker, figures,
+minutes and history run on simulated clocks. What is true comes from the simulator alone.
+"""
+
+import io
+from collections import Counter
+from collections.abc import Iterator
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from polled_farm import CATALOGUE, Polled
+
+from agent.config.sections import DEFAULT_NETWORKS
+from agent.site.curtailment.events import Curtailments, Event, Scope
+from agent.site.ledger.reader import read_ledger
+from agent.site.totals import SiteFigures, site_figures
+from agent.site.tracker import Tracker
+from simulators.farm.truth import farm_truth
+from simulators.scenario.player import build_farm, play
+from simulators.scenario.scenario import find_scenario
+
+# What the truth names and an agent cannot see: behind a dead switch a unit hashes on, a unit without power is silent,
+# one that reboots is not there, one that is asleep without anybody's word has stopped, and so have those that protect
+# themselves or have nothing to hash.
+SEEN_AS = {
+    "off": "unreachable",
+    "asleep": "stopped",
+}
+
+
+class Moment(NamedTuple):
+    """One look at the site.
+
+    Attributes:
+        at: Simulated Unix time, s.
+        told: The agent's figures.
+        true_hs: What is true, by the agent's words for the causes, H/s.
+        true_operating_hs: What the chips do.
+    """
+
+    at: float
+    told: SiteFigures
+    true_hs: Counter[str]
+    true_operating_hs: float
+
+
+class Watched:
+    """A scenario that is played, and the agent over it.
+
+    Args:
+        name: Of a shipped scenario.
+        step_s: Between two looks; a unit that misses one poll is not seen at that look.
+    """
+
+    def __init__(self, name: str, *, step_s: float) -> None:
+        name, scenario = find_scenario(name)
+        self.step_s = step_s
+        self.farm = build_farm(scenario)
+        self.playing = play(self.farm, name, scenario)
+        begin = self.playing.begin
+        text = io.StringIO()
+        self.farm.write_ledger(text)
+        ledger = read_ledger(
+            text.getvalue(), "ledger.csv", catalogue=CATALOGUE, zone=ZoneInfo("UTC"), networks=DEFAULT_NETWORKS
+        )
+        events = [
+            Event(
+                id=f"e{number}",
+                start=declared.begin,
+                end=declared.end,
+                target_ratio=declared.target_ratio,
+                scope=Scope() if declared.scope == "site" else Scope(**{declared.scope: declared.name}),
+                source="scenario",
+            )
+            for number, declared in enumerate(self.playing.curtailments)
+        ]
+        self.polled = Polled(self.farm.units, at=begin, slow_every=1000)
+        self.polled.tracker = Tracker(
+            ledger.at(begin), stale_after_s=step_s / 2, at=begin, curtailments=Curtailments(events=events)
+        )
+
+    def look(self, t: float) -> Moment:
+        """Poll every unit at simulated time `t`, and sum up."""
+        self.farm.clock.set(t)
+        self.polled.sweep(t)
+        truth = farm_truth(self.farm, t)["site"]
+        true_hs: Counter[str] = Counter()
+        for cause, lost_hs in truth["losses_hs"].items():
+            true_hs[SEEN_AS.get(cause, str(cause))] += lost_hs
+        told = site_figures(self.polled.tracker.statuses(), t)
+        return Moment(t, told, true_hs, truth["hashrate_hs"])
+
+    def moments(self, *, until: float | None = None) -> Iterator[Moment]:
+        """Look at the site in the middle of each step until the scenario is over."""
+        begin, end = self.playing.begin, self.playing.end if until is None else until
+        steps = int((end - begin) / self.step_s)
+        return (self.look(begin + (step + 0.5) * self.step_s) for step in range(steps))

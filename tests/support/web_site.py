@@ -1,0 +1,64 @@
+"""A web server over a small site with known figures."""
+
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+import aiohttp
+from exporter_cases import AT, entry, gone_silent, reading, status
+
+from agent.errors import DeadlineError
+from agent.exporters.prometheus.store import Metrics
+from agent.exporters.web import server as web
+from agent.site.ledger.entries import Place
+from agent.site.status import UnitStatus
+from agent.site.totals import site_figures
+
+UNITS = (
+    status(entry("a1"), reading("a1")),
+    status(entry("a2", place=Place(container="C1", rack="R9")), reading("a2", hashrate_5s_hs=150e12)),
+    gone_silent("b1"),
+    status(entry("b2", place=Place(container="C2"), host="10.0.0.9"), error=DeadlineError("no whole reply in 5 s")),
+    status(entry("c1", is_simulated=True, is_in_maintenance=True)),
+    status(entry("c2")),
+)
+
+
+def source(statuses: Iterable[UnitStatus] = UNITS, **changes: Any) -> web.Source:
+    """Give a source over these statuses, ready unless `changes` say otherwise."""
+    by_id = {one.entry.unit_id: one for one in statuses}
+    metrics = Metrics("nd-1", version="1.2.3", clock=lambda: 0.0)
+    for one in by_id.values():
+        metrics.on_unit(one)
+    figures = site_figures(by_id.values(), AT)
+    metrics.on_site(figures, is_whole=True)
+    made = web.Source(
+        name="nd-1",
+        version="1.2.3",
+        scrape=metrics.scrape,
+        site=lambda: figures,
+        units=by_id.values,
+        unit=by_id.get,
+        unreadiness=lambda: None,
+        illness=lambda: None,
+        wall=lambda: AT + 12.34,
+    )
+    return replace(made, **changes)
+
+
+@asynccontextmanager
+async def served(shown: web.Source | None = None, **bounds: Any) -> AsyncIterator[aiohttp.ClientSession]:
+    """Serve on a free port of loopback, and give a client that starts there."""
+    async with (
+        web.serve(shown or source(), "127.0.0.1", 0, **bounds) as (host, port),
+        aiohttp.ClientSession(f"http://{host}:{port}", auto_decompress=False) as client,
+    ):
+        yield client
+
+
+async def get_json(client: aiohttp.ClientSession, path: str) -> Any:
+    """Give the answer at `path`, which must be a good one."""
+    async with client.get(path) as response:
+        assert (response.status, response.content_type) == (200, "application/json")
+        return await response.json()

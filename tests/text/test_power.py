@@ -1,0 +1,65 @@
+"""Power and what belongs to it in words."""
+
+from typing import Any
+
+import pytest
+from exporter_cases import AT, entry, gone_silent, reading, status
+
+from agent.site.delivered import NOTHING_DELIVERED, Delivered
+from agent.site.ledger.entries import Place
+from agent.site.power import UNMETERED, Metered
+from agent.site.totals import SiteFigures, site_figures
+from agent.text.power import power_line, power_tiles
+
+C1 = status(entry("u1"), reading("u1", power_watts=3465.0))
+C2 = status(entry("u2", place=Place(container="C2")), reading("u2"))
+
+
+def figures(*fleet: Any, metered: Metered = UNMETERED, delivered: Delivered = NOTHING_DELIVERED) -> SiteFigures:
+    """Give the figures of a few units."""
+    return site_figures(fleet, AT, metered=metered, delivered=delivered)
+
+
+@pytest.mark.parametrize(
+    ("told", "line"),
+    [
+        (figures(), ""),
+        (figures(gone_silent()), ""),
+        (figures(C1), "power: 3.46 kW (all reported); 17.50 J/TH over 100.0 % of deployed"),
+        (figures(C2), "power: 3.33 kW (all modelled); 16.82 J/TH over 100.0 % of deployed"),
+        (
+            figures(C1, C2, gone_silent("u3")),
+            "power: 6.80 kW (51 % reported, 49 % modelled); 17.16 J/TH over 66.7 % of deployed",
+        ),
+        (
+            figures(C1, C2, metered=Metered(container_watts={"C1": 3700.0})),
+            "power: 7.03 kW (53 % metered, 47 % modelled); 17.16 J/TH over 100.0 % of deployed",
+        ),
+        (figures(gone_silent(), metered=Metered(site_watts=0.0)), "power: 0 W (metered)"),
+        (
+            figures(C1, C2, delivered=Delivered(390e12, 400e12, None, 0.0)),
+            (
+                "power: 6.80 kW (51 % reported, 49 % modelled); 17.16 J/TH over 100.0 % of deployed;"
+                " 390.00 TH/s credited by pools over 1 h, by 100.0 % of deployed"
+            ),
+        ),
+        (
+            figures(gone_silent(), delivered=Delivered(190e12, 200e12, 189e12, 200e12)),
+            "power: 189.00 TH/s credited by pools over 24 h, by 100.0 % of deployed",
+        ),
+    ],
+)
+def test_power_line(told: SiteFigures, line: str) -> None:
+    """What is known, whose word it is and of how much; nothing of what is not."""
+    assert power_line(told) == line
+
+
+def test_tiles_say_the_same() -> None:
+    """A title, a figure and a note each."""
+    told = figures(C1, metered=Metered(site_watts=3600.0), delivered=Delivered(190e12, 200e12, 189e12, 200e12))
+    assert power_tiles(told) == [
+        ("Power", "3.60 kW", "all metered"),
+        ("Energy efficiency", "17.50 J/TH", "over 100.0 % of deployed"),
+        ("Credited by pools", "189.00 TH/s", "over 24 h, by 100.0 % of deployed"),
+    ]
+    assert power_tiles(figures(gone_silent())) == []

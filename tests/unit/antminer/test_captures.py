@@ -1,0 +1,91 @@
+"""The captures: named after what is in them, and free of what could tell whose unit it was."""
+
+import re
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from capture_files import FILES, FOLDERS
+from paths import CAPTURES
+
+from agent.errors import MalformedReplyError
+from agent.unit.cgminer import reports, wire
+from agent.unit.nameplate import short_model
+
+_STAMP = re.compile(r'["\'][Ww]hen["\']: ?(\d+)')
+_COMPILED = re.compile(r'"CompileTime": ?"\w+ (\w+ +\d+ [\d:]+) \w+ (\d{4})')
+_TYPE = re.compile(r'"[Tt]ype": ?"Antminer ([^"]+)"')
+
+
+def _text_of(folder: Path) -> str:
+    return "".join(path.read_text() for path in sorted(folder.iterdir()))
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_folder_is_dated_as_its_replies_are(folder: Path) -> None:
+    """Six digits are the month of the firmware's build, four the year in which the reply was given."""
+    text = _text_of(folder)
+    digits = re.search(r"-(\d{6}|\d{4})(?:-|$)", folder.name)
+    assert digits is not None
+    if len(digits[1]) == 6:
+        found = {
+            datetime.strptime(f"{day} {year} +0800", "%b %d %H:%M:%S %Y %z").strftime("%Y%m")
+            for day, year in _COMPILED.findall(text)
+        }
+    else:
+        found = {datetime.fromtimestamp(int(stamp)).astimezone().strftime("%Y") for stamp in _STAMP.findall(text)}
+    assert found == {digits[1]}
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_folder_is_named_after_the_model_in_its_replies(folder: Path) -> None:
+    """Whoever looks for an S21 finds it by the folder's name; folders that tell no model say so or got it elsewhere."""
+    models = set(_TYPE.findall(_text_of(folder)))
+    expected = {
+        model.casefold().replace("+", "plus").replace("s19 pro", "s19pro").replace(" ", "-").strip(".")
+        for model in models
+    }
+    untold = {"other-s9-stock-2016", "other-z9mini-stock-2018", "stock-antminer-2024-pr151"}
+    if folder.name in untold | {"s19pro-stock-2023-issue50"}:
+        assert expected == set()
+    else:
+        assert len(expected) == 1
+        assert folder.name.removeprefix("other-").startswith(f"{expected.pop()}-")
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if "version" in path.name], ids=lambda path: path.parent.name)
+def test_reader_finds_the_model_the_folder_is_named_after(path: Path) -> None:
+    """The model of a `version` reply, spelt short, begins its folder's name."""
+    identity, _ = reports.read_version(path.read_bytes())
+    assert identity.model is not None
+    name = short_model(identity.model).casefold().replace(" ", "")
+    assert path.parent.name.removeprefix("other-").replace("-", "").startswith(name)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_nothing_tells_whose_unit_it_was(path: Path) -> None:
+    """No MAC address, no serial number, no pool user, no address but that of a public pool."""
+    text = path.read_text()
+    assert re.findall(r"\b[0-9A-Fa-f]{2}(?:[:-][0-9A-Fa-f]{2}){5}\b", text) == []
+    assert re.findall(r"\b(?!REDACTED)[A-Z]{4}[A-Z0-9]{13}\b", text) == []
+    assert re.findall(r'"sn": ?"(?!REDACTED\d+")[^"]', text) == []
+    assert re.findall(r'"miner_id": ?"(?!redacted\d+")', text) == []
+    assert re.findall(r'"[Uu]ser": ?"(?!redacted\.)[^"]', text) == []
+    assert re.findall(r"\b\d+\.\d+\.\d+\.\d+\b", text.replace("49.0.1.3", "").replace("16.8.1.3", "")) == []
+
+
+def test_every_folder_has_its_source() -> None:
+    """A capture without provenance is worth nothing."""
+    sources = (CAPTURES / "SOURCES.md").read_text()
+    assert [folder.name for folder in FOLDERS if f"`{folder.name}`" not in sources] == []
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_grade_in_the_file_name_is_true(path: Path) -> None:
+    """A file called .json is whole: it decodes without a repair, but for the STATUS that subsets leave out."""
+    if path.suffix == ".txt":
+        with pytest.raises(MalformedReplyError):
+            wire.decode_reply(path.read_bytes(), "any")
+        return
+    reply = wire.decode_reply(path.read_bytes(), "any")
+    assert reply.repairs == (("missing_status",) if ".subset." in path.name else ())

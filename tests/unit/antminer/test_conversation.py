@@ -1,0 +1,361 @@
+"""Polls as conversations, driven by hand: replies in, requests and a reading out."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+import hypothesis.strategies as st
+import pytest
+from capture_files import (
+    INVALID_COMMAND,
+    S19_STATS,
+    S19_SUMMARY,
+    S21_ASLEEP_STATS,
+    S21_ASLEEP_SUMMARY,
+    S21_POOLS,
+    S21_STATS,
+    S21_SUMMARY,
+    S21_VERSION,
+    capture,
+)
+from hypothesis import given
+
+from agent.errors import (
+    DeadlineError,
+    DisconnectedError,
+    MalformedReplyError,
+    PollError,
+    RefusedError,
+    UnreachableError,
+    UnsupportedReplyError,
+)
+from agent.unit.antminer import conversation
+from agent.unit.antminer.conversation import POOLS, REQUESTS, STATS, STATS_NEW_API, SUMMARY, VERSION, Memory
+from agent.unit.reading import Dialect, Identity, Mode, UnitReading
+
+AT = 1763674560.0
+Unit = Mapping[bytes, bytes | PollError]
+NAMES = {STATS_NEW_API: "new_api", STATS: "stats", SUMMARY: "summary", POOLS: "pools", VERSION: "version"}
+WITHOUT_FIGURES = (
+    b'{"STATUS": {"STATUS": "S", "when": 1, "Msg": "stats"}, "INFO": {"type": "Antminer S21"}, "STATS": []}'
+)
+
+S21_UNIT: Unit = {STATS_NEW_API: S21_STATS, SUMMARY: S21_SUMMARY, POOLS: S21_POOLS, VERSION: S21_VERSION}
+S19_UNIT: Unit = {
+    STATS_NEW_API: S19_STATS,
+    STATS: S19_STATS,
+    SUMMARY: S19_SUMMARY,
+    POOLS: capture("s19pro-stock-202212/tcp4028-pools.json"),
+    VERSION: capture("s19pro-stock-202212/tcp4028-version.json"),
+}
+ASLEEP_UNIT: Unit = {
+    STATS_NEW_API: S21_ASLEEP_STATS,
+    STATS: S21_ASLEEP_STATS,
+    SUMMARY: S21_ASLEEP_SUMMARY,
+    POOLS: S21_POOLS,
+    VERSION: capture("s21-stock-202410-sleep/tcp4028-version.subset.json"),
+}
+
+
+def with_uptime(seconds: int) -> bytes:
+    """Give the S21's `stats` so many seconds after a start."""
+    body = json.loads(S21_STATS)
+    body["STATS"][0]["elapsed"] = seconds
+    return json.dumps(body).encode()
+
+
+def poll(
+    unit: Unit, memory: Memory, *, unit_id: str = "u1", slow_every: int = 1000
+) -> tuple[list[str], UnitReading | PollError]:
+    """Hold one conversation with a unit that answers from a table; give the requests by name, and what came of it."""
+    talk = conversation.converse(unit_id, memory, slow_every=slow_every, wall=lambda: AT)
+    asked = []
+    try:
+        request = next(talk)
+        while True:
+            asked.append(NAMES[request])
+            answer = unit[request]
+            request = talk.throw(answer) if isinstance(answer, PollError) else talk.send(answer)
+    except StopIteration as over:
+        return asked, over.value
+    except PollError as error:
+        return asked, error
+
+
+def reading_of(unit: Unit, memory: Memory | None = None, **options: Any) -> UnitReading:
+    """Poll once, and give the reading."""
+    _, reading = poll(unit, memory or Memory(), **options)
+    assert isinstance(reading, UnitReading)
+    return reading
+
+
+@pytest.mark.parametrize(
+    ("unit", "first", "second"),
+    [
+        pytest.param(S21_UNIT, ["new_api", "version", "summary", "pools"], ["new_api"], id="new_api"),
+        pytest.param(S19_UNIT, ["new_api", "version", "summary", "pools"], ["new_api"], id="answers legacy to new_api"),
+        pytest.param(
+            S19_UNIT | {STATS_NEW_API: INVALID_COMMAND},
+            ["new_api", "stats", "version", "summary", "pools"],
+            ["stats"],
+            id="refuses new_api",
+        ),
+        pytest.param(ASLEEP_UNIT, ["new_api", "summary", "version", "pools"], ["new_api", "summary"], id="asleep"),
+        pytest.param(
+            ASLEEP_UNIT | {STATS_NEW_API: WITHOUT_FIGURES},
+            ["new_api", "stats", "summary", "version", "pools"],
+            ["new_api", "stats", "summary"],
+            id="asleep, new_api without figures",
+        ),
+        pytest.param(
+            S21_UNIT | {VERSION: DeadlineError("late"), SUMMARY: DeadlineError("late"), POOLS: DeadlineError("late")},
+            ["new_api", "version", "summary", "pools"],
+            ["new_api"],
+            id="answers stats alone",
+        ),
+    ],
+)
+def test_requests_of_the_first_two_polls(unit: Unit, first: list[str], second: list[str]) -> None:
+    """Everything when first seen; then one request a poll, two while asleep, and none that was refused before."""
+    memory = Memory()
+    assert poll(unit, memory)[0] == first
+    assert poll(unit, memory)[0] == second
+    assert poll(unit, memory)[0] == second
+
+
+def test_reading_of_a_whole_conversation() -> None:
+    """`stats` gives the figures, `version` the API, `summary` and `pools` the counters."""
+    reading = reading_of(S21_UNIT)
+    assert (reading.unit_id, reading.at, reading.dialect) == ("u1", AT, Dialect.NEW_API)
+    assert reading.identity == Identity(
+        model="Antminer S21", firmware="Thu Jul 11 16:38:25 CST 2024", api="3.1", miner="uart_trans.1.3"
+    )
+    # The rates and uptime are those of `stats`: `summary` was asked a moment later.
+    assert (reading.hashrate_5s_hs, reading.uptime_s) == (206_901.8e9, 8152)
+    assert reading.shares is not None
+    assert (reading.shares.accepted, len(reading.pools), reading.repairs) == (11_187, 3, ())
+
+
+def test_sleeping_unit_tells_its_zero_rates_in_summary() -> None:
+    """Asleep with rates of 0.0 as reported and an uptime of 1: reported, not invented."""
+    reading = reading_of(ASLEEP_UNIT)
+    assert (reading.mode, reading.uptime_s) == (Mode.SLEEP, 1)
+    assert (reading.hashrate_5s_hs, reading.hashrate_avg_hs, reading.hashrate_30m_hs) == (0.0, 0.0, None)
+    assert (reading.boards, reading.fan_rpm) == ((), ())
+    assert reading.identity.api == "3.1"
+
+
+def test_sleeping_unit_without_a_summary_tells_no_rate() -> None:
+    """Asleep is known; that its rate is zero is not."""
+    reading = reading_of(ASLEEP_UNIT | {SUMMARY: DeadlineError("late")})
+    assert (reading.mode, reading.hashrate_5s_hs, reading.uptime_s, reading.shares) == (Mode.SLEEP, None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (UnreachableError("gone"), UnreachableError),
+        (DeadlineError("late"), DeadlineError),
+        (DisconnectedError("cut"), DisconnectedError),
+        (b"rubbish", MalformedReplyError),
+        (b'{"STATUS":[{"STATUS":"E","Code":45,"Msg":"Access denied to \'stats\' command"}]}', RefusedError),
+    ],
+)
+def test_without_stats_there_is_no_reading(answer: bytes | PollError, error: type[PollError]) -> None:
+    """The first request decides: its error is the poll's, nothing else is asked, and nothing is remembered."""
+    memory = Memory()
+    asked, outcome = poll(S21_UNIT | {STATS_NEW_API: answer}, memory)
+    assert asked == ["new_api"]
+    assert isinstance(outcome, error)
+    assert not memory.is_known
+
+
+def test_unsupported_in_both_dialects() -> None:
+    """When the legacy dialect says no more, the poll fails, and new_api is asked again next time."""
+    memory = Memory()
+    unit = {STATS_NEW_API: WITHOUT_FIGURES, STATS: WITHOUT_FIGURES}
+    asked, outcome = poll(unit, memory)
+    assert asked == ["new_api", "stats"]
+    assert isinstance(outcome, UnsupportedReplyError)
+    assert poll(unit, memory)[0] == ["new_api", "stats"]
+
+
+def test_refused_in_both_dialects() -> None:
+    """A unit that knows neither is refused; the refusal of new_api alone is not remembered."""
+    memory = Memory()
+    unit = {STATS_NEW_API: INVALID_COMMAND, STATS: INVALID_COMMAND}
+    _, outcome = poll(unit, memory)
+    assert isinstance(outcome, RefusedError)
+    assert outcome.code == 14
+    assert poll(unit, memory)[0] == ["new_api", "stats"]
+
+
+@pytest.mark.parametrize(("request_", "lost"), [(VERSION, "identity"), (SUMMARY, "shares"), (POOLS, "pools")])
+@pytest.mark.parametrize(
+    "answer",
+    [DeadlineError("late"), UnreachableError("gone"), b"rubbish", INVALID_COMMAND, b'{"STATUS":[{"STATUS":"S"}]}'],
+    ids=["deadline", "unreachable", "malformed", "refused", "unsupported"],
+)
+def test_optional_request_that_fails_costs_only_itself(request_: bytes, lost: str, answer: bytes | PollError) -> None:
+    """The reading is there, and lacks only what that one reply would have told."""
+    whole, reading = reading_of(S21_UNIT), reading_of(S21_UNIT | {request_: answer})
+    fields = [name for name in UnitReading.__struct_fields__ if getattr(whole, name) != getattr(reading, name)]
+    assert fields == [lost]
+
+
+def test_counters_survive_a_failed_request() -> None:
+    """What was read before stays in the reading, with the time at which it was read."""
+    memory = Memory()
+    poll(S21_UNIT, memory)
+    reading = reading_of(S21_UNIT | {SUMMARY: DeadlineError("late"), POOLS: b"x"}, memory, slow_every=1)
+    assert reading.shares is not None
+    assert (reading.shares.accepted, len(reading.pools)) == (11_187, 3)
+
+
+def test_identity_is_one_object_from_poll_to_poll() -> None:
+    """Ten thousand units keep ten thousand identities, not one a poll."""
+    memory = Memory()
+    first = reading_of(S21_UNIT, memory)
+    assert reading_of(S21_UNIT, memory).identity is first.identity
+
+
+def test_identity_that_stats_does_not_tell_comes_from_version() -> None:
+    """A reply without INFO: `version` is asked when first seen, fills the gaps, and is not asked again."""
+    body = json.loads(S21_STATS)
+    del body["INFO"]
+    unit = S21_UNIT | {STATS_NEW_API: json.dumps(body).encode()}
+    memory = Memory()
+    reading = reading_of(unit, memory)
+    assert reading.identity == reading_of(S21_UNIT).identity
+    assert poll(unit, memory)[0] == ["new_api"]
+
+
+def test_identity_told_in_part_does_not_change_at_every_poll() -> None:
+    """The sleeping capture tells model and firmware alone; `version` tells the rest once."""
+    memory = Memory()
+    unit = ASLEEP_UNIT | {VERSION: S21_VERSION}
+    assert reading_of(unit, memory).identity.miner == "uart_trans.1.3"
+    asked, reading = poll(unit, memory)
+    assert asked == ["new_api", "summary"]
+    assert isinstance(reading, UnitReading)
+    assert reading.identity.miner == "uart_trans.1.3"
+
+
+def test_restart_asks_everything_again_and_forgets_counters() -> None:
+    """An uptime that went backwards: counters of the old process are not carried into the new one."""
+    memory = Memory()
+    poll(S21_UNIT, memory)
+    restarted = S21_UNIT | {STATS_NEW_API: with_uptime(5), SUMMARY: b"x", POOLS: b"x"}
+    asked, reading = poll(restarted, memory)
+    assert asked == ["new_api", "version", "summary", "pools"]
+    assert isinstance(reading, UnitReading)
+    assert (reading.pools, reading.shares, memory.pools, memory.shares) == ((), None, (), None)
+    assert poll(S21_UNIT | {STATS_NEW_API: with_uptime(15)}, memory)[0] == ["new_api"]
+
+
+def test_going_to_sleep_is_a_restart() -> None:
+    """Elapsed begins anew when the mode changes: shares are those of the sleeping process, old pools are gone."""
+    memory = Memory()
+    poll(S21_UNIT, memory)
+    asked, reading = poll(ASLEEP_UNIT | {POOLS: b"x"}, memory)
+    assert asked == ["new_api", "summary", "version", "pools"]
+    assert isinstance(reading, UnitReading)
+    assert (reading.mode, reading.pools) == (Mode.SLEEP, ())
+    assert reading.shares is not None
+    assert reading.shares.accepted is None
+
+
+def test_changed_firmware_asks_for_the_version() -> None:
+    """One more request, and the API version of the new firmware."""
+    memory = Memory()
+    poll(S21_UNIT, memory)
+    flashed = {
+        STATS_NEW_API: S21_STATS.replace(b"Jul 11", b"Jul 30"),
+        VERSION: S21_VERSION.replace(b'"3.1"', b'"1.0.0"').replace(b"Jul 11", b"Jul 30"),
+    }
+    asked, reading = poll(S21_UNIT | flashed, memory)
+    assert asked == ["new_api", "version"]
+    assert isinstance(reading, UnitReading)
+    assert (reading.identity.firmware, reading.identity.api) == ("Thu Jul 30 16:38:25 CST 2024", "1.0.0")
+
+
+def slow_polls(unit_id: str, memory: Memory, *, polls: int, slow_every: int) -> list[int]:
+    """Give which of so many polls asked for pools."""
+    return [
+        number
+        for number in range(polls)
+        if "pools" in poll(S21_UNIT, memory, unit_id=unit_id, slow_every=slow_every)[0]
+    ]
+
+
+@pytest.mark.parametrize("slow_every", [1, 2, 6, 7])
+def test_counters_are_asked_every_so_many_polls(slow_every: int) -> None:
+    """First at once, then at the unit's own turn, and from then on at equal steps."""
+    for unit_id in ("u1", "u2", "u3"):
+        first, second, *later = slow_polls(unit_id, Memory(), polls=1 + 4 * slow_every, slow_every=slow_every)
+        assert first == 0
+        assert 1 <= second <= slow_every
+        assert later == list(range(second + slow_every, 1 + 4 * slow_every, slow_every))
+
+
+@pytest.mark.parametrize("event", ["start", "restart"])
+def test_turns_are_spread_over_the_fleet(event: str) -> None:
+    """600 units at every 6th poll: about 100 at each, after the first start and after the power came back as well."""
+    turns: Counter[int] = Counter()
+    for number in range(600):
+        unit_id, memory = f"unit-{number}", Memory()
+        if event == "restart":
+            poll(S21_UNIT, memory, unit_id=unit_id, slow_every=6)
+            memory.uptime_s = 1e6
+        turns[slow_polls(unit_id, memory, polls=7, slow_every=6)[1]] += 1
+    assert sorted(turns) == [1, 2, 3, 4, 5, 6]
+    assert min(turns.values()) > 70
+
+
+def test_repairs_of_all_replies_are_told() -> None:
+    """One entry each time, so that they can be counted."""
+    assert reading_of(ASLEEP_UNIT).repairs == ("missing_status", "missing_status", "missing_status")
+
+
+def test_everything_sent_is_a_report() -> None:
+    """No request of this agent changes a unit."""
+    assert REQUESTS == (
+        b'{"command":"stats","new_api":true}',
+        b'{"command":"stats"}',
+        b'{"command":"summary"}',
+        b'{"command":"pools"}',
+        b'{"command":"version"}',
+    )
+
+
+ANSWERS: Any = st.sampled_from(
+    [
+        *S21_UNIT.values(),
+        *ASLEEP_UNIT.values(),
+        S19_STATS,
+        INVALID_COMMAND,
+        WITHOUT_FIGURES,
+        with_uptime(3),
+        b"",
+        b"}{",
+        UnreachableError("gone"),
+        DeadlineError("late"),
+        DisconnectedError("cut"),
+    ]
+)
+
+
+@given(data=st.data(), slow_every=st.integers(1, 4))
+def test_whatever_is_answered_a_poll_ends(data: st.DataObject, slow_every: int) -> None:
+    """At most five requests a poll, all of them known, and a reading or a declared error at the end."""
+    memory = Memory()
+    for _ in range(data.draw(st.integers(1, 4))):
+        unit = {request: data.draw(ANSWERS) for request in REQUESTS}
+        asked, outcome = poll(unit, memory, slow_every=slow_every)
+        assert 1 <= len(asked) <= 5
+        assert len(set(asked)) == len(asked)
+        assert isinstance(outcome, UnitReading | PollError)
+        if isinstance(outcome, UnitReading):
+            assert outcome.identity is memory.identity
+            assert outcome.shares is memory.shares

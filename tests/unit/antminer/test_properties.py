@@ -1,0 +1,332 @@
+"""Whatever bytes come, every reader gives a value within bounds or a declared error; two ways of decoding agree."""
+
+import json
+import math
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+from unittest import mock
+
+import hypothesis.strategies as st
+import msgspec
+import pytest
+from capture_files import FILES, S19_STATS, S21_STATS, is_whole
+from hypothesis import example, given, settings
+
+from agent.errors import MalformedReplyError, RefusedError, UnsupportedReplyError
+from agent.unit import limits
+from agent.unit.antminer import stats as antminer
+from agent.unit.antminer import stats_schema as stats_reply
+from agent.unit.antminer.fast_stats import sound_reading
+from agent.unit.cgminer import reports, wire
+from agent.unit.reading import Identity, UnitReading
+
+AT = 1763674560.0
+DECLARED = (MalformedReplyError, RefusedError, UnsupportedReplyError)
+REPAIRS = {*wire.REPAIRS, "number_in_string", "wrong_type", "implausible"}
+READERS: dict[str, Callable[[bytes], Any]] = {
+    "stats": lambda data: antminer.read_stats(data, unit_id="u1", at=AT),
+    "summary": lambda data: reports.read_summary(data, at=AT),
+    "pools": reports.read_pools,
+    "version": reports.read_version,
+}
+CAPTURES = {f"{path.parent.name}/{path.name}": path.read_bytes() for path in FILES}
+WHOLE = {f"{path.parent.name}/{path.name}": json.loads(path.read_bytes()) for path in FILES if is_whole(path)}
+
+# Stands in a JSON text for a token that no JSON library writes.
+RAW = {f"@{number}@": token for number, token in enumerate(("nan", "1e999", "-Infinity", "9" * 400, "9" * 5000, "}{"))}
+NASTY_VALUES = st.sampled_from(
+    [
+        *RAW,
+        None,
+        True,
+        False,
+        0,
+        -1,
+        5,
+        10**18,
+        10**30,
+        -(10**30),
+        1e15,
+        1e300,
+        -0.5,
+        "",
+        "nan",
+        "inf",
+        "-inf",
+        "1e999",
+        "5",
+        "-5",
+        "0x10",
+        "GH/s",
+        "TH/s",
+        "S",
+        "E",
+        "-",
+        "1-2-3",
+        "1--2",
+        "\ud800",
+        "\x00\x1b[2J",
+        "x" * 300,
+        [],
+        {},
+        [[]],
+        [None],
+        ["7000", 5],
+        [{}],
+        [{"index": "1"}, {"index": 1}],
+        {"STATUS": "S"},
+    ]
+)
+
+
+def read_all(data: bytes) -> Iterator[Any]:
+    """Give what each reader makes of the bytes: a value, or the class of its error; any other exception passes."""
+    for reader in READERS.values():
+        told = ""
+        try:
+            value = reader(data)
+        except DECLARED as error:
+            value, told = type(error), str(error)
+        assert told.isprintable()
+        yield value
+
+
+def numbers_of(value: Any) -> Iterator[float]:
+    """Give all numbers in a reading."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        for item in value:
+            yield from numbers_of(item)
+    elif isinstance(value, int | float):
+        yield value
+
+
+def check(data: bytes) -> None:
+    """Hold what the readers give to what every reading promises."""
+    for value in read_all(data):
+        told = msgspec.json.decode(msgspec.json.encode(value if not isinstance(value, type) else None))
+        assert all(math.isfinite(number) for number in numbers_of(told))
+        if not isinstance(value, UnitReading):
+            continue
+        boards = value.boards
+        rates = [value.hashrate_5s_hs, value.hashrate_30m_hs, value.hashrate_avg_hs, value.hashrate_ideal_hs]
+        assert all(
+            rate is None or 0 <= rate <= limits.MAX_HASHRATE_HS
+            for rate in rates + [board.hashrate_hs for board in boards]
+        )
+        sensors = [celsius for board in boards for celsius in (*board.chip_celsius, *board.pcb_celsius)]
+        assert all(limits.MIN_CELSIUS <= celsius <= limits.MAX_CELSIUS for celsius in sensors)
+        assert len(boards) <= limits.MAX_BOARDS
+        assert [board.slot for board in boards] == sorted({board.slot for board in boards})
+        assert all(0 <= rpm <= limits.MAX_RPM for rpm in value.fan_rpm)
+        assert len(value.fan_rpm) <= limits.MAX_FANS
+        assert len(json.dumps(told)) < 20_000
+        assert set(value.repairs) <= REPAIRS
+
+
+def leaves_of(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """Give the path of every value in a JSON tree but the root."""
+    if path:
+        yield path
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from leaves_of(item, (*path, key))
+    elif isinstance(value, list):
+        for position, item in enumerate(value):
+            yield from leaves_of(item, (*path, position))
+
+
+PATHS = {name: list(leaves_of(body)) for name, body in WHOLE.items()}
+
+
+def changed(body: Any, path: tuple[str | int, ...], value: Any) -> Any:
+    """Give a copy of a JSON tree with one value exchanged, or taken out for `...`."""
+    first, *rest = path
+    copy = dict(body) if isinstance(body, dict) else list(body)
+    if rest:
+        copy[first] = changed(body[first], tuple(rest), value)
+    elif value is ...:
+        del copy[first]
+    else:
+        copy[first] = value
+    return copy
+
+
+def text_of(body: Any) -> bytes:
+    """Give the JSON text, with the raw tokens in place of what stands for them."""
+    text = json.dumps(body)
+    for name, token in RAW.items():
+        text = text.replace(f'"{name}"', token)
+    return text.encode()
+
+
+@st.composite
+def mutated(draw: st.DrawFn) -> bytes:
+    """Give a whole capture with up to four values exchanged or taken out."""
+    name = draw(st.sampled_from(sorted(WHOLE)))
+    body = WHOLE[name]
+    for _ in range(draw(st.integers(1, 4))):
+        path = draw(st.sampled_from(PATHS[name]))
+        try:
+            body = changed(body, path, draw(NASTY_VALUES | st.just(...)))
+        except (LookupError, TypeError):
+            continue
+    return text_of(body)
+
+
+@st.composite
+def scratched(draw: st.DrawFn) -> bytes:
+    """Give any capture with some of its bytes exchanged for others."""
+    data = draw(st.sampled_from(sorted(CAPTURES.values())))
+    for _ in range(draw(st.integers(1, 3))):
+        start = draw(st.integers(0, len(data)))
+        length = draw(st.sampled_from([0, 1, 2, 40]))
+        patch = draw(
+            st.binary(max_size=4) | st.sampled_from([b"}{", b",", b"nan", b'"', b"\\", b"\0", b"[", b"-", b"e9"])
+        )
+        data = data[:start] + patch + data[start + length :]
+    return data
+
+
+@given(data=st.binary(max_size=200))
+@example(data=b"")
+@example(data=b"\0")
+@example(data=b"}{")
+@example(data=b"nan")
+@example(data=b"[" * 100_000)
+@example(data=b'{"STATUS":[{"STATUS":"S"}],"STATS":[' + b"{}," * 100_000 + b"{}]}")
+@example(data=b'{"STATUS":[{"STATUS":"S"}],"STATS":[nan,' + b"{}," * 100_000 + b"{}]}")
+@example(data=b'{"STATUS":{"STATUS":"S"},"STATS":[{"rate_5s":1,"fan":[' + b"1," * 100_000 + b"1]}]}")
+@example(data=b'{"STATUS":{"STATUS":"S"},"STATS":[{"rate_5s":1,"chain":[{"temp_chip":[' + b"1," * 100_000 + b"1]}]}]}")
+def test_any_bytes(data: bytes) -> None:
+    """Bytes give a value or a declared error."""
+    check(data)
+
+
+@given(data=scratched())
+@settings(max_examples=400)
+def test_captures_with_scratches(data: bytes) -> None:
+    """So do real replies in which some bytes are others."""
+    check(data)
+
+
+@given(data=mutated())
+@settings(max_examples=600)
+def test_captures_with_other_values(data: bytes) -> None:
+    """And real replies in which some values are of another type, size or sense."""
+    check(data)
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_every_field_in_turn(name: str) -> None:
+    """Every field of every whole capture: missing, of each wrong type, out of every range."""
+    values = [..., None, True, "x", "nan", -1, 10**30, 1e15, [], {}, ["x"], *RAW]
+    # A hundred slots of pools differ in nothing: the first stands for all.
+    paths = [path for path in PATHS[name] if not (path[0] in {"POOLS", "DEVS"} and len(path) > 1 and path[1])]
+    for path in paths:
+        for value in values:
+            check(text_of(changed(WHOLE[name], path, value)))
+
+
+def outcome(data: bytes, *, is_lenient: bool = False, identity: Identity | None = None) -> Any:
+    """Give the reading, or the class of the error, by the quick ways of decoding or by the lenient one."""
+    refusals = [
+        mock.patch.object(stats_reply, "_decode_soundly", side_effect=ValueError),
+        mock.patch.object(antminer, "sound_reading", return_value=None),
+    ]
+    try:
+        with ExitStack() as stack:
+            for refusal in refusals if is_lenient else ():
+                stack.enter_context(refusal)
+            return antminer.read_stats(data, unit_id="u1", at=AT, identity=identity or Identity())
+    except DECLARED as error:
+        return type(error)
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_both_ways_of_decoding_read_captures_alike(name: str) -> None:
+    """The typed decoder is fast, the lenient one patient; on a real reply they say the same."""
+    data = CAPTURES[name]
+    assert outcome(data, is_lenient=True) == outcome(data)
+
+
+@given(data=mutated())
+@settings(max_examples=400)
+def test_both_ways_of_decoding_agree(data: bytes) -> None:
+    """Where the typed decoder takes a reply, the lenient one takes it to the same reading."""
+    try:
+        stats_reply._decode_soundly(wire.unframe(data))
+    except (ValueError, *DECLARED):
+        return
+    assert outcome(data, is_lenient=True) == outcome(data)
+
+
+def known_of(data: bytes) -> Identity | None:
+    """Give who answers, as an agent knows it that has read this unit before."""
+    reading = outcome(data, is_lenient=True)
+    return reading.identity if isinstance(reading, UnitReading) else None
+
+
+@given(data=mutated(), is_known=st.booleans())
+@settings(max_examples=600)
+def test_the_short_way_reads_like_the_careful_one(data: bytes, is_known: bool) -> None:  # noqa: FBT001 - Hypothesis gives it by name.
+    """Whatever the short way takes at all, it takes to the reading of the careful way."""
+    identity = known_of(data) if is_known else Identity(model="Antminer S21")
+    short = sound_reading(data, unit_id="u1", at=AT, identity=identity or Identity(), pools=(), shares=None)
+    if short is not None:
+        careful = outcome(data, is_lenient=True, identity=identity)
+        assert short == careful
+
+
+STATS = [name for name in WHOLE if "stats" in name and isinstance(outcome(CAPTURES[name]), UnitReading)]
+
+
+@pytest.mark.parametrize("name", STATS)
+def test_which_captures_go_the_short_way(name: str) -> None:
+    """Real replies of the new_api dialect do, once the unit is known; every other is read with care."""
+    data = CAPTURES[name]
+    known = known_of(data)
+    assert known is not None
+    short = sound_reading(data, unit_id="u1", at=AT, identity=known, pools=(), shares=None)
+    assert (short is not None) is (b'"miner-mode"' in data)
+    if short is not None:
+        assert short == outcome(data, is_lenient=True, identity=known)
+
+
+EXCEPTED = {
+    S21_STATS: {"rate_5s", "rate_unit", "chain", "index"},
+    S19_STATS: {"GHS 5s", "rate_unit", "miner_count", "Mode"},
+}
+
+
+@pytest.mark.parametrize("reply", EXCEPTED, ids=["new_api", "legacy"])
+@pytest.mark.parametrize("junk", ["junk", {}, [[]], True, 10**30])
+def test_one_bad_field_costs_one_field(reply: bytes, junk: Any) -> None:
+    """Any field of the data: the reading stays, differs in at most one field, and a repair says why.
+
+    But for the rate, without which there is none; its unit; what boards are numbered by; and a mode with another
+    number, which is a mode we do not know and no defect.
+    """
+    body = json.loads(reply)
+    sound = msgspec.to_builtins(READERS["stats"](reply))
+    data_at = ("STATS", len(body["STATS"]) - 1)
+    for path in leaves_of(body):
+        if path[:2] != data_at or len(path) == 2 or path[-1] in EXCEPTED[reply]:
+            continue
+        read = msgspec.to_builtins(READERS["stats"](json.dumps(changed(body, path, junk)).encode()))
+        lost = [where for where in leaves_of(sound) if _at(read, where) != _at(sound, where)]
+        fields = {where[:3] if where[0] == "boards" else where[:1] for where in lost if where != ("boards",)}
+        fields = {where for where in fields if where != ("repairs",) and not (where[0] == "boards" and len(where) < 3)}
+        assert len(fields) <= 1, path
+        assert not fields or read["repairs"], path
+
+
+def _at(value: Any, path: tuple[str | int, ...]) -> Any:
+    for step in path:
+        try:
+            value = value[step]
+        except (LookupError, TypeError):
+            return ...
+    return value

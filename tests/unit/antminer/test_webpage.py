@@ -1,0 +1,315 @@
+"""A unit's own web page: who it is, over HTTP and digest authentication, from captures and from simulated units."""
+
+import asyncio
+import contextlib
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from paths import WEB_CAPTURES
+from sim_cases import make_farm
+from web_cases import NONCE, credentials, md5, served
+
+from agent.address import Endpoint
+from agent.errors import (
+    DeadlineError,
+    DisconnectedError,
+    MalformedReplyError,
+    PollError,
+    RefusedError,
+    UnreachableError,
+    UnsupportedReplyError,
+)
+from agent.unit import digest
+from agent.unit.antminer import webpage
+from agent.unit.antminer.webpage import MAX_BODY_BYTES, fetch_system_info, read_system_info
+from agent.unit.digest import Challenge, Login
+from agent.unit.reading import SystemInfo
+
+ROOT = Login(user="root", password="root")  # noqa: S106  the one every unit leaves the factory with
+S21_PLUS = WEB_CAPTURES / "s21plus-stock-202503"
+UNAUTHORIZED = (S21_PLUS / "http-401-root.txt").read_bytes().replace(b"\n", b"\r\n", 7)
+
+
+def as_on_the_wire(capture: bytes) -> bytes:
+    """Give a chunked capture with the CR LF of its framing, which became LF; line feeds inside chunks stay."""
+    head, _, rest = capture.partition(b"\n\n")
+    wire = head.replace(b"\n", b"\r\n") + b"\r\n\r\n"
+    while rest:
+        size, _, rest = rest.partition(b"\n")
+        length = int(size, 16)
+        wire += size + b"\r\n" + rest[:length] + b"\r\n"
+        rest = rest[length + 1 :]
+    return wire
+
+
+PAGE = as_on_the_wire((S21_PLUS / "http-get_system_info.chunked.txt").read_bytes())
+INFO = SystemInfo(
+    model="Antminer S21+", firmware="Wed Mar 12 14:34:31 CST 2025", mac="02:00:00:00:00:01", serial="REDACTED000000001"
+)
+
+
+@dataclass
+class Server:
+    """A server that says what it is told to, and what it heard."""
+
+    endpoint: Endpoint
+    heard: list[bytes] = field(default_factory=list)
+
+
+Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter, Server], Awaitable[None]]
+
+
+@contextlib.asynccontextmanager
+async def serving(script: Script) -> AsyncIterator[Server]:
+    """Run `script` for every connection on a free port."""
+    told = Server(Endpoint("127.0.0.1", 0))
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+                await script(reader, writer, told)
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    told.endpoint = Endpoint("127.0.0.1", server.sockets[0].getsockname()[1])
+    try:
+        yield told
+    finally:
+        server.close()
+
+
+def saying(*replies: bytes) -> Script:
+    """Give a script: one reply after each request, then the end of the connection."""
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, server: Server) -> None:
+        for reply in replies:
+            server.heard.append(await reader.readuntil(b"\r\n\r\n"))
+            writer.write(reply)
+            await writer.drain()
+
+    return script
+
+
+async def fetch(endpoint: Endpoint, *, deadline_s: float = 5.0, login: Login = ROOT) -> SystemInfo:
+    """Ask who is there."""
+    return await fetch_system_info(
+        endpoint, login, connect_timeout_s=1.0, deadline_s=deadline_s, cnonce=lambda: "0a4f113b"
+    )
+
+
+@pytest.mark.parametrize(
+    ("capture", "info"),
+    [
+        (
+            "s21-stock-aml-202407/http-get_system_info.json",
+            SystemInfo(
+                model="Antminer S21",
+                firmware="Thu Jul 11 16:38:25 CST 2024",
+                mac="02:00:00:00:00:01",
+                serial="REDACTED000000001",
+            ),
+        ),
+    ],
+)
+def test_captured_pages_are_read(capture: str, info: SystemInfo) -> None:
+    """The page of a real S21 tells its MAC and serial number."""
+    assert read_system_info((WEB_CAPTURES / capture).read_bytes()) == info
+
+
+@pytest.mark.parametrize(
+    ("page", "info"),
+    [
+        (b"{}", SystemInfo()),
+        (b'\n\n{"macaddr":"02-1d-23-93-e1-5b"}', SystemInfo(mac="02:1d:23:93:e1:5b")),
+        (b'{"macaddr":"00:00:00:00:00:00","serinum":""}', SystemInfo()),
+        (b'{"macaddr":"ff:ff:ff:ff:ff:ff","serinum":" SN 1 "}', SystemInfo(serial="SN 1")),
+        (b'{"macaddr":17,"serinum":["a"],"minertype":null}', SystemInfo()),
+        (b'{"serinum":"a\\u0007b","minertype":"' + b"x" * 65 + b'"}', SystemInfo()),
+    ],
+)
+def test_only_what_is_a_name_is_taken(page: bytes, info: SystemInfo) -> None:
+    """A field that is missing, empty, no text, not printable or an address of nobody is not an identity."""
+    assert read_system_info(page) == info
+
+
+@pytest.mark.parametrize(
+    "page",
+    [b"", b"Socket connect failed: Connection refused\n", b'{"serinum":"S', b"[]", b"[" * 5000, b'{"serinum":"\xff"}'],
+)
+def test_other_pages_are_malformed(page: bytes) -> None:
+    """What is not one whole JSON object is malformed, such as a page cut off by a restart."""
+    with pytest.raises(MalformedReplyError):
+        read_system_info(page)
+
+
+@given(st.binary(max_size=200) | st.binary(max_size=60).map(lambda data: b'{"serinum":"' + data + b'"}'))
+def test_any_bytes_are_a_page_or_malformed(data: bytes) -> None:
+    """No bytes whatever raise anything but the declared error."""
+    with contextlib.suppress(MalformedReplyError):
+        info = read_system_info(data)
+        assert all(text is None or 0 < len(text) <= 64 for text in (info.model, info.firmware, info.serial))
+
+
+def test_credentials_are_those_of_the_rfc() -> None:
+    """The worked example of RFC 2617, section 3.5."""
+    challenge = digest.read_challenge(
+        (
+            (
+                'Digest realm="testrealm@host.com", qop="auth,auth-int", nonce="dcd98b7102dd2f0e8b11d0f600bfb0c093", '
+                'opaque="5ccc069c403ebaf9f0171e9517f40e41"'
+            ),
+        )
+    )
+    assert challenge is not None
+    login = Login(user="Mufasa", password="Circle Of Life")  # noqa: S106  the RFC's
+    given_ = digest.credentials(challenge, login, method="GET", uri="/dir/index.html", cnonce="0a4f113b")
+    assert 'response="6629fae49393a05397450978507c4ef1"' in given_
+    assert 'opaque="5ccc069c403ebaf9f0171e9517f40e41"' in given_
+
+
+def test_credentials_answer_the_recorded_challenge() -> None:
+    """An S21+'s challenge is answered with exactly what an independent calculation gives."""
+    (value,) = re.findall(rb"WWW-Authenticate: (.*)\r", UNAUTHORIZED)
+    challenge = digest.read_challenge((value.decode(),))
+    assert challenge == Challenge("antMiner Configuration", NONCE, None, is_counted=True)
+    words = digest.credentials(challenge, ROOT, method="GET", uri="/a", cnonce="0a4f113b")
+    assert sorted(words[7:].split(", ")) == sorted(credentials("/a")[7:].split(", "))
+
+
+@pytest.mark.parametrize(
+    ("values", "challenge"),
+    [
+        ((), None),
+        (("Basic realm=x",), None),
+        (("Digest realm=x",), None),
+        (('Digest realm="x", nonce="n", algorithm=SHA-256, qop="auth"',), None),
+        (('Digest realm="x", nonce="n", qop="auth-int"',), None),
+        (('Digest realm="x", nonce="n"',), Challenge("x", "n", None, is_counted=False)),
+        (('Basic realm="x"', 'digest NONCE=n, realm=x, algorithm="md5"'), Challenge("x", "n", None, is_counted=False)),
+        # Observed by its words: Hiveon's newer lighttpd, antminer-api.md, 6.1.
+        (
+            ('Digest realm="r", charset="UTF-8", algorithm=MD5, nonce="67d1:ab", qop="auth"',),
+            Challenge("r", "67d1:ab", None, is_counted=True),
+        ),
+        (("Digest " + 'a="' * 100_000,), None),
+    ],
+)
+def test_challenges(values: tuple[str, ...], challenge: Challenge | None) -> None:
+    """The first challenge with MD5 and `auth` is taken, others are passed over."""
+    assert digest.read_challenge(values) == challenge
+
+
+def test_without_qop_credentials_are_the_old_ones() -> None:
+    """A server of RFC 2069 gets a response without counter."""
+    words = digest.credentials(Challenge("r", "n", None, is_counted=False), ROOT, method="GET", uri="/a", cnonce="c")
+    expected = md5(f"{md5('root:r:root')}:n:{md5('GET:/a')}")
+    assert words == f'Digest username="root", realm="r", nonce="n", uri="/a", response="{expected}"'
+
+
+def test_passwords_are_not_shown() -> None:
+    """A login in a traceback or a log tells its user alone."""
+    assert repr(Login(user="root", password="hunter2")) == "Login(user='root')"  # noqa: S106
+
+
+async def test_one_connection_is_enough() -> None:
+    """A unit that keeps its connection is asked twice on the same: without credentials, then with them."""
+    async with serving(saying(UNAUTHORIZED, PAGE)) as server:
+        assert await fetch(server.endpoint) == INFO
+    first, second = server.heard
+    assert first.startswith(b"GET /cgi-bin/get_system_info.cgi HTTP/1.1\r\n")
+    assert b"Authorization" not in first
+    assert credentials(webpage.SYSTEM_INFO).split('response="')[1][:32].encode() in second
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        UNAUTHORIZED.replace(b"Server:", b"Connection: close\r\nServer:"),
+        UNAUTHORIZED.replace(b"HTTP/1.1", b"HTTP/1.0"),
+        re.sub(rb"Content-Length: 351\r\n", b"", UNAUTHORIZED),
+        UNAUTHORIZED,
+    ],
+    ids=["close", "HTTP/1.0", "no length", "unannounced"],
+)
+async def test_a_unit_that_hangs_up_is_called_again(refusal: bytes) -> None:
+    """The second request goes on a connection of its own where the first was closed, said or unsaid."""
+    replies = [refusal, PAGE]
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _: Server) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(replies.pop(0))
+
+    async with serving(script) as server:
+        assert await fetch(server.endpoint) == INFO
+
+
+@pytest.mark.parametrize(
+    ("replies", "error"),
+    [
+        ([UNAUTHORIZED, UNAUTHORIZED], RefusedError),
+        ([UNAUTHORIZED.replace(b"Digest", b"Basic")], UnsupportedReplyError),
+        ([b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"], UnsupportedReplyError),
+        ([b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n"], RefusedError),
+        ([b"SSH-2.0-dropbear\r\n\r\n"], MalformedReplyError),
+        ([b"HTTP/1.1 200 OK\r\nContent-Length: 70000\r\n\r\n"], MalformedReplyError),
+        ([b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n"], MalformedReplyError),
+        ([b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n+5\r\n"], MalformedReplyError),
+        ([b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffffff\r\n"], MalformedReplyError),
+        ([b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}}}"], MalformedReplyError),
+        ([b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1" * 20_000], MalformedReplyError),
+        ([b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n" + b"1" * 20_000], MalformedReplyError),
+        ([b"HTTP/1.1 200 OK\r\nX: " + b"y" * 20_000], MalformedReplyError),
+        ([b"HTTP/1.1 200 OK\r\n\r\n" + b" " * (MAX_BODY_BYTES + 1)], MalformedReplyError),
+        ([b"HTTP/1.1 200 OK\r\n\r\n{"], MalformedReplyError),
+        ([PAGE[:-40]], DisconnectedError),
+        ([b"HTTP/1.1 2"], DisconnectedError),
+        ([b""], DisconnectedError),
+    ],
+)
+async def test_what_is_no_page(replies: list[bytes], error: type[PollError]) -> None:
+    """Whatever a server answers is one of the declared errors, within bounds of size."""
+    async with serving(saying(*replies)) as server:
+        with pytest.raises(error):
+            await fetch(server.endpoint)
+
+
+async def test_a_silent_unit_meets_the_deadline() -> None:
+    """A server that accepts and says nothing costs the deadline and no more."""
+    over = asyncio.Event()
+
+    async def script(_reader: asyncio.StreamReader, _writer: asyncio.StreamWriter, _server: Server) -> None:
+        await over.wait()
+
+    async with serving(script) as server:
+        with pytest.raises(DeadlineError):
+            await fetch(server.endpoint, deadline_s=0.05)
+        over.set()
+
+
+async def test_nobody_there_is_a_refusal() -> None:
+    """A closed port is unreachable and known to be."""
+    async with serving(saying()) as server:
+        pass
+    with pytest.raises(UnreachableError) as caught:
+        await fetch(server.endpoint)
+    assert caught.value.is_refusal
+
+
+async def test_simulated_units_say_who_they_are() -> None:
+    """Every unit of a farm tells its own MAC, serial number and model; a wrong password is refused."""
+    farm = make_farm(units=3)
+    async with served(farm) as running:
+        for unit in farm.units:
+            endpoint = Endpoint(unit.identity.host, running.web.port)
+            info = await fetch(endpoint)
+            assert (info.mac, info.serial) == (unit.identity.mac.lower(), unit.identity.serial)
+            assert info.model == "Antminer S21"
+            wrong = Login(user="root", password="other")  # noqa: S106
+            with pytest.raises(RefusedError):
+                await fetch(endpoint, login=wrong)
+    assert not any(entry.is_write for entry in running.api.journal.entries)

@@ -1,0 +1,372 @@
+"""The client against units that behave as units do, and as nobody should; on both event loops."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Generator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from capture_files import S21_POOLS, S21_STATS, S21_SUMMARY, S21_VERSION
+from loopback import answering, blackhole, dripping, flooding, hanging, resetting, splitting, unit, until, unused
+
+from agent.errors import (
+    DeadlineError,
+    DisconnectedError,
+    LocalResourceError,
+    MalformedReplyError,
+    PollError,
+    UnreachableError,
+)
+from agent.unit.antminer import conversation
+from agent.unit.antminer.conversation import POOLS, STATS, STATS_NEW_API, SUMMARY, VERSION
+from agent.unit.cgminer import wire
+from agent.unit.cgminer.client import Client, Outcome, ask
+
+pytestmark = pytest.mark.asyncio(loop_factories=["asyncio", "uvloop"])
+
+REPLY = b'{"STATUS":[{"STATUS":"S"}],"id":1}'
+S21_ANSWERS = {STATS_NEW_API: S21_STATS, SUMMARY: S21_SUMMARY, POOLS: S21_POOLS, VERSION: S21_VERSION}
+PATIENT_S = 30.0
+SHORT_S = 0.15
+
+
+@pytest.fixture(params=[0.0, 0.01], ids=["at once", "rests"])
+async def client(request: pytest.FixtureRequest) -> AsyncIterator[Client]:
+    """Give a client whose timeouts no sound conversation meets."""
+    client = Client(connect_timeout_s=PATIENT_S, deadline_s=PATIENT_S, rest_s=request.param)
+    yield client
+    client.close()
+
+
+@pytest.fixture(params=[0.0, 0.01], ids=["at once", "rests"])
+async def hasty(request: pytest.FixtureRequest) -> AsyncIterator[Client]:
+    """Give a client with short timeouts, for units that do not answer."""
+    client = Client(connect_timeout_s=SHORT_S, deadline_s=2 * SHORT_S, rest_s=request.param)
+    yield client
+    client.close()
+
+
+def open_files() -> int:
+    """Say how many descriptors this process has open, and one more."""
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "reply"),
+    [
+        pytest.param(answering(REPLY + b"\0"), REPLY + b"\0", id="whole"),
+        pytest.param(answering(REPLY), REPLY, id="no NUL, but closed"),
+        pytest.param(answering(REPLY + b"\n"), REPLY + b"\n", id="line end, closed"),
+        pytest.param(splitting(REPLY, b"\0"), REPLY + b"\0", id="NUL in a packet of its own"),
+        pytest.param(answering(REPLY + b"\0", slice_bytes=1), REPLY + b"\0", id="byte by byte"),
+        pytest.param(answering(REPLY + b"\0\n"), REPLY + b"\0", id="line end after the NUL"),
+        pytest.param(answering(REPLY + b"\0" + REPLY), REPLY + b"\0", id="more after the NUL"),
+        pytest.param(splitting(REPLY + b"\0", REPLY), REPLY + b"\0", id="more after the NUL, later"),
+        pytest.param(splitting(REPLY[:9], REPLY[9:] + b"\0"), REPLY + b"\0", id="two packets"),
+        pytest.param(answering(b"x" * 300_000 + b"\0"), b"x" * 300_000 + b"\0", id="many packets"),
+        pytest.param(resetting(REPLY + b"\0"), REPLY + b"\0", id="reset after the reply"),
+    ],
+)
+async def test_reply_is_whole_at_the_nul_or_the_end(client: Client, behaviour: Any, reply: bytes) -> None:
+    """However it is cut into packets, the same bytes come out: up to the first NUL, or to the end."""
+    async with unit(behaviour) as address:
+        assert await client.run(address, ask(STATS)) == reply
+
+
+async def test_unit_that_keeps_the_connection_open_is_not_waited_for(client: Client) -> None:
+    """The NUL is enough; who waits for the end pays the unit's whole patience."""
+    async with unit(hanging(REPLY + b"\0")) as address:
+        assert await client.run(address, ask(STATS)) == REPLY + b"\0"
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "told"),
+    [
+        pytest.param(answering(b""), "closed without a reply", id="closed at once"),
+        pytest.param(answering(REPLY[:20]), 'closed after 20 bytes, in mid-reply: .*"STATUS":\\[{"STATU', id="cut"),
+        pytest.param(resetting(REPLY[:20]), "reset after 20 bytes: ECONNRESET", id="reset in mid-reply"),
+        pytest.param(resetting(), "reset after 0 bytes: ECONNRESET", id="reset instead of a reply"),
+        pytest.param(resetting(is_reading=False), "reset after 0 bytes: (ECONNRESET|EPIPE)", id="reset at once"),
+    ],
+)
+async def test_unit_that_leaves_in_mid_reply(client: Client, behaviour: Any, told: str) -> None:
+    """It was there, and left: not unreachable, so it is asked again at the next interval."""
+    async with unit(behaviour) as address:
+        with pytest.raises(DisconnectedError, match=told):
+            await client.run(address, ask(STATS))
+
+
+async def test_reset_before_the_request_is_no_refusal(client: Client) -> None:
+    """A connection that was accepted and reset before we came to speak is disconnected, whoever was quicker."""
+    # Connecting completes in the kernel; by the time the loop looks, the reset is there as well.
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        running = asyncio.ensure_future(client.run(listener.getsockname(), ask(STATS)))
+        # One turn of the loop starts the conversation; accepting and resetting here keeps the loop from looking before.
+        asyncio.get_running_loop().call_soon(_accept_and_reset, listener)
+        with pytest.raises(DisconnectedError, match="reset after 0 bytes: ECONNRESET"):
+            await running
+
+
+def _accept_and_reset(listener: socket.socket) -> None:
+    accepted, _ = listener.accept()
+    accepted.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    accepted.close()
+
+
+async def test_refused(client: Client) -> None:
+    """The host answered no: its state is known."""
+    with unused() as address, pytest.raises(UnreachableError, match=r"127\.0\.0\.1:\d+: ECONNREFUSED") as caught:
+        await client.run(address, ask(STATS))
+    assert caught.value.is_refusal
+
+
+async def test_no_route(client: Client) -> None:
+    """No way there: said at once, and not from inside the call that started it."""
+    outcomes: list[Outcome[bytes]] = []
+    over = asyncio.Event()
+
+    def done(outcome: Outcome[bytes]) -> None:
+        outcomes.append(outcome)
+        over.set()
+
+    # No broadcast address takes a connection, not even that of the loopback network.
+    client.start(("127.255.255.255", 4028), ask(STATS), done)
+    assert outcomes == []
+    await over.wait()
+    assert isinstance(outcomes[0].error, UnreachableError)
+    assert (outcomes[0].error.is_refusal, outcomes[0].result, outcomes[0].requests) == (False, None, 1)
+
+
+async def test_interface_that_is_not_there(client: Client) -> None:
+    """A link-local address on an interface that this machine lacks is unreachable, and no crash."""
+    with pytest.raises(UnreachableError, match=r"\[fe80::1%nowhere\]:4028: ") as caught:
+        await client.run(("fe80::1%nowhere", 4028), ask(STATS))
+    assert not caught.value.is_refusal
+
+
+async def test_blackhole(hasty: Client) -> None:
+    """Nobody answers at all: unreachable after the connect timeout, and that is no refusal."""
+    with blackhole() as address, pytest.raises(UnreachableError, match=r"did not accept within 0\.15 s") as caught:
+        await hasty.run(address, ask(STATS))
+    assert not caught.value.is_refusal
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "told"),
+    [
+        pytest.param(hanging(), r"no reply within 0\.3 s", id="hangs"),
+        pytest.param(hanging(REPLY[:7]), r"7 bytes of a reply within 0\.3 s", id="hangs in mid-reply"),
+        pytest.param(dripping(REPLY, 0.05), r"\d+ bytes of a reply within 0\.3 s", id="drips"),
+    ],
+)
+async def test_deadline_is_over_the_whole_conversation(hasty: Client, behaviour: Any, told: str) -> None:
+    """A unit that keeps a conversation alive byte by byte does not keep it past its deadline."""
+    async with unit(behaviour) as address:
+        with pytest.raises(DeadlineError, match=told):
+            await hasty.run(address, ask(STATS))
+
+
+async def test_endless_reply(client: Client) -> None:
+    """One MiB is read and no more, however fast it comes."""
+    async with unit(flooding()) as address:
+        with pytest.raises(MalformedReplyError, match="larger than 1048576 bytes, ends in 'xxx"):
+            await client.run(address, ask(STATS))
+
+
+async def test_ipv6(client: Client) -> None:
+    """A unit may have an IPv6 address; errors show it in brackets."""
+    async with unit(answering(REPLY + b"\0"), host="::1") as address:
+        assert await client.run(address, ask(STATS)) == REPLY + b"\0"
+    with pytest.raises(UnreachableError, match=rf"\[::1\]:{address[1]}: ECONNREFUSED"):
+        await client.run(address, ask(STATS))
+
+
+async def test_conversation_goes_over_connections_one_after_the_other(client: Client) -> None:
+    """Each request has a connection of its own, and none is opened before the last is closed."""
+    open_now = most = count = 0
+
+    async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal open_now, most, count
+        count += 1
+        open_now += 1
+        most = max(most, open_now)
+        request = await reader.read(4096)
+        writer.write(S21_ANSWERS[request] + b"\0")
+        # The client closes at the NUL; only then is this connection over.
+        assert await reader.read(1) == b""
+        open_now -= 1
+
+    async with unit(behave) as address:
+        talk = conversation.converse("u1", conversation.Memory(), slow_every=6, wall=lambda: 1.0)
+        reading = await client.run(address, talk)
+    assert (reading.hashrate_5s_hs, len(reading.pools)) == (206_901.8e9, 3)
+    assert (count, most) == (4, 1)
+
+
+async def test_outcome_counts_requests_and_time(client: Client) -> None:
+    """What a poll took is from connecting to the last byte, over all its requests."""
+    outcomes: asyncio.Queue[Outcome[Any]] = asyncio.Queue()
+    async with unit(answering(S21_ANSWERS)) as address:
+        talk = conversation.converse("u1", conversation.Memory(), slow_every=6, wall=lambda: 1.0)
+        client.start(address, talk, outcomes.put_nowait)
+        outcome = await outcomes.get()
+    assert (outcome.error, outcome.requests) == (None, 4)
+    assert 0 < outcome.took_s < PATIENT_S
+
+
+async def test_deadline_ends_what_is_optional_and_keeps_the_reading(hasty: Client) -> None:
+    """A unit that answers `stats` and then hangs is read: one deadline over all, and no request after it."""
+
+    async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        request = await reader.read(4096)
+        if request == STATS_NEW_API:
+            writer.write(S21_STATS + b"\0")
+        await reader.read(1)
+
+    outcomes: asyncio.Queue[Outcome[Any]] = asyncio.Queue()
+    async with unit(behave) as address:
+        talk = conversation.converse("u1", conversation.Memory(), slow_every=6, wall=lambda: 1.0)
+        hasty.start(address, talk, outcomes.put_nowait)
+        outcome = await outcomes.get()
+    assert outcome.error is None
+    assert (outcome.result.hashrate_5s_hs, outcome.result.shares, outcome.requests) == (206_901.8e9, None, 2)
+
+
+async def test_deadline_holds_for_who_carries_on_after_a_connect_timeout(hasty: Client) -> None:
+    """A conversation may go on after its first request failed; its deadline stays."""
+
+    def stubborn() -> Generator[bytes, bytes, list[str]]:
+        seen = []
+        for _ in range(3):
+            try:
+                yield STATS
+            except PollError as error:
+                seen.append(error.reason)
+        return seen
+
+    with blackhole() as address:
+        assert await hasty.run(address, stubborn()) == ["unreachable", "deadline", "deadline"]
+
+
+async def test_hanging_unit_delays_nobody(client: Client) -> None:
+    """200 units are read while another says nothing; it is still being waited for when they are done."""
+    async with AsyncExitStack() as stack:
+        mute = await stack.enter_async_context(unit(hanging(), host="127.0.0.2"))
+        slow = await stack.enter_async_context(unit(dripping(REPLY, 1.0), host="127.0.0.3"))
+        flood = await stack.enter_async_context(unit(flooding(), host="127.0.0.4"))
+        sound = await stack.enter_async_context(unit(answering(REPLY + b"\0"), host="127.0.0.5"))
+        waiting = [asyncio.ensure_future(client.run(address, ask(STATS))) for address in (mute, slow)]
+        endless = asyncio.ensure_future(client.run(flood, ask(STATS)))
+        replies = await asyncio.gather(*(client.run(sound, ask(STATS)) for _ in range(200)))
+        assert set(replies) == {REPLY + b"\0"}
+        with pytest.raises(MalformedReplyError):
+            await endless
+        assert [future.done() for future in waiting] == [False, False]
+        assert client.in_flight == 2
+        for future in waiting:
+            future.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+
+
+async def test_what_comes_during_a_rest_is_taken_in_together() -> None:
+    """After a look the client rests, however much comes; then all of it is there at once, and nothing was lost."""
+    client = Client(connect_timeout_s=PATIENT_S, deadline_s=PATIENT_S, rest_s=0.2)
+    looks: list[int] = []
+    taken: list[Outcome[bytes]] = []
+
+    def done(outcome: Outcome[bytes]) -> None:
+        taken.append(outcome)
+        if len(taken) == 1:
+            # After everything else of this look.
+            asyncio.get_running_loop().call_soon(lambda: looks.append(len(taken)))
+
+    async with unit(answering(REPLY + b"\0")) as address:
+        for _ in range(50):
+            client.start(address, ask(STATS), done)
+        await until(lambda: bool(looks))
+        assert looks == [50]
+        assert [outcome.result for outcome in taken] == [REPLY + b"\0"] * 50
+        client.close()
+
+
+async def test_close_drops_what_is_in_flight_and_leaves_no_descriptor() -> None:
+    """Whoever closes is not called back any more, not even for what failed a moment before."""
+    async with unit(hanging()) as mute:
+        before = open_files()
+        client = Client(connect_timeout_s=PATIENT_S, deadline_s=PATIENT_S)
+        outcomes: list[Outcome[bytes]] = []
+        with blackhole() as hole, unused() as refusing:
+            for address in (mute, hole, refusing, ("127.255.255.255", 4028)):
+                client.start(address, ask(STATS), outcomes.append)
+            client.close()
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert outcomes == []
+        assert client.in_flight == 0
+        # The unit's own end of the connection closes in its own time.
+        await until(lambda: open_files() == before)
+
+
+async def test_two_thousand_conversations_leave_no_descriptor(client: Client) -> None:
+    """Sound, cut, reset and refused: every socket is closed when its conversation is over."""
+    async with AsyncExitStack() as stack:
+        addresses = [
+            await stack.enter_async_context(unit(answering(REPLY + b"\0"), host="127.0.0.2")),
+            await stack.enter_async_context(unit(answering(REPLY[:9]), host="127.0.0.3")),
+            await stack.enter_async_context(unit(resetting(REPLY[:9]), host="127.0.0.4")),
+            stack.enter_context(unused()),
+        ]
+        before = open_files()
+        for _ in range(10):
+            results = await asyncio.gather(
+                *(client.run(address, ask(STATS)) for address in addresses for _ in range(50)), return_exceptions=True
+            )
+            assert [type(result) for result in results[::50]] == [
+                bytes,
+                DisconnectedError,
+                DisconnectedError,
+                UnreachableError,
+            ]
+        assert client.in_flight == 0
+        await until(lambda: open_files() == before)
+
+
+async def test_cancelled_caller_is_not_called_back(client: Client) -> None:
+    """Whoever awaited may be gone; the conversation ends by itself."""
+    gate = asyncio.Event()
+
+    async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(4096)
+        await gate.wait()
+        writer.write(REPLY + b"\0")
+
+    async with unit(behave) as address:
+        running = asyncio.ensure_future(client.run(address, ask(STATS)))
+        await until(lambda: client.in_flight == 1)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        gate.set()
+        await until(lambda: client.in_flight == 0)
+
+
+async def test_no_socket_to_be_had(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Out of descriptors: our own trouble, said as such, and nothing about the unit."""
+
+    def exhausted(*_: Any) -> socket.socket:
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr("agent.unit.cgminer.client.socket.SocketType", exhausted)
+    with pytest.raises(LocalResourceError, match="Too many open files"):
+        await client.run(("127.0.0.1", 4028), ask(STATS))
+
+
+async def test_reply_limit_is_that_of_the_decoder(client: Client) -> None:
+    """What the client lets through as whole, the decoder refuses for its size, not the other way round."""
+    data = b"x" * wire.MAX_REPLY_BYTES
+    async with unit(answering(data[1:] + b"\0")) as address:
+        assert len(await client.run(address, ask(STATS))) == wire.MAX_REPLY_BYTES
