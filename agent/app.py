@@ -43,6 +43,7 @@ from agent.site.totals import SiteFigures
 from agent.site.tracker import Tracker
 from agent.slices import at_once, in_turns
 from agent.text.losses import LossLine, loss_lines
+from agent.unit import registry
 from agent.unit.reading import Poll
 
 log = structlog.get_logger("agent")
@@ -105,6 +106,7 @@ class Agent:
         self._ledger_changes_at = setup.watched.next_change_after(at)
         self.identity = IdentityWatch(
             config_file=setup.path,
+            fetch=registry.FETCH_SYSTEM_INFO,
             on_misread=self._on_misread,
             on_rerouted=self._on_rerouted,
             clock=time.monotonic,
@@ -132,7 +134,12 @@ class Agent:
             simulated_units=self._count_simulated,
             interval_s=setup.config.poll.interval_s,
         )
-        self._polling = Polling(setup.config, on_poll=self._on_poll, on_skipped=self.metrics.on_skipped)
+        self._polling = Polling(
+            setup.config,
+            reader_of=lambda _: registry.DEFAULT,
+            on_poll=self._on_poll,
+            on_skipped=self.metrics.on_skipped,
+        )
         self._configure_power()
 
     @property

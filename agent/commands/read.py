@@ -12,8 +12,9 @@ from agent.address import Endpoint, parse_endpoint
 from agent.commands.terminal import err, exit_codes, out
 from agent.errors import ConfigError, Mistake, PollError
 from agent.text.numbers import ABSENT, duration_text, hashrate_text, watts_text
-from agent.unit.antminer.conversation import Conversation, Memory, converse
+from agent.unit import registry
 from agent.unit.cgminer.client import Client
+from agent.unit.reader import Conversation
 from agent.unit.reading import BoardReading, UnitReading
 
 DEFAULT_PORT = 4028
@@ -50,7 +51,8 @@ def read(host: str, *, timeout_s: float, as_json: bool, raw: bool) -> None:
 
 async def _ask(endpoint: Endpoint, timeout_s: float, exchanges: list[tuple[bytes, bytes]]) -> UnitReading:
     client = Client(connect_timeout_s=min(2.0, timeout_s), deadline_s=timeout_s)
-    conversation = converse(str(endpoint), Memory(), slow_every=1, wall=time.time)
+    reader = registry.DEFAULT
+    conversation = reader.converse(str(endpoint), reader.new_memory(), slow_every=1, wall=time.time)
     try:
         with err.status(f"asking {endpoint}"):
             return await client.run(endpoint, _overheard(conversation, exchanges))

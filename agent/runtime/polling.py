@@ -11,6 +11,7 @@ from agent.site.ledger.entries import LedgerEntry
 from agent.site.poller import Bounds, Poller
 from agent.site.schedule import Schedule
 from agent.unit.cgminer.client import Client
+from agent.unit.reader import AnyReader
 from agent.unit.reading import Poll
 
 # Descriptors that are never a unit's: the web side, the log, the loop, files.
@@ -23,6 +24,7 @@ class Polling:
 
     Args:
         config: In force.
+        reader_of: As of `Poller`.
         on_poll: As of `Poller`.
         on_skipped: As of `Poller`.
 
@@ -31,9 +33,15 @@ class Polling:
     """
 
     def __init__(
-        self, config: Config, *, on_poll: Callable[[Poll, float], None], on_skipped: Callable[[str, int], None]
+        self,
+        config: Config,
+        *,
+        reader_of: Callable[[LedgerEntry], AnyReader],
+        on_poll: Callable[[Poll, float], None],
+        on_skipped: Callable[[str, int], None],
     ) -> None:
         self._config = config
+        self._reader_of = reader_of
         self._on_poll = on_poll
         self._on_skipped = on_skipped
         self._file_limit = raise_file_limit()
@@ -61,6 +69,7 @@ class Polling:
         poll = self._config.poll
         self._poller = Poller(
             client=self._client,
+            reader_of=self._reader_of,
             schedule=self._new_schedule(),
             bounds=self._bounds(),
             slow_every=poll.slow_every,

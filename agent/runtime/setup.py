@@ -24,11 +24,10 @@ from agent.site.ledger.file import MAX_LEDGER_BYTES
 from agent.site.ledger.reader import read_ledger
 from agent.unit.digest import Login
 from agent.unit.nameplate import Catalogue, read_nameplates, shipped_catalogue
+from agent.unit.registry import FACTORY_LOGIN
 
 T = TypeVar("T")
 
-# Documented: antminer-api.md, 6.1; what every unit leaves the factory with.
-UNIT_LOGIN = Login(user="root", password="root")  # noqa: S106  no secret of ours
 MAX_MODELS_BYTES = 1 << 20
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
@@ -55,7 +54,7 @@ class Setup:
     ledger: Ledger
     windows: tuple[DailyWindow, ...] = ()
     token: Token | None = None
-    unit_login: Login = UNIT_LOGIN
+    unit_login: Login = FACTORY_LOGIN
     mqtt_links: tuple[Link, ...] = ()
     watched: Ledger = field(init=False, repr=False, compare=False)
 
@@ -132,7 +131,7 @@ def load_setup(path: Path, *, before: Setup | None = None, rest: Callable[[], No
             token = read_token(config.api.token_file, where="api.token_file")
         except ConfigError as error:
             mistakes.extend(error.mistakes)
-    unit_login = _read(lambda: _unit_login(config.identity), UNIT_LOGIN, mistakes)
+    unit_login = _read(lambda: _unit_login(config.identity), FACTORY_LOGIN, mistakes)
     no_links: tuple[Link, ...] = ()
     mqtt_links = _read(lambda: read_links(config.mqtt, site=config.site.name, file=path), no_links, mistakes)
     windows = tuple(_window(section, config.site.zone) for section in config.curtailment)
@@ -181,7 +180,7 @@ def _read(read: Callable[[], T], otherwise: T, mistakes: list[Mistake]) -> T:
 
 def _unit_login(identity: IdentitySection) -> Login:
     if identity.password_file is None:
-        return Login(user=identity.user, password=UNIT_LOGIN.password)
+        return Login(user=identity.user, password=FACTORY_LOGIN.password)
     return Login(user=identity.user, password=read_password(identity.password_file, where="identity.password_file"))
 
 

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import msgspec
 import structlog
@@ -18,8 +19,8 @@ import structlog
 from agent.errors import LocalResourceError, MisreadReplyError, PollError, UnreachableError
 from agent.site.ledger.entries import LedgerEntry
 from agent.site.schedule import Schedule
-from agent.unit.antminer.conversation import Memory, converse
 from agent.unit.cgminer.client import Client, Outcome
+from agent.unit.reader import AnyReader
 from agent.unit.reading import Poll, UnitReading
 
 log = structlog.get_logger(__name__)
@@ -65,7 +66,8 @@ class _Unit(msgspec.Struct, gc=False):
 
     unit_id: str
     address: tuple[str, int]
-    memory: Memory
+    reader: AnyReader
+    memory: Any
     failures: int = 0
     is_busy: bool = False
     is_gone: bool = False
@@ -76,6 +78,7 @@ class Poller:
 
     Args:
         client: Carries the conversations.
+        reader_of: Returns the reader of a ledger entry.
         schedule: Says who is due.
         bounds: How many at once.
         slow_every: Share counters and pools are asked every this many polls.
@@ -89,6 +92,7 @@ class Poller:
         self,
         *,
         client: Client,
+        reader_of: Callable[[LedgerEntry], AnyReader],
         schedule: Schedule,
         bounds: Bounds,
         slow_every: int,
@@ -98,6 +102,7 @@ class Poller:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._client = client
+        self._reader_of = reader_of
         self._schedule = schedule
         self._healthy = _Lane(bounds.healthy)
         self._sick = _Lane(bounds.sick)
@@ -139,11 +144,12 @@ class Poller:
                 unit.is_gone = True
                 self._schedule.drop(unit_id)
         for entry in entries:
-            unit = self._units.get(entry.unit_id)
-            if unit is None or unit.address != (entry.host, entry.port):
+            unit, reader = self._units.get(entry.unit_id), self._reader_of(entry)
+            if unit is None or unit.address != (entry.host, entry.port) or unit.reader is not reader:
                 if unit is not None:
                     unit.is_gone = True
-                self._units[entry.unit_id] = _Unit(entry.unit_id, (entry.host, entry.port), Memory())
+                address = (entry.host, entry.port)
+                self._units[entry.unit_id] = _Unit(entry.unit_id, address, reader, reader.new_memory())
                 self._schedule.add(entry.unit_id, now=now)
 
     def reconfigure(self, *, client: Client, schedule: Schedule, bounds: Bounds, slow_every: int) -> None:
@@ -192,7 +198,7 @@ class Poller:
             unit = lane.waiting.popleft()
             if unit.is_gone:
                 continue
-            conversation = converse(unit.unit_id, unit.memory, slow_every=self._slow_every, wall=self._wall)
+            conversation = unit.reader.converse(unit.unit_id, unit.memory, slow_every=self._slow_every, wall=self._wall)
             try:
                 self._client.start(unit.address, conversation, partial(self._done, unit, lane))
             except LocalResourceError:

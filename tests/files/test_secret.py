@@ -6,7 +6,8 @@ import pytest
 
 from agent.errors import ConfigError
 from agent.files.secret import read_password
-from agent.runtime.setup import UNIT_LOGIN, load_setup
+from agent.runtime.setup import load_setup
+from agent.unit.registry import FACTORY_LOGIN
 
 HEADER = "unit_id,model,hashrate_th,host,container,rack,slot,deployed_from,deployed_to,status"
 LEDGER = f"{HEADER}\nu1,S21,200,10.0.0.1,,,,,,deployed\n"
@@ -48,7 +49,7 @@ def test_the_login_of_the_units_comes_with_the_setup(tmp_path: Path) -> None:
     """Left out it is the factory's; a password from a file is taken, and a bad file is a mistake beside all others."""
     write(tmp_path / "ledger.csv", LEDGER.encode())
     site = write(tmp_path / "site.toml", SITE.encode())
-    assert load_setup(site).unit_login == UNIT_LOGIN
+    assert load_setup(site).unit_login == FACTORY_LOGIN
     write(tmp_path / "word", b"hunter2\n")
     write(site, f'{SITE}[identity]\nuser = "reader"\npassword_file = "word"\n'.encode())
     login = load_setup(site).unit_login

@@ -24,6 +24,7 @@ from agent.site.poller import Bounds, Poller
 from agent.site.schedule import Schedule
 from agent.site.status import UnitState, UnitStatus
 from agent.site.tracker import Tracker
+from agent.unit import registry
 from agent.unit.cgminer.client import Client
 from agent.unit.reading import Poll
 from simulators.farm.farm import Farm
@@ -398,6 +399,7 @@ class Bench:
         self._client = Client(connect_timeout_s=LONG_S, deadline_s=LONG_S)
         self._poller = Poller(
             client=self._client,
+            reader_of=lambda _: registry.DEFAULT,
             schedule=_schedule(),
             bounds=BOUNDS,
             slow_every=SLOW_EVERY,

@@ -18,6 +18,7 @@ from agent.site import poller as poller_module
 from agent.site.ledger.entries import LedgerEntry, Place
 from agent.site.poller import Bounds, Poller
 from agent.site.schedule import Schedule
+from agent.unit import registry
 from agent.unit.antminer.conversation import POOLS, STATS_NEW_API, SUMMARY, VERSION
 from agent.unit.cgminer.client import Address, Client
 from agent.unit.nameplate import Nameplate
@@ -55,6 +56,7 @@ class Site:
         self.schedule = Schedule(interval_s=interval_s, backoff_max_s=interval_s, jitter=lambda: 1.0)
         self.poller = Poller(
             client=self.client,
+            reader_of=lambda _: registry.DEFAULT,
             schedule=self.schedule,
             bounds=Bounds(healthy=bounds[0], sick=bounds[1]),
             slow_every=6,

@@ -23,8 +23,8 @@ from agent.site.identity.whereabouts import Difference, Finding, Move, Sighting,
 from agent.site.ledger.cells import host_cell
 from agent.site.ledger.delta import Takeover
 from agent.site.ledger.entries import Ledger, LedgerEntry
-from agent.unit.antminer.webpage import fetch_system_info
 from agent.unit.digest import Login
+from agent.unit.reader import FetchSystemInfo
 from agent.unit.reading import Poll, SystemInfo
 
 log = structlog.get_logger("agent.identity")
@@ -35,6 +35,7 @@ class IdentityWatch:
 
     Args:
         config_file: Named in the commands that are proposed.
+        fetch: Asks a unit's own page who it is.
         on_misread: Called with a unit whose last reading was not its own, and why.
         on_rerouted: Called with the entries of units that are to be polled elsewhere from now on, and where.
         clock: Monotonic time, s.
@@ -46,11 +47,13 @@ class IdentityWatch:
         self,
         *,
         config_file: Path,
+        fetch: FetchSystemInfo,
         on_misread: Callable[[str, OtherUnitError], None],
         on_rerouted: Callable[[Iterable[LedgerEntry]], None],
         clock: Callable[[], float],
     ) -> None:
         self._config_file = config_file
+        self._fetch_system_info = fetch
         self._on_misread = on_misread
         self._on_rerouted = on_rerouted
         self._clock = clock
@@ -154,7 +157,7 @@ class IdentityWatch:
         ).run()
 
     async def _fetch(self, endpoint: Endpoint) -> SystemInfo:
-        return await fetch_system_info(
+        return await self._fetch_system_info(
             endpoint,
             self._login,
             connect_timeout_s=self._connect_timeout_s,

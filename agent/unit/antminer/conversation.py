@@ -12,18 +12,19 @@ without go through. The same conversation runs under the poller, under one comma
     summary, pools .............. every `slow_every` polls, and with `version`; units take turns, each at its own poll
 """
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from zlib import crc32
 
 import msgspec
 
 from agent.errors import PollError, RefusedError, UnsupportedReplyError
-from agent.unit.antminer import stats as antminer
-from agent.unit.cgminer import reports, wire
+from agent.unit.antminer.stats import is_invalid_command, read_stats
+from agent.unit.cgminer import wire
+from agent.unit.cgminer.pools import read_pools
+from agent.unit.cgminer.summary import read_summary
+from agent.unit.cgminer.version import read_version
+from agent.unit.reader import Conversation
 from agent.unit.reading import Identity, Mode, PoolReading, ShareReading, UnitReading
-
-# What a request asks for, and what the driver sends back: bytes out, bytes in, a reading at the end.
-Conversation = Generator[bytes, bytes, UnitReading]
 
 STATS_NEW_API = wire.encode_request("stats", new_api=True)
 STATS = wire.encode_request("stats")
@@ -94,7 +95,7 @@ def _ask_stats(unit_id: str, memory: Memory, wall: Callable[[], float]) -> Conve
         try:
             return _read_stats(data, unit_id, memory, wall)
         except RefusedError as error:
-            if not antminer.is_invalid_command(error):
+            if not is_invalid_command(error):
                 raise
             is_unknown = True
         except UnsupportedReplyError:
@@ -107,14 +108,14 @@ def _ask_stats(unit_id: str, memory: Memory, wall: Callable[[], float]) -> Conve
 
 
 def _read_stats(data: bytes, unit_id: str, memory: Memory, wall: Callable[[], float]) -> UnitReading:
-    return antminer.read_stats(
+    return read_stats(
         data, unit_id=unit_id, at=wall(), identity=memory.identity, pools=memory.pools, shares=memory.shares
     )
 
 
 def _with_summary(reading: UnitReading, memory: Memory, wall: Callable[[], float]) -> Conversation:
     try:
-        summary = reports.read_summary((yield SUMMARY), at=wall())
+        summary = read_summary((yield SUMMARY), at=wall())
     except PollError:
         return reading
     memory.shares = summary.shares
@@ -132,7 +133,7 @@ def _with_summary(reading: UnitReading, memory: Memory, wall: Callable[[], float
 
 def _with_pools(reading: UnitReading, memory: Memory) -> Conversation:
     try:
-        pools, repairs = reports.read_pools((yield POOLS))
+        pools, repairs = read_pools((yield POOLS))
     except PollError:
         return reading
     memory.pools = pools
@@ -141,7 +142,7 @@ def _with_pools(reading: UnitReading, memory: Memory) -> Conversation:
 
 def _with_version(reading: UnitReading, memory: Memory) -> Conversation:
     try:
-        identity, repairs = reports.read_version((yield VERSION))
+        identity, repairs = read_version((yield VERSION))
     except PollError:
         return reading
     told = reading.identity

@@ -27,6 +27,8 @@ from agent.errors import (
 from agent.unit.digest import Login, credentials, read_challenge
 from agent.unit.reading import SystemInfo
 
+# Documented: antminer-api.md, 6.1; what every unit leaves the factory with.
+FACTORY_LOGIN: Final = Login(user="root", password="root")  # noqa: S106  no secret of ours
 SYSTEM_INFO: Final = "/cgi-bin/get_system_info.cgi"
 MAX_HEAD_BYTES: Final = 8 * 1024
 # The observed page has 523 bytes.

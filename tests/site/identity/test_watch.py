@@ -18,6 +18,7 @@ from agent.site.identity.whereabouts import Standing
 from agent.site.ledger.entries import Ledger, LedgerEntry
 from agent.unit.digest import Login
 from agent.unit.reading import SystemInfo
+from agent.unit.registry import FETCH_SYSTEM_INFO
 
 ROOT = Login(user="root", password="root")  # noqa: S106  the one every unit leaves the factory with
 ON = IdentitySection()
@@ -36,6 +37,7 @@ class Watch:
         self.rerouted: list[list[str]] = []
         self.watch = IdentityWatch(
             config_file=Path("site.toml"),
+            fetch=FETCH_SYSTEM_INFO,
             on_misread=self.take_back,
             on_rerouted=self.reroute,
             clock=lambda: 0.0,

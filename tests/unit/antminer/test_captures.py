@@ -9,7 +9,8 @@ from capture_files import FILES, FOLDERS
 from paths import CAPTURES
 
 from agent.errors import MalformedReplyError
-from agent.unit.cgminer import reports, wire
+from agent.unit.cgminer import wire
+from agent.unit.cgminer.version import read_version
 from agent.unit.nameplate import short_model
 
 _STAMP = re.compile(r'["\'][Ww]hen["\']: ?(\d+)')
@@ -56,7 +57,7 @@ def test_folder_is_named_after_the_model_in_its_replies(folder: Path) -> None:
 @pytest.mark.parametrize("path", [path for path in FILES if "version" in path.name], ids=lambda path: path.parent.name)
 def test_reader_finds_the_model_the_folder_is_named_after(path: Path) -> None:
     """The model of a `version` reply, spelt short, begins its folder's name."""
-    identity, _ = reports.read_version(path.read_bytes())
+    identity, _ = read_version(path.read_bytes())
     assert identity.model is not None
     name = short_model(identity.model).casefold().replace(" ", "")
     assert path.parent.name.removeprefix("other-").replace("-", "").startswith(name)

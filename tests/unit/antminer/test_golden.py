@@ -21,7 +21,9 @@ from capture_files import (
 
 from agent.errors import MalformedReplyError, PollError, RefusedError, UnsupportedReplyError
 from agent.unit.antminer import stats as antminer
-from agent.unit.cgminer import reports
+from agent.unit.cgminer.pools import read_pools
+from agent.unit.cgminer.summary import read_summary
+from agent.unit.cgminer.version import read_version
 from agent.unit.reading import Dialect, Mode, UnitReading
 
 AT = 1763674560.0
@@ -34,9 +36,9 @@ def read(data: bytes) -> UnitReading:
 
 READERS: dict[str, Callable[[bytes], Any]] = {
     "stats": read,
-    "summary": lambda data: reports.read_summary(data, at=AT)._asdict(),
-    "pools": reports.read_pools,
-    "version": reports.read_version,
+    "summary": lambda data: read_summary(data, at=AT)._asdict(),
+    "pools": read_pools,
+    "version": read_version,
 }
 
 
@@ -95,7 +97,7 @@ def test_hashing_s21() -> None:
 
 def test_summary_of_the_s21() -> None:
     """Rates in H/s and the share counters."""
-    summary = reports.read_summary(S21_SUMMARY, at=AT)
+    summary = read_summary(S21_SUMMARY, at=AT)
     assert summary.uptime_s == 59_129
     assert summary.hashrate_5s_hs == 203_007.01e9
     assert summary.hashrate_avg_hs == 203_675.66e9
@@ -108,7 +110,7 @@ def test_summary_of_the_s21() -> None:
 
 def test_pools_of_the_s21() -> None:
     """One pool in use and two empty slots, which the firmware calls Deed."""
-    pools, repairs = reports.read_pools(S21_POOLS)
+    pools, repairs = read_pools(S21_POOLS)
     assert [(pool.index, pool.status, pool.is_active, pool.url) for pool in pools] == [
         (0, "Alive", True, "stratum+tcp://stratum.braiins.com:3333"),
         (1, "Deed", False, None),
@@ -218,4 +220,4 @@ def test_another_report_is_not_read_as_this_one(reader: str) -> None:
 def test_summary_in_the_other_dialect_is_not_taken_for_an_empty_one() -> None:
     """Keys that were renamed are not a unit that counts nothing."""
     with pytest.raises(UnsupportedReplyError, match="neither GHS 5s nor Elapsed"):
-        reports.read_summary(capture("s21-stock-aml-202407/http-summary.json"), at=AT)
+        read_summary(capture("s21-stock-aml-202407/http-summary.json"), at=AT)

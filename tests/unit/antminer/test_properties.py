@@ -18,7 +18,10 @@ from agent.unit import limits
 from agent.unit.antminer import stats as antminer
 from agent.unit.antminer import stats_schema as stats_reply
 from agent.unit.antminer.fast_stats import sound_reading
-from agent.unit.cgminer import reports, wire
+from agent.unit.cgminer import wire
+from agent.unit.cgminer.pools import read_pools
+from agent.unit.cgminer.summary import read_summary
+from agent.unit.cgminer.version import read_version
 from agent.unit.reading import Identity, UnitReading
 
 AT = 1763674560.0
@@ -26,9 +29,9 @@ DECLARED = (MalformedReplyError, RefusedError, UnsupportedReplyError)
 REPAIRS = {*wire.REPAIRS, "number_in_string", "wrong_type", "implausible"}
 READERS: dict[str, Callable[[bytes], Any]] = {
     "stats": lambda data: antminer.read_stats(data, unit_id="u1", at=AT),
-    "summary": lambda data: reports.read_summary(data, at=AT),
-    "pools": reports.read_pools,
-    "version": reports.read_version,
+    "summary": lambda data: read_summary(data, at=AT),
+    "pools": read_pools,
+    "version": read_version,
 }
 CAPTURES = {f"{path.parent.name}/{path.name}": path.read_bytes() for path in FILES}
 WHOLE = {f"{path.parent.name}/{path.name}": json.loads(path.read_bytes()) for path in FILES if is_whole(path)}

@@ -10,7 +10,8 @@ from capture_files import S19_STATS, S21_POOLS, S21_STATS, S21_SUMMARY
 from agent.errors import MalformedReplyError, PollError, RefusedError, UnsupportedReplyError
 from agent.unit import limits
 from agent.unit.antminer import stats as antminer
-from agent.unit.cgminer import reports
+from agent.unit.cgminer.pools import read_pools
+from agent.unit.cgminer.summary import read_summary
 from agent.unit.reading import BoardReading, Dialect, Identity, Mode, UnitReading
 
 AT = 1763674560.0
@@ -409,8 +410,8 @@ def test_new_firmware_is_a_new_identity() -> None:
 
 def test_last_known_pools_and_shares_pass_through() -> None:
     """They are asked for less often; between times the reading carries what was read last."""
-    pools, _ = reports.read_pools(S21_POOLS)
-    shares = reports.read_summary(S21_SUMMARY, at=AT).shares
+    pools, _ = read_pools(S21_POOLS)
+    shares = read_summary(S21_SUMMARY, at=AT).shares
     reading = antminer.read_stats(S19_STATS, unit_id="u1", at=AT, pools=pools, shares=shares)
     assert reading.pools is pools
     assert reading.shares is shares
@@ -419,7 +420,7 @@ def test_last_known_pools_and_shares_pass_through() -> None:
 def test_pools_are_bounded_and_kept_apart() -> None:
     """Sixteen pools at most; what is no object is told and passed over."""
     body = {"STATUS": [{"STATUS": "S"}], "POOLS": [{"POOL": 0}, "x", {"POOL": "2"}, *[{}] * 100]}
-    pools, repairs = reports.read_pools(json.dumps(body).encode())
+    pools, repairs = read_pools(json.dumps(body).encode())
     assert [pool.index for pool in pools] == [0, 2, *range(3, 16)]
     assert repairs == ("number_in_string", "wrong_type")
 
@@ -429,6 +430,6 @@ def test_counter_that_cannot_be_is_absent(value: Any) -> None:
     """No counter leaves here that would not fit, and no difficulty whose work in hashes would be infinite."""
     body = json.loads(S21_SUMMARY)
     body["SUMMARY"][0] |= {"Accepted": value, "Difficulty Accepted": value, "Best Share": value}
-    shares = reports.read_summary(json.dumps(body).encode(), at=AT).shares
+    shares = read_summary(json.dumps(body).encode(), at=AT).shares
     assert (shares.accepted, shares.difficulty_accepted, shares.best_share) == (None, None, None)
     assert shares.rejected == 9

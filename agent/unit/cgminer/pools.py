@@ -1,0 +1,51 @@
+"""The `pools` report: where the unit's work goes."""
+
+from typing import Final
+
+from agent.errors import UnsupportedReplyError, excerpt
+from agent.unit.cgminer import wire
+from agent.unit.cgminer.fields import clean, shared
+from agent.unit.cgminer.rows import Row
+from agent.unit.limits import MAX_DIFFICULTY
+from agent.unit.reading import PoolReading
+
+MAX_POOLS: Final = 16
+
+
+def read_pools(data: bytes) -> tuple[tuple[PoolReading, ...], tuple[str, ...]]:
+    """Return the pools of a legacy `pools` reply in the unit's order, and the repairs that reading it took.
+
+    Raises:
+        MalformedReplyError: The bytes are not a reply.
+        RefusedError: The unit refused the command.
+        UnsupportedReplyError: The reply lacks what the report is made of.
+    """
+    reply = wire.accept(wire.decode_reply(data, "pools"))
+    rows = reply.body.get("POOLS")
+    if not isinstance(rows, list):
+        raise UnsupportedReplyError(f"pools: no POOLS: {excerpt(data)!r}")
+    repairs = set(reply.repairs)
+    pools = []
+    for position, item in enumerate(rows[:MAX_POOLS]):
+        if not isinstance(item, dict):
+            repairs.add("wrong_type")
+            continue
+        row = Row(item, repairs)
+        index = row.whole("POOL")
+        is_active = item.get("Stratum Active")
+        pools.append(
+            PoolReading(
+                index=position if index is None else index,
+                status=shared(item.get("Status")),
+                is_active=is_active if isinstance(is_active, bool) else None,
+                url=shared(item.get("URL")),
+                user=clean(item.get("User")),
+                accepted=row.whole("Accepted"),
+                rejected=row.whole("Rejected"),
+                stale=row.whole("Stale"),
+                difficulty_accepted=row.number("Difficulty Accepted", MAX_DIFFICULTY),
+                difficulty_rejected=row.number("Difficulty Rejected", MAX_DIFFICULTY),
+                difficulty_stale=row.number("Difficulty Stale", MAX_DIFFICULTY),
+            )
+        )
+    return tuple(pools), tuple(sorted(repairs))

@@ -1,0 +1,81 @@
+"""The seam for firmware: a reader makes one poll's conversation with one unit.
+
+The poller knows readers and no firmware. A reader does no I/O: its conversation yields requests and takes in replies.
+"""
+
+from collections.abc import Callable, Coroutine, Generator
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
+
+from agent.address import Endpoint
+from agent.unit.digest import Login
+from agent.unit.reading import SystemInfo, UnitReading
+
+M = TypeVar("M")
+M_contra = TypeVar("M_contra", contravariant=True)
+
+Conversation: TypeAlias = Generator[bytes, bytes, UnitReading]
+"""Requests out, whole replies in, a reading at the end.
+
+The driver sends each request on a connection of its own. It sends the reply into the generator, or throws a `PollError`
+into it. The conversation raises the error of a request it cannot do without.
+"""
+
+
+class Converse(Protocol[M_contra]):
+    """Begins the conversation of one poll."""
+
+    def __call__(self, unit_id: str, memory: M_contra, *, slow_every: int, wall: Callable[[], float]) -> Conversation:
+        """Return the conversation of one poll; nothing is sent yet.
+
+        Args:
+            unit_id: The unit whose reading it will be.
+            memory: What the reader remembers of this unit, from the reader's own `new_memory`.
+            slow_every: Share counters and pools are asked every this many polls; 1 is every poll.
+            wall: Returns Unix time, s.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reader(Generic[M]):
+    """One way of reading units on TCP 4028.
+
+    Attributes:
+        name: A short lower-case word, unique among readers; a value of the ledger and a label.
+        new_memory: Returns the memory of a unit that was never polled. The poller keeps it and passes it to `converse`.
+        converse: Begins each poll's conversation.
+    """
+
+    name: str
+    new_memory: Callable[[], M]
+    converse: Converse[M]
+
+
+AnyReader: TypeAlias = Reader[Any]
+
+
+class FetchSystemInfo(Protocol):
+    """Asks a unit's own web page who the unit is."""
+
+    def __call__(
+        self,
+        endpoint: Endpoint,
+        login: Login,
+        *,
+        connect_timeout_s: float,
+        deadline_s: float,
+        cnonce: Callable[[], str],
+    ) -> Coroutine[Any, Any, SystemInfo]:
+        """Return what the page says.
+
+        Args:
+            endpoint: Address and port of the unit's web pages.
+            login: User and password for digest authentication.
+            connect_timeout_s: Time allowed for connecting alone.
+            deadline_s: Time allowed for everything, connecting included.
+            cnonce: Returns fresh random letters and digits.
+
+        Raises:
+            PollError: The page could not be had; `RefusedError` for a wrong password.
+            LocalResourceError: This process has no socket to spare.
+        """
