@@ -134,12 +134,12 @@ async def _watch(setup: Setup, addresses: str, seconds: float | None) -> None:
         asyncio.get_running_loop().call_later(seconds, agent.stop.set)
     if not out.is_terminal:
         out.print(addresses, markup=False, soft_wrap=True)
-        agent.on_figures = lambda figures: out.print(headline(SITE, figures.site), soft_wrap=True)
+        agent.timer.on_figures = lambda figures: out.print(headline(SITE, figures.site), soft_wrap=True)
         await run_until_signalled(_Shown(agent))
         return
     with Live(console=out, auto_refresh=False) as view:
         view.update(Group(Text(addresses), "", "first round of polls under way"), refresh=True)
-        agent.on_figures = lambda figures: view.update(
+        agent.timer.on_figures = lambda figures: view.update(
             Group(Text(addresses), "", site_summary(SITE, figures, agent.loss_lines(figures))), refresh=True
         )
         await run_until_signalled(_Shown(agent))

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from agent.app import Agent
 from agent.commands.terminal import exit_codes
-from agent.runtime import logs
-from agent.runtime.process import pause_collector, run_loop, run_until_signalled
+from agent.runtime import garbage, logs
+from agent.runtime.process import run_loop, run_until_signalled
 from agent.runtime.setup import Setup, load_setup
 from agent.runtime.systemd import ServiceManager
 
@@ -14,7 +14,7 @@ from agent.runtime.systemd import ServiceManager
 def run(config: Path) -> None:
     """Watch the site that a configuration describes. SIGTERM ends it, SIGHUP makes it read its files again."""
     with exit_codes():
-        pause_collector()
+        garbage.pause()
         setup = load_setup(config)
         logs.set_up(setup.config.log.level, setup.config.log.format)
         try:

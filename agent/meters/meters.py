@@ -25,7 +25,7 @@ from agent.errors import ConfigError, MeterError, excerpt
 from agent.files.text import read_text
 from agent.site.power import MeterState, MeterWatts
 
-log = structlog.get_logger("agent.meters.meters")
+log = structlog.get_logger("agent.meters")
 
 MAX_REPLY_BYTES = 64 << 10
 # 10 GW, more than any site: a number beyond it is a counter or a mistake in `scale`.

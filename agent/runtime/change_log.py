@@ -52,7 +52,7 @@ class ChangeLog:
         self._told = 0
 
 
-def tell_summary(figures: SiteFigures) -> None:
+def log_summary(figures: SiteFigures) -> None:
     """Write the one line an interval that says how the site does."""
     site = figures.site
     summary.info(

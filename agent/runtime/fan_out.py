@@ -1,4 +1,4 @@
-"""Whoever is told of a site, together: Prometheus, MQTT brokers, the history and the log."""
+"""Fans statuses and figures out to every exporter: Prometheus, MQTT brokers, history and the log."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
@@ -18,55 +18,60 @@ from agent.site.tracker import Tracker
 from agent.slices import Turns
 
 
-class Outlets:
-    """Tells everybody what they are to know.
+class FanOut:
+    """Passes each status and each interval's figures to every exporter.
 
     Args:
-        metrics: What Prometheus reads.
-        mqtt: The brokers.
-        recorder: The history, if any is kept.
+        metrics: The Prometheus exporter.
+        mqtt: The MQTT exporter.
+        recorder: The history; None where none is kept.
     """
 
     def __init__(self, metrics: Metrics, mqtt: MqttExporter, recorder: Recorder | None) -> None:
         self.metrics = metrics
         self.mqtt = mqtt
-        self.recorder = recorder
+        self._recorder = recorder
         self._changes = ChangeLog()
 
     @asynccontextmanager
     async def recording(self) -> AsyncIterator[None]:
-        """Keep history while the block runs, if any is to be kept."""
-        if self.recorder is None:
+        """Keep history while the block runs, where any is to be kept."""
+        if self._recorder is None:
             yield
             return
-        self.metrics.watch_history(self.recorder.health)
-        self.recorder.start()
+        self.metrics.watch_history(self._recorder.health)
+        self._recorder.start()
         try:
             yield
         finally:
-            await asyncio.to_thread(self.recorder.stop)
+            await asyncio.to_thread(self._recorder.stop)
+
+    def set_interval(self, interval_s: float) -> None:
+        """Take figures at another interval, s, from now on."""
+        if self._recorder is not None:
+            self._recorder.set_interval(interval_s)
 
     @property
     def history_trouble(self) -> str | None:
-        """Why history is not written; None while it is, or none is kept."""
-        return None if self.recorder is None else self.recorder.health.trouble
+        """Why history is not written; None while it is, or where none is kept."""
+        return None if self._recorder is None else self._recorder.health.trouble
 
     def on_status(self, status: UnitStatus, before: UnitState) -> None:
-        """Tell a unit's new status, and with it the state it was in before."""
+        """Pass on a unit's new status, with the state before it."""
         self.metrics.on_unit(status)
         self.mqtt.on_unit(status)
         if status.state is not before:
             self._changes.add(status, before)
-            if self.recorder is not None:
-                self.recorder.on_status(status)
+            if self._recorder is not None:
+                self._recorder.on_status(status)
 
     def remove_unit(self, unit_id: str) -> None:
-        """Have a unit that left the ledger forgotten; history goes by what is there at the end of a minute."""
+        """Drop a unit that left the ledger; history counts the units that are there at the end of a minute."""
         self.metrics.remove_unit(unit_id)
         self.mqtt.remove_unit(unit_id)
 
     def close_interval(self) -> None:
-        """Tell the log how many more units changed."""
+        """Log how many more units changed than were named."""
         self._changes.close_interval()
 
     def on_figures(
@@ -80,16 +85,16 @@ class Outlets:
         interval_s: float,
         clock_s: float,
     ) -> Turns[None]:
-        """Tell the figures of an interval.
+        """Pass on the figures of an interval.
 
         Args:
-            figures: Of every unit.
-            energy: Gives what has been added up with them; None until every unit was looked at once, when only what the
-                ledger declares is shown.
-            events: The curtailments around this moment.
-            tracker: Knows every unit.
-            simulated_units: Gives how many simulated units are in the figures.
-            interval_s: From one round of figures to the next.
+            figures: Sums over all units.
+            energy: Adds the interval's energy and returns the totals. None until every unit was polled once; until then
+                only what the ledger declares is shown.
+            events: Curtailments around this moment.
+            tracker: Every unit's status.
+            simulated_units: Returns how many simulated units are in the figures.
+            interval_s: Time from one round of figures to the next.
             clock_s: The monotonic clock, s.
         """
         yield from self.metrics.on_site_in_turns(figures, is_whole=energy is not None)
@@ -100,8 +105,8 @@ class Outlets:
         yield
         self.mqtt.on_figures(figures, interval_s=interval_s, simulated_units=simulated_units)
         yield
-        if self.recorder is not None:
-            yield from self.recorder.on_site(
+        if self._recorder is not None:
+            yield from self._recorder.on_site(
                 figures,
                 statuses=tracker.statuses,
                 is_there=tracker.__contains__,
@@ -110,23 +115,23 @@ class Outlets:
             )
 
     def on_health(self, *, is_read: bool, is_kept: bool) -> None:
-        """Have MQTT tell of what else is to be in order: the same as alerts go by.
+        """Publish over MQTT whether the agent's own files are in order, by the same facts that alerts use.
 
         Args:
-            is_read: Whether configuration and ledger were taken over when they were last read.
-            is_kept: Whether declared curtailments are on disk, as far as it was tried.
+            is_read: True if configuration and ledger were accepted when last read.
+            is_kept: True if declared curtailments are on disk, as far as that was tried.
         """
-        told = "configuration and ledger are read" if is_read else "a change was refused; the one before is in force"
-        self.mqtt.on_health("configuration", is_well=is_read, detail=told)
-        told = "declared curtailments are kept" if is_kept else "declared curtailments cannot be written or read"
-        self.mqtt.on_health("curtailments", is_well=is_kept, detail=told)
-        if self.recorder is not None:
+        detail = "configuration and ledger are read" if is_read else "a change was refused; the one before is in force"
+        self.mqtt.on_health("configuration", is_well=is_read, detail=detail)
+        detail = "declared curtailments are kept" if is_kept else "declared curtailments cannot be written or read"
+        self.mqtt.on_health("curtailments", is_well=is_kept, detail=detail)
+        if self._recorder is not None:
             trouble = self.history_trouble
             self.mqtt.on_health("history", is_well=trouble is None, detail=trouble or "history is written")
 
 
 def recorder_of(setup: Setup) -> Recorder | None:
-    """Give what keeps the history that a configuration asks for; None where it asks for none."""
+    """Return the recorder of the history that a configuration asks for; None where it asks for none."""
     kept, site = setup.config.history, setup.config.site
     if not kept.keep:
         return None

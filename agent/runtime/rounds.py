@@ -1,10 +1,10 @@
-"""A site's figures, round by round, and from when on they may be believed."""
+"""A site's figures, round by round, and when they may first be trusted."""
 
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
 
-from agent.runtime.fan_out import Outlets
+from agent.runtime.fan_out import FanOut
 from agent.site.curtailment.events import Curtailments
 from agent.site.delivered import DAY_S, HOUR_S, DeliveredBook
 from agent.site.energy import EnergyBook
@@ -14,35 +14,35 @@ from agent.site.totals import SiteFigures, Sums
 from agent.site.tracker import Tracker
 from agent.slices import Turns
 
-# Judging and summing 10,000 units in one go would hold the event loop for 60 ms.
+# Judging and summing 10,000 units at once would hold the event loop for 60 ms.
 UNITS_A_TURN = 500
 
 
 class Rounds:
-    """Makes figures of all units and hands them to whoever is told.
+    """Makes figures of all units and passes them to every exporter.
 
     Args:
-        tracker: Knows every unit.
-        outlets: Whoever is told.
-        metered: Gives what meters say now.
-        curtailments: Gives what is declared by now.
-        counted: Gives those of some units whose hashrate is the site's.
-        simulated_units: Gives how many of these are simulated.
-        interval_s: From one round to the next.
+        tracker: Every unit's status.
+        fan_out: Every exporter.
+        metered: Returns what meters say now.
+        curtailments: Returns what is declared now.
+        counted: Returns those of some units whose hashrate is the site's.
+        simulated_units: Returns how many of these are simulated.
+        interval_s: Time from one round to the next.
 
     Attributes:
-        figures: Of the latest round; None before the first.
-        is_whole: Whether every unit was looked at once.
-        whole_at: From when on the moment at which a unit enters a state is seen, Unix time, s; what was so before may
-            be older. None until then.
-        energy: What was drawn, from round to round.
-        delivered: What pools credited; whoever polls records it.
+        figures: The latest round's; None before the first.
+        is_whole: True once every unit was polled.
+        whole_at: When every unit had been polled once, Unix time, s; None until then. A state entered before may be
+            older than its `since`.
+        energy: Energy drawn, added up round by round.
+        delivered: Work that pools credited; each poll is recorded in it.
     """
 
     def __init__(
         self,
         tracker: Tracker,
-        outlets: Outlets,
+        fan_out: FanOut,
         *,
         metered: Callable[[], Metered],
         curtailments: Callable[[], Curtailments],
@@ -51,7 +51,7 @@ class Rounds:
         interval_s: float,
     ) -> None:
         self._tracker = tracker
-        self._outlets = outlets
+        self._fan_out = fan_out
         self._metered = metered
         self._curtailments = curtailments
         self._counted = counted
@@ -66,45 +66,45 @@ class Rounds:
         self._made_at = time.monotonic()
 
     def set_interval(self, interval_s: float, *, slow_every: int) -> None:
-        """Have rounds and polls come in another interval, s, and share counters with every so many polls."""
+        """Go by another interval, s; share counters come with every `slow_every` polls."""
         self._interval_s = self.energy.interval_s = interval_s
         self.delivered.cadence_s = interval_s * slow_every
 
     @property
     def unreadiness(self) -> str | None:
-        """Why the figures are not to be believed yet; None when they are."""
+        """Why the figures cannot be trusted yet; None when they can."""
         if not self.is_whole:
             return f"first round under way: {self._unlooked} of {len(self._tracker)} units not looked at yet"
         late_s = time.monotonic() - self._made_at - self._interval_s
         return f"figures are {late_s:.0f} s late" if late_s > 2 * self._interval_s + 5 else None
 
     def turns(self) -> Turns[SiteFigures]:
-        """Judge what went stale, make the figures of this moment and tell them.
+        """Judge which units went stale, make the figures of this moment and pass them on.
 
-        Each unit is judged and summed in the same turn, once, so that every figure is a sum over the statuses of all
-        units, none of them counted twice or left out. What is exported changes in one go.
+        Each unit is judged and summed once, in the same slice. So every figure is a sum over all units, none of them
+        counted twice or left out. What exporters show changes at one moment.
 
         Returns:
-            Turns that each hold the event loop for a few milliseconds, and the figures.
+            Slices that each hold the event loop for a few milliseconds, and the figures.
         """
         at, clock_s, sums, unlooked = time.time(), time.monotonic(), Sums(), 0
         for part in self._tracker.look_over(at=at, clock_s=clock_s, at_once=UNITS_A_TURN):
             for status, before in part.changes:
-                self._outlets.on_status(status, before)
+                self._fan_out.on_status(status, before)
             sums.add(self._counted(part.statuses))
             if not self.is_whole:
                 unlooked += sum(status.reading is None and status.error is None for status in part.statuses)
             yield
-        self._outlets.close_interval()
+        self._fan_out.close_interval()
         self._unlooked = unlooked
         is_whole = self.is_whole or not unlooked
         metered = self._metered()
         for status in self._tracker.take_meters(metered.unit_watts):
-            self._outlets.metrics.on_unit(status)
+            self._fan_out.metrics.on_unit(status)
         delivered = self.delivered.delivered(clock_s)
         yield
         figures = yield from sums.figures_in_turns(at, metered=metered, delivered=delivered)
-        yield from self._outlets.on_figures(
+        yield from self._fan_out.on_figures(
             figures,
             energy=partial(self.energy.advance, figures, clock_s) if is_whole else None,
             events=self._curtailments().near(at),
@@ -116,12 +116,12 @@ class Rounds:
         self.figures = figures
         self._made_at = clock_s
         if is_whole and not self.is_whole:
-            # Not before the figures are there: whoever hears that they may be believed asks for them at once.
+            # After the figures: a client that sees `/readyz` succeed asks for them at once.
             self.is_whole, self.whole_at = True, at
         return figures
 
     def delivered_hs(self, unit_id: str) -> tuple[float | None, float | None]:
-        """Give what pools credited one unit over an hour and over 24, H/s; None while it is not known."""
+        """Return what pools credited one unit over 1 h and 24 h, H/s; None while unknown."""
         clock_s = time.monotonic()
         hour, day = (self.delivered.delivered_hs(unit_id, window_s, clock_s) for window_s in (HOUR_S, DAY_S))
         return hour, day

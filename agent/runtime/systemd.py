@@ -33,7 +33,7 @@ class ServiceManager:
             int(period) / 1e6 if is_ours and self._address and period.isdecimal() and int(period) else None
         )
 
-    def tell(self, *assignments: str) -> None:
+    def notify(self, *assignments: str) -> None:
         """Send assignments such as ``READY=1``; a manager that cannot be reached is logged, and no reason to stop."""
         if not self._address:
             return
@@ -55,6 +55,6 @@ class ServiceManager:
         while True:
             reached = progress()
             if told is None or reached > told:
-                self.tell("WATCHDOG=1")
+                self.notify("WATCHDOG=1")
                 told = reached
             await asyncio.sleep(self.watchdog_s / 3)

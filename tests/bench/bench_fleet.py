@@ -33,8 +33,8 @@ from bench_farm import Site, asked, broker, cpu_s, resident_bytes, simulated_sit
 from loop_probe import LoopProbe
 
 from agent.app import Agent
-from agent.runtime import logs
-from agent.runtime.process import pause_collector, run_loop
+from agent.runtime import garbage, logs
+from agent.runtime.process import run_loop
 from agent.runtime.setup import load_setup
 from agent.runtime.systemd import ServiceManager
 
@@ -390,11 +390,11 @@ async def _watch(config: Path, seconds: float, healthy: list[str] | None, *, is_
     """Run an agent, wait for its first whole round and a little more, then measure for so long."""
     idle = resident_bytes()
     manager = _Manager()
-    pause_collector()
+    garbage.pause()
     agent = Agent(load_setup(config), manager=manager)
     ids = healthy or [status.entry.unit_id for status in agent.tracker.statuses()]
     is_whole = asyncio.Event()
-    agent.on_figures = lambda _: is_whole.set()
+    agent.timer.on_figures = lambda _: is_whole.set()
     rounds: list[tuple[float, float]] = []
     # By tenths of a second: millions of single ages would be most of the memory that is measured.
     ages: Counter[float] = Counter()
@@ -427,7 +427,7 @@ async def _watch(config: Path, seconds: float, healthy: list[str] | None, *, is_
         await is_whole.wait()
         whole_s = time.perf_counter() - began
         await asyncio.sleep(min(SETTLE_S, agent.config.poll.interval_s))
-        agent.on_figures = lambda figures: rounds.append((figures.at, figures.site.operating_hs))
+        agent.timer.on_figures = lambda figures: rounds.append((figures.at, figures.site.operating_hs))
         watching = [tasks.create_task(watch()) for watch in (watch_ages, watch_memory)]
         own = agent.metrics.own
         polls, missed = own.polls["ok"], sum(own.skipped.values())

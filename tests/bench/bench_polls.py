@@ -31,16 +31,9 @@ from typing import Any, NamedTuple
 from bench_farm import Site, is_free, resident_bytes, simulated_site, verdict
 
 from agent.app import Agent
-from agent.runtime import logs
+from agent.runtime import garbage, logs
+from agent.runtime.process import run_loop
 from agent.runtime.setup import load_setup
-
-try:
-    from agent.runtime.process import run_loop, settle_collector
-except ImportError:
-    # Commits before these were there, which compare.py measures too, had the one in `app` and froze in passing.
-    from gc import freeze as settle_collector
-
-    from agent.app import run_loop  # type: ignore[attr-defined,no-redef,unused-ignore]
 
 IN_FLIGHT = 64
 OURS = "hashsight, whole path"
@@ -152,7 +145,7 @@ def _print_memory(units: int) -> float:
 async def _measure_agent(config: Path, seconds: float) -> Measured:
     """Sweep over all units again and again, with figures after each sweep."""
     agent = Agent(load_setup(config))
-    settle_collector()
+    garbage.settle()
     async with agent.polling():
         await agent.poller.sweep()
         polls = 0

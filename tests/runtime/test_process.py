@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from agent.runtime.process import GC_THRESHOLDS, collector_at_rest, pause_collector, settle_collector
+from agent.runtime import garbage
 
 
 @pytest.fixture(autouse=True)
@@ -20,11 +20,11 @@ def collector() -> Iterator[None]:
 
 def test_a_start_pauses_the_collector_until_it_is_settled() -> None:
     """Nothing is collected in between; then it looks at what comes, seldom, and leaves alone what is there."""
-    pause_collector()
+    garbage.pause()
     assert not gc.isenabled()
-    settle_collector()
+    garbage.settle()
     assert gc.isenabled()
-    assert gc.get_threshold() == GC_THRESHOLDS
+    assert gc.get_threshold() == garbage.THRESHOLDS
     assert gc.get_freeze_count() > 0
 
 
@@ -38,6 +38,6 @@ def test_the_collector_works_again_after_a_refused_reload() -> None:
 
 
 def _refused() -> None:
-    with collector_at_rest():
+    with garbage.paused():
         assert not gc.isenabled()
         raise ValueError("refused")

@@ -85,7 +85,7 @@ async def test_a_reload_touches_only_what_changed(tmp_path: Path) -> None:
 
 async def test_figures_are_of_one_ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """While another ledger is taken over, unit by unit, rounds of figures count by the one or by the other."""
-    for user in ("agent.app", "agent.runtime.rounds"):
+    for user in ("agent.runtime.in_force", "agent.runtime.rounds"):
         monkeypatch.setattr(f"{user}.UNITS_A_TURN", 1)
     rows = [f"u{number},S21,200,127.77.1.{number},C1,R1,{number},2025-01-01,,deployed" for number in range(1, 251)]
     agent, ledger, header = _agent(tmp_path), tmp_path / "ledger.csv", LEDGER.splitlines()[0]
@@ -93,7 +93,7 @@ async def test_figures_are_of_one_ledger(tmp_path: Path, monkeypatch: pytest.Mon
 
     async def count() -> None:
         while len(set(deployed_hs)) < 2:
-            await agent._tick()
+            await agent.timer.tick()
             deployed_hs.append(agent.rounds.figures.site.deployed_hs if agent.rounds.figures else None)
 
     async with agent.polling(), asyncio.timeout(30):

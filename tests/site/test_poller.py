@@ -14,7 +14,6 @@ from capture_files import S21_ASLEEP_STATS, S21_POOLS, S21_STATS, S21_SUMMARY, S
 from loopback import Behaviour, answering, hanging, unit, until, unused
 
 from agent.errors import DeadlineError, MisreadReplyError, UnreachableError
-from agent.site import poller as poller_module
 from agent.site.ledger.entries import LedgerEntry, Place
 from agent.site.poller import Bounds, Poller
 from agent.site.schedule import Schedule
@@ -22,6 +21,7 @@ from agent.unit import registry
 from agent.unit.antminer.conversation import POOLS, STATS_NEW_API, SUMMARY, VERSION
 from agent.unit.cgminer.client import Address, Client
 from agent.unit.nameplate import Nameplate
+from agent.unit.reader import AnyReader, Reader
 from agent.unit.reading import Poll
 
 pytestmark = pytest.mark.asyncio(loop_factories=["asyncio", "uvloop"])
@@ -47,6 +47,7 @@ class Site:
         deadline_s: float = PATIENT_S,
         bounds: tuple[int, int] = (100, 100),
         clock: Callable[[], float] = time.monotonic,
+        reader: AnyReader = registry.DEFAULT,
     ) -> None:
         self.polls: list[Poll] = []
         self.skipped: Counter[str] = Counter()
@@ -56,7 +57,7 @@ class Site:
         self.schedule = Schedule(interval_s=interval_s, backoff_max_s=interval_s, jitter=lambda: 1.0)
         self.poller = Poller(
             client=self.client,
-            reader_of=lambda _: registry.DEFAULT,
+            reader_of=lambda _: reader,
             schedule=self.schedule,
             bounds=Bounds(healthy=bounds[0], sick=bounds[1]),
             slow_every=6,
@@ -191,18 +192,17 @@ async def test_who_takes_the_polls_cannot_stop_them() -> None:
     assert {(log["event"], log["log_level"], log["exc_info"]) for log in logs} == {("poll not recorded", "error", True)}
 
 
-async def test_bug_in_reading_is_that_units_failed_poll(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An exception that nobody declared is logged, and counts as a reply that is not supported."""
-    true_converse = poller_module.converse
+async def test_bug_in_reading_is_that_units_failed_poll() -> None:
+    """An undeclared exception in a reader is logged, and counts as an unsupported reply."""
 
     def converse(unit_id: str, *args: Any, **options: Any) -> Generator[bytes, bytes, Any]:
-        reading = yield from true_converse(unit_id, *args, **options)
+        reading = yield from registry.DEFAULT.converse(unit_id, *args, **options)
         return reading if unit_id == "sound" else 1 / 0
 
-    monkeypatch.setattr(poller_module, "converse", converse)
+    faulty = Reader(name="faulty", new_memory=registry.DEFAULT.new_memory, converse=converse)
     async with unit(answering(ANSWERS)) as address:
         with structlog.testing.capture_logs() as logs:
-            async with polling(Site(), [entry("sound", address), entry("odd", address)]) as site:
+            async with polling(Site(reader=faulty), [entry("sound", address), entry("odd", address)]) as site:
                 await site.until(lambda: len(site.of("sound")) >= 3 and len(site.of("odd")) >= 3)
     errors = [poll.error for poll in site.of("odd")]
     assert {type(error) for error in errors} == {MisreadReplyError}

@@ -1,0 +1,37 @@
+"""The parts of one running agent, for the few places that need many of them."""
+
+from dataclasses import dataclass
+
+from agent.meters.meters import Meters
+from agent.runtime.counting import Counting
+from agent.runtime.fan_out import FanOut
+from agent.runtime.polling import Polling
+from agent.runtime.rounds import Rounds
+from agent.site.curtailment.book import CurtailmentBook
+from agent.site.identity.watch import IdentityWatch
+from agent.site.tracker import Tracker
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What one agent is made of.
+
+    Attributes:
+        tracker: Every unit's status.
+        identity: Where units are.
+        counting: Which units count.
+        polling: The client and the poller.
+        rounds: Each interval's figures.
+        meters: Meters read over HTTP or from files.
+        book: Declared curtailments.
+        fan_out: Every exporter.
+    """
+
+    tracker: Tracker
+    identity: IdentityWatch
+    counting: Counting
+    polling: Polling
+    rounds: Rounds
+    meters: Meters
+    book: CurtailmentBook
+    fan_out: FanOut

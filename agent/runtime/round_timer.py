@@ -1,0 +1,82 @@
+"""A round of figures once an interval, and what is due with it."""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+import structlog
+
+from agent.runtime import garbage
+from agent.runtime.change_log import log_summary
+from agent.runtime.fan_out import FanOut
+from agent.runtime.in_force import InForce
+from agent.runtime.rounds import Rounds
+from agent.site.curtailment.book import CurtailmentBook
+from agent.site.totals import SiteFigures
+from agent.slices import in_turns
+
+log = structlog.get_logger("agent")
+
+
+class RoundTimer:
+    """Makes a round of figures each interval.
+
+    Args:
+        rounds: Makes the figures.
+        in_force: The setup in force; a dated change of the ledger is applied before a round.
+        book: Declared curtailments.
+        fan_out: Every exporter.
+
+    Attributes:
+        on_figures: Called with each interval's figures, from the first whole round on.
+    """
+
+    def __init__(self, rounds: Rounds, in_force: InForce, book: CurtailmentBook, fan_out: FanOut) -> None:
+        self._rounds = rounds
+        self._in_force = in_force
+        self._book = book
+        self._fan_out = fan_out
+        self._interval_changed = asyncio.Event()
+        self.on_figures: Callable[[SiteFigures], None] = lambda _: None
+
+    def on_interval_changed(self) -> None:
+        """Start counting anew with the interval now in force."""
+        self._interval_changed.set()
+
+    async def run(self) -> None:
+        """Make rounds until cancelled; after a slow one the next follows at once, and none is made up for."""
+        due = time.monotonic() + self._interval_s
+        while True:
+            try:
+                async with asyncio.timeout(due - time.monotonic()):
+                    await self._interval_changed.wait()
+            except TimeoutError:
+                await self.tick()
+                due = max(due + self._interval_s, time.monotonic())
+            else:
+                self._interval_changed.clear()
+                due = time.monotonic() + self._interval_s
+
+    @property
+    def _interval_s(self) -> float:
+        return self._in_force.setup.config.poll.interval_s
+
+    async def tick(self) -> None:
+        """Do what is due once an interval."""
+        was_whole = self._rounds.is_whole
+        async with self._in_force.held():
+            await self._in_force.apply_ledger_if_due()
+            self._book.tell(time.time())
+            figures = await in_turns(self._rounds.turns())
+        metrics = self._fan_out.metrics
+        self._fan_out.on_health(
+            is_read=metrics.own.reload_successful is not False, is_kept=self._book.is_kept is not False
+        )
+        if self._rounds.is_whole and not was_whole:
+            # Everything that lives as long as the process is there by now.
+            garbage.freeze()
+        if not self._rounds.is_whole:
+            log.info("site not looked at yet", units=figures.site.units, reason=self._rounds.unreadiness)
+            return
+        log_summary(figures)
+        self.on_figures(figures)

@@ -1,0 +1,56 @@
+"""What the web server shows, taken from the running parts of the agent."""
+
+import time
+from collections.abc import Callable
+
+from agent import __version__
+from agent.exporters.web.curtailment_api import CurtailmentApi
+from agent.exporters.web.history_api import HistoryAnswer, HistoryQuery, answer_history
+from agent.exporters.web.server import Source
+from agent.runtime.parts import Parts
+from agent.runtime.setup import Setup
+
+
+def web_source(setup: Callable[[], Setup], parts: Parts) -> Source:
+    """Return the source of every page and answer.
+
+    Args:
+        setup: Returns the setup in force.
+        parts: The running parts of the agent.
+    """
+    rounds, tracker, identity = parts.rounds, parts.tracker, parts.identity
+    counting, fan_out = parts.counting, parts.fan_out
+
+    def history(query: HistoryQuery) -> HistoryAnswer:
+        config = setup().config
+        return answer_history(config.history.path(setup().path), config.title, query)
+
+    config = setup().config
+    return Source(
+        name=config.title,
+        version=__version__,
+        scrape=fan_out.metrics.scrape,
+        site=lambda: rounds.figures if rounds.is_whole else None,
+        units=tracker.statuses,
+        unit=tracker.status,
+        unreadiness=lambda: rounds.unreadiness,
+        illness=lambda: parts.polling.illness,
+        wall=time.time,
+        identity=identity.figures,
+        whereabouts=identity.whereabouts,
+        counts_simulated=lambda: counting.counts_simulated,
+        history=history if config.history.keep else None,
+        history_trouble=lambda: fan_out.history_trouble,
+        energy=lambda: rounds.energy.energy,
+        delivered_hs=rounds.delivered_hs,
+        zone=lambda: setup().config.site.zone,
+        seen_from=lambda: rounds.whole_at,
+        curtailments=CurtailmentApi(
+            config.site.name,
+            parts.book,
+            token=lambda: setup().token,
+            units=lambda: counting.counted(tracker.statuses()),
+            wall=time.time,
+            clock=time.monotonic,
+        ),
+    )
