@@ -1,8 +1,8 @@
-"""Meters: what the site, a container or a unit draws by somebody's measurement, read over HTTP or from a file.
+"""Power meters of the site, a container or a unit, read over HTTP or from a file.
 
-A reading counts for `max_age_s` and then no longer: a meter that has gone is no figure, and never its last one. Several
-meters of one thing add up, and only while all of them count, because half a sum is no sum. The value of a file is as
-old as the file, however often it is read.
+A reading counts for `max_age_s`. After that the meter has no value, never its last one. Several meters of one thing add
+up, and only while all of them count: half a sum is no sum. The value of a file is as old as the file, however often it
+is read.
 """
 
 import asyncio
@@ -28,16 +28,16 @@ from agent.site.power import MeterState, MeterWatts
 log = structlog.get_logger("agent.meters")
 
 MAX_REPLY_BYTES = 64 << 10
-# 10 GW, more than any site: a number beyond it is a counter or a mistake in `scale`.
+# 10 GW, more than any site: a larger number is a counter or a mistake in `scale`.
 MAX_WATTS = 1e10
 
 
 class Measurement(NamedTuple):
-    """What a meter said.
+    """One reading of a meter.
 
     Attributes:
-        watts: With the meter's scale.
-        clock_s: The monotonic time of which it is true.
+        watts: Power, with the meter's scale applied.
+        clock_s: Monotonic time of the measurement, s.
     """
 
     watts: float
@@ -45,12 +45,12 @@ class Measurement(NamedTuple):
 
 
 class Meters:
-    """All meters of the configuration.
+    """All HTTP and file meters of the configuration.
 
     Args:
-        sections: What the configuration says of them.
+        sections: Their configuration.
         clock: Monotonic time, s.
-        wall: Unix time, s; the age of a file is told by it.
+        wall: Unix time, s; the age of a file is measured by it.
     """
 
     def __init__(
@@ -67,11 +67,11 @@ class Meters:
         self._failures: Counter[str] = Counter()
         self._failing: set[str] = set()
         self._replaced = asyncio.Event()
-        # One thread of their own: a file on a share that hangs holds up other files, and nothing else.
+        # A thread for files: a network share that hangs delays other files, and nothing else.
         self._files = ThreadPoolExecutor(max_workers=1, thread_name_prefix="meter files")
 
     def replace(self, sections: Iterable[MeterSection]) -> None:
-        """Take over a changed configuration; a meter that stays as it was keeps its latest reading."""
+        """Use another configuration; an unchanged meter keeps its latest reading."""
         before = {section.name: section for section in self._sections}
         sections = tuple(sections)
         if sections == self._sections:
@@ -97,18 +97,18 @@ class Meters:
                         task.cancel()
 
     async def read_once(self) -> None:
-        """Read every meter once, whatever comes of it."""
+        """Read every meter once; failures are counted."""
         async with _session() as session, asyncio.TaskGroup() as tasks:
             for section in self._sections:
                 tasks.create_task(self._read(session, section), name=f"meter {section.name}")
 
     def readings(self) -> Iterator[MeterWatts]:
-        """Give what each meter says now."""
+        """Yield the value of each meter now."""
         for section in self._sections:
             yield MeterWatts(section.container, section.unit, self._watts(section))
 
     def states(self) -> Iterator[MeterState]:
-        """Give each meter's state."""
+        """Yield each meter's state."""
         for section in self._sections:
             name = section.name
             yield MeterState(name, self._watts(section), self._readings[name], self._failures[name])
@@ -146,11 +146,11 @@ class Meters:
         except MeterError as error:
             self._on_failure(name, str(error))
         except Exception:
-            # One meter must not stop the agent; the traceback says which of our assumptions it broke.
+            # One meter must not stop the agent; the traceback shows which of our assumptions it broke.
             log.exception("meter not understood", meter=name)
             self._on_failure(name, "not understood")
         else:
-            if section not in self._sections:  # Replaced meanwhile; the name may stand for another meter now.
+            if section not in self._sections:  # Replaced meanwhile: another meter may have this name now.
                 return
             self._latest[name] = measured
             self._readings[name] += 1
@@ -173,7 +173,7 @@ class Meters:
 
     def _look(self, path: Path, section: MeterSection) -> Measurement:
         try:
-            # The age first: what is read may be younger than it says, never older.
+            # The age first: the content may be younger than this age, never older.
             age_s = self._wall() - path.stat().st_mtime
             text = read_text(path, max_bytes=MAX_REPLY_BYTES)
         except OSError as error:
@@ -193,33 +193,33 @@ class Meters:
 
 
 def _session() -> aiohttp.ClientSession:
-    # A meter stands in the site's own network: no proxy of the environment belongs between. Nothing is decompressed,
-    # because a compressed answer can be a thousand times as long as what was read of it.
+    # A meter stands in the site's own network: no proxy. Nothing is decompressed: a compressed answer can expand a
+    # thousandfold.
     return aiohttp.ClientSession(trust_env=False, auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar())
 
 
 def read_watts(data: bytes, *, pointer: str = "", scale: float = 1.0) -> float:
-    """Give the watts that stand in a meter's answer: a number, or a text that is one, somewhere in JSON.
+    """Return the watts in a meter's answer: a number, or a string that holds one, anywhere in JSON.
 
     Args:
         data: The answer; a number alone is JSON too.
-        pointer: Where it stands (RFC 6901).
-        scale: Watts for each one of it.
+        pointer: JSON pointer to the value (RFC 6901).
+        scale: Watts per unit of the value.
 
     Raises:
-        MeterError: Anything else, a negative number, and more than `MAX_WATTS`.
+        MeterError: There is no such number, or it is negative or above `MAX_WATTS`.
     """
     try:
         value: Any = resolve(json.loads(data), parse_pointer(pointer))
         if isinstance(value, str) and re.fullmatch(r"\s*[0-9]{1,20}(\.[0-9]{1,20})?\s*", value):
             value = float(value)
         if isinstance(value, bool) or not isinstance(value, int | float):
-            raise MeterError(f"no number but {clip(json.dumps(value))}")
+            raise MeterError(f"expected a number, found {clip(json.dumps(value))}")
         watts = value * scale
     except LookupError as error:
         raise MeterError(str(error)) from error
     except (ValueError, OverflowError, RecursionError) as error:
         raise MeterError(f"not JSON: {excerpt(data, size=40)!r}") from error
     if not 0 <= watts <= MAX_WATTS:
-        raise MeterError(f"{clip(f'{watts:g}')} W cannot be")
+        raise MeterError(f"{clip(f'{watts:g}')} W is out of range (0 to 1e10)")
     return float(watts)

@@ -1,4 +1,4 @@
-"""What changed, as log lines: one a unit while that helps, and one for all of them when a whole container goes."""
+"""Changes of state as log lines: one a unit, and one a container when many units change at once."""
 
 from collections import Counter
 
@@ -15,24 +15,24 @@ _EVENTS = {state: f"unit {state}" for state in UnitState}
 
 
 class ChangeLog:
-    """Tells of changed states, at most `LINES_AN_INTERVAL` units by name in each interval.
+    """Logs changes of state, naming at most `LINES_AN_INTERVAL` units in each interval.
 
-    A unit that hashes again or stops is news at `info`; nothing here is an error, because a unit being off is not ours.
+    Everything is `info`: a unit that is off is not an error of ours.
     """
 
     def __init__(self) -> None:
-        self._told = 0
-        self._untold: Counter[tuple[UnitState, UnitState, str]] = Counter()
+        self._named = 0
+        self._unnamed: Counter[tuple[UnitState, UnitState, str]] = Counter()
 
     def add(self, status: UnitStatus, before: UnitState) -> None:
-        """Take in one unit's new status and the state it was in before."""
+        """Add one unit's new status, with the state before it."""
         if status.state is before:
             return
         entry = status.entry
-        if self._told >= LINES_AN_INTERVAL:
-            self._untold[before, status.state, entry.place.container] += 1
+        if self._named >= LINES_AN_INTERVAL:
+            self._unnamed[before, status.state, entry.place.container] += 1
             return
-        self._told += 1
+        self._named += 1
         log.info(
             _EVENTS[status.state],
             unit=entry.unit_id,
@@ -45,15 +45,15 @@ class ChangeLog:
         )
 
     def close_interval(self) -> None:
-        """Tell of the rest by number, and start anew."""
-        for (before, state, container), units in self._untold.most_common(LINES_AN_INTERVAL):
+        """Log how many more units changed, by container, and start the next interval."""
+        for (before, state, container), units in self._unnamed.most_common(LINES_AN_INTERVAL):
             log.info("units changed", before=before, state=state, container=container, units=units)
-        self._untold.clear()
-        self._told = 0
+        self._unnamed.clear()
+        self._named = 0
 
 
 def log_summary(figures: SiteFigures) -> None:
-    """Write the one line an interval that says how the site does."""
+    """Write the interval's one `site summary` line."""
     site = figures.site
     summary.info(
         "site summary",
@@ -72,7 +72,7 @@ def log_summary(figures: SiteFigures) -> None:
 
 
 def _curtailment_facts(site: Figures) -> dict[str, float]:
-    """Give what a summary says of curtailment; nothing while there is none."""
+    """Return the summary's keys about curtailment; none while there is none."""
     facts = {
         "curtailment_nameplate_hs": site.curtailment_nameplate_hs,
         "curtailment_stragglers": site.stragglers,

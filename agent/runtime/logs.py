@@ -1,8 +1,8 @@
 """Structured logs on standard error: for people on a terminal, JSON lines elsewhere.
 
-Events are short, constant and lower case; facts are keys with their units. What a unit sent never becomes part of an
-event, and JSON keeps whatever it sent on one line. A log that cannot be written, as on a full disk, is no reason to
-stop watching: the next line that gets through says how many did not, as `log_failures`.
+Events are short, constant and lower case; facts are keys with their units. A unit's own text never becomes part of
+an event, and JSON keeps it on one line. A log that cannot be written, as on a full disk, does not stop the agent. The
+next line that is written has the number of lost ones as `log_failures`.
 """
 
 import logging
@@ -16,12 +16,12 @@ LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNI
 
 
 def set_up(level: str = "info", form: str = "auto", *, stream: TextIO | None = None) -> None:
-    """Send all logging of this process to `stream`, standard error unless told.
+    """Send all logging of this process to `stream`, by default standard error.
 
     Args:
-        level: The least that is written; a key of `LEVELS`.
+        level: The lowest level that is written; a key of `LEVELS`.
         form: ``json``, ``console``, or ``auto``: console on a terminal, JSON elsewhere.
-        stream: Where to.
+        stream: The destination.
     """
     sink = _Sink(stream if stream is not None else sys.stderr)
     is_console = form == "console" or (form == "auto" and sink.is_terminal)
@@ -34,7 +34,7 @@ def set_up(level: str = "info", form: str = "auto", *, stream: TextIO | None = N
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        sink.tell_failures,
+        sink.add_failures,
     ]
     if not is_console:
         processors.append(structlog.processors.format_exc_info)
@@ -44,14 +44,14 @@ def set_up(level: str = "info", form: str = "auto", *, stream: TextIO | None = N
         logger_factory=structlog.WriteLoggerFactory(file=cast("TextIO", sink)),
         cache_logger_on_first_use=False,
     )
-    # What libraries say goes the same way; aiohttp's own access log stays off.
+    # Libraries log to the same stream; aiohttp's own access log stays off.
     logging.basicConfig(level=max(LEVELS[level], logging.WARNING), stream=sink, format="%(message)s", force=True)
 
 
 def let_go() -> None:
-    """Drop what standard error still holds and cannot write, so that it does not decide how this process ends.
+    """Drop buffered output of standard error that cannot be written.
 
-    Python flushes it at exit, and ends with status 120 when that fails.
+    Python flushes it at exit and ends with status 120 if that fails.
     """
     if sys.stderr is None:
         return
@@ -64,14 +64,14 @@ def let_go() -> None:
 
 
 class _Sink:
-    """A stream that who writes to it can rely on: what it fails to take is counted, and not raised.
+    """A stream whose `write` never raises; failed writes are counted.
 
     Args:
-        stream: Where lines go; None where the process was started without one.
+        stream: The destination; None if the process has none.
 
     Attributes:
-        is_terminal: Whether people read along.
-        failures: Writes that failed since the last that did not.
+        is_terminal: True if the stream is a terminal.
+        failures: Failed writes since the last successful one.
     """
 
     def __init__(self, stream: TextIO | None) -> None:
@@ -91,9 +91,9 @@ class _Sink:
         return len(text)
 
     def flush(self) -> None:
-        """Nothing is held back: `write` flushes."""
+        """Do nothing: `write` flushes."""
 
-    def tell_failures(
+    def add_failures(
         self, _logger: object, _method: str, event: structlog.typing.EventDict
     ) -> structlog.typing.EventDict:
         if self.failures:

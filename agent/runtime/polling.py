@@ -1,4 +1,4 @@
-"""What polls a site, as its configuration asks for: a client, which another configuration exchanges, and a poller."""
+"""The client and the poller of a site, built from its configuration."""
 
 import random
 import time
@@ -14,7 +14,7 @@ from agent.unit.cgminer.client import Client
 from agent.unit.reader import AnyReader
 from agent.unit.reading import Poll
 
-# Descriptors that are never a unit's: the web side, the log, the loop, files.
+# Descriptors kept for the web server, the log, the loop, and files.
 RESERVED_FILES = 64
 STALLED_AFTER_S = 30.0
 
@@ -51,20 +51,20 @@ class Polling:
 
     @property
     def poller(self) -> Poller:
-        """What polls, from the latest `connected` on."""
+        """The poller, from the latest `connected` on."""
         if self._poller is None:
             raise RuntimeError("polling has not begun")
         return self._poller
 
     @property
     def illness(self) -> str | None:
-        """Why this process is not well; None when it is."""
+        """Why this process is unhealthy; None when it is healthy."""
         stalled_s = time.monotonic() - self.poller.last_progress
         return f"no poll was started for {stalled_s:.0f} s" if stalled_s > STALLED_AFTER_S else None
 
     @contextmanager
     def connected(self, entries: Iterable[LedgerEntry]) -> Iterator[None]:
-        """Hold what polling these units needs while the block runs, on the running event loop; polls nothing yet."""
+        """Hold the sockets for polling these units while the block runs; nothing is polled yet."""
         self._client = self._new_client()
         poll = self._config.poll
         self._poller = Poller(
@@ -83,7 +83,7 @@ class Polling:
             self._client.close()
 
     def configure(self, config: Config) -> None:
-        """Go on with another configuration; what is in flight is given up."""
+        """Continue with another configuration; polls in flight are dropped."""
         self._config = config
         self._client.close()
         self._client = self._new_client()
@@ -100,13 +100,13 @@ class Polling:
 
     def _new_schedule(self) -> Schedule:
         poll = self._config.poll
-        # From look to look: one that finds nobody lasts as long as connecting may take, and then the wait begins.
+        # Counted from poll to poll: a failed one lasts as long as connecting may take, and the wait begins after it.
         backoff_max_s = poll.backoff_max_s - poll.connect_timeout_s
         return Schedule(interval_s=poll.interval_s, backoff_max_s=backoff_max_s, jitter=random.random)
 
     def _bounds(self) -> Bounds:
         poll, web = self._config.poll, self._config.web
-        # Descriptors are a budget: whatever the configuration asks, the web side keeps its own.
+        # Descriptors are a budget: the web server keeps its share whatever the configuration asks.
         most = max(8, self._file_limit - RESERVED_FILES - web.max_connections)
         healthy = min(poll.max_in_flight - poll.max_in_flight_sick, most // 2)
         return Bounds(healthy=max(1, healthy), sick=min(poll.max_in_flight_sick, most // 2))

@@ -1,4 +1,4 @@
-"""This process and the system around it: signals, the event loop, the limit of open files."""
+"""This process: signals, the event loop, and the limit of open files."""
 
 import asyncio
 import resource

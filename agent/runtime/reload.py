@@ -1,4 +1,4 @@
-"""An operator's files read again beside running polls: what may change at a running agent, and what may not."""
+"""The operator's files read again beside running polls: which keys may change, and which need a restart."""
 
 import time
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from agent.errors import ConfigError, Mistake
 from agent.runtime.setup import Setup, load_setup
 
-# Keys that belong to sockets and names already given out; a reload that changes one is refused as a whole.
+# Keys of sockets and names already in use. A reload that changes one of them is refused whole.
 FIXED_KEYS = (
     "site.name",
     "site.zone",
@@ -25,7 +25,9 @@ WORK_S = 0.002
 
 
 def read_again(setup: Setup) -> Setup:
-    """Read the files of a setup again, with as much rest as work; rows that say what they said are the same entries.
+    """Read the files of a setup again, resting as long as working.
+
+    Rows that did not change keep their entry objects.
 
     Raises:
         ConfigError: With every mistake, among them each changed key that only a restart can change.
@@ -47,10 +49,10 @@ def read_again(setup: Setup) -> Setup:
 
 
 def _rests() -> Callable[[], None]:
-    """Give what, called now and then by work in a thread, sleeps for as long as was worked.
+    """Return a function that sleeps for as long as its thread has worked since the last call.
 
-    Reading 100,000 rows takes seconds of pure Python. The event loop lets go of the interpreter's lock at each system
-    call, and would get it back only every five milliseconds: some tens of polls a second, instead of thousands.
+    Reading 100,000 rows takes seconds of pure Python. The event loop gives up the interpreter's lock at each system
+    call and would get it back only every five milliseconds: tens of polls a second instead of thousands.
     """
     began = time.perf_counter()
 

@@ -1,4 +1,4 @@
-"""From the files an operator wrote to values that are known to be good: all of them, or every mistake in them."""
+"""The operator's files, checked: either a whole setup, or every mistake in the files."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -34,18 +34,18 @@ WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setup:
-    """A configuration and all it names.
+    """A configuration and everything it names.
 
     Attributes:
         path: The configuration file.
-        config: What it says.
+        config: Its content.
         catalogue: Nameplates, the site's own on top of the shipped ones.
-        ledger: What is deployed, and when.
-        watched: The part of it that is this agent's to poll: its shard, or all.
+        ledger: All units that are, were or will be deployed.
+        watched: The part of the ledger that this agent polls: its shard, or all of it.
         windows: The curtailment schedule.
-        token: What callers must show to change anything; None refuses every change.
-        unit_login: For the units' own web pages.
-        mqtt_links: How to reach each MQTT broker, in the order of the configuration.
+        token: The bearer token that changes need; None refuses every change.
+        unit_login: User and password for the units' own web pages.
+        mqtt_links: The link to each MQTT broker, in the order of the configuration.
     """
 
     path: Path
@@ -64,20 +64,20 @@ class Setup:
 
     @property
     def curtailments_file(self) -> Path:
-        """Where declared curtailments are kept."""
+        """The file that keeps declared curtailments."""
         return self.config.api.state_file or self.path.with_suffix(".curtailments.json")
 
 
 def check_meters(
     sections: Iterable[MeterSection], ledger: Ledger, networks: tuple[Network, ...], file: str
 ) -> Iterator[Mistake]:
-    """Give what is wrong with meters in the light of the ledger and of where this site's networks are.
+    """Yield every mistake in the meters, held against the ledger and the site's networks.
 
     Args:
-        sections: From the configuration.
-        ledger: All that ever was or will be deployed.
-        networks: Where units may be, and meters with them.
-        file: What to call the configuration in messages.
+        sections: The meters of the configuration.
+        ledger: All units that are, were or will be deployed.
+        networks: Networks in which units and meters may be.
+        file: Name of the configuration in messages.
     """
     containers = {entry.place.container for entry in ledger.entries}
     for number, section in enumerate(sections):
@@ -95,15 +95,15 @@ def check_meters(
 
 
 def load_setup(path: Path, *, before: Setup | None = None, rest: Callable[[], None] = lambda: None) -> Setup:
-    """Read the configuration, the site's own models and the ledger; opens no socket.
+    """Read the configuration, the site's own models and the ledger, without opening a socket.
 
     Args:
         path: The configuration.
-        before: What was read earlier, of whose ledger entries are kept that did not change.
+        before: An earlier setup; its ledger entries are reused where rows did not change.
         rest: As of `read_ledger`.
 
     Raises:
-        ConfigError: With the mistakes of all the files that could be looked at.
+        ConfigError: With the mistakes of all files that could be read.
     """
     config = load_config(path)
     mistakes: list[Mistake] = []
@@ -158,7 +158,7 @@ def load_setup(path: Path, *, before: Setup | None = None, rest: Callable[[], No
 
 
 def load_catalogue(config: Config) -> Catalogue:
-    """Read the site's own models, on top of the shipped ones.
+    """Return the shipped nameplates with the site's own on top.
 
     Raises:
         ConfigError: With every mistake in them.
@@ -170,7 +170,7 @@ def load_catalogue(config: Config) -> Catalogue:
 
 
 def _read(read: Callable[[], T], otherwise: T, mistakes: list[Mistake]) -> T:
-    """Give what `read` gives; where it refuses, gather why and give something else to go on with."""
+    """Return what `read` returns; if it fails, add its mistakes and return `otherwise`."""
     try:
         return read()
     except ConfigError as error:
@@ -185,7 +185,7 @@ def _unit_login(identity: IdentitySection) -> Login:
 
 
 def _other_files(path: Path, config: Config) -> list[Path]:
-    """Give the files that history must not be, because a damaged history is moved aside."""
+    """Return the files that history must not replace: a damaged history is moved aside."""
     ledger, api = config.ledger, config.api
     named = (path, ledger.file, ledger.models_file, api.token_file, api.state_file, config.identity.password_file)
     outboxes = (outbox_path(broker, path) for broker in config.mqtt)

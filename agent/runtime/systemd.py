@@ -1,6 +1,6 @@
-"""What the service manager is told: that the agent is ready, that it makes progress, that it ends.
+"""Notifications to the service manager: ready, progress, stopping.
 
-Documented: sd_notify(3), sd_watchdog_enabled(3): newline-separated assignments in one datagram to the socket named by
+Source: sd_notify(3), sd_watchdog_enabled(3). Newline-separated assignments in one datagram to the socket named by
 NOTIFY_SOCKET, where a leading ``@`` stands for the abstract namespace; WATCHDOG_USEC, for the process WATCHDOG_PID.
 """
 
@@ -15,13 +15,13 @@ log = structlog.get_logger(__name__)
 
 
 class ServiceManager:
-    """systemd, or nobody: without NOTIFY_SOCKET everything here does nothing.
+    """systemd, if it started this process: without NOTIFY_SOCKET nothing is sent.
 
     Args:
-        environment: The process' own.
+        environment: This process' environment.
 
     Attributes:
-        watchdog_s: Within how many seconds it wants to hear of progress; None when it does not.
+        watchdog_s: The longest allowed time between two watchdog notifications, s; None without a watchdog.
     """
 
     def __init__(self, environment: Mapping[str, str]) -> None:
@@ -34,7 +34,7 @@ class ServiceManager:
         )
 
     def notify(self, *assignments: str) -> None:
-        """Send assignments such as ``READY=1``; a manager that cannot be reached is logged, and no reason to stop."""
+        """Send assignments such as ``READY=1``. A manager that cannot be reached is logged; the agent continues."""
         if not self._address:
             return
         try:
@@ -44,17 +44,17 @@ class ServiceManager:
             log.warning("service manager not told", told=assignments, error=str(error))
 
     async def watch(self, progress: Callable[[], float]) -> None:
-        """Tell of progress until cancelled, thrice a period, and only where there was some since last told.
+        """Notify the watchdog three times a period, if there was progress since the last time, until cancelled.
 
         Args:
-            progress: Gives a number that grows whenever real work is done; a timer of its own would prove nothing.
+            progress: Returns a number that grows with real work; a timer would prove nothing.
         """
         if self.watchdog_s is None:
             return
-        told: float | None = None
+        notified: float | None = None
         while True:
             reached = progress()
-            if told is None or reached > told:
+            if notified is None or reached > notified:
                 self.notify("WATCHDOG=1")
-                told = reached
+                notified = reached
             await asyncio.sleep(self.watchdog_s / 3)
