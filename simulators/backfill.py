@@ -24,7 +24,7 @@ from rich.progress import Progress
 
 from simulators.farm.plan import FarmError
 from simulators.farm.tally import Tally
-from simulators.hosting import ERRORS
+from simulators.commands.hosting import ERRORS
 from simulators.scenario.durations import read_duration, show_duration
 from simulators.scenario.player import RESTORE_S, Curtailment, build_farm, play
 from simulators.scenario.scenario import Scenario, find_scenario, shipped_scenarios

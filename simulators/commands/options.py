@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from simulators.farm.plan import FarmError
-from simulators.hosting import Doors
+from simulators.commands.hosting import Doors
 from simulators.scenario.durations import read_duration
 from simulators.unit.builds import Line
 from simulators.unit.endpoints import Endpoint, find_endpoints
