@@ -23,7 +23,7 @@ class Diary:
     def __init__(self, units: Sequence[Unit], found_at: Callable[[Unit], Unit]) -> None:
         self._units = units
         self._found_at = found_at
-        # A heap entry counts only if its time is the one noted for its unit, which is never later than the unit's next event.
+        # A heap entry counts only if its time is the one noted for its unit; that is never later than the next event.
         self._due: list[tuple[float, int]] = []
         self._noted = array("d", [math.inf]) * len(units)
         self._silent_units = {unit.identity.index for unit in units if unit.is_silent}

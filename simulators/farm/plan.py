@@ -248,7 +248,7 @@ def _faults_of(trouble: str, model: Model, key: int) -> tuple[Condition, ...]:
         case "missing_board":
             return (unit_faults.DeadBoard(board=board, is_listed=draw & 64 == 0),)
         case "missing_chips":
-            # Documented: a log of "find 82 asic" of 108.
+            # Documented (D54): a log of "find 82 asic" of 108.
             return (unit_faults.MissingChips(board=board, chips=model.chips_per_board * 26 // 108),)
         case "slow":
             return (unit_faults.HashrateDrift(ratio=0.875),)
