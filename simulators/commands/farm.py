@@ -57,7 +57,7 @@ def run(
     off: Annotated[str, typer.Option(help="Share of units without power.")] = "4%",
     asleep: Annotated[str, typer.Option(help="Share of units asleep.")] = "3%",
     starting: Annotated[str, typer.Option(help="Share of units switched on in the last few minutes.")] = "1%",
-    missing_board: Annotated[str, typer.Option(help="Share of units with a board gone.")] = "5%",
+    missing_board: Annotated[str, typer.Option(help="Share of units with a board missing.")] = "5%",
     missing_chips: Annotated[
         str, typer.Option(help="Share of units with a quarter of a board's chips missing.")
     ] = "3%",
