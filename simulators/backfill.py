@@ -1,12 +1,12 @@
 """Simulated months as OpenMetrics, for ``promtool tsdb create-blocks-from openmetrics``.
 
-What is written is the truth of a site and its containers, moment by moment, under the names of ``grafana/METRICS.md``:
-hashrate, losses, states, curtailment, and power at the wall as a meter there would tell it. Nothing is averaged and
-nothing is made up for what an agent would have missed: units behind a dead switch hash on here. Only units without
-power are what they are to anybody who asks, unreachable and unknown.
+The output is the truth of a site and its containers, moment by moment, under the names of ``grafana/METRICS.md``:
+hashrate, losses, states, curtailment, and power at the wall as a meter there would show it. Nothing is averaged, and
+gaps in an agent's knowledge are not imitated: units behind a dead switch hash on here. Only units without power are
+unreachable and unknown, as they would be to an agent.
 
-OpenMetrics wants the samples of a series together, and a simulation gives them moment by moment. So rows of numbers go
-to a temporary file first, 8 bytes a sample, and columns are read from it; memory hardly grows with the months.
+OpenMetrics wants the samples of a series together, but a simulation yields them moment by moment. So rows of numbers
+go to a temporary file first, 8 bytes a sample, and columns are read back from it. Memory hardly grows with the months.
 """
 
 import calendar
@@ -14,17 +14,13 @@ import itertools
 import math
 import mmap
 import tempfile
-import time
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from typing import NamedTuple, TextIO, TypeVar
-
-from rich.progress import Progress
+from typing import NamedTuple, Protocol, TextIO, TypeVar
 
 from simulators.farm.plan import FarmError
 from simulators.farm.tally import Tally
-from simulators.hosting import ERRORS
 from simulators.scenario.durations import read_duration, show_duration
 from simulators.scenario.player import RESTORE_S, Curtailment, build_farm, play
 from simulators.scenario.scenario import Scenario, find_scenario, shipped_scenarios
@@ -33,11 +29,10 @@ from simulators.unit.physics import DAY_S
 from simulators.unit.snapshot import RUNNING, Phase
 from simulators.unit.unit import Unit
 
-# Prometheus believes a sample for five minutes; farther apart they would be gaps.
+# Prometheus looks back five minutes for a sample; a longer step would leave gaps.
 MAX_STEP_S = 300.0
 MIN_STEP_S = 15.0
 
-_BAR_AFTER_S = 2.0
 _HS = "hashrate_hashes_per_second"
 _ABSENT = math.nan
 
@@ -47,13 +42,13 @@ CAUSES = (
     *("missing_boards", "missing_chips", "derated", "underperforming"),
 )
 _STATE_AT = {state: place for place, state in enumerate(STATES)}
-# By the agent's words: what is without power does not answer, what sleeps without anybody's word has stopped.
+# In the agent's words, a unit without power is unreachable, and one asleep outside any curtailment has stopped.
 _CAUSE_AT = {
     cause: CAUSES.index({Cause.OFF: "unreachable", Cause.ASLEEP: "stopped"}.get(cause, str(cause))) for cause in Cause
 }
 _STARTING = frozenset({Phase.BOOTING, Phase.RESTARTING, Phase.ENUMERATING, Phase.RAMPING})
 
-# What each group has, in this order: the end of the family's name, and what tells its series apart.
+# The families of each group, in column order: the end of the family's name, and the label of each of its series.
 _FAMILIES: tuple[tuple[str, tuple[str, ...]], ...] = (
     (f"deployed_{_HS}", ("",)),
     (f"operating_{_HS}", ("",)),
@@ -78,8 +73,20 @@ _WIDTH = sum(len(series) for _, series in _FAMILIES)
 _Item = TypeVar("_Item")
 
 
+class Watch(Protocol):
+    """A progress bar, or anything else that passes items through."""
+
+    def __call__(self, items: Iterable[_Item], total: int, about: str, /) -> Iterable[_Item]:
+        """Yield the same items; there are `total`, and `about` is a caption."""
+
+
+def unwatched(items: Iterable[_Item], _total: int, _about: str, /) -> Iterable[_Item]:
+    """Return the items without showing progress."""
+    return items
+
+
 class Month(NamedTuple):
-    """A scenario to be written, a month or any other length of time."""
+    """A scenario to write: a calendar month, or any other length of time."""
 
     name: str
     scenario: Scenario
@@ -96,17 +103,21 @@ class Month(NamedTuple):
 
 
 class Written(NamedTuple):
-    """What was written."""
+    """How much was written."""
 
     moments: int
     samples: int
 
 
 def find_months(scenarios: Sequence[str], months: str) -> list[Month]:
-    """Give scenarios in order of time, by name or file, and by the calendar months (UTC) that they are.
+    """Return scenarios in order of time.
+
+    Args:
+        scenarios: Names or files.
+        months: Calendar months (UTC) that shipped scenarios cover exactly, separated by commas.
 
     Raises:
-        FarmError: There is none for a month, nothing was named, or two are of the same time.
+        FarmError: A month has no scenario, nothing was named, or two scenarios overlap.
         TomlError: There is no scenario of that name, or it is wrong.
     """
     found = dict(map(find_scenario, scenarios))
@@ -117,15 +128,15 @@ def find_months(scenarios: Sequence[str], months: str) -> list[Month]:
     ordered = sorted((Month(name, scenario) for name, scenario in found.items()), key=lambda month: month.begin)
     for before, after in itertools.pairwise(ordered):
         if after.begin < before.end:
-            raise FarmError(f"{after.name} begins before {before.name} is over; one site has one past")
+            raise FarmError(f"{after.name} begins before {before.name} is over; a site has only one past")
     return ordered
 
 
 def read_step(text: str) -> float:
-    """Read how far apart samples are, s.
+    """Read the time between two samples, s.
 
     Raises:
-        FarmError: Not a length of time, or one that Prometheus would take for gaps.
+        FarmError: Not a length of time, or one that would leave gaps in Prometheus.
     """
     try:
         step_s = read_duration(text)
@@ -134,24 +145,31 @@ def read_step(text: str) -> float:
     if not MIN_STEP_S <= step_s <= MAX_STEP_S:
         raise FarmError(
             f"--every {text!r}: {show_duration(MIN_STEP_S)} to {show_duration(MAX_STEP_S)} are expected; "
-            "Prometheus does not believe a sample for longer"
+            "Prometheus shows a sample no longer than that"
         )
     return step_s
 
 
 def write_months(
-    months: Sequence[Month], out: TextIO, *, site: str, step_s: float, has_containers: bool = True
+    months: Sequence[Month],
+    out: TextIO,
+    *,
+    site: str,
+    step_s: float,
+    has_containers: bool = True,
+    watch: Watch = unwatched,
 ) -> Written:
-    """Play months one after the other and write what was true; shows on a terminal how far it is.
+    """Play months one after the other and write their truth.
 
-    A month's first moment is in it, the one after its end is not.
+    A month includes its first moment and excludes its end.
 
     Args:
         months: In order of time.
-        out: Where to.
-        site: What the site is called.
-        step_s: Between two samples of a series.
-        has_containers: Write those as well.
+        out: The output.
+        site: Name of the site.
+        step_s: Seconds between two samples of a series.
+        has_containers: Write the series of containers as well.
+        watch: Shows progress.
     """
     containers = max(month.scenario.farm.containers for month in months) if has_containers else 0
     groups = ["", *(f"C{place + 1}" for place in range(containers))]
@@ -160,16 +178,16 @@ def write_months(
         for month in months:
             moments = array("d", _moments(month, step_s))
             times.extend(moments)
-            spool.writelines(_late_bar(_rows(month, groups, moments), len(moments), f"playing {month.name}"))
+            spool.writelines(watch(_rows(month, groups, moments), len(moments), f"playing {month.name}"))
         spool.flush()
         with mmap.mmap(spool.fileno(), 0, access=mmap.ACCESS_READ) as rows, memoryview(rows).cast("d") as numbers:
-            samples = _write_columns(out, numbers, groups, times, site=site)
+            samples = _write_columns(out, numbers, groups, times, site=site, watch=watch)
     out.write("# EOF\n")
     return Written(len(times), samples)
 
 
 def _by_month(months: str) -> Iterator[tuple[str, Scenario]]:
-    """Find shipped scenarios by the month that each is, exactly."""
+    """Yield the shipped scenarios that cover the given months exactly."""
     whole = {}
     for name, scenario in shipped_scenarios().items():
         start = scenario.start.astimezone(UTC)
@@ -178,7 +196,9 @@ def _by_month(months: str) -> Iterator[tuple[str, Scenario]]:
             whole[f"{start:%Y-%m}"] = (name, scenario)
     for month in (part.strip() for part in months.split(",")):
         if month not in whole:
-            raise FarmError(f"--months {month!r}: no scenario is that month; there are {', '.join(sorted(whole))}")
+            raise FarmError(
+                f"--months {month!r}: no scenario covers that month; the months are {', '.join(sorted(whole))}"
+            )
         yield whole[month]
 
 
@@ -187,7 +207,7 @@ def _moments(month: Month, step_s: float) -> Iterator[float]:
 
 
 def _rows(month: Month, groups: Sequence[str], moments: Iterable[float]) -> Iterator[bytes]:
-    """Play a month; gives all groups' numbers at each moment."""
+    """Play a month and yield the numbers of all groups at each moment."""
     farm = build_farm(month.scenario)
     curtailments = play(farm, month.name, month.scenario).curtailments
     books = []
@@ -207,9 +227,9 @@ class _Book:
     """One group's numbers, in the order of the families.
 
     Args:
-        units: Of the group; at least one.
-        start: When the farm began, Unix seconds.
-        curtailments: What was declared at the site.
+        units: Units of the group; at least one.
+        start: Start of the farm, Unix seconds.
+        curtailments: Curtailments declared at the site.
     """
 
     def __init__(self, units: Sequence[Unit], start: float, curtailments: Iterable[Curtailment]) -> None:
@@ -225,7 +245,7 @@ class _Book:
         self._forgotten: list[tuple[Unit, float]] = []
 
     def look(self, t: float) -> list[float]:
-        """Give the numbers at `t`, Unix seconds."""
+        """Return the numbers at `t`, Unix seconds."""
         sums = self._tally.sums(t)
         self._sort(t)
         deployed_hs = math.fsum(self._nameplates)
@@ -244,7 +264,7 @@ class _Book:
         ]
 
     def _sort(self, t: float) -> None:
-        """Bring the states up to `t`; only units that have been through an event can have another one."""
+        """Bring the states up to `t`; a unit's state changes only at one of its events."""
         for place, unit in enumerate(self._units):
             if unit.events == self._seen[place]:
                 continue
@@ -258,7 +278,11 @@ class _Book:
             self._seen[place], self._states[place] = unit.events, now
 
     def _curtailed(self, t: float) -> tuple[float, float, float, float, float]:
-        """Give whether there is an event, what it covers and leaves, who hashes all the same, and who was forgotten."""
+        """Return the five curtailment figures at `t`.
+
+        They are: 1.0 during an event; nameplate covered, H/s; nameplate that may go on, H/s; stragglers; and units
+        not restored.
+        """
         targets: dict[int, float] = {}
         for number, (event, covered) in reversed(list(enumerate(self._events))):
             if event.begin <= t < event.end:
@@ -272,7 +296,7 @@ class _Book:
                     if unit.phase is Phase.ASLEEP and event.begin <= unit.since < event.end
                 ]
                 del self._events[number]
-        # One of them is no longer forgotten once it did anything at all since.
+        # A unit stops being forgotten as soon as it does anything else.
         self._forgotten = [(unit, since) for unit, since in self._forgotten if unit.since == since]
         forgotten = {unit.identity.index for unit, _ in self._forgotten} - targets.keys()
         covered_hs = target_hs = stragglers = 0.0
@@ -281,8 +305,10 @@ class _Book:
             if target is not None:
                 covered_hs += unit.identity.model.hashrate_hs
                 target_hs += target * unit.identity.model.hashrate_hs
-                stragglers += target == 0.0 and unit.phase in RUNNING
-        return float(bool(targets)), covered_hs, target_hs, stragglers, float(len(forgotten))
+                if target == 0.0 and unit.phase in RUNNING:
+                    stragglers += 1.0
+        is_active = 1.0 if targets else 0.0
+        return is_active, covered_hs, target_hs, stragglers, float(len(forgotten))
 
 
 def _covers(event: Curtailment, unit: Unit) -> bool:
@@ -302,10 +328,16 @@ def _state(unit: Unit, t: float) -> str:
 
 
 def _write_columns(
-    out: TextIO, numbers: "memoryview[float]", groups: Sequence[str], times: Sequence[float], *, site: str
+    out: TextIO,
+    numbers: "memoryview[float]",
+    groups: Sequence[str],
+    times: Sequence[float],
+    *,
+    site: str,
+    watch: Watch,
 ) -> int:
-    """Write a family after the other, and in it a series after the other; gives how many samples there were."""
-    columns = _late_bar(_columns(groups, site), _WIDTH * len(groups), "writing")
+    """Write family after family, and within it series after series; return the number of samples."""
+    columns = watch(_columns(groups, site), _WIDTH * len(groups), "writing")
     shown = [f"{t:.3f}".rstrip("0").rstrip(".") for t in times]
     width, samples = _WIDTH * len(groups), 0
     family = ""
@@ -314,17 +346,17 @@ def _write_columns(
             out.write(f"# TYPE {name} gauge\n")
             family = name
         head = f"{name}{{{labels}}}"
-        # Released before the file goes, whatever becomes of the output.
+        # Released before the temporary file is closed, even if the output fails.
         with numbers[column::width] as series:
             out.writelines(
                 f"{head} {number!r} {t}\n" for number, t in zip(series, shown, strict=True) if not math.isnan(number)
             )
-            samples += sum(not math.isnan(number) for number in series)
+            samples += sum(1 for number in series if not math.isnan(number))
     return samples
 
 
 def _columns(groups: Sequence[str], site: str) -> Iterator[tuple[str, str, int]]:
-    """Give name, labels and place in a row of every series, families together."""
+    """Yield name, labels and column of every series, families together."""
     for level in ("site", "container"):
         first = 0
         for ending, series in _FAMILIES:
@@ -340,21 +372,3 @@ def _columns(groups: Sequence[str], site: str) -> Iterator[tuple[str, str, int]]
 
 def _escaped(value: str) -> str:
     return value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
-
-
-def _late_bar(items: Iterable[_Item], total: int, about: str) -> Iterator[_Item]:
-    """Give the same items, and show how far it is on a terminal once that takes longer than two seconds."""
-    begun, is_started = time.monotonic(), False
-    bar = Progress(console=ERRORS, transient=True)
-    task = bar.add_task(about, total=total)
-    try:
-        for done, item in enumerate(items):
-            if is_started:
-                bar.update(task, completed=done)
-            elif ERRORS.is_terminal and time.monotonic() - begun > _BAR_AFTER_S:
-                bar.start()
-                is_started = True
-            yield item
-    finally:
-        if is_started:
-            bar.stop()

@@ -1,1 +1,1 @@
-"""Control API: list, inject, and clear faults, advance time, and report the truth."""
+"""The control API: faults, scenarios, simulated time and the truth of a farm, over HTTP."""

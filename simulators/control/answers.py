@@ -1,4 +1,4 @@
-"""What the control API answers; its OpenAPI description is made of these types."""
+"""The replies of the control API; its OpenAPI description is built from these types."""
 
 from dataclasses import fields
 from datetime import UTC, datetime
@@ -15,11 +15,11 @@ from simulators.unit.conditions import Condition
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """What a reply says."""
+    """A reply."""
 
 
 class Refusal(Answer, frozen=True, kw_only=True):
-    """Why nothing was done.
+    """The reason why nothing was done.
 
     Attributes:
         error: The reason, with the offending value.
@@ -29,23 +29,23 @@ class Refusal(Answer, frozen=True, kw_only=True):
 
 
 class TruthPage(FarmTruth):
-    """The truth of a farm at a moment, units by the page.
+    """The truth of a farm at a moment, with its units by the page.
 
     Attributes:
-        next_offset: Where the next page begins; null on the last one.
+        next_offset: Offset of the next page; null on the last one.
     """
 
     next_offset: int | None
 
 
 class UnitPage(Answer, frozen=True, kw_only=True):
-    """Some units.
+    """A page of units.
 
     Attributes:
         at: The moment, Unix seconds of simulated time.
-        total: How many fit.
-        units: This page of them, in farm order.
-        next_offset: Where the next page begins; null on the last one.
+        total: Number of units that match.
+        units: The units on this page, in farm order.
+        next_offset: Offset of the next page; null on the last one.
     """
 
     at: float
@@ -59,14 +59,14 @@ class InjectionTold(Answer, frozen=True, kw_only=True):
 
     Attributes:
         id: Its number, for clearing.
-        fault: Its name; of its first unit's where each gets its own.
-        values: What it was given; null for without end.
-        selected: To whom, in words.
-        units: To how many units.
-        begin: From when, Unix seconds.
-        end: Until when; null until it is cleared.
-        is_active: It has begun.
-        origin: Which scenario it belongs to; empty for none.
+        fault: Name of the fault; that of the first unit if each unit has its own.
+        values: Values of the fault; null stands for without end.
+        selected: The selected units, in words.
+        units: Number of units it hits.
+        begin: Beginning, Unix seconds.
+        end: End, Unix seconds; null until it is cleared.
+        is_active: True once it has begun.
+        origin: The scenario it belongs to; empty for none.
     """
 
     id: int
@@ -81,10 +81,10 @@ class InjectionTold(Answer, frozen=True, kw_only=True):
 
 
 class InjectionWhole(InjectionTold, frozen=True, kw_only=True):
-    """A fault that was injected, with everyone it befalls.
+    """A fault that was injected, with all units it hits.
 
     Attributes:
-        unit_ids: Unit ids.
+        unit_ids: Ids of the units.
     """
 
     unit_ids: tuple[str, ...]
@@ -95,7 +95,7 @@ class TimeTold(Answer, frozen=True, kw_only=True):
 
     Attributes:
         now: Unix seconds.
-        utc: The same for people.
+        utc: The same as a date and time in UTC.
         speed: Simulated seconds per real second.
         since_start_s: Seconds since the farm's start.
     """
@@ -111,9 +111,9 @@ class RequestTold(Answer, frozen=True, kw_only=True):
 
     Attributes:
         at: Unix seconds of simulated time.
-        unit_id: Who was asked.
+        unit_id: The unit that was asked.
         request: The command, or method and path.
-        is_write: It would change the unit.
+        is_write: True if it would change the unit.
     """
 
     at: float
@@ -123,16 +123,16 @@ class RequestTold(Answer, frozen=True, kw_only=True):
 
 
 class RequestPage(Answer, frozen=True, kw_only=True):
-    """What the units were asked.
+    """A page of the requests that the units received.
 
     Attributes:
         total: Requests since the start.
-        writes: Those among them that would change a unit.
-        counts: How many of each kind.
-        kept: How many are still known one by one.
-        fitting: How many of these fit the query.
-        requests: This page of them, newest first.
-        next_offset: Where the next page begins; null on the last one.
+        writes: Number of requests that would change a unit.
+        counts: Number of requests of each kind.
+        kept: Number of requests that are still kept one by one.
+        fitting: Number of kept requests that match the query.
+        requests: The requests on this page, newest first.
+        next_offset: Offset of the next page; null on the last one.
     """
 
     total: int
@@ -151,9 +151,9 @@ class CurtailmentTold(Answer, frozen=True, kw_only=True):
         begin: Unix seconds.
         end: Unix seconds.
         scope: site, container, rack, model or unit.
-        name: Of the container, rack, model or unit; empty for the site.
+        name: Name of the container, rack, model or unit; empty for the site.
         target_ratio: Share that may go on.
-        about: What a person would call it.
+        about: A title for people.
     """
 
     begin: float
@@ -177,15 +177,15 @@ class LineTold(Answer, frozen=True, kw_only=True):
 
 
 class ScenarioTold(Answer, frozen=True, kw_only=True):
-    """What is being played.
+    """The scenario being played.
 
     Attributes:
-        name: What it is called; null when nothing was played.
-        about: What it is.
+        name: Name of the scenario; null if none was played.
+        about: One line about it.
         begin: Unix seconds.
-        end: When it is over.
-        is_over: Its time has passed.
-        curtailments: What was declared, to hand to an agent.
+        end: End, Unix seconds.
+        is_over: True once its time has passed.
+        curtailments: The declared curtailments, to pass to an agent.
         programme: What happens when.
     """
 
@@ -202,10 +202,10 @@ class ScenarioListed(Answer, frozen=True, kw_only=True):
     """A scenario that comes with the package.
 
     Attributes:
-        name: For playing it.
-        about: What it is.
-        duration_s: How long it takes.
-        units: Size of its own farm.
+        name: Name to play it by.
+        about: One line about it.
+        duration_s: Its length.
+        units: Number of units of its own farm.
     """
 
     name: str
@@ -214,25 +214,25 @@ class ScenarioListed(Answer, frozen=True, kw_only=True):
     units: int
 
 
-def tell_injection(injection: Injection, now: float) -> InjectionTold:
-    """Give an injection without its units."""
+def injection_answer(injection: Injection, now: float) -> InjectionTold:
+    """Return an injection without its units."""
     return InjectionTold(**_injection(injection, now))
 
 
-def tell_injection_whole(injection: Injection, now: float) -> InjectionWhole:
-    """Give an injection with its units."""
+def whole_injection_answer(injection: Injection, now: float) -> InjectionWhole:
+    """Return an injection with its units."""
     return InjectionWhole(**_injection(injection, now), unit_ids=injection.unit_ids)
 
 
-def tell_time(farm: Farm) -> TimeTold:
-    """Give the farm's time."""
+def time_answer(farm: Farm) -> TimeTold:
+    """Return the farm's time."""
     now = farm.clock.now()
     utc = datetime.fromtimestamp(now, UTC).isoformat(timespec="seconds")
     return TimeTold(now=now, utc=utc, speed=farm.clock.speed, since_start_s=now - farm.start)
 
 
-def tell_playing(playing: Playing | None, now: float) -> ScenarioTold:
-    """Give what is being played."""
+def playing_answer(playing: Playing | None, now: float) -> ScenarioTold:
+    """Return the scenario being played."""
     if playing is None:
         return ScenarioTold()
     return ScenarioTold(
@@ -246,8 +246,8 @@ def tell_playing(playing: Playing | None, now: float) -> ScenarioTold:
     )
 
 
-def tell_scenario(name: str, scenario: Scenario) -> ScenarioListed:
-    """Give a scenario in a line."""
+def scenario_answer(name: str, scenario: Scenario) -> ScenarioListed:
+    """Return a scenario as one entry of the list."""
     return ScenarioListed(name=name, about=scenario.about, duration_s=scenario.duration, units=scenario.farm.units)
 
 

@@ -1,4 +1,4 @@
-"""The control API over HTTP, on a port of its own, loopback unless told otherwise; described at ``/openapi.json``."""
+"""The control API over HTTP, on its own port and loopback by default; described at ``/openapi.json``."""
 
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -8,8 +8,8 @@ import msgspec
 from aiohttp import web
 
 from simulators.control.answers import Refusal
-from simulators.control.control import Control, RefusedError, nothing
-from simulators.control.operations import Asked, Operation, describe
+from simulators.control.control import Control, nothing
+from simulators.control.operations import Asked, Operation, RefusedError, describe
 from simulators.farm.clock import ClockError
 from simulators.farm.farm import Farm
 from simulators.farm.plan import FarmError
@@ -23,7 +23,7 @@ _MAX_BODY_BYTES = 1 << 20
 
 
 def control_app(control: Control) -> web.Application:
-    """Give the application: every operation, and ``/openapi.json``."""
+    """Return the application: every operation, and ``/openapi.json``."""
     operations = control.operations()
     document = msgspec.json.encode(
         describe(
@@ -54,21 +54,20 @@ async def serve_control(
     follow: Callable[[], None] = nothing,
     playing: Playing | None = None,
 ) -> AsyncIterator[tuple[str, int]]:
-    """Serve the control API for as long as the context is open; gives host and port.
+    """Serve the control API for as long as the context is open; yield host and port.
 
     Args:
         farm: The farm.
-        journal: What its units were asked.
-        host: Where to listen; loopback unless told otherwise.
-        port: 0 takes a free one.
-        follow: Is called after something was changed.
-        playing: What is being played already.
+        journal: The requests its units received.
+        host: Address to listen on; loopback by default.
+        port: Port to listen on; 0 takes a free one.
+        follow: Called after every change.
+        playing: A scenario that is already being played.
 
     Raises:
-        ServeError: Port taken or not permitted.
+        ServeError: The port is taken or not permitted.
     """
-    control = Control(farm, journal, follow=follow)
-    control.playing = playing
+    control = Control(farm, journal, follow=follow, playing=playing)
     runner = web.AppRunner(control_app(control), access_log=None)
     await runner.setup()
     try:
@@ -110,7 +109,7 @@ def _read(what: str, read: Callable[[], Any]) -> Any:
 async def _refuse(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
-    """Give every failure a status and a reason in JSON."""
+    """Answer every failure with a status and a reason in JSON."""
     try:
         return await handler(request)
     except RefusedError as error:

@@ -1,4 +1,4 @@
-"""One row for each thing the control API does, and the OpenAPI 3.1 document made of the rows and their types."""
+"""The row that describes one operation of the control API, and the OpenAPI 3.1 document built from the rows."""
 
 import inspect
 import re
@@ -14,14 +14,26 @@ from simulators.control.questions import NoQuery, Question
 _REFERENCE = "#/components/schemas/{name}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """A request, read.
+class RefusedError(Exception):
+    """A request that is refused; the message says why.
 
     Attributes:
-        named: What stands in the path.
-        query: What stands after it.
-        body: What was sent; None where nothing is wanted.
+        status: HTTP status.
+    """
+
+    def __init__(self, status: int, reason: str) -> None:
+        self.status = status
+        super().__init__(reason)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A decoded request.
+
+    Attributes:
+        named: The name in the path.
+        query: The query.
+        body: The body; None if the operation takes none.
     """
 
     named: Any
@@ -31,18 +43,18 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One thing the API does.
+    """One operation of the API.
 
     Attributes:
-        method: Of HTTP.
-        path: With at most one name in braces.
-        do: Does it; the first line of its docstring says what.
-        result: Type of what it gives.
+        method: HTTP method.
+        path: Path with at most one name in braces.
+        do: The coroutine; the first line of its docstring is the summary.
+        result: Type of the reply.
         query: Type of the query.
-        body: Type of the body; None where nothing is sent.
-        status: Of success.
+        body: Type of the body; None if there is none.
+        status: HTTP status of success.
         named: Type of the name in the path.
-        refusals: Statuses it can refuse with, beside 400, and why.
+        refusals: Statuses of refusals, other than 400, each with its reason.
     """
 
     method: str
@@ -57,8 +69,14 @@ class Operation:
     refusals: tuple[tuple[int, str], ...] = ()
 
 
+def next_offset(offset: int, given: int, total: int) -> int | None:
+    """Return the offset of the page after one of `given` items; None if it was the last page."""
+    after = offset + given
+    return after if given and after < total else None
+
+
 def describe(operations: Sequence[Operation], *, title: str, version: str, about: str) -> dict[str, Any]:
-    """Give the OpenAPI 3.1 document."""
+    """Return the OpenAPI 3.1 document."""
     types = [operation.result for operation in operations]
     types += [operation.query for operation in operations]
     types += [operation.body for operation in operations if operation.body is not None]
@@ -101,8 +119,8 @@ def _operation(
             {"name": name, "in": "query", "required": name in query.get("required", ()), "schema": schema}
         )
     responses = {str(operation.status): _json_of(result, "Done.")}
-    for status, why in ((400, "What was asked cannot be."), *operation.refusals):
-        responses[str(status)] = _json_of({"$ref": _REFERENCE.format(name="Refusal")}, why)
+    for status, reason in ((400, "The request is invalid."), *operation.refusals):
+        responses[str(status)] = _json_of({"$ref": _REFERENCE.format(name="Refusal")}, reason)
     described: dict[str, Any] = {
         "operationId": operation.do.__name__.strip("_"),
         "summary": (operation.do.__doc__ or "").partition("\n")[0].rstrip("."),
@@ -119,11 +137,11 @@ def _json_of(schema: dict[str, Any], about: str) -> dict[str, Any]:
 
 
 def _describe_schema(schema: dict[str, Any]) -> None:
-    """Put what a docstring says about each attribute where the attribute is."""
+    """Move the docstring's line about each attribute to the attribute's own schema."""
     about, _, rest = inspect.cleandoc(schema.get("description", "")).partition("\n\nAttributes:\n")
     if about:
         schema["description"] = about
-    for name, told in re.findall(r"^    (\w+): (.+(?:\n {6,}.+)*)", rest, re.MULTILINE):
+    for name, about_it in re.findall(r"^    (\w+): (.+(?:\n {6,}.+)*)", rest, re.MULTILINE):
         attribute = schema.get("properties", {}).get(name)
         if attribute is not None:
-            attribute["description"] = " ".join(told.split())
+            attribute["description"] = " ".join(about_it.split())

@@ -1,4 +1,4 @@
-"""What the control API can be asked; its OpenAPI description is made of these types."""
+"""The requests of the control API; its OpenAPI description is built from these types."""
 
 from typing import Annotated, Any
 
@@ -14,14 +14,14 @@ MAX_ADVANCE_S = 366 * 86400.0
 MAX_TIME = 1e11  # The year 5138.
 MAX_SPEED = 100_000.0
 
-Offset = Annotated[int, Meta(ge=0, le=1_000_000, description="Leave out so many first.")]
-Limit = Annotated[int, Meta(ge=0, le=MAX_PAGE, description="Give so many at most.")]
+Offset = Annotated[int, Meta(ge=0, le=1_000_000, description="Number of items to skip.")]
+Limit = Annotated[int, Meta(ge=0, le=MAX_PAGE, description="Number of items at most.")]
 Name = Annotated[str, Meta(min_length=1, max_length=128)]
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a request may say; nothing else is taken."""
+    """A query or body; unknown fields are refused."""
 
 
 class NoQuery(Question, frozen=True, kw_only=True):
@@ -29,22 +29,22 @@ class NoQuery(Question, frozen=True, kw_only=True):
 
 
 class TruthQuery(Question, frozen=True, kw_only=True):
-    """Which units to tell of beside the site."""
+    """Which units to list with the site."""
 
-    units: Annotated[bool, Meta(description="Tell of units at all.")] = True
+    units: Annotated[bool, Meta(description="False lists no units.")] = True
     offset: Offset = 0
     limit: Limit = MAX_PAGE
 
 
 class UnitsQuery(Question, frozen=True, kw_only=True):
-    """Which units to list: those that fit everything that is said."""
+    """Which units to list: those that match every given filter."""
 
     container: Name | None = None
     rack: Name | None = None
     model: Name | None = None
     state: Phase | None = None
-    cause: Annotated[Cause | None, Meta(description="What takes most of its nameplate.")] = None
-    fault: Annotated[Name | None, Meta(description="Name of a fault that it is under.")] = None
+    cause: Annotated[Cause | None, Meta(description="The cause that takes most of the unit's nameplate.")] = None
+    fault: Annotated[Name | None, Meta(description="Name of a fault that is active on the unit.")] = None
     offset: Offset = 0
     limit: Limit = 100
 
@@ -53,21 +53,21 @@ class RequestsQuery(Question, frozen=True, kw_only=True):
     """Which requests to list: the newest first."""
 
     unit: Name | None = None
-    writes: Annotated[bool, Meta(description="Only those that would change a unit.")] = False
+    writes: Annotated[bool, Meta(description="Only requests that would change a unit.")] = False
     offset: Offset = 0
     limit: Limit = 100
 
 
 class Who(Question, frozen=True, kw_only=True):
-    """Units that fit everything that is said; all of them when nothing is.
+    """Units that match every given filter; all units without one.
 
     Attributes:
         units: Unit ids.
         models: Model names, without the maker.
         containers: Containers.
         racks: Racks.
-        share: Share of the units that fit, drawn by the farm's seed.
-        draw: Another number draws others for the same share.
+        share: Share of the matching units, drawn by the farm's seed.
+        draw: Another number draws other units for the same share.
     """
 
     units: list[Name] = []
@@ -78,7 +78,7 @@ class Who(Question, frozen=True, kw_only=True):
     draw: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
 
     def selector(self) -> Selector:
-        """Give the same as the farm understands it."""
+        """Return the farm's selector."""
         return Selector(
             units=tuple(self.units),
             models=tuple(self.models),
@@ -93,12 +93,12 @@ class FaultOrder(Question, frozen=True, kw_only=True):
     """A fault to inject.
 
     Attributes:
-        fault: Its name, see the vocabulary.
-        values: What it is given; defaults for the rest.
-        who: Whom it befalls.
-        at: When, Unix seconds of simulated time; now when left out or past.
-        duration_s: For how long; until cleared when left out.
-        spread_s: The units are hit one by one within so many seconds.
+        fault: Name of the fault; see the vocabulary.
+        values: Values of the fault; defaults for the rest.
+        who: The units it hits.
+        at: Beginning, Unix seconds of simulated time; now if left out or in the past.
+        duration_s: Length; until cleared if left out.
+        spread_s: Seconds within which the units are hit one by one.
     """
 
     fault: Name
@@ -110,7 +110,7 @@ class FaultOrder(Question, frozen=True, kw_only=True):
 
 
 class TimeOrder(Question, frozen=True, kw_only=True):
-    """How simulated time is to go on.
+    """A change of simulated time.
 
     Attributes:
         speed: Simulated seconds per real second; 0 stops the clock.
@@ -122,21 +122,21 @@ class TimeOrder(Question, frozen=True, kw_only=True):
 
 
 class Advance(Question, frozen=True, kw_only=True):
-    """How far to jump.
+    """A jump forward.
 
     Attributes:
-        seconds: Of simulated time.
+        seconds: Seconds of simulated time.
     """
 
     seconds: Annotated[float, Meta(ge=0.0, le=MAX_ADVANCE_S)]
 
 
 class ScenarioOrder(Question, frozen=True, kw_only=True):
-    """A scenario to play from now on, on the farm that is there: one of the two.
+    """A scenario to play on the existing farm, beginning now: a name or a text.
 
     Attributes:
-        name: One that comes with the package.
-        toml: The text of one.
+        name: Name of a scenario that comes with the package.
+        toml: Text of a scenario.
     """
 
     name: Name | None = None

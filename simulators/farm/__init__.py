@@ -1,1 +1,1 @@
-"""A farm of simulated units: plan, clock, books, and truth."""
+"""A farm of simulated units: plan, clock, injected faults, sums, and truth."""

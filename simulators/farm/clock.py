@@ -1,18 +1,18 @@
-"""Simulated time: real by default, faster or stepped on demand; the only clock the simulators read."""
+"""Simulated time: real time by default, faster or stepped on demand; the only clock the simulators read."""
 
 import time
 from collections.abc import Callable
 
 
 class ClockError(ValueError):
-    """A time that cannot be set; simulated time never runs backwards."""
+    """A time or speed that is refused; simulated time never runs backwards."""
 
 
 class SimClock:
-    """Unix seconds of the simulated world.
+    """A clock of simulated time, in Unix seconds.
 
     Args:
-        start: Simulated time now, Unix seconds; the real time when None.
+        start: Simulated time now, Unix seconds; None for the real time.
         speed: Simulated seconds per real second: 1 is real time, 0 stands still until `advance`.
         source: A monotonic source of real seconds.
     """
@@ -33,14 +33,14 @@ class SimClock:
         return self._speed
 
     def now(self) -> float:
-        """Give the simulated time, Unix seconds."""
+        """Return the simulated time, Unix seconds."""
         return self._origin + (self._source() - self._started) * self._speed
 
     def advance(self, seconds: float) -> float:
-        """Jump forward and give the new time.
+        """Jump forward and return the new time.
 
         Raises:
-            ClockError: `seconds` is negative or not a number.
+            ClockError: `seconds` is negative, infinite or not a number.
         """
         if not 0 <= seconds < float("inf"):
             raise ClockError(f"time can advance by 0 or more seconds, not {seconds!r}")
@@ -48,7 +48,7 @@ class SimClock:
         return self._origin
 
     def set(self, at: float) -> float:
-        """Jump to a later moment, Unix seconds, and give it.
+        """Jump to a later moment, Unix seconds, and return it.
 
         Raises:
             ClockError: `at` lies in the simulated past.
@@ -56,10 +56,10 @@ class SimClock:
         return self.advance(at - self.now())
 
     def run_at(self, speed: float) -> None:
-        """Change the pace from now on; 0 stops the clock.
+        """Set the speed from now on; 0 stops the clock.
 
         Raises:
-            ClockError: `speed` is negative or not a number.
+            ClockError: `speed` is negative, infinite or not a number.
         """
         self._rebase(self.now(), _checked_speed(speed))
 

@@ -1,7 +1,6 @@
-"""What lies before the units of a farm, soonest first, and who of them does not answer at all.
+"""The next event of every unit, soonest first, and the addresses that do not answer at all.
 
-So that a farm to which little happens costs little, however many units it has: only those to whom something happens are
-looked at.
+Only units with a due event are visited, so a farm in which little happens costs little, however many units it has.
 """
 
 import math
@@ -14,17 +13,17 @@ from simulators.unit.unit import Unit
 
 
 class Diary:
-    """Plays what falls due in some units, and keeps who of them is silent.
+    """A queue of the units' next events, and the set of silent addresses.
 
     Args:
         units: The units, in the order of their indices.
-        found_at: Gives the unit that is found at the address of a unit.
+        found_at: Returns the unit that answers at the address of a given unit.
     """
 
     def __init__(self, units: Sequence[Unit], found_at: Callable[[Unit], Unit]) -> None:
         self._units = units
         self._found_at = found_at
-        # A unit's entry in the heap that counts is the one noted here, never later than its next event; others are old.
+        # A heap entry counts only if its time is the one noted for its unit; that is never later than the next event.
         self._due: list[tuple[float, int]] = []
         self._noted = array("d", [math.inf]) * len(units)
         self._silent_units = {unit.identity.index for unit in units if unit.is_silent}
@@ -36,14 +35,14 @@ class Diary:
             note(unit)
 
     def note(self, unit: Unit) -> None:
-        """Put down when something happens to a unit next."""
+        """Queue the next event of a unit."""
         at, index = unit.next_event, unit.identity.index
         if at < self._noted[index]:
             self._noted[index] = at
             heappush(self._due, (at, index))
 
     def play(self, t: float) -> Iterator[Unit]:
-        """Play what is due up to `t`, Unix seconds, unit by unit, and give each to whom something may have happened."""
+        """Play the events due up to `t`, Unix seconds, and yield each unit that may have changed."""
         due = self._due
         while due and due[0][0] <= t:
             at, index = heappop(due)
@@ -53,12 +52,12 @@ class Diary:
             unit.advance(t)
             self._noted[index] = math.inf
             self.note(unit)
-            self._see(unit)
+            self._record(unit)
             yield unit
 
     @property
     def silent(self) -> frozenset[Endpoint]:
-        """Where nothing answers, as of what was played; the same object while that stays the same."""
+        """Endpoints that do not answer, as of the last `play`; the same object while nothing changes."""
         if self._silent is None:
             swapped = [self._units[index] for index in self._swapped]
             found = [unit for unit in swapped if self._found_at(unit).identity.index in self._silent_units]
@@ -66,17 +65,17 @@ class Diary:
             self._silent = frozenset(unit.identity.endpoint for unit in found)
         return self._silent
 
-    def _see(self, unit: Unit) -> None:
-        """Take down whether a unit is silent, and whether another one is found at its address."""
+    def _record(self, unit: Unit) -> None:
+        """Record if a unit is silent, and if another unit answers at its address."""
         index = unit.identity.index
         is_swapped = bool(unit.conditions.answers_as)
         if is_swapped or unit.is_silent != (index in self._silent_units) or index in self._swapped:
             self._silent = None
-        _keep(self._silent_units, index, is_in=unit.is_silent)
-        _keep(self._swapped, index, is_in=is_swapped)
+        _set_member(self._silent_units, index, is_in=unit.is_silent)
+        _set_member(self._swapped, index, is_in=is_swapped)
 
 
-def _keep(members: set[int], index: int, *, is_in: bool) -> None:
+def _set_member(members: set[int], index: int, *, is_in: bool) -> None:
     if is_in:
         members.add(index)
     else:

@@ -1,4 +1,4 @@
-"""A farm: the units of a plan, the faults injected into them, and the ledger an agent is given."""
+"""A farm: the units of a plan, the faults injected into them, and the ledger for an agent."""
 
 import csv
 import math
@@ -46,13 +46,13 @@ class Injection:
     """A fault that was injected.
 
     Attributes:
-        number: Its name for clearing.
-        fault: What happens; to the first unit, where each gets its own.
-        selected: To whom, in words.
-        unit_ids: To whom.
-        begin: From when, Unix seconds; the first unit's, where they begin one by one.
-        end: Until when, the last unit's; None until it is cleared.
-        origin: Who wanted it: ``scenario NAME``, or nothing.
+        number: Number for clearing it.
+        fault: The fault; that of the first unit if each unit has its own.
+        selected: The selected units, in words.
+        unit_ids: Ids of the units it hits.
+        begin: Beginning, Unix seconds; that of the first unit if they begin one by one.
+        end: End, Unix seconds; that of the last unit, None until it is cleared.
+        origin: ``scenario NAME``, or empty.
     """
 
     number: int
@@ -65,13 +65,13 @@ class Injection:
 
 
 class Part(NamedTuple):
-    """What an injection does to one unit.
+    """The part of an injection that hits one unit.
 
     Attributes:
-        unit: To whom.
-        fault: What happens; anything that bends a unit's conditions.
-        begin: From when, Unix seconds.
-        end: Until when; None until it is cleared.
+        unit: The unit.
+        fault: The fault, or any other condition.
+        begin: Beginning, Unix seconds.
+        end: End, Unix seconds; None until it is cleared.
     """
 
     unit: Unit
@@ -81,16 +81,16 @@ class Part(NamedTuple):
 
 
 class Farm:
-    """The units of a farm, found by address or name.
+    """The units of a farm and the faults injected into them.
 
     Args:
-        plan: How to build it.
-        clock: Its time; the moment of building is when its books open.
-        watch: Is handed the units as they are built and hands them on, as a progress bar does.
+        plan: The plan to build.
+        clock: The farm's clock; its books open at the moment of building.
+        watch: Passes the units through as they are built, as a progress bar does.
 
     Attributes:
         deployed_hs: Sum of the nameplates of all units, H/s.
-        diary: What lies before them, and who of them does not answer.
+        diary: The units' next events, and the silent addresses.
     """
 
     def __init__(
@@ -109,17 +109,17 @@ class Farm:
         self._tally: Tally | None = None
 
     def sums(self, t: float) -> Sums:
-        """Give what all units together do at `t` and have done until then; cheap when asked again and again."""
+        """Return the sums over all units at `t` and since the start; repeated calls are cheap."""
         if self._tally is None:
             self._tally = Tally(self.units, self.start)
         return self._tally.sums(t)
 
     def operating_hs(self, t: float) -> float:
-        """Give the sum of the true hashrates at `t`, H/s."""
+        """Return the sum of the true hashrates at `t`, H/s."""
         return sum(unit.hashrate_hs(t) for unit in self.units)
 
     def unit_found_at(self, unit: Unit) -> Unit:
-        """Give the unit that is found at the address of `unit`: itself, unless addresses were swapped."""
+        """Return the unit that answers at the address of `unit`: itself, unless addresses were swapped."""
         return self.by_id.get(unit.conditions.answers_as, unit)
 
     def inject(
@@ -132,18 +132,18 @@ class Farm:
         spread_s: float = 0.0,
         origin: str = "",
     ) -> Injection:
-        """Have a fault happen to some units.
+        """Inject a fault into some units.
 
         Args:
-            fault: What happens.
-            selector: To which units.
-            at: When, Unix seconds; now when None. A moment in the past counts as now.
-            duration_s: For how long; until cleared when None.
-            spread_s: The units are hit one by one within so many seconds, each for `duration_s`.
-            origin: Who wanted it.
+            fault: The fault.
+            selector: The units to hit.
+            at: Beginning, Unix seconds; None for now. A moment in the past counts as now.
+            duration_s: Seconds that it lasts on each unit; None for until cleared.
+            spread_s: Seconds within which the units are hit one by one.
+            origin: ``scenario NAME``, or empty.
 
         Raises:
-            FarmError: No unit is selected, too many injections are active, or a time or unit that cannot be.
+            FarmError: No unit is selected, too many injections are active, or a time or unit is impossible.
         """
         if isinstance(fault, AddressSwapped) and fault.unit_id not in self.by_id:
             raise FarmError(f"no unit {fault.unit_id!r} to put at another address")
@@ -159,7 +159,7 @@ class Farm:
         duration_s: float | None = None,
         spread_s: float = 0.0,
     ) -> list[Part]:
-        """Give what `inject` would do to each unit, without doing it; arguments and errors as there."""
+        """Return the parts that `inject` would begin, without beginning them; arguments and errors as there."""
         begin = self.clock.now() if at is None else at
         if not math.isfinite(begin) or (duration_s is not None and not 0.0 < duration_s < math.inf):
             raise FarmError(f"a fault starts at a moment and lasts for more than 0 s, not {at!r} and {duration_s!r}")
@@ -174,10 +174,10 @@ class Farm:
         return parts
 
     def select(self, selector: Selector) -> list[Unit]:
-        """Give the units that fit, in farm order.
+        """Return the units that match, in farm order.
 
         Raises:
-            FarmError: None does.
+            FarmError: No unit matches.
         """
         selected = select(self.units, selector, self.plan.seed)
         if not selected:
@@ -185,15 +185,15 @@ class Farm:
         return selected
 
     def begin(self, parts: Sequence[Part], *, selected: str, origin: str = "") -> Injection:
-        """Have something happen to each of some units, as one injection.
+        """Begin an injection.
 
         Args:
-            parts: What happens to whom, at least one; a beginning in the past counts as now.
-            selected: Who that is, in words.
-            origin: Who wanted it.
+            parts: Its parts, at least one; a beginning in the past counts as now.
+            selected: The selected units, in words.
+            origin: ``scenario NAME``, or empty.
 
         Raises:
-            FarmError: Too much is active.
+            FarmError: Too many injections or parts are active.
         """
         now = self.clock.now()
         self._forget_past(now)
@@ -220,15 +220,15 @@ class Farm:
         return injection
 
     def active_injections(self) -> list[Injection]:
-        """Give the injections that have not ended, those to come among them."""
+        """Return the injections that have not ended, including those still to come."""
         self._forget_past(self.clock.now())
         return list(self.injections.values())
 
     def clear(self, number: int) -> Injection:
-        """End an injection now and give it; what of it lies ahead never happens.
+        """End an injection now and return it; its parts that are still to come never happen.
 
         Raises:
-            FarmError: It is not active.
+            FarmError: There is no such active injection.
         """
         now = self.clock.now()
         self._forget_past(now)
@@ -240,11 +240,11 @@ class Farm:
         return injection
 
     def set_work_mode(self, unit: Unit, mode: int, *, after_s: float = 0.0) -> None:
-        """Have a unit change its work mode (0 normal, 1 sleep, 2 high, 3 low) by restarting its miner process."""
+        """Schedule a change of work mode (0 normal, 1 sleep, 2 high, 3 low); the miner process restarts for it."""
         unit.schedule(Change(self.clock.now() + after_s, 2 * next(self._numbers), Verb.MODE, mode))
 
     def reboot(self, unit: Unit, *, after_s: float = REBOOT_DELAY_S) -> None:
-        """Have a unit restart its control board."""
+        """Schedule a restart of a unit's control board."""
         unit.schedule(Change(self.clock.now() + after_s, 2 * next(self._numbers), Verb.REBOOT))
 
     def _forget_past(self, now: float) -> None:
@@ -255,7 +255,7 @@ class Farm:
         }
 
     def write_ledger(self, file: TextIO, *, port: int = API_PORT) -> None:
-        """Write the ledger of this farm as CSV, every unit marked as simulated."""
+        """Write the farm's ledger as CSV, with every unit marked as simulated."""
         rows = csv.writer(file, lineterminator="\n")
         rows.writerow(LEDGER_COLUMNS)
         for unit in self.units:

@@ -1,4 +1,4 @@
-"""The plan of a farm: which models in which places at which addresses, and what is wrong with some of them at first.
+"""The plan of a farm: models, places, addresses, and the troubles it starts with.
 
 Everything follows from the plan and its seed: the same plan gives the same units, serials, troubles and bytes.
 """
@@ -34,17 +34,17 @@ class FarmError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Troubles:
-    """What is wrong in a farm when it starts, as shares of its units; no unit has two of them.
+    """Troubles that a farm starts with, as shares of its units; no unit has two of them.
 
     The defaults leave a healthy farm of 101.7 % of nameplate at about 92 %.
 
     Attributes:
         off: No power.
-        asleep: In work mode 1 without anybody having said so.
-        starting: Switched on within the last minutes.
-        missing_board: One board gone.
-        missing_chips: A quarter of the chips of one board gone.
-        slow: An eighth below what the chips should do.
+        asleep: In work mode 1 outside any curtailment.
+        starting: Switched on within the last few minutes.
+        missing_board: One board missing.
+        missing_chips: A quarter of the chips of one board missing.
+        slow: An eighth below the rate of their chips.
     """
 
     off: float = 0.04
@@ -60,17 +60,17 @@ HEALTHY_FARM = Troubles(off=0.0, asleep=0.0, starting=0.0, missing_board=0.0, mi
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FarmPlan:
-    """How to build a farm.
+    """The plan of a farm.
 
     Attributes:
-        units: How many.
-        seed: Seed of everything random.
-        base: First IPv4 address; the others follow, without those that end in 0 or 255.
+        units: Number of units.
+        seed: Random seed.
+        base: First IPv4 address; the others follow, skipping those that end in 0 or 255.
         endpoints: One for each unit, instead of `base`; empty for the range.
         mix: Share of each model; the shares add up to 1.
-        containers: Into how many containers they go, evenly and in order.
-        troubles: What is wrong.
-        air: The air outside; containers differ by a degree or two.
+        containers: Number of containers, which are filled evenly and in order.
+        troubles: Troubles that it starts with.
+        air: Outside air; containers differ by a degree or two.
     """
 
     units: int = 300
@@ -84,10 +84,10 @@ class FarmPlan:
 
 
 def read_mix(text: str) -> dict[Model, float]:
-    """Read ``S21:200=60%,T21:190=40%``: model, bin in TH/s where not the first one, share.
+    """Read ``S21:200=60%,T21:190=40%``: model, bin in TH/s, share. Without a bin the model's first one is used.
 
     Raises:
-        FarmError: Not of that form, or shares that do not add up to 100 %.
+        FarmError: The text is malformed, or the shares do not add up to 100 %.
         ModelError: Unknown model or bin.
     """
     mix: dict[Model, float] = {}
@@ -104,7 +104,7 @@ def read_mix(text: str) -> dict[Model, float]:
 
 
 def read_model(text: str) -> Model:
-    """Read ``S21:200``: model, and its bin in TH/s where not the first one.
+    """Read ``S21:200``: model and bin in TH/s. Without a bin the model's first one is used.
 
     Raises:
         FarmError: The bin is not a number.
@@ -134,7 +134,7 @@ def read_share(text: str) -> float:
 
 
 def addresses(base: str) -> Iterator[int]:
-    """Give the addresses from `base` on, as numbers, without those that end in 0 or 255."""
+    """Return the addresses from `base` on, as numbers, skipping those that end in 0 or 255."""
     first = int(ipaddress.IPv4Address(base))
     return (address for address in count(first) if 0 < address & 255 < 255)
 
@@ -143,7 +143,7 @@ def check_plan(plan: FarmPlan) -> None:
     """Refuse a plan that cannot be built.
 
     Raises:
-        FarmError: The first value that is wrong.
+        FarmError: A value is wrong; the first one is named.
     """
     if not 1 <= plan.units <= _MAX_UNITS:
         raise FarmError(f"units must be 1 to {_MAX_UNITS}, not {plan.units}")
@@ -171,9 +171,9 @@ def check_plan(plan: FarmPlan) -> None:
 
 
 def build_units(plan: FarmPlan, start: float) -> Iterator[Unit]:
-    """Give the units of a plan as they stand at `start`, Unix seconds."""
-    # String seeding is the documented stable form; each list gets its own stream so that one more option
-    # does not move the others.
+    """Yield the units of a plan as they are at `start`, Unix seconds."""
+    # Seeding with a string is documented as stable. Each list has its own stream, so that a new option does not change
+    # the other lists.
     models = _spread(dict(plan.mix), plan.units)
     random.Random(f"models {plan.seed}").shuffle(models)
     troubles = _assign_troubles(plan)
@@ -209,14 +209,14 @@ def build_units(plan: FarmPlan, start: float) -> Iterator[Unit]:
             identity,
             air if model.cooling is Cooling.AIR else coolant,
             start=start,
-            # The youngest are still starting; the others have run for an hour to thirty days.
+            # Starting units were switched on within the warm-up; the others have run for an hour to thirty days.
             uptime_s=draw * WARM_UP_S if trouble == "starting" else 3600.0 + draw * 30.0 * _DAY_S,
             faults=_faults_of(trouble, model, key),
         )
 
 
 def _spread(mix: Mapping[Model, float], units: int) -> list[Model]:
-    """Give a list of `units` models in the shares of `mix`, by largest remainder."""
+    """Return `units` models in the shares of `mix`, by largest remainder."""
     wanted = {model: share * units for model, share in mix.items()}
     counts = {model: int(share) for model, share in wanted.items()}
     by_remainder = sorted(mix, key=lambda model: counts[model] - wanted[model])
@@ -248,7 +248,7 @@ def _faults_of(trouble: str, model: Model, key: int) -> tuple[Condition, ...]:
         case "missing_board":
             return (unit_faults.DeadBoard(board=board, is_listed=draw & 64 == 0),)
         case "missing_chips":
-            # Documented: a log of "find 82 asic" of 108.
+            # Documented (D54): a log of "find 82 asic" of 108.
             return (unit_faults.MissingChips(board=board, chips=model.chips_per_board * 26 // 108),)
         case "slow":
             return (unit_faults.HashrateDrift(ratio=0.875),)
@@ -257,7 +257,7 @@ def _faults_of(trouble: str, model: Model, key: int) -> tuple[Condition, ...]:
 
 
 def _climate(plan: FarmPlan, container: int) -> tuple[physics.Climate, physics.Climate]:
-    """Give the air and the coolant of a container; containers differ by a degree or two."""
+    """Return the air and the coolant of a container; containers differ by a degree or two."""
     off = 1.2 * chance.normal(chance.word(plan.seed, 1), container)
     return (
         replace(plan.air, mean_celsius=plan.air.mean_celsius + off),

@@ -1,4 +1,4 @@
-"""Which units of a farm are meant: by name, model, container, rack, and a share of those."""
+"""Selectors of units: by id, model, container and rack, and a share of the matching units."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -13,15 +13,15 @@ _BRIEF = 80
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selector:
-    """Units that fit everything that is said; an empty tuple says nothing.
+    """Units that match every given filter; an empty tuple is no filter.
 
     Attributes:
         units: Unit ids.
         models: Model names, without the maker.
         containers: Containers.
         racks: Racks.
-        share: Share of the units that fit; which ones follows from the farm's seed and the selector.
-        draw: Another number draws others for the same share.
+        share: Share of the matching units, drawn by the farm's seed and the selector.
+        draw: Another number draws other units for the same share.
     """
 
     units: tuple[str, ...] = ()
@@ -32,22 +32,22 @@ class Selector:
     draw: int = 0
 
     def __str__(self) -> str:
-        said = [
+        filters = [
             f"{item.name}={'|'.join(value)}"
             for item in fields(self)
             if isinstance(value := getattr(self, item.name), tuple) and value
         ]
         if self.share != 1.0:
-            said.append(f"share={self.share * 100.0:.6g}%")
+            filters.append(f"share={self.share * 100.0:.6g}%")
         if self.draw:
-            said.append(f"draw={self.draw}")
-        return ",".join(said) or "everything"
+            filters.append(f"draw={self.draw}")
+        return ",".join(filters) or "everything"
 
     @property
     def brief(self) -> str:
-        """The selector in words that fit a line."""
-        said = str(self)
-        return said if len(said) <= _BRIEF else f"{said[:_BRIEF]}... ({len(self.units)} units named)"
+        """The selector in words, short enough for one line."""
+        text = str(self)
+        return text if len(text) <= _BRIEF else f"{text[:_BRIEF]}... ({len(self.units)} units named)"
 
 
 EVERYTHING = Selector()
@@ -59,7 +59,7 @@ def read_selector(text: str) -> Selector:
     """Read ``container=C2,model=S21|T21,share=10%``; an empty text selects everything.
 
     Raises:
-        FarmError: Not of that form, or a share that is none.
+        FarmError: The text is malformed, or a share is not between 0 and 100 %.
     """
     named: dict[str, tuple[str, ...]] = {}
     share, draw = 1.0, 0
@@ -81,14 +81,14 @@ def read_selector(text: str) -> Selector:
 
 
 def select(units: Sequence[Unit], selector: Selector, seed: int) -> list[Unit]:
-    """Give the units that fit, in farm order.
+    """Return the units that match, in farm order.
 
     Raises:
         FarmError: The share is not between 0 and 1.
     """
     if not 0.0 <= selector.share <= 1.0:
         raise FarmError(f"share must be 0 to 1, not {selector.share!r}")
-    names = frozenset(selector.units)  # Thousands may be named; a look through a tuple would take the square of that.
+    names = frozenset(selector.units)  # Thousands may be named; searching a tuple would be quadratic.
     fitting = [unit for unit in units if (not names or unit.identity.unit_id in names) and _fits(unit, selector)]
     if selector.share == 1.0:
         return fitting

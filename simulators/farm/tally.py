@@ -1,8 +1,8 @@
-"""What all units of a farm do together, cheap enough to ask for twice a second at 20,000 units.
+"""Sums over all units of a farm, cheap enough for two queries a second at 20,000 units.
 
-Between two of its events a unit's figures are short formulas of time, so its share of every sum is a few numbers. They
-stand in columns and are worked out anew for units that have been through an event; the sums themselves are made from
-scratch each time, rounded once, so nothing drifts.
+Between two events a unit's figures are short formulas of time, so its share of every sum is a few numbers. The numbers
+are kept in columns and recomputed only for units that had an event. The sums are computed from scratch each time and
+rounded once, so nothing drifts.
 """
 
 import math
@@ -20,18 +20,18 @@ _OMEGA = 2.0 * math.pi / physics.DAY_S
 
 
 class Sums(NamedTuple):
-    """What all units together do at a moment, and have done since the farm's start.
+    """Sums over all units, at a moment and since the farm's start.
 
     Attributes:
-        hashrate_hs: True hashrate.
-        power_watts: Power at the wall.
-        losses_hs: What is missing to the nameplates, by cause; causes without any are left out.
-        uplift_hs: What is above them.
-        hashes: Hashes done.
-        joules: Energy at the wall.
-        lost_hashes: Hashes missing, by cause.
-        uplift_hashes: Hashes above the nameplates.
-        units_by_phase: How many units stand where.
+        hashrate_hs: True hashrate, H/s.
+        power_watts: Power at the wall, W.
+        losses_hs: Losses against nameplate by cause, H/s; causes without a loss are left out.
+        uplift_hs: Hashrate above nameplate, H/s.
+        hashes: Hashes done since the start.
+        joules: Energy at the wall since the start, J.
+        lost_hashes: Hashes lost since the start, by cause.
+        uplift_hashes: Hashes above nameplate since the start.
+        units_by_phase: Number of units in each phase.
     """
 
     hashrate_hs: float
@@ -45,8 +45,8 @@ class Sums(NamedTuple):
     units_by_phase: dict[Phase, int]
 
 
-class _Line:
-    """Straight lines of time, one a unit: value at the farm's start, and gain per second."""
+class _Lines:
+    """A straight line of time for each unit: value at the farm's start, and gain per second."""
 
     __slots__ = ("at_start", "per_s")
 
@@ -55,12 +55,12 @@ class _Line:
         self.per_s = array("d", bytes(8 * units))
 
     def draw(self, index: int, value: float, per_s: float, span: float) -> None:
-        """Have a line go through `value` at `span` seconds after the start."""
+        """Draw a unit's line through `value` at `span` seconds after the start."""
         self.at_start[index] = value - per_s * span
         self.per_s[index] = per_s
 
     def sums(self, span: float) -> tuple[float, float]:
-        """Give the sum of the gains, and of the values `span` seconds after the start."""
+        """Return the sums of the gains and of the values, `span` seconds after the start."""
         per_s = math.fsum(self.per_s)
         return per_s, math.fsum((*self.at_start, per_s * span))
 
@@ -69,8 +69,8 @@ class Tally:
     """The sums over some units.
 
     Args:
-        units: Whose.
-        start: When their books opened, Unix seconds.
+        units: The units.
+        start: Moment their books opened, Unix seconds.
     """
 
     def __init__(self, units: Sequence[Unit], start: float) -> None:
@@ -79,18 +79,18 @@ class Tally:
         self._start = start
         self._seen = array("q", (-1 for _ in units))
         self._bent: set[int] = set()
-        self._hashes, self._joules, self._uplift = _Line(size), _Line(size), _Line(size)
+        self._hashes, self._joules, self._uplift = _Lines(size), _Lines(size), _Lines(size)
         self._sines = array("d", bytes(8 * size))
         self._cosines = array("d", bytes(8 * size))
-        self._losses: dict[Cause, _Line] = {}
+        self._losses: dict[Cause, _Lines] = {}
 
     def sums(self, t: float) -> Sums:
-        """Give the sums at `t`, Unix seconds; 15 ms for 20,000 units of which a few hundred had an event."""
+        """Return the sums at `t`, Unix seconds; 15 ms for 20,000 units if a few hundred had an event."""
         seen, bent = self._seen, self._bent
         for index, unit in enumerate(self._units):
             unit.advance(t)
             if unit.events != seen[index] or index in bent:
-                self._look(index, unit, t)
+                self._recompute(index, unit, t)
         span = t - self._start
         sine, cosine = math.sin(_OMEGA * span), math.cos(_OMEGA * span)
         sines, cosines = math.fsum(self._sines), math.fsum(self._cosines)
@@ -110,8 +110,8 @@ class Tally:
             dict(Counter(unit.phase for unit in self._units)),
         )
 
-    def _look(self, index: int, unit: Unit, t: float) -> None:
-        """Put a unit's formulas into the columns."""
+    def _recompute(self, index: int, unit: Unit, t: float) -> None:
+        """Write a unit's formulas into the columns."""
         flow, losses_hs, totals = unit.outlook(t)
         span = t - self._start
         sine = cosine = 0.0
@@ -126,10 +126,10 @@ class Tally:
         for cause in self._losses.keys() | losses_hs.keys() | totals.losses.keys():
             line = self._losses.get(cause)
             if line is None:
-                line = self._losses[cause] = _Line(len(self._units))
+                line = self._losses[cause] = _Lines(len(self._units))
             line.draw(index, totals.losses.get(cause, 0.0), losses_hs.get(cause, 0.0), span)
         self._seen[index] = unit.events
-        # Where the rate itself moves, straight lines do not hold: such a unit is looked at every time.
+        # A rate that changes by itself is no straight line: such a unit is recomputed every time.
         if flow.slope_hs_s:
             self._bent.add(index)
         else:

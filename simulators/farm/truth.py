@@ -1,4 +1,4 @@
-"""What is true of a farm at a moment, for tests and people to hold an agent's figures against."""
+"""The truth of a farm at a moment, to compare an agent's figures with."""
 
 from collections.abc import Sequence
 from typing import TypedDict
@@ -10,11 +10,11 @@ from simulators.unit.unit import Unit
 
 
 class ActiveFault(TypedDict):
-    """A fault a unit is under.
+    """A fault that is active on a unit.
 
     Attributes:
-        id: The injection; -1 for what was wrong when the farm was built.
-        fault: Its name.
+        id: Number of the injection; -1 for a trouble that the farm started with.
+        fault: Name of the fault.
     """
 
     id: int
@@ -25,21 +25,21 @@ class UnitTruth(TypedDict):
     """The truth of one unit.
 
     Attributes:
-        host: Its address in the ledger.
-        found_here: Unit id of the unit that is found at that address now.
-        state: Where it stands: off, booting, restarting, enumerating, ramping, hashing, throttled, protected, asleep.
-        since: Since when, Unix seconds.
-        cause: What takes most of its nameplate; null when nothing is missing.
+        host: Address in the ledger.
+        found_here: Id of the unit that answers at that address now.
+        state: Its phase: off, booting, restarting, enumerating, ramping, hashing, throttled, protected, asleep.
+        since: Beginning of this state, Unix seconds.
+        cause: The cause that takes most of its nameplate; null without losses.
         hashrate_hs: True hashrate, H/s.
-        shown_hashrate_hs: What its firmware shows as the 5 s rate, noise included; null while its API is down.
-        power_watts: At the wall.
-        losses_hs: What is missing to the nameplate by cause, H/s.
-        uplift_hs: What is above it.
+        shown_hashrate_hs: The 5 s rate that its firmware shows, noise included, H/s; null while its API is down.
+        power_watts: Power at the wall, W.
+        losses_hs: Losses against nameplate by cause, H/s.
+        uplift_hs: Hashrate above nameplate, H/s.
         hashes: Done since the farm's start.
         joules: Drawn since the farm's start.
-        lost_hashes: Missing since the farm's start, by cause.
-        uplift_hashes: Above the nameplate since the farm's start.
-        faults: What is wrong with it.
+        lost_hashes: Lost since the farm's start, by cause.
+        uplift_hashes: Above nameplate since the farm's start.
+        faults: Its active faults.
     """
 
     unit_id: str
@@ -72,20 +72,20 @@ class SiteTruth(TypedDict):
     """The truth of all units together; deployed - losses + uplift is the hashrate, at the moment and integrated.
 
     Attributes:
-        units: How many.
-        units_by_state: How many stand where.
+        units: Number of units.
+        units_by_state: Number of units in each state.
         deployed_hs: Sum of the nameplates, H/s.
         hashrate_hs: Sum of the true hashrates, H/s.
         operational_efficiency_ratio: Hashrate over deployed, now.
-        power_watts: At the wall.
-        losses_hs: What is missing to the nameplates by cause, H/s.
-        uplift_hs: What is above them.
+        power_watts: Power at the wall, W.
+        losses_hs: Losses against nameplate by cause, H/s.
+        uplift_hs: Hashrate above nameplate, H/s.
         hashes: Done since the farm's start.
         joules: Drawn since the farm's start.
-        lost_hashes: Missing since the farm's start, by cause.
-        uplift_hashes: Above the nameplates since the farm's start.
+        lost_hashes: Lost since the farm's start, by cause.
+        uplift_hashes: Above nameplate since the farm's start.
         mean_hashrate_hs: Mean since the start; null at the start.
-        mean_losses_hs: Mean since the start, by cause.
+        mean_losses_hs: Mean since the start, by cause; empty at the start.
         mean_uplift_hs: Mean since the start; null at the start.
         mean_operational_efficiency_ratio: Mean since the start; null at the start.
     """
@@ -114,9 +114,9 @@ class FarmTruth(TypedDict):
     Attributes:
         at: The moment, Unix seconds of simulated time.
         since_start_s: Seconds since the farm's start.
-        seed: Seed of everything random.
+        seed: Random seed.
         site: All units together.
-        units: Each unit, as far as asked for.
+        units: The requested units, one by one.
     """
 
     at: float
@@ -127,12 +127,12 @@ class FarmTruth(TypedDict):
 
 
 def farm_truth(farm: Farm, t: float, units: Sequence[Unit] | None = None) -> FarmTruth:
-    """Give the truth at `t`, ready for JSON.
+    """Return the truth at `t`, ready for JSON.
 
     Args:
-        farm: Whose.
+        farm: The farm.
         t: Unix seconds of simulated time.
-        units: Which units to tell of, 50 us each; all when None. The site is all of them in any case.
+        units: Units to include one by one, 50 us each; None for all. The site always covers all units.
     """
     return {
         "at": t,
@@ -144,7 +144,7 @@ def farm_truth(farm: Farm, t: float, units: Sequence[Unit] | None = None) -> Far
 
 
 def site_truth(farm: Farm, t: float) -> SiteTruth:
-    """Give the truth of all units together at `t`."""
+    """Return the truth of all units together at `t`."""
     sums = farm.sums(t)
     seconds = t - farm.start
     has_passed = seconds > 0.0
@@ -171,7 +171,7 @@ def site_truth(farm: Farm, t: float) -> SiteTruth:
 
 
 def unit_truth(unit: Unit, t: float) -> UnitTruth:
-    """Give the truth of one unit at `t`."""
+    """Return the truth of one unit at `t`."""
     identity = unit.identity
     rate_hs = unit.hashrate_hs(t)
     totals = unit.totals(t)

@@ -10,7 +10,7 @@ def read_duration(text: str) -> float:
     """Read a length of time, in seconds.
 
     Raises:
-        ValueError: Not of that form.
+        ValueError: The text is malformed.
     """
     if not re.fullmatch(f"(?:{_PART})+", text, re.ASCII):
         raise ValueError("a length of time is expected, such as 90s, 40m, 2h30m or 31d")
@@ -18,7 +18,7 @@ def read_duration(text: str) -> float:
 
 
 def show_duration(seconds: float) -> str:
-    """Write a length of time, in whole seconds."""
+    """Return a length of time as text, in whole seconds."""
     left = round(seconds)
     shown = ""
     for unit, length in _UNITS.items():

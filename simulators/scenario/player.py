@@ -1,7 +1,7 @@
-"""Playing a scenario: everything it holds is put on the agendas of the units at once, and simulated time does the rest.
+"""The player of scenarios: it schedules everything in the units at once, and simulated time does the rest.
 
-So a scenario runs in real time, faster, or step by step, as the farm's clock does; how long the steps are changes
-nothing, and what is true at a moment does not depend on who looked before.
+So a scenario runs in real time, faster, or step by step, as the farm's clock does. Neither the length of the steps nor
+earlier queries change the truth at a moment.
 """
 
 import math
@@ -22,36 +22,36 @@ from simulators.unit.conditions import Conditions
 from simulators.unit.endpoints import Endpoint
 from simulators.unit.unit import Unit
 
-# For so long after the end a unit that still sleeps counts as on its way back; then nobody has said it should.
+# Until this long after the end, a unit that still sleeps counts as on its way back; after that, as asleep.
 RESTORE_S = 900.0
 
-_KEY_CURTAILMENTS = 0x10000  # Counters of the farm's seed, apart from those of its plan.
+_KEY_CURTAILMENTS = 0x10000  # Random streams of the farm's seed, apart from those of its plan.
 _KEY_SHUFFLES = 0x20000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Curtailed:
-    """A declared curtailment covers the unit, or has within the last 15 minutes: asleep, it is curtailed.
+    """A declared curtailment covers the unit, or did within the last 15 minutes.
 
-    By itself this changes nothing.
+    By itself this changes nothing; while the unit sleeps, its loss counts as curtailed.
     """
 
     def bend(self, conditions: Conditions) -> Conditions:
-        """Declare it."""
+        """Return the conditions with the curtailment declared."""
         return replace(conditions, is_curtailed=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Curtailment:
-    """A curtailment as somebody declared it, before and whatever the units did: what an agent is told.
+    """A curtailment as declared to an agent, whatever the units do.
 
     Attributes:
         begin: Unix seconds.
         end: Unix seconds.
         scope: ``site``, ``container``, ``rack``, ``model`` or ``unit``.
-        name: Of the container, rack, model or unit; empty for the site.
+        name: Name of the container, rack, model or unit; empty for the site.
         target_ratio: Share that may go on.
-        about: What a person would call it.
+        about: A title for people.
     """
 
     begin: float
@@ -79,13 +79,13 @@ class Playing:
     """A scenario that is being played on a farm, or was.
 
     Attributes:
-        name: What it is called.
-        scenario: What it says.
-        begin: Unix seconds of simulated time.
-        end: When it is over.
-        injections: Numbers of the injections it is made of.
-        curtailments: What was declared.
-        programme: What happens when, in order.
+        name: Name of the scenario.
+        scenario: The scenario.
+        begin: Beginning, Unix seconds of simulated time.
+        end: End, Unix seconds of simulated time.
+        injections: Numbers of its injections.
+        curtailments: The declared curtailments.
+        programme: What happens when, in order of time.
     """
 
     name: str
@@ -98,7 +98,7 @@ class Playing:
 
 
 class _Act(NamedTuple):
-    """One injection to be, and what the programme says about it."""
+    """An injection to begin, and its lines in the programme."""
 
     parts: list[Part]
     selected: str
@@ -113,16 +113,16 @@ def build_farm(
     endpoints: tuple[Endpoint, ...] = (),
     watch: Callable[[Iterable[Unit]], Iterable[Unit]] = iter,
 ) -> Farm:
-    """Give the farm of a scenario, its clock standing at the scenario's start; nothing has happened to it yet."""
+    """Return the farm of a scenario before anything happens, with its clock stopped at the scenario's start."""
     clock = SimClock(start=scenario.start_s, speed=0.0)
     return Farm(scenario.plan(seed=seed, base=base, endpoints=endpoints), clock, watch=watch)
 
 
 def play(farm: Farm, name: str, scenario: Scenario) -> Playing:
-    """Begin a scenario now, on its own farm or any other; all of it, or nothing.
+    """Begin a scenario now, on its own farm or any other; all of it or nothing.
 
     Raises:
-        FarmError: It names units the farm has not, or too much is active.
+        FarmError: The scenario names units that the farm lacks, or too many injections are active.
     """
     begin = farm.clock.now()
     acts = _read_all(farm, scenario, begin)
@@ -146,7 +146,7 @@ def play(farm: Farm, name: str, scenario: Scenario) -> Playing:
 
 
 def stop(farm: Farm, playing: Playing) -> None:
-    """End everything of a scenario that goes on now or lies ahead."""
+    """Clear everything of a scenario that is under way or still to come."""
     active = {injection.number for injection in farm.active_injections()}
     for number in playing.injections:
         if number in active:
@@ -173,17 +173,17 @@ def _check_parts(parts: int) -> None:
 
 
 def _read(farm: Farm, section: Happening, at: float, number: int) -> Iterator[_Act]:
-    """Give what a section does to the units of a farm when it begins at `at`."""
+    """Return the acts of a section that begins at `at`."""
     if isinstance(section, EventSection):
-        return _befall(farm, section, at)
+        return _event_acts(farm, section, at)
     if isinstance(section, SpellSection):
-        return _warm(farm, section, at)
+        return _spell_acts(farm, section, at)
     if isinstance(section, CurtailmentSection):
-        return _curtail(farm, section, at, number)
-    return _shuffle(farm, section, at, number)
+        return _curtailment_acts(farm, section, at, number)
+    return _shuffle_acts(farm, section, at, number)
 
 
-def _befall(farm: Farm, section: EventSection, at: float) -> Iterator[_Act]:
+def _event_acts(farm: Farm, section: EventSection, at: float) -> Iterator[_Act]:
     selector, fault = section.who.selector(), section.read()
     if isinstance(fault, AddressSwapped) and fault.unit_id not in farm.by_id:
         raise FarmError(f"no unit {fault.unit_id!r} to put at another address")
@@ -199,8 +199,8 @@ def _befall(farm: Farm, section: EventSection, at: float) -> Iterator[_Act]:
         yield _Act(parts, selector.brief, _lines(title, parts))
 
 
-def _warm(farm: Farm, section: SpellSection, at: float) -> Iterator[_Act]:
-    """Give a spell as steps of about a degree, those that come first going last."""
+def _spell_acts(farm: Farm, section: SpellSection, at: float) -> Iterator[_Act]:
+    """Yield a spell as steps of about a degree; the first to come is the last to go."""
     selector = section.who.selector()
     steps = max(1, math.ceil(abs(section.celsius))) if section.rise else 1
     fault = Overheat(celsius=section.celsius / steps)
@@ -211,15 +211,15 @@ def _warm(farm: Farm, section: SpellSection, at: float) -> Iterator[_Act]:
         yield _Act(parts, selector.brief, _lines(title, parts) if step == 0 else ())
 
 
-def _curtail(farm: Farm, section: CurtailmentSection, at: float, number: int) -> Iterator[_Act]:
-    """Give the declaration and the sleep of those who follow it."""
+def _curtailment_acts(farm: Farm, section: CurtailmentSection, at: float, number: int) -> Iterator[_Act]:
+    """Yield the declaration, and the sleep of the units that follow it."""
     selector = section.selector()
     covered = farm.select(selector)
     end = at + section.length
     key = chance.word(farm.plan.seed, _KEY_CURTAILMENTS + number)
     drawn = sorted(covered, key=lambda unit: chance.word(key, unit.identity.index))
-    meant = drawn[round(section.target * len(drawn)) :]
-    sleepers = meant[round(section.stragglers * len(meant)) :]
+    called = drawn[round(section.target * len(drawn)) :]
+    sleepers = called[round(section.stragglers * len(called)) :]
     forgotten = round(section.unrestored * len(sleepers))
     asleep = []
     for place, unit in enumerate(sleepers):
@@ -233,13 +233,13 @@ def _curtail(farm: Farm, section: CurtailmentSection, at: float, number: int) ->
         yield _Act(asleep, f"{len(asleep)} of {selector.brief}")
 
 
-def _shuffle(farm: Farm, section: ShuffleSection, at: float, number: int) -> Iterator[_Act]:
-    """Give each address to the next unit of a drawn circle."""
+def _shuffle_acts(farm: Farm, section: ShuffleSection, at: float, number: int) -> Iterator[_Act]:
+    """Yield one act that gives each address to the next unit of a random circle."""
     selector = section.who.selector()
     key = chance.word(farm.plan.seed, _KEY_SHUFFLES + number)
     circle = sorted(farm.select(selector), key=lambda unit: chance.word(key, unit.identity.index))
     if len(circle) < 2:
-        raise FarmError(f"two units at least are needed to change addresses, not {circle[0].identity.unit_id} alone")
+        raise FarmError(f"a shuffle needs at least two units, not {circle[0].identity.unit_id} alone")
     end = None if section.length is None else at + section.length
     parts = [
         Part(here, AddressSwapped(unit_id=found.identity.unit_id), at, end)
@@ -250,15 +250,16 @@ def _shuffle(farm: Farm, section: ShuffleSection, at: float, number: int) -> Ite
 
 
 def _units(units: Sequence[object], selector: Selector) -> str:
-    return f"{len(units)} unit{'s' * (len(units) != 1)} ({selector.brief})"
+    noun = "unit" if len(units) == 1 else "units"
+    return f"{len(units)} {noun} ({selector.brief})"
 
 
-def _title(about: str, what: str) -> str:
-    return f"{about} ({what})" if about else what
+def _title(about: str, facts: str) -> str:
+    return f"{about} ({facts})" if about else facts
 
 
 def _lines(title: str, parts: Sequence[Part]) -> tuple[Line, ...]:
-    """Give when something begins and ends, in words."""
+    """Return the lines for the beginning and the end of something."""
     first, last = min(part.begin for part in parts), max(part.begin for part in parts)
     within = f", within {show_duration(last - first)}" if last - first >= 1.0 else ""
     ends = [part.end for part in parts if part.end is not None]

@@ -1,4 +1,4 @@
-"""Scenarios: TOML files that say what happens to a farm when.
+"""Scenarios: TOML files with a timeline of faults, weather and curtailments for a farm.
 
     about = "Container C2 loses power for forty minutes"
     start = 2025-10-14T00:00:00Z
@@ -14,7 +14,7 @@
     fault = "power_off"
     who = { container = "C2" }
 
-What each section may hold stands in `sections`. Nothing here touches a farm; `player` does.
+The keys of each section are in `sections`. Nothing here touches a farm; `player` does.
 """
 
 from collections.abc import Iterator
@@ -49,18 +49,18 @@ _SHIPPED = resources.files("simulators") / "scenarios"
 
 
 class Scenario(Section):
-    """A scenario: a farm, and what happens to it.
+    """A scenario: a farm and a timeline.
 
     Attributes:
-        about: What it is, in a line.
-        start: When it begins; moments count from here.
-        duration: How long it takes.
-        seed: Seed of everything random.
-        farm: The farm it is played on, unless it is played on another one that is there already.
-        weather: The air.
-        event: What befalls units.
-        curtailment: What is ordered.
-        shuffle: Which addresses change hands.
+        about: One line about it.
+        start: Its beginning, from which moments count.
+        duration: Its length.
+        seed: Random seed.
+        farm: Its own farm; the control API plays it on an existing farm instead.
+        weather: The outside air.
+        event: Faults.
+        curtailment: Declared curtailments.
+        shuffle: Exchanges of addresses.
     """
 
     about: str
@@ -75,15 +75,15 @@ class Scenario(Section):
 
     @property
     def start_s(self) -> float:
-        """Its beginning, Unix seconds."""
+        """Beginning, Unix seconds."""
         return self.start.timestamp()
 
     def offset_s(self, moment: float | datetime) -> float:
-        """Give a moment in seconds since the start."""
+        """Return a moment in seconds since the start."""
         return moment.timestamp() - self.start_s if isinstance(moment, datetime) else moment
 
     def happenings(self) -> Iterator[tuple[str, Happening, int]]:
-        """Give everything that happens, with the name of its list and its place in there."""
+        """Yield the name of the list, the section, and its place in the list, for everything that happens."""
         lists: dict[str, tuple[Happening, ...]] = {
             "weather.spell": self.weather.spell,
             "event": self.event,
@@ -97,7 +97,7 @@ class Scenario(Section):
     def plan(
         self, *, seed: int | None = None, base: str | None = None, endpoints: tuple[Endpoint, ...] = ()
     ) -> FarmPlan:
-        """Give the plan of its farm, with another seed, and at other addresses, where given."""
+        """Return the plan of its farm; arguments that are given replace the scenario's own."""
         plan = self.farm.plan(seed=self.seed if seed is None else seed, air=self.weather.climate())
         if base is None and not endpoints:
             return plan
@@ -105,7 +105,7 @@ class Scenario(Section):
 
 
 class FarmFile(Section):
-    """A farm in a file of its own: the sections ``farm`` and ``weather`` of a scenario, without spells, and a seed."""
+    """A farm in its own file: a seed, and the sections ``farm`` and ``weather`` of a scenario, without spells."""
 
     seed: Annotated[int, Field(ge=0, le=2**63 - 1)] | None = None
     farm: FarmSection
@@ -115,7 +115,7 @@ class FarmFile(Section):
     @classmethod
     def _is_usual(cls, weather: WeatherSection) -> WeatherSection:
         if weather.spell:
-            raise ValueError("spells belong into a scenario")
+            raise ValueError("spells belong in a scenario")
         return weather
 
 
@@ -123,26 +123,26 @@ def load_farm(path: Path) -> FarmFile:
     """Read a farm from a file.
 
     Raises:
-        TomlError: With every mistake found.
+        TomlError: The file is wrong; lists every mistake.
     """
     return load_toml(path, FarmFile)
 
 
 def shipped_scenarios() -> dict[str, Scenario]:
-    """Give the scenarios that come with the package, by name."""
+    """Return the scenarios that come with the package, by name."""
     return {name: shipped_scenario(name) for name in scenario_names()}
 
 
 def scenario_names() -> list[str]:
-    """Give the names of the scenarios that come with the package."""
+    """Return the names of the scenarios that come with the package."""
     return sorted(file.name.removesuffix(".toml") for file in _SHIPPED.iterdir() if file.name.endswith(".toml"))
 
 
 def shipped_scenario(name: str) -> Scenario:
-    """Give a scenario that comes with the package.
+    """Return a scenario that comes with the package.
 
     Raises:
-        TomlError: There is none of that name.
+        TomlError: There is no scenario of that name.
     """
     names = scenario_names()
     if name not in names:
@@ -152,10 +152,10 @@ def shipped_scenario(name: str) -> Scenario:
 
 
 def find_scenario(name: str) -> tuple[str, Scenario]:
-    """Give a shipped scenario by its name, or one in a file by its path; with what to call it.
+    """Return a shipped scenario by its name, or one in a file by its path, together with its name.
 
     Raises:
-        TomlError: There is none, or it is wrong.
+        TomlError: There is no such scenario, or it is wrong.
     """
     path = Path(name)
     if path.suffix:
@@ -164,30 +164,30 @@ def find_scenario(name: str) -> tuple[str, Scenario]:
 
 
 def read_scenario(text: str, *, file: str) -> Scenario:
-    """Read a scenario; `file` is what to call it.
+    """Read a scenario; `file` is its name in messages.
 
     Raises:
-        TomlError: With every mistake found.
+        TomlError: The text is wrong; lists every mistake.
     """
     return _checked(read_toml(text, Scenario, file=file), file=file)
 
 
 def _checked(scenario: Scenario, *, file: str) -> Scenario:
-    """Refuse what no single key shows: moments outside the scenario, places and models that its farm has not."""
+    """Refuse mistakes that no single key shows: moments outside the scenario, unknown containers and models."""
     mistakes = []
 
     def wrong(key: str, value: object, reason: str) -> None:
         mistakes.append(Mistake(file=file, key=key, value=clip(value), reason=reason))
 
     if scenario.duration > MAX_DURATION_S:
-        wrong("duration", show_duration(scenario.duration), "a year at most is expected")
+        wrong("duration", show_duration(scenario.duration), "at most a year is expected")
     containers = {f"C{number + 1}" for number in range(scenario.farm.containers)}
     models = {model.name for model in scenario.plan().mix}
     for name, happening, number in scenario.happenings():
         key = f"{name}[{number}]"
         if not 0.0 <= scenario.offset_s(happening.at) < scenario.duration:
-            told = happening.at if isinstance(happening.at, datetime) else show_duration(happening.at)
-            wrong(f"{key}.at", told, "a moment between start and end of the scenario is expected")
+            moment = happening.at if isinstance(happening.at, datetime) else show_duration(happening.at)
+            wrong(f"{key}.at", moment, "a moment between start and end of the scenario is expected")
         if isinstance(happening, CurtailmentSection):
             selector = happening.selector()
         else:
@@ -196,7 +196,7 @@ def _checked(scenario: Scenario, *, file: str) -> Scenario:
             for missing in sorted(set(named) - known):
                 wrong(f"{key}.{kind}", missing, f"the farm has {', '.join(sorted(known))}")
     if sum(event.times for event in scenario.event) > MAX_BEGINNINGS:
-        wrong("event", "", f"{MAX_BEGINNINGS} beginnings in all at most are expected")
+        wrong("event", "", f"at most {MAX_BEGINNINGS} beginnings in all are expected")
     if mistakes:
         raise TomlError(mistakes)
     return scenario

@@ -1,4 +1,4 @@
-"""What the sections of a scenario file may hold, key by key; `scenario` puts them together.
+"""The sections of a scenario file, key by key; `scenario` puts them together.
 
 Moments are lengths of time since the start (``90s``, ``2h30m``, ``3d``) or dates and times with their offset.
 """
@@ -20,18 +20,18 @@ MAX_BEGINNINGS = 5_000
 
 
 class Section(BaseModel):
-    """A section of a file: keys as its attributes, and no others."""
+    """A section of a file; its attributes are the keys, and other keys are refused."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Who(Section):
-    """Units that fit everything that is said; all of them when nothing is.
+    """Units that match every given filter; all units without one.
 
     Attributes:
         unit, model, container, rack: One name or several.
-        share: Share of the units that fit, drawn by the seed.
-        draw: Another number draws others for the same share.
+        share: Share of the matching units, drawn by the seed.
+        draw: Another number draws other units for the same share.
     """
 
     unit: Names = ()
@@ -42,7 +42,7 @@ class Who(Section):
     draw: Annotated[int, Field(ge=0, le=1_000_000)] = 0
 
     def selector(self) -> Selector:
-        """Give the same as the farm understands it."""
+        """Return the farm's selector."""
         return Selector(
             units=self.unit,
             models=self.model,
@@ -54,7 +54,7 @@ class Who(Section):
 
 
 class TroublesSection(Section):
-    """What is wrong from the beginning, as shares of the units; nothing unless said. See `plan.Troubles`."""
+    """Troubles that the farm starts with, as shares of the units; none by default. See `plan.Troubles`."""
 
     off: Share = 0.0
     asleep: Share = 0.0
@@ -68,12 +68,12 @@ class FarmSection(Section):
     """The farm.
 
     Attributes:
-        units: How many units.
-        containers: Into how many containers they go, evenly and in order: C1, C2, ...
+        units: Number of units.
+        containers: Number of containers, filled evenly and in order: C1, C2, ...
         base: First IPv4 address.
         addresses: ``IPV4`` or ``IPV4:PORT``, one for each unit, instead of `base`.
         mix: Model and bin to share: ``"S21:200" = "60%"``.
-        troubles: What is wrong from the beginning.
+        troubles: Troubles that it starts with.
     """
 
     units: Annotated[int, Field(ge=1, le=1_000_000)] = 300
@@ -101,11 +101,11 @@ class FarmSection(Section):
 
     @model_validator(mode="before")
     @classmethod
-    def _count_addresses(cls, told: Any) -> Any:
-        """Have as many units as addresses where nobody says how many."""
-        if isinstance(told, dict) and isinstance(told.get("addresses"), list) and "units" not in told:
-            return {**told, "units": len(told["addresses"])}
-        return told
+    def _count_addresses(cls, section: Any) -> Any:
+        """Default `units` to the number of addresses."""
+        if isinstance(section, dict) and isinstance(section.get("addresses"), list) and "units" not in section:
+            return {**section, "units": len(section["addresses"])}
+        return section
 
     @model_validator(mode="after")
     def _can_be_built(self) -> Self:
@@ -113,7 +113,7 @@ class FarmSection(Section):
         return self
 
     def plan(self, *, seed: int, air: Climate) -> FarmPlan:
-        """Give the plan of the farm."""
+        """Return the plan of the farm."""
         return FarmPlan(
             units=self.units,
             seed=seed,
@@ -127,14 +127,14 @@ class FarmSection(Section):
 
 
 class SpellSection(Section):
-    """Some days warmer (or, below zero, colder) than usual.
+    """A spell of warmer or, with a negative difference, colder air.
 
     Attributes:
-        at: When it begins.
-        length: ``for``: How long it lasts.
-        celsius: By how much the air is warmer.
-        rise: How long it takes to come, and to go; in steps of about a degree.
-        who: Whose air.
+        at: Beginning.
+        length: ``for``: Length.
+        celsius: Difference to the usual air.
+        rise: Time it takes to come, and again to go, in steps of about a degree.
+        who: Units whose air changes.
     """
 
     at: Moment
@@ -147,7 +147,7 @@ class SpellSection(Section):
     @classmethod
     def _fits(cls, rise: float, info: ValidationInfo) -> float:
         if 2.0 * rise > info.data.get("length", math.inf):
-            raise ValueError("half of the spell at most is expected: it comes and goes")
+            raise ValueError("at most half of the spell is expected: it comes and goes")
         return rise
 
 
@@ -156,9 +156,9 @@ class WeatherSection(Section):
 
     Attributes:
         mean_celsius: Mean over a usual day.
-        swing_celsius: Half the distance from its coldest to its warmest moment.
-        warmest: When it is warmest, time of day in UTC.
-        spell: What is unusual.
+        swing_celsius: Half the difference between its coldest and its warmest moment.
+        warmest: Time of day, UTC, at which it is warmest.
+        spell: Spells of unusual air.
     """
 
     mean_celsius: Annotated[float, Field(ge=-50.0, le=60.0)] = 22.0
@@ -167,23 +167,23 @@ class WeatherSection(Section):
     spell: Annotated[tuple[SpellSection, ...], LOOSE] = ()
 
     def climate(self) -> Climate:
-        """Give the usual day."""
+        """Return the climate of a usual day."""
         return Climate(mean_celsius=self.mean_celsius, swing_celsius=self.swing_celsius, warmest_s=self.warmest)
 
 
 class EventSection(Section):
-    """A fault that befalls some units.
+    """A fault that hits some units.
 
     Attributes:
-        at: When.
-        length: ``for``: How long it lasts for each of them; beyond the end of the scenario when left out.
-        fault: Its name, see ``hashsight-sim faults``.
-        values: What it is given.
-        who: Whom it befalls.
-        spread: They are hit one by one within this time.
-        every: It comes again after so long ...
-        times: ... so many times in all.
-        about: What a person would call it.
+        at: Beginning.
+        length: ``for``: Time it lasts on each unit; left out, it lasts beyond the end of the scenario.
+        fault: Name of the fault; see ``hashsight-sim faults``.
+        values: Values of the fault.
+        who: Units it hits.
+        spread: Time within which the units are hit one by one.
+        every: Time after which it comes again.
+        times: Number of times it comes in all.
+        about: A title for people.
     """
 
     at: Moment
@@ -214,28 +214,28 @@ class EventSection(Section):
     @classmethod
     def _has_a_period(cls, times: int, info: ValidationInfo) -> int:
         if times > 1 and info.data.get("every") is None:
-            raise ValueError("what comes several times needs the key every")
+            raise ValueError("an event that comes several times needs the key every")
         return times
 
     def read(self) -> Fault:
-        """Give the fault."""
+        """Return the fault."""
         return read_fault(self.fault, self.values)
 
 
 class CurtailmentSection(Section):
-    """An order to use less power, which somebody declared, and how well the units follow it.
+    """A declared curtailment, and how well the units follow it.
 
     Attributes:
-        at: When it begins.
-        length: ``for``: How long it lasts.
+        at: Beginning.
+        length: ``for``: Length.
         target: Share of the units in its scope that may go on.
-        site, container, rack, model, unit: Its scope, one of them; the whole site when none is given.
+        site, container, rack, model, unit: Its scope, one of them; the whole site by default.
         stragglers: Share of the units that should sleep and do not.
-        delay: They go to sleep one by one within this time after the beginning.
-        wake: They are woken one by one within this time after the end.
-        unrestored: Share of the sleepers that are forgotten at the end ...
-        unrestored_for: ... and woken so much later.
-        about: What a person would call it.
+        delay: Time after the beginning within which the units go to sleep one by one.
+        wake: Time after the end within which they are woken one by one.
+        unrestored: Share of the sleepers that are forgotten at the end.
+        unrestored_for: Time after which the forgotten ones are woken.
+        about: A title for people.
     """
 
     at: Moment
@@ -257,12 +257,13 @@ class CurtailmentSection(Section):
     @classmethod
     def _is_in_time(cls, delay: float, info: ValidationInfo) -> float:
         if delay > info.data.get("length", math.inf):
-            raise ValueError("the length of the curtailment at most is expected")
+            raise ValueError("at most the length of the curtailment is expected")
         return delay
 
     @model_validator(mode="after")
     def _has_one_scope(self) -> Self:
-        if self.site + sum(name is not None for name in self._names()) > 1:
+        names = sum(1 for name in self._names() if name is not None)
+        if names > 1 or (self.site and names == 1):
             raise ValueError("a curtailment has one scope: site, container, rack, model or unit")
         return self
 
@@ -273,12 +274,13 @@ class CurtailmentSection(Section):
     def scope(self) -> tuple[str, str]:
         """The kind and the name of its scope; the name of ``site`` is empty."""
         kinds = ("container", "rack", "model", "unit")
-        return next(
-            ((kind, name) for kind, name in zip(kinds, self._names(), strict=True) if name is not None), ("site", "")
-        )
+        for kind, name in zip(kinds, self._names(), strict=True):
+            if name is not None:
+                return kind, name
+        return "site", ""
 
     def selector(self) -> Selector:
-        """Give its scope as the farm understands it."""
+        """Return its scope as the farm's selector."""
         return Selector(
             containers=_listed(self.container),
             racks=_listed(self.rack),
@@ -288,13 +290,13 @@ class CurtailmentSection(Section):
 
 
 class ShuffleSection(Section):
-    """Addresses change hands, as with new leases from a DHCP server: each unit is found at another one's address.
+    """An exchange of addresses, as with new DHCP leases: each unit answers at another unit's address.
 
     Attributes:
-        at: When.
-        length: ``for``: How long until every unit is back at its own; beyond the end of the scenario when left out.
-        who: Whose addresses, two at least.
-        about: What a person would call it.
+        at: Beginning.
+        length: ``for``: Time until each unit is back at its own; left out, beyond the end of the scenario.
+        who: Units that exchange addresses; at least two.
+        about: A title for people.
     """
 
     at: Moment

@@ -1,4 +1,4 @@
-"""A scenario told to a person: what happens when, how the site stands meanwhile, and how it came out."""
+"""A scenario as text for people: its programme, the state of the site meanwhile, and its outcome."""
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
@@ -8,37 +8,37 @@ from simulators.farm.farm import Farm
 from simulators.farm.truth import SiteTruth, site_truth
 from simulators.scenario.player import Line, Playing
 
-_LOOK_S = 0.2  # Real seconds between two looks at a clock that anybody may set.
+_LOOK_S = 0.2  # Real seconds between two readings of a clock that the control API may set.
 _HS_PER_PHS = 1e15
 
 
 def milestones(playing: Playing, every_s: float | None) -> list[Line]:
-    """Give the programme until the end, with an empty line wherever the truth is to be told."""
+    """Return the programme until the end, with an empty line wherever the truth should be printed."""
     lines = [line for line in playing.programme if line.at <= playing.end]
     if every_s is not None:
         count = int((playing.end - playing.begin) / every_s)
         lines += [Line(playing.begin + number * every_s, "") for number in range(count + 1)]
-    # At one moment what happens stands before what is then true.
+    # At the same moment, an event comes before the truth that follows from it.
     return sorted(lines, key=lambda line: (line.at, not line.text))
 
 
 def leap(farm: Farm, lines: Sequence[Line]) -> Iterator[str]:
-    """Take the farm from line to line as fast as they are read; give them for people."""
+    """Take the farm from line to line as fast as they are read, and yield each as text."""
     for line in lines:
         farm.clock.set(max(line.at, farm.clock.now()))
-        yield _told(farm, line)
+        yield _text(farm, line)
 
 
 async def announce(farm: Farm, playing: Playing, *, every_s: float | None, say: Callable[[str], None]) -> None:
-    """Say each line when simulated time has come to it; return when the scenario is over."""
+    """Print each line when simulated time reaches it; return when the scenario is over."""
     for line in milestones(playing, every_s):
         await _reach(farm, line.at)
-        say(_told(farm, line))
+        say(_text(farm, line))
     await _reach(farm, playing.end)
 
 
 def outcome(farm: Farm, t: float) -> str:
-    """Give how it came out, from the farm's start to `t`, in a few lines."""
+    """Return the outcome from the farm's start to `t`, in a few lines."""
     truth = site_truth(farm, t)
     mean_hs = truth["mean_hashrate_hs"]
     if mean_hs is None:
@@ -55,20 +55,20 @@ def outcome(farm: Farm, t: float) -> str:
 
 
 async def _reach(farm: Farm, at: float) -> None:
-    """Wait until simulated time has come to `at`."""
+    """Wait until simulated time reaches `at`."""
     while (ahead_s := at - farm.clock.now()) > 0.0:
         speed = farm.clock.speed
         await asyncio.sleep(min(_LOOK_S, ahead_s / speed) if speed else _LOOK_S)
 
 
-def _told(farm: Farm, line: Line) -> str:
+def _text(farm: Farm, line: Line) -> str:
     if line.text:
         return f"{_utc(line.at)}  {line.text}"
     now = farm.clock.now()
-    return f"{_utc(now)}  {_standing(site_truth(farm, now))}"
+    return f"{_utc(now)}  {_state_of_site(site_truth(farm, now))}"
 
 
-def _standing(truth: SiteTruth) -> str:
+def _state_of_site(truth: SiteTruth) -> str:
     losses = sorted(truth["losses_hs"].items(), key=lambda item: -item[1])
     lost = ", ".join(f"{_phs(lost_hs)} {cause}" for cause, lost_hs in losses)
     share = truth["operational_efficiency_ratio"]

@@ -1,4 +1,4 @@
-"""TOML files people write, read strictly: every mistake with its file, key, value and reason."""
+"""Strict reading of TOML files: every mistake comes with its file, key, value and reason."""
 
 import re
 import tomllib
@@ -38,10 +38,10 @@ class Mistake:
     """One thing wrong in a file.
 
     Attributes:
-        file: What the file is called.
-        key: Where in it, as in ``event[2].for``.
-        value: What stands there, clipped; empty when nothing does.
-        reason: What would be right.
+        file: Name of the file.
+        key: Key, as in ``event[2].for``.
+        value: Value of the key, clipped; empty if there is none.
+        reason: What is expected.
     """
 
     file: str
@@ -54,7 +54,7 @@ class Mistake:
 
 
 class TomlError(ValueError):
-    """A file that cannot be used; carries every mistake found, in file order."""
+    """A file that cannot be used; lists every mistake in file order."""
 
     def __init__(self, mistakes: Iterable[Mistake]) -> None:
         self.mistakes = tuple(mistakes)
@@ -65,7 +65,7 @@ def load_toml(path: Path, model: type[_Model]) -> _Model:
     """Read a file as `model`.
 
     Raises:
-        TomlError: Not to be read, or wrong.
+        TomlError: The file cannot be read, or it is wrong.
     """
     try:
         with path.open("rb") as file:
@@ -79,10 +79,10 @@ def load_toml(path: Path, model: type[_Model]) -> _Model:
 
 
 def read_toml(text: str, model: type[_Model], *, file: str) -> _Model:
-    """Read a text as `model`; `file` is what to call it.
+    """Read a text as `model`; `file` is its name in messages.
 
     Raises:
-        TomlError: It is wrong.
+        TomlError: The text is wrong.
     """
     if len(text) > MAX_BYTES:
         raise TomlError([_of_file(file, f"larger than {MAX_BYTES} bytes")])
@@ -94,7 +94,7 @@ def read_toml(text: str, model: type[_Model], *, file: str) -> _Model:
     except tomllib.TOMLDecodeError as error:
         raise TomlError([_of_file(file, f"not TOML: {str(error)[:_SHOWN_CHARACTERS]}")]) from error
     except (RecursionError, ValueError) as error:
-        # A ValueError that is no TOMLDecodeError: a number of thousands of digits.
+        # A plain ValueError comes from a number with thousands of digits.
         raise TomlError([_of_file(file, "not TOML: nested too deeply, or a number too long")]) from error
     try:
         return model.model_validate(raw)
@@ -107,10 +107,10 @@ def read_toml(text: str, model: type[_Model], *, file: str) -> _Model:
 
 
 def clip(value: object) -> str:
-    """Give a value as a message may show it."""
+    """Return a value as text for a message, clipped; empty for tables and lists."""
     if isinstance(value, dict | list) or value is None:
         return ""
-    if isinstance(value, int) and value.bit_length() > 256:  # Python refuses to write very long numbers in decimal.
+    if isinstance(value, int) and value.bit_length() > 256:  # Python refuses to print very long numbers in decimal.
         return f"{value:#x}"[:_SHOWN_CHARACTERS]
     shown = str(value).lower() if isinstance(value, bool) else str(value)
     return shown if len(shown) <= _SHOWN_CHARACTERS else f"{shown[: _SHOWN_CHARACTERS - 3]}..."
@@ -140,7 +140,7 @@ def _mistake(error: ErrorDetails, file: str, model: type[BaseModel]) -> Mistake:
 
 
 def _known_keys(location: tuple[int | str, ...], model: type[BaseModel]) -> list[str]:
-    """Give the keys of the section in which the last part of `location` stands."""
+    """Return the keys of the section that holds the last part of `location`."""
     for part in location[:-1]:
         if isinstance(part, str):
             kind: Any = next(

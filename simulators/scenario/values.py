@@ -1,4 +1,4 @@
-"""What single values of a scenario file may look like: lengths of time, moments, names, shares, times of day."""
+"""The values in a scenario file: lengths of time, moments, names, shares, times of day."""
 
 import re
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from simulators.scenario.durations import read_duration
 def _from_text(read: Callable[[str], object]) -> PlainValidator:
     def validate(value: object) -> object:
         if not isinstance(value, str):
-            raise ValueError("a text in quotes is expected")  # noqa: TRY004  pydantic gathers ValueErrors only
+            raise ValueError("a text in quotes is expected")  # noqa: TRY004  pydantic collects only ValueErrors
         return read(value)
 
     return PlainValidator(validate)
@@ -62,4 +62,4 @@ Moment = Annotated[float | datetime, PlainValidator(_read_moment)]
 Names = Annotated[tuple[str, ...], PlainValidator(_read_names)]
 Share = Annotated[float, PlainValidator(_read_share_or_number)]
 TimeOfDay = Annotated[float, _from_text(_read_time_of_day)]
-LOOSE = Strict(strict=False)  # TOML has lists, we keep tuples.
+LOOSE = Strict(strict=False)  # A list in TOML, a tuple here.

@@ -1,7 +1,7 @@
-"""Simulated months as OpenMetrics, and the published figures out of them by the rules and the dashboards.
+"""Simulated months as OpenMetrics, and the published figures that rules and dashboards show from them.
 
-Published (Cango, unaudited): 44.85 of 50 EH/s in September 2025, 46.09 of 50 in October; the months are 1:1000. Nothing
-below feeds a figure in: scenarios are played, their truth is loaded, the shipped rules are run over it.
+Published (Cango, unaudited): 44.85 of 50 EH/s in September 2025, 46.09 of 50 in October; the months are 1:1000. No
+test feeds a figure in: scenarios are played, their truth is loaded, and the shipped rules run over it.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ HS = "hashrate_hashes_per_second"
 DAY_S = 86_400
 SEPTEMBER, OCTOBER, NOVEMBER = 1_756_684_800, 1_759_276_800, 1_761_955_200
 
-# A container without power, a curtailment with its stragglers and forgotten, one unit put to sleep by hand.
+# A container without power, a curtailment with stragglers and units not restored, one unit put to sleep by hand.
 HAPPENINGS = """\
 about = "a test"
 start = 2025-10-14T00:00:00Z
@@ -62,14 +62,14 @@ Series = dict[tuple[str, str], dict[float, float]]
 
 
 def written(*months: Month, step_s: float = 300.0, has_containers: bool = True) -> str:
-    """Give what is written of some months."""
+    """Return the OpenMetrics text of some months."""
     out = StringIO()
     write_months(months, out, site="alpha", step_s=step_s, has_containers=has_containers)
     return out.getvalue()
 
 
 def read(text: str) -> Series:
-    """Read OpenMetrics as strictly as its own parser does; keys are the family and the labels but the site's."""
+    """Read OpenMetrics with its own strict parser; keys are the family and the labels other than the site's."""
     found: Series = defaultdict(dict)
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
@@ -81,19 +81,19 @@ def read(text: str) -> Series:
 
 @pytest.fixture(scope="module")
 def day() -> Series:
-    """A few hours with everything in them, sampled each minute."""
+    """Six hours in which everything happens, sampled each minute."""
     scenario = read_scenario(HAPPENINGS, file="test.toml")
     return read(written(Month("test", scenario), step_s=60.0))
 
 
 def at(series: Series, name: str, own: str = "", *, minute: float) -> float:
-    """Give a sample by its minute since the scenario's start."""
+    """Return a sample by its minute since the scenario's start."""
     times = series[f"mining_{name}", own]
     return times[min(times) + 60 * minute]
 
 
 def test_every_name_and_label_is_of_the_contract(day: Series) -> None:
-    """Families, kinds, label names and their closed lists are those that an agent publishes."""
+    """Families, kinds, label names and their closed lists are the ones an agent publishes."""
     known = {row.name: row for row in contract()}
     for family in text_string_to_metric_families(written(*find_months(["quiet-day"], ""))):
         assert family.type == known[family.name].kind == "gauge"
@@ -104,14 +104,14 @@ def test_every_name_and_label_is_of_the_contract(day: Series) -> None:
 
 
 def test_samples_of_a_series_stand_together_and_are_half_open_in_time(day: Series) -> None:
-    """Six hours by the minute are 360 samples of each series: the first moment is in, the end is not."""
+    """Six hours at one sample a minute are 360 samples a series: the first moment is in, the end is not."""
     assert {len(times) for times in day.values()} == {360}
     assert all(list(times) == sorted(times) for times in day.values())
     assert {max(times) - min(times) for times in day.values()} == {359 * 60.0}
 
 
 def test_deployed_less_losses_and_uplift_is_operating_everywhere(day: Series) -> None:
-    """At every moment of the site and of each container; containers add up to the site."""
+    """This holds at every moment for the site and each container, and the containers add up to the site."""
     lost: dict[tuple[str, float], float] = defaultdict(float)
     for (name, own), times in day.items():
         if f"_loss_{HS}" in name:
@@ -132,7 +132,7 @@ def test_deployed_less_losses_and_uplift_is_operating_everywhere(day: Series) ->
 
 
 def test_a_container_without_power_is_unreachable_and_unknown(day: Series) -> None:
-    """Half the units for an hour: state, nameplate, loss and coverage say so, and at the end they are back."""
+    """Half the units are off for an hour: state, nameplate, loss and coverage show it, and then all are back."""
     assert at(day, "container_units", "C2,unreachable", minute=90) == 20
     assert at(day, f"container_operating_{HS}", "C2", minute=90) == 0
     deployed = at(day, f"container_deployed_{HS}", "C2", minute=90)
@@ -144,22 +144,22 @@ def test_a_container_without_power_is_unreachable_and_unknown(day: Series) -> No
     assert at(day, "site_coverage_ratio", minute=179) == 1
 
 
-def test_a_curtailment_is_told_with_who_does_otherwise(day: Series) -> None:
-    """Two of twenty units hash on; three of those that it put to sleep are forgotten, told 15 minutes after its end."""
+def test_a_curtailment_counts_stragglers_and_units_not_restored(day: Series) -> None:
+    """Two of twenty units hash on; three sleepers are not restored, which counts from 15 minutes after the end."""
     deployed = at(day, f"container_deployed_{HS}", "C1", minute=200)
     assert [at(day, "site_curtailment_active", minute=minute) for minute in (179, 180, 239, 240)] == [0, 1, 1, 0]
     assert at(day, f"site_curtailment_nameplate_{HS}", minute=200) == deployed
     assert at(day, f"site_curtailment_target_{HS}", minute=200) == 0
     assert at(day, "container_curtailment_active", "C2", minute=200) == 0
     assert at(day, "site_curtailment_stragglers", minute=200) == 2
-    # One of them slept before on nobody's word: inside the event it is curtailed as well, afterwards it has stopped.
+    # One unit slept before, outside any curtailment: it is curtailed inside the event and stopped afterwards.
     assert [at(day, "site_units", "stopped", minute=minute) for minute in (31, 200, 256)] == [1, 0, 4]
     assert at(day, "site_units", "curtailed", minute=200) == 18
     assert [at(day, "site_units_not_restored", minute=minute) for minute in (254, 256)] == [0, 3]
 
 
 def test_months_are_found_by_what_they_are() -> None:
-    """Two months in order of time, whichever way they were named, each once."""
+    """Two months come in order of time and once each, by name or by calendar month."""
     assert [month.name for month in find_months([], "2025-10, 2025-09")] == ["september-2025", "october-2025"]
     assert [month.name for month in find_months(["october-2025"], "2025-09,2025-10")] == [
         "september-2025",
@@ -173,7 +173,7 @@ def test_months_are_found_by_what_they_are() -> None:
     ("arguments", "message"),
     [
         ((), "--scenario or --months is needed"),
-        (("--months", "2025-13"), "--months '2025-13': no scenario is that month; there are 2025-09, 2025-10"),
+        (("--months", "2025-13"), "--months '2025-13': no scenario covers that month; the months are 2025-09, 2025-10"),
         (("--months", "2025-10", "--every", "10m"), "--every '10m': 15s to 5m are expected"),
         (("--months", "2025-10", "--every", "often"), "--every 'often': a length of time is expected"),
         (("--scenario", "november"), "no scenario of that name"),
@@ -181,7 +181,7 @@ def test_months_are_found_by_what_they_are() -> None:
     ],
 )
 def test_what_cannot_be_written_is_refused(arguments: tuple[str, ...], message: str) -> None:
-    """One line with the option, the value and the reason, and status 2; nothing is written."""
+    """One line names the option, the value and the reason; the exit status is 2 and nothing is written."""
     result = CliRunner().invoke(app, ["backfill", *arguments])
     assert result.exit_code == 2
     assert message in result.stderr
@@ -189,7 +189,7 @@ def test_what_cannot_be_written_is_refused(arguments: tuple[str, ...], message: 
 
 
 def test_the_command_writes_to_a_file_or_to_standard_output(tmp_path: Path) -> None:
-    """The same bytes either way, and a line for people beside them."""
+    """The bytes are the same either way, and a line for people goes to standard error."""
     arguments = ["backfill", "--scenario", "pool-outage", "--site", 'al"pha', "--site-only"]
     shown = CliRunner().invoke(app, arguments)
     kept = CliRunner().invoke(app, [*arguments, "--out", str(tmp_path / "months.om")])
@@ -202,63 +202,60 @@ def test_the_command_writes_to_a_file_or_to_standard_output(tmp_path: Path) -> N
 
 
 class Full(StringIO):
-    """A disk that is full after some lines."""
+    """A file on a disk that fills up after some lines."""
 
     def write(self, text: str) -> int:
-        """Take a little."""
+        """Write a little, then fail."""
         if self.tell() > 1000:
             raise OSError(28, "No space left on device")
         return super().write(text)
 
     def writelines(self, lines: Iterable[str]) -> None:
-        """Take line after line."""
+        """Write line after line."""
         for line in lines:
             self.write(line)
 
 
-def test_a_full_disk_is_told_as_what_it_is() -> None:
-    """The error that the output gave comes out, and not one of the temporary file on the way."""
+def test_a_full_disk_is_reported_as_such() -> None:
+    """The output's own error is raised, not one from closing the temporary file."""
     (month,) = find_months(["pool-outage"], "")
     with pytest.raises(OSError, match="No space left"):
         write_months([month], Full(), site="alpha", step_s=300.0)
 
 
-# The dashboards' own queries
-
-
 def layers(exprs: Iterable[str]) -> Iterator[list[Rule]]:
-    """Give the shipped rules that queries rest on, those first that others need."""
+    """Yield the recording rules that queries need, in layers, dependencies first."""
     recorded = {rule.name: rule for rule in rules() if not rule.is_alert}
     depths: dict[str, int] = {}
 
-    def dig(name: str) -> int:
+    def depth_of(name: str) -> int:
         if name not in depths:
-            depths[name] = 0  # One rule rests on what it said before.
+            depths[name] = 0  # One rule depends on its own past.
             needs = metric_names(recorded[name].expr) & recorded.keys()
-            depths[name] = 1 + max(map(dig, needs), default=0)
+            depths[name] = 1 + max(map(depth_of, needs), default=0)
         return depths[name]
 
     for expr in exprs:
         for name in metric_names(expr) & recorded.keys():
-            dig(name)
+            depth_of(name)
     for depth in sorted(set(depths.values())):
         yield [recorded[name] for name in sorted(depths) if depths[name] == depth]
 
 
 async def promtool(*arguments: str) -> None:
-    """Have promtool make blocks."""
+    """Create blocks with promtool."""
     command = ("promtool", "tsdb", "create-blocks-from", *arguments)
     process = await asyncio.create_subprocess_exec(
         *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
     )
-    said, _ = await process.communicate()
-    assert process.returncode == 0, said.decode()
+    output, _ = await process.communicate()
+    assert process.returncode == 0, output.decode()
 
 
 async def record(folder: Path, found: list[Rule]) -> None:
-    """Run rules over the past that `folder` has, which is what a Prometheus would have recorded then.
+    """Run rules over the past in `folder`, as a Prometheus would have done at the time.
 
-    Every five minutes, as the samples are; the month to date only in the last minutes of each month.
+    Rules run every five minutes, like the samples; the month to date only in the last minutes of each month.
     """
     async with prometheus(folder, [], []) as (_, url):
         for name, spans in (("mtd", ((OCTOBER - 300, OCTOBER), (NOVEMBER - 300, NOVEMBER))), ("", None)):
@@ -274,28 +271,28 @@ async def record(folder: Path, found: list[Rule]) -> None:
 
 
 async def ask(url: str, how: str, expr: str, **parameters: str) -> list[Any]:
-    """Ask Prometheus; gives the series of its answer."""
+    """Query Prometheus and return the series of its answer."""
     asked = {"query": filled(expr, {"site": ".*"}), **parameters}
     async with aiohttp.ClientSession() as session, session.post(f"{url}/api/v1/{how}", data=asked) as response:
-        told = await response.json()
-    assert told["status"] == "success", told
-    found: list[Any] = told["data"]["result"]
+        answer = await response.json()
+    assert answer["status"] == "success", answer
+    found: list[Any] = answer["data"]["result"]
     return found
 
 
 def panel(file: str, number: int) -> dict[str, Any]:
-    """Give a panel of a committed dashboard."""
+    """Return a panel of a committed dashboard."""
     return next(each for each in boards()[file]["panels"] if each["id"] == number)
 
 
 def colour(steps: list[dict[str, Any]], value: float) -> str:
-    """Give the colour in which Grafana shows a value."""
+    """Return the colour in which Grafana shows a value."""
     return [step["color"] for step in steps if step["value"] is None or step["value"] <= value][-1]
 
 
 @pytest.mark.program("promtool", "prometheus")
 async def test_the_dashboards_give_the_published_months(tmp_path: Path) -> None:
-    """46.09 of 50 and 92.18 % for October, above 90; 44.85 and 89.70 % for September, which is not, in no rounding."""
+    """October is 46.09 of 50, 92.18 %; September is 44.85, 89.70 %, which stays below 90 however it is rounded."""
     file = tmp_path / "months.om"
     with file.open("w", encoding="utf-8") as out:
         write_months(find_months([], "2025-09,2025-10"), out, site="alpha", step_s=300.0, has_containers=False)
@@ -335,7 +332,7 @@ async def test_the_dashboards_give_the_published_months(tmp_path: Path) -> None:
         "orange",
         "green",
     ]
-    # "This month", in its last minutes: the hour that goes on is not in it yet.
+    # "This month" in its last minutes: the current hour is not in it yet.
     assert list(so_far.values()) == [pytest.approx(ratio, abs=0.0002) for ratio in (0.8970, 0.9218) * 2]
     for place, each in enumerate(to_date):
         steps = each["fieldConfig"]["defaults"]["thresholds"]["steps"]

@@ -1,6 +1,9 @@
-"""`hashsight-sim` as its users start it: what it prints, how it ends, and how it refuses."""
+"""`hashsight-sim` as its users start it: its output, its exit status and its refusals."""
 
+import ast
 import csv
+import importlib
+import inspect
 import json
 import re
 import signal
@@ -16,7 +19,10 @@ import pytest
 from paths import CAPTURES
 from typer.testing import CliRunner
 
+from agent import __version__ as agent_version
+from simulators import __version__
 from simulators.__main__ import app
+from simulators.commands.command_line import COMMANDS
 from simulators.faults.vocabulary import FAULTS
 
 SIMULATOR = (sys.executable, "-m", "simulators")
@@ -36,7 +42,7 @@ def simulator(*arguments: str) -> Iterator["subprocess.Popen[str]"]:
 
 
 def lines_until(process: "subprocess.Popen[str]", pattern: str) -> list[str]:
-    """Give what the process printed up to a line that fits."""
+    """Return the lines that the process printed, up to one that matches."""
     assert process.stdout is not None
     lines = []
     for line in process.stdout:
@@ -47,15 +53,43 @@ def lines_until(process: "subprocess.Popen[str]", pattern: str) -> list[str]:
 
 
 def ask(host: str, port: int, request: bytes) -> bytes:
-    """Send one request and give the reply."""
+    """Send one request and return the reply."""
     with closing(socket.create_connection((host, port), timeout=10.0)) as client:
         client.sendall(request)
         return b"".join(iter(lambda: client.recv(65536), b""))
 
 
+def test_the_version_is_the_agents() -> None:
+    """Both programs ship in one distribution, so `--version` prints the same number."""
+    result = CliRunner().invoke(app, ["--version"])
+    assert (result.exit_code, result.stdout) == (0, f"hashsight-sim {agent_version}\n")
+    assert __version__ == agent_version
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_list_shows_the_first_line_of_each_commands_help(name: str) -> None:
+    """The list is kept apart from the commands, so that `--help` need not import them."""
+    command = importlib.import_module(f"simulators.commands.{name}").run
+    assert COMMANDS[name] == (inspect.getdoc(command) or "").partition("\n")[0]
+    assert f"{name:10} {COMMANDS[name]}" in CliRunner().invoke(app, ["--help"]).stdout
+    assert COMMANDS[name] in CliRunner().invoke(app, [name, "--help"]).stdout
+
+
+def test_the_version_and_the_list_import_no_command() -> None:
+    """`--version` and `--help` start quickly: rich, pydantic, aiohttp and the simulator itself stay unloaded."""
+    for option in ("--version", "--help"):
+        code = (
+            "import sys\nfrom simulators.__main__ import app\n"
+            f"try:\n    app(args=[{option!r}])\nexcept SystemExit:\n    print(sorted(sys.modules))"
+        )
+        done = subprocess.run((sys.executable, "-c", code), capture_output=True, text=True, check=True)
+        loaded = set(ast.literal_eval(done.stdout.splitlines()[-1]))
+        assert not loaded & {"aiohttp", "asyncio", "msgspec", "pydantic", "rich", "simulators.unit", "simulators.farm"}
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_farm_prints_its_seed_serves_and_ends_cleanly(number: signal.Signals, tmp_path: Path) -> None:
-    """Seed, addresses, truth; a ledger with the real port; exit 0 on SIGTERM and SIGINT."""
+    """It prints seed, addresses and truth, writes a ledger with the real port, and exits 0 on SIGTERM and SIGINT."""
     ledger = tmp_path / "ledger.csv"
     with simulator(
         *("farm", "--units", "12", "--seed", "5", "--base", "127.79.0.1", "--port", "0", "--off", "0%"),
@@ -83,7 +117,7 @@ def test_one_unit_serves_its_model() -> None:
 
 
 def test_recorded_replies_are_served_from_the_command_line() -> None:
-    """`replay DIR DIR`: one address each, and the commands each has."""
+    """`replay DIR DIR` gives each directory an address and prints the commands it holds."""
     folders = [str(CAPTURES / "s19pro-stock-202212"), str(CAPTURES / "s21-stock-aml-202407")]
     with simulator("replay", *folders, "--base", "127.79.2.1", "--port", "0") as process:
         printed = lines_until(process, "s21-stock-aml-202407")
@@ -93,7 +127,7 @@ def test_recorded_replies_are_served_from_the_command_line() -> None:
 
 
 def test_a_taken_port_is_one_clear_line_and_exit_1() -> None:
-    """No traceback."""
+    """The line names the address and the option; there is no traceback."""
     with closing(socket.create_server(("127.0.0.1", 0))) as taken:
         port = taken.getsockname()[1]
         done = subprocess.run((*SIMULATOR, "one", "--port", str(port)), capture_output=True, text=True, check=False)
@@ -127,14 +161,14 @@ def test_a_taken_port_is_one_clear_line_and_exit_1() -> None:
     ],
 )
 def test_bad_input_is_one_clear_line_and_exit_2(arguments: list[str], message: str) -> None:
-    """The value and what would be right; no traceback."""
+    """The line names the value and what is expected; there is no traceback."""
     result = CliRunner().invoke(app, arguments)
     assert (result.exit_code, message in result.stderr) == (2, True)
     assert "Traceback" not in result.output
 
 
-def test_a_scenario_played_at_once_tells_how_it_came_out() -> None:
-    """`play NAME --at-once` needs no socket: the programme, the truth every hour, the average and its causes."""
+def test_a_scenario_played_at_once_prints_its_outcome() -> None:
+    """`play NAME --at-once` prints the programme, the truth every two hours, the average and its causes."""
     arguments = ["play", "container-power-loss", "--at-once", "--every", "2h", "--seed", "3"]
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0
@@ -154,7 +188,7 @@ def test_a_scenario_played_at_once_tells_how_it_came_out() -> None:
 
 
 def test_a_scenario_on_sockets_ends_by_itself() -> None:
-    """Four hours at 14,400 times: served, told as it happens, over after a second, exit 0."""
+    """Four hours at 14,400 times real time end after a second, with the programme printed and exit 0."""
     with simulator(
         *("play", "network-switch-flap", "--speed", "14400", "--base", "127.79.5.1", "--port", "0"),
         *("--control", "127.0.0.1:0"),
@@ -168,7 +202,7 @@ def test_a_scenario_on_sockets_ends_by_itself() -> None:
 
 
 def test_a_standing_scenario_is_stepped_over_the_control_api_and_stopped_by_a_signal() -> None:
-    """`--speed 0`: time goes when told to; SIGTERM ends it with the outcome so far and exit 0."""
+    """With `--speed 0` only the control API moves time; SIGTERM prints the outcome so far and exits 0."""
     with simulator(
         *("play", "pool-outage", "--speed", "0", "--base", "127.79.6.1", "--port", "0", "--control", "127.0.0.1:0"),
     ) as process:
@@ -186,7 +220,7 @@ def test_a_standing_scenario_is_stepped_over_the_control_api_and_stopped_by_a_si
 
 
 def test_the_shipped_scenarios_are_a_table() -> None:
-    """`hashsight-sim scenarios`: name, length, size and a line about each."""
+    """`hashsight-sim scenarios` prints name, length, size and one line about each."""
     result = CliRunner().invoke(app, ["scenarios"], env={"COLUMNS": "200"})
     assert result.exit_code == 0
     line = next(line for line in result.output.splitlines() if line.startswith("october-2025"))
@@ -195,7 +229,7 @@ def test_the_shipped_scenarios_are_a_table() -> None:
 
 
 def test_a_farm_comes_from_a_file(tmp_path: Path) -> None:
-    """`farm --farm FILE` takes units and mixture from there; saying them twice is refused."""
+    """`farm --farm FILE` takes units and mixture from the file; an option for the same thing is refused."""
     path = tmp_path / "farm.toml"
     path.write_text(
         'seed = 9\n[farm]\nunits = 3\ncontainers = 1\nbase = "127.79.7.1"\nmix = { "S21 XP:270" = "100%" }\n'
@@ -208,12 +242,12 @@ def test_a_farm_comes_from_a_file(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["farm", "--farm", str(path), "--units", "5"])
     assert (result.exit_code, result.stderr.strip()) == (
         2,
-        "hashsight-sim: --units and --farm exclude each other: the file says it",
+        "hashsight-sim: --units and --farm exclude each other: the file has a key for it",
     )
 
 
 def test_the_vocabulary_of_faults_is_a_table() -> None:
-    """`hashsight-sim faults` names every one, however narrow the screen, its values and what an agent must conclude."""
+    """`hashsight-sim faults` names every fault, however narrow the screen; `--json` adds values and full text."""
     for columns in ("200", "40"):
         result = CliRunner().invoke(app, ["faults"], env={"COLUMNS": columns})
         assert result.exit_code == 0

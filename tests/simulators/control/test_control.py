@@ -1,4 +1,4 @@
-"""The control API: what it tells and does, what it refuses, that its description is true, and garbage."""
+"""The control API: its replies, changes and refusals, the truth of its OpenAPI document, and garbage."""
 
 import asyncio
 import io
@@ -25,7 +25,7 @@ from simulators.sockets.serving import serve_farm, sweep
 
 TROUBLES = Troubles(off=0.1, asleep=0.1, starting=0.0, missing_board=0.1, missing_chips=0.0, slow=0.0)
 
-# The part of the OpenAPI 3.1 structure that our document uses; schemas are held against JSON Schema 2020-12 beside it.
+# The part of the OpenAPI 3.1 structure that our document uses; its schemas are checked as JSON Schema 2020-12 as well.
 OPENAPI_SHAPE = {
     "type": "object",
     "required": ["openapi", "info", "paths", "components"],
@@ -108,7 +108,7 @@ OPENAPI_SHAPE = {
 
 
 class Client:
-    """Asks the control API, and holds every reply against the API's own description of it."""
+    """A client that validates every reply against the API's own OpenAPI document."""
 
     def __init__(self, session: aiohttp.ClientSession, document: dict[str, Any]) -> None:
         self.session = session
@@ -116,23 +116,23 @@ class Client:
         self.seen: set[tuple[str, str, int]] = set()
 
     async def __call__(self, method: str, path: str, body: object = None) -> tuple[int, Any]:
-        """Give status and decoded reply."""
+        """Return status and decoded reply."""
         async with self.session.request(method, path, json=body) as reply:
-            told = await reply.json()
-        self._check(method, path.partition("?")[0], reply.status, told)
-        return reply.status, told
+            answer = await reply.json()
+        self._check(method, path.partition("?")[0], reply.status, answer)
+        return reply.status, answer
 
-    def _check(self, method: str, path: str, status: int, told: object) -> None:
+    def _check(self, method: str, path: str, status: int, answer: object) -> None:
         for pattern, operations in self.document["paths"].items():
             if re.fullmatch(re.sub(r"{\w+}", "[^/]+", pattern), path) and method.lower() in operations:
                 schema = operations[method.lower()]["responses"][str(status)]["content"]["application/json"]["schema"]
-                jsonschema.validate(told, {**schema, "components": self.document["components"]})
+                jsonschema.validate(answer, {**schema, "components": self.document["components"]})
                 self.seen.add((method, pattern, status))
 
 
 @asynccontextmanager
 async def controlled(farm: Farm, journal: Journal | None = None) -> AsyncIterator[Client]:
-    """Serve the control API of a farm on a free port, and give a client of it."""
+    """Serve the control API of a farm on a free port, and yield a client."""
     async with (
         asyncio.timeout(120.0),
         serve_control(farm, Journal() if journal is None else journal) as (host, port),
@@ -144,7 +144,7 @@ async def controlled(farm: Farm, journal: Journal | None = None) -> AsyncIterato
 
 
 def references(schema: object) -> Iterator[str]:
-    """Give every reference in a document."""
+    """Yield every reference in a document."""
     if isinstance(schema, dict):
         if isinstance(schema.get("$ref"), str):
             yield schema["$ref"]
@@ -156,7 +156,7 @@ def references(schema: object) -> Iterator[str]:
 
 
 def test_the_description_is_openapi_3_1() -> None:
-    """Structure, parameters of every path, every reference, every schema by JSON Schema 2020-12; ids are unique."""
+    """Structure, path parameters and references are valid, schemas are JSON Schema 2020-12, and ids are unique."""
     operations = Control(make_farm(), Journal()).operations()
     document = json.loads(json.dumps(describe(operations, title="t", version="1", about="a")))
     jsonschema.Draft202012Validator(OPENAPI_SHAPE).validate(document)
@@ -175,7 +175,7 @@ def test_the_description_is_openapi_3_1() -> None:
 
 
 async def test_every_operation_answers_as_described() -> None:
-    """Each operation once with success, and once with each refusal it declares: status and reply fit the document."""
+    """Each operation succeeds once and gives each of its declared refusals once, as the document describes."""
     async with controlled(make_farm(20, troubles=TROUBLES)) as client:
         for method, path, body, status in [
             ("GET", "/truth", None, 200),
@@ -184,7 +184,7 @@ async def test_every_operation_answers_as_described() -> None:
             ("GET", "/units?state=sunny", None, 400),
             ("GET", "/units/C1-R01-01", None, 200),
             ("GET", "/units/C1-R01-01?x=1", None, 400),
-            ("GET", "/units/nobody", None, 404),
+            ("GET", "/units/none", None, 404),
             ("GET", "/vocabulary", None, 200),
             ("GET", "/vocabulary?x=1", None, 400),
             ("POST", "/faults", {"fault": "frozen", "duration_s": 60.0}, 201),
@@ -218,8 +218,8 @@ async def test_every_operation_answers_as_described() -> None:
             ("GET", "/requests", None, 200),
             ("GET", "/requests?limit=2000", None, 400),
         ]:
-            got, told = await client(method, path, body)
-            assert (method, path, got) == (method, path, status), told
+            got, answer = await client(method, path, body)
+            assert (method, path, got) == (method, path, status), answer
         declared = {
             (method.upper(), path, int(status))
             for path, methods in client.document["paths"].items()
@@ -230,7 +230,7 @@ async def test_every_operation_answers_as_described() -> None:
 
 
 async def test_the_truth_comes_by_the_page_and_without_units() -> None:
-    """The site is whole on every page; the pages together are the farm, in order; `units=false` gives none."""
+    """Every page has the whole site; the pages together list the farm in order; `units=false` lists no unit."""
     async with controlled(make_farm(25, troubles=TROUBLES)) as client:
         _, first = await client("GET", "/truth?limit=10")
         _, second = await client("GET", f"/truth?limit=10&offset={first['next_offset']}")
@@ -259,22 +259,22 @@ async def test_the_truth_comes_by_the_page_and_without_units() -> None:
     ],
 )
 async def test_units_are_found_by_place_model_state_cause_and_fault(query: str, total: int) -> None:
-    """Each filter alone, and together."""
+    """Each filter works alone and together with others."""
     farm = make_farm(40, mix="S21=50%,T21=50%", containers=2, troubles=TROUBLES)
     async with controlled(farm) as client:
-        _, told = await client("GET", f"/units?{query}")
-        assert told["total"] == total
-        assert len(told["units"]) == (0 if "limit=0" in query else total)
+        _, page = await client("GET", f"/units?{query}")
+        assert page["total"] == total
+        assert len(page["units"]) == (0 if "limit=0" in query else total)
 
 
-async def test_a_fault_goes_its_way_over_the_api() -> None:
-    """Injected with values, selector and times; listed; true after an advance; over by itself."""
+async def test_a_fault_begins_and_ends_over_the_api() -> None:
+    """It is injected with values, selector and times, is listed, shows in the truth, and ends by itself."""
     farm = make_farm(10)
     async with controlled(farm) as client:
         order = {"fault": "dead_board", "values": {"board": 2}, "who": {"share": 0.3}}
-        status, told = await client("POST", "/faults", {**order, "at": START + 60.0, "duration_s": 600.0})
-        assert (status, told["units"], told["is_active"], told["selected"]) == (201, 3, False, "share=30%")
-        _, whole = await client("GET", f"/faults/{told['id']}")
+        status, injected = await client("POST", "/faults", {**order, "at": START + 60.0, "duration_s": 600.0})
+        assert (status, injected["units"], injected["is_active"], injected["selected"]) == (201, 3, False, "share=30%")
+        _, whole = await client("GET", f"/faults/{injected['id']}")
         assert len(whole["unit_ids"]) == 3
         await client("POST", "/time/advance", {"seconds": 61.0})
         _, units = await client("GET", "/units?fault=dead_board")
@@ -287,7 +287,7 @@ async def test_a_fault_goes_its_way_over_the_api() -> None:
 
 
 async def test_clearing_over_the_api() -> None:
-    """One fault, then all of them; what was cleared is told."""
+    """One fault is cleared, then all of them; the reply lists the cleared faults."""
     farm = make_farm(4)
     async with controlled(farm) as client:
         for fault in ("power_off", "asleep", "latency"):
@@ -295,41 +295,41 @@ async def test_clearing_over_the_api() -> None:
         _, cleared = await client("DELETE", "/faults/2")
         assert (cleared["id"], cleared["fault"]) == (2, "asleep")
         _, rest = await client("DELETE", "/faults")
-        assert [told["fault"] for told in rest] == ["power_off", "latency"]
+        assert [fault["fault"] for fault in rest] == ["power_off", "latency"]
         await client("POST", "/time/advance", {"seconds": 600.0})
         _, truth = await client("GET", "/truth")
         assert truth["site"]["units_by_state"] == {"hashing": 4}
 
 
 async def test_time_is_set_advanced_and_paced() -> None:
-    """A jump to a moment, a jump by seconds, a speed; the past and absurd distances are refused and change nothing."""
+    """Jumps and speeds are set; the past and absurd distances are refused and change nothing."""
     farm = make_farm(2)
     async with controlled(farm) as client:
-        _, told = await client("PUT", "/time", {"at": START + 3600.0})
-        assert (told["now"], told["utc"], told["since_start_s"]) == (
+        _, time = await client("PUT", "/time", {"at": START + 3600.0})
+        assert (time["now"], time["utc"], time["since_start_s"]) == (
             START + 3600.0,
             "2025-10-09T09:53:20+00:00",
             3600.0,
         )
-        _, told = await client("POST", "/time/advance", {"seconds": 400.0})
-        assert told["now"] == START + 4000.0
+        _, time = await client("POST", "/time/advance", {"seconds": 400.0})
+        assert time["now"] == START + 4000.0
         for wrong in ({"at": START}, {"at": START + 5e8}, {"at": START, "speed": 2.0}, {"speed": 1e9}, {"at": "now"}):
             assert (await client("PUT", "/time", wrong))[0] == 400
         assert (farm.clock.now(), farm.clock.speed) == (START + 4000.0, 0.0)
-        _, told = await client("PUT", "/time", {"speed": 50.0})
-        assert (told["speed"], farm.clock.speed) == (50.0, 50.0)
+        _, time = await client("PUT", "/time", {"speed": 50.0})
+        assert (time["speed"], farm.clock.speed) == (50.0, 50.0)
 
 
 async def test_a_scenario_is_played_followed_and_stopped() -> None:
-    """Its curtailments are told as declared; the truth follows; another is refused meanwhile; stopping wakes all."""
+    """The reply lists its curtailments, the truth follows, a second one is refused, and stopping wakes all units."""
     text = (
         'about = "a test"\nstart = 2025-01-01T00:00:00Z\nduration = "4h"\n'
         '[[curtailment]]\nabout = "x"\nat = "1h"\nfor = "2h"\nsite = true\n'
     )
     async with controlled(make_farm(10)) as client:
-        status, told = await client("POST", "/scenario", {"toml": text})
+        status, played = await client("POST", "/scenario", {"toml": text})
         assert status == 201
-        assert told["curtailments"] == [
+        assert played["curtailments"] == [
             {
                 "begin": START + 3600.0,
                 "end": START + 3 * 3600.0,
@@ -343,12 +343,12 @@ async def test_a_scenario_is_played_followed_and_stopped() -> None:
         _, truth = await client("GET", "/truth?units=false")
         assert (truth["site"]["units_by_state"], set(truth["site"]["losses_hs"])) == ({"asleep": 10}, {"curtailed"})
         _, faults = await client("GET", "/faults")
-        assert [(told["fault"], told["origin"]) for told in faults] == [
+        assert [(fault["fault"], fault["origin"]) for fault in faults] == [
             ("curtailed", "scenario text"),
             ("asleep", "scenario text"),
         ]
-        status, told = await client("POST", "/scenario", {"name": "quiet-day"})
-        assert (status, told["error"]) == (409, "scenario text is being played; stop it first")
+        status, refusal = await client("POST", "/scenario", {"name": "quiet-day"})
+        assert (status, refusal["error"]) == (409, "scenario text is being played; stop it first")
         await client("DELETE", "/scenario")
         await client("POST", "/time/advance", {"seconds": 600.0})
         _, truth = await client("GET", "/truth?units=false")
@@ -356,23 +356,23 @@ async def test_a_scenario_is_played_followed_and_stopped() -> None:
 
 
 async def test_the_log_of_requests_proves_who_wrote() -> None:
-    """Newest first, by unit, only writes, by the page; counts go on where the log is bounded."""
+    """Requests come newest first, by unit, writes only, by the page; counts go on beyond the log's bound."""
     journal = Journal(size=5)
     for number in range(8):
         journal.note(START + number, f"u{number % 2}", "stats" if number else "reload", is_write=number in {0, 6})
     async with controlled(make_farm(1), journal) as client:
-        _, told = await client("GET", "/requests?limit=2")
-        assert (told["total"], told["writes"], told["kept"], told["fitting"], told["next_offset"]) == (8, 2, 5, 5, 2)
-        assert told["counts"] == {"reload": 1, "stats": 7}
-        assert [entry["at"] - START for entry in told["requests"]] == [7.0, 6.0]
-        _, told = await client("GET", "/requests?writes=true")
-        assert [(entry["unit_id"], entry["at"] - START) for entry in told["requests"]] == [("u0", 6.0)]
-        _, told = await client("GET", "/requests?unit=u1")
-        assert [entry["at"] - START for entry in told["requests"]] == [7.0, 5.0, 3.0]
+        _, page = await client("GET", "/requests?limit=2")
+        assert (page["total"], page["writes"], page["kept"], page["fitting"], page["next_offset"]) == (8, 2, 5, 5, 2)
+        assert page["counts"] == {"reload": 1, "stats": 7}
+        assert [entry["at"] - START for entry in page["requests"]] == [7.0, 6.0]
+        _, page = await client("GET", "/requests?writes=true")
+        assert [(entry["unit_id"], entry["at"] - START) for entry in page["requests"]] == [("u0", 6.0)]
+        _, page = await client("GET", "/requests?unit=u1")
+        assert [entry["at"] - START for entry in page["requests"]] == [7.0, 5.0, 3.0]
 
 
 async def test_sockets_follow_at_once() -> None:
-    """Power taken over the API: the address is silent before the reply is out; after power and boot it answers."""
+    """When the API cuts power, the address is silent before the reply is sent; after power and boot it answers."""
     farm = make_farm(2, base="127.81.0.1")
     async with serve_farm(farm, port=0) as server:
         host = farm.units[0].identity.host
@@ -425,20 +425,20 @@ async def test_sockets_follow_at_once() -> None:
     ],
     ids=lambda value: value[:40] if isinstance(value, bytes) else None,
 )  # fmt: skip
-async def test_what_cannot_be_is_refused_with_its_reason(
+async def test_an_impossible_request_is_refused_with_its_reason(
     method: str, path: str, body: bytes, status: int, reason: str
 ) -> None:
-    """The status says whose fault it is, the text names the value; the farm is as it was."""
+    """The status and the text say what is wrong, and the farm is unchanged."""
     farm = make_farm(3)
     async with controlled(farm) as client:
         async with client.session.request(method, path, data=io.BytesIO(body)) as reply:
-            told = await reply.json()
-        assert (reply.status, told["error"][: len(reason)]) == (status, reason)
+            refusal = await reply.json()
+        assert (reply.status, refusal["error"][: len(reason)]) == (status, reason)
         assert (farm.active_injections(), farm.clock.now()) == ([], START)
 
 
 def garbage(rng: random.Random) -> tuple[str, str, bytes]:
-    """Give a request that is nearly right somewhere and wrong elsewhere."""
+    """Return a request that is partly right and partly wrong."""
     words = (
         *FAULTS,
         "C1",
@@ -485,8 +485,8 @@ def garbage(rng: random.Random) -> tuple[str, str, bytes]:
     return rng.choice(("GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "BREW")), path, body
 
 
-async def test_ten_thousand_garbage_requests_leave_it_whole() -> None:
-    """9,000 requests nearly right and 1,000 connections of bytes: nothing is a mistake of ours; then all is as ever."""
+async def test_ten_thousand_garbage_requests_do_no_harm() -> None:
+    """9,000 nearly right requests and 1,000 connections of random bytes cause no 5xx, and the API works on."""
     farm = make_farm(4)
     statuses: set[int] = set()
     async with (

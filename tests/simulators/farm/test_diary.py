@@ -1,4 +1,4 @@
-"""What lies before the units of a farm: nobody is missed, none looked at for nothing, and the silent are known."""
+"""The diary of a farm: no event is missed, no unit is visited needlessly, and silent addresses are known."""
 
 import math
 
@@ -25,8 +25,8 @@ FAULTS: tuple[Fault, ...] = (
 )
 
 
-def silent_by_asking(farm: Farm) -> frozenset[Endpoint]:
-    """Give where nothing answers, by a look at every address."""
+def silent_by_search(farm: Farm) -> frozenset[Endpoint]:
+    """Return the silent endpoints, found by a search of every address."""
     return frozenset(unit.identity.endpoint for unit in farm.units if farm.unit_found_at(unit).is_silent)
 
 
@@ -45,10 +45,10 @@ def silent_by_asking(farm: Farm) -> frozenset[Endpoint]:
     )
 )
 @settings(max_examples=150)
-def test_a_diary_knows_what_a_look_at_every_unit_would_tell(
+def test_a_diary_knows_what_a_search_of_every_unit_finds(
     steps: list[tuple[Fault, str, float, float | None, float, bool, bool]],
 ) -> None:
-    """Faults, clearing, leaps, units that are asked in between: no event is left behind, and the silent are known."""
+    """Through faults, clearing, leaps and polls in between, no event is missed and the silent addresses are right."""
     farm = make_farm(len(UNITS))
     for fault, unit_id, after_s, duration_s, leap_s, is_asked, is_cleared in steps:
         selector = Selector(units=(unit_id,))
@@ -62,11 +62,11 @@ def test_a_diary_knows_what_a_look_at_every_unit_would_tell(
         for _ in farm.diary.play(now):
             pass
         assert all(unit.next_event > now for unit in farm.units)
-        assert farm.diary.silent == silent_by_asking(farm)
+        assert farm.diary.silent == silent_by_search(farm)
 
 
-def test_nobody_is_looked_at_to_whom_nothing_happens() -> None:
-    """A month of mild air plays nobody; of two units told to sleep those two are played, once a step of theirs."""
+def test_a_unit_without_events_is_not_visited() -> None:
+    """A month of mild air visits no unit; putting two units to sleep visits those two, once a step."""
     farm = make_farm(20)
     assert list(farm.diary.play(START + 30 * 86400.0)) == []
     sleepers = farm.units[3], farm.units[7]
@@ -77,8 +77,8 @@ def test_nobody_is_looked_at_to_whom_nothing_happens() -> None:
     assert [unit.next_event for unit in sleepers] == [math.inf, math.inf]
 
 
-def test_who_is_silent_is_the_same_object_until_it_changes() -> None:
-    """So that a server sees in one comparison that there is nothing to do."""
+def test_the_silent_addresses_are_the_same_object_until_they_change() -> None:
+    """A server can then see with one comparison that nothing changed."""
     farm = make_farm(4)
     farm.inject(PowerOff(), Selector(units=(UNITS[0],)), duration_s=60.0)
     list(farm.diary.play(START))

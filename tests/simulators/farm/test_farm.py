@@ -1,4 +1,4 @@
-"""A farm: mixture, places, addresses, what is wrong in it, whom a selector means, injections, ledger and truth."""
+"""A farm: mixture, places, addresses, troubles, selectors, injections, ledger and truth."""
 
 import csv
 import io
@@ -26,16 +26,16 @@ SITE_MIX = "S21:200=60%,T21:190=40%"
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_the_default_farm_stands_near_92_percent_because_of_what_is_wrong_in_it(seed: int) -> None:
-    """300 units, once the last ones have warmed up: 91.5 to 92.8 % of nameplate; healthy, more than 101 %."""
+def test_the_default_farm_stands_near_92_percent_because_of_its_troubles(seed: int) -> None:
+    """300 warm units hash at 91.5 to 92.8 % of nameplate; without troubles, above 101 %."""
     farm = Farm(FarmPlan(seed=seed), SimClock(start=START, speed=0.0))
     assert 0.915 < farm.operating_hs(START + 600.0) / farm.deployed_hs < 0.928
     healthy = make_farm(300, seed=seed, mix=SITE_MIX, containers=3)
     assert healthy.operating_hs(START) / healthy.deployed_hs > 1.01
 
 
-def test_a_mixture_comes_out_to_the_unit() -> None:
-    """60 % and 40 % of 300 are 180 and 120; troubles are as many as said, one a unit."""
+def test_a_mixture_is_exact_to_the_unit() -> None:
+    """60 % and 40 % of 300 are 180 and 120; troubles are as many as planned, at most one a unit."""
     farm = Farm(FarmPlan(seed=4), SimClock(start=START, speed=0.0))
     assert Counter(unit.identity.model.name for unit in farm.units) == {"S21": 180, "T21": 120}
     faults = Counter(type(fault).__name__ for unit in farm.units for _, fault in unit.faults)
@@ -48,7 +48,7 @@ def test_a_mixture_comes_out_to_the_unit() -> None:
 
 
 def test_places_fill_containers_and_racks_in_order() -> None:
-    """45 units in two containers: 23 and 22, racks of twenty, slots from 1, ids that say so."""
+    """45 units fill two containers with 23 and 22, in racks of twenty with slots from 1, and ids show the place."""
     farm = make_farm(45, containers=2)
     assert Counter(unit.identity.container for unit in farm.units) == {"C1": 23, "C2": 22}
     assert Counter(unit.identity.rack for unit in farm.units) == {"C1-R01": 20, "C1-R02": 3, "C2-R01": 20, "C2-R02": 2}
@@ -58,13 +58,13 @@ def test_places_fill_containers_and_racks_in_order() -> None:
 
 
 def test_addresses_leave_out_0_and_255() -> None:
-    """From 127.10.0.253: .254, then .1 of the next network."""
+    """127.10.0.253 and .254 are followed by .1 of the next network."""
     numbers = addresses("127.10.0.253")
     assert [f"{next(numbers):x}" for _ in range(4)] == ["7f0a00fd", "7f0a00fe", "7f0a0101", "7f0a0102"]
 
 
 def test_identities_are_unique_and_look_like_the_recorded_ones() -> None:
-    """Serials of 17 characters, MACs anybody may use; none twice in 2,000 units."""
+    """Serials have 17 characters and MACs are locally administered; none repeats in 2,000 units."""
     units = make_farm(2000).units
     for what in ("serial", "mac", "miner_id", "host"):
         assert len({getattr(unit.identity, what) for unit in units}) == 2000
@@ -74,7 +74,7 @@ def test_identities_are_unique_and_look_like_the_recorded_ones() -> None:
 
 
 def test_the_ledger_lists_every_unit_as_simulated() -> None:
-    """Columns as agreed; the port is part of the host where it is not 4028."""
+    """The columns are the agent's; the port is part of the host unless it is 4028."""
     farm, plain, odd = make_farm(25, mix=SITE_MIX), io.StringIO(), io.StringIO()
     farm.write_ledger(plain)
     farm.write_ledger(odd, port=14028)
@@ -110,13 +110,13 @@ def test_the_ledger_lists_every_unit_as_simulated() -> None:
     ],
 )
 def test_a_bad_mixture_is_refused_with_what_is_wrong(text: str, message: str) -> None:
-    """Form, sum, bin and share are each named."""
+    """The error names the form, the sum, the bin or the share."""
     with pytest.raises(FarmError, match="^" + message.replace("%", "[%]") + "$"):
         read_mix(text)
 
 
 def test_every_bin_with_a_sourced_power_figure_can_be_farmed() -> None:
-    """Thirty-five of them; what is assumed of their boards is marked in the table and told in its source."""
+    """There are 35 of them; an assumed board layout is marked in the table and explained in its source."""
     table = resources.files("simulators.unit").joinpath("models.csv").read_text(encoding="utf-8").splitlines()
     rows = [row for row in csv.DictReader(table) if row["power_w"]]
     assert len(rows) == len(farmable_models()) == 35
@@ -137,7 +137,7 @@ def test_every_bin_with_a_sourced_power_figure_can_be_farmed() -> None:
 def test_models_without_a_sourced_power_figure_cannot_be_farmed(
     name: str, hashrate_th: float | None, message: str
 ) -> None:
-    """T21 at 186 TH/s is known by name only; the error says which bins there are."""
+    """T21 at 186 TH/s is known by name only; the error lists the bins that can be used."""
     with pytest.raises(ModelError, match=message):
         find_model(name, hashrate_th)
 
@@ -156,7 +156,7 @@ def test_models_without_a_sourced_power_figure_cannot_be_farmed(
     ids=repr,
 )
 def test_absurd_plans_are_refused(plan: FarmPlan) -> None:
-    """Before a single unit is built."""
+    """The plan is refused before a unit is built."""
     with pytest.raises(FarmError):
         Farm(plan, SimClock(start=START, speed=0.0))
 
@@ -171,19 +171,19 @@ def test_absurd_plans_are_refused(plan: FarmPlan) -> None:
     ],
 )
 def test_selectors_read_as_written(text: str, expected: Selector) -> None:
-    """Words, several values with a bar, a share; nothing said is everything."""
+    """A selector has words, values separated by a bar, and a share; an empty one selects everything."""
     assert read_selector(text) == expected
 
 
 @pytest.mark.parametrize("text", ["colour=red", "container", "container=", "share=120%", "share"])
 def test_bad_selectors_are_refused(text: str) -> None:
-    """A part that is not understood is not left out."""
+    """A part that is not understood is an error and is not skipped."""
     with pytest.raises(FarmError):
         read_selector(text)
 
 
 def test_a_share_selects_as_many_and_always_the_same() -> None:
-    """Ten percent of a container of 100 are ten of its units, the same ones every time, others for another seed."""
+    """10 % of a container of 100 are ten of its units: always the same ones, and others for another seed."""
     farm = make_farm(200, containers=2)
     selector = Selector(containers=("C2",), share=0.1)
     chosen = select(farm.units, selector, 1)
@@ -193,7 +193,7 @@ def test_a_share_selects_as_many_and_always_the_same() -> None:
 
 
 def test_an_injection_begins_ends_and_is_forgotten() -> None:
-    """A board dies at +100 s for 50 s: whole before, two thirds within, whole after."""
+    """A board dead from +100 s for 50 s leaves two thirds of the hashrate then, and all of it before and after."""
     farm = make_farm(3)
     unit = farm.units[1]
     full_hs = unit.hashrate_hs(START)
@@ -209,7 +209,7 @@ def test_an_injection_begins_ends_and_is_forgotten() -> None:
 
 
 def test_clearing_ends_one_injection_and_leaves_the_others() -> None:
-    """Two boards are dead by two injections; clearing one brings one board back."""
+    """Two injections kill two boards; clearing one brings one board back."""
     farm = make_farm(1)
     unit = farm.units[0]
     full_hs = unit.hashrate_hs(START)
@@ -233,14 +233,14 @@ def test_clearing_ends_one_injection_and_leaves_the_others() -> None:
         (PowerOff(), Selector(), None, 0.0),
         (PowerOff(), Selector(), None, -5.0),
         (PowerOff(), Selector(share=2.0), None, None),
-        (AddressSwapped(unit_id="nobody"), Selector(), None, None),
+        (AddressSwapped(unit_id="none"), Selector(), None, None),
     ],
     ids=repr,
 )
-def test_injections_that_cannot_be_are_refused(
+def test_impossible_injections_are_refused(
     fault: PowerOff | AddressSwapped, selector: Selector, at: float | None, duration_s: float | None
 ) -> None:
-    """Nobody selected, no time at all, an unknown unit: an error, and nothing is injected."""
+    """An empty selection, an impossible time or an unknown unit is an error, and nothing is injected."""
     farm = make_farm(2)
     with pytest.raises(FarmError):
         farm.inject(fault, selector, at=at, duration_s=duration_s)
@@ -248,7 +248,7 @@ def test_injections_that_cannot_be_are_refused(
 
 
 def test_the_truth_balances_at_a_moment_and_since_the_start() -> None:
-    """Nameplate less losses plus uplift is the hashrate, for the site and each unit; the whole is plain JSON."""
+    """Nameplate less losses plus uplift is the hashrate, for the site and each unit, after a trip through JSON."""
     farm = make_farm(40, mix=SITE_MIX, troubles=Troubles(off=0.1, asleep=0.1, starting=0.1, missing_board=0.2))
     farm.inject(PowerOff(), Selector(share=0.2), at=START + 300.0, duration_s=600.0)
     for after in (0.0, 400.0, 5000.0):
@@ -267,7 +267,7 @@ def test_the_truth_balances_at_a_moment_and_since_the_start() -> None:
 
 
 def test_the_clock_stands_advances_and_never_runs_back() -> None:
-    """Simulated time goes at its pace, jumps forward, and refuses the past."""
+    """Simulated time runs at its speed, jumps forward, and refuses the past."""
     real = 0.0
     clock = SimClock(start=START, speed=60.0, source=lambda: real)
     real = 2.0
@@ -287,7 +287,7 @@ def test_the_clock_stands_advances_and_never_runs_back() -> None:
 
 @given(st.text(max_size=30))
 def test_any_text_is_a_mixture_a_share_a_selector_or_a_clear_error(text: str) -> None:
-    """What a user types is read or refused by the declared errors, nothing else."""
+    """Any text is read, or refused with a declared error."""
     for read in (read_mix, read_share, read_selector):
         try:
             read(text)

@@ -1,4 +1,4 @@
-"""Scenarios: what a file may say, what each shipped one makes of its farm, and that the truth balances across edges."""
+"""Scenarios: the file format, the effect of each shipped scenario, and a truth that balances across edges."""
 
 import json
 from collections import Counter
@@ -21,7 +21,6 @@ from simulators.unit.models import HS_PER_TH
 from simulators.unit.snapshot import Phase
 
 HOUR_S = 3600.0
-SIMULATORS = ROOT / "simulators"
 NAMES = (
     "bad-psu-batch",
     "container-power-loss",
@@ -39,21 +38,21 @@ HEAD = 'about = "a test"\nstart = 2025-10-14T00:00:00Z\nduration = "4h"\n'
 
 
 def played(name: str, *, seed: int | None = None) -> tuple[Farm, Playing]:
-    """Give a shipped scenario at its beginning, on its own farm, the clock standing."""
+    """Return a shipped scenario at its beginning, on its own farm, with a stopped clock."""
     _, scenario = find_scenario(name)
     farm = build_farm(scenario, seed=seed)
     return farm, play(farm, name, scenario)
 
 
 def played_text(text: str) -> tuple[Farm, Playing]:
-    """Give a scenario that a test wrote, at its beginning."""
+    """Return a scenario from a test's own text, at its beginning."""
     scenario = read_scenario(HEAD + text, file="test.toml")
     farm = build_farm(scenario)
     return farm, play(farm, "test", scenario)
 
 
 def efficiency_by_hour(name: str, hours: list[float]) -> list[float]:
-    """Give hashrate over deployed at some hours of a shipped scenario, two decimals."""
+    """Return hashrate over deployed at some hours of a shipped scenario, rounded to two decimals."""
     farm, playing = played(name)
     ratios = []
     for hour in hours:
@@ -63,22 +62,19 @@ def efficiency_by_hour(name: str, hours: list[float]) -> list[float]:
 
 
 def truth_at(farm: Farm, playing: Playing, hour: float) -> SiteTruth:
-    """Give the truth of the site at an hour of a scenario; hours must not fall."""
+    """Return the truth of the site at an hour of a scenario; hours must not decrease."""
     farm.clock.set(playing.begin + hour * HOUR_S)
     return site_truth(farm, farm.clock.now())
 
 
 def lost_ratios(truth: SiteTruth) -> dict[str, float]:
-    """Give the losses by cause as shares of deployed, three decimals; nothing below."""
+    """Return the losses by cause as shares of deployed, rounded to three decimals, without zeros."""
     ratios = {cause: round(lost / truth["deployed_hs"], 3) for cause, lost in truth["losses_hs"].items()}
     return {cause: ratio for cause, ratio in ratios.items() if ratio}
 
 
-# The shipped set
-
-
-def test_the_set_is_complete_and_each_says_what_it_is() -> None:
-    """Ten scenarios; every one is read and has a line about itself."""
+def test_the_set_is_complete_and_each_has_a_line_about_it() -> None:
+    """There are eleven scenarios; each one is valid and has a line about itself."""
     shipped = shipped_scenarios()
     assert tuple(shipped) == NAMES
     assert all(20 <= len(scenario.about) <= 120 for scenario in shipped.values())
@@ -86,7 +82,7 @@ def test_the_set_is_complete_and_each_says_what_it_is() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_truth_balances_across_every_edge(name: str) -> None:
-    """Deployed less losses plus uplift is the hashrate before, at and after everything that happens; integrated too."""
+    """Deployed less losses plus uplift is the hashrate before, at and after every event, and integrated as well."""
     farm, playing = played(name)
     edges = sorted({line.at for line in playing.programme} | {playing.begin, playing.end})
     if len(edges) > 40:
@@ -106,7 +102,7 @@ def test_the_truth_balances_across_every_edge(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_same_seed_gives_the_same_truth_however_it_is_stepped(name: str) -> None:
-    """In one leap, or in forty steps with units asked at each: the same books to the last bit. Other seeds differ."""
+    """One leap and forty steps with polls give the same books to the last bit; another seed gives others."""
     leaping, playing = played(name)
     leaping.clock.set(playing.end)
     stepping, _ = played(name)
@@ -125,7 +121,7 @@ def test_the_same_seed_gives_the_same_truth_however_it_is_stepped(name: str) -> 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_site_sums_are_the_sums_of_the_units(name: str) -> None:
-    """The cheap sums equal the units' own figures added up, at a moment in the thick of it and at the end."""
+    """The cheap sums equal the units' own figures added up, in the middle of the events and at the end."""
     farm, playing = played(name)
     middle = playing.programme[len(playing.programme) // 2].at if playing.programme else playing.begin + HOUR_S
     for t in (middle + 100.0, playing.end):
@@ -138,14 +134,14 @@ def test_site_sums_are_the_sums_of_the_units(name: str) -> None:
             by_cause: Counter[str] = Counter()
             for unit in truth["units"]:
                 by_cause.update(unit[figure])  # type: ignore[literal-required]
-            told = {cause: lost for cause, lost in by_cause.items() if lost}
-            assert truth["site"][figure] == pytest.approx(told, rel=1e-12)  # type: ignore[literal-required]
+            nonzero = {cause: lost for cause, lost in by_cause.items() if lost}
+            assert truth["site"][figure] == pytest.approx(nonzero, rel=1e-12)  # type: ignore[literal-required]
         states = Counter(unit["state"] for unit in truth["units"])
         assert truth["site"]["units_by_state"] == dict(sorted(states.items()))
 
 
 def test_quiet_day() -> None:
-    """Three units off, three asleep, six with two boards: so it stays from midnight to midnight; no event at all."""
+    """Three units are off, three asleep, six short of a board, all day; there is no event."""
     farm, playing = played("quiet-day")
     for hour in (0.0, 7.5, 24.0):
         truth = truth_at(farm, playing, hour)
@@ -161,7 +157,7 @@ def test_quiet_day() -> None:
 
 
 def test_container_power_loss() -> None:
-    """A quarter of the units goes at 2 h, is off for 40 min, boots, and is whole four minutes later."""
+    """A quarter of the units loses power at 2 h for 40 min, boots, and is back after another five minutes."""
     farm, playing = played("container-power-loss")
     before = truth_at(farm, playing, 1.99)
     assert (before["units_by_state"], before["losses_hs"]) == ({"hashing": 200}, {})
@@ -177,7 +173,7 @@ def test_container_power_loss() -> None:
 
 
 def test_heat_wave() -> None:
-    """Hot afternoons throttle everybody, nights do not; the rack that breathes its own exhaust stops by day."""
+    """Hot afternoons throttle all units, nights none; the rack that breathes exhaust stops by day."""
     assert efficiency_by_hour("heat-wave", [15, 39, 54, 63, 87, 111]) == [1.02, 0.82, 1.02, 0.82, 0.82, 1.02]
     farm, playing = played("heat-wave")
     assert truth_at(farm, playing, 39)["units_by_state"] == {"protected": 20, "throttled": 180}
@@ -186,7 +182,7 @@ def test_heat_wave() -> None:
 
 
 def test_curtailment_with_stragglers() -> None:
-    """Of 100 units 5 lost power, 5 do not follow, 90 sleep; 9 are forgotten for ninety minutes; then all are back."""
+    """Of 100 units 5 are off, 5 are stragglers and 90 sleep; 9 are forgotten for 90 minutes; then all are back."""
     farm, playing = played("curtailment-with-stragglers")
     assert [(c.scope, c.name, c.target_ratio, (c.begin - playing.begin) / HOUR_S) for c in playing.curtailments] == [
         ("container", "C1", 0.0, 2.0),
@@ -199,7 +195,7 @@ def test_curtailment_with_stragglers() -> None:
     assert lost_ratios(within) == {"curtailed": 0.449, "off": 0.025}
     hashing = Counter(unit.identity.container for unit in farm.units if unit.phase is Phase.HASHING)
     assert hashing == {"C1": 5, "C3": 50, "C4": 50}
-    # Within a quarter of an hour after the end, who still sleeps is on the way back; after that nobody said so.
+    # For 15 minutes after the end, a sleeping unit counts as on its way back; after that it counts as asleep.
     assert "asleep" not in truth_at(farm, playing, 4.2)["losses_hs"]
     late = truth_at(farm, playing, 4.5)
     assert late["units_by_state"] == {"asleep": 9, "hashing": 186, "off": 5}
@@ -208,7 +204,7 @@ def test_curtailment_with_stragglers() -> None:
 
 
 def test_network_switch_flap() -> None:
-    """C3 cannot be reached six times for four minutes; what is true does not change by it."""
+    """C3 is unreachable six times for four minutes, and the truth does not change."""
     farm, playing = played("network-switch-flap")
     seen = []
     for minute in range(55, 151, 5):
@@ -221,7 +217,7 @@ def test_network_switch_flap() -> None:
 
 
 def test_firmware_roll_out() -> None:
-    """One container an hour runs the new build; three units stay away until 6 h, two restart until 6.5 h."""
+    """One container an hour gets the new build; three units stay off until 6 h, two restart until 6.5 h."""
     farm, playing = played("firmware-roll-out")
     new = []
     for hour in (0.9, 1.5, 2.5, 3.5, 4.5):
@@ -245,7 +241,7 @@ def test_firmware_roll_out() -> None:
 
 
 def test_dhcp_shuffle() -> None:
-    """For three hours every unit of C2 is found at the address of another one of C2, and says so; then at its own."""
+    """For three hours every unit of C2 answers at the address of another unit of C2; then at its own again."""
     farm, playing = played("dhcp-shuffle")
     truth_at(farm, playing, 2.0)
     found = {unit.identity.unit_id: farm.unit_found_at(unit).identity for unit in farm.units}
@@ -258,7 +254,7 @@ def test_dhcp_shuffle() -> None:
 
 
 def test_bad_psu_batch() -> None:
-    """Twenty units of two racks trip by and by, four give up on the fourth day, all are replaced in the end."""
+    """Twenty units of two racks trip one by one, four fail on the fourth day, and all are replaced in the end."""
     farm, playing = played("bad-psu-batch")
     tripping, off = [], []
     for hour in (0, 12, 60, 80, 119):
@@ -273,7 +269,7 @@ def test_bad_psu_batch() -> None:
 
 
 def test_pool_outage() -> None:
-    """With one pool gone the other takes all work; with both gone nothing is hashed although the boards are on."""
+    """With one pool down the other takes all work; with both down nothing is hashed although the boards are on."""
     assert efficiency_by_hour("pool-outage", [0.5, 1.5, 1.75, 2.2, 2.3, 3.5]) == [1.02, 1.02, 0.0, 0.0, 1.02, 1.02]
     farm, playing = played("pool-outage")
     truth_at(farm, playing, 1.5)
@@ -287,8 +283,8 @@ def test_pool_outage() -> None:
     assert second_later > second
 
 
-def test_october_2025_comes_out_at_what_was_published() -> None:
-    """50.00 PH/s deployed, 46.09 on average, 92.18 %; causes net of uplift are the 3.91 between; none is all of it."""
+def test_october_2025_averages_the_published_figure() -> None:
+    """Of 50.00 PH/s deployed 46.09 operate on average, 92.18 %; the causes less uplift explain the other 3.91."""
     farm, playing = played("october-2025")
     assert playing.scenario.duration == 31 * 86400.0
     assert farm.deployed_hs == 250 * 200 * HS_PER_TH
@@ -314,8 +310,8 @@ def test_october_2025_comes_out_at_what_was_published() -> None:
     assert max(truth["mean_losses_hs"].values()) < 0.4 * sum(truth["mean_losses_hs"].values())
 
 
-def test_september_2025_comes_out_under_ninety() -> None:
-    """50.00 PH/s deployed, 44.85 on average, 89.70 %, which no rounding makes 90; no cause is all of it."""
+def test_september_2025_averages_under_ninety_percent() -> None:
+    """Of 50.00 PH/s deployed 44.85 operate on average, 89.70 %, and no single cause dominates."""
     farm, playing = played("september-2025")
     assert playing.scenario.duration == 30 * 86400.0
     assert farm.deployed_hs == 250 * 200 * HS_PER_TH
@@ -326,8 +322,8 @@ def test_september_2025_comes_out_under_ninety() -> None:
     assert len(truth["mean_losses_hs"]) == 9
 
 
-def test_october_2025_looks_the_same_to_who_looks_on_the_hour() -> None:
-    """Sampled at each of the 744 hours, the true hashrate averages within 0.02 PH/s of its integral."""
+def test_october_2025_averages_the_same_from_hourly_samples() -> None:
+    """Sampled at each of 744 hours, the true hashrate averages within 0.02 PH/s of its integral."""
     farm, playing = played("october-2025")
     sampled_hs = []
     for _ in range(744):
@@ -339,7 +335,7 @@ def test_october_2025_looks_the_same_to_who_looks_on_the_hour() -> None:
 
 
 def test_replies_follow_the_scenario() -> None:
-    """A unit of C2 asked before and after its breaker: it answers, and its uptime has begun again."""
+    """A unit of C2 answers before and after its breaker trips, and its uptime starts again."""
     farm, playing = played("container-power-loss")
     unit = next(unit for unit in farm.units if unit.identity.container == "C2")
     elapsed = []
@@ -351,11 +347,8 @@ def test_replies_follow_the_scenario() -> None:
     assert elapsed[1] == 20 * 60 - 45
 
 
-# Playing
-
-
-def test_stopping_ends_what_goes_on_and_withdraws_what_lies_ahead() -> None:
-    """Stopped in the outage: power is back at once, and nothing of the scenario ever comes again."""
+def test_stopping_ends_active_events_and_withdraws_later_ones() -> None:
+    """A scenario stopped in an outage brings power back at once, and its later events never happen."""
     farm, playing = played_text('[[event]]\nat = "1h"\nfor = "1h"\nevery = "90m"\ntimes = 2\nfault = "power_off"\n')
     farm.clock.advance(1.5 * HOUR_S)
     assert site_truth(farm, farm.clock.now())["units_by_state"] == {"off": 300}
@@ -367,7 +360,7 @@ def test_stopping_ends_what_goes_on_and_withdraws_what_lies_ahead() -> None:
 
 
 def test_a_withdrawn_fault_leaves_no_trace() -> None:
-    """An outage that is cleared before it begins does not even restart the units."""
+    """An outage cleared before it begins does not even restart the units."""
     farm, _ = played_text("")
     injection = farm.inject(read_scenario(HEAD + POWER_AT_2H, file="t").event[0].read(), at=farm.start + 7200.0)
     farm.clear(injection.number)
@@ -379,8 +372,8 @@ def test_a_withdrawn_fault_leaves_no_trace() -> None:
 POWER_AT_2H = '[[event]]\nat = "2h"\nfault = "power_off"\n'
 
 
-def test_a_scenario_that_does_not_fit_a_farm_is_refused_whole() -> None:
-    """On a farm without rack C9-R01: an error that names the event, and not even the first event is injected."""
+def test_a_scenario_that_does_not_fit_a_farm_is_refused_as_a_whole() -> None:
+    """A farm without rack C9-R01 gives an error that names the event, and no event is injected."""
     text = HEAD + POWER_AT_2H + '[[event]]\nat = "1h"\nfault = "asleep"\nwho = { rack = "C9-R01" }\n'
     scenario = read_scenario(text, file="test.toml")
     farm = build_farm(scenario)
@@ -390,7 +383,7 @@ def test_a_scenario_that_does_not_fit_a_farm_is_refused_whole() -> None:
 
 
 def test_units_are_hit_one_by_one_within_the_spread() -> None:
-    """300 units, spread over an hour: half of them after half an hour, each for ten minutes of its own."""
+    """300 units are hit one by one over an hour, each for its own ten minutes."""
     farm, playing = played_text('[[event]]\nat = "1h"\nspread = "1h"\nfor = "10m"\nfault = "power_off"\n')
     off = [truth_at(farm, playing, hour)["units_by_state"].get("off", 0) for hour in (1.0, 1.5, 1.9, 2.2)]
     assert off[0] == 0
@@ -401,14 +394,14 @@ def test_units_are_hit_one_by_one_within_the_spread() -> None:
 
 
 def test_a_partial_curtailment_leaves_its_share_running() -> None:
-    """Target 60 %: 40 % of the units sleep, and the others do not count as stragglers of anything."""
+    """With a target of 60 %, 40 % of the units sleep, and the others are not stragglers."""
     farm, playing = played_text('[[curtailment]]\nat = "1h"\nfor = "1h"\ntarget = "60%"\n')
     assert truth_at(farm, playing, 1.5)["units_by_state"] == {"asleep": 120, "hashing": 180}
     assert set(truth_at(farm, playing, 1.6)["losses_hs"]) == {"curtailed"}
 
 
 def test_an_unrelated_fault_does_not_end_throttling() -> None:
-    """41 degrees throttle; at 39 a throttled unit stays so, whatever else begins to be wrong with it."""
+    """41 degrees throttle a unit; at 39 it stays throttled when another fault begins."""
     farm, playing = played_text(
         '[weather]\nmean_celsius = 33.0\nswing_celsius = 8.0\nwarmest = "01:00"\n'
         '[farm]\nunits = 30\ncontainers = 1\n[[event]]\nat = "210m"\nfault = "latency"\n'
@@ -416,9 +409,6 @@ def test_an_unrelated_fault_does_not_end_throttling() -> None:
     assert truth_at(farm, playing, 1.0)["units_by_state"] == {"throttled": 30}
     assert 38.0 < farm.units[0].climate.ambient_celsius(playing.begin + 210 * 60) < 40.0
     assert truth_at(farm, playing, 3.55)["units_by_state"] == {"throttled": 30}
-
-
-# What a file may say
 
 
 @pytest.mark.parametrize(
@@ -429,7 +419,7 @@ def test_an_unrelated_fault_does_not_end_throttling() -> None:
         (HEAD + 'colour = "red"\n', ["t.toml: colour = 'red': unknown key; known are about, start, duration"]),
         (HEAD.replace("Z", ""), ["t.toml: start = '2025-10-14 00:00:00': a date and time with its offset"]),
         (HEAD.replace("4h", "4 hours"), ["t.toml: duration = '4 hours': a length of time is expected, such as 90s"]),
-        (HEAD.replace("4h", "400d"), ["t.toml: duration = '400d': a year at most is expected"]),
+        (HEAD.replace("4h", "400d"), ["t.toml: duration = '400d': at most a year is expected"]),
         (HEAD.replace("4h", "0s"), ["t.toml: duration = '0s': more than 0 s is expected"]),
         (HEAD + "[farm]\nunits = 0\n", ["t.toml: farm.units = '0': Input should be greater than or equal to 1"]),
         (HEAD + "[farm]\nunits = 2\n", ["t.toml: farm: containers must be 1 to the number of units, not 3"]),
@@ -440,7 +430,7 @@ def test_an_unrelated_fault_does_not_end_throttling() -> None:
         (HEAD + "[weather]\nmean_celsius = nan\n", ["t.toml: weather.mean_celsius = 'nan': a finite number"]),
         (
             HEAD + '[[weather.spell]]\nat = "0s"\nfor = "2h"\nrise = "90m"\ncelsius = 3.0\n',
-            ["t.toml: weather.spell[0].rise = '90m': half of the spell at most is expected"],
+            ["t.toml: weather.spell[0].rise = '90m': at most half of the spell is expected"],
         ),
         (
             HEAD + '[[event]]\nat = "1h"\nfault = "sabotage"\n[[event]]\nat = 3\nfault = "down"\nwhom = "C1"\n',
@@ -454,7 +444,7 @@ def test_an_unrelated_fault_does_not_end_throttling() -> None:
             HEAD + '[[event]]\nat = "1h"\nfault = "dead_board"\nvalues = { board = 9 }\ntimes = 2\n',
             [
                 "t.toml: event[0].values: fault dead_board: board must be 0 to 3, not 9",
-                "t.toml: event[0].times = '2': what comes several times needs the key every",
+                "t.toml: event[0].times = '2': an event that comes several times needs the key every",
             ],
         ),
         (
@@ -479,17 +469,17 @@ def test_an_unrelated_fault_does_not_end_throttling() -> None:
     ],
 )  # fmt: skip
 def test_every_mistake_is_named_with_its_key_value_and_reason(text: str, mistakes: list[str]) -> None:
-    """What is wrong, where, and what would be right; all mistakes of a file at once, in its order."""
+    """Each mistake names key, value and expectation; all mistakes of a file are listed, in its order."""
     with pytest.raises(TomlError) as caught:
         read_scenario(text, file="t.toml")
-    told = str(caught.value).splitlines()
-    for line, beginning in zip(told, mistakes, strict=False):
+    lines = str(caught.value).splitlines()
+    for line, beginning in zip(lines, mistakes, strict=False):
         assert line.startswith(beginning)
-    assert len(told) >= len(mistakes)
+    assert len(lines) >= len(mistakes)
 
 
-def test_a_name_that_is_no_scenario_lists_those_there_are(tmp_path: Path) -> None:
-    """An unknown name, a missing file, and a file that is no text: one clear line each."""
+def test_an_unknown_scenario_is_an_error_that_lists_the_known_ones(tmp_path: Path) -> None:
+    """An unknown name, a missing file and a binary file give one clear line each."""
     with pytest.raises(TomlError, match="no scenario of that name; there are bad-psu-batch, container-power-loss"):
         find_scenario("nowhere")
     with pytest.raises(TomlError, match=r"nowhere\.toml: file: no such file or directory"):
@@ -500,15 +490,14 @@ def test_a_name_that_is_no_scenario_lists_those_there_are(tmp_path: Path) -> Non
         find_scenario(str(path))
 
 
-def test_the_example_of_the_readme_can_be_played() -> None:
-    """The TOML block that explains scenarios is one, and fits its own farm."""
-    text = (SIMULATORS / "README.md").read_text(encoding="utf-8").split("```toml\n", 1)[1].split("```", 1)[0]
-    scenario = read_scenario(text, file="README.md")
-    assert len(play(build_farm(scenario), "example", scenario).injections) == 5
+def test_the_documented_example_can_be_played() -> None:
+    """The example that explains scenario files is valid and fits its own farm."""
+    _, scenario = find_scenario(str(ROOT / "simulators/scenario/example.toml"))
+    assert len(play(build_farm(scenario), "example", scenario).injections) == 10
 
 
-def test_a_scenario_in_a_file_of_ones_own(tmp_path: Path) -> None:
-    """A path is read, and called by its stem."""
+def test_a_scenario_in_a_file(tmp_path: Path) -> None:
+    """A scenario in a file is named after the stem of its path."""
     path = tmp_path / "mine.toml"
     path.write_text(HEAD + POWER_AT_2H)
     name, scenario = find_scenario(str(path))
@@ -516,18 +505,18 @@ def test_a_scenario_in_a_file_of_ones_own(tmp_path: Path) -> None:
 
 
 def test_a_farm_in_a_file(tmp_path: Path) -> None:
-    """Units, containers, mixture, troubles and climate come from the file; spells do not belong there."""
+    """Units, containers, mixture, troubles and climate come from the file; spells are refused in it."""
     path = tmp_path / "farm.toml"
     text = (
         'seed = 4\n[farm]\nunits = 10\ncontainers = 2\nmix = { "S21 Hyd.:335" = "100%" }\ntroubles = { off = "20%" }\n'
     )
     path.write_text(text)
-    told = load_farm(path)
-    plan = told.farm.plan(seed=told.seed or 0, air=told.weather.climate())
+    file = load_farm(path)
+    plan = file.farm.plan(seed=file.seed or 0, air=file.weather.climate())
     assert (plan.units, plan.containers, plan.troubles.off) == (10, 2, 0.2)
     assert [model.name for model in plan.mix] == ["S21 Hyd."]
     path.write_text(text + '[[weather.spell]]\nat = "1h"\nfor = "1h"\ncelsius = 1.0\n')
-    with pytest.raises(TomlError, match=r"weather: spells belong into a scenario"):
+    with pytest.raises(TomlError, match=r"weather: spells belong in a scenario"):
         load_farm(path)
 
 
@@ -535,14 +524,14 @@ def test_a_farm_in_a_file(tmp_path: Path) -> None:
     ("text", "seconds"), [("90s", 90.0), ("2h30m", 9000.0), ("31d", 2_678_400.0), ("1.5h", 5400.0), ("0s", 0.0)]
 )
 def test_lengths_of_time(text: str, seconds: float) -> None:
-    """People's way of writing, in seconds; written back in whole units."""
+    """Lengths of time are read in seconds and written back in whole units."""
     assert read_duration(text) == seconds
     assert read_duration(show_duration(seconds)) == seconds
 
 
 @given(st.text(alphabet="[]{}=\"'.,#\n abdefnortuv0123456789-:TZ%", max_size=200))
 def test_any_text_is_a_scenario_or_a_clear_error(text: str) -> None:
-    """Whatever is in the file, reading ends in a scenario or in the declared error."""
+    """Any text gives a scenario or the declared error."""
     for whole in (text, HEAD + text):
         try:
             read = read_scenario(whole, file="t.toml")

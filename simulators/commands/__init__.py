@@ -1,0 +1,1 @@
+"""The subcommands of `hashsight-sim`, one module each; `command_line` loads the one that is run."""

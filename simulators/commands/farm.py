@@ -1,0 +1,114 @@
+"""`hashsight-sim farm`: a farm from options or from a file."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from simulators.commands.exit_status import clear_errors
+from simulators.commands.hosting import host_farm
+from simulators.commands.listeners import (
+    ControlOption,
+    HttpPortOption,
+    LedgerOption,
+    PowerLinesOption,
+    PowerPortOption,
+    read_listeners,
+)
+from simulators.commands.options import (
+    AddressesOption,
+    BaseOption,
+    PortOption,
+    RemoteOption,
+    SeedOption,
+    drawn_seed,
+    is_given,
+    listed_endpoints,
+)
+from simulators.commands.process import run_until_done
+from simulators.farm.plan import FarmError, FarmPlan, Troubles, read_mix, read_share
+from simulators.scenario.scenario import load_farm
+
+# Options for which the file of ``--farm`` has keys.
+_IN_FILE = (
+    *("addresses", "asleep", "base", "containers", "missing_board", "missing_chips"),
+    *("mix", "off", "slow", "starting", "units"),
+)
+
+
+def run(
+    context: typer.Context,
+    *,
+    file: Annotated[
+        Path | None,
+        typer.Option("--farm", help="Read units, mixture, containers, troubles and climate from this TOML file."),
+    ] = None,
+    units: Annotated[int, typer.Option(min=1, help="Number of units.")] = 300,
+    seed: SeedOption = None,
+    base: BaseOption = "127.10.0.1",
+    addresses: AddressesOption = "",
+    port: PortOption = 4028,
+    http_port: HttpPortOption = None,
+    power_port: PowerPortOption = None,
+    power_lines: PowerLinesOption = "A,B,C",
+    control: ControlOption = "",
+    mix: Annotated[str, typer.Option(help="Models with their bins (TH/s) and shares.")] = "S21:200=60%,T21:190=40%",
+    containers: Annotated[int, typer.Option(min=1, help="Number of containers the units stand in.")] = 3,
+    off: Annotated[str, typer.Option(help="Share of units without power.")] = "4%",
+    asleep: Annotated[str, typer.Option(help="Share of units asleep.")] = "3%",
+    starting: Annotated[str, typer.Option(help="Share of units switched on in the last few minutes.")] = "1%",
+    missing_board: Annotated[str, typer.Option(help="Share of units with a board missing.")] = "5%",
+    missing_chips: Annotated[
+        str, typer.Option(help="Share of units with a quarter of a board's chips missing.")
+    ] = "3%",
+    slow: Annotated[str, typer.Option(help="Share of units that hash an eighth below their rate.")] = "3%",
+    ledger_out: LedgerOption = None,
+    allow_remote: RemoteOption = False,
+) -> None:
+    """Serve a farm until stopped."""
+    with clear_errors():
+        if file is not None:
+            plan = _plan_from_file(context, file, seed)
+        else:
+            endpoints = listed_endpoints(context, addresses)
+            units = len(endpoints) if endpoints and not is_given(context, "units") else units
+            plan = FarmPlan(
+                units=units,
+                seed=drawn_seed(seed),
+                base=base,
+                endpoints=endpoints,
+                mix=read_mix(mix),
+                containers=containers if is_given(context, "containers") else min(containers, units),
+                troubles=Troubles(
+                    off=read_share(off),
+                    asleep=read_share(asleep),
+                    starting=read_share(starting),
+                    missing_board=read_share(missing_board),
+                    missing_chips=read_share(missing_chips),
+                    slow=read_share(slow),
+                ),
+            )
+        listeners = read_listeners(
+            port=port,
+            http_port=http_port,
+            power_port=power_port,
+            power_lines=power_lines,
+            control=control,
+            ledger_out=ledger_out,
+            allow_remote=allow_remote,
+        )
+        run_until_done(host_farm(plan, listeners))
+
+
+def _plan_from_file(context: typer.Context, path: Path, seed: int | None) -> FarmPlan:
+    """Return the plan in a file.
+
+    Raises:
+        FarmError: An option was given that the file has a key for.
+        TomlError: The file is wrong.
+    """
+    for name in _IN_FILE:
+        if is_given(context, name):
+            raise FarmError(f"--{name.replace('_', '-')} and --farm exclude each other: the file has a key for it")
+    file = load_farm(path)
+    return file.farm.plan(seed=drawn_seed(file.seed if seed is None else seed), air=file.weather.climate())

@@ -1,0 +1,81 @@
+"""A farm on its sockets, and the lines that say where it can be reached."""
+
+import contextlib
+import gc
+from collections.abc import Callable
+from functools import partial
+
+from simulators.commands.listeners import Listeners
+from simulators.commands.process import stop_signal
+from simulators.commands.terminal import ERRORS, SCREEN, building_bar
+from simulators.control.http import serve_control
+from simulators.farm.clock import SimClock
+from simulators.farm.farm import Farm
+from simulators.farm.plan import FarmError, FarmPlan
+from simulators.scenario.player import Playing
+from simulators.sockets.serving import serve_farm, sweep
+from simulators.sockets.web_server import serve_hash_side, serve_web
+
+
+async def host_farm(plan: FarmPlan, listeners: Listeners) -> None:
+    """Serve a farm until stopped."""
+    stopped = stop_signal()
+    farm = Farm(plan, SimClock(), watch=partial(building_bar, total=plan.units))
+    async with contextlib.AsyncExitStack() as stack:
+        await open_listeners(stack, farm, listeners)
+        await stopped.wait()
+
+
+async def open_listeners(
+    stack: contextlib.AsyncExitStack, farm: Farm, listeners: Listeners, playing: Playing | None = None
+) -> None:
+    """Serve a farm for as long as `stack` is open, and print where it can be reached."""
+    # The units live as long as this process. Freezing them saves the garbage collector half a second for 256,000 units.
+    gc.collect()
+    gc.freeze()
+    if listeners.http is not None or listeners.power is not None:
+        _refuse_shared_addresses(farm)
+    server = await stack.enter_async_context(
+        serve_farm(farm, port=listeners.api, is_loopback_only=not listeners.allow_remote)
+    )
+    web = power = None
+    if listeners.http is not None:
+        web = await stack.enter_async_context(serve_web(farm, server, port=listeners.http))
+    if listeners.power is not None:
+        power = await stack.enter_async_context(
+            serve_hash_side(farm, server, listeners.power_lines, port=listeners.power)
+        )
+    if listeners.ledger_out is not None:
+        with listeners.ledger_out.open("w", encoding="utf-8", newline="") as file:
+            farm.write_ledger(file, port=server.port)
+    first, last = farm.units[0].identity, farm.units[-1].identity
+    is_shared = not any(unit.identity.port for unit in farm.units)
+    if not server.can_silence:
+        ERRORS.print("this kernel lets only root keep addresses silent: units without power reset connections instead")
+    SCREEN.print(f"seed {farm.plan.seed}")
+    place = f"{len(farm.units)} units at {first.endpoint} to {last.endpoint}"
+    if len(farm.units) == 1:
+        place = f"1 unit at {first.endpoint}"
+    SCREEN.print(f"{place}, port {server.port}" if is_shared else place)
+    if web is not None:
+        SCREEN.print(f"web pages http://{first.host}:{web.port}/")
+    if power is not None:
+        SCREEN.print(f"power http://{first.host}:{power.port}/miner_power")
+    if listeners.control is not None:
+        host, port = listeners.control
+        follow: Callable[[], None] = partial(sweep, farm, server)
+        host, port = await stack.enter_async_context(
+            serve_control(farm, server.journal, host=host, port=port, follow=follow, playing=playing)
+        )
+        SCREEN.print(f"control http://{host}:{port}/truth")
+    now = farm.clock.now()
+    SCREEN.print(
+        f"true hashrate {farm.operating_hs(now) / 1e15:.3f} of {farm.deployed_hs / 1e15:.3f} PH/s deployed, "
+        f"{farm.operating_hs(now) / farm.deployed_hs:.2%}"
+    )
+
+
+def _refuse_shared_addresses(farm: Farm) -> None:
+    """Refuse web pages for units that only their API port distinguishes."""
+    if len({unit.identity.address for unit in farm.units}) < len(farm.units):
+        raise FarmError("units that share an address cannot have web pages: only their port distinguishes them")

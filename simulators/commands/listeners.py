@@ -1,0 +1,91 @@
+"""The sockets that a farm is served on: their options, and the value made of them."""
+
+import contextlib
+import ipaddress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from simulators.farm.plan import FarmError
+from simulators.unit.builds import Line
+
+HttpPortOption = Annotated[
+    int | None,
+    typer.Option(min=0, max=65535, help="TCP port of every unit's web pages, 80 on real units; 0 takes a free one."),
+]
+PowerPortOption = Annotated[
+    int | None,
+    typer.Option(min=0, max=65535, help="TCP port of every unit's /miner_power, 6060 on the real units that have it."),
+]
+PowerLinesOption = Annotated[str, typer.Option(help="Firmware lines that have /miner_power.")]
+ControlOption = Annotated[str, typer.Option(help="HOST:PORT of the control API; empty for none.")]
+LedgerOption = Annotated[Path | None, typer.Option(help="Write the farm's ledger, for an agent, to this CSV file.")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listeners:
+    """The sockets of a farm, and who may connect.
+
+    Attributes:
+        api: Port of the units' API.
+        http: Port of their web pages; None for none.
+        power: Port of their hash side; None for none.
+        power_lines: Firmware lines on which the hash side answers.
+        control: Host and port of the control API; None for none.
+        ledger_out: File for the ledger; None for none.
+        allow_remote: Also answer clients on other machines.
+    """
+
+    api: int
+    http: int | None
+    power: int | None
+    power_lines: frozenset[Line]
+    control: tuple[str, int] | None
+    ledger_out: Path | None
+    allow_remote: bool
+
+
+def read_listeners(
+    *,
+    port: int,
+    http_port: int | None,
+    power_port: int | None,
+    power_lines: str,
+    control: str,
+    ledger_out: Path | None,
+    allow_remote: bool,
+) -> Listeners:
+    """Return the sockets that the options ask for.
+
+    Raises:
+        FarmError: A firmware line or the address of the control API is wrong.
+    """
+    return Listeners(
+        api=port,
+        http=http_port,
+        power=power_port,
+        power_lines=_read_lines(power_lines),
+        control=_control_address(control),
+        ledger_out=ledger_out,
+        allow_remote=allow_remote,
+    )
+
+
+def _read_lines(text: str) -> frozenset[Line]:
+    try:
+        return frozenset(Line(name.strip()) for name in text.split(","))
+    except ValueError:
+        raise FarmError(f"firmware lines {text!r} are not a list of {', '.join(Line)}") from None
+
+
+def _control_address(text: str) -> tuple[str, int] | None:
+    host, colon, port = text.rpartition(":")
+    if not text:
+        return None
+    with contextlib.suppress(ValueError):
+        ipaddress.IPv4Address(host)
+        if colon and 0 <= int(port) <= 65535:
+            return host, int(port)
+    raise FarmError(f"control address {text!r} is not IPV4:PORT")
