@@ -4,7 +4,7 @@ import errno
 import fcntl
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -55,6 +55,25 @@ class FileKind:
         except OSError as error:
             reason = "full" if error.errno in {errno.ENOSPC, errno.EDQUOT} else "unwritable"
             raise self.error(reason, f"{path}: {error.strerror}") from error
+
+    @contextmanager
+    def opened_to_write(self, path: Path, *, busy_s: float) -> Iterator[tuple[sqlite3.Connection, IO[str]]]:
+        """Yield a connection and the writer's lock; both stay open after the block, unless it fails.
+
+        Args:
+            path: The file; it is created if it does not exist.
+            busy_s: How long SQLite waits for other connections, s.
+
+        Raises:
+            HistoryError, OutboxError: ``in_use`` if another process writes the file; other errors as `translated`.
+        """
+        with self.translated(path), ExitStack() as on_failure:
+            lock = self.take_lock(path)
+            on_failure.callback(lock.close)
+            connection = connect(path, busy_s=busy_s)
+            on_failure.callback(connection.close)
+            yield connection, lock
+            on_failure.pop_all()
 
     def take_lock(self, path: Path) -> IO[str]:
         """Take the right to write the file; it ends when what is given is closed, or with the process.
@@ -112,6 +131,29 @@ def connect(path: Path, *, busy_s: float, mode: str = "rwc", is_immutable: bool 
     uri = f"file:{quote(str(path.absolute()))}?mode={mode}{'&immutable=1' if is_immutable else ''}"
     # Each connection is used by one thread at a time, though not always by the same.
     return sqlite3.connect(uri, uri=True, timeout=busy_s, isolation_level=None, check_same_thread=False)
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """Commit what the block writes, or roll all of it back if the block or the commit fails."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        # After some errors, such as a full disk, SQLite has already rolled back.
+        with suppress(sqlite3.Error):
+            connection.execute("ROLLBACK")
+        raise
+
+
+def used_bytes(connection: sqlite3.Connection) -> int:
+    """Return the size of the pages in use; SQLite refills free pages before the file grows."""
+    pages, free, page_bytes = (
+        int(connection.execute(f"PRAGMA {name}").fetchone()[0])
+        for name in ("page_count", "freelist_count", "page_size")
+    )
+    return (pages - free) * page_bytes
 
 
 def set_aside(path: Path, aside: Path) -> None:

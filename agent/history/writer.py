@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from agent.errors import HistoryError
-from agent.files.sqlite import connect, set_aside
+from agent.files.sqlite import connect, set_aside, transaction, used_bytes
 from agent.history.minutes import COLUMNS, Values, mean_values, merge
 from agent.history.reader import CHUNK, NAMES, HistoryReader
 from agent.history.schema import BUSY_S, HISTORY, MIGRATIONS
@@ -151,17 +151,9 @@ class HistoryWriter(HistoryReader):
             self._drop_rows("containers", oldest, TIDY_SPAN_S)
             self._drop_changes(oldest)
             self._compact(now - MINUTES_KEPT_DAYS * DAY_S)
-            if self._used_bytes() > max_bytes:
+            if used_bytes(self._connection) > max_bytes:
                 self._drop_changes(math.inf)
                 self._drop_rows("containers", math.inf, 36 * TIDY_SPAN_S)
-
-    def _used_bytes(self) -> int:
-        """Give the size of the pages in use; those that tidying freed are filled again before the file grows."""
-        pages, free, page_bytes = (
-            int(self._connection.execute(f"PRAGMA {name}").fetchone()[0])
-            for name in ("page_count", "freelist_count", "page_size")
-        )
-        return (pages - free) * page_bytes
 
     def _drop_rows(self, table: str, before: float, span_s: int) -> None:
         (first,) = self._connection.execute(f"SELECT MIN(at) FROM {table}").fetchone()
@@ -232,17 +224,13 @@ class HistoryWriter(HistoryReader):
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        with HISTORY.translated(self.path):
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
+        try:
+            with HISTORY.translated(self.path), transaction(self._connection):
                 yield
-                self._connection.execute("COMMIT")
-            except BaseException:
-                self._numbers.clear()
-                # After some errors, such as a full disk, SQLite has rolled back by itself.
-                with suppress(sqlite3.Error):
-                    self._connection.execute("ROLLBACK")
-                raise
+        except BaseException:
+            # Numbers that were given out in it are rolled back with it.
+            self._numbers.clear()
+            raise
 
 
 def _readable(source: sqlite3.Connection, query: str) -> Iterator[list[tuple[Any, ...]]]:
@@ -278,39 +266,19 @@ def write_history(path: Path, *, migrations: Sequence[Sequence[str]] = MIGRATION
         HistoryError: With the reason; the file is as it was.
     """
     kind = replace(HISTORY, newest=len(migrations))
-    with HISTORY.translated(path):
-        lock = kind.take_lock(path)
-        try:
-            connection = connect(path, busy_s=BUSY_S)
-            try:
-                version = kind.check_identity(connection, path)
-                connection.execute("PRAGMA journal_mode = WAL")
-                # One commit a minute: waiting for the disk costs nothing, and a power cut takes no more than a kill.
-                connection.execute("PRAGMA synchronous = FULL")
-                connection.execute(f"PRAGMA journal_size_limit = {4 << 20}")
-                kind.refuse_damage(connection, path)
-                for number, statements in enumerate(migrations[version:], start=version + 1):
-                    _migrate(connection, statements, number)
-                return HistoryWriter(path, connection, lock)
-            except BaseException:
-                connection.close()
-                raise
-        except BaseException:
-            lock.close()
-            raise
-
-
-def _migrate(connection: sqlite3.Connection, statements: Iterable[str], version: int) -> None:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        for statement in statements:
-            connection.execute(statement)
-        connection.execute(f"PRAGMA user_version = {version}")
-        connection.execute("COMMIT")
-    except BaseException:
-        with suppress(sqlite3.Error):
-            connection.execute("ROLLBACK")
-        raise
+    with kind.opened_to_write(path, busy_s=BUSY_S) as (connection, lock):
+        version = kind.check_identity(connection, path)
+        connection.execute("PRAGMA journal_mode = WAL")
+        # One commit a minute: waiting for the disk costs nothing, and a power cut takes no more than a kill.
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(f"PRAGMA journal_size_limit = {4 << 20}")
+        kind.refuse_damage(connection, path)
+        for number, statements in enumerate(migrations[version:], start=version + 1):
+            with transaction(connection):
+                for statement in statements:
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA user_version = {number}")
+        return HistoryWriter(path, connection, lock)
 
 
 def move_aside(path: Path, *, now: float) -> Path:
