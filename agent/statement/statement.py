@@ -15,7 +15,7 @@ from typing import Protocol
 import msgspec
 
 from agent.errors import AgentError
-from agent.history.csv import Digest
+from agent.history.export import Digest
 from agent.history.minutes import Row, Totals, Values, row_from
 from agent.site.power import PowerSource
 from agent.site.status import Cause, UnitState
@@ -222,7 +222,7 @@ def part_of(source: Source, period: Period, *, until: int, elapsed_s: float, is_
         mean=row_from(mean),
         last=last_row,
         inputs=Inputs(
-            digest=digest.text(),
+            digest=digest.hexdigest(),
             rows=totals.rows,
             first_at=first_row.at,
             last_at=last_row.at + last_row.span_s,

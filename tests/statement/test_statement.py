@@ -13,7 +13,7 @@ from history_cases import AT, DAY_S, EH, HOUR_S, PH, hours, operating, row, unix
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.history import csv as history_csv
+from agent.history.export import site_lines
 from agent.history.minutes import Row, Totals, Values
 from agent.history.reader import read_history
 from agent.history.writer import write_history
@@ -446,7 +446,7 @@ def test_verify_wants_the_right_calendar() -> None:
 def test_the_digest_is_that_of_the_export() -> None:
     """Whoever has the exported rows can compute the digest with sha256sum."""
     rows = hours(*OCTOBER)
-    exported = "".join(history_csv.lines(Kept(rows).chunks(*OCTOBER)))
+    exported = "".join(site_lines(Kept(rows).chunks(*OCTOBER)))
     assert stated(rows).parts[0].inputs.digest == hashlib.sha256(exported.encode()).hexdigest()
     header, first, *_ = exported.splitlines()
     assert header.startswith("time,at,span_s,watched_s,units,deployed_hs,operating_hs,uplift_hs,loss_curtailed_hs")

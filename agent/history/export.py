@@ -52,12 +52,12 @@ class Digest:
         """Take in some rows."""
         self._sha256.update("".join(map(row_line, chunk)).encode())
 
-    def text(self) -> str:
+    def hexdigest(self) -> str:
         """Give it in hexadecimal."""
         return self._sha256.hexdigest()
 
 
-def lines(chunks: Iterable[Iterable[Values]]) -> Iterator[str]:
+def site_lines(chunks: Iterable[Iterable[Values]]) -> Iterator[str]:
     """Give the whole file of the site's rows, piece by piece."""
     yield HEADER
     for chunk in chunks:
