@@ -473,7 +473,7 @@ def test_damaged_files_do_not_pile_up(path: Path) -> None:
     kept = history(path)
     assert not kept.flush()
     assert kept.health.trouble is not None
-    assert "3 damaged files stand beside it" in kept.health.trouble
+    assert "3 damaged files are already kept beside it" in kept.health.trouble
     assert path.read_bytes() == GARBAGE
 
 
@@ -526,7 +526,7 @@ def test_an_older_file_is_not_read_before_it_is_brought_up_to_date(path: Path, m
     """A command that only reads says what to do instead of changing the file."""
     write(path, [row()])
     monkeypatch.setattr("agent.history.reader.MIGRATIONS", NEXT)
-    with pytest.raises(HistoryError, match="brings it up to date") as caught:
+    with pytest.raises(HistoryError, match="this version's agent upgrades it") as caught:
         read_history(path)
     assert caught.value.reason == "older"
 

@@ -209,7 +209,7 @@ def test_a_month_that_is_not_over() -> None:
 
 def test_nothing_of_the_month() -> None:
     """A month of which history holds nothing has no statement; the reason says what there is."""
-    with pytest.raises(StatementError, match=r"nothing of 2025-09: it holds 2025-10-01T00:00:00Z to"):
+    with pytest.raises(StatementError, match=r"no rows for 2025-09: it holds 2025-10-01T00:00:00Z to"):
         stated(hours(*OCTOBER), "2025-09")
     with pytest.raises(StatementError, match="it is empty"):
         stated([])
@@ -371,9 +371,9 @@ def test_a_statement_survives_its_json() -> None:
         (("figures", "is_above_target"), False, "is_above_target is False, its parts give True"),
         (("parts", 0, "mean", "operating_hs"), 47 * PH, "operational_efficiency_ratio is 0.92, its parts give 0.94"),
         (("parts", 0, "last", "deployed_hs"), 47 * PH, "deployed_end_hs"),
-        (("notes",), ["all is well"], "its notes are not those of its figures"),
+        (("notes",), ["all is well"], "its notes do not match its figures"),
         (("parts",), [], "states no site"),
-        (("format",), 2, "statement format 2, here 1"),
+        (("format",), 2, "statement format 2, this version reads 1"),
         (("period",), 7, "not a statement in JSON"),
     ],
 )
@@ -439,7 +439,7 @@ def test_verify_wants_the_right_calendar() -> None:
     assert "zone: stated UTC, the calendar of Europe/Berlin gives Europe/Berlin" in wrong
     days = msgspec.structs.replace(stated(rows, zone="Europe/Berlin"), days=30)
     assert verify(days, Kept(rows), berlin) == ["days: stated 30, the calendar gives 31"]
-    with pytest.raises(StatementError, match="beta is not in this statement, but alpha"):
+    with pytest.raises(StatementError, match="beta is not in this statement, which covers alpha"):
         verify(stated(rows), Kept(rows, "beta"), berlin)
 
 
