@@ -56,7 +56,7 @@ def test_a_transaction_is_committed_at_its_end(path: Path, connection: sqlite3.C
 def test_a_failure_in_the_middle_is_rolled_back(
     path: Path, connection: sqlite3.Connection, error: type[BaseException]
 ) -> None:
-    """What was written before the failure is gone, and the next transaction works."""
+    """Rows written before the failure are gone, and the next transaction works."""
     with pytest.raises(error):
         add(connection, 2, error=error)
     assert numbers(path) == [1]

@@ -1,4 +1,4 @@
-"""Power and what belongs to it in words."""
+"""Power, energy efficiency and delivered hashrate in words."""
 
 from typing import Any
 
@@ -16,12 +16,12 @@ C2 = status(entry("u2", place=Place(container="C2")), reading("u2"))
 
 
 def figures(*fleet: Any, metered: Metered = UNMETERED, delivered: Delivered = NOTHING_DELIVERED) -> SiteFigures:
-    """Give the figures of a few units."""
+    """Return the figures of a few units."""
     return site_figures(fleet, AT, metered=metered, delivered=delivered)
 
 
 @pytest.mark.parametrize(
-    ("told", "line"),
+    ("site", "line"),
     [
         (figures(), ""),
         (figures(gone_silent()), ""),
@@ -49,15 +49,15 @@ def figures(*fleet: Any, metered: Metered = UNMETERED, delivered: Delivered = NO
         ),
     ],
 )
-def test_power_line(told: SiteFigures, line: str) -> None:
-    """What is known, whose word it is and of how much; nothing of what is not."""
-    assert power_line(told) == line
+def test_power_line(site: SiteFigures, line: str) -> None:
+    """Each known figure is shown with its source and coverage; unknown ones are left out."""
+    assert power_line(site) == line
 
 
 def test_tiles_say_the_same() -> None:
-    """A title, a figure and a note each."""
-    told = figures(C1, metered=Metered(site_watts=3600.0), delivered=Delivered(190e12, 200e12, 189e12, 200e12))
-    assert power_tiles(told) == [
+    """Each tile has a title, a figure and a note."""
+    site = figures(C1, metered=Metered(site_watts=3600.0), delivered=Delivered(190e12, 200e12, 189e12, 200e12))
+    assert power_tiles(site) == [
         ("Power", "3.60 kW", "all metered"),
         ("Energy efficiency", "17.50 J/TH", "over 100.0 % of deployed"),
         ("Credited by pools", "189.00 TH/s", "over 24 h, covering 100.0 % of deployed"),
