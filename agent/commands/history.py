@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from agent.commands.histories import opened, usage_error
 from agent.commands.terminal import exit_codes
-from agent.history import csv as history_csv
+from agent.history.export import CHANGE_HEADER, CONTAINER_HEADER, change_line, container_line, site_lines
 from agent.history.reader import HistoryReader
 from agent.statement.period import parse_period
 
@@ -65,12 +65,12 @@ def _moment(option: str, text: str | None, zone: ZoneInfo, default: float) -> fl
 
 def _pieces(reader: HistoryReader, kind: str, start: float, end: float) -> Iterator[str]:
     if kind == "site":
-        yield from history_csv.lines(reader.chunks(start, end))
+        yield from site_lines(reader.chunks(start, end))
     elif kind == "containers":
-        yield history_csv.CONTAINER_HEADER
+        yield CONTAINER_HEADER
         for container in reader.containers():
             for chunk in reader.chunks(start, end, container):
-                yield "".join(history_csv.container_line(container, values) for values in chunk)
+                yield "".join(container_line(container, values) for values in chunk)
     else:
-        yield history_csv.CHANGE_HEADER
-        yield from map(history_csv.change_line, reader.changes(start, end))
+        yield CHANGE_HEADER
+        yield from map(change_line, reader.changes(start, end))

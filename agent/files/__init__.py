@@ -1,1 +1,1 @@
-"""Files: text, secrets, atomic replacement, and SQLite."""
+"""Files on disk: bounded text, secrets, atomic replacement, and SQLite."""

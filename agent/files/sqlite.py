@@ -1,10 +1,10 @@
-"""What history and outboxes need of SQLite: connections, the lock of a file's one writer, its errors as reasons."""
+"""SQLite for history and outboxes: connections, transactions, the single writer's lock, and errors as reasons."""
 
 import errno
 import fcntl
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -29,12 +29,12 @@ _REASONS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileKind:
-    """Files of one kind.
+    """One kind of SQLite file.
 
     Attributes:
-        error: What is raised about them, with a reason.
-        application_id: Tells them from other programs' databases.
-        newest: The latest version that is understood.
+        error: The exception raised for such a file, with a reason.
+        application_id: Distinguishes our files from other programs' databases.
+        newest: The latest schema version this program reads.
     """
 
     error: type[HistoryError | OutboxError]
@@ -43,24 +43,43 @@ class FileKind:
 
     @contextmanager
     def translated(self, path: Path) -> Iterator[None]:
-        """Turn what SQLite and the system raise into an `error` with its reason."""
+        """Turn errors of SQLite and of the operating system into `error` with its reason."""
         try:
             yield
         except sqlite3.Error as error:
             code = getattr(error, "sqlite_errorcode", None)
             if code is None:
-                # Not the file's doing, but a misuse of the module.
+                # Not a fault of the file but a misuse of the sqlite3 module.
                 raise
             raise self.error(_REASONS.get(code & 0xFF, "foreign"), f"{path}: {error}") from error
         except OSError as error:
             reason = "full" if error.errno in {errno.ENOSPC, errno.EDQUOT} else "unwritable"
             raise self.error(reason, f"{path}: {error.strerror}") from error
 
-    def take_lock(self, path: Path) -> IO[str]:
-        """Take the right to write the file; it ends when what is given is closed, or with the process.
+    @contextmanager
+    def opened_to_write(self, path: Path, *, busy_s: float) -> Iterator[tuple[sqlite3.Connection, IO[str]]]:
+        """Yield a connection and the writer's lock; both stay open after the block, unless it fails.
+
+        Args:
+            path: The file; it is created if it does not exist.
+            busy_s: How long SQLite waits for other connections, s.
 
         Raises:
-            HistoryError, OutboxError: ``in_use`` when somebody else has it.
+            HistoryError, OutboxError: ``in_use`` if another process writes the file; other errors as `translated`.
+        """
+        with self.translated(path), ExitStack() as on_failure:
+            lock = self.take_lock(path)
+            on_failure.callback(lock.close)
+            connection = connect(path, busy_s=busy_s)
+            on_failure.callback(connection.close)
+            yield connection, lock
+            on_failure.pop_all()
+
+    def take_lock(self, path: Path) -> IO[str]:
+        """Take the writer's lock. It is released when the returned file is closed or the process ends.
+
+        Raises:
+            HistoryError, OutboxError: ``in_use`` when another process holds it.
         """
         lock = path.with_name(f"{path.name}.lock").open("w", encoding="ascii")
         try:
@@ -74,10 +93,10 @@ class FileKind:
         return lock
 
     def check_identity(self, connection: sqlite3.Connection, path: Path) -> int:
-        """Give the file's version; 0 when nothing is in it yet.
+        """Return the file's schema version; 0 if the file is empty.
 
         Raises:
-            HistoryError, OutboxError: ``foreign`` for another program's database, ``newer`` for a later version's.
+            HistoryError, OutboxError: ``foreign`` for another program's database, ``newer`` for a later schema.
         """
         (tables,) = connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
         (application,) = connection.execute("PRAGMA application_id").fetchone()
@@ -90,7 +109,7 @@ class FileKind:
         return int(version)
 
     def refuse_damage(self, connection: sqlite3.Connection, path: Path) -> None:
-        """Look at the whole file.
+        """Check the whole file with ``PRAGMA quick_check``.
 
         Raises:
             HistoryError, OutboxError: ``damaged`` when it is.
@@ -101,21 +120,44 @@ class FileKind:
 
 
 def connect(path: Path, *, busy_s: float, mode: str = "rwc", is_immutable: bool = False) -> sqlite3.Connection:
-    """Connect to a database; nothing is read yet.
+    """Connect to a database. Nothing is read yet.
 
     Args:
-        path: Where it is.
-        busy_s: How long to wait for others that write.
+        path: The database file.
+        busy_s: How long to wait for other writers, s.
         mode: SQLite's: ``ro``, ``rw`` or ``rwc``.
-        is_immutable: Take the file as it is, without a log or locks.
+        is_immutable: Read the file without its write-ahead log and without locks.
     """
     uri = f"file:{quote(str(path.absolute()))}?mode={mode}{'&immutable=1' if is_immutable else ''}"
-    # Each connection is used by one thread at a time, though not always by the same.
+    # Each connection is used by one thread at a time, though not always the same one.
     return sqlite3.connect(uri, uri=True, timeout=busy_s, isolation_level=None, check_same_thread=False)
 
 
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """Commit what the block writes, or roll all of it back if the block or the commit fails."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        # After some errors, such as a full disk, SQLite has already rolled back.
+        with suppress(sqlite3.Error):
+            connection.execute("ROLLBACK")
+        raise
+
+
+def used_bytes(connection: sqlite3.Connection) -> int:
+    """Return the size of the pages in use; SQLite refills free pages before the file grows."""
+    pages, free, page_bytes = (
+        int(connection.execute(f"PRAGMA {name}").fetchone()[0])
+        for name in ("page_count", "freelist_count", "page_size")
+    )
+    return (pages - free) * page_bytes
+
+
 def set_aside(path: Path, aside: Path) -> None:
-    """Rename a file and its log."""
+    """Rename a database file and its write-ahead log, and delete its shared memory."""
     path.rename(aside)
     with suppress(FileNotFoundError):
         path.with_name(f"{path.name}-wal").rename(aside.with_name(f"{aside.name}-wal"))

@@ -1,4 +1,4 @@
-"""Files that somebody wrote, read with a bound."""
+"""Text files written by operators, read up to a size limit."""
 
 import stat
 from pathlib import Path
@@ -7,10 +7,10 @@ from agent.errors import ConfigError, Mistake
 
 
 def read_text(path: Path, *, max_bytes: int) -> str:
-    """Give the text of a UTF-8 file, a byte order mark and line ends as they are.
+    """Return the text of a UTF-8 file. A byte order mark and line ends are kept.
 
     Raises:
-        ConfigError: For what is missing, unreadable, no regular file, longer than `max_bytes`, or not UTF-8.
+        ConfigError: If the file is missing, unreadable, not a regular file, longer than `max_bytes`, or not UTF-8.
     """
 
     def refusal(reason: str, where: str = "file") -> ConfigError:

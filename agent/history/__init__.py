@@ -1,1 +1,1 @@
-"""History: one row a minute in SQLite, its writer, reader, and schema."""
+"""History: one row a minute in SQLite, with its writer, reader, and schema."""

@@ -1,25 +1,25 @@
-"""How keeping history goes: plain numbers that one thread writes and any may read."""
+"""Health of the history writer: plain numbers that one thread writes and any thread may read."""
 
 from collections import Counter
 from dataclasses import dataclass, field
 
 WRITE_REASONS = ("full", "unwritable", "in_use", "damaged", "foreign", "newer")
-"""Why history could not be written; of `agent.errors.HISTORY_REASONS`."""
+"""Reasons for a failed write: a subset of `agent.errors.HISTORY_REASONS`."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Health:
-    """How it goes.
+    """Counters and state of the history writer.
 
     Attributes:
-        is_writing: Whether the latest write succeeded; None before the first.
-        trouble: Why it did not, in words.
-        written: Rows and changes since the start.
-        dropped: Those that could not be kept until they could be written.
-        pending: Those that are to be written.
-        errors: Failures by reason; every reason is there.
-        written_at: Unix time of the latest success, s.
-        size_bytes: The file's, its log with it.
+        is_writing: True if the latest write succeeded; None before the first.
+        trouble: Why the latest write failed, in words; None if it succeeded.
+        written: Rows and changes written since the start.
+        dropped: Rows and changes dropped because too many were pending.
+        pending: Rows and changes waiting to be written.
+        errors: Failures by reason; every reason has a count.
+        written_at: Unix time of the latest successful write, s.
+        size_bytes: Size of the file and its write-ahead log.
     """
 
     is_writing: bool | None = None

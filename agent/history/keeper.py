@@ -1,8 +1,8 @@
-"""Keeping history: minutes and changes go in on the event loop, and to the disk in one thread of its own.
+"""History in the running agent: the event loop queues rows and changes, and one thread writes them to disk.
 
-Nothing here can stop polling. What cannot be written now, because the disk is full or the file is in somebody else's
-hands, is kept in memory, `MAX_PENDING` rows at most, and tried again; a damaged file is moved aside, what can be read
-of it is taken over, and a new one begins. What happened is counted, and logged when it changes.
+Nothing here can stop polling. While the disk is full or another process holds the file, up to `MAX_PENDING` rows wait
+in memory for the next attempt. A damaged file is moved aside, its readable rows are copied, and a new file begins.
+Failures are counted, and logged when they change.
 """
 
 import threading
@@ -22,18 +22,18 @@ from agent.history.writer import HistoryWriter, move_aside, write_history
 
 log = structlog.get_logger(__name__)
 
-# Six hours of a site with 40 containers, or all changes of a fleet of 10,000 that is curtailed; about 20 MB.
+# Six hours of a site with 40 containers, or all changes when a fleet of 10,000 is curtailed; about 20 MB.
 MAX_PENDING = 20_000
 RETRY_S = 30.0
 STOP_S = 2.0
-# Writes, one a minute, from one look at the whole file to the next: an hour. A look takes a second at 400 days.
+# Writes between two checks of the whole file: an hour at one a minute. A check takes a second at 400 days.
 CHECK_EVERY = 60
 KEEP_DAYS = 400
 MAX_BYTES = 2048 << 20
 
 
 class _Pending(NamedTuple):
-    """One thing to write: the site's values, a container's, or a change."""
+    """One item to write: the site's values, a container's values, or a change."""
 
     site: Values | None = None
     container: tuple[str, Values] | None = None
@@ -41,18 +41,18 @@ class _Pending(NamedTuple):
 
 
 class History:
-    """The history of one site, being written.
+    """The history of one site, written in a thread of its own.
 
     Args:
-        path: Where the file is; its folder has to be there.
+        path: The history file; its folder must exist.
         site: The site's name.
-        zone: The zone of its calendar months, by IANA name.
-        keep_days: For how long rows are kept.
-        max_bytes: What the file should not outgrow.
-        wall: Unix time, s.
+        zone: The time zone of its calendar months, by IANA name.
+        keep_days: How long rows are kept, days.
+        max_bytes: Target limit for the size of the file.
+        wall: Returns Unix time, s.
 
     Attributes:
-        health: How it goes; read it anywhere.
+        health: Counters and state; safe to read from any thread.
     """
 
     def __init__(
@@ -79,19 +79,19 @@ class History:
         self._unchecked = 0
 
     def record_site(self, row: Row) -> None:
-        """Take in one row of the site, to be written with the next `flush`."""
+        """Queue one row of the site for the next `flush`."""
         self._add(_Pending(site=row.values()))
 
     def record_container(self, container: str, row: Row) -> None:
-        """Take in one container's row."""
+        """Queue one row of a container."""
         self._add(_Pending(container=(container, row.values())))
 
     def record_change(self, change: Change) -> None:
-        """Take in that a unit entered or left a state."""
+        """Queue a change: a unit entered or left a state."""
         self._add(_Pending(change=change))
 
     def record(self, minutes: Iterable[Minute]) -> None:
-        """Take in whole minutes and have them written."""
+        """Queue whole minutes and wake the writing thread."""
         for minute in minutes:
             self.record_site(minute.site)
             for container, row in minute.containers.items():
@@ -107,12 +107,12 @@ class History:
             self.health.pending = len(self._pending)
 
     def start(self) -> None:
-        """Begin to write, in a thread that ends with the process even if the disk hangs."""
+        """Start the writing thread. It is a daemon, so a disk that hangs cannot keep the process alive."""
         self._thread = threading.Thread(target=self._run, name="history", daemon=True)
         self._thread.start()
 
     def stop(self, timeout_s: float = STOP_S) -> None:
-        """Write what is pending and close the file; what takes longer than `timeout_s` is given up."""
+        """Write what is pending and close the file, or give up after `timeout_s`."""
         self._is_stopping = True
         self._wanted.set()
         if self._thread is not None:
@@ -124,7 +124,7 @@ class History:
 
     def _run(self) -> None:
         while True:
-            # What came while the last rows were written is written too: who stops us may have added it before.
+            # Flush once more after a stop: rows may have been queued while the last flush was running.
             is_last = self._is_stopping
             self.flush()
             if is_last:
@@ -133,10 +133,10 @@ class History:
             self._wanted.clear()
 
     def flush(self) -> bool:
-        """Write what is pending; what cannot be written stays pending.
+        """Write what is pending. On failure it stays pending.
 
         Returns:
-            Whether all is well.
+            True on success.
         """
         try:
             self._flush()
@@ -166,7 +166,7 @@ class History:
             changes=(item.change for item in batch if item.change is not None),
         )
         with self._lock:
-            # Some may have been dropped from the front meanwhile; those are written all the same.
+            # Some may have been dropped from the front meanwhile; they were written all the same.
             while self._pending and batch and self._pending[0] is not batch[0]:
                 batch.pop(0)
             for _ in batch:
@@ -187,7 +187,7 @@ class History:
             if error.reason != "damaged":
                 raise
             self.health.errors["damaged"] += 1
-            return self._begin_anew(error)
+            return self._replace_damaged(error)
         return self._claimed(file)
 
     def _claimed(self, file: HistoryWriter) -> HistoryWriter:
@@ -198,7 +198,7 @@ class History:
             raise
         return file
 
-    def _begin_anew(self, error: HistoryError) -> HistoryWriter:
+    def _replace_damaged(self, error: HistoryError) -> HistoryWriter:
         aside = move_aside(self.path, now=self._wall())
         file = self._claimed(write_history(self.path))
         rows = file.salvage(aside)
@@ -206,7 +206,7 @@ class History:
         return file
 
     def _fail(self, error: HistoryError) -> None:
-        """Count a failure; log it when it is news. The next try begins with a fresh connection."""
+        """Count a failure and log it if it is new. The next attempt opens a fresh connection."""
         self.health.errors[error.reason] += 1
         if self.health.is_writing is not False or self.health.trouble != str(error):
             log.error("history cannot be written", reason=error.reason, error=str(error), pending=self.health.pending)
@@ -214,7 +214,7 @@ class History:
         self.close()
 
     def close(self) -> None:
-        """Close the file; a later `flush` opens it again."""
+        """Close the file. A later `flush` opens it again."""
         file, self._file = self._file, None
         if file is not None:
             file.close()

@@ -1,11 +1,11 @@
-"""Figures by the minute: what each group of units was, on time-weighted average, while it was watched.
+"""Figures by the minute: time-weighted means of each group of units over the seconds that were watched.
 
-Figures hold until the next ones come. Time that passed without figures for longer than `longest_gap_s` is a gap: it is
-credited to no minute, so that it can be told from a minute in which nothing hashed.
+Figures hold until the next ones arrive. If that takes longer than `longest_gap_s`, the time between is a gap. A gap is
+credited to no minute, so that it differs from a minute in which nothing hashed.
 
-How much time passed is the monotonic clock's word, where it belongs is the wall clock's. A wall clock that is set
-forward leaves a hole, one that is set back comes to minutes it has seen before: no minute is ever credited with more
-seconds than it has. A suspended machine's monotonic clock stands still, so its sleep is a hole as well.
+The monotonic clock says how much time passed; the wall clock says which minute it belongs to. A wall clock set forward
+leaves a gap. One set back reaches minutes it has already seen, but no minute is credited with more than 60 seconds.
+While a machine is suspended its monotonic clock stands still, so its sleep is a gap as well.
 """
 
 import math
@@ -19,7 +19,7 @@ from agent.site.status import Cause, UnitState
 from agent.site.totals import Figures, SiteFigures
 
 MINUTE_S = 60
-# Watched seconds are sums of differences between Unix times, which floats know to 0.2 microseconds.
+# Watched seconds are sums of differences between Unix times; a float resolves those to 0.2 microseconds.
 WATCHED_DIGITS = 6
 
 MEANS = (
@@ -37,10 +37,10 @@ MEANS = (
     *(f"units_{state}" for state in UnitState),
     "simulated_units",
 )
-"""What is a mean over `watched_s`, by name."""
+"""The columns that are means over `watched_s`."""
 
 COLUMNS = ("at", "span_s", "watched_s", *MEANS, "delivered_s", "delivered_hs")
-"""A row as it is stored and exported."""
+"""The columns of a row, as stored and exported."""
 
 Values = tuple[float | None, ...]
 """A row's values in the order of `COLUMNS`."""
@@ -48,23 +48,23 @@ Values = tuple[float | None, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One group of units over one span of time; means over the seconds that were watched.
+    """One group of units over one span of time, as means over the seconds that were watched.
 
     Attributes:
         at: Unix time at which the span begins, s.
-        span_s: How long it is.
-        watched_s: For how much of it there were figures; never more than `span_s`.
-        units: How many were deployed.
-        deployed_hs, operating_hs, uplift_hs, losses_hs, known_hs: As in `Figures`; a cause left out took nothing.
-        units_by_state: A state left out had no unit.
-        simulated_units: How many of the units were simulated.
-        watts: Power by source.
+        span_s: Length of the span, s.
+        watched_s: Seconds of the span with figures; never more than `span_s`.
+        units: Units deployed.
+        deployed_hs, operating_hs, uplift_hs, losses_hs, known_hs: As in `Figures`, H/s; a missing cause means no loss.
+        units_by_state: Units in each state; a missing state means no unit.
+        simulated_units: Simulated units among them.
+        watts: Power by source, W.
         efficient_watts, efficient_hs, efficient_deployed_hs: Power, measured hashrate and nameplate of the units that
             had both power and hashrate.
-        delivered_hs: Hashrate that pools credited over the hour before, a mean over `delivered_s`; None when there was
-            no figure. Containers have none.
-        delivered_s: For how long there was one.
-        delivered_deployed_hs: Nameplate of the units it speaks of.
+        delivered_hs: Hashrate that pools credited over the preceding hour, averaged over `delivered_s`; None when
+            there was no figure. Always None for a container.
+        delivered_s: Seconds with a delivered figure.
+        delivered_deployed_hs: Nameplate of the units behind `delivered_hs`.
     """
 
     at: int
@@ -88,11 +88,11 @@ class Row:
 
     @property
     def joules(self) -> dict[PowerSource, float]:
-        """Energy by source over the seconds that were watched."""
+        """Energy by source over the seconds that were watched, J."""
         return {source: watts * self.watched_s for source, watts in self.watts.items()}
 
     def values(self) -> Values:
-        """Give the row in the order of `COLUMNS`."""
+        """Return the row in the order of `COLUMNS`."""
         return (
             self.at,
             self.span_s,
@@ -116,7 +116,7 @@ class Row:
 
 
 def row_from(values: Values) -> Row:
-    """Give the row whose `values` these are."""
+    """Return the row with these `values`."""
     named: dict[str, float] = {name: value or 0.0 for name, value in zip(COLUMNS, values, strict=True)}
     return Row(
         at=int(named["at"]),
@@ -144,10 +144,10 @@ _FIRST, _LAST = COLUMNS.index(MEANS[0]), COLUMNS.index(MEANS[-1]) + 1
 
 
 class Totals:
-    """Sums over any number of rows, added chunk by chunk; the same rows in the same chunks give the same bits.
+    """Means over any number of rows, added chunk by chunk. The same rows in the same chunks give the same bits.
 
-    What is summed are differences to the first row, so that a figure that stood still has itself as its mean. Within a
-    chunk and over the chunks' sums, addition is exact and rounds once (`math.fsum`).
+    The sums are of differences from the first row, so that a constant figure is exactly its own mean. Within a chunk
+    and over the chunks' sums, addition is exact and rounds once (`math.fsum`).
     """
 
     def __init__(self) -> None:
@@ -156,11 +156,11 @@ class Totals:
         self._chunks: list[tuple[float, ...]] = []
 
     def add(self, chunk: Sequence[Values]) -> None:
-        """Take in some rows, as values."""
+        """Add rows, as values."""
         if not chunk:
             return
         self.rows += len(chunk)
-        # Any: numbers all of them, but for the last, which may be None.
+        # Any: every column holds numbers, but the last may hold None.
         columns: list[Any] = list(zip(*chunk, strict=True))
         self._first = self._first or tuple(column[0] for column in columns[_FIRST:_LAST])
         watched_s, delivered_s, delivered_hs = columns[2], columns[-2], columns[-1]
@@ -177,7 +177,7 @@ class Totals:
         )
 
     def values(self, *, at: int, span_s: int) -> Values | None:
-        """Give the mean of everything added as one row over the span; None when no second was watched."""
+        """Return the mean of all added rows as one row over the span; None if no second was watched."""
         if not self._chunks:
             return None
         watched_s, *sums, delivered_s, delivered = (math.fsum(sums) for sums in zip(*self._chunks, strict=True))
@@ -188,16 +188,16 @@ class Totals:
 
 
 def mean_values(rows: Sequence[Values], *, at: int, span_s: int) -> Values | None:
-    """Give the mean of `rows` as one row over the span; None when no second of them was watched."""
+    """Return the mean of `rows` as one row over the span; None if no second of them was watched."""
     totals = Totals()
     totals.add(rows)
     return totals.values(at=at, span_s=span_s)
 
 
 def merge(before: Values, new: Values) -> Values:
-    """Give one row for what was watched of the same span twice: a restart within a minute, a clock set back.
+    """Return one row from two of the same span, as after a restart within a minute or a clock set back.
 
-    What was there stays; the new row adds at most the seconds that were not watched yet.
+    The earlier row stays whole; the new one adds at most the seconds that were not watched yet.
     """
     left_s = max(0.0, _number(before[1]) - _number(before[2]))
     new_s = _number(new[2])
@@ -217,15 +217,15 @@ class Minute(NamedTuple):
 
     Attributes:
         site: The site's row.
-        containers: A row for each container there was.
+        containers: A row for each container.
     """
 
     site: Row
     containers: Mapping[str, Row]
 
 
-class _Open:
-    """One group's means in the minute under way."""
+class _RunningMeans:
+    """One group's means in the current minute."""
 
     __slots__ = ("delivered_hs", "delivered_s", "means", "watched_s")
 
@@ -241,7 +241,7 @@ class _Open:
             return
         self.watched_s += seconds
         share = seconds / self.watched_s
-        # Moved towards the new value, so that a figure that stands still has itself as its mean, to the last bit.
+        # Moved towards the new value, so that a constant figure is its own mean to the last bit.
         self.means = [mean + (new - mean) * share for mean, new in zip(self.means or means, means, strict=True)]
         if delivered_hs is not None:
             self.delivered_s += seconds
@@ -254,32 +254,32 @@ class _Open:
 
 
 class _Held(NamedTuple):
-    """Figures that hold since `clock_s`, by group; the site's name is None."""
+    """Figures that have held since `clock_s`, by group. The site's key is None."""
 
     clock_s: float
     groups: Mapping[str | None, tuple[Sequence[float], float | None]]
 
 
 class MinuteBook:
-    """Makes minutes of figures.
+    """Turns figures into minutes.
 
     Args:
-        longest_gap_s: Figures further apart than this hold for no second.
+        longest_gap_s: If figures are further apart than this, the time between is a gap.
     """
 
     def __init__(self, *, longest_gap_s: float) -> None:
         self.longest_gap_s = longest_gap_s
         self._held: _Held | None = None
         self._open_at = 0
-        self._open: dict[str | None, _Open] = {}
+        self._open: dict[str | None, _RunningMeans] = {}
 
     def advance(self, figures: SiteFigures, *, simulated_units: int, clock_s: float) -> list[Minute]:
-        """Take in the figures of this moment.
+        """Add the current figures.
 
         Args:
-            figures: With the Unix time they are of.
-            simulated_units: How many of the site's units are simulated.
-            clock_s: The monotonic clock, s.
+            figures: The figures, with their Unix time.
+            simulated_units: Simulated units at the site.
+            clock_s: Monotonic clock, s.
 
         Returns:
             The minutes that are over, oldest first.
@@ -307,12 +307,12 @@ class MinuteBook:
                 closed += self.close()
                 self._open_at = minute
             for name, (means, delivered_hs) in before.groups.items():
-                self._open.setdefault(name, _Open()).add(means, delivered_hs, until - at)
+                self._open.setdefault(name, _RunningMeans()).add(means, delivered_hs, until - at)
             at = until
         return closed
 
     def close(self) -> list[Minute]:
-        """Give what was watched of the minute under way, as one minute or none; the rest of it becomes another."""
+        """Return the watched part of the current minute, if any, as a list. Its rest becomes another `Minute`."""
         rows = {name: each.row(self._open_at) for name, each in self._open.items() if each.means}
         self._open = {}
         site = rows.pop(None, None)
@@ -322,7 +322,7 @@ class MinuteBook:
 
 
 def _means(figures: Figures, delivered_deployed_hs: float, simulated_units: int) -> tuple[float, ...]:
-    """Give one group's figures in the order of `MEANS`."""
+    """Return one group's figures in the order of `MEANS`."""
     return (
         figures.units,
         figures.deployed_hs,

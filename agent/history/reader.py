@@ -1,4 +1,4 @@
-"""Reading the history file, while the agent writes it or without one."""
+"""Reader of the history file, also while the agent is writing it."""
 
 # ruff: noqa: S608 - names in queries are this package's own constants; values are parameters.
 
@@ -23,11 +23,11 @@ class HistoryReader:
     """An open history file.
 
     Args:
-        path: Where it is.
-        connection: To it.
+        path: The file.
+        connection: A connection to it.
 
     Attributes:
-        site, zone: Whose it is, and the zone of its calendar months; empty when nobody said yet.
+        site, zone: The site's name, and the time zone of its calendar months; empty before the first `claim`.
     """
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
@@ -38,11 +38,11 @@ class HistoryReader:
         self.zone: str = facts.get("zone", "")
 
     def close(self) -> None:
-        """Close it."""
+        """Close the file."""
         self._connection.close()
 
     def span(self) -> tuple[int, int] | None:
-        """Give the Unix times at which the site's rows begin and end; None when there are none."""
+        """Return the Unix times at which the site's rows begin and end, s; None if there are no rows."""
         with HISTORY.translated(self.path):
             (first,) = self._connection.execute("SELECT MIN(at) FROM site").fetchone()
             if first is None:
@@ -51,18 +51,18 @@ class HistoryReader:
         return first, at + span_s
 
     def containers(self) -> tuple[str, ...]:
-        """Give the names of all containers that have rows."""
+        """Return the names of all containers that have rows."""
         query = "SELECT name FROM names WHERE id IN (SELECT DISTINCT container FROM containers) ORDER BY name"
         with HISTORY.translated(self.path):
             return tuple(name for (name,) in self._connection.execute(query))
 
     def chunks(self, start: float, end: float, container: str | None = None) -> Iterator[list[Values]]:
-        """Give the rows that begin in [start, end), oldest first, `CHUNK` at a time; one snapshot of the file.
+        """Yield the rows that begin in [start, end), oldest first, `CHUNK` at a time, from one snapshot of the file.
 
         Args:
             start: Unix time, s.
             end: Unix time, s.
-            container: Its rows; None for the site's.
+            container: The container; None for the site's rows.
         """
         table, number = self._table(container)
         query = f"SELECT {NAMES} FROM {table} AND at >= ? AND at < ? ORDER BY at"
@@ -71,9 +71,9 @@ class HistoryReader:
                 yield chunk
 
     def rows(self, start: int, end: int, step: int, container: str | None = None) -> list[Row]:
-        """Give means over steps of `step` seconds from `start` on; a step of which nothing was watched is not there.
+        """Return means over steps of `step` seconds from `start` on, without steps in which nothing was watched.
 
-        A row that spans more than a step, as a container's old ones do, stands where it begins.
+        A row that is longer than a step, such as a container's compacted one, counts in the step in which it begins.
         """
         table, number = self._table(container)
         query = (
@@ -86,7 +86,7 @@ class HistoryReader:
             return [row_from(values) for values in found]
 
     def _table(self, container: str | None) -> tuple[str, tuple[int, ...]]:
-        """Give a table with the condition for its rows, and the condition's parameter."""
+        """Return a table with the condition for its rows, and the condition's parameters."""
         if container is None:
             return "site WHERE TRUE", ()
         with HISTORY.translated(self.path):
@@ -94,12 +94,12 @@ class HistoryReader:
         return "containers WHERE container = ?", (-1 if found is None else found[0],)
 
     def changes(self, start: float, end: float, unit_id: str | None = None) -> Iterator[Change]:
-        """Give the states that units were in at any time of [start, end), by their beginning.
+        """Yield the states that units were in at any time of [start, end), ordered by their start.
 
         Args:
             start: Unix time, s.
             end: Unix time, s.
-            unit_id: One unit's; None for all.
+            unit_id: The unit; None for all units.
         """
         query = (
             "SELECT unit, state, why, since, until FROM unit_changes WHERE since < ? AND (until IS NULL OR until > ?)"
@@ -113,16 +113,16 @@ class HistoryReader:
                 yield Change(unit_id=unit, state=state, why=why, since=since, until=until)
 
     def interrupt_after(self, seconds: float) -> None:
-        """Let whatever is read end with an error, ``slow``, once so much time has passed."""
+        """Set a deadline: reads after it fail with `HistoryError` ``slow``."""
         deadline = time.monotonic() + seconds
         self._connection.set_progress_handler(lambda: time.monotonic() > deadline, 10_000)
 
 
 def read_history(path: Path) -> HistoryReader:
-    """Open a history file to read it.
+    """Open a history file for reading.
 
     Raises:
-        HistoryError: ``absent`` when there is none; ``older`` when the agent must bring it up to date first.
+        HistoryError: ``absent`` if there is no file; ``older`` if the agent must upgrade it first.
     """
     if not path.exists():
         raise HistoryError("absent", f"{path}: there is no history yet; `hashsight run` writes it")
@@ -132,7 +132,7 @@ def read_history(path: Path) -> HistoryReader:
             try:
                 version = HISTORY.check_identity(connection, path)
             except sqlite3.OperationalError:
-                # Nobody may write a log beside it; without one there, the file alone is whole.
+                # The folder is read-only, so SQLite cannot create a log. If there is none, the file alone is complete.
                 log = path.with_name(f"{path.name}-wal")
                 if log.exists() and log.stat().st_size:
                     raise
@@ -151,6 +151,6 @@ def _refuse_older(path: Path, version: int) -> None:
     if version < newest:
         raise HistoryError(
             "older",
-            f"{path}: of an older version of hashsight (schema {version}, here {newest});"
-            " this version's agent brings it up to date when it starts",
+            f"{path}: written by an older version of hashsight (schema {version}, here {newest});"
+            " this version's agent upgrades it when it starts",
         )

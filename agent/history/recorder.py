@@ -1,4 +1,4 @@
-"""From figures and statuses to history: the books that make minutes and changes of them, and the file they go to."""
+"""Turns figures and statuses into history: minutes and state changes, queued for the file."""
 
 from collections.abc import Callable, Iterable
 
@@ -15,11 +15,11 @@ UNITS_A_TURN = 1000
 
 
 class Recorder:
-    """Keeps one site's history.
+    """Records one site's history.
 
     Args:
-        history: Where it goes.
-        interval_s: From one round of figures to the next.
+        history: Where rows and changes go.
+        interval_s: Time between two rounds of figures, s.
     """
 
     def __init__(self, history: History, *, interval_s: float) -> None:
@@ -30,24 +30,24 @@ class Recorder:
 
     @property
     def health(self) -> Health:
-        """How it goes."""
+        """Counters and state of the history writer."""
         return self._history.health
 
     def set_interval(self, interval_s: float) -> None:
-        """Take over another interval."""
+        """Change the interval."""
         self._minutes.longest_gap_s = longest_gap_s(interval_s)
 
     def start(self) -> None:
-        """Begin to write."""
+        """Start the writing thread."""
         self._history.start()
 
     def stop(self) -> None:
-        """Write what there is and close the file; takes two seconds at most."""
+        """Write everything pending and close the file, within two seconds."""
         self._history.record(self._minutes.close())
         self._history.stop()
 
     def on_status(self, status: UnitStatus) -> None:
-        """Take in a unit's status, one that changed or, once a minute, one of which no change told."""
+        """Record a unit's status if its state changed."""
         for change in self._changes.observe(status):
             self._history.record_change(change)
 
@@ -60,14 +60,14 @@ class Recorder:
         simulated_units: Callable[[], int],
         clock_s: float,
     ) -> Turns[None]:
-        """Take in the figures of this moment; once a minute, look at all units for what no change told of.
+        """Record the current figures. Once a minute, check every unit for a change that `on_status` did not see.
 
         Args:
-            figures: Of every unit; not before each was looked at once.
-            statuses: Gives every unit's status.
-            is_there: Says whether a unit is deployed now.
-            simulated_units: Gives how many simulated units are in the figures.
-            clock_s: The monotonic clock, s.
+            figures: Figures of all units; call only after every unit has been polled once.
+            statuses: Returns every unit's status.
+            is_there: Returns True if a unit is deployed now.
+            simulated_units: Returns the number of simulated units in the figures.
+            clock_s: Monotonic clock, s.
         """
         minutes = self._minutes.advance(figures, simulated_units=simulated_units(), clock_s=clock_s)
         if not minutes:

@@ -1,14 +1,14 @@
 """The history file's tables, version by version.
 
-A file's ``user_version`` says how many of `MIGRATIONS` were applied to it. A migration that was released is never
-changed; what comes next is appended. Each runs in one transaction, so that a file is at one version or the next.
+A file's ``user_version`` is the number of `MIGRATIONS` applied to it. A released migration is never changed; a new one
+is appended. Each runs in one transaction, so that a file is at one version or the next.
 """
 
 from agent.errors import HistoryError
 from agent.files.sqlite import FileKind
 
 APPLICATION_ID = 0x68736768
-"""``hsgh``: tells our files from other programs' SQLite databases (``PRAGMA application_id``)."""
+"""``hsgh``: distinguishes our files from other programs' SQLite databases (``PRAGMA application_id``)."""
 
 _FIGURES = """
     span_s INTEGER NOT NULL,
@@ -51,7 +51,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
         f"PRAGMA application_id = {APPLICATION_ID}",
         "CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
-        # Containers, units, states and their reasons, once each; rows carry their numbers.
+        # Containers, units, states and reasons, once each; rows refer to them by id.
         "CREATE TABLE names (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE)",
         f"CREATE TABLE site (at INTEGER PRIMARY KEY, {_FIGURES})",
         f"""

@@ -1,4 +1,4 @@
-"""Units' states over time: which state, why, from when to when. Pure."""
+"""Units' states over time: the state, its reason, its start and its end. Pure."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -15,7 +15,7 @@ class Change:
 
     Attributes:
         unit_id, state, why: As in `UnitStatus`.
-        since, until: Unix times, s; `until` is None while it lasts.
+        since, until: Unix times, s; `until` is None while the state lasts.
     """
 
     unit_id: str
@@ -26,30 +26,33 @@ class Change:
 
 
 class ChangeBook:
-    """Tells what each change of state ends and begins."""
+    """Derives changes of state from statuses."""
 
     def __init__(self) -> None:
         self._open: dict[str, Change] = {}
 
     def observe(self, status: UnitStatus) -> list[Change]:
-        """Give what a unit's status ends and begins; nothing while its state is the same, or not looked at yet."""
+        """Return the state that a status ends and the one it begins.
+
+        The list is empty while the state is the same, and before the unit is first polled.
+        """
         before = self._open.get(status.entry.unit_id)
         if before is not None and before.state == status.state:
             return []
         if status.reading is None and status.error is None and status.state is not UnitState.MAINTENANCE:
             return []
-        # A clock that was set back ends nothing before it began.
+        # After a clock was set back, no state may end before it began.
         since = status.since if before is None else max(status.since, before.since)
         change = Change(unit_id=status.entry.unit_id, state=status.state, why=status.why, since=since)
         self._open[change.unit_id] = change
         return [change] if before is None else [replace(before, until=since), change]
 
     def end_missing(self, is_there: Callable[[str], bool], *, at: float) -> Turns[list[Change]]:
-        """Give what ends because its unit is gone.
+        """Return the states that end because their unit is no longer deployed.
 
         Args:
-            is_there: Says whether a unit is deployed now.
-            at: Unix time now, s.
+            is_there: Returns True if a unit is deployed now.
+            at: Current Unix time, s.
         """
         gone = []
         for number, unit_id in enumerate(tuple(self._open), start=1):

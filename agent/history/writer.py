@@ -1,8 +1,8 @@
-"""Writing the history file: SQLite in WAL mode, one writer, every write one transaction.
+"""Writer of the history file: SQLite in WAL mode, one writer, one transaction for every write.
 
-A write is on the disk when it returns, so that SIGKILL or a power cut costs what was not written yet and nothing else.
-Rows of the site stay as they are for as long as they are kept, because statements are computed from them. Rows of
-containers become means over a quarter of an hour, the grain of curtailment, once they are `MINUTES_KEPT_DAYS` old.
+A write is on the disk when it returns, so SIGKILL or a power cut loses only what was not written yet. The site's rows
+are never changed while they are kept, because statements are computed from them. Container rows older than
+`MINUTES_KEPT_DAYS` are compacted to means over a quarter of an hour, the resolution of curtailment.
 """
 
 # ruff: noqa: S608 - names in queries are this package's own constants; values are parameters.
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from agent.errors import HistoryError
-from agent.files.sqlite import connect, set_aside
+from agent.files.sqlite import connect, set_aside, transaction, used_bytes
 from agent.history.minutes import COLUMNS, Values, mean_values, merge
 from agent.history.reader import CHUNK, NAMES, HistoryReader
 from agent.history.schema import BUSY_S, HISTORY, MIGRATIONS
@@ -25,7 +25,7 @@ from agent.history.state_changes import Change
 DAY_S = 86_400
 MINUTES_KEPT_DAYS = 62
 QUARTER_S = 900
-# Tidying goes in small bites: each costs milliseconds, and an hour under a wrong clock deletes hours, not years.
+# Tidying works in small batches: each costs milliseconds, and an hour under a wrong clock deletes hours, not years.
 TIDY_SPAN_S = 600
 TIDY_QUARTERS = 8
 TIDY_CHANGES = 2000
@@ -42,7 +42,7 @@ _SET_FACT = "INSERT INTO facts (name, value) VALUES (?, ?) ON CONFLICT DO UPDATE
 
 
 class HistoryWriter(HistoryReader):
-    """An open history file that this process alone writes; `write_history` gives it."""
+    """An open history file that only this process writes. Open it with `write_history`."""
 
     def __init__(self, path: Path, connection: sqlite3.Connection, lock: IO[str]) -> None:
         super().__init__(path, connection)
@@ -51,30 +51,30 @@ class HistoryWriter(HistoryReader):
         self._numbers: dict[str, int] = {}
 
     def close(self) -> None:
-        """Close it and give the lock back."""
+        """Close the file and release the lock."""
         super().close()
         self._lock.close()
 
     @property
     def is_in_place(self) -> bool:
-        """Say whether this is still the file at its path: somebody may have moved it away under us."""
+        """True if this is still the file at its path; it may have been moved away while open."""
         try:
             return self.path.stat().st_ino == self._inode
         except FileNotFoundError:
             return False
 
     def check(self) -> None:
-        """Look at the whole file as others would: damage under the pages that this process remembers is found so.
+        """Check the whole file over a fresh connection, which sees damage that this one's page cache hides.
 
         Raises:
-            HistoryError: ``damaged`` when it is.
+            HistoryError: ``damaged`` if the check fails.
         """
         with HISTORY.translated(self.path), closing(connect(self.path, busy_s=BUSY_S, mode="ro")) as fresh:
             HISTORY.refuse_damage(fresh, self.path)
 
     @property
     def size_bytes(self) -> int:
-        """What it takes on the disk, its log with it."""
+        """Size of the file and its write-ahead log."""
         log = self.path.with_name(f"{self.path.name}-wal")
         size = 0
         for part in (self.path, log):
@@ -89,30 +89,29 @@ class HistoryWriter(HistoryReader):
         containers: Iterable[tuple[str, Values]] = (),
         changes: Iterable[Change] = (),
     ) -> None:
-        """Add rows and changes, all of them or none; a minute that is there already takes in what it lacks.
+        """Add rows and changes, all of them or none. A minute that exists already gains the seconds it lacks.
 
         Raises:
-            HistoryError: When nothing was written.
+            HistoryError: If nothing was written.
         """
         with self._transaction():
             for values in site:
                 if not self._connection.execute(_ADD_SITE, values).rowcount:
-                    self._merge(values, "site WHERE at = ?", (values[0],))
+                    self._merge(values, "site", "at = ?", (values[0],))
             for container, values in containers:
                 number = self._number(container)
                 if not self._connection.execute(_ADD_CONTAINER, (*values, number)).rowcount:
-                    self._merge(values, "containers WHERE at = ? AND container = ?", (values[0], number))
+                    self._merge(values, "containers", "at = ? AND container = ?", (values[0], number))
             for each in changes:
                 numbers = (self._number(each.unit_id), each.until, self._number(each.state), self._number(each.why))
                 self._connection.execute(_ADD_CHANGE, (each.since, *numbers))
 
-    def _merge(self, values: Values, place: str, key: tuple[object, ...]) -> None:
-        before = self._connection.execute(f"SELECT {NAMES} FROM {place}", key).fetchone()
+    def _merge(self, values: Values, table: str, condition: str, key: tuple[object, ...]) -> None:
+        before = self._connection.execute(f"SELECT {NAMES} FROM {table} WHERE {condition}", key).fetchone()
         merged = merge(before, values)
         if merged != before:
-            table, condition = place.split(" ", 1)
             sets = ", ".join(f"{name} = ?" for name in COLUMNS[1:])
-            self._connection.execute(f"UPDATE {table} SET {sets} {condition}", (*merged[1:], *key))
+            self._connection.execute(f"UPDATE {table} SET {sets} WHERE {condition}", (*merged[1:], *key))
 
     def _number(self, name: str) -> int:
         number = self._numbers.get(name)
@@ -123,10 +122,10 @@ class HistoryWriter(HistoryReader):
         return number
 
     def claim(self, *, site: str, zone: str) -> None:
-        """Write down whose history this is, and end what an earlier run left open where its watch ended.
+        """Record the site and its time zone, and end the states that an earlier run left open at its last minute.
 
         Raises:
-            HistoryError: ``foreign`` when it is another site's.
+            HistoryError: ``foreign`` if the history is another site's.
         """
         if self.site not in {"", site}:
             raise HistoryError("foreign", f"{self.path}: the history of site {self.site}, not of {site}")
@@ -138,12 +137,12 @@ class HistoryWriter(HistoryReader):
         self.site, self.zone = site, zone
 
     def tidy(self, *, now: float, keep_days: float, max_bytes: int) -> None:
-        """Drop what is too old and make quarters of old container rows, a little at a time: call it with every write.
+        """Delete old rows and compact old container rows, a small batch at a time. Call it with every write.
 
         Args:
             now: Unix time, s.
-            keep_days: What is older goes.
-            max_bytes: Above this the oldest changes and container rows go before their time; rows of the site never.
+            keep_days: Maximum age of rows and changes, days.
+            max_bytes: Above this size the oldest changes and container rows are deleted early, the site's rows never.
         """
         oldest = now - keep_days * DAY_S
         with self._transaction():
@@ -151,17 +150,9 @@ class HistoryWriter(HistoryReader):
             self._drop_rows("containers", oldest, TIDY_SPAN_S)
             self._drop_changes(oldest)
             self._compact(now - MINUTES_KEPT_DAYS * DAY_S)
-            if self._used_bytes() > max_bytes:
+            if used_bytes(self._connection) > max_bytes:
                 self._drop_changes(math.inf)
                 self._drop_rows("containers", math.inf, 36 * TIDY_SPAN_S)
-
-    def _used_bytes(self) -> int:
-        """Give the size of the pages in use; those that tidying freed are filled again before the file grows."""
-        pages, free, page_bytes = (
-            int(self._connection.execute(f"PRAGMA {name}").fetchone()[0])
-            for name in ("page_count", "freelist_count", "page_size")
-        )
-        return (pages - free) * page_bytes
 
     def _drop_rows(self, table: str, before: float, span_s: int) -> None:
         (first,) = self._connection.execute(f"SELECT MIN(at) FROM {table}").fetchone()
@@ -176,16 +167,19 @@ class HistoryWriter(HistoryReader):
         )
 
     def _compact(self, before: float) -> None:
-        told = self._connection.execute("SELECT value FROM facts WHERE name = 'compacted_until'").fetchone()
-        until = 0 if told is None else int(told[0])
+        fact = self._connection.execute("SELECT value FROM facts WHERE name = 'compacted_until'").fetchone()
+        until = 0 if fact is None else int(fact[0])
         for _ in range(TIDY_QUARTERS):
-            found = self._connection.execute(
+            oldest = self._connection.execute(
                 "SELECT at FROM containers WHERE at >= ? ORDER BY at LIMIT 1", (until,)
             ).fetchone()
-            if found is None or found[0] - found[0] % QUARTER_S + QUARTER_S > before:
+            if oldest is None:
                 break
-            until = found[0] - found[0] % QUARTER_S + QUARTER_S
-            self._compact_quarter(until - QUARTER_S, until)
+            start = oldest[0] - oldest[0] % QUARTER_S
+            if start + QUARTER_S > before:
+                break
+            until = start + QUARTER_S
+            self._compact_quarter(start, until)
         self._connection.execute(_SET_FACT, ("compacted_until", str(until)))
 
     def _compact_quarter(self, start: int, end: int) -> None:
@@ -201,14 +195,14 @@ class HistoryWriter(HistoryReader):
                 self._connection.execute(_ADD_CONTAINER, (*mean, container))
 
     def salvage(self, damaged: Path) -> int:
-        """Take over what can still be read of the rows in a damaged file, from either end up to the damage.
+        """Copy the readable rows of a damaged file, from either end up to the damage.
 
         Returns:
-            How many rows were read.
+            Number of rows read.
         """
         rows = 0
         has_log = damaged.with_name(f"{damaged.name}-wal").exists()
-        # Without a log the file is all there is; opened so, nothing is made beside it.
+        # Without a log, open it as immutable, so that SQLite creates no files beside it.
         with closing(connect(damaged, busy_s=BUSY_S, mode="ro", is_immutable=not has_log)) as source:
             # Lets SQLite read a file that is shorter than its header says.
             source.execute("PRAGMA writable_schema = ON")
@@ -216,13 +210,13 @@ class HistoryWriter(HistoryReader):
                 for order in ("ASC", "DESC"):
                     try:
                         for chunk in _readable(source, f"{query} ORDER BY at {order}"):
-                            rows += self._take_over(chunk)
+                            rows += self._copy_sound(chunk)
                         break
                     except sqlite3.Error:
                         continue
         return rows
 
-    def _take_over(self, chunk: Sequence[tuple[Any, ...]]) -> int:
+    def _copy_sound(self, chunk: Sequence[tuple[Any, ...]]) -> int:
         sound = [(name, values) for name, *values in chunk if _is_sound(values)]
         self.write(
             site=[tuple(values) for name, values in sound if name is None],
@@ -232,21 +226,17 @@ class HistoryWriter(HistoryReader):
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        with HISTORY.translated(self.path):
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
+        try:
+            with HISTORY.translated(self.path), transaction(self._connection):
                 yield
-                self._connection.execute("COMMIT")
-            except BaseException:
-                self._numbers.clear()
-                # After some errors, such as a full disk, SQLite has rolled back by itself.
-                with suppress(sqlite3.Error):
-                    self._connection.execute("ROLLBACK")
-                raise
+        except BaseException:
+            # The rollback also removed names that this transaction inserted.
+            self._numbers.clear()
+            raise
 
 
 def _readable(source: sqlite3.Connection, query: str) -> Iterator[list[tuple[Any, ...]]]:
-    """Give rows by the chunk; those before the first damage, too, and then its error."""
+    """Yield rows in chunks. At the first damage, yield the rows before it, then raise its error."""
     chunk: list[tuple[Any, ...]] = []
     try:
         for row in source.execute(query):
@@ -261,7 +251,7 @@ def _readable(source: sqlite3.Connection, query: str) -> Iterator[list[tuple[Any
 
 
 def _is_sound(values: Sequence[Any]) -> bool:
-    """Say whether a row of a damaged file can be a row at all."""
+    """Return True if a row of a damaged file is plausible."""
     *numbers, delivered_hs = values
     return (
         all(isinstance(number, int | float) and math.isfinite(number) for number in numbers)
@@ -272,45 +262,25 @@ def _is_sound(values: Sequence[Any]) -> bool:
 
 
 def write_history(path: Path, *, migrations: Sequence[Sequence[str]] = MIGRATIONS) -> HistoryWriter:
-    """Open a history file as its one writer; it is made, or brought to the newest version, where that is needed.
+    """Open a history file as its only writer. The file is created or upgraded if needed.
 
     Raises:
-        HistoryError: With the reason; the file is as it was.
+        HistoryError: With the reason; the file is unchanged.
     """
     kind = replace(HISTORY, newest=len(migrations))
-    with HISTORY.translated(path):
-        lock = kind.take_lock(path)
-        try:
-            connection = connect(path, busy_s=BUSY_S)
-            try:
-                version = kind.check_identity(connection, path)
-                connection.execute("PRAGMA journal_mode = WAL")
-                # One commit a minute: waiting for the disk costs nothing, and a power cut takes no more than a kill.
-                connection.execute("PRAGMA synchronous = FULL")
-                connection.execute(f"PRAGMA journal_size_limit = {4 << 20}")
-                kind.refuse_damage(connection, path)
-                for number, statements in enumerate(migrations[version:], start=version + 1):
-                    _migrate(connection, statements, number)
-                return HistoryWriter(path, connection, lock)
-            except BaseException:
-                connection.close()
-                raise
-        except BaseException:
-            lock.close()
-            raise
-
-
-def _migrate(connection: sqlite3.Connection, statements: Iterable[str], version: int) -> None:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        for statement in statements:
-            connection.execute(statement)
-        connection.execute(f"PRAGMA user_version = {version}")
-        connection.execute("COMMIT")
-    except BaseException:
-        with suppress(sqlite3.Error):
-            connection.execute("ROLLBACK")
-        raise
+    with kind.opened_to_write(path, busy_s=BUSY_S) as (connection, lock):
+        version = kind.check_identity(connection, path)
+        connection.execute("PRAGMA journal_mode = WAL")
+        # At one commit a minute, waiting for the disk costs nothing, and a power cut loses no more than a kill.
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(f"PRAGMA journal_size_limit = {4 << 20}")
+        kind.refuse_damage(connection, path)
+        for number, statements in enumerate(migrations[version:], start=version + 1):
+            with transaction(connection):
+                for statement in statements:
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA user_version = {number}")
+        return HistoryWriter(path, connection, lock)
 
 
 def move_aside(path: Path, *, now: float) -> Path:
@@ -320,12 +290,12 @@ def move_aside(path: Path, *, now: float) -> Path:
         The new name.
 
     Raises:
-        HistoryError: ``damaged`` when `ASIDE_KEPT` such files are there already: somebody has to look first.
+        HistoryError: ``damaged`` if `ASIDE_KEPT` such files exist already; an operator has to look at them first.
     """
     with HISTORY.translated(path):
         kept = [other for other in path.parent.glob(f"{path.name}.damaged-*") if other.name[-1].isdigit()]
         if len(kept) >= ASIDE_KEPT:
-            raise HistoryError("damaged", f"{path}: damaged, and {len(kept)} damaged files stand beside it already")
+            raise HistoryError("damaged", f"{path}: damaged, and {len(kept)} damaged files are already kept beside it")
         aside = path.with_name(f"{path.name}.damaged-{int(now)}")
         if aside.exists():
             raise HistoryError("damaged", f"{path}: damaged twice in one second")

@@ -1,1 +1,1 @@
-"""The monthly statement: computed, checked, and shown."""
+"""The monthly statement: computed from history, checked, and formatted."""

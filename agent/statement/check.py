@@ -1,6 +1,6 @@
-"""Whether a statement that somebody hands over holds: against its own parts, and against history; pure."""
+"""Checks of a finished statement: against its own parts, and against history. Pure."""
 
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 import msgspec
@@ -19,18 +19,18 @@ from agent.statement.statement import (
 
 
 def decode(text: bytes, file: str) -> Statement:
-    """Read a statement back from its JSON.
+    """Decode a statement from its JSON and check it against its own parts.
 
     Raises:
-        StatementError: When it is none; when its figures or notes do not follow from its parts; when it is not marked
-            as a draft and must not be published.
+        StatementError: If the text is not a statement, if its figures or notes do not follow from its parts, or if it
+            is not marked as a draft although it must not be published.
     """
     try:
         statement = msgspec.json.decode(text, type=Statement)
     except msgspec.MsgspecError as error:
         raise StatementError(f"{file}: not a statement in JSON (--format json): {error}") from error
     if statement.format != FORMAT:
-        raise StatementError(f"{file}: statement format {statement.format}, here {FORMAT}")
+        raise StatementError(f"{file}: statement format {statement.format}, this version reads {FORMAT}")
     _refuse_unsound(statement, file)
     return statement
 
@@ -44,7 +44,7 @@ def _refuse_unsound(statement: Statement, file: str) -> None:
         for name, found, expected in _differences(statement.figures, figures)
     ]
     if statement.notes != tuple(notes_of(figures, statement.parts)):
-        wrong.append("its notes are not those of its figures")
+        wrong.append("its notes do not match its figures")
     if wrong:
         raise StatementError(f"{file}: does not follow from its own parts: {'; '.join(wrong)}")
     if not statement.is_draft:
@@ -52,45 +52,41 @@ def _refuse_unsound(statement: Statement, file: str) -> None:
 
 
 def _differences(found: Any, expected: Any) -> list[tuple[str, Any, Any]]:
-    """Give the fields in which two structures of one type differ, with what is in each."""
-    names = (
-        [each.name for each in fields(found)]
-        if hasattr(found, "__dataclass_fields__")
-        else list(found.__struct_fields__)
-    )
-    pairs = ((name, getattr(found, name), getattr(expected, name)) for name in names)
-    return [pair for pair in pairs if pair[1] != pair[2]]
+    """Return (name, found, expected) of each field in which two structures of one type differ."""
+    names = [each.name for each in fields(found)] if is_dataclass(found) else list(found.__struct_fields__)
+    triples = [(name, getattr(found, name), getattr(expected, name)) for name in names]
+    return [(name, one, other) for name, one, other in triples if one != other]
 
 
 def verify(statement: Statement, source: Source, period: Period) -> list[str]:
-    """Compute a site's part of a statement again.
+    """Recompute one site's part of a statement from its history.
 
     Args:
-        statement: As `decode` gave it.
+        statement: A statement from `decode`.
         source: The history of one of its sites.
-        period: The statement's, in the zone of that site.
+        period: The statement's period, in the time zone of that site.
 
     Returns:
-        What differs, in words; empty when it still holds.
+        The differences, in words; empty if there are none.
 
     Raises:
-        StatementError: When the site is not in it, or history has nothing of the period any more.
+        StatementError: If the site is not in the statement, or history no longer has rows for the period.
     """
     stated = next((part for part in statement.parts if part.site == source.site), None)
     if stated is None:
         raise StatementError(
-            f"{source.site} is not in this statement, but {', '.join(p.site for p in statement.parts)}"
+            f"{source.site} is not in this statement, which covers {', '.join(p.site for p in statement.parts)}"
         )
     until = period.end if stated.is_over else min(stated.inputs.last_at, period.end)
     part = part_of(source, period, until=until, elapsed_s=stated.elapsed_s, is_over=stated.is_over)
     wrong = [
-        f"{name}: stated {_shown(found)}, history gives {_shown(expected)}"
-        for one, other, prefix in (
-            (stated.inputs, part.inputs, ""),
-            (stated.mean, part.mean, "mean "),
-            (stated.last, part.last, "last "),
+        f"{prefix}{name}: stated {_shown(found)}, history gives {_shown(expected)}"
+        for prefix, one, other in (
+            ("", stated.inputs, part.inputs),
+            ("mean ", stated.mean, part.mean),
+            ("last ", stated.last, part.last),
         )
-        for name, found, expected in ((f"{prefix}{name}", a, b) for name, a, b in _differences(one, other))
+        for name, found, expected in _differences(one, other)
     ]
     wrong += [
         f"{name}: stated {getattr(stated, name)}, the calendar of {period.zone} gives {getattr(part, name)}"

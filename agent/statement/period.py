@@ -1,4 +1,4 @@
-"""Calendar periods, months first, in a site's own zone; pure."""
+"""Months, quarters and years in a site's own time zone. Pure."""
 
 import re
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ class Period:
 
     Attributes:
         name: ``2025-10``, ``2025-Q3`` or ``2025``.
-        zone: The zone whose midnights bound it.
-        start, end: Unix times, s; half open. Between them are 23 or 25 hours where a clock change falls on a day.
+        zone: The time zone whose midnights bound the period, by IANA name.
+        start, end: Unix times, s; half open. A day with a clock change has 23 or 25 hours.
         days: Calendar days.
     """
 
@@ -28,15 +28,15 @@ class Period:
 
     @property
     def seconds(self) -> int:
-        """How long it is, clock changes and all."""
+        """Length of the period with its clock changes, s."""
         return self.end - self.start
 
 
 def parse_period(text: str, zone: ZoneInfo) -> Period:
-    """Read a period.
+    """Parse ``2025-10``, ``2025-Q3`` or ``2025``.
 
     Raises:
-        ValueError: In words for the person who wrote it.
+        ValueError: With a message for the operator.
     """
     months = _months(text)
     if months is None:
@@ -52,29 +52,30 @@ def parse_period(text: str, zone: ZoneInfo) -> Period:
 
 
 def _months(text: str) -> tuple[int, int, int] | None:
-    """Give year, first month and number of months."""
-    told = re.fullmatch(r"([0-9]{4})(?:-(?:Q([1-4])|(0[1-9]|1[0-2])))?", text)
-    if told is None:
+    """Return year, first month and number of months; None if `text` is not a period."""
+    match = re.fullmatch(r"([0-9]{4})(?:-(?:Q([1-4])|(0[1-9]|1[0-2])))?", text)
+    if match is None:
         return None
-    year, quarter, month = told.groups()
+    year, quarter, month = match.groups()
     if quarter:
         return int(year), int(quarter) * _MONTHS_IN_QUARTER - 2, _MONTHS_IN_QUARTER
     return (int(year), int(month), 1) if month else (int(year), 1, 12)
 
 
 def _midnight(day: date, zone: ZoneInfo) -> int:
-    """Give when a day begins; where its midnight is skipped by a clock change, that is the moment of the change.
+    """Return the Unix time at which a day begins, s.
 
-    Where clocks are set back over midnight it begins twice: the first counts, so that no hour is in two periods.
+    If a clock change skips midnight, the day begins at the change. If clocks are set back over midnight, the first of
+    the two midnights counts, so that no hour is in two periods.
     """
     return int(datetime(day.year, day.month, day.day, tzinfo=zone).timestamp())
 
 
 def utc_text(at: float) -> str:
-    """Give a Unix time as ISO 8601 in UTC, to the second."""
+    """Return a Unix time as ISO 8601 in UTC, to the second."""
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def local_text(at: float, zone: str) -> str:
-    """Give a Unix time as a person at the site reads it, to the minute, with the offset."""
+    """Return a Unix time as local time with its offset, to the minute."""
     return datetime.fromtimestamp(at, ZoneInfo(zone)).strftime("%Y-%m-%d %H:%M %z")

@@ -1,9 +1,8 @@
-"""The statement of a calendar period: what was deployed, what operated, what took the rest; pure.
+"""The statement of a calendar period: deployed, operating, and losses by cause. Pure.
 
-A statement is made of parts, one a site. A part is what the site's history says, as time-weighted means over the
-seconds that were watched; every figure follows from the parts, and is never added up from rounded values. So a
-statement can be checked twice: its figures against its parts by anybody, its parts against the history by whoever has
-that (`statement_check`).
+A statement has one part for each site: time-weighted means of the site's history over the seconds that were watched.
+Every figure follows from the parts, and none is a sum of rounded values. A statement can therefore be checked twice
+(`agent.statement.check`): its figures against its parts, and its parts against the site's history.
 
     deployed - losses + uplift = operating
 """
@@ -15,7 +14,7 @@ from typing import Protocol
 import msgspec
 
 from agent.errors import AgentError
-from agent.history.csv import Digest
+from agent.history.export import Digest
 from agent.history.minutes import Row, Totals, Values, row_from
 from agent.site.power import PowerSource
 from agent.site.status import Cause, UnitState
@@ -25,11 +24,11 @@ from agent.unit.nameplate import HS_PER_THS
 
 FORMAT = 1
 PUBLISHED_COVERAGE_RATIO = 0.95
-# After a period's end, its last minute is on the disk by then.
+# Time after a period's end by which its last minute is on the disk, s.
 SETTLED_AFTER_S = 120
 
 REACHED = (UnitState.HASHING, UnitState.STARTING, UnitState.STOPPED, UnitState.CURTAILED)
-"""The states of a unit that answers; one in maintenance may or may not, and does not count as if it did."""
+"""The states of a unit that answers. A unit in maintenance may or may not answer, so it does not count."""
 
 METHOD = (
     "Every unit of the site's dated ledger counts as deployed with its nameplate hashrate, whether it answers or not."
@@ -47,16 +46,16 @@ METHOD = (
 
 
 class StatementError(AgentError):
-    """A statement that cannot be made, combined or believed."""
+    """A statement cannot be computed, combined or accepted."""
 
 
 class Inputs(msgspec.Struct, frozen=True, kw_only=True):
-    """What a part was computed from.
+    """The history rows behind a part.
 
     Attributes:
         digest: SHA-256 of the rows as CSV.
-        rows: How many there were.
-        first_at, last_at: Unix times at which they begin and end, s.
+        rows: Number of rows.
+        first_at, last_at: Unix times at which the rows begin and end, s.
     """
 
     digest: str
@@ -66,16 +65,17 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
-    """One site's share.
+    """One site's part of a statement.
 
     Attributes:
-        site: Its name.
-        zone, start, end: The period, in the site's zone, as Unix times, s.
-        elapsed_s: How much of it had passed; all of it once it is over.
-        is_over: Whether the period was over.
-        mean: Means over the seconds that were watched, `mean.watched_s`.
-        last: The last row: how the period ended.
-        inputs: What it was computed from.
+        site: The site's name.
+        zone: The site's time zone, by IANA name.
+        start, end: The period's bounds in that zone, as Unix times, s.
+        elapsed_s: How much of the period had passed, s; all of it once it is over.
+        is_over: True if the period was over.
+        mean: Means over the `mean.watched_s` seconds that were watched.
+        last: The last row: the end of the period.
+        inputs: The rows it was computed from.
     """
 
     site: str
@@ -90,21 +90,22 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StatementFigures(msgspec.Struct, frozen=True, kw_only=True):
-    """What follows from the parts; sums over them, before any rounding.
+    """The figures of a statement: unrounded sums over its parts.
 
     Attributes:
-        deployed_end_hs, operating_end_hs, units_end: In the last minutes; snapshots, not averages.
+        deployed_end_hs, operating_end_hs, units_end: In each site's last row; snapshots, not averages.
         deployed_hs, operating_hs, uplift_hs, lost_hs, losses_hs, units, simulated_units: Means.
-        losses_ratio, lost_ratio, uplift_ratio: Of mean deployed.
+        losses_ratio, lost_ratio, uplift_ratio: Ratios to mean deployed.
         operational_efficiency_ratio: Gross: mean operating over mean deployed.
         operational_efficiency_end_ratio: Over deployed at the end instead, as the trade publishes it.
         operational_efficiency_excluding_curtailment_ratio: Over mean deployed less curtailed.
-        is_above_target: Whether the gross ratio is above 90 %, unrounded.
-        coverage_ratio: Of the whole period (so far), over deployed nameplate.
-        watched_ratio: Share of the period for which there are figures at all.
-        joules, joules_by_source: Over the time that was watched.
-        energy_efficiency_j_per_th, energy_coverage_ratio: Over units with both figures, and their share of deployed.
-        delivered_hs, delivered_coverage_ratio: What pools credited, and the share of deployed it speaks of.
+        is_above_target: True if the unrounded gross ratio is above 90 %; None if nothing was deployed.
+        coverage_ratio: Coverage of the whole period, or of its elapsed part.
+        watched_ratio: Share of the period for which there are figures.
+        joules, joules_by_source: Energy over the time that was watched, J.
+        energy_efficiency_j_per_th, energy_coverage_ratio: Over units with both power and hashrate, and their share of
+            deployed.
+        delivered_hs, delivered_coverage_ratio: Hashrate credited by pools, and the share of deployed behind it.
         reach_uptime_ratio, hashing_uptime_ratio: Shares of unit time.
     """
 
@@ -141,15 +142,15 @@ class Statement(msgspec.Struct, frozen=True, kw_only=True):
     """The statement of one period for one site or several.
 
     Attributes:
-        format: Of this structure.
+        format: Version of this structure.
         period: ``2025-10``, ``2025-Q3`` or ``2025``.
-        days: Calendar days in it.
-        is_draft: Whether it was not asked to be fit for publishing.
+        days: Calendar days in the period.
+        is_draft: True if it was not requested for publishing.
         computed_at: Unix time, s.
-        notes: What a reader has to know before the figures; first what counts most.
-        figures: All follow from `parts`.
-        parts: By site.
-        method: How it was computed, in words.
+        notes: Warnings to read before the figures, the most important first.
+        figures: The figures, all derived from `parts`.
+        parts: One part for each site, by name.
+        method: The method of computation, in words.
     """
 
     format: int = FORMAT
@@ -164,28 +165,28 @@ class Statement(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Source(Protocol):
-    """Where rows come from: an open history."""
+    """A source of rows: an open history."""
 
     site: str
 
     def chunks(self, start: float, end: float) -> Iterable[Sequence[Values]]:
-        """Give the site's rows that begin in [start, end), oldest first."""
+        """Return the site's rows that begin in [start, end), oldest first, in chunks."""
 
     def span(self) -> tuple[int, int] | None:
-        """Give the Unix times at which its rows begin and end."""
+        """Return the Unix times at which its rows begin and end, s; None if there are no rows."""
 
 
 def state(source: Source, period: Period, *, now: float, is_draft: bool = True) -> Statement:
     """Compute one site's statement.
 
     Args:
-        source: Its history.
-        period: Of what.
-        now: Unix time, s; a period that is not over is stated so far.
-        is_draft: Whether it need not be fit for publishing.
+        source: The site's history.
+        period: The period.
+        now: Unix time, s; if the period is not over, the statement covers its elapsed part.
+        is_draft: False to require that it is fit for publishing.
 
     Raises:
-        StatementError: When history holds nothing of the period, or the statement is not fit for publishing.
+        StatementError: If history has no rows for the period, or the statement is not fit for publishing.
     """
     is_over = now >= period.end + SETTLED_AFTER_S
     elapsed_s = float(period.seconds if is_over else min(max(now - period.start, 0.0), period.seconds))
@@ -197,7 +198,7 @@ def part_of(source: Source, period: Period, *, until: int, elapsed_s: float, is_
     """Compute one site's part from its rows that begin before `until`.
 
     Raises:
-        StatementError: When history holds nothing of the period.
+        StatementError: If history has no rows for the period.
     """
     totals, digest = Totals(), Digest()
     first: Values | None = None
@@ -210,7 +211,7 @@ def part_of(source: Source, period: Period, *, until: int, elapsed_s: float, is_
     if first is None or last is None or mean is None:
         span = source.span()
         held = f"it holds {utc_text(span[0])} to {utc_text(span[1])}" if span else "it is empty"
-        raise StatementError(f"the history of {source.site} has nothing of {period.name}: {held}")
+        raise StatementError(f"the history of {source.site} has no rows for {period.name}: {held}")
     first_row, last_row = row_from(first), row_from(last)
     return Part(
         site=source.site,
@@ -222,7 +223,7 @@ def part_of(source: Source, period: Period, *, until: int, elapsed_s: float, is_
         mean=row_from(mean),
         last=last_row,
         inputs=Inputs(
-            digest=digest.text(),
+            digest=digest.hexdigest(),
             rows=totals.rows,
             first_at=first_row.at,
             last_at=last_row.at + last_row.span_s,
@@ -231,10 +232,10 @@ def part_of(source: Source, period: Period, *, until: int, elapsed_s: float, is_
 
 
 def combine(statements: Iterable[Statement], *, now: float, is_draft: bool = True) -> Statement:
-    """Make one statement of those of several sites for one period.
+    """Combine the statements of several sites for one period into one.
 
     Raises:
-        StatementError: When they are not of one period, or a site is there twice; or not fit for publishing.
+        StatementError: If the periods differ, if a site occurs twice, or if the result is not fit for publishing.
     """
     statements = list(statements)
     periods = sorted({each.period for each in statements})
@@ -264,10 +265,10 @@ def _statement(period: str, days: int, parts: Sequence[Part], *, computed_at: fl
 
 
 def refuse_unfit(figures: StatementFigures, parts: Sequence[Part]) -> None:
-    """Refuse what must not be published.
+    """Refuse figures that must not be published.
 
     Raises:
-        StatementError: Too little is known, or the period is not over.
+        StatementError: If coverage is too low, or the period is not over.
     """
     early = [part.site for part in parts if not part.is_over]
     if early:
@@ -280,7 +281,10 @@ def refuse_unfit(figures: StatementFigures, parts: Sequence[Part]) -> None:
 
 
 def notes_of(figures: StatementFigures, parts: Sequence[Part]) -> Iterable[str]:
-    """Give what has to be read before the figures."""
+    """Yield the warnings to read before the figures.
+
+    Their wording is part of `FORMAT`: `agent.statement.check` compares the notes of a saved statement with these.
+    """
     if figures.coverage_ratio is None or figures.coverage_ratio < PUBLISHED_COVERAGE_RATIO:
         yield (
             f"COVERAGE IS ONLY {ratio_text(figures.coverage_ratio)}: too little is known for these figures"
@@ -304,7 +308,7 @@ def notes_of(figures: StatementFigures, parts: Sequence[Part]) -> Iterable[str]:
 
 
 def figures_of(parts: Sequence[Part]) -> StatementFigures:
-    """Give all figures that follow from `parts`."""
+    """Return all figures that follow from `parts`."""
 
     def total(value: Callable[[Part], float]) -> float:
         return math.fsum(value(part) for part in parts)
@@ -316,7 +320,7 @@ def figures_of(parts: Sequence[Part]) -> StatementFigures:
     losses_hs = {cause: total(lambda part, cause=cause: part.mean.losses_hs.get(cause, 0.0)) for cause in Cause}  # type: ignore[misc]
     lost_hs = math.fsum(losses_hs.values())
     ratio = _ratio(operating_hs, deployed_hs)
-    # Over all the time there was, watched or not.
+    # Over all the elapsed time, watched or not.
     deployed = total(lambda part: part.mean.deployed_hs * part.elapsed_s)
     known = total(lambda part: part.mean.known_hs * part.mean.watched_s)
     joules = {

@@ -1,7 +1,7 @@
-"""A statement as people read it: a table for terminals, Markdown, and CSV for spreadsheets; pure.
+"""A statement as text: a table for terminals, Markdown, and CSV for spreadsheets. Pure.
 
-Hashrates of one statement are all in one unit, the largest in which what is deployed is 1 or more, so that a column can
-be added up by eye. CSV is in base units and unrounded.
+All hashrates of one statement are in one unit, the largest in which deployed is at least 1, so that a column can be
+added up by eye. CSV is in base units and unrounded.
 """
 
 from collections.abc import Iterator
@@ -20,13 +20,13 @@ WIDTH = 100
 
 
 class Line(NamedTuple):
-    """One figure.
+    """One line of the table.
 
     Attributes:
-        name: What it is; indented where it is a part of the line above.
-        value: With its unit.
-        share: Of mean deployed, or another ratio of its own.
-        note: What else there is to say.
+        name: Name of the figure; indented if it is a part of the line above.
+        value: The figure with its unit.
+        share: Share of mean deployed, or another ratio.
+        note: A remark.
     """
 
     name: str
@@ -36,7 +36,7 @@ class Line(NamedTuple):
 
 
 class _Scale:
-    """One unit for all hashrates of a statement."""
+    """The common unit of all hashrates of a statement."""
 
     def __init__(self, largest_hs: float) -> None:
         self._factor, self._unit = next(
@@ -48,7 +48,7 @@ class _Scale:
 
 
 def title(statement: Statement) -> str:
-    """Give the headline: which sites, which period."""
+    """Return the headline with sites and period."""
     sites = ", ".join(part.site for part in statement.parts)
     zones = ", ".join(sorted({part.zone for part in statement.parts}))
     draft = "Draft statement" if statement.is_draft else "Statement"
@@ -56,7 +56,7 @@ def title(statement: Statement) -> str:
 
 
 def lines(statement: Statement) -> Iterator[Line]:
-    """Give the figures in the order in which they are read."""
+    """Yield the figures in reading order."""
     figures = statement.figures
     hashrate = _Scale(max(figures.deployed_hs, figures.deployed_end_hs))
     ends = [part.inputs.last_at for part in statement.parts]
@@ -83,7 +83,7 @@ def lines(statement: Statement) -> Iterator[Line]:
     yield Line(
         "Coverage", ratio_text(figures.coverage_ratio), "", f"watched {ratio_text(figures.watched_ratio)} of the time"
     )
-    # Nobody told of any: even a site asleep draws what its control boards do.
+    # Zero means that there was no power figure: even a sleeping site powers its control boards.
     energy = _energy(figures.joules) if figures.joules else ABSENT
     yield Line("Energy", energy, "", "of the time that was watched")
     for source, joules in figures.joules_by_source.items():
@@ -97,9 +97,9 @@ def lines(statement: Statement) -> Iterator[Line]:
         f"over {ratio_text(figures.energy_coverage_ratio)} of deployed",
     )
     delivered = (
-        ABSENT if figures.delivered_hs is None else f"over {ratio_text(figures.delivered_coverage_ratio)} of deployed"
+        "" if figures.delivered_hs is None else f"over {ratio_text(figures.delivered_coverage_ratio)} of deployed"
     )
-    yield Line("Delivered to pools", hashrate(figures.delivered_hs), "", delivered.replace(ABSENT, ""))
+    yield Line("Delivered to pools", hashrate(figures.delivered_hs), "", delivered)
     yield Line("Reach uptime", ratio_text(figures.reach_uptime_ratio), "", "units answer")
     yield Line("Hashing uptime", ratio_text(figures.hashing_uptime_ratio), "", "units answer and hash")
 
@@ -108,7 +108,7 @@ def _verdict(statement: Statement) -> str:
     is_above = statement.figures.is_above_target
     if is_above is None:
         return "nothing was deployed"
-    # By the unrounded ratio: 89.996 % reads 90.00 and is not above the line.
+    # By the unrounded ratio: 89.996 % is shown as 90.00 % and is not above the line.
     return f"{'above' if is_above else 'not above'} the {ratio_text(TARGET_RATIO, 0)} line"
 
 
@@ -127,7 +127,7 @@ def _inputs(statement: Statement) -> Iterator[str]:
 
 
 def table(statement: Statement) -> str:
-    """Give it for a terminal, as plain text."""
+    """Return the statement as plain text for a terminal."""
     shown = list(lines(statement))
     names, values, shares = (max(len(line[column]) for line in shown) for column in range(3))
     return "\n".join(
@@ -150,7 +150,7 @@ def table(statement: Statement) -> str:
 
 
 def markdown(statement: Statement) -> str:
-    """Give it as Markdown."""
+    """Return the statement as Markdown."""
     return "\n".join(
         (
             f"# {title(statement)}",
@@ -173,7 +173,7 @@ def markdown(statement: Statement) -> str:
 
 
 def csv(statement: Statement) -> str:
-    """Give every figure in base units, unrounded, one a line: name, value."""
+    """Return every figure in base units, unrounded, one ``name,value`` a line."""
     rows: list[tuple[str, object]] = [
         ("sites", " ".join(part.site for part in statement.parts)),
         ("period", statement.period),

@@ -1,1 +1,1 @@
-"""Numbers and wording that the page, JSON, and the command line share."""
+"""Numbers and wording shared by the page, JSON, and the command line."""

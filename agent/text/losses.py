@@ -1,4 +1,4 @@
-"""Where the hashrate went, in words: how much, why, in which container, how many units and since when; pure.
+"""Losses in words: how much, the cause, the container, the number of units, and since when. Pure.
 
 3.10 PH/s unreachable: container C2, 16 units since 14:02
 """
@@ -18,7 +18,7 @@ CAUSE_WORDS = {
     Cause.MAINTENANCE: "in maintenance",
     Cause.UNREACHABLE: "unreachable",
     Cause.UNREADABLE: "unreadable",
-    Cause.STOPPED: "stopped, and nobody said why",
+    Cause.STOPPED: "stopped, cause unknown",
     Cause.STARTING: "starting",
     Cause.MISSING_BOARDS: "missing boards",
     Cause.MISSING_CHIPS: "missing chips",
@@ -27,18 +27,18 @@ CAUSE_WORDS = {
 }
 
 PLACES_NAMED = 3
-# Units of one event are noticed one after the other: by their polls' phases, and after three missed intervals.
+# Units of one event are noticed one after another: each at its own poll, and after three missed intervals.
 TOGETHER_S = 300.0
 
 
 class LossPlace(NamedTuple):
-    """The units of one container that one cause took something of.
+    """The units of one container that lost hashrate to one cause.
 
     Attributes:
-        container: Its name; empty for none.
-        units: How many.
+        container: The container's name; empty for units without one.
+        units: Number of units.
         first, last: Unix times at which the first and the last of them entered their state, as far as the agent has
-            seen, s; None where the cause is no state, so that nobody noted when it began.
+            seen, s; None if the cause is not a state, because its start is not recorded.
     """
 
     container: str
@@ -48,11 +48,12 @@ class LossPlace(NamedTuple):
 
 
 class LossLine(NamedTuple):
-    """What one cause took.
+    """The loss by one cause.
 
     Attributes:
-        cause, hashrate_hs: Of the site's figures, H/s.
-        places: Where, most units first; empty when it was over by the time the units were looked at.
+        cause: The cause.
+        hashrate_hs: The loss in the site's figures, H/s.
+        places: The containers, most units first; empty if the units had recovered since the figures were computed.
         where: The places in words.
     """
 
@@ -63,37 +64,37 @@ class LossLine(NamedTuple):
 
     @property
     def units(self) -> int:
-        """How many units it concerns."""
+        """Number of units affected."""
         return sum(place.units for place in self.places)
 
     @property
     def sentence(self) -> str:
-        """Everything in one line."""
+        """The whole line as text."""
         return f"{hashrate_text(self.hashrate_hs)} {CAUSE_WORDS[self.cause]}: {self.where}"
 
 
 def largest_losses(sums: Figures) -> list[tuple[Cause, float]]:
-    """Give what took anything of a group, largest first, H/s."""
+    """Return the causes that took hashrate from a group, largest first, H/s."""
     return sorted(((cause, hs) for cause, hs in sums.losses_hs.items() if hs > 0), key=lambda item: -item[1])
 
 
 def loss_lines(
     site: Figures, statuses: Iterable[UnitStatus], *, now: float, zone: ZoneInfo, seen_from: float | None
 ) -> list[LossLine]:
-    """Give what took the rest, largest first.
+    """Return one line for each cause of loss, largest first.
 
     Args:
         site: The site's figures.
-        statuses: Of the units that are in them.
-        now: Unix time, s; times of its day are told without their date.
-        zone: In which times are told.
-        seen_from: Unix time from which on each unit is watched: of what was so before, nobody knows since when. None
-            where no time is to be told.
+        statuses: Statuses of the units in the figures.
+        now: Unix time, s; times of the same day are shown without their date.
+        zone: Time zone of the times.
+        seen_from: Unix time when every unit had been polled once, s. A state that began earlier is shown as "since
+            before" this time. None to show no times.
     """
     entered: dict[Cause, dict[str, list[float | None]]] = defaultdict(lambda: defaultdict(list))
     for status in statuses:
         for loss in status.losses:
-            # What takes something of a unit that hashes is no state, and nobody noted when it began.
+            # The cause of a hashing unit's loss is not a state, so its start is not recorded.
             since = status.since if status.state.value == loss.cause.value and seen_from is not None else None
             entered[loss.cause][status.entry.place.container].append(since)
     clock = _Clock(now, zone, seen_from)
@@ -115,19 +116,19 @@ def _place(container: str, times: list[float | None]) -> LossPlace:
 
 
 class _Clock(NamedTuple):
-    """How times are told."""
+    """Formats times relative to now."""
 
     now: float
     zone: ZoneInfo
     seen_from: float | None
 
     def text(self, at: float) -> str:
-        """Give a time of this day without its date."""
+        """Return a local time, without its date if that is today."""
         local, today = (datetime.fromtimestamp(moment, self.zone) for moment in (at, self.now))
         return f"{local:%H:%M}" if local.date() == today.date() else f"{local:%Y-%m-%d %H:%M}"
 
     def since(self, place: LossPlace) -> str:
-        """Give `` since 14:02``; of units that did not go together, when the last of them did."""
+        """Return `` since 14:02``, or the time of the last unit if they did not change together."""
         if place.first is None or place.last is None or self.seen_from is None:
             return ""
         if place.last <= self.seen_from:
@@ -138,21 +139,21 @@ class _Clock(NamedTuple):
 
 
 def _where(places: tuple[LossPlace, ...], clock: _Clock) -> str:
-    """Give ``container C2, 16 units since 14:02``, or the containers with most of them first."""
+    """Return ``container C2, 16 units since 14:02``, or several containers, most units first."""
     if not places:
         return "units that changed since these figures"
     if len(places) == 1:
         (place,) = places
         named = f"container {place.container}, " if place.container else ""
         return f"{named}{units_text(place.units)}{clock.since(place)}"
-    told = [
+    named_places = [
         f"{place.container or 'no container'} ({place.units:,}{clock.since(place)})" for place in places[:PLACES_NAMED]
     ]
-    more = len(places) - len(told)
+    more = len(places) - len(named_places)
     rest = f" and {more:,} more" if more else ""
-    return f"{units_text(sum(place.units for place in places))} in containers {', '.join(told)}{rest}"
+    return f"{units_text(sum(place.units for place in places))} in containers {', '.join(named_places)}{rest}"
 
 
 def units_text(units: int) -> str:
-    """Give ``1 unit`` or ``16 units``."""
+    """Return ``1 unit`` or ``16 units``."""
     return "1 unit" if units == 1 else f"{units:,} units"

@@ -1,42 +1,42 @@
-"""Figures for people: H/s, watts, ages and ratios in the sizes one reads them in.
+"""Figures scaled for people: hashrates, watts, durations and ratios.
 
-Everywhere else they stay in base units; only terminals, pages and statements scale.
+Only terminals, pages and statements scale. Everything else stays in base units.
 """
 
 ABSENT = "-"
-"""Stands where there is no figure; never a zero."""
+"""Shown where there is no figure; never means zero."""
 
 TARGET_RATIO = 0.90
-"""The trade's ">90 %" of deployed; met only above it, by the unrounded ratio."""
+"""The trade's ">90 %" of deployed. Met only if the unrounded ratio is above it."""
 
 _PREFIXES = ((1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
 def hashrate_text(hashrate_hs: float | None, digits: int = 2) -> str:
-    """Give ``46.09 EH/s``; a dash where there is no figure."""
+    """Return ``46.09 EH/s``; a dash for None."""
     return ABSENT if hashrate_hs is None else _scaled(hashrate_hs, "H/s", digits)
 
 
 def watts_text(watts: float | None, digits: int = 2) -> str:
-    """Give ``3.50 kW``; a dash where there is no figure."""
+    """Return ``3.50 kW``; a dash for None."""
     return ABSENT if watts is None else _scaled(watts, "W", digits)
 
 
 def _scaled(value: float, unit: str, digits: int) -> str:
     for factor, prefix in _PREFIXES:
-        # What would round up to a thousand of one size is shown as one of the next.
+        # A value that would round up to 1000 is shown as 1 with the next prefix.
         if abs(value) >= factor * (1 - 0.5 * 10 ** -(digits + 3)):
             return f"{value / factor:.{digits}f} {prefix}{unit}"
     return f"{value:.{0 if value == 0 else digits}f} {unit}"
 
 
 def ratio_text(ratio: float | None, digits: int = 2) -> str:
-    """Give ``92.18 %``; a dash where there is no figure."""
+    """Return ``92.18 %``; a dash for None."""
     return ABSENT if ratio is None else f"{ratio * 100:.{digits}f} %"
 
 
 def duration_text(seconds: float | None) -> str:
-    """Give ``12 s``, ``4 min``, ``3 h 05 min`` or ``6 d 04 h``; a dash where there is none."""
+    """Return ``12 s``, ``4 min``, ``3 h 05 min`` or ``6 d 04 h``; a dash for None."""
     if seconds is None:
         return ABSENT
     whole = int(seconds)

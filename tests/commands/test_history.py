@@ -106,7 +106,7 @@ def test_combine(config: Path, tmp_path: Path) -> None:
         (("statement", "october"), 2, "one period is expected"),
         (("statement", "2025-09", "2025-10"), 2, "one period is expected"),
         (("statement", "2025-10", "--format", "pdf"), 2, "one of table, markdown, csv, json is expected"),
-        (("statement", "2024-10"), 1, "has nothing of 2024-10: it holds 2025-09-30T00:00:00Z to 2025-11-21T00:00:00Z"),
+        (("statement", "2024-10"), 1, "has no rows for 2024-10: it holds 2025-09-30T00:00:00Z to 2025-11-21T00:00:00Z"),
         (("statement", "--combine"), 2, "files with statements in JSON are expected"),
         (("statement", "--combine", "nothing.json"), 1, "nothing.json: No such file or directory"),
         (

@@ -1,4 +1,4 @@
-"""A password in a file of its own."""
+"""Passwords in files."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ def write(path: Path, content: bytes, mode: int = 0o600) -> Path:
 
 @pytest.mark.parametrize("content", [b"hunter2", b"hunter2\n", b"  hunter2\r\n"])
 def test_a_password_is_one_line(tmp_path: Path, content: bytes) -> None:
-    """White space around it, such as an editor's line end, is not part of it."""
+    """Surrounding white space, such as an editor's line end, is not part of the password."""
     assert read_password(write(tmp_path / "word", content), where="identity.password_file") == "hunter2"
 
 
@@ -38,7 +38,7 @@ def test_a_password_is_one_line(tmp_path: Path, content: bytes) -> None:
     ],
 )
 def test_bad_password_files(tmp_path: Path, content: bytes, mode: int, reason: str) -> None:
-    """What is wrong is told with the file and the key, and never with the content."""
+    """The message names the file and the key, and never contains the content."""
     path = write(tmp_path / "word", content, mode)
     with pytest.raises(ConfigError) as caught:
         read_password(path, where="identity.password_file")
@@ -46,7 +46,7 @@ def test_bad_password_files(tmp_path: Path, content: bytes, mode: int, reason: s
 
 
 def test_the_login_of_the_units_comes_with_the_setup(tmp_path: Path) -> None:
-    """Left out it is the factory's; a password from a file is taken, and a bad file is a mistake beside all others."""
+    """The default is the factory login; a password file replaces it, and a bad file is reported with other mistakes."""
     write(tmp_path / "ledger.csv", LEDGER.encode())
     site = write(tmp_path / "site.toml", SITE.encode())
     assert load_setup(site).unit_login == FACTORY_LOGIN

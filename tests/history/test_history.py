@@ -1,4 +1,4 @@
-"""The history file: what is in it survives kills, full disks, damage, wrong clocks, second agents, other versions."""
+"""The history file survives kills, full disks, damage, wrong clocks, second agents and other versions."""
 
 import asyncio
 import errno
@@ -41,23 +41,23 @@ GARBAGE = b"this is no database at all, and long enough to be taken for a page o
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Give where a history may be made."""
+    """Return a path for a new history."""
     return tmp_path / "site.history.sqlite"
 
 
 def history(path: Path, *, site: str = "alpha", now: float = AT + DAY_S, keep_days: float = 400) -> History:
-    """Give a history that is not started: `flush` writes."""
+    """Return a history whose thread is not started; `flush` writes."""
     return History(path, site=site, zone="America/Chicago", keep_days=keep_days, wall=lambda: now)
 
 
 def operating(path: Path) -> dict[int, float]:
-    """Give what the file has: PH/s operating by the seconds after AT at which a row begins."""
+    """Return PH/s operating by row start, in seconds after AT."""
     with closing(read_history(path)) as reader:
         return {int(values[0] or 0) - AT: (values[5] or 0) / PH for chunk in reader.chunks(0, 1e12) for values in chunk}
 
 
 def reason(path: Path) -> str:
-    """Give why a history cannot be opened to write."""
+    """Return the reason why a history cannot be opened for writing."""
     with pytest.raises(HistoryError) as caught:
         write_history(path).close()
     assert str(path) in str(caught.value)
@@ -68,7 +68,7 @@ def reason(path: Path) -> str:
 
 
 def test_columns_are_the_rows() -> None:
-    """The tables have a column for each value of a row and no other; reasons for not writing are a closed list."""
+    """The tables have exactly the columns of a row, and the write reasons are a prefix of all reasons."""
     connection = sqlite3.connect(":memory:")
     with closing(connection):
         for statements in MIGRATIONS:
@@ -83,7 +83,7 @@ def test_columns_are_the_rows() -> None:
 
 
 def test_rows_come_back_as_they_were(path: Path) -> None:
-    """Every value of the site's and a container's rows is read back to the last bit, by whoever reads."""
+    """Every value of the site's and a container's rows reads back to the last bit."""
     site = row(uplift_hs=PH / 3, delivered_hs=45 * PH / 7, delivered_s=59.5, delivered_deployed_hs=1 / 3)
     kept = history(path)
     kept.record([Minute(site, {"C1": row(operating_hs=PH / 7), "": row(operating_hs=PH)})])
@@ -100,7 +100,7 @@ def test_rows_come_back_as_they_were(path: Path) -> None:
 
 
 def test_steps_are_means_of_what_was_watched(path: Path) -> None:
-    """A step's mean is weighted by the seconds watched; a step of which nothing was watched is not there."""
+    """A step's mean is weighted by the watched seconds; a step without any is left out."""
     rows = [row(AT, operating_hs=40 * PH), row(AT + 60, watched_s=30.0, operating_hs=46 * PH), row(AT + 3 * HOUR_S)]
     with closing(read_history(write(path, rows))) as reader:
         first, last = reader.rows(AT, AT + DAY_S, HOUR_S)
@@ -110,7 +110,7 @@ def test_steps_are_means_of_what_was_watched(path: Path) -> None:
 
 
 def test_a_minute_in_two_parts_is_one(path: Path) -> None:
-    """A restart within a minute, or a clock that was set back, completes the minute and overwrites nothing."""
+    """A restart within a minute, or a clock set back, completes the minute and overwrites nothing."""
     write(path, [row(watched_s=20.0, operating_hs=40 * PH)])
     write(path, [row(watched_s=60.0, operating_hs=46 * PH)])
     assert operating(path) == {0: pytest.approx(44)}
@@ -119,7 +119,7 @@ def test_a_minute_in_two_parts_is_one(path: Path) -> None:
 
 
 def test_units_changes(path: Path) -> None:
-    """A state is there from its beginning, with its cause, and gets its end when it ends."""
+    """A state is stored when it begins, with its reason, and updated when it ends."""
     down = Change(unit_id="u1", state="unreachable", why="no answer", since=AT + 5.5)
     kept = history(path)
     kept.record_change(down)
@@ -138,7 +138,7 @@ def test_units_changes(path: Path) -> None:
 
 
 def test_what_a_killed_agent_left_open_ends_with_its_watch(path: Path) -> None:
-    """Nobody saw how long a state lasted after the agent died: it ends where the last minute does."""
+    """A state that a killed agent left open ends with the last recorded minute."""
     with closing(write_history(path)) as file:
         file.claim(site="alpha", zone="UTC")
         file.write(site=[row().values()], changes=[Change(unit_id="u1", state="stopped", why="asleep", since=AT + 9.0)])
@@ -147,8 +147,8 @@ def test_what_a_killed_agent_left_open_ends_with_its_watch(path: Path) -> None:
         assert [(each.since, each.until) for each in file.changes(0, 1e12)] == [(AT + 9.0, AT + 60.0)]
 
 
-def test_changes_are_told_once() -> None:
-    """Each change ends one state and begins another; a unit not looked at yet has none, one that is gone ends."""
+def test_changes_are_reported_once() -> None:
+    """Each change ends one state and begins another; a unit has none before its first poll, and a removal ends it."""
     book = ChangeBook()
     unseen, seen = status(entry("u1")), status(entry("u1"), reading("u1"), since=10.0)
     assert book.observe(unseen) == []
@@ -173,7 +173,7 @@ def test_a_clock_set_back_ends_no_state_before_it_began() -> None:
 
 
 def test_what_comes_while_it_writes_is_written_before_it_stops(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A row that was added, and a stop that came, while the thread was busy with the disk."""
+    """A row queued just before a stop is written although the thread was busy with the disk."""
     is_writing, go_on = threading.Event(), threading.Event()
     write_rows = HistoryWriter.write
 
@@ -196,7 +196,7 @@ def test_what_comes_while_it_writes_is_written_before_it_stops(path: Path, monke
 
 
 def test_recorder_makes_history_of_figures(path: Path) -> None:
-    """Figures become minutes and statuses changes; stopping writes the minute under way."""
+    """Figures become minutes and statuses become changes; stopping writes the current minute."""
     kept = history(path)
     recorder = Recorder(kept, interval_s=10.0)
     statuses = [status(entry("u1"), reading("u1"), since=AT), gone_silent("u2")]
@@ -246,20 +246,20 @@ with closing(write_history(Path(sys.argv[1]))) as file:
 
 @pytest.mark.parametrize("after", [1, 2, 40, 150])
 async def test_sigkill_loses_nothing_that_was_written(path: Path, after: int) -> None:
-    """A process that is killed in the middle of writing leaves every minute it had written, whole, and no lock."""
+    """A process killed while writing leaves every finished minute whole, and no lock."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", WRITER, str(path), str(SUPPORT), stdout=asyncio.subprocess.PIPE
     )
     assert process.stdout is not None
-    told = [int(await process.stdout.readline()) for _ in range(after)]
+    reported = [int(await process.stdout.readline()) for _ in range(after)]
     process.send_signal(signal.SIGKILL)
-    told += [int(line) for line in (await process.stdout.read()).split(b"\n")[:-1]]
+    reported += [int(line) for line in (await process.stdout.read()).split(b"\n")[:-1]]
     assert await process.wait() == -signal.SIGKILL
     with closing(write_history(path)) as file:
         rows = [row_from(values) for chunk in file.chunks(0, 1e12) for values in chunk]
         containers = [len(chunk) for chunk in file.chunks(0, 1e12, "C3")]
-    # The one under way may have come through as well, with all its containers or not at all.
-    assert len(told) <= len(rows) <= len(told) + 1
+    # The write in progress may have been committed too, with all its containers or not at all.
+    assert len(reported) <= len(rows) <= len(reported) + 1
     assert [each.operating_hs for each in rows] == [float(number) for number in range(len(rows))]
     assert sum(containers) == len(rows)
 
@@ -268,7 +268,7 @@ async def test_sigkill_loses_nothing_that_was_written(path: Path, after: int) ->
 
 
 def test_one_file_has_one_writer(path: Path) -> None:
-    """A second agent on the same file writes nothing and says so; it takes over when the first one ends."""
+    """A second agent on the same file writes nothing and logs it once; it takes over when the first one ends."""
     first, second = history(path), history(path)
     first.record_site(row())
     assert first.flush()
@@ -288,7 +288,7 @@ def test_one_file_has_one_writer(path: Path) -> None:
 
 
 def test_another_sites_history_is_not_touched(path: Path) -> None:
-    """A file belongs to one site; an agent of another leaves it alone."""
+    """A file belongs to one site; another site's agent does not change it."""
     before = write(path, [row()], site="beta").read_bytes()
     kept = history(path)
     kept.record_site(row(AT + 60))
@@ -300,7 +300,7 @@ def test_another_sites_history_is_not_touched(path: Path) -> None:
 
 
 def test_reading_while_it_is_written(path: Path) -> None:
-    """Readers see what is committed, while the agent goes on writing."""
+    """A reader sees a committed snapshot while the agent goes on writing."""
     with closing(write_history(path)) as file:
         file.claim(site="alpha", zone="UTC")
         file.write(site=[row().values()])
@@ -317,7 +317,7 @@ def test_reading_while_it_is_written(path: Path) -> None:
 
 @contextmanager
 def files_at_most(size: int) -> Iterator[None]:
-    """Let no file of this process grow beyond `size` bytes: what a full disk looks like from here."""
+    """Limit every file of this process to `size` bytes, which looks like a full disk."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     try:
@@ -327,7 +327,7 @@ def files_at_most(size: int) -> Iterator[None]:
 
 
 def test_a_full_disk_delays_history_and_loses_none(path: Path) -> None:
-    """What cannot be written waits in memory; when there is room again, all of it is written, and nothing was lost."""
+    """Rows wait in memory while the disk is full; once there is room, all of them are written."""
     kept = history(path)
     kept.record_site(row())
     assert kept.flush()
@@ -345,7 +345,7 @@ def test_a_full_disk_delays_history_and_loses_none(path: Path) -> None:
 
 
 def test_what_waits_is_bounded(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """When nothing can be written for too long, the oldest goes, and is counted."""
+    """When too many rows are pending, the oldest are dropped and counted."""
     monkeypatch.setattr(history_module, "MAX_PENDING", 10)
     kept = history(path.parent / "not there" / "h.sqlite")
     for number in range(15):
@@ -359,7 +359,7 @@ def test_what_waits_is_bounded(path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_sqlite_says_full() -> None:
-    """SQLite's own word for a disk without room is the reason `full`, and the system's is, too."""
+    """Both SQLite's and the operating system's error for a full disk become the reason ``full``."""
     with closing(sqlite3.connect(":memory:")) as connection:
         connection.execute("PRAGMA max_page_count = 1")
         with pytest.raises(HistoryError) as caught, HISTORY.translated(Path("h.sqlite")):
@@ -371,7 +371,7 @@ def test_sqlite_says_full() -> None:
 
 
 def test_a_file_moved_away_is_begun_anew(path: Path) -> None:
-    """A history that somebody moves or deletes under a running agent is not written to blindly."""
+    """After the file is moved away under a running agent, a new one is created at its path."""
     kept = history(path)
     kept.record_site(row())
     assert kept.flush()
@@ -410,7 +410,7 @@ def damaged(path: Path, kind: str) -> None:
     ("kind", "taken_over"), [("garbage", 0), ("cut", 800), ("header", 0), ("page", 1900), ("empty", None)]
 )
 def test_a_damaged_file_is_kept_aside_and_begun_anew(path: Path, kind: str, taken_over: int | None) -> None:
-    """Damage stops nothing: the file is kept under another name, what can be read of it goes into the new one."""
+    """A damaged file is kept under another name, and its readable rows are copied into a new one."""
     damaged(path, kind)
     kept = history(path)
     kept.record_site(row(AT - 60))
@@ -422,7 +422,7 @@ def test_a_damaged_file_is_kept_aside_and_begun_anew(path: Path, kind: str, take
     assert found.pop(-60) == 46
     assert all(at == 60 * number for at, number in found.items())
     if taken_over is None:
-        # A file of no bytes is what a crash at its making leaves: there was nothing in it.
+        # A crash during creation leaves an empty file, which held no rows.
         assert (aside, kept.health.errors["damaged"]) == ([], 0)
         return
     assert aside == [f"{path.name}.damaged-{AT + DAY_S}"]
@@ -432,7 +432,7 @@ def test_a_damaged_file_is_kept_aside_and_begun_anew(path: Path, kind: str, take
 
 
 def test_damage_under_a_running_agent(path: Path) -> None:
-    """A file that is overwritten between two openings is found out, and begun anew at the next write."""
+    """A file overwritten between two openings is detected and replaced at the next write."""
     kept = history(path)
     kept.record([Minute(row(AT + 60 * number), {}) for number in range(500)])
     assert kept.flush()
@@ -445,7 +445,7 @@ def test_damage_under_a_running_agent(path: Path) -> None:
 
 
 def test_damage_that_this_process_does_not_see_is_looked_for(path: Path) -> None:
-    """Pages in memory hide what became of the file; every hour it is read as others would read it, and begun anew."""
+    """The page cache hides damage on disk; an hourly check over a fresh connection finds it."""
     kept = history(path)
     for number in range(CHECK_EVERY - 1):
         kept.record_site(row(AT + 60 * number))
@@ -465,7 +465,7 @@ def test_damage_that_this_process_does_not_see_is_looked_for(path: Path) -> None
 
 
 def test_damaged_files_do_not_pile_up(path: Path) -> None:
-    """After a few, somebody has to look first: history rests, polling does not."""
+    """Once `ASIDE_KEPT` damaged files are kept, history stops until an operator removes some; polling goes on."""
     for number in range(ASIDE_KEPT):
         path.write_bytes(GARBAGE)
         move_aside(path, now=AT + number)
@@ -473,12 +473,12 @@ def test_damaged_files_do_not_pile_up(path: Path) -> None:
     kept = history(path)
     assert not kept.flush()
     assert kept.health.trouble is not None
-    assert "3 damaged files stand beside it" in kept.health.trouble
+    assert "3 damaged files are already kept beside it" in kept.health.trouble
     assert path.read_bytes() == GARBAGE
 
 
 def test_reading_damage_says_so(path: Path) -> None:
-    """A reader of a damaged file gets a reason, not rows."""
+    """Reading a damaged file raises a reason and returns no rows."""
     path.write_bytes(GARBAGE)
     with pytest.raises(HistoryError, match="file is not a database") as caught:
         read_history(path)
@@ -492,7 +492,7 @@ NEXT = (*MIGRATIONS, ("ALTER TABLE site ADD COLUMN note TEXT", "UPDATE site SET 
 
 
 def test_an_older_file_is_brought_up_to_date(path: Path) -> None:
-    """A newer version adds what it needs and keeps every row; a reader alone does not change the file."""
+    """A newer version applies its migrations and keeps every row."""
     write(path, [row()])
     with closing(write_history(path, migrations=NEXT)) as file:
         assert list(file.chunks(0, 1e12)) == [[row().values()]]
@@ -502,7 +502,7 @@ def test_an_older_file_is_brought_up_to_date(path: Path) -> None:
 
 
 def test_a_newer_file_is_left_alone(path: Path) -> None:
-    """A file of a later version is neither read nor written nor moved; the reason says which version it is."""
+    """A file of a later version is neither read nor written nor moved; the message names its version."""
     write(path, [row()])
     write_history(path, migrations=NEXT).close()
     before = path.read_bytes()
@@ -523,16 +523,16 @@ def test_a_migration_that_fails_changes_nothing(path: Path) -> None:
 
 
 def test_an_older_file_is_not_read_before_it_is_brought_up_to_date(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A command that only reads says what to do instead of changing the file."""
+    """A reader does not upgrade an older file; its message says how to."""
     write(path, [row()])
     monkeypatch.setattr("agent.history.reader.MIGRATIONS", NEXT)
-    with pytest.raises(HistoryError, match="brings it up to date") as caught:
+    with pytest.raises(HistoryError, match="this version's agent upgrades it") as caught:
         read_history(path)
     assert caught.value.reason == "older"
 
 
 def test_another_programs_database_is_left_alone(path: Path) -> None:
-    """A SQLite file that is not ours is not history, whatever it is called."""
+    """Another program's SQLite file is refused and not changed."""
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("CREATE TABLE precious (x)")
         connection.commit()
@@ -542,7 +542,7 @@ def test_another_programs_database_is_left_alone(path: Path) -> None:
 
 
 def test_no_history_yet(path: Path) -> None:
-    """A reader of what is not there makes nothing."""
+    """Reading a missing history creates no file."""
     with pytest.raises(HistoryError, match="there is no history yet") as caught:
         read_history(path)
     assert (caught.value.reason, path.exists()) == ("absent", False)
@@ -553,7 +553,7 @@ def test_no_history_yet(path: Path) -> None:
 
 @contextmanager
 def tidied(path: Path, *, now: float, times: int = 1, max_bytes: int = 1 << 40) -> Iterator[HistoryWriter]:
-    """Give the file after it was tidied some times at a moment."""
+    """Yield the file after `times` calls of `tidy` at `now`."""
     with closing(write_history(path)) as file:
         file.claim(site="alpha", zone="UTC")
         for _ in range(times):
@@ -562,7 +562,7 @@ def tidied(path: Path, *, now: float, times: int = 1, max_bytes: int = 1 << 40) 
 
 
 def test_four_hundred_days_are_kept(path: Path) -> None:
-    """Rows and changes leave at 400 days and not before; a state that still lasts stays however old it is."""
+    """Rows and changes are deleted after 400 days, not before; a state that still lasts is kept at any age."""
     write(path, [row(AT), row(AT + 60)])
     lasting = Change(unit_id="u1", state="hashing", why="hashing", since=AT)
     with tidied(path, now=AT + 400 * DAY_S + 30) as file:
@@ -573,14 +573,14 @@ def test_four_hundred_days_are_kept(path: Path) -> None:
 
 
 def test_a_clock_years_ahead_does_not_empty_the_history(path: Path) -> None:
-    """An hour under a clock that is a year fast costs hours of the oldest rows, not all of them."""
+    """An hour under a clock that is a year fast deletes only hours of the oldest rows."""
     write(path, [row(AT + 60 * number) for number in range(3000)])
     with tidied(path, now=AT + 800 * DAY_S, times=60) as file:
         assert file.span() == (AT + 60 * 600, AT + 60 * 3000)
 
 
 def test_old_container_rows_become_quarters_of_an_hour(path: Path) -> None:
-    """After 62 days a container's minutes are means over 15 minutes; sums over time stay, and so do the site's rows."""
+    """After 62 days a container's minutes become quarter-hour means with the same totals; site rows stay."""
     rows = [
         row(AT + 60 * number, operating_hs=number * PH, watched_s=60.0 if number % 7 else 30.0) for number in range(60)
     ]
@@ -601,7 +601,7 @@ def test_old_container_rows_become_quarters_of_an_hour(path: Path) -> None:
 
 
 def test_a_file_that_grows_too_large_gives_up_changes_first(path: Path) -> None:
-    """Above its size the oldest changes and container rows go, and no row of the site, of which statements are made."""
+    """Above the size limit the oldest changes and container rows are deleted, and never a row of the site."""
     rows = [row(AT + 60 * number).values() for number in range(1000)]
     with closing(write_history(path)) as file:
         file.write(
@@ -621,7 +621,7 @@ def test_a_file_that_grows_too_large_gives_up_changes_first(path: Path) -> None:
 # Threads
 
 
-def test_a_disk_that_hangs_holds_nobody_up(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_that_hangs_blocks_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Recording returns at once while a write hangs, and stopping gives up after its time."""
     entered, release = threading.Event(), threading.Event()
 
@@ -644,7 +644,7 @@ def test_a_disk_that_hangs_holds_nobody_up(path: Path, monkeypatch: pytest.Monke
 
 
 def test_an_unexpected_failure_is_a_failure_of_history_alone(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A mistake of ours in writing is logged with its traceback and counted; what was to be written is kept."""
+    """A bug in writing is logged with its traceback and counted, and the pending rows are kept."""
 
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError("our own mistake")
@@ -661,7 +661,7 @@ def test_an_unexpected_failure_is_a_failure_of_history_alone(path: Path, monkeyp
 
 
 def test_read_only_folder(path: Path) -> None:
-    """History that may only be read can be read, by somebody who may not make a log beside it."""
+    """A history in a read-only folder can be read by a user who cannot create a log beside it."""
     write(path, [row()])
     path.chmod(0o444)
     path.parent.chmod(0o555)

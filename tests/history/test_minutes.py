@@ -1,4 +1,4 @@
-"""Figures by the minute: what is credited to which, whatever the clocks do."""
+"""Figures by the minute: which minute gets which seconds, under any clock changes."""
 
 import math
 from collections.abc import Iterable
@@ -28,13 +28,13 @@ from agent.site.totals import SiteFigures, site_figures
 
 
 def figures(at: float, rate_hs: float = 200e12) -> SiteFigures:
-    """Give the figures of two units in two containers, of which one hashes at `rate_hs` and one is out of reach."""
+    """Return the figures of two units in two containers: one hashes at `rate_hs`, the other is unreachable."""
     hashing = status(entry("u1"), reading("u1", hashrate_5s_hs=rate_hs))
     return site_figures([hashing, status(entry("u2", place=Place(container="C2")), reading("u2"), is_fresh=False)], at)
 
 
 def minutes(moments: Iterable[tuple[float, float, float]], *, longest_gap_s: float = 30.0) -> list[Minute]:
-    """Give the minutes of figures at (wall, monotonic, rate in TH/s), the last one closed."""
+    """Return the minutes of figures at (wall, monotonic, rate in TH/s), including the unfinished last one."""
     book = MinuteBook(longest_gap_s=longest_gap_s)
     made: list[Minute] = []
     for at, clock_s, rate_ths in moments:
@@ -43,18 +43,18 @@ def minutes(moments: Iterable[tuple[float, float, float]], *, longest_gap_s: flo
 
 
 def watched(made: Iterable[Minute]) -> list[tuple[int, float, float]]:
-    """Give (seconds after AT, watched seconds, operating TH/s) of each minute."""
+    """Return (seconds after AT, watched seconds, operating TH/s) of each minute."""
     return [(each.site.at - AT, each.site.watched_s, round(each.site.operating_hs / 1e12, 6)) for each in made]
 
 
 def test_figures_hold_until_the_next() -> None:
-    """Each second is credited with the figures that stood when it passed; the last ones hold for nothing yet."""
+    """Each second is credited with the figures in force when it passed; the latest are not credited yet."""
     made = minutes((AT + 10.0 * step, 10.0 * step, 100 if step < 3 else 200) for step in range(13))
     assert watched(made) == [(0, 60.0, 150.0), (60, 60.0, 200.0)]
 
 
 def test_every_group_has_a_row() -> None:
-    """A minute holds the site's sums and each container's, losses and states with them."""
+    """A minute holds the sums of the site and of each container, with losses and states."""
     ((site, containers),) = minutes([(AT, 0.0, 190), (AT + 10, 10.0, 190)])
     assert site.losses_hs[Cause.UNDERPERFORMING] == 10e12
     assert site.losses_hs[Cause.UNREACHABLE] == 200e12
@@ -99,14 +99,14 @@ def test_clocks(moments: list[tuple[int, int, int]], expected: list[tuple[int, f
 
 
 def test_no_minute_has_more_than_sixty_seconds() -> None:
-    """A wall clock that is held where it is fills its minute once, however much time passes."""
+    """A wall clock that stands still fills its minute once, however much time passes."""
     made = minutes((AT + 20.0, 10.0 * step, 100) for step in range(30))
     assert watched(made) == [(0, 60.0, 100.0)]
 
 
 @given(st.lists(st.tuples(st.integers(-90, 400), st.integers(-1, 40)), max_size=40), st.integers(0, 59))
 def test_any_clocks(steps: list[tuple[int, int]], offset: int) -> None:
-    """Whatever clocks do, no row has more than its minute, and no more is credited than passed."""
+    """Under any clock changes, no row has more than 60 s, and no more is credited than passed."""
     at, clock_s, moments = AT + offset, 0, []
     for wall, passed in steps:
         at, clock_s = at + wall, clock_s + passed
@@ -119,7 +119,7 @@ def test_any_clocks(steps: list[tuple[int, int]], offset: int) -> None:
 
 @given(st.lists(st.floats(0.001, 29), min_size=1, max_size=50), st.floats(0, 60))
 def test_what_stands_still_is_its_own_mean(steps: list[float], offset: float) -> None:
-    """Figures that do not change are in every minute, and in the mean of all minutes, as they were, to the last bit."""
+    """A constant figure is exactly the same in every minute and in the mean of all minutes."""
     clocks = [offset + sum(steps[:number]) for number in range(len(steps) + 1)]
     made = minutes((AT + clock, clock, 123.456789) for clock in clocks)
     assert {each.site.operating_hs for each in made} <= {123.456789 * 1e12}
@@ -131,7 +131,7 @@ def test_what_stands_still_is_its_own_mean(steps: list[float], offset: float) ->
 
 
 def test_no_unit_and_no_container() -> None:
-    """A site where nothing is deployed has minutes too: it was watched, and zero is what was there."""
+    """A site with nothing deployed has minutes too: it was watched, and its figures are zero."""
     book = MinuteBook(longest_gap_s=30.0)
     book.advance(site_figures([], AT), simulated_units=0, clock_s=0.0)
     book.advance(site_figures([], AT + 10), simulated_units=0, clock_s=10.0)
@@ -140,21 +140,21 @@ def test_no_unit_and_no_container() -> None:
 
 
 def test_rows_keep_the_identity() -> None:
-    """In every minute deployed minus losses plus uplift is operating, and so it is in their mean."""
-    told = [
+    """In every minute deployed minus losses plus uplift is operating."""
+    statuses = [
         status(entry(f"u{number}"), reading(f"u{number}", hashrate_5s_hs=1e12 * rate))
         for number, rate in enumerate((5, 140, 198, 210))
     ]
     book = MinuteBook(longest_gap_s=30.0)
     for step in range(14):
-        book_figures = site_figures([*told[step % 4 :], gone_silent()], STATUS_AT + 10 * step)
+        book_figures = site_figures([*statuses[step % 4 :], gone_silent()], STATUS_AT + 10 * step)
         for each in book.advance(book_figures, simulated_units=0, clock_s=10.0 * step):
             site = each.site
             assert math.isclose(site.deployed_hs - sum(site.losses_hs.values()) + site.uplift_hs, site.operating_hs)
 
 
 def test_a_row_reads_back() -> None:
-    """A row is what its values are, in the order of the columns."""
+    """A row converts to values in the order of the columns, and back."""
     whole = row(
         delivered_hs=45 * PH, delivered_s=30.0, delivered_deployed_hs=47 * PH, simulated_units=3.0, uplift_hs=1e12
     )
@@ -165,7 +165,7 @@ def test_a_row_reads_back() -> None:
 
 
 def test_means_are_weighted_by_time() -> None:
-    """Half a minute counts half; what was delivered counts by the time there was a figure."""
+    """Half a minute counts half; delivered hashrate is weighted by the seconds with a figure."""
     first = row(operating_hs=40 * PH, delivered_hs=30 * PH, delivered_s=60.0).values()
     second = row(AT + 60, watched_s=30.0, operating_hs=46 * PH).values()
     mean = mean_values([first, second], at=AT, span_s=120)
@@ -187,10 +187,11 @@ def test_means_are_weighted_by_time() -> None:
     ],
 )
 def test_what_was_there_stays(before: tuple[float, int], new: tuple[float, int], expected: tuple[float, int]) -> None:
-    """A minute that is watched twice takes in what it lacks, and never more than it has."""
+    """A minute that is watched twice gains the seconds it lacks, and never exceeds 60."""
 
-    def values(told: tuple[float, int]) -> Row:
-        return row(watched_s=told[0], operating_hs=told[1] * PH)
+    def minute(watched: tuple[float, int]) -> Row:
+        watched_s, operating_phs = watched
+        return row(watched_s=watched_s, operating_hs=operating_phs * PH)
 
-    merged = row_from(merge(values(before).values(), values(new).values()))
+    merged = row_from(merge(minute(before).values(), minute(new).values()))
     assert (merged.watched_s, merged.operating_hs / PH) == pytest.approx(expected)

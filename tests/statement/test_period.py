@@ -1,4 +1,4 @@
-"""Calendar periods in a site's own zone."""
+"""Calendar periods in a site's own time zone."""
 
 import zoneinfo
 from zoneinfo import ZoneInfo
@@ -31,14 +31,14 @@ ZONES = sorted(zoneinfo.available_timezones() - {"localtime"})
         ("2025-10", "Europe/Berlin", "2025-09-30 22:00", "2025-10-31 23:00", 31),
         ("2025-03", "America/Chicago", "2025-03-01 06:00", "2025-04-01 05:00", 31),
         ("2025-11", "America/Chicago", "2025-11-01 05:00", "2025-12-01 06:00", 30),
-        # The first midnight of the month is skipped: the month begins with the moment of the change.
+        # The first midnight of the month is skipped: the month begins at the clock change.
         ("2017-10", "America/Asuncion", "2017-10-01 04:00", "2017-11-01 03:00", 31),
-        # It comes twice: the month begins with the first.
+        # The first midnight occurs twice: the month begins at the first of the two.
         ("2015-11", "America/Havana", "2015-11-01 04:00", "2015-12-01 05:00", 30),
     ],
 )
 def test_periods(text: str, zone: str, start: str, end: str, days: int) -> None:
-    """A period runs from local midnight to local midnight, whatever the clocks do between."""
+    """A period runs from local midnight to local midnight, across any clock changes."""
     period = parse_period(text, ZoneInfo(zone))
     assert (period.start, period.end, period.days) == (unix(start), unix(end), days)
     assert (period.name, period.zone) == (text, zone)
@@ -49,14 +49,14 @@ def test_periods(text: str, zone: str, start: str, end: str, days: int) -> None:
     ["", "2025-13", "2025-00", "2025-1", "2025-Q5", "2025-Q0", "25-10", "2025-10-01", "2025-10 ", "\uff12025", "2008"],
 )
 def test_no_periods(text: str) -> None:
-    """Anything else is refused in words."""
+    """Anything else is refused, and the message lists the expected forms."""
     with pytest.raises(ValueError, match="is expected"):
         parse_period(text, ZoneInfo("UTC"))
 
 
 @given(st.sampled_from(ZONES), st.integers(2009, 2060), st.integers(1, 12))
 def test_months_follow_each_other(name: str, year: int, month: int) -> None:
-    """In any zone a month ends where the next begins, at a whole minute, and lasts its days but for clock changes."""
+    """In any zone a month ends where the next begins, at a whole minute, and lasts its days plus clock changes."""
     zone = ZoneInfo(name)
     period = parse_period(f"{year}-{month:02d}", zone)
     after = parse_period(f"{year + month // 12}-{month % 12 + 1:02d}", zone)

@@ -1,4 +1,4 @@
-"""Statements: the published months from given history, and everything that must not be lost in adding up."""
+"""Statements: published months from known history, and sums that must stay exact."""
 
 import hashlib
 import math
@@ -13,7 +13,7 @@ from history_cases import AT, DAY_S, EH, HOUR_S, PH, hours, operating, row, unix
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.history import csv as history_csv
+from agent.history.export import site_lines
 from agent.history.minutes import Row, Totals, Values
 from agent.history.reader import read_history
 from agent.history.writer import write_history
@@ -29,31 +29,31 @@ OCTOBER = (AT, unix("2025-11-01"))
 
 
 class Kept:
-    """History in memory."""
+    """A history in memory."""
 
     def __init__(self, rows: Sequence[Row], site: str = "alpha") -> None:
         self.site = site
         self._values = [each.values() for each in rows]
 
     def chunks(self, start: float, end: float) -> list[list[Values]]:
-        """Give the rows of a span of time, in one chunk."""
+        """Return the rows of a span of time, in one chunk."""
         chunk = [values for values in self._values if start <= (values[0] or 0) < end]
         return [chunk] if chunk else []
 
     def span(self) -> tuple[int, int] | None:
-        """Give the first row's beginning, and the last one's."""
+        """Return the starts of the first row and of the last."""
         return (int(self._values[0][0] or 0), int(self._values[-1][0] or 0)) if self._values else None
 
 
 def stated(
     rows: Sequence[Row], period: str = "2025-10", *, site: str = "alpha", zone: str = "UTC", now: float = LATER
 ) -> Statement:
-    """Give the statement of `rows`."""
+    """Return the statement of `rows`."""
     return state(Kept(rows, site), parse_period(period, ZoneInfo(zone)), now=now)
 
 
 def shown(statement: Statement) -> dict[str, tuple[str, str, str]]:
-    """Give the lines of the table: value, share and note by name."""
+    """Return value, share and note of each line of the table, by name."""
     return {line.name.strip(): (line.value, line.share, line.note) for line in statement_text.lines(statement)}
 
 
@@ -73,7 +73,7 @@ def shown(statement: Statement) -> dict[str, tuple[str, str, str]]:
 def test_published_months(
     month: str, days: int, deployed: int, average: float, percent: str, *, is_above: bool
 ) -> None:
-    """The months that an operator published come out of history to the last digit; 89.70 % is not above 90 %."""
+    """History reproduces an operator's published months to the last digit; 89.70 % is not above 90 %."""
     period = parse_period(month, ZoneInfo("UTC"))
     statement = stated(operating(period.start, period.end, deployed_hs=deployed * EH, operating_hs=average * EH), month)
     lines = shown(statement)
@@ -87,8 +87,8 @@ def test_published_months(
     assert statement.notes == ()
 
 
-def test_october_tells_where_the_rest_went() -> None:
-    """October's losses sum to 3.91 EH/s before they are rounded, and their shares and the efficiency to 100 %."""
+def test_octobers_losses_by_cause() -> None:
+    """October's unrounded losses sum to 3.91 EH/s; their shares and the efficiency sum to 100 %."""
     losses_hs = {
         Cause.CURTAILED: 1.604 * EH,
         Cause.UNREACHABLE: 0.804 * EH,
@@ -100,7 +100,7 @@ def test_october_tells_where_the_rest_went() -> None:
     )
     figures, lines = statement.figures, shown(statement)
     assert lines["Lost"][:2] == ("3.91 EH/s", "7.82 %")
-    # 1.60 + 0.80 + 0.80 + 0.70 is 3.90: rounded values do not add up, what they were rounded from does.
+    # 1.60 + 0.80 + 0.80 + 0.70 is 3.90: the rounded values do not add up, the unrounded ones do.
     assert [lines[cause][0] for cause in ("curtailed", "unreachable", "missing boards", "underperforming")] == [
         "1.60 EH/s",
         "0.80 EH/s",
@@ -115,7 +115,7 @@ def test_october_tells_where_the_rest_went() -> None:
 
 
 def test_july_grows() -> None:
-    """A fleet that grew inside the month reads 82 % of what stood at its end, and more of what stood on average."""
+    """A fleet that grew within the month operated at 82 % of deployed at the end, and at 99 % of mean deployed."""
     start, end = unix("2025-07-01"), unix("2025-08-01")
     grown = unix("2025-07-16")
     rows = [
@@ -131,7 +131,7 @@ def test_july_grows() -> None:
 
 
 def test_the_quarter_is_weighted_by_time() -> None:
-    """The third quarter of 2025 averages 43.15 EH/s; the mean of its months' means, 43.17, is not the quarter's."""
+    """The third quarter of 2025 averages 43.15 EH/s, weighted by time, not 43.17, the mean of its months' means."""
     months = (
         ("2025-07-01", "2025-08-01", 40.92),
         ("2025-08-01", "2025-09-01", 43.74),
@@ -147,7 +147,7 @@ def test_the_quarter_is_weighted_by_time() -> None:
 
 
 def test_almost_ninety_is_not_above_ninety() -> None:
-    """A ratio that is shown as 90.00 % and is less is not above the line; nor is 90 % itself."""
+    """A ratio just below 90 % is shown as 90.00 % and is not above the line; nor is 90 % itself."""
     for average, expected in ((44.9996, "not above"), (45.0, "not above"), (45.0004, "above")):
         lines = shown(stated(operating(*OCTOBER, deployed_hs=50 * EH, operating_hs=average * EH)))
         assert lines["Operational efficiency"] == ("90.00 %", "", f"{expected} the 90 % line")
@@ -171,7 +171,7 @@ def test_sites_are_added_before_rounding() -> None:
 
 
 def test_a_gap_lowers_coverage_and_nothing_else() -> None:
-    """Three days without an agent are not three days of nothing: averages stand, coverage says what is missing."""
+    """Three days without an agent do not count as zero: averages stay, and coverage shows the missing time."""
     rows = operating(AT, AT + 28 * DAY_S, deployed_hs=50 * PH, operating_hs=46 * PH)
     statement = stated(rows)
     lines = shown(statement)
@@ -184,20 +184,20 @@ def test_a_gap_lowers_coverage_and_nothing_else() -> None:
 
 
 def test_what_is_not_known_lowers_coverage() -> None:
-    """Units whose state nobody knows count as deployed, and coverage says how much of that is not known."""
+    """Units in an unknown state count as deployed, and lower coverage."""
     statement = stated(hours(*OCTOBER, known_hs=47 * PH))
     assert statement.figures.coverage_ratio == pytest.approx(0.94)
     assert statement.figures.watched_ratio == 1
 
 
 def test_seconds_weigh() -> None:
-    """An hour of which half was watched weighs half."""
+    """An hour that was watched for half its time weighs half."""
     rows = [*hours(AT, AT + HOUR_S, operating_hs=40 * PH, watched_s=1800.0), *hours(AT + HOUR_S, AT + 2 * HOUR_S)]
     assert stated(rows).figures.operating_hs == pytest.approx(44 * PH)
 
 
 def test_a_month_that_is_not_over() -> None:
-    """So far is stated as such, with the coverage of what has passed; it is not fit for publishing."""
+    """A statement of an unfinished month says so, covers the elapsed time, and is not fit for publishing."""
     now = AT + 10 * DAY_S
     rows = hours(AT, now)
     statement = stated(rows, now=now)
@@ -208,8 +208,8 @@ def test_a_month_that_is_not_over() -> None:
 
 
 def test_nothing_of_the_month() -> None:
-    """A month of which history holds nothing has no statement; the reason says what there is."""
-    with pytest.raises(StatementError, match=r"nothing of 2025-09: it holds 2025-10-01T00:00:00Z to"):
+    """A month without rows has no statement; the message says which time history covers."""
+    with pytest.raises(StatementError, match=r"no rows for 2025-09: it holds 2025-10-01T00:00:00Z to"):
         stated(hours(*OCTOBER), "2025-09")
     with pytest.raises(StatementError, match="it is empty"):
         stated([])
@@ -230,7 +230,7 @@ def test_a_month_is_the_sites_own() -> None:
 
 
 def test_nothing_deployed() -> None:
-    """A site without a unit has a statement without a ratio."""
+    """The statement of a site without units has no ratio."""
     zeros = {
         "units": 0.0,
         "deployed_hs": 0.0,
@@ -245,7 +245,7 @@ def test_nothing_deployed() -> None:
 
 
 def test_simulated_units_are_named_on_top() -> None:
-    """A rehearsal does not pass for hashrate: every format says so before the first figure."""
+    """Simulated hashrate cannot pass for real: every format names it before the first figure."""
     statement = stated(hours(*OCTOBER, simulated_units=5.0))
     for text in (statement_text.table(statement), statement_text.markdown(statement)):
         assert text.index("SIMULATED: 5 of 250 units") < text.index("Deployed")
@@ -256,7 +256,7 @@ def test_simulated_units_are_named_on_top() -> None:
 
 
 def test_energy_delivered_and_uptimes() -> None:
-    """Energy is watts times the time that was watched; J/TH and delivered say of how much of the fleet they are."""
+    """Energy is watts times the watched time; J/TH and delivered show their share of deployed."""
     states = {UnitState.HASHING: 200.0, UnitState.CURTAILED: 20.0, UnitState.STOPPED: 5.0, UnitState.UNREACHABLE: 25.0}
     statement = stated(
         hours(
@@ -287,7 +287,7 @@ def test_energy_delivered_and_uptimes() -> None:
 
 
 def test_uplift_stands_beside_losses() -> None:
-    """Losses and uplift are told apart, and what is left of the two is what deployed exceeds operating by."""
+    """Losses and uplift are shown apart; their difference is deployed minus operating."""
     losses_hs = {Cause.UNREACHABLE: 4.59 * PH}
     rows = hours(*OCTOBER, deployed_hs=50 * PH, operating_hs=46.09 * PH, losses_hs=losses_hs, uplift_hs=0.68 * PH)
     lines = shown(stated(rows))
@@ -296,19 +296,19 @@ def test_uplift_stands_beside_losses() -> None:
     assert lines["Lost, less uplift"] == ("3.91 PH/s", "7.82 %", "deployed - operating")
 
 
-def test_energy_that_nobody_tells_of_is_no_zero() -> None:
-    """Without any watt there is a dash, not 0 kWh."""
+def test_unknown_energy_is_no_zero() -> None:
+    """Without any power figure there is a dash, not 0 kWh."""
     rows = hours(*OCTOBER, watts={}, efficient_watts=0.0, efficient_hs=0.0, efficient_deployed_hs=0.0)
     assert (shown(stated(rows))["Energy"][0], shown(stated(rows))["Energy efficiency"][0]) == ("-", "-")
 
 
 def test_small_sites_have_readable_units() -> None:
-    """A site of a few machines is not stated as 0.00 EH/s, and all its hashrates are in one unit."""
+    """A site of a few machines is not shown as 0.00 EH/s, and all its hashrates are in one unit."""
     lines = shown(
         stated(hours(*OCTOBER, deployed_hs=0.8 * PH, operating_hs=0.7 * PH, losses_hs={Cause.STOPPED: 0.1 * PH}))
     )
     assert (lines["Deployed, mean"][0], lines["Lost"][0]) == ("800.00 TH/s", "100.00 TH/s")
-    # What would be shown as 1000.00 of a unit is 1.00 of the next.
+    # A value that would be shown as 1000.00 PH/s is shown as 1.00 EH/s.
     lines = shown(stated(hours(*OCTOBER, deployed_hs=0.999_999_9 * EH)))
     assert lines["Deployed, mean"][0] == "1.00 EH/s"
 
@@ -326,7 +326,7 @@ def test_small_sites_have_readable_units() -> None:
     )
 )
 def test_the_identity_survives_averaging(minutes: list[tuple[float, list[float], float, float]]) -> None:
-    """Deployed minus losses plus uplift is operating, in means over any minutes as in every minute."""
+    """Deployed minus losses plus uplift is operating, in means over any minutes as in each minute."""
     rows = [
         row(
             AT + 60 * number,
@@ -344,7 +344,7 @@ def test_the_identity_survives_averaging(minutes: list[tuple[float, list[float],
 
 
 def test_chunks_do_not_change_a_bit(tmp_path: Path) -> None:
-    """The same rows give the same statement from a file as from memory, and again tomorrow."""
+    """The same rows give the same statement from a file as from memory, and the same again a day later."""
     rows = [row(AT + 60 * number, operating_hs=46 * PH / (1 + number % 7)) for number in range(10_000)]
     with closing(read_history(write(tmp_path / "h.sqlite", rows))) as reader:
         period = parse_period("2025-10", ZoneInfo("UTC"))
@@ -359,7 +359,7 @@ def test_chunks_do_not_change_a_bit(tmp_path: Path) -> None:
 
 
 def test_a_statement_survives_its_json() -> None:
-    """What is written as JSON is read back equal, and is found to follow from its parts."""
+    """A statement written as JSON decodes equal, and follows from its parts."""
     statement = stated(hours(*OCTOBER, delivered_hs=PH / 3, delivered_s=7.5, uplift_hs=0.1))
     assert decode(msgspec.json.encode(statement), "s.json") == statement
 
@@ -371,14 +371,14 @@ def test_a_statement_survives_its_json() -> None:
         (("figures", "is_above_target"), False, "is_above_target is False, its parts give True"),
         (("parts", 0, "mean", "operating_hs"), 47 * PH, "operational_efficiency_ratio is 0.92, its parts give 0.94"),
         (("parts", 0, "last", "deployed_hs"), 47 * PH, "deployed_end_hs"),
-        (("notes",), ["all is well"], "its notes are not those of its figures"),
+        (("notes",), ["all is well"], "its notes do not match its figures"),
         (("parts",), [], "states no site"),
-        (("format",), 2, "statement format 2, here 1"),
+        (("format",), 2, "statement format 2, this version reads 1"),
         (("period",), 7, "not a statement in JSON"),
     ],
 )
 def test_a_changed_statement_contradicts_itself(path: tuple[str | int, ...], value: object, reason: str) -> None:
-    """Whoever changes a figure has to change what it follows from; otherwise it is refused before any history."""
+    """A changed figure that does not follow from the parts is refused, without any history."""
     content = msgspec.json.decode(msgspec.json.encode(stated(hours(*OCTOBER))))
     place = content
     for key in path[:-1]:
@@ -390,7 +390,7 @@ def test_a_changed_statement_contradicts_itself(path: tuple[str | int, ...], val
 
 
 def test_a_draft_does_not_pass_for_a_statement() -> None:
-    """Whoever takes the word draft off what must not be published is refused."""
+    """Removing the draft mark from a statement that must not be published is refused."""
     draft = stated(operating(AT, AT + 28 * DAY_S, deployed_hs=50 * PH, operating_hs=46 * PH))
     assert decode(msgspec.json.encode(draft), "s.json") == draft
     with pytest.raises(StatementError, match=r"not to be published: coverage is 90\.32 %"):
@@ -399,13 +399,13 @@ def test_a_draft_does_not_pass_for_a_statement() -> None:
 
 @pytest.mark.parametrize("text", [b"", b"{}", b"not json", b"[1]", b"\xff\xfe", b'{"period": "2025-10"}'])
 def test_other_files_are_no_statements(text: bytes) -> None:
-    """Anything else is refused with the file's name."""
+    """Any other file is refused, and the message names it."""
     with pytest.raises(StatementError, match=r"s\.json: not a statement"):
         decode(text, "s.json")
 
 
 def test_verify_holds_until_history_changes() -> None:
-    """A statement holds against the history it was computed from; one changed row is found, by digest and figure."""
+    """A statement holds against its own history; one changed row shows in the digest and in a figure."""
     rows, period = hours(*OCTOBER), parse_period("2025-10", ZoneInfo("UTC"))
     statement = stated(rows)
     assert verify(statement, Kept(rows), period) == []
@@ -422,7 +422,7 @@ def test_verify_holds_until_history_changes() -> None:
 
 
 def test_verify_a_month_that_goes_on() -> None:
-    """A statement of a month so far still holds when history has gone on since."""
+    """A statement of an unfinished month still holds after history has grown."""
     now, period = AT + 10 * DAY_S + 7, parse_period("2025-10", ZoneInfo("UTC"))
     statement = stated(hours(AT, AT + 10 * DAY_S), now=now)
     assert verify(statement, Kept(hours(*OCTOBER)), period) == []
@@ -433,20 +433,20 @@ def test_verify_a_month_that_goes_on() -> None:
 
 
 def test_verify_wants_the_right_calendar() -> None:
-    """A statement of another zone's month, or with other days, does not hold."""
+    """A statement for another time zone, or with another number of days, does not hold."""
     rows, berlin = hours(AT - DAY_S, OCTOBER[1] + DAY_S), parse_period("2025-10", ZoneInfo("Europe/Berlin"))
     wrong = verify(stated(rows), Kept(rows), berlin)
     assert "zone: stated UTC, the calendar of Europe/Berlin gives Europe/Berlin" in wrong
     days = msgspec.structs.replace(stated(rows, zone="Europe/Berlin"), days=30)
     assert verify(days, Kept(rows), berlin) == ["days: stated 30, the calendar gives 31"]
-    with pytest.raises(StatementError, match="beta is not in this statement, but alpha"):
+    with pytest.raises(StatementError, match="beta is not in this statement, which covers alpha"):
         verify(stated(rows), Kept(rows, "beta"), berlin)
 
 
 def test_the_digest_is_that_of_the_export() -> None:
-    """Whoever has the exported rows can compute the digest with sha256sum."""
+    """The digest is the sha256sum of the exported rows."""
     rows = hours(*OCTOBER)
-    exported = "".join(history_csv.lines(Kept(rows).chunks(*OCTOBER)))
+    exported = "".join(site_lines(Kept(rows).chunks(*OCTOBER)))
     assert stated(rows).parts[0].inputs.digest == hashlib.sha256(exported.encode()).hexdigest()
     header, first, *_ = exported.splitlines()
     assert header.startswith("time,at,span_s,watched_s,units,deployed_hs,operating_hs,uplift_hs,loss_curtailed_hs")
@@ -458,7 +458,7 @@ def test_the_digest_is_that_of_the_export() -> None:
 
 
 def test_what_cannot_be_combined() -> None:
-    """Statements of different periods, or of one site twice, do not add up."""
+    """Statements of different periods, or two of one site, are refused."""
     october, november = stated(hours(*OCTOBER)), stated(hours(OCTOBER[1], OCTOBER[1] + DAY_S), "2025-11")
     with pytest.raises(StatementError, match="of one period are expected, not of 2025-10, 2025-11"):
         combine([october, november], now=LATER)
@@ -469,7 +469,7 @@ def test_what_cannot_be_combined() -> None:
 
 
 def test_combined_ratios_are_weighted() -> None:
-    """Ratios of several sites are ratios of sums; a small site with bad coverage does not sink a large one."""
+    """Combined ratios are ratios of sums; a small site with low coverage does not sink a large one."""
     large = stated(hours(*OCTOBER), site="large")
     small = stated(
         hours(AT, AT + 15 * DAY_S, deployed_hs=PH, operating_hs=0.1 * PH, known_hs=PH, units=10.0), site="small"
@@ -481,8 +481,8 @@ def test_combined_ratios_are_weighted() -> None:
     assert not whole.is_draft
 
 
-def test_combined_zones_are_told() -> None:
-    """Sites in several zones are added by their own calendars, and the statement says so."""
+def test_combined_zones_are_named() -> None:
+    """Sites in several time zones are added by their own calendars, and a note says so."""
     rows = hours(AT - DAY_S, OCTOBER[1] + DAY_S)
     whole = combine([stated(rows), stated(rows, site="beta", zone="America/Chicago")], now=LATER)
     assert whole.notes == (
@@ -491,7 +491,7 @@ def test_combined_zones_are_told() -> None:
 
 
 def test_formats() -> None:
-    """Each format tells title, figures, method and digest; CSV every figure in base units, unrounded."""
+    """Each format has title, figures, method and digest; CSV has every figure in base units, unrounded."""
     statement = stated(hours(*OCTOBER))
     digest = statement.parts[0].inputs.digest
     table, markdown, csv = (
@@ -510,14 +510,14 @@ def test_formats() -> None:
 
 
 def test_every_figure_follows_from_the_parts() -> None:
-    """Nothing in the figures comes from anywhere but the parts, so that anybody can compute them again."""
+    """All figures can be recomputed from the parts alone."""
     statement = stated(hours(*OCTOBER))
     again = msgspec.json.decode(msgspec.json.encode(list(statement.parts)), type=list[Part])
     assert figures_of(again) == statement.figures
 
 
 def test_a_leap_month(tmp_path: Path) -> None:
-    """February 2028 has its 29th day, to the last minute."""
+    """February 2028 includes its 29th day, to the last minute."""
     path = tmp_path / "h.sqlite"
     with closing(write_history(path)) as file:
         file.write(site=[each.values() for each in hours(unix("2028-02-01"), unix("2028-03-01"))])

@@ -1,4 +1,4 @@
-"""Where the hashrate went, in words: how much, why, where, how many units, and since when."""
+"""Losses in words: how much, the cause, the place, the number of units, and since when."""
 
 from collections.abc import Iterable
 from zoneinfo import ZoneInfo
@@ -20,25 +20,25 @@ HOUR_S = 3600.0
 
 
 def silent(number: int, container: str, *, ago_s: float) -> UnitStatus:
-    """Give a unit that stopped answering so long ago."""
+    """Return a unit that stopped answering `ago_s` ago."""
     declared = entry(f"{container}-{number}", place=Place(container=container))
     return status(declared, error=UnreachableError("no answer"), since=AT - ago_s)
 
 
 def short(number: int, container: str) -> UnitStatus:
-    """Give a unit that hashes without its third board."""
+    """Return a unit that hashes without its third board."""
     declared = entry(f"{container}-m{number}", place=Place(container=container))
     return status(declared, reading(declared.unit_id, boards=(board(0), board(1)), hashrate_5s_hs=132e12))
 
 
 def lines(statuses: Iterable[UnitStatus], *, seen_from: float | None = 0.0, zone: ZoneInfo = CHICAGO) -> list[LossLine]:
-    """Give the lines of these units."""
+    """Return the loss lines of these units."""
     listed = list(statuses)
     return loss_lines(site_figures(listed, AT).site, listed, now=AT, zone=zone, seen_from=seen_from)
 
 
 def test_a_dark_container_in_one_sentence() -> None:
-    """What went together is told with the time at which it went, on the site's clock."""
+    """Units that went dark together are shown with the time at which they did, on the site's clock."""
     dark = [silent(number, "C2", ago_s=94 * MINUTE_S - number) for number in range(16)]
     (line,) = lines(dark)
     assert line.sentence == "3.20 PH/s unreachable: container C2, 16 units since 14:02"
@@ -53,21 +53,21 @@ def test_a_dark_container_in_one_sentence() -> None:
         ([HOUR_S], 0.0, "container C1, 1 unit since 14:36"),
         ([30 * HOUR_S], 0.0, "container C1, 1 unit since 2025-11-19 09:36"),
         ([4 * HOUR_S, HOUR_S], 0.0, "container C1, 2 units, the last since 14:36"),
-        # The agent began at 13:36: what was so then may be older.
+        # The agent started at 13:36: a state it found then may be older.
         ([2 * HOUR_S], AT - 2 * HOUR_S, "container C1, 1 unit since before 13:36"),
         ([2 * HOUR_S, HOUR_S], AT - 2 * HOUR_S, "container C1, 2 units, the last since 14:36"),
         ([HOUR_S], None, "container C1, 1 unit"),
     ],
-    ids=["today", "yesterday", "one by one", "before the agent", "some before the agent", "nobody watches"],
+    ids=["today", "yesterday", "one by one", "before the agent", "some before the agent", "no times"],
 )
 def test_since_when(ago_s: list[float], seen_from: float | None, where: str) -> None:
-    """A time is told as exactly as it is known, and no more."""
+    """A time is shown only as exactly as it is known."""
     (line,) = lines([silent(number, "C1", ago_s=ago) for number, ago in enumerate(ago_s)], seen_from=seen_from)
     assert line.where == where
 
 
 def test_several_containers_most_units_first() -> None:
-    """Three containers are named, each with its own time; the others are counted."""
+    """Three containers are named, each with its own time; the rest are counted."""
     units = [
         silent(0, "C5", ago_s=HOUR_S),
         silent(0, "C1", ago_s=HOUR_S),
@@ -82,18 +82,18 @@ def test_several_containers_most_units_first() -> None:
 
 
 def test_what_is_no_state_has_no_time() -> None:
-    """Since when a board is gone nobody noted: the unit has been hashing since long before."""
+    """A missing board has no time: the unit kept hashing, so its state does not show when the board went."""
     line, _ = lines([short(0, "C1")])
     assert line.sentence == "66.67 TH/s missing boards: container C1, 1 unit"
     assert (line.places[0].first, line.places[0].last) == (None, None)
 
 
 def test_largest_first_and_over_by_now() -> None:
-    """Lines go by hashrate; a loss whose units have recovered since the figures were made says so."""
+    """Lines are ordered by hashrate; a loss whose units have recovered since the figures says so."""
     units = [short(0, "C1"), short(1, "C1"), silent(0, "C2", ago_s=HOUR_S)]
     assert [line.cause for line in lines(units)][:2] == [Cause.UNREACHABLE, Cause.MISSING_BOARDS]
     figures = site_figures(units, AT).site
     recovered = [msgspec.structs.replace(unit, losses=()) for unit in units]
-    told = loss_lines(figures, recovered, now=AT, zone=CHICAGO, seen_from=0.0)
-    assert {line.where for line in told} == {"units that changed since these figures"}
-    assert [line.units for line in told] == [0] * len(told)
+    lines_now = loss_lines(figures, recovered, now=AT, zone=CHICAGO, seen_from=0.0)
+    assert {line.where for line in lines_now} == {"units that changed since these figures"}
+    assert [line.units for line in lines_now] == [0] * len(lines_now)

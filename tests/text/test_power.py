@@ -1,4 +1,4 @@
-"""Power and what belongs to it in words."""
+"""Power, energy efficiency and delivered hashrate in words."""
 
 from typing import Any
 
@@ -16,12 +16,12 @@ C2 = status(entry("u2", place=Place(container="C2")), reading("u2"))
 
 
 def figures(*fleet: Any, metered: Metered = UNMETERED, delivered: Delivered = NOTHING_DELIVERED) -> SiteFigures:
-    """Give the figures of a few units."""
+    """Return the figures of a few units."""
     return site_figures(fleet, AT, metered=metered, delivered=delivered)
 
 
 @pytest.mark.parametrize(
-    ("told", "line"),
+    ("site", "line"),
     [
         (figures(), ""),
         (figures(gone_silent()), ""),
@@ -40,26 +40,26 @@ def figures(*fleet: Any, metered: Metered = UNMETERED, delivered: Delivered = NO
             figures(C1, C2, delivered=Delivered(390e12, 400e12, None, 0.0)),
             (
                 "power: 6.80 kW (51 % reported, 49 % modelled); 17.16 J/TH over 100.0 % of deployed;"
-                " 390.00 TH/s credited by pools over 1 h, by 100.0 % of deployed"
+                " 390.00 TH/s credited by pools over 1 h, covering 100.0 % of deployed"
             ),
         ),
         (
             figures(gone_silent(), delivered=Delivered(190e12, 200e12, 189e12, 200e12)),
-            "power: 189.00 TH/s credited by pools over 24 h, by 100.0 % of deployed",
+            "power: 189.00 TH/s credited by pools over 24 h, covering 100.0 % of deployed",
         ),
     ],
 )
-def test_power_line(told: SiteFigures, line: str) -> None:
-    """What is known, whose word it is and of how much; nothing of what is not."""
-    assert power_line(told) == line
+def test_power_line(site: SiteFigures, line: str) -> None:
+    """Each known figure is shown with its source and coverage; unknown ones are left out."""
+    assert power_line(site) == line
 
 
 def test_tiles_say_the_same() -> None:
-    """A title, a figure and a note each."""
-    told = figures(C1, metered=Metered(site_watts=3600.0), delivered=Delivered(190e12, 200e12, 189e12, 200e12))
-    assert power_tiles(told) == [
+    """Each tile has a title, a figure and a note."""
+    site = figures(C1, metered=Metered(site_watts=3600.0), delivered=Delivered(190e12, 200e12, 189e12, 200e12))
+    assert power_tiles(site) == [
         ("Power", "3.60 kW", "all metered"),
         ("Energy efficiency", "17.50 J/TH", "over 100.0 % of deployed"),
-        ("Credited by pools", "189.00 TH/s", "over 24 h, by 100.0 % of deployed"),
+        ("Credited by pools", "189.00 TH/s", "over 24 h, covering 100.0 % of deployed"),
     ]
     assert power_tiles(figures(gone_silent())) == []

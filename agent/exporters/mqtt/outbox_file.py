@@ -7,13 +7,13 @@ full, damaged or deleted says nothing about the other; and with several brokers 
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, suppress
 from enum import IntEnum
 from pathlib import Path
 from typing import IO, NamedTuple
 
 from agent.errors import OutboxError
-from agent.files.sqlite import FileKind, connect, set_aside
+from agent.files.sqlite import FileKind, connect, set_aside, transaction, used_bytes
 
 APPLICATION_ID = 0x6873_6D71  # "hsmq"
 VERSION = 1
@@ -106,11 +106,7 @@ class OutboxFile:
             OutboxError: When it cannot be read.
         """
         with OUTBOX.translated(self.path):
-            pages, free = (
-                int(self._connection.execute(f"PRAGMA {name}").fetchone()[0])
-                for name in ("page_count", "freelist_count")
-            )
-        return (pages - free) * PAGE_BYTES
+            return used_bytes(self._connection)
 
     def insert(self, messages: Sequence[Message]) -> tuple[list[int | None], list[tuple[Kind, int]]]:
         """Add messages at the end, all of them or none; what is least needed goes where there is no room.
@@ -123,7 +119,7 @@ class OutboxFile:
         """
         ids: list[int | None] = []
         dropped: list[tuple[Kind, int]] = []
-        with OUTBOX.translated(self.path), self._transaction():
+        with OUTBOX.translated(self.path), transaction(self._connection):
             used = self.used_bytes
             for message in messages:
                 # Half as much again: payloads rarely fill their pages.
@@ -181,7 +177,7 @@ class OutboxFile:
         Raises:
             OutboxError: When nothing was forgotten; on a full disk even that needs room.
         """
-        with OUTBOX.translated(self.path), self._transaction():
+        with OUTBOX.translated(self.path), transaction(self._connection):
             gone = self._connection.executemany(
                 "DELETE FROM messages WHERE id = ?", [(number,) for number in ids]
             ).rowcount
@@ -204,25 +200,13 @@ class OutboxFile:
         Raises:
             OutboxError: When nothing was written.
         """
-        with OUTBOX.translated(self.path), self._transaction():
+        with OUTBOX.translated(self.path), transaction(self._connection):
             self._connection.execute(_KEPT_SCHEMA)
             for sql, is_kept in (
                 ("INSERT OR IGNORE INTO kept VALUES (?)", True),
                 ("DELETE FROM kept WHERE topic = ?", False),
             ):
                 self._connection.executemany(sql, [(topic,) for topic, told in topics.items() if told is is_kept])
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            self._connection.execute("COMMIT")
-        except BaseException:
-            # After some errors, such as a full disk, SQLite has rolled back by itself.
-            with suppress(sqlite3.Error):
-                self._connection.execute("ROLLBACK")
-            raise
 
 
 def open_outbox(path: Path, *, max_bytes: int) -> OutboxFile:
@@ -235,19 +219,9 @@ def open_outbox(path: Path, *, max_bytes: int) -> OutboxFile:
     Raises:
         OutboxError: With the reason; the file is as it was.
     """
-    with OUTBOX.translated(path):
-        lock = OUTBOX.take_lock(path)
-        try:
-            connection = connect(path, busy_s=BUSY_S)
-            try:
-                _prepare(connection, path, max_bytes)
-                return OutboxFile(path, connection, lock, max_bytes=max_bytes)
-            except BaseException:
-                connection.close()
-                raise
-        except BaseException:
-            lock.close()
-            raise
+    with OUTBOX.opened_to_write(path, busy_s=BUSY_S) as (connection, lock):
+        _prepare(connection, path, max_bytes)
+        return OutboxFile(path, connection, lock, max_bytes=max_bytes)
 
 
 def _prepare(connection: sqlite3.Connection, path: Path, max_bytes: int) -> None:
@@ -263,12 +237,11 @@ def _prepare(connection: sqlite3.Connection, path: Path, max_bytes: int) -> None
     connection.execute(f"PRAGMA max_page_count = {(max_bytes + max_bytes // 2) // PAGE_BYTES + 64}")
     OUTBOX.refuse_damage(connection, path)
     if version == 0:
-        connection.execute("BEGIN IMMEDIATE")
-        for statement in _SCHEMA:
-            connection.execute(statement)
-        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        connection.execute(f"PRAGMA user_version = {VERSION}")
-        connection.execute("COMMIT")
+        with transaction(connection):
+            for statement in _SCHEMA:
+                connection.execute(statement)
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version = {VERSION}")
 
 
 def move_aside(path: Path, *, at: float) -> Path:

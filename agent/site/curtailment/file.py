@@ -1,12 +1,12 @@
 """Ordered curtailments on disk: a small JSON file, replaced as a whole, so that it is old or new and never half."""
 
 import math
-import os
 from pathlib import Path
 
 import msgspec
 
 from agent.errors import AgentError, ConfigError, Mistake
+from agent.files.atomic import replace_file
 from agent.site.curtailment.events import Event, Scope
 
 VERSION = 1
@@ -113,20 +113,4 @@ def write_events(path: Path, events: tuple[Event, ...], *, site: str) -> None:
             for event in events
         ],
     )
-    data = msgspec.json.format(msgspec.json.encode(kept), indent=1) + b"\n"
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor, and no path
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(path)
-    except OSError:
-        fresh.unlink(missing_ok=True)
-        raise
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    replace_file(path, msgspec.json.format(msgspec.json.encode(kept), indent=1) + b"\n")

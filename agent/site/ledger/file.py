@@ -13,7 +13,6 @@ import errno
 import fcntl
 import hashlib
 import os
-import tempfile
 from collections import deque
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -23,6 +22,7 @@ from typing import BinaryIO, Literal
 import msgspec
 
 from agent.errors import AgentError
+from agent.files.atomic import sync_folder, temporary_file
 from agent.files.text import read_text
 from agent.site.ledger.edit import Edited, RowChange
 
@@ -75,7 +75,10 @@ class LedgerFile:
             entries.insert(0, JournalEntry(at=now, change="found", digest=before))
         size = self._journal.seek(0, os.SEEK_END)
         try:
-            with _replacement(self.path, edited.text) as fresh, _replacement(self.path, self.text) as backup:
+            with (
+                temporary_file(self.path, edited.text.encode(), like=self.path) as fresh,
+                temporary_file(self.path, self.text.encode(), like=self.path) as backup,
+            ):
                 if read_text(self.path, max_bytes=MAX_LEDGER_BYTES) != self.text:
                     raise LedgerFileError(
                         f"{self.path} was changed by somebody else meanwhile; look at it and try again"
@@ -88,7 +91,7 @@ class LedgerFile:
             with contextlib.suppress(OSError):
                 self._journal.truncate(size)
             raise LedgerFileError(f"{self.path} is as it was: {error.strerror or error}") from error
-        _sync_folder(self.path.parent)
+        sync_folder(self.path.parent)
         self.text = edited.text
 
     def _append(self, entry: "JournalEntry") -> None:
@@ -187,31 +190,3 @@ def _last_digest(journal: BinaryIO) -> str | None:
 
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-@contextlib.contextmanager
-def _replacement(path: Path, text: str) -> Iterator[Path]:
-    """Write a file beside another with its owner and mode; it is gone afterwards unless it was renamed."""
-    like = path.stat()
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            os.fchmod(file.fileno(), like.st_mode & 0o7777)
-            mine = os.fstat(file.fileno())
-            if (mine.st_uid, mine.st_gid) != (like.st_uid, like.st_gid):
-                os.fchown(file.fileno(), like.st_uid, like.st_gid)
-            file.write(text.encode())
-            file.flush()
-            os.fsync(file.fileno())
-        yield Path(name)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            Path(name).unlink()
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -1,7 +1,7 @@
-"""History as CSV, one line a row; pure.
+"""History as CSV, one line a row. Pure.
 
-The lines are canonical: the same rows give the same bytes, floats in the shortest form that reads back the same. The
-digest of a statement's inputs is the SHA-256 of exactly what ``hashsight history export`` writes for its period.
+The format is canonical: the same rows give the same bytes, and floats are in the shortest form that reads back equal.
+The digest of a statement's inputs is the SHA-256 of what ``hashsight history export`` prints for its period.
 """
 
 import hashlib
@@ -17,48 +17,48 @@ CHANGE_HEADER = "unit,state,why,since,until,seconds\n"
 
 
 def row_line(values: Values) -> str:
-    """Give one row: its beginning in UTC, and the values in the order of `COLUMNS`; an absent one is empty."""
+    """Return one row: its start in UTC, then the values in the order of `COLUMNS`. An absent value is empty."""
     at = values[0] or 0
     cells = ["" if value is None else repr(value) for value in values]
     return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%dT%H:%M:%SZ},{','.join(cells)}\n"
 
 
 def container_line(container: str, values: Values) -> str:
-    """Give one row of a container, its name first."""
+    """Return one row of a container, its name first."""
     return f"{_quoted(container)},{row_line(values)}"
 
 
 def change_line(change: Change) -> str:
-    """Give one state of a unit; the end and the duration of one that lasts are empty."""
+    """Return one state of a unit. End and duration are empty while it lasts."""
     until, seconds = ("", "") if change.until is None else (repr(change.until), repr(change.until - change.since))
     cells = (_quoted(change.unit_id), change.state, _quoted(change.why), repr(change.since), until, seconds)
     return f"{','.join(cells)}\n"
 
 
 def _quoted(text: str) -> str:
-    """Give a cell; quoted where it has to be, and never a formula to a spreadsheet."""
+    """Return a cell, quoted if needed, that no spreadsheet takes for a formula."""
     if text[:1] in "=+-@\t\r" and text:
         text = f"'{text}"
     return f'"{text.replace(chr(34), chr(34) * 2)}"' if any(char in text for char in '",\r\n') else text
 
 
 class Digest:
-    """The SHA-256 of rows as CSV, taken in as they come."""
+    """The SHA-256 of rows as CSV, computed chunk by chunk."""
 
     def __init__(self) -> None:
         self._sha256 = hashlib.sha256(HEADER.encode())
 
     def add(self, chunk: Iterable[Values]) -> None:
-        """Take in some rows."""
+        """Add rows."""
         self._sha256.update("".join(map(row_line, chunk)).encode())
 
-    def text(self) -> str:
-        """Give it in hexadecimal."""
+    def hexdigest(self) -> str:
+        """Return the digest in hexadecimal."""
         return self._sha256.hexdigest()
 
 
-def lines(chunks: Iterable[Iterable[Values]]) -> Iterator[str]:
-    """Give the whole file of the site's rows, piece by piece."""
+def site_lines(chunks: Iterable[Iterable[Values]]) -> Iterator[str]:
+    """Yield the site's rows as a CSV file, piece by piece."""
     yield HEADER
     for chunk in chunks:
         yield "".join(map(row_line, chunk))

@@ -1,0 +1,69 @@
+"""Atomic replacement of a file: a reader sees the old content or the new, also after a crash or a full disk."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Replace a file, or create it, with mode 0600; the data survives a power cut once this returns.
+
+    Raises:
+        OSError: When the file could not be written and is unchanged. A full disk is `errno.ENOSPC`.
+    """
+    with temporary_file(path, data) as temporary:
+        temporary.replace(path)
+    sync_folder(path.parent)
+
+
+@contextmanager
+def temporary_file(path: Path, data: bytes, *, like: Path | None = None) -> Iterator[Path]:
+    """Yield a temporary file beside `path` that holds `data` and is already on the disk.
+
+    To put it in place, rename it inside the block and call `sync_folder` afterwards. If it is not renamed, it is
+    deleted at the end of the block.
+
+    Args:
+        path: The file to be replaced; the temporary file is hidden and its name begins with this file's.
+        data: The whole content.
+        like: An existing file whose owner and mode the new one gets; None for ours, 0600.
+
+    Raises:
+        OSError: When it could not be written; no temporary file remains.
+    """
+    model = None if like is None else like.stat()
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            if model is not None:
+                _copy_owner_and_mode(file.fileno(), model)
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        yield Path(name)
+    finally:
+        with suppress(FileNotFoundError):
+            Path(name).unlink()
+
+
+def _copy_owner_and_mode(descriptor: int, model: os.stat_result) -> None:
+    os.fchmod(descriptor, model.st_mode & 0o7777)
+    current = os.fstat(descriptor)
+    # Only root may change an owner, so skip the call when nothing would change.
+    if (current.st_uid, current.st_gid) != (model.st_uid, model.st_gid):
+        os.fchown(descriptor, model.st_uid, model.st_gid)
+
+
+def sync_folder(folder: Path) -> None:
+    """Flush a folder to the disk, so that a rename in it survives a power cut.
+
+    Raises:
+        OSError: When it cannot be opened or flushed.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
