@@ -114,11 +114,11 @@ def test_an_answer_that_is_power(data: bytes, pointer: str, scale: float, watts:
         (b'{"power":3}', "", 'expected a number, found {"power": 3}'),
         (b'"1,200"', "", 'expected a number, found "1,200"'),
         (b'"nan"', "", 'expected a number, found "nan"'),
-        (b"NaN", "", "nan W is out of range"),
-        (b"Infinity", "", "inf W is out of range"),
-        (b"1e400", "", "inf W is out of range"),
-        (b"-1", "", "-1 W is out of range"),
-        (b"1e11", "", "1e+11 W is out of range"),
+        (b"NaN", "", "nan W is out of range (0 to 1e10)"),
+        (b"Infinity", "", "inf W is out of range (0 to 1e10)"),
+        (b"1e400", "", "inf W is out of range (0 to 1e10)"),
+        (b"-1", "", "-1 W is out of range (0 to 1e10)"),
+        (b"1e11", "", "1e+11 W is out of range (0 to 1e10)"),
     ],
 )
 def test_an_answer_that_is_no_power(data: bytes, pointer: str, reason: str) -> None:
