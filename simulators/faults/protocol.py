@@ -55,7 +55,7 @@ class TrailingComma(Spoiling):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JoinedObjects(Spoiling):
-    """No comma between two objects: ``}{``. Observed: other-s9-stock-2018, tcp4028-stats.
+    """No comma between two objects: ``}{``. Observed (O73): other-s9-stock-2018, tcp4028-stats.
 
     An agent must repair it, count the repair, and read the unit as ever.
     """
@@ -67,7 +67,7 @@ class JoinedObjects(Spoiling):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccessDenied(Spoiling):
-    """The unit refuses: E/45. Observed on other firmware: other-s9-stock-2016, other-s19jpro-hiveon-2024.
+    """The unit refuses: E/45. Observed (O04): other firmware, other-s9-stock-2016, other-s19jpro-hiveon-2024.
 
     An agent must report the refusal, tell the operator, and show no reading.
     """
@@ -83,7 +83,7 @@ class AccessDenied(Spoiling):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotJson(Spoiling):
-    """Something else answers on the port. Documented text of the firmware's own pages while its API is down.
+    """Something else answers on the port. Documented (D57): what the pages print while the API is down.
 
     An agent must report a malformed reply with the excerpt.
 

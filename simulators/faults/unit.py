@@ -48,7 +48,7 @@ class DeadBoard:
 
     Attributes:
         board: Its position, from 0.
-        is_listed: The firmware lists it with no chips instead of leaving it out. No capture; both are thought possible.
+        is_listed: The firmware lists it with no chips instead of leaving it out. Assumed (A43): it may do both.
     """
 
     board: int = 0

@@ -24,7 +24,7 @@ from simulators.unit.delivery import Delivery, Ending
 from simulators.unit.endpoints import Endpoint
 
 _ACCEPT_BATCH = 128
-_MAX_WAITING = 100  # Documented: upstream's listen backlog.
+_MAX_WAITING = 100  # Documented (D04): upstream's listen backlog. Assumed (A02): an S21's too.
 _RESERVED_FILES = 256
 _MAX_HANG_S = 3600.0
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)

@@ -60,7 +60,7 @@ class LiveUnit:
             unit = self._farm.unit_found_at(unit)
         reply = firmware.answer(unit, request, t)
         if request.is_new_api and request.command == "sleep":
-            # Assumed: as a change of mode by the web page. What `reload` and `network` do shows in no reply.
+            # Assumed (A24): as a change of mode by the web page. `reload` and `network` show in no reply.
             self._farm.set_work_mode(unit, WORK_MODE_SLEEP)
         spoilers = unit.conditions.spoilers
         if not spoilers:

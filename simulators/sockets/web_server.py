@@ -29,7 +29,7 @@ _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How long and how much a web server puts up with. Documented: defaults of lighttpd 1.4.32 (configfile.c).
+    """How long and how much a web server puts up with. Documented (D69): defaults of 1.4.32 (configfile.c).
 
     Attributes:
         idle_s: Between two requests of a connection.
@@ -236,7 +236,7 @@ class Connection(asyncio.Protocol):
         """
         buffer = self._buffer
         if self._requests and buffer.startswith(b"\r\n"):
-            del buffer[:2]  # Documented: some clients send an empty line after what they post.
+            del buffer[:2]  # Documented (D71): some clients send an empty line after what they post.
         end = buffer.find(lighttpd.HEAD_END)
         if end < 0 and len(buffer) <= lighttpd.MAX_HEAD_BYTES:
             return None

@@ -2,7 +2,7 @@
 
 The table is the simulators' own copy, with the source of every row. A bin can be farmed when its power figure is
 sourced; the others stay in the table as names we know of. Boards and chips that no source tells are assumed after the
-nearest relative, and marked so (`layout_grade`).
+nearest relative, and marked so (`layout_grade`). Assumed (A15): those.
 """
 
 import csv
@@ -16,15 +16,15 @@ HS_PER_TH = 1e12
 MHZ_PER_STEP = 5
 
 # GH/s that one chip does per MHz: its small cores, in thousands.
-# BM1368: 1276 small cores, etc/topol.conf of the S21 Hyd. image; 108 x 1.276 x 490 = 67,526 against a captured
+# BM1368. Documented (D33): 1276 small cores. Observed (O51): 108 x 1.276 x 490 = 67,526 against a
 # `rate_ideal` of 67,525 (s21-stock-aml-202407, http-stats).
-# BM1370: 2040 small cores. Assumed: as published for this chip by open-source single-chip miners; no stock capture yet.
+# BM1370. Documented (D35, D34): 2040 small cores, and boards of S21 Pro+ and S21 XP Hyd. that fit.
 GHS_PER_CHIP_MHZ = {"BM1368": 1.276, "BM1370": 2.04}
 
-# Assumed: the chip is not named in the sources for S21+ and S21 XP; their frequency comes out plausible with BM1370.
+# Assumed (A20): no source names the chip of S21+ and S21 XP; their clock comes out plausible with BM1370.
 UNNAMED_CHIP = "BM1370"
 
-# Boards are set a little above the sticker: three boards of 67,525 on a 200,000 unit (s21-stock-aml-202407).
+# Observed (O52): three boards of 67,525 on a 200,000 unit, s21-stock-aml-202407.
 IDEAL_OVER_NAMEPLATE = 1.0129
 
 
@@ -61,7 +61,7 @@ class Model:
 
     Attributes:
         name: As in the ledger, without the maker: ``S21 Hyd.``.
-        api_type: As the unit's own API calls it: ``Antminer S21 Hyd.``. Assumed: without the mode that a bin names.
+        api_type: As the unit's own API calls it: ``Antminer S21 Hyd.``. Assumed (A14): without a bin's mode.
         hashrate_hs: Nameplate, H/s.
         power_watts: Nameplate at the wall.
         power_grade: How well the power figure is sourced.

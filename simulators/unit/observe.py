@@ -10,20 +10,22 @@ from simulators.unit.identity import Identity
 from simulators.unit.snapshot import RUNNING, BoardSnapshot, Phase, Snapshot
 
 # One sigma of a board's 5 s rate around its chips times their clock. Most of it is common to the boards of a unit, so
-# that the unit scatters by nearly as much. Observed: 5 s rates 1.5 % over the average (s21-stock-aml-202407), 1.1 %
-# under it (s19pro-stock-202212), 0.3 % over it (s19proplus-hyd-stock-202303).
+# that the unit scatters by nearly as much. Observed (O25): 5 s rates 1.5 % over the average (s21-stock-aml-202407),
+# 1.1 % under it (s19pro-stock-202212), 0.3 % over it (s19proplus-hyd-stock-202303).
 BOARD_NOISE = 0.01
 _COMMON_NOISE = 0.9 * BOARD_NOISE
 _OWN_NOISE = math.sqrt(BOARD_NOISE**2 - _COMMON_NOISE**2)
-# Boards of a unit differ for good, by up to so much from their mean, 2.3 % in the root mean square. Observed: 67,293,
-# 68,917, 70,692 GH/s at one clock (s21-stock-aml-202407); 37,603, 35,536, 37,427 (s19pro-stock-202212).
+# Boards of a unit differ for good, by up to so much from their mean, 2.3 % in the root mean square. Observed
+# (O50): 67,293, 68,917, 70,692 GH/s at one clock (s21-stock-aml-202407); 37,603, 35,536, 37,427
+# (s19pro-stock-202212).
 _BOARD_SPREAD = 0.04
 _LONG_NOISE = 0.0015
 _SHOWN_EVERY_S = 5
 _LONG_SHOWN_EVERY_S = 60
 
-_S_PER_HW_ERROR = 2900.0  # Per board. Observed: 61 on three boards in 59,129 s, s21-stock-aml-202407, tcp4028-summary.
-_HYDRO_RPM = 6000  # Coolant carries heat like fans at this speed would. Assumed.
+# Per board. Observed (O23): 61 on three boards in 59,129 s, s21-stock-aml-202407, tcp4028-summary.
+_S_PER_HW_ERROR = 2900.0
+_HYDRO_RPM = 6000  # Assumed (A27): coolant carries heat like fans at this speed would.
 
 # Counters of a unit's key, apart from those of `shares` and `unit`.
 _KEY_LONG = 16
@@ -63,6 +65,7 @@ def observe(
     model, key, flow = identity.model, identity.key, books.flow
     ambient = climate.ambient_celsius(t)
     rate_hs = flow.rate_at(t)
+    # Assumed (A45): a unit stopped by heat keeps its fans at full speed.
     rpm = physics.MAX_FAN_RPM if phase is Phase.PROTECTED else 0
     inlet = outlet = ambient
     if phase in RUNNING:
@@ -94,7 +97,7 @@ def observe(
         if is_up:
             cooler = key >> board & 1
             pic = (way_in - cooler, way_in - cooler, way_out - cooler, way_out - cooler)
-        # Observed: 183, 195, 184 on s19pro-stock-202212; 38, 49, 109 on s19pro-stock-2023-issue50.
+        # Observed (O34): 183, 195, 184 on s19pro-stock-202212; 38, 49, 109 on s19pro-stock-2023-issue50.
         own_errors = errors * (0.4 + 1.2 / 256.0 * (nature >> 32 + 8 * board & 255))
         hw_errors = chance.stratified_count(key + _KEY_BOARD + board, own_errors)
         boards.append(BoardSnapshot(board, count if is_up else 0, ghs, hw_errors, pic))

@@ -12,18 +12,19 @@ _OMEGA = 2.0 * math.pi / DAY_S
 
 REFERENCE_CELSIUS = 25.0
 
-# An S21 gained or lost about 7 % of wall power over a day of some 15 degrees (antminer-api.md, section 5).
+# Documented (D62): a T21 gained and lost about 7 % of wall power over a day. Assumed (A48): of some
+# 15 degrees.
 POWER_PER_CELSIUS = 0.0045
 
-# The control board alone. Assumed: sleep draws "0 to 30 W board standby"; no measurement.
+# The control board alone. Assumed (A50): sleep draws 0 to 30 W; no measurement.
 STANDBY_WATTS = 18.0
 
 # Share of the square of the chips' voltage, and with it of the energy of a hash, that does not fall with the clock.
-# Assumed: a hash at 440 MHz then costs 4 % less than one at 490.
+# Assumed (A47): a hash at 440 MHz then costs 4 % less than one at 490.
 _FIXED_SQUARE = 0.6
 
-# Documented: an independent test saw 490 -> 440 MHz above 40 C and a stop above 47 C of inlet air. The way back lies
-# lower so that a unit does not flap. Assumed: 38 and 42.
+# Documented (D55): an independent test saw 490 -> 440 MHz above 40 C and a stop above 47 C of inlet air. The way
+# back lies lower so that a unit does not flap. Assumed (A44): 38 and 42.
 THROTTLE_ABOVE_CELSIUS = 40.0
 UNTHROTTLE_BELOW_CELSIUS = 38.0
 STOP_ABOVE_CELSIUS = 47.0
@@ -31,8 +32,8 @@ RESTART_BELOW_CELSIUS = 42.0
 THROTTLE_RATIO = 440.0 / 490.0
 
 MAX_FAN_RPM = 7000
-MIN_FAN_RPM = 1800  # Assumed: the slowest that fans of boards with power turn.
-FAN_STEP_RPM = 30  # Observed: s19pro-stock-202212, tcp4028-stats (6000, 5880, 5040).
+MIN_FAN_RPM = 1800  # Assumed (A46): the slowest that fans of boards with power turn.
+FAN_STEP_RPM = 30  # Observed (O33): s19pro-stock-202212, tcp4028-stats (6000, 5880, 5040).
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,7 +234,7 @@ def fan_rpm(ambient_celsius: float, load: float) -> int:
 def board_celsius(ambient_celsius: float, load: float, rpm: int) -> tuple[float, float]:
     """Give the sensors of a board at the air's way in and out; boards sit some 19 and 33 above 25 C air at full load.
 
-    Observed: s21-stock-aml-202407, http-stats (44, 44, 58, 58 at 7000 rpm, warm room).
+    Observed (O55): s21-stock-aml-202407, http-stats (44, 44, 58, 58 at 7000 rpm, warm room).
     """
     inlet = ambient_celsius + 19.0 * load
     return inlet, inlet + 14.0 * load * 6000.0 / max(rpm, 3000)

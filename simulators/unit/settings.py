@@ -39,7 +39,7 @@ class Settings:
 
     def after_boot(self) -> Self:
         """Give what is left of them when the unit starts: what was only in memory is gone."""
-        # Documented: blink and reboot share a state file in memory.
+        # Documented (D78): blink and reboot share a state file in memory.
         return replace(self, is_blinking=False, reboots_at=0.0) if self.is_blinking or self.reboots_at else self
 
 

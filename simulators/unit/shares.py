@@ -7,7 +7,7 @@ from simulators.unit.snapshot import CONFIGURED_POOLS, Shares
 
 DIFF1_HASHES = 2.0**32
 
-_REJECTED_RATIO = 0.0008  # Observed: 9 of 11,196 shares, s21-stock-aml-202407, tcp4028-summary.
+_REJECTED_RATIO = 0.0008  # Observed (O22): 9 of 11,196 shares, s21-stock-aml-202407, tcp4028-summary.
 _STALE_RATIO = 0.00002
 _ACCEPTED_RATIO = 1.0 - _REJECTED_RATIO - _STALE_RATIO
 

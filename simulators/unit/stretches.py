@@ -9,7 +9,8 @@ from simulators.unit.models import Model
 from simulators.unit.snapshot import RUNNING, Phase
 from simulators.unit.work_modes import CLOCK_RATIO
 
-# How long a stage of the start takes, s. Assumed: 4028 up at 45 s, boards at 75 s, full rate within 2 to 6 minutes.
+# How long a stage of the start takes, s. Assumed (A36): 4028 up at 45 s, boards at 75 s, full rate within 2
+# to 6 minutes.
 BOOT_S = 45.0
 ENUMERATE_S = 30.0
 RAMP_S = 165.0

@@ -22,7 +22,7 @@ from simulators.unit.snapshot import OFFLINE, RUNNING, Phase, Process, Shares, S
 from simulators.unit.stretches import WARM_UP_S
 from simulators.unit.work_modes import WORK_MODE_NORMAL, WORK_MODE_SLEEP
 
-# Documented: the API stays up for about 53 s after reboot.cgi.
+# Documented (D56): the API stays up for about 53 s after reboot.cgi.
 REBOOT_DELAY_S = 53.0
 
 # Counters of a unit's key; `observe` has its own.
@@ -89,7 +89,8 @@ class Unit:
         key, model = identity.key, identity.model
         self.identity = identity
         self._site_climate = self.climate = climate
-        # Observed: averages sit 0.6 % over the boards' ideal (s21-stock-aml-202407). Documented tolerance: 3 %.
+        # Observed (O52): averages sit 0.6 % over the boards' ideal, s21-stock-aml-202407. Documented
+        # (D60): 3 %.
         self._makeup = stretches.Makeup(
             1.004 + 0.004 * chance.normal(key, _KEY_SILICON),
             model.joules_per_hash * (1.0 + 0.015 * chance.normal(key, _KEY_ENERGY)),
@@ -290,7 +291,7 @@ class Unit:
             if self.phase is not Phase.RAMPING or running is Phase.PROTECTED:
                 self._enter(running, at)
             elif is_rate_changed:
-                self.since = at  # Assumed: boards that change under way make it tune from the beginning.
+                self.since = at  # Assumed (A40): boards that change make it tune anew.
                 self._enter(Phase.RAMPING, at)
 
     def _pass_on(self, at: float) -> None:

@@ -9,8 +9,8 @@ from simulators.firmware.antminer import legacy, new_api
 from simulators.unit.builds import BUILDS
 from simulators.unit.unit import Unit
 
-MAX_REQUEST_BYTES: Final = 4095  # Documented: upstream's one recv takes up to 4095 bytes.
-NUL: Final = b"\0"
+MAX_REQUEST_BYTES: Final = 4095  # Documented (D01): upstream's one recv takes up to 4095 bytes.
+NUL: Final = b"\0"  # Documented (D02): the end of a reply. Assumed (A01): of an S21's too.
 
 
 class Request(NamedTuple):
@@ -27,10 +27,10 @@ class Request(NamedTuple):
 
 @lru_cache(maxsize=512)
 def read_request(data: bytes) -> Request:
-    """Read the bytes of one request; anything unreadable is a request without a command."""
+    """Read the bytes of one request. Assumed (A08): what is unreadable is an unknown command."""
     text = data.rstrip(b"\0\r\n \t")
     if not text.startswith(b"{"):
-        # Assumed: plain text is understood as upstream does; whether an S21 does is not known.
+        # Assumed (A03): plain text is understood as upstream does; whether an S21 does is not known.
         return Request(text.split(b"|", 1)[0].decode("ascii", "replace"), is_new_api=False)
     try:
         body = msgspec.json.decode(text, type=dict[str, object])
@@ -43,10 +43,11 @@ def read_request(data: bytes) -> Request:
 def answer(unit: Unit, request: Request, t: float) -> bytes:
     """Give the reply of `unit` at `t`, without the closing NUL.
 
-    A command that the firmware does not have, joined ones among them, gets E/14. Documented: the API program knows five
-    legacy commands and, with `new_api`, five reports and three switches (reload, sleep, network).
+    Observed (O03): a command that the firmware does not have gets E/14. Documented (D14): joined ones are
+    among them. Documented (D10, D11): the API program knows five legacy commands and, with `new_api`, five reports
+    and three switches (reload, sleep, network).
     """
-    # Assumed: a legacy-only command that says new_api gets its legacy answer.
+    # Assumed (A07): a legacy-only command that says new_api gets its legacy answer.
     if request.is_new_api and request.command in new_api.REPLIES:
         text = new_api.REPLIES[request.command](unit, BUILDS[unit.build], t)
     elif request.command in legacy.REPLIES:

@@ -1,7 +1,7 @@
 """The legacy dialect: version, summary, stats, pools and devs as Bitmain's cgminer 1.0.0 prints them.
 
-Key order as recorded (s21-stock-aml-202407) or, for `stats`, as documented from the program text. No blanks after
-separators, as the program has printed since 2019.
+Observed (O11, O17, O35): key order as in s21-stock-aml-202407. Documented (D28): that of
+`stats`, from the program text. Assumed (A04): no blanks after separators.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,10 @@ _ASLEEP = 1
 
 
 def invalid_command(t: float) -> str:
-    """Give the refusal of an unknown command. Observed: s19pro-stock-2023-issue50, tcp4028-invalid-command."""
+    """Give the refusal of an unknown command.
+
+    Observed (O03): s19pro-stock-2023-issue50, tcp4028-invalid-command.
+    """
     return (
         f'{{"STATUS":[{{"STATUS":"E","When":{int(t)},"Code":14,"Msg":"Invalid command",'
         '"Description":"cgminer 1.0.0"}],"id":1}'
@@ -51,7 +54,7 @@ def summary(unit: Unit, build: Build, t: float) -> str:
     minutes = max(elapsed, 1) / 60.0
     errors = 0 if is_asleep else sum(board.hw_errors for board in snapshot.boards)
     ghs_av = 0.0 if is_asleep else snapshot.ghs_avg
-    # Observed: 93.9 pieces of local work and 0.102 getworks a second, s21-stock-aml-202407, tcp4028-summary.
+    # Observed (O24): 94.05 pieces of local work and 0.102 getworks a second, s21-stock-aml-202407.
     local_work = int(elapsed * 94.05)
     body = (
         f'{{"Elapsed":{elapsed},"GHS 5s":{0.0 if is_asleep else snapshot.ghs_5s!r},"GHS av":{ghs_av!r},'
@@ -78,7 +81,7 @@ def stats(unit: Unit, build: Build, t: float) -> str:
         f'{{"BMMiner":"1.0.0","Miner":"{build.miner}","CompileTime":"{build.compile_time}",'
         f'"Type":"{unit.identity.model.api_type}"}}'
     )
-    # Observed: s21-stock-202410-sleep and t21-stock-202501-sleep, tcp4028-stats.
+    # Observed (O61): s21-stock-202410-sleep and t21-stock-202501-sleep, tcp4028-stats.
     if snapshot.work_mode == WORK_MODE_SLEEP and not build.is_sleep_reported_in_full:
         return _envelope(t, 70, "CGMiner stats", "STATS", header)
     return _envelope(t, 70, "CGMiner stats", "STATS", f"{header},{_hardware(unit, build, snapshot)}")
@@ -112,8 +115,8 @@ def pools(unit: Unit, build: Build, t: float) -> str:
 def devs(unit: Unit, build: Build, t: float) -> str:
     """Give the reply to `devs`: the whole unit as one device, with the program's known defects.
 
-    Observed: s19pro-stock-202212 (the key `Tenperature`) and s21-stock-aml-202407 (GH/s under keys that say MHS, a time
-    under `Last Share Difficulty`).
+    Observed (O40, O41, O42): s19pro-stock-202212 (the key `Tenperature`) and s21-stock-aml-202407
+    (GH/s under keys that say MHS, a time under `Last Share Difficulty`).
     """
     snapshot, shares = unit.snapshot(t), unit.shares(t)
     is_asleep = snapshot.work_mode == WORK_MODE_SLEEP
@@ -150,7 +153,10 @@ def _envelope(t: float, code: int, message: str, name: str, body: str) -> str:
 
 
 def _shown_elapsed(told: Snapshot | Process, build: Build) -> int:
-    """Give Elapsed: in sleep 1 on lines A and B, 0 on C (observed on three sleeping units), else the seconds."""
+    """Give Elapsed, in seconds when awake.
+
+    Observed (O62): 1 in sleep on line A. Assumed (A31): on B too. Documented (D46): 0 on C.
+    """
     if told.work_mode == WORK_MODE_SLEEP:
         return 0 if build.is_sleep_reported_in_full else 1
     return told.elapsed_s
@@ -169,7 +175,8 @@ def _hardware(unit: Unit, build: Build, snapshot: Snapshot) -> str:
             continue
         pic = board.pic_celsius
         if is_asleep:
-            # Documented: a sleeping S21+ shows the ambient as board temperature, 5 more as chip temperature.
+            # Documented (D46): a sleeping S21+ shows 22 C as board temperature, 5 more as chip temperature.
+            # Assumed (A32): 22 C was the ambient.
             pic = (round(snapshot.ambient_celsius) - 10,) * 4
         temperatures, warmest[board.board] = _sensor_texts(model, pic)
         chip_map = sensors.chip_map(board.chips, model.chips_per_board)
@@ -231,7 +238,7 @@ def _sensor_texts(model: Model, pic: tuple[int, ...]) -> tuple[tuple[str, str, s
     return (texts[0], texts[1], texts[2]), (str(max(of_pcb)), str(max(of_chip)))
 
 
-# An unused or unseen position. Observed: board 4 of s19pro-stock-202212, tcp4028-stats.
+# An unused or unseen position. Observed (O27): board 4 of s19pro-stock-202212, tcp4028-stats.
 _NO_BOARD = ("0-0-0-0", "0-0-0-0", "0-0-0-0", 0, "", 0, "", 0)
 
 

@@ -1,6 +1,7 @@
 """The `new_api` dialect: five reports, the text the web pages show as well, and three switches that the pages use.
 
-Key order and blanks as recorded: s19proplus-hyd-stock-202303 (untrimmed `stats`) and s21-stock-aml-202407.
+Observed (O02, O45, O46, O43): key order and blanks as in s19proplus-hyd-stock-202303
+(untrimmed `stats`) and s21-stock-aml-202407.
 """
 
 import math
@@ -16,11 +17,11 @@ from simulators.unit.snapshot import BoardSnapshot, Phase, Snapshot
 from simulators.unit.unit import Unit
 from simulators.unit.work_modes import WORK_MODE_SLEEP
 
-# Observed: two errors make hwp_total 0.0006 on an S21 after 8152 s, 4358 of one board hwp 0.601 on an S19 Pro+ Hyd.
-# after 83,976 s: both are percent of nonces, at one nonce per 1280 shares of difficulty 1.
+# Observed (O53): two errors make hwp_total 0.0006 on an S21 after 8152 s, 4358 of one board hwp 0.601 on an S19 Pro+
+# Hyd. after 83,976 s. Assumed (A21): percent of nonces, at one nonce per 1280 shares of difficulty 1.
 _DIFF1_PER_NONCE = 1280.0
 
-_LOW_RATE_RATIO = 0.9  # Assumed: where the firmware starts to call the rate low.
+_LOW_RATE_RATIO = 0.9  # Assumed (A41): where the firmware starts to call the rate low.
 _SETTLED_S = 600
 
 
@@ -47,10 +48,10 @@ def stats(unit: Unit, build: Build, t: float) -> str:
     model = unit.identity.model
     is_asleep = snapshot.work_mode == WORK_MODE_SLEEP
     boards: tuple[BoardSnapshot, ...] = snapshot.boards
-    # Assumed: sleeping boards have no power and are not listed on lines A and B, listed at ambient on C.
+    # Assumed (A33): sleeping boards have no power and are not listed on lines A and B, listed at ambient on C.
     if is_asleep and not build.is_sleep_reported_in_full:
         boards = ()
-    # Documented: before boards hash there are no fans in the reply (KS5, thought to hold here).
+    # Assumed (A38): before boards hash there are no fans in the reply, as on a KS5.
     fans = (
         () if snapshot.phase is Phase.ENUMERATING or (is_asleep and not boards) else snapshot.fans_rpm or (0, 0, 0, 0)
     )
@@ -68,7 +69,7 @@ def stats(unit: Unit, build: Build, t: float) -> str:
 
 
 def pools(unit: Unit, build: Build, t: float) -> str:
-    """Give the reply to `pools`. Documented keys; their order is that of the page's table."""
+    """Give the reply to `pools`. Assumed (A18): its keys; their order is that of the page's table."""
     process = unit.process(t)
     is_asleep = process.work_mode == WORK_MODE_SLEEP
     entries = []
@@ -88,7 +89,7 @@ def pools(unit: Unit, build: Build, t: float) -> str:
 
 
 def rate(unit: Unit, build: Build, t: float) -> str:
-    """Give the reply to `rate`: the page's graph. Assumed: one point, as right after a start; no capture."""
+    """Give the reply to `rate`: the page's graph. Assumed (A22): one point, as right after a start."""
     snapshot = unit.snapshot(t)
     series = f'{{"name": "rate_avg", "data": [{snapshot.ghs_avg!r}]}}'
     body = f'"unit": "GH/s", "xAxis": ["{snapshot.elapsed_s // 60}m"], "series": [{series}]}}'
@@ -96,7 +97,7 @@ def rate(unit: Unit, build: Build, t: float) -> str:
 
 
 def warning(unit: Unit, build: Build, t: float) -> str:
-    """Give the reply to `warning`: the active error codes. Assumed shape: objects that hold a code; no capture."""
+    """Give the reply to `warning`: the active error codes. Assumed (A23): objects that hold a code."""
     snapshot = unit.snapshot(t)
     codes = {} if snapshot.work_mode == WORK_MODE_SLEEP else error_codes(unit, snapshot)
     body = ", ".join(f'{{"code": "{code}"}}' for code in codes.values())
@@ -104,7 +105,7 @@ def warning(unit: Unit, build: Build, t: float) -> str:
 
 
 def reload(unit: Unit, build: Build, t: float) -> str:
-    """Give the reply to `reload`. Assumed, like those of the other two switches: success, and nothing else."""
+    """Give the reply to `reload`. Assumed (A24), as of the other two switches: success, and nothing else."""
     return _envelope(unit, build, t, "reload", "")
 
 
@@ -141,7 +142,7 @@ def _envelope(unit: Unit, build: Build, t: float, command: str, body: str) -> st
 def _rates(unit: Unit, build: Build, snapshot: Snapshot) -> str:
     ideal = unit.identity.model.hashrate_hs / 1e9
     if snapshot.work_mode == WORK_MODE_SLEEP:
-        # Assumed: as in the legacy dialect, Elapsed stands at 1 (line C: 0) and all rates at 0.
+        # Assumed (A33): as in the legacy dialect, Elapsed stands at 1 (line C: 0) and all rates at 0.
         elapsed = 0 if build.is_sleep_reported_in_full else 1
         rates = (0.0, 0.0, 0.0)
     else:
@@ -186,7 +187,10 @@ def _sensors(model: Model, pic: tuple[int, ...]) -> str:
 
 
 def error_codes(unit: Unit, snapshot: Snapshot) -> dict[str, str]:
-    """Give the error text by kind of status. Documented codes: R:1 low rate, N:4 pools lost, F:n fan, P:1 too hot."""
+    """Give the error text by kind of status.
+
+    Documented (D53): R:1 low rate, N:4 pools lost, F and a number fan, P:1 too hot.
+    """
     codes = {}
     conditions = unit.conditions
     nameplate_ghs = unit.identity.model.hashrate_hs / 1e9

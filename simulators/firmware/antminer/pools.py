@@ -35,7 +35,7 @@ class Pool(NamedTuple):
     url: str = ""
     host: str = ""
     user: str = ""
-    status: str = "Deed"  # Observed: s21-stock-aml-202407, tcp4028-pools.
+    status: str = "Deed"  # Observed (O36): s21-stock-aml-202407, tcp4028-pools.
     is_active: bool = False
     accepted: int = 0
     rejected: int = 0
@@ -74,7 +74,7 @@ def pools_of(unit: Unit, t: float, *, is_asleep: bool) -> tuple[Pool, ...]:
             status="Dead" if position < dead else "Alive",
             is_active=is_active,
         )
-        # Assumed: work goes to the first two slots only; a third pool is a spare that is never reached.
+        # Assumed (A19): work goes to the first two slots only; a third pool is a spare that is never reached.
         is_counted = not is_asleep and position < len(shares.by_pool)
         accepted, rejected, stale = shares.by_pool[position] if is_counted else (0, 0, 0)
         if accepted or rejected or stale:
@@ -100,6 +100,6 @@ def best_share(key: int, work: float) -> int:
 
 
 def _short(difficulty: int) -> str:
-    # Observed: "262K" for 262144 (s21-stock-aml-202407), "65.5K" for 65535, "524K" for 524288.
+    # Observed (O38): "262K" for 262144 (s21-stock-aml-202407), "65.5K" for 65535, "524K" for 524288.
     thousands = difficulty / 1000.0
     return f"{thousands:.1f}K" if thousands < 100.0 else f"{int(thousands)}K"

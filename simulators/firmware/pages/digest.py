@@ -1,6 +1,6 @@
 """Digest authentication as lighttpd 1.4.32 checks it: an MD5 over what the client sent, and no memory of nonces.
 
-Documented: src/http_auth.c and mod_auth.c of that version. Its nonces never go stale, are not tied to a page, and the
+Documented (D70): src/http_auth.c and mod_auth.c. Its nonces never go stale, are not tied to a page, and the
 `uri` of the credentials is not held against the one requested.
 """
 
@@ -18,7 +18,7 @@ _REQUIRED = ("username", "realm", "nonce", "uri", "response")
 
 
 def challenge(nonce: str) -> str:
-    """Give the value of WWW-Authenticate. Observed: s21plus-stock-202503, http-401-root."""
+    """Give the value of WWW-Authenticate. Observed (O64): s21plus-stock-202503, http-401-root."""
     return f'Digest realm="{REALM}", nonce="{nonce}", qop="auth"'
 
 

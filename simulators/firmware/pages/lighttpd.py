@@ -1,7 +1,8 @@
 """The units' web server, lighttpd 1.4.32, as a client sees it: the head of a request in, the bytes of a reply out.
 
-No sockets here. Documented, and followed line by line where a client can tell: the published sources of that version
-(src/request.c, response.c, connections.c, mod_cgi.c). Observed: s21plus-stock-202503, both recorded replies.
+No sockets here. Documented (D69): the published sources of that version (src/request.c, response.c,
+connections.c, mod_cgi.c), followed line by line where a client can tell. Observed (O65, O66):
+s21plus-stock-202503, both recorded replies.
 """
 
 import posixpath
@@ -140,7 +141,7 @@ def error_reply(
         challenge: Value of WWW-Authenticate; none when empty.
     """
     title = f"{status} - {_REASONS[status]}"
-    # Observed: s21plus-stock-202503, http-401-root, 351 bytes.
+    # Observed (O65): s21plus-stock-202503, http-401-root, 351 bytes.
     body = (
         '<?xml version="1.0" encoding="iso-8859-1"?>\n'
         '<!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.0 Transitional//EN"\n'

@@ -59,7 +59,7 @@ class StockPages:
         return is_web_up(unit, t)
 
     def answer(self, visit: Visit, request: lighttpd.Request, *, is_last: bool) -> Reply:
-        """Answer a whole request. Documented: no page is shown without credentials, not even the one for 404."""
+        """Answer a whole request. Documented (D66): no page is shown without credentials, not even the one for 404."""
         page = PAGES.get(request.path)
         is_write = page.is_write if page else request.method not in _READ_ONLY
         status = digest.check(request.headers.get("authorization"), request.method, self._password)
@@ -88,8 +88,8 @@ class StockPages:
 class HashSide:
     """The hash side's own server, without a password: ``/miner_power`` and ``/warning``.
 
-    Documented: the texts "miner power:%d" and "error 6060 cmd" are in the program. Assumed: everything around them, and
-    that it answers at all; no reply of it is recorded.
+    Documented (D63): the texts "miner power:%d" and "error 6060 cmd" are in the program. Assumed
+    (A51): everything around them, and that it answers at all; no reply of it is recorded.
 
     Args:
         lines: Firmware lines on which it answers; on others the port is closed.
@@ -118,6 +118,6 @@ class HashSide:
 
 
 def _worst_error(unit: Unit, t: float) -> str:
-    """Give the first error code, or the word for none. Documented: the JSON form that one reader expects here."""
+    """Give the first error code, or the word for none. Documented (D65): as one reader expects it here."""
     codes = list(error_codes(unit, unit.snapshot(t)).values())
     return codes[0] if codes else "None"

@@ -116,7 +116,7 @@ def test_asleep_on_line_a_the_recorded_subset_comes_out(model: str, folder: str)
 
 
 def test_asleep_on_line_c_stats_keep_their_second_object() -> None:
-    """Documented for a sleeping S21+: Mode 1, Elapsed 0, fans 0, chips at ambient + 5, the fourth board all zeros."""
+    """Documented (D46): Mode 1, Elapsed 0, fans 0, chips at ambient + 5, the fourth board all zeros."""
     stats = reply(make_unit("S21+", build="s21plus-fr", faults=[Asleep()]), "stats")["STATS"][1]
     ambient = stats["temp1"]
     assert (stats["Mode"], stats["Elapsed"], stats["fan1"], stats["fan4"]) == (1, 0, 0, 0)
