@@ -1,11 +1,11 @@
-"""Firmware builds of the family: what each says about itself, and which ones a model is met with."""
+"""Firmware builds of the S21 family: the versions each reports, and the builds each model runs."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class Line(StrEnum):
-    """The firmware lines one meets. Observed (O12): A. Documented (D19, D20): B and C."""
+    """The firmware lines in the field. Observed (O12): A. Documented (D19, D20): B and C."""
 
     A = "A"
     B = "B"
@@ -20,8 +20,8 @@ class Build:
         key: Name in this table.
         line: The line it belongs to.
         compile_time: Date on TCP 4028, single-digit days padded with a space.
-        filesystem_version: The same, or an ``FR-`` name, on the web.
-        subtype: Control board and hashboard, as on the web.
+        filesystem_version: The same date or an ``FR-`` name, as on the web pages.
+        subtype: Control board and hashboard, as on the web pages.
         api: API version.
         miner: Version of the hash side.
     """
@@ -36,14 +36,14 @@ class Build:
 
     @property
     def restart_s(self) -> float:
-        """How long the API is away when the miner process restarts, as after a change of mode."""
+        """How long the API is down while the miner process restarts, as after a change of mode."""
         # Documented (D51): stopping takes 8 s on zynq boards and 50 s on CVCtrl boards, starting 5 s. Assumed
         # (A35): AML as zynq.
         return 55.0 if self.subtype.startswith("CVCtrl") else 13.0
 
     @property
     def is_sleep_reported_in_full(self) -> bool:
-        """Say whether `stats` keeps its second object in sleep.
+        """True if `stats` keeps its second object in sleep.
 
         Documented (D46): line C does. Observed (O61): A drops it. Assumed (A31): so does B.
         """
@@ -114,7 +114,7 @@ FLEET_BUILDS: dict[str, tuple[tuple[str, float], ...]] = {
 
 
 def build_for(model: str, draw: float) -> str:
-    """Give the key of the build that a unit of `model` runs, for a uniform `draw` in [0, 1)."""
+    """Return the key of the build that a unit of `model` runs, for a uniform `draw` in [0, 1)."""
     below = 0.0
     for key, share in FLEET_BUILDS[model]:
         below += share

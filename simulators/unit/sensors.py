@@ -1,4 +1,4 @@
-"""How the sensors of a board are laid out in a reply: air units derive, hydro units rearrange."""
+"""Layout of a board's sensors in a reply: air units derive values from four sensors, hydro units rearrange them."""
 
 from functools import lru_cache
 
@@ -8,7 +8,7 @@ NO_SENSORS = ((0, 0, 0, 0), (0, 0, 0, 0), (0, 0, 0, 0))
 
 
 def layout(model: Model, pic: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
-    """Give temp_pic, temp_pcb and temp_chip of a board whose four sensors read `pic`; empty tuples when it has none.
+    """Return temp_pic, temp_pcb and temp_chip of a board whose four sensors read `pic`; empty tuples if it has none.
 
     Observed (O54): pcb = pic + 10 and chip = pic + 15, sensor by sensor, in s21-stock-aml-202407 and
     s19pro-stock-202212. Documented (D37): S21 Hyd. gives chip = [inlet, outlet, 0, 0]. Documented
@@ -27,7 +27,7 @@ def layout(model: Model, pic: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[i
 
 @lru_cache(maxsize=4096)
 def chip_map(chips: int, whole: int) -> str:
-    """Give the map of a board's chips. Observed (O32): ``o`` for a chip that answers, in groups of three.
+    """Return the map of a board's chips. Observed (O32): ``o`` for a chip that answers, in groups of three.
 
     Documented (D30): ``x`` for one that does not. Assumed (A17): groups of three on all models.
     """

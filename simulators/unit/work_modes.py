@@ -1,4 +1,4 @@
-"""The work modes of a unit, by the numbers its firmware gives them."""
+"""Work modes of a unit, by the numbers its firmware uses."""
 
 from typing import Final
 

@@ -70,7 +70,7 @@ def test_a_list_is_read_as_it_is_typed(tmp_path: Path) -> None:
         ("127.0.0.1:4_0", "is not IPV4 or IPV4:PORT"),
         ("127.1", "'127.1' is not IPV4"),
         ("localhost:4028", "'localhost:4028' is not IPV4"),
-        ("127.0.0.1,127.0.0.1", "'127.0.0.1' is there twice"),
+        ("127.0.0.1,127.0.0.1", "'127.0.0.1' is listed twice"),
         ("@/nowhere/units.txt", "No such file"),
         ("@/proc/self/mem", "/proc/self/mem: "),
         (",".join(f"127.0.0.1:{port}" for port in range(1, 1100)), "more than 1024 different ports"),
