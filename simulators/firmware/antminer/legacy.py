@@ -7,7 +7,7 @@ Observed (O11, O17, O35): key order as in s21-stock-aml-202407. Documented (D28)
 from collections.abc import Callable
 from functools import lru_cache
 
-from simulators.firmware.antminer import pools as pool_table
+from simulators.firmware.antminer.pools import Pool, best_share, pools_of
 from simulators.unit import sensors
 from simulators.unit.builds import Build
 from simulators.unit.models import Model
@@ -21,7 +21,7 @@ _ASLEEP = 1
 
 
 def invalid_command(t: float) -> str:
-    """Give the refusal of an unknown command.
+    """Return the refusal of an unknown command.
 
     Observed (O03): s19pro-stock-2023-issue50, tcp4028-invalid-command.
     """
@@ -32,7 +32,7 @@ def invalid_command(t: float) -> str:
 
 
 def version(unit: Unit, build: Build, t: float) -> str:
-    """Give the reply to `version`."""
+    """Return the reply to `version`."""
     return _envelope(
         t,
         22,
@@ -44,7 +44,7 @@ def version(unit: Unit, build: Build, t: float) -> str:
 
 
 def summary(unit: Unit, build: Build, t: float) -> str:
-    """Give the reply to `summary`."""
+    """Return the reply to `summary`."""
     snapshot = unit.snapshot(t)
     is_asleep = snapshot.work_mode == WORK_MODE_SLEEP
     shares = unit.shares(t)
@@ -67,7 +67,7 @@ def summary(unit: Unit, build: Build, t: float) -> str:
         f'"Difficulty Accepted":{float(shares.accepted * shares.difficulty)!r},'
         f'"Difficulty Rejected":{float(shares.rejected * shares.difficulty)!r},'
         f'"Difficulty Stale":{float(shares.stale * shares.difficulty)!r},'
-        f'"Best Share":{pool_table.best_share(unit.identity.key, shares.work)},'
+        f'"Best Share":{best_share(unit.identity.key, shares.work)},'
         '"Device Hardware%":0.0,"Device Rejected%":0.0,"Pool Rejected%":0.0,"Pool Stale%":0.0,'
         f'"Last getwork":{int(t)}}}'
     )
@@ -75,7 +75,7 @@ def summary(unit: Unit, build: Build, t: float) -> str:
 
 
 def stats(unit: Unit, build: Build, t: float) -> str:
-    """Give the reply to `stats`: a header, and the hardware unless a line A or B unit sleeps."""
+    """Return the reply to `stats`: a header, and the hardware unless a unit of line A or B sleeps."""
     snapshot = unit.snapshot(t)
     header = (
         f'{{"BMMiner":"1.0.0","Miner":"{build.miner}","CompileTime":"{build.compile_time}",'
@@ -88,13 +88,15 @@ def stats(unit: Unit, build: Build, t: float) -> str:
 
 
 def pools(unit: Unit, build: Build, t: float) -> str:
-    """Give the reply to `pools`; always three entries."""
+    """Return the reply to `pools`; always three entries."""
     process = unit.process(t)
     is_asleep = process.work_mode == WORK_MODE_SLEEP
     elapsed = _shown_elapsed(process, build)
     entries = []
-    for pool in pool_table.pools_of(unit, t, is_asleep=is_asleep):
-        getworks = int(elapsed * 0.102) if pool.is_active else min(elapsed, 1) if pool.url else 0
+    for pool in pools_of(unit, t, is_asleep=is_asleep):
+        getworks = min(elapsed, 1) if pool.url else 0
+        if pool.is_active:
+            getworks = int(elapsed * 0.102)
         entries.append(
             f'{{"POOL":{pool.position},"URL":"{pool.url}","Status":"{pool.status}","Priority":{pool.position},"Quota":1,'
             f'"Long Poll":"N","Getworks":{getworks},"Accepted":{pool.accepted},"Rejected":{pool.rejected},'
@@ -113,7 +115,7 @@ def pools(unit: Unit, build: Build, t: float) -> str:
 
 
 def devs(unit: Unit, build: Build, t: float) -> str:
-    """Give the reply to `devs`: the whole unit as one device, with the program's known defects.
+    """Return the reply to `devs`: the whole unit as one device, with the program's known defects.
 
     Observed (O40, O41, O42): s19pro-stock-202212 (the key `Tenperature`) and s21-stock-aml-202407
     (GH/s under keys that say MHS, a time under `Last Share Difficulty`).
@@ -152,14 +154,14 @@ def _envelope(t: float, code: int, message: str, name: str, body: str) -> str:
     )
 
 
-def _shown_elapsed(told: Snapshot | Process, build: Build) -> int:
-    """Give Elapsed, in seconds when awake.
+def _shown_elapsed(shown: Snapshot | Process, build: Build) -> int:
+    """Return Elapsed: seconds while awake, a constant while asleep.
 
     Observed (O62): 1 in sleep on line A. Assumed (A31): on B too. Documented (D46): 0 on C.
     """
-    if told.work_mode == WORK_MODE_SLEEP:
+    if shown.work_mode == WORK_MODE_SLEEP:
         return 0 if build.is_sleep_reported_in_full else 1
-    return told.elapsed_s
+    return shown.elapsed_s
 
 
 def _hardware(unit: Unit, build: Build, snapshot: Snapshot) -> str:
@@ -209,7 +211,7 @@ def _hardware(unit: Unit, build: Build, snapshot: Snapshot) -> str:
 
 @lru_cache(maxsize=64)
 def _hardware_template(fans: int, boards: int) -> str:
-    """Give the text of the hardware with a place for every value, in the order of the program."""
+    """Return the hardware text as a template with a place for every value, in the order of the program."""
     slots = range(1, _SLOTS + 1)
     parts = [
         '{"STATS":0,"ID":"BTM_SOC0","Elapsed":%d,"Calls":0,"Wait":0,"Max":0,"Min":99999999,"GHS 5s":%r,"GHS av":%r',
@@ -232,7 +234,7 @@ def _hardware_template(fans: int, boards: int) -> str:
 
 @lru_cache(maxsize=4096)
 def _sensor_texts(model: Model, pic: tuple[int, ...]) -> tuple[tuple[str, str, str], tuple[str, str]]:
-    """Give the texts of a board's pcb, chip and pic sensors, and its warmest pcb and chip sensor."""
+    """Return the texts of a board's pcb, chip and pic sensors, and of its warmest pcb and chip sensor."""
     of_pic, of_pcb, of_chip = sensors.layout(model, pic)
     texts = ["-".join(map(str, readings)) for readings in (of_pcb, of_chip, of_pic)]
     return (texts[0], texts[1], texts[2]), (str(max(of_pcb)), str(max(of_chip)))
@@ -246,7 +248,7 @@ def _flag(value: bool) -> str:  # noqa: FBT001  a JSON literal of a boolean has 
     return "true" if value else "false"
 
 
-def _age(pool: "pool_table.Pool") -> str:
+def _age(pool: Pool) -> str:
     if not pool.accepted:
         return "0"
     minutes, seconds = divmod(pool.age_s, 60)

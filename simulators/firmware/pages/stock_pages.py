@@ -1,6 +1,6 @@
-"""What the CGI scripts on a unit's web pages print, and what those that write do to the unit.
+"""Web pages of a unit: the output of its CGI scripts, and the effect of those that write.
 
-A page is given as the pieces it is printed in; each becomes a chunk. Observed (O66, O67):
+A page is a tuple of the pieces a script prints; each becomes a chunk. Observed (O66, O67):
 s21plus-stock-202503 (pieces, the empty header), s21-stock-aml-202407 (keys and their order). Documented (D17):
 the scripts themselves.
 """
@@ -25,10 +25,10 @@ from simulators.unit.work_modes import WORK_MODE_HIGH, WORK_MODE_LOW, WORK_MODE_
 # Assumed (A37): the web server answers 20 s before the API, which is up at 45 s.
 WEB_BOOT_S: Final = 25.0
 
-# Documented (D57): what the scripts print while nothing listens on 4028; the status is 200 all the same.
+# Documented (D57): output of the scripts while nothing listens on 4028; the status is still 200.
 SOCKET_FAILED: Final = "Socket connect failed: Connection refused\n"
 
-# Observed (O66): every page begins with two line feeds, a header that is not there (s21plus-stock-202503).
+# Observed (O66): every page begins with two line feeds, an empty header (s21plus-stock-202503).
 _NO_HEADER: Final = "\n\n"
 
 # Documented (D43): modes the page of a model offers. Assumed (A28): normal and sleep of others.
@@ -56,9 +56,9 @@ class Visit(NamedTuple):
 
     Attributes:
         unit: The unit it reached.
-        host: The address it was sent to, which is the one the unit has.
-        body: What was posted.
-        t: When, Unix seconds.
+        host: The address it was sent to, which is the unit's own.
+        body: The posted bytes.
+        t: Time of the request, Unix seconds.
     """
 
     unit: Unit
@@ -71,7 +71,7 @@ class Page(NamedTuple):
     """A script of the web pages.
 
     Attributes:
-        show: Gives the pieces it prints.
+        show: Returns the pieces it prints.
         is_write: It changes the unit.
     """
 
@@ -80,18 +80,18 @@ class Page(NamedTuple):
 
 
 def is_web_up(unit: Unit, t: float) -> bool:
-    """Say whether the unit's web server answers at `t`: it is up before the API at boot, and through its restarts."""
+    """Return True if the unit's web server answers at `t`: before the API at boot, and while the API restarts."""
     unit.advance(t)
     return not unit.is_silent and (unit.phase is not Phase.BOOTING or t - unit.since >= WEB_BOOT_S)
 
 
 def offered_modes(unit: Unit) -> tuple[int, ...]:
-    """Give the work modes that the unit's own page offers."""
+    """Return the work modes that the unit's own page offers."""
     return _MODES.get(unit.identity.model.name, _COMMON_MODES)
 
 
 def _api_page(command: str) -> Callable[[Visit], tuple[str, ...]]:
-    """Give a page that asks the API on 4028 and prints the answer."""
+    """Return a page that asks the API on 4028 and prints the answer."""
 
     def show(visit: Visit) -> tuple[str, ...]:
         unit, t = visit.unit, visit.t
@@ -174,7 +174,7 @@ def _miner_conf(visit: Visit) -> tuple[str, ...]:
 
 
 def _log(visit: Visit) -> tuple[str, ...]:
-    """Give the log. Assumed (A42): its words, but for those on chips."""
+    """Return the log. Assumed (A42): its wording, except for the line on chips."""
     unit, t = visit.unit, visit.t
     build = BUILDS[unit.build]
     lines = [f"{unit.identity.model.api_type} {build.compile_time} {build.subtype}"]
@@ -197,7 +197,7 @@ def _blink(visit: Visit) -> tuple[str, ...]:
 
 
 def _set_miner_conf(visit: Visit) -> tuple[str, ...]:
-    """Change what the body names; "M000" says that it was taken, the miner process restarts after that."""
+    """Apply the settings in the body; "M000" means they were accepted, after which the miner process restarts."""
     unit, t = visit.unit, visit.t
     wanted = _read_object(visit.body)
     try:
@@ -247,10 +247,10 @@ PAGES: Final = {
 
 
 def _changed(settings: Settings, wanted: dict[str, Any]) -> Settings:
-    """Give `settings` with what the page's form names.
+    """Return `settings` with the values of the page's form.
 
     Raises:
-        ValueError: A value that is not what the form sends. Assumed (A55): the script refuses those.
+        ValueError: A value that the form cannot send. Assumed (A55): the script refuses those.
     """
     if "pools" in wanted:
         settings = replace(settings, pools=_read_pools(wanted["pools"]))
@@ -281,7 +281,7 @@ def _read_pools(pools: object) -> tuple[PoolSetting, ...]:
 
 
 def _plain(text: object) -> str:
-    """Give a text that a reply can hold as it is; the firmware escapes nothing."""
+    """Return a text that needs no escaping in a reply, since the firmware escapes nothing."""
     if not isinstance(text, str) or len(text) > MAX_TEXT_LENGTH or not (text.isascii() and text.isprintable()):
         raise ValueError(text)
     if '"' in text or "\\" in text:
@@ -290,14 +290,14 @@ def _plain(text: object) -> str:
 
 
 def _number(value: object) -> int | None:
-    """Give a small number that came as one or as text; None for anything else."""
+    """Return a small number sent as a number or as text; None for anything else."""
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 3:
         return int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 999 else None
 
 
 def _read_object(body: bytes) -> dict[str, Any]:
-    """Give the JSON object that was posted; an empty one for anything else."""
+    """Return the posted JSON object; an empty one for anything else."""
     try:
         return msgspec.json.decode(body, type=dict[str, Any])
     except (msgspec.DecodeError, RecursionError):
@@ -305,13 +305,13 @@ def _read_object(body: bytes) -> dict[str, Any]:
 
 
 def _lines(**values: str) -> str:
-    """Give JSON members as the scripts echo them: one a line, without blanks."""
+    """Return JSON members as the scripts echo them: one a line, without blanks."""
     return "".join(f'"{key}":"{value}",\n' for key, value in values.items())
 
 
 @cache
 def _built_at(build: Build) -> datetime:
-    """Give the compile time without its zone."""
+    """Return the compile time without its time zone."""
     return datetime.strptime(" ".join(build.compile_time.replace("CST", "").split()), "%a %b %d %H:%M:%S %Y")  # noqa: DTZ007  see _SHORT_CONF_SINCE
 
 
