@@ -1,1 +1,1 @@
-"""The fault vocabulary: unit, wire, and protocol faults."""
+"""The fault vocabulary: unit, wire and protocol faults."""

@@ -1,21 +1,21 @@
-"""What can go wrong in the text of a reply; the unit hashes on. Each docstring says what an agent must conclude."""
+"""Faults in the text of a reply, while the unit hashes on. Each docstring says what an agent must conclude."""
 
 import re
 from dataclasses import dataclass, replace
 
-from simulators.faults.wire import Spoiling
+from simulators.faults.wire import ReplyFault
 from simulators.unit.conditions import require
 from simulators.unit.delivery import Delivery
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TruncatedJson(Spoiling):
-    """The reply stops in the middle, with its NUL: the unit's own buffer was too short.
+class TruncatedJson(ReplyFault):
+    """The reply stops in the middle but has its NUL: the unit's own buffer was too short.
 
     An agent must report a malformed reply, and take no number from it.
 
     Attributes:
-        ratio: How much of it is sent.
+        ratio: Share of the reply that is sent.
     """
 
     ratio: float = 0.6
@@ -29,10 +29,10 @@ class TruncatedJson(Spoiling):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MissingNul(Spoiling):
-    """The reply ends with the close alone.
+class MissingNul(ReplyFault):
+    """The reply ends with the close alone, without a NUL.
 
-    An agent must read the unit as ever.
+    An agent must read the unit as usual.
     """
 
     def spoil(self, delivery: Delivery) -> Delivery:
@@ -41,23 +41,25 @@ class MissingNul(Spoiling):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TrailingComma(Spoiling):
+class TrailingComma(ReplyFault):
     """A comma stands before a closing brace, as on older stock firmware.
 
-    An agent must repair it, count the repair, and read the unit as ever.
+    An agent must repair it, count the repair, and read the unit as usual.
     """
 
     def spoil(self, delivery: Delivery) -> Delivery:
-        """Put a comma before the last brace but one."""
+        """Insert a comma before the second-to-last brace."""
         at = delivery.reply.rfind(b"}]")
-        return replace(delivery, reply=delivery.reply[:at] + b"," + delivery.reply[at:] if at >= 0 else delivery.reply)
+        if at < 0:
+            return delivery
+        return replace(delivery, reply=delivery.reply[:at] + b"," + delivery.reply[at:])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JoinedObjects(Spoiling):
-    """No comma between two objects: ``}{``. Observed: other-s9-stock-2018, tcp4028-stats.
+class JoinedObjects(ReplyFault):
+    """No comma between two objects: ``}{``. Observed (O73): other-s9-stock-2018, tcp4028-stats.
 
-    An agent must repair it, count the repair, and read the unit as ever.
+    An agent must repair it, count the repair, and read the unit as usual.
     """
 
     def spoil(self, delivery: Delivery) -> Delivery:
@@ -66,8 +68,8 @@ class JoinedObjects(Spoiling):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AccessDenied(Spoiling):
-    """The unit refuses: E/45. Observed on other firmware: other-s9-stock-2016, other-s19jpro-hiveon-2024.
+class AccessDenied(ReplyFault):
+    """The unit refuses: E/45. Observed (O04): other firmware, other-s9-stock-2016, other-s19jpro-hiveon-2024.
 
     An agent must report the refusal, tell the operator, and show no reading.
     """
@@ -82,13 +84,13 @@ class AccessDenied(Spoiling):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NotJson(Spoiling):
-    """Something else answers on the port. Documented text of the firmware's own pages while its API is down.
+class NotJson(ReplyFault):
+    """Something else answers on the port. Documented (D57): what the pages print while the API is down.
 
     An agent must report a malformed reply with the excerpt.
 
     Attributes:
-        text: What it says.
+        text: The answer.
     """
 
     text: str = "Socket connect failed: Connection refused"
@@ -99,13 +101,13 @@ class NotJson(Spoiling):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HugeReply(Spoiling):
-    """The reply does not end: blanks follow until it is far larger than any reply is.
+class HugeReply(ReplyFault):
+    """The reply does not end: blanks follow until it is far larger than any real reply.
 
     An agent must stop at its cap, report a malformed reply, and keep none of it.
 
     Attributes:
-        size_bytes: How large.
+        size_bytes: Size of the reply.
     """
 
     size_bytes: int = 10_000_000
@@ -121,8 +123,8 @@ class HugeReply(Spoiling):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NanValues(Spoiling):
-    """Rates are printed as a bare ``nan``, which is no JSON.
+class NanValues(ReplyFault):
+    """Rates are printed as a bare ``nan``, which is not JSON.
 
     An agent must show no rate; never zero, never NaN.
     """

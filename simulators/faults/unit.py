@@ -1,4 +1,4 @@
-"""What can go wrong in a unit; its physics and its replies follow. Each docstring says what an agent must conclude."""
+"""Faults of a unit, which its physics and replies follow. Each docstring says what an agent must conclude."""
 
 import math
 from dataclasses import dataclass, replace
@@ -18,7 +18,7 @@ class PowerOff:
     """
 
     def bend(self, conditions: Conditions) -> Conditions:
-        """Take the power away."""
+        """Cut the power."""
         return replace(conditions, is_powered=False)
 
 
@@ -29,7 +29,7 @@ class Asleep:
     An agent must call the unit stopped; curtailed only where a dated event says so. Its rate is a measured zero.
 
     Attributes:
-        is_curtailed: Somebody declared it; only the truth knows, the unit's replies are the same.
+        is_curtailed: The sleep belongs to a declared curtailment. This changes the truth, not the replies.
     """
 
     is_curtailed: bool = False
@@ -48,7 +48,7 @@ class DeadBoard:
 
     Attributes:
         board: Its position, from 0.
-        is_listed: The firmware lists it with no chips instead of leaving it out. No capture; both are thought possible.
+        is_listed: The firmware lists it with no chips instead of leaving it out. Assumed (A43): either may happen.
     """
 
     board: int = 0
@@ -58,7 +58,7 @@ class DeadBoard:
         require(0 <= self.board < MAX_BOARDS, "board", self.board, f"0 to {MAX_BOARDS - 1}")
 
     def bend(self, conditions: Conditions) -> Conditions:
-        """Take the board away."""
+        """Disable the board."""
         return replace(
             conditions, dead_boards=conditions.dead_boards | {self.board}, is_dead_board_listed=self.is_listed
         )
@@ -84,7 +84,7 @@ class MissingChips:
         require(self.chips >= 1, "chips", self.chips, "1 or more")
 
     def bend(self, conditions: Conditions) -> Conditions:
-        """Take the chips away."""
+        """Disable the chips."""
         missing = list(conditions.missing_chips) + [0] * (self.board + 1 - len(conditions.missing_chips))
         missing[self.board] += self.chips
         return replace(conditions, missing_chips=tuple(missing))
@@ -133,14 +133,14 @@ class FanStopped:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HashrateDrift:
-    """The unit does less than its chips should, by a step and then a slow loss.
+    """The unit hashes less than its chips should: a step down, then a slow loss.
 
     An agent must show it hashing with all boards and chips, and the difference as underperforming.
 
     Attributes:
-        ratio: What is left at once, as a factor.
-        per_hour: Share of the rate lost every further hour.
-        floor: Where the loss ends, as a factor.
+        ratio: Factor on the hashrate that holds at once.
+        per_hour: Share of the hashrate lost every further hour.
+        floor: Factor at which the loss ends.
     """
 
     ratio: float = 0.9
@@ -164,7 +164,7 @@ class HashrateDrift:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frozen:
-    """The miner program hangs until it is started again: it repeats its last figures, `When` alone goes on, no hashes.
+    """The miner program hangs until it restarts: it repeats its last figures, only `When` advances, nothing hashes.
 
     An agent must notice that the uptime stands still: the reading is not fresh, and does not count as operating.
     """
@@ -176,10 +176,10 @@ class Frozen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rebooting:
-    """The control board restarts, once or again and again.
+    """The control board restarts, once or repeatedly.
 
-    An agent must call the unit unreachable while its API is down, or unreadable where a connection is closed at once,
-    and starting until it hashes at its rate; an uptime that went backwards is a restart, not a reading error.
+    An agent must call the unit unreachable while its API is down, or unreadable where connections close at once, then
+    starting until it reaches its rate. An uptime that went backwards is a restart, not a reading error.
 
     Attributes:
         every_s: Seconds of hashing between two restarts; infinite for one.
@@ -197,10 +197,10 @@ class Rebooting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PsuTrip:
-    """The power supply cuts out under load and comes back, again and again.
+    """The power supply cuts out under load and comes back, repeatedly.
 
-    An agent must call the unit unreachable without power, then as one that restarts, then hashing, and show that its
-    uptime begins again with every cycle.
+    An agent must call the unit unreachable without power, then starting, then hashing, and show that its uptime
+    restarts with every cycle.
 
     Attributes:
         every_s: Seconds of hashing between two trips.
@@ -215,18 +215,18 @@ class PsuTrip:
         require(self.off_s > 0.0, "off_s", self.off_s, "above 0")
 
     def bend(self, conditions: Conditions) -> Conditions:
-        """Have the supply trip."""
+        """Trip the supply."""
         return replace(conditions, trip_every_s=self.every_s, trip_off_s=self.off_s)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolDead:
-    """Pools, from the first one, do not answer; with all of them gone nothing is hashed.
+    """Pools, from the first one on, do not answer; with all of them gone nothing is hashed.
 
-    An agent must show which pool is in use; with none, the unit hashes nothing although its boards run: stopped.
+    An agent must show which pool is in use. With none, the unit hashes nothing although its boards run: stopped.
 
     Attributes:
-        pools: How many of the two configured ones.
+        pools: How many of the two configured pools.
     """
 
     pools: int = 1
@@ -235,7 +235,7 @@ class PoolDead:
         require(1 <= self.pools <= CONFIGURED_POOLS, "pools", self.pools, f"1 to {CONFIGURED_POOLS}")
 
     def bend(self, conditions: Conditions) -> Conditions:
-        """Take the pools away."""
+        """Disable the pools."""
         return replace(conditions, dead_pools=max(conditions.dead_pools, self.pools))
 
 
@@ -267,7 +267,7 @@ class AddressSwapped:
     two rows of the ledger.
 
     Attributes:
-        unit_id: Who is found here.
+        unit_id: Unit id of the other unit.
     """
 
     unit_id: str

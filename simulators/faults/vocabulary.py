@@ -1,4 +1,4 @@
-"""The vocabulary of what can go wrong, by name: in a unit, on the wire, in the text of a reply."""
+"""The vocabulary of faults, by name: in a unit, on the wire, in the text of a reply."""
 
 import inspect
 import math
@@ -9,52 +9,50 @@ from typing import Any
 
 import msgspec
 
-from simulators.faults import protocol as protocol_faults
-from simulators.faults import unit as unit_faults
-from simulators.faults import wire as wire_faults
+from simulators.faults import protocol, unit, wire
 from simulators.unit.conditions import Condition, FaultError
 
 Fault = Condition
 
 UNIT_FAULTS: tuple[type[Fault], ...] = (
-    unit_faults.PowerOff,
-    unit_faults.Asleep,
-    unit_faults.DeadBoard,
-    unit_faults.MissingChips,
-    unit_faults.Overheat,
-    unit_faults.FanStopped,
-    unit_faults.HashrateDrift,
-    unit_faults.Frozen,
-    unit_faults.Rebooting,
-    unit_faults.PsuTrip,
-    unit_faults.PoolDead,
-    unit_faults.FirmwareChanged,
-    unit_faults.AddressSwapped,
+    unit.PowerOff,
+    unit.Asleep,
+    unit.DeadBoard,
+    unit.MissingChips,
+    unit.Overheat,
+    unit.FanStopped,
+    unit.HashrateDrift,
+    unit.Frozen,
+    unit.Rebooting,
+    unit.PsuTrip,
+    unit.PoolDead,
+    unit.FirmwareChanged,
+    unit.AddressSwapped,
 )
 WIRE_FAULTS: tuple[type[Fault], ...] = (
-    wire_faults.Down,
-    wire_faults.Latency,
-    wire_faults.Timeout,
-    wire_faults.ResetPeer,
-    wire_faults.Slicer,
-    wire_faults.LimitData,
-    wire_faults.SlowClose,
-    wire_faults.Bandwidth,
+    wire.Down,
+    wire.Latency,
+    wire.Timeout,
+    wire.ResetPeer,
+    wire.Slicer,
+    wire.LimitData,
+    wire.SlowClose,
+    wire.Bandwidth,
 )
 PROTOCOL_FAULTS: tuple[type[Fault], ...] = (
-    protocol_faults.TruncatedJson,
-    protocol_faults.MissingNul,
-    protocol_faults.TrailingComma,
-    protocol_faults.JoinedObjects,
-    protocol_faults.AccessDenied,
-    protocol_faults.NotJson,
-    protocol_faults.HugeReply,
-    protocol_faults.NanValues,
+    protocol.TruncatedJson,
+    protocol.MissingNul,
+    protocol.TrailingComma,
+    protocol.JoinedObjects,
+    protocol.AccessDenied,
+    protocol.NotJson,
+    protocol.HugeReply,
+    protocol.NanValues,
 )
 
 
 def fault_name(fault: type[Fault]) -> str:
-    """Give the name of a fault in files and on the wire: ``DeadBoard`` is ``dead_board``."""
+    """Return the name of a fault in files and in the control API: ``dead_board`` for ``DeadBoard``."""
     return re.sub(r"(?<!^)(?=[A-Z])", "_", fault.__name__).lower()
 
 
@@ -62,11 +60,11 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """One word of the vocabulary.
 
     Attributes:
-        name: As in files and on the wire.
+        name: Name in files and in the control API.
         kind: ``unit``, ``wire`` or ``protocol``.
-        values: What it can be given, with the defaults; None where one must be given.
-        about: What happens.
-        agent_must: What an agent must conclude.
+        values: Attributes with their defaults; None for a required one.
+        about: What the fault does.
+        agent_must: What an agent must conclude from it.
     """
 
     name: str
@@ -77,12 +75,12 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def vocabulary() -> list[Entry]:
-    """Give every fault with what its docstring says."""
+    """Return every fault with the text of its docstring."""
     entries = []
     for kind, kind_faults in (("unit", UNIT_FAULTS), ("wire", WIRE_FAULTS), ("protocol", PROTOCOL_FAULTS)):
         for fault in kind_faults:
-            told = inspect.cleandoc(fault.__doc__ or "").split("\n\nAttributes:", 1)[0]
-            about, _, rest = told.partition("\n\n")
+            text = inspect.cleandoc(fault.__doc__ or "").split("\n\nAttributes:", 1)[0]
+            about, _, rest = text.partition("\n\n")
             values: dict[str, Any] = {}
             for item in fields(fault):  # type: ignore[arg-type]  # Every fault is a dataclass.
                 default = None if item.default is MISSING else item.default
@@ -103,10 +101,10 @@ FAULTS = {fault_name(fault): fault for fault in (*UNIT_FAULTS, *WIRE_FAULTS, *PR
 
 
 def read_fault(name: str, values: Mapping[str, object]) -> Fault:
-    """Give the fault `name` with the values of its attributes.
+    """Return the fault `name` with the values of its attributes.
 
     Raises:
-        FaultError: Unknown name or attribute, or a value that does not fit.
+        FaultError: Unknown name or attribute, or a value out of range or of the wrong type.
     """
     fault = FAULTS.get(name)
     if fault is None:

@@ -1,4 +1,4 @@
-"""What can go wrong between a unit and its client; the unit hashes on. Docstrings say what an agent must conclude."""
+"""Faults between a unit and its client, while the unit hashes on. Each docstring says what an agent must conclude."""
 
 from dataclasses import dataclass, replace
 
@@ -6,17 +6,17 @@ from simulators.unit.conditions import Conditions, require
 from simulators.unit.delivery import Delivery, Ending
 
 
-class Spoiling:
-    """A fault that leaves the unit alone and spoils its replies."""
+class ReplyFault:
+    """A fault that leaves the unit alone and alters its replies."""
 
     __slots__ = ()
 
     def bend(self, conditions: Conditions) -> Conditions:
-        """Put itself on the way of the replies."""
+        """Add this fault to those that alter the replies."""
         return replace(conditions, spoilers=(*conditions.spoilers, self))
 
     def spoil(self, delivery: Delivery) -> Delivery:
-        """Give the delivery as it is; every fault gives its own."""
+        """Return the delivery unchanged; every fault overrides this."""
         return delivery
 
 
@@ -24,8 +24,8 @@ class Spoiling:
 class Down:
     """The network of the unit is gone: nothing comes back, the unit hashes on.
 
-    An agent must call it unreachable after its connect deadline, and its nameplate lost to that although the truth
-    knows better.
+    An agent must call it unreachable after its connect deadline and count its nameplate as lost, although in truth the
+    unit hashes.
     """
 
     def bend(self, conditions: Conditions) -> Conditions:
@@ -34,15 +34,15 @@ class Down:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Latency(Spoiling):
+class Latency(ReplyFault):
     """Replies come late.
 
-    An agent with a longer deadline must read the unit as ever; with a shorter one it must report the deadline, and in
+    An agent with a longer deadline must read the unit as usual; with a shorter one it must report the deadline. In
     neither case may other units wait.
 
     Attributes:
         wait_s: Real seconds before the first byte.
-        jitter_s: Up to this much more.
+        jitter_s: Largest random addition to the wait, real seconds.
     """
 
     wait_s: float = 1.0
@@ -58,10 +58,10 @@ class Latency(Spoiling):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Timeout(Spoiling):
-    """Requests are taken and never answered.
+class Timeout(ReplyFault):
+    """Requests are accepted and never answered.
 
-    An agent must report the deadline and try again next interval.
+    An agent must report the deadline and try again at the next interval.
     """
 
     def spoil(self, delivery: Delivery) -> Delivery:
@@ -70,13 +70,13 @@ class Timeout(Spoiling):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ResetPeer(Spoiling):
+class ResetPeer(ReplyFault):
     """The connection is reset in mid-reply.
 
-    An agent must report a disconnection; what came before it is no reading.
+    An agent must report a disconnection; the bytes before it are no reading.
 
     Attributes:
-        after_bytes: How much of the reply is sent first.
+        after_bytes: Number of bytes of the reply sent first.
     """
 
     after_bytes: int = 0
@@ -90,14 +90,14 @@ class ResetPeer(Spoiling):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Slicer(Spoiling):
+class Slicer(ReplyFault):
     """The reply comes in small pieces with pauses.
 
-    An agent must put them together; when they take longer than its deadline it must report that, however many arrive.
+    An agent must join them; if they take longer than its deadline it must report that, however many arrive.
 
     Attributes:
         piece_bytes: Size of a piece.
-        gap_s: Real seconds between two.
+        gap_s: Real seconds between two pieces.
     """
 
     piece_bytes: int = 64
@@ -113,13 +113,13 @@ class Slicer(Spoiling):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LimitData(Spoiling):
+class LimitData(ReplyFault):
     """The connection closes, politely, after some bytes.
 
-    An agent must report a disconnection: no NUL came, and what there is does not parse.
+    An agent must report a disconnection: no NUL came, and the bytes received do not parse.
 
     Attributes:
-        limit_bytes: How much of the reply is sent.
+        limit_bytes: Number of bytes of the reply that are sent.
     """
 
     limit_bytes: int = 512
@@ -133,8 +133,8 @@ class LimitData(Spoiling):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SlowClose(Spoiling):
-    """The reply is whole but the connection stays open.
+class SlowClose(ReplyFault):
+    """The reply is complete but the connection stays open.
 
     An agent must take the NUL for the end and not wait.
 
@@ -153,13 +153,13 @@ class SlowClose(Spoiling):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bandwidth(Spoiling):
-    """The line is thin.
+class Bandwidth(ReplyFault):
+    """The connection has little bandwidth.
 
-    An agent must read the unit as long as the reply is whole within its deadline.
+    An agent must read the unit as long as the reply is complete within its deadline.
 
     Attributes:
-        bytes_per_s: How thin.
+        bytes_per_s: Bandwidth.
     """
 
     bytes_per_s: float = 2000.0

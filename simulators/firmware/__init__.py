@@ -1,1 +1,1 @@
-"""Simulated firmware: replies and web pages."""
+"""Simulated firmware: API replies and web pages."""

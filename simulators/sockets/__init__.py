@@ -1,1 +1,1 @@
-"""Sockets: API and web servers for many units."""
+"""API and web servers on real sockets, for many units at once."""

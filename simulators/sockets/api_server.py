@@ -1,9 +1,9 @@
-"""TCP 4028 of a whole farm behind one listening socket; the address that was dialled tells which unit is meant.
+"""TCP 4028 of a whole farm behind one listening socket; the destination address selects the unit.
 
-Units that have a port of their own are behind a listening socket for each such port.
+Units with a port of their own sit behind one listening socket for each such port.
 
-The sockets sit in an epoll of their own whose descriptor the event loop watches: about nine system calls a reply, on
-any event loop. Each unit serves one client at a time, as the board does.
+The sockets belong to an epoll whose descriptor the event loop watches: about nine system calls a reply, on any event
+loop. Each unit serves one client at a time, as a real control board does.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ import struct
 from collections import deque
 from collections.abc import Callable, Mapping
 
-from simulators.firmware.antminer import api_program as firmware
+from simulators.firmware.antminer import api_program
 from simulators.sockets.journal import Journal
 from simulators.sockets.listening import ServeError, listen, raise_file_limit
 from simulators.sockets.silence import silence
@@ -24,12 +24,12 @@ from simulators.unit.delivery import Delivery, Ending
 from simulators.unit.endpoints import Endpoint
 
 _ACCEPT_BATCH = 128
-_MAX_WAITING = 100  # Documented: upstream's listen backlog.
+_MAX_WAITING = 100  # Documented (D04): upstream's listen backlog. Assumed (A02): an S21's too.
 _RESERVED_FILES = 256
 _MAX_HANG_S = 3600.0
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
-# Commands of the API program that change something; a monitor never sends them.
+# API commands that change something; a monitoring client never sends them.
 WRITE_COMMANDS = frozenset({"reload", "sleep", "network"})
 
 
@@ -37,10 +37,10 @@ class ApiServer:
     """Answers for every station. `serving` starts and stops it.
 
     Args:
-        stations: Who stands at which port and IPv4 address; port 0 stands for the one given to `open`.
-        now: Gives the simulated time.
-        journal: Where requests are put down.
-        is_loopback_only: Refuse clients that are not on this machine.
+        stations: Station by port and IPv4 address; port 0 is the one given to `open`.
+        now: Returns the simulated time.
+        journal: Log of requests.
+        is_loopback_only: Refuse clients on other machines.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class ApiServer:
 
     @property
     def port(self) -> int:
-        """The port that units without one of their own have; where all have one, that of the first."""
+        """Port of the units without one of their own; the first unit's port if all have one."""
         if not self._listeners:
             raise ServeError(errno.ENOTCONN, "the farm is not being served")
         listener = self._listeners.get(0) or next(iter(self._listeners.values()))
@@ -78,10 +78,10 @@ class ApiServer:
         return port
 
     def open(self, port: int) -> None:
-        """Listen, and have the running event loop watch.
+        """Start listening on the running event loop.
 
         Raises:
-            ServeError: Port taken or not permitted; then none is left open.
+            ServeError: Port taken or not permitted.
         """
         self._max_connections = raise_file_limit() - _RESERVED_FILES - len(self._stations)
         self._epoll = select.epoll()
@@ -120,9 +120,9 @@ class ApiServer:
             await asyncio.wait(self._deliveries)
 
     def silence(self, endpoints: frozenset[Endpoint]) -> None:
-        """Have these not answer at all, and all others answer again; port 0 is that of units without their own.
+        """Silence these endpoints and no others; port 0 is the port of units without their own.
 
-        Where the kernel does not let this user, `can_silence` is False from then on, and they reset connections.
+        If the kernel forbids it to this user, `can_silence` becomes False and the endpoints reset connections.
         """
         if endpoints != self._silent and self._listeners:
             try:
@@ -140,13 +140,13 @@ class ApiServer:
         return frozenset(endpoint.address for endpoint in self._silent)
 
     def follow_silence(self, follower: Callable[[frozenset[int]], None]) -> None:
-        """Tell another server of the same units which addresses do not answer, now and whenever that changes."""
+        """Pass the silent addresses to another server of the same units, now and after every change."""
         self._followers.append(follower)
         if self._silent:
             follower(self._silent_addresses)
 
     def _turn(self) -> None:
-        """Serve whatever is ready now."""
+        """Serve the sockets that are ready now."""
         if self._epoll is None:
             return
         for descriptor, _ in self._epoll.poll(0, 256):
@@ -163,7 +163,7 @@ class ApiServer:
             except BlockingIOError:
                 return
             except OSError:
-                # The client gave up in the queue, or this process has no file left; the rest stay queued.
+                # The client left the queue, or this process has no file descriptor left; the rest stay queued.
                 return
             station = stations.get(connection.getsockname()[0])
             if (
@@ -186,9 +186,9 @@ class ApiServer:
                 _reset(connection)
 
     def _begin(self, connection: socket.socket, station: Station) -> None:
-        """Serve a client at once when its request is there already, else wait for it."""
+        """Serve a client at once if its request has arrived, else wait for it."""
         try:
-            data = connection.recv(firmware.MAX_REQUEST_BYTES, socket.MSG_DONTWAIT)
+            data = connection.recv(api_program.MAX_REQUEST_BYTES, socket.MSG_DONTWAIT)
         except BlockingIOError:
             descriptor = connection.fileno()
             self._connections[descriptor] = (connection, station)
@@ -205,14 +205,14 @@ class ApiServer:
         if self._epoll is not None:
             self._epoll.unregister(descriptor)
         try:
-            data = connection.recv(firmware.MAX_REQUEST_BYTES, socket.MSG_DONTWAIT)
+            data = connection.recv(api_program.MAX_REQUEST_BYTES, socket.MSG_DONTWAIT)
         except OSError:
             data = b""
         if self._answer(connection, station, data):
             self._serve_next(station)
 
     def _serve_next(self, station: Station) -> None:
-        """Turn to the clients that queued while the last one was served."""
+        """Serve the clients that queued while the last one was served."""
         waiting = self._busy.pop(station, None)
         while waiting:
             self._queued -= 1
@@ -222,7 +222,7 @@ class ApiServer:
                 return
 
     def _answer(self, connection: socket.socket, station: Station, data: bytes) -> bool:
-        """Answer a request and close; False when that goes on in a task of its own."""
+        """Answer a request and close; return False if a task of its own continues the delivery."""
         now = self._now()
         if not data:
             connection.close()
@@ -230,7 +230,7 @@ class ApiServer:
         if not station.is_online(now):
             _reset(connection)
             return True
-        request = firmware.read_request(data)
+        request = api_program.read_request(data)
         self.journal.note(
             now,
             station.name,
@@ -240,13 +240,13 @@ class ApiServer:
         reply = station.answer(request, now)
         self.replies += 1
         if isinstance(reply, bytes):
-            reply += firmware.NUL
+            reply += api_program.NUL
             try:
                 if connection.send(reply, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL) == len(reply):
                     connection.close()
                     return True
             except OSError:
-                # The client has gone; so does its reply, as on a board.
+                # The client has left; its reply is dropped, as on a real control board.
                 connection.close()
                 return True
             reply = Delivery(command=request.command, reply=reply)
@@ -259,35 +259,38 @@ class ApiServer:
         return False
 
     async def _deliver(self, connection: socket.socket, station: Station, delivery: Delivery) -> None:
-        """Bring a reply to a client as its delivery says."""
-        loop = asyncio.get_running_loop()
-        connection.setblocking(False)  # noqa: FBT003  the socket module's own signature
+        """Send a reply as its delivery says, then serve the next client in the queue."""
         try:
-            await asyncio.sleep(delivery.wait_s)
-            piece_bytes = delivery.piece_bytes or max(1, len(delivery.reply))
-            for at in range(0, len(delivery.reply), piece_bytes):
-                if at:
-                    await asyncio.sleep(delivery.gap_s)
-                await loop.sock_sendall(connection, delivery.reply[at : at + piece_bytes])
-            if delivery.ending is Ending.HANG:
-                async with asyncio.timeout(_MAX_HANG_S):
-                    while await loop.sock_recv(connection, firmware.MAX_REQUEST_BYTES):
-                        pass
-            else:
-                await asyncio.sleep(delivery.linger_s)
-            if delivery.ending is Ending.RESET:
-                _reset(connection)
-        except OSError:
-            # The client has gone, or hung on for an hour (a TimeoutError is an OSError).
-            connection.close()
+            # OSError: the client has left, or hung on for an hour (TimeoutError is a subclass).
+            with contextlib.suppress(OSError):
+                await _send(connection, delivery)
         finally:
             connection.close()
             if self._listeners:
                 self._serve_next(station)
 
 
+async def _send(connection: socket.socket, delivery: Delivery) -> None:
+    loop = asyncio.get_running_loop()
+    connection.setblocking(False)  # noqa: FBT003  the socket module's own signature
+    await asyncio.sleep(delivery.wait_s)
+    piece_bytes = delivery.piece_bytes or max(1, len(delivery.reply))
+    for at in range(0, len(delivery.reply), piece_bytes):
+        if at:
+            await asyncio.sleep(delivery.gap_s)
+        await loop.sock_sendall(connection, delivery.reply[at : at + piece_bytes])
+    if delivery.ending is Ending.HANG:
+        async with asyncio.timeout(_MAX_HANG_S):
+            while await loop.sock_recv(connection, api_program.MAX_REQUEST_BYTES):
+                pass
+    else:
+        await asyncio.sleep(delivery.linger_s)
+    if delivery.ending is Ending.RESET:
+        _reset(connection)
+
+
 def _reset(connection: socket.socket) -> None:
-    """Close with a reset: as near to a refusal as a socket that has accepted can come."""
+    """Close with a reset, the nearest to a refusal after an accept."""
     with contextlib.suppress(OSError):
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
     connection.close()

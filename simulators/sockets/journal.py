@@ -1,4 +1,4 @@
-"""What the units were asked: a bounded log of requests, so that a test can prove what a client did and did not do."""
+"""A bounded log of the requests to all units, so that a test can prove what a client did and did not do."""
 
 from collections import Counter, deque
 from typing import NamedTuple
@@ -13,8 +13,8 @@ class Entry(NamedTuple):
 
     Attributes:
         at: Simulated time, Unix seconds.
-        unit_id: Who was asked.
-        request: ``stats``, ``stats new_api``, or for the web the method and path.
+        unit_id: The unit that received it.
+        request: ``stats``, ``stats new_api``, or method and path for a web page.
         is_write: It would change the unit's state.
     """
 
@@ -25,10 +25,10 @@ class Entry(NamedTuple):
 
 
 class Journal:
-    """The last requests, and how many there were of each kind since the start.
+    """The latest requests, and the number of requests of each kind since the start.
 
     Args:
-        size: How many requests are kept.
+        size: How many requests to keep.
     """
 
     def __init__(self, size: int = 100_000) -> None:
@@ -38,12 +38,14 @@ class Journal:
 
     @property
     def total(self) -> int:
-        """How many requests there were, kept or not."""
+        """Number of requests since the start, kept or not."""
         return self.counts.total()
 
     def note(self, at: float, unit_id: str, request: str, *, is_write: bool = False) -> None:
-        """Put a request down. Kinds beyond 256 are counted as ``other``."""
+        """Record a request. Kinds beyond 256 are counted as ``other``."""
         request = request[:MAX_COMMAND_LENGTH]
         self.entries.append(Entry(at, unit_id, request, is_write))
-        self.counts[request if request in self.counts or len(self.counts) < MAX_COMMANDS else OTHER] += 1
-        self.writes += is_write
+        is_counted_by_name = request in self.counts or len(self.counts) < MAX_COMMANDS
+        self.counts[request if is_counted_by_name else OTHER] += 1
+        if is_write:
+            self.writes += 1

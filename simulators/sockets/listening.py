@@ -1,4 +1,4 @@
-"""Listening sockets: how many files there may be, and clear words when a port cannot be had."""
+"""Listening sockets: the limit of open files, and clear errors for ports that cannot be opened."""
 
 import contextlib
 import errno
@@ -13,7 +13,7 @@ class ServeError(OSError):
 
 
 def raise_file_limit() -> int:
-    """Raise the limit of open files to the most this process may have, and give it."""
+    """Raise the limit of open files to the maximum for this process and return it."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     return hard
@@ -23,11 +23,11 @@ def listen(host: str, port: int, *, option: str = "--port", is_loopback_only: bo
     """Open a listening socket.
 
     Args:
-        host: IPv4 address. The wildcard is the only one that answers for all of 127.0.0.0/8.
+        host: IPv4 address. Only the wildcard answers for all of 127.0.0.0/8.
         port: TCP port; 0 takes a free one.
-        option: What a message about the port names.
-        is_loopback_only: Hear nothing but the loopback device, whatever the address. A kernel before 5.7 grants that to
-            root alone; there whoever accepts must look at the peer, as it does anyhow.
+        option: Command-line option that an error message names.
+        is_loopback_only: Bind to the loopback device, whatever the address. A kernel before 5.7 allows that only to
+            root; there the caller's own check of the peer address is the only protection.
 
     Raises:
         ServeError: Port taken, or not permitted to this user.
@@ -43,10 +43,10 @@ def listen(host: str, port: int, *, option: str = "--port", is_loopback_only: bo
         listener.settimeout(0.0)
     except OSError as error:
         listener.close()
-        why = {
+        reason = {
             errno.EADDRINUSE: f"port {port} is taken; choose another with {option}",
-            errno.EACCES: f"port {port} needs a privilege this user has not; choose one above 1023 with {option}",
-            errno.EADDRNOTAVAIL: f"address {host} is not one of this machine's",
+            errno.EACCES: f"port {port} needs a privilege this user lacks; choose one above 1023 with {option}",
+            errno.EADDRNOTAVAIL: f"address {host} does not belong to this machine",
         }.get(error.errno or 0, str(error))
-        raise ServeError(error.errno or 0, f"cannot listen on {host}:{port}: {why}") from error
+        raise ServeError(error.errno or 0, f"cannot listen on {host}:{port}: {reason}") from error
     return listener

@@ -1,4 +1,4 @@
-"""Recorded replies, served byte for byte: each capture directory is one unit with an address of its own."""
+"""Recorded replies served byte for byte; each capture directory is one unit with an address of its own."""
 
 import ipaddress
 from collections.abc import Mapping, Sequence
@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from simulators.farm.plan import addresses
-from simulators.firmware.antminer import api_program as firmware
 from simulators.firmware.antminer import legacy
+from simulators.firmware.antminer.api_program import Request
 from simulators.unit.endpoints import Endpoint
 
 PREFIX = "tcp4028-"
@@ -25,8 +25,8 @@ class RecordedUnit:
     Attributes:
         name: Name of the capture directory.
         host: IPv4 address it is served at.
-        port: TCP port of its own; 0 for that of all.
-        replies: Bytes as recorded, without a NUL, by command; a reply in the new dialect under ``COMMAND new_api``.
+        port: TCP port of its own; 0 for the common port.
+        replies: Recorded bytes without the NUL, by command; replies in the new dialect are under ``COMMAND new_api``.
     """
 
     name: str
@@ -38,11 +38,11 @@ class RecordedUnit:
         return hash((self.host, self.port))
 
     def is_online(self, _t: float) -> bool:
-        """Say that it always answers."""
+        """Return True: a recorded unit always answers."""
         return True
 
-    def answer(self, request: firmware.Request, t: float) -> bytes:
-        """Give the recorded reply; the legacy one where the new dialect was not recorded, E/14 where nothing was."""
+    def answer(self, request: Request, t: float) -> bytes:
+        """Return the recorded reply; the legacy one if the new dialect was not recorded, E/14 if nothing was."""
         legacy_reply = self.replies.get(request.command)
         if request.is_new_api:
             legacy_reply = self.replies.get(f"{request.command} new_api", legacy_reply)
@@ -50,12 +50,12 @@ class RecordedUnit:
 
 
 def read_captures(paths: Sequence[Path], base: str, endpoints: Sequence[Endpoint] = ()) -> list[RecordedUnit]:
-    """Read captures: directories that hold ``tcp4028-COMMAND[-new_api].json`` (or ``.txt``), or such files themselves.
+    """Read captures: directories with files ``tcp4028-COMMAND[-new_api].json`` (or ``.txt``), or such files themselves.
 
-    Each directory becomes one unit, at `base` and the addresses after it or at `endpoints`, in the order given.
+    Each directory becomes one unit, at `endpoints` or else at `base` and the addresses after it, in the given order.
 
     Raises:
-        CaptureError: A path that is missing or holds no recorded reply, a base that is no IPv4 address, or fewer
+        CaptureError: A path is missing or holds no recorded reply, the base is not an IPv4 address, or there are fewer
             endpoints than units.
     """
     try:
@@ -70,7 +70,7 @@ def read_captures(paths: Sequence[Path], base: str, endpoints: Sequence[Endpoint
         replies = by_unit.setdefault(path if path.is_dir() else path.parent, {})
         for file in files:
             command = _command_of(file)
-            # The first file of a command wins: `tcp4028-stats.json` before a truncated copy of another form.
+            # The first file of a command wins: `tcp4028-stats.json` over `tcp4028-stats.truncated.txt`.
             replies.setdefault(command, file.read_bytes())
         if not files:
             raise CaptureError(f"{path}: holds no file named {PREFIX}COMMAND.json")

@@ -1,4 +1,4 @@
-"""A farm or recorded units being served on TCP 4028: started, kept in step with simulated time, stopped."""
+"""Serving a farm or recorded units on TCP 4028: start, follow simulated time, stop."""
 
 import asyncio
 import contextlib
@@ -11,7 +11,7 @@ from simulators.sockets.journal import Journal
 from simulators.sockets.station import LiveUnit, Station
 
 _SWEEP_S = 0.5
-_TURN_S = 0.02  # Of work between two turns of the event loop.
+_TURN_S = 0.02  # Longest work before the event loop gets a turn.
 
 
 @contextlib.asynccontextmanager
@@ -26,11 +26,11 @@ async def serve_stations(
     """Serve stations on the running event loop for as long as the context is open.
 
     Args:
-        stations: Who stands at which port and IPv4 address; port 0 stands for `port`.
-        now: Gives the simulated time.
-        port: Port of all that have none of their own; 0 takes a free one, see `ApiServer.port`.
-        journal: Where requests are put down; a new one when None.
-        is_loopback_only: Refuse clients that are not on this machine.
+        stations: Station by port and IPv4 address; port 0 is `port`.
+        now: Returns the simulated time.
+        port: Port of all stations without one of their own; 0 takes a free one, see `ApiServer.port`.
+        journal: Log of requests; None for a new one.
+        is_loopback_only: Refuse clients on other machines.
 
     Raises:
         ServeError: Port taken or not permitted.
@@ -47,7 +47,7 @@ async def serve_stations(
 async def serve_farm(
     farm: Farm, *, port: int = API_PORT, journal: Journal | None = None, is_loopback_only: bool = True
 ) -> AsyncIterator[ApiServer]:
-    """Serve a farm for as long as the context is open; arguments and errors as `serve_stations`."""
+    """Serve a farm for as long as the context is open; arguments and errors as for `serve_stations`."""
     stations: defaultdict[int, dict[str, Station]] = defaultdict(dict)
     for unit in farm.units:
         stations[unit.identity.port][unit.identity.host] = LiveUnit(farm, unit)
@@ -64,14 +64,14 @@ async def serve_farm(
 
 
 def sweep(farm: Farm, server: ApiServer) -> None:
-    """Play due events, so that a unit whose power came or went starts or stops answering without being asked."""
+    """Play due events, so that units start or stop answering when their power changes, without a request."""
     for _ in farm.diary.play(farm.clock.now()):
         pass
     server.silence(farm.diary.silent)
 
 
 async def settle(farm: Farm) -> None:
-    """Have every unit live through what is due, others having their turn: after a leap it is seconds of work."""
+    """Play due events of every unit, yielding to the event loop; after a leap in time that is seconds of work."""
     clock = asyncio.get_running_loop().time
     turn_ends = clock() + _TURN_S
     for _ in farm.diary.play(farm.clock.now()):

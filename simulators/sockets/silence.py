@@ -1,8 +1,8 @@
-"""Addresses behind one listening socket that do not answer at all, as a unit without power does not.
+"""Silent addresses behind a listening socket: they do not answer at all, like a unit without power.
 
-A classic BPF program on the listening socket drops what is sent to them, so that a client waits out its connect
-deadline instead of being accepted or refused. Linux only. Most kernels let everybody do that; some grant it to
-CAP_NET_ADMIN alone, so that root can and a container without privileges cannot.
+A classic BPF program on the listening socket drops packets to them, so that a client waits out its connect deadline
+instead of being accepted or refused. Linux only. Most kernels allow that to every user; some require CAP_NET_ADMIN,
+which root has and an unprivileged container lacks.
 """
 
 import ctypes
@@ -23,20 +23,20 @@ _KEEP = 0xFFFFFFFF
 _DROP = 0
 _LEAF = 4
 
-# A program holds 4096 instructions, an address takes about three.
+# A program holds 4096 instructions; an address takes about three.
 MAX_SILENT = 1300
 
 _Instruction = tuple[int, int, int, int]
 
 
 def silence(listener: socket.socket, addresses: Sequence[int]) -> int:
-    """Make `listener` deaf to what is sent to these IPv4 addresses and to no others; give how many it took.
+    """Drop packets to these IPv4 addresses and to no others on `listener`; return how many addresses were taken.
 
     Addresses beyond `MAX_SILENT` are left out.
 
     Raises:
-        PermissionError: This kernel does not let this user.
-        OSError: The kernel does not take such a program.
+        PermissionError: This kernel forbids packet filters to this user.
+        OSError: The kernel rejects the program.
     """
     taken = sorted(addresses)[:MAX_SILENT]
     program = [(_LOAD_WORD, 0, 0, _NETWORK_HEADER + _DESTINATION), *_search(taken)]
@@ -49,7 +49,7 @@ def silence(listener: socket.socket, addresses: Sequence[int]) -> int:
 
 
 def _search(addresses: Sequence[int]) -> list[_Instruction]:
-    """Give a binary search for the loaded address that drops on a hit."""
+    """Return a program that searches for the loaded address by bisection and drops the packet on a hit."""
     if len(addresses) <= _LEAF:
         leaf: list[_Instruction] = []
         for address in addresses:

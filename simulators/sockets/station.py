@@ -1,9 +1,10 @@
-"""Who stands at an address: a simulated unit, with its faults, or a recorded one."""
+"""Stations: the simulated unit, with its faults, or the recorded unit at an address."""
 
 from typing import Protocol
 
 from simulators.farm.farm import Farm
-from simulators.firmware.antminer import api_program as firmware
+from simulators.firmware.antminer import api_program
+from simulators.firmware.antminer.api_program import Request
 from simulators.unit import chance
 from simulators.unit.delivery import Delivery
 from simulators.unit.snapshot import OFFLINE
@@ -14,19 +15,19 @@ _KEY_DELIVERY = 32  # Counter of a unit's key, apart from those of its physics.
 
 
 class Station(Protocol):
-    """Whoever stands at an address."""
+    """The unit, simulated or recorded, that answers at an address."""
 
     @property
     def name(self) -> str:
-        """Give the name requests are put down under."""
+        """Name in the journal."""
         ...
 
     def is_online(self, t: float) -> bool:
-        """Say whether its API process can be reached at `t`."""
+        """Return True if its API process can be reached at `t`."""
         ...
 
-    def answer(self, request: firmware.Request, t: float) -> bytes | Delivery:
-        """Give its reply at `t` without the closing NUL, or how a spoiled one travels."""
+    def answer(self, request: Request, t: float) -> bytes | Delivery:
+        """Return its reply at `t` without the closing NUL, or the delivery of a reply altered by faults."""
         ...
 
 
@@ -41,11 +42,11 @@ class LiveUnit:
 
     @property
     def name(self) -> str:
-        """Give the id of the unit that is found here."""
+        """Id of the unit found here."""
         return self._farm.unit_found_at(self._unit).identity.unit_id
 
     def is_online(self, t: float) -> bool:
-        """Say whether the API process of the unit found here can be reached at `t`."""
+        """Return True if the API process of the unit found here can be reached at `t`."""
         self._unit.advance(t)
         unit = self._unit
         if unit.conditions.answers_as:
@@ -53,20 +54,20 @@ class LiveUnit:
             unit.advance(t)
         return unit.phase not in OFFLINE and not unit.conditions.is_cut_off
 
-    def answer(self, request: firmware.Request, t: float) -> bytes | Delivery:
-        """Give the reply of the unit found here."""
+    def answer(self, request: Request, t: float) -> bytes | Delivery:
+        """Return the reply of the unit found here."""
         unit = self._unit
         if unit.conditions.answers_as:
             unit = self._farm.unit_found_at(unit)
-        reply = firmware.answer(unit, request, t)
+        reply = api_program.answer(unit, request, t)
         if request.is_new_api and request.command == "sleep":
-            # Assumed: as a change of mode by the web page. What `reload` and `network` do shows in no reply.
+            # Assumed (A24): like a change of mode on the web page. `reload` and `network` show in no reply.
             self._farm.set_work_mode(unit, WORK_MODE_SLEEP)
         spoilers = unit.conditions.spoilers
         if not spoilers:
             return reply
         draw = chance.uniform(unit.identity.key + _KEY_DELIVERY, int(t * 1000.0))
-        delivery = Delivery(command=request.command, reply=reply + firmware.NUL, draw=draw)
+        delivery = Delivery(command=request.command, reply=reply + api_program.NUL, draw=draw)
         for spoiler in spoilers:
             delivery = spoiler.spoil(delivery)
         return delivery

@@ -1,4 +1,4 @@
-"""The web side of a farm behind one listening socket; the address that was dialled tells which unit is meant."""
+"""The web pages of a whole farm behind one listening socket; the destination address selects the unit."""
 
 import asyncio
 import contextlib
@@ -12,7 +12,7 @@ from typing import Final, cast
 from simulators.farm.farm import Farm
 from simulators.firmware.pages import digest, lighttpd
 from simulators.firmware.pages.stock_pages import Visit
-from simulators.firmware.pages.web_services import HashSide, Site, StockPages
+from simulators.firmware.pages.web_services import HashSide, StockPages, WebService
 from simulators.sockets.api_server import ApiServer
 from simulators.sockets.journal import Journal
 from simulators.sockets.listening import ServeError, listen, raise_file_limit
@@ -23,19 +23,20 @@ from simulators.unit.unit import Unit
 HTTP_PORT: Final = 80
 HASH_SIDE_PORT: Final = 6060
 
-_MAX_UNSENT_BYTES = 16 * 1024  # About six pages; a client with more to take is not listened to.
+_MAX_UNSENT_BYTES = 16 * 1024  # About six pages; beyond it nothing more is read from the client.
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How long and how much a web server puts up with. Documented: defaults of lighttpd 1.4.32 (configfile.c).
+    """Limits of a web server. Documented (D69): defaults of 1.4.32 (configfile.c).
 
     Attributes:
-        idle_s: Between two requests of a connection.
-        read_s: For the rest of a request.
-        write_s: For a client to take a reply.
-        connections: To the whole farm; further ones are reset. No more than half the files this process may open.
+        idle_s: Longest pause between two requests of a connection.
+        read_s: Longest wait for the rest of a request.
+        write_s: Longest wait for a client to take a reply.
+        connections: Connections to the whole farm; further ones are reset. At most half the files this process may
+            open.
     """
 
     idle_s: float = 5.0
@@ -45,19 +46,21 @@ class Limits:
 
 
 class WebServer:
-    """Serves a site for every unit of a farm on one port. Use `serve_web` or `serve_hash_side`.
+    """Serves one web service of every unit of a farm on one port. Use `serve_web` or `serve_hash_side`.
 
     Args:
         farm: The units.
-        site: What they serve.
-        journal: Where requests are put down.
-        is_loopback_only: Refuse clients that are not on this machine.
-        limits: What it puts up with.
+        service: The service they offer.
+        journal: Log of requests.
+        is_loopback_only: Refuse clients on other machines.
+        limits: Time and size limits.
     """
 
-    def __init__(self, farm: Farm, site: Site, journal: Journal, *, is_loopback_only: bool, limits: Limits) -> None:
+    def __init__(
+        self, farm: Farm, service: WebService, journal: Journal, *, is_loopback_only: bool, limits: Limits
+    ) -> None:
         self.farm = farm
-        self.site = site
+        self.service = service
         self.journal = journal
         self.is_loopback_only = is_loopback_only
         self.limits = limits
@@ -77,7 +80,7 @@ class WebServer:
         return port
 
     async def open(self, port: int, *, option: str) -> None:
-        """Listen; `option` is what a message about the port names.
+        """Start listening; `option` is the command-line option that an error message names.
 
         Raises:
             ServeError: Port taken or not permitted.
@@ -97,13 +100,13 @@ class WebServer:
         self._server = self._listener = None
 
     def silence(self, addresses: frozenset[int]) -> None:
-        """Have these addresses not answer at all, and all others answer again."""
+        """Silence these addresses and no others."""
         if self._listener is not None:
             silence(self._listener, tuple(addresses))
 
 
 class Connection(asyncio.Protocol):
-    """One client of one unit: requests in order, each answered whole, within bounds of size and time."""
+    """One client of one unit: requests answered in order, each completely, within limits of size and time."""
 
     __slots__ = (
         "_body_bytes",
@@ -130,7 +133,7 @@ class Connection(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Find the unit that was dialled; hang up when nobody is there."""
+        """Find the unit at the destination address; reset the connection if there is none."""
         server = self._server
         self._transport = cast("asyncio.Transport", transport)
         self._transport.set_write_buffer_limits(high=_MAX_UNSENT_BYTES)
@@ -152,18 +155,18 @@ class Connection(asyncio.Protocol):
             self._expect(server.limits.read_s)
 
     def connection_lost(self, _error: Exception | None) -> None:
-        """Forget it."""
+        """Remove it from the server."""
         if self._timer is not None:
             self._timer.cancel()
         self._server.connections.discard(self)
 
     def drop(self) -> None:
-        """Break it off at once."""
+        """Abort it at once."""
         self._is_closing = True
         self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
-        """Take what came and answer every request that is whole."""
+        """Buffer the bytes and answer every complete request."""
         if self._is_closing:
             return
         self._buffer += data
@@ -171,14 +174,14 @@ class Connection(asyncio.Protocol):
         self._answer_all()
 
     def pause_writing(self) -> None:
-        """Take no more from a client that does not take its replies."""
+        """Stop reading from a client that does not take its replies."""
         self._is_paused = True
         if not self._is_closing:
             self._transport.pause_reading()
             self._expect(self._server.limits.write_s)
 
     def resume_writing(self) -> None:
-        """Go on."""
+        """Read and answer again."""
         self._is_paused = False
         if not self._is_closing:
             self._transport.resume_reading()
@@ -197,10 +200,10 @@ class Connection(asyncio.Protocol):
                 self._hang_up()
 
     def _answer_next(self) -> bool:
-        """Answer the next request; False when there is no whole one.
+        """Answer the next request; return False if none is complete.
 
         Raises:
-            BadRequestError: It is none.
+            BadRequestError: The bytes are not a request.
         """
         if self._request is None:
             self._request = self._read_head()
@@ -219,7 +222,7 @@ class Connection(asyncio.Protocol):
             return False
         is_last = not request.is_kept_alive or self._requests > lighttpd.MAX_REQUESTS
         now = self._server.farm.clock.now()
-        reply = self._server.site.answer(Visit(unit, self._host, body, now), request, is_last=is_last)
+        reply = self._server.service.answer(Visit(unit, self._host, body, now), request, is_last=is_last)
         self._note(now, reply.note, is_write=reply.is_write)
         self._send(reply.data)
         if is_last or reply.ends_connection:
@@ -229,14 +232,14 @@ class Connection(asyncio.Protocol):
         return True
 
     def _read_head(self) -> lighttpd.Request | None:
-        """Take the head of a request from the buffer; None when it is not all there.
+        """Take the head of a request from the buffer; None if it is incomplete.
 
         Raises:
-            BadRequestError: It is none, or too big.
+            BadRequestError: The bytes are not a head, or it is too big.
         """
         buffer = self._buffer
         if self._requests and buffer.startswith(b"\r\n"):
-            del buffer[:2]  # Documented: some clients send an empty line after what they post.
+            del buffer[:2]  # Documented (D71): some clients send an empty line after what they post.
         end = buffer.find(lighttpd.HEAD_END)
         if end < 0 and len(buffer) <= lighttpd.MAX_HEAD_BYTES:
             return None
@@ -248,11 +251,11 @@ class Connection(asyncio.Protocol):
         return lighttpd.read_head(head)
 
     def _found(self) -> Unit | None:
-        """Give the unit found at the dialled address when it answers now."""
+        """Return the unit found at the destination address, or None if it does not answer now."""
         now = self._server.farm.clock.now()
         self._unit.advance(now)
         unit = self._server.farm.unit_found_at(self._unit)
-        return unit if self._server.site.is_up(unit, now) else None
+        return unit if self._server.service.is_up(unit, now) else None
 
     def _note(self, now: float, text: str, *, is_write: bool) -> None:
         unit = self._server.farm.unit_found_at(self._unit)
@@ -263,21 +266,21 @@ class Connection(asyncio.Protocol):
         self._server.replies += 1
 
     def _hang_up(self) -> None:
-        """Close once the client has taken everything, or its time is up."""
+        """Close once the client has taken everything or its time is up."""
         self._is_closing = True
         self._buffer.clear()
         self._expect(self._server.limits.write_s)
         self._transport.close()
 
     def _reset(self) -> None:
-        """Close with a reset: as near to a refusal as a socket that has accepted can come."""
+        """Close with a reset, the nearest to a refusal after an accept."""
         self._is_closing = True
         with contextlib.suppress(OSError):
             self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
         self._transport.abort()
 
     def _expect(self, seconds: float) -> None:
-        """Give the client so long for its next step; one timer serves the whole connection."""
+        """Set the deadline for the client's next step; one timer serves the whole connection."""
         loop = asyncio.get_running_loop()
         self._deadline = loop.time() + seconds
         if self._timer is None or self._timer.when() > self._deadline:
@@ -307,16 +310,16 @@ async def serve_web(
 
     Args:
         farm: The units.
-        api: Their API, being served; the pages share its journal, its silent addresses and whom it refuses.
-        port: Port of all of them; 0 takes a free one, see `WebServer.port`.
-        password: Of user root, on every unit.
-        limits: What it puts up with; those of the units' own server when None.
+        api: The running server of their API; the pages share its journal, silent addresses and loopback restriction.
+        port: Port of all units; 0 takes a free one, see `WebServer.port`.
+        password: Password of user root, on every unit.
+        limits: Time and size limits; None for those of the units' own server.
 
     Raises:
         ServeError: Port taken or not permitted.
     """
-    site = StockPages(password=password, seed=farm.plan.seed)
-    async with _serve(farm, api, site, port=port, option="--http-port", limits=limits) as server:
+    pages = StockPages(password=password, seed=farm.plan.seed)
+    async with _serve(farm, api, pages, port=port, option="--http-port", limits=limits) as server:
         yield server
 
 
@@ -324,17 +327,17 @@ async def serve_web(
 async def serve_hash_side(
     farm: Farm, api: ApiServer, lines: Iterable[Line], *, port: int = HASH_SIDE_PORT, limits: Limits | None = None
 ) -> AsyncIterator[WebServer]:
-    """Serve ``/miner_power`` and ``/warning`` of the units on some firmware lines; the rest as `serve_web`."""
+    """Serve ``/miner_power`` and ``/warning`` of units on some firmware lines; other arguments as for `serve_web`."""
     async with _serve(farm, api, HashSide(lines), port=port, option="--power-port", limits=limits) as server:
         yield server
 
 
 @contextlib.asynccontextmanager
 async def _serve(
-    farm: Farm, api: ApiServer, site: Site, *, port: int, option: str, limits: Limits | None
+    farm: Farm, api: ApiServer, service: WebService, *, port: int, option: str, limits: Limits | None
 ) -> AsyncIterator[WebServer]:
     server = WebServer(
-        farm, site, api.journal, is_loopback_only=api.is_loopback_only, limits=Limits() if limits is None else limits
+        farm, service, api.journal, is_loopback_only=api.is_loopback_only, limits=Limits() if limits is None else limits
     )
     await server.open(port, option=option)
     api.follow_silence(server.silence)

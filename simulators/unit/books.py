@@ -1,4 +1,4 @@
-"""The books of a unit: what it did and drew since the farm's start, folded at every event, exact in between."""
+"""The books of a unit: hashes, energy and losses since the farm's start, folded at every event and exact in between."""
 
 from typing import NamedTuple
 
@@ -7,17 +7,17 @@ from simulators.unit.physics import Flow
 
 LAG_30M_S = 1800.0
 
-_NO_LOSSES: dict[Cause, float] = {}  # Shared by the units that never lost anything; never written to.
+_NO_LOSSES: dict[Cause, float] = {}  # Shared by all units without losses; never written to.
 
 
 class Totals(NamedTuple):
-    """What a unit did and drew between the farm's start and a moment.
+    """Integrals of a unit from the farm's start to a moment.
 
     Attributes:
         hashes: Hashes done.
         joules: Energy at the wall.
-        uplift: Hashes done above the nameplate.
-        losses: Hashes missing to the nameplate, by cause; nameplate x time - losses + uplift == hashes.
+        uplift: Hashes above the nameplate.
+        losses: Hashes below the nameplate, by cause; nameplate x time - losses + uplift == hashes.
     """
 
     hashes: float
@@ -27,12 +27,12 @@ class Totals(NamedTuple):
 
 
 class Outlook(NamedTuple):
-    """What a unit has done until a moment, and what it does from then on until its next event.
+    """Totals of a unit until a moment, and the formulas that hold from then until its next event.
 
     Attributes:
-        flow: Its hashrate and power from the moment on.
-        losses_hs: What is missing to its nameplate at the moment, by cause.
-        totals: The integrals until then.
+        flow: Hashrate and power from the moment on.
+        losses_hs: Shortfall against the nameplate at the moment, by cause, H/s.
+        totals: The integrals until the moment.
     """
 
     flow: Flow
@@ -45,7 +45,7 @@ class Books:
 
     Args:
         start: When the books open, Unix seconds.
-        nameplate_hs: What losses are counted against.
+        nameplate_hs: Hashrate that losses are counted against.
     """
 
     __slots__ = ("_hashes", "_joules", "_lagged_hs", "_losses", "_nameplate_hs", "_uplift", "flow", "time")
@@ -58,24 +58,24 @@ class Books:
         self._losses = _NO_LOSSES
 
     def hashes(self, t: float) -> float:
-        """Give the hashes done until `t`."""
+        """Return the hashes done until `t`."""
         return self._hashes + self.flow.hashes_until(t)
 
     def lagged_hs(self, t: float) -> float:
-        """Give the rate at `t` averaged over the half hour before, the near past counting most, H/s."""
+        """Return the exponential average of the rate at `t`, with a time constant of half an hour, H/s."""
         return self.flow.lagged_until(t, self._lagged_hs, LAG_30M_S)
 
     def settle_average(self, rate_hs: float) -> None:
-        """Have the half-hour average stand at `rate_hs` now."""
+        """Set the half-hour average to `rate_hs`."""
         self._lagged_hs = rate_hs
 
     def losses_hs(self, t: float, claimed: Claims) -> dict[Cause, float]:
-        """Give what is missing to the nameplate at `t` by cause, H/s; `claimed` as they are since the last event."""
+        """Return the shortfall against the nameplate at `t` by cause, H/s; `claimed` holds since the last event."""
         rate_hs, nameplate_hs = self.flow.rate_at(t), self._nameplate_hs
         return losses_by_cause(claimed, lambda share: max(0.0, share * nameplate_hs - rate_hs))
 
     def totals(self, t: float, claimed: Claims) -> Totals:
-        """Give everything until `t`, not before the last event; `claimed` as they are since then."""
+        """Return the integrals until `t`, not before the last event; `claimed` holds since then."""
         flow, nameplate_hs = self.flow, self._nameplate_hs
         losses = dict(self._losses)
         parts = losses_by_cause(claimed, lambda share: flow.shortfall_until(t, share * nameplate_hs))
@@ -90,7 +90,7 @@ class Books:
         )
 
     def cut(self, t: float, claimed: Claims) -> None:
-        """Fold everything until `t` into the integrals and tell the flow from there on; `claimed` as for `totals`."""
+        """Fold everything until `t` into the integrals and start the flow there; `claimed` as for `totals`."""
         if t <= self.time:
             return
         lagged_hs = self.lagged_hs(t)
@@ -100,6 +100,6 @@ class Books:
         self.time = t
 
     def open_again(self) -> None:
-        """Forget what was done so far: the farm starts here."""
+        """Reset the integrals: the farm starts here."""
         self._hashes = self._joules = self._uplift = 0.0
         self._losses = _NO_LOSSES

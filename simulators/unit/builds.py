@@ -1,11 +1,11 @@
-"""Firmware builds of the family: what each says about itself, and which ones a model is met with."""
+"""Firmware builds of the S21 family: the versions each reports, and the builds each model runs."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class Line(StrEnum):
-    """The firmware lines one meets (antminer-api.md, section 1)."""
+    """The firmware lines in the field. Observed (O12): A. Documented (D19, D20): B and C."""
 
     A = "A"
     B = "B"
@@ -20,8 +20,8 @@ class Build:
         key: Name in this table.
         line: The line it belongs to.
         compile_time: Date on TCP 4028, single-digit days padded with a space.
-        filesystem_version: The same, or an ``FR-`` name, on the web.
-        subtype: Control board and hashboard, as on the web.
+        filesystem_version: The same date or an ``FR-`` name, as on the web pages.
+        subtype: Control board and hashboard, as on the web pages.
         api: API version.
         miner: Version of the hash side.
     """
@@ -32,17 +32,21 @@ class Build:
     filesystem_version: str
     subtype: str
     api: str
-    miner: str = "uart_trans.1.3"
+    miner: str = "uart_trans.1.3"  # Assumed (A13): of every build.
 
     @property
     def restart_s(self) -> float:
-        """How long the API is away when the miner process restarts, as after a change of mode."""
-        # Documented: stopping takes 8 s on zynq boards and 50 s on CVCtrl boards, starting 5 s. Assumed: AML as zynq.
+        """How long the API is down while the miner process restarts, as after a change of mode."""
+        # Documented (D51): stopping takes 8 s on zynq boards and 50 s on CVCtrl boards, starting 5 s. Assumed
+        # (A35): AML as zynq.
         return 55.0 if self.subtype.startswith("CVCtrl") else 13.0
 
     @property
     def is_sleep_reported_in_full(self) -> bool:
-        """Say whether `stats` keeps its second object in sleep (line C) or drops it (A; B assumed alike)."""
+        """True if `stats` keeps its second object in sleep.
+
+        Documented (D46): line C does. Observed (O61): A drops it. Assumed (A31): so does B.
+        """
         return self.line is Line.C
 
 
@@ -60,26 +64,27 @@ def _build(key: str, line: Line, compile_time: str, subtype: str, release: str =
 BUILDS = {
     build.key: build
     for build in (
-        # Observed: s21-stock-aml-202407 and s21-stock-202410-sleep. The subtype is assumed.
+        # Observed (O12): s21-stock-aml-202407 and s21-stock-202410-sleep. Assumed (A53): the subtype.
         _build("s21-202407", Line.A, "Thu Jul 11 16:38:25 CST 2024", "AMLCtrl_BHB68606"),
         _build("s21-202410", Line.A, "Fri Oct 11 16:34:48 CST 2024", "AMLCtrl_BHB68606"),
-        # Documented: FR-1.12(251009-S21). Assumed: 4028 keeps a date of the same day.
+        # Documented (D19): FR-1.12(251009-S21). Assumed (A10): 4028 keeps a date of the same day.
         _build("s21-fr", Line.B, "Thu Oct  9 15:20:11 CST 2025", "AMLCtrl_BHB68606", "FR-1.12(251009-S21)"),
-        # Observed: t21-stock-202501-sleep.
+        # Observed (O12): t21-stock-202501-sleep.
         _build("t21-202501", Line.A, "Sun Jan 26 18:50:43 CST 2025", "AMLCtrl_BHB68703"),
-        # Observed: s21plus-stock-202503 (web); documented: FR-1.15(250422-S21+) with a date on 4028.
+        # Observed (O14): s21plus-stock-202503 (web). Documented (D20): FR-1.15(250422-S21+) with a date on
+        # 4028.
         _build("s21plus-202503", Line.C, "Wed Mar 12 14:34:31 CST 2025", "AMLCtrl_BHB68802"),
         _build("s21plus-fr", Line.C, "Tue Apr 22 17:04:42 CST 2025", "AMLCtrl_BHB68802", "FR-1.15(250422-S21+)"),
-        # Documented: names of published images; the time of day is assumed.
+        # Documented (D21, D74): names of published images. Assumed (A11): the time of day.
         _build("s21hyd-fr", Line.B, "Wed Apr 16 11:02:27 CST 2025", "zynq7007_HHB68XXX", "FR-1.1(250416-S21 Hyd.)"),
         _build("s21plushyd-202502", Line.A, "Wed Feb 19 07:30:20 CST 2025", "CVCtrl_H6HB70701"),
         _build("s21xphyd-202410", Line.A, "Fri Oct 11 16:43:05 CST 2024", "zynq7007_HHB70501"),
         _build("s21exphyd-202501", Line.A, "Mon Jan  6 15:07:41 CST 2025", "zynq7007_HHB70501"),
         _build("s21ehyd-fr", Line.B, "Tue May 20 10:14:09 CST 2025", "CVCtrl_H6HB70701", "FR-1.14(250520-S21e Hyd.)"),
-        # Assumed: no build of S21 Pro or S21 XP is published in the clear; dated like their family.
+        # Assumed (A12): no build of S21 Pro or S21 XP is published in the clear; dated like their family.
         _build("s21pro-202411", Line.A, "Mon Nov 18 14:09:52 CST 2024", "AMLCtrl_A3HB70601"),
         _build("s21xp-202411", Line.A, "Mon Nov 18 14:31:07 CST 2024", "AMLCtrl_A3HB70501"),
-        # Assumed likewise: no build of an immersed unit, of the S21 XP+ Hyd. or of the U3S21EXPH is published.
+        # Assumed (A12): nor is one of an immersed unit, of the S21 XP+ Hyd. or of the U3S21EXPH.
         _build("s21imm-202503", Line.A, "Tue Mar  4 10:12:44 CST 2025", "AMLCtrl_BHB68606"),
         _build("s21xpimm-202412", Line.A, "Mon Dec 16 15:40:18 CST 2024", "AMLCtrl_A3HB70501"),
         _build("s21xpplushyd-202505", Line.A, "Tue May 20 09:26:31 CST 2025", "zynq7007_HHB70501"),
@@ -109,7 +114,7 @@ FLEET_BUILDS: dict[str, tuple[tuple[str, float], ...]] = {
 
 
 def build_for(model: str, draw: float) -> str:
-    """Give the key of the build that a unit of `model` runs, for a uniform `draw` in [0, 1)."""
+    """Return the key of the build that a unit of `model` runs, for a uniform `draw` in [0, 1)."""
     below = 0.0
     for key, share in FLEET_BUILDS[model]:
         below += share

@@ -1,7 +1,7 @@
-"""Seeded randomness that can be asked for at any point, in any order, without keeping a generator per unit.
+"""Counter-based seeded randomness: any draw, in any order, without a generator per unit.
 
-Every draw is a hash of a key and a counter (the finaliser of splitmix64), so what a unit shows at a moment does not
-depend on who asked before, and a unit needs one integer instead of the 2.5 kB of a Mersenne twister.
+Every draw is a hash of a key and a counter (the finaliser of splitmix64). A unit's figures at a moment therefore do not
+depend on earlier requests, and a unit needs one integer instead of the 2.5 kB of a Mersenne twister.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ _LEVELS = 8  # A block of 256 expected shares is halved down to leaves that expe
 
 
 def word(key: int, counter: int) -> int:
-    """Give 64 uniform bits for `counter` under `key`."""
+    """Return 64 uniform bits for `counter` under `key`."""
     z = (key + (counter + 1) * _GOLDEN) & _MASK
     z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
     z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _MASK
@@ -26,19 +26,19 @@ def word(key: int, counter: int) -> int:
 
 
 def uniform(key: int, counter: int) -> float:
-    """Give a number in [0, 1)."""
+    """Return a uniform number in [0, 1)."""
     return (word(key, counter) >> 11) * 2.0**-53
 
 
 def normal(key: int, counter: int) -> float:
-    """Give a number of mean 0 and variance 1, never beyond 3.47: the sum of four uniforms, near enough to a bell."""
+    """Return an approximately normal number of mean 0 and variance 1, never beyond 3.47: the sum of four uniforms."""
     bits = word(key, counter)
     total = (bits & 0xFFFF) + (bits >> 16 & 0xFFFF) + (bits >> 32 & 0xFFFF) + (bits >> 48)
     return (total / 65536.0 - 2.0) * _SQRT3
 
 
 def four_normals(key: int, counter: int) -> tuple[float, float, float, float]:
-    """Give four numbers of mean 0 and variance 1 for the price of one, never beyond 2.45: sums of two uniforms each."""
+    """Return four numbers of mean 0 and variance 1 from one draw, never beyond 2.45: sums of two uniforms each."""
     bits = word(key, counter)
     return (
         _STEP6 * ((bits & 255) + (bits >> 8 & 255) - 255),
@@ -49,24 +49,24 @@ def four_normals(key: int, counter: int) -> tuple[float, float, float, float]:
 
 
 def stratified_count(key: int, expected: float) -> int:
-    """Give how many rare events have happened by the time `expected` of them were due; never falls as it rises.
+    """Return how many rare events have happened when `expected` of them were due; monotonic in `expected`.
 
-    One event falls at a random place in each unit of `expected`: as cheap as one draw, and never far from the mean.
+    One event falls at a random place in each unit of `expected`. That costs one draw and stays within one of the mean.
     """
     whole = int(expected)
-    return whole + (expected - whole > uniform(key, whole))
+    return whole + 1 if expected - whole > uniform(key, whole) else whole
 
 
 def block_count(key: int, block: int) -> int:
-    """Give how many events fall in one block that expects 256, by the normal limit of the Poisson law."""
+    """Return the number of events in one block that expects 256, by the normal limit of the Poisson law."""
     return max(0, round(SHARES_PER_BLOCK + math.sqrt(SHARES_PER_BLOCK) * normal(key, block)))
 
 
 def count_within(key: int, block: int, fraction: float) -> int:
-    """Give how many of a block's events fall in its first `fraction`; never falls as `fraction` rises.
+    """Return how many of a block's events fall in its first `fraction`; monotonic in `fraction`.
 
-    The block is halved eight times; each half gets a fair binomial part of the events, which is how a Poisson process
-    splits. Inside the last leaf, which expects one event, they are spread evenly.
+    The block is halved eight times. Each half gets a fair binomial share of the events, as a Poisson process splits.
+    Inside the last leaf, which expects one event, they are spread evenly.
     """
     remaining = block_count(key, block)
     before = 0
@@ -87,5 +87,5 @@ def count_within(key: int, block: int, fraction: float) -> int:
 
 
 def _random_bits(key: int, block: int, node: int) -> int:
-    """Give 512 bits, more than a block has events (17 standard deviations would be needed)."""
+    """Return 512 bits, one per event; no block has more than 312 events."""
     return int.from_bytes(hashlib.blake2b(struct.pack("<QQQ", key, block, node), digest_size=64).digest(), "little")

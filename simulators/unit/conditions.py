@@ -1,4 +1,4 @@
-"""What can happen to a unit: the conditions its faults put it under, the causes of loss, the changes on its agenda."""
+"""Conditions a unit's faults put it under, causes of loss, and changes on its agenda."""
 
 import math
 from collections.abc import Callable, Iterable
@@ -13,7 +13,7 @@ from simulators.unit.snapshot import CONFIGURED_POOLS, Phase
 
 
 class Cause(StrEnum):
-    """Why a unit does less than its nameplate; the truth an agent's attribution is held against."""
+    """Why a unit does less than its nameplate; the truth to check an agent's attribution against."""
 
     OFF = "off"
     STARTING = "starting"
@@ -38,28 +38,28 @@ _PHASE_CAUSE = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conditions:
-    """What outside events have done to a unit; the sum of its active faults.
+    """The sum of a unit's active faults.
 
     Attributes:
         is_powered: There is electricity.
-        is_asleep: Somebody put it to sleep.
-        is_curtailed: ... and said so: a declared event.
+        is_asleep: A fault put it to sleep.
+        is_curtailed: The sleep belongs to a declared curtailment.
         dead_boards: Board positions that do not work.
-        is_dead_board_listed: The firmware lists a dead board with no chips, instead of leaving it out.
+        is_dead_board_listed: The firmware lists a dead board with no chips instead of leaving it out.
         missing_chips: Chips that do not answer, per board position.
         heat_celsius: Added to the ambient temperature.
         stopped_fans: Fan positions that stand still.
         rate_ratio: Factor on the hashrate.
         drift_per_hour: Share of the rate lost every hour since the drift began.
         drift_floor: Where the drift ends, as a factor.
-        dead_pools: Pools, from the first, that do not answer.
-        is_frozen: The firmware repeats what it last said; nothing hashes.
-        trip_every_s: Seconds of hashing between two losses of power; infinite for one loss, at once; 0 for none.
-        trip_off_s: Seconds without power at each of them; 0 is a restart of the control board.
+        dead_pools: How many pools, counted from the first, do not answer.
+        is_frozen: The firmware repeats its last figures; nothing hashes.
+        trip_every_s: Seconds of hashing between two losses of power; infinite for a single loss, at once; 0 for none.
+        trip_off_s: Seconds without power at each loss; 0 is a restart of the control board.
         build: Key of another firmware build that runs instead of the unit's own.
-        answers_as: Unit id of the unit that is found at this one's address.
-        is_cut_off: Nothing reaches the unit over the network.
-        spoilers: Faults of the wire and the protocol, in the order they came.
+        answers_as: Unit id of the unit found at this one's address.
+        is_cut_off: The network does not reach the unit.
+        spoilers: Wire and protocol faults, in the order they came.
     """
 
     is_powered: bool = True
@@ -84,46 +84,50 @@ class Conditions:
 
     @property
     def is_without_work(self) -> bool:
-        """Say whether the boards have nothing to hash although they run."""
+        """True if the boards run but have nothing to hash."""
         return self.is_frozen or self.dead_pools >= CONFIGURED_POOLS
 
     def chips(self, model: Model, board: int) -> int:
-        """Give how many chips of a board answer."""
+        """Return how many chips of a board answer."""
         if board in self.dead_boards:
             return 0
         missing = self.missing_chips
         return max(0, model.chips_per_board - missing[board]) if board < len(missing) else model.chips_per_board
 
     def chips_by_board(self, model: Model) -> tuple[int, ...]:
-        """Give how many chips of each board answer."""
+        """Return how many chips of each board answer."""
         if not (self.dead_boards or self.missing_chips):
             return model.chips_by_board
         return tuple(self.chips(model, board) for board in range(model.boards))
 
+    def count_dead_boards(self, model: Model) -> int:
+        """Return how many of a model's boards do not work."""
+        return len([board for board in self.dead_boards if board < model.boards])
+
     def missing_chip_ratio(self, model: Model) -> float:
-        """Give the share of a unit's chips that do not answer on boards that work."""
+        """Return the share of a unit's chips that do not answer on working boards."""
         if not self.missing_chips:
             return 0.0
         present = sum(self.chips_by_board(model))
-        working = model.boards - sum(board < model.boards for board in self.dead_boards)
+        working = model.boards - self.count_dead_boards(model)
         return (working * model.chips_per_board - present) / (model.boards * model.chips_per_board)
 
 
 HEALTHY = Conditions()
 
 
-# What each cause takes of a nameplate, the first one first; the last one takes all that the others leave.
+# Share of the nameplate that each cause can take, in order of precedence; the last one takes the rest.
 Claims = tuple[tuple[Cause, float], ...]
 
 
 def claims(model: Model, phase: Phase, conditions: Conditions, *, is_asleep: bool) -> Claims:
-    """Give the causes a unit's losses have, each with the share of the nameplate it can take at most.
+    """Return the causes of a unit's losses, each with the largest share of the nameplate it can take.
 
     Args:
-        model: Its bin.
-        phase: Where it stands.
-        conditions: What was done to it.
-        is_asleep: It is asleep or on its way there.
+        model: The unit's bin.
+        phase: The phase it is in.
+        conditions: The sum of its active faults.
+        is_asleep: It is asleep or going to sleep.
     """
     if is_asleep and phase is not Phase.OFF:
         return ((Cause.CURTAILED if conditions.is_curtailed else Cause.ASLEEP, math.inf),)
@@ -131,9 +135,8 @@ def claims(model: Model, phase: Phase, conditions: Conditions, *, is_asleep: boo
         return ((cause, math.inf),)
     if conditions.is_without_work:
         return ((Cause.STOPPED, math.inf),)
-    boards = sum(board < model.boards for board in conditions.dead_boards) / model.boards
     return (
-        (Cause.MISSING_BOARDS, boards),
+        (Cause.MISSING_BOARDS, conditions.count_dead_boards(model) / model.boards),
         (Cause.MISSING_CHIPS, conditions.missing_chip_ratio(model)),
         (Cause.DERATED, 1.0 - physics.THROTTLE_RATIO if phase is Phase.THROTTLED else 0.0),
         (Cause.UNDERPERFORMING, math.inf),
@@ -141,14 +144,14 @@ def claims(model: Model, phase: Phase, conditions: Conditions, *, is_asleep: boo
 
 
 def losses_by_cause(claimed: Claims, missing_to: Callable[[float], float]) -> dict[Cause, float]:
-    """Give what is missing to a unit's nameplate by cause; the parts add up to it.
+    """Return a unit's shortfall against its nameplate by cause; the parts add up to the whole.
 
-    A cause has what is missing between the level that the causes before it leave and its own, so that the integrals of
-    the parts are the parts of the integral.
+    Each cause takes the shortfall between the level left by the causes before it and its own level. That makes the
+    integrals of the parts the parts of the integral.
 
     Args:
-        claimed: What each cause can take.
-        missing_to: Gives what is missing to a share of the nameplate, never below zero: hashes, or H/s.
+        claimed: The share of the nameplate each cause can take.
+        missing_to: Returns the shortfall against a share of the nameplate, in hashes or H/s, never negative.
     """
     parts: dict[Cause, float] = {}
     level, missing = 1.0, missing_to(1.0)
@@ -166,15 +169,15 @@ def losses_by_cause(claimed: Claims, missing_to: Callable[[float], float]) -> di
 
 
 class Condition(Protocol):
-    """A fault, as far as a unit knows one: something that bends its conditions while it is active."""
+    """A fault as a unit sees it: it alters the unit's conditions while it is active."""
 
     def bend(self, conditions: Conditions) -> Conditions:
-        """Give `conditions` with this fault in them."""
+        """Return `conditions` with this fault added."""
         ...
 
 
 def bent(faults: Iterable[Condition]) -> Conditions:
-    """Give the conditions a unit is under with these faults active, in the order they came."""
+    """Return the sum of some active faults, in the order they came."""
     conditions = HEALTHY
     for fault in faults:
         conditions = fault.bend(conditions)
@@ -182,21 +185,21 @@ def bent(faults: Iterable[Condition]) -> Conditions:
 
 
 class FaultError(ValueError):
-    """A fault that cannot be; the message names the attribute and what would be right."""
+    """An impossible fault; the message names the attribute and the expected value."""
 
 
 def require(is_right: bool, name: str, value: object, wanted: str) -> None:  # noqa: FBT001  reads as an assertion
-    """Refuse an attribute of a fault.
+    """Check an attribute of a fault.
 
     Raises:
-        FaultError: `is_right` is not.
+        FaultError: `is_right` is False.
     """
     if not is_right:
         raise FaultError(f"{name} must be {wanted}, not {value!r}")
 
 
 class Verb(StrEnum):
-    """What can happen to a unit at a moment."""
+    """Kinds of change to a unit."""
 
     INJECT = "inject"
     CLEAR = "clear"
@@ -205,13 +208,13 @@ class Verb(StrEnum):
 
 
 class Change(NamedTuple):
-    """Something that happens to a unit at a moment.
+    """A change to a unit at a moment.
 
     Attributes:
         at: Unix seconds.
-        order: Keeps the changes of one moment in the order they were given.
-        verb: What happens.
-        number: The injection, or the work mode.
+        order: Sorts changes of the same moment in the order they were requested.
+        verb: The kind of change.
+        number: Number of the injection, or the work mode.
         fault: The fault to inject.
     """
 

@@ -1,4 +1,4 @@
-"""How a reply travels: normally whole and at once, or as the wire and protocol faults of a unit have it."""
+"""Delivery of a reply: whole and at once, unless wire and protocol faults of the unit alter it."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -6,7 +6,7 @@ from typing import Protocol
 
 
 class Ending(StrEnum):
-    """What happens to the connection after the last byte."""
+    """How a connection ends after the last byte."""
 
     CLOSE = "close"
     RESET = "reset"
@@ -18,14 +18,14 @@ class Delivery:
     """One reply on its way.
 
     Attributes:
-        command: What was asked.
+        command: The requested command.
         reply: The bytes, with the closing NUL.
         wait_s: Real seconds before the first byte.
         piece_bytes: Size of the pieces it is cut into; 0 sends it whole.
         gap_s: Real seconds between two pieces.
         linger_s: Real seconds between the last byte and the ending.
-        draw: The lot of this delivery, uniform in [0, 1).
-        ending: How the connection ends; with HANG the client has to.
+        draw: Random number of this delivery, uniform in [0, 1).
+        ending: How the connection ends; with HANG the client has to end it.
     """
 
     command: str
@@ -39,8 +39,8 @@ class Delivery:
 
 
 class Spoiler(Protocol):
-    """A fault of the wire or the protocol, as far as a delivery knows one."""
+    """A wire or protocol fault as a delivery sees it."""
 
     def spoil(self, delivery: Delivery) -> Delivery:
-        """Give the delivery with this fault in it."""
+        """Return the delivery altered by this fault."""
         ...

@@ -1,4 +1,4 @@
-"""Where units stand when a range does not do: a list of addresses, each with a port of its own where it has one."""
+"""Lists of addresses for units that do not sit on one range, each with a port of its own if it has one."""
 
 import ipaddress
 import re
@@ -16,11 +16,11 @@ class EndpointError(ValueError):
 
 
 class Endpoint(NamedTuple):
-    """Where one unit stands.
+    """Address and port of one unit.
 
     Attributes:
         address: IPv4 address as a number.
-        port: TCP port of its API; 0 for the one that the whole farm has.
+        port: TCP port of its API; 0 for the port of the whole farm.
     """
 
     address: int
@@ -32,10 +32,10 @@ class Endpoint(NamedTuple):
 
 
 def read_endpoints(entries: Iterable[str]) -> tuple[Endpoint, ...]:
-    """Read ``ADDRESS`` and ``ADDRESS:PORT`` entries, in their order.
+    """Parse ``ADDRESS`` and ``ADDRESS:PORT`` entries, keeping their order.
 
     Raises:
-        EndpointError: None at all, one that is neither, one that is there twice, or more ports than can be listened on.
+        EndpointError: No entry, a malformed or repeated entry, or more than `MAX_PORTS` different ports.
     """
     endpoints: dict[Endpoint, None] = {}
     for entry in entries:
@@ -45,7 +45,7 @@ def read_endpoints(entries: Iterable[str]) -> tuple[Endpoint, ...]:
         except ValueError:
             raise EndpointError(f"{entry[:60]!r} is not IPV4 or IPV4:PORT, as in 127.10.0.1:4028") from None
         if endpoint in endpoints:
-            raise EndpointError(f"{entry[:60]!r} is there twice")
+            raise EndpointError(f"{entry[:60]!r} is listed twice")
         endpoints[endpoint] = None
     if not endpoints:
         raise EndpointError("a list of at least one address is expected")
@@ -55,10 +55,10 @@ def read_endpoints(entries: Iterable[str]) -> tuple[Endpoint, ...]:
 
 
 def find_endpoints(text: str) -> tuple[Endpoint, ...]:
-    """Read a list as it is typed, separated by commas; ``@FILE`` reads it from a file, one a line, ``#`` for comments.
+    """Parse a comma-separated list; ``@FILE`` reads it from a file with one entry a line and ``#`` comments.
 
     Raises:
-        EndpointError: As `read_endpoints`, or a file that cannot be read.
+        EndpointError: As `read_endpoints`, or the file cannot be read.
     """
     if text.startswith("@"):
         path = Path(text[1:])

@@ -1,4 +1,4 @@
-"""What a unit is and where it stands: names, numbers and place, the same for its whole life."""
+"""Identity of a unit: model, names, numbers and place, fixed for its whole life."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ _PAIRS = tuple(a + b for b in _LETTERS for a in _LETTERS)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """What a unit is and where it stands; never changes.
+    """Model, names, numbers and place of a unit; never changes.
 
     Attributes:
         unit_id: Name in the ledger.
@@ -20,11 +20,11 @@ class Identity:
         model: Its bin.
         build: Key of its firmware build.
         address: IPv4 address as a number.
-        port: TCP port of its API where it has one of its own; 0 for that of the whole farm.
+        port: TCP port of its API; 0 for the port of the whole farm.
         container: Container.
         rack: Rack.
         slot: Slot in the rack, from 1.
-        key: Key of all its randomness.
+        key: Seed of all its randomness.
     """
 
     unit_id: str
@@ -45,29 +45,29 @@ class Identity:
 
     @property
     def endpoint(self) -> Endpoint:
-        """Its address, with its port where it has one of its own."""
+        """Its address and port."""
         return Endpoint(self.address, self.port)
 
     @property
     def mac(self) -> str:
-        """Hardware address, from the range anybody may use."""
+        """MAC address, from the locally administered range."""
         digits = f"{chance.word(self.key, -2) & 0xFFFFFFFFFF:010X}"
         return "02:" + ":".join(digits[at : at + 2] for at in range(0, 10, 2))
 
     @property
     def serial(self) -> str:
-        """Serial number of the unit, 17 characters like the recorded ones."""
+        """Serial number of the unit; 17 characters, as in captures."""
         return f"SIM{_nine_letters(chance.word(self.key, -3))}{self.index:05d}"
 
     @property
     def board_serials(self) -> tuple[str, ...]:
-        """Serial numbers of its boards, 17 characters like the recorded ones."""
+        """Serial numbers of its boards; 17 characters, as in captures."""
         stem, first = f"SMTT{_nine_letters(chance.word(self.key, -4))}", 3 * self.index
         return tuple([f"{stem}{(first + board) % 10000:04d}" for board in range(self.model.boards)])
 
     @property
     def miner_id(self) -> str:
-        """Chip id the legacy `stats` prints, 16 hex digits."""
+        """Chip id in the legacy `stats`, 16 hex digits."""
         return f"{chance.word(self.key, -5):016x}"
 
 

@@ -1,8 +1,8 @@
 """The catalogue of models a farm may hold: nameplate, layout and cooling of each bin, read from `models.csv`.
 
-The table is the simulators' own copy, with the source of every row. A bin can be farmed when its power figure is
-sourced; the others stay in the table as names we know of. Boards and chips that no source tells are assumed after the
-nearest relative, and marked so (`layout_grade`).
+The table is the simulators' own copy, with the source of every row. A bin can be simulated if its power figure is
+sourced; the other rows are known names only. Assumed (A15): boards and chips without a source are those of the nearest
+relative; such rows are marked in `layout_grade`.
 """
 
 import csv
@@ -15,16 +15,16 @@ HS_PER_TH = 1e12
 
 MHZ_PER_STEP = 5
 
-# GH/s that one chip does per MHz: its small cores, in thousands.
-# BM1368: 1276 small cores, etc/topol.conf of the S21 Hyd. image; 108 x 1.276 x 490 = 67,526 against a captured
+# GH/s per chip and MHz: the number of small cores of a chip, in thousands.
+# BM1368. Documented (D33): 1276 small cores. Observed (O51): 108 x 1.276 x 490 = 67,526 against a
 # `rate_ideal` of 67,525 (s21-stock-aml-202407, http-stats).
-# BM1370: 2040 small cores. Assumed: as published for this chip by open-source single-chip miners; no stock capture yet.
+# BM1370. Documented (D35, D34): 2040 small cores, and boards of S21 Pro+ and S21 XP Hyd. that fit.
 GHS_PER_CHIP_MHZ = {"BM1368": 1.276, "BM1370": 2.04}
 
-# Assumed: the chip is not named in the sources for S21+ and S21 XP; their frequency comes out plausible with BM1370.
+# Assumed (A20): no source names the chip of S21+ and S21 XP; their clock comes out plausible with BM1370.
 UNNAMED_CHIP = "BM1370"
 
-# Boards are set a little above the sticker: three boards of 67,525 on a 200,000 unit (s21-stock-aml-202407).
+# Observed (O52): three boards of 67,525 on a 200,000 unit, s21-stock-aml-202407.
 IDEAL_OVER_NAMEPLATE = 1.0129
 
 
@@ -37,14 +37,14 @@ class PowerGrade(StrEnum):
 
 
 class LayoutGrade(StrEnum):
-    """How well boards, chips and fans of a bin are sourced."""
+    """How well the boards, chips and fans of a bin are sourced."""
 
     SOURCED = "sourced"
     ASSUMED = "assumed"
 
 
 class Cooling(StrEnum):
-    """What takes the heat away."""
+    """How a unit is cooled."""
 
     AIR = "air"
     HYDRO = "hydro"
@@ -52,28 +52,28 @@ class Cooling(StrEnum):
 
 
 class ModelError(ValueError):
-    """A model or bin that cannot be farmed; the message says which ones can."""
+    """A model or bin that cannot be simulated; the message lists those that can."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Model:
-    """One bin of one model, with everything the simulation derives from its nameplate. There is one object for each.
+    """One bin of one model, with everything the simulation derives from its nameplate. Each bin has one object.
 
     Attributes:
-        name: As in the ledger, without the maker: ``S21 Hyd.``.
-        api_type: As the unit's own API calls it: ``Antminer S21 Hyd.``. Assumed: without the mode that a bin names.
+        name: Name in the ledger, without the maker: ``S21 Hyd.``.
+        api_type: Name in the unit's own API: ``Antminer S21 Hyd.``. Assumed (A14): without a bin's mode.
         hashrate_hs: Nameplate, H/s.
         power_watts: Nameplate at the wall.
         power_grade: How well the power figure is sourced.
         boards: Hashboards.
-        chips_per_board: Chips of a whole board.
+        chips_per_board: Chips on a complete board.
         fans: Fans; 0 on hydro units.
         layout_grade: How well boards, chips and fans are sourced.
-        cooling: What takes the heat away.
+        cooling: How the unit is cooled.
         ghs_per_chip_mhz: GH/s of one chip per MHz.
         frequency_mhz: Steady chip clock, a multiple of 5 MHz.
-        share_difficulty: Difficulty of the pool's shares, a power of two giving about ten shares a minute.
-        chips_by_board: Chips of each board when all are whole.
+        share_difficulty: Difficulty of the pool's shares, a power of two for about ten shares a minute.
+        chips_by_board: Chips of each board when all are complete.
     """
 
     name: str
@@ -103,19 +103,19 @@ class Model:
 
     @property
     def board_ideal_ghs(self) -> float:
-        """What the firmware expects of one whole board, GH/s, cut to a whole number as it prints it."""
+        """Hashrate the firmware expects of one complete board, GH/s, truncated to a whole number as in replies."""
         return float(int(self.chips_per_board * self.ghs_per_chip_mhz * self.frequency_mhz))
 
 
 @cache
 def farmable_models() -> tuple[Model, ...]:
-    """Give every bin with sourced power, in the order of the table: a model's default bin first."""
+    """Return every bin with sourced power in the order of the table, a model's default bin first."""
     table = resources.files("simulators.unit").joinpath("models.csv").read_text(encoding="utf-8").splitlines()
     return tuple(_model(row) for row in csv.DictReader(table) if row["power_w"])
 
 
 def find_model(name: str, hashrate_th: float | None = None) -> Model:
-    """Give the bin of `hashrate_th` of model `name`, or its first bin when none is named.
+    """Return the bin of `hashrate_th` of model `name`, or its first bin if no hashrate is given.
 
     Raises:
         ModelError: No such model or bin with a sourced power figure.
@@ -130,6 +130,13 @@ def find_model(name: str, hashrate_th: float | None = None) -> Model:
             return model
     offered = ", ".join(f"{model.hashrate_th:g}" for model in bins)
     raise ModelError(f"model {name!r} has no sourced bin of {hashrate_th:g} TH/s; it has: {offered}")
+
+
+def _share_difficulty(hashrate_th: float) -> int:
+    # Observed (O38): 262144 on the 200 TH/s unit of s21-stock-aml-202407, 65535 on slower ones.
+    if hashrate_th < 100.0:
+        return 65536
+    return 262144 if hashrate_th < 300.0 else 524288
 
 
 def _model(row: dict[str, str]) -> Model:
@@ -151,7 +158,6 @@ def _model(row: dict[str, str]) -> Model:
         cooling=Cooling(row["cooling"]),
         ghs_per_chip_mhz=ghs_per_chip_mhz,
         frequency_mhz=MHZ_PER_STEP * round(wanted_mhz / MHZ_PER_STEP),
-        # 262144 on the 200 TH/s unit of s21-stock-aml-202407, 65535 on slower ones.
-        share_difficulty=65536 if hashrate_th < 100 else 262144 if hashrate_th < 300 else 524288,
+        share_difficulty=_share_difficulty(hashrate_th),
         chips_by_board=(chips,) * boards,
     )

@@ -1,4 +1,4 @@
-"""What the firmware of a unit measures at a moment: the truth of its physics through sensors, with noise."""
+"""Measurements of a unit's firmware at a moment: the true physics seen through noisy sensors."""
 
 import math
 from functools import lru_cache
@@ -10,22 +10,24 @@ from simulators.unit.identity import Identity
 from simulators.unit.snapshot import RUNNING, BoardSnapshot, Phase, Snapshot
 
 # One sigma of a board's 5 s rate around its chips times their clock. Most of it is common to the boards of a unit, so
-# that the unit scatters by nearly as much. Observed: 5 s rates 1.5 % over the average (s21-stock-aml-202407), 1.1 %
-# under it (s19pro-stock-202212), 0.3 % over it (s19proplus-hyd-stock-202303).
+# that the unit scatters by nearly as much. Observed (O25): 5 s rates 1.5 % over the average (s21-stock-aml-202407),
+# 1.1 % under it (s19pro-stock-202212), 0.3 % over it (s19proplus-hyd-stock-202303).
 BOARD_NOISE = 0.01
 _COMMON_NOISE = 0.9 * BOARD_NOISE
 _OWN_NOISE = math.sqrt(BOARD_NOISE**2 - _COMMON_NOISE**2)
-# Boards of a unit differ for good, by up to so much from their mean, 2.3 % in the root mean square. Observed: 67,293,
-# 68,917, 70,692 GH/s at one clock (s21-stock-aml-202407); 37,603, 35,536, 37,427 (s19pro-stock-202212).
+# Boards of a unit differ permanently, by at most this much from their mean and by 2.3 % RMS. Observed
+# (O50): 67,293, 68,917, 70,692 GH/s at one clock (s21-stock-aml-202407); 37,603, 35,536, 37,427
+# (s19pro-stock-202212).
 _BOARD_SPREAD = 0.04
 _LONG_NOISE = 0.0015
 _SHOWN_EVERY_S = 5
 _LONG_SHOWN_EVERY_S = 60
 
-_S_PER_HW_ERROR = 2900.0  # Per board. Observed: 61 on three boards in 59,129 s, s21-stock-aml-202407, tcp4028-summary.
-_HYDRO_RPM = 6000  # Coolant carries heat like fans at this speed would. Assumed.
+# Per board. Observed (O23): 61 on three boards in 59,129 s, s21-stock-aml-202407, tcp4028-summary.
+_S_PER_HW_ERROR = 2900.0
+_HYDRO_RPM = 6000  # Assumed (A27): coolant carries heat as fans at this speed would.
 
-# Counters of a unit's key, apart from those of `shares` and `unit`.
+# Counters of a unit's key, apart from those of `lifecycle` and `stretches`.
 _KEY_LONG = 16
 _KEY_BOARD = 17
 _KEY_NOISE = 24
@@ -46,23 +48,24 @@ def observe(
     process_start: float,
     process_hashes: float,
 ) -> Snapshot:
-    """Give what the firmware knows at `t`.
+    """Return the figures the firmware has at `t`.
 
     Args:
-        identity: Whose firmware.
+        identity: The unit.
         books: Its books.
         climate: The air around it.
-        conditions: What was done to it.
+        conditions: The sum of its active faults.
         t: Unix seconds, not before the last event of the books.
-        phase: Where it stands.
+        phase: The phase it is in.
         clock_ratio: Clock over rated clock; 0 while it does not hash.
         work_mode: 0 normal, 1 sleep, 2 high, 3 low.
-        process_start: When the miner process started.
-        process_hashes: Hashes of the books at that moment.
+        process_start: When the miner process started, Unix seconds.
+        process_hashes: Hashes in the books at that moment.
     """
     model, key, flow = identity.model, identity.key, books.flow
     ambient = climate.ambient_celsius(t)
     rate_hs = flow.rate_at(t)
+    # Assumed (A45): a unit stopped by heat keeps its fans at full speed.
     rpm = physics.MAX_FAN_RPM if phase is Phase.PROTECTED else 0
     inlet = outlet = ambient
     if phase in RUNNING:
@@ -71,7 +74,7 @@ def observe(
         inlet, outlet = physics.board_celsius(ambient, load, rpm if model.fans else _HYDRO_RPM)
     is_up = phase is not Phase.ENUMERATING
     chips = conditions.chips_by_board(model)
-    # What boards are like for good: a byte each of what they give, and one of how often they err.
+    # Permanent traits of the boards: one byte each for the rate, one each for the rate of hardware errors.
     nature = chance.word(key + _KEY_BOARD, -1)
     weights = [count * _WEIGHTS[nature >> 8 * board & 255] for board, count in enumerate(chips)]
     ghs_per_weight = rate_hs * 1e-9 / (sum(weights) or 1.0)
@@ -94,7 +97,7 @@ def observe(
         if is_up:
             cooler = key >> board & 1
             pic = (way_in - cooler, way_in - cooler, way_out - cooler, way_out - cooler)
-        # Observed: 183, 195, 184 on s19pro-stock-202212; 38, 49, 109 on s19pro-stock-2023-issue50.
+        # Observed (O34): 183, 195, 184 on s19pro-stock-202212; 38, 49, 109 on s19pro-stock-2023-issue50.
         own_errors = errors * (0.4 + 1.2 / 256.0 * (nature >> 32 + 8 * board & 255))
         hw_errors = chance.stratified_count(key + _KEY_BOARD + board, own_errors)
         boards.append(BoardSnapshot(board, count if is_up else 0, ghs, hw_errors, pic))
@@ -115,11 +118,14 @@ def observe(
 
 @lru_cache(maxsize=16_384)
 def _fans(lot: int, rpm: int, fans: int, stopped: frozenset[int]) -> tuple[int, ...]:
-    """Give the fans' speeds; they differ by a step or two, as `lot` has it, unless all turn as fast as they can."""
-    told = []
+    """Return the speed of each fan; below full speed `lot` makes them differ by a step or two."""
+    speeds = []
     for fan in range(fans):
         if rpm == 0 or fan in stopped:
-            told.append(0)
+            speeds.append(0)
+        elif rpm >= physics.MAX_FAN_RPM:
+            speeds.append(rpm)
         else:
-            told.append(rpm if rpm >= physics.MAX_FAN_RPM else rpm + physics.FAN_STEP_RPM * ((lot >> 2 * fan & 3) - 1))
-    return tuple(told)
+            steps = (lot >> 2 * fan & 3) - 1
+            speeds.append(rpm + physics.FAN_STEP_RPM * steps)
+    return tuple(speeds)

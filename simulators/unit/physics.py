@@ -1,7 +1,7 @@
-"""How a unit hashes, heats, blows and draws power: pure functions of simulated time with exact integrals.
+"""Hashrate, heat, fans and power of a unit: pure functions of simulated time with exact integrals.
 
-Between two events nothing changes but time, so hashrate is a straight line and power a short formula, both
-integrated in closed form: a month costs as much as a second, and energy is the integral of power exactly.
+Between two events only time changes, so hashrate is a straight line and power a short formula. Both are integrated in
+closed form: a month costs as much as a second, and energy is exactly the integral of power.
 """
 
 import math
@@ -12,18 +12,19 @@ _OMEGA = 2.0 * math.pi / DAY_S
 
 REFERENCE_CELSIUS = 25.0
 
-# An S21 gained or lost about 7 % of wall power over a day of some 15 degrees (antminer-api.md, section 5).
+# Documented (D62): a T21 gained and lost about 7 % of wall power over a day. Assumed (A48): of some
+# 15 degrees.
 POWER_PER_CELSIUS = 0.0045
 
-# The control board alone. Assumed: sleep draws "0 to 30 W board standby"; no measurement.
+# The control board alone. Assumed (A50): sleep draws 0 to 30 W; no measurement.
 STANDBY_WATTS = 18.0
 
-# Share of the square of the chips' voltage, and with it of the energy of a hash, that does not fall with the clock.
-# Assumed: a hash at 440 MHz then costs 4 % less than one at 490.
+# Share of the squared chip voltage, and so of the energy of a hash, that does not fall with the clock.
+# Assumed (A47): a hash at 440 MHz then costs 4 % less than one at 490.
 _FIXED_SQUARE = 0.6
 
-# Documented: an independent test saw 490 -> 440 MHz above 40 C and a stop above 47 C of inlet air. The way back lies
-# lower so that a unit does not flap. Assumed: 38 and 42.
+# Documented (D55): an independent test saw 490 -> 440 MHz above 40 C and a stop above 47 C of inlet air. Assumed
+# (A44): hysteresis, with the way back at 38 and 42 C.
 THROTTLE_ABOVE_CELSIUS = 40.0
 UNTHROTTLE_BELOW_CELSIUS = 38.0
 STOP_ABOVE_CELSIUS = 47.0
@@ -31,8 +32,8 @@ RESTART_BELOW_CELSIUS = 42.0
 THROTTLE_RATIO = 440.0 / 490.0
 
 MAX_FAN_RPM = 7000
-MIN_FAN_RPM = 1800  # Assumed: the slowest that fans of boards with power turn.
-FAN_STEP_RPM = 30  # Observed: s19pro-stock-202212, tcp4028-stats (6000, 5880, 5040).
+MIN_FAN_RPM = 1800  # Assumed (A46): the slowest that fans of boards with power turn.
+FAN_STEP_RPM = 30  # Observed (O33): s19pro-stock-202212, tcp4028-stats (6000, 5880, 5040).
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,22 +51,22 @@ class Climate:
     warmest_s: float = 15 * 3600.0
 
     def angle(self, t: float) -> float:
-        """Give the angle of the daily sine at `t`, in radians."""
+        """Return the angle of the daily sine at `t`, in radians."""
         return _OMEGA * (t - self.warmest_s) + math.pi / 2.0
 
     def ambient_celsius(self, t: float) -> float:
-        """Give the temperature at `t`."""
+        """Return the temperature at `t`, C."""
         return self.mean_celsius + self.swing_celsius * math.sin(self.angle(t))
 
     def next_above(self, t: float, celsius: float) -> float:
-        """Give the first moment from `t` on that is at least as warm as `celsius`; infinity when there is none."""
+        """Return the first moment from `t` on that is at least as warm as `celsius`; infinity if there is none."""
         sine = self._sine_of(celsius)
         if sine <= math.sin(self.angle(t)):
             return t
         return math.inf if sine > 1.0 else self._next_angle(t, math.asin(sine))
 
     def next_below(self, t: float, celsius: float) -> float:
-        """Give the first moment from `t` on that is at most as warm as `celsius`; infinity when there is none."""
+        """Return the first moment from `t` on that is at most as warm as `celsius`; infinity if there is none."""
         sine = self._sine_of(celsius)
         if sine >= math.sin(self.angle(t)):
             return t
@@ -87,11 +88,11 @@ class Flow:
     Attributes:
         start: Unix seconds.
         rate_hs: Hashrate at `start`, H/s.
-        slope_hs_s: What it gains per second.
+        slope_hs_s: Change of the hashrate per second.
         watts: Power at `start`, without the daily part.
         watts_per_s: Linear part of the power.
         watts_per_s2: Quadratic part of the power.
-        swing_watts: Amplitude of the daily part; only with a steady rate.
+        swing_watts: Amplitude of the daily part; nonzero only with a steady rate.
         angle: Angle of the daily sine at `start`.
     """
 
@@ -105,22 +106,22 @@ class Flow:
     angle: float = 0.0
 
     def rate_at(self, t: float) -> float:
-        """Give the hashrate at `t`, H/s."""
+        """Return the hashrate at `t`, H/s."""
         return self.rate_hs + self.slope_hs_s * (t - self.start)
 
     def hashes_until(self, t: float) -> float:
-        """Give the hashes done from `start` to `t`."""
+        """Return the hashes done from `start` to `t`."""
         span = t - self.start
         return span * (self.rate_hs + 0.5 * self.slope_hs_s * span)
 
     def watts_at(self, t: float) -> float:
-        """Give the power at the wall at `t`."""
+        """Return the power at the wall at `t`."""
         span = t - self.start
         watts = self.watts + span * (self.watts_per_s + self.watts_per_s2 * span)
         return watts + self.swing_watts * math.sin(self.angle + _OMEGA * span) if self.swing_watts else watts
 
     def joules_until(self, t: float) -> float:
-        """Give the energy drawn from `start` to `t`."""
+        """Return the energy drawn from `start` to `t`, J."""
         span = t - self.start
         joules = span * (self.watts + span * (self.watts_per_s / 2.0 + span * self.watts_per_s2 / 3.0))
         if self.swing_watts:
@@ -128,7 +129,7 @@ class Flow:
         return joules
 
     def moved_to(self, t: float) -> "Flow":
-        """Give the same flow told from `t` on."""
+        """Return the same flow with `t` as its start."""
         span = t - self.start
         return Flow(
             t,
@@ -142,21 +143,21 @@ class Flow:
         )
 
     def shortfall_until(self, t: float, nameplate_hs: float) -> float:
-        """Give the integral of what was missing to `nameplate_hs`, never counting what was above it, in hashes."""
+        """Return the integral of the shortfall against `nameplate_hs`, in hashes; excess does not offset it."""
         return _area_above_zero(nameplate_hs - self.rate_hs, nameplate_hs - self.rate_at(t), t - self.start)
 
     def excess_until(self, t: float, nameplate_hs: float) -> float:
-        """Give the integral of what was above `nameplate_hs`, never counting what was missing to it, in hashes."""
+        """Return the integral of the excess over `nameplate_hs`, in hashes; shortfall does not offset it."""
         return _area_above_zero(self.rate_hs - nameplate_hs, self.rate_at(t) - nameplate_hs, t - self.start)
 
     def lagged_until(self, t: float, lagged_hs: float, lag_s: float) -> float:
-        """Give the exponential average of the rate at `t`, having been `lagged_hs` at `start`."""
+        """Return the exponential average of the rate at `t`, given its value `lagged_hs` at `start`."""
         behind = self.slope_hs_s * lag_s
         return self.rate_at(t) - behind + (lagged_hs - self.rate_hs + behind) * math.exp((self.start - t) / lag_s)
 
 
 def _area_above_zero(first: float, last: float, span: float) -> float:
-    """Give the area between zero and what of a straight line from `first` to `last` is above it."""
+    """Return the area above zero under a straight line from `first` to `last`."""
     if first >= 0.0 and last >= 0.0:
         return 0.5 * (first + last) * span
     if first <= 0.0 and last <= 0.0:
@@ -165,27 +166,27 @@ def _area_above_zero(first: float, last: float, span: float) -> float:
 
 
 def voltage_ratio(clock_ratio: float) -> float:
-    """Give the voltage that a clock needs over that of the rated clock; its square is a straight line of the clock."""
+    """Return voltage over rated voltage for a clock; its square is linear in the clock."""
     return math.sqrt(_FIXED_SQUARE + (1.0 - _FIXED_SQUARE) * clock_ratio)
 
 
 def idle_flow(start: float, watts: float) -> Flow:
-    """Give the flow of a unit that does not hash."""
+    """Return the flow of a unit that does not hash."""
     return Flow(start, watts=watts)
 
 
 def steady_flow(
     start: float, *, rate_hs: float, slope_hs_s: float, energy: float, clock_ratio: float, climate: Climate
 ) -> Flow:
-    """Give the flow of a unit that hashes.
+    """Return the flow of a unit that hashes.
 
     Args:
         start: Unix seconds.
         rate_hs: Hashrate at `start`.
-        slope_hs_s: Slow loss or gain; with one, the ambient of `start` is held for the (short) flow.
+        slope_hs_s: Slow loss or gain; if nonzero, the ambient temperature of `start` holds for the (short) flow.
         energy: Joules of one hash at the rated clock and 25 C.
         clock_ratio: Clock over rated clock.
-        climate: The air it breathes.
+        climate: The air around the unit.
     """
     per_hash = energy * voltage_ratio(clock_ratio) ** 2
     if slope_hs_s:
@@ -200,15 +201,15 @@ def steady_flow(
 def ramp_flow(
     start: float, *, full_rate_hs: float, ramp_s: float, energy: float, clock_ratio: float, climate: Climate
 ) -> Flow:
-    """Give the flow of a unit whose clock rises from nothing to its mode's in `ramp_s`, at the ambient of `start`.
+    """Return the flow of a unit whose clock rises from zero to that of its mode, at the ambient temperature of `start`.
 
     Args:
         start: Unix seconds.
-        full_rate_hs: Hashrate it ends at.
-        ramp_s: How long that takes.
+        full_rate_hs: Hashrate at the end of the ramp.
+        ramp_s: Duration of the ramp.
         energy: Joules of one hash at the rated clock and 25 C.
-        clock_ratio: Clock it ends at over rated clock.
-        climate: The air it breathes.
+        clock_ratio: Clock over rated clock at the end of the ramp.
+        climate: The air around the unit.
     """
     thermal = 1.0 + POWER_PER_CELSIUS * (climate.ambient_celsius(start) - REFERENCE_CELSIUS)
     watts = energy * full_rate_hs * thermal
@@ -223,7 +224,7 @@ def ramp_flow(
 
 
 def fan_rpm(ambient_celsius: float, load: float) -> int:
-    """Give the speed the controller asks of the fans of boards with power; `load` is power over rated power."""
+    """Return the fan speed the controller sets while boards have power; `load` is power over rated power."""
     if load < 0.05:
         return MIN_FAN_RPM
     wanted = 5600.0 + 140.0 * (ambient_celsius - REFERENCE_CELSIUS) + 600.0 * (load - 1.0)
@@ -231,9 +232,9 @@ def fan_rpm(ambient_celsius: float, load: float) -> int:
 
 
 def board_celsius(ambient_celsius: float, load: float, rpm: int) -> tuple[float, float]:
-    """Give the sensors of a board at the air's way in and out; boards sit some 19 and 33 above 25 C air at full load.
+    """Return the inlet and outlet sensors of a board, C: about 19 and 33 above 25 C air at full load.
 
-    Observed: s21-stock-aml-202407, http-stats (44, 44, 58, 58 at 7000 rpm, warm room).
+    Observed (O55): s21-stock-aml-202407, http-stats (44, 44, 58, 58 at 7000 rpm, warm room).
     """
     inlet = ambient_celsius + 19.0 * load
     return inlet, inlet + 14.0 * load * 6000.0 / max(rpm, 3000)

@@ -1,4 +1,4 @@
-"""How the sensors of a board are laid out in a reply: air units derive, hydro units rearrange."""
+"""Layout of a board's sensors in a reply: air units derive values from four sensors, hydro units rearrange them."""
 
 from functools import lru_cache
 
@@ -8,12 +8,12 @@ NO_SENSORS = ((0, 0, 0, 0), (0, 0, 0, 0), (0, 0, 0, 0))
 
 
 def layout(model: Model, pic: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
-    """Give temp_pic, temp_pcb and temp_chip of a board whose four sensors read `pic`; empty tuples when it has none.
+    """Return temp_pic, temp_pcb and temp_chip of a board whose four sensors read `pic`; empty tuples if it has none.
 
-    Observed: pcb = pic + 10 and chip = pic + 15, sensor by sensor, in s21-stock-aml-202407 and s19pro-stock-202212.
-    Documented for hydro units: S21 Hyd. gives chip = [inlet, outlet, 0, 0]; S21+ Hyd. gives pic = [chip, pcb, pcb,
-    pcb], pcb = [inlet, pcb, outlet, pcb] and no chips. Assumed: later hydro models do as the S21+ Hyd., immersed ones
-    as air units.
+    Observed (O54): pcb = pic + 10 and chip = pic + 15, sensor by sensor, in s21-stock-aml-202407 and
+    s19pro-stock-202212. Documented (D37): S21 Hyd. gives chip = [inlet, outlet, 0, 0]. Documented
+    (D38): S21+ Hyd. gives pic = [chip, pcb, pcb, pcb], pcb = [inlet, pcb, outlet, pcb] and no chips. Assumed
+    (A26): later hydro models do as the S21+ Hyd., immersed ones as air units.
     """
     if not pic:
         return (), (), ()
@@ -27,7 +27,10 @@ def layout(model: Model, pic: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[i
 
 @lru_cache(maxsize=4096)
 def chip_map(chips: int, whole: int) -> str:
-    """Give the map of a board's chips: groups of three, ``o`` for a chip that answers, ``x`` for one that does not."""
+    """Return the map of a board's chips. Observed (O32): ``o`` for a chip that answers, in groups of three.
+
+    Documented (D30): ``x`` for one that does not. Assumed (A17): groups of three on all models.
+    """
     if chips == 0:
         return ""
     marks = "o" * chips + "x" * (whole - chips)

@@ -1,4 +1,4 @@
-"""Shares found by a unit: a Poisson process in the hashes it does, credited to the pool in use."""
+"""Shares found by a unit: a Poisson process in its hashes, credited to the pool in use."""
 
 import math
 
@@ -7,7 +7,7 @@ from simulators.unit.snapshot import CONFIGURED_POOLS, Shares
 
 DIFF1_HASHES = 2.0**32
 
-_REJECTED_RATIO = 0.0008  # Observed: 9 of 11,196 shares, s21-stock-aml-202407, tcp4028-summary.
+_REJECTED_RATIO = 0.0008  # Observed (O22): 9 of 11,196 shares, s21-stock-aml-202407, tcp4028-summary.
 _STALE_RATIO = 0.00002
 _ACCEPTED_RATIO = 1.0 - _REJECTED_RATIO - _STALE_RATIO
 
@@ -24,7 +24,7 @@ class ShareCounter:
     Args:
         key: Key of their randomness.
         difficulty: Difficulty of every share.
-        hashes_before: Hashes the process had done when the farm's books opened.
+        hashes_before: Hashes of the process before the farm's books opened.
     """
 
     __slots__ = ("_before", "_block", "_block_start", "_credits", "_difficulty", "_key", "_offset", "_process_start")
@@ -35,31 +35,31 @@ class ShareCounter:
         self._block = self._block_start = 0
         self._offset = 0
         self._process_start = -hashes_before
-        # What was found before the books opened is taken at its mean: nobody watched it.
+        # Shares found before the books opened were never observed; the mean stands for them.
         self._before = round(hashes_before / self._hashes_per_share * _ACCEPTED_RATIO)
         self._credits = _NO_CREDITS
 
     @property
     def process_start(self) -> float:
-        """Hashes of the books at which the miner process started; below zero when it was running before."""
+        """Hashes in the books when the miner process started; negative if it started before the books opened."""
         return self._process_start
 
     def start_process(self, hashes: float) -> None:
-        """Have all counters begin at zero, the books standing at `hashes`."""
+        """Reset all counters to zero, with the books at `hashes`."""
         self._process_start = hashes
         self._before = 0
         self._offset = self._found(hashes)
         self._credits = _NO_CREDITS
 
     def switch_pool(self, hashes: float, old: int, new: int) -> None:
-        """Leave pool `old`, whose counters stand still from now on, for pool `new`; either may be no pool at all."""
+        """Freeze the counters of pool `old` and credit pool `new` from now on; either may be no pool at all."""
         if old != new and old < CONFIGURED_POOLS:
             kept = list(self._credits)
             kept[old] = self._of_pool(self._total(hashes), old)
             self._credits = tuple(kept)
 
     def count(self, hashes: float, rate_hs: float, pool: int) -> Shares:
-        """Give the counters with the books standing at `hashes` and the unit at `rate_hs`, pool `pool` in use."""
+        """Return the counters with the books at `hashes`, the unit at `rate_hs` and pool `pool` in use."""
         total = accepted, rejected, stale = self._total(hashes)
         rate = rate_hs / self._hashes_per_share
         age_s = -math.log(1.0 - chance.uniform(self._key + _KEY_AGE, accepted)) / rate if rate > 0.0 else 0.0
@@ -78,7 +78,7 @@ class ShareCounter:
         return self._difficulty * DIFF1_HASHES
 
     def _of_pool(self, total: Credit, pool: int) -> Credit:
-        """Give what pool `pool`, now in use, has been credited: everything the others have not."""
+        """Return the credit of pool `pool`, now in use: the total less the credits of the others."""
         if self._credits is _NO_CREDITS:
             return total
         others = [credit for p, credit in enumerate(self._credits) if p != pool]
@@ -98,7 +98,7 @@ class ShareCounter:
         )
 
     def _found(self, hashes: float) -> int:
-        """Give the accepted shares since the books opened."""
+        """Return the number of accepted shares since the books opened."""
         expected = hashes * _ACCEPTED_RATIO / self._hashes_per_share
         key = self._key + _KEY_ACCEPTED
         wanted = int(expected / chance.SHARES_PER_BLOCK)

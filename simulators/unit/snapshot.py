@@ -1,11 +1,11 @@
-"""What the firmware of a unit knows at a moment: everything a reply is made of, and nothing else."""
+"""Figures the firmware of a unit has at a moment: everything a reply is made of, and nothing else."""
 
 from enum import StrEnum
 from typing import NamedTuple
 
 
 class Phase(StrEnum):
-    """Where a unit stands between no power and full rate."""
+    """Phase of a unit between no power and full rate."""
 
     OFF = "off"
     BOOTING = "booting"
@@ -30,10 +30,10 @@ class BoardSnapshot(NamedTuple):
 
     Attributes:
         board: Position, from 0.
-        chips: Chips that answered; 0 while it is not up.
+        chips: Chips that answered; 0 while the board is not up.
         ghs: Measured 5 s rate, GH/s, two decimals.
         hw_errors: Since the miner process started.
-        pic_celsius: Board sensors, two at the way in and two at the way out; empty while it is not up.
+        pic_celsius: Board sensors, two at the inlet and two at the outlet; empty while the board is not up.
     """
 
     board: int
@@ -44,19 +44,19 @@ class BoardSnapshot(NamedTuple):
 
 
 class Snapshot(NamedTuple):
-    """What the firmware of a unit knows at a moment, all a reply about its hardware is made of.
+    """Figures of a unit's hardware at a moment, as its firmware has them.
 
     Attributes:
-        phase: Where it stands.
+        phase: The phase it is in.
         elapsed_s: Whole seconds since the miner process started.
         work_mode: 0 normal, 1 sleep, 2 high, 3 low.
         clock_mhz: Mean chip clock; 0 while not hashing.
-        ghs_5s: Sum of the boards' measured rates.
-        ghs_30m: Average that follows over half an hour.
-        ghs_avg: Hashes over elapsed time.
+        ghs_5s: Sum of the boards' measured 5 s rates, GH/s.
+        ghs_30m: Exponential average over half an hour, GH/s.
+        ghs_avg: Hashes over elapsed time, GH/s.
         boards: The boards the firmware lists.
         fans_rpm: One per fan; empty on hydro units.
-        ambient_celsius: Air or coolant at the way in.
+        ambient_celsius: Air or coolant at the inlet.
     """
 
     phase: Phase
@@ -72,7 +72,7 @@ class Snapshot(NamedTuple):
 
 
 class Process(NamedTuple):
-    """What the firmware says of its miner process.
+    """Figures of a unit's miner process, as its firmware has them.
 
     Attributes:
         elapsed_s: Whole seconds since it started.
@@ -84,16 +84,16 @@ class Process(NamedTuple):
 
 
 class Shares(NamedTuple):
-    """Work found since the miner process started.
+    """Share counters since the miner process started.
 
     Attributes:
-        accepted: Shares the pool took.
-        rejected: Shares it refused.
+        accepted: Shares the pool accepted.
+        rejected: Shares the pool rejected.
         stale: Shares that came too late.
-        difficulty: Difficulty of every one of them.
+        difficulty: Difficulty of each share.
         work: All work done, in shares of difficulty 1.
         age_s: Whole seconds since the last accepted share.
-        by_pool: Accepted, rejected and stale of each configured pool; they add up to the above.
+        by_pool: Accepted, rejected and stale shares of each configured pool; they add up to the fields above.
     """
 
     accepted: int

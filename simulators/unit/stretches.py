@@ -1,15 +1,16 @@
-"""What a unit does between two of its events: the formulas that hold, until when, and what follows."""
+"""The stretch of time between two events of a unit: its formulas, when it ends, and the phase that follows."""
 
 import math
 from typing import NamedTuple
 
-from simulators.unit import physics
+from simulators.unit import chance, physics
 from simulators.unit.conditions import Conditions
 from simulators.unit.models import Model
 from simulators.unit.snapshot import RUNNING, Phase
 from simulators.unit.work_modes import CLOCK_RATIO
 
-# How long a stage of the start takes, s. Assumed: 4028 up at 45 s, boards at 75 s, full rate within 2 to 6 minutes.
+# Duration of each stage of a start, s. Assumed (A36): 4028 up at 45 s, boards at 75 s, full rate within 2
+# to 6 minutes.
 BOOT_S = 45.0
 ENUMERATE_S = 30.0
 RAMP_S = 165.0
@@ -17,26 +18,30 @@ WARM_UP_S = BOOT_S + ENUMERATE_S + RAMP_S
 
 _DRIFT_FLOW_S = 600.0
 
+# Counters of a unit's key, apart from those of `lifecycle` and `observe`.
+_KEY_SILICON = 0
+_KEY_ENERGY = 1
 
-class Makeup(NamedTuple):
-    """What the chips of one unit are like.
+
+class Silicon(NamedTuple):
+    """Quality of the chips of one unit.
 
     Attributes:
-        silicon: Rate over that of the model's chips at their clock.
-        joules_per_hash: At the rated clock and 25 C.
+        rate_ratio: Hashrate over that of the model's chips at the same clock.
+        joules_per_hash: Energy of one hash at the rated clock and 25 C.
     """
 
-    silicon: float
+    rate_ratio: float
     joules_per_hash: float
 
 
 class Stretch(NamedTuple):
-    """The time from one event of a unit to the next, as far as it can be foreseen.
+    """The time from one event of a unit to the next, as far as it can be predicted.
 
     Attributes:
-        flow: Its hashrate and power.
+        flow: Hashrate and power.
         until: When it ends by itself, Unix seconds; infinity for never.
-        follows: The phase it then goes to, where the present one does not say that.
+        follows: The phase that follows, where the present one allows several.
     """
 
     flow: physics.Flow
@@ -44,17 +49,27 @@ class Stretch(NamedTuple):
     follows: Phase
 
 
-def full_rate_hs(model: Model, makeup: Makeup, conditions: Conditions, mode: int) -> float:
-    """Give the rate of all working chips at the rated clock of a work mode, H/s."""
+def draw_silicon(model: Model, key: int) -> Silicon:
+    """Return the chip quality of the unit with random key `key`."""
+    # Observed (O52): averages sit 0.6 % over the boards' ideal, s21-stock-aml-202407. Documented (D60): Bitmain
+    # allows 3 %.
+    return Silicon(
+        1.004 + 0.004 * chance.normal(key, _KEY_SILICON),
+        model.joules_per_hash * (1.0 + 0.015 * chance.normal(key, _KEY_ENERGY)),
+    )
+
+
+def full_rate_hs(model: Model, silicon: Silicon, conditions: Conditions, mode: int) -> float:
+    """Return the hashrate of all working chips at the rated clock of a work mode, H/s."""
     if conditions.is_without_work:
         return 0.0
     chips = sum(conditions.chips_by_board(model))
-    rate_hs = chips * model.ghs_per_chip_mhz * model.frequency_mhz * 1e9 * makeup.silicon
+    rate_hs = chips * model.ghs_per_chip_mhz * model.frequency_mhz * 1e9 * silicon.rate_ratio
     return rate_hs * conditions.rate_ratio * CLOCK_RATIO[mode]
 
 
 def clock_ratio(t: float, phase: Phase, mode: int, *, since: float) -> float:
-    """Give clock over rated clock at `t`, the phase having begun at `since`; 0 while nothing hashes."""
+    """Return clock over rated clock at `t` in a phase that began at `since`; 0 while nothing hashes."""
     if phase not in RUNNING:
         return 0.0
     ratio = CLOCK_RATIO[mode]
@@ -64,12 +79,12 @@ def clock_ratio(t: float, phase: Phase, mode: int, *, since: float) -> float:
 
 
 def has_fans(model: Model, conditions: Conditions) -> bool:
-    """Say whether every fan that the model has turns."""
+    """Return True if every fan of the model turns."""
     return all(fan >= model.fans for fan in conditions.stopped_fans)
 
 
 def running_phase(ambient_celsius: float, before: Phase, *, is_cooled: bool) -> Phase:
-    """Say what the air and the fans allow; the way back lies lower than the way in."""
+    """Return the running phase that air and fans allow; leaving heat protection or throttling has hysteresis."""
     stop_above = physics.RESTART_BELOW_CELSIUS if before is Phase.PROTECTED else physics.STOP_ABOVE_CELSIUS
     if not is_cooled or ambient_celsius > stop_above:
         return Phase.PROTECTED
@@ -81,14 +96,14 @@ def running_phase(ambient_celsius: float, before: Phase, *, is_cooled: bool) -> 
 def idle(
     at: float, phase: Phase, conditions: Conditions, climate: physics.Climate, *, restart_s: float, is_cooled: bool
 ) -> Stretch:
-    """Give a stretch without hashes.
+    """Return a stretch without hashes.
 
     Args:
         at: When it begins, Unix seconds.
-        phase: One that does not hash.
-        conditions: What was done to the unit.
-        climate: The air it breathes.
-        restart_s: How long its miner process takes to start again.
+        phase: A phase that does not hash.
+        conditions: The sum of the unit's active faults.
+        climate: The air around the unit.
+        restart_s: How long its miner process takes to restart.
         is_cooled: All its fans turn.
     """
     until = math.inf
@@ -105,13 +120,13 @@ def idle(
     return Stretch(physics.idle_flow(at, 0.0 if phase is Phase.OFF else physics.STANDBY_WATTS), until, phase)
 
 
-def ramping(at: float, climate: physics.Climate, makeup: Makeup, *, rate_hs: float, mode: int) -> Stretch:
-    """Give the rise of the clock to a work mode's, at the end of which the unit does `rate_hs`."""
+def ramping(at: float, climate: physics.Climate, silicon: Silicon, *, rate_hs: float, mode: int) -> Stretch:
+    """Return the ramp of the clock to that of a work mode, at the end of which the unit does `rate_hs`."""
     flow = physics.ramp_flow(
         at,
         full_rate_hs=rate_hs,
         ramp_s=RAMP_S,
-        energy=makeup.joules_per_hash,
+        energy=silicon.joules_per_hash,
         clock_ratio=CLOCK_RATIO[mode],
         climate=climate,
     )
@@ -123,22 +138,22 @@ def hashing(
     phase: Phase,
     conditions: Conditions,
     climate: physics.Climate,
-    makeup: Makeup,
+    silicon: Silicon,
     *,
     rate_hs: float,
     mode: int,
     since: float,
     drift_since: float,
 ) -> Stretch:
-    """Give a hashing stretch: steady until the air asks for another clock or the supply trips, or a piece of drift.
+    """Return a hashing stretch: a piece of drift, or steady until the air changes the clock or the supply trips.
 
     Args:
         at: When it begins, Unix seconds.
         phase: Hashing or throttled.
-        conditions: What was done to the unit.
-        climate: The air it breathes.
-        makeup: What its chips are like.
-        rate_hs: What they do at the full clock of the work mode, without drift.
+        conditions: The sum of the unit's active faults.
+        climate: The air around the unit.
+        silicon: Quality of its chips.
+        rate_hs: Hashrate at the full clock of the work mode, without drift.
         mode: The work mode.
         since: When the phase began.
         drift_since: When the drift began.
@@ -151,7 +166,7 @@ def hashing(
     else:
         until, follows = climate.next_above(at, physics.THROTTLE_ABOVE_CELSIUS), Phase.THROTTLED
     if conditions.trip_every_s:
-        # What is left of several faults may trip more often than it has for as long as this phase lasts.
+        # After one of several trip faults is cleared, the shorter interval of another may have passed already.
         trip = max(at, since + conditions.trip_every_s)
         if trip < until:
             until, follows = trip, Phase.OFF
@@ -169,7 +184,7 @@ def hashing(
         at,
         rate_hs=rate_hs,
         slope_hs_s=slope_hs_s,
-        energy=makeup.joules_per_hash,
+        energy=silicon.joules_per_hash,
         clock_ratio=clock_ratio(at, phase, mode, since=since),
         climate=climate,
     )

@@ -1,1 +1,1 @@
-"""Stock Bitmain firmware: both API dialects."""
+"""The API of the stock Bitmain firmware, in both dialects."""

@@ -1,4 +1,4 @@
-"""A unit's API program: what it understands of a request and which reply it gives; `legacy` and `new_api` print it."""
+"""A unit's API program: it parses a request and picks the reply that `legacy` or `new_api` prints."""
 
 from functools import lru_cache
 from typing import Final, NamedTuple
@@ -9,16 +9,16 @@ from simulators.firmware.antminer import legacy, new_api
 from simulators.unit.builds import BUILDS
 from simulators.unit.unit import Unit
 
-MAX_REQUEST_BYTES: Final = 4095  # Documented: upstream's one recv takes up to 4095 bytes.
-NUL: Final = b"\0"
+MAX_REQUEST_BYTES: Final = 4095  # Documented (D01): upstream's one recv takes up to 4095 bytes.
+NUL: Final = b"\0"  # Documented (D02): the end of a reply. Assumed (A01): of an S21's too.
 
 
 class Request(NamedTuple):
-    """What a client asked for.
+    """One parsed request.
 
     Attributes:
-        command: The command word; empty when the bytes hold none.
-        is_new_api: A top-level ``"new_api": true`` was there.
+        command: The command word; empty if the bytes hold none.
+        is_new_api: It holds a top-level ``"new_api": true``.
     """
 
     command: str
@@ -27,10 +27,10 @@ class Request(NamedTuple):
 
 @lru_cache(maxsize=512)
 def read_request(data: bytes) -> Request:
-    """Read the bytes of one request; anything unreadable is a request without a command."""
+    """Parse the bytes of one request. Assumed (A08): unreadable bytes count as an unknown command."""
     text = data.rstrip(b"\0\r\n \t")
     if not text.startswith(b"{"):
-        # Assumed: plain text is understood as upstream does; whether an S21 does is not known.
+        # Assumed (A03): plain text is understood as upstream does; whether an S21 does is not known.
         return Request(text.split(b"|", 1)[0].decode("ascii", "replace"), is_new_api=False)
     try:
         body = msgspec.json.decode(text, type=dict[str, object])
@@ -41,12 +41,13 @@ def read_request(data: bytes) -> Request:
 
 
 def answer(unit: Unit, request: Request, t: float) -> bytes:
-    """Give the reply of `unit` at `t`, without the closing NUL.
+    """Return the reply of `unit` at `t`, without the closing NUL.
 
-    A command that the firmware does not have, joined ones among them, gets E/14. Documented: the API program knows five
-    legacy commands and, with `new_api`, five reports and three switches (reload, sleep, network).
+    Observed (O03): a command that the firmware does not have gets E/14. Documented (D14): joined ones are
+    among them. Documented (D10, D11): the API program knows five legacy commands and, with `new_api`, five reports
+    and three switches (reload, sleep, network).
     """
-    # Assumed: a legacy-only command that says new_api gets its legacy answer.
+    # Assumed (A07): a legacy-only command with new_api gets its legacy reply.
     if request.is_new_api and request.command in new_api.REPLIES:
         text = new_api.REPLIES[request.command](unit, BUILDS[unit.build], t)
     elif request.command in legacy.REPLIES:

@@ -1,13 +1,13 @@
 """The legacy dialect: version, summary, stats, pools and devs as Bitmain's cgminer 1.0.0 prints them.
 
-Key order as recorded (s21-stock-aml-202407) or, for `stats`, as documented from the program text. No blanks after
-separators, as the program has printed since 2019.
+Observed (O11, O17, O35): key order as in s21-stock-aml-202407. Documented (D28): that of
+`stats`, from the program text. Assumed (A04): no blanks after separators.
 """
 
 from collections.abc import Callable
 from functools import lru_cache
 
-from simulators.firmware.antminer import pools as pool_table
+from simulators.firmware.antminer.pools import Pool, best_share, pools_of
 from simulators.unit import sensors
 from simulators.unit.builds import Build
 from simulators.unit.models import Model
@@ -21,7 +21,10 @@ _ASLEEP = 1
 
 
 def invalid_command(t: float) -> str:
-    """Give the refusal of an unknown command. Observed: s19pro-stock-2023-issue50, tcp4028-invalid-command."""
+    """Return the refusal of an unknown command.
+
+    Observed (O03): s19pro-stock-2023-issue50, tcp4028-invalid-command.
+    """
     return (
         f'{{"STATUS":[{{"STATUS":"E","When":{int(t)},"Code":14,"Msg":"Invalid command",'
         '"Description":"cgminer 1.0.0"}],"id":1}'
@@ -29,7 +32,7 @@ def invalid_command(t: float) -> str:
 
 
 def version(unit: Unit, build: Build, t: float) -> str:
-    """Give the reply to `version`."""
+    """Return the reply to `version`."""
     return _envelope(
         t,
         22,
@@ -41,7 +44,7 @@ def version(unit: Unit, build: Build, t: float) -> str:
 
 
 def summary(unit: Unit, build: Build, t: float) -> str:
-    """Give the reply to `summary`."""
+    """Return the reply to `summary`."""
     snapshot = unit.snapshot(t)
     is_asleep = snapshot.work_mode == WORK_MODE_SLEEP
     shares = unit.shares(t)
@@ -51,7 +54,7 @@ def summary(unit: Unit, build: Build, t: float) -> str:
     minutes = max(elapsed, 1) / 60.0
     errors = 0 if is_asleep else sum(board.hw_errors for board in snapshot.boards)
     ghs_av = 0.0 if is_asleep else snapshot.ghs_avg
-    # Observed: 93.9 pieces of local work and 0.102 getworks a second, s21-stock-aml-202407, tcp4028-summary.
+    # Observed (O24): 94.05 pieces of local work and 0.102 getworks a second, s21-stock-aml-202407.
     local_work = int(elapsed * 94.05)
     body = (
         f'{{"Elapsed":{elapsed},"GHS 5s":{0.0 if is_asleep else snapshot.ghs_5s!r},"GHS av":{ghs_av!r},'
@@ -64,7 +67,7 @@ def summary(unit: Unit, build: Build, t: float) -> str:
         f'"Difficulty Accepted":{float(shares.accepted * shares.difficulty)!r},'
         f'"Difficulty Rejected":{float(shares.rejected * shares.difficulty)!r},'
         f'"Difficulty Stale":{float(shares.stale * shares.difficulty)!r},'
-        f'"Best Share":{pool_table.best_share(unit.identity.key, shares.work)},'
+        f'"Best Share":{best_share(unit.identity.key, shares.work)},'
         '"Device Hardware%":0.0,"Device Rejected%":0.0,"Pool Rejected%":0.0,"Pool Stale%":0.0,'
         f'"Last getwork":{int(t)}}}'
     )
@@ -72,26 +75,28 @@ def summary(unit: Unit, build: Build, t: float) -> str:
 
 
 def stats(unit: Unit, build: Build, t: float) -> str:
-    """Give the reply to `stats`: a header, and the hardware unless a line A or B unit sleeps."""
+    """Return the reply to `stats`: a header, and the hardware unless a unit of line A or B sleeps."""
     snapshot = unit.snapshot(t)
     header = (
         f'{{"BMMiner":"1.0.0","Miner":"{build.miner}","CompileTime":"{build.compile_time}",'
         f'"Type":"{unit.identity.model.api_type}"}}'
     )
-    # Observed: s21-stock-202410-sleep and t21-stock-202501-sleep, tcp4028-stats.
+    # Observed (O61): s21-stock-202410-sleep and t21-stock-202501-sleep, tcp4028-stats.
     if snapshot.work_mode == WORK_MODE_SLEEP and not build.is_sleep_reported_in_full:
         return _envelope(t, 70, "CGMiner stats", "STATS", header)
     return _envelope(t, 70, "CGMiner stats", "STATS", f"{header},{_hardware(unit, build, snapshot)}")
 
 
 def pools(unit: Unit, build: Build, t: float) -> str:
-    """Give the reply to `pools`; always three entries."""
+    """Return the reply to `pools`; always three entries."""
     process = unit.process(t)
     is_asleep = process.work_mode == WORK_MODE_SLEEP
     elapsed = _shown_elapsed(process, build)
     entries = []
-    for pool in pool_table.pools_of(unit, t, is_asleep=is_asleep):
-        getworks = int(elapsed * 0.102) if pool.is_active else min(elapsed, 1) if pool.url else 0
+    for pool in pools_of(unit, t, is_asleep=is_asleep):
+        getworks = min(elapsed, 1) if pool.url else 0
+        if pool.is_active:
+            getworks = int(elapsed * 0.102)
         entries.append(
             f'{{"POOL":{pool.position},"URL":"{pool.url}","Status":"{pool.status}","Priority":{pool.position},"Quota":1,'
             f'"Long Poll":"N","Getworks":{getworks},"Accepted":{pool.accepted},"Rejected":{pool.rejected},'
@@ -110,10 +115,10 @@ def pools(unit: Unit, build: Build, t: float) -> str:
 
 
 def devs(unit: Unit, build: Build, t: float) -> str:
-    """Give the reply to `devs`: the whole unit as one device, with the program's known defects.
+    """Return the reply to `devs`: the whole unit as one device, with the program's known defects.
 
-    Observed: s19pro-stock-202212 (the key `Tenperature`) and s21-stock-aml-202407 (GH/s under keys that say MHS, a time
-    under `Last Share Difficulty`).
+    Observed (O40, O41, O42): s19pro-stock-202212 (the key `Tenperature`) and s21-stock-aml-202407
+    (GH/s under keys that say MHS, a time under `Last Share Difficulty`).
     """
     snapshot, shares = unit.snapshot(t), unit.shares(t)
     is_asleep = snapshot.work_mode == WORK_MODE_SLEEP
@@ -149,11 +154,14 @@ def _envelope(t: float, code: int, message: str, name: str, body: str) -> str:
     )
 
 
-def _shown_elapsed(told: Snapshot | Process, build: Build) -> int:
-    """Give Elapsed: in sleep 1 on lines A and B, 0 on C (observed on three sleeping units), else the seconds."""
-    if told.work_mode == WORK_MODE_SLEEP:
+def _shown_elapsed(shown: Snapshot | Process, build: Build) -> int:
+    """Return Elapsed: seconds while awake, a constant while asleep.
+
+    Observed (O62): 1 in sleep on line A. Assumed (A31): on B too. Documented (D46): 0 on C.
+    """
+    if shown.work_mode == WORK_MODE_SLEEP:
         return 0 if build.is_sleep_reported_in_full else 1
-    return told.elapsed_s
+    return shown.elapsed_s
 
 
 def _hardware(unit: Unit, build: Build, snapshot: Snapshot) -> str:
@@ -169,7 +177,8 @@ def _hardware(unit: Unit, build: Build, snapshot: Snapshot) -> str:
             continue
         pic = board.pic_celsius
         if is_asleep:
-            # Documented: a sleeping S21+ shows the ambient as board temperature, 5 more as chip temperature.
+            # Documented (D46): a sleeping S21+ shows 22 C as board temperature, 5 more as chip temperature.
+            # Assumed (A32): 22 C was the ambient.
             pic = (round(snapshot.ambient_celsius) - 10,) * 4
         temperatures, warmest[board.board] = _sensor_texts(model, pic)
         chip_map = sensors.chip_map(board.chips, model.chips_per_board)
@@ -202,7 +211,7 @@ def _hardware(unit: Unit, build: Build, snapshot: Snapshot) -> str:
 
 @lru_cache(maxsize=64)
 def _hardware_template(fans: int, boards: int) -> str:
-    """Give the text of the hardware with a place for every value, in the order of the program."""
+    """Return the hardware text as a template with a place for every value, in the order of the program."""
     slots = range(1, _SLOTS + 1)
     parts = [
         '{"STATS":0,"ID":"BTM_SOC0","Elapsed":%d,"Calls":0,"Wait":0,"Max":0,"Min":99999999,"GHS 5s":%r,"GHS av":%r',
@@ -225,13 +234,13 @@ def _hardware_template(fans: int, boards: int) -> str:
 
 @lru_cache(maxsize=4096)
 def _sensor_texts(model: Model, pic: tuple[int, ...]) -> tuple[tuple[str, str, str], tuple[str, str]]:
-    """Give the texts of a board's pcb, chip and pic sensors, and its warmest pcb and chip sensor."""
+    """Return the texts of a board's pcb, chip and pic sensors, and of its warmest pcb and chip sensor."""
     of_pic, of_pcb, of_chip = sensors.layout(model, pic)
     texts = ["-".join(map(str, readings)) for readings in (of_pcb, of_chip, of_pic)]
     return (texts[0], texts[1], texts[2]), (str(max(of_pcb)), str(max(of_chip)))
 
 
-# An unused or unseen position. Observed: board 4 of s19pro-stock-202212, tcp4028-stats.
+# An unused or unseen position. Observed (O27): board 4 of s19pro-stock-202212, tcp4028-stats.
 _NO_BOARD = ("0-0-0-0", "0-0-0-0", "0-0-0-0", 0, "", 0, "", 0)
 
 
@@ -239,7 +248,7 @@ def _flag(value: bool) -> str:  # noqa: FBT001  a JSON literal of a boolean has 
     return "true" if value else "false"
 
 
-def _age(pool: "pool_table.Pool") -> str:
+def _age(pool: Pool) -> str:
     if not pool.accepted:
         return "0"
     minutes, seconds = divmod(pool.age_s, 60)

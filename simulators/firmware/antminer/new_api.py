@@ -1,13 +1,14 @@
-"""The `new_api` dialect: five reports, the text the web pages show as well, and three switches that the pages use.
+"""The `new_api` dialect: five reports, which the web pages also show, and three switches, which the pages use.
 
-Key order and blanks as recorded: s19proplus-hyd-stock-202303 (untrimmed `stats`) and s21-stock-aml-202407.
+Observed (O02, O45, O46, O43): key order and blanks as in s19proplus-hyd-stock-202303
+(untrimmed `stats`) and s21-stock-aml-202407.
 """
 
 import math
 from collections.abc import Callable
 from functools import lru_cache
 
-from simulators.firmware.antminer import pools as pool_table
+from simulators.firmware.antminer.pools import POOL_HOSTS, best_share, pools_of
 from simulators.unit import sensors
 from simulators.unit.builds import Build
 from simulators.unit.models import Model
@@ -16,16 +17,16 @@ from simulators.unit.snapshot import BoardSnapshot, Phase, Snapshot
 from simulators.unit.unit import Unit
 from simulators.unit.work_modes import WORK_MODE_SLEEP
 
-# Observed: two errors make hwp_total 0.0006 on an S21 after 8152 s, 4358 of one board hwp 0.601 on an S19 Pro+ Hyd.
-# after 83,976 s: both are percent of nonces, at one nonce per 1280 shares of difficulty 1.
+# Observed (O53): two errors make hwp_total 0.0006 on an S21 after 8152 s, 4358 of one board hwp 0.601 on an S19 Pro+
+# Hyd. after 83,976 s. Assumed (A21): percent of nonces, at one nonce per 1280 shares of difficulty 1.
 _DIFF1_PER_NONCE = 1280.0
 
-_LOW_RATE_RATIO = 0.9  # Assumed: where the firmware starts to call the rate low.
+_LOW_RATE_RATIO = 0.9  # Assumed (A41): where the firmware starts to call the rate low.
 _SETTLED_S = 600
 
 
 def summary(unit: Unit, build: Build, t: float) -> str:
-    """Give the reply to `summary`."""
+    """Return the reply to `summary`."""
     snapshot = unit.snapshot(t)
     shares = unit.shares(t)
     is_asleep = snapshot.work_mode == WORK_MODE_SLEEP
@@ -36,24 +37,25 @@ def summary(unit: Unit, build: Build, t: float) -> str:
         for kind in ("rate", "network", "fans", "temp")
     )
     errors = 0 if is_asleep else sum(board.hw_errors for board in snapshot.boards)
-    best = 0 if is_asleep else pool_table.best_share(unit.identity.key, shares.work)
+    best = 0 if is_asleep else best_share(unit.identity.key, shares.work)
     body = f'{{{_rates(unit, build, snapshot)}, "hw_all": {errors}, "bestshare": {best}, "status": [{status}]}}'
     return _envelope(unit, build, t, "summary", body)
 
 
 def stats(unit: Unit, build: Build, t: float) -> str:
-    """Give the reply to `stats`: one element with every board the firmware lists."""
+    """Return the reply to `stats`: one element with every board the firmware lists."""
     snapshot = unit.snapshot(t)
     model = unit.identity.model
     is_asleep = snapshot.work_mode == WORK_MODE_SLEEP
     boards: tuple[BoardSnapshot, ...] = snapshot.boards
-    # Assumed: sleeping boards have no power and are not listed on lines A and B, listed at ambient on C.
+    # Assumed (A33): sleeping boards have no power and are not listed on lines A and B, listed at ambient on C.
     if is_asleep and not build.is_sleep_reported_in_full:
         boards = ()
-    # Documented: before boards hash there are no fans in the reply (KS5, thought to hold here).
-    fans = (
-        () if snapshot.phase is Phase.ENUMERATING or (is_asleep and not boards) else snapshot.fans_rpm or (0, 0, 0, 0)
-    )
+    # Assumed (A38): before boards hash there are no fans in the reply, as on a KS5.
+    if snapshot.phase is Phase.ENUMERATING or (is_asleep and not boards):
+        fans: tuple[int, ...] = ()
+    else:
+        fans = snapshot.fans_rpm or (0, 0, 0, 0)
     nonces = max(1.0, snapshot.ghs_avg * 1e9 * snapshot.elapsed_s / (DIFF1_HASHES * _DIFF1_PER_NONCE))
     errors = sum([board.hw_errors for board in boards])
     serials = unit.identity.board_serials
@@ -68,11 +70,11 @@ def stats(unit: Unit, build: Build, t: float) -> str:
 
 
 def pools(unit: Unit, build: Build, t: float) -> str:
-    """Give the reply to `pools`. Documented keys; their order is that of the page's table."""
+    """Return the reply to `pools`. Assumed (A18): its keys; their order is that of the page's table."""
     process = unit.process(t)
     is_asleep = process.work_mode == WORK_MODE_SLEEP
     entries = []
-    for pool in pool_table.pools_of(unit, t, is_asleep=is_asleep):
+    for pool in pools_of(unit, t, is_asleep=is_asleep):
         minutes, seconds = divmod(pool.age_s, 60)
         age = f"{minutes // 60}:{minutes % 60:02d}:{seconds:02d}" if pool.accepted else "0"
         entries.append(
@@ -88,7 +90,7 @@ def pools(unit: Unit, build: Build, t: float) -> str:
 
 
 def rate(unit: Unit, build: Build, t: float) -> str:
-    """Give the reply to `rate`: the page's graph. Assumed: one point, as right after a start; no capture."""
+    """Return the reply to `rate`: the page's graph. Assumed (A22): one point, as right after a start."""
     snapshot = unit.snapshot(t)
     series = f'{{"name": "rate_avg", "data": [{snapshot.ghs_avg!r}]}}'
     body = f'"unit": "GH/s", "xAxis": ["{snapshot.elapsed_s // 60}m"], "series": [{series}]}}'
@@ -96,7 +98,7 @@ def rate(unit: Unit, build: Build, t: float) -> str:
 
 
 def warning(unit: Unit, build: Build, t: float) -> str:
-    """Give the reply to `warning`: the active error codes. Assumed shape: objects that hold a code; no capture."""
+    """Return the reply to `warning`: the active error codes. Assumed (A23): objects that hold a code."""
     snapshot = unit.snapshot(t)
     codes = {} if snapshot.work_mode == WORK_MODE_SLEEP else error_codes(unit, snapshot)
     body = ", ".join(f'{{"code": "{code}"}}' for code in codes.values())
@@ -104,17 +106,17 @@ def warning(unit: Unit, build: Build, t: float) -> str:
 
 
 def reload(unit: Unit, build: Build, t: float) -> str:
-    """Give the reply to `reload`. Assumed, like those of the other two switches: success, and nothing else."""
+    """Return the reply to `reload`. Assumed (A24), as for the other two switches: success and nothing else."""
     return _envelope(unit, build, t, "reload", "")
 
 
 def sleep(unit: Unit, build: Build, t: float) -> str:
-    """Give the reply to `sleep`; whoever holds the unit sends it to sleep."""
+    """Return the reply to `sleep`; the caller changes the work mode."""
     return _envelope(unit, build, t, "sleep", "")
 
 
 def network(unit: Unit, build: Build, t: float) -> str:
-    """Give the reply to `network`."""
+    """Return the reply to `network`."""
     return _envelope(unit, build, t, "network", "")
 
 
@@ -141,7 +143,7 @@ def _envelope(unit: Unit, build: Build, t: float, command: str, body: str) -> st
 def _rates(unit: Unit, build: Build, snapshot: Snapshot) -> str:
     ideal = unit.identity.model.hashrate_hs / 1e9
     if snapshot.work_mode == WORK_MODE_SLEEP:
-        # Assumed: as in the legacy dialect, Elapsed stands at 1 (line C: 0) and all rates at 0.
+        # Assumed (A33): as in the legacy dialect, Elapsed stands at 1 (line C: 0) and all rates at 0.
         elapsed = 0 if build.is_sleep_reported_in_full else 1
         rates = (0.0, 0.0, 0.0)
     else:
@@ -165,7 +167,7 @@ def _chain(model: Model, snapshot: Snapshot, board: BoardSnapshot, serial: str, 
     )
 
 
-# Boards of one bin say the same of these again and again.
+# The three texts below are cached because boards of one bin repeat them.
 
 
 @lru_cache(maxsize=1024)
@@ -186,13 +188,16 @@ def _sensors(model: Model, pic: tuple[int, ...]) -> str:
 
 
 def error_codes(unit: Unit, snapshot: Snapshot) -> dict[str, str]:
-    """Give the error text by kind of status. Documented codes: R:1 low rate, N:4 pools lost, F:n fan, P:1 too hot."""
+    """Return the error code by kind of status.
+
+    Documented (D53): R:1 low rate, N:4 pools lost, F and the number of a fan, P:1 too hot.
+    """
     codes = {}
     conditions = unit.conditions
     nameplate_ghs = unit.identity.model.hashrate_hs / 1e9
     if snapshot.elapsed_s > _SETTLED_S and snapshot.ghs_30m < _LOW_RATE_RATIO * nameplate_ghs:
         codes["rate"] = "R:1"
-    if conditions.dead_pools >= len(pool_table.POOL_HOSTS):
+    if conditions.dead_pools >= len(POOL_HOSTS):
         codes["network"] = "N:4"
     if conditions.stopped_fans and unit.identity.model.fans:
         codes["fans"] = f"F{min(conditions.stopped_fans) + 1}:1"

@@ -1,4 +1,4 @@
-"""The pools of a unit: two configured, one empty slot, and who of them is in use."""
+"""The pool table of a unit: two configured pools, an empty slot, and which pool is in use."""
 
 import math
 from typing import NamedTuple
@@ -20,13 +20,13 @@ class Pool(NamedTuple):
         url: As configured; empty in an unused slot.
         host: The host in it.
         user: Pool user and worker.
-        status: ``Alive``, ``Dead``, or ``Deed`` for an unused slot (spelling of the firmware).
-        is_active: Work comes from this one.
-        accepted: Shares since the miner process started.
-        rejected: Likewise.
-        stale: Likewise.
-        difficulty: Of each share; 0 where none was found.
-        shown_difficulty: As printed: ``262K``.
+        status: ``Alive``, ``Dead``, or ``Deed`` for an unused slot (the firmware's spelling).
+        is_active: Work comes from this pool.
+        accepted: Accepted shares since the miner process started.
+        rejected: Rejected shares since then.
+        stale: Stale shares since then.
+        difficulty: Difficulty of each share; 0 if none was found.
+        shown_difficulty: Difficulty as printed: ``262K``.
         best_share: Highest difficulty found.
         age_s: Seconds since the last share.
     """
@@ -35,7 +35,7 @@ class Pool(NamedTuple):
     url: str = ""
     host: str = ""
     user: str = ""
-    status: str = "Deed"  # Observed: s21-stock-aml-202407, tcp4028-pools.
+    status: str = "Deed"  # Observed (O36): s21-stock-aml-202407, tcp4028-pools.
     is_active: bool = False
     accepted: int = 0
     rejected: int = 0
@@ -47,7 +47,7 @@ class Pool(NamedTuple):
 
 
 def configured_pools(unit: Unit) -> tuple[PoolSetting, ...]:
-    """Give the three pool slots as configured: by an operator, or else as the farm was built."""
+    """Return the three pool slots as an operator configured them, or else as the farm was built."""
     if unit.settings.pools is not None:
         return unit.settings.pools
     user = f"site.{unit.identity.unit_id}"
@@ -56,7 +56,7 @@ def configured_pools(unit: Unit) -> tuple[PoolSetting, ...]:
 
 
 def pools_of(unit: Unit, t: float, *, is_asleep: bool) -> tuple[Pool, ...]:
-    """Give the pool table of `unit` at `t`; a sleeping unit has no active pool and no counts."""
+    """Return the pool table of `unit` at `t`; a sleeping unit has no active pool and no counts."""
     shares = unit.shares(t)
     dead = unit.conditions.dead_pools
     table = []
@@ -74,7 +74,7 @@ def pools_of(unit: Unit, t: float, *, is_asleep: bool) -> tuple[Pool, ...]:
             status="Dead" if position < dead else "Alive",
             is_active=is_active,
         )
-        # Assumed: work goes to the first two slots only; a third pool is a spare that is never reached.
+        # Assumed (A19): work goes to the first two slots only; a third pool is a spare that is never used.
         is_counted = not is_asleep and position < len(shares.by_pool)
         accepted, rejected, stale = shares.by_pool[position] if is_counted else (0, 0, 0)
         if accepted or rejected or stale:
@@ -92,7 +92,7 @@ def pools_of(unit: Unit, t: float, *, is_asleep: bool) -> tuple[Pool, ...]:
 
 
 def best_share(key: int, work: float) -> int:
-    """Give the best share after `work` shares of difficulty 1: about as much as the work, in a few steps."""
+    """Return the best share after `work` shares of difficulty 1: of the order of the work, rising in steps."""
     if work < 1.0:
         return 0
     doublings = int(math.log2(work))
@@ -100,6 +100,6 @@ def best_share(key: int, work: float) -> int:
 
 
 def _short(difficulty: int) -> str:
-    # Observed: "262K" for 262144 (s21-stock-aml-202407), "65.5K" for 65535, "524K" for 524288.
+    # Observed (O38): "262K" for 262144 (s21-stock-aml-202407), "65.5K" for 65535, "524K" for 524288.
     thousands = difficulty / 1000.0
     return f"{thousands:.1f}K" if thousands < 100.0 else f"{int(thousands)}K"

@@ -1,1 +1,1 @@
-"""Stock web pages with digest authentication."""
+"""The web pages of the stock firmware, behind digest authentication."""

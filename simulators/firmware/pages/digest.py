@@ -1,7 +1,7 @@
-"""Digest authentication as lighttpd 1.4.32 checks it: an MD5 over what the client sent, and no memory of nonces.
+"""Digest authentication as lighttpd 1.4.32 checks it: an MD5 over the client's fields, without a memory of nonces.
 
-Documented: src/http_auth.c and mod_auth.c of that version. Its nonces never go stale, are not tied to a page, and the
-`uri` of the credentials is not held against the one requested.
+Documented (D70): src/http_auth.c and mod_auth.c. Its nonces never go stale and are not tied to a page. The `uri` of the
+credentials is not compared with the one requested.
 """
 
 import hashlib
@@ -10,25 +10,25 @@ from typing import Final
 
 REALM: Final = "antMiner Configuration"
 USER: Final = "root"
-DEFAULT_PASSWORD: Final = "root"  # noqa: S105  the one every unit leaves the factory with
+DEFAULT_PASSWORD: Final = "root"  # noqa: S105  the factory password of every unit
 
-# Fields are found wherever their name stands; a value ends at its closing quote, or at a comma.
+# A field is matched wherever its name occurs; a value ends at its closing quote or at a comma.
 _FIELD = re.compile(r'(username|realm|nonce|uri|algorithm|qop|cnonce|nc|response)=(?:"([^"]*)"|([^,]*))')
 _REQUIRED = ("username", "realm", "nonce", "uri", "response")
 
 
 def challenge(nonce: str) -> str:
-    """Give the value of WWW-Authenticate. Observed: s21plus-stock-202503, http-401-root."""
+    """Return the value of WWW-Authenticate. Observed (O64): s21plus-stock-202503, http-401-root."""
     return f'Digest realm="{REALM}", nonce="{nonce}", qop="auth"'
 
 
 def check(authorization: str | None, method: str, password: str) -> int:
-    """Give the status that credentials lead to: 200, 401 for wrong or none, 400 when a field is missing.
+    """Return the status for some credentials: 200, 401 if wrong or absent, 400 if a field is missing.
 
     Args:
-        authorization: The header's value; None when there was none.
+        authorization: The header's value; None if there was none.
         method: Method of the request.
-        password: What the user's should be.
+        password: The correct password.
     """
     scheme, _, rest = (authorization or "").partition(" ")
     if scheme.lower() != "digest":
@@ -48,7 +48,7 @@ def check(authorization: str | None, method: str, password: str) -> int:
 
 
 def md5_hex(text: str) -> str:
-    """Give the MD5 of the Latin-1 bytes of a text, as heads are decoded, in lower-case hex."""
+    """Return the MD5 of a text in lower-case hex; the text is encoded in Latin-1, as heads are decoded."""
     return hashlib.md5(text.encode("latin-1"), usedforsecurity=False).hexdigest()
 
 

@@ -1,7 +1,8 @@
-"""The units' web server, lighttpd 1.4.32, as a client sees it: the head of a request in, the bytes of a reply out.
+"""The units' web server, lighttpd 1.4.32, as a client sees it: it takes the head of a request and returns a reply.
 
-No sockets here. Documented, and followed line by line where a client can tell: the published sources of that version
-(src/request.c, response.c, connections.c, mod_cgi.c). Observed: s21plus-stock-202503, both recorded replies.
+No sockets here. Documented (D69): the published sources of that version (src/request.c, response.c,
+connections.c, mod_cgi.c), followed line by line where a client can tell. Observed (O65, O66):
+s21plus-stock-202503, both recorded replies.
 """
 
 import posixpath
@@ -12,8 +13,8 @@ from typing import Final, NamedTuple
 from urllib.parse import unquote
 
 HEAD_END: Final = b"\r\n\r\n"
-MAX_HEAD_BYTES: Final = 64 * 1024  # connections.c; beyond it the server says 414.
-MAX_BODY_BYTES: Final = 64 * 1024  # The server itself takes more, into files; settings are below 2 kB.
+MAX_HEAD_BYTES: Final = 64 * 1024  # connections.c; beyond it the server answers 414.
+MAX_BODY_BYTES: Final = 64 * 1024  # The real server spools larger bodies to files; settings are below 2 kB.
 MAX_REQUESTS: Final = 16  # configfile.c, max_keep_alive_requests; the next one is the last.
 
 _SERVER = "Server: lighttpd/1.4.32"
@@ -31,7 +32,7 @@ _REASONS = {
     505: "HTTP Version Not Supported",
 }
 
-# keyvalue.c. A CGI is run whatever the method.
+# keyvalue.c. A CGI script runs for every method.
 _METHODS = frozenset({"GET", "POST", "HEAD", "PROPFIND", "PROPPATCH", "REPORT", "OPTIONS", "MKCOL", "PUT", "PATCH"}) | {
     *("DELETE", "COPY", "MOVE", "LABEL", "CHECKOUT", "CHECKIN", "MERGE", "LOCK", "UNLOCK", "MKACTIVITY", "UNCHECKOUT"),
     *("VERSION-CONTROL", "CONNECT"),
@@ -48,12 +49,12 @@ class Request(NamedTuple):
     """The head of a request.
 
     Attributes:
-        method: One of HTTP's.
-        path: Decoded, without the query.
+        method: HTTP method.
+        path: Decoded path, without the query.
         headers: Values by lower-case name.
         is_http11: The client speaks HTTP/1.1, else 1.0.
-        is_kept_alive: The client wants to go on with this connection.
-        body_bytes: How many bytes follow.
+        is_kept_alive: The client wants to keep the connection.
+        body_bytes: Length of the body.
     """
 
     method: str
@@ -65,11 +66,11 @@ class Request(NamedTuple):
 
 
 class BadRequestError(ValueError):
-    """A head that the server refuses, and hangs up after.
+    """A head that the server refuses before it closes the connection.
 
     Attributes:
-        status: What it answers.
-        is_http11: Whether it answers as HTTP/1.1: it had understood the request line.
+        status: Status of the answer.
+        is_http11: The answer is in HTTP/1.1 because the request line was understood.
     """
 
     def __init__(self, status: int, *, is_http11: bool) -> None:
@@ -79,10 +80,10 @@ class BadRequestError(ValueError):
 
 
 def read_head(head: bytes) -> Request:
-    """Read the head of a request, up to and with the empty line.
+    """Parse the head of a request, including the empty line at its end.
 
     Raises:
-        BadRequestError: Whatever else the bytes are.
+        BadRequestError: Any other bytes.
     """
     first, *lines = head.removesuffix(HEAD_END).decode("latin-1").split("\r\n")
     method, uri, is_http11 = _read_request_line(first)
@@ -111,9 +112,9 @@ def read_head(head: bytes) -> Request:
 
 
 def cgi_reply(request: Request, parts: Iterable[str], t: float, *, is_last: bool) -> bytes:
-    """Give the reply of a CGI that printed `parts`, each a chunk, and no header of its own.
+    """Return the reply of a CGI script that printed `parts`, one chunk each, and no header of its own.
 
-    HTTP/1.0 gets the text as it is, ended by the end of the connection.
+    HTTP/1.0 gets the plain text, ended by the end of the connection.
     """
     lines = ["Connection: close"] if is_last or not request.is_http11 else []
     if request.method == "HEAD":
@@ -129,18 +130,18 @@ def cgi_reply(request: Request, parts: Iterable[str], t: float, *, is_last: bool
 def error_reply(
     status: int, t: float, *, is_last: bool, is_http11: bool = True, is_head: bool = False, challenge: str = ""
 ) -> bytes:
-    """Give the server's own page for a status from 400 on.
+    """Return the server's own page for a status from 400 on.
 
     Args:
-        status: One that the server knows.
-        t: For the Date, Unix seconds.
-        is_last: The server hangs up after it.
-        is_http11: Answer as HTTP/1.1, else 1.0.
+        status: A status the server knows.
+        t: Time for the Date header, Unix seconds.
+        is_last: The server closes the connection after it.
+        is_http11: Answer in HTTP/1.1, else 1.0.
         is_head: Leave the body out.
-        challenge: Value of WWW-Authenticate; none when empty.
+        challenge: Value of WWW-Authenticate; empty for no such header.
     """
     title = f"{status} - {_REASONS[status]}"
-    # Observed: s21plus-stock-202503, http-401-root, 351 bytes.
+    # Observed (O65): s21plus-stock-202503, http-401-root, 351 bytes.
     body = (
         '<?xml version="1.0" encoding="iso-8859-1"?>\n'
         '<!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.0 Transitional//EN"\n'
@@ -164,7 +165,7 @@ def _head(status: int, lines: Sequence[str], t: float, *, is_http11: bool) -> by
 
 
 def _read_request_line(line: str) -> tuple[str, str, bool]:
-    """Give method, URI and whether it is HTTP/1.1. Refusals from here are answered as HTTP/1.0: version not yet set."""
+    """Return method, URI and True for HTTP/1.1; until the version is known, refusals are answered in HTTP/1.0."""
     parts = line.split(" ")
     if len(parts) != 3:
         raise BadRequestError(400, is_http11=False)
@@ -195,7 +196,7 @@ def _read_header(line: str, *, is_http11: bool) -> tuple[str, str]:
 
 
 def _finish(method: str, uri: str, headers: dict[str, str], *, is_http11: bool) -> Request:
-    """Check what only the whole head can tell."""
+    """Check the rules that need the whole head."""
     connection = [word.strip().lower() for word in headers.get("connection", "").split(",")]
     is_kept_alive = "close" not in connection if is_http11 else "keep-alive" in connection
     host, length = headers.get("host"), headers.get("content-length")

@@ -1,7 +1,8 @@
-"""What the CGI scripts on a unit's web pages print, and what those that write do to the unit.
+"""Web pages of a unit: the output of its CGI scripts, and the effect of those that write.
 
-A page is given as the pieces it is printed in; each becomes a chunk. Observed: s21plus-stock-202503 (pieces, the empty
-header), s21-stock-aml-202407 (keys and their order). Documented: the scripts themselves (antminer-api.md, section 6).
+A page is a tuple of the pieces a script prints; each becomes a chunk. Observed (O66, O67):
+s21plus-stock-202503 (pieces, the empty header), s21-stock-aml-202407 (keys and their order). Documented (D17):
+the scripts themselves.
 """
 
 from collections.abc import Callable
@@ -21,30 +22,32 @@ from simulators.unit.snapshot import OFFLINE, Phase
 from simulators.unit.unit import REBOOT_DELAY_S, Unit
 from simulators.unit.work_modes import WORK_MODE_HIGH, WORK_MODE_LOW, WORK_MODE_NORMAL, WORK_MODE_SLEEP
 
-# Assumed: the web server answers 20 s before the API, which is up at 45 s ("web 20 to 40 s, 4028 30 to 60 s").
+# Assumed (A37): the web server answers 20 s before the API, which is up at 45 s.
 WEB_BOOT_S: Final = 25.0
 
-# Documented: what the scripts print while nothing listens on 4028; the status is 200 all the same.
+# Documented (D57): output of the scripts while nothing listens on 4028; the status is still 200.
 SOCKET_FAILED: Final = "Socket connect failed: Connection refused\n"
 
-# Observed: every page begins with two line feeds, a header that is not there (s21plus-stock-202503).
+# Observed (O66): every page begins with two line feeds, an empty header (s21plus-stock-202503).
 _NO_HEADER: Final = "\n\n"
 
-# Modes the page of a model offers. Documented for these; assumed for the others: normal and sleep.
+# Documented (D43): modes the page of a model offers. Assumed (A28): normal and sleep of others.
 _MODES: Final = {
     "T21": (WORK_MODE_NORMAL, WORK_MODE_SLEEP, WORK_MODE_HIGH),
     "S21": (WORK_MODE_NORMAL, WORK_MODE_SLEEP, WORK_MODE_LOW),
 }
 _COMMON_MODES: Final = (WORK_MODE_NORMAL, WORK_MODE_SLEEP)
 
-# Observed kernels, by build: s21-stock-aml-202407 and s21plus-stock-202503; of the Xilinx boards: s19j-stock-202309.
+# Observed (O68): kernels by build, s21-stock-aml-202407 and s21plus-stock-202503. Documented (D73): that of
+# the Xilinx boards.
 _KERNELS: Final = {
     "s21-202407": "Linux 4.9.113 #1 SMP PREEMPT Thu Jul 11 17:01:13 CST 2024",
     "s21plus-202503": "Linux 4.9.113 #1 SMP PREEMPT Wed Mar 12 15:03:54 CST 2025",
 }
 _ZYNQ_KERNEL: Final = "Linux 4.6.0-xilinx-g03c746f7 #2 SMP PREEMPT Mon Sep 21 11:50:03 CST 2020"
 
-# Documented: Release builds from about 2024-10 on show a handful of the settings, earlier ones the whole file.
+# Documented (D76): release builds from about 2024-10 on show a handful of the settings. Observed
+# (O70): an earlier one shows the whole file.
 _SHORT_CONF_SINCE: Final = datetime(2024, 10, 1)  # noqa: DTZ001  compared with dates that have no zone either
 
 
@@ -53,9 +56,9 @@ class Visit(NamedTuple):
 
     Attributes:
         unit: The unit it reached.
-        host: The address it was sent to, which is the one the unit has.
-        body: What was posted.
-        t: When, Unix seconds.
+        host: The address it was sent to, which is the unit's own.
+        body: The posted bytes.
+        t: Time of the request, Unix seconds.
     """
 
     unit: Unit
@@ -68,7 +71,7 @@ class Page(NamedTuple):
     """A script of the web pages.
 
     Attributes:
-        show: Gives the pieces it prints.
+        show: Returns the pieces it prints.
         is_write: It changes the unit.
     """
 
@@ -77,18 +80,18 @@ class Page(NamedTuple):
 
 
 def is_web_up(unit: Unit, t: float) -> bool:
-    """Say whether the unit's web server answers at `t`: it is up before the API at boot, and through its restarts."""
+    """Return True if the unit's web server answers at `t`: before the API at boot, and while the API restarts."""
     unit.advance(t)
     return not unit.is_silent and (unit.phase is not Phase.BOOTING or t - unit.since >= WEB_BOOT_S)
 
 
 def offered_modes(unit: Unit) -> tuple[int, ...]:
-    """Give the work modes that the unit's own page offers."""
+    """Return the work modes that the unit's own page offers."""
     return _MODES.get(unit.identity.model.name, _COMMON_MODES)
 
 
 def _api_page(command: str) -> Callable[[Visit], tuple[str, ...]]:
-    """Give a page that asks the API on 4028 and prints the answer."""
+    """Return a page that asks the API on 4028 and prints the answer."""
 
     def show(visit: Visit) -> tuple[str, ...]:
         unit, t = visit.unit, visit.t
@@ -101,7 +104,7 @@ def _api_page(command: str) -> Callable[[Visit], tuple[str, ...]]:
 
 def _system_info(visit: Visit) -> tuple[str, ...]:
     identity, build = visit.unit.identity, BUILDS[visit.unit.build]
-    # Grouped as observed: s21plus-stock-202503, http-get_system_info.
+    # Observed (O67): grouped so in s21plus-stock-202503, http-get_system_info.
     return (
         _NO_HEADER,
         "{\n" + _lines(minertype=identity.model.api_type),
@@ -131,7 +134,7 @@ def _miner_type(visit: Visit) -> tuple[str, ...]:
 
 
 def _network_info(visit: Visit) -> tuple[str, ...]:
-    # Assumed: printed like get_system_info; the capture keeps keys and order only.
+    # Assumed (A54): printed like get_system_info; the capture keeps keys and order only.
     return (
         _NO_HEADER,
         "{\n" + _lines(nettype="DHCP", netdevice="eth0", macaddr=visit.unit.identity.mac),
@@ -149,7 +152,7 @@ def _blink_status(visit: Visit) -> tuple[str, ...]:
 def _miner_conf(visit: Visit) -> tuple[str, ...]:
     unit, settings = visit.unit, visit.unit.settings
     build = BUILDS[unit.build]
-    # Observed: a string on lines A and B (s21-stock-aml-202407, both units asleep); documented: an integer on C.
+    # Observed (O71): a string on line A, s21-stock-aml-202407. Documented (D75): an integer on C.
     mode = str(unit.work_mode) if build.line is Line.C else f'"{unit.work_mode}"'
     pools = ",\n".join(
         f'{{\n"url":"{pool.url}",\n"user":"{pool.user}",\n"pass":"{pool.password}"\n}}'
@@ -160,7 +163,7 @@ def _miner_conf(visit: Visit) -> tuple[str, ...]:
     if _built_at(build) >= _SHORT_CONF_SINCE:
         rest = f"{fans},\n{work}\n}}\n"
     else:
-        # The values of freq and voltage are not what the unit runs at; the capture's unit had these at 490 MHz.
+        # Observed (O72): freq and voltage are not what the unit runs at.
         rest = (
             '"api-listen":true,\n"api-network":true,\n"api-groups":"A:stats:pools:devs:summary:version",\n'
             f'"api-allow":"A:0/0,W:*",\n{fans},\n"bitmain-use-vil":true,\n"bitmain-freq":"200",\n'
@@ -171,20 +174,20 @@ def _miner_conf(visit: Visit) -> tuple[str, ...]:
 
 
 def _log(visit: Visit) -> tuple[str, ...]:
-    """Give the log. Assumed: no log is published; the words on boards and chips follow the one line that is."""
+    """Return the log. Assumed (A42): its wording, except for the line on chips."""
     unit, t = visit.unit, visit.t
     build = BUILDS[unit.build]
     lines = [f"{unit.identity.model.api_type} {build.compile_time} {build.subtype}"]
     if unit.phase not in OFFLINE:
         snapshot = unit.snapshot(t)
-        # Documented: "find 82 asic" of 108 when chips are missing.
+        # Documented (D54): "find 82 asic" of 108 when chips are missing.
         lines += [f"Chain[{board.board}]: find {board.chips} asic" for board in snapshot.boards]
         lines.append(f"work mode {unit.work_mode}, elapsed {snapshot.elapsed_s}, rate {snapshot.ghs_5s:.2f} GH/s")
     return _NO_HEADER, "\n".join((*lines, ""))
 
 
 def _blink(visit: Visit) -> tuple[str, ...]:
-    # Documented: the word in quotes works too.
+    # Documented (D77): the word in quotes works too.
     asked = _read_object(visit.body).get("blink")
     wanted = asked is True or asked == "true"
     if not (wanted or asked is False or asked == "false"):
@@ -194,7 +197,7 @@ def _blink(visit: Visit) -> tuple[str, ...]:
 
 
 def _set_miner_conf(visit: Visit) -> tuple[str, ...]:
-    """Change what the body names; "M000" says that it was taken, the miner process restarts after that."""
+    """Apply the settings in the body; "M000" means they were accepted, after which the miner process restarts."""
     unit, t = visit.unit, visit.t
     wanted = _read_object(visit.body)
     try:
@@ -204,8 +207,8 @@ def _set_miner_conf(visit: Visit) -> tuple[str, ...]:
     if not wanted or settings is None:
         return _NO_HEADER, '{"stats":"error","code":"M001","msg":"Illegal request!"}\n'
     unit.settings = settings
-    # Documented: C takes the key it reports, A and B another one; an unknown mode is ignored, a mode that is on already
-    # leaves the process alone.
+    # Documented (D80): C takes the key it reports, A and B another one; an unknown mode is ignored, a mode that is
+    # on already leaves the process alone.
     mode = _number(wanted.get("bitmain-work-mode" if BUILDS[unit.build].line is Line.C else "miner-mode"))
     if mode in offered_modes(unit) and mode != unit.work_mode:
         unit.schedule(Change(t, 0, Verb.MODE, mode))
@@ -244,10 +247,10 @@ PAGES: Final = {
 
 
 def _changed(settings: Settings, wanted: dict[str, Any]) -> Settings:
-    """Give `settings` with what the page's form names.
+    """Return `settings` with the values of the page's form.
 
     Raises:
-        ValueError: A value that is not what the form sends. Assumed: the script refuses those.
+        ValueError: A value that the form cannot send. Assumed (A55): the script refuses those.
     """
     if "pools" in wanted:
         settings = replace(settings, pools=_read_pools(wanted["pools"]))
@@ -278,7 +281,7 @@ def _read_pools(pools: object) -> tuple[PoolSetting, ...]:
 
 
 def _plain(text: object) -> str:
-    """Give a text that a reply can hold as it is; the firmware escapes nothing."""
+    """Return a text that needs no escaping in a reply, since the firmware escapes nothing."""
     if not isinstance(text, str) or len(text) > MAX_TEXT_LENGTH or not (text.isascii() and text.isprintable()):
         raise ValueError(text)
     if '"' in text or "\\" in text:
@@ -287,14 +290,14 @@ def _plain(text: object) -> str:
 
 
 def _number(value: object) -> int | None:
-    """Give a small number that came as one or as text; None for anything else."""
+    """Return a small number sent as a number or as text; None for anything else."""
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 3:
         return int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 999 else None
 
 
 def _read_object(body: bytes) -> dict[str, Any]:
-    """Give the JSON object that was posted; an empty one for anything else."""
+    """Return the posted JSON object; an empty one for anything else."""
     try:
         return msgspec.json.decode(body, type=dict[str, Any])
     except (msgspec.DecodeError, RecursionError):
@@ -302,13 +305,13 @@ def _read_object(body: bytes) -> dict[str, Any]:
 
 
 def _lines(**values: str) -> str:
-    """Give JSON members as the scripts echo them: one a line, without blanks."""
+    """Return JSON members as the scripts echo them: one a line, without blanks."""
     return "".join(f'"{key}":"{value}",\n' for key, value in values.items())
 
 
 @cache
 def _built_at(build: Build) -> datetime:
-    """Give the compile time without its zone."""
+    """Return the compile time without its time zone."""
     return datetime.strptime(" ".join(build.compile_time.replace("CST", "").split()), "%a %b %d %H:%M:%S %Y")  # noqa: DTZ007  see _SHORT_CONF_SINCE
 
 
@@ -318,6 +321,6 @@ def _kernel(build: Build) -> str:
         return _KERNELS[build.key]
     if build.subtype.startswith("zynq"):
         return _ZYNQ_KERNEL
-    # Assumed: built half an hour after the rest, as both observed ones were within minutes; CVCtrl boards likewise.
+    # Assumed (A52): built 26 minutes after the rest, between the two recorded ones; CVCtrl boards likewise.
     built = _built_at(build) + timedelta(minutes=26)
     return f"Linux 4.9.113 #1 SMP PREEMPT {built:%a %b} {built.day} {built:%H:%M:%S} CST {built.year}"

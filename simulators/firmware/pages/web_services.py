@@ -1,4 +1,4 @@
-"""What a farm serves over HTTP: the stock firmware's pages, and the hash side's own little server."""
+"""The HTTP services of a unit: the stock firmware's pages, and the small server of the hash side."""
 
 from collections.abc import Iterable
 from typing import Final, NamedTuple, Protocol
@@ -14,12 +14,12 @@ _READ_ONLY: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class Reply(NamedTuple):
-    """What a site answers.
+    """The reply of a web service.
 
     Attributes:
         data: The bytes.
-        note: For the journal.
-        is_write: The request asked for a change, whether it was granted or not.
+        note: Entry for the journal.
+        is_write: The request asked for a change, granted or not.
         ends_connection: Only the end of the connection ends the reply.
     """
 
@@ -29,15 +29,15 @@ class Reply(NamedTuple):
     ends_connection: bool = False
 
 
-class Site(Protocol):
-    """What is served at a port of every unit."""
+class WebService(Protocol):
+    """A service at one port of every unit."""
 
     def is_up(self, unit: Unit, t: float) -> bool:
-        """Say whether the unit answers here at `t`."""
+        """Return True if the unit answers here at `t`."""
         ...
 
     def answer(self, visit: Visit, request: lighttpd.Request, *, is_last: bool) -> Reply:
-        """Answer a whole request; after the last one the connection is closed."""
+        """Answer a complete request; after the last one the connection is closed."""
         ...
 
 
@@ -45,7 +45,7 @@ class StockPages:
     """The pages of the stock firmware behind digest authentication.
 
     Args:
-        password: Of user root, on every unit.
+        password: Password of user root, on every unit.
         seed: Seed of the nonces.
     """
 
@@ -55,11 +55,11 @@ class StockPages:
         self._nonces = 0
 
     def is_up(self, unit: Unit, t: float) -> bool:
-        """Say whether the unit's web server answers at `t`."""
+        """Return True if the unit's web server answers at `t`."""
         return is_web_up(unit, t)
 
     def answer(self, visit: Visit, request: lighttpd.Request, *, is_last: bool) -> Reply:
-        """Answer a whole request. Documented: no page is shown without credentials, not even the one for 404."""
+        """Answer a complete request. Documented (D66): no page is shown without credentials, not even that for 404."""
         page = PAGES.get(request.path)
         is_write = page.is_write if page else request.method not in _READ_ONLY
         status = digest.check(request.headers.get("authorization"), request.method, self._password)
@@ -76,7 +76,7 @@ class StockPages:
             is_head=request.method == "HEAD",
             challenge=digest.challenge(self._nonce(visit.t)) if status == 401 else "",
         )
-        # Only known paths are named, so that a journal of kinds cannot be flooded.
+        # Only known paths are named, so that clients cannot flood the journal with new kinds of request.
         path = request.path if page or request.path == "/" else "other"
         return Reply(data, f"{request.method} {path} {status}", is_write)
 
@@ -86,24 +86,24 @@ class StockPages:
 
 
 class HashSide:
-    """The hash side's own server, without a password: ``/miner_power`` and ``/warning``.
+    """The server of the hash side, without a password: ``/miner_power`` and ``/warning``.
 
-    Documented: the texts "miner power:%d" and "error 6060 cmd" are in the program. Assumed: everything around them, and
-    that it answers at all; no reply of it is recorded.
+    Documented (D63): the texts "miner power:%d" and "error 6060 cmd" are in the program. Assumed
+    (A51): everything around them, and that it answers at all; no reply of it is recorded.
 
     Args:
-        lines: Firmware lines on which it answers; on others the port is closed.
+        lines: Firmware lines on which it answers; the port is closed on others.
     """
 
     def __init__(self, lines: Iterable[Line]) -> None:
         self._lines = frozenset(lines)
 
     def is_up(self, unit: Unit, t: float) -> bool:
-        """Say whether the unit answers here at `t`: the hash side is gone while the miner process is."""
+        """Return True if the unit answers here at `t`; the hash side is down while the miner process is."""
         return is_web_up(unit, t) and unit.phase not in OFFLINE and BUILDS[unit.build].line in self._lines
 
     def answer(self, visit: Visit, request: lighttpd.Request, *, is_last: bool) -> Reply:
-        """Answer a whole request."""
+        """Answer a complete request."""
         unit, t = visit.unit, visit.t
         name, text = f"6060 {request.path}", "error 6060 cmd"
         if request.path == "/miner_power":
@@ -118,6 +118,6 @@ class HashSide:
 
 
 def _worst_error(unit: Unit, t: float) -> str:
-    """Give the first error code, or the word for none. Documented: the JSON form that one reader expects here."""
+    """Return the first error code, or ``None`` as text. Documented (D65): the form one reader expects here."""
     codes = list(error_codes(unit, unit.snapshot(t)).values())
     return codes[0] if codes else "None"

@@ -1,4 +1,4 @@
-"""The vocabulary of faults: names, values, documentation, and what wire and protocol faults do on a socket."""
+"""The vocabulary of faults: names, values, documentation, and the effect of wire and protocol faults on a socket."""
 
 import asyncio
 import json
@@ -20,7 +20,7 @@ REQUIRED = {"address_swapped": {"unit_id": "C1-R01-02"}}
 
 
 def test_the_vocabulary_is_the_one_agreed() -> None:
-    """Every word of the architecture is there, and two more: curtailment is a kind of sleep, supplies trip."""
+    """The agreed names are all present, and each fault has a name of its own."""
     assert set(FAULTS) >= {
         *("down", "latency", "timeout", "reset_peer", "slicer", "limit_data", "slow_close", "bandwidth"),
         *("truncated_json", "missing_nul", "trailing_comma", "joined_objects", "access_denied", "not_json"),
@@ -32,7 +32,7 @@ def test_the_vocabulary_is_the_one_agreed() -> None:
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_is_a_small_frozen_value_that_says_what_an_agent_must_conclude(name: str) -> None:
-    """Its docstring has the sentence, its values have defaults, it compares by value and bends something."""
+    """Its docstring covers the agent and every attribute, it compares by value, and it alters the conditions."""
     fault = read_fault(name, REQUIRED.get(name, {}))
     assert "agent" in (type(fault).__doc__ or "")
     assert fault == read_fault(name, REQUIRED.get(name, {}))
@@ -58,16 +58,16 @@ def test_a_fault_is_a_small_frozen_value_that_says_what_an_agent_must_conclude(n
         ("address_swapped", {}, "missing required field `unit_id`"),
     ],
 )
-def test_a_fault_that_cannot_be_is_refused_with_what_would_be_right(
+def test_an_impossible_fault_is_refused_with_the_expected_value(
     name: str, values: dict[str, Any], message: str
 ) -> None:
-    """Name, attribute, type and range are checked."""
+    """Name, attributes, types and ranges are checked."""
     with pytest.raises(FaultError, match=message.replace("?", "[?]")):
         read_fault(name, values)
 
 
 async def spoiled(name: str, **values: object) -> bytes:
-    """Give the reply of a unit under one fault."""
+    """Return the reply of a unit under one fault."""
     farm = make_farm(2)
     async with serve_farm(farm, port=0) as server:
         unit = farm.units[0].identity
@@ -77,7 +77,7 @@ async def spoiled(name: str, **values: object) -> bytes:
 
 
 async def healthy() -> bytes:
-    """Give the same reply without a fault."""
+    """Return the same reply without a fault."""
     farm = make_farm(2)
     async with serve_farm(farm, port=0) as server:
         return await ask(farm.units[0].identity.host, server.port, b'{"command":"stats"}')
@@ -93,7 +93,7 @@ async def healthy() -> bytes:
     ],
 )
 async def test_slow_wires_bring_every_byte(name: str, values: dict[str, object]) -> None:
-    """Late, in pieces, through a thin line: the reply is the same in the end."""
+    """Late, in pieces or at low bandwidth, the reply is the same in the end."""
     assert await spoiled(name, **values) == await healthy()
 
 
@@ -111,7 +111,7 @@ async def test_slow_wires_bring_every_byte(name: str, values: dict[str, object])
 async def test_spoiled_texts_are_the_sound_one_with_one_thing_wrong(
     name: str, values: dict[str, object], expected: Any
 ) -> None:
-    """Cut, joined, unterminated or replaced."""
+    """The reply is cut, joined, unterminated or replaced, and otherwise unchanged."""
     whole = await healthy()
     got = await spoiled(name, **values)
     if name == "trailing_comma":
@@ -121,13 +121,13 @@ async def test_spoiled_texts_are_the_sound_one_with_one_thing_wrong(
 
 
 async def test_a_refusal_names_the_command() -> None:
-    """E/45 as recorded from other firmware."""
+    """The refusal is E/45, as recorded from other firmware."""
     status = json.loads((await spoiled("access_denied")).rstrip(b"\0"))["STATUS"][0]
     assert (status["STATUS"], status["Code"], status["Msg"]) == ("E", 45, "Access denied to 'stats' command")
 
 
 async def test_nan_stands_where_rates_were() -> None:
-    """Bare nan, which strict JSON refuses, in the rates alone."""
+    """A bare nan, which strict JSON refuses, stands in the rates and nowhere else."""
     text = (await spoiled("nan_values")).decode()
     assert '"GHS 5s":nan' in text
     assert '"total_acn":324' in text
@@ -137,7 +137,7 @@ async def test_nan_stands_where_rates_were() -> None:
 
 
 async def test_a_huge_reply_is_as_huge_as_said() -> None:
-    """Three million bytes of sound JSON, most of them blanks."""
+    """The reply is three million bytes of valid JSON, most of them blanks."""
     text = await spoiled("huge_reply", size_bytes=3_000_000)
     assert len(text) == 3_000_001
     json.loads(text.rstrip(b"\0"))
@@ -164,7 +164,7 @@ async def test_a_timeout_takes_the_request_and_never_answers() -> None:
 
 
 async def test_down_units_do_not_answer_at_all_and_hash_on() -> None:
-    """The connect deadline passes; the truth goes on; when it is over they answer again."""
+    """Connecting times out while the unit hashes on; once the fault is cleared the unit answers again."""
     farm = make_farm(2)
     async with serve_farm(farm, port=0) as server:
         unit = farm.units[0]
@@ -182,7 +182,7 @@ async def test_down_units_do_not_answer_at_all_and_hash_on() -> None:
 
 
 async def test_swapped_addresses_are_answered_by_the_other_unit() -> None:
-    """Each answers at the other's address, with its own serials, until the swap is over."""
+    """Each unit answers at the other's address with its own serials, and the journal names it."""
     farm = make_farm(2)
     one, two = (unit.identity for unit in farm.units)
     async with serve_farm(farm, port=0) as server:
@@ -193,14 +193,14 @@ async def test_swapped_addresses_are_answered_by_the_other_unit() -> None:
         assert [entry.unit_id for entry in server.journal.entries] == [two.unit_id, one.unit_id]
 
 
-def test_builds_differ_in_what_tells_the_lines_apart() -> None:
-    """A farm can be rolled out from any build to any other; keys are names, not dates."""
+def test_builds_cover_every_line_and_can_be_rolled_out() -> None:
+    """There are builds of lines A, B and C, and a farm can change to any of them."""
     assert {build.line for build in BUILDS.values()} == {"A", "B", "C"}
     assert all(read_fault("firmware_changed", {"build": key}) for key in BUILDS)
 
 
 def test_a_thin_line_carries_twenty_pieces_a_second_of_what_it_can_bear() -> None:
-    """At 200 bytes a second ten bytes every 50 ms; however thin, one byte at a time is the least."""
+    """200 bytes/s are ten bytes every 50 ms; the smallest piece is one byte."""
     sound = Delivery(command="stats", reply=b"x" * 2000)
     spoiled = Bandwidth(bytes_per_s=200.0).spoil(sound)
     assert (spoiled.piece_bytes, spoiled.gap_s) == (10, pytest.approx(0.05))

@@ -1,7 +1,7 @@
-"""A client that knows real Antminers, pyasic, finds simulated ones to be just that, on the ports of real ones.
+"""pyasic, a client for real Antminers, recognises simulated ones on the ports of real ones.
 
-Ports 80 and 4028 are fixed in it, so these tests need them free and permitted; without, they skip and say why,
-and where CI=true they fail. Warnings about how it is written, which it raises when it is imported, are ignored by name.
+Its ports 80 and 4028 are fixed, so these tests need them free and permitted. Otherwise they skip with the reason, or
+fail where CI=true. Deprecation warnings from importing pyasic are ignored by name.
 """
 
 import contextlib
@@ -45,7 +45,7 @@ async def on_real_ports(farm: Farm) -> AsyncIterator[Journal]:
 
 
 async def find(unit: Unit) -> Any:
-    """Have pyasic find out what is at a unit's address."""
+    """Let pyasic identify the miner at a unit's address."""
     import pyasic
 
     return await pyasic.get_miner(unit.identity.host)
@@ -64,7 +64,7 @@ async def find(unit: Unit) -> Any:
     ],
 )
 async def test_every_model_is_recognised_and_read_as_the_truth_says(model: str, name: str) -> None:
-    """Class, hashrate, boards, chips, temperatures, fans, uptime, pools, mode, serial and address."""
+    """Class, hashrate, boards, chips, temperatures, fans, uptime, pools, mode, serial and MAC match the truth."""
     farm = make_farm(1, mix=f"{model}=100%")
     unit = farm.units[0]
     async with on_real_ports(farm) as journal:
@@ -80,7 +80,7 @@ async def test_every_model_is_recognised_and_read_as_the_truth_says(model: str, 
     assert [float(board.hashrate) for board in data.hashboards] == pytest.approx([b.ghs / 1e3 for b in snapshot.boards])
     for board, seen in zip(data.hashboards, snapshot.boards, strict=True):
         pic, pcb, chip = sensors.layout(identity.model, seen.pic_celsius)
-        if model == "S21+ Hyd.":  # Its sensors stand elsewhere, and pyasic knows.
+        if model == "S21+ Hyd.":  # pyasic knows that its sensors are laid out differently.
             assert (board.inlet_temp, board.outlet_temp, board.chip_temp) == (pcb[0], pcb[2], pic[0])
         else:
             whole = [celsius for celsius in chip if celsius]
@@ -103,7 +103,7 @@ async def test_every_model_is_recognised_and_read_as_the_truth_says(model: str, 
 
 @pytest.mark.parametrize("model", ["S21", "T21", "S21+"])
 async def test_a_sleeping_unit_is_not_mining(model: str) -> None:
-    """Lines A and B without boards, line C with cold ones: no hashrate, and the mode says why."""
+    """Lines A and B list no boards, line C lists cold ones; all show no hashrate and the sleep mode."""
     farm = make_farm(2, mix=f"{model}=100%")
     unit = farm.units[0]
     farm.inject(Asleep())
@@ -124,8 +124,8 @@ async def test_a_sleeping_unit_is_not_mining(model: str) -> None:
         (MissingChips(board=2, chips=26), [108, 108, 82]),
     ],
 )
-async def test_what_is_missing_is_seen(fault: Fault, chips: list[int | None]) -> None:
-    """Chips per board, and a hashrate as low as the truth."""
+async def test_missing_boards_and_chips_are_seen(fault: Fault, chips: list[int | None]) -> None:
+    """The client sees the chips of each board, and a hashrate as low as the true one."""
     farm = make_farm(1)
     unit = farm.units[0]
     farm.inject(fault)
@@ -138,7 +138,7 @@ async def test_what_is_missing_is_seen(fault: Fault, chips: list[int | None]) ->
 
 
 async def test_a_stopped_fan_is_an_error() -> None:
-    """The code of the web's summary page comes through, and the fan at 0 rpm."""
+    """The client shows the error code of the summary page, and the fan at 0 rpm."""
     farm = make_farm(1)
     farm.inject(FanStopped(fan=3))
     async with on_real_ports(farm):
@@ -147,8 +147,8 @@ async def test_a_stopped_fan_is_an_error() -> None:
     assert data.fans[3].speed == 0
 
 
-async def test_units_of_a_mixed_farm_are_told_apart() -> None:
-    """Twelve units behind the two sockets, each with its own model, serial and hashrate."""
+async def test_units_of_a_mixed_farm_are_distinguished() -> None:
+    """Twelve units behind two sockets each show their own model, serial and hashrate."""
     farm = make_farm(12, mix="S21=25%,T21=25%,S21+=25%,S21 XP=25%")
     async with on_real_ports(farm):
         for unit in farm.units:
@@ -159,8 +159,8 @@ async def test_units_of_a_mixed_farm_are_told_apart() -> None:
             assert float(data.hashrate) * 1e12 == pytest.approx(unit_truth(unit, START)["shown_hashrate_hs"], rel=1e-6)
 
 
-async def test_what_the_client_changes_changes_the_unit() -> None:
-    """Lamp, sleep, waking and reboot, as it does them on real units; each is a write in the journal."""
+async def test_writes_of_the_client_change_the_unit() -> None:
+    """Lamp, sleep, wake and reboot commands take effect, and each is a write in the journal."""
     farm = make_farm(20)
     unit = next(unit for unit in farm.units if unit.build == "s21-202410")
     async with on_real_ports(farm) as journal:
@@ -187,7 +187,7 @@ async def test_what_the_client_changes_changes_the_unit() -> None:
 
 @pytest.mark.parametrize("seconds", [50.0, 100.0])
 async def test_a_starting_unit_is_recognised_and_does_no_harm(seconds: float) -> None:
-    """While boards are counted and while the clock rises: no exception, and what there is of a hashrate."""
+    """While boards enumerate and while the clock ramps, pyasic raises nothing and shows the hashrate so far."""
     farm = make_farm(1)
     unit = farm.units[0]
     farm.reboot(unit, after_s=0.0)

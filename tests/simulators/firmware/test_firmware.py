@@ -1,4 +1,4 @@
-"""What the simulated firmware prints, held against recorded replies: keys, types, order, and sums that must hold."""
+"""Replies of the simulated firmware against recorded ones: keys, types, order, and sums that must hold."""
 
 import itertools
 import json
@@ -12,15 +12,14 @@ from sim_cases import START, make_farm, make_unit
 
 from simulators.farm.plan import Troubles
 from simulators.faults.unit import Asleep, DeadBoard, FanStopped, HashrateDrift, MissingChips, PoolDead
-from simulators.firmware.antminer import api_program as firmware
-from simulators.firmware.antminer.api_program import Request
+from simulators.firmware.antminer.api_program import Request, answer, read_request
 from simulators.unit import sensors
 from simulators.unit.conditions import Change, Verb
 from simulators.unit.models import farmable_models, find_model
 from simulators.unit.unit import Unit
 
-# By two recorded replies: 2 errors in 8152 s at 203.9 TH/s are 0.0006 %, and 4358 of one of four boards in 83,976 s at
-# 194.2 TH/s are 0.601 %.
+# Observed (O53): 2 errors in 8152 s at 203.9 TH/s are 0.0006 %, and 4358 on one of four boards in 83,976 s at 194.2
+# TH/s are 0.601 %.
 NONCE_HASHES = 1280 * 2**32
 
 LEGACY = ("version", "summary", "stats", "pools", "devs")
@@ -30,7 +29,7 @@ REQUESTS = (
     *(Request(command, is_new_api=True) for command in NEW_API),
 )
 
-# Where recorded and simulated replies differ, and why.
+# Keys in which recorded and simulated replies differ, each with its reason.
 KNOWN_DIFFERENCES = {
     # The recorders added `psu` and trimmed the others; see the captures' SOURCES.md.
     "s21-stock-aml-202407/http-stats.json": {"psu", "miner-mode", "freq-level", "asic", "eeprom_loaded"},
@@ -40,12 +39,12 @@ KNOWN_DIFFERENCES = {
 
 
 def reply(unit: Unit, command: str, *, is_new_api: bool = False, after: float = 0.0) -> Any:
-    """Give a reply as JSON."""
-    return json.loads(firmware.answer(unit, Request(command, is_new_api=is_new_api), START + after))
+    """Return a reply as JSON."""
+    return json.loads(answer(unit, Request(command, is_new_api=is_new_api), START + after))
 
 
 def shape(value: Any, ignored: set[str], path: str = "") -> Iterator[tuple[str, str]]:
-    """Give path and type of every value, in order; of a list of alike things its first."""
+    """Yield path and type of every value, in order; objects of the same shape in a list count once."""
     if isinstance(value, dict):
         for key, item in value.items():
             if key not in ignored:
@@ -76,26 +75,26 @@ def shape(value: Any, ignored: set[str], path: str = "") -> Iterator[tuple[str, 
     ],
 )
 def test_an_s21_prints_the_recorded_keys_types_and_order(name: str, request_: Request) -> None:
-    """Walked side by side, a recorded S21 and a simulated one of the same build have the same shape."""
+    """The replies of a recorded S21 and a simulated one of the same build have the same shape."""
     name = f"s21-stock-aml-202407/{name}"
     ignored = KNOWN_DIFFERENCES.get(name, set())
     recorded = json.loads(capture(name))
-    simulated = json.loads(firmware.answer(make_unit(build="s21-202407"), request_, START))
+    simulated = json.loads(answer(make_unit(build="s21-202407"), request_, START))
     assert list(shape(simulated, ignored)) == list(shape(recorded, ignored))
 
 
 @pytest.mark.parametrize("command", LEGACY)
 def test_the_legacy_dialect_has_the_keys_and_types_of_an_s19_pro(command: str) -> None:
-    """The recorder of the only whole legacy `stats` sorted its keys; sorted alike, the shapes are the same."""
+    """The shapes are the same, apart from the order, which the recorder of the only complete `stats` lost."""
     recorded = json.loads(capture(f"s19pro-stock-202212/tcp4028-{command}.json"))
     simulated = reply(make_unit(), command)
     assert set(shape(simulated, set())) == set(shape(recorded, set()))
 
 
 def test_new_api_stats_have_the_key_order_of_the_one_untrimmed_recording() -> None:
-    """Keys up to the second board of an S19 Pro+ Hyd. stand in the same order, after the same blanks."""
+    """Keys up to the second board of an S19 Pro+ Hyd. have the same order and the same blanks."""
     recorded = capture("s19proplus-hyd-stock-202303/http-stats.truncated.txt").decode()
-    simulated = firmware.answer(make_unit("S21 Hyd."), Request("stats", is_new_api=True), START).decode()
+    simulated = answer(make_unit("S21 Hyd."), Request("stats", is_new_api=True), START).decode()
     pattern = re.compile(r'(?:[{\[,] ?)"([\w-]+)": ?')
     recorded_keys = pattern.findall(recorded)
     assert pattern.findall(simulated)[: len(recorded_keys)] == recorded_keys
@@ -104,7 +103,7 @@ def test_new_api_stats_have_the_key_order_of_the_one_untrimmed_recording() -> No
 
 @pytest.mark.parametrize(("model", "folder"), [("S21", "s21-stock-202410-sleep"), ("T21", "t21-stock-202501-sleep")])
 def test_asleep_on_line_a_the_recorded_subset_comes_out(model: str, folder: str) -> None:
-    """A sleeping S21 and T21: stats is a header alone, Elapsed 1, rates 0.0, same build and API version."""
+    """A sleeping S21 or T21 prints a lone header in `stats`, and the recorded values of the other replies."""
     build = {"S21": "s21-202410", "T21": "t21-202501"}[model]
     unit = make_unit(model, build=build, faults=[Asleep()])
     for command, name in (("version", "VERSION"), ("summary", "SUMMARY"), ("stats", "STATS")):
@@ -116,7 +115,7 @@ def test_asleep_on_line_a_the_recorded_subset_comes_out(model: str, folder: str)
 
 
 def test_asleep_on_line_c_stats_keep_their_second_object() -> None:
-    """Documented for a sleeping S21+: Mode 1, Elapsed 0, fans 0, chips at ambient + 5, the fourth board all zeros."""
+    """Documented (D46): Mode 1, Elapsed 0, fans 0, chips at ambient + 5, the fourth board all zeros."""
     stats = reply(make_unit("S21+", build="s21plus-fr", faults=[Asleep()]), "stats")["STATS"][1]
     ambient = stats["temp1"]
     assert (stats["Mode"], stats["Elapsed"], stats["fan1"], stats["fan4"]) == (1, 0, 0, 0)
@@ -126,7 +125,7 @@ def test_asleep_on_line_c_stats_keep_their_second_object() -> None:
 
 
 def test_asleep_in_the_new_dialect_the_mode_says_so() -> None:
-    """`miner-mode` is 1, rates are 0.0 and no temperature is invented."""
+    """`miner-mode` is 1, rates are 0.0 and no board is listed."""
     stats = reply(make_unit(faults=[Asleep()]), "stats", is_new_api=True)["STATS"][0]
     assert (stats["miner-mode"], stats["rate_5s"], stats["rate_avg"], stats["chain"]) == (1, 0.0, 0.0, [])
 
@@ -135,8 +134,8 @@ def test_asleep_in_the_new_dialect_the_mode_says_so() -> None:
     ("model", "build", "api"),
     [("S21", "s21-202407", "3.1"), ("S21", "s21-fr", "3.1"), ("S21+", "s21plus-202503", "1.0.0")],
 )
-def test_the_api_version_tells_line_c_from_a_and_b(model: str, build: str, api: str) -> None:
-    """Lines A and B say 3.1, line C says 1.0.0."""
+def test_the_api_version_distinguishes_line_c_from_a_and_b(model: str, build: str, api: str) -> None:
+    """Lines A and B report 3.1, line C reports 1.0.0."""
     assert reply(make_unit(model, build=build), "version")["VERSION"][0]["API"] == api
 
 
@@ -153,7 +152,7 @@ FAULTY = [
 @pytest.mark.parametrize("faults", FAULTY, ids=repr)
 @pytest.mark.parametrize("model", ["S21", "T21", "S21+", "S21 Pro", "S21 XP", "S21 Hyd.", "S21+ Hyd."])
 def test_the_sums_of_a_reply_hold(model: str, faults: tuple[Any, ...]) -> None:
-    """Boards sum to the unit, pcb = pic + 10 and chip = pic + 15, sticker against boards, errors and shares agree."""
+    """Boards sum to the unit, pcb = pic + 10 and chip = pic + 15, and rates, errors and shares agree across replies."""
     unit = make_unit(model, faults=faults)
     for after in (0.0, 12345.0):
         stats = reply(unit, "stats", after=after)["STATS"][1]
@@ -201,14 +200,14 @@ def test_the_sums_of_a_reply_hold(model: str, faults: tuple[Any, ...]) -> None:
 def test_sensors_stand_where_each_cooling_has_them(
     model: str, pic: tuple[int, ...], pcb: tuple[int, ...], chip: tuple[int, ...]
 ) -> None:
-    """Boards at 40 in and 54 out: in air all derive from these, in water coolant and chips take some places."""
+    """For a board at 40 in and 54 out, air units derive all values; hydro units move coolant and chips in between."""
     assert sensors.layout(find_model(model), (40, 40, 54, 54)) == (pic, pcb, chip)
     assert sensors.layout(find_model(model), ()) == ((), (), ())
 
 
 @pytest.mark.parametrize("is_new_api", [False, True])
-def test_the_pools_of_a_sleeping_unit_have_done_nothing_and_none_is_in_use(*, is_new_api: bool) -> None:
-    """All three are listed, with nothing accepted and no work fetched."""
+def test_a_sleeping_unit_uses_no_pool_and_has_no_counts(*, is_new_api: bool) -> None:
+    """All three pools are listed, with nothing accepted and no work fetched."""
     pools = reply(make_unit(faults=[Asleep()]), "pools", is_new_api=is_new_api)["POOLS"]
     accepted, getworks, stale = ("accepted", "discarded", "stale") if is_new_api else ("Accepted", "Discarded", "Stale")
     assert [(pool[accepted], pool[getworks], pool[stale]) for pool in pools] == [(0, 0, 0)] * 3
@@ -216,14 +215,14 @@ def test_the_pools_of_a_sleeping_unit_have_done_nothing_and_none_is_in_use(*, is
 
 
 def test_a_whole_board_prints_the_recorded_ideal() -> None:
-    """108 chips at 490 MHz: 67525.0, three of them 202575, the sticker 200000.0."""
+    """A board of 108 chips at 490 MHz has an ideal of 67525.0, and the unit that of its sticker, 200000.0."""
     stats = reply(make_unit("S21", hashrate_th=200.0), "stats", is_new_api=True)["STATS"][0]
     assert [chain["rate_ideal"] for chain in stats["chain"]] == [67525.0] * 3
     assert (stats["rate_ideal"], stats["chain"][0]["freq_avg"], stats["chain"][0]["asic_num"]) == (200000.0, 490, 108)
 
 
 def test_a_dead_board_is_listed_without_chips_or_left_out() -> None:
-    """Both shapes are thought possible: asic_num 0 with no temperatures, or no entry."""
+    """Either asic_num is 0 and there are no temperatures, or the entry is absent."""
     listed = reply(make_unit(faults=[DeadBoard(board=1)]), "stats", is_new_api=True)["STATS"][0]
     left_out = reply(make_unit(faults=[DeadBoard(board=1, is_listed=False)]), "stats", is_new_api=True)["STATS"][0]
     dead = listed["chain"][1]
@@ -232,7 +231,7 @@ def test_a_dead_board_is_listed_without_chips_or_left_out() -> None:
 
 
 def test_missing_chips_are_marked_in_the_map() -> None:
-    """82 of 108 answer: 82 o, 26 x."""
+    """A board with 82 of 108 chips shows 82 o and 26 x, in both dialects."""
     unit = make_unit(faults=[MissingChips(board=0, chips=26)])
     chain = reply(unit, "stats", is_new_api=True)["STATS"][0]["chain"][0]
     assert (chain["asic_num"], chain["asic"].count("o"), chain["asic"].count("x")) == (82, 82, 26)
@@ -262,8 +261,8 @@ def test_missing_chips_are_marked_in_the_map() -> None:
     ids=repr,
 )
 def test_everything_else_is_an_invalid_command(data: bytes) -> None:
-    """E/14 as recorded from an S19 Pro, for unknown, joined, writing and unreadable commands alike."""
-    text = firmware.answer(make_unit(), firmware.read_request(data), START)
+    """Unknown, joined, writing and unreadable commands get E/14, as recorded from an S19 Pro."""
+    text = answer(make_unit(), read_request(data), START)
     assert text == (
         b'{"STATUS":[{"STATUS":"E","When":1760000000,"Code":14,"Msg":"Invalid command",'
         b'"Description":"cgminer 1.0.0"}],"id":1}'
@@ -272,10 +271,10 @@ def test_everything_else_is_an_invalid_command(data: bytes) -> None:
 
 @pytest.mark.parametrize("command", ["reload", "sleep", "network"])
 def test_the_switches_of_the_pages_exist_in_the_new_dialect_alone(command: str) -> None:
-    """Success in the envelope of the dialect, and nothing else."""
-    told = reply(make_unit(), command, is_new_api=True)
-    assert list(told) == ["STATUS", "INFO", command.upper()]
-    assert (told["STATUS"]["STATUS"], told["STATUS"]["Msg"], told[command.upper()]) == ("S", command, [])
+    """A switch replies success in the envelope of its dialect, and nothing else."""
+    body = reply(make_unit(), command, is_new_api=True)
+    assert list(body) == ["STATUS", "INFO", command.upper()]
+    assert (body["STATUS"]["STATUS"], body["STATUS"]["Msg"], body[command.upper()]) == ("S", command, [])
 
 
 @pytest.mark.parametrize(
@@ -291,13 +290,13 @@ def test_the_switches_of_the_pages_exist_in_the_new_dialect_alone(command: str) 
     ],
     ids=repr,
 )
-def test_requests_are_read_as_the_board_reads_them(data: bytes, expected: Request) -> None:
-    """JSON with or without a newline, `new_api` at the top level only, plain text with a parameter."""
-    assert firmware.read_request(data) == expected
+def test_requests_are_parsed_as_a_control_board_parses_them(data: bytes, expected: Request) -> None:
+    """JSON may end with a newline or NUL, `new_api` counts at the top level only, plain text may have a parameter."""
+    assert read_request(data) == expected
 
 
 def test_every_reply_of_every_model_is_strict_json_in_any_state() -> None:
-    """A farm with everything wrong in it, from start to steady state, never prints anything but JSON without NaN."""
+    """A farm with every trouble, from start to steady state, prints only strict JSON without NaN."""
 
     def refuse(constant: str) -> None:
         raise AssertionError(constant)
@@ -306,25 +305,25 @@ def test_every_reply_of_every_model_is_strict_json_in_any_state() -> None:
     troubles = Troubles(off=0.0, asleep=0.2, starting=0.2, missing_board=0.2, missing_chips=0.2, slow=0.1)
     for unit, after in itertools.product(make_farm(60, mix=mix, troubles=troubles).units, (0.0, 60.0, 500.0)):
         for request in REQUESTS:
-            text = firmware.answer(unit, request, START + after)
+            text = answer(unit, request, START + after)
             json.loads(text, parse_constant=refuse)
             assert b"\0" not in text
             assert len(text) < 8000
 
 
 def test_same_seed_same_bytes() -> None:
-    """Two farms of one seed print the same bytes, asked in different orders; another seed prints others."""
+    """Two farms of one seed print the same bytes in any order of requests; another seed prints different ones."""
     one, two, other = (make_farm(20, seed=seed, troubles=Troubles(starting=0.2)) for seed in (5, 5, 6))
     moments = (0.0, 33.0, 500.0)
-    forth = [firmware.answer(u, r, START + t) for t in moments for u in one.units for r in REQUESTS]
+    forth = [answer(u, r, START + t) for t in moments for u in one.units for r in REQUESTS]
     for unit in reversed(two.units):
         unit.snapshot(START + 7.0)
-    assert [firmware.answer(u, r, START + t) for t in moments for u in two.units for r in REQUESTS] == forth
-    assert [firmware.answer(u, r, START + t) for t in moments for u in other.units for r in REQUESTS] != forth
+    assert [answer(u, r, START + t) for t in moments for u in two.units for r in REQUESTS] == forth
+    assert [answer(u, r, START + t) for t in moments for u in other.units for r in REQUESTS] != forth
 
 
 def test_error_texts_follow_the_faults() -> None:
-    """Low rate R:1, lost pools N:4, a fan F2:1, heat P:1, in the status list and in `warning`."""
+    """A low rate shows R:1 and a stopped fan F2:1, in the status list and in `warning`."""
     cases = [
         ((), {}),
         ((HashrateDrift(ratio=0.5),), {"rate": "R:1"}),
@@ -341,7 +340,7 @@ def test_error_texts_follow_the_faults() -> None:
 
 
 def test_a_restart_shows_in_the_uptime_of_both_dialects() -> None:
-    """After a change of mode and back, Elapsed and elapsed begin again."""
+    """After a reboot Elapsed and elapsed count from zero."""
     unit = make_unit()
     assert reply(unit, "summary")["SUMMARY"][0]["Elapsed"] == 86400
     unit.schedule(Change(START + 1.0, 2, Verb.REBOOT))

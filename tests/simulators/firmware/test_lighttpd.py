@@ -1,4 +1,4 @@
-"""The units' web server without sockets: which heads it takes, what it refuses, how it checks a digest."""
+"""The units' web server without sockets: heads it accepts, heads it refuses, and its digest check."""
 
 import contextlib
 
@@ -15,7 +15,7 @@ HOST = b"Host: 10.33.6.7\r\n"
 
 
 def test_the_refusal_is_as_recorded() -> None:
-    """Header order, blanks and the 351 bytes of the page, as an S21+ sent them."""
+    """Header order, blanks and the 351 bytes of the page are those of a recorded S21+."""
     recorded = (WEB_CAPTURES / "s21plus-stock-202503/http-401-root.txt").read_bytes()
     head, _, body = recorded.partition(b"\n\n")
     reply = lighttpd.error_reply(401, 1789213845.0, is_last=False, challenge=digest.challenge(NONCE))
@@ -55,8 +55,8 @@ def test_the_refusal_is_as_recorded() -> None:
         (b"POST / HTTP/1.1\r\n" + HOST + b"Expect: 100-continue\r\n\r\n", "HTTP/1.1 417 Expectation Failed"),
     ],
 )
-def test_what_it_refuses(head: bytes, status_line: str) -> None:
-    """A head is refused as lighttpd 1.4.32 does it, in HTTP/1.0 as long as the request line is not understood."""
+def test_bad_heads_are_refused(head: bytes, status_line: str) -> None:
+    """A head is refused as by lighttpd 1.4.32, in HTTP/1.0 unless the request line was understood."""
     with pytest.raises(lighttpd.BadRequestError) as refusal:
         lighttpd.read_head(head)
     reply = lighttpd.error_reply(refusal.value.status, START, is_last=True, is_http11=refusal.value.is_http11)
@@ -78,14 +78,14 @@ def test_what_it_refuses(head: bytes, status_line: str) -> None:
         (b"VERSION-CONTROL / HTTP/1.1\r\n" + HOST + b"\r\n", ("VERSION-CONTROL", "/", True, True, 0)),
     ],
 )
-def test_what_it_takes(head: bytes, taken: tuple[object, ...]) -> None:
-    """Method, path without query and dots, version, whether the connection is kept, and the length of the body."""
+def test_good_heads_are_accepted(head: bytes, taken: tuple[object, ...]) -> None:
+    """A head yields method, path without query and dots, version, keep-alive and the length of the body."""
     request = lighttpd.read_head(head)
     assert (request.method, request.path, request.is_http11, request.is_kept_alive, request.body_bytes) == taken
 
 
 def test_headers_are_folded_joined_and_stripped() -> None:
-    """A folded line goes on, a second one joins, blanks go, an empty value counts for nothing."""
+    """A folded line continues, a repeated header joins, blanks are stripped and an empty value is ignored."""
     head = b"GET / HTTP/1.1\r\n" + HOST + b"X-A :  1 \r\n\t2\r\nX-B: 3\r\nX-B: 4\r\nX-C:\r\n\r\n"
     headers = lighttpd.read_head(head).headers
     assert headers == {"host": "10.33.6.7", "x-a": "1\t2", "x-b": "3, 4"}
@@ -93,7 +93,7 @@ def test_headers_are_folded_joined_and_stripped() -> None:
 
 @given(st.binary(max_size=300) | st.binary(max_size=100).map(lambda tail: b"GET / HTTP/1.1\r\nHost: a\r\n" + tail))
 def test_no_head_does_harm(head: bytes) -> None:
-    """Whatever the bytes, there is a request or its one declared error."""
+    """Any bytes yield a request or the one declared error."""
     with contextlib.suppress(lighttpd.BadRequestError):
         lighttpd.read_head(head + lighttpd.HEAD_END)
 
@@ -135,12 +135,12 @@ SESSION_FIELDS = 'algorithm=MD5-sess, qop=auth, nc=00000001, cnonce="0a4f113b", 
     ],
 )
 def test_how_credentials_are_judged(authorization: str | None, status: int) -> None:
-    """Right ones pass with any nonce and for any page, wrong ones are asked for again, incomplete ones are refused."""
+    """Correct ones pass with any nonce and for any page, wrong ones get 401 and incomplete ones 400."""
     assert digest.check(authorization, "GET", "root") == status
 
 
 @given(st.text(max_size=200))
 def test_no_credentials_do_harm(text: str) -> None:
-    """Whatever stands in the header, no text gets in by chance and none raises."""
+    """Random text in the header neither passes nor raises."""
     text = text.encode("latin-1", "replace").decode("latin-1")
     assert digest.check(f"Digest {text}", "GET", "root") in {400, 401}

@@ -1,4 +1,4 @@
-"""The units' web pages: the same keys, types and order as recorded ones, and writes that show on port 4028."""
+"""The units' web pages: keys, types and order as recorded, and writes that show on port 4028."""
 
 import json
 from typing import Any
@@ -21,12 +21,12 @@ POOLS = b'{"command":"pools"}'
 
 
 def unit_of(farm: Farm, build: str) -> Unit:
-    """Give a unit that runs a firmware build."""
+    """Return a unit that runs a firmware build."""
     return next(unit for unit in farm.units if unit.build == build)
 
 
 def shape(value: Any) -> Any:
-    """Give keys in order and types, without values."""
+    """Return keys in order and types, without values."""
     if isinstance(value, dict):
         return [(key, shape(item)) for key, item in value.items()]
     if isinstance(value, list):
@@ -35,12 +35,12 @@ def shape(value: Any) -> Any:
 
 
 async def api(unit: Unit, port: int, command: bytes) -> Any:
-    """Ask a unit's API."""
+    """Return the reply of a unit's API as JSON."""
     return json.loads((await ask(unit.identity.host, port, command)).rstrip(b"\0"))
 
 
 async def test_system_info_is_as_recorded_to_the_byte() -> None:
-    """An S21+ of March 2025: head, every chunk and its size, values of that one unit put in."""
+    """Head, chunks and their sizes are those of a recorded S21+, once its own values are filled in."""
     recorded = (WEB_CAPTURES / "s21plus-stock-202503/http-get_system_info.chunked.txt").read_bytes()
     head, _, chunks = recorded.partition(b"\n\n")
     framed = b""
@@ -76,15 +76,15 @@ RECORDED = {
 
 @pytest.mark.parametrize("name", RECORDED)
 async def test_pages_have_the_keys_of_recorded_ones(name: str) -> None:
-    """Same keys in the same order with the same types."""
+    """The page has the recorded keys in the same order with the same types."""
     farm = make_farm(20)
     async with served(farm) as site:
         shown = await read(unit_of(farm, "s21-202407"), site.web.port, name)
     assert shape(shown) == shape(json.loads(RECORDED[name].read_bytes()))
 
 
-async def test_stats_hold_what_the_trimmed_capture_left_in() -> None:
-    """The recorded keys but `psu`, which no unit sends, in their order among the others."""
+async def test_stats_have_the_keys_of_the_trimmed_capture() -> None:
+    """The recorded keys appear in their order among others, except `psu`, which no unit sends."""
     recorded = json.loads((CAPTURES / "s21-stock-aml-202407/http-stats.json").read_bytes())["STATS"][0]
     farm = make_farm(20)
     async with served(farm) as site:
@@ -99,7 +99,7 @@ async def test_stats_hold_what_the_trimmed_capture_left_in() -> None:
 
 @pytest.mark.parametrize("command", ["stats", "summary", "pools", "warning"])
 async def test_a_page_is_the_reply_of_the_api(command: str) -> None:
-    """The pages print what 4028 says in the new dialect, after an empty header of two line feeds."""
+    """The pages print the reply of 4028 in the new dialect after an empty header of two line feeds."""
     farm = make_farm(1)
     unit = farm.units[0]
     async with served(farm) as site:
@@ -113,7 +113,7 @@ async def test_a_page_is_the_reply_of_the_api(command: str) -> None:
     [("s21-202407", "0", False), ("s21-202410", "0", True), ("s21-fr", "0", True), ("s21plus-202503", 0, True)],
 )
 async def test_settings_by_firmware(build: str, mode: str | int, is_short: bool) -> None:  # noqa: FBT001  a column
-    """Builds from October 2024 on show five settings; the work mode is text, on line C a number."""
+    """Builds from October 2024 on show five settings; the work mode is text, and a number on line C."""
     farm = make_farm(40, mix="S21=75%,S21+=25%")
     async with served(farm) as site:
         conf = await read(unit_of(farm, build), site.web.port, "get_miner_conf")
@@ -125,7 +125,7 @@ async def test_settings_by_firmware(build: str, mode: str | int, is_short: bool)
 
 
 async def test_the_rest_of_the_pages() -> None:
-    """miner_type tells board and build, the lamp is off, the log names chips, the graph has a point."""
+    """miner_type shows board and build, the lamp is off, the log counts chips, and the graph has its unit."""
     farm = make_farm(1)
     unit = farm.units[0]
     build = BUILDS[unit.build]
@@ -143,7 +143,7 @@ async def test_the_rest_of_the_pages() -> None:
 
 @pytest.mark.parametrize("path", ["/", "/favicon.ico", *PAGES])
 async def test_nothing_is_shown_without_credentials(path: str) -> None:
-    """Every path wants them, those that are not there too; a page that writes then does nothing."""
+    """Every path requires credentials, unknown ones too; without them a page that writes does nothing."""
     farm = make_farm(1)
     unit = farm.units[0]
     async with served(farm) as site:
@@ -157,8 +157,8 @@ async def test_nothing_is_shown_without_credentials(path: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/", "/kaonsu/v1/brief", "/cgi-bin/reset_conf.cgi", "/cgi-bin/passwd.cgi"])
-async def test_the_rest_is_not_there(path: str) -> None:
-    """With credentials, what is not a page is 404 in HTML."""
+async def test_unknown_pages_are_404(path: str) -> None:
+    """With credentials, an unknown path gets 404 in HTML."""
     farm = make_farm(1)
     async with served(farm) as site:
         reply = await exchange(farm.units[0].identity.host, site.web.port, request(path))
@@ -166,7 +166,7 @@ async def test_the_rest_is_not_there(path: str) -> None:
 
 
 async def test_sleep_and_waking_show_on_the_api() -> None:
-    """Line A: the process restarts for 13 s, then says it sleeps; woken, its uptime begins again."""
+    """On line A the process restarts for 13 s, then reports sleep; once woken, its uptime starts from zero."""
     farm = make_farm(20)
     unit = unit_of(farm, "s21-202407")
     host = unit.identity.host
@@ -190,7 +190,7 @@ async def test_sleep_and_waking_show_on_the_api() -> None:
 
 
 async def test_line_c_takes_another_key() -> None:
-    """An S21+ of line C obeys bitmain-work-mode and not miner-mode; lines A and B the other way round."""
+    """Line C obeys bitmain-work-mode and ignores miner-mode; line A does the opposite."""
     farm = make_farm(20, mix="S21=50%,S21+=50%")
     on_a, on_c = unit_of(farm, "s21-202410"), unit_of(farm, "s21plus-fr")
     async with served(farm) as site:
@@ -209,7 +209,7 @@ async def test_line_c_takes_another_key() -> None:
     [("S21", (0, 1, 3)), ("T21", (0, 1, 2)), ("S21+", (0, 1)), ("S21 Pro", (0, 1)), ("S21 XP", (0, 1))],
 )
 async def test_modes_that_a_model_does_not_offer_are_ignored(model: str, modes: tuple[int, ...]) -> None:
-    """T21 has the high mode, S21 the low one; others are accepted in words and nothing happens."""
+    """T21 has the high mode and S21 the low one; other modes are acknowledged without effect."""
     farm = make_farm(1, mix=f"{model}=100%")
     unit = farm.units[0]
     key = "bitmain-work-mode" if BUILDS[unit.build].line is Line.C else "miner-mode"
@@ -223,7 +223,7 @@ async def test_modes_that_a_model_does_not_offer_are_ignored(model: str, modes: 
 
 
 async def test_a_mode_that_is_on_already_leaves_the_process_alone() -> None:
-    """Normal to normal: pools are reloaded in place, the uptime goes on."""
+    """Setting normal mode on a unit in normal mode does not reset its uptime."""
     farm = make_farm(1)
     unit = farm.units[0]
     async with served(farm) as site:
@@ -231,7 +231,7 @@ async def test_a_mode_that_is_on_already_leaves_the_process_alone() -> None:
     assert unit.snapshot(farm.clock.now()).elapsed_s > 3600
 
 
-async def test_a_sleeper_can_be_woken_whoever_put_it_to_sleep() -> None:
+async def test_a_unit_put_to_sleep_by_a_fault_can_be_woken() -> None:
     """A unit asleep by fault hashes after miner-mode 0."""
     farm = make_farm(1)
     unit = farm.units[0]
@@ -246,7 +246,7 @@ async def test_a_sleeper_can_be_woken_whoever_put_it_to_sleep() -> None:
 
 
 async def test_pools_that_are_written_show_on_both_sides() -> None:
-    """URL, host, user and password of a new first pool; the other slots are emptied."""
+    """A new first pool shows on page and API with URL, host, user and password; the other slots are emptied."""
     farm = make_farm(20)
     unit = unit_of(farm, "s21-202407")
     body = json.dumps({"pools": [{"url": "stratum+tcp://pool.example.org:443", "user": "a.b", "pass": "p"}]}).encode()
@@ -265,7 +265,7 @@ async def test_pools_that_are_written_show_on_both_sides() -> None:
 
 
 async def test_other_settings_are_kept_and_shown() -> None:
-    """What the form sends is read back, what it leaves out stays."""
+    """Settings in the form are read back; settings it omits are kept."""
     farm = make_farm(20)
     unit = unit_of(farm, "s21-202407")
     async with served(farm) as site:
@@ -295,8 +295,8 @@ async def test_other_settings_are_kept_and_shown() -> None:
         b'{"freq-level":true}',
     ],
 )
-async def test_what_cannot_be_set_is_refused(body: bytes) -> None:
-    """M001, and nothing changes, the mode in the same request neither."""
+async def test_bad_settings_are_refused(body: bytes) -> None:
+    """The answer is M001 and nothing changes, not even the mode in the same request."""
     farm = make_farm(1)
     unit = farm.units[0]
     async with served(farm) as site:
@@ -318,7 +318,7 @@ async def test_what_cannot_be_set_is_refused(body: bytes) -> None:
     ],
 )
 async def test_the_lamp(body: bytes, code: str, is_on: bool) -> None:  # noqa: FBT001  a column
-    """On, off, and what a form that is not JSON gets."""
+    """The lamp turns on and off; anything else gets B001."""
     farm = make_farm(1)
     unit = farm.units[0]
     async with served(farm) as site:
@@ -327,7 +327,7 @@ async def test_the_lamp(body: bytes, code: str, is_on: bool) -> None:  # noqa: F
 
 
 async def test_a_reboot_goes_through_its_stages() -> None:
-    """53 s up, then nobody; web pages 25 s after, saying that the API is not; the API at 45 s, the lamp off."""
+    """The unit answers for 53 s, then not at all; pages return 25 s later, the API at 45 s, with the lamp off."""
     farm = make_farm(1)
     unit = farm.units[0]
     host = unit.identity.host
@@ -352,7 +352,7 @@ async def test_a_reboot_goes_through_its_stages() -> None:
 
 
 async def test_a_control_board_of_the_slow_kind_takes_55_s() -> None:
-    """CVCtrl boards need 50 s to stop the process and 5 s to start it."""
+    """A CVCtrl board needs 50 s to stop the process and 5 s to start it."""
     farm = make_farm(1, mix="S21+ Hyd.=100%")
     unit = farm.units[0]
     async with served(farm) as site:
@@ -364,7 +364,7 @@ async def test_a_control_board_of_the_slow_kind_takes_55_s() -> None:
 
 
 async def test_another_firmware_shows_everywhere() -> None:
-    """A build that is rolled out is in get_system_info, miner_type and the kernel's line."""
+    """A new build shows in get_system_info, miner_type and the kernel version."""
     farm = make_farm(1)
     unit = farm.units[0]
     farm.inject(FirmwareChanged(build="s21-fr"))
@@ -378,7 +378,7 @@ async def test_another_firmware_shows_everywhere() -> None:
 
 
 async def test_errors_are_on_the_summary_and_the_warning_page() -> None:
-    """A stopped fan: status e with its code on one, the code on the other."""
+    """A stopped fan shows status e with its code on one page, and the code on the other."""
     farm = make_farm(1)
     unit = farm.units[0]
     farm.inject(FanStopped(fan=1))
@@ -390,7 +390,7 @@ async def test_errors_are_on_the_summary_and_the_warning_page() -> None:
 
 
 def test_the_settings_of_a_unit_cost_nothing_until_they_are_written() -> None:
-    """All units of a farm share one set."""
+    """All units of a farm share one set of settings."""
     farm = make_farm(3)
     assert len({id(unit.settings) for unit in farm.units}) == 1
     farm.inject(PowerOff(), duration_s=5.0)
@@ -400,7 +400,7 @@ def test_the_settings_of_a_unit_cost_nothing_until_they_are_written() -> None:
 
 
 async def test_a_page_over_http_1_0_is_plain() -> None:
-    """No chunks and no length: the end of the connection ends the page."""
+    """The page has no chunks and no length; the end of the connection ends it."""
     farm = make_farm(1)
     unit = farm.units[0]
     async with served(farm) as site:

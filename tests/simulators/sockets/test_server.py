@@ -1,4 +1,4 @@
-"""A farm on real sockets: who answers where, one client at a time, silence, resets, garbage, recorded replies."""
+"""A farm on real sockets: addressing, one client at a time, silence, resets, garbage, recorded replies."""
 
 import asyncio
 import contextlib
@@ -26,8 +26,8 @@ on_both_loops = pytest.mark.asyncio(loop_factories=["asyncio", "uvloop"])
 
 
 @on_both_loops
-async def test_the_address_dialled_tells_which_unit_answers() -> None:
-    """Twenty units behind one socket: each reply carries the serial of the unit that stands there."""
+async def test_the_destination_address_selects_the_unit() -> None:
+    """With twenty units behind one socket, each reply carries the serial of the unit at that address."""
     farm = make_farm(20, base="127.77.3.250")
     async with serve_farm(farm, port=0) as server:
         replies = await asyncio.gather(*(ask(unit.identity.host, server.port) for unit in farm.units))
@@ -38,7 +38,7 @@ async def test_the_address_dialled_tells_which_unit_answers() -> None:
 
 
 async def test_a_reply_ends_with_one_nul_and_the_close() -> None:
-    """One line of JSON, one NUL, end of file."""
+    """A reply is one line of JSON and one NUL, then the connection closes."""
     farm = make_farm(1)
     async with serve_farm(farm, port=0) as server:
         reply = await ask(farm.units[0].identity.host, server.port, VERSION)
@@ -47,15 +47,15 @@ async def test_a_reply_ends_with_one_nul_and_the_close() -> None:
     assert b"\n" not in reply
 
 
-async def test_nobody_is_home_where_no_unit_stands() -> None:
-    """An address outside the farm is closed with a reset."""
+async def test_an_address_outside_the_farm_resets_connections() -> None:
+    """A connection to an address without a unit is reset."""
     async with serve_farm(make_farm(1), port=0) as server:
         with pytest.raises(ConnectionResetError):
             await ask("127.77.9.9", server.port, VERSION)
 
 
 async def test_a_unit_without_power_is_silent_until_power_returns() -> None:
-    """No SYN is answered: the connect deadline passes. With power back and the boot over, it answers."""
+    """Connecting times out without power; once power is back and the boot is over, the unit answers."""
     farm = make_farm(2, troubles=Troubles(off=0.5, asleep=0, starting=0, missing_board=0, missing_chips=0, slow=0))
     dead = next(unit for unit in farm.units if unit.faults)
     async with serve_farm(farm, port=0) as server:
@@ -72,14 +72,14 @@ async def test_a_unit_without_power_is_silent_until_power_returns() -> None:
         farm.clear(injection.number)
         farm.clock.advance(5.0)
         sweep(farm, server)
-        with pytest.raises(ConnectionResetError):  # Linux is up, the miner process is not.
+        with pytest.raises(ConnectionResetError):  # The network is up, the miner process is not.
             await ask(lit.identity.host, server.port)
         farm.clock.advance(60.0)
         assert (await ask(lit.identity.host, server.port)).endswith(b"\0")
 
 
 async def test_a_thousand_silent_units_leave_the_others_alone() -> None:
-    """The filter finds the right ones among many, first and last of them included."""
+    """The packet filter drops exactly the silent addresses, the first and the last included."""
     farm = make_farm(1100, containers=2)
     async with serve_farm(farm, port=0) as server:
         farm.inject(PowerOff(), Selector(share=0.9))
@@ -102,7 +102,7 @@ async def test_a_thousand_silent_units_leave_the_others_alone() -> None:
 
 
 async def test_one_client_is_served_at_a_time_and_others_wait_their_turn() -> None:
-    """A client that connects and says nothing blocks the unit, not its neighbour; when it leaves the queue moves on."""
+    """A client that connects and sends nothing blocks the unit, not its neighbour; once it leaves, the queue moves."""
     farm = make_farm(2)
     one, two = (unit.identity.host for unit in farm.units)
     async with serve_farm(farm, port=0) as server:
@@ -117,7 +117,7 @@ async def test_one_client_is_served_at_a_time_and_others_wait_their_turn() -> No
 
 
 async def test_the_hundred_and_first_in_the_queue_is_turned_away() -> None:
-    """A unit keeps a hundred clients waiting, no more; the others keep their place."""
+    """A unit queues a hundred clients and resets further ones, without serving the queue out of turn."""
     farm = make_farm(1)
     host = farm.units[0].identity.host
     async with serve_farm(farm, port=0) as server:
@@ -134,7 +134,7 @@ async def test_the_hundred_and_first_in_the_queue_is_turned_away() -> None:
 
 @on_both_loops
 async def test_ten_thousand_garbage_requests_do_no_harm() -> None:
-    """Random bytes, half requests, early closes and resets: afterwards every unit still answers."""
+    """After random bytes, half requests, early closes and resets, every unit still answers."""
     farm = make_farm(50)
     lot = random.Random(3)
     hosts = [unit.identity.host for unit in farm.units]
@@ -166,7 +166,7 @@ async def test_ten_thousand_garbage_requests_do_no_harm() -> None:
 
 
 async def test_the_journal_proves_what_was_asked() -> None:
-    """Reads are counted by kind; a command that would change something is a write although it is refused."""
+    """Requests are counted by kind; a command that would change something is a write even if it is refused."""
     farm, journal = make_farm(1), Journal(size=3)
     host = farm.units[0].identity.host
     async with serve_farm(farm, port=0, journal=journal) as server:
@@ -177,8 +177,8 @@ async def test_the_journal_proves_what_was_asked() -> None:
     assert journal.entries[0] == (START, "C1-R01-01", "stats new_api", False)
 
 
-async def test_a_unit_that_is_sent_to_sleep_over_its_api_sleeps_and_a_write_is_noted() -> None:
-    """The switch works, and who uses it stands in the journal."""
+async def test_the_sleep_command_puts_a_unit_to_sleep_and_counts_as_a_write() -> None:
+    """The unit sleeps a minute later, and the journal has one write."""
     farm = make_farm(1)
     async with serve_farm(farm, port=0) as server:
         await ask(farm.units[0].identity.host, server.port, b'{"command":"sleep","new_api":true}')
@@ -188,7 +188,7 @@ async def test_a_unit_that_is_sent_to_sleep_over_its_api_sleeps_and_a_write_is_n
         assert server.journal.writes == 1
 
 
-async def test_a_taken_port_is_said_to_be_taken() -> None:
+async def test_a_taken_port_is_reported() -> None:
     """The message names the port and the option to change it."""
     async with serve_farm(make_farm(1), port=0) as server:
         with pytest.raises(ServeError, match=f"port {server.port} is taken; choose another with --port"):
@@ -197,7 +197,7 @@ async def test_a_taken_port_is_said_to_be_taken() -> None:
 
 
 async def test_recorded_replies_come_back_byte_for_byte() -> None:
-    """Two captures at two addresses; a NUL is appended; what was not recorded is an invalid command."""
+    """Two captures at two addresses reply as recorded plus a NUL; an unrecorded command is invalid."""
     recorded = read_captures([CAPTURES / "s21-stock-aml-202407", CAPTURES / "s19pro-stock-202212"], "127.78.0.1")
     async with serve_stations({0: {unit.host: unit for unit in recorded}}, lambda: START, port=0) as server:
         for host, folder in (("127.78.0.1", "s21-stock-aml-202407"), ("127.78.0.2", "s19pro-stock-202212")):
@@ -210,7 +210,7 @@ async def test_recorded_replies_come_back_byte_for_byte() -> None:
 
 
 def test_captures_that_cannot_be_served_are_named(tmp_path: Path) -> None:
-    """Missing paths, empty folders, other files and bad addresses."""
+    """Missing paths, empty folders, other files and bad addresses are refused by name."""
     (tmp_path / "empty").mkdir()
     (tmp_path / "notes.txt").write_text("x")
     for paths, base, message in (

@@ -1,4 +1,4 @@
-"""Kernels that grant packet filters to root alone: a locked socket refuses its filter in just that way."""
+"""Kernels that allow packet filters only to root: a locked socket refuses its filter in the same way."""
 
 import socket
 
@@ -11,12 +11,12 @@ from simulators.sockets.serving import serve_farm, sweep
 from simulators.sockets.silence import silence
 from simulators.sockets.web_server import serve_web
 
-# From linux/socket.h: no filter may be put on this socket, or taken off it, any more.
+# From asm-generic/socket.h: the socket's filter can no longer be attached, replaced or removed.
 SO_LOCK_FILTER = 44
 
 
-def test_a_filter_that_is_not_allowed_is_told() -> None:
-    """Who may not attach a filter gets PermissionError, not silence that is none."""
+def test_a_forbidden_filter_raises() -> None:
+    """A user without the right to attach a filter gets PermissionError."""
     with socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, SO_LOCK_FILTER, 1)
         with pytest.raises(PermissionError):
@@ -24,7 +24,7 @@ def test_a_filter_that_is_not_allowed_is_told() -> None:
 
 
 async def test_without_a_filter_units_without_power_reset_connections() -> None:
-    """The farm goes on: the dead reset connections, the others answer, pages are served, and the server says so."""
+    """Units without power reset connections, the others answer, and the server reports that it cannot silence."""
     farm = make_farm(2)
     dead, lit = farm.units
     async with serve_farm(farm, port=0) as server, serve_web(farm, server, port=0):

@@ -1,4 +1,4 @@
-"""The units' web server on real sockets: who answers, connections kept and closed, bad clients, the journal."""
+"""The units' web server on real sockets: addressing, connections kept and closed, bad clients, the journal."""
 
 import asyncio
 import contextlib
@@ -25,7 +25,7 @@ REFUSED = b"HTTP/1.1 401 Unauthorized\r\n"
 
 @pytest.mark.asyncio(loop_factories=["asyncio", "uvloop"])
 async def test_one_socket_answers_for_every_unit() -> None:
-    """The address that was dialled tells which unit is meant, on either event loop."""
+    """The destination address selects the unit, on either event loop."""
     farm = make_farm(5)
     async with served(farm) as site:
         hosts = [(await read(unit, site.web.port, "get_system_info"))["ipaddress"] for unit in farm.units]
@@ -35,8 +35,8 @@ async def test_one_socket_answers_for_every_unit() -> None:
 
 
 @pytest.mark.asyncio(loop_factories=["asyncio", "uvloop"])
-async def test_nobody_is_at_an_address_outside_the_farm() -> None:
-    """The connection is reset."""
+async def test_an_address_outside_the_farm_resets_connections() -> None:
+    """A connection to an address without a unit is reset."""
     async with served(make_farm(1)) as site:
         with pytest.raises(ConnectionError):
             await exchange("127.77.0.200", site.web.port, request(BLINK))
@@ -44,7 +44,7 @@ async def test_nobody_is_at_an_address_outside_the_farm() -> None:
 
 @pytest.mark.parametrize("fault", [PowerOff(), Down()])
 async def test_a_unit_that_is_gone_is_gone_on_the_web_too(fault: PowerOff | Down) -> None:
-    """Not even a refusal: the connection attempt hangs, until the fault is over."""
+    """Connecting times out until the fault is over."""
     farm = make_farm(2)
     gone, other = farm.units
     async with served(farm) as site:
@@ -61,7 +61,7 @@ async def test_a_unit_that_is_gone_is_gone_on_the_web_too(fault: PowerOff | Down
 
 
 async def test_a_farm_served_later_is_silent_from_the_start() -> None:
-    """What the API's server knows of silent addresses holds for the pages at once."""
+    """The silent addresses of the API's server hold for the pages at once."""
     farm = make_farm(1)
     farm.inject(PowerOff())
     async with served(farm) as site:
@@ -71,7 +71,7 @@ async def test_a_farm_served_later_is_silent_from_the_start() -> None:
 
 
 async def test_swapped_addresses_swap_the_pages() -> None:
-    """At the first unit's address stands the second, and says so with its serial, but with that address."""
+    """The second unit answers at the first one's address, with its own serial and the first one's address."""
     farm = make_farm(2)
     first, second = farm.units
     farm.inject(AddressSwapped(unit_id=second.identity.unit_id), Selector(units=(first.identity.unit_id,)))
@@ -85,7 +85,7 @@ async def test_swapped_addresses_swap_the_pages() -> None:
 
 @pytest.mark.asyncio(loop_factories=["asyncio", "uvloop"])
 async def test_a_connection_is_kept_for_sixteen_requests() -> None:
-    """Requests sent in one go are answered in order; the seventeenth is the last, and the eighteenth is not read."""
+    """Pipelined requests are answered in order; the seventeenth is the last, and the eighteenth is not read."""
     farm = make_farm(1)
     async with served(farm) as site:
         reply = await exchange(farm.units[0].identity.host, site.web.port, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n" * 18)
@@ -96,7 +96,7 @@ async def test_a_connection_is_kept_for_sixteen_requests() -> None:
 
 
 async def test_bytes_that_trickle_in_make_the_same_requests() -> None:
-    """A post and a get, a byte at a time, with the empty line between them that some clients send."""
+    """A POST and a GET sent byte by byte are answered, also with the empty line some clients send between them."""
     farm = make_farm(1)
     host = farm.units[0].identity.host
     data = request("/cgi-bin/blink.cgi", method="POST", body=b'{"blink":true}') + b"\r\n" + request(BLINK)
@@ -114,7 +114,7 @@ async def test_bytes_that_trickle_in_make_the_same_requests() -> None:
 
 
 async def test_a_head_request_gets_a_head() -> None:
-    """Of a page neither length nor chunks, of the server's own page the length it would have."""
+    """The head of a page has neither length nor chunks; that of the server's own page has its length."""
     farm = make_farm(1)
     host = farm.units[0].identity.host
     async with served(farm) as site:
@@ -126,7 +126,7 @@ async def test_a_head_request_gets_a_head() -> None:
     assert error_head.endswith(b"\r\nContent-Type: text/html\r\nContent-Length: 351\r\n" + date)
 
 
-async def test_a_refused_client_is_hung_up_on() -> None:
+async def test_a_bad_request_closes_the_connection() -> None:
     """After a bad request nothing more is read from that connection."""
     farm = make_farm(1)
     async with served(farm) as site:
@@ -137,7 +137,7 @@ async def test_a_refused_client_is_hung_up_on() -> None:
 
 @pytest.mark.asyncio(loop_factories=["asyncio", "uvloop"])
 async def test_an_endless_head_ends_at_64_kb() -> None:
-    """414, as for a URI that is too long, and the connection is closed."""
+    """The answer is 414, as for a URI that is too long, and the connection is closed."""
     farm = make_farm(1)
     async with served(farm) as site:
         reader, writer = await asyncio.open_connection(farm.units[0].identity.host, site.web.port)
@@ -148,8 +148,8 @@ async def test_an_endless_head_ends_at_64_kb() -> None:
 
 
 @pytest.mark.parametrize("sent", [b"", b"GET / HTT", request(BLINK), request(BLINK, method="POST", body=b"abc")[:-1]])
-async def test_silent_clients_are_hung_up_on(sent: bytes) -> None:
-    """Before a request, in its head, in its body, and after a reply: each has its time."""
+async def test_connections_of_silent_clients_are_closed(sent: bytes) -> None:
+    """A client times out before a request, in its head, in its body, and after a reply."""
     farm = make_farm(1)
     async with served(farm, limits=Limits(idle_s=0.02, read_s=0.03)) as site:
         reader, writer = await asyncio.open_connection(farm.units[0].identity.host, site.web.port)
@@ -161,7 +161,7 @@ async def test_silent_clients_are_hung_up_on(sent: bytes) -> None:
 
 
 async def connect_slowly(host: str, web: WebServer) -> socket.socket:
-    """Connect with the smallest buffers there are on both sides, so that replies stay in the server."""
+    """Connect with the smallest socket buffers on both sides, so that replies stay in the server."""
     web._listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2048)
     client = socket.socket()
     client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
@@ -172,7 +172,7 @@ async def connect_slowly(host: str, web: WebServer) -> socket.socket:
 
 @pytest.mark.asyncio(loop_factories=["asyncio", "uvloop"])
 async def test_a_client_that_takes_nothing_is_dropped_in_time() -> None:
-    """Its replies wait for it, others are served meanwhile, and after its time it is gone."""
+    """Its replies are held back, other clients are served meanwhile, and it is dropped when its time is up."""
     farm = make_farm(1)
     async with served(farm, limits=Limits(write_s=0.05)) as site:
         with await connect_slowly(farm.units[0].identity.host, site.web) as slow:
@@ -185,7 +185,7 @@ async def test_a_client_that_takes_nothing_is_dropped_in_time() -> None:
 
 @pytest.mark.asyncio(loop_factories=["asyncio", "uvloop"])
 async def test_a_slow_client_gets_everything_in_order() -> None:
-    """It was not listened to while it did not read; what it had asked for comes all the same."""
+    """The server stops reading from it while it does not read, and still answers every request."""
     farm = make_farm(1)
     loop = asyncio.get_running_loop()
     async with served(farm) as site:
@@ -201,7 +201,7 @@ async def test_a_slow_client_gets_everything_in_order() -> None:
 
 
 async def test_connections_are_bounded() -> None:
-    """One too many is reset, and there is room again when one has gone."""
+    """A connection above the limit is reset, and a closed one makes room again."""
     farm = make_farm(1)
     host = farm.units[0].identity.host
     async with served(farm, limits=Limits(connections=2)) as site:
@@ -219,7 +219,7 @@ async def test_connections_are_bounded() -> None:
 
 @pytest.mark.asyncio(loop_factories=["asyncio", "uvloop"])
 async def test_a_power_cut_breaks_open_connections() -> None:
-    """A request on a connection from before gets a reset, not a reply."""
+    """A request on a connection opened before the power cut gets a reset, not a reply."""
     farm = make_farm(1)
     async with served(farm) as site:
         reader, writer = await asyncio.open_connection(farm.units[0].identity.host, site.web.port)
@@ -233,7 +233,7 @@ async def test_a_power_cut_breaks_open_connections() -> None:
 
 
 def garbage(rng: random.Random, good: list[bytes]) -> bytes:
-    """Give random bytes, a good request cut short, one with some bytes changed, or one with its lines turned round."""
+    """Return random bytes, or a good request that is cut short, has bytes changed, or has its lines reversed."""
     data = bytearray(rng.choice(good))
     match rng.randrange(4):
         case 0:
@@ -249,7 +249,7 @@ def garbage(rng: random.Random, good: list[bytes]) -> bytes:
 
 
 async def annoy(host: str, port: int, data: bytes, *, is_patient: bool) -> None:
-    """Send bytes and wait for the end, or break the connection off at once."""
+    """Send bytes and wait for the end, or reset the connection at once."""
     loop = asyncio.get_running_loop()
     with socket.socket() as client:
         client.setblocking(False)  # noqa: FBT003  the socket module's own signature
@@ -265,7 +265,7 @@ async def annoy(host: str, port: int, data: bytes, *, is_patient: bool) -> None:
 
 
 async def test_ten_thousand_bad_requests_do_no_harm() -> None:
-    """Garbage, cut requests, broken connections at both web servers: no error, nothing left over, a bounded journal."""
+    """Garbage, cut requests and resets on both web servers leave no error, no connection and a bounded journal."""
     rng = random.Random(4028)
     farm = make_farm(20)
     good = [request(path, method=method, body=b"{}") for path in PAGES for method in ("POST", "PUT")]
@@ -283,7 +283,7 @@ async def test_ten_thousand_bad_requests_do_no_harm() -> None:
                 group.create_task(annoy_often(site.web.port), name=f"annoy {number}")
                 group.create_task(annoy_often(hash_side.port), name=f"annoy hash side {number}")
         await until(lambda: not site.web.connections and not hash_side.connections)
-        # Some garbage is a good request: those that rebooted units are a minute past their boot by now.
+        # Some garbage is a good request; two hours later every unit it rebooted has finished its boot.
         farm.clock.advance(7200.0)
         for unit in farm.units:
             unit.advance(farm.clock.now())
@@ -292,8 +292,8 @@ async def test_ten_thousand_bad_requests_do_no_harm() -> None:
     assert len(site.api.journal.counts) < 150
 
 
-async def test_the_journal_tells_reads_from_writes() -> None:
-    """Requests to both ports in one journal, refused ones with their status; an attempt to write counts as one."""
+async def test_the_journal_distinguishes_reads_from_writes() -> None:
+    """One journal holds requests to both ports, refused ones with status; an attempted write counts as a write."""
     farm = make_farm(1)
     unit = farm.units[0]
     host = unit.identity.host
@@ -328,7 +328,7 @@ async def test_the_journal_tells_reads_from_writes() -> None:
 
 
 async def test_another_password() -> None:
-    """The factory's no longer gets in, the new one does."""
+    """The factory password is refused and the new one accepted."""
     farm = make_farm(1)
     host = farm.units[0].identity.host
     old = request(BLINK)
@@ -338,8 +338,8 @@ async def test_another_password() -> None:
         assert unchunked(await exchange(host, site.web.port, new)) == b'\n\n{"blink":false}\n'
 
 
-async def test_the_hash_side_answers_where_it_is_asked_for() -> None:
-    """On line A /miner_power gives the true watts without a password, other commands its error; line B is closed."""
+async def test_the_hash_side_answers_on_the_chosen_lines() -> None:
+    """On line A /miner_power returns the true watts without a password, other paths an error; line B is closed."""
     farm = make_farm(20)
     on_a = next(unit for unit in farm.units if unit.build == "s21-202407")
     on_b = next(unit for unit in farm.units if unit.build == "s21-fr")

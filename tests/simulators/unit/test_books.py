@@ -1,7 +1,7 @@
-"""The books of a simulated unit against integrals taken from outside: power, hashrate and losses, event by event.
+"""The books of a simulated unit against independent integrals of power, hashrate and losses, event by event.
 
-The integrals are Gauss-Legendre sums between the moments at which the unit itself says that something happens. They
-know none of its formulas: only `power_watts`, `hashrate_hs` and `losses_hs` at single moments.
+The integrals are Gauss-Legendre sums between the unit's own events. They use none of its formulas, only `power_watts`,
+`hashrate_hs` and `losses_hs` at single moments.
 """
 
 import math
@@ -35,16 +35,16 @@ from simulators.unit.unit import Unit
 from simulators.unit.work_modes import WORK_MODE_HIGH, WORK_MODE_LOW, WORK_MODE_NORMAL, WORK_MODE_SLEEP
 
 WEEK_S = 7 * 86400.0
-START = 0.0  # 1970, where a moment is known to 1e-10 s; in 2025 it is to 2e-7 s, which a ramp would show.
+START = 0.0  # 1970, where a float resolves 1e-10 s; in 2025 it resolves 2e-7 s, which a ramp would show.
 END = START + WEEK_S
 NODES = 10
-SMOOTH_S = 6 * 3600.0  # A quarter of the daily sine: ten nodes take it to the last digit.
-KINK_S = 1e-6  # Where a line bends within a piece, the piece is halved down to this.
+SMOOTH_S = 6 * 3600.0  # A quarter of the daily sine: ten nodes integrate it to the last digit.
+KINK_S = 1e-6  # A piece with a kink is halved down to this.
 
 MILD = Climate(mean_celsius=22.0, swing_celsius=6.0)
 HOT = Climate(mean_celsius=40.0, swing_celsius=8.0)
 
-# Something that happens to a unit: after so many seconds, for so many (0 for good), a fault or else a mode.
+# An event of a unit: seconds after the start, duration in seconds (0 for permanent), and a fault or a work mode.
 Happening = tuple[float, float, Condition | int]
 
 FAULTS: tuple[Condition, ...] = (
@@ -87,7 +87,7 @@ EVENTFUL_WEEK: tuple[Happening, ...] = (
 
 
 def lived(happenings: Sequence[Happening], *, climate: Climate, uptime_s: float, key: int = 7) -> Unit:
-    """Give a unit with a week before it."""
+    """Return a unit with a week of events on its agenda."""
     unit = make_unit(climate=climate, uptime_s=uptime_s, key=key, start=START)
     for number, (after_s, lasting_s, what) in enumerate(happenings, 1):
         at = START + after_s
@@ -102,7 +102,7 @@ def lived(happenings: Sequence[Happening], *, climate: Climate, uptime_s: float,
 
 @cache
 def legendre() -> tuple[tuple[float, float], ...]:
-    """Give nodes in [-1, 1] and their weights, by Newton's method on the Legendre polynomial."""
+    """Return nodes in [-1, 1] and their weights, by Newton's method on the Legendre polynomial."""
     nodes = []
     for number in range(NODES):
         x = math.cos(math.pi * (number + 0.75) / (NODES + 0.5))
@@ -117,22 +117,22 @@ def legendre() -> tuple[tuple[float, float], ...]:
     return tuple(nodes)
 
 
-def told(unit: Unit, t: float) -> tuple[float, ...]:
-    """Give what a unit says of one moment: watts, H/s, H/s above the nameplate, and H/s lost to each cause."""
+def instant(unit: Unit, t: float) -> tuple[float, ...]:
+    """Return a unit's figures at one moment: watts, H/s, H/s above the nameplate, and H/s lost to each cause."""
     rate_hs, losses_hs = unit.hashrate_hs(t), unit.losses_hs(t)
     above_hs = max(0.0, rate_hs - unit.identity.model.hashrate_hs)
     return (unit.power_watts(t), rate_hs, above_hs, *[losses_hs.get(cause, 0.0) for cause in Cause])
 
 
 def area(unit: Unit, begin: float, end: float) -> list[float]:
-    """Give the integrals of what a unit says between two moments, where it is smooth."""
+    """Return the integrals of a unit's figures between two moments, where they are smooth."""
     half, middle = (end - begin) / 2.0, (begin + end) / 2.0
-    rows = [[weight * value for value in told(unit, middle + half * node)] for node, weight in legendre()]
+    rows = [[weight * value for value in instant(unit, middle + half * node)] for node, weight in legendre()]
     return [half * math.fsum(column) for column in zip(*rows, strict=True)]
 
 
 def area_with_kinks(unit: Unit, begin: float, end: float) -> list[list[float]]:
-    """Give the integrals between two moments, in parts, where lines may bend at places nobody tells."""
+    """Return the integrals between two moments in parts, for figures that may have kinks at unknown places."""
     whole, middle = area(unit, begin, end), (begin + end) / 2.0
     halves = [area(unit, begin, middle), area(unit, middle, end)]
     scales = [unit.identity.model.power_watts, *[unit.identity.model.hashrate_hs] * (len(whole) - 1)]
@@ -147,7 +147,7 @@ def area_with_kinks(unit: Unit, begin: float, end: float) -> list[list[float]]:
 def integrals(
     unit: Unit, begin: float, end: float, parts_of: Callable[[Unit, float, float], list[list[float]]] = area_with_kinks
 ) -> list[float]:
-    """Give joules, hashes, uplift and lost hashes by cause, from what a unit says of single moments."""
+    """Return joules, hashes, uplift and lost hashes by cause, from a unit's figures at single moments."""
     parts: list[list[float]] = []
     at = begin
     while at < end:
@@ -159,7 +159,7 @@ def integrals(
 
 
 def check(happenings: Sequence[Happening], *, climate: Climate, uptime_s: float) -> None:
-    """Hold the books of a week against the integrals, and against books nobody looked into before its end."""
+    """Compare the books of a week with the integrals, and with the books of a unit read only at its end."""
     watched = lived(happenings, climate=climate, uptime_s=uptime_s)
     joules, *hashes = integrals(watched, START, END)
     totals = lived(happenings, climate=climate, uptime_s=uptime_s).totals(END)
@@ -193,13 +193,13 @@ def test_the_books_of_an_eventful_week_are_the_integrals_exactly(climate: Climat
 def test_the_books_of_any_week_are_the_integrals_exactly(
     *, happenings: list[Happening], climate: Climate, uptime_s: float
 ) -> None:
-    """Whatever happens, in whatever order: the books hold what the unit said it did, cause by cause."""
+    """For any events in any order, the books are the integrals of the unit's figures, cause by cause."""
     check(happenings, climate=climate, uptime_s=uptime_s)
 
 
 @pytest.mark.parametrize("name", ["bad-psu-batch", "curtailment-with-stragglers", "firmware-roll-out", "heat-wave"])
 def test_the_books_of_a_scenario_are_the_integrals_exactly(name: str) -> None:
-    """Every ninth unit of a shipped scenario, to ten digits: a moment of 2025 is known to 2e-7 s only."""
+    """Every ninth unit of a shipped scenario agrees to ten digits; a float resolves only 2e-7 s in 2025."""
     _, scenario = find_scenario(name)
     farm = build_farm(scenario)
     playing = play(farm, name, scenario)

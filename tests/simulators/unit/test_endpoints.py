@@ -1,4 +1,4 @@
-"""Units at addresses and ports of a list instead of a range."""
+"""Units at listed addresses and ports instead of a range."""
 
 import asyncio
 import csv
@@ -29,7 +29,7 @@ LOCALHOST = 0x7F000001
 
 
 def free_ports(count: int) -> list[int]:
-    """Give ports that nobody listens on now."""
+    """Return TCP ports that are free now."""
     held = [listen("0.0.0.0", 0) for _ in range(count)]
     ports: list[int] = [listener.getsockname()[1] for listener in held]
     for listener in held:
@@ -38,20 +38,20 @@ def free_ports(count: int) -> list[int]:
 
 
 def farm_at(*endpoints: str) -> Farm:
-    """Give a healthy farm with a unit at each endpoint."""
+    """Return a healthy farm with a unit at each endpoint."""
     plan = FarmPlan(
         units=len(endpoints), containers=1, endpoints=read_endpoints(endpoints), troubles=HEALTHY_FARM, seed=1
     )
     return Farm(plan, SimClock(start=START, speed=0.0))
 
 
-def serial_asked(reply: bytes) -> bytes:
-    """Give the part of a `stats` reply that tells units apart: the serial of the first board."""
+def first_serial(reply: bytes) -> bytes:
+    """Return the serial of the first board in a `stats` reply, which identifies the unit."""
     return reply.partition(b'"sn": "')[2][:17]
 
 
 def test_a_list_is_read_as_it_is_typed(tmp_path: Path) -> None:
-    """Commas or lines, with or without ports; in a file, comments."""
+    """Commas or lines separate entries, ports are optional, and a file may hold comments."""
     expected = (Endpoint(LOCALHOST, 14028), Endpoint(LOCALHOST + 1))
     assert find_endpoints("127.0.0.1:14028,127.0.0.2") == expected
     file = tmp_path / "units.txt"
@@ -70,26 +70,26 @@ def test_a_list_is_read_as_it_is_typed(tmp_path: Path) -> None:
         ("127.0.0.1:4_0", "is not IPV4 or IPV4:PORT"),
         ("127.1", "'127.1' is not IPV4"),
         ("localhost:4028", "'localhost:4028' is not IPV4"),
-        ("127.0.0.1,127.0.0.1", "'127.0.0.1' is there twice"),
+        ("127.0.0.1,127.0.0.1", "'127.0.0.1' is listed twice"),
         ("@/nowhere/units.txt", "No such file"),
         ("@/proc/self/mem", "/proc/self/mem: "),
         (",".join(f"127.0.0.1:{port}" for port in range(1, 1100)), "more than 1024 different ports"),
     ],
 )
 def test_a_list_that_cannot_be_used_says_why(text: str, message: str) -> None:
-    """The entry is named."""
+    """The message names the entry and what is wrong with it."""
     with pytest.raises(EndpointError, match=message):
         find_endpoints(text)
 
 
-async def test_units_of_one_address_are_told_apart_by_their_ports() -> None:
-    """Two units at 127.0.0.1, a third with the port of the farm: each answers as itself, the ledger says where."""
+async def test_units_of_one_address_are_distinguished_by_their_ports() -> None:
+    """Two units at 127.0.0.1 and a third on the farm's port each answer as themselves; the ledger lists the ports."""
     first, second = free_ports(2)
     farm = farm_at(f"127.0.0.1:{first}", f"127.0.0.1:{second}", "127.0.0.9")
     async with serve_farm(farm, port=0) as server:
         doors = [("127.0.0.1", first), ("127.0.0.1", second), ("127.0.0.9", server.port)]
-        told = [serial_asked(await ask(*door)) for door in doors]
-        assert told == [unit.identity.board_serials[0].encode() for unit in farm.units]
+        serials = [first_serial(await ask(*door)) for door in doors]
+        assert serials == [unit.identity.board_serials[0].encode() for unit in farm.units]
         text = io.StringIO()
         farm.write_ledger(text, port=server.port)
         assert [row["host"] for row in csv.DictReader(io.StringIO(text.getvalue()))] == [f"{a}:{p}" for a, p in doors]
@@ -99,7 +99,7 @@ async def test_units_of_one_address_are_told_apart_by_their_ports() -> None:
 
 
 async def test_a_unit_without_power_leaves_its_neighbour_at_the_same_address_alone() -> None:
-    """Only its own port is silent."""
+    """Only the port of the unit without power is silent."""
     first, second = free_ports(2)
     farm = farm_at(f"127.0.0.1:{first}", f"127.0.0.1:{second}")
     async with serve_farm(farm, port=0) as server:
@@ -112,7 +112,7 @@ async def test_a_unit_without_power_leaves_its_neighbour_at_the_same_address_alo
 
 
 @pytest.mark.parametrize(("is_loopback_only", "device"), [(True, b"lo"), (False, b"")])
-async def test_other_machines_are_not_heard_unless_wanted(*, is_loopback_only: bool, device: bytes) -> None:
+async def test_other_machines_cannot_connect_unless_allowed(*, is_loopback_only: bool, device: bytes) -> None:
     """The listening sockets of a farm, of its web pages and of its hash side are bound to the loopback device."""
     farm, lines = make_farm(1), frozenset(Line)
     async with (
@@ -128,7 +128,7 @@ async def test_other_machines_are_not_heard_unless_wanted(*, is_loopback_only: b
 
 
 async def test_a_taken_port_of_the_list_opens_none() -> None:
-    """The port is named, and what was opened before it is closed again."""
+    """The message names the port, and listeners opened before it are closed again."""
     (free,) = free_ports(1)
     taken = listen("0.0.0.0", 0)
     try:
@@ -142,7 +142,7 @@ async def test_a_taken_port_of_the_list_opens_none() -> None:
 
 
 def test_as_many_addresses_as_units() -> None:
-    """A list that is too short or too long is refused, of a plan and of recordings."""
+    """A list shorter than the units is refused, for a plan and for recordings."""
     with pytest.raises(FarmError, match="3 units, but a list of 1 addresses"):
         Farm(FarmPlan(units=3, endpoints=(Endpoint(LOCALHOST),)), SimClock(start=START, speed=0.0))
     captures = sorted(path for path in CAPTURES.glob("s19pro-stock-*") if path.is_dir())
@@ -151,7 +151,7 @@ def test_as_many_addresses_as_units() -> None:
 
 
 def test_a_farm_file_may_list_addresses(tmp_path: Path) -> None:
-    """As many units as addresses unless it says how many; a bad one is named with its key."""
+    """The farm has one unit per address, and a bad address is named with its key."""
     file = tmp_path / "farm.toml"
     file.write_text('[farm]\ncontainers = 1\naddresses = ["127.0.0.1:14028", "127.0.0.2"]\n', encoding="utf-8")
     plan = load_farm(file).farm.plan(seed=1, air=FarmPlan().air)

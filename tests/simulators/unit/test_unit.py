@@ -1,4 +1,4 @@
-"""A simulated unit through time: start, sleep, heat, faults, and books that balance."""
+"""A simulated unit over time: start, sleep, heat, faults, and books that balance."""
 
 import itertools
 import statistics
@@ -33,12 +33,12 @@ WEEK_S = 7 * 86400.0
 
 
 def inject(unit: Unit, fault: Condition, at: float, number: int = 1) -> None:
-    """Have a fault begin."""
+    """Schedule the start of a fault."""
     unit.schedule(Change(at, 2 * number, Verb.INJECT, number, fault))
 
 
 def clear(unit: Unit, at: float, number: int = 1) -> None:
-    """Have a fault end."""
+    """Schedule the end of a fault."""
     unit.schedule(Change(at, 2 * number + 1, Verb.CLEAR, number))
 
 
@@ -57,7 +57,7 @@ def test_every_bin_hashes_and_draws_about_its_nameplate(model: object) -> None:
     ids=["low", "high"],
 )
 def test_a_work_mode_is_a_clock_and_power_follows_it(mode: int, clock_ratio: float, joules_ratio: float) -> None:
-    """Rate and clock go with the mode, and each hash takes 0.4 of that change less or more energy."""
+    """Rate and clock follow the mode; the energy of a hash changes by 0.4 of the change in clock."""
     normal, unit = make_unit(), make_unit()
     unit.schedule(Change(START + 10.0, 2, Verb.MODE, mode))
     at = START + 3600.0
@@ -67,8 +67,8 @@ def test_a_work_mode_is_a_clock_and_power_follows_it(mode: int, clock_ratio: flo
     assert watts / normal_watts == pytest.approx(clock_ratio * joules_ratio)
 
 
-def test_a_ramp_in_any_mode_ends_at_the_power_that_then_holds() -> None:
-    """In low mode the last second of the ramp and the first of hashing differ by a second's worth of ramp."""
+def test_a_ramp_in_any_mode_ends_at_the_steady_power() -> None:
+    """In low mode, power in the last second of the ramp and the first of hashing differs by less than 1 %."""
     unit = make_unit(climate=Climate(swing_celsius=0.0))
     unit.schedule(Change(START + 10.0, 2, Verb.MODE, WORK_MODE_LOW))
     seconds = (START + second for second in itertools.count(11))
@@ -79,7 +79,7 @@ def test_a_ramp_in_any_mode_ends_at_the_power_that_then_holds() -> None:
 
 
 def test_a_start_goes_through_its_stages() -> None:
-    """Power on: no API for 45 s, boards listed without chips for 30, a straight ramp for 165, then full rate."""
+    """Power on: no API for 45 s, boards without chips for 30 s, a linear ramp for 165 s, then full rate."""
     unit = make_unit(uptime_s=0.0)
     stages = [(1, Phase.BOOTING), (46, Phase.ENUMERATING), (76, Phase.RAMPING), (241, Phase.HASHING)]
     assert [(after, unit.advance(START + after) or unit.phase) for after, _ in stages] == stages
@@ -91,13 +91,13 @@ def test_a_start_goes_through_its_stages() -> None:
 
 
 def test_a_starting_unit_lists_boards_without_chips_or_temperatures() -> None:
-    """Between API and first hashes, three boards show 0 chips, no sensors, no rate."""
+    """Between the start of the API and the first hashes, three boards show 0 chips, no sensors and no rate."""
     boards = make_unit(uptime_s=0.0).snapshot(START + 60.0).boards
     assert [(board.chips, board.ghs, board.pic_celsius) for board in boards] == [(0, 0.0, ())] * 3
 
 
 def test_uptime_and_counters_begin_again_with_the_mode() -> None:
-    """Sleep and back restarts the miner process twice: elapsed, average, shares start over."""
+    """Going to sleep and waking restart the miner process: elapsed time and shares start over."""
     unit = make_unit(uptime_s=10 * 86400.0)
     assert unit.snapshot(START).elapsed_s == 864_000
     assert unit.shares(START).accepted == pytest.approx(864_000 * 0.18, rel=0.1)
@@ -132,7 +132,7 @@ def test_uptime_and_counters_begin_again_with_the_mode() -> None:
 def test_a_fault_costs_what_it_should_and_is_called_by_its_name(
     fault: Condition, phase: Phase, cause: Cause, ratio: float
 ) -> None:
-    """Injected into a warm unit: after ten minutes it stands where it should, and the cause has the largest loss."""
+    """Ten minutes after injection a warm unit is in the expected phase, and the expected cause has the largest loss."""
     unit, healthy = make_unit(), make_unit()
     inject(unit, fault, START + 60.0)
     t = START + 660.0
@@ -144,7 +144,7 @@ def test_a_fault_costs_what_it_should_and_is_called_by_its_name(
 
 
 def test_causes_take_their_shares_one_after_the_other() -> None:
-    """A board, half of another's chips, 40 C, and half the rate of the rest: the nameplate falls apart into these."""
+    """A dead board, half of another's chips, throttling and half the rate of the rest split the nameplate exactly."""
     unit = make_unit()
     faults = (DeadBoard(board=0), MissingChips(board=1, chips=54), Overheat(celsius=21.0), HashrateDrift(ratio=0.5))
     for number, fault in enumerate(faults, 1):
@@ -164,7 +164,7 @@ def test_causes_take_their_shares_one_after_the_other() -> None:
 
 
 def test_a_unit_that_was_too_hot_starts_again_below_42_degrees() -> None:
-    """On a day that comes down from 47.5 C it stops until the air is at 42, and then takes the way of any start."""
+    """On a day that peaks at 47.5 C it stops until the air is at 42 C, then starts as usual."""
     hot = Climate(mean_celsius=41.0, swing_celsius=6.5, warmest_s=START % 86400.0)
     unit = make_unit(climate=hot)
     unit.advance(START)
@@ -176,7 +176,7 @@ def test_a_unit_that_was_too_hot_starts_again_below_42_degrees() -> None:
 
 @pytest.mark.parametrize("pools", [0, 1])
 def test_one_dead_pool_costs_nothing_and_moves_the_shares(pools: int) -> None:
-    """With the first pool gone the second is credited, and the first keeps what it had."""
+    """With the first pool gone the second is credited, and the first keeps its counters."""
     unit = make_unit(uptime_s=7200.0)
     if pools:
         inject(unit, PoolDead(pools=pools), START + 3600.0)
@@ -194,8 +194,8 @@ def test_one_dead_pool_costs_nothing_and_moves_the_shares(pools: int) -> None:
 
 
 @pytest.mark.parametrize(("model", "fault"), [("S21 Hyd.", FanStopped(fan=0)), ("S21", DeadBoard(board=3))], ids=repr)
-def test_a_fault_of_a_part_the_unit_has_not_changes_nothing(model: str, fault: Condition) -> None:
-    """A hydro unit has no fan to stop, a unit of three boards no fourth one."""
+def test_a_fault_of_a_part_the_unit_lacks_changes_nothing(model: str, fault: Condition) -> None:
+    """A hydro unit has no fan to stop, and a unit of three boards has no fourth."""
     unit, healthy = make_unit(model), make_unit(model)
     inject(unit, fault, START)
     inject(unit, HashrateDrift(ratio=0.9), START, 2)
@@ -205,7 +205,7 @@ def test_a_fault_of_a_part_the_unit_has_not_changes_nothing(model: str, fault: C
 
 
 def test_drift_is_slow_and_ends_at_its_floor() -> None:
-    """Five percent an hour: 0.95 after an hour, 0.8 after a day with a floor of 0.8."""
+    """At 5 % an hour the factor is 0.95 after an hour, and 0.8 after a day with a floor of 0.8."""
     unit, healthy = make_unit(), make_unit()
     inject(unit, HashrateDrift(ratio=1.0, per_hour=0.05, floor=0.8), START)
     full_hs = healthy.hashrate_hs(START)
@@ -214,7 +214,7 @@ def test_drift_is_slow_and_ends_at_its_floor() -> None:
 
 
 def test_a_restart_happens_once_and_a_tripping_supply_again_and_again() -> None:
-    """Rebooting is one loss of the API; a supply that trips every half hour does so at once and every 2100 s."""
+    """Rebooting is a single restart; a supply set to trip every half hour trips at once and then every 2100 s."""
     starts = {Rebooting(): 1, PsuTrip(every_s=1800.0, off_s=60.0): 42}
     for fault, expected in starts.items():
         unit = make_unit()
@@ -224,7 +224,7 @@ def test_a_restart_happens_once_and_a_tripping_supply_again_and_again() -> None:
 
 
 def test_a_supply_trips_at_once_whatever_restarted_the_unit_before() -> None:
-    """After a restart that was never cleared, a tripping supply still begins with a trip, and not in the past."""
+    """A tripping supply trips when it is injected, also after a restart that was never cleared."""
     unit = make_unit()
     inject(unit, Rebooting(), START)
     inject(unit, PsuTrip(every_s=1800.0, off_s=60.0), START + 7200.0, 2)
@@ -233,7 +233,7 @@ def test_a_supply_trips_at_once_whatever_restarted_the_unit_before() -> None:
 
 
 def test_each_restart_happens_whether_the_one_before_was_cleared_or_not() -> None:
-    """Two orders to restart ten minutes apart are two restarts."""
+    """Two restart faults ten minutes apart are two restarts."""
     unit = make_unit()
     for number in (1, 2):
         inject(unit, Rebooting(), START + 600.0 * number, number)
@@ -241,7 +241,7 @@ def test_each_restart_happens_whether_the_one_before_was_cleared_or_not() -> Non
 
 
 def test_the_rest_of_two_tripping_supplies_does_not_trip_in_the_past() -> None:
-    """With the rarer of two trips cleared after an hour of hashing, the other one is due now."""
+    """When the rarer of two trip faults is cleared after an hour of hashing, the other trips at once."""
     unit = make_unit()
     inject(unit, PsuTrip(every_s=1800.0, off_s=60.0), START)
     inject(unit, PsuTrip(every_s=86400.0, off_s=60.0), START + 10.0, 2)
@@ -252,7 +252,7 @@ def test_the_rest_of_two_tripping_supplies_does_not_trip_in_the_past() -> None:
 
 
 def test_frozen_firmware_repeats_itself() -> None:
-    """Uptime, rates and shares stand still while simulated time goes on."""
+    """Uptime, rates and shares do not change while simulated time advances."""
     unit = make_unit()
     inject(unit, Frozen(), START + 60.0)
     assert unit.snapshot(START + 61.0) == unit.snapshot(START + 6000.0)
@@ -260,8 +260,8 @@ def test_frozen_firmware_repeats_itself() -> None:
 
 
 @pytest.mark.parametrize("fault", [None, Asleep(), Frozen(), Overheat(celsius=30.0), PowerOff(), Rebooting()], ids=repr)
-def test_what_is_told_of_the_process_alone_is_what_a_snapshot_says(fault: Condition | None) -> None:
-    """Uptime and mode, in every phase a fault leads to, whether figures stand still or not."""
+def test_the_process_figures_are_those_of_a_snapshot(fault: Condition | None) -> None:
+    """Uptime and mode agree in every phase a fault leads to, frozen or not."""
     unit = make_unit()
     if fault is not None:
         inject(unit, fault, START + 60.0)
@@ -272,7 +272,7 @@ def test_what_is_told_of_the_process_alone_is_what_a_snapshot_says(fault: Condit
 
 
 def test_new_firmware_restarts_the_unit_and_changes_its_build() -> None:
-    """The build is another one at once; the unit is back after its warm-up."""
+    """The build changes at once; the unit boots and counts its uptime from zero."""
     unit = make_unit(build="s21-202407")
     inject(unit, FirmwareChanged(build="s21-fr"), START)
     unit.advance(START + 1.0)
@@ -281,7 +281,7 @@ def test_new_firmware_restarts_the_unit_and_changes_its_build() -> None:
 
 
 def test_a_hot_day_throttles_stops_and_restarts() -> None:
-    """Between 34 and 50 C of daily air a unit is throttled, stops, starts anew and comes back to full clock."""
+    """In air between 34 and 50 C a unit is throttled, stops, restarts and returns to full clock."""
     hot = Climate(mean_celsius=42.0, swing_celsius=8.0)
     unit = make_unit(climate=hot)
     seen = []
@@ -295,7 +295,7 @@ def test_a_hot_day_throttles_stops_and_restarts() -> None:
 
 
 def test_accepted_difficulty_is_the_work_done_within_statistics() -> None:
-    """Over a week, accepted difficulty x 2^32 is the hashes done, within four standard deviations of the count."""
+    """Over a week, accepted difficulty x 2^32 equals the hashes done within four standard deviations of the count."""
     for key in range(6):
         unit = make_unit(key=key)
         before, after = unit.shares(START), unit.shares(START + WEEK_S)
@@ -307,7 +307,7 @@ def test_accepted_difficulty_is_the_work_done_within_statistics() -> None:
 
 
 def test_the_last_share_was_found_as_long_ago_as_shares_are_apart() -> None:
-    """Looked at a thousand times over a day, its age is on average the time between two shares."""
+    """Sampled a thousand times over a day, its mean age is the mean time between two shares."""
     unit = make_unit()
     ages = [unit.shares(START + 86.4 * step).age_s + 0.5 for step in range(1000)]
     apart_s = unit.identity.model.share_difficulty * 2.0**32 / unit.hashrate_hs(START + 86400.0)
@@ -315,7 +315,7 @@ def test_the_last_share_was_found_as_long_ago_as_shares_are_apart() -> None:
 
 
 def test_what_a_unit_shows_does_not_depend_on_who_asked_before() -> None:
-    """Asked every ten seconds or once, two units of the same key are the same, digit for digit."""
+    """Two units of the same key agree digit for digit, one read every ten seconds and the other once."""
     watched, alone = make_unit(uptime_s=0.0), make_unit(uptime_s=0.0)
     for unit in (watched, alone):
         inject(unit, PsuTrip(every_s=700.0), START + 500.0)
@@ -332,7 +332,7 @@ def test_what_a_unit_shows_does_not_depend_on_who_asked_before() -> None:
 
 
 def test_a_board_shows_its_chips_times_their_clock_with_one_percent_of_noise() -> None:
-    """Each board scatters by 1 % around a rate of its own, near that of its chips; together they have no bias."""
+    """Each board scatters by 1 % around its own mean, close to that of its chips; the unit's sum has no bias."""
     unit = make_unit()
     model, true_ghs = unit.identity.model, unit.hashrate_hs(START) / 1e9
     chips_ghs = model.chips_per_board * model.ghs_per_chip_mhz * model.frequency_mhz
@@ -345,7 +345,7 @@ def test_a_board_shows_its_chips_times_their_clock_with_one_percent_of_noise() -
 
 
 def test_a_unit_scatters_by_about_a_percent_around_the_truth() -> None:
-    """The 5 s rate of a unit has 0.93 % of noise, most of it common to its boards; the averages are near the truth."""
+    """The 5 s rate of a unit has 0.93 % noise, mostly common to its boards; the averages are close to the truth."""
     unit = make_unit()
     true_ghs = unit.hashrate_hs(START) / 1e9
     shown = [unit.snapshot(START + 5.0 * step).ghs_5s / true_ghs for step in range(4000)]
@@ -355,7 +355,7 @@ def test_a_unit_scatters_by_about_a_percent_around_the_truth() -> None:
 
 
 def test_boards_of_one_reply_differ_as_much_as_recorded_ones() -> None:
-    """Two to three percent between the boards of a reply, as in three recorded ones; none is a tenth off."""
+    """Boards of a unit differ by 1.8 to 3 % RMS, as in recorded replies, and none by more than 8 %."""
     rows = [[board.ghs for board in make_unit(key=chance.word(1, n)).snapshot(START).boards] for n in range(400)]
     off = [ghs / statistics.fmean(row) - 1.0 for row in rows for ghs in row]
     assert 0.018 < statistics.pstdev(off) * (3.0 / 2.0) ** 0.5 < 0.03
