@@ -36,8 +36,9 @@ from agent.site.identity.book import Addresses
 from agent.site.identity.watch import IdentityWatch
 from agent.site.ledger.delta import Takeover
 from agent.site.ledger.entries import Ledger, LedgerEntry
+from agent.site.metered import add_up
 from agent.site.poller import Poller
-from agent.site.power import PowerModel, add_up
+from agent.site.power import PowerModel
 from agent.site.status import UnitStatus
 from agent.site.totals import SiteFigures
 from agent.site.tracker import Tracker

@@ -8,7 +8,7 @@ from agent.runtime.fan_out import Outlets
 from agent.site.curtailment.events import Curtailments
 from agent.site.delivered import DAY_S, HOUR_S, DeliveredBook
 from agent.site.energy import EnergyBook
-from agent.site.power import Metered
+from agent.site.metered import Metered
 from agent.site.status import UnitStatus
 from agent.site.totals import SiteFigures, Sums
 from agent.site.tracker import Tracker

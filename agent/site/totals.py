@@ -6,7 +6,8 @@ from operator import add
 from typing import TypeVar
 
 from agent.site.delivered import NOTHING_DELIVERED, Delivered
-from agent.site.power import UNMETERED, Metered, PowerSource
+from agent.site.metered import UNMETERED, Metered
+from agent.site.power import PowerSource
 from agent.site.status import Cause, UnitState, UnitStatus
 from agent.slices import Turns, at_once
 

@@ -5,7 +5,8 @@ from site_cases import AT, Case, entry, reading, statuses
 
 from agent.site.energy import Energy, EnergyBook
 from agent.site.ledger.entries import Place
-from agent.site.power import UNMETERED, Metered, PowerSource
+from agent.site.metered import UNMETERED, Metered
+from agent.site.power import PowerSource
 from agent.site.totals import SiteFigures, site_figures
 
 REPORTED, METERED = PowerSource.REPORTED, PowerSource.METERED

@@ -28,7 +28,8 @@ from site_cases import (
 from agent.site.curtailment.events import Curtailments, Event, Scope
 from agent.site.delivered import Delivered
 from agent.site.ledger.entries import Place
-from agent.site.power import Metered, PowerSource
+from agent.site.metered import Metered
+from agent.site.power import PowerSource
 from agent.site.status import Cause, UnitState, UnitStatus
 from agent.site.totals import Figures, site_figures
 from agent.unit.nameplate import Nameplate

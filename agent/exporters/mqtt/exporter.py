@@ -26,7 +26,7 @@ from agent.exporters.mqtt.news import curtailment_changed, happened, is_news
 from agent.exporters.mqtt.outbox_file import Kind, Message
 from agent.exporters.mqtt.sparkplug_node import SparkplugNode
 from agent.site.curtailment.events import Event, Phase
-from agent.site.power import MeterWatts
+from agent.site.metered import MeterWatts
 from agent.site.status import UnitState, UnitStatus
 from agent.site.totals import SiteFigures
 
