@@ -10,8 +10,8 @@ from agent.site.metered import UNMETERED, Metered
 from agent.site.power import PowerSource
 from agent.site.status import Cause, UnitState, UnitStatus
 from agent.slices import Turns, at_once
+from agent.unit.limits import HS_PER_THS
 
-HS_PER_THS = 1e12
 # A rack's figures take 30 microseconds.
 RACKS_A_TURN = 100
 

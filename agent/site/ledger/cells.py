@@ -14,7 +14,8 @@ from zoneinfo import ZoneInfo
 
 from agent.address import Endpoint, Network, parse_endpoint, parse_mac
 from agent.config.mistakes import near_match
-from agent.unit.nameplate import HS_PER_THS, Catalogue, short_model
+from agent.unit.limits import HS_PER_THS
+from agent.unit.nameplate import Catalogue, short_model
 
 API_PORT = 4028
 # Bitcoin began in 2009; what is later than 2100 is a slip of the keyboard.

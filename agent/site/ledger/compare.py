@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from agent.address import Endpoint
 from agent.site.ledger.cells import host_cell, moment_cell
 from agent.site.ledger.entries import LedgerEntry
-from agent.unit.nameplate import HS_PER_THS
+from agent.unit.limits import HS_PER_THS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

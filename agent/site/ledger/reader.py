@@ -19,7 +19,8 @@ from agent.config.mistakes import SHOWN_MISTAKES, clip, more_mistakes, near_matc
 from agent.errors import ConfigError, Mistake
 from agent.site.ledger.cells import REMEMBERED_CELLS, CellParser, cell_parsers
 from agent.site.ledger.entries import Ledger, LedgerEntry, Place
-from agent.unit.nameplate import HS_PER_THS, Catalogue, Nameplate
+from agent.unit.limits import HS_PER_THS
+from agent.unit.nameplate import Catalogue, Nameplate
 
 REQUIRED_COLUMNS = (
     "unit_id",
