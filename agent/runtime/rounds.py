@@ -93,7 +93,7 @@ class Rounds:
                 self._outlets.on_status(status, before)
             sums.add(self._counted(part.statuses))
             if not self.is_whole:
-                unlooked += sum(status.reading is None and status.error is None for status in part.statuses)
+                unlooked += sum(1 for status in part.statuses if not status.is_polled)
             yield
         self._outlets.close_interval()
         self._unlooked = unlooked

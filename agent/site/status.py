@@ -102,6 +102,21 @@ class UnitStatus(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     is_straggler: bool = False
     unrestored: Event | None = None
 
+    @property
+    def is_polled(self) -> bool:
+        """True once a poll of the unit succeeded or failed."""
+        return self.reading is not None or self.error is not None
+
+    @property
+    def is_looked_at(self) -> bool:
+        """True once `state` rests on a poll or on the ledger's word (maintenance), rather than on nothing yet."""
+        return self.reading is not None or self.error is not None or self.entry.is_in_maintenance
+
+    @property
+    def shortfall_hs(self) -> float:
+        """Nameplate minus measured, H/s, never below zero; the sum of `losses`."""
+        return sum(loss.hashrate_hs for loss in self.losses)
+
 
 _HASHING = Verdict(UnitState.HASHING, "hashing")
 

@@ -136,7 +136,7 @@ class MqttExporter:
 
     def on_unit(self, status: UnitStatus) -> None:
         """Take in a unit's new status; cheap when nothing is to be told, and silent until it was looked at once."""
-        if not self.outlets or not (status.reading or status.error or status.entry.is_in_maintenance):
+        if not self.outlets or not status.is_looked_at:
             return
         unit_id = status.entry.unit_id
         before = self._states.get(unit_id)
