@@ -34,7 +34,7 @@ from agent.site.curtailment.book import CurtailmentBook
 from agent.site.curtailment.events import Curtailments
 from agent.site.identity.book import Addresses
 from agent.site.identity.watch import IdentityWatch
-from agent.site.ledger.delta import Takeover
+from agent.site.ledger.delta import LedgerDelta
 from agent.site.ledger.entries import Ledger, LedgerEntry
 from agent.site.metered import add_up
 from agent.site.poller import Poller
@@ -388,7 +388,7 @@ class Agent:
             self.poller.replace_entries(self.identity.polled_entries())
         changed, gone = iter(takeover.changed), takeover.gone
         while (some := tuple(islice(changed, UNITS_A_TURN))) or gone:
-            for status in self.tracker.take_over(Takeover(some, gone), at=at):
+            for status in self.tracker.take_over(LedgerDelta(some, gone), at=at):
                 self.metrics.on_unit(status)
             gone = ()
             await asyncio.sleep(0)
@@ -397,7 +397,7 @@ class Agent:
             self.rounds.delivered.forget(self.metrics.simulated)
         self._ledger_changes_at = ledger.next_change_after(at)
 
-    def _compare(self, ledger: Ledger, at: float) -> tuple[tuple[LedgerEntry, ...], Takeover, Addresses]:
+    def _compare(self, ledger: Ledger, at: float) -> tuple[tuple[LedgerEntry, ...], LedgerDelta, Addresses]:
         entries = ledger.at(at)
         return entries, self.tracker.compare(entries), self.identity.addresses(entries, ledger.entries)
 

@@ -12,7 +12,7 @@ import msgspec
 
 from agent.errors import PollError
 from agent.site.curtailment.events import Curtailments, Event, Phase, Slice
-from agent.site.ledger.delta import Takeover
+from agent.site.ledger.delta import LedgerDelta
 from agent.site.ledger.entries import LedgerEntry
 from agent.site.losses import attribute
 from agent.site.power import Power, PowerModel, unit_power
@@ -115,7 +115,7 @@ class Tracker:
         track = self._tracks.get(unit_id)
         return None if track is None else track.status
 
-    def compare(self, entries: Iterable[LedgerEntry]) -> Takeover:
+    def compare(self, entries: Iterable[LedgerEntry]) -> LedgerDelta:
         """Say what changes with the entries of another ledger, or of another day.
 
         May be asked in a thread while polls are recorded; not while another ledger is taken over.
@@ -126,22 +126,22 @@ class Tracker:
             track = tracks.get(entry.unit_id)
             if track is None or (track.entry is not entry and track.entry != entry):
                 changed.append(entry)
-        return Takeover(tuple(changed), tuple(unit_id for unit_id in tracks if unit_id not in there))
+        return LedgerDelta(tuple(changed), tuple(unit_id for unit_id in tracks if unit_id not in there))
 
-    def take_over(self, takeover: Takeover, *, at: float) -> list[UnitStatus]:
+    def take_over(self, delta: LedgerDelta, *, at: float) -> list[UnitStatus]:
         """Take over what changed; all other units, and their statuses, stay the very same objects.
 
         Returns:
             The statuses of the units that are new or changed.
         """
         tracks = self._tracks
-        if takeover.gone or any(entry.unit_id not in tracks for entry in takeover.changed):
+        if delta.gone or any(entry.unit_id not in tracks for entry in delta.changed):
             # Whoever goes through the units meanwhile goes on with those that there were.
             tracks = self._tracks = tracks.copy()
-        for unit_id in takeover.gone:
+        for unit_id in delta.gone:
             del tracks[unit_id]
         firsts: dict[tuple[int, bool], UnitStatus] = {}
-        for entry in takeover.changed:
+        for entry in delta.changed:
             track = tracks.get(entry.unit_id)
             if track is None:
                 track = tracks[entry.unit_id] = _Track(entry)
@@ -153,13 +153,13 @@ class Tracker:
                 track.error, track.failures = None, 0
             track.entry = entry
             self._judge(track, at=at, is_fresh=track.status.is_fresh and track.reading is not None)
-        return [tracks[entry.unit_id].status for entry in takeover.changed]
+        return [tracks[entry.unit_id].status for entry in delta.changed]
 
     def replace_entries(self, entries: Iterable[LedgerEntry], *, at: float) -> Collection[str]:
         """Take over all entries of a changed ledger; gives the ids of units that are gone."""
-        takeover = self.compare(entries)
-        self.take_over(takeover, at=at)
-        return takeover.gone
+        delta = self.compare(entries)
+        self.take_over(delta, at=at)
+        return delta.gone
 
     def record(self, poll: Poll, *, clock_s: float) -> tuple[UnitStatus, UnitState] | None:
         """Take one poll in.

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from agent.site.ledger.entries import LedgerEntry
 
 
-class Takeover(NamedTuple):
+class LedgerDelta(NamedTuple):
     """The units that are not as before; all others stay as they are, and nobody has to look at them.
 
     Attributes:
