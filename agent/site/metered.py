@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metered:
-    """What meters say now; only readings that still count, a group of several meters only while all of them do.
+    """Metered power now, W. A reading counts while it is recent; a sum of several meters while all of them are.
 
     Attributes:
         site_watts: The whole site; None without a meter.
@@ -24,11 +24,11 @@ UNMETERED = Metered()
 
 
 class MeterWatts(NamedTuple):
-    """What one meter says now.
+    """The power one meter reads now.
 
     Attributes:
-        container, unit: What it measures; the whole site when both are None.
-        watts: None when it says nothing that still counts.
+        container, unit: The thing it measures; the whole site if both are None.
+        watts: None without a recent reading.
     """
 
     container: str | None
@@ -37,7 +37,7 @@ class MeterWatts(NamedTuple):
 
 
 def add_up(readings: Iterable[MeterWatts]) -> Metered:
-    """Give what meters say together: several of one thing are a sum, and half a sum is none."""
+    """Return the sums of all meters; if several measure one thing and one of them has no watts, neither has the sum."""
     sums: dict[tuple[str | None, str | None], float | None] = {}
     for container, unit, watts in readings:
         others_watts = sums.get((container, unit), 0.0)
@@ -55,7 +55,7 @@ class MeterState(NamedTuple):
 
     Attributes:
         name: From the configuration.
-        watts: What counts of it now; None when nothing does.
+        watts: None without a recent reading.
         readings, failures: Since the agent started.
     """
 
