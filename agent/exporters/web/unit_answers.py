@@ -142,11 +142,6 @@ class UnitAnswer(msgspec.Struct, frozen=True, kw_only=True):
     reading: ReadingAnswer | None
 
 
-def is_looked_at(status: UnitStatus) -> bool:
-    """Say whether a status rests on a poll or on the ledger's word, rather than on nothing yet."""
-    return status.reading is not None or status.error is not None or status.entry.is_in_maintenance
-
-
 def time_of(at: float) -> datetime:
     """Give a Unix time as the API tells it."""
     return datetime.fromtimestamp(at, UTC)
@@ -160,7 +155,7 @@ def age_s(at: float, now: float) -> float:
 def unit_row(status: UnitStatus, now: float) -> UnitRow:
     """Give one unit in short."""
     entry, reading = status.entry, status.reading
-    is_judged = is_looked_at(status)
+    is_judged = status.is_looked_at
     return UnitRow(
         unit_id=entry.unit_id,
         container=entry.place.container,
@@ -180,7 +175,7 @@ def unit_row(status: UnitStatus, now: float) -> UnitRow:
         hashrate_hs=status.hashrate_hs,
         power_watts=status.power.watts if status.power else None,
         power_source=status.power.source if status.power else None,
-        shortfall_hs=shortfall_hs(status) if is_judged else None,
+        shortfall_hs=status.shortfall_hs if is_judged else None,
         losses=[LossAnswer(cause=loss.cause, hashrate_hs=loss.hashrate_hs) for loss in status.losses]
         if is_judged
         else None,
@@ -195,11 +190,6 @@ def units_answer(statuses: Iterable[UnitStatus], total: int, *, offset: int, lim
     """Give one page of units."""
     units = [unit_row(status, now) for status in statuses]
     return UnitsAnswer(now=time_of(now), total=total, offset=offset, limit=limit, units=units)
-
-
-def shortfall_hs(status: UnitStatus) -> float:
-    """Give what a unit lacks to its nameplate, H/s."""
-    return sum(loss.hashrate_hs for loss in status.losses)
 
 
 def unit_answer(

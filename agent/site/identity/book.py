@@ -23,7 +23,7 @@ from agent.errors import PollError, UnreachableError
 from agent.site.identity.agenda import Agenda, Urgency
 from agent.site.identity.routes import Routes
 from agent.site.identity.whereabouts import Difference, Finding, Move, Sighting, Standing, Whereabouts
-from agent.site.ledger.delta import Takeover
+from agent.site.ledger.delta import LedgerDelta
 from agent.site.ledger.entries import LedgerEntry
 from agent.unit.reading import Poll, SystemInfo, UnitReading
 
@@ -112,7 +112,7 @@ class IdentityBook:
         now = {entry.unit_id: entry for entry in entries}
         changed = tuple(entry for unit_id, entry in now.items() if self._entries.get(unit_id) != entry)
         gone = tuple(unit_id for unit_id in self._entries if unit_id not in now)
-        return self.take_over(Takeover(changed, gone), self.addresses(now.values(), known), clock_s=clock_s)
+        return self.take_over(LedgerDelta(changed, gone), self.addresses(now.values(), known), clock_s=clock_s)
 
     def addresses(self, entries: Iterable[LedgerEntry], known: Iterable[LedgerEntry]) -> Addresses:
         """Give the addresses of a ledger's entries in force and of all others; may be asked in a thread."""
@@ -120,7 +120,7 @@ class IdentityBook:
         web_ports |= {Endpoint(entry.host, entry.port): entry.web_port for entry in entries}
         return Addresses(web_ports, tuple(endpoint for endpoint in self._web_ports if endpoint not in web_ports))
 
-    def take_over(self, takeover: Takeover, addresses: Addresses, *, clock_s: float) -> list[Finding]:
+    def take_over(self, takeover: LedgerDelta, addresses: Addresses, *, clock_s: float) -> list[Finding]:
         """Take over what changed in the ledger; who was seen where is judged by it anew."""
         # Of a large site little changes at a time: only those are judged anew whom the change may concern.
         concerned = set(self._astray)
