@@ -158,11 +158,11 @@ def test_each_change_is_reported_once() -> None:
     one = tracker(entry("a"), entry("b"), entry("c"))
     one.record(answered("a"), clock_s=0.0)
     one.record(answered("b"), clock_s=10.0)
-    seen = [
+    rows = [
         [(status.entry.unit_id, before) for status, before in one.refresh(at=AT + second, clock_s=float(second))]
         for second in (29, 30, 31, 40, 41)
     ]
-    assert seen == [[], [("a", UnitState.HASHING)], [], [("b", UnitState.HASHING)], []]
+    assert rows == [[], [("a", UnitState.HASHING)], [], [("b", UnitState.HASHING)], []]
 
 
 def test_a_site_is_looked_over_in_parts() -> None:
@@ -393,7 +393,7 @@ steps: st.SearchStrategy[list[Step]] = st.lists(
 def play(one: Tracker, steps: list[Step], wall: list[float]) -> list[tuple[Any, ...]]:
     """Play `steps` at the given wall times; return every field of the status after each but its wall times."""
     seconds = 0.0
-    seen = []
+    rows = []
     for (later, what), at in zip(steps, wall, strict=True):
         seconds += later
         if isinstance(what, UnitReading):
@@ -402,7 +402,7 @@ def play(one: Tracker, steps: list[Step], wall: list[float]) -> list[tuple[Any, 
             one.record(failed(what, at=at), clock_s=seconds)
         one.refresh(at=at, clock_s=seconds)
         status = seen(one)
-        seen.append(
+        rows.append(
             (
                 status.state,
                 status.why,
@@ -414,7 +414,7 @@ def play(one: Tracker, steps: list[Step], wall: list[float]) -> list[tuple[Any, 
                 status.losses,
             )
         )
-    return seen
+    return rows
 
 
 @given(steps, st.data())
@@ -443,8 +443,8 @@ def test_a_status_is_the_verdict_on_the_last_reading_and_the_failures_since(step
         is_known = is_fresh or is_definite_refusal(error)
         rate_hs = last.hashrate_5s_hs if last is not None and is_fresh else None
         expected.append((state, why, is_fresh, is_known, error, failures, rate_hs))
-    seen = play(tracker(), steps, [AT + number for number in range(len(steps))])
-    assert [row[:7] for row in seen] == expected
+    rows = play(tracker(), steps, [AT + number for number in range(len(steps))])
+    assert [row[:7] for row in rows] == expected
 
 
 def test_a_reading_of_another_unit_is_taken_back() -> None:
