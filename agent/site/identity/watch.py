@@ -149,7 +149,7 @@ class IdentityWatch:
     async def _check(self, book: IdentityBook) -> None:
         await Checker(
             book,
-            lambda endpoint: self._fetch(book.web_endpoint(endpoint, self._section.web_port)),
+            lambda endpoint: self._fetch(book.inquiries.web_endpoint(endpoint, self._section.web_port)),
             checks_per_s=self._section.checks_per_s,
             max_in_flight=self._section.max_in_flight,
             on_checked=self._on_checked,
