@@ -11,13 +11,13 @@ import math
 from collections.abc import Callable, Iterable
 from urllib.parse import quote
 
-import msgspec
 import structlog
 from aiohttp import web
 
 from agent.exporters.web.bearer import Token
 from agent.exporters.web.curtailment_answers import curtailment_answer, curtailments_answer
 from agent.exporters.web.rate_limit import Limiter
+from agent.exporters.web.responses import json_error, json_response
 from agent.site.curtailment.book import CurtailmentBook
 from agent.site.curtailment.events import Event
 from agent.site.curtailment.orders import OrderError, Refusal, read_order
@@ -88,18 +88,18 @@ class CurtailmentApi:
         refusal = self._refusal(request)
         if refusal is not None:
             return refusal
-        return _answer(curtailments_answer(self._site, self.figures(), self._wall()))
+        return json_response(curtailments_answer(self._site, self.figures(), self._wall()))
 
     async def _start(self, request: web.Request) -> web.Response:
         refusal = self._refusal(request, is_change=True)
         if refusal is not None:
             return refusal
         if request.content_type != "application/json":
-            return _error(415, "an order is JSON: Content-Type: application/json")
+            return json_error(415, "an order is JSON: Content-Type: application/json")
         try:
             event, is_new = await self._book.start(read_order(await request.read()), source=SOURCE)
         except OrderError as error:
-            return _error(_STATUS[error.refusal], str(error))
+            return json_error(_STATUS[error.refusal], str(error))
         location = f"{PATH}/{quote(event.id, safe='')}"
         return self._event(event, status=201 if is_new else 200, headers={"Location": location})
 
@@ -110,18 +110,18 @@ class CurtailmentApi:
         try:
             event = await self._book.stop(request.match_info["id"], source=SOURCE)
         except OrderError as error:
-            return _error(_STATUS[error.refusal], str(error))
+            return json_error(_STATUS[error.refusal], str(error))
         return self._event(event)
 
     def _event(self, event: Event, *, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
         figures = next(each for each in self.figures() if each.event.id == event.id)
-        return _answer(curtailment_answer(figures), status, headers)
+        return json_response(curtailment_answer(figures), status, headers)
 
     def _refusal(self, request: web.Request, *, is_change: bool = False) -> web.Response | None:
         """Give why this caller is turned away, or None for who may go on."""
         token = self._token()
         if token is None:
-            return _error(403, "refused: no token is configured ([api] token_file)")
+            return json_error(403, "refused: no token is configured ([api] token_file)")
         caller = request.remote or ""
         wait_s = self._wrong_tokens.wait_s(caller)
         if wait_s > 0:
@@ -130,7 +130,7 @@ class CurtailmentApi:
             self._wrong_tokens.spend(caller)
             log.warning("wrong token", caller=caller, method=request.method)
             reason = "a bearer token is needed: Authorization: Bearer ..."
-            return _error(401, reason, {"WWW-Authenticate": 'Bearer realm="hashsight"'})
+            return json_error(401, reason, {"WWW-Authenticate": 'Bearer realm="hashsight"'})
         if is_change:
             wait_s = self._changes.wait_s("")
             if wait_s > 0:
@@ -140,16 +140,4 @@ class CurtailmentApi:
 
 
 def _too_often(wait_s: float) -> web.Response:
-    return _error(429, "too often; wait a little", {"Retry-After": str(math.ceil(wait_s))})
-
-
-def _error(status: int, reason: str, headers: dict[str, str] | None = None) -> web.Response:
-    return _json({"error": reason}, status, headers)
-
-
-def _answer(answer: msgspec.Struct, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
-    return _json(answer, status, headers)
-
-
-def _json(body: object, status: int, headers: dict[str, str] | None) -> web.Response:
-    return web.Response(body=msgspec.json.encode(body), status=status, headers=headers, content_type="application/json")
+    return json_error(429, "too often; wait a little", {"Retry-After": str(math.ceil(wait_s))})

@@ -13,6 +13,7 @@ import msgspec
 from agent.exporters.web.curtailment_answers import CurtailmentAnswer, CurtailmentsAnswer, curtailment_answer
 from agent.exporters.web.history_api import HistoryAnswer
 from agent.exporters.web.identity_answers import IdentityAnswer
+from agent.exporters.web.responses import ErrorAnswer
 from agent.exporters.web.unit_answers import UnitAnswer, UnitsAnswer, age_s, time_of
 from agent.site.curtailment.events import Phase
 from agent.site.energy import Energy
@@ -166,12 +167,6 @@ class SiteAnswer(msgspec.Struct, frozen=True, kw_only=True):
     containers: list[ContainerAnswer] | None
     racks: list[RackAnswer] | None
     models: list[ModelAnswer] | None
-
-
-class ErrorAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """Why there is no other answer."""
-
-    error: str
 
 
 ANSWERS: dict[str, type[msgspec.Struct]] = {

@@ -15,11 +15,11 @@ from msgspec import structs
 
 from agent.exporters.prometheus.store import Metrics
 from agent.exporters.web import server as web
-from agent.exporters.web import site_answers as answers
 from agent.exporters.web.bearer import Token
 from agent.exporters.web.curtailment_api import CHANGES, PATH, WRONG_TOKENS, CurtailmentApi
 from agent.exporters.web.curtailment_card import curtailment_card
 from agent.exporters.web.rate_limit import Limiter
+from agent.exporters.web.site_answers import schema
 from agent.site.curtailment.book import CurtailmentBook
 from agent.site.curtailment.events import Curtailments, Event, Phase, Scope
 from agent.site.event_figures import EventFigures, event_figures
@@ -183,8 +183,8 @@ async def test_answers_fit_the_schema(tmp_path: Path) -> None:
     async with served(tmp_path) as site:
         await ask(site, "POST", json={"target_percent": 60.5})
         told = (await ask(site, "GET"))[1]
-    schema = answers.schema()
-    jsonschema.validate(told, {**schema["answers"][PATH], "$defs": schema["$defs"]})  # type: ignore[index,dict-item]
+    served_schema = schema()
+    jsonschema.validate(told, {**served_schema["answers"][PATH], "$defs": served_schema["$defs"]})  # type: ignore[index,dict-item]
 
 
 async def test_the_same_order_twice_is_one_event(tmp_path: Path) -> None:

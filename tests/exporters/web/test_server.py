@@ -17,6 +17,7 @@ from exporter_cases import AT, gone_silent
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 from web_site import UNITS, get_json, served, source
 
+from agent.exporters.web import listener
 from agent.exporters.web import server as web
 from agent.exporters.web.guard import GuardedConnection
 from agent.exporters.web.unit_query import QueryError, parse_query
@@ -435,7 +436,7 @@ async def test_connections_beyond_the_cap_are_closed() -> None:
 @on_both_loops
 async def test_a_reader_that_does_not_read_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     """A client that asks for a big body and takes none of it is cut, and what it would have got is let go."""
-    monkeypatch.setattr(web, "ANSWER_DEADLINE_S", 0.3)
+    monkeypatch.setattr(listener, "ANSWER_DEADLINE_S", 0.3)
     is_cut = asyncio.Event()
     abort = GuardedConnection.abort
 
