@@ -40,7 +40,7 @@ SECURITY_HEADERS = {
     "X-Frame-Options": "DENY",
 }
 
-_REASONS = {404: "there is nothing at this address"}
+_REASONS = {404: "nothing at this address"}
 
 
 def new_application() -> web.Application:
@@ -128,7 +128,7 @@ async def _answer(
     if request.method not in {"GET", "HEAD"} and refused is not None:
         allowed = refused.allowed_methods if isinstance(refused, web.HTTPMethodNotAllowed) else {"GET", "HEAD"}
         methods = ", ".join(sorted(allowed))
-        reason = f"only {methods.replace(', ', ' and ')} are served here"
+        reason = f"only {methods.replace(', ', ' and ')} are allowed here"
         return error_response(request, 405, reason, {"Allow": methods})
     try:
         return await handler(request)
@@ -155,8 +155,8 @@ class _Connection(web.RequestHandler):
     ) -> web.StreamResponse:
         """Return one line of text and close the connection; close it alone if an answer has begun."""
         if request.writer.output_size > 0:
-            raise ConnectionError("an answer was under way") from exc
-        words = "this is not a request" if status < 500 else "internal error"
+            raise ConnectionError("an answer had begun") from exc
+        words = "not a valid request" if status < 500 else "internal error"
         response = text_response(words, status, SECURITY_HEADERS)
         response.force_close()
         return response

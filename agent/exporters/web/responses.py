@@ -7,7 +7,7 @@ from aiohttp import web
 
 
 class ErrorAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """Why there is no other answer."""
+    """The reason for a refusal or failure."""
 
     error: str
 

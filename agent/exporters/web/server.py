@@ -24,7 +24,7 @@ from agent.exporters.web.listener import HEADER_DEADLINE_S, MAX_CONNECTIONS, lis
 from agent.exporters.web.page import Shown, render
 from agent.exporters.web.responses import error_response, json_response, text_response
 from agent.exporters.web.site_answers import schema, site_answer
-from agent.exporters.web.unit_answers import unit_answer, units_answer
+from agent.exporters.web.unit_answers import unit_answer, unit_list_answer
 from agent.exporters.web.unit_query import parse_query
 from agent.site.energy import Energy
 from agent.site.identity.figures import IdentityFigures
@@ -36,7 +36,7 @@ ASSETS: Mapping[str, str] = {"page.css": "text/css", "icon.svg": "image/svg+xml"
 
 
 class Scrape(Protocol):
-    """Gives an exposition and the headers that belong to it."""
+    """Returns an exposition and its headers."""
 
     def __call__(
         self, accept: str = "", accept_encoding: str = "", *, scope: Literal["all", "site"] = "all"
@@ -46,28 +46,28 @@ class Scrape(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """What the web shows.
+    """The data that the server shows.
 
     Attributes:
-        name: The site's.
-        version: The agent's.
-        scrape: Gives the exposition.
-        site: Gives the latest figures, or None until every unit was looked at once.
-        units: Gives the status of every unit that is deployed now.
-        unit: Gives one of them by id, or None.
-        unreadiness: Why the figures are not whole or not up to date; None when they are.
-        illness: Why this process ought to be restarted; None when it is well.
-        wall: Unix time, s.
-        counts_simulated: Whether simulated units are in the figures like machines.
-        history: Reads history, in a thread; None where none is kept.
-        history_trouble: Why history is not being written; None while it is, or none is kept.
-        identity: Gives who is not where the ledger says.
-        whereabouts: Gives where one unit is; None where nobody is asked.
-        curtailments: Declares curtailments, to who may; None where nobody may.
-        energy: Gives the energy counters.
-        delivered_hs: Gives what pools credited a unit over an hour and over a day, H/s.
-        zone: Gives the zone in which the site's times are told.
-        seen_from: Gives the Unix time from which on each unit is watched, s; None while not all are.
+        name: Name of the site.
+        version: Version of the agent.
+        scrape: Returns the exposition for Prometheus.
+        site: Returns the latest figures; None until every unit was polled once.
+        units: Returns the status of every unit deployed now.
+        unit: Returns the status of one unit by id; None if it is not deployed.
+        unreadiness: Returns why the figures are incomplete or out of date; None if they are neither.
+        illness: Returns why this process should be restarted; None if it is healthy.
+        wall: Returns Unix time, s.
+        counts_simulated: Returns True if the figures include simulated units.
+        history: Reads history, called in a thread; None if no history is kept.
+        history_trouble: Returns why history is not being written; None while it is, or if none is kept.
+        identity: Returns the units that are not at their ledger address.
+        whereabouts: Returns where one unit is; None if identities are not checked.
+        curtailments: The API for curtailments; None leaves out its routes.
+        energy: Returns the energy counters.
+        delivered_hs: Returns the hashrate that pools credited to a unit over an hour and over a day, H/s.
+        zone: Returns the site's time zone.
+        seen_from: Returns the Unix time since which every unit has been watched, s; None before that.
     """
 
     name: str
@@ -92,7 +92,7 @@ class Source:
 
 
 _SOURCE: web.AppKey[Source] = web.AppKey("source", Source)
-# Reading months takes a second of a disk and a core: one at a time, and who waits falls under the answer's deadline.
+# Reading months takes a second of a disk and a core, so one at a time; the answer's deadline covers the wait.
 _HISTORY_TURNS: web.AppKey[asyncio.Lock] = web.AppKey("history_turns", asyncio.Lock)
 
 
@@ -115,7 +115,7 @@ async def _readyz(request: web.Request) -> web.Response:
 
 async def _site(request: web.Request) -> web.Response:
     source = request.app[_SOURCE]
-    # In a thread, because it looks at every unit; all it is given stays as it is.
+    # In a thread, because it visits every unit; its arguments are immutable.
     answer = await asyncio.to_thread(
         site_answer,
         source.name,
@@ -133,7 +133,7 @@ async def _site(request: web.Request) -> web.Response:
     return json_response(answer)
 
 
-async def _units(request: web.Request) -> web.Response:
+async def _unit_list(request: web.Request) -> web.Response:
     source = request.app[_SOURCE]
     try:
         query = parse_query(request.query.items())
@@ -143,7 +143,7 @@ async def _units(request: web.Request) -> web.Response:
 
     def answer() -> web.Response:
         chosen, total = query.select(statuses)
-        return json_response(units_answer(chosen, total, offset=query.offset, limit=query.limit, now=now))
+        return json_response(unit_list_answer(chosen, total, offset=query.offset, limit=query.limit, now=now))
 
     return await asyncio.to_thread(answer)
 
@@ -152,7 +152,7 @@ async def _unit(request: web.Request) -> web.Response:
     source = request.app[_SOURCE]
     status = source.unit(request.match_info["unit_id"])
     if status is None:
-        return error_response(request, 404, "no unit of that id is deployed now")
+        return error_response(request, 404, "no deployed unit has that id")
     where = source.whereabouts(status.entry.unit_id)
     delivered_hs = source.delivered_hs(status.entry.unit_id)
     return json_response(unit_answer(source.name, status, source.wall(), where, delivered_hs))
@@ -166,7 +166,7 @@ async def _identity(request: web.Request) -> web.Response:
 async def _history(request: web.Request) -> web.Response:
     source = request.app[_SOURCE]
     if source.history is None:
-        return error_response(request, 404, "no history is kept here (history.keep)")
+        return error_response(request, 404, "this agent keeps no history (history.keep)")
     try:
         query = parse_history_query(request.query.items(), now=source.wall())
         async with request.app[_HISTORY_TURNS]:
@@ -223,7 +223,7 @@ def _application(source: Source) -> web.Application:
             web.get("/healthz", _healthz),
             web.get("/readyz", _readyz),
             web.get("/api/v1/site", _site),
-            web.get("/api/v1/units", _units),
+            web.get("/api/v1/units", _unit_list),
             web.get("/api/v1/units/{unit_id}", _unit),
             web.get("/api/v1/history", _history),
             web.get("/api/v1/identity", _identity),
