@@ -1,6 +1,6 @@
 """A guard in front of aiohttp: a limit on open connections, and a deadline for the head of a request.
 
-aiohttp sets no deadline for the head: 400 clients that sent theirs byte by byte were all still connected after 100 s.
+aiohttp sets no deadline for the head: a client that sends it byte by byte keeps its connection for as long as it likes.
 The guard is an asyncio protocol that wraps aiohttp's. It passes every call on, aborts slow connections, and uses no
 private part of aiohttp.
 """
