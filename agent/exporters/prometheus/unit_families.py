@@ -88,7 +88,7 @@ def who(status: UnitStatus) -> Who:
 
 def judged(status: UnitStatus) -> UnitStatus | None:
     """Give the status once it rests on a poll or on the ledger's word: before that we do not know, and say nothing."""
-    return status if status.reading or status.error or status.entry.is_in_maintenance else None
+    return status if status.is_looked_at else None
 
 
 def fresh_reading(status: UnitStatus) -> UnitReading | None:

@@ -23,7 +23,6 @@ from agent.exporters.prometheus.unit_families import (
     SECTIONS,
     UNIT_LABELS,
     Family,
-    judged,
     who,
 )
 from agent.site.power import PowerSource
@@ -241,7 +240,7 @@ class UnitRows:
         if unit.entry is not entry or unit.identity is not identity or unit.dialect is not dialect:
             infos[cell] = _INFO.render(bases[cell], told)
             unit.entry, unit.identity, unit.dialect = entry, identity, dialect
-        if judged(status) is None:
+        if not status.is_looked_at:
             rows[cell] = _declared(entry.nameplate.hashrate_hs)
             odd.pop(cell, None)
             return

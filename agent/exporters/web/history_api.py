@@ -15,7 +15,7 @@ from agent.history.minutes import MINUTE_S, Row
 from agent.history.reader import read_history
 from agent.site.power import PowerSource
 from agent.site.status import Cause, UnitState
-from agent.unit.nameplate import HS_PER_THS
+from agent.unit.limits import HS_PER_THS
 
 MAX_STEPS = 11_000
 DEFAULT_SPAN_S = 86_400

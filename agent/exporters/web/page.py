@@ -13,7 +13,6 @@ from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from agent.exporters.web.curtailment_card import curtailment_card
-from agent.exporters.web.unit_answers import is_looked_at, shortfall_hs
 from agent.site.event_figures import EventFigures
 from agent.site.status import UnitState, UnitStatus
 from agent.site.totals import Figures, SiteFigures
@@ -254,8 +253,8 @@ def _containers(figures: SiteFigures, *, is_late: bool) -> str:
 
 
 def _worst(shown: Shown) -> str:
-    lacking = (status for status in shown.counted if status.losses and is_looked_at(status))
-    worst = heapq.nsmallest(WORST_UNITS, lacking, key=lambda status: (-shortfall_hs(status), status.entry.unit_id))
+    lacking = (status for status in shown.counted if status.losses and status.is_looked_at)
+    worst = heapq.nsmallest(WORST_UNITS, lacking, key=lambda status: (-status.shortfall_hs, status.entry.unit_id))
     rows = []
     for status in worst:
         entry, place = status.entry, status.entry.place
@@ -266,7 +265,7 @@ def _worst(shown: Shown) -> str:
         why = f"{status.state}: {status.why}" if status.state != status.why else causes
         rows.append(
             f'<tr><th scope="row"><a href="/api/v1/units/{quote(entry.unit_id, safe="")}">{escape(entry.unit_id)}</a>'
-            f'</th><td class="number">{hashrate_text(shortfall_hs(status))}</td>'
+            f'</th><td class="number">{hashrate_text(status.shortfall_hs)}</td>'
             f'<td class="words">{escape(why)}</td>'
             f'<td class="number">{duration_text(max(0.0, shown.now - status.since))}</td>'
             f"<td>{where}</td><td>{escape(entry.nameplate.model)}</td>"

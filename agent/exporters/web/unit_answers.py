@@ -142,11 +142,6 @@ class UnitAnswer(msgspec.Struct, frozen=True, kw_only=True):
     reading: ReadingAnswer | None
 
 
-def is_looked_at(status: UnitStatus) -> bool:
-    """Return True if a status rests on a poll or on the ledger; False before a unit's first poll."""
-    return status.reading is not None or status.error is not None or status.entry.is_in_maintenance
-
-
 def time_of(at: float) -> datetime:
     """Return a Unix time as a UTC time, which the API writes in ISO 8601."""
     return datetime.fromtimestamp(at, UTC)
@@ -160,7 +155,7 @@ def age_s(at: float, now: float) -> float:
 def unit_row(status: UnitStatus, now: float) -> UnitRow:
     """Return the short row of one unit."""
     entry, reading = status.entry, status.reading
-    is_judged = is_looked_at(status)
+    is_judged = status.is_looked_at
     return UnitRow(
         unit_id=entry.unit_id,
         container=entry.place.container,
@@ -180,7 +175,7 @@ def unit_row(status: UnitStatus, now: float) -> UnitRow:
         hashrate_hs=status.hashrate_hs,
         power_watts=status.power.watts if status.power else None,
         power_source=status.power.source if status.power else None,
-        shortfall_hs=shortfall_hs(status) if is_judged else None,
+        shortfall_hs=status.shortfall_hs if is_judged else None,
         losses=[LossAnswer(cause=loss.cause, hashrate_hs=loss.hashrate_hs) for loss in status.losses]
         if is_judged
         else None,
@@ -195,11 +190,6 @@ def unit_list_answer(statuses: Iterable[UnitStatus], total: int, *, offset: int,
     """Return the answer with one page of units."""
     units = [unit_row(status, now) for status in statuses]
     return UnitsAnswer(now=time_of(now), total=total, offset=offset, limit=limit, units=units)
-
-
-def shortfall_hs(status: UnitStatus) -> float:
-    """Return a unit's shortfall, H/s: the sum of its losses."""
-    return sum(loss.hashrate_hs for loss in status.losses)
 
 
 def unit_answer(

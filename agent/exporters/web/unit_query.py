@@ -6,7 +6,6 @@ from typing import Any
 
 from agent.errors import QueryError
 from agent.exporters.web.query_string import read_parameters
-from agent.exporters.web.unit_answers import is_looked_at, shortfall_hs
 from agent.site.status import Cause, UnitState, UnitStatus
 
 DEFAULT_LIMIT = 100
@@ -17,9 +16,9 @@ _Key = Callable[[UnitStatus], float | str | None]
 
 SORTS: Mapping[str, _Key] = {
     "unit": lambda status: status.entry.unit_id,
-    "state": lambda status: status.state if is_looked_at(status) else None,
-    "since": lambda status: status.since if is_looked_at(status) else None,
-    "shortfall": lambda status: shortfall_hs(status) if is_looked_at(status) else None,
+    "state": lambda status: status.state if status.is_looked_at else None,
+    "since": lambda status: status.since if status.is_looked_at else None,
+    "shortfall": lambda status: status.shortfall_hs if status.is_looked_at else None,
     "hashrate": lambda status: status.hashrate_hs,
     "nameplate": lambda status: status.entry.nameplate.hashrate_hs,
     "reading": lambda status: status.reading.at if status.reading else None,
@@ -53,10 +52,10 @@ class UnitQuery:
     def matches(self, status: UnitStatus) -> bool:
         """Return True if a unit passes every filter."""
         entry = status.entry
-        if self.state is not None and (status.state is not self.state or not is_looked_at(status)):
+        if self.state is not None and (status.state is not self.state or not status.is_looked_at):
             return False
         if self.cause is not None and not (
-            is_looked_at(status) and any(loss.cause is self.cause for loss in status.losses)
+            status.is_looked_at and any(loss.cause is self.cause for loss in status.losses)
         ):
             return False
         place = entry.place
