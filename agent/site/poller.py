@@ -33,7 +33,7 @@ _GRAIN_S = 0.05
 _GRAINS_AN_INTERVAL = 40
 _LONGEST_NAP_S = 0.25
 
-SKIPPED_WHYS = ("busy", "late", "no_socket")
+SKIP_REASONS = ("busy", "late", "no_socket")
 """Why a due poll did not happen: the last one was not over; this process was late by a whole interval; no socket."""
 
 
@@ -83,7 +83,7 @@ class Poller:
         bounds: How many at once.
         slow_every: Share counters and pools are asked every this many polls.
         on_poll: Called with each finished poll and the monotonic time of its end, s.
-        on_skipped: Called with one of `SKIPPED_WHYS` and how many polls were skipped.
+        on_skipped: Called with one of `SKIP_REASONS` and how many polls were skipped.
         wall: Unix time, s.
         clock: Monotonic time, s; the one the schedule runs on.
     """

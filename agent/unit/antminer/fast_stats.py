@@ -79,7 +79,7 @@ class _Reply(msgspec.Struct, frozen=True, gc=False):
 _decode = msgspec.json.Decoder(_Reply).decode
 
 
-def sound_reading(
+def fast_reading(
     data: bytes,
     *,
     unit_id: str,

@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 from agent.errors import MalformedReplyError, UnsupportedReplyError, excerpt
 from agent.unit.antminer.stats_schema import Info
-from agent.unit.cgminer.fields import shared
+from agent.unit.cgminer.fields import interned
 from agent.unit.limits import HS_PER_GHS, MAX_CELSIUS, MAX_FANS, MAX_RPM, MAX_SENSORS, MIN_CELSIUS
 from agent.unit.reading import Identity, PoolReading, ShareReading
 
@@ -19,7 +19,7 @@ _HS_PER_UNIT: Final[dict[str | None, float]] = {
 }
 
 
-class Facts(NamedTuple):
+class ReplyContext(NamedTuple):
     """What a reading carries besides the reply's own figures."""
 
     payload: bytes
@@ -62,7 +62,7 @@ class Facts(NamedTuple):
         return tuple(value for value in values if MIN_CELSIUS <= value <= MAX_CELSIUS and value != 0)
 
 
-def fans(values: Sequence[float | None], facts: Facts) -> tuple[float, ...]:
+def fans(values: Sequence[float | None], context: ReplyContext) -> tuple[float, ...]:
     """Give fan speeds; a fan that stands still is a measured 0.
 
     Hydro units list four fans that all stand still, because there are none (capture s19proplus-hyd-stock-202303). The
@@ -71,7 +71,7 @@ def fans(values: Sequence[float | None], facts: Facts) -> tuple[float, ...]:
     speeds = tuple([rpm for rpm in values if rpm is not None and 0 <= rpm <= MAX_RPM])
     if len(speeds) == len(values) <= MAX_FANS:
         return speeds
-    facts.repairs.add("implausible")
+    context.repairs.add("implausible")
     return ()
 
 
@@ -87,10 +87,12 @@ def hashes_per_unit(rate_unit: str | None) -> float:
     return factor
 
 
-def no_rate(key: str, value: float | None, facts: Facts) -> MalformedReplyError | UnsupportedReplyError:
+def no_rate(key: str, value: float | None, context: ReplyContext) -> MalformedReplyError | UnsupportedReplyError:
     """Give the error of a reply that tells no rate at `key`, or one that no unit can have."""
     if value is None:
-        return UnsupportedReplyError(f"stats: no usable {key}, and no known shape of sleep: {excerpt(facts.payload)!r}")
+        return UnsupportedReplyError(
+            f"stats: no usable {key}, and no known shape of sleep: {excerpt(context.payload)!r}"
+        )
     return MalformedReplyError(f"stats: {key} = {value:g} is beyond what a unit can do")
 
 
@@ -98,7 +100,7 @@ def known_identity(known: Identity, info: Info | None) -> Identity:
     """Give `known` itself when the reply adds nothing: one object a unit, not one a poll."""
     if info is None or (info.type, info.CompileTime, info.miner_version) == (known.model, known.firmware, known.miner):
         return known
-    model, firmware, miner = shared(info.type), shared(info.CompileTime), shared(info.miner_version)
+    model, firmware, miner = interned(info.type), interned(info.CompileTime), interned(info.miner_version)
     if model in {None, known.model} and firmware in {None, known.firmware} and miner in {None, known.miner}:
         return known
     is_same_firmware = firmware == known.firmware

@@ -15,10 +15,10 @@ Field meanings: antminer-api sections 3 and 4, and the captures named beside eac
 from typing import Final
 
 from agent.errors import RefusedError, UnsupportedReplyError, excerpt
-from agent.unit.antminer.fast_stats import sound_reading
+from agent.unit.antminer.fast_stats import fast_reading
 from agent.unit.antminer.legacy import legacy_reading
 from agent.unit.antminer.new_api import new_api_reading
-from agent.unit.antminer.reply_context import Facts
+from agent.unit.antminer.reply_context import ReplyContext
 from agent.unit.antminer.stats_schema import Status, decode_stats
 from agent.unit.cgminer import wire
 from agent.unit.reading import Identity, PoolReading, ShareReading, UnitReading
@@ -51,7 +51,7 @@ def read_stats(
         RefusedError: The unit said no, e.g. to a dialect that it does not know.
         UnsupportedReplyError: A reply without a rate, in no shape that is known to mean asleep.
     """
-    reading = sound_reading(data, unit_id=unit_id, at=at, identity=identity, pools=pools, shares=shares)
+    reading = fast_reading(data, unit_id=unit_id, at=at, identity=identity, pools=pools, shares=shares)
     if reading is not None:
         return reading
     payload = wire.unframe(data)
@@ -60,8 +60,8 @@ def read_stats(
     is_new_api = isinstance(reply.STATUS, Status)
     status = reply.STATUS if isinstance(reply.STATUS, Status) else next(iter(reply.STATUS), None)
     _check_status("stats", status, payload)
-    facts = Facts(payload, unit_id, at, identity, pools, shares, repairs)
-    return new_api_reading(reply, facts) if is_new_api else legacy_reading(reply, facts)
+    context = ReplyContext(payload, unit_id, at, identity, pools, shares, repairs)
+    return new_api_reading(reply, context) if is_new_api else legacy_reading(reply, context)
 
 
 def _check_status(command: str, status: Status | None, payload: bytes) -> None:

@@ -115,7 +115,7 @@ class StatsReply(msgspec.Struct, frozen=True, gc=False):
     INFO: Info | None = None
 
 
-_decode_soundly = msgspec.json.Decoder(StatsReply).decode
+_decode_strictly = msgspec.json.Decoder(StatsReply).decode
 
 
 def decode_stats(payload: bytes, repairs: set[str]) -> StatsReply:
@@ -126,7 +126,7 @@ def decode_stats(payload: bytes, repairs: set[str]) -> StatsReply:
         UnsupportedReplyError: JSON without a STATUS or STATS.
     """
     try:
-        return _decode_soundly(payload)
+        return _decode_strictly(payload)
     except (ValueError, RecursionError):
         return _decode_leniently(payload, repairs)
 

@@ -61,7 +61,7 @@ def clean(value: Any) -> str | None:
     return text.strip() or None
 
 
-def shared(value: Any) -> str | None:
+def interned(value: Any) -> str | None:
     """Give a text that many units tell alike as one object for all of them: 0.6 kB less a unit."""
     text = clean(value)
     return None if text is None else sys.intern(text)

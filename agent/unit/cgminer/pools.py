@@ -4,7 +4,7 @@ from typing import Final
 
 from agent.errors import UnsupportedReplyError, excerpt
 from agent.unit.cgminer import wire
-from agent.unit.cgminer.fields import clean, shared
+from agent.unit.cgminer.fields import clean, interned
 from agent.unit.cgminer.rows import Row
 from agent.unit.limits import MAX_DIFFICULTY
 from agent.unit.reading import PoolReading
@@ -36,9 +36,9 @@ def read_pools(data: bytes) -> tuple[tuple[PoolReading, ...], tuple[str, ...]]:
         pools.append(
             PoolReading(
                 index=position if index is None else index,
-                status=shared(item.get("Status")),
+                status=interned(item.get("Status")),
                 is_active=is_active if isinstance(is_active, bool) else None,
-                url=shared(item.get("URL")),
+                url=interned(item.get("URL")),
                 user=clean(item.get("User")),
                 accepted=row.whole("Accepted"),
                 rejected=row.whole("Rejected"),

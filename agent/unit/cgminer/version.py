@@ -1,7 +1,7 @@
 """The `version` report: what the unit says it is."""
 
 from agent.unit.cgminer import wire
-from agent.unit.cgminer.fields import shared
+from agent.unit.cgminer.fields import interned
 from agent.unit.cgminer.rows import first_row
 from agent.unit.reading import Identity
 
@@ -17,9 +17,9 @@ def read_version(data: bytes) -> tuple[Identity, tuple[str, ...]]:
     reply = wire.accept(wire.decode_reply(data, "version"))
     row = first_row(reply, "VERSION")
     identity = Identity(
-        model=shared(row.get("Type")),
-        firmware=shared(row.get("CompileTime")),
-        api=shared(row.get("API")),
-        miner=shared(row.get("Miner")),
+        model=interned(row.get("Type")),
+        firmware=interned(row.get("CompileTime")),
+        api=interned(row.get("API")),
+        miner=interned(row.get("Miner")),
     )
     return identity, reply.repairs

@@ -16,8 +16,8 @@ from hypothesis import example, given, settings
 from agent.errors import MalformedReplyError, RefusedError, UnsupportedReplyError
 from agent.unit import limits
 from agent.unit.antminer import stats as antminer
-from agent.unit.antminer import stats_schema as stats_reply
-from agent.unit.antminer.fast_stats import sound_reading
+from agent.unit.antminer import stats_schema
+from agent.unit.antminer.fast_stats import fast_reading
 from agent.unit.cgminer import wire
 from agent.unit.cgminer.pools import read_pools
 from agent.unit.cgminer.summary import read_summary
@@ -236,8 +236,8 @@ def test_every_field_in_turn(name: str) -> None:
 def outcome(data: bytes, *, is_lenient: bool = False, identity: Identity | None = None) -> Any:
     """Give the reading, or the class of the error, by the quick ways of decoding or by the lenient one."""
     refusals = [
-        mock.patch.object(stats_reply, "_decode_soundly", side_effect=ValueError),
-        mock.patch.object(antminer, "sound_reading", return_value=None),
+        mock.patch.object(stats_schema, "_decode_strictly", side_effect=ValueError),
+        mock.patch.object(antminer, "fast_reading", return_value=None),
     ]
     try:
         with ExitStack() as stack:
@@ -260,7 +260,7 @@ def test_both_ways_of_decoding_read_captures_alike(name: str) -> None:
 def test_both_ways_of_decoding_agree(data: bytes) -> None:
     """Where the typed decoder takes a reply, the lenient one takes it to the same reading."""
     try:
-        stats_reply._decode_soundly(wire.unframe(data))
+        stats_schema._decode_strictly(wire.unframe(data))
     except (ValueError, *DECLARED):
         return
     assert outcome(data, is_lenient=True) == outcome(data)
@@ -277,7 +277,7 @@ def known_of(data: bytes) -> Identity | None:
 def test_the_short_way_reads_like_the_careful_one(data: bytes, is_known: bool) -> None:  # noqa: FBT001 - Hypothesis gives it by name.
     """Whatever the short way takes at all, it takes to the reading of the careful way."""
     identity = known_of(data) if is_known else Identity(model="Antminer S21")
-    short = sound_reading(data, unit_id="u1", at=AT, identity=identity or Identity(), pools=(), shares=None)
+    short = fast_reading(data, unit_id="u1", at=AT, identity=identity or Identity(), pools=(), shares=None)
     if short is not None:
         careful = outcome(data, is_lenient=True, identity=identity)
         assert short == careful
@@ -292,7 +292,7 @@ def test_which_captures_go_the_short_way(name: str) -> None:
     data = CAPTURES[name]
     known = known_of(data)
     assert known is not None
-    short = sound_reading(data, unit_id="u1", at=AT, identity=known, pools=(), shares=None)
+    short = fast_reading(data, unit_id="u1", at=AT, identity=known, pools=(), shares=None)
     assert (short is not None) is (b'"miner-mode"' in data)
     if short is not None:
         assert short == outcome(data, is_lenient=True, identity=known)
