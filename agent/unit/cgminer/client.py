@@ -27,13 +27,11 @@ from agent.errors import (
     DeadlineError,
     DisconnectedError,
     LocalResourceError,
-    MalformedReplyError,
     MisreadReplyError,
     PollError,
     UnreachableError,
-    excerpt,
 )
-from agent.unit.cgminer import wire
+from agent.unit.cgminer.partial_reply import PartialReply
 
 T = TypeVar("T")
 
@@ -74,15 +72,13 @@ class _Call(Generic[T]):
 
     __slots__ = (
         "address",
-        "chunks",
         "connected",
         "conversation",
         "done",
         "family",
-        "reading",
+        "reply",
         "request",
         "requests",
-        "size",
         "socket",
         "started",
     )
@@ -104,8 +100,7 @@ class _Call(Generic[T]):
         self.requests = 0
         self.socket: socket.SocketType | None = None
         self.connected = False
-        self.chunks: list[bytes] = []
-        self.size = 0
+        self.reply = PartialReply()
 
 
 class Client:
@@ -265,46 +260,22 @@ class Client:
             self._read(call, sock, is_ended=bool(mask & _ENDED))
 
     def _read(self, call: _Call[Any], sock: socket.SocketType, *, is_ended: bool) -> None:
-        """Read what is there; edge triggering tells of what comes later, but not twice of an end already told."""
+        """Read what is there; edge triggering reports later bytes, but does not repeat an end already reported."""
         while True:
             try:
                 chunk = sock.recv(_READ_BYTES)
             except BlockingIOError:
                 return
-            if not chunk:
-                self._on_end(call)
-                return
-            call.chunks.append(chunk)
-            call.size += len(chunk)
-            if b"\0" in chunk:
-                self._on_reply(call)
-                return
-            if call.size > wire.MAX_REPLY_BYTES:
+            received = call.reply.add(chunk) if chunk else call.reply.close()
+            if received is not None:
                 break
             if len(chunk) < _READ_BYTES and not is_ended:
                 return
         self._drop(call)
-        self._throw(
-            call, MalformedReplyError(f"reply is larger than {wire.MAX_REPLY_BYTES} bytes, ends in {excerpt(chunk)!r}")
-        )
-
-    def _on_end(self, call: _Call[Any]) -> None:
-        data = b"".join(call.chunks)
-        # Some firmware may close without the NUL: an object that is closed too is then taken as whole.
-        if data.rstrip().endswith(b"}"):
-            self._on_reply(call)
-            return
-        self._drop(call)
-        told = f"after {len(data)} bytes, in mid-reply: {excerpt(data, len(data))!r}" if data else "without a reply"
-        self._throw(call, DisconnectedError(f"closed {told}"))
-
-    def _on_reply(self, call: _Call[Any]) -> None:
-        # What follows the NUL is no part of the reply, whether it came in the same packet or not.
-        chunks = call.chunks
-        data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
-        data = data[: data.find(b"\0") + 1] or data
-        self._drop(call)
-        self._whole.append((call, data))
+        if isinstance(received, bytes):
+            self._whole.append((call, received))
+        else:
+            self._throw(call, received)
 
     def _throw(self, call: _Call[Any], error: Failure) -> None:
         if call.conversation is not None:
@@ -349,8 +320,8 @@ class Client:
         if sock is not None:
             del self._by_fd[sock.fileno()]
             sock.close()
-        call.chunks = []
-        call.size = 0
+        if call.reply.size:
+            call.reply.clear()
 
     def _on_tick(self) -> None:
         self._tick = None
@@ -373,7 +344,7 @@ class Client:
             call = self._talking.popleft()
             if call.done is None:
                 continue
-            had = f"{call.size} bytes of a reply" if call.size else "no reply"
+            had = f"{call.reply.size} bytes of a reply" if call.reply.size else "no reply"
             self._drop(call)
             self._throw(call, DeadlineError(f"{had} within {self._deadline_s:g} s"))
         if self._connecting or self._talking:
@@ -399,4 +370,4 @@ def _socket_error(call: _Call[Any], error: OSError) -> PollError:
     # Who accepted and then reset before we came to speak was there; only SYNs are refused with ECONNREFUSED.
     if not call.connected and error.errno not in {errno.ECONNRESET, errno.EPIPE}:
         return _unreachable(call.address, error.errno or 0)
-    return DisconnectedError(f"reset after {call.size} bytes: {errno.errorcode.get(error.errno or 0, '?')}")
+    return DisconnectedError(f"reset after {call.reply.size} bytes: {errno.errorcode.get(error.errno or 0, '?')}")
