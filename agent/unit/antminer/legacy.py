@@ -1,4 +1,4 @@
-"""A decoded `stats` reply of the legacy dialect to a reading, number by number."""
+"""The slow path for `stats` in the legacy dialect: a decoded reply to a reading, field by field."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -18,16 +18,16 @@ from agent.unit.limits import (
 )
 from agent.unit.reading import BoardReading, Dialect, Mode, UnitReading
 
-# `Mode` of the legacy dialect counts differently: 2 while hashing (capture s19pro-stock-202212), 1 asleep (S21+,
-# line C, antminer-api 3.3).
+# `Mode` is numbered differently from `miner-mode`. Observed (O60): 2 while hashing, s19pro-stock-202212.
+# Documented (D44): 1 asleep, on an S21+ of line C.
 _LEGACY_MODES: Final[dict[float, Mode]] = {1: Mode.SLEEP, 2: Mode.NORMAL}
 
 
 def legacy_reading(reply: StatsReply, context: ReplyContext) -> UnitReading:
-    """Give the reading of a reply whose STATUS was looked at.
+    """Return the reading of a reply whose STATUS is a success.
 
     Raises:
-        MalformedReplyError, UnsupportedReplyError: As `antminer.read_stats`.
+        MalformedReplyError, UnsupportedReplyError: As for `stats.read_stats`.
     """
     if not reply.STATS:
         raise UnsupportedReplyError(f"stats: no element in STATS: {excerpt(context.payload)!r}")
@@ -37,7 +37,8 @@ def legacy_reading(reply: StatsReply, context: ReplyContext) -> UnitReading:
     )
     data = next((item for item in reply.STATS if item.ghs_5s is not None or item.Elapsed is not None), None)
     if data is None:
-        # Observed: s21-stock-202410-sleep and t21-stock-202501-sleep answer with the header alone.
+        # Observed (O61): s21-stock-202410-sleep and t21-stock-202501-sleep answer with the header alone.
+        # Assumed (A30): a header alone means sleep and nothing else.
         if len(reply.STATS) == 1 and header.Type is not None:
             return UnitReading(
                 unit_id=context.unit_id,
@@ -55,7 +56,10 @@ def legacy_reading(reply: StatsReply, context: ReplyContext) -> UnitReading:
     rate_hs = context.number(data.ghs_5s, hs, 0, MAX_HASHRATE_HS)
     if rate_hs is None and mode is not Mode.SLEEP:
         raise no_rate("GHS 5s", data.ghs_5s, context)
-    speeds = (data.fan1, data.fan2, data.fan3, data.fan4)
+    speeds: tuple[float | None, ...] = (data.fan1, data.fan2, data.fan3, data.fan4)
+    if None in speeds:
+        # A fan is identified by its position, so the list ends before the first missing fan.
+        speeds = speeds[: speeds.index(None)]
     return UnitReading(
         unit_id=context.unit_id,
         at=context.at,
@@ -69,8 +73,7 @@ def legacy_reading(reply: StatsReply, context: ReplyContext) -> UnitReading:
         hashrate_ideal_hs=context.number(data.total_rateideal, hs, 0, MAX_HASHRATE_HS),
         power_watts=context.number(data.power if data.power is not None else data.watt, 1, 0, MAX_WATTS),
         boards=tuple(_legacy_boards(data, hs, context)),
-        # A fan is known by its place: after one that was not told, the others have none.
-        fan_rpm=fans(speeds[: speeds.index(None)] if None in speeds else speeds, context),
+        fan_rpm=fans(speeds, context),
         pools=context.pools,
         shares=context.shares,
         repairs=tuple(sorted(context.repairs)) if context.repairs else (),
@@ -89,7 +92,7 @@ def _legacy_boards(data: Stats, hs: float, context: ReplyContext) -> Iterator[Bo
         strict=True,
     )
     for slot, (rate, chips, hw_errors, frequency, chip_celsius, pcb_celsius) in enumerate(columns):
-        # Observed: s19pro-stock-202212 lists a fourth slot with 0 chips and rate "" though the unit has three boards.
+        # Observed (O27): s19pro-stock-202212 lists a fourth slot with 0 chips and rate "", but has three boards.
         hashrate_hs = context.number(number(rate, context.repairs, is_text_normal=True), hs, 0, MAX_HASHRATE_HS)
         if not chips and not hashrate_hs and slot >= listed:
             continue

@@ -1,4 +1,4 @@
-"""A decoded `stats` reply of the new_api dialect to a reading, number by number."""
+"""The slow path for `stats` in the new_api dialect: a decoded reply to a reading, field by field."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -19,15 +19,15 @@ from agent.unit.limits import (
 )
 from agent.unit.reading import BoardReading, Dialect, Mode, UnitReading
 
-# `miner-mode` of the new_api dialect; set_miner_conf uses the same numbers (antminer-api 4.2, 6.3).
+# Documented (D42): `miner-mode` of the new_api dialect; set_miner_conf uses the same numbers.
 NEW_API_MODES: Final[dict[float, Mode]] = {0: Mode.NORMAL, 1: Mode.SLEEP, 2: Mode.HIGH, 3: Mode.LOW}
 
 
 def new_api_reading(reply: StatsReply, context: ReplyContext) -> UnitReading:
-    """Give the reading of a reply whose STATUS was looked at.
+    """Return the reading of a reply whose STATUS is a success.
 
     Raises:
-        MalformedReplyError, UnsupportedReplyError: As `antminer.read_stats`.
+        MalformedReplyError, UnsupportedReplyError: As for `stats.read_stats`.
     """
     if not reply.STATS:
         raise UnsupportedReplyError(f"stats: no element in STATS: {excerpt(context.payload)!r}")
@@ -61,9 +61,9 @@ def new_api_reading(reply: StatsReply, context: ReplyContext) -> UnitReading:
 def _new_api_boards(
     chains: Sequence[Chain], hs: float, model: str | None, context: ReplyContext
 ) -> tuple[BoardReading, ...]:
-    """Give one board a slot, in the order of slots; of two that claim one slot the first has it."""
+    """Return one board per slot, in slot order; if two claim a slot, the first keeps it."""
     listed = [_new_api_board(position, chain, hs, model, context) for position, chain in enumerate(chains[:MAX_BOARDS])]
-    if len(listed) == len(chains) and all(map(_is_at, listed, _PLACES)):
+    if len(listed) == len(chains) and [board.slot for board in listed] == list(range(len(listed))):
         return tuple(listed)
     boards: dict[int, BoardReading] = {}
     for board in listed:
@@ -71,13 +71,6 @@ def _new_api_boards(
     if len(boards) < len(chains):
         context.repairs.add("implausible")
     return tuple(boards[slot] for slot in sorted(boards))
-
-
-_PLACES: Final = tuple(range(MAX_BOARDS))
-
-
-def _is_at(board: BoardReading, slot: int) -> bool:
-    return board.slot == slot
 
 
 def _new_api_board(position: int, chain: Chain, hs: float, model: str | None, context: ReplyContext) -> BoardReading:
@@ -93,7 +86,7 @@ def _new_api_board(position: int, chain: Chain, hs: float, model: str | None, co
         chips=context.whole(chain.asic_num, MAX_CHIPS),
         chip_celsius=context.celsius(chips),
         pcb_celsius=context.celsius(pcb),
-        # One of the two alone would not tell which it is.
+        # With only one of the two left, inlet and outlet cannot be told apart.
         coolant_celsius=coolant_celsius if len(coolant_celsius) == 2 else (),
         frequency_hz=context.number(chain.freq_avg, HZ_PER_MHZ, 0, MAX_FREQUENCY_HZ),
         hw_errors=context.whole(chain.hw, MAX_COUNT),
@@ -108,11 +101,13 @@ HYDRO_LAYOUTS: Final = frozenset({_S21_HYDRO, "Antminer S21+ Hyd.", "Antminer S2
 def _hydro_temperatures(
     model: str | None, chain: Chain
 ) -> tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]:
-    """Give chip, board and coolant temperatures of one board; hydro units fill the arrays in ways of their own.
+    """Return chip, board and coolant temperatures of one hydro board, whose arrays have layouts of their own.
 
-    Documented: pyasic issue 295 (reported by owners) for the two layouts named here. Other hydro models are read as
-    air units, without a coolant, until a capture shows theirs; zeros, which mean no sensor, are dropped later. An array
-    that is not as long as its layout wants tells nothing: which of its numbers is which cannot be known.
+    Documented (D37, D38): the two layouts here, reported by owners in pyasic issue 295. Assumed (A25): other hydro
+    models are read as air units, without a coolant, until a capture shows theirs.
+
+    An array shorter than its layout is ignored, because its numbers cannot be assigned to sensors. Zeros, which mean a
+    missing sensor, are dropped later.
     """
     chip, pcb, pic = chain.temp_chip or (), chain.temp_pcb or (), chain.temp_pic or ()
     if model == _S21_HYDRO:

@@ -1,4 +1,4 @@
-"""What the readers of both dialects share: scaling and bounds of single numbers, rates, fans, who answers."""
+"""Shared by the slow paths of both dialects: scaling and bounds of numbers, rates, fans and identity."""
 
 from collections.abc import Sequence
 from typing import Final, NamedTuple
@@ -20,7 +20,17 @@ _HS_PER_UNIT: Final[dict[str | None, float]] = {
 
 
 class ReplyContext(NamedTuple):
-    """What a reading carries besides the reply's own figures."""
+    """The values that a reading needs besides the reply's own figures, and the checks that count repairs.
+
+    Attributes:
+        payload: The JSON text of the reply, for excerpts in errors.
+        unit_id: The ledger's name for the unit.
+        at: Unix time at which the reply was complete, s.
+        identity: The identity known before this reply.
+        pools: Pools as last read.
+        shares: Share counters as last read.
+        repairs: Names of the repairs so far.
+    """
 
     payload: bytes
     unit_id: str
@@ -31,7 +41,7 @@ class ReplyContext(NamedTuple):
     repairs: set[str]
 
     def number(self, value: float | None, factor: float, low: float, high: float) -> float | None:
-        """Scale a number to our unit; beyond what a unit can do it is a lie, and reads as absent."""
+        """Return `value` times `factor`; None if it is absent or outside `low` to `high`, which counts a repair."""
         if value is None:
             return None
         scaled = value * factor
@@ -41,7 +51,7 @@ class ReplyContext(NamedTuple):
         return None
 
     def whole(self, value: float | None, high: float) -> int | None:
-        """Give a count; one that is negative or beyond what a unit can have reads as absent."""
+        """Return a count; None if it is absent or outside 0 to `high`, which counts a repair."""
         if value is None:
             return None
         if 0 <= value <= high:
@@ -50,7 +60,7 @@ class ReplyContext(NamedTuple):
         return None
 
     def celsius(self, values: Sequence[float] | None) -> tuple[float, ...]:
-        """Exactly 0 is the firmware's word for a sensor that is not there (fourth board, hydro layouts)."""
+        """Return plausible temperatures without zeros. Observed (O57): exactly 0 stands for a missing sensor."""
         if not values:
             return ()
         if len(values) > MAX_SENSORS:
@@ -63,10 +73,10 @@ class ReplyContext(NamedTuple):
 
 
 def fans(values: Sequence[float | None], context: ReplyContext) -> tuple[float, ...]:
-    """Give fan speeds; a fan that stands still is a measured 0.
+    """Return fan speeds, or none at all if one is implausible; a stopped fan is a measured 0.
 
-    Hydro units list four fans that all stand still, because there are none (capture s19proplus-hyd-stock-202303). The
-    reading keeps what the unit said; the nameplate knows that there are no fans.
+    Observed (O58): hydro units have no fans but list four at 0 rpm, s19proplus-hyd-stock-202303. The reading keeps
+    them; the nameplate says that there are no fans.
     """
     speeds = tuple([rpm for rpm in values if rpm is not None and 0 <= rpm <= MAX_RPM])
     if len(speeds) == len(values) <= MAX_FANS:
@@ -76,10 +86,10 @@ def fans(values: Sequence[float | None], context: ReplyContext) -> tuple[float, 
 
 
 def hashes_per_unit(rate_unit: str | None) -> float:
-    """Give the H/s in what the reply calls its unit of rates.
+    """Return the H/s in one `rate_unit` of a reply; GH/s if it names none.
 
     Raises:
-        UnsupportedReplyError: It is none that is known.
+        UnsupportedReplyError: The unit is unknown.
     """
     factor = _HS_PER_UNIT.get(rate_unit)
     if factor is None:
@@ -88,7 +98,7 @@ def hashes_per_unit(rate_unit: str | None) -> float:
 
 
 def no_rate(key: str, value: float | None, context: ReplyContext) -> MalformedReplyError | UnsupportedReplyError:
-    """Give the error of a reply that tells no rate at `key`, or one that no unit can have."""
+    """Return the error for a reply with no rate at `key`, or with one beyond any unit."""
     if value is None:
         return UnsupportedReplyError(
             f"stats: no usable {key}, and no known shape of sleep: {excerpt(context.payload)!r}"
@@ -97,7 +107,12 @@ def no_rate(key: str, value: float | None, context: ReplyContext) -> MalformedRe
 
 
 def known_identity(known: Identity, info: Info | None) -> Identity:
-    """Give `known` itself when the reply adds nothing: one object a unit, not one a poll."""
+    """Return the identity after a reply: `known` itself if the reply adds nothing, so a unit keeps one object.
+
+    Args:
+        known: The identity before this reply.
+        info: The identity in the reply; None if it has none.
+    """
     if info is None or (info.type, info.CompileTime, info.miner_version) == (known.model, known.firmware, known.miner):
         return known
     model, firmware, miner = interned(info.type), interned(info.CompileTime), interned(info.miner_version)

@@ -1,4 +1,4 @@
-"""One reply as it arrives in pieces: complete at the NUL, or at the end of the connection. No socket."""
+"""One reply as it arrives in pieces, complete at its NUL or at the end of the connection. No socket."""
 
 from agent.errors import DisconnectedError, MalformedReplyError, excerpt
 from agent.unit.cgminer import wire

@@ -1,4 +1,4 @@
-"""The `pools` report: where the unit's work goes."""
+"""The `pools` report: the configured pools, their state and share counters."""
 
 from typing import Final
 
@@ -18,7 +18,7 @@ def read_pools(data: bytes) -> tuple[tuple[PoolReading, ...], tuple[str, ...]]:
     Raises:
         MalformedReplyError: The bytes are not a reply.
         RefusedError: The unit refused the command.
-        UnsupportedReplyError: The reply lacks what the report is made of.
+        UnsupportedReplyError: The report is missing from the reply.
     """
     reply = wire.accept(wire.decode_reply(data, "pools"))
     rows = reply.body.get("POOLS")

@@ -1,4 +1,4 @@
-"""The `version` report: what the unit says it is."""
+"""The `version` report: model, firmware and API version, as the unit reports them."""
 
 from agent.unit.cgminer import wire
 from agent.unit.cgminer.fields import interned
@@ -7,12 +7,12 @@ from agent.unit.reading import Identity
 
 
 def read_version(data: bytes) -> tuple[Identity, tuple[str, ...]]:
-    """Return what a `version` reply says the unit is, and the repairs that reading it took.
+    """Return the identity in a `version` reply, and the repairs that reading it took.
 
     Raises:
         MalformedReplyError: The bytes are not a reply.
         RefusedError: The unit refused the command.
-        UnsupportedReplyError: The reply lacks what the report is made of.
+        UnsupportedReplyError: The report is missing from the reply.
     """
     reply = wire.accept(wire.decode_reply(data, "version"))
     row = first_row(reply, "VERSION")
