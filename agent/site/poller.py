@@ -62,7 +62,7 @@ class _Lane:
 
 
 class _Unit(msgspec.Struct, gc=False):
-    """What the poller keeps of one unit.
+    """The poller's state of one unit.
 
     Attributes:
         memory: The reader's memory of the unit.

@@ -36,7 +36,7 @@ REQUESTS = (STATS_NEW_API, STATS, SUMMARY, POOLS, VERSION)
 
 
 class Memory(msgspec.Struct, gc=False):
-    """What a conversation remembers of one unit between polls.
+    """The state of one unit that a conversation keeps between polls.
 
     Attributes:
         identity: As last reported.

@@ -86,7 +86,7 @@ def _new_api_board(position: int, chain: Chain, hs: float, model: str | None, co
         chips=context.whole(chain.asic_num, MAX_CHIPS),
         chip_celsius=context.celsius(chips),
         pcb_celsius=context.celsius(pcb),
-        # With only one of the two left, inlet and outlet cannot be told apart.
+        # With only one of the two left, nothing says whether it is the inlet or the outlet.
         coolant_celsius=coolant_celsius if len(coolant_celsius) == 2 else (),
         frequency_hz=context.number(chain.freq_avg, HZ_PER_MHZ, 0, MAX_FREQUENCY_HZ),
         hw_errors=context.whole(chain.hw, MAX_COUNT),
