@@ -1,8 +1,8 @@
-"""The hot loop: starts each unit's poll when it is due and hands on what came of it.
+"""The poll loop: starts each unit's poll when it is due, and publishes the result.
 
-What is in flight is bounded twice, by a lane for units that answered last time and one for those that did not, so
-that dead units, which hold a place until their deadline, can never take the places of the living. A poll whose unit
-still has one under way is skipped and counted, never queued behind it.
+Polls in flight are bounded by two lanes: one for units whose last poll succeeded, one for those whose last poll failed.
+A dead unit holds its place until the deadline, so it must not take the place of a healthy one. A poll that falls due
+while the unit's last one is still in flight is skipped and counted, never queued.
 """
 
 import asyncio
@@ -25,25 +25,25 @@ from agent.unit.reading import Poll, UnitReading
 
 log = structlog.get_logger(__name__)
 
-# Starting what is due in batches keeps each stay in the loop short.
+# Small batches keep the event loop responsive.
 _BATCH = 64
-# Polls that fall due one by one are started together: with a thousand a second, waking for every five of them cost half
-# as much again (DECISIONS 63).
+# Polls that fall due within this time are started together: at a thousand polls/s, waking for every five of them cost
+# half as much again (DECISIONS 63).
 _GRAIN_S = 0.05
 _GRAINS_AN_INTERVAL = 40
 _LONGEST_NAP_S = 0.25
 
-SKIPPED_WHYS = ("busy", "late", "no_socket")
-"""Why a due poll did not happen: the last one was not over; this process was late by a whole interval; no socket."""
+SKIP_REASONS = ("busy", "late", "no_socket")
+"""Why a due poll was skipped: the last one was in flight; this process was late by a whole interval; no socket."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bounds:
-    """How much may be under way at once, in conversations.
+    """How many polls may be in flight at once.
 
     Attributes:
-        healthy: For units whose last poll succeeded, or that have not been polled yet.
-        sick: For units whose last poll failed.
+        healthy: Limit for units whose last poll succeeded, and for those not polled yet.
+        sick: Limit for units whose last poll failed.
     """
 
     healthy: int
@@ -51,7 +51,7 @@ class Bounds:
 
 
 class _Lane:
-    """One bound, and who waits for a place under it."""
+    """A limit on polls in flight, and the units that wait for a place."""
 
     __slots__ = ("bound", "in_flight", "waiting")
 
@@ -62,7 +62,14 @@ class _Lane:
 
 
 class _Unit(msgspec.Struct, gc=False):
-    """One unit's place in the poller."""
+    """The poller's state of one unit.
+
+    Attributes:
+        memory: The reader's memory of the unit.
+        failures: Failed polls since the last success.
+        is_busy: A poll is waiting or in flight.
+        is_gone: The unit left the ledger, moved, or changed its reader; a poll in flight is dropped.
+    """
 
     unit_id: str
     address: tuple[str, int]
@@ -74,18 +81,21 @@ class _Unit(msgspec.Struct, gc=False):
 
 
 class Poller:
-    """Polls every unit of the ledger, each in its turn.
+    """Polls every unit of the ledger when it is due.
 
     Args:
-        client: Carries the conversations.
+        client: Holds the conversations.
         reader_of: Returns the reader of a ledger entry.
-        schedule: Says who is due.
-        bounds: How many at once.
-        slow_every: Share counters and pools are asked every this many polls.
+        schedule: Decides which units are due.
+        bounds: How many polls may be in flight.
+        slow_every: Ask for share counters and pools every this many polls.
         on_poll: Called with each finished poll and the monotonic time of its end, s.
-        on_skipped: Called with one of `SKIPPED_WHYS` and how many polls were skipped.
-        wall: Unix time, s.
-        clock: Monotonic time, s; the one the schedule runs on.
+        on_skipped: Called with one of `SKIP_REASONS` and the number of polls skipped.
+        wall: Returns Unix time, s.
+        clock: Returns monotonic time, s; the clock of the schedule.
+
+    Attributes:
+        last_progress: Monotonic time at which `run` last looked for due polls, s.
     """
 
     def __init__(
@@ -117,25 +127,25 @@ class Poller:
 
     @property
     def in_flight(self) -> int:
-        """How many polls are under way."""
+        """Polls in flight."""
         return self._healthy.in_flight + self._sick.in_flight
 
     @property
     def waiting(self) -> int:
-        """How many polls are due and wait for a place."""
+        """Polls that are due and wait for a place."""
         return len(self._healthy.waiting) + len(self._sick.waiting)
 
     def replace_entries(self, entries: Iterable[LedgerEntry]) -> None:
-        """Take over all entries of a changed ledger."""
+        """Replace all entries by those of a changed ledger."""
         entries = tuple(entries)
         self.take_over(entries, self._units.keys() - {entry.unit_id for entry in entries})
 
     def take_over(self, entries: Iterable[LedgerEntry], gone: Iterable[str] = ()) -> None:
-        """Take over what changed; units that stay at their address keep what is remembered of them.
+        """Apply changes to the ledger; units that keep their address and reader keep their memory.
 
         Args:
-            entries: With the addresses at which they are to be polled from now on.
-            gone: Ids of units that are to be polled no longer.
+            entries: Units to poll from now on, each with its address.
+            gone: Ids of units to stop polling.
         """
         now = self._clock()
         for unit_id in gone:
@@ -144,16 +154,18 @@ class Poller:
                 unit.is_gone = True
                 self._schedule.drop(unit_id)
         for entry in entries:
-            unit, reader = self._units.get(entry.unit_id), self._reader_of(entry)
-            if unit is None or unit.address != (entry.host, entry.port) or unit.reader is not reader:
-                if unit is not None:
-                    unit.is_gone = True
-                address = (entry.host, entry.port)
-                self._units[entry.unit_id] = _Unit(entry.unit_id, address, reader, reader.new_memory())
-                self._schedule.add(entry.unit_id, now=now)
+            unit = self._units.get(entry.unit_id)
+            reader = self._reader_of(entry)
+            address = (entry.host, entry.port)
+            if unit is not None:
+                if unit.address == address and unit.reader is reader:
+                    continue
+                unit.is_gone = True
+            self._units[entry.unit_id] = _Unit(entry.unit_id, address, reader, reader.new_memory())
+            self._schedule.add(entry.unit_id, now=now)
 
     def reconfigure(self, *, client: Client, schedule: Schedule, bounds: Bounds, slow_every: int) -> None:
-        """Go on with another client and schedule; the old client was closed, so what it had in flight is forgotten."""
+        """Continue with another client and schedule; the old client is closed, so its polls in flight are forgotten."""
         self._client, self._schedule, self._slow_every = client, schedule, slow_every
         self._healthy, self._sick = _Lane(bounds.healthy), _Lane(bounds.sick)
         for unit in self._units.values():
@@ -170,13 +182,20 @@ class Poller:
                 if missed:
                     self._on_skipped("late", missed)
                 self._offer(self._units[unit_id])
-            next_due = self._schedule.next_due()
-            nap_s = _LONGEST_NAP_S if next_due is None else min(_LONGEST_NAP_S, next_due - self._clock())
-            grain_s = min(_GRAIN_S, self._schedule.interval_s / _GRAINS_AN_INTERVAL)
-            await asyncio.sleep(max(nap_s, 0.0 if nap_s <= 0 else grain_s))
+            await asyncio.sleep(self._nap_s())
+
+    def _nap_s(self) -> float:
+        """Return the time until the next look for due polls, s; 0 if one is due already."""
+        next_due = self._schedule.next_due()
+        if next_due is None:
+            return _LONGEST_NAP_S
+        nap_s = min(_LONGEST_NAP_S, next_due - self._clock())
+        if nap_s <= 0:
+            return 0.0
+        return max(nap_s, min(_GRAIN_S, self._schedule.interval_s / _GRAINS_AN_INTERVAL))
 
     async def sweep(self) -> None:
-        """Poll every unit once, as fast as the bounds allow, and wait until all are done."""
+        """Poll every unit once, as fast as the bounds allow, and return when all polls are done."""
         for unit in list(self._units.values()):
             self._offer(unit)
         self._idle.clear()
@@ -193,7 +212,7 @@ class Poller:
         self._fill(lane)
 
     def _fill(self, lane: _Lane) -> None:
-        """Start whoever waits, as far as the bound allows."""
+        """Start waiting polls, up to the limit of the lane."""
         while lane.waiting and lane.in_flight < lane.bound:
             unit = lane.waiting.popleft()
             if unit.is_gone:
@@ -226,7 +245,7 @@ class Poller:
             try:
                 self._on_poll(poll, now)
             except Exception:
-                # Whoever takes the poll must not stop the polling; the traceback says who it was.
+                # A failing receiver must not stop the polling; the traceback names it.
                 log.exception("poll not recorded", unit=unit.unit_id)
         self._fill(lane)
         if not self.in_flight:

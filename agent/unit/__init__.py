@@ -1,1 +1,1 @@
-"""One unit: bytes in, a reading out."""
+"""Reading one unit: reply bytes in, a `UnitReading` out."""

@@ -1,7 +1,8 @@
-"""Digest access authentication, the client's half: a challenge in, credentials out.
+"""The client's half of HTTP digest authentication: a challenge in, credentials out.
 
-Documented: RFC 2617, section 3.2. Observed: s21plus-stock-202503, http-401-root: MD5 by silence, ``qop="auth"``, no
-opaque. Newer servers name the algorithm (antminer-api.md, 6.1); SHA-256 was seen on no unit and is not spoken here.
+Documented (D67): RFC 2617, section 3.2. Observed (O64): s21plus-stock-202503, http-401-root: no algorithm, which means
+MD5, ``qop="auth"`` and no opaque. Documented (D68): newer servers name the algorithm. SHA-256 is not supported: no
+known unit asks for it.
 """
 
 import hashlib
@@ -17,11 +18,11 @@ _PARAMETER = re.compile(r'\b([A-Za-z]+)[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^\s
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Login:
-    """Who we are to a unit.
+    """User name and password for a unit's web pages.
 
     Attributes:
-        user: Name.
-        password: Never part of a representation.
+        user: User name.
+        password: Left out of the `repr`.
     """
 
     user: str
@@ -29,12 +30,12 @@ class Login:
 
 
 class Challenge(NamedTuple):
-    """What a server wants credentials to be made from.
+    """A server's demand for credentials, and the values that go into them.
 
     Attributes:
-        realm, nonce: The server's words.
-        opaque: To be given back as it came; None when there was none.
-        is_counted: The server knows ``qop=auth``, in which requests are numbered.
+        realm, nonce: As sent by the server.
+        opaque: Returned to the server unchanged; None if it sent none.
+        is_counted: The server offers ``qop=auth``, under which requests are numbered.
     """
 
     realm: str
@@ -44,45 +45,45 @@ class Challenge(NamedTuple):
 
 
 def read_challenge(values: Iterable[str]) -> Challenge | None:
-    """Give the first challenge that can be met.
+    """Return the first supported challenge, or None.
 
     Args:
-        values: Of each WWW-Authenticate header; one value is one challenge.
+        values: The values of the WWW-Authenticate headers; each value is one challenge.
     """
     for value in values:
         scheme, _, rest = value[:MAX_CHALLENGE_CHARS].partition(" ")
-        told = {name.lower(): quoted or plain for name, quoted, plain in _PARAMETER.findall(rest)}
-        qops = {word.strip().lower() for word in told.get("qop", "").split(",")}
+        fields = {name.lower(): quoted or plain for name, quoted, plain in _PARAMETER.findall(rest)}
+        qops = {word.strip().lower() for word in fields.get("qop", "").split(",")}
         if (
             scheme.lower() == "digest"
-            and told.get("algorithm", "MD5").upper() == "MD5"
-            and "nonce" in told
-            and ("auth" in qops or "qop" not in told)
+            and fields.get("algorithm", "MD5").upper() == "MD5"
+            and "nonce" in fields
+            and ("auth" in qops or "qop" not in fields)
         ):
-            # Escapes stay: the client gives back what it was sent, between quotes again.
-            return Challenge(told.get("realm", ""), told["nonce"], told.get("opaque"), is_counted="auth" in qops)
+            # Escapes stay, because the client returns each text between quotes, as the server sent it.
+            return Challenge(fields.get("realm", ""), fields["nonce"], fields.get("opaque"), is_counted="auth" in qops)
     return None
 
 
 def credentials(challenge: Challenge, login: Login, *, method: str, uri: str, cnonce: str) -> str:
-    """Give the value of the Authorization header for the first request under a challenge.
+    """Return the value of the Authorization header for the first request under a challenge.
 
     Args:
-        challenge: The server's.
-        login: Who we are.
+        challenge: The server's challenge.
+        login: User name and password.
         method: As in the request line.
         uri: As in the request line.
-        cnonce: A fresh random text of letters and digits.
+        cnonce: Fresh random letters and digits.
     """
     secret = _md5_hex(f"{login.user}:{challenge.realm}:{login.password}")
-    asked = _md5_hex(f"{method}:{uri}")
+    request = _md5_hex(f"{method}:{uri}")
     counted = f"00000001:{cnonce}:auth:" if challenge.is_counted else ""
     fields = [
         f'Digest username="{login.user}"',
         f'realm="{challenge.realm}"',
         f'nonce="{challenge.nonce}"',
         f'uri="{uri}"',
-        f'response="{_md5_hex(f"{secret}:{challenge.nonce}:{counted}{asked}")}"',
+        f'response="{_md5_hex(f"{secret}:{challenge.nonce}:{counted}{request}")}"',
     ]
     if challenge.opaque is not None:
         fields.append(f'opaque="{challenge.opaque}"')
@@ -92,5 +93,5 @@ def credentials(challenge: Challenge, login: Login, *, method: str, uri: str, cn
 
 
 def _md5_hex(text: str) -> str:
-    # MD5 is what the units speak; nothing rests on it but their own login.
+    # The units require MD5; it protects only their own login.
     return hashlib.md5(text.encode("utf-8", "surrogatepass"), usedforsecurity=False).hexdigest()

@@ -1,7 +1,7 @@
-"""The catalogue of models: what a unit of each is rated for, bin by bin, with the source of every figure.
+"""The catalogue of models: the ratings of each bin of a model, with the source of every figure.
 
-One model is sold in several TH/s bins, so a nameplate is found by model *and* bin. The data is `models.csv` beside this
-file; a site may add rows of the same form from a file of its own.
+A model is sold in several TH/s bins, so a nameplate is found by model *and* bin. The data is `models.csv` beside this
+file. A site can add rows of the same form from a file of its own.
 """
 
 import csv
@@ -27,13 +27,12 @@ COLUMNS = (
     "cooling",
     "source",
 )
-# TH/s, W, boards, chips and fans alike: far beyond any machine, and all that is worked out from it stays finite.
+# For TH/s, W, boards, chips and fans: far above any machine, and figures computed from it stay finite.
 MAX_CELL = 1_000_000
 COOLINGS = frozenset({"air", "hydro", "immersion"})
 
-# Hashes a chip does per clock cycle. BM1368: 1276 small cores, etc/topol.conf of the S21 Hyd. image, and
-# 108 x 1.276 x 490 MHz = 67,526 GH/s is the board's `rate_ideal` in capture s21-stock-aml-202407.
-# Other chips: no source yet.
+# Hashes a chip computes per clock cycle. Documented (D33): a BM1368 has 1276 small cores. Observed (O51):
+# 108 x 1.276 x 490 MHz = 67,526 GH/s is a board's `rate_ideal` in s21-stock-aml-202407. Other chips: no source yet.
 HASHES_PER_CYCLE: Mapping[str, int] = {"BM1368": 1276}
 
 
@@ -44,11 +43,11 @@ class Nameplate:
     Attributes:
         model: Commercial model without the maker, e.g. ``S21``; the metric label.
         hashrate_hs: Rated hashrate, H/s.
-        power_watts: Rated power at the wall; None where no source gives one. Bitmain's tolerance is +-5 %.
+        power_watts: Rated power at the wall; None where no source gives one. Documented (D60): +-5 %.
         boards, chips_per_board: None where no source gives them.
         chip: Name of the ASIC.
-        frequency_hz: The mean clock at which all chips together give `hashrate_hs`; None unless the chip's
-            hashes per cycle are known.
+        frequency_hz: Mean chip clock at which the unit reaches `hashrate_hs`; None unless the chip's hashes per
+            cycle are known.
         fans: 0 for hydro and immersion.
         cooling: ``air``, ``hydro`` or ``immersion``.
         source: Where the figures come from.
@@ -67,7 +66,7 @@ class Nameplate:
 
 
 def short_model(name: str) -> str:
-    """Give the catalogue's key for a model as a person or a firmware spells it: ``Antminer S21`` is ``S21``."""
+    """Return the catalogue's key for a model as a person or a firmware spells it: ``Antminer S21`` is ``S21``."""
     words = name.split()
     if words and words[0].casefold() == "antminer":
         words = words[1:]
@@ -86,15 +85,15 @@ class Catalogue:
         return (nameplate for bins in self._by_key.values() for nameplate in bins.values())
 
     def models(self) -> tuple[str, ...]:
-        """Give the names of all models that have at least one bin."""
+        """Return the names of all models that have at least one bin."""
         return tuple(next(iter(bins.values())).model for bins in self._by_key.values())
 
     def bins_hs(self, model: str) -> tuple[float, ...]:
-        """Give the bins of `model`, H/s, largest first; empty when the model is unknown."""
+        """Return the bins of `model`, H/s, largest first; empty when the model is unknown."""
         return tuple(sorted(self._by_key.get(short_model(model).casefold(), {}), reverse=True))
 
     def find(self, model: str, hashrate_hs: float) -> Nameplate | None:
-        """Give the nameplate of `model` in the bin of `hashrate_hs`, or None."""
+        """Return the nameplate of `model` in the bin of `hashrate_hs`, or None."""
         for bin_hs, nameplate in self._by_key.get(short_model(model).casefold(), {}).items():
             if math.isclose(bin_hs, hashrate_hs, rel_tol=1e-9):
                 return nameplate
@@ -102,16 +101,16 @@ class Catalogue:
 
 
 def shipped_catalogue(extra: Iterable[Nameplate] = ()) -> Catalogue:
-    """Give the catalogue that comes with the agent, with the rows of a site's own file on top."""
+    """Return the catalogue shipped with the agent; the rows of a site's own file replace or extend it."""
     text = files("agent.unit").joinpath("models.csv").read_text(encoding="utf-8")
     return Catalogue((*read_nameplates(text, "models.csv"), *extra))
 
 
 def read_nameplates(text: str, file: str) -> tuple[Nameplate, ...]:
-    """Read catalogue rows; rows without a hashrate name hardware without a rating and are left out.
+    """Return the nameplates in a catalogue file; rows without a hashrate describe unrated hardware and are left out.
 
     Raises:
-        ConfigError: With every mistake, by line.
+        ConfigError: Carries every mistake, by line.
     """
     mistakes: list[Mistake] = []
     nameplates: dict[tuple[str, float], Nameplate] = {}
@@ -151,7 +150,7 @@ def read_nameplates(text: str, file: str) -> tuple[Nameplate, ...]:
 
 
 def _rows(text: str, file: str, mistakes: list[Mistake]) -> Iterator["_RowReader"]:
-    """Give the rows that are as wide as the header; what is wrong with the others goes to `mistakes`."""
+    """Yield the rows as wide as the header; the others are added to `mistakes`."""
     rows = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
     header: list[str] = []
 
@@ -174,10 +173,13 @@ def _rows(text: str, file: str, mistakes: list[Mistake]) -> Iterator["_RowReader
 
 
 class _RowReader:
-    """One row's cells as numbers; what is wrong goes to the shared list of mistakes."""
+    """One row's cells as texts and numbers; bad cells are added to the shared list of mistakes."""
 
     def __init__(self, file: str, line: int, row: Mapping[str, str], mistakes: list[Mistake]) -> None:
-        self._file, self._line, self._row, self._mistakes = file, line, row, mistakes
+        self._file = file
+        self._line = line
+        self._row = row
+        self._mistakes = mistakes
 
     def refuse(self, column: str, reason: str) -> None:
         where = f"line {self._line}, column {column}"
@@ -187,7 +189,7 @@ class _RowReader:
         return self._row[column].strip()
 
     def number(self, column: str) -> float | None:
-        """Give a positive number, or None for an empty cell."""
+        """Return a positive number; None for an empty or bad cell."""
         cell = self.text(column)
         if not cell:
             return None
@@ -201,7 +203,7 @@ class _RowReader:
         return value
 
     def whole(self, column: str) -> int | None:
-        """Give a whole number from 0, or None for an empty cell."""
+        """Return a whole number from 0; None for an empty or bad cell."""
         cell = self.text(column)
         if not cell:
             return None

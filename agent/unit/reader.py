@@ -1,6 +1,6 @@
-"""The seam for firmware: a reader makes one poll's conversation with one unit.
+"""The seam for firmware: a reader conducts each poll as a conversation with one unit.
 
-The poller knows readers and no firmware. A reader does no I/O: its conversation yields requests and takes in replies.
+The poller knows readers and no firmware. A reader does no I/O: its conversation yields requests and receives replies.
 """
 
 from collections.abc import Callable, Coroutine, Generator
@@ -18,7 +18,7 @@ Conversation: TypeAlias = Generator[bytes, bytes, UnitReading]
 """Requests out, whole replies in, a reading at the end.
 
 The driver sends each request on a connection of its own. It sends the reply into the generator, or throws a `PollError`
-into it. The conversation raises the error of a request it cannot do without.
+into it. The conversation raises the error of an essential request, and absorbs that of an optional one.
 """
 
 
@@ -29,9 +29,9 @@ class Converse(Protocol[M_contra]):
         """Return the conversation of one poll; nothing is sent yet.
 
         Args:
-            unit_id: The unit whose reading it will be.
-            memory: What the reader remembers of this unit, from the reader's own `new_memory`.
-            slow_every: Share counters and pools are asked every this many polls; 1 is every poll.
+            unit_id: The ledger's name for the unit.
+            memory: The reader's memory of this unit, made by its own `new_memory`.
+            slow_every: Ask for share counters and pools every this many polls; 1 is every poll.
             wall: Returns Unix time, s.
         """
 
@@ -55,7 +55,7 @@ AnyReader: TypeAlias = Reader[Any]
 
 
 class FetchSystemInfo(Protocol):
-    """Asks a unit's own web page who the unit is."""
+    """Reads a unit's identity from its own web page."""
 
     def __call__(
         self,
@@ -66,7 +66,7 @@ class FetchSystemInfo(Protocol):
         deadline_s: float,
         cnonce: Callable[[], str],
     ) -> Coroutine[Any, Any, SystemInfo]:
-        """Return what the page says.
+        """Return the identity on the page.
 
         Args:
             endpoint: Address and port of the unit's web pages.
@@ -76,6 +76,6 @@ class FetchSystemInfo(Protocol):
             cnonce: Returns fresh random letters and digits.
 
         Raises:
-            PollError: The page could not be had; `RefusedError` for a wrong password.
+            PollError: The page could not be read; `RefusedError` for a wrong password.
             LocalResourceError: This process has no socket to spare.
         """

@@ -1,9 +1,9 @@
-"""What one unit said, in our units, at a moment: the immutable values the rest of the house works on.
+"""Readings: immutable values that say what one unit reported at one moment, in base units.
 
-Absent is None and gives no series; zero means measured zero. Nothing here knows a protocol, a clock or a site.
+An absent figure is None and has no series; zero is a measured zero. Nothing here knows a protocol, a clock or a site.
 
-They are msgspec structs rather than dataclasses: made four at a time on every poll, they cost a quarter of the time and
-half the memory, and the collector need not walk them (`gc=False`: they hold no cycles).
+The types are msgspec structs rather than dataclasses, because every poll makes several of them. They hold no reference
+cycles, so `gc=False` keeps the garbage collector from walking them.
 """
 
 from enum import StrEnum
@@ -21,9 +21,9 @@ class Dialect(StrEnum):
 
 
 class Mode(StrEnum):
-    """The work mode a unit says it is in; the closed list of what stock firmware offers.
+    """The work mode a unit reports: the closed list of those that stock firmware offers.
 
-    The two dialects number their modes differently, see `antminer.py`.
+    The dialects number their modes differently; see `new_api.py` and `legacy.py` in `antminer/`.
     """
 
     NORMAL = "normal"
@@ -39,12 +39,12 @@ class BoardReading(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         slot: Position, from 0.
         hashrate_hs: The board's own 5 s rate, H/s.
         chips: Chips that answered at enumeration; 0 while the board is not up.
-        chip_celsius: Chip temperatures, inlet side first; empty when none was given.
+        chip_celsius: Chip temperatures, inlet side first; empty if none is reported.
         pcb_celsius: Board temperatures in the same order.
         coolant_celsius: Coolant at the board's inlet and outlet, hydro units only.
-        frequency_hz: Mean chip clock.
+        frequency_hz: Mean chip clock, Hz.
         hw_errors: Hardware errors since the miner process started.
-        serial: As printed in the board's EEPROM.
+        serial: Serial number from the board's EEPROM.
     """
 
     slot: int
@@ -59,7 +59,7 @@ class BoardReading(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class PoolReading(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One configured pool; its URL and user never leave the unit's own page.
+    """One configured pool; its URL and user are never exported.
 
     Attributes:
         index: Position in the unit's list, from 0.
@@ -67,7 +67,8 @@ class PoolReading(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         is_active: True when shares go to this pool.
         url, user: As configured; for `hashsight read`, never a label.
         accepted, rejected, stale: Shares since the miner process started.
-        difficulty_accepted: Sum of the difficulty of accepted shares; times 2^32 is the work credited, in hashes.
+        difficulty_accepted: Sum of the difficulty of accepted shares; 2^32 times it is the credited work, in hashes.
+        difficulty_rejected, difficulty_stale: The same sum for rejected and stale shares.
     """
 
     index: int
@@ -106,12 +107,12 @@ class ShareReading(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Identity(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What a unit says it is (`version`, or the header of `stats`); changes only when it is re-flashed or exchanged.
+    """The identity a unit reports (`version`, or the header of `stats`); it changes by a new firmware or a swap.
 
     Attributes:
         model: Commercial model as the firmware spells it, e.g. ``Antminer S21``.
         firmware: Compile time or ``FR-`` name, verbatim.
-        api: API version, e.g. ``3.1``; tells firmware line A from C.
+        api: API version, e.g. ``3.1``; distinguishes firmware lines A and C.
         miner: Version of the hash-side component.
     """
 
@@ -122,13 +123,13 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class SystemInfo(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Who a unit says it is on its own web page (`get_system_info.cgi`); what it does not say is None.
+    """The identity on a unit's own web page (`get_system_info.cgi`); a field that it leaves out is None.
 
     Attributes:
         model: Commercial model as the firmware spells it.
         firmware: Compile time or ``FR-`` name.
-        mac: Of its network port, as ``aa:bb:cc:dd:ee:ff``.
-        serial: Of the unit; some S19 builds tell none.
+        mac: MAC address of its network port, as ``aa:bb:cc:dd:ee:ff``.
+        serial: Serial number of the unit; some S19 builds report none.
     """
 
     model: str | None = None
@@ -142,19 +143,19 @@ class UnitReading(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     Attributes:
         unit_id: The ledger's name for it.
-        at: Unix time at which the reply was whole, s.
-        dialect: How it answered.
-        mode: Work mode; None when the reply does not say.
-        identity: What it says it is, as far as it is known by now.
-        uptime_s: Since the miner process started, not since boot; restarts with every change of mode.
+        at: Unix time at which the reply was complete, s.
+        dialect: Dialect of the `stats` reply.
+        mode: Work mode; None if the reply does not contain it.
+        identity: Reported identity, as far as known.
+        uptime_s: Time since the miner process started, not since boot; restarts with every change of mode.
         hashrate_5s_hs, hashrate_30m_hs, hashrate_avg_hs: Self-reported rates, H/s; the last is since start.
-        hashrate_ideal_hs: What the firmware calls ideal. Not the nameplate: never used as a denominator.
-        power_watts: Only where the firmware reports it; stock S21/T21 do not.
-        boards: One entry a listed board, by slot.
-        fan_rpm: One entry a fan, in the firmware's order; empty for hydro units or when not told.
-        pools: As last asked (slow cadence).
-        shares: Counters as last asked (slow cadence); None until `summary` was read.
-        repairs: Names of the repairs the replies needed, one entry each time.
+        hashrate_ideal_hs: The firmware's ideal rate, H/s. Not the nameplate: never used as a denominator.
+        power_watts: Reported power; None on stock S21 and T21, which report none.
+        boards: One entry per listed board, by slot.
+        fan_rpm: One entry per fan, in the firmware's order; empty if none is reported.
+        pools: Pools as last read (every `slow_every` polls).
+        shares: Share counters as last read (every `slow_every` polls); None until `summary` was read.
+        repairs: Names of the repairs the replies needed, one entry per use.
     """
 
     unit_id: str
@@ -176,13 +177,15 @@ class UnitReading(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Poll(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One attempt to read one unit: exactly one of `reading` and `error` is there.
+    """One attempt to read one unit: exactly one of `reading` and `error` is set.
 
     Attributes:
         unit_id: The ledger's name for the unit.
         at: Unix time at which the poll ended, s.
-        took_s: From connecting to the last byte.
-        requests: How many connections it took.
+        took_s: Time from connecting to the last byte.
+        reading: The reading; None if the poll failed.
+        error: Why the poll failed; None if it succeeded.
+        requests: Connections attempted.
     """
 
     unit_id: str

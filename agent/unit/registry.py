@@ -1,6 +1,8 @@
-"""All readers by name, and what units are assumed to be until they say otherwise.
+"""All readers by name, and the defaults for units.
 
-A new firmware is a folder beside `antminer/` and a line in `READERS`.
+Every unit is read by `DEFAULT`, and asked for its identity with `FETCH_SYSTEM_INFO`.
+
+To add a firmware, write a reader in a folder beside `antminer/` and add it to `READERS`.
 """
 
 from collections.abc import Mapping

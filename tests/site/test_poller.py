@@ -1,4 +1,4 @@
-"""The poller over loopback units: who is polled when, what is skipped, and what must never stop it."""
+"""The poller over loopback units: when each is polled, which polls are skipped, and faults that must not stop it."""
 
 import asyncio
 import socket
@@ -33,12 +33,12 @@ PATIENT_S = 30.0
 
 
 def entry(unit_id: str, address: Address) -> LedgerEntry:
-    """Declare a unit at an address."""
+    """Return a ledger entry at an address."""
     return LedgerEntry(unit_id=unit_id, nameplate=S21, place=Place(), host=address[0], port=address[1])
 
 
 class Site:
-    """A poller, and everything that it told."""
+    """A poller, and every poll and skip that it published."""
 
     def __init__(
         self,
@@ -74,25 +74,25 @@ class Site:
         if self.raises is not None:
             raise self.raises
 
-    def _on_skipped(self, why: str, count: int) -> None:
-        self.skipped[why] += count
+    def _on_skipped(self, reason: str, count: int) -> None:
+        self.skipped[reason] += count
         self.news.set()
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        """Wait for polls or skips that make something so."""
+        """Wait until polls or skips make a condition true."""
         async with asyncio.timeout(PATIENT_S):
             while not condition():
                 self.news.clear()
                 await self.news.wait()
 
     def of(self, unit_id: str) -> list[Poll]:
-        """Give what was told of one unit."""
+        """Return the polls of one unit."""
         return [poll for poll in self.polls if poll.unit_id == unit_id]
 
 
 @asynccontextmanager
 async def polling(site: Site, entries: Iterable[LedgerEntry]) -> AsyncIterator[Site]:
-    """Let a site's poller run over a ledger."""
+    """Run a site's poller over a ledger."""
     site.poller.replace_entries(entries)
     running = asyncio.create_task(site.poller.run(), name="poller")
     try:
@@ -105,7 +105,7 @@ async def polling(site: Site, entries: Iterable[LedgerEntry]) -> AsyncIterator[S
 
 
 class Gate:
-    """A unit that keeps its replies until it is told to let go, and counts who is with it."""
+    """A unit that holds its replies until `opened` is set, and counts the clients connected to it."""
 
     def __init__(self, answers: dict[bytes, bytes] | None = None) -> None:
         self.answers = answers or ANSWERS
@@ -114,7 +114,7 @@ class Gate:
         self.present = self.most = 0
 
     async def behave(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Read, wait for the gate, answer, and see the client off."""
+        """Read, wait for the gate, answer, and wait for the client to close."""
         self.present += 1
         self.most = max(self.most, self.present)
         try:
@@ -128,7 +128,7 @@ class Gate:
 
 
 async def test_every_unit_is_polled_in_its_turn() -> None:
-    """Again and again, and every poll tells of a whole conversation."""
+    """Every unit is polled repeatedly, and each poll reports a whole conversation."""
     async with unit(answering(ANSWERS)) as address:
         entries = [entry(f"u{number}", address) for number in range(5)]
         async with polling(Site(), entries) as site:
@@ -142,7 +142,7 @@ async def test_every_unit_is_polled_in_its_turn() -> None:
 
 
 async def test_unit_is_never_polled_twice_at_once() -> None:
-    """A poll that is not over when the next is due makes that one skipped and counted, never queued."""
+    """A poll that falls due while the last is in flight is skipped and counted, never queued."""
     gate = Gate()
     async with unit(gate.behave) as address, polling(Site(), [entry("u1", address)]) as site:
         await site.until(lambda: site.skipped["busy"] >= 5)
@@ -153,8 +153,8 @@ async def test_unit_is_never_polled_twice_at_once() -> None:
     assert (site.skipped["late"], site.skipped["no_socket"]) == (0, 0)
 
 
-async def test_hanging_units_delay_nobody() -> None:
-    """The sound unit is polled twenty times while three others have not ended their first poll."""
+async def test_hanging_units_delay_no_other() -> None:
+    """The sound unit is polled twenty times while three others are still in their first poll."""
     async with AsyncExitStack() as stack:
         mute = await stack.enter_async_context(unit(hanging(), host="127.0.0.2"))
         sound = await stack.enter_async_context(unit(answering(ANSWERS), host="127.0.0.3"))
@@ -166,12 +166,12 @@ async def test_hanging_units_delay_nobody() -> None:
 
 
 async def test_sick_units_never_take_the_places_of_the_healthy() -> None:
-    """Five dead units and one place for each lane: the healthy unit is polled all the while."""
+    """With one place per lane and five dead units, the healthy unit is still polled."""
     async with AsyncExitStack() as stack:
         mute = await stack.enter_async_context(unit(hanging(), host="127.0.0.2"))
         sound = await stack.enter_async_context(unit(answering(ANSWERS), host="127.0.0.3"))
         dead = [entry(f"dead{number}", mute) for number in range(5)]
-        # All begin as healthy: the deadline moves each dead unit over when it has failed once.
+        # All begin as healthy; a dead unit changes lanes after its first missed deadline.
         async with polling(Site(deadline_s=0.1, bounds=(1, 1)), [entry("sound", sound), *dead]) as site:
             await site.until(lambda: {poll.unit_id for poll in site.polls} == {"sound", *(one.unit_id for one in dead)})
             before = len(site.of("sound"))
@@ -181,8 +181,8 @@ async def test_sick_units_never_take_the_places_of_the_healthy() -> None:
     assert {type(poll.error) for poll in site.polls if poll.unit_id != "sound"} == {DeadlineError}
 
 
-async def test_who_takes_the_polls_cannot_stop_them() -> None:
-    """An exporter's bug costs its own record, with a traceback; polling goes on."""
+async def test_failing_receiver_cannot_stop_polling() -> None:
+    """An exception in `on_poll` is logged with its traceback, and polling continues."""
     async with unit(answering(ANSWERS)) as address:
         with structlog.testing.capture_logs() as logs:
             site = Site()
@@ -193,7 +193,7 @@ async def test_who_takes_the_polls_cannot_stop_them() -> None:
 
 
 async def test_bug_in_reading_is_that_units_failed_poll() -> None:
-    """An undeclared exception in a reader is logged, and counts as an unsupported reply."""
+    """An undeclared exception in a reader fails that unit's poll as unsupported, and is logged."""
 
     def converse(unit_id: str, *args: Any, **options: Any) -> Generator[bytes, bytes, Any]:
         reading = yield from registry.DEFAULT.converse(unit_id, *args, **options)
@@ -211,8 +211,8 @@ async def test_bug_in_reading_is_that_units_failed_poll() -> None:
     assert all(poll.error is None for poll in site.of("sound"))
 
 
-async def test_unit_that_left_the_ledger_is_not_told_of() -> None:
-    """A poll in flight when its unit goes ends without a word, and gives its place back."""
+async def test_unit_that_left_the_ledger_is_not_published() -> None:
+    """A poll in flight when its unit leaves is dropped, and its place is freed."""
     gate = Gate()
     async with unit(gate.behave) as address, unit(answering(ANSWERS)) as other:
         site = Site(bounds=(1, 1))
@@ -227,7 +227,7 @@ async def test_unit_that_left_the_ledger_is_not_told_of() -> None:
 
 
 async def test_unit_that_left_while_waiting_is_not_polled() -> None:
-    """Whoever waits for a place and goes is passed over."""
+    """A unit that leaves while waiting for a place is skipped."""
     gate, never = Gate(), Gate()
     async with unit(gate.behave) as address, unit(never.behave) as other:
         site = Site(bounds=(1, 1))
@@ -241,8 +241,8 @@ async def test_unit_that_left_while_waiting_is_not_polled() -> None:
     assert never.asked == []
 
 
-async def test_unit_that_moved_begins_anew() -> None:
-    """At another address it may be another machine: what was in flight is dropped, nothing is remembered."""
+async def test_unit_that_moved_starts_over() -> None:
+    """A unit at another address may be another machine: its poll in flight is dropped, its memory is new."""
     gate, moved = Gate(), Gate()
     moved.opened.set()
     async with unit(gate.behave) as address, unit(moved.behave) as other:
@@ -256,12 +256,12 @@ async def test_unit_that_moved_begins_anew() -> None:
             await site.until(lambda: len(site.polls) >= count + 3)
     assert moved.asked[:4] == [STATS_NEW_API, VERSION, SUMMARY, POOLS]
     assert [poll.requests for poll in site.polls[:2]] == [4, 1]
-    # The poll of the old address asked one thing and was dropped when its answer came; its conversation ran out.
+    # The poll of the old address is dropped, but its conversation may run to its end.
     assert len(gate.asked) <= 4
 
 
-async def test_unit_that_stays_keeps_what_is_known_of_it() -> None:
-    """A ledger that is read again asks nobody for his version again."""
+async def test_unit_that_stays_keeps_its_memory() -> None:
+    """A reloaded ledger does not make its unchanged units be asked for their version again."""
     gate = Gate()
     gate.opened.set()
     async with unit(gate.behave) as address, polling(Site(), [entry("u1", address)]) as site:
@@ -273,7 +273,7 @@ async def test_unit_that_stays_keeps_what_is_known_of_it() -> None:
 
 
 async def test_process_that_was_held_up_counts_and_makes_no_burst() -> None:
-    """Polls that were due meanwhile are counted as late; each unit is polled once, not once for each of them."""
+    """After a delay, missed polls are counted as late, and each unit is polled only once."""
     now = [1000.0]
     async with unit(answering(ANSWERS)) as address:
         site = Site(interval_s=0.1, clock=lambda: now[0])
@@ -281,7 +281,7 @@ async def test_process_that_was_held_up_counts_and_makes_no_burst() -> None:
             due = list(site.schedule._due.values())
             now[0] = 1010.0
             await site.until(lambda: len(site.polls) >= 3)
-            # The clock stands: whoever is polled again now is polled for a time that is past.
+            # The clock stands still, so another poll now would be one for a past time.
             following = site.schedule.next_due()
             assert following is not None
             assert following > now[0]
@@ -291,8 +291,8 @@ async def test_process_that_was_held_up_counts_and_makes_no_burst() -> None:
     assert 297 <= site.skipped["late"] <= 300
 
 
-async def test_no_socket_is_a_skipped_poll_and_no_word_on_the_unit(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Out of descriptors the unit is neither well nor ill; with one to be had it is polled again."""
+async def test_no_socket_is_a_skipped_poll(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a free descriptor polls are skipped, not failed; once there is one, the unit is polled again."""
     real = socket.socket
 
     def exhausted(*_: Any) -> socket.socket:
@@ -311,7 +311,7 @@ async def test_no_socket_is_a_skipped_poll_and_no_word_on_the_unit(monkeypatch: 
 
 
 async def test_refused_and_back_again() -> None:
-    """A unit that is not there is looked at again, fails each time with its reason, and recovers."""
+    """A unit that refuses is polled again, fails each time as unreachable, and recovers."""
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", 0))
         async with polling(Site(), [entry("u1", holder.getsockname())]) as site:
@@ -323,8 +323,8 @@ async def test_refused_and_back_again() -> None:
     assert site.polls[-1].reading is not None
 
 
-async def test_sweep_polls_everybody_once_within_the_bounds() -> None:
-    """Sound, mute and absent units: one poll each, and it is over when the last is."""
+async def test_sweep_polls_every_unit_once_within_the_bounds() -> None:
+    """A sweep polls sound, mute and absent units once each, and returns when the last poll is done."""
     present = most = 0
 
     async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -356,8 +356,8 @@ async def test_sweep_polls_everybody_once_within_the_bounds() -> None:
         site.client.close()
 
 
-async def test_sweep_of_nobody_is_over_at_once() -> None:
-    """An empty ledger is nothing to wait for."""
+async def test_sweep_of_an_empty_ledger_returns_at_once() -> None:
+    """A sweep without units polls nothing and returns."""
     site = Site()
     await site.poller.sweep()
     assert site.polls == []
@@ -365,7 +365,7 @@ async def test_sweep_of_nobody_is_over_at_once() -> None:
 
 
 async def test_reconfiguring_forgets_what_was_in_flight() -> None:
-    """With another client the units are polled again, also one whose poll never ended."""
+    """After a change of client every unit is polled again, including one whose poll never ended."""
     gate = Gate()
     async with unit(gate.behave) as address, polling(Site(), [entry("u1", address)]) as site:
         await until(lambda: gate.present == 1)
@@ -394,7 +394,7 @@ async def test_reconfiguring_forgets_what_was_in_flight() -> None:
     ],
 )
 async def test_reason_of_a_failed_poll(behaviour: Behaviour, reason: str | None) -> None:
-    """Each way to fail arrives under its own name, and again at the next interval."""
+    """Each failure has its own reason, and the unit is polled again at the next interval."""
     async with unit(behaviour) as address, polling(Site(), [entry("u1", address)]) as site:
         await site.until(lambda: len(site.polls) >= 2)
     assert {poll.error.reason if poll.error is not None else None for poll in site.polls} == {reason}

@@ -1,4 +1,4 @@
-"""The seam for firmware: the poller takes a reader per unit and knows nothing of what it says."""
+"""The seam for firmware: each unit has its own reader, and the poller knows nothing of its protocol."""
 
 import asyncio
 from collections.abc import Callable
@@ -20,9 +20,9 @@ S21 = Nameplate(model="S21", hashrate_hs=200e12, cooling="air", source="test")
 PATIENT_S = 30.0
 
 
-# A whole reader: one request, one number, and a count of polls as its memory.
+# A complete reader: one request, one number, and the rates so far as its memory.
 def converse(unit_id: str, memory: list[int], *, slow_every: int, wall: Callable[[], float]) -> Conversation:
-    """Ask a toy unit for its rate in H/s; the uptime is how often it was asked."""
+    """Ask a toy unit for its rate in H/s; the uptime is the number of polls."""
     assert slow_every == 6
     rate = yield b"rate?"
     memory.append(int(rate.rstrip(b"\0")))
@@ -52,7 +52,7 @@ class Polled:
         )
 
     async def sweep(self) -> list[Poll]:
-        """Poll every unit once and return what came of it, by unit."""
+        """Poll every unit once and return the polls, sorted by unit."""
         self.polls.clear()
         async with asyncio.timeout(PATIENT_S):
             await self.poller.sweep()
@@ -69,7 +69,7 @@ def entry(unit_id: str, address: tuple[str, int]) -> LedgerEntry:
 
 
 async def test_a_toy_reader_of_ten_lines_polls() -> None:
-    """A reader that the project has never heard of reads units, and its memory lasts from poll to poll."""
+    """A reader outside the registry reads units, and its memory lasts from poll to poll."""
     async with unit(answering(b"200\0")) as address:
         site = Polled(lambda _: TOY)
         site.poller.replace_entries([entry("toy-1", address)])
@@ -82,7 +82,7 @@ async def test_a_toy_reader_of_ten_lines_polls() -> None:
 
 
 async def test_two_readers_side_by_side() -> None:
-    """Each unit is read by its own reader; the stock one refuses what the toy unit says."""
+    """Each unit is read by its own reader; the stock reader rejects the toy unit's reply."""
     async with unit(answering(b"200\0")) as address:
         site = Polled(lambda row: TOY if row.unit_id == "toy" else registry.DEFAULT)
         site.poller.replace_entries([entry("stock", address), entry("toy", address)])
@@ -93,7 +93,7 @@ async def test_two_readers_side_by_side() -> None:
 
 
 async def test_another_reader_begins_with_an_empty_memory() -> None:
-    """A unit whose reader changes is a new unit to the poller; the old reader's memory is gone."""
+    """A unit whose reader changes gets a new memory."""
     async with unit(answering(b"200\0")) as address:
         chosen: list[AnyReader] = [TOY]
         site = Polled(lambda _: chosen[0])
@@ -108,7 +108,7 @@ async def test_another_reader_begins_with_an_empty_memory() -> None:
 
 
 def test_names_of_readers_are_keys() -> None:
-    """The registry's keys are the readers' own names, which ledgers and labels will carry."""
+    """The registry's keys are the readers' own names, lower-case identifiers fit for ledgers and labels."""
     assert {name: reader.name for name, reader in registry.READERS.items()} == {name: name for name in registry.READERS}
     assert registry.READERS[registry.DEFAULT.name] is registry.DEFAULT
     assert all(name.isidentifier() and name.islower() for name in registry.READERS)

@@ -9,12 +9,12 @@ FILES = tuple(sorted(path for folder in FOLDERS for path in folder.iterdir()))
 
 
 def capture(name: str) -> bytes:
-    """Give one capture by ``folder/file``, as recorded."""
+    """Return one capture by ``folder/file``, as recorded."""
     return (CAPTURES / name).read_bytes()
 
 
 def is_whole(path: Path) -> bool:
-    """Say whether the capture is a JSON text that was not cut."""
+    """Return True if the capture is JSON that was not cut."""
     return path.suffix == ".json"
 
 
@@ -28,7 +28,7 @@ S21_ASLEEP_STATS = capture("s21-stock-202410-sleep/tcp4028-stats.subset.json")
 S21_ASLEEP_SUMMARY = capture("s21-stock-202410-sleep/tcp4028-summary.subset.json")
 T21_ASLEEP_STATS = capture("t21-stock-202501-sleep/tcp4028-stats.subset.json")
 T21_ASLEEP_SUMMARY = capture("t21-stock-202501-sleep/tcp4028-summary.subset.json")
-# A whole reply made of the recorded one that is printed as Python prints it.
+# A whole reply, made from the recorded one in Python notation.
 INVALID_COMMAND = (
     b'{"STATUS":[{"STATUS":"E","When":1687903255,"Code":14,"Msg":"Invalid command",'
     b'"Description":"cgminer 1.0.0"}],"id":1}\0'

@@ -1,4 +1,4 @@
-"""Units for the tests of whoever talks to them: well behaved and hostile ones, on addresses of 127.0.0.0/8."""
+"""Units that tests can connect to, well behaved and hostile, on addresses of 127.0.0.0/8."""
 
 import asyncio
 import socket
@@ -16,7 +16,7 @@ REQUEST_BYTES = 4096
 async def unit(
     behaviour: Behaviour, host: str = "127.0.0.1", *, bound: socket.socket | None = None
 ) -> AsyncIterator[Address]:
-    """Listen as one unit, on a socket already bound if given; each connection is for `behaviour`, and then closed."""
+    """Listen as one unit, on a bound socket if given; `behaviour` serves each connection, which is then closed."""
     writers: set[asyncio.StreamWriter] = set()
     tasks: set[asyncio.Task[None]] = set()
 
@@ -50,7 +50,7 @@ async def unit(
 
 
 def answering(answers: dict[bytes, bytes] | bytes, slice_bytes: int = 1 << 20) -> Behaviour:
-    """Read a request, and answer it from the table, or always the same, in slices of so many bytes."""
+    """Read a request and answer it, from a table or always alike, in slices of `slice_bytes`."""
 
     async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         request = await reader.read(REQUEST_BYTES)
@@ -65,7 +65,7 @@ def answering(answers: dict[bytes, bytes] | bytes, slice_bytes: int = 1 << 20) -
 
 
 def splitting(*parts: bytes) -> Behaviour:
-    """Answer in these parts, each in a packet of its own."""
+    """Answer in these parts, each in its own packet."""
 
     async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(REQUEST_BYTES)
@@ -79,7 +79,7 @@ def splitting(*parts: bytes) -> Behaviour:
 
 
 def hanging(after: bytes = b"") -> Behaviour:
-    """Accept, send what is given, and never say another word; leave when the client does."""
+    """Accept, send `after`, then stay silent until the client closes."""
 
     async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(after)
@@ -90,7 +90,7 @@ def hanging(after: bytes = b"") -> Behaviour:
 
 
 def resetting(after: bytes = b"", *, is_reading: bool = True) -> Behaviour:
-    """Send what is given, then reset the connection; without `is_reading` before there was a request."""
+    """Send `after`, then reset the connection; without `is_reading`, do not wait for the request."""
 
     async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if is_reading:
@@ -104,7 +104,7 @@ def resetting(after: bytes = b"", *, is_reading: bool = True) -> Behaviour:
 
 
 def dripping(data: bytes, pause_s: float) -> Behaviour:
-    """Answer one byte at a time."""
+    """Answer one byte at a time, with a pause after each."""
 
     async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(REQUEST_BYTES)
@@ -116,7 +116,7 @@ def dripping(data: bytes, pause_s: float) -> Behaviour:
 
 
 def flooding(chunk: bytes = b"x" * 65536) -> Behaviour:
-    """Answer without end."""
+    """Answer endlessly."""
 
     async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(REQUEST_BYTES)
@@ -129,7 +129,7 @@ def flooding(chunk: bytes = b"x" * 65536) -> Behaviour:
 
 @contextmanager
 def blackhole(host: str = "127.0.0.1") -> Iterator[Address]:
-    """Give an address that answers nothing at all, not even no: its queue is full, so further SYNs are dropped."""
+    """Yield an address that neither accepts nor refuses: its queue is full, so further SYNs are dropped."""
     with socket.socket() as listener:
         listener.bind((host, 0))
         listener.listen(0)
@@ -147,14 +147,14 @@ def blackhole(host: str = "127.0.0.1") -> Iterator[Address]:
 
 @contextmanager
 def unused(host: str = "127.0.0.1") -> Iterator[Address]:
-    """Give an address that refuses, held so that nobody else gets it meanwhile."""
+    """Yield an address that refuses connections, bound so that no other process can take it."""
     with socket.socket() as holder:
         holder.bind((host, 0))
         yield holder.getsockname()
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    """Let the loop turn until something is so that no event tells of."""
+    """Run the event loop until a condition holds that sets no event."""
     async with asyncio.timeout(20):
         while not condition():  # noqa: ASYNC110  descriptors and foreign counters set no event
             await asyncio.sleep(0)

@@ -1,15 +1,15 @@
-r"""One poll as a conversation without I/O: which requests to send, in which order, and what the replies make.
+r"""One poll as a conversation without I/O: which requests to send, in which order, and the reading from the replies.
 
-A conversation is a generator. It yields requests; whoever drives it sends each on a connection of its own, and sends
-the whole reply in, or throws a `PollError` in. It returns the reading, or lets the error of a request it cannot do
-without go through. The same conversation runs under the poller, under one command, and in a test from a table.
+A conversation is a generator, driven as `agent.unit.reader` describes: by the poller, by `hashsight read`, or in a test
+from a table of replies.
 
-    stats (new_api) ............. every poll. A unit that does not know new_api answers legacy, which is read just so.
-      \- stats (legacy) ......... when the unit refused the first as an unknown command; remembered from then on; and
-                                  when the first came without figures
-      \- summary ................ when the shape says asleep: it alone tells rates and uptime then
+    stats (new_api) ............. every poll. A unit that does not know new_api answers legacy, which is read as well.
+      \- stats (legacy) ......... if the unit refused the first as an unknown command (remembered from then on), or if
+                                  the first came without figures
+      \- summary ................ if the unit is asleep: then only this report has rates and uptime
     version ..................... when first seen, when the uptime went backwards, when the firmware changed
-    summary, pools .............. every `slow_every` polls, and with `version`; units take turns, each at its own poll
+    summary, pools .............. every `slow_every` polls, and whenever a unit is new or restarted; each unit has its
+                                  own turn, so that the requests of a fleet are spread out
 """
 
 from collections.abc import Callable
@@ -32,11 +32,21 @@ SUMMARY = wire.encode_request("summary")
 POOLS = wire.encode_request("pools")
 VERSION = wire.encode_request("version")
 REQUESTS = (STATS_NEW_API, STATS, SUMMARY, POOLS, VERSION)
-"""Everything this agent ever sends: five reports, nothing that changes a unit."""
+"""Every request the agent sends to TCP 4028: five reports; none of them changes a unit."""
 
 
 class Memory(msgspec.Struct, gc=False):
-    """What is remembered of one unit between polls."""
+    """The state of one unit that a conversation keeps between polls.
+
+    Attributes:
+        identity: As last reported.
+        is_known: The unit was read at least once.
+        is_legacy: The unit refused new_api as an unknown command.
+        pools: As last read; empty after a restart.
+        shares: As last read; None after a restart.
+        until_slow: Polls until share counters and pools are asked for again.
+        uptime_s: As last reported, s.
+    """
 
     identity: Identity = Identity()
     is_known: bool = False
@@ -51,26 +61,27 @@ def converse(unit_id: str, memory: Memory, *, slow_every: int, wall: Callable[[]
     """Poll one unit.
 
     Args:
-        unit_id: Whose reading it will be.
-        memory: Kept between the polls of one unit; changed only by what was really read.
+        unit_id: The ledger's name for the unit.
+        memory: Kept between the polls of one unit; changed only by replies that were read.
         slow_every: Ask for share counters and pools every this many polls; 1 is every poll.
-        wall: Gives Unix time, s.
+        wall: Returns Unix time, s.
 
     Raises:
-        PollError: `stats` could not be had; what fails later costs only what it would have told.
+        PollError: `stats` could not be read. A later request that fails only leaves its own figures out.
     """
     reading = yield from _ask_stats(unit_id, memory, wall)
     has_summary = reading.mode is Mode.SLEEP and reading.hashrate_5s_hs is None
     if has_summary:
         reading = yield from _with_summary(reading, memory, wall)
-    is_new, memory.is_known = not memory.is_known, True
+    is_new = not memory.is_known
+    memory.is_known = True
     is_restarted = memory.uptime_s is not None and reading.uptime_s is not None and reading.uptime_s < memory.uptime_s
     is_changed = reading.identity is not memory.identity
     memory.identity = reading.identity
     if reading.uptime_s is not None:
         memory.uptime_s = reading.uptime_s
     if is_restarted:
-        # Counters of a process that is gone; better absent than a stretch of time with a jump in it.
+        # These counters belong to the previous process; carrying them over would show a jump.
         memory.pools = ()
         if not has_summary:
             memory.shares = None
@@ -78,9 +89,11 @@ def converse(unit_id: str, memory: Memory, *, slow_every: int, wall: Callable[[]
     if is_new or is_restarted or is_changed:
         reading = yield from _with_version(reading, memory)
     if is_new or is_restarted or memory.until_slow <= 0:
-        # The first wait is the unit's own share of the cadence, so that a fleet never asks all at once, not even after
-        # it came back all at once.
-        memory.until_slow = 1 + crc32(unit_id.encode()) % slow_every if is_new or is_restarted else slow_every
+        if is_new or is_restarted:
+            # The first wait depends on the unit's id, so that a fleet that starts together spreads its slow requests.
+            memory.until_slow = 1 + crc32(unit_id.encode()) % slow_every
+        else:
+            memory.until_slow = slow_every
         if not has_summary:
             reading = yield from _with_summary(reading, memory, wall)
         reading = yield from _with_pools(reading, memory)
@@ -89,21 +102,21 @@ def converse(unit_id: str, memory: Memory, *, slow_every: int, wall: Callable[[]
 
 
 def _ask_stats(unit_id: str, memory: Memory, wall: Callable[[], float]) -> Conversation:
-    is_unknown = memory.is_legacy
-    if not is_unknown:
+    is_legacy = memory.is_legacy
+    if not is_legacy:
         data = yield STATS_NEW_API
         try:
             return _read_stats(data, unit_id, memory, wall)
         except RefusedError as error:
             if not is_invalid_command(error):
                 raise
-            is_unknown = True
+            is_legacy = True
         except UnsupportedReplyError:
-            # Assumed: new_api has a shape of sleep without figures, as legacy has. Only that of legacy was recorded.
+            # Assumed (A34): new_api has a shape of sleep without figures, as legacy has. Only legacy's was recorded.
             pass
     data = yield STATS
     reading = _read_stats(data, unit_id, memory, wall)
-    memory.is_legacy = is_unknown
+    memory.is_legacy = is_legacy
     return reading
 
 
@@ -145,11 +158,11 @@ def _with_version(reading: UnitReading, memory: Memory) -> Conversation:
         identity, repairs = read_version((yield VERSION))
     except PollError:
         return reading
-    told = reading.identity
+    from_stats = reading.identity
     memory.identity = Identity(
-        model=told.model or identity.model,
-        firmware=told.firmware or identity.firmware,
+        model=from_stats.model or identity.model,
+        firmware=from_stats.firmware or identity.firmware,
         api=identity.api,
-        miner=told.miner or identity.miner,
+        miner=from_stats.miner or identity.miner,
     )
     return msgspec.structs.replace(reading, identity=memory.identity, repairs=reading.repairs + repairs)

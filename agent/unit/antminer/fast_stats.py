@@ -1,9 +1,8 @@
-"""The short way from a sound new_api `stats` reply to its reading: what most units answer to nearly every poll.
+"""The fast path for `stats`: a regular new_api reply, which most units send at nearly every poll.
 
-The bounds of `limits` stand in the types here, so that one decode, in C, says at once that every number came as a
-number and is one that a unit can have; what is left is to put them in their places. Anything that is not just so (the
-other dialect, a number in quotes, a hydro layout, boards out of order) is left to `antminer`, which reads with care and
-says what it found; whatever both of them read, they read alike.
+The types here carry the bounds of `limits`, so one decode in C checks that every number is a number and plausible.
+Anything irregular is left to the slow path: the legacy dialect, a number in quotes, a hydro layout, unordered boards.
+The slow path reads field by field and reports each repair. Both paths make the same reading of the same reply.
 """
 
 from typing import Annotated, Final
@@ -35,7 +34,7 @@ from agent.unit.reading import BoardReading, Dialect, Identity, PoolReading, Sha
 _LONGEST_SERIAL: Final = 64
 
 _Ghs = Annotated[float, Meta(ge=0, le=MAX_HASHRATE_HS / HS_PER_GHS)] | None
-# Whole degrees, as all firmware tells them, stay integers: of small ones there is one object for all units.
+# Whole degrees, as all firmware sends them, stay integers: Python keeps one object for each small integer.
 _Degrees = (
     Annotated[int, Meta(ge=int(MIN_CELSIUS), le=int(MAX_CELSIUS))]
     | Annotated[float, Meta(ge=MIN_CELSIUS, le=MAX_CELSIUS)]
@@ -44,7 +43,7 @@ _Celsius = Annotated[tuple[_Degrees, ...], Meta(max_length=MAX_SENSORS)] | None
 _Watts = Annotated[float, Meta(ge=0, le=MAX_WATTS)] | None
 
 
-# Fields stand in the order in which firmware sends them, which is the order in which the decoder looks for them.
+# The fields are in the firmware's order, which is where the decoder looks first.
 class _Chain(msgspec.Struct, frozen=True, gc=False):
     index: Annotated[int, Meta(ge=0, le=MAX_BOARDS - 1)] | None = None
     freq_avg: Annotated[float, Meta(ge=0, le=MAX_FREQUENCY_HZ / HZ_PER_MHZ)] | None = None
@@ -79,7 +78,7 @@ class _Reply(msgspec.Struct, frozen=True, gc=False):
 _decode = msgspec.json.Decoder(_Reply).decode
 
 
-def sound_reading(
+def fast_reading(
     data: bytes,
     *,
     unit_id: str,
@@ -88,7 +87,7 @@ def sound_reading(
     pools: tuple[PoolReading, ...],
     shares: ShareReading | None,
 ) -> UnitReading | None:
-    """Read a whole reply as received, or give None for one that has to be read with care; arguments as `read_stats`."""
+    """Return the reading of a whole reply, or None if it needs the slow path; arguments as for `read_stats`."""
     try:
         reply = _decode(data[:-1] if data.endswith(b"\0") else data)
     except (ValueError, RecursionError):
@@ -99,7 +98,7 @@ def sound_reading(
         or stats.rate_unit != "GH/s"
         or stats.rate_5s is None
         or stats.miner_mode is None
-        # Another identity than the one that is known is taken with care too; it seldom comes.
+        # An identity that differs from the known one is rare, and left to the slow path.
         or info.type != identity.model
         or info.CompileTime != identity.firmware
         or info.miner_version != identity.miner
@@ -117,7 +116,7 @@ def sound_reading(
                 slot=place,
                 hashrate_hs=None if rate_ghs is None else rate_ghs * HS_PER_GHS,
                 chips=chain.asic_num,
-                # Exactly 0 is the firmware's word for a sensor that is not there.
+                # Observed (O57): exactly 0 stands for a missing sensor.
                 chip_celsius=chips if 0 not in chips else tuple([value for value in chips if value]),
                 pcb_celsius=pcb if 0 not in pcb else tuple([value for value in pcb if value]),
                 frequency_hz=None if frequency_mhz is None else frequency_mhz * HZ_PER_MHZ,

@@ -1,10 +1,10 @@
-"""A decoded `stats` reply of the legacy dialect to a reading, number by number."""
+"""The slow path for `stats` in the legacy dialect: a decoded reply to a reading, field by field."""
 
 from collections.abc import Iterator
 from typing import Final
 
 from agent.errors import UnsupportedReplyError, excerpt
-from agent.unit.antminer.reply_context import Facts, fans, hashes_per_unit, known_identity, no_rate
+from agent.unit.antminer.reply_context import ReplyContext, fans, hashes_per_unit, known_identity, no_rate
 from agent.unit.antminer.stats_schema import Info, Stats, StatsReply
 from agent.unit.cgminer.fields import dashed, number
 from agent.unit.limits import (
@@ -18,66 +18,69 @@ from agent.unit.limits import (
 )
 from agent.unit.reading import BoardReading, Dialect, Mode, UnitReading
 
-# `Mode` of the legacy dialect counts differently: 2 while hashing (capture s19pro-stock-202212), 1 asleep (S21+,
-# line C, antminer-api 3.3).
+# `Mode` is numbered differently from `miner-mode`. Observed (O60): 2 while hashing, s19pro-stock-202212.
+# Documented (D44): 1 asleep, on an S21+ of line C.
 _LEGACY_MODES: Final[dict[float, Mode]] = {1: Mode.SLEEP, 2: Mode.NORMAL}
 
 
-def legacy_reading(reply: StatsReply, facts: Facts) -> UnitReading:
-    """Give the reading of a reply whose STATUS was looked at.
+def legacy_reading(reply: StatsReply, context: ReplyContext) -> UnitReading:
+    """Return the reading of a reply whose STATUS is a success.
 
     Raises:
-        MalformedReplyError, UnsupportedReplyError: As `antminer.read_stats`.
+        MalformedReplyError, UnsupportedReplyError: As for `stats.read_stats`.
     """
     if not reply.STATS:
-        raise UnsupportedReplyError(f"stats: no element in STATS: {excerpt(facts.payload)!r}")
+        raise UnsupportedReplyError(f"stats: no element in STATS: {excerpt(context.payload)!r}")
     header = reply.STATS[0]
     identity = known_identity(
-        facts.identity, Info(type=header.Type, CompileTime=header.CompileTime, miner_version=header.Miner)
+        context.identity, Info(type=header.Type, CompileTime=header.CompileTime, miner_version=header.Miner)
     )
     data = next((item for item in reply.STATS if item.ghs_5s is not None or item.Elapsed is not None), None)
     if data is None:
-        # Observed: s21-stock-202410-sleep and t21-stock-202501-sleep answer with the header alone.
+        # Observed (O61): s21-stock-202410-sleep and t21-stock-202501-sleep answer with the header alone.
+        # Assumed (A30): a header alone means sleep and nothing else.
         if len(reply.STATS) == 1 and header.Type is not None:
             return UnitReading(
-                unit_id=facts.unit_id,
-                at=facts.at,
+                unit_id=context.unit_id,
+                at=context.at,
                 dialect=Dialect.LEGACY,
                 mode=Mode.SLEEP,
                 identity=identity,
-                pools=facts.pools,
-                shares=facts.shares,
-                repairs=tuple(sorted(facts.repairs)) if facts.repairs else (),
+                pools=context.pools,
+                shares=context.shares,
+                repairs=tuple(sorted(context.repairs)) if context.repairs else (),
             )
-        raise no_rate("GHS 5s", None, facts)
+        raise no_rate("GHS 5s", None, context)
     hs = hashes_per_unit(data.rate_unit)
     mode = _LEGACY_MODES.get(data.Mode) if data.Mode is not None else None
-    rate_hs = facts.number(data.ghs_5s, hs, 0, MAX_HASHRATE_HS)
+    rate_hs = context.number(data.ghs_5s, hs, 0, MAX_HASHRATE_HS)
     if rate_hs is None and mode is not Mode.SLEEP:
-        raise no_rate("GHS 5s", data.ghs_5s, facts)
-    speeds = (data.fan1, data.fan2, data.fan3, data.fan4)
+        raise no_rate("GHS 5s", data.ghs_5s, context)
+    speeds: tuple[float | None, ...] = (data.fan1, data.fan2, data.fan3, data.fan4)
+    if None in speeds:
+        # A fan is identified by its position, so the list ends before the first missing fan.
+        speeds = speeds[: speeds.index(None)]
     return UnitReading(
-        unit_id=facts.unit_id,
-        at=facts.at,
+        unit_id=context.unit_id,
+        at=context.at,
         dialect=Dialect.LEGACY,
         mode=mode,
         identity=identity,
-        uptime_s=facts.number(data.Elapsed, 1, 0, MAX_UPTIME_S),
+        uptime_s=context.number(data.Elapsed, 1, 0, MAX_UPTIME_S),
         hashrate_5s_hs=rate_hs,
-        hashrate_30m_hs=facts.number(data.rate_30m, hs, 0, MAX_HASHRATE_HS),
-        hashrate_avg_hs=facts.number(data.ghs_av, hs, 0, MAX_HASHRATE_HS),
-        hashrate_ideal_hs=facts.number(data.total_rateideal, hs, 0, MAX_HASHRATE_HS),
-        power_watts=facts.number(data.power if data.power is not None else data.watt, 1, 0, MAX_WATTS),
-        boards=tuple(_legacy_boards(data, hs, facts)),
-        # A fan is known by its place: after one that was not told, the others have none.
-        fan_rpm=fans(speeds[: speeds.index(None)] if None in speeds else speeds, facts),
-        pools=facts.pools,
-        shares=facts.shares,
-        repairs=tuple(sorted(facts.repairs)) if facts.repairs else (),
+        hashrate_30m_hs=context.number(data.rate_30m, hs, 0, MAX_HASHRATE_HS),
+        hashrate_avg_hs=context.number(data.ghs_av, hs, 0, MAX_HASHRATE_HS),
+        hashrate_ideal_hs=context.number(data.total_rateideal, hs, 0, MAX_HASHRATE_HS),
+        power_watts=context.number(data.power if data.power is not None else data.watt, 1, 0, MAX_WATTS),
+        boards=tuple(_legacy_boards(data, hs, context)),
+        fan_rpm=fans(speeds, context),
+        pools=context.pools,
+        shares=context.shares,
+        repairs=tuple(sorted(context.repairs)) if context.repairs else (),
     )
 
 
-def _legacy_boards(data: Stats, hs: float, facts: Facts) -> Iterator[BoardReading]:
+def _legacy_boards(data: Stats, hs: float, context: ReplyContext) -> Iterator[BoardReading]:
     listed = data.miner_count if data.miner_count is not None else 0
     columns = zip(
         (data.chain_rate1, data.chain_rate2, data.chain_rate3, data.chain_rate4),
@@ -89,16 +92,16 @@ def _legacy_boards(data: Stats, hs: float, facts: Facts) -> Iterator[BoardReadin
         strict=True,
     )
     for slot, (rate, chips, hw_errors, frequency, chip_celsius, pcb_celsius) in enumerate(columns):
-        # Observed: s19pro-stock-202212 lists a fourth slot with 0 chips and rate "" though the unit has three boards.
-        hashrate_hs = facts.number(number(rate, facts.repairs, is_text_normal=True), hs, 0, MAX_HASHRATE_HS)
+        # Observed (O27): s19pro-stock-202212 lists a fourth slot with 0 chips and rate "", but has three boards.
+        hashrate_hs = context.number(number(rate, context.repairs, is_text_normal=True), hs, 0, MAX_HASHRATE_HS)
         if not chips and not hashrate_hs and slot >= listed:
             continue
         yield BoardReading(
             slot=slot,
             hashrate_hs=hashrate_hs,
-            chips=facts.whole(chips, MAX_CHIPS),
-            chip_celsius=facts.celsius(dashed(chip_celsius, facts.repairs)),
-            pcb_celsius=facts.celsius(dashed(pcb_celsius, facts.repairs)),
-            frequency_hz=facts.number(frequency, HZ_PER_MHZ, 0, MAX_FREQUENCY_HZ),
-            hw_errors=facts.whole(hw_errors, MAX_COUNT),
+            chips=context.whole(chips, MAX_CHIPS),
+            chip_celsius=context.celsius(dashed(chip_celsius, context.repairs)),
+            pcb_celsius=context.celsius(dashed(pcb_celsius, context.repairs)),
+            frequency_hz=context.number(frequency, HZ_PER_MHZ, 0, MAX_FREQUENCY_HZ),
+            hw_errors=context.whole(hw_errors, MAX_COUNT),
         )

@@ -1,10 +1,10 @@
-"""A decoded `stats` reply of the new_api dialect to a reading, number by number."""
+"""The slow path for `stats` in the new_api dialect: a decoded reply to a reading, field by field."""
 
 from collections.abc import Sequence
 from typing import Final
 
 from agent.errors import UnsupportedReplyError, excerpt
-from agent.unit.antminer.reply_context import Facts, fans, hashes_per_unit, known_identity, no_rate
+from agent.unit.antminer.reply_context import ReplyContext, fans, hashes_per_unit, known_identity, no_rate
 from agent.unit.antminer.stats_schema import Chain, StatsReply
 from agent.unit.cgminer.fields import clean
 from agent.unit.limits import (
@@ -19,82 +19,77 @@ from agent.unit.limits import (
 )
 from agent.unit.reading import BoardReading, Dialect, Mode, UnitReading
 
-# `miner-mode` of the new_api dialect; set_miner_conf uses the same numbers (antminer-api 4.2, 6.3).
+# Documented (D42): `miner-mode` of the new_api dialect; set_miner_conf uses the same numbers.
 NEW_API_MODES: Final[dict[float, Mode]] = {0: Mode.NORMAL, 1: Mode.SLEEP, 2: Mode.HIGH, 3: Mode.LOW}
 
 
-def new_api_reading(reply: StatsReply, facts: Facts) -> UnitReading:
-    """Give the reading of a reply whose STATUS was looked at.
+def new_api_reading(reply: StatsReply, context: ReplyContext) -> UnitReading:
+    """Return the reading of a reply whose STATUS is a success.
 
     Raises:
-        MalformedReplyError, UnsupportedReplyError: As `antminer.read_stats`.
+        MalformedReplyError, UnsupportedReplyError: As for `stats.read_stats`.
     """
     if not reply.STATS:
-        raise UnsupportedReplyError(f"stats: no element in STATS: {excerpt(facts.payload)!r}")
+        raise UnsupportedReplyError(f"stats: no element in STATS: {excerpt(context.payload)!r}")
     stats = reply.STATS[0]
     hs = hashes_per_unit(stats.rate_unit)
-    identity = known_identity(facts.identity, reply.INFO)
+    identity = known_identity(context.identity, reply.INFO)
     mode = NEW_API_MODES.get(stats.miner_mode) if stats.miner_mode is not None else None
-    rate_hs = facts.number(stats.rate_5s, hs, 0, MAX_HASHRATE_HS)
+    rate_hs = context.number(stats.rate_5s, hs, 0, MAX_HASHRATE_HS)
     if rate_hs is None and mode is not Mode.SLEEP:
-        raise no_rate("rate_5s", stats.rate_5s, facts)
+        raise no_rate("rate_5s", stats.rate_5s, context)
     return UnitReading(
-        unit_id=facts.unit_id,
-        at=facts.at,
+        unit_id=context.unit_id,
+        at=context.at,
         dialect=Dialect.NEW_API,
         mode=mode,
         identity=identity,
-        uptime_s=facts.number(stats.elapsed, 1, 0, MAX_UPTIME_S),
+        uptime_s=context.number(stats.elapsed, 1, 0, MAX_UPTIME_S),
         hashrate_5s_hs=rate_hs,
-        hashrate_30m_hs=facts.number(stats.rate_30m, hs, 0, MAX_HASHRATE_HS),
-        hashrate_avg_hs=facts.number(stats.rate_avg, hs, 0, MAX_HASHRATE_HS),
-        hashrate_ideal_hs=facts.number(stats.rate_ideal, hs, 0, MAX_HASHRATE_HS),
-        power_watts=facts.number(stats.power if stats.power is not None else stats.watt, 1, 0, MAX_WATTS),
-        boards=_new_api_boards(stats.chain or (), hs, identity.model, facts),
-        fan_rpm=fans(stats.fan or (), facts),
-        pools=facts.pools,
-        shares=facts.shares,
-        repairs=tuple(sorted(facts.repairs)) if facts.repairs else (),
+        hashrate_30m_hs=context.number(stats.rate_30m, hs, 0, MAX_HASHRATE_HS),
+        hashrate_avg_hs=context.number(stats.rate_avg, hs, 0, MAX_HASHRATE_HS),
+        hashrate_ideal_hs=context.number(stats.rate_ideal, hs, 0, MAX_HASHRATE_HS),
+        power_watts=context.number(stats.power if stats.power is not None else stats.watt, 1, 0, MAX_WATTS),
+        boards=_new_api_boards(stats.chain or (), hs, identity.model, context),
+        fan_rpm=fans(stats.fan or (), context),
+        pools=context.pools,
+        shares=context.shares,
+        repairs=tuple(sorted(context.repairs)) if context.repairs else (),
     )
 
 
-def _new_api_boards(chains: Sequence[Chain], hs: float, model: str | None, facts: Facts) -> tuple[BoardReading, ...]:
-    """Give one board a slot, in the order of slots; of two that claim one slot the first has it."""
-    listed = [_new_api_board(position, chain, hs, model, facts) for position, chain in enumerate(chains[:MAX_BOARDS])]
-    if len(listed) == len(chains) and all(map(_is_at, listed, _PLACES)):
+def _new_api_boards(
+    chains: Sequence[Chain], hs: float, model: str | None, context: ReplyContext
+) -> tuple[BoardReading, ...]:
+    """Return one board per slot, in slot order; if two claim a slot, the first keeps it."""
+    listed = [_new_api_board(position, chain, hs, model, context) for position, chain in enumerate(chains[:MAX_BOARDS])]
+    if len(listed) == len(chains) and [board.slot for board in listed] == list(range(len(listed))):
         return tuple(listed)
     boards: dict[int, BoardReading] = {}
     for board in listed:
         boards.setdefault(board.slot, board)
     if len(boards) < len(chains):
-        facts.repairs.add("implausible")
+        context.repairs.add("implausible")
     return tuple(boards[slot] for slot in sorted(boards))
 
 
-_PLACES: Final = tuple(range(MAX_BOARDS))
-
-
-def _is_at(board: BoardReading, slot: int) -> bool:
-    return board.slot == slot
-
-
-def _new_api_board(position: int, chain: Chain, hs: float, model: str | None, facts: Facts) -> BoardReading:
+def _new_api_board(position: int, chain: Chain, hs: float, model: str | None, context: ReplyContext) -> BoardReading:
     if model in HYDRO_LAYOUTS:
         chips, pcb, coolant = _hydro_temperatures(model, chain)
-        coolant_celsius = facts.celsius(coolant)
+        coolant_celsius = context.celsius(coolant)
     else:
         chips, pcb, coolant_celsius = chain.temp_chip or (), chain.temp_pcb or (), ()
-    slot = facts.whole(chain.index, MAX_BOARDS - 1)
+    slot = context.whole(chain.index, MAX_BOARDS - 1)
     return BoardReading(
         slot=position if slot is None else slot,
-        hashrate_hs=facts.number(chain.rate_real, hs, 0, MAX_HASHRATE_HS),
-        chips=facts.whole(chain.asic_num, MAX_CHIPS),
-        chip_celsius=facts.celsius(chips),
-        pcb_celsius=facts.celsius(pcb),
-        # One of the two alone would not tell which it is.
+        hashrate_hs=context.number(chain.rate_real, hs, 0, MAX_HASHRATE_HS),
+        chips=context.whole(chain.asic_num, MAX_CHIPS),
+        chip_celsius=context.celsius(chips),
+        pcb_celsius=context.celsius(pcb),
+        # With only one of the two left, nothing says whether it is the inlet or the outlet.
         coolant_celsius=coolant_celsius if len(coolant_celsius) == 2 else (),
-        frequency_hz=facts.number(chain.freq_avg, HZ_PER_MHZ, 0, MAX_FREQUENCY_HZ),
-        hw_errors=facts.whole(chain.hw, MAX_COUNT),
+        frequency_hz=context.number(chain.freq_avg, HZ_PER_MHZ, 0, MAX_FREQUENCY_HZ),
+        hw_errors=context.whole(chain.hw, MAX_COUNT),
         serial=clean(chain.sn),
     )
 
@@ -106,11 +101,13 @@ HYDRO_LAYOUTS: Final = frozenset({_S21_HYDRO, "Antminer S21+ Hyd.", "Antminer S2
 def _hydro_temperatures(
     model: str | None, chain: Chain
 ) -> tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]:
-    """Give chip, board and coolant temperatures of one board; hydro units fill the arrays in ways of their own.
+    """Return chip, board and coolant temperatures of one hydro board, whose arrays have layouts of their own.
 
-    Documented: pyasic issue 295 (reported by owners) for the two layouts named here. Other hydro models are read as
-    air units, without a coolant, until a capture shows theirs; zeros, which mean no sensor, are dropped later. An array
-    that is not as long as its layout wants tells nothing: which of its numbers is which cannot be known.
+    Documented (D37, D38): the two layouts here, reported by owners in pyasic issue 295. Assumed (A25): other hydro
+    models are read as air units, without a coolant, until a capture shows theirs.
+
+    An array shorter than its layout is ignored, because its numbers cannot be assigned to sensors. Zeros, which mean a
+    missing sensor, are dropped later.
     """
     chip, pcb, pic = chain.temp_chip or (), chain.temp_pcb or (), chain.temp_pic or ()
     if model == _S21_HYDRO:

@@ -1,11 +1,11 @@
-"""What the readers of both dialects share: scaling and bounds of single numbers, rates, fans, who answers."""
+"""Shared by the slow paths of both dialects: scaling and bounds of numbers, rates, fans and identity."""
 
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from agent.errors import MalformedReplyError, UnsupportedReplyError, excerpt
 from agent.unit.antminer.stats_schema import Info
-from agent.unit.cgminer.fields import shared
+from agent.unit.cgminer.fields import interned
 from agent.unit.limits import HS_PER_GHS, HS_PER_THS, MAX_CELSIUS, MAX_FANS, MAX_RPM, MAX_SENSORS, MIN_CELSIUS
 from agent.unit.reading import Identity, PoolReading, ShareReading
 
@@ -19,8 +19,18 @@ _HS_PER_UNIT: Final[dict[str | None, float]] = {
 }
 
 
-class Facts(NamedTuple):
-    """What a reading carries besides the reply's own figures."""
+class ReplyContext(NamedTuple):
+    """The values that a reading needs besides the reply's own figures, and the checks that count repairs.
+
+    Attributes:
+        payload: The JSON text of the reply, for excerpts in errors.
+        unit_id: The ledger's name for the unit.
+        at: Unix time at which the reply was complete, s.
+        identity: The identity known before this reply.
+        pools: Pools as last read.
+        shares: Share counters as last read.
+        repairs: Names of the repairs so far.
+    """
 
     payload: bytes
     unit_id: str
@@ -31,7 +41,7 @@ class Facts(NamedTuple):
     repairs: set[str]
 
     def number(self, value: float | None, factor: float, low: float, high: float) -> float | None:
-        """Scale a number to our unit; beyond what a unit can do it is a lie, and reads as absent."""
+        """Return `value` times `factor`; None if it is absent or outside `low` to `high`, which counts a repair."""
         if value is None:
             return None
         scaled = value * factor
@@ -41,7 +51,7 @@ class Facts(NamedTuple):
         return None
 
     def whole(self, value: float | None, high: float) -> int | None:
-        """Give a count; one that is negative or beyond what a unit can have reads as absent."""
+        """Return a count; None if it is absent or outside 0 to `high`, which counts a repair."""
         if value is None:
             return None
         if 0 <= value <= high:
@@ -50,7 +60,7 @@ class Facts(NamedTuple):
         return None
 
     def celsius(self, values: Sequence[float] | None) -> tuple[float, ...]:
-        """Exactly 0 is the firmware's word for a sensor that is not there (fourth board, hydro layouts)."""
+        """Return plausible temperatures without zeros. Observed (O57): exactly 0 stands for a missing sensor."""
         if not values:
             return ()
         if len(values) > MAX_SENSORS:
@@ -62,24 +72,24 @@ class Facts(NamedTuple):
         return tuple(value for value in values if MIN_CELSIUS <= value <= MAX_CELSIUS and value != 0)
 
 
-def fans(values: Sequence[float | None], facts: Facts) -> tuple[float, ...]:
-    """Give fan speeds; a fan that stands still is a measured 0.
+def fans(values: Sequence[float | None], context: ReplyContext) -> tuple[float, ...]:
+    """Return fan speeds, or none at all if one is implausible; a stopped fan is a measured 0.
 
-    Hydro units list four fans that all stand still, because there are none (capture s19proplus-hyd-stock-202303). The
-    reading keeps what the unit said; the nameplate knows that there are no fans.
+    Observed (O58): hydro units have no fans but list four at 0 rpm, s19proplus-hyd-stock-202303. The reading keeps
+    them; the nameplate says that there are no fans.
     """
     speeds = tuple([rpm for rpm in values if rpm is not None and 0 <= rpm <= MAX_RPM])
     if len(speeds) == len(values) <= MAX_FANS:
         return speeds
-    facts.repairs.add("implausible")
+    context.repairs.add("implausible")
     return ()
 
 
 def hashes_per_unit(rate_unit: str | None) -> float:
-    """Give the H/s in what the reply calls its unit of rates.
+    """Return the H/s in one `rate_unit` of a reply; GH/s if it names none.
 
     Raises:
-        UnsupportedReplyError: It is none that is known.
+        UnsupportedReplyError: The unit is unknown.
     """
     factor = _HS_PER_UNIT.get(rate_unit)
     if factor is None:
@@ -87,18 +97,25 @@ def hashes_per_unit(rate_unit: str | None) -> float:
     return factor
 
 
-def no_rate(key: str, value: float | None, facts: Facts) -> MalformedReplyError | UnsupportedReplyError:
-    """Give the error of a reply that tells no rate at `key`, or one that no unit can have."""
+def no_rate(key: str, value: float | None, context: ReplyContext) -> MalformedReplyError | UnsupportedReplyError:
+    """Return the error for a reply with no rate at `key`, or with one beyond any unit."""
     if value is None:
-        return UnsupportedReplyError(f"stats: no usable {key}, and no known shape of sleep: {excerpt(facts.payload)!r}")
+        return UnsupportedReplyError(
+            f"stats: no usable {key}, and no known shape of sleep: {excerpt(context.payload)!r}"
+        )
     return MalformedReplyError(f"stats: {key} = {value:g} is beyond what a unit can do")
 
 
 def known_identity(known: Identity, info: Info | None) -> Identity:
-    """Give `known` itself when the reply adds nothing: one object a unit, not one a poll."""
+    """Return the identity after a reply: `known` itself if the reply adds nothing, so a unit keeps one object.
+
+    Args:
+        known: The identity before this reply.
+        info: The identity in the reply; None if it has none.
+    """
     if info is None or (info.type, info.CompileTime, info.miner_version) == (known.model, known.firmware, known.miner):
         return known
-    model, firmware, miner = shared(info.type), shared(info.CompileTime), shared(info.miner_version)
+    model, firmware, miner = interned(info.type), interned(info.CompileTime), interned(info.miner_version)
     if model in {None, known.model} and firmware in {None, known.firmware} and miner in {None, known.miner}:
         return known
     is_same_firmware = firmware == known.firmware

@@ -1,28 +1,29 @@
-"""Antminer replies to readings, in both dialects and all firmware lines. GH/s becomes H/s here and nowhere else.
+"""`stats` replies to readings, in both dialects and all firmware lines.
 
-A sound `stats` reply of the new_api dialect is read in one go (`sound_stats`). Any other is decoded into one shape of
-both dialects (`stats_reply`), if need be with the named repairs of `wire`, and taken field by field (`new_api`,
-`legacy`), so that one bad optional field costs that field and not the unit:
+Most replies take the fast path, one typed decode (`fast_stats`). Any other is decoded into a schema common to both
+dialects (`stats_schema`), with the named repairs of `wire` if needed. It is then read field by field (`new_api`,
+`legacy`), so that a bad optional field costs that field and not the reading:
 
-    number_in_string   a number came as text where this firmware family sends numbers
-    wrong_type         a field held something else altogether: it reads as absent
-    implausible        a number beyond what any unit can do: it reads as absent
+    number_in_string   a number sent as text where this firmware family sends numbers
+    wrong_type         a field of another type; it reads as absent
+    implausible        a number beyond what any unit can reach; it reads as absent
 
-What must be there is the 5 s rate (or a shape that says the unit is asleep); without it there is no reading.
-Field meanings: antminer-api sections 3 and 4, and the captures named beside each oddity.
+The 5 s rate is required, unless the reply has a known shape of a sleeping unit.
+Field meanings: docs/antminer-api.md; comments cite its facts by id.
 """
 
 from typing import Final
 
 from agent.errors import RefusedError, UnsupportedReplyError, excerpt
-from agent.unit.antminer.fast_stats import sound_reading
+from agent.unit.antminer.fast_stats import fast_reading
 from agent.unit.antminer.legacy import legacy_reading
 from agent.unit.antminer.new_api import new_api_reading
-from agent.unit.antminer.reply_context import Facts
+from agent.unit.antminer.reply_context import ReplyContext
 from agent.unit.antminer.stats_schema import Status, decode_stats
 from agent.unit.cgminer import wire
 from agent.unit.reading import Identity, PoolReading, ShareReading, UnitReading
 
+# Observed (O03): s19pro-stock-2023-issue50.
 _INVALID_COMMAND: Final = 14
 _NO_IDENTITY: Final = Identity()
 
@@ -36,44 +37,45 @@ def read_stats(
     pools: tuple[PoolReading, ...] = (),
     shares: ShareReading | None = None,
 ) -> UnitReading:
-    """Read one whole `stats` reply in whichever dialect it came.
+    """Read one whole `stats` reply in either dialect.
 
     Args:
         data: The reply as received.
-        unit_id: Whose it is.
-        at: Unix time at which it was whole, s.
-        identity: What is known of the unit already; the reply's own word on model and firmware wins.
-        pools: As last asked; passed through.
-        shares: Likewise.
+        unit_id: The ledger's name for the unit.
+        at: Unix time at which the reply was complete, s.
+        identity: The identity known so far; the model and firmware in the reply take precedence.
+        pools: Pools as last read; passed through.
+        shares: Share counters as last read; passed through.
 
     Raises:
-        MalformedReplyError: No reply, or rates that no unit can have.
-        RefusedError: The unit said no, e.g. to a dialect that it does not know.
-        UnsupportedReplyError: A reply without a rate, in no shape that is known to mean asleep.
+        MalformedReplyError: The bytes are not a reply, or the rate is beyond any unit.
+        RefusedError: The unit refused the request, for example because it does not know the dialect.
+        UnsupportedReplyError: The reply has no rate, and no known shape of a sleeping unit.
     """
-    reading = sound_reading(data, unit_id=unit_id, at=at, identity=identity, pools=pools, shares=shares)
+    reading = fast_reading(data, unit_id=unit_id, at=at, identity=identity, pools=pools, shares=shares)
     if reading is not None:
         return reading
     payload = wire.unframe(data)
     repairs: set[str] = set()
     reply = decode_stats(payload, repairs)
-    is_new_api = isinstance(reply.STATUS, Status)
-    status = reply.STATUS if isinstance(reply.STATUS, Status) else next(iter(reply.STATUS), None)
-    _check_status("stats", status, payload)
-    facts = Facts(payload, unit_id, at, identity, pools, shares, repairs)
-    return new_api_reading(reply, facts) if is_new_api else legacy_reading(reply, facts)
+    context = ReplyContext(payload, unit_id, at, identity, pools, shares, repairs)
+    if isinstance(reply.STATUS, Status):
+        _check_status(reply.STATUS)
+        return new_api_reading(reply, context)
+    if not reply.STATUS:
+        raise UnsupportedReplyError(f"stats: STATUS is empty: {excerpt(payload)!r}")
+    _check_status(reply.STATUS[0])
+    return legacy_reading(reply, context)
 
 
-def _check_status(command: str, status: Status | None, payload: bytes) -> None:
-    if status is None:
-        raise UnsupportedReplyError(f"{command}: STATUS is empty: {excerpt(payload)!r}")
+def _check_status(status: Status) -> None:
     if status.STATUS in {"S", "I", "W"}:
         return
     if status.STATUS in {"E", "F"}:
-        raise RefusedError(f"{command}: code {status.Code}, {str(status.Msg)[:100]!r}", code=status.Code)
-    raise UnsupportedReplyError(f"{command}: STATUS is {status.STATUS[:20]!r}")
+        raise RefusedError(f"stats: code {status.Code}, {str(status.Msg)[:100]!r}", code=status.Code)
+    raise UnsupportedReplyError(f"stats: STATUS is {status.STATUS[:20]!r}")
 
 
 def is_invalid_command(error: RefusedError) -> bool:
-    """Say whether a unit refused because it does not know the command, not because of who asked."""
+    """Return True if the unit does not know the command, False if it refused for another reason."""
     return error.code == _INVALID_COMMAND

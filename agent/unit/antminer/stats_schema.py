@@ -1,4 +1,4 @@
-"""A `stats` reply decoded: of both dialects in one shape, strictly, and field by field where that fails."""
+"""One schema for `stats` of both dialects, decoded strictly, or field by field if that fails."""
 
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
@@ -16,7 +16,7 @@ _NumberOrText = float | str | None
 
 
 class Status(msgspec.Struct, frozen=True, gc=False):
-    """What a unit says of its own answer."""
+    """The STATUS of a reply: one letter, and in the legacy dialect a code."""
 
     STATUS: str
     Code: int | None = None
@@ -24,7 +24,7 @@ class Status(msgspec.Struct, frozen=True, gc=False):
 
 
 class Info(msgspec.Struct, frozen=True, gc=False):
-    """Who answers, in the new_api dialect."""
+    """The unit's identity in the new_api dialect."""
 
     type: _Text = None
     CompileTime: _Text = None
@@ -32,7 +32,7 @@ class Info(msgspec.Struct, frozen=True, gc=False):
 
 
 class Chain(msgspec.Struct, frozen=True, gc=False):
-    """A board, in the new_api dialect."""
+    """A board in the new_api dialect."""
 
     index: _Number = None
     rate_real: _Number = None
@@ -49,7 +49,7 @@ _SPELLINGS: Final = {"miner_mode": "miner-mode", "ghs_5s": "GHS 5s", "ghs_av": "
 
 
 class Stats(msgspec.Struct, frozen=True, gc=False, rename=_SPELLINGS):
-    """An element of STATS in either dialect: their keys do not collide, but for two that mean the same in both."""
+    """An element of STATS in either dialect. The dialects share only two keys, with the same meaning in both."""
 
     # Both dialects.
     rate_30m: _Number = None
@@ -63,7 +63,8 @@ class Stats(msgspec.Struct, frozen=True, gc=False, rename=_SPELLINGS):
     fan: _Numbers = None
     miner_mode: _Number = None
     chain: tuple[Chain, ...] | None = None
-    # Other families report one of these (L9 `power`, L11 `watt`: asic-rs PR 325); stock S21 and T21 neither.
+    # Documented (D59, D81): other families, and builds of 2026, report one of these. Observed (O63): an S21 of 2024
+    # reports neither.
     power: _Number = None
     watt: _Number = None
     # Legacy: the header, STATS[0].
@@ -108,31 +109,31 @@ class Stats(msgspec.Struct, frozen=True, gc=False, rename=_SPELLINGS):
 
 
 class StatsReply(msgspec.Struct, frozen=True, gc=False):
-    """A whole reply; STATUS is a list in the legacy dialect alone."""
+    """A whole reply; STATUS is a list only in the legacy dialect."""
 
     STATUS: Status | tuple[Status, ...]
     STATS: tuple[Stats, ...]
     INFO: Info | None = None
 
 
-_decode_soundly = msgspec.json.Decoder(StatsReply).decode
+_decode_strictly = msgspec.json.Decoder(StatsReply).decode
 
 
 def decode_stats(payload: bytes, repairs: set[str]) -> StatsReply:
-    """Decode an unframed reply; the repairs that took are added to `repairs`.
+    """Decode an unframed reply; the names of the repairs it took are added to `repairs`.
 
     Raises:
-        MalformedReplyError: It is no JSON, even after the repairs of `wire`.
-        UnsupportedReplyError: JSON without a STATUS or STATS.
+        MalformedReplyError: It is not JSON, even after the repairs of `wire`.
+        UnsupportedReplyError: It has no STATUS or no STATS.
     """
     try:
-        return _decode_soundly(payload)
+        return _decode_strictly(payload)
     except (ValueError, RecursionError):
         return _decode_leniently(payload, repairs)
 
 
 def _decode_leniently(payload: bytes, repairs: set[str]) -> StatsReply:
-    """Decode with the wire's repairs and take every field by itself; a bad one is absent, and counted."""
+    """Decode with the repairs of `wire` and convert each field by itself; a bad field is absent and counts a repair."""
     reply = wire.decode_reply(payload, "stats")
     repairs.update(reply.repairs)
     is_new_api = isinstance(reply.body["STATUS"], dict) if "STATUS" in reply.body else "INFO" in reply.body
@@ -156,7 +157,7 @@ _MAX_ITEMS: Final = 64
 
 
 def _lenient(shape: type[_Shape], item: Any, repairs: set[str]) -> _Shape:
-    """Something that is no object keeps its place, and says nothing."""
+    """Return one object converted field by field; anything but an object becomes one without fields, in its place."""
     values: dict[str, Any] = {}
     if not isinstance(item, dict):
         repairs.add("wrong_type")

@@ -1,7 +1,8 @@
-"""A unit's own web page: who it is, read from ``get_system_info.cgi`` behind digest authentication.
+"""A unit's identity from its own web page, ``get_system_info.cgi``, behind digest authentication.
 
-One GET, asked twice because the first is answered 401; nothing here can change a unit. Observed: s21plus-stock-202503,
-http-401-root and http-get_system_info. Every reply is bounded in size, and all of it stands under one deadline.
+One GET, sent twice because the first is answered with 401; nothing here can change a unit. Observed (O64, O66):
+s21plus-stock-202503, http-401-root and http-get_system_info. Every reply is bounded in size, and one deadline covers
+the whole exchange.
 """
 
 import asyncio
@@ -27,17 +28,17 @@ from agent.errors import (
 from agent.unit.digest import Login, credentials, read_challenge
 from agent.unit.reading import SystemInfo
 
-# Documented: antminer-api.md, 6.1; what every unit leaves the factory with.
+# Documented (D66): the login of every new unit.
 FACTORY_LOGIN: Final = Login(user="root", password="root")  # noqa: S106  no secret of ours
 SYSTEM_INFO: Final = "/cgi-bin/get_system_info.cgi"
 MAX_HEAD_BYTES: Final = 8 * 1024
-# The observed page has 523 bytes.
+# Observed (O67): 439 bytes, s21plus-stock-202503.
 MAX_BODY_BYTES: Final = 64 * 1024
 MAX_TEXT_CHARS: Final = 64
 
 _STATUS_LINE = re.compile(r"HTTP/1\.[01] ([1-5][0-9]{2})(?: .*)?")
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;.*)?\r\n", re.DOTALL)
-# A local port or descriptor that is not to be had says nothing about the unit.
+# A shortage of local ports, descriptors or memory says nothing about the unit.
 _OWN_FAULTS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL})
 
 
@@ -51,18 +52,18 @@ class _Response(NamedTuple):
 async def fetch_system_info(
     endpoint: Endpoint, login: Login, *, connect_timeout_s: float, deadline_s: float, cnonce: Callable[[], str]
 ) -> SystemInfo:
-    """Ask one unit who it is.
+    """Return the identity on one unit's page.
 
     Args:
-        endpoint: Where its web pages are.
-        login: For the digest authentication.
-        connect_timeout_s: For connecting alone.
-        deadline_s: For all of it, connecting included.
-        cnonce: Gives fresh random letters and digits.
+        endpoint: Address and port of the unit's web pages.
+        login: User and password for digest authentication.
+        connect_timeout_s: Time allowed for connecting alone.
+        deadline_s: Time allowed for everything, connecting included.
+        cnonce: Returns fresh random letters and digits.
 
     Raises:
-        PollError: It could not be had; `RefusedError` for a wrong password.
-        LocalResourceError: No socket to be had.
+        PollError: The page could not be read; `RefusedError` for a wrong password.
+        LocalResourceError: This process has no socket to spare.
     """
     connection = _Connection(endpoint, connect_timeout_s)
     try:
@@ -71,15 +72,15 @@ async def fetch_system_info(
             if response.status == 401:
                 challenge = read_challenge(response.challenges)
                 if challenge is None:
-                    raise UnsupportedReplyError(f"{endpoint} wants an authentication that is not MD5 digest")
-                word = credentials(challenge, login, method="GET", uri=SYSTEM_INFO, cnonce=cnonce())
-                response = await connection.get(SYSTEM_INFO, authorization=word)
+                    raise UnsupportedReplyError(f"{endpoint} requires an authentication other than MD5 digest")
+                authorization = credentials(challenge, login, method="GET", uri=SYSTEM_INFO, cnonce=cnonce())
+                response = await connection.get(SYSTEM_INFO, authorization=authorization)
     except TimeoutError as error:
-        raise DeadlineError(f"no whole page within {deadline_s:g} s") from error
+        raise DeadlineError(f"no complete page within {deadline_s:g} s") from error
     finally:
         connection.close()
     if response.status == 401:
-        raise RefusedError(f"{endpoint} does not know this user or password", code=401)
+        raise RefusedError(f"{endpoint} rejected the user or password", code=401)
     if response.status == 404:
         raise UnsupportedReplyError(f"{endpoint} has no {SYSTEM_INFO}")
     if response.status != 200:
@@ -88,10 +89,10 @@ async def fetch_system_info(
 
 
 def read_system_info(body: bytes) -> SystemInfo:
-    """Read the page, white space before it and all.
+    """Return the identity in a page; white space before the JSON is ignored.
 
     Raises:
-        MalformedReplyError: It is no JSON object; during a restart a page may be cut off.
+        MalformedReplyError: It is not a JSON object; during a restart a page may be cut off.
     """
     try:
         page = msgspec.json.decode(body, type=dict[str, Any])
@@ -106,7 +107,7 @@ def read_system_info(body: bytes) -> SystemInfo:
 
 
 def _text(value: object) -> str | None:
-    """Give what a page says as a name; None for what is none."""
+    """Return a printable text of 1 to `MAX_TEXT_CHARS` characters, stripped; None for anything else."""
     if not isinstance(value, str):
         return None
     text = value.strip()
@@ -122,11 +123,11 @@ def _mac(value: object) -> str | None:
 
 
 class _ClosedError(DisconnectedError):
-    """Closed before any of a page came."""
+    """The connection closed before the first byte of a page."""
 
 
 class _Connection:
-    """One connection to a unit, made when it is needed and again when the unit closed it between two requests."""
+    """One connection to a unit, opened on demand, and again if the unit closed it between two requests."""
 
     def __init__(self, endpoint: Endpoint, connect_timeout_s: float) -> None:
         self._endpoint = endpoint
@@ -140,7 +141,7 @@ class _Connection:
         except _ClosedError:
             if not is_reused:
                 raise
-            # A server may close a connection that it had not said it would close.
+            # A server may close a connection without having announced it.
             self.close()
             response = await self._ask(path, authorization)
         if response.is_last:
@@ -166,12 +167,12 @@ class _Connection:
 
     def close(self) -> None:
         if self._streams is not None:
-            # Nothing waits to be written that anybody would miss.
+            # Unsent bytes do not matter: the response has been read or given up.
             self._streams[1].transport.abort()
             self._streams = None
 
     async def _open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        # asyncio's deadlines and the kernel's ETIMEDOUT are the same exception, and mean the same here.
+        # asyncio's timeouts and the kernel's ETIMEDOUT raise the same exception, and mean the same here.
         try:
             async with asyncio.timeout(self._connect_timeout_s):
                 self._streams = await asyncio.open_connection(*self._endpoint, limit=MAX_HEAD_BYTES)
@@ -190,14 +191,14 @@ async def _read_response(reader: asyncio.StreamReader) -> _Response:
     """Read one response.
 
     Raises:
-        PollError: It is none, or larger than a page may be.
+        PollError: It is not HTTP, or larger than a page may be.
         IncompleteReadError: It ended too early.
-        LimitOverrunError: Its header, or a line of it, does not end.
+        LimitOverrunError: Its header, or a line, exceeds `MAX_HEAD_BYTES`.
     """
     head = await reader.readuntil(b"\r\n\r\n")
     first, *lines = head.decode("latin-1").removesuffix("\r\n\r\n").split("\r\n")
-    told = _STATUS_LINE.fullmatch(first)
-    if told is None:
+    status = _STATUS_LINE.fullmatch(first)
+    if status is None:
         raise MalformedReplyError(f"not HTTP: {excerpt(head)!r}")
     pairs = [(name.strip().lower(), value.strip()) for name, _, value in (line.partition(":") for line in lines)]
     headers = dict(pairs)
@@ -206,13 +207,14 @@ async def _read_response(reader: asyncio.StreamReader) -> _Response:
     if headers.get("transfer-encoding", "").lower() == "chunked":
         body = await _read_chunks(reader)
     elif length is None:
-        body, is_last = await _read_to_end(reader), True
+        body = await _read_to_end(reader)
+        is_last = True
     elif re.fullmatch(r"[0-9]{1,9}", length) and int(length) <= MAX_BODY_BYTES:
         body = await reader.readexactly(int(length))
     else:
-        raise MalformedReplyError(f"a page of {length[:40]!r} bytes")
+        raise MalformedReplyError(f"Content-Length is {length[:40]!r}, at most {MAX_BODY_BYTES} is allowed")
     challenges = tuple(value for name, value in pairs if name == "www-authenticate")
-    return _Response(int(told[1]), challenges, body, is_last)
+    return _Response(int(status[1]), challenges, body, is_last)
 
 
 async def _read_chunks(reader: asyncio.StreamReader) -> bytes:
@@ -222,8 +224,8 @@ async def _read_chunks(reader: asyncio.StreamReader) -> bytes:
             raise _too_large()
         body += await reader.readexactly(size)
         if await reader.readexactly(2) != b"\r\n":
-            raise MalformedReplyError("a chunk is longer than it says")
-    # Observed: no trailers, so that the next line is the empty one that ends the page.
+            raise MalformedReplyError("a chunk is longer than its stated size")
+    # Observed (O66): no trailers, so the next line is the empty one that ends the page.
     await reader.readuntil(b"\r\n")
     return bytes(body)
 
@@ -231,7 +233,7 @@ async def _read_chunks(reader: asyncio.StreamReader) -> bytes:
 def _read_chunk_size(line: bytes) -> int:
     size = _CHUNK_SIZE.fullmatch(line)
     if size is None:
-        raise MalformedReplyError(f"not the size of a chunk: {excerpt(line)!r}")
+        raise MalformedReplyError(f"not a chunk size: {excerpt(line)!r}")
     return int(size[1], 16)
 
 
@@ -245,4 +247,4 @@ async def _read_to_end(reader: asyncio.StreamReader) -> bytes:
 
 
 def _too_large() -> PollError:
-    return MalformedReplyError(f"more than {MAX_BODY_BYTES} bytes of page")
+    return MalformedReplyError(f"page is larger than {MAX_BODY_BYTES} bytes")

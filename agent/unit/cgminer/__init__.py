@@ -1,1 +1,1 @@
-"""What every firmware on TCP 4028 shares: client, framing, and report commands."""
+"""The CGMiner API on TCP 4028, common to all firmware: client, framing and report commands."""

@@ -1,15 +1,15 @@
-"""Conversations over TCP: connect, write, read to NUL or end, close; thousands at a time, each under one deadline.
+"""Conversations over TCP: connect, write, read to the NUL or the end, close. Thousands at a time, each with a deadline.
 
-Sockets live in an epoll of their own, whose file descriptor the event loop watches. Compared with a transport and a
-protocol object per connection this needs half the system calls and no task, and its memory stays flat with thousands in
-flight (DECISIONS 2). It runs under asyncio's own loop and under uvloop alike.
+The sockets are registered in an epoll instance of the client, and the event loop watches its file descriptor. Compared
+with a transport and a protocol object per connection, this needs half the system calls and no task. Memory stays flat
+with thousands in flight (DECISIONS 2). It runs under asyncio's own loop and under uvloop.
 
-Replies that come one by one, as they do when polls are spread over an interval, cost more than twice what they cost
-when many are there at once: each time the process wakes, its code and data have left the processor's caches. So a
-client that is in no hurry rests after each look at its sockets, and then takes in all that has come (DECISIONS 63).
+Polls are spread over the interval, so replies arrive one by one. Handled one by one they cost more than twice as much
+as in a batch: on each wake-up, code and data have left the CPU caches. So a client with `rest_s` leaves its sockets
+alone for that long after each look, and then handles everything that has arrived (DECISIONS 63).
 
-A unit serves one client at a time, so the requests of one conversation go one after the other, and whoever calls never
-starts a second conversation with a unit whose first is not done.
+A unit serves one client at a time. The requests of one conversation therefore go one after the other, and the caller
+never starts a second conversation with a unit before the first is done.
 """
 
 import asyncio
@@ -27,13 +27,11 @@ from agent.errors import (
     DeadlineError,
     DisconnectedError,
     LocalResourceError,
-    MalformedReplyError,
     MisreadReplyError,
     PollError,
     UnreachableError,
-    excerpt,
 )
-from agent.unit.cgminer import wire
+from agent.unit.cgminer.partial_reply import PartialReply
 
 T = TypeVar("T")
 
@@ -42,13 +40,13 @@ Failure = PollError | LocalResourceError
 
 
 class Outcome(msgspec.Struct, Generic[T], frozen=True, gc=False):
-    """What came of a conversation: a result, or the error that ended it.
+    """The end of a conversation: its result, or the error that ended it.
 
     Attributes:
         result: What the conversation returned; None when it failed.
-        error: Why it failed; None when it did not.
+        error: Why it failed; None when it succeeded.
         took_s: From the start to the end of the last request.
-        requests: How many connections were tried.
+        requests: Connections attempted.
     """
 
     result: T | None
@@ -65,7 +63,7 @@ _STREAM: Final = socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
 _READ_BYTES: Final = 65536
 _BATCH: Final = 64
 _TICK_S: Final = 0.05
-# A local port or descriptor that is not to be had says nothing about the unit.
+# A shortage of local ports, descriptors or memory says nothing about the unit.
 _OWN_FAULTS: Final = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL}
 
 
@@ -74,15 +72,13 @@ class _Call(Generic[T]):
 
     __slots__ = (
         "address",
-        "chunks",
         "connected",
         "conversation",
         "done",
         "family",
-        "reading",
+        "reply",
         "request",
         "requests",
-        "size",
         "socket",
         "started",
     )
@@ -104,20 +100,17 @@ class _Call(Generic[T]):
         self.requests = 0
         self.socket: socket.SocketType | None = None
         self.connected = False
-        self.chunks: list[bytes] = []
-        self.size = 0
+        self.reply = PartialReply()
 
 
 class Client:
-    """Speaks with many units at once.
+    """Holds conversations with many units at once. An instance belongs to one running event loop.
 
     Args:
         connect_timeout_s: A unit that has not accepted by then is unreachable.
-        deadline_s: A conversation that is not over by then, counted from its start, ends with what it has.
-        rest_s: For how long sockets are left alone after a look at them in which something had come. With each request
-            a conversation takes up to twice as much longer. Without rests, whatever comes is taken in at once.
-
-    One instance belongs to one running event loop.
+        deadline_s: Time allowed for a whole conversation, from its start; a conversation then ends with what it has.
+        rest_s: How long sockets are left alone after a look that found something. Each request of a conversation takes
+            up to twice this much longer. With 0, everything is handled as it arrives.
     """
 
     def __init__(self, *, connect_timeout_s: float, deadline_s: float, rest_s: float = 0.0) -> None:
@@ -128,21 +121,21 @@ class Client:
         self._loop = asyncio.get_running_loop()
         self._epoll = select.epoll()
         self._by_fd: dict[int, _Call[Any]] = {}
-        # Both timeouts are the same for all, so each queue is in order of expiry by construction.
+        # Each timeout is the same for all calls, so each queue is in order of expiry by construction.
         self._connecting: deque[_Call[Any]] = deque()
         self._talking: deque[_Call[Any]] = deque()
-        # Replies that are there and not yet handed on.
+        # Complete replies that their conversations have not received yet.
         self._whole: list[tuple[_Call[Any], bytes]] = []
         self._tick: asyncio.TimerHandle | None = None
         self._loop.add_reader(self._epoll.fileno(), self._on_events)
 
     @property
     def in_flight(self) -> int:
-        """How many conversations are under way."""
+        """Conversations with an open connection."""
         return len(self._by_fd)
 
     def close(self) -> None:
-        """Drop everything in flight without calling anybody back."""
+        """Drop everything in flight; no `done` is called."""
         self._loop.remove_reader(self._epoll.fileno())
         for timer in (self._tick, self._rest):
             if timer is not None:
@@ -160,11 +153,10 @@ class Client:
         """Start a conversation; `done(outcome)` is called once, from the event loop.
 
         Raises:
-            LocalResourceError: No socket to be had; `done` will not be called.
+            LocalResourceError: This process has no socket to spare; `done` will not be called.
         """
-        call = _Call(
-            address, socket.AF_INET6 if ":" in address[0] else socket.AF_INET, conversation, done, time.monotonic()
-        )
+        family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        call = _Call(address, family, conversation, done, time.monotonic())
         call.request = next(conversation)
         self._connect(call)
         self._connecting.append(call)
@@ -172,11 +164,11 @@ class Client:
             self._tick = self._loop.call_later(_TICK_S, self._on_tick)
 
     async def run(self, address: Address, conversation: Generator[bytes, bytes, T]) -> T:
-        """Hold one conversation and give what it returns.
+        """Hold one conversation and return its result.
 
         Raises:
             PollError: It failed.
-            LocalResourceError: No socket to be had.
+            LocalResourceError: This process has no socket to spare.
         """
         future: asyncio.Future[T] = self._loop.create_future()
 
@@ -193,7 +185,7 @@ class Client:
 
     def _connect(self, call: _Call[Any]) -> None:
         try:
-            # The C type itself: the class that the socket module makes of it adds Python to every call.
+            # The C type itself: `socket.socket` adds Python code to every call.
             sock = socket.SocketType(call.family, _STREAM)
         except OSError as error:
             raise LocalResourceError(str(error)) from error
@@ -202,7 +194,7 @@ class Client:
         try:
             code = sock.connect_ex(call.address)
         except OSError:
-            # An address that cannot be had here at all, such as one on an interface that is not there.
+            # An address this machine cannot use, such as one on an interface that does not exist.
             code = errno.ENETUNREACH
         if code in {0, errno.EINPROGRESS}:
             fd = sock.fileno()
@@ -213,28 +205,28 @@ class Client:
         sock.close()
         if code in _OWN_FAULTS:
             raise LocalResourceError(errno.errorcode[code])
-        # No route, or refused at once. Told from the loop, so that `done` never runs inside `start`.
+        # No route, or refused at once. Reported from the loop, so that `done` never runs inside `start`.
         self._loop.call_soon(self._throw, call, _unreachable(call.address, code))
 
     def _on_events(self) -> None:
-        self._take_in()
+        self._handle_ready()
         if self._rest_s:
             self._loop.remove_reader(self._epoll.fileno())
             self._rest = self._loop.call_later(self._rest_s, self._on_rested)
 
     def _on_rested(self) -> None:
-        taken = self._take_in()
-        if taken:
-            self._rest = self._loop.call_later(0.0 if taken == _BATCH else self._rest_s, self._on_rested)
+        handled = self._handle_ready()
+        if handled:
+            self._rest = self._loop.call_later(0.0 if handled == _BATCH else self._rest_s, self._on_rested)
         else:
-            # It is quiet: whoever speaks next is heard at once.
+            # It is quiet: the next event is handled at once.
             self._rest = None
             self._loop.add_reader(self._epoll.fileno(), self._on_events)
 
-    def _take_in(self) -> int:
-        """Take in what the kernel has, of at most `_BATCH` sockets; gives of how many."""
+    def _handle_ready(self) -> int:
+        """Handle up to `_BATCH` sockets with events, and return how many there were."""
         events = self._epoll.poll(0, _BATCH)
-        # First all that the kernel has, then all that is made of it: the code of either fills the processor's caches.
+        # First read from all of them, then run their conversations: the code of either step fills the CPU caches.
         for fd, mask in events:
             call = self._by_fd.get(fd)
             if call is None or call.socket is None:
@@ -242,9 +234,9 @@ class Client:
             try:
                 self._on_event(call, call.socket, mask)
             except OSError as error:
-                told = _socket_error(call, error)
+                failure = _socket_error(call, error)
                 self._drop(call)
-                self._throw(call, told)
+                self._throw(call, failure)
         whole, self._whole = self._whole, []
         for call, data in whole:
             if call.conversation is not None:
@@ -258,60 +250,36 @@ class Client:
                 raise OSError(code, errno.errorcode.get(code, "?"))
             if not mask & select.EPOLLOUT:
                 return
-            # The whole request goes into an empty socket buffer at once: it is under a hundred bytes.
+            # A request is under a hundred bytes, so an empty socket buffer takes it whole.
             sock.send(call.request)
             call.connected = True
         if mask & (select.EPOLLIN | _ENDED):
             self._read(call, sock, is_ended=bool(mask & _ENDED))
 
     def _read(self, call: _Call[Any], sock: socket.SocketType, *, is_ended: bool) -> None:
-        """Read what is there; edge triggering tells of what comes later, but not twice of an end already told."""
+        """Read what has arrived. Edge triggering announces later bytes, but an end of the connection only once."""
         while True:
             try:
                 chunk = sock.recv(_READ_BYTES)
             except BlockingIOError:
                 return
-            if not chunk:
-                self._on_end(call)
-                return
-            call.chunks.append(chunk)
-            call.size += len(chunk)
-            if b"\0" in chunk:
-                self._on_reply(call)
-                return
-            if call.size > wire.MAX_REPLY_BYTES:
+            received = call.reply.add(chunk) if chunk else call.reply.close()
+            if received is not None:
                 break
             if len(chunk) < _READ_BYTES and not is_ended:
                 return
         self._drop(call)
-        self._throw(
-            call, MalformedReplyError(f"reply is larger than {wire.MAX_REPLY_BYTES} bytes, ends in {excerpt(chunk)!r}")
-        )
-
-    def _on_end(self, call: _Call[Any]) -> None:
-        data = b"".join(call.chunks)
-        # Some firmware may close without the NUL: an object that is closed too is then taken as whole.
-        if data.rstrip().endswith(b"}"):
-            self._on_reply(call)
-            return
-        self._drop(call)
-        told = f"after {len(data)} bytes, in mid-reply: {excerpt(data, len(data))!r}" if data else "without a reply"
-        self._throw(call, DisconnectedError(f"closed {told}"))
-
-    def _on_reply(self, call: _Call[Any]) -> None:
-        # What follows the NUL is no part of the reply, whether it came in the same packet or not.
-        chunks = call.chunks
-        data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
-        data = data[: data.find(b"\0") + 1] or data
-        self._drop(call)
-        self._whole.append((call, data))
+        if isinstance(received, bytes):
+            self._whole.append((call, received))
+        else:
+            self._throw(call, received)
 
     def _throw(self, call: _Call[Any], error: Failure) -> None:
         if call.conversation is not None:
             self._advance(call, call.conversation.throw, error)
 
     def _advance(self, call: _Call[Any], step: Callable[[Any], bytes], argument: Any) -> None:
-        """Let the conversation take in a reply or an error: it asks on, or it is over."""
+        """Pass a reply or an error to the conversation, then send its next request or finish the call."""
         try:
             call.request = step(argument)
         except StopIteration as over:
@@ -320,11 +288,11 @@ class Client:
         except (PollError, LocalResourceError) as error:
             self._finish(call, None, error)
             return
-        except Exception as error:  # noqa: BLE001 - Whatever it is, it is told on, as the cause.
-            # A bug of ours, met while reading one unit, is that unit's failed poll: the others carry on.
-            told = MisreadReplyError(f"{type(error).__name__} while reading the reply")
-            told.__cause__ = error
-            self._finish(call, None, told)
+        except Exception as error:  # noqa: BLE001 - It is passed on as the cause of the poll's error.
+            # A bug of ours, met while reading one unit, fails that unit's poll; the others carry on.
+            misread = MisreadReplyError(f"{type(error).__name__} while reading the reply")
+            misread.__cause__ = error
+            self._finish(call, None, misread)
             return
         if time.monotonic() - call.started >= self._deadline_s:
             self._throw(call, DeadlineError(f"no time left to ask for {call.request!r}"))
@@ -335,7 +303,7 @@ class Client:
             self._throw(call, error)
 
     def _finish(self, call: _Call[T], result: T | None, error: Failure | None) -> None:
-        # The call itself stays in its queue for a while: what it holds is better free for the next one at once.
+        # The call stays in its queue until it expires, so what it holds is released now.
         done, call.done = call.done, None
         if call.conversation is not None:
             call.conversation.close()
@@ -349,8 +317,8 @@ class Client:
         if sock is not None:
             del self._by_fd[sock.fileno()]
             sock.close()
-        call.chunks = []
-        call.size = 0
+        if call.reply.size:
+            call.reply.clear()
 
     def _on_tick(self) -> None:
         self._tick = None
@@ -366,14 +334,14 @@ class Client:
                     call,
                     UnreachableError(f"{_shown(call.address)} did not accept within {self._connect_timeout_s:g} s"),
                 )
-            # Also for a conversation that carries on after that: its deadline stays.
+            # A conversation may carry on after that error; its deadline stays.
             if call.done is not None:
                 self._talking.append(call)
         while self._talking and (self._talking[0].done is None or self._talking[0].started <= whole_until):
             call = self._talking.popleft()
             if call.done is None:
                 continue
-            had = f"{call.size} bytes of a reply" if call.size else "no reply"
+            had = f"{call.reply.size} bytes of a reply" if call.reply.size else "no reply"
             self._drop(call)
             self._throw(call, DeadlineError(f"{had} within {self._deadline_s:g} s"))
         if self._connecting or self._talking:
@@ -381,7 +349,7 @@ class Client:
 
 
 def ask(request: bytes) -> Generator[bytes, bytes, bytes]:
-    """Give the shortest conversation: one request, and its whole reply as received."""
+    """Return the shortest conversation: one request, and its whole reply as received."""
     return (yield request)
 
 
@@ -396,7 +364,7 @@ def _unreachable(address: Address, code: int) -> UnreachableError:
 
 
 def _socket_error(call: _Call[Any], error: OSError) -> PollError:
-    # Who accepted and then reset before we came to speak was there; only SYNs are refused with ECONNREFUSED.
+    # A unit that accepted and then reset before our request was reachable; ECONNREFUSED answers a SYN only.
     if not call.connected and error.errno not in {errno.ECONNRESET, errno.EPIPE}:
         return _unreachable(call.address, error.errno or 0)
-    return DisconnectedError(f"reset after {call.size} bytes: {errno.errorcode.get(error.errno or 0, '?')}")
+    return DisconnectedError(f"reset after {call.reply.size} bytes: {errno.errorcode.get(error.errno or 0, '?')}")

@@ -1,6 +1,6 @@
-"""Single values of a reply: numbers and texts that may be something else than they should.
+"""Single values of a reply: numbers and texts, which firmware may send as another type.
 
-What was not as it should be is noted by name, in the set of repairs that comes along (see `antminer`).
+Every deviation is added by name to the set of repairs passed in; the names are listed in `agent.unit.antminer.stats`.
 """
 
 import math
@@ -11,40 +11,46 @@ from typing import Any, cast
 
 
 def number(value: Any, repairs: set[str], *, is_text_normal: bool = False) -> float | None:
-    """Give a finite number, from a number or from text that is one; note in `repairs` what was not as it should be."""
+    """Return a finite number from a JSON number or numeric text; None if there is none, with its reason in `repairs`.
+
+    Args:
+        value: The JSON value; None and empty text are absent, without a repair.
+        repairs: Names of repairs; deviations are added.
+        is_text_normal: Numeric text is the firmware's normal form, not a deviation.
+    """
     if value is None or value == "":
         return None
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         repairs.add("wrong_type")
         return None
     try:
-        told = float(value)
+        parsed = float(value)
     except ValueError:
         repairs.add("wrong_type")
         return None
     except OverflowError:
-        # The strict decoder takes an integer of up to 4300 digits.
-        told = math.inf
-    if not math.isfinite(told):
+        # The strict decoder accepts integers of up to 4300 digits.
+        parsed = math.inf
+    if not math.isfinite(parsed):
         repairs.add("out_of_range")
         return None
     if isinstance(value, str) and not is_text_normal:
         repairs.add("number_in_string")
-    return told
+    return parsed
 
 
 _DASHES = re.compile(r"(?<=[0-9])-")
 
 
 def dashed(text: str | None, repairs: set[str]) -> tuple[float, ...]:
-    """Read `"54-54-68-68"`; below zero it reads `"-3--4-10-12"`."""
+    """Return the numbers of `"54-54-68-68"`; below zero the text is `"-3--4-10-12"`."""
     if not text:
         return ()
     return all_or_none([number(part, repairs, is_text_normal=True) for part in _DASHES.split(text[:100])], repairs)
 
 
 def all_or_none(numbers: Sequence[float | None], repairs: set[str]) -> tuple[float, ...]:
-    """Give the numbers of a list, in which the place says what a number is: with one missing, none can be told."""
+    """Return the numbers of a list, or none at all if one is missing, because only its position identifies a number."""
     if None in numbers:
         repairs.add("wrong_type")
         return ()
@@ -52,7 +58,7 @@ def all_or_none(numbers: Sequence[float | None], repairs: set[str]) -> tuple[flo
 
 
 def clean(value: Any) -> str | None:
-    """Give a unit's text fit for a label or a terminal: printable, at most 64 characters; None for none."""
+    """Return a unit's text fit for a label or a terminal: printable, at most 64 characters; None if nothing is left."""
     if not isinstance(value, str):
         return None
     text = value[:64]
@@ -61,7 +67,7 @@ def clean(value: Any) -> str | None:
     return text.strip() or None
 
 
-def shared(value: Any) -> str | None:
-    """Give a text that many units tell alike as one object for all of them: 0.6 kB less a unit."""
+def interned(value: Any) -> str | None:
+    """Return `clean` text interned: one object for all units that report the same text, not one a unit."""
     text = clean(value)
     return None if text is None else sys.intern(text)

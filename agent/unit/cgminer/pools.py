@@ -1,10 +1,10 @@
-"""The `pools` report: where the unit's work goes."""
+"""The `pools` report: the configured pools, their state and share counters."""
 
 from typing import Final
 
 from agent.errors import UnsupportedReplyError, excerpt
 from agent.unit.cgminer import wire
-from agent.unit.cgminer.fields import clean, shared
+from agent.unit.cgminer.fields import clean, interned
 from agent.unit.cgminer.rows import Row
 from agent.unit.limits import MAX_DIFFICULTY
 from agent.unit.reading import PoolReading
@@ -18,7 +18,7 @@ def read_pools(data: bytes) -> tuple[tuple[PoolReading, ...], tuple[str, ...]]:
     Raises:
         MalformedReplyError: The bytes are not a reply.
         RefusedError: The unit refused the command.
-        UnsupportedReplyError: The reply lacks what the report is made of.
+        UnsupportedReplyError: The report is missing from the reply.
     """
     reply = wire.accept(wire.decode_reply(data, "pools"))
     rows = reply.body.get("POOLS")
@@ -36,9 +36,9 @@ def read_pools(data: bytes) -> tuple[tuple[PoolReading, ...], tuple[str, ...]]:
         pools.append(
             PoolReading(
                 index=position if index is None else index,
-                status=shared(item.get("Status")),
+                status=interned(item.get("Status")),
                 is_active=is_active if isinstance(is_active, bool) else None,
-                url=shared(item.get("URL")),
+                url=interned(item.get("URL")),
                 user=clean(item.get("User")),
                 accepted=row.whole("Accepted"),
                 rejected=row.whole("Rejected"),

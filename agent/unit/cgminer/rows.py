@@ -1,4 +1,4 @@
-"""Rows of a report: the JSON objects under one key, and their numbers."""
+"""Rows of a report: JSON objects read number by number."""
 
 from typing import Any
 
@@ -13,14 +13,14 @@ class Row:
 
     Args:
         row: The object.
-        repairs: Names of repairs; what had to be repaired is added.
+        repairs: Names of repairs; those needed here are added.
     """
 
     def __init__(self, row: dict[str, Any], repairs: set[str]) -> None:
         self._row, self._repairs = row, repairs
 
     def has(self, *keys: str) -> bool:
-        """Return True if at least one of the keys is there."""
+        """Return True if at least one of the keys is present."""
         return any(key in self._row for key in keys)
 
     def number(self, key: str, high: float, factor: float = 1) -> float | None:
@@ -44,7 +44,7 @@ def first_row(reply: Reply, key: str) -> dict[str, Any]:
     """Return the first object of the list at `key`.
 
     Raises:
-        UnsupportedReplyError: There is none.
+        UnsupportedReplyError: The list is missing, empty, or begins with something else.
     """
     rows = reply.body.get(key)
     if not isinstance(rows, list) or not rows or not isinstance(rows[0], dict):

@@ -26,7 +26,7 @@ def read_summary(data: bytes, *, at: float) -> SummaryReading:
     Raises:
         MalformedReplyError: The bytes are not a reply.
         RefusedError: The unit refused the command.
-        UnsupportedReplyError: The reply lacks what the report is made of.
+        UnsupportedReplyError: The report is missing from the reply.
     """
     reply = wire.accept(wire.decode_reply(data, "summary"))
     repairs = set(reply.repairs)

@@ -1,8 +1,7 @@
-r"""Framing of the CGMiner API, both ways: a command to bytes, bytes to a reply. No socket, no clock.
+r"""Framing of the CGMiner API: a command to bytes, and bytes to a reply. No socket, no clock.
 
-A reply is one JSON object, a NUL, and the end of the connection. Decoding is strict first. Only when that fails are
-the named repairs tried, each for a defect that some firmware is known to have, and each counted, because a repair that
-nobody can see is how an outage hides:
+A reply is one JSON object, a NUL, and the end of the connection. Decoding is strict first. Only if that fails are the
+named repairs tried. Each repair is for one defect, and each use of it is counted: an invisible repair hides an outage.
 
 | repair               | defect                                   | seen on                          |
 |----------------------|------------------------------------------|----------------------------------|
@@ -11,11 +10,11 @@ nobody can see is how an outage hides:
 | `bare_nan`           | ``nan``, ``inf`` as tokens: become null  | older units and clones           |
 | `out_of_range`       | numbers no float can hold: become null   | none yet; nothing may become inf |
 | `control_character`  | raw control bytes inside a string        | older units and clones           |
-| `bad_utf8`           | bytes that are no UTF-8: become U+FFFD   | user names, pool names           |
+| `bad_utf8`           | invalid UTF-8: becomes U+FFFD            | user names, pool names           |
 | `bad_surrogate`      | half of a UTF-16 pair: becomes U+FFFD    | none yet; it cannot be printed   |
-| `missing_status`     | data without a STATUS: taken as success  | captures that were sanitised     |
+| `missing_status`     | data without a STATUS: taken as success  | sanitised captures               |
 
-A reply that was cut short is never completed by guessing: it is malformed.
+A reply that was cut short is malformed; nothing completes it by guessing.
 """
 
 import json
@@ -50,12 +49,12 @@ class Reply:
     """One decoded reply.
 
     Attributes:
-        command: What was asked.
+        command: The command that was sent.
         status: One letter: S success, I info, W warning, E error, F fatal.
         code: Message code of the legacy dialect; None in `new_api`.
         message: The firmware's own words.
         body: The whole JSON object.
-        repairs: Names of the repairs it took, in the order of the table above.
+        repairs: Names of the repairs applied, in the order of the table above.
     """
 
     command: str
@@ -67,10 +66,10 @@ class Reply:
 
 
 def encode_request(command: str, *, new_api: bool = False) -> bytes:
-    """Give the bytes that ask a unit for `command`.
+    """Return the request for `command`.
 
-    `new_api` stands at the top level of the object: under ``parameter`` the firmware ignores it and answers legacy
-    (antminer-api, section 4). No newline follows: all known clients and units do without.
+    Documented (D12): `new_api` stands at the top level of the object. Under ``parameter`` the firmware ignores it and
+    answers in the legacy dialect. Documented (D06): no newline is needed.
     """
     request: dict[str, Any] = {"command": command}
     if new_api:
@@ -79,17 +78,17 @@ def encode_request(command: str, *, new_api: bool = False) -> bytes:
 
 
 def unframe(data: bytes) -> bytes:
-    """Give the JSON text inside a whole reply: without the NUL, the line ends and the white space around it.
+    """Return the JSON text of a whole reply, without the NUL and the white space around it.
 
     Raises:
-        MalformedReplyError: Nothing there, more than `MAX_REPLY_BYTES`, or nested deeper than `MAX_NESTING`.
+        MalformedReplyError: It is empty, larger than `MAX_REPLY_BYTES`, or nested deeper than `MAX_NESTING`.
     """
     if len(data) > MAX_REPLY_BYTES:
         raise MalformedReplyError(f"reply is larger than {MAX_REPLY_BYTES} bytes: {excerpt(data)!r}")
     payload = data.strip(b"\0 \t\r\n")
     if not payload:
         raise MalformedReplyError(f"reply is empty ({len(data)} bytes)")
-    # The quick look takes brackets inside strings for brackets; only what it suspects is looked at closely.
+    # The quick counts include brackets inside strings; only a suspect reply gets the exact check without strings.
     if (
         payload.count(b"[") + payload.count(b"{") > MAX_NESTING
         and _is_too_deep(payload)
@@ -105,12 +104,12 @@ _INNERMOST = re.compile(rb"\[\]|\{\}")
 
 
 def _is_too_deep(payload: bytes) -> bool:
-    """Peel innermost pairs level by level; C-speed, and cheap on the flat replies that units send."""
+    """Return True if brackets nest deeper than `MAX_NESTING`; peels innermost pairs, cheaply for flat replies."""
     brackets = payload.translate(None, _NOT_A_BRACKET)
     for _ in range(MAX_NESTING):
         peeled = _INNERMOST.sub(b"", brackets)
         if len(peeled) == len(brackets):
-            # What cannot be paired is text inside strings, or no JSON at all.
+            # Brackets without a partner are text inside strings, or the reply is not JSON.
             return len(brackets) > MAX_NESTING and len(brackets) > len(payload) // 2
         if not peeled:
             return False
@@ -119,11 +118,11 @@ def _is_too_deep(payload: bytes) -> bool:
 
 
 def decode_reply(data: bytes, command: str) -> Reply:
-    """Decode one whole reply, whatever it says; see `accept` for refusing one that says no.
+    """Decode one whole reply, refusals included; `accept` raises for those.
 
     Raises:
-        MalformedReplyError: The bytes are no reply, even after the repairs.
-        UnsupportedReplyError: A JSON object without a STATUS that we know.
+        MalformedReplyError: The bytes are not a reply, even after the repairs.
+        UnsupportedReplyError: The JSON object has no STATUS of a known form.
     """
     payload = unframe(data)
     repairs: tuple[str, ...] = ()
@@ -135,7 +134,7 @@ def decode_reply(data: bytes, command: str) -> Reply:
         raise MalformedReplyError(f"reply is a JSON {type(body).__name__}, not an object: {excerpt(payload)!r}")
     envelope = body.get("STATUS")
     if envelope is None and any(isinstance(value, list) for value in body.values()):
-        # A refusal always says so in its STATUS; data that came without one is data.
+        # Assumed (A09): a refusal always has a STATUS, so data without one is a success.
         envelope = {"STATUS": "S"}
         repairs = (*repairs, "missing_status")
     if isinstance(envelope, list):
@@ -155,11 +154,11 @@ def decode_reply(data: bytes, command: str) -> Reply:
 
 
 def accept(reply: Reply) -> Reply:
-    """Give `reply` back unless it says no.
+    """Return `reply` if its STATUS is a success.
 
     Raises:
         RefusedError: STATUS is E or F.
-        UnsupportedReplyError: STATUS is no letter we know.
+        UnsupportedReplyError: STATUS is an unknown letter.
     """
     if reply.status in {"E", "F"}:
         raise RefusedError(f"{reply.command}: code {reply.code}, {reply.message[:100]!r}", code=reply.code)
@@ -168,8 +167,8 @@ def accept(reply: Reply) -> Reply:
     return reply
 
 
-# Strings are matched first and left alone, so that a repair never touches what a string holds. One that never ends is
-# matched to the end of the text: to try again from each of its quotes would take the square of the length.
+# Strings are matched first and left alone, so that a repair never changes their content. A string that never ends is
+# matched to the end of the text; retrying from each of its quotes would take quadratic time.
 _DEFECTS = re.compile(
     r"""
     (?P<string>"(?:[^"\\]++|\\.)*+(?:"|\\?\Z))
@@ -183,6 +182,7 @@ _CURES = {"missing_comma": "},", "stray_comma": "", "bare_nan": "null"}
 
 
 def _decode_with_repairs(payload: bytes) -> tuple[Any, tuple[str, ...]]:
+    """Return the decoded JSON and the names of the repairs it took."""
     done: set[str] = set()
     try:
         text = payload.decode()
@@ -222,7 +222,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class _Numbers:
-    """Parsers of numeric tokens that note in `done` what they could not hold, and give None for it."""
+    """Parsers of numeric tokens; a token that no number can hold becomes None, and its repair is added to `done`."""
 
     def __init__(self, done: set[str]) -> None:
         self._done = done
@@ -235,7 +235,7 @@ class _Numbers:
         return None
 
     def parse_int(self, text: str) -> int | None:
-        # Twenty digits hold every counter there is; Python itself refuses to convert beyond 4300.
+        # Every counter fits in twenty digits; Python itself refuses to convert more than 4300.
         if len(text) <= 20:
             return int(text)
         self._done.add("out_of_range")
@@ -246,7 +246,11 @@ class _Numbers:
 
 
 def _without_surrogates(value: Any, done: set[str], depth: int) -> Any:
-    """Refuse what is deeper than `depth`: brackets in strings can hide nesting from the look of `unframe`."""
+    """Replace lone surrogates; values nested deeper than `depth` are refused, as strings can hide them from `unframe`.
+
+    Raises:
+        MalformedReplyError: `value` is nested deeper than `depth`.
+    """
     if isinstance(value, str):
         if not value.isascii() and _SURROGATE.search(value):
             done.add("bad_surrogate")

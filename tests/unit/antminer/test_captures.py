@@ -1,4 +1,4 @@
-"""The captures: named after what is in them, and free of what could tell whose unit it was."""
+"""The captures: named after their content, and free of anything that identifies an owner."""
 
 import re
 from datetime import datetime
@@ -24,7 +24,7 @@ def _text_of(folder: Path) -> str:
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
 def test_folder_is_dated_as_its_replies_are(folder: Path) -> None:
-    """Six digits are the month of the firmware's build, four the year in which the reply was given."""
+    """Six digits are the month of the firmware's build, four the year of the reply."""
     text = _text_of(folder)
     digits = re.search(r"-(\d{6}|\d{4})(?:-|$)", folder.name)
     assert digits is not None
@@ -40,14 +40,19 @@ def test_folder_is_dated_as_its_replies_are(folder: Path) -> None:
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
 def test_folder_is_named_after_the_model_in_its_replies(folder: Path) -> None:
-    """Whoever looks for an S21 finds it by the folder's name; folders that tell no model say so or got it elsewhere."""
+    """A folder begins with the model in its replies; four folders have replies without a model."""
     models = set(_TYPE.findall(_text_of(folder)))
     expected = {
         model.casefold().replace("+", "plus").replace("s19 pro", "s19pro").replace(" ", "-").strip(".")
         for model in models
     }
-    untold = {"other-s9-stock-2016", "other-z9mini-stock-2018", "stock-antminer-2024-pr151"}
-    if folder.name in untold | {"s19pro-stock-2023-issue50"}:
+    without_model = {
+        "other-s9-stock-2016",
+        "other-z9mini-stock-2018",
+        "s19pro-stock-2023-issue50",
+        "stock-antminer-2024-pr151",
+    }
+    if folder.name in without_model:
         assert expected == set()
     else:
         assert len(expected) == 1
@@ -56,7 +61,7 @@ def test_folder_is_named_after_the_model_in_its_replies(folder: Path) -> None:
 
 @pytest.mark.parametrize("path", [path for path in FILES if "version" in path.name], ids=lambda path: path.parent.name)
 def test_reader_finds_the_model_the_folder_is_named_after(path: Path) -> None:
-    """The model of a `version` reply, spelt short, begins its folder's name."""
+    """A folder's name begins with the short model from its `version` reply."""
     identity, _ = read_version(path.read_bytes())
     assert identity.model is not None
     name = short_model(identity.model).casefold().replace(" ", "")
@@ -64,8 +69,8 @@ def test_reader_finds_the_model_the_folder_is_named_after(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.name}")
-def test_nothing_tells_whose_unit_it_was(path: Path) -> None:
-    """No MAC address, no serial number, no pool user, no address but that of a public pool."""
+def test_nothing_identifies_an_owner(path: Path) -> None:
+    """A capture has no MAC address, serial number, pool user or IP address."""
     text = path.read_text()
     assert re.findall(r"\b[0-9A-Fa-f]{2}(?:[:-][0-9A-Fa-f]{2}){5}\b", text) == []
     assert re.findall(r"\b(?!REDACTED)[A-Z]{4}[A-Z0-9]{13}\b", text) == []
@@ -76,14 +81,14 @@ def test_nothing_tells_whose_unit_it_was(path: Path) -> None:
 
 
 def test_every_folder_has_its_source() -> None:
-    """A capture without provenance is worth nothing."""
+    """SOURCES.md names every folder."""
     sources = (CAPTURES / "SOURCES.md").read_text()
     assert [folder.name for folder in FOLDERS if f"`{folder.name}`" not in sources] == []
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_grade_in_the_file_name_is_true(path: Path) -> None:
-    """A file called .json is whole: it decodes without a repair, but for the STATUS that subsets leave out."""
+    """A .json file decodes without a repair, except for the STATUS missing in subsets; a .txt file does not decode."""
     if path.suffix == ".txt":
         with pytest.raises(MalformedReplyError):
             wire.decode_reply(path.read_bytes(), "any")

@@ -1,4 +1,4 @@
-"""Polls as conversations, driven by hand: replies in, requests and a reading out."""
+"""Polls as conversations, driven from a table: replies in, requests and a reading out."""
 
 import json
 from collections import Counter
@@ -59,7 +59,7 @@ ASLEEP_UNIT: Unit = {
 
 
 def with_uptime(seconds: int) -> bytes:
-    """Give the S21's `stats` so many seconds after a start."""
+    """Return the S21's `stats` with this uptime."""
     body = json.loads(S21_STATS)
     body["STATS"][0]["elapsed"] = seconds
     return json.dumps(body).encode()
@@ -68,7 +68,7 @@ def with_uptime(seconds: int) -> bytes:
 def poll(
     unit: Unit, memory: Memory, *, unit_id: str = "u1", slow_every: int = 1000
 ) -> tuple[list[str], UnitReading | PollError]:
-    """Hold one conversation with a unit that answers from a table; give the requests by name, and what came of it."""
+    """Hold one conversation with a unit that answers from a table; return its requests by name, and its outcome."""
     talk = conversation.converse(unit_id, memory, slow_every=slow_every, wall=lambda: AT)
     asked = []
     try:
@@ -84,7 +84,7 @@ def poll(
 
 
 def reading_of(unit: Unit, memory: Memory | None = None, **options: Any) -> UnitReading:
-    """Poll once, and give the reading."""
+    """Poll once and return the reading."""
     _, reading = poll(unit, memory or Memory(), **options)
     assert isinstance(reading, UnitReading)
     return reading
@@ -117,7 +117,7 @@ def reading_of(unit: Unit, memory: Memory | None = None, **options: Any) -> Unit
     ],
 )
 def test_requests_of_the_first_two_polls(unit: Unit, first: list[str], second: list[str]) -> None:
-    """Everything when first seen; then one request a poll, two while asleep, and none that was refused before."""
+    """The first poll asks everything; later ones ask once, or twice asleep, and nothing that was refused before."""
     memory = Memory()
     assert poll(unit, memory)[0] == first
     assert poll(unit, memory)[0] == second
@@ -125,20 +125,20 @@ def test_requests_of_the_first_two_polls(unit: Unit, first: list[str], second: l
 
 
 def test_reading_of_a_whole_conversation() -> None:
-    """`stats` gives the figures, `version` the API, `summary` and `pools` the counters."""
+    """The figures come from `stats`, the API version from `version`, the counters from `summary` and `pools`."""
     reading = reading_of(S21_UNIT)
     assert (reading.unit_id, reading.at, reading.dialect) == ("u1", AT, Dialect.NEW_API)
     assert reading.identity == Identity(
         model="Antminer S21", firmware="Thu Jul 11 16:38:25 CST 2024", api="3.1", miner="uart_trans.1.3"
     )
-    # The rates and uptime are those of `stats`: `summary` was asked a moment later.
+    # The rates and uptime are from `stats`, although `summary` has them too.
     assert (reading.hashrate_5s_hs, reading.uptime_s) == (206_901.8e9, 8152)
     assert reading.shares is not None
     assert (reading.shares.accepted, len(reading.pools), reading.repairs) == (11_187, 3, ())
 
 
-def test_sleeping_unit_tells_its_zero_rates_in_summary() -> None:
-    """Asleep with rates of 0.0 as reported and an uptime of 1: reported, not invented."""
+def test_sleeping_unit_has_its_zero_rates_from_summary() -> None:
+    """A sleeping unit's rates of 0.0 and its uptime are those reported in `summary`."""
     reading = reading_of(ASLEEP_UNIT)
     assert (reading.mode, reading.uptime_s) == (Mode.SLEEP, 1)
     assert (reading.hashrate_5s_hs, reading.hashrate_avg_hs, reading.hashrate_30m_hs) == (0.0, 0.0, None)
@@ -146,8 +146,8 @@ def test_sleeping_unit_tells_its_zero_rates_in_summary() -> None:
     assert reading.identity.api == "3.1"
 
 
-def test_sleeping_unit_without_a_summary_tells_no_rate() -> None:
-    """Asleep is known; that its rate is zero is not."""
+def test_sleeping_unit_without_a_summary_has_no_rate() -> None:
+    """Without `summary` a sleeping unit's rate is absent, not zero."""
     reading = reading_of(ASLEEP_UNIT | {SUMMARY: DeadlineError("late")})
     assert (reading.mode, reading.hashrate_5s_hs, reading.uptime_s, reading.shares) == (Mode.SLEEP, None, None, None)
 
@@ -163,7 +163,7 @@ def test_sleeping_unit_without_a_summary_tells_no_rate() -> None:
     ],
 )
 def test_without_stats_there_is_no_reading(answer: bytes | PollError, error: type[PollError]) -> None:
-    """The first request decides: its error is the poll's, nothing else is asked, and nothing is remembered."""
+    """If `stats` fails, the poll fails with its error; nothing else is asked and nothing is remembered."""
     memory = Memory()
     asked, outcome = poll(S21_UNIT | {STATS_NEW_API: answer}, memory)
     assert asked == ["new_api"]
@@ -172,7 +172,7 @@ def test_without_stats_there_is_no_reading(answer: bytes | PollError, error: typ
 
 
 def test_unsupported_in_both_dialects() -> None:
-    """When the legacy dialect says no more, the poll fails, and new_api is asked again next time."""
+    """A poll without figures in either dialect fails, and the next poll asks new_api again."""
     memory = Memory()
     unit = {STATS_NEW_API: WITHOUT_FIGURES, STATS: WITHOUT_FIGURES}
     asked, outcome = poll(unit, memory)
@@ -182,7 +182,7 @@ def test_unsupported_in_both_dialects() -> None:
 
 
 def test_refused_in_both_dialects() -> None:
-    """A unit that knows neither is refused; the refusal of new_api alone is not remembered."""
+    """A unit that refuses both dialects fails the poll as refused, and the next poll asks both again."""
     memory = Memory()
     unit = {STATS_NEW_API: INVALID_COMMAND, STATS: INVALID_COMMAND}
     _, outcome = poll(unit, memory)
@@ -198,14 +198,14 @@ def test_refused_in_both_dialects() -> None:
     ids=["deadline", "unreachable", "malformed", "refused", "unsupported"],
 )
 def test_optional_request_that_fails_costs_only_itself(request_: bytes, lost: str, answer: bytes | PollError) -> None:
-    """The reading is there, and lacks only what that one reply would have told."""
+    """If an optional request fails, the reading lacks only the figures of that reply."""
     whole, reading = reading_of(S21_UNIT), reading_of(S21_UNIT | {request_: answer})
     fields = [name for name in UnitReading.__struct_fields__ if getattr(whole, name) != getattr(reading, name)]
     assert fields == [lost]
 
 
 def test_counters_survive_a_failed_request() -> None:
-    """What was read before stays in the reading, with the time at which it was read."""
+    """Counters stay in the reading when a later request for them fails."""
     memory = Memory()
     poll(S21_UNIT, memory)
     reading = reading_of(S21_UNIT | {SUMMARY: DeadlineError("late"), POOLS: b"x"}, memory, slow_every=1)
@@ -214,14 +214,14 @@ def test_counters_survive_a_failed_request() -> None:
 
 
 def test_identity_is_one_object_from_poll_to_poll() -> None:
-    """Ten thousand units keep ten thousand identities, not one a poll."""
+    """An unchanged identity stays the same object, instead of a new one for each poll."""
     memory = Memory()
     first = reading_of(S21_UNIT, memory)
     assert reading_of(S21_UNIT, memory).identity is first.identity
 
 
-def test_identity_that_stats_does_not_tell_comes_from_version() -> None:
-    """A reply without INFO: `version` is asked when first seen, fills the gaps, and is not asked again."""
+def test_identity_missing_from_stats_comes_from_version() -> None:
+    """If `stats` has no INFO, the first `version` fills the identity and is not asked again."""
     body = json.loads(S21_STATS)
     del body["INFO"]
     unit = S21_UNIT | {STATS_NEW_API: json.dumps(body).encode()}
@@ -231,8 +231,8 @@ def test_identity_that_stats_does_not_tell_comes_from_version() -> None:
     assert poll(unit, memory)[0] == ["new_api"]
 
 
-def test_identity_told_in_part_does_not_change_at_every_poll() -> None:
-    """The sleeping capture tells model and firmware alone; `version` tells the rest once."""
+def test_partial_identity_does_not_change_at_every_poll() -> None:
+    """A sleeping unit reports only model and firmware; the rest comes from `version`, which is asked once."""
     memory = Memory()
     unit = ASLEEP_UNIT | {VERSION: S21_VERSION}
     assert reading_of(unit, memory).identity.miner == "uart_trans.1.3"
@@ -243,7 +243,7 @@ def test_identity_told_in_part_does_not_change_at_every_poll() -> None:
 
 
 def test_restart_asks_everything_again_and_forgets_counters() -> None:
-    """An uptime that went backwards: counters of the old process are not carried into the new one."""
+    """An uptime that went backwards repeats every request, and drops the counters of the old process."""
     memory = Memory()
     poll(S21_UNIT, memory)
     restarted = S21_UNIT | {STATS_NEW_API: with_uptime(5), SUMMARY: b"x", POOLS: b"x"}
@@ -255,7 +255,7 @@ def test_restart_asks_everything_again_and_forgets_counters() -> None:
 
 
 def test_going_to_sleep_is_a_restart() -> None:
-    """Elapsed begins anew when the mode changes: shares are those of the sleeping process, old pools are gone."""
+    """A change of mode restarts the uptime: shares are those of the new process, and old pools are dropped."""
     memory = Memory()
     poll(S21_UNIT, memory)
     asked, reading = poll(ASLEEP_UNIT | {POOLS: b"x"}, memory)
@@ -267,7 +267,7 @@ def test_going_to_sleep_is_a_restart() -> None:
 
 
 def test_changed_firmware_asks_for_the_version() -> None:
-    """One more request, and the API version of the new firmware."""
+    """A new firmware costs one more request, which brings its API version."""
     memory = Memory()
     poll(S21_UNIT, memory)
     flashed = {
@@ -281,7 +281,7 @@ def test_changed_firmware_asks_for_the_version() -> None:
 
 
 def slow_polls(unit_id: str, memory: Memory, *, polls: int, slow_every: int) -> list[int]:
-    """Give which of so many polls asked for pools."""
+    """Return the numbers of the polls that asked for pools."""
     return [
         number
         for number in range(polls)
@@ -291,7 +291,7 @@ def slow_polls(unit_id: str, memory: Memory, *, polls: int, slow_every: int) -> 
 
 @pytest.mark.parametrize("slow_every", [1, 2, 6, 7])
 def test_counters_are_asked_every_so_many_polls(slow_every: int) -> None:
-    """First at once, then at the unit's own turn, and from then on at equal steps."""
+    """Counters are asked for at the first poll, then at the unit's turn, then every `slow_every` polls."""
     for unit_id in ("u1", "u2", "u3"):
         first, second, *later = slow_polls(unit_id, Memory(), polls=1 + 4 * slow_every, slow_every=slow_every)
         assert first == 0
@@ -301,7 +301,7 @@ def test_counters_are_asked_every_so_many_polls(slow_every: int) -> None:
 
 @pytest.mark.parametrize("event", ["start", "restart"])
 def test_turns_are_spread_over_the_fleet(event: str) -> None:
-    """600 units at every 6th poll: about 100 at each, after the first start and after the power came back as well."""
+    """600 units with `slow_every` 6 ask about 100 at each poll, after a first start and after a power cut alike."""
     turns: Counter[int] = Counter()
     for number in range(600):
         unit_id, memory = f"unit-{number}", Memory()
@@ -313,13 +313,13 @@ def test_turns_are_spread_over_the_fleet(event: str) -> None:
     assert min(turns.values()) > 70
 
 
-def test_repairs_of_all_replies_are_told() -> None:
-    """One entry each time, so that they can be counted."""
+def test_repairs_of_all_replies_are_in_the_reading() -> None:
+    """Each use of a repair is one entry, so that it can be counted."""
     assert reading_of(ASLEEP_UNIT).repairs == ("missing_status", "missing_status", "missing_status")
 
 
 def test_everything_sent_is_a_report() -> None:
-    """No request of this agent changes a unit."""
+    """Every request is a report, so none changes a unit."""
     assert REQUESTS == (
         b'{"command":"stats","new_api":true}',
         b'{"command":"stats"}',
@@ -347,8 +347,8 @@ ANSWERS: Any = st.sampled_from(
 
 
 @given(data=st.data(), slow_every=st.integers(1, 4))
-def test_whatever_is_answered_a_poll_ends(data: st.DataObject, slow_every: int) -> None:
-    """At most five requests a poll, all of them known, and a reading or a declared error at the end."""
+def test_poll_ends_for_any_answers(data: st.DataObject, slow_every: int) -> None:
+    """A poll sends at most five requests, none twice, and ends with a reading or a declared error."""
     memory = Memory()
     for _ in range(data.draw(st.integers(1, 4))):
         unit = {request: data.draw(ANSWERS) for request in REQUESTS}

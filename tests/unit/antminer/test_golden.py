@@ -1,4 +1,4 @@
-"""Recorded replies to readings: the golden reading of every whole one, and the figures a person would check."""
+"""Recorded replies to readings: a golden file for every whole capture, and the main figures spelled out."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -43,7 +43,7 @@ READERS: dict[str, Callable[[bytes], Any]] = {
 
 
 def command_of(path: Path) -> str:
-    """Give what was asked: ``tcp4028-stats.subset.json`` is `stats`."""
+    """Return the command that a capture answers: ``tcp4028-stats.subset.json`` is `stats`."""
     return path.name.split(".")[0].split("-")[1]
 
 
@@ -52,13 +52,13 @@ GOLDEN = [path for path in FILES if is_whole(path) and command_of(path) in READE
 
 @pytest.mark.parametrize("path", GOLDEN, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_golden_reading(path: Path, golden: Callable[[str, Any], None]) -> None:
-    """A whole capture reads as it did when somebody last looked at the golden file."""
+    """The reading of a whole capture equals its reviewed golden file."""
     reading = READERS[command_of(path)](path.read_bytes())
     golden(f"{path.parent.name}.{path.name.removesuffix('.json')}", msgspec.to_builtins(reading))
 
 
 def test_every_whole_capture_is_read_or_known_not_to_be() -> None:
-    """Whoever adds a capture is told when no reader takes it."""
+    """A new whole capture that no reader accepts fails here."""
     left_out = {path.name for path in FILES if is_whole(path)} - {path.name for path in GOLDEN}
     assert left_out == {
         "http-summary.json",
@@ -69,7 +69,7 @@ def test_every_whole_capture_is_read_or_known_not_to_be() -> None:
 
 
 def test_hashing_s21() -> None:
-    """The S21 that was recorded hashing: 206.9 TH/s now, 203.9 on average, 200 ideal, three boards of 108 chips."""
+    """The recorded hashing S21: 206.9 TH/s now, 203.9 on average, 200 ideal, three boards of 108 chips."""
     reading = read(S21_STATS)
     assert reading.dialect is Dialect.NEW_API
     assert (reading.identity.model, reading.identity.firmware, reading.identity.miner) == (
@@ -91,12 +91,12 @@ def test_hashing_s21() -> None:
     assert [board.hashrate_hs for board in reading.boards] == [67_293.41e9, 68_916.75e9, 70_691.63e9]
     assert [board.chip_celsius for board in reading.boards] == [(59, 59, 73, 73), (59, 59, 72, 72), (59, 59, 73, 73)]
     assert [board.pcb_celsius for board in reading.boards] == [(54, 54, 68, 68), (54, 54, 67, 67), (54, 54, 68, 68)]
-    # The capture left the mode out; what is not told is not guessed. Stock firmware tells no watts.
+    # The capture has no mode, and stock firmware reports no watts; both are absent.
     assert (reading.mode, reading.power_watts, reading.repairs) == (None, None, ())
 
 
 def test_summary_of_the_s21() -> None:
-    """Rates in H/s and the share counters."""
+    """The `summary` of an S21 has rates in H/s and share counters."""
     summary = read_summary(S21_SUMMARY, at=AT)
     assert summary.uptime_s == 59_129
     assert summary.hashrate_5s_hs == 203_007.01e9
@@ -109,7 +109,7 @@ def test_summary_of_the_s21() -> None:
 
 
 def test_pools_of_the_s21() -> None:
-    """One pool in use and two empty slots, which the firmware calls Deed."""
+    """The recorded S21 has one active pool and two empty slots, with status Deed."""
     pools, repairs = read_pools(S21_POOLS)
     assert [(pool.index, pool.status, pool.is_active, pool.url) for pool in pools] == [
         (0, "Alive", True, "stratum+tcp://stratum.braiins.com:3333"),
@@ -126,8 +126,8 @@ def test_pools_of_the_s21() -> None:
         (T21_ASLEEP_STATS, "Antminer T21", "Sun Jan 26 18:50:43 CST 2025"),
     ],
 )
-def test_sleeping_unit_tells_only_who_it_is(data: bytes, model: str, firmware: str) -> None:
-    """From `stats` alone: asleep, and no temperature, fan, board or rate is made up."""
+def test_sleeping_unit_reports_only_its_identity(data: bytes, model: str, firmware: str) -> None:
+    """A header alone is a sleeping unit; its boards, fans, rates and uptime are absent."""
     reading = read(data)
     assert (reading.mode, reading.dialect) == (Mode.SLEEP, Dialect.LEGACY)
     assert (reading.identity.model, reading.identity.firmware) == (model, firmware)
@@ -137,7 +137,7 @@ def test_sleeping_unit_tells_only_who_it_is(data: bytes, model: str, firmware: s
 
 
 def test_legacy_s19_pro() -> None:
-    """The legacy dialect: three boards of 114 chips; the fourth slot that it lists is no board."""
+    """The legacy S19 Pro has three boards of 114 chips; its fourth slot is empty."""
     reading = read(S19_STATS)
     assert (reading.dialect, reading.mode, reading.identity.model) == (Dialect.LEGACY, Mode.NORMAL, "Antminer S19 Pro")
     assert reading.uptime_s == 50_474
@@ -162,7 +162,7 @@ def test_legacy_s19_pro() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "error", "told"),
+    ("name", "error", "message"),
     [
         (
             "s19pro-stock-2023-issue50/tcp4028-stats.python-repr.truncated.txt",
@@ -193,15 +193,15 @@ def test_legacy_s19_pro() -> None:
         ("s19pro-stock-202212/tcp4028-pools.json", UnsupportedReplyError, "no STATS"),
     ],
 )
-def test_what_is_no_stats_reply_says_why(name: str, error: type[PollError], told: str) -> None:
-    """A cut reply shows where it broke, a refusal its code, another report what is missing."""
+def test_other_replies_say_why(name: str, error: type[PollError], message: str) -> None:
+    """The error of a cut reply shows where it broke, of a refusal the code, of another report what is missing."""
     with pytest.raises(error) as caught:
         read(capture(name))
-    assert told in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_unknown_command() -> None:
-    """E/14 is told apart from an access denied: only this one means the dialect is not known."""
+    """Only code 14 means an unknown command; code 45 is a denied access."""
     with pytest.raises(RefusedError) as refused:
         read(INVALID_COMMAND)
     assert (refused.value.code, antminer.is_invalid_command(refused.value)) == (14, True)
@@ -212,12 +212,12 @@ def test_unknown_command() -> None:
 
 @pytest.mark.parametrize("reader", ["summary", "pools", "version"])
 def test_another_report_is_not_read_as_this_one(reader: str) -> None:
-    """A reader given the wrong report says so, and does not give an empty one."""
+    """A reader raises for the wrong report, instead of returning an empty one."""
     with pytest.raises(UnsupportedReplyError):
         READERS[reader](S21_STATS)
 
 
-def test_summary_in_the_other_dialect_is_not_taken_for_an_empty_one() -> None:
-    """Keys that were renamed are not a unit that counts nothing."""
+def test_summary_in_the_other_dialect_is_unsupported() -> None:
+    """A `summary` with other keys raises, instead of reading as a unit without figures."""
     with pytest.raises(UnsupportedReplyError, match="neither GHS 5s nor Elapsed"):
         read_summary(capture("s21-stock-aml-202407/http-summary.json"), at=AT)

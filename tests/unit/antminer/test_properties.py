@@ -1,4 +1,4 @@
-"""Whatever bytes come, every reader gives a value within bounds or a declared error; two ways of decoding agree."""
+"""For any bytes a reader returns a value within bounds or raises a declared error; fast and slow path agree."""
 
 import json
 import math
@@ -16,8 +16,8 @@ from hypothesis import example, given, settings
 from agent.errors import MalformedReplyError, RefusedError, UnsupportedReplyError
 from agent.unit import limits
 from agent.unit.antminer import stats as antminer
-from agent.unit.antminer import stats_schema as stats_reply
-from agent.unit.antminer.fast_stats import sound_reading
+from agent.unit.antminer import stats_schema
+from agent.unit.antminer.fast_stats import fast_reading
 from agent.unit.cgminer import wire
 from agent.unit.cgminer.pools import read_pools
 from agent.unit.cgminer.summary import read_summary
@@ -36,7 +36,7 @@ READERS: dict[str, Callable[[bytes], Any]] = {
 CAPTURES = {f"{path.parent.name}/{path.name}": path.read_bytes() for path in FILES}
 WHOLE = {f"{path.parent.name}/{path.name}": json.loads(path.read_bytes()) for path in FILES if is_whole(path)}
 
-# Stands in a JSON text for a token that no JSON library writes.
+# Placeholders in JSON text for tokens that no JSON library writes.
 RAW = {f"@{number}@": token for number, token in enumerate(("nan", "1e999", "-Infinity", "9" * 400, "9" * 5000, "}{"))}
 NASTY_VALUES = st.sampled_from(
     [
@@ -84,19 +84,19 @@ NASTY_VALUES = st.sampled_from(
 
 
 def read_all(data: bytes) -> Iterator[Any]:
-    """Give what each reader makes of the bytes: a value, or the class of its error; any other exception passes."""
+    """Yield each reader's value, or the class of its declared error; any other exception passes through."""
     for reader in READERS.values():
-        told = ""
+        message = ""
         try:
             value = reader(data)
         except DECLARED as error:
-            value, told = type(error), str(error)
-        assert told.isprintable()
+            value, message = type(error), str(error)
+        assert message.isprintable()
         yield value
 
 
 def numbers_of(value: Any) -> Iterator[float]:
-    """Give all numbers in a reading."""
+    """Yield all numbers in a reading."""
     if isinstance(value, dict):
         value = list(value.values())
     if isinstance(value, list):
@@ -107,10 +107,10 @@ def numbers_of(value: Any) -> Iterator[float]:
 
 
 def check(data: bytes) -> None:
-    """Hold what the readers give to what every reading promises."""
+    """Assert the guarantees of every reading: finite numbers, bounds, ordered boards, declared repairs."""
     for value in read_all(data):
-        told = msgspec.json.decode(msgspec.json.encode(value if not isinstance(value, type) else None))
-        assert all(math.isfinite(number) for number in numbers_of(told))
+        encoded = msgspec.json.decode(msgspec.json.encode(value if not isinstance(value, type) else None))
+        assert all(math.isfinite(number) for number in numbers_of(encoded))
         if not isinstance(value, UnitReading):
             continue
         boards = value.boards
@@ -125,12 +125,12 @@ def check(data: bytes) -> None:
         assert [board.slot for board in boards] == sorted({board.slot for board in boards})
         assert all(0 <= rpm <= limits.MAX_RPM for rpm in value.fan_rpm)
         assert len(value.fan_rpm) <= limits.MAX_FANS
-        assert len(json.dumps(told)) < 20_000
+        assert len(json.dumps(encoded)) < 20_000
         assert set(value.repairs) <= REPAIRS
 
 
 def leaves_of(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
-    """Give the path of every value in a JSON tree but the root."""
+    """Yield the path of every value in a JSON tree except the root."""
     if path:
         yield path
     if isinstance(value, dict):
@@ -145,7 +145,7 @@ PATHS = {name: list(leaves_of(body)) for name, body in WHOLE.items()}
 
 
 def changed(body: Any, path: tuple[str | int, ...], value: Any) -> Any:
-    """Give a copy of a JSON tree with one value exchanged, or taken out for `...`."""
+    """Return a copy of a JSON tree with one value replaced, or deleted for `...`."""
     first, *rest = path
     copy = dict(body) if isinstance(body, dict) else list(body)
     if rest:
@@ -158,7 +158,7 @@ def changed(body: Any, path: tuple[str | int, ...], value: Any) -> Any:
 
 
 def text_of(body: Any) -> bytes:
-    """Give the JSON text, with the raw tokens in place of what stands for them."""
+    """Return the JSON text, with raw tokens in place of their placeholders."""
     text = json.dumps(body)
     for name, token in RAW.items():
         text = text.replace(f'"{name}"', token)
@@ -167,7 +167,7 @@ def text_of(body: Any) -> bytes:
 
 @st.composite
 def mutated(draw: st.DrawFn) -> bytes:
-    """Give a whole capture with up to four values exchanged or taken out."""
+    """Draw a whole capture with up to four values replaced or deleted."""
     name = draw(st.sampled_from(sorted(WHOLE)))
     body = WHOLE[name]
     for _ in range(draw(st.integers(1, 4))):
@@ -181,7 +181,7 @@ def mutated(draw: st.DrawFn) -> bytes:
 
 @st.composite
 def scratched(draw: st.DrawFn) -> bytes:
-    """Give any capture with some of its bytes exchanged for others."""
+    """Draw a capture with some of its bytes replaced."""
     data = draw(st.sampled_from(sorted(CAPTURES.values())))
     for _ in range(draw(st.integers(1, 3))):
         start = draw(st.integers(0, len(data)))
@@ -204,29 +204,29 @@ def scratched(draw: st.DrawFn) -> bytes:
 @example(data=b'{"STATUS":{"STATUS":"S"},"STATS":[{"rate_5s":1,"fan":[' + b"1," * 100_000 + b"1]}]}")
 @example(data=b'{"STATUS":{"STATUS":"S"},"STATS":[{"rate_5s":1,"chain":[{"temp_chip":[' + b"1," * 100_000 + b"1]}]}]}")
 def test_any_bytes(data: bytes) -> None:
-    """Bytes give a value or a declared error."""
+    """Any bytes give a value within bounds or a declared error."""
     check(data)
 
 
 @given(data=scratched())
 @settings(max_examples=400)
 def test_captures_with_scratches(data: bytes) -> None:
-    """So do real replies in which some bytes are others."""
+    """Captures with altered bytes give a value within bounds or a declared error."""
     check(data)
 
 
 @given(data=mutated())
 @settings(max_examples=600)
 def test_captures_with_other_values(data: bytes) -> None:
-    """And real replies in which some values are of another type, size or sense."""
+    """Captures with altered values give a value within bounds or a declared error."""
     check(data)
 
 
 @pytest.mark.parametrize("name", WHOLE)
 def test_every_field_in_turn(name: str) -> None:
-    """Every field of every whole capture: missing, of each wrong type, out of every range."""
+    """Every field of every whole capture may be missing, of a wrong type, or out of range."""
     values = [..., None, True, "x", "nan", -1, 10**30, 1e15, [], {}, ["x"], *RAW]
-    # A hundred slots of pools differ in nothing: the first stands for all.
+    # The rows of a list have the same keys, so only the first is changed.
     paths = [path for path in PATHS[name] if not (path[0] in {"POOLS", "DEVS"} and len(path) > 1 and path[1])]
     for path in paths:
         for value in values:
@@ -234,68 +234,64 @@ def test_every_field_in_turn(name: str) -> None:
 
 
 def outcome(data: bytes, *, is_lenient: bool = False, identity: Identity | None = None) -> Any:
-    """Give the reading, or the class of the error, by the quick ways of decoding or by the lenient one."""
-    refusals = [
-        mock.patch.object(stats_reply, "_decode_soundly", side_effect=ValueError),
-        mock.patch.object(antminer, "sound_reading", return_value=None),
-    ]
+    """Return the reading or the class of its error; `is_lenient` disables the fast path and the strict decoder."""
     try:
         with ExitStack() as stack:
-            for refusal in refusals if is_lenient else ():
-                stack.enter_context(refusal)
+            if is_lenient:
+                stack.enter_context(mock.patch.object(stats_schema, "_decode_strictly", side_effect=ValueError))
+                stack.enter_context(mock.patch.object(antminer, "fast_reading", return_value=None))
             return antminer.read_stats(data, unit_id="u1", at=AT, identity=identity or Identity())
     except DECLARED as error:
         return type(error)
 
 
 @pytest.mark.parametrize("name", WHOLE)
-def test_both_ways_of_decoding_read_captures_alike(name: str) -> None:
-    """The typed decoder is fast, the lenient one patient; on a real reply they say the same."""
+def test_both_decoders_read_captures_alike(name: str) -> None:
+    """The strict and the lenient decoder make the same reading of every capture."""
     data = CAPTURES[name]
     assert outcome(data, is_lenient=True) == outcome(data)
 
 
 @given(data=mutated())
 @settings(max_examples=400)
-def test_both_ways_of_decoding_agree(data: bytes) -> None:
-    """Where the typed decoder takes a reply, the lenient one takes it to the same reading."""
+def test_both_decoders_agree(data: bytes) -> None:
+    """If the strict decoder accepts a reply, the lenient one makes the same reading of it."""
     try:
-        stats_reply._decode_soundly(wire.unframe(data))
+        stats_schema._decode_strictly(wire.unframe(data))
     except (ValueError, *DECLARED):
         return
     assert outcome(data, is_lenient=True) == outcome(data)
 
 
 def known_of(data: bytes) -> Identity | None:
-    """Give who answers, as an agent knows it that has read this unit before."""
+    """Return the identity that an earlier poll of this unit would have left."""
     reading = outcome(data, is_lenient=True)
     return reading.identity if isinstance(reading, UnitReading) else None
 
 
 @given(data=mutated(), is_known=st.booleans())
 @settings(max_examples=600)
-def test_the_short_way_reads_like_the_careful_one(data: bytes, is_known: bool) -> None:  # noqa: FBT001 - Hypothesis gives it by name.
-    """Whatever the short way takes at all, it takes to the reading of the careful way."""
+def test_fast_path_reads_like_the_slow_one(data: bytes, is_known: bool) -> None:  # noqa: FBT001 - Hypothesis passes it by name.
+    """If the fast path accepts a reply, the slow path makes the same reading of it."""
     identity = known_of(data) if is_known else Identity(model="Antminer S21")
-    short = sound_reading(data, unit_id="u1", at=AT, identity=identity or Identity(), pools=(), shares=None)
-    if short is not None:
-        careful = outcome(data, is_lenient=True, identity=identity)
-        assert short == careful
+    fast = fast_reading(data, unit_id="u1", at=AT, identity=identity or Identity(), pools=(), shares=None)
+    if fast is not None:
+        assert fast == outcome(data, is_lenient=True, identity=identity)
 
 
 STATS = [name for name in WHOLE if "stats" in name and isinstance(outcome(CAPTURES[name]), UnitReading)]
 
 
 @pytest.mark.parametrize("name", STATS)
-def test_which_captures_go_the_short_way(name: str) -> None:
-    """Real replies of the new_api dialect do, once the unit is known; every other is read with care."""
+def test_which_captures_take_the_fast_path(name: str) -> None:
+    """Only new_api captures of a known unit take the fast path."""
     data = CAPTURES[name]
     known = known_of(data)
     assert known is not None
-    short = sound_reading(data, unit_id="u1", at=AT, identity=known, pools=(), shares=None)
-    assert (short is not None) is (b'"miner-mode"' in data)
-    if short is not None:
-        assert short == outcome(data, is_lenient=True, identity=known)
+    fast = fast_reading(data, unit_id="u1", at=AT, identity=known, pools=(), shares=None)
+    assert (fast is not None) is (b'"miner-mode"' in data)
+    if fast is not None:
+        assert fast == outcome(data, is_lenient=True, identity=known)
 
 
 EXCEPTED = {
@@ -307,10 +303,10 @@ EXCEPTED = {
 @pytest.mark.parametrize("reply", EXCEPTED, ids=["new_api", "legacy"])
 @pytest.mark.parametrize("junk", ["junk", {}, [[]], True, 10**30])
 def test_one_bad_field_costs_one_field(reply: bytes, junk: Any) -> None:
-    """Any field of the data: the reading stays, differs in at most one field, and a repair says why.
+    """A bad field changes at most one field of the reading, and a repair says why.
 
-    But for the rate, without which there is none; its unit; what boards are numbered by; and a mode with another
-    number, which is a mode we do not know and no defect.
+    Exceptions: the rate and its unit, without which there is no reading; the slots of boards; and a mode with another
+    number, which is an unknown mode and not a defect.
     """
     body = json.loads(reply)
     sound = msgspec.to_builtins(READERS["stats"](reply))

@@ -1,4 +1,4 @@
-"""Replies that nobody recorded whole: layouts as documented, shapes of sleep and start, and one bad field at a time."""
+"""Replies without a whole capture: documented layouts, shapes of sleep and start, and one bad field at a time."""
 
 import copy
 import json
@@ -20,27 +20,27 @@ S19 = json.loads(S19_STATS)
 
 
 def read(body: Any, identity: Identity | None = None) -> UnitReading:
-    """Read a `stats` reply given as text or as what its JSON says."""
+    """Read a `stats` reply given as JSON text or as a JSON value."""
     data = body.encode() if isinstance(body, str) else json.dumps(body).encode()
     return antminer.read_stats(data + b"\0", unit_id="u1", at=AT, identity=identity or Identity())
 
 
 def new_api(**changes: Any) -> Any:
-    """Give the hashing S21's reply with keys of its one element changed; `...` takes one out."""
+    """Return the hashing S21's reply with keys of its one element changed; `...` deletes one."""
     body = copy.deepcopy(S21)
     _change(body["STATS"][0], changes)
     return body
 
 
 def new_api_board(**changes: Any) -> BoardReading:
-    """Give the first board of the S21's reply after a change to it."""
+    """Return the first board of the S21's reply after a change to it."""
     body = copy.deepcopy(S21)
     _change(body["STATS"][0]["chain"][0], changes)
     return read(body).boards[0]
 
 
 def legacy(**changes: Any) -> Any:
-    """Give the S19 Pro's reply with keys of its second element changed; `...` takes one out."""
+    """Return the S19 Pro's reply with keys of its second element changed; `...` deletes one."""
     body = copy.deepcopy(S19)
     _change(body["STATS"][1], {name.replace("__", " "): value for name, value in changes.items()})
     return body
@@ -54,7 +54,7 @@ def _change(item: dict[str, Any], changes: dict[str, Any]) -> None:
 
 
 def hydro(model: str, **arrays: list[float]) -> BoardReading:
-    """Give the one board of a hydro unit with these temperature arrays."""
+    """Return the one board of a hydro unit with these temperature arrays."""
     chain = {"index": 0, "rate_real": 100_000.0, "asic_num": 95, "temp_pic": [], "temp_pcb": [], "temp_chip": []}
     body = {
         "STATUS": {"STATUS": "S", "when": 1, "Msg": "stats", "api_version": "1.0.0"},
@@ -88,7 +88,7 @@ def hydro(model: str, **arrays: list[float]) -> BoardReading:
             (50, 51, 52, 53, 54),
             (34, 46),
         ),
-        # Observed: s19proplus-hyd-stock-202303, its first board; which of them is coolant nobody documented.
+        # Observed (O59): s19proplus-hyd-stock-202303, its first board; no source says which of them is coolant.
         (
             "Antminer S19 Pro+ Hyd.",
             {"temp_pic": [63, 42, 50, 0], "temp_pcb": [63, 42, 50, 57], "temp_chip": [63, 42, 50, 66]},
@@ -96,11 +96,11 @@ def hydro(model: str, **arrays: list[float]) -> BoardReading:
             (63, 42, 50, 57),
             (),
         ),
-        # An inlet that reads 0 or 250 is a sensor that is not there: what is left cannot be told from the outlet.
+        # An inlet of 0 or 250 is a missing sensor, so the other one cannot be identified as the outlet.
         ("Antminer S21 Hyd.", {"temp_chip": [0, 48, 0, 0]}, (), (), ()),
         ("Antminer S21 Hyd.", {"temp_chip": [250, 48, 0, 0]}, (), (), ()),
         ("Antminer S21 Hyd.", {"temp_chip": [35]}, (), (), ()),
-        # Not as long as the layout: nothing is read into the wrong place.
+        # Shorter than the layout: ignored, rather than read into the wrong place.
         ("Antminer S21+ Hyd.", {"temp_pic": [62, 50, 51], "temp_pcb": [34, 53, 46, 54]}, (), (), ()),
         ("Antminer S21+ Hyd.", {}, (), (), ()),
     ],
@@ -112,20 +112,23 @@ def test_hydro_layouts(
     pcb: tuple[float, ...],
     coolant: tuple[float, ...],
 ) -> None:
-    """S21 Hyd.: temp_chip is inlet, outlet. S21+ Hyd.: temp_pic chip, 3 board; temp_pcb inlet, board, outlet, board."""
+    """Each known hydro model has its own layout; other models are read as air units.
+
+    S21 Hyd.: temp_chip is inlet, outlet. S21+ Hyd.: temp_pic is chip, 3 board; temp_pcb is inlet, board, outlet, board.
+    """
     board = hydro(model, **arrays)
     assert (board.chip_celsius, board.pcb_celsius, board.coolant_celsius) == (chip, pcb, coolant)
 
 
 def test_hydro_layout_is_known_by_the_model_known_before() -> None:
-    """A reply without INFO from a unit that said it is hydro is not read as one cooled by air."""
+    """A reply without INFO is read with the layout of the model known from earlier polls."""
     body = new_api(chain=[{"index": 0, "temp_chip": [35, 48, 0, 0]}])
     del body["INFO"]
     assert read(body, Identity(model="Antminer S21 Hyd.")).boards[0].coolant_celsius == (35, 48)
 
 
 def test_line_c_asleep() -> None:
-    """A sleeping S21+ lists everything: Mode 1, fans 0, sensors at ambient, rates 0, no uptime."""
+    """A sleeping S21+ of line C has Mode 1, fans and rates of 0, an uptime of 0, and sensors at ambient."""
     sensors = {f"temp_chip{n}": "27-27-27-27" for n in (1, 2, 3)} | {"temp_chip4": "0-0-0-0"}
     boards = {f"chain_acn{n}": 0 for n in (1, 2, 3, 4)} | {f"chain_rate{n}": "" for n in (1, 2, 3, 4)}
     fans = dict.fromkeys(("fan1", "fan2", "fan3", "fan4"), 0)
@@ -140,7 +143,7 @@ def test_line_c_asleep() -> None:
 
 
 def test_starting_unit() -> None:
-    """Before its boards hash a unit lists them without chips, sensors or fans: zero chips, and nothing else."""
+    """A starting unit has boards with zero chips and no temperatures, and no fans."""
     chain = [
         {"index": n, "rate_real": 0.0, "asic_num": 0, "temp_pic": [], "temp_pcb": [], "temp_chip": [], "sn": f"S{n}"}
         for n in range(3)
@@ -156,21 +159,21 @@ def test_starting_unit() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "mode"), [(0, "normal"), (1, "sleep"), (2, "high"), (3, "low"), (5, None), (..., None)]
+    ("number", "mode"), [(0, "normal"), (1, "sleep"), (2, "high"), (3, "low"), (5, None), (..., None)]
 )
-def test_mode_of_the_new_dialect(told: Any, mode: str | None) -> None:
-    """miner-mode as the firmware's own pages number it; another number is not guessed at."""
-    assert read(new_api(**{"miner-mode": told})).mode == mode
+def test_mode_of_the_new_dialect(number: Any, mode: str | None) -> None:
+    """miner-mode 0 to 3 is normal, sleep, high, low; another number is no known mode."""
+    assert read(new_api(**{"miner-mode": number})).mode == mode
 
 
-@pytest.mark.parametrize(("told", "mode"), [(2, "normal"), (1, "sleep"), (0, None), (3, None), (..., None)])
-def test_mode_of_the_legacy_dialect(told: Any, mode: str | None) -> None:
-    """Mode counts otherwise: 2 is normal."""
-    assert read(legacy(Mode=told)).mode == mode
+@pytest.mark.parametrize(("number", "mode"), [(2, "normal"), (1, "sleep"), (0, None), (3, None), (..., None)])
+def test_mode_of_the_legacy_dialect(number: Any, mode: str | None) -> None:
+    """Mode 1 is sleep and 2 is normal; another number is no known mode."""
+    assert read(legacy(Mode=number)).mode == mode
 
 
 def test_asleep_without_a_rate_is_a_reading() -> None:
-    """A unit that says it is asleep need not tell a rate; one that does not say so must."""
+    """The rate may be missing only if the mode is sleep."""
     reading = read(new_api(rate_5s=..., **{"miner-mode": 1}))
     assert (reading.mode, reading.hashrate_5s_hs) == (Mode.SLEEP, None)
     with pytest.raises(UnsupportedReplyError, match="no usable rate_5s"):
@@ -181,7 +184,7 @@ def test_asleep_without_a_rate_is_a_reading() -> None:
     ("unit", "hs"), [("GH/s", 200e12), ("GH", 200e12), (..., 200e12), ("H/s", 200e3), ("MH/s", 200e9), ("TH/s", 200e15)]
 )
 def test_unit_of_rate(unit: Any, hs: float) -> None:
-    """rate_unit is GH/s, but H/s on an idle unit (KS5); a rate beyond any unit is refused."""
+    """rate_unit scales the rate, with GH/s as the default; a rate beyond any unit is malformed."""
     body = new_api(rate_5s=200_000, rate_unit=unit)
     if hs > limits.MAX_HASHRATE_HS:
         with pytest.raises(MalformedReplyError, match="rate_5s = 200000 is beyond what a unit can do"):
@@ -191,13 +194,13 @@ def test_unit_of_rate(unit: Any, hs: float) -> None:
 
 
 def test_unknown_unit_of_rate_is_not_guessed() -> None:
-    """A rate in a unit nobody knows is no rate."""
+    """A rate with an unknown rate_unit is unsupported."""
     with pytest.raises(UnsupportedReplyError, match="rate_unit 'kS/s' is not known"):
         read(new_api(rate_unit="kS/s"))
 
 
 @pytest.mark.parametrize(
-    ("body", "error", "told"),
+    ("body", "error", "message"),
     [
         (new_api(rate_5s=-1), MalformedReplyError, "rate_5s = -1 is beyond"),
         (new_api(rate_5s=1e30), MalformedReplyError, "rate_5s = 1e\\+30 is beyond"),
@@ -221,21 +224,21 @@ def test_unknown_unit_of_rate_is_not_guessed() -> None:
         ({**S19, "STATUS": [{"STATUS": "Q"}]}, UnsupportedReplyError, "STATUS is 'Q'"),
     ],
 )
-def test_without_a_rate_there_is_no_reading(body: Any, error: type[PollError], told: str) -> None:
-    """What must be there and is not, is said; it is never a unit at zero."""
-    with pytest.raises(error, match=told):
+def test_without_a_rate_there_is_no_reading(body: Any, error: type[PollError], message: str) -> None:
+    """A reply without a usable rate or STATUS is an error, never a unit at zero."""
+    with pytest.raises(error, match=message):
         read(body)
 
 
 @pytest.mark.parametrize("second", [None, "x", 5, [], True])
 def test_header_beside_rubbish_is_not_asleep(second: Any) -> None:
-    """Asleep is a header alone, as recorded; a header and something that cannot be read is not."""
+    """Only a header alone means sleep; a header beside an unreadable element does not."""
     with pytest.raises(UnsupportedReplyError, match="no usable GHS 5s"):
         read({**S19, "STATS": [S19["STATS"][0], second]})
 
 
 def test_numbers_in_strings_are_numbers() -> None:
-    """Older firmware sends rates as text; each is read, and one repair told."""
+    """Numbers sent as text are read, with one repair for all of them."""
     reading = read(legacy(GHS__5s="110566.89", Elapsed="50474", fan1="6000"))
     assert (reading.hashrate_5s_hs, reading.uptime_s, reading.fan_rpm[0]) == (110_566.89e9, 50_474, 6000)
     assert reading.repairs == ("number_in_string",)
@@ -272,7 +275,7 @@ def test_numbers_in_strings_are_numbers() -> None:
 def test_bad_optional_field_costs_that_field(
     changes: dict[str, Any], field: str, value: Any, repairs: tuple[str, ...]
 ) -> None:
-    """One field reads as absent, a repair says why, and everything else stays."""
+    """A bad optional field is absent, a repair says why, and every other field is unchanged."""
     reading = read(new_api(**changes))
     assert (getattr(reading, field), reading.repairs) == (value, repairs)
     sound = read(S21)
@@ -303,7 +306,7 @@ def test_bad_optional_field_costs_that_field(
     ],
 )
 def test_bad_field_of_a_board_costs_that_field(changes: dict[str, Any], field: str, value: Any) -> None:
-    """The board stays, without what could not be read."""
+    """A board with a bad field stays, without that field."""
     board = new_api_board(**changes)
     assert getattr(board, field) == value
     sound = read(S21).boards[0]
@@ -314,21 +317,21 @@ def test_bad_field_of_a_board_costs_that_field(changes: dict[str, Any], field: s
 
 
 def test_two_boards_in_one_slot_are_one() -> None:
-    """A series is known by its slot: the first to claim it has it, and a repair tells."""
+    """Of two boards that claim a slot the first stays, and a repair is counted."""
     reading = read(new_api(chain=[{"index": 1, "asic_num": 8}, {"index": 0}, {"index": 1, "asic_num": 9}]))
     assert [(board.slot, board.chips) for board in reading.boards] == [(0, None), (1, 8)]
     assert reading.repairs == ("implausible",)
 
 
 def test_boards_are_bounded() -> None:
-    """A reply may list a hundred thousand boards; no unit has more than sixteen."""
+    """At most sixteen boards are read from a reply."""
     reading = read(new_api(chain=[{}] * 100_000))
     assert [board.slot for board in reading.boards] == list(range(16))
     assert reading.repairs == ("implausible",)
 
 
 def test_board_that_is_no_object_keeps_its_place() -> None:
-    """The boards behind it are not moved up into its slot."""
+    """An element that is no object leaves its slot empty; later boards keep theirs."""
     chain = copy.deepcopy(S21["STATS"][0]["chain"])
     for board in chain:
         del board["index"]
@@ -338,8 +341,8 @@ def test_board_that_is_no_object_keeps_its_place() -> None:
     assert reading.repairs == ("wrong_type",)
 
 
-def test_fan_that_is_not_told_ends_the_list() -> None:
-    """A fan is known by its place: the third never shows as the second."""
+def test_missing_fan_ends_the_list() -> None:
+    """Fans after a missing one are left out, so that none appears at another position."""
     assert read(legacy(fan2=...)).fan_rpm == (6000,)
     assert read(legacy(fan2="broken")).fan_rpm == (6000,)
     assert read(legacy(fan4=...)).fan_rpm == (6000, 5880, 5040)
@@ -361,7 +364,7 @@ def test_fan_that_is_not_told_ends_the_list() -> None:
     ],
 )
 def test_dashed_temperatures(text: Any, celsius: tuple[float, ...], repairs: tuple[str, ...]) -> None:
-    """The legacy dialect joins four sensors with dashes; frost makes some of them minus signs."""
+    """The legacy dialect joins four sensors with dashes; below zero a minus sign follows the dash."""
     reading = read(legacy(temp_chip1=text))
     assert (reading.boards[0].chip_celsius, reading.repairs) == (celsius, repairs)
 
@@ -379,18 +382,18 @@ def test_dashed_temperatures(text: Any, celsius: tuple[float, ...], repairs: tup
     ],
 )
 def test_legacy_slots(changes: dict[str, Any], slots: list[int]) -> None:
-    """A slot is a board when the unit counts it, or when anything on it answers; the fourth of three is neither."""
+    """A slot is a board if miner_count covers it, or if it has chips or a rate."""
     assert [board.slot for board in read(legacy(**changes)).boards] == slots
 
 
 def test_dead_board_of_the_legacy_dialect_is_a_measured_zero_of_chips() -> None:
-    """A counted board whose chips do not answer stays in the list: that is what is wrong with the unit."""
+    """A counted board whose chips do not answer stays in the list, with zero chips."""
     board = read(legacy(chain_acn2=0, chain_rate2="")).boards[1]
     assert (board.chips, board.hashrate_hs) == (0, None)
 
 
 def test_identity_known_before_is_kept_as_one_object() -> None:
-    """A reply that adds nothing gives the same object back; ten thousand units keep ten thousand, not one a poll."""
+    """A reply that adds nothing to the known identity keeps its object."""
     known = read(S21).identity
     assert read(S21, known).identity is known
     less = copy.deepcopy(S21)
@@ -401,7 +404,7 @@ def test_identity_known_before_is_kept_as_one_object() -> None:
 
 
 def test_new_firmware_is_a_new_identity() -> None:
-    """What was known of the old firmware does not describe the new one."""
+    """A new firmware clears the API version, which belonged to the old one."""
     known = Identity(model="Antminer S21", firmware="old", api="3.1", miner="uart_trans.1.2")
     assert read(S21, known).identity == Identity(
         model="Antminer S21", firmware="Thu Jul 11 16:38:25 CST 2024", api=None, miner="uart_trans.1.3"
@@ -409,7 +412,7 @@ def test_new_firmware_is_a_new_identity() -> None:
 
 
 def test_last_known_pools_and_shares_pass_through() -> None:
-    """They are asked for less often; between times the reading carries what was read last."""
+    """A reading carries the pools and shares that were passed in."""
     pools, _ = read_pools(S21_POOLS)
     shares = read_summary(S21_SUMMARY, at=AT).shares
     reading = antminer.read_stats(S19_STATS, unit_id="u1", at=AT, pools=pools, shares=shares)
@@ -418,7 +421,7 @@ def test_last_known_pools_and_shares_pass_through() -> None:
 
 
 def test_pools_are_bounded_and_kept_apart() -> None:
-    """Sixteen pools at most; what is no object is told and passed over."""
+    """At most sixteen pools are read; an element that is no object is skipped with a repair."""
     body = {"STATUS": [{"STATUS": "S"}], "POOLS": [{"POOL": 0}, "x", {"POOL": "2"}, *[{}] * 100]}
     pools, repairs = read_pools(json.dumps(body).encode())
     assert [pool.index for pool in pools] == [0, 2, *range(3, 16)]
@@ -426,8 +429,8 @@ def test_pools_are_bounded_and_kept_apart() -> None:
 
 
 @pytest.mark.parametrize("value", [-1, 1e300, "x", True, [], 10**400])
-def test_counter_that_cannot_be_is_absent(value: Any) -> None:
-    """No counter leaves here that would not fit, and no difficulty whose work in hashes would be infinite."""
+def test_implausible_counter_is_absent(value: Any) -> None:
+    """A counter or difficulty out of bounds or of a wrong type is absent."""
     body = json.loads(S21_SUMMARY)
     body["SUMMARY"][0] |= {"Accepted": value, "Difficulty Accepted": value, "Best Share": value}
     shares = read_summary(json.dumps(body).encode(), at=AT).shares

@@ -1,4 +1,4 @@
-"""A unit's own web page: who it is, over HTTP and digest authentication, from captures and from simulated units."""
+"""The identity page over HTTP with digest authentication, from captures and from simulated units."""
 
 import asyncio
 import contextlib
@@ -35,7 +35,7 @@ UNAUTHORIZED = (S21_PLUS / "http-401-root.txt").read_bytes().replace(b"\n", b"\r
 
 
 def as_on_the_wire(capture: bytes) -> bytes:
-    """Give a chunked capture with the CR LF of its framing, which became LF; line feeds inside chunks stay."""
+    """Return a chunked capture with CR LF restored in its framing; line feeds inside chunks stay."""
     head, _, rest = capture.partition(b"\n\n")
     wire = head.replace(b"\n", b"\r\n") + b"\r\n\r\n"
     while rest:
@@ -54,7 +54,12 @@ INFO = SystemInfo(
 
 @dataclass
 class Server:
-    """A server that says what it is told to, and what it heard."""
+    """A scripted server.
+
+    Attributes:
+        endpoint: Its address and port.
+        heard: The requests it received.
+    """
 
     endpoint: Endpoint
     heard: list[bytes] = field(default_factory=list)
@@ -66,25 +71,25 @@ Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter, Server], Awaitabl
 @contextlib.asynccontextmanager
 async def serving(script: Script) -> AsyncIterator[Server]:
     """Run `script` for every connection on a free port."""
-    told = Server(Endpoint("127.0.0.1", 0))
+    running = Server(Endpoint("127.0.0.1", 0))
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
-                await script(reader, writer, told)
+                await script(reader, writer, running)
         finally:
             writer.close()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    told.endpoint = Endpoint("127.0.0.1", server.sockets[0].getsockname()[1])
+    running.endpoint = Endpoint("127.0.0.1", server.sockets[0].getsockname()[1])
     try:
-        yield told
+        yield running
     finally:
         server.close()
 
 
 def saying(*replies: bytes) -> Script:
-    """Give a script: one reply after each request, then the end of the connection."""
+    """Return a script that sends one reply after each request, then closes."""
 
     async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, server: Server) -> None:
         for reply in replies:
@@ -96,7 +101,7 @@ def saying(*replies: bytes) -> Script:
 
 
 async def fetch(endpoint: Endpoint, *, deadline_s: float = 5.0, login: Login = ROOT) -> SystemInfo:
-    """Ask who is there."""
+    """Fetch the identity page with short timeouts."""
     return await fetch_system_info(
         endpoint, login, connect_timeout_s=1.0, deadline_s=deadline_s, cnonce=lambda: "0a4f113b"
     )
@@ -117,7 +122,7 @@ async def fetch(endpoint: Endpoint, *, deadline_s: float = 5.0, login: Login = R
     ],
 )
 def test_captured_pages_are_read(capture: str, info: SystemInfo) -> None:
-    """The page of a real S21 tells its MAC and serial number."""
+    """The page of a real S21 has its model, firmware, MAC and serial number."""
     assert read_system_info((WEB_CAPTURES / capture).read_bytes()) == info
 
 
@@ -132,8 +137,8 @@ def test_captured_pages_are_read(capture: str, info: SystemInfo) -> None:
         (b'{"serinum":"a\\u0007b","minertype":"' + b"x" * 65 + b'"}', SystemInfo()),
     ],
 )
-def test_only_what_is_a_name_is_taken(page: bytes, info: SystemInfo) -> None:
-    """A field that is missing, empty, no text, not printable or an address of nobody is not an identity."""
+def test_only_usable_fields_are_read(page: bytes, info: SystemInfo) -> None:
+    """A field that is missing, empty, too long, not printable, not text, or a reserved MAC address is None."""
     assert read_system_info(page) == info
 
 
@@ -142,21 +147,21 @@ def test_only_what_is_a_name_is_taken(page: bytes, info: SystemInfo) -> None:
     [b"", b"Socket connect failed: Connection refused\n", b'{"serinum":"S', b"[]", b"[" * 5000, b'{"serinum":"\xff"}'],
 )
 def test_other_pages_are_malformed(page: bytes) -> None:
-    """What is not one whole JSON object is malformed, such as a page cut off by a restart."""
+    """A page that is not one whole JSON object is malformed."""
     with pytest.raises(MalformedReplyError):
         read_system_info(page)
 
 
 @given(st.binary(max_size=200) | st.binary(max_size=60).map(lambda data: b'{"serinum":"' + data + b'"}'))
 def test_any_bytes_are_a_page_or_malformed(data: bytes) -> None:
-    """No bytes whatever raise anything but the declared error."""
+    """Any bytes give bounded texts or the declared error."""
     with contextlib.suppress(MalformedReplyError):
         info = read_system_info(data)
         assert all(text is None or 0 < len(text) <= 64 for text in (info.model, info.firmware, info.serial))
 
 
 def test_credentials_are_those_of_the_rfc() -> None:
-    """The worked example of RFC 2617, section 3.5."""
+    """The credentials match the worked example of RFC 2617, section 3.5."""
     challenge = digest.read_challenge(
         (
             (
@@ -167,18 +172,18 @@ def test_credentials_are_those_of_the_rfc() -> None:
     )
     assert challenge is not None
     login = Login(user="Mufasa", password="Circle Of Life")  # noqa: S106  the RFC's
-    given_ = digest.credentials(challenge, login, method="GET", uri="/dir/index.html", cnonce="0a4f113b")
-    assert 'response="6629fae49393a05397450978507c4ef1"' in given_
-    assert 'opaque="5ccc069c403ebaf9f0171e9517f40e41"' in given_
+    header = digest.credentials(challenge, login, method="GET", uri="/dir/index.html", cnonce="0a4f113b")
+    assert 'response="6629fae49393a05397450978507c4ef1"' in header
+    assert 'opaque="5ccc069c403ebaf9f0171e9517f40e41"' in header
 
 
 def test_credentials_answer_the_recorded_challenge() -> None:
-    """An S21+'s challenge is answered with exactly what an independent calculation gives."""
+    """The credentials for an S21+'s challenge match an independent calculation."""
     (value,) = re.findall(rb"WWW-Authenticate: (.*)\r", UNAUTHORIZED)
     challenge = digest.read_challenge((value.decode(),))
     assert challenge == Challenge("antMiner Configuration", NONCE, None, is_counted=True)
-    words = digest.credentials(challenge, ROOT, method="GET", uri="/a", cnonce="0a4f113b")
-    assert sorted(words[7:].split(", ")) == sorted(credentials("/a")[7:].split(", "))
+    header = digest.credentials(challenge, ROOT, method="GET", uri="/a", cnonce="0a4f113b")
+    assert sorted(header[7:].split(", ")) == sorted(credentials("/a")[7:].split(", "))
 
 
 @pytest.mark.parametrize(
@@ -191,7 +196,7 @@ def test_credentials_answer_the_recorded_challenge() -> None:
         (('Digest realm="x", nonce="n", qop="auth-int"',), None),
         (('Digest realm="x", nonce="n"',), Challenge("x", "n", None, is_counted=False)),
         (('Basic realm="x"', 'digest NONCE=n, realm=x, algorithm="md5"'), Challenge("x", "n", None, is_counted=False)),
-        # Observed by its words: Hiveon's newer lighttpd, antminer-api.md, 6.1.
+        # Documented (D68): Hiveon's newer lighttpd.
         (
             ('Digest realm="r", charset="UTF-8", algorithm=MD5, nonce="67d1:ab", qop="auth"',),
             Challenge("r", "67d1:ab", None, is_counted=True),
@@ -200,24 +205,24 @@ def test_credentials_answer_the_recorded_challenge() -> None:
     ],
 )
 def test_challenges(values: tuple[str, ...], challenge: Challenge | None) -> None:
-    """The first challenge with MD5 and `auth` is taken, others are passed over."""
+    """The first challenge with MD5 and `auth` is used, others are skipped."""
     assert digest.read_challenge(values) == challenge
 
 
 def test_without_qop_credentials_are_the_old_ones() -> None:
-    """A server of RFC 2069 gets a response without counter."""
-    words = digest.credentials(Challenge("r", "n", None, is_counted=False), ROOT, method="GET", uri="/a", cnonce="c")
+    """A server of RFC 2069, without qop, gets a response without a counter."""
+    header = digest.credentials(Challenge("r", "n", None, is_counted=False), ROOT, method="GET", uri="/a", cnonce="c")
     expected = md5(f"{md5('root:r:root')}:n:{md5('GET:/a')}")
-    assert words == f'Digest username="root", realm="r", nonce="n", uri="/a", response="{expected}"'
+    assert header == f'Digest username="root", realm="r", nonce="n", uri="/a", response="{expected}"'
 
 
 def test_passwords_are_not_shown() -> None:
-    """A login in a traceback or a log tells its user alone."""
+    """The repr of a login shows the user and not the password."""
     assert repr(Login(user="root", password="hunter2")) == "Login(user='root')"  # noqa: S106
 
 
 async def test_one_connection_is_enough() -> None:
-    """A unit that keeps its connection is asked twice on the same: without credentials, then with them."""
+    """If the unit keeps the connection, both requests use it: without credentials, then with them."""
     async with serving(saying(UNAUTHORIZED, PAGE)) as server:
         assert await fetch(server.endpoint) == INFO
     first, second = server.heard
@@ -236,8 +241,8 @@ async def test_one_connection_is_enough() -> None:
     ],
     ids=["close", "HTTP/1.0", "no length", "unannounced"],
 )
-async def test_a_unit_that_hangs_up_is_called_again(refusal: bytes) -> None:
-    """The second request goes on a connection of its own where the first was closed, said or unsaid."""
+async def test_a_closed_connection_is_opened_again(refusal: bytes) -> None:
+    """If the unit closed the first connection, announced or not, the second request opens another."""
     replies = [refusal, PAGE]
 
     async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _: Server) -> None:
@@ -271,15 +276,15 @@ async def test_a_unit_that_hangs_up_is_called_again(refusal: bytes) -> None:
         ([b""], DisconnectedError),
     ],
 )
-async def test_what_is_no_page(replies: list[bytes], error: type[PollError]) -> None:
-    """Whatever a server answers is one of the declared errors, within bounds of size."""
+async def test_other_answers_are_declared_errors(replies: list[bytes], error: type[PollError]) -> None:
+    """Any other answer raises a declared error, within the size limits."""
     async with serving(saying(*replies)) as server:
         with pytest.raises(error):
             await fetch(server.endpoint)
 
 
 async def test_a_silent_unit_meets_the_deadline() -> None:
-    """A server that accepts and says nothing costs the deadline and no more."""
+    """A server that accepts and stays silent runs into the deadline."""
     over = asyncio.Event()
 
     async def script(_reader: asyncio.StreamReader, _writer: asyncio.StreamWriter, _server: Server) -> None:
@@ -291,8 +296,8 @@ async def test_a_silent_unit_meets_the_deadline() -> None:
         over.set()
 
 
-async def test_nobody_there_is_a_refusal() -> None:
-    """A closed port is unreachable and known to be."""
+async def test_closed_port_is_a_refusal() -> None:
+    """A closed port is unreachable and marked as a refusal."""
     async with serving(saying()) as server:
         pass
     with pytest.raises(UnreachableError) as caught:
@@ -300,8 +305,8 @@ async def test_nobody_there_is_a_refusal() -> None:
     assert caught.value.is_refusal
 
 
-async def test_simulated_units_say_who_they_are() -> None:
-    """Every unit of a farm tells its own MAC, serial number and model; a wrong password is refused."""
+async def test_simulated_units_report_their_identity() -> None:
+    """Every simulated unit reports its own MAC, serial number and model; a wrong password is refused."""
     farm = make_farm(units=3)
     async with served(farm) as running:
         for unit in farm.units:

@@ -1,4 +1,4 @@
-"""The client against units that behave as units do, and as nobody should; on both event loops."""
+"""The client against well behaved and hostile units, on both event loops."""
 
 import asyncio
 import socket
@@ -34,7 +34,7 @@ SHORT_S = 0.15
 
 @pytest.fixture(params=[0.0, 0.01], ids=["at once", "rests"])
 async def client(request: pytest.FixtureRequest) -> AsyncIterator[Client]:
-    """Give a client whose timeouts no sound conversation meets."""
+    """Yield a client with timeouts that no sound conversation reaches."""
     client = Client(connect_timeout_s=PATIENT_S, deadline_s=PATIENT_S, rest_s=request.param)
     yield client
     client.close()
@@ -42,14 +42,14 @@ async def client(request: pytest.FixtureRequest) -> AsyncIterator[Client]:
 
 @pytest.fixture(params=[0.0, 0.01], ids=["at once", "rests"])
 async def hasty(request: pytest.FixtureRequest) -> AsyncIterator[Client]:
-    """Give a client with short timeouts, for units that do not answer."""
+    """Yield a client with short timeouts, for units that do not answer."""
     client = Client(connect_timeout_s=SHORT_S, deadline_s=2 * SHORT_S, rest_s=request.param)
     yield client
     client.close()
 
 
 def open_files() -> int:
-    """Say how many descriptors this process has open, and one more."""
+    """Return the number of open descriptors of this process, plus the one used to count them."""
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
@@ -70,19 +70,19 @@ def open_files() -> int:
     ],
 )
 async def test_reply_is_whole_at_the_nul_or_the_end(client: Client, behaviour: Any, reply: bytes) -> None:
-    """However it is cut into packets, the same bytes come out: up to the first NUL, or to the end."""
+    """A reply ends at its first NUL, or at the end of the connection, however it is cut into packets."""
     async with unit(behaviour) as address:
         assert await client.run(address, ask(STATS)) == reply
 
 
 async def test_unit_that_keeps_the_connection_open_is_not_waited_for(client: Client) -> None:
-    """The NUL is enough; who waits for the end pays the unit's whole patience."""
+    """The NUL ends the reply; the client does not wait for the unit to close."""
     async with unit(hanging(REPLY + b"\0")) as address:
         assert await client.run(address, ask(STATS)) == REPLY + b"\0"
 
 
 @pytest.mark.parametrize(
-    ("behaviour", "told"),
+    ("behaviour", "message"),
     [
         pytest.param(answering(b""), "closed without a reply", id="closed at once"),
         pytest.param(answering(REPLY[:20]), 'closed after 20 bytes, in mid-reply: .*"STATUS":\\[{"STATU', id="cut"),
@@ -91,21 +91,21 @@ async def test_unit_that_keeps_the_connection_open_is_not_waited_for(client: Cli
         pytest.param(resetting(is_reading=False), "reset after 0 bytes: (ECONNRESET|EPIPE)", id="reset at once"),
     ],
 )
-async def test_unit_that_leaves_in_mid_reply(client: Client, behaviour: Any, told: str) -> None:
-    """It was there, and left: not unreachable, so it is asked again at the next interval."""
+async def test_unit_that_leaves_in_mid_reply(client: Client, behaviour: Any, message: str) -> None:
+    """A unit that accepted and then closed is disconnected, not unreachable; it is polled again next interval."""
     async with unit(behaviour) as address:
-        with pytest.raises(DisconnectedError, match=told):
+        with pytest.raises(DisconnectedError, match=message):
             await client.run(address, ask(STATS))
 
 
 async def test_reset_before_the_request_is_no_refusal(client: Client) -> None:
-    """A connection that was accepted and reset before we came to speak is disconnected, whoever was quicker."""
-    # Connecting completes in the kernel; by the time the loop looks, the reset is there as well.
+    """A connection that is accepted and reset before the request is sent counts as disconnected."""
+    # Connecting completes in the kernel; when the loop looks, the reset has arrived too.
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
         running = asyncio.ensure_future(client.run(listener.getsockname(), ask(STATS)))
-        # One turn of the loop starts the conversation; accepting and resetting here keeps the loop from looking before.
+        # The first turn of the loop starts the conversation; this callback accepts and resets before the loop looks.
         asyncio.get_running_loop().call_soon(_accept_and_reset, listener)
         with pytest.raises(DisconnectedError, match="reset after 0 bytes: ECONNRESET"):
             await running
@@ -118,14 +118,14 @@ def _accept_and_reset(listener: socket.socket) -> None:
 
 
 async def test_refused(client: Client) -> None:
-    """The host answered no: its state is known."""
+    """A refused connection is unreachable and marked as a refusal."""
     with unused() as address, pytest.raises(UnreachableError, match=r"127\.0\.0\.1:\d+: ECONNREFUSED") as caught:
         await client.run(address, ask(STATS))
     assert caught.value.is_refusal
 
 
 async def test_no_route(client: Client) -> None:
-    """No way there: said at once, and not from inside the call that started it."""
+    """An unroutable address fails at once, but never inside the call that started the conversation."""
     outcomes: list[Outcome[bytes]] = []
     over = asyncio.Event()
 
@@ -133,7 +133,7 @@ async def test_no_route(client: Client) -> None:
         outcomes.append(outcome)
         over.set()
 
-    # No broadcast address takes a connection, not even that of the loopback network.
+    # No broadcast address accepts a connection, not even that of the loopback network.
     client.start(("127.255.255.255", 4028), ask(STATS), done)
     assert outcomes == []
     await over.wait()
@@ -142,43 +142,43 @@ async def test_no_route(client: Client) -> None:
 
 
 async def test_interface_that_is_not_there(client: Client) -> None:
-    """A link-local address on an interface that this machine lacks is unreachable, and no crash."""
+    """A link-local address on a missing interface is unreachable."""
     with pytest.raises(UnreachableError, match=r"\[fe80::1%nowhere\]:4028: ") as caught:
         await client.run(("fe80::1%nowhere", 4028), ask(STATS))
     assert not caught.value.is_refusal
 
 
 async def test_blackhole(hasty: Client) -> None:
-    """Nobody answers at all: unreachable after the connect timeout, and that is no refusal."""
+    """A host that does not answer is unreachable after the connect timeout, which is not a refusal."""
     with blackhole() as address, pytest.raises(UnreachableError, match=r"did not accept within 0\.15 s") as caught:
         await hasty.run(address, ask(STATS))
     assert not caught.value.is_refusal
 
 
 @pytest.mark.parametrize(
-    ("behaviour", "told"),
+    ("behaviour", "message"),
     [
         pytest.param(hanging(), r"no reply within 0\.3 s", id="hangs"),
         pytest.param(hanging(REPLY[:7]), r"7 bytes of a reply within 0\.3 s", id="hangs in mid-reply"),
         pytest.param(dripping(REPLY, 0.05), r"\d+ bytes of a reply within 0\.3 s", id="drips"),
     ],
 )
-async def test_deadline_is_over_the_whole_conversation(hasty: Client, behaviour: Any, told: str) -> None:
-    """A unit that keeps a conversation alive byte by byte does not keep it past its deadline."""
+async def test_deadline_is_over_the_whole_conversation(hasty: Client, behaviour: Any, message: str) -> None:
+    """A unit that sends byte by byte cannot extend a conversation past its deadline."""
     async with unit(behaviour) as address:
-        with pytest.raises(DeadlineError, match=told):
+        with pytest.raises(DeadlineError, match=message):
             await hasty.run(address, ask(STATS))
 
 
 async def test_endless_reply(client: Client) -> None:
-    """One MiB is read and no more, however fast it comes."""
+    """At most one MiB of a reply is read."""
     async with unit(flooding()) as address:
         with pytest.raises(MalformedReplyError, match="larger than 1048576 bytes, ends in 'xxx"):
             await client.run(address, ask(STATS))
 
 
 async def test_ipv6(client: Client) -> None:
-    """A unit may have an IPv6 address; errors show it in brackets."""
+    """IPv6 addresses work, and errors show them in brackets."""
     async with unit(answering(REPLY + b"\0"), host="::1") as address:
         assert await client.run(address, ask(STATS)) == REPLY + b"\0"
     with pytest.raises(UnreachableError, match=rf"\[::1\]:{address[1]}: ECONNREFUSED"):
@@ -186,7 +186,7 @@ async def test_ipv6(client: Client) -> None:
 
 
 async def test_conversation_goes_over_connections_one_after_the_other(client: Client) -> None:
-    """Each request has a connection of its own, and none is opened before the last is closed."""
+    """Each request has its own connection, opened after the previous one is closed."""
     open_now = most = count = 0
 
     async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -196,7 +196,7 @@ async def test_conversation_goes_over_connections_one_after_the_other(client: Cl
         most = max(most, open_now)
         request = await reader.read(4096)
         writer.write(S21_ANSWERS[request] + b"\0")
-        # The client closes at the NUL; only then is this connection over.
+        # The client closes at the NUL.
         assert await reader.read(1) == b""
         open_now -= 1
 
@@ -208,7 +208,7 @@ async def test_conversation_goes_over_connections_one_after_the_other(client: Cl
 
 
 async def test_outcome_counts_requests_and_time(client: Client) -> None:
-    """What a poll took is from connecting to the last byte, over all its requests."""
+    """`took_s` covers all requests of a poll, from connecting to the last byte."""
     outcomes: asyncio.Queue[Outcome[Any]] = asyncio.Queue()
     async with unit(answering(S21_ANSWERS)) as address:
         talk = conversation.converse("u1", conversation.Memory(), slow_every=6, wall=lambda: 1.0)
@@ -219,7 +219,7 @@ async def test_outcome_counts_requests_and_time(client: Client) -> None:
 
 
 async def test_deadline_ends_what_is_optional_and_keeps_the_reading(hasty: Client) -> None:
-    """A unit that answers `stats` and then hangs is read: one deadline over all, and no request after it."""
+    """A unit that answers `stats` and then hangs is read; after the deadline no request follows."""
 
     async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         request = await reader.read(4096)
@@ -236,8 +236,8 @@ async def test_deadline_ends_what_is_optional_and_keeps_the_reading(hasty: Clien
     assert (outcome.result.hashrate_5s_hs, outcome.result.shares, outcome.requests) == (206_901.8e9, None, 2)
 
 
-async def test_deadline_holds_for_who_carries_on_after_a_connect_timeout(hasty: Client) -> None:
-    """A conversation may go on after its first request failed; its deadline stays."""
+async def test_deadline_holds_after_a_connect_timeout(hasty: Client) -> None:
+    """A conversation may continue after its first request failed; its deadline stays."""
 
     def stubborn() -> Generator[bytes, bytes, list[str]]:
         seen = []
@@ -252,8 +252,8 @@ async def test_deadline_holds_for_who_carries_on_after_a_connect_timeout(hasty: 
         assert await hasty.run(address, stubborn()) == ["unreachable", "deadline", "deadline"]
 
 
-async def test_hanging_unit_delays_nobody(client: Client) -> None:
-    """200 units are read while another says nothing; it is still being waited for when they are done."""
+async def test_hanging_unit_delays_no_other(client: Client) -> None:
+    """200 conversations end while a mute unit and a dripping one are still in flight."""
     async with AsyncExitStack() as stack:
         mute = await stack.enter_async_context(unit(hanging(), host="127.0.0.2"))
         slow = await stack.enter_async_context(unit(dripping(REPLY, 1.0), host="127.0.0.3"))
@@ -272,8 +272,8 @@ async def test_hanging_unit_delays_nobody(client: Client) -> None:
         await asyncio.gather(*waiting, return_exceptions=True)
 
 
-async def test_what_comes_during_a_rest_is_taken_in_together() -> None:
-    """After a look the client rests, however much comes; then all of it is there at once, and nothing was lost."""
+async def test_replies_during_a_rest_are_handled_together() -> None:
+    """Replies that arrive during a rest are handled in one batch after it, and none is lost."""
     client = Client(connect_timeout_s=PATIENT_S, deadline_s=PATIENT_S, rest_s=0.2)
     looks: list[int] = []
     taken: list[Outcome[bytes]] = []
@@ -281,7 +281,7 @@ async def test_what_comes_during_a_rest_is_taken_in_together() -> None:
     def done(outcome: Outcome[bytes]) -> None:
         taken.append(outcome)
         if len(taken) == 1:
-            # After everything else of this look.
+            # This callback runs after the rest of the batch.
             asyncio.get_running_loop().call_soon(lambda: looks.append(len(taken)))
 
     async with unit(answering(REPLY + b"\0")) as address:
@@ -294,7 +294,7 @@ async def test_what_comes_during_a_rest_is_taken_in_together() -> None:
 
 
 async def test_close_drops_what_is_in_flight_and_leaves_no_descriptor() -> None:
-    """Whoever closes is not called back any more, not even for what failed a moment before."""
+    """After `close` no conversation calls back, not even one that had just failed."""
     async with unit(hanging()) as mute:
         before = open_files()
         client = Client(connect_timeout_s=PATIENT_S, deadline_s=PATIENT_S)
@@ -307,12 +307,12 @@ async def test_close_drops_what_is_in_flight_and_leaves_no_descriptor() -> None:
         await asyncio.sleep(0)
         assert outcomes == []
         assert client.in_flight == 0
-        # The unit's own end of the connection closes in its own time.
+        # The unit's end of the connection closes later.
         await until(lambda: open_files() == before)
 
 
 async def test_two_thousand_conversations_leave_no_descriptor(client: Client) -> None:
-    """Sound, cut, reset and refused: every socket is closed when its conversation is over."""
+    """Every socket is closed after its conversation: whole, cut, reset or refused."""
     async with AsyncExitStack() as stack:
         addresses = [
             await stack.enter_async_context(unit(answering(REPLY + b"\0"), host="127.0.0.2")),
@@ -336,7 +336,7 @@ async def test_two_thousand_conversations_leave_no_descriptor(client: Client) ->
 
 
 async def test_cancelled_caller_is_not_called_back(client: Client) -> None:
-    """Whoever awaited may be gone; the conversation ends by itself."""
+    """A conversation whose caller was cancelled ends by itself."""
     gate = asyncio.Event()
 
     async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -354,8 +354,8 @@ async def test_cancelled_caller_is_not_called_back(client: Client) -> None:
         await until(lambda: client.in_flight == 0)
 
 
-async def test_no_socket_to_be_had(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Out of descriptors: our own trouble, said as such, and nothing about the unit."""
+async def test_no_socket_left(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Running out of descriptors is a local error, not a fault of the unit."""
 
     def exhausted(*_: Any) -> socket.socket:
         raise OSError(24, "Too many open files")
@@ -366,7 +366,7 @@ async def test_no_socket_to_be_had(client: Client, monkeypatch: pytest.MonkeyPat
 
 
 async def test_reply_limit_is_that_of_the_decoder(client: Client) -> None:
-    """What the client lets through as whole, the decoder refuses for its size, not the other way round."""
+    """The client accepts a reply of exactly the decoder's size limit."""
     data = b"x" * wire.MAX_REPLY_BYTES
     async with unit(answering(data[1:] + b"\0")) as address:
         assert len(await client.run(address, ask(STATS))) == wire.MAX_REPLY_BYTES

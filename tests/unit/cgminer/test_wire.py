@@ -16,19 +16,19 @@ OK = b'{"STATUS":[{"STATUS":"S","Code":70,"Msg":"m"}],"STATS":[%s],"id":1}\0'
 
 
 def stats(item: bytes) -> Any:
-    """Decode a reply whose one datum is `item`; give the datum and the repairs."""
+    """Return the decoded STATS of a reply around `item`, and the repairs it took."""
     reply = wire.decode_reply(OK % item, "stats")
     return reply.body["STATS"], reply.repairs
 
 
 def test_request_is_one_json_object_without_a_line_end() -> None:
-    """new_api stands at the top level: under `parameter` the firmware ignores it."""
+    """A request is compact JSON, with new_api at the top level."""
     assert wire.encode_request("stats") == b'{"command":"stats"}'
     assert wire.encode_request("stats", new_api=True) == b'{"command":"stats","new_api":true}'
 
 
 def test_reply_of_the_legacy_dialect() -> None:
-    """STATUS is a list, and tells a code."""
+    """STATUS is a list, and has a code."""
     reply = wire.decode_reply(S21_VERSION, "version")
     assert (reply.command, reply.status, reply.code, reply.message, reply.repairs) == (
         "version",
@@ -47,7 +47,7 @@ def test_reply_of_the_new_dialect() -> None:
 
 @pytest.mark.parametrize("tail", [b"", b"\0", b"\n", b"\n\0", b"\0\n", b"\r\n\0", b" \0\0"])
 def test_frame_around_a_reply_is_taken_off(tail: bytes) -> None:
-    """NUL, line ends and blanks around the JSON are no part of it and no repair."""
+    """NUL, line ends and blanks around the JSON are ignored, without a repair."""
     reply = wire.decode_reply(b"\n\t" + INVALID_COMMAND.rstrip(b"\0") + tail, "x")
     assert (reply.code, reply.repairs) == (14, ())
 
@@ -79,18 +79,18 @@ def test_frame_around_a_reply_is_taken_off(tail: bytes) -> None:
     ],
 )
 def test_named_repair(item: bytes, expected: Any, repairs: tuple[str, ...]) -> None:
-    """Each known defect is mended, and its name told."""
+    """Each known defect is repaired, and the repair is named."""
     assert stats(item) == (expected, repairs)
 
 
 def test_status_that_was_left_out_is_a_repair() -> None:
-    """Sanitised captures carry data without a STATUS; a refusal always has one."""
+    """Data without a STATUS, as in sanitised captures, is a success with a repair."""
     reply = wire.decode_reply(capture("s21-stock-202410-sleep/tcp4028-stats.subset.json"), "stats")
     assert (reply.status, reply.repairs) == ("S", ("missing_status",))
 
 
 def test_last_of_duplicate_keys_counts() -> None:
-    """As with every client of these units; and no repair can see it."""
+    """The last value of a duplicate key wins, in both decoders, without a repair."""
     assert stats(b'{"a":1,"a":2}') == ([{"a": 2}], ())
     assert stats(b'{"a":1,"a":nan}') == ([{"a": None}], ("bare_nan",))
 
@@ -135,13 +135,13 @@ NASTY = {
 
 @pytest.mark.parametrize("data", NASTY.values(), ids=NASTY)
 def test_nasty_bytes_are_a_declared_error(data: bytes) -> None:
-    """Whatever comes, the decoder says what it was; in time that grows with its length and no faster."""
+    """Hostile bytes raise a declared error, in time linear in their length."""
     with pytest.raises((MalformedReplyError, UnsupportedReplyError)):
         wire.decode_reply(data, "stats")
 
 
-def test_error_tells_where_it_broke() -> None:
-    """The excerpt is around the byte at which the text stops being JSON, and fits on one line."""
+def test_error_names_the_byte() -> None:
+    """The message has the byte at which the text stops being JSON, and a one-line excerpt around it."""
     with pytest.raises(MalformedReplyError) as caught:
         wire.decode_reply(b'{"STATUS":[{"STATUS":"S"}],"STATS":[{"fan1":6000 "fan2":\n1}]}', "stats")
     assert str(caught.value) == (
@@ -150,7 +150,7 @@ def test_error_tells_where_it_broke() -> None:
 
 
 def test_reply_cut_anywhere_is_malformed_not_shorter() -> None:
-    """No cut of a reply reads as a reply: nothing is completed by guessing."""
+    """No prefix of a reply is accepted as a reply."""
     whole = capture("s19pro-stock-202212/tcp4028-stats.json").rstrip()
     wire.decode_reply(whole, "stats")
     for length in range(len(whole)):
@@ -159,7 +159,7 @@ def test_reply_cut_anywhere_is_malformed_not_shorter() -> None:
 
 
 def test_nesting_counts_brackets_not_text() -> None:
-    """A pool user may be called `[[[[`; depth is what the JSON has."""
+    """Brackets inside strings do not count as nesting."""
     text = b"[" * 40 + b"]" * 40 + b"}" * 40
     items, repairs = stats(b'{"user":"%s","deep":%s1%s}' % (text, b"[" * 28, b"]" * 28))
     assert (items[0]["user"], repairs) == (text.decode(), ())
@@ -180,7 +180,7 @@ def test_nesting_counts_brackets_not_text() -> None:
     ],
 )
 def test_status_letter_decides(status: str, error: type[PollError] | None) -> None:
-    """Success, information and warning carry data; error and fatal refuse; another letter is not known."""
+    """S, I and W are accepted, E and F are refusals, any other letter is unsupported."""
     reply = wire.decode_reply(f'{{"STATUS":[{{"STATUS":{status},"Code":14,"Msg":"no"}}]}}'.encode(), "config")
     if error is None:
         assert wire.accept(reply) is reply
@@ -194,14 +194,14 @@ def test_status_letter_decides(status: str, error: type[PollError] | None) -> No
     [("other-s9-stock-2016/tcp4028-config-denied", 45), ("other-s19jpro-hiveon-2024/tcp4028-devdetails-denied", 45)],
 )
 def test_access_denied_of_other_firmware(name: str, code: int) -> None:
-    """S9 and Hiveon refuse with 45 where this family answers 14."""
+    """S9 and Hiveon refuse with code 45, where S19, S21 and T21 answer 14."""
     with pytest.raises(RefusedError) as caught:
         wire.accept(wire.decode_reply(capture(f"{name}.json"), "devdetails"))
     assert caught.value.code == code
 
 
 def test_invalid_command() -> None:
-    """What an S19, S21 or T21 says to anything but its five reports."""
+    """An unknown command is refused with code 14."""
     with pytest.raises(RefusedError) as caught:
         wire.accept(wire.decode_reply(INVALID_COMMAND, "devdetails"))
     assert caught.value.code == 14
@@ -210,7 +210,7 @@ def test_invalid_command() -> None:
 
 @pytest.mark.parametrize("code", ["true", "1.5", '"14"', "null", "[]", "9" * 30])
 def test_code_that_is_no_code_is_absent(code: str) -> None:
-    """A refusal stays a refusal when its code is rubbish."""
+    """A refusal with an unusable code is still a refusal, with code None."""
     with pytest.raises(RefusedError) as caught:
         wire.accept(wire.decode_reply(f'{{"STATUS":[{{"STATUS":"E","Code":{code}}}]}}'.encode(), "stats"))
     assert caught.value.code is None
@@ -231,14 +231,14 @@ JSON_VALUES = st.recursive(
 
 @given(value=JSON_VALUES)
 def test_repairing_decoder_leaves_sound_json_alone(value: Any) -> None:
-    """What the strict decoder takes, the repairing one takes to the same value, without a repair."""
+    """Both decoders return the same value for valid JSON, and no repair is counted."""
     text = json.dumps(value).encode()
     assert wire._decode_with_repairs(text) == (msgspec.json.decode(text), ())
 
 
 @given(value=JSON_VALUES, defect=st.sampled_from(["nan", "-Infinity", "[1,]", "[,1]", "1e999"]))
 def test_repairs_never_change_what_a_string_holds(value: Any, defect: str) -> None:
-    """With a defect beside it every value comes out as it was sent, whatever its strings look like."""
+    """A repair elsewhere in the reply leaves every value unchanged, whatever its strings contain."""
     reply = wire.decode_reply(f'{{"STATUS":{{"STATUS":"S"}},"x":{defect},"value":{json.dumps(value)}}}'.encode(), "x")
     assert reply.body["value"] == json.loads(json.dumps(value))
     assert len(reply.repairs) == 1
@@ -246,11 +246,11 @@ def test_repairs_never_change_what_a_string_holds(value: Any, defect: str) -> No
 
 @given(data=st.binary(max_size=400) | st.lists(st.sampled_from(b'{}[],:"\\0nai-.eE \0'), max_size=200).map(bytes))
 def test_any_bytes_give_a_reply_or_a_declared_error(data: bytes) -> None:
-    """The decoder raises nothing else."""
+    """No bytes make the decoder raise another error."""
     try:
         repairs = wire.decode_reply(data, "x").repairs
-        told = ""
+        message = ""
     except (MalformedReplyError, UnsupportedReplyError) as error:
-        repairs, told = (), str(error)
+        repairs, message = (), str(error)
     assert set(repairs) <= set(wire.REPAIRS)
-    assert told.isprintable()
+    assert message.isprintable()

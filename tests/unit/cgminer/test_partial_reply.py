@@ -1,0 +1,51 @@
+"""Replies in pieces, without a socket: where a reply ends, and the errors of those that do not."""
+
+import pytest
+
+from agent.errors import DisconnectedError, MalformedReplyError
+from agent.unit.cgminer import wire
+from agent.unit.cgminer.partial_reply import PartialReply
+
+
+@pytest.mark.parametrize(
+    ("chunks", "received"),
+    [
+        ([b"{}\0"], [b"{}\0"]),
+        ([b"{}\0{}\0"], [b"{}\0"]),
+        ([b"{", b"}", b"\0"], [None, None, b"{}\0"]),
+        ([b"{", b"}\0\n"], [None, b"{}\0"]),
+        ([b"{", b"}"], [None, None]),
+    ],
+)
+def test_reply_ends_at_its_first_nul(chunks: list[bytes], received: list[bytes | None]) -> None:
+    """The chunk with the NUL completes the reply; what follows the NUL is dropped."""
+    partial = PartialReply()
+    assert [partial.add(chunk) for chunk in chunks] == received
+
+
+def test_closed_object_is_a_reply_without_a_nul() -> None:
+    """A connection that ends after a closing brace completes the reply."""
+    partial = PartialReply()
+    partial.add(b'{"a":1}\n')
+    assert partial.close() == b'{"a":1}\n'
+
+
+def test_other_ends_are_disconnections() -> None:
+    """The error distinguishes a reply that was cut from none at all."""
+    partial = PartialReply()
+    empty = partial.close()
+    assert isinstance(empty, DisconnectedError)
+    assert str(empty) == "closed without a reply"
+    partial.add(b'{"a":')
+    cut = partial.close()
+    assert isinstance(cut, DisconnectedError)
+    assert str(cut) == "closed after 5 bytes, in mid-reply: '{\"a\":'"
+
+
+def test_reply_is_bounded() -> None:
+    """The chunk that exceeds the limit is an error, and `clear` makes room for the next reply."""
+    partial = PartialReply()
+    assert partial.add(b"x" * wire.MAX_REPLY_BYTES) is None
+    assert isinstance(partial.add(b"x"), MalformedReplyError)
+    partial.clear()
+    assert (partial.size, partial.add(b"{}\0")) == (0, b"{}\0")
