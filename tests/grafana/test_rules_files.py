@@ -77,7 +77,7 @@ def test_what_is_edited_by_hand_is_written_anew(tmp_path: Path) -> None:
         ),
         (
             "rules/alerts.yml",
-            "summary: Next to nothing of a site hashes, and nobody declared it.",
+            "summary: A site has gone dark without a declared curtailment.",
             "summary: Site {{ $labels.site }} is dark.",
             "rules/alerts.yml: MiningSiteDark: its summary is a sentence that is always the same",
         ),
