@@ -6,10 +6,10 @@ Grafana loads the JSON; nobody edits it.
 import sys
 from pathlib import Path
 
-from grafana.drawing import agent, fleet, site, unit, units
+from grafana.drawing import agent, fleet, site, unit_detail, unit_list
 
 FOLDER = Path(__file__).parent / "dashboards"
-PAGES = {"fleet": fleet, "site": site, "units": units, "unit": unit, "agent": agent}
+PAGES = {"fleet": fleet, "site": site, "units": unit_list, "unit": unit_detail, "agent": agent}
 
 
 def texts() -> dict[Path, str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from grafana import build, rules_lint
-from grafana.source import UnreadableError, read_json, told
+from grafana.source import UnreadableError, read_json, required
 
 HERE = Path(__file__).parent
 
@@ -52,20 +52,20 @@ def asks(name: str, board: Mapping[str, Any]) -> Iterator[Ask]:
     Raises:
         UnreadableError: A part that every dashboard of ours has is missing, or not as ours are.
     """
-    for panel in told(name, board, "panels"):
-        if told(name, panel, "type") == "row":
+    for panel in required(name, board, "panels"):
+        if required(name, panel, "type") == "row":
             continue
-        of = f"{name}: {told(name, panel, 'id')} {told(name, panel, 'title')!r}"
-        for target in told(of, panel, "targets"):
-            where = f"{of} {told(of, target, 'refId')}"
-            yield Ask(where, told(where, target, "expr"), bool(target.get("range")))
-    for mark in told(name, told(name, board, "annotations"), "list"):
-        where = f"{name}: annotation {told(name, mark, 'name')!r}"
-        yield Ask(where, told(where, told(where, mark, "target"), "expr"), is_range=True)
-    for variable in told(name, told(name, board, "templating"), "list"):
-        where = f"{name}: variable {told(name, variable, 'name')!r}"
-        if told(where, variable, "type") == "query":
-            query = told(where, told(where, variable, "query"), "query")
+        of = f"{name}: {required(name, panel, 'id')} {required(name, panel, 'title')!r}"
+        for target in required(of, panel, "targets"):
+            where = f"{of} {required(of, target, 'refId')}"
+            yield Ask(where, required(where, target, "expr"), bool(target.get("range")))
+    for mark in required(name, required(name, board, "annotations"), "list"):
+        where = f"{name}: annotation {required(name, mark, 'name')!r}"
+        yield Ask(where, required(where, required(where, mark, "target"), "expr"), is_range=True)
+    for variable in required(name, required(name, board, "templating"), "list"):
+        where = f"{name}: variable {required(name, variable, 'name')!r}"
+        if required(where, variable, "type") == "query":
+            query = required(where, required(where, variable, "query"), "query")
             found = re.fullmatch(r"label_values\((.*), (\w+)\)", query)
             if found is None:
                 raise UnreadableError(f"{where}: not label_values(metric, label)")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from agent.exporters.prometheus.store import contract
-from grafana.source import UnreadableError, read_json, read_yaml, told
+from grafana.source import UnreadableError, read_json, read_yaml, required
 
 HERE = Path(__file__).parent
 RUNBOOKS_AT = "file:///usr/share/doc/hashsight/runbooks/"
@@ -64,12 +64,12 @@ def rules(folder: Path = HERE) -> list[Rule]:
     found = []
     for path in sorted((folder / "rules").glob("*.yml")):
         file = f"rules/{path.name}"
-        for group in told(file, read_yaml(path, file), "groups"):
-            where = f"{file}: {told(file, group, 'name')}"
-            for body in told(where, group, "rules"):
+        for group in required(file, read_yaml(path, file), "groups"):
+            where = f"{file}: {required(file, group, 'name')}"
+            for body in required(where, group, "rules"):
                 is_alert = isinstance(body, Mapping) and "alert" in body
-                name = told(where, body, "alert" if is_alert else "record")
-                found.append(Rule(file, name, is_alert, str(told(f"{file}: {name}", body, "expr")), body))
+                name = required(where, body, "alert" if is_alert else "record")
+                found.append(Rule(file, name, is_alert, str(required(f"{file}: {name}", body, "expr")), body))
     return found
 
 
@@ -83,11 +83,11 @@ def checks(folder: Path = HERE) -> list[Check]:
     for file, name, test in _tests(folder):
         where = f"{file}: {name}"
         is_curtailed = any(
-            _is_curtailment(told(where, one, "series"), str(told(where, one, "values")))
-            for one in told(where, test, "input_series")
+            _is_curtailment(required(where, one, "series"), str(required(where, one, "values")))
+            for one in required(where, test, "input_series")
         )
         found += [
-            Check(file, name, told(where, one, "alertname"), bool(told(where, one, "exp_alerts")), is_curtailed)
+            Check(file, name, required(where, one, "alertname"), bool(required(where, one, "exp_alerts")), is_curtailed)
             for one in test.get("alert_rule_test", ())
         ]
     return found
@@ -97,8 +97,8 @@ def _tests(folder: Path) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
     """Give the file, the name and the whole of every unit test."""
     for path in sorted((folder / "rules/tests").glob("*.yml")):
         file = f"rules/tests/{path.name}"
-        for test in told(file, read_yaml(path, file), "tests"):
-            yield file, told(file, test, "name"), test
+        for test in required(file, read_yaml(path, file), "tests"):
+            yield file, required(file, test, "name"), test
 
 
 def _is_curtailment(series: str, values: str) -> bool:
@@ -173,7 +173,7 @@ def _alert_mistakes(alert: Rule, uids: set[str]) -> Iterator[str]:
 
 def _dashboards(folder: Path) -> set[str]:
     files = {f"dashboards/{path.name}": path for path in (folder / "dashboards").glob("*.json")}
-    return {told(file, read_json(path, file), "uid") for file, path in files.items()}
+    return {required(file, read_json(path, file), "uid") for file, path in files.items()}
 
 
 def _query_mistakes(alerts: list[Rule], known: set[str]) -> Iterator[str]:

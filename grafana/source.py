@@ -43,7 +43,7 @@ def read_json(path: Path, name: str) -> Any:
         raise UnreadableError(f"{name}: {error}") from error
 
 
-def told(where: str, of: Any, key: str) -> Any:
+def required(where: str, of: Any, key: str) -> Any:
     """Give ``of[key]``.
 
     Raises:

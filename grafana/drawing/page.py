@@ -15,7 +15,7 @@ WIDTH = 24
 TAG = "hashsight"
 
 # Where each dashboard lives. Alerts and other dashboards link to these; they never change.
-FLEET, SITE, UNITS, UNIT, AGENT = (f"hashsight-{name}" for name in ("fleet", "site", "units", "unit", "agent"))
+FLEET, SITE, UNIT_LIST, UNIT_DETAIL, AGENT = (f"hashsight-{name}" for name in ("fleet", "site", "units", "unit", "agent"))
 
 
 def address(uid: str, **variables: str) -> str:

@@ -55,7 +55,7 @@ def _groups(title: str, level: str, label: str, chosen: str) -> parts.Table:
     ]
     where = {"site": "$site", label: page.field_of(label)}
     columns = {
-        label: Column(title=label, link=("Open its units", page.address(page.UNITS, **where))),
+        label: Column(title=label, link=("Open its units", page.address(page.UNIT_LIST, **where))),
         "Value #A": Column(title="Deployed", unit=HASHRATE, decimals=2),
         "Value #B": Column(title="Operating", unit=HASHRATE, decimals=2),
         "Value #C": Column(title="Efficiency now", unit=RATIO, steps=EFFICIENCY, decimals=2),

@@ -50,7 +50,7 @@ def _worst() -> parts.Table:
         column(_of_the_worst(f"time() - {each} (miner_last_reading_timestamp_seconds{_SITE})")),
         column(_of_the_worst(f"min by ({_KEYS}) (miner_board_chips{_SITE})")),
     ]
-    to_unit = page.address(page.UNIT, site=page.field_of("site"), unit=page.field_of("unit"))
+    to_unit = page.address(page.UNIT_DETAIL, site=page.field_of("site"), unit=page.field_of("unit"))
     columns = {
         "unit": Column(title="unit", link=("Open the unit", to_unit)),
         "site": Column(title="site"),
@@ -86,7 +86,7 @@ def _worst() -> parts.Table:
 
 
 def _ranked(title: str, description: str, expr: str, unit: str, steps: parts.Steps) -> parts.Table:
-    to_unit = page.address(page.UNIT, site=page.field_of("site"), unit=page.field_of("unit"))
+    to_unit = page.address(page.UNIT_DETAIL, site=page.field_of("site"), unit=page.field_of("unit"))
     columns = {
         "unit": Column(title="unit", link=("Open the unit", to_unit)),
         "site": Column(title="site"),
@@ -103,7 +103,7 @@ def draw() -> page.Page:
         page.choice("cause", "Cause", f"miner_loss_{_HS}", of=["site", "container"]),
     )
     board = page.Page(
-        page.UNITS,
+        page.UNIT_LIST,
         "hashsight: Units",
         ABOUT,
         span="6h",

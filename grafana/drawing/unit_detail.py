@@ -3,7 +3,7 @@
 from grafana.drawing import page, parts
 from grafana.drawing.colours import CAUSES, SOURCES, STATES
 from grafana.drawing.parts import CELSIUS, HASHRATE, RATIO, Column, Look, Query, column, now
-from grafana.drawing.units import HOT
+from grafana.drawing.unit_list import HOT
 
 ABOUT = (
     "One unit by its own word, and our judgement of it. Readings vanish when they are stale; state, losses and the "
@@ -239,7 +239,7 @@ def _body(board: page.Page) -> None:
 def draw() -> page.Page:
     """Give the dashboard."""
     board = page.Page(
-        page.UNIT,
+        page.UNIT_DETAIL,
         "hashsight: Unit",
         ABOUT,
         span="24h",
