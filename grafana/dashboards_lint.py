@@ -1,4 +1,4 @@
-"""What the committed dashboards ask, and what is wrong with it: files edited by hand, metrics that nobody exports.
+"""The queries of the committed dashboards, and a lint of them: files edited by hand, metrics that do not exist.
 
 Every mistake is one line with the file and the panel. `python -m grafana.check` prints them.
 """
@@ -13,7 +13,7 @@ from grafana.source import UnreadableError, read_json, required
 
 HERE = Path(__file__).parent
 
-# What Prometheus and its client library write themselves, beside what we declare.
+# Series of Prometheus and its client library, beside the contract's.
 _OTHERS = frozenset(
     {
         *("up", "ALERTS", "scrape_duration_seconds", "scrape_samples_scraped"),
@@ -23,12 +23,12 @@ _OTHERS = frozenset(
 
 
 class Ask(NamedTuple):
-    """One question that a dashboard asks Prometheus.
+    """One query of a dashboard.
 
     Attributes:
-        where: File, panel and letter, for people.
-        expr: With Grafana's variables.
-        is_range: Whether it is asked over the dashboard's time.
+        where: File, panel and letter, for messages.
+        expr: PromQL, with Grafana's variables.
+        is_range: True if it is asked over the dashboard's time range.
     """
 
     where: str
@@ -37,20 +37,20 @@ class Ask(NamedTuple):
 
 
 def boards(folder: Path = HERE) -> dict[str, dict[str, Any]]:
-    """Give every committed dashboard by its file's name."""
+    """Return every committed dashboard by file name."""
     return {path.name: read_json(path, f"dashboards/{path.name}") for path in sorted(folder.glob("dashboards/*.json"))}
 
 
 def panels(board: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Give the panels, rows aside."""
+    """Return the panels without the rows."""
     return [panel for panel in board["panels"] if panel["type"] != "row"]
 
 
 def asks(name: str, board: Mapping[str, Any]) -> Iterator[Ask]:
-    """Give the questions of panels, annotations and variables.
+    """Yield the queries of panels, annotations and variables.
 
     Raises:
-        UnreadableError: A part that every dashboard of ours has is missing, or not as ours are.
+        UnreadableError: A part that every dashboard here has is missing or malformed.
     """
     for panel in required(name, board, "panels"):
         if required(name, panel, "type") == "row":
@@ -73,20 +73,20 @@ def asks(name: str, board: Mapping[str, Any]) -> Iterator[Ask]:
 
 
 def known_names(folder: Path = HERE) -> set[str]:
-    """Give every metric that a query may name."""
+    """Return every metric that a query may name."""
     return rules_lint.known_names(rules_lint.rules(folder)) | _OTHERS
 
 
 def lint(folder: Path = HERE) -> list[str]:
-    """Give every mistake, each with its file; a file that cannot be read is one, and those after it wait."""
+    """Return every mistake, each with its file; an unreadable file is a mistake and ends the check."""
     stale = build.outdated(folder / "dashboards")
-    mistakes = [f"dashboards/{path.name}: not what `python -m grafana.build` gives" for path in stale]
+    mistakes = [f"dashboards/{path.name}: differs from the output of `python -m grafana.build`" for path in stale]
     try:
         known = known_names(folder)
         for name, board in boards(folder).items():
             for ask in asks(f"dashboards/{name}", board):
                 unknown = sorted(rules_lint.metric_names(ask.expr) - known)
-                mistakes += [f"{ask.where}: nobody exports or records {metric}" for metric in unknown]
+                mistakes += [f"{ask.where}: no such metric: {metric}" for metric in unknown]
     except UnreadableError as error:
         mistakes.append(str(error))
     return mistakes
