@@ -209,7 +209,7 @@ def _input_mistakes(folder: Path, known: set[str]) -> Iterator[str]:
 
 def _runbook_mistakes(alerts: list[Rule], folder: Path, known: set[str]) -> Iterator[str]:
     names = {alert.name for alert in alerts}
-    pages = {path.stem: path for path in sorted((folder / "runbooks").glob("*.md"))}
+    pages = {path.stem: path for path in sorted((folder / "runbooks").glob("*.md")) if path.name != "README.md"}
     for name in sorted(names - pages.keys()):
         yield f"runbooks/{name}.md: {name}: missing"
     for name, path in pages.items():

@@ -107,7 +107,7 @@ def test_alertmanager_takes_its_configuration() -> None:
 
 
 @pytest.mark.program("mosquitto")
-async def test_mosquitto_takes_the_house_configuration(tmp_path: Path) -> None:
+async def test_mosquitto_takes_the_compose_configuration(tmp_path: Path) -> None:
     """The broker of compose.yml starts with its configuration and listens."""
     port = free_port()
     text = (DEPLOY / "compose/mosquitto.conf").read_text(encoding="utf-8")

@@ -24,7 +24,7 @@ HEALTHY = (*HEALTHY, "--missing-chips", "0%", "--slow", "0%", "--mix", "S21:200=
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class House:
+class Stack:
     """All running programs.
 
     Attributes:
@@ -88,7 +88,7 @@ class House:
 
 
 @contextlib.asynccontextmanager
-async def house(folder: Path) -> AsyncIterator[House]:
+async def stack(folder: Path) -> AsyncIterator[Stack]:
     """Run all programs, and wait until the site has been healthy for a while."""
     token = folder / "api.token"
     token.write_text("a-token-for-this-test-alone-0123456789", encoding="utf-8")
@@ -100,7 +100,7 @@ async def house(folder: Path) -> AsyncIterator[House]:
         alertmanager(folder, sent.address) as alerts_to,
         ruling_prometheus(folder, url.removeprefix("http://"), alerts_to) as (prometheus, server),
     ):
-        whole = House(folder=folder, control=control, agent=running, prometheus=prometheus, server=server, sent=sent)
+        whole = Stack(folder=folder, control=control, agent=running, prometheus=prometheus, server=server, sent=sent)
         # A unit takes minutes to start, so simulated time runs sixty times as fast too.
         await whole.order("PUT", "/time", {"speed": 60})
         await whole.wait_for("count_over_time(site:mining_steady_per_deployed:ratio_median1d[1m]) > 5")
@@ -109,7 +109,7 @@ async def house(folder: Path) -> AsyncIterator[House]:
         yield whole
 
 
-async def a_drop_is_one_page(at: House) -> None:
+async def a_drop_is_one_page(at: Stack) -> None:
     """A loss of a fifth in all units pages once, in time, and resolves."""
     await at.order("POST", "/faults", {"fault": "hashrate_drift", "values": {"ratio": 0.78}})
     await at.pages_until("MiningSiteHashrateDrop", "firing")
@@ -125,7 +125,7 @@ async def a_drop_is_one_page(at: House) -> None:
     ]
 
 
-async def a_curtailment_of_that_size_is_none(at: House) -> None:
+async def a_curtailment_of_that_size_is_none(at: Stack) -> None:
     """A fifth of the site asleep during a curtailment, longer than the alert's `for`, does not page."""
     await at.curtail("start", "--container", "C2", "--id", "test")
     await at.order("POST", "/faults", {"fault": "asleep", "who": {"containers": ["C2"]}})
@@ -136,7 +136,7 @@ async def a_curtailment_of_that_size_is_none(at: House) -> None:
     assert at.sent.pages == []
 
 
-async def a_dead_container_is_one_page(at: House) -> None:
+async def a_dead_container_is_one_page(at: Stack) -> None:
     """A container without power is one page for twelve units, and none for the site."""
     await at.order("POST", "/faults", {"fault": "power_off", "who": {"containers": ["C3"]}})
     await at.pages_until("MiningContainerDark", "firing")
@@ -149,7 +149,7 @@ async def a_dead_container_is_one_page(at: House) -> None:
     ]
 
 
-async def a_killed_agent_is_one_page(at: House) -> None:
+async def a_killed_agent_is_one_page(at: Stack) -> None:
     """A killed agent is one page, and the site then has no totals rather than wrong ones."""
     at.agent.process.kill()
     await at.pages_until("MiningAgentDown", "firing")
@@ -159,7 +159,7 @@ async def a_killed_agent_is_one_page(at: House) -> None:
 
 async def test_who_is_called_and_who_is_not(tmp_path: Path) -> None:
     """A drop, a dead container and a killed agent page once each; a curtailment does not page."""
-    async with house(tmp_path) as at:
+    async with stack(tmp_path) as at:
         for step in (
             a_drop_is_one_page,
             a_curtailment_of_that_size_is_none,

@@ -15,7 +15,8 @@ from agent.config.file import Config
 from agent.exporters.web.unit_query import parse_query
 from grafana import rules_lint
 
-RUNBOOKS = sorted((Path(rules_lint.__file__).parent / "runbooks").glob("*.md"))
+FOLDER = Path(rules_lint.__file__).parent / "runbooks"
+RUNBOOKS = sorted(path for path in FOLDER.glob("*.md") if path.name != "README.md")
 NAMES = [path.stem for path in RUNBOOKS]
 TEXTS = {path.stem: path.read_text(encoding="utf-8") for path in RUNBOOKS}
 
