@@ -1,8 +1,8 @@
-"""The whole house on this machine: simulated units, an agent, Prometheus with the shipped rules, Alertmanager.
+"""Run the whole stack natively: simulated units, an agent, Prometheus with the shipped rules, and Alertmanager.
 
-``make stack``. Everything listens on loopback, on high ports (free ones where those are taken), keeps what it writes in
-``.run/stack`` and ends with Ctrl-C. What Alertmanager would send to people is printed here. Needs the project's
-environment; Prometheus and Alertmanager from Debian's packages, and goes on without those that are not installed.
+This is ``make stack``. Everything listens on loopback, on fixed high ports (or free ones if those are taken), writes to
+``.run/stack`` and ends with Ctrl-C. Notifications of Alertmanager are printed. Needs the project's environment;
+Prometheus and Alertmanager come from Debian's packages and are left out if not installed.
 """
 
 import argparse
@@ -44,11 +44,11 @@ token_file = "api.token"
 
 
 class StackError(Exception):
-    """A program did not come up, or a shipped file is not what this script takes it for."""
+    """A program did not start, or a shipped file lacks an expected text."""
 
 
 def adapted(path: Path, changes: dict[str, str]) -> str:
-    """Give a shipped file with some of its text replaced, each of it there before."""
+    """Return the text of a shipped file with texts replaced; each must occur."""
     text = path.read_text(encoding="utf-8")
     for before, after in changes.items():
         if before not in text:
@@ -59,7 +59,7 @@ def adapted(path: Path, changes: dict[str, str]) -> str:
 
 @contextlib.asynccontextmanager
 async def running(folder: Path, name: str, *command: str, address: str) -> AsyncIterator[None]:
-    """Run a program until the end of the block, from when it listens; what it says goes to a log."""
+    """Run a program for the block, which begins once it listens; its output goes to a log."""
     log = folder / f"{name}.log"
     with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(
@@ -92,36 +92,36 @@ async def _until_open(name: str, process: asyncio.subprocess.Process, address: s
                 writer.close()
                 await writer.wait_closed()
                 return
-    raise StackError(f"{name} does not listen on {address}: {_last_words(log)}")
+    raise StackError(f"{name} does not listen on {address}: {_last_lines(log)}")
 
 
-def _last_words(log: Path) -> str:
-    said = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    return " / ".join(said[-3:]) or "it said nothing"
+def _last_lines(log: Path) -> str:
+    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    return " / ".join(lines[-3:]) or "no output"
 
 
 class Pager(http.server.BaseHTTPRequestHandler):
-    """Takes what Alertmanager sends to a webhook, and prints it."""
+    """Webhook that prints the notifications of Alertmanager."""
 
     timeout = 5
 
     def do_POST(self) -> None:
         """Print one line for each alert."""
-        told = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))))
+        notification = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))))
         self.send_response(204)
         self.end_headers()
-        for alert in told.get("alerts", []):
+        for alert in notification.get("alerts", []):
             where = " ".join(f"{key}={value}" for key, value in alert["labels"].items() if key in {"site", "container"})
             summary = alert["annotations"].get("summary", "")
             say(f"  {self.path.strip('/'):7} {alert['status']:8} {alert['labels']['alertname']} {where}: {summary}")
 
     def log_message(self, *_: object) -> None:
-        """Say nothing of requests as such."""
+        """Do not log requests."""
 
 
 @contextlib.contextmanager
 def pager() -> Iterator[str]:
-    """Receive what would go to people; gives the address."""
+    """Run the webhook; yield its address."""
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Pager) as server:
         thread = threading.Thread(target=server.serve_forever, name="pager", daemon=True)
         thread.start()
@@ -133,31 +133,31 @@ def pager() -> Iterator[str]:
 
 
 async def stack(options: argparse.Namespace) -> None:
-    """Start everything, say where it is, wait for the end, and end everything."""
+    """Start everything, print the addresses, wait for the end, and stop everything."""
     folder: Path = options.folder
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with contextlib.AsyncExitStack() as house:
+    async with contextlib.AsyncExitStack() as started:
         units, control, listen, prometheus, alertmanager = (
-            f"127.0.0.1:{house.enter_context(reserved_port('127.0.0.1', port))}"
+            f"127.0.0.1:{started.enter_context(reserved_port('127.0.0.1', port))}"
             for port in (14028, 18028, 19184, 19090, 19093)
         )
         farm = ("farm", "--units", str(options.units), "--seed", str(options.seed), "--port", units.rsplit(":", 1)[1])
         ledger = ("--control", control, "--ledger-out", str(folder / "ledger.csv"))
-        ours = (sys.executable, "-m")
-        await house.enter_async_context(
-            running(folder, "simulators", *ours, "simulators", *farm, *ledger, address=control)
+        module = (sys.executable, "-m")
+        await started.enter_async_context(
+            running(folder, "simulators", *module, "simulators", *farm, *ledger, address=control)
         )
         config = _configure_agent(folder, options.interval, listen)
         watching = ("agent", "run", "--config", str(config))
-        await house.enter_async_context(running(folder, "agent", *ours, *watching, address=listen))
+        await started.enter_async_context(running(folder, "agent", *module, *watching, address=listen))
         lines = [f"status page    http://{listen}/", f"what is true   http://{control}/truth"]
-        lines += await _alertmanager(house, folder, alertmanager)
+        lines += await _alertmanager(started, folder, alertmanager)
         lines += await _prometheus(
-            house, folder, prometheus, agent=listen, alertmanager=alertmanager, interval_s=options.interval
+            started, folder, prometheus, agent=listen, alertmanager=alertmanager, interval_s=options.interval
         )
-        lines += [f"logs, config   {folder}", "Ctrl-C ends all of it. Alerts come below."]
+        lines += [f"logs, config   {folder}", "Ctrl-C ends all of it. Alerts appear below."]
         say("\n".join(lines))
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(options.seconds):
@@ -178,11 +178,11 @@ def _program(*names: str) -> str | None:
     return next(filter(None, map(shutil.which, names)), None)
 
 
-async def _alertmanager(house: contextlib.AsyncExitStack, folder: Path, address: str) -> list[str]:
+async def _alertmanager(started: contextlib.AsyncExitStack, folder: Path, address: str) -> list[str]:
     program = _program("prometheus-alertmanager", "alertmanager")
     if program is None:
         return ["Alertmanager   not installed: sudo apt-get install prometheus-alertmanager"]
-    receiver = house.enter_context(pager())
+    receiver = started.enter_context(pager())
     config = folder / "alertmanager.yml"
     config.write_text(adapted(ROOT / "deploy/alertmanager.yml", {"127.0.0.1:9095": receiver}), encoding="utf-8")
     command = (
@@ -192,17 +192,17 @@ async def _alertmanager(house: contextlib.AsyncExitStack, folder: Path, address:
         f"--web.listen-address={address}",
         "--cluster.listen-address=",
     )
-    await house.enter_async_context(running(folder, "alertmanager", *command, address=address))
+    await started.enter_async_context(running(folder, "alertmanager", *command, address=address))
     return [f"Alertmanager   http://{address}/"]
 
 
 async def _prometheus(
-    house: contextlib.AsyncExitStack, folder: Path, address: str, *, agent: str, alertmanager: str, interval_s: float
+    started: contextlib.AsyncExitStack, folder: Path, address: str, *, agent: str, alertmanager: str, interval_s: float
 ) -> list[str]:
     program = _program("prometheus")
     if program is None:
         return ["Prometheus     not installed: sudo apt-get install prometheus"]
-    # Prometheus' durations have no fractions.
+    # Prometheus durations have no fractions.
     interval = f"{round(interval_s * 1000)}ms"
     changes = {
         "127.0.0.1:9184": agent,
@@ -221,18 +221,18 @@ async def _prometheus(
         f"--web.listen-address={address}",
         "--log.level=warn",
     )
-    await house.enter_async_context(running(folder, "prometheus", *command, address=address))
+    await started.enter_async_context(running(folder, "prometheus", *command, address=address))
     return [f"Prometheus     http://{address}/"]
 
 
 def main() -> int:
-    """Read the options and run; gives the exit status."""
-    parser = argparse.ArgumentParser(description="The whole house on this machine, on loopback.")
+    """Parse the options and run; return the exit status."""
+    parser = argparse.ArgumentParser(description="The whole stack on this machine, on loopback.")
     parser.add_argument("--units", type=int, default=300, help="simulated units")
-    parser.add_argument("--seed", type=int, default=1, help="of the simulated site's chance")
+    parser.add_argument("--seed", type=int, default=1, help="random seed")
     parser.add_argument("--interval", type=float, default=5, help="seconds between polls, and between scrapes")
-    parser.add_argument("--seconds", type=float, default=None, help="end after so long; else Ctrl-C")
-    parser.add_argument("--folder", type=Path, default=ROOT / ".run/stack", help="where everything is written")
+    parser.add_argument("--seconds", type=float, default=None, help="stop after this time; default: on Ctrl-C")
+    parser.add_argument("--folder", type=Path, default=ROOT / ".run/stack", help="folder for all files")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
     try:

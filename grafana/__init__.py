@@ -1,1 +1,1 @@
-"""What Prometheus, Alertmanager and Grafana are given, and what generates and checks it; no part of the agent."""
+"""Rules, runbooks and dashboards, with the code that generates and checks them; the agent never imports this."""

@@ -1,12 +1,12 @@
-"""Averages over periods, and ratios of them, of every level alike.
+"""Rules for averages over periods and their ratios, the same at every level.
 
-Averages over more than a day go by whole hours: the mean of the hourly means on the hour. It makes 720 numbers of
-30 days instead of 170,000, for five hundred racks at once, and sums of averages stay averages of sums. An hour that
-was watched in part weighs as much as a whole one. Months are calendar months in UTC, because Prometheus knows no other;
-the figure to publish is the statement's, in the site's zone.
+Averages over more than a day are means of the hourly means, taken on the hour. That reads 720 samples for 30 days
+instead of 170,000, which matters with 500 racks, and sums of averages stay averages of sums. A partly watched hour
+weighs as much as a whole one. Months are calendar months in UTC, the only ones Prometheus knows. The figure to publish
+comes from the statement, in the site's time zone.
 
-Delivered hashrate is the agent's for a site, which knows when units restarted and were exchanged. For what is below a
-site it is counted from the units' own counters, over hours, and only while the agent tells the site's.
+For a site, delivered hashrate is the agent's figure: the agent knows when units restarted or were exchanged. Below a
+site it is computed hourly from the units' own counters, and only while the agent reports the site's figure.
 """
 
 from collections.abc import Iterator
@@ -28,13 +28,13 @@ _MONTH = 'count_values("month", year(vector(time() - 1)) * 100 + month(vector(ti
 
 
 def average(total: str, window: str) -> Rule:
-    """Give the average of a recorded sum over a period, one of `levels.WINDOWS`."""
+    """Return the rule for the average of a recorded sum over one of `levels.WINDOWS`."""
     stem = total.removesuffix(":sum")
     hourly = f"{stem}:avg1h"
     if window in {"1h", "1d"}:
         expr = f"avg_over_time({total}[{window}])"
     elif window == "mtd":
-        # An hour belongs to the month in which it began; in the first hour of a month there is nothing yet.
+        # An hour belongs to the month in which it began, so the first hour of a month has no value.
         expr = (
             "sum without (month) (\n"
             f"  avg_over_time((\n    {hourly}\n    * on () group_left (month) {_MONTH}\n  )[31d:1h])\n"
@@ -47,11 +47,11 @@ def average(total: str, window: str) -> Rule:
 
 
 def _delivered_average(level: Level, what: str, window: str) -> Rule:
-    """Give delivered hashrate over a period, or the nameplate of the units of which it is known."""
+    """Return the rule for delivered hashrate over a period, or for the nameplate of the units that report it."""
     record, hourly = level.average(what, window), level.average(what, "1h")
     if level is SITE and window in {"1h", "1d"}:
-        told = {"1h": "1h", "1d": "24h"}[window]
-        expr = f'sum without (window) ({SITE.total(what)}{{window="{told}"}})'
+        label = {"1h": "1h", "1d": "24h"}[window]
+        expr = f'sum without (window) ({SITE.total(what)}{{window="{label}"}})'
     elif level is CONTAINER and window == "1h":
         expr = f"sum by ({level.by}) ({RACK.average(what, window)})"
     elif window == "1h":
@@ -73,14 +73,14 @@ def _delivered_average(level: Level, what: str, window: str) -> Rule:
 
 
 def delivered_averages(level: Level, window: str) -> Iterator[Rule]:
-    """Give delivered hashrate over a period, of whom it is known, and the ratio to what units said."""
+    """Yield delivered hashrate over a period, the nameplate it covers, and its ratio to reported hashrate."""
     for what in ("delivered", "delivered_nameplate"):
         yield _delivered_average(level, what, window)
     yield delivered_ratio(level, window)
 
 
 def delivered_ratio(level: Level, window: str) -> Rule:
-    """Give what pools credited over what units said of themselves, each per nameplate of whom it is known."""
+    """Return the ratio of delivered to reported hashrate, each per nameplate of the units that have it."""
     delivered, nameplate = (level.average(what, window) for what in ("delivered", "delivered_nameplate"))
     return Rule(
         f"{level.name}:mining_delivered_per_operating:ratio{window}",
@@ -89,7 +89,7 @@ def delivered_ratio(level: Level, window: str) -> Rule:
 
 
 def ratios(level: Level, window: str) -> Iterator[Rule]:
-    """Give the ratios of averages over a period."""
+    """Yield the ratios of averages over a period."""
     deployed, operating = level.average("deployed", window), level.average("operating", window)
     known = level.average("known", window)
     yield Rule(f"{level.name}:mining_operating_per_deployed:ratio{window}", f"{operating}\n/\n{deployed}")
@@ -107,7 +107,7 @@ def ratios(level: Level, window: str) -> Iterator[Rule]:
 
 
 def _watched(window: str) -> Iterator[Rule]:
-    """Give which share of a period the site's figures exist for, and coverage with what was not watched as unknown."""
+    """Yield the share of a period with site figures, and coverage with unwatched time counted as unknown."""
     watched, hourly = (f"site:mining_watched:ratio{name}" for name in (window, "1h"))
     total = SITE.total("deployed")
     if window == "1h":
@@ -116,14 +116,14 @@ def _watched(window: str) -> Iterator[Rule]:
         seen = f"sum_over_time(({hourly} * on () group_left (month) {_MONTH})[31d:1h]) and on (month) {_MONTH}"
         passed = f"count_over_time({_MONTH}[31d:1h]) and on (month) {_MONTH}"
     else:
-        # Hours of which nothing is there at all are in the second and not in the first.
+        # Hours without any data count in `passed` but not in `seen`.
         seen, passed = f"sum_over_time({hourly}[{window}:1h])", f"count_over_time(vector(1)[{window}:1h])"
     yield Rule(watched, f"sum by (site) (\n  {seen}\n)\n/ on () group_left ()\nsum(\n  {passed}\n)")
     yield Rule(f"site:mining_coverage:ratio{window}", f"site:mining_known_per_deployed:ratio{window}\n* {watched}")
 
 
 def averages(level: Level, window: str) -> list[Rule]:
-    """Give all of a level over a period; delivered hashrate of the hour, but for a site, has a group of its own."""
+    """Return all rules of a level over a period; hourly delivered hashrate below a site has its own group."""
     rules = [average(level.total(what), window) for what in level.averaged()]
     rules += [average(level.watts(what), window) for what in ("", EFFICIENCY)]
     rules += ratios(level, window)

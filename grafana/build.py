@@ -1,24 +1,24 @@
-"""Writes ``grafana/dashboards/*.json`` from `grafana.drawing`: ``python -m grafana.build``, or ``--check`` to compare.
+"""Write ``grafana/dashboards/*.json`` from `grafana.drawing`: ``python -m grafana.build``, or ``--check`` to compare.
 
-Grafana loads the JSON; nobody edits it.
+Grafana loads the JSON; do not edit it by hand.
 """
 
 import sys
 from pathlib import Path
 
-from grafana.drawing import agent, fleet, site, unit, units
+from grafana.drawing import agent, fleet, site, unit_detail, unit_list
 
 FOLDER = Path(__file__).parent / "dashboards"
-PAGES = {"fleet": fleet, "site": site, "units": units, "unit": unit, "agent": agent}
+PAGES = {"fleet": fleet, "site": site, "units": unit_list, "unit": unit_detail, "agent": agent}
 
 
 def texts() -> dict[Path, str]:
-    """Give the text of every file."""
+    """Return the text of every dashboard file by path."""
     return {FOLDER / f"{name}.json": page.draw().text() for name, page in PAGES.items()}
 
 
 def outdated(folder: Path | None = None) -> list[Path]:
-    """Give the files that are not what the drawing gives, and those that nothing draws."""
+    """Return the files that differ from the drawing, and files without a drawing."""
     folder = FOLDER if folder is None else folder
     drawn = {folder / path.name: text.encode() for path, text in texts().items()}
     unequal = [path for path, text in drawn.items() if not path.exists() or path.read_bytes() != text]
@@ -26,13 +26,14 @@ def outdated(folder: Path | None = None) -> list[Path]:
 
 
 def main(arguments: list[str]) -> int:
-    """Write the files, or with ``--check`` name those that differ; gives the exit status."""
+    """Write the files, or with ``--check`` print those that differ; return the exit status."""
     if arguments == ["--check"]:
-        for path in (stale := outdated()):
-            print(f"{path.name} is not what grafana/drawing gives; write it with `python -m grafana.build`")  # noqa: T201  A command speaks.
+        stale = outdated()
+        for path in stale:
+            print(f"{path.name} differs from grafana/drawing; write it with `python -m grafana.build`")  # noqa: T201  A command.
         return 1 if stale else 0
     if arguments:
-        print(__doc__)  # noqa: T201  A command speaks.
+        print(__doc__)  # noqa: T201  A command.
         return 2
     FOLDER.mkdir(exist_ok=True)
     for path, text in texts().items():

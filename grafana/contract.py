@@ -1,8 +1,7 @@
-"""A lint of the metric contract, and the page that shows it.
+"""A lint of the metric contract, and the METRICS.md page.
 
-`promtool check metrics` lets ``_terahashes``, ``_percent``, ``_milliwatts`` and a label called ``type`` pass (promtool
-2.42, tried); these rules do not. They are those of Prometheus' guides on naming and writing exporters, and this
-project's vocabulary.
+`promtool check metrics` (2.42) accepts ``_terahashes``, ``_percent``, ``_milliwatts`` and a label called ``type``;
+these rules do not. They follow Prometheus' guides on naming and on writing exporters, and this project's vocabulary.
 """
 
 import re
@@ -12,10 +11,10 @@ from agent.exporters.prometheus.store import ContractRow, contract
 from agent.exporters.prometheus.unit_families import BOARDS_SHOWN, FANS_SHOWN, SERIES_PER_UNIT
 from agent.site.status import Cause, UnitState
 
-# What a name may end in, its kind's suffix apart: a base unit, what is counted in the plural, or what is 0 or 1.
+# Allowed last words of a name, before the suffix of its kind: a base unit, a counted plural, or a 0/1 flag.
 UNITS = (
     *("hashes_per_second", "watts", "joules", "celsius", "rpm", "hertz", "seconds", "bytes", "ratio"),
-    # The one exception to base units: the field's own word, and an intensity that nobody adds up.
+    # The one exception to base units: the field's own term, and an intensity that is never summed.
     "j_per_th",
 )
 COUNTED = (
@@ -24,17 +23,17 @@ COUNTED = (
     *("accepted", "rejected"),
 )
 FLAGS = ("up", "active", "successful", "state", "kept", "changed", "connected", "silent", "build")
-# Somebody's habit and no base unit, wherever it stands in a name.
+# Units in common use that are not base units, anywhere in a name.
 HABITS = re.compile(
     r"(?:^|_)((?:giga|tera|peta|exa)\w*|[gtpe]hs?|percent\w*|pct|milli\w*|micro\w*|kilo\w*|mega\w*|kwh?|mw|minutes|hours"
     r"|days|fahrenheit|kelvin|[kmg]hz|[kmg]b|efficiency)(?:_|$)"
 )
-# "Efficiency" alone means two things here; with its first word it means one.
+# Bare "efficiency" is ambiguous here; these terms are not.
 NAMED = ("operational_efficiency", "energy_efficiency", "j_per_th")
 SUFFIX_OF_KIND: Mapping[str, str] = {"counter": "_total", "info": "_info"}
 NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 
-# The first that fits says whose number it is, and the labels it begins with.
+# The first matching prefix says what the number belongs to, and which labels come first.
 LEVELS: Mapping[str, tuple[str, ...]] = {
     "mining_site_": ("site",),
     "mining_container_": ("site", "container"),
@@ -50,23 +49,23 @@ LABELS = frozenset(
         *("source", "result", "reason", "why", "repair", "scope", "window", "standing", "version"),
     }
 )
-# What changes only when a machine is touched: in info metrics alone. A message, a URL or a user is nowhere.
+# Labels of info metrics only: they change only when a machine is touched. Messages, URLs and users are never labels.
 INFO_LABELS = frozenset({"slot", "host", "firmware", "serial", "mac", "dialect", "cooling", "simulated"})
 
 HELP_CHARS = range(20, 261)
 
-# How many series of one family a unit can have at most, by its last label.
+# Most series of one family per unit, by its last label.
 UNIT_SERIES: Mapping[str, int] = {
     "board": BOARDS_SHOWN,
     "fan": FANS_SHOWN,
     "state": 1,
     "source": 1,
     "result": 3,
-    # Curtailed in part, chips, derated, underperforming. A missing board gives one and takes one: nothing on it has a
-    # temperature.
+    # Partly curtailed, missing chips, derated, underperforming. A missing board adds one series and removes one: it has
+    # no temperature.
     "cause": 4,
 }
-# And a group of units.
+# Most series of one family per group of units, by label.
 GROUP_SERIES: Mapping[str, int] = {
     "state": len(UnitState),
     "cause": len(Cause),
@@ -74,30 +73,32 @@ GROUP_SERIES: Mapping[str, int] = {
     "window": 2,
     "standing": 4,
 }
-# As measured: the fullest level is the site. A hundred containers then are 6,000 series, a unit and a half each.
+# Measured at the site, the level with most series. A hundred containers are at most 7,200 series.
 SERIES_PER_GROUP = 72
 EXCEPTIONS: Mapping[str, str] = {
-    "mining_site_units_by_standing": "the plain name is taken by the states; a unit has one of each",
-    "miner_address_changed": "rare, and joined by unit; where the unit now stands is what is not sure",
+    "mining_site_units_by_standing": "the plain name is taken by the states; a unit has one state and one standing",
+    "miner_address_changed": "rare, and joined by unit; its current place is uncertain",
 }
 
 
 def families() -> tuple[ContractRow, ...]:
-    """Give the contract as it stands."""
+    """Return the current contract."""
     return contract()
 
 
 def lint(rows: Iterable[ContractRow]) -> list[str]:
-    """Give every mistake in a contract, each with the name of its family."""
+    """Return every mistake in a contract, each with the name of its family."""
     rows = tuple(rows)
-    mistakes = [f"{row.name}: {what}" for row in rows for what in _row_mistakes(row) if row.name not in EXCEPTIONS]
-    mistakes += [f"{name}: told twice" for name in _repeated(row.name for row in rows)]
-    mistakes += [f"help told twice: {text}" for text in _repeated(row.help for row in rows)]
+    mistakes = [
+        f"{row.name}: {mistake}" for row in rows for mistake in _row_mistakes(row) if row.name not in EXCEPTIONS
+    ]
+    mistakes += [f"{name}: declared twice" for name in _repeated(row.name for row in rows)]
+    mistakes += [f"help used twice: {text}" for text in _repeated(row.help for row in rows)]
     known = {row.name for row in rows}
     for name in EXCEPTIONS:
         row = next((row for row in rows if row.name == name), None)
         if name not in known or row is None or not list(_row_mistakes(row)):
-            mistakes.append(f"{name}: an exception that nothing needs")
+            mistakes.append(f"{name}: an unneeded exception")
     return [*mistakes, *_budget_mistakes(rows)]
 
 
@@ -110,35 +111,35 @@ def _name_mistakes(row: ContractRow) -> Iterator[str]:
     if not NAME.fullmatch(row.name):
         yield "a name is lower-case words with single underscores"
     if _level(row) is None:
-        yield f"the prefix says whose number it is: {', '.join(LEVELS)}"
+        yield f"a name begins with one of: {', '.join(LEVELS)}"
     stem = row.name
     for word in NAMED:
         stem = stem.replace(word, "")
     habit = HABITS.search(stem)
     if habit:
-        yield f"{habit[1]!r} is no base unit or says too little"
+        yield f"{habit[1]!r} is not a base unit, or is ambiguous"
     if "_by_" in row.name:
-        yield "what it is split by is told by its labels"
+        yield "labels say what it is split by, not the name"
 
 
 def _suffix_mistakes(row: ContractRow) -> Iterator[str]:
     expected = SUFFIX_OF_KIND.get(row.kind, "")
     for kind, suffix in SUFFIX_OF_KIND.items():
         if row.name.endswith(suffix) != (expected == suffix):
-            yield f"a name ends in {suffix} exactly when it is a {kind}; this is a {row.kind}"
+            yield f"a name ends in {suffix} exactly when its kind is {kind}; this is a {row.kind}"
     stem = row.name.removesuffix(expected)
     allowed = (*UNITS, *COUNTED, *FLAGS)
     if row.kind != "info" and not stem.endswith(tuple(f"_{word}" for word in allowed)):
-        yield "a name ends in a base unit, in what is counted, or in what is true"
+        yield "a name ends in a base unit, a counted plural or a flag"
     if "timestamp" in row.name and not row.name.endswith("_timestamp_seconds"):
-        yield "a moment ends in _timestamp_seconds"
+        yield "a timestamp ends in _timestamp_seconds"
 
 
 def _help_mistakes(row: ContractRow) -> Iterator[str]:
     if len(row.help) not in HELP_CHARS:
         yield f"help has {HELP_CHARS.start} to {HELP_CHARS.stop - 1} characters; this has {len(row.help)}"
     if not row.help.endswith(".") or not (row.help[:1].isupper() or row.help[:1].isdigit()):
-        yield "help is a sentence: a capital or a digit first, a full stop last"
+        yield "help is a sentence: it starts with a capital or digit and ends with a full stop"
     if not row.help.isprintable():
         yield "help is one line"
 
@@ -149,13 +150,13 @@ def _label_mistakes(row: ContractRow) -> Iterator[str]:
     if row.labels[: len(first)] != first:
         yield f"its labels begin with {', '.join(first)}"
     if len(set(row.labels)) < len(row.labels):
-        yield "a label stands there twice"
+        yield "a label is repeated"
     allowed = LABELS | INFO_LABELS if row.kind == "info" else LABELS
     for label in row.labels:
         if label not in allowed:
-            yield f"label {label!r} is not in the list of bounded ones"
+            yield f"label {label!r} is not in the list of bounded labels"
     if level == "miner_agent_" and row.kind != "info" and {"site", "unit"} & set(row.labels):
-        yield "the agent's own series tell its site in miner_agent_build_info alone, and no unit"
+        yield "the agent's own series have no unit label, and a site label only in miner_agent_build_info"
 
 
 def _level(row: ContractRow) -> str | None:
@@ -170,7 +171,7 @@ def _budget_mistakes(rows: Iterable[ContractRow]) -> Iterator[str]:
 
 
 def series_budgets(rows: Iterable[ContractRow]) -> dict[str, int]:
-    """Give how many series one unit, and one group of each level, can have at most."""
+    """Return the most series that one unit, and one group of each level, can have."""
     rows = tuple(rows)
     budgets: dict[str, int] = {}
     for level, first in LEVELS.items():
@@ -179,7 +180,7 @@ def series_budgets(rows: Iterable[ContractRow]) -> dict[str, int]:
         counts = UNIT_SERIES if level == "miner_" else GROUP_SERIES
         own = [row for row in rows if _level(row) == level and row.name not in EXCEPTIONS]
         budgets[level] = sum(_series(row, first, counts) for row in own)
-    # No machine has both fans and a fourth board (models.csv): the smaller of the two is not counted.
+    # No machine has both fans and a fourth board (models.csv), so the smaller of the two is left out.
     boards, fans = (sum(row.labels[-1:] == (label,) for row in rows) for label in ("board", "fan"))
     budgets["miner_"] -= min(boards, fans * FANS_SHOWN)
     return budgets
@@ -207,19 +208,19 @@ def _repeated(words: Iterable[str]) -> list[str]:
 _CHAPTERS: tuple[tuple[str, str, Callable[[str], bool]], ...] = (
     (
         "Groups: site, container, rack, model",
-        "Sums that can be added up further, over containers, shards and sites; what cannot says so.",
+        "Sums that can be summed further over containers, shards and sites, unless their help says otherwise.",
         lambda name: name.startswith("mining_"),
     ),
     (
         "The agent itself",
-        "How polling, scraping, history and MQTT are doing. The process' own series (`process_*`) come beside them.",
+        "Health of polling, scraping, history and MQTT. The process' own series (`process_*`) are exported too.",
         lambda name: name.startswith("miner_agent_"),
     ),
     (
         "Units",
         (
-            f"At most {SERIES_PER_UNIT} series a unit. What a unit does not tell, or told too long ago, is absent; zero"
-            " is a measured zero. A unit that does not answer keeps `miner_up` 0, its state and its nameplate."
+            f"At most {SERIES_PER_UNIT} series per unit. A figure that is stale or not reported is absent; zero is a "
+            "measured zero. A unit that does not answer keeps `miner_up` 0, its state and its nameplate."
         ),
         lambda name: not name.startswith(("mining_", "miner_agent_")),
     ),
@@ -227,15 +228,15 @@ _CHAPTERS: tuple[tuple[str, str, Callable[[str], bool]], ...] = (
 
 
 def page() -> str:
-    """Give the text of ``grafana/METRICS.md``."""
+    """Return the text of ``grafana/METRICS.md``."""
     rows = families()
     lines = [
         "# Metrics",
         "",
-        "What an agent exports, as `hashsight metrics` prints it. `python -m grafana.generated --write` writes this.",
-        "A name that is here stays: renaming one is a breaking change.",
+        "Every metric of an agent, as `hashsight metrics` prints it. Written by `python -m grafana.generated --write`.",
+        "Renaming a metric is a breaking change.",
         "",
-        "`GET /metrics` has all of it, `GET /metrics/site` all but the units. Rules over it are in `rules/`.",
+        "`GET /metrics` serves all of them, `GET /metrics/site` all but the units. Rules over them are in `rules/`.",
     ]
     for title, about, belongs in _CHAPTERS:
         lines += ["", f"## {title}", "", about, "", "| Metric | Kind | Labels | |", "|---|---|---|---|"]

@@ -1,4 +1,4 @@
-"""The files that are generated from Python here: ``python -m grafana.generated --write`` writes those that differ."""
+"""The generated files other than dashboards: ``python -m grafana.generated --write`` writes those that differ."""
 
 import sys
 from collections.abc import Callable, Mapping
@@ -16,12 +16,12 @@ FILES: Mapping[str, Callable[[], str]] = {
 
 
 def stale(folder: Path = HERE) -> list[str]:
-    """Name the files in `folder` that are not what would be generated."""
+    """Return the names of the files in `folder` that differ from what is generated."""
     return [name for name, text in FILES.items() if _read(folder / name) != text()]
 
 
 def write(folder: Path = HERE) -> list[str]:
-    """Write the files that differ; gives their names."""
+    """Write the files that differ; return their names."""
     names = stale(folder)
     for name in names:
         (folder / name).write_text(FILES[name](), encoding="utf-8")
@@ -33,7 +33,7 @@ def _read(path: Path) -> str | None:
 
 
 def main(arguments: list[str]) -> int:
-    """Write, and say what; gives the exit status."""
+    """Write the files and print their names; return the exit status."""
     if arguments != ["--write"]:
         sys.stderr.write("usage: python -m grafana.generated --write (`python -m grafana.check` checks)\n")
         return 2

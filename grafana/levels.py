@@ -1,30 +1,30 @@
-"""What is recorded, in the words of all rules: levels of grouping, names of series, and a rule as such."""
+"""Vocabulary of the recording rules: levels of grouping, series names, and the rule itself."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
 
-# What units with both power and hashrate draw and do: J/TH divides these two and no others.
+# Prefix of the power and hashrate of units that report both; J/TH divides only these two.
 EFFICIENCY = "energy_efficiency_"
 HASHRATE = "hashrate_hashes_per_second"
 AGENTS_INCOMPLETE = "site:mining_agents_incomplete:count"
 AGENT_SITES = "instance:miner_agent_build_info:carried"
 
-# How long units may be starting after a curtailment before their starting is anybody's business: restore has 15
-# minutes, a start takes 10 at most, and Prometheus sees both late.
+# How long after a curtailment units may be starting without counting as a loss: 15 minutes to restore, up to 10 to
+# start, and the delay with which Prometheus sees both.
 EXCUSED_AFTER = "30m"
 
 SOURCES = ("metered", "reported", "modelled")
 
 WINDOWS = ("1h", "1d", "7d", "30d", "mtd")
 
-# How long Prometheus believes a sample is five minutes: averages come often enough to be there at any time. Racks are
-# many, so theirs come half as often.
+# Prometheus drops a sample after five minutes, so averages are evaluated more often than that. There are many racks,
+# so theirs run half as often.
 OFTEN, SELDOM = "2m", "4m"
 
-# Pools credit work by difficulty; so many hashes each.
+# Hashes per unit of difficulty credited by a pool.
 HASHES_PER_DIFFICULTY = 2**32
 
-# What is left of a container, as a share of its deployed nameplate, when nobody would call it anything but dark.
+# A site or container is dark below this share of its deployed nameplate.
 DARK_BELOW = 0.1
 
 
@@ -36,7 +36,7 @@ class Rule(NamedTuple):
 
 
 class Group(NamedTuple):
-    """Rules evaluated one after the other; `interval` is empty for Prometheus' own."""
+    """Rules evaluated in order; an empty `interval` means Prometheus' default."""
 
     name: str
     interval: str
@@ -49,8 +49,8 @@ class Level:
 
     Attributes:
         name: As in ``mining_<name>_...`` and before the first colon.
-        labels: What a group is told by.
-        has_curtailment: Whether the agent tells events and stragglers at this level, and what its meters say.
+        labels: Labels that identify a group.
+        has_curtailment: True if the agent reports curtailments, stragglers and meters at this level.
     """
 
     name: str
@@ -63,19 +63,19 @@ class Level:
         return ", ".join(self.labels)
 
     def total(self, what: str) -> str:
-        """Give the name of a recorded sum of hashrate."""
+        """Return the name of a recorded sum of hashrate."""
         return f"{self.name}:mining_{what}_{HASHRATE}:sum"
 
     def average(self, what: str, window: str) -> str:
-        """Give the name of a recorded average of hashrate."""
+        """Return the name of a recorded average of hashrate."""
         return f"{self.name}:mining_{what}_{HASHRATE}:avg{window}"
 
     def watts(self, what: str = "") -> str:
-        """Give the name of a recorded sum of power."""
+        """Return the name of a recorded sum of power."""
         return f"{self.name}:mining_{what}power_watts:sum"
 
     def averaged(self) -> tuple[str, ...]:
-        """Give what of the hashrate is averaged over periods."""
+        """Return the kinds of hashrate that are averaged over periods."""
         names = ("deployed", "operating", "known", "uplift", "loss", EFFICIENCY[:-1])
         return (*names, "accounted") if self.has_curtailment else names
 
@@ -90,6 +90,6 @@ FLEET = Level(name="fleet", labels=(), has_curtailment=True)
 
 
 def joules(level: Level, watts: str, hashrate: str, window: str) -> Rule:
-    """Give J/TH, from watts and hashrate of the same units."""
+    """Return the rule for J/TH from the watts and hashrate of the same units."""
     record = f"{level.name}:mining_{EFFICIENCY}j_per_th:ratio{window}"
     return Rule(record, f"1e12 * {watts}\n/\n({hashrate} > 0)")

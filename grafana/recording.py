@@ -1,12 +1,12 @@
-"""The recording rules, generated: the same sums, averages and ratios at each level, so that no level forgets one.
+"""The generated recording rules: the same sums, averages and ratios at each level.
 
-Names follow the mixins' ``level:metric:operation`` (`levels`). What holds now is in `sums`, what held over a period in
-`averages`; here they are put into groups and files. Everywhere:
+Names follow the mixins' ``level:metric:operation`` (`levels`). `sums` has the current values, `averages` the values
+over a period; this module arranges them in groups and files. Three rules hold everywhere:
 
-- *Sums are by place, never by agent.* ``sum by (site, ...)`` drops job and instance, so that a site gives the same
-  totals whether one agent watches it or several.
-- *A gap is a gap.* While an agent of a site is down, or has not looked at every unit yet, the site has no totals at
-  all: half a site's sum would read as a collapse of the absolute figures, or as nothing wrong in the ratios.
+- *Sums are by place, never by agent.* ``sum by (site, ...)`` drops job and instance, so a site has the same totals
+  with one agent or several.
+- *A gap is a gap.* While an agent of a site is down, or has not polled every unit yet, the site has no totals. The sum
+  of half a site would look like a collapse in absolute figures, and like nothing wrong in ratios.
 - *A ratio over a period divides averages*; it is never the average of ratios.
 """
 
@@ -32,14 +32,14 @@ from grafana.sums import agent_rules, delivered, drop, sums, usual
 
 
 def site_groups() -> list[Group]:
-    """Give the groups that run beside the agents of a site."""
-    # One group, because groups are evaluated at different moments: a sum must not be made before it is known whether
-    # all that belongs to it is there.
+    """Return the groups that run next to the agents of a site."""
+    # One group, because groups are evaluated at different times: a sum must follow the check that its agents are
+    # complete.
     now = [*agent_rules(), *(rule for level in LEVELS for rule in sums(level)), *drop(), *delivered()]
     few = tuple(level for level in LEVELS if level is not RACK)
     hour = [*(rule for level in few for rule in averages(level, "1h")), *usual()]
     day = [rule for level in few for rule in averages(level, "1d")]
-    # Racks before containers, which are sums of them.
+    # Racks come before containers, which sum them.
     credited = [rule for level in (RACK, CONTAINER, MODEL) for rule in delivered_averages(level, "1h")]
     return [
         Group("hashsight-now", "", now),
@@ -52,7 +52,7 @@ def site_groups() -> list[Group]:
 
 
 def period_groups() -> list[Group]:
-    """Give the groups of longer periods, which run beside the agents as well."""
+    """Return the groups of longer periods, which also run next to the agents."""
     return [
         Group(f"hashsight-{level.name}-{window}", SELDOM if level is RACK else OFTEN, averages(level, window))
         for level in LEVELS
@@ -61,17 +61,17 @@ def period_groups() -> list[Group]:
 
 
 def _fleet_sum(level_by: str, metric: str) -> str:
-    # The inner maximum makes one of a site that two Prometheus servers tell of.
+    # The inner maximum deduplicates a site that two Prometheus servers report.
     inner = f"max by (site{', ' + level_by if level_by else ''}) ({metric})"
     return f"sum by ({level_by}) ({inner})" if level_by else f"sum({inner})"
 
 
 def fleet_groups() -> list[Group]:
-    """Give the groups that run where the sites come together, over what their own rules recorded."""
+    """Return the groups that run at the central Prometheus, over the series recorded at the sites."""
     own = {"loss": "cause"}
     names = ("deployed", "operating", "uplift", "known", "loss", "accounted", "expected", EFFICIENCY[:-1])
     sums = [Rule(FLEET.total(what), _fleet_sum(own.get(what, ""), SITE.total(what))) for what in names]
-    # A site that is not heard of keeps its place in the denominator of coverage for a day.
+    # A silent site stays in the denominator of coverage for a day.
     heard = f"last_over_time({SITE.total('deployed')}[1d])"
     unseen = f"count(max by (site) ({heard}) unless on (site) {SITE.total('deployed')})"
     sums += [
@@ -110,10 +110,10 @@ def fleet_groups() -> list[Group]:
 
 
 def rule_file(groups: Iterable[Group], about: str) -> str:
-    """Give the text of a rule file."""
+    """Return the text of a rule file."""
     lines = [f"# {line}".rstrip() for line in about.splitlines()]
     lines += [
-        "# Generated from grafana/recording.py by `python -m grafana.generated --write`; a change here does not last.",
+        "# Generated from grafana/recording.py by `python -m grafana.generated --write`; do not edit.",
         "",
     ]
     lines.append("groups:")
@@ -130,26 +130,27 @@ def rule_file(groups: Iterable[Group], about: str) -> str:
 
 
 def site_file() -> str:
-    """Give the text of ``grafana/rules/site.yml``."""
+    """Return the text of ``grafana/rules/site.yml``."""
     return rule_file(
         site_groups(),
         "Sums and ratios of a site, its containers, racks and models: now, over the last hour and the last day.\n"
-        "Evaluated beside the agents; what they record is what a fleet's Prometheus is sent.",
+        "Evaluated next to the agents; the recorded series are sent to the fleet's Prometheus.",
     )
 
 
 def periods_file() -> str:
-    """Give the text of ``grafana/rules/periods.yml``."""
+    """Return the text of ``grafana/rules/periods.yml``."""
     return rule_file(
         period_groups(),
         "Averages and ratios of a site, its containers, racks and models over 7 and 30 days and the month to date.\n"
-        "Evaluated beside the agents, over what site.yml records.",
+        "Evaluated next to the agents, over the series of site.yml.",
     )
 
 
 def fleet_file() -> str:
-    """Give the text of ``grafana/rules/fleet.yml``."""
+    """Return the text of ``grafana/rules/fleet.yml``."""
     return rule_file(
         fleet_groups(),
-        "Sums, averages and ratios over all sites.\nEvaluated where the sites' recorded series come together.",
+        "Sums, averages and ratios over all sites.\n"
+        "Evaluated at the central Prometheus that receives the sites' recorded series.",
     )

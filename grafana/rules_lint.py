@@ -1,4 +1,4 @@
-"""What promtool does not see in rules: metrics that nobody exports, alerts without a runbook or tests, loose links.
+"""A lint of rules beyond promtool: unknown metrics, alerts without runbook or tests, broken links.
 
 Every mistake is one line with the file and the name. `python -m grafana.check` prints them.
 """
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from agent.exporters.prometheus.store import contract
-from grafana.source import UnreadableError, read_json, read_yaml, told
+from grafana.source import UnreadableError, read_json, read_yaml, required
 
 HERE = Path(__file__).parent
 RUNBOOKS_AT = "file:///usr/share/doc/hashsight/runbooks/"
@@ -18,7 +18,7 @@ GRAFANA_AT = "http://127.0.0.1:3000/d/"
 SEVERITIES = frozenset({"critical", "warning"})
 HEADINGS = ("Meaning", "Impact", "Diagnosis", "Mitigation")
 
-# What Prometheus and the client library write themselves.
+# Prometheus' own series.
 _OTHERS = frozenset({"up", "ALERTS"})
 _WORDS = frozenset(
     {
@@ -29,7 +29,7 @@ _WORDS = frozenset(
 
 
 class Rule(NamedTuple):
-    """One rule, and where it stands."""
+    """One rule and its file."""
 
     file: str
     name: str
@@ -39,13 +39,13 @@ class Rule(NamedTuple):
 
 
 class Check(NamedTuple):
-    """One thing a unit test says of an alert.
+    """One expectation of a unit test about an alert.
 
     Attributes:
-        file, test: Where it says so.
-        alert: Which alert it is about.
-        fires: Whether the alert is expected at that time.
-        is_curtailed: Whether the test's series hold a curtailment.
+        file, test: File and test name.
+        alert: Name of the alert.
+        fires: True if the alert is expected to fire.
+        is_curtailed: True if the test's series include a curtailment.
     """
 
     file: str
@@ -56,49 +56,49 @@ class Check(NamedTuple):
 
 
 def rules(folder: Path = HERE) -> list[Rule]:
-    """Give every rule under ``rules/``.
+    """Return every rule under ``rules/``.
 
     Raises:
-        UnreadableError: A file is no file of rules.
+        UnreadableError: A file is not a rule file.
     """
     found = []
     for path in sorted((folder / "rules").glob("*.yml")):
         file = f"rules/{path.name}"
-        for group in told(file, read_yaml(path, file), "groups"):
-            where = f"{file}: {told(file, group, 'name')}"
-            for body in told(where, group, "rules"):
+        for group in required(file, read_yaml(path, file), "groups"):
+            where = f"{file}: {required(file, group, 'name')}"
+            for body in required(where, group, "rules"):
                 is_alert = isinstance(body, Mapping) and "alert" in body
-                name = told(where, body, "alert" if is_alert else "record")
-                found.append(Rule(file, name, is_alert, str(told(f"{file}: {name}", body, "expr")), body))
+                name = required(where, body, "alert" if is_alert else "record")
+                found.append(Rule(file, name, is_alert, str(required(f"{file}: {name}", body, "expr")), body))
     return found
 
 
 def checks(folder: Path = HERE) -> list[Check]:
-    """Give what the unit tests under ``rules/tests/`` say of alerts.
+    """Return the expectations about alerts in the unit tests under ``rules/tests/``.
 
     Raises:
-        UnreadableError: A file is no file of tests.
+        UnreadableError: A file is not a test file.
     """
     found = []
     for file, name, test in _tests(folder):
         where = f"{file}: {name}"
         is_curtailed = any(
-            _is_curtailment(told(where, one, "series"), str(told(where, one, "values")))
-            for one in told(where, test, "input_series")
+            _is_curtailment(required(where, one, "series"), str(required(where, one, "values")))
+            for one in required(where, test, "input_series")
         )
         found += [
-            Check(file, name, told(where, one, "alertname"), bool(told(where, one, "exp_alerts")), is_curtailed)
+            Check(file, name, required(where, one, "alertname"), bool(required(where, one, "exp_alerts")), is_curtailed)
             for one in test.get("alert_rule_test", ())
         ]
     return found
 
 
 def _tests(folder: Path) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
-    """Give the file, the name and the whole of every unit test."""
+    """Yield the file, the name and the body of every unit test."""
     for path in sorted((folder / "rules/tests").glob("*.yml")):
         file = f"rules/tests/{path.name}"
-        for test in told(file, read_yaml(path, file), "tests"):
-            yield file, told(file, test, "name"), test
+        for test in required(file, read_yaml(path, file), "tests"):
+            yield file, required(file, test, "name"), test
 
 
 def _is_curtailment(series: str, values: str) -> bool:
@@ -106,7 +106,7 @@ def _is_curtailment(series: str, values: str) -> bool:
 
 
 def metric_names(expr: str) -> set[str]:
-    """Give the metrics that a PromQL expression names: what is left of it without texts, labels and functions."""
+    """Return the metrics in a PromQL expression: its words without strings, labels and functions."""
     bare = re.sub(r'"(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\'', '""', expr)
     bare = re.sub(r"\{[^{}]*\}|\[[^\[\]]*\]", "", bare)
     bare = re.sub(r"\b(?:by|without|on|ignoring|group_left|group_right)\s*\([^()]*\)", " ", bare)
@@ -115,7 +115,7 @@ def metric_names(expr: str) -> set[str]:
 
 
 def known_names(found: list[Rule]) -> set[str]:
-    """Give every metric that a rule may name: the contract's, the recorded ones, and Prometheus' own."""
+    """Return every metric that a rule may name: the contract's, the recorded ones, and Prometheus' own."""
     names = {rule.name for rule in found if not rule.is_alert} | _OTHERS
     for row in contract():
         names.add(row.name)
@@ -125,7 +125,7 @@ def known_names(found: list[Rule]) -> set[str]:
 
 
 def lint(folder: Path = HERE) -> list[str]:
-    """Give every mistake, each with its file and the name of the rule; where a file cannot be read, that alone."""
+    """Return every mistake with its file and rule, or a single one for a file that cannot be read."""
     try:
         return list(_mistakes(folder))
     except UnreadableError as error:
@@ -137,11 +137,11 @@ def _mistakes(folder: Path) -> Iterator[str]:
     known = known_names(found)
     for rule in found:
         for name in sorted(metric_names(rule.expr) - known):
-            yield f"{rule.file}: {rule.name}: nobody exports or records {name}"
+            yield f"{rule.file}: {rule.name}: no such metric: {name}"
     alerts = [rule for rule in found if rule.is_alert]
     uids = _dashboards(folder)
     for alert in alerts:
-        yield from (f"{alert.file}: {alert.name}: {what}" for what in _alert_mistakes(alert, uids))
+        yield from (f"{alert.file}: {alert.name}: {mistake}" for mistake in _alert_mistakes(alert, uids))
     yield from _query_mistakes(alerts, known)
     yield from _test_mistakes(alerts, folder)
     yield from _input_mistakes(folder, known)
@@ -151,77 +151,77 @@ def _mistakes(folder: Path) -> Iterator[str]:
 def _alert_mistakes(alert: Rule, uids: set[str]) -> Iterator[str]:
     body, texts = alert.body, alert.body.get("annotations", {})
     if not re.fullmatch(r"Mining([A-Z][a-z]+)+", alert.name):
-        yield "an alert is called Mining..., in capitals and small letters"
+        yield "an alert is called Mining..., in CamelCase"
     if body.get("labels", {}).get("severity") not in SEVERITIES:
-        yield f"its severity is one of {', '.join(sorted(SEVERITIES))}"
+        yield f"its severity must be one of {', '.join(sorted(SEVERITIES))}"
     if "for" not in body:
-        yield "it says for how long (for)"
+        yield "`for` is missing"
     if "keep_firing_for" in body:
-        yield "keep_firing_for is not known to every program that reads these rules"
+        yield "keep_firing_for is not supported by Debian's vmalert 1.79"
     summary = texts.get("summary", "")
     if not summary.endswith(".") or "{{" in summary:
-        yield "its summary is a sentence that is always the same"
+        yield "its summary must be a fixed sentence without templates"
     if not re.search(r"\$labels\.(site|instance)\b", texts.get("description", "")):
-        yield "its description names the scope: $labels.site or $labels.instance"
+        yield "its description must name $labels.site or $labels.instance"
     if texts.get("runbook_url") != f"{RUNBOOKS_AT}{alert.name}.md":
-        yield f"its runbook_url is {RUNBOOKS_AT}{alert.name}.md"
+        yield f"its runbook_url must be {RUNBOOKS_AT}{alert.name}.md"
     link = texts.get("dashboard_url", "")
     uid = re.match(rf"{re.escape(GRAFANA_AT)}([a-z-]+)", link)
     if uid is None or uid[1] not in uids:
-        yield f"its dashboard_url begins with {GRAFANA_AT} and one of our dashboards"
+        yield f"its dashboard_url must begin with {GRAFANA_AT} and the uid of a dashboard"
 
 
 def _dashboards(folder: Path) -> set[str]:
     files = {f"dashboards/{path.name}": path for path in (folder / "dashboards").glob("*.json")}
-    return {told(file, read_json(path, file), "uid") for file, path in files.items()}
+    return {required(file, read_json(path, file), "uid") for file, path in files.items()}
 
 
 def _query_mistakes(alerts: list[Rule], known: set[str]) -> Iterator[str]:
-    """Hold the queries inside annotations to the same list."""
+    """Check the queries inside annotations against the same list."""
     for alert in alerts:
         for query in re.findall(r'printf "((?:[^"\\]|\\.)*)"', " ".join(alert.body.get("annotations", {}).values())):
             for name in sorted(metric_names(query.replace("%q", '""')) - known):
-                yield f"{alert.file}: {alert.name}: nobody exports or records {name}"
+                yield f"{alert.file}: {alert.name}: no such metric: {name}"
 
 
 def _test_mistakes(alerts: list[Rule], folder: Path) -> Iterator[str]:
-    said = defaultdict(list)
+    by_alert = defaultdict(list)
     for check in checks(folder):
-        said[check.alert].append(check)
+        by_alert[check.alert].append(check)
     for alert in alerts:
-        told = said.pop(alert.name, [])
-        if not any(check.fires for check in told):
+        expected = by_alert.pop(alert.name, [])
+        if not any(check.fires for check in expected):
             yield f"{alert.file}: {alert.name}: no unit test in which it fires"
-        if all(check.fires for check in told):
+        if all(check.fires for check in expected):
             yield f"{alert.file}: {alert.name}: no unit test in which it is silent"
-        if not any(check.is_curtailed and not check.fires for check in told):
-            yield f"{alert.file}: {alert.name}: no unit test in which it lives through a curtailment"
-    for name, told in said.items():
-        yield f"{told[0].file}: {name}: there is no such alert"
+        if not any(check.is_curtailed and not check.fires for check in expected):
+            yield f"{alert.file}: {alert.name}: no unit test in which it stays silent through a curtailment"
+    for name, expected in by_alert.items():
+        yield f"{expected[0].file}: {name}: there is no such alert"
 
 
 def _input_mistakes(folder: Path, known: set[str]) -> Iterator[str]:
     for file, test, body in _tests(folder):
         for series in body["input_series"]:
             for name in sorted(metric_names(series["series"]) - known):
-                yield f"{file}: {test}: nobody exports or records {name}"
+                yield f"{file}: {test}: no such metric: {name}"
 
 
 def _runbook_mistakes(alerts: list[Rule], folder: Path, known: set[str]) -> Iterator[str]:
     names = {alert.name for alert in alerts}
-    pages = {path.stem: path for path in sorted((folder / "runbooks").glob("*.md"))}
+    pages = {path.stem: path for path in sorted((folder / "runbooks").glob("*.md")) if path.name != "README.md"}
     for name in sorted(names - pages.keys()):
-        yield f"runbooks/{name}.md: {name}: not there"
+        yield f"runbooks/{name}.md: {name}: missing"
     for name, path in pages.items():
         if name not in names:
             yield f"runbooks/{path.name}: {name}: there is no such alert"
             continue
         text = path.read_text(encoding="utf-8")
-        chapters = re.split(r"^## (.*)$", text, flags=re.MULTILINE)
-        if chapters[0].strip() != f"# {name}" or tuple(chapters[1::2]) != HEADINGS:
-            yield f"runbooks/{path.name}: {name}: its headings are its name, then {', '.join(HEADINGS)}"
-        elif not all(chapter.strip() for chapter in chapters[2::2]):
-            yield f"runbooks/{path.name}: {name}: an empty chapter"
+        sections = re.split(r"^## (.*)$", text, flags=re.MULTILINE)
+        if sections[0].strip() != f"# {name}" or tuple(sections[1::2]) != HEADINGS:
+            yield f"runbooks/{path.name}: {name}: its headings must be its name, then {', '.join(HEADINGS)}"
+        elif not all(section.strip() for section in sections[2::2]):
+            yield f"runbooks/{path.name}: {name}: an empty section"
         for query in re.findall(r"promtool query instant \S+ '([^']*)'", text):
             for metric in sorted(metric_names(query) - known):
-                yield f"runbooks/{path.name}: {name}: nobody exports or records {metric}"
+                yield f"runbooks/{path.name}: {name}: no such metric: {metric}"

@@ -1,4 +1,4 @@
-"""Rules, their tests and dashboards as they stand in files that people edit: what cannot be read is named."""
+"""Reading of rules, tests and dashboards from files; unreadable content is reported with its place."""
 
 import json
 from collections.abc import Mapping
@@ -9,23 +9,23 @@ import yaml
 
 
 class UnreadableError(Exception):
-    """A file is not what it is taken for; the message names it, the place, and what is wrong."""
+    """A file is not of the expected form; the message names the file, the place and the problem."""
 
 
 def read_yaml(path: Path, name: str) -> Any:
-    """Give what a file holds.
+    """Return the parsed content of a YAML file.
 
     Args:
-        path: Where it is.
-        name: What people call it.
+        path: The file.
+        name: Its name in messages.
 
     Raises:
         UnreadableError: It is not YAML.
     """
-    # PyYAML's own C loader is ten times as fast, where it was built with it.
+    # PyYAML's C loader is ten times as fast, where it was built.
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        return yaml.load(path.read_text(encoding="utf-8"), Loader=loader)  # noqa: S506 - both loaders are safe ones
+        return yaml.load(path.read_text(encoding="utf-8"), Loader=loader)  # noqa: S506 - both loaders are safe
     except yaml.MarkedYAMLError as error:
         line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
         raise UnreadableError(f"{name}: {line}{error.problem}") from error
@@ -34,7 +34,7 @@ def read_yaml(path: Path, name: str) -> Any:
 
 
 def read_json(path: Path, name: str) -> Any:
-    """Give what a file holds; arguments and errors as `read_yaml`."""
+    """Return the parsed content of a JSON file; arguments and errors as `read_yaml`."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:
@@ -43,11 +43,11 @@ def read_json(path: Path, name: str) -> Any:
         raise UnreadableError(f"{name}: {error}") from error
 
 
-def told(where: str, of: Any, key: str) -> Any:
-    """Give ``of[key]``.
+def required(where: str, of: Any, key: str) -> Any:
+    """Return ``of[key]``.
 
     Raises:
-        UnreadableError: It is not there; `where` says where it was looked for.
+        UnreadableError: The key is missing; the message begins with `where`.
     """
     if not isinstance(of, Mapping) or key not in of:
         raise UnreadableError(f"{where}: {key!r} is missing")

@@ -1,4 +1,4 @@
-"""What holds at this moment: sums by place, ratios of them, and what alerts compare them with."""
+"""Rules for current values: sums by place, their ratios, and the levels that alerts compare with."""
 
 from collections.abc import Iterator
 
@@ -22,8 +22,8 @@ def _whole(labels: str, metric: str) -> str:
 
 
 def agent_rules() -> Iterator[Rule]:
-    """Give which sites lack an agent that should be there."""
-    # Which site an agent watches, kept for as long as it is a target: when it is down it cannot say.
+    """Yield the rules that find sites with a missing agent."""
+    # The site of an agent, kept while it is a scrape target: an agent that is down does not report it.
     yield Rule(
         AGENT_SITES,
         "max by (job, instance, site) (miner_agent_build_info)\n"
@@ -40,7 +40,7 @@ def agent_rules() -> Iterator[Rule]:
 
 
 def sums(level: Level) -> list[Rule]:
-    """Give all of a level as of now."""
+    """Return all rules for the current values of a level."""
     raw = f"mining_{level.name}"
     deployed = level.total("deployed")
     rules = [
@@ -60,7 +60,7 @@ def sums(level: Level) -> list[Rule]:
 
 
 def _power(level: Level, raw: str) -> Iterator[Rule]:
-    # The agent leaves out a source that tells nothing now; the mean over the time it told something is no mean.
+    # The agent leaves out a source without a value. Without these zeros an average would cover only the time with one.
     nothing = f"0 * sum by ({level.by}) ({raw}_deployed_{HASHRATE})"
     zeros = [f'or label_replace({nothing}, "source", "{source}", "", "")' for source in SOURCES]
     lines = [f"sum by ({level.by}, source) ({raw}_power_watts)", *zeros]
@@ -75,14 +75,14 @@ def _power(level: Level, raw: str) -> Iterator[Rule]:
         f"{level.name}:mining_{EFFICIENCY}nameplate_per_deployed:ratio", f"{speaks_for}\n/\n{level.total('deployed')}"
     )
     if level.has_curtailment:
-        # Side by side only while both are there: a meter that lapses must not look like one that reads low.
+        # Compared only while both exist: a meter that stops reporting must not look like one that reads low.
         metered, units = (f"sum by ({level.by}) ({raw}_{whose}_power_watts)" for whose in ("metered", "units"))
         yield Rule(level.watts("metered_"), f"{metered}\nunless on (site) {AGENTS_INCOMPLETE}")
         yield Rule(level.watts("units_"), f"({units} and {metered})\nunless on (site) {AGENTS_INCOMPLETE}")
 
 
 def delivered() -> Iterator[Rule]:
-    """Give what pools credited beside what units said of themselves, each per nameplate of the units it is known of."""
+    """Yield the site's delivered hashrate and the nameplate of the units that report it."""
     for what in ("delivered", "delivered_nameplate"):
         yield Rule(SITE.total(what), _whole("site, window", f"mining_site_{what}_{HASHRATE}"))
 
@@ -103,8 +103,8 @@ def _curtailment(level: Level, raw: str) -> Iterator[Rule]:
         _whole(level.by, f"{raw}_curtailment_stragglers"),
     )
     yield Rule(f"{name}:mining_units_not_restored:sum", _whole(level.by, f"{raw}_units_not_restored"))
-    # Accounted for: it hashes, or was curtailed, or is on its way up because it was. In H/s it stays level through a
-    # curtailment, and a ratio of it to deployed cannot explode when next to nothing is left uncurtailed.
+    # Accounted for: hashing, curtailed, or starting after a curtailment. In H/s it stays level through a curtailment,
+    # and its ratio to deployed stays finite when almost everything is curtailed.
     lost = level.total("loss")
     yield Rule(
         level.total("accounted"),
@@ -112,7 +112,7 @@ def _curtailment(level: Level, raw: str) -> Iterator[Rule]:
         f'+ sum without (cause) ({lost}{{cause="curtailed"}})\n'
         f'+ sum without (cause) ({lost}{{cause="starting"}}) * max_over_time({active}[{EXCUSED_AFTER}])',
     )
-    # What is missing because nothing works there, and nobody said it should not.
+    # Missing hashrate of a place that is dark without having been declared.
     declared = f'sum without (cause) ({lost}{{cause="maintenance"}})'
     yield Rule(
         level.total("dark"),
@@ -122,7 +122,7 @@ def _curtailment(level: Level, raw: str) -> Iterator[Rule]:
 
 
 def drop() -> Iterator[Rule]:
-    """Give what the alert on a sudden drop compares: without dark containers, which have an alert of their own."""
+    """Yield the figures for the alert on a sudden drop: without dark containers, which have their own alert."""
     steady, deployed = SITE.total("steady"), SITE.total("deployed")
     dark = f"sum by (site) (container:mining_dark_{HASHRATE}:sum)"
     yield Rule(steady, f"{SITE.total('accounted')} + {dark}\nor\n{SITE.total('accounted')}")
@@ -130,8 +130,8 @@ def drop() -> Iterator[Rule]:
 
 
 def usual() -> Iterator[Rule]:
-    """Give what a site usually does, for the alert on a sudden drop."""
-    # The median of a day: an outage of less than half of it does not become the usual, a peak never does.
+    """Yield the usual level of a site, for the alert on a sudden drop."""
+    # The median of a day: an outage shorter than half a day does not become the usual level, and a peak never does.
     for total in (SITE.total("steady"), "site:mining_steady_per_deployed:ratio"):
         name, _, operation = total.rpartition(":")
         yield Rule(f"{name}:{operation}_median1d", f"quantile_over_time(0.5, {total}[1d])")

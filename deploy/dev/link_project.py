@@ -1,7 +1,7 @@
-"""Put the work tree on the virtual environment's path and make its two commands, without building anything.
+"""Link the work tree into a virtual environment and write its two commands, without a build.
 
-An editable install would fetch a build backend first; two lines and two files do the same, with nothing to download.
-Run with the environment's own Python.
+An editable install would download a build backend; a path file and two scripts do the same without one. Run with the
+environment's own Python.
 """
 
 import sys

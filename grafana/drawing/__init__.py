@@ -1,1 +1,1 @@
-"""The dashboards, drawn in Python: what each panel asks and says; `grafana.build` makes the JSON that Grafana loads."""
+"""The dashboards in Python: the queries and texts of each panel. `grafana.build` writes the JSON that Grafana loads."""

@@ -1,4 +1,4 @@
-"""*Agent*: is what watches well: polling, its own pace, what scrapes and history cost."""
+"""*Agent*: health and cost of the agents: polling, event loop, scrapes, history, brokers and meters."""
 
 from collections.abc import Sequence
 
@@ -6,8 +6,8 @@ from grafana.drawing import page, parts
 from grafana.drawing.parts import COUNT, PER_SECOND, RATIO, SECONDS, Look, Query, now
 
 ABOUT = (
-    "The agents themselves. If something here is red, the other dashboards say less than they seem to. Each agent is "
-    "one instance of a scrape job; the site's name is on its build."
+    "The agents themselves. If something here is red, the figures of the other dashboards are incomplete. Each agent "
+    "is one instance of a scrape job; its build info carries the site's name."
 )
 
 _TARGET = parts.selector(job="$job", instance="$instance")
@@ -20,13 +20,13 @@ def _p(quantile: float, histogram: str) -> str:
 
 
 def _health(board: page.Page) -> None:
-    board.row("Is it well?")
+    board.row("Are the agents healthy?")
     # (title, description, expr, unit, steps, names)
     yes_no = {"0": ("no", parts.BAD), "1": ("yes", parts.GOOD)}
     figures: Sequence[tuple[str, str, str, str, parts.Steps, dict[str, tuple[str, str]] | None]] = (
         (
             "Answers",
-            "Whether Prometheus could scrape every chosen agent just now.",
+            "Yes if Prometheus could scrape every selected agent just now.",
             f"min(up{_TARGET})",
             COUNT,
             parts.NEUTRAL,
@@ -34,7 +34,7 @@ def _health(board: page.Page) -> None:
         ),
         (
             "Units shown",
-            "Units that the chosen agents show.",
+            "Units that the selected agents export.",
             f"sum(miner_agent_units{_TARGET})",
             COUNT,
             parts.NEUTRAL,
@@ -42,14 +42,14 @@ def _health(board: page.Page) -> None:
         ),
         (
             "Simulated units",
-            "Units among them that are simulated and no machines. In a real site's figures there are none.",
+            "Units among them that are simulated, not machines. A real site has none.",
             f"sum(miner_agent_simulated_units{_TARGET})",
             COUNT,
             parts.NONE_WANTED,
             None,
         ),
         (
-            "Polls that fail",
+            "Failed polls",
             "Share of polls without a reading, over five minutes.",
             f"{_FAILED}\n/\nsum(rate(miner_agent_polls_total{_TARGET}[5m]))",
             RATIO,
@@ -58,7 +58,7 @@ def _health(board: page.Page) -> None:
         ),
         (
             "Configuration read",
-            "Whether configuration and ledger were last read without a mistake; if not, the old ones are in force.",
+            "Yes if configuration and ledger had no mistake when last read; if not, the old ones stay in force.",
             f"min(miner_agent_config_last_reload_successful{_TARGET})",
             COUNT,
             parts.NEUTRAL,
@@ -66,7 +66,7 @@ def _health(board: page.Page) -> None:
         ),
         (
             "History written",
-            "Whether history is being written. Empty where none is kept.",
+            "Yes if history is being written. Empty if none is kept.",
             f"min(miner_agent_history_up{_TARGET})",
             COUNT,
             parts.NEUTRAL,
@@ -77,8 +77,8 @@ def _health(board: page.Page) -> None:
         board.add(parts.figure(title, description, now(expr), unit, steps, names=names), width=4, height=4)
     board.add(
         parts.timeline(
-            "When did it answer?",
-            "Scrapes that came through, by agent; a gap is time without Prometheus itself.",
+            "When did the agents answer?",
+            "Successful scrapes by agent; a gap is time without Prometheus itself.",
             Query(expr=f"max by (instance) (up{_TARGET})", legend="{{instance}}"),
             {"0": ("silent", parts.BAD), "1": ("answers", parts.GOOD)},
         ),
@@ -87,7 +87,7 @@ def _health(board: page.Page) -> None:
     )
     board.add(
         parts.listing(
-            "Which agents?",
+            "Agents",
             "Version and site of each agent.",
             [parts.column(f"max by (site, job, instance, version) (miner_agent_build_info{_TARGET})")],
             {name: parts.Column(title=name) for name in ("site", "job", "instance", "version")},
@@ -99,20 +99,20 @@ def _health(board: page.Page) -> None:
 
 
 def _polling(board: page.Page) -> None:
-    board.row("Does it poll in time?")
+    board.row("Are polls on time?")
     polls = f"sum by (result) (rate(miner_agent_polls_total{_RATED}))"
     board.add(
         parts.graph(
-            "Polls, by what came of them",
-            "A second. Everything but ok is a reason of failure.",
+            "Polls by result",
+            "Per second. Every result except ok is a reason of failure.",
             [Query(expr=polls, legend="{{result}}")],
             PER_SECOND,
             Look(stacked=True, colours={"ok": "green"}),
         ),
         parts.graph(
             "How long do polls take?",
-            "From connecting to the last byte, failed polls included; half are faster than p50, all but one in a "
-            "hundred than p99.",
+            "From connecting to the last byte, including failed polls. Half are faster than p50, all but one in a "
+            "hundred are faster than p99.",
             [
                 Query(expr=_p(0.5, "poll_duration_seconds"), legend="p50 {{instance}}"),
                 Query(expr=_p(0.99, "poll_duration_seconds"), legend="p99 {{instance}}"),
@@ -124,22 +124,22 @@ def _polling(board: page.Page) -> None:
     )
     board.add(
         parts.graph(
-            "Polls that were due and not made",
-            "A second, by why: the one before was not over (busy), the agent itself was late (late), or it had no "
-            "socket left (no_socket). None drawn is none skipped, as long as the agent answers.",
+            "Skipped polls",
+            "Per second, by reason: the previous poll was not over (busy), the agent itself was late (late), or it had "
+            "no socket left (no_socket). No line means none skipped, as long as the agent answers.",
             [Query(expr=f"sum by (why) (rate(miner_agent_polls_skipped_total{_RATED}))", legend="{{why}}")],
             PER_SECOND,
         ),
         parts.graph(
-            "Polls under way",
+            "Polls in flight",
             "At the moment of the scrape.",
             [Query(expr=f"sum by (instance) (miner_agent_polls_in_flight{_TARGET})", legend="{{instance}}")],
             COUNT,
         ),
         parts.graph(
-            "Replies that needed repair",
-            "A second, by the repair's name, before they were JSON. None drawn is none repaired, as long as the agent "
-            "answers.",
+            "Repaired replies",
+            "Malformed JSON that was repaired before parsing, per second and repair. No line means none, as long as "
+            "the agent answers.",
             [Query(expr=f"sum by (repair) (rate(miner_agent_reply_repairs_total{_RATED}))", legend="{{repair}}")],
             PER_SECOND,
         ),
@@ -149,20 +149,20 @@ def _polling(board: page.Page) -> None:
 
 
 def _costs(board: page.Page) -> None:
-    board.row("What does it cost?")
+    board.row("What do the agents cost?")
     panels = (
         (
-            "How late does its event loop wake up?",
-            "p99 of how late a regular timer fires; anything that blocks the agent shows here.",
+            "Event loop lag",
+            "p99 delay of a regular timer; anything that blocks the agent shows here.",
             [Query(expr=_p(0.99, "loop_lag_seconds"), legend="p99 {{instance}}")],
             SECONDS,
         ),
         (
             "How long does a scrape take?",
-            "p99 of making the body, in the agent; and the whole scrape as Prometheus sees it.",
+            "p99 time to build the body in the agent, and the whole scrape as Prometheus sees it.",
             [
-                Query(expr=_p(0.99, "scrape_duration_seconds"), legend="made, p99 {{instance}}"),
-                Query(expr=f"max by (instance) (scrape_duration_seconds{_TARGET})", legend="as seen {{instance}}"),
+                Query(expr=_p(0.99, "scrape_duration_seconds"), legend="build, p99 {{instance}}"),
+                Query(expr=f"max by (instance) (scrape_duration_seconds{_TARGET})", legend="whole scrape {{instance}}"),
             ],
             SECONDS,
         ),
@@ -179,13 +179,13 @@ def _costs(board: page.Page) -> None:
         ),
         (
             "How many series?",
-            "Samples of each scrape; at most 40 a unit.",
+            "Samples per scrape; at most 40 per unit.",
             [Query(expr=f"max by (instance) (scrape_samples_scraped{_TARGET})", legend="{{instance}}")],
             COUNT,
         ),
         (
             "Processor",
-            "Cores' worth of time, user and system.",
+            "CPU cores in use, user and system time.",
             [
                 Query(
                     expr=f"max by (instance) (rate(process_cpu_seconds_total{_RATED}))",
@@ -210,7 +210,7 @@ def _history(board: page.Page) -> None:
     board.add(
         parts.graph(
             "Rows",
-            "A second: written, and lost because they could not be written for too long.",
+            "Per second: written, and dropped because they could not be written for too long.",
             [
                 Query(expr=f"sum(rate(miner_agent_history_rows_written_total{_RATED}))", legend="written"),
                 Query(expr=f"sum(rate(miner_agent_history_rows_dropped_total{_RATED}))", legend="dropped"),
@@ -219,14 +219,14 @@ def _history(board: page.Page) -> None:
             Look(colours={"written": "blue", "dropped": "red"}),
         ),
         parts.graph(
-            "Rows that wait",
-            "To be written. They pile up while the disk is full or slow.",
+            "Pending rows",
+            "Rows held in memory until they are written. They pile up while the disk is full or slow.",
             [Query(expr=f"sum by (instance) (miner_agent_history_rows_pending{_TARGET})", legend="{{instance}}")],
             COUNT,
         ),
         parts.graph(
             "Size",
-            "Of the history file and its log.",
+            "Size of the history file and its write-ahead log.",
             [Query(expr=f"max by (instance) (miner_agent_history_bytes{_TARGET})", legend="{{instance}}")],
             parts.BYTES,
         ),
@@ -240,7 +240,7 @@ def _others(board: page.Page) -> None:
     board.add(
         parts.timeline(
             "MQTT brokers",
-            "Whether each broker is connected; empty where none is configured.",
+            "Connection to each broker; empty if none is configured.",
             Query(
                 expr=f"max by (instance, broker) (miner_agent_mqtt_connected{_TARGET})",
                 legend="{{broker}} {{instance}}",
@@ -248,8 +248,8 @@ def _others(board: page.Page) -> None:
             {"0": ("away", parts.BAD), "1": ("connected", parts.GOOD)},
         ),
         parts.graph(
-            "MQTT messages that wait",
-            "In the outbox of each broker, on disk, until they are delivered.",
+            "Pending MQTT messages",
+            "Messages in the outbox of each broker, on disk until delivered.",
             [
                 Query(
                     expr=f"max by (instance, broker) (miner_agent_mqtt_outbox_messages{_TARGET})",
@@ -264,7 +264,7 @@ def _others(board: page.Page) -> None:
     board.add(
         parts.graph(
             "MQTT messages",
-            "A second: delivered to each broker, and dropped because its outbox was full.",
+            "Per second: delivered to each broker, and dropped because its outbox was full.",
             [
                 Query(
                     expr=f"sum by (broker) (rate(miner_agent_mqtt_delivered_messages_total{_RATED}))",
@@ -279,7 +279,7 @@ def _others(board: page.Page) -> None:
         ),
         parts.graph(
             "Meters",
-            "What counts of each meter; a line ends where its latest reading is too old.",
+            "Power of each meter; a line ends when its latest reading is too old.",
             [
                 Query(
                     expr=f"max by (instance, meter) (miner_agent_meter_power_watts{_TARGET})",
@@ -289,8 +289,8 @@ def _others(board: page.Page) -> None:
             parts.WATTS,
         ),
         parts.graph(
-            "Units asked who they are",
-            "A second, on their web pages, by what came of it.",
+            "Identity checks",
+            "Requests to the web pages of units for serial number and MAC, per second, by result.",
             [Query(expr=f"sum by (result) (rate(miner_agent_identity_checks_total{_RATED}))", legend="{{result}}")],
             PER_SECOND,
         ),
@@ -300,7 +300,8 @@ def _others(board: page.Page) -> None:
     board.add(
         parts.graph(
             "How full are MQTT outboxes?",
-            "Share of what each may grow to. Above 100 % old unit batches are given up first, figures and events last.",
+            "Share of the allowed size. Above 100 % the oldest unit batches are dropped first, figures and events "
+            "last.",
             [
                 Query(
                     expr=f"max by (instance, broker) (miner_agent_mqtt_outbox_bytes{_TARGET})\n/\n"
@@ -312,8 +313,8 @@ def _others(board: page.Page) -> None:
         ),
         parts.graph(
             "MQTT failures",
-            "A second, by reason: connections that were refused or lost, and outbox files that could not be written. "
-            "None drawn is none, as long as the agent answers.",
+            "Per second, by reason: refused or lost connections, and failed outbox writes. No line means none, as "
+            "long as the agent answers.",
             [
                 Query(
                     expr=f"sum by (broker, reason) (rate(miner_agent_mqtt_connection_errors_total{_RATED})) > 0",
@@ -332,7 +333,7 @@ def _others(board: page.Page) -> None:
 
 
 def draw() -> page.Page:
-    """Give the dashboard."""
+    """Return the dashboard."""
     board = page.Page(
         page.AGENT,
         "hashsight: Agent",

@@ -1,4 +1,4 @@
-"""Of a site: whether its figures can be believed, and whether curtailment did what was declared."""
+"""Rows of the Site dashboard on the credibility of its figures and on curtailment."""
 
 from grafana.drawing import page, parts
 from grafana.drawing.colours import DELIVERED
@@ -9,11 +9,11 @@ _HS = "hashrate_hashes_per_second"
 
 
 def belief(board: page.Page) -> None:
-    """Draw coverage, delivered against reported, and who is where."""
-    board.row("Can it be believed?")
+    """Draw coverage, delivered against reported hashrate, and the whereabouts of units."""
+    board.row("Can the figures be trusted?")
     board.add(
         parts.graph(
-            "How much do we know?",
+            "How much of the site is known?",
             "Share of the deployed nameplate whose state is known. The dashed lines are 90 and 98 %.",
             [Query(expr=f"max(site:mining_known_per_deployed:ratio{_SITE})", legend="coverage")],
             RATIO,
@@ -21,8 +21,8 @@ def belief(board: page.Page) -> None:
         ),
         parts.graph(
             "Do pools credit what units report?",
-            "Delivered (accepted difficulty x 2^32) against the units' own word, both per nameplate of the units of "
-            "which they are known, over an hour and over 24. 100 % is agreement; luck moves the hour by some per cent.",
+            "Delivered hashrate (accepted difficulty x 2^32) over reported hashrate, each per nameplate of the units "
+            "that have it, over 1 h and 24 h. 100 % is agreement; share luck moves the hour by a few percent.",
             [
                 Query(expr=f"max(site:mining_delivered_per_operating:ratio1h{_SITE})", legend="1 h"),
                 Query(expr=f"max(site:mining_delivered_per_operating:ratio1d{_SITE})", legend="24 h"),
@@ -36,8 +36,8 @@ def belief(board: page.Page) -> None:
     delivered = f"sum by (window) (site:mining_delivered_nameplate_{_HS}:sum{_SITE})"
     board.add(
         parts.graph(
-            "Of how much is delivered known?",
-            "Share of the deployed nameplate that delivered hashrate speaks for, over the last hour and the last 24.",
+            "How much of the site has delivered hashrate?",
+            "Share of the deployed nameplate covered by delivered hashrate, over the last hour and the last 24.",
             [
                 Query(
                     expr=f"{delivered}\n/ on () group_left ()\nsum(site:mining_deployed_{_HS}:sum{_SITE})",
@@ -52,9 +52,9 @@ def belief(board: page.Page) -> None:
     )
     board.add(
         parts.graph(
-            "Is everybody where the ledger says?",
-            "Units by what is known of their whereabouts: verified by MAC or serial number, unverified, moved to "
-            "another known address, or displaced by another unit and not found.",
+            "Are units where the ledger says?",
+            "Units by identity: verified by MAC or serial number, unverified, moved to another known address, or "
+            "displaced by another unit and not found.",
             [
                 Query(
                     expr=f"sum by (standing) (mining_site_units_by_standing{_SITE})",
@@ -78,7 +78,7 @@ def belief(board: page.Page) -> None:
     board.add(
         parts.figure(
             "Unknown units",
-            "Units that answer at an address of the ledger and that the ledger does not know.",
+            "Units that answer at an address of the ledger but are not in the ledger.",
             now(f"sum(mining_site_unknown_units{_SITE})"),
             parts.COUNT,
             parts.NONE_WANTED,
@@ -89,12 +89,12 @@ def belief(board: page.Page) -> None:
 
 
 def curtailment(board: page.Page) -> None:
-    """Draw what was to go, what stayed, and who did not come back."""
-    board.row("Does curtailment do what was declared?")
+    """Draw declared curtailment, stragglers, and units that did not come back."""
+    board.row("Does curtailment work as declared?")
     board.add(
         parts.graph(
-            "How much was to go, and how much stayed?",
-            "Nameplate of the units inside declared curtailments, and what those leave them to hash.",
+            "How much is curtailed?",
+            "Nameplate of the units inside declared curtailments, and the hashrate those still allow.",
             [
                 Query(expr=f"max(site:mining_curtailment_nameplate_{_HS}:sum{_SITE})", legend="inside events"),
                 Query(expr=f"max(site:mining_curtailment_target_{_HS}:sum{_SITE})", legend="left to hash"),
@@ -103,9 +103,9 @@ def curtailment(board: page.Page) -> None:
             Look(colours={"inside events": "purple", "left to hash": "light-purple"}),
         ),
         parts.graph(
-            "Who hashed on, who did not come back?",
-            "Stragglers hash inside an event that leaves them nothing; not restored are those that do not hash 15 "
-            "minutes after the end.",
+            "Which units did not follow?",
+            "Stragglers hash during a curtailment to zero. Units not restored still do not hash 15 minutes after the "
+            "end.",
             [
                 Query(expr=f"max(site:mining_curtailment_stragglers:sum{_SITE})", legend="stragglers"),
                 Query(expr=f"max(site:mining_units_not_restored:sum{_SITE})", legend="not restored"),
@@ -119,7 +119,7 @@ def curtailment(board: page.Page) -> None:
     board.add(
         parts.figure(
             "Stragglers now",
-            "Units that hash inside an event that leaves them nothing to hash.",
+            "Units that hash during a curtailment to zero.",
             now(f"max(site:mining_curtailment_stragglers:sum{_SITE})"),
             parts.COUNT,
             parts.NONE_WANTED,

@@ -23,7 +23,7 @@ STATES = {
     "unreadable": "red",
 }
 
-# How sure the word is: a meter's, the firmware's, our own model's.
+# From most to least trusted: a meter, the firmware, the agent's model.
 SOURCES = {"metered": "dark-blue", "reported": "blue", "modelled": "light-blue"}
 
 OPERATING, DEPLOYED, EXPECTED, DELIVERED = "green", "#8e8e8e", "purple", "blue"

@@ -1,23 +1,23 @@
-"""*Fleet*: the sites side by side, and the months as they are published."""
+"""*Fleet*: the sites side by side, and months as published."""
 
 from grafana.drawing import page, parts
 from grafana.drawing.colours import DEPLOYED, OPERATING
 from grafana.drawing.parts import COVERAGE, EFFICIENCY, HASHRATE, J_PER_TH, RATIO, Column, Look, Query, column, now
 
 ABOUT = (
-    "How much of what was deployed hashes, site by site and over all of them. Sums come first and are divided after, "
-    "so a large site weighs as a large site. Days and months are UTC; the figure to publish is that of "
-    "`hashsight statement`, in each site's own zone."
+    "How much of the deployed hashrate operates, by site and in total. Ratios divide sums, so a large site weighs more "
+    "than a small one. Days and months are UTC; the figure to publish comes from `hashsight statement`, in each site's "
+    "own time zone."
 )
 
 _SITES = parts.selector(site="$site")
 _HS = "hashrate_hashes_per_second"
-# The same month, whichever of the four lengths it has: each average is let through only for months of its own.
+# The month as a label, as in 202510: year times 100 plus month, of the second before.
 _MONTH = 'count_values("month", year(vector(time() - 1)) * 100 + month(vector(time() - 1)))'
 
 
 def _fleet(what: str, operation: str = "sum") -> str:
-    """Sum a recorded hashrate of the chosen sites; a site of which two servers tell is one."""
+    """Return the sum of a recorded hashrate over the selected sites, deduplicated across servers."""
     return f"sum(max by (site) (site:mining_{what}_{_HS}:{operation}{_SITES}))"
 
 
@@ -26,10 +26,11 @@ def _ratio(window: str, part: str = "operating") -> str:
 
 
 def _month(inner: str, over: str = "avg_over_time", *, is_share: bool = False) -> str:
-    """Give a figure of the calendar month that ended at midnight, from the means of its hours; nothing at other times.
+    """Return a figure of the calendar month that ended at midnight, from its hourly means.
 
-    A range of 743 h 45 min with a step of one hour holds the 744 hours of a month of 31 days, whether its left end is
-    part of it (Prometheus 2) or not (3).
+    Each of the four lengths of a month has a term, which has a value only after a month of that length. A range of
+    743 h 45 min with a step of one hour holds the 744 hours of a month of 31 days, whether its left end is included
+    (Prometheus 2) or not (3).
     """
     lengths = []
     for days in (28, 29, 30, 31):
@@ -73,15 +74,15 @@ def _months() -> parts.Table:
         "Value #B": Column(title="Deployed, mean", unit=HASHRATE, decimals=2),
         "Value #C": Column(title="Operating, mean", unit=HASHRATE, decimals=2),
         "Value #D": Column(title="Operational efficiency", unit=RATIO, steps=EFFICIENCY, decimals=2),
-        "Value #E": Column(title="... curtailment left out", unit=RATIO, decimals=2),
+        "Value #E": Column(title="... without curtailment", unit=RATIO, decimals=2),
         "Value #F": Column(title="Watched", unit=RATIO, steps=COVERAGE, decimals=1),
     }
     panel = parts.listing(
-        "What were the months, as they are published?",
-        "Calendar months in UTC, each from the means of its hours. Operational efficiency is mean operating over mean "
-        "deployed, curtailed time included, as the trade publishes it; to two decimals, because 89.70 % is not over "
-        "90. Watched is the share of time with figures, of the site with the fewest: a month with little of it is no "
-        "month's figure. Shows the last 400 days; with dates chosen above instead of a span, the months between them.",
+        "What were the months as published?",
+        "Calendar months in UTC, from hourly means. Operational efficiency is mean operating over mean deployed, "
+        "curtailed time included, as the trade publishes it, to two decimals because 89.70 % is not over 90. Watched "
+        "is the share of time with figures, for the site with the least. A month with little of it is not worth "
+        "publishing. Shows the last 400 days, or the months between two dates selected above.",
         queries,
         columns,
         sort_by="Month",
@@ -101,7 +102,7 @@ def _sites_table() -> parts.Table:
         column(f"{by_site} (site:mining_operating_per_uncurtailed:ratiomtd{_SITES})"),
         column(f"{by_site} (site:mining_known_per_deployed:ratio{_SITES})"),
         column(f"{by_site} (site:mining_energy_efficiency_j_per_th:ratio{_SITES})"),
-        # The last word of a site that is not heard of any more: it keeps its row, and says since when.
+        # Time since the last sample, so that a silent site keeps its row.
         column(f"time() - max by (site) (last_over_time(timestamp(site:mining_deployed_{_HS}:sum{_SITES})[1d:1m]))"),
     ]
     columns = {
@@ -111,17 +112,17 @@ def _sites_table() -> parts.Table:
         "Value #C": Column(title="Efficiency now", unit=RATIO, steps=EFFICIENCY, decimals=2),
         "Value #D": Column(title="24 h", unit=RATIO, steps=EFFICIENCY, decimals=2),
         "Value #E": Column(title="This month", unit=RATIO, steps=EFFICIENCY, decimals=2),
-        "Value #F": Column(title="... curtailment left out", unit=RATIO, decimals=2),
+        "Value #F": Column(title="... without curtailment", unit=RATIO, decimals=2),
         "Value #G": Column(title="Coverage", unit=RATIO, steps=COVERAGE, decimals=1),
         "Value #H": Column(title="Energy efficiency", unit=J_PER_TH, decimals=2),
         "Value #I": Column(
-            title="Last heard of", unit=parts.SECONDS, steps=((0, parts.PLAIN), (300, parts.BAD)), decimals=0
+            title="Last data", unit=parts.SECONDS, steps=((0, parts.PLAIN), (300, parts.BAD)), decimals=0
         ),
     }
     return parts.listing(
-        "How do the sites stand side by side?",
-        "One row a site that was heard of within a day. A site that is silent keeps its row, with empty figures and "
-        "the time since its last word. A click on a name opens the site.",
+        "How do the sites compare?",
+        "One row for each site with data in the last day. A silent site keeps its row, with empty figures and the time "
+        "since its last data. Click a name to open the site.",
         queries,
         columns,
         sort_by="Deployed",
@@ -129,7 +130,7 @@ def _sites_table() -> parts.Table:
 
 
 def draw() -> page.Page:
-    """Give the dashboard."""
+    """Return the dashboard."""
     board = page.Page(
         page.FLEET,
         "hashsight: Fleet",
@@ -138,7 +139,7 @@ def draw() -> page.Page:
         zone="utc",
         variables=[page.choice("site", "Site", f"site:mining_deployed_{_HS}:sum")],
     )
-    board.row("How much of what is deployed hashes?")
+    board.row("How much of the deployed hashrate operates?")
     for title, window, period in (
         ("This month", "mtd", "since the first of this month, UTC"),
         ("30 days", "30d", "over 30 days"),
@@ -159,14 +160,14 @@ def draw() -> page.Page:
     board.add(
         parts.figure(
             "Operating now",
-            "Sum of the hashrate that fresh readings measured. A site of which not every agent answers is not in it.",
+            "Sum of hashrate measured in fresh readings. A site is left out while one of its agents is down.",
             now(_fleet("operating")),
             HASHRATE,
             decimals=2,
         ),
         parts.figure(
             "Deployed now",
-            "Sum of the nameplates of the units in the sites' ledgers, running or not.",
+            "Sum of nameplates of the units in the sites' ledgers, running or not.",
             now(_fleet("deployed")),
             HASHRATE,
             decimals=2,
@@ -177,7 +178,8 @@ def draw() -> page.Page:
     board.add(
         parts.figure(
             "Coverage",
-            "Share of the deployed nameplate whose state is known. A silent site is unknown for a day, then gone.",
+            "Share of the deployed nameplate whose state is known. A silent site counts as unknown for a day, then "
+            "not at all.",
             now(
                 f"{_fleet('known')}\n/\nsum(max by (site) (last_over_time(site:mining_deployed_{_HS}:sum{_SITES}[1d])))"
             ),
@@ -187,7 +189,7 @@ def draw() -> page.Page:
         ),
         parts.figure(
             "Silent sites",
-            "Sites that had figures within the last day and have none now: down, or one of their agents is.",
+            "Sites with figures in the last day but none now: the site or one of its agents is down.",
             now("max(fleet:mining_sites_unseen:count)"),
             parts.COUNT,
             parts.NONE_ALLOWED,
@@ -195,12 +197,12 @@ def draw() -> page.Page:
         width=2,
         height=4,
     )
-    board.row("Where is it, and where is it not?")
+    board.row("Which sites fall short?")
     board.add(_sites_table(), width=24, height=9)
     board.add(
         parts.graph(
-            "How much of what was deployed hashed?",
-            "Operating and deployed hashrate of all chosen sites. A gap in a site's data lowers both.",
+            "How much of the deployed hashrate operated?",
+            "Operating and deployed hashrate of all selected sites. A gap in a site's data lowers both.",
             [
                 Query(expr=_fleet("deployed"), legend="deployed"),
                 Query(expr=_fleet("operating"), legend="operating"),
@@ -210,7 +212,8 @@ def draw() -> page.Page:
         ),
         parts.graph(
             "Which site is below 90 %?",
-            "Operational efficiency of each site, mean over mean of the hour before. The dashed lines are 80 and 90 %.",
+            "Operational efficiency of each site over the hour before, mean over mean. The dashed lines are 80 and 90 "
+            "%.",
             [Query(expr=f"max by (site) (site:mining_operating_per_deployed:ratio1h{_SITES})", legend="{{site}}")],
             RATIO,
             Look(most=1.1, steps=EFFICIENCY),

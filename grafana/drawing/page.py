@@ -1,4 +1,4 @@
-"""A whole dashboard: rows of panels on the grid, variables, links to the others, annotations."""
+"""A whole dashboard: rows of panels on the grid, variables, links and annotations."""
 
 import json
 from collections.abc import Sequence
@@ -14,42 +14,43 @@ Annotation = dashboard.AnnotationQuery
 WIDTH = 24
 TAG = "hashsight"
 
-# Where each dashboard lives. Alerts and other dashboards link to these; they never change.
-FLEET, SITE, UNITS, UNIT, AGENT = (f"hashsight-{name}" for name in ("fleet", "site", "units", "unit", "agent"))
+# Uids of the dashboards. Alerts and other dashboards link to them, so they never change.
+NAMES = ("fleet", "site", "units", "unit", "agent")
+FLEET, SITE, UNIT_LIST, UNIT_DETAIL, AGENT = (f"hashsight-{name}" for name in NAMES)
 
 
 def address(uid: str, **variables: str) -> str:
-    """Give the address of another dashboard, at the same time and with the same source of data.
+    """Return the address of another dashboard, with the same time range and data source.
 
     Args:
-        uid: The other's.
-        variables: What its variables are set to; may name fields of the row that is clicked on.
+        uid: Uid of the other dashboard.
+        variables: Values of its variables; may name fields of the clicked row.
     """
     listed = "".join(f"&var-{name}={value}" for name, value in variables.items())
     return f"/d/{uid}?${{__url_time_range}}&var-datasource=${{datasource}}{listed}"
 
 
 def field_of(name: str) -> str:
-    """Give what stands for a row's field in an address."""
+    """Return the placeholder for a row's field in an address."""
     return f"${{__data.fields.{name}}}"
 
 
 def datasource() -> dashboard.DatasourceVariable:
-    """Give the choice of a Prometheus."""
+    """Return the variable that selects a Prometheus."""
     return dashboard.DatasourceVariable("datasource").label("Data source").type("prometheus")
 
 
 def choice(
     name: str, label: str, metric: str, *, of: Sequence[str] = (), is_single: bool = False
 ) -> dashboard.QueryVariable:
-    """Give a choice among the values of a label.
+    """Return a variable over the values of a label.
 
     Args:
-        name: Of the variable and of the label.
-        label: For people.
-        metric: Whose label it is.
-        of: Variables chosen before, which narrow this one down.
-        is_single: Whether one value has to be chosen, instead of any number or all.
+        name: Name of the variable and of the label.
+        label: Heading of the variable.
+        metric: Metric with that label.
+        of: Earlier variables, which narrow this one down.
+        is_single: True if exactly one value must be selected, instead of any number or all.
     """
     matchers = ", ".join(f'{other}=~"${other}"' for other in of)
     query = f"label_values({metric}{{{matchers}}}, {name})"
@@ -59,20 +60,20 @@ def choice(
     variable.refresh(model.VariableRefresh.ON_TIME_RANGE_CHANGED).sort(model.VariableSort.NATURAL_ASC)
     variable.multi(not is_single).include_all(not is_single)
     if not is_single:
-        # Not ".+": a unit without a container has an empty one.
+        # Not ".+": a unit without a container has an empty label.
         variable.all_value(".*").current(model.VariableOption(text="All", value="$__all"))
     return variable
 
 
 def search(name: str, label: str) -> dashboard.TextBoxVariable:
-    """Give a field to type part of a name into; empty at first."""
+    """Return a text field for part of a name, empty by default."""
     return (
         dashboard.TextBoxVariable(name).label(label).default_value("").current(model.VariableOption(text="", value=""))
     )
 
 
 def annotation(name: str, expr: str, colour: str, title: str, text: str) -> Annotation:
-    """Give marks in time for every stretch in which a query has a result."""
+    """Return annotations for every period in which a query has a result."""
     query = prometheus.Dataquery().datasource(PROMETHEUS).expr(expr).ref_id("Anno").range().interval("1m")
     built = dashboard.AnnotationQuery().name(name).datasource(PROMETHEUS).enable(True).icon_color(colour)
     return built.target(query).expr(expr).title_format(title).text_format(text).step("60s")
@@ -82,11 +83,11 @@ class Page:
     """One dashboard under construction.
 
     Args:
-        uid: Its place, for ever.
-        title, about: For people.
-        span: What time it shows at first, such as ``24h``.
-        variables: In the order in which one chooses.
-        zone: ``browser``, or ``utc`` where days have to begin with Prometheus' own.
+        uid: Permanent identifier, part of its address.
+        title, about: Title and description.
+        span: Default time range, such as ``24h``.
+        variables: In the order in which they depend on each other.
+        zone: ``browser``, or ``utc`` where days must begin as in Prometheus.
     """
 
     def __init__(
@@ -124,7 +125,7 @@ class Page:
         self._x = self._y = self._height = self._in_row = 0
 
     def annotate(self, *annotations: Annotation) -> None:
-        """Mark moments in all graphs."""
+        """Add annotations to all graphs."""
         self._board.annotations(list(annotations))
 
     def row(self, title: str) -> None:
@@ -137,7 +138,7 @@ class Page:
         self._y += 1
 
     def add(self, *panels: Any, width: int, height: int) -> None:
-        """Put panels, each as wide and high, right of the one before, or under it where the width is used up."""
+        """Place panels of one size from left to right, wrapping at the full width."""
         for panel in panels:
             if self._x + width > WIDTH:
                 self._wrap()
@@ -152,5 +153,5 @@ class Page:
         self._x = self._height = 0
 
     def text(self) -> str:
-        """Give the JSON, the same each time."""
+        """Return the JSON, deterministic for the same drawing."""
         return json.dumps(self._board.build(), cls=JSONEncoder, indent=2, ensure_ascii=False, sort_keys=True) + "\n"

@@ -1,8 +1,8 @@
-"""Panels as this project draws them: the same units, colours and manners everywhere.
+"""Builders for panels, with the same units, colours and handling of missing data everywhere.
 
-What is missing is grey and says "no data", never green and never zero: the lowest step of every threshold, which
-Grafana also takes for values that are not there, is `MISSING`; null is mapped to it by name; lines end where the data
-ends. Panels get their identifiers from their place (row 3, second panel: 302), so that links to one last.
+Missing data is grey and reads "no data", never green and never zero. Grafana gives missing values the lowest step of a
+threshold, so that step is always `MISSING`; null is mapped to "no data"; lines end where the data ends. A panel's id
+comes from its place (row 3, second panel: 302), so links to it stay valid.
 """
 
 from collections.abc import Iterable, Sequence
@@ -39,19 +39,19 @@ Table = table.Panel
 
 
 def selector(**matchers: str) -> str:
-    """Give ``{site=~"$site"}`` from ``site="$site"``."""
+    """Return ``{site=~"$site"}`` for ``site="$site"``."""
     return "{" + ", ".join(f'{label}=~"{value}"' for label, value in matchers.items()) + "}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """One question to Prometheus.
+    """One query to Prometheus.
 
     Attributes:
         expr: PromQL, with Grafana's variables.
         legend: Name of the series, with ``{{label}}``.
-        is_table: Whether labels become columns.
-        is_range: Whether it is asked over the dashboard's time, or of its end only.
+        is_table: True if labels become columns.
+        is_range: True to query the dashboard's time range, false for its end only.
         interval: Shortest step, such as ``1d``; empty for Grafana's choice.
     """
 
@@ -62,7 +62,7 @@ class Query:
     interval: str = ""
 
     def target(self, ref: str) -> prometheus.Dataquery:
-        """Give the SDK's form, under the letter `ref`."""
+        """Return the SDK's query object, under the letter `ref`."""
         query = prometheus.Dataquery().datasource(PROMETHEUS).expr(self.expr).ref_id(ref).legend_format(self.legend)
         query = query.range() if self.is_range else query.instant()
         if self.interval:
@@ -71,35 +71,35 @@ class Query:
 
 
 def now(expr: str, legend: str = "") -> Query:
-    """Ask of the end of the dashboard's time only."""
+    """Return an instant query at the end of the dashboard's time range."""
     return Query(expr=expr, legend=legend, is_range=False)
 
 
 def column(expr: str) -> Query:
-    """Ask for one column of a table."""
+    """Return the query for one column of a table."""
     return Query(expr=expr, is_table=True, is_range=False)
 
 
 Steps = Sequence[tuple[float, str]]
 
-# Higher is better. 0.9 is the trade's line; below 0.8 the site is in trouble.
+# Higher is better. 0.9 is the trade's target; below 0.8 the site is in trouble.
 EFFICIENCY: Steps = ((0, BAD), (0.8, FAIR), (0.9, GOOD))
 COVERAGE: Steps = ((0, BAD), (0.9, FAIR), (0.98, GOOD))
-# Counts of what should not be there.
+# Counts that should be zero.
 NONE_WANTED: Steps = ((0, GOOD), (1, FAIR))
 NONE_ALLOWED: Steps = ((0, GOOD), (1, BAD))
 NEUTRAL: Steps = ((0, PLAIN),)
 
 
 def thresholds(steps: Steps) -> dashboard.ThresholdsConfig:
-    """Give thresholds whose lowest step, where Grafana puts what is missing, is grey."""
+    """Return thresholds whose lowest step is grey, because Grafana uses it for missing values."""
     listed = [model.Threshold(value=None, color=MISSING)]
     listed += [model.Threshold(value=value, color=colour) for value, colour in steps]
     return dashboard.ThresholdsConfig().mode(model.ThresholdsMode.ABSOLUTE).steps(listed)
 
 
 def nothing_is_grey() -> model.SpecialValueMap:
-    """Give the mapping that names what is not there."""
+    """Return the mapping that shows null and NaN as "no data"."""
     return model.SpecialValueMap(
         model.DashboardSpecialValueMapOptions(
             match=model.SpecialValueMatch.NULL_AND_NAN,
@@ -109,7 +109,7 @@ def nothing_is_grey() -> model.SpecialValueMap:
 
 
 def named_values(names: dict[str, tuple[str, str]]) -> model.ValueMap:
-    """Give a mapping of numbers to (text, colour)."""
+    """Return a mapping of numbers to (text, colour)."""
     return model.ValueMap(
         {
             value: model.ValueMappingResult(text=text, color=colour, index=at)
@@ -129,7 +129,7 @@ def _fixed(colour: str) -> model.DynamicConfigValue:
 
 
 def set_property(name: str, value: Any) -> model.DynamicConfigValue:
-    """Give one property of an override."""
+    """Return one property of an override."""
     return model.DynamicConfigValue(id_val=name, value=value)
 
 
@@ -144,12 +144,12 @@ def figure(
     names: dict[str, tuple[str, str]] | None = None,
     links: Sequence[dashboard.DashboardLink] = (),
 ) -> stat.Panel:
-    """Give one number, large."""
+    """Return a panel with one large number."""
     panel = _asking(stat.Panel(), title, description, [query], unit).thresholds(thresholds(steps))
     panel.mappings([nothing_is_grey(), *([named_values(names)] if names else [])])
     panel.color_scheme(dashboard.FieldColor().mode(model.FieldColorModeId.THRESHOLDS))
     panel.color_mode(forms.BigValueColorMode.VALUE).graph_mode(forms.BigValueGraphMode.NONE)
-    # Of a range, the latest value that is there would outlive its unit; the last one may be missing, and says so.
+    # Not lastNotNull, which would keep showing the last value of a unit that is gone.
     panel.reduce_options(common.ReduceDataOptions().calcs(["last"]))
     if decimals is not None:
         panel.decimals(decimals)
@@ -160,14 +160,14 @@ def figure(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """How a graph looks where it differs from the others.
+    """Look of a graph, where it differs from the default.
 
     Attributes:
-        stacked: Whether areas lie on top of each other.
+        stacked: True if areas are stacked.
         colours: Fixed colour by legend.
-        dashed: Legends drawn as dashed lines, never filled nor stacked.
-        least, most: Ends of the axis, where they are known.
-        steps: Lines to hold the data against.
+        dashed: Legends drawn as dashed lines, neither filled nor stacked.
+        least, most: Ends of the axis, if fixed.
+        steps: Threshold lines.
     """
 
     stacked: bool = False
@@ -181,7 +181,7 @@ class Look:
 def graph(
     title: str, description: str, queries: Sequence[Query], unit: str, look: Look | None = None
 ) -> timeseries.Panel:
-    """Give lines over time; where there is no data there is no line."""
+    """Return a graph over time; without data there is no line."""
     look = look or Look()
     panel = _asking(timeseries.Panel(), title, description, queries, unit)
     panel.span_nulls(False).insert_nulls(False).show_points(forms.VisibilityMode.AUTO)
@@ -202,7 +202,7 @@ def graph(
     if look.most is not None:
         panel.max(look.most)
     if look.steps:
-        # The first step is where the axis begins; a line there says nothing.
+        # The first step is the start of the axis and needs no line.
         panel.thresholds(thresholds(look.steps[1:]))
         panel.thresholds_style(common.GraphThresholdsStyleConfig().mode(forms.GraphThresholdsStyleMode.DASHED))
     for legend, colour in look.colours.items():
@@ -218,7 +218,7 @@ def graph(
 
 
 def bars(title: str, description: str, query: Query, unit: str, steps: Steps = NEUTRAL) -> bargauge.Panel:
-    """Give one bar a series, as Prometheus sorted them."""
+    """Return a panel with one bar per series, in Prometheus' order."""
     panel = _asking(bargauge.Panel(), title, description, [query], unit).thresholds(thresholds(steps))
     panel.mappings([nothing_is_grey()]).orientation(forms.VizOrientation.HORIZONTAL).min(0)
     panel.display_mode(forms.BarGaugeDisplayMode.BASIC).reduce_options(common.ReduceDataOptions().calcs(["last"]))
@@ -228,22 +228,22 @@ def bars(title: str, description: str, query: Query, unit: str, steps: Steps = N
 def heat(
     title: str, description: str, query: Query, unit: str, *, what: str, ends: tuple[float, float]
 ) -> heatmap.Panel:
-    """Give one row a series, one cell a moment; a cell without data stays empty.
+    """Return a heat map with one row per series; a cell without data stays empty.
 
     Args:
-        title: Of the panel.
-        description: Of the panel.
-        query: A series a row.
-        unit: Grafana's name of it.
-        what: What a cell is the value of.
-        ends: Red is the first and below, green the second and above.
+        title: Title of the panel.
+        description: Description of the panel.
+        query: Query with one series per row.
+        unit: Grafana's name of the unit.
+        what: Name of the value of a cell.
+        ends: Values at or below the first are red, at or above the second green.
     """
     panel = _asking(heatmap.Panel(), title, description, [query], unit)
-    # The series are the rows; Grafana would otherwise sort their values into buckets and count.
+    # Series are rows; by default Grafana would count their values in buckets.
     panel.calculate(False).rows_frame(heatmap.RowsHeatmapOptions().layout(forms.HeatmapCellLayout.UNKNOWN).value(what))
     colour = heatmap.HeatmapColorOptions().mode(heatmaps.HeatmapColorMode.SCHEME).scheme("RdYlGn").steps(64)
     panel.color(colour.min(ends[0]).max(ends[1]).reverse(False))
-    # Left to itself it takes zero, which here is the worst there is, for nothing and hides it.
+    # By default Grafana hides zero, which is the worst value here.
     panel.filter_values(heatmap.FilterValueRange().le(-1))
     panel.cell_values(heatmap.CellValues().unit(unit)).show_value(forms.VisibilityMode.NEVER).cell_gap(1)
     panel.y_axis(heatmap.YAxisConfig().axis_placement(forms.AxisPlacement.LEFT).reverse(True))
@@ -252,7 +252,7 @@ def heat(
 
 
 def timeline(title: str, description: str, query: Query, names: dict[str, tuple[str, str]]) -> statetimeline.Panel:
-    """Give one row a series, whose numbers are states with (text, colour)."""
+    """Return a timeline with one row per series, whose numbers map to (text, colour)."""
     panel = _asking(statetimeline.Panel(), title, description, [query], COUNT).thresholds(thresholds(()))
     panel.mappings([nothing_is_grey(), named_values(names)]).show_value(forms.VisibilityMode.AUTO)
     panel.color_scheme(dashboard.FieldColor().mode(model.FieldColorModeId.THRESHOLDS)).row_height(0.8)
@@ -262,14 +262,14 @@ def timeline(title: str, description: str, query: Query, names: dict[str, tuple[
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """How a column of a table looks.
+    """Look of a table column.
 
     Attributes:
         title: Its heading.
         unit: Grafana's name of the unit.
         steps: Colours of the background, if any.
-        decimals: Digits after the point, if not Grafana's choice.
-        link: Where a click on a cell leads, as (title, address).
+        decimals: Digits after the point; None for Grafana's choice.
+        link: Link of each cell, as (title, address).
     """
 
     title: str
@@ -279,7 +279,7 @@ class Column:
     link: tuple[str, str] | None = None
 
     def properties(self) -> list[model.DynamicConfigValue]:
-        """Give what an override sets."""
+        """Return the properties of the column's override."""
         listed = [set_property("unit", self.unit)]
         if self.decimals is not None:
             listed.append(set_property("decimals", self.decimals))
@@ -303,16 +303,16 @@ def listing(
     sort_by: str = "",
     is_descending: bool = True,
 ) -> table.Panel:
-    """Give a table: a row for each combination of the labels that all queries share, a column a query.
+    """Return a table: a row for each combination of the shared labels, a column per query.
 
     Args:
-        title: Of the panel.
-        description: Of the panel.
-        queries: Each made with `column`.
-        columns: By name of label, or ``Value #A`` for the first query, and so on; in order.
-        hidden: Labels that are no columns.
+        title: Title of the panel.
+        description: Description of the panel.
+        queries: Queries made with `column`.
+        columns: Columns in order, keyed by label, or ``Value #A`` for the first query, and so on.
+        hidden: Labels without a column.
         sort_by: Title of a column.
-        is_descending: Whether its largest comes first.
+        is_descending: True if its largest value comes first.
     """
     panel = _asking(table.Panel(), title, description, queries, COUNT).thresholds(thresholds(()))
     panel.mappings([nothing_is_grey()]).filterable(True)

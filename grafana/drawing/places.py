@@ -1,4 +1,4 @@
-"""Of a site: which container, which rack, which model it is."""
+"""Row of the Site dashboard on containers, racks and models."""
 
 from grafana.drawing import page, parts
 from grafana.drawing.parts import COVERAGE, EFFICIENCY, HASHRATE, J_PER_TH, RATIO, Column, Query, column
@@ -7,7 +7,7 @@ _CONTAINER = parts.selector(site="$site", container="$container")
 _MODEL = parts.selector(site="$site", model="$model")
 _HS = "hashrate_hashes_per_second"
 
-_HEAT = "Red is 70 % and below, yellow 85 %, green 100 %; an empty cell is no data."
+_HEAT = "Red is 70 % or less, yellow 85 %, green 100 %; an empty cell means no data."
 
 
 def places(board: page.Page) -> None:
@@ -16,7 +16,7 @@ def places(board: page.Page) -> None:
     board.add(
         parts.heat(
             "Containers",
-            f"Operational efficiency: a row a container, a cell a moment. {_HEAT}",
+            f"Operational efficiency over time, one row per container. {_HEAT}",
             Query(
                 expr=f"max by (container) (container:mining_operating_per_deployed:ratio{_CONTAINER})",
                 legend="{{container}}",
@@ -27,7 +27,7 @@ def places(board: page.Page) -> None:
         ),
         parts.heat(
             "Racks",
-            f"Operational efficiency: a row for each rack of the chosen containers, a cell a moment. {_HEAT}",
+            f"Operational efficiency over time, one row per rack of the selected containers. {_HEAT}",
             Query(
                 expr=f"max by (container, rack) (rack:mining_operating_per_deployed:ratio{_CONTAINER})",
                 legend="{{container}} {{rack}}",
@@ -55,7 +55,7 @@ def _groups(title: str, level: str, label: str, chosen: str) -> parts.Table:
     ]
     where = {"site": "$site", label: page.field_of(label)}
     columns = {
-        label: Column(title=label, link=("Open its units", page.address(page.UNITS, **where))),
+        label: Column(title=label, link=("Open its units", page.address(page.UNIT_LIST, **where))),
         "Value #A": Column(title="Deployed", unit=HASHRATE, decimals=2),
         "Value #B": Column(title="Operating", unit=HASHRATE, decimals=2),
         "Value #C": Column(title="Efficiency now", unit=RATIO, steps=EFFICIENCY, decimals=2),
@@ -65,7 +65,7 @@ def _groups(title: str, level: str, label: str, chosen: str) -> parts.Table:
     }
     return parts.listing(
         title,
-        f"Each {label} of the site now. A click on a name opens its units.",
+        f"Each {label} of the site now. Click a name to open its units.",
         queries,
         columns,
         sort_by="Efficiency now",

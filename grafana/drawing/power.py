@@ -1,4 +1,4 @@
-"""Of a site: what it draws, by whose word, and for how much work."""
+"""Row of the Site dashboard on power and energy efficiency."""
 
 from grafana.drawing import page, parts
 from grafana.drawing.colours import SOURCES
@@ -8,13 +8,13 @@ _SITE = parts.selector(site="$site")
 
 
 def power(board: page.Page) -> None:
-    """Draw watts by source, J/TH, and of how much of the site that is known."""
-    board.row("What does it draw?")
+    """Draw watts by source, J/TH, and the share of the site it covers."""
+    board.row("How much power does it draw?")
     board.add(
         parts.graph(
-            "How much power, and by whose word?",
-            "Each part by the most trusted word there is: metered, else reported by the firmware, else modelled from "
-            "nameplate and hashrate. Stock S21/T21 firmware reports none; modelled watts are good to some 5 %.",
+            "Power by source",
+            "Each unit or container by its most trusted source: metered, else reported by the firmware, else modelled "
+            "from nameplate and hashrate. Stock S21/T21 firmware reports none; modelled watts are good to about 5 %.",
             [Query(expr=f"sum by (source) (site:mining_power_watts:sum{_SITE})", legend="{{source}}")],
             WATTS,
             Look(stacked=True, colours=SOURCES),
@@ -24,8 +24,8 @@ def power(board: page.Page) -> None:
     )
     board.add(
         parts.graph(
-            "How many joules for a terahash?",
-            "Watts for each TH/s over the units that have both figures. Lower is better; not operational efficiency.",
+            "How many joules per terahash?",
+            "Watts per TH/s over the units with both figures. Lower is better; this is not operational efficiency.",
             [Query(expr=f"max(site:mining_energy_efficiency_j_per_th:ratio{_SITE})", legend="energy efficiency")],
             J_PER_TH,
             Look(least=None, colours={"energy efficiency": "blue"}),
@@ -35,8 +35,8 @@ def power(board: page.Page) -> None:
     )
     board.add(
         parts.graph(
-            "Of how much is that known?",
-            "Share of the deployed nameplate that energy efficiency speaks for.",
+            "How much of the site has J/TH?",
+            "Share of the deployed nameplate covered by energy efficiency.",
             [
                 Query(
                     expr=f"max(site:mining_energy_efficiency_nameplate_per_deployed:ratio{_SITE})",

@@ -1,9 +1,9 @@
-"""The dashboard SDK, imported in one place: its builders by their names, what they build as `forms` and `model`."""
+"""The dashboard SDK, imported in one place: builders by name, their models as `forms` and `model`."""
 
 import warnings
 
 with warnings.catch_warnings():
-    # The SDK would rather see the v2 schema, which Grafana does not load from files.
+    # The SDK deprecates the classic schema in favour of v2, which Grafana does not load from files.
     warnings.simplefilter("ignore", DeprecationWarning)
     from grafana_foundation_sdk.builders import (
         bargauge,

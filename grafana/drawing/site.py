@@ -1,4 +1,4 @@
-"""*Site*: the headline, where the rest went, how sure we are, and which container it is."""
+"""*Site*: the headline figures, losses, curtailment, credibility, power and places."""
 
 from grafana.drawing import page, parts
 from grafana.drawing.belief import belief, curtailment
@@ -16,8 +16,8 @@ from grafana.drawing.places import places
 from grafana.drawing.power import power
 
 ABOUT = (
-    "One site: how much of what is deployed hashes, what took the rest, and whether the figures can be believed. "
-    "Everything about a moment comes from sums by place, so it does not matter how many agents watch the site."
+    "One site: how much of the deployed hashrate operates, what took the rest, and whether the figures can be trusted. "
+    "Current values are sums by place, so they do not depend on how many agents poll the site."
 )
 
 _SITE = parts.selector(site="$site")
@@ -28,7 +28,7 @@ _ALERTS = 'ALERTS{alertstate="firing", site=~"$site", severity!="info"}'
 
 
 def curtailed_marks() -> page.Annotation:
-    """Mark declared curtailments."""
+    """Return the annotation for declared curtailments."""
     return page.annotation(
         "Curtailment",
         f"max by (site, container) (container:mining_curtailment_active:max{_CONTAINER}) == 1",
@@ -39,7 +39,7 @@ def curtailed_marks() -> page.Annotation:
 
 
 def alert_marks() -> page.Annotation:
-    """Mark firing alerts."""
+    """Return the annotation for firing alerts."""
     return page.annotation(
         "Alerts", f"max by (alertname, site, severity) ({_ALERTS})", "red", "{{alertname}}", "{{severity}}"
     )
@@ -48,7 +48,7 @@ def alert_marks() -> page.Annotation:
 def _headline(board: page.Page) -> None:
     ratio = "site:mining_operating_per_deployed:ratio"
     for title, window, period in (
-        ("Operational efficiency now", "", "of this moment"),
+        ("Operational efficiency now", "", "now"),
         ("24 hours", "1d", "over 24 hours, mean over mean"),
         ("30 days", "30d", "over 30 days, mean over mean"),
         ("This month", "mtd", "since the first of this month (UTC), mean over mean"),
@@ -57,7 +57,7 @@ def _headline(board: page.Page) -> None:
             parts.figure(
                 title,
                 f"Operating over deployed hashrate {period}; curtailed time counts against it. "
-                "The trade's line is 90 %.",
+                "The trade's target is 90 %.",
                 now(f"max(max by (site) ({ratio}{window}{_SITE}))"),
                 RATIO,
                 EFFICIENCY,
@@ -68,16 +68,16 @@ def _headline(board: page.Page) -> None:
         )
     board.add(
         parts.figure(
-            "This month, curtailment left out",
-            "Operating over what was deployed and not curtailed. Beside the headline, never instead of it.",
+            "This month, without curtailment",
+            "Operating over deployed minus curtailed hashrate. Read it beside the headline, not instead of it.",
             now(f"max(site:mining_operating_per_uncurtailed:ratiomtd{_SITE})"),
             RATIO,
             decimals=2,
         ),
         parts.figure(
             "Coverage",
-            "Share of the deployed nameplate whose state is known: a fresh reading, a definite refusal, or the "
-            "ledger's word. Below 98 %, the other figures are about what we can see.",
+            "Share of the deployed nameplate whose state is known from a fresh reading, a definite refusal, or the "
+            "ledger. Below 98 % the other figures describe only the known part.",
             now(f"max(site:mining_known_per_deployed:ratio{_SITE})"),
             RATIO,
             COVERAGE,
@@ -85,28 +85,28 @@ def _headline(board: page.Page) -> None:
         ),
         parts.figure(
             "Operating",
-            "Sum of the hashrate that fresh readings measured.",
+            "Sum of hashrate measured in fresh readings.",
             now(f"max(site:mining_operating_{_HS}:sum{_SITE})"),
             HASHRATE,
             decimals=2,
         ),
         parts.figure(
             "Deployed",
-            "Sum of the nameplates in the ledger; a unit that never answers stays in it.",
+            "Sum of nameplates in the ledger, including units that never answer.",
             now(f"max(site:mining_deployed_{_HS}:sum{_SITE})"),
             HASHRATE,
             decimals=2,
         ),
         parts.figure(
             "Curtailment",
-            "Whether somebody declared a curtailment of any unit here.",
+            "Declared if a curtailment is in force for any unit here.",
             now(f"max(site:mining_curtailment_active:max{_SITE})"),
             parts.COUNT,
             names={"0": ("none declared", parts.PLAIN), "1": ("declared", "purple")},
         ),
         parts.figure(
             "Alerts firing",
-            "Alerts of this site that fire now. Counted only while its agents answer: no data is not none.",
+            "Alerts of this site that fire now. Counted only while its agents answer; no data does not mean none.",
             now(f"count({_ALERTS}) or 0 * max(site:mining_deployed_{_HS}:sum{_SITE})"),
             parts.COUNT,
             parts.NONE_ALLOWED,
@@ -117,7 +117,7 @@ def _headline(board: page.Page) -> None:
     board.add(
         parts.bars(
             "Units by state",
-            "Units of the ledger by the state they are in now.",
+            "Units of the ledger by current state.",
             now(f"sort_desc(sum by (state) (site:mining_units:sum{_SITE}))", "{{state}}"),
             parts.COUNT,
         ),
@@ -131,8 +131,8 @@ def _shortfall(board: page.Page) -> None:
     loss = f"sum by (cause) (site:mining_loss_{_HS}:sum{_SITE})"
     board.add(
         parts.graph(
-            "How much of what was deployed hashed?",
-            "Deployed is the ledger's; expected is what curtailments leave to hash; operating is measured.",
+            "How much of the deployed hashrate operated?",
+            "Deployed comes from the ledger; expected is deployed minus curtailment; operating is measured.",
             [
                 Query(expr=f"max(site:mining_deployed_{_HS}:sum{_SITE})", legend="deployed"),
                 Query(expr=f"max(site:mining_expected_{_HS}:sum{_SITE})", legend="expected"),
@@ -150,8 +150,8 @@ def _shortfall(board: page.Page) -> None:
     board.add(
         parts.graph(
             "Where did the deployed hashrate go?",
-            "Operating at the bottom, and on it what each cause took. Deployed less the losses plus the uplift (what "
-            "units give above nameplate) is operating, exactly; so the pile ends at deployed plus uplift.",
+            "Operating at the bottom, with the loss by each cause stacked on it. Deployed minus losses plus uplift "
+            "(hashrate above nameplate) equals operating exactly, so the stack ends at deployed plus uplift.",
             [
                 Query(expr=f"max(site:mining_operating_{_HS}:sum{_SITE})", legend="operating"),
                 Query(expr=f"{loss} > 0", legend="{{cause}}"),
@@ -164,8 +164,8 @@ def _shortfall(board: page.Page) -> None:
     )
     board.add(
         parts.bars(
-            "What took most, over the time shown?",
-            "Mean of what each cause took over the time chosen above, largest first.",
+            "What took most over the time shown?",
+            "Mean loss by cause over the selected time range, largest first.",
             now(
                 f"sort_desc(sum by (cause) (avg_over_time(site:mining_loss_{_HS}:sum{_SITE}[$__range])) > 0)",
                 "{{cause}}",
@@ -179,7 +179,7 @@ def _shortfall(board: page.Page) -> None:
 
 
 def draw() -> page.Page:
-    """Give the dashboard."""
+    """Return the dashboard."""
     board = page.Page(
         page.SITE,
         "hashsight: Site",
@@ -192,7 +192,7 @@ def draw() -> page.Page:
         ],
     )
     board.annotate(curtailed_marks(), alert_marks())
-    board.row("How much of what is deployed hashes?")
+    board.row("How much of the deployed hashrate operates?")
     _headline(board)
     _shortfall(board)
     curtailment(board)

@@ -1,4 +1,4 @@
-"""Every file of deploy/ and of Grafana's provisioning, read by the program it is for."""
+"""Every file of deploy/ and of Grafana's provisioning is accepted by the program that reads it."""
 
 import asyncio
 import os
@@ -20,7 +20,7 @@ from agent.config.file import load_config
 DEPLOY, PROVISIONING = ROOT / "deploy", ROOT / "grafana/provisioning"
 HERE = Path(sys.executable).parent
 
-# Who reads what: a new file needs a line here, and a test.
+# The reader of each file. A new file needs a line here, and a test.
 READ_BY = {
     "Dockerfile": "hadolint",
     "Dockerfile.dockerignore": "test_image_gets_what_it_copies_and_nothing_else",
@@ -47,31 +47,31 @@ READ_BY = {
 
 
 def _run(*command: str, within_s: float = 30) -> str:
-    """Run a checker; gives what it said, and fails with that where it found something."""
+    """Run a checker and return its output; fail with the output on a non-zero exit."""
     ran = subprocess.run(command, capture_output=True, text=True, timeout=within_s, check=False)
-    said = ran.stdout + ran.stderr
-    assert ran.returncode == 0, said
-    return said
+    output = ran.stdout + ran.stderr
+    assert ran.returncode == 0, output
+    return output
 
 
 def _yaml(path: Path) -> Any:
     return yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
-def test_every_file_is_read_by_somebody() -> None:
-    """No example lies there that no program ever read."""
+def test_every_file_has_a_reader() -> None:
+    """Every file of deploy/ has a known reader."""
     found = {str(path.relative_to(DEPLOY)) for path in DEPLOY.rglob("*") if path.is_file()}
     assert {name for name in found if "__pycache__" not in name} == set(READ_BY)
 
 
 @pytest.mark.parametrize("name", ["gateway.example.toml", "site.example.toml", "compose/site.toml"])
 def test_configurations_are_the_agents(name: str) -> None:
-    """Each example configuration is one that the agent takes."""
+    """The agent accepts each example configuration."""
     assert load_config(DEPLOY / name).site.name
 
 
 def test_the_example_site_is_whole(tmp_path: Path) -> None:
-    """`hashsight check` has nothing to say about the example configurations with the example ledger."""
+    """`hashsight check` accepts the example configurations with the example ledger."""
     shutil.copy(DEPLOY / "ledger.example.csv", tmp_path)
     for name in ("site.example.toml", "gateway.example.toml"):
         text = (DEPLOY / name).read_text(encoding="utf-8").replace("/etc/hashsight/ledger.csv", "ledger.example.csv")
@@ -83,14 +83,14 @@ def test_the_example_site_is_whole(tmp_path: Path) -> None:
 @pytest.mark.program("promtool")
 @pytest.mark.parametrize("name", ["prometheus.yml", "prometheus-fleet.yml", "compose/prometheus.yml"])
 def test_prometheus_takes_its_configuration(name: str) -> None:
-    """Promtool takes each configuration and finds the rules it names."""
+    """Promtool accepts each configuration and finds its rules."""
     assert "SUCCESS" in _run("promtool", "check", "config", str(DEPLOY / name))
 
 
 @pytest.mark.program("promtool")
 @pytest.mark.parametrize("name", ["prometheus.yml", "prometheus-fleet.yml"])
 def test_prometheus_takes_what_the_guide_makes_of_it(name: str, tmp_path: Path) -> None:
-    """The guide's own `sed` gives a configuration that works where the guide puts it."""
+    """The guide's `sed` writes a configuration that works where the guide puts it."""
     (command,) = re.findall(
         rf"^ +(sed .* deploy/{re.escape(name)}) >", (DEPLOY / "README.md").read_text(), re.MULTILINE
     )
@@ -102,12 +102,12 @@ def test_prometheus_takes_what_the_guide_makes_of_it(name: str, tmp_path: Path) 
 
 @pytest.mark.program("amtool")
 def test_alertmanager_takes_its_configuration() -> None:
-    """Amtool takes the configuration."""
+    """Amtool accepts the configuration."""
     assert "SUCCESS" in _run("amtool", "check-config", str(DEPLOY / "alertmanager.yml"))
 
 
 @pytest.mark.program("mosquitto")
-async def test_mosquitto_takes_the_house_configuration(tmp_path: Path) -> None:
+async def test_mosquitto_takes_the_compose_configuration(tmp_path: Path) -> None:
     """The broker of compose.yml starts with its configuration and listens."""
     port = free_port()
     text = (DEPLOY / "compose/mosquitto.conf").read_text(encoding="utf-8")
@@ -128,7 +128,7 @@ async def test_mosquitto_takes_the_house_configuration(tmp_path: Path) -> None:
 
 
 def _with_a_program_that_exists(tmp_path: Path) -> str:
-    """Copy the unit with an executable in the place of the one that deploy/install would put there."""
+    """Copy the service file with an executable that exists on this machine."""
     text = (DEPLOY / "hashsight.service").read_text(encoding="utf-8")
     copy = tmp_path / "hashsight.service"
     copy.write_text(text.replace("ExecStart=/opt/hashsight/bin/hashsight", "ExecStart=/bin/true"), encoding="utf-8")
@@ -136,29 +136,29 @@ def _with_a_program_that_exists(tmp_path: Path) -> str:
 
 
 @pytest.mark.program("systemd-analyze")
-def test_systemd_takes_the_unit(tmp_path: Path) -> None:
+def test_systemd_takes_the_service(tmp_path: Path) -> None:
     """`systemd-analyze verify` is silent."""
     assert _run("systemd-analyze", "verify", _with_a_program_that_exists(tmp_path)) == ""
 
 
 @pytest.mark.program("systemd-analyze")
-def test_the_unit_is_exposed_to_little(tmp_path: Path) -> None:
-    """Its exposure is at most 2.0 of 10 by systemd's own measure."""
-    unit = _with_a_program_that_exists(tmp_path)
-    said = _run("systemd-analyze", "security", "--offline=true", "--threshold=20", "--no-pager", unit)
-    assert float(re.findall(r"exposure level for hashsight.service: ([\d.]+)", said)[0]) <= 2.0
+def test_the_service_is_exposed_to_little(tmp_path: Path) -> None:
+    """The service's exposure is at most 2.0 of 10 by systemd's own measure."""
+    service = _with_a_program_that_exists(tmp_path)
+    output = _run("systemd-analyze", "security", "--offline=true", "--threshold=20", "--no-pager", service)
+    assert float(re.findall(r"exposure level for hashsight.service: ([\d.]+)", output)[0]) <= 2.0
 
 
-def test_the_unit_and_its_configuration_speak_of_the_same_places() -> None:
-    """What the service may write is where its configuration writes; its watchdog is the slower judge."""
-    unit = (DEPLOY / "hashsight.service").read_text(encoding="utf-8")
+def test_the_service_and_its_configuration_agree_on_paths() -> None:
+    """The service may write where its configuration writes, and its watchdog allows more than 30 s."""
+    service = (DEPLOY / "hashsight.service").read_text(encoding="utf-8")
     config = load_config(DEPLOY / "gateway.example.toml")
-    assert "\nStateDirectory=hashsight\n" in unit
+    assert "\nStateDirectory=hashsight\n" in service
     assert config.history.file is not None
     assert config.api.state_file is not None
     assert {config.history.file.parent, config.api.state_file.parent} == {Path("/var/lib/hashsight")}
-    assert "--config /etc/hashsight/site.toml" in unit
-    assert int(re.findall(r"\nWatchdogSec=(\d+)\n", unit)[0]) > 30
+    assert "--config /etc/hashsight/site.toml" in service
+    assert int(re.findall(r"\nWatchdogSec=(\d+)\n", service)[0]) > 30
 
 
 def test_compose_keeps_the_specification() -> None:
@@ -187,12 +187,12 @@ def test_compose_mounts_what_is_there() -> None:
 
 
 def test_the_image_is_built_by_the_book() -> None:
-    """Hadolint has nothing to say."""
+    """Hadolint finds nothing."""
     assert _run(str(HERE / "hadolint"), "--no-color", str(DEPLOY / "Dockerfile")) == ""
 
 
 def test_image_gets_what_it_copies_and_nothing_else() -> None:
-    """What the Dockerfile copies is there and let through, and it ends as a user without a name."""
+    """The files that the Dockerfile copies exist and are not ignored, and the image runs as an unnamed user."""
     text = (DEPLOY / "Dockerfile").read_text(encoding="utf-8")
     copied = {name for line in re.findall(r"^COPY (?!--from)(.*)$", text, re.MULTILINE) for name in line.split()[:-1]}
     let_through = (DEPLOY / "Dockerfile.dockerignore").read_text(encoding="utf-8").splitlines()
@@ -202,26 +202,26 @@ def test_image_gets_what_it_copies_and_nothing_else() -> None:
 
 
 def test_grafana_finds_prometheus_and_the_dashboards() -> None:
-    """Provisioning names a Prometheus by an address from the environment, and the folder that compose.yml mounts."""
+    """Provisioning takes Prometheus' address from the environment and dashboards from the folder that is mounted."""
     (source,) = _yaml(PROVISIONING / "datasources/prometheus.yml")["datasources"]
     (provider,) = _yaml(PROVISIONING / "dashboards/hashsight.yml")["providers"]
     grafana = _yaml(DEPLOY / "compose.yml")["services"]["grafana"]
     assert source["url"].removeprefix("$") in grafana["environment"]
     assert f"../grafana/dashboards:{provider['options']['path']}:ro" in grafana["volumes"]
     assert (source["type"], provider["type"], provider["allowUiUpdates"]) == ("prometheus", "file", False)
-    # The shortest step that a graph may take is that of the data.
+    # A graph's shortest step is the scrape interval.
     assert source["jsonData"]["timeInterval"] == _yaml(DEPLOY / "prometheus.yml")["global"]["scrape_interval"]
 
 
 def test_paths_of_the_guide_exist() -> None:
-    """Every file of the repository that the guide names is there."""
+    """Every repository file named in the guide exists."""
     for name in re.findall(r"(?<![\w/.])((?:deploy|grafana)/[\w./-]*\w)", (DEPLOY / "README.md").read_text()):
         assert (ROOT / name).exists(), name
 
 
 @pytest.mark.slow
 def test_install_makes_an_agent_of_its_own(tmp_path: Path) -> None:
-    """deploy/install gives a folder whose hashsight runs without the checkout, and a second run upgrades it."""
+    """deploy/install makes a folder whose hashsight runs without the checkout; a second run upgrades it."""
     to = tmp_path / "opt"
     environment = {**os.environ, "PYTHON": sys.executable}
     for _ in range(2):
@@ -229,7 +229,7 @@ def test_install_makes_an_agent_of_its_own(tmp_path: Path) -> None:
             [DEPLOY / "install", str(to)], check=True, timeout=600, env=environment, stdout=subprocess.DEVNULL
         )
     assert stat.S_IMODE((to / "bin/hashsight").stat().st_mode) == 0o755
-    told = subprocess.run(
+    ran = subprocess.run(
         [str(to / "bin/python"), "-c", "import agent; print(agent.__file__)"],
         capture_output=True,
         text=True,
@@ -237,5 +237,5 @@ def test_install_makes_an_agent_of_its_own(tmp_path: Path) -> None:
         timeout=30,
         check=True,
     )
-    assert told.stdout.strip() == str(to / "app/agent/__init__.py")
+    assert ran.stdout.strip() == str(to / "app/agent/__init__.py")
     assert not (to / "app.old").exists()

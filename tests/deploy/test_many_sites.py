@@ -1,4 +1,4 @@
-"""Several sites in one place: what each site's Prometheus recorded is sent, and the fleet's rules add it up there."""
+"""Several sites send their recorded series to one Prometheus, where the fleet's rules sum them."""
 
 import contextlib
 import json
@@ -23,7 +23,7 @@ OPERATING = "mining_operating_hashrate_hashes_per_second:sum"
 
 
 def sending(gateway: str, to: str, folder: Path) -> Path:
-    """Give the shipped configuration of a site's Prometheus as the guide's own `sed` turns sending on."""
+    """Return the shipped configuration of a site's Prometheus, with sending enabled by the guide's `sed`."""
     config = folder / "prometheus.yml"
     config.write_bytes((DEPLOY / "prometheus.yml").read_bytes())
     guide = (DEPLOY / "README.md").read_text(encoding="utf-8")
@@ -34,7 +34,7 @@ def sending(gateway: str, to: str, folder: Path) -> Path:
 
 
 def adapt(config: Path, changes: dict[str, str]) -> Path:
-    """Replace some text of a file, each of it there before."""
+    """Replace texts in a file; each must occur."""
     text = config.read_text(encoding="utf-8")
     for before, after in changes.items():
         assert before in text, f"{config.name} has no {before!r}"
@@ -44,7 +44,7 @@ def adapt(config: Path, changes: dict[str, str]) -> Path:
 
 
 def hurried(name: str, folder: Path) -> str:
-    """Write a shipped rule file with its durations divided; gives where."""
+    """Write a shipped rule file with its durations divided; return its path."""
     path = folder / name
     path.write_text(hurried_rules((RULES / name).read_text(encoding="utf-8")), encoding="utf-8")
     return str(path)
@@ -52,7 +52,7 @@ def hurried(name: str, folder: Path) -> str:
 
 @contextlib.asynccontextmanager
 async def prometheus(config: Path, address: str, *options: str) -> AsyncIterator[tuple[Program, str]]:
-    """Run a Prometheus with a configuration; gives it and its address."""
+    """Run a Prometheus with a configuration; yield it and its address."""
     command = ("prometheus", f"--config.file={config}", f"--storage.tsdb.path={config.parent / 'tsdb'}")
     log = config.parent / "prometheus.log"
     async with program(*command, f"--web.listen-address={address}", *options, log=log) as running:
@@ -66,7 +66,7 @@ async def prometheus(config: Path, address: str, *options: str) -> AsyncIterator
 
 @contextlib.asynccontextmanager
 async def place(folder: Path) -> AsyncIterator[tuple[Program, str]]:
-    """Run the Prometheus in which sites come together, as it is shipped but faster."""
+    """Run the shipped central Prometheus with a shorter interval."""
     config = folder / "prometheus.yml"
     config.write_bytes((DEPLOY / "prometheus-fleet.yml").read_bytes())
     changes = {"evaluation_interval: 15s": "evaluation_interval: 1s"}
@@ -77,7 +77,7 @@ async def place(folder: Path) -> AsyncIterator[tuple[Program, str]]:
 
 @contextlib.asynccontextmanager
 async def site(name: str, folder: Path, to: str) -> AsyncIterator[str]:
-    """Run simulated units, an agent over them, and a Prometheus beside it that sends to a place; gives the latter's."""
+    """Run simulated units, an agent and a Prometheus that sends to `to`; yield that Prometheus' address."""
     async with farm(folder, units=SITES[name]), agent(folder, site=name) as (_, url):
         config = sending(f"gateway-{name}", to, folder)
         changes = {
@@ -93,14 +93,14 @@ async def site(name: str, folder: Path, to: str) -> AsyncIterator[str]:
 
 
 async def value(server: str, expression: str) -> float:
-    """Give the one value of a query."""
+    """Return the one value of a query."""
     ((_, _, found),) = await query(server, expression)
     return found
 
 
 @pytest.mark.program("prometheus")
 async def test_two_sites_are_added_up_where_they_come_together(tmp_path: Path) -> None:
-    """The fleet's sums are the sums of both sites, out of recorded series alone; late samples are taken."""
+    """The fleet's sums are the sums of both sites, from recorded series only, and late samples are accepted."""
     async with contextlib.AsyncExitStack() as stack:
         for name in ("place", *SITES):
             (tmp_path / name).mkdir()
@@ -111,17 +111,17 @@ async def test_two_sites_are_added_up_where_they_come_together(tmp_path: Path) -
             for server in sites:
                 await until(lambda server=server, name=name: query(server, f"site:{name}"), running)
         deployed = sum([await value(server, f"site:{DEPLOYED}") for server in sites])
-        # What is deployed does not change; once it is the sum of both, both are in the other sums, too.
+        # Deployed does not change; once it is the sum of both sites, both are in the other sums too.
         await until(lambda: query(fleet, f"abs(fleet:{DEPLOYED} / {deployed!r} - 1) < 1e-9"), running)
         operating = sum([await value(server, f"site:{OPERATING}") for server in sites])
         assert 0 < operating < deployed
-        # Hashrate moves between two polls, and what is sent is seconds behind.
+        # Hashrate changes between polls, and sent samples are seconds behind.
         await until(lambda: query(fleet, f"abs(fleet:{OPERATING} / {operating!r} - 1) < 0.1"), running)
         assert {labels["site"] for labels, _, _ in await query(fleet, f"site:{DEPLOYED}")} == set(SITES)
         gateways = {f"gateway-{name}" for name in SITES}
         assert {labels["gateway"] for labels, _, _ in await query(fleet, "up")} == gateways
         assert await query(fleet, '{__name__=~"(miner|mining)_.*"}') == []
-        # Later than Prometheus takes by itself: an hour behind the newest.
+        # Prometheus' default accepts at most one hour behind the newest sample.
         late_at = int(time.time()) - 3 * 3600
         status = await _send(fleet, {"__name__": f"site:{DEPLOYED}", "site": "gamma"}, 1e15, late_at)
         assert status == 204
@@ -129,7 +129,7 @@ async def test_two_sites_are_added_up_where_they_come_together(tmp_path: Path) -
 
 
 def test_all_that_the_fleet_needs_is_sent() -> None:
-    """What the fleet's rules and the Fleet dashboard ask for passes what the sites send, or is recorded there."""
+    """Every series of the fleet's rules and the Fleet dashboard is sent by the sites or recorded centrally."""
     text = (DEPLOY / "prometheus.yml").read_text(encoding="utf-8")
     (send,) = yaml.safe_load(re.sub(r"^( *)#: ", r"\1", text, flags=re.MULTILINE))["remote_write"]
     (kept,) = send["write_relabel_configs"]
@@ -142,7 +142,7 @@ def test_all_that_the_fleet_needs_is_sent() -> None:
 
 
 async def _send(server: str, labels: dict[str, str], sample: float, at: int) -> int:
-    """Write one sample as a remote Prometheus would; gives the status of the answer."""
+    """Send one sample as a remote Prometheus would; return the HTTP status."""
     pairs = b"".join(_field(1, _field(1, key.encode()) + _field(2, word.encode())) for key, word in labels.items())
     point = b"\x09" + struct.pack("<d", sample) + b"\x10" + _varint(at * 1000)
     body = _field(1, pairs + _field(2, point))

@@ -1,4 +1,4 @@
-"""The shipped Alertmanager configuration: who is called, and what is held back by what."""
+"""The shipped Alertmanager configuration: routing and inhibition."""
 
 import re
 import subprocess
@@ -17,17 +17,17 @@ ALERTS = {rule.name: rule.body for rule in rules_lint.rules() if rule.is_alert}
 
 
 def inhibitions() -> list[dict[str, Any]]:
-    """Give the inhibition rules."""
+    """Return the inhibition rules."""
     rules: list[dict[str, Any]] = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))["inhibit_rules"]
     return rules
 
 
 def matched(matchers: list[str]) -> set[str]:
-    """Give the alerts that all of some matchers on alertname take."""
+    """Return the alerts that match all matchers on alertname."""
     names = set(ALERTS)
     for matcher in matchers:
         found = re.fullmatch(r'alertname(=~|!=|=)"([^"]*)"', matcher)
-        assert found, f"{matcher}: only alertname is matched here"
+        assert found, f"{matcher}: only alertname is supported here"
         sign, text = found.groups()
         pattern = text if sign == "=~" else re.escape(text)
         names = {name for name in names if (re.fullmatch(pattern, name) is None) == (sign == "!=")}
@@ -35,7 +35,7 @@ def matched(matchers: list[str]) -> set[str]:
 
 
 def held_back() -> Iterator[tuple[str, str, tuple[str, ...]]]:
-    """Give every pair of what speaks and what it silences, and the labels that have to agree."""
+    """Yield every pair of an alert and one it inhibits, and the labels that must agree."""
     for rule in inhibitions():
         for source in matched(rule["source_matchers"]):
             for target in matched(rule["target_matchers"]):
@@ -53,8 +53,8 @@ def test_amtool_takes_it() -> None:
 
 @pytest.mark.program("amtool")
 @pytest.mark.parametrize(("severity", "receiver"), [("critical", "pager"), ("warning", "tickets")])
-def test_who_is_told(severity: str, receiver: str) -> None:
-    """Critical calls somebody; warning writes a ticket and calls nobody."""
+def test_severity_chooses_the_receiver(severity: str, receiver: str) -> None:
+    """Critical pages; warning only writes a ticket."""
     labels = [f"severity={severity}", "alertname=MiningSiteDark", "site=alpha"]
     done = subprocess.run(
         ["amtool", "config", "routes", "test", f"--config.file={CONFIG}", *labels],
@@ -67,16 +67,16 @@ def test_who_is_told(severity: str, receiver: str) -> None:
 
 
 def test_every_word_of_an_inhibition_is_an_alert() -> None:
-    """A misspelt alert in a matcher would silence nothing, and nobody would notice."""
+    """Every alert named in a matcher exists: a misspelt one would inhibit nothing."""
     for rule in inhibitions():
         for matcher in (*rule["source_matchers"], *rule["target_matchers"]):
             text = matcher.split('"')[1]
             for word in _alternatives(text):
-                assert matched([f'alertname=~"{word}"']), f"{matcher}: {word} is no alert"
+                assert matched([f'alertname=~"{word}"']), f"{matcher}: {word} is not an alert"
 
 
 def _alternatives(pattern: str) -> list[str]:
-    """Give a pattern once for each of its alternatives."""
+    """Return a pattern once for each of its alternatives."""
     group = re.search(r"\(([^()]*)\)", pattern)
     if group is None:
         return pattern.split("|")
@@ -84,7 +84,7 @@ def _alternatives(pattern: str) -> list[str]:
 
 
 def test_no_two_alerts_silence_each_other() -> None:
-    """Of two that hold each other back nobody would hear; Alertmanager would not mind."""
+    """Inhibition has no cycles: two alerts that inhibit each other would both be lost."""
     graph: dict[str, set[str]] = {}
     for source, target, _ in held_back():
         graph.setdefault(target, set()).add(source)
@@ -92,7 +92,7 @@ def test_no_two_alerts_silence_each_other() -> None:
 
 
 def test_an_agent_that_is_down_speaks_for_its_site() -> None:
-    """Everything else of the same site is held back while its agent is down; that alert itself is never held back."""
+    """MiningAgentDown inhibits every other alert of its site and is never inhibited itself."""
     pairs = {(source, target): equal for source, target, equal in held_back()}
     others = set(ALERTS) - {"MiningAgentDown"}
     assert {target for source, target in pairs if source == "MiningAgentDown"} == others
@@ -101,19 +101,19 @@ def test_an_agent_that_is_down_speaks_for_its_site() -> None:
 
 
 def test_a_dark_container_is_one_page() -> None:
-    """Of what a dead container sets off, all that would page is held back, and all that is said of its units."""
+    """A dark container inhibits the pages it causes and the alerts on its units."""
     pairs = {(source, target): equal for source, target, equal in held_back()}
     dark = {target: equal for (source, target), equal in pairs.items() if source == "MiningContainerDark"}
     assert dark["MiningSiteEfficiencyVeryLow"] == ("site",)
     assert dark["MiningSiteCoverageLow"] == ("site",)
     assert dark["MiningUnitsOverheating"] == ("site", "container")
-    # The drop of a site leaves dark containers out by itself, so that a drop of the others is still heard.
+    # A site's drop already leaves dark containers out, so a drop of the others must still page.
     assert "MiningSiteHashrateDrop" not in dark
     assert ("MiningSiteDark", "MiningContainerDark") in pairs
 
 
 def test_causes_speak_before_their_consequences_are_sent() -> None:
-    """What holds others back fires no later than they do, within what Alertmanager waits before it sends."""
+    """An inhibiting alert fires before the others are sent, given Alertmanager's group wait."""
     wait_s = _seconds(yaml.safe_load(CONFIG.read_text(encoding="utf-8"))["route"]["group_wait"])
     for source, target in (
         ("MiningSiteDark", "MiningContainerDark"),
@@ -125,8 +125,8 @@ def test_causes_speak_before_their_consequences_are_sent() -> None:
         assert _seconds(ALERTS[source]["for"]) <= _seconds(ALERTS[target]["for"]) + wait_s
 
 
-def test_forgotten_curtailments_are_told_of_in_a_dark_site() -> None:
-    """Forgotten orders may be why a site looks dark, and a refused reload, too: neither is held back by that."""
+def test_forgotten_curtailments_are_reported_for_a_dark_site() -> None:
+    """Lost orders or a refused reload may be why a site looks dark, so MiningSiteDark inhibits neither."""
     silenced = {target for source, target, _ in held_back() if source != "MiningAgentDown"}
     assert not silenced & {"MiningOrdersNotKept", "MiningReloadRefused"}
 

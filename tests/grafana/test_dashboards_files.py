@@ -1,4 +1,4 @@
-"""The committed dashboards: generated, whole, and in the manners of this project."""
+"""The committed dashboards: generated, complete, and consistent in their handling of missing data."""
 
 import json
 import re
@@ -23,7 +23,7 @@ UNITS_OF_GRAFANA = {
     *("Hs", "percentunit", "watt", "J/TH", "celsius", "s", "none", "bytes", "rotrpm", "hertz", "cps"),
 }
 
-# What every dashboard has to look like for Grafana to load it, of the parts we use; unknown keys are the round trip's.
+# The parts of a dashboard that Grafana needs, of those we use. The round-trip test below finds unknown keys.
 SCHEMA: dict[str, Any] = {
     "type": "object",
     "required": ["uid", "title", "description", "panels", "templating", "annotations", "schemaVersion", "time"],
@@ -83,12 +83,12 @@ EACH_PANEL = [
 
 
 def test_committed_is_what_is_drawn() -> None:
-    """The JSON in the repository is what grafana/drawing gives, and nothing else lies beside it."""
+    """The JSON in the repository matches grafana/drawing, with no other files beside it."""
     assert [path.name for path in build.outdated()] == []
 
 
 def test_an_edited_dashboard_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
-    """`--check` fails and names the file that somebody edited, and the one that nothing draws."""
+    """`--check` fails and names an edited file, and a file without a drawing."""
     monkeypatch.setattr(build, "FOLDER", tmp_path)
     assert build.main([]) == 0
     assert build.main(["--check"]) == 0
@@ -99,7 +99,7 @@ def test_an_edited_dashboard_is_named(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_the_five_dashboards_are_there() -> None:
-    """Fleet, Site, Units, Unit and Agent, at addresses that alerts and bookmarks rely on."""
+    """Fleet, Site, Units, Unit and Agent keep the uids that alerts and bookmarks rely on."""
     assert {name: board["uid"] for name, board in BOARDS.items()} == {
         f"{name}.json": f"hashsight-{name}" for name in ("agent", "fleet", "site", "unit", "units")
     }
@@ -107,13 +107,13 @@ def test_the_five_dashboards_are_there() -> None:
 
 @pytest.mark.parametrize("name", BOARDS)
 def test_fits_the_schema(name: str) -> None:
-    """Every part that Grafana needs is there and of its kind."""
+    """Every part that Grafana needs is present and of the right type."""
     jsonschema.validate(BOARDS[name], SCHEMA)
 
 
 @pytest.mark.parametrize("name", BOARDS)
 def test_comes_back_whole_from_the_sdk(name: str) -> None:
-    """Grafana's own types read every key, and write the same again: none is misspelt or misplaced."""
+    """Grafana's own types read and write every key unchanged, so none is misspelt or misplaced."""
     register_default_plugins()
     again = json.loads(json.dumps(model.Dashboard.from_json(BOARDS[name]), cls=JSONEncoder))
     assert BOARDS[name] == again
@@ -121,7 +121,7 @@ def test_comes_back_whole_from_the_sdk(name: str) -> None:
 
 @pytest.mark.parametrize("name", BOARDS)
 def test_panels_have_places_and_numbers_of_their_own(name: str) -> None:
-    """No two panels share a number or a spot of the grid, and none hangs over its edge."""
+    """No two panels share an id or a spot on the grid, and none extends past its edge."""
     taken: set[tuple[int, int]] = set()
     for panel in BOARDS[name]["panels"]:
         place = panel["gridPos"]
@@ -135,7 +135,7 @@ def test_panels_have_places_and_numbers_of_their_own(name: str) -> None:
 
 @pytest.mark.parametrize("panel", EACH_PANEL)
 def test_panel_says_what_it_shows(panel: dict[str, Any]) -> None:
-    """A title, a description in sentences, and a unit that Grafana knows, for it and for each column."""
+    """Every panel has a title, a description in sentences, and units that Grafana knows."""
     assert panel["title"].strip() == panel["title"]
     assert len(panel["description"]) > 10
     assert panel["description"].endswith(".")
@@ -147,17 +147,17 @@ def test_panel_says_what_it_shows(panel: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("panel", EACH_PANEL)
 def test_what_is_missing_never_looks_good(panel: dict[str, Any]) -> None:
-    """Missing is grey and called so, lines end where data ends, and no query makes a number of nothing."""
+    """Missing data is grey and says so, lines end where data ends, and no query turns missing data into a number."""
     defaults = panel["fieldConfig"]["defaults"]
     assert defaults["noValue"] == parts.NO_DATA
     configs = [defaults.get("thresholds")]
     for rule in panel["fieldConfig"]["overrides"]:
         configs += [each["value"] for each in rule["properties"] if each["id"] == "thresholds"]
     for config in filter(None, configs):
-        # Grafana gives what is not there the colour of the lowest step.
+        # Grafana gives missing values the colour of the lowest step.
         assert config["steps"][0] == {"value": None, "color": parts.MISSING}
     if panel["type"] == "heatmap":
-        # Rows are series, not counts; and Grafana by itself hides zero, the worst value there is.
+        # Rows are series, not counts, and zero, the worst value, is not hidden as by default.
         assert panel["options"]["calculate"] is False
         assert panel["options"]["filterValues"] == {"le": -1}
     elif panel["type"] != "timeseries":
@@ -166,7 +166,7 @@ def test_what_is_missing_never_looks_good(panel: dict[str, Any]) -> None:
             "options": {"match": "null+nan", "result": {"text": parts.NO_DATA, "color": parts.MISSING, "index": 0}},
         } in defaults["mappings"]
     if panel["type"] in {"stat", "bargauge"}:
-        # `lastNotNull` would show the last word of something that is gone.
+        # `lastNotNull` would show the last value of something that is gone.
         assert panel["options"]["reduceOptions"]["calcs"] == ["last"]
     if panel["type"] in {"timeseries", "state-timeline"}:
         assert defaults["custom"]["spanNulls"] is False
@@ -177,7 +177,7 @@ def test_what_is_missing_never_looks_good(panel: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("name", BOARDS)
 def test_links_lead_somewhere(name: str) -> None:
-    """A link to another dashboard goes to one of ours, and sets only variables that it has."""
+    """A link to another dashboard has a known uid and sets only variables of that dashboard."""
     variables = {board["uid"]: {each["name"] for each in board["templating"]["list"]} for board in BOARDS.values()}
     found = re.findall(r'"(/d/[^"]+)"', json.dumps(BOARDS[name], ensure_ascii=False))
     for link in found:
@@ -192,7 +192,7 @@ def test_links_lead_somewhere(name: str) -> None:
 
 @pytest.mark.parametrize("name", BOARDS)
 def test_names_only_metrics_that_exist(name: str) -> None:
-    """Every metric that a query names is in the contract, or written by a rule, or Prometheus' own."""
+    """Every metric in a query is in the contract, recorded by a rule, or Prometheus' own."""
     unknown = [
         f"{ask.where}: {metric}"
         for ask in asks(name, BOARDS[name])
@@ -202,7 +202,7 @@ def test_names_only_metrics_that_exist(name: str) -> None:
 
 
 def test_alerts_lead_to_dashboards_that_exist() -> None:
-    """The dashboard that an alert links to is one of ours, and has the variables that the link sets."""
+    """An alert links to a known dashboard and sets only variables of it."""
     variables = {board["uid"]: {each["name"] for each in board["templating"]["list"]} for board in BOARDS.values()}
     for path in (GRAFANA / "rules").glob("*.yml"):
         for link in re.findall(r"dashboard_url: \S*?/d/(.*)", path.read_text(encoding="utf-8")):
@@ -212,5 +212,5 @@ def test_alerts_lead_to_dashboards_that_exist() -> None:
 
 
 def test_asks_are_many() -> None:
-    """The other tests have something to look at."""
+    """There are enough queries for the other tests to mean something."""
     assert len(all_asks()) > 120

@@ -1,4 +1,4 @@
-"""Every question of every dashboard, asked of a real Prometheus that scrapes an agent over a simulated site."""
+"""Every query of every dashboard, against a real Prometheus that scrapes an agent over a simulated site."""
 
 import contextlib
 import datetime as dt
@@ -19,7 +19,7 @@ HS = "hashrate_hashes_per_second"
 HOUR_S = 3600
 SITE = "alpha"
 
-# Half a second each, by Prometheus' own clock: it gives up on a query that takes longer, and says so.
+# Prometheus aborts a query that takes longer, with an error.
 TIMEOUT = "500ms"
 
 VALUES = {
@@ -30,17 +30,17 @@ VALUES = {
     "__range": "1h",
 }
 
-# What a healthy minute cannot show, by where it is asked; everything else has to have an answer.
+# Queries that may have no result in a healthy minute; every other must have one.
 MAY_BE_EMPTY = {
-    "site.json: 402": "what pools credited is told after an hour of polling",
-    "site.json: 403": "what pools credited is told after an hour of polling",
+    "site.json: 402": "delivered hashrate needs an hour of polling",
+    "site.json: 403": "delivered hashrate needs an hour of polling",
     "unit.json: 307 'Do its pools credit what it reports?' A": "a rate over an hour needs an hour",
-    "agent.json: 203": "no poll need be skipped",
-    "agent.json: 205": "no reply need be repaired",
-    "agent.json: 507 'MQTT failures' B": "no outbox need fail",
+    "agent.json: 203": "no poll may be skipped",
+    "agent.json: 205": "no reply may need repair",
+    "agent.json: 507 'MQTT failures' B": "no outbox may fail",
 }
 
-# A meter, and a broker that is not there: dashboards have to show that, too.
+# A meter, a curtailment, and a broker that is down, which the dashboards must show too.
 MORE = """
 [[meter]]
 name = "feeder"
@@ -59,7 +59,7 @@ container = "C1"
 
 @contextlib.asynccontextmanager
 async def curtailed_agent(folder: Path, web_port: int) -> AsyncIterator[tuple[Program, str]]:
-    """Run an agent whose container C1 is inside a curtailment; gives its address once it looked at every unit."""
+    """Run an agent whose container C1 is curtailed; yield its address once it has polled every unit."""
     port = free_port()
     config = folder / "site.toml"
     text = CONFIG.format(interval_s=1, port=port, count_simulated="true")
@@ -77,18 +77,18 @@ async def curtailed_agent(folder: Path, web_port: int) -> AsyncIterator[tuple[Pr
 
 
 def hourly(series: str, values: Callable[[int], float], hours: Iterable[int]) -> Iterator[str]:
-    """Give the OpenMetrics lines of a recorded hourly series, its hours given as the Unix time at which each ends."""
+    """Yield the OpenMetrics lines of a recorded hourly series; `hours` are the Unix times at which they end."""
     for at in hours:
-        # Prometheus looks back five minutes; what is asked of the last moment of an hour finds the first of these.
+        # Prometheus looks back five minutes, so a query just before the end of an hour finds the first of these.
         for moment in (at - 120, at):
             yield f"{series} {values(at)!r} {moment}"
 
 
 def load_blocks(folder: Path, lines: Iterable[str]) -> None:
-    """Make Prometheus' own blocks of lines of recorded series, all gauges without declared type."""
+    """Turn lines of recorded series into Prometheus blocks, as gauges without declared type."""
     file = folder / "past.om"
     file.write_text("\n".join([*lines, "# EOF"]) + "\n", encoding="utf-8")
-    # Left to itself it makes a block of every two hours, and takes minutes.
+    # By default it makes a block for every two hours, which takes minutes.
     importing = ("promtool", "tsdb", "create-blocks-from", "--max-block-duration=1000h", "openmetrics")
     command = [*importing, str(file), str(folder / "tsdb")]
     made = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
@@ -96,7 +96,7 @@ def load_blocks(folder: Path, lines: Iterable[str]) -> None:
 
 
 def quick_rules(folder: Path) -> list[str]:
-    """Copy the shipped rules, alerts with them, evaluated every second and without waiting."""
+    """Copy the shipped rules, including alerts, with an interval of one second and no `for`."""
     copies = []
     for path in sorted(RULES.glob("*.yml")):
         text = re.sub(r"(?m)^(\s+)interval: .*$", r"\1interval: 1s", path.read_text(encoding="utf-8"))
@@ -107,7 +107,7 @@ def quick_rules(folder: Path) -> list[str]:
 
 
 async def answer(session: aiohttp.ClientSession, url: str, expr: str, *, days: float, step_s: int) -> int:
-    """Ask as Grafana does, `days` back from now or of now alone; gives how many series came.
+    """Query as Grafana does, over the last `days` or at this moment if 0; return the number of series.
 
     Raises:
         AssertionError: Prometheus refused, or gave up after `TIMEOUT`.
@@ -120,13 +120,13 @@ async def answer(session: aiohttp.ClientSession, url: str, expr: str, *, days: f
     else:
         parameters["time"] = str(now)
     async with session.post(f"{url}/api/v1/query{'_range' if days else ''}", data=parameters) as response:
-        told = await response.json()
-    assert told["status"] == "success", f"{told['error']}: {expr}"
-    return len(told["data"]["result"])
+        reply = await response.json()
+    assert reply["status"] == "success", f"{reply['error']}: {expr}"
+    return len(reply["data"]["result"])
 
 
 async def _unanswered(url: str, asks: list[Ask], values: dict[str, str]) -> list[Ask]:
-    """Ask everything once; gives what had no answer, or none in time."""
+    """Run every query once; return those without a result in time."""
     left = []
     async with aiohttp.ClientSession() as session:
         for ask in asks:
@@ -149,7 +149,7 @@ def _may_be_empty(ask: Ask) -> bool:
 
 @pytest.mark.program("prometheus", "promtool")
 async def test_every_question_has_an_answer_within_half_a_second(tmp_path: Path) -> None:
-    """Against an agent, the shipped rules and a few weeks of recorded hours, every panel, mark and choice has data."""
+    """With the shipped rules and ten weeks of recorded hours, every panel, annotation and variable has data."""
     hours = range(int(time.time()) // HOUR_S * HOUR_S - 70 * 86400, int(time.time()), HOUR_S)
     past = {
         f'site:mining_deployed_{HS}:avg1h{{site="{SITE}"}}': 60e12,
@@ -191,13 +191,13 @@ MONTHS = (("2025-09", 30, 44.85), ("2025-10", 31, 46.09))
 
 @pytest.mark.program("prometheus", "promtool")
 async def test_the_monthly_table_gives_calendar_months_exactly(tmp_path: Path) -> None:
-    """The Fleet dashboard's own queries give 89.70 and 92.18 % of 50 EH/s, hour for hour of the month."""
+    """The Fleet dashboard's monthly queries return exactly 89.70 and 92.18 % of 50 EH/s."""
     lines: list[str] = []
     for month, days, operating in MONTHS:
         first = int(dt.datetime.fromisoformat(f"{month}-01T00:00+00:00").timestamp())
         ends = [first + HOUR_S * (hour + 1) for hour in range(days * 24)]
         for site, share in (("one", 0.3), ("two", 0.7)):
-            # A slope over the month with the right mean: an hour too many or too few at either end would show.
+            # A slope over the month with the right mean, so that an extra or missing hour at either end shows.
             slope = {
                 at: share * 1e18 * (operating + 10 * ((number + 0.5) / len(ends) - 0.5))
                 for number, at in enumerate(ends)
@@ -208,7 +208,7 @@ async def test_the_monthly_table_gives_calendar_months_exactly(tmp_path: Path) -
             lines += hourly(f'site:mining_deployed_{HS}:sum{{site="{site}"}}', lambda _, s=share: s * 50e18, ends)
             lines += hourly(curtailed, lambda _, s=share: s * 1e18, ends)
             lines += hourly(f'site:mining_watched:ratio1h{{site="{site}"}}', lambda _: 1.0, ends)
-    # promtool wants each series' samples together and in order of time; months were appended one after the other.
+    # promtool needs each series' samples together and in time order.
     lines.sort(key=lambda line: (line.split(" ")[0], int(line.rsplit(" ", 1)[1])))
     load_blocks(tmp_path, lines)
     panel = next(each for each in boards()["fleet.json"]["panels"] if each["title"].startswith("What were the months"))
@@ -223,11 +223,11 @@ async def test_the_monthly_table_gives_calendar_months_exactly(tmp_path: Path) -
                 "timeout": TIMEOUT,
             }
             async with session.post(f"{server}/api/v1/query_range", data=parameters) as response:
-                told = await response.json()
-            assert told["status"] == "success", told
+                reply = await response.json()
+            assert reply["status"] == "success", reply
             found = {
                 each["metric"]["month"]: [float(value) for _, value in each["values"]]
-                for each in told["data"]["result"]
+                for each in reply["data"]["result"]
             }
             columns[target["refId"]] = found
     assert columns["A"] == {"202509": [pytest.approx(50e18)], "202510": [pytest.approx(50e18)]}

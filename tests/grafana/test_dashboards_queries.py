@@ -1,4 +1,4 @@
-"""What the dashboards ask: in form, parsed by promtool, and answered by a real Prometheus over a simulated site."""
+"""The queries of the dashboards keep dashboard-linter's rules and parse in promtool."""
 
 import copy
 import json
@@ -13,7 +13,7 @@ from dashboard_lint import lint
 
 BOARDS = boards()
 
-# Values for parsing alone; the live test takes the site's own.
+# Values for parsing only; the live test uses the site's own.
 ANY = {
     "datasource": "prometheus",
     **dict.fromkeys(("site", "container", "model", "state", "cause", "unit", "job", "instance", "search"), "x"),
@@ -25,7 +25,7 @@ ANY = {
 
 @pytest.mark.parametrize("name", BOARDS)
 def test_keeps_the_linters_rules(name: str) -> None:
-    """Our port of dashboard-linter has nothing to say."""
+    """Our port of dashboard-linter finds nothing."""
     assert list(lint(BOARDS[name])) == []
 
 
@@ -53,7 +53,7 @@ def test_keeps_the_linters_rules(name: str) -> None:
     ],
 )
 def test_the_port_finds_what_is_wrong(rule: str, spoil: Any) -> None:
-    """Each rule speaks when it is broken."""
+    """Each rule reports its violation."""
     board = copy.deepcopy(BOARDS["site.json"])
     spoil(board)
     assert any(said.startswith(rule) for said in lint(board))
@@ -61,7 +61,7 @@ def test_the_port_finds_what_is_wrong(rule: str, spoil: Any) -> None:
 
 @pytest.mark.program("promtool")
 def test_every_query_parses(tmp_path: Path) -> None:
-    """Promtool takes every question as a recording rule; a broken one is named by file and panel."""
+    """Promtool accepts every query as a recording rule; a broken one is named by file and panel."""
     asks = list(all_asks())
     rules = [{"record": f"ask:{number}", "expr": filled(ask.expr, ANY)} for number, ask in enumerate(asks)]
     assert not any("$" in rule["expr"] for rule in rules)

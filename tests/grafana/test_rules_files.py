@@ -1,4 +1,4 @@
-"""Rules, runbooks and their lint: what is committed is without mistakes, and each kind of mistake is named."""
+"""The committed rules and runbooks have no mistakes, and the lint names each kind of mistake."""
 
 import shutil
 import subprocess
@@ -13,19 +13,19 @@ GRAFANA = Path(rules_lint.__file__).parent
 
 
 def test_everything_committed_is_as_it_should_be() -> None:
-    """The check of `make lint` finds nothing: generated is committed, every name exists, every alert is whole."""
+    """The check of `make lint` finds nothing: generated files are current, names exist, alerts are complete."""
     assert check.mistakes() == []
 
 
 def test_the_check_is_a_command() -> None:
-    """`python -m grafana.check` ends with 0; wrong arguments of the writer end with 2 and change nothing."""
+    """`python -m grafana.check` exits with 0; the writer exits with 2 on wrong arguments."""
     checked = subprocess.run([sys.executable, "-m", "grafana.check"], capture_output=True, check=False, timeout=60)
     assert (checked.returncode, checked.stderr) == (0, b"")
     assert generated.main([]) == 2
 
 
-def test_what_is_edited_by_hand_is_written_anew(tmp_path: Path) -> None:
-    """A generated file that was edited or removed is named, and written as it was."""
+def test_a_file_edited_by_hand_is_rewritten(tmp_path: Path) -> None:
+    """An edited or removed generated file is named and restored."""
     for name in generated.FILES:
         (tmp_path / name).parent.mkdir(exist_ok=True)
     assert generated.write(tmp_path) == list(generated.FILES)
@@ -43,19 +43,19 @@ def test_what_is_edited_by_hand_is_written_anew(tmp_path: Path) -> None:
             "rules/site.yml",
             "(mining_site_known_hashrate_hashes_per_second)",
             "(mining_site_knwon_hashrate_hashes_per_second)",
-            "per_second:sum: nobody exports or records mining_site_knwon_hashrate_hashes_per_second",
+            "per_second:sum: no such metric: mining_site_knwon_hashrate_hashes_per_second",
         ),
         (
             "rules/alerts.yml",
             "expr: site:mining_dark_hashrate_hashes_per_second:sum > 0",
             "expr: site:mining_dark:sum > 0",
-            "rules/alerts.yml: MiningSiteDark: nobody exports or records site:mining_dark:sum",
+            "rules/alerts.yml: MiningSiteDark: no such metric: site:mining_dark:sum",
         ),
         (
             "rules/alerts.yml",
             'topk(3, site:mining_units:sum{site=%q} > 0))" $labels.site',
             'topk(3, site:mining_unit:sum{site=%q} > 0))" $labels.site',
-            "rules/alerts.yml: MiningSiteDark: nobody exports or records site:mining_unit:sum",
+            "rules/alerts.yml: MiningSiteDark: no such metric: site:mining_unit:sum",
         ),
         (
             "rules/alerts.yml",
@@ -67,7 +67,7 @@ def test_what_is_edited_by_hand_is_written_anew(tmp_path: Path) -> None:
             "rules/alerts.yml",
             "- alert: MiningSiteDark",
             "- alert: MiningSitePitchDark",
-            "runbooks/MiningSitePitchDark.md: MiningSitePitchDark: not there",
+            "runbooks/MiningSitePitchDark.md: MiningSitePitchDark: missing",
         ),
         (
             "rules/alerts.yml",
@@ -77,50 +77,50 @@ def test_what_is_edited_by_hand_is_written_anew(tmp_path: Path) -> None:
         ),
         (
             "rules/alerts.yml",
-            "summary: Next to nothing of a site hashes, and nobody declared it.",
+            "summary: A site has gone dark without a declared curtailment.",
             "summary: Site {{ $labels.site }} is dark.",
-            "rules/alerts.yml: MiningSiteDark: its summary is a sentence that is always the same",
+            "rules/alerts.yml: MiningSiteDark: its summary must be a fixed sentence without templates",
         ),
         (
             "rules/alerts.yml",
             "runbooks/MiningSiteDark.md",
             "runbooks/Dark.md",
-            "rules/alerts.yml: MiningSiteDark: its runbook_url is file:///usr/share/doc/hashsight/runbooks/MiningSiteDark.md",
+            "MiningSiteDark: its runbook_url must be file:///usr/share/doc/hashsight/runbooks/MiningSiteDark.md",
         ),
         (
             "rules/alerts.yml",
             "http://127.0.0.1:3000/d/hashsight-agent?var-site={{ $labels.site }}",
             "http://127.0.0.1:3000/d/hashsight-agents?var-site={{ $labels.site }}",
-            "MiningAgentClockWrong: its dashboard_url begins with http://127.0.0.1:3000/d/ and one of our dashboards",
+            "its dashboard_url must begin with http://127.0.0.1:3000/d/ and the uid of a dashboard",
         ),
         (
             "rules/tests/alerts_units.test.yml",
             "miner_pools_alive{",
             "miner_pools_live{",
-            "nobody exports or records miner_pools_live",
+            "no such metric: miner_pools_live",
         ),
         (
             "rules/tests/alerts_units.test.yml",
             "mining_site_curtailment_active{",
             "mining_site_unknown_units{",
-            "rules/alerts.yml: MiningFansStopped: no unit test in which it lives through a curtailment",
+            "rules/alerts.yml: MiningFansStopped: no unit test in which it stays silent through a curtailment",
         ),
         (
             "runbooks/MiningSiteDark.md",
             "## Impact",
             "## Effect",
-            "MiningSiteDark.md: MiningSiteDark: its headings are its name, then Meaning, Impact, Diagnosis, Mitigation",
+            "MiningSiteDark: its headings must be its name, then Meaning, Impact, Diagnosis, Mitigation",
         ),
         (
             "runbooks/MiningSiteDark.md",
             "site:mining_units:sum",
             "site:mining_machines:sum",
-            "runbooks/MiningSiteDark.md: MiningSiteDark: nobody exports or records site:mining_machines:sum",
+            "runbooks/MiningSiteDark.md: MiningSiteDark: no such metric: site:mining_machines:sum",
         ),
     ],
 )
 def test_a_mistake_is_named(tmp_path: Path, file: str, before: str, after: str, expected: str) -> None:
-    """One edit by hand, and the check says in which file and of which rule or alert."""
+    """The check names the file and the rule or alert of a mistake."""
     for folder in ("rules", "runbooks", "dashboards"):
         shutil.copytree(GRAFANA / folder, tmp_path / folder)
     text = (tmp_path / file).read_text(encoding="utf-8")
@@ -149,13 +149,18 @@ def test_a_mistake_is_named(tmp_path: Path, file: str, before: str, after: str, 
             "dashboards/site.json",
             "(container:mining_operating_per_deployed:ratio{",
             "(container:mining_operating:ratio{",
-            "dashboards/site.json: 601 'Containers' A: nobody exports or records container:mining_operating:ratio",
+            "dashboards/site.json: 601 'Containers' A: no such metric: container:mining_operating:ratio",
         ),
-        ("dashboards/site.json", '"refresh": "1m"', '"refresh": "2m"', "dashboards/site.json: not what `python -m"),
+        (
+            "dashboards/site.json",
+            '"refresh": "1m"',
+            '"refresh": "2m"',
+            "dashboards/site.json: differs from the output of `python -m",
+        ),
     ],
 )
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, file: str, before: str, after: str, expected: str) -> None:
-    """What is no rule, no test or no dashboard of ours any more is one line with its file, and no traceback."""
+    """A malformed rule, test or dashboard is reported in one line with its file, without a traceback."""
     for folder in ("rules", "runbooks", "dashboards"):
         shutil.copytree(GRAFANA / folder, tmp_path / folder)
     text = (tmp_path / file).read_text(encoding="utf-8")
@@ -177,13 +182,13 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, file: str, before: 
     ],
 )
 def test_metric_names(expr: str, expected: set[str]) -> None:
-    """Functions, labels, texts, durations and numbers are no metrics."""
+    """Functions, labels, strings, durations and numbers are not metrics."""
     assert rules_lint.metric_names(expr) == expected
 
 
 @pytest.mark.parametrize("level", ["site", "container", "rack", "model", "fleet"])
 def test_every_level_records_the_same(level: str) -> None:
-    """Each level has sums, averages over each period, and ratios, of all that the figures are made of."""
+    """Each level has the same sums, averages and ratios over each period."""
     names = {rule.name for rule in rules_lint.rules()}
     now = ("deployed", "operating", "known", "uplift", "loss", "energy_efficiency")
     over = (*now, "delivered", "delivered_nameplate")

@@ -24,15 +24,15 @@ HEALTHY = (*HEALTHY, "--missing-chips", "0%", "--slow", "0%", "--mix", "S21:200=
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class House:
-    """Everything that runs.
+class Stack:
+    """All running programs.
 
     Attributes:
-        folder: Where its files are.
-        control: Address of the simulators.
+        folder: Folder of their files.
+        control: Address of the simulators' control.
         agent, prometheus: The processes.
         server: Address of Prometheus.
-        sent: What Alertmanager sent.
+        sent: Notifications received from Alertmanager.
     """
 
     folder: Path
@@ -43,7 +43,7 @@ class House:
     sent: Receiver
 
     async def value(self, expression: str) -> float | None:
-        """Give the one value of a query, or None."""
+        """Return the one value of a query, or None."""
         found = await query(self.server, expression)
         return found[0][2] if found else None
 
@@ -52,7 +52,7 @@ class House:
         await until(lambda: query(self.server, condition), self.prometheus)
 
     async def order(self, method: str, path: str, body: dict[str, Any] | None = None) -> None:
-        """Ask something of the simulators."""
+        """Send a request to the simulators."""
         async with (
             aiohttp.ClientSession() as session,
             session.request(method, f"{self.control}{path}", json=body) as reply,
@@ -69,18 +69,18 @@ class House:
         assert process.returncode == 0, said.decode()
 
     async def pages_until(self, alert: str, status: str) -> None:
-        """Wait until somebody was called about an alert."""
+        """Wait until an alert has paged with this status."""
 
-        async def is_told() -> bool:
-            return any(told.alert == alert and told.status == status for page in self.sent.pages for told in page)
+        async def has_paged() -> bool:
+            return any(each.alert == alert and each.status == status for page in self.sent.pages for each in page)
 
-        await until(is_told, self.prometheus)
+        await until(has_paged, self.prometheus)
 
     async def forget_the_start(self) -> None:
-        """Wait until nobody is called about the start any more: hurried, the first scrape may come too late for it."""
+        """Wait until pages from the start have resolved: with short durations the first scrape may come too late."""
 
         async def is_all_over() -> bool:
-            open_at_last = {told[1:]: told.status == "firing" for page in self.sent.pages for told in page}
+            open_at_last = {each[1:]: each.status == "firing" for page in self.sent.pages for each in page}
             return not any(open_at_last.values())
 
         await until(is_all_over, self.prometheus)
@@ -88,8 +88,8 @@ class House:
 
 
 @contextlib.asynccontextmanager
-async def house(folder: Path) -> AsyncIterator[House]:
-    """Run all of it, and wait until a site that is well has been so for a while."""
+async def stack(folder: Path) -> AsyncIterator[Stack]:
+    """Run all programs, and wait until the site has been healthy for a while."""
     token = folder / "api.token"
     token.write_text("a-token-for-this-test-alone-0123456789", encoding="utf-8")
     token.chmod(0o600)
@@ -100,8 +100,8 @@ async def house(folder: Path) -> AsyncIterator[House]:
         alertmanager(folder, sent.address) as alerts_to,
         ruling_prometheus(folder, url.removeprefix("http://"), alerts_to) as (prometheus, server),
     ):
-        whole = House(folder=folder, control=control, agent=running, prometheus=prometheus, server=server, sent=sent)
-        # A unit takes minutes to start; sixty times as fast like everything else here.
+        whole = Stack(folder=folder, control=control, agent=running, prometheus=prometheus, server=server, sent=sent)
+        # A unit takes minutes to start, so simulated time runs sixty times as fast too.
         await whole.order("PUT", "/time", {"speed": 60})
         await whole.wait_for("count_over_time(site:mining_steady_per_deployed:ratio_median1d[1m]) > 5")
         await whole.wait_for('absent(ALERTS{alertname="MiningAgentDown"})')
@@ -109,8 +109,8 @@ async def house(folder: Path) -> AsyncIterator[House]:
         yield whole
 
 
-async def a_drop_is_one_page(at: House) -> None:
-    """A fifth less in all units: called once, in time, and told when it is over."""
+async def a_drop_is_one_page(at: Stack) -> None:
+    """A loss of a fifth in all units pages once, in time, and resolves."""
     await at.order("POST", "/faults", {"fault": "hashrate_drift", "values": {"ratio": 0.78}})
     await at.pages_until("MiningSiteHashrateDrop", "firing")
     # `for` is two evaluations here: more pending ones than that, and two intervals, would be late.
@@ -125,8 +125,8 @@ async def a_drop_is_one_page(at: House) -> None:
     ]
 
 
-async def a_curtailment_of_that_size_is_none(at: House) -> None:
-    """A fifth of the site asleep inside an event, for longer than an alert waits, and awake again: no call."""
+async def a_curtailment_of_that_size_is_none(at: Stack) -> None:
+    """A fifth of the site asleep during a curtailment, longer than the alert's `for`, does not page."""
     await at.curtail("start", "--container", "C2", "--id", "test")
     await at.order("POST", "/faults", {"fault": "asleep", "who": {"containers": ["C2"]}})
     await at.wait_for("max_over_time(site:mining_operating_per_deployed:ratio[6s]) < 0.85")
@@ -136,8 +136,8 @@ async def a_curtailment_of_that_size_is_none(at: House) -> None:
     assert at.sent.pages == []
 
 
-async def a_dead_container_is_one_page(at: House) -> None:
-    """A container without power: one page for twelve units, and none for what it takes from the site."""
+async def a_dead_container_is_one_page(at: Stack) -> None:
+    """A container without power is one page for twelve units, and none for the site."""
     await at.order("POST", "/faults", {"fault": "power_off", "who": {"containers": ["C3"]}})
     await at.pages_until("MiningContainerDark", "firing")
     await at.wait_for("max_over_time(site:mining_operating_per_deployed:ratio[6s]) < 0.85")
@@ -149,8 +149,8 @@ async def a_dead_container_is_one_page(at: House) -> None:
     ]
 
 
-async def a_killed_agent_is_one_page(at: House) -> None:
-    """No agent: one page, and the site has no totals instead of bad ones."""
+async def a_killed_agent_is_one_page(at: Stack) -> None:
+    """A killed agent is one page, and the site then has no totals rather than wrong ones."""
     at.agent.process.kill()
     await at.pages_until("MiningAgentDown", "firing")
     assert at.sent.pages == [[Told("firing", "MiningAgentDown", "")]]
@@ -158,8 +158,8 @@ async def a_killed_agent_is_one_page(at: House) -> None:
 
 
 async def test_who_is_called_and_who_is_not(tmp_path: Path) -> None:
-    """A drop pages once and resolves, a curtailment nobody; a dead container and a killed agent are one page each."""
-    async with house(tmp_path) as at:
+    """A drop, a dead container and a killed agent page once each; a curtailment does not page."""
+    async with stack(tmp_path) as at:
         for step in (
             a_drop_is_one_page,
             a_curtailment_of_that_size_is_none,
@@ -171,7 +171,7 @@ async def test_who_is_called_and_who_is_not(tmp_path: Path) -> None:
 
 
 def test_hurrying_touches_durations_alone() -> None:
-    """Ranges, subqueries, `for` and intervals are divided; names that end in a window and numbers stay."""
+    """Ranges, subqueries, `for` and intervals are divided; window suffixes of names and numbers stay."""
     assert hurried_rules("    for: 2m\n    interval: 1m\n") == "    for: 2s\n    interval: 1s\n"
     assert hurried_rules("avg_over_time(a:b:avg1h[7d:1h]) > 600 and c[15s]") == (
         "avg_over_time(a:b:avg1h[10080s:60s]) > 600 and c[1s]"

@@ -1,4 +1,4 @@
-"""Promtool takes every rule, and every unit test of rules holds."""
+"""Promtool accepts every rule, and every unit test of rules passes."""
 
 import subprocess
 from collections.abc import Iterator
@@ -16,21 +16,21 @@ Said = tuple[int, str]
 
 
 def promtool(*arguments: str | Path) -> Said:
-    """Run promtool; gives its exit status and what it said."""
+    """Run promtool; return its exit status and output."""
     done = subprocess.run(["promtool", *map(str, arguments)], capture_output=True, text=True, check=False, timeout=300)
     return done.returncode, done.stdout + done.stderr
 
 
 @pytest.fixture(scope="module")
 def unit_tests() -> Iterator[dict[str, Future[Said]]]:
-    """Run all files of unit tests, two at a time, while the first of them is waited for."""
+    """Start all files of unit tests, two at a time."""
     with ThreadPoolExecutor(max_workers=2) as pool:
         yield {path.name: pool.submit(promtool, "test", "rules", path) for path in TESTS}
 
 
 @pytest.mark.program("promtool")
 def test_promtool_has_no_complaint() -> None:
-    """Its own lint, every rule of it, is without a word about our rules."""
+    """Promtool's own lint finds nothing in our rules."""
     status, said = promtool("check", "rules", "--lint=all", "--lint-fatal", *sorted(RULES.glob("*.yml")))
     assert status == 0, said
     assert said.count("SUCCESS") == len(list(RULES.glob("*.yml")))

@@ -1,4 +1,4 @@
-"""Runbooks name commands, options, addresses, queries and keys of this project that exist."""
+"""Commands, options, addresses, queries and keys named in runbooks exist."""
 
 import re
 import shlex
@@ -15,20 +15,21 @@ from agent.config.file import Config
 from agent.exporters.web.unit_query import parse_query
 from grafana import rules_lint
 
-RUNBOOKS = sorted((Path(rules_lint.__file__).parent / "runbooks").glob("*.md"))
+FOLDER = Path(rules_lint.__file__).parent / "runbooks"
+RUNBOOKS = sorted(path for path in FOLDER.glob("*.md") if path.name != "README.md")
 NAMES = [path.stem for path in RUNBOOKS]
 TEXTS = {path.stem: path.read_text(encoding="utf-8") for path in RUNBOOKS}
 
 
 def commands(text: str) -> Iterator[list[str]]:
-    """Give every `hashsight ...` of a page, in words."""
+    """Yield every `hashsight ...` command of a page, split into words."""
     for line in re.findall(r"(?:^    |`)hashsight ([^`\n]+)", text, flags=re.MULTILINE):
         yield shlex.split(line.split("|")[0])
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_commands_exist(name: str) -> None:
-    """Every command of ours that a page tells to type has these words and takes these options."""
+    """Every hashsight command on a page exists and takes the given options."""
     for words in commands(TEXTS[name]):
         command = typer.main.get_command(app)
         for word in words:
@@ -40,13 +41,13 @@ def test_commands_exist(name: str) -> None:
         needed = {
             parameter.opts[0] for parameter in command.params if parameter.required and parameter.opts[0][0] == "-"
         }
-        # Where a page only names a command, it gives none of its options.
+        # A page that only mentions a command names no options.
         assert not given or needed <= given, f"hashsight {' '.join(words)}: needs {needed - given}"
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_addresses_exist(name: str) -> None:
-    """Every address of the agent is one it serves, and a list of units is asked for by what can be asked for."""
+    """Every agent address on a page is served, and queries for units parse."""
     source = Path(agent.exporters.web.server.__file__).read_text(encoding="utf-8")
     served = set(re.findall(r'web\.get\("([^"]+)"', source))
     for address in re.findall(r"http://127\.0\.0\.1:9184[^\s']*", TEXTS[name]):
@@ -58,7 +59,7 @@ def test_addresses_exist(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_keys_exist(name: str) -> None:
-    """Every key that a page says to set is a key of the section it names."""
+    """Every configuration key on a page belongs to the named section."""
     for line in re.findall(r"`\w+(?: = \w+)?`[^.;]*? (?:in|of the) `\[+\w+\]+`", TEXTS[name].replace("\n", " ")):
         *keys, section = re.findall(r"`\[*(\w+)", line)
         field = Config.model_fields[section]
@@ -75,7 +76,7 @@ def test_keys_exist(name: str) -> None:
 
 
 def test_the_checks_above_see_something() -> None:
-    """Commands, addresses and keys are found in the pages at all."""
+    """The patterns above find commands, addresses and keys."""
     pages = "\n".join(TEXTS.values())
     assert len(list(commands(pages))) > 30
     assert pages.count("http://127.0.0.1:9184/api/v1/units?") > 8

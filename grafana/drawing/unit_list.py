@@ -1,12 +1,12 @@
-"""*Units*: the worst first, filtered, and from each row to the unit itself."""
+"""*Units*: the largest shortfalls first, with filters and a link from each row to its unit."""
 
 from grafana.drawing import page, parts
 from grafana.drawing.colours import CAUSES, STATES
 from grafana.drawing.parts import CELSIUS, HASHRATE, RATIO, Column, Look, Query, column, now
 
 ABOUT = (
-    "Units by what they lack to their nameplates, worst first, a hundred at a time. Filter by site, container, model, "
-    "state, cause, or part of a name; a click on a unit opens it."
+    "The hundred units with the largest shortfall, worst first. Filter by site, container, model, state, cause, or "
+    "part of a name. Click a unit to open it."
 )
 
 _HS = "hashrate_hashes_per_second"
@@ -14,12 +14,12 @@ _SITE = parts.selector(site="$site", container="$container")
 _KEYS = "site, container, unit"
 SHOWN = 100
 
-# Hotter than this a board throttles or its unit stops soon; the alerting rules decide when that is somebody's business.
+# Above the last step a board throttles or its unit soon stops; alert rules decide when to notify.
 HOT = ((0, "green"), (75, "orange"), (85, "red"))
 
 
 def _matching() -> str:
-    """Give the units that the variables choose, as a vector of ones."""
+    """Return a query for the selected units, as a vector of ones."""
     named = f'miner_info{{{_where()}, model=~"$model", unit=~".*$search.*"}}'
     return f'({named}\nand on ({_KEYS}) miner_state{{{_where()}, state=~"$state"}})'
 
@@ -50,7 +50,7 @@ def _worst() -> parts.Table:
         column(_of_the_worst(f"time() - {each} (miner_last_reading_timestamp_seconds{_SITE})")),
         column(_of_the_worst(f"min by ({_KEYS}) (miner_board_chips{_SITE})")),
     ]
-    to_unit = page.address(page.UNIT, site=page.field_of("site"), unit=page.field_of("unit"))
+    to_unit = page.address(page.UNIT_DETAIL, site=page.field_of("site"), unit=page.field_of("unit"))
     columns = {
         "unit": Column(title="unit", link=("Open the unit", to_unit)),
         "site": Column(title="site"),
@@ -59,7 +59,7 @@ def _worst() -> parts.Table:
         "slot": Column(title="slot"),
         "model": Column(title="model"),
         "state": Column(title="state"),
-        "Value #A": Column(title="Lacks", unit=HASHRATE, decimals=1),
+        "Value #A": Column(title="Shortfall", unit=HASHRATE, decimals=1),
         "Value #B": Column(title="Hashrate", unit=HASHRATE, decimals=1),
         "Value #C": Column(title="Nameplate", unit=HASHRATE, decimals=1),
         "Value #D": Column(
@@ -75,18 +75,18 @@ def _worst() -> parts.Table:
         ),
     }
     return parts.listing(
-        "Which units lack most?",
-        f"The {SHOWN} units that lack most hashrate by the chosen causes, curtailed ones with them unless that cause "
-        "is left out. A figure that could not be read is empty, not zero. A click on a unit opens it.",
+        "Which units have the largest shortfall?",
+        f"The {SHOWN} units with the largest shortfall by the selected causes, including curtailed units unless that "
+        "cause is deselected. A figure that could not be read is empty, not zero. Click a unit to open it.",
         queries,
         columns,
         hidden=("Value #E", "Value #F"),
-        sort_by="Lacks",
+        sort_by="Shortfall",
     )
 
 
 def _ranked(title: str, description: str, expr: str, unit: str, steps: parts.Steps) -> parts.Table:
-    to_unit = page.address(page.UNIT, site=page.field_of("site"), unit=page.field_of("unit"))
+    to_unit = page.address(page.UNIT_DETAIL, site=page.field_of("site"), unit=page.field_of("unit"))
     columns = {
         "unit": Column(title="unit", link=("Open the unit", to_unit)),
         "site": Column(title="site"),
@@ -97,13 +97,13 @@ def _ranked(title: str, description: str, expr: str, unit: str, steps: parts.Ste
 
 
 def draw() -> page.Page:
-    """Give the dashboard."""
+    """Return the dashboard."""
     states, causes = (
         page.choice("state", "State", "miner_state", of=["site", "container"]),
         page.choice("cause", "Cause", f"miner_loss_{_HS}", of=["site", "container"]),
     )
     board = page.Page(
-        page.UNITS,
+        page.UNIT_LIST,
         "hashsight: Units",
         ABOUT,
         span="6h",
@@ -116,19 +116,19 @@ def draw() -> page.Page:
             page.search("search", "Name contains"),
         ],
     )
-    board.row("Which units are the matter?")
-    # Over time from what is recorded for containers: thousands of units, hour after hour, take a Prometheus seconds.
+    board.row("Which units need attention?")
+    # Graphs use the series recorded for containers: those of thousands of units over hours take Prometheus seconds.
     chosen = f'sum by (state) (container:mining_units:sum{{{_where()}, state=~"$state"}})'
     board.add(
         parts.figure(
-            "Units chosen",
-            "Units that the filters above leave, of those that were looked at.",
+            "Selected units",
+            "Units that match the filters above and have been polled.",
             now(f"count({_matching()})"),
             parts.COUNT,
         ),
         parts.figure(
-            "What they lack",
-            "Sum of what the chosen units lack to their nameplates, by the chosen causes.",
+            "Their shortfall",
+            "Total shortfall of the selected units, by the selected causes.",
             now(
                 f'sum(miner_loss_{_HS}{{{_where()}, cause=~"$cause"}}\nand on ({_KEYS}) {_matching()})\n'
                 f'or 0 * count(miner_info{{{_where()}, model=~"$model", unit=~".*$search.*"}})'
@@ -142,8 +142,8 @@ def draw() -> page.Page:
     )
     board.add(
         parts.graph(
-            "In which state were they?",
-            "Units by state, of the chosen sites, containers and states; the filters by model and name do not apply.",
+            "Which states were they in?",
+            "Units by state, of the selected sites, containers and states; the filters by model and name do not apply.",
             [Query(expr=chosen, legend="{{state}}")],
             parts.COUNT,
             Look(stacked=True, colours=STATES),
@@ -155,7 +155,7 @@ def draw() -> page.Page:
     board.add(
         parts.graph(
             "What took it?",
-            "What units lack, by cause, of the chosen sites, containers and causes; the other filters do not apply.",
+            "Shortfall by cause, of the selected sites, containers and causes; the other filters do not apply.",
             [Query(expr=by_cause, legend="{{cause}}")],
             HASHRATE,
             Look(stacked=True, colours=CAUSES),
@@ -164,12 +164,12 @@ def draw() -> page.Page:
         height=5,
     )
     board.add(_worst(), width=24, height=14)
-    board.row("Before they stop")
+    board.row("Which units are at risk?")
     each = f"max by ({_KEYS})"
     board.add(
         _ranked(
             "Hottest chips",
-            "The 20 hottest of the chosen units, by the hottest chip sensor of any board.",
+            "The 20 hottest selected units, by the hottest chip sensor of any board.",
             f"topk(20, {each} (miner_board_chip_temperature_celsius{_SITE})\nand on ({_KEYS}) {_matching()})",
             CELSIUS,
             HOT,
@@ -181,8 +181,8 @@ def draw() -> page.Page:
     accepted = f"{each} (rate(miner_difficulty_accepted_total{_SITE}[1h]))"
     board.add(
         _ranked(
-            "Most rejected",
-            "The 20 of the chosen units of whose work pools rejected the largest share, by difficulty, over an hour.",
+            "Most rejected work",
+            "The 20 selected units with the largest share of work rejected by pools, by difficulty, over an hour.",
             f"topk(20, {rejected}\n/\n(({accepted} + {rejected}) > 0)\nand on ({_KEYS}) {_matching()})",
             RATIO,
             ((0, parts.PLAIN), (0.01, parts.FAIR), (0.03, parts.BAD)),
@@ -195,7 +195,7 @@ def draw() -> page.Page:
     board.add(
         _ranked(
             "Slowest fans of hashing units",
-            "The 20 of the chosen units that hash with the slowest fan; zero is a fan that stands still.",
+            "The 20 selected hashing units with the slowest fan; zero is a stopped fan.",
             f"bottomk(20, {slowest}\nand on ({_KEYS}) {_matching()})",
             parts.RPM,
             ((0, parts.BAD), (1000, parts.PLAIN)),

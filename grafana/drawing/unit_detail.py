@@ -1,13 +1,13 @@
-"""*Unit*: one machine, all it says: boards, chips, temperatures, fans, pools, and the states it was in."""
+"""*Unit*: one machine: state, boards, chips, temperatures, fans, power and pools."""
 
 from grafana.drawing import page, parts
 from grafana.drawing.colours import CAUSES, SOURCES, STATES
 from grafana.drawing.parts import CELSIUS, HASHRATE, RATIO, Column, Look, Query, column, now
-from grafana.drawing.units import HOT
+from grafana.drawing.unit_list import HOT
 
 ABOUT = (
-    "One unit by its own word, and our judgement of it. Readings vanish when they are stale; state, losses and the "
-    "time of the last reading stay. Rates in H/s; the firmware's 5 s rate unless a title says otherwise."
+    "One unit: its own figures and the state derived from them. Readings vanish when they are stale; state, losses and "
+    "the time of the last reading stay. Hashrate is the firmware's 5 s rate unless a title says otherwise."
 )
 
 _HS = "hashrate_hashes_per_second"
@@ -21,7 +21,7 @@ def _one(metric: str) -> str:
 
 
 def _numbered_state() -> str:
-    """Give the state as a number from 1, in the order of `STATES`; nothing while there is none."""
+    """Return a query for the state as a number from 1 in the order of `STATES`, empty without a state."""
     terms = [
         f'{number} * max by (unit) (miner_state{{{_INNER}, state="{state}"}})'
         for number, state in enumerate(STATES, start=1)
@@ -34,21 +34,21 @@ def _state_names() -> dict[str, tuple[str, str]]:
 
 
 def _headline(board: page.Page) -> None:
-    board.row("How is it?")
+    board.row("How is the unit doing?")
     board.add(
         parts.figure(
-            "State", "The state we judge it to be in.", now(_numbered_state()), parts.COUNT, names=_state_names()
+            "State", "Its state as the agent judges it.", now(_numbered_state()), parts.COUNT, names=_state_names()
         ),
         parts.figure(
             "Hashrate",
-            "By its own word, over 5 s; empty while there is no fresh reading.",
+            "As the unit reports it, over 5 s; empty without a fresh reading.",
             now(_one(_HS)),
             HASHRATE,
             decimals=1,
         ),
         parts.figure(
             "Of nameplate",
-            "Measured over rated hashrate. The firmware's own ideal rate is not the nameplate.",
+            "Measured over rated hashrate. The firmware's ideal rate is not the nameplate.",
             now(f"{_one(_HS)}\n/\n{_one(f'nameplate_{_HS}')}"),
             RATIO,
             ((0, parts.BAD), (0.8, parts.FAIR), (0.97, parts.GOOD)),
@@ -64,14 +64,14 @@ def _headline(board: page.Page) -> None:
         ),
         parts.figure(
             "Last reading",
-            "Time since its latest whole reading.",
+            "Time since its latest complete reading.",
             now(f"time() - {_one('last_reading_timestamp_seconds')}"),
             parts.SECONDS,
             ((0, parts.PLAIN), (60, parts.FAIR), (600, parts.BAD)),
             decimals=0,
         ),
         parts.figure(
-            "Running since",
+            "Uptime",
             "Time since its miner process started; every change of work mode restarts it.",
             now(_one("uptime_seconds")),
             parts.SECONDS,
@@ -81,7 +81,7 @@ def _headline(board: page.Page) -> None:
     )
     board.add(
         parts.timeline(
-            "In which states was it?",
+            "Which states was it in?",
             "State over time; a gap is time without the agent.",
             Query(expr=_numbered_state(), legend="{{unit}}"),
             _state_names(),
@@ -109,8 +109,8 @@ def _headline(board: page.Page) -> None:
     keys = ", ".join(labels)
     board.add(
         parts.listing(
-            "Who is it?",
-            "What the ledger and its latest reading say it is, and where.",
+            "Identity and place",
+            "From the ledger and its latest reading.",
             [column(f"max by ({keys}) (miner_info{_UNIT})")],
             labels,
             hidden=("Value",),
@@ -121,7 +121,7 @@ def _headline(board: page.Page) -> None:
 
 
 def _hashing(board: page.Page) -> None:
-    board.row("Does it hash?")
+    board.row("Is it hashing?")
     board.add(
         parts.graph(
             "How much does it hash?",
@@ -135,8 +135,8 @@ def _hashing(board: page.Page) -> None:
             Look(colours={"nameplate": parts.MISSING, "5 s": "green", "30 min": "blue"}, dashed=("nameplate",)),
         ),
         parts.graph(
-            "What does it lack, and why?",
-            "What it lacks to its nameplate, by cause. Empty means that nothing is lacking, or that nobody looked: see "
+            "What is its shortfall, and why?",
+            "Hashrate below its nameplate, by cause. Empty means no shortfall, or that the unit was not polled: see "
             "the state.",
             [Query(expr=f"sum by (cause) (miner_loss_{_HS}{_UNIT})", legend="{{cause}}")],
             HASHRATE,
@@ -147,7 +147,7 @@ def _hashing(board: page.Page) -> None:
     )
     for title, description, metric, unit in (
         ("Boards: hashrate", "Each board, over 5 s.", f"board_{_HS}", HASHRATE),
-        ("Boards: chips", "Chips that answered at enumeration; 0 while a board is not up.", "board_chips", parts.COUNT),
+        ("Boards: chips", "Chips that answered at enumeration; 0 until a board is up.", "board_chips", parts.COUNT),
         ("Boards: clock", "Mean chip clock of each board.", "board_frequency_hertz", parts.HERTZ),
     ):
         board.add(
@@ -163,7 +163,7 @@ def _hashing(board: page.Page) -> None:
 
 
 def _body(board: page.Page) -> None:
-    board.row("Is it well?")
+    board.row("Is the hardware healthy?")
     board.add(
         parts.graph(
             "Temperatures",
@@ -180,20 +180,20 @@ def _body(board: page.Page) -> None:
         ),
         parts.graph(
             "Fans",
-            "Speed of each fan, in the firmware's order; units without fans have none.",
+            "Speed of each fan, in the firmware's order; empty for units without fans.",
             [Query(expr=f"max by (fan) (miner_fan_speed_rpm{_UNIT})", legend="fan {{fan}}")],
             parts.RPM,
         ),
         parts.graph(
             "Power",
-            "What it draws, and by whose word.",
+            "Power by source.",
             [Query(expr=f"max by (source) (miner_power_watts{_UNIT})", legend="{{source}}")],
             parts.WATTS,
             Look(colours=SOURCES),
         ),
         parts.graph(
             "Hardware errors",
-            "Of each board, a second; counted anew when its miner process starts.",
+            "Per board and second. The counter restarts with the miner process.",
             [
                 Query(
                     expr=f"max by (board) (rate(miner_board_hardware_errors_total{_UNIT}[$__rate_interval]))",
@@ -204,7 +204,7 @@ def _body(board: page.Page) -> None:
         ),
         parts.graph(
             "Shares",
-            "A second, by what became of them. Asked less often than the rest, so over ten minutes.",
+            "Per second, by result, averaged over ten minutes because they are read less often.",
             [Query(expr=f"max by (result) (rate(miner_shares_total{_UNIT}[10m]))", legend="{{result}}")],
             parts.PER_SECOND,
         ),
@@ -214,14 +214,14 @@ def _body(board: page.Page) -> None:
     board.add(
         parts.graph(
             "Pools alive",
-            "Configured pools that its firmware calls alive.",
+            "Configured pools that its firmware reports alive.",
             [Query(expr=_one("pools_alive"), legend="alive")],
             parts.COUNT,
         ),
         parts.graph(
             "Do its pools credit what it reports?",
-            "Accepted difficulty x 2^32 over an hour, once there is an hour of it, against its own 30 min rate. One "
-            "unit's share luck is large.",
+            "Accepted difficulty x 2^32 over an hour, once an hour is known, against its own 30 min rate. Share luck "
+            "is large for a single unit.",
             [
                 Query(
                     expr=f"max(rate({_ACCEPTED}[1h]) and {_ACCEPTED} offset 1h) * 2^32",
@@ -237,9 +237,9 @@ def _body(board: page.Page) -> None:
 
 
 def draw() -> page.Page:
-    """Give the dashboard."""
+    """Return the dashboard."""
     board = page.Page(
-        page.UNIT,
+        page.UNIT_DETAIL,
         "hashsight: Unit",
         ABOUT,
         span="24h",
