@@ -23,7 +23,7 @@ from prometheus_client.registry import Collector
 
 from agent.errors import POLL_REASONS
 from agent.exporters.broker_numbers import BrokerNumbers
-from agent.exporters.prometheus.unit_families import Family, Kind, Sample
+from agent.exporters.prometheus.family import Family, Kind, Sample
 from agent.history.health import Health
 from agent.site.identity.figures import IdentityFigures
 from agent.site.identity.whereabouts import Standing

@@ -6,8 +6,9 @@ two ratios are the exception: they are there for a glance, and their help says s
 
 from collections.abc import Callable, Iterable, Iterator
 
+from agent.exporters.prometheus.family import Family, Kind, Sample
 from agent.exporters.prometheus.power_families import POWER_FAMILIES
-from agent.exporters.prometheus.unit_families import BY_CAUSE, BY_STATE, Family, Kind, Sample
+from agent.exporters.prometheus.unit_families import BY_CAUSE, BY_STATE
 from agent.site.totals import Figures, SiteFigures
 
 Groups = Iterator[tuple[tuple[str, ...], Figures]]

@@ -6,7 +6,7 @@ for a glance.
 
 from collections.abc import Callable, Iterable, Iterator
 
-from agent.exporters.prometheus.unit_families import Family, Kind, Sample
+from agent.exporters.prometheus.family import Family, Kind, Sample
 from agent.site.energy import Energy
 from agent.site.power import PowerSource
 from agent.site.totals import Figures, SiteFigures

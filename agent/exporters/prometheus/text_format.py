@@ -4,7 +4,7 @@ import sys
 from functools import cache
 from typing import Any
 
-from agent.exporters.prometheus.unit_families import Family, Kind
+from agent.exporters.prometheus.family import Family, Kind
 
 LABEL_CHARS = 64
 # A fleet of 256,000 units has 6,400 racks; those beyond what is kept would be rendered anew each interval.

@@ -12,10 +12,10 @@ span is another for every unit, is in the JSON alone.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from operator import attrgetter
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple
 
+from agent.exporters.prometheus.family import Family, Kind, Sample, Subject
 from agent.site.ledger.entries import LedgerEntry
 from agent.site.power import PowerSource
 from agent.site.status import Cause, UnitState, UnitStatus
@@ -24,37 +24,6 @@ from agent.unit.reading import BoardReading, Dialect, Identity, ShareReading, Un
 SERIES_PER_UNIT = 40
 BOARDS_SHOWN = 4
 FANS_SHOWN = 4
-
-Sample = tuple[tuple[str, ...], float | None]
-Subject = TypeVar("Subject")
-
-
-class Kind(StrEnum):
-    """What a family is, in OpenMetrics' words."""
-
-    GAUGE = "gauge"
-    COUNTER = "counter"
-    INFO = "info"
-    HISTOGRAM = "histogram"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Family(Generic[Subject]):
-    """One metric.
-
-    Attributes:
-        name: As it stands in the text format, with the ``_total`` or ``_info`` that its kind asks for.
-        help: For the person who meets the number.
-        kind: What it counts as.
-        labels: All labels in order, the ones that every family of the same level has first.
-        samples: Gives the values of the remaining labels and the number; None for the number gives no series.
-    """
-
-    name: str
-    help: str
-    kind: Kind
-    labels: tuple[str, ...]
-    samples: Callable[[Subject], Iterable[Sample]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

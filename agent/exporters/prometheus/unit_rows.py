@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from agent.exporters.prometheus.family import Family
 from agent.exporters.prometheus.text_format import Lines, label_pairs
 from agent.exporters.prometheus.unit_families import (
     BOARDS_SHOWN,
@@ -22,7 +23,6 @@ from agent.exporters.prometheus.unit_families import (
     FANS_SHOWN,
     SECTIONS,
     UNIT_LABELS,
-    Family,
     judged,
     who,
 )
