@@ -19,7 +19,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST as CONTENT_TYPE_OPENMETRICS
 
 from agent.exporters.broker_numbers import BrokerNumbers
-from agent.exporters.prometheus.agent_metrics import OWN_FAMILIES, OwnMetrics
+from agent.exporters.prometheus.agent_families import OWN_FAMILIES, OwnMetrics
 from agent.exporters.prometheus.group_families import DECLARED_FIGURES, RATIOS, SITE_FAMILIES
 from agent.exporters.prometheus.negotiation import accepts_gzip, wants_openmetrics
 from agent.exporters.prometheus.power_families import ENERGY_FAMILIES
