@@ -19,7 +19,9 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST as CONTENT_TYPE_OPENMETRICS
 
 from agent.exporters.broker_numbers import BrokerNumbers
-from agent.exporters.prometheus.agent_families import OWN_FAMILIES, OwnMetrics
+from agent.exporters.prometheus.agent_exposition import AgentExposition
+from agent.exporters.prometheus.agent_families import AGENT_FAMILIES
+from agent.exporters.prometheus.agent_numbers import AgentNumbers
 from agent.exporters.prometheus.group_families import DECLARED_FIGURES, RATIOS, SITE_FAMILIES
 from agent.exporters.prometheus.negotiation import accepts_gzip, wants_openmetrics
 from agent.exporters.prometheus.power_families import ENERGY_FAMILIES
@@ -59,7 +61,7 @@ def contract() -> tuple[ContractRow, ...]:
     """Give every family the agent exports, the process' own apart, in the order of the exposition."""
     return tuple(
         ContractRow(family.name, family.kind.value, family.labels, family.help)
-        for family in (*SITE_FAMILIES, *ENERGY_FAMILIES, *OWN_FAMILIES, *FAMILIES)
+        for family in (*SITE_FAMILIES, *ENERGY_FAMILIES, *AGENT_FAMILIES, *FAMILIES)
     )
 
 
@@ -82,7 +84,8 @@ class Metrics:
     def __init__(
         self, site: str, *, version: str, clock: Callable[[], float], share_s: float = SHARE_S, is_shard: bool = False
     ) -> None:
-        self.own = OwnMetrics(site, version)
+        self.own = AgentNumbers(site, version)
+        self._own_exposition = AgentExposition(self.own)
         self._site_pair = label_pairs(("site",), (site,))
         self._clock = clock
         self._share_s = share_s
@@ -208,7 +211,7 @@ class Metrics:
 
     async def _make(self, scope: Scope, *, is_openmetrics: bool, is_gzip: bool) -> _Body:
         started = self._clock()
-        own = self.own.exposition(is_openmetrics=is_openmetrics)
+        own = self._own_exposition.text(is_openmetrics=is_openmetrics)
         groups = [
             (header(family, is_openmetrics=is_openmetrics), text)
             for families, texts in ((SITE_FAMILIES, self._figure_texts), (ENERGY_FAMILIES, self._energy_texts))
