@@ -39,7 +39,7 @@ class Section(Generic[Subject]):
     families: tuple[Family[Subject], ...]
 
 
-class Who(NamedTuple):
+class UnitInfo(NamedTuple):
     """The part of a status that changes only when somebody touches the ledger or the machine."""
 
     entry: LedgerEntry
@@ -47,12 +47,12 @@ class Who(NamedTuple):
     dialect: Dialect | None
 
 
-def who(status: UnitStatus) -> Who:
+def info_of(status: UnitStatus) -> UnitInfo:
     """Give what the unit is, by the ledger and by its latest reading, fresh or not."""
     reading = status.reading
     if reading is None:
-        return Who(status.entry, None, None)
-    return Who(status.entry, reading.identity, reading.dialect)
+        return UnitInfo(status.entry, None, None)
+    return UnitInfo(status.entry, reading.identity, reading.dialect)
 
 
 def judged(status: UnitStatus) -> UnitStatus | None:
@@ -82,7 +82,7 @@ _INFO_LABELS = (
 )
 
 
-def _info(subject: Who) -> Iterable[Sample]:
+def _info(subject: UnitInfo) -> Iterable[Sample]:
     entry, identity, dialect = subject
     values = (
         entry.place.rack,
@@ -151,7 +151,7 @@ def _boards(
 
 
 DECLARED = Section(
-    part=who,
+    part=info_of,
     families=(
         _unit("miner_info", "What and where a unit is; always 1.", _info, *_INFO_LABELS, kind=Kind.INFO),
         _one(

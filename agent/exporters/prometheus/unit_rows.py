@@ -23,8 +23,8 @@ from agent.exporters.prometheus.unit_families import (
     FANS_SHOWN,
     SECTIONS,
     UNIT_LABELS,
+    info_of,
     judged,
-    who,
 )
 from agent.site.power import PowerSource
 from agent.site.status import Cause, UnitState, UnitStatus
@@ -78,30 +78,39 @@ SLOTS: Final = (
 """What a row holds, place by place: every series that a unit can have, but for `miner_info`."""
 
 
-def _first(family: str) -> int:
-    return next(place for place, slot in enumerate(SLOTS) if slot.family == family)
+_PLACES: Final = {
+    family.name: tuple(place for place, slot in enumerate(SLOTS) if slot.family == family.name) for family in FAMILIES
+}
+"""The indices of each family's slots in a row; none for `miner_info`."""
 
 
-_UP: Final = _first("miner_up")
-_READ_AT: Final = _first("miner_last_reading_timestamp_seconds")
-_STATES: Final = {state: _first("miner_state") + place for place, state in enumerate(UnitState)}
-_CAUSES: Final = {cause: _first("miner_loss_hashrate_hashes_per_second") + place for place, cause in enumerate(Cause)}
-_SOURCES: Final = {source: _first("miner_power_watts") + place for place, source in enumerate(PowerSource)}
-_NAMEPLATE: Final = _first("miner_nameplate_hashrate_hashes_per_second")
-_RATE: Final = _first("miner_hashrate_hashes_per_second")
-_RATE_30M: Final = _first("miner_hashrate_30m_hashes_per_second")
-_UPTIME: Final = _first("miner_uptime_seconds")
-_PCB: Final = _first("miner_pcb_temperature_celsius")
-_FANS: Final = _first("miner_fan_speed_rpm")
-_BOARD_RATE: Final = _first("miner_board_hashrate_hashes_per_second")
-_BOARD_CHIP: Final = _first("miner_board_chip_temperature_celsius")
-_POOLS: Final = _first("miner_pools_alive")
-_BOARD_CHIPS: Final = _first("miner_board_chips")
-_BOARD_CLOCK: Final = _first("miner_board_frequency_hertz")
-_BOARD_ERRORS: Final = _first("miner_board_hardware_errors_total")
-_SHARES: Final = _first("miner_shares_total")
-_DIFFICULTY: Final = _first("miner_difficulty_accepted_total")
+class _RowIndex:
+    """Indices into a row, read off `SLOTS`: one, or one for each board, fan or label value."""
 
+    def __init__(self) -> None:
+        (self.up,) = _PLACES["miner_up"]
+        self.by_state = dict(zip(UnitState, _PLACES["miner_state"], strict=True))
+        (self.read_at,) = _PLACES["miner_last_reading_timestamp_seconds"]
+        self.by_cause = dict(zip(Cause, _PLACES["miner_loss_hashrate_hashes_per_second"], strict=True))
+        self.by_source = dict(zip(PowerSource, _PLACES["miner_power_watts"], strict=True))
+        (self.nameplate,) = _PLACES["miner_nameplate_hashrate_hashes_per_second"]
+        (self.rate,) = _PLACES["miner_hashrate_hashes_per_second"]
+        (self.rate_30m,) = _PLACES["miner_hashrate_30m_hashes_per_second"]
+        (self.uptime,) = _PLACES["miner_uptime_seconds"]
+        (self.hottest_pcb,) = _PLACES["miner_pcb_temperature_celsius"]
+        self.fans = _PLACES["miner_fan_speed_rpm"]
+        self.board_rates = _PLACES["miner_board_hashrate_hashes_per_second"]
+        self.hottest_chips = _PLACES["miner_board_chip_temperature_celsius"]
+        (self.pools_alive,) = _PLACES["miner_pools_alive"]
+        self.board_chips = _PLACES["miner_board_chips"]
+        self.board_clocks = _PLACES["miner_board_frequency_hertz"]
+        self.board_errors = _PLACES["miner_board_hardware_errors_total"]
+        self.accepted, self.rejected, self.stale = _PLACES["miner_shares_total"]
+        (self.difficulty_accepted,) = _PLACES["miner_difficulty_accepted_total"]
+        (self.difficulty_rejected,) = _PLACES["miner_difficulty_rejected_total"]
+
+
+_AT: Final = _RowIndex()
 _EMPTY: Final[list[float | None]] = [None] * len(SLOTS)
 # Numbers in their shortest form that reads back the same, absent ones as null, and so what is no number or infinite.
 _encode = msgspec.json.Encoder().encode
@@ -111,59 +120,58 @@ _NAMEPLATES_KEPT = 1024
 
 def _row(status: UnitStatus) -> list[float | None] | None:
     """Give the numbers of a unit that was judged, in the order of `SLOTS`; None when they do not fit."""
-    row = _EMPTY.copy()
+    at, row = _AT, _EMPTY.copy()
     reading = status.reading
-    row[_NAMEPLATE] = status.entry.nameplate.hashrate_hs
-    row[_UP] = 1 if status.is_fresh else 0
-    row[_STATES[status.state]] = 1
+    row[at.nameplate] = status.entry.nameplate.hashrate_hs
+    row[at.up] = 1 if status.is_fresh else 0
+    row[at.by_state[status.state]] = 1
     for loss in status.losses:
-        place = _CAUSES[loss.cause]
+        place = at.by_cause[loss.cause]
         if row[place] is not None:
             return None
         row[place] = loss.hashrate_hs
     if status.power is not None:
-        row[_SOURCES[status.power.source]] = round(status.power.watts, 1)
+        row[at.by_source[status.power.source]] = round(status.power.watts, 1)
     if reading is None:
         return row
-    row[_READ_AT] = round(reading.at, 3)
+    row[at.read_at] = round(reading.at, 3)
     return _with_reading(row, reading) if status.is_fresh else row
 
 
 def _with_reading(row: list[float | None], reading: UnitReading) -> list[float | None] | None:
-    row[_RATE] = reading.hashrate_5s_hs
-    row[_RATE_30M] = reading.hashrate_30m_hs
-    row[_UPTIME] = reading.uptime_s
-    fans = reading.fan_rpm
-    row[_FANS : _FANS + min(FANS_SHOWN, len(fans))] = fans[:FANS_SHOWN]
+    at = _AT
+    row[at.rate] = reading.hashrate_5s_hs
+    row[at.rate_30m] = reading.hashrate_30m_hs
+    row[at.uptime] = reading.uptime_s
+    for number, rpm in enumerate(reading.fan_rpm[:FANS_SHOWN]):
+        row[at.fans[number]] = rpm
     hottest, slot_before = None, -1
     for board in reading.boards:
         slot = board.slot
         if not slot_before < slot < BOARDS_SHOWN:
             return None
         slot_before = slot
-        row[_BOARD_RATE + slot] = board.hashrate_hs
-        row[_BOARD_CHIPS + slot] = board.chips
-        row[_BOARD_CLOCK + slot] = board.frequency_hz
-        row[_BOARD_ERRORS + slot] = board.hw_errors
+        row[at.board_rates[slot]] = board.hashrate_hs
+        row[at.board_chips[slot]] = board.chips
+        row[at.board_clocks[slot]] = board.frequency_hz
+        row[at.board_errors[slot]] = board.hw_errors
         if board.chip_celsius:
-            row[_BOARD_CHIP + slot] = max(board.chip_celsius)
+            row[at.hottest_chips[slot]] = max(board.chip_celsius)
         if board.pcb_celsius:
             celsius = max(board.pcb_celsius)
             if hottest is None or celsius > hottest:
                 hottest = celsius
-    row[_PCB] = hottest
+    row[at.hottest_pcb] = hottest
     if reading.pools:
-        told = [pool.status for pool in reading.pools if pool.status is not None]
-        row[_POOLS] = told.count("Alive") if told else None
+        words = [pool.status for pool in reading.pools if pool.status is not None]
+        row[at.pools_alive] = words.count("Alive") if words else None
     shares = reading.shares
     if shares is not None:
-        row[_SHARES : _DIFFICULTY + 2] = (
-            shares.accepted,
-            shares.rejected,
-            shares.stale,
-            shares.difficulty_accepted,
-            shares.difficulty_rejected,
-        )
+        row[at.accepted] = shares.accepted
+        row[at.rejected] = shares.rejected
+        row[at.stale] = shares.stale
+        row[at.difficulty_accepted] = shares.difficulty_accepted
+        row[at.difficulty_rejected] = shares.difficulty_rejected
     return row
 
 
@@ -171,7 +179,7 @@ def _with_reading(row: list[float | None], reading: UnitReading) -> list[float |
 def _declared(nameplate_hs: float) -> bytes:
     """Give the text of a unit of which nothing is known but what the ledger says; at the start that is all of them."""
     row = _EMPTY.copy()
-    row[_NAMEPLATE] = nameplate_hs
+    row[_AT.nameplate] = nameplate_hs
     return _text(row)
 
 
@@ -236,23 +244,29 @@ class UnitRows:
         if unit.entry is not entry:
             pairs = label_pairs(UNIT_LABELS[1:], (entry.place.container, entry.unit_id))
             bases[cell] = f"{self._site_pair},{pairs}"
-            (self.simulated.add if entry.is_simulated else self.simulated.discard)(entry.unit_id)
-        _, identity, dialect = told = who(status)
-        if unit.entry is not entry or unit.identity is not identity or unit.dialect is not dialect:
-            infos[cell] = _INFO.render(bases[cell], told)
-            unit.entry, unit.identity, unit.dialect = entry, identity, dialect
+            if entry.is_simulated:
+                self.simulated.add(entry.unit_id)
+            else:
+                self.simulated.discard(entry.unit_id)
+        info = info_of(status)
+        if unit.entry is not entry or unit.identity is not info.identity or unit.dialect is not info.dialect:
+            infos[cell] = _INFO.render(bases[cell], info)
+            unit.entry, unit.identity, unit.dialect = info
         if judged(status) is None:
             rows[cell] = _declared(entry.nameplate.hashrate_hs)
             odd.pop(cell, None)
             return
         try:
             row = _row(status)
-            rows[cell] = _NOTHING if row is None else _text(row)
+            text = None if row is None else _text(row)
         except OverflowError:
-            row = None
-        if row is None:
+            # A count beyond 64 bits.
+            text = None
+        if text is None:
             rows[cell], odd[cell] = _NOTHING, _lines_by_family(status, bases[cell])
-        elif odd:
+            return
+        rows[cell] = text
+        if odd:
             odd.pop(cell, None)
 
     def _add(self, unit_id: str) -> _Unit:
@@ -286,10 +300,6 @@ class UnitRows:
 
 _BY_FAMILY: Final = {family.name: Lines(family, len(UNIT_LABELS)) for family in FAMILIES}
 _INFO: Final = _BY_FAMILY["miner_info"]
-_PLACES: Final = {
-    family.name: [(place, slot.values) for place, slot in enumerate(SLOTS) if slot.family == family.name]
-    for family in FAMILIES
-}
 
 
 def _lines_by_family(status: UnitStatus, base: str) -> dict[str, str]:
@@ -367,11 +377,11 @@ def _texts(family: Family[Any], part: _Part) -> Iterator[str]:
         yield from part.infos
         return
     lines = _BY_FAMILY[family.name]
-    for place, values in _PLACES[family.name]:
+    for place in _PLACES[family.name]:
         if not part.columns[place]:
             continue
         numbers = part.columns[place].split(",")
-        head, suffix = lines.head, lines.suffix(values)
+        head, suffix = lines.head, lines.suffix(SLOTS[place].values)
         if _ABSENT in numbers:
             for base, number in zip(part.bases, numbers, strict=True):
                 if number != _ABSENT:
