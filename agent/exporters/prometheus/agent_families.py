@@ -62,26 +62,26 @@ def _own(
 _AGENT: tuple[Family[AgentNumbers] | Timing, ...] = (
     _own(
         "miner_agent_build_info",
-        "Which agent this is; always 1.",
+        "Site and version of the agent as labels; always 1.",
         lambda own: (((own.site, own.version), 1),),
         *("site", "version"),
         kind=Kind.INFO,
     ),
     _own(
         "miner_agent_polls_total",
-        "Polls by what came of them: ok, or the reason they failed.",
+        "Polls by result: ok, or the reason of the failure.",
         lambda own: _counts(own.polls),
         "result",
         kind=Kind.COUNTER,
     ),
     Timing(
         name="miner_agent_poll_duration_seconds",
-        help="Time from connecting to a unit to its last byte, failed polls included; up to 0.05 s a request too long.",
+        help="Time from connecting to a unit to its last byte, failed polls included; up to 0.05 s a request too high.",
         histogram=lambda own: own.poll_s,
     ),
     _own(
         "miner_agent_polls_skipped_total",
-        "Polls that were due and not made, by why.",
+        "Polls that were due but not made, by reason.",
         lambda own: _counts(own.skipped),
         "why",
         kind=Kind.COUNTER,
@@ -93,30 +93,30 @@ _AGENT: tuple[Family[AgentNumbers] | Timing, ...] = (
     ),
     _own(
         "miner_agent_reply_repairs_total",
-        "Repairs that replies needed before they were JSON, by the repair's name.",
+        "Repairs that replies needed to become valid JSON, by name of the repair.",
         lambda own: _counts(own.repairs),
         "repair",
         kind=Kind.COUNTER,
     ),
     _own(
         "miner_agent_units",
-        "Units this agent shows.",
+        "Units that this agent exports.",
         lambda own: (((), own.units()),),
     ),
     _own(
         "miner_agent_simulated_units",
-        "Units this agent shows that are simulated and not machines.",
+        "Units that this agent exports and that are simulated, not machines.",
         lambda own: (((), own.simulated_units()),),
     ),
     _own(
         "miner_agent_meter_power_watts",
-        "What counts of a meter now; absent while its latest reading is too old.",
+        "Power of a meter, as the sums use it; absent while its latest reading is too old.",
         lambda own: [((meter.name,), meter.watts) for meter in own.meters()],
         "meter",
     ),
     _own(
         "miner_agent_meter_readings_total",
-        "Readings of a meter by what came of them: ok or failed.",
+        "Readings of a meter by result: ok or failed.",
         lambda own: [
             ((meter.name, result), number)
             for meter in own.meters()
@@ -132,7 +132,7 @@ _AGENT: tuple[Family[AgentNumbers] | Timing, ...] = (
     ),
     Timing(
         name="miner_agent_scrape_duration_seconds",
-        help="Time to make the body of a scrape, compression included; a body that is shared counts once.",
+        help="Time to build the body of a scrape, compression included; a shared body counts once.",
         histogram=lambda own: own.scrape_s,
     ),
     _own(
@@ -143,17 +143,17 @@ _AGENT: tuple[Family[AgentNumbers] | Timing, ...] = (
     ),
     _own(
         "miner_agent_config_last_reload_successful",
-        "1 when the configuration and ledger were last read without a mistake, 0 when the old ones were kept.",
+        "1 if the last load of configuration and ledger succeeded, 0 if the old ones were kept.",
         lambda own: (((), own.reload_successful),),
     ),
     _own(
         "miner_agent_config_last_reload_timestamp_seconds",
-        "Unix time at which configuration and ledger were last taken over.",
+        "Unix time of the last successful load of configuration and ledger.",
         lambda own: (((), own.reloaded_at),),
     ),
     _own(
         "miner_agent_curtailments_kept",
-        "1 while declared curtailments are on disk, 0 while they cannot be written or read; absent until it was tried.",
+        "1 while declared curtailments are on disk, 0 while they cannot be written or read; absent until first tried.",
         lambda own: (((), own.curtailments_kept()),),
     ),
 )
@@ -167,7 +167,7 @@ _MQTT: tuple[Family[AgentNumbers], ...] = (
     ),
     _own(
         "miner_agent_mqtt_connections_total",
-        "How often an MQTT broker was connected to.",
+        "Connections made to an MQTT broker.",
         _of_brokers(lambda broker: broker.connections),
         "broker",
         kind=Kind.COUNTER,
@@ -181,39 +181,39 @@ _MQTT: tuple[Family[AgentNumbers], ...] = (
     ),
     _own(
         "miner_agent_mqtt_delivered_messages_total",
-        "Messages of the outbox that an MQTT broker acknowledged.",
+        "Outbox messages that an MQTT broker acknowledged.",
         _of_brokers(lambda broker: broker.delivered),
         "broker",
         kind=Kind.COUNTER,
     ),
     _own(
         "miner_agent_mqtt_received_messages_total",
-        "Messages taken in from an MQTT broker, by what came of them: ok or refused.",
+        "Messages received from an MQTT broker, by result: ok or refused.",
         _of_brokers_by(lambda broker: {"ok": broker.taken_in - broker.refused, "refused": broker.refused}),
         *("broker", "result"),
         kind=Kind.COUNTER,
     ),
     _own(
         "miner_agent_mqtt_outbox_messages",
-        "Messages that wait for an MQTT broker.",
+        "Messages waiting for an MQTT broker.",
         _of_brokers(lambda broker: broker.waiting),
         "broker",
     ),
     _own(
         "miner_agent_mqtt_outbox_bytes",
-        "Size of an MQTT broker's outbox, emptied pages apart.",
+        "Size of an MQTT broker's outbox, without free pages.",
         _of_brokers(lambda broker: broker.outbox_bytes),
         "broker",
     ),
     _own(
         "miner_agent_mqtt_outbox_max_bytes",
-        "What an MQTT broker's outbox may grow to; above it, what is least needed is given up.",
+        "Size limit of an MQTT broker's outbox; above it the least important messages are dropped.",
         _of_brokers(lambda broker: broker.outbox_max_bytes),
         "broker",
     ),
     _own(
         "miner_agent_mqtt_outbox_up",
-        "1 while an MQTT broker's outbox is on the disk, 0 while it is in memory alone; polling goes on either way.",
+        "1 while an MQTT broker's outbox is on disk, 0 while it is only in memory; polling goes on either way.",
         _of_brokers(lambda broker: broker.is_outbox_kept),
         "broker",
     ),
@@ -226,14 +226,14 @@ _MQTT: tuple[Family[AgentNumbers], ...] = (
     ),
     _own(
         "miner_agent_mqtt_dropped_messages_total",
-        "Messages given up because an MQTT broker's outbox had no room, by kind: units, figures or event.",
+        "Messages dropped because an MQTT broker's outbox had no room, by kind: units, figures or event.",
         _of_brokers_by(lambda broker: broker.dropped),
         *("broker", "kind"),
         kind=Kind.COUNTER,
     ),
     _own(
         "miner_agent_mqtt_gateway_silent",
-        "1 while the demand-response gateway behind an MQTT broker is silent too long; absent where none is expected.",
+        "1 while the demand-response gateway behind an MQTT broker is silent for too long; absent if none is expected.",
         _of_brokers(lambda broker: broker.gateway_silent),
         "broker",
     ),
@@ -254,29 +254,29 @@ _HISTORY: tuple[Family[AgentNumbers], ...] = (
     ),
     _own(
         "miner_agent_history_rows_written_total",
-        "Rows and changes of state written to history.",
+        "Rows and state changes written to history.",
         _of_history(lambda health: health.written),
         kind=Kind.COUNTER,
     ),
     _own(
         "miner_agent_history_rows_dropped_total",
-        "Rows and changes that were lost because history could not be written for too long.",
+        "Rows and state changes lost because history could not be written for too long.",
         _of_history(lambda health: health.dropped),
         kind=Kind.COUNTER,
     ),
     _own(
         "miner_agent_history_rows_pending",
-        "Rows and changes that wait to be written.",
+        "Rows and state changes waiting to be written to history.",
         _of_history(lambda health: health.pending),
     ),
     _own(
         "miner_agent_history_last_write_timestamp_seconds",
-        "Unix time at which history was last written.",
+        "Unix time of the last write to history.",
         _of_history(lambda health: health.written_at),
     ),
     _own(
         "miner_agent_history_bytes",
-        "Size of the history file and its log.",
+        "Size of the history file and its write-ahead log.",
         _of_history(lambda health: health.size_bytes),
     ),
 )
@@ -284,7 +284,7 @@ _HISTORY: tuple[Family[AgentNumbers], ...] = (
 _IDENTITY: tuple[Family[AgentNumbers], ...] = (
     _own(
         "mining_site_units_by_standing",
-        "Units by what is known of their whereabouts: verified at the ledger's address by MAC or serial number,"
+        "Units by whereabouts: verified at the ledger's address by MAC or serial number,"
         " unverified, moved to another known address, or displaced by another unit and not found.",
         lambda own: [
             ((own.site, standing.value), units) for standing, units in own.identity_figures.units_by_standing.items()
@@ -293,13 +293,13 @@ _IDENTITY: tuple[Family[AgentNumbers], ...] = (
     ),
     _own(
         "mining_site_unknown_units",
-        "Units that answer at an address of the ledger and that the ledger does not know.",
+        "Units that answer at an address of the ledger but are not in the ledger.",
         lambda own: (((own.site,), len(own.identity_figures.unknown) if own.identity_figures.is_watched else None),),
         "site",
     ),
     _own(
         "miner_address_changed",
-        "1 for a unit that answers at another address than the ledger's; its history goes on. Absent for all others.",
+        "1 for a unit that answers at an address other than the ledger's; its history goes on. Absent for all others.",
         lambda own: [
             ((own.site, where.unit_id), 1) for where in own.identity_figures.away if where.standing is Standing.MOVED
         ],
@@ -307,13 +307,13 @@ _IDENTITY: tuple[Family[AgentNumbers], ...] = (
     ),
     _own(
         "miner_agent_address_changes_total",
-        "How often a unit was found at another address than before.",
+        "Times a unit was found at a new address.",
         lambda own: (((), own.identity_figures.moves),),
         kind=Kind.COUNTER,
     ),
     _own(
         "miner_agent_identity_checks_total",
-        "Units asked who they are on their web pages, by what came of it: ok, no_socket, or the reason of the failure.",
+        "Identity checks on units' web pages, by result: ok, no_socket, or the reason of the failure.",
         lambda own: [((result,), checks) for result, checks in own.identity_figures.checks.items()],
         "result",
         kind=Kind.COUNTER,

@@ -41,8 +41,8 @@ class AgentNumbers:
         identity: Returns the current identity figures.
         identity_figures: The figures of the scrape being made, so that all its families agree.
         curtailments_kept: Returns True if declared curtailments are on disk, None before the first attempt.
-        reload_successful: True if the last reload succeeded; None before the first.
-        reloaded_at: Unix time of the last successful reload, s.
+        reload_successful: True if configuration and ledger last loaded successfully; None before the first load.
+        reloaded_at: Unix time of the last successful load, s.
     """
 
     def __init__(self, site: str, version: str) -> None:

@@ -10,7 +10,7 @@ Subject = TypeVar("Subject")
 
 
 class Kind(StrEnum):
-    """What a family is, in OpenMetrics' words."""
+    """The type of a metric, in OpenMetrics' words."""
 
     GAUGE = "gauge"
     COUNTER = "counter"
@@ -23,11 +23,11 @@ class Family(Generic[Subject]):
     """One metric.
 
     Attributes:
-        name: As it stands in the text format, with the ``_total`` or ``_info`` that its kind asks for.
-        help: For the person who meets the number.
-        kind: What it counts as.
-        labels: All labels in order, the ones that every family of the same level has first.
-        samples: Gives the values of the remaining labels and the number; None for the number gives no series.
+        name: As in the text format, with the ``_total`` or ``_info`` that its kind requires.
+        help: One sentence for a reader of the number.
+        kind: Its type.
+        labels: All labels in order; those that every family of the same level has come first.
+        samples: Returns the values of the remaining labels with each number; a number of None gives no series.
     """
 
     name: str

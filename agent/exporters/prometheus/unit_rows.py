@@ -1,11 +1,10 @@
-"""The units' part of the rendered store: one short text of numbers a unit, of which scrapes make lines.
+"""The units' part of the rendered store: one row of numbers a unit, which a scrape turns into lines.
 
-A unit comes to some 35 lines, of which only the numbers change. So a poll writes the numbers, all in one go, in the
-order of `SLOTS`; names and labels come to them when Prometheus asks. Writing whole lines at each poll took 13 us of CPU
-and 6 kB a unit, and pushed half of everything else out of the processor's caches.
+A unit has some 35 lines, and only their numbers change. So each poll writes one short text, the unit's numbers in the
+order of `SLOTS`; a scrape adds names and labels. Writing whole lines at each poll took 13 us of CPU and 6 kB a unit.
 
-`families` says what each series is. `_row` says the same of a whole unit at once; what does not fit its fixed places (a
-board in a fifth slot, a board told twice, a count that no 64 bits hold) is written as the families say, line by line.
+`unit_families` defines each series. `_row` computes the same numbers for a whole unit at once. Some units do not fit a
+row: a board in a fifth slot, the same board twice, a count beyond 64 bits. Their lines are rendered from the families.
 """
 
 import time
@@ -36,11 +35,11 @@ _ABSENT: Final = "null"
 
 
 class Slot(NamedTuple):
-    """One place in a row.
+    """One place in a row: one series of a unit.
 
     Attributes:
-        family: Its name.
-        values: Of the labels that the family has beside those of every unit.
+        family: Name of its family.
+        values: Values of the family's labels after those of every unit.
     """
 
     family: str
@@ -75,17 +74,16 @@ SLOTS: Final = (
     Slot("miner_difficulty_accepted_total"),
     Slot("miner_difficulty_rejected_total"),
 )
-"""What a row holds, place by place: every series that a unit can have, but for `miner_info`."""
-
+"""The order of numbers in a row: every series that a unit can have except `miner_info`."""
 
 _PLACES: Final = {
     family.name: tuple(place for place, slot in enumerate(SLOTS) if slot.family == family.name) for family in FAMILIES
 }
-"""The indices of each family's slots in a row; none for `miner_info`."""
+"""Indices of each family's slots in a row; none for `miner_info`."""
 
 
 class _RowIndex:
-    """Indices into a row, read off `SLOTS`: one, or one for each board, fan or label value."""
+    """Indices into a row, read off `SLOTS`; one for each board and fan, counted from 0, and for each label value."""
 
     def __init__(self) -> None:
         (self.up,) = _PLACES["miner_up"]
@@ -112,14 +110,14 @@ class _RowIndex:
 
 _AT: Final = _RowIndex()
 _EMPTY: Final[list[float | None]] = [None] * len(SLOTS)
-# Numbers in their shortest form that reads back the same, absent ones as null, and so what is no number or infinite.
+# The shortest form that reads back the same number; null for absent, NaN and infinite numbers.
 _encode = msgspec.json.Encoder().encode
 _NOTHING: Final = _encode(_EMPTY)[1:-1]
 _NAMEPLATES_KEPT = 1024
 
 
 def _row(status: UnitStatus) -> list[float | None] | None:
-    """Give the numbers of a unit that was judged, in the order of `SLOTS`; None when they do not fit."""
+    """Return the numbers of a unit with a known state, in the order of `SLOTS`; None if they do not fit."""
     at, row = _AT, _EMPTY.copy()
     reading = status.reading
     row[at.nameplate] = status.entry.nameplate.hashrate_hs
@@ -177,7 +175,7 @@ def _with_reading(row: list[float | None], reading: UnitReading) -> list[float |
 
 @lru_cache(_NAMEPLATES_KEPT)
 def _declared(nameplate_hs: float) -> bytes:
-    """Give the text of a unit of which nothing is known but what the ledger says; at the start that is all of them."""
+    """Return the text of a unit known from the ledger alone, as every unit is at the start."""
     row = _EMPTY.copy()
     row[_AT.nameplate] = nameplate_hs
     return _text(row)
@@ -188,7 +186,7 @@ def _text(row: list[float | None]) -> bytes:
 
 
 class _Unit(msgspec.Struct, gc=False):
-    """One unit's place in the store, and what its labels were made from."""
+    """One unit's cell in the store, and the objects that its cell was rendered from."""
 
     cell: int
     entry: object = None
@@ -198,13 +196,13 @@ class _Unit(msgspec.Struct, gc=False):
 
 
 class Snapshot(NamedTuple):
-    """All units at one moment, by place.
+    """All units at one moment, by cell.
 
     Attributes:
-        bases: The rendered labels that every series of a unit has; empty where there is no unit.
+        bases: The rendered labels that every series of a unit has; empty in a free cell.
         rows: Their numbers.
         infos: Their `miner_info` lines.
-        odd: By place, a unit's lines by family where a row cannot hold them.
+        odd: For units that do not fit a row, their lines by family.
     """
 
     bases: list[str]
@@ -218,6 +216,9 @@ class UnitRows:
 
     Args:
         site_pair: The rendered label of the site.
+
+    Attributes:
+        simulated: Ids of the units that are simulated.
     """
 
     def __init__(self, site_pair: str) -> None:
@@ -231,7 +232,7 @@ class UnitRows:
         return len(self._units)
 
     def put(self, status: UnitStatus) -> None:
-        """Write one unit's numbers anew."""
+        """Write one unit's current numbers."""
         entry = status.entry
         unit = self._units.get(entry.unit_id)
         if unit is None:
@@ -282,7 +283,7 @@ class UnitRows:
         return unit
 
     def remove(self, unit_id: str) -> None:
-        """Forget a unit: none of its series remains."""
+        """Remove a unit with all its series."""
         unit = self._units.pop(unit_id, None)
         if unit is None:
             return
@@ -293,7 +294,7 @@ class UnitRows:
         self.simulated.discard(unit_id)
 
     def snapshot(self) -> Snapshot:
-        """Give all units as they are now; what is put later does not show in it."""
+        """Return all units as they are now; a later `put` does not change it."""
         bases, rows, infos, odd = self._now
         return Snapshot(bases.copy(), rows.copy(), infos.copy(), odd.copy())
 
@@ -303,7 +304,7 @@ _INFO: Final = _BY_FAMILY["miner_info"]
 
 
 def _lines_by_family(status: UnitStatus, base: str) -> dict[str, str]:
-    """Give what a row would say, line by line."""
+    """Return the lines that a row stands for, by family."""
     parts = [(section.part(status), section.families) for section in SECTIONS]
     return {
         family.name: _BY_FAMILY[family.name].render(base, part)
@@ -315,7 +316,7 @@ def _lines_by_family(status: UnitStatus, base: str) -> dict[str, str]:
 
 
 class _Part(NamedTuple):
-    """Some units of a snapshot, their numbers turned: one text for each slot instead of one for each unit."""
+    """Some units of a snapshot, transposed: one text for each slot instead of one for each unit."""
 
     bases: list[str]
     infos: list[str]
@@ -323,16 +324,16 @@ class _Part(NamedTuple):
 
 
 def texts_by_family(snapshot: Snapshot) -> Iterator[tuple[Family[Any], bytes]]:
-    """Give each family's lines in pieces, some units in each, one family after the other.
+    """Yield each family's lines in pieces of some units each, one family after another.
 
-    No more than a piece is ever there at a time. To be run in a thread: it rests as long as it works, so that the event
-    loop gets at the interpreter.
+    Only one piece is in memory at a time. Run this in a thread: it sleeps for as long as it works, so that the event
+    loop gets the interpreter.
     """
-    rest = _rests() if len(snapshot.rows) > UNITS_AT_ONCE else lambda _: None
+    rest = _sleeper() if len(snapshot.rows) > UNITS_AT_ONCE else lambda _: None
     parts = []
     for first in range(0, len(snapshot.rows), UNITS_AT_ONCE):
         began, some = time.perf_counter(), slice(first, first + UNITS_AT_ONCE)
-        parts.append(_Part(snapshot.bases[some], snapshot.infos[some], _turned(snapshot.rows[some])))
+        parts.append(_Part(snapshot.bases[some], snapshot.infos[some], _transposed(snapshot.rows[some])))
         rest(began)
     for family in FAMILIES:
         for part in parts:
@@ -346,11 +347,11 @@ def texts_by_family(snapshot: Snapshot) -> Iterator[tuple[Family[Any], bytes]]:
             yield family, odd.encode()
 
 
-def _rests() -> Callable[[float], None]:
-    """Give what sleeps for as long as was worked since a time, once that is worth a sleep.
+def _sleeper() -> Callable[[float], None]:
+    """Return a function that sleeps for as long as the thread worked since a time, once that exceeds `WORK_S`.
 
-    This thread holds the interpreter's lock while it works; the event loop, which lets go of that lock at each system
-    call, would get it back only in between, and stand still for as long as a scrape takes.
+    A working thread holds the interpreter's lock. The event loop releases the lock at each system call and would wait a
+    switch interval each time to get it back, for as long as a scrape takes.
     """
     worked_s = 0.0
 
@@ -364,15 +365,15 @@ def _rests() -> Callable[[float], None]:
     return rest
 
 
-def _turned(rows: list[bytes]) -> list[str]:
-    """Give the numbers of each slot, with commas between; nothing where nobody has one."""
+def _transposed(rows: list[bytes]) -> list[str]:
+    """Return the numbers of each slot, comma-separated; empty where no unit has one."""
     numbers = b",".join(rows).decode().split(",")
     columns = (numbers[place :: len(SLOTS)] for place in range(len(SLOTS)))
     return ["" if column.count(_ABSENT) == len(rows) else ",".join(column) for column in columns]
 
 
 def _texts(family: Family[Any], part: _Part) -> Iterator[str]:
-    """Give some units' lines of a family, series by series."""
+    """Yield some units' lines of a family, series by series."""
     if family is _INFO.family:
         yield from part.infos
         return
@@ -387,7 +388,7 @@ def _texts(family: Family[Any], part: _Part) -> Iterator[str]:
                 if number != _ABSENT:
                     yield f"{head}{base}{suffix}{number}\n"
             continue
-        # Five pieces a line, put together by slices: three times as fast as a line at a time.
+        # Five pieces a line, filled in by slices: three times as fast as one line at a time.
         pieces = [head, "", suffix, "", "\n"] * len(numbers)
         pieces[1::5], pieces[3::5] = part.bases, numbers
         yield from pieces
