@@ -31,8 +31,8 @@ from agent.site.curtailment.book import CurtailmentBook
 from agent.site.curtailment.events import Curtailments
 from agent.site.identity.watch import IdentityWatch
 from agent.site.ledger.entries import LedgerEntry
+from agent.site.metered import add_up
 from agent.site.poller import Poller
-from agent.site.power import add_up
 from agent.site.totals import SiteFigures
 from agent.site.tracker import Tracker
 from agent.slices import at_once

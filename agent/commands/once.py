@@ -58,7 +58,7 @@ async def _sweep(agent: Agent) -> tuple[Agent, SiteFigures]:
 
 
 def _shortfall_ratio(status: UnitStatus) -> float:
-    return sum(loss.hashrate_hs for loss in status.losses) / status.entry.nameplate.hashrate_hs
+    return status.shortfall_hs / status.entry.nameplate.hashrate_hs
 
 
 def _unit_table(statuses: Iterable[UnitStatus], of: int) -> Table:

@@ -1,1 +1,1 @@
-"""Statuses and figures to the world; leaves that do not know each other."""
+"""Exporters of statuses and figures; they do not import each other."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from agent.site.status import UnitState, UnitStatus
+from agent.site.status import UnitStatus
 from agent.slices import Turns
 
 UNITS_A_TURN = 10_000
@@ -39,7 +39,7 @@ class ChangeBook:
         before = self._open.get(status.entry.unit_id)
         if before is not None and before.state == status.state:
             return []
-        if status.reading is None and status.error is None and status.state is not UnitState.MAINTENANCE:
+        if not status.is_looked_at:
             return []
         # After a clock was set back, no state may end before it began.
         since = status.since if before is None else max(status.since, before.since)

@@ -23,7 +23,7 @@ from agent.config.mistakes import clip
 from agent.config.sections import MeterSection
 from agent.errors import ConfigError, MeterError, excerpt
 from agent.files.text import read_text
-from agent.site.power import MeterState, MeterWatts
+from agent.site.metered import MeterState, MeterWatts
 
 log = structlog.get_logger("agent.meters")
 

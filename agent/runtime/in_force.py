@@ -20,7 +20,7 @@ from agent.runtime.reload import read_again
 from agent.runtime.rounds import UNITS_A_TURN
 from agent.runtime.setup import Setup
 from agent.site.identity.book import Addresses
-from agent.site.ledger.delta import Takeover
+from agent.site.ledger.delta import LedgerDelta
 from agent.site.ledger.entries import Ledger, LedgerEntry
 from agent.site.power import PowerModel
 
@@ -140,7 +140,7 @@ class InForce:
             poller.replace_entries(self._parts.identity.polled_entries())
         changed, gone = iter(takeover.changed), takeover.gone
         while (some := tuple(islice(changed, UNITS_A_TURN))) or gone:
-            for status in self._parts.tracker.take_over(Takeover(some, gone), at=at):
+            for status in self._parts.tracker.take_over(LedgerDelta(some, gone), at=at):
                 self._metrics.on_unit(status)
             gone = ()
             await asyncio.sleep(0)
@@ -148,7 +148,7 @@ class InForce:
         self._parts.rounds.delivered.forget(self._parts.counting.uncounted)
         self._ledger_changes_at = ledger.next_change_after(at)
 
-    def _compare(self, ledger: Ledger, at: float) -> tuple[tuple[LedgerEntry, ...], Takeover, Addresses]:
+    def _compare(self, ledger: Ledger, at: float) -> tuple[tuple[LedgerEntry, ...], LedgerDelta, Addresses]:
         entries = ledger.at(at)
         return entries, self._parts.tracker.compare(entries), self._parts.identity.addresses(entries, ledger.entries)
 

@@ -8,7 +8,7 @@ from agent.runtime.fan_out import FanOut
 from agent.site.curtailment.events import Curtailments
 from agent.site.delivered import DAY_S, HOUR_S, DeliveredBook
 from agent.site.energy import EnergyBook
-from agent.site.power import Metered
+from agent.site.metered import Metered
 from agent.site.status import UnitStatus
 from agent.site.totals import SiteFigures, Sums
 from agent.site.tracker import Tracker
@@ -93,7 +93,7 @@ class Rounds:
                 self._fan_out.on_status(status, before)
             sums.add(self._counted(part.statuses))
             if not self.is_whole:
-                unlooked += sum(status.reading is None and status.error is None for status in part.statuses)
+                unlooked += sum(1 for status in part.statuses if not status.is_polled)
             yield
         self._fan_out.close_interval()
         self._unlooked = unlooked

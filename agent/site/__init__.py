@@ -1,1 +1,1 @@
-"""Many units: the ledger, the schedule, each unit's state, and the site's figures."""
+"""A site of many units: the ledger, the poll schedule, each unit's state, and the site's figures."""

@@ -1,16 +1,16 @@
-"""Delivered hashrate: the work that pools credited, which is accepted difficulty x 2^32, beside what units say.
+"""Delivered hashrate: the work that pools credited, which is accepted difficulty x 2^32, beside what units report.
 
-A unit's counter begins at zero with each start of its miner process. Between two readings of it one of three things is
-true, told apart by the counter and the uptime:
+A unit's counter begins at zero with each start of its miner process. Between two readings one of three things happened.
+The counter and the uptime show which:
 
-    the same process    credited is the difference, over the time between the readings, however long it was out of reach
-    a new process       credited is what the new counter says, since that process started. From when the old one was
-                        last seen until then nothing was delivered. What the old one delivered between its last counter
-                        and its end is not known, and neither that time nor that work is counted
-    another machine     a process that cannot be either of the two: nothing is known, and counting starts anew
+    the same process    the difference is credited, over the time between the readings, however long the unit was silent
+    a new process       the new counter is credited, since that process started. Nothing was delivered from when the old
+                        process was last seen until then. The old one's work between its last counter and its end is
+                        unknown, and neither that time nor that work is counted
+    another machine     the process can be neither of the two: nothing is known, and counting starts over
 
-Time of which nothing is known is left out of both sides, so that a gap makes a figure neither larger nor smaller. A
-figure over one hour therefore covers one hour of which something is known, and one kept point more at most.
+Unknown time is left out of both sides, so that a gap makes a figure neither larger nor smaller. A figure over one hour
+therefore covers one hour of known time, and at most one kept point more.
 """
 
 from array import array
@@ -22,20 +22,20 @@ from agent.site.status import UnitStatus
 HASHES_PER_DIFFICULTY = 2.0**32
 HOUR_S, DAY_S = 3600.0, 86400.0
 
-# How far apart points are kept: what a figure may cover beyond its window. With these a unit costs under 1 kB.
+# The distance of kept points, by which a figure may exceed its window. With these a unit costs under 1 kB.
 _HOUR_GRAIN_S, _DAY_GRAIN_S = 600.0, 5400.0
 
-# Uptimes are whole seconds, and a reply is a little older than the poll that brought it.
+# Uptimes are whole seconds, and a reply is a little older than the end of its poll.
 _SLACK_S = 30.0
 
 _LEAST_MAX_AGE_S = 900.0
 
 
 class Delivered(NamedTuple):
-    """What pools credited lately, over the units of which that is known.
+    """The hashrate that pools credited lately, over the units for which it is known.
 
     Attributes:
-        hour_hs, day_hs: H/s over one hour and 24; None while it is known of no unit.
+        hour_hs, day_hs: H/s over one hour and 24; None while it is known for no unit.
         hour_deployed_hs, day_deployed_hs: Nameplate of the units in them.
     """
 
@@ -52,13 +52,13 @@ class _Unit:
     """One unit's memory.
 
     Attributes:
-        counter, counter_s: The difficulty last read of the process that runs, and when on the monotonic clock.
-        is_lost: There is no counter to take a difference to.
-        left_out_s: Time of which nothing is known; the clock without it is the one that counts.
-        earlier: Difficulty credited to earlier processes, beside what `counter` says.
+        counter, counter_s: The running process's difficulty as last read, and when on the monotonic clock.
+        is_lost: True without an earlier counter to take the difference to.
+        left_out_s: Unknown time; counted time is the clock minus this.
+        earlier: Difficulty credited to earlier processes, in addition to `counter`.
         hour, day: Pairs of counted time and difficulty credited, oldest first: as many as it takes to look back so far.
-        read_s, shares_at: When a counter was last read, and which reading it was.
-        seen_s, uptime_s: When the process last told its uptime, and what it said.
+        read_s, shares_at: When a counter was last read, and the time stamp of its reading.
+        seen_s, uptime_s: When the process last reported its uptime, and that uptime.
         nameplate_hs: The unit's.
     """
 
@@ -88,7 +88,7 @@ class _Unit:
         self.nameplate_hs = 0.0
 
     def follow_process(self, uptime_s: float, clock_s: float) -> None:
-        """Take in an uptime, and with it whether the process is still the one whose counter was read."""
+        """Note an uptime, and from it whether the process is still the one whose counter was read."""
         elapsed_s, before_s = clock_s - self.seen_s, self.uptime_s
         if before_s is not None:
             if uptime_s < before_s or uptime_s + _SLACK_S < elapsed_s:
@@ -98,7 +98,8 @@ class _Unit:
         self.seen_s, self.uptime_s = clock_s, uptime_s
 
     def _start_process(self, started_s: float) -> None:
-        if started_s < self.seen_s - _SLACK_S:  # It ran while another one did: the address is another machine's now.
+        if started_s < self.seen_s - _SLACK_S:
+            # Two processes ran at the same time: another machine has the address now.
             self.is_lost = True
         elif not self.is_lost:
             self.left_out_s += self.seen_s - self.counter_s
@@ -106,7 +107,7 @@ class _Unit:
             self.counter, self.counter_s = 0.0, max(started_s, self.seen_s)
 
     def credit(self, counter: float, clock_s: float) -> None:
-        """Take in a counter, and keep a point where the last one is old enough."""
+        """Credit a counter, and keep a point if the last one is old enough."""
         if self.hour and (self.is_lost or counter < self.counter):
             self.left_out_s += clock_s - self.counter_s
             self.earlier += self.counter - counter
@@ -120,22 +121,22 @@ class _Unit:
         while first + 2 < len(points) and points[first + 2] <= counted_s - window_s:
             first += 2
         if not points or counted_s - points[-2] >= grain_s:
-            # Put together anew: an array that is appended to keeps room for seven numbers more, 56 bytes a window.
+            # A new array: one that is appended to keeps room for seven numbers more, 56 bytes a window.
             return points[first:] + array("d", (counted_s, self.earlier + self.counter))
         return points[first:] if first else points
 
     def rate_hs(self, points: "array[float]", window_s: float) -> float | None:
-        """Give the hashrate since the first of `points`, H/s; None where that is less than the window."""
+        """Return the hashrate since the first of `points`, H/s; None if they span less than the window."""
         span_s = self.counter_s - self.left_out_s - points[0]
         credited = self.earlier + self.counter - points[1]
         return credited * HASHES_PER_DIFFICULTY / span_s if span_s >= window_s else None
 
 
 class DeliveredBook:
-    """What each unit delivered, as far back as the longest window.
+    """The work each unit delivered, as far back as the longest window.
 
     Args:
-        cadence_s: How often share counters are asked; a unit whose counter is three times older has no figure.
+        cadence_s: Time between two reads of a share counter; a unit whose counter is three times older has no figure.
     """
 
     def __init__(self, *, cadence_s: float) -> None:
@@ -146,14 +147,14 @@ class DeliveredBook:
 
     @property
     def max_age_s(self) -> float:
-        """How old a unit's latest counter may be, s."""
+        """The greatest age of a unit's latest counter, s."""
         return max(_LEAST_MAX_AGE_S, 3 * self.cadence_s)
 
     def record(self, status: UnitStatus, *, clock_s: float) -> None:
-        """Take in what a poll has just made of a unit; costs next to nothing unless a counter was read anew.
+        """Record a unit's status after a poll; nearly free unless the poll read a new counter.
 
         Args:
-            status: Of a poll that failed there is nothing to take.
+            status: Ignored if the poll failed.
             clock_s: The monotonic clock at its end, s.
         """
         reading = status.reading
@@ -178,17 +179,17 @@ class DeliveredBook:
                 rates_hs[unit_id] = rate_hs
 
     def forget(self, unit_ids: Iterable[str]) -> None:
-        """Forget these units, those of them that are known."""
+        """Forget these units; unknown ones are ignored."""
         for unit_id in unit_ids:
             if self._units.pop(unit_id, None) is not None:
                 for rates_hs in self._rates_hs.values():
                     rates_hs.pop(unit_id, None)
 
     def delivered_hs(self, unit_id: str, window_s: float, clock_s: float) -> float | None:
-        """Give what pools credited a unit over the latest `window_s`, H/s.
+        """Return the hashrate that pools credited a unit over the latest `window_s`, H/s.
 
-        None while less than the window is known, when the counter was not read for `max_age_s`, and for firmware that
-        tells no difficulty.
+        None while less than the window is known, if the counter was not read for `max_age_s`, and for firmware that
+        reports no difficulty.
 
         Raises:
             ValueError: `window_s` is neither `HOUR_S` nor `DAY_S`.
@@ -199,7 +200,7 @@ class DeliveredBook:
         return rate_hs if rate_hs is not None and self._is_read(unit_id, clock_s) else None
 
     def delivered(self, clock_s: float) -> Delivered:
-        """Give the sums over all units that have a figure."""
+        """Return the sums over all units that have a figure."""
         return Delivered(*self._sum(self._rates_hs[HOUR_S], clock_s), *self._sum(self._rates_hs[DAY_S], clock_s))
 
     def _sum(self, rates_hs: dict[str, float], clock_s: float) -> tuple[float | None, float]:

@@ -1,26 +1,26 @@
-"""Energy: power integrated over time, by whose word each watt was, for the site and each container."""
+"""Energy: power integrated over time, by its source, for the site and each container."""
 
 from dataclasses import dataclass
 
 from agent.site.power import PowerSource
 from agent.site.totals import Figures, SiteFigures
 
-# Three intervals without figures are a gap; with intervals of a second, a busy moment of the machine is none yet.
+# Three intervals without figures are a gap, but at least ten seconds: with intervals of 1 s, a busy moment is no gap.
 _GAP_INTERVALS = 3
 _LEAST_GAP_S = 10.0
 
 
 def longest_gap_s(interval_s: float) -> float:
-    """Give how far apart figures may be, s; over a longer gap nobody was watching, and nothing is counted."""
+    """Return how far apart figures may be, s; over a longer gap the site was not watched, and nothing is counted."""
     return max(_GAP_INTERVALS * interval_s, _LEAST_GAP_S)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Energy:
-    """Joules since the agent started; only sources that told of any.
+    """Joules since the agent started; only sources with any.
 
     Attributes:
-        site: By source. Where the site has a meter of its own this is that meter's, not the sum of the containers.
+        site: By source. If the site has a meter of its own, from that meter, not the sum of the containers.
         by_container: By container and source.
     """
 
@@ -31,10 +31,10 @@ class Energy:
 class EnergyBook:
     """Adds up joules from one moment's figures to the next.
 
-    Between two calls power is taken at the mean of both; a gap longer than `longest_gap_s` adds nothing.
+    Power between two calls is the mean of both. A gap longer than `longest_gap_s` adds nothing.
 
     Args:
-        interval_s: From one call to the next.
+        interval_s: Time from one call to the next.
     """
 
     def __init__(self, *, interval_s: float) -> None:
@@ -45,16 +45,16 @@ class EnergyBook:
 
     @property
     def energy(self) -> Energy:
-        """What has been added up so far."""
+        """The joules added up so far."""
         return Energy(
             site=self._site.copy(),
             by_container={name: joules.copy() for name, joules in self._by_container.items()},
         )
 
     def advance(self, figures: SiteFigures, clock_s: float) -> Energy:
-        """Take in the figures of a moment on the monotonic clock, and give what has been added up."""
+        """Add the figures of a moment on the monotonic clock, and return the joules added up so far."""
         before, self._before = self._before, (figures, clock_s)
-        # A container that is gone is forgotten; should it come back it begins at zero, as counters may.
+        # A container that is gone is forgotten. If it comes back it begins at zero, as counters may.
         self._by_container = {name: self._by_container.get(name, {}) for name in figures.by_container}
         if before is None:
             return self.energy

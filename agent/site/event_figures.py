@@ -1,4 +1,4 @@
-"""What each declared curtailment comes to now: whom it covers, who sleeps, who goes on hashing, who did not return."""
+"""The effect of each declared curtailment now: units covered, asleep, still hashing, and not restored."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,11 +12,11 @@ class EventFigures:
     """One event and its units at one moment; a unit under several events is counted under the one that governs it.
 
     Attributes:
-        event: What was declared.
-        phase: Where it stands.
-        units, nameplate_hs: Whom it governs; 0 unless it is active.
-        operating_hs: What those of them hash that were measured, as of the site; who was not read adds nothing.
-        asleep: How many units are curtailed by it, those included that have not woken since its end.
+        event: The event as declared.
+        phase: Its phase now.
+        units, nameplate_hs: The units it governs, and their nameplate; 0 unless it is active.
+        operating_hs: Hashrate measured of those units; a unit that was not read adds nothing.
+        asleep: Number of units it curtails, including those that have not woken since its end.
         stragglers: Ids of the units that go on hashing although it leaves them nothing.
         unrestored: Ids of the units that it curtailed and that do not hash again, 15 minutes or longer after its end.
     """
@@ -42,9 +42,20 @@ class _Tally:
         self.stragglers: list[str] = []
         self.unrestored: list[str] = []
 
+    def add(self, status: UnitStatus) -> None:
+        """Add a unit that the event governs."""
+        self.units += 1
+        self.nameplate_hs += status.entry.nameplate.hashrate_hs
+        if status.hashrate_hs is not None:
+            self.operating_hs += status.hashrate_hs
+        if status.state is UnitState.CURTAILED:
+            self.asleep += 1
+        if status.is_straggler:
+            self.stragglers.append(status.entry.unit_id)
+
 
 def event_figures(curtailments: Curtailments, statuses: Iterable[UnitStatus], at: float) -> tuple[EventFigures, ...]:
-    """Give the listed events at Unix time `at` with what they come to, by their start."""
+    """Return the listed events at Unix time `at` with their figures, by their start."""
     events = curtailments.listed(at)
     if not events:
         return ()
@@ -54,15 +65,8 @@ def event_figures(curtailments: Curtailments, statuses: Iterable[UnitStatus], at
         event = status.event
         if event is not None:
             tally = tallies.get(event.id)
-            if tally is None:
-                continue
-            tally.units += 1
-            tally.nameplate_hs += status.entry.nameplate.hashrate_hs
-            if status.hashrate_hs is not None:
-                tally.operating_hs += status.hashrate_hs
-            tally.asleep += status.state is UnitState.CURTAILED
-            if status.is_straggler:
-                tally.stragglers.append(status.entry.unit_id)
+            if tally is not None:
+                tally.add(status)
         elif status.state is UnitState.CURTAILED:
             event = around.restoring_event(status.entry)
             if event is not None:

@@ -1,11 +1,11 @@
-"""Where one unit's shortfall went.
+"""One unit's shortfall by cause.
 
     nameplate - sum(losses) + uplift == measured        always
 
-A unit that is not hashing lost its whole shortfall to its state. A unit that is hashing lost it, in this order, to a
-curtailment event that asks for less than the nameplate, boards that are not there, chips that are not there, a clock
-set or throttled below the nameplate's, and last to whatever remains unexplained: *underperforming*. Each step takes at
-most what is left, so nothing is counted twice.
+A unit that is not hashing lost its whole shortfall to its state. A unit that is hashing lost it to these, in order: a
+curtailment event that asks for less than the nameplate; missing boards; missing chips; a clock set or throttled below
+the nameplate's. The rest is unexplained: *underperforming*. Each step takes at most what is left, so nothing is counted
+twice.
 
 The arithmetic uses only minus, times, divide, min and max, so it runs on floats and, in the tests, on exact fractions.
 """
@@ -33,14 +33,14 @@ def attribute(
     *,
     target_ratio: float = 1,
 ) -> tuple[tuple[Loss, ...], float]:
-    """Give the losses by cause and the uplift of one unit, H/s.
+    """Return the losses by cause and the uplift of one unit, H/s.
 
     Args:
-        entry: Gives the nameplate.
+        entry: For its nameplate.
         state: The unit's state now.
         reading: Its fresh reading, or None.
         hashrate_hs: The rate of that reading; None counts as nothing delivered.
-        target_ratio: What an event in force leaves the unit to hash, as a share of its nameplate; 1 without an event.
+        target_ratio: The share of its nameplate that an event in force leaves the unit to hash; 1 without an event.
     """
     nameplate_hs = entry.nameplate.hashrate_hs
     measured_hs = hashrate_hs if hashrate_hs is not None else nameplate_hs * 0
@@ -64,7 +64,7 @@ def attribute(
 
 
 def _claims(nameplate: Nameplate, reading: UnitReading | None) -> tuple[tuple[Cause, float], ...]:
-    """Give what each visible fault would take of this nameplate, H/s, in the order in which they are believed."""
+    """Return what each visible fault would take of this nameplate, H/s, most certain first."""
     if reading is None:
         return ()
     present = 0
@@ -76,7 +76,7 @@ def _claims(nameplate: Nameplate, reading: UnitReading | None) -> tuple[tuple[Ca
         if not _is_up(board):
             continue
         present += 1
-        # What the chips that are there are rated for; a slow clock takes nothing from those that are not.
+        # The rating of the chips that are present; a slow clock takes nothing from missing ones.
         populated_hs = board_hs
         if rated_chips is not None and board.chips is not None and board.chips < rated_chips:
             chips_missing += rated_chips - board.chips
@@ -85,10 +85,10 @@ def _claims(nameplate: Nameplate, reading: UnitReading | None) -> tuple[tuple[Ca
             if board.frequency_hz < rated_hz:
                 derated_hs += populated_hs * (1 - board.frequency_hz / rated_hz)
         elif is_low:
-            # No clock to compare: a declared low-power mode explains the whole remainder, the caller caps it.
+            # No clock to compare: a declared low-power mode explains the whole remainder. The caller caps it.
             derated_hs += populated_hs
     if nameplate.boards is None or not present:
-        # No layout to compare with; or no board told of a unit that hashes, so the list is what is missing, not they.
+        # No layout to compare with. Or the unit hashes and lists no boards: then the list is missing, not the boards.
         return ((Cause.DERATED, nameplate.hashrate_hs),) if is_low else ()
     missing_chips_hs = board_hs * chips_missing / rated_chips if rated_chips else nameplate.hashrate_hs * 0
     return (
@@ -99,9 +99,9 @@ def _claims(nameplate: Nameplate, reading: UnitReading | None) -> tuple[tuple[Ca
 
 
 def _is_up(board: BoardReading) -> bool:
-    """A listed board counts as there once its chips were enumerated, or, where chips are not told, once it hashes.
+    """Return True if a listed board counts as present: its chips were enumerated or, without a chip count, it hashes.
 
-    One that tells neither is no visible fault: a field that could not be read must not become a missing board.
+    A board that reports neither is no visible fault: a field that could not be read must not become a missing board.
     """
     if board.chips is None:
         return board.hashrate_hs is None or board.hashrate_hs > 0

@@ -1,22 +1,22 @@
-"""What a unit draws, and by whose word: metered before reported before modelled, and no watt where there is none.
+"""The power a unit draws and its source: metered before reported before modelled, and None without any of them.
 
-Stock S21 and T21 firmware tells no watts, so most are modelled from the nameplate (antminer-api.md, section 5):
+Observed (O63), documented (D58): stock S21 and T21 report no watts, so most are modelled from the nameplate:
 
     watts = standby + (rated - standby) x measured / nameplate hashrate x clock factor x air factor
 
-at nameplate rate, clock and 25 C exactly what the nameplate says; asleep or not hashing, the control board alone.
+At the nameplate's rate and clock, in air of 25 C, this is exactly the nameplate's power. A unit that sleeps or does not
+hash draws what its control board alone does.
 
-*Error.* Bitmain states +-5 % for power and J/TH; that is one unit's error and, for one batch, may be a site's. What the
-two factors do not know comes on top: without board temperatures a day of 15 degrees swings power by 7 %, and where no
-clock of the nameplate is known, a throttled unit is modelled up to 4 % high. `PowerModel.calibration_ratio` takes out
-what a site's own meter shows to be systematic. A unit without a reading has no modelled watt at all: whether something
-that does not answer draws power is not known.
+*Error.* Documented (D60): +-5 % for power and J/TH; that is one unit's error and, for one batch, may be a site's. The
+limits of the two factors come on top. Without board temperatures, a day of 15 degrees swings power by 7 %. Without the
+nameplate's clock, a throttled unit is modelled up to 4 % high. `PowerModel.calibration_ratio` removes the systematic
+error that a site's own meter shows. A unit without a reading has no modelled power: one that does not answer may draw
+power or not.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
 
 import msgspec
 
@@ -24,33 +24,33 @@ from agent.unit.nameplate import Nameplate
 from agent.unit.reading import BoardReading, Mode, UnitReading
 
 STANDBY_WATTS = 18.0
-"""A control board alone. Assumed: within the 0 to 30 W that estimates give for sleep; no measurement is known."""
+"""A control board alone. Assumed (A50): within the 0 to 30 W that estimates give for sleep; never measured."""
 
 ENERGY_PER_CLOCK = 0.4
-"""By which share of a change of the clock the energy of a hash changes: a slower chip runs at a lower voltage.
+"""Relative change of the energy per hash for a relative change of the clock: a slower chip runs at a lower voltage.
 
-From the manuals of machines that Bitmain rates twice: S21 XP Imm. 13.5 J/TH at 300 TH/s and 15 at 380 gives 0.42,
-S21 Imm. 16 at 239 and 18.5 at 301 gives 0.60; the lower one, because 4 % less for 490 -> 440 MHz is well inside both.
+Documented (D61): S21 XP Imm. 13.5 J/TH at 300 TH/s and 15 at 380 gives 0.42, S21 Imm. 16 at 239 and 18.5 at
+301 gives 0.60. Assumed (A47): the lower one, because 4 % less for 490 -> 440 MHz is well inside both.
 """
 
 POWER_PER_CELSIUS = 0.0045
-"""From 7 % of wall power over a day of some 15 degrees, reported of a T21."""
+"""Documented (D62): 7 % of wall power over a day, on a T21. Assumed (A48): of some 15 degrees."""
 
 RATED_AT_CELSIUS = 25.0
 
 BOARD_OVER_AIR_CELSIUS = 29.0
-"""By how much the coolest sensor of a board is above the air at full load.
+"""Temperature of a board's coolest sensor above the air, at full load.
 
-Observed: 54 on s21-stock-aml-202407, http-stats. Assumed: the warm room it stood in was at 25.
+Observed (O55): 54 on s21-stock-aml-202407, http-stats. Assumed (A49): that room was at 25.
 """
 
-# A sensor that tells nonsense cannot move power further than the air of -1 to 52 C does.
+# Air of -1 to 52 C; a sensor with an absurd value cannot move power further than that.
 _AIR_FACTORS = (0.88, 1.12)
 _CLOCK_RATIOS = (0.0, 1.5)
 
 
 class PowerSource(StrEnum):
-    """Whose word a watt is, most trusted first."""
+    """The source of a power figure, most trusted first."""
 
     METERED = "metered"
     REPORTED = "reported"
@@ -58,78 +58,18 @@ class PowerSource(StrEnum):
 
 
 class Power(msgspec.Struct, frozen=True, gc=False):
-    """What a unit draws, watts at the wall, and whose word that is."""
+    """A unit's power at the wall, W, and its source."""
 
     watts: float
     source: PowerSource
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Metered:
-    """What meters say now; only readings that still count, a group of several meters only while all of them do.
-
-    Attributes:
-        site_watts: The whole site; None without a meter.
-        container_watts: By container.
-        unit_watts: By unit.
-    """
-
-    site_watts: float | None = None
-    container_watts: Mapping[str, float] = field(default_factory=dict)
-    unit_watts: Mapping[str, float] = field(default_factory=dict)
-
-
-UNMETERED = Metered()
-
-
-class MeterWatts(NamedTuple):
-    """What one meter says now.
-
-    Attributes:
-        container, unit: What it measures; the whole site when both are None.
-        watts: None when it says nothing that still counts.
-    """
-
-    container: str | None
-    unit: str | None
-    watts: float | None
-
-
-def add_up(readings: Iterable[MeterWatts]) -> Metered:
-    """Give what meters say together: several of one thing are a sum, and half a sum is none."""
-    sums: dict[tuple[str | None, str | None], float | None] = {}
-    for container, unit, watts in readings:
-        others_watts = sums.get((container, unit), 0.0)
-        sums[container, unit] = None if watts is None or others_watts is None else others_watts + watts
-    live = {what: watts for what, watts in sums.items() if watts is not None}
-    return Metered(
-        site_watts=live.get((None, None)),
-        container_watts={container: watts for (container, _), watts in live.items() if container is not None},
-        unit_watts={unit: watts for (_, unit), watts in live.items() if unit is not None},
-    )
-
-
-class MeterState(NamedTuple):
-    """One meter as the agent's own metrics show it.
-
-    Attributes:
-        name: From the configuration.
-        watts: What counts of it now; None when nothing does.
-        readings, failures: Since the agent started.
-    """
-
-    name: str
-    watts: float | None
-    readings: int
-    failures: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class PowerModel:
-    """What turns a reading into watts where nobody measures.
+    """The power of a unit, worked out from its reading; for units without a meter.
 
     Attributes:
-        standby_watts: What a unit draws that does not hash.
+        standby_watts: The power of a unit that does not hash.
         calibration_ratio: Factor on every modelled watt.
     """
 
@@ -137,18 +77,20 @@ class PowerModel:
     calibration_ratio: float = 1.0
 
     def watts(self, nameplate: Nameplate, reading: UnitReading, *, is_starting: bool = False) -> float | None:
-        """Give what a unit with this fresh reading draws; None without a rated power or a measured rate.
+        """Return the power of a unit with this fresh reading, W; None without a rated power or a measured rate.
 
         Args:
-            nameplate: What it is rated for.
-            reading: What it says of itself.
-            is_starting: It is on its way up, so that a low rate is a low clock where no clock is told.
+            nameplate: The unit's.
+            reading: The unit's.
+            is_starting: The unit is ramping up: a low rate means a low clock if the reading has no clock.
         """
         rated_watts, rate_hs = nameplate.power_watts, reading.hashrate_5s_hs
         if rated_watts is None:
             return None
+        if rate_hs is None and reading.mode is not Mode.SLEEP:
+            return None
         if not rate_hs:
-            return None if rate_hs is None and reading.mode is not Mode.SLEEP else self._calibrated(self.standby_watts)
+            return self._calibrated(self.standby_watts)
         load = rate_hs / nameplate.hashrate_hs
         assumed_ratio = 1.0
         if is_starting or reading.mode is Mode.LOW:
@@ -170,15 +112,14 @@ def unit_power(
     is_starting: bool = False,
     metered_watts: float | None = None,
 ) -> Power | None:
-    """Give what a unit draws by the most trusted word there is; None when there is none.
+    """Return a unit's power from the most trusted source it has; None if it has none.
 
     Args:
-        nameplate: What it is rated for.
+        nameplate: The unit's.
         reading: Its fresh reading, or None.
-        model: For where nobody measures.
-        is_starting: Whether it is on its way up.
-        metered_watts: What a meter of this unit alone says, if there is one. A meter of its container is not smeared
-            over its units.
+        model: For a unit without a meter that reports no power.
+        is_starting: True while it ramps up.
+        metered_watts: A meter of this unit alone; None without one. A container's meter is not divided among its units.
     """
     if metered_watts is not None:
         return Power(metered_watts, PowerSource.METERED)
@@ -191,12 +132,12 @@ def unit_power(
 
 
 def _factor(nameplate: Nameplate, boards: Iterable[BoardReading], assumed_ratio: float) -> float:
-    """Give by what the energy of a hash differs from the nameplate's, by clocks and, of air units, by the air.
+    """Return the ratio of the energy per hash to the nameplate's, from the clocks and, if air-cooled, the air.
 
     Args:
-        nameplate: What the unit is rated for.
-        boards: Those that are not up tell nothing.
-        assumed_ratio: Of the clock to the nameplate's, where clocks are not told.
+        nameplate: The unit's.
+        boards: Boards that are not up are ignored.
+        assumed_ratio: Clock relative to the nameplate's, for a unit that reports no clocks.
     """
     board_hs = nameplate.hashrate_hs / nameplate.boards if nameplate.boards else None
     is_in_air = nameplate.cooling == "air"
@@ -209,10 +150,10 @@ def _factor(nameplate: Nameplate, boards: Iterable[BoardReading], assumed_ratio:
             clocks += 1
             clocks_hz += board.frequency_hz
         if is_in_air and board.pcb_celsius:
-            # A board heats itself in proportion to what it does; one that tells no rate is taken at full load.
+            # A board heats itself in proportion to its rate; one that reports no rate counts as fully loaded.
             load = 1.0 if board_hs is None or board.hashrate_hs is None else min(1.5, board.hashrate_hs / board_hs)
             airs += 1
-            # The coolest, because the inlet does not come first everywhere: 73-45-64-65 was recorded.
+            # Observed (O56): the inlet does not come first everywhere (73-45-64-65), so the coolest.
             airs_celsius += min(board.pcb_celsius) - BOARD_OVER_AIR_CELSIUS * load
     ratio = assumed_ratio
     if clocks and nameplate.frequency_hz is not None:

@@ -1,12 +1,12 @@
-"""When to poll which unit: due times spread over the interval, and a back-off for those that are not there.
+"""Poll times: spread over the interval, with a back-off for units that do not answer.
 
-Pure: the clock and the dice are arguments.
+Pure: the clock and the random numbers are arguments.
 
-    due = phase(unit_id) + k * interval         the phase is the unit's own, so it stays put when others come and go
+    due = phase(unit_id) + k * interval         the phase is the unit's own, so it does not move when others come and go
     after n failures to connect                 interval * 2^(n-1), at most `backoff_max_s`, times a jitter in [1/2, 1]
 
-Who is taken at its regular time is due again an interval later, which is after everybody who was taken before: those
-wait in a queue. All others wait in a heap, which with 10,000 units costs several times as much (DECISIONS 52).
+A unit taken at its regular time is due again an interval later, after every unit taken before it: these wait in a
+queue. All others wait in a heap, which with 10,000 units costs several times as much (DECISIONS 52).
 """
 
 import heapq
@@ -20,15 +20,15 @@ class Schedule:
 
     Args:
         interval_s: Time between two polls of one unit.
-        backoff_max_s: An unreachable unit is looked at at least this often, or every interval if that is longer.
-        jitter: Gives numbers in [0, 1).
+        backoff_max_s: An unreachable unit is polled at least this often, or every interval if that is longer.
+        jitter: Returns numbers in [0, 1).
     """
 
     def __init__(self, *, interval_s: float, backoff_max_s: float, jitter: Callable[[], float]) -> None:
         self.interval_s = interval_s
         self._backoff_max_s = max(backoff_max_s, interval_s)
         self._jitter = jitter
-        # Both with entries that are out of date: only the one that says what `_due` says counts.
+        # Both hold entries that are out of date: an entry counts only if it agrees with `_due`.
         self._queue: deque[tuple[float, str]] = deque()
         self._heap: list[tuple[float, str]] = []
         self._due: dict[str, float] = {}
@@ -38,11 +38,11 @@ class Schedule:
         return len(self._due)
 
     def phase_s(self, unit_id: str) -> float:
-        """Give the unit's place in the interval, 0 to `interval_s`, the same in every process."""
+        """Return the unit's place in the interval, 0 to `interval_s`, the same in every process."""
         return crc32(unit_id.encode()) / 2**32 * self.interval_s
 
     def replace(self, unit_ids: Iterable[str], *, now: float) -> None:
-        """Take over a changed set of units; those that stay keep their due times."""
+        """Replace the set of units; those that stay keep their due times."""
         due = {
             unit_id: self._due[unit_id] if unit_id in self._due else self._next_regular(unit_id, now)
             for unit_id in unit_ids
@@ -53,28 +53,31 @@ class Schedule:
         self._heap = []
 
     def add(self, unit_id: str, *, now: float) -> None:
-        """Take in one unit; one that is there already keeps its due time."""
+        """Add one unit; one that is already scheduled keeps its due time."""
         if unit_id not in self._due:
             self._due[unit_id] = at = self._next_regular(unit_id, now)
             heapq.heappush(self._heap, (at, unit_id))
 
     def drop(self, unit_id: str) -> None:
-        """Forget one unit; its place is passed over when its time comes."""
+        """Forget one unit; its entries are skipped when their time comes."""
         self._due.pop(unit_id, None)
         self._backed_off.discard(unit_id)
 
     def pop_due(self, now: float, limit: int) -> list[tuple[str, float]]:
-        """Take at most `limit` units that are due, earliest first, with their due times; each is due again later."""
+        """Return at most `limit` due units with their due times, earliest first; each is due again later."""
         taken: list[tuple[str, float]] = []
         while len(taken) < limit:
             due = self.next_due()
             if due is None or due > now:
                 break
-            at, unit_id = heapq.heappop(self._heap) if self._is_heap_first() else self._queue.popleft()
+            if self._is_heap_first():
+                at, unit_id = heapq.heappop(self._heap)
+            else:
+                at, unit_id = self._queue.popleft()
             taken.append((unit_id, at))
             following = at + self.interval_s
             if following <= now:
-                # This process was held up for longer than an interval; no burst makes up for polls that did not happen.
+                # This process was held up for longer than an interval. Missed polls are not made up for by a burst.
                 following = self._next_regular(unit_id, now)
             self._due[unit_id] = following
             if not self._queue or following >= self._queue[-1][0]:
@@ -84,7 +87,7 @@ class Schedule:
         return taken
 
     def back_off(self, unit_id: str, failures: int, *, now: float) -> None:
-        """Put the next look at a unit off after `failures` failed connections in a row, at least one interval."""
+        """Postpone a unit's next poll after `failures` failed connections in a row, by at least one interval."""
         if unit_id not in self._due:
             return
         self._backed_off.add(unit_id)
@@ -95,14 +98,14 @@ class Schedule:
             heapq.heappush(self._heap, (at, unit_id))
 
     def resume(self, unit_id: str, *, now: float) -> None:
-        """Bring a unit that answers again back to its regular place; nothing changes for one that was not put off."""
+        """Return a unit that answers again to its regular times; no effect on one that was not postponed."""
         if unit_id in self._backed_off:
             self._backed_off.remove(unit_id)
             self._due[unit_id] = at = self._next_regular(unit_id, now)
             heapq.heappush(self._heap, (at, unit_id))
 
     def next_due(self) -> float | None:
-        """Give the earliest due time, or None when there is nothing to poll."""
+        """Return the earliest due time, or None if there is nothing to poll."""
         while self._heap or self._queue:
             is_heap_first = self._is_heap_first()
             at, unit_id = self._heap[0] if is_heap_first else self._queue[0]
@@ -118,7 +121,7 @@ class Schedule:
         return bool(self._heap) and (not self._queue or self._heap[0] < self._queue[0])
 
     def _next_regular(self, unit_id: str, now: float) -> float:
-        """Give the first of the unit's regular times after `now`."""
+        """Return the first of the unit's regular times after `now`."""
         following = now - (now - self.phase_s(unit_id)) % self.interval_s + self.interval_s
-        # Within a rounding error of a regular time the sum may come out at `now` itself, which would poll twice.
+        # Within a rounding error of a regular time the sum may be `now` itself, which would poll twice.
         return following if following > now else following + self.interval_s

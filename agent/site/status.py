@@ -1,7 +1,7 @@
-"""The judgement of one unit: its state, why, since when, and what its shortfall is made of.
+"""The judgement of one unit: its state, why, since when, and the parts of its shortfall.
 
 Pure: readings, ledger entries and times come in, a verdict goes out. A failure to read is *unreachable* or
-*unreadable*, never a zero; asleep with nobody having said so is *stopped*, never *curtailed*.
+*unreadable*, never a zero. A unit that sleeps without a declared event is *stopped*, never *curtailed*.
 """
 
 from enum import StrEnum
@@ -15,8 +15,8 @@ from agent.site.ledger.entries import LedgerEntry
 from agent.site.power import Power
 from agent.unit.reading import Mode, UnitReading
 
-# Assumed: a cold start ends 2 to 6 minutes after the miner process begins; hydro units with cold coolant mine at low
-# frequency for up to 240 s before that (low_freq_wait_time in etc/topol.conf of the hydro images).
+# Assumed (A39): a cold start ends 2 to 6 minutes after the miner process begins. Documented (D52): hydro
+# units with cold coolant mine at low frequency for up to 240 s before that.
 WARM_UP_S = 600.0
 STARTING_BELOW_RATIO = 0.8
 STOPPED_BELOW_RATIO = 0.01
@@ -35,7 +35,7 @@ class UnitState(StrEnum):
 
 
 class Cause(StrEnum):
-    """The closed list of what a shortfall is attributed to."""
+    """The closed list of causes to which a shortfall is attributed."""
 
     CURTAILED = "curtailed"
     MAINTENANCE = "maintenance"
@@ -67,22 +67,22 @@ class UnitStatus(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One unit as of its latest poll, or as of the moment its last reading went stale.
 
     Attributes:
-        entry: What the ledger says of it.
+        entry: The unit's ledger entry in force.
         state, why: Our judgement, and the reason in a few fixed words.
-        since: Unix time at which it entered this state, as far as this process has seen, s.
+        since: Unix time at which the unit entered this state, as far as this process has seen, s.
         is_fresh: True while `reading` is younger than the site's `stale_after_s`.
-        is_known: True when the state rests on a fresh reading that tells it, a definite refusal, or the ledger's own
-            word (maintenance); coverage is the nameplate of these.
-        reading: The latest reading there ever was, fresh or not; None before the first.
-        error: Why the latest poll failed; None when it did not.
+        is_known: True if the state rests on a fresh reading, a definite refusal, or the ledger's own word
+            (maintenance); coverage is the nameplate of these units.
+        reading: The latest reading, however old; None before the first.
+        error: Why the latest poll failed; None if it did not.
         failures: Polls failed in a row.
-        hashrate_hs: The measured 5 s rate of a fresh reading; None when there is no fresh one, or it tells no rate.
+        hashrate_hs: The measured 5 s rate of a fresh reading; None without a fresh reading, or if it has no rate.
         losses: The shortfall by cause, H/s; only causes that took something.
-        uplift_hs: What the unit delivers above its nameplate.
-        power: What it draws and by whose word; None where nobody tells and nothing can be modelled.
-        event: The curtailment event in force that covers the unit; None outside.
-        is_straggler: True when it goes on hashing inside an event that leaves it nothing to hash.
-        unrestored: The event that curtailed it, ended `RESTORE_S` ago or longer, and after which it never hashed again.
+        uplift_hs: Hashrate above the nameplate.
+        power: Power drawn and its source; None if it is neither metered nor reported and cannot be modelled.
+        event: The curtailment event in force that covers the unit; None outside of any.
+        is_straggler: True if it goes on hashing inside an event that leaves it nothing to hash.
+        unrestored: The event that curtailed it, ended `RESTORE_S` ago or longer, after which it has not hashed again.
     """
 
     entry: LedgerEntry
@@ -102,6 +102,21 @@ class UnitStatus(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     is_straggler: bool = False
     unrestored: Event | None = None
 
+    @property
+    def is_polled(self) -> bool:
+        """True once a poll of the unit succeeded or failed."""
+        return self.reading is not None or self.error is not None
+
+    @property
+    def is_looked_at(self) -> bool:
+        """True once `state` rests on a poll or on the ledger's word (maintenance), rather than on nothing yet."""
+        return self.reading is not None or self.error is not None or self.entry.is_in_maintenance
+
+    @property
+    def shortfall_hs(self) -> float:
+        """Nameplate minus measured, H/s, never below zero; the sum of `losses`."""
+        return sum(loss.hashrate_hs for loss in self.losses)
+
 
 _HASHING = Verdict(UnitState.HASHING, "hashing")
 
@@ -115,15 +130,15 @@ def judge(
     is_curtailed: bool = False,
     is_frozen: bool = False,
 ) -> Verdict:
-    """Give the state of one unit and why.
+    """Return the state of one unit and why.
 
     Args:
-        entry: The ledger's row in force; maintenance outranks everything, because somebody declared it.
-        reading: The latest reading, if there ever was one.
-        error: Why the latest poll failed, if it did.
-        is_fresh: Whether `reading` may still be believed.
-        is_curtailed: Whether a declared curtailment covers this unit now, or ended so lately that it may still wake.
-        is_frozen: Whether `reading` is not fresh because the unit repeats it, uptime and all.
+        entry: The ledger's entry in force; maintenance outranks everything, because the operator declared it.
+        reading: The latest reading; None before the first.
+        error: Why the latest poll failed; None if it did not.
+        is_fresh: True while `reading` may still be believed.
+        is_curtailed: True if a declared event covers the unit now, or ended so recently that it may still wake.
+        is_frozen: True if `reading` is not fresh because the unit repeats it, uptime included.
     """
     if entry.is_in_maintenance:
         return Verdict(UnitState.MAINTENANCE, "ledger says maintenance")
@@ -143,7 +158,7 @@ def _judge_reading(reading: UnitReading, nameplate_hs: float, *, is_curtailed: b
         return Verdict(UnitState.STARTING, "no hashrate yet")
     if rate_hs is None:
         # A rate that was garbled or left out is no zero: the unit may well hash.
-        return Verdict(UnitState.UNREADABLE, "no rate told")
+        return Verdict(UnitState.UNREADABLE, "reports no hashrate")
     if rate_hs < nameplate_hs * STOPPED_BELOW_RATIO:
         return Verdict(UnitState.STOPPED, "awake, no hashrate")
     if is_young and rate_hs < nameplate_hs * STARTING_BELOW_RATIO:
@@ -153,11 +168,11 @@ def _judge_reading(reading: UnitReading, nameplate_hs: float, *, is_curtailed: b
 
 def _judge_without_reading(error: PollError | None, *, was_read: bool) -> Verdict:
     if error is None:
-        # No poll failed: the gap is in our own running, such as a suspended gateway.
+        # No poll failed: the agent itself did not run, for example because the gateway was suspended.
         return Verdict(UnitState.UNREACHABLE, "not polled lately" if was_read else "not polled yet")
     if isinstance(error, UnreachableError):
         return Verdict(UnitState.UNREACHABLE, "connection refused" if error.is_refusal else "no answer")
-    # Connected, then nothing whole: the unit is on the network but cannot be read.
+    # Connected, then no whole reply: the unit is on the network but cannot be read.
     return Verdict(UnitState.UNREADABLE, _UNREADABLE_WHY.get(error.reason, error.reason))
 
 
@@ -172,12 +187,12 @@ _UNREADABLE_WHY = {
 
 
 def is_straggling(event: Event | None, reading: UnitReading | None, nameplate_hs: float) -> bool:
-    """Say whether a unit goes on hashing although an event leaves it nothing to hash.
+    """Return True if a unit goes on hashing although an event leaves it nothing to hash.
 
     Args:
-        event: What is in force for it.
-        reading: Its fresh reading; what cannot be read is no straggler.
-        nameplate_hs: A hundredth of it is still called nothing.
+        event: The event in force that covers it, or None.
+        reading: Its fresh reading, or None: a unit that cannot be read is no straggler.
+        nameplate_hs: Less than a hundredth of it counts as not hashing.
     """
     if event is None or event.target_ratio > 0 or reading is None or reading.mode is Mode.SLEEP:
         return False
@@ -185,5 +200,5 @@ def is_straggling(event: Event | None, reading: UnitReading | None, nameplate_hs
 
 
 def is_definite_refusal(error: PollError | None) -> bool:
-    """Say whether the unit (or its host) itself answered no, so that its state is known without a reading."""
+    """Return True if the unit (or its host) itself refused, so that its state is known without a reading."""
     return isinstance(error, RefusedError) or (isinstance(error, UnreachableError) and error.is_refusal)

@@ -1,17 +1,18 @@
-"""The site's figures: sums over all unit statuses, made from scratch each time so that nothing can drift."""
+"""The site's figures: sums over all unit statuses, computed from scratch each time so that nothing can drift."""
 
-from collections.abc import Collection, Hashable, Iterable
+from collections.abc import Collection, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from operator import add
 from typing import TypeVar
 
 from agent.site.delivered import NOTHING_DELIVERED, Delivered
-from agent.site.power import UNMETERED, Metered, PowerSource
+from agent.site.metered import UNMETERED, Metered
+from agent.site.power import PowerSource
 from agent.site.status import Cause, UnitState, UnitStatus
 from agent.slices import Turns, at_once
+from agent.unit.limits import HS_PER_THS
 
-HS_PER_THS = 1e12
-# A rack's figures take 30 microseconds.
+# The figures of one rack take 30 microseconds.
 RACKS_A_TURN = 100
 
 
@@ -21,16 +22,21 @@ class Figures:
 
     Attributes:
         at: Unix time, s.
-        units: How many are deployed.
-        deployed_hs: Sum of nameplates, answering or not.
+        units: Units deployed.
+        deployed_hs: Sum of nameplates, of units that answer or do not.
         operating_hs: Sum of rates measured in fresh readings.
-        uplift_hs: Sum of what units deliver above their nameplates.
-        losses_hs: What took the rest, by cause, H/s; every cause is there.
-            deployed - sum(losses) + uplift == operating.
+        uplift_hs: Sum of the hashrate that units deliver above their nameplates.
+        losses_hs: The shortfall by cause, H/s; every cause has a key. deployed - sum(losses) + uplift == operating.
         known_hs: Nameplate of the units whose state is known.
-        units_by_state, deployed_hs_by_state: Every state is there.
+        units_by_state, deployed_hs_by_state: Every state has a key.
+        watts_by_source: Power by source, W; every source has a key. A meter of the group takes the place of its units.
+        watts_units: Units with a power figure of their own.
+        unit_watts: Sum of those figures, W.
+        metered_watts: The group's own meter, W; None without one.
+        efficient_watts, efficient_hs, efficient_deployed_hs: Power, hashrate and nameplate of the units that have both
+            power and hashrate, W and H/s.
         curtailment_nameplate_hs: Nameplate of the units that a curtailment event in force covers.
-        curtailment_target_hs: What these events leave those units to hash: target times nameplate.
+        curtailment_target_hs: Hashrate that these events leave those units: target times nameplate.
         stragglers: Units that hash inside an event that leaves them nothing.
         unrestored: Units that an event curtailed and that do not hash again, 15 minutes or longer after its end.
     """
@@ -68,7 +74,7 @@ class Figures:
 
     @property
     def energy_efficiency_j_per_th(self) -> float | None:
-        """Joules for each terahash over the units that have both figures; None while they hash nothing."""
+        """Joules per terahash over the units that have both figures; None while they hash nothing."""
         return self.efficient_watts / (self.efficient_hs / HS_PER_THS) if self.efficient_hs else None
 
 
@@ -80,8 +86,8 @@ class SiteFigures:
         at: Unix time, s.
         site: All units.
         by_container, by_rack, by_model: The same sums by name; a rack's key is (container, rack).
-        delivered_1h_hs, delivered_24h_hs: Hashrate that pools credited, over the units of which that is known; None
-            while it is of none.
+        delivered_1h_hs, delivered_24h_hs: Hashrate that pools credited, over the units for which it is known; None
+            while it is known for none.
         delivered_1h_deployed_hs, delivered_24h_deployed_hs: Nameplate of these units.
     """
 
@@ -97,72 +103,117 @@ class SiteFigures:
 
     @property
     def delivered_1h_coverage_ratio(self) -> float | None:
-        """Share of the deployed nameplate that `delivered_1h_hs` speaks for; None while nothing is deployed."""
+        """Share of the deployed nameplate that `delivered_1h_hs` covers; None while nothing is deployed."""
         return self.delivered_1h_deployed_hs / self.site.deployed_hs if self.site.deployed_hs else None
 
     @property
     def delivered_24h_coverage_ratio(self) -> float | None:
-        """Share of the deployed nameplate that `delivered_24h_hs` speaks for; None while nothing is deployed."""
+        """Share of the deployed nameplate that `delivered_24h_hs` covers; None while nothing is deployed."""
         return self.delivered_24h_deployed_hs / self.site.deployed_hs if self.site.deployed_hs else None
 
 
-# The sums of one group are one flat list, added to by position and merged in one go: with an object and dicts for each
-# group, summing 10,000 units took half as long again. Units that have everything (a rate, power, a known state) are
-# summed apart from the others, because most have, and then one sum stands for three.
 _STATES, _CAUSES, _SOURCES = tuple(UnitState), tuple(Cause), tuple(PowerSource)
-_NAMEPLATES_AT = len(_STATES)
-_LOSSES_AT = _NAMEPLATES_AT + len(_STATES)
-_WHOLE_WATTS_AT = _LOSSES_AT + len(_CAUSES)
-_WATTS_AT = _WHOLE_WATTS_AT + len(_SOURCES)
-_SCALARS_AT = _WATTS_AT + len(_SOURCES)
-_WHOLE_DEPLOYED, _WHOLE_HS, _WHOLE_UNITS, _KNOWN, _OPERATING, _POWERED, _UPLIFT = range(_SCALARS_AT, _SCALARS_AT + 7)
-_EFFICIENT, _EFFICIENT_HS, _EFFICIENT_DEPLOYED = range(_SCALARS_AT + 7, _SCALARS_AT + 10)
-_EVENT_NAMEPLATE, _EVENT_TARGET, _STRAGGLERS, _UNRESTORED = range(_SCALARS_AT + 10, _SCALARS_AT + 14)
-_NOTHING = [0.0] * (_SCALARS_AT + 14)
 
-_STATE_AT = {state: index for index, state in enumerate(_STATES)}
-_CAUSE_AT = {cause: _LOSSES_AT + index for index, cause in enumerate(_CAUSES)}
-_SOURCE_AT = {source: index for index, source in enumerate(_SOURCES)}
+# The sums of one group are one flat list in this order, which makes adding and merging cheap: with an object and dicts
+# for each group, summing 10,000 units took half as long again. A complete unit (one with a rate, a power figure and a
+# known state) adds to `complete_*` alone. Most units are complete, and for them one addition stands for three.
+_SLOTS = (
+    *(f"units {state}" for state in _STATES),
+    *(f"deployed_hs {state}" for state in _STATES),
+    *(f"losses_hs {cause}" for cause in _CAUSES),
+    *(f"complete_watts {source}" for source in _SOURCES),
+    *(f"partial_watts {source}" for source in _SOURCES),
+    "complete_deployed_hs",
+    "complete_hs",
+    "complete_units",
+    "known_hs",
+    "operating_hs",
+    "powered_units",
+    "uplift_hs",
+    "efficient_watts",
+    "efficient_hs",
+    "efficient_deployed_hs",
+    "event_nameplate_hs",
+    "event_target_hs",
+    "stragglers",
+    "unrestored",
+)
+_PLACE_OF = {slot: place for place, slot in enumerate(_SLOTS)}
+_NOTHING = [0.0] * len(_SLOTS)
+
+
+def _places(kind: str, members: Sequence[str]) -> slice:
+    first = _PLACE_OF[f"{kind} {members[0]}"]
+    return slice(first, first + len(members))
+
+
+_UNITS = _places("units", _STATES)
+_DEPLOYED = _places("deployed_hs", _STATES)
+_LOSSES = _places("losses_hs", _CAUSES)
+_COMPLETE_WATTS = _places("complete_watts", _SOURCES)
+_PARTIAL_WATTS = _places("partial_watts", _SOURCES)
+
+# The loop over units adds this to the place of a unit's state, because hashing an enum member costs more.
+_DEPLOYED_FROM_UNITS: int = _DEPLOYED.start - _UNITS.start
+_UNITS_OF = {state: _PLACE_OF[f"units {state}"] for state in _STATES}
+_LOSSES_OF = {cause: _PLACE_OF[f"losses_hs {cause}"] for cause in _CAUSES}
+_COMPLETE_WATTS_OF = {source: _PLACE_OF[f"complete_watts {source}"] for source in _SOURCES}
+_PARTIAL_WATTS_OF = {source: _PLACE_OF[f"partial_watts {source}"] for source in _SOURCES}
+
+_COMPLETE_DEPLOYED_HS = _PLACE_OF["complete_deployed_hs"]
+_COMPLETE_HS = _PLACE_OF["complete_hs"]
+_COMPLETE_UNITS = _PLACE_OF["complete_units"]
+_KNOWN_HS = _PLACE_OF["known_hs"]
+_OPERATING_HS = _PLACE_OF["operating_hs"]
+_POWERED_UNITS = _PLACE_OF["powered_units"]
+_UPLIFT_HS = _PLACE_OF["uplift_hs"]
+_EFFICIENT_WATTS = _PLACE_OF["efficient_watts"]
+_EFFICIENT_HS = _PLACE_OF["efficient_hs"]
+_EFFICIENT_DEPLOYED_HS = _PLACE_OF["efficient_deployed_hs"]
+_EVENT_NAMEPLATE_HS = _PLACE_OF["event_nameplate_hs"]
+_EVENT_TARGET_HS = _PLACE_OF["event_target_hs"]
+_STRAGGLERS = _PLACE_OF["stragglers"]
+_UNRESTORED = _PLACE_OF["unrestored"]
 
 _Sums = list[float]
 _Key = TypeVar("_Key", bound=Hashable)
 
 
 class Sums:
-    """Sums over units, taken in a part of them at a time by whoever cannot wait for all.
+    """Sums over units, which may be added in batches so that no call holds the event loop for long.
 
-    Each unit is added once, to its (container, rack, model) cell; everything above is a merge of cells. 10,000 units
-    take about 6 ms where all of them are in the processor's cache, and ten times that where none is.
+    Each unit is added once, to its (container, rack, model) cell; all larger groups are merges of cells. 10,000 units
+    take about 6 ms from the processor's cache, and ten times that without it.
     """
 
     def __init__(self) -> None:
         self._cells: dict[tuple[str, str, str], _Sums] = {}
 
     def add(self, statuses: Iterable[UnitStatus]) -> None:
-        """Take in some units, each of them once."""
+        """Add some units; each unit may be added once."""
         _add_to_cells(self._cells, statuses)
 
     def figures(
         self, at: float, *, metered: Metered = UNMETERED, delivered: Delivered = NOTHING_DELIVERED
     ) -> SiteFigures:
-        """Give the figures of the site and of each container, rack and model.
+        """Return the figures of the site and of each container, rack and model.
 
         Args:
             at: Unix time, s.
-            metered: What meters of containers and of the site say now.
-            delivered: What pools credited lately.
+            metered: What the meters of containers and of the site read now.
+            delivered: The hashrate that pools credited lately.
         """
         return at_once(self.figures_in_turns(at, metered=metered, delivered=delivered))
 
     def figures_in_turns(self, at: float, *, metered: Metered, delivered: Delivered) -> Turns[SiteFigures]:
-        """Give what `figures` gives; nothing is to be added before the last turn."""
+        """Return what `figures` returns, in turns; no unit may be added before the last turn."""
         return _site_figures(self._cells, at, metered=metered, delivered=delivered)
 
 
 def site_figures(
     statuses: Iterable[UnitStatus], at: float, *, metered: Metered = UNMETERED, delivered: Delivered = NOTHING_DELIVERED
 ) -> SiteFigures:
-    """Sum `statuses` in one go, as `Sums` does; one a deployed unit."""
+    """Sum `statuses`, one for each deployed unit, in a single call."""
     sums = Sums()
     sums.add(statuses)
     return sums.figures(at, metered=metered, delivered=delivered)
@@ -208,8 +259,8 @@ def _site_figures(
 
 
 def _add_to_cells(cells: dict[tuple[str, str, str], _Sums], statuses: Iterable[UnitStatus]) -> None:
-    """Sum by container, rack and model; the only loop over units, so every look-up in it is worth a thought."""
-    state_at, cause_at, source_at = _STATE_AT, _CAUSE_AT, _SOURCE_AT
+    """Sum by container, rack and model. This is the only loop over units, and every look-up in it costs."""
+    units_of, losses_of, watts_of = _UNITS_OF, _LOSSES_OF, _COMPLETE_WATTS_OF
     for status in statuses:
         entry = status.entry
         place, nameplate = entry.place, entry.nameplate
@@ -218,20 +269,20 @@ def _add_to_cells(cells: dict[tuple[str, str, str], _Sums], statuses: Iterable[U
         if sums is None:
             sums = cells[key] = _NOTHING.copy()
         nameplate_hs, rate_hs, power = nameplate.hashrate_hs, status.hashrate_hs, status.power
-        index = state_at[status.state]
-        sums[index] += 1
-        sums[_NAMEPLATES_AT + index] += nameplate_hs
+        place_of_state = units_of[status.state]
+        sums[place_of_state] += 1
+        sums[place_of_state + _DEPLOYED_FROM_UNITS] += nameplate_hs
         if rate_hs is not None and power is not None and status.is_known:
-            sums[_WHOLE_UNITS] += 1
-            sums[_WHOLE_DEPLOYED] += nameplate_hs
-            sums[_WHOLE_HS] += rate_hs
-            sums[_WHOLE_WATTS_AT + source_at[power.source]] += power.watts
+            sums[_COMPLETE_UNITS] += 1
+            sums[_COMPLETE_DEPLOYED_HS] += nameplate_hs
+            sums[_COMPLETE_HS] += rate_hs
+            sums[watts_of[power.source]] += power.watts
         else:
             _add_partial(sums, status)
         if status.uplift_hs:
-            sums[_UPLIFT] += status.uplift_hs
+            sums[_UPLIFT_HS] += status.uplift_hs
         for loss in status.losses:
-            sums[cause_at[loss.cause]] += loss.hashrate_hs
+            sums[losses_of[loss.cause]] += loss.hashrate_hs
         if status.event is not None or status.unrestored is not None:
             _add_event(sums, status)
 
@@ -240,31 +291,32 @@ def _add_partial(sums: _Sums, status: UnitStatus) -> None:
     """Add a unit that lacks a rate, a power figure or a known state."""
     nameplate_hs, rate_hs, power = status.entry.nameplate.hashrate_hs, status.hashrate_hs, status.power
     if status.is_known:
-        sums[_KNOWN] += nameplate_hs
+        sums[_KNOWN_HS] += nameplate_hs
     if rate_hs is not None:
-        sums[_OPERATING] += rate_hs
+        sums[_OPERATING_HS] += rate_hs
     if power is not None:
-        sums[_POWERED] += 1
-        sums[_WATTS_AT + _SOURCE_AT[power.source]] += power.watts
+        sums[_POWERED_UNITS] += 1
+        sums[_PARTIAL_WATTS_OF[power.source]] += power.watts
         if rate_hs is not None:
-            sums[_EFFICIENT] += power.watts
+            sums[_EFFICIENT_WATTS] += power.watts
             sums[_EFFICIENT_HS] += rate_hs
-            sums[_EFFICIENT_DEPLOYED] += nameplate_hs
+            sums[_EFFICIENT_DEPLOYED_HS] += nameplate_hs
 
 
 def _add_event(sums: _Sums, status: UnitStatus) -> None:
-    """Add a unit that a curtailment event covers, or that one has left asleep."""
+    """Add a unit that a curtailment event covers, or that did not wake after one."""
     if status.event is None:
         sums[_UNRESTORED] += 1
         return
     nameplate_hs = status.entry.nameplate.hashrate_hs
-    sums[_EVENT_NAMEPLATE] += nameplate_hs
-    sums[_EVENT_TARGET] += nameplate_hs * status.event.target_ratio
-    sums[_STRAGGLERS] += status.is_straggler
+    sums[_EVENT_NAMEPLATE_HS] += nameplate_hs
+    sums[_EVENT_TARGET_HS] += nameplate_hs * status.event.target_ratio
+    if status.is_straggler:
+        sums[_STRAGGLERS] += 1
 
 
 def _merge(groups: dict[_Key, _Sums], key: _Key, sums: _Sums) -> None:
-    """Add `sums` to a group; the first are shared, because a merge makes a new list."""
+    """Add `sums` to a group; the first list is shared, because a merge makes a new one."""
     before = groups.get(key)
     groups[key] = sums if before is None else list(map(add, before, sums))
 
@@ -272,20 +324,20 @@ def _merge(groups: dict[_Key, _Sums], key: _Key, sums: _Sums) -> None:
 def _figures(
     sums: _Sums, at: float, *, metered_watts: float | None = None, parts: Collection[Figures] | None = None
 ) -> Figures:
-    """Give the figures of one group.
+    """Return the figures of one group.
 
     Args:
         sums: Over its units.
         at: Unix time, s.
-        metered_watts: What its own meter says, if it has one.
-        parts: The groups it consists of, whose meters it trusts where it has none of its own.
+        metered_watts: Its own meter; None without one.
+        parts: The groups it consists of; it trusts their meters if it has none of its own.
     """
-    units_by_state = dict(zip(_STATES, map(int, sums[:_NAMEPLATES_AT]), strict=True))
-    deployed_hs_by_state = dict(zip(_STATES, sums[_NAMEPLATES_AT:_LOSSES_AT], strict=True))
-    whole_by_source = sums[_WHOLE_WATTS_AT:_WATTS_AT]
-    by_source = list(map(add, whole_by_source, sums[_WATTS_AT:_SCALARS_AT]))
+    units_by_state = dict(zip(_STATES, map(int, sums[_UNITS]), strict=True))
+    deployed_hs_by_state = dict(zip(_STATES, sums[_DEPLOYED], strict=True))
+    complete_by_source = sums[_COMPLETE_WATTS]
+    by_source = list(map(add, complete_by_source, sums[_PARTIAL_WATTS]))
     if metered_watts is not None:
-        trusted = [metered_watts, 0.0, 0.0]
+        trusted = [metered_watts if source is PowerSource.METERED else 0.0 for source in _SOURCES]
     elif parts is not None:
         trusted = [sum(part.watts_by_source[source] for part in parts) for source in _SOURCES]
     else:
@@ -294,21 +346,21 @@ def _figures(
         at=at,
         units=sum(units_by_state.values()),
         deployed_hs=sum(deployed_hs_by_state.values()),
-        operating_hs=sums[_WHOLE_HS] + sums[_OPERATING],
-        uplift_hs=sums[_UPLIFT],
-        losses_hs=dict(zip(_CAUSES, sums[_LOSSES_AT:_WHOLE_WATTS_AT], strict=True)),
-        known_hs=sums[_WHOLE_DEPLOYED] + sums[_KNOWN],
+        operating_hs=sums[_COMPLETE_HS] + sums[_OPERATING_HS],
+        uplift_hs=sums[_UPLIFT_HS],
+        losses_hs=dict(zip(_CAUSES, sums[_LOSSES], strict=True)),
+        known_hs=sums[_COMPLETE_DEPLOYED_HS] + sums[_KNOWN_HS],
         units_by_state=units_by_state,
         deployed_hs_by_state=deployed_hs_by_state,
         watts_by_source=dict(zip(_SOURCES, trusted, strict=True)),
-        watts_units=int(sums[_WHOLE_UNITS] + sums[_POWERED]),
+        watts_units=int(sums[_COMPLETE_UNITS] + sums[_POWERED_UNITS]),
         unit_watts=sum(by_source),
         metered_watts=metered_watts,
-        efficient_watts=sum(whole_by_source) + sums[_EFFICIENT],
-        efficient_hs=sums[_WHOLE_HS] + sums[_EFFICIENT_HS],
-        efficient_deployed_hs=sums[_WHOLE_DEPLOYED] + sums[_EFFICIENT_DEPLOYED],
-        curtailment_nameplate_hs=sums[_EVENT_NAMEPLATE],
-        curtailment_target_hs=sums[_EVENT_TARGET],
+        efficient_watts=sum(complete_by_source) + sums[_EFFICIENT_WATTS],
+        efficient_hs=sums[_COMPLETE_HS] + sums[_EFFICIENT_HS],
+        efficient_deployed_hs=sums[_COMPLETE_DEPLOYED_HS] + sums[_EFFICIENT_DEPLOYED_HS],
+        curtailment_nameplate_hs=sums[_EVENT_NAMEPLATE_HS],
+        curtailment_target_hs=sums[_EVENT_TARGET_HS],
         stragglers=int(sums[_STRAGGLERS]),
         unrestored=int(sums[_UNRESTORED]),
     )

@@ -20,7 +20,7 @@ from agent.site.power import PowerSource
 from agent.site.status import Cause, UnitState
 from agent.statement.period import Period, utc_text
 from agent.text.numbers import TARGET_RATIO, ratio_text
-from agent.unit.nameplate import HS_PER_THS
+from agent.unit.limits import HS_PER_THS
 
 FORMAT = 1
 PUBLISHED_COVERAGE_RATIO = 0.95

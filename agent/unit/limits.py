@@ -1,6 +1,7 @@
 """What a unit's numbers are multiplied by to be ours, and beyond which they are lies."""
 
 HS_PER_GHS = 1e9
+HS_PER_THS = 1e12
 HZ_PER_MHZ = 1e6
 
 # Far beyond any unit of the catalogue (860 TH/s); a rate above it is a lie, and would move a site's total.

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from importlib.resources import files
 
 from agent.errors import ConfigError, Mistake
+from agent.unit.limits import HS_PER_THS
 
-HS_PER_THS = 1e12
 COLUMNS = (
     "model",
     "hashrate_th_s",

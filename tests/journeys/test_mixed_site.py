@@ -23,7 +23,7 @@ def _make_real(ledger: Path) -> None:
 
 @pytest.mark.parametrize(
     ("count_simulated", "counted", "banner"),
-    [(False, REAL, "in none of the figures below"), (True, UNITS, "counted below like machines")],
+    [(False, REAL, "excluded from all figures below"), (True, UNITS, "counted below like real machines")],
 )
 async def test_simulated_units_count_only_where_somebody_said_so(
     tmp_path: Path, *, count_simulated: bool, counted: int, banner: str
@@ -51,5 +51,5 @@ async def test_a_site_of_simulators_alone_counts_them_and_says_so(tmp_path: Path
         site = await get_json(f"{url}/api/v1/site")
         _, page = await get(f"{url}/")
         assert site["figures"]["units"] == 3
-        assert "counted below like machines" in page
+        assert "counted below like real machines" in page
         assert "simulated units count" in running.said

@@ -80,7 +80,7 @@ class Addressed:
         return msgspec.structs.replace(poll, unit_id=unit_id, reading=reading)
 
     def _ask(self, at: float) -> None:
-        while (endpoint := self.book.take(at)) is not None:
+        while (endpoint := self.book.inquiries.take(at)) is not None:
             unit = self._found_at(endpoint)
             if not is_web_up(unit, at):
                 self.book.on_failed(endpoint, OtherUnitError("no page"), clock_s=at)

@@ -19,7 +19,7 @@ from agent.config.sections import MeterSection
 from agent.errors import ConfigError, MeterError
 from agent.meters.meters import MAX_REPLY_BYTES, MAX_WATTS, Meters, read_watts
 from agent.runtime.setup import load_setup
-from agent.site.power import Metered, MeterState, add_up
+from agent.site.metered import Metered, MeterState, add_up
 
 NOW = 1763674560.0
 

@@ -1,4 +1,4 @@
-"""What pools credited, through reboots, gaps and exchanged machines; then against the simulator's count of hashes."""
+"""Delivered hashrate through reboots, gaps and exchanged machines; then against the simulator's count of hashes."""
 
 import tracemalloc
 from collections.abc import Iterable
@@ -23,8 +23,8 @@ CADENCE_S = 300.0
 Moment = tuple[float, float | None, float | None]
 
 
-def told(clock_s: float, uptime_s: float | None, counter: float | None, unit_id: str = "u1") -> UnitStatus:
-    """Give the status of a poll at `clock_s` that brought a new counter, or none."""
+def polled(clock_s: float, uptime_s: float | None, counter: float | None, unit_id: str = "u1") -> UnitStatus:
+    """Return the status of a poll at `clock_s` that read a new counter, or none."""
     shares = None if counter is None else ShareReading(at=AT + clock_s, difficulty_accepted=counter)
     tracker = Tracker([entry(unit_id)], stale_after_s=STALE_AFTER_S, at=AT)
     tracker.record(answered(unit_id, at=AT + clock_s, uptime_s=uptime_s, shares=shares), clock_s=clock_s)
@@ -34,15 +34,15 @@ def told(clock_s: float, uptime_s: float | None, counter: float | None, unit_id:
 
 
 def book_of(moments: Iterable[Moment]) -> DeliveredBook:
-    """Give a book that has seen one unit at `moments`: clock, uptime, and a counter or none."""
+    """Return a book that has seen one unit at `moments`: clock, uptime, and a counter or none."""
     book = DeliveredBook(cadence_s=CADENCE_S)
     for clock_s, uptime_s, counter in moments:
-        book.record(told(clock_s, uptime_s, counter), clock_s=clock_s)
+        book.record(polled(clock_s, uptime_s, counter), clock_s=clock_s)
     return book
 
 
 def running(begin_s: float, end_s: float, *, started_s: float = 0.0, credited: float = 0.0) -> list[Moment]:
-    """Give a process that is credited one difficulty a second, its counter read every five minutes from `begin_s`."""
+    """Return a process credited one difficulty a second, its counter read every five minutes from `begin_s`."""
     moments: list[Moment] = []
     clock_s = begin_s
     while clock_s <= end_s:
@@ -52,14 +52,14 @@ def running(begin_s: float, end_s: float, *, started_s: float = 0.0, credited: f
 
 
 def test_nothing_is_told_before_a_whole_window_is_known() -> None:
-    """Half an hour is not an hour: no figure rather than a mislabelled one."""
+    """Half an hour of counters gives no hourly figure."""
     book = book_of(running(0.0, 3300.0))
     assert book.delivered_hs("u1", HOUR_S, 3300.0) is None
     assert book.delivered(3300.0) == Delivered(None, 0, None, 0)
 
 
 def test_an_hour_of_work() -> None:
-    """One difficulty a second is 2^32 H/s; the day is not over yet."""
+    """One difficulty a second over an hour is 2^32 H/s; there is no daily figure yet."""
     book = book_of(running(0.0, 3600.0))
     assert book.delivered_hs("u1", HOUR_S, 3600.0) == ONE_HS
     assert book.delivered_hs("u1", DAY_S, 3600.0) is None
@@ -67,7 +67,7 @@ def test_an_hour_of_work() -> None:
 
 
 def test_a_day_of_work_and_its_last_hour() -> None:
-    """Idle for the last 70 minutes: nothing over the hour; the day covers as much as is kept, here 25 h 10 min."""
+    """Idle for the last 70 minutes, the hour is 0; the day covers as much as is kept, here 25 h 10 min."""
     work = running(0.0, DAY_S)
     idle = [(DAY_S + 300.0 * step, DAY_S + 300.0 * step, DAY_S) for step in range(1, 15)]
     book = book_of([*work, *idle])
@@ -77,7 +77,7 @@ def test_a_day_of_work_and_its_last_hour() -> None:
 
 
 def test_what_is_out_of_reach_goes_on_earning() -> None:
-    """The same process after two hours without an answer: its counter tells of all of them."""
+    """The same process after two hours without an answer: has a counter that covers them all."""
     book = book_of([*running(0.0, 600.0), *running(7800.0, 7800.0)])
     assert book.delivered_hs("u1", HOUR_S, 7800.0) == ONE_HS
 
@@ -87,7 +87,7 @@ REBOOT: list[Moment] = [*running(0.0, 3000.0), (3200.0, 3200.0, None)]
 
 
 def test_a_reboot_is_nought_from_when_it_was_last_seen_until_it_started() -> None:
-    """3000 s of work, 300 of none, 500 of work; the 200 between counter and end count on neither side."""
+    """3000 s of work, 300 s of none, 500 s of work; the 200 s between last counter and end count on neither side."""
     book = book_of([*REBOOT, (3600.0, 100.0, 100.0), (4000.0, 500.0, 500.0)])
     assert book.delivered_hs("u1", HOUR_S, 4000.0) == pytest.approx(ONE_HS * 3500 / 3800)
 
@@ -101,13 +101,13 @@ def test_a_reboot_is_nought_from_when_it_was_last_seen_until_it_started() -> Non
     ],
 )
 def test_a_reboot_is_the_same_whenever_it_is_found(found: Moment) -> None:
-    """Uptime says when the new process started, counter or not."""
+    """The uptime dates the start of a new process, with or without a counter."""
     book = book_of([*REBOOT, found, (4100.0, 600.0, 600.0)])
     assert book.delivered_hs("u1", HOUR_S, 4100.0) == pytest.approx(ONE_HS * 3600 / 3900)
 
 
 def test_a_reboot_is_seen_although_uptime_and_counter_are_higher() -> None:
-    """Out of reach for three hours, up for two: the new process started then, and one hour nothing was hashed."""
+    """Three hours unreachable with an uptime of two: nothing was hashed in the first of them."""
     book = book_of([*running(0.0, 600.0), (11400.0, 7200.0, 7200.0)])
     assert book.delivered_hs("u1", HOUR_S, 11400.0) == pytest.approx(ONE_HS * 2 / 3)
 
@@ -121,27 +121,27 @@ def test_a_reboot_is_seen_although_uptime_and_counter_are_higher() -> None:
     ],
 )
 def test_another_machines_counter_is_nobodys_work(other: list[Moment]) -> None:
-    """Nothing is credited for the change, and the time across it is not counted; then it goes on."""
+    """Another machine at the address: nothing is credited for the change, and the time across it is not counted."""
     book = book_of([*running(0.0, 3600.0), *other])
     assert book.delivered_hs("u1", HOUR_S, 4200.0) == ONE_HS
 
 
 def test_a_frozen_unit_delivers_nothing() -> None:
-    """It repeats uptime and counter; time goes on and no work with it."""
+    """A unit that repeats uptime and counter delivers nothing while time passes."""
     frozen = [(3600.0 + 10.0 * step, 3600.0, 3600.0) for step in range(1, 361)]
     book = book_of([*running(0.0, 3600.0), *frozen])
     assert book.delivered_hs("u1", HOUR_S, 7200.0) == 0
 
 
 def test_without_an_uptime_a_counter_alone_tells() -> None:
-    """Rising is work; falling is a new beginning of which nothing more is known."""
+    """Without uptimes, a rising counter is work and a falling one starts over."""
     moments = [(clock_s, None, counter) for clock_s, _, counter in running(0.0, 3600.0)]
     book = book_of([*moments, (3900.0, None, 20.0), (4200.0, None, 320.0)])
     assert book.delivered_hs("u1", HOUR_S, 4200.0) == ONE_HS
 
 
 def test_a_counter_not_read_for_three_turns_is_no_figure() -> None:
-    """A unit that died has no delivered hashrate, neither by itself nor in the site's; after 15 minutes here."""
+    """A dead unit has no delivered hashrate, neither its own nor in the site's; after 15 minutes here."""
     book = book_of(running(0.0, 3600.0))
     assert book.delivered_hs("u1", HOUR_S, 4500.0) == ONE_HS
     assert book.delivered_hs("u1", HOUR_S, 4500.1) is None
@@ -149,7 +149,7 @@ def test_a_counter_not_read_for_three_turns_is_no_figure() -> None:
 
 
 def test_polls_that_failed_or_told_no_counter_change_nothing() -> None:
-    """Neither a failure, nor firmware without difficulty, nor the same counter shown again."""
+    """A failed poll, firmware without difficulty and a repeated counter add nothing."""
     book = book_of(running(0.0, 3600.0))
     tracker = Tracker([entry()], stale_after_s=STALE_AFTER_S, at=AT)
     tracker.record(failed(NO_ANSWER), clock_s=3610.0)
@@ -161,16 +161,16 @@ def test_polls_that_failed_or_told_no_counter_change_nothing() -> None:
     status = tracker.status("u1")
     assert status is not None
     book.record(status, clock_s=3620.0)
-    book.record(told(3600.0, 3630.0, 3600.0), clock_s=3630.0)
+    book.record(polled(3600.0, 3630.0, 3600.0), clock_s=3630.0)
     assert book.delivered_hs("u1", HOUR_S, 3630.0) == ONE_HS
 
 
 def test_the_site_is_the_sum_of_those_that_have_a_figure() -> None:
-    """Two units told an hour, one half an hour: two nameplates are spoken for."""
+    """With two units known for an hour and one for half, the hour covers two nameplates."""
     book = DeliveredBook(cadence_s=CADENCE_S)
     for unit_id, begin_s in (("u1", 0.0), ("u2", 0.0), ("u3", 1800.0)):
         for clock_s, uptime_s, counter in running(begin_s, 3600.0):
-            book.record(told(clock_s, uptime_s, counter, unit_id), clock_s=clock_s)
+            book.record(polled(clock_s, uptime_s, counter, unit_id), clock_s=clock_s)
     assert book.delivered(3600.0) == Delivered(2 * ONE_HS, 2 * PLATE.hashrate_hs, None, 0)
     book.forget(["u1", "no such unit"])
     assert book.delivered(3600.0) == Delivered(ONE_HS, PLATE.hashrate_hs, None, 0)
@@ -178,7 +178,7 @@ def test_the_site_is_the_sum_of_those_that_have_a_figure() -> None:
 
 
 def test_other_windows_are_refused() -> None:
-    """Only what is kept can be told."""
+    """A window other than an hour or a day raises ValueError."""
     with pytest.raises(ValueError, match="1800 s is neither an hour nor a day"):
         DeliveredBook(cadence_s=CADENCE_S).delivered_hs("u1", 1800.0, 0.0)
 
@@ -194,11 +194,11 @@ def test_other_windows_are_refused() -> None:
     )
 )
 def test_no_counter_makes_a_figure_below_zero_or_more_than_it_rose(steps: list[tuple[float, float, float]]) -> None:
-    """Whatever uptimes and counters say, credited work lies between nothing and the sum of all rises."""
+    """For any uptimes and counters, credited work lies between zero and the sum of all rises."""
     book, clock_s, most, last = DeliveredBook(cadence_s=CADENCE_S), 0.0, 0.0, 0.0
     for step_s, uptime_s, counter in steps:
         clock_s += step_s
-        book.record(told(clock_s, uptime_s, counter), clock_s=clock_s)
+        book.record(polled(clock_s, uptime_s, counter), clock_s=clock_s)
         if counter is not None:
             most += max(counter - last, counter)
             last = counter
@@ -208,9 +208,9 @@ def test_no_counter_makes_a_figure_below_zero_or_more_than_it_rose(steps: list[t
 
 
 def test_a_unit_costs_less_than_a_kilobyte() -> None:
-    """Two days of counters: what is kept is bounded, dictionaries included."""
+    """After two days of counters the memory is bounded, dictionaries included."""
     units = 200
-    statuses = [told(0.0, 0.0, 0.0, f"u{number}") for number in range(units)]
+    statuses = [polled(0.0, 0.0, 0.0, f"u{number}") for number in range(units)]
     tracemalloc.start()
     try:
         before, _ = tracemalloc.get_traced_memory()
@@ -230,7 +230,7 @@ def test_a_unit_costs_less_than_a_kilobyte() -> None:
 
 
 def with_shares(status: UnitStatus, shares: ShareReading, uptime_s: float) -> UnitStatus:
-    """Give the same status with another reading in it."""
+    """Return the same status with another reading in it."""
     reading = msgspec.structs.replace(status.reading, shares=shares, uptime_s=uptime_s)
     return msgspec.structs.replace(status, reading=reading)
 

@@ -5,14 +5,15 @@ from site_cases import AT, Case, entry, reading, statuses
 
 from agent.site.energy import Energy, EnergyBook
 from agent.site.ledger.entries import Place
-from agent.site.power import UNMETERED, Metered, PowerSource
+from agent.site.metered import UNMETERED, Metered
+from agent.site.power import PowerSource
 from agent.site.totals import SiteFigures, site_figures
 
 REPORTED, METERED = PowerSource.REPORTED, PowerSource.METERED
 
 
 def figures(watts: dict[str, float], metered: Metered = UNMETERED) -> SiteFigures:
-    """Give the figures of one unit a container, each telling its watts."""
+    """Return the figures of one unit per container, each reporting its watts."""
     cases = [
         Case(
             entry=entry(f"u-{name}", place=Place(container=name)),
@@ -26,15 +27,15 @@ def figures(watts: dict[str, float], metered: Metered = UNMETERED) -> SiteFigure
 
 
 def advanced(*moments: tuple[float, SiteFigures], interval_s: float = 10.0) -> Energy:
-    """Give what a book has added up after `moments` on the clock."""
+    """Return the energy after `moments` on the clock."""
     book = EnergyBook(interval_s=interval_s)
-    for clock_s, told in moments:
-        book.advance(told, clock_s)
+    for clock_s, running in moments:
+        book.advance(running, clock_s)
     return book.energy
 
 
 def test_the_first_moment_has_no_past() -> None:
-    """Nothing was watched before it."""
+    """The first figures add nothing: the site was not watched before them."""
     assert advanced((5.0, figures({"C1": 3000.0}))) == Energy(site={}, by_container={"C1": {}})
 
 
@@ -58,16 +59,16 @@ def test_power_times_time() -> None:
     ],
 )
 def test_a_gap_adds_nothing(gap_s: float, interval_s: float, joules: float | None) -> None:
-    """Three intervals are a hiccup (or ten seconds, where those are longer); beyond them nobody was watching."""
-    told = figures({"C1": 3000.0})
+    """Three intervals are a hiccup (or ten seconds, where those are longer); longer gaps add nothing."""
+    running = figures({"C1": 3000.0})
     site = {} if joules is None else {REPORTED: joules}
-    assert advanced((100.0, told), (100.0 + gap_s, told), interval_s=interval_s).site == site
+    assert advanced((100.0, running), (100.0 + gap_s, running), interval_s=interval_s).site == site
 
 
 def test_counting_goes_on_after_a_gap() -> None:
-    """What was added up before stays."""
-    told = figures({"C1": 3000.0})
-    assert advanced((0.0, told), (10.0, told), (500.0, told), (510.0, told)).site == {REPORTED: 60_000.0}
+    """A gap keeps the joules added up before it."""
+    running = figures({"C1": 3000.0})
+    assert advanced((0.0, running), (10.0, running), (500.0, running), (510.0, running)).site == {REPORTED: 60_000.0}
 
 
 def test_each_joule_has_the_source_of_its_watts() -> None:
@@ -83,17 +84,17 @@ def test_each_joule_has_the_source_of_its_watts() -> None:
 
 
 def test_a_container_that_is_gone_is_forgotten() -> None:
-    """Its series ends; should it come back it begins at nothing, as a counter may."""
+    """A container that is gone has no energy; if it comes back it begins at zero, as a counter may."""
     both, one = figures({"C1": 3000.0, "C2": 1000.0}), figures({"C1": 3000.0})
     energy = advanced((0.0, both), (10.0, both), (20.0, one), (30.0, both))
     assert energy.by_container == {"C1": {REPORTED: 90_000.0}, "C2": {}}
 
 
 def test_what_was_given_does_not_change_any_more() -> None:
-    """A reader keeps what it was given while the book goes on."""
-    book, told = EnergyBook(interval_s=10), figures({"C1": 3000.0})
-    book.advance(told, 0.0)
-    first = book.advance(told, 10.0)
-    book.advance(told, 20.0)
+    """An energy value does not change while the book goes on."""
+    book, running = EnergyBook(interval_s=10), figures({"C1": 3000.0})
+    book.advance(running, 0.0)
+    first = book.advance(running, 10.0)
+    book.advance(running, 20.0)
     assert first.site == {REPORTED: 30_000.0}
     assert first.by_container["C1"] == {REPORTED: 30_000.0}

@@ -1,4 +1,4 @@
-"""Where one unit's shortfall went: literal cases in exact fractions, then random machines."""
+"""One unit's shortfall by cause: literal cases in exact fractions, then random machines."""
 
 import math
 from fractions import Fraction
@@ -49,7 +49,7 @@ HASHING = [
         0,
     ),
     (
-        "a board that tells no chips and hashes nothing",
+        "a board without a chip count that hashes nothing",
         196,
         {"boards": (board(0), board(1), board(2, chips=None, hashrate_hs=0))},
         {Cause.MISSING_BOARDS: 98},
@@ -94,14 +94,14 @@ HASHING = [
         0,
     ),
     (
-        "low power mode, no clock told",
+        "low power mode, no clock reported",
         200,
         {"mode": Mode.LOW, "boards": tuple(board(slot, **CLOCKLESS) for slot in range(3))},
         {Cause.DERATED: 94},
         0,
     ),
     (
-        "low power mode, clock told",
+        "low power mode, clock reported",
         240,
         {"mode": Mode.LOW, "boards": tuple(board(slot, **AT_440) for slot in range(3))},
         {Cause.DERATED: 30, Cause.UNDERPERFORMING: 24},
@@ -138,7 +138,7 @@ HASHING = [
         0,
     ),
     (
-        # 98 boards' worth, 8 chips, 188 chips times 50 of 490 MHz, and the rest.
+        # A board of 98 TH/s, 8 chips, 188 chips times 50 of 490 MHz, and the rest.
         "everything at once",
         150,
         {"boards": (board(0, **AT_440), board(1, chips=90, **AT_440))},
@@ -154,7 +154,7 @@ HASHING = [
 
 
 def in_ths(losses: tuple[Any, ...]) -> dict[Cause, Fraction]:
-    """Give losses by cause in TH/s; a cause told twice would be lost here, so that is refused."""
+    """Return losses by cause in TH/s; a cause that comes twice would be lost here, so it fails."""
     by_cause = {cause: hashrate_hs / TH for cause, hashrate_hs in losses}
     assert len(losses) == len(by_cause)
     return by_cause
@@ -166,9 +166,9 @@ def in_ths(losses: tuple[Any, ...]) -> dict[Cause, Fraction]:
 def test_visible_faults_take_their_share_first(
     rate_ths: int, changes: dict[str, Any], expected: dict[Cause, Any], uplift_ths: int
 ) -> None:
-    """Boards, chips and clock are believed in this order, each for what is left; the rest is underperforming."""
-    told = reading(hashrate_5s_hs=rate_ths * TH, **changes)
-    losses, uplift_hs = attribute(entry(), UnitState.HASHING, told, rate_ths * TH)
+    """Boards, chips and clock each take from what is left, in this order; the rest is underperforming."""
+    reported = reading(hashrate_5s_hs=rate_ths * TH, **changes)
+    losses, uplift_hs = attribute(entry(), UnitState.HASHING, reported, rate_ths * TH)
     assert (expected, uplift_ths * TH) == (in_ths(losses), uplift_hs)
 
 
@@ -176,7 +176,7 @@ def test_visible_faults_take_their_share_first(
     ("mode", "expected"), [(Mode.NORMAL, {Cause.UNDERPERFORMING: 94}), (Mode.LOW, {Cause.DERATED: 94})]
 )
 def test_without_a_layout_only_the_mode_is_visible(mode: Mode, expected: dict[Cause, int]) -> None:
-    """A nameplate without boards and chips cannot miss any, but a declared low power mode still explains."""
+    """A nameplate without boards and chips cannot miss any; a declared low power mode still explains a shortfall."""
     losses, uplift_hs = attribute(entry(nameplate=BARE), UnitState.HASHING, reading(mode=mode), 200 * TH)
     assert (expected, 0) == (in_ths(losses), uplift_hs)
 
@@ -189,17 +189,17 @@ def test_without_a_layout_only_the_mode_is_visible(mode: Mode, expected: dict[Ca
 def test_a_unit_that_does_not_hash_loses_everything_to_its_state(
     state: UnitState, rate_hs: Fraction | None, loss_ths: int, uplift_ths: int
 ) -> None:
-    """Boards and chips are not asked then; what it delivers all the same is still counted."""
-    told = reading(boards=(board(0, chips=50),), hashrate_5s_hs=rate_hs)
-    losses, uplift_hs = attribute(entry(), state, told, rate_hs)
+    """A unit that is not hashing loses to its state alone; hashrate it still delivers counts."""
+    reported = reading(boards=(board(0, chips=50),), hashrate_5s_hs=rate_hs)
+    losses, uplift_hs = attribute(entry(), state, reported, rate_hs)
     expected = {Cause(state.value): loss_ths} if loss_ths else {}
     assert (expected, uplift_ths * TH) == (in_ths(losses), uplift_hs)
 
 
 def test_the_firmwares_ideal_is_never_the_nameplate() -> None:
-    """Two dead boards: 99 TH/s is 101 % of the ideal that the firmware scaled down, and still two boards short."""
-    told = reading(hashrate_5s_hs=99 * TH, hashrate_ideal_hs=98 * TH, boards=(board(0),))
-    [status] = statuses([Case(entry=entry(), reading=told, error=None, is_stale=False)])
+    """With two dead boards, 99 TH/s is 101 % of the ideal that the firmware scaled down, and still two boards short."""
+    reported = reading(hashrate_5s_hs=99 * TH, hashrate_ideal_hs=98 * TH, boards=(board(0),))
+    [status] = statuses([Case(entry=entry(), reading=reported, error=None, is_stale=False)])
     figures = site_figures([status], AT).site
     assert in_ths(status.losses) == {Cause.MISSING_BOARDS: 195}
     assert figures.deployed_hs == 294e12
@@ -208,15 +208,15 @@ def test_the_firmwares_ideal_is_never_the_nameplate() -> None:
 
 @pytest.mark.parametrize("ideal_hs", [None, 0 * TH, 98 * TH, 400 * TH])
 def test_no_ideal_changes_any_figure(ideal_hs: Fraction | None) -> None:
-    """Whatever the firmware calls ideal, the same machine has the same losses."""
-    told = reading(hashrate_5s_hs=280 * TH, hashrate_ideal_hs=ideal_hs)
-    losses, _ = attribute(entry(), UnitState.HASHING, told, 280 * TH)
+    """The firmware's ideal rate does not change a machine's losses."""
+    reported = reading(hashrate_5s_hs=280 * TH, hashrate_ideal_hs=ideal_hs)
+    losses, _ = attribute(entry(), UnitState.HASHING, reported, 280 * TH)
     assert in_ths(losses) == {Cause.UNDERPERFORMING: 14}
 
 
 @st.composite
 def broken_machines(draw: st.DrawFn) -> tuple[Nameplate, UnitReading, dict[Cause, Fraction]]:
-    """Give a machine with known faults, what it tells, and what each fault truly took."""
+    """Return a machine with known faults, its reading, and what each fault truly took."""
     boards, chips = draw(st.integers(1, 4)), draw(st.integers(1, 216))
     chip_hs, clock_hz = draw(FRACTIONS.rate_hs) / 500, draw(FRACTIONS.frequency_hz)
     nameplate = Nameplate(
@@ -234,7 +234,7 @@ def broken_machines(draw: st.DrawFn) -> tuple[Nameplate, UnitReading, dict[Cause
     slowed = [draw(ratios) for _ in range(present)]
     clocked_hs = sum(count * chip_hs * (1 - ratio) for count, ratio in zip(working, slowed, strict=True))
     drifted_hs = clocked_hs * draw(ratios)
-    told = UnitReading(
+    reported = UnitReading(
         unit_id="u1",
         at=AT,
         dialect=Dialect.LEGACY,
@@ -251,30 +251,30 @@ def broken_machines(draw: st.DrawFn) -> tuple[Nameplate, UnitReading, dict[Cause
         Cause.DERATED: sum(count * chip_hs * ratio for count, ratio in zip(working, slowed, strict=True)),
         Cause.UNDERPERFORMING: drifted_hs,
     }
-    return nameplate, told, {cause: hashrate_hs for cause, hashrate_hs in truth.items() if hashrate_hs}
+    return nameplate, reported, {cause: hashrate_hs for cause, hashrate_hs in truth.items() if hashrate_hs}
 
 
 @given(broken_machines())
 def test_each_fault_of_a_known_machine_gets_exactly_its_due(
     machine: tuple[Nameplate, UnitReading, dict[Cause, Fraction]],
 ) -> None:
-    """Boards, chips, clock and drift together are told apart exactly: nothing is counted twice."""
-    nameplate, told, truth = machine
-    losses, uplift_hs = attribute(entry(nameplate=nameplate), UnitState.HASHING, told, told.hashrate_5s_hs)
+    """Boards, chips, clock and drift together are separated exactly: nothing is counted twice."""
+    nameplate, reported, truth = machine
+    losses, uplift_hs = attribute(entry(nameplate=nameplate), UnitState.HASHING, reported, reported.hashrate_5s_hs)
     assert (truth, 0) == (dict(losses), uplift_hs)
 
 
 def machines(numbers: Numbers) -> st.SearchStrategy[tuple[Nameplate, UnitReading | None, UnitState]]:
-    """Give nameplates, readings and states that need not fit each other."""
+    """Return nameplates, readings and states that need not fit each other."""
     return st.tuples(nameplates(numbers), st.none() | readings(numbers), st.sampled_from(UnitState))
 
 
 @given(machines(FRACTIONS))
 def test_the_parts_of_any_machine_add_up(machine: tuple[Nameplate, UnitReading | None, UnitState]) -> None:
-    """Nameplate less losses plus uplift is the measured rate, exactly, whatever was told; no part is negative."""
-    nameplate, told, state = machine
-    rate_hs = told.hashrate_5s_hs if told is not None else None
-    losses, uplift_hs = attribute(entry(nameplate=nameplate), state, told, rate_hs)
+    """Nameplate less losses plus uplift is the measured rate, exactly, for any reading; no part is negative."""
+    nameplate, reported, state = machine
+    rate_hs = reported.hashrate_5s_hs if reported is not None else None
+    losses, uplift_hs = attribute(entry(nameplate=nameplate), state, reported, rate_hs)
     causes = [cause for cause, _ in losses]
     assert (rate_hs or 0) == nameplate.hashrate_hs - sum(loss.hashrate_hs for loss in losses) + uplift_hs
     assert all(loss.hashrate_hs > 0 for loss in losses)
@@ -287,15 +287,16 @@ def test_the_parts_of_any_machine_add_up(machine: tuple[Nameplate, UnitReading |
 def test_only_units_that_hash_have_faults_of_the_machine(
     machine: tuple[Nameplate, UnitReading | None, UnitState],
 ) -> None:
-    """A loss either goes by the name of the state or, for a hashing unit, by the name of a fault."""
-    nameplate, told, state = machine
+    """A loss is named after the unit's state or, if the unit hashes, after a fault."""
+    nameplate, reported, state = machine
     assume(state is not UnitState.HASHING)
-    losses, _ = attribute(entry(nameplate=nameplate), state, told, told.hashrate_5s_hs if told is not None else None)
+    rate_hs = reported.hashrate_5s_hs if reported is not None else None
+    losses, _ = attribute(entry(nameplate=nameplate), state, reported, rate_hs)
     assert {cause.value for cause, _ in losses} <= {state.value}
 
 
 def sums(fleet: list[UnitStatus]) -> tuple[Any, Any, Any, Any]:
-    """Give deployed, lost, uplift and operating of a fleet, in whatever numbers it is made of."""
+    """Return deployed, lost, uplift and operating of a fleet, in the fleet's own number type."""
     return (
         sum(status.entry.nameplate.hashrate_hs for status in fleet),
         sum(loss.hashrate_hs for status in fleet for loss in status.losses),
@@ -322,7 +323,7 @@ def test_a_fleet_adds_up_in_floats(cases: list[Case]) -> None:
 
 @given(fleets(BINARY))
 def test_a_fleet_of_binary_fractions_adds_up_to_the_last_bit(cases: list[Case]) -> None:
-    """Where floats do not have to round, production's own sums are exact."""
+    """If floats need no rounding, production's own sums are exact."""
     figures = site_figures(statuses(cases), AT).site
     lost_hs = sum(map(Fraction, figures.losses_hs.values()))
     balance_hs = Fraction(figures.deployed_hs) - lost_hs + Fraction(figures.uplift_hs)

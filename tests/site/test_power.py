@@ -1,4 +1,4 @@
-"""What a unit draws and by whose word; the model against literal figures, and against the simulator's physics."""
+"""A unit's power and its source; the model against literal figures, and against the simulator's physics."""
 
 from dataclasses import replace
 from typing import Any
@@ -41,20 +41,20 @@ PLATE = Nameplate(
 
 
 def board(slot: int, *, inlet_celsius: float = 54.0, **changes: Any) -> BoardReading:
-    """Give a whole board at its nameplate, in air of 25 C unless its sensor says otherwise."""
-    told = BoardReading(
+    """Return a whole board at its nameplate, in air of 25 C unless its sensor says otherwise."""
+    reported = BoardReading(
         slot=slot,
         hashrate_hs=50e12,
         chips=100,
         frequency_hz=500e6,
         pcb_celsius=(inlet_celsius, inlet_celsius, inlet_celsius + 14),
     )
-    return msgspec.structs.replace(told, **changes)
+    return msgspec.structs.replace(reported, **changes)
 
 
 def reading(**changes: Any) -> UnitReading:
-    """Give a reading exactly at the nameplate."""
-    told = UnitReading(
+    """Return a reading exactly at the nameplate."""
+    reported = UnitReading(
         unit_id="u1",
         at=AT,
         dialect=Dialect.NEW_API,
@@ -63,33 +63,33 @@ def reading(**changes: Any) -> UnitReading:
         hashrate_5s_hs=150e12,
         boards=(board(0), board(1), board(2)),
     )
-    return msgspec.structs.replace(told, **changes)
+    return msgspec.structs.replace(reported, **changes)
 
 
 def boards(**changes: Any) -> tuple[BoardReading, ...]:
-    """Give three boards alike."""
+    """Return three boards alike."""
     return tuple(board(slot, **changes) for slot in range(3))
 
 
 @pytest.mark.parametrize(
-    ("told", "watts"),
+    ("reported", "watts"),
     [
         pytest.param(reading(), 3018, id="nameplate"),
-        pytest.param(reading(boards=()), 3018, id="no board told: nameplate clock and air"),
+        pytest.param(reading(boards=()), 3018, id="no board reported: nameplate clock and air"),
         pytest.param(reading(hashrate_5s_hs=75e12, boards=boards(hashrate_hs=50e12)), 1518, id="half the rate"),
         pytest.param(
             reading(hashrate_5s_hs=100e12, boards=(board(0), board(1), board(2, chips=0, frequency_hz=0.0))),
             2018,
             id="a dead board draws nothing and has no clock",
         ),
-        # 20 % less of a clock takes 8 % of a hash's energy.
+        # A clock 20 % lower takes 8 % off the energy per hash.
         pytest.param(
             reading(hashrate_5s_hs=120e12, boards=boards(frequency_hz=400e6)), 18 + 3000 * 0.8 * 0.92, id="slow clock"
         ),
         pytest.param(
             reading(hashrate_5s_hs=180e12, boards=boards(frequency_hz=600e6)), 18 + 3000 * 1.2 * 1.08, id="fast clock"
         ),
-        # 20 degrees warmer are 9 % more, and sensors that tell nonsense no more than 12 %.
+        # 20 degrees warmer are 9 % more, and absurd sensors no more than 12 %.
         pytest.param(reading(boards=boards(inlet_celsius=74.0)), 18 + 3000 * 1.09, id="warm air"),
         pytest.param(reading(boards=boards(inlet_celsius=34.0)), 18 + 3000 * 0.91, id="cold air"),
         pytest.param(reading(boards=boards(inlet_celsius=124.0)), 18 + 3000 * 1.12, id="no such air"),
@@ -102,12 +102,12 @@ def boards(**changes: Any) -> tuple[BoardReading, ...]:
         ),
         pytest.param(reading(hashrate_5s_hs=0.0), 18, id="hashes nothing"),
         pytest.param(reading(mode=Mode.SLEEP, hashrate_5s_hs=None, boards=()), 18, id="asleep"),
-        pytest.param(reading(hashrate_5s_hs=None), None, id="no rate told is no nought"),
+        pytest.param(reading(hashrate_5s_hs=None), None, id="no rate reported is no zero"),
     ],
 )
-def test_model(told: UnitReading, watts: float | None) -> None:
+def test_model(reported: UnitReading, watts: float | None) -> None:
     """Standby and the rest of the nameplate, times load, clock and air."""
-    assert MODEL.watts(PLATE, told) == (None if watts is None else pytest.approx(watts, abs=0.001))
+    assert MODEL.watts(PLATE, reported) == (None if watts is None else pytest.approx(watts, abs=0.001))
 
 
 @pytest.mark.parametrize(
@@ -122,10 +122,10 @@ def test_model(told: UnitReading, watts: float | None) -> None:
 def test_where_no_clock_is_known_a_low_rate_is_a_low_clock_only_on_its_way(
     changes: dict[str, Any], *, is_starting: bool, watts: float
 ) -> None:
-    """Half the rate of a unit that starts, or runs in low mode, is half its clock; of any other, half its boards."""
+    """Half the rate is half the clock for a unit that starts or runs in low mode, and half the boards for others."""
     plate = replace(PLATE, frequency_hz=None)
-    told = reading(hashrate_5s_hs=75e12, boards=(), **changes)
-    assert MODEL.watts(plate, told, is_starting=is_starting) == pytest.approx(watts)
+    reported = reading(hashrate_5s_hs=75e12, boards=(), **changes)
+    assert MODEL.watts(plate, reported, is_starting=is_starting) == pytest.approx(watts)
 
 
 @pytest.mark.parametrize(
@@ -139,19 +139,19 @@ def test_where_no_clock_is_known_a_low_rate_is_a_low_clock_only_on_its_way(
     ids=["high mode", "uplift", "high mode without boards"],
 )
 def test_where_no_clock_is_known_high_mode_is_a_higher_clock(mode: Mode, rate_hs: float, watts: float) -> None:
-    """What a unit in high mode does above its nameplate it does with a higher clock, at more energy a hash."""
-    told = reading(hashrate_5s_hs=rate_hs, boards=(), mode=mode)
-    assert MODEL.watts(replace(PLATE, frequency_hz=None), told) == pytest.approx(watts)
+    """A unit in high mode exceeds its nameplate by a higher clock, at more energy per hash."""
+    reported = reading(hashrate_5s_hs=rate_hs, boards=(), mode=mode)
+    assert MODEL.watts(replace(PLATE, frequency_hz=None), reported) == pytest.approx(watts)
 
 
 def test_coolant_is_not_air() -> None:
-    """The sensors of a hydro unit tell of its coolant, of which no rating point is known."""
+    """The sensors of a hydro unit measure its coolant, whose rating point is unknown, so they change nothing."""
     plate = replace(PLATE, cooling="hydro")
     assert MODEL.watts(plate, reading(boards=boards(inlet_celsius=90.0))) == pytest.approx(3018)
 
 
 def test_calibration_is_on_every_modelled_watt() -> None:
-    """A site that found its units 3 % hungrier has them so, standby and all."""
+    """The calibration ratio scales every modelled watt, standby included."""
     model = PowerModel(standby_watts=20.0, calibration_ratio=1.03)
     assert model.watts(PLATE, reading()) == pytest.approx(3018 * 1.03)
     assert model.watts(PLATE, reading(hashrate_5s_hs=0.0)) == pytest.approx(20.6)
@@ -170,12 +170,12 @@ def test_calibration_is_on_every_modelled_watt() -> None:
     ],
 )
 def test_order_of_trust(metered: float | None, reported: float | None, plate: Nameplate, power: Power | None) -> None:
-    """A meter, then the firmware, then the model; without a sourced nameplate there is no model."""
+    """A meter comes first, then the firmware, then the model; without a sourced nameplate there is no model."""
     assert unit_power(plate, reading(power_watts=reported), model=MODEL, metered_watts=metered) == power
 
 
 def test_a_unit_without_a_reading_has_no_watt_unless_metered() -> None:
-    """Whether something that does not answer draws power is not known, and nought would be a claim."""
+    """A unit that does not answer may draw power or not: its power is None, because 0 would be a claim."""
     assert unit_power(PLATE, None, model=MODEL) is None
     assert unit_power(PLATE, None, model=MODEL, metered_watts=2990.0) == Power(2990.0, PowerSource.METERED)
 
@@ -197,28 +197,28 @@ def test_whatever_a_reading_says_power_stays_in_proportion(
     board_hs: float | None,
     is_starting: bool,
 ) -> None:
-    """Never below standby, and never further from J/TH x TH/s than clock and air can move it."""
-    told = reading(
+    """Modelled power is never below standby, and never further from J/TH x TH/s than clock and air can move it."""
+    reported = reading(
         hashrate_5s_hs=rate_hs,
         boards=boards(frequency_hz=clock_hz, pcb_celsius=(celsius,), chips=chips, hashrate_hs=board_hs),
     )
-    watts = MODEL.watts(PLATE, told, is_starting=is_starting)
+    watts = MODEL.watts(PLATE, reported, is_starting=is_starting)
     assert watts is not None
     plain = 3000 * rate_hs / 150e12
     assert 18 + plain * 0.6 * 0.88 - 1e-6 <= watts <= 18 + plain * 1.2 * 1.12 + 1e-6
 
 
 def test_the_configurations_default_is_the_models() -> None:
-    """Said twice because a configuration imports no room; held together here."""
+    """The default in the configuration, which cannot import it, equals the model's."""
     section = PowerSection()
     assert PowerModel(**section.model_dump()) == PowerModel()
 
 
-# In the tracker
+# In the tracker.
 
 
 def test_power_goes_with_the_reading_it_is_made_of() -> None:
-    """Fresh reading, watts; stale, none: a dead unit is not counted at its last value."""
+    """A unit has power while its reading is fresh: a dead unit does not count at its last value."""
     tracker = Tracker([entry(nameplate=PLATE)], stale_after_s=STALE_AFTER_S, at=AT)
     tracker.record(answered(power_watts=3050.0), clock_s=0.0)
     seen = tracker.status("u1")
@@ -231,7 +231,7 @@ def test_power_goes_with_the_reading_it_is_made_of() -> None:
 
 
 def test_a_units_meter_counts_at_once_and_until_it_lapses() -> None:
-    """Readings wait for polls; a meter's change does not, and only those it concerns are told of."""
+    """A meter's change counts without a poll, and only the statuses it changes are returned."""
     tracker = Tracker([entry("u1", nameplate=PLATE), entry("u2", nameplate=PLATE)], stale_after_s=STALE_AFTER_S, at=AT)
     for unit_id in ("u1", "u2"):
         tracker.record(answered(unit_id, power_watts=3050.0), clock_s=0.0)
@@ -247,14 +247,14 @@ def test_a_units_meter_counts_at_once_and_until_it_lapses() -> None:
     assert [(status.entry.unit_id, status.power) for status in tracker.take_meters({})] == [("u1", unmetered)]
 
 
-# Against the simulator's physics, which knows every watt. It shares the two published coefficients with the model, not
-# its code, its board layout or what it is shown of a unit: rates with their noise, whole degrees, rounded clocks.
+# Against the simulator's physics, which knows every watt. It shares the two published coefficients with the model, but
+# not its code or board layout. The model sees a unit as the agent does: noisy rates, whole degrees, rounded clocks.
 
 MIXES = ("S21=100%", "T21=100%", "S21 Pro=100%", "S21 XP=100%", "S21 Hyd.=100%", "S21 XP Hyd.=100%")
 
 
 def modelled_and_true(farm: Farm, at: float) -> tuple[float, float]:
-    """Give the site's watts as the agent models them and as they are."""
+    """Return the site's watts as the agent models them, and the true ones."""
     polled = Polled(farm.units, at=at)
     polled.sweep(at)
     site = site_figures(polled.tracker.statuses(), at).site
@@ -265,7 +265,7 @@ def modelled_and_true(farm: Farm, at: float) -> tuple[float, float]:
 @pytest.mark.parametrize("mix", MIXES)
 @pytest.mark.parametrize("hour", [3, 15])
 def test_a_healthy_farm_is_modelled_within_5_percent(mix: str, hour: int) -> None:
-    """Coldest and warmest hour; 1.5 % for air-cooled farms, 5 % for hydro ones, whose coolant is not corrected for."""
+    """In the coldest and warmest hour the error is 1.5 % for air, 5 % for hydro, whose coolant is not corrected for."""
     modelled, true = modelled_and_true(make_farm(60, mix=mix), START - START % 86400 + 86400 + hour * 3600)
     assert modelled == pytest.approx(true, rel=0.05 if "Hyd" in mix else 0.015)
 
@@ -283,7 +283,7 @@ def test_a_healthy_farm_is_modelled_within_5_percent(mix: str, hour: int) -> Non
     ],
 )
 def test_a_troubled_farm_is_modelled_within_5_percent(mix: str, fault: Condition, after_s: float) -> None:
-    """The bound that the site's total keeps in every condition in which units can be read."""
+    """The site's total keeps its bound in every condition in which units can be read."""
     farm = make_farm(60, mix=mix)
     farm.inject(fault)
     modelled, true = modelled_and_true(farm, START + after_s)
@@ -294,7 +294,7 @@ def test_a_troubled_farm_is_modelled_within_5_percent(mix: str, fault: Condition
 @pytest.mark.parametrize("mode", [WORK_MODE_LOW, WORK_MODE_HIGH], ids=["low", "high"])
 @pytest.mark.parametrize("after_s", [200.0, 3600.0], ids=["ramping", "settled"])
 def test_a_farm_in_another_work_mode_is_modelled_within_5_percent(mix: str, mode: int, after_s: float) -> None:
-    """Low and high are other clocks, on the way there as well."""
+    """Low and high work modes are other clocks, during the change too."""
     farm = make_farm(60, mix=mix)
     for unit in farm.units:
         unit.schedule(Change(START + 1.0, 2, Verb.MODE, mode))
@@ -303,7 +303,7 @@ def test_a_farm_in_another_work_mode_is_modelled_within_5_percent(mix: str, mode
 
 
 def test_a_farm_with_every_trouble_is_modelled_within_5_percent() -> None:
-    """Off, asleep, starting, boards and chips gone, slow: together as they come."""
+    """The bound holds for a random mix of units: off, asleep, starting, short of boards or chips, slow."""
     farm = make_farm(300, mix="S21=60%,T21:190=40%", troubles=Troubles(), containers=3)
     modelled, true = modelled_and_true(farm, START + 10)
     assert modelled == pytest.approx(true, rel=0.02)
@@ -311,10 +311,10 @@ def test_a_farm_with_every_trouble_is_modelled_within_5_percent() -> None:
 
 @pytest.mark.parametrize("name", scenario_names())
 def test_a_shipped_scenario_is_modelled_within_5_percent(name: str) -> None:
-    """At 24 moments of each, over the units that can be read, and over the whole of it for the whole site.
+    """In every scenario, readable units are off by less than 1 % at any of 24 moments, and the site over all of it.
 
-    Off by less than 1 % at any moment. Behind a dead switch units hash on and nobody can say so: what they draw is in
-    the truth of `network-switch-flap` and in no figure, 3 % of the site's energy.
+    Behind a dead switch units hash on unseen: the truth of `network-switch-flap` includes their power and no figure
+    does, 3 % of the site's energy.
     """
     _, scenario = find_scenario(name)
     farm = build_farm(scenario)

@@ -1,4 +1,4 @@
-"""When each unit is due: regular times, back-off, and what a late caller gets."""
+"""Due times: regular, backed off, and for a caller that comes late."""
 
 import math
 import random
@@ -26,14 +26,14 @@ unit_sets = st.sets(st.sampled_from(UNITS))
 def schedule(
     unit_ids: Iterable[str] = UNITS, *, now: float = 0.0, dice: float = 0.0, backoff_max_s: float = BACKOFF_MAX_S
 ) -> Schedule:
-    """Give a schedule of `unit_ids` from `now` on, whose dice always fall on `dice`."""
+    """Return a schedule of `unit_ids` from `now` on, whose jitter is always `dice`."""
     one = Schedule(interval_s=INTERVAL_S, backoff_max_s=backoff_max_s, jitter=lambda: dice)
     one.replace(unit_ids, now=now)
     return one
 
 
 def slots(one: Schedule, unit_id: str, after: float, until: float) -> list[float]:
-    """Give the regular times of a unit in (`after`, `until`], one by one from the phase on."""
+    """Return the regular times of a unit in (`after`, `until`], one by one from the phase on."""
     phase = one.phase_s(unit_id)
     numbers = range(math.floor((after - phase) / INTERVAL_S) - 1, math.ceil((until - phase) / INTERVAL_S) + 1)
     return [at for number in numbers if after < (at := phase + number * INTERVAL_S) <= until]
@@ -56,7 +56,7 @@ def test_phases_are_the_same_in_every_process() -> None:
 
 @given(st.text(max_size=20), st.floats(0.01, 1e5))
 def test_a_phase_lies_inside_the_interval(unit_id: str, interval_s: float) -> None:
-    """Any name has a place, of whatever characters."""
+    """A name of any characters has a phase."""
     one = Schedule(interval_s=interval_s, backoff_max_s=60.0, jitter=lambda: 0.0)
     assert 0 <= one.phase_s(unit_id) < interval_s
 
@@ -74,19 +74,19 @@ def test_a_phase_lies_inside_the_interval(unit_id: str, interval_s: float) -> No
     ids=["padded", "plain", "places", "addresses", "macs", "serials"],
 )
 def test_phases_are_even(unit_ids: list[str]) -> None:
-    """Names as sites give them fill a hundred parts of the interval at least as evenly as dice would."""
+    """Realistic unit names fill a hundred parts of the interval at least as evenly as random numbers would."""
     one = schedule(())
     counts = Counter(int(one.phase_s(unit_id) / INTERVAL_S * 100) for unit_id in unit_ids)
     expected = len(unit_ids) / 100
     chi_square = sum((counts[part] - expected) ** 2 / expected for part in range(100))
-    # Dice stay below 135 in 99 of 100 trials, at 99 degrees of freedom.
+    # Random numbers stay below 135 in 99 of 100 trials, at 99 degrees of freedom.
     assert chi_square < 135
     assert max(counts.values()) < 1.4 * expected
 
 
 @given(unit_sets, moments, st.lists(st.integers(1, 8 * 64 - 1).map(lambda number: number / 64), max_size=40))
 def test_every_unit_is_due_once_an_interval(unit_ids: set[str], start: float, gaps: list[float]) -> None:
-    """Whatever the pattern of calls, as long as they come within an interval, each regular time comes up once."""
+    """If calls come within an interval of each other, each regular time comes up once, in any pattern of calls."""
     one = schedule(unit_ids, now=start)
     due: dict[str, list[float]] = defaultdict(list)
     now = start
@@ -100,7 +100,7 @@ def test_every_unit_is_due_once_an_interval(unit_ids: set[str], start: float, ga
 
 @given(moments, st.lists(st.integers(1, 64 * 64).map(lambda number: number / 64), max_size=30), st.integers(1, 5))
 def test_a_late_caller_gets_each_unit_once_and_no_burst(start: float, gaps: list[float], limit: int) -> None:
-    """After any hold-up a unit is due once, at a regular time of its own that never came up before."""
+    """After any delay of the caller a unit is due once, at a regular time of its own that never came up before."""
     one = schedule(now=start)
     due: dict[str, list[float]] = defaultdict(list)
     now = start
@@ -117,7 +117,7 @@ def test_a_late_caller_gets_each_unit_once_and_no_burst(start: float, gaps: list
 
 
 def test_after_a_hold_up_units_are_back_at_their_places() -> None:
-    """A hundred intervals late: everyone once at once, then everyone once at the usual times."""
+    """A hundred intervals late, every unit comes once immediately, then once at its usual time."""
     one = schedule()
     assert len(drain(one, 100 * INTERVAL_S)) == len(UNITS)
     assert one.pop_due(100 * INTERVAL_S, 1000) == []
@@ -129,7 +129,7 @@ def test_after_a_hold_up_units_are_back_at_their_places() -> None:
 def test_the_next_regular_time_is_later_than_now(
     unit_id: str, interval_s: float, number: int, toward: float | None
 ) -> None:
-    """At a regular time, or within a rounding error of it, a unit held up is still taken once and not twice."""
+    """At a regular time, or within a rounding error of it, a delayed unit is taken once and not twice."""
     one = Schedule(interval_s=interval_s, backoff_max_s=60.0, jitter=lambda: 0.0)
     one.replace([unit_id], now=-2 * interval_s)
     now = one.phase_s(unit_id) + number * interval_s
@@ -143,7 +143,7 @@ def test_the_next_regular_time_is_later_than_now(
 
 @given(st.integers(0, 20))
 def test_a_limit_holds_and_loses_nobody(limit: int) -> None:
-    """What is over the limit comes next time, still earliest first."""
+    """Units beyond the limit come next time, still earliest first."""
     one, whole = schedule(), schedule()
     first = one.pop_due(INTERVAL_S, limit)
     rest = one.pop_due(INTERVAL_S, 1000)
@@ -153,7 +153,7 @@ def test_a_limit_holds_and_loses_nobody(limit: int) -> None:
 
 
 def test_nothing_is_due_before_its_time() -> None:
-    """At the time itself it is."""
+    """A unit is due exactly at its time, and not before."""
     one = schedule([UNITS[0]])
     due = one.next_due()
     assert due == one.phase_s(UNITS[0])
@@ -162,7 +162,7 @@ def test_nothing_is_due_before_its_time() -> None:
 
 
 def test_an_empty_schedule_has_nothing_due() -> None:
-    """No unit, no time."""
+    """Without units there is no due time."""
     one = schedule(())
     assert (len(one), one.next_due(), one.pop_due(1e9, 10)) == (0, None, [])
 
@@ -190,7 +190,7 @@ def test_waits_double_up_to_the_most(failures: int, shortest_s: float, longest_s
 def test_a_wait_is_at_least_an_interval_and_at_most_the_most(
     failures: int, dice: float, backoff_max_s: float, start: float, took: float
 ) -> None:
-    """A dead unit is looked at at least every `backoff_max_s`, or every interval if that is longer."""
+    """A dead unit is polled at least every `backoff_max_s`, or every interval if that is longer."""
     one = schedule([UNITS[0]], now=start, dice=dice, backoff_max_s=backoff_max_s)
     [(_, due)] = one.pop_due(start + INTERVAL_S, 1)
     now = due + took * INTERVAL_S
@@ -202,7 +202,7 @@ def test_a_wait_is_at_least_an_interval_and_at_most_the_most(
 
 
 def test_jitter_spreads_units_that_failed_together() -> None:
-    """A container that goes dark at once is not looked at at once."""
+    """The units of a container that goes dark are not all polled again at the same time."""
     one = Schedule(interval_s=INTERVAL_S, backoff_max_s=BACKOFF_MAX_S, jitter=random.Random(7).random)
     unit_ids = [f"u{number}" for number in range(1000)]
     one.replace(unit_ids, now=0.0)
@@ -216,7 +216,7 @@ def test_jitter_spreads_units_that_failed_together() -> None:
 
 
 def test_a_second_failure_in_the_same_interval_does_not_bring_a_unit_forward() -> None:
-    """The later time holds."""
+    """A back-off never brings a due time forward."""
     one = schedule([UNITS[0]])
     drain(one, INTERVAL_S)
     one.back_off(UNITS[0], 5, now=INTERVAL_S)
@@ -226,7 +226,7 @@ def test_a_second_failure_in_the_same_interval_does_not_bring_a_unit_forward() -
 
 @given(st.integers(1, 9), st.sampled_from([0.0, 0.25, 0.875]), st.integers(0, 4 * 64).map(lambda number: number / 64))
 def test_a_unit_that_answers_again_is_back_at_its_place(failures: int, dice: float, took: float) -> None:
-    """It was looked at out of turn while it was away; from its first answer on it is due at its regular times."""
+    """From its first answer on, a backed-off unit is due at its regular times again."""
     unit_id = UNITS[3]
     one = schedule([unit_id], dice=dice)
     [(_, now)] = one.pop_due(INTERVAL_S, 1)
@@ -241,7 +241,7 @@ def test_a_unit_that_answers_again_is_back_at_its_place(failures: int, dice: flo
 
 
 def test_an_answer_before_the_next_look_brings_it_forward() -> None:
-    """A unit put off for long and then found alive, by whatever way, does not wait that long."""
+    """A unit with a long back-off that is found alive otherwise does not wait that long."""
     one = schedule([UNITS[0]], dice=0.875)
     drain(one, INTERVAL_S)
     one.back_off(UNITS[0], 9, now=INTERVAL_S)
@@ -268,7 +268,7 @@ def test_units_that_are_not_scheduled_are_not_scheduled_by_an_outcome() -> None:
 
 
 def test_a_changed_ledger_moves_nobody_who_stays() -> None:
-    """Due times stay, also those put off; who is new comes within an interval, who is gone never."""
+    """Due times stay, backed off or not; a new unit is due within an interval, a removed one never."""
     stays, waits, goes, comes = UNITS[:4]
     one = schedule([stays, waits, goes])
     drain(one, INTERVAL_S)
@@ -296,7 +296,7 @@ def test_a_unit_that_comes_back_is_not_still_put_off() -> None:
 
 
 def test_memory_is_bounded_however_often_units_fail() -> None:
-    """Times that no longer hold are thrown away as they come up; a thousand rounds of failures leave no pile."""
+    """Outdated entries are dropped as they come up; a thousand rounds of failures leave no pile."""
     one = schedule(dice=0.5)
     failures: Counter[str] = Counter()
     for tick in range(1000):
@@ -311,7 +311,7 @@ def test_memory_is_bounded_however_often_units_fail() -> None:
 
 
 class NaiveSchedule:
-    """The same promises kept in the plainest way: a table of exact due times, searched from end to end."""
+    """A plain oracle: a table of exact due times, searched from end to end."""
 
     def __init__(self, phases: dict[str, Fraction]) -> None:
         self.phases = phases
@@ -319,12 +319,12 @@ class NaiveSchedule:
         self.backed_off: set[str] = set()
 
     def regular(self, unit_id: str, now: Fraction) -> Fraction:
-        """Give the first regular time after `now`, by counting intervals."""
+        """Return the first regular time after `now`, by counting intervals."""
         phase = self.phases[unit_id]
         return phase + (math.floor((now - phase) / 8) + 1) * 8
 
     def replace(self, unit_ids: set[str], now: Fraction) -> None:
-        """Keep who stays, add who is new."""
+        """Keep units that stay, add new ones."""
         self.due = {
             unit_id: self.due[unit_id] if unit_id in self.due else self.regular(unit_id, now) for unit_id in unit_ids
         }
@@ -343,7 +343,7 @@ class NaiveSchedule:
         return taken
 
     def back_off(self, unit_id: str, failures: int, dice: Fraction, now: Fraction) -> None:
-        """Double the wait with each failure, up to 64 s, take the dice's part of its upper half."""
+        """Double the wait with each failure, up to 64 s, and apply the jitter to its upper half."""
         if unit_id in self.due:
             self.backed_off.add(unit_id)
             wait = min(64, 8 * 2 ** (failures - 1))
@@ -374,7 +374,7 @@ class ScheduleAgainstModel(RuleBasedStateMachine):
 
     @rule(later=st.integers(0, 30 * 64).map(lambda number: number / 64), limit=st.integers(0, 15))
     def pop(self, later: float, limit: int) -> None:
-        """Some time passes, and the caller takes what is due."""
+        """Some time passes, and the caller takes the due units."""
         self.now += later
         assert self.real.pop_due(self.now, limit) == self.naive.pop_due(Fraction(self.now), limit)
 
@@ -408,7 +408,7 @@ class ScheduleAgainstModel(RuleBasedStateMachine):
 
     @invariant()
     def agree(self) -> None:
-        """Both know the same units and the same next time."""
+        """Both have the same units and the same next time."""
         assert len(self.real) == len(self.naive.due)
         assert self.real.next_due() == min(self.naive.due.values(), default=None)
 

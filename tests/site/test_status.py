@@ -25,17 +25,17 @@ FRESH_READINGS = [
     ("one in a hundred", {"hashrate_5s_hs": 2.94e12}, UnitState.HASHING, "hashing"),
     ("just less", {"hashrate_5s_hs": 2.93e12}, UnitState.STOPPED, "awake, no hashrate"),
     ("measured zero", {"hashrate_5s_hs": 0.0}, UnitState.STOPPED, "awake, no hashrate"),
-    ("tells no rate", {"hashrate_5s_hs": None}, UnitState.UNREADABLE, "no rate told"),
-    ("tells neither", {"hashrate_5s_hs": None, "uptime_s": None}, UnitState.UNREADABLE, "no rate told"),
-    ("tells no mode", {"mode": None}, UnitState.HASHING, "hashing"),
-    ("tells no mode, zero", {"mode": None, "hashrate_5s_hs": 0.0}, UnitState.STOPPED, "awake, no hashrate"),
+    ("reports no rate", {"hashrate_5s_hs": None}, UnitState.UNREADABLE, "reports no hashrate"),
+    ("reports neither", {"hashrate_5s_hs": None, "uptime_s": None}, UnitState.UNREADABLE, "reports no hashrate"),
+    ("reports no mode", {"mode": None}, UnitState.HASHING, "hashing"),
+    ("reports no mode, zero", {"mode": None, "hashrate_5s_hs": 0.0}, UnitState.STOPPED, "awake, no hashrate"),
     ("low power", {"mode": Mode.LOW, "hashrate_5s_hs": 150 * TH}, UnitState.HASHING, "hashing"),
     ("high power", {"mode": Mode.HIGH}, UnitState.HASHING, "hashing"),
     ("asleep", {"mode": Mode.SLEEP, "hashrate_5s_hs": None}, UnitState.STOPPED, "asleep"),
     ("asleep, zero", {"mode": Mode.SLEEP, "hashrate_5s_hs": 0.0}, UnitState.STOPPED, "asleep"),
     # The 5 s rate lags behind the mode.
     ("just sent to sleep", {"mode": Mode.SLEEP, "hashrate_5s_hs": 290 * TH}, UnitState.STOPPED, "asleep"),
-    # A sleeping S21 says Elapsed 1 for as long as it sleeps: captures s21-stock-202410-sleep, t21-stock-202501-sleep.
+    # A sleeping S21 or T21 reports Elapsed 1 while it sleeps: s21-stock-202410-sleep, t21-stock-202501-sleep.
     ("asleep, uptime 1", {"mode": Mode.SLEEP, "hashrate_5s_hs": 0.0, "uptime_s": 1.0}, UnitState.STOPPED, "asleep"),
     ("young, zero", {"uptime_s": 60.0, "hashrate_5s_hs": 0.0}, UnitState.STARTING, "no hashrate yet"),
     ("young, no rate", {"uptime_s": 0.0, "hashrate_5s_hs": None}, UnitState.STARTING, "no hashrate yet"),
@@ -43,8 +43,8 @@ FRESH_READINGS = [
     ("young, at four fifths", {"uptime_s": 599.0, "hashrate_5s_hs": 235.3e12}, UnitState.HASHING, "hashing"),
     ("no longer young, slow", {"uptime_s": 600.0, "hashrate_5s_hs": 235e12}, UnitState.HASHING, "hashing"),
     ("no longer young, zero", {"uptime_s": 600.0, "hashrate_5s_hs": 0.0}, UnitState.STOPPED, "awake, no hashrate"),
-    ("tells no uptime, slow", {"uptime_s": None, "hashrate_5s_hs": 100 * TH}, UnitState.HASHING, "hashing"),
-    ("tells no uptime, zero", {"uptime_s": None, "hashrate_5s_hs": 0.0}, UnitState.STOPPED, "awake, no hashrate"),
+    ("reports no uptime, slow", {"uptime_s": None, "hashrate_5s_hs": 100 * TH}, UnitState.HASHING, "hashing"),
+    ("reports no uptime, zero", {"uptime_s": None, "hashrate_5s_hs": 0.0}, UnitState.STOPPED, "awake, no hashrate"),
 ]
 
 ERRORS_WITHOUT_READING = [
@@ -65,7 +65,7 @@ ANY_ERROR = [None, *ERRORS]
     ("changes", "state", "why"), [row[1:] for row in FRESH_READINGS], ids=[row[0] for row in FRESH_READINGS]
 )
 def test_a_fresh_reading_decides(changes: dict[str, Any], state: UnitState, why: str) -> None:
-    """Mode first, then rate against nameplate, and a young process is given time."""
+    """The mode decides first, then the rate against the nameplate; a young process gets time to start."""
     assert (state, why) == judge(entry(), reading(**changes), None, is_fresh=True)
 
 
@@ -74,7 +74,7 @@ def test_a_fresh_reading_decides(changes: dict[str, Any], state: UnitState, why:
 def test_a_failed_poll_does_not_outrank_a_fresh_reading(
     changes: dict[str, Any], state: UnitState, error: PollError
 ) -> None:
-    """While the last reading may be believed, a failed poll changes nothing."""
+    """While the last reading is fresh, a failed poll changes nothing."""
     assert state is judge(entry(), reading(**changes), error, is_fresh=True).state
 
 
@@ -84,12 +84,12 @@ def test_a_failed_poll_does_not_outrank_a_fresh_reading(
 def test_a_failure_names_itself(
     error: PollError, state: UnitState, why: str, last: UnitReading | None, *, is_curtailed: bool
 ) -> None:
-    """Without a fresh reading the failure decides: whatever was read before, and also inside a curtailment."""
+    """Without a fresh reading the failure decides, whatever was read before, even inside a curtailment."""
     assert (state, why) == judge(entry(), last, error, is_fresh=False, is_curtailed=is_curtailed)
 
 
 def test_every_reason_to_fail_is_in_the_table() -> None:
-    """No reason falls through to its bare name."""
+    """Every error reason has words of its own."""
     assert {error.reason for error in ERRORS} == {error.reason for error, _, _ in ERRORS_WITHOUT_READING}
 
 
@@ -99,14 +99,14 @@ def test_a_unit_nobody_polled_is_unreachable() -> None:
 
 
 def test_a_gap_in_our_own_polling_is_told_from_a_first_start() -> None:
-    """A reading that went stale though no poll failed says that we did not ask, not that we never did."""
+    """A reading that went stale without a failed poll means not polled lately, not never polled."""
     assert judge(entry(), reading(), None, is_fresh=False) == (UnitState.UNREACHABLE, "not polled lately")
 
 
 @pytest.mark.parametrize("is_curtailed", [False, True])
 @pytest.mark.parametrize("is_fresh", [False, True])
 def test_maintenance_outranks_everything(*, is_fresh: bool, is_curtailed: bool) -> None:
-    """What the ledger declares needs no reading and yields to none."""
+    """Maintenance by the ledger needs no reading, and no reading overrides it."""
     declared = entry(is_in_maintenance=True)
     verdicts = {
         judge(declared, last, error, is_fresh=is_fresh and last is not None, is_curtailed=is_curtailed)
@@ -125,7 +125,7 @@ def test_asleep_is_curtailed_only_when_somebody_said_so() -> None:
 
 
 def test_an_event_changes_nothing_for_units_that_are_awake() -> None:
-    """Stragglers that keep hashing, and faults that happen meanwhile, are not swallowed by a curtailment."""
+    """A curtailment does not hide stragglers that keep hashing, nor faults that happen inside it."""
     awake = [last for last in ANY_READING if last is not None and last.mode is not Mode.SLEEP]
     for last in awake:
         plain = judge(entry(), last, None, is_fresh=True)
@@ -133,7 +133,7 @@ def test_an_event_changes_nothing_for_units_that_are_awake() -> None:
 
 
 def test_nothing_is_curtailed_without_an_event() -> None:
-    """Curtailed is never guessed, from whatever combination of reading, error and freshness."""
+    """No combination of reading, error and freshness is curtailed without a declared event."""
     states = {
         judge(declared, last, error, is_fresh=is_fresh).state
         for declared in (entry(), entry(is_in_maintenance=True))
@@ -143,7 +143,7 @@ def test_nothing_is_curtailed_without_an_event() -> None:
 
 
 def test_a_failure_is_never_a_value() -> None:
-    """No combination without a fresh reading comes out in a state that claims to know what the unit does."""
+    """No combination without a fresh reading gives a state that claims to know what the unit does."""
     states = {
         judge(entry(), last, error, is_fresh=False, is_curtailed=is_curtailed).state
         for last, error, is_curtailed in product(ANY_READING, ANY_ERROR, (False, True))
@@ -172,15 +172,15 @@ def test_a_reading_marked_fresh_that_is_not_there_is_no_reading() -> None:
     ids=repr,
 )
 def test_only_a_spoken_no_is_a_definite_refusal(error: PollError | None, *, is_definite: bool) -> None:
-    """Silence tells nothing of a unit; a reset or an error status does."""
+    """A reset or an error status makes a unit's state known; silence does not."""
     assert is_definite is is_definite_refusal(error)
 
 
 def test_every_state_but_hashing_has_a_cause_of_its_own() -> None:
-    """A unit that does not hash lost its nameplate to the state it is in, by the same word."""
+    """A unit that does not hash loses its nameplate to a cause of the same name as its state."""
     assert {state.value for state in UnitState} - {"hashing"} <= {cause.value for cause in Cause}
 
 
 def test_the_nameplate_of_the_cases_is_whole() -> None:
-    """The round machine, for which these tables are written, is worth one TH/s a chip."""
+    """The model machine of these tables has exactly 1 TH/s per chip."""
     assert PLATE.hashrate_hs == PLATE.boards * PLATE.chips_per_board * TH

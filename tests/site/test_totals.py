@@ -28,7 +28,8 @@ from site_cases import (
 from agent.site.curtailment.events import Curtailments, Event, Scope
 from agent.site.delivered import Delivered
 from agent.site.ledger.entries import Place
-from agent.site.power import Metered, PowerSource
+from agent.site.metered import Metered
+from agent.site.power import PowerSource
 from agent.site.status import Cause, UnitState, UnitStatus
 from agent.site.totals import Figures, site_figures
 from agent.unit.nameplate import Nameplate
@@ -38,7 +39,7 @@ HYDRO = Nameplate(model="M100", hashrate_hs=100e12, cooling="hydro", source="inv
 
 
 def case(unit_id: str, place: tuple[str, str] = ("C1", "R1"), **changes: Any) -> Case:
-    """Give a unit that answers and hashes at its nameplate."""
+    """Return a unit that answers and hashes at its nameplate."""
     container, rack = place
     declared = entry(unit_id, place=Place(container=container, rack=rack), nameplate=changes.pop("nameplate", PLATE))
     facts = {"entry": declared, "reading": reading(unit_id), "error": None, "is_stale": False}
@@ -46,12 +47,12 @@ def case(unit_id: str, place: tuple[str, str] = ("C1", "R1"), **changes: Any) ->
 
 
 def dead(unit_id: str, place: tuple[str, str] = ("C2", "R1")) -> Case:
-    """Give a unit that hashed until somebody cut its power."""
+    """Return a unit that hashed until its power was cut."""
     return case(unit_id, place, error=NO_ANSWER, is_stale=True)
 
 
 def test_an_empty_site_has_every_key_and_no_ratio() -> None:
-    """Nothing deployed: sums are zero, every cause and state is there, and no ratio is invented."""
+    """With nothing deployed, sums are zero, every cause and state has a key, and ratios are None."""
     figures = site_figures([], AT)
     assert figures.site == Figures(
         at=AT,
@@ -136,12 +137,12 @@ def test_a_small_site_in_literal_figures() -> None:
         "unreachable": 588,
         "unreadable": 294,
     }
-    # All but the one that is dark: it alone neither answers nor is accounted for.
+    # All but the dark unit: it alone neither answers nor is accounted for.
     assert figures.known_hs == 8 * 294e12 + 100e12
 
 
 def test_a_dead_container_stays_in_the_denominator() -> None:
-    """Half of the site dark is half of its efficiency, not 100 % of what still answers."""
+    """Half of the site dark is half of its efficiency, not 100 % of the units that still answer."""
     fleet = [case(f"a{number}") for number in range(16)] + [dead(f"b{number}") for number in range(16)]
     figures = site_figures(statuses(fleet), AT)
     assert figures.site.operational_efficiency_ratio == 0.5
@@ -152,13 +153,13 @@ def test_a_dead_container_stays_in_the_denominator() -> None:
 
 
 def test_a_unit_that_never_answered_stays_in_the_denominator() -> None:
-    """Declared is deployed, whether or not anything was ever heard."""
+    """A declared unit is deployed, even if it never answered."""
     figures = site_figures(statuses([case("a"), case("b", reading=None)]), AT).site
     assert (figures.units, figures.deployed_hs, figures.operating_hs) == (2, 588e12, 294e12)
 
 
 def test_a_dead_unit_is_not_counted_at_its_last_value() -> None:
-    """A stale rate is nobody's hashrate; it is not a zero that drags an average down either."""
+    """A stale rate adds to no hashrate, and is no zero that lowers an average either."""
     figures = site_figures(statuses([case("a"), dead("b")]), AT).site
     assert figures.operating_hs == 294e12
     assert figures.units_by_state[UnitState.STOPPED] == 0
@@ -166,13 +167,13 @@ def test_a_dead_unit_is_not_counted_at_its_last_value() -> None:
 
 
 def test_racks_of_the_same_name_are_told_apart_by_container() -> None:
-    """Every container has its own R1."""
+    """Racks of the same name in two containers are two racks."""
     figures = site_figures(statuses([case("a", ("C1", "R1")), case("b", ("C2", "R1"))]), AT)
     assert {key: rack.units for key, rack in figures.by_rack.items()} == {("C1", "R1"): 1, ("C2", "R1"): 1}
 
 
 def test_groups_come_sorted_by_name() -> None:
-    """Whatever the order of the ledger, pages and metrics read the same."""
+    """Groups come sorted, whatever the order of the ledger."""
     fleet = [case("b", ("C2", "R1")), case("c", ("C1", "R2")), case("a", ("C1", "R1"), nameplate=HYDRO)]
     figures = site_figures(statuses(fleet), AT)
     assert list(figures.by_container) == ["C1", "C2"]
@@ -180,7 +181,7 @@ def test_groups_come_sorted_by_name() -> None:
     assert list(figures.by_model) == ["M100", "M294"]
 
 
-# Half of C1, all of C2, and whoever sleeps at the rest was to be back by now.
+# Half of C1, all of C2; the rest is past its event, and units that still sleep there were not restored.
 DECLARED = Curtailments(
     events=[
         Event(id=f"e{number}", start=AT - 7200, end=end, target_ratio=ratio, scope=scope, source="test")
@@ -192,7 +193,7 @@ DECLARED = Curtailments(
 
 
 def exact_sums(fleet: Iterable[UnitStatus]) -> dict[str, Any]:
-    """Sum statuses one by one in fractions; the plainest way there is."""
+    """Sum statuses one by one in fractions, as a plain oracle."""
     fleet = list(fleet)
     losses: dict[Cause, Fraction] = defaultdict(Fraction)
     for status in fleet:
@@ -236,8 +237,8 @@ def exact_sums(fleet: Iterable[UnitStatus]) -> dict[str, Any]:
     }
 
 
-def as_told(figures: Figures) -> dict[str, Any]:
-    """Give every field of `figures`; a float equals a fraction only when it is that fraction."""
+def as_exact(figures: Figures) -> dict[str, Any]:
+    """Return every field of `figures`; a float equals a fraction only if it is exactly that fraction."""
     return {name: getattr(figures, name) for name in Figures.__dataclass_fields__}
 
 
@@ -260,7 +261,7 @@ def test_a_groups_figures_are_the_sums_of_its_units(
     members: dict[Hashable, list[UnitStatus]] = defaultdict(list)
     for status in fleet:
         members[key(status)].append(status)
-    assert {name: as_told(figures) for name, figures in groups.items()} == {
+    assert {name: as_exact(figures) for name, figures in groups.items()} == {
         name: exact_sums(group) for name, group in members.items()
     }
 
@@ -269,7 +270,7 @@ def test_a_groups_figures_are_the_sums_of_its_units(
 def test_the_sites_figures_are_the_sums_of_all_units(cases: list[Case]) -> None:
     """Every field of the site equals the exact sum over all units."""
     fleet = statuses(cases, DECLARED)
-    assert as_told(site_figures(fleet, AT).site) == exact_sums(fleet)
+    assert as_exact(site_figures(fleet, AT).site) == exact_sums(fleet)
 
 
 @given(cases=fleets(BINARY), data=st.data())
@@ -281,7 +282,7 @@ def test_the_order_of_units_does_not_matter(cases: list[Case], data: st.DataObje
 
 
 def test_two_calls_share_nothing() -> None:
-    """Figures are made from scratch: what a reader does to one set cannot reach the next."""
+    """Figures are made from scratch: changing one set cannot change the next."""
     fleet = statuses([case("a")])
     first = site_figures(fleet, AT)
     first.site.losses_hs[Cause.STOPPED] += 1
@@ -290,17 +291,17 @@ def test_two_calls_share_nothing() -> None:
 
 
 def powered(unit_id: str, watts: float, place: tuple[str, str] = ("C1", "R1")) -> Case:
-    """Give a unit that hashes at its nameplate and tells its power."""
+    """Return a unit that hashes at its nameplate and reports its power."""
     return case(unit_id, place, reading=reading(unit_id, power_watts=watts))
 
 
 def by_source(figures: Figures) -> tuple[float, ...]:
-    """Give watts metered, reported and modelled."""
+    """Return watts metered, reported and modelled."""
     return tuple(figures.watts_by_source[source] for source in PowerSource)
 
 
 def test_a_containers_meter_takes_the_place_of_its_units_words() -> None:
-    """The site is the meter of C1 and the units of C2; the units of C1 keep their own figures, side by side with it."""
+    """The site is the meter of C1 plus the units of C2; the units of C1 keep their own figures beside the meter."""
     fleet = statuses([powered("a", 3000.0), powered("b", 3000.0), powered("c", 2000.0, ("C2", "R1"))])
     figures = site_figures(fleet, AT, metered=Metered(container_watts={"C1": 6600.0, "gone": 1.0}))
     c1, c2 = figures.by_container.values()
@@ -322,13 +323,13 @@ def test_a_sites_meter_is_believed_before_those_of_its_containers() -> None:
 
 
 def test_a_meter_that_says_zero_is_a_measured_zero() -> None:
-    """A dark feeder is nought watts by its meter, whatever a unit says."""
+    """A dark feeder draws 0 W by its meter, whatever a unit reports."""
     figures = site_figures(statuses([powered("a", 3000.0)]), AT, metered=Metered(site_watts=0.0)).site
     assert (by_source(figures), figures.metered_watts) == ((0, 0, 0), 0)
 
 
 def test_j_per_th_is_over_the_units_that_have_both() -> None:
-    """One of three tells its power: its watts over its hashrate, and a third of the fleet."""
+    """If one unit of three reports its power, J/TH is that unit's and covers a third of the fleet."""
     fleet = [powered("a", 5880.0), case("b"), dead("c")]
     figures = site_figures(statuses(fleet), AT).site
     assert figures.energy_efficiency_j_per_th == 20
@@ -336,7 +337,7 @@ def test_j_per_th_is_over_the_units_that_have_both() -> None:
 
 
 def test_a_unit_asleep_counts_into_j_per_th_with_what_it_draws() -> None:
-    """It hashes a measured nothing and draws 20 W: both are figures."""
+    """A measured 0 H/s and 20 W are both figures."""
     asleep = case("b", reading=reading("b", mode=Mode.SLEEP, hashrate_5s_hs=0.0, power_watts=20.0))
     figures = site_figures(statuses([powered("a", 5860.0), asleep]), AT).site
     assert figures.energy_efficiency_j_per_th == 20
@@ -344,7 +345,7 @@ def test_a_unit_asleep_counts_into_j_per_th_with_what_it_draws() -> None:
 
 
 def test_what_pools_credited_stands_beside_what_units_say() -> None:
-    """The sum, and the share of the fleet it speaks for."""
+    """Delivered hashrate comes with the share of the fleet it covers."""
     delivered = Delivered(hour_hs=290e12, hour_deployed_hs=294e12, day_hs=None, day_deployed_hs=0.0)
     figures = site_figures(statuses([case("a"), case("b")]), AT, delivered=delivered)
     assert (figures.delivered_1h_hs, figures.delivered_1h_coverage_ratio) == (290e12, 0.5)

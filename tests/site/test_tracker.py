@@ -1,4 +1,4 @@
-"""What is known of each unit as polls come in and time goes by; stale after 30 s throughout."""
+"""Each unit's status as polls come in and time passes; stale after 30 s throughout."""
 
 from dataclasses import replace
 from functools import partial
@@ -32,12 +32,12 @@ from agent.unit.reading import Mode, UnitReading
 
 
 def tracker(*entries: LedgerEntry) -> Tracker:
-    """Give a tracker that starts at `AT` with `entries`, or with one unit, u1."""
+    """Return a tracker that starts at `AT` with `entries`, or with one unit, u1."""
     return Tracker(entries or (entry(),), stale_after_s=STALE_AFTER_S, at=AT)
 
 
 def seen(one: Tracker, unit_id: str = "u1") -> UnitStatus:
-    """Give the status of a unit that must be there."""
+    """Return the status of a unit that must be there."""
     status = one.status(unit_id)
     assert status is not None
     return status
@@ -63,7 +63,7 @@ def test_a_unit_not_polled_yet_is_unknown_and_not_zero() -> None:
 
 @pytest.mark.parametrize("scope", [None, Scope(), Scope(container="C2"), Scope(unit="u3")])
 def test_units_not_polled_yet_are_judged_as_if_alone(scope: Scope | None) -> None:
-    """Many at once are found to be what each is by itself: by its nameplate, its maintenance and what covers it."""
+    """Units judged together at the start get the status each would get alone, with maintenance and events."""
     other = replace(PLATE, hashrate_hs=300 * TH)
     entries = [
         entry(
@@ -102,7 +102,7 @@ def test_a_good_poll_makes_a_fresh_status() -> None:
 
 
 def test_a_missed_poll_keeps_the_state_and_the_rate() -> None:
-    """Until the reading is stale, failures are only counted, and the latest one is kept."""
+    """While the reading is fresh, failures are only counted, and the latest is kept."""
     one = tracker()
     one.record(answered(), clock_s=0.0)
     before = seen(one)
@@ -125,7 +125,7 @@ def test_a_good_poll_forgets_the_failures() -> None:
 @pytest.mark.parametrize("error", ERRORS, ids=repr)
 @pytest.mark.parametrize("way", ["refresh", "record"])
 def test_a_stale_unit_is_judged_by_its_last_error(error: PollError, way: str) -> None:
-    """Thirty seconds after its last reading the unit is what its last failure says, by refresh or by a failed poll."""
+    """Thirty seconds after its last reading the last failure decides the state, by refresh or by a failed poll."""
     one = tracker()
     one.record(answered(), clock_s=0.0)
     one.record(failed(error, at=AT + 10), clock_s=10.0)
@@ -144,7 +144,7 @@ def test_a_stale_unit_is_judged_by_its_last_error(error: PollError, way: str) ->
 
 
 def test_a_reading_is_fresh_for_just_under_the_limit() -> None:
-    """The limit itself is stale."""
+    """A reading exactly as old as the limit is stale."""
     one = tracker()
     one.record(answered(), clock_s=100.0)
     assert one.refresh(at=AT, clock_s=129.999) == []
@@ -154,19 +154,19 @@ def test_a_reading_is_fresh_for_just_under_the_limit() -> None:
 
 
 def test_each_change_is_reported_once() -> None:
-    """A refresh tells only of units that went stale since they were last judged."""
+    """A refresh returns only units that went stale since they were last judged."""
     one = tracker(entry("a"), entry("b"), entry("c"))
     one.record(answered("a"), clock_s=0.0)
     one.record(answered("b"), clock_s=10.0)
-    told = [
+    rows = [
         [(status.entry.unit_id, before) for status, before in one.refresh(at=AT + second, clock_s=float(second))]
         for second in (29, 30, 31, 40, 41)
     ]
-    assert told == [[], [("a", UnitState.HASHING)], [], [("b", UnitState.HASHING)], []]
+    assert rows == [[], [("a", UnitState.HASHING)], [], [("b", UnitState.HASHING)], []]
 
 
 def test_a_site_is_looked_over_in_parts() -> None:
-    """Every unit comes once, as it is when its part is taken: a poll meanwhile counts for those still to come."""
+    """Every unit comes once, as it is when its part is taken: a poll in between counts for units still to come."""
     one = tracker(entry("a"), entry("b"), entry("c"))
     for unit_id in ("a", "b", "c"):
         one.record(answered(unit_id), clock_s=0.0)
@@ -183,7 +183,7 @@ def test_a_site_is_looked_over_in_parts() -> None:
 
 
 def test_a_change_that_a_poll_reported_is_not_reported_again() -> None:
-    """When a failed poll finds the reading stale, the next refresh has nothing to add."""
+    """If a failed poll found the reading stale, the next refresh has nothing to add."""
     one = tracker()
     one.record(answered(), clock_s=0.0)
     one.record(failed(), clock_s=30.0)
@@ -199,7 +199,7 @@ def test_a_suspended_gateway_blames_no_unit() -> None:
 
 
 def test_a_unit_recovers_with_its_first_good_poll() -> None:
-    """Back from the dead: fresh, counted, and hashing since now."""
+    """A unit that answers again is fresh, counted, and hashing since now."""
     one = tracker()
     one.record(answered(), clock_s=0.0)
     one.record(failed(at=AT + 60), clock_s=60.0)
@@ -211,7 +211,7 @@ def test_a_unit_recovers_with_its_first_good_poll() -> None:
 
 
 def test_since_moves_only_with_the_state() -> None:
-    """Another reason, another rate or another error inside one state is no new beginning."""
+    """A new reason, rate or error within the same state does not change `since`."""
     one = tracker()
     history: list[tuple[UnitState, str, float]] = []
 
@@ -244,14 +244,14 @@ def test_since_moves_only_with_the_state() -> None:
     ("error", "is_known"), [(REFUSAL, True), (ACCESS_DENIED, True), (NO_ANSWER, False), (DeadlineError("x"), False)]
 )
 def test_a_spoken_no_counts_as_known(error: PollError, *, is_known: bool) -> None:
-    """A refused connection or command tells the state of a unit that was never read; silence does not."""
+    """A refused connection or command makes a unit known that was never read; silence does not."""
     one = tracker()
     one.record(failed(error), clock_s=0.0)
     assert seen(one).is_known is is_known
 
 
 def test_silence_after_a_refusal_is_unknown_again() -> None:
-    """Only the latest failure speaks."""
+    """Only the latest failure counts."""
     one = tracker()
     one.record(failed(REFUSAL), clock_s=0.0)
     one.record(failed(NO_ANSWER), clock_s=10.0)
@@ -259,7 +259,7 @@ def test_silence_after_a_refusal_is_unknown_again() -> None:
 
 
 def test_maintenance_is_known_without_a_reading() -> None:
-    """The ledger's word is enough; the whole nameplate goes to maintenance."""
+    """Maintenance needs no reading; the whole nameplate is lost to it."""
     one = tracker(entry(is_in_maintenance=True))
     one.record(failed(NO_ANSWER), clock_s=0.0)
     status = seen(one)
@@ -268,7 +268,7 @@ def test_maintenance_is_known_without_a_reading() -> None:
 
 
 def test_a_unit_in_maintenance_that_hashes_is_counted_while_it_is_fresh() -> None:
-    """On the test bench it delivers; when it goes stale that is told, though the state stays."""
+    """A unit in maintenance may deliver; a refresh reports that it went stale, though its state stays."""
     one = tracker(entry(is_in_maintenance=True))
     one.record(answered(hashrate_5s_hs=200 * TH), clock_s=0.0)
     assert (seen(one).hashrate_hs, seen(one).losses) == (200 * TH, (Loss(Cause.MAINTENANCE, 94 * TH),))
@@ -278,7 +278,7 @@ def test_a_unit_in_maintenance_that_hashes_is_counted_while_it_is_fresh() -> Non
 
 
 def test_a_fresh_reading_without_a_rate_is_no_zero() -> None:
-    """Asleep and silent about its rate: known, stopped, and no rate is made up."""
+    """A sleeping unit that reports no rate is known and stopped, and no rate is made up."""
     one = tracker()
     one.record(answered(mode=Mode.SLEEP, hashrate_5s_hs=None), clock_s=0.0)
     status = seen(one)
@@ -290,12 +290,12 @@ def test_awake_and_silent_about_its_rate_a_unit_is_not_known_to_have_stopped() -
     one = tracker()
     one.record(answered(hashrate_5s_hs=None), clock_s=0.0)
     status = seen(one)
-    assert (status.state, status.why, status.is_known) == (UnitState.UNREADABLE, "no rate told", False)
+    assert (status.state, status.why, status.is_known) == (UnitState.UNREADABLE, "reports no hashrate", False)
     assert (status.hashrate_hs, status.losses) == (None, (Loss(Cause.UNREADABLE, 294 * TH),))
 
 
 def test_an_unchanged_ledger_changes_nothing() -> None:
-    """Reading the same ledger again leaves the very same statuses."""
+    """Applying the same ledger again leaves the very same status objects."""
     one = tracker(entry("a"), entry("b"))
     one.record(answered("a"), clock_s=0.0)
     before = list(one.statuses())
@@ -315,7 +315,7 @@ def test_an_unchanged_ledger_changes_nothing() -> None:
 def test_a_changed_entry_keeps_the_reading_and_is_judged_anew(
     changes: dict[str, Any], losses: tuple[Loss, ...]
 ) -> None:
-    """What was read at the same address stays the unit's own, under the new terms."""
+    """Readings from the same address stay with the unit under a changed entry."""
     one = tracker()
     one.record(answered(at=AT + 1), clock_s=1.0)
     one.replace_entries([entry(**changes)], at=AT + 5)
@@ -327,7 +327,7 @@ def test_a_changed_entry_keeps_the_reading_and_is_judged_anew(
 
 @pytest.mark.parametrize("changes", [{"host": "127.0.0.3"}, {"port": 4029}])
 def test_another_address_drops_what_was_read_at_the_old_one(changes: dict[str, Any]) -> None:
-    """A different machine may stand there: nothing of the old readings or failures is credited to it."""
+    """After a change of address, old readings and failures are dropped: another machine may answer there."""
     one = tracker()
     one.record(answered(), clock_s=0.0)
     one.record(failed(), clock_s=10.0)
@@ -358,7 +358,7 @@ def test_maintenance_begins_and_ends_with_the_ledger() -> None:
 
 
 def test_a_unit_that_left_the_ledger_is_gone() -> None:
-    """It is named once, has no status, and a poll that was under way is nobody's."""
+    """A unit that left is returned once, has no status, and a poll that was under way is ignored."""
     one = tracker(entry("a"), entry("b"))
     assert set(one.replace_entries([entry("b"), entry("c")], at=AT + 5)) == {"a"}
     assert [status.entry.unit_id for status in one.statuses()] == ["b", "c"]
@@ -368,7 +368,7 @@ def test_a_unit_that_left_the_ledger_is_gone() -> None:
 
 
 def test_a_unit_that_comes_back_starts_anew() -> None:
-    """What was known before it left is not remembered."""
+    """A unit that left and comes back starts without a memory."""
     one = tracker()
     one.record(answered(), clock_s=0.0)
     one.replace_entries([], at=AT + 5)
@@ -391,9 +391,9 @@ steps: st.SearchStrategy[list[Step]] = st.lists(
 
 
 def play(one: Tracker, steps: list[Step], wall: list[float]) -> list[tuple[Any, ...]]:
-    """Feed `steps` in with the given wall times; gives all that a status says after each but its wall times."""
+    """Play `steps` at the given wall times; return every field of the status after each but its wall times."""
     seconds = 0.0
-    told = []
+    rows = []
     for (later, what), at in zip(steps, wall, strict=True):
         seconds += later
         if isinstance(what, UnitReading):
@@ -402,7 +402,7 @@ def play(one: Tracker, steps: list[Step], wall: list[float]) -> list[tuple[Any, 
             one.record(failed(what, at=at), clock_s=seconds)
         one.refresh(at=at, clock_s=seconds)
         status = seen(one)
-        told.append(
+        rows.append(
             (
                 status.state,
                 status.why,
@@ -414,12 +414,12 @@ def play(one: Tracker, steps: list[Step], wall: list[float]) -> list[tuple[Any, 
                 status.losses,
             )
         )
-    return told
+    return rows
 
 
 @given(steps, st.data())
 def test_a_stepped_wall_clock_changes_nothing_but_stamps(steps: list[Step], data: st.DataObject) -> None:
-    """However wall time jumps, back or forth, freshness and state go by the monotonic clock."""
+    """If wall time jumps, back or forth, freshness and state still go by the monotonic clock."""
     jumps = st.floats(min_value=0, max_value=4e9)
     stepped = data.draw(st.lists(jumps, min_size=len(steps), max_size=len(steps)))
     assert play(tracker(), steps, [AT] * len(steps)) == play(tracker(), steps, stepped)
@@ -427,7 +427,7 @@ def test_a_stepped_wall_clock_changes_nothing_but_stamps(steps: list[Step], data
 
 @given(steps)
 def test_a_status_is_the_verdict_on_the_last_reading_and_the_failures_since(steps: list[Step]) -> None:
-    """After any history: the last reading counts for 30 s, failures are those since it, nothing else matters."""
+    """After any history, the last reading counts for 30 s and failures are those since it; nothing else matters."""
     seconds, read_at, failures = 0.0, float("-inf"), 0
     last: UnitReading | None = None
     error: PollError | None = None
@@ -443,12 +443,12 @@ def test_a_status_is_the_verdict_on_the_last_reading_and_the_failures_since(step
         is_known = is_fresh or is_definite_refusal(error)
         rate_hs = last.hashrate_5s_hs if last is not None and is_fresh else None
         expected.append((state, why, is_fresh, is_known, error, failures, rate_hs))
-    told = play(tracker(), steps, [AT + number for number in range(len(steps))])
-    assert [row[:7] for row in told] == expected
+    rows = play(tracker(), steps, [AT + number for number in range(len(steps))])
+    assert [row[:7] for row in rows] == expected
 
 
 def test_a_reading_of_another_unit_is_taken_back() -> None:
-    """Once it is known that another unit answers, nothing of what it said is left, and the unit is unreadable."""
+    """Once another unit is known to answer, its readings are dropped and the unit is unreadable."""
     one = tracker()
     one.record(answered(), clock_s=0.0)
     changed = one.discredit("u1", OtherUnitError("u2 answers"), at=AT + 5)
@@ -463,7 +463,7 @@ def test_a_reading_of_another_unit_is_taken_back() -> None:
 
 
 def test_figures_that_stand_still_are_no_reading() -> None:
-    """A hung program repeats its figures, uptime and all: after 15 s the unit is unreadable and counts for nothing."""
+    """A hung program repeats its figures, uptime included: after 15 s the unit is unreadable and counts for nothing."""
     one = tracker()
     for seconds, state, counted in ((0, "hashing", True), (10, "hashing", True), (20, "unreadable", False)):
         one.record(answered(at=AT + seconds, uptime_s=5000.0), clock_s=100.0 + seconds)
@@ -485,7 +485,7 @@ def test_figures_that_move_on_are_believed_again() -> None:
 
 @pytest.mark.parametrize("changes", [{"mode": Mode.SLEEP, "hashrate_5s_hs": 0.0}, {"hashrate_5s_hs": 0.0}])
 def test_an_uptime_that_stands_still_without_hashing_is_no_fault(changes: dict[str, Any]) -> None:
-    """Asleep, the firmware tells one second for ever (captures of sleeping S21 and T21): that is not frozen."""
+    """Asleep, the firmware reports an uptime of 1 s forever (captures of sleeping S21 and T21): that is not frozen."""
     one = tracker()
     for seconds in (0, 10, 20, 30):
         one.record(answered(at=AT + seconds, uptime_s=1.0, **changes), clock_s=100.0 + seconds)

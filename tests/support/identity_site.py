@@ -114,7 +114,7 @@ async def watched(
                     )
                 )
                 # Else an address is asked again after ten seconds at the earliest.
-                agent.identity._book._spacing_s = 0.0  # type: ignore[union-attr]
+                agent.identity._book.inquiries.spacing_s = 0.0  # type: ignore[union-attr]
                 yield site
             finally:
                 agent.stop.set()

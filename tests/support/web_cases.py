@@ -1,4 +1,4 @@
-"""What the tests of the units' web side share: served farms, a plain HTTP client, digest credentials made by hand."""
+"""Served farms, a plain HTTP client and digest credentials, for tests of the web pages of units."""
 
 import asyncio
 import contextlib
@@ -19,7 +19,7 @@ NONCE = "94c359502c746e2694051b4200947255"  # The one in s21plus-stock-202503, h
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Served:
-    """A farm being served on both ports."""
+    """A farm that is served on the API port and the web port."""
 
     farm: Farm
     api: ApiServer
@@ -37,12 +37,12 @@ async def served(farm: Farm, *, limits: Limits | None = None, word: str = "root"
 
 
 def md5(text: str) -> str:
-    """Give the MD5 of a text in hex."""
+    """Return the MD5 of a text in hex."""
     return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
 
 
 def credentials(path: str, *, method: str = "GET", user: str = "root", word: str = "root", nonce: str = NONCE) -> str:
-    """Give the value of an Authorization header, by the arithmetic of RFC 2617, section 3.2.2.1."""
+    """Return the value of an Authorization header, computed as in RFC 2617, section 3.2.2.1."""
     known = md5(f"{user}:antMiner Configuration:{word}")
     asked = md5(f"{method}:{path}")
     response = md5(f"{known}:{nonce}:00000001:0a4f113b:auth:{asked}")
@@ -55,14 +55,14 @@ def credentials(path: str, *, method: str = "GET", user: str = "root", word: str
 def request(
     path: str, *, method: str = "GET", body: bytes = b"", version: str = "1.1", headers: tuple[str, ...] = ()
 ) -> bytes:
-    """Give an authorised request."""
+    """Return an authorised request."""
     lines = [f"{method} {path} HTTP/{version}", "Host: unit", f"Authorization: {credentials(path, method=method)}"]
     lines += [f"Content-Length: {len(body)}"] if body or method == "POST" else []
     return "\r\n".join((*lines, *headers, "", "")).encode() + body
 
 
 async def exchange(host: str, port: int, data: bytes) -> bytes:
-    """Send bytes, say that no more follow, and give everything that comes back."""
+    """Send bytes and the end of the stream; return the complete reply."""
     reader, writer = await asyncio.open_connection(host, port)
     try:
         writer.write(data)
@@ -73,7 +73,7 @@ async def exchange(host: str, port: int, data: bytes) -> bytes:
 
 
 def unchunked(reply: bytes) -> bytes:
-    """Give the body of one whole chunked reply."""
+    """Return the body of one complete chunked reply."""
     head, _, rest = reply.partition(b"\r\n\r\n")
     assert b"Transfer-Encoding: chunked" in head, head
     body = b""
@@ -88,23 +88,23 @@ def unchunked(reply: bytes) -> bytes:
 
 
 async def page(unit: Unit, port: int, name: str) -> bytes:
-    """Give what a CGI page of a unit prints."""
+    """Return the output of a CGI page of a unit."""
     return unchunked(await exchange(unit.identity.host, port, request(f"/cgi-bin/{name}.cgi")))
 
 
 async def read(unit: Unit, port: int, name: str) -> Any:
-    """Give a CGI page of a unit as JSON."""
+    """Return the decoded JSON of a CGI page of a unit."""
     return json.loads(await page(unit, port, name))
 
 
 async def write(unit: Unit, port: int, name: str, body: bytes) -> Any:
-    """Post to a CGI page of a unit and give its answer."""
+    """Post to a CGI page of a unit and return its decoded answer."""
     data = request(f"/cgi-bin/{name}.cgi", method="POST", body=body)
     return json.loads(unchunked(await exchange(unit.identity.host, port, data)))
 
 
 async def until(is_so: Callable[[], bool]) -> None:
-    """Wait for something that no event tells of."""
+    """Poll until `is_so()` is true; fail after 5 s."""
     async with asyncio.timeout(5.0):
-        while not is_so():  # noqa: ASYNC110  the sets of a server are no events
+        while not is_so():  # noqa: ASYNC110 - servers publish no event for their state.
             await asyncio.sleep(0.01)

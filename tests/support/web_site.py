@@ -26,7 +26,7 @@ UNITS = (
 
 
 def source(statuses: Iterable[UnitStatus] = UNITS, **changes: Any) -> web.Source:
-    """Give a source over these statuses, ready unless `changes` say otherwise."""
+    """Return a source over these statuses, ready unless `changes` says otherwise."""
     by_id = {one.entry.unit_id: one for one in statuses}
     metrics = Metrics("nd-1", version="1.2.3", clock=lambda: 0.0)
     for one in by_id.values():
@@ -49,7 +49,7 @@ def source(statuses: Iterable[UnitStatus] = UNITS, **changes: Any) -> web.Source
 
 @asynccontextmanager
 async def served(shown: web.Source | None = None, **bounds: Any) -> AsyncIterator[aiohttp.ClientSession]:
-    """Serve on a free port of loopback, and give a client that starts there."""
+    """Serve on a free loopback port, and yield a client with that base address."""
     async with (
         web.serve(shown or source(), "127.0.0.1", 0, **bounds) as (host, port),
         aiohttp.ClientSession(f"http://{host}:{port}", auto_decompress=False) as client,
@@ -58,7 +58,7 @@ async def served(shown: web.Source | None = None, **bounds: Any) -> AsyncIterato
 
 
 async def get_json(client: aiohttp.ClientSession, path: str) -> Any:
-    """Give the answer at `path`, which must be a good one."""
+    """Return the JSON at `path`; fail unless the status is 200."""
     async with client.get(path) as response:
         assert (response.status, response.content_type) == (200, "application/json")
         return await response.json()

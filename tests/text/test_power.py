@@ -7,7 +7,7 @@ from exporter_cases import AT, entry, gone_silent, reading, status
 
 from agent.site.delivered import NOTHING_DELIVERED, Delivered
 from agent.site.ledger.entries import Place
-from agent.site.power import UNMETERED, Metered
+from agent.site.metered import UNMETERED, Metered
 from agent.site.totals import SiteFigures, site_figures
 from agent.text.power import power_line, power_tiles
 

@@ -26,7 +26,7 @@ from agent.exporters.mqtt.news import curtailment_changed, happened, is_news
 from agent.exporters.mqtt.outbox_file import Kind, Message
 from agent.exporters.mqtt.sparkplug_node import SparkplugNode
 from agent.site.curtailment.events import Event, Phase
-from agent.site.power import MeterWatts
+from agent.site.metered import MeterWatts
 from agent.site.status import UnitState, UnitStatus
 from agent.site.totals import SiteFigures
 
@@ -136,7 +136,7 @@ class MqttExporter:
 
     def on_unit(self, status: UnitStatus) -> None:
         """Take in a unit's new status; cheap when nothing is to be told, and silent until it was looked at once."""
-        if not self.outlets or not (status.reading or status.error or status.entry.is_in_maintenance):
+        if not self.outlets or not status.is_looked_at:
             return
         unit_id = status.entry.unit_id
         before = self._states.get(unit_id)

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from agent.exporters.mqtt.messages import MeterReading
 from agent.exporters.mqtt.topics import MeterScope
-from agent.site.power import MeterWatts
+from agent.site.metered import MeterWatts
 
 MAX_METERS = 1000
 FORGOTTEN_S = 86_400.0

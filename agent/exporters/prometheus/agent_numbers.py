@@ -12,7 +12,7 @@ from agent.exporters.broker_numbers import BrokerNumbers
 from agent.exporters.prometheus.histogram import Histogram
 from agent.history.health import Health
 from agent.site.identity.figures import IdentityFigures
-from agent.site.power import MeterState
+from agent.site.metered import MeterState
 from agent.unit.reading import Poll
 
 POLL_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)

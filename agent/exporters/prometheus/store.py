@@ -31,7 +31,7 @@ from agent.exporters.prometheus.unit_rows import Snapshot, UnitRows, texts_by_fa
 from agent.history.health import Health
 from agent.site.energy import Energy
 from agent.site.identity.figures import IdentityFigures
-from agent.site.power import MeterState
+from agent.site.metered import MeterState
 from agent.site.status import UnitStatus
 from agent.site.totals import SiteFigures
 from agent.slices import Turns, at_once

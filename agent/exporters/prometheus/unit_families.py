@@ -57,7 +57,7 @@ def info_of(status: UnitStatus) -> UnitInfo:
 
 def judged(status: UnitStatus) -> UnitStatus | None:
     """Return the status once it rests on a poll or on the ledger; before that the state is unknown."""
-    return status if status.reading or status.error or status.entry.is_in_maintenance else None
+    return status if status.is_looked_at else None
 
 
 def fresh_reading(status: UnitStatus) -> UnitReading | None:

@@ -23,7 +23,6 @@ from agent.exporters.prometheus.unit_families import (
     SECTIONS,
     UNIT_LABELS,
     info_of,
-    judged,
 )
 from agent.site.power import PowerSource
 from agent.site.status import Cause, UnitState, UnitStatus
@@ -253,7 +252,7 @@ class UnitRows:
         if unit.entry is not entry or unit.identity is not info.identity or unit.dialect is not info.dialect:
             infos[cell] = _INFO.render(bases[cell], info)
             unit.entry, unit.identity, unit.dialect = info
-        if judged(status) is None:
+        if not status.is_looked_at:
             rows[cell] = _declared(entry.nameplate.hashrate_hs)
             odd.pop(cell, None)
             return

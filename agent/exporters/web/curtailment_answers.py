@@ -1,4 +1,4 @@
-"""Declared curtailments as the JSON API tells them; times in ISO 8601 UTC, names as in the ledger."""
+"""JSON answers about declared curtailments; times in ISO 8601 UTC, names as in the ledger."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -16,15 +16,16 @@ class CurtailmentAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         phase: pending, active, restoring (ended less than 15 minutes ago) or ended.
-        scope: Names by kind (container, rack, model, unit); units that match all of them, empty for the whole site.
-        target_percent: What is left to hash, percent of the nameplate.
-        end: Null until somebody stops it.
-        is_stopped: Whether somebody stopped it, or called it off.
-        units, nameplate_hs, operating_hs: The units it governs now; 0 unless it is active.
-        units_asleep: How many units are asleep under it, those included that have not woken since its end.
-        stragglers, not_restored: How many units hash although it leaves them nothing; how many that it curtailed do not
-            hash again 15 minutes after its end.
-        straggler_units, not_restored_units: Their ids, the first `UNITS_LISTED`.
+        scope: Names by kind (container, rack, model, unit). It covers units that match all of them; empty covers the
+            whole site.
+        target_percent: Hashrate that may remain, percent of nameplate.
+        end: Null while no end is set.
+        is_stopped: True if it was stopped, or called off before its start.
+        units, nameplate_hs, operating_hs: Sums over the units it governs now; 0 unless it is active.
+        units_asleep: Number of units asleep under it, including those still asleep after its end.
+        stragglers: Number of units that hash although its target is zero.
+        not_restored: Number of units it curtailed that do not hash again 15 minutes after its end.
+        straggler_units, not_restored_units: Ids of these units, the first `UNITS_LISTED`.
     """
 
     id: str
@@ -46,7 +47,7 @@ class CurtailmentAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CurtailmentsAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """All that is declared: what was ordered, and what the schedule holds around now."""
+    """All declared curtailments: ordered ones, and those of the schedule around now."""
 
     site: str
     now: datetime
@@ -54,7 +55,7 @@ class CurtailmentsAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def curtailment_answer(figures: EventFigures) -> CurtailmentAnswer:
-    """Give one event."""
+    """Return the answer about one event."""
     event = figures.event
     return CurtailmentAnswer(
         id=event.id,
@@ -76,8 +77,8 @@ def curtailment_answer(figures: EventFigures) -> CurtailmentAnswer:
     )
 
 
-def curtailments_answer(site: str, figures: Iterable[EventFigures], now: float) -> CurtailmentsAnswer:
-    """Give all events."""
+def curtailment_list_answer(site: str, figures: Iterable[EventFigures], now: float) -> CurtailmentsAnswer:
+    """Return the answer about all events."""
     answers = [curtailment_answer(each) for each in figures]
     return CurtailmentsAnswer(site=site, now=_time(now), curtailments=answers)
 

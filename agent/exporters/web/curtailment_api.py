@@ -1,23 +1,24 @@
-"""Curtailments declared over HTTP: who shows the token may list, start and stop them; without a token, nobody may.
+"""Curtailments over HTTP: callers with the bearer token may list, start and stop them.
 
-    GET    /api/v1/curtailments         all that is declared, with stragglers and units that did not come back
-    POST   /api/v1/curtailments         an order as in `curtailment_order.StartOrder`; 201 with the event
-    DELETE /api/v1/curtailments/{id}    stops an event, or calls it off; 200 with the event
+    GET    /api/v1/curtailments         all declared events, with stragglers and units that were not restored
+    POST   /api/v1/curtailments         an order as in `agent.site.curtailment.orders.StartOrder`; 201 with the event
+    DELETE /api/v1/curtailments/{id}    stops an event, or calls it off before its start; 200 with the event
 
-An order changes what a shortfall is called and nothing else: no unit is ever written to.
+Without a configured token every request is refused. An order only changes the cause assigned to a shortfall: the agent
+never writes to a unit.
 """
 
 import math
 from collections.abc import Callable, Iterable
 from urllib.parse import quote
 
-import msgspec
 import structlog
 from aiohttp import web
 
 from agent.exporters.web.bearer import Token
-from agent.exporters.web.curtailment_answers import curtailment_answer, curtailments_answer
+from agent.exporters.web.curtailment_answers import curtailment_answer, curtailment_list_answer
 from agent.exporters.web.rate_limit import Limiter
+from agent.exporters.web.responses import json_error, json_response
 from agent.site.curtailment.book import CurtailmentBook
 from agent.site.curtailment.events import Event
 from agent.site.curtailment.orders import OrderError, Refusal, read_order
@@ -28,10 +29,10 @@ log = structlog.get_logger(__name__)
 
 PATH = "/api/v1/curtailments"
 SOURCE = "api"
-# Ten slips, then one try in six seconds: no guessing, and nobody is locked out for long.
-WRONG_TOKENS, WRONG_TOKEN_S = 10, 6.0
-# Every order is written down and flushed to the disk.
-CHANGES, CHANGE_S = 30, 2.0
+# Ten wrong tokens, then one try every six seconds: too slow for guessing, and no caller is locked out for long.
+WRONG_TOKEN_BURST, WRONG_TOKEN_REFILL_S = 10, 6.0
+# Every order costs a write and a flush of the disk.
+CHANGE_BURST, CHANGE_REFILL_S = 30, 2.0
 
 _STATUS = {
     Refusal.MALFORMED: 400,
@@ -43,13 +44,13 @@ _STATUS = {
 
 
 class CurtailmentApi:
-    """The routes, and who may use them.
+    """The routes for curtailments, their authentication and their rate limits.
 
     Args:
-        site: Its name.
-        book: Follows orders.
-        token: Gives what callers must show now; None refuses everybody.
-        units: Gives the status of every unit that is deployed.
+        site: Name of the site.
+        book: Carries out orders.
+        token: Returns the token that callers must send; None refuses every request.
+        units: Returns the status of every deployed unit.
         wall: Unix time, s.
         clock: Monotonic clock, s.
     """
@@ -69,11 +70,11 @@ class CurtailmentApi:
         self._token = token
         self._units = units
         self._wall = wall
-        self._wrong_tokens = Limiter(burst=WRONG_TOKENS, refill_s=WRONG_TOKEN_S, clock=clock)
-        self._changes = Limiter(burst=CHANGES, refill_s=CHANGE_S, clock=clock)
+        self._wrong_tokens = Limiter(burst=WRONG_TOKEN_BURST, refill_s=WRONG_TOKEN_REFILL_S, clock=clock)
+        self._changes = Limiter(burst=CHANGE_BURST, refill_s=CHANGE_REFILL_S, clock=clock)
 
     def routes(self) -> tuple[web.RouteDef, ...]:
-        """Give the routes for the application that serves them."""
+        """Return the routes for the application that serves them."""
         return (
             web.get(PATH, self._list),
             web.post(PATH, self._start),
@@ -81,25 +82,25 @@ class CurtailmentApi:
         )
 
     def figures(self) -> tuple[EventFigures, ...]:
-        """Give all that is declared, with what it comes to now."""
+        """Return all declared events with their figures now."""
         return event_figures(self._book.curtailments, self._units(), self._wall())
 
     async def _list(self, request: web.Request) -> web.Response:
         refusal = self._refusal(request)
         if refusal is not None:
             return refusal
-        return _answer(curtailments_answer(self._site, self.figures(), self._wall()))
+        return json_response(curtailment_list_answer(self._site, self.figures(), self._wall()))
 
     async def _start(self, request: web.Request) -> web.Response:
         refusal = self._refusal(request, is_change=True)
         if refusal is not None:
             return refusal
         if request.content_type != "application/json":
-            return _error(415, "an order is JSON: Content-Type: application/json")
+            return json_error(415, "an order must be JSON (Content-Type: application/json)")
         try:
             event, is_new = await self._book.start(read_order(await request.read()), source=SOURCE)
         except OrderError as error:
-            return _error(_STATUS[error.refusal], str(error))
+            return json_error(_STATUS[error.refusal], str(error))
         location = f"{PATH}/{quote(event.id, safe='')}"
         return self._event(event, status=201 if is_new else 200, headers={"Location": location})
 
@@ -110,46 +111,34 @@ class CurtailmentApi:
         try:
             event = await self._book.stop(request.match_info["id"], source=SOURCE)
         except OrderError as error:
-            return _error(_STATUS[error.refusal], str(error))
+            return json_error(_STATUS[error.refusal], str(error))
         return self._event(event)
 
     def _event(self, event: Event, *, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
         figures = next(each for each in self.figures() if each.event.id == event.id)
-        return _answer(curtailment_answer(figures), status, headers)
+        return json_response(curtailment_answer(figures), status, headers)
 
     def _refusal(self, request: web.Request, *, is_change: bool = False) -> web.Response | None:
-        """Give why this caller is turned away, or None for who may go on."""
+        """Return the answer that turns this caller away, or None if the caller may continue."""
         token = self._token()
         if token is None:
-            return _error(403, "refused: no token is configured ([api] token_file)")
+            return json_error(403, "refused: no token is configured ([api] token_file)")
         caller = request.remote or ""
         wait_s = self._wrong_tokens.wait_s(caller)
         if wait_s > 0:
-            return _too_often(wait_s)
+            return _too_many(wait_s)
         if not token.is_shown_by(request.headers.get("Authorization", "")):
             self._wrong_tokens.spend(caller)
             log.warning("wrong token", caller=caller, method=request.method)
             reason = "a bearer token is needed: Authorization: Bearer ..."
-            return _error(401, reason, {"WWW-Authenticate": 'Bearer realm="hashsight"'})
+            return json_error(401, reason, {"WWW-Authenticate": 'Bearer realm="hashsight"'})
         if is_change:
             wait_s = self._changes.wait_s("")
             if wait_s > 0:
-                return _too_often(wait_s)
+                return _too_many(wait_s)
             self._changes.spend("")
         return None
 
 
-def _too_often(wait_s: float) -> web.Response:
-    return _error(429, "too often; wait a little", {"Retry-After": str(math.ceil(wait_s))})
-
-
-def _error(status: int, reason: str, headers: dict[str, str] | None = None) -> web.Response:
-    return _json({"error": reason}, status, headers)
-
-
-def _answer(answer: msgspec.Struct, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
-    return _json(answer, status, headers)
-
-
-def _json(body: object, status: int, headers: dict[str, str] | None) -> web.Response:
-    return web.Response(body=msgspec.json.encode(body), status=status, headers=headers, content_type="application/json")
+def _too_many(wait_s: float) -> web.Response:
+    return json_error(429, "too many requests; see Retry-After", {"Retry-After": str(math.ceil(wait_s))})

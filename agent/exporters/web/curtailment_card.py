@@ -1,4 +1,4 @@
-"""Declared curtailments as a card of the landing page: whom they cover, who sleeps, hashes on, or did not return."""
+"""Card of the landing page for declared curtailments: scope, units asleep, stragglers, units not restored."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -12,7 +12,7 @@ UNITS_NAMED = 12
 
 
 def curtailment_card(figures: Iterable[EventFigures]) -> str:
-    """Give the card, or nothing while no event is in force and everybody is back."""
+    """Return the card, or an empty text if no event is in force and every unit is restored."""
     items = [_item(each) for each in figures if each.phase in {Phase.ACTIVE, Phase.RESTORING} or each.unrestored]
     if not items:
         return ""
@@ -23,7 +23,7 @@ def _item(figures: EventFigures) -> str:
     event = figures.event
     lines = []
     if figures.phase is Phase.ACTIVE:
-        until = "until it is stopped" if event.end is None else f"until {_moment(event.end)}"
+        until = "until stopped" if event.end is None else f"until {_moment(event.end)}"
         when = f"since {_moment(event.start)}, {until}"
         lines.append(
             f"{figures.asleep:,} of {figures.units:,} units asleep;"
@@ -32,8 +32,8 @@ def _item(figures: EventFigures) -> str:
     else:
         when = f"ended {_moment(event.end or event.start)}"
         if figures.asleep:
-            lines.append(f"{figures.asleep:,} units have not woken yet")
-    for words, units in (("Stragglers", figures.stragglers), ("Not back", figures.unrestored)):
+            lines.append(f"{figures.asleep:,} units still asleep")
+    for words, units in (("Stragglers", figures.stragglers), ("Not restored", figures.unrestored)):
         if units:
             lines.append(f"<strong>{words}, {len(units):,}:</strong> {_names(units)}")
     target = f"to {event.target_ratio * 100:g} % of nameplate"

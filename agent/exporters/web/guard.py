@@ -1,8 +1,8 @@
-"""A guard before aiohttp: how many connections, and how long one may take to say what it wants.
+"""A guard in front of aiohttp: a limit on open connections, and a deadline for the head of a request.
 
-aiohttp waits for the end of a request's head for as long as a client likes to drip it (400 such connections were all
-open after 100 s). The guard is a protocol of its own that hands everything through and aborts who takes too long, so it
-needs nothing private of aiohttp's.
+aiohttp sets no deadline for the head: a client that sends it byte by byte keeps its connection for as long as it likes.
+The guard is an asyncio protocol that wraps aiohttp's. It passes every call on, aborts slow connections, and uses no
+private part of aiohttp.
 """
 
 import asyncio
@@ -11,12 +11,12 @@ from typing import cast
 
 
 class Guard:
-    """What all connections of one server share.
+    """Limits and counters shared by all connections of one server.
 
     Args:
         factory: Makes the protocol that is guarded.
-        max_connections: Beyond these, a connection is closed at once.
-        header_deadline_s: From the first byte (or the connection) to the whole head of a request.
+        max_connections: Limit of open connections; further ones are closed at once.
+        header_deadline_s: Time from the first byte, or from connecting, to the complete head of a request.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class Guard:
 
 
 class GuardedConnection(asyncio.Protocol):
-    """One connection, guarded."""
+    """One guarded connection."""
 
     def __init__(self, guard: Guard) -> None:
         self._guard = guard
@@ -45,16 +45,16 @@ class GuardedConnection(asyncio.Protocol):
         self._is_busy = False
 
     def begin_request(self) -> None:
-        """Call off the deadline: a request's head is whole and is being answered."""
+        """Cancel the deadline: the head of a request is complete, and the answer is being made."""
         self._is_busy = True
         self._disarm()
 
     def end_request(self) -> None:
-        """Watch again what comes next."""
+        """Start the deadline again at the next byte."""
         self._is_busy = False
 
     def abort(self) -> None:
-        """Close the connection and drop what was still to be sent."""
+        """Close the connection and drop unsent data."""
         self._deadline = None
         self._guard.aborted += 1
         if self._transport is not None:
@@ -71,8 +71,8 @@ class GuardedConnection(asyncio.Protocol):
             self._deadline = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take the connection, or refuse it where there are too many."""
-        # A TCP server makes no other; uvloop's are not subclasses of asyncio's, though they do all that those do.
+        """Accept the connection, or refuse it above the limit."""
+        # A TCP server makes no other kind. uvloop's have all methods of asyncio.Transport but do not subclass it.
         transport = cast("asyncio.Transport", transport)
         if self._guard.open >= self._guard.max_connections:
             self._guard.refused += 1
@@ -85,7 +85,7 @@ class GuardedConnection(asyncio.Protocol):
         self._inner.connection_made(transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Give the place back."""
+        """Free the place of this connection."""
         self._disarm()
         if self._inner is not None:
             self._guard.open -= 1
@@ -94,7 +94,7 @@ class GuardedConnection(asyncio.Protocol):
             self._transport = None
 
     def data_received(self, data: bytes) -> None:
-        """Start the clock at the first byte of a request."""
+        """Start the deadline at the first byte of a request."""
         if self._inner is None:
             return
         if not self._is_busy:
@@ -102,15 +102,15 @@ class GuardedConnection(asyncio.Protocol):
         self._inner.data_received(data)
 
     def eof_received(self) -> bool | None:
-        """Hand through."""
+        """Pass on to the guarded protocol."""
         return None if self._inner is None else self._inner.eof_received()
 
     def pause_writing(self) -> None:
-        """Hand through."""
+        """Pass on to the guarded protocol."""
         if self._inner is not None:
             self._inner.pause_writing()
 
     def resume_writing(self) -> None:
-        """Hand through."""
+        """Pass on to the guarded protocol."""
         if self._inner is not None:
             self._inner.resume_writing()

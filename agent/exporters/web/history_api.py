@@ -1,5 +1,6 @@
-"""History over the API: what ``/api/v1/history`` is asked, and what it answers; read from the file for each request."""
+"""Queries and answers of ``/api/v1/history``, read from the file for each request."""
 
+import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,28 +10,28 @@ from pathlib import Path
 import msgspec
 
 from agent.errors import QueryError
+from agent.exporters.web.query_string import read_parameters
 from agent.history.minutes import MINUTE_S, Row
 from agent.history.reader import read_history
 from agent.site.power import PowerSource
 from agent.site.status import Cause, UnitState
-from agent.unit.nameplate import HS_PER_THS
+from agent.unit.limits import HS_PER_THS
 
 MAX_STEPS = 11_000
 DEFAULT_SPAN_S = 86_400
 DEFAULT_STEPS = 1440
 READ_S = 20.0
-_VALUE_CHARS = 128
 _NAMES = ("from", "to", "step", "container")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryQuery:
-    """A checked query.
+    """A valid query.
 
     Attributes:
-        start, end: Unix times, s; half open.
-        step_s: From one row to the next, s.
-        container: Whose rows; None for the site's.
+        start, end: Unix times, s; half-open.
+        step_s: Seconds from one row to the next.
+        container: Name of the container; None for the site.
     """
 
     start: int
@@ -40,17 +41,19 @@ class HistoryQuery:
 
 
 class HistoryRow(msgspec.Struct, frozen=True, kw_only=True):
-    """Means over the part of one step that was watched.
+    """Means over the watched part of one step.
 
     Attributes:
-        at, span_s: Where the step begins, and how long it is.
-        watched_s: How much of it was watched; what was not is a gap, and no zero.
-        units, simulated_units, units_by_state: How many, on average.
-        operational_efficiency_ratio: Mean operating over mean deployed; not to be averaged.
+        at, span_s: Beginning and length of the step.
+        watched_s: Watched part of the step; the rest is a gap, not a zero.
+        units, simulated_units, units_by_state: Mean numbers of units.
+        operational_efficiency_ratio: Mean operating over mean deployed; do not average it.
         coverage_ratio: Share of deployed nameplate whose state was known, over the whole step.
-        watts, joules: By source; energy is of the time that was watched.
-        energy_efficiency_j_per_th: Of the units with both power and hashrate; `efficient_deployed_hs` is theirs.
-        delivered_hs: What pools credited over the hour before; null where that is not known.
+        watts, joules: Power and energy by source; energy covers the watched time only.
+        energy_efficiency_j_per_th: J/TH over the units with both power and hashrate.
+        efficient_deployed_hs: Nameplate of these units.
+        delivered_hs: Hashrate that pools credited over the hour before; null if unknown.
+        delivered_deployed_hs: Nameplate of the units behind `delivered_hs`.
     """
 
     at: datetime
@@ -78,8 +81,8 @@ class HistoryAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """Rows of the site, or of one container.
 
     Attributes:
-        begins, ends: What was asked for; half open.
-        rows: Oldest first; a step of which nothing was watched is not there.
+        begins, ends: The queried span; half-open.
+        rows: Oldest first; a step without any watched second has no row.
     """
 
     site: str
@@ -91,38 +94,30 @@ class HistoryAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def parse_history_query(parameters: Iterable[tuple[str, str]], *, now: float) -> HistoryQuery:
-    """Give the query that name and value pairs stand for: a day up to now, by the minute, unless told.
+    """Return the query of a list of names and values; by default the last day, minute by minute.
 
     Raises:
-        QueryError: For the first that is unknown, given twice, or has a value there is not.
+        QueryError: For the first parameter that is unknown, repeated, or out of range.
     """
-    given: dict[str, str] = {}
-    for name, value in parameters:
-        if name not in _NAMES:
-            raise QueryError(f"unknown parameter {name[:_VALUE_CHARS]!r}: there are {', '.join(_NAMES)}")
-        if name in given:
-            raise QueryError(f"{name} is given twice")
-        if len(value) > _VALUE_CHARS:
-            raise QueryError(f"{name} is longer than {_VALUE_CHARS} characters")
-        given[name] = value
+    given = read_parameters(parameters, _NAMES)
     end = _moment("to", given["to"]) if "to" in given else int(now)
     start = _moment("from", given["from"]) if "from" in given else end - DEFAULT_SPAN_S
     if end <= start:
-        raise QueryError("to is expected after from")
+        raise QueryError("to must be after from")
     step_s = _step(given["step"]) if "step" in given else _default_step(end - start)
     if (end - start) / step_s > MAX_STEPS:
-        raise QueryError(f"{(end - start) // step_s:,} steps are too many: at most {MAX_STEPS:,}; take a longer step")
+        raise QueryError(f"{(end - start) // step_s:,} steps are too many (at most {MAX_STEPS:,}); use a longer step")
     # Rows begin at whole minutes.
     return HistoryQuery(start=start - start % MINUTE_S, end=end, step_s=step_s, container=given.get("container"))
 
 
 def _default_step(span_s: int) -> int:
-    return max(1, -(-span_s // (DEFAULT_STEPS * MINUTE_S))) * MINUTE_S
+    return max(1, math.ceil(span_s / (DEFAULT_STEPS * MINUTE_S))) * MINUTE_S
 
 
 def _step(text: str) -> int:
     if not re.fullmatch("[0-9]{1,9}", text) or int(text) < MINUTE_S or int(text) % MINUTE_S:
-        raise QueryError(f"step is a number of seconds, {MINUTE_S} or a multiple of it, not {text!r}")
+        raise QueryError(f"step must be a multiple of {MINUTE_S} seconds, not {text!r}")
     return int(text)
 
 
@@ -130,18 +125,18 @@ def _moment(name: str, text: str) -> int:
     if re.fullmatch(r"[0-9]{1,12}(\.[0-9]+)?", text):
         return int(float(text))
     try:
-        # A + that was not escaped arrives as a space.
+        # An unescaped + arrives as a space.
         moment = datetime.fromisoformat(re.sub(r" (\d\d:?\d\d)$", r"+\1", text) if "T" in text else text)
         return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
     except (ValueError, OverflowError) as error:
-        raise QueryError(f"{name} is a Unix time or ISO 8601, UTC without an offset, not {text!r}") from error
+        raise QueryError(f"{name} must be a Unix time or ISO 8601 (UTC if without an offset), not {text!r}") from error
 
 
 def answer_history(path: Path, site: str, query: HistoryQuery) -> HistoryAnswer:
-    """Read what was asked for; takes up to seconds, so call it in a thread.
+    """Read the queried rows; call it in a thread, because it can take seconds.
 
     Raises:
-        HistoryError: When the file cannot be read, or not within `READ_S`.
+        HistoryError: If the file cannot be read, or not within `READ_S`.
     """
     reader = read_history(path)
     try:

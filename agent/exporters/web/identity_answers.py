@@ -1,4 +1,4 @@
-"""What the JSON API answers of where units are."""
+"""JSON answers about where units are."""
 
 from datetime import UTC, datetime
 
@@ -9,14 +9,14 @@ from agent.site.identity.whereabouts import Standing, Whereabouts
 
 
 class WhereaboutsAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """Where one unit is.
+    """Address and standing of one unit.
 
     Attributes:
-        ledger_address: Where the ledger expects it.
-        address: Where its own identity answered last; null when that was nowhere.
-        address_changed: Whether the two differ.
-        answered_by: The unit of the ledger that answered at `ledger_address` last.
-        seen_at: When its own identity answered last.
+        ledger_address: Address of the unit in the ledger.
+        address: Address where its own identity was last seen; null if it is at no known address.
+        address_changed: True if the two addresses differ.
+        answered_by: Id of the ledger's unit that last answered at `ledger_address`.
+        seen_at: Time of that sighting.
     """
 
     unit_id: str
@@ -29,7 +29,7 @@ class WhereaboutsAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UnknownUnitAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """Somebody who answers at an address of the ledger and is none of its units."""
+    """A machine that answers at an address of the ledger and is none of its units."""
 
     address: str
     model: str | None
@@ -39,7 +39,7 @@ class UnknownUnitAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class IdentityAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """Who is not where the ledger says, and who is there instead; fields as in `IdentityFigures`."""
+    """Units away from their ledger address, and the machines found there; fields as in `IdentityFigures`."""
 
     now: datetime
     is_watched: bool
@@ -50,7 +50,7 @@ class IdentityAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def whereabouts_answer(where: Whereabouts) -> WhereaboutsAnswer:
-    """Give where one unit is."""
+    """Return the answer about one unit."""
     return WhereaboutsAnswer(
         unit_id=where.unit_id,
         standing=where.standing,
@@ -63,7 +63,7 @@ def whereabouts_answer(where: Whereabouts) -> WhereaboutsAnswer:
 
 
 def identity_answer(figures: IdentityFigures, now: float) -> IdentityAnswer:
-    """Give the answer of `/api/v1/identity`."""
+    """Return the answer of `/api/v1/identity`."""
     return IdentityAnswer(
         now=datetime.fromtimestamp(now, UTC),
         is_watched=figures.is_watched,

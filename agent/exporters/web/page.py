@@ -1,7 +1,7 @@
-"""The landing page: the site's figures as one HTML page that needs no script and fetches nothing from elsewhere.
+"""The landing page: the site's figures as one HTML page without scripts or resources from other hosts.
 
-It is drawn to be honest at a glance: before the first whole round it shows what is deployed and no figure, late figures
-carry a banner, and neither they nor those of a site of which too little is known are painted good.
+It must not mislead at a glance. Before the first complete round it shows what is deployed and no figure. Late figures
+carry a banner. Figures that are late or have low coverage are never coloured as good.
 """
 
 import heapq
@@ -13,7 +13,6 @@ from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from agent.exporters.web.curtailment_card import curtailment_card
-from agent.exporters.web.unit_answers import is_looked_at, shortfall_hs
 from agent.site.event_figures import EventFigures
 from agent.site.status import UnitState, UnitStatus
 from agent.site.totals import Figures, SiteFigures
@@ -23,7 +22,7 @@ from agent.text.power import power_tiles
 
 FAIR_RATIO = 0.80
 SURE_COVERAGE_RATIO = 0.95
-"""Below this coverage no figure is painted good: too little is known."""
+"""No figure is coloured as good below this coverage: too little is known."""
 
 WORST_UNITS = 20
 REFRESH_S = 10
@@ -32,20 +31,20 @@ UTC_ZONE = ZoneInfo("UTC")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """What the page is drawn from.
+    """The data of one page.
 
     Attributes:
-        site, version: Names.
+        site, version: Name of the site, version of the agent.
         now: Unix time, s.
-        figures: The latest; None until every unit was looked at once.
-        statuses: Every unit that is deployed.
-        unreadiness: Why the figures are not whole or not up to date.
-        illness: Why the agent itself is not well.
-        counts_simulated: Whether simulated units are in the figures like machines.
-        history_trouble: Why history is not being written; None while it is, or none is kept.
-        events: What curtailment is declared, with what it comes to.
-        zone: In which times of the site are told.
-        seen_from: Unix time from which on each unit is watched, s; None while not all are.
+        figures: The latest figures; None until every unit was polled once.
+        statuses: Status of every deployed unit.
+        unreadiness: Why the figures are incomplete or out of date; None if they are neither.
+        illness: Why the agent itself is unhealthy; None if it is healthy.
+        counts_simulated: True if the figures include simulated units.
+        history_trouble: Why history is not being written; None while it is, or if none is kept.
+        events: Declared curtailments with their figures.
+        zone: Time zone of the site.
+        seen_from: Unix time since which every unit has been watched, s; None before that.
     """
 
     site: str
@@ -63,12 +62,12 @@ class Shown:
 
     @property
     def counted(self) -> Iterable[UnitStatus]:
-        """The units that are in the figures."""
+        """The units that the figures include."""
         return (status for status in self.statuses if self.counts_simulated or not status.entry.is_simulated)
 
 
 def render(shown: Shown) -> str:
-    """Give the whole page."""
+    """Return the page as HTML."""
     body = [*_header(shown), *_banners(shown)]
     if shown.figures is None:
         body.append(_waiting(shown))
@@ -106,7 +105,7 @@ def render(shown: Shown) -> str:
 
 def _header(shown: Shown) -> Iterable[str]:
     at = datetime.fromtimestamp(shown.figures.at if shown.figures else shown.now, UTC)
-    word = "figures of" if shown.figures else "page of"
+    word = "figures as of" if shown.figures else "page as of"
     return (
         "<header>",
         '<img src="/assets/icon.svg" width="34" height="34" alt="">',
@@ -118,22 +117,22 @@ def _header(shown: Shown) -> Iterable[str]:
 
 def _banners(shown: Shown) -> Iterable[str]:
     if shown.illness is not None:
-        yield _alarm("The agent is not well", shown.illness)
+        yield _alarm("The agent is unhealthy", shown.illness)
     if shown.unreadiness is not None:
         yield _alarm("These figures are out of date" if shown.figures else "Not ready", shown.unreadiness)
     if shown.history_trouble is not None:
         yield _alarm("History is not being written", shown.history_trouble)
     simulated = sum(status.entry.is_simulated for status in shown.statuses)
     if simulated:
-        are = "unit is" if simulated == 1 else "units are"
+        are = "is" if simulated == 1 else "are"
         fate = (
-            "counted below like machines. These are not a site's real figures."
+            "counted below like real machines. These are not the figures of a real site."
             if shown.counts_simulated
-            else "in none of the figures below."
+            else "excluded from all figures below."
         )
         yield (
-            f'<p class="banner"><strong>Simulated:</strong> {simulated:,} of {len(shown.statuses):,} {are} simulated'
-            f" and {fate}</p>"
+            f'<p class="banner"><strong>Simulated:</strong> {simulated:,} of {units_text(len(shown.statuses))}'
+            f" {are} simulated and {fate}</p>"
         )
 
 
@@ -147,7 +146,7 @@ def _waiting(shown: Shown) -> str:
     return (
         '<section class="card" aria-label="Site"><div class="headline">'
         '<div><p class="label">Operational efficiency</p><p class="ratio unsure">not known yet</p></div>'
-        f'<div><p class="label">Deployed, by the ledger</p><p class="amount">{hashrate_text(deployed_hs)}</p>'
+        f'<div><p class="label">Deployed per ledger</p><p class="amount">{hashrate_text(deployed_hs)}</p>'
         f'<p class="soft">{units_text(len(counted))}</p></div>'
         "</div></section>"
     )
@@ -157,7 +156,7 @@ def _headline(figures: SiteFigures, *, is_sure: bool) -> str:
     site = figures.site
     ratio, coverage = site.operational_efficiency_ratio, site.coverage_ratio
     if ratio is None:
-        return '<section class="card" aria-label="Site"><p class="amount">Nothing is deployed now.</p></section>'
+        return '<section class="card" aria-label="Site"><p class="amount">Nothing is deployed.</p></section>'
     verdict = "above the 90 % line" if ratio > TARGET_RATIO else "not above the 90 % line"
     if not is_sure:
         verdict += ", as far as is known"
@@ -189,7 +188,7 @@ def _headline(figures: SiteFigures, *, is_sure: bool) -> str:
 
 
 def _shares(site: Figures) -> str:
-    """Draw operating and each loss as shares of one bar, with a mark where 90 % of deployed is."""
+    """Return one bar with the shares of operating and of each loss, and a mark at 90 % of deployed."""
     whole_hs = site.operating_hs + sum(site.losses_hs.values())
     parts = [
         ("operating", "operating", site.operating_hs),
@@ -209,7 +208,7 @@ def _shares(site: Figures) -> str:
         f'<svg class="shares" viewBox="0 0 1000 20" preserveAspectRatio="none" role="img" aria-label="{described}">'
         f'<rect class="track" x="0" y="0" width="1000" height="20"/>{"".join(drawn)}'
         f'<line class="mark" x1="{mark:.2f}" x2="{mark:.2f}" y1="0" y2="20"/></svg>'
-        '<p class="scale">operating, then what took the rest, largest first; the mark is 90 % of deployed</p>'
+        '<p class="scale">operating, then losses, largest first; the mark is 90 % of deployed</p>'
     )
 
 
@@ -218,15 +217,15 @@ def _losses(shown: Shown) -> str:
     if figures is None or not figures.site.units:
         return ""
     lines = loss_lines(figures.site, shown.counted, now=shown.now, zone=shown.zone, seen_from=shown.seen_from)
-    listed = (
-        f'<ul class="losses">{"".join(map(_loss, lines))}</ul><p class="scale">times are {escape(shown.zone.key)}</p>'
-        if lines
-        else '<p class="soft">Nothing was lost.</p>'
-    )
-    return f'<section class="card"><h2>What took the rest</h2>{listed}</section>'
+    if lines:
+        listed = f'<ul class="losses">{"".join(map(_loss_item, lines))}</ul>'
+        listed += f'<p class="scale">times in {escape(shown.zone.key)}</p>'
+    else:
+        listed = '<p class="soft">No losses.</p>'
+    return f'<section class="card"><h2>Losses by cause</h2>{listed}</section>'
 
 
-def _loss(line: LossLine) -> str:
+def _loss_item(line: LossLine) -> str:
     return (
         f'<li><svg viewBox="0 0 1 1" aria-hidden="true"><rect class="{line.cause}" width="1" height="1"/></svg>'
         f"<strong>{hashrate_text(line.hashrate_hs)}</strong><span>{CAUSE_WORDS[line.cause]}"
@@ -254,19 +253,19 @@ def _containers(figures: SiteFigures, *, is_late: bool) -> str:
 
 
 def _worst(shown: Shown) -> str:
-    lacking = (status for status in shown.counted if status.losses and is_looked_at(status))
-    worst = heapq.nsmallest(WORST_UNITS, lacking, key=lambda status: (-shortfall_hs(status), status.entry.unit_id))
+    lacking = (status for status in shown.counted if status.losses and status.is_looked_at)
+    worst = heapq.nsmallest(WORST_UNITS, lacking, key=lambda status: (-status.shortfall_hs, status.entry.unit_id))
     rows = []
     for status in worst:
         entry, place = status.entry, status.entry.place
         names = (("", place.container), ("rack ", place.rack), ("slot ", place.slot))
         where = ", ".join(f"{word}{escape(name)}" for word, name in names if name) or "no place given"
         causes = ", ".join(CAUSE_WORDS[loss.cause] for loss in status.losses)
-        # A state says what it says for as long as it lasts; a cause of its own only where it adds something.
+        # A `why` that only repeats the state adds nothing; the causes of loss do.
         why = f"{status.state}: {status.why}" if status.state != status.why else causes
         rows.append(
             f'<tr><th scope="row"><a href="/api/v1/units/{quote(entry.unit_id, safe="")}">{escape(entry.unit_id)}</a>'
-            f'</th><td class="number">{hashrate_text(shortfall_hs(status))}</td>'
+            f'</th><td class="number">{hashrate_text(status.shortfall_hs)}</td>'
             f'<td class="words">{escape(why)}</td>'
             f'<td class="number">{duration_text(max(0.0, shown.now - status.since))}</td>'
             f"<td>{where}</td><td>{escape(entry.nameplate.model)}</td>"
@@ -275,8 +274,8 @@ def _worst(shown: Shown) -> str:
         )
     if not rows:
         return ""
-    heads = ("Unit", "Lost", "Why", "For", "Place", "Model", "Measured", "Nameplate")
-    return _table("Units that lose most", heads, rows, numbers=(1, 3, 6, 7))
+    heads = ("Unit", "Lost", "Reason", "Duration", "Place", "Model", "Measured", "Nameplate")
+    return _table("Units with the largest losses", heads, rows, numbers=(1, 3, 6, 7))
 
 
 def _table(title: str, heads: Iterable[str], rows: Iterable[str], *, numbers: Iterable[int]) -> str:
@@ -293,7 +292,7 @@ def _table(title: str, heads: Iterable[str], rows: Iterable[str], *, numbers: It
 def _footer(shown: Shown) -> str:
     links = (
         ("/metrics", "metrics"),
-        ("/metrics/site", "metrics of the site"),
+        ("/metrics/site", "site metrics"),
         ("/api/v1/site", "site as JSON"),
         ("/api/v1/units?sort=-shortfall", "units as JSON"),
         ("/api/v1/history", "history as JSON"),
@@ -303,9 +302,9 @@ def _footer(shown: Shown) -> str:
     )
     listed = "".join(f'<li><a href="{escape(address)}">{words}</a></li>' for address, words in links)
     return (
-        f'<footer><nav aria-label="Data"><ul>{listed}</ul></nav><p>hashsight {escape(shown.version)}; this page draws'
-        f" itself anew every {REFRESH_S} seconds. Figures are of this moment and by the units' own word where nothing"
-        " else is said.</p></footer>"
+        f'<footer><nav aria-label="Data"><ul>{listed}</ul></nav><p>hashsight {escape(shown.version)}; refreshes'
+        f" every {REFRESH_S} s. Figures are instantaneous and reported by the units unless stated otherwise.</p>"
+        "</footer>"
     )
 
 

@@ -1,29 +1,29 @@
-"""How often somebody may try: a token bucket for each of them, in bounded memory."""
+"""Rate limit: a token bucket for each caller, in bounded memory."""
 
 from collections import OrderedDict
 from collections.abc import Callable
 
 
 class Limiter:
-    """Lets each caller try so many times at once, and once more after each `refill_s`.
+    """Allows each caller `burst` tries at once, and one more every `refill_s`.
 
     Args:
-        burst: How many tries a caller starts with.
-        refill_s: After how many seconds one comes back.
+        burst: Tries in a full bucket.
+        refill_s: Seconds until one spent try comes back.
         clock: Monotonic clock, s.
-        most: How many callers are remembered; the one not heard of for longest is forgotten first.
+        max_callers: Number of callers remembered; the one that tried least recently is forgotten first.
     """
 
-    def __init__(self, *, burst: int, refill_s: float, clock: Callable[[], float], most: int = 1024) -> None:
+    def __init__(self, *, burst: int, refill_s: float, clock: Callable[[], float], max_callers: int = 1024) -> None:
         self._burst = burst
         self._refill_s = refill_s
         self._clock = clock
-        self._most = most
-        # When a caller's bucket will be full again; absent means full.
+        self._max_callers = max_callers
+        # The time at which a caller's bucket is full again; absent means full.
         self._full_at: OrderedDict[str, float] = OrderedDict()
 
     def wait_s(self, caller: str) -> float:
-        """Give after how many seconds `caller` may try again; 0 for now."""
+        """Return the seconds until `caller` may try again; 0 if it may now."""
         owed_s = self._full_at.get(caller, 0.0) - self._clock()
         return max(0.0, owed_s - (self._burst - 1) * self._refill_s)
 
@@ -31,5 +31,5 @@ class Limiter:
         """Count one try of `caller`."""
         self._full_at[caller] = max(self._full_at.get(caller, 0.0), self._clock()) + self._refill_s
         self._full_at.move_to_end(caller)
-        while len(self._full_at) > self._most:
+        while len(self._full_at) > self._max_callers:
             self._full_at.popitem(last=False)

@@ -1,7 +1,7 @@
-"""What the JSON API answers: the site here, units in `unit_answers`; units in the field names, times in ISO 8601 UTC.
+"""JSON answers about the site, and the schema of all answers; units in the field names, times in ISO 8601 UTC.
 
-Absent is null; zero is a measured zero. A figure that cannot be known yet is null as well, so that no reader mistakes
-the first seconds of a run for an outage or for a good day.
+Absent is null; zero is a measured zero. A figure that cannot be known yet is null as well. The first seconds of a run
+then look neither like an outage nor like a good day.
 """
 
 from collections.abc import Iterable
@@ -13,6 +13,7 @@ import msgspec
 from agent.exporters.web.curtailment_answers import CurtailmentAnswer, CurtailmentsAnswer, curtailment_answer
 from agent.exporters.web.history_api import HistoryAnswer
 from agent.exporters.web.identity_answers import IdentityAnswer
+from agent.exporters.web.responses import ErrorAnswer
 from agent.exporters.web.unit_answers import UnitAnswer, UnitsAnswer, age_s, time_of
 from agent.site.curtailment.events import Phase
 from agent.site.energy import Energy
@@ -28,18 +29,18 @@ class GroupAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """The sums over one group of units at one moment.
 
     Attributes:
-        units: How many are deployed.
-        operational_efficiency_ratio: Operating over deployed at this moment; not to be averaged or added up.
+        units: Number of deployed units.
+        operational_efficiency_ratio: Operating over deployed at this moment; do not average or add it.
         coverage_ratio: Share of the deployed nameplate whose state is known.
-        watts_by_source: Power, each part by the most trusted word there is; the sources add up.
-        watts_units: Units that have a power figure of their own.
-        unit_watts, metered_watts: The sum of those figures, and what the meters of exactly this group say.
-        energy_efficiency_j_per_th: Over the units that have both power and hashrate, which `efficient_watts`,
-            `efficient_hs` and (nameplate) `efficient_deployed_hs` sum up.
-        curtailment_nameplate_hs, curtailment_target_hs: Nameplate of the units inside a curtailment event, and what
-            events leave them to hash.
-        stragglers, unrestored: Units that hash inside an event that leaves them nothing; units that an event curtailed
-            and that do not hash again 15 minutes after its end.
+        watts_by_source: Power by source; each part comes from its most trusted source, and the parts add up.
+        watts_units: Number of units with their own power figure.
+        unit_watts, metered_watts: The sum of those figures, and the reading of this group's own meters.
+        energy_efficiency_j_per_th: J/TH over the units with both power and hashrate.
+        efficient_watts, efficient_hs, efficient_deployed_hs: Power, hashrate and nameplate of these units.
+        curtailment_nameplate_hs, curtailment_target_hs: Nameplate of the units inside a curtailment event, and the
+            hashrate that events leave them.
+        stragglers: Number of units that hash inside an event whose target is zero.
+        unrestored: Number of units that an event curtailed and that do not hash again 15 minutes after its end.
     """
 
     units: int
@@ -67,11 +68,11 @@ class GroupAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LossPlaceAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """The units of one container that one cause took something of.
+    """The units of one container that lose hashrate to one cause.
 
     Attributes:
-        first_since, last_since: When the first and the last of them entered their state; null where the cause is no
-            state, so that nobody noted when it began. Not after `watched_from`: it began then or earlier.
+        first_since, last_since: When the first and the last of them entered their state. Null if the cause is not a
+            state, because its beginning is not recorded. A time not after `watched_from` means then or earlier.
     """
 
     container: str
@@ -81,13 +82,13 @@ class LossPlaceAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LossLineAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """What one cause took.
+    """The loss to one cause.
 
     Attributes:
-        deployed_share_ratio: Of the deployed nameplate.
-        units: How many it concerns.
-        places: By container, most units first.
-        words: All of it as one sentence, times in the site's zone.
+        deployed_share_ratio: Share of the deployed nameplate.
+        units: Number of units with this loss.
+        places: These units by container, most units first.
+        words: The loss as one sentence, with times in the site's zone.
     """
 
     cause: Cause
@@ -99,14 +100,14 @@ class LossLineAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ContainerAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """One container's sums."""
+    """Sums of one container."""
 
     container: str
     figures: GroupAnswer
 
 
 class RackAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """One rack's sums."""
+    """Sums of one rack."""
 
     container: str
     rack: str
@@ -114,7 +115,7 @@ class RackAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ModelAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """One model's sums."""
+    """Sums of one model."""
 
     model: str
     figures: GroupAnswer
@@ -124,20 +125,22 @@ class SiteAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """The site's figures.
 
     Attributes:
-        is_ready: Whether the figures are whole and up to date.
-        not_ready_reason: Why not.
-        units, deployed_hs: What the ledger declares; there from the start.
-        simulated_units: How many units are simulated.
-        is_simulated_counted: Whether they are in all these figures like machines; if not, they are in none.
-        curtailments: What is declared and not over.
-        zone: The site's, in which words tell times.
-        operational_efficiency_target_ratio, is_above_target: The trade's line, and whether this moment is above it.
-        watched_from: When every unit had been looked at once.
-        losses: What took the rest, largest first.
-        figures_at, figures_age_s: When the figures were summed; null, like all that follows, before the first round.
-        delivered_1h_hs, delivered_24h_hs: What pools credited, of the units of which that is known.
-        delivered_1h_coverage_ratio, delivered_24h_coverage_ratio: Share of the deployed nameplate these are.
-        joules_by_source: Energy since the agent started; sources that told of none are absent.
+        is_ready: True if the figures are complete and up to date.
+        not_ready_reason: Reason why they are not.
+        units, deployed_hs: Sums of the ledger; present from the start.
+        simulated_units: Number of simulated units.
+        is_simulated_counted: True if all these figures include simulated units; else none does.
+        curtailments: Declared events that are not over.
+        zone: Time zone of the site, used in `words`.
+        operational_efficiency_target_ratio: The trade's target, 0.9.
+        is_above_target: True if the site is above it at this moment.
+        watched_from: When every unit had been polled once.
+        losses: Losses by cause, largest first.
+        figures_at, figures_age_s: When the figures were summed, and their age. They and all fields below are null
+            before the first round of polls is complete.
+        delivered_1h_hs, delivered_24h_hs: Hashrate that pools credited, over the units for which it is known.
+        delivered_1h_coverage_ratio, delivered_24h_coverage_ratio: Nameplate share of these units.
+        joules_by_source: Energy since the agent started; sources without any are absent.
     """
 
     site: str
@@ -168,12 +171,6 @@ class SiteAnswer(msgspec.Struct, frozen=True, kw_only=True):
     models: list[ModelAnswer] | None
 
 
-class ErrorAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """Why there is no other answer."""
-
-    error: str
-
-
 ANSWERS: dict[str, type[msgspec.Struct]] = {
     "/api/v1/site": SiteAnswer,
     "/api/v1/units": UnitsAnswer,
@@ -185,7 +182,7 @@ ANSWERS: dict[str, type[msgspec.Struct]] = {
 
 
 def schema() -> dict[str, object]:
-    """Give the JSON Schema (2020-12) of the API: ``answers`` by path, and their definitions."""
+    """Return the JSON Schema (2020-12) of the API: ``answers`` by path, and their definitions."""
     references, definitions = msgspec.json.schema_components(
         [*ANSWERS.values(), ErrorAnswer], ref_template="#/$defs/{name}"
     )
@@ -214,7 +211,7 @@ def site_answer(
     zone: ZoneInfo,
     seen_from: float | None,
 ) -> SiteAnswer:
-    """Give the site's answer; `figures` is None before the first whole round."""
+    """Return the answer about the site; `figures` is None before the first complete round."""
     shown = list(statuses)
     counted = [status for status in shown if counts_simulated or not status.entry.is_simulated]
     ratio = figures.site.operational_efficiency_ratio if figures else None

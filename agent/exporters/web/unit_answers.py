@@ -1,4 +1,4 @@
-"""What the JSON API answers of units: a page of them in short, and one with all that is known of it."""
+"""JSON answers about units: a page of short rows, and one unit in full."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -20,16 +20,16 @@ class LossAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UnitRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One unit, in short.
+    """One unit as a short row.
 
     Attributes:
-        state, why, since, state_age_s: Our judgement; null until the unit was looked at once.
-        hashrate_hs: Measured, in a fresh reading.
-        power_watts, power_source: What it draws and by whose word.
+        state, why, since, state_age_s: The agent's judgement; null until the unit's first poll.
+        hashrate_hs: Hashrate measured in a fresh reading.
+        power_watts, power_source: Power drawn, and the source of that figure.
         shortfall_hs: Nameplate minus measured, never below zero; the sum of the losses.
-        error_reason: Why the latest poll failed.
-        curtailment: Id of the curtailment event in force that covers it.
-        is_straggler: Whether it hashes although that event leaves it nothing.
+        error_reason: Reason for which the latest poll failed.
+        curtailment: Id of the active curtailment event that covers it.
+        is_straggler: True if it hashes although the target of that event is zero.
         not_restored_after: Id of the event that curtailed it, if it does not hash again 15 minutes after its end.
     """
 
@@ -63,7 +63,7 @@ class UnitsAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """One page of units.
 
     Attributes:
-        total: How many match, on all pages.
+        total: Number of units that match, on all pages.
     """
 
     now: datetime
@@ -74,7 +74,7 @@ class UnitsAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PoolAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """One configured pool, without its address and user: those stay on the unit."""
+    """One configured pool; its address and user are left out."""
 
     index: int
     status: str | None
@@ -97,7 +97,7 @@ class SharesAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReadingAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """What the unit last said of itself, fresh or not; fields as in `UnitReading`."""
+    """Latest reading of the unit, fresh or not; fields as in `UnitReading`."""
 
     at: datetime
     dialect: Dialect
@@ -116,13 +116,13 @@ class ReadingAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UnitAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """One unit, with all that is known of it.
+    """One unit in full.
 
     Attributes:
-        failures: Polls failed in a row.
+        failures: Number of polls that failed in a row.
         error: The latest failure in words.
-        delivered_1h_hs, delivered_24h_hs: What pools credited; null while less than the window is known.
-        whereabouts: Where its own identity answers; null where units are not asked who they are.
+        delivered_1h_hs, delivered_24h_hs: Hashrate that pools credited; null until the whole window is known.
+        whereabouts: Where its own identity answers; null if identities are not checked.
     """
 
     site: str
@@ -142,25 +142,20 @@ class UnitAnswer(msgspec.Struct, frozen=True, kw_only=True):
     reading: ReadingAnswer | None
 
 
-def is_looked_at(status: UnitStatus) -> bool:
-    """Say whether a status rests on a poll or on the ledger's word, rather than on nothing yet."""
-    return status.reading is not None or status.error is not None or status.entry.is_in_maintenance
-
-
 def time_of(at: float) -> datetime:
-    """Give a Unix time as the API tells it."""
+    """Return a Unix time as a UTC time, which the API writes in ISO 8601."""
     return datetime.fromtimestamp(at, UTC)
 
 
 def age_s(at: float, now: float) -> float:
-    """Give an age, s; never below zero, although clocks are set back."""
+    """Return an age, s; never below zero, even after the clock was set back."""
     return round(max(0.0, now - at), 1)
 
 
 def unit_row(status: UnitStatus, now: float) -> UnitRow:
-    """Give one unit in short."""
+    """Return the short row of one unit."""
     entry, reading = status.entry, status.reading
-    is_judged = is_looked_at(status)
+    is_judged = status.is_looked_at
     return UnitRow(
         unit_id=entry.unit_id,
         container=entry.place.container,
@@ -180,7 +175,7 @@ def unit_row(status: UnitStatus, now: float) -> UnitRow:
         hashrate_hs=status.hashrate_hs,
         power_watts=status.power.watts if status.power else None,
         power_source=status.power.source if status.power else None,
-        shortfall_hs=shortfall_hs(status) if is_judged else None,
+        shortfall_hs=status.shortfall_hs if is_judged else None,
         losses=[LossAnswer(cause=loss.cause, hashrate_hs=loss.hashrate_hs) for loss in status.losses]
         if is_judged
         else None,
@@ -191,15 +186,10 @@ def unit_row(status: UnitStatus, now: float) -> UnitRow:
     )
 
 
-def units_answer(statuses: Iterable[UnitStatus], total: int, *, offset: int, limit: int, now: float) -> UnitsAnswer:
-    """Give one page of units."""
+def unit_list_answer(statuses: Iterable[UnitStatus], total: int, *, offset: int, limit: int, now: float) -> UnitsAnswer:
+    """Return the answer with one page of units."""
     units = [unit_row(status, now) for status in statuses]
     return UnitsAnswer(now=time_of(now), total=total, offset=offset, limit=limit, units=units)
-
-
-def shortfall_hs(status: UnitStatus) -> float:
-    """Give what a unit lacks to its nameplate, H/s."""
-    return sum(loss.hashrate_hs for loss in status.losses)
 
 
 def unit_answer(
@@ -209,7 +199,7 @@ def unit_answer(
     where: Whereabouts | None = None,
     delivered_hs: tuple[float | None, float | None] = (None, None),
 ) -> UnitAnswer:
-    """Give one unit with all that is known of it; `delivered_hs` is over an hour and over a day."""
+    """Return the answer about one unit; `delivered_hs` is the hashrate credited over an hour and over a day."""
     entry = status.entry
     delivered_1h_hs, delivered_24h_hs = delivered_hs
     return UnitAnswer(
@@ -227,7 +217,7 @@ def unit_answer(
         delivered_1h_hs=delivered_1h_hs,
         delivered_24h_hs=delivered_24h_hs,
         whereabouts=None if where is None else whereabouts_answer(where),
-        # Not strict, because our Unix times become the API's ISO 8601.
+        # Not strict: Unix times become datetimes.
         reading=msgspec.convert(status.reading, ReadingAnswer, from_attributes=True, strict=False)
         if status.reading
         else None,

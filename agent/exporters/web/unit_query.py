@@ -1,25 +1,24 @@
-"""Which units somebody wants to see, in what order: the query string of ``/api/v1/units``."""
+"""Filters, order and page of units: the query string of ``/api/v1/units``."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from agent.errors import QueryError
-from agent.exporters.web.unit_answers import is_looked_at, shortfall_hs
+from agent.exporters.web.query_string import read_parameters
 from agent.site.status import Cause, UnitState, UnitStatus
 
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 1000
 MAX_OFFSET = 10_000_000
-_VALUE_CHARS = 128
 
 _Key = Callable[[UnitStatus], float | str | None]
 
 SORTS: Mapping[str, _Key] = {
     "unit": lambda status: status.entry.unit_id,
-    "state": lambda status: status.state if is_looked_at(status) else None,
-    "since": lambda status: status.since if is_looked_at(status) else None,
-    "shortfall": lambda status: shortfall_hs(status) if is_looked_at(status) else None,
+    "state": lambda status: status.state if status.is_looked_at else None,
+    "since": lambda status: status.since if status.is_looked_at else None,
+    "shortfall": lambda status: status.shortfall_hs if status.is_looked_at else None,
     "hashrate": lambda status: status.hashrate_hs,
     "nameplate": lambda status: status.entry.nameplate.hashrate_hs,
     "reading": lambda status: status.reading.at if status.reading else None,
@@ -28,15 +27,15 @@ SORTS: Mapping[str, _Key] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnitQuery:
-    """A checked query.
+    """A valid query.
 
     Attributes:
-        state, cause: Only units in that state, or with a loss to that cause; units not looked at yet are in none.
+        state, cause: Only units in that state, or with a loss of that cause; units not polled yet match neither.
         container, rack, model: Exact names.
-        text: Anywhere in id, host, container, rack, serial or MAC, in any case.
-        sort: A key of `SORTS`; units without that value come last either way.
-        is_descending: Largest first.
-        limit, offset: The page.
+        text: Case-folded text to find anywhere in id, host, container, rack, serial or MAC.
+        sort: A key of `SORTS`; units without that value come last in either order.
+        is_descending: True for largest first.
+        limit, offset: Size of the page, and number of units before it.
     """
 
     state: UnitState | None = None
@@ -51,12 +50,12 @@ class UnitQuery:
     offset: int = 0
 
     def matches(self, status: UnitStatus) -> bool:
-        """Say whether one unit is asked for."""
+        """Return True if a unit passes every filter."""
         entry = status.entry
-        if self.state is not None and (status.state is not self.state or not is_looked_at(status)):
+        if self.state is not None and (status.state is not self.state or not status.is_looked_at):
             return False
         if self.cause is not None and not (
-            is_looked_at(status) and any(loss.cause is self.cause for loss in status.losses)
+            status.is_looked_at and any(loss.cause is self.cause for loss in status.losses)
         ):
             return False
         place = entry.place
@@ -72,9 +71,9 @@ class UnitQuery:
         return any(self.text in word.casefold() for word in words)
 
     def select(self, statuses: Iterable[UnitStatus]) -> tuple[list[UnitStatus], int]:
-        """Give the page that is asked for, and how many match in all."""
+        """Return the units on the page, and the number of units that match."""
         key = SORTS[self.sort]
-        # Any: strings for one sort, numbers for another, never both in one list.
+        # Any: a sort's values are all strings or all numbers.
         valued: list[tuple[Any, str, UnitStatus]] = []
         blank: list[tuple[None, str, UnitStatus]] = []
         for status in statuses:
@@ -84,7 +83,7 @@ class UnitQuery:
                     blank.append((value, status.entry.unit_id, status))
                 else:
                     valued.append((value, status.entry.unit_id, status))
-        # By id first, which a second, stable sort keeps among equals: pages never show a unit twice.
+        # By id first: the second sort is stable, so equal units keep that order and no page repeats a unit.
         valued.sort(key=lambda item: item[1])
         valued.sort(key=lambda item: item[0], reverse=self.is_descending)
         blank.sort(key=lambda item: item[1])
@@ -93,35 +92,26 @@ class UnitQuery:
 
 
 def parse_query(parameters: Iterable[tuple[str, str]]) -> UnitQuery:
-    """Give the query that name and value pairs stand for.
+    """Return the query of a list of names and values.
 
     Raises:
-        QueryError: For the first that is unknown, given twice, or has a value there is not.
+        QueryError: For the first parameter that is unknown, repeated, or out of range.
     """
-    given: dict[str, str] = {}
-    for name, value in parameters:
-        if name not in _PARSERS:
-            raise QueryError(f"unknown parameter {name[:_VALUE_CHARS]!r}: there are {', '.join(_PARSERS)}")
-        if name in given:
-            raise QueryError(f"{name} is given twice")
-        if len(value) > _VALUE_CHARS:
-            raise QueryError(f"{name} is longer than {_VALUE_CHARS} characters")
-        given[name] = value
     fields: dict[str, object] = {}
-    for name, value in given.items():
+    for name, value in read_parameters(parameters, _PARSERS).items():
         fields |= _PARSERS[name](name, value)
-    return UnitQuery(**fields)  # type: ignore[arg-type]  # Each parser gives its own fields.
+    return UnitQuery(**fields)  # type: ignore[arg-type]  # Each parser returns its own fields.
 
 
 def _state(name: str, value: str) -> dict[str, object]:
     if value not in set(UnitState):
-        raise QueryError(f"{name} is one of {', '.join(UnitState)}, not {value!r}")
+        raise QueryError(f"{name} must be one of {', '.join(UnitState)}, not {value!r}")
     return {"state": UnitState(value)}
 
 
 def _cause(name: str, value: str) -> dict[str, object]:
     if value not in set(Cause):
-        raise QueryError(f"{name} is one of {', '.join(Cause)}, not {value!r}")
+        raise QueryError(f"{name} must be one of {', '.join(Cause)}, not {value!r}")
     return {"cause": Cause(value)}
 
 
@@ -136,16 +126,16 @@ def _text(_: str, value: str) -> dict[str, object]:
 def _sort(name: str, value: str) -> dict[str, object]:
     key = value.removeprefix("-")
     if key not in SORTS:
-        raise QueryError(f"{name} is one of {', '.join(SORTS)}, with a - before it for largest first, not {value!r}")
+        raise QueryError(f"{name} must be one of {', '.join(SORTS)}, with a leading - for largest first, not {value!r}")
     return {"sort": key, "is_descending": value.startswith("-")}
 
 
 def _whole(least: int, most: int) -> Callable[[str, str], dict[str, object]]:
     def parse(name: str, value: str) -> dict[str, object]:
-        # ASCII first: str.isdigit takes digits of other scripts, and int takes even more.
+        # ASCII first: str.isdigit accepts digits of other scripts, and int accepts even more.
         is_number = value.isascii() and value.isdigit() and len(value) <= len(str(most))
         if not is_number or not least <= int(value) <= most:
-            raise QueryError(f"{name} is a whole number from {least} to {most}, not {value!r}")
+            raise QueryError(f"{name} must be a whole number from {least} to {most}, not {value!r}")
         return {name: int(value)}
 
     return parse

@@ -1,7 +1,7 @@
-"""The book of declared curtailments: takes orders, keeps them over a restart, tells the log what begins and ends.
+"""The book of declared curtailments: follows orders, keeps them over a restart, logs what begins and ends.
 
-Whoever receives orders (HTTP, a command, a broker) reads them with `curtailment_order.read_order` and hands them to
-`start` and `stop` here. An order is followed once it is on disk, or not at all.
+A receiver of orders (HTTP, a command, a broker) parses them with `orders.read_order` and passes them to `start` and
+`stop` here. An order is followed once it is on disk, or not at all.
 """
 
 import asyncio
@@ -21,25 +21,25 @@ from agent.site.ledger.entries import LedgerEntry
 log = structlog.get_logger("agent.curtailment")
 
 MAX_OPEN = 100
-"""Ordered events that have not ended; more are a loop somewhere."""
+"""Ordered events that have not ended; more of them come from a client in a loop."""
 MAX_ENDED = 100
-"""Ended events that are still listed."""
+"""Ended events that stay listed."""
 
 
 class CurtailmentBook:
-    """What somebody declared for one site.
+    """The curtailments declared for one site.
 
     Args:
-        path: Where ordered events are kept.
-        site: Its name.
+        path: The file that keeps ordered events.
+        site: The site's name.
         windows: The schedule.
-        entries: Gives the ledger's entries of all times.
-        wall: Unix time, s.
+        entries: Returns the ledger's entries of all times.
+        wall: Returns Unix time, s.
 
     Attributes:
         curtailments: Everything that is declared now.
-        on_change: Called with it after each order and each change of the schedule.
-        is_kept: Whether what is declared is on disk; None until it was tried.
+        on_change: Called with `curtailments` after each order and each change of the schedule.
+        is_kept: True if the ordered events are on disk; None until the first attempt to write them.
 
     Raises:
         ConfigError: The file is another site's.
@@ -61,7 +61,7 @@ class CurtailmentBook:
         self._entries = entries
         self._wall = wall
         self._lock = asyncio.Lock()
-        self._told: dict[str, Event] = {}
+        self._logged: dict[str, Event] = {}
         self._is_damaged = False
         events: tuple[Event, ...] = ()
         try:
@@ -75,11 +75,11 @@ class CurtailmentBook:
         """Follow an order to start a curtailment.
 
         Args:
-            order: What somebody sent.
-            source: Who sent it, where the order does not say.
+            order: The order as received.
+            source: The sender, for an order that names none.
 
         Returns:
-            The event, and whether it is new: the same order under the same id is followed once.
+            The event, and True if it is new: the same order under the same id is followed once.
 
         Raises:
             OrderError: Nothing was changed.
@@ -91,9 +91,9 @@ class CurtailmentBook:
                 return self._same(known, order, source, at), False
             taken = {event.id for event in events}
             event = order_event(order, at=at, source=source, is_taken=taken.__contains__)
-            nobody = empty_scope(event.scope, self._entries())
-            if nobody is not None:
-                raise OrderError(Refusal.MALFORMED, f"scope: {nobody}")
+            reason_empty = empty_scope(event.scope, self._entries())
+            if reason_empty is not None:
+                raise OrderError(Refusal.MALFORMED, f"scope: {reason_empty}")
             if sum(each.phase_at(at) in {Phase.PENDING, Phase.ACTIVE} for each in events) >= MAX_OPEN:
                 raise OrderError(Refusal.FULL, f"{MAX_OPEN} events have not ended; stop some")
             await self._put((*events, event), at)
@@ -104,8 +104,8 @@ class CurtailmentBook:
         """Follow an order to stop an event, or to call it off before it began.
 
         Args:
-            event_id: Which; one that ended already stays as it is.
-            source: Who sent the order.
+            event_id: The event's id; an event that has ended stays as it is.
+            source: The sender of the order.
 
         Raises:
             OrderError: Nothing was changed.
@@ -127,17 +127,17 @@ class CurtailmentBook:
             return stopped
 
     async def keep(self) -> None:
-        """Write down what is declared, so that a file that cannot be written is known before it matters."""
+        """Write the ordered events to disk, so that an unwritable file is found before the first order."""
         async with self._lock:
             await self._write(self.curtailments.events)
 
     def replace_windows(self, windows: Iterable[DailyWindow]) -> None:
-        """Put another schedule in force; what it no longer holds ends now, and its units get their time to wake."""
+        """Put another schedule in force; events it no longer holds end now, and their units get their time to wake."""
         at, windows = self._wall(), tuple(windows)
         if windows == self.curtailments.windows:
             return
         still = {event.id for window in windows for event in window.events_near(at)}
-        # What was dropped at an earlier reload and is back is the schedule's again.
+        # A window that an earlier reload dropped and this one brings back belongs to the schedule again.
         events = tuple(event for event in self.curtailments.events if event.id not in still)
         ids = {event.id for event in events}
         dropped = tuple(
@@ -148,20 +148,20 @@ class CurtailmentBook:
         self._set(Curtailments(windows, (*events, *dropped)))
 
     def tell(self, at: float) -> None:
-        """Tell the log what began and what ended since it was last called."""
+        """Log the events that began or ended since the last call."""
         in_force = {event.id: event for event in self.curtailments.around(at).in_force}
         for event_id, event in in_force.items():
-            if event_id not in self._told:
+            if event_id not in self._logged:
                 log.info("curtailment began", **_facts(event))
-        for event_id in self._told.keys() - in_force.keys():
+        for event_id in self._logged.keys() - in_force.keys():
             log.info("curtailment ended", id=event_id)
-        self._told = in_force
+        self._logged = in_force
 
     def _same(self, known: Event, order: StartOrder, source: str, at: float) -> Event:
-        """Give the event that an order repeats.
+        """Return the event that an order repeats.
 
         Raises:
-            OrderError: It says something else, or the event is over.
+            OrderError: The order differs from the event, or the event is over.
         """
         if known.phase_at(at) not in {Phase.PENDING, Phase.ACTIVE}:
             raise OrderError(Refusal.CONFLICT, "this event is over; a new one needs an id of its own")
@@ -171,7 +171,7 @@ class CurtailmentBook:
         return known
 
     async def _put(self, events: tuple[Event, ...], at: float) -> None:
-        """Write events down, then put them in force.
+        """Write events to disk, then put them in force.
 
         Raises:
             OrderError: They could not be written; nothing was changed.
@@ -184,7 +184,7 @@ class CurtailmentBook:
         try:
             is_written = await self._write(events)
         except asyncio.CancelledError:
-            # The thread goes on writing: what stands in the file has to be what is in force.
+            # The thread goes on writing: the events in force must be those in the file.
             self._set(fresh)
             raise
         if not is_written:
@@ -192,20 +192,20 @@ class CurtailmentBook:
         self._set(fresh)
 
     async def _write(self, events: tuple[Event, ...]) -> bool:
-        # The schedule's own are declared by the configuration, however they ended.
+        # The configuration declares the schedule's own events, however they ended.
         ordered = tuple(event for event in events if not event.id.startswith(f"{SCHEDULE}:"))
         try:
             await asyncio.to_thread(self._replace_file, ordered)
         except OSError as error:
             self.is_kept = False
-            log.error("curtailments not kept", file=str(self.path), error=error.strerror)  # noqa: TRY400 - told whole
+            log.error("curtailments not kept", file=str(self.path), error=error.strerror)  # noqa: TRY400 - the message is enough
             return False
         self.is_kept, self._is_damaged = True, False
         return True
 
     def _replace_file(self, events: tuple[Event, ...]) -> None:
         if self._is_damaged:
-            # Kept aside for whoever wants to know what was in it.
+            # Kept for a look at what was in it.
             with suppress(FileNotFoundError):
                 self.path.replace(self.path.with_name(f"{self.path.name}.bad"))
             self._is_damaged = False

@@ -1,13 +1,13 @@
-"""Curtailment as somebody declared it: dated events, whom they cover, and which of them is in force at a moment.
+"""Declared curtailment: dated events, the units they cover, and which of them is in force at a moment.
 
-Nothing here guesses and nothing is ever sent to a unit: an event says what a shortfall is called, not what a unit does.
-Events go by the wall clock, because contracts and signals do:
+Nothing here guesses and nothing is ever sent to a unit: an event names a shortfall, it does not control a unit. Events
+go by the wall clock, because contracts and signals do:
 
-- A clock that is set forward or back takes an event's begin and end with it.
-- An event that somebody started with "now" has begun, whatever a clock that is set back says afterwards; one that
-  somebody stopped stays stopped.
+- A clock that is set forward or back moves an event's start and end with it.
+- An event started with "now" has begun, even if the clock is set back afterwards. An event that was stopped stays
+  stopped.
 
-Where several events cover a unit, the lowest target counts.
+If several events cover a unit, the one with the lowest target counts.
 """
 
 import math
@@ -19,15 +19,15 @@ from typing import NamedTuple, Protocol
 from agent.site.ledger.entries import LedgerEntry
 
 RESTORE_S = 900.0
-"""How long after an event's end a unit may stay asleep before it is called stopped."""
+"""Time a unit may stay asleep after an event's end before it is called stopped, s."""
 REMEMBERED_S = 86400.0
-"""For how long an ended event explains, to an agent that just started, why a unit did not come back."""
-# Windows are looked up around a moment; what was found is used for so long at most.
+"""Time for which an ended event explains to an agent that just started why a unit still sleeps, s."""
+# Windows are looked up around a moment; the result is used for at most this long.
 _SLICE_S = 3600.0
 
 
 class Phase(StrEnum):
-    """Where an event stands."""
+    """The phase of an event."""
 
     PENDING = "pending"
     ACTIVE = "active"
@@ -37,7 +37,7 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
-    """Which units an event covers: those that match everything told; with nothing told, the whole site.
+    """The units an event covers: those that match every name given; the whole site if none is given.
 
     Attributes:
         container, rack, model, unit: Names as in the ledger; None matches all.
@@ -49,7 +49,7 @@ class Scope:
     unit: str | None = None
 
     def covers(self, entry: LedgerEntry) -> bool:
-        """Say whether `entry` is in this scope."""
+        """Return True if `entry` is in this scope."""
         return (
             (self.container is None or self.container == entry.place.container)
             and (self.rack is None or self.rack == entry.place.rack)
@@ -58,7 +58,7 @@ class Scope:
         )
 
     def told(self) -> dict[str, str]:
-        """Give what is told, by kind; nothing for the whole site."""
+        """Return the names that are given, by kind; empty for the whole site."""
         kinds = {"container": self.container, "rack": self.rack, "model": self.model, "unit": self.unit}
         return {kind: name for kind, name in kinds.items() if name is not None}
 
@@ -71,14 +71,14 @@ class Event:
     """One declared curtailment.
 
     Attributes:
-        id: Names it in the log and the API; at most 80 characters.
+        id: Its name in the log and the API; at most 80 characters.
         start: Unix time, s.
-        end: Unix time, s, the first moment that is no longer inside; None until somebody stops it.
-        target_ratio: What is left to hash, as a share of the nameplate; 0 to below 1.
-        scope: Whom it covers.
-        source: Who declared it, in a few words.
-        is_started: True when somebody started it with "now": a clock set back later does not undo that.
-        is_stopped: True when somebody stopped it, at `end`; or, where it had not started, called it off.
+        end: Unix time, s, the first moment that is no longer inside; None for an event that lasts until it is stopped.
+        target_ratio: Share of the nameplate that is left to hash; 0 to below 1.
+        scope: The units it covers.
+        source: The declaring party, in a few words.
+        is_started: True if it was started with "now": a clock set back later does not undo that.
+        is_stopped: True if it was stopped, at `end`, or called off before it started.
     """
 
     id: str
@@ -91,9 +91,9 @@ class Event:
     is_stopped: bool = False
 
     def phase_at(self, at: float) -> Phase:
-        """Give where the event stands at Unix time `at`."""
+        """Return the event's phase at Unix time `at`."""
         if self.is_stopped and self.end is not None:
-            # Either way: the clock may have been set back since.
+            # Before the end too: the clock may have been set back since.
             is_lately = self.is_started and -RESTORE_S <= at - self.end < RESTORE_S
             return Phase.RESTORING if is_lately else Phase.ENDED
         if self.end is not None and at >= self.end:
@@ -101,22 +101,22 @@ class Event:
         return Phase.ACTIVE if self.is_started or at >= self.start else Phase.PENDING
 
     def is_remembered_at(self, at: float) -> bool:
-        """Say whether the event began, and ended within the `REMEMBERED_S` before Unix time `at`."""
+        """Return True if the event began, and ended within the `REMEMBERED_S` before Unix time `at`."""
         is_called_off = self.is_stopped and not self.is_started
         return self.end is not None and not is_called_off and self.end <= at < self.end + REMEMBERED_S
 
     def moments(self) -> tuple[float, ...]:
-        """Give every Unix time at which `phase_at`, or being remembered, may change."""
+        """Return every Unix time at which `phase_at` or `is_remembered_at` may change."""
         if self.end is None:
             return (self.start,)
         return (self.start, self.end - RESTORE_S, self.end, self.end + RESTORE_S, self.end + REMEMBERED_S)
 
 
 class Window(Protocol):
-    """What declares events again and again: the schedule."""
+    """A source of recurring events: the schedule."""
 
     def events_near(self, at: float) -> Iterable[Event]:
-        """Give every event that may matter within a day of Unix time `at`, and those that ended the day before."""
+        """Yield every event that may matter within a day of Unix time `at`, and those that ended the day before."""
 
 
 class Slice(NamedTuple):
@@ -125,7 +125,7 @@ class Slice(NamedTuple):
     Attributes:
         in_force: Lowest target first.
         restoring: Ended less than `RESTORE_S` ago, latest first.
-        remembered: Ended less than `REMEMBERED_S` ago, these among them, latest first.
+        remembered: Ended less than `REMEMBERED_S` ago, latest first; includes `restoring`.
     """
 
     in_force: tuple[Event, ...]
@@ -134,23 +134,23 @@ class Slice(NamedTuple):
 
     @property
     def is_empty(self) -> bool:
-        """Whether there are none."""
+        """True if no event matters."""
         return not (self.in_force or self.restoring or self.remembered)
 
     def active(self, entry: LedgerEntry) -> Event | None:
-        """Give the event in force that covers `entry`, the one with the lowest target."""
+        """Return the event in force that covers `entry`, the one with the lowest target, or None."""
         return _first(self.in_force, entry) if self.in_force else None
 
     def restoring_event(self, entry: LedgerEntry) -> Event | None:
-        """Give the event that covered `entry` and ended less than `RESTORE_S` ago."""
+        """Return the event that covered `entry` and ended less than `RESTORE_S` ago, or None."""
         return _first(self.restoring, entry) if self.restoring else None
 
     def remembered_event(self, entry: LedgerEntry) -> Event | None:
-        """Give the event that covered `entry` and was the last to end within `REMEMBERED_S`."""
+        """Return the event that covered `entry` and was the last to end within `REMEMBERED_S`, or None."""
         return _first(self.remembered, entry) if self.remembered else None
 
     def ended(self, event_id: str) -> Event | None:
-        """Give the event of that id if it ended within `REMEMBERED_S`."""
+        """Return the event of that id if it ended within `REMEMBERED_S`, or None."""
         return next((event for event in self.remembered if event.id == event_id), None)
 
 
@@ -162,7 +162,7 @@ class Curtailments:
 
     Args:
         windows: The schedule.
-        events: What was ordered one by one.
+        events: The events ordered one by one.
     """
 
     def __init__(self, windows: Iterable[Window] = (), events: Iterable[Event] = ()) -> None:
@@ -174,22 +174,22 @@ class Curtailments:
             self._valid_from, self._valid_until = -math.inf, math.inf
 
     def around(self, at: float) -> Slice:
-        """Give the events that matter at Unix time `at`; equal slices mean that nothing began or ended between."""
+        """Return the events that matter at Unix time `at`; equal slices mean that nothing began or ended between."""
         if not self._valid_from <= at < self._valid_until:
             self._look_up(at)
         return self._slice
 
     def active(self, entry: LedgerEntry, at: float) -> Event | None:
-        """Give the event in force that covers `entry` at Unix time `at`, the one with the lowest target."""
+        """Return the event in force that covers `entry` at Unix time `at`, the one with the lowest target, or None."""
         return self.around(at).active(entry)
 
     def near(self, at: float) -> tuple[Event, ...]:
-        """Give all ordered events, and those of the schedule within about a day of Unix time `at`; by their start."""
+        """Return all ordered events, and those of the schedule within about a day of Unix time `at`, by their start."""
         scheduled = (event for window in self.windows for event in window.events_near(at))
         return tuple(sorted((*self.events, *scheduled), key=lambda event: (event.start, event.id)))
 
     def listed(self, at: float) -> tuple[Event, ...]:
-        """Give what people want to see of `near` at Unix time `at`: not what the schedule did days ago."""
+        """Return the part of `near` worth showing: without events of the schedule that ended long before `at`."""
         ordered = set(self.events)
         return tuple(
             event

@@ -1,4 +1,4 @@
-"""Ordered curtailments on disk: a small JSON file, replaced as a whole, so that it is old or new and never half."""
+"""Ordered curtailments on disk: a small JSON file, always replaced as a whole."""
 
 import math
 from pathlib import Path
@@ -12,15 +12,15 @@ from agent.site.curtailment.events import Event, Scope
 VERSION = 1
 MAX_FILE_BYTES = 1 << 20
 LAST_MOMENT = 253402300800.0
-"""The year 10000, which no calendar shows any more; Unix time, s."""
+"""The year 10000, which `datetime` cannot show; Unix time, s."""
 
 
 class StateError(AgentError):
-    """The file cannot be read, or is damaged; what was in it is not known."""
+    """The file cannot be read, or is damaged; its events are unknown."""
 
 
 class _KeptEvent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One event as the file has it; fields as in `Event`."""
+    """One event in the file; fields as in `Event`."""
 
     id: str
     start: float
@@ -36,8 +36,8 @@ class _Kept(msgspec.Struct, frozen=True, kw_only=True):
     """The file.
 
     Attributes:
-        version: Of its form.
-        site: Whose events these are.
+        version: Version of the format.
+        site: The site that the events belong to.
         events: In the order in which they were ordered.
     """
 
@@ -47,11 +47,11 @@ class _Kept(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_events(path: Path, *, site: str) -> tuple[Event, ...]:
-    """Give the events that are kept; none where there is no file yet.
+    """Return the kept events; none before the file exists.
 
     Raises:
-        ConfigError: The file is another site's, or of a later version: two agents or versions must not share one.
-        StateError: It cannot be read or is damaged.
+        ConfigError: The file is another site's, or of another version: two agents or versions must not share one.
+        StateError: The file cannot be read or is damaged.
     """
     try:
         with path.open("rb") as file:
@@ -91,7 +91,7 @@ def _event(kept: _KeptEvent) -> Event:
 
 
 def write_events(path: Path, events: tuple[Event, ...], *, site: str) -> None:
-    """Put `events` in the file's place; when this returns they survive a loss of power.
+    """Replace the file; once this returns, `events` survive a loss of power.
 
     Raises:
         OSError: They could not be written; the file is as it was.

@@ -1,8 +1,7 @@
-"""Orders to start a curtailment, as somebody sends them: checked to the last field, then an event.
+"""Orders to start a curtailment: checked to the last field, then turned into an event.
 
-The same order may come over HTTP, from the command line, or on a broker's topic; whoever receives it calls
-`read_order` on the bytes and hands the result to `curtailment_book.CurtailmentBook`. An order declares what happens;
-nothing of it is ever sent to a unit.
+The same order may come over HTTP, from the command line, or on a broker's topic. The receiver calls `read_order` on the
+bytes and passes the result to `book.CurtailmentBook`. An order declares what happens; nothing is ever sent to a unit.
 """
 
 from collections.abc import Callable, Iterable
@@ -20,14 +19,14 @@ from agent.site.ledger.entries import LedgerEntry
 MAX_ORDER_BYTES = 16 * 1024
 MAX_DURATION_S = 366 * 86400.0
 MAX_AHEAD_S = 366 * 86400.0
-# Somebody may come late to the keyboard; figures that were made already stay as they are.
+# An order may be entered late; figures that were already published stay as they are.
 MAX_LATE_S = 86400.0
 
 _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 
 
 class Refusal(StrEnum):
-    """Why an order changes nothing; the closed list that callers may act on."""
+    """The closed list of reasons why an order changes nothing; callers may act on it."""
 
     MALFORMED = "malformed"
     UNKNOWN = "unknown"
@@ -40,8 +39,8 @@ class OrderError(AgentError):
     """An order that cannot be followed; nothing was changed.
 
     Attributes:
-        refusal: ``malformed``: send it otherwise; ``unknown``: there is no such event; ``conflict``: it contradicts
-            what was declared before; ``full``: too many events; ``not_kept``: it could not be written down.
+        refusal: ``malformed``: correct it and send it again; ``unknown``: there is no such event; ``conflict``: it
+            contradicts what was declared before; ``full``: too many events; ``not_kept``: it could not be written.
     """
 
     def __init__(self, refusal: Refusal, reason: str) -> None:
@@ -50,7 +49,7 @@ class OrderError(AgentError):
 
 
 class ScopeOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Whom an order is about, names as in the ledger; nothing told is the whole site."""
+    """The units an order covers, by names as in the ledger; the whole site if none is given."""
 
     container: _Name | None = None
     rack: _Name | None = None
@@ -62,12 +61,12 @@ class StartOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """An order to start a curtailment.
 
     Attributes:
-        target_percent: What is left to hash, percent of the nameplate.
-        scope: Whom it covers.
-        start: With its offset; now, when it is left out.
-        end: With its offset; until somebody stops it, when it and the duration are left out.
+        target_percent: Hashrate that is left, percent of the nameplate.
+        scope: The units it covers.
+        start: With its offset; now if left out.
+        end: With its offset; without it and a duration, the event lasts until it is stopped.
         duration_s: Seconds from the start to the end, instead of the end.
-        source: Who declares it, in a few words.
+        source: The declaring party, in a few words.
         id: The caller's own name for the event: the same order under the same id is followed once.
     """
 
@@ -81,10 +80,10 @@ class StartOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 def read_order(payload: bytes) -> StartOrder:
-    """Read an order from JSON.
+    """Parse an order from JSON.
 
     Raises:
-        OrderError: For anything that is not exactly an order, with the field and what would be right.
+        OrderError: For anything that is not exactly an order, with the field and what is expected.
     """
     if len(payload) > MAX_ORDER_BYTES:
         raise OrderError(Refusal.MALFORMED, f"longer than {MAX_ORDER_BYTES} bytes")
@@ -95,16 +94,16 @@ def read_order(payload: bytes) -> StartOrder:
 
 
 def order_event(order: StartOrder, *, at: float, source: str, is_taken: Callable[[str], bool]) -> Event:
-    """Give the event that an order declares.
+    """Return the event that an order declares.
 
     Args:
-        order: What somebody sent.
+        order: The order as received.
         at: Unix time now, s.
-        source: Who declares it, where the order does not say.
-        is_taken: Whether an id is in use; a new one is made from the start.
+        source: The declaring party, for an order that names none.
+        is_taken: Returns True if an id is in use. Without an id in the order, one is made from the start.
 
     Raises:
-        OrderError: For times that contradict each other or the clock, and for names that cannot be shown.
+        OrderError: For times that contradict each other or the clock, and for names that cannot be printed.
     """
     start = at if order.start is None else _unix(order.start)
     end = None if order.end is None else _unix(order.end)
@@ -134,10 +133,10 @@ def order_event(order: StartOrder, *, at: float, source: str, is_taken: Callable
 
 
 def empty_scope(scope: Scope, entries: Iterable[LedgerEntry]) -> str | None:
-    """Give why no unit is in `scope`, or None when one is; a name that nobody has is a slip of the keyboard.
+    """Return the reason why no unit is in `scope`, or None if one is; an unknown name is taken for a typing error.
 
     Args:
-        scope: Whom somebody means.
+        scope: The scope of an order.
         entries: The ledger's, of all times.
     """
     entries = tuple(entries)
@@ -168,7 +167,7 @@ def _unix(moment: datetime) -> float:
 
 
 def _new_id(start: float, is_taken: Callable[[str], bool]) -> str:
-    """Give an id that people can read: the start in UTC, and a number where several start in one second."""
+    """Return a readable id: the start in UTC, with a number if several start in one second."""
     base = datetime.fromtimestamp(start, UTC).strftime("%Y%m%dT%H%M%SZ")
     number, name = 1, base
     while is_taken(name):

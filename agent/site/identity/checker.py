@@ -64,7 +64,7 @@ class Checker:
         async with asyncio.TaskGroup() as tasks:
             while True:
                 await self._free.acquire()
-                while (endpoint := self._book.take(self._clock())) is None:
+                while (endpoint := self._book.inquiries.take(self._clock())) is None:
                     await self._sleep(NAP_S)
                 tasks.create_task(self._check(endpoint), name=f"identity of {endpoint}")
                 await self._sleep(self._pace_s)

@@ -9,7 +9,7 @@ from collections import Counter
 import msgspec
 
 from agent.address import Endpoint
-from agent.site.ledger.delta import Takeover
+from agent.site.ledger.delta import LedgerDelta
 from agent.site.ledger.entries import LedgerEntry
 
 DETOUR_FAILURES = 3
@@ -27,7 +27,7 @@ class Routes:
         self._failures: Counter[str] = Counter()
         self._moved: set[str] = set()
 
-    def take_over(self, takeover: Takeover) -> set[Endpoint]:
+    def take_over(self, takeover: LedgerDelta) -> set[Endpoint]:
         """Take over what changed in the ledger; every unit is polled at home again.
 
         Returns:

@@ -21,7 +21,7 @@ from agent.site.identity.checker import Checker
 from agent.site.identity.figures import IdentityFigures
 from agent.site.identity.whereabouts import Difference, Finding, Move, Sighting, Standing, Whereabouts
 from agent.site.ledger.cells import host_cell
-from agent.site.ledger.delta import Takeover
+from agent.site.ledger.delta import LedgerDelta
 from agent.site.ledger.entries import Ledger, LedgerEntry
 from agent.unit.digest import Login
 from agent.unit.reader import FetchSystemInfo
@@ -109,7 +109,7 @@ class IdentityWatch:
         """Give what `take_over` wants, of the entries in force and of those of any time; may be asked in a thread."""
         return Addresses({}, ()) if self._book is None else self._book.addresses(entries, known)
 
-    def take_over(self, takeover: Takeover, addresses: Addresses, entries: tuple[LedgerEntry, ...]) -> None:
+    def take_over(self, takeover: LedgerDelta, addresses: Addresses, entries: tuple[LedgerEntry, ...]) -> None:
         """Take over what changed in the ledger; says who is to be polled where, of those that are new or changed too.
 
         Args:
@@ -149,7 +149,7 @@ class IdentityWatch:
     async def _check(self, book: IdentityBook) -> None:
         await Checker(
             book,
-            lambda endpoint: self._fetch(book.web_endpoint(endpoint, self._section.web_port)),
+            lambda endpoint: self._fetch(book.inquiries.web_endpoint(endpoint, self._section.web_port)),
             checks_per_s=self._section.checks_per_s,
             max_in_flight=self._section.max_in_flight,
             on_checked=self._on_checked,

@@ -1,1 +1,1 @@
-"""The ledger: what is deployed, where, and between which dates."""
+"""The ledger: the units deployed, where, and between which dates."""

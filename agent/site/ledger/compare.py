@@ -1,4 +1,4 @@
-"""Two ledgers, or one at two moments, side by side: who is there, who is not, and what is said of them.
+"""Two ledgers, or one at two moments, side by side: units added, removed and changed.
 
 Pure.
 """
@@ -10,12 +10,12 @@ from zoneinfo import ZoneInfo
 from agent.address import Endpoint
 from agent.site.ledger.cells import host_cell, moment_cell
 from agent.site.ledger.entries import LedgerEntry
-from agent.unit.nameplate import HS_PER_THS
+from agent.unit.limits import HS_PER_THS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contrast:
-    """One unit, or one of its rows, in two ledgers; None where it is not there."""
+    """One unit, or one of its rows, in two ledgers; None if one ledger does not have it."""
 
     unit_id: str
     before: LedgerEntry | None
@@ -23,12 +23,12 @@ class Contrast:
 
 
 def same_unit(entry: LedgerEntry) -> Hashable:
-    """Tell units apart, for ledgers at a moment."""
+    """Return the key of a unit, to compare ledgers at a moment."""
     return entry.unit_id
 
 
 def same_row(entry: LedgerEntry) -> Hashable:
-    """Tell rows apart, for ledgers as a whole: by unit and by when the row begins."""
+    """Return the key of a row, to compare whole ledgers: its unit and its start."""
     return entry.unit_id, entry.deployed_from
 
 
@@ -39,12 +39,12 @@ def compare(
     same: Callable[[LedgerEntry], Hashable],
     zone: ZoneInfo,
 ) -> list[Contrast]:
-    """Give what differs, in the order of `before`, and then what is new.
+    """Return the differences, in the order of `before`, then what is new.
 
     Args:
-        before: Entries of the one.
+        before: Entries of one ledger.
         after: Entries of the other.
-        same: What two entries of the same thing have in common; without dates, dates are not compared.
+        same: Returns the key that two entries of the same thing share; dates are compared with `same_row` only.
         zone: For dates.
     """
     left, right = {same(entry): entry for entry in before}, {same(entry): entry for entry in after}
@@ -63,7 +63,7 @@ def compare(
 def differing(
     before: LedgerEntry, after: LedgerEntry, *, zone: ZoneInfo, has_dates: bool
 ) -> dict[str, tuple[str, str]]:
-    """Give the columns that differ, with what each says; dates only when they are asked for."""
+    """Return the columns that differ, with both cells; dates only if `has_dates`."""
     left, right = cells_of(before, zone), cells_of(after, zone)
     return {
         column: (left[column], right[column])
@@ -73,7 +73,7 @@ def differing(
 
 
 def cells_of(entry: LedgerEntry, zone: ZoneInfo) -> dict[str, str]:
-    """Give what an entry says, as cells of the ledger."""
+    """Return an entry as cells of the ledger."""
     return {
         "unit_id": entry.unit_id,
         "model": entry.nameplate.model,

@@ -1,16 +1,16 @@
-"""What changes when another ledger, or another day of the same one, comes into force."""
+"""The difference between two ledgers in force, or between two days of one."""
 
 from typing import NamedTuple
 
 from agent.site.ledger.entries import LedgerEntry
 
 
-class Takeover(NamedTuple):
-    """The units that are not as before; all others stay as they are, and nobody has to look at them.
+class LedgerDelta(NamedTuple):
+    """The units that differ from before; all others need no attention.
 
     Attributes:
-        changed: Entries of units that are new, or of which something else is said than before.
-        gone: Ids of units that are deployed no longer.
+        changed: Entries of units that are new, or whose entry is another than before.
+        gone: Ids of units that are no longer deployed.
     """
 
     changed: tuple[LedgerEntry, ...]

@@ -1,10 +1,9 @@
 """Changes to a ledger: a unit's current row ends at a moment and another begins there; all of it, or nothing.
 
-Pure. Nothing is taken for granted of what comes out: the whole text is read again as a ledger, and a change that makes
-it contradict itself is refused with every contradiction in it.
+Pure. The changed text is read again as a ledger before it counts. A change that makes the ledger contradict itself is
+refused with every contradiction in it.
 """
 
-import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -15,25 +14,26 @@ from agent.address import Network
 from agent.config.mistakes import clip, near_match
 from agent.errors import ConfigError, Mistake
 from agent.site.ledger.cells import cell_parsers
+from agent.site.ledger.dated_rows import DatedRows
 from agent.site.ledger.entries import Ledger
-from agent.site.ledger.reader import OPTIONAL_COLUMNS, read_ledger
+from agent.site.ledger.reader import read_ledger
 from agent.site.ledger.sheet import Row, Sheet
 from agent.site.ledger.table import raise_all, read_table
 from agent.unit.nameplate import Catalogue
 
-# What two units can exchange: where they answer, and where they stand.
+# The two things units can exchange: where they answer, and where they stand.
 _ADDRESS = ("host", "web_port")
 _PLACE = ("container", "rack", "slot")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """What a site's ledger is read by.
+    """The rules by which a site's ledger is read.
 
     Attributes:
-        catalogue: The models there are.
+        catalogue: The known models.
         zone: The zone of dates and times without an offset.
-        networks: Where units may be.
+        networks: The networks in which units may be.
     """
 
     catalogue: Catalogue
@@ -47,7 +47,7 @@ class Rules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowChange:
-    """One row before and after, as cells by column; None where it was not, or is no longer."""
+    """One row before and after, as cells by column; None before it was added, or after it was removed."""
 
     unit_id: str
     before: Mapping[str, str] | None
@@ -59,10 +59,10 @@ class Edited:
     """A ledger that was changed and found sound.
 
     Attributes:
-        text: The file as it is to be.
-        ledger: What it says.
-        changes: Row by row, in file order; empty when nothing changed.
-        notes: What whoever made the change may want to know.
+        text: The new text of the file.
+        ledger: The ledger read from it.
+        changes: Row by row, in file order; empty if nothing changed.
+        notes: Remarks for the person who made the change.
     """
 
     text: str
@@ -76,8 +76,8 @@ class Draft:
 
     Args:
         text: The ledger as it is.
-        file: What to call it in messages.
-        rules: What it is read by.
+        file: Its name in messages.
+        rules: How it is read.
 
     Raises:
         ConfigError: It is no sound ledger to begin with.
@@ -89,38 +89,32 @@ class Draft:
         self._rules = rules
         self._sheet = Sheet(text)
         self._parsers = cell_parsers(catalogue=rules.catalogue, zone=rules.zone, networks=rules.networks)
+        self._rows = DatedRows(self._sheet, self._parsers)
         self._notes: list[str] = []
-        self._by_unit: dict[str, list[Row]] = {}
-        for row in self._sheet.rows():
-            self._by_unit.setdefault(row.cell("unit_id"), []).append(row)
-
-    # --- one change ---
 
     def set_cells(self, unit_id: str, cells: Mapping[str, str], at: str, *, is_exchange: bool = False) -> None:
-        """Have a unit's cells be others from a moment on.
+        """Change cells of a unit from a moment on.
 
-        Its current row ends there and a new one begins; a row that begins at that very moment is changed itself. A unit
-        that is not deployed at that moment comes back when its status is among the cells.
+        Its current row ends there and a new one begins. A row that begins at that very moment is changed itself. A unit
+        that is not deployed at that moment comes back if its status is among the cells.
 
         Args:
-            unit_id: Of a unit that the ledger knows.
+            unit_id: A unit the ledger knows.
             cells: By column.
             at: The moment, as in the ledger.
-            is_exchange: Whoever has the address or the place that the unit gets has the unit's own from then on.
+            is_exchange: The unit whose address or place this one gets receives this unit's own from then on.
 
         Raises:
-            ConfigError: Bad cells, or no such unit, or one that is not deployed then.
+            ConfigError: Bad cells, no such unit, or a unit that is not deployed then.
         """
         values = self._parse(cells, source="set")
         moment = self._moment(at)
-        rows = self._rows(unit_id)
-        if not rows:
-            raise self._refuse("unit_id", unit_id, f"no such unit{near_match(unit_id, self._by_unit)}")
-        row = self._row_at(rows, moment)
+        rows = self._known(unit_id)
+        row = self._rows.row_at(rows, moment)
         if row is None:
             if "status" not in cells:
                 raise self._refuse("at", at, f"{unit_id} is not deployed then; with a status it comes back")
-            self._bring_back(rows, cells, at, moment)
+            self._rows.bring_back(rows, cells, at, moment)
             return
         if is_exchange:
             self._exchange(row, values, at, moment)
@@ -130,47 +124,41 @@ class Draft:
         """End a unit's deployment at a moment.
 
         Raises:
-            ConfigError: No such unit, not deployed then, or to be deployed again later.
+            ConfigError: No such unit, one that is not deployed then, or one that is deployed again later.
         """
         moment = self._moment(at)
-        rows = self._rows(unit_id)
-        if not rows:
-            raise self._refuse("unit_id", unit_id, f"no such unit{near_match(unit_id, self._by_unit)}")
-        row = self._row_at(rows, moment)
+        row = self._rows.row_at(self._known(unit_id), moment)
         if row is None:
             raise self._refuse("at", at, f"{unit_id} is not deployed then")
-        later = [other for other in rows if self._start(other) > moment]
+        later = self._rows.later(unit_id, moment)
         if later:
-            starts = ", ".join(other.cell("deployed_from") for other in later)
-            raise self._refuse("at", at, f"{unit_id} has rows that begin later ({starts}); change those first")
-        if self._start(row) == moment:
+            raise self._refuse("at", at, f"{unit_id} has rows that begin later ({_starts(later)}); change those first")
+        if self._rows.start(row) == moment:
             row.is_removed = True
         else:
             row.change({"deployed_to": at})
 
     def add(self, unit_id: str, cells: Mapping[str, str], at: str) -> None:
-        """Deploy a unit that the ledger does not know.
+        """Deploy a unit the ledger does not know.
 
         Raises:
             ConfigError: Bad cells, or a unit that it does know.
         """
         self._parse(cells, source="set")
         self._moment(at)
-        if self._rows(unit_id):
+        if self._rows.of(unit_id):
             raise self._refuse("unit_id", unit_id, "the ledger has this unit already")
-        self._append(unit_id, {"deployed_from": at, **cells})
-
-    # --- many changes ---
+        self._rows.append(unit_id, {"deployed_from": at, **cells})
 
     def merge(self, text: str, file: str, at: str) -> None:
-        """Take in rows of another table: new units are added, known ones changed.
+        """Import rows of another table: new units are added, known ones changed.
 
-        A row without `deployed_from` counts from `at` on, or is what the unit's row already says. One with it changes
-        the row that begins then, or begins one there. Columns that are not there and empty cells change nothing.
+        A row without `deployed_from` counts from `at` on, unless the unit's row already has its cells. A row with a
+        date changes the row that begins then, or begins one there. Missing columns and empty cells change nothing.
 
         Args:
-            text: CSV with a header of ledger columns, of which ``unit_id`` has to be there.
-            file: What to call it in messages.
+            text: CSV with a header of ledger columns; ``unit_id`` is required.
+            file: Its name in messages.
             at: The moment for rows without one, as in the ledger.
 
         Raises:
@@ -192,28 +180,22 @@ class Draft:
 
     def _merge_row(self, unit_id: str, given: Mapping[str, str], at: str, moment: float) -> None:
         cells = {column: value for column, value in given.items() if value and column != "unit_id"}
-        rows = self._rows(unit_id)
-        same = next((row for row in rows if row.cell("deployed_from") and self._start(row) == moment), None)
-        row = same or self._row_at(rows, moment)
+        rows = self._rows.of(unit_id)
+        same = next((row for row in rows if row.cell("deployed_from") and self._rows.start(row) == moment), None)
+        row = same or self._rows.row_at(rows, moment)
         if row is not None:
             begins = cells.pop("deployed_from", at)
             self._change(row, cells, begins, moment)
         elif rows:
-            new = max(rows, key=self._start).copy()
-            self._have_columns(cells)
-            forgotten = {column: "" for column in new.cells if column not in _LASTING}
-            new.change({**forgotten, "status": "deployed", "deployed_from": at, **cells})
-            self._insert_after(max(rows, key=self._start), new)
+            self._rows.bring_back_elsewhere(rows, cells, at)
         else:
-            self._append(unit_id, {"deployed_from": at, **cells})
-
-    # --- the result ---
+            self._rows.append(unit_id, {"deployed_from": at, **cells})
 
     def finish(self) -> Edited:
-        """Give the changed ledger.
+        """Return the changed ledger.
 
         Raises:
-            ConfigError: It would contradict itself; with every mistake, and the lines as they would read.
+            ConfigError: The ledger would contradict itself; with every mistake, and the lines as they would read.
         """
         text = self._sheet.text
         name = f"{self._file} as it would be"
@@ -234,34 +216,26 @@ class Draft:
         )
         return Edited(text=text, ledger=ledger, changes=changes, notes=tuple(self._notes))
 
-    # --- rows ---
-
     def _change(self, row: Row, cells: Mapping[str, str], at: str, moment: float) -> None:
-        """Change a row from a moment on; cells that mean what is there are left as they are written."""
+        """Change a row from a moment on; a cell that already has the value stays as it is spelled."""
         unit_id = row.cell("unit_id")
-        changed = {column: value for column, value in cells.items() if not self._means(row, column, value)}
+        changed = {column: value for column, value in cells.items() if not self._rows.means(row, column, value)}
         if not changed:
             return
-        self._have_columns(changed)
-        end = changed.get("deployed_to")
-        if self._start(row) == moment or set(changed) <= {"deployed_to"}:
-            row.change(changed)
+        if self._rows.start(row) == moment or set(changed) <= {"deployed_to"}:
+            self._rows.change(row, changed)
         else:
-            new = row.copy()
-            new.change({**changed, "deployed_from": at})
-            row.change({"deployed_to": at})
-            self._insert_after(row, new)
-        later = [other for other in self._rows(unit_id) if self._start(other) > moment]
-        if later and end is None:
-            starts = ", ".join(other.cell("deployed_from") for other in later)
-            self._notes.append(f"{unit_id} has rows that begin later ({starts}); they stay as they are")
+            self._rows.split(row, changed, at)
+        later = self._rows.later(unit_id, moment)
+        if later and changed.get("deployed_to") is None:
+            self._notes.append(f"{unit_id} has rows that begin later ({_starts(later)}); they stay as they are")
 
     def _exchange(self, row: Row, values: Mapping[str, Any], at: str, moment: float) -> None:
-        """Give the address and the place that a unit has to whoever has those that it gets."""
-        others = [other for other in self._sheet.rows() if self._is_in_force(other, moment) and other is not row]
+        """Pass a unit's address and place to the unit whose address or place it gets."""
+        others = self._rows.others_at(row, moment)
         if "host" in values:
             for other in others:
-                if self._value(other, "host") == values["host"]:
+                if self._rows.value(other, "host") == values["host"]:
                     self._change(other, {column: row.cell(column) for column in _ADDRESS}, at, moment)
         place = {column: values.get(column, row.cell(column)) for column in _PLACE}
         if place["slot"] and any(column in values for column in _PLACE):
@@ -269,60 +243,19 @@ class Draft:
                 if {column: other.cell(column) for column in _PLACE} == place:
                     self._change(other, {column: row.cell(column) for column in _PLACE}, at, moment)
 
-    def _bring_back(self, rows: list[Row], cells: Mapping[str, str], at: str, moment: float) -> None:
-        before = [row for row in rows if self._end(row) <= moment]
-        after = [row for row in rows if self._start(row) > moment]
-        model = max(before, key=self._end) if before else min(after, key=self._start)
-        end = min(after, key=self._start).cell("deployed_from") if after else ""
-        self._have_columns(cells)
-        new = model.copy()
-        new.change({**cells, "deployed_from": at, "deployed_to": end})
-        self._insert_after(model, new)
+    def _known(self, unit_id: str) -> list[Row]:
+        """Return a unit's rows.
 
-    def _insert_after(self, row: Row, new: Row) -> None:
-        self._sheet.insert_after(row, new)
-        self._by_unit[row.cell("unit_id")].append(new)
-
-    def _append(self, unit_id: str, cells: Mapping[str, str]) -> None:
-        self._have_columns(cells)
-        new = self._sheet.append({"unit_id": unit_id, "status": "deployed", **cells})
-        self._by_unit.setdefault(unit_id, []).append(new)
-
-    def _have_columns(self, cells: Mapping[str, str]) -> None:
-        missing = [name for name in OPTIONAL_COLUMNS if cells.get(name) and name not in self._sheet.columns]
-        if missing:
-            self._sheet.add_columns(missing)
-
-    def _rows(self, unit_id: str) -> list[Row]:
-        return [row for row in self._by_unit.get(unit_id, ()) if not row.is_removed]
-
-    def _row_at(self, rows: Iterable[Row], moment: float) -> Row | None:
-        return next((row for row in rows if self._is_in_force(row, moment)), None)
-
-    def _is_in_force(self, row: Row, moment: float) -> bool:
-        return self._start(row) <= moment < self._end(row)
-
-    def _start(self, row: Row) -> float:
-        start = self._parsers["deployed_from"](row.cell("deployed_from"))
-        return -math.inf if start is None else start
-
-    def _end(self, row: Row) -> float:
-        end = self._parsers["deployed_to"](row.cell("deployed_to"))
-        return math.inf if end is None else end
-
-    # --- cells ---
-
-    def _value(self, row: Row, column: str) -> object:
-        return self._parsers[column](row.cell(column)) if column in self._sheet.columns else None
-
-    def _means(self, row: Row, column: str, cell: str) -> bool:
-        """Say whether a row says in a column what a cell would say, if in other letters."""
-        if column not in self._sheet.columns:
-            return not cell
-        return bool(self._value(row, column) == self._parsers[column](cell))
+        Raises:
+            ConfigError: It has none.
+        """
+        rows = self._rows.of(unit_id)
+        if not rows:
+            raise self._refuse("unit_id", unit_id, f"no such unit{near_match(unit_id, self._rows.unit_ids)}")
+        return rows
 
     def _parse(self, cells: Mapping[str, str], *, source: str, line: int | None = None) -> dict[str, Any]:
-        """Give the values of cells that are not empty.
+        """Return the values of cells that are not empty.
 
         Raises:
             ConfigError: With every mistake in them.
@@ -353,14 +286,14 @@ class Draft:
         return ConfigError([Mistake(file=self._file, where=where, value=clip(value), reason=reason)])
 
 
-# What a unit that comes back has kept, wherever it comes back to.
-_LASTING = ("unit_id", "model", "hashrate_th", "serial", "mac", "simulated")
+def _starts(rows: Iterable[Row]) -> str:
+    return ", ".join(row.cell("deployed_from") for row in rows)
 
 
 def _with_line(mistake: Mistake, rows: Mapping[int, Row]) -> Mistake:
-    """Give a mistake in a file that nobody can look at, with the row it is in."""
-    told = re.match(r"line (\d+)", mistake.where)
-    row = rows.get(int(told[1])) if told else None
+    """Add the row to a mistake in a file that was never written."""
+    numbered = re.match(r"line (\d+)", mistake.where)
+    row = rows.get(int(numbered[1])) if numbered else None
     if row is None:
         return mistake
     return Mistake(

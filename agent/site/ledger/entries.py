@@ -1,4 +1,4 @@
-"""The dated list of what is deployed: declared, and independent of telemetry."""
+"""The dated list of deployed units: declared, and independent of telemetry."""
 
 import hashlib
 from bisect import bisect_right
@@ -10,11 +10,11 @@ from agent.unit.nameplate import Nameplate
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Where a unit stands.
+    """The place of a unit at the site.
 
     Attributes:
         container, rack: Names as painted on them; empty when the site has none.
-        slot: Position in the rack; empty when not told.
+        slot: Position in the rack; empty if not given.
     """
 
     container: str = ""
@@ -26,15 +26,15 @@ class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One unit over one span of time.
 
     Attributes:
-        unit_id: The site's own name for the unit; history goes by it.
+        unit_id: The site's own name for the unit; its history is kept under it.
         nameplate: Model and bin.
         place: Container, rack and slot.
         host, port: Where its API listens; an attribute, not an identity. The host is a literal IP address.
-        deployed_from, deployed_to: Unix time, s; the span is half open. None means since ever, or until further notice.
-        is_in_maintenance: True when the ledger says that it is out for repair in this span; it stays deployed.
-        is_simulated: True when the ledger says that a simulator answers at `host`.
+        deployed_from, deployed_to: Unix time, s; the span is half open. None means always, or until further notice.
+        is_in_maintenance: True if the ledger has it out for repair in this span; it stays deployed.
+        is_simulated: True if, by the ledger, a simulator answers at `host`.
         serial, mac: Identity, as far as declared.
-        web_port: Where its web pages are; None where the site's units have them, `identity.web_port`.
+        web_port: The port of its web pages; None for the site's `identity.web_port`.
     """
 
     unit_id: str
@@ -51,7 +51,7 @@ class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     web_port: int | None = None
 
     def is_deployed_at(self, at: float) -> bool:
-        """Say whether Unix time `at` falls in this entry's span."""
+        """Return True if Unix time `at` falls in this entry's span."""
         return (self.deployed_from is None or self.deployed_from <= at) and (
             self.deployed_to is None or at < self.deployed_to
         )
@@ -59,11 +59,11 @@ class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ledger:
-    """All entries of a ledger; no two of one unit, address, place or identity overlap in time.
+    """All entries of a ledger; no two with the same unit, address, place or identity overlap in time.
 
     Attributes:
         entries: In file order.
-        digest: SHA-256 of the file, hexadecimal, so that figures can say what they were computed from.
+        digest: SHA-256 of the file, hexadecimal, so that figures can name the ledger they were computed from.
         unit_ids: Every unit that ever appears, once, in file order.
     """
 
@@ -78,22 +78,22 @@ class Ledger:
         object.__setattr__(self, "_changes", tuple(sorted(moment for moment in moments if moment is not None)))
 
     def at(self, t: float) -> tuple[LedgerEntry, ...]:
-        """Give the entries in force at Unix time `t`, one a unit, in file order."""
+        """Return the entries in force at Unix time `t`, one per unit, in file order."""
         return tuple(entry for entry in self.entries if entry.is_deployed_at(t))
 
     def shard(self, index: int, count: int) -> "Ledger":
-        """Give the part of `count` that is number `index`: units by a hash of their ids, the same in every process."""
+        """Return shard `index` of `count`: units by a hash of their ids, the same in every process."""
         if count == 1:
             return self
         mine = {unit_id for unit_id in self.unit_ids if shard_of(unit_id, count) == index}
         return Ledger(entries=tuple(entry for entry in self.entries if entry.unit_id in mine), digest=self.digest)
 
     def next_change_after(self, t: float) -> float | None:
-        """Give the first Unix time after `t` at which `at` may differ, or None when it stays as it is."""
+        """Return the first Unix time after `t` at which `at` may differ, or None if there is none."""
         place = bisect_right(self._changes, t)
         return self._changes[place] if place < len(self._changes) else None
 
 
 def shard_of(unit_id: str, count: int) -> int:
-    """Give which of `count` shards a unit belongs to, 0 to `count` - 1; of another hash than its place in time."""
+    """Return a unit's shard, 0 to `count` - 1; its poll times come from another hash."""
     return int.from_bytes(hashlib.blake2b(unit_id.encode(), digest_size=8).digest(), "big") % count

@@ -1,11 +1,11 @@
-"""The ledger's file on the disk: changed whole or not at all, with the state before beside it and a journal of changes.
+"""The ledger's file on disk: replaced as a whole or not at all, with a backup and a journal of changes beside it.
 
     ledger.csv                the ledger
     ledger.csv.bak            the ledger before the last change
-    ledger.csv.journal.jsonl  one line a change: when, by which command, which rows before and after; only ever appended
+    ledger.csv.journal.jsonl  one line per change: when, by which command, which rows before and after; append-only
 
-The journal line is on the disk before the ledger changes. Should the machine fail between the two, the next change
-finds that the ledger is not what the journal says, and puts that down; so it does for changes made by hand.
+The journal line is on disk before the ledger changes. If the machine fails between the two, the next change finds that
+the ledger does not match the journal and records that. It does the same for changes made by hand.
 """
 
 import contextlib
@@ -39,8 +39,8 @@ class LedgerFile:
     """A ledger's file, held for one change. Use `held`.
 
     Attributes:
-        path: Where it is, symbolic links followed.
-        text: What it says.
+        path: Its path, symbolic links followed.
+        text: Its contents.
     """
 
     def __init__(self, path: Path, journal: BinaryIO) -> None:
@@ -49,15 +49,15 @@ class LedgerFile:
         self.text = read_text(path, max_bytes=MAX_LEDGER_BYTES)
 
     def commit(self, edited: Edited, *, command: Sequence[str], at: float) -> None:
-        """Put a changed ledger in the place of this one.
+        """Replace this ledger by a changed one.
 
         Args:
-            edited: What it is to be.
-            command: What was asked for, for the journal.
+            edited: The changed ledger.
+            command: The command that made the change, for the journal.
             at: Unix time, s.
 
         Raises:
-            LedgerFileError: Somebody else changed the file meanwhile, or it could not be written; it is as it was.
+            LedgerFileError: The file changed meanwhile, or could not be written; it is as it was.
         """
         now = datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds")
         before = _digest(self.text)
@@ -80,9 +80,7 @@ class LedgerFile:
                 temporary_file(self.path, self.text.encode(), like=self.path) as backup,
             ):
                 if read_text(self.path, max_bytes=MAX_LEDGER_BYTES) != self.text:
-                    raise LedgerFileError(
-                        f"{self.path} was changed by somebody else meanwhile; look at it and try again"
-                    )
+                    raise LedgerFileError(f"{self.path} was changed by another program; look at it and try again")
                 for entry in entries:
                     self._append(entry)
                 backup.replace(backup_path(self.path))
@@ -99,7 +97,7 @@ class LedgerFile:
         data = msgspec.json.encode(entry) + b"\n"
         if size:
             self._journal.seek(size - 1)
-            if self._journal.read(1) != b"\n":  # A line that a crash cut short stays by itself.
+            if self._journal.read(1) != b"\n":  # A line that a crash cut short keeps its own line.
                 data = b"\n" + data
         self._journal.write(data)
         self._journal.flush()
@@ -108,11 +106,11 @@ class LedgerFile:
 
 @contextlib.contextmanager
 def held(path: Path) -> Iterator[LedgerFile]:
-    """Hold a ledger's file for one change; nobody else who goes through here changes it meanwhile.
+    """Lock a ledger's file for one change.
 
     Raises:
-        ConfigError: It cannot be read.
-        LedgerFileError: Another change is under way, or its folder cannot be written.
+        ConfigError: The file cannot be read.
+        LedgerFileError: Another change is under way, or the folder cannot be written.
     """
     path = path.resolve()
     read_text(path, max_bytes=MAX_LEDGER_BYTES)
@@ -131,12 +129,12 @@ def held(path: Path) -> Iterator[LedgerFile]:
 
 
 def journal_path(path: Path) -> Path:
-    """Give where the changes of a ledger are put down."""
+    """Return the path of a ledger's journal."""
     return path.with_name(f"{path.name}.journal.jsonl")
 
 
 def backup_path(path: Path) -> Path:
-    """Give where a ledger is kept as it was before its last change."""
+    """Return the path of a ledger's backup, its state before the last change."""
     return path.with_name(f"{path.name}.bak")
 
 
@@ -145,9 +143,9 @@ class JournalEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
     Attributes:
         at: When, ISO 8601 in UTC.
-        change: ``made`` here, or ``found``: made by hand, or the ledger is not what the line before says.
-        command: What was asked for.
-        rows: Which rows before and after.
+        change: ``made`` by a command, or ``found``: the ledger does not match the line before.
+        command: The command that made the change.
+        rows: The rows before and after.
         digest: SHA-256 of the ledger that was found.
         digest_before, digest_after: SHA-256 of the ledger that was changed.
     """
@@ -162,9 +160,9 @@ class JournalEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
 
 def read_journal(path: Path) -> Iterator[JournalEntry]:
-    """Give the changes of a ledger, oldest first; none where none was ever made.
+    """Yield the changes of a ledger, oldest first; none before the first change.
 
-    A line that is none, such as one that a crash cut short, is left out.
+    A line that cannot be parsed, such as one that a crash cut short, is skipped.
     """
     try:
         file = journal_path(path.resolve()).open("rb")
@@ -182,7 +180,7 @@ def _entries(journal: BinaryIO) -> Iterator[JournalEntry]:
 
 
 def _last_digest(journal: BinaryIO) -> str | None:
-    """Give what the ledger was after the last change in the journal; None before the first."""
+    """Return the ledger's digest after the last change in the journal; None before the first."""
     journal.seek(0)
     digests = (entry.digest_after or entry.digest for entry in _entries(journal))
     return next(iter(deque((digest for digest in digests if digest), maxlen=1)), None)

@@ -1,7 +1,7 @@
-"""A ledger from its text.
+"""The parser of a ledger's text.
 
-It is refused as a whole or taken as a whole, and refused with every mistake in it: a fleet's denominator is not the
-place for best efforts.
+A ledger is accepted as a whole or refused as a whole, with every mistake in it: a fleet's denominator is not the place
+for best efforts.
 """
 
 import csv
@@ -19,7 +19,8 @@ from agent.config.mistakes import SHOWN_MISTAKES, clip, more_mistakes, near_matc
 from agent.errors import ConfigError, Mistake
 from agent.site.ledger.cells import REMEMBERED_CELLS, CellParser, cell_parsers
 from agent.site.ledger.entries import Ledger, LedgerEntry, Place
-from agent.unit.nameplate import HS_PER_THS, Catalogue, Nameplate
+from agent.unit.limits import HS_PER_THS
+from agent.unit.nameplate import Catalogue, Nameplate
 
 REQUIRED_COLUMNS = (
     "unit_id",
@@ -35,11 +36,11 @@ REQUIRED_COLUMNS = (
 )
 OPTIONAL_COLUMNS = ("serial", "mac", "simulated", "web_port")
 COLUMNS = (*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS)
-# A millisecond's worth.
+# These take about a millisecond.
 ROWS_A_REST = 50
 
 _T = TypeVar("_T")
-# A line's number and its cells; and what was made of them.
+# A line's number with its cells, and with its entry.
 _Cells = tuple[int, list[str]]
 _Row = tuple[int, LedgerEntry]
 
@@ -56,20 +57,20 @@ def read_ledger(
 ) -> Ledger:
     """Read a ledger from its text.
 
-    The text is CSV: one header, one line a row, ``#`` before a comment. A unit has a row for each span of time in which
-    its place, address and status stay the same.
+    The text is CSV: one header, one row per line, ``#`` before a comment. A unit has a row for each span of time in
+    which its place, address and status stay the same.
 
     Args:
-        text: As in the file, byte order mark and all.
-        file: What to call it in messages.
-        catalogue: The models there are.
+        text: As in the file, byte order mark included.
+        file: Its name in messages.
+        catalogue: The known models.
         zone: The zone of dates and times without an offset.
-        networks: Where units may be.
-        before: An earlier ledger; rows that it has too become the very same entries.
-        rest: Called every `ROWS_A_REST` rows, for whoever reads beside other work.
+        networks: The networks in which units may be.
+        before: An earlier ledger; rows it shares become the very same entries.
+        rest: Called every `ROWS_A_REST` rows, to yield to other work of the process.
 
     Raises:
-        ConfigError: With every mistake, in file order; after `SHOWN_MISTAKES` only how many more there are.
+        ConfigError: With every mistake, in file order; after `SHOWN_MISTAKES` only their number.
     """
     mistakes = _Mistakes(file)
     nul = text.find("\0")
@@ -128,15 +129,15 @@ class _Mistakes:
 
 
 def _read_rows(text: str, mistakes: _Mistakes) -> Iterator[_Cells]:
-    """Give the cells of every line that has any, with its number.
+    """Yield the number and cells of every line that has any.
 
-    A line is a row: a cell that runs over several lines is a quote left open, and costs its own line only.
+    A line is a row: a cell that runs over several lines is an unclosed quote, and spoils only its own line.
     """
     for number, line in enumerate(text.replace("\r\n", "\n").replace("\r", "\n").split("\n"), start=1):
         if line.lstrip('" \t').startswith("#"):
             continue
         try:
-            # Most lines have no quotes, and need no parser.
+            # Most lines have no quotes and need no CSV parser.
             cells = next(csv.reader((line,), strict=True, skipinitialspace=True)) if '"' in line else line.split(",")
         except csv.Error:
             mistakes.add(number, "a quote is opened and not closed, or followed by more than a comma", value=line)
@@ -148,7 +149,7 @@ def _read_rows(text: str, mistakes: _Mistakes) -> Iterator[_Cells]:
 
 
 def _read_header(line: int, names: Sequence[str], mistakes: _Mistakes) -> tuple[str | None, ...]:
-    """Give the column of every cell, None for one not to be read; a bad header does not hide mistakes in the rows."""
+    """Return the column of each cell, None for one to skip; a bad header does not hide mistakes in the rows."""
     if len(names) == 1 and (";" in names[0] or "\t" in names[0]):
         mistakes.add(line, "cells are separated by commas", value=names[0])
         mistakes.raise_any()
@@ -172,13 +173,13 @@ def _read_header(line: int, names: Sequence[str], mistakes: _Mistakes) -> tuple[
 
 
 class _RowReader:
-    """Makes entries of rows.
+    """Turns rows into entries.
 
     Args:
-        columns: What each cell is; None for one that is not to be read.
-        parsers: What turns a cell into a value, by column.
-        catalogue: The models there are.
-        mistakes: Where what is wrong is put down.
+        columns: The column of each cell; None for one to skip.
+        parsers: From a cell to its value, by column.
+        catalogue: The known models.
+        mistakes: Collects the mistakes.
     """
 
     def __init__(
@@ -195,15 +196,15 @@ class _RowReader:
         self._is_complete = not set(REQUIRED_COLUMNS).difference(columns)
 
     def entries(self, rows: Iterator[_Cells]) -> Iterator[_Row]:
-        """Give the entry of every sound row, with its line."""
+        """Yield the entry of every sound row, with its line."""
         while some := list(islice(rows, ROWS_A_REST)):
             sound = self._sound(some)
             yield from self._each(some) if sound is None else sound
 
     def _sound(self, rows: Sequence[_Cells]) -> Iterable[_Row] | None:
-        """Give the entries of rows in which nothing is wrong; None if something is, which `_each` tells.
+        """Return the entries of rows without a mistake; None if one has any, which `_each` then finds.
 
-        A column at a time, which takes 0.6 of what a row at a time does.
+        This goes by column, which takes 0.6 of the time of going by row.
         """
         lines, cells = zip(*rows, strict=True)
         if not self._is_complete or None in self._columns or any(len(row) != len(self._columns) for row in cells):
@@ -217,11 +218,11 @@ class _RowReader:
         nameplates = [nameplate for nameplate in found if nameplate is not None]
         if len(nameplates) < len(rows) or any(map(_is_backwards, values["deployed_from"], values["deployed_to"])):
             return None
-        told = [values.get(column) or repeat(_UNTOLD[column]) for column in _ENTRY_COLUMNS]
-        return zip(lines, map(_entry, nameplates, zip(*told)), strict=True)  # noqa: B905  those not told never end
+        filled = [values.get(column) or repeat(_DEFAULTS[column]) for column in _ENTRY_COLUMNS]
+        return zip(lines, map(_entry, nameplates, zip(*filled)), strict=True)  # noqa: B905  the defaults never end
 
     def _each(self, rows: Iterable[_Cells]) -> Iterator[_Row]:
-        """Give the entry of every sound row, and put down what is wrong with the others."""
+        """Yield the entry of every sound row, and collect the mistakes of the others."""
         for line, cells in rows:
             if len(cells) != len(self._columns):
                 reason = f"{len(self._columns)} cells are expected, as in the header; here are {len(cells)}"
@@ -233,7 +234,7 @@ class _RowReader:
             if _is_backwards(values.get("deployed_from"), values.get("deployed_to")):
                 self._refuse(line, cells, "deployed_to", "a time after deployed_from is expected")
             if nameplate is not None and self._is_complete and self._mistakes.count == before:
-                yield line, _entry(nameplate, [(_UNTOLD | values)[column] for column in _ENTRY_COLUMNS])
+                yield line, _entry(nameplate, [(_DEFAULTS | values)[column] for column in _ENTRY_COLUMNS])
 
     def _values(self, line: int, cells: Sequence[str]) -> Iterator[tuple[str, Any]]:
         for column, read, cell in zip(self._columns, self._readers, cells, strict=True):
@@ -265,12 +266,12 @@ _ENTRY_COLUMNS = (
     *("unit_id", "host", "container", "rack", "slot", "deployed_from", "deployed_to"),
     *("status", "serial", "mac", "simulated", "web_port"),
 )
-# What a column says that is not there.
-_UNTOLD: dict[str, Any] = dict.fromkeys(_ENTRY_COLUMNS) | {"simulated": False}
+# The values of columns that a ledger leaves out.
+_DEFAULTS: dict[str, Any] = dict.fromkeys(_ENTRY_COLUMNS) | {"simulated": False}
 
 
 def _entry(nameplate: Nameplate, values: Iterable[Any]) -> LedgerEntry:
-    """Give an entry from the values of `_ENTRY_COLUMNS`."""
+    """Return an entry from the values of `_ENTRY_COLUMNS`."""
     unit_id, (host, port), container, rack, slot, since, until, is_out, serial, mac, is_simulated, web_port = values
     return LedgerEntry(
         unit_id=unit_id,
@@ -289,20 +290,20 @@ def _entry(nameplate: Nameplate, values: Iterable[Any]) -> LedgerEntry:
 
 
 def _kept(entry: LedgerEntry, known: Mapping[tuple[str, float | None], LedgerEntry]) -> LedgerEntry:
-    """Give the entry that says the same, if there is one, and else this one."""
+    """Return the equal entry of the ledger before, if there is one, else this one."""
     same = known.get((entry.unit_id, entry.deployed_from))
     return same if same is not None and same == entry else entry
 
 
 def _refuse_overlaps(rows: Sequence[_Row], mistakes: _Mistakes, rest: Callable[[], None]) -> None:
-    """Refuse what can only be true once at a time: a unit, and the address, place and identity of different units."""
+    """Refuse rows that overlap in time: of one unit, or of two units with the same address, place or identity."""
     for earlier, later in _overlaps(rows, key=attrgetter("unit_id"), owner=lambda row: row[0], rest=rest):
         reason = f"also on line {earlier[0]}, for a span of time that overlaps"
         mistakes.add(later[0], reason, column="unit_id", value=later[1].unit_id)
-    for column, key, told in _EXCLUSIVE:
+    for column, key, shown in _EXCLUSIVE:
         for earlier, later in _overlaps(rows, key=key, owner=lambda row: row[1].unit_id, rest=rest):
             reason = f"also of {earlier[1].unit_id} on line {earlier[0]}, for a span of time that overlaps"
-            mistakes.add(later[0], reason, column=column, value=told(later[1]))
+            mistakes.add(later[0], reason, column=column, value=shown(later[1]))
 
 
 _EXCLUSIVE: tuple[tuple[str, Callable[[LedgerEntry], Hashable], Callable[[LedgerEntry], str]], ...] = (
@@ -312,7 +313,7 @@ _EXCLUSIVE: tuple[tuple[str, Callable[[LedgerEntry], Hashable], Callable[[Ledger
         lambda entry: entry.place if entry.place.slot else None,
         lambda entry: f"{entry.place.container} / {entry.place.rack} / {entry.place.slot}",
     ),
-    ("serial", lambda entry: entry.serial and entry.serial.casefold(), lambda entry: entry.serial or ""),
+    ("serial", lambda entry: entry.serial.casefold() if entry.serial else None, lambda entry: entry.serial or ""),
     ("mac", attrgetter("mac"), lambda entry: entry.mac or ""),
 )
 
@@ -324,10 +325,10 @@ def _overlaps(
     owner: Callable[[_Row], Hashable],
     rest: Callable[[], None],
 ) -> Iterator[tuple[_Row, _Row]]:
-    """Give each row that overlaps in time with one of another owner under the same key, as (upper line, lower line).
+    """Yield each row that overlaps in time with one of another owner under the same key, as (upper line, lower line).
 
-    By start, a row overlaps with an earlier one exactly when it starts before the latest end so far; "of another
-    owner" takes the two latest ends of different owners. So n rows cost n log n.
+    Sorted by start, a row overlaps an earlier one exactly if it starts before the latest end so far. For "of another
+    owner", the two latest ends of different owners are kept. So n rows cost n log n.
     """
     if not _is_any_twice(rows, key, rest):
         return
@@ -349,15 +350,15 @@ def _overlaps(
 
 
 def _is_any_twice(rows: Sequence[_Row], key: Callable[[LedgerEntry], Hashable], rest: Callable[[], None]) -> bool:
-    """Say whether two rows have the same key, None apart; in most ledgers none have, and nothing is to be compared."""
+    """Return True if two rows have the same key other than None; most ledgers have no such rows to compare."""
     names: set[Hashable] = set()
-    told = 0
+    count = 0
     for first in range(0, len(rows), ROWS_A_REST):
         rest()
         some = [name for _, entry in rows[first : first + ROWS_A_REST] if (name := key(entry)) is not None]
-        told += len(some)
+        count += len(some)
         names.update(some)
-    return len(names) < told
+    return len(names) < count
 
 
 def _start(row: _Row) -> float:

@@ -1,7 +1,7 @@
 """A ledger as lines that can be changed one cell at a time; everything that is not changed stays byte for byte.
 
-Pure. What makes a ledger sound is `ledger`'s business: a sheet is made from a text that was read there, and what it
-gives goes there again before anybody believes it.
+Pure. A sheet does not check whether a ledger is sound: `reader` reads the text before a sheet is made from it, and
+again after it was changed.
 """
 
 import csv
@@ -18,8 +18,8 @@ class Row:
 
     Attributes:
         original: The cells as they were read; None for a row that was added.
-        is_removed: True once it is to be left out.
-        below: Rows that were put directly below it.
+        is_removed: True once the row is removed.
+        below: Rows inserted directly below it.
     """
 
     __slots__ = ("_columns", "_raw", "below", "ending", "is_removed", "original")
@@ -39,20 +39,20 @@ class Row:
 
     @property
     def line(self) -> str:
-        """The row as it would stand in the file, without its end of line."""
+        """The row as it is written to the file, without its line end."""
         return ",".join(self._raw)
 
     @property
     def is_changed(self) -> bool:
-        """Whether the row is another than was read."""
+        """True if the row differs from what was read."""
         return self.is_removed or self.original != self.cells
 
     def cell(self, column: str) -> str:
-        """Give one cell; empty where there is no such column."""
+        """Return one cell; empty if there is no such column."""
         return _value(self._raw[self._columns.index(column)]) if column in self._columns else ""
 
     def change(self, cells: Mapping[str, str]) -> None:
-        """Set cells; blanks before a cell stay, so that columns stay in line."""
+        """Set cells; blanks before a cell stay, so that columns stay aligned."""
         for column, value in cells.items():
             if column in self._columns and self.cell(column) != value:
                 place = self._columns.index(column)
@@ -60,11 +60,11 @@ class Row:
                 self._raw[place] = raw[: len(raw) - len(raw.lstrip(" \t"))] + _quoted(value)
 
     def copy(self) -> "Row":
-        """Give a new row with the same cells."""
+        """Return a new row with the same cells."""
         return Row(self._columns, list(self._raw), self.ending, is_new=True)
 
     def widen(self, columns: tuple[str, ...]) -> None:
-        """Take over a header that has more columns at its end."""
+        """Add empty cells for a header with more columns at its end."""
         more = columns[len(self._columns) :]
         self._raw += [""] * len(more)
         self._columns = columns
@@ -76,7 +76,7 @@ class Sheet:
     """The lines of a ledger.
 
     Args:
-        text: Of a ledger that was read without a mistake.
+        text: A ledger that was read without a mistake.
     """
 
     def __init__(self, text: str) -> None:
@@ -103,7 +103,7 @@ class Sheet:
         return Row(self.columns, split_raw(line), ending, is_new=False)
 
     def _all(self) -> Iterator["str | Row"]:
-        """Give every line in order, those to be left out too."""
+        """Yield every line in order, removed rows included."""
         for line in self._lines:
             waiting = [line]
             while waiting:
@@ -113,31 +113,31 @@ class Sheet:
                     waiting.extend(reversed(first.below))
 
     def rows(self) -> Iterator[Row]:
-        """Give every row that is not to be left out, in order."""
+        """Return every row that is not removed, in order."""
         return (line for line in self._all() if isinstance(line, Row) and not line.is_removed)
 
     def changed_rows(self) -> Iterator[Row]:
-        """Give every row that is another than was read, or is new, or is to be left out."""
+        """Return every row that is changed, new or removed."""
         return (line for line in self._all() if isinstance(line, Row) and line.is_changed)
 
     def numbered_rows(self) -> Iterator[tuple[int, Row]]:
-        """Give every row with the number of its line in `text`."""
+        """Return every row with the number of its line in `text`."""
         lines = (line for line in self._all() if not (isinstance(line, Row) and line.is_removed))
         return ((number, line) for number, line in enumerate(lines, start=1) if isinstance(line, Row))
 
     def insert_after(self, row: Row, new: Row) -> None:
-        """Put a new row below another."""
+        """Insert a new row below another."""
         row.below.insert(0, new)
 
     def append(self, cells: Mapping[str, str]) -> Row:
-        """Put a new row at the end."""
+        """Add a new row at the end."""
         row = Row(self.columns, [""] * len(self.columns), self._ending, is_new=True)
         row.change(cells)
         self._lines.append(row)
         return row
 
     def add_columns(self, columns: list[str]) -> None:
-        """Put columns at the right of the header, empty in every row."""
+        """Add columns at the right of the header, empty in every row."""
         self.columns += tuple(columns)
         self._header += columns
         ending = _LINE.findall(str(self._lines[self._header_place]))[0][1]
@@ -148,19 +148,19 @@ class Sheet:
 
     @property
     def text(self) -> str:
-        """The file as it is to be."""
+        """The new text of the file."""
         lines = [line for line in self._all() if not (isinstance(line, Row) and line.is_removed)]
         pieces = []
         for place, line in enumerate(lines):
             is_last = place == len(lines) - 1
             content = line.line + line.ending if isinstance(line, Row) else line
-            # A last line without an end gets one once another comes after it.
+            # A last line without a line end gets one if another line follows.
             pieces.append(content if is_last or content.endswith(("\n", "\r")) else content + self._ending)
         return self._bom + "".join(pieces)
 
 
 def split_raw(line: str) -> list[str]:
-    """Split a line at its commas, quotes and blanks and all; the same commas at which `ledger` splits it."""
+    """Split a line into raw cells, with their quotes and blanks, at the same commas as `reader` does."""
     cells, start, is_quoted = [], 0, False
     for place, character in enumerate(line):
         if character == '"' and (is_quoted or not line[start:place].strip(" ") or _is_open(line[start:place])):
@@ -172,7 +172,7 @@ def split_raw(line: str) -> list[str]:
 
 
 def _is_open(before: str) -> bool:
-    """Say whether a cell began with a quote, so that a quote further on belongs to the quoting."""
+    """Return True if a cell began with a quote, so that a later quote belongs to the quoting."""
     return before.lstrip(" ").startswith('"')
 
 

@@ -1,6 +1,6 @@
-"""A table of ledger rows, complete or not, as somebody hands it over to be taken in: cells by column, with their lines.
+"""A table of ledger rows to import, complete or not: cells by column, with their lines.
 
-Pure. What the cells mean is not looked at here.
+Pure. The values of the cells are not checked here.
 """
 
 import csv
@@ -16,14 +16,14 @@ TableRow = tuple[int, dict[str, str]]
 
 
 def read_table(text: str, file: str) -> list[TableRow]:
-    """Give the cells of each row, by column, with the number of its line.
+    """Return the cells of each row, by column, with the number of its line.
 
     Args:
-        text: CSV with a header of ledger columns, of which ``unit_id`` has to be there; ``#`` before a comment.
-        file: What to call it in messages.
+        text: CSV with a header of ledger columns; ``unit_id`` is required; ``#`` before a comment.
+        file: Its name in messages.
 
     Raises:
-        ConfigError: With every row that is none, and every column that the ledger does not have.
+        ConfigError: With every malformed row, and every column that the ledger does not have.
     """
     mistakes: list[Mistake] = []
     rows: list[TableRow] = []
@@ -41,13 +41,13 @@ def read_table(text: str, file: str) -> list[TableRow]:
                 mistakes.append(_mistake(file, number, "a unit_id is expected"))
             rows.append((number, row))
     if not rows and not mistakes:
-        mistakes.append(_mistake(file, 1, "no rows: there is nothing to take in"))
+        mistakes.append(_mistake(file, 1, "no rows: there is nothing to import"))
     raise_all(mistakes, file)
     return rows
 
 
 def raise_all(mistakes: Sequence[Mistake], file: str) -> None:
-    """Raise what was found wrong with a file, cut to what fits a report; does nothing when nothing was.
+    """Raise the mistakes of a file, as many as fit a report; no effect without any.
 
     Raises:
         ConfigError: With `mistakes`.
@@ -58,7 +58,7 @@ def raise_all(mistakes: Sequence[Mistake], file: str) -> None:
 
 
 def _split(text: str, file: str, mistakes: list[Mistake]) -> Iterator[tuple[int, list[str]]]:
-    """Give the cells of every line that has any, with its number."""
+    """Yield the number and cells of every line that has any."""
     for number, line in enumerate(re.split(r"\r\n|\r|\n", text.removeprefix(BOM)), start=1):
         if "\0" in line:
             mistakes.append(_mistake(file, number, "a NUL byte; save the file as UTF-8 text"))

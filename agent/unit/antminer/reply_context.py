@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 from agent.errors import MalformedReplyError, UnsupportedReplyError, excerpt
 from agent.unit.antminer.stats_schema import Info
 from agent.unit.cgminer.fields import shared
-from agent.unit.limits import HS_PER_GHS, MAX_CELSIUS, MAX_FANS, MAX_RPM, MAX_SENSORS, MIN_CELSIUS
+from agent.unit.limits import HS_PER_GHS, HS_PER_THS, MAX_CELSIUS, MAX_FANS, MAX_RPM, MAX_SENSORS, MIN_CELSIUS
 from agent.unit.reading import Identity, PoolReading, ShareReading
 
 _HS_PER_UNIT: Final[dict[str | None, float]] = {
@@ -15,7 +15,7 @@ _HS_PER_UNIT: Final[dict[str | None, float]] = {
     "GH/s": HS_PER_GHS,
     "H/s": 1.0,
     "MH/s": 1e6,
-    "TH/s": 1e12,
+    "TH/s": HS_PER_THS,
 }
 
 

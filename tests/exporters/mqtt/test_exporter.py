@@ -24,7 +24,7 @@ from agent.exporters.mqtt.topics import MeterScope
 from agent.site.curtailment.events import Event, Scope
 from agent.site.curtailment.orders import OrderError, Refusal, StartOrder
 from agent.site.ledger.entries import Place
-from agent.site.power import Metered, MeterWatts, add_up
+from agent.site.metered import Metered, MeterWatts, add_up
 from agent.site.totals import site_figures
 
 pytestmark = pytest.mark.program("mosquitto")

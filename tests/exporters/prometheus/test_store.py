@@ -31,7 +31,8 @@ from agent.site.energy import Energy, EnergyBook
 from agent.site.identity.figures import IdentityFigures
 from agent.site.identity.whereabouts import Sighting, Standing, Whereabouts
 from agent.site.ledger.entries import Place
-from agent.site.power import Metered, MeterState, PowerSource
+from agent.site.metered import Metered, MeterState
+from agent.site.power import PowerSource
 from agent.site.status import Loss, UnitStatus
 from agent.site.totals import site_figures
 from agent.unit.reading import Identity, Poll, PoolReading, ShareReading, SystemInfo

@@ -1,4 +1,4 @@
-"""Curtailments over HTTP: who may, what is answered, and what nobody may; the page's card."""
+"""Curtailments over HTTP: authentication, answers, refusals, and the card on the page."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -15,11 +15,11 @@ from msgspec import structs
 
 from agent.exporters.prometheus.store import Metrics
 from agent.exporters.web import server as web
-from agent.exporters.web import site_answers as answers
 from agent.exporters.web.bearer import Token
-from agent.exporters.web.curtailment_api import CHANGES, PATH, WRONG_TOKENS, CurtailmentApi
+from agent.exporters.web.curtailment_api import CHANGE_BURST, PATH, WRONG_TOKEN_BURST, CurtailmentApi
 from agent.exporters.web.curtailment_card import curtailment_card
 from agent.exporters.web.rate_limit import Limiter
+from agent.exporters.web.site_answers import schema
 from agent.site.curtailment.book import CurtailmentBook
 from agent.site.curtailment.events import Curtailments, Event, Phase, Scope
 from agent.site.event_figures import EventFigures, event_figures
@@ -33,18 +33,18 @@ ASLEEP = {"mode": Mode.SLEEP, "hashrate_5s_hs": 0.0}
 
 
 class Clock:
-    """A clock that stands where it is put."""
+    """A clock that the test sets."""
 
     def __init__(self, at: float) -> None:
         self.at = at
 
     def __call__(self) -> float:
-        """Give the time, s."""
+        """Return the time, s."""
         return self.at
 
 
 class Site(NamedTuple):
-    """A served site of two units, of which u2 sleeps."""
+    """A served site with two units; u2 is asleep."""
 
     client: aiohttp.ClientSession
     book: CurtailmentBook
@@ -54,7 +54,7 @@ class Site(NamedTuple):
 
 @asynccontextmanager
 async def served(folder: Path, token: Token | None = TOKEN) -> AsyncIterator[Site]:
-    """Serve a site that asks for `token`."""
+    """Serve a site that requires `token`."""
     wall, clock = Clock(AT), Clock(1000.0)
     entries = (entry("u1"), entry("u2"))
     book = CurtailmentBook(folder / "state.json", site="nd-1", windows=(), entries=lambda: entries, wall=wall)
@@ -90,15 +90,15 @@ async def served(folder: Path, token: Token | None = TOKEN) -> AsyncIterator[Sit
 
 
 async def ask(site: Site, method: str, path: str = PATH, **arguments: Any) -> tuple[int, Any]:
-    """Send a request with the token; give status and decoded answer."""
+    """Send a request with the token; return the status and the decoded answer."""
     headers = SHOWN | arguments.pop("headers", {})
     async with site.client.request(method, path, headers=headers, **arguments) as response:
         return response.status, await response.json()
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
-async def test_without_a_configured_token_nobody_may(tmp_path: Path, method: str) -> None:
-    """403 for every method, whatever the caller shows, and what to configure."""
+async def test_every_request_is_refused_without_a_configured_token(tmp_path: Path, method: str) -> None:
+    """Without a configured token every method is 403, and the answer names the key to set."""
     async with served(tmp_path, token=None) as site:
         path = f"{PATH}/a" if method == "DELETE" else PATH
         reason = "refused: no token is configured ([api] token_file)"
@@ -108,8 +108,8 @@ async def test_without_a_configured_token_nobody_may(tmp_path: Path, method: str
 
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
 @pytest.mark.parametrize("header", [None, "", "Bearer ", "Bearer wrong-0123456789", f"Basic {TOKEN.text}", TOKEN.text])
-async def test_without_the_token_nobody_may(tmp_path: Path, method: str, header: str | None) -> None:
-    """401 with the scheme that is asked for; nothing was changed."""
+async def test_requests_without_the_token_are_refused(tmp_path: Path, method: str, header: str | None) -> None:
+    """A missing or wrong token is 401 with the expected scheme, and changes nothing."""
     async with served(tmp_path) as site:
         path = f"{PATH}/a" if method == "DELETE" else PATH
         headers = {} if header is None else {"Authorization": header}
@@ -121,9 +121,9 @@ async def test_without_the_token_nobody_may(tmp_path: Path, method: str, header:
 
 
 async def test_guessing_is_slowed_down(tmp_path: Path) -> None:
-    """After ten wrong tokens even the right one waits; after six seconds there is one more try."""
+    """After ten wrong tokens even the right one is refused; six seconds later one try is free again."""
     async with served(tmp_path) as site:
-        for _ in range(WRONG_TOKENS):
+        for _ in range(WRONG_TOKEN_BURST):
             assert (await ask(site, "GET", headers={"Authorization": "Bearer guess"}))[0] == 401
         async with site.client.get(PATH, headers=SHOWN) as response:
             assert (response.status, response.headers["Retry-After"]) == (429, "6")
@@ -132,9 +132,9 @@ async def test_guessing_is_slowed_down(tmp_path: Path) -> None:
 
 
 async def test_changes_are_bounded_in_number(tmp_path: Path) -> None:
-    """A client in a loop does not wear out the disk: 30 changes, then one in two seconds; listing goes on."""
+    """A client may make 30 changes, then one every two seconds; listing is not limited."""
     async with served(tmp_path) as site:
-        for number in range(CHANGES):
+        for number in range(CHANGE_BURST):
             assert (await ask(site, "DELETE", f"{PATH}/{number}"))[0] == 404
         assert (await ask(site, "POST", json={"target_percent": 0}))[0] == 429
         assert (await ask(site, "GET"))[0] == 200
@@ -143,7 +143,7 @@ async def test_changes_are_bounded_in_number(tmp_path: Path) -> None:
 
 
 async def test_start_list_stop(tmp_path: Path) -> None:
-    """The whole life of an event, as its caller sees it."""
+    """A caller can start an event, list it, and stop it."""
     async with served(tmp_path) as site:
         order = {"target_percent": 0, "duration_s": 3600, "source": "ERCOT 4CP", "scope": {"container": "C1"}}
         headers = SHOWN | {"Content-Type": "application/json"}
@@ -179,16 +179,16 @@ async def test_start_list_stop(tmp_path: Path) -> None:
 
 
 async def test_answers_fit_the_schema(tmp_path: Path) -> None:
-    """The schema that is served describes what is answered."""
+    """The list of curtailments fits the served schema."""
     async with served(tmp_path) as site:
         await ask(site, "POST", json={"target_percent": 60.5})
-        told = (await ask(site, "GET"))[1]
-    schema = answers.schema()
-    jsonschema.validate(told, {**schema["answers"][PATH], "$defs": schema["$defs"]})  # type: ignore[index,dict-item]
+        answer = (await ask(site, "GET"))[1]
+    served_schema = schema()
+    jsonschema.validate(answer, {**served_schema["answers"][PATH], "$defs": served_schema["$defs"]})  # type: ignore[index,dict-item]
 
 
 async def test_the_same_order_twice_is_one_event(tmp_path: Path) -> None:
-    """A client that lost the answer asks again under its id: 200 and the event it has; another order is 409."""
+    """Repeating an order under its id is 200 with the same event; a different order under that id is 409."""
     async with served(tmp_path) as site:
         order = {"target_percent": 0, "id": "call-7"}
         assert (await ask(site, "POST", json=order))[0] == 201
@@ -210,7 +210,7 @@ async def test_the_same_order_twice_is_one_event(tmp_path: Path) -> None:
     ],
 )
 async def test_bad_orders(tmp_path: Path, arguments: dict[str, Any], expected: int, reason: str | None) -> None:
-    """What is no order is answered with what would be one, and changes nothing."""
+    """A bad order is answered with the mistake, and changes nothing."""
     async with served(tmp_path) as site:
         status_code, answer = await ask(site, "POST", **arguments)
         assert status_code == expected
@@ -222,16 +222,16 @@ async def test_bad_orders(tmp_path: Path, arguments: dict[str, Any], expected: i
     ("event_id", "expected"),
     [("nothing", 404), ("schedule:peak:2025-10-07", 409), ("%2e%2e%2fstate.json", 404), ("a%00b", 404)],
 )
-async def test_what_cannot_be_stopped(tmp_path: Path, event_id: str, expected: int) -> None:
-    """Unknown ids are 404, the schedule's are 409; an id is never a path."""
+async def test_unknown_and_scheduled_events_cannot_be_stopped(tmp_path: Path, event_id: str, expected: int) -> None:
+    """Unknown ids are 404, ids of scheduled events 409; an id is never a path."""
     async with served(tmp_path) as site:
         url = aiohttp.client.URL(f"{PATH}/{event_id}", encoded=True)
         async with site.client.delete(url, headers=SHOWN) as response:
             assert response.status == expected
 
 
-async def test_what_cannot_be_kept_is_refused(tmp_path: Path) -> None:
-    """A full or missing disk is 503, and the event is not in force: an answer of yes survives a restart."""
+async def test_an_order_that_cannot_be_saved_is_refused(tmp_path: Path) -> None:
+    """An order that cannot be written to disk is 503 and not in force, so every accepted one survives a restart."""
     folder = tmp_path / "gone"
     folder.mkdir()
     async with served(folder) as site:
@@ -242,24 +242,24 @@ async def test_what_cannot_be_kept_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("method", "path"), [("PUT", PATH), ("PATCH", f"{PATH}/a"), ("POST", f"{PATH}/a")])
 async def test_other_methods_are_refused(tmp_path: Path, method: str, path: str) -> None:
-    """405 with what is allowed there."""
+    """Other methods are 405 with the allowed ones."""
     async with served(tmp_path) as site, site.client.request(method, path, headers=SHOWN) as response:
         assert response.status == 405
         assert response.headers["Allow"] == ("GET, HEAD, POST" if path == PATH else "DELETE")
 
 
 async def test_readers_without_a_token_see_what_is_in_force(tmp_path: Path) -> None:
-    """The site's answer, its units and the page tell event, straggler and sleeper; reading needs no token."""
+    """The site's answer, its units and the page show the event, its straggler and its sleeper without a token."""
     async with served(tmp_path) as site:
         await ask(site, "POST", json={"target_percent": 0, "id": "a"})
         async with site.client.get("/api/v1/site") as response:
-            told = await response.json()
+            answer = await response.json()
         async with site.client.get("/api/v1/units") as response:
             units = (await response.json())["units"]
         async with site.client.get("/") as response:
             page = await response.text()
-    assert [(event["id"], event["phase"]) for event in told["curtailments"]] == [("a", "active")]
-    assert (told["figures"]["curtailment_nameplate_hs"], told["figures"]["stragglers"]) == (400e12, 1)
+    assert [(event["id"], event["phase"]) for event in answer["curtailments"]] == [("a", "active")]
+    assert (answer["figures"]["curtailment_nameplate_hs"], answer["figures"]["stragglers"]) == (400e12, 1)
     rows = [(unit["unit_id"], unit["state"], unit["curtailment"], unit["is_straggler"]) for unit in units]
     assert rows == [("u1", "hashing", "a", True), ("u2", "curtailed", "a", False)]
     assert "<h2>Curtailment</h2>" in page
@@ -286,7 +286,7 @@ TO_NOTHING, BY_ME = "to 0 % of nameplate</strong>", "declared by &lt;b&gt;me&lt;
         (
             FIGURES,
             [
-                f"<strong>Container &lt;C1&gt; {TO_NOTHING}, since 2025-11-20 21:36 UTC, until it is stopped; {BY_ME}",
+                f"<strong>Container &lt;C1&gt; {TO_NOTHING}, since 2025-11-20 21:36 UTC, until stopped; {BY_ME}",
                 "16 of 20 units asleep; 800.00 TH/s of 4.00 PH/s still hashing",
                 "<strong>Stragglers, 14:</strong> u0, u1, u2, u3, u4, u5, u6, u7, u8, u9, u10, u11 and 2 more",
             ],
@@ -295,26 +295,26 @@ TO_NOTHING, BY_ME = "to 0 % of nameplate</strong>", "declared by &lt;b&gt;me&lt;
             replace(FIGURES, phase=Phase.RESTORING, event=replace(EVENT, end=AT + 600, scope=Scope()), stragglers=()),
             [
                 f"<strong>The whole site {TO_NOTHING}, ended 2025-11-20 21:46 UTC; {BY_ME}",
-                "16 units have not woken yet",
+                "16 units still asleep",
             ],
         ),
     ],
 )
-def test_the_card_tells_who_and_who_not(figures: EventFigures, lines: list[str]) -> None:
-    """Scope, times and units in words; names from outside are text and not markup."""
+def test_the_card_lists_events_with_their_units(figures: EventFigures, lines: list[str]) -> None:
+    """The card shows scope, times and units in words; names from outside are never markup."""
     assert curtailment_card([figures]).count("<li>") == 1
     assert f"<li>{'<br>'.join(lines)}</li>" in curtailment_card([figures])
 
 
 def test_no_card_without_events() -> None:
-    """Before an event, and after one from which everybody came back, there is nothing to see."""
+    """There is no card before an event, or after one from which every unit was restored."""
     over = replace(FIGURES, phase=Phase.ENDED, stragglers=())
     assert curtailment_card([]) == curtailment_card([replace(FIGURES, phase=Phase.PENDING), over]) == ""
-    assert "Not back, 1:" in curtailment_card([replace(over, unrestored=("u1",))])
+    assert "Not restored, 1:" in curtailment_card([replace(over, unrestored=("u1",))])
 
 
 def test_figures_of_events_count_each_unit_once() -> None:
-    """A unit under two events is counted under the one that governs it; one that is not back under its own."""
+    """A unit under two events counts for the one that governs it; an unrestored unit counts for its own event."""
     site = replace(EVENT, id="site", scope=Scope(), target_ratio=0.5)
     one = replace(EVENT, id="one", scope=Scope(unit="u1"))
     gone = replace(EVENT, id="gone", start=AT - 7200, end=AT - 3600)
@@ -324,15 +324,15 @@ def test_figures_of_events_count_each_unit_once() -> None:
         structs.replace(status(entry("u2"), reading("u2")), event=site),
         structs.replace(status(entry("u3"), reading("u3", **ASLEEP)), unrestored=gone),
     ]
-    told = {each.event.id: each for each in event_figures(declared, units, AT)}
-    assert {name: each.units for name, each in told.items()} == {"site": 1, "one": 1, "gone": 0}
-    assert (told["one"].stragglers, told["gone"].unrestored) == (("u1",), ("u3",))
+    by_id = {each.event.id: each for each in event_figures(declared, units, AT)}
+    assert {name: each.units for name, each in by_id.items()} == {"site": 1, "one": 1, "gone": 0}
+    assert (by_id["one"].stragglers, by_id["gone"].unrestored) == (("u1",), ("u3",))
 
 
-def test_a_limiter_forgets_who_was_long_silent() -> None:
-    """It remembers so many callers and no more; each has a bucket of its own."""
+def test_a_limiter_forgets_callers_that_are_long_silent() -> None:
+    """Each caller has its own bucket, and the number of buckets is bounded."""
     clock = Clock(0.0)
-    limiter = Limiter(burst=2, refill_s=10.0, clock=clock, most=2)
+    limiter = Limiter(burst=2, refill_s=10.0, clock=clock, max_callers=2)
     for caller in ("a", "a", "b"):
         limiter.spend(caller)
     assert (limiter.wait_s("a"), limiter.wait_s("b"), limiter.wait_s("c")) == (10.0, 0.0, 0.0)
@@ -344,8 +344,8 @@ def test_a_limiter_forgets_who_was_long_silent() -> None:
 
 
 async def test_a_hundred_orders_at_once_are_answered(tmp_path: Path) -> None:
-    """A burst of orders is followed or told to wait; none is lost between memory and disk."""
+    """Each order of a burst is carried out or refused with 429; none is lost between memory and disk."""
     async with served(tmp_path) as site:
         answered = await asyncio.gather(*(ask(site, "POST", json={"target_percent": 0}) for _ in range(100)))
         assert {status_code for status_code, _ in answered} == {201, 429}
-        assert len(site.book.curtailments.events) == [code for code, _ in answered].count(201) == CHANGES
+        assert len(site.book.curtailments.events) == [code for code, _ in answered].count(201) == CHANGE_BURST

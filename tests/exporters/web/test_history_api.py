@@ -1,4 +1,4 @@
-"""History over the API: what may be asked, and what is answered over a real socket."""
+"""History over the API: queries, and answers over a real socket."""
 
 import re
 from pathlib import Path
@@ -17,7 +17,7 @@ NOW = AT + DAY_S + 12.5
 
 
 def query(**changes: Any) -> HistoryQuery:
-    """Give the query of a day by the minute, changed."""
+    """Return the query of one day, minute by minute, with changes."""
     return HistoryQuery(**{"start": AT, "end": AT + DAY_S, "step_s": 60} | changes)
 
 
@@ -28,50 +28,50 @@ def query(**changes: Any) -> HistoryQuery:
         ("from=1759276800&to=1759363200", query()),
         ("from=2025-10-01&to=2025-10-02", query()),
         ("from=2025-10-01T02:00:00%2B02:00&to=2025-10-01T19:00:00-05:00", query()),
-        # A + that nobody escaped.
+        # An unescaped +.
         ("from=2025-10-01T02:00:00+02:00&to=2025-10-02T00:00:00Z", query()),
         ("from=1759276830.9&to=1759363200", query()),
         ("from=2025-10-01&to=2025-10-02&step=3600&container=C1", query(step_s=3600, container="C1")),
         ("to=2025-10-02", query()),
-        # A longer span takes a longer step by itself.
+        # A longer span gets a longer default step.
         ("from=2025-10-01&to=2025-10-31", query(end=AT + 30 * DAY_S, step_s=1800)),
     ],
 )
 def test_queries(text: str, expected: HistoryQuery) -> None:
-    """Times are Unix or ISO 8601, UTC unless they say otherwise; a day by the minute unless told."""
+    """Times are Unix or ISO 8601, UTC without an offset; the default is a day, minute by minute."""
     assert parse_history_query(pairs(text), now=NOW) == expected
 
 
 def pairs(text: str) -> list[tuple[str, str]]:
-    """Give a query string's names and values as a server decodes them."""
+    """Return a query string's names and values as a server decodes them."""
     return list(URL(f"http://unit/?{text}", encoded=True).query.items())
 
 
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("colour=1", "unknown parameter 'colour': there are from, to, step, container"),
+        ("colour=1", "unknown parameter 'colour': expected one of from, to, step, container"),
         ("from=1&from=2", "from is given twice"),
         ("container=" + "x" * 129, "container is longer than 128 characters"),
-        ("from=yesterday", "from is a Unix time or ISO 8601"),
-        ("to=-5", "to is a Unix time or ISO 8601"),
-        ("to=nan", "to is a Unix time or ISO 8601"),
-        ("from=9999-12-31T23:00:00-23:00", "from is a Unix time or ISO 8601|to is expected after from"),
-        ("from=2025-10-02&to=2025-10-01", "to is expected after from"),
-        ("step=0", "step is a number of seconds, 60 or a multiple of it, not '0'"),
-        ("step=90", "step is a number of seconds"),
-        ("step=1e3", "step is a number of seconds"),
-        ("from=0&to=1759276800&step=60", "29,321,280 steps are too many: at most 11,000; take a longer step"),
+        ("from=yesterday", "from must be a Unix time or ISO 8601"),
+        ("to=-5", "to must be a Unix time or ISO 8601"),
+        ("to=nan", "to must be a Unix time or ISO 8601"),
+        ("from=9999-12-31T23:00:00-23:00", "from must be a Unix time or ISO 8601|to must be after from"),
+        ("from=2025-10-02&to=2025-10-01", "to must be after from"),
+        ("step=0", "step must be a multiple of 60 seconds, not '0'"),
+        ("step=90", "step must be a multiple of 60 seconds"),
+        ("step=1e3", "step must be a multiple of 60 seconds"),
+        ("from=0&to=1759276800&step=60", "29,321,280 steps are too many (at most 11,000); use a longer step"),
     ],
 )
 def test_bad_queries(text: str, reason: str) -> None:
-    """What cannot be answered is refused in words."""
+    """A query that cannot be answered is refused with the reason."""
     with pytest.raises(QueryError, match=re.escape(reason) if "|" not in reason else reason):
         parse_history_query(pairs(text), now=NOW)
 
 
 async def test_history_is_served(tmp_path: Path) -> None:
-    """Rows come as means over steps with their coverage; a gap is a step that is not there; the schema holds."""
+    """Rows are means over steps with their coverage; a gap has no row; the answer fits the schema."""
     path = write(tmp_path / "h.sqlite", [*hours(AT, AT + 2 * HOUR_S), row(AT + 5 * HOUR_S, watched_s=30.0)])
     shown = source(history=lambda asked: answer_history(path, "nd-1", asked), wall=lambda: NOW)
     async with served(shown) as client:
@@ -96,7 +96,7 @@ async def test_history_is_served(tmp_path: Path) -> None:
 
 
 async def test_no_history_has_a_reason(tmp_path: Path) -> None:
-    """Where none is kept there is nothing at the address; one that cannot be read is our failure, not the asker's."""
+    """An agent without history answers 404; one whose history cannot be read answers 503."""
     async with served(source()) as client, client.get("/api/v1/history") as response:
         assert response.status == 404
         assert "history.keep" in (await response.json())["error"]
@@ -107,7 +107,7 @@ async def test_no_history_has_a_reason(tmp_path: Path) -> None:
 
 
 def test_reading_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A question that takes too long to answer ends, and says so."""
+    """A read that takes too long ends with the reason slow."""
     path = write(tmp_path / "h.sqlite", [row(AT + 60 * number) for number in range(2000)])
     monkeypatch.setattr("agent.exporters.web.history_api.READ_S", -1.0)
     with pytest.raises(HistoryError) as caught:

@@ -1,4 +1,4 @@
-"""The landing page: what it says in words, what it keeps quiet about, and that nothing in it is markup but ours."""
+"""The landing page: its text, what it leaves out, and that no text from outside becomes markup."""
 
 import re
 from dataclasses import replace
@@ -28,7 +28,7 @@ TAGS = {
 
 
 class Parsed(HTMLParser):
-    """A page's tags, attributes and text; tags that do not balance are a failure."""
+    """Tags, attributes and text of a page; unbalanced tags fail the test."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -41,15 +41,15 @@ class Parsed(HTMLParser):
         assert self.open == []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Note a tag."""
+        """Record a tag."""
         self.tags.add(tag)
         self.attributes += attrs
-        # SVG shapes close themselves with a slash, and the parser calls handle_startendtag for these.
+        # SVG shapes end with a slash; the parser passes them to handle_startendtag.
         if tag not in VOID_TAGS:
             self.open.append(tag)
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Note a tag that closes itself."""
+        """Record a tag that closes itself."""
         self.tags.add(tag)
         self.attributes += attrs
 
@@ -58,7 +58,7 @@ class Parsed(HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data: str) -> None:
-        """Note text."""
+        """Record text."""
         self.words.append(data)
 
     @property
@@ -68,7 +68,7 @@ class Parsed(HTMLParser):
 
 
 def page(*statuses: UnitStatus, **changes: Any) -> Parsed:
-    """Give the page of these units, ready unless `changes` say otherwise."""
+    """Return the page of these units, ready unless `changes` says otherwise."""
     shown = Shown(
         site="nd-1",
         version="1.2.3",
@@ -82,17 +82,17 @@ def page(*statuses: UnitStatus, **changes: Any) -> Parsed:
 
 
 def at(unit_id: str, container: str, **changes: Any) -> UnitStatus:
-    """Give a unit that hashes in a container."""
+    """Return a unit that hashes in a container."""
     return status(entry(unit_id, place=Place(container=container, rack="R1", slot="7")), reading(unit_id, **changes))
 
 
 def silent(unit_id: str, container: str) -> UnitStatus:
-    """Give a unit that does not answer."""
+    """Return a unit that does not answer."""
     return status(entry(unit_id, place=Place(container=container)), error=UnreachableError("no answer"))
 
 
 def test_headline() -> None:
-    """Operating of deployed, their ratio and the 90 % line are in words, scaled for people."""
+    """The page states operating, deployed, their ratio and the 90 % line, scaled for people."""
     shown = page(at("a", "C1", hashrate_5s_hs=201e12), at("b", "C1", hashrate_5s_hs=180e12))
     assert "Operational efficiency now 95.25 % above the 90 % line Operating of deployed 381.00 TH/s" in shown.text
     assert "of 400.00 TH/s" in shown.text
@@ -106,21 +106,21 @@ def test_headline() -> None:
     [
         (180.02e12, "90.01 % above the 90 % line", "good"),
         (180e12, "90.00 % not above the 90 % line", "fair"),
-        # As September 2025 was published: it rounds to 90 and is not above it.
+        # It rounds to 90 and is not above it.
         (179.4e12, "89.70 % not above the 90 % line", "fair"),
         (160e12, "80.00 % not above the 90 % line", "poor"),
         (0.0, "0.00 % not above the 90 % line", "poor"),
     ],
 )
 def test_the_line_is_met_only_above_it(hashrate_hs: float, words: str, grade: str) -> None:
-    """No rounding makes 90 % of less."""
+    """Rounding never lifts a ratio over the line."""
     shown = page(at("a", "C1", hashrate_5s_hs=hashrate_hs))
     assert words in shown.text
     assert ("class", f"ratio {grade}") in shown.attributes
 
 
-def test_losses_are_told_largest_first_with_their_places() -> None:
-    """What took the rest is said in words: how much, why, in which container, how many units."""
+def test_losses_are_listed_largest_first_with_their_places() -> None:
+    """Each loss states its hashrate, cause, containers and number of units."""
     shown = page(
         *(silent(f"s{index}", "C2") for index in range(16)),
         *(at(f"m{index}", f"C{index}", boards=(board(0), board(1)), hashrate_5s_hs=133e12) for index in range(5)),
@@ -131,15 +131,15 @@ def test_losses_are_told_largest_first_with_their_places() -> None:
     assert "curtailed" not in shown.text
 
 
-def test_losses_are_told_since_when_on_the_sites_clock() -> None:
-    """What is a state says since when; times are the site's zone, which is named."""
+def test_losses_show_their_start_in_the_sites_zone() -> None:
+    """The loss of a state shows since when, in the site's zone, which is named."""
     shown = page(*(silent(f"s{index}", "C2") for index in range(16)), seen_from=0.0, zone=ZoneInfo("America/Chicago"))
     assert "3.20 PH/s unreachable : container C2, 16 units since 14:36" in shown.text
-    assert "times are America/Chicago" in shown.text
+    assert "times in America/Chicago" in shown.text
 
 
 def test_containers_and_worst_units() -> None:
-    """Every container has a row, and units that lack something are listed with why, for how long, and a link."""
+    """Each container has a row; units with losses are listed with reason, duration and a link."""
     shown = page(at("a", "C1", hashrate_5s_hs=198e12), silent("b/2", "C2"), at("ok", "C1", hashrate_5s_hs=205e12))
     assert "C1 100.75 % 403.00 TH/s 400.00 TH/s 2 of 2 100.00 % 2.00 TH/s underperforming" in shown.text
     assert "C2 0.00 % 0 H/s 200.00 TH/s 0 of 1 0.00 % 200.00 TH/s unreachable" in shown.text
@@ -150,26 +150,26 @@ def test_containers_and_worst_units() -> None:
 
 
 def test_before_the_first_round() -> None:
-    """Before every unit was looked at the page shows what is deployed, why it waits, and no figure."""
+    """Before every unit was polled, the page shows what is deployed, why it waits, and no figure."""
     shown = page(at("a", "C1"), figures=None, unreadiness="first round under way: 1 of 2 units not looked at yet")
     assert "Not ready: first round under way: 1 of 2 units not looked at yet." in shown.text
     assert "Operational efficiency not known yet" in shown.text
-    assert "Deployed, by the ledger 200.00 TH/s 1 unit" in shown.text
+    assert "Deployed per ledger 200.00 TH/s 1 unit" in shown.text
     assert "above the 90 % line" not in shown.text
     assert not re.search(r"\d %", shown.text)
     assert not [value for name, value in shown.attributes if name == "class" and "good" in (value or "")]
 
 
-def test_late_figures_are_not_painted_good() -> None:
-    """Figures that are out of date say so first, and are nowhere green."""
+def test_late_figures_are_not_coloured_good() -> None:
+    """A page of late figures says so first, and shows none in green."""
     shown = page(at("a", "C1"), unreadiness="figures are 40 s late")
     assert "These figures are out of date: figures are 40 s late." in shown.text
     assert "99.00 % above the 90 % line, as far as is known" in shown.text
     assert not [value for name, value in shown.attributes if name == "class" and "good" in (value or "")]
 
 
-def test_figures_of_too_little_knowledge_are_not_painted_good() -> None:
-    """A site above the line of which a tenth is not known is not green; a container wholly known may be."""
+def test_figures_of_low_coverage_are_not_coloured_good() -> None:
+    """A site at 90 % coverage is not green even above the line; a fully known container may be."""
     shown = page(*(at(f"a{index}", "C1", hashrate_5s_hs=230e12) for index in range(9)), silent("b", "C2"))
     assert "103.50 % above the 90 % line, as far as is known" in shown.text
     assert ("class", "ratio unsure") in shown.attributes
@@ -177,25 +177,25 @@ def test_figures_of_too_little_knowledge_are_not_painted_good() -> None:
 
 
 def test_an_ill_agent_says_so() -> None:
-    """Whoever looks at the page learns that the agent itself is not well."""
+    """The page states that the agent itself is unhealthy."""
     assert (
-        "The agent is not well: no poll was started for 40 s."
+        "The agent is unhealthy: no poll was started for 40 s."
         in page(at("a", "C1"), illness="no poll was started for 40 s").text
     )
 
 
-@pytest.mark.parametrize(("units", "words"), [(1, "1 of 2 unit is simulated"), (2, "2 of 2 units are simulated")])
-def test_simulated_units_are_told(units: int, words: str) -> None:
-    """A page with simulated units in its figures cannot be taken for a real site's."""
+@pytest.mark.parametrize(("units", "words"), [(1, "1 of 2 units is simulated"), (2, "2 of 2 units are simulated")])
+def test_simulated_units_are_announced(units: int, words: str) -> None:
+    """A page whose figures include simulated units says so."""
     statuses = [status(entry(f"u{index}", is_simulated=index < units), reading(f"u{index}")) for index in range(2)]
     assert words in page(*statuses).text
     assert "imulated" not in page(at("a", "C1")).text
 
 
 def test_nothing_deployed() -> None:
-    """A site with nothing deployed has no ratio to show."""
+    """A site with nothing deployed shows no ratio."""
     shown = page(figures=site_figures([], AT))
-    assert "Nothing is deployed now." in shown.text
+    assert "Nothing is deployed." in shown.text
     assert "90 %" not in shown.text
 
 
@@ -210,7 +210,7 @@ HOSTILE = (
 
 
 def hostile_page(text: str) -> Parsed:
-    """Give a page in which everything that somebody wrote is `text`."""
+    """Return a page on which every text from outside is `text`."""
     place = Place(container=text, rack=text, slot=text)
     declared = entry(text, place=place, nameplate=replace(S21, model=text), host=text)
     silent_one = msgspec.structs.replace(gone_silent(), entry=declared, why=text)
@@ -218,8 +218,8 @@ def hostile_page(text: str) -> Parsed:
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_what_others_wrote_is_text(text: str) -> None:
-    """Names, places, models and reasons come out as they are written, and never as markup."""
+def test_text_from_outside_is_never_markup(text: str) -> None:
+    """Names, places, models and reasons appear literally, never as markup."""
     shown = hostile_page(text)
     assert shown.tags <= TAGS
     assert not [name for name, _ in shown.attributes if name.startswith("on") or name == "style"]
@@ -229,12 +229,12 @@ def test_what_others_wrote_is_text(text: str) -> None:
 
 @given(st.text())
 def test_any_text_is_text(text: str) -> None:
-    """Whatever is written, the page stays balanced and of its own tags."""
+    """Any text leaves the page balanced and without foreign tags."""
     assert hostile_page(text).tags <= TAGS
 
 
 def test_the_page_needs_nothing_from_elsewhere() -> None:
-    """The page works without script, and everything it loads or links is under its own address."""
+    """The page has no script, and everything it loads or links is on its own server."""
     shown = page(at("a", "C1"), silent("b", "C2"))
     assert shown.tags == TAGS
     assert all(value.startswith("/") for name, value in shown.attributes if name in {"href", "src"} and value)

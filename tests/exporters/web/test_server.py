@@ -1,4 +1,4 @@
-"""The HTTP side over real sockets: what it answers, to whom it does not, and how little a bad client costs."""
+"""The HTTP server over real sockets: its answers, its refusals, and its limits against bad clients."""
 
 import asyncio
 import gzip
@@ -17,6 +17,7 @@ from exporter_cases import AT, gone_silent
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 from web_site import UNITS, get_json, served, source
 
+from agent.exporters.web import listener
 from agent.exporters.web import server as web
 from agent.exporters.web.guard import GuardedConnection
 from agent.exporters.web.unit_query import QueryError, parse_query
@@ -29,7 +30,7 @@ ANSWERS = ("/", "/metrics", "/metrics/site", "/healthz", "/readyz", "/api/v1/sit
 
 
 async def say(port: int, request: bytes) -> bytes:
-    """Send raw bytes, and give what comes back until the other side closes."""
+    """Send raw bytes, and return the reply up to the end of the connection."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     with closing(writer):
         writer.write(request)
@@ -39,8 +40,8 @@ async def say(port: int, request: bytes) -> bytes:
 # Metrics and health
 
 
-async def test_metrics_and_its_small_sister() -> None:
-    """Everything is at /metrics, the site's and the agent's own at /metrics/site, each as the scraper asked for it."""
+async def test_both_scopes_of_metrics() -> None:
+    """/metrics has every family, /metrics/site leaves out units; both follow the scraper's headers."""
     async with served() as client:
         async with client.get("/metrics", headers={"Accept-Encoding": "gzip"}) as response:
             assert response.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
@@ -67,7 +68,7 @@ async def test_metrics_and_its_small_sister() -> None:
     ],
 )
 async def test_health(path: str, changes: dict[str, Any], expected: tuple[int, str]) -> None:
-    """Not ready is no reason to restart the agent; both say why."""
+    """An agent that is not ready can be healthy; both addresses state the reason."""
     async with served(source(**changes)) as client, client.get(path) as response:
         assert (response.status, await response.text()) == expected
 
@@ -100,10 +101,10 @@ async def test_site_answer() -> None:
     assert (site["operational_efficiency_target_ratio"], site["is_above_target"]) == (0.9, False)
 
 
-async def test_site_answer_tells_losses_largest_first_and_in_words() -> None:
-    """What took the rest has its containers, its times in ISO 8601, and a sentence on the site's clock."""
-    told = {"zone": lambda: ZoneInfo("America/Chicago"), "seen_from": lambda: AT - 7200.0}
-    async with served(source([gone_silent("b1"), gone_silent("b2"), UNITS[0]], **told)) as client:
+async def test_site_answer_lists_losses_largest_first_and_in_words() -> None:
+    """Each loss has containers, times in ISO 8601, and a sentence in the site's zone."""
+    changes = {"zone": lambda: ZoneInfo("America/Chicago"), "seen_from": lambda: AT - 7200.0}
+    async with served(source([gone_silent("b1"), gone_silent("b2"), UNITS[0]], **changes)) as client:
         site = await get_json(client, "/api/v1/site")
     assert (site["zone"], site["watched_from"]) == ("America/Chicago", "2025-11-20T19:36:00Z")
     assert [loss["cause"] for loss in site["losses"]] == ["unreachable", "underperforming"]
@@ -125,7 +126,7 @@ async def test_site_answer_tells_losses_largest_first_and_in_words() -> None:
 
 
 async def test_site_answer_before_the_first_round() -> None:
-    """Before every unit was looked at there is what the ledger declares, the reason, and no figure."""
+    """Before every unit was polled, the answer has the ledger's sums, the reason, and no figure."""
     async with served(source(site=lambda: None, unreadiness=lambda: "first round under way")) as client:
         site = await get_json(client, "/api/v1/site")
     assert (site["is_ready"], site["not_ready_reason"]) == (False, "first round under way")
@@ -134,7 +135,7 @@ async def test_site_answer_before_the_first_round() -> None:
 
 
 async def test_unit_answer() -> None:
-    """One unit's page has its boards and shares, the reading's time in ISO 8601, and neither pool address nor user."""
+    """The answer about a unit has its boards, shares and time, and neither a pool address nor a user."""
     async with served() as client:
         answer = await get_json(client, "/api/v1/units/a1")
     assert answer["unit"]["state"] == "hashing"
@@ -148,8 +149,8 @@ async def test_unit_answer() -> None:
     assert "someone" not in json.dumps(answer)
 
 
-async def test_a_unit_that_failed_and_one_not_looked_at() -> None:
-    """A failure is told with its reason; of a unit not polled yet neither state nor loss is claimed."""
+async def test_a_unit_that_failed_and_one_not_polled() -> None:
+    """A failed poll has its reason; a unit not polled yet has neither state nor loss."""
     async with served() as client:
         failed = await get_json(client, "/api/v1/units/b2")
         unpolled = await get_json(client, "/api/v1/units/c2")
@@ -186,7 +187,7 @@ async def test_a_unit_that_failed_and_one_not_looked_at() -> None:
     ],
 )
 async def test_units_are_filtered_sorted_and_paged(query: str, expected: list[str]) -> None:
-    """Filters narrow, ties go by id, units without the value sorted by come last, pages are cut from the whole."""
+    """Filters combine, ties sort by id, units without the sorted value come last, pages come from the whole list."""
     async with served() as client:
         answer = await get_json(client, f"/api/v1/units?{query}")
     assert [unit["unit_id"] for unit in answer["units"]] == expected
@@ -197,22 +198,28 @@ async def test_units_are_filtered_sorted_and_paged(query: str, expected: list[st
 @pytest.mark.parametrize(
     ("query", "reason"),
     [
-        ("state=fine", "state is one of hashing, starting, stopped, curtailed, maintenance, unreachable, unreadable"),
-        ("cause=bad", "cause is one of curtailed, maintenance,"),
-        ("sort=colour", "sort is one of unit, state, since, shortfall, hashrate, nameplate, reading, with a - before"),
-        ("limit=0", "limit is a whole number from 1 to 1000, not '0'"),
-        ("limit=1001", "limit is a whole number from 1 to 1000, not '1001'"),
-        ("limit=ten", "limit is a whole number from 1 to 1000, not 'ten'"),
-        ("limit=%D9%A1", "limit is a whole number from 1 to 1000"),
-        ("offset=-1", "offset is a whole number from 0"),
-        ("offset=" + "9" * 100, "offset is a whole number from 0"),
-        ("colour=red", "unknown parameter 'colour': there are state, cause, container,"),
+        (
+            "state=fine",
+            "state must be one of hashing, starting, stopped, curtailed, maintenance, unreachable,",
+        ),
+        ("cause=bad", "cause must be one of curtailed, maintenance,"),
+        (
+            "sort=colour",
+            "sort must be one of unit, state, since, shortfall, hashrate, nameplate, reading, with a lead",
+        ),
+        ("limit=0", "limit must be a whole number from 1 to 1000, not '0'"),
+        ("limit=1001", "limit must be a whole number from 1 to 1000, not '1001'"),
+        ("limit=ten", "limit must be a whole number from 1 to 1000, not 'ten'"),
+        ("limit=%D9%A1", "limit must be a whole number from 1 to 1000"),
+        ("offset=-1", "offset must be a whole number from 0"),
+        ("offset=" + "9" * 100, "offset must be a whole number from 0"),
+        ("colour=red", "unknown parameter 'colour': expected one of state, cause, container,"),
         ("state=hashing&state=stopped", "state is given twice"),
         ("q=" + "x" * 129, "q is longer than 128 characters"),
     ],
 )
-async def test_a_query_that_asks_for_what_is_not(query: str, reason: str) -> None:
-    """A mistake in the query is told in words that say what would be right."""
+async def test_bad_queries(query: str, reason: str) -> None:
+    """A mistake in the query is answered with what is expected."""
     async with served() as client, client.get(f"/api/v1/units?{query}") as response:
         assert (response.status, response.content_type) == (400, "application/json")
         answer = await response.json()
@@ -221,14 +228,14 @@ async def test_a_query_that_asks_for_what_is_not(query: str, reason: str) -> Non
 
 
 def test_a_query_is_a_value() -> None:
-    """A query is read without a server."""
+    """A query can be parsed without a server."""
     assert parse_query([("sort", "-hashrate"), ("limit", "5")]).is_descending
     with pytest.raises(QueryError, match="given twice"):
         parse_query([("q", "a"), ("q", "b")])
 
 
 async def test_answers_keep_to_their_schema() -> None:
-    """Each answer, whole or not, is valid by the schema that the agent itself gives."""
+    """Each answer, before and after the first round, fits the schema that the agent serves."""
     async with served() as client:
         schema = await get_json(client, "/api/v1/schema")
         site, units = [await get_json(client, path) for path in ("/api/v1/site", "/api/v1/units")]
@@ -270,7 +277,7 @@ async def test_answers_keep_to_their_schema() -> None:
     ],
 )
 async def test_nothing_there(path: str, kind: str) -> None:
-    """Unknown addresses are 404, as JSON under /api/, and no path leads out of the assets."""
+    """Unknown addresses are 404, as JSON under /api/, and no path leaves the assets folder."""
     async with served() as client, client.get(aiohttp.client.URL(path, encoded=True)) as response:
         assert (response.status, response.content_type) == (404, kind)
         assert "Traceback" not in await response.text()
@@ -279,7 +286,7 @@ async def test_nothing_there(path: str, kind: str) -> None:
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "PROPFIND"])
 @pytest.mark.parametrize("path", ["/", "/metrics", "/api/v1/units", "/nothing"])
 async def test_only_reading(method: str, path: str) -> None:
-    """Nothing can be written: every other method is 405, wherever it goes."""
+    """Every method but GET and HEAD is 405, at every address."""
     async with served() as client, client.request(method, path, data=b"{}") as response:
         assert response.status == 405
         assert response.headers["Allow"] == "GET, HEAD"
@@ -287,7 +294,7 @@ async def test_only_reading(method: str, path: str) -> None:
 
 @pytest.mark.parametrize("path", [*ANSWERS, "/api/v1/units/a1", "/assets/page.css"])
 async def test_head_is_get_without_the_body(path: str) -> None:
-    """HEAD gives the status and the headers of GET, and nothing else."""
+    """HEAD returns the status and headers of GET, without a body."""
     async with served() as client:
         async with client.head(path) as head:
             assert (head.status, await head.read()) == (200, b"")
@@ -297,7 +304,7 @@ async def test_head_is_get_without_the_body(path: str) -> None:
 
 @pytest.mark.parametrize("path", [*ANSWERS, "/nothing", "/api/v1/units?limit=x", "/assets/icon.svg"])
 async def test_security_headers(path: str) -> None:
-    """Every answer, good or bad, forbids sniffing, framing and foreign content; only assets may be kept."""
+    """Every answer forbids sniffing, framing and foreign content; only assets may be cached."""
     async with served() as client, client.get(path) as response:
         headers = response.headers
     assert headers["Content-Security-Policy"].startswith("default-src 'self';")
@@ -321,18 +328,18 @@ async def test_security_headers(path: str) -> None:
     ],
 )
 async def test_malformed_requests(request_bytes: bytes, caplog: pytest.LogCaptureFixture) -> None:
-    """What is no request is refused in a line that repeats none of it, is not logged, and costs others nothing."""
+    """A malformed request gets one line that repeats none of it, is not logged, and blocks no other client."""
     async with web.serve(source(), "127.0.0.1", 0, header_deadline_s=0.5) as (_, port):
         answer = await say(port, request_bytes)
         assert answer.startswith(b"HTTP/1.0 400 Bad Request\r\n")
         assert b"\r\nX-Content-Type-Options: nosniff\r\n" in answer
-        assert answer.endswith(b"\r\n\r\nthis is not a request\n")
+        assert answer.endswith(b"\r\n\r\nnot a valid request\n")
         assert b" 200 " in await say(port, HEALTH)
     assert caplog.text == ""
 
 
-async def test_a_bug_is_told_to_the_log_alone() -> None:
-    """An exception of ours is a 500 without its text, in the form that was asked for."""
+async def test_a_bug_shows_in_the_log_only() -> None:
+    """An unexpected exception is a 500 without its text, in the form of its address."""
 
     def broken() -> Any:
         raise RuntimeError("the secret of the house")
@@ -351,7 +358,7 @@ async def test_a_bug_is_told_to_the_log_alone() -> None:
 
 @on_both_loops
 async def test_slow_heads_are_cut() -> None:
-    """Clients that drip their request's head are cut at the deadline, and meanwhile others are served."""
+    """Clients that send a head byte by byte are cut at the deadline; others are served meanwhile."""
     async with web.serve(source(), "127.0.0.1", 0, header_deadline_s=0.3) as (host, port):
         slow = [await asyncio.open_connection(host, port) for _ in range(100)]
         for _, writer in slow:
@@ -375,7 +382,7 @@ async def test_slow_heads_are_cut() -> None:
 
 @on_both_loops
 async def test_silent_and_half_second_requests_are_cut() -> None:
-    """A connection that says nothing is cut, and so is one whose second request never ends."""
+    """A silent connection is cut, and so is one whose second head never ends."""
     async with web.serve(source(), "127.0.0.1", 0, header_deadline_s=0.3) as (host, port):
         async with asyncio.timeout(10):
             silent, silent_writer = await asyncio.open_connection(host, port)
@@ -398,7 +405,7 @@ async def _end(reader: asyncio.StreamReader) -> bytes:
 
 @on_both_loops
 async def test_a_kept_connection_outlives_the_header_deadline() -> None:
-    """A scraper that keeps its connection between scrapes is no slow client."""
+    """A scraper may keep its connection idle between scrapes."""
     async with web.serve(source(), "127.0.0.1", 0, header_deadline_s=0.1) as (host, port):
         reader, writer = await asyncio.open_connection(host, port)
         for _ in range(3):
@@ -410,7 +417,7 @@ async def test_a_kept_connection_outlives_the_header_deadline() -> None:
 
 @on_both_loops
 async def test_connections_beyond_the_cap_are_closed() -> None:
-    """Only so many connections are open at once, and a place is given back when one closes."""
+    """Connections above the limit are closed, and closing one frees its place."""
     async with web.serve(source(), "127.0.0.1", 0, max_connections=3, header_deadline_s=30) as (host, port):
         held = [await asyncio.open_connection(host, port) for _ in range(3)]
         for reader, writer in held:
@@ -434,16 +441,16 @@ async def test_connections_beyond_the_cap_are_closed() -> None:
 
 @on_both_loops
 async def test_a_reader_that_does_not_read_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A client that asks for a big body and takes none of it is cut, and what it would have got is let go."""
-    monkeypatch.setattr(web, "ANSWER_DEADLINE_S", 0.3)
+    """A client that requests a big body and reads none of it is cut at the deadline."""
+    monkeypatch.setattr(listener, "ANSWER_DEADLINE_S", 0.3)
     is_cut = asyncio.Event()
     abort = GuardedConnection.abort
 
-    def abort_and_tell(connection: GuardedConnection) -> None:
+    def abort_and_signal(connection: GuardedConnection) -> None:
         abort(connection)
         is_cut.set()
 
-    monkeypatch.setattr(GuardedConnection, "abort", abort_and_tell)
+    monkeypatch.setattr(GuardedConnection, "abort", abort_and_signal)
 
     async def scrape(
         accept: str = "", accept_encoding: str = "", *, scope: str = "all"
@@ -463,7 +470,7 @@ async def test_a_reader_that_does_not_read_is_cut(monkeypatch: pytest.MonkeyPatc
 
 
 async def test_fifty_scrapers_at_once() -> None:
-    """Fifty concurrent scrapers all get the same whole body."""
+    """Fifty concurrent scrapers get the same complete body."""
     async with served() as client:
 
         async def scrape() -> bytes:
@@ -477,7 +484,7 @@ async def test_fifty_scrapers_at_once() -> None:
 
 
 async def test_it_stops_with_clients_connected() -> None:
-    """Stopping does not wait for connections that idle, or for one in mid-request."""
+    """Stopping waits neither for idle connections nor for one in mid-request."""
     async with asyncio.timeout(10):
         async with web.serve(source(), "127.0.0.1", 0) as (host, port):
             idle, idle_writer = await asyncio.open_connection(host, port)
@@ -492,8 +499,8 @@ async def test_it_stops_with_clients_connected() -> None:
         half_writer.close()
 
 
-async def test_a_taken_port_is_an_error_of_the_system() -> None:
-    """A port that somebody else has is an OSError for whoever starts the agent."""
+async def test_a_taken_port_is_an_oserror() -> None:
+    """Starting on a port in use raises OSError."""
     async with web.serve(source(), "127.0.0.1", 0) as (host, port):
         with pytest.raises(OSError, match="in use"):
             async with web.serve(source(), host, port):
@@ -503,8 +510,8 @@ async def test_a_taken_port_is_an_error_of_the_system() -> None:
 # Assets
 
 
-def test_assets_name_nothing_elsewhere() -> None:
-    """No served file refers to another machine; an XML namespace is a name and not an address."""
+def test_assets_refer_to_no_other_host() -> None:
+    """No asset refers to another host; an XML namespace is a name, not an address."""
     folder = Path(web.__file__).parent / "assets"
     assert {path.name for path in folder.iterdir()} == set(web.ASSETS)
     for path in folder.iterdir():

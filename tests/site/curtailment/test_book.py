@@ -33,7 +33,7 @@ class Clock:
         self.at = at
 
     def __call__(self) -> float:
-        """Give Unix time, s."""
+        """Return Unix time, s."""
         return self.at
 
 
@@ -45,23 +45,23 @@ def book(
     windows: Sequence[DailyWindow] = (),
     entries: Sequence[LedgerEntry] = ENTRIES,
 ) -> CurtailmentBook:
-    """Give a book that is kept in `folder`."""
+    """Return a book that is kept in `folder`."""
     path = folder / "site.curtailments.json"
     return CurtailmentBook(path, site=site, windows=windows, entries=lambda: entries, wall=clock or Clock())
 
 
 def order(**fields: Any) -> StartOrder:
-    """Give an order to curtail to nothing, everywhere, from now on, unless `fields` say otherwise."""
+    """Return an order to curtail the whole site to zero from now on, unless `fields` say otherwise."""
     return read_order(json.dumps({"target_percent": 0, **fields}).encode())
 
 
 def in_force(one: CurtailmentBook, at: float) -> list[str]:
-    """Give the ids of the events in force at Unix time `at`."""
+    """Return the ids of the events in force at Unix time `at`."""
     return [event.id for event in one.curtailments.around(at).in_force]
 
 
 async def test_an_ordered_event_survives_a_restart(tmp_path: Path) -> None:
-    """What was answered with yes is there after a restart, to the last field; so is what was stopped."""
+    """A confirmed order or stop survives a restart, to the last field."""
     one = book(tmp_path)
     ordered, is_new = await one.start(order(id="a", duration_s=3600, scope={"container": "C1"}), source="api")
     assert (is_new, ordered.end, one.is_kept) == (True, AT + 3600, True)
@@ -71,7 +71,7 @@ async def test_an_ordered_event_survives_a_restart(tmp_path: Path) -> None:
 
 
 async def test_stopping_ends_an_event_now_and_once(tmp_path: Path) -> None:
-    """Stopped at ten minutes: units get fifteen to wake; stopping again changes nothing."""
+    """After a stop, units get fifteen minutes to wake; stopping again changes nothing."""
     clock = Clock()
     one = book(tmp_path, clock)
     await one.start(order(id="a"), source="api")
@@ -84,7 +84,7 @@ async def test_stopping_ends_an_event_now_and_once(tmp_path: Path) -> None:
 
 
 async def test_a_pending_event_is_called_off_without_a_trace_in_units(tmp_path: Path) -> None:
-    """Called off before its start, an event is over, and nobody is waiting for units to wake."""
+    """An event that is called off before its start is over, and no unit has to wake after it."""
     one = book(tmp_path)
     ordered, _ = await one.start(order(id="a", start="2025-11-20T21:37:00Z"), source="api")
     assert ordered.phase_at(AT) is Phase.PENDING
@@ -111,7 +111,7 @@ async def test_a_repeated_order_is_followed_once(tmp_path: Path) -> None:
 
 
 async def test_orders_about_nobody_or_nothing_are_refused(tmp_path: Path) -> None:
-    """A scope without units, and an id that there is not."""
+    """A scope without units and an unknown id are refused."""
     one = book(tmp_path)
     with pytest.raises(OrderError, match="no unit of the ledger is in container C9") as caught:
         await one.start(order(scope={"container": "C9"}), source="api")
@@ -128,7 +128,7 @@ WINDOW = DailyWindow(
 
 
 async def test_the_schedule_is_not_stopped_by_an_order(tmp_path: Path) -> None:
-    """What the configuration declares is changed there."""
+    """An event of the configuration cannot be stopped by an order."""
     one = book(tmp_path, windows=[WINDOW])
     assert in_force(one, AT) == ["schedule:always:2025-11-20"]
     with pytest.raises(OrderError, match="declared by the configuration") as caught:
@@ -137,7 +137,7 @@ async def test_the_schedule_is_not_stopped_by_an_order(tmp_path: Path) -> None:
 
 
 async def test_a_window_that_leaves_the_configuration_ends_at_the_reload(tmp_path: Path) -> None:
-    """Its units get their time to wake; nothing of it is written down, and coming back it is in force again."""
+    """A dropped window gives its units time to wake and leaves no trace on disk; restored, it is in force again."""
     clock = Clock()
     one = book(tmp_path, clock, windows=[WINDOW])
     one.replace_windows([])
@@ -151,7 +151,7 @@ async def test_a_window_that_leaves_the_configuration_ends_at_the_reload(tmp_pat
 
 
 async def test_too_many_events_are_refused_and_old_ones_forgotten(tmp_path: Path) -> None:
-    """Open events are bounded by refusing, ended ones by forgetting the oldest."""
+    """Too many open events are refused; of too many ended ones the oldest is forgotten."""
     clock = Clock()
     one = book(tmp_path, clock)
     for number in range(MAX_OPEN):
@@ -175,7 +175,7 @@ async def test_too_many_events_are_refused_and_old_ones_forgotten(tmp_path: Path
 
 
 async def test_what_cannot_be_written_is_not_followed(tmp_path: Path) -> None:
-    """A folder that is gone: no event, no stop, and the book says so; once it is back, orders are followed."""
+    """Without its folder the book refuses every order and stop; once the folder is back, orders are followed."""
     folder = tmp_path / "state"
     folder.mkdir()
     one = book(folder)
@@ -194,10 +194,10 @@ async def test_what_cannot_be_written_is_not_followed(tmp_path: Path) -> None:
 
 
 def one_event(**changes: object) -> bytes:
-    """Give a file with one event, in which something is wrong."""
+    """Return a file with one event that has a fault."""
     event = {"id": "a", "start": 1, "end": None, "target_ratio": 0, "scope": {}, "source": "s"}
-    told = event | {"is_started": True, "is_stopped": False} | changes
-    return json.dumps({"version": 1, "site": "alpha", "events": [told]}).encode()
+    kept = event | {"is_started": True, "is_stopped": False} | changes
+    return json.dumps({"version": 1, "site": "alpha", "events": [kept]}).encode()
 
 
 @pytest.mark.parametrize(
@@ -216,7 +216,7 @@ def one_event(**changes: object) -> bytes:
     ],
 )
 async def test_a_damaged_file_is_told_and_kept_aside(tmp_path: Path, content: bytes) -> None:
-    """Polling goes on without the events; the next order works, and what was in the file is there for whoever asks."""
+    """A damaged file is moved aside: the agent starts without its events, and the next order works."""
     path = tmp_path / "site.curtailments.json"
     path.write_bytes(content)
     with capture_logs() as lines:
@@ -230,7 +230,7 @@ async def test_a_damaged_file_is_told_and_kept_aside(tmp_path: Path, content: by
 
 
 async def test_a_file_of_another_site_or_version_is_refused(tmp_path: Path) -> None:
-    """Two sites must not share a file, nor an old agent a new one's: a mistake to set right before starting."""
+    """A file of another site or of another version is a configuration mistake."""
     one = book(tmp_path)
     await one.start(order(id="a"), source="api")
     with pytest.raises(ConfigError, match="belongs to site 'alpha'"):
@@ -254,7 +254,7 @@ async def test_orders_at_once_come_one_after_the_other(tmp_path: Path) -> None:
 
 
 async def test_changes_are_told_to_who_watches(tmp_path: Path) -> None:
-    """Whoever tracks units learns of every change at once."""
+    """`on_change` is called with every change, immediately."""
     one = book(tmp_path)
     seen = []
     one.on_change = lambda curtailments: seen.append(len(curtailments.around(AT).in_force))
@@ -266,7 +266,7 @@ async def test_changes_are_told_to_who_watches(tmp_path: Path) -> None:
 
 
 async def test_the_log_tells_begin_and_end_once(tmp_path: Path) -> None:
-    """An event is news when it begins and when it ends, and never between."""
+    """An event is logged when it begins and when it ends, and never between."""
     clock = Clock()
     one = book(tmp_path, clock)
     await one.start(order(id="a", start="2025-11-20T21:37:00Z", duration_s=60), source="ercot")
@@ -301,7 +301,7 @@ def test_what_is_written_reads_back(tmp_path_factory: pytest.TempPathFactory, ev
 
 @given(data=st.binary(max_size=300) | st.text(max_size=300).map(str.encode))
 def test_any_bytes_are_events_or_a_state_error(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
-    """No file whatever raises anything else."""
+    """Any file gives events, ConfigError or StateError."""
     path = tmp_path_factory.getbasetemp() / "any.json"
     path.write_bytes(data)
     with suppress(StateError, ConfigError):

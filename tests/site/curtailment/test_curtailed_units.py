@@ -1,4 +1,4 @@
-"""What declared curtailment makes of units: curtailed, straggling, waking, not restored; and where hashrate went."""
+"""Units under declared curtailment: curtailed, straggling, waking, not restored; and their losses."""
 
 from dataclasses import replace
 from fractions import Fraction
@@ -36,19 +36,19 @@ ASLEEP = {"mode": Mode.SLEEP, "hashrate_5s_hs": 0 * TH, "uptime_s": 1.0, "boards
 
 
 def tracker(*events: Event, entries: tuple[LedgerEntry, ...] = (entry(),)) -> Tracker:
-    """Give a tracker that starts at `AT`, with `events` declared."""
+    """Return a tracker that starts at `AT`, with `events` declared."""
     return Tracker(entries, stale_after_s=STALE_AFTER_S, at=AT, curtailments=Curtailments(events=events))
 
 
 def polled(one: Tracker, at: float, unit_id: str = "u1", **changes: Any) -> UnitStatus:
-    """Give a unit's status after a good poll at Unix time `at`; the monotonic clock goes along."""
+    """Return a unit's status after a good poll at Unix time `at`; the monotonic clock advances with it."""
     recorded = one.record(answered(unit_id, at=at, **changes), clock_s=at - AT)
     assert recorded is not None
     return recorded[0]
 
 
 def seen(one: Tracker, unit_id: str = "u1") -> UnitStatus:
-    """Give the status of a unit that must be there."""
+    """Return the status of a unit that must be there."""
     status = one.status(unit_id)
     assert status is not None
     return status
@@ -66,7 +66,7 @@ def seen(one: Tracker, unit_id: str = "u1") -> UnitStatus:
     ],
 )
 def test_asleep_is_curtailed_inside_an_event_and_while_it_may_wake(at: float, state: UnitState) -> None:
-    """Before, asleep is stopped; inside, and fifteen minutes after, curtailed; then stopped again."""
+    """A sleeping unit is stopped before an event, curtailed inside and for 15 minutes after, then stopped again."""
     status = polled(tracker(EVENT), at, **ASLEEP)
     assert (status.state, status.why) == (state, "asleep")
     assert status.losses == (Loss(Cause(state.value), 294 * TH),)
@@ -87,7 +87,7 @@ def test_only_sleep_is_curtailed(changes: dict[str, Any], state: UnitState) -> N
 
 
 def test_unreachable_inside_an_event_is_unreachable() -> None:
-    """What cannot be seen is not curtailed, even if it slept when last seen, until it is seen again."""
+    """An unreachable unit is not curtailed, even if it slept when last read, until it is read again."""
     one = tracker(EVENT)
     assert polled(one, START, **ASLEEP).state is UnitState.CURTAILED
     recorded = one.record(failed(NO_ANSWER, at=START + 31), clock_s=131.0)
@@ -97,7 +97,7 @@ def test_unreachable_inside_an_event_is_unreachable() -> None:
 
 
 def test_maintenance_outranks_curtailment() -> None:
-    """A unit on the bench is on the bench."""
+    """A unit in maintenance stays in maintenance inside an event."""
     status = polled(tracker(EVENT, entries=(entry(is_in_maintenance=True),)), START, **ASLEEP)
     assert status.state is UnitState.MAINTENANCE
 
@@ -116,14 +116,14 @@ def test_maintenance_outranks_curtailment() -> None:
     ],
 )
 def test_stragglers_hash_above_a_hundredth_of_the_nameplate(changes: dict[str, Any], *, is_straggler: bool) -> None:
-    """Inside an event that leaves nothing to hash, who goes on hashing is a straggler; outside, nobody is."""
+    """A unit that goes on hashing inside an event of target 0 is a straggler; outside, none is."""
     assert polled(tracker(EVENT), START, **changes).is_straggler is is_straggler
     assert not polled(tracker(EVENT), END, **changes).is_straggler
     assert not polled(tracker(replace(EVENT, target_ratio=0.5)), START, **changes).is_straggler
 
 
 def test_a_straggler_that_went_silent_is_none() -> None:
-    """What it does now, nobody knows."""
+    """A unit without a fresh reading is no straggler."""
     one = tracker(EVENT)
     assert polled(one, START).is_straggler
     [(status, _)] = one.refresh(at=START + 30, clock_s=130.0)
@@ -136,7 +136,7 @@ TARGET = Fraction(3, 5)
 @pytest.mark.parametrize(
     ("rate_th", "boards", "losses"),
     [
-        # 60 % of 294 TH/s is 176.4: all of the shortfall was asked for.
+        # 60 % of 294 TH/s is 176.4: the event asked for all of the shortfall.
         (Fraction("176.4"), (0, 1, 2), ((Cause.CURTAILED, Fraction("117.6")),)),
         (Fraction(200), (0, 1, 2), ((Cause.CURTAILED, Fraction(94)),)),
         (Fraction(294), (0, 1, 2), ()),
@@ -160,7 +160,7 @@ TARGET = Fraction(3, 5)
 def test_a_partial_target_claims_its_part_first(
     rate_th: Fraction, boards: tuple[int, ...], losses: tuple[tuple[Cause, Fraction], ...]
 ) -> None:
-    """At a target of 60 %, the first 40 % of the nameplate are curtailed; what is lacking beyond is a fault."""
+    """At a target of 60 %, the first 40 % of the nameplate are curtailed; a shortfall beyond that is a fault."""
     one = tracker(replace(EVENT, target_ratio=TARGET))
     status = polled(one, START, hashrate_5s_hs=rate_th * TH, boards=tuple(board(slot) for slot in boards))
     assert status.losses == tuple(Loss(cause, lost * TH) for cause, lost in losses)
@@ -170,9 +170,9 @@ def test_whoever_does_not_come_back_is_named_until_it_hashes() -> None:
     """Fifteen minutes after the end a unit that is not hashing was not restored; hashing once settles it."""
     one = tracker(EVENT)
     polled(one, START, **ASLEEP)
-    for at, told in [(END - 1, None), (END, None), (END + RESTORE_S - 1, None), (END + RESTORE_S, EVENT)]:
-        assert polled(one, at, **ASLEEP).unrestored == told
-    # Rebooting or silent, it still has not come back.
+    for at, expected in [(END - 1, None), (END, None), (END + RESTORE_S - 1, None), (END + RESTORE_S, EVENT)]:
+        assert polled(one, at, **ASLEEP).unrestored == expected
+    # A unit that reboots or is silent still has not come back.
     assert polled(one, END + 1000, hashrate_5s_hs=0 * TH, uptime_s=1.0).unrestored == EVENT
     one.refresh(at=END + 1040, clock_s=END + 1040 - AT)
     assert (seen(one).state, seen(one).unrestored) == (UnitState.UNREACHABLE, EVENT)
@@ -181,7 +181,7 @@ def test_whoever_does_not_come_back_is_named_until_it_hashes() -> None:
 
 
 def test_a_unit_that_fails_while_waking_is_named_when_its_time_is_over() -> None:
-    """Woken in time and then silent: not restored, although it was last curtailed by an event without an end."""
+    """A unit silent after an event that had no end when it was curtailed is not restored once the event is stopped."""
     one = tracker(replace(EVENT, end=None))
     polled(one, START, **ASLEEP)
     one.curtailments = Curtailments(events=[replace(EVENT, is_started=True, is_stopped=True)])
@@ -199,7 +199,7 @@ def test_units_that_hashed_through_an_event_are_not_waited_for() -> None:
 
 
 def test_a_restarted_agent_knows_who_did_not_come_back() -> None:
-    """Asleep at first sight, an hour after an event that covered it: stopped, and not restored."""
+    """A unit first seen asleep, an hour after an event that covered it, is stopped and not restored."""
     status = polled(tracker(EVENT), END + 3600, **ASLEEP)
     assert (status.state, status.unrestored) == (UnitState.STOPPED, EVENT)
     elsewhere = replace(EVENT, scope=Scope(container="C9"))
@@ -207,7 +207,7 @@ def test_a_restarted_agent_knows_who_did_not_come_back() -> None:
 
 
 def test_a_new_event_takes_over_who_was_not_restored() -> None:
-    """Inside the next event it is curtailed again, and after that event's time it is that one's."""
+    """Inside the next event a unit is curtailed again, and afterwards that event is the one it did not wake from."""
     later = replace(EVENT, id="e2", start=END + 3600, end=END + 7200)
     one = tracker(EVENT, later)
     assert polled(one, END + 1800, **ASLEEP).unrestored == EVENT
@@ -217,7 +217,7 @@ def test_a_new_event_takes_over_who_was_not_restored() -> None:
 
 
 def test_declaring_an_event_renames_sleepers_at_the_next_figures() -> None:
-    """Who slept before is curtailed at the next refresh, without waiting for its poll; who hashes is left alone."""
+    """A sleeping unit is curtailed at the next refresh, without waiting for its poll; a hashing one is left alone."""
     one = tracker(entries=(entry(), entry("u2")))
     polled(one, AT, **ASLEEP)
     polled(one, AT, "u2")
@@ -245,7 +245,7 @@ def test_a_sleeping_fleet_is_renamed_bit_by_bit() -> None:
 
 @pytest.mark.parametrize("silent_since", [AT, END - 1])
 def test_a_silent_unit_is_inside_an_event_for_exactly_as_long_as_it_is_in_force(silent_since: float) -> None:
-    """Polled again only after a minute, it enters and leaves the event at the next refresh, and the figures with it."""
+    """A silent unit, polled once a minute, enters and leaves an event at the next refresh, and so do the figures."""
     one = tracker(EVENT)
     if silent_since > AT:
         polled(one, END - 2)
@@ -268,7 +268,7 @@ def test_a_silent_unit_is_inside_an_event_for_exactly_as_long_as_it_is_in_force(
 
 
 def test_the_end_of_restoring_renames_sleepers_at_the_next_figures() -> None:
-    """At the end plus fifteen minutes, sleepers are stopped at once."""
+    """Fifteen minutes after the end, sleepers are stopped at the next refresh."""
     one = tracker(EVENT)
     polled(one, END + RESTORE_S - 1, **ASLEEP)
     [(status, before)] = one.refresh(at=END + RESTORE_S, clock_s=END + RESTORE_S - AT)
@@ -277,7 +277,7 @@ def test_the_end_of_restoring_renames_sleepers_at_the_next_figures() -> None:
 
 @pytest.mark.parametrize("step_s", [-86400.0, -600.0, 600.0, 86400.0])
 def test_a_clock_that_is_set_does_not_undo_what_somebody_started(step_s: float) -> None:
-    """An event started with "now" goes on through a clock set back or forward, until somebody stops it."""
+    """An event started with "now" goes on through a clock set back or forward, until it is stopped."""
     one = tracker(replace(EVENT, start=AT, end=None, is_started=True))
     assert polled(one, AT + 10, **ASLEEP).state is UnitState.CURTAILED
     recorded = one.record(answered(at=AT + 20 + step_s, **ASLEEP), clock_s=20.0)
@@ -294,7 +294,7 @@ def test_an_event_of_the_calendar_follows_the_clock() -> None:
 
 @st.composite
 def declared(draw: st.DrawFn, ratio: type[Fraction | float]) -> Curtailments:
-    """Give up to three events in every phase, over all kinds of scopes, with any target."""
+    """Return up to three events in every phase, over all kinds of scopes, with any target."""
     scopes = [Scope(), Scope(container="C1"), Scope(rack="R1"), Scope(model="T21"), Scope(unit="u0")]
     events = [
         Event(
@@ -331,9 +331,9 @@ def test_the_sum_holds_in_floats_with_any_events(fleet: list[Case], curtailments
 @given(fleets(FRACTIONS), declared(Fraction))
 def test_an_event_takes_from_other_causes_only_what_it_covers(fleet: list[Case], curtailments: Curtailments) -> None:
     """Declaring events changes neither operating nor uplift, and names no unit curtailed that no event covers."""
-    plain, told = statuses(fleet), statuses(fleet, curtailments)
+    plain, expected = statuses(fleet), statuses(fleet, curtailments)
     around = curtailments.around(AT)
-    for before, after in zip(plain, told, strict=True):
+    for before, after in zip(plain, expected, strict=True):
         assert (before.hashrate_hs, before.uplift_hs) == (after.hashrate_hs, after.uplift_hs)
         lost = {loss.cause: loss.hashrate_hs for loss in after.losses}
         assert sum(lost.values()) == sum(loss.hashrate_hs for loss in before.losses)

@@ -1,4 +1,4 @@
-"""Curtailment: declared events, the schedule's windows in local time, and what a clock that is set does to them."""
+"""Curtailment: declared events, the schedule's windows in local time, and clocks that are set."""
 
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -16,13 +16,13 @@ NEW_YORK = ZoneInfo("America/New_York")
 
 
 def unix(text: str) -> float:
-    """Give Unix time, s, of an ISO time with an offset."""
+    """Return the Unix time, s, of an ISO time with an offset."""
     return datetime.fromisoformat(text).timestamp()
 
 
 def event(event_id: str = "e1", **changes: object) -> Event:
-    """Give an event over the whole site that began at `AT` and lasts an hour."""
-    told: dict[str, object] = {
+    """Return an event over the whole site that began at `AT` and lasts an hour."""
+    defaults: dict[str, object] = {
         "id": event_id,
         "start": AT,
         "end": AT + 3600,
@@ -30,12 +30,12 @@ def event(event_id: str = "e1", **changes: object) -> Event:
         "scope": Scope(),
         "source": "test",
     }
-    return Event(**{**told, **changes})  # type: ignore[arg-type]  # What a test changes has the field's type.
+    return Event(**{**defaults, **changes})  # type: ignore[arg-type]  # What a test changes has the field's type.
 
 
 def window(**changes: object) -> DailyWindow:
-    """Give a window from 16:00 to 19:00 in New York, every day."""
-    told: dict[str, object] = {
+    """Return a window from 16:00 to 19:00 in New York, every day."""
+    defaults: dict[str, object] = {
         "name": "peak",
         "scope": Scope(),
         "target_ratio": 0.0,
@@ -43,7 +43,7 @@ def window(**changes: object) -> DailyWindow:
         "starts": 16 * 60,
         "ends": 19 * 60,
     }
-    return DailyWindow(**{**told, **changes})  # type: ignore[arg-type]  # What a test changes has the field's type.
+    return DailyWindow(**{**defaults, **changes})  # type: ignore[arg-type]  # What a test changes has the field's type.
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def window(**changes: object) -> DailyWindow:
     ],
 )
 def test_a_scope_covers_what_matches_all_it_tells(scope: Scope, *, is_covered: bool, words: str) -> None:
-    """Everything told must match; what is not told matches all; an empty name is the units without one."""
+    """Every name given must match; a name left out matches all; an empty name matches the units without one."""
     assert (scope.covers(entry()), str(scope)) == (is_covered, words)
 
 
@@ -77,7 +77,7 @@ def test_a_scope_covers_what_matches_all_it_tells(scope: Scope, *, is_covered: b
         ({}, 3600 + RESTORE_S - 1, Phase.RESTORING),
         ({}, 3600 + RESTORE_S, Phase.ENDED),
         ({"end": None}, 10_000_000, Phase.ACTIVE),
-        # Set back before the start: an event of the calendar is not yet, one that was started "now" goes on.
+        # Set back before the start: a scheduled event has not begun, one that was started "now" goes on.
         ({"is_started": True}, -7200, Phase.ACTIVE),
         ({"is_started": True}, 3600, Phase.RESTORING),
         # Stopped after ten minutes, and the clock then set back by twenty, or by an hour.
@@ -90,12 +90,12 @@ def test_a_scope_covers_what_matches_all_it_tells(scope: Scope, *, is_covered: b
     ],
 )
 def test_phases(changes: dict[str, object], after_s: float, phase: Phase) -> None:
-    """Pending, active, fifteen minutes restoring, ended; what somebody started or stopped stays so."""
+    """An event is pending, active, restoring for 15 minutes, then ended; a start or stop by order is final."""
     assert event(**changes).phase_at(AT + after_s) is phase
 
 
 def test_the_lowest_target_counts() -> None:
-    """Where events overlap, a unit is under the one that leaves it least; elsewhere under the other."""
+    """If events overlap, a unit is under the one that leaves it least; elsewhere under the other."""
     both = Curtailments(
         events=[event("mild", target_ratio=0.6), event("hard", target_ratio=0.1, scope=Scope(container="C2"))]
     )
@@ -107,7 +107,7 @@ def test_the_lowest_target_counts() -> None:
 
 
 def test_no_event_without_a_declaration() -> None:
-    """Nothing declared, nothing curtailed, at any time."""
+    """Without declarations nothing is curtailed, at any time."""
     assert Curtailments().active(entry(), AT) is None
     assert Curtailments().around(1e15) == ((), (), ())
 
@@ -127,7 +127,7 @@ def test_no_event_without_a_declaration() -> None:
     steps=st.lists(st.integers(-1000, 60_000).map(lambda n: AT + n), max_size=20),
 )
 def test_what_was_looked_up_before_changes_no_answer(events: list[Event], steps: list[float]) -> None:
-    """However the clock jumps about, the answer is that of somebody who looks for the first time."""
+    """If the clock jumps, the answer is the one a new `Curtailments` would give."""
     one = Curtailments([window()], events)
     for at in steps:
         assert one.around(at) == Curtailments([window()], events).around(at)
@@ -159,14 +159,14 @@ def test_what_was_looked_up_before_changes_no_answer(events: list[Event], steps:
     ],
 )
 def test_windows_in_local_time(changes: dict[str, object], day: str, start: str, end: str) -> None:
-    """A window follows the clock on the wall, on the days on which it jumps too."""
+    """A window follows the local clock, even on days on which it jumps."""
     made = window(**changes).event_on(date.fromisoformat(day))
     assert made is not None
     assert (made.start, made.end) == (unix(start), unix(end))
 
 
 def test_a_window_wholly_in_skipped_time_makes_no_event() -> None:
-    """No clock shows 02:15 to 02:45 on the night they go forward; the days around are as ever."""
+    """No clock shows 02:15 to 02:45 on the night they go forward; the days around are as usual."""
     short = window(starts=135, ends=165)
     assert short.event_on(date(2025, 3, 9)) is None
     assert short.event_on(date(2025, 3, 8)) is not None
@@ -205,7 +205,7 @@ ZONES = ["America/New_York", "Australia/Lord_Howe", "Africa/Casablanca", "Asia/A
 def test_a_window_is_in_force_whenever_the_wall_clock_reads_within_it(
     zone: ZoneInfo, starts: int, ends: int, at: int
 ) -> None:
-    """In any zone, at any time of two years: who reads a time inside the window off the wall is inside an event."""
+    """In any zone, at any time of two years, a local time inside the window is inside an event."""
     local = datetime.fromtimestamp(at, zone)
     minute = local.hour * 60 + local.minute
     reads_inside = starts <= minute < ends if starts < ends else minute >= starts or minute < ends
@@ -221,7 +221,7 @@ def test_a_window_is_in_force_whenever_the_wall_clock_reads_within_it(
     day=st.dates(date(2025, 1, 1), date(2027, 1, 1)),
 )
 def test_a_local_moment_reads_as_asked_unless_skipped(zone: ZoneInfo, minutes: int, day: date) -> None:
-    """Read off the wall, the moment shows the time asked for, or the first time after a jump over it."""
+    """In local time, the moment shows the time asked for, or the first time after a jump over it."""
     start, end = (local_moment(day, minutes, zone, is_end=is_end) for is_end in (False, True))
     asked = datetime.combine(day, datetime.min.time()) + timedelta(minutes=minutes)
     shown = datetime.fromtimestamp(start, zone).replace(tzinfo=None)
@@ -234,7 +234,7 @@ def test_a_local_moment_reads_as_asked_unless_skipped(zone: ZoneInfo, minutes: i
 
 
 def test_an_ended_event_is_remembered_for_a_day() -> None:
-    """What ended yesterday still says why a unit sleeps; what ended before no longer does."""
+    """An event that ended within a day still explains why a unit sleeps; an older one does not."""
     one = Curtailments(events=[event()])
     assert one.around(AT + 3600 + REMEMBERED_S - 1).remembered_event(entry()) == event()
     assert one.around(AT + 3600 + REMEMBERED_S).remembered_event(entry()) is None

@@ -1,4 +1,4 @@
-"""Orders to curtail as somebody sends them: read strictly, and turned into events that contradict nothing."""
+"""Orders to curtail: parsed strictly, and turned into events without contradictions."""
 
 import json
 from contextlib import suppress
@@ -24,18 +24,18 @@ from agent.site.ledger.entries import Place
 
 
 def ordered(taken: tuple[str, ...] = (), **fields: Any) -> Event:
-    """Give the event of an order with these fields that comes in at `AT`."""
+    """Return the event of an order with these fields, received at `AT`."""
     order = read_order(json.dumps({"target_percent": 0, **fields}).encode())
     return order_event(order, at=AT, source="api", is_taken=lambda name: name in taken)
 
 
 def iso(after_s: float, at: float = AT) -> str:
-    """Give the ISO time so many seconds after `AT`."""
+    """Return the ISO time so many seconds after `AT`."""
     return datetime.fromtimestamp(at + after_s, UTC).isoformat()
 
 
 def test_the_least_order_starts_now_everywhere_until_stopped() -> None:
-    """A target is all that must be told."""
+    """Only the target is required."""
     assert ordered() == Event(
         id="20251120T213600Z",
         start=AT,
@@ -49,7 +49,7 @@ def test_the_least_order_starts_now_everywhere_until_stopped() -> None:
 
 
 def test_an_order_with_everything() -> None:
-    """Every field ends in the event; percent becomes a ratio, an offset is an offset."""
+    """Every field reaches the event; percent becomes a ratio, and offsets are respected."""
     assert ordered(
         target_percent=60.0,
         scope={"container": "C2", "rack": "R1", "model": "S21", "unit": "u7"},
@@ -73,13 +73,13 @@ def test_an_order_with_everything() -> None:
         ({"duration_s": 7200}, 0, 7200, True),
         ({"start": iso(600)}, 600, None, False),
         ({"start": iso(600), "duration_s": 60}, 600, 660, False),
-        # Somebody was late to tell.
+        # Declared late.
         ({"start": iso(-3600)}, -3600, None, True),
         ({"start": iso(-3600), "duration_s": 7200}, -3600, 3600, True),
     ],
 )
 def test_times(fields: dict[str, Any], start_s: float, end_s: float | None, *, is_started: bool) -> None:
-    """A duration counts from the start; what has begun by now was started, what has not follows the clock."""
+    """A duration counts from the start; an event that began by now is started, a later one follows the clock."""
     made = ordered(**fields)
     assert (made.start, made.end, made.is_started) == (AT + start_s, end_s and AT + end_s, is_started)
     assert made.phase_at(AT) is (Phase.ACTIVE if is_started else Phase.PENDING)
@@ -143,7 +143,7 @@ def test_what_is_no_order_is_refused(payload: bytes, reason: str | None) -> None
 
 @given(st.binary(max_size=200))
 def test_any_bytes_are_an_order_or_malformed(payload: bytes) -> None:
-    """Whatever comes in, nothing but an order or an OrderError comes out."""
+    """Any payload gives an order or an OrderError."""
     order = None
     with suppress(OrderError):
         order = read_order(payload)
@@ -151,7 +151,7 @@ def test_any_bytes_are_an_order_or_malformed(payload: bytes) -> None:
 
 
 def test_events_of_one_second_get_names_of_their_own() -> None:
-    """An id that is taken is counted on."""
+    """A new id gets a number if it is taken."""
     assert ordered(("20251120T213600Z", "20251120T213600Z-2")).id == "20251120T213600Z-3"
 
 
@@ -170,5 +170,5 @@ LEDGER = (entry(), entry("C1-R1-02", place=Place(container="South", rack="R2")))
     ],
 )
 def test_a_scope_without_units_is_a_slip(scope: Scope, reason: str | None) -> None:
-    """A name that no unit of the ledger has is refused, with the nearest one that some have."""
+    """A name that no unit of the ledger has is refused, with the nearest known one."""
     assert empty_scope(scope, LEDGER) == reason

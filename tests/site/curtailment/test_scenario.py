@@ -1,4 +1,4 @@
-"""A declared curtailment in simulated time: the agent's own judgement, held against the simulator's truth."""
+"""A declared curtailment in simulated time: the agent's judgement, compared with the simulator's truth."""
 
 from collections import Counter
 
@@ -11,10 +11,10 @@ STEP_S = 120.0
 
 
 def test_curtailment_with_stragglers_is_told_as_it_was() -> None:
-    """Two containers for two hours: what was curtailed, who straggled and who did not come back agree with the truth.
+    """Two containers for two hours: units curtailed, straggling and not restored agree with the truth.
 
-    Of the hashrate lost over eight hours, the agent calls as much curtailed and unreachable as the truth does within
-    1 % of it; a unit without power inside an event is not curtailed.
+    Over eight hours, the agent's curtailed and unreachable losses are within 1 % of the truth's. A unit without power
+    inside an event is not curtailed.
     """
     one = Watched("curtailment-with-stragglers", step_s=STEP_S)
     seen = list(one.moments())

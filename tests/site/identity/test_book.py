@@ -13,7 +13,8 @@ from site_cases import AT, NO_ANSWER, REFUSAL, answered, board, entry, failed
 from agent.address import Endpoint
 from agent.errors import RefusedError
 from agent.site.identity.agenda import Agenda, Urgency
-from agent.site.identity.book import RECHECK_S, RETRY_MAX_S, RETRY_S, SEARCH_EVERY_S, IdentityBook
+from agent.site.identity.book import IdentityBook
+from agent.site.identity.inquiries import RECHECK_S, RETRY_MAX_S, RETRY_S, SEARCH_EVERY_S
 from agent.site.identity.whereabouts import Difference, Finding, Move, Standing
 from agent.site.ledger.entries import LedgerEntry
 from agent.unit.reading import Poll, SystemInfo
@@ -51,7 +52,7 @@ def watched(*rows: LedgerEntry, known: Iterable[LedgerEntry] = (), spacing_s: fl
     for declared in rows:
         number = int(declared.unit_id[1:])
         assert book.credit(poll(number), clock_s=0.0) == poll(number)
-        assert book.take(0.0) == at(number)
+        assert book.inquiries.take(0.0) == at(number)
         book.on_seen(at(number), info(number), at=AT, clock_s=0.0)
     return book
 
@@ -74,7 +75,7 @@ def moves(findings: Iterable[Finding]) -> list[tuple[str, Standing, Endpoint | N
 
 def standings(book: IdentityBook) -> list[Standing]:
     """Give every unit's standing."""
-    return [where.standing for where in book._whereabouts.values()]
+    return [where.standing for where in book._standings._whereabouts.values()]
 
 
 def test_a_unit_at_home_is_verified() -> None:
@@ -83,8 +84,8 @@ def test_a_unit_at_home_is_verified() -> None:
     assert standings(book) == [Standing.VERIFIED]
     one = poll(1)
     assert book.credit(one, clock_s=5.0) is one
-    assert book.take(RECHECK_S - 1) is None
-    assert book.take(RECHECK_S) == at(1)
+    assert book.inquiries.take(RECHECK_S - 1) is None
+    assert book.inquiries.take(RECHECK_S) == at(1)
 
 
 def test_two_units_exchange_addresses() -> None:
@@ -93,7 +94,7 @@ def test_two_units_exchange_addresses() -> None:
     # Other boards answer at both addresses: both are asked, before anything else.
     owner(book, 1, machine=2)
     owner(book, 2, machine=1)
-    assert (book.take(10.0), book.take(10.0), book.take(10.0)) == (at(1), at(2), None)
+    assert (book.inquiries.take(10.0), book.inquiries.take(10.0), book.inquiries.take(10.0)) == (at(1), at(2), None)
     first = book.on_seen(at(1), info(2), at=AT, clock_s=10.0)
     assert moves(first) == [("u1", Standing.DISPLACED, None), ("u2", Standing.MOVED, at(1))]
     assert (owner(book, 1, machine=2), owner(book, 2, machine=1)) == ("u2", None)
@@ -123,16 +124,16 @@ def test_one_uptime_that_went_backwards_is_enough() -> None:
     book = watched(row(1), row(2))
     book.credit(poll(1, is_legacy=True, uptime_s=5000.0), clock_s=1.0)
     book.credit(poll(2, is_legacy=True, uptime_s=9000.0), clock_s=1.0)
-    book.take(1.0)
-    book.take(1.0)
+    book.inquiries.take(1.0)
+    book.inquiries.take(1.0)
     book.credit(poll(1, is_legacy=True, uptime_s=9010.0), clock_s=11.0)
     book.credit(poll(2, is_legacy=True, uptime_s=5010.0), clock_s=11.0)
-    assert (book.take(11.0), book.take(11.0)) == (at(2), None)
+    assert (book.inquiries.take(11.0), book.inquiries.take(11.0)) == (at(2), None)
     assert moves(book.on_seen(at(2), info(1), at=AT, clock_s=11.0)) == [
         ("u2", Standing.DISPLACED, None),
         ("u1", Standing.MOVED, at(2)),
     ]
-    assert book.take(11.0) == at(1)
+    assert book.inquiries.take(11.0) == at(1)
 
 
 def test_three_units_change_places_in_a_ring() -> None:
@@ -161,10 +162,12 @@ def test_a_unit_without_web_access_is_credited_as_before() -> None:
     book = IdentityBook([row(1)])
     assert owner(book, 1) == "u1"
     now, waits = 0.0, []
-    assert book.take(now) == at(1)
+    assert book.inquiries.take(now) == at(1)
     for _ in range(9):
         assert book.on_failed(at(1), NO_PAGE, clock_s=now) == []
-        due = next(later for later in (now + RETRY_S * 2**n for n in range(9)) if book.take(later) is not None)
+        due = next(
+            later for later in (now + RETRY_S * 2**n for n in range(9)) if book.inquiries.take(later) is not None
+        )
         waits.append(due - now)
         now = due
     assert waits == [min(RETRY_MAX_S, RETRY_S * 2**n) for n in (0, 1, 2, 3, 4, 5)] + [3840.0] * 3
@@ -175,9 +178,9 @@ def test_want_of_a_socket_says_nothing() -> None:
     """When this machine has no socket to spare, the address is asked again soon."""
     book = IdentityBook([row(1)], spacing_s=10.0)
     owner(book, 1)
-    assert book.take(0.0) == at(1)
+    assert book.inquiries.take(0.0) == at(1)
     assert book.on_failed(at(1), None, clock_s=0.0) == []
-    assert (book.take(9.0), book.take(10.0)) == (None, at(1))
+    assert (book.inquiries.take(9.0), book.inquiries.take(10.0)) == (None, at(1))
 
 
 def test_access_lost_keeps_what_was_known() -> None:
@@ -225,10 +228,10 @@ def test_a_machine_with_two_addresses_stays_at_home() -> None:
     """A unit that answers at two addresses is asked again at the first, counts once, and does not flap."""
     book = watched(row(1), row(2))
     book.on_seen(at(1), info(2), at=AT, clock_s=1.0)
-    assert book.take(1.0) == at(2)
+    assert book.inquiries.take(1.0) == at(2)
     assert moves(book.on_seen(at(2), info(2), at=AT + 1, clock_s=1.0)) == [("u2", Standing.VERIFIED, at(2))]
     assert (owner(book, 1), owner(book, 2)) == (None, "u2")
-    assert book.take(1.0) is None
+    assert book.inquiries.take(1.0) is None
     assert book.on_seen(at(1), info(2), at=AT + 2, clock_s=2.0) == []
     assert (owner(book, 1), owner(book, 2)) == (None, "u2")
     assert standings(book) == [Standing.DISPLACED, Standing.VERIFIED]
@@ -238,11 +241,11 @@ def test_a_unit_is_found_at_an_address_the_ledger_once_had() -> None:
     """An unreachable unit is looked for where units used to be, polled where it is found, and goes home again."""
     former = row(9, deployed_to=AT - 86400.0)
     book = watched(row(1), known=[row(1), former])
-    assert book.take(1.0) is None
+    assert book.inquiries.take(1.0) is None
     assert book.credit(failed(NO_ANSWER, "u1"), clock_s=2.0) == failed(NO_ANSWER, "u1")
-    assert (book.take(2.0), book.take(2.0)) == (at(9), None)
+    assert (book.inquiries.take(2.0), book.inquiries.take(2.0)) == (at(9), None)
     assert book.on_failed(at(9), NO_PAGE, clock_s=2.0) == []
-    assert (book.take(1.0 + SEARCH_EVERY_S), book.take(2.0 + SEARCH_EVERY_S)) == (None, at(9))
+    assert (book.inquiries.take(1.0 + SEARCH_EVERY_S), book.inquiries.take(2.0 + SEARCH_EVERY_S)) == (None, at(9))
     # Until home is asked and does not answer, there is no telling which of the two is right; the newest is taken.
     assert moves(book.on_seen(at(9), info(1), at=AT + 700, clock_s=700.0)) == [("u1", Standing.MOVED, at(9))]
     assert book.routes.take_changed() == (row(1, host=at(9).host),)
@@ -319,15 +322,15 @@ def test_an_address_is_not_asked_too_often() -> None:
     book = watched(row(1), spacing_s=10.0)
     for second in range(1, 10):
         book.credit(poll(1, uptime_s=100.0 - second), clock_s=float(second))
-        assert book.take(float(second)) is None
-    assert book.take(10.0) == at(1)
+        assert book.inquiries.take(float(second)) is None
+    assert book.inquiries.take(10.0) == at(1)
 
 
 def test_web_ports() -> None:
     """The port of a unit's pages is its own where the ledger tells one."""
     book = IdentityBook([row(1), row(2, web_port=8080)])
-    assert book.web_endpoint(at(1), 80) == Endpoint("127.0.0.1", 80)
-    assert book.web_endpoint(at(2), 80) == Endpoint("127.0.0.2", 8080)
+    assert book.inquiries.web_endpoint(at(1), 80) == Endpoint("127.0.0.1", 80)
+    assert book.inquiries.web_endpoint(at(2), 80) == Endpoint("127.0.0.2", 8080)
 
 
 def test_agenda_gives_the_urgent_first_and_each_once() -> None:
@@ -382,7 +385,7 @@ def play(book: IdentityBook, machines: tuple[int, ...], asked: int, now: float) 
         told = poll(number, machine=machine) if machine else failed(REFUSAL, f"u{number}")
         book.credit(told, clock_s=now)
     for _ in range(asked):
-        endpoint = book.take(now)
+        endpoint = book.inquiries.take(now)
         if endpoint is None:
             return
         machine = machines[int(endpoint.host.rpartition(".")[2]) - 1]
@@ -438,11 +441,11 @@ def test_nobody_is_credited_twice_under_any_ledger(steps: list[Step], ledgers: l
 
 def _hold_what_is_kept_beside(book: IdentityBook) -> None:
     """Hold the counts and lists that are kept for scrapes against what they are kept of."""
-    wheres = book._whereabouts.values()
+    wheres = book._standings._whereabouts.values()
     assert {name: units for name, units in book.counts().items() if units} == Counter(one.standing for one in wheres)
     astray = {one.unit_id for one in wheres if one.standing in {Standing.MOVED, Standing.DISPLACED}}
     assert {one.unit_id for one in book.astray()} == astray
-    sightings = [look.sighting for look in book._looks.values() if look.sighting is not None]
+    sightings = [look.sighting for look in book._sightings._looks.values() if look.sighting is not None]
     assert {seen.endpoint for seen in book.unknown_units()} == {seen.endpoint for seen in sightings if seen.is_unknown}
-    for unit_id, endpoints in book._seen_at.items():
+    for unit_id, endpoints in book._sightings._seen_at.items():
         assert endpoints == {seen.endpoint for seen in sightings if seen.unit_id == unit_id}

@@ -123,7 +123,7 @@ async def test_what_was_cut_short_is_asked_again() -> None:
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
-    assert {desk.book.take(desk.now), desk.book.take(desk.now)} == {
+    assert {desk.book.inquiries.take(desk.now), desk.book.inquiries.take(desk.now)} == {
         Endpoint("127.0.0.1", 4028),
         Endpoint("127.0.0.2", 4028),
     }

@@ -1,4 +1,4 @@
-"""Changes to a ledger: what becomes of the lines, and that a contradiction changes none of them."""
+"""Changes to a ledger: the resulting lines, and contradictions that change none of them."""
 
 import csv
 from collections.abc import Callable, Mapping
@@ -36,24 +36,24 @@ def edit(action: Action, *rows: str, header: str = HEADER) -> Edited:
 
 
 def lines(action: Action, *rows: str, header: str = HEADER) -> list[str]:
-    """Give the lines below the header after a change."""
+    """Return the lines below the header after a change."""
     return edit(action, *rows, header=header).text.splitlines()[1:]
 
 
 def refusals(action: Action, *rows: str, header: str = HEADER) -> list[str]:
-    """Give why a change was refused."""
+    """Return the reasons why a change was refused."""
     with pytest.raises(ConfigError) as caught:
         edit(action, *rows, header=header)
     return [str(mistake) for mistake in caught.value.mistakes]
 
 
 def setting(unit_id: str = "u1", at: str = "2025-06-01", *, is_exchange: bool = False, **cells: str) -> Action:
-    """Give the change that `ledger set` makes."""
+    """Return the change that `ledger set` makes."""
     return lambda draft: draft.set_cells(unit_id, cells, at, is_exchange=is_exchange)
 
 
 def merging(*table: str, at: str = "2025-06-01") -> Action:
-    """Give the change that `ledger import` makes."""
+    """Return the change that `ledger import` makes."""
     return lambda draft: draft.merge("\n".join(table), "new.csv", at)
 
 
@@ -71,13 +71,13 @@ def merging(*table: str, at: str = "2025-06-01") -> Action:
     ],
 )
 def test_one_row_ends_and_another_begins(cells: dict[str, str], expected: str) -> None:
-    """At the moment the old row ends; the new one has all the rest of it."""
+    """The old row ends at the moment; the new one copies its other cells."""
     ended = "u1,S21,200,10.0.0.1,C1,R1,1,2025-01-01,2025-06-01,deployed"
     assert lines(setting(**cells), U1, U2) == [ended, expected, U2]
 
 
 def test_what_is_not_changed_stays_byte_for_byte() -> None:
-    """Comments, blank lines, blanks in lines, quotes, the order of columns, line ends and the byte order mark."""
+    """Comments, blanks, quotes, column order, line ends and the byte order mark stay as they are."""
     text = (
         "\ufeff# our ledger\r\n"
         "\r\n"
@@ -102,7 +102,7 @@ def test_what_is_not_changed_stays_byte_for_byte() -> None:
 
 
 def test_changes_name_rows_before_and_after() -> None:
-    """What the journal gets: the row that ended, and the one that is new."""
+    """The journal gets the row that ended and the new one."""
     edited = edit(setting(slot="7"), U1)
     cells = dict(zip(HEADER.split(","), U1.split(","), strict=True))
     assert edited.changes == (
@@ -114,18 +114,18 @@ def test_changes_name_rows_before_and_after() -> None:
 
 @pytest.mark.parametrize("cells", [{}, {"slot": "1"}, {"host": "10.0.0.1:4028"}, {"hashrate_th": "200.0"}])
 def test_what_is_so_already_changes_nothing(cells: dict[str, str]) -> None:
-    """The same thing in other letters is the same thing: a change made twice is made once."""
+    """A cell with the same value in another spelling changes nothing, so a repeated change is made once."""
     edited = edit(setting(**cells), U1, U2)
     assert (edited.changes, edited.text) == ((), f"{HEADER}\n{U1}\n{U2}\n")
 
 
 def test_a_change_at_the_very_beginning_corrects_the_row() -> None:
-    """A row that began at the moment of the change would be left with no time at all."""
+    """A row that begins at the moment of the change is changed in place: split, it would cover no time."""
     assert lines(setting(at="2025-01-01T00:00", slot="7"), U1) == ["u1,S21,200,10.0.0.1,C1,R1,7,2025-01-01,,deployed"]
 
 
 def test_maintenance_and_back() -> None:
-    """Out for repair and back in service: three rows without a gap, the unit deployed in all of them."""
+    """A repair makes three rows without a gap, and the unit is deployed in all of them."""
 
     def action(draft: Draft) -> None:
         draft.set_cells("u1", {"status": "maintenance"}, "2025-06-01")
@@ -147,7 +147,7 @@ def test_later_rows_stay_and_are_told_of() -> None:
 
 
 def test_a_unit_leaves_and_comes_back() -> None:
-    """Removal ends its row; a status brings it back with what it was; what it was not in between stays a gap."""
+    """Removal ends a unit's row; a status brings it back with its old cells, and the time between stays a gap."""
 
     def action(draft: Draft) -> None:
         draft.remove("u1", "2025-06-01")
@@ -161,12 +161,12 @@ def test_a_unit_leaves_and_comes_back() -> None:
 
 
 def test_removal_at_its_beginning_takes_the_row_out() -> None:
-    """A unit that leaves at the moment it enters was never there."""
+    """Removing a unit at the moment it enters deletes its row."""
     assert lines(lambda draft: draft.remove("u1", "2025-01-01"), U1, U2) == [U2]
 
 
 def test_a_column_that_is_needed_comes_to_the_right() -> None:
-    """A ledger without serial numbers gets them when the first is told; nobody else's row counts as changed."""
+    """A ledger without serial numbers gets the column with the first one; no other row counts as changed."""
     edited = edit(setting(serial="SN1"), U1, U2)
     assert edited.text.splitlines() == [
         f"{HEADER},serial",
@@ -178,7 +178,7 @@ def test_a_column_that_is_needed_comes_to_the_right() -> None:
 
 
 def test_two_units_exchange_addresses() -> None:
-    """What each alone would contradict, both together do; the places stay."""
+    """Two units exchange addresses in one change, which neither could get alone; their places stay."""
     expected = [
         "u1,S21,200,10.0.0.1,C1,R1,1,2025-01-01,2025-06-01,deployed",
         "u1,S21,200,10.0.0.2,C1,R1,1,2025-06-01,,deployed",
@@ -189,7 +189,7 @@ def test_two_units_exchange_addresses() -> None:
 
 
 def test_two_units_exchange_places() -> None:
-    """Slots exchange like addresses."""
+    """Two units exchange slots as they exchange addresses."""
     assert lines(setting(slot="2", is_exchange=True), U1, U2)[1::2] == [
         "u1,S21,200,10.0.0.1,C1,R1,2,2025-06-01,,deployed",
         "u2,T21,190,10.0.0.2,C1,R1,1,2025-06-01,,deployed",
@@ -198,7 +198,7 @@ def test_two_units_exchange_places() -> None:
 
 @pytest.mark.parametrize("order", [(1, 2, 3), (3, 1, 2), (2, 3, 1), (3, 2, 1)])
 def test_a_ring_is_set_right_one_command_at_a_time(order: tuple[int, ...]) -> None:
-    """Each exchange puts its unit in place for good: any permutation comes right in any order, and twice is once."""
+    """Each exchange puts its unit in its final place: any permutation works in any order, and repeating it is safe."""
     rows = [f"u{number},S21,200,10.0.0.{number},,,,2025-01-01,,deployed" for number in (1, 2, 3)]
     new_hosts = {1: 2, 2: 3, 3: 1}
 
@@ -271,7 +271,7 @@ AS_WOULD_BE = "ledger.csv as it would be"
     ],
 )
 def test_contradictions_are_refused(action: Action, expected: list[str | None]) -> None:
-    """Each with what is wrong; a would-be line is told with its row."""
+    """Every refusal names the fault; a fault in a line never written comes with its row."""
     found = refusals(action, U1, U2)
     assert len(found) == len(expected)
     for message, beginning in zip(found, expected, strict=True):
@@ -279,7 +279,7 @@ def test_contradictions_are_refused(action: Action, expected: list[str | None]) 
 
 
 def test_a_unit_with_a_future_does_not_leave() -> None:
-    """Removal before planned rows would leave them behind; they are to be changed first."""
+    """A unit with rows that begin later cannot be removed before those are changed."""
     rows = [U1.replace(",,deployed", ",2025-09-01,deployed"), "u1,S21,200,10.0.0.1,C2,R1,1,2025-09-01,,deployed"]
     assert refusals(lambda draft: draft.remove("u1", "2025-06-01"), *rows) == [
         "ledger.csv: at = '2025-06-01': u1 has rows that begin later (2025-09-01); change those first"
@@ -287,13 +287,13 @@ def test_a_unit_with_a_future_does_not_leave() -> None:
 
 
 def test_a_refused_change_shows_its_row() -> None:
-    """Nobody can look at a line that was never written."""
+    """A fault in a line that was never written comes with the row itself."""
     [message] = refusals(setting(slot="2"), U1, U2)
     assert message.endswith(f"; the row: {U2}")
 
 
 def test_no_row_turns_into_a_comment() -> None:
-    """In a ledger whose first column is the rack, a rack called #1 would hide its unit."""
+    """If the first column is the rack, a rack called #1 is refused: it would comment out its unit."""
     header = "rack,unit_id,model,hashrate_th,host,container,slot,deployed_from,deployed_to,status"
     assert refusals(setting(rack="#1"), "R1,u1,S21,200,10.0.0.1,C1,1,2025-01-01,,deployed", header=header) == [
         "ledger.csv: row: a row would read as a comment; no cell may begin with #"
@@ -301,14 +301,14 @@ def test_no_row_turns_into_a_comment() -> None:
 
 
 def test_an_unsound_ledger_is_not_edited() -> None:
-    """Whatever is wrong in it comes first."""
+    """A ledger with a mistake of its own cannot be changed; that mistake is reported."""
     assert refusals(setting(slot="7"), U1, U1)[0].startswith(
         "ledger.csv: line 3, column unit_id = 'u1': also on line 2"
     )
 
 
 def test_import_adds_and_changes() -> None:
-    """New units enter at the moment, known ones change there; an empty cell keeps what the ledger says."""
+    """New units enter at the moment, known ones change there; an empty cell keeps the ledger's value."""
     action = merging(
         "# from the commissioning list",
         "unit_id,model,hashrate_th,host,slot,serial",
@@ -349,7 +349,7 @@ def test_import_adds_and_changes() -> None:
                 "u1,S21,200,10.0.0.1,C1,R1,9,2025-05-01,2025-08-01,deployed",
             ],
         ),
-        # Before it was there, if the time is free: what the unit is is kept, where it stands is not.
+        # Before its other rows, if the time is free: the unit keeps its identity but not its place.
         (
             ["unit_id,deployed_from,deployed_to,host", "u1,2024-03-01,2024-06-01,10.0.0.7"],
             [
@@ -362,12 +362,12 @@ def test_import_adds_and_changes() -> None:
     ],
 )
 def test_import_by_date(table: list[str], expected: list[str]) -> None:
-    """A row with a date is that row, or begins there."""
+    """A row with a date changes the row that begins then, or begins one there."""
     assert lines(merging(*table), U1) == expected
 
 
 def test_import_sets_an_exchange_right() -> None:
-    """All rows together are one change: what each alone would contradict."""
+    """All rows are one change, even if each alone would contradict the ledger."""
     action = merging("unit_id,host", "u1,10.0.0.2", "u2,10.0.0.1")
     assert lines(action, U1, U2)[1::2] == [
         "u1,S21,200,10.0.0.2,C1,R1,1,2025-06-01,,deployed",
@@ -378,8 +378,8 @@ def test_import_sets_an_exchange_right() -> None:
 @pytest.mark.parametrize(
     ("table", "expected"),
     [
-        ([], ["new.csv: line 1: no rows: there is nothing to take in"]),
-        (["unit_id,slot"], ["new.csv: line 1: no rows: there is nothing to take in"]),
+        ([], ["new.csv: line 1: no rows: there is nothing to import"]),
+        (["unit_id,slot"], ["new.csv: line 1: no rows: there is nothing to import"]),
         (["slot", "7"], ["new.csv: line 1: a column unit_id is expected", "new.csv: line 2: a unit_id is expected"]),
         (
             ["unit_id,slots,slot,slot", "u1,1,2,3"],
@@ -409,19 +409,19 @@ def test_import_sets_an_exchange_right() -> None:
     ],
 )
 def test_bad_tables(table: list[str], expected: list[str]) -> None:
-    """Every mistake of a table at once, each with its line."""
+    """Every mistake of a table is reported, each with its line."""
     assert refusals(merging(*table), U1, U2) == expected
 
 
 def test_a_table_of_another_kind_does_not_fill_the_screen() -> None:
-    """The rest is counted."""
+    """Mistakes beyond the limit are counted."""
     messages = refusals(merging("unit_id,slot", *["u1"] * 500), U1)
     assert len(messages) == SHOWN_MISTAKES + 1
     assert messages[-1] == "new.csv: file: 400 more mistakes are not shown"
 
 
 def test_import_of_a_contradiction_takes_in_nothing() -> None:
-    """One bad row of many refuses all of them, with the rows that are at odds."""
+    """One bad row of many refuses all of them, with the rows that contradict each other."""
     found = refusals(merging("unit_id,slot,host", "u1,7,10.0.0.2", "u2,9,"), U1, U2)
     assert [message.partition(": also")[0] for message in found] == [
         f"{AS_WOULD_BE}: line 5, column host = '10.0.0.2:4028'"
@@ -429,7 +429,7 @@ def test_import_of_a_contradiction_takes_in_nothing() -> None:
 
 
 def test_import_of_a_whole_fleet() -> None:
-    """Thousands of rows over thousands of units: every unit moves once, in one change."""
+    """Thousands of units are moved in one change, each once."""
     rows = [f"u{number},S21,200,10.{number >> 8}.{number & 255}.1,,,,2025-01-01,,deployed" for number in range(3_000)]
     table = ["unit_id,container", *(f"u{number},C{number % 7}" for number in range(3_000))]
     edited = edit(merging(*table), *rows)
@@ -441,7 +441,7 @@ CELLS = st.text(st.characters(codec="utf-8", exclude_characters="\r\n\0"), max_s
 
 @given(st.lists(CELLS, min_size=1, max_size=6), st.booleans())
 def test_lines_are_split_where_the_ledger_splits_them(cells: list[str], is_quoted: bool) -> None:  # noqa: FBT001
-    """The raw pieces of any line that csv writes are its cells; together they are the line."""
+    """A line written by csv splits into raw pieces that parse to its cells and join to the line."""
     in_quotes = [f'"{cell.replace(chr(34), chr(34) * 2)}"' for cell in cells]
     quoted = [full if is_quoted or set(full[1:-1]) & set('",') else full[1:-1] for full in in_quotes]
     line = ",".join(quoted)
@@ -474,7 +474,7 @@ def test_lines_are_split_where_the_ledger_splits_them(cells: list[str], is_quote
     )
 )
 def test_any_changes_are_a_sound_ledger_or_none(changes: list[tuple[str, Mapping[str, str], int, bool]]) -> None:
-    """Through any changes that are not refused: the ledger is sound, and what was before the moment is as it was."""
+    """After any accepted changes the ledger is sound, and entries before the moment are as they were."""
     text = f"{HEADER}\n{U1}\n{U2}\nu3,S21,200,10.0.0.3,C1,R1,3,2025-02-01,,deployed\n"
     for unit_id, cells, month, is_exchange in changes:
         at = f"2025-{month:02d}-15"
@@ -494,13 +494,13 @@ def test_any_changes_are_a_sound_ledger_or_none(changes: list[tuple[str, Mapping
 
 
 def test_an_untouched_sheet_is_the_file() -> None:
-    """Reading and writing without a change gives every byte back."""
+    """A sheet without changes has the text it was read from, byte for byte."""
     text = f"\ufeff#,\r{HEADER}\r\n\n ,,,,,,,,,\n{U1}\r\r{U2}"
     assert Sheet(text).text == text
 
 
 def test_comparing_moments_and_files() -> None:
-    """At two moments units are compared without their dates; two files row by row with them."""
+    """Two moments are compared unit by unit without dates; two files row by row with them."""
     before = RULES.read(f"{HEADER}\n{U1}\n{U2}", "a").entries
     after = RULES.read(edit(setting(slot="7"), U1).text, "b").entries
     rows = compare(before, after, same=same_row, zone=RULES.zone)
@@ -526,13 +526,13 @@ def test_comparing_moments_and_files() -> None:
     ],
 )
 def test_moments_are_written_as_they_are_read(cell: str, expected: str) -> None:
-    """A day's beginning is a date, everything else has its offset; reading it again gives the same moment."""
+    """The start of a day is a date, any other moment has its offset; both parse back to the same moment."""
     moment = parse_moment(cell, zone=RULES.zone)
     assert moment_cell(moment, RULES.zone) == expected
     assert parse_moment(expected, zone=RULES.zone) == moment
 
 
 def test_addresses_are_written_as_they_are_read() -> None:
-    """The usual port is left out."""
+    """The default port is left out."""
     endpoints: dict[Any, str] = {("10.0.0.1", 4028): "10.0.0.1", ("fd00::1", 4029): "[fd00::1]:4029"}
     assert {host_cell(Endpoint(*endpoint)) for endpoint in endpoints} == set(endpoints.values())

@@ -1,4 +1,4 @@
-"""The ledger on the disk: whole or unchanged, whatever fails, with the state before and a journal beside it."""
+"""The ledger on disk: replaced whole or unchanged on any failure, with a backup and a journal beside it."""
 
 import errno
 import fcntl
@@ -26,21 +26,21 @@ AT = 1763674560.0  # 2025-11-20 21:36:00 UTC
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Path:
-    """Give a ledger in a folder of its own."""
+    """Return a ledger in a folder of its own."""
     path = tmp_path / "ledger.csv"
     path.write_text(TEXT, encoding="utf-8")
     return path
 
 
 def moved(text: str, slot: str) -> Edited:
-    """Give the ledger with u1 in another slot."""
+    """Return the ledger with u1 in another slot."""
     draft = Draft(text, "ledger.csv", RULES)
     draft.set_cells("u1", {"slot": slot}, f"2025-0{slot}-01")
     return draft.finish()
 
 
 def change(path: Path, slot: str = "7") -> str:
-    """Move u1 to another slot; gives the text that was written."""
+    """Move u1 to another slot; return the text that was written."""
     with held(path) as file:
         edited = moved(file.text, slot)
         file.commit(edited, command=["set", "u1", f"--slot={slot}"], at=AT)
@@ -48,7 +48,7 @@ def change(path: Path, slot: str = "7") -> str:
 
 
 def test_a_change_leaves_file_backup_and_journal(ledger: Path) -> None:
-    """The new ledger, the one before, and a line that says when and what; nothing else lies about."""
+    """A change leaves the new ledger, the one before, and a journal line with time and rows; no other file."""
     text = change(ledger)
     assert ledger.read_text(encoding="utf-8") == text
     assert backup_path(ledger).read_text(encoding="utf-8") == TEXT
@@ -66,7 +66,7 @@ def test_a_change_leaves_file_backup_and_journal(ledger: Path) -> None:
 
 
 def test_the_journal_only_grows(ledger: Path) -> None:
-    """Each change is a line more, in order; together they tell every row that ever was."""
+    """Each change adds a journal line, in order; together they hold every row that ever existed."""
     change(ledger, "7")
     first = journal_path(ledger).read_bytes()
     change(ledger, "8")
@@ -76,7 +76,7 @@ def test_the_journal_only_grows(ledger: Path) -> None:
 
 
 def test_owner_mode_and_links_stay(ledger: Path) -> None:
-    """Whoever could read the ledger still can, and a link to it goes on being a link."""
+    """A change keeps the file's mode and owner, and a symbolic link to it stays a link."""
     ledger.chmod(0o640)
     link = ledger.with_name("link.csv")
     link.symlink_to(ledger)
@@ -87,7 +87,7 @@ def test_owner_mode_and_links_stay(ledger: Path) -> None:
 
 
 def test_edits_by_hand_are_put_down(ledger: Path) -> None:
-    """What was changed without these commands is found by the next one, by its digest."""
+    """A change made by hand is found by the next command, by its digest."""
     change(ledger, "7")
     by_hand = ledger.read_text(encoding="utf-8").replace("C1", "C2")
     ledger.write_text(by_hand, encoding="utf-8")
@@ -110,7 +110,7 @@ def test_a_crash_before_the_last_step_is_found(ledger: Path) -> None:
 
 
 def fail(error: int) -> Callable[..., None]:
-    """Give a call of the system that fails."""
+    """Return a system call that fails."""
 
     def call(*_: object) -> None:
         raise OSError(error, os.strerror(error))
@@ -124,7 +124,7 @@ def fail(error: int) -> Callable[..., None]:
 def test_a_disk_that_fails_changes_nothing(
     ledger: Path, monkeypatch: pytest.MonkeyPatch, name: str, error: int
 ) -> None:
-    """Full, broken or forbidden: ledger and journal are as they were, no half file is left, and the reason is told."""
+    """On a full, broken or forbidden disk, ledger and journal are unchanged and the reason is reported."""
     change(ledger, "7")
     before = {path.name: path.read_bytes() for path in ledger.parent.iterdir()}
     if name == "fchown":
@@ -136,7 +136,7 @@ def test_a_disk_that_fails_changes_nothing(
 
 
 def test_a_rename_that_fails_changes_nothing(ledger: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The very last step: the journal takes its line back."""
+    """If the last step fails, the journal line is taken back."""
     replace = Path.replace
 
     def refuse(path: Path, target: Path) -> Path:
@@ -152,32 +152,32 @@ def test_a_rename_that_fails_changes_nothing(ledger: Path, monkeypatch: pytest.M
 
 
 def test_somebody_elses_edit_is_not_overwritten(ledger: Path) -> None:
-    """An editor that saves while a command runs wins."""
+    """A file saved by an editor while a command runs is not overwritten."""
     with held(ledger) as file:
         edited = moved(file.text, "7")
         ledger.write_text(TEXT.replace("C1", "C2"), encoding="utf-8")
-        with pytest.raises(LedgerFileError, match="changed by somebody else"):
+        with pytest.raises(LedgerFileError, match="changed by another program"):
             file.commit(edited, command=["set"], at=AT)
     assert ledger.read_text(encoding="utf-8") == TEXT.replace("C1", "C2")
     assert list(read_journal(ledger)) == []
 
 
 def test_two_changes_at_once_are_one_and_a_refusal(ledger: Path) -> None:
-    """Whoever comes second is told to try again, not made to wait, and loses nothing."""
+    """A second change at the same time is refused without waiting, and loses nothing."""
     with held(ledger), pytest.raises(LedgerFileError, match=r"another change of .* is under way"), held(ledger):
         pass
     change(ledger)
 
 
 def test_a_lock_that_cannot_be_had_is_an_error(ledger: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Some network drives have no locks: then nothing is changed there."""
+    """On a network drive without locks nothing is changed."""
     monkeypatch.setattr(fcntl, "flock", fail(errno.ENOLCK))
     with pytest.raises(LedgerFileError, match="cannot be locked"), held(ledger):
         pass
 
 
 def test_what_is_no_ledger_is_not_held(tmp_path: Path) -> None:
-    """A missing file is not made, nor a journal for it; a journal that cannot be written is told."""
+    """A missing ledger is not created, nor its journal; an unwritable journal is reported."""
     with pytest.raises(ConfigError, match="No such file"), held(tmp_path / "ledger.csv"):
         pass
     assert list(tmp_path.iterdir()) == []
@@ -188,7 +188,7 @@ def test_what_is_no_ledger_is_not_held(tmp_path: Path) -> None:
 
 
 def test_a_journal_of_any_bytes_is_read(ledger: Path) -> None:
-    """Lines that are none are left out."""
+    """Malformed journal lines are skipped."""
     assert list(read_journal(ledger)) == []
     journal_path(ledger).write_bytes(b'\xff\n[]\n{"at":1}\n{"at":"x","change":"made"}\n\n{')
     assert [entry.at for entry in read_journal(ledger)] == ["x"]

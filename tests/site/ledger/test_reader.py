@@ -1,4 +1,4 @@
-"""The ledger: who is deployed when, and every contradiction refused with both lines."""
+"""The ledger: which units are deployed when, and every contradiction refused with both lines."""
 
 import csv
 import hashlib
@@ -47,14 +47,14 @@ def read(
 
 
 def mistakes_in(*rows: str, header: str = HEADER, zone: str = "UTC") -> list[str]:
-    """Give the messages for a bad ledger, without the file's name."""
+    """Return the messages for a bad ledger, without the file's name."""
     with pytest.raises(ConfigError) as caught:
         read(*rows, header=header, zone=zone)
     return [str(mistake).removeprefix("ledger.csv: ") for mistake in caught.value.mistakes]
 
 
 def unix(text: str) -> float:
-    """Give Unix time, s, of an ISO date and time with offset."""
+    """Return the Unix time, s, of an ISO date and time with offset."""
     return datetime.fromisoformat(text).timestamp()
 
 
@@ -259,7 +259,7 @@ KNOWN = ", ".join(CATALOGUE.models())
     ],
 )
 def test_bad_cell(column: str, cell: str, reason: str) -> None:
-    """A cell that cannot be right is refused with its line, column and value, and what would be right."""
+    """A bad cell is refused with its line, column and value, and with what is expected."""
     cells = dict.fromkeys(COLUMNS, "") | {"unit_id": "u1", "model": "S21", "hashrate_th": "200"}
     cells |= {"host": "10.0.0.1", "status": "deployed", column: cell}
     shown = f" = {cell!r}" if cell else ""
@@ -269,7 +269,7 @@ def test_bad_cell(column: str, cell: str, reason: str) -> None:
 
 @pytest.mark.parametrize("cell", ["02:1A:2B:3C:4D:5E", "02-1a-2b-3c-4d-5e", "021a2b3c4d5e", "021a.2b3c.4d5e"])
 def test_mac_spellings(cell: str) -> None:
-    """However a tool prints a MAC address, it is the same one."""
+    """A MAC address is the same in any usual notation."""
     (entry,) = read(f"u1,S21,200,10.0.0.1,,,,,,deployed,,{cell},", header=FULL_HEADER).entries
     assert entry.mac == "02:1a:2b:3c:4d:5e"
 
@@ -288,9 +288,9 @@ def test_mac_spellings(cell: str) -> None:
         ("2025-11-02T01:30-06:00", "America/Chicago", "2025-11-02T07:30+00:00"),
         # A day begins at its first midnight, ...
         ("2025-11-02", "America/Havana", "2025-11-02T00:00-04:00"),
-        # ... or at one in the morning where the clocks skip midnight, ...
+        # ... or at 01:00 if the clocks skip midnight, ...
         ("2018-11-04", "America/Sao_Paulo", "2018-11-04T01:00-02:00"),
-        # ... and a day that never was begins where the next one does.
+        # ... and a day that a zone skipped begins with the next one.
         ("2011-12-30", "Pacific/Apia", "2011-12-31T00:00+14:00"),
     ],
 )
@@ -314,7 +314,7 @@ def test_dates_and_times(cell: str, zone: str, expected: str) -> None:
     ],
 )
 def test_times_at_clock_changes(cell: str, reason: str) -> None:
-    """A time that the site's clocks skip or show twice says nothing without an offset."""
+    """A time that the site's clocks skip or show twice needs an offset."""
     assert mistakes_in(f"u1,S21,200,10.0.0.1,,,,{cell},,deployed", zone="Europe/Berlin") == [
         f"line 2, column deployed_from = {cell!r}: {reason}"
     ]
@@ -325,7 +325,7 @@ def test_times_at_clock_changes(cell: str, reason: str) -> None:
     [("2025-10-02", "2025-10-01"), ("2025-10-01", "2025-10-01"), ("2025-10-01T00:00-05:00", "2025-10-01T05:00Z")],
 )
 def test_span_that_ends_before_it_begins(start: str, end: str) -> None:
-    """A span holds at least a moment; its end is not part of it."""
+    """A span that ends when it begins, or before, is refused."""
     assert mistakes_in(f"u1,S21,200,10.0.0.1,,,,{start},{end},deployed") == [
         f"line 2, column deployed_to = {end!r}: a time after deployed_from is expected"
     ]
@@ -357,7 +357,7 @@ def test_every_mistake_is_told_in_file_order() -> None:
 
 
 def test_long_list_of_mistakes_is_cut_and_counted() -> None:
-    """A file of another kind does not fill the screen, and the rest is counted."""
+    """A file of another kind gives a bounded number of messages, and the rest is counted."""
     messages = mistakes_in(*(f"u{number},S21,200,10.0.0.1,,,,,,on" for number in range(1250)))
     assert len(messages) == SHOWN_MISTAKES + 1
     assert messages[-2:] == [
@@ -392,16 +392,16 @@ def test_long_list_of_mistakes_is_cut_and_counted() -> None:
             [f"line 1 = {HEADER[:77].replace(',', chr(9)) + '...'!r}: cells are separated by commas"],
         ),
         (HEADER, ["file: no units: there is nothing to watch"]),
-        (f"{HEADER}\n,,,,,,,,,\n# nobody\n", ["file: no units: there is nothing to watch"]),
+        (f"{HEADER}\n,,,,,,,,,\n# empty\n", ["file: no units: there is nothing to watch"]),
     ],
 )
 def test_bad_header(header: str, expected: list[str]) -> None:
-    """Columns are known, named once, and all there; a ledger of nothing is a mistake too."""
+    """Unknown, repeated and missing columns are mistakes, and so is a ledger without units."""
     assert mistakes_in(header=header) == expected
 
 
 def test_bad_header_does_not_hide_bad_rows() -> None:
-    """Rows are looked at as far as the header lets them."""
+    """With a bad header, the known columns of the rows are still checked."""
     header = HEADER.replace("container", "containers")
     assert mistakes_in("u1,S21,200,10.0.0.1,C1,R1,1,,,gone", header=header) == [
         "line 1, column header = 'containers': unknown column; did you mean container?",
@@ -431,7 +431,7 @@ def test_spreadsheets_habits_are_tolerated() -> None:
 
 
 def test_digest_is_that_of_the_file() -> None:
-    """The digest is what sha256sum says of the file, so that anybody can compare."""
+    """The digest is what sha256sum says of the file, so that the operator can compare."""
     text = f"\ufeff{HEADER}\r\nu1,S21,200,10.0.0.1,Ü,,,,,deployed\r\n"
     ledger = read_ledger(text, "x", catalogue=CATALOGUE, zone=ZoneInfo("UTC"), networks=DEFAULT_NETWORKS)
     assert ledger.digest == hashlib.sha256(text.encode()).hexdigest()
@@ -473,12 +473,12 @@ def test_digest_is_that_of_the_file() -> None:
     ],
 )
 def test_contradictions_name_both_lines(upper: str, lower: str, message: str) -> None:
-    """What can be true of one unit only at a time is refused where it is claimed the second time."""
+    """A unit, address, place or identity that is used twice at a time is refused on the later line."""
     assert mistakes_in(upper, lower, header=FULL_HEADER) == [f"line 3, column {message}"]
     swapped = mistakes_in(lower, upper, header=FULL_HEADER)
     assert len(swapped) == 1
     assert "on line 2, for a span of time that overlaps" in swapped[0]
-    # Rows are looked through some at a time: what is far apart is no less the same.
+    # Rows are checked in batches: duplicates in two batches are found too.
     between = [f"x{number},S21,200,10.0.1.{number},,,,,,deployed,,," for number in range(1, 2 * ROWS_A_REST)]
     assert mistakes_in(upper, *between, lower, header=FULL_HEADER) == [f"line {3 + len(between)}, column {message}"]
 
@@ -509,7 +509,7 @@ def test_contradictions_name_both_lines(upper: str, lower: str, message: str) ->
     ],
 )
 def test_what_is_no_contradiction(rows: tuple[str, ...]) -> None:
-    """Spans are half open, so what ends when the next begins does not overlap."""
+    """Spans are half open, so a row that ends when the next begins does not overlap it."""
     assert len(read(*rows, header=FULL_HEADER).entries) == len(rows)
 
 
@@ -568,7 +568,7 @@ def csv_row(row: Row) -> str:
 
 
 def clashes(first: Row, second: Row) -> bool:
-    """Say, by the letter of the rules, whether two rows contradict each other."""
+    """Return True if two rows contradict each other, by the letter of the rules."""
     (a_from, a_to), (b_from, b_to) = first[3], second[3]
     is_overlap = (a_from is None or b_to is None or a_from < b_to) and (b_from is None or a_to is None or b_from < a_to)
     return is_overlap and (first[0] == second[0] or first[1] == second[1] or (first[2] != "" and first[2] == second[2]))
@@ -577,7 +577,7 @@ def clashes(first: Row, second: Row) -> bool:
 @PLAIN
 @given(ROWS)
 def test_ledger_is_refused_exactly_when_two_rows_clash(rows: list[Row]) -> None:
-    """The sweep over sorted spans finds what comparing every row with every other finds."""
+    """The sweep over sorted spans finds the same overlaps as comparing every row with every other."""
     has_clash = any(clashes(first, second) for first, second in itertools.combinations(rows, 2))
     try:
         read(*map(csv_row, rows))
@@ -607,7 +607,7 @@ def test_nothing_changes_before_the_next_change(rows: list[Row], day: int) -> No
         assert ledger.at(change) != entries
 
 
-# What `str.isprintable` says yes to: filtered out of all text, few labels would be left.
+# The characters that `str.isprintable` accepts: filtering all text would leave few labels.
 PRINTABLE = st.characters(exclude_categories=("C", "Z"), include_characters=" ")
 LABELS = st.text(PRINTABLE, max_size=20).map(str.strip)
 ENTRIES = st.builds(
@@ -658,7 +658,7 @@ def written(entry: LedgerEntry) -> str:
 @PLAIN
 @given(ENTRIES)
 def test_what_is_written_is_read_back(entry: LedgerEntry) -> None:
-    """Every entry has a row that means it."""
+    """Every entry can be written as a row that reads back as that entry."""
     assert read(written(entry), header=FULL_HEADER).entries == (entry,)
 
 
@@ -670,7 +670,7 @@ SOME_WRONG = st.tuples(st.integers(0, 12), st.sampled_from(["", "?", "999", "200
 def test_rows_are_read_alike_together_and_one_by_one(
     entries: list[LedgerEntry], width: int, wrong: tuple[int, str] | None
 ) -> None:
-    """Sound rows come to the same either way, with whatever columns; where a cell is wrong, each is looked at."""
+    """Parsing by column and by row gives the same entries; a bad cell makes the reader go by row."""
     rows = [(2 + number, next(csv.reader([written(entry)]))[:width]) for number, entry in enumerate(entries)]
     if wrong is not None:
         place, text = wrong
@@ -683,7 +683,7 @@ def test_rows_are_read_alike_together_and_one_by_one(
 
 
 def read_bytes(data: bytes, folder: Path) -> None:
-    """Read a ledger file of these bytes; only ConfigError may come of it."""
+    """Read a ledger file of these bytes; only ConfigError may be raised."""
     path = folder / "ledger.csv"
     path.write_bytes(data)
     try:
@@ -696,7 +696,7 @@ def read_bytes(data: bytes, folder: Path) -> None:
 @PLAIN
 @given(data=st.binary())
 def test_any_bytes_are_a_ledger_or_a_config_error(data: bytes, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """No file whatever makes reading a ledger raise anything but ConfigError."""
+    """Reading any file as a ledger raises nothing but ConfigError."""
     read_bytes(data, tmp_path_factory.getbasetemp())
     read_bytes(f"{FULL_HEADER}\n".encode() + data, tmp_path_factory.getbasetemp())
 
@@ -712,7 +712,7 @@ NASTY = st.one_of(
 @PLAIN
 @given(st.lists(st.lists(NASTY, min_size=13, max_size=13).map(",".join), max_size=4))
 def test_any_cells_are_a_ledger_or_a_config_error(rows: list[str]) -> None:
-    """Whatever stands in a cell, the answer is a ledger, or mistakes that each name a place and a reason."""
+    """For any cells, the result is a ledger, or mistakes that each name a place and a reason."""
     mistakes = ()
     try:
         read(*rows, header=FULL_HEADER)
@@ -764,20 +764,20 @@ def test_file_beyond_the_bound_is_refused(tmp_path: Path) -> None:
     ),
 )
 def test_the_quick_way_to_an_address_is_the_slow_one(networks: tuple[Network, ...], cells: list[str]) -> None:
-    """Whatever the networks, the parser that remembers prefixes takes and refuses the same, in the same words."""
+    """For any networks, the parser with cached prefixes accepts and refuses the same cells, in the same words."""
     quick = host_parser(networks)
     for cell in cells:
-        told = []
+        answers = []
         for parse in (quick, partial(parse_host, networks=networks)):
             try:
-                told.append(parse(cell))
+                answers.append(parse(cell))
             except ValueError as error:
-                told.append(str(error))
-        assert told[0] == told[1]
+                answers.append(str(error))
+        assert answers[0] == answers[1]
 
 
 def test_what_is_said_as_before_is_the_same_entry() -> None:
-    """Entries of the ledger before stand in for equal ones; one that differs in anything, or is new, does not."""
+    """Equal entries are those of the ledger before; a changed or new one is another object."""
     rows = [f"u{number},S21,200,10.0.0.{number},C1,R1,{number},2025-01-01,,deployed" for number in range(1, 5)]
     before = read(*rows)
     after = read(rows[3], rows[0], rows[1].replace("C1", "C2"), rows[2].replace("2025", "2024"), before=before)

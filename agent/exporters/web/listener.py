@@ -1,0 +1,162 @@
+"""The life and limits of the HTTP server: connections, deadlines and security headers.
+
+`new_application` and `listen` belong together: the application's middleware refuses connections without a guard, and
+`listen` guards every connection.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any
+
+import structlog
+from aiohttp import web
+
+from agent.exporters.web.guard import Guard, GuardedConnection
+from agent.exporters.web.responses import error_response, text_response
+
+log = structlog.get_logger(__name__)
+
+MAX_REQUEST_BYTES = 64 * 1024
+MAX_HEADER_BYTES = 8 * 1024
+MAX_CONNECTIONS = 256
+HEADER_DEADLINE_S = 5.0
+# A full scrape of 10,000 units without compression at 10 Mbit/s.
+ANSWER_DEADLINE_S = 30.0
+# Longer than any usual scrape interval, so that a scraper keeps its connection.
+KEEPALIVE_S = 75.0
+LINGER_S = 1.0
+SHUTDOWN_S = 2.0
+
+SECURITY_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
+    ),
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "Server": "hashsight",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+
+_REASONS = {404: "nothing at this address"}
+
+
+def new_application() -> web.Application:
+    """Return an application without routes that keeps the limits of this module."""
+    return web.Application(middlewares=[_watch], client_max_size=MAX_REQUEST_BYTES)
+
+
+@asynccontextmanager
+async def listen(
+    app: web.Application, host: str, port: int, *, max_connections: int, header_deadline_s: float
+) -> AsyncIterator[tuple[str, int]]:
+    """Serve `app` while the block runs; yield the address that is bound.
+
+    Args:
+        app: Made by `new_application`.
+        host: Address to bind.
+        port: Port to bind; 0 takes a free one.
+        max_connections: Limit of open connections; further ones are closed at once.
+        header_deadline_s: How long the head of a request may take to arrive.
+
+    Raises:
+        OSError: If the address cannot be bound.
+    """
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_S)
+    await runner.setup()
+    try:
+        if runner.server is None:
+            raise RuntimeError("aiohttp gave no server")
+        loop = asyncio.get_running_loop()
+        factory = partial(
+            _Connection,
+            runner.server,
+            loop=loop,
+            access_log=None,  # type: ignore[arg-type]  # None turns it off, as it does for AppRunner.
+            keepalive_timeout=KEEPALIVE_S,
+            max_line_size=MAX_HEADER_BYTES,
+            max_field_size=MAX_HEADER_BYTES,
+            lingering_time=LINGER_S,
+        )
+        guard = Guard(factory, max_connections=max_connections, header_deadline_s=header_deadline_s)
+        server = await loop.create_server(guard, host, port)
+        try:
+            bound: Any = server.sockets[0].getsockname()
+            log.info("web listening", host=bound[0], port=bound[1])
+            yield bound[0], bound[1]
+        finally:
+            server.close()
+    finally:
+        await runner.cleanup()
+
+
+@web.middleware
+async def _watch(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """Answer within a deadline, down to the last byte, and never show a traceback."""
+    transport = request.transport
+    connection = transport.get_protocol() if transport is not None else None
+    if not isinstance(connection, GuardedConnection):
+        raise web.HTTPServiceUnavailable
+    connection.begin_request()
+    response: web.StreamResponse = web.Response(status=503)
+    try:
+        async with asyncio.timeout(ANSWER_DEADLINE_S):
+            response = await _answer(request, handler)
+            response.headers.setdefault("Cache-Control", "no-store")
+            for name, value in SECURITY_HEADERS.items():
+                response.headers[name] = value
+            # Sent here and not by aiohttp, so that the deadline covers a slow reader.
+            await response.prepare(request)
+            await response.write_eof()
+    except TimeoutError:
+        connection.abort()
+    except ConnectionError:
+        log.debug("reader left", path=request.path[:200])
+    finally:
+        connection.end_request()
+    return response
+
+
+async def _answer(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    refused = request.match_info.http_exception
+    if request.method not in {"GET", "HEAD"} and refused is not None:
+        allowed = refused.allowed_methods if isinstance(refused, web.HTTPMethodNotAllowed) else {"GET", "HEAD"}
+        methods = ", ".join(sorted(allowed))
+        reason = f"only {methods.replace(', ', ' and ')} are allowed here"
+        return error_response(request, 405, reason, {"Allow": methods})
+    try:
+        return await handler(request)
+    except web.HTTPException as error:
+        return error_response(request, error.status, _REASONS.get(error.status, error.reason))
+    except TimeoutError:
+        raise
+    except Exception:
+        log.exception("request failed", path=request.path[:200])
+        return error_response(request, 500, "internal error; the agent's log has the details")
+
+
+class _Connection(web.RequestHandler):
+    """aiohttp's side of one connection; it answers malformed requests without repeating or logging their bytes."""
+
+    __slots__ = ()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,  # noqa: ARG002 - the overridden method's; it quotes the client.
+    ) -> web.StreamResponse:
+        """Return one line of text and close the connection; close it alone if an answer has begun."""
+        if request.writer.output_size > 0:
+            raise ConnectionError("an answer had begun") from exc
+        words = "not a valid request" if status < 500 else "internal error"
+        response = text_response(words, status, SECURITY_HEADERS)
+        response.force_close()
+        return response

@@ -1,0 +1,179 @@
+"""One deployed unit: its latest reading and error, the curtailment it has to wake from, and its status."""
+
+import msgspec
+
+from agent.errors import PollError
+from agent.site.curtailment.events import Event, Phase, Slice
+from agent.site.ledger.entries import LedgerEntry
+from agent.site.losses import attribute
+from agent.site.power import Power, PowerModel, unit_power
+from agent.site.status import UnitState, UnitStatus, is_definite_refusal, is_straggling, judge
+from agent.unit.reading import Mode, Poll, UnitReading
+
+# A unit's uptime counts whole seconds. Assumed (A16): firmware renews it every few seconds at least.
+FROZEN_AFTER_S = 15.0
+
+
+class TrackedUnit:
+    """One unit's memory.
+
+    Attributes:
+        entry: The ledger's entry in force.
+        reading: The latest reading, however old; None before the first.
+        fresh_until: When it goes stale, by the monotonic clock, s.
+        moved_at: When the unit's uptime last advanced, by the monotonic clock, s.
+        is_frozen: True while the unit repeats its figures, uptime included.
+        error: Why the latest poll failed; None if it did not.
+        failures: Polls failed in a row.
+        metered_watts: The unit's own meter; None without one.
+        curtailed_by: The event that last curtailed the unit, until it hashes again.
+        has_hashed: True once this process saw it hash.
+        status: As of its latest poll or judgement; set by the first `judge`.
+    """
+
+    __slots__ = (
+        "curtailed_by",
+        "entry",
+        "error",
+        "failures",
+        "fresh_until",
+        "has_hashed",
+        "is_frozen",
+        "metered_watts",
+        "moved_at",
+        "reading",
+        "status",
+    )
+
+    def __init__(self, entry: LedgerEntry) -> None:
+        self.entry = entry
+        self.reading: UnitReading | None = None
+        self.fresh_until = float("-inf")
+        self.moved_at = float("-inf")
+        self.is_frozen = False
+        self.error: PollError | None = None
+        self.failures = 0
+        self.metered_watts: float | None = None
+        self.curtailed_by: Event | None = None
+        self.has_hashed = False
+        self.status: UnitStatus
+
+    def record(self, poll: Poll, *, clock_s: float, stale_after_s: float) -> None:
+        """Keep the outcome of one poll, which ended at `clock_s` on the monotonic clock."""
+        if poll.reading is None:
+            self.error, self.is_frozen = poll.error, False
+            self.failures += 1
+            return
+        if not _is_repeated(self.reading, poll.reading):
+            self.moved_at = clock_s
+        self.reading = poll.reading
+        # Figures that a hung program repeats are as old as the last ones that changed.
+        self.is_frozen = clock_s - self.moved_at >= FROZEN_AFTER_S
+        self.fresh_until = clock_s if self.is_frozen else clock_s + stale_after_s
+        self.error, self.failures = None, 0
+
+    def forget_reading(self) -> None:
+        """Drop the latest reading: it came from another machine."""
+        self.reading, self.fresh_until, self.is_frozen = None, float("-inf"), False
+
+    def needs_renaming(self, around: Slice) -> bool:
+        """Return True if events change the state of a unit that sleeps or is silent; all others are polled soon.
+
+        Args:
+            around: The events that matter now.
+        """
+        status = self.status
+        if not status.is_fresh or self.failures:
+            # Its next poll may be a minute away: an event that is over must not count as in force until then.
+            return status.event != around.active(self.entry)
+        if status.reading is None or status.reading.mode is not Mode.SLEEP:
+            return False
+        if status.state is UnitState.CURTAILED:
+            return around.active(self.entry) is None and around.restoring_event(self.entry) is None
+        return status.state is UnitState.STOPPED and around.active(self.entry) is not None
+
+    def judge(self, around: Slice, power_model: PowerModel, *, at: float, is_fresh: bool) -> None:
+        """Make a new status.
+
+        Args:
+            around: The events that matter at Unix time `at`.
+            power_model: For a unit that is not metered and reports no power.
+            at: Unix time now, s.
+            is_fresh: True while `reading` is younger than the site's `stale_after_s`.
+        """
+        entry, reading, error = self.entry, self.reading, self.error
+        event = around.active(entry)
+        is_curtailed = event is not None or around.restoring_event(entry) is not None
+        state, why = judge(
+            entry, reading, error, is_fresh=is_fresh, is_curtailed=is_curtailed, is_frozen=self.is_frozen
+        )
+        fresh = reading if is_fresh else None
+        hashrate_hs = fresh.hashrate_5s_hs if fresh is not None else None
+        target_ratio = 1 if event is None else event.target_ratio
+        losses, uplift_hs = attribute(entry, state, fresh, hashrate_hs, target_ratio=target_ratio)
+        before = getattr(self, "status", None)
+        self.status = UnitStatus(
+            entry=entry,
+            state=state,
+            why=why,
+            since=before.since if before is not None and before.state is state else at,
+            is_fresh=is_fresh,
+            is_known=(is_fresh and state is not UnitState.UNREADABLE)
+            or state is UnitState.MAINTENANCE
+            or is_definite_refusal(error),
+            reading=reading,
+            error=error,
+            failures=self.failures,
+            hashrate_hs=hashrate_hs,
+            losses=losses,
+            uplift_hs=uplift_hs,
+            power=self._power(state, power_model, is_fresh=is_fresh),
+            event=event,
+            is_straggler=event is not None and is_straggling(event, fresh, entry.nameplate.hashrate_hs),
+            unrestored=self._unrestored(state, event, around, at),
+        )
+
+    def take_meter(self, watts: float | None, power_model: PowerModel) -> None:
+        """Put what the unit's own meter reads now into its status; None without a meter."""
+        self.metered_watts = watts
+        status = self.status
+        power = self._power(status.state, power_model, is_fresh=status.is_fresh)
+        self.status = msgspec.structs.replace(status, power=power)
+
+    def _power(self, state: UnitState, power_model: PowerModel, *, is_fresh: bool) -> Power | None:
+        return unit_power(
+            self.entry.nameplate,
+            self.reading if is_fresh else None,
+            model=power_model,
+            is_starting=state is UnitState.STARTING,
+            metered_watts=self.metered_watts,
+        )
+
+    def _unrestored(self, state: UnitState, event: Event | None, around: Slice, at: float) -> Event | None:
+        """Remember which event curtailed the unit; return it if the unit had its time to wake and does not hash."""
+        if state is UnitState.HASHING:
+            self.curtailed_by, self.has_hashed = None, True
+            return None
+        if state is UnitState.CURTAILED:
+            self.curtailed_by = event or around.restoring_event(self.entry)
+        elif self.curtailed_by is not None:
+            # An event that is stopped by an order gets an end it did not have before.
+            self.curtailed_by = around.ended(self.curtailed_by.id) or self.curtailed_by
+        elif not self.has_hashed and self.reading is not None and self.reading.mode is Mode.SLEEP:
+            # An agent that was not running during the event knows it from what ended since.
+            self.curtailed_by = around.remembered_event(self.entry)
+        by = self.curtailed_by
+        if by is None or event is not None or state in {UnitState.CURTAILED, UnitState.MAINTENANCE}:
+            return None
+        return by if by.phase_at(at) is Phase.ENDED else None
+
+
+def _is_repeated(before: UnitReading | None, now: UnitReading) -> bool:
+    """Return True if a unit that claims to hash reports the same uptime as before."""
+    return (
+        before is not None
+        and now.uptime_s is not None
+        and bool(now.hashrate_5s_hs)
+        and now.mode is not Mode.SLEEP
+        and before.uptime_s == now.uptime_s
+    )
