@@ -1,4 +1,4 @@
-"""Statuses for the tests and benchmarks of the exporters: one machine that tells everything, and variations on it."""
+"""Statuses for tests and benchmarks of exporters: one unit that reports everything, and variations of it."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ S21 = Nameplate(
 
 
 def entry(unit_id: str = "u1", **changes: Any) -> LedgerEntry:
-    """Give an S21 in container C1, rack R2, slot 3."""
+    """Return an S21 in container C1, rack R2, slot 3."""
     declared = LedgerEntry(
         unit_id=unit_id,
         nameplate=S21,
@@ -40,8 +40,8 @@ def entry(unit_id: str = "u1", **changes: Any) -> LedgerEntry:
 
 
 def board(slot: int, **changes: Any) -> BoardReading:
-    """Give a board of an S21 that hashes at two thirds of 100 TH/s."""
-    told: dict[str, Any] = {
+    """Return a board of an S21 that hashes at 66 TH/s."""
+    fields: dict[str, Any] = {
         "slot": slot,
         "hashrate_hs": 66e12,
         "chips": 108,
@@ -50,12 +50,12 @@ def board(slot: int, **changes: Any) -> BoardReading:
         "frequency_hz": 490e6,
         "hw_errors": 7,
     }
-    return BoardReading(**told | changes)
+    return BoardReading(**fields | changes)
 
 
 def reading(unit_id: str = "u1", **changes: Any) -> UnitReading:
-    """Give a reading in which nothing that stock firmware tells is missing."""
-    told: dict[str, Any] = {
+    """Return a reading with everything that stock firmware reports."""
+    fields: dict[str, Any] = {
         "unit_id": unit_id,
         "at": AT,
         "dialect": Dialect.NEW_API,
@@ -76,7 +76,7 @@ def reading(unit_id: str = "u1", **changes: Any) -> UnitReading:
             at=AT, accepted=1000, rejected=3, stale=1, difficulty_accepted=5.5e9, difficulty_rejected=1.5e6
         ),
     }
-    return UnitReading(**told | changes)
+    return UnitReading(**fields | changes)
 
 
 def status(
@@ -87,29 +87,31 @@ def status(
     is_fresh: bool | None = None,
     since: float = AT - 3600,
 ) -> UnitStatus:
-    """Give the status that the site's own judgement makes of a ledger entry, a reading and an error."""
+    """Return the status that the site judges from a ledger entry, a reading and an error."""
     declared = declared or entry()
-    believed = told is not None if is_fresh is None else is_fresh
-    state, why = judge(declared, told, error, is_fresh=believed)
-    hashrate_hs = told.hashrate_5s_hs if told is not None and believed else None
-    losses, uplift_hs = attribute(declared, state, told if believed else None, hashrate_hs)
+    if is_fresh is None:
+        is_fresh = told is not None
+    fresh = told if is_fresh else None
+    state, why = judge(declared, told, error, is_fresh=is_fresh)
+    hashrate_hs = None if fresh is None else fresh.hashrate_5s_hs
+    losses, uplift_hs = attribute(declared, state, fresh, hashrate_hs)
     return UnitStatus(
         entry=declared,
         state=state,
         why=why,
         since=since,
-        is_fresh=believed,
-        is_known=believed or declared.is_in_maintenance or is_definite_refusal(error),
+        is_fresh=is_fresh,
+        is_known=is_fresh or declared.is_in_maintenance or is_definite_refusal(error),
         reading=told,
         error=error,
         failures=0 if error is None else 1,
         hashrate_hs=hashrate_hs,
         losses=losses,
         uplift_hs=uplift_hs,
-        power=unit_power(declared.nameplate, told if believed else None, model=PowerModel()),
+        power=unit_power(declared.nameplate, fresh, model=PowerModel()),
     )
 
 
 def gone_silent(unit_id: str = "u1") -> UnitStatus:
-    """Give a unit that was read once and has not answered for too long."""
+    """Return the status of a unit that was read once and has not answered for too long."""
     return status(entry(unit_id), reading(unit_id), error=UnreachableError("no answer"), is_fresh=False)

@@ -1,13 +1,14 @@
-"""The metric contract of groups: sums over the site, its containers, racks and models, to be added up further.
+"""The metric contract of groups: sums over the site and its containers, racks and models.
 
-Only sums leave the agent at every level, so that several agents, or shards of one site, add up to the same totals. The
-two ratios are the exception: they are there for a glance, and their help says so.
+Every level exports sums only, so that several agents, or shards of one site, add up to the same totals. The two ratios
+are the exception: they are for a quick look, and their help says so.
 """
 
 from collections.abc import Callable, Iterable, Iterator
 
+from agent.exporters.prometheus.family import Family, Kind, Sample
 from agent.exporters.prometheus.power_families import POWER_FAMILIES
-from agent.exporters.prometheus.unit_families import BY_CAUSE, BY_STATE, Family, Kind, Sample
+from agent.exporters.prometheus.unit_families import BY_CAUSE, BY_STATE
 from agent.site.totals import Figures, SiteFigures
 
 Groups = Iterator[tuple[tuple[str, ...], Figures]]
@@ -16,7 +17,7 @@ Groups = Iterator[tuple[tuple[str, ...], Figures]]
 def _figure(
     level: str, labels: tuple[str, ...], groups: Callable[[SiteFigures], Groups], *, is_sparse: bool
 ) -> tuple[Family[SiteFigures], ...]:
-    """Give the sums of one level of grouping; a sparse level leaves out losses and states that are zero."""
+    """Return the sums of one level of grouping; a sparse level omits losses and states that are zero."""
 
     def family(
         name: str,
@@ -50,17 +51,17 @@ def _figure(
         ),
         family(
             "uplift_hashrate_hashes_per_second",
-            "What units deliver above their nameplates",
+            "Hashrate that units deliver above their nameplates",
             lambda sums: (((), sums.uplift_hs),),
         ),
         family(
             "known_hashrate_hashes_per_second",
-            "Nameplate of the units whose state rests on a fresh reading, a definite refusal or the ledger's word",
+            "Nameplate of the units whose state is known from a fresh reading, a definite refusal or the ledger",
             lambda sums: (((), sums.known_hs),),
         ),
         family(
             "loss_hashrate_hashes_per_second",
-            "What took the rest, by cause: deployed - losses + uplift = operating",
+            "Hashrate lost, by cause: deployed - losses + uplift = operating",
             lambda sums: [(BY_CAUSE[cause], hs) for cause, hs in sums.losses_hs.items()],
             "cause",
         ),
@@ -82,7 +83,7 @@ def _figure(
 def _curtailment(
     level: str, labels: tuple[str, ...], groups: Callable[[SiteFigures], Groups]
 ) -> tuple[Family[SiteFigures], ...]:
-    """Give what declared curtailment asks of one level of grouping, and who does otherwise."""
+    """Return the curtailment of one level of grouping: its target, and the units that do not follow it."""
 
     def family(name: str, text: str, value: Callable[[Figures], float]) -> Family[SiteFigures]:
         return Family(
@@ -96,7 +97,7 @@ def _curtailment(
     return (
         family(
             "curtailment_active",
-            "1 while a curtailment event covers any unit, else 0; not to be added up",
+            "1 while a curtailment event covers any unit, else 0; not for adding up",
             lambda sums: int(sums.curtailment_nameplate_hs > 0),
         ),
         family(
@@ -106,23 +107,23 @@ def _curtailment(
         ),
         family(
             "curtailment_target_hashrate_hashes_per_second",
-            "What events leave the units inside them to hash: expected = deployed - curtailment nameplate + this",
+            "Hashrate that events leave to the units inside them: expected = deployed - curtailment nameplate + this",
             lambda sums: sums.curtailment_target_hs,
         ),
         family(
             "curtailment_stragglers",
-            "Units that go on hashing inside an event that leaves them nothing to hash",
+            "Units still hashing inside an event that leaves them nothing to hash",
             lambda sums: sums.stragglers,
         ),
         family(
             "units_not_restored",
-            "Units that an event curtailed and that do not hash again 15 minutes after its end",
+            "Units that an event curtailed and that still do not hash 15 minutes after its end",
             lambda sums: sums.unrestored,
         ),
     )
 
 
-_OF_THIS_MOMENT = "of this moment: for a period, or for several sites, divide the averages of the sums instead"
+_OF_THIS_MOMENT = "at this moment: for a period, or for several sites, divide the averages of the sums instead"
 
 SITE_FAMILIES: tuple[Family[SiteFigures], ...] = (
     *_figure("site", (), lambda figures: iter([((), figures.site)]), is_sparse=False),
@@ -160,7 +161,7 @@ SITE_FAMILIES: tuple[Family[SiteFigures], ...] = (
     *POWER_FAMILIES,
 )
 
-# Of a part these say nothing of the whole, and cannot be added up to it; a shard leaves them out.
+# Ratios of a part say nothing about the whole and cannot be added up; a shard omits them.
 RATIOS = frozenset(
     {
         "mining_site_operational_efficiency_ratio",
@@ -169,7 +170,7 @@ RATIOS = frozenset(
     }
 )
 
-# The ledger alone tells these; all other group figures wait until every unit was looked at once.
+# Known from the ledger alone; all other group figures wait until every unit has been polled once.
 DECLARED_FIGURES = frozenset(
     f"mining_{level}_deployed_hashrate_hashes_per_second" for level in ("site", "container", "rack", "model")
 )

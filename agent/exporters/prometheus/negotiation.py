@@ -1,7 +1,7 @@
-"""What a scraper can read, from its Accept and Accept-Encoding headers.
+"""Content negotiation of a scrape, from its Accept and Accept-Encoding headers.
 
-RFC 9110, sections 12.5.1 and 12.5.3, as far as two formats and one encoding need them. Whoever asks for neither format
-gets the text format, as Prometheus' own client libraries do.
+RFC 9110, sections 12.5.1 and 12.5.3, as far as two formats and one encoding need them. A scraper that accepts neither
+format gets the text format, as from Prometheus' own client libraries.
 """
 
 from collections.abc import Iterator
@@ -28,12 +28,12 @@ def _choices(header: str) -> Iterator[_Choice]:
             quality = float(parameters.get("q", "1"))
         except ValueError:
             quality = 0.0
-        # A quality is 0 to 1; what is not (`nan` too) is not an offer.
+        # A quality outside 0 to 1, or `nan`, refuses the choice.
         yield _Choice(value.strip().lower(), parameters, quality if 0 <= quality <= 1 else 0.0)
 
 
 def wants_openmetrics(accept: str) -> bool:
-    """Say whether OpenMetrics 1.0 is at least as welcome as the text format; of equals the first named wins."""
+    """Return True if OpenMetrics 1.0 has the highest quality; the first of equals wins."""
     best_quality, is_openmetrics = 0.0, False
     for choice in _choices(accept):
         is_offer = (
@@ -46,6 +46,6 @@ def wants_openmetrics(accept: str) -> bool:
 
 
 def accepts_gzip(accept_encoding: str) -> bool:
-    """Say whether gzip is named and not refused; a bare ``*`` is taken for it too."""
+    """Return True if gzip, or ``*`` without gzip, has a quality above 0."""
     qualities = {choice.value: choice.quality for choice in _choices(accept_encoding)}
     return qualities.get("gzip", qualities.get("*", 0.0)) > 0

@@ -1,12 +1,12 @@
 """The metric contract of power, energy and delivered hashrate of groups.
 
-Every watt and joule says whose word it is. As everywhere, what leaves are sums to be added up; the one ratio is there
-for a glance.
+Every watt and joule is labelled with its source. As everywhere, sums are exported, which add up further; the one ratio
+is for a quick look.
 """
 
 from collections.abc import Callable, Iterable, Iterator
 
-from agent.exporters.prometheus.unit_families import Family, Kind, Sample
+from agent.exporters.prometheus.family import Family, Kind, Sample
 from agent.site.energy import Energy
 from agent.site.power import PowerSource
 from agent.site.totals import Figures, SiteFigures
@@ -17,8 +17,8 @@ _HOUR, _DAY = ("1h",), ("24h",)
 Groups = Iterator[tuple[tuple[str, ...], Figures]]
 
 
-def _told_watts(sums: Figures) -> Iterable[Sample]:
-    """Give watts by source; a source that told of none is absent, a meter that says 0 is not."""
+def _watts_by_source(sums: Figures) -> Iterable[Sample]:
+    """Return watts by source; a source without any is absent, a meter that reads 0 is not."""
     is_metered = sums.metered_watts is not None
     return [
         (BY_SOURCE[source], watts)
@@ -30,7 +30,7 @@ def _told_watts(sums: Figures) -> Iterable[Sample]:
 def power_figures(
     level: str, labels: tuple[str, ...], groups: Callable[[SiteFigures], Groups], *, is_metered: bool
 ) -> tuple[Family[SiteFigures], ...]:
-    """Give what one level of grouping draws; only a level that can have meters is held against them."""
+    """Return the power of one level of grouping; meters are compared only at levels that can have them."""
 
     def family(name: str, text: str, value: Callable[[Figures], Iterable[Sample]], *own: str) -> Family[SiteFigures]:
         return Family(
@@ -46,8 +46,8 @@ def power_figures(
     families = (
         family(
             "power_watts",
-            f"Power, each part by the most trusted word there is for it ({', '.join(PowerSource)}); sources add up",
-            _told_watts,
+            f"Power by source, each part from the most trusted one it has ({', '.join(PowerSource)}); sources add up",
+            _watts_by_source,
             "source",
         ),
         family(
@@ -57,7 +57,7 @@ def power_figures(
         ),
         family(
             "energy_efficiency_power_watts",
-            "Power of the units that have both power and hashrate, by their own figures; over their TH/s it is J/TH",
+            "Power of the units that have both power and hashrate, by their own figures; divide by their TH/s for J/TH",
             lambda sums: (((), sums.efficient_watts),),
         ),
         family(
@@ -67,19 +67,19 @@ def power_figures(
         ),
         family(
             "energy_efficiency_nameplate_hashrate_hashes_per_second",
-            "Nameplate of the units that have both power and hashrate: the share of deployed that J/TH speaks for",
+            "Nameplate of the units that have both power and hashrate: the share of deployed that J/TH covers",
             lambda sums: (((), sums.efficient_deployed_hs),),
         ),
     )
     metered = (
         family(
             "metered_power_watts",
-            "What the meters of exactly this say now; absent without one that counts; already in the power above",
+            "Power that this group's own meters read; absent without a current one; already included in power_watts",
             lambda sums: (((), sums.metered_watts),),
         ),
         family(
             "units_power_watts",
-            "Sum of the units' own power figures, whoever tells them: what a meter is held against",
+            "Sum of the units' own power figures, from any source, for comparison with a meter",
             lambda sums: (((), sums.unit_watts),),
         ),
     )
@@ -103,21 +103,21 @@ POWER_FAMILIES: tuple[Family[SiteFigures], ...] = (
     ),
     Family(
         name="mining_site_energy_efficiency_j_per_th",
-        help="Watts for each TH/s over the units that have both, of this moment; for a period divide averages instead.",
+        help="Watts per TH/s over the units that have both, at this moment; for a period, divide averages instead.",
         kind=Kind.GAUGE,
         labels=("site",),
         samples=lambda figures: (((), figures.site.energy_efficiency_j_per_th),),
     ),
     Family(
         name="mining_site_delivered_hashrate_hashes_per_second",
-        help="Work that pools credited, over one hour and 24, of the units of which that is known; can be added up.",
+        help="Hashrate that pools credited, over 1 and 24 hours, of the units where it is known; can be added up.",
         kind=Kind.GAUGE,
         labels=("site", "window"),
         samples=lambda figures: ((_HOUR, figures.delivered_1h_hs), (_DAY, figures.delivered_24h_hs)),
     ),
     Family(
         name="mining_site_delivered_nameplate_hashrate_hashes_per_second",
-        help="Nameplate of the units of which it is known what pools credited: the share of deployed spoken for.",
+        help="Nameplate of the units whose delivered hashrate is known: the share of deployed that it covers.",
         kind=Kind.GAUGE,
         labels=("site", "window"),
         samples=lambda figures: ((_HOUR, figures.delivered_1h_deployed_hs), (_DAY, figures.delivered_24h_deployed_hs)),
@@ -127,14 +127,14 @@ POWER_FAMILIES: tuple[Family[SiteFigures], ...] = (
 ENERGY_FAMILIES: tuple[Family[Energy], ...] = (
     Family(
         name="mining_site_energy_joules_total",
-        help="Energy since the agent started, by whose word the watts were; sources add up. Unwatched time adds none.",
+        help="Energy since the agent started, by source of the watts; sources add up. Unwatched time adds none.",
         kind=Kind.COUNTER,
         labels=("site", "source"),
         samples=lambda energy: [(BY_SOURCE[source], joules) for source, joules in energy.site.items()],
     ),
     Family(
         name="mining_container_energy_joules_total",
-        help="Energy since the agent started; containers add up to the site's unless that has a meter of its own.",
+        help="Energy since the agent started; containers add up to the site's unless the site has its own meter.",
         kind=Kind.COUNTER,
         labels=("site", "container", "source"),
         samples=lambda energy: [

@@ -1,12 +1,12 @@
-"""The rendered store: numbers are written when a status changes, and only put together when Prometheus asks.
+"""The rendered store: numbers are written when a status changes, and joined into a body at a scrape.
 
-Units write theirs at each poll (`unit_rows`), groups their lines once an interval. Rendering 10,000 units x 40 series
-at each scrape took 2 to 3 seconds of the event loop; putting together what is there takes tens of milliseconds, in a
-thread. The idea is kube-state-metrics', docs/design/metrics-store-performance-optimization.md.
+Units are written at each poll (`unit_rows`), groups once an interval. Rendering 10,000 units x 40 series at each scrape
+took 2 to 3 seconds of the event loop; joining rendered texts takes tens of milliseconds, in a thread. The idea is from
+kube-state-metrics, docs/design/metrics-store-performance-optimization.md.
 
-A scrape takes a snapshot of all units in one go, so it never sees half a unit; the figures of groups all are of one
-moment, because they are put in place together. Compressing happens in the thread too, family by family. Scrapers that
-come while a body is being made, or shortly after, get that same body.
+A scrape works on a snapshot of all units, so it never sees half a unit. All group figures are of one moment, because
+they are replaced together. The thread also compresses, family by family. Scrapers that arrive while a body is being
+made, or shortly after, share that body.
 """
 
 import asyncio
@@ -19,7 +19,9 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST as CONTENT_TYPE_OPENMETRICS
 
 from agent.exporters.broker_numbers import BrokerNumbers
-from agent.exporters.prometheus.agent_metrics import OWN_FAMILIES, OwnMetrics
+from agent.exporters.prometheus.agent_exposition import AgentExposition
+from agent.exporters.prometheus.agent_families import AGENT_FAMILIES
+from agent.exporters.prometheus.agent_numbers import AgentNumbers
 from agent.exporters.prometheus.group_families import DECLARED_FIGURES, RATIOS, SITE_FAMILIES
 from agent.exporters.prometheus.negotiation import accepts_gzip, wants_openmetrics
 from agent.exporters.prometheus.power_families import ENERGY_FAMILIES
@@ -47,7 +49,7 @@ Scope = Literal["all", "site"]
 
 
 class ContractRow(NamedTuple):
-    """One family as the contract's table shows it."""
+    """One family, as a row of the contract's table."""
 
     name: str
     kind: str
@@ -56,10 +58,10 @@ class ContractRow(NamedTuple):
 
 
 def contract() -> tuple[ContractRow, ...]:
-    """Give every family the agent exports, the process' own apart, in the order of the exposition."""
+    """Return every family the agent exports except the process' own, in the order of `hashsight metrics`."""
     return tuple(
         ContractRow(family.name, family.kind.value, family.labels, family.help)
-        for family in (*SITE_FAMILIES, *ENERGY_FAMILIES, *OWN_FAMILIES, *FAMILIES)
+        for family in (*SITE_FAMILIES, *ENERGY_FAMILIES, *AGENT_FAMILIES, *FAMILIES)
     )
 
 
@@ -69,20 +71,24 @@ class _Body(NamedTuple):
 
 
 class Metrics:
-    """Everything Prometheus can read here.
+    """All metrics of the agent, as Prometheus scrapes them.
 
     Args:
-        site: Name of the site, a label of every series but the agent's own.
+        site: Name of the site, a label of every series except the agent's own.
         version: The agent's own.
         clock: Monotonic clock, s.
-        share_s: For how long a scrape's body is given to others who ask for the same.
-        is_shard: Whether the units are a part of the site's: then only figures that add up to the site's are shown.
+        share_s: Time for which a body serves further scrapes of the same kind, s.
+        is_shard: True if the units are only a part of the site; then ratios are not exported.
+
+    Attributes:
+        own: The numbers of the agent's own metrics.
     """
 
     def __init__(
         self, site: str, *, version: str, clock: Callable[[], float], share_s: float = SHARE_S, is_shard: bool = False
     ) -> None:
-        self.own = OwnMetrics(site, version)
+        self.own = AgentNumbers(site, version)
+        self._own_exposition = AgentExposition(self.own)
         self._site_pair = label_pairs(("site",), (site,))
         self._clock = clock
         self._share_s = share_s
@@ -91,23 +97,23 @@ class Metrics:
         self.own.simulated_units = lambda: len(self._unit_rows.simulated)
         self._figures = [Lines(family, 1) for family in SITE_FAMILIES if not (is_shard and family.name in RATIOS)]
         self._energy = [Lines(family, 1) for family in ENERGY_FAMILIES]
-        # By family; the groups' figures are put in place together.
+        # By family; the groups' texts are replaced together.
         self._figure_texts: dict[str, str] = {}
         self._energy_texts: dict[str, str] = {}
         self._bodies: dict[tuple[Scope, bool, bool], _Body] = {}
         self._making: defaultdict[tuple[Scope, bool, bool], asyncio.Lock] = defaultdict(asyncio.Lock)
 
     def on_unit(self, status: UnitStatus) -> None:
-        """Write one unit's numbers anew."""
+        """Write one unit's current numbers."""
         self._unit_rows.put(status)
 
     @property
     def simulated(self) -> Collection[str]:
-        """Ids of the units shown that are simulated."""
+        """Ids of the exported units that are simulated."""
         return self._unit_rows.simulated
 
     def remove_unit(self, unit_id: str) -> None:
-        """Forget a unit that left the ledger: none of its series remains."""
+        """Remove a unit that left the ledger, with all its series."""
         self._unit_rows.remove(unit_id)
 
     def on_site(self, figures: SiteFigures, *, is_whole: bool) -> None:
@@ -115,12 +121,12 @@ class Metrics:
 
         Args:
             figures: As of now.
-            is_whole: Whether every unit was looked at once; until then only what the ledger declares is shown.
+            is_whole: True once every unit has been polled; until then only figures from the ledger are exported.
         """
         at_once(self.on_site_in_turns(figures, is_whole=is_whole))
 
     def on_site_in_turns(self, figures: SiteFigures, *, is_whole: bool) -> Turns[None]:
-        """Do what `on_site` does; what was shown before stays until the last turn."""
+        """Render the group figures in turns; the previous figures stay until the last turn."""
         texts = {}
         for lines in self._figures:
             name = lines.family.name
@@ -128,7 +134,7 @@ class Metrics:
                 texts[name] = lines.render(self._site_pair, figures)
             yield
         self._figure_texts = texts
-        # A big body is not kept in memory between scrapes.
+        # A large body is not kept in memory between scrapes.
         for key, body in list(self._bodies.items()):
             if not self._is_young(body):
                 del self._bodies[key]
@@ -142,41 +148,41 @@ class Metrics:
         self.own.on_poll(poll)
 
     def on_skipped(self, why: str, polls: int = 1) -> None:
-        """Count polls that were due and not made."""
+        """Count polls that were due but not made."""
         self.own.skipped[why] += polls
 
     def on_lag(self, lag_s: float) -> None:
-        """Take in how late the event loop woke up a regular timer."""
+        """Record how late the event loop woke up a regular timer."""
         self.own.lag_s.observe(lag_s)
 
     def on_reload(self, *, is_successful: bool, at: float) -> None:
-        """Take in what came of reading configuration and ledger, at Unix time `at`; the first start counts."""
+        """Record the result of loading configuration and ledger at Unix time `at`, the first load included."""
         self.own.reload_successful = is_successful
         if is_successful:
             self.own.reloaded_at = at
 
     def watch_identity(self, identity: Callable[[], IdentityFigures]) -> None:
-        """Show who is where, as `identity` gives it."""
+        """Export the identity figures that `identity` returns."""
         self.own.identity = identity
 
     def watch_history(self, health: Health) -> None:
-        """Show how keeping history goes, from now on."""
+        """Export the health of the history writer."""
         self.own.history = health
 
     def watch_mqtt(self, numbers: Callable[[], Iterable[BrokerNumbers]]) -> None:
-        """Show what `numbers` gives as the MQTT brokers there are."""
+        """Export the MQTT brokers that `numbers` returns."""
         self.own.mqtt = numbers
 
     def watch_curtailments(self, is_kept: Callable[[], bool | None]) -> None:
-        """Show what `is_kept` gives as whether declared curtailments are on disk."""
+        """Export the result of `is_kept`: True while declared curtailments are on disk."""
         self.own.curtailments_kept = is_kept
 
     def watch_meters(self, states: Callable[[], Iterable[MeterState]]) -> None:
-        """Show what `states` gives as the meters there are."""
+        """Export the meters that `states` returns."""
         self.own.meters = states
 
     def watch_in_flight(self, in_flight: Callable[[], int]) -> None:
-        """Show what `in_flight` gives as the number of polls under way."""
+        """Export the number of polls under way that `in_flight` returns."""
         self.own.in_flight = in_flight
 
     def _is_young(self, body: _Body) -> bool:
@@ -185,12 +191,12 @@ class Metrics:
     async def scrape(
         self, accept: str = "", accept_encoding: str = "", *, scope: Scope = "all"
     ) -> tuple[bytes, Mapping[str, str]]:
-        """Give the body and the headers that belong to it.
+        """Return the body and its headers.
 
         Args:
-            accept: The header of that name; decides between text 0.0.4 and OpenMetrics 1.0.
-            accept_encoding: The header of that name; decides on gzip.
-            scope: ``site`` leaves out every series of a single unit.
+            accept: The request's Accept header; selects text 0.0.4 or OpenMetrics 1.0.
+            accept_encoding: The request's Accept-Encoding header; selects gzip or none.
+            scope: ``site`` omits every series of a single unit.
         """
         is_openmetrics, is_gzip = wants_openmetrics(accept), accepts_gzip(accept_encoding)
         headers = {
@@ -208,7 +214,7 @@ class Metrics:
 
     async def _make(self, scope: Scope, *, is_openmetrics: bool, is_gzip: bool) -> _Body:
         started = self._clock()
-        own = self.own.exposition(is_openmetrics=is_openmetrics)
+        own = self._own_exposition.text(is_openmetrics=is_openmetrics)
         groups = [
             (header(family, is_openmetrics=is_openmetrics), text)
             for families, texts in ((SITE_FAMILIES, self._figure_texts), (ENERGY_FAMILIES, self._energy_texts))
@@ -224,7 +230,7 @@ class Metrics:
 
 
 def _join(chunks: Iterable[bytes], *, is_gzip: bool) -> tuple[bytes, int]:
-    """Give the whole body and its size before compression."""
+    """Return the whole body and its size before compression."""
     # Window bits above 15 ask zlib for the gzip format.
     packer = zlib.compressobj(GZIP_LEVEL, zlib.DEFLATED, 31) if is_gzip else None
     body = io.BytesIO()

@@ -1,23 +1,23 @@
-"""The text format of an exposition: labels that cannot break it, the lines of a family, and what stands before them."""
+"""The text format of an exposition: escaped labels, the lines of a family, and their header."""
 
 import sys
 from functools import cache
 from typing import Any
 
-from agent.exporters.prometheus.unit_families import Family, Kind
+from agent.exporters.prometheus.family import Family, Kind
 
 LABEL_CHARS = 64
-# A fleet of 256,000 units has 6,400 racks; those beyond what is kept would be rendered anew each interval.
+# A fleet of 256,000 units has 6,400 racks; suffixes beyond this limit are rendered again each interval.
 _SUFFIXES_KEPT = 65_536
 _LARGEST = sys.float_info.max
 _ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
 
 
 def clean_label(text: str) -> str:
-    r"""Give a label value safe to stand between quotes, at most `LABEL_CHARS` characters before escaping.
+    r"""Return a label value that is safe between quotes, from at most `LABEL_CHARS` characters.
 
-    What a device says may hold anything a JSON string may: control characters and lone surrogates, of which one would
-    make the whole exposition undecodable, become U+FFFD.
+    A device's text may contain anything a JSON string may. Unprintable characters become U+FFFD, because one lone
+    surrogate would make the whole exposition undecodable.
     """
     text = text[:LABEL_CHARS]
     if not text.isprintable():
@@ -26,8 +26,8 @@ def clean_label(text: str) -> str:
 
 
 def label_pairs(names: tuple[str, ...], values: tuple[str, ...]) -> str:
-    """Give ``name="value"`` pairs with commas between."""
-    # Few have anything to clean; one look at all of them, and one template, take a fifth of what single pairs take.
+    """Return ``name="value"`` pairs, comma-separated."""
+    # Few values need cleaning: one check of all and one template take a fifth of the time of single pairs.
     together = "".join(values)
     if (
         not together.isprintable()
@@ -45,7 +45,7 @@ def _template(names: tuple[str, ...]) -> str:
 
 
 def header(family: Family[Any], *, is_openmetrics: bool) -> str:
-    """Give the lines before a family's samples; OpenMetrics names counters and infos without their suffix."""
+    """Return the lines before a family's samples; OpenMetrics names counters and infos without their suffix."""
     name, kind = family.name, family.kind
     if is_openmetrics:
         if kind is Kind.COUNTER:
@@ -58,14 +58,14 @@ def header(family: Family[Any], *, is_openmetrics: bool) -> str:
 
 
 class Lines:
-    """One family's lines, as its `samples` say.
+    """Renders the samples of one family as lines: head, shared labels, suffix, number.
 
     Args:
-        family: What is rendered.
-        shared_labels: How many of its labels come rendered, as the prefix.
+        family: The family to render.
+        shared_labels: Number of its first labels, which callers pass already rendered.
 
     Attributes:
-        head: What stands before the prefix.
+        head: The name and the opening brace.
     """
 
     __slots__ = ("_names", "_suffixes", "family", "head")
@@ -77,23 +77,25 @@ class Lines:
         self._suffixes: dict[tuple[str, ...], str] = {(): "} "}
 
     def suffix(self, values: tuple[str, ...]) -> str:
-        """Give what stands between prefix and number."""
+        """Return the text between the shared labels and the number."""
         return self._suffixes.get(values) or self._suffix(values)
 
     def _suffix(self, values: tuple[str, ...]) -> str:
-        """Render the labels after the prefix; kept, because all but those of the info family come from closed lists."""
+        """Render the other labels, and cache them unless it is an info family: all others come from closed lists."""
         suffix = f",{label_pairs(self._names, values)}}} "
         if self.family.kind is not Kind.INFO and len(self._suffixes) < _SUFFIXES_KEPT:
             self._suffixes[values] = suffix
         return suffix
 
     def render(self, base: str, part: object) -> str:
-        """Give the lines of one subject, from its rendered labels and itself.
+        """Return the lines of one subject; a value that is absent, NaN or infinite has none.
 
-        A value that is absent, not a number or infinite gives none.
+        Args:
+            base: The subject's shared labels, rendered.
+            part: The subject, which the family's samples are read off.
         """
         head = self.head
-        # A mapping, so that a firmware that names a board twice gives one series and not an exposition nobody accepts.
+        # A mapping: a board listed twice must not give the same series twice, which no parser accepts.
         lines = {}
         for values, value in self.family.samples(part):
             if value is not None and -_LARGEST <= value <= _LARGEST:

@@ -1,21 +1,21 @@
-"""The metric contract of units: every series about one, and how it is read off its status.
+"""The metric contract of units: every series about a unit, and how it is read off the unit's status.
 
-The prefix of a name says whose number it is: ``miner_`` one unit's, ``mining_`` a group's (`group_families`),
-``miner_agent_`` the agent's own (`own_metrics`). Base units throughout. An absent value is None and gives no series.
-Nothing here judges: thresholds live in alert rules.
+The prefix of a name says whose number it is: ``miner_`` a unit's, ``mining_`` a group's (`group_families`),
+``miner_agent_`` the agent's own (`agent_families`). Base units throughout. An absent value is None and gives no series.
+Thresholds live in alert rules, not here.
 
-The fullest machine there is, 4 boards and no fans, inside an event that leaves it a part and short of that for every
-reason there is, comes to exactly `SERIES_PER_UNIT` series. That is why board temperature is the hottest of the whole
-unit, why pools are a count, why boards and fans beyond the fourth are not shown, and why the rate since start, whose
-span is another for every unit, is in the JSON alone.
+The largest machine has 4 boards and no fans. Partly curtailed, and short of its target for every possible cause, it
+has exactly `SERIES_PER_UNIT` series. To stay within that budget, board temperature is the hottest of the whole unit,
+pools are a count, and boards and fans beyond the fourth are not exported. The hashrate since start, whose period
+differs from unit to unit, is only in the JSON API.
 """
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from operator import attrgetter
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple
 
+from agent.exporters.prometheus.family import Family, Kind, Sample, Subject
 from agent.site.ledger.entries import LedgerEntry
 from agent.site.power import PowerSource
 from agent.site.status import Cause, UnitState, UnitStatus
@@ -25,79 +25,48 @@ SERIES_PER_UNIT = 40
 BOARDS_SHOWN = 4
 FANS_SHOWN = 4
 
-Sample = tuple[tuple[str, ...], float | None]
-Subject = TypeVar("Subject")
-
-
-class Kind(StrEnum):
-    """What a family is, in OpenMetrics' words."""
-
-    GAUGE = "gauge"
-    COUNTER = "counter"
-    INFO = "info"
-    HISTOGRAM = "histogram"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Family(Generic[Subject]):
-    """One metric.
-
-    Attributes:
-        name: As it stands in the text format, with the ``_total`` or ``_info`` that its kind asks for.
-        help: For the person who meets the number.
-        kind: What it counts as.
-        labels: All labels in order, the ones that every family of the same level has first.
-        samples: Gives the values of the remaining labels and the number; None for the number gives no series.
-    """
-
-    name: str
-    help: str
-    kind: Kind
-    labels: tuple[str, ...]
-    samples: Callable[[Subject], Iterable[Sample]]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Section(Generic[Subject]):
-    """Families read off the same immutable part of a unit's status.
+    """Families read off the same part of a unit's status, which is immutable.
 
     Attributes:
-        part: Gives that part, or None when there is none now: then the unit has no series of these families.
-        families: What is read off it.
+        part: Returns that part, or None if it is absent now; then the unit has no series of these families.
+        families: The families read off it.
     """
 
     part: Callable[[UnitStatus], Subject | None]
     families: tuple[Family[Subject], ...]
 
 
-class Who(NamedTuple):
-    """The part of a status that changes only when somebody touches the ledger or the machine."""
+class UnitInfo(NamedTuple):
+    """The part of a status that changes only with the ledger or the machine itself."""
 
     entry: LedgerEntry
     identity: Identity | None
     dialect: Dialect | None
 
 
-def who(status: UnitStatus) -> Who:
-    """Give what the unit is, by the ledger and by its latest reading, fresh or not."""
+def info_of(status: UnitStatus) -> UnitInfo:
+    """Return the unit's ledger entry, and its identity from the latest reading, fresh or not."""
     reading = status.reading
     if reading is None:
-        return Who(status.entry, None, None)
-    return Who(status.entry, reading.identity, reading.dialect)
+        return UnitInfo(status.entry, None, None)
+    return UnitInfo(status.entry, reading.identity, reading.dialect)
 
 
 def judged(status: UnitStatus) -> UnitStatus | None:
-    """Give the status once it rests on a poll or on the ledger's word: before that we do not know, and say nothing."""
+    """Return the status once it rests on a poll or on the ledger; before that the state is unknown."""
     return status if status.is_looked_at else None
 
 
 def fresh_reading(status: UnitStatus) -> UnitReading | None:
-    """Give the reading while it may be believed."""
+    """Return the reading while it is fresh."""
     return status.reading if status.is_fresh else None
 
 
 def fresh_shares(status: UnitStatus) -> ShareReading | None:
-    """Give the share counters of a reading that may be believed; the same object until they are asked again."""
+    """Return a fresh reading's share counters; the same object until they are polled again."""
     return status.reading.shares if status.is_fresh and status.reading else None
 
 
@@ -113,7 +82,7 @@ _INFO_LABELS = (
 )
 
 
-def _info(subject: Who) -> Iterable[Sample]:
+def _info(subject: UnitInfo) -> Iterable[Sample]:
     entry, identity, dialect = subject
     values = (
         entry.place.rack,
@@ -145,8 +114,8 @@ def _power(status: UnitStatus) -> Iterable[Sample]:
 
 
 def _pools_alive(reading: UnitReading) -> int | None:
-    told = [pool.status for pool in reading.pools if pool.status is not None]
-    return told.count("Alive") if told else None
+    words = [pool.status for pool in reading.pools if pool.status is not None]
+    return words.count("Alive") if words else None
 
 
 def _unit(
@@ -156,7 +125,7 @@ def _unit(
 
 
 def _one(name: str, text: str, value: Callable[[Subject], float | None], *, kind: Kind = Kind.GAUGE) -> Family[Subject]:
-    """Give a family of one series a unit."""
+    """Return a family with one series a unit."""
     return Family(
         name=name,
         help=text,
@@ -169,7 +138,7 @@ def _one(name: str, text: str, value: Callable[[Subject], float | None], *, kind
 def _boards(
     name: str, text: str, value: Callable[[BoardReading], float | None], *, kind: Kind = Kind.GAUGE
 ) -> Family[UnitReading]:
-    """Give a family of one series a board."""
+    """Return a family with one series a board."""
     return Family(
         name=name,
         help=text,
@@ -182,12 +151,12 @@ def _boards(
 
 
 DECLARED = Section(
-    part=who,
+    part=info_of,
     families=(
-        _unit("miner_info", "What and where a unit is; always 1.", _info, *_INFO_LABELS, kind=Kind.INFO),
+        _unit("miner_info", "Identity and location of a unit; always 1.", _info, *_INFO_LABELS, kind=Kind.INFO),
         _one(
             "miner_nameplate_hashrate_hashes_per_second",
-            "Rated hashrate of a unit by the site's ledger.",
+            "Rated hashrate of a unit, from the site's ledger.",
             lambda subject: subject.entry.nameplate.hashrate_hs,
         ),
     ),
@@ -198,29 +167,29 @@ JUDGED = Section(
     families=(
         _one(
             "miner_up",
-            "1 while a unit's latest reading is fresh, 0 when it could not be read for too long.",
+            "1 while a unit's latest reading is fresh, 0 when it is stale or there is none.",
             lambda status: 1 if status.is_fresh else 0,
         ),
         _unit(
             "miner_state",
-            f"The state a unit is in, as a label, always 1: {', '.join(UnitState)}.",
+            f"State of a unit as a label, always 1: {', '.join(UnitState)}.",
             lambda status: ((BY_STATE[status.state], 1),),
             "state",
         ),
         _one(
             "miner_last_reading_timestamp_seconds",
-            "Unix time of a unit's latest whole reading, however old.",
+            "Unix time of a unit's latest complete reading, however old.",
             lambda status: round(status.reading.at, 3) if status.reading else None,
         ),
         _unit(
             "miner_loss_hashrate_hashes_per_second",
-            "What a unit lacks to its nameplate, by cause; causes that took nothing are absent.",
+            "Shortfall of a unit from its nameplate, by cause; causes that took nothing are absent.",
             lambda status: [(BY_CAUSE[loss.cause], loss.hashrate_hs) for loss in status.losses],
             "cause",
         ),
         _unit(
             "miner_power_watts",
-            f"Power and by whose word: {', '.join(PowerSource)}; a gauge because firmware tells watts, not joules.",
+            f"Power of a unit by source: {', '.join(PowerSource)}; a gauge because firmware reports watts, not joules.",
             _power,
             "source",
         ),
@@ -232,12 +201,12 @@ READ = Section(
     families=(
         _one(
             "miner_hashrate_hashes_per_second",
-            "Hashrate by a unit's own word, over 5 s.",
+            "Hashrate that a unit reports, over 5 s.",
             attrgetter("hashrate_5s_hs"),
         ),
         _one(
             "miner_hashrate_30m_hashes_per_second",
-            "Hashrate by a unit's own word, over 30 minutes.",
+            "Hashrate that a unit reports, over 30 minutes.",
             attrgetter("hashrate_30m_hs"),
         ),
         _one(
@@ -247,7 +216,7 @@ READ = Section(
         ),
         _one(
             "miner_pcb_temperature_celsius",
-            "Hottest board sensor of a unit, chips apart.",
+            "Hottest board sensor of a unit; chip sensors are not counted.",
             _hottest_pcb,
         ),
         _unit(
@@ -258,7 +227,7 @@ READ = Section(
         ),
         _boards(
             "miner_board_hashrate_hashes_per_second",
-            "Hashrate of a board by its unit's own word, over 5 s.",
+            "Hashrate of a board that its unit reports, over 5 s.",
             attrgetter("hashrate_hs"),
         ),
         _boards(
@@ -295,7 +264,7 @@ SHARES = Section(
     families=(
         _unit(
             "miner_shares_total",
-            "Shares by what became of them, since a unit's miner process started; asked less often than the rest.",
+            "Shares by result, since a unit's miner process started; polled less often than the rest.",
             lambda shares: (
                 (("accepted",), shares.accepted),
                 (("rejected",), shares.rejected),
@@ -319,6 +288,6 @@ SHARES = Section(
     ),
 )
 
-# Any: the sections differ in what they read, and each is consistent in itself.
+# Any: each section reads another type.
 SECTIONS: tuple[Section[Any], ...] = (JUDGED, DECLARED, READ, SHARES)
 FAMILIES: tuple[Family[Any], ...] = tuple(family for section in SECTIONS for family in section.families)

@@ -1,4 +1,4 @@
-"""No unit has more series than was promised, whatever the machine, its state, and what was declared of it."""
+"""No unit exceeds its budget of series, in any model, state or curtailment."""
 
 import re
 from collections import Counter
@@ -20,14 +20,14 @@ from agent.unit.nameplate import Nameplate, shipped_catalogue
 from agent.unit.reading import BoardReading, Mode, Poll, UnitReading
 
 CATALOGUE = tuple(shipped_catalogue())
-# Boards and fans of a machine of which no source tells how many it has: as many as any has.
+# Boards and fans of a model without a known number of them: the most that any model has.
 BOARDS, FANS = 4, 4
-# All that a unit which hashes can be short of at once.
+# All causes that can reduce a hashing unit at once.
 SHORT_OF = {Cause.CURTAILED, Cause.MISSING_BOARDS, Cause.MISSING_CHIPS, Cause.DERATED, Cause.UNDERPERFORMING}
 
 
 def boards_of(nameplate: Nameplate, *, dead: int = 0) -> tuple[BoardReading, ...]:
-    """Give boards that tell everything, each a chip short and slow; on a dead one no chip is left to be hot."""
+    """Return boards with every field, each one chip short and slow; dead boards have no chip temperature."""
     places = nameplate.boards or BOARDS
     chips, clock_hz = (nameplate.chips_per_board or 100) - 1, 0.98 * (nameplate.frequency_hz or 500e6)
     alive = [board(slot, chips=chips, frequency_hz=clock_hz) for slot in range(places - dead)]
@@ -35,8 +35,8 @@ def boards_of(nameplate: Nameplate, *, dead: int = 0) -> tuple[BoardReading, ...
     return (*alive, *gone)
 
 
-def told_by(nameplate: Nameplate, rate_ratio: float, *, dead: int = 0, mode: Mode = Mode.NORMAL) -> UnitReading:
-    """Give a reading in which nothing is missing, and that firmware's own word on power besides."""
+def reading_of(nameplate: Nameplate, rate_ratio: float, *, dead: int = 0, mode: Mode = Mode.NORMAL) -> UnitReading:
+    """Return a reading with every field, including the power that some firmware reports."""
     fans = FANS if nameplate.fans is None and nameplate.cooling == "air" else nameplate.fans or 0
     return reading(
         hashrate_5s_hs=rate_ratio * nameplate.hashrate_hs,
@@ -48,24 +48,24 @@ def told_by(nameplate: Nameplate, rate_ratio: float, *, dead: int = 0, mode: Mod
 
 
 def statuses_of(nameplate: Nameplate) -> Iterator[UnitStatus]:
-    """Give a machine in every state, outside of events and inside those that leave it nothing, half, or nearly all."""
-    awake = [told_by(nameplate, ratio, dead=dead) for ratio in (0.3, 0.6, 0.97, 1.02) for dead in (0, 1)]
+    """Yield a unit in every state, without an event and in events with a target of 0, 50 and 99 %."""
+    awake = [reading_of(nameplate, ratio, dead=dead) for ratio in (0.3, 0.6, 0.97, 1.02) for dead in (0, 1)]
     others = [
-        told_by(nameplate, 0.0),
-        told_by(nameplate, 0.0, mode=Mode.SLEEP),
-        told_by(nameplate, 0.5, mode=Mode.LOW),
-        structs.replace(told_by(nameplate, 0.3), uptime_s=60),
+        reading_of(nameplate, 0.0),
+        reading_of(nameplate, 0.0, mode=Mode.SLEEP),
+        reading_of(nameplate, 0.5, mode=Mode.LOW),
+        structs.replace(reading_of(nameplate, 0.3), uptime_s=60),
     ]
     errors: tuple[PollError | None, ...] = (None, UnreachableError("no answer"), DeadlineError("no whole reply"))
     numbers = count()
     for target_ratio in (None, 0.0, 0.5, 0.99):
         event = Event(id="e1", start=AT - 60, end=None, target_ratio=target_ratio or 0, scope=Scope(), source="test")
         declared = Curtailments(events=() if target_ratio is None else (event,))
-        for is_in_maintenance, told, error in product((False, True), (*awake, *others), errors):
+        for is_in_maintenance, read, error in product((False, True), (*awake, *others), errors):
             unit = entry(f"u{next(numbers)}", nameplate=nameplate, is_in_maintenance=is_in_maintenance)
             tracker = Tracker([unit], stale_after_s=30, at=AT, curtailments=declared)
             recorded = tracker.record(
-                Poll(unit_id=unit.unit_id, at=AT, took_s=0.1, reading=structs.replace(told, unit_id=unit.unit_id)),
+                Poll(unit_id=unit.unit_id, at=AT, took_s=0.1, reading=structs.replace(read, unit_id=unit.unit_id)),
                 clock_s=0.0,
             )
             if error is not None:
@@ -85,14 +85,14 @@ async def series_of(statuses: list[UnitStatus]) -> Counter[str]:
 
 @pytest.mark.parametrize("nameplate", CATALOGUE, ids=lambda one: f"{one.model}-{one.hashrate_hs / 1e12:g}")
 async def test_no_machine_exceeds_the_budget(nameplate: Nameplate) -> None:
-    """Every model and bin, in every state, with every cause of a loss, inside and outside of curtailments."""
+    """Every model and bin stays within the budget in every state, with every cause of a loss, curtailed or not."""
     statuses = list(statuses_of(nameplate))
     assert {status.state for status in statuses} == set(UnitState)
     assert max((await series_of(statuses)).values()) <= SERIES_PER_UNIT
 
 
 async def test_the_budget_is_used_up() -> None:
-    """Four boards, of a site's own catalogue, half asked for and short of that for every reason: none may be added."""
+    """Four boards, partly curtailed and reduced by every cause, use the whole budget: no series may be added."""
     shipped = next(one for one in CATALOGUE if one.cooling == "hydro" and one.frequency_hz is not None)
     hydro = replace(shipped, boards=BOARDS)
     fullest = [one for one in statuses_of(hydro) if len(one.losses) == len(SHORT_OF)]

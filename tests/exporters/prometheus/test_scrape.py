@@ -1,4 +1,4 @@
-"""What a scrape shows while units change, come and go in the middle of it."""
+"""A scrape is consistent while units change, arrive and leave during it."""
 
 import asyncio
 import gzip
@@ -19,21 +19,21 @@ UNITS = 1200
 
 
 def fleet(units: int) -> Metrics:
-    """Give a store of so many units that each hash 200 TH/s."""
+    """Return a store of `units` units that hash 200 TH/s each."""
     store = Metrics("alpha", version="0", clock=lambda: 0.0, share_s=0.0)
     for number in range(units):
-        store.on_unit(told(f"u{number}", 200e12))
+        store.on_unit(hashing(f"u{number}", 200e12))
     return store
 
 
-def told(unit_id: str, hashrate_hs: float) -> UnitStatus:
-    """Give the status of a unit of which rate and average are the same."""
+def hashing(unit_id: str, hashrate_hs: float) -> UnitStatus:
+    """Return the status of a unit whose rate and average are the same."""
     rates = {"hashrate_5s_hs": hashrate_hs, "hashrate_30m_hs": hashrate_hs}
     return status(entry(unit_id), reading(unit_id, **rates))
 
 
 async def begun(store: Metrics) -> "asyncio.Task[str]":
-    """Give a scrape that is under way."""
+    """Return a scrape that is under way."""
 
     async def scrape() -> str:
         body, _ = await store.scrape()
@@ -45,12 +45,12 @@ async def begun(store: Metrics) -> "asyncio.Task[str]":
 
 
 async def test_no_unit_is_shown_half() -> None:
-    """A unit polled in the middle of a scrape is shown as it was, in all of its lines."""
+    """A unit polled during a scrape appears with its old numbers in all of its lines."""
     store = fleet(UNITS)
     first, last = "u0", f"u{UNITS - 1}"
     scrape = await begun(store)
     for unit_id in (first, last):
-        store.on_unit(told(unit_id, 100e12))
+        store.on_unit(hashing(unit_id, 100e12))
     shown = await scrape
     names = ("miner_hashrate_hashes_per_second", "miner_hashrate_30m_hashes_per_second")
     for unit_id in (first, last):
@@ -63,16 +63,16 @@ async def test_no_unit_is_shown_half() -> None:
 
 
 async def test_no_unit_is_shown_twice() -> None:
-    """A unit that gets another place in the middle of a scrape is in it once, and so is one that left meanwhile."""
+    """A unit that moves to another cell during a scrape appears once, and so does a unit that leaves."""
     units = 2 * UNITS_AT_ONCE
     store = fleet(units)
     scrape = await begun(store)
     for number in range(5):
-        # The last place to become free is the first to be taken: the first units move to the places of the last.
+        # The cell freed last is taken first, so the first units move to the cells of the last units.
         mover, leaver = f"u{number}", f"u{units - 1 - number}"
         store.remove_unit(mover)
         store.remove_unit(leaver)
-        store.on_unit(told(mover, 200e12))
+        store.on_unit(hashing(mover, 200e12))
     shown = await scrape
     times = Counter(line.rpartition(" ")[0] for line in shown.splitlines() if line.startswith("miner_up{"))
     assert len(times) == units
@@ -80,17 +80,17 @@ async def test_no_unit_is_shown_twice() -> None:
 
 
 async def test_groups_are_of_one_moment() -> None:
-    """While another round's figures are being rendered, a scrape shows those before, all of them."""
+    """While new figures are being rendered, a scrape shows all of the previous ones."""
     store = fleet(1)
-    store.on_site(site_figures([told("u0", 200e12)], 0.0), is_whole=True)
-    turns = store.on_site_in_turns(site_figures([told("u0", 100e12)], 10.0), is_whole=True)
+    store.on_site(site_figures([hashing("u0", 200e12)], 0.0), is_whole=True)
+    turns = store.on_site_in_turns(site_figures([hashing("u0", 100e12)], 10.0), is_whole=True)
     shown = [await operating(store) for _ in turns]
     assert set(shown) == {"200000000000000.0"}
     assert await operating(store) == "100000000000000.0"
 
 
 async def operating(store: Metrics) -> str:
-    """Give what the site is shown to hash."""
+    """Return the exported hashrate of the site."""
     body, _ = await store.scrape(scope="site")
     name = "mining_site_operating_hashrate_hashes_per_second"
     return next(line for line in body.decode().splitlines() if line.startswith(f"{name}{{")).rpartition(" ")[2]
@@ -98,7 +98,7 @@ async def operating(store: Metrics) -> str:
 
 @pytest.mark.parametrize("packing", [zlib, metrics.zlib], ids=["standard", "installed"])
 async def test_compressed_by_either_library_it_is_the_same(packing: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A body of several pieces is the plain one, an eighth as big at most, by zlib and by what stands in for it."""
+    """A body compressed in several pieces unpacks to the plain one and is at most an eighth of its size."""
     store = fleet(UNITS)
     plain, _ = await store.scrape(scope="all")
     monkeypatch.setattr(metrics, "zlib", packing)

@@ -1,4 +1,4 @@
-"""The rendered store: literal text per status, parsers as oracles, sharing, and what disappears when."""
+"""The rendered store: literal text for each status, parsers as oracles, shared bodies, and series that disappear."""
 
 import asyncio
 import gzip
@@ -49,12 +49,12 @@ class Clock:
         self.now = 100.0
 
     def __call__(self) -> float:
-        """Give the time as the test left it."""
+        """Return the time that the test set."""
         return self.now
 
 
 def store(*statuses: UnitStatus, share_s: float = 0.0, clock: Clock | None = None) -> Metrics:
-    """Give the metrics of site nd-1 with `statuses` rendered; by default no body is ever shared."""
+    """Return the metrics of site nd-1 with `statuses` rendered; by default no body is ever shared."""
     metrics = Metrics("nd-1", version="1.2.3", clock=clock or Clock(), share_s=share_s)
     for one in statuses:
         metrics.on_unit(one)
@@ -62,13 +62,13 @@ def store(*statuses: UnitStatus, share_s: float = 0.0, clock: Clock | None = Non
 
 
 async def text_of(metrics: Metrics, accept: str = "") -> str:
-    """Give a whole plain scrape."""
+    """Return a whole scrape in plain text."""
     body, _ = await metrics.scrape(accept)
     return body.decode()
 
 
 async def unit_lines(metrics: Metrics) -> list[str]:
-    """Give the sample lines of units, in order."""
+    """Return the sample lines of units, in order."""
     return [line for line in (await text_of(metrics)).splitlines() if re.match(r"miner_(?!agent_)", line)]
 
 
@@ -224,43 +224,43 @@ LINES: tuple[tuple[str, UnitStatus, list[str]], ...] = (
 
 @pytest.mark.parametrize(("name", "given_status", "expected"), LINES)
 async def test_family_lines(name: str, given_status: UnitStatus, expected: list[str]) -> None:
-    """Each family's lines follow from the status alone; absent gives none and zero is a zero."""
+    """Each family's lines follow from the status alone; an absent value has no line and zero is a zero."""
     lines = await unit_lines(store(given_status))
     assert expected == [line for line in lines if line.startswith(f"{name}{{")]
 
 
 def test_every_family_has_a_row() -> None:
-    """The table above shows every family of the contract at least once with a value."""
+    """The table above has every family of the contract at least once with a value."""
     assert {family.name for family in FAMILIES} == {name for name, _, expected in LINES if expected}
 
 
 GOLDEN = f"""\
-# HELP miner_up 1 while a unit's latest reading is fresh, 0 when it could not be read for too long.
+# HELP miner_up 1 while a unit's latest reading is fresh, 0 when it is stale or there is none.
 # TYPE miner_up gauge
 miner_up{{{U1}}} 0
-# HELP miner_state The state a unit is in, as a label, always 1: hashing, starting, stopped, curtailed, maintenance,\
+# HELP miner_state State of a unit as a label, always 1: hashing, starting, stopped, curtailed, maintenance,\
  unreachable, unreadable.
 # TYPE miner_state gauge
 miner_state{{{U1},state="unreachable"}} 1
-# HELP miner_last_reading_timestamp_seconds Unix time of a unit's latest whole reading, however old.
+# HELP miner_last_reading_timestamp_seconds Unix time of a unit's latest complete reading, however old.
 # TYPE miner_last_reading_timestamp_seconds gauge
 miner_last_reading_timestamp_seconds{{{U1}}} 1763674560.0
-# HELP miner_loss_hashrate_hashes_per_second What a unit lacks to its nameplate, by cause; causes that took nothing\
+# HELP miner_loss_hashrate_hashes_per_second Shortfall of a unit from its nameplate, by cause; causes that took nothing\
  are absent.
 # TYPE miner_loss_hashrate_hashes_per_second gauge
 miner_loss_hashrate_hashes_per_second{{{U1},cause="unreachable"}} 200000000000000.0
-# HELP miner_info What and where a unit is; always 1.
+# HELP miner_info Identity and location of a unit; always 1.
 # TYPE miner_info gauge
 miner_info{{{U1},rack="R2",slot="3",model="S21",host="127.0.0.2",firmware="Fri Jul 12 2024",serial="SN1",\
 mac="02:00:00:00:00:01",dialect="new_api",cooling="air",simulated="false"}} 1
-# HELP miner_nameplate_hashrate_hashes_per_second Rated hashrate of a unit by the site's ledger.
+# HELP miner_nameplate_hashrate_hashes_per_second Rated hashrate of a unit, from the site's ledger.
 # TYPE miner_nameplate_hashrate_hashes_per_second gauge
 miner_nameplate_hashrate_hashes_per_second{{{U1}}} 200000000000000.0
 """
 
 
 async def test_a_silent_unit_whole() -> None:
-    """A unit that went silent keeps its verdict, its losses and what it is, and not one reading."""
+    """A unit that went silent keeps its state, losses and info, and has no series of a reading."""
     metrics = store(status(told=reading()))
     metrics.on_unit(gone_silent())
     whole = await text_of(metrics)
@@ -268,13 +268,13 @@ async def test_a_silent_unit_whole() -> None:
 
 
 async def test_an_unpolled_unit_says_nothing_of_its_state() -> None:
-    """Before the first poll a unit has its nameplate and its label, and no state, loss or up."""
+    """Before its first poll a unit has its info and its nameplate, and no state, loss or up."""
     names = [line.partition("{")[0] for line in await unit_lines(store(status()))]
     assert names == ["miner_info", "miner_nameplate_hashrate_hashes_per_second"]
 
 
 async def test_a_removed_unit_is_gone() -> None:
-    """A unit that left the ledger has no series, and its place is another's without a trace of it."""
+    """A unit that left the ledger has no series, and the unit that takes its cell inherits none."""
     metrics = store(status(told=reading()), status(entry("u2"), reading("u2")))
     metrics.remove_unit("u1")
     metrics.remove_unit("u1")
@@ -287,7 +287,7 @@ async def test_a_removed_unit_is_gone() -> None:
 
 
 async def test_a_moved_unit_takes_its_series_along() -> None:
-    """A unit in another container has all its series there and none where it was."""
+    """A unit that moved to another container has all its series there and none at the old place."""
     metrics = store(status(told=reading()))
     metrics.on_unit(status(entry(place=Place(container="C9")), reading()))
     assert {'container="C9"'} == set(re.findall(r'container="\w+"', "".join(await unit_lines(metrics))))
@@ -304,30 +304,30 @@ async def test_simulated_units_are_counted() -> None:
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 async def test_no_value_that_is_not_a_number(value: float) -> None:
-    """What is not a finite number is left out, whoever let it through."""
-    told = reading(hashrate_5s_hs=197e12, uptime_s=value, fan_rpm=(value, 1.0), boards=(board(0, hashrate_hs=value),))
-    lines = await unit_lines(store(status(told=told)))
+    """A value that is not a finite number has no series."""
+    read = reading(hashrate_5s_hs=197e12, uptime_s=value, fan_rpm=(value, 1.0), boards=(board(0, hashrate_hs=value),))
+    lines = await unit_lines(store(status(told=read)))
     assert not [line for line in lines if re.search(r"(?i)nan|inf$", line)]
     assert f'miner_fan_speed_rpm{{{U1},fan="2"}} 1.0' in lines
 
 
-async def test_a_board_told_twice_is_one_series() -> None:
-    """A firmware that lists a slot twice does not spoil the exposition: the last one stands."""
+async def test_a_board_listed_twice_is_one_series() -> None:
+    """A firmware that lists a slot twice does not break the exposition: the last one counts."""
     lines = await unit_lines(store(status(told=reading(boards=(board(0, chips=1), board(0, chips=2))))))
     assert [line for line in lines if "board_chips" in line] == [f'miner_board_chips{{{U1},board="0"}} 2']
 
 
 async def test_lying_firmware_is_bounded() -> None:
-    """A firmware that lists a hundred boards and fans does not make a hundred series of each."""
-    told = reading(boards=tuple(board(slot) for slot in range(100)), fan_rpm=tuple(range(100)))
-    assert len(await unit_lines(store(status(told=told)))) <= SERIES_PER_UNIT + 5
+    """A firmware that lists a hundred boards and fans does not get a hundred series of each."""
+    read = reading(boards=tuple(board(slot) for slot in range(100)), fan_rpm=tuple(range(100)))
+    assert len(await unit_lines(store(status(told=read)))) <= SERIES_PER_UNIT + 5
 
 
 # Labels and formats
 
 
 @pytest.mark.parametrize(
-    ("told", "shown"),
+    ("text", "shown"),
     [
         ("plain", "plain"),
         ("", ""),
@@ -342,14 +342,14 @@ async def test_lying_firmware_is_bounded() -> None:
         ('"' * 100, r"\"" * 64),
     ],
 )
-def test_label_cleaning(told: str, shown: str) -> None:
-    """A device's string is one short printable line with quotes and backslashes escaped."""
-    assert clean_label(told) == shown
+def test_label_cleaning(text: str, shown: str) -> None:
+    """A device's string becomes one short printable line with quotes and backslashes escaped."""
+    assert clean_label(text) == shown
 
 
 @given(st.lists(st.text(max_size=70) | st.text('a"\\%\n', min_size=60, max_size=70), min_size=1, max_size=4).map(tuple))
 def test_labels_together_are_what_each_is(values: tuple[str, ...]) -> None:
-    """Whatever is among them, labels rendered at once are those rendered one by one."""
+    """Labels rendered together equal the same labels rendered one by one."""
     names = tuple(f"n{place}" for place in range(len(values)))
     single = [f'{name}="{clean_label(value)}"' for name, value in zip(names, values, strict=True)]
     assert label_pairs(names, values) == ",".join(single)
@@ -393,7 +393,7 @@ def test_labels_together_are_what_each_is(values: tuple[str, ...]) -> None:
     ],
 )
 async def test_format_negotiation(accept: str, *, expected: bool) -> None:
-    """OpenMetrics goes to whoever prefers it, in a version we speak; everybody else reads the text format."""
+    """A scraper that prefers OpenMetrics 1.0 gets it; all others get the text format."""
     assert wants_openmetrics(accept) is expected
     body, headers = await store().scrape(accept)
     assert headers["Content-Type"] == (OPENMETRICS if expected else TEXT)
@@ -415,7 +415,7 @@ async def test_format_negotiation(accept: str, *, expected: bool) -> None:
     ],
 )
 async def test_encoding_negotiation(accept_encoding: str, *, expected: bool) -> None:
-    """Gzip goes to whoever names it and does not refuse it, and unpacks to what others get."""
+    """A scraper that names gzip and does not refuse it gets a body that unpacks to the plain one."""
     assert accepts_gzip(accept_encoding) is expected
     metrics = store(status(told=reading()))
     body, headers = await metrics.scrape("", accept_encoding)
@@ -425,7 +425,7 @@ async def test_encoding_negotiation(accept_encoding: str, *, expected: bool) -> 
 
 
 async def test_openmetrics_names_counters_without_total() -> None:
-    """OpenMetrics' families are `miner_shares` and `miner`; their samples are the same in both formats."""
+    """OpenMetrics names the families `miner_shares` and `miner`; the samples are the same in both formats."""
     whole = await text_of(store(status(told=reading())), OPENMETRICS)
     assert "# TYPE miner_shares counter\n" in whole
     assert "# TYPE miner info\n" in whole
@@ -434,7 +434,7 @@ async def test_openmetrics_names_counters_without_total() -> None:
     assert "_created" not in whole
 
 
-# The parsers of another project as oracle
+# Oracles: the parsers of prometheus_client
 
 _finite = st.floats(allow_nan=False, allow_infinity=False)
 _maybe = st.none() | _finite
@@ -463,15 +463,15 @@ def _statuses(draw: st.DrawFn) -> list[UnitStatus]:
     for number in range(draw(st.integers(0, 4))):
         place = Place(container=draw(_words), rack=draw(_words), slot=draw(_words))
         declared = entry(f"u{number}", place=place, is_in_maintenance=draw(st.booleans()), serial=draw(_words))
-        told = reading(f"u{number}", **draw(_readings)) if draw(st.booleans()) else None
+        read = reading(f"u{number}", **draw(_readings)) if draw(st.booleans()) else None
         error = UnreachableError("no answer") if draw(st.booleans()) else None
-        is_fresh = told is not None and draw(st.booleans())
-        statuses.append(status(declared, told, error=error, is_fresh=is_fresh))
+        is_fresh = read is not None and draw(st.booleans())
+        statuses.append(status(declared, read, error=error, is_fresh=is_fresh))
     return statuses
 
 
 def series(families: Iterator[Metric]) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
-    """Give every sample a parser found; a series that comes twice is a failure."""
+    """Return every sample that a parser found; a series that comes twice fails the test."""
     found: dict[Any, float] = {}
     for family in families:
         for sample in family.samples:
@@ -483,7 +483,7 @@ def series(families: Iterator[Metric]) -> dict[tuple[str, tuple[tuple[str, str],
 
 @given(_statuses())
 def test_two_parsers_read_the_same(statuses: list[UnitStatus]) -> None:
-    """Whatever units say, both formats are accepted by prometheus_client and hold the same units' series."""
+    """prometheus_client accepts both formats, and both have the same units' series, whatever the units report."""
 
     async def scrape_both() -> tuple[str, str]:
         metrics = store(*statuses)
@@ -504,7 +504,7 @@ def test_two_parsers_read_the_same(statuses: list[UnitStatus]) -> None:
 
 @pytest.mark.program("promtool")
 async def test_promtool_has_no_complaint() -> None:
-    """Prometheus' own linter finds nothing to say about a whole exposition."""
+    """Prometheus' own linter finds no fault with a whole exposition."""
     metrics = store(status(told=reading(power_watts=3500.0)), gone_silent("u2"))
     metrics.on_site(site_figures([status(told=reading()), gone_silent("u2")], AT), is_whole=True)
     metrics.on_poll(Poll(unit_id="u1", at=AT, took_s=0.02, reading=reading(repairs=("missing_comma",))))
@@ -522,7 +522,7 @@ async def test_promtool_has_no_complaint() -> None:
 
 
 async def test_site_figures() -> None:
-    """The site's sums and ratios are those of the figures, at every level."""
+    """The exported sums and ratios are those of the figures, at every level."""
     statuses = [status(told=reading()), gone_silent("u2"), status(entry("u3", place=Place(container="C2")), reading())]
     metrics = store()
     metrics.on_site(site_figures(statuses, AT), is_whole=True)
@@ -550,7 +550,7 @@ async def test_site_figures() -> None:
 
 
 async def test_before_every_unit_was_looked_at() -> None:
-    """Before the first whole round only what the ledger declares is a figure; the rest is absent, not zero."""
+    """Before the first whole round only figures from the ledger are exported; the rest is absent, not zero."""
     metrics = store()
     assert "mining_" not in await text_of(metrics)
     metrics.on_site(site_figures([status()], AT), is_whole=False)
@@ -561,7 +561,7 @@ async def test_before_every_unit_was_looked_at() -> None:
 
 
 async def test_no_ratio_of_nothing() -> None:
-    """A site with nothing deployed has no efficiency, rather than 0 or 100 percent."""
+    """A site with nothing deployed has no efficiency, instead of 0 or 100 percent."""
     metrics = store()
     metrics.on_site(site_figures([], AT), is_whole=True)
     whole = await text_of(metrics)
@@ -573,7 +573,7 @@ async def test_no_ratio_of_nothing() -> None:
 
 
 async def test_own_metrics() -> None:
-    """Polls, repairs, skips and lag come out as counted."""
+    """Polls, repairs, skips and lag are exported as counted."""
     metrics = store()
     metrics.on_poll(Poll(unit_id="u1", at=AT, took_s=0.025, reading=reading(repairs=("nul", "nul", "comma"))))
     metrics.on_poll(Poll(unit_id="u2", at=AT, took_s=5.0, error=DeadlineError("late")))
@@ -604,8 +604,8 @@ async def test_own_metrics() -> None:
     assert any(line.startswith("process_resident_memory_bytes ") for line in lines)
 
 
-async def test_the_first_scrape_is_told_by_the_second() -> None:
-    """A scrape's duration and size are counted once it is made."""
+async def test_the_second_scrape_counts_the_first() -> None:
+    """A scrape's duration and size are counted once its body is made."""
     metrics = store(status(told=reading()))
     first, _ = await metrics.scrape()
     assert b"miner_agent_scrape_duration_seconds_count 0.0" in first
@@ -618,7 +618,7 @@ async def test_the_first_scrape_is_told_by_the_second() -> None:
 
 
 async def test_fifty_scrapers_share_one_body() -> None:
-    """Whoever asks while a body is being made gets that body, not a copy."""
+    """Scrapers that arrive while a body is being made get that same body, not a copy."""
     metrics = store(status(told=reading()), share_s=1.0)
     bodies = await asyncio.gather(*(metrics.scrape("", "gzip") for _ in range(50)))
     assert len({id(body) for body, _ in bodies}) == 1
@@ -626,7 +626,7 @@ async def test_fifty_scrapers_share_one_body() -> None:
 
 
 async def test_a_body_is_shared_for_a_moment_only() -> None:
-    """A body older than the moment is made again, and the cycle's end lets go of it."""
+    """A body older than `share_s` is made again, and the next group figures drop it."""
     clock = Clock()
     metrics = store(share_s=1.0, clock=clock)
     first, _ = await metrics.scrape()
@@ -641,7 +641,7 @@ async def test_a_body_is_shared_for_a_moment_only() -> None:
 
 
 async def test_a_scraper_that_leaves_does_not_take_the_body_along() -> None:
-    """The others still get theirs when the one for whom it was being made goes away."""
+    """Other scrapers still get a body when the first scraper disconnects."""
     metrics = store(status(told=reading()), share_s=1.0)
     leaver = asyncio.create_task(metrics.scrape(), name="leaver")
     await asyncio.sleep(0)
@@ -655,7 +655,7 @@ async def test_a_scraper_that_leaves_does_not_take_the_body_along() -> None:
 
 
 async def test_a_scrape_is_of_one_moment() -> None:
-    """What changes while a body is being made is not half in it."""
+    """A change while a body is being made is not in the body at all."""
     metrics = store(status(told=reading()))
     scrape = asyncio.create_task(metrics.scrape(), name="scrape")
     await asyncio.sleep(0)
@@ -669,7 +669,7 @@ async def test_a_scrape_is_of_one_moment() -> None:
 
 
 def test_contract_is_sound() -> None:
-    """Names are unique, prefixed, in base units and as their kind asks; help is a sentence."""
+    """Names are unique, prefixed, in base units and end as their kind requires; help is a sentence."""
     rows = contract()
     assert len({row.name for row in rows}) == len(rows)
     for row in rows:
@@ -684,7 +684,7 @@ def test_contract_is_sound() -> None:
 
 
 def broker_numbers() -> BrokerNumbers:
-    """Give an MQTT broker of which everything is known."""
+    """Return an MQTT broker with every number known."""
     return BrokerNumbers(
         name="site",
         is_connected=True,
@@ -704,7 +704,7 @@ def broker_numbers() -> BrokerNumbers:
 
 
 def identity_figures() -> IdentityFigures:
-    """Give a site at which u1 has moved to the address of u2, which is nowhere, and a stranger answers at another."""
+    """Return a site where u1 moved to the address of u2, u2 is not found, and an unknown unit is at u1's address."""
     home, other = Endpoint("127.0.0.2", 4028), Endpoint("127.0.0.3", 4028)
     seen = Sighting(endpoint=other, info=SystemInfo(serial="SN1"), unit_id="u1", is_unknown=False, at=AT)
     stranger = Sighting(endpoint=home, info=SystemInfo(serial="SN9"), unit_id=None, is_unknown=True, at=AT)
@@ -726,7 +726,7 @@ def identity_figures() -> IdentityFigures:
 
 
 async def test_whereabouts() -> None:
-    """How many units are where they ought to be, each that moved, and strangers; nothing where nobody is asked."""
+    """Units by whereabouts, moved units and unknown units are exported, and absent without identity checks."""
     metrics = store()
     names = (
         "mining_site_units_by_standing",
@@ -754,11 +754,11 @@ async def test_whereabouts() -> None:
 
 
 async def test_exposition_is_the_contract() -> None:
-    """Every family that comes out is in the contract, with its labels; only the process' own are not."""
-    told = status(told=reading(power_watts=3500.0), error=None)
-    metrics = store(structs.replace(told, losses=(Loss(*next(iter(gone_silent().losses))),)))
+    """Every exported family except the process' own is in the contract, with the same labels and help."""
+    hashing = status(told=reading(power_watts=3500.0), error=None)
+    metrics = store(structs.replace(hashing, losses=(Loss(*next(iter(gone_silent().losses))),)))
     figures = site_figures(
-        [told],
+        [hashing],
         AT,
         metered=Metered(site_watts=3600.0, container_watts={"C1": 3600.0}),
         delivered=Delivered(198e12, 200e12, 197e12, 200e12),
@@ -790,8 +790,8 @@ async def test_exposition_is_the_contract() -> None:
     assert seen == set(rows)
 
 
-async def test_group_power_says_whose_word_it_is() -> None:
-    """A metered container beside one whose units tell: sources add up, and the meter stands beside its units' sum."""
+async def test_group_power_names_its_source() -> None:
+    """With one metered container and one whose units report, sources add up and meter and units' sum are both there."""
     c1, c2 = (entry(f"u-{name}", place=Place(container=name)) for name in ("C1", "C2"))
     fleet = [status(c1, reading(power_watts=3500.0)), status(c2, reading(power_watts=3400.0))]
     metrics = store()
@@ -809,8 +809,8 @@ async def test_group_power_says_whose_word_it_is() -> None:
     assert 'mining_site_energy_efficiency_j_per_th{site="nd-1"} 17.424242424242426' in lines
 
 
-async def test_a_meter_that_says_zero_is_told() -> None:
-    """A site without power has a measured zero; a source that nobody has stays absent."""
+async def test_a_meter_that_reads_zero_is_exported() -> None:
+    """A site without power has a measured zero; a source without units or meters is absent."""
     metrics = store()
     fleet = [status(entry(), error=UnreachableError("no answer"))]
     metrics.on_site(site_figures(fleet, AT, metered=Metered(site_watts=0.0)), is_whole=True)
@@ -821,7 +821,7 @@ async def test_a_meter_that_says_zero_is_told() -> None:
 
 
 async def test_energy_is_counted_by_source_and_container() -> None:
-    """Counters, in joules; a source that told nothing has no series."""
+    """Energy is a counter in joules; a source without energy has no series."""
     metrics = store()
     metrics.on_energy(
         Energy(
@@ -838,7 +838,7 @@ async def test_energy_is_counted_by_source_and_container() -> None:
 
 
 async def test_a_meter_that_lapsed_has_no_watts_and_keeps_its_counts() -> None:
-    """Its gauge goes, so that nobody adds up what is no longer true; its failures stay to be alerted on."""
+    """A stale meter loses its gauge, so that no sum includes it; its failures stay for alerts."""
     metrics = store()
     metrics.watch_meters(lambda: [MeterState("feeder", None, 3, 7)])
     assert [line for line in (await text_of(metrics)).splitlines() if line.startswith("miner_agent_meter_")] == [

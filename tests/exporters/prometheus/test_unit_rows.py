@@ -1,4 +1,4 @@
-"""Rows of numbers say what the families say, whatever a unit tells."""
+"""Rows of numbers match the families, whatever a unit reports."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -22,7 +22,7 @@ SITE = 'site="nd-1"'
 
 
 def shown(*statuses: UnitStatus) -> dict[str, float]:
-    """Give every series that rows make of these units; one that comes twice is a failure."""
+    """Return every series rendered from these units' rows; a series that comes twice fails the test."""
     rows = UnitRows(SITE)
     for one in statuses:
         rows.put(one)
@@ -30,7 +30,7 @@ def shown(*statuses: UnitStatus) -> dict[str, float]:
 
 
 def by_families(*statuses: UnitStatus) -> dict[str, float]:
-    """Give every series as the contract's own `samples` say, one at a time."""
+    """Return every series as rendered from the contract's own `samples`, one at a time."""
     texts = []
     for one in statuses:
         base = f'{SITE},container="{one.entry.place.container}",unit="{one.entry.unit_id}"'
@@ -42,7 +42,7 @@ def by_families(*statuses: UnitStatus) -> dict[str, float]:
 
 
 def series(texts: Iterator[bytes]) -> dict[str, float]:
-    """Give the number of each series."""
+    """Return the number of each series."""
     found: dict[str, float] = {}
     for text in texts:
         for line in text.decode().splitlines():
@@ -86,12 +86,12 @@ _readings: dict[str, st.SearchStrategy[Any]] = {
 
 @st.composite
 def _statuses(draw: st.DrawFn, unit_id: str = "u1") -> UnitStatus:
-    told = reading(unit_id, **draw(st.fixed_dictionaries({}, optional=_readings))) if draw(st.booleans()) else None
+    read = reading(unit_id, **draw(st.fixed_dictionaries({}, optional=_readings))) if draw(st.booleans()) else None
     error = UnreachableError("no answer") if draw(st.booleans()) else None
-    is_fresh = told is not None and draw(st.booleans())
+    is_fresh = read is not None and draw(st.booleans())
     one = status(
         entry(unit_id, is_in_maintenance=draw(st.booleans()), place=Place(container="C1")),
-        told,
+        read,
         error=error,
         is_fresh=is_fresh,
     )
@@ -105,18 +105,18 @@ def _statuses(draw: st.DrawFn, unit_id: str = "u1") -> UnitStatus:
 
 @given(_statuses())
 def test_a_row_says_what_the_families_say(one: UnitStatus) -> None:
-    """Whether it fits a row or not, a unit has the series that its families give, number for number."""
+    """A unit has the series of its families, number for number, even if it does not fit a row."""
     assert shown(one) == by_families(one)
 
 
 @given(_statuses("u1"), _statuses("u1"), _statuses("u2"))
 def test_nothing_stays_of_what_a_unit_was(before: UnitStatus, now: UnitStatus, other: UnitStatus) -> None:
-    """A unit that was written before, in whatever way, shows what it is now and nothing else."""
+    """A unit that was written before shows its current series and nothing else."""
     assert shown(before, other, now) == by_families(other, now)
 
 
 def test_every_series_has_one_slot() -> None:
-    """Each family but `miner_info` has its places in a row, side by side."""
+    """Each family except `miner_info` has distinct slots, with one value for each of its own labels."""
     assert len(set(SLOTS)) == len(SLOTS)
     assert {slot.family for slot in SLOTS} | {"miner_info"} == {family.name for family in FAMILIES}
     labels = {family.name: len(family.labels) - len(UNIT_LABELS) for family in FAMILIES}
@@ -132,10 +132,10 @@ def test_every_series_has_one_slot() -> None:
         tuple(board(slot) for slot in range(6)),
         (board(0, hw_errors=2**64),),
     ],
-    ids=["told twice", "out of order", "a far slot", "six boards", "a count beyond 64 bits"],
+    ids=["listed twice", "out of order", "a far slot", "six boards", "a count beyond 64 bits"],
 )
 def test_what_does_not_fit_is_not_lost(boards: tuple[Any, ...]) -> None:
-    """Boards that have no place in a row are shown as the families say, and fit again once they do."""
+    """Boards that do not fit a row are rendered from the families, and from the row again once they fit."""
     odd, sound = status(told=reading(boards=boards)), status(told=reading())
     assert any("board_chips" in name for name in shown(odd))
     assert shown(odd) == by_families(odd)
@@ -143,7 +143,7 @@ def test_what_does_not_fit_is_not_lost(boards: tuple[Any, ...]) -> None:
 
 
 def test_units_beyond_one_piece() -> None:
-    """Units that are put together in several pieces, some silent, some odd, are each there once."""
+    """Units rendered in several pieces, some silent, some that do not fit a row, appear once each."""
     many = [
         gone_silent(f"u{number}") if number % 7 == 0 else status(entry(f"u{number}"), reading(f"u{number}"))
         for number in range(2 * UNITS_AT_ONCE + 3)
@@ -153,26 +153,26 @@ def test_units_beyond_one_piece() -> None:
 
 
 def lines(snapshot: Snapshot) -> str:
-    """Give all lines of a snapshot."""
+    """Return all lines of a snapshot."""
     return b"".join(text for _, text in texts_by_family(snapshot)).decode()
 
 
 def test_labels_are_those_of_the_status() -> None:
-    """A unit that moves or tells its firmware has other labels from then on; an earlier snapshot keeps its own."""
+    """A unit that moves or reports its firmware has new labels from then on; an earlier snapshot keeps the old."""
     rows = UnitRows(SITE)
     rows.put(status(entry("u1", place=Place(container="C1")), reading("u1")))
     before = rows.snapshot()
     assert 'container="C1"' in lines(before)
-    told = reading("u1", identity=Identity(firmware="FR-1.23"), dialect=Dialect.LEGACY)
-    rows.put(status(entry("u1", place=Place(container="C2")), told))
+    read = reading("u1", identity=Identity(firmware="FR-1.23"), dialect=Dialect.LEGACY)
+    rows.put(status(entry("u1", place=Place(container="C2")), read))
     assert 'container="C1"' not in lines(rows.snapshot())
     assert 'firmware="FR-1.23"' in lines(rows.snapshot())
     assert 'dialect="legacy"' in lines(rows.snapshot())
     assert 'container="C2"' not in lines(before)
 
 
-def test_a_place_that_another_unit_takes() -> None:
-    """A snapshot shows the unit that was there; a later one the unit that came, whichever was written out last."""
+def test_a_cell_that_another_unit_takes() -> None:
+    """A snapshot shows the unit that was in a cell; a later one shows its successor, in any order of rendering."""
     rows = UnitRows(SITE)
     rows.put(status(entry("u1"), reading("u1")))
     before = rows.snapshot()

@@ -1,0 +1,77 @@
+"""The numbers behind the agent's own metrics: polling, scraping, the event loop, meters, MQTT, history, identity.
+
+Each poll is counted in plain numbers, which become families only in a scrape. Counting a poll here takes 0.27 us; a
+counter and a histogram of prometheus_client take 1.62 us.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+
+from agent.errors import POLL_REASONS
+from agent.exporters.broker_numbers import BrokerNumbers
+from agent.exporters.prometheus.histogram import Histogram
+from agent.history.health import Health
+from agent.site.identity.figures import IdentityFigures
+from agent.site.metered import MeterState
+from agent.unit.reading import Poll
+
+POLL_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+LAG_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0)
+SCRAPE_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+
+
+class AgentNumbers:
+    """Counters, histograms and the sources of gauges.
+
+    Args:
+        site: Name of the site.
+        version: The agent's own.
+
+    Attributes:
+        polls: By result: ``ok``, or the reason of the failure.
+        skipped: Polls that were due but not made, by reason.
+        repairs: By name of the repair.
+        poll_s, lag_s, scrape_s: Durations of polls, lag of the event loop, durations of scrapes; s.
+        scrape_bytes: Size of the latest body before compression, by scope.
+        in_flight: Returns the number of polls under way; None until it is set.
+        units, simulated_units: Return how many units are exported, and how many of these are simulated.
+        meters: Returns every meter's state.
+        history: Health of the history writer; None without a history.
+        mqtt: Returns every broker's numbers.
+        identity: Returns the current identity figures.
+        identity_figures: The figures of the scrape being made, so that all its families agree.
+        curtailments_kept: Returns True if declared curtailments are on disk, None before the first attempt.
+        reload_successful: True if configuration and ledger last loaded successfully; None before the first load.
+        reloaded_at: Unix time of the last successful load, s.
+    """
+
+    def __init__(self, site: str, version: str) -> None:
+        self.site, self.version = site, version
+        self.polls: Counter[str] = Counter(dict.fromkeys(("ok", *POLL_REASONS), 0))
+        self.skipped: Counter[str] = Counter()
+        self.repairs: Counter[str] = Counter()
+        self.poll_s = Histogram(POLL_BUCKETS_S)
+        self.lag_s = Histogram(LAG_BUCKETS_S)
+        self.scrape_s = Histogram(SCRAPE_BUCKETS_S)
+        self.scrape_bytes: dict[str, int] = {}
+        self.in_flight: Callable[[], int] | None = None
+        self.units: Callable[[], int] = int
+        self.simulated_units: Callable[[], int] = int
+        self.meters: Callable[[], Iterable[MeterState]] = tuple
+        self.history: Health | None = None
+        self.mqtt: Callable[[], Iterable[BrokerNumbers]] = tuple
+        self.identity: Callable[[], IdentityFigures] = IdentityFigures
+        self.identity_figures = IdentityFigures()
+        self.curtailments_kept: Callable[[], bool | None] = lambda: None
+        self.reload_successful: bool | None = None
+        self.reloaded_at: float | None = None
+
+    def on_poll(self, poll: Poll) -> None:
+        """Count one poll."""
+        self.poll_s.observe(poll.took_s)
+        if poll.reading is None:
+            self.polls[poll.error.reason if poll.error else "error"] += 1
+            return
+        self.polls["ok"] += 1
+        for repair in poll.reading.repairs:
+            self.repairs[repair] += 1
