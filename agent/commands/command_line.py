@@ -8,11 +8,11 @@ import typer
 
 from agent import __version__
 from agent.commands import check as check_command
-from agent.commands import contract as contract_command
 from agent.commands import curtail as curtail_command
 from agent.commands import demo as demo_command
 from agent.commands import history as history_command
-from agent.commands import ledger_app, mqtt_app
+from agent.commands import ledger, mqtt_app
+from agent.commands import metrics as metrics_command
 from agent.commands import once as once_command
 from agent.commands import read as read_command
 from agent.commands import run as run_command
@@ -45,7 +45,7 @@ def _version(*, value: bool) -> None:
 
 history_app = typer.Typer(no_args_is_help=True, help="The site's history, minute by minute.")
 app.add_typer(history_app, name="history")
-app.add_typer(ledger_app.app, name="ledger")
+app.add_typer(ledger.app, name="ledger")
 app.add_typer(mqtt_app.app, name="mqtt")
 curtail_app = typer.Typer(no_args_is_help=True, help="Tell a running agent what is curtailed on purpose.")
 app.add_typer(curtail_app, name="curtail")
@@ -109,7 +109,7 @@ def read(
 @app.command()
 def metrics(*, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """Print the contract: every metric, its kind, its labels and what it means."""
-    contract_command.metrics(as_json=as_json)
+    metrics_command.metrics(as_json=as_json)
 
 
 @app.command()

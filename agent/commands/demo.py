@@ -19,7 +19,7 @@ from rich.text import Text
 from agent.address import Endpoint, parse_endpoint
 from agent.app import Agent
 from agent.commands.demo_programs import reserved_port, simulators, start_prometheus
-from agent.commands.summary import headline, site_summary
+from agent.commands.site_summary import headline, site_summary
 from agent.commands.terminal import FAILED, err, exit_codes, out
 from agent.errors import ConfigError, Mistake
 from agent.runtime import logs

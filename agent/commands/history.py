@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from agent.commands.histories import opened, usage_error
+from agent.commands.history_source import opened, usage_error
 from agent.commands.terminal import exit_codes
 from agent.history import csv as history_csv
 from agent.history.reader import HistoryReader

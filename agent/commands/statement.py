@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 import typer
 
-from agent.commands.histories import opened, usage_error
+from agent.commands.history_source import opened, usage_error
 from agent.commands.terminal import FAILED, err, exit_codes, out
 from agent.statement import statement as statements
 from agent.statement import text as statement_text

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from agent import __version__
 from agent.commands.command_line import app
-from agent.commands.contract import print_contract
+from agent.commands.metrics import print_contract
 from agent.exporters.prometheus.store import contract
 
 COMMANDS = ("run", "check", "once", "read", "metrics", "demo", "statement", "history", "ledger", "curtail")

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import pytest
 from programs import Program, farm, free_port, get, get_json, program, until
 
-from agent.commands.summary import curtailment_line
+from agent.commands.site_summary import curtailment_line
 from agent.site.totals import site_figures
 
 BEARER = "s3cr3t-0123456789"

@@ -9,7 +9,7 @@ import pytest
 from exporter_cases import AT, entry, reading, status
 from rich.console import Console
 
-from agent.commands.summary import site_summary
+from agent.commands.site_summary import site_summary
 from agent.errors import UnreachableError
 from agent.site.ledger.entries import Place
 from agent.site.status import UnitStatus
