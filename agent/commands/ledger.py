@@ -1,115 +1,201 @@
-"""The command line of `hashsight ledger`."""
+"""`hashsight ledger`: the dated list of what is deployed, shown, compared and changed without altering the past."""
 
+import json
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from agent.commands import ledger_views
+from agent.commands.ledger_changes import change, print_journal
+from agent.commands.ledger_site import LedgerSite
+from agent.commands.ledger_text import Form, contrast_json, contrast_text, counted, print_entries
+from agent.commands.options import PlainJson
+from agent.commands.terminal import exit_codes, out, usage_error
+from agent.config.mistakes import near_match
+from agent.files.text import read_text
+from agent.site.ledger.cells import moment_cell
+from agent.site.ledger.compare import compare, same_row, same_unit
+from agent.site.ledger.edit import Draft
+from agent.site.ledger.entries import LedgerEntry
+from agent.site.ledger.file import MAX_LEDGER_BYTES
+from agent.text.numbers import hashrate_text
 
 app = typer.Typer(
+    name="ledger",
+    add_completion=False,
     no_args_is_help=True,
-    help="The dated list of what is deployed: look at it, compare it, change it so that the past stays as it was.",
+    help="Show, compare and change the dated list of what is deployed. Changes leave the past as it was.",
 )
 
-Config = Annotated[
-    Path, typer.Option("--config", "-c", help="The site's configuration (TOML), which names the ledger.")
-]
+ConfigPath = Annotated[Path, typer.Option("--config", "-c", help="Site configuration (TOML), which names the ledger.")]
 At = Annotated[
-    str | None, typer.Option("--at", help="A date or a time, as in the ledger; in the site's zone. Left out: now.")
+    str | None, typer.Option("--at", help="Date or time as in the ledger, in the site's zone; default: now.")
 ]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Check, say what would change, and write nothing.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Check and print what would change; write nothing.")]
 
 
 @app.command()
 def show(
-    unit: Annotated[str | None, typer.Argument(help="Every row of this unit, and how they were changed.")] = None,
+    unit: Annotated[str | None, typer.Argument(help="Print every row of this unit, and its changes.")] = None,
     *,
-    config: Config,
+    config: ConfigPath,
     at: At = None,
-    form: Annotated[ledger_views.Form, typer.Option("--format", help="How to print it.")] = ledger_views.Form.TABLE,
+    form: Annotated[Form, typer.Option("--format", help="Output format.")] = Form.TABLE,
 ) -> None:
-    """Print who is deployed at a moment, or all that the ledger says of one unit."""
-    ledger_views.show(config, unit_id=unit, at=at, form=form, now=time.time())
+    """Print the units deployed at a moment, or every row of one unit."""
+    with exit_codes():
+        site = LedgerSite(config, time.time())
+        entries = site.read(site.file)
+        if unit is not None:
+            entries = _rows_of(unit, entries)
+        if unit is None or at is not None:
+            moment = site.moment(at, "--at")
+            entries = tuple(entry for entry in entries if entry.is_deployed_at(moment))
+        print_entries(entries, site.zone, form)
+        if form is not Form.TABLE:
+            return
+        if unit is None:
+            out.print(
+                f"{_total_text(entries, ' deployed')}, at {moment_cell(site.moment(at, '--at'), site.zone)}",
+                soft_wrap=True,
+            )
+        else:
+            print_journal(unit, site.file)
 
 
 @app.command()
 def diff(
     files: Annotated[
-        list[Path] | None, typer.Argument(help="Two ledgers, or one to compare with the site's; none for the site's.")
+        list[Path] | None,
+        typer.Argument(help="Two ledgers; or one, compared with the site's; or none, for two moments of the site's."),
     ] = None,
     *,
-    config: Config,
-    start: Annotated[str | None, typer.Option("--from", help="Look at the first as of then.")] = None,
-    end: Annotated[str | None, typer.Option("--to", help="Look at the second as of then.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    config: ConfigPath,
+    start: Annotated[str | None, typer.Option("--from", help="Moment at which to read the first ledger.")] = None,
+    end: Annotated[str | None, typer.Option("--to", help="Moment at which to read the second; default: now.")] = None,
+    as_json: PlainJson = False,
 ) -> None:
-    """Print what differs between two ledgers, row by row, or between two moments."""
-    ledger_views.diff(config, files or [], start=start, end=end, is_json=as_json, now=time.time())
+    """Print the differences between two ledgers, row by row, or between two moments."""
+    with exit_codes():
+        site = LedgerSite(config, time.time())
+        files = files or []
+        is_by_row = start is None and end is None
+        if len(files) > 2 or (not files and is_by_row):
+            reason = "two files at most are expected, or --from for two moments of the ledger"
+            raise usage_error("ledger diff", "FILES", "", reason)
+        paths = [*files, site.file, site.file][:2]
+        before, after = (site.read(path) for path in paths)
+        if not is_by_row:
+            begin, over = site.moment(start, "--from"), site.moment(end, "--to")
+            before = tuple(entry for entry in before if entry.is_deployed_at(begin))
+            after = tuple(entry for entry in after if entry.is_deployed_at(over))
+        contrasts = compare(before, after, same=same_row if is_by_row else same_unit, zone=site.zone)
+        if as_json:
+            out.print_json(json.dumps([contrast_json(contrast, site.zone) for contrast in contrasts]))
+            return
+        for contrast in contrasts:
+            out.print(contrast_text(contrast, site.zone, has_dates=is_by_row), markup=False, soft_wrap=True)
+        summary = f"differences: {len(contrasts):,}"
+        if not is_by_row:
+            summary = f"{_total_text(before)} -> {_total_text(after)}; {summary}"
+        out.print(summary, soft_wrap=True)
 
 
 @app.command("set")
-def set_(
-    unit: Annotated[str, typer.Argument(help="Which unit.")],
+def set_unit(
+    unit: Annotated[str, typer.Argument(help="Unit id.")],
     *,
-    config: Config,
+    config: ConfigPath,
     at: At = None,
-    host: Annotated[str | None, typer.Option(help="Its address, with :port where that is not 4028.")] = None,
-    web_port: Annotated[str | None, typer.Option(help="Port of its web pages; empty for the site's usual one.")] = None,
-    container: Annotated[str | None, typer.Option(help="Where it stands.")] = None,
-    rack: Annotated[str | None, typer.Option(help="Where it stands.")] = None,
-    slot: Annotated[str | None, typer.Option(help="Where it stands.")] = None,
-    status: Annotated[str | None, typer.Option(help="deployed or maintenance; brings back a unit that left.")] = None,
-    model: Annotated[str | None, typer.Option(help="As in the catalogue.")] = None,
-    hashrate_th: Annotated[str | None, typer.Option(help="The bin on its label, TH/s.")] = None,
-    serial: Annotated[str | None, typer.Option(help="Its serial number.")] = None,
-    mac: Annotated[str | None, typer.Option(help="Its MAC address.")] = None,
-    simulated: Annotated[str | None, typer.Option(help="yes where a simulator answers;")] = None,
-    new: Annotated[bool, typer.Option("--new", help="Deploy a unit that the ledger does not know.")] = False,
-    removed: Annotated[bool, typer.Option("--removed", help="The unit leaves.")] = False,
-    swap: Annotated[
-        bool, typer.Option("--swap", help="Whoever has the address or place that it gets, gets the one it had.")
+    host: Annotated[str | None, typer.Option(help="Address, with :port if that is not 4028.")] = None,
+    web_port: Annotated[str | None, typer.Option(help="Port of its web pages; empty for the site's default.")] = None,
+    container: Annotated[str | None, typer.Option(help="Container.")] = None,
+    rack: Annotated[str | None, typer.Option(help="Rack.")] = None,
+    slot: Annotated[str | None, typer.Option(help="Slot in the rack.")] = None,
+    status: Annotated[str | None, typer.Option(help="deployed or maintenance; brings back a removed unit.")] = None,
+    model: Annotated[str | None, typer.Option(help="Model, as in the catalogue.")] = None,
+    hashrate_th: Annotated[str | None, typer.Option(help="Hashrate bin on its label, TH/s.")] = None,
+    serial: Annotated[str | None, typer.Option(help="Serial number.")] = None,
+    mac: Annotated[str | None, typer.Option(help="MAC address.")] = None,
+    simulated: Annotated[str | None, typer.Option(help="yes if a simulator answers at its address.")] = None,
+    is_new: Annotated[bool, typer.Option("--new", help="Deploy a unit that is not in the ledger.")] = False,
+    is_removed: Annotated[bool, typer.Option("--removed", help="Remove the unit.")] = False,
+    is_swap: Annotated[
+        bool, typer.Option("--swap", help="Exchange address or place with the unit that has the new one.")
     ] = False,
-    dry_run: DryRun = False,
+    is_dry: DryRun = False,
 ) -> None:
-    """Change one unit from a moment on: its row ends there and another begins; what was before stays as it was."""
-    cells = {
-        "model": model,
-        "hashrate_th": hashrate_th,
-        "host": host,
-        "container": container,
-        "rack": rack,
-        "slot": slot,
-        "status": status,
-        "serial": serial,
-        "mac": mac,
-        "simulated": simulated,
-        "web_port": web_port,
-    }
-    ledger_views.set_unit(
-        config,
-        unit,
-        {column: cell for column, cell in cells.items() if cell is not None},
-        at=at,
-        is_removed=removed,
-        is_new=new,
-        is_swap=swap,
-        is_dry=dry_run,
-        now=time.time(),
-    )
+    """Change one unit from a moment on: its row ends then and a new one begins. The past stays as it was."""
+    with exit_codes():
+        given = {
+            "model": model,
+            "hashrate_th": hashrate_th,
+            "host": host,
+            "container": container,
+            "rack": rack,
+            "slot": slot,
+            "status": status,
+            "serial": serial,
+            "mac": mac,
+            "simulated": simulated,
+            "web_port": web_port,
+        }
+        cells = {column: cell for column, cell in given.items() if cell is not None}
+        has_change = is_new or bool(cells)
+        if is_removed == has_change:  # Both or neither.
+            reason = "what to change is expected: column options, --new with column options, or --removed alone"
+            raise usage_error("ledger set", "options", "", reason)
+        site = LedgerSite(config, time.time())
+        moment = site.cell(at)
+
+        def edit(draft: Draft) -> None:
+            if is_removed:
+                draft.remove(unit, moment)
+            elif is_new:
+                draft.add(unit, cells, moment)
+            else:
+                draft.set_cells(unit, cells, moment, is_exchange=is_swap)
+
+        options = [f"--{column.replace('_', '-')}={value}" for column, value in cells.items()]
+        flags = {"--removed": is_removed, "--new": is_new, "--swap": is_swap}
+        command = ["set", unit, *options, *(flag for flag, is_given in flags.items() if is_given), f"--at={moment}"]
+        change(site, edit, command, is_dry=is_dry)
 
 
 @app.command("import")
-def import_(
-    file: Annotated[Path, typer.Argument(help="CSV with a header of ledger columns, unit_id among them.")],
+def import_table(
+    file: Annotated[Path, typer.Argument(help="CSV file with a header of ledger columns, including unit_id.")],
     *,
-    config: Config,
+    config: ConfigPath,
     at: At = None,
-    dry_run: DryRun = False,
+    is_dry: DryRun = False,
 ) -> None:
-    """Take in rows of another table: new units enter, known ones change. Empty cells change nothing.
+    """Import rows of another table: new units are added, known ones change. Empty cells change nothing.
 
-    A row without deployed_from counts from --at on. All of it is taken in, or nothing.
+    A row without deployed_from takes effect at --at. All rows are imported, or none.
     """
-    ledger_views.take_in(config, file, at=at, is_dry=dry_run, now=time.time())
+    with exit_codes():
+        site = LedgerSite(config, time.time())
+        moment = site.cell(at)
+        text = read_text(file, max_bytes=MAX_LEDGER_BYTES)
+        command = ["import", str(file), f"--at={moment}"]
+        change(site, lambda draft: draft.merge(text, str(file), moment), command, is_dry=is_dry)
+
+
+def _rows_of(unit_id: str, entries: Iterable[LedgerEntry]) -> tuple[LedgerEntry, ...]:
+    """Return one unit's rows in order of time."""
+    entries = tuple(entries)
+    rows = [entry for entry in entries if entry.unit_id == unit_id]
+    if not rows:
+        reason = f"no such unit in the ledger{near_match(unit_id, {entry.unit_id for entry in entries})}"
+        raise usage_error("ledger show", "UNIT", unit_id, reason)
+    return tuple(sorted(rows, key=lambda entry: entry.deployed_from or float("-inf")))
+
+
+def _total_text(entries: Iterable[LedgerEntry], words: str = "") -> str:
+    """Return count and nameplate of ledger rows, such as ``2 units, 390.00 TH/s``."""
+    entries = tuple(entries)
+    deployed_hs = sum(entry.nameplate.hashrate_hs for entry in entries)
+    return f"{counted(len(entries), 'unit')}{words}, {hashrate_text(deployed_hs)}"
