@@ -1,4 +1,4 @@
-"""Where `hashsight` begins; the command line itself is `agent.commands.command_line`."""
+"""Entry point of `hashsight`; the command line itself is `agent.commands.command_line`."""
 
 import signal
 import sys
@@ -7,10 +7,10 @@ import sys
 def main() -> None:
     """Run the command line."""
     if sys.argv[1:2] == ["run"]:
-        # Importing the rest takes most of a second, in which SIGHUP, which asks an agent to read its files again, would
-        # end it. It waits until `process.run_until_signalled` can follow it.
+        # SIGHUP asks an agent to reload its files. Importing the agent takes about a second, in which SIGHUP would kill
+        # the process. Blocked here, it stays pending until `process.run_until_signalled` handles it.
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
-    from agent.commands.command_line import app  # noqa: PLC0415 - see above
+    from agent.commands.command_line import app  # noqa: PLC0415 - after the signal mask
 
     app()
 

@@ -1,4 +1,4 @@
-"""IP addresses, networks and MAC addresses as people may write them, in one unmistakable spelling."""
+"""Strict parsing of IP addresses, endpoints, networks and MAC addresses."""
 
 import ipaddress
 import re
@@ -14,7 +14,7 @@ _NO_MAC = "000000000000"
 
 
 class Endpoint(NamedTuple):
-    """A literal IP address, a link-local one with its interface (``fe80::1%eth0``), and a port."""
+    """A literal IP address and a port; a link-local address includes its interface (``fe80::1%eth0``)."""
 
     host: str
     port: int
@@ -24,11 +24,11 @@ class Endpoint(NamedTuple):
 
 
 def parse_address(text: str) -> Address:
-    """Give the IP address that `text` spells in the one unmistakable way.
+    """Return the literal IP address in `text`.
 
     Raises:
-        ValueError: In plain words, for names, for the short, octal, decimal and hexadecimal spellings that C libraries
-            take, for IPv4 inside IPv6, and for a link-local address without its interface.
+        ValueError: For host names, IPv4-mapped IPv6 addresses, link-local addresses without an interface, and the
+            short, octal, decimal and hexadecimal spellings that C libraries accept. The message is for operators.
     """
     try:
         address = ipaddress.ip_address(text)
@@ -51,10 +51,10 @@ def parse_address(text: str) -> Address:
 
 
 def parse_endpoint(text: str, *, default_port: int | None = None) -> tuple[Address, int]:
-    """Give address and port of ``10.0.0.1:80``, ``[fc00::1]:80`` or, where there is a default port, of either alone.
+    """Return address and port of ``10.0.0.1:80`` or ``[fc00::1]:80``; the port may be left out if it has a default.
 
     Raises:
-        ValueError: In plain words.
+        ValueError: With a message for operators.
     """
     port: str | None
     if bracketed := re.fullmatch(r"\[([^\[\]]*:[^\[\]]*)\](?::(.*))?", text):
@@ -74,10 +74,10 @@ def parse_endpoint(text: str, *, default_port: int | None = None) -> tuple[Addre
 
 
 def parse_network(text: str) -> Network:
-    """Give the network that `text` names: an address and a prefix length, no wider than a private network can be.
+    """Return the network in `text`: an address and a prefix length, no wider than the widest private network.
 
     Raises:
-        ValueError: In plain words.
+        ValueError: With a message for operators.
     """
     reason = "a network is expected, such as 10.20.0.0/16 or fd00:20::/64"
     if not re.fullmatch(r"[0-9A-Fa-f.:]+/[0-9]{1,3}", text):
@@ -92,19 +92,19 @@ def parse_network(text: str) -> Network:
     if network.prefixlen < widest:
         raise ValueError(f"wider than any private network; /{widest} or longer is expected")
     if network.is_multicast or network.network_address in _THIS_HOST or network.network_address in _RESERVED:
-        raise ValueError("no unit can have an address in there")
+        raise ValueError("no unit can have an address in this network")
     return network
 
 
 def parse_mac(text: str) -> str:
-    """Give a machine's MAC address as ``aa:bb:cc:dd:ee:ff`` from any usual spelling.
+    """Return a MAC address as ``aa:bb:cc:dd:ee:ff``, from any common spelling.
 
     Raises:
-        ValueError: In plain words; for addresses of groups and for all zeros too.
+        ValueError: Not the address of one machine; this includes multicast addresses and all zeros.
     """
     folded = text.lower()
     digits = re.sub(r"[:.-]", "", folded)
-    # An odd first octet is a group of machines (IEEE 802); zeros are what tools print for "unknown".
+    # An odd first octet is a multicast address (IEEE 802); tools print zeros for "unknown".
     if not _MAC.fullmatch(folded) or int(digits[:2], 16) % 2 or digits == _NO_MAC:
         raise ValueError("the MAC address of one machine is expected, such as 02:1a:2b:3c:4d:5e")
     return ":".join(re.findall("..", digits))

@@ -1,22 +1,22 @@
-"""Everything that can go wrong, as the decision it asks of the caller.
+"""The error tree. Each class stands for a different decision of the caller.
 
     AgentError
-    |-- ConfigError                 do not start; exit 2; every mistake of the file, each with key, value and reason
-    |-- LocalResourceError          no socket to be had here; says nothing of the unit -> counted as a skipped poll
-    |-- HistoryError(.reason)       the history file cannot be used now; counted by reason; polling carries on
-    |-- QueryError                  somebody asked over HTTP for something there is not -> 400, says what there would be
-    |-- OutboxError(.reason)        an MQTT outbox file cannot be used now; counted; messages wait in memory
-    |-- BrokerError(.reason)        an MQTT broker cannot be had now; counted; try again later, messages wait
-    |-- MeterError                  a meter tells nothing usable; counted; its figure lapses and it is asked again
-    '-- PollError(.reason)          one poll of one unit; counted by reason; the agent carries on
+    |-- ConfigError                 do not start; exit 2; every mistake in the file, with key, value and reason
+    |-- LocalResourceError          this machine is out of sockets; the unit is unknown -> counted as a skipped poll
+    |-- HistoryError(.reason)       the history file is unusable now; counted by reason; polling continues
+    |-- QueryError                  an HTTP query that cannot be answered -> 400 with what is accepted
+    |-- OutboxError(.reason)        an MQTT outbox file is unusable now; counted; messages wait in memory
+    |-- BrokerError(.reason)        no connection to an MQTT broker; counted; retry later, messages wait
+    |-- MeterError                  a meter gave no usable reading; counted; its figure expires, it is read again
+    '-- PollError(.reason)          one poll of one unit; counted by reason; the agent continues
         |-- UnreachableError        refused, no route, connect deadline         -> back off
-        |-- DeadlineError           connected, no whole reply in time           -> retry next interval
-        |-- DisconnectedError       closed or reset in mid-reply                -> retry next interval
+        |-- DeadlineError           connected, no complete reply in time        -> retry next interval
+        |-- DisconnectedError       closed or reset mid-reply                   -> retry next interval
         |-- MalformedReplyError     not a reply, even after the named repairs   -> keep a clipped excerpt
         |-- RefusedError            STATUS E or F, access denied                -> tell the operator
-        |-- UnsupportedReplyError   a good reply in a dialect we do not know    -> ask for a capture
-        |   '-- MisreadReplyError   a reply that met a bug of ours              -> log the traceback, carry on
-        '-- OtherUnitError          somebody else answers at the unit's address -> look for the unit
+        |-- UnsupportedReplyError   a valid reply in an unknown dialect         -> ask for a capture
+        |   '-- MisreadReplyError   a reply that triggered a bug of ours        -> log the traceback, continue
+        '-- OtherUnitError          another unit answers at the unit's address  -> look for the unit
 
 `reason` is a closed list and a metric label; the text of an error never is.
 """
@@ -34,13 +34,13 @@ class AgentError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mistake:
-    """One thing wrong in a file somebody wrote.
+    """One mistake in a file that an operator wrote.
 
     Attributes:
-        file: Path as the user gave it.
+        file: Path as given.
         where: Key path (``poll.interval_s``) or line (``line 12, column host``).
-        value: The offending value, clipped; empty when something is missing.
-        reason: What is wrong with it, in words that say what would be right.
+        value: The offending value, clipped; empty if something is missing.
+        reason: Why it is wrong, naming what is expected.
     """
 
     file: str
@@ -54,7 +54,7 @@ class Mistake:
 
 
 class ConfigError(AgentError):
-    """A configuration, ledger or capture file that cannot be used; carries every mistake found, in file order."""
+    """A configuration, ledger or capture file that cannot be used, with every mistake found, in file order."""
 
     def __init__(self, mistakes: Iterable[Mistake]) -> None:
         self.mistakes = tuple(mistakes)
@@ -62,19 +62,20 @@ class ConfigError(AgentError):
 
 
 class LocalResourceError(AgentError):
-    """This machine has no socket to spare now; nothing was learnt about the unit."""
+    """This machine has no free socket now; nothing was learnt about the unit."""
 
 
 class QueryError(AgentError):
-    """A query string that asks for something there is not; says what there would be."""
+    """An HTTP query that cannot be answered; the message says what is accepted."""
 
 
 class HistoryError(AgentError):
     """The history file could not be read or written.
 
     Attributes:
-        reason: One of `HISTORY_REASONS`. ``full``, ``unwritable``, ``in_use``: try again later; ``damaged``: move it
-            aside, begin anew; ``foreign``, ``newer``: not ours to touch; ``older``, ``absent``, ``slow``: of reading.
+        reason: One of `HISTORY_REASONS`. ``full``, ``unwritable``, ``in_use``: retry later. ``damaged``: move the file
+            aside and start a new one. ``foreign``, ``newer``: not ours to touch. ``older``, ``absent`` and ``slow``
+            occur only when reading.
     """
 
     def __init__(self, reason: str, message: str) -> None:
@@ -89,8 +90,8 @@ class OutboxError(AgentError):
     """An MQTT outbox file could not be read or written.
 
     Attributes:
-        reason: One of `OUTBOX_REASONS`. ``full``, ``unwritable``, ``in_use``: try again later; ``damaged``: move it
-            aside, begin anew; ``foreign``, ``newer``: not ours to touch.
+        reason: One of `OUTBOX_REASONS`. ``full``, ``unwritable``, ``in_use``: retry later. ``damaged``: move the file
+            aside and start a new one. ``foreign``, ``newer``: not ours to touch.
     """
 
     def __init__(self, reason: str, message: str) -> None:
@@ -102,7 +103,7 @@ OUTBOX_REASONS = ("full", "unwritable", "in_use", "damaged", "foreign", "newer")
 
 
 class BrokerError(AgentError):
-    """A connection to an MQTT broker could not be had, or was lost.
+    """A connection to an MQTT broker could not be made, or was lost.
 
     Attributes:
         reason: One of `BROKER_REASONS`.
@@ -117,7 +118,7 @@ BROKER_REASONS = ("unresolved", "refused", "timeout", "tls", "credentials", "rej
 
 
 class MeterError(AgentError):
-    """A meter could not be read, or said what no power can be."""
+    """A meter could not be read, or its reading is out of range."""
 
 
 class PollError(AgentError):
@@ -130,7 +131,7 @@ class UnreachableError(PollError):
     """No connection: refused, no route, or the connect deadline passed.
 
     Attributes:
-        is_refusal: True when the host itself answered "no" (TCP reset to our SYN), so that its state is known.
+        is_refusal: True if the host itself refused (a TCP reset to our SYN); it is known to be up.
     """
 
     reason = "unreachable"
@@ -141,28 +142,28 @@ class UnreachableError(PollError):
 
 
 class DeadlineError(PollError):
-    """Connected, but no whole reply before the poll's deadline."""
+    """Connected, but no complete reply before the poll's deadline."""
 
     reason = "deadline"
 
 
 class DisconnectedError(PollError):
-    """The unit closed or reset the connection before a whole reply."""
+    """The unit closed or reset the connection before the reply was complete."""
 
     reason = "disconnected"
 
 
 class MalformedReplyError(PollError):
-    """Bytes that are no reply even after the named repairs."""
+    """Bytes that do not parse as a reply, even after the named repairs."""
 
     reason = "malformed"
 
 
 class RefusedError(PollError):
-    """The unit answered, and said no: STATUS E or F.
+    """The unit answered with a refusal: STATUS E or F.
 
     Attributes:
-        code: The reply's Code, where it has one: 14 is an unknown command, 45 an access denied.
+        code: The reply's Code, if it has one: 14 is an unknown command, 45 is access denied.
     """
 
     reason = "refused"
@@ -173,17 +174,17 @@ class RefusedError(PollError):
 
 
 class UnsupportedReplyError(PollError):
-    """A sound reply in a dialect we do not know; a capture of it would help."""
+    """A valid reply in an unknown dialect; a capture of it would help."""
 
     reason = "unsupported"
 
 
 class MisreadReplyError(UnsupportedReplyError):
-    """A reply that met a bug of ours; its cause is what was raised. For the unit it counts as unsupported."""
+    """A reply that triggered a bug of ours, chained as the cause. The unit counts as unsupported."""
 
 
 class OtherUnitError(PollError):
-    """Another unit answers at this one's address; no outcome of a poll, but of asking who was polled."""
+    """Another unit answers at this one's address. Identity checks raise it, not polls."""
 
     reason = "other_unit"
 
@@ -202,7 +203,7 @@ POLL_REASONS: tuple[str, ...] = tuple(
 
 
 def excerpt(data: bytes, at: int = 0, size: int = EXCERPT_BYTES) -> str:
-    """Give at most `size` bytes of `data` around byte `at` as one printable ASCII line."""
+    """Return at most `size` bytes of `data` around byte `at` as one printable ASCII line."""
     start = max(0, min(at - size // 2, len(data) - size))
     return data[start : start + size].decode("ascii", "backslashreplace").translate(_UNPRINTABLE)
 

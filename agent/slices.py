@@ -1,7 +1,4 @@
-"""Work cut in turns: a generator that yields wherever something else may come first.
-
-Whoever needs the result now takes all turns at once; on an event loop that has other things to do, one at a time.
-"""
+"""Long computations as generators that yield between slices, so that an event loop can run other tasks in between."""
 
 import asyncio
 from collections.abc import Generator
@@ -12,7 +9,7 @@ Turns: TypeAlias = Generator[None, None, T]
 
 
 def at_once(turns: Turns[T]) -> T:
-    """Give what the work comes to."""
+    """Run all slices without a pause and return the result."""
     while True:
         try:
             next(turns)
@@ -22,7 +19,7 @@ def at_once(turns: Turns[T]) -> T:
 
 
 async def in_turns(turns: Turns[T]) -> T:
-    """Give what the work comes to; between two turns the loop does whatever else is due."""
+    """Run the slices and return the result; the event loop runs other tasks between them."""
     while True:
         try:
             next(turns)

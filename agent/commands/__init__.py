@@ -1,1 +1,1 @@
-"""The subcommands of `hashsight`, one module each; each does one thing with the rooms below."""
+"""The subcommands of `hashsight`, one module each, and what they share."""

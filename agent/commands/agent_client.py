@@ -1,4 +1,4 @@
-"""A running agent, as commands talk to it: where it is, the token it asks for, one request at a time."""
+"""A client of a running agent's HTTP API: its address, its token, one request at a time."""
 
 import http.client
 import ssl
@@ -16,22 +16,22 @@ from agent.exporters.web.bearer import Token, read_token
 
 TIMEOUT_S = 10.0
 MAX_ANSWER_BYTES = 64 << 20
-# What "listen on every address" means to somebody on the same machine.
-_HERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+# An agent that listens on every address is reached over loopback from the same machine.
+_LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 
 class AnswerError(AgentError):
-    """The agent cannot be reached, or said no; the message says why."""
+    """The agent cannot be reached or refused the request; the message says why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunningAgent:
-    """Where an agent answers.
+    """Address and credentials of an agent.
 
     Attributes:
-        url: ``http://HOST:PORT`` or ``https://HOST[:PORT]``, with a path before the API's where a proxy wants one.
-        token: What it asks for.
-        zone: The site's, to read and show local times in.
+        url: ``http://HOST:PORT`` or ``https://HOST[:PORT]``, with a path prefix if a proxy needs one.
+        token: Its bearer token.
+        zone: The site's time zone, for reading and printing local times.
     """
 
     url: str
@@ -39,7 +39,7 @@ class RunningAgent:
     zone: ZoneInfo
 
     def ask(self, method: str, path: str, body: object = None) -> Any:
-        """Send one request; give the decoded answer.
+        """Send one request and return the decoded answer.
 
         Raises:
             AnswerError: No good answer within `TIMEOUT_S`.
@@ -48,13 +48,16 @@ class RunningAgent:
         headers = {"Authorization": f"Bearer {self.token.text}", "Accept": "application/json"}
         data = None
         if body is not None:
-            data, headers["Content-Type"] = msgspec.json.encode(body), "application/json"
+            data = msgspec.json.encode(body)
+            headers["Content-Type"] = "application/json"
         host, port = address.hostname or "", address.port
-        connection = (
-            http.client.HTTPSConnection(host, port, timeout=TIMEOUT_S, context=ssl.create_default_context())
-            if address.scheme == "https"
-            else http.client.HTTPConnection(host, port, timeout=TIMEOUT_S)
-        )
+        if address.scheme == "https":
+            context = ssl.create_default_context()
+            connection: http.client.HTTPConnection = http.client.HTTPSConnection(
+                host, port, timeout=TIMEOUT_S, context=context
+            )
+        else:
+            connection = http.client.HTTPConnection(host, port, timeout=TIMEOUT_S)
         try:
             connection.request(method, address.path.rstrip("/") + path, body=data, headers=headers)
             response = connection.getresponse()
@@ -66,7 +69,7 @@ class RunningAgent:
         try:
             answer = msgspec.json.decode(text)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise AnswerError(f"{self.url} answered {response.status} and no JSON; is it hashsight?") from error
+            raise AnswerError(f"{self.url} answered {response.status} without JSON; is it hashsight?") from error
         if not 200 <= response.status < 300:
             reason = answer.get("error") if isinstance(answer, dict) else None
             raise AnswerError(f"refused ({response.status}): {reason or response.reason}")
@@ -74,15 +77,15 @@ class RunningAgent:
 
 
 def running_agent(config: Path | None, *, url: str | None, token_file: Path | None) -> RunningAgent:
-    """Give the agent that a configuration describes, or that is told by address and token.
+    """Return the agent that a configuration describes, or that address and token name.
 
     Args:
-        config: Its configuration; gives whatever is not told.
-        url: Where it answers.
+        config: Its configuration; supplies what the other two leave out.
+        url: Its address.
         token_file: The file with its token.
 
     Raises:
-        ConfigError: For what is missing or wrong.
+        ConfigError: Something is missing or wrong.
     """
     zone = ZoneInfo("UTC")
     if config is not None:
@@ -91,7 +94,7 @@ def running_agent(config: Path | None, *, url: str | None, token_file: Path | No
         token_file = token_file or settings.api.token_file
         if url is None:
             host, port = settings.web.listen
-            host = _HERE.get(host, host)
+            host = _LOOPBACK.get(host, host)
             url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         if token_file is None:
             raise _mistake(str(config), "api.token_file", "this key is needed to change anything over HTTP")

@@ -1,30 +1,34 @@
 """`hashsight check`: configuration and ledger, without opening a socket."""
 
+import time
 from collections import Counter
-from pathlib import Path
+from typing import Annotated
 
+import typer
 from rich.markup import escape
 from rich.table import Table
 
+from agent.commands.options import ConfigPath
 from agent.commands.terminal import exit_codes, out
 from agent.config.file import render_config
 from agent.runtime.setup import load_setup
 from agent.text.numbers import hashrate_text
 
+app = typer.Typer(add_completion=False)
 
-def check(config: Path, *, at: float, show: bool) -> None:
-    """Read everything an operator wrote and say what it amounts to.
 
-    Args:
-        config: The configuration file.
-        at: Unix time for which to say what is deployed, s.
-        show: Print the configuration in force too, defaults spelt out, secrets masked.
-    """
+@app.command()
+def check(
+    config: ConfigPath,
+    *,
+    show: Annotated[bool, typer.Option("--show", help="Print the effective configuration, with defaults.")] = False,
+) -> None:
+    """Check configuration and ledger and print what is deployed now. Opens no socket."""
     with exit_codes():
         setup = load_setup(config)
         if show:
             out.print(render_config(setup.config), markup=False)
-        entries = setup.ledger.at(at)
+        entries = setup.ledger.at(time.time())
         models = Counter((entry.nameplate.model, entry.nameplate.hashrate_hs) for entry in entries)
         table = Table(title="deployed now, by model and bin", title_justify="left", box=None)
         for column in ("model", "bin", "units", "deployed"):
@@ -33,11 +37,11 @@ def check(config: Path, *, at: float, show: bool) -> None:
             table.add_row(escape(model), hashrate_text(bin_hs, 0), f"{units:,}", hashrate_text(units * bin_hs))
         out.print(table)
         deployed_hs = sum(entry.nameplate.hashrate_hs for entry in entries)
-        maintenance = sum(entry.is_in_maintenance for entry in entries)
-        simulated = sum(entry.is_simulated for entry in entries)
+        in_maintenance = sum(1 for entry in entries if entry.is_in_maintenance)
+        simulated = sum(1 for entry in entries if entry.is_simulated)
         out.print(
             f"{setup.config.site.name}: {len(entries):,} units deployed, {hashrate_text(deployed_hs)}; "
-            f"{maintenance:,} in maintenance, {simulated:,} simulated; "
+            f"{in_maintenance:,} in maintenance, {simulated:,} simulated; "
             f"{len(setup.ledger.entries):,} ledger rows, sha256 {setup.ledger.digest[:12]}",
             markup=False,
             soft_wrap=True,

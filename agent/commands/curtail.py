@@ -1,105 +1,124 @@
-"""`hashsight curtail start|stop|list`: tell a running agent that units are curtailed on purpose, or no longer.
+"""`hashsight curtail start|stop|list`: curtailments declared, stopped and listed at a running agent.
 
-It declares; nothing is ever sent to a unit.
+These commands only declare; nothing is ever sent to a unit.
 """
 
 import re
 from datetime import UTC, datetime
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 import msgspec
+import typer
 
-from agent.commands.agent_client import AnswerError, RunningAgent
-from agent.commands.terminal import exit_codes, out
-from agent.errors import ConfigError, Mistake
+from agent.commands.agent_client import AnswerError, RunningAgent, running_agent
+from agent.commands.curtail_text import event_lines, order_text, span_text
+from agent.commands.options import Json, OptionalConfigPath
+from agent.commands.terminal import exit_codes, out, usage_error
 from agent.exporters.web.curtailment_answers import CurtailmentAnswer, CurtailmentsAnswer
 from agent.exporters.web.curtailment_api import PATH
 from agent.site.curtailment.events import Phase, Scope
 from agent.site.ledger.cells import parse_moment
-from agent.text.numbers import hashrate_text
 
-UNITS_NAMED = 20
+COMMAND = "curtail"
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
+app = typer.Typer(
+    name="curtail",
+    add_completion=False,
+    no_args_is_help=True,
+    help="Declare, stop and list curtailments at a running agent.",
+)
 
+Url = Annotated[str | None, typer.Option("--url", help="Address of the agent; overrides the one in the configuration.")]
+TokenFile = Annotated[
+    Path | None, typer.Option("--token-file", help="File with the agent's token; overrides the configuration's.")
+]
+
+
+@app.command()
 def start(
-    agent: RunningAgent,
     *,
-    target_percent: float,
-    scope: Scope,
-    start: str | None,
-    end: str | None,
-    lasts: str | None,
-    source: str | None,
-    event_id: str | None,
-    as_json: bool,
+    config: OptionalConfigPath = None,
+    url: Url = None,
+    token_file: TokenFile = None,
+    target_percent: Annotated[
+        float, typer.Option("--target", min=0, max=99.9, help="Share left hashing, in percent of nameplate.")
+    ] = 0.0,
+    container: Annotated[str | None, typer.Option(help="Only this container.")] = None,
+    rack: Annotated[str | None, typer.Option(help="Only this rack.")] = None,
+    model: Annotated[str | None, typer.Option(help="Only this model.")] = None,
+    unit: Annotated[str | None, typer.Option(help="Only this unit.")] = None,
+    start: Annotated[
+        str | None, typer.Option(help="ISO time, in the site's zone unless it has an offset; default: now.")
+    ] = None,
+    end: Annotated[str | None, typer.Option(help="Likewise; default: until it is stopped.")] = None,
+    lasts: Annotated[str | None, typer.Option("--for", help="Duration instead of --end: 90m, 2h, 1d.")] = None,
+    source: Annotated[str | None, typer.Option(help="Who declares it, in a few words.")] = None,
+    event_id: Annotated[
+        str | None, typer.Option("--id", help="Your own id; repeating the command starts only one event.")
+    ] = None,
+    as_json: Json = False,
 ) -> None:
-    """Declare a curtailment.
-
-    Args:
-        agent: Whom to tell.
-        target_percent: What is left to hash, percent of the nameplate.
-        scope: Whom it covers.
-        start: ISO time, a local one in the site's zone; now, when left out.
-        end: The same; until it is stopped, when left out.
-        lasts: Instead of the end, such as ``90m`` or ``2h``.
-        source: Who declares it.
-        event_id: A name of the caller's own.
-        as_json: Print the agent's answer.
-    """
+    """Declare a curtailment: sleeping units count as curtailed, not stopped. Nothing is sent to a unit."""
     with exit_codes():
+        agent = running_agent(config, url=url, token_file=token_file)
+        scope = Scope(container=container, rack=rack, model=model, unit=unit)
         order: dict[str, object] = {"target_percent": target_percent, "scope": scope.told()}
-        told = {
+        optional = {
             "start": _iso(start, "--start", agent.zone),
             "end": _iso(end, "--end", agent.zone),
             "duration_s": _seconds(lasts),
             "source": source,
             "id": event_id,
         }
-        order |= {name: value for name, value in told.items() if value is not None}
+        order |= {name: value for name, value in optional.items() if value is not None}
         answer = agent.ask("POST", PATH, order)
         if as_json:
             out.print_json(msgspec.json.encode(answer).decode())
             return
         event = _read(answer, CurtailmentAnswer)
-        _say(f"{event.id}: {_scope_text(event)} to {event.target_percent:g} %, {_span_text(event, agent.zone)}")
-        _say(f"stop it with: hashsight curtail stop {event.id}")
+        _print(f"{event.id}: {order_text(event, agent.zone)}")
+        _print(f"stop it with: hashsight curtail stop {event.id}")
 
 
-def stop(agent: RunningAgent, event_id: str | None, *, stop_all: bool, as_json: bool) -> None:
-    """Stop an event, or all that somebody ordered; the schedule's own are the configuration's.
-
-    Args:
-        agent: Whom to tell.
-        event_id: Which event.
-        stop_all: Every ordered event that has not ended, instead.
-        as_json: Print the agent's answers.
-    """
+@app.command()
+def stop(
+    event_id: Annotated[str | None, typer.Argument(metavar="[ID]", help="Event id, as `list` prints it.")] = None,
+    *,
+    config: OptionalConfigPath = None,
+    url: Url = None,
+    token_file: TokenFile = None,
+    stop_all: Annotated[bool, typer.Option("--all", help="Stop every ordered event that has not ended.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Stop a curtailment now. Its units have 15 minutes to hash again before they count as stopped."""
     with exit_codes():
-        if (event_id is None) is not stop_all:
-            raise _mistake("ID", event_id or "", "the id of an event is expected, or --all")
-        ids = [event_id] if event_id is not None else _open_ids(agent)
+        agent = running_agent(config, url=url, token_file=token_file)
+        has_id = event_id is not None
+        if has_id == stop_all:
+            raise usage_error(COMMAND, "ID", event_id or "", "the id of an event is expected, or --all")
+        ids = _open_ids(agent) if event_id is None else [event_id]
         answers = [agent.ask("DELETE", f"{PATH}/{quote(each, safe='')}") for each in ids]
         if as_json:
             out.print_json(msgspec.json.encode(answers).decode())
             return
         for answer in answers:
             event = _read(answer, CurtailmentAnswer)
-            _say(f"{event.id}: {event.phase}, {_span_text(event, agent.zone)}")
+            _print(f"{event.id}: {event.phase}, {span_text(event, agent.zone)}")
         if not answers:
             out.print("nothing to stop")
 
 
-def list_events(agent: RunningAgent, *, as_json: bool) -> None:
-    """Print what is declared, who straggles and who did not come back.
-
-    Args:
-        agent: Whom to ask.
-        as_json: Print the agent's answer.
-    """
+@app.command("list")
+def list_events(
+    *, config: OptionalConfigPath = None, url: Url = None, token_file: TokenFile = None, as_json: Json = False
+) -> None:
+    """Print declared curtailments, the units that still hash, and the units that did not come back."""
     with exit_codes():
+        agent = running_agent(config, url=url, token_file=token_file)
         answer = agent.ask("GET", PATH)
         if as_json:
             out.print_json(msgspec.json.encode(answer).decode())
@@ -109,12 +128,14 @@ def list_events(agent: RunningAgent, *, as_json: bool) -> None:
             out.print("no curtailment is declared")
             return
         for event in events:
-            _tell(event, agent.zone)
+            for line in event_lines(event, agent.zone):
+                _print(line)
 
 
 def _open_ids(agent: RunningAgent) -> list[str]:
+    """Return the ids of ordered events that have not ended; the schedule's own events belong to the configuration."""
     events = _read(agent.ask("GET", PATH), CurtailmentsAnswer).curtailments
-    # A colon is in no id that somebody ordered: those with one are the schedule's.
+    # Only the schedule's ids contain a colon.
     return [event.id for event in events if event.phase in {Phase.PENDING, Phase.ACTIVE} and ":" not in event.id]
 
 
@@ -125,64 +146,27 @@ def _read(answer: Any, kind: type[msgspec.Struct]) -> Any:
         raise AnswerError(f"an answer of another version: {error}") from error
 
 
-def _tell(event: CurtailmentAnswer, zone: ZoneInfo) -> None:
-    """Print one event in lines, because a table of all there is to say is wider than most terminals."""
-    declared = f"{_scope_text(event)} to {event.target_percent:g} %, {_span_text(event, zone)}, by {event.source}"
-    _say(f"{event.id}: {event.phase}, {declared}")
-    facts = f"{event.units_asleep:,} asleep"
-    if event.phase is Phase.ACTIVE:
-        left = f"{hashrate_text(event.operating_hs)} still hashing, {event.stragglers:,} stragglers"
-        facts = f"{event.units_asleep:,} of {event.units:,} asleep, {left}"
-    _say(f"  {facts}, {event.not_restored:,} not back")
-    _name_units("hash on", event.stragglers, event.straggler_units)
-    _name_units("did not come back", event.not_restored, event.not_restored_units)
-
-
-def _name_units(words: str, count: int, units: list[str]) -> None:
-    if count:
-        named = ", ".join(units[:UNITS_NAMED])
-        more = f" and {count - UNITS_NAMED:,} more" if count > UNITS_NAMED else ""
-        _say(f"  {count:,} units {words}: {named}{more}")
-
-
-def _say(text: str) -> None:
+def _print(text: str) -> None:
     out.print(text, markup=False, soft_wrap=True)
 
 
-def _scope_text(event: CurtailmentAnswer) -> str:
-    return ", ".join(f"{kind} {name}" for kind, name in event.scope.items()) or "the whole site"
-
-
-def _span_text(event: CurtailmentAnswer, zone: ZoneInfo) -> str:
-    end = "until it is stopped" if event.end is None else f"to {_moment_text(event.end, zone)}"
-    return f"from {_moment_text(event.start, zone)} {end}"
-
-
-def _moment_text(moment: datetime, zone: ZoneInfo) -> str:
-    return f"{moment.astimezone(zone):%Y-%m-%d %H:%M:%S %Z}"
-
-
 def _iso(text: str | None, option: str, zone: ZoneInfo) -> str | None:
-    """Give an ISO time in UTC from what somebody typed; a time without an offset is one in `zone`."""
+    """Return an ISO time in UTC from an operator's input; a time without an offset is local to `zone`."""
     if text is None:
         return None
     try:
         at = parse_moment(text, zone=zone)
     except ValueError as error:
-        raise _mistake(option, text, str(error)) from error
+        raise usage_error(COMMAND, option, text, str(error)) from error
     if at is None:
-        raise _mistake(option, text, "an ISO date and time is expected, such as 2025-10-07T16:00")
+        raise usage_error(COMMAND, option, text, "an ISO date and time is expected, such as 2025-10-07T16:00")
     return datetime.fromtimestamp(at, UTC).isoformat()
 
 
 def _seconds(text: str | None) -> float | None:
     if text is None:
         return None
-    told = re.fullmatch(r"([0-9]{1,7}(?:\.[0-9]{1,3})?)([smhd])", text)
-    if told is None or float(told[1]) == 0:
-        raise _mistake("--for", text, "a duration above zero is expected, such as 90m, 2h or 1d")
-    return float(told[1]) * _SECONDS[told[2]]
-
-
-def _mistake(where: str, value: str, reason: str) -> ConfigError:
-    return ConfigError([Mistake(file="curtail", where=where, value=value, reason=reason)])
+    match = re.fullmatch(r"([0-9]{1,7}(?:\.[0-9]{1,3})?)([smhd])", text)
+    if match is None or float(match[1]) == 0:
+        raise usage_error(COMMAND, "--for", text, "a duration above zero is expected, such as 90m, 2h or 1d")
+    return float(match[1]) * _SECONDS[match[2]]

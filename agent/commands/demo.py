@@ -1,8 +1,8 @@
-"""`hashsight demo`: the whole journey on one machine, against simulated units that speak over real sockets.
+"""`hashsight demo`: the whole path on one machine, against simulated units on real sockets.
 
-The simulators, and Prometheus and Alertmanager where they are installed, are programs of their own; this command starts
-them on free loopback ports, runs the agent in its own process, and ends all of it together. Nothing here knows what the
-figures will be: they come out of what the simulated units answer.
+The simulators, and Prometheus and Alertmanager if installed, are separate programs. This command starts them on free
+loopback ports, runs the agent in its own process, and stops all of it together. The figures are not scripted: they come
+from the replies of the simulated units.
 """
 
 import asyncio
@@ -10,6 +10,7 @@ import signal
 import tempfile
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Annotated
 
 import typer
 from rich.console import Group
@@ -19,9 +20,8 @@ from rich.text import Text
 from agent.address import Endpoint, parse_endpoint
 from agent.app import Agent
 from agent.commands.demo_programs import reserved_port, simulators, start_prometheus
-from agent.commands.summary import headline, site_summary
-from agent.commands.terminal import FAILED, err, exit_codes, out
-from agent.errors import ConfigError, Mistake
+from agent.commands.site_summary import headline, site_summary
+from agent.commands.terminal import FAILED, err, exit_codes, out, usage_error
 from agent.runtime import logs
 from agent.runtime.process import run_loop, run_until_signalled
 from agent.runtime.setup import Setup, load_setup
@@ -52,21 +52,26 @@ level = "error"
 """
 
 
-def demo(*, units: int, interval_s: float, listen: str, seed: int, seconds: float | None) -> None:
-    """Watch a simulated site.
+app = typer.Typer(add_completion=False)
 
-    Args:
-        units: How many simulated units.
-        interval_s: Between two polls of one unit.
-        listen: Where the agent serves, as HOST:PORT; another free port when that one is taken.
-        seed: Of the simulated site's chance.
-        seconds: End by itself after so long; None to go on until Ctrl-C.
-    """
+
+@app.command()
+def demo(
+    *,
+    units: Annotated[int, typer.Option(min=1, max=20_000, help="Number of simulated units.")] = 300,
+    interval_s: Annotated[float, typer.Option("--interval", min=1, max=60, help="Seconds between polls.")] = 5.0,
+    listen: Annotated[
+        str, typer.Option(help="Listen address of the agent; another free port if this one is taken.")
+    ] = "127.0.0.1:9184",
+    seed: Annotated[int, typer.Option(help="Random seed of the simulated site.")] = 1,
+    seconds: Annotated[float | None, typer.Option(min=1, help="Stop after this many seconds.")] = None,
+) -> None:
+    """Watch a simulated site: units, agent, and Prometheus if it is installed. Ctrl-C stops all of it."""
     with exit_codes():
         try:
             host, port = parse_endpoint(listen)
         except ValueError as error:
-            raise ConfigError([Mistake(file="demo", where="--listen", value=listen, reason=str(error))]) from error
+            raise usage_error("demo", "--listen", listen, str(error)) from error
         try:
             with tempfile.TemporaryDirectory(prefix="hashsight-demo-") as folder:
                 run_loop(
@@ -103,12 +108,12 @@ async def _demo(
         ]
         with err.status("starting Prometheus"):
             lines += await start_prometheus(programs, folder, listen=str(address), interval_s=interval_s)
-        lines.append("Ctrl-C stops all of it." if seconds is None else f"Ends by itself after {seconds:g} s.")
+        lines.append("Ctrl-C stops all of it." if seconds is None else f"Stops after {seconds:g} s.")
         await _watch(setup, "\n".join(lines), seconds)
 
 
 def _cancel_on_signals() -> None:
-    """See that who is told to end while programs are still starting ends them too."""
+    """Cancel this task on SIGTERM and SIGHUP, so that a signal during start-up also stops the programs."""
     task = asyncio.current_task()
     if task is not None:
         for signal_number in (signal.SIGTERM, signal.SIGHUP):
@@ -116,7 +121,7 @@ def _cancel_on_signals() -> None:
 
 
 class _Shown:
-    """An agent whose terminal may be closed: SIGHUP ends it, as there is nothing to read again."""
+    """An agent that SIGHUP stops: its terminal was closed, and there is nothing to reload."""
 
     def __init__(self, agent: Agent) -> None:
         self.stop = self.reload_wanted = agent.stop
@@ -127,7 +132,7 @@ class _Shown:
 
 
 async def _watch(setup: Setup, addresses: str, seconds: float | None) -> None:
-    """Run the agent and show its figures: redrawn on a terminal, one line an interval elsewhere."""
+    """Run the agent and show its figures: redrawn in place on a terminal, else one line per interval."""
     logs.set_up(setup.config.log.level, setup.config.log.format)
     agent = Agent(setup)
     if seconds is not None:
@@ -138,7 +143,7 @@ async def _watch(setup: Setup, addresses: str, seconds: float | None) -> None:
         await run_until_signalled(_Shown(agent))
         return
     with Live(console=out, auto_refresh=False) as view:
-        view.update(Group(Text(addresses), "", "first round of polls under way"), refresh=True)
+        view.update(Group(Text(addresses), "", "first round of polls is running"), refresh=True)
         agent.timer.on_figures = lambda figures: view.update(
             Group(Text(addresses), "", site_summary(SITE, figures, agent.loss_lines(figures))), refresh=True
         )

@@ -1,4 +1,4 @@
-"""The programs of the demonstration: started on free loopback ports, listened to until they are there, ended by id."""
+"""The demo's child programs: started on free loopback ports, awaited until ready, and stopped by process id."""
 
 import asyncio
 import json
@@ -18,7 +18,7 @@ STOP_TIMEOUT_S = 4.0
 CHECKOUT = Path(__file__).resolve().parents[2]
 RULES = CHECKOUT / "grafana/rules"
 ALERTMANAGER = CHECKOUT / "deploy/alertmanager.yml"
-ALERTMANAGER_NAMES = ("prometheus-alertmanager", "alertmanager")  # Debian's name for it, and its own
+ALERTMANAGER_NAMES = ("prometheus-alertmanager", "alertmanager")  # Debian's name, and upstream's
 
 PROMETHEUS = """\
 global:
@@ -38,34 +38,34 @@ scrape_configs:
 
 
 class DemoError(AgentError):
-    """A program of the demonstration did not come up."""
+    """A program of the demo did not start."""
 
 
 @asynccontextmanager
 async def simulators(folder: Path, *, units: int, seed: int) -> AsyncIterator[tuple[str, int]]:
-    """Run a farm; gives the address at which it tells the truth about itself, and the port of its units' web pages."""
+    """Run a simulated farm; yields the address of its control API and the port of its units' web pages."""
     arguments = ["farm", "--units", str(units), "--seed", str(seed), "--ledger-out", str(folder / "ledger.csv")]
-    # It takes free ports itself and says which: one that was free when somebody looked may be another's by now.
+    # The farm binds port 0 and prints what it got: a port found free here could be taken before the farm binds it.
     arguments += ["--port", "0", "--http-port", "0", "--control", "127.0.0.1:0"]
     log_file = folder / "simulators.log"
     async with _program([sys.executable, "-m", "simulators", *arguments], log_file) as process:
-        said = await _until_said(r"^web pages \S+:(\d+)/\ncontrol (\S+)\n", process, log_file)
-        yield said[2], int(said[1])
+        ready = await _until_logged(r"^web pages \S+:(\d+)/\ncontrol (\S+)\n", process, log_file)
+        yield ready[2], int(ready[1])
 
 
 async def start_prometheus(programs: AsyncExitStack, folder: Path, *, listen: str, interval_s: float) -> list[str]:
-    """Run what is installed of a Prometheus that scrapes the agent and an Alertmanager behind it.
+    """Start Prometheus, scraping the agent, and Alertmanager behind it, as far as they are installed.
 
-    The shipped rules are in force, and Alertmanager runs, where this is a checkout; an installed package has neither.
+    Rules and Alertmanager need a checkout: the installed package ships neither the rules nor a configuration.
 
     Args:
-        programs: Ends them.
-        folder: Where they write.
+        programs: Stops them on exit.
+        folder: Their configuration, data and logs.
         listen: The agent's address.
-        interval_s: Between two scrapes.
+        interval_s: Time between two scrapes.
 
     Returns:
-        What runs, and where, a line each.
+        One line per running program, with its address.
     """
     prometheus = shutil.which("prometheus")
     if prometheus is None:
@@ -84,12 +84,12 @@ async def start_prometheus(programs: AsyncExitStack, folder: Path, *, listen: st
 async def _prometheus(
     program: str, folder: Path, *, listen: str, interval_s: float, alerts_to: list[str]
 ) -> AsyncIterator[str]:
-    """Run a Prometheus that scrapes the agent; gives its address."""
+    """Run a Prometheus that scrapes the agent; yields its address."""
     config = PROMETHEUS.format(
         listen=listen,
-        # Prometheus' durations have no fractions.
+        # Prometheus durations have no fractions.
         interval_ms=round(interval_s * 1000),
-        # JSON is YAML in which no path needs further quotes.
+        # JSON is valid YAML and quotes any path.
         rules=json.dumps([str(RULES / "*.yml")] if RULES.is_dir() else []),
         alertmanagers=json.dumps(alerts_to),
     )
@@ -104,14 +104,14 @@ async def _prometheus(
         ]
         log_file = folder / "prometheus.log"
         async with _program(command, log_file) as process:
-            await _until_said("Server is ready to receive web requests", process, log_file)
+            await _until_logged("Server is ready to receive web requests", process, log_file)
             yield address
 
 
 @asynccontextmanager
 async def _alertmanager(program: str, folder: Path) -> AsyncIterator[str]:
-    """Run an Alertmanager with the shipped configuration; gives its address."""
-    # Who would be called is not in a demonstration: its receivers stay, and tell nobody.
+    """Run an Alertmanager with the shipped configuration; yields its address."""
+    # The receivers stay but lose their webhooks: a demo must not page people.
     config = re.sub(
         r"^    webhook_configs:\n(?:      .*\n)+", "", ALERTMANAGER.read_text(encoding="utf-8"), flags=re.MULTILINE
     )
@@ -127,15 +127,15 @@ async def _alertmanager(program: str, folder: Path) -> AsyncIterator[str]:
         ]
         log_file = folder / "alertmanager.log"
         async with _program(command, log_file) as process:
-            await _until_said("Listening on", process, log_file)
+            await _until_logged("Listening on", process, log_file)
             yield address
 
 
 @asynccontextmanager
 async def _program(command: list[str], log_file: Path) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Run a program in a session of its own, so that Ctrl-C reaches it through us alone, and end it by its id.
+    """Run a program in its own session, so that Ctrl-C reaches only this process, and stop it by its id.
 
-    Where util-linux is installed, the kernel ends it should this process be killed and end nothing any more.
+    If util-linux is installed, the kernel terminates the program when this process is killed.
     """
     setpriv = shutil.which("setpriv")
     if setpriv is not None:
@@ -148,13 +148,13 @@ async def _program(command: list[str], log_file: Path) -> AsyncIterator[asyncio.
             name=f"start of {log_file.stem}",
         )
         try:
-            # Cancelled in mid-start, this must not lose a program that is there already.
+            # Shielded: a cancellation during the start must not lose a program that already runs.
             yield await asyncio.shield(starting)
         finally:
-            await _end(await starting)
+            await _stop(await starting)
 
 
-async def _end(process: asyncio.subprocess.Process) -> None:
+async def _stop(process: asyncio.subprocess.Process) -> None:
     if process.returncode is not None:
         return
     process.terminate()
@@ -166,42 +166,42 @@ async def _end(process: asyncio.subprocess.Process) -> None:
         await process.wait()
 
 
-async def _until_said(words: str, process: asyncio.subprocess.Process, log_file: Path) -> re.Match[str]:
-    """Wait until a program says that it is there; its port may be open because it is another's.
+async def _until_logged(pattern: str, process: asyncio.subprocess.Process, log_file: Path) -> re.Match[str]:
+    """Wait until a program logs that it is ready. An open port is no proof: it may belong to another program.
 
     Args:
-        words: Regular expression of what it says then.
+        pattern: Regular expression of its ready message.
         process: The program.
-        log_file: Where it says it.
+        log_file: Its output.
 
     Raises:
-        DemoError: It ended, or says nothing of the kind in time; with the end of what it said.
+        DemoError: It exited or was not ready in time; the message quotes the end of its output.
     """
     loop = asyncio.get_running_loop()
     latest = loop.time() + START_TIMEOUT_S
     while process.returncode is None and loop.time() < latest:
-        said = re.search(words, _said_so_far(log_file), re.MULTILINE)
-        if said is not None:
-            return said
+        ready = re.search(pattern, _output(log_file), re.MULTILINE)
+        if ready is not None:
+            return ready
         await asyncio.sleep(0.05)
-    raise DemoError(f"{log_file.stem} did not start: {_last_words(log_file)}")
+    raise DemoError(f"{log_file.stem} did not start: {_last_lines(log_file)}")
 
 
-def _said_so_far(log_file: Path) -> str:
+def _output(log_file: Path) -> str:
     return log_file.read_text(encoding="utf-8", errors="replace")
 
 
-def _last_words(log_file: Path) -> str:
-    said = _said_so_far(log_file).strip().splitlines()[-5:]
-    return " / ".join(said) or "it said nothing"
+def _last_lines(log_file: Path) -> str:
+    lines = _output(log_file).strip().splitlines()[-5:]
+    return " / ".join(lines) or "no output"
 
 
 @contextmanager
 def reserved_port(host: str, wanted: int) -> Iterator[int]:
-    """Hold `wanted` on `host`, or any free port if it is not free, for a program that is yet to listen there.
+    """Reserve port `wanted` on `host`, or any free port if it is taken, for a program that will listen there.
 
-    On Linux who is bound and does not listen leaves the port to those that set SO_REUSEADDR, as all of our programs do,
-    and keeps it from everybody who asks for any free port.
+    On Linux a socket that is bound but not listening leaves the port to programs that set SO_REUSEADDR, as all of ours
+    do. It also keeps the port from being assigned to a program that binds port 0.
 
     Raises:
         DemoError: There is no free port.

@@ -1,13 +1,16 @@
-"""`hashsight history`: what the history file holds, as CSV."""
+"""`hashsight history`: the history file as CSV."""
 
 import sys
 from collections.abc import Iterator
 from datetime import datetime
-from pathlib import Path
+from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from agent.commands.histories import opened, usage_error
-from agent.commands.terminal import exit_codes
+import typer
+
+from agent.commands.history_source import opened
+from agent.commands.options import HistoryPath, OptionalConfigPath
+from agent.commands.terminal import exit_codes, usage_error
 from agent.history.export import CHANGE_HEADER, CONTAINER_HEADER, change_line, container_line, site_lines
 from agent.history.reader import HistoryReader
 from agent.statement.period import parse_period
@@ -15,31 +18,34 @@ from agent.statement.period import parse_period
 COMMAND = "history export"
 KINDS = ("site", "containers", "changes")
 
+app = typer.Typer(
+    name="history", add_completion=False, no_args_is_help=True, help="Export the site's minute-by-minute history."
+)
 
+
+@app.callback()
+def _group() -> None:
+    """Keep `export` a subcommand: typer runs the only command of an app without its name."""
+
+
+@app.command()
 def export(
-    period: str | None,
+    period: Annotated[str | None, typer.Argument(help="A month (2025-10), a quarter (2025-Q3) or a year.")] = None,
     *,
-    config: Path | None,
-    history: Path | None,
-    start: str | None,
-    end: str | None,
-    kind: str,
+    config: OptionalConfigPath = None,
+    history: HistoryPath = None,
+    start: Annotated[
+        str | None, typer.Option("--from", help="ISO date or time, in the site's zone, instead of a period.")
+    ] = None,
+    end: Annotated[str | None, typer.Option("--to", help="Likewise; not included.")] = None,
+    kind: Annotated[str, typer.Option("--what", help="site, containers or changes (of units' states).")] = "site",
 ) -> None:
-    """Print rows as CSV, in base units.
-
-    Args:
-        period: A month, quarter or year; None for `start` to `end`.
-        config: The site's configuration.
-        history: A history file, instead.
-        start: Local date or time of the site, or with an offset, ISO 8601; None for as far back as there is any.
-        end: The same; rows that begin before it are printed.
-        kind: One of `KINDS`.
-    """
+    """Print history as CSV in base units. A statement's digest is the SHA-256 of its period's CSV."""
     with exit_codes():
         if kind not in KINDS:
             raise usage_error(COMMAND, "--what", kind, f"one of {', '.join(KINDS)} is expected")
         if period is not None and (start, end) != (None, None):
-            raise usage_error(COMMAND, "PERIOD", period, "either a period is expected, or --from and --to")
+            raise usage_error(COMMAND, "PERIOD", period, "a period or --from and --to are expected, not both")
         with opened(COMMAND, config=config, history=history) as (reader, zone):
             bounds = (_moment("--from", start, zone, 0.0), _moment("--to", end, zone, 1e12))
             if period is not None:

@@ -1,4 +1,4 @@
-"""`hashsight mqtt`: see what is published, and whether a broker will do."""
+"""`hashsight mqtt`: watch published messages, and test the broker connection."""
 
 import asyncio
 import json
@@ -6,11 +6,12 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
 
+from agent.commands.options import ConfigPath
 from agent.commands.terminal import FAILED, err, exit_codes, out
 from agent.errors import BrokerError, ConfigError, Mistake
 from agent.exporters.mqtt.checkup import examine
@@ -24,14 +25,19 @@ from agent.text.numbers import hashrate_text, ratio_text
 
 SHOWN_CHARS = 160
 
+app = typer.Typer(
+    name="mqtt",
+    add_completion=False,
+    no_args_is_help=True,
+    help="Watch what is published over MQTT, and test the broker connection.",
+)
 
-def check(config: Path, *, broker: str | None) -> None:
-    """Try every broker of a configuration, or one: a line for each finding.
+Broker = Annotated[str | None, typer.Option("--broker", help="Broker name in the configuration.")]
 
-    Args:
-        config: The configuration file.
-        broker: The one to try; None for all.
-    """
+
+@app.command()
+def check(config: ConfigPath, *, broker: Broker = None) -> None:
+    """Test connection, password, access list, round trip and last will of each broker. Disturbs no other client."""
     with exit_codes():
         setup = load_setup(config)
         if not asyncio.run(_check(setup, _chosen(setup, broker))):
@@ -39,37 +45,35 @@ def check(config: Path, *, broker: str | None) -> None:
 
 
 async def _check(setup: Setup, links: Sequence[Link]) -> bool:
-    topics, is_well = Topics(setup.config.site.name), True
+    topics = Topics(setup.config.site.name)
+    is_well = True
     sections = {section.name: section for section in setup.config.mqtt}
     for link in links:
         section = sections[link.name]
-        taken_in = [topics.curtailment] * section.curtailment + [topics.meters] * section.meters
+        taken_in = []
+        if section.curtailment:
+            taken_in.append(topics.curtailment)
+        if section.meters:
+            taken_in.append(topics.meters)
         async for finding in examine(link, canary=topics.canary, taken_in=taken_in, nonce=secrets.token_hex(8)):
-            is_well &= finding.is_well
+            is_well = is_well and finding.is_well
             sign = "[green]ok[/]  " if finding.is_well else "[red]bad[/] "
             out.print(f"{sign} {link.name}: {escape(finding.text)}", soft_wrap=True)
     return is_well
 
 
+@app.command()
 def tail(
-    config: Path,
+    config: ConfigPath,
     *,
-    broker: str | None,
-    username: str | None,
-    password_file: Path | None,
-    raw: bool,
-    seconds: float | None,
+    broker: Broker = None,
+    # The agent's own account may not be allowed to subscribe to what it publishes.
+    username: Annotated[str | None, typer.Option("--username", help="Subscribe as this user, not the agent's.")] = None,
+    password_file: Annotated[Path | None, typer.Option("--password-file", help="File with its password.")] = None,
+    raw: Annotated[bool, typer.Option("--raw", help="Print topics and payloads unchanged.")] = False,
+    seconds: Annotated[float | None, typer.Option("--seconds", min=0.1, help="Stop after this many seconds.")] = None,
 ) -> None:
-    """Print what is published for the site, as it comes.
-
-    Args:
-        config: The configuration file.
-        broker: Which broker; the first unless told.
-        username: Who reads; the agent's own name may not be allowed to.
-        password_file: That one's password.
-        raw: Print topics and payloads as they are.
-        seconds: End after so long; None to go on.
-    """
+    """Print what is published for the site as it arrives. Ctrl-C stops it."""
     with exit_codes():
         setup = load_setup(config)
         link = _chosen(setup, broker)[0]
@@ -96,15 +100,15 @@ async def _tail(link: Link, topics: Topics, *, raw: bool, seconds: float | None)
 
 
 def _chosen(setup: Setup, broker: str | None) -> Sequence[Link]:
-    """Give the links to the brokers that are meant.
+    """Return the links to the chosen broker, or to all brokers.
 
     Raises:
-        ConfigError: There is none.
+        ConfigError: No broker is configured, or none has this name.
     """
     links = [link for link in setup.mqtt_links if broker in {None, link.name}]
     if not links:
         known = ", ".join(link.name for link in setup.mqtt_links)
-        reason = f"there is no broker of this name; known are {known}" if known else "no broker is configured"
+        reason = f"there is no broker with this name; known are {known}" if known else "no broker is configured"
         raise ConfigError([Mistake(file=str(setup.path), where="mqtt", value=broker or "", reason=reason)])
     return links
 
@@ -117,25 +121,25 @@ def _line(received: Received, topics: Topics, *, raw: bool) -> str:
         return f"{topic}{kept} {printable(payload, len(payload))}"
     try:
         body = json.loads(payload)
-        told = f"{body['time'][11:19]} {_words(body)}" if "schema" in body else printable(payload, SHOWN_CHARS)
+        text = f"{body['time'][11:19]} {_words(body)}" if "schema" in body else printable(payload, SHOWN_CHARS)
     except (ValueError, LookupError, TypeError, AttributeError):
-        told = printable(payload, SHOWN_CHARS) or "deleted"
-    return f"{topic}{kept} {told}"
+        text = printable(payload, SHOWN_CHARS) or "deleted"
+    return f"{topic}{kept} {text}"
 
 
 def _words(body: dict[str, Any]) -> str:
-    """Give a message in words; one of a new kind as it is."""
-    tell = _WORDS.get(body["schema"])
-    return json.dumps(body)[:SHOWN_CHARS] if tell is None else tell(body)
+    """Return a message in words, or its JSON if its schema is unknown."""
+    words = _WORDS.get(body["schema"])
+    return json.dumps(body)[:SHOWN_CHARS] if words is None else words(body)
 
 
 def _figures(body: dict[str, Any]) -> str:
     figures = body["figures"]
     operating, deployed = hashrate_text(figures["operating_hs"]), hashrate_text(figures["deployed_hs"])
     losses = sorted(figures["losses_hs"].items(), key=lambda item: -item[1])
-    told = ", ".join(f"{hashrate_text(hs)} {cause.replace('_', ' ')}" for cause, hs in losses[:3] if hs > 0)
+    lost = ", ".join(f"{hashrate_text(hs)} {cause.replace('_', ' ')}" for cause, hs in losses[:3] if hs > 0)
     ratio = ratio_text(figures["operational_efficiency_ratio"])
-    return f"{operating} of {deployed} = {ratio}; {told or 'nothing lost'}"
+    return f"{operating} of {deployed} = {ratio}; {lost or 'nothing lost'}"
 
 
 def _unit(body: dict[str, Any]) -> str:
@@ -154,6 +158,6 @@ _WORDS: Mapping[str, Callable[[dict[str, Any]], str]] = {
     "hashsight.units.v1": lambda body: f"{len(body['units'])} units",
     "hashsight.event.v1": _event,
     "hashsight.agent.v1": lambda body: f"{body['state']}, version {body['version']}, run {body['boot_id'][:8]}",
-    "hashsight.canary.v1": lambda body: f"the agent tries whether its messages come back, run {body['boot_id'][:8]}",
+    "hashsight.canary.v1": lambda body: f"the agent tests its own round trip, run {body['boot_id'][:8]}",
     "hashsight.error.v1": lambda body: f"{body['reason']}: {body['detail']} ({body['topic']}: {body['excerpt']})",
 }

@@ -1,8 +1,8 @@
-"""`hashsight once`: poll every unit once, print what came of it."""
+"""`hashsight once`: poll every unit once and print the figures."""
 
 import asyncio
 from collections.abc import Iterable
-from pathlib import Path
+from typing import Annotated
 
 import msgspec
 import typer
@@ -11,7 +11,8 @@ from rich.progress import Progress
 from rich.table import Table
 
 from agent.app import Agent
-from agent.commands.summary import site_json, site_summary
+from agent.commands.options import ConfigPath, Json
+from agent.commands.site_summary import site_json, site_summary
 from agent.commands.terminal import FAILED, err, exit_codes, out
 from agent.runtime import logs
 from agent.runtime.setup import load_setup
@@ -22,14 +23,17 @@ from agent.text.numbers import hashrate_text, ratio_text
 WORST_SHOWN = 20
 
 
-def once(config: Path, *, as_json: bool, show_all: bool) -> None:
-    """Poll every unit of the ledger once and print the site's figures and its worst units.
+app = typer.Typer(add_completion=False)
 
-    Args:
-        config: The configuration file.
-        as_json: Print figures and units as JSON, in base units.
-        show_all: List every unit, not the worst alone.
-    """
+
+@app.command()
+def once(
+    config: ConfigPath,
+    *,
+    as_json: Json = False,
+    show_all: Annotated[bool, typer.Option("--all", help="List every unit, not only the worst.")] = False,
+) -> None:
+    """Poll every unit once and print the site's figures and its worst units."""
     with exit_codes():
         setup = load_setup(config)
         logs.set_up("error", setup.config.log.format)
@@ -63,7 +67,7 @@ def _shortfall_ratio(status: UnitStatus) -> float:
 
 def _unit_table(statuses: Iterable[UnitStatus], of: int) -> Table:
     table = Table(title=f"units, worst first ({of:,} in all)", title_justify="left", box=None)
-    for column in ("unit", "model", "place", "state", "why", "hashrate", "short by"):
+    for column in ("unit", "model", "place", "state", "reason", "hashrate", "short by"):
         table.add_column(column, overflow="fold", no_wrap=column == "unit")
     for status in statuses:
         place = status.entry.place

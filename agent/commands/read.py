@@ -1,16 +1,19 @@
-"""`hashsight read HOST`: one unit, everything it says."""
+"""`hashsight read HOST`: everything one unit reports."""
 
 import asyncio
 import time
 from collections.abc import Generator, Iterator
+from typing import Annotated
 
 import msgspec
+import typer
 from rich.markup import escape
 from rich.table import Table
 
 from agent.address import Endpoint, parse_endpoint
-from agent.commands.terminal import err, exit_codes, out
-from agent.errors import ConfigError, Mistake, PollError
+from agent.commands.options import Json
+from agent.commands.terminal import err, exit_codes, out, usage_error
+from agent.errors import PollError
 from agent.text.numbers import ABSENT, duration_text, hashrate_text, watts_text
 from agent.unit import registry
 from agent.unit.cgminer.client import Client
@@ -20,20 +23,25 @@ from agent.unit.reading import BoardReading, UnitReading
 DEFAULT_PORT = 4028
 
 
-def read(host: str, *, timeout_s: float, as_json: bool, raw: bool) -> None:
-    """Ask one unit all that a poll may ask and print it.
+app = typer.Typer(add_completion=False)
 
-    Args:
-        host: Literal IP address, with ``:port`` where that is not 4028.
-        timeout_s: For the whole of it.
-        as_json: Print the reading as JSON, in base units.
-        raw: Print each request and the reply as it came, instead of a reading.
-    """
+
+@app.command()
+def read(
+    host: Annotated[str, typer.Argument(help="IP address of the unit, with :port if that is not 4028.")],
+    *,
+    as_json: Json = False,
+    raw: Annotated[bool, typer.Option("--raw", help="Print requests and replies as sent over the wire.")] = False,
+    timeout_s: Annotated[
+        float, typer.Option("--timeout", min=0.1, max=300, help="Deadline for the whole read, in seconds.")
+    ] = 10.0,
+) -> None:
+    """Read one unit once and print everything it reports."""
     with exit_codes():
         try:
             address, port = parse_endpoint(host, default_port=DEFAULT_PORT)
         except ValueError as error:
-            raise ConfigError([Mistake(file="read", where="HOST", value=host, reason=str(error))]) from error
+            raise usage_error("read", "HOST", host, str(error)) from error
         endpoint = Endpoint(str(address), port)
         exchanges: list[tuple[bytes, bytes]] = []
         try:
@@ -63,7 +71,7 @@ async def _ask(endpoint: Endpoint, timeout_s: float, exchanges: list[tuple[bytes
 def _overheard(
     conversation: Conversation, exchanges: list[tuple[bytes, bytes]]
 ) -> Generator[bytes, bytes, UnitReading]:
-    """Pass a conversation through, and keep what was said."""
+    """Pass a conversation through and append each request with its reply to `exchanges`."""
     try:
         request = next(conversation)
         while True:
@@ -81,7 +89,7 @@ def _overheard(
 
 
 def _print_raw(exchanges: list[tuple[bytes, bytes]]) -> None:
-    """Print what went over the wire, a line each; nothing a unit sends may steer the terminal."""
+    """Print what went over the wire, one line per message, with terminal control characters escaped."""
     for request, reply in exchanges:
         for sign, data in (("> ", request), ("< ", reply)):
             text = data.decode("utf-8", "backslashreplace")
@@ -136,7 +144,7 @@ def _facts(reading: UnitReading) -> Iterator[tuple[str, str]]:
     yield "model", identity.model or ABSENT
     yield "firmware", identity.firmware or ABSENT
     yield "API", f"{identity.api or ABSENT}, {reading.dialect} dialect"
-    yield "mode", reading.mode or "not told"
+    yield "mode", reading.mode or "not reported"
     yield "up", duration_text(reading.uptime_s)
     yield "hashrate 5 s", hashrate_text(reading.hashrate_5s_hs)
     yield "hashrate 30 min", hashrate_text(reading.hashrate_30m_hs)

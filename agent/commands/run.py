@@ -1,18 +1,26 @@
-"""`hashsight run`: the agent, until it is told to stop."""
+"""`hashsight run`: the agent, until SIGTERM."""
 
 import os
-from pathlib import Path
+
+import typer
 
 from agent.app import Agent
+from agent.commands.options import ConfigPath
 from agent.commands.terminal import exit_codes
 from agent.runtime import garbage, logs
 from agent.runtime.process import run_loop, run_until_signalled
 from agent.runtime.setup import Setup, load_setup
 from agent.runtime.systemd import ServiceManager
 
+app = typer.Typer(add_completion=False)
 
-def run(config: Path) -> None:
-    """Watch the site that a configuration describes. SIGTERM ends it, SIGHUP makes it read its files again."""
+
+@app.command()
+def run(config: ConfigPath) -> None:
+    """Watch a site: poll its units, serve /metrics, the JSON API and the status page.
+
+    SIGTERM stops it within five seconds. SIGHUP reloads configuration and ledger, all or nothing.
+    """
     with exit_codes():
         garbage.pause()
         setup = load_setup(config)

@@ -1,22 +1,22 @@
-"""`hashsight statement`: what a calendar period came to, computed from history, checked, or of several sites."""
+"""`hashsight statement`: a calendar period's statement, computed from history, verified, or combined from sites."""
 
 import re
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Annotated
 from zoneinfo import ZoneInfo
 
 import msgspec
 import typer
 
-from agent.commands.histories import opened, usage_error
-from agent.commands.terminal import FAILED, err, exit_codes, out
-from agent.statement import statement as statements
-from agent.statement import text as statement_text
-from agent.statement.check import decode
-from agent.statement.check import verify as verify_part
+from agent.commands.history_source import opened
+from agent.commands.options import HistoryPath, OptionalConfigPath
+from agent.commands.terminal import FAILED, err, exit_codes, out, usage_error
+from agent.statement import check, text
 from agent.statement.period import Period, parse_period
-from agent.statement.statement import Statement
+from agent.statement.statement import Statement, combine, state
 
 COMMAND = "statement"
 
@@ -26,93 +26,97 @@ def _json(statement: Statement) -> str:
 
 
 FORMATS: Mapping[str, Callable[[Statement], str]] = {
-    "table": statement_text.table,
-    "markdown": statement_text.markdown,
-    "csv": statement_text.csv,
+    "table": text.table,
+    "markdown": text.markdown,
+    "csv": text.csv,
     "json": _json,
 }
 
 
-def statement(
-    words: Sequence[str],
-    *,
-    config: Path | None,
-    history: Path | None,
-    form: str,
-    verify: Path | None,
-    publish: bool,
-    is_combined: bool,
-    now: float,
-) -> None:
-    """Print a statement, or say whether one holds.
+app = typer.Typer(add_completion=False)
 
-    Args:
-        words: The period; with `is_combined` the files, of which the period may stand first.
-        config: The site's configuration.
-        history: A history file, instead.
-        form: A key of `FORMATS`.
-        verify: A statement in JSON, to be computed again.
-        publish: Refuse what is not fit for publishing.
-        is_combined: Make one statement of several.
-        now: Unix time, s.
-    """
+
+@app.command()
+def statement(
+    period: Annotated[
+        list[str] | None,
+        typer.Argument(help="A month (2025-10), a quarter (2025-Q3) or a year; with --combine the files."),
+    ] = None,
+    *,
+    config: OptionalConfigPath = None,
+    history: HistoryPath = None,
+    form: Annotated[str, typer.Option("--format", help="table, markdown, csv or json.")] = "table",
+    verify: Annotated[
+        Path | None, typer.Option(help="Recompute this statement (JSON) from history; exit 1 if it does not match.")
+    ] = None,
+    publish: Annotated[
+        bool, typer.Option("--publish", help="Refuse below 95 % coverage, or before the period is over.")
+    ] = False,
+    is_combined: Annotated[
+        bool, typer.Option("--combine", help="Combine several sites' statements (JSON) into one.")
+    ] = False,
+) -> None:
+    """Print a calendar period's statement: deployed, operating, losses by cause, energy, and the method."""
     with exit_codes():
+        words = period or []
+        now = time.time()
         periods = [word for word in words if re.fullmatch(r"[0-9]{4}(-[0-9Q]{2})?", word)]
         files = [Path(word) for word in words if word not in periods]
         if form not in FORMATS:
             raise usage_error(COMMAND, "--format", form, f"one of {', '.join(FORMATS)} is expected")
         if len(periods) > 1 or (files and not is_combined):
             raise usage_error(COMMAND, "PERIOD", " ".join(words), "one period is expected, such as 2025-10")
-        period = periods[0] if periods else None
+        asked = periods[0] if periods else None
         if is_combined:
-            shown = _combined(files, period=period, now=now, is_draft=not publish)
+            shown = _combined(files, period=asked, now=now, is_draft=not publish)
         elif verify is not None:
-            _verify(verify, period=period, config=config, history=history)
+            _verify(verify, period=asked, config=config, history=history)
             return
         else:
-            shown = _stated(period, config=config, history=history, now=now, is_draft=not publish)
-        # Byte by byte what a file of it should hold, whatever the terminal's width.
+            shown = _stated(asked, config=config, history=history, now=now, is_draft=not publish)
+        # Written directly: the bytes must not depend on the terminal's width.
         sys.stdout.write(FORMATS[form](shown))
 
 
 def _stated(period: str | None, *, config: Path | None, history: Path | None, now: float, is_draft: bool) -> Statement:
     with opened(COMMAND, config=config, history=history) as (reader, zone):
-        return statements.state(reader, _period(period, zone), now=now, is_draft=is_draft)
+        return state(reader, _period(period, zone), now=now, is_draft=is_draft)
 
 
 def _combined(files: Sequence[Path], *, period: str | None, now: float, is_draft: bool) -> Statement:
     if not files:
-        raise usage_error(COMMAND, "--combine", "", "files with statements in JSON are expected")
-    combined = statements.combine((decode(file.read_bytes(), str(file)) for file in files), now=now, is_draft=is_draft)
+        raise usage_error(COMMAND, "--combine", "", "JSON statement files are expected")
+    parts = (check.decode(file.read_bytes(), str(file)) for file in files)
+    combined = combine(parts, now=now, is_draft=is_draft)
     _refuse_other(period, combined.period)
     return combined
 
 
 def _verify(file: Path, *, period: str | None, config: Path | None, history: Path | None) -> None:
-    stated = decode(file.read_bytes(), str(file))
+    stated = check.decode(file.read_bytes(), str(file))
     _refuse_other(period, stated.period)
     with opened(COMMAND, config=config, history=history) as (reader, zone):
-        wrong = verify_part(stated, reader, _period(stated.period, zone))
+        differences = check.verify(stated, reader, _period(stated.period, zone))
         sites = [part.site for part in stated.parts]
-        if wrong:
+        if differences:
             err.print(f"{file}: does not hold for {reader.site}", markup=False, soft_wrap=True)
-            for reason in wrong:
+            for reason in differences:
                 err.print(f"  {reason}", markup=False, soft_wrap=True)
             raise typer.Exit(FAILED)
         others = [site for site in sites if site != reader.site]
-        rest = f"; not looked at here: {', '.join(others)}" if others else ""
+        rest = f"; not checked here: {', '.join(others)}" if others else ""
         out.print(f"{file}: holds for {reader.site}, {stated.period}{rest}", markup=False, soft_wrap=True)
 
 
-def _period(text: str | None, zone: ZoneInfo) -> Period:
-    if text is None:
+def _period(period: str | None, zone: ZoneInfo) -> Period:
+    if period is None:
         raise usage_error(COMMAND, "PERIOD", "", "a period is expected, such as 2025-10")
     try:
-        return parse_period(text, zone)
+        return parse_period(period, zone)
     except ValueError as error:
-        raise usage_error(COMMAND, "PERIOD", text, str(error)) from error
+        raise usage_error(COMMAND, "PERIOD", period, str(error)) from error
 
 
 def _refuse_other(asked: str | None, found: str) -> None:
     if asked is not None and asked != found:
-        raise usage_error(COMMAND, "PERIOD", asked, f"the statement is of {found}")
+        raise usage_error(COMMAND, "PERIOD", asked, f"the statement covers {found}")

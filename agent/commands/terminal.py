@@ -1,4 +1,4 @@
-"""How commands end and where they print: exit 0 ok, 1 failed, 2 bad configuration."""
+"""Terminal output and exit codes shared by all commands: 0 success, 1 failure, 2 bad configuration."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,9 +6,9 @@ from contextlib import contextmanager
 import typer
 from rich.console import Console
 
-from agent.errors import AgentError, ConfigError, PollError
+from agent.errors import AgentError, ConfigError, Mistake, PollError
 
-OK, FAILED, BAD_CONFIG = 0, 1, 2
+FAILED, BAD_CONFIG = 1, 2
 
 out = Console(highlight=False, emoji=False)
 err = Console(stderr=True, highlight=False, emoji=False)
@@ -16,7 +16,7 @@ err = Console(stderr=True, highlight=False, emoji=False)
 
 @contextmanager
 def exit_codes() -> Iterator[None]:
-    """Turn the errors a command may meet into one clear message each and the exit code that belongs to it."""
+    """Turn each error a command may raise into one clear message and its exit code."""
     try:
         yield
     except ConfigError as error:
@@ -28,8 +28,20 @@ def exit_codes() -> Iterator[None]:
         raise typer.Exit(FAILED) from error
 
 
+def usage_error(command: str, where: str, value: str, reason: str) -> ConfigError:
+    """Return the error that ends a command called with a bad option or argument.
+
+    Args:
+        command: The command, such as ``ledger diff``.
+        where: The option or argument.
+        value: What was given; empty when it is missing.
+        reason: What is expected instead.
+    """
+    return ConfigError([Mistake(file=command, where=where, value=value, reason=reason)])
+
+
 def _sentence(error: AgentError | OSError) -> str:
-    """Give what went wrong without the names of our classes; a poll that failed with the reason that metrics show."""
+    """Return the message without class names; a failed poll is prefixed with its metric reason."""
     if isinstance(error, PollError):
         return f"{error.reason}: {error}"
     if isinstance(error, OSError) and error.strerror:

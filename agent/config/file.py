@@ -1,7 +1,7 @@
-"""The configuration file: all of its sections together, and every mistake in it at once.
+"""The configuration file: all sections together, and every mistake at once.
 
-The file is TOML. Unknown keys are refused, because a misspelt key that is silently ignored is a default nobody chose.
-Nothing here opens a socket, and only `load_config` touches the disk.
+The file is TOML. Unknown keys are refused: a misspelt key that is ignored silently applies a default instead. Nothing
+here opens a socket, and only `load_config` reads a file.
 """
 
 import json
@@ -35,7 +35,7 @@ from agent.errors import ConfigError, Mistake
 from agent.files.text import read_text
 
 MAX_CONFIG_BYTES = 1 << 20
-# tomllib's time grows with the square of a key's dots: 20,000 of them, in 40 kB, took six seconds (Python 3.11).
+# tomllib's time grows with the square of the dots in a key: 20,000 dots took six seconds (Python 3.11).
 MAX_DOTS_IN_LINE = 256
 
 
@@ -59,56 +59,58 @@ class Config(Section):
 
     @property
     def title(self) -> str:
-        """The site's name, and which shard of it this is."""
-        return self.site.name + (f" (shard {self.shard.index} of {self.shard.count})" if self.shard.count > 1 else "")
+        """The site's name, with the shard's number if the site is sharded."""
+        if self.shard.count == 1:
+            return self.site.name
+        return f"{self.site.name} (shard {self.shard.index} of {self.shard.count})"
 
     @field_validator("shard")
     @classmethod
-    def _share_what_adds_up(cls, shard: ShardSection, info: ValidationInfo) -> ShardSection:
+    def _refuse_unshardable(cls, shard: ShardSection, info: ValidationInfo) -> ShardSection:
         if shard.count == 1:
             return shard
         if info.data.get("mqtt"):
-            raise ValueError("shards and [[mqtt]] do not go together: each would replace the others' figures")
+            raise ValueError("shards cannot be combined with [[mqtt]]: each shard would overwrite the others' figures")
         if any(meter.unit is None for meter in info.data.get("meter", ())):
             raise ValueError(
-                "a shard's meters measure single units: that of a container or site would count repeatedly"
+                "a shard's meters must measure single units: every shard would count a container's or the site's meter"
             )
         return shard
 
     @field_validator("mqtt")
     @classmethod
-    def _tell_brokers_apart(cls, brokers: tuple[MqttSection, ...]) -> tuple[MqttSection, ...]:
+    def _refuse_ambiguous_brokers(cls, brokers: tuple[MqttSection, ...]) -> tuple[MqttSection, ...]:
         for key in ("name", "outbox_file"):
             values = [value for value in (getattr(broker, key) for broker in brokers) if value is not None]
             for value in values:
                 if values.count(value) > 1:
                     raise ValueError(f"two brokers have {key} {value}")
-        # Meters are told by what they measure, wherever their readings come from.
+        # Meters are keyed by what they measure, across all brokers.
         if len({broker.meter_max_age_s for broker in brokers if broker.meters}) > 1:
-            raise ValueError("meter_max_age_s is one for all brokers with meters = true")
+            raise ValueError("meter_max_age_s must be equal for all brokers with meters = true")
         return brokers
 
     @field_validator("meter")
     @classmethod
-    def _tell_meters_apart(cls, meters: tuple[MeterSection, ...]) -> tuple[MeterSection, ...]:
+    def _refuse_duplicate_meters(cls, meters: tuple[MeterSection, ...]) -> tuple[MeterSection, ...]:
         names = [meter.name for meter in meters]
         for name in names:
             if names.count(name) > 1:
-                raise ValueError(f"two meters are called {name}")
+                raise ValueError(f"two meters are named {name}")
         return meters
 
     @field_validator("curtailment")
     @classmethod
-    def _name_windows_apart(cls, windows: tuple[CurtailmentSection, ...]) -> tuple[CurtailmentSection, ...]:
+    def _refuse_duplicate_windows(cls, windows: tuple[CurtailmentSection, ...]) -> tuple[CurtailmentSection, ...]:
         names = [window.name for window in windows]
         for name in names:
             if names.count(name) > 1:
-                raise ValueError(f"two windows are called {name}")
+                raise ValueError(f"two windows are named {name}")
         return windows
 
 
 def load_config(path: Path) -> Config:
-    """Read a configuration file; paths in it are relative to its folder.
+    """Read a configuration file; relative paths in it start at its folder.
 
     Raises:
         ConfigError: With every mistake, in file order.
@@ -121,15 +123,15 @@ def parse_config(text: str, file: str, *, folder: Path) -> Config:
 
     Args:
         text: TOML.
-        file: What to call it in messages.
-        folder: Where relative paths start.
+        file: The file's name in messages.
+        folder: Folder that relative paths start at.
 
     Raises:
-        ConfigError: With every mistake, in file order; the first alone where the text is not TOML.
+        ConfigError: With every mistake, in file order; only the first if the text is not TOML.
     """
     for number, line in enumerate(text.split("\n"), start=1):
         if line.count(".") > MAX_DOTS_IN_LINE:
-            reason = f"more than {MAX_DOTS_IN_LINE} dots in a line; a long list goes on several lines"
+            reason = f"more than {MAX_DOTS_IN_LINE} dots in a line; split a long list over several lines"
             raise ConfigError([Mistake(file=file, where=f"line {number}", value="", reason=reason)])
     try:
         raw = tomllib.loads(text.removeprefix("\ufeff"))
@@ -137,7 +139,7 @@ def parse_config(text: str, file: str, *, folder: Path) -> Config:
         raise ConfigError([_syntax_mistake(str(error), text, file)]) from error
     except RecursionError as error:
         raise ConfigError([Mistake(file=file, where="file", value="", reason="nested too deeply")]) from error
-    except ValueError as error:  # Python refuses to read decimal numbers of more than 4,300 digits.
+    except ValueError as error:  # Python refuses to parse decimal integers of more than 4,300 digits.
         raise ConfigError([Mistake(file=file, where="file", value="", reason="a number is too long")]) from error
     try:
         return Config.model_validate(raw, context=folder)
@@ -146,9 +148,9 @@ def parse_config(text: str, file: str, *, folder: Path) -> Config:
 
 
 def _syntax_mistake(message: str, text: str, file: str) -> Mistake:
-    """Give line and column, which tomllib tells in its message only."""
-    told = re.fullmatch(r"(.*) \((?:at line (\d+), column (\d+)|at end of document)\)", message, re.DOTALL)
-    reason, line, column = told.groups() if told else (message, None, None)
+    """Return the mistake with line and column, which tomllib reports only in its message."""
+    match = re.fullmatch(r"(.*) \((?:at line (\d+), column (\d+)|at end of document)\)", message, re.DOTALL)
+    reason, line, column = match.groups() if match else (message, None, None)
     if line is None:
         lines = text.rstrip().split("\n")
         line, column = str(len(lines)), str(len(lines[-1]) + 1)
@@ -156,7 +158,7 @@ def _syntax_mistake(message: str, text: str, file: str) -> Mistake:
 
 
 def render_config(config: Config) -> str:
-    """Give the configuration in force as TOML, defaults spelt out and secrets masked."""
+    """Return the effective configuration as TOML, with defaults and masked secrets."""
     sections = []
     for name, value in config:
         repeated = isinstance(value, tuple)

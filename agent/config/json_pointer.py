@@ -1,27 +1,27 @@
-"""JSON pointers (RFC 6901): where in a JSON value one number stands."""
+"""JSON pointers (RFC 6901): the path to one number in a JSON value."""
 
 import re
 from typing import Any
 
 
 def parse_pointer(text: str) -> tuple[str, ...]:
-    """Give the names on the way; empty for the whole value.
+    """Return the reference tokens; empty for the whole value.
 
     Raises:
-        ValueError: In plain words.
+        ValueError: With a message for operators.
     """
     if text and not text.startswith("/"):
-        raise ValueError("a JSON pointer is expected, such as /em/0/power; empty for the whole")
+        raise ValueError("a JSON pointer is expected, such as /em/0/power; empty for the whole value")
     if re.search(r"~(?![01])", text):
-        raise ValueError("a ~ in a JSON pointer is written ~0, and a / in a name ~1")
+        raise ValueError("a JSON pointer spells ~ in a name as ~0, and / as ~1")
     return tuple(name.replace("~1", "/").replace("~0", "~") for name in text.split("/")[1:])
 
 
 def resolve(value: Any, names: tuple[str, ...]) -> Any:
-    """Give what stands at the end of the way.
+    """Return the value that the tokens in `names` lead to.
 
     Raises:
-        LookupError: The way does not go on; the message says where.
+        LookupError: A token leads nowhere; the message has the pointer up to it.
     """
     for depth, name in enumerate(names, start=1):
         if isinstance(value, dict) and name in value:

@@ -1,4 +1,4 @@
-"""Mistakes in plain words: what pydantic found, near matches, and values as a message may show them."""
+"""Pydantic's errors as `Mistake` values for operators, with near matches and masked secrets."""
 
 import difflib
 import json
@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 from agent.errors import Mistake
 
 SHOWN_CHARACTERS = 80
-# A file of another kind has as many mistakes as lines; a hundred show what is wrong.
+# A file of another kind has a mistake on every line; a hundred are enough to see that.
 SHOWN_MISTAKES = 100
 MASK = "***"
 
@@ -31,41 +31,41 @@ _EACH_SECTION = "sections are expected, each with [[{}]] on a line of its own"
 
 
 def near_match(word: str, known: Iterable[str]) -> str:
-    """Give ``; did you mean X?`` when one of `known` is close to `word`, whatever its case, and nothing otherwise."""
+    """Return ``; did you mean X?`` if one of `known` is close to `word`, ignoring case, else an empty string."""
     by_folded = {name.casefold(): name for name in known}
-    # Clipped: looking for something like a cell of megabytes takes minutes.
+    # Clipped: matching a word of megabytes takes minutes.
     close = difflib.get_close_matches(word[:SHOWN_CHARACTERS].casefold(), by_folded, n=1)
     return f"; did you mean {by_folded[close[0]]}?" if close else ""
 
 
 def clip(text: str) -> str:
-    """Cut `text` to what fits a line of a report."""
+    """Cut `text` to `SHOWN_CHARACTERS`."""
     return text if len(text) <= SHOWN_CHARACTERS else f"{text[: SHOWN_CHARACTERS - 3]}..."
 
 
 def is_secret(key: int | str) -> bool:
-    """Say whether what stands under `key` must not be shown, going by its name; where a secret is kept is none."""
+    """Return True if the value of `key` must not be shown, judged by its name. The path of a secret file may be."""
     name = str(key)
     return re.search(r"(?i)auth|credential|key|pass|secret|token", name) is not None and not name.endswith("_file")
 
 
 def more_mistakes(count: int, file: str) -> Mistake:
-    """Give the last line of a list that was cut by `count`."""
+    """Return the last entry of a list of mistakes that was cut by `count`."""
     return Mistake(file=file, where="file", value="", reason=f"{count:,} more mistakes are not shown")
 
 
 def read_mistakes(
     error: ValidationError, *, model: type[BaseModel], raw: Mapping[str, Any], file: str
 ) -> tuple[Mistake, ...]:
-    """Give what pydantic found wrong with `raw` in file order, `SHOWN_MISTAKES` and how many more.
+    """Return the mistakes that pydantic found in `raw`, in file order: `SHOWN_MISTAKES`, then the number of the rest.
 
     Args:
-        error: What validating `raw` raised.
-        model: What it was validated as.
+        error: The error that validating `raw` raised.
+        model: The model that `raw` was validated against.
         raw: The file's content.
-        file: What to call it.
+        file: The file's name in messages.
     """
-    # A default that needs a refused key is no mistake of its own.
+    # A default computed from a refused key is not a mistake of its own.
     found = [item for item in error.errors(include_url=False) if item["type"] != "default_factory_not_called"]
     places = _places(raw)
     found.sort(key=lambda item: _position(item["loc"], places))
@@ -84,7 +84,7 @@ def read_mistakes(
 
 
 def _places(raw: Mapping[str, Any]) -> dict[Location, int]:
-    """Give the order of sections and their keys in the file; a section may stand there several times, as a list."""
+    """Return the position of each section and key in the file; a repeated section is a list."""
     locations: list[Location] = []
     for name, section in raw.items():
         locations.append((name,))
@@ -98,7 +98,7 @@ def _places(raw: Mapping[str, Any]) -> dict[Location, int]:
 
 
 def _position(location: Location, places: Mapping[Location, int]) -> tuple[float, ...]:
-    """Give where in the file a key stands, for sorting; a missing one stands infinitely far, at its section's end."""
+    """Return a key's position in the file, for sorting; a missing key sorts to the end of its section."""
     return tuple(
         key if isinstance(key, int) else places.get(location[:end], math.inf)
         for end, key in enumerate(location, start=1)
@@ -111,13 +111,13 @@ def _dotted(location: Location) -> str:
         if isinstance(key, int):
             path += f"[{key}]"
         else:
-            # A key in quotes may hold anything, terminal escapes too.
+            # A quoted key may contain anything, including terminal escapes.
             path += f".{key if re.fullmatch('[A-Za-z0-9_-]+', key) else json.dumps(key)}"
     return clip(path.removeprefix("."))
 
 
 def _value(error: ErrorDetails, *, is_given: bool) -> str:
-    """Give the offending value without secrets, passwords in addresses, or whole sections."""
+    """Return the offending value without secrets and URL passwords; empty for whole sections."""
     location, value = error["loc"], error["input"]
     if error["type"] == "missing" or value is None or isinstance(value, dict | list):
         return ""
@@ -125,7 +125,7 @@ def _value(error: ErrorDetails, *, is_given: bool) -> str:
         return MASK
     if isinstance(value, bool):
         shown = str(value).lower()
-    elif isinstance(value, int) and value.bit_length() > 256:  # Python refuses to write very long numbers in decimal.
+    elif isinstance(value, int) and value.bit_length() > 256:  # Python refuses to print very long integers in decimal.
         shown = f"{value:#x}"
     else:
         shown = re.sub(r"//[^/\s]*@", f"//{MASK}@", str(value))
@@ -161,7 +161,7 @@ def _unknown(location: Location, model: type[BaseModel]) -> str:
 
 
 def _section(location: Location, model: type[BaseModel]) -> type[BaseModel] | None:
-    """Give what the section at `location` is validated as, once or as each of a list; None for what is no section."""
+    """Return the model of the section at `location`, single or repeated; None if it is not a section."""
     if not location:
         return None
     kind: Any = model.model_fields[str(location[0])].annotation

@@ -1,4 +1,4 @@
-"""Values as they stand in the configuration: what each may be, and what is wrong with one, in plain words."""
+"""Value types of the configuration; their error messages are for operators."""
 
 import ipaddress
 import re
@@ -18,20 +18,20 @@ from agent.config.mistakes import near_match
 
 
 def parsed(kind: type | tuple[type, ...], parse: Callable[[str], object]) -> PlainValidator:
-    """Validate a key that is a text in the file and a `kind` in the program."""
+    """Return a validator for a key that is a string in the file and a `kind` in the program."""
 
     def validate(value: object) -> object:
         if isinstance(value, kind):
             return value
         if not isinstance(value, str):
-            raise ValueError("a text in quotes is expected")  # noqa: TRY004 - pydantic gathers ValueErrors, not TypeErrors
+            raise ValueError("a text in quotes is expected")  # noqa: TRY004 - pydantic collects ValueErrors only
         return parse(value)
 
     return PlainValidator(validate)
 
 
 def between(low: float, high: float) -> AfterValidator:
-    """Validate a number in a range with its ends; NaN is in none."""
+    """Return a validator for a number from `low` to `high`, both included; NaN is refused."""
 
     def validate(value: float) -> float:
         if not low <= value <= high:
@@ -42,14 +42,14 @@ def between(low: float, high: float) -> AfterValidator:
 
 
 def _parse_name(text: str) -> str:
-    # A letter or digit at least: "." and ".." are no names for anything that ends up in a path.
+    # Names end up in paths: at least one letter or digit rules out "." and "..".
     if not re.fullmatch(r"(?=.*[A-Za-z0-9])[A-Za-z0-9._-]{1,64}", text):
         raise ValueError("1 to 64 of A-Z a-z 0-9 . _ - are expected, at least one of them a letter or digit")
     return text
 
 
 def _parse_zone(text: str) -> ZoneInfo:
-    # Many systems' databases have a "localtime", which is another zone on each of them.
+    # Many systems have a "localtime" zone, whose meaning depends on the machine.
     known = zoneinfo.available_timezones() - {"localtime"}
     if not known:
         raise ValueError("this machine has no time zone database; install the package tzdata")
@@ -61,12 +61,12 @@ def _parse_zone(text: str) -> ZoneInfo:
 def _parse_listen(text: str) -> Endpoint:
     address, port = parse_endpoint(text)
     if address.is_multicast:
-        raise ValueError("nothing can listen on a multicast address")
+        raise ValueError("a multicast address cannot be listened on")
     return Endpoint(str(address), port)
 
 
 def parse_place(text: str) -> str:
-    """Give a name as it may stand in the ledger."""
+    """Return `text` if it is a valid name of a unit, model or place in the ledger."""
     if not text.isprintable() or not 1 <= len(text) <= 64:
         raise ValueError("a name as in the ledger is expected, 1 to 64 printable characters")
     return text
@@ -80,7 +80,7 @@ def _parse_url(text: str) -> str:
     if parts.scheme not in {"http", "https"} or not parts.netloc or not text.isascii() or not text.isprintable():
         raise ValueError("an address such as http://10.0.9.5/status is expected")
     if "@" in parts.netloc:
-        raise ValueError("no user and password can stand in an address")
+        raise ValueError("a user name or password in the address is refused")
     parse_endpoint(parts.netloc, default_port=80)
     return text
 
@@ -91,15 +91,15 @@ def _checked_pointer(text: str) -> str:
 
 
 def parse_user(text: str) -> str:
-    """Give a user's name for the digest authentication."""
-    # What a quoted text of a header may hold without escapes.
+    """Return `text` if it is a valid user name for HTTP digest authentication."""
+    # The characters that a quoted header value may contain without escapes.
     if not re.fullmatch(r"[!#-\[\]-~ ]{1,64}", text) or ":" in text:
         raise ValueError("1 to 64 ASCII characters without quotes, backslashes and colons are expected")
     return text
 
 
 def _validate_time(value: object) -> time:
-    """Validate a local time of the day, to the minute: a text, or TOML's own kind."""
+    """Validate a local time of day, to the minute, as a string or a TOML time."""
     if isinstance(value, str) and re.fullmatch(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]", value):
         return time.fromisoformat(value)
     if isinstance(value, time) and not value.second and not value.microsecond:
@@ -108,7 +108,7 @@ def _validate_time(value: object) -> time:
 
 
 def _validate_date(value: object) -> date:
-    """Validate a date: a text, or TOML's own kind."""
+    """Validate a date, as a string or a TOML date."""
     if isinstance(value, date) and not isinstance(value, datetime):
         return value
     if isinstance(value, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
@@ -120,7 +120,7 @@ def _validate_date(value: object) -> date:
 
 
 def _parse_host(text: str) -> str:
-    # A broker's certificate is made out to its name, so that names are looked up here and nowhere else.
+    # A broker's certificate is issued for its name, so names are resolved for brokers and nowhere else.
     if re.fullmatch(r"[0-9.]+|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*", text):
         return str(parse_address(text))
     if ".." in text or not re.fullmatch(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?", text):
@@ -129,7 +129,7 @@ def _parse_host(text: str) -> str:
 
 
 def _parse_client_id(text: str) -> str:
-    # Documented: MQTT 3.1.1, 3.1.3.1: brokers may refuse anything else; most take more than its 23 characters.
+    # MQTT 3.1.1, section 3.1.3.1: brokers may refuse other characters; most accept more than 23.
     if not re.fullmatch(r"[A-Za-z0-9._-]{1,64}", text):
         raise ValueError("1 to 64 of A-Z a-z 0-9 . _ - are expected")
     return text

@@ -1,7 +1,8 @@
-"""The command line: help, exit codes, and one clear message for every mistake."""
+"""The command line: help, completion, exit codes, and one clear message per mistake."""
 
 import io
 import json
+import os
 import re
 import socket
 import subprocess
@@ -15,11 +16,10 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from agent import __version__
-from agent.commands.command_line import app
-from agent.commands.contract import print_contract
+from agent.commands.command_line import SUBCOMMANDS, app
+from agent.commands.metrics import print_contract
 from agent.exporters.prometheus.store import contract
 
-COMMANDS = ("run", "check", "once", "read", "metrics", "demo", "statement", "history", "ledger", "curtail")
 LEDGER_HEADER = "unit_id,model,hashrate_th,host,container,rack,slot,deployed_from,deployed_to,status\n"
 GOOD_ROW = "u1,S21,200,127.77.0.1,C1,R1,1,2025-01-01,,deployed\n"
 GOOD_CONFIG = '[site]\nname = "alpha"\n[ledger]\nfile = "ledger.csv"\n'
@@ -44,30 +44,96 @@ def test_version_is_the_package_s() -> None:
     assert (result.exit_code, result.stdout) == (0, f"hashsight {__version__}\n")
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_explains_itself(command: str) -> None:
-    """`--help` of each command says what it does and exits with 0."""
-    result = run(app, [command, "--help"])
+@pytest.mark.parametrize(("command", "line"), SUBCOMMANDS.items())
+def test_a_command_s_own_help_opens_with_its_line_of_the_list(command: str, line: str) -> None:
+    """`--help` of each command starts with the line that `hashsight --help` shows for it, and exits with 0."""
+    result = run(app, [command, "--help"], prog_name="hashsight", env={"COLUMNS": "200"})
     assert result.exit_code == 0
-    assert len(result.stdout) > 200
+    usage, first_line = [text.strip() for text in result.stdout.splitlines() if text.strip()][:2]
+    assert usage.startswith(f"Usage: hashsight {command} ")
+    assert first_line == line
 
 
-def test_help_names_every_command_and_the_exit_codes() -> None:
-    """The first page a user sees lists all commands and what the exit status means."""
-    result = run(app, ["--help"])
-    assert all(command in result.stdout for command in COMMANDS)
-    assert "Exit status: 0" in re.sub(r"\s+", " ", result.stdout)
+def test_help_lists_every_command_and_the_exit_codes() -> None:
+    """`hashsight --help` shows all commands with their lines, and what the exit status means."""
+    result = run(app, ["--help"], env={"COLUMNS": "200"})
+    assert result.exit_code == 0
+    for command, line in SUBCOMMANDS.items():
+        assert re.search(rf"{command} +{re.escape(line)}", result.stdout)
+    assert "Exit status: 0" in result.stdout
+
+
+def test_a_misspelt_command_is_refused_with_the_nearest() -> None:
+    """An unknown command: exit 2, and the command that was probably meant."""
+    result = run(app, ["ledgr"])
+    assert (result.exit_code, "Did you mean 'ledger'?" in result.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "completions"),
+    [
+        ("hashsight ", list(SUBCOMMANDS)),
+        ("hashsight c", ["check", "curtail"]),
+        ("hashsight --", ["--version", "--install-completion", "--show-completion", "--help"]),
+        ("hashsight run --", ["--config", "--help"]),
+        ("hashsight ledger ", ["show", "diff", "set", "import"]),
+        ("hashsight ledger set --s", ["--slot", "--status", "--serial", "--simulated", "--swap"]),
+        ("hashsight ledger show --format ", ["table", "csv", "json"]),
+    ],
+)
+def test_completion_in_the_shell(words: str, completions: list[str]) -> None:
+    """Bash completes commands, subcommands, options and their values."""
+    asked = {"_HASHSIGHT_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+    result = run(app, [], prog_name="hashsight", env=asked)
+    assert (result.exit_code, result.stdout.split()) == (0, completions)
+
+
+ANSWER_AND_MODULES = """\
+import atexit, sys
+atexit.register(lambda: print("modules:", *sys.modules))
+from agent.__main__ import main
+sys.argv = ["hashsight", *sys.argv[1:]]
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "answer"),
+    [
+        (("--version",), {}, __version__),
+        (("--help",), {}, "ledger"),
+        ((), {"_HASHSIGHT_COMPLETE": "complete_bash", "COMP_WORDS": "hashsight l", "COMP_CWORD": "1"}, "ledger"),
+    ],
+)
+def test_a_quick_answer_imports_no_subcommand(
+    arguments: tuple[str, ...], environment: dict[str, str], answer: str
+) -> None:
+    """Version, list of commands and completion of a command import typer, and none of what the commands need."""
+    command = (sys.executable, "-c", ANSWER_AND_MODULES, *arguments)
+    ended = subprocess.run(
+        command, env=os.environ | environment, capture_output=True, text=True, timeout=30, check=False
+    )
+    answered, _, modules = ended.stdout.partition("modules: ")
+    assert answer in answered, ended.stderr
+    loaded = set(modules.split())
+    assert {module for module in loaded if module.partition(".")[0] == "agent"} == {
+        "agent",
+        "agent.__main__",
+        "agent.commands",
+        "agent.commands.command_line",
+    }
+    assert loaded.isdisjoint(("pydantic", "aiohttp", "asyncio", "msgspec", "prometheus_client", "structlog", "paho"))
 
 
 def test_check_of_a_good_site(tmp_path: Path) -> None:
-    """A good site: exit 0, and what is deployed in people's units."""
+    """A good site: exit 0, and the deployed hashrate in TH/s."""
     result = run(app, ["check", "--config", _site(tmp_path)])
     assert result.exit_code == 0, result.output
     assert "1 units deployed, 200.00 TH/s" in result.stdout
 
 
 def test_check_shows_the_configuration_in_force(tmp_path: Path) -> None:
-    """`--show` spells the defaults out."""
+    """`--show` prints the configuration with its defaults."""
     result = run(app, ["check", "--show", "--config", _site(tmp_path)])
     assert result.exit_code == 0
     assert "interval_s = 10.0" in result.stdout
@@ -92,12 +158,11 @@ def test_every_mistake_of_the_ledger_at_once(tmp_path: Path) -> None:
     rows = "u2,S99,200,127.77.0.2,C1,R1,2,2025-01-01,,deployed\nu3,S21,200,8.8.8.8,C1,R1,3,2025-13-01,,gone\n"
     result = run(app, ["check", "--config", _site(tmp_path, ledger=LEDGER_HEADER + GOOD_ROW + rows)])
     assert result.exit_code == 2
-    told = result.stderr
     for word in ("line 3", "S99", "line 4", "8.8.8.8", "2025-13-01", "gone"):
-        assert word in told
+        assert word in result.stderr
 
 
-def test_a_missing_configuration_is_said_plainly(tmp_path: Path) -> None:
+def test_a_missing_configuration_is_one_message(tmp_path: Path) -> None:
     """No traceback: the path and the reason, exit 2."""
     result = run(app, ["run", "--config", str(tmp_path / "none.toml")])
     assert result.exit_code == 2
@@ -105,8 +170,8 @@ def test_a_missing_configuration_is_said_plainly(tmp_path: Path) -> None:
     assert "Traceback" not in result.output
 
 
-def test_a_taken_port_is_said_plainly(tmp_path: Path) -> None:
-    """The web side cannot listen: exit 1 and the reason, not a traceback."""
+def test_a_taken_port_is_one_message(tmp_path: Path) -> None:
+    """The HTTP server cannot listen: exit 1 and the reason, no traceback."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -121,13 +186,13 @@ def test_a_taken_port_is_said_plainly(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("host", ["antminer.local", "127.1", "10.0.0.1:99999", "0x7f000001", ""])
 def test_read_takes_literal_addresses_only(host: str) -> None:
-    """A name or a trick spelling is refused before any socket: exit 2."""
+    """Host names and ambiguous spellings are refused before a socket is opened: exit 2."""
     result = run(app, ["read", host])
     assert result.exit_code == 2
     assert "HOST" in result.stderr
 
 
-def test_read_of_nobody_fails() -> None:
+def test_read_without_an_answer_fails() -> None:
     """A refused connection: exit 1, and the address in the message."""
     port = free_port()
     result = run(app, ["read", f"127.0.0.1:{port}"])
@@ -136,7 +201,7 @@ def test_read_of_nobody_fails() -> None:
 
 
 async def test_read_of_a_recorded_unit(tmp_path: Path) -> None:
-    """A recorded S19 Pro, replayed byte for byte, is read as table, as JSON and raw."""
+    """A recorded S19 Pro, replayed byte for byte, reads as a table, as JSON and raw."""
     capture = CAPTURES / "s19pro-stock-202212"
     replay = (sys.executable, "-m", "simulators", "replay", str(capture), "--port", "0")
     async with program(*replay, log=tmp_path / "replay.log") as running:
@@ -152,11 +217,11 @@ async def test_read_of_a_recorded_unit(tmp_path: Path) -> None:
 
 
 async def _replayed_at(running: Program) -> str:
-    async def said() -> str | None:
+    async def address() -> str | None:
         found = re.search(r"127[.0-9]+:[0-9]+", running.said)
         return found[0] if found else None
 
-    host = await until(said, running)
+    host = await until(address, running)
     assert isinstance(host, str)
     return host
 
@@ -169,7 +234,7 @@ async def _read(folder: Path, host: str, *options: str) -> str:
 
 
 def test_once_breaks_no_name_of_a_unit(tmp_path: Path) -> None:
-    """On a narrow terminal too it can be copied and searched for."""
+    """Unit ids stay whole on a narrow terminal, so that they can be copied and searched for."""
     port = free_port()
     ledger = LEDGER_HEADER + "".join(
         f"container-1-rack-{number},S21,200,127.77.0.{number}:{port},container-1,rack-1,{number},2025-01-01,,deployed\n"
@@ -181,7 +246,7 @@ def test_once_breaks_no_name_of_a_unit(tmp_path: Path) -> None:
 
 
 def test_metrics_prints_the_whole_contract() -> None:
-    """Every family of the contract has its line in the table, whatever the terminal, and is in the JSON."""
+    """Every family of the contract has a line in the table, at any terminal width, and an entry in the JSON."""
     names = [row.name for row in contract()]
     table = run(app, ["metrics"], env={"COLUMNS": "40"}).stdout.splitlines()
     assert [line.split()[0] for line in table[1:]] == names
@@ -190,7 +255,7 @@ def test_metrics_prints_the_whole_contract() -> None:
 
 @pytest.mark.parametrize("width", [40, 100, 139, 140, 250])
 def test_no_name_of_a_metric_is_ever_broken(width: int) -> None:
-    """A terminal shows each name whole, once, at the start of a line; a narrow one without a table."""
+    """A terminal of any width shows each name whole, once, at the start of a line."""
     terminal = Console(file=io.StringIO(), force_terminal=True, width=width, color_system=None, highlight=False)
     print_contract(contract(), terminal)
     assert isinstance(terminal.file, io.StringIO)
@@ -200,8 +265,8 @@ def test_no_name_of_a_metric_is_ever_broken(width: int) -> None:
     ]
 
 
-async def test_once_fails_where_nobody_answers(tmp_path: Path) -> None:
-    """All units away: the figures are still printed, with exit 1."""
+async def test_once_fails_if_no_unit_answers(tmp_path: Path) -> None:
+    """With all units unreachable the figures are still printed, with exit 1."""
     async with farm(tmp_path, units=3, options=ALL_OFF):
         config = tmp_path / "site.toml"
         config.write_text(GOOD_CONFIG + "[poll]\nconnect_timeout_s = 0.3\n", encoding="utf-8")
@@ -213,7 +278,7 @@ async def test_once_fails_where_nobody_answers(tmp_path: Path) -> None:
 
 
 def test_mistakes_are_shown_or_counted(tmp_path: Path) -> None:
-    """A ledger with more mistakes than fit a report: a hundred messages, and the true number of the others."""
+    """A ledger with too many mistakes for one report: a hundred messages, and the number of the others."""
     rows = "".join(f"u{number},S21,200,10.0.0.1,C1,R1,{number},,,on\n" for number in range(250))
     result = run(app, ["check", "--config", _site(tmp_path, ledger=LEDGER_HEADER + rows)])
     assert result.exit_code == 2

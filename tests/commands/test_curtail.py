@@ -1,4 +1,4 @@
-"""`hashsight curtail`: against a simulated site and a running agent, and what it says when something is wrong."""
+"""`hashsight curtail` against a simulated site and a running agent, and its error messages."""
 
 import asyncio
 import json
@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import pytest
 from programs import Program, farm, free_port, get, get_json, program, until
 
-from agent.commands.summary import curtailment_line
+from agent.commands.site_summary import curtailment_line
 from agent.site.totals import site_figures
 
 BEARER = "s3cr3t-0123456789"
@@ -36,8 +36,8 @@ token_file = "api.token"
 """
 
 
-class Said(NamedTuple):
-    """How a command ended, and what it wrote."""
+class Ended(NamedTuple):
+    """Exit status and output of a command."""
 
     status: int
     text: str
@@ -69,23 +69,23 @@ async def site(folder: Path, extra: str = "", port: int = 0) -> AsyncIterator[Si
         yield Site(folder, url, running)
 
 
-async def curtail(folder: Path, *arguments: str) -> Said:
+async def curtail(folder: Path, *arguments: str) -> Ended:
     """Run `hashsight curtail` to its end."""
     command = (sys.executable, "-m", "agent", "curtail", *arguments)
     async with program(*command, log=folder / "curtail.log") as running:
         async with asyncio.timeout(30):
             status = await running.process.wait()
-        return Said(status, running.said)
+        return Ended(status, running.said)
 
 
 async def states(running: Site) -> dict[str, int]:
-    """Give how many units are in each state now."""
-    told = await get_json(f"{running.url}/api/v1/site")
-    return {state: units for state, units in told["figures"]["units_by_state"].items() if units}
+    """Return the number of units in each state, without the empty ones."""
+    answer = await get_json(f"{running.url}/api/v1/site")
+    return {state: units for state, units in answer["figures"]["units_by_state"].items() if units}
 
 
 async def test_declaring_turns_stopped_into_curtailed_and_survives_sigkill(tmp_path: Path) -> None:
-    """Sleepers are curtailed from the declaration on, also after a SIGKILL; the rest straggles, and no unit is told."""
+    """Sleeping units count as curtailed, also after a SIGKILL; hashing ones are stragglers; no unit is written to."""
     async with farm(tmp_path, units=20, options=("--asleep", "50%")) as control:
         port = free_port()
         config = ("--config", str(tmp_path / "site.toml"))
@@ -132,7 +132,7 @@ async def test_declaring_turns_stopped_into_curtailed_and_survives_sigkill(tmp_p
 
 
 async def test_the_schedule_is_in_force_and_changes_at_sighup(tmp_path: Path) -> None:
-    """A window around the clock curtails sleepers from the start; taken out and reloaded, it is restoring."""
+    """A 24-hour window curtails sleeping units from the start; removed and reloaded, it is restoring."""
     window = '[[curtailment]]\nname = "always"\nstart = "00:00"\nend = "00:00"\n'
     async with farm(tmp_path, units=10, options=("--asleep", "50%")), site(tmp_path, window) as one:
         assert "stopped" not in await states(one)
@@ -142,8 +142,8 @@ async def test_the_schedule_is_in_force_and_changes_at_sighup(tmp_path: Path) ->
         one.running.process.send_signal(signal.SIGHUP)
 
         async def phases() -> Any:
-            told = await curtail(tmp_path, "list", "--config", str(config), "--json")
-            return "restoring" in {event["phase"] for event in json.loads(told.text)["curtailments"]}
+            listed = await curtail(tmp_path, "list", "--config", str(config), "--json")
+            return "restoring" in {event["phase"] for event in json.loads(listed.text)["curtailments"]}
 
         await until(phases, one.running)
         assert (await states(one)).get("curtailed")
@@ -182,23 +182,21 @@ async def test_the_schedule_is_in_force_and_changes_at_sighup(tmp_path: Path) ->
         (("start", "--target", "100", "--url", "http://127.0.0.1:1", "--token-file", "{token}"), 2, "--target"),
     ],
 )
-async def test_what_is_wrong_is_said_in_a_line(
-    tmp_path: Path, arguments: tuple[str, ...], status: int, words: str
-) -> None:
-    """Exit 2 for the command line and its files, 1 for an agent that does not answer; the token is never shown."""
+async def test_a_mistake_is_one_message(tmp_path: Path, arguments: tuple[str, ...], status: int, words: str) -> None:
+    """Exit 2 for a bad command line or file, 1 for an agent that does not answer; the token is never printed."""
     for name, mode in (("token", 0o600), ("open", 0o644)):
         (tmp_path / name).write_text(BEARER, encoding="utf-8")
         (tmp_path / name).chmod(mode)
-    told = [argument.format(token=tmp_path / "token", open=tmp_path / "open") for argument in arguments]
-    said = await curtail(tmp_path, *told)
-    assert said.status == status, said.text
-    assert words in said.text
-    assert BEARER not in said.text
-    assert "Traceback" not in said.text
+    given = [argument.format(token=tmp_path / "token", open=tmp_path / "open") for argument in arguments]
+    ended = await curtail(tmp_path, *given)
+    assert ended.status == status, ended.text
+    assert words in ended.text
+    assert BEARER not in ended.text
+    assert "Traceback" not in ended.text
 
 
 async def test_an_agent_that_refuses_is_quoted(tmp_path: Path) -> None:
-    """Wrong token, unknown event, unknown container: the agent's own words, exit 1; local times in the site's zone."""
+    """The agent's refusal of a token, event or container is printed, exit 1; local times are in the site's zone."""
     async with farm(tmp_path, units=3), site(tmp_path) as one:
         wrong = tmp_path / "wrong"
         wrong.write_text("another-0123456789", encoding="utf-8")
@@ -208,8 +206,8 @@ async def test_an_agent_that_refuses_is_quoted(tmp_path: Path) -> None:
         assert (refused.status, "refused (401): a bearer token is needed" in refused.text) == (1, True)
         unknown = await curtail(tmp_path, "stop", "nothing", *config)
         assert (unknown.status, "refused (404): there is no such event" in unknown.text) == (1, True)
-        nobody = await curtail(tmp_path, "start", *config, "--container", "C99")
-        assert (nobody.status, "no unit of the ledger is in container C99" in nobody.text) == (1, True)
+        unmatched = await curtail(tmp_path, "start", *config, "--container", "C99")
+        assert (unmatched.status, "no unit of the ledger is in container C99" in unmatched.text) == (1, True)
         late = await curtail(tmp_path, "start", *config, "--end", "2025-01-01T00:00")
         assert (late.status, "refused (400): end: a time after the start" in late.text) == (1, True)
         dst = await curtail(tmp_path, "start", *config, "--end", "2030-11-03T01:30")
@@ -226,9 +224,12 @@ async def test_an_agent_that_refuses_is_quoted(tmp_path: Path) -> None:
             {"curtailment_nameplate_hs": 4e15, "curtailment_target_hs": 2.4e15},
             "curtailment: 4.00 PH/s inside events, 2.40 PH/s left to hash",
         ),
-        ({"stragglers": 5, "unrestored": 1200}, "curtailment: 5 stragglers hash on; 1,200 units did not come back"),
+        (
+            {"stragglers": 5, "unrestored": 1200},
+            "curtailment: 5 stragglers still hashing; 1,200 units did not come back",
+        ),
     ],
 )
-def test_the_terminal_tells_curtailment_in_a_line(changes: dict[str, float], line: str) -> None:
-    """What is asked for, who hashes on, who did not come back; nothing while there is nothing to tell."""
+def test_the_terminal_shows_curtailment_in_a_line(changes: dict[str, float], line: str) -> None:
+    """Curtailed hashrate, stragglers and units that did not come back; empty if there are none."""
     assert str(curtailment_line(replace(site_figures((), 0.0).site, **changes))) == line  # type: ignore[arg-type]

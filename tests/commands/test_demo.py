@@ -1,4 +1,4 @@
-"""The demonstration puts away what it started, however it is told to end."""
+"""The demo stops every program it started, however it ends."""
 
 import asyncio
 import contextlib
@@ -27,14 +27,14 @@ async def _is_watching(running: Program) -> bool:
 
 
 async def _left(children: list[psutil.Process], within_s: float) -> list[psutil.Process]:
-    """Give those that have not ended by then; at least one must have been there."""
+    """Return the processes that have not ended within `within_s`; `children` must not be empty."""
     assert children
     return (await asyncio.to_thread(psutil.wait_procs, children, within_s))[1]
 
 
 @pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-async def test_told_to_end_it_ends_everything(tmp_path: Path, signal_number: signal.Signals) -> None:
-    """Ctrl-C, a service manager's word and a closed terminal: exit status 0, and no program is left."""
+async def test_a_signal_stops_everything(tmp_path: Path, signal_number: signal.Signals) -> None:
+    """On Ctrl-C, SIGTERM or a closed terminal it exits with 0 and leaves no program behind."""
     async with program(*COMMAND, log=tmp_path / "demo.log") as running:
         await until(lambda: _is_watching(running), running)
         children = await _children(running)
@@ -45,8 +45,8 @@ async def test_told_to_end_it_ends_everything(tmp_path: Path, signal_number: sig
 
 
 @pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGHUP])
-async def test_told_to_end_while_starting_it_ends_everything(tmp_path: Path, signal_number: signal.Signals) -> None:
-    """A signal as soon as the first program was started, before the agent runs, leaves none behind either."""
+async def test_a_signal_while_starting_stops_everything(tmp_path: Path, signal_number: signal.Signals) -> None:
+    """A signal right after the first program started, before the agent runs, leaves no program behind."""
     async with program(*COMMAND, log=tmp_path / "demo.log") as running:
         children = await until(lambda: _children(running), running)
         running.process.send_signal(signal_number)
@@ -58,8 +58,8 @@ async def test_told_to_end_while_starting_it_ends_everything(tmp_path: Path, sig
 
 @pytest.mark.program("setpriv")
 async def test_killed_it_leaves_no_program_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """SIGKILL, which nobody can handle: the kernel ends the simulators and Prometheus."""
-    # Its folder stays where it was.
+    """After SIGKILL, which cannot be handled, the kernel terminates the simulators and Prometheus."""
+    # A killed demo leaves its folder behind.
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     async with program(*COMMAND, log=tmp_path / "demo.log") as running:
         await until(lambda: _is_watching(running), running)
@@ -70,7 +70,7 @@ async def test_killed_it_leaves_no_program_behind(tmp_path: Path, monkeypatch: p
 
 
 async def test_several_at_once_do_not_meet(tmp_path: Path) -> None:
-    """Three demonstrations started together find ports of their own, each with its own units in its figures."""
+    """Three demos started together use different ports."""
     async with contextlib.AsyncExitStack() as stack:
         all_running = [
             await stack.enter_async_context(program(*COMMAND, log=tmp_path / f"demo{number}.log"))
@@ -84,8 +84,8 @@ async def test_several_at_once_do_not_meet(tmp_path: Path) -> None:
 
 @pytest.mark.program("prometheus", "prometheus-alertmanager")
 async def test_prometheus_has_the_rules_and_an_alertmanager(tmp_path: Path) -> None:
-    """From a checkout the shipped rules are in force, and what they find goes to an Alertmanager that calls nobody."""
-    # Of an interval with a fraction, too, which Prometheus does not take.
+    """From a checkout Prometheus evaluates the shipped rules and alerts an Alertmanager without webhooks."""
+    # Prometheus takes no fractional durations, so this interval also tests the conversion.
     command = [word if word != "1" else "1.5" for word in COMMAND]
     async with program(*command, log=tmp_path / "demo.log") as running:
         await until(lambda: _is_watching(running), running)
@@ -98,13 +98,13 @@ async def test_prometheus_has_the_rules_and_an_alertmanager(tmp_path: Path) -> N
             return [each["url"] for each in known] == [f"{alertmanager}/api/v2/alerts"]
 
         await until(is_joined, running)
-        told = (await get_json(f"{alertmanager}/api/v2/status"))["config"]["original"]
-        assert "MiningAgentDown" in told
-        assert "http" not in told.split("receivers:")[1].split("inhibit_rules:")[0]
+        config = (await get_json(f"{alertmanager}/api/v2/status"))["config"]["original"]
+        assert "MiningAgentDown" in config
+        assert "http" not in config.split("receivers:")[1].split("inhibit_rules:")[0]
 
 
-async def test_program_that_does_not_start_is_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A program that ends at once: exit status 1, and its own last words."""
+async def test_a_program_that_does_not_start_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program that exits at once: exit status 1, and the end of its output."""
     false_prometheus = tmp_path / "prometheus"
     false_prometheus.write_text("#!/bin/sh\necho the disk is on fire\nexit 3\n", encoding="utf-8")
     false_prometheus.chmod(0o755)
@@ -115,8 +115,8 @@ async def test_program_that_does_not_start_is_told_of(tmp_path: Path, monkeypatc
         assert "prometheus did not start: the disk is on fire" in running.said
 
 
-async def test_a_held_port_is_for_the_program_it_is_held_for() -> None:
-    """Nobody else is given it meanwhile; one that is taken is followed by any free one."""
+async def test_a_reserved_port_is_kept_for_its_program() -> None:
+    """No other program can bind a reserved port; if the wanted port is taken, another one is reserved."""
     with reserved_port("127.0.0.1", 0) as held, socket.socket() as other:
         with pytest.raises(OSError, match="in use"):
             other.bind(("127.0.0.1", held))

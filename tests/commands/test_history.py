@@ -1,4 +1,4 @@
-"""`hashsight statement` and `hashsight history export`, as a person calls them."""
+"""`hashsight statement` and `hashsight history export`, called from the command line."""
 
 import hashlib
 import json
@@ -27,7 +27,7 @@ def call(*words: str | Path) -> Result:
 
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
-    """Give a site's configuration with two months of history beside it; no ledger is needed to state months."""
+    """Return a site's configuration with two months of history beside it. Statements need no ledger."""
     path = tmp_path / "site.toml"
     path.write_text(CONFIG, encoding="utf-8")
     write(tmp_path / "site.history.sqlite", hours(AT - DAY_S, END + 20 * DAY_S), zone="America/Chicago")
@@ -35,7 +35,7 @@ def config(tmp_path: Path) -> Path:
 
 
 def test_state_verify_and_export(config: Path, tmp_path: Path) -> None:
-    """A statement in JSON verifies; its digest is the SHA-256 of the exported rows; table and file say the same."""
+    """A JSON statement verifies, and its digest is the SHA-256 of the exported rows."""
     stated = call("statement", "2025-10", "--config", config, "--format", "json", "--publish")
     assert stated.exit_code == 0, stated.stderr
     file = tmp_path / "october.json"
@@ -50,13 +50,13 @@ def test_state_verify_and_export(config: Path, tmp_path: Path) -> None:
 
     exported = call("history", "export", "2025-10", "-c", config)
     assert hashlib.sha256(exported.stdout.encode()).hexdigest() == content["parts"][0]["inputs"]["digest"]
-    # By the file alone, which knows its zone.
+    # The file alone is enough: it records its zone.
     assert call("history", "export", "2025-10", "--history", tmp_path / "site.history.sqlite").stdout == exported.stdout
     assert call("statement", "2025-10", "-c", config).stdout.startswith("Draft statement of alpha, 2025-10 (31 days, A")
 
 
 def test_verify_finds_a_changed_history(config: Path, tmp_path: Path) -> None:
-    """When history was changed since, the statement does not hold: exit 1, and what differs."""
+    """A statement does not hold for a history that changed since: exit 1, and the differences."""
     file = tmp_path / "october.json"
     file.write_text(call("statement", "2025-10", "-c", config, "--format", "json").stdout, encoding="utf-8")
     history = tmp_path / "site.history.sqlite"
@@ -69,7 +69,7 @@ def test_verify_finds_a_changed_history(config: Path, tmp_path: Path) -> None:
 
 
 def test_publish_refuses(config: Path) -> None:
-    """Below 95 % coverage nothing is printed that could be taken for a statement."""
+    """Below 95 % coverage --publish prints no statement."""
     # 475 of the 721 hours of November in Chicago.
     draft = call("statement", "2025-11", "-c", config)
     assert draft.stdout.splitlines()[1].startswith("! COVERAGE IS ONLY 65.88 %")
@@ -79,7 +79,7 @@ def test_publish_refuses(config: Path) -> None:
 
 
 def test_combine(config: Path, tmp_path: Path) -> None:
-    """Statements of several sites come together in every format, whatever period stands before the files."""
+    """Statements of several sites combine into one; a period before the files must be theirs."""
     files = []
     for site in ("alpha", "beta"):
         history = write(tmp_path / f"{site}.sqlite", hours(AT, END), site=site)
@@ -92,7 +92,7 @@ def test_combine(config: Path, tmp_path: Path) -> None:
     whole = tmp_path / "whole.json"
     whole.write_text(call("statement", "2025-10", "--combine", *files, "--format", "json").stdout, encoding="utf-8")
     verified = call("statement", "--verify", whole, "--history", tmp_path / "beta.sqlite")
-    assert verified.stdout.replace("\n", " ") == f"{whole}: holds for beta, 2025-10; not looked at here: alpha "
+    assert verified.stdout.replace("\n", " ") == f"{whole}: holds for beta, 2025-10; not checked here: alpha "
     assert call("statement", "--combine", files[0], files[0]).exit_code == 1
     assert call("statement", "2025-11", "--combine", *files).exit_code == 2
     del config
@@ -107,34 +107,30 @@ def test_combine(config: Path, tmp_path: Path) -> None:
         (("statement", "2025-09", "2025-10"), 2, "one period is expected"),
         (("statement", "2025-10", "--format", "pdf"), 2, "one of table, markdown, csv, json is expected"),
         (("statement", "2024-10"), 1, "has no rows for 2024-10: it holds 2025-09-30T00:00:00Z to 2025-11-21T00:00:00Z"),
-        (("statement", "--combine"), 2, "files with statements in JSON are expected"),
+        (("statement", "--combine"), 2, "JSON statement files are expected"),
         (("statement", "--combine", "nothing.json"), 1, "nothing.json: No such file or directory"),
-        (
-            ("history", "export", "2025-10", "--from", "2025-10-01"),
-            2,
-            "either a period is expected, or --from and --to",
-        ),
+        (("history", "export", "2025-10", "--from", "2025-10-01"), 2, "a period or --from and --to are expected"),
         (("history", "export", "--from", "monday"), 2, "a date or time in ISO 8601 is expected"),
         (("history", "export", "--what", "units"), 2, "one of site, containers, changes is expected"),
         (("history", "export", "last"), 2, "a month such as 2025-10"),
     ],
 )
 def test_mistakes(config: Path, words: tuple[str, ...], status: int, said: str) -> None:
-    """A wrong call ends with 2, one that fails with 1; both say what would be right, and print nothing else."""
+    """A bad command line exits with 2, a failure with 1; the message is all that is printed."""
     result = call(*words, "-c", config)
     assert (result.exit_code, result.stdout) == (status, "")
     assert said in result.stderr
 
 
 def test_neither_configuration_nor_history() -> None:
-    """A command that does not know which history is meant asks for it."""
+    """A command without a configuration or a history file asks for one."""
     result = call("statement", "2025-10")
     assert result.exit_code == 2
-    assert "the site's configuration is needed, or its history" in result.stderr
+    assert "a site configuration is needed, or a history file" in result.stderr
 
 
 def test_no_history_yet(config: Path, tmp_path: Path) -> None:
-    """Before the agent ran, the reason is that, and no file is made."""
+    """Before the agent's first run there is no history; the command says so and creates no file."""
     (tmp_path / "site.history.sqlite").unlink()
     result = call("statement", "2025-10", "-c", config)
     assert result.exit_code == 1
@@ -144,7 +140,7 @@ def test_no_history_yet(config: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("file", ["ledger.csv", "site.toml", "./ledger.csv"])
 def test_history_must_not_be_another_file(tmp_path: Path, file: str) -> None:
-    """A damaged history is moved aside, so it must not be the ledger or the configuration: nothing starts with that."""
+    """The history file must not be the ledger or the configuration: a damaged history is moved aside."""
     path = tmp_path / "site.toml"
     path.write_text(f'{CONFIG}[history]\nfile = "{file}"\n', encoding="utf-8")
     (tmp_path / "ledger.csv").write_text(LEDGER, encoding="utf-8")
@@ -155,7 +151,7 @@ def test_history_must_not_be_another_file(tmp_path: Path, file: str) -> None:
 
 
 def test_export_of_changes_and_containers(config: Path, tmp_path: Path) -> None:
-    """Units' states with their durations, and containers' rows, as CSV that a spreadsheet takes as text."""
+    """Changes of state with durations and container rows export as CSV without spreadsheet formulas."""
     with_changes = tmp_path / "more.sqlite"
     file = write_history(with_changes)
     file.claim(site="alpha", zone="UTC")
@@ -179,7 +175,7 @@ def test_export_of_changes_and_containers(config: Path, tmp_path: Path) -> None:
     assert containers[0].startswith("container,time,at,")
     assert containers[1].startswith("'=C2,2025-10-01T00:00:00Z,")
     assert containers[2].startswith('"C ""1"", north",2025-10-01T00:00:00Z,')
-    # Half open, in the site's own time.
+    # A half-open range in the site's local time.
     some = call(
         "history", "export", "-c", config, "--from", "2025-10-01", "--to", "2025-10-01T02:00"
     ).stdout.splitlines()

@@ -22,7 +22,7 @@ u2,T21,190,10.0.0.2,C1,R1,2,2025-03-01,,deployed
 
 @pytest.fixture
 def site(tmp_path: Path) -> Path:
-    """Give a site's configuration with a ledger of two units, one of which moved."""
+    """Return a site's configuration with a ledger of two units; u1 has moved."""
     (tmp_path / "site.toml").write_text(CONFIG, encoding="utf-8")
     (tmp_path / "ledger.csv").write_text(TEXT, encoding="utf-8")
     return tmp_path / "site.toml"
@@ -34,12 +34,12 @@ def run(site: Path, *words: str) -> Result:
 
 
 def ledger_of(site: Path) -> str:
-    """Give what the ledger says now."""
+    """Return the ledger's text."""
     return site.with_name("ledger.csv").read_text(encoding="utf-8")
 
 
-def test_show_tells_who_is_deployed_at_a_moment(site: Path) -> None:
-    """In columns; those in which nobody has anything are left out."""
+def test_show_prints_the_units_deployed_at_a_moment(site: Path) -> None:
+    """Rows are aligned in columns; empty columns are left out."""
     result = run(site, "show", "--at", "2025-02-01")
     assert (result.exit_code, result.stdout.splitlines()) == (
         0,
@@ -52,7 +52,7 @@ def test_show_tells_who_is_deployed_at_a_moment(site: Path) -> None:
 
 
 def test_show_for_programs(site: Path) -> None:
-    """JSON and CSV hold the same cells; the CSV is a ledger again."""
+    """JSON and CSV hold the same cells; the CSV is a valid ledger."""
     rows = json.loads(run(site, "show", "--format", "json", "--at", "2025-07-01").stdout)
     assert [(row["unit_id"], row["container"]) for row in rows] == [("u1", "C2"), ("u2", "C1")]
     text = run(site, "show", "--format", "csv", "--at", "2025-07-01").stdout
@@ -60,8 +60,8 @@ def test_show_for_programs(site: Path) -> None:
     assert run(site, "show", "--format", "xml").exit_code == 2
 
 
-def test_show_tells_all_of_a_unit(site: Path) -> None:
-    """Its rows by time, and how they were changed."""
+def test_show_prints_all_rows_of_a_unit(site: Path) -> None:
+    """A unit's rows are in order of time, followed by their journal of changes."""
     assert run(site, "set", "u1", "--slot", "9", "--at", "2025-09-01T06:00").exit_code == 0
     printed = run(site, "show", "u1").stdout.splitlines()
     assert [line.split()[4:8] for line in printed[1:4]] == [
@@ -75,8 +75,8 @@ def test_show_tells_all_of_a_unit(site: Path) -> None:
     assert (refused.exit_code, "no such unit in the ledger" in refused.stderr) == (2, True)
 
 
-def test_set_writes_and_says_what(site: Path) -> None:
-    """The file, the backup, the journal, and a line for each row."""
+def test_set_writes_and_prints_each_row(site: Path) -> None:
+    """`set` writes ledger, backup and journal, and prints a line per row."""
     result = run(site, "set", "u2", "--status", "maintenance", "--at", "2025-06-03")
     assert result.exit_code == 0
     assert result.stdout.splitlines()[:2] == [
@@ -95,11 +95,11 @@ def test_set_writes_and_says_what(site: Path) -> None:
     assert backup_path(file).read_text(encoding="utf-8") == TEXT
     assert len(journal_path(file).read_text(encoding="utf-8").splitlines()) == 1
     again = run(site, "set", "u2", "--status", "maintenance", "--at", "2025-06-04")
-    assert (again.exit_code, again.stdout) == (0, "nothing changes: the ledger says so already\n")
+    assert (again.exit_code, again.stdout) == (0, "nothing changes: the ledger already says so\n")
 
 
 def test_now_is_a_time_with_its_offset(site: Path) -> None:
-    """Without --at a change counts from this second on, in the site's zone."""
+    """Without --at a change takes effect this second, written with the site's offset."""
     assert run(site, "set", "u2", "--removed").exit_code == 0
     end = ledger_of(site).splitlines()[3].split(",")[8]
     assert end[10] == "T"
@@ -107,7 +107,7 @@ def test_now_is_a_time_with_its_offset(site: Path) -> None:
 
 
 def test_a_unit_enters_moves_and_leaves(site: Path) -> None:
-    """The life of a unit, by commands alone."""
+    """Commands alone deploy, move, remove and bring back a unit."""
     enter = ("set", "u3", "--new", "--model", "S21", "--hashrate-th", "195", "--host", "10.0.0.3", "--slot", "3")
     for words in (
         (*enter, "--at", "2025-07-01"),
@@ -124,7 +124,7 @@ def test_a_unit_enters_moves_and_leaves(site: Path) -> None:
 
 
 def test_a_dry_run_writes_nothing(site: Path) -> None:
-    """Not even a journal; what would be refused is refused."""
+    """A dry run writes nothing, not even a journal, and refuses what a real run refuses."""
     before = sorted(site.parent.iterdir())
     result = run(site, "set", "u2", "--slot", "9", "--dry-run")
     assert (result.exit_code, result.stdout.splitlines()[-1]) == (0, "2 rows would change; nothing was written")
@@ -137,13 +137,13 @@ def test_a_dry_run_writes_nothing(site: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (("set", "u2", "--host", "10.0.0.1", "--at", "2025-07-01"), "also of u1 on line 3"),
         (("set", "u2", "--slot", "1", "--at", "2025-05-01"), "also of u1 on line 2"),
         (("set", "u2", "--hashrate-th", "-5"), "a number of TH/s above 0 is expected"),
-        (("set", "u2"), "what is to change is expected"),
-        (("set", "u2", "--removed", "--slot", "1"), "what is to change is expected"),
+        (("set", "u2"), "what to change is expected"),
+        (("set", "u2", "--removed", "--slot", "1"), "what to change is expected"),
         (("set", "u3", "--slot", "1"), "no such unit"),
         (("set", "u2", "--slot", "9", "--at", "soon"), "an ISO date, or date and time, is expected"),
         (("set", "u2", "--slot", "9", "--at", "2025-02-30"), "there is no such date or time"),
@@ -154,24 +154,24 @@ def test_a_dry_run_writes_nothing(site: Path) -> None:
         (("diff", "a", "b", "c"), "two files at most are expected"),
     ],
 )
-def test_what_is_refused_changes_nothing(site: Path, words: tuple[str, ...], told: str) -> None:
-    """Exit code 2, one clear message, and the ledger as it was, with nothing beside it but an empty journal."""
+def test_what_is_refused_changes_nothing(site: Path, words: tuple[str, ...], message: str) -> None:
+    """A refused change exits with 2 and one message, and leaves the ledger without a backup."""
     result = run(site, *words)
     assert result.exit_code == 2
-    assert told in result.stderr.replace("\n", " ")
+    assert message in result.stderr.replace("\n", " ")
     assert ledger_of(site) == TEXT
     assert not backup_path(site.with_name("ledger.csv")).exists()
 
 
 def test_a_leap_day_is_a_day(site: Path) -> None:
-    """29 February is there in leap years and in no others."""
+    """29 February is a date in leap years only."""
     assert run(site, "set", "u2", "--slot", "9", "--at", "2028-02-29").exit_code == 0
     assert "2028-02-29" in ledger_of(site)
     assert run(site, "set", "u2", "--slot", "8", "--at", "2027-02-29").exit_code == 2
 
 
 def test_import_takes_in_a_table(site: Path) -> None:
-    """Adds and changes together, as one line of the journal."""
+    """An import adds and changes rows together, as one journal entry."""
     table = site.with_name("new.csv")
     table.write_text("unit_id,model,hashrate_th,host,serial\nu3,S21,195,10.0.0.3,SN3\nu1,,,,SN1\n", encoding="utf-8")
     result = run(site, "import", str(table), "--at", "2025-08-01")
@@ -188,7 +188,7 @@ def test_import_takes_in_a_table(site: Path) -> None:
 
 
 def test_diff_of_two_moments(site: Path) -> None:
-    """Who came, who went, who moved, and what that made of the deployed hashrate."""
+    """Between two moments: units added, removed and moved, and deployed hashrate before and after."""
     result = run(site, "diff", "--from", "2025-02-01", "--to", "2025-07-01")
     assert result.stdout.splitlines() == [
         "~ u1: container C1 -> C2",
@@ -198,7 +198,7 @@ def test_diff_of_two_moments(site: Path) -> None:
 
 
 def test_diff_of_two_files(site: Path) -> None:
-    """Row by row with their dates; a file alone is held against the site's ledger."""
+    """Two files compare row by row with their dates; a single file compares with the site's ledger."""
     run(site, "set", "u2", "--removed", "--at", "2025-09-01")
     backup = str(backup_path(site.with_name("ledger.csv")))
     assert run(site, "diff", backup).stdout.splitlines() == [
@@ -206,20 +206,20 @@ def test_diff_of_two_files(site: Path) -> None:
         "differences: 1",
     ]
     assert run(site, "diff", backup, backup).stdout == "differences: 0\n"
-    [told] = json.loads(run(site, "diff", backup, "--json").stdout)
-    assert (told["before"]["deployed_to"], told["after"]["deployed_to"]) == ("", "2025-09-01")
+    [difference] = json.loads(run(site, "diff", backup, "--json").stdout)
+    assert (difference["before"]["deployed_to"], difference["after"]["deployed_to"]) == ("", "2025-09-01")
     at_once = run(site, "diff", backup, "--from", "2025-10-01", "--to", "2025-10-01").stdout.splitlines()
     assert at_once[0].startswith("- u2: model=T21")
 
 
 def test_the_proposed_command_sets_an_exchange_right(site: Path) -> None:
-    """What the agent proposes for two exchanged units, run as it stands."""
+    """The command that the agent proposes for two exchanged units corrects both rows."""
     result = run(site, "set", "u1", "--host", "10.0.0.2", "--swap", "--at", "2025-11-20T21:36:00+00:00")
     assert result.exit_code == 0
     hosts = {row["unit_id"]: row["host"] for row in json.loads(run(site, "show", "--format", "json").stdout)}
     assert hosts == {"u1": "10.0.0.2", "u2": "10.0.0.1"}
     other = run(site, "set", "u2", "--host", "10.0.0.1", "--swap", "--at", "2025-11-20T21:36:02+00:00")
-    assert other.stdout == "nothing changes: the ledger says so already\n"
+    assert other.stdout == "nothing changes: the ledger already says so\n"
 
 
 @pytest.mark.parametrize(
@@ -227,14 +227,14 @@ def test_the_proposed_command_sets_an_exchange_right(site: Path) -> None:
     [
         (("set", "u2", "--status", "maintenance", "--at", "2025-06-03"), True),
         (("set", "u2", "--removed", "--at", "2025-06-03"), True),
-        # Without dates of its own the row is corrected from its beginning on.
+        # At the row's own start date, the row itself is corrected.
         (("set", "u2", "--slot", "9", "--at", "2025-03-01"), True),
         (("set", "u2", "--status", "maintenance"), False),
         (("set", "u2", "--removed", "--at", "2080-06-03"), False),
     ],
 )
 def test_a_change_of_the_past_does_not_change_history(site: Path, words: tuple[str, ...], *, is_noted: bool) -> None:
-    """Who dates a change back is told that history keeps what was known; where there is none, nothing is told."""
+    """A backdated change notes that recorded history stays as it was, if there is a history."""
     note = "note: history, and the statements made from it, keep what the ledger said at the time"
     assert note not in run(site, *words, "--dry-run").stderr
     site.with_name("site.history.sqlite").touch()

@@ -1,4 +1,4 @@
-"""The configuration: every mistake at once, in plain words; defaults; nothing but a Config or a ConfigError."""
+"""The configuration file: every mistake at once, defaults, and only ConfigError for any input."""
 
 import os
 import tempfile
@@ -44,14 +44,14 @@ PLAIN = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def mistakes_in(text: str) -> list[str]:
-    """Give the messages for a bad configuration, without the file's name."""
+    """Return the messages for a bad configuration, without the file's name."""
     with pytest.raises(ConfigError) as caught:
         parse_config(text, "site.toml", folder=Path())
     return [str(mistake).removeprefix("site.toml: ") for mistake in caught.value.mistakes]
 
 
 def test_least_configuration_is_completed_with_defaults() -> None:
-    """A name and a ledger are all that must be told."""
+    """A site name and a ledger file are the only required keys."""
     assert parse_config(LEAST, "site.toml", folder=Path("/etc/hashsight")) == Config(
         site=SiteSection(name="north", zone=ZoneInfo("UTC"), count_simulated=False),
         ledger=LedgerSection(file=Path("/etc/hashsight/ledger.csv"), models_file=None, networks=DEFAULT_NETWORKS),
@@ -71,7 +71,7 @@ def test_least_configuration_is_completed_with_defaults() -> None:
 
 
 def test_example_shows_the_defaults() -> None:
-    """What the shipped example spells out is what leaving it out means."""
+    """The values in the shipped example are the defaults."""
     config = load_config(EXAMPLE)
     assert config == Config(
         site=SiteSection(name="example-1"), ledger=LedgerSection(file=EXAMPLE.parent / "ledger.example.csv")
@@ -79,7 +79,7 @@ def test_example_shows_the_defaults() -> None:
 
 
 def test_example_names_every_key() -> None:
-    """Whoever reads the example has seen every key there is."""
+    """The shipped example mentions every section and key."""
     text = EXAMPLE.read_text(encoding="utf-8")
     for name, field in Config.model_fields.items():
         is_repeated = get_origin(field.annotation) is tuple
@@ -101,7 +101,7 @@ def test_example_names_every_key() -> None:
     ],
 )
 def test_defaults_follow_what_is_given(given_text: str, expected: dict[str, float]) -> None:
-    """A key left out takes a value that fits the keys that were given."""
+    """A key left out gets a default that fits the given keys."""
     poll = parse_config(f"{LEAST}[poll]\n{given_text}\n", "site.toml", folder=Path()).poll
     assert {key: getattr(poll, key) for key in expected} == expected
 
@@ -147,7 +147,7 @@ LONG_HEX = "0x" + "f" * 75 + "..."
         ),
         (
             LEAST + "".join(f"[[mqtt]]\nname='{x}'\nhost='b{x}'\nmeters=true\nmeter_max_age_s=1{x}\n" for x in "12"),
-            ["mqtt: meter_max_age_s is one for all brokers with meters = true"],
+            ["mqtt: meter_max_age_s must be equal for all brokers with meters = true"],
         ),
         (f"{LEAST}[meter]\nname = 'm'\n", ["meter: sections are expected, each with [[meter]] on a line of its own"]),
         (
@@ -158,7 +158,7 @@ LONG_HEX = "0x" + "f" * 75 + "..."
                     "meter[1].url = 'http://pdu/a': a literal IP address is expected, such as 10.0.3.17; "
                     "names are not looked up"
                 ),
-                "meter[1].pointer = 'x': a JSON pointer is expected, such as /em/0/power; empty for the whole",
+                "meter[1].pointer = 'x': a JSON pointer is expected, such as /em/0/power; empty for the whole value",
                 "meter[1].watts = '-1': 0 to 1e+10 is expected",
                 "meter[1].name: this key is needed",
             ],
@@ -170,13 +170,13 @@ LONG_HEX = "0x" + "f" * 75 + "..."
         ),
         (
             f"{LEAST}[[meter]]\nname = 'm'\nwatts = 1\ncontainer = 'C1'\nunit = 'u1'\n",
-            ["meter[0]: a meter is of a container or of a unit, not of both"],
+            ["meter[0]: a meter measures a container or a unit, not both"],
         ),
         (
             f"{LEAST}[[meter]]\nname = 'm'\nwatts = 1\nscale = 1000\n",
             ["meter[0]: a constant has no pointer and no scale"],
         ),
-        (f"{LEAST}{2 * METER}", ["meter: two meters are called m"]),
+        (f"{LEAST}{2 * METER}", ["meter: two meters are named m"]),
         (f"{LEAST}{METER}container = ''\n", [f"meter[0].container: {A_PLACE}"]),
         (f"{LEAST}{METER}unit = '{65 * 'x'}'\n", [f"meter[0].unit = '{65 * 'x'}': {A_PLACE}"]),
         (
@@ -185,18 +185,18 @@ LONG_HEX = "0x" + "f" * 75 + "..."
         ),
         (
             f"{LEAST}[[meter]]\nname = 'm'\nurl = 'http://u:pw@10.0.0.1/'\n",
-            ["meter[0].url = 'http://***@10.0.0.1/': no user and password can stand in an address"],
+            ["meter[0].url = 'http://***@10.0.0.1/': a user name or password in the address is refused"],
         ),
         (
             f"{LEAST}[[meter]]\nname = 'm'\nurl = 'http://10.0.0.1/'\npointer = '/a~2'\n",
-            ["meter[0].pointer = '/a~2': a ~ in a JSON pointer is written ~0, and a / in a name ~1"],
+            ["meter[0].pointer = '/a~2': a JSON pointer spells ~ in a name as ~0, and / as ~1"],
         ),
         (
             f"{LEAST}{METER}max_age_s = 12\n",
             [
                 (
-                    "meter[0].max_age_s = '12': at least every_s + timeout_s (13) is expected: "
-                    "else it lapses between two readings"
+                    "meter[0].max_age_s = '12': at least every_s + timeout_s (13) is expected, "
+                    "else it expires between two readings"
                 )
             ],
         ),
@@ -220,15 +220,15 @@ LONG_HEX = "0x" + "f" * 75 + "..."
                 "ledger.networks[1] = '0.0.0.0/0': wider than any private network; /8 or longer is expected",
                 "ledger.networks[2] = '3': a text in quotes is expected",
                 f"ledger.networks[3] = '::1': {NETWORK}",
-                "ledger.networks[4] = '224.0.0.0/8': no unit can have an address in there",
-                "ledger.networks[5] = '0.0.0.0/8': no unit can have an address in there",
+                "ledger.networks[4] = '224.0.0.0/8': no unit can have an address in this network",
+                "ledger.networks[5] = '0.0.0.0/8': no unit can have an address in this network",
                 f"ledger.networks[6] = '1.2.3/24': {NETWORK}",
             ],
         ),
         (f'{LEAST}networks = "10.0.0.0/8"\n', ["ledger.networks = '10.0.0.0/8': a list in brackets is expected"]),
         (
             f"{LEAST}networks = []\n",
-            ["ledger.networks: one network at least is expected; leave the key out for all private ones"],
+            ["ledger.networks: at least one network is expected; leave the key out for all private ones"],
         ),
         (f"{LEAST}[poll]\ninterval_s = 0.5\n", ["poll.interval_s = '0.5': 1 to 3600 is expected"]),
         (f"{LEAST}[poll]\ninterval_s = nan\n", ["poll.interval_s = 'nan': 1 to 3600 is expected"]),
@@ -253,13 +253,13 @@ LONG_HEX = "0x" + "f" * 75 + "..."
             [
                 (
                     "poll.stale_after_s = '12': at least poll.interval_s + poll.deadline_s (15) is expected:"
-                    " else a unit that answers slowly goes stale between two good polls"
+                    " else a slow unit goes stale between two good polls"
                 )
             ],
         ),
         (
             f"{LEAST}[poll]\nmax_in_flight = 20\nmax_in_flight_sick = 21\n",
-            ["poll.max_in_flight_sick = '21': at most poll.max_in_flight (20) is expected: it is a part of it"],
+            ["poll.max_in_flight_sick = '21': at most poll.max_in_flight (20) is expected, of which it is a part"],
         ),
         (f'{LEAST}[web]\nlisten = "localhost:80"\n', [f"web.listen = 'localhost:80': {LITERAL}"]),
         (f'{LEAST}[web]\nlisten = "127.1:80"\n', [f"web.listen = '127.1:80': {FOUR_NUMBERS}"]),
@@ -274,7 +274,7 @@ LONG_HEX = "0x" + "f" * 75 + "..."
         ),
         (
             f'{LEAST}[web]\nlisten = "224.0.0.1:80"\n',
-            ["web.listen = '224.0.0.1:80': nothing can listen on a multicast address"],
+            ["web.listen = '224.0.0.1:80': a multicast address cannot be listened on"],
         ),
         (
             f'{LEAST}[api]\ntoken = "hunter2"\ntoken_file = 1\n',
@@ -316,13 +316,13 @@ LONG_HEX = "0x" + "f" * 75 + "..."
         ),
         (
             f"{LEAST}{WINDOW}dates = []\n",
-            ["curtailment[0].dates: one date at least is expected; leave the key out for every day"],
+            ["curtailment[0].dates: at least one date is expected; leave the key out for every day"],
         ),
         (
             f"{LEAST}{WINDOW}days = []\n",
-            ["curtailment[0].days: one day at least is expected; leave the key out for every day"],
+            ["curtailment[0].days: at least one day is expected; leave the key out for every day"],
         ),
-        (f"{LEAST}{WINDOW}{WINDOW}", ["curtailment: two windows are called peak"]),
+        (f"{LEAST}{WINDOW}{WINDOW}", ["curtailment: two windows are named peak"]),
         (f"{LEAST}[identity]\nweb_port = 0\n", ["identity.web_port = '0': 1 to 65535 is expected"]),
         (
             f"{LEAST}[identity]\nuser = 'a\"b'\n",
@@ -340,18 +340,18 @@ LONG_HEX = "0x" + "f" * 75 + "..."
         ("a = \n", ["line 1, column 5: not TOML: Invalid value"]),
         ("a = 1\na = 2", ["line 2, column 6: not TOML: Cannot overwrite a value"]),
         ("a = [\n1,\n\n", ["line 2, column 3: not TOML: Invalid value"]),
-        (f"\na{'.a' * 257} = 1", ["line 2: more than 256 dots in a line; a long list goes on several lines"]),
+        (f"\na{'.a' * 257} = 1", ["line 2: more than 256 dots in a line; split a long list over several lines"]),
         (f"a = {'[' * 100_000}", ["file: nested too deeply"]),
         (f"a = {'9' * 5000}", ["file: a number is too long"]),
     ],
 )
 def test_bad_configuration(text: str, expected: list[str]) -> None:
-    """Every mistake is told with key, value and a reason in plain words."""
+    """Every mistake is reported with key, value and reason."""
     assert mistakes_in(text) == expected
 
 
 def test_long_list_of_mistakes_is_cut_and_counted() -> None:
-    """A file of another kind does not fill the screen, and the rest is counted."""
+    """A long list of mistakes is cut after a hundred, and the rest is counted."""
     messages = mistakes_in("".join(f"k{number} = 1\n" for number in range(1250)))
     assert len(messages) == SHOWN_MISTAKES + 1
     assert messages[-2:] == [
@@ -361,7 +361,7 @@ def test_long_list_of_mistakes_is_cut_and_counted() -> None:
 
 
 def test_mistakes_come_in_file_order() -> None:
-    """Reading the messages top down is reading the file top down; what is missing ends its section."""
+    """Messages follow the order of the file; missing keys come at the end of their section."""
     assert mistakes_in(
         '[log]\nlevel = 1\n[site]\nzone = 1\ncolour = 1\n[poll]\nslow_every = 0\ninterval_s = "x"\n'
     ) == [
@@ -389,18 +389,18 @@ def test_mistakes_come_in_file_order() -> None:
     ],
 )
 def test_bad_zone(zone: str, suggestion: str) -> None:
-    """A zone is one of the database's, and no file beside it."""
+    """A zone is a name in the time zone database; paths are refused."""
     (message,) = mistakes_in(LEAST.replace("[ledger]", f'zone = "{zone}"\n[ledger]'))
     assert message.startswith("site.zone")
     reason = message.partition("an IANA zone is expected, such as UTC or America/Chicago")[2]
-    if suggestion.endswith("Lima?"):  # Which of the continent's is nearest depends on the database.
+    if suggestion.endswith("Lima?"):  # The nearest zone of the continent depends on the database.
         assert reason.startswith("; did you mean America/")
     else:
         assert reason == suggestion
 
 
-def test_machine_without_zones_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a time zone database not even UTC is known, and the reason is not the file."""
+def test_a_machine_without_zones_names_the_package_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a time zone database not even UTC is known; the message names the missing package."""
     monkeypatch.setattr(zoneinfo, "available_timezones", set)
     assert mistakes_in(LEAST) == [
         "site.zone = 'UTC (default)': this machine has no time zone database; install the package tzdata"
@@ -408,7 +408,7 @@ def test_machine_without_zones_is_told_what_to_install(monkeypatch: pytest.Monke
 
 
 def test_secrets_are_not_shown() -> None:
-    """Neither a password in a key nor one in an address gets into a message, wherever it was put by mistake."""
+    """No message shows a password, whether under a misplaced key or in a URL."""
     text = (
         f'password = "hunter2"\n{LEAST}[web]\napi_token = "hunter2"\nurl = "mqtt://user:hunter2@broker/"\n'
         '[mqtt]\nuser = "u"\npassword = "hunter2"\n'
@@ -431,18 +431,18 @@ def test_secrets_are_not_shown() -> None:
     ],
 )
 def test_listen_addresses(listen: str, expected: Endpoint) -> None:
-    """Any literal address can be listened on, and port 0 asks for a free one."""
+    """Any literal address is accepted, and port 0 means any free port."""
     assert parse_config(f'{LEAST}[web]\nlisten = "{listen}"\n', "site.toml", folder=Path()).web.listen == expected
 
 
 def test_byte_order_mark_and_windows_line_ends_are_tolerated() -> None:
-    """A file saved by a Windows editor is the same file."""
+    """A byte order mark and CRLF line ends change nothing."""
     windows = "\ufeff" + LEAST.replace("\n", "\r\n")
     assert parse_config(windows, "site.toml", folder=Path()) == parse_config(LEAST, "site.toml", folder=Path())
 
 
 def test_configuration_is_immutable() -> None:
-    """What was checked stays as it was checked."""
+    """A checked configuration cannot be changed."""
     config = parse_config(LEAST, "site.toml", folder=Path())
     with pytest.raises(ValueError, match="frozen"):
         config.poll.interval_s = 3  # type: ignore[misc]
@@ -456,7 +456,7 @@ def test_configuration_is_immutable() -> None:
     ],
 )
 def test_bad_file_content(tmp_path: Path, content: bytes, message: str) -> None:
-    """What is no text of a reasonable size is not handed to a parser."""
+    """Files that are too long or not UTF-8 are refused before parsing."""
     path = tmp_path / "site.toml"
     path.write_bytes(content)
     with pytest.raises(ConfigError) as caught:
@@ -465,7 +465,7 @@ def test_bad_file_content(tmp_path: Path, content: bytes, message: str) -> None:
 
 
 def test_bad_files(tmp_path: Path) -> None:
-    """What cannot be read is named, and a pipe is not waited for."""
+    """An unreadable file is named with the reason; a pipe is refused without waiting."""
     os.mkfifo(tmp_path / "pipe")
     for name, message in {
         "missing.toml": "file: cannot be read: No such file or directory",
@@ -498,7 +498,7 @@ def test_rendered_configuration_reads_back(
     file: str,
     networks: set[object],
 ) -> None:
-    """What `check` prints is a configuration file with the same meaning, defaults spelt out."""
+    """The configuration that `check --show` prints reads back as the same configuration."""
     config = Config(
         site=SiteSection(name="north", zone=ZoneInfo(zone), count_simulated=True),
         ledger=LedgerSection(file=Path("/etc") / file, networks=tuple(networks)),  # type: ignore[arg-type]
@@ -516,7 +516,7 @@ def test_rendered_configuration_reads_back(
 @PLAIN
 @given(data=st.binary())
 def test_any_bytes_are_a_configuration_or_a_config_error(data: bytes) -> None:
-    """No file whatever makes `load_config` raise anything but ConfigError."""
+    """For arbitrary bytes `load_config` raises only ConfigError."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "site.toml"
         path.write_bytes(data)
@@ -551,7 +551,7 @@ KEYS = sorted(
     )
 )
 def test_any_values_are_a_configuration_or_a_config_error(sections: dict[str, dict[str, str]]) -> None:
-    """Whatever stands behind a known key, the answer is a Config or a ConfigError that names a key."""
+    """Any value under a known key gives a Config or a ConfigError that names the key."""
     text = "".join(
         f"[{name}]\n" + "".join(f"{key} = {value}\n" for key, value in keys.items()) for name, keys in sections.items()
     )
@@ -564,7 +564,7 @@ def test_any_values_are_a_configuration_or_a_config_error(sections: dict[str, di
 
 
 def test_windows_of_the_schedule_in_every_spelling() -> None:
-    """Times and dates are texts or TOML's own; what is printed reads back as the same."""
+    """Times and dates may be strings or TOML values, and print so that they read back equal."""
     config = parse_config(
         f"{LEAST}[api]\ntoken_file = 'token'\n{WINDOW}dates = [2025-10-07, '2025-10-08']\ncontainer = 'C 1'\n",
         "site.toml",

@@ -10,7 +10,7 @@ import pytest
 import typer
 
 import agent.exporters.web.server
-from agent.commands.command_line import app
+from agent.commands.command_line import DeferredCommand, app
 from agent.config.file import Config
 from agent.exporters.web.unit_query import parse_query
 from grafana import rules_lint
@@ -34,6 +34,8 @@ def test_commands_exist(name: str) -> None:
         command = typer.main.get_command(app)
         for word in words:
             command = getattr(command, "commands", {}).get(word, command)
+            if isinstance(command, DeferredCommand):
+                command = command.load()
         assert command.name in words, f"hashsight {' '.join(words)}: no such command"
         options = {option for parameter in command.params for option in parameter.opts}
         given = {word for word in words if word.startswith("--")}

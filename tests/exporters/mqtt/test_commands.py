@@ -85,7 +85,7 @@ async def test_check_finds_what_is_wrong(tmp_path: Path) -> None:
         assert "stranger-secret" not in "".join(lines)
         assert (other_status, other_lines) == (
             2,
-            [f"{config}: mqtt = 'other': there is no broker of this name; known are gone, site"],
+            [f"{config}: mqtt = 'other': there is no broker with this name; known are gone, site"],
         )
 
 
@@ -139,7 +139,7 @@ async def test_tail_says_why_there_is_nothing_to_print(tmp_path: Path) -> None:
         (b"", "x deleted"),
         (
             b'{"schema": "hashsight.canary.v1", "time": "2025-11-20T21:36:00Z", "boot_id": "b00t"}',
-            "x 21:36:00 the agent tries whether its messages come back, run b00t",
+            "x 21:36:00 the agent tests its own round trip, run b00t",
         ),
         (b"\x1b[31mred", "x \ufffd[31mred"),
         (b'{"schema": "hashsight.figures.v1", "time": 3}', 'x {"schema": "hashsight.figures.v1", "time": 3}'),

@@ -1,24 +1,29 @@
-"""`hashsight metrics`: the contract of every series this agent exports."""
+"""`hashsight metrics`: the metric contract, every family this agent exports."""
 
 import json
 from collections.abc import Sequence
 
+import typer
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from agent.commands.options import PlainJson
 from agent.commands.terminal import exit_codes, out
 from agent.exporters.prometheus.store import ContractRow, contract
 
 TABLE_WIDTH = 140
-"""The least that a table takes in which no name is broken: a broken one can be neither copied nor searched for."""
+"""Narrowest table that breaks no metric name; a broken name can be neither copied nor searched for."""
 LINE_WIDTH = 1000
-"""For programs that read along: a line a metric."""
+"""Width when output is piped: one line per metric."""
+
+app = typer.Typer(add_completion=False)
 
 
-def metrics(*, as_json: bool) -> None:
-    """Print name, kind, labels and help of every family."""
+@app.command()
+def metrics(*, as_json: PlainJson = False) -> None:
+    """Print the metric contract: every metric with its kind, labels and meaning."""
     with exit_codes():
         rows = contract()
         if as_json:
@@ -28,7 +33,7 @@ def metrics(*, as_json: bool) -> None:
 
 
 def print_contract(rows: Sequence[ContractRow], console: Console) -> None:
-    """Print a table, or where `console` is a terminal too narrow for one, each metric as a paragraph."""
+    """Print a table, or a paragraph per metric if `console` is a terminal too narrow for a table."""
     if console.is_terminal and console.width < TABLE_WIDTH:
         for row in rows:
             console.print(

@@ -1,4 +1,4 @@
-"""The site's figures in a terminal: the line of 90 %, and what took the rest, largest first, in words."""
+"""The site's figures in a terminal: the 90 % line, and the losses in words, largest first."""
 
 import io
 import re
@@ -9,7 +9,7 @@ import pytest
 from exporter_cases import AT, entry, reading, status
 from rich.console import Console
 
-from agent.commands.summary import site_summary
+from agent.commands.site_summary import site_summary
 from agent.errors import UnreachableError
 from agent.site.ledger.entries import Place
 from agent.site.status import UnitStatus
@@ -18,7 +18,7 @@ from agent.text.losses import loss_lines
 
 
 def terminal(statuses: Iterable[UnitStatus], *, columns: int) -> str:
-    """Give what a terminal of that width shows of these units."""
+    """Return the summary of these units on a terminal of that width."""
     listed = list(statuses)
     figures = site_figures(listed, AT)
     lines = loss_lines(figures.site, listed, now=AT, zone=ZoneInfo("America/Chicago"), seen_from=0.0)
@@ -28,12 +28,12 @@ def terminal(statuses: Iterable[UnitStatus], *, columns: int) -> str:
 
 
 def hashing(number: int, hashrate_hs: float = 200e12) -> UnitStatus:
-    """Give a unit of container C1."""
+    """Return a hashing unit of container C1."""
     return status(entry(f"a{number}"), reading(f"a{number}", hashrate_5s_hs=hashrate_hs))
 
 
 def silent(number: int, container: str = "C2") -> UnitStatus:
-    """Give a unit that stopped answering at 14:36."""
+    """Return a unit that stopped answering at 14:36."""
     return status(entry(f"s{number}", place=Place(container=container)), error=UnreachableError("no answer"))
 
 
@@ -45,12 +45,12 @@ def silent(number: int, container: str = "C2") -> UnitStatus:
     ],
 )
 def test_the_line_of_90_percent(hashrate_hs: float, words: str) -> None:
-    """The headline says on which side of the trade's line the site is."""
+    """The headline says whether operational efficiency is above the trade's 90 %."""
     assert words in terminal([hashing(0, hashrate_hs)], columns=200)
 
 
 def test_losses_in_words() -> None:
-    """How much, what share of deployed, where, how many units and since when; the largest first."""
+    """A loss has hashrate, share of deployed, place, units and start; the largest comes first."""
     shown = terminal([*(silent(number) for number in range(16)), hashing(0, 190e12)], columns=120)
     (unreachable,) = re.findall("^.*unreachable .*C2, 16 units since.*$", shown, re.MULTILINE)
     assert re.sub(" +", " ", unreachable).strip() == (
@@ -60,17 +60,17 @@ def test_losses_in_words() -> None:
 
 
 def test_a_narrow_terminal_loses_no_word() -> None:
-    """In 40 columns lines fold and nothing is cut short."""
+    """In 40 columns lines fold and no text is cut."""
     shown = terminal([silent(0, "C2")], columns=40)
     assert max(map(len, shown.splitlines())) <= 40
     assert "\N{HORIZONTAL ELLIPSIS}" not in shown
 
 
-def test_what_others_wrote_is_text() -> None:
-    """A name of the ledger is no markup, neither among the losses nor among the containers."""
+def test_names_are_not_markup() -> None:
+    """Ledger names are printed literally, among the losses and among the containers."""
     assert terminal([silent(0, "[red]C2[/red]")], columns=120).count("[red]C2[/red]") == 2
 
 
 def test_nothing_deployed() -> None:
-    """A site with nothing deployed has no ratio, and no loss."""
+    """A site with nothing deployed has no ratio."""
     assert "nothing deployed" in terminal([], columns=80)

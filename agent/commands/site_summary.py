@@ -1,4 +1,4 @@
-"""The site's figures in words and tables, for terminals."""
+"""The site's figures as text and tables for terminals, and as JSON."""
 
 from collections.abc import Iterable
 
@@ -15,7 +15,7 @@ from agent.text.power import power_line
 
 
 def headline(name: str, figures: Figures) -> Text:
-    """Give the one line everybody looks for."""
+    """Return the headline: operating of deployed, operational efficiency, coverage."""
     ratio = figures.operational_efficiency_ratio
     text = Text.assemble(
         (name, "bold"),
@@ -32,20 +32,20 @@ def headline(name: str, figures: Figures) -> Text:
 
 
 def curtailment_line(figures: Figures) -> Text:
-    """Give what is curtailed on purpose, who hashes all the same and who did not come back; empty while nothing is."""
+    """Return curtailed hashrate, stragglers and units that did not come back; empty if there are none."""
     parts = []
     if figures.curtailment_nameplate_hs:
         left = f", {hashrate_text(figures.curtailment_target_hs)} left to hash" if figures.curtailment_target_hs else ""
         parts.append(f"{hashrate_text(figures.curtailment_nameplate_hs)} inside events{left}")
     if figures.stragglers:
-        parts.append(f"{figures.stragglers:,} stragglers hash on")
+        parts.append(f"{figures.stragglers:,} stragglers still hashing")
     if figures.unrestored:
         parts.append(f"{figures.unrestored:,} units did not come back")
     return Text(f"curtailment: {'; '.join(parts)}" if parts else "")
 
 
 def loss_table(figures: Figures, lines: Iterable[LossLine]) -> Table:
-    """Give what took the rest, largest first, and where."""
+    """Return the losses by cause, largest first, with their places."""
     table = Table(title="what took the rest", title_justify="left", box=None)
     table.add_column("cause", overflow="fold")
     for column in ("hashrate", "of deployed"):
@@ -61,7 +61,7 @@ def loss_table(figures: Figures, lines: Iterable[LossLine]) -> Table:
 
 
 def container_table(figures: SiteFigures) -> Table:
-    """Give one row a container: units by state, operating of deployed."""
+    """Return one row per container: units by state, operating of deployed."""
     table = Table(title="containers", title_justify="left", box=None)
     table.add_column("container", overflow="fold")
     for column in ("units", "hashing", "not hashing", "operating", "deployed", "efficiency"):
@@ -81,7 +81,7 @@ def container_table(figures: SiteFigures) -> Table:
 
 
 def site_summary(name: str, figures: SiteFigures, lines: Iterable[LossLine]) -> Group:
-    """Give headline, losses and containers, one under the other."""
+    """Return headline, power, curtailment, losses and containers, stacked."""
     return Group(
         headline(name, figures.site),
         Text(power_line(figures)),
@@ -93,7 +93,7 @@ def site_summary(name: str, figures: SiteFigures, lines: Iterable[LossLine]) -> 
 
 
 def site_json(name: str, figures: SiteFigures) -> bytes:
-    """Give the same as JSON, in base units."""
+    """Return the same figures as JSON, in base units."""
 
     def group(each: Figures) -> dict[str, object]:
         return {
