@@ -8,7 +8,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from agent.commands.options import ConfigPath
+from agent.commands.options.shared import ConfigPath
 from agent.commands.terminal import exit_codes, out
 from agent.config.file import render_config
 from agent.runtime.setup import load_setup

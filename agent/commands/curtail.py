@@ -15,7 +15,7 @@ import typer
 
 from agent.commands.agent_client import AnswerError, RunningAgent, running_agent
 from agent.commands.curtail_text import event_lines, order_text, span_text
-from agent.commands.options import Json, OptionalConfigPath
+from agent.commands.options.shared import Json, OptionalConfigPath
 from agent.commands.terminal import exit_codes, out, usage_error
 from agent.exporters.web.curtailment_answers import CurtailmentAnswer, CurtailmentsAnswer
 from agent.exporters.web.curtailment_api import PATH

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from agent.commands.history_source import opened
-from agent.commands.options import HistoryPath, OptionalConfigPath
+from agent.commands.options.shared import HistoryPath, OptionalConfigPath
 from agent.commands.terminal import exit_codes, usage_error
 from agent.history.export import CHANGE_HEADER, CONTAINER_HEADER, change_line, container_line, site_lines
 from agent.history.reader import HistoryReader

@@ -11,7 +11,7 @@ import typer
 from agent.commands.ledger_changes import change, print_journal
 from agent.commands.ledger_site import LedgerSite
 from agent.commands.ledger_text import Form, contrast_json, contrast_text, counted, print_entries
-from agent.commands.options import PlainJson
+from agent.commands.options.shared import PlainJson
 from agent.commands.terminal import exit_codes, out, usage_error
 from agent.config.mistakes import near_match
 from agent.files.text import read_text

@@ -9,7 +9,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from agent.commands.options import PlainJson
+from agent.commands.options.shared import PlainJson
 from agent.commands.terminal import exit_codes, out
 from agent.exporters.prometheus.store import ContractRow, contract
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from agent.commands.options import ConfigPath
+from agent.commands.options.shared import ConfigPath
 from agent.commands.terminal import FAILED, err, exit_codes, out
 from agent.errors import BrokerError, ConfigError, Mistake
 from agent.exporters.mqtt.checkup import examine

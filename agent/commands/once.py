@@ -11,7 +11,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from agent.app import Agent
-from agent.commands.options import ConfigPath, Json
+from agent.commands.options.shared import ConfigPath, Json
 from agent.commands.site_summary import site_json, site_summary
 from agent.commands.terminal import FAILED, err, exit_codes, out
 from agent.runtime import logs

@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from agent.address import Endpoint, parse_endpoint
-from agent.commands.options import Json
+from agent.commands.options.shared import Json
 from agent.commands.terminal import err, exit_codes, out, usage_error
 from agent.errors import PollError
 from agent.text.numbers import ABSENT, duration_text, hashrate_text, watts_text

@@ -5,7 +5,7 @@ import os
 import typer
 
 from agent.app import Agent
-from agent.commands.options import ConfigPath
+from agent.commands.options.shared import ConfigPath
 from agent.commands.terminal import exit_codes
 from agent.runtime import garbage, logs
 from agent.runtime.process import run_loop, run_until_signalled

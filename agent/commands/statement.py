@@ -12,7 +12,7 @@ import msgspec
 import typer
 
 from agent.commands.history_source import opened
-from agent.commands.options import HistoryPath, OptionalConfigPath
+from agent.commands.options.shared import HistoryPath, OptionalConfigPath
 from agent.commands.terminal import FAILED, err, exit_codes, out, usage_error
 from agent.statement import check, text
 from agent.statement.period import Period, parse_period
