@@ -60,7 +60,7 @@ class _Subcommands(Group):
 
     def _main_shell_completion(self, *request: Any, **more: Any) -> None:
         """Answer a shell that asks for completions; without such a request, return."""
-        # For zsh, fish and PowerShell typer imports rich, if installed, to strip markup from help texts. Ours have none.
+        # For zsh, fish and PowerShell typer strips rich markup from help texts, which takes rich. Ours have no markup.
         with _hidden("rich"):
             super()._main_shell_completion(*request, **more)
 
