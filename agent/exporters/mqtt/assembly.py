@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from agent.config.sections import MqttSection
-from agent.exporters.mqtt.backoff import Rhythm
+from agent.exporters.mqtt.backoff import Backoff
 from agent.exporters.mqtt.broker import Broker
 from agent.exporters.mqtt.composer import Composer
 from agent.exporters.mqtt.exporter import MqttExporter, Outlet
@@ -70,7 +70,7 @@ def assemble(
             composer,
             intake=Intake(link.name, composer.topics, way_in, wall=wall) if topics else None,
             topics=topics,
-            rhythm=Rhythm(random=rng.random),
+            backoff=Backoff(random=rng.random),
             clock=clock,
             wall=wall,
         )
@@ -80,7 +80,7 @@ def assemble(
                 broker=broker,
                 units=section.units,
                 heartbeat=heartbeat,
-                node=_node(section, link, site, Rhythm(random=rng.random), wall),
+                node=_node(section, link, site, Backoff(random=rng.random), wall),
                 discovery=_discovery(section, composer),
             )
         )
@@ -105,9 +105,9 @@ def _discovery(section: MqttSection, composer: Composer) -> Callable[[Iterable[s
 
 
 def _node(
-    section: MqttSection, link: Link, site: str, rhythm: Rhythm, wall: Callable[[], float]
+    section: MqttSection, link: Link, site: str, backoff: Backoff, wall: Callable[[], float]
 ) -> SparkplugNode | None:
     if section.sparkplug_group is None:
         return None
     own = replace(link, client_id=f"{link.client_id}-sparkplug")
-    return SparkplugNode(own, EdgeNode(section.sparkplug_group, site), rhythm=rhythm, wall=wall)
+    return SparkplugNode(own, EdgeNode(section.sparkplug_group, site), backoff=backoff, wall=wall)

@@ -16,7 +16,7 @@ from itertools import islice
 import structlog
 
 from agent.errors import BrokerError
-from agent.exporters.mqtt.backoff import Rhythm, forget_wakings
+from agent.exporters.mqtt.backoff import Backoff, clear_cancel_count
 from agent.exporters.mqtt.broker_health import Health
 from agent.exporters.mqtt.composer import Composer
 from agent.exporters.mqtt.connection import WINDOW, Connection, Received, Will, connect
@@ -54,7 +54,7 @@ class Broker:
         composer: Makes the messages about ourselves.
         intake: What is done with what arrives; None takes nothing in.
         topics: What is subscribed to, apart from the canary.
-        rhythm: When to try again.
+        backoff: When to try again.
         clock: Monotonic clock, s.
         wall: Unix time, s.
 
@@ -74,7 +74,7 @@ class Broker:
         *,
         intake: Intake | None,
         topics: Sequence[str],
-        rhythm: Rhythm,
+        backoff: Backoff,
         clock: Callable[[], float],
         wall: Callable[[], float],
     ) -> None:
@@ -86,7 +86,7 @@ class Broker:
         self.on_connected: Callable[[], None] = lambda: None
         self.stop = asyncio.Event()
         self._composer, self._intake, self._topics = composer, intake, tuple(topics)
-        self._rhythm, self._clock, self._wall = rhythm, clock, wall
+        self._backoff, self._clock, self._wall = backoff, clock, wall
         self._worker = Worker(f"mqtt {link.name}")
         self._incoming: deque[Message] = deque()
         self._has_incoming = asyncio.Event()
@@ -203,10 +203,10 @@ class Broker:
             except Exception as error:  # noqa: BLE001  an exporter's delivery loop: messages wait for the next connection
                 if not self._is_survivable(error):
                     return
-            forget_wakings()
+            clear_cancel_count()
             failures = 1 if self._clock() - started > STEADY_S else failures + 1
             with suppress(TimeoutError):
-                async with asyncio.timeout(self._rhythm.wait_s(failures)):
+                async with asyncio.timeout(self._backoff.wait_s(failures)):
                     await self.stop.wait()
 
     def _is_survivable(self, error: Exception) -> bool:
@@ -239,7 +239,7 @@ class Broker:
         will = Will(self._composer.topics.agent, offline, is_retained=True)
         async with connect(self.link, will=will) as connection:
             try:
-                nonce, is_back = f"{self._rhythm.random():.12f}".removeprefix("0."), asyncio.Event()
+                nonce, is_back = f"{self._backoff.random():.12f}".removeprefix("0."), asyncio.Event()
                 async with asyncio.TaskGroup() as tasks:
                     tasks.create_task(self._receive(connection, nonce, is_back), name=f"mqtt {self.link.name} in")
                     tasks.create_task(self._serve(connection, nonce, is_back), name=f"mqtt {self.link.name} out")

@@ -7,7 +7,7 @@ from contextlib import suppress
 import structlog
 
 from agent.errors import BrokerError
-from agent.exporters.mqtt.backoff import Rhythm, forget_wakings
+from agent.exporters.mqtt.backoff import Backoff, clear_cancel_count
 from agent.exporters.mqtt.broker import leaves
 from agent.exporters.mqtt.connection import Connection, Will, connect
 from agent.exporters.mqtt.links import Link
@@ -45,17 +45,17 @@ class SparkplugNode:
     Args:
         link: The broker; the client id gets an ending of its own.
         node: The edge node.
-        rhythm: When to try again.
+        backoff: When to try again.
         wall: Unix time, s.
 
     Attributes:
         stop: Set it to have it say goodbye and leave.
     """
 
-    def __init__(self, link: Link, node: EdgeNode, *, rhythm: Rhythm, wall: Callable[[], float]) -> None:
+    def __init__(self, link: Link, node: EdgeNode, *, backoff: Backoff, wall: Callable[[], float]) -> None:
         self.link = link
         self.stop = asyncio.Event()
-        self._node, self._rhythm, self._wall = node, rhythm, wall
+        self._node, self._backoff, self._wall = node, backoff, wall
         self._figures: SiteFigures | None = None
         self._changed = asyncio.Event()
         self._is_birth_due = True
@@ -79,10 +79,10 @@ class SparkplugNode:
                 elif str(told) != trouble:
                     trouble = str(told)
                     log.warning("sparkplug not connected", broker=self.link.name, error=trouble)
-            forget_wakings()
+            clear_cancel_count()
             self._failures += 1
             with suppress(TimeoutError):
-                async with asyncio.timeout(self._rhythm.wait_s(self._failures)):
+                async with asyncio.timeout(self._backoff.wait_s(self._failures)):
                     await self.stop.wait()
 
     async def _connect_once(self) -> None:

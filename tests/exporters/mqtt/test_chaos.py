@@ -224,7 +224,7 @@ async def test_reconnecting_leaves_nothing_behind(
     async with mosquitto(tmp_path / "broker") as broker:
         side = exporter(tmp_path, section(broker.port, client_id="agent"))
         mine = side.outlets[0].broker
-        mine._rhythm = type(mine._rhythm)(random=lambda: 0.0, first_s=0.002, longest_s=0.002)
+        mine._backoff = type(mine._backoff)(random=lambda: 0.0, first_s=0.002, longest_s=0.002)
         connected = asyncio.Event()
         mine.on_connected = connected.set
         process = psutil.Process()

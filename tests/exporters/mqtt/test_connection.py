@@ -17,7 +17,7 @@ from programs import free_port
 
 from agent.exporters.mqtt import broker as broker_module
 from agent.exporters.mqtt import connection as connection_module
-from agent.exporters.mqtt.backoff import Rhythm
+from agent.exporters.mqtt.backoff import Backoff
 
 pytestmark = pytest.mark.program("mosquitto")
 
@@ -76,7 +76,7 @@ async def test_what_a_killed_broker_took_with_it_is_sent_again(tmp_path: Path) -
         side = exporter(tmp_path, section(broker.port))
         mine = side.outlets[0].broker
         # Time for the consumer to be there first.
-        mine._rhythm = Rhythm(random=lambda: 1.0, first_s=1.5, longest_s=1.5)
+        mine._backoff = Backoff(random=lambda: 1.0, first_s=1.5, longest_s=1.5)
         async with delivering(side):
             tell(side, 20)
             async with asyncio.timeout(10):
