@@ -16,8 +16,10 @@ from hypothesis import strategies as st
 from paths import ROOT
 
 from agent.errors import OutboxError
-from agent.exporters.mqtt.outbox import BALLAST_BYTES, RETRY_S, Outbox, Taken
+from agent.exporters.mqtt.ballast import BALLAST_BYTES
+from agent.exporters.mqtt.outbox import RETRY_S, Outbox
 from agent.exporters.mqtt.outbox_file import Kind, Message, open_outbox, salvage
+from agent.exporters.mqtt.outbox_memory import Taken
 
 MB = 1 << 20
 
