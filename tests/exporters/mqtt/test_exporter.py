@@ -15,7 +15,8 @@ from mqtt_agent import SmallBook, delivering, exporter, password, section, tell,
 from mqtt_messages import check
 from programs import free_port
 
-from agent.exporters.mqtt import broker as broker_module
+from agent.exporters.mqtt import delivery as delivery_module
+from agent.exporters.mqtt import outbox_writer as outbox_writer_module
 from agent.exporters.mqtt.exporter import MqttExporter
 from agent.exporters.mqtt.messages import AgentHealth, MeterReading
 from agent.exporters.mqtt.meters import MqttMeters
@@ -56,7 +57,7 @@ async def test_units_are_told_on_change_and_heartbeat(tmp_path: Path) -> None:
 
 async def test_single_units_are_gathered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A unit's topic waits for others, and leaves with what may not wait: figures, and the end."""
-    monkeypatch.setattr(broker_module, "GATHER_S", 60.0)
+    monkeypatch.setattr(delivery_module, "GATHER_S", 60.0)
     async with mosquitto(tmp_path / "broker") as broker:
         with consumer(broker.port, f"{ROOT}/#") as reader:
             async with delivering(exporter(tmp_path, section(broker.port))) as side:
@@ -144,7 +145,7 @@ async def test_everything_waits_for_a_broker_that_is_down(tmp_path: Path) -> Non
 
 async def test_what_waits_for_a_disk_that_hangs_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Batches of units go first, events last, the oldest of each; every one given up is counted and told by kind."""
-    monkeypatch.setattr(broker_module, "MAX_INCOMING", 300)
+    monkeypatch.setattr(outbox_writer_module, "MAX_INCOMING", 300)
     side = exporter(tmp_path, section(free_port(), units="batches"))
     # Nothing is written: the side does not run.
     mine = side.outlets[0].broker
@@ -156,7 +157,7 @@ async def test_what_waits_for_a_disk_that_hangs_is_bounded(tmp_path: Path, monke
         mine.queue(Message(Kind.EVENT, "events", str(number).encode()))
     assert mine.health.dropped == {"units": 200, "figures": 100, "event": 0}
     assert mine.waiting <= 300
-    left = [(message.kind, int(message.payload)) for message in mine._incoming]
+    left = [(message.kind, int(message.payload)) for message in mine.unwritten]
     assert [number for kind, number in left if kind is Kind.EVENT] == list(range(150))
     assert [number for kind, number in left if kind is Kind.FIGURES] == list(range(100, 200))
     side.watch()
@@ -164,9 +165,9 @@ async def test_what_waits_for_a_disk_that_hangs_is_bounded(tmp_path: Path, monke
     (numbers,) = side.numbers()
     assert numbers.dropped == {"units": 200, "figures": 100, "event": 0}
     assert numbers.outbox_max_bytes == 64 << 20
-    (event,) = (check(message.payload)["event"] for message in list(mine._incoming)[250:])
+    (event,) = (check(message.payload)["event"] for message in list(mine.unwritten)[250:])
     assert (event["subject"], event["is_well"]) == ("outbox_full", False)
-    assert event["detail"] == "site: messages that found no room: 200 units, 100 figures"
+    assert event["detail"] == "site: messages dropped for lack of room: 200 units, 100 figures"
 
 
 async def test_a_disk_that_hangs_does_not_hold_up_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
