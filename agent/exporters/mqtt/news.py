@@ -1,4 +1,4 @@
-"""What is worth publishing: changes of a unit, of curtailments and of the agent's own health. No I/O."""
+"""News worth publishing: changes of a unit, of curtailments and of the agent's own health. No I/O."""
 
 from collections.abc import Iterable, Iterator
 from typing import Literal
