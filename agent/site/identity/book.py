@@ -59,7 +59,7 @@ class IdentityBook:
         self._entries: dict[str, LedgerEntry] = {}
         self.routes = Routes()
         self.inquiries = Inquiries(self._sightings, self.routes, spacing_s=spacing_s)
-        # Only units whose readings are not credited to themselves.
+        # By the unit polled at an address, the unit that answers there. Pairs of one unit with itself are left out.
         self._owners: dict[str, str | None] = {}
         self._reported: set[tuple[str, SystemInfo]] = set()
         self.moves = 0
@@ -84,7 +84,7 @@ class IdentityBook:
         )
 
     def take_over(self, delta: LedgerDelta, addresses: Addresses, *, clock_s: float) -> list[Finding]:
-        """Take over what changed in the ledger, and judge the units whom the change may concern."""
+        """Take over the changes of a ledger, and judge the units that they may concern."""
         concerned = set(self._standings.astray)
         former = [self._entries.pop(unit_id) for unit_id in delta.gone]
         former += [self._entries[entry.unit_id] for entry in delta.changed if entry.unit_id in self._entries]
@@ -119,7 +119,7 @@ class IdentityBook:
         self._standings.put(where)
 
     def _identify_again(self, endpoints: Iterable[Endpoint], names: Collection[str]) -> set[str]:
-        """Identify earlier sightings by the ledger in force; return the units whom a different answer concerns.
+        """Identify earlier sightings by the ledger in force; return the units that a different answer concerns.
 
         Args:
             endpoints: Addresses at which another unit is expected than before.
@@ -176,11 +176,11 @@ class IdentityBook:
         return self._settle([poll.unit_id], clock_s)
 
     def on_seen(self, endpoint: Endpoint, info: SystemInfo, *, at: float, clock_s: float) -> list[Finding]:
-        """Take in what a unit's page said.
+        """Take in a unit's page.
 
         Args:
             endpoint: Address and port of the unit's API.
-            info: What the page said.
+            info: The identity on the page.
             at: Unix time, s.
             clock_s: The monotonic clock, s.
         """
@@ -203,7 +203,7 @@ class IdentityBook:
         return [*findings, *self._difference(sighting)]
 
     def on_failed(self, endpoint: Endpoint, error: PollError | None, *, clock_s: float) -> list[Finding]:
-        """Take in that a page could not be had; `error` is None if this process had no socket to ask with."""
+        """Take in a failed request for a page; `error` is None if this process had no socket to ask with."""
         look = self._sightings.look(endpoint)
         if error is None:
             self.inquiries.on_no_socket(endpoint, clock_s)
@@ -233,7 +233,7 @@ class IdentityBook:
             yield Difference(entry=entry, sighting=sighting)
 
     def _settle(self, unit_ids: Iterable[str], clock_s: float) -> list[Finding]:
-        """Judge units, and whose readings come from where they were, are, and are expected."""
+        """Judge units, then decide whose readings come from the addresses where they were, are and are expected."""
         changes: list[Finding] = []
         polled: set[str] = set()
         for unit_id in dict.fromkeys(unit_ids):

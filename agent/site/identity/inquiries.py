@@ -1,4 +1,4 @@
-"""Which unit's page is asked for next, and the signs that make it worth asking."""
+"""The choice of the next page to ask for, and the signs that make it worth asking."""
 
 from collections.abc import Iterable, Mapping
 
@@ -29,7 +29,7 @@ class Inquiries:
     Attributes:
         web_ports: The port of the pages at each address of the ledger; None where the ledger has none.
         lost: Ids of the units that were unreachable at their last poll.
-        displaced: Ids of the units whose home is another unit's place.
+        displaced: Ids of the units at whose home another unit answers.
     """
 
     def __init__(self, sightings: Sightings, routes: Routes, *, spacing_s: float) -> None:
@@ -73,7 +73,7 @@ class Inquiries:
         self.displaced.discard(unit_id)
 
     def on_reading(self, endpoint: Endpoint, expected: str, reading: UnitReading, clock_s: float) -> None:
-        """Want an identity wherever a reading shows signs that another unit answers."""
+        """Ask for the page at an address if a reading shows signs that another unit answers there."""
         look = self._sightings.look(endpoint)
         self.lost.discard(expected)
         if not look.is_answering:
@@ -116,7 +116,7 @@ class Inquiries:
         self._agenda.want(endpoint, Urgency.NEW, clock_s + self.spacing_s)
 
     def on_failed(self, endpoint: Endpoint, clock_s: float) -> None:
-        """Ask again after a back-off: the page could not be had."""
+        """Ask again after a back-off: the request for the page failed."""
         look = self._sightings.look(endpoint)
         urgency = Urgency.EXCHANGED if look.is_doubtful else Urgency.ROUTINE
         wait_s = min(RETRY_MAX_S, RETRY_S * 2.0 ** min(look.failures - 1, 16))
