@@ -170,7 +170,7 @@ def nameplates(draw: st.DrawFn, numbers: Numbers) -> Nameplate:
 
 @st.composite
 def readings(draw: st.DrawFn, numbers: Numbers, unit_id: str = "u1") -> UnitReading:
-    """Give a reading that fits its nameplate badly, if at all, with any field missing that may be."""
+    """Draw a reading that need not fit its nameplate, with any optional field missing."""
     zero = draw(numbers.rate_hs) * 0
     rates = st.none() | st.just(zero) | numbers.rate_hs
     boards = st.builds(

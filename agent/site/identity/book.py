@@ -1,7 +1,7 @@
-"""Who answers where: a reading is credited to the unit that answered, whichever unit was expected at the address.
+"""The identity book: credits a reading to the unit that answered, whichever unit was expected at the address.
 
-The ledger says who a unit is (MAC or serial) and where it is expected. A unit's own page says who answers. Answers and
-times are arguments, and nothing here writes the ledger.
+The ledger has each unit's identity (MAC or serial) and its expected address. A unit's own page says which unit answers.
+Answers and times are arguments, and nothing here writes the ledger.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -26,7 +26,7 @@ SPACING_S = 10.0
 
 
 class Addresses(NamedTuple):
-    """Where units are, were or will be by a ledger.
+    """The addresses of a ledger, past, present and future.
 
     Attributes:
         web_ports: The port of the pages at each address; None where the ledger has none.
@@ -38,7 +38,7 @@ class Addresses(NamedTuple):
 
 
 class IdentityBook:
-    """Where every unit is, by the latest sighting at every address.
+    """The place of every unit, by the latest sighting at every address.
 
     Attributes:
         routes: Where each unit is polled.

@@ -12,7 +12,7 @@ _NOWHERE: frozenset[Endpoint] = frozenset()
 
 
 class Look:
-    """What is remembered of one address.
+    """The memory of one address.
 
     Attributes:
         is_answering: True if the latest poll there got a reading.

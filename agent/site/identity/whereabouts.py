@@ -38,7 +38,7 @@ class Sighting(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Whereabouts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Where one unit is.
+    """The place of one unit.
 
     Attributes:
         unit_id: The unit's id.
