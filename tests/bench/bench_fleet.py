@@ -377,7 +377,7 @@ class _Manager(ServiceManager):
         super().__init__({})
         self.start_s = self.start_cpu_s = 0.0
 
-    def tell(self, *assignments: str) -> None:
+    def notify(self, *assignments: str) -> None:
         """Take in a message to the service manager."""
         if "READY=1" in assignments:
             started = Path("/proc/self/stat").read_text(encoding="ascii").rpartition(")")[2].split()[19]

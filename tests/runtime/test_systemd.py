@@ -35,14 +35,14 @@ async def test_sends_to_both_kinds_of_address(tmp_path: Path, kind: str) -> None
     """A path and an abstract address both receive the assignments, one a line."""
     address = str(tmp_path / "notify") if kind == "path" else f"@hashsight-test-{os.getpid()}"
     with listening(address) as manager:
-        ServiceManager({"NOTIFY_SOCKET": address}).tell("READY=1", "STATUS=up")
+        ServiceManager({"NOTIFY_SOCKET": address}).notify("READY=1", "STATUS=up")
         assert await heard(manager) == "READY=1\nSTATUS=up"
 
 
 def test_a_missing_service_manager_raises_nothing(tmp_path: Path) -> None:
     """Without a service manager nothing is sent; with one that is gone, nothing is raised."""
-    ServiceManager({}).tell("READY=1")
-    ServiceManager({"NOTIFY_SOCKET": str(tmp_path / "gone")}).tell("READY=1")
+    ServiceManager({}).notify("READY=1")
+    ServiceManager({"NOTIFY_SOCKET": str(tmp_path / "gone")}).notify("READY=1")
 
 
 @pytest.mark.parametrize(
