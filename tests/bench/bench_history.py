@@ -12,6 +12,7 @@ from contextlib import closing
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from agent.files.sqlite import used_bytes
 from agent.history.minutes import Row, Values
 from agent.history.reader import read_history
 from agent.history.state_changes import Change
@@ -59,7 +60,7 @@ def batches(days: int) -> Iterator[range]:
 
 def used(file: HistoryWriter) -> int:
     """Return the bytes in use."""
-    return file._used_bytes()
+    return used_bytes(file._connection)
 
 
 def bench(folder: Path, days: int, containers: int) -> None:

@@ -88,12 +88,17 @@ def printed(name: str, *options: str) -> str:
             ),
         ),
         (
+            "bench_history.py",
+            ("1", "1"),
+            (rf"site rows +{NUMBER} MB, {NUMBER} bytes each", rf"one minute written +{NUMBER} ms"),
+        ),
+        (
             "bench_simulator.py",
             ("--units", "20", "--seconds", "0.2", "--runs", "1"),
             (rf"stats, new dialect +{NUMBER} +{NUMBER} +{NUMBER}/s",),
         ),
     ],
-    ids=["polls", "steady", "sick", "scale", "scrape", "figures", "simulator"],
+    ids=["polls", "steady", "sick", "scale", "scrape", "figures", "history", "simulator"],
 )
 def test_benchmark_runs(name: str, options: tuple[str, ...], lines: tuple[str, ...]) -> None:
     """A benchmark ends with status 0 and prints its main lines with figures."""
