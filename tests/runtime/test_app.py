@@ -36,14 +36,14 @@ async def test_an_unreachable_unit_is_polled_at_least_once_a_minute(tmp_path: Pa
 
 
 async def test_ready_is_said_with_the_figures_and_not_before(tmp_path: Path) -> None:
-    """The agent is not ready before the turns of the first whole round are over and its figures stand."""
+    """The agent is not ready before the slices of the first whole round are over and its figures stand."""
     (tmp_path / "site.toml").write_text(CONFIG, encoding="utf-8")
     (tmp_path / "ledger.csv").write_text(LEDGER, encoding="utf-8")
     agent = Agent(load_setup(tmp_path / "site.toml"))
     async with agent.polling():
         await agent.poller.sweep()
         rounds = agent.rounds
-        said = [(rounds.unreadiness is None, rounds.figures is not None, rounds.whole_at) for _ in rounds.turns()]
+        said = [(rounds.unreadiness is None, rounds.figures is not None, rounds.whole_at) for _ in rounds.slices()]
         assert len(said) > 2
         assert set(said) == {(False, False, None)}
         assert rounds.unreadiness is None

@@ -86,7 +86,7 @@ async def test_a_reload_touches_only_what_changed(tmp_path: Path) -> None:
 async def test_figures_are_of_one_ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every round of figures during a reload counts by the old ledger or by the new one, never by both."""
     for user in ("agent.runtime.in_force", "agent.runtime.rounds"):
-        monkeypatch.setattr(f"{user}.UNITS_A_TURN", 1)
+        monkeypatch.setattr(f"{user}.UNITS_PER_SLICE", 1)
     rows = [f"u{number},S21,200,127.77.1.{number},C1,R1,{number},2025-01-01,,deployed" for number in range(1, 251)]
     agent, ledger, header = _agent(tmp_path), tmp_path / "ledger.csv", LEDGER.splitlines()[0]
     deployed_hs = []

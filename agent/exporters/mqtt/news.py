@@ -70,7 +70,7 @@ def _curtailment_changed(what: Literal["declared", "started", "ended", "stopped"
         what=what,
         id=event.id,
         target_ratio=event.target_ratio,
-        scope=ScopeOrder(**event.scope.told()),
+        scope=ScopeOrder(**event.scope.names()),
         source=event.source,
         start=moment(event.start),
         end=None if event.end is None else moment(event.end),

@@ -147,7 +147,7 @@ class CurtailmentBook:
         )
         self._set(Curtailments(windows, (*events, *dropped)))
 
-    def tell(self, at: float) -> None:
+    def log_changes(self, at: float) -> None:
         """Log the events that began or ended since the last call."""
         in_force = {event.id: event for event in self.curtailments.around(at).in_force}
         for event_id, event in in_force.items():

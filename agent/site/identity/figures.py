@@ -14,7 +14,7 @@ class IdentityFigures:
         is_watched: True while identity checks are on.
         units_by_standing: Number of units of each standing; empty while identity checks are off.
         away: Units that are not where the ledger expects them.
-        unknown: Sightings at an address of the ledger of units that are not in it.
+        unknown: AddressMemory at an address of the ledger of units that are not in it.
         moves: How many times a unit was found at another address since this process started.
         checks: Number of pages requested, by result: ok, no_socket, or the reason of the failure.
     """

@@ -75,7 +75,7 @@ def moves(findings: Iterable[Finding]) -> list[tuple[str, Standing, Endpoint | N
 
 def standings(book: IdentityBook) -> list[Standing]:
     """Return every unit's standing."""
-    return [where.standing for where in book._standings._whereabouts.values()]
+    return [where.standing for where in book._table._whereabouts.values()]
 
 
 def test_a_unit_at_home_is_verified() -> None:
@@ -441,11 +441,11 @@ def test_no_unit_is_credited_twice_under_any_ledger(steps: list[Step], ledgers: 
 
 def _check_derived_state(book: IdentityBook) -> None:
     """Check the counts and lists kept for scrapes against the state that they summarise."""
-    wheres = book._standings._whereabouts.values()
+    wheres = book._table._whereabouts.values()
     assert {name: units for name, units in book.counts().items() if units} == Counter(one.standing for one in wheres)
     astray = {one.unit_id for one in wheres if one.standing in {Standing.MOVED, Standing.DISPLACED}}
     assert {one.unit_id for one in book.astray()} == astray
-    sightings = [look.sighting for look in book._sightings._looks.values() if look.sighting is not None]
+    sightings = [look.sighting for look in book._memory._looks.values() if look.sighting is not None]
     assert {seen.endpoint for seen in book.unknown_units()} == {seen.endpoint for seen in sightings if seen.is_unknown}
-    for unit_id, endpoints in book._sightings._seen_at.items():
+    for unit_id, endpoints in book._memory._seen_at.items():
         assert endpoints == {seen.endpoint for seen in sightings if seen.unit_id == unit_id}

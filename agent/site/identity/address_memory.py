@@ -38,7 +38,7 @@ class Look:
         self.failures = 0
 
 
-class Sightings:
+class AddressMemory:
     """The latest sighting at every address, by the names in the ledger in force."""
 
     def __init__(self) -> None:

@@ -8,7 +8,7 @@ from agent.site.identity.whereabouts import Standing, Whereabouts
 _ASTRAY = frozenset({Standing.MOVED, Standing.DISPLACED})
 
 
-class Standings:
+class WhereaboutsTable:
     """The whereabouts of all units in force.
 
     Units astray and counts are kept up to date: gathering them from all units at every scrape would take milliseconds.
