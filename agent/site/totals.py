@@ -75,7 +75,8 @@ class Figures:
     @property
     def energy_efficiency_j_per_th(self) -> float | None:
         """Joules per terahash over the units that have both figures; None while they hash nothing."""
-        return self.efficient_watts / (self.efficient_hs / HS_PER_THS) if self.efficient_hs else None
+        rate_ths = self.efficient_hs / HS_PER_THS
+        return self.efficient_watts / rate_ths if rate_ths else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -101,7 +101,7 @@ async def delivering(side: MqttExporter) -> AsyncIterator[MqttExporter]:
 
 def publish_figures(side: MqttExporter, count: int, start: int = 0) -> None:
     """Publish figures of one unit `count` times."""
-    unit = status(told=reading())
+    unit = status(latest=reading())
     for number in range(start, start + count):
         side.on_figures(site_figures([unit], AT + number), interval_s=1, simulated_units=lambda: 0)
 

@@ -95,7 +95,7 @@ async def test_tail_prints_what_is_published(tmp_path: Path) -> None:
         agent_secret = password(tmp_path, "hashsight-secret")
         options = section(broker.port, username="hashsight", password_file=agent_secret)
         async with delivering(exporter(tmp_path, options)) as side:
-            side.on_unit(status(told=reading()))
+            side.on_unit(status(latest=reading()))
             publish_figures(side, 1)
             with consumer(broker.port, f"{ROOT}/#", user="consumer") as reader:
                 await reader.until(

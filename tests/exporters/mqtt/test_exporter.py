@@ -36,9 +36,9 @@ async def test_units_are_published_on_change_and_heartbeat(tmp_path: Path) -> No
     async with mosquitto(tmp_path / "broker") as broker:
         with consumer(broker.port, f"{ROOT}/#") as reader:
             async with delivering(exporter(tmp_path, section(broker.port))) as side:
-                side.on_unit(status(told=reading()))
-                side.on_unit(status(told=reading(hashrate_5s_hs=199e12)))
-                side.on_unit(status(told=reading(hashrate_5s_hs=180e12)))
+                side.on_unit(status(latest=reading()))
+                side.on_unit(status(latest=reading(hashrate_5s_hs=199e12)))
+                side.on_unit(status(latest=reading(hashrate_5s_hs=180e12)))
                 side.on_unit(gone_silent("u1"))
                 await reader.until(lambda got: payloads(got, f"{ROOT}/events"))
                 side.remove_unit("u1")
@@ -71,7 +71,7 @@ async def test_single_units_are_gathered(tmp_path: Path, monkeypatch: pytest.Mon
                 for _ in range(3):
                     await mine._writer.kept()
                 for percent in range(100, 50, -10):
-                    side.on_unit(status(told=reading(hashrate_5s_hs=percent * 2e12)))
+                    side.on_unit(status(latest=reading(hashrate_5s_hs=percent * 2e12)))
                     await asyncio.sleep(0.02)
                 assert not payloads(reader.messages, f"{ROOT}/units/u1")
                 publish_figures(side, 1, 1)

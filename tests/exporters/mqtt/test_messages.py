@@ -175,6 +175,6 @@ def test_a_meters_topic_says_what_it_measures(topic: str, scope: MeterScope | No
 def test_which_rate_changes_are_news(published_hs: float | None, now_hs: float | None, *, expected: bool) -> None:
     """A rate is published again if it moved by more than its noise, or appeared or disappeared."""
     published, now = (
-        structs.replace(status(told=reading()), hashrate_hs=rate_hs) for rate_hs in (published_hs, now_hs)
+        structs.replace(status(latest=reading()), hashrate_hs=rate_hs) for rate_hs in (published_hs, now_hs)
     )
     assert is_news(published, now) is expected

@@ -288,7 +288,7 @@ async def test_a_nodes_life_on_a_real_broker(tmp_path: Path) -> None:
             async with delivering(exporter(tmp_path, section(broker.port, sparkplug_group="mining"))) as side:
                 publish_figures(side, 1)
                 await host.until(lambda got: kinds(got) == ["NBIRTH"])
-                slower = status(told=reading(hashrate_5s_hs=150e12))
+                slower = status(latest=reading(hashrate_5s_hs=150e12))
                 side.on_figures(site_figures([slower], AT + 10), interval_s=1, simulated_units=lambda: 0)
                 await host.until(lambda got: kinds(got) == ["NBIRTH", "NDATA"])
                 host.publish("spBv1.0/mining/NCMD/alpha", b"\x12\x18\x0a\x14" + REBIRTH.encode() + b"\x70\x01")
