@@ -15,7 +15,7 @@ from agent.site.ledger.reader import COLUMNS
 
 
 class Form(StrEnum):
-    """How rows are printed."""
+    """Format of printed rows."""
 
     TABLE = "table"
     CSV = "csv"

@@ -35,7 +35,7 @@ class FanOut:
 
     @asynccontextmanager
     async def recording(self) -> AsyncIterator[None]:
-        """Keep history while the block runs, where any is to be kept."""
+        """Keep history while the block runs, if the site keeps one."""
         if self._recorder is None:
             yield
             return

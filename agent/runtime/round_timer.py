@@ -40,7 +40,7 @@ class RoundTimer:
         self.on_figures: Callable[[SiteFigures], None] = lambda _: None
 
     def on_interval_changed(self) -> None:
-        """Start counting anew with the interval now in force."""
+        """Restart the wait with the interval now in force."""
         self._interval_changed.set()
 
     async def run(self) -> None:

@@ -107,7 +107,7 @@ class MqttExporter:
                         outlet.node.stop.set()
 
     def on_unit(self, status: UnitStatus) -> None:
-        """Handle a unit's new status; cheap if nothing is to be published, silent until the unit was polled once."""
+        """Handle a unit's new status; cheap if nothing has to be published, silent until the unit was polled once."""
         if not self.outlets or not status.is_looked_at:
             return
         unit_id = status.entry.unit_id

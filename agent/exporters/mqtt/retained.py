@@ -13,7 +13,7 @@ class RetainedTopics:
     """The latest payload by topic, and the topics that are still to be published.
 
     Args:
-        has_work: Set whenever a topic is to be published.
+        has_work: Set whenever a topic waits to be published.
     """
 
     def __init__(self, has_work: asyncio.Event) -> None:

@@ -11,7 +11,7 @@ from agent.unit.reading import SystemInfo
 
 
 class Standing(StrEnum):
-    """How well a unit's whereabouts are known; the closed list."""
+    """Knowledge of a unit's whereabouts; the closed list."""
 
     VERIFIED = "verified"
     UNVERIFIED = "unverified"
