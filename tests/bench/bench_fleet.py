@@ -484,7 +484,7 @@ async def _reload_one_row(agent: Agent) -> Reload:
         await agent.reload()
         took_s = time.perf_counter() - began
         await asyncio.sleep(0.1)
-    renewed = sum(status.entry is not before[status.entry.unit_id] for status in agent.tracker.statuses())
+    renewed = sum(1 for status in agent.tracker.statuses() if status.entry is not before[status.entry.unit_id])
     return Reload(took_s, probe.lag_s(is_own=True)[1] * 1e3, renewed)
 
 

@@ -60,14 +60,14 @@ class Mosquitto:
 
     Args:
         folder: Folder of its files.
-        config: Returns its configuration for a folder and a port; `open_to_all` by default.
+        config: Returns its configuration for a folder and a port.
     """
 
-    def __init__(self, folder: Path, config: Callable[[Path, int], str] | None = None) -> None:
+    def __init__(self, folder: Path, config: Callable[[Path, int], str] = open_to_all) -> None:
         self.port = free_port()
         self.folder = folder
         folder.mkdir(exist_ok=True)
-        (folder / "mosquitto.conf").write_text((config or open_to_all)(folder, self.port), encoding="utf-8")
+        (folder / "mosquitto.conf").write_text(config(folder, self.port), encoding="utf-8")
         self._process: subprocess.Popen[bytes] | None = None
         self.log = folder / "mosquitto.log"
 
@@ -115,7 +115,7 @@ class Mosquitto:
 
 
 @contextlib.asynccontextmanager
-async def mosquitto(folder: Path, config: Callable[[Path, int], str] | None = None) -> AsyncIterator[Mosquitto]:
+async def mosquitto(folder: Path, config: Callable[[Path, int], str] = open_to_all) -> AsyncIterator[Mosquitto]:
     """Run a broker while the block runs."""
     broker = await asyncio.to_thread(Mosquitto, folder, config)
     await asyncio.to_thread(broker.start)

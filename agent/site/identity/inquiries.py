@@ -18,8 +18,8 @@ SEARCH_EVERY_S = 600.0
 class Inquiries:
     """The pages to ask for, by urgency and time.
 
-    A page is asked for when its address first answers or answers again, when an uptime went backwards, when other
-    boards answer than before, and once a day.
+    A page is asked for once a day. It is also asked for when its address first answers or answers again, when an uptime
+    went backwards, and when other boards answer than before.
 
     Args:
         memory: What is remembered of each address.

@@ -328,7 +328,7 @@ async def test_the_shipped_access_list_lets_each_do_its_part(tmp_path: Path, qui
                 publish_figures(side, 1)
                 await host.until(lambda got: "NBIRTH" in got[-1][0] if got else False)
                 host.publish("spBv1.0/mining/NCMD/alpha", rebirth)
-                await host.until(lambda got: sum("NBIRTH" in topic for topic, _, _ in got) == 2)
+                await host.until(lambda got: sum(1 for topic, _, _ in got if "NBIRTH" in topic) == 2)
                 for user in (reader, home, host):
                     user.publish(f"{ROOT}/curtailment/set", "0")
                 gateway.publish(f"{ROOT}/curtailment/set", "101")
