@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from judging import SHOWN, compare, read_rewordings
+from judging import SHOWN, compare, draft, read_rewordings
 from recording import record
 from stepping import HERE, StuckError
 
@@ -35,6 +35,7 @@ def main() -> int:
     parser.add_argument("--python", type=Path, help="the interpreter of the programs, with the locked packages")
     parser.add_argument("--reworded", type=Path, default=HERE / "reworded.toml", help="another table of rewordings")
     parser.add_argument("--keep", type=Path, help="with a revision: a folder for both records, to look into")
+    parser.add_argument("--draft", type=Path, help="write prose that differs here, as entries of the table to be read")
     parser.add_argument("--all", action="store_true", help=f"show every difference, not {SHOWN} alone")
     arguments = parser.parse_args()
     # The interpreter that runs this, unless the project has its own: a worktree may have none.
@@ -47,10 +48,10 @@ def main() -> int:
                 _record(Path(tree), Path(folder), python)
                 return 0
             case ["compare", before, after]:
-                return _judge(Path(before), Path(after), arguments.reworded, show_all=arguments.all)
+                return _judge(Path(before), Path(after), arguments)
             case [revision]:
                 with _both(revision, arguments.keep, python) as (before, after):
-                    return _judge(before, after, arguments.reworded, show_all=arguments.all)
+                    return _judge(before, after, arguments)
             case _:
                 parser.error("a revision, or record TREE FOLDER, or compare BEFORE AFTER is expected")
     except (StuckError, OSError, subprocess.SubprocessError) as error:
@@ -81,22 +82,28 @@ def _record(tree: Path, folder: Path, python: str) -> None:
     print(f"{tree}: recorded in {time.monotonic() - began:.0f} s", flush=True)
 
 
-def _judge(before: Path, after: Path, table: Path, *, show_all: bool) -> int:
-    rewordings = read_rewordings(table)
+def _judge(before: Path, after: Path, arguments: argparse.Namespace) -> int:
+    rewordings = read_rewordings(arguments.reworded)
     verdict = compare(before, after, rewordings)
     for (was, now), count in verdict.reworded.items():
         print(f"reworded, {count} times: {was!r} -> {now!r}")
     for pair in rewordings:
         if pair not in verdict.reworded:
             print(f"reworded nowhere: {pair[0]!r}")
-    differences = verdict.differences
-    shown = differences if show_all else differences[:SHOWN]
-    for line in shown:
-        print(f"differs: {line}")
-    if len(shown) < len(differences):
-        print(f"and {len(differences) - len(shown)} more; --all shows them")
-    print(f"{verdict.files} files, {verdict.entries} entries compared: {len(differences)} differ")
-    return 1 if differences else 0
+    unlisted = [f"{places[0]}: {was!r} -> {now!r}" for (was, now), places in verdict.unlisted.items()]
+    for word, lines in (("prose differs", unlisted), ("differs", verdict.differences)):
+        shown = lines if arguments.all else lines[:SHOWN]
+        for line in shown:
+            print(f"{word}: {line}")
+        if len(shown) < len(lines):
+            print(f"{word}: and {len(lines) - len(shown)} more; --all shows them")
+    if arguments.draft is not None:
+        arguments.draft.write_text(draft(verdict), encoding="utf-8")
+    print(
+        f"{verdict.files} files, {verdict.entries} entries compared: {len(verdict.differences)} differ,"
+        f" {len(unlisted)} sentences differ that are not in {arguments.reworded.name}"
+    )
+    return 0 if verdict.is_equal else 1
 
 
 if __name__ == "__main__":

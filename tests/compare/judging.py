@@ -51,21 +51,37 @@ class Verdict:
     """What came of comparing.
 
     Attributes:
-        compared: How many files and entries were.
+        files, entries: How many were compared.
         reworded: Rewordings that were found in the table, with how often.
-        differences: One line each.
+        unlisted: Prose that differs and is not in the table: before and after, and each place.
+        differences: All else that differs, one line each.
     """
 
     files: int = 0
     entries: int = 0
     reworded: dict[tuple[str, str], int] = field(default_factory=dict)
+    unlisted: dict[tuple[str, str], list[str]] = field(default_factory=dict)
     differences: list[str] = field(default_factory=list)
+
+    @property
+    def is_equal(self) -> bool:
+        """Whether nothing differs but what was reworded on purpose."""
+        return not self.differences and not self.unlisted
 
 
 def read_rewordings(path: Path) -> list[tuple[str, str]]:
     """Read the table of what was reworded on purpose."""
     texts = tomllib.loads(path.read_text(encoding="utf-8")).get("text", [])
     return [(text["before"], text["after"]) for text in texts]
+
+
+def draft(verdict: Verdict) -> str:
+    """Return the prose that differs and is not in the table as entries of it, to be read one by one."""
+    return "".join(
+        f"# {places[0]}{f' and {len(places) - 1} more' if len(places) > 1 else ''}\n"
+        f"[[text]]\nbefore = {json.dumps(was, ensure_ascii=False)}\nafter = {json.dumps(now, ensure_ascii=False)}\n\n"
+        for (was, now), places in verdict.unlisted.items()
+    )
 
 
 def compare(before: Path, after: Path, rewordings: Iterable[tuple[str, str]] = ()) -> Verdict:
@@ -138,7 +154,10 @@ def _leaves(where: str, value: Any, *, is_prose: bool) -> Iterator[Entry]:
         for number, inner in enumerate(value):
             yield from _leaves(f"{where}[{number}]", inner, is_prose=is_prose)
     else:
-        yield Entry(where, repr(value), is_prose=is_prose and isinstance(value, str))
+        if isinstance(value, str) and is_prose:
+            yield Entry(where, value, is_prose=True)
+        else:
+            yield Entry(where, repr(value), is_prose=False)
 
 
 def _compare(name: str, old: list[Entry], new: list[Entry], table: list[tuple[str, str]], verdict: Verdict) -> None:
@@ -153,9 +172,10 @@ def _compare(name: str, old: list[Entry], new: list[Entry], table: list[tuple[st
     for was, now in pairs:
         if was.value == now.value:
             continue
-        if was.is_prose and _is_reworded(was.value, now.value, table, verdict):
-            continue
-        verdict.differences.append(f"{name}: {was.where}: {was.value[:_EXCERPT]} -> {now.value[:_EXCERPT]}")
+        if not was.is_prose or _figures(was.value) != _figures(now.value):
+            verdict.differences.append(f"{name}: {was.where}: {was.value[:_EXCERPT]} -> {now.value[:_EXCERPT]}")
+        elif not _is_reworded(was.value, now.value, table, verdict):
+            verdict.unlisted.setdefault((was.value, now.value), []).append(f"{name}: {was.where}")
 
 
 def _misplaced(old: list[str], new: list[str]) -> Iterator[str]:
@@ -166,12 +186,21 @@ def _misplaced(old: list[str], new: list[str]) -> Iterator[str]:
             yield f"only, or elsewhere, in the {which} record: {line[1:][:_EXCERPT]}"
 
 
+def _figures(text: str) -> list[str]:
+    """Return the numbers in a sentence, which rewording leaves as they are, in whatever order."""
+    return sorted(re.findall(r"\d[\d.,:]*\d|\d", text))
+
+
 def _is_reworded(was: str, now: str, table: list[tuple[str, str]], verdict: Verdict) -> bool:
-    used = []
-    for before, after in table:
-        if before in was:
-            was = was.replace(before, after)
-            used.append((before, after))
+    # A sentence that is in the table as a whole first: parts of others may occur in it.
+    used = [pair for pair in table if pair == (was, now)][:1]
+    if used:
+        was = now
+    else:
+        for before, after in table:
+            if before in was:
+                was = was.replace(before, after)
+                used.append((before, after))
     if was != now:
         return False
     for pair in used:

@@ -27,7 +27,8 @@ FARM = HERE / "farm.toml"
 # Addresses and ports are part of what is recorded, so they are the same in every run. Units stand at 127.31.0.1 and
 # after it.
 WEB = ("127.31.9.1", 19184)
-BROKER = ("127.31.9.1", 11883)
+# Each connection of the agent has a broker of its own: what two of them send to one arrives in any order.
+BROKERS = {"latest": ("127.31.9.1", 11883), "batches": ("127.31.9.1", 11884)}
 CONTROL = ("127.31.9.1", 18028)
 UNIT_PORT, PAGES_PORT = 14028, 18080
 TOKEN = "0123456789abcdef0123456789abcdef"  # noqa: S105 - of an agent that lives for half a minute.
@@ -82,8 +83,8 @@ pointer = "/power/kw"
 scale = 1000
 [[mqtt]]
 name = "latest"
-host = "{BROKER[0]}"
-port = {BROKER[1]}
+host = "{BROKERS["latest"][0]}"
+port = {BROKERS["latest"][1]}
 keepalive_s = 300
 unit_heartbeat_s = 60
 curtailment = true
@@ -92,8 +93,8 @@ home_assistant = true
 sparkplug_group = "mining"
 [[mqtt]]
 name = "batches"
-host = "{BROKER[0]}"
-port = {BROKER[1]}
+host = "{BROKERS["batches"][0]}"
+port = {BROKERS["batches"][1]}
 protocol = "5"
 keepalive_s = 300
 units = "batches"
@@ -118,7 +119,7 @@ def record(tree: Path, into: Path, *, python: str) -> None:
 
 
 def _see_that_ports_are_free() -> None:
-    for host, port in (WEB, BROKER, CONTROL, ("127.31.0.1", UNIT_PORT), ("127.31.0.1", PAGES_PORT)):
+    for host, port in (WEB, *BROKERS.values(), CONTROL, ("127.31.0.1", UNIT_PORT), ("127.31.0.1", PAGES_PORT)):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
@@ -145,6 +146,7 @@ class _Recorder:
     def __init__(self, steps: Steps, folder: Path, into: Path) -> None:
         self._steps, self._folder, self._into = steps, folder, into
         self._config = folder / "site.toml"
+        self._listeners: dict[str, Listener] = {}
 
     def run(self, stack: ExitStack) -> None:
         """Start everything, let it run, and record."""
@@ -155,10 +157,13 @@ class _Recorder:
     def _run_live(self, stack: ExitStack) -> None:
         farm = self._start_farm()
         self._write_files()
-        stack.enter_context(_broker(self._folder))
-        listener = Listener(*BROKER, "golden-listener")
-        stack.callback(listener.close)
-        self._steps.brokers.append(listener)
+        for name, address in BROKERS.items():
+            stack.enter_context(_broker(self._folder / name, *address))
+            listener = Listener(*address, "golden-listener")
+            stack.callback(listener.close)
+            self._listeners[name] = listener
+        self._steps.brokers.extend(self._listeners.values())
+        listener = self._listeners["latest"]
         self._steps.before_step = self._write_meter
         self._steps.after_step = lambda gone: self._publish_meters(gone, listener)
         agent = self._steps.launch(
@@ -169,10 +174,11 @@ class _Recorder:
         self._live(agent, listener)
         self._ask_farm()
         self._commands_beside_agent()
-        self._kept(listener)
+        self._messages("before-end")
+        self._kept()
         agent.process.send_signal(signal.SIGTERM)
         self._note("agent-status.txt", f"exit status {self._steps.finish(agent)}\n")
-        self._messages("messages.json", listener)
+        self._messages("all")
         farm.process.send_signal(signal.SIGTERM)
         self._note("farm-status.txt", f"exit status {self._steps.finish(farm)}\n")
 
@@ -281,9 +287,6 @@ class _Recorder:
                 self._run(f"read{form}-{host}", "read", f"{host}:{UNIT_PORT}", *filter(None, (form,)))
         self._run("curtail-list-json", "curtail", "list", *config, "--json")
         self._run("mqtt-tail", "mqtt", "tail", *config, "--broker", "latest", "--seconds", "12")
-        # Two connections of the agent send; which message the broker passes on first is its own affair.
-        heard = self._into / "mqtt-tail.txt"
-        heard.write_text("".join(sorted(heard.read_text(encoding="utf-8").splitlines(keepends=True))), encoding="utf-8")
 
     def _commands_afterwards(self) -> None:
         """Run what needs neither agent nor farm; by now the clock stands still for good."""
@@ -326,24 +329,19 @@ class _Recorder:
             self._steps.run_batch(script, batch, folder=self._folder, into=self._into)
             shutil.copy(self._into / "statement-2025-10-json.txt", self._folder / "october.json")
 
-    def _kept(self, listener: Listener) -> None:
-        """Record what the broker keeps."""
-        late = Listener(*BROKER, "golden-late")
-        self._steps.brokers.append(late)
+    def _kept(self) -> None:
+        """Record what the brokers keep."""
+        for name, address in BROKERS.items():
+            late = Listener(*address, "golden-late")
+            late.wait()
+            late.close()
+            self._note(f"retained-{name}.json", _by_topic(late))
         self._steps.settle()
-        self._steps.brokers.remove(late)
-        late.close()
-        self._messages("retained.json", late)
-        self._messages("messages-before-end.json", listener)
 
-    def _messages(self, name: str, listener: Listener) -> None:
-        """Record messages by topic and number: several connections send, and a broker keeps the order of one alone."""
-        by_topic: dict[str, list[Any]] = {}
-        for topic, payload, _ in listener.heard:
-            by_topic.setdefault(topic, []).append(_readable(payload))
-        for messages in by_topic.values():
-            messages.sort(key=lambda each: (each.get("seq", 0) if isinstance(each, dict) else 0, json.dumps(each)))
-        self._note(name, json.dumps(by_topic, indent=1, sort_keys=True))
+    def _messages(self, when: str) -> None:
+        """Record every message so far."""
+        for name, listener in self._listeners.items():
+            self._note(f"messages-{when}-{name}.json", _by_topic(listener))
 
     def _run(self, name: str, *arguments: str, script: str = "hashsight") -> None:
         output = self._into / f"{name}.txt"
@@ -414,23 +412,34 @@ def _one_processor() -> Iterator[None]:
 
 
 @contextmanager
-def _broker(folder: Path) -> Iterator[None]:
-    config = folder / "mosquitto.conf"
-    config.write_text(f"listener {BROKER[1]} {BROKER[0]}\nallow_anonymous true\nuser root\nmax_queued_messages 0\n")
-    with (folder / "mosquitto.log").open("wb") as log:
-        process = subprocess.Popen(["mosquitto", "-c", str(config)], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+def _broker(folder: Path, host: str, port: int) -> Iterator[None]:
+    folder.mkdir()
+    config, log = folder / "mosquitto.conf", folder / "mosquitto.log"
+    config.write_text(f"listener {port} {host}\nallow_anonymous true\nuser root\nmax_queued_messages 0\n")
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            ["mosquitto", "-c", str(config)], stdin=subprocess.DEVNULL, stdout=output, stderr=output
+        )
     try:
         for _ in range(1000):
             with socket.socket() as probe:
-                if probe.connect_ex(BROKER) == 0:
+                if probe.connect_ex((host, port)) == 0:
                     break
             time.sleep(0.01)
         else:
-            raise StuckError(f"mosquitto does not listen: {(folder / 'mosquitto.log').read_text()}")
+            raise StuckError(f"mosquitto does not listen: {log.read_text()}")
         yield
     finally:
         process.kill()
         process.wait()
+
+
+def _by_topic(listener: Listener) -> str:
+    """Return messages by topic: a broker promises an order within a topic alone."""
+    by_topic: dict[str, list[object]] = {}
+    for topic, payload, _ in listener.heard:
+        by_topic.setdefault(topic, []).append(_readable(payload))
+    return json.dumps(by_topic, indent=1, sort_keys=True)
 
 
 def _edited(row: dict[str, str]) -> list[dict[str, str]]:
