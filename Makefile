@@ -7,6 +7,7 @@
 #   make check       lint, types, imports, then the tests
 #   make bench       speed and memory, compared with other clients; about six minutes
 #   make bench-compare REV=...   ratios of this code to another commit under one benchmark
+#   make compare-golden REV=...  what another commit serves, publishes and prints, against this one
 #   make bench-fleet             growth to 100,000 units, with a picture
 #   make bench-steady            10,000 units every 10 s for 10 minutes, everything on
 #   make bench-moonshot          256,000 units once a minute for 10 minutes, compared with the truth
@@ -21,7 +22,7 @@ ARGS ?=
 JOBS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev programs demo stack test test-slow lint format check bench bench-compare bench-fleet bench-steady bench-moonshot lock clean
+.PHONY: help setup setup-dev programs demo stack test test-slow lint format check bench bench-compare bench-fleet bench-steady bench-moonshot compare-golden lock clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -90,6 +91,10 @@ bench: $(BENCH_STAMP)
 bench-compare: setup-dev
 	@test -n "$(REV)" || { echo "make bench-compare REV=<commit>"; exit 2; }
 	@$(BIN)/python tests/bench/compare.py $(REV) $(ARGS)
+
+compare-golden: setup-dev programs
+	@test -n "$(REV)" || { echo "make compare-golden REV=<commit>"; exit 2; }
+	@$(BIN)/python tests/compare/golden_run.py $(REV) $(ARGS)
 
 bench-fleet: setup-dev
 	@$(BIN)/python tests/bench/bench_fleet.py growth --svg tests/bench/growth.svg $(ARGS)
