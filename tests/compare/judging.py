@@ -153,11 +153,10 @@ def _leaves(where: str, value: Any, *, is_prose: bool) -> Iterator[Entry]:
     elif isinstance(value, list) and value:
         for number, inner in enumerate(value):
             yield from _leaves(f"{where}[{number}]", inner, is_prose=is_prose)
+    elif isinstance(value, str) and is_prose:
+        yield Entry(where, value, is_prose=True)
     else:
-        if isinstance(value, str) and is_prose:
-            yield Entry(where, value, is_prose=True)
-        else:
-            yield Entry(where, repr(value), is_prose=False)
+        yield Entry(where, repr(value), is_prose=False)
 
 
 def _compare(name: str, old: list[Entry], new: list[Entry], table: list[tuple[str, str]], verdict: Verdict) -> None:
