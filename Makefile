@@ -1,16 +1,17 @@
-# Everything sets itself up: a .venv with the locked, hashed set of packages, and the system programs where apt may.
+# Each target installs what it needs: a .venv from the hashed lock files, and system programs if apt-get and root allow.
 #
 #   make demo        watch a simulated site
 #   make stack       the same with Prometheus, its rules and Alertmanager, on high loopback ports
-#   make test        all tests but the long ones
-#   make test-slow   the long ones too
+#   make test        all tests but the slow ones
+#   make test-slow   all tests
 #   make check       lint, types, imports, then the tests
-#   make bench       speed and memory, printed, beside other clients; some six minutes
-#   make bench-compare REV=...   this code and another commit's under one benchmark, ratios
-#   make bench-fleet             growth to 100,000 units with its picture
+#   make bench       speed and memory, compared with other clients; about six minutes
+#   make bench-compare REV=...   ratios of this code to another commit under one benchmark
+#   make compare-golden REV=...  what another commit serves, publishes and prints, against this one
+#   make bench-fleet             growth to 100,000 units, with a picture
 #   make bench-steady            10,000 units every 10 s for 10 minutes, everything on
-#   make bench-moonshot          256,000 units once a minute for 10 minutes, held against the truth
-#   make lock        compile the lock files anew (needs uv)
+#   make bench-moonshot          256,000 units once a minute for 10 minutes, compared with the truth
+#   make lock        recompile the lock files (needs uv)
 
 PYTHON ?= python3
 VENV := .venv
@@ -21,12 +22,12 @@ ARGS ?=
 JOBS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev programs demo stack test test-slow lint format check bench bench-compare bench-fleet bench-steady bench-moonshot lock clean
+.PHONY: help setup setup-dev programs demo stack test test-slow lint format check bench bench-compare bench-fleet bench-steady bench-moonshot compare-golden lock clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
 
-# One stamp for what running needs, one for what developing needs; a changed lock or version installs anew.
+# One stamp each for packages to run, to develop and to benchmark; a changed lock file reinstalls.
 RUN_STAMP := $(VENV)/.installed-run
 DEV_STAMP := $(VENV)/.installed-dev
 BENCH_STAMP := $(VENV)/.installed-bench
@@ -49,7 +50,7 @@ setup: $(RUN_STAMP)
 
 setup-dev: $(DEV_STAMP)
 
-# Real programs that tests and the demonstration use; absent and not installable, the tests that need them skip loudly.
+# System programs that tests and `make stack` use. If one cannot be installed, its tests skip and name it.
 programs:
 	@deploy/dev/install-programs
 
@@ -59,7 +60,7 @@ demo: setup
 stack: setup programs
 	@$(BIN)/python deploy/stack.py $(ARGS)
 
-# Most tests wait for programs they started; a file stays with one worker, because fixed ports belong to files.
+# Tests mostly wait for programs they started, hence the workers; a file stays with one, because it may own fixed ports.
 test: setup-dev programs
 	@$(PYTEST) -n $(JOBS) --dist loadfile -m "not slow" $(ARGS)
 
@@ -79,9 +80,9 @@ format: setup-dev
 
 check: lint test
 
-# asic-rs' binding is measured where it can be had; nothing else wants it.
+# asic-rs' Python binding is measured if it can be installed; nothing else uses it.
 $(BENCH_STAMP): tests/bench/requirements.lock $(DEV_STAMP)
-	@$(PIP) install --require-hashes --no-deps -r $< || echo "pyasic_rs is not to be had here: left out"
+	@$(PIP) install --require-hashes --no-deps -r $< || echo "pyasic_rs cannot be installed here: left out"
 	@touch $@
 
 bench: $(BENCH_STAMP)
@@ -90,6 +91,10 @@ bench: $(BENCH_STAMP)
 bench-compare: setup-dev
 	@test -n "$(REV)" || { echo "make bench-compare REV=<commit>"; exit 2; }
 	@$(BIN)/python tests/bench/compare.py $(REV) $(ARGS)
+
+compare-golden: setup-dev programs
+	@test -n "$(REV)" || { echo "make compare-golden REV=<commit>"; exit 2; }
+	@$(BIN)/python tests/compare/golden_run.py $(REV) $(ARGS)
 
 bench-fleet: setup-dev
 	@$(BIN)/python tests/bench/bench_fleet.py growth --svg tests/bench/growth.svg $(ARGS)

@@ -35,7 +35,7 @@ from agent.site.metered import add_up
 from agent.site.poller import Poller
 from agent.site.totals import SiteFigures
 from agent.site.tracker import Tracker
-from agent.slices import at_once
+from agent.slices import run_at_once
 from agent.text.losses import LossLine, loss_lines
 from agent.unit import registry
 from agent.unit.reading import Poll
@@ -213,7 +213,7 @@ class Agent:
 
     def sum_up(self) -> SiteFigures:
         """Judge which units went stale, make the figures of this moment and pass them to the exporters."""
-        return at_once(self.rounds.turns())
+        return run_at_once(self.rounds.slices())
 
     def loss_lines(self, figures: SiteFigures) -> list[LossLine]:
         """Return the losses in words, largest first; `figures` must be the latest."""

@@ -5,24 +5,24 @@ from collections.abc import Generator
 from typing import TypeAlias, TypeVar
 
 T = TypeVar("T")
-Turns: TypeAlias = Generator[None, None, T]
+Slices: TypeAlias = Generator[None, None, T]
 
 
-def at_once(turns: Turns[T]) -> T:
+def run_at_once(slices: Slices[T]) -> T:
     """Run all slices without a pause and return the result."""
     while True:
         try:
-            next(turns)
+            next(slices)
         except StopIteration as done:
             result: T = done.value
             return result
 
 
-async def in_turns(turns: Turns[T]) -> T:
+async def run_slices(slices: Slices[T]) -> T:
     """Run the slices and return the result; the event loop runs other tasks between them."""
     while True:
         try:
-            next(turns)
+            next(slices)
         except StopIteration as done:
             result: T = done.value
             return result

@@ -181,7 +181,7 @@ def series_budgets(rows: Iterable[ContractRow]) -> dict[str, int]:
         own = [row for row in rows if _level(row) == level and row.name not in EXCEPTIONS]
         budgets[level] = sum(_series(row, first, counts) for row in own)
     # No machine has both fans and a fourth board (models.csv), so the smaller of the two is left out.
-    boards, fans = (sum(row.labels[-1:] == (label,) for row in rows) for label in ("board", "fan"))
+    boards, fans = (sum(1 for row in rows if row.labels[-1:] == (label,)) for label in ("board", "fan"))
     budgets["miner_"] -= min(boards, fans * FANS_SHOWN)
     return budgets
 

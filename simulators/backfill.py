@@ -103,7 +103,7 @@ class Month(NamedTuple):
 
 
 class Written(NamedTuple):
-    """How much was written."""
+    """Amount of data written."""
 
     moments: int
     samples: int

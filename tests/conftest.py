@@ -1,6 +1,6 @@
-"""What all tests share: hypothesis profiles, golden files, event loops, and tests that need a system program.
+"""Shared test setup: hypothesis profiles, golden files, event loops, and tests that need a system program.
 
-Hypothesis draws the same examples on every run (`derandomize`), so that a red run is red again; look for new ones with
+Hypothesis draws the same examples on every run (`derandomize`), so a failure repeats. Search for new examples with
 ``pytest --hypothesis-profile=explore``.
 """
 
@@ -31,18 +31,18 @@ LOOPS: Mapping[str, Callable[[], asyncio.AbstractEventLoop]] = {
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add `--update-golden`."""
-    parser.addoption("--update-golden", action="store_true", help="rewrite tests/golden from what the code gives now")
+    parser.addoption("--update-golden", action="store_true", help="rewrite tests/golden with the current output")
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
-    """Run tests on asyncio's own loop; those that name `loop_factories` in their mark choose among all."""
+    """Run tests on asyncio's own loop, and on all loops those whose mark names `loop_factories`."""
     chosen = item.get_closest_marker("asyncio")
     return LOOPS if chosen is not None and "loop_factories" in chosen.kwargs else {"asyncio": LOOPS["asyncio"]}
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip a test whose program is not installed, and say so; where CI=true, programs are promised, so it fails."""
+    """Skip a test whose program is not installed, with the reason; fail it where CI=true."""
     for mark in item.iter_markers("program"):
         for name in mark.args:
             if shutil.which(name) is not None:
@@ -54,7 +54,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.fixture
 def golden(request: pytest.FixtureRequest) -> Callable[[str, Any], None]:
-    """Give a function that compares a JSON-able value with ``tests/golden/NAME.json``."""
+    """Return a function that compares a JSON-able value with ``tests/golden/NAME.json``."""
 
     def compare(name: str, value: Any) -> None:
         path = GOLDEN / f"{name}.json"
@@ -62,7 +62,7 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, Any], None]:
         if request.config.getoption("--update-golden"):
             path.parent.mkdir(exist_ok=True)
             path.write_text(text, encoding="utf-8")
-        assert path.exists(), f"{path.name} is not there; write it with pytest --update-golden, and read it"
+        assert path.exists(), f"{path.name} is missing; write it with pytest --update-golden, and review it"
         assert path.read_text(encoding="utf-8") == text
 
     return compare
@@ -70,7 +70,7 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, Any], None]:
 
 @pytest.fixture
 def quick_folder(tmp_path: Path) -> Iterator[Path]:
-    """Give a folder in memory: a broker that saves at each message waits for the disk each time."""
+    """Yield a folder in memory, so that a broker that saves each message does not wait for the disk."""
     memory = Path("/dev/shm")  # noqa: S108  it has no other name
     with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else tmp_path) as folder:
         Path(folder).chmod(0o755)
@@ -79,6 +79,6 @@ def quick_folder(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.fixture(autouse=True)
 def _own_log() -> Iterator[None]:
-    """Give no test the log that another one set up: its stream may be closed by now."""
+    """Reset structlog after each test: the stream that the test logged to may be closed."""
     yield
     structlog.reset_defaults()

@@ -45,7 +45,7 @@ def start(
     with exit_codes():
         agent = running_agent(config, url=url, token_file=token_file)
         scope = Scope(container=container, rack=rack, model=model, unit=unit)
-        order: dict[str, object] = {"target_percent": target_percent, "scope": scope.told()}
+        order: dict[str, object] = {"target_percent": target_percent, "scope": scope.names()}
         optional = {
             "start": _iso(start, "--start", agent.zone),
             "end": _iso(end, "--end", agent.zone),

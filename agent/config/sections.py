@@ -101,7 +101,7 @@ def _default_max_in_flight_sick(given: Mapping[str, int]) -> int:
 
 
 class PollSection(Section):
-    """How units are polled.
+    """Polling of units: intervals, deadlines and limits.
 
     Attributes:
         interval_s: Time from one poll of a unit to its next.

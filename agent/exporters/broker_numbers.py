@@ -1,24 +1,24 @@
-"""How a broker and its outbox do, as numbers that the agent's own metrics show."""
+"""Numbers of an MQTT broker and its outbox, for the agent's own metrics."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
 
 
 class BrokerNumbers(NamedTuple):
-    """One broker, now.
+    """The current state of one broker.
 
     Attributes:
         name: From the configuration.
-        is_connected: Whether messages come through.
-        is_outbox_kept: Whether the outbox is on the disk, and not in memory because the disk fails.
-        connections, delivered, taken_in, refused: Since the start.
+        is_connected: True while messages get through.
+        is_outbox_kept: True while the outbox is on disk; false while it is in memory because the disk fails.
+        connections, delivered, taken_in, refused: Counts since the start.
         errors: Failures to connect and lost connections, by reason.
         outbox_errors: Failures of the outbox file, by reason.
-        dropped: Messages given up for want of room, by kind.
+        dropped: Messages dropped for lack of room, by kind.
         waiting: Messages not delivered yet.
-        outbox_bytes: Of the file, pages in use.
-        outbox_max_bytes: Above this what is least needed is given up.
-        gateway_silent: Whether a gateway that ought to speak does not; None where none is expected.
+        outbox_bytes: Size of the outbox file's pages in use.
+        outbox_max_bytes: Size above which the least important messages are dropped.
+        gateway_silent: True if an expected gateway is silent; None if none is expected.
     """
 
     name: str

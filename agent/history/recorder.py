@@ -9,9 +9,9 @@ from agent.history.state_changes import ChangeBook
 from agent.site.energy import longest_gap_s
 from agent.site.status import UnitStatus
 from agent.site.totals import SiteFigures
-from agent.slices import Turns
+from agent.slices import Slices
 
-UNITS_A_TURN = 1000
+UNITS_PER_SLICE = 1000
 
 
 class Recorder:
@@ -59,7 +59,7 @@ class Recorder:
         is_there: Callable[[str], bool],
         simulated_units: Callable[[], int],
         clock_s: float,
-    ) -> Turns[None]:
+    ) -> Slices[None]:
         """Record the current figures. Once a minute, check every unit for a change that `on_status` did not see.
 
         Args:
@@ -74,7 +74,7 @@ class Recorder:
             return
         for number, status in enumerate(statuses(), start=1):
             self.on_status(status)
-            if not number % UNITS_A_TURN:
+            if not number % UNITS_PER_SLICE:
                 yield
         for change in (yield from self._changes.end_missing(is_there, at=figures.at)):
             self._history.record_change(change)

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from agent.site.status import UnitStatus
-from agent.slices import Turns
+from agent.slices import Slices
 
-UNITS_A_TURN = 10_000
+UNITS_PER_SLICE = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +47,7 @@ class ChangeBook:
         self._open[change.unit_id] = change
         return [change] if before is None else [replace(before, until=since), change]
 
-    def end_missing(self, is_there: Callable[[str], bool], *, at: float) -> Turns[list[Change]]:
+    def end_missing(self, is_there: Callable[[str], bool], *, at: float) -> Slices[list[Change]]:
         """Return the states that end because their unit is no longer deployed.
 
         Args:
@@ -58,6 +58,6 @@ class ChangeBook:
         for number, unit_id in enumerate(tuple(self._open), start=1):
             if not is_there(unit_id):
                 gone.append(unit_id)
-            if not number % UNITS_A_TURN:
+            if not number % UNITS_PER_SLICE:
                 yield
         return [replace(change, until=max(at, change.since)) for change in map(self._open.pop, sorted(gone))]

@@ -15,7 +15,7 @@ from agent.site.energy import Energy
 from agent.site.status import UnitState, UnitStatus
 from agent.site.totals import SiteFigures
 from agent.site.tracker import Tracker
-from agent.slices import Turns
+from agent.slices import Slices
 
 
 class FanOut:
@@ -35,7 +35,7 @@ class FanOut:
 
     @asynccontextmanager
     async def recording(self) -> AsyncIterator[None]:
-        """Keep history while the block runs, where any is to be kept."""
+        """Keep history while the block runs, if the site keeps one."""
         if self._recorder is None:
             yield
             return
@@ -84,7 +84,7 @@ class FanOut:
         simulated_units: Callable[[], int],
         interval_s: float,
         clock_s: float,
-    ) -> Turns[None]:
+    ) -> Slices[None]:
         """Pass on the figures of an interval.
 
         Args:
@@ -97,7 +97,7 @@ class FanOut:
             interval_s: Time from one round of figures to the next.
             clock_s: The monotonic clock, s.
         """
-        yield from self.metrics.on_site_in_turns(figures, is_whole=energy is not None)
+        yield from self.metrics.on_site_in_slices(figures, is_whole=energy is not None)
         self.mqtt.on_curtailments(events, figures.at)
         if energy is None:
             return

@@ -17,7 +17,7 @@ from agent.exporters.prometheus.store import Metrics
 from agent.runtime import garbage, logs
 from agent.runtime.parts import Parts
 from agent.runtime.reload import read_again
-from agent.runtime.rounds import UNITS_A_TURN
+from agent.runtime.rounds import UNITS_PER_SLICE
 from agent.runtime.setup import Setup
 from agent.site.identity.book import Addresses
 from agent.site.ledger.delta import LedgerDelta
@@ -139,7 +139,7 @@ class InForce:
             self._configure_identity(at)
             poller.replace_entries(self._parts.identity.polled_entries())
         changed, gone = iter(takeover.changed), takeover.gone
-        while (some := tuple(islice(changed, UNITS_A_TURN))) or gone:
+        while (some := tuple(islice(changed, UNITS_PER_SLICE))) or gone:
             for status in self._parts.tracker.take_over(LedgerDelta(some, gone), at=at):
                 self._metrics.on_unit(status)
             gone = ()

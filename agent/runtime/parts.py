@@ -14,7 +14,7 @@ from agent.site.tracker import Tracker
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """What one agent is made of.
+    """The parts of one agent.
 
     Attributes:
         tracker: Every unit's status.

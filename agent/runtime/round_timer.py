@@ -13,7 +13,7 @@ from agent.runtime.in_force import InForce
 from agent.runtime.rounds import Rounds
 from agent.site.curtailment.book import CurtailmentBook
 from agent.site.totals import SiteFigures
-from agent.slices import in_turns
+from agent.slices import run_slices
 
 log = structlog.get_logger("agent")
 
@@ -40,7 +40,7 @@ class RoundTimer:
         self.on_figures: Callable[[SiteFigures], None] = lambda _: None
 
     def on_interval_changed(self) -> None:
-        """Start counting anew with the interval now in force."""
+        """Restart the wait with the interval now in force."""
         self._interval_changed.set()
 
     async def run(self) -> None:
@@ -66,8 +66,8 @@ class RoundTimer:
         was_whole = self._rounds.is_whole
         async with self._in_force.held():
             await self._in_force.apply_ledger_if_due()
-            self._book.tell(time.time())
-            figures = await in_turns(self._rounds.turns())
+            self._book.log_changes(time.time())
+            figures = await run_slices(self._rounds.slices())
         metrics = self._fan_out.metrics
         self._fan_out.on_health(
             is_read=metrics.own.reload_successful is not False, is_kept=self._book.is_kept is not False

@@ -12,10 +12,10 @@ from agent.site.metered import Metered
 from agent.site.status import UnitStatus
 from agent.site.totals import SiteFigures, Sums
 from agent.site.tracker import Tracker
-from agent.slices import Turns
+from agent.slices import Slices
 
 # Judging and summing 10,000 units at once would hold the event loop for 60 ms.
-UNITS_A_TURN = 500
+UNITS_PER_SLICE = 500
 
 
 class Rounds:
@@ -78,7 +78,7 @@ class Rounds:
         late_s = time.monotonic() - self._made_at - self._interval_s
         return f"figures are {late_s:.0f} s late" if late_s > 2 * self._interval_s + 5 else None
 
-    def turns(self) -> Turns[SiteFigures]:
+    def slices(self) -> Slices[SiteFigures]:
         """Judge which units went stale, make the figures of this moment and pass them on.
 
         Each unit is judged and summed once, in the same slice. So every figure is a sum over all units, none of them
@@ -88,7 +88,7 @@ class Rounds:
             Slices that each hold the event loop for a few milliseconds, and the figures.
         """
         at, clock_s, sums, unlooked = time.time(), time.monotonic(), Sums(), 0
-        for part in self._tracker.look_over(at=at, clock_s=clock_s, at_once=UNITS_A_TURN):
+        for part in self._tracker.look_over(at=at, clock_s=clock_s, at_once=UNITS_PER_SLICE):
             for status, before in part.changes:
                 self._fan_out.on_status(status, before)
             sums.add(self._counted(part.statuses))
@@ -103,7 +103,7 @@ class Rounds:
             self._fan_out.metrics.on_unit(status)
         delivered = self.delivered.delivered(clock_s)
         yield
-        figures = yield from sums.figures_in_turns(at, metered=metered, delivered=delivered)
+        figures = yield from sums.figures_in_slices(at, metered=metered, delivered=delivered)
         yield from self._fan_out.on_figures(
             figures,
             energy=partial(self.energy.advance, figures, clock_s) if is_whole else None,

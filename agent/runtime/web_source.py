@@ -1,4 +1,4 @@
-"""What the web server shows, taken from the running parts of the agent."""
+"""The content of the web server, taken from the running parts of the agent."""
 
 import time
 from collections.abc import Callable

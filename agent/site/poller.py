@@ -39,7 +39,7 @@ SKIP_REASONS = ("busy", "late", "no_socket")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bounds:
-    """How many polls may be in flight at once.
+    """Limits on polls in flight.
 
     Attributes:
         healthy: Limit for units whose last poll succeeded, and for those not polled yet.

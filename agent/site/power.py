@@ -4,8 +4,8 @@ Observed (O63), documented (D58): stock S21 and T21 report no watts, so most are
 
     watts = standby + (rated - standby) x measured / nameplate hashrate x clock factor x air factor
 
-At the nameplate's rate and clock, in air of 25 C, this is exactly the nameplate's power. A unit that sleeps or does not
-hash draws what its control board alone does.
+At the nameplate's rate and clock, in air of 25 C, that is the nameplate's power. A unit that sleeps or does not hash
+draws what its control board alone does.
 
 *Error.* Documented (D60): +-5 % for power and J/TH; that is one unit's error and, for one batch, may be a site's. The
 limits of the two factors come on top. Without board temperatures, a day of 15 degrees swings power by 7 %. Without the

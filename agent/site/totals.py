@@ -9,11 +9,11 @@ from agent.site.delivered import NOTHING_DELIVERED, Delivered
 from agent.site.metered import UNMETERED, Metered
 from agent.site.power import PowerSource
 from agent.site.status import Cause, UnitState, UnitStatus
-from agent.slices import Turns, at_once
+from agent.slices import Slices, run_at_once
 from agent.unit.limits import HS_PER_THS
 
 # The figures of one rack take 30 microseconds.
-RACKS_A_TURN = 100
+RACKS_PER_SLICE = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +75,8 @@ class Figures:
     @property
     def energy_efficiency_j_per_th(self) -> float | None:
         """Joules per terahash over the units that have both figures; None while they hash nothing."""
-        return self.efficient_watts / (self.efficient_hs / HS_PER_THS) if self.efficient_hs else None
+        rate_ths = self.efficient_hs / HS_PER_THS
+        return self.efficient_watts / rate_ths if rate_ths else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,10 +204,10 @@ class Sums:
             metered: What the meters of containers and of the site read now.
             delivered: The hashrate that pools credited lately.
         """
-        return at_once(self.figures_in_turns(at, metered=metered, delivered=delivered))
+        return run_at_once(self.figures_in_slices(at, metered=metered, delivered=delivered))
 
-    def figures_in_turns(self, at: float, *, metered: Metered, delivered: Delivered) -> Turns[SiteFigures]:
-        """Return what `figures` returns, in turns; no unit may be added before the last turn."""
+    def figures_in_slices(self, at: float, *, metered: Metered, delivered: Delivered) -> Slices[SiteFigures]:
+        """Return what `figures` returns, in slices; no unit may be added before the last slice."""
         return _site_figures(self._cells, at, metered=metered, delivered=delivered)
 
 
@@ -221,13 +222,13 @@ def site_figures(
 
 def _site_figures(
     cells: "dict[tuple[str, str, str], _Sums]", at: float, *, metered: Metered, delivered: Delivered
-) -> Turns[SiteFigures]:
+) -> Slices[SiteFigures]:
     racks: dict[tuple[str, str], _Sums] = {}
     models: dict[str, _Sums] = {}
     for number, ((container, rack, model), cell) in enumerate(cells.items(), start=1):
         _merge(racks, (container, rack), cell)
         _merge(models, model, cell)
-        if not number % RACKS_A_TURN:
+        if not number % RACKS_PER_SLICE:
             yield
     containers: dict[str, _Sums] = {}
     for (container, _), sums in racks.items():
@@ -243,7 +244,7 @@ def _site_figures(
     by_rack: dict[tuple[str, str], Figures] = {}
     for name, sums in sorted(racks.items()):
         by_rack[name] = _figures(sums, at)
-        if not len(by_rack) % RACKS_A_TURN:
+        if not len(by_rack) % RACKS_PER_SLICE:
             yield
     return SiteFigures(
         at=at,

@@ -1,4 +1,4 @@
-"""How a command ends: 0 stopped or done, 1 failed, 2 bad input."""
+"""Exit statuses of a command: 0 stopped or done, 1 failed, 2 bad input."""
 
 import contextlib
 from collections.abc import Iterator

@@ -36,7 +36,7 @@ class Build:
 
     @property
     def restart_s(self) -> float:
-        """How long the API is down while the miner process restarts, as after a change of mode."""
+        """Time for which the API is down while the miner process restarts, as after a change of mode."""
         # Documented (D51): stopping takes 8 s on zynq boards and 50 s on CVCtrl boards, starting 5 s. Assumed
         # (A35): AML as zynq.
         return 55.0 if self.subtype.startswith("CVCtrl") else 13.0

@@ -6,7 +6,7 @@ from typing import Protocol
 
 
 class Ending(StrEnum):
-    """How a connection ends after the last byte."""
+    """End of a connection after the last byte."""
 
     CLOSE = "close"
     RESET = "reset"

@@ -29,7 +29,7 @@ IDEAL_OVER_NAMEPLATE = 1.0129
 
 
 class PowerGrade(StrEnum):
-    """How well a bin's power figure is sourced."""
+    """Quality of the source of a bin's power figure."""
 
     MANUAL = "manual"
     SECOND_HAND = "second-hand"
@@ -37,14 +37,14 @@ class PowerGrade(StrEnum):
 
 
 class LayoutGrade(StrEnum):
-    """How well the boards, chips and fans of a bin are sourced."""
+    """Quality of the source of a bin's boards, chips and fans."""
 
     SOURCED = "sourced"
     ASSUMED = "assumed"
 
 
 class Cooling(StrEnum):
-    """How a unit is cooled."""
+    """Cooling of a unit."""
 
     AIR = "air"
     HYDRO = "hydro"

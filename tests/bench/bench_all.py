@@ -1,9 +1,9 @@
-"""Every benchmark that `make bench` prints, one after the other, with the time each took.
+"""All benchmarks of `make bench`, one after the other, with the time of each.
 
     python tests/bench/bench_all.py
 
-Some minutes in all. The long ones, growth to 100,000 units, ten minutes of a steady site and a whole fleet of 256,000,
-are `make bench-fleet`.
+It takes some minutes. The long ones have targets of their own: `make bench-fleet` (growth to 100,000 units),
+`make bench-steady` (ten minutes of one site) and `make bench-moonshot` (a fleet of 256,000 units).
 """
 
 import subprocess
@@ -22,7 +22,7 @@ PARTS = (
 
 
 def main() -> None:
-    """Run them all; the first that fails ends it."""
+    """Run all of them; stop at the first failure."""
     began = time.perf_counter()
     for name, *options in PARTS:
         print(f"\n== {' '.join((name.removesuffix('.py'), *options))}", flush=True)
@@ -31,7 +31,7 @@ def main() -> None:
         if done.returncode:
             raise SystemExit(done.returncode)
         print(f"({time.perf_counter() - part_began:.0f} s)", flush=True)
-    print(f"\nall of it took {(time.perf_counter() - began) / 60:.1f} min")
+    print(f"\nall benchmarks took {(time.perf_counter() - began) / 60:.1f} min")
 
 
 if __name__ == "__main__":

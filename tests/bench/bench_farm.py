@@ -1,4 +1,4 @@
-"""What benchmarks share: a simulated farm in a process of its own, an agent's configuration for it, and memory read."""
+"""A simulated farm in its own process for benchmarks, with an agent's configuration, a broker and process figures."""
 
 import contextlib
 import csv
@@ -40,11 +40,11 @@ class Site(NamedTuple):
     """A running farm, and an agent's files for it.
 
     Attributes:
-        config: The agent's configuration file, the ledger beside it.
-        port: Of every unit's API.
-        control: Of the farm's control API.
-        pid: Of the farm.
-        web_port: Of the agent.
+        config: The agent's configuration file; the ledger is in the same folder.
+        port: Port of every unit's API.
+        control: Port of the farm's control API.
+        pid: Process id of the farm.
+        web_port: Port of the agent's web server.
     """
 
     config: Path
@@ -54,31 +54,31 @@ class Site(NamedTuple):
     web_port: int
 
     def hosts(self) -> list[str]:
-        """Give every unit's address."""
+        """Return every unit's address."""
         return [row["host"].partition(":")[0] for row in self.rows()]
 
     def rows(self) -> list[dict[str, str]]:
-        """Give the ledger's rows."""
+        """Return the ledger's rows."""
         with (self.config.parent / "ledger.csv").open(encoding="utf-8") as ledger:
             return list(csv.DictReader(line for line in ledger if not line.startswith("#")))
 
     def inject(self, fault: str, unit_ids: list[str], **values: float) -> None:
-        """Have something happen to some of the units, for good."""
+        """Inject a permanent fault into some of the units."""
         body = json.dumps({"fault": fault, "values": values, "who": {"units": unit_ids}})
         asked(self.control, "POST", "/faults", body)
 
     def true_hashrate_hs(self) -> float:
-        """Give what all units truly hash now, H/s."""
-        told: float = json.loads(asked(self.control, "GET", "/truth"))["site"]["hashrate_hs"]
-        return told
+        """Return the true hashrate of all units now, H/s."""
+        hashrate_hs: float = json.loads(asked(self.control, "GET", "/truth"))["site"]["hashrate_hs"]
+        return hashrate_hs
 
 
 def asked(port: int, method: str, path: str, body: str | None = None, *, accept_encoding: str = "identity") -> bytes:
-    """Give what an HTTP server on this machine answers.
+    """Return the body of an HTTP answer from this machine.
 
     Raises:
-        SystemExit: It did not answer with success.
-        OSError: Nobody answers.
+        SystemExit: The status was not a success.
+        OSError: There was no answer.
     """
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
     try:
@@ -107,19 +107,19 @@ def simulated_site(
     base: str = "127.10.0.1",
     seed: int = 1,
 ) -> Iterator[Site]:
-    """Run a healthy farm of S21 while the block lasts, on a core of its own where there are two.
+    """Run a healthy farm of S21 inside the block, on a core of its own if there are two.
 
     Args:
-        units: How many.
-        interval_s: For the agent's configuration, as the next two.
-        max_in_flight: Polls open at once.
-        max_in_flight_sick: Of these, of units that failed last time.
-        more: Sections that follow in it.
-        port: Of the units' API; a free one unless given.
-        http_port: Of the units' web pages; none unless given.
-        asks_identity: Whether the agent asks units who they are; then they have web pages.
+        units: Number of units.
+        interval_s: Poll interval in the agent's configuration, s.
+        max_in_flight: Polls open at once, in the agent's configuration.
+        max_in_flight_sick: Polls open at once to units whose last poll failed, likewise.
+        more: Further sections of the configuration.
+        port: Port of the units' API; a free one by default.
+        http_port: Port of the units' web pages; by default there are none.
+        asks_identity: True if the agent checks identities; then units have web pages.
         base: The first unit's address.
-        seed: Of everything random.
+        seed: Random seed.
     """
     with tempfile.TemporaryDirectory(prefix="hashsight-bench-") as name:
         folder = Path(name)
@@ -127,7 +127,7 @@ def simulated_site(
         web_port = free_port()
         if asks_identity:
             http_port = http_port or free_port()
-        told = CONFIG.format(
+        text = CONFIG.format(
             interval_s=interval_s,
             max_in_flight=max_in_flight,
             max_in_flight_sick=max_in_flight_sick,
@@ -136,7 +136,7 @@ def simulated_site(
             http_port=http_port or 80,
             more=more,
         )
-        config.write_text(told, encoding="utf-8")
+        config.write_text(text, encoding="utf-8")
         port, control = port or free_port(), free_port()
         arguments = [
             "--units",
@@ -183,7 +183,7 @@ def _wait_for(farm: "subprocess.Popen[bytes]", control: int, farm_log: Path) -> 
 
 
 def free_port() -> int:
-    """Give a TCP port that nobody listens on now."""
+    """Return a TCP port that is free now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -191,7 +191,7 @@ def free_port() -> int:
 
 
 def is_free(port: int) -> bool:
-    """Say whether this process may listen on a port of all loopback addresses."""
+    """Return True if this process may listen on a port of all addresses."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -204,7 +204,7 @@ def is_free(port: int) -> bool:
 
 @contextlib.contextmanager
 def broker() -> Iterator[str]:
-    """Run an MQTT broker while the block lasts; gives the agent's section for it, nothing where mosquitto is not."""
+    """Run an MQTT broker inside the block; yield the agent's section for it, empty if mosquitto is not installed."""
     program = shutil.which("mosquitto")
     if program is None:
         print("no mosquitto: MQTT is left out")
@@ -212,7 +212,7 @@ def broker() -> Iterator[str]:
         return
     with tempfile.TemporaryDirectory(prefix="hashsight-bench-broker-") as name:
         port, config = free_port(), Path(name) / "mosquitto.conf"
-        # Of the user that started it: it leaves root for one who may not be there.
+        # As root, mosquitto would switch to a user that may not exist.
         config.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\nuser root\n", encoding="utf-8")
         with (Path(name) / "log").open("wb") as output:
             process = subprocess.Popen([program, "-c", str(config)], stdout=output, stderr=output)
@@ -225,17 +225,17 @@ def broker() -> Iterator[str]:
 
 
 def cpu_s(pid: int) -> float:
-    """Give the CPU seconds that a process has used."""
+    """Return the CPU seconds that a process has used."""
     after_name = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
     return (int(after_name[11]) + int(after_name[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def resident_bytes() -> int:
-    """Give this process's resident memory."""
+    """Return this process's resident memory."""
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
     return pages * resource.getpagesize()
 
 
-def verdict(is_reached: bool, told: str, aim: str) -> None:  # noqa: FBT001 - reads as a sentence
-    """Print whether something that was aimed at was reached."""
-    print(f"  {'reached' if is_reached else 'NOT REACHED'}: {told} ({aim})", flush=True)
+def verdict(is_reached: bool, result: str, target: str) -> None:  # noqa: FBT001 - reads as a sentence
+    """Print a result, its target, and if it was reached."""
+    print(f"  {'reached' if is_reached else 'NOT REACHED'}: {result} ({target})", flush=True)

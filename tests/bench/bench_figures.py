@@ -1,4 +1,4 @@
-"""What the site's figures cost: one poll recorded, one round of refreshing, all sums, and the schedule.
+"""CPU cost of the site's figures: one poll recorded, one refresh, all sums, and the schedule.
 
 Run as ``python tests/bench/bench_figures.py [units]`` from the root.
 """
@@ -26,7 +26,7 @@ EPOCH = 1.7e9
 
 
 def ledger(units: int) -> list[LedgerEntry]:
-    """Give `units` S21 and T21 in containers of 400 and racks of 40."""
+    """Return entries of `units` S21 and T21 in containers of 400 and racks of 40."""
     catalogue = shipped_catalogue()
     plates = [catalogue.find("S21", 200e12), catalogue.find("T21", 190e12)]
     return [
@@ -42,24 +42,24 @@ def ledger(units: int) -> list[LedgerEntry]:
 
 
 def polls(entries: list[LedgerEntry], rng: random.Random, at: float) -> list[Poll]:
-    """Give one poll a unit: one in twenty fails, one in twenty lacks a board, the rest are a little off nameplate."""
+    """Return one poll a unit: 1 in 20 fails, 1 in 20 lacks a board, the rest are a little off nameplate."""
     made = []
     for entry in entries:
         luck = rng.random()
         boards = 2 if luck < 0.05 else 3
         share_hs = entry.nameplate.hashrate_hs / 3 * rng.uniform(0.95, 1.01)
-        told = UnitReading(
+        reading = UnitReading(
             unit_id=entry.unit_id,
             at=at,
             dialect=Dialect.NEW_API,
             mode=Mode.NORMAL,
-            uptime_s=at - EPOCH,  # One that stands still is no reading.
+            uptime_s=at - EPOCH,  # A reading whose uptime stands still counts as frozen.
             hashrate_5s_hs=boards * share_hs,
             boards=tuple(
                 BoardReading(slot=slot, hashrate_hs=share_hs, chips=108, frequency_hz=490e6) for slot in range(boards)
             ),
         )
-        poll = Poll(unit_id=entry.unit_id, at=at, took_s=0.02, reading=told)
+        poll = Poll(unit_id=entry.unit_id, at=at, took_s=0.02, reading=reading)
         if luck > 0.95:
             poll = Poll(unit_id=entry.unit_id, at=at, took_s=4.0, error=UnreachableError("no answer"))
         made.append(poll)
@@ -67,14 +67,14 @@ def polls(entries: list[LedgerEntry], rng: random.Random, at: float) -> list[Pol
 
 
 def timed(work: Callable[[], object]) -> float:
-    """Give the CPU seconds of `work`."""
+    """Return the CPU seconds of `work`."""
     start = time.process_time()
     work()
     return time.process_time() - start
 
 
 def bench(units: int) -> None:
-    """Print every figure."""
+    """Measure and print every figure."""
     rng = random.Random(1)
     at = time.time()
     entries = ledger(units)

@@ -1,15 +1,14 @@
-"""A whole agent at work, measured from inside: CPU, memory, missed polls, lag of the event loop, age of readings.
+"""A whole agent measured from inside: CPU, memory, missed polls, event loop lag, and age of readings.
 
     python tests/bench/bench_fleet.py steady [--units 10000] [--interval 10] [--seconds 40 | --minutes 10]
     python tests/bench/bench_fleet.py sick   [--units 2000] [--seconds 30]
     python tests/bench/bench_fleet.py scale  [--units 256000] [--interval 60] [--minutes 10] [--shards 1]
     python tests/bench/bench_fleet.py growth [--counts 1000 10000 100000] [--svg tests/bench/growth.svg]
 
-The agent is the one that `hashsight run` runs, on core 0; the farm, and whoever scrapes, on core 1. Steady has all of
-it on: history, identity, MQTT where mosquitto is installed, a scrape of everything every 15 s. Each ends with what was
-aimed at and whether it was reached. Lag is how late a timer of 20 ms comes, and whose fault that is (`loop_probe`). A
-reading's age is looked at once a second, for some of the healthy units in turn. CPU is the whole process', but for the
-thread that looks at what holds the loop.
+The agent is that of `hashsight run`, on core 0; the farm and the scraper run on core 1. Steady has everything on:
+history, identity checks, MQTT if mosquitto is installed, and a full scrape every 15 s. Each run ends with its targets,
+reached or not. Lag is the delay of a 20 ms timer, split by cause (`loop_probe`). Once a second the ages of some healthy
+units' readings are sampled, in turn. CPU is that of the whole process without the probe's own thread.
 """
 
 import argparse
@@ -43,21 +42,21 @@ MOST_UNITS_OF_A_FARM = 128_000
 SETTLE_S = 15.0
 MEMORY_EVERY_S = 60.0
 AGES_A_LOOK = 500
-# What a site of 10,000 units and the usual interval takes; other sizes are held against it at the same pace.
+# The rate of 10,000 units at the default interval; all sizes of `growth` are polled at this rate.
 GROWTH_POLLS_PER_S = 1000
-# Blackholed, hanging after the connection, dripping a byte a second; what such units are at a bad site at a bad time.
+# Shares of units that are blackholed, hang after the connect, or drip a byte a second: a bad day at a bad site.
 SICK = (("down", 0.30, {}), ("timeout", 0.10, {}), ("slicer", 0.05, {"piece_bytes": 1, "gap_s": 1.0}))
-# The sum of a site's measured rates is as noisy as a simulated unit's, 0.93 %, over the root of how many there are.
+# The noise of a site's sum is that of one simulated unit, 0.93 %, over the square root of the number of units.
 NOISE_A_UNIT = 0.0093
 
 
 class Reload(NamedTuple):
-    """What it took to put a ledger with one changed row in force while units were polled.
+    """The cost of a reload with one changed ledger row while units were polled.
 
     Attributes:
-        took_s: From asking for it to its end.
-        held_ms: For how long the loop was held at most, by this process.
-        renewed: Units of which the entry is another object than before.
+        took_s: Duration of the reload, s.
+        held_ms: Longest time that this process held the loop, ms.
+        renewed: Number of units whose entry object was replaced.
     """
 
     took_s: float
@@ -66,25 +65,25 @@ class Reload(NamedTuple):
 
 
 class Found(NamedTuple):
-    """What one agent was found to need.
+    """The measurements of one agent.
 
     Attributes:
-        units: It watched.
-        start_s: From the start of its process to serving, imports and all.
-        start_cpu_s: CPU that this took.
-        whole_s: From then until every unit was looked at once.
-        cpu_share: Of one core, while measured.
-        polls_per_s: That succeeded.
+        units: Units watched.
+        start_s: From the start of the process to serving, imports included, s.
+        start_cpu_s: CPU used in that time, s.
+        whole_s: From the start of the agent until every unit was polled once, s.
+        cpu_share: Share of one core during the measurement.
+        polls_per_s: Successful polls a second.
         kb_per_unit: Resident memory above that of the idle process, at the end.
-        kb_by_minute: The same a minute, from the beginning on.
-        missed: Due polls that did not happen while measured.
-        lag_ms: Of the event loop, p99 and worst.
-        own_lag_ms: The part of it that this process is to blame for, likewise.
-        holders: What held the loop for long: name, times, mean and worst, s.
-        age_p99_s: Of the readings of the healthy.
+        kb_by_minute: The same once a minute, from the beginning on.
+        missed: Due polls that did not happen during the measurement.
+        lag_ms: Event loop lag, p99 and worst.
+        own_lag_ms: The part of the lag caused by this process, p99 and worst.
+        holders: Functions that held the loop for long: name, times, mean and worst, s.
+        age_p99_s: p99 age of the healthy units' readings, s.
         rounds: Unix time and operating hashrate of each round of figures, H/s.
-        reload: What a changed ledger took, where that was asked for.
-        scrape_s: The slowest scrape; 0 without one.
+        reload: The fields of a `Reload`, if one was requested.
+        scrape_s: Duration of the slowest scrape, s; 0 without one.
     """
 
     units: int
@@ -106,18 +105,18 @@ class Found(NamedTuple):
 
     @property
     def cpu_us_per_poll(self) -> float:
-        """CPU over all, for each poll that succeeded."""
+        """CPU of the whole process for each successful poll, us."""
         return self.cpu_share / max(1e-9, self.polls_per_s) * 1e6
 
 
 def main() -> None:
-    """Measure what was asked for."""
+    """Run the chosen measurement."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=["steady", "sick", "scale", "growth", "worker"])
     parser.add_argument("--units", type=int)
     parser.add_argument("--interval", type=float)
     length = parser.add_mutually_exclusive_group()
-    length.add_argument("--seconds", type=float, help="for which is measured")
+    length.add_argument("--seconds", type=float, help="length of the measurement")
     length.add_argument("--minutes", type=float, help="likewise")
     parser.add_argument("--shards", type=int, default=1)
     parser.add_argument("--counts", type=int, nargs="+", default=[1000, 10_000, 100_000])
@@ -142,7 +141,7 @@ def main() -> None:
 
 
 def steady(units: int, interval_s: float, seconds: float) -> None:
-    """Print what a site takes with everything on, and one Prometheus that scrapes everything."""
+    """Print the cost of a site with everything on, under one Prometheus that scrapes all series."""
     with broker() as mqtt, simulated_site(units, interval_s=interval_s, asks_identity=True, more=mqtt) as site:
         found = watched(site.config, seconds, scrape=site.web_port)
     show(f"{units:,} units every {interval_s:g} s for {seconds:g} s, scraped every {SCRAPE_EVERY_S:g} s", found)
@@ -150,12 +149,12 @@ def steady(units: int, interval_s: float, seconds: float) -> None:
     verdict(found.kb_per_unit < 15, f"{found.kb_per_unit:.1f} kB a unit", "under 15")
     verdict(not found.missed, f"{found.missed} polls missed", "none")
     (p99_ms, worst_ms), (own_p99_ms, own_worst_ms) = found.lag_ms, found.own_lag_ms
-    told = f"lag p99 {p99_ms:.1f} ms, worst {worst_ms:.1f} ms (its own {own_p99_ms:.1f} and {own_worst_ms:.1f})"
-    verdict(p99_ms < 20 and worst_ms < 100, told, "under 20 and 100")
+    result = f"lag p99 {p99_ms:.1f} ms, worst {worst_ms:.1f} ms (its own {own_p99_ms:.1f} and {own_worst_ms:.1f})"
+    verdict(p99_ms < 20 and worst_ms < 100, result, "under 20 and 100")
 
 
 def sick(units: int, interval_s: float, seconds: float) -> None:
-    """Print what units that do not answer cost those that do."""
+    """Print the effect of units that do not answer on the polls of healthy ones."""
     before: Found | None = None
     for is_sick in (False, True):
         with simulated_site(units, interval_s=interval_s, max_in_flight=1000, max_in_flight_sick=500) as site:
@@ -169,17 +168,17 @@ def sick(units: int, interval_s: float, seconds: float) -> None:
             healthy = site.config.with_name("healthy.txt")
             healthy.write_text("\n".join(ids[first:]), encoding="utf-8")
             found = watched(site.config, seconds, healthy=healthy)
-        show(f"{units:,} units every {interval_s:g} s, {'45 % of them sick' if is_sick else 'all well'}", found)
+        show(f"{units:,} units every {interval_s:g} s, {'45 % of them sick' if is_sick else 'all healthy'}", found)
         if before is not None:
             ratio = found.polls_per_s / (before.polls_per_s * (units - first) / units)
             intervals = found.age_p99_s / interval_s
-            verdict(ratio > 0.9, f"the healthy keep {ratio:.1%} of their polls", "over 90 %")
-            verdict(intervals < 1.5, f"p99 of their readings' age is {intervals:.2f} intervals", "under 1.5")
+            verdict(ratio > 0.9, f"healthy units keep {ratio:.1%} of their polls", "over 90 %")
+            verdict(intervals < 1.5, f"p99 age of their readings is {intervals:.2f} intervals", "under 1.5")
         before = found
 
 
 def scale(units: int, interval_s: float, seconds: float, shards: int) -> None:
-    """Print what a fleet takes, in one process or in several, and whether its sum is the farm's truth all the time."""
+    """Print the cost of a fleet in one process or several, and the error of its sum against the farm's truth."""
     with ExitStack() as running:
         sites = []
         for number in range(-(-units // MOST_UNITS_OF_A_FARM)):
@@ -209,29 +208,29 @@ def scale(units: int, interval_s: float, seconds: float, shards: int) -> None:
     for index, found in enumerate(every):
         show(f"{found.units:,} units every {interval_s:g} s" + (f", shard {index}" if shards > 1 else ""), found)
     print(f"  the simulated units took {farm_share:.1%} of the other core")
-    worst = max((abs(told), told, at) for told, at in _off_truth(every, truths))[1]
+    worst = max((abs(ratio), ratio, at) for ratio, at in _off_truth(every, truths))[1]
     noise = 3 * NOISE_A_UNIT / units**0.5
     rounds = min(len(found.rounds) for found in every)
-    told = f"operating is {worst:+.4%} off the truth in the worst of {rounds} rounds"
-    verdict(abs(worst) < noise, told, f"three sigma of the units' noise are {noise:.4%}")
+    result = f"operating is {worst:+.4%} off the truth in the worst of {rounds} rounds"
+    verdict(abs(worst) < noise, result, f"three sigma of the units' noise is {noise:.4%}")
     verdict(not sum(found.missed for found in every), f"{sum(found.missed for found in every)} polls missed", "none")
     share, kb = sum(found.cpu_share for found in every), statistics.fmean(found.kb_per_unit for found in every)
     poll_us = statistics.fmean(found.cpu_us_per_poll for found in every)
-    print(f"  {poll_us:.0f} us of CPU a poll and {kb:.1f} kB a unit, all of them", end=" ")
+    print(f"  {poll_us:.0f} us of CPU a poll and {kb:.1f} kB a unit, in all", end=" ")
     print(f"{share:.1%} of a core and {kb * units / 1e6:.2f} GB")
 
 
 def _off_truth(every: list[Found], truths: list[tuple[float, float]]) -> Iterator[tuple[float, float]]:
-    """Give by how much, relatively, all agents' operating was off the truth known at about that time, and when."""
+    """Yield the relative error of all agents' operating against the nearest truth, and the round's Unix time."""
     for at, _ in every[0].rounds:
-        operating_hs = sum(min(found.rounds, key=lambda told: abs(told[0] - at))[1] for found in every)
-        truth_hs = min(truths, key=lambda told: abs(told[0] - at))[1]
+        operating_hs = sum(min(found.rounds, key=lambda sample: abs(sample[0] - at))[1] for found in every)
+        truth_hs = min(truths, key=lambda sample: abs(sample[0] - at))[1]
         yield operating_hs / truth_hs - 1, at
 
 
 @contextmanager
 def sampled(look: Callable[[], float], every_s: float) -> Iterator[list[tuple[float, float]]]:
-    """Look at something again and again while the block lasts; gives the list of Unix times and values, growing."""
+    """Sample a value inside the block; yield the growing list of Unix times and values."""
     samples: list[tuple[float, float]] = []
     is_over = threading.Event()
 
@@ -251,9 +250,9 @@ def sampled(look: Callable[[], float], every_s: float) -> Iterator[list[tuple[fl
 
 
 def join_ledgers(sites: list[Site]) -> None:
-    """Put all farms' units into the first one's ledger, those of the others under names of their own.
+    """Merge all farms' units into the first one's ledger; ids and containers of the others get a prefix.
 
-    Without MACs: of a hundred thousand that a farm draws at random two may be the same, which no ledger may say.
+    MACs are left out: among 100,000 random ones two may be equal, and a ledger must not have that.
     """
     rows = [
         row | {"mac": ""} | ({key: f"F{number}-{row[key]}" for key in ("unit_id", "container")} if number > 1 else {})
@@ -267,24 +266,24 @@ def join_ledgers(sites: list[Site]) -> None:
 
 
 def growth(counts: list[int], interval_s: float | None, seconds: float, svg: Path | None) -> None:
-    """Print what a unit takes at several sizes, and a start and a changed ledger; and draw it."""
+    """Print and draw the cost of a unit at several sizes, with a start and a changed ledger."""
     rows = []
     for units in counts:
-        # As many polls a second at every size: else a small site's polls would carry what a process costs by itself.
+        # The same polls a second at every size; at a lower rate each poll would carry more of the idle cost.
         every_s = interval_s or max(1.0, units / GROWTH_POLLS_PER_S)
         with simulated_site(units, interval_s=every_s) as site:
             join_ledgers([site])
-            # A whole interval at least, with its round of figures.
+            # At least one whole interval, with its round of figures.
             found = watched(site.config, max(seconds, every_s), is_reloaded=True)
         rows.append(found)
         show(f"{units:,} units every {every_s:g} s", found)
     most = rows[-1]
-    told = f"a start with {most.units:,} rows takes {most.start_s:.1f} s, {most.start_cpu_s:.1f} s of CPU"
-    verdict(most.start_s < 5, told, "under 5")
+    result = f"a start with {most.units:,} rows takes {most.start_s:.1f} s, {most.start_cpu_s:.1f} s of CPU"
+    verdict(most.start_s < 5, result, "under 5")
     if most.reload is not None:
         reload = Reload(*most.reload)
-        told = f"a reload with one changed row makes {reload.renewed} of {most.units:,} units anew"
-        verdict(reload.renewed == 1, f"{told} and holds the loop for {reload.held_ms:.0f} ms", "1")
+        result = f"a reload with one changed row replaces {reload.renewed} of {most.units:,} units"
+        verdict(reload.renewed == 1, f"{result} and holds the loop for {reload.held_ms:.0f} ms", "1")
     if svg is not None:
         svg.write_text(drawn(rows), encoding="utf-8")
 
@@ -307,14 +306,14 @@ def show(title: str, found: Found) -> None:
     if found.reload is not None:
         took_s, held_ms, _ = found.reload
         print(f"  reload with one changed row {took_s:.2f} s, the loop held for {held_ms:.0f} ms at most")
-    print(f"  p99 of the readings' age {found.age_p99_s:.1f} s", flush=True)
+    print(f"  p99 age of readings {found.age_p99_s:.1f} s", flush=True)
 
 
 @contextmanager
 def working(
     config: Path, seconds: float, *, healthy: Path | None = None, is_reloaded: bool = False
 ) -> Iterator["subprocess.Popen[str]"]:
-    """Run an agent that measures itself, in a process of its own."""
+    """Run an agent that measures itself in its own process."""
     command = [sys.executable, __file__, "worker", "--config", str(config), "--seconds", str(seconds)]
     if healthy is not None:
         command += ["--healthy", str(healthy)]
@@ -339,11 +338,11 @@ def watched(
     scrape: int | None = None,
     is_reloaded: bool = False,
 ) -> Found:
-    """Run one agent to its end, scraped at a port if one is given, and give what it found."""
+    """Run one agent to its end, scraped at a port if one is given, and return its measurements."""
     slowest_s = 0.0
     is_over = threading.Event()
 
-    def scrape_again_and_again(port: int) -> None:
+    def scrape_until_over(port: int) -> None:
         nonlocal slowest_s
         while not is_over.wait(SCRAPE_EVERY_S):
             began = time.perf_counter()
@@ -352,7 +351,7 @@ def watched(
             slowest_s = max(slowest_s, time.perf_counter() - began)
 
     with working(config, seconds, healthy=healthy, is_reloaded=is_reloaded) as worker:
-        scraper = threading.Thread(target=scrape_again_and_again, args=(scrape,))
+        scraper = threading.Thread(target=scrape_until_over, args=(scrape,))
         if scrape is not None:
             scraper.start()
         try:
@@ -365,21 +364,21 @@ def watched(
 
 
 def _result(worker: "subprocess.Popen[str]") -> Found:
-    told, _ = worker.communicate()
+    output, _ = worker.communicate()
     if worker.returncode:
         raise SystemExit(f"the agent ended with {worker.returncode}")
-    return Found(**json.loads(told))
+    return Found(**json.loads(output))
 
 
 class _Manager(ServiceManager):
-    """Notes when the agent says that it is ready, by the age of the process."""
+    """Records the age of the process when the agent reports that it is ready."""
 
     def __init__(self) -> None:
         super().__init__({})
         self.start_s = self.start_cpu_s = 0.0
 
-    def tell(self, *assignments: str) -> None:
-        """Take in what a service manager would be told."""
+    def notify(self, *assignments: str) -> None:
+        """Take in a message to the service manager."""
         if "READY=1" in assignments:
             started = Path("/proc/self/stat").read_text(encoding="ascii").rpartition(")")[2].split()[19]
             self.start_cpu_s = time.process_time()
@@ -387,7 +386,7 @@ class _Manager(ServiceManager):
 
 
 async def _watch(config: Path, seconds: float, healthy: list[str] | None, *, is_reloaded: bool) -> dict[str, Any]:
-    """Run an agent, wait for its first whole round and a little more, then measure for so long."""
+    """Run an agent, wait for its first whole round and a settling time, then measure for `seconds`."""
     idle = resident_bytes()
     manager = _Manager()
     garbage.pause()
@@ -396,12 +395,12 @@ async def _watch(config: Path, seconds: float, healthy: list[str] | None, *, is_
     is_whole = asyncio.Event()
     agent.timer.on_figures = lambda _: is_whole.set()
     rounds: list[tuple[float, float]] = []
-    # By tenths of a second: millions of single ages would be most of the memory that is measured.
+    # Counted by tenths of a second: millions of single ages would dominate the measured memory.
     ages: Counter[float] = Counter()
     probe = LoopProbe()
 
     async def watch_ages() -> None:
-        # A slice of the units each time: to look at all of a big fleet would itself hold the loop.
+        # A slice of the units each time: reading all of a big fleet would itself hold the loop.
         place, step = 0, max(1, min(AGES_A_LOOK, len(ids)))
         while True:
             await asyncio.sleep(1.0)
@@ -468,7 +467,7 @@ def _milliseconds(p99_s: float, worst_s: float) -> tuple[float, float]:
 
 
 async def _reload_one_row(agent: Agent) -> Reload:
-    """Have a running agent read its ledger again, with another bin for one unit."""
+    """Reload a running agent's ledger with another bin for one unit."""
     before = {status.entry.unit_id: status.entry for status in agent.tracker.statuses()}
     changed = next(iter(before))
     ledger = agent.config.ledger.file
@@ -485,12 +484,12 @@ async def _reload_one_row(agent: Agent) -> Reload:
         await agent.reload()
         took_s = time.perf_counter() - began
         await asyncio.sleep(0.1)
-    renewed = sum(status.entry is not before[status.entry.unit_id] for status in agent.tracker.statuses())
+    renewed = sum(1 for status in agent.tracker.statuses() if status.entry is not before[status.entry.unit_id])
     return Reload(took_s, probe.lag_s(is_own=True)[1] * 1e3, renewed)
 
 
 def drawn(rows: list[Found]) -> str:
-    """Give a picture of what a unit takes at each size."""
+    """Return an SVG of the cost of a unit at each size."""
     bars = []
     for panel, (title, unit, values) in enumerate(
         (
@@ -513,7 +512,7 @@ def drawn(rows: list[Found]) -> str:
 
 
 def _p99(ages: Counter[float]) -> float:
-    """Give the age that 99 of 100 were not above; 0 where none was looked at."""
+    """Return the 99th percentile of ages; 0 if there are none."""
     left = ages.total() * 0.99
     for age in sorted(ages):
         left -= ages[age]

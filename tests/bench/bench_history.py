@@ -1,4 +1,4 @@
-"""What history costs: bytes for each kind of row, time to write a minute, to check the file, to read a month and all.
+"""Cost of history: bytes for each kind of row, and the time to write a minute, check the file and read it back.
 
 Run as ``python tests/bench/bench_history.py [days] [containers]`` from the root; 400 days take some minutes.
 """
@@ -12,6 +12,7 @@ from contextlib import closing
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from agent.files.sqlite import used_bytes
 from agent.history.minutes import Row, Values
 from agent.history.reader import read_history
 from agent.history.state_changes import Change
@@ -28,7 +29,7 @@ CHANGES = 100_000
 
 
 def values(at: int, units: int, rng: random.Random) -> Values:
-    """Give a minute in which six causes took something, as of a site with its usual troubles."""
+    """Return a minute with losses of six causes, as at a site with its usual troubles."""
     deployed_hs = units * 200e12
     losses_hs = {cause: deployed_hs * rng.uniform(0, 0.01) for cause in rng.sample(list(Cause), 6)}
     return Row(
@@ -52,18 +53,18 @@ def values(at: int, units: int, rng: random.Random) -> Values:
 
 
 def batches(days: int) -> Iterator[range]:
-    """Give the beginnings of minutes, some at a time: 400 days of single commits would measure the disk's patience."""
+    """Yield starts of minutes in batches: 400 days of single commits would measure the disk alone."""
     for at in range(START, START + days * 86_400, 60 * BATCH_MINUTES):
         yield range(at, at + 60 * BATCH_MINUTES, 60)
 
 
 def used(file: HistoryWriter) -> int:
-    """Give the bytes in use."""
-    return file._used_bytes()
+    """Return the bytes in use."""
+    return used_bytes(file._connection)
 
 
 def bench(folder: Path, days: int, containers: int) -> None:
-    """Print every figure."""
+    """Measure and print every figure."""
     rng = random.Random(1)
     path = folder / "bench.sqlite"
     with closing(write_history(path)) as file:
@@ -120,4 +121,6 @@ def bench(folder: Path, days: int, containers: int) -> None:
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as scratch:
-        bench(Path(scratch), *(int(word) for word in (sys.argv[1:] + ["40", "4"][len(sys.argv) - 1 :])))
+        given = [int(word) for word in sys.argv[1:]]
+        defaults = [40, 4]
+        bench(Path(scratch), *given, *defaults[len(given) :])

@@ -1,14 +1,14 @@
-"""The whole path of a poll, measured: connect, ask, read, decode, judge, attribute, render, and the site's figures.
+"""The whole path of a poll, measured: connect, request, read, decode, judge, attribute, render, and the site's figures.
 
     python tests/bench/bench_polls.py [--units 1000] [--seconds 5] [--runs 5] [--memory-units 10000] [--alone]
 
-A simulated farm runs in a process of its own; every figure is the median of the runs, each client measured in turn
-against the same farm in the same run, so that the ratios hold whatever else the machine does. CPU is the client's
-alone; "polls/s of one core" is its inverse, which a farm that is slower than the client cannot hide.
+A simulated farm runs in its own process. Every figure is the median of the runs. Each run measures every client in turn
+against the same farm, so that other load on the machine does not change the ratios. CPU is the client's alone; "polls/s
+of one core" is its inverse, which holds even if the farm is slower than the client.
 
-Held against: a bare client in C, compiled where there is a compiler (`reference.c`: the kernel's own cost, nothing made
-of the replies); pyasic's `get_data()`; and asic-rs' Python binding where it is installed, which needs the units' usual
-ports 4028 and 80, so the rights and the room to listen on them.
+The path is compared with a bare client in C if there is a compiler (`reference.c`: the kernel's cost, replies not
+decoded), with pyasic's `get_data()`, and with asic-rs' Python binding if it is installed. The binding needs the units'
+usual ports 4028 and 80, which must be free and permitted.
 """
 
 import argparse
@@ -42,7 +42,7 @@ PYASIC = "pyasic get_data(), API alone"
 PYASIC_WEB = "pyasic get_data()"
 ASIC_RS = "pyasic_rs get_data()"
 USUAL_PORTS = (4028, 80)
-# How many times each one's polls a CPU second are to be reached.
+# Target ratio of our polls a second to each client's.
 AIMS = {REFERENCE: 0.5, PYASIC: 100.0, PYASIC_WEB: 100.0, ASIC_RS: 10.0}
 
 
@@ -61,7 +61,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--memory-units", type=int, default=10_000, help="0 leaves memory out")
     parser.add_argument("--alone", action="store_true", help="leave pyasic and asic-rs out")
-    parser.add_argument("--json", type=Path, help="write the medians there too")
+    parser.add_argument("--json", type=Path, help="also write the medians to this file")
     parser.add_argument("--memory-of", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     logs.set_up("error")
@@ -76,7 +76,7 @@ def main() -> None:
 
 
 def _measure_all(units: int, seconds: float, runs: int, *, is_alone: bool) -> dict[str, float]:
-    """Measure every client there is, turn by turn, print the table, and give each one's median CPU a poll, us."""
+    """Measure every available client in turn, print the table, and return each one's median CPU a poll, us."""
     measured: dict[str, list[Measured]] = {}
     has_usual_ports = not is_alone and all(map(is_free, USUAL_PORTS))
     port, http_port = USUAL_PORTS if has_usual_ports else (None, None)
@@ -120,10 +120,10 @@ def _print_table(units: int, measured: dict[str, list[Measured]]) -> None:
         if name in measured:
             pairs = list(zip(ours, measured[name], strict=True))
             ratio = statistics.median(our.polls_per_s / run.polls_per_s for our, run in pairs)
-            # A farm that is slower than a client hides what the client could do; its CPU cannot be hidden.
+            # A slow farm limits the polls/s of a fast client, but not its polls per CPU-second.
             by_cpu = statistics.median(run.cpu_us_per_poll / our.cpu_us_per_poll for our, run in pairs)
-            told = f"{ratio:.2f} times the polls a second of {name}, {by_cpu:.2f} times those of a second of CPU"
-            verdict(ratio >= least, told, f"at least {least:g}")
+            result = f"{ratio:.2f} times the polls/s of {name}, {by_cpu:.2f} times its polls per CPU-second"
+            verdict(ratio >= least, result, f"at least {least:g}")
 
 
 def _times(ratio: float) -> str:
@@ -143,7 +143,7 @@ def _print_memory(units: int) -> float:
 
 
 async def _measure_agent(config: Path, seconds: float) -> Measured:
-    """Sweep over all units again and again, with figures after each sweep."""
+    """Sweep all units repeatedly, with figures after each sweep."""
     agent = Agent(load_setup(config))
     garbage.settle()
     async with agent.polling():
@@ -190,9 +190,9 @@ def _measure_reference(program: Path, site: Site, seconds: float) -> Measured:
 
 
 async def _measure_pyasic(site: Site, seconds: float, *, web_port: int) -> Measured:
-    """Read unit after unit the way pyasic's own documentation does; 20 at a time, as its limits suggest.
+    """Read units as pyasic's own documentation does, 20 at a time, as its limits suggest.
 
-    It asks a unit's web pages too, which is most of what it costs; where nobody listens, that fails at once.
+    It also reads a unit's web pages, which is most of its cost; on a closed port that fails at once.
     """
     logging.disable(logging.CRITICAL)
     with warnings.catch_warnings():
@@ -208,8 +208,8 @@ async def _measure_pyasic(site: Site, seconds: float, *, web_port: int) -> Measu
 
 
 async def _measure_asic_rs(site: Site, seconds: float) -> Measured:
-    """Read unit after unit from handles made before the clock starts: finding out what they are is not counted."""
-    # Not of the locked set: whoever wants this line installs it.
+    """Read units through handles made before the clock starts: the detection of models is not measured."""
+    # Not in the locked set; `make bench` installs it if it can.
     from pyasic_rs import MinerFactory  # type: ignore[import-not-found,unused-ignore]
 
     miners = {host: await MinerFactory().get_miner(host) for host in site.hosts()[:20]}
@@ -229,9 +229,10 @@ async def _measure_rival(
         nonlocal polls, following
         host = hosts[following % len(hosts)]
         following += 1
-        # In one statement the sum would be of the count before the wait: twenty at a time would count as one.
+        # `polls += await ...` would read the count before the wait, and count twenty concurrent polls as one.
         is_read = await read_one(host)
-        polls += is_read
+        if is_read:
+            polls += 1
 
     async def work() -> None:
         async with asyncio.TaskGroup() as tasks:
@@ -250,7 +251,7 @@ async def _timed(work: Callable[[], Coroutine[Any, Any, None]], seconds: float, 
 
 
 async def _resident_bytes(config: Path) -> str:
-    """Give this process's resident memory before there are units, and with all of them read and rendered."""
+    """Return this process's resident memory without units, and with all of them read and rendered."""
     idle = resident_bytes()
     agent = Agent(load_setup(config))
     async with agent.polling():

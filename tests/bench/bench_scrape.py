@@ -1,4 +1,4 @@
-"""What a scrape costs: rendering a unit, joining a body, compressing it, and what the event loop notices.
+"""Cost of a scrape: rendering units, building and compressing the body, and the time the event loop is held.
 
 Run as ``python tests/bench/bench_scrape.py [units]`` from the root.
 """
@@ -29,7 +29,7 @@ ROUNDS = 5
 
 
 def ledger(units: int) -> list[LedgerEntry]:
-    """Give entries of S21 in containers of 10 racks of 40."""
+    """Return entries of S21 in containers of 10 racks of 40."""
     return [
         entry(
             f"u{number:06d}",
@@ -40,7 +40,7 @@ def ledger(units: int) -> list[LedgerEntry]:
 
 
 def fleet(entries: list[LedgerEntry], rng: random.Random, at: float) -> list[UnitStatus]:
-    """Give a status of 39 series for each entry; rates, temperatures and fans differ at each call."""
+    """Return a status of 39 series for each entry; rates, temperatures and fans differ at each call."""
     statuses = []
     for number, declared in enumerate(entries):
         boards = tuple(
@@ -54,7 +54,7 @@ def fleet(entries: list[LedgerEntry], rng: random.Random, at: float) -> list[Uni
             )
             for slot in range(3)
         )
-        told = reading(
+        latest = reading(
             declared.unit_id,
             at=at + number / len(entries),
             hashrate_5s_hs=round(rng.gauss(196e3, 900), 2) * 1e9,
@@ -62,25 +62,25 @@ def fleet(entries: list[LedgerEntry], rng: random.Random, at: float) -> list[Uni
             boards=boards,
             fan_rpm=tuple(float(rng.randrange(5000, 6000)) for _ in range(4)),
         )
-        statuses.append(status(declared, told))
+        statuses.append(status(declared, latest))
     return statuses
 
 
 def rss_mb() -> float:
-    """Give this process' resident memory now."""
+    """Return this process's resident memory now, MB."""
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
     return pages * resource.getpagesize() / 1e6
 
 
 def timed(work: Callable[[], object]) -> float:
-    """Give the CPU seconds of `work`."""
+    """Return the CPU seconds of `work`."""
     start = time.process_time()
     work()
     return time.process_time() - start
 
 
 async def scrape_and_watch(metrics: Metrics, encoding: str) -> tuple[float, float, float, int]:
-    """Give (seconds of one scrape, CPU of the event loop's thread, longest that this process held it, body bytes)."""
+    """Return (seconds of one scrape, CPU of the loop's thread, longest time this process held the loop, body bytes)."""
     probe = LoopProbe()
     with probe.watching():
         await asyncio.sleep(0.05)
@@ -97,7 +97,7 @@ def show(label: str, figure: float, unit: str) -> None:
 
 
 async def bench(units: int) -> None:
-    """Print every figure."""
+    """Measure and print every figure."""
     rng = random.Random(1)
     at = time.time()
     entries = ledger(units)

@@ -1,10 +1,10 @@
-"""What a simulated farm can bear, measured: units, replies a second, CPU per reply, memory per unit, time to start.
+"""Capacity of a simulated farm: replies a second, CPU per reply, memory per unit, and time to start.
 
     python tests/bench/bench_simulator.py [--units 20000] [--seconds 4] [--runs 5]
 
-The farm runs in a process of its own, as from the command line; a client of raw sockets in this one asks it as fast as
-it answers, with a given number of requests in flight. CPU is the farm's alone, from /proc; "of one core" is its
-inverse, which a client that is slower than the farm cannot hide. Replies of `stats` are 1.7 to 2.3 kB.
+The farm runs in its own process, as from the command line. A raw-socket client in this process sends requests as fast
+as the farm answers, with a fixed number in flight. CPU is the farm's alone, from /proc. "Of one core" is its inverse,
+which holds even if the client is slower than the farm. Replies of `stats` are 1.7 to 2.3 kB.
 """
 
 import argparse
@@ -65,7 +65,7 @@ def main() -> None:
 
 
 def print_memory(units: int) -> None:
-    """Print what one more unit costs, without sockets: built, put at an address, and asked everything once."""
+    """Print the memory of one more unit without sockets, after every request was answered once."""
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     started = time.perf_counter()
     farm = Farm(FarmPlan(units=units, base=BASE), SimClock(start=1_760_000_000.0, speed=0.0))
@@ -82,7 +82,7 @@ def print_memory(units: int) -> None:
 
 @contextmanager
 def simulated_farm(units: int) -> Iterator[tuple["subprocess.Popen[str]", int, list[str], float]]:
-    """Run a healthy farm; gives its process, port, addresses and the seconds it took to start."""
+    """Run a healthy farm; yield its process, port, addresses and start-up time, s."""
     with tempfile.TemporaryDirectory() as folder:
         ledger = Path(folder, "ledger.csv")
         healthy = [part for name in ("off", "asleep", "starting") for part in (f"--{name}", "0%")]
@@ -109,7 +109,7 @@ def simulated_farm(units: int) -> Iterator[tuple["subprocess.Popen[str]", int, l
 def measure(
     pid: int, addresses: Iterator[tuple[str, int]], request: bytes, *, seconds: float, in_flight: int
 ) -> tuple[float, float]:
-    """Give replies per second and the farm's CPU microseconds per reply of one run."""
+    """Return replies per second and the farm's CPU microseconds per reply of one run."""
     epoll = select.epoll()
     open_sockets: dict[int, socket.socket] = {}
 
@@ -143,13 +143,13 @@ def measure(
 
 
 def cpu_s(pid: int) -> float:
-    """Give the CPU seconds a process has used."""
+    """Return the CPU seconds that a process has used."""
     after_name = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
     return (int(after_name[11]) + int(after_name[12])) / TICKS_PER_S
 
 
 def resident_bytes(pid: int) -> int:
-    """Give the memory a process holds."""
+    """Return a process's resident memory."""
     return int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]) * resource.getpagesize()
 
 

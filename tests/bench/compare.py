@@ -1,9 +1,10 @@
-"""Two states of the code under the same benchmark, in one go: run by run in turn, medians, ratios.
+"""Compare this code with another commit under the same benchmark: runs in turn, medians, ratios.
 
     python tests/bench/compare.py REVISION [--runs 3] [--seconds 4]
 
-The other commit's `agent` and `simulators` are unpacked into a folder of their own and measured with the benchmark that
-stands here, or with that commit's own where its modules stand in other folders. Below 1 is better now than then.
+The other commit's `agent` and `simulators` are unpacked into a temporary folder. They are measured with this tree's
+benchmark, or with the commit's own if its modules are laid out differently. A ratio below 1 means that this code is
+better.
 """
 
 import argparse
@@ -17,12 +18,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 BENCH = ROOT / "tests" / "bench" / "bench_polls.py"
-# What the other commit may lack a name for is measured with the whole, not on its own.
+# The figures of `bench_polls.py --json` that are compared, and their titles.
 SHOWN = {"hashsight, whole path": "CPU a poll, us", "kB a unit": "memory a unit, kB"}
 
 
 def main() -> None:
-    """Measure, and print ratios."""
+    """Measure both, and print ratios."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("revision")
     parser.add_argument("--runs", type=int, default=3)
@@ -45,7 +46,7 @@ def main() -> None:
 
 
 def unpack(revision: str, folder: Path) -> None:
-    """Put a commit's packages into a folder.
+    """Unpack a commit's packages into a folder.
 
     Raises:
         SystemExit: There is no such commit.
@@ -58,7 +59,7 @@ def unpack(revision: str, folder: Path) -> None:
 
 
 def measure(code: Path, seconds: float, memory_units: int) -> dict[str, float]:
-    """Give what the benchmark finds of the code in a folder."""
+    """Return the benchmark's figures for the code in a folder."""
     with tempfile.TemporaryDirectory() as name:
         result = Path(name) / "result.json"
         options = ["--alone", "--runs", "1", "--seconds", str(seconds), "--memory-units", str(memory_units)]

@@ -1,9 +1,9 @@
-"""What holds an event loop: how late its timers come, whose fault that is, and which of our functions ran meanwhile.
+"""Event loop lag: the delay of a timer, its cause, and the functions that held the loop.
 
-A timer of 20 ms that comes late was kept by one of three: the loop's own thread was busy, another thread of this
-process was (they share the interpreter's lock, and here a core), or the machine did something else. CPU clocks tell
-them apart, so that a busy machine is not taken for a slow program. While a timer is late, a thread looks at what the
-loop's thread is doing; what that thread itself takes is told apart (`looker_cpu_s`).
+A 20 ms timer is late for one of three reasons: the loop's own thread was busy, another thread of this process was (they
+share the interpreter's lock, and here a core), or the machine ran something else. CPU clocks separate these, so that a
+busy machine is not mistaken for a slow program. While a timer is late, a sampler thread looks at the loop's stack; its
+own CPU is counted apart (`looker_cpu_s`).
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import NamedTuple
 
-# A shorter one would wake the process more often than polling does, and so change what is measured.
+# A shorter timer would wake the process more often than polling does, and change the measurement.
 TIMER_S = 0.02
 LOOK_EVERY_S = 0.01
 LATE_S = 0.01
@@ -29,9 +29,9 @@ class Wake(NamedTuple):
     """One timer.
 
     Attributes:
-        late_s: After it was due.
-        own_s: The part of that in which this process worked, at most: CPU since it was set. The machine had the rest.
-        holder: What the loop's thread was seen doing meanwhile; empty where it was not seen.
+        late_s: Delay after it was due, s.
+        own_s: The part caused by this process, at most: its CPU since the timer was set, s. The machine had the rest.
+        holder: The function seen on the loop's thread meanwhile; empty if none was seen.
     """
 
     late_s: float
@@ -40,7 +40,12 @@ class Wake(NamedTuple):
 
 
 class LoopProbe:
-    """Watches the loop of the thread that makes it, between `start` and `stop`."""
+    """Watches the loop of the thread that creates it, inside `watching`.
+
+    Attributes:
+        wakes: All timers so far.
+        looker_cpu_s: CPU used by the sampler thread, s.
+    """
 
     def __init__(self) -> None:
         self.wakes: list[Wake] = []
@@ -52,12 +57,11 @@ class LoopProbe:
         self._task: asyncio.Task[None] | None = None
         self._collecting_since_s = 0.0
         self._collected: tuple[float, int] | None = None
-        # CPU that the thread took which looks at the loop, s.
         self.looker_cpu_s = 0.0
 
     @contextmanager
     def watching(self) -> Iterator[None]:
-        """Watch while the block runs."""
+        """Watch the loop inside the block."""
         self._task = asyncio.get_running_loop().create_task(self._tick())
         self._looker.start()
         gc.callbacks.append(self._on_collector)
@@ -81,23 +85,23 @@ class LoopProbe:
             holder = seen.most_common(1)[0][0] if seen else ""
             collected, self._collected = self._collected, None
             if collected is not None and collected[0] > late_s / 2:
-                holder = f"the cyclic collector, generation {collected[1]}"
+                holder = f"the garbage collector, generation {collected[1]}"
             self.wakes.append(Wake(late_s, own_s, holder))
 
-    def _on_collector(self, phase: str, told: dict[str, int]) -> None:
-        """Note the longest pass of the cyclic collector since the last timer, in whatever thread it came."""
+    def _on_collector(self, phase: str, info: dict[str, int]) -> None:
+        """Note the longest pass of the garbage collector since the last timer, in any thread."""
         now_s = time.perf_counter()
         if phase == "start":
             self._collecting_since_s = now_s
         else:
-            took = (now_s - self._collecting_since_s, told["generation"])
+            took = (now_s - self._collecting_since_s, info["generation"])
             self._collected = took if self._collected is None else max(took, self._collected)
 
     def _look(self) -> None:
         wait_s = LOOK_EVERY_S
         while not self._is_over.wait(wait_s):
             late_s = time.perf_counter() - self._due_s
-            # A timer that is not yet due needs no look: each takes the interpreter's lock from the loop.
+            # No sample before a timer is due: each one takes the interpreter's lock from the loop.
             wait_s = min(TIMER_S, max(LOOK_EVERY_S, LATE_S / 2 - late_s))
             if late_s > LATE_S / 2:
                 frame = sys._current_frames().get(self._thread)
@@ -105,12 +109,12 @@ class LoopProbe:
             self.looker_cpu_s = time.thread_time()
 
     def lag_s(self, *, is_own: bool = False) -> tuple[float, float]:
-        """Give p99 and worst of how late timers came, or of the part that this process itself is to blame for."""
+        """Return p99 and worst of the timers' delay, or of the part caused by this process, s."""
         lates = [wake.own_s if is_own else wake.late_s for wake in self.wakes]
         return statistics.quantiles(lates, n=100)[98], max(lates)
 
     def holders(self) -> list[tuple[str, int, float, float]]:
-        """Give who held the loop for longer than `LATE_S` of its own: name, times, mean and worst, s; worst first."""
+        """Return the functions that held the loop for over `LATE_S`: name, times, mean and worst, s; worst first."""
         by_name: dict[str, list[float]] = {}
         for wake in self.wakes:
             if wake.own_s > LATE_S:
@@ -120,7 +124,7 @@ class LoopProbe:
 
 
 def _named(frame: FrameType | None) -> str:
-    """Give the innermost function of ours under way, and who called it."""
+    """Return the innermost running function of the agent, and its caller."""
     names: list[str] = []
     while frame is not None and len(names) < 2:
         name = frame.f_globals.get("__name__", "")

@@ -1,10 +1,10 @@
-/* The least a client can do: connect, ask, read to the NUL, close; again and again, with nothing made of the replies.
+/* A minimal client: connect, send the request, read to the NUL, close, repeat. Replies are not decoded.
  *
  *     cc -O2 -o reference tests/bench/reference.c
  *     ./reference PORT SECONDS IN_FLIGHT < addresses
  *
- * What is left is the kernel's own cost of a poll, against which bench_polls.py holds the whole path. Prints polls,
- * failures, wall seconds and CPU seconds. Linux, because of epoll; the agent needs that as well.
+ * This is the kernel's own cost of a poll, with which bench_polls.py compares the whole path. Prints polls, failures,
+ * wall seconds and CPU seconds. Linux only, because of epoll; so is the agent.
  */
 
 #define _GNU_SOURCE
@@ -53,7 +53,7 @@ static void read_addresses(int port) {
     }
 }
 
-/* Begin with the next unit; gives whether a connection is under way. */
+/* Connect to the next unit; return 1 if the connection is under way, else 0. */
 static int begin(void) {
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0 || (size_t)fd >= sizeof has_asked)
@@ -69,7 +69,7 @@ static int begin(void) {
     return 1;
 }
 
-/* Go on with a connection; 1 when its reply is whole, -1 when it failed, 0 when there is more to come. */
+/* Advance a connection; return 1 when its reply is complete, -1 when it failed, 0 when more is to come. */
 static int carry_on(int fd, unsigned events) {
     static char buffer[65536];
     if (!has_asked[fd]) {

@@ -1,7 +1,4 @@
-"""The benchmarks themselves, on a handful of units for a moment: they run to their end and print what they promise.
-
-Nothing here measures time.
-"""
+"""Each benchmark runs briefly on a few units, ends well and prints its figures. No test measures time."""
 
 import math
 import os
@@ -20,12 +17,12 @@ AGENT = (
     rf"{NUMBER}% of a core, {NUMBER} polls/s, {NUMBER} us each",
     rf"{NUMBER} kB a unit above the idle process; {NUMBER} polls missed",
     rf"loop lag p99 {NUMBER} ms, worst {NUMBER} ms; its own {NUMBER} and {NUMBER}",
-    rf"p99 of the readings' age {NUMBER} s",
+    rf"p99 age of readings {NUMBER} s",
 )
 
 
 def printed(name: str, *options: str) -> str:
-    """Give what a benchmark prints; every number in it is one."""
+    """Run a benchmark and return its output; every figure in it must be a finite number."""
     done = subprocess.run(
         [sys.executable, str(BENCH / name), *options],
         capture_output=True,
@@ -61,7 +58,7 @@ def printed(name: str, *options: str) -> str:
         (
             "bench_fleet.py",
             ("sick", "--units", "20", "--interval", "1", "--seconds", "2"),
-            (*AGENT, rf"(?:NOT REACHED|reached): the healthy keep {NUMBER}% of their polls \(over 90 %\)"),
+            (*AGENT, rf"(?:NOT REACHED|reached): healthy units keep {NUMBER}% of their polls \(over 90 %\)"),
         ),
         (
             "bench_fleet.py",
@@ -69,7 +66,7 @@ def printed(name: str, *options: str) -> str:
             (
                 *AGENT,
                 rf"operating is {NUMBER}% off the truth in the worst of [0-9]+ rounds",
-                rf"{NUMBER} us of CPU a poll and {NUMBER} kB a unit, all of them {NUMBER}% of a core and {NUMBER} GB",
+                rf"{NUMBER} us of CPU a poll and {NUMBER} kB a unit, in all {NUMBER}% of a core and {NUMBER} GB",
             ),
         ),
         (
@@ -91,28 +88,33 @@ def printed(name: str, *options: str) -> str:
             ),
         ),
         (
+            "bench_history.py",
+            ("1", "1"),
+            (rf"site rows +{NUMBER} MB, {NUMBER} bytes each", rf"one minute written +{NUMBER} ms"),
+        ),
+        (
             "bench_simulator.py",
             ("--units", "20", "--seconds", "0.2", "--runs", "1"),
             (rf"stats, new dialect +{NUMBER} +{NUMBER} +{NUMBER}/s",),
         ),
     ],
-    ids=["polls", "steady", "sick", "scale", "scrape", "figures", "simulator"],
+    ids=["polls", "steady", "sick", "scale", "scrape", "figures", "history", "simulator"],
 )
 def test_benchmark_runs(name: str, options: tuple[str, ...], lines: tuple[str, ...]) -> None:
-    """It ends well, and each line that is read elsewhere is there, with figures."""
+    """A benchmark ends with status 0 and prints its main lines with figures."""
     shown = printed(name, *options)
     for line in lines:
         assert re.search(line, shown), f"{line} is not in\n{shown}"
 
 
 def test_growth_is_drawn(tmp_path: Path) -> None:
-    """The picture has a bar for each size in both panels, and a reload leaves all units but one alone."""
+    """The picture has a bar for each size in both panels, and a reload replaces one unit alone."""
     picture = tmp_path / "growth.svg"
     shown = printed(
         "bench_fleet.py",
         *("growth", "--counts", "10", "20", "--interval", "1", "--seconds", "2", "--svg", str(picture)),
     )
-    assert "reached: a reload with one changed row makes 1 of 20 units anew" in shown
+    assert "reached: a reload with one changed row replaces 1 of 20 units" in shown
     drawn = picture.read_text(encoding="utf-8")
     assert drawn.count('fill="#3d71d9"') == 4
     assert ">10</text>" in drawn
@@ -121,6 +123,6 @@ def test_growth_is_drawn(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not (ROOT / ".git").exists(), reason="another commit is needed, and this is no clone")
 def test_another_commit_is_compared() -> None:
-    """The same code is measured against itself: one line, a ratio."""
+    """A comparison with HEAD prints the CPU of both and their ratio."""
     shown = printed("compare.py", "HEAD", "--runs", "1", "--seconds", "0.2", "--memory-units", "0")
     assert re.search(rf"CPU a poll, us +{NUMBER} +{NUMBER} +{NUMBER}", shown), shown

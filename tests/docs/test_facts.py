@@ -60,18 +60,18 @@ def test_texts_name_only_ids_that_exist() -> None:
 
 
 def test_observed_facts_name_a_capture() -> None:
-    """What is observed can be looked up in this project."""
+    """Observed facts can be looked up in this project."""
     unfounded = [fact for fact, source in facts().items() if fact[0] == "O" and not cited_captures(source)]
     assert unfounded == []
 
 
 def test_documented_facts_name_a_source() -> None:
-    """What is documented says where."""
+    """Documented facts name their source."""
     assert [fact for fact, source in facts().items() if fact[0] == "D" and not source] == []
 
 
 def test_assumed_facts_name_no_source() -> None:
-    """Whoever has a source has no assumption."""
+    """An assumption has no source."""
     assert [fact for fact, source in facts().items() if fact[0] == "A" and source] == []
 
 
@@ -110,36 +110,36 @@ def test_every_claim_in_code_names_its_facts() -> None:
 
 
 def facts_columns() -> list[tuple[str, str]]:
-    """Give anchor and id of every row of facts."""
+    """Return anchor and id of every row of facts."""
     return [(anchor, fact) for anchor, fact, _, _ in FACT_ROW.findall(FACTS_FILE.read_text(encoding="utf-8"))]
 
 
 @cache
 def facts() -> dict[str, str]:
-    """Give the source of every fact, by id."""
+    """Return the source of every fact, by id."""
     return {fact: source for _, fact, _, source in FACT_ROW.findall(FACTS_FILE.read_text(encoding="utf-8"))}
 
 
 def cited_captures(source: str) -> set[str]:
-    """Give the folders of captures that a cell names."""
+    """Return the folders of captures that a cell names."""
     return {name for name in CAPTURES if re.search(rf"\b{re.escape(name)}\b", source)}
 
 
 def is_full(cells: str) -> bool:
-    """Say whether a row holds its four cells, none of them empty."""
+    """Return True if a row holds its four cells, none of them empty."""
     texts = [cell.strip() for cell in cells.split("|")]
     return len(texts) == 4 and all(texts)
 
 
 def is_named(match: re.Match[str]) -> bool:
-    """Say whether a claim is followed by nothing but ids of its kind."""
+    """Return True if a claim is followed only by ids of its kind."""
     word, ids = match[1] or match[2], (match[3] or "").split(", ")
     return all(ID.fullmatch(fact) and fact[0] == word[0].upper() for fact in ids)
 
 
 @cache
 def remarks() -> tuple[Remark, ...]:
-    """Give every docstring and every run of comment lines of both packages, of files that could name a fact."""
+    """Return every docstring and every run of comment lines of both packages."""
     found: list[Remark] = []
     for path in SOURCES:
         text, name = path.read_text(encoding="utf-8"), path.relative_to(ROOT).as_posix()
@@ -156,7 +156,7 @@ def remarks() -> tuple[Remark, ...]:
 
 
 def comments(name: str, text: str) -> Iterator[Remark]:
-    """Give the comments of one file; lines that follow each other are one."""
+    """Yield the comments of one file; consecutive lines are one comment."""
     run: list[str] = []
     first = last = 0
     for token in tokenize.generate_tokens(io.StringIO(text).readline):

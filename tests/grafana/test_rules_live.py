@@ -13,7 +13,7 @@ from typing import Any
 
 import aiohttp
 import pytest
-from alert_chain import Receiver, Told, alertmanager, hurried_rules, receiver, ruling_prometheus
+from alert_chain import Notified, Receiver, alertmanager, hurried_rules, receiver, ruling_prometheus
 from programs import Program, agent, farm, query, until
 
 pytestmark = [pytest.mark.program("prometheus", "prometheus-alertmanager")]
@@ -120,8 +120,8 @@ async def a_drop_is_one_page(at: Stack) -> None:
     await at.order("DELETE", "/faults")
     await at.pages_until("MiningSiteHashrateDrop", "resolved")
     assert at.sent.pages == [
-        [Told("firing", "MiningSiteHashrateDrop", "")],
-        [Told("resolved", "MiningSiteHashrateDrop", "")],
+        [Notified("firing", "MiningSiteHashrateDrop", "")],
+        [Notified("resolved", "MiningSiteHashrateDrop", "")],
     ]
 
 
@@ -144,8 +144,8 @@ async def a_dead_container_is_one_page(at: Stack) -> None:
     await at.order("DELETE", "/faults")
     await at.pages_until("MiningContainerDark", "resolved")
     assert at.sent.pages == [
-        [Told("firing", "MiningContainerDark", "C3")],
-        [Told("resolved", "MiningContainerDark", "C3")],
+        [Notified("firing", "MiningContainerDark", "C3")],
+        [Notified("resolved", "MiningContainerDark", "C3")],
     ]
 
 
@@ -153,7 +153,7 @@ async def a_killed_agent_is_one_page(at: Stack) -> None:
     """A killed agent is one page, and the site then has no totals rather than wrong ones."""
     at.agent.process.kill()
     await at.pages_until("MiningAgentDown", "firing")
-    assert at.sent.pages == [[Told("firing", "MiningAgentDown", "")]]
+    assert at.sent.pages == [[Notified("firing", "MiningAgentDown", "")]]
     assert await at.value("site:mining_operating_hashrate_hashes_per_second:sum") is None
 
 

@@ -34,7 +34,7 @@ from agent.history.state_changes import Change, ChangeBook
 from agent.history.writer import ASIDE_KEPT, MINUTES_KEPT_DAYS, HistoryWriter, move_aside, write_history
 from agent.site.status import Cause
 from agent.site.totals import site_figures
-from agent.slices import at_once
+from agent.slices import run_at_once
 
 GARBAGE = b"this is no database at all, and long enough to be taken for a page of one " * 100
 
@@ -153,15 +153,15 @@ def test_changes_are_reported_once() -> None:
     unseen, seen = status(entry("u1")), status(entry("u1"), reading("u1"), since=10.0)
     assert book.observe(unseen) == []
     assert [(each.state, each.until) for each in book.observe(seen)] == [("hashing", None)]
-    assert book.observe(seen) == at_once(book.end_missing({"u1"}.__contains__, at=15.0)) == []
+    assert book.observe(seen) == run_at_once(book.end_missing({"u1"}.__contains__, at=15.0)) == []
     gone = msgspec.structs.replace(gone_silent("u1"), since=20.0)
     assert [(each.state, each.since, each.until) for each in book.observe(gone)] == [
         ("hashing", 10.0, 20.0),
         ("unreachable", 20.0, None),
     ]
-    ended = at_once(book.end_missing(set().__contains__, at=30.0))
+    ended = run_at_once(book.end_missing(set().__contains__, at=30.0))
     assert [(each.state, each.until) for each in ended] == [("unreachable", 30.0)]
-    assert at_once(book.end_missing(set().__contains__, at=31.0)) == []
+    assert run_at_once(book.end_missing(set().__contains__, at=31.0)) == []
 
 
 def test_a_clock_set_back_ends_no_state_before_it_began() -> None:
@@ -209,7 +209,7 @@ def test_recorder_makes_history_of_figures(path: Path) -> None:
             simulated_units=lambda: 2,
             clock_s=10.0 * step,
         )
-        at_once(turns)
+        run_at_once(turns)
     recorder.on_status(gone_silent("u1"))
     recorder.stop()
     assert recorder.health.is_writing

@@ -1,6 +1,6 @@
-"""Every fault of the simulators against the agent: what is injected, and what state, reason, losses and series follow.
+"""Every fault of the simulators against the agent: the state, reason, losses and series that must follow.
 
-Unit faults go through the agent's own conversation, reader, tracker and metrics in simulated time; wire and protocol
+Unit faults go through the agent's own conversation, reader, tracker and metrics in simulated time. Wire and protocol
 faults go over real loopback sockets through its poller and client.
 """
 
@@ -37,17 +37,17 @@ PLATE_HS = 200e12  # Every unit here is an S21 of 200 TH/s.
 INTERVAL_S = 10.0
 BOUNDS = Bounds(healthy=2, sick=2)
 SLOW_EVERY = 1000
-# The short one for rows in which it passes, or would if the agent waited for nothing; else a machine may be slow.
+# The short deadline is for rows in which it expires or must not matter; all others allow for a slow machine.
 SHORT_S, LONG_S = 1.5, 30.0
 TOO_LONG_S = 3.0
 
 ANY = pytest.approx(0.0, abs=1e18)
 RATE = "miner_hashrate_hashes_per_second"
 POWER = "miner_power_watts"
-UNTOLD = frozenset(family.name for family in FAMILIES) - {
+READING_FAMILIES = frozenset(family.name for family in FAMILIES) - {
     family.name for section in (JUDGED, DECLARED) for family in section.families
 }
-"""What no unit without a fresh reading may show, its watts apart."""
+"""Families that a unit without a fresh reading must not show; its watts are checked apart."""
 
 
 def near(value: float) -> Any:
@@ -56,12 +56,12 @@ def near(value: float) -> Any:
 
 
 def by_board(name: str, *values: object) -> dict[str, Any]:
-    """Give one expected series for each board; None for one that must be absent."""
+    """Return one expected series for each board; None for one that must be absent."""
     return {f'{name}{{board="{slot}"}}': value for slot, value in enumerate(values)}
 
 
 def fans(*rpm: object) -> dict[str, Any]:
-    """Give the expected series of the fans."""
+    """Return the expected series of the fans."""
     return {f'miner_fan_speed_rpm{{fan="{number}"}}': value for number, value in enumerate(rpm, start=1)}
 
 
@@ -70,17 +70,17 @@ class Row:
     """One line of the table.
 
     Attributes:
-        fault, values: What is injected into one of two units.
-        after_s: Simulated seconds until the agent's word is taken.
-        state, why: What the agent must say then.
-        through: The reasons on the way there, each once in a row, from the first poll after the injection on.
-        lost: Shares of the nameplate by cause, of which 2 % may be noise; nothing else may be lost.
-        is_fresh: Whether the unit is up and its reading believed; if not, it shows none of the `UNTOLD`.
-        is_known: Whether the unit's nameplate counts as covered.
-        series: What must be shown, by family and own labels; None for a series that must not be there.
-        is_short: Whether the agent has a short deadline.
-        result: What the poll counts as.
-        repair: The repair that is counted; empty for none.
+        fault, values: The fault injected into one of two units, and its parameters.
+        after_s: Simulated seconds from the injection to the check.
+        state, why: The unit's expected state and reason.
+        through: The expected reasons from the first poll after the injection on, repeats left out.
+        lost: Shares of the nameplate by cause, within 2 % for noise; nothing else may be lost.
+        is_fresh: True if the unit is up and its reading fresh; if not, it shows none of `READING_FAMILIES`.
+        is_known: True if the unit's nameplate counts as covered.
+        series: Expected series, by family and own labels; None for a series that must be absent.
+        is_short: True if the agent polls with the short deadline.
+        result: The expected result label of the poll.
+        repair: The expected repair label; empty for none.
     """
 
     fault: str
@@ -298,14 +298,14 @@ SOCKET_ROWS = (
 
 
 def test_no_fault_is_left_out() -> None:
-    """Every word of the vocabulary has its row; two units at one another's addresses have a test of their own."""
+    """Every fault of the vocabulary has a row; two units at one another's addresses have a test of their own."""
     assert {row.fault for row in (*UNIT_ROWS, *SOCKET_ROWS)} | {"address_swapped"} == set(FAULTS)
 
 
 async def exposed(metrics: Metrics) -> tuple[dict[str, dict[str, float]], dict[str, float]]:
-    """Give what a scrape shows: by unit, and the agent's own; by family and own labels, of `miner_info` the firmware.
+    """Return the series of a scrape, by unit, and those of the agent itself.
 
-    Names are those of the text format, so that a row reads like the page.
+    Keys are written as in the text format, with the family and its own labels; `miner_info` keeps its firmware alone.
     """
     body, _ = await metrics.scrape()
     units: dict[str, dict[str, float]] = {}
@@ -319,14 +319,14 @@ async def exposed(metrics: Metrics) -> tuple[dict[str, dict[str, float]], dict[s
                 for name, value in labels.items()
                 if (name == "firmware" if sample.name == "miner_info" else name not in {"site", "container"})
             }
-            told = ",".join(f'{name}="{value}"' for name, value in kept.items())
+            pairs = ",".join(f'{name}="{value}"' for name, value in kept.items())
             shown = own if unit_id is None else units.setdefault(unit_id, {})
-            shown[f"{sample.name}{{{told}}}" if told else sample.name] = sample.value
+            shown[f"{sample.name}{{{pairs}}}" if pairs else sample.name] = sample.value
     return units, own
 
 
-def hold(row: Row, status: UnitStatus, shown: Mapping[str, float]) -> None:
-    """Hold what the agent says of a unit to the row."""
+def check(row: Row, status: UnitStatus, shown: Mapping[str, float]) -> None:
+    """Check a unit's status and series against the row."""
     assert (status.state, status.why) == (row.state, row.why)
     assert (status.is_fresh, status.is_known) == (row.is_fresh, row.is_known)
     lost = {loss.cause.value: loss.hashrate_hs / PLATE_HS for loss in status.losses}
@@ -339,13 +339,13 @@ def hold(row: Row, status: UnitStatus, shown: Mapping[str, float]) -> None:
         assert shown[f'miner_loss_hashrate_hashes_per_second{{cause="{cause}"}}'] == pytest.approx(ratio * PLATE_HS)
     names = {key.partition("{")[0] for key in shown}
     if not row.is_fresh:
-        assert not names & (UNTOLD | {POWER})
+        assert not names & (READING_FAMILIES | {POWER})
     assert {key: shown.get(key) for key in row.series} == row.series
 
 
 @pytest.mark.parametrize("row", UNIT_ROWS, ids=str)
 async def test_what_goes_wrong_in_a_unit_is_called_by_its_name(row: Row) -> None:
-    """State, reason, losses and series of the unit with the fault; its neighbour goes on as if nothing were."""
+    """The unit with the fault shows the state, reason, losses and series of its row; its neighbour is unaffected."""
     farm = make_farm(2)
     sick, well = farm.units
     polled = Polled(farm.units, at=START, slow_every=3)
@@ -357,20 +357,21 @@ async def test_what_goes_wrong_in_a_unit_is_called_by_its_name(row: Row) -> None
         polled.sweep(START + step * INTERVAL_S)
         for status in polled.tracker.statuses():
             metrics.on_unit(status)
-        told = polled.tracker.status(sick.identity.unit_id)
-        assert told is not None
-        through += [told.why] if through[-1:] != [told.why] else []
+        status_now = polled.tracker.status(sick.identity.unit_id)
+        assert status_now is not None
+        if through[-1:] != [status_now.why]:
+            through.append(status_now.why)
     units, _ = await exposed(metrics)
-    hold(row, told, units[sick.identity.unit_id])
+    check(row, status_now, units[sick.identity.unit_id])
     if row.through:
         assert tuple(through) == row.through
     neighbour = polled.tracker.status(well.identity.unit_id)
     assert neighbour is not None
-    hold(Row(fault="", **READ), neighbour, units[well.identity.unit_id])
+    check(Row(fault="", **READ), neighbour, units[well.identity.unit_id])
 
 
 async def test_the_pool_in_use_is_shown() -> None:
-    """With the first pool dead, work goes to the second, and the unit's page in the API says so."""
+    """With the first pool dead, the unit mines on the second, and its reading says so."""
     farm = make_farm(1)
     polled = Polled(farm.units, at=START, slow_every=3)
     farm.inject(read_fault("pool_dead", {}))
@@ -381,14 +382,14 @@ async def test_the_pool_in_use_is_shown() -> None:
 
 
 class Bench:
-    """Two units on real sockets, and the agent's poller, tracker and metrics over them on a clock that is told.
+    """Two units on real sockets, and the agent's poller, tracker and metrics over them on the farm's clock.
 
     Args:
-        farm: The units; its clock stands unless it is advanced.
-        server: What serves them.
+        farm: The units; its clock stands still until it is advanced.
+        server: The server of their API.
 
     Attributes:
-        metrics: The agent's.
+        metrics: The agent's metrics.
     """
 
     def __init__(self, farm: Farm, server: ApiServer) -> None:
@@ -410,13 +411,13 @@ class Bench:
         self._poller.replace_entries(entries)
 
     def status(self, number: int) -> UnitStatus:
-        """Give the status of one of the units."""
+        """Return the status of one of the units."""
         found = self._tracker.status(self.farm.units[number].identity.unit_id)
         assert found is not None
         return found
 
     async def look(self, deadline_s: float = LONG_S) -> None:
-        """When the last reading is too old, poll both units once, each within a deadline."""
+        """Advance the clock until the last reading is stale, then poll both units once, each within a deadline."""
         self.farm.clock.advance(40.0)
         sweep(self.farm, self._server)
         self._client.close()
@@ -429,7 +430,7 @@ class Bench:
             self.metrics.on_unit(status)
 
     def close(self) -> None:
-        """End the agent's side."""
+        """Close the agent's client."""
         self._client.close()
 
     def _on_poll(self, poll: Poll, _: float) -> None:
@@ -451,19 +452,19 @@ async def bench_of(farm: Farm) -> AsyncIterator[Bench]:
 
 @pytest.mark.parametrize("row", SOCKET_ROWS, ids=str)
 async def test_what_goes_wrong_on_the_way_is_no_reading_of_the_unit(row: Row) -> None:
-    """Polled well, then with the fault, then without: state, reason, losses and series; the neighbour never changes."""
+    """A unit polled before, during and after a fault shows state, reason, losses and series; its neighbour none."""
     async with bench_of(make_farm(2, base="127.83.0.1")) as bench:
         well = Row(fault="", **READ)
         sick_id, well_id = (unit.identity.unit_id for unit in bench.farm.units)
         await bench.look()
         units, before = await exposed(bench.metrics)
-        hold(well, bench.status(0), units[sick_id])
+        check(well, bench.status(0), units[sick_id])
 
         injection = bench.farm.inject(read_fault(row.fault, row.values), Selector(units=(sick_id,)))
         await bench.look(SHORT_S if row.is_short else LONG_S)
         units, own = await exposed(bench.metrics)
-        hold(row, bench.status(0), units[sick_id])
-        hold(well, bench.status(1), units[well_id])
+        check(row, bench.status(0), units[sick_id])
+        check(well, bench.status(1), units[well_id])
         counted = {key for key, count in own.items() if "_total" in key and count != before.get(key, 0.0)}
         expected = {'miner_agent_polls_total{result="ok"}', f'miner_agent_polls_total{{result="{row.result}"}}'}
         if row.repair:
@@ -473,11 +474,11 @@ async def test_what_goes_wrong_on_the_way_is_no_reading_of_the_unit(row: Row) ->
         bench.farm.clear(injection.number)
         await bench.look()
         units, _ = await exposed(bench.metrics)
-        hold(well, bench.status(0), units[sick_id])
+        check(well, bench.status(0), units[sick_id])
 
 
-async def test_what_answered_instead_of_a_unit_is_told_in_part() -> None:
-    """The excerpt of something that is no reply is there for the operator, in the unit's error."""
+async def test_the_error_quotes_what_answered_instead_of_a_unit() -> None:
+    """The unit's error holds an excerpt of an answer that is no reply, for the operator."""
     async with bench_of(make_farm(1, base="127.83.0.1")) as bench:
         bench.farm.inject(read_fault("not_json", {}))
         await bench.look()
@@ -485,7 +486,7 @@ async def test_what_answered_instead_of_a_unit_is_told_in_part() -> None:
 
 
 async def test_units_at_one_anothers_addresses_are_followed(tmp_path: Path) -> None:
-    """`address_swapped`: each keeps its own hashrate under its own name, and the change of address is a series."""
+    """After `address_swapped`, each unit keeps its own hashrate, and the change of address is a series."""
     async with watched(tmp_path, units=2) as site:
         swap(site, 0, 1)
         swap(site, 1, 0)

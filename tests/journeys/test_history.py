@@ -1,4 +1,4 @@
-"""History in a running agent: kept over kills and restarts, and never in polling's way."""
+"""History in a running agent: it survives kills and restarts, and never holds up polling."""
 
 import asyncio
 import json
@@ -15,7 +15,7 @@ from agent.history.reader import read_history
 
 
 async def ready(running: Program, url: str) -> None:
-    """Wait until every unit was looked at once."""
+    """Wait until every unit was polled once."""
 
     async def is_ready() -> bool:
         return (await get(f"{url}/readyz"))[0] == 200
@@ -24,7 +24,7 @@ async def ready(running: Program, url: str) -> None:
 
 
 async def says(running: Program, url: str, line: str) -> None:
-    """Wait until a line stands on /metrics."""
+    """Wait until a line is on /metrics."""
 
     async def is_said() -> bool:
         return f"\n{line}\n" in (await get(f"{url}/metrics"))[1]
@@ -33,7 +33,7 @@ async def says(running: Program, url: str, line: str) -> None:
 
 
 async def figures_go_on(running: Program, url: str, rounds: int = 2) -> None:
-    """Wait until the figures were made anew some times."""
+    """Wait for `rounds` new rounds of figures."""
     for _ in range(rounds):
         before = (await get_json(f"{url}/api/v1/site"))["figures_at"]
 
@@ -44,18 +44,18 @@ async def figures_go_on(running: Program, url: str, rounds: int = 2) -> None:
 
 
 def rows(path: Path) -> list[Row]:
-    """Give the site's rows."""
+    """Return the site's rows."""
     with closing(read_history(path)) as reader:
         return [row_from(values) for chunk in reader.chunks(0, 1e12) for values in chunk]
 
 
 def asides(folder: Path) -> list[Path]:
-    """Give the damaged files that were kept."""
+    """Return the damaged files that were kept."""
     return list(folder.glob("site.history.sqlite.damaged-*"))
 
 
 async def test_history_of_two_runs(tmp_path: Path) -> None:
-    """A run that ends leaves its seconds in history, the next one adds its own; together they state the month."""
+    """Two runs one after the other both write to one history, and the export covers both."""
     history = tmp_path / "site.history.sqlite"
     async with farm(tmp_path, units=20) as control:
         for _ in range(2):
@@ -76,7 +76,7 @@ async def test_history_of_two_runs(tmp_path: Path) -> None:
         assert abs(row.operating_hs / truth["site"]["hashrate_hs"] - 1) < 0.03
     with closing(read_history(history)) as reader:
         units = {change.unit_id for change in reader.changes(0, 1e12)}
-    # Each run told of every unit that it found in a state it could know.
+    # Each run records the state of every unit that it could read.
     assert 15 < len(units) <= 20
     month = kept[0].at
     command = (sys.executable, "-m", "agent", "history", "export", "--history", str(history), "--from", "1970-01-01")
@@ -87,7 +87,7 @@ async def test_history_of_two_runs(tmp_path: Path) -> None:
 
 
 async def test_a_killed_agent_leaves_a_sound_file(tmp_path: Path) -> None:
-    """SIGKILL in the middle of a minute: the file is whole, the next agent takes it over and goes on."""
+    """After SIGKILL in the middle of a minute the file is sound, and the next agent goes on with it."""
     history = tmp_path / "site.history.sqlite"
     async with farm(tmp_path, units=5):
         async with agent(tmp_path) as (running, url):
@@ -109,7 +109,7 @@ async def test_a_killed_agent_leaves_a_sound_file(tmp_path: Path) -> None:
 
 
 async def test_a_damaged_file_does_not_stop_polling(tmp_path: Path) -> None:
-    """Garbage where history should be: it is kept aside, a new one begins, and the figures never waited for it."""
+    """A history file of garbage is moved aside and a new one begins; the figures do not wait for it."""
     (tmp_path / "site.history.sqlite").write_bytes(b"no database " * 1000)
     async with farm(tmp_path, units=5), agent(tmp_path) as (running, url):
         await ready(running, url)
@@ -121,7 +121,7 @@ async def test_a_damaged_file_does_not_stop_polling(tmp_path: Path) -> None:
 
 
 async def test_history_that_cannot_be_written_does_not_stop_polling(tmp_path: Path) -> None:
-    """A folder stands where the file should be: /metrics and the log say so, and everything else goes on."""
+    """With a folder in place of the file, /metrics and the log say so, and everything else goes on."""
     (tmp_path / "site.history.sqlite").mkdir()
     async with farm(tmp_path, units=5), agent(tmp_path) as (running, url):
         await ready(running, url)
@@ -136,7 +136,7 @@ async def test_history_that_cannot_be_written_does_not_stop_polling(tmp_path: Pa
 
 
 async def test_two_agents_on_one_history(tmp_path: Path) -> None:
-    """The second agent polls and serves, but writes no history, and says why; the first one is not disturbed."""
+    """The second agent polls and serves, writes no history and says why; the first is not disturbed."""
     other = tmp_path / "other"
     other.mkdir()
     async with farm(tmp_path, units=5), agent(tmp_path) as (first, first_url):

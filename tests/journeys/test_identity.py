@@ -1,4 +1,4 @@
-"""A whole agent over simulated units whose addresses change: sockets, web pages, metrics and API, in one process."""
+"""A whole agent over simulated units whose addresses change: sockets, web pages, metrics and API in one process."""
 
 from pathlib import Path
 from typing import Any
@@ -14,23 +14,23 @@ from agent.site.status import UnitState
 
 
 def keep_to_schema(path: str, answer: object) -> None:
-    """Hold an answer to what the API says of itself."""
-    told: Any = schema()
-    jsonschema.validate(answer, {**told["answers"][path], "$defs": told["$defs"]})
+    """Check an answer against the API's own schema."""
+    api: Any = schema()
+    jsonschema.validate(answer, {**api["answers"][path], "$defs": api["$defs"]})
 
 
 async def test_two_units_exchange_addresses(tmp_path: Path) -> None:
-    """Both are followed: their own hashrates under their own names, told in the log, on /metrics and by the API."""
+    """Both units keep their own hashrates, and log, /metrics and API report the changed addresses."""
     async with watched(tmp_path) as site:
         assert site.agent.identity.figures().units_by_standing[Standing.VERIFIED] == 4
         with structlog.testing.capture_logs() as lines:
             injected = [swap(site, 0, 1), swap(site, 1, 0)]
             await site.until(lambda: site.standing(0) is site.standing(1) is Standing.MOVED)
             await site.until(lambda: site.is_credited(0, 1, 2, 3))
-        told = {line["unit"]: line for line in lines if line["event"] == "address changed"}
-        assert set(told) == {site.unit_id(0), site.unit_id(1)}
-        assert told[site.unit_id(0)]["host"].startswith(site.farm.units[1].identity.host)
-        assert told[site.unit_id(0)]["command"].startswith(f"hashsight ledger set {site.unit_id(0)} --host ")
+        changes = {line["unit"]: line for line in lines if line["event"] == "address changed"}
+        assert set(changes) == {site.unit_id(0), site.unit_id(1)}
+        assert changes[site.unit_id(0)]["host"].startswith(site.farm.units[1].identity.host)
+        assert changes[site.unit_id(0)]["command"].startswith(f"hashsight ledger set {site.unit_id(0)} --host ")
         metrics = await site.page("/metrics/site")
         for number in (0, 1):
             assert f'miner_address_changed{{site="alpha",unit="{site.unit_id(number)}"}} 1.0' in metrics
@@ -52,7 +52,7 @@ async def test_two_units_exchange_addresses(tmp_path: Path) -> None:
 
 
 async def test_an_unknown_unit_is_nobodys_hashrate(tmp_path: Path) -> None:
-    """A machine that is in no ledger at a unit's address: the unit is unreadable, and the machine is counted."""
+    """When a machine outside the ledger answers at a unit's address, the unit is unreadable and the machine counted."""
     async with watched(tmp_path, is_declared=lambda number: number != 3) as site:
         swap(site, 0, 3)
         await site.until(lambda: site.standing(0) is Standing.DISPLACED)
@@ -66,7 +66,7 @@ async def test_an_unknown_unit_is_nobodys_hashrate(tmp_path: Path) -> None:
 
 
 async def test_without_web_access_units_are_credited_as_the_ledger_says(tmp_path: Path) -> None:
-    """Nobody can be asked: all hashrate counts where the ledger has it, and all units are unverified."""
+    """Without web pages all hashrate counts where the ledger has it, and all units are unverified."""
     async with watched(tmp_path, has_web=False) as site:
         figures = site.agent.identity.figures()
         assert figures.units_by_standing[Standing.UNVERIFIED] == 4
@@ -75,7 +75,7 @@ async def test_without_web_access_units_are_credited_as_the_ledger_says(tmp_path
 
 
 async def test_the_ledger_is_corrected_while_the_agent_runs(tmp_path: Path) -> None:
-    """The file as the proposed command leaves it, read again: the units are verified where they are."""
+    """After the ledger is corrected and reloaded, the units are verified where they are."""
     async with watched(tmp_path) as site:
         swap(site, 0, 1)
         swap(site, 1, 0)

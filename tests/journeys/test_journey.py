@@ -1,4 +1,4 @@
-"""The whole journey: simulated units on real sockets, the agent's own process, and a real Prometheus."""
+"""The whole path: simulated units on real sockets, the agent's own process, and a real Prometheus."""
 
 import asyncio
 import csv
@@ -16,7 +16,7 @@ BROKEN_CONFIG = '[site]\nname = "alpha"\ncolour = "red"\n[ledger]\nfile = "ledge
 
 @pytest.mark.program("prometheus", "promtool")
 async def test_prometheus_shows_what_the_units_truly_did(tmp_path: Path) -> None:
-    """A real Prometheus over 200 units: the target is up, promtool has no complaint, and operating equals the truth."""
+    """In Prometheus the target is up and operating equals the truth over 200 units; promtool finds no fault."""
     async with farm(tmp_path, units=200) as control, agent(tmp_path) as (running, url):
         async with prometheus(tmp_path, url.removeprefix("http://")) as server:
 
@@ -40,12 +40,12 @@ async def test_prometheus_shows_what_the_units_truly_did(tmp_path: Path) -> None
     assert (checked.returncode, checked.stderr.decode(), checked.stdout.decode()) == (0, "", "")
     ((labels, _, operating_hs),) = found
     assert labels["site"] == "alpha"
-    # 2.5 % a board is 0.1 % over 200 units; a unit that is starting up ramps between the two looks.
+    # 2.5 % a board is 0.1 % over 200 units; a starting unit ramps up between the two reads.
     assert operating_hs == pytest.approx(truth["site"]["hashrate_hs"], rel=0.01)
 
 
 async def test_no_unit_is_ever_written_to(tmp_path: Path) -> None:
-    """Everything an agent asked over several rounds is a report; the units' own journals say so."""
+    """The units' own journals show nothing but read commands over several rounds."""
     async with farm(tmp_path, units=20) as control, agent(tmp_path) as (running, _):
 
         async def has_gone_round() -> bool:
@@ -58,7 +58,7 @@ async def test_no_unit_is_ever_written_to(tmp_path: Path) -> None:
 
 
 async def test_sigterm_ends_cleanly(tmp_path: Path) -> None:
-    """SIGTERM during polling: exit status 0 within five seconds, and the log says that it stopped."""
+    """SIGTERM during polling ends the agent with status 0 within five seconds, and the log says that it stopped."""
     async with farm(tmp_path, units=50), agent(tmp_path) as (running, _):
         running.process.send_signal(signal.SIGTERM)
         assert await running.ended() == 0
@@ -66,7 +66,7 @@ async def test_sigterm_ends_cleanly(tmp_path: Path) -> None:
 
 
 async def test_sighup_reads_the_ledger_again_or_not_at_all(tmp_path: Path) -> None:
-    """A good ledger takes a unit off every page; a bad one changes nothing, and both are told on /metrics."""
+    """A good ledger takes a unit off every page; a bad one changes nothing; /metrics shows both results."""
     async with farm(tmp_path, units=10), agent(tmp_path) as (running, url):
         rows = (tmp_path / "ledger.csv").read_text(encoding="utf-8").splitlines()
         first = next(csv.DictReader(rows))["unit_id"]
@@ -91,7 +91,7 @@ async def test_sighup_reads_the_ledger_again_or_not_at_all(tmp_path: Path) -> No
 
 
 async def test_reload_refuses_what_needs_a_restart(tmp_path: Path) -> None:
-    """A changed listen address is refused as a whole, with the key and the reason in the log."""
+    """A reload with a changed listen address is refused as a whole; the log has the key and the reason."""
     async with farm(tmp_path, units=3), agent(tmp_path) as (running, url):
         config = tmp_path / "site.toml"
         text = config.read_text(encoding="utf-8")
@@ -106,7 +106,7 @@ async def test_reload_refuses_what_needs_a_restart(tmp_path: Path) -> None:
 
 
 async def test_reload_changes_the_interval(tmp_path: Path) -> None:
-    """A new poll interval is in force at SIGHUP, in both directions, without a restart and without losing a reading."""
+    """SIGHUP puts a longer or shorter poll interval in force without a restart and without losing a reading."""
     async with farm(tmp_path, units=3), agent(tmp_path) as (running, url):
         config = tmp_path / "site.toml"
         text = config.read_text(encoding="utf-8")
@@ -129,7 +129,7 @@ async def test_reload_changes_the_interval(tmp_path: Path) -> None:
 
 
 async def test_demo_comes_out_near_ninety_two_percent(tmp_path: Path) -> None:
-    """The demonstration's site is short of its nameplate because of what is wrong in it; it ends by itself."""
+    """The demo's injected troubles bring its site to about 92 % of nameplate; the demo ends by itself."""
     command = (sys.executable, "-m", "agent", "demo", "--interval", "2", "--seconds", "9", "--listen", "127.0.0.1:0")
     async with program(*command, log=tmp_path / "demo.log") as running:
         async with asyncio.timeout(60):
@@ -142,7 +142,7 @@ async def test_demo_comes_out_near_ninety_two_percent(tmp_path: Path) -> None:
     assert "http://127.0.0.1:" in said
 
 
-async def test_once_tells_figures_and_worst_units(tmp_path: Path) -> None:
+async def test_once_prints_figures_and_worst_units(tmp_path: Path) -> None:
     """`once --json` polls every unit once; its figures agree with the truth and with the sum of its own units."""
     async with farm(tmp_path, units=60) as control:
         config = tmp_path / "site.toml"
@@ -151,8 +151,8 @@ async def test_once_tells_figures_and_worst_units(tmp_path: Path) -> None:
         async with program(*command, log=tmp_path / "once.log") as running:
             async with asyncio.timeout(60):
                 assert await running.process.wait() == 0, running.said
-            told = json.loads(running.said)
+            printed = json.loads(running.said)
         truth = await get_json(f"{control}/truth")
-    assert told["operating_hs"] == pytest.approx(truth["site"]["hashrate_hs"], rel=0.01)
-    assert told["operating_hs"] == pytest.approx(sum(unit["hashrate_hs"] or 0 for unit in told["unit_statuses"]))
-    assert len(told["unit_statuses"]) == 60
+    assert printed["operating_hs"] == pytest.approx(truth["site"]["hashrate_hs"], rel=0.01)
+    assert printed["operating_hs"] == pytest.approx(sum(unit["hashrate_hs"] or 0 for unit in printed["unit_statuses"]))
+    assert len(printed["unit_statuses"]) == 60

@@ -1,4 +1,4 @@
-"""A site that is part machines, part simulators: what is shown, and what is counted."""
+"""A site of real and simulated units: which are shown, and which are counted."""
 
 import csv
 from pathlib import Path
@@ -10,7 +10,7 @@ UNITS, REAL = 12, 5
 
 
 def _make_real(ledger: Path) -> None:
-    """Take the word `simulated` off the first rows: a site that rehearses beside its machines."""
+    """Clear the `simulated` column of the first rows, which then count as real machines."""
     with ledger.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     for row in rows[:REAL]:
@@ -25,10 +25,10 @@ def _make_real(ledger: Path) -> None:
     ("count_simulated", "counted", "banner"),
     [(False, REAL, "excluded from all figures below"), (True, UNITS, "counted below like real machines")],
 )
-async def test_simulated_units_count_only_where_somebody_said_so(
+async def test_simulated_units_beside_real_ones_count_only_if_configured(
     tmp_path: Path, *, count_simulated: bool, counted: int, banner: str
 ) -> None:
-    """Beside real units, simulated ones are exported with their label and in no figure, unless configured."""
+    """Beside real units, simulated ones carry a label and count in no figure unless `count_simulated` is set."""
     async with farm(tmp_path, units=UNITS):
         _make_real(tmp_path / "ledger.csv")
         async with agent(tmp_path, count_simulated=count_simulated) as (running, url):
@@ -46,7 +46,7 @@ async def test_simulated_units_count_only_where_somebody_said_so(
 
 
 async def test_a_site_of_simulators_alone_counts_them_and_says_so(tmp_path: Path) -> None:
-    """A rehearsal has figures, with a warning in the log and on the page."""
+    """A site without real units counts its simulated ones, with a warning in the log and on the page."""
     async with farm(tmp_path, units=3), agent(tmp_path, count_simulated=False) as (running, url):
         site = await get_json(f"{url}/api/v1/site")
         _, page = await get(f"{url}/")

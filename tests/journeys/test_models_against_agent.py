@@ -1,4 +1,4 @@
-"""Every bin that can be simulated, read by the agent: no model is a special case."""
+"""Every simulated model and bin, read by the agent."""
 
 import pytest
 from polled_farm import Polled
@@ -10,7 +10,7 @@ from simulators.unit.models import Model, farmable_models
 
 @pytest.mark.parametrize("model", farmable_models(), ids=lambda model: f"{model.name}-{model.hashrate_th:g}")
 def test_a_healthy_unit_of_any_bin_hashes_at_its_nameplate(model: Model) -> None:
-    """Hashing, at a rate near the nameplate, all boards and chips there, the model by its own name, and watts."""
+    """A healthy unit hashes near its nameplate, with all boards and chips, its own model name, and its rated watts."""
     unit = make_unit(model.name, hashrate_th=model.hashrate_th)
     polled = Polled([unit], at=START)
     polled.sweep(START)
@@ -20,7 +20,7 @@ def test_a_healthy_unit_of_any_bin_hashes_at_its_nameplate(model: Model) -> None
     assert sum(loss.hashrate_hs for loss in status.losses) < 0.04 * model.hashrate_hs
     assert status.reading is not None
     assert [board.chips for board in status.reading.boards] == [model.chips_per_board] * model.boards
-    # Units without fans tell four that stand still (s19proplus-hyd-stock-202303).
+    # Observed (O58): units without fans report four that stand still, s19proplus-hyd-stock-202303.
     assert [rpm > 0 for rpm in status.reading.fan_rpm] == [model.fans > 0] * 4
     assert status.reading.identity.model == model.api_type
     assert status.power is not None

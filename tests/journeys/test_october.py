@@ -1,7 +1,7 @@
 """October 2025 at 1:1000, hour by hour, from simulated units' replies to the month's statement.
 
-Published (Cango, unaudited): 46.09 of 50 EH/s on average, 92.18 %, ">90 %". Nothing below feeds a figure in: units are
-polled with the agent's conversation, judged, attributed, summed into minutes, kept in a history file, and stated.
+Published (Cango, unaudited): 46.09 of 50 EH/s on average, 92.18 %, ">90 %". No figure is fed in: units are polled with
+the agent's conversation, judged, attributed, summed into minutes, kept in a history file, and stated.
 """
 
 from collections import Counter
@@ -31,14 +31,14 @@ PH = 1e15
 
 
 class Truth(NamedTuple):
-    """Means of what was true at the same looks, H/s."""
+    """Means of the simulator's truth over the same samples, H/s."""
 
     operating_hs: float
     losses_hs: dict[str, float]
 
 
 def _watch(folder: Path, *, days: int) -> tuple[Statement, Truth]:
-    """Play the month's first `days`; gives what history states of them, and what was true."""
+    """Play the month's first `days`; return the statement from history, and the truth."""
     one = Watched("october-2025", step_s=HOUR_S)
     begin, units = one.playing.begin, len(one.farm.units)
     end = begin + days * DAY_S
@@ -48,8 +48,8 @@ def _watch(folder: Path, *, days: int) -> tuple[Statement, Truth]:
     true_losses_hs: Counter[str] = Counter()
     figures: SiteFigures | None = None
     for moment in one.moments(until=end):
-        # What is seen in the middle of an hour holds for that hour.
-        figures = replace(moment.told, at=moment.at - HOUR_S / 2)
+        # Figures from the middle of an hour hold for that hour.
+        figures = replace(moment.figures, at=moment.at - HOUR_S / 2)
         history.record(book.advance(figures, simulated_units=units, clock_s=figures.at))
         true_operating_hs.append(moment.true_operating_hs)
         true_losses_hs.update(moment.true_hs)
@@ -69,7 +69,7 @@ def _watch(folder: Path, *, days: int) -> tuple[Statement, Truth]:
 
 
 def _check_causes(statement: Statement, true: Truth) -> None:
-    """Hold what the statement attributes to each kind of cause against the truth."""
+    """Compare the statement's loss for each group of causes with the truth."""
     losses_hs, deployed_hs = statement.figures.losses_hs, statement.figures.deployed_hs
     off = {
         name: (sum(losses_hs[Cause(cause)] - true.losses_hs.get(cause, 0.0) for cause in causes)) / deployed_hs
@@ -88,13 +88,13 @@ def _check_identity(statement: Statement) -> None:
 
 
 def test_the_first_days_of_october(tmp_path: Path) -> None:
-    """Three days, hour by hour: the statement is what the units truly did, and its losses add up to the line above."""
+    """The statement of three days matches the units' true hashrate, and its losses add up."""
     statement, true = _watch(tmp_path, days=3)
     figures = statement.figures
     assert figures.deployed_hs == figures.deployed_end_hs == 50 * PH
     assert figures.operating_hs == pytest.approx(true.operating_hs, rel=0.001)
     assert figures.watched_ratio == pytest.approx(1.0)
-    # Two evenings of demand response: named, and not swallowed by anything else.
+    # Two evenings of demand response are attributed to curtailment and to no other cause.
     assert true.losses_hs["curtailed"] > 4 * PH
     assert figures.losses_hs[Cause.CURTAILED] == pytest.approx(true.losses_hs["curtailed"], rel=0.02)
     _check_causes(statement, true)
@@ -103,11 +103,11 @@ def test_the_first_days_of_october(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_october_comes_out_as_published(tmp_path: Path) -> None:
-    """The month: 50.00 PH/s deployed, 46.09 operating, 92.2 % gross, and losses that sum to 3.91 net of uplift."""
+    """The month has 50.00 PH/s deployed, 46.09 operating, 92.2 % gross, and 3.91 lost net of uplift."""
     statement, true = _watch(tmp_path, days=31)
     figures = statement.figures
-    told = table(statement)
-    print(told)  # noqa: T201 - the statement belongs in the report
+    text = table(statement)
+    print(text)  # noqa: T201 - the statement belongs in the report
     assert figures.deployed_hs == figures.deployed_end_hs == 50 * PH
     assert figures.operating_hs == pytest.approx(46.09 * PH, abs=0.05 * PH)
     assert figures.operating_hs == pytest.approx(true.operating_hs, rel=0.001)
@@ -117,7 +117,7 @@ def test_october_comes_out_as_published(tmp_path: Path) -> None:
     assert figures.lost_hs - figures.uplift_hs == pytest.approx(3.91 * PH, abs=0.05 * PH)
     assert figures.coverage_ratio is not None
     assert figures.coverage_ratio > 0.95
-    words = " ".join(told.split())
+    words = " ".join(text.split())
     assert "Deployed at the end 50.00 PH/s" in words
     assert f"Average operating {figures.operating_hs / PH:.2f} PH/s" in words
     assert f"Lost, less uplift {50 - figures.operating_hs / PH:.2f} PH/s" in words

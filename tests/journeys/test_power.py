@@ -1,4 +1,4 @@
-"""Power from end to end: simulated units, a meter, and the agent's own process between them."""
+"""Power from end to end: simulated units, meters, and the agent's own process."""
 
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ watts = 3333
 
 
 async def test_every_watt_has_its_source_and_a_meter_that_stops_stops_counting(tmp_path: Path) -> None:
-    """A container by its meter, one unit by its own, the rest modelled; when the meter's writer dies, all modelled."""
+    """One container and one unit are metered, the rest modelled; a meter that falls silent is modelled again."""
     feeder = tmp_path / "feeder.json"
     async with farm(tmp_path, units=12, options=("--containers", "2", "--starting", "0%")) as control:
         feeder.write_text('{"kw": 24.5}', encoding="utf-8")

@@ -1,7 +1,7 @@
-"""`dhcp-shuffle` by addresses: whoever answers is asked who it is, and each unit keeps its own hashrate.
+"""The `dhcp-shuffle` scenario, polled by address: after identity checks each unit keeps its own hashrate.
 
-What answers at an address is whoever the simulator has there; the ledger knows the addresses of before the shuffle. The
-other scenarios, in which nobody moves, are in `test_scenarios.py`.
+The simulator decides which unit answers at an address; the ledger has the addresses from before the shuffle. The other
+scenarios, in which no unit moves, are in `test_scenarios.py`.
 """
 
 import io
@@ -28,15 +28,15 @@ from simulators.scenario.scenario import find_scenario
 from simulators.unit.unit import Unit
 
 INTERVAL_S = 10.0
-# As a real agent, which is never more than some polls behind: three rounds before each look.
+# Polling rounds before each comparison: a real agent is never more than a few polls behind.
 ROUNDS = 3
 
 
 class Addressed:
-    """A scenario that is played, polled by addresses, with the units' pages asked as the agent's identity book wants.
+    """A playing scenario, polled by address, with pages read as the agent's identity book asks for them.
 
     Args:
-        name: Of a shipped scenario.
+        name: Name of a shipped scenario.
     """
 
     def __init__(self, name: str) -> None:
@@ -58,7 +58,7 @@ class Addressed:
         return self.farm.unit_found_at(self._units[endpoint])
 
     def look(self, t: float) -> None:
-        """Poll every unit where it is expected, credit what is read, and ask whoever is to be asked."""
+        """Poll every unit at its address, credit the readings, and read the pages that are due."""
         for round_number in reversed(range(ROUNDS)):
             at = t - round_number * INTERVAL_S
             self.farm.clock.set(at)
@@ -93,7 +93,7 @@ class Addressed:
 
 
 def test_after_new_leases_every_unit_keeps_its_own_hashrate() -> None:
-    """Every twenty minutes: no reading stands under another unit's name, and the figures are the truth's."""
+    """At every twentieth minute no reading is credited to the wrong unit, and the site's figures match the truth."""
     one = Addressed("dhcp-shuffle")
     begin, end = one.playing.begin, one.playing.end
     moved_seen = 0

@@ -1,4 +1,4 @@
-"""One site over several agents: every unit belongs to one of them, and what they export adds up to the site."""
+"""One site over several agents: every unit belongs to one of them, and their exports add up to the site."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -33,7 +33,7 @@ Series = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 
 async def exported(entries: Iterable[LedgerEntry], rounds: list[tuple[float, list[Poll]]], *, is_shard: bool) -> Series:
-    """Give the group series that one agent with these units shows after these polls."""
+    """Return the group series that one agent with these units exports after these polls."""
     entries = list(entries)
     tracker = Tracker(entries, stale_after_s=30.0, at=START)
     metrics = Metrics("alpha", version="0", clock=lambda: 0.0, is_shard=is_shard)
@@ -55,7 +55,7 @@ async def exported(entries: Iterable[LedgerEntry], rounds: list[tuple[float, lis
 
 @pytest.mark.parametrize("count", [1, 2, 4])
 async def test_shards_add_up_to_the_site(count: int) -> None:
-    """What 1, 2 and 4 agents export of the same units sums to the same figures, series by series."""
+    """The exports of 1, 2 and 4 agents over the same units sum to the same figures, series by series."""
     troubles = Troubles(off=0.1, asleep=0.1, starting=0.1, missing_board=0.1, missing_chips=0.1, slow=0.1)
     farm = make_farm(120, mix="S21:200=60%,T21:190=40%", containers=3, troubles=troubles)
     polled = Polled(farm.units, at=START)
@@ -72,20 +72,20 @@ async def test_shards_add_up_to_the_site(count: int) -> None:
             summed[key] += value
     if count > 1:
         whole = {key: value for key, value in whole.items() if key[0] not in RATIOS}
-    # Whether any event covers a unit is no sum, as its help says; here none does.
+    # The flag "an event covers a unit" does not sum, as its help says; here no event covers any.
     assert dict(summed) == pytest.approx(whole, rel=1e-9)
     assert whole["mining_site_deployed_hashrate_hashes_per_second", frozenset({("site", "alpha")})] > 2e16
 
 
 @given(st.text(st.characters(codec="utf-8"), min_size=1), st.integers(1, 1024))
 def test_a_unit_belongs_to_one_shard(unit_id: str, count: int) -> None:
-    """The hash of its id alone decides, and is in range."""
+    """The hash of the unit's id alone decides the shard, and is in range."""
     assert shard_of(unit_id, count) == shard_of(unit_id, count)
     assert 0 <= shard_of(unit_id, count) < count
 
 
-def test_where_a_unit_belongs_does_not_change() -> None:
-    """Another release puts units where this one does: histories and dashboards of a shard go on."""
+def test_the_shard_of_a_unit_never_changes() -> None:
+    """Every release assigns these ids to these shards, so that histories and dashboards of a shard go on."""
     assert [shard_of(f"C01-R01-S{slot:03d}", 4) for slot in range(1, 9)] == [3, 2, 3, 1, 3, 0, 2, 0]
 
 
@@ -98,7 +98,7 @@ def shard_config(folder: Path, index: int, count: int, more: str = "") -> Path:
 
 
 async def test_every_unit_is_watched_once(tmp_path: Path) -> None:
-    """Three agents with the same ledger split it without a gap, and each says which part of the site it is."""
+    """Three agents with one ledger split it without gap or overlap, and each title has its shard."""
     agents = [Agent(load_setup(shard_config(tmp_path, index, 3))) for index in range(3)]
     watched = [status.entry.unit_id for agent in agents for status in agent.tracker.statuses()]
     assert sorted(watched) == sorted(f"u{number}" for number in range(1, 41))
@@ -107,7 +107,7 @@ async def test_every_unit_is_watched_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("[shard]\nindex = 2\ncount = 2\n", "0 to 1 is expected"),
         ("[shard]\nindex = -1\ncount = 2\n", "0 to 1023 is expected"),
@@ -116,13 +116,13 @@ async def test_every_unit_is_watched_once(tmp_path: Path) -> None:
         ('[[meter]]\nname = "m"\nwatts = 5\n[shard]\ncount = 2\n', "single units"),
     ],
 )
-def test_what_shards_cannot_be(text: str, told: str) -> None:
+def test_a_bad_shard_is_refused(text: str, message: str) -> None:
     """An index out of range, MQTT and meters of more than a unit are refused before anything starts."""
-    with pytest.raises(ConfigError, match=told):
+    with pytest.raises(ConfigError, match=message):
         parse_config(CONFIG + text, "site.toml", folder=Path())
 
 
 def test_one_agent_alone_is_no_shard() -> None:
-    """Without the section nothing says shard."""
+    """Without the section the title has no shard."""
     config: Config = parse_config(CONFIG, "site.toml", folder=Path())
     assert config.title == "alpha"

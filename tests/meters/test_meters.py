@@ -1,4 +1,4 @@
-"""Meters: what their answers mean, how long they count, and what a bad one costs."""
+"""Meters: the meaning of their answers, how long a reading counts, and the cost of a bad one."""
 
 import asyncio
 import gzip
@@ -25,7 +25,7 @@ NOW = 1763674560.0
 
 
 def section(name: str = "feeder", **keys: Any) -> MeterSection:
-    """Give one meter's section."""
+    """Return one meter's section."""
     return MeterSection(name=name, **keys)
 
 
@@ -36,19 +36,19 @@ class Clock:
         self.now_s = 1000.0
 
     def __call__(self) -> float:
-        """Give the time, s."""
+        """Return the time, s."""
         return self.now_s
 
 
 @pytest.fixture
 def clock() -> Clock:
-    """Give the monotonic clock of a test."""
+    """Return the monotonic clock of a test."""
     return Clock()
 
 
 @asynccontextmanager
 async def serving(answer: Callable[[web.Request], Any]) -> AsyncIterator[str]:
-    """Serve one meter over HTTP; gives its address."""
+    """Serve one meter over HTTP; yield its address."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
         response: web.StreamResponse = await answer(request)
@@ -68,7 +68,7 @@ async def serving(answer: Callable[[web.Request], Any]) -> AsyncIterator[str]:
 
 
 def saying(body: bytes, status: int = 200, **headers: str) -> Callable[[web.Request], Any]:
-    """Answer always the same."""
+    """Return a handler that always answers the same."""
 
     async def answer(_: web.Request) -> web.Response:
         return web.Response(body=body, status=status, headers=headers)
@@ -93,7 +93,7 @@ def saying(body: bytes, status: int = 200, **headers: str) -> Callable[[web.Requ
     ],
 )
 def test_an_answer_that_is_power(data: bytes, pointer: str, scale: float, watts: float) -> None:
-    """A number, or a text that is one, somewhere in JSON; zero is a measured zero."""
+    """Power is a number, or a string of one, anywhere in JSON; zero is a measured zero."""
     assert read_watts(data, pointer=pointer, scale=scale) == watts
 
 
@@ -122,7 +122,7 @@ def test_an_answer_that_is_power(data: bytes, pointer: str, scale: float, watts:
     ],
 )
 def test_an_answer_that_is_no_power(data: bytes, pointer: str, reason: str) -> None:
-    """Everything else is refused, in words that say what was there instead."""
+    """Everything else is refused, and the message quotes it."""
     with pytest.raises(MeterError) as caught:
         read_watts(data, pointer=pointer)
     assert str(caught.value) == reason
@@ -130,7 +130,7 @@ def test_an_answer_that_is_no_power(data: bytes, pointer: str, reason: str) -> N
 
 @given(data=st.binary() | st.recursive(st.none() | st.booleans() | st.floats() | st.text(), st.lists).map(json.dumps))
 def test_any_answer_is_power_or_a_meter_error(data: bytes | str) -> None:
-    """Nothing else comes out, whatever comes in."""
+    """Any input gives watts in range or a MeterError."""
     try:
         watts = read_watts(data.encode() if isinstance(data, str) else data)
     except MeterError:
@@ -145,7 +145,7 @@ def test_any_answer_is_power_or_a_meter_error(data: bytes | str) -> None:
     )
 )
 def test_every_place_in_json_has_a_pointer(value: Any) -> None:
-    """Whatever the names are, written as RFC 6901 says they are found again."""
+    """Every value in JSON is found again by its pointer as RFC 6901 writes it."""
 
     def check(found: Any, pointer: str) -> None:
         assert resolve(value, parse_pointer(pointer)) == found
@@ -159,11 +159,11 @@ def test_every_place_in_json_has_a_pointer(value: Any) -> None:
     check(value, "")
 
 
-# What counts
+# Which readings count
 
 
 def test_constants_count_for_ever_and_add_up() -> None:
-    """Two feeders of one container are one figure; site and units have their own."""
+    """Two feeders of one container sum to one figure; the site and its units have their own."""
     meters = Meters(
         [
             section("a", container="C1", watts=1000.0),
@@ -177,8 +177,8 @@ def test_constants_count_for_ever_and_add_up() -> None:
     )
 
 
-async def test_a_sum_of_which_a_part_is_missing_is_none(tmp_path: Path) -> None:
-    """Half of two feeders is not the container's power."""
+async def test_a_sum_with_a_missing_part_is_absent(tmp_path: Path) -> None:
+    """One of two feeders is not the container's power."""
     missing = tmp_path / "b"
     meters = Meters([section("a", container="C1", watts=1000.0), section("b", container="C1", file=missing)])
     await meters.read_once()
@@ -189,7 +189,7 @@ async def test_a_sum_of_which_a_part_is_missing_is_none(tmp_path: Path) -> None:
 
 
 async def test_a_reading_counts_until_it_is_too_old(clock: Clock) -> None:
-    """A minute, and no longer; its gauge goes, its counts stay."""
+    """A reading counts for one minute; then its gauge goes and its counters stay."""
     async with serving(saying(b'{"w":1200}')) as url:
         meters = Meters([section(url=f"{url}/rpc?id=0", pointer="/w")], clock=clock)
         await meters.read_once()
@@ -201,7 +201,7 @@ async def test_a_reading_counts_until_it_is_too_old(clock: Clock) -> None:
 
 
 async def test_a_file_is_as_old_as_it_is_however_often_it_is_read(tmp_path: Path, clock: Clock) -> None:
-    """Its writer died 50 s ago: it counts for ten seconds more, and reading it again then is a failure."""
+    """A file written 50 s ago counts for ten more seconds; reading it again after that is a failure."""
     file = tmp_path / "watts"
     file.write_text('{"kw": 1.5}', encoding="utf-8")
     os.utime(file, (NOW - 50, NOW - 50))
@@ -218,7 +218,7 @@ async def test_a_file_is_as_old_as_it_is_however_often_it_is_read(tmp_path: Path
 
 @pytest.mark.parametrize("age_s", [61.0, -61.0], ids=["old", "from the future"])
 async def test_a_file_of_another_time_is_no_reading(tmp_path: Path, age_s: float) -> None:
-    """Too old, or written by a clock that cannot be compared with ours."""
+    """A file that is too old, or dated in the future, gives no reading."""
     file = tmp_path / "watts"
     file.write_text("1500", encoding="utf-8")
     os.utime(file, (NOW - age_s, NOW - age_s))
@@ -229,7 +229,7 @@ async def test_a_file_of_another_time_is_no_reading(tmp_path: Path, age_s: float
 
 @pytest.mark.parametrize("content", [None, b"", b"watts", b"\xff", b"1" * (MAX_REPLY_BYTES + 1)])
 async def test_a_bad_file_is_a_failure(tmp_path: Path, content: bytes | None) -> None:
-    """Missing, empty, no number, no text, too long."""
+    """A file that is missing, empty, too long, not text or not a number counts as a failure."""
     file = tmp_path / "watts"
     if content is not None:
         file.write_bytes(content)
@@ -263,14 +263,14 @@ async def _flood(request: web.Request) -> web.StreamResponse:
     ],
 )
 async def test_a_bad_server_is_a_failure(answer: Callable[[web.Request], Any]) -> None:
-    """None of them becomes a figure, and none takes longer than its deadline."""
+    """No bad answer becomes a figure, and none takes longer than its deadline."""
     async with serving(answer) as url:
         meters = Meters([section(url=url, timeout_s=0.3)])
         await meters.read_once()
     assert list(meters.states()) == [MeterState("feeder", None, 0, 1)]
 
 
-async def test_nobody_there_is_a_failure() -> None:
+async def test_a_refused_connection_is_a_failure() -> None:
     """A refused connection costs one reading."""
     async with serving(saying(b"1")) as url:
         pass
@@ -279,8 +279,8 @@ async def test_nobody_there_is_a_failure() -> None:
     assert list(meters.states()) == [MeterState("feeder", None, 0, 1)]
 
 
-async def test_a_bad_meter_does_not_lose_what_it_said_before(clock: Clock) -> None:
-    """One failure is no gap: the last reading counts until it is too old."""
+async def test_a_failure_keeps_the_last_reading(clock: Clock) -> None:
+    """After one failure the last reading counts until it is too old."""
     says = [b"1200", b"oops"]
 
     async def answer(_: web.Request) -> web.Response:
@@ -293,7 +293,7 @@ async def test_a_bad_meter_does_not_lose_what_it_said_before(clock: Clock) -> No
     assert list(meters.states()) == [MeterState("feeder", 1200.0, 1, 1)]
 
 
-# In the light of the ledger
+# Against the ledger
 
 SITE = """\
 [site]
@@ -310,7 +310,7 @@ u1,S21,200,10.0.0.1,C2,R1,1,2025-02-01,,deployed
 
 
 def mistakes_in(folder: Path, meters: str) -> list[str]:
-    """Give what is wrong with a site that has `meters`."""
+    """Return the configuration mistakes of a site with `meters`."""
     (folder / "site.toml").write_text(SITE + meters, encoding="utf-8")
     (folder / "ledger.csv").write_text(LEDGER, encoding="utf-8")
     try:
@@ -321,7 +321,7 @@ def mistakes_in(folder: Path, meters: str) -> list[str]:
 
 
 def test_meters_of_what_the_ledger_knows_are_right(tmp_path: Path) -> None:
-    """A container counts that is gone by now, or is to come."""
+    """A meter may name any container of the ledger, past or future."""
     meters = "".join(
         f"[[meter]]\nname = '{name}'\n{keys}\n"
         for name, keys in (
@@ -334,8 +334,8 @@ def test_meters_of_what_the_ledger_knows_are_right(tmp_path: Path) -> None:
     assert mistakes_in(tmp_path, meters) == []
 
 
-def test_meters_of_what_the_ledger_does_not_know_are_told(tmp_path: Path) -> None:
-    """Each with what was probably meant; and a meter stands where the site is, not across the Internet."""
+def test_meters_of_what_the_ledger_does_not_know_are_refused(tmp_path: Path) -> None:
+    """Unknown names are refused with the likely one, and so is a meter outside the site's networks."""
     meters = (
         "[[meter]]\nname = 'a'\ncontainer = 'c1'\nwatts = 1\n"
         "[[meter]]\nname = 'b'\nunit = 'v9'\nwatts = 1\n"
@@ -348,11 +348,11 @@ def test_meters_of_what_the_ledger_does_not_know_are_told(tmp_path: Path) -> Non
     ]
 
 
-# Under way
+# While running
 
 
-async def test_meters_are_read_again_and_again_and_replaced_under_way() -> None:
-    """Each at its own pace; a new configuration takes their place at once, and what the old ones said is gone."""
+async def test_meters_are_read_periodically_and_replaced_while_running() -> None:
+    """A new configuration replaces the meters at once, and the old ones' readings are gone."""
     asked: asyncio.Queue[str] = asyncio.Queue()
 
     async def answer(request: web.Request) -> web.Response:
@@ -366,7 +366,7 @@ async def test_meters_are_read_again_and_again_and_replaced_under_way() -> None:
         assert add_up(meters.readings()) == Metered(site_watts=100.0)
         meters.replace([section(url=f"{url}/new", every_s=1, container="C1")])
         assert add_up(meters.readings()) == Metered()
-        # Whoever asks again has taken in the answer to the first.
+        # The second request means that the answer to the first was taken in.
         for _ in range(2):
             while await asked.get() != "/new":
                 pass
@@ -377,7 +377,7 @@ async def test_meters_are_read_again_and_again_and_replaced_under_way() -> None:
 
 
 async def test_meters_that_stay_keep_their_readings_over_a_reload() -> None:
-    """The same section again is the same meter."""
+    """A meter whose section is unchanged keeps its reading over a reload."""
     async with serving(saying(b"100")) as url:
         kept, gone = section("kept", url=url), section("gone", url=url, container="C1")
         meters = Meters([kept, gone])

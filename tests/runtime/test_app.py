@@ -1,4 +1,4 @@
-"""The composition: what the configuration's figures come to once everything is wired."""
+"""The composed agent: back-off and readiness once everything is wired."""
 
 import time
 from pathlib import Path
@@ -22,8 +22,8 @@ u1,S21,200,127.77.0.1,C1,R1,1,2025-01-01,,deployed
 """
 
 
-async def test_who_is_away_is_looked_at_once_a_minute_at_least(tmp_path: Path) -> None:
-    """However often nobody answered: the wait and the look that found nobody before it are a minute together."""
+async def test_an_unreachable_unit_is_polled_at_least_once_a_minute(tmp_path: Path) -> None:
+    """After any number of failures, the back-off and the connect timeout before it add up to a minute."""
     (tmp_path / "site.toml").write_text(CONFIG, encoding="utf-8")
     (tmp_path / "ledger.csv").write_text(LEDGER, encoding="utf-8")
     agent = Agent(load_setup(tmp_path / "site.toml"))
@@ -36,14 +36,14 @@ async def test_who_is_away_is_looked_at_once_a_minute_at_least(tmp_path: Path) -
 
 
 async def test_ready_is_said_with_the_figures_and_not_before(tmp_path: Path) -> None:
-    """While the first whole round is being made, in turns, nobody hears that its figures may be believed."""
+    """The agent is not ready before the slices of the first whole round are over and its figures stand."""
     (tmp_path / "site.toml").write_text(CONFIG, encoding="utf-8")
     (tmp_path / "ledger.csv").write_text(LEDGER, encoding="utf-8")
     agent = Agent(load_setup(tmp_path / "site.toml"))
     async with agent.polling():
         await agent.poller.sweep()
         rounds = agent.rounds
-        said = [(rounds.unreadiness is None, rounds.figures is not None, rounds.whole_at) for _ in rounds.turns()]
+        said = [(rounds.unreadiness is None, rounds.figures is not None, rounds.whole_at) for _ in rounds.slices()]
         assert len(said) > 2
         assert set(said) == {(False, False, None)}
         assert rounds.unreadiness is None

@@ -1,4 +1,4 @@
-"""The log: what a line looks like, and that no log stops the agent."""
+"""The log: the form of a line, and a broken log that does not stop the agent."""
 
 import asyncio
 import contextlib
@@ -19,12 +19,12 @@ from agent.runtime import logs
 
 
 class Full(io.StringIO):
-    """A file on a disk that has no room until somebody makes some."""
+    """A file on a full disk, until `has_room` is set."""
 
     has_room = False
 
     def write(self, text: str) -> int:
-        """Write, or fail as the system does."""
+        """Write, or raise the system's error for a full disk."""
         if not self.has_room:
             raise OSError(28, "No space left on device")
         return super().write(text)
@@ -32,24 +32,24 @@ class Full(io.StringIO):
 
 @pytest.fixture(autouse=True)
 def _defaults() -> Iterator[None]:
-    """Leave logging as other tests expect it."""
+    """Restore the logging defaults after each test."""
     yield
     structlog.reset_defaults()
     logging.basicConfig(level=logging.WARNING, force=True)
 
 
-def test_a_line_is_json_where_nobody_reads_along() -> None:
-    """One line an event, whatever a unit put into it."""
+def test_a_line_is_json_where_no_terminal_is() -> None:
+    """Each event is one line, even with control characters in a value."""
     out = io.StringIO()
     logs.set_up(stream=out)
     structlog.get_logger("x").info("unit stopped", why="a\nb\x1b[31m")
     (line,) = out.getvalue().splitlines()
-    told = json.loads(line)
-    assert (told["event"], told["level"], told["why"]) == ("unit stopped", "info", "a\nb\x1b[31m")
+    logged = json.loads(line)
+    assert (logged["event"], logged["level"], logged["why"]) == ("unit stopped", "info", "a\nb\x1b[31m")
 
 
 def test_a_full_disk_costs_lines_and_nothing_else() -> None:
-    """Nobody who logs hears of it; the next line that gets through counts those that did not."""
+    """Failed writes raise no error; the next line that gets through counts the lost ones."""
     out = Full()
     logs.set_up(stream=out)
     log = structlog.get_logger("x")
@@ -59,12 +59,12 @@ def test_a_full_disk_costs_lines_and_nothing_else() -> None:
     out.has_room = True
     log.info("four")
     log.info("five")
-    told = [json.loads(line) for line in out.getvalue().splitlines()]
-    assert [(line["event"], line.get("log_failures")) for line in told] == [("four", 3), ("five", None)]
+    written = [json.loads(line) for line in out.getvalue().splitlines()]
+    assert [(line["event"], line.get("log_failures")) for line in written] == [("four", 3), ("five", None)]
 
 
 def test_no_stream_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A process that was started without standard error logs nowhere."""
+    """A process without standard error discards its log."""
     monkeypatch.setattr(sys, "stderr", None)
     logs.set_up()
     structlog.get_logger("x").info("one")
@@ -72,13 +72,13 @@ def test_no_stream_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def full_disk() -> Iterator[BinaryIO]:
-    """Give a file that takes nothing."""
+    """Yield a file that refuses every write."""
     with Path("/dev/full").open("wb") as file:
         yield file
 
 
 async def test_an_agent_goes_on_when_its_log_is_on_a_full_disk(tmp_path: Path, full_disk: BinaryIO) -> None:
-    """It polls and serves as ever, and ends with exit status 0."""
+    """With its log on a full disk, the agent polls, serves and ends with exit status 0."""
     port = free_port()
     config, said = tmp_path / "site.toml", tmp_path / "agent.log"
     said.touch()

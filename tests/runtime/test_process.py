@@ -1,4 +1,4 @@
-"""What a process does to itself: the cyclic collector rests while much is made, and works again afterwards."""
+"""The garbage collector: paused during start and reload, and running again afterwards."""
 
 import gc
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from agent.runtime import garbage
 
 @pytest.fixture(autouse=True)
 def collector() -> Iterator[None]:
-    """Leave the collector as it was."""
+    """Restore the garbage collector's settings after each test."""
     thresholds = gc.get_threshold()
     yield
     gc.unfreeze()
@@ -19,7 +19,7 @@ def collector() -> Iterator[None]:
 
 
 def test_a_start_pauses_the_collector_until_it_is_settled() -> None:
-    """Nothing is collected in between; then it looks at what comes, seldom, and leaves alone what is there."""
+    """After the start, existing objects are frozen and collections run at the rarer thresholds."""
     garbage.pause()
     assert not gc.isenabled()
     garbage.settle()
@@ -29,7 +29,7 @@ def test_a_start_pauses_the_collector_until_it_is_settled() -> None:
 
 
 def test_the_collector_works_again_after_a_refused_reload() -> None:
-    """Whatever comes of the block, and what was made in it is left alone."""
+    """An error inside the pause enables the collector again and freezes the block's objects."""
     gc.unfreeze()
     with pytest.raises(ValueError, match="refused"):
         _refused()

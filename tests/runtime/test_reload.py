@@ -1,4 +1,4 @@
-"""What a running agent takes over from its files, and what it refuses until it is restarted."""
+"""Reloads: the changes that a running agent takes over, and those that need a restart."""
 
 import asyncio
 import signal
@@ -30,13 +30,13 @@ def _agent(folder: Path) -> Agent:
     ("before", "after", "mistake"),
     [
         ('name = "alpha"', 'name = "beta"', "site.name = 'beta': cannot change while running (it is alpha)"),
-        # Months of history and statements are those of the zone in which it is written.
+        # Months of history and statements are calendar months of the zone in which history is written.
         ('zone = "UTC"', 'zone = "America/Chicago"', "site.zone = 'America/Chicago': cannot change while running"),
         ("keep = true", "keep = false", "history.keep = 'False': cannot change while running (it is True)"),
     ],
 )
-def test_what_only_a_restart_can_change(tmp_path: Path, before: str, after: str, mistake: str) -> None:
-    """A change of what was given out at the start is refused with the key and both values."""
+def test_keys_that_only_a_restart_can_change(tmp_path: Path, before: str, after: str, mistake: str) -> None:
+    """A change of a key that is fixed at the start is refused with the key and both values."""
     agent = _agent(tmp_path)
     (tmp_path / "site.toml").write_text(CONFIG.replace(before, after), encoding="utf-8")
     with pytest.raises(ConfigError) as refused:
@@ -46,7 +46,7 @@ def test_what_only_a_restart_can_change(tmp_path: Path, before: str, after: str,
 
 
 def test_a_ledger_is_taken_over_whole_or_not_at_all(tmp_path: Path) -> None:
-    """A negative hashrate in one row keeps all of the old ledger; a sound one counts at once."""
+    """A negative hashrate in one row refuses the whole ledger, and a sound ledger is read whole."""
     agent = _agent(tmp_path)
     new_row = "u2,S21,200,127.77.0.2,C1,R1,2,2025-01-01,,deployed\n"
     (tmp_path / "ledger.csv").write_text(LEDGER + new_row.replace("200", "-200"), encoding="utf-8")
@@ -59,7 +59,7 @@ def test_a_ledger_is_taken_over_whole_or_not_at_all(tmp_path: Path) -> None:
 
 
 async def test_a_reload_touches_only_what_changed(tmp_path: Path) -> None:
-    """One row changed, one gone, one new: every other unit's entry, status, poll memory and due time stay."""
+    """With one row changed, one gone and one new, every other unit keeps its entry, status, memory and due time."""
     rows = [f"u{number},S21,200,127.77.0.{number},C1,R1,{number},2025-01-01,,deployed" for number in range(1, 9)]
     header = LEDGER.splitlines()[0]
     agent = _agent(tmp_path)
@@ -84,9 +84,9 @@ async def test_a_reload_touches_only_what_changed(tmp_path: Path) -> None:
 
 
 async def test_figures_are_of_one_ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """While another ledger is taken over, unit by unit, rounds of figures count by the one or by the other."""
+    """Every round of figures during a reload counts by the old ledger or by the new one, never by both."""
     for user in ("agent.runtime.in_force", "agent.runtime.rounds"):
-        monkeypatch.setattr(f"{user}.UNITS_A_TURN", 1)
+        monkeypatch.setattr(f"{user}.UNITS_PER_SLICE", 1)
     rows = [f"u{number},S21,200,127.77.1.{number},C1,R1,{number},2025-01-01,,deployed" for number in range(1, 251)]
     agent, ledger, header = _agent(tmp_path), tmp_path / "ledger.csv", LEDGER.splitlines()[0]
     deployed_hs = []
@@ -99,7 +99,7 @@ async def test_figures_are_of_one_ledger(tmp_path: Path, monkeypatch: pytest.Mon
     async with agent.polling(), asyncio.timeout(30):
         ledger.write_text("\n".join([header, *rows]), encoding="utf-8")
         await agent.reload()
-        # Taken over from the other end than they are summed from, so that both would meet in the middle.
+        # The takeover runs from the opposite end of the ledger than the sums, so a mix would show in the middle.
         other = [row.replace("S21,200", "S21,195") for row in reversed(rows)]
         ledger.write_text("\n".join([header, *other]), encoding="utf-8")
         async with asyncio.TaskGroup() as tasks:
@@ -109,7 +109,7 @@ async def test_figures_are_of_one_ledger(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def _kept(agent: Agent) -> dict[str, tuple[int, ...]]:
-    """Give which objects stand for each unit, and when it is due."""
+    """Return the identities of each unit's objects, and a hash of its due time."""
     return {
         status.entry.unit_id: (
             id(status),
@@ -122,7 +122,7 @@ def _kept(agent: Agent) -> dict[str, tuple[int, ...]]:
 
 
 async def test_a_reload_asked_for_too_early_is_done_later(tmp_path: Path) -> None:
-    """SIGHUP while the program is still being imported waits; the agent starts, and then reads its files again."""
+    """A SIGHUP during the imports is held back; the agent starts and then reloads."""
     _agent(tmp_path)
     web = f'[web]\nlisten = "127.0.0.1:{free_port()}"\n[log]\nformat = "json"\n'
     (tmp_path / "site.toml").write_text(CONFIG + web, encoding="utf-8")
@@ -142,7 +142,7 @@ async def test_a_reload_asked_for_too_early_is_done_later(tmp_path: Path) -> Non
 
 
 def _blocks(pid: int, signal_number: int) -> bool:
-    """Say whether a process holds a signal back."""
+    """Return True if a process blocks a signal."""
     status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
     blocked = next(line.split()[1] for line in status.splitlines() if line.startswith("SigBlk:"))
     return bool(int(blocked, 16) & 1 << signal_number - 1)

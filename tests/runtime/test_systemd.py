@@ -1,4 +1,4 @@
-"""What the service manager hears: readiness, progress that is real, and the end."""
+"""Messages to the service manager: readiness, watchdog pings tied to progress, and the end."""
 
 import asyncio
 import contextlib
@@ -17,7 +17,7 @@ from agent.runtime.systemd import ServiceManager
 
 @contextlib.contextmanager
 def listening(address: str) -> Iterator[socket.socket]:
-    """Stand in for the service manager, at a path or at an abstract address."""
+    """Listen in place of the service manager, at a path or at an abstract address."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind("\0" + address[1:] if address.startswith("@") else address)
         manager.setblocking(False)  # noqa: FBT003  The socket's own signature.
@@ -25,24 +25,24 @@ def listening(address: str) -> Iterator[socket.socket]:
 
 
 async def heard(manager: socket.socket) -> str:
-    """Give the next datagram."""
+    """Return the next datagram."""
     async with asyncio.timeout(20):
         return (await asyncio.get_running_loop().sock_recv(manager, 4096)).decode()
 
 
 @pytest.mark.parametrize("kind", ["path", "abstract"])
-async def test_tells_at_both_kinds_of_address(tmp_path: Path, kind: str) -> None:
-    """A path and an abstract address both get the assignments, a line each."""
+async def test_sends_to_both_kinds_of_address(tmp_path: Path, kind: str) -> None:
+    """A path and an abstract address both receive the assignments, one a line."""
     address = str(tmp_path / "notify") if kind == "path" else f"@hashsight-test-{os.getpid()}"
     with listening(address) as manager:
-        ServiceManager({"NOTIFY_SOCKET": address}).tell("READY=1", "STATUS=up")
+        ServiceManager({"NOTIFY_SOCKET": address}).notify("READY=1", "STATUS=up")
         assert await heard(manager) == "READY=1\nSTATUS=up"
 
 
-def test_nobody_there_is_no_reason_to_stop(tmp_path: Path) -> None:
+def test_a_missing_service_manager_raises_nothing(tmp_path: Path) -> None:
     """Without a service manager nothing is sent; with one that is gone, nothing is raised."""
-    ServiceManager({}).tell("READY=1")
-    ServiceManager({"NOTIFY_SOCKET": str(tmp_path / "gone")}).tell("READY=1")
+    ServiceManager({}).notify("READY=1")
+    ServiceManager({"NOTIFY_SOCKET": str(tmp_path / "gone")}).notify("READY=1")
 
 
 @pytest.mark.parametrize(
@@ -58,12 +58,12 @@ def test_nobody_there_is_no_reason_to_stop(tmp_path: Path) -> None:
     ],
 )
 def test_watchdog_is_on_for_this_process_alone(environment: dict[str, str], watchdog_s: float | None) -> None:
-    """The watchdog wants a socket, a period, and to be meant for this process."""
+    """The watchdog needs a socket, a period, and this process's id or none."""
     assert ServiceManager(environment).watchdog_s == watchdog_s
 
 
 async def test_no_progress_is_no_sign_of_life(tmp_path: Path) -> None:
-    """The watchdog is fed when something was done since last time, and goes hungry while nothing is."""
+    """The watchdog is pinged only if progress was made since the last ping."""
     address = str(tmp_path / "notify")
     looks: list[float] = []
     enough = asyncio.Event()
@@ -88,13 +88,13 @@ async def test_no_progress_is_no_sign_of_life(tmp_path: Path) -> None:
             manager.recv(100)
 
 
-async def test_an_agent_tells_of_its_life(tmp_path: Path) -> None:
-    """`hashsight run` is ready once it serves, feeds the watchdog as it polls, and says when it ends."""
+async def test_an_agent_notifies_the_service_manager(tmp_path: Path) -> None:
+    """`hashsight run` reports ready once it serves, pings the watchdog as it polls, and reports its end."""
     address = str(tmp_path / "notify")
     config = tmp_path / "site.toml"
     config.write_text(CONFIG.format(interval_s=1, port=free_port(), count_simulated="true"), encoding="utf-8")
-    told = ("env", f"NOTIFY_SOCKET={address}", "WATCHDOG_USEC=300000")
-    command = (*told, sys.executable, "-m", "agent", "run", "--config", str(config))
+    environment = ("env", f"NOTIFY_SOCKET={address}", "WATCHDOG_USEC=300000")
+    command = (*environment, sys.executable, "-m", "agent", "run", "--config", str(config))
     async with farm(tmp_path, units=3):
         with listening(address) as manager:
             async with program(*command, log=tmp_path / "agent.log") as running:

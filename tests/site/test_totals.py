@@ -233,7 +233,7 @@ def exact_sums(fleet: Iterable[UnitStatus]) -> dict[str, Any]:
             if status.event is not None
         ),
         "stragglers": sum(status.is_straggler for status in fleet),
-        "unrestored": sum(status.unrestored is not None for status in fleet),
+        "unrestored": sum(1 for status in fleet if status.unrestored is not None),
     }
 
 

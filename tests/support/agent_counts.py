@@ -7,7 +7,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 
 async def counted(url: str) -> tuple[dict[str, int], float]:
-    """Scrape the agent: its counts of polls and its messages that wait; how long that took, s."""
+    """Scrape the agent; returns its counts of polls and waiting messages, and the duration of the scrape, s."""
     began = time.monotonic()
     status, text = await get(f"{url}/metrics")
     took_s = time.monotonic() - began
@@ -19,7 +19,8 @@ async def counted(url: str) -> tuple[dict[str, int], float]:
             match sample.name:
                 case "miner_agent_polls_total":
                     counts["polls"] += value
-                    counts["failed"] += value * (sample.labels["result"] != "ok")
+                    if sample.labels["result"] != "ok":
+                        counts["failed"] += value
                 case "miner_agent_polls_skipped_total":
                     counts["skipped"] += value
                 case "miner_agent_mqtt_outbox_messages":

@@ -1,4 +1,4 @@
-"""The shipped rules and Alertmanager configuration sped up sixty times, and a receiver of what Alertmanager sends."""
+"""The shipped rules and Alertmanager configuration, sped up 60 times, and a receiver of notifications."""
 
 import contextlib
 import json
@@ -16,7 +16,7 @@ RULES = ("site.yml", "alerts.yml")
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
-class Told(NamedTuple):
+class Notified(NamedTuple):
     """One alert in one notification."""
 
     status: str
@@ -25,25 +25,25 @@ class Told(NamedTuple):
 
 
 class Receiver:
-    """What was sent, by the path it was sent to: ``page`` or ``ticket``."""
+    """The notifications received, by path: ``page`` or ``ticket``."""
 
     def __init__(self) -> None:
         self.address = ""
-        self.notifications: dict[str, list[list[Told]]] = {"page": [], "ticket": []}
+        self.notifications: dict[str, list[list[Notified]]] = {"page": [], "ticket": []}
 
     @property
-    def pages(self) -> list[list[Told]]:
-        """The notifications that call somebody, each with its alerts."""
+    def pages(self) -> list[list[Notified]]:
+        """The notifications that page an operator, each with its alerts."""
         return self.notifications["page"]
 
     async def take(self, request: web.Request) -> web.Response:
         """Take in one notification."""
         body = await request.json()
-        told = [
-            Told(alert["status"], alert["labels"]["alertname"], alert["labels"].get("container", ""))
+        alerts = [
+            Notified(alert["status"], alert["labels"]["alertname"], alert["labels"].get("container", ""))
             for alert in body["alerts"]
         ]
-        self.notifications[request.match_info["kind"]].append(told)
+        self.notifications[request.match_info["kind"]].append(alerts)
         return web.Response(status=204)
 
 
@@ -66,12 +66,12 @@ async def receiver() -> AsyncIterator[Receiver]:
 
 
 def faster(duration: str) -> str:
-    """Give a duration divided by `FASTER`, whole seconds and one at least."""
+    """Return a duration divided by `FASTER`, in whole seconds and at least one."""
     return f"{max(1, int(duration[:-1]) * _UNITS_S[duration[-1]] // FASTER)}s"
 
 
 def hurried_rules(text: str) -> str:
-    """Give a rule file with every duration divided: ranges, subqueries, ``for`` and intervals."""
+    """Return a rule file with every duration divided: ranges, subqueries, ``for`` and intervals."""
 
     def divided(found: re.Match[str]) -> str:
         return re.sub(r"\d+[smhd]\b", lambda duration: faster(duration[0]), found[0])
@@ -82,7 +82,7 @@ def hurried_rules(text: str) -> str:
 
 @contextlib.asynccontextmanager
 async def alertmanager(folder: Path, pager: str) -> AsyncIterator[str]:
-    """Run a real Alertmanager with the shipped configuration; only its waits and its receivers' address differ."""
+    """Run a real Alertmanager with the shipped configuration; only waits and receiver addresses are replaced."""
     text = (ROOT / "deploy/alertmanager.yml").read_text(encoding="utf-8").replace("127.0.0.1:9095", pager)
     text = re.sub(r"(group_wait|group_interval): \d+[sm]", r"\1: 1s", text)
     config = folder / "alertmanager.yml"
@@ -97,7 +97,7 @@ async def alertmanager(folder: Path, pager: str) -> AsyncIterator[str]:
 
 @contextlib.asynccontextmanager
 async def ruling_prometheus(folder: Path, target: str, alerts_to: str) -> AsyncIterator[tuple[Program, str]]:
-    """Run a real Prometheus that scrapes `target` and evaluates the shipped rules, hurried, every second."""
+    """Run a real Prometheus that scrapes `target` and evaluates the sped-up rules every second."""
     rules = []
     for name in RULES:
         path = folder / name

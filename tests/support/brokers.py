@@ -1,4 +1,4 @@
-"""A real mosquitto on a free loopback port, and consumers of it written with plain paho: none of the project's code."""
+"""A real mosquitto on a free loopback port, and consumers written with plain paho, without the project's code."""
 
 import asyncio
 import contextlib
@@ -30,12 +30,12 @@ max_queued_messages 0
 
 
 def open_to_all(folder: Path, port: int) -> str:
-    """Give a configuration that keeps everything and refuses nobody."""
+    """Return a configuration that saves everything and admits every client."""
     return f"listener {port} 127.0.0.1\nallow_anonymous true\nuser root\n{KEEPING.format(folder=folder)}"
 
 
 def shipped(folder: Path, port: int) -> str:
-    """Give the broker's configuration that the project ships, with this test's paths and port."""
+    """Return the broker configuration that the project ships, with this test's paths and port."""
     text = (DEPLOY / "mosquitto.conf").read_text(encoding="utf-8")
     acl = (DEPLOY / "mosquitto.acl").read_text(encoding="utf-8").replace("example-1", SITE)
     (folder / "acl").write_text(acl, encoding="utf-8")
@@ -59,25 +59,25 @@ class Mosquitto:
     """A broker that can be killed, frozen and started again.
 
     Args:
-        folder: Where it keeps everything.
-        config: Gives its configuration; everything is kept and nobody refused unless told.
+        folder: Folder of its files.
+        config: Returns its configuration for a folder and a port.
     """
 
-    def __init__(self, folder: Path, config: Callable[[Path, int], str] | None = None) -> None:
+    def __init__(self, folder: Path, config: Callable[[Path, int], str] = open_to_all) -> None:
         self.port = free_port()
         self.folder = folder
         folder.mkdir(exist_ok=True)
-        (folder / "mosquitto.conf").write_text((config or open_to_all)(folder, self.port), encoding="utf-8")
+        (folder / "mosquitto.conf").write_text(config(folder, self.port), encoding="utf-8")
         self._process: subprocess.Popen[bytes] | None = None
         self.log = folder / "mosquitto.log"
 
     @property
     def said(self) -> str:
-        """Everything it wrote."""
+        """Its whole log."""
         return self.log.read_text(encoding="utf-8", errors="replace")
 
     def start(self) -> None:
-        """Start it unless it runs, and wait until it listens."""
+        """Start the broker unless it runs, and wait until it listens."""
         if self._process is not None:
             return
         with self.log.open("ab") as output:
@@ -96,12 +96,12 @@ class Mosquitto:
         raise AssertionError(self.said)
 
     def send(self, number: signal.Signals) -> None:
-        """Send it a signal."""
+        """Send the broker a signal."""
         if self._process is not None:
             self._process.send_signal(number)
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
-        """End it, and wait for that."""
+        """End the broker and wait for its end."""
         process, self._process = self._process, None
         if process is None:
             return
@@ -115,8 +115,8 @@ class Mosquitto:
 
 
 @contextlib.asynccontextmanager
-async def mosquitto(folder: Path, config: Callable[[Path, int], str] | None = None) -> AsyncIterator[Mosquitto]:
-    """Run a broker."""
+async def mosquitto(folder: Path, config: Callable[[Path, int], str] = open_to_all) -> AsyncIterator[Mosquitto]:
+    """Run a broker while the block runs."""
     broker = await asyncio.to_thread(Mosquitto, folder, config)
     await asyncio.to_thread(broker.start)
     try:
@@ -126,13 +126,14 @@ async def mosquitto(folder: Path, config: Callable[[Path, int], str] | None = No
 
 
 class Consumer:
-    """Somebody who reads, and may publish: paho alone, in paho's own thread.
+    """A client that reads and may publish: paho alone, in paho's own thread.
 
     Args:
-        port: The broker's.
-        topics: What is subscribed to, QoS 1.
-        client_id: A name makes it a session that the broker keeps while it is away.
-        user: With the password ``<user>-secret``.
+        port: The broker's port.
+        topics: Subscribed to with QoS 1.
+        client_id: With an id, the broker keeps the session while the client is away.
+        user: User name; the password is ``<user>-secret``.
+        on_message: Replaces the recording of messages.
     """
 
     def __init__(
@@ -171,7 +172,7 @@ class Consumer:
         self._client.publish(topic, body, qos=1, retain=retain).wait_for_publish(5)
 
     async def until(self, condition: Callable[[list[tuple[str, bytes, bool]]], Any], within_s: float = 15) -> Any:
-        """Wait until what arrived so far makes `condition` true; gives what it gives."""
+        """Wait until `condition` of the messages so far is true; returns its result."""
 
         def wait() -> Any:
             with self._arrived:
@@ -183,16 +184,16 @@ class Consumer:
         return found
 
     def close(self) -> None:
-        """Leave."""
+        """Disconnect."""
         self._client.disconnect()
         self._client.loop_stop()
-        # paho leaves the two ends of its wake-up pipe to the collector.
+        # paho leaves the two ends of its wake-up pipe to the garbage collector.
         self._client._reset_sockets()
 
 
 @contextlib.contextmanager
 def consumer(port: int, *topics: str, **options: Any) -> Iterator[Consumer]:
-    """Have a consumer while the block runs, subscribed."""
+    """Run a subscribed consumer while the block runs."""
     one = Consumer(port, *topics, **options)
     try:
         assert one.connected.wait(10)
@@ -202,7 +203,7 @@ def consumer(port: int, *topics: str, **options: Any) -> Iterator[Consumer]:
 
 
 def payloads(messages: list[tuple[str, bytes, bool]], topic: str) -> list[dict[str, Any]]:
-    """Give what arrived on a topic, once each by (boot_id, seq), in order of arrival."""
+    """Return the messages on a topic in order of arrival, without duplicates by (boot_id, seq)."""
     seen: dict[tuple[str, int], dict[str, Any]] = {}
     for name, payload, _ in messages:
         if name == topic and payload:

@@ -1,8 +1,8 @@
-"""Our port of the rules of Grafana's dashboard-linter, a Go program that this project does without.
+"""A port of the rules of Grafana's dashboard-linter, a Go program.
 
-Documented: the rules and their names are those of github.com/grafana/dashboard-linter, docs/index.md. Two differ here,
-on purpose: our dashboards choose by `site` where those of a mixin choose by `job` and `instance`, because a site is one
-whether one agent watches it or several; the Agent dashboard, which is about processes, does choose by job and instance.
+The rules and their names are those of github.com/grafana/dashboard-linter, docs/index.md. Two differ on purpose: our
+dashboards select by `site` where a mixin's select by `job` and `instance`, because several agents may watch one site.
+The Agent dashboard shows processes, so it selects by job and instance.
 """
 
 import re
@@ -17,7 +17,7 @@ ABOUT_PROCESSES = "hashsight-agent"
 
 
 def lint(board: Mapping[str, Any]) -> Iterator[str]:
-    """Give what the linter would say of a dashboard: the rule, and where."""
+    """Yield the linter's findings in a dashboard: the rule and the place."""
     yield from _of_dashboard(board)
     for panel in panels(board):
         for rule in _of_panel(board, panel):
@@ -67,7 +67,7 @@ def _of_query(board: Mapping[str, Any], expr: str) -> Iterator[str]:
         if not any(f'{name}=~"${name}"' in matchers for matchers in matched) and not expr.startswith("max(fleet:"):
             yield f"target-{name}-rule"
     for interval in re.findall(r"\b(?:rate|irate|increase)\([^\[\]]*\[([^\[\]]+)\]", expr):
-        # A range of a length of its own is one the panel's title or description speaks of.
+        # A fixed range is one that the panel's title or description names.
         if interval != "$__rate_interval" and not re.fullmatch(r"5m|10m|1h", interval):
             yield f"target-rate-interval-rule [{interval}]"
     for counter in set(_COUNTER.findall(_GROUPINGS.sub("", expr))):

@@ -81,7 +81,7 @@ def reading(unit_id: str = "u1", **changes: Any) -> UnitReading:
 
 def status(
     declared: LedgerEntry | None = None,
-    told: UnitReading | None = None,
+    latest: UnitReading | None = None,
     *,
     error: PollError | None = None,
     is_fresh: bool | None = None,
@@ -90,9 +90,9 @@ def status(
     """Return the status that the site judges from a ledger entry, a reading and an error."""
     declared = declared or entry()
     if is_fresh is None:
-        is_fresh = told is not None
-    fresh = told if is_fresh else None
-    state, why = judge(declared, told, error, is_fresh=is_fresh)
+        is_fresh = latest is not None
+    fresh = latest if is_fresh else None
+    state, why = judge(declared, latest, error, is_fresh=is_fresh)
     hashrate_hs = None if fresh is None else fresh.hashrate_5s_hs
     losses, uplift_hs = attribute(declared, state, fresh, hashrate_hs)
     return UnitStatus(
@@ -102,7 +102,7 @@ def status(
         since=since,
         is_fresh=is_fresh,
         is_known=is_fresh or declared.is_in_maintenance or is_definite_refusal(error),
-        reading=told,
+        reading=latest,
         error=error,
         failures=0 if error is None else 1,
         hashrate_hs=hashrate_hs,

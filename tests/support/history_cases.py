@@ -1,4 +1,4 @@
-"""Rows of history for tests: one site with round numbers, and months of it."""
+"""History rows for tests: one site with round numbers, and months of it."""
 
 from collections.abc import Iterable
 from contextlib import closing
@@ -20,8 +20,8 @@ EH = 1e18
 
 
 def row(at: int = AT, **changes: Any) -> Row:
-    """Give a wholly watched minute of a site of 50 PH/s that lost 4 PH/s: 3 unreachable, 1 underperforming."""
-    told = Row(
+    """Return a fully watched minute of a site of 50 PH/s that lost 4 PH/s: 3 unreachable, 1 underperforming."""
+    minute = Row(
         at=at,
         watched_s=60.0,
         units=250.0,
@@ -35,21 +35,21 @@ def row(at: int = AT, **changes: Any) -> Row:
         efficient_hs=46 * PH,
         efficient_deployed_hs=47 * PH,
     )
-    return replace(told, **changes)
+    return replace(minute, **changes)
 
 
 def hour(at: int, **changes: Any) -> Row:
-    """Give one row for a whole hour, so that months of them are quickly written."""
+    """Return one row for a whole hour, so that months are written quickly."""
     return row(at, **{"span_s": HOUR_S, "watched_s": float(HOUR_S)} | changes)
 
 
 def hours(start: int, end: int, **changes: Any) -> list[Row]:
-    """Give a row for every hour of a span of time."""
+    """Return a row for every hour of a span."""
     return [hour(at, **changes) for at in range(start, end, HOUR_S)]
 
 
 def operating(start: int, end: int, *, deployed_hs: float, operating_hs: float) -> list[Row]:
-    """Give hours in which all that did not operate was stopped."""
+    """Return hours in which everything that did not operate was stopped."""
     losses_hs = {Cause.STOPPED: deployed_hs - operating_hs}
     return hours(
         start, end, deployed_hs=deployed_hs, operating_hs=operating_hs, known_hs=deployed_hs, losses_hs=losses_hs
@@ -57,7 +57,7 @@ def operating(start: int, end: int, *, deployed_hs: float, operating_hs: float) 
 
 
 def write(path: Path, rows: Iterable[Row], *, site: str = "alpha", zone: str = "UTC") -> Path:
-    """Write rows of a site into a history file; gives its path."""
+    """Write rows of a site into a history file; return its path."""
     with closing(write_history(path)) as file:
         file.claim(site=site, zone=zone)
         file.write(site=[each.values() for each in rows])
@@ -65,5 +65,5 @@ def write(path: Path, rows: Iterable[Row], *, site: str = "alpha", zone: str = "
 
 
 def unix(text: str) -> int:
-    """Give the Unix time of ``2025-10-01`` or ``2025-10-01 12:30``, UTC."""
+    """Return the Unix time of ``2025-10-01`` or ``2025-10-01 12:30``, UTC."""
     return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp())

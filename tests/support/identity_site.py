@@ -1,4 +1,4 @@
-"""An agent over simulated units that exchange their addresses: sockets, web pages, identity checks in one process."""
+"""An agent over simulated units that exchange addresses: sockets, web pages and identity checks in one process."""
 
 import asyncio
 import contextlib
@@ -49,26 +49,26 @@ class Site:
     agent: Agent
 
     def status(self, number: int) -> UnitStatus:
-        """Give the status of the farm's unit `number`, from 0."""
+        """Return the status of the farm's unit `number`, from 0."""
         found = self.agent.tracker.status(self.unit_id(number))
         assert found is not None
         return found
 
     def unit_id(self, number: int) -> str:
-        """Give the name of the farm's unit `number`."""
+        """Return the id of the farm's unit `number`."""
         return self.farm.units[number].identity.unit_id
 
     def standing(self, number: int) -> Standing | None:
-        """Give what is known of a unit's whereabouts."""
+        """Return a unit's standing; None while identity checks are off."""
         where = self.agent.identity.whereabouts(self.unit_id(number))
         return where.standing if where else None
 
     def checks(self) -> int:
-        """Give how many pages were asked for."""
+        """Return the number of pages requested."""
         return sum(self.agent.identity.figures().checks.values())
 
     def is_credited(self, *numbers: int) -> bool:
-        """Say whether each unit is shown with its own true hashrate; S21 and T21 are 5 % apart."""
+        """Return True if each unit is shown with its own true hashrate; S21 and T21 are 5 % apart."""
         now = self.farm.clock.now()
         return all(
             self.status(number).hashrate_hs == pytest.approx(self.farm.units[number].hashrate_hs(now), rel=0.02)
@@ -76,13 +76,13 @@ class Site:
         )
 
     async def until(self, is_so: Callable[[], bool]) -> None:
-        """Wait for what the agent notices with one of its next polls."""
+        """Wait for a condition that one of the next polls should make true."""
         async with asyncio.timeout(20):
             while not is_so():  # noqa: ASYNC110  statuses are no events
                 await asyncio.sleep(0.02)
 
     async def page(self, path: str) -> str:
-        """GET a page of the agent's."""
+        """GET a page of the agent."""
         host, port = self.agent.served_at or ("", 0)
         return (await get(f"http://{host}:{port}{path}"))[1]
 
@@ -91,7 +91,7 @@ class Site:
 async def watched(
     folder: Path, *, units: int = 4, is_declared: Callable[[int], bool] = lambda _: True, has_web: bool = True
 ) -> AsyncIterator[Site]:
-    """Run a farm of S21 and T21 units and an agent over those that are declared, until all were asked."""
+    """Run a farm of S21 and T21 units and an agent over the declared ones; yield once every page was requested."""
     farm = make_farm(units, mix="S21:200=50%,T21:190=50%")
     async with served(farm) as running:
         text = io.StringIO()
@@ -113,7 +113,7 @@ async def watched(
                         agent.rounds.is_whole and sum(agent.identity.figures().checks.values()) >= len(agent.tracker)
                     )
                 )
-                # Else an address is asked again after ten seconds at the earliest.
+                # With the default, an address is asked again after ten seconds at the earliest.
                 agent.identity._book.inquiries.spacing_s = 0.0  # type: ignore[union-attr]
                 yield site
             finally:
@@ -122,6 +122,6 @@ async def watched(
 
 
 def swap(site: Site, at: int, found: int) -> int:
-    """Have unit `found` answer at the address of unit `at`."""
+    """Let unit `found` answer at the address of unit `at`; return the number of the injection."""
     unit = site.farm.units[at].identity
     return site.farm.inject(AddressSwapped(unit_id=site.unit_id(found)), Selector(units=(unit.unit_id,))).number

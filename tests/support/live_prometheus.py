@@ -10,7 +10,7 @@ from programs import Program, free_port, get, program, until
 
 @contextlib.asynccontextmanager
 async def prometheus(folder: Path, rules: list[str], targets: list[str]) -> AsyncIterator[tuple[Program, str]]:
-    """Run a Prometheus over what `folder` has of the past, and whatever is scraped now."""
+    """Run a Prometheus over the recorded data in `folder` that also scrapes `targets`."""
     address = f"127.0.0.1:{free_port()}"
     config = {
         "global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"},

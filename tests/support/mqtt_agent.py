@@ -1,4 +1,4 @@
-"""An agent with MQTT brokers, and parts of its MQTT side alone, for tests."""
+"""An agent with MQTT brokers, and its MQTT exporter alone, for tests."""
 
 import asyncio
 import contextlib
@@ -25,48 +25,49 @@ from agent.site.totals import site_figures
 
 
 def section(port: int, **options: Any) -> MqttSection:
-    """Give the configuration of a broker on loopback."""
+    """Return the configuration of a broker on loopback."""
     return MqttSection(**({"name": "site", "host": "127.0.0.1", "port": port} | options))
 
 
 def toml(*sections: MqttSection) -> str:
-    """Give sections as they stand in a configuration file."""
+    """Return sections as the text of a configuration file."""
     lines = []
     for each in sections:
         lines.append("[[mqtt]]")
         for key, value in each.model_dump(exclude_unset=True, mode="json").items():
-            lines.append(f"{key} = {str(value).lower() if isinstance(value, bool | int | float) else repr(value)}")
+            text = str(value).lower() if isinstance(value, bool | int | float) else repr(value)
+            lines.append(f"{key} = {text}")
     return "\n".join((*lines, ""))
 
 
 def mqtt_agent(
     folder: Path, *sections: MqttSection, interval_s: float = 1, is_awaited: bool = True
 ) -> contextlib.AbstractAsyncContextManager[tuple[Program, str]]:
-    """Run the agent over `ledger.csv` in `folder`, with these brokers; gives it and its address once it is ready."""
+    """Run the agent on `ledger.csv` in `folder` with these brokers; yields it and its address once it is ready."""
     return agent(folder, interval_s=interval_s, site=SITE, more=toml(*sections), is_awaited=is_awaited)
 
 
 class SmallBook:
-    """A book of curtailments in memory, of orders that were followed."""
+    """A book of curtailments in memory."""
 
     def __init__(self) -> None:
         self.events: dict[str, Event] = {}
 
     async def start(self, order: StartOrder, *, source: str) -> tuple[Event, bool]:
-        """Follow an order; the same one is followed once."""
+        """Follow an order; the same order is followed once."""
         event = order_event(order, at=time.time(), source=source, is_taken=self.events.__contains__)
         is_new = event.id not in self.events
         return self.events.setdefault(event.id, event), is_new
 
     async def stop(self, event_id: str, *, source: str) -> Event:  # noqa: ARG002 - as the real one is called
-        """Forget an event."""
+        """Remove an event."""
         if event_id not in self.events:
             raise OrderError(Refusal.UNKNOWN, "there is no such event")
         return self.events.pop(event_id)
 
 
 def exporter(folder: Path, *sections: MqttSection, book: SmallBook | None = None, seed: int = 1) -> MqttExporter:
-    """Give the MQTT side alone, with its outboxes in `folder`."""
+    """Return the MQTT exporter alone, with its outboxes in `folder`."""
     known = book or SmallBook()
     config_file = folder / "site.toml"
 
@@ -88,7 +89,7 @@ def exporter(folder: Path, *sections: MqttSection, book: SmallBook | None = None
 
 @contextlib.asynccontextmanager
 async def delivering(side: MqttExporter) -> AsyncIterator[MqttExporter]:
-    """Run the MQTT side once its first broker is connected."""
+    """Run the MQTT exporter; the block starts once its first broker is connected."""
     connected = asyncio.Event()
     broker = side.outlets[0].broker
     broker.on_connected = connected.set
@@ -98,15 +99,15 @@ async def delivering(side: MqttExporter) -> AsyncIterator[MqttExporter]:
         yield side
 
 
-def tell(side: MqttExporter, count: int, start: int = 0) -> None:
-    """Have figures of one unit told `count` times."""
-    told = status(told=reading())
+def publish_figures(side: MqttExporter, count: int, start: int = 0) -> None:
+    """Publish figures of one unit `count` times."""
+    unit = status(latest=reading())
     for number in range(start, start + count):
-        side.on_figures(site_figures([told], AT + number), interval_s=1, simulated_units=lambda: 0)
+        side.on_figures(site_figures([unit], AT + number), interval_s=1, simulated_units=lambda: 0)
 
 
 def password(folder: Path, text: str) -> Path:
-    """Give a file with a password."""
+    """Write a password file; returns its path."""
     folder.mkdir(exist_ok=True)
     path = folder / "password"
     path.write_text(text, encoding="utf-8")
@@ -114,7 +115,7 @@ def password(folder: Path, text: str) -> Path:
     return path
 
 
-def told_at(reader: Consumer) -> list[float]:
-    """Give the times of all figures that arrived, in order of arrival."""
+def figure_times(reader: Consumer) -> list[float]:
+    """Return the times of all received figures, in order of arrival."""
     bodies = payloads(reader.messages, f"{ROOT}/figures")
     return [datetime.fromisoformat(body["time"]).timestamp() for body in bodies]

@@ -8,23 +8,19 @@ from exporter_cases import AT
 from paths import ROOT
 
 from agent.exporters.mqtt.composer import Composer
-from agent.exporters.mqtt.messages import (
-    PUBLISHED,
-)
+from agent.exporters.mqtt.messages import PUBLISHED
 
 SCHEMAS = ROOT / "agent/exporters/mqtt/schemas"
-
-
 BY_SCHEMA = {f"hashsight.{name}.v1": f"mqtt-{name}.json" for name in PUBLISHED}
 
 
 def composer() -> Composer:
-    """Give a composer of a run whose id is known."""
+    """Return a composer with a known run id."""
     return Composer("alpha", boot_id="b00t", version="1.2.3", started_at=AT - 60)
 
 
 def check(payload: bytes) -> Any:
-    """Hold a payload against the schema file that it names; gives it decoded."""
+    """Check a payload against the schema file that it names; returns it decoded."""
     body = json.loads(payload)
     schema = json.loads((SCHEMAS / BY_SCHEMA[body["schema"]]).read_text(encoding="utf-8"))
     jsonschema.Draft202012Validator(schema, format_checker=jsonschema.FormatChecker()).validate(body)

@@ -16,7 +16,7 @@ CATALOGUE = shipped_catalogue()
 
 
 def declared(unit: Unit) -> LedgerEntry:
-    """Give the ledger's entry of a simulated unit."""
+    """Return the ledger entry of a simulated unit."""
     identity = unit.identity
     nameplate = CATALOGUE.find(identity.model.name, identity.model.hashrate_hs)
     assert nameplate is not None
@@ -30,12 +30,12 @@ def declared(unit: Unit) -> LedgerEntry:
 
 
 class Polled:
-    """Simulated units and what the agent knows of them.
+    """Simulated units and the agent's tracker over them.
 
     Args:
-        units: All of them.
+        units: The units.
         at: Simulated Unix time, s; also the monotonic clock.
-        slow_every: Share counters are asked every this many polls.
+        slow_every: Share counters are requested in every n-th poll.
     """
 
     def __init__(self, units: Iterable[Unit], *, at: float, slow_every: int = 30) -> None:
@@ -55,7 +55,7 @@ class Polled:
         return Poll(unit_id=unit.identity.unit_id, at=at, took_s=0.02, reading=reading, error=error)
 
     def sweep(self, at: float) -> None:
-        """Poll every unit at `at` and record what comes of it."""
+        """Poll every unit at `at` and record the results."""
         for unit in self.units:
             self.tracker.record(self.poll(unit, at), clock_s=at)
         self.tracker.refresh(at=at, clock_s=at)

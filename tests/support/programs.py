@@ -1,4 +1,4 @@
-"""The project's own programs and Prometheus, started for a test on free loopback ports and ended by their ids."""
+"""The project's own programs and Prometheus, run for a test on free loopback ports and ended by process id."""
 
 import asyncio
 import contextlib
@@ -36,7 +36,7 @@ listen = "127.0.0.1:{port}"
 
 
 def free_port() -> int:
-    """Give a port that nobody has now, and that no outgoing connection is given before it is listened on."""
+    """Return a free port below the range of outgoing connections, which could else take it before the listener."""
     first_outgoing = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text(encoding="ascii").split()[0])
     chance = random.SystemRandom()
     while True:
@@ -48,25 +48,25 @@ def free_port() -> int:
 
 @dataclass
 class Program:
-    """A running program and what it said."""
+    """A running program and its output."""
 
     process: asyncio.subprocess.Process
     log: Path
 
     @property
     def said(self) -> str:
-        """Everything it wrote so far."""
+        """All output so far."""
         return self.log.read_text(encoding="utf-8", errors="replace")
 
     async def ended(self) -> int:
-        """Wait for it to end by itself; gives its exit status."""
+        """Wait until the program ends by itself; return its exit status."""
         async with asyncio.timeout(STOP_S):
             return await self.process.wait()
 
 
 @contextlib.asynccontextmanager
 async def program(*command: str, log: Path) -> AsyncIterator[Program]:
-    """Run a program; at the end it is told to stop, and killed if it does not."""
+    """Run a program; at the end it receives SIGTERM, and SIGKILL if it does not stop."""
     with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(
             *command, stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output
@@ -85,7 +85,7 @@ async def program(*command: str, log: Path) -> AsyncIterator[Program]:
 
 
 async def until(condition: Callable[[], Awaitable[Any]], running: Program, within_s: float = START_S) -> Any:
-    """Ask again and again until `condition` gives something true; a refused connection is a no."""
+    """Call `condition` until it returns something true, and return that; a refused connection counts as false."""
     try:
         async with asyncio.timeout(within_s):
             while True:
@@ -100,20 +100,20 @@ async def until(condition: Callable[[], Awaitable[Any]], running: Program, withi
 
 
 async def get(url: str, headers: dict[str, str] | None = None) -> tuple[int, str]:
-    """GET a page: status and text."""
+    """GET a page; return status and text."""
     async with aiohttp.ClientSession() as session, session.get(url, headers=headers) as response:
         return response.status, await response.text()
 
 
 async def get_json(url: str) -> Any:
-    """GET a page that is JSON and 200, or None."""
+    """GET a page; return its JSON if the status is 200, else None."""
     status, text = await get(url)
     return json.loads(text) if status == 200 else None
 
 
 @contextlib.asynccontextmanager
 async def farm(folder: Path, *, units: int, options: tuple[str, ...] = ()) -> AsyncIterator[str]:
-    """Run a simulated farm that writes `ledger.csv` into `folder`; gives the address of its control API."""
+    """Run a simulated farm that writes `ledger.csv` into `folder`; yield the address of its control API."""
     control = f"127.0.0.1:{free_port()}"
     command = (
         sys.executable,
@@ -145,15 +145,15 @@ async def agent(
     site: str = "alpha",
     is_awaited: bool = True,
 ) -> AsyncIterator[tuple[Program, str]]:
-    """Run the agent over `ledger.csv` in `folder`; gives it and its address, once it has looked at every unit.
+    """Run the agent over `ledger.csv` in `folder`; yield the program and its address once it polled every unit.
 
     Args:
-        folder: Where everything is.
-        interval_s: From one poll of a unit to its next.
-        count_simulated: Whether simulated units are in the figures.
+        folder: Holds the ledger, the configuration and the log.
+        interval_s: Poll interval of each unit, s.
+        count_simulated: True if simulated units count in the figures.
         more: Further sections of the configuration.
-        site: Its name.
-        is_awaited: Whether to wait for that; else it is given as soon as it is started.
+        site: Name of the site.
+        is_awaited: False to yield as soon as the process is started.
     """
     port = free_port()
     config = folder / "site.toml"
@@ -173,7 +173,7 @@ async def agent(
 
 @contextlib.asynccontextmanager
 async def prometheus(folder: Path, target: str, *, interval_s: float = 1) -> AsyncIterator[str]:
-    """Run a real Prometheus that scrapes `target` (host:port); gives its address once it is ready."""
+    """Run a real Prometheus that scrapes `target` (host:port); yield its address once it is ready."""
     address = f"127.0.0.1:{free_port()}"
     config = {
         "global": {"scrape_interval": f"{interval_s}s", "scrape_timeout": f"{interval_s}s"},
@@ -191,7 +191,7 @@ async def prometheus(folder: Path, target: str, *, interval_s: float = 1) -> Asy
 
 
 async def query(prometheus_url: str, expression: str) -> list[tuple[dict[str, str], float, float]]:
-    """Ask a Prometheus for an instant vector: labels, time of the sample, value."""
+    """Query Prometheus for an instant vector; return labels, time and value of each sample."""
     async with (
         aiohttp.ClientSession() as session,
         session.get(f"{prometheus_url}/api/v1/query", params={"query": expression}) as response,

@@ -1,7 +1,7 @@
-"""How closely scenarios are compared with the truth."""
+"""Groups of causes and the tolerance by which scenarios are compared with the truth."""
 
-# What one poll cannot tell apart belongs together. A unit that restarts is, from outside, closed (unreadable), then
-# starting; to the truth it is stopped or starting. Noise of the 5 s rate makes a little of everything underperforming.
+# Causes that one poll cannot distinguish are compared as a group. A restarting unit first closes connections
+# (unreadable), then starts; the simulator calls it stopped or starting. Noise of the 5 s rate adds underperforming.
 TOGETHER = {
     "curtailed": ("curtailed",),
     "unreachable": ("unreachable",),
@@ -11,5 +11,5 @@ TOGETHER = {
 }
 
 
-# Of deployed hashrate, over the whole scenario.
+# Share of deployed hashrate, over the whole scenario.
 OFF_RATIO = 0.002

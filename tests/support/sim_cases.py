@@ -1,4 +1,4 @@
-"""What the simulator's tests share: farms that stand still, one unit of any kind, and a plain client."""
+"""Cases for the simulators' tests: farms with a stopped clock, one unit of any model, and a plain client."""
 
 import asyncio
 from collections.abc import Iterable
@@ -28,7 +28,7 @@ def make_unit(
     faults: Iterable[Condition] = (),
     start: float = START,
 ) -> Unit:
-    """Give one unit whose books open at `start`."""
+    """Return one unit whose counters begin at `start`."""
     identity = Identity(
         unit_id="C1-R01-01",
         index=0,
@@ -52,13 +52,13 @@ def make_farm(
     containers: int = 1,
     troubles: Troubles = HEALTHY_FARM,
 ) -> Farm:
-    """Give a farm whose clock stands at `START` until it is advanced."""
+    """Return a farm whose clock stands at `START` until it is advanced."""
     plan = FarmPlan(units=units, seed=seed, base=base, mix=read_mix(mix), containers=containers, troubles=troubles)
     return Farm(plan, SimClock(start=START, speed=0.0))
 
 
 async def ask(host: str, port: int, request: bytes = b'{"command":"stats","new_api":true}') -> bytes:
-    """Send one request and give everything that comes back until the close."""
+    """Send one request; return everything received until the close."""
     reader, writer = await asyncio.open_connection(host, port)
     try:
         writer.write(request)

@@ -1,4 +1,4 @@
-"""Units for the tests of the site's figures: one invented machine with round numbers, and fleets at random."""
+"""Units for the tests of the site's figures: one invented machine with round numbers, and random fleets."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -55,20 +55,20 @@ ERRORS: tuple[PollError, ...] = (
 
 
 def entry(unit_id: str = "u1", **changes: Any) -> LedgerEntry:
-    """Give a ledger entry of the round machine in container C1, rack R1."""
+    """Return a ledger entry of the round machine in container C1, rack R1."""
     declared = LedgerEntry(unit_id=unit_id, nameplate=PLATE, place=Place(container="C1", rack="R1"), host="127.0.0.2")
     return msgspec.structs.replace(declared, **changes)
 
 
 def board(slot: int, **changes: Any) -> BoardReading:
-    """Give a whole board at its nameplate's clock."""
-    told = BoardReading(slot=slot, hashrate_hs=98 * TH, chips=98, frequency_hz=490 * MHZ)
-    return msgspec.structs.replace(told, **changes)
+    """Return a complete board at its nameplate's clock."""
+    complete = BoardReading(slot=slot, hashrate_hs=98 * TH, chips=98, frequency_hz=490 * MHZ)
+    return msgspec.structs.replace(complete, **changes)
 
 
 def reading(unit_id: str = "u1", **changes: Any) -> UnitReading:
-    """Give a reading of the round machine, exactly at its nameplate; since when it is up, it does not tell."""
-    told = UnitReading(
+    """Return a reading of the round machine, exactly at its nameplate and without an uptime."""
+    complete = UnitReading(
         unit_id=unit_id,
         at=AT,
         dialect=Dialect.NEW_API,
@@ -76,22 +76,22 @@ def reading(unit_id: str = "u1", **changes: Any) -> UnitReading:
         hashrate_5s_hs=294 * TH,
         boards=(board(0), board(1), board(2)),
     )
-    return msgspec.structs.replace(told, **changes)
+    return msgspec.structs.replace(complete, **changes)
 
 
 def answered(unit_id: str = "u1", *, at: float = AT, **changes: Any) -> Poll:
-    """Give a poll that came back with `reading(**changes)`."""
+    """Return a poll that succeeded with `reading(**changes)`."""
     return Poll(unit_id=unit_id, at=at, took_s=0.02, reading=reading(unit_id, at=at, **changes))
 
 
 def failed(error: PollError = NO_ANSWER, unit_id: str = "u1", *, at: float = AT) -> Poll:
-    """Give a poll that failed with `error`."""
+    """Return a poll that failed with `error`."""
     return Poll(unit_id=unit_id, at=at, took_s=4.0, error=error)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """One unit of a random fleet: what the ledger says, what it last told, if anything, and what happened since."""
+    """One unit of a random fleet: its ledger entry, its last reading if any, and a later error if any."""
 
     entry: LedgerEntry
     reading: UnitReading | None
@@ -100,7 +100,7 @@ class Case:
 
 
 def statuses(cases: Iterable[Case], curtailments: Curtailments | None = None) -> list[UnitStatus]:
-    """Give the statuses that a tracker makes of `cases` as of Unix time `AT`."""
+    """Return a tracker's statuses of `cases` as of Unix time `AT`."""
     cases = list(cases)
     entries = [case.entry for case in cases]
     tracker = Tracker(entries, stale_after_s=STALE_AFTER_S, at=AT, curtailments=curtailments)
@@ -117,12 +117,12 @@ def statuses(cases: Iterable[Case], curtailments: Curtailments | None = None) ->
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Numbers:
-    """How a random fleet's figures are made.
+    """Strategies for a random fleet's figures.
 
     Attributes:
-        rate_hs: A unit's nameplate or measured rate.
-        frequency_hz: A chip clock.
-        boards, chips: Layouts a nameplate may have.
+        rate_hs: A unit's nameplate or measured rate, H/s.
+        frequency_hz: A chip's clock, Hz.
+        boards, chips: Boards per unit and chips per board of a nameplate.
     """
 
     rate_hs: st.SearchStrategy[Any]
@@ -143,7 +143,7 @@ FRACTIONS = Numbers(
     chips=st.integers(1, 216),
 )
 FLOATS = replace(FRACTIONS, rate_hs=_scaled(TH, 500, float), frequency_hz=_scaled(MHZ, 900, float))
-# Whole multiples of 2^30 H/s cut by powers of two: production's floats never round on these.
+# Whole multiples of 2^30 H/s, divided by powers of two: floats never round on these.
 BINARY = Numbers(
     rate_hs=st.integers(1, 2**19).map(lambda number: number * 2.0**30),
     frequency_hz=st.sampled_from([2.0**28, 2.0**29]) | st.integers(0, 2**10).map(lambda number: number * 2.0**19),
@@ -154,7 +154,7 @@ BINARY = Numbers(
 
 @st.composite
 def nameplates(draw: st.DrawFn, numbers: Numbers) -> Nameplate:
-    """Give a nameplate of any completeness."""
+    """Draw a nameplate with or without its optional fields."""
     maybe = st.none
     return Nameplate(
         model=draw(st.sampled_from(["S21", "T21", "S21 Hyd."])),
@@ -170,7 +170,7 @@ def nameplates(draw: st.DrawFn, numbers: Numbers) -> Nameplate:
 
 @st.composite
 def readings(draw: st.DrawFn, numbers: Numbers, unit_id: str = "u1") -> UnitReading:
-    """Give a reading that fits its nameplate badly, if at all, with any field missing that may be."""
+    """Draw a reading that need not fit its nameplate, with any optional field missing."""
     zero = draw(numbers.rate_hs) * 0
     rates = st.none() | st.just(zero) | numbers.rate_hs
     boards = st.builds(
@@ -194,7 +194,7 @@ def readings(draw: st.DrawFn, numbers: Numbers, unit_id: str = "u1") -> UnitRead
 
 @st.composite
 def fleets(draw: st.DrawFn, numbers: Numbers, most: int = 8) -> list[Case]:
-    """Give up to `most` units over three containers, in every condition."""
+    """Draw up to `most` units over three containers, in every condition."""
     return [
         Case(
             entry=entry(

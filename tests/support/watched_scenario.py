@@ -1,7 +1,7 @@
-"""A shipped scenario, watched by the agent's own rooms in simulated time, without a socket.
+"""A shipped scenario, watched by the agent's own code in simulated time, without a socket.
 
-Every unit is polled with the agent's conversation, its replies are read by the agent's reader, and tracker, figures,
-minutes and history run on simulated clocks. What is true comes from the simulator alone.
+Every unit is polled with the agent's conversation and its replies are read by the agent's reader. Tracker and figures
+run on simulated clocks. The truth comes from the simulator alone.
 """
 
 import io
@@ -21,9 +21,8 @@ from simulators.farm.truth import farm_truth
 from simulators.scenario.player import build_farm, play
 from simulators.scenario.scenario import find_scenario
 
-# What the truth names and an agent cannot see: behind a dead switch a unit hashes on, a unit without power is silent,
-# one that reboots is not there, one that is asleep without anybody's word has stopped, and so have those that protect
-# themselves or have nothing to hash.
+# The simulator's causes that an agent sees as another one: a unit without power is silent, and a unit asleep without a
+# declared curtailment has stopped.
 SEEN_AS = {
     "off": "unreachable",
     "asleep": "stopped",
@@ -31,27 +30,27 @@ SEEN_AS = {
 
 
 class Moment(NamedTuple):
-    """One look at the site.
+    """The agent's figures and the truth at one moment.
 
     Attributes:
         at: Simulated Unix time, s.
-        told: The agent's figures.
-        true_hs: What is true, by the agent's words for the causes, H/s.
-        true_operating_hs: What the chips do.
+        figures: The agent's figures.
+        true_hs: True losses by the agent's names of the causes, H/s.
+        true_operating_hs: True hashrate of all chips, H/s.
     """
 
     at: float
-    told: SiteFigures
+    figures: SiteFigures
     true_hs: Counter[str]
     true_operating_hs: float
 
 
 class Watched:
-    """A scenario that is played, and the agent over it.
+    """A playing scenario, and the agent over it.
 
     Args:
-        name: Of a shipped scenario.
-        step_s: Between two looks; a unit that misses one poll is not seen at that look.
+        name: Name of a shipped scenario.
+        step_s: Simulated time between two polling rounds, s; a unit that misses one poll is stale in that round.
     """
 
     def __init__(self, name: str, *, step_s: float) -> None:
@@ -82,18 +81,18 @@ class Watched:
         )
 
     def look(self, t: float) -> Moment:
-        """Poll every unit at simulated time `t`, and sum up."""
+        """Poll every unit at simulated time `t`, and return figures and truth."""
         self.farm.clock.set(t)
         self.polled.sweep(t)
         truth = farm_truth(self.farm, t)["site"]
         true_hs: Counter[str] = Counter()
         for cause, lost_hs in truth["losses_hs"].items():
             true_hs[SEEN_AS.get(cause, str(cause))] += lost_hs
-        told = site_figures(self.polled.tracker.statuses(), t)
-        return Moment(t, told, true_hs, truth["hashrate_hs"])
+        figures = site_figures(self.polled.tracker.statuses(), t)
+        return Moment(t, figures, true_hs, truth["hashrate_hs"])
 
     def moments(self, *, until: float | None = None) -> Iterator[Moment]:
-        """Look at the site in the middle of each step until the scenario is over."""
+        """Yield the moment in the middle of each step until the scenario ends."""
         begin, end = self.playing.begin, self.playing.end if until is None else until
         steps = int((end - begin) / self.step_s)
         return (self.look(begin + (step + 0.5) * self.step_s) for step in range(steps))

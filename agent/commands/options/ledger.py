@@ -19,7 +19,7 @@ app = typer.Typer(
 
 
 class Form(StrEnum):
-    """How rows are printed."""
+    """Format of printed rows."""
 
     TABLE = "table"
     CSV = "csv"

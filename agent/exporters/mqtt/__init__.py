@@ -1,1 +1,1 @@
-"""MQTT: figures, units and events published without loss; curtailment and meters taken in. See README.md here."""
+"""MQTT: publishes figures, units and events without loss; receives orders and readings. See README.md."""

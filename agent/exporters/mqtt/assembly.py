@@ -1,4 +1,4 @@
-"""The room put together from a configuration."""
+"""Builds the MQTT exporter from a configuration."""
 
 import random
 import uuid
@@ -7,20 +7,22 @@ from dataclasses import replace
 from pathlib import Path
 
 from agent.config.sections import MqttSection
-from agent.exporters.mqtt.backoff import Rhythm
+from agent.exporters.mqtt.backoff import Backoff
 from agent.exporters.mqtt.broker import Broker
 from agent.exporters.mqtt.composer import Composer
-from agent.exporters.mqtt.exporter import MqttExporter, Outlet
+from agent.exporters.mqtt.exporter import MqttExporter
 from agent.exporters.mqtt.gateway import Heartbeat
 from agent.exporters.mqtt.home_assistant import discovery
 from agent.exporters.mqtt.intake import Door, Intake
 from agent.exporters.mqtt.links import Link, outbox_path
 from agent.exporters.mqtt.meters import MqttMeters
 from agent.exporters.mqtt.outbox import Outbox
+from agent.exporters.mqtt.outlet import Outlet
 from agent.exporters.mqtt.sparkplug import EdgeNode
 from agent.exporters.mqtt.sparkplug_node import SparkplugNode
 
-# A broker that saves at every change reads on when it has saved: what it acknowledges a second later came after that.
+# A broker that saves at every change reads on only after saving: when it acknowledges another message a second later,
+# the earlier ones are on its disk.
 GRACE_S = 1.0
 
 
@@ -36,28 +38,28 @@ def assemble(
     wall: Callable[[], float],
     rng: random.Random | None = None,
 ) -> MqttExporter:
-    """Give the exporter for the brokers of a configuration; it opens nothing before it runs.
+    """Return the exporter for the brokers of a configuration; it opens nothing before it runs.
 
     Args:
-        sections: What the configuration says of each broker.
-        links: The link to each, in the same order.
+        sections: Each broker's section of the configuration.
+        links: The link to each broker, in the same order.
         site: The site's name.
-        version: The agent's own.
-        config_file: Beside it are the outboxes.
-        door: Gives what may be changed from outside, with the meters that belong to it.
+        version: The agent's version.
+        config_file: The outboxes are beside it.
+        door: Returns the parts of the site that received messages may change, with the given meters among them.
         clock: Monotonic clock, s.
         wall: Unix time, s.
-        rng: For jitter and canaries.
+        rng: Source of jitter and canary nonces.
     """
     rng = rng or random.Random()
     composer = Composer(site, boot_id=uuid.uuid4().hex, version=version, started_at=wall())
-    # The configuration has it that all brokers with meters say the same.
+    # The configuration makes sure that all brokers with meters have the same value.
     ages_s = [section.meter_max_age_s for section in sections if section.meters]
     meters = MqttMeters(max_age_s=ages_s[0] if ages_s else 0.0)
-    way_in = door(meters)
+    site_door = door(meters)
     outlets = []
     for section, link in zip(sections, links, strict=True):
-        topics = [composer.topics.curtailment] * section.curtailment + [composer.topics.meters] * section.meters
+        topics = composer.topics.taken_in(curtailment=section.curtailment, meters=section.meters)
         broker = Broker(
             link,
             Outbox(
@@ -68,9 +70,9 @@ def assemble(
                 grace_s=GRACE_S,
             ),
             composer,
-            intake=Intake(link.name, composer.topics, way_in, wall=wall) if topics else None,
+            intake=Intake(link.name, composer.topics, site_door, wall=wall) if topics else None,
             topics=topics,
-            rhythm=Rhythm(random=rng.random),
+            backoff=Backoff(random=rng.random),
             clock=clock,
             wall=wall,
         )
@@ -80,7 +82,7 @@ def assemble(
                 broker=broker,
                 units=section.units,
                 heartbeat=heartbeat,
-                node=_node(section, link, site, Rhythm(random=rng.random), wall),
+                node=_node(section, link, site, Backoff(random=rng.random), wall),
                 discovery=_discovery(section, composer),
             )
         )
@@ -105,9 +107,9 @@ def _discovery(section: MqttSection, composer: Composer) -> Callable[[Iterable[s
 
 
 def _node(
-    section: MqttSection, link: Link, site: str, rhythm: Rhythm, wall: Callable[[], float]
+    section: MqttSection, link: Link, site: str, backoff: Backoff, wall: Callable[[], float]
 ) -> SparkplugNode | None:
     if section.sparkplug_group is None:
         return None
     own = replace(link, client_id=f"{link.client_id}-sparkplug")
-    return SparkplugNode(own, EdgeNode(section.sparkplug_group, site), rhythm=rhythm, wall=wall)
+    return SparkplugNode(own, EdgeNode(section.sparkplug_group, site), backoff=backoff, wall=wall)

@@ -1,4 +1,4 @@
-"""How one broker does: plain numbers and words."""
+"""Connection health of one broker, as plain numbers and words."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -8,17 +8,17 @@ from agent.exporters.mqtt.outbox_file import none_of_any_kind
 
 
 @dataclass(slots=True, kw_only=True)
-class Health:
-    """How one broker does; read it anywhere.
+class BrokerHealth:
+    """One broker's connection and message counts; may be read from any thread.
 
     Attributes:
-        is_connected: Whether messages come through now.
-        trouble: Why not, in words.
-        connections: How often it was connected to.
-        delivered: Messages that it acknowledged.
-        dropped: Messages given up before they reached the outbox, by kind; every kind is there.
-        errors: Failures by reason; every reason is there.
-        taken_in, refused: Messages taken in, and those of them that changed nothing.
+        is_connected: True while messages get through.
+        trouble: Why they do not, in words; None while they do.
+        connections: Connections made.
+        delivered: Messages that the broker acknowledged.
+        dropped: Messages dropped before they reached the outbox, by kind; every kind is present.
+        errors: Failures by reason; every reason is present.
+        taken_in, refused: Messages received, and those of them that were refused.
     """
 
     is_connected: bool = False

@@ -1,7 +1,7 @@
-"""Whether a broker will do, finding by finding, without a running agent or its consumers noticing.
+"""Tests a broker connection, finding by finding, unnoticed by a running agent or its consumers.
 
-Everything is tried on the canary's topic, under a client id of its own. What the access list says of the other topics
-is not tried, because consumers would see it.
+Everything is tried on the canary's topic, under a separate client id. The access list's rules for the other topics are
+not tried, because consumers would see the messages.
 """
 
 import asyncio
@@ -20,28 +20,31 @@ WILL_S = 1.0
 
 
 class Finding(NamedTuple):
-    """One thing that was tried, and what came of it."""
+    """The result of one test, in words."""
 
     is_well: bool
     text: str
 
 
 async def examine(link: Link, *, canary: str, taken_in: Sequence[str], nonce: str) -> AsyncIterator[Finding]:
-    """Try one broker; ends with the first finding that makes the others pointless.
+    """Test one broker; ends with the first finding that makes further tests pointless.
 
     Args:
-        link: Where it is, and as whom.
-        canary: The topic to try things on.
-        taken_in: What the agent subscribes to.
-        nonce: Tells this try from others; not guessable.
+        link: Address and credentials.
+        canary: The topic to test on.
+        taken_in: Topics to which the agent subscribes.
+        nonce: Distinguishes this test's messages from others; not guessable.
+
+    Yields:
+        Findings, in the order of the tests.
     """
     link = replace(link, client_id=f"{link.client_id}-check")
     began = time.monotonic()
     try:
         async with connect(link) as connection:
-            who = f"as {link.username}" if link.username else "without a name"
-            how = "TLS" if link.tls else "not encrypted"
-            yield _good(f"connected to {link} {who}, MQTT {link.protocol}, {how}, {_ms(began)}")
+            user = f"as {link.username}" if link.username else "anonymously"
+            encryption = "TLS" if link.tls else "not encrypted"
+            yield _good(f"connected to {link} {user}, MQTT {link.protocol}, {encryption}, {_ms(began)}")
             async with _Echo(connection) as echo:
                 async for finding in _try_canary(link, connection, echo, canary, nonce):
                     yield finding
@@ -64,7 +67,7 @@ def _bad(text: str) -> Finding:
 
 
 class _Echo:
-    """What comes back on a connection, while the block runs."""
+    """Messages that come back on a connection while the block runs."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -93,7 +96,7 @@ class _Echo:
             self._changed.set()
 
     async def hears(self, payload: bytes, within_s: float) -> bool:
-        """Say whether that payload comes back in time; a lost connection is no."""
+        """Return True if that payload comes back in time; False also if the connection is lost."""
         with suppress(TimeoutError):
             async with asyncio.timeout(within_s):
                 while payload not in self._heard and self._error is None:
@@ -113,25 +116,24 @@ async def _try_canary(
     if await echo.hears(payload, WAIT_S):
         yield _good(f"a message to {canary} came back after {_ms(began)}")
         return
-    who = link.username or "a client without a name"
-    reason = "did not come back, acknowledged or not"
-    yield _bad(f"acl: a message to {canary} {reason}: the access list must let {who} read and write it")
+    client = link.username or "an anonymous client"
+    yield _bad(f"acl: a message to {canary} did not come back: the access list must let {client} read and write it")
 
 
 async def _try_will(link: Link, echo: _Echo, canary: str, nonce: str) -> Finding:
-    """Have a second connection break off, and wait for its will."""
+    """Break off a second connection and wait for its will."""
     payload = f"will {nonce}".encode()
     async with connect(
         replace(link, client_id=f"{link.client_id}-will"), will=Will(canary, payload, is_retained=False)
     ) as doomed:
         began = time.monotonic()
         doomed.break_off()
-        is_told = await echo.hears(payload, WILL_S)
+        is_published = await echo.hears(payload, WILL_S)
         took = _ms(began)
-    # Leaving a connection that is broken takes a second of its own.
-    if is_told:
-        return _good(f"the will of a connection that broke was told after {took}")
-    return _bad(f"will: that a connection broke was not told within {WILL_S:g} s")
+    # `took` is read before leaving the block: closing a broken connection takes another second.
+    if is_published:
+        return _good(f"the will of a broken connection was published after {took}")
+    return _bad(f"will: the will of a broken connection was not published within {WILL_S:g} s")
 
 
 def _ms(began: float) -> str:

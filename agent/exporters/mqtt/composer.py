@@ -1,4 +1,4 @@
-"""From statuses and figures to payloads: pure but for the numbering."""
+"""Turns statuses and figures into payloads; its only state is the numbering."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -33,23 +33,23 @@ DETAIL_CHARS = 300
 
 
 def moment(at: float) -> datetime:
-    """Give a Unix time as it is published."""
+    """Return a Unix time as it is published."""
     return datetime.fromtimestamp(at, UTC)
 
 
 def printable(data: bytes | str, chars: int = EXCERPT_CHARS) -> str:
-    """Give the beginning of what somebody sent, in printable characters."""
+    """Return the beginning of received data, in printable characters."""
     text = data[: 4 * chars].decode("utf-8", "replace") if isinstance(data, bytes) else data
     return "".join(char if char.isprintable() else "\ufffd" for char in text[:chars])
 
 
 class Composer:
-    """Makes the payloads of one run of the agent, numbered in the order in which they are asked for.
+    """Makes the payloads of one run of the agent, numbered in the order in which they are made.
 
     Args:
         site: The site's name.
-        boot_id: Names this run.
-        version: The agent's own.
+        boot_id: Identifies this run.
+        version: The agent's version.
         started_at: Unix time at which this run began, s.
     """
 
@@ -66,13 +66,13 @@ class Composer:
         return self._encode(kind(site=self.site, boot_id=self.boot_id, seq=self._seq, time=moment(at), **fields))
 
     def _compose_next(self, kind: type[Message], topic: str, at: float, **fields: Any) -> bytes:
-        """Compose a message that says which was the one before on its topic."""
+        """Compose a message that carries the number of the one before on its topic."""
         payload = self._compose(kind, at, previous_seq=self._previous.get(topic), **fields)
         self._previous[topic] = self._seq
         return payload
 
     def figures(self, figures: SiteFigures, *, interval_s: float, simulated_units: int) -> bytes:
-        """Give the site's sums."""
+        """Return a message with the site's sums."""
         return self._compose_next(
             FiguresMessage,
             self.topics.figures,
@@ -87,32 +87,32 @@ class Composer:
         )
 
     def container(self, container: str, figures: Figures) -> bytes:
-        """Give a container's sums."""
+        """Return a message with a container's sums."""
         return self._compose(ContainerMessage, figures.at, container=container, figures=group(figures))
 
     def unit(self, status: UnitStatus, *, at: float) -> bytes:
-        """Give one unit's status."""
+        """Return a message with one unit's status."""
         return self._compose(UnitMessage, at, unit=facts(status))
 
     def units(self, statuses: Sequence[UnitStatus], *, at: float) -> bytes:
-        """Give the statuses of at most `UNITS_A_MESSAGE` units."""
-        told = [facts(status) for status in statuses]
-        return self._compose_next(UnitsMessage, self.topics.units, at, units=told)
+        """Return a message with the statuses of at most `UNITS_A_MESSAGE` units."""
+        units = [facts(status) for status in statuses]
+        return self._compose_next(UnitsMessage, self.topics.units, at, units=units)
 
     def event(self, event: UnitChanged | CurtailmentChanged | AgentHealth, *, at: float) -> bytes:
-        """Give something that happened."""
+        """Return a message about a change."""
         return self._compose_next(EventMessage, self.topics.events, at, event=event)
 
     def agent(self, state: Literal["online", "offline", "stopped"], *, at: float) -> bytes:
-        """Give whether the agent is there."""
+        """Return a message with the agent's own state."""
         return self._compose(AgentMessage, at, state=state, version=self.version, started_at=self._started_at)
 
     def canary(self, nonce: str, *, at: float) -> bytes:
-        """Give what is to come back."""
+        """Return the message that the broker must deliver back to the agent."""
         return self._compose(CanaryMessage, at, nonce=nonce)
 
     def error(self, topic: str, reason: str, detail: str, payload: bytes, *, at: float) -> bytes:
-        """Give why something that was taken in changed nothing."""
+        """Return the answer to a received message that was refused."""
         return self._compose(
             ErrorMessage,
             at,
@@ -124,12 +124,12 @@ class Composer:
 
 
 def group(figures: Figures) -> GroupFigures:
-    """Give one group's sums as they are published."""
+    """Return one group's sums as they are published."""
     return msgspec.convert(figures, GroupFigures, from_attributes=True)
 
 
 def facts(status: UnitStatus) -> UnitFacts:
-    """Give one unit's status as it is published."""
+    """Return one unit's status as it is published."""
     entry, reading, power = status.entry, status.reading, status.power
     boards = reading.boards if reading is not None and status.is_fresh else ()
     return UnitFacts(

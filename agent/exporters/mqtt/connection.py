@@ -1,14 +1,14 @@
-"""The one place that knows aiomqtt and paho: a connection to a broker, its errors as a decision, nothing else.
+"""The only module that uses aiomqtt and paho: a connection to a broker, with every failure as a `BrokerError`.
 
-Observed with aiomqtt 2.5.1 over paho 2.2.0 and mosquitto 2.0.11, and absorbed here:
+Seen with aiomqtt 2.5.1 over paho 2.2.0 and mosquitto 2.0.11, and handled here:
 
-- A publish that waits when the broker dies is not failed at once but after its timeout, so timeouts are short and the
-  receiving side, which notices at once, ends the connection.
-- After that the message is still in paho's queue, and entering the same client again sends it after all: every
-  connection has a client of its own.
-- Watching a socket is asked of the loop from another thread, after it may have been closed: a traceback in the log.
-- A client that got no CONNACK keeps its socket until it is collected, so it is closed here.
-- The reason code of a PUBACK is not looked at: the caller publishes a canary and waits for it.
+- A publish that is waiting when the broker dies fails only after its timeout. So timeouts are short, and the receiving
+  side, which notices at once, ends the connection.
+- The message then stays in paho's queue, and entering the same client again would send it after all. So every
+  connection has a new client.
+- Another thread asks the loop to watch a socket that may be closed by then, which leaves a traceback in the log.
+- A client that got no CONNACK keeps its socket until it is garbage-collected, so it is closed here.
+- Neither library checks the reason code of a PUBACK, so the caller publishes a canary and waits for it.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ CLOSE_S = 1.0
 WINDOW = 50
 MAX_INCOMING = 1000
 
-# What the libraries say of lost connections is said by us, once and in a line.
+# The libraries' messages about lost connections are silenced: the agent logs one line of its own.
 _QUIET = logging.getLogger("agent.exporters.mqtt.paho")
 _QUIET.disabled = True
 
@@ -42,7 +42,7 @@ class Received(NamedTuple):
 
     Attributes:
         topic, payload: As published.
-        is_retained: Whether the broker kept it from before we subscribed.
+        is_retained: True if the broker had retained it before the agent subscribed.
     """
 
     topic: str
@@ -51,7 +51,7 @@ class Received(NamedTuple):
 
 
 class _Loop:
-    """The event loop as aiomqtt sees it: to watch a socket that was closed meanwhile is no error."""
+    """The event loop as aiomqtt sees it: watching a socket that was closed meanwhile is no error."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -71,17 +71,17 @@ class _Loop:
 
 
 class Connection:
-    """An open connection; `connect` gives it."""
+    """An open connection; made by `connect`."""
 
     def __init__(self, client: aiomqtt.Client, link: Link) -> None:
         self._client = client
         self._link = link
 
     async def publish(self, topic: str, payload: bytes, *, qos: int = 1, is_retained: bool = False) -> None:
-        """Publish, and wait until the broker has it. Called one after another, messages leave in that order.
+        """Publish and wait for the acknowledgement. Messages leave in the order of the calls.
 
         Raises:
-            BrokerError: When it was not acknowledged in time; it may have arrived all the same.
+            BrokerError: It was not acknowledged in time; it may have arrived all the same.
         """
         try:
             await self._client.publish(topic, payload, qos=qos, retain=is_retained, timeout=ANSWER_S)
@@ -92,7 +92,7 @@ class Connection:
         """Subscribe with QoS 1.
 
         Raises:
-            BrokerError: ``acl`` when the broker says no, else ``lost``.
+            BrokerError: ``acl`` if the broker refuses, else ``lost``.
         """
         try:
             granted = await self._client.subscribe(topic, qos=1, timeout=ANSWER_S)
@@ -103,14 +103,14 @@ class Connection:
             raise BrokerError("acl", f"{self._link}: the broker refuses the subscription to {topic}")
 
     def break_off(self) -> None:
-        """Close the connection without a word, as a crash would."""
-        _close_socket(self._client._client.socket())  # noqa: SLF001  nothing public ends without taking leave
+        """Close the socket without a DISCONNECT, as a crash would."""
+        _close_socket(self._client._client.socket())  # noqa: SLF001  nothing public closes without a DISCONNECT
 
     async def messages(self) -> AsyncIterator[Received]:
-        """Give what arrives.
+        """Yield received messages.
 
         Raises:
-            BrokerError: When the connection is lost; this is what notices it first.
+            BrokerError: The connection is lost; this method notices it first.
         """
         try:
             async for message in self._client.messages:
@@ -120,7 +120,7 @@ class Connection:
 
 
 class Will(NamedTuple):
-    """What the broker publishes when we are gone without a word."""
+    """A message that the broker publishes when a connection ends without a DISCONNECT."""
 
     topic: str
     payload: bytes
@@ -132,11 +132,11 @@ async def connect(link: Link, *, will: Will | None = None) -> AsyncIterator[Conn
     """Hold a connection to a broker while the block runs.
 
     Args:
-        link: Where and as whom.
-        will: What the broker publishes when we are gone without a word.
+        link: Address and credentials.
+        will: Published by the broker when the connection ends without a DISCONNECT.
 
     Raises:
-        BrokerError: With the reason, when it cannot be had.
+        BrokerError: With the reason why no connection could be made.
     """
     await _resolve(link)
     client = aiomqtt.Client(
@@ -148,7 +148,7 @@ async def connect(link: Link, *, will: Will | None = None) -> AsyncIterator[Conn
         identifier=link.client_id,
         protocol=aiomqtt.ProtocolVersion.V5 if link.protocol == "5" else aiomqtt.ProtocolVersion.V311,
         will=None if will is None else aiomqtt.Will(will.topic, will.payload, 1, will.is_retained),
-        # A session that outlives its connection would have the broker keep, and we send, what the outbox keeps too.
+        # A persistent session would duplicate the outbox: broker and client would keep messages that the outbox keeps.
         clean_session=True if link.protocol == "3.1.1" else None,
         timeout=ANSWER_S,
         keepalive=link.keepalive_s,
@@ -158,13 +158,13 @@ async def connect(link: Link, *, will: Will | None = None) -> AsyncIterator[Conn
         socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
     )
     client.pending_calls_threshold = 4 * WINDOW
-    paho = client._client  # noqa: SLF001  the pinned aiomqtt offers no other way to bound connecting and to close
+    paho = client._client  # noqa: SLF001  the pinned aiomqtt has no other way to bound connecting and to close
     paho.connect_timeout = CONNECT_S
-    client._loop = cast(asyncio.AbstractEventLoop, _Loop(client._loop))  # noqa: SLF001  likewise, see there
+    client._loop = cast(asyncio.AbstractEventLoop, _Loop(client._loop))  # noqa: SLF001  likewise
     try:
         await client.__aenter__()
     except BaseException as error:
-        # paho keeps the socket of a connection that was never acknowledged.
+        # paho would keep the socket of a connection that was never acknowledged.
         paho.disconnect()
         _close_socket(paho.socket())
         if isinstance(error, aiomqtt.MqttError | OSError | ValueError):
@@ -182,7 +182,7 @@ async def connect(link: Link, *, will: Will | None = None) -> AsyncIterator[Conn
 
 
 def _close_socket(left: Any) -> None:
-    """Close the socket of a broker that did not take our leave: a frozen one would keep it until the keepalive ends."""
+    """Close a socket that outlived its DISCONNECT: with a frozen broker it would stay open until the keepalive ends."""
     if left is None or left.fileno() < 0:
         return
     loop = asyncio.get_running_loop()
@@ -192,17 +192,17 @@ def _close_socket(left: Any) -> None:
 
 
 async def _resolve(link: Link) -> None:
-    """See that the name of the broker is known, in a thread that nobody has to wait for.
+    """Check that the broker's name resolves, in a daemon thread.
 
-    paho looks the name up again, in the loop's executor, whose threads the end of the process waits for.
+    paho looks the name up again in the loop's executor, whose threads the process waits for when it ends.
 
     Raises:
-        BrokerError: When it is not, or takes too long.
+        BrokerError: It does not resolve, or not in time.
     """
     loop = asyncio.get_running_loop()
     answer: asyncio.Future[str | None] = loop.create_future()
 
-    def tell(reason: str | None) -> None:
+    def report(reason: str | None) -> None:
         if not answer.done():
             answer.set_result(reason)
 
@@ -213,7 +213,7 @@ async def _resolve(link: Link) -> None:
         except (OSError, UnicodeError) as error:
             reason = str(error)
         with suppress(RuntimeError):
-            loop.call_soon_threadsafe(tell, reason)
+            loop.call_soon_threadsafe(report, reason)
 
     threading.Thread(target=look_up, name=f"look up {link.host}", daemon=True).start()
     try:
@@ -222,34 +222,34 @@ async def _resolve(link: Link) -> None:
     except TimeoutError:
         reason = f"no answer in {CONNECT_S:g} s"
     if reason is not None:
-        raise BrokerError("unresolved", f"{link}: this name is not known here: {reason}")
+        raise BrokerError("unresolved", f"{link}: cannot resolve this name: {reason}")
 
 
 def _refusal(link: Link, error: Exception) -> BrokerError:
-    """Give why a connection could not be had, in one line that says what to look at; no secret is in it."""
+    """Return why a connection could not be made, in one line that points to the cause and contains no secret."""
     text = str(error)
-    reason, told = "other", _words(error)
+    reason, message = "other", _words(error)
     code = getattr(error, "rc", None)
     number = code if isinstance(code, int) else getattr(code, "value", None)
     if isinstance(error, aiomqtt.MqttCodeError) and number in _CREDENTIALS:
-        who = link.username or "nobody"
-        reason, told = "credentials", f"the broker refuses user {who}: wrong user or password, or not allowed"
+        client = f"user {link.username}" if link.username else "anonymous clients"
+        reason, message = "credentials", f"the broker refuses {client}: wrong user or password, or not allowed"
     elif isinstance(error, aiomqtt.MqttCodeError):
         reason = "rejected"
     elif "CERTIFICATE_VERIFY_FAILED" in text:
-        why = text.partition("certificate verify failed:")[2].partition("(_ssl")[0].strip() or text
-        reason, told = "tls", f"the broker's certificate is not accepted: {why}"
+        detail = text.partition("certificate verify failed:")[2].partition("(_ssl")[0].strip() or text
+        reason, message = "tls", f"the broker's certificate is not accepted: {detail}"
     elif "SSL" in text or "TLS" in text or (link.tls and "reset" in text):
         is_plain = any(sign in text for sign in ("WRONG_VERSION", "EOF", "reset"))
         hint = "; is this a plain port?" if is_plain else ""
-        reason, told = "tls", f"no encrypted connection: {text}{hint}"
+        reason, message = "tls", f"no encrypted connection: {text}{hint}"
     elif "refused" in text:
-        reason, told = "refused", "nobody listens there"
+        reason, message = "refused", "nothing listens there"
     elif "timed out" in text:
         reason = "timeout"
         hint = "" if link.tls else "; is this a TLS port?"
-        told = f"connected or not, no answer in {ANSWER_S:g} s{hint}"
-    return BrokerError(reason, f"{link}: {told}")
+        message = f"no answer in {ANSWER_S:g} s, connected or not{hint}"
+    return BrokerError(reason, f"{link}: {message}")
 
 
 def _words(error: BaseException) -> str:

@@ -1,31 +1,28 @@
-"""Statuses, figures and events to every broker: what is told, how often, and what comes back.
+"""Publishes statuses, figures and events to every broker, and handles what the brokers send back.
 
-A unit's own topic is written when something changed that somebody would act on (its state and why, or its hashrate by
-more than 5 % of its nameplate), and every `unit_heartbeat_s`. With ``units = "batches"`` the same units travel 100 in a
-message, which are kept until delivered.
+A unit's own topic is published when something changed that an operator would act on (its state and why, or its hashrate
+by more than 5 % of its nameplate), and every `unit_heartbeat_s`. With ``units = "batches"`` the same units travel 100
+in a message, and these messages are kept until delivered.
 """
 
 import asyncio
-from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 import structlog
 from msgspec import structs
 
 from agent.exporters.broker_numbers import BrokerNumbers
-from agent.exporters.mqtt.broker import Broker
 from agent.exporters.mqtt.composer import Composer
 from agent.exporters.mqtt.connection import Received
-from agent.exporters.mqtt.gateway import Heartbeat, read_percent
+from agent.exporters.mqtt.gateway import read_percent
 from agent.exporters.mqtt.messages import UNITS_A_MESSAGE, AgentHealth, CurtailmentChanged, Subject, UnitChanged
 from agent.exporters.mqtt.meters import MqttMeters
-from agent.exporters.mqtt.news import curtailment_changed, happened, is_news
+from agent.exporters.mqtt.news import CurtailmentNews, HealthNews, is_news
 from agent.exporters.mqtt.outbox_file import Kind, Message
-from agent.exporters.mqtt.sparkplug_node import SparkplugNode
-from agent.site.curtailment.events import Event, Phase
+from agent.exporters.mqtt.outlet import Outlet, Units
+from agent.site.curtailment.events import Event
 from agent.site.metered import MeterWatts
 from agent.site.status import UnitState, UnitStatus
 from agent.site.totals import SiteFigures
@@ -34,53 +31,22 @@ log = structlog.get_logger(__name__)
 
 WATCH_EVERY_S = 1.0
 
-Units = Literal["off", "latest", "batches"]
 
-
-class _Told(NamedTuple):
-    """What was last told of a unit."""
+class _Published(NamedTuple):
+    """A unit's status as last published, and when on the monotonic clock, s."""
 
     status: UnitStatus
     clock_s: float
 
 
-@dataclass(slots=True, kw_only=True)
-class Outlet:
-    """A broker and what it is told.
-
-    Attributes:
-        broker: Where to.
-        units: How single units are told, if at all.
-        heartbeat: Of a gateway that is expected to speak there.
-        node: The site as a Sparkplug edge node there.
-        discovery: Gives retained messages that let others find ours, by topic, for the containers there are.
-        discovered: The topics of those that are there now.
-        told_dropped: How many messages were told of as given up, by kind.
-    """
-
-    broker: Broker
-    units: Units
-    heartbeat: Heartbeat
-    node: SparkplugNode | None = None
-    discovery: Callable[[Iterable[str]], dict[str, bytes]] | None = None
-    discovered: set[str] = field(default_factory=set)
-    told_dropped: Counter[str] = field(default_factory=Counter)
-
-    def dropped(self) -> Counter[str]:
-        """Give how many messages were given up for want of room, by kind; every kind is there."""
-        counts = Counter(self.broker.outbox.health.dropped)
-        counts.update(self.broker.health.dropped)
-        return counts
-
-
 class MqttExporter:
-    """The site, over MQTT.
+    """The site over MQTT.
 
     Args:
         composer: Makes the messages.
         outlets: The brokers.
-        meters: Where their meters' readings are kept.
-        unit_heartbeat_s: A unit that does not change is told again after so long.
+        meters: Readings that arrive from the brokers.
+        unit_heartbeat_s: Time after which a unit without changes is published again.
         clock: Monotonic clock, s.
         wall: Unix time, s.
     """
@@ -101,29 +67,35 @@ class MqttExporter:
         self._unit_heartbeat_s = unit_heartbeat_s
         self._clock, self._wall = clock, wall
         self._states: dict[str, UnitState] = {}
-        self._told: dict[str, _Told] = {}
+        self._published: dict[str, _Published] = {}
         self._containers: set[str] = set()
         self._batch: dict[str, UnitStatus] = {}
         self._is_singly = any(outlet.units == "latest" for outlet in outlets)
         self._is_batched = any(outlet.units == "batches" for outlet in outlets)
-        self._phases: dict[str, tuple[Event, Phase]] | None = None
-        self._ill: set[tuple[str, str]] = set()
+        self._curtailment_news = CurtailmentNews()
+        self._health_news = HealthNews()
         self._lapsed: set[str] = set()
         for outlet in self.outlets:
-            name = outlet.broker.link.name
-            outlet.broker.on_state = lambda is_well, detail, name=name: self._on_health(  # type: ignore[misc]
-                "broker", name, is_well=is_well, detail=detail
-            )
-            outlet.broker.on_heard = lambda received, outlet=outlet: self._on_heard(outlet, received)  # type: ignore[misc]
+            self._listen_to(outlet)
+
+    def _listen_to(self, outlet: Outlet) -> None:
+        def on_state(is_connected: bool, detail: str) -> None:  # noqa: FBT001  the broker's signature
+            self._on_own_health("broker", outlet.name, is_well=is_connected, detail=detail)
+
+        def on_heard(received: Received) -> None:
+            self._on_heard(outlet, received)
+
+        outlet.broker.on_state = on_state
+        outlet.broker.on_heard = on_heard
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Deliver while the block runs, and at its end say that the agent stops."""
+        """Deliver while the block runs; at its end, announce that the agent stops."""
         async with asyncio.TaskGroup() as tasks:
             for outlet in self.outlets:
-                tasks.create_task(outlet.broker.run(), name=f"mqtt {outlet.broker.link.name}")
+                tasks.create_task(outlet.broker.run(), name=f"mqtt {outlet.name}")
                 if outlet.node is not None:
-                    tasks.create_task(outlet.node.run(), name=f"sparkplug {outlet.broker.link.name}")
+                    tasks.create_task(outlet.node.run(), name=f"sparkplug {outlet.name}")
             watching = tasks.create_task(self._watch_forever(), name="mqtt watch")
             try:
                 yield
@@ -135,7 +107,7 @@ class MqttExporter:
                         outlet.node.stop.set()
 
     def on_unit(self, status: UnitStatus) -> None:
-        """Take in a unit's new status; cheap when nothing is to be told, and silent until it was looked at once."""
+        """Handle a unit's new status; cheap if nothing has to be published, silent until the unit was polled once."""
         if not self.outlets or not status.is_looked_at:
             return
         unit_id = status.entry.unit_id
@@ -150,11 +122,11 @@ class MqttExporter:
         if not (self._is_singly or self._is_batched):
             return
         now = self._clock()
-        told = self._told.get(unit_id)
-        if told is not None and now - told.clock_s < self._unit_heartbeat_s and not is_news(told.status, status):
+        last = self._published.get(unit_id)
+        if last is not None and now - last.clock_s < self._unit_heartbeat_s and not is_news(last.status, status):
             return
-        # Without its reading, which would stay in memory, 2 kB a unit, for as long as nothing else is told.
-        self._told[unit_id] = _Told(structs.replace(status, reading=None), now)
+        # The reading is left out: kept until the next publication, it would cost 2 kB of memory a unit.
+        self._published[unit_id] = _Published(structs.replace(status, reading=None), now)
         if self._is_singly:
             payload = self._composer.unit(status, at=self._wall())
             self._offer(self._composer.topics.unit(unit_id), payload, to="latest")
@@ -162,14 +134,14 @@ class MqttExporter:
             self._batch[unit_id] = status
 
     def remove_unit(self, unit_id: str) -> None:
-        """Forget a unit that left the ledger; the brokers forget it too."""
+        """Forget a unit that left the ledger, and delete its retained message."""
         self._states.pop(unit_id, None)
         self._batch.pop(unit_id, None)
-        if self._told.pop(unit_id, None) is not None and self._is_singly:
+        if self._published.pop(unit_id, None) is not None and self._is_singly:
             self._offer(self._composer.topics.unit(unit_id), b"", to="latest")
 
     def on_figures(self, figures: SiteFigures, *, interval_s: float, simulated_units: Callable[[], int]) -> None:
-        """Tell the figures of an interval, and the units that are due."""
+        """Publish the figures of an interval and the units that are due."""
         if not self.outlets:
             return
         payload = self._composer.figures(figures, interval_s=interval_s, simulated_units=simulated_units())
@@ -183,9 +155,10 @@ class MqttExporter:
             self._offer(self._composer.topics.container(name), b"")
         if self._containers != figures.by_container.keys():
             self._containers = set(figures.by_container)
-            self._offer_discovery()
+            for outlet in self.outlets:
+                outlet.offer_discovery(sorted(self._containers))
         for outlet in self.outlets:
-            # Figures come when every unit was looked at: by now each that there is was told.
+            # Figures come only once every unit was polled, so by now every unit of the ledger was offered.
             outlet.broker.keep_only_offered()
         self._send_batches()
 
@@ -200,61 +173,35 @@ class MqttExporter:
                     outlet.broker.queue(message)
 
     def on_curtailments(self, events: Iterable[Event], at: float) -> None:
-        """Tell what was declared, began, ended or was stopped since the last call; call it each interval.
+        """Publish what was declared, began, ended or was stopped since the last call; call it each interval.
 
         Args:
-            events: All there are around Unix time `at`.
+            events: All events around Unix time `at`.
             at: Now, s.
         """
-        phases = {event.id: (event, event.phase_at(at)) for event in events}
-        before, self._phases = self._phases, phases
-        for event, phase in phases.values():
-            known = (before or {}).get(event.id)
-            if known is None and (before is None or phase not in {Phase.PENDING, Phase.ACTIVE}):
-                # What was going on when this run began was told by an earlier one, or is told by its figures.
-                continue
-            for what in happened(None if known is None else known[1], phase, event):
-                self._queue_event(curtailment_changed(what, event))
+        for change in self._curtailment_news.changes(events, at):
+            self._queue_event(change)
 
     def on_health(
         self, subject: Literal["history", "curtailments", "configuration"], *, is_well: bool, detail: str
     ) -> None:
-        """Tell when something of the agent, outside this room, is no longer as it should be, or is again.
-
-        Call it each interval.
-        """
+        """Publish a change in the health of a part of the agent outside this package; call it each interval."""
         if self.outlets:
-            self._tell_health(subject, "agent", is_well=is_well, detail=detail)
+            self._publish_health(subject, "agent", is_well=is_well, detail=detail)
 
     def meter_readings(self) -> Iterator[MeterWatts]:
-        """Give what each meter over MQTT says now."""
+        """Yield the latest power of each meter that sends over MQTT."""
         return self._meters.readings(self._wall())
 
     def numbers(self) -> Iterator[BrokerNumbers]:
-        """Give how each broker does."""
+        """Yield each broker's numbers for the agent's own metrics."""
         for outlet in self.outlets:
-            health, outbox = outlet.broker.health, outlet.broker.outbox.health
-            yield BrokerNumbers(
-                name=outlet.broker.link.name,
-                is_connected=health.is_connected,
-                is_outbox_kept=outbox.trouble is None,
-                connections=health.connections,
-                delivered=health.delivered,
-                taken_in=health.taken_in,
-                refused=health.refused,
-                errors=health.errors,
-                outbox_errors=outbox.errors,
-                dropped=outlet.dropped(),
-                waiting=outlet.broker.waiting,
-                outbox_bytes=outbox.file_bytes,
-                outbox_max_bytes=outlet.broker.outbox.max_bytes,
-                gateway_silent=outlet.heartbeat.is_silent if outlet.heartbeat.is_expected else None,
-            )
+            yield outlet.numbers()
 
     def _on_heard(self, outlet: Outlet, received: Received) -> None:
         is_sign = received.topic == self._composer.topics.curtailment and not received.is_retained
         if is_sign and read_percent(received.payload) is not None and outlet.heartbeat.hear(self._clock()):
-            self._on_health("gateway", outlet.broker.link.name, is_well=True, detail="the gateway speaks again")
+            self._on_own_health("gateway", outlet.name, is_well=True, detail="the gateway sends again")
 
     async def _watch_forever(self) -> None:
         while True:
@@ -262,46 +209,49 @@ class MqttExporter:
             self.watch()
 
     def watch(self) -> None:
-        """Tell what of the agent's own is not as it should be, or is again."""
+        """Publish changes in the health of gateways, outboxes and meters."""
         now = self._clock()
         for outlet in self.outlets:
-            name, outbox = outlet.broker.link.name, outlet.broker.outbox.health
-            if outlet.heartbeat.lapses(now):
-                silence_s = outlet.heartbeat.silence_s(now)
-                detail = f"nothing from the gateway for {silence_s:.0f} s; what it said last stays in force"
-                self._on_health("gateway", name, is_well=False, detail=detail)
-            self._on_health(
-                "outbox", name, is_well=outbox.trouble is None, detail=outbox.trouble or "the outbox is written"
-            )
-            dropped = outlet.dropped()
-            news, outlet.told_dropped = dropped - outlet.told_dropped, dropped
-            if news:
-                counts = ", ".join(f"{count} {kind}" for kind, count in news.items())
-                log.error("mqtt messages dropped", broker=name, messages=counts)
-                detail = f"{name}: messages that found no room: {counts}"
-                self._queue_event(AgentHealth(subject="outbox_full", is_well=False, detail=detail))
+            self._watch_outlet(outlet, now)
         lapsed = set(self._meters.lapsed(self._wall()))
         for meter in lapsed ^ self._lapsed:
             is_well = meter not in lapsed
             detail = "counts again" if is_well else "its reading is too old to count"
-            self._on_health("meter", meter, is_well=is_well, detail=detail)
+            self._on_own_health("meter", meter, is_well=is_well, detail=detail)
         self._lapsed = lapsed
 
-    def _on_health(
+    def _watch_outlet(self, outlet: Outlet, now: float) -> None:
+        if outlet.heartbeat.lapses(now):
+            silence_s = outlet.heartbeat.silence_s(now)
+            detail = f"nothing from the gateway for {silence_s:.0f} s; its last value stays in force"
+            self._on_own_health("gateway", outlet.name, is_well=False, detail=detail)
+        trouble = outlet.broker.outbox.health.trouble
+        detail = trouble or "the outbox can be written"
+        self._on_own_health("outbox", outlet.name, is_well=trouble is None, detail=detail)
+        dropped = outlet.newly_dropped()
+        if dropped:
+            counts = ", ".join(f"{count} {kind}" for kind, count in dropped.items())
+            log.error("mqtt messages dropped", broker=outlet.name, messages=counts)
+            detail = f"{outlet.name}: messages dropped for lack of room: {counts}"
+            self._queue_event(AgentHealth(subject="outbox_full", is_well=False, detail=detail))
+
+    def _on_own_health(
         self, subject: Literal["outbox", "gateway", "meter", "broker"], name: str, *, is_well: bool, detail: str
     ) -> None:
-        """Tell and log a change of health."""
-        if self._tell_health(subject, name, is_well=is_well, detail=detail):
-            tell = log.info if is_well else log.warning
-            tell("mqtt well again" if is_well else "mqtt not well", subject=subject, name=name, detail=detail)
+        """Publish and log a change of health."""
+        if not self._publish_health(subject, name, is_well=is_well, detail=detail):
+            return
+        if is_well:
+            log.info("mqtt well again", subject=subject, name=name, detail=detail)
+        else:
+            log.warning("mqtt not well", subject=subject, name=name, detail=detail)
 
-    def _tell_health(self, subject: Subject, name: str, *, is_well: bool, detail: str) -> bool:
-        """Tell a change of health, and say whether it was one; what is well from the start is no news."""
-        key = (subject, name)
-        if is_well == (key not in self._ill):
+    def _publish_health(self, subject: Subject, name: str, *, is_well: bool, detail: str) -> bool:
+        """Publish a change of health; returns True if it was one."""
+        event = self._health_news.change(subject, name, is_well=is_well, detail=detail)
+        if event is None:
             return False
-        self._ill ^= {key}
-        self._queue_event(AgentHealth(subject=subject, is_well=is_well, detail=f"{name}: {detail}"))
+        self._queue_event(event)
         return True
 
     def _queue_event(self, event: UnitChanged | CurtailmentChanged | AgentHealth) -> None:
@@ -316,13 +266,3 @@ class MqttExporter:
         for outlet in self.outlets:
             if to is None or outlet.units == to:
                 outlet.broker.offer(topic, payload)
-
-    def _offer_discovery(self) -> None:
-        for outlet in self.outlets:
-            if outlet.discovery is not None:
-                wanted = outlet.discovery(sorted(self._containers))
-                for topic in outlet.discovered - wanted.keys():
-                    outlet.broker.offer(topic, b"")
-                for topic, payload in wanted.items():
-                    outlet.broker.offer(topic, payload)
-                outlet.discovered = set(wanted)

@@ -1,7 +1,7 @@
-"""The demand-response gateway's plain form: a number from 0 to 100, kept by the broker, repeated every half minute.
+"""Plain payloads of a demand-response gateway: a number from 0 to 100, retained, and repeated every half minute.
 
-Its silence is told, and changes nothing: what it said last stays in force. A value that the broker kept from before is
-obeyed, and is no sign of life. Pure but for its memory; the clock is an argument.
+The gateway's silence is published and changes nothing: its last value stays in force. A value that the broker retained
+from before is obeyed, but is no sign of life. No I/O; the clock is an argument.
 """
 
 import re
@@ -10,7 +10,7 @@ _NUMBER = re.compile(rb"\s*([0-9]{1,3}(?:\.[0-9]{1,3})?)\s*")
 
 
 def read_percent(payload: bytes) -> float | None:
-    """Give the percentage in a plain payload; None when it is something else."""
+    """Return the percentage in a plain payload; None if the payload is something else."""
     found = _NUMBER.fullmatch(payload)
     if found is None:
         return None
@@ -19,10 +19,10 @@ def read_percent(payload: bytes) -> float | None:
 
 
 class Heartbeat:
-    """Whether the gateway still speaks.
+    """Time since the gateway's last sign of life.
 
     Args:
-        limit_s: Silence longer than this is told; None when nobody is expected to speak.
+        limit_s: Longest silence that is in order, s; None if no gateway is expected.
         clock_s: The monotonic clock now, s; silence counts from here.
     """
 
@@ -33,21 +33,21 @@ class Heartbeat:
 
     @property
     def is_expected(self) -> bool:
-        """Whether somebody ought to speak."""
+        """True if a gateway is expected to send."""
         return self._limit_s is not None
 
     def hear(self, clock_s: float) -> bool:
-        """Take in a sign of life; says whether it ends a silence."""
+        """Record a sign of life; returns True if it ends a silence."""
         self._heard_s = clock_s
         was_silent, self.is_silent = self.is_silent, False
         return was_silent
 
     def silence_s(self, clock_s: float) -> float:
-        """Give how long nothing was heard, s."""
+        """Return the time since the last sign of life, s."""
         return clock_s - self._heard_s
 
     def lapses(self, clock_s: float) -> bool:
-        """Say whether a silence begins to be one now; once for each."""
+        """Return True, once for each silence, when it exceeds the limit."""
         if self._limit_s is None or self.is_silent or self.silence_s(clock_s) <= self._limit_s:
             return False
         self.is_silent = True

@@ -1,8 +1,8 @@
-"""How Home Assistant finds the site: a retained configuration message for each figure of the site and its containers.
+"""Home Assistant discovery: a retained configuration message for each figure of the site and its containers.
 
-Documented: home-assistant.io, "MQTT discovery" and "MQTT sensor". Single units are left out: a site of 3,000 would be
-tens of thousands of entities. The figures are the messages that everybody else reads; nothing is published twice.
-A template that gives None leaves the entity without a value: what is not known is no zero there either.
+Source: home-assistant.io, "MQTT discovery" and "MQTT sensor". Single units are left out: a site of 3,000 would make
+tens of thousands of entities. The entities read the same figures messages as every other consumer. A template that
+yields None leaves the entity without a value, so an unknown figure does not read as zero.
 """
 
 import re
@@ -19,11 +19,11 @@ class _Sensor(NamedTuple):
 
     Attributes:
         key: Its part of the entity's id.
-        name: For people.
-        template: Reads it off the message (Jinja).
-        unit: Of measurement.
-        device_class: Where Home Assistant knows the quantity.
-        digits: Shown after the point.
+        name: The entity's name.
+        template: Jinja template that reads the figure from the message.
+        unit: Unit of measurement.
+        device_class: Home Assistant's class of the quantity, if it has one.
+        digits: Digits shown after the decimal point.
     """
 
     key: str
@@ -61,19 +61,19 @@ _SENSORS = (
 
 
 def identifier(name: str) -> str:
-    """Give a name in the characters that discovery topics take, different for different names."""
+    """Return a name in characters that discovery topics allow; different names stay different."""
     return re.sub(r"[^A-Za-z0-9-]", lambda found: "_" if found[0] == " " else f"_{ord(found[0]):x}_", name)
 
 
 def discovery(topics: Topics, containers: Iterable[str], *, prefix: str, site: str, version: str) -> dict[str, bytes]:
-    """Give the configuration messages by topic.
+    """Return the configuration messages by topic.
 
     Args:
-        topics: The site's.
-        containers: Their names; a site without containers has one without a name, which is left out.
-        prefix: Where Home Assistant looks.
+        topics: The site's topics.
+        containers: Their names. A site without containers has one with an empty name, which is left out.
+        prefix: Home Assistant's discovery prefix.
         site: The site's name.
-        version: The agent's own.
+        version: The agent's version.
     """
     node = f"hashsight_{identifier(site)}"
     origin = {"name": "hashsight", "sw_version": version}

@@ -1,7 +1,7 @@
-"""What arrives over MQTT: checked to the last field, then an order to the book of curtailments or a meter's reading.
+"""Messages received over MQTT: validated field by field, then passed on as a curtailment order or a meter reading.
 
-Nothing here can reach a unit: the agent has no way to write to one. A message that is not understood changes nothing,
-and is answered on the errors topic.
+Nothing here can reach a unit: the agent has no way to write to one. An invalid message changes nothing and is answered
+on the errors topic.
 """
 
 import re
@@ -22,28 +22,28 @@ from agent.site.curtailment.orders import MAX_ORDER_BYTES, OrderError, Refusal, 
 log = structlog.get_logger(__name__)
 
 MAX_READING_BYTES = 1024
-# A stop order has one key; an order to start may have the word among its values.
+# A stop order has one key; a start order may have the word among its values.
 _STOP = re.compile(rb'\s*\{\s*"stop"\s*:')
 
 
 class Book(Protocol):
-    """Where curtailments are declared; `curtailment_book.CurtailmentBook` is one."""
+    """The book in which curtailments are declared; `agent.site.curtailment.book.CurtailmentBook` implements it."""
 
     async def start(self, order: StartOrder, *, source: str) -> tuple[Event, bool]:
-        """Follow an order to start a curtailment; raises OrderError when nothing was changed."""
+        """Follow an order to start a curtailment; raises OrderError if nothing was changed."""
 
     async def stop(self, event_id: str, *, source: str) -> Event:
-        """Follow an order to stop one; raises OrderError when nothing was changed."""
+        """Follow an order to stop a curtailment; raises OrderError if nothing was changed."""
 
 
 class Door(NamedTuple):
-    """What the site lets in.
+    """The parts of a site that received messages may change.
 
     Attributes:
-        book: Where curtailments are declared.
-        in_force: Gives the events in force now.
-        meters: Where readings go.
-        has: Says whether the ledger knows what a meter claims to measure.
+        book: Declared curtailments.
+        in_force: Returns the events in force now.
+        meters: Meter readings.
+        has: Returns True if the ledger has the container or unit that a meter claims to measure.
     """
 
     book: Book
@@ -53,19 +53,19 @@ class Door(NamedTuple):
 
 
 class Refused(NamedTuple):
-    """Why a message changed nothing."""
+    """Reason and detail of a refused message."""
 
     reason: str
     detail: str
 
 
 class Intake:
-    """One broker's messages.
+    """Handles the messages of one broker.
 
     Args:
-        name: The broker's, which names what it declares.
-        topics: The site's.
-        door: What they may change.
+        name: The broker's name, part of the source of every curtailment declared through it.
+        topics: The site's topics.
+        door: The parts of the site that messages may change.
         wall: Unix time, s.
     """
 
@@ -78,9 +78,9 @@ class Intake:
         self._wall = wall
 
     async def take(self, received: Received) -> Refused | None:
-        """Take a message in; gives why it changed nothing, or None.
+        """Handle a message; returns the reason if it was refused, else None.
 
-        An order that the broker kept from before is followed once; that it is over by now is no news.
+        An order that the broker retained from before is followed once. If it is over by now, it is not refused.
         """
         try:
             if received.topic == self._topics.curtailment:
@@ -88,18 +88,18 @@ class Intake:
             else:
                 self._meter(received)
         except OrderError as error:
-            return (
-                None
-                if received.is_retained and error.refusal is Refusal.CONFLICT
-                else Refused(error.refusal, str(error))
-            )
+            if received.is_retained and error.refusal is Refusal.CONFLICT:
+                return None
+            return Refused(error.refusal, str(error))
         except ReadingError as error:
-            return None if received.is_retained and error.reason == "stale" else Refused(error.reason, str(error))
+            if received.is_retained and error.reason == "stale":
+                return None
+            return Refused(error.reason, str(error))
         return None
 
     async def _curtail(self, payload: bytes) -> None:
         if not payload:
-            # Somebody deletes what the broker kept.
+            # An empty payload deletes the retained message.
             return
         percent = read_percent(payload)
         if percent is not None:
@@ -115,15 +115,15 @@ class Intake:
         await self._door.book.start(order, source=self._source)
 
     async def _follow_gateway(self, percent: float) -> None:
-        """Have exactly what the gateway says in force: one event below 100 percent, none at it.
+        """Put exactly the gateway's value in force: one event below 100 percent, none at 100.
 
-        The new one first: where it cannot be had, the old one stays.
+        The new event is started first: if it cannot be saved, the old one stays.
         """
         before = [event for event in self._door.in_force() if event.source == self._gateway]
         same = next((event for event in before if abs(event.target_ratio - percent / 100) < 1e-9), None)
         if percent < 100 and same is None:
-            name = f"{self._gateway_id}-{self._wall():.3f}"
-            order = StartOrder(target_percent=percent, source=self._gateway, id=name)
+            event_id = f"{self._gateway_id}-{self._wall():.3f}"
+            order = StartOrder(target_percent=percent, source=self._gateway, id=event_id)
             await self._door.book.start(order, source=self._gateway)
         for event in before:
             if event is not same or percent == 100:

@@ -1,4 +1,4 @@
-"""How to reach each broker: the configuration, with the secrets and certificates that it names read and checked."""
+"""Address and credentials of each broker, with the secrets and certificates from the configuration read and checked."""
 
 import ssl
 from collections.abc import Sequence
@@ -13,16 +13,16 @@ from agent.files.secret import read_password
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Link:
-    """How to reach one broker, and as whom.
+    """Address and credentials of one broker.
 
     Attributes:
-        name: For logs and labels.
-        host, port: Where it is; a name is looked up.
-        protocol: Of MQTT.
-        client_id: Who we are: the same at every connection, so that the broker ends one that it thinks is still there.
-        username, password: None for a broker that asks for none.
+        name: Name in logs and labels.
+        host, port: Address; a host name is looked up.
+        protocol: Version of MQTT.
+        client_id: The same at every connection, so that the broker ends an old connection that it still holds.
+        username, password: None for a broker that needs none.
         tls: Context of an encrypted connection; None for a plain one.
-        keepalive_s: After one and a half of these without a word the broker takes us for gone.
+        keepalive_s: After one and a half times this long without a packet the broker considers the client gone, s.
     """
 
     name: str
@@ -40,10 +40,10 @@ class Link:
 
 
 class _ClosingSocket(ssl.SSLSocket):
-    """A socket that is closed when its handshake fails; paho 2.2.0 would leave that to the collector."""
+    """A socket that closes itself when its handshake fails; paho 2.2.0 leaves that to the garbage collector."""
 
     def do_handshake(self, block: bool = False) -> None:  # noqa: FBT001, FBT002  the signature is the library's
-        """Shake hands, or close."""
+        """Do the handshake; on failure, close the socket."""
         try:
             super().do_handshake(block)
         except BaseException:
@@ -52,20 +52,20 @@ class _ClosingSocket(ssl.SSLSocket):
 
 
 def outbox_path(section: MqttSection, config_file: Path) -> Path:
-    """Give where a broker's outbox is."""
+    """Return the path of a broker's outbox."""
     return section.outbox_file or config_file.with_suffix(f".mqtt-{section.name}.sqlite")
 
 
 def read_links(sections: Sequence[MqttSection], *, site: str, file: Path) -> tuple[Link, ...]:
-    """Give the link to each broker.
+    """Return the link to each broker.
 
     Args:
-        sections: From the configuration.
+        sections: The brokers' sections of the configuration.
         site: The site's name.
         file: The configuration file.
 
     Raises:
-        ConfigError: With every mistake in the files that they name; no content of a secret is in it.
+        ConfigError: With every mistake in the files that the sections name. It contains no secret.
     """
     links: list[Link] = []
     mistakes: list[Mistake] = []
@@ -98,10 +98,10 @@ def read_links(sections: Sequence[MqttSection], *, site: str, file: Path) -> tup
 
 
 def _tls_context(section: MqttSection, *, where: str, file: str) -> ssl.SSLContext:
-    """Give a context that believes who the configuration names.
+    """Return a context that trusts the configured authority.
 
     Raises:
-        ConfigError: A file cannot be read, or holds no certificate.
+        ConfigError: A file cannot be read, or contains no certificate.
     """
     context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH)
     key, path = "ca_file", section.ca_file
@@ -110,14 +110,13 @@ def _tls_context(section: MqttSection, *, where: str, file: str) -> ssl.SSLConte
             context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=section.ca_file)
         if section.cert_file is not None and section.key_file is not None:
             key, path = "cert_file", section.cert_file
-            # An encrypted key would ask the terminal for its password.
+            # Without `password`, an encrypted key would prompt for one on the terminal.
             context.load_cert_chain(section.cert_file, section.key_file, password=_no_password)
     except ssl.SSLError as error:
-        reason = (
-            "no certificate, or no key that fits it, is in there"
-            if key == "cert_file"
-            else "no certificate is in there"
-        )
+        if key == "cert_file":
+            reason = "contains no certificate, or the key does not match it"
+        else:
+            reason = "contains no certificate"
         raise _mistake(file, f"{where}.{key}", path, reason) from error
     except (OSError, ValueError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
@@ -128,7 +127,7 @@ def _tls_context(section: MqttSection, *, where: str, file: str) -> ssl.SSLConte
 
 
 def _no_password() -> str:
-    raise ValueError("the key is encrypted; give one without a password, of mode 0600")
+    raise ValueError("the key is encrypted; use one without a password, of mode 0600")
 
 
 def _mistake(file: str, where: str, path: Path | None, reason: str) -> ConfigError:

@@ -1,11 +1,11 @@
-"""What is published and taken in over MQTT, as types. The JSON Schema files in `schemas/` are made from them.
+"""Published and received MQTT messages as types. The JSON Schema files in `schemas/` are generated from them.
 
 Keys are field names with their units: H/s, W, J, seconds, ratios from 0 to 1; times are ISO 8601 in UTC. Absent is
-null, zero is a measured zero. A new field is no new version; one that goes, or means something else, is.
+null, zero is a measured zero. A new field does not change the version; a removed field or a new meaning does.
 
-Everything the agent publishes carries an envelope. `boot_id` and `seq` together name a message: one that arrives twice
-has the same. `seq` grows over all topics of one run of the agent; `previous_seq` is the message before on the same
-topic, so that a consumer of `figures`, `units` or `events` sees whether anything is missing in between.
+Everything the agent publishes has an envelope. `boot_id` and `seq` together identify a message: a duplicate has the
+same. `seq` grows over all topics of one run of the agent. `previous_seq` is the number of the message before on the
+same topic, so that a consumer of `figures`, `units` or `events` detects missing messages.
 """
 
 from datetime import datetime
@@ -21,13 +21,13 @@ UNITS_A_MESSAGE = 100
 
 
 class Envelope(msgspec.Struct, frozen=True, kw_only=True):
-    """What every published message has.
+    """Fields of every published message.
 
     Attributes:
         site: The site's name.
-        boot_id: This run of the agent.
+        boot_id: Identifies this run of the agent.
         seq: The message's number in this run, from 1.
-        time: When what it says was true.
+        time: The moment that the content describes.
     """
 
     site: str
@@ -37,7 +37,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Loss(msgspec.Struct, frozen=True, kw_only=True):
-    """One part of a shortfall."""
+    """The part of a shortfall that has one cause."""
 
     cause: Cause
     hashrate_hs: float
@@ -48,13 +48,13 @@ class GroupFigures(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         known_hs: Nameplate of the units whose state is known.
-        watts_by_source: Power by whose word it is.
-        watts_units: Of how many units power is known.
-        metered_watts: What meters of the whole group say.
-        efficient_watts, efficient_hs: Power and hashrate of the units of which both are known; their quotient is J/TH.
-        curtailment_nameplate_hs, curtailment_target_hs: Nameplate under a curtailment in force, and what it leaves.
-        stragglers: Units that hash inside an event that leaves them nothing.
-        unrestored: Units that did not come back after an event.
+        watts_by_source: Power by source of the figure.
+        watts_units: Number of units whose power is known.
+        metered_watts: Power by meters of the whole group.
+        efficient_watts, efficient_hs: Power and hashrate of the units with both known; J/TH is their quotient.
+        curtailment_nameplate_hs, curtailment_target_hs: Nameplate under a curtailment in force, and its target.
+        stragglers: Units that hash during a curtailment to zero.
+        unrestored: Units that did not come back after a curtailment.
         operational_efficiency_ratio: Operating over deployed at this moment; not to be averaged or added up.
         coverage_ratio: Known over deployed.
     """
@@ -86,8 +86,8 @@ class FiguresMessage(Envelope, frozen=True, kw_only=True):
     """The site's sums, every interval.
 
     Attributes:
-        interval_s: When to expect the next.
-        delivered_1h_hs, delivered_24h_hs: What pools credited, over the units of which that is known.
+        interval_s: Time until the next message.
+        delivered_1h_hs, delivered_24h_hs: Hashrate credited by pools, over the units for which it is known.
         delivered_1h_deployed_hs, delivered_24h_deployed_hs: Nameplate of these units.
     """
 
@@ -111,17 +111,17 @@ class ContainerMessage(Envelope, frozen=True, kw_only=True):
 
 
 class UnitFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of one unit.
+    """The status of one unit.
 
     Attributes:
-        state, why, since: Our judgement.
-        is_fresh: Whether its latest reading may still be believed.
-        last_reading_at: When it last told anything.
+        state, why, since: The agent's judgement.
+        is_fresh: True if the latest reading is recent enough to count.
+        last_reading_at: Time of the latest reading.
         hashrate_hs: Measured over 5 s, in a fresh reading.
         losses: Its shortfall by cause.
-        uplift_hs: What it delivers above its nameplate.
-        power_watts, power_source: What it draws, and by whose word.
-        hottest_chip_celsius, hottest_pcb_celsius: Of a fresh reading.
+        uplift_hs: Hashrate above the nameplate.
+        power_watts, power_source: Power drawn, and the source of the figure.
+        hottest_chip_celsius, hottest_pcb_celsius: From a fresh reading.
         error_reason: Why the latest poll failed.
     """
 
@@ -177,10 +177,10 @@ class CurtailmentChanged(msgspec.Struct, frozen=True, kw_only=True, tag_field="k
     """A curtailment was declared, began, ended, or was stopped.
 
     Attributes:
-        what: What happened.
-        target_ratio: What is left to hash, as a share of the nameplate.
-        scope: Whom it covers; nothing told is the whole site.
-        end: Null until somebody stops it.
+        what: The change.
+        target_ratio: Hashrate that is left, as a share of the nameplate.
+        scope: The units it covers; the whole site if no name is given.
+        end: Null if it lasts until it is stopped.
     """
 
     what: Literal["declared", "started", "ended", "stopped"]
@@ -196,12 +196,12 @@ Subject = Literal["outbox", "outbox_full", "gateway", "meter", "broker", "histor
 
 
 class AgentHealth(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="agent_health"):
-    """Something of the agent itself is not as it should be, or is again.
+    """A part of the agent itself failed or recovered.
 
     Attributes:
-        subject: What it is about, from a closed list.
-        is_well: Whether it is as it should be.
-        detail: In words.
+        subject: The part, from a closed list.
+        is_well: True if it works as it should.
+        detail: Description in words.
     """
 
     subject: Subject
@@ -210,7 +210,7 @@ class AgentHealth(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", t
 
 
 class EventMessage(Envelope, frozen=True, kw_only=True):
-    """Something that happened."""
+    """A change of a unit, a curtailment or the agent itself."""
 
     schema: Literal["hashsight.event.v1"] = "hashsight.event.v1"
     previous_seq: int | None
@@ -218,11 +218,11 @@ class EventMessage(Envelope, frozen=True, kw_only=True):
 
 
 class AgentMessage(Envelope, frozen=True, kw_only=True):
-    """Whether the agent is there. The will, which says ``offline``, was written when its connection began.
+    """The agent's own state. The time in an ``offline`` message, the will, is that at which its connection began.
 
     Attributes:
-        state: ``offline`` is said by the broker when the agent is gone without a word, ``stopped`` by the agent.
-        started_at: When this run began.
+        state: The broker publishes ``offline`` when the connection breaks; the agent publishes ``stopped`` as it ends.
+        started_at: Start of this run.
     """
 
     schema: Literal["hashsight.agent.v1"] = "hashsight.agent.v1"
@@ -232,20 +232,20 @@ class AgentMessage(Envelope, frozen=True, kw_only=True):
 
 
 class CanaryMessage(Envelope, frozen=True, kw_only=True):
-    """Published to be received back: a broker acknowledges, without a word, what its access list lets nobody see."""
+    """A message that must come back to the agent: a broker acknowledges even messages that its access list hides."""
 
     schema: Literal["hashsight.canary.v1"] = "hashsight.canary.v1"
     nonce: str
 
 
 class ErrorMessage(Envelope, frozen=True, kw_only=True):
-    """Why something that was taken in changed nothing.
+    """The answer to a received message that was refused and changed nothing.
 
     Attributes:
-        topic: Where it came from.
+        topic: The topic on which it came.
         reason: From a closed list.
-        detail: In words.
-        excerpt: How it began, in printable characters.
+        detail: The reason in words.
+        excerpt: Its beginning, in printable characters.
     """
 
     schema: Literal["hashsight.error.v1"] = "hashsight.error.v1"
@@ -262,11 +262,11 @@ class StopOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class MeterReading(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a meter says: either watts, or joules as a counter that only grows.
+    """A meter's reading: either watts, or joules as a counter that only grows.
 
     Attributes:
-        time: When it was read, with its offset.
-        name: Which of several meters of the same thing this is; their watts add up.
+        time: Time of the reading, with its offset.
+        name: Distinguishes several meters of the same thing; their watts add up.
     """
 
     time: Annotated[datetime, msgspec.Meta(tz=True)]
@@ -293,7 +293,7 @@ TAKEN_IN: dict[str, type[msgspec.Struct]] = {
 
 
 def schemas() -> dict[str, bytes]:
-    """Give every JSON Schema (2020-12) file by its name."""
+    """Return every JSON Schema (2020-12) file by its name."""
     files = {}
     for name, kind in {**PUBLISHED, **TAKEN_IN}.items():
         (reference,), definitions = msgspec.json.schema_components([kind], ref_template="#/$defs/{name}")

@@ -1,7 +1,6 @@
-"""Meters that send their readings over MQTT: pure but for its memory; times are arguments.
+"""Meters that send their readings over MQTT. No I/O; times are arguments.
 
-A reading counts until `max_age_s` after the time it carries, and then no longer. A meter that fell silent is forgotten
-a day later.
+A reading counts until `max_age_s` after its own time. A silent meter is forgotten a day later.
 """
 
 from collections.abc import Iterator
@@ -14,13 +13,13 @@ from agent.site.metered import MeterWatts
 
 MAX_METERS = 1000
 FORGOTTEN_S = 86_400.0
-# A meter's clock may go ahead of ours by so much.
+# A meter's clock may be ahead of the agent's by this much.
 MAX_AHEAD_S = 60.0
 MAX_WATTS = 1e10
 
 
 class ReadingError(ValueError):
-    """A reading that cannot be taken; `reason` is the word for it on the errors topic."""
+    """A refused reading; `reason` is its label on the errors topic."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
@@ -29,7 +28,7 @@ class ReadingError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Latest:
-    """A meter's latest reading; `watts` is None after the first of a counter."""
+    """A meter's latest reading; `watts` is None after the first reading of a counter."""
 
     at: float
     watts: float | None
@@ -37,10 +36,10 @@ class _Latest:
 
 
 class MqttMeters:
-    """The latest readings.
+    """The latest reading of each meter.
 
     Args:
-        max_age_s: How long a reading counts.
+        max_age_s: Time for which a reading counts, s.
     """
 
     def __init__(self, *, max_age_s: float) -> None:
@@ -48,34 +47,34 @@ class MqttMeters:
         self._latest: dict[tuple[MeterScope, str], _Latest] = {}
 
     def take(self, scope: MeterScope, reading: MeterReading, *, now: float) -> None:
-        """Take a reading in.
+        """Store a reading.
 
         Args:
-            scope: What is metered.
-            reading: What the meter says.
+            scope: The metered part of the site.
+            reading: The meter's message.
             now: Unix time, s.
 
         Raises:
-            ReadingError: Nothing was changed.
+            ReadingError: The reading is refused; nothing was changed.
         """
         if (reading.watts is None) == (reading.joules is None):
-            raise ReadingError("malformed", "watts or joules is expected, and not both")
+            raise ReadingError("malformed", "expected either watts or joules")
         at = _unix(reading.time)
         if at > now + MAX_AHEAD_S:
             raise ReadingError("malformed", f"time: {at - now:.0f} s in the future")
         key = (scope, reading.name)
         before = self._latest.get(key)
         if now - at > self._max_age_s or (before is not None and at < before.at):
-            raise ReadingError("stale", f"time: {now - at:.0f} s ago, and older than what counts")
+            raise ReadingError("stale", f"time: {now - at:.0f} s ago, too old or older than the last reading")
         if before is None and len(self._latest) >= MAX_METERS:
-            raise ReadingError("full", f"{MAX_METERS} meters are known already")
+            raise ReadingError("full", f"there are {MAX_METERS} meters already")
         watts = reading.watts
         if reading.joules is not None:
             watts = _mean_watts(before, at, reading.joules)
         self._latest[key] = _Latest(at=at, watts=watts, joules=reading.joules)
 
     def readings(self, now: float) -> Iterator[MeterWatts]:
-        """Give what each meter says at Unix time `now`; one that fell silent says nothing until it is forgotten."""
+        """Yield each meter's power at Unix time `now`, s; None while its reading is too old."""
         for key, latest in list(self._latest.items()):
             if abs(now - latest.at) > FORGOTTEN_S:
                 del self._latest[key]
@@ -84,7 +83,7 @@ class MqttMeters:
             yield MeterWatts(scope.container, scope.unit, watts)
 
     def lapsed(self, now: float) -> list[str]:
-        """Give the meters whose readings no longer count, by scope and name."""
+        """Return the meters whose readings no longer count, by scope and name."""
         return [
             f"{scope}: {name}"
             for (scope, name), latest in self._latest.items()
@@ -93,14 +92,16 @@ class MqttMeters:
 
 
 def _mean_watts(before: _Latest | None, at: float, joules: float) -> float | None:
-    """Give the mean power since the reading before; None after a first reading or one that went backwards."""
+    """Return the mean power since the reading before; None after a first reading or a counter that went backwards."""
     if before is None or before.joules is None or joules < before.joules:
         return None
     if at <= before.at:
         return before.watts
     watts = (joules - before.joules) / (at - before.at)
     if watts > MAX_WATTS:
-        raise ReadingError("malformed", f"joules: {watts:g} W since the last reading cannot be")
+        raise ReadingError(
+            "malformed", f"joules: {watts:g} W since the last reading is out of range (0 to {MAX_WATTS:g})"
+        )
     return watts
 
 

@@ -1,34 +1,35 @@
-"""What is worth telling: whether a unit changed enough, and what happened to a curtailment. Pure."""
+"""News worth publishing: changes of a unit, of curtailments and of the agent's own health. No I/O."""
 
+from collections.abc import Iterable, Iterator
 from typing import Literal
 
 from agent.exporters.mqtt.composer import moment
-from agent.exporters.mqtt.messages import CurtailmentChanged
+from agent.exporters.mqtt.messages import AgentHealth, CurtailmentChanged, Subject
 from agent.site.curtailment.events import Event, Phase
 from agent.site.curtailment.orders import ScopeOrder
 from agent.site.curtailment.windows import SCHEDULE
 from agent.site.status import UnitStatus
 
 DEADBAND_RATIO = 0.05
-"""Of the nameplate. Two 5 s rates of a sound unit are apart by a quarter of that, and pass 2 % in every eighth poll; a
-board that died is a third."""
+"""Share of the nameplate. Two 5 s rates of a sound unit differ by a quarter of this, and by more than 2 % in every
+eighth poll. A dead board is a third."""
 
 
-def is_news(told: UnitStatus, status: UnitStatus) -> bool:
-    """Say whether somebody who knows `told` would want to know `status`."""
-    if told.state is not status.state or told.why != status.why or told.is_fresh != status.is_fresh:
+def is_news(published: UnitStatus, status: UnitStatus) -> bool:
+    """Return True if `status` differs enough from the one published last."""
+    if published.state is not status.state or published.why != status.why or published.is_fresh != status.is_fresh:
         return True
-    if told.entry is not status.entry and told.entry != status.entry:
+    if published.entry is not status.entry and published.entry != status.entry:
         return True
-    if told.hashrate_hs is None or status.hashrate_hs is None:
-        return told.hashrate_hs is not status.hashrate_hs
-    return abs(told.hashrate_hs - status.hashrate_hs) > DEADBAND_RATIO * status.entry.nameplate.hashrate_hs
+    if published.hashrate_hs is None or status.hashrate_hs is None:
+        return published.hashrate_hs is not status.hashrate_hs
+    return abs(published.hashrate_hs - status.hashrate_hs) > DEADBAND_RATIO * status.entry.nameplate.hashrate_hs
 
 
 def happened(
     before: Phase | None, now: Phase, event: Event
 ) -> list[Literal["declared", "started", "ended", "stopped"]]:
-    """Give what happened to an event between two looks."""
+    """Return what happened to a curtailment event between two calls; `before` is None for a new one."""
     found: list[Literal["declared", "started", "ended", "stopped"]] = []
     if before is None and event.source != SCHEDULE:
         found.append("declared")
@@ -40,14 +41,55 @@ def happened(
     return found
 
 
-def curtailment_changed(what: Literal["declared", "started", "ended", "stopped"], event: Event) -> CurtailmentChanged:
-    """Give it as it is told."""
+class CurtailmentNews:
+    """Curtailment events and their phases as last seen."""
+
+    def __init__(self) -> None:
+        self._phases: dict[str, Phase] | None = None
+
+    def changes(self, events: Iterable[Event], at: float) -> Iterator[CurtailmentChanged]:
+        """Yield what was declared, began, ended or was stopped since the last call.
+
+        Args:
+            events: All events around Unix time `at`.
+            at: Now, s.
+        """
+        now = {event.id: (event, event.phase_at(at)) for event in events}
+        before, self._phases = self._phases, {name: phase for name, (_, phase) in now.items()}
+        for event, phase in now.values():
+            known = None if before is None else before.get(event.id)
+            if known is None and (before is None or phase not in {Phase.PENDING, Phase.ACTIVE}):
+                # Events from before this run were published by an earlier run, or show in the figures.
+                continue
+            for what in happened(known, phase, event):
+                yield _curtailment_changed(what, event)
+
+
+def _curtailment_changed(what: Literal["declared", "started", "ended", "stopped"], event: Event) -> CurtailmentChanged:
     return CurtailmentChanged(
         what=what,
         id=event.id,
         target_ratio=event.target_ratio,
-        scope=ScopeOrder(**event.scope.told()),
+        scope=ScopeOrder(**event.scope.names()),
         source=event.source,
         start=moment(event.start),
         end=None if event.end is None else moment(event.end),
     )
+
+
+class HealthNews:
+    """Parts of the agent that are not well now, by subject and name."""
+
+    def __init__(self) -> None:
+        self._unwell: set[tuple[str, str]] = set()
+
+    def change(self, subject: Subject, name: str, *, is_well: bool, detail: str) -> AgentHealth | None:
+        """Return the event if this is a change; None if not. Being well from the start is no change."""
+        key = (subject, name)
+        if is_well == (key not in self._unwell):
+            return None
+        if is_well:
+            self._unwell.remove(key)
+        else:
+            self._unwell.add(key)
+        return AgentHealth(subject=subject, is_well=is_well, detail=f"{name}: {detail}")

@@ -1,97 +1,56 @@
-"""What is to be published, kept until a broker has it: on the disk, and in memory while the disk fails.
+"""The outbox of one broker: messages kept until the broker has them, on disk, or in memory while the disk fails.
 
-    put -> file -> take -> (published, acknowledged) -> settle -> (acknowledged still, a while later) -> forgotten
-             '-> memory, where the file cannot be written: full disk, damage, read-only folder
+    put -> file -> take -> (published, acknowledged) -> settle -> (still acknowledging after the grace) -> deleted
+             '-> memory, while the file cannot be written: full disk, damage, read-only folder
 
-Messages leave in the order in which they came. What is in memory is younger than everything in the file, and goes into
-the file as soon as that can be written again.
+Messages leave in the order in which they came. Messages in memory are younger than all in the file, and move into the
+file as soon as it can be written again.
 
-A broker acknowledges a message before it is on its own disk: killed then, it takes what it acknowledged with it.
-Observed: eight messages of 65,000, through 50 SIGKILLs of a mosquitto that saves at every change. So a message is
-forgotten when the broker still acknowledges others `grace_s` later, and until then sent again after a lost connection;
-consumers know it by its number. One that cannot be deleted, because a full disk refuses even that, is remembered and
-not sent again by this process.
+A broker acknowledges a message before it saves it to its own disk, so a killed broker loses some acknowledged ones.
+Measured: 8 messages of 65,000, over 50 SIGKILLs of a mosquitto that saves at every change. So a message is deleted only
+when the broker acknowledges others `grace_s` later. Until then it is sent again after a lost connection; consumers
+recognize it by its number. A message that cannot be deleted, because the disk is too full even for that, is remembered
+and not sent again by this process.
 
-On a full disk a ballast file beside the outbox is given up, so that what is in it can still be drained.
+On a full disk a ballast file beside the outbox is given up, so that the outbox can still be drained.
 
-Nothing here raises, and nothing here knows of an event loop: it is called in one thread, a broker's own.
+Nothing here raises, and nothing here knows of an event loop: each broker calls its outbox from one thread.
 """
 
-import os
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import structlog
 
-from agent.errors import OUTBOX_REASONS, OutboxError
-from agent.exporters.mqtt.outbox_file import (
-    Kind,
-    Message,
-    OutboxFile,
-    move_aside,
-    none_of_any_kind,
-    open_outbox,
-    salvage,
-)
+from agent.errors import OutboxError
+from agent.exporters.mqtt.ballast import Ballast
+from agent.exporters.mqtt.outbox_file import Message, OutboxFile, move_aside, open_outbox, salvage
+from agent.exporters.mqtt.outbox_health import OutboxHealth
+from agent.exporters.mqtt.outbox_memory import OutboxMemory, Taken
 
 log = structlog.get_logger(__name__)
 
 MEMORY_BYTES = 8 << 20
-BALLAST_BYTES = 1 << 20
 RETRY_S = 10.0
 _AT_ONCE = 500
 _NEARLY_FULL = 0.9
-
-
-@dataclass(slots=True, kw_only=True)
-class Health:
-    """How an outbox does; read it anywhere.
-
-    Attributes:
-        trouble: Why the file cannot be written, in words; None while it can.
-        in_file, in_memory: Messages waiting.
-        file_bytes: Of the file, pages in use.
-        dropped: Messages given up for want of room, by kind; every kind is there.
-        errors: Failures by reason; every reason is there.
-    """
-
-    trouble: str | None = None
-    in_file: int = 0
-    in_memory: int = 0
-    file_bytes: int = 0
-    dropped: Counter[str] = field(default_factory=none_of_any_kind)
-    errors: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(OUTBOX_REASONS, 0)))
-
-
-@dataclass(slots=True, eq=False)
-class Taken:
-    """A message that waits, or is being published.
-
-    Attributes:
-        message: What and where to.
-        key: Its id in the file; None while it is in memory.
-    """
-
-    message: Message
-    key: int | None
 
 
 class Outbox:
     """Messages for one broker.
 
     Args:
-        path: The file; its folder has to be there.
-        max_bytes: What the file should not outgrow.
+        path: The file; its folder must exist.
+        max_bytes: Size that the file should not exceed.
         clock: Monotonic clock, s.
         wall: Unix time, s.
-        memory_bytes: What waits in memory at most, while the file cannot be written.
-        grace_s: A message is forgotten when another is acknowledged so long after it; in memory at once.
+        memory_bytes: Bound on messages in memory while the file cannot be written.
+        grace_s: A message in the file is deleted when another is acknowledged this long after it.
 
     Attributes:
-        health: How it does.
+        health: Message counts and trouble.
         max_bytes: As above.
     """
 
@@ -106,50 +65,47 @@ class Outbox:
         grace_s: float = 0.0,
     ) -> None:
         self.path, self.max_bytes = path, max_bytes
-        self.health = Health()
+        self.health = OutboxHealth()
         self._memory_bytes, self._grace_s = memory_bytes, grace_s
         self._clock, self._wall = clock, wall
-        self._ballast = path.with_name(f"{path.name}.ballast")
+        self._ballast = Ballast(path)
         self._file: OutboxFile | None = None
         self._retry_at = float("-inf")
-        self._memory: deque[Taken] = deque()
-        self._memory_used = 0
-        # In the file, taken out: up to here; those of them that were acknowledged, and when; and those to be deleted.
+        self._memory = OutboxMemory()
+        # Of the messages in the file: the last id taken; (time, id) of those acknowledged; ids to be deleted.
         self._taken_to = 0
         self._acknowledged: deque[tuple[float, int]] = deque()
         self._settled: set[int] = set()
-        self._taken_in_memory = 0
         self._is_damaged = False
-        # Topics that are kept, or no longer, of which the file does not know yet.
-        self._unkept: dict[str, bool] = {}
+        # Changes of the retained topics that the file has not recorded yet.
+        self._unrecorded: dict[str, bool] = {}
 
     def put(self, messages: Sequence[Message], kept: Mapping[str, bool] | None = None) -> None:
-        """Take messages in, in this order.
+        """Add messages at the end.
 
         Args:
-            messages: To be delivered.
-            kept: Topics of which the broker keeps something from now on, or nothing any more; see `kept`.
+            messages: To be delivered, in this order.
+            kept: Changes of the retained topics: true for a topic now retained by the broker, false for one no longer.
         """
         for message in messages:
-            self._memory.append(Taken(message, None))
-            self._memory_used += message.size_bytes
+            self._memory.append(message)
         self.flush()
-        while self._memory_used > self._memory_bytes:
-            self._forget_one()
-        self._unkept.update(kept or {})
-        self._write_kept()
+        while self._memory.used_bytes > self._memory_bytes:
+            self.health.dropped[self._memory.drop_least().label] += 1
+        self._unrecorded.update(kept or {})
+        self._record_kept()
         self._count()
 
     def flush(self) -> None:
-        """Write what waits in memory into the file, as far as that goes; one that fails is left alone for a while."""
+        """Move messages from memory into the file until one write fails; the next try comes `RETRY_S` later."""
         while self._memory:
             if self._acknowledged and self.health.file_bytes > _NEARLY_FULL * self.max_bytes:
-                # Better these than what was never acknowledged.
+                # Rather lose the grace of acknowledged messages than drop one that never was.
                 self.confirm()
             file = self._usable()
             if file is None:
                 return
-            batch = [self._memory[place] for place in range(min(_AT_ONCE, len(self._memory)))]
+            batch = self._memory.first(_AT_ONCE)
             try:
                 ids, dropped = file.insert([taken.message for taken in batch])
             except OutboxError as error:
@@ -157,20 +113,17 @@ class Outbox:
                 return
             for taken, key in zip(batch, ids, strict=True):
                 taken.key = key
-                self._memory.popleft()
-                self._memory_used -= taken.message.size_bytes
                 if key is None:
                     self.health.dropped[taken.message.kind.label] += 1
-            self._count_dropped(dropped)
-            # What was being published out of memory goes on being so out of the file.
-            moved = min(self._taken_in_memory, len(batch))
-            self._taken_in_memory -= moved
-            if moved:
-                self._taken_to = max([self._taken_to, *(key for key in ids[:moved] if key is not None)])
+            were_taken = self._memory.remove_first(len(batch))
+            self.health.count_dropped(dropped)
+            if were_taken:
+                # These are being published already.
+                self._taken_to = max([self._taken_to, *(key for key in ids[:were_taken] if key is not None)])
             self._recover()
 
     def take(self, limit: int) -> list[Taken]:
-        """Give the next messages, oldest first, at most `limit`; each once until it is settled or put back."""
+        """Take at most `limit` messages, oldest first; each is taken once until it is settled or put back."""
         found: list[Taken] = []
         file = self._usable()
         while file is not None and len(found) < limit:
@@ -183,45 +136,40 @@ class Outbox:
                 break
             self._taken_to = rows[-1][0]
             found += [Taken(message, key) for key, message in rows if key not in self._settled]
-        # What is in memory is younger; while older messages cannot be read, it would overtake them.
+        # Messages in memory are younger: while older ones cannot be read, they would overtake them.
         if file is not None or self.health.in_file == 0:
-            while len(found) < limit and self._taken_in_memory < len(self._memory):
-                found.append(self._memory[self._taken_in_memory])
-                self._taken_in_memory += 1
+            found += self._memory.take(limit - len(found))
         return found
 
     def settle(self, acknowledged: Iterable[Taken]) -> None:
-        """Take note of messages that the broker acknowledged, and forget those that it did a while ago."""
+        """Record messages that the broker acknowledged, and delete those that it acknowledged `grace_s` ago."""
         now = self._clock()
         for taken in acknowledged:
             if taken.key is not None:
                 self._acknowledged.append((now, taken.key))
-            elif taken in self._memory:
-                place = self._memory.index(taken)
-                del self._memory[place]
-                self._memory_used -= taken.message.size_bytes
-                self._taken_in_memory -= place < self._taken_in_memory
-        self._forget(until=now - self._grace_s)
+            else:
+                self._memory.remove(taken)
+        self._delete_acknowledged(until=now - self._grace_s)
 
     def confirm(self) -> None:
-        """Forget all that was acknowledged: the broker is well."""
-        self._forget(until=self._clock())
+        """Delete every acknowledged message: the broker is well."""
+        self._delete_acknowledged(until=self._clock())
 
-    def _forget(self, *, until: float) -> None:
+    def _delete_acknowledged(self, *, until: float) -> None:
         while self._acknowledged and self._acknowledged[0][0] <= until:
             self._settled.add(self._acknowledged.popleft()[1])
         self._delete_settled()
         self._count()
 
     def put_back(self) -> None:
-        """Have everything that was taken and is not forgotten taken again: the connection is gone."""
+        """Make every taken message that is not deleted available again: the connection is lost."""
         self._taken_to = 0
-        self._taken_in_memory = 0
+        self._memory.put_back()
         self._acknowledged.clear()
         self._count()
 
     def kept(self) -> frozenset[str] | None:
-        """Give the topics of which the broker keeps something, of this run's or earlier ones'; None when not known."""
+        """Return topics on which the broker retains a message of any run; None if the file cannot be read."""
         file = self._usable()
         if file is None:
             return None
@@ -231,30 +179,30 @@ class Outbox:
             self._fail(error)
             return None
 
-    def _write_kept(self) -> None:
-        """Put down what `put` was told of topics that are kept; what cannot be written waits for the next time."""
-        file = self._usable() if self._unkept else None
+    def _record_kept(self) -> None:
+        """Record changes of the retained topics in the file; after a failure they wait for the next call."""
+        file = self._usable() if self._unrecorded else None
         if file is None:
             return
         try:
-            file.note_kept(self._unkept)
+            file.note_kept(self._unrecorded)
         except OutboxError as error:
             self._fail(error)
         else:
-            self._unkept.clear()
+            self._unrecorded.clear()
 
     def close(self) -> None:
-        """Write what can be written, and close the file; what is in memory alone is gone."""
+        """Write what can be written and close the file; messages left in memory are lost."""
         self._retry_at = float("-inf")
         self.flush()
-        self._write_kept()
+        self._record_kept()
         if self._memory:
             log.error("mqtt messages lost: they could not be written", file=str(self.path), messages=len(self._memory))
         self._delete_settled()
         self._close()
 
     def _usable(self) -> OutboxFile | None:
-        """Give the open file, opening it where that may be tried again."""
+        """Return the open file; opens it if no retry is pending."""
         if self._file is not None and not self._file.is_in_place:
             log.warning("mqtt outbox was moved away", file=str(self.path))
             self._close()
@@ -263,13 +211,13 @@ class Outbox:
                 self._file = self._open()
             except OutboxError as error:
                 self._fail(error)
-                # Nobody knows when it comes back: what is in memory goes out, and the file's messages late.
+                # The file may stay away for long: deliver from memory, and the file's messages late.
                 self.health.in_file = 0
             else:
                 self._taken_to = 0
                 self._acknowledged.clear()
                 self._settled.clear()
-                self._keep_ballast()
+                self._ballast.reserve()
                 self._count()
         return self._file
 
@@ -284,17 +232,12 @@ class Outbox:
         aside = move_aside(self.path, at=self._wall())
         self._is_damaged = False
         file = open_outbox(self.path, max_bytes=self.max_bytes)
-        kept = 0
         try:
-            saved = list(salvage(aside))
-            for start in range(0, len(saved), _AT_ONCE):
-                ids, dropped = file.insert(saved[start : start + _AT_ONCE])
-                self._count_dropped(dropped)
-                kept += sum(key is not None for key in ids)
+            messages = _copy_messages(aside, file, self.health)
         except OutboxError:
             file.close()
             raise
-        log.error("mqtt outbox was damaged and begins anew", kept=str(aside), messages=kept)
+        log.error("mqtt outbox was damaged and begins anew", kept=str(aside), messages=messages)
         return file
 
     def _close(self) -> None:
@@ -303,16 +246,16 @@ class Outbox:
             file.close()
 
     def _fail(self, error: OutboxError) -> None:
-        """Count a failure; log it when it is news."""
+        """Count a failure, and log it if it is the first since the last recovery."""
         self.health.errors[error.reason] += 1
         if self.health.trouble is None:
             log.error("mqtt outbox cannot be written", reason=error.reason, error=str(error))
         self.health.trouble = str(error)
         if error.reason == "full" and self._file is not None:
-            # It can still be read, and drained.
-            self._give_up_ballast()
+            # The file can still be read and drained.
+            self._ballast.release()
             return
-        # Damage that shows while the file is open is looked into at once, everything else after a while.
+        # Damage found in an open file is handled at once, every other failure after RETRY_S.
         self._is_damaged = error.reason == "damaged" and self._file is not None
         self._retry_at = self._clock() + (0.0 if self._is_damaged else RETRY_S)
         self._close()
@@ -321,7 +264,7 @@ class Outbox:
         if self.health.trouble is not None:
             self.health.trouble = None
             log.info("mqtt outbox is written again", file=str(self.path))
-        self._keep_ballast()
+        self._ballast.reserve()
 
     def _delete_settled(self) -> None:
         if not self._settled or self._file is None:
@@ -330,40 +273,14 @@ class Outbox:
             try:
                 self._file.delete(self._settled)
             except OutboxError as error:
-                is_full = error.reason == "full" and self._ballast.exists()
+                # Read before `_fail`, which gives the ballast up: with it gone, the second try may find room.
+                had_ballast = error.reason == "full" and self._ballast.exists
                 self._fail(error)
-                if not is_full:
+                if not had_ballast:
                     return
             else:
                 self._settled.clear()
                 return
-
-    def _keep_ballast(self) -> None:
-        """Reserve some room, while there is plenty."""
-        with suppress(OSError):
-            if self._ballast.exists():
-                return
-            room = os.statvfs(self.path.parent)
-            if room.f_bavail * room.f_frsize > 4 * BALLAST_BYTES:
-                with self._ballast.open("wb") as ballast:
-                    os.posix_fallocate(ballast.fileno(), 0, BALLAST_BYTES)
-
-    def _give_up_ballast(self) -> None:
-        with suppress(OSError):
-            self._ballast.unlink(missing_ok=True)
-
-    def _forget_one(self) -> None:
-        """Drop the oldest message of the kind least needed from memory."""
-        place = min(range(len(self._memory)), key=lambda place: self._memory[place].message.kind)
-        taken = self._memory[place]
-        del self._memory[place]
-        self._taken_in_memory -= place < self._taken_in_memory
-        self._memory_used -= taken.message.size_bytes
-        self.health.dropped[taken.message.kind.label] += 1
-
-    def _count_dropped(self, dropped: Iterable[tuple[Kind, int]]) -> None:
-        for kind, count in dropped:
-            self.health.dropped[kind.label] += count
 
     def _count(self) -> None:
         self.health.in_memory = len(self._memory)
@@ -371,3 +288,14 @@ class Outbox:
             self.health.in_file = max(0, self._file.messages - len(self._settled) - len(self._acknowledged))
             with suppress(OutboxError):
                 self.health.file_bytes = self._file.used_bytes
+
+
+def _copy_messages(damaged: Path, file: OutboxFile, health: OutboxHealth) -> int:
+    """Copy what can be read of a damaged file; returns the number of messages that found room."""
+    kept = 0
+    saved = list(salvage(damaged))
+    for start in range(0, len(saved), _AT_ONCE):
+        ids, dropped = file.insert(saved[start : start + _AT_ONCE])
+        health.count_dropped(dropped)
+        kept += sum(1 for key in ids if key is not None)
+    return kept

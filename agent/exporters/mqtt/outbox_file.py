@@ -1,7 +1,7 @@
-"""The outbox' file: SQLite in WAL mode, one writer, every change one transaction.
+"""The file of an outbox: SQLite in WAL mode, one writer, one transaction for every change.
 
-A file of its own and not the history's: it is written and emptied all the time, history is kept for a year; one of them
-full, damaged or deleted says nothing about the other; and with several brokers each has one.
+It is separate from the history's file: it is written and emptied all the time, while history is kept for a year. If one
+of them is full, damaged or deleted, the other is not affected. Each broker has a file of its own.
 """
 
 import sqlite3
@@ -18,7 +18,7 @@ from agent.files.sqlite import FileKind, connect, set_aside, transaction, used_b
 APPLICATION_ID = 0x6873_6D71  # "hsmq"
 VERSION = 1
 PAGE_BYTES = 4096
-# What a row takes beside its topic and payload.
+# Size of a row beside its topic and payload.
 ROW_BYTES = 48
 BUSY_S = 2.0
 DROPPED_AT_ONCE = 50
@@ -28,14 +28,14 @@ _SCHEMA = (
     retain INTEGER NOT NULL, payload BLOB NOT NULL)""",
     "CREATE INDEX messages_by_kind ON messages (kind, id)",
 )
-# Beside what waits: the topics of which the broker keeps something of ours. Made when there are any: what waits in an
-# older file can be drained on a full disk too.
+# The topics on which the broker retains a message of the agent. Created with the first one, not at opening, so that the
+# messages of an older file can be drained on a full disk too.
 _KEPT_SCHEMA = "CREATE TABLE IF NOT EXISTS kept (topic TEXT PRIMARY KEY) WITHOUT ROWID"
 OUTBOX = FileKind(error=OutboxError, application_id=APPLICATION_ID, newest=VERSION)
 
 
 class Kind(IntEnum):
-    """What a message is, in the order in which it goes when there is no room."""
+    """The kind of a message; lower kinds are dropped first when there is no room."""
 
     UNITS = 0
     FIGURES = 1
@@ -43,12 +43,12 @@ class Kind(IntEnum):
 
     @property
     def label(self) -> str:
-        """What metrics and the log call it."""
+        """Its name in metrics and the log."""
         return self.name.lower()
 
 
 def none_of_any_kind() -> Counter[str]:
-    """Give a count by kind in which every kind is there."""
+    """Return a count by kind in which every kind is present."""
     return Counter({kind.label: 0 for kind in Kind})
 
 
@@ -56,10 +56,9 @@ class Message(NamedTuple):
     """One message to be published.
 
     Attributes:
-        kind: What it is.
-        topic: Where to.
-        payload: What.
-        is_retained: Whether the broker keeps it for those who subscribe later.
+        kind: Decides when it is dropped.
+        topic, payload: As published.
+        is_retained: True if the broker should retain it for later subscribers.
     """
 
     kind: Kind
@@ -69,12 +68,12 @@ class Message(NamedTuple):
 
     @property
     def size_bytes(self) -> int:
-        """About what it takes."""
+        """Its approximate size in the file."""
         return len(self.topic) + len(self.payload) + ROW_BYTES
 
 
 class OutboxFile:
-    """An open outbox file that this process alone uses; `open_outbox` gives it."""
+    """An open outbox file that this process alone uses; made by `open_outbox`."""
 
     def __init__(self, path: Path, connection: sqlite3.Connection, lock: IO[str], *, max_bytes: int) -> None:
         self.path = path
@@ -85,14 +84,14 @@ class OutboxFile:
         self.messages = int(connection.execute("SELECT COUNT(*) FROM messages").fetchone()[0])
 
     def close(self) -> None:
-        """Close it and give the lock back."""
+        """Close the file and release its lock."""
         with suppress(sqlite3.Error):
             self._connection.close()
         self._lock.close()
 
     @property
     def is_in_place(self) -> bool:
-        """Say whether this is still the file at its path: somebody may have deleted it under us."""
+        """True if this is still the file at its path; it may have been deleted or replaced since it was opened."""
         try:
             return self.path.stat().st_ino == self._inode
         except OSError:
@@ -100,29 +99,29 @@ class OutboxFile:
 
     @property
     def used_bytes(self) -> int:
-        """The size of the pages in use; those that were emptied are filled again before the file grows.
+        """The size of the pages in use; emptied pages are filled again before the file grows.
 
         Raises:
-            OutboxError: When it cannot be read.
+            OutboxError: The file cannot be read.
         """
         with OUTBOX.translated(self.path):
             return used_bytes(self._connection)
 
     def insert(self, messages: Sequence[Message]) -> tuple[list[int | None], list[tuple[Kind, int]]]:
-        """Add messages at the end, all of them or none; what is least needed goes where there is no room.
+        """Add messages at the end in one transaction; the least important are dropped if there is no room.
 
         Returns:
-            The id of each, None for one that found no room, and how many older ones were dropped, by kind.
+            The id of each message, None for one without room, and the numbers of older ones dropped, by kind.
 
         Raises:
-            OutboxError: When nothing was written.
+            OutboxError: Nothing was written.
         """
         ids: list[int | None] = []
         dropped: list[tuple[Kind, int]] = []
         with OUTBOX.translated(self.path), transaction(self._connection):
             used = self.used_bytes
             for message in messages:
-                # Half as much again: payloads rarely fill their pages.
+                # Half as much again, because payloads rarely fill their pages.
                 wanted = message.size_bytes * 3 // 2
                 while used + wanted > self._max_bytes:
                     found = self._drop_oldest(message.kind)
@@ -140,11 +139,12 @@ class OutboxFile:
                         (int(message.kind), message.topic, int(message.is_retained), message.payload),
                     ).lastrowid
                 )
-        self.messages += sum(number is not None for number in ids) - sum(count for _, count in dropped)
+        inserted = sum(1 for number in ids if number is not None)
+        self.messages += inserted - sum(count for _, count in dropped)
         return ids, dropped
 
     def _drop_oldest(self, up_to: Kind) -> tuple[Kind, int] | None:
-        """Drop some of the oldest messages of the kind least needed; None when all there are matter more."""
+        """Drop some of the oldest messages of the least important kind; None if all are more important than `up_to`."""
         for kind in Kind:
             if kind > up_to:
                 return None
@@ -157,10 +157,10 @@ class OutboxFile:
         return None
 
     def after(self, last_id: int, limit: int) -> list[tuple[int, Message]]:
-        """Give at most `limit` messages that come after `last_id`, oldest first.
+        """Return at most `limit` messages that come after `last_id`, oldest first.
 
         Raises:
-            OutboxError: When they cannot be read.
+            OutboxError: The file cannot be read.
         """
         with OUTBOX.translated(self.path):
             rows = self._connection.execute(
@@ -172,10 +172,10 @@ class OutboxFile:
         ]
 
     def delete(self, ids: Iterable[int]) -> None:
-        """Forget messages, all of them or none.
+        """Delete messages in one transaction.
 
         Raises:
-            OutboxError: When nothing was forgotten; on a full disk even that needs room.
+            OutboxError: Nothing was deleted; on a full disk even deleting needs room.
         """
         with OUTBOX.translated(self.path), transaction(self._connection):
             gone = self._connection.executemany(
@@ -184,10 +184,10 @@ class OutboxFile:
         self.messages -= max(0, gone)
 
     def kept(self) -> frozenset[str]:
-        """Give the topics of which the broker keeps something, by what `note_kept` put down.
+        """Return the topics on which the broker retains a message, as recorded by `note_kept`.
 
         Raises:
-            OutboxError: When they cannot be read.
+            OutboxError: The file cannot be read.
         """
         with OUTBOX.translated(self.path):
             if not self._connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'kept'").fetchone():
@@ -195,10 +195,10 @@ class OutboxFile:
             return frozenset(topic for (topic,) in self._connection.execute("SELECT topic FROM kept"))
 
     def note_kept(self, topics: Mapping[str, bool]) -> None:
-        """Put down of which topics the broker keeps something from now on, and of which nothing any more.
+        """Record topics on which the broker now retains a message (true) or no longer does (false).
 
         Raises:
-            OutboxError: When nothing was written.
+            OutboxError: Nothing was written.
         """
         with OUTBOX.translated(self.path), transaction(self._connection):
             self._connection.execute(_KEPT_SCHEMA)
@@ -206,18 +206,20 @@ class OutboxFile:
                 ("INSERT OR IGNORE INTO kept VALUES (?)", True),
                 ("DELETE FROM kept WHERE topic = ?", False),
             ):
-                self._connection.executemany(sql, [(topic,) for topic, told in topics.items() if told is is_kept])
+                self._connection.executemany(
+                    sql, [(topic,) for topic, is_now_kept in topics.items() if is_now_kept is is_kept]
+                )
 
 
 def open_outbox(path: Path, *, max_bytes: int) -> OutboxFile:
-    """Open an outbox file, or make it.
+    """Open an outbox file; creates it if it does not exist.
 
     Args:
-        path: Where it is; its folder has to be there.
-        max_bytes: What it should not outgrow.
+        path: The file; its folder must exist.
+        max_bytes: Size that the file should not exceed.
 
     Raises:
-        OutboxError: With the reason; the file is as it was.
+        OutboxError: With the reason; the file is unchanged.
     """
     with OUTBOX.opened_to_write(path, busy_s=BUSY_S) as (connection, lock):
         _prepare(connection, path, max_bytes)
@@ -228,12 +230,12 @@ def _prepare(connection: sqlite3.Connection, path: Path, max_bytes: int) -> None
     version = OUTBOX.check_identity(connection, path)
     connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
     connection.execute("PRAGMA journal_mode = WAL")
-    # What was put in is on the disk: a power cut takes no more than a kill. 0.14 ms more a commit was measured.
+    # Committed messages are on the disk: a power cut loses no more than a kill. Measured cost: 0.14 ms a commit.
     connection.execute("PRAGMA synchronous = FULL")
-    # The log counts on a small disk too: 1 MiB of it, not 4.
+    # Bound the write-ahead log to 1 MiB instead of 4, for small disks.
     connection.execute("PRAGMA wal_autocheckpoint = 256")
     connection.execute(f"PRAGMA journal_size_limit = {1 << 20}")
-    # Drops keep it below max_bytes; this is the wall behind them, because pages are not filled evenly.
+    # Drops keep the file near max_bytes. This is the hard limit behind them, because pages are not filled evenly.
     connection.execute(f"PRAGMA max_page_count = {(max_bytes + max_bytes // 2) // PAGE_BYTES + 64}")
     OUTBOX.refuse_damage(connection, path)
     if version == 0:
@@ -245,13 +247,13 @@ def _prepare(connection: sqlite3.Connection, path: Path, max_bytes: int) -> None
 
 
 def move_aside(path: Path, *, at: float) -> Path:
-    """Rename a damaged file and its log, so that a new one can begin; the oldest of several such files goes.
+    """Rename a damaged file and its log to make room for a new one; deletes the oldest of several such files.
 
     Returns:
         The new name.
 
     Raises:
-        OutboxError: When it cannot be renamed.
+        OutboxError: The file cannot be renamed.
     """
     with OUTBOX.translated(path):
         earlier = sorted(other for other in path.parent.glob(f"{path.name}.damaged-*") if other.name[-1].isdigit())
@@ -264,7 +266,7 @@ def move_aside(path: Path, *, at: float) -> Path:
 
 
 def salvage(damaged: Path) -> Iterator[Message]:
-    """Give the messages of a damaged file up to the damage."""
+    """Yield the messages of a damaged file up to the damage."""
     with suppress(sqlite3.Error, ValueError, TypeError), closing(connect(damaged, busy_s=BUSY_S, mode="rw")) as source:
         for kind, topic, payload, kept in source.execute(
             "SELECT kind, topic, payload, retain FROM messages ORDER BY id"

@@ -1,10 +1,10 @@
-"""Sparkplug B payloads: our own encoder over the published definition, and the state of one edge node.
+"""Sparkplug B payloads: an encoder over the published definition, and the state of one edge node.
 
-Documented: Eclipse Sparkplug 3.0, chapters 5 and 6, and the field numbers of sparkplug_b.proto (Eclipse Tahu). Of that
-definition only what an edge node of plain values needs is declared here; what others send beside it is skipped.
+Source: Eclipse Sparkplug 3.0, chapters 5 and 6, and the field numbers of sparkplug_b.proto (Eclipse Tahu). Only the
+part of that definition that an edge node of plain values needs is declared here; other fields are skipped.
 
-*What it does not guarantee:* births and data go with QoS 0, as the specification demands. What is lost on the way is
-lost; a host notices the hole in `seq` and asks for a rebirth. For anything that must arrive there are the other topics.
+Delivery is not guaranteed: births and data use QoS 0, as the specification demands. A host notices a lost message by
+the gap in `seq` and asks for a rebirth. Use the other topics for anything that must arrive.
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ Value = float | int | bool | str | None
 
 
 def _definition() -> descriptor_pb2.FileDescriptorProto:
-    """Give the part of the definition that is used, by its published field numbers."""
+    """Return the part of the definition that is used, with its published field numbers."""
     field = descriptor_pb2.FieldDescriptorProto
     file = descriptor_pb2.FileDescriptorProto(
         name="hashsight/sparkplug_b.proto", package="hashsight.sparkplug", syntax="proto2"
@@ -65,7 +65,7 @@ _Payload: type[Message] = message_factory.GetMessageClass(_POOL.FindMessageTypeB
 
 
 class EdgeNode:
-    """One site as a Sparkplug edge node: its topics, sequence numbers, aliases and what it last told.
+    """One site as a Sparkplug edge node: its topics, sequence numbers, aliases and last published values.
 
     Args:
         group: The group's id.
@@ -80,24 +80,24 @@ class EdgeNode:
         self._bd_seq = -1
         self._seq = 0
         self._aliases: dict[str, int] = {}
-        self._told: dict[str, Value] = {}
+        self._published: dict[str, Value] = {}
 
     def death(self, *, at: float) -> bytes:
-        """Give the will of the next connection; its number is what that connection's births carry too."""
+        """Return the will of the next connection; that connection's births carry the same bdSeq."""
         self._bd_seq = (self._bd_seq + 1) % _SEQUENCE
         return self.goodbye(at=at)
 
     def goodbye(self, *, at: float) -> bytes:
-        """Give the death certificate of this connection, to be published before leaving on purpose."""
+        """Return the death certificate of this connection, for publishing before an intended disconnect."""
         payload: Any = _Payload(timestamp=_ms(at))
         payload.metrics.add(name="bdSeq", timestamp=_ms(at), datatype=INT64, long_value=self._bd_seq)
         return _bytes(payload)
 
     def birth(self, values: Mapping[str, Value], *, at: float) -> bytes:
-        """Give the birth certificate: every metric with name, alias, type and value."""
+        """Return the birth certificate: every metric with name, alias, type and value."""
         self._seq = 0
         self._aliases = {name: number for number, name in enumerate(values, start=1)}
-        self._told = dict(values)
+        self._published = dict(values)
         payload: Any = _Payload(timestamp=_ms(at), seq=0)
         payload.metrics.add(name="bdSeq", timestamp=_ms(at), datatype=INT64, long_value=self._bd_seq)
         payload.metrics.add(name=REBIRTH, timestamp=_ms(at), datatype=BOOLEAN, boolean_value=False)
@@ -106,15 +106,15 @@ class EdgeNode:
         return _bytes(payload)
 
     def data(self, values: Mapping[str, Value], *, at: float) -> bytes | None:
-        """Give what changed since the last message, by alias; None when nothing did.
+        """Return the values that changed since the last message, by alias; None if none did.
 
         Raises:
-            KeyError: A metric that the birth did not tell: another birth is due.
+            KeyError: The birth did not contain this metric: another birth is due.
         """
-        changed = {name: value for name, value in values.items() if self._told[name] != value}
+        changed = {name: value for name, value in values.items() if self._published[name] != value}
         if not changed:
             return None
-        self._told |= changed
+        self._published |= changed
         self._seq = (self._seq + 1) % _SEQUENCE
         payload: Any = _Payload(timestamp=_ms(at), seq=self._seq)
         for name, value in changed.items():
@@ -123,7 +123,7 @@ class EdgeNode:
 
 
 def asks_for_rebirth(data: bytes) -> bool:
-    """Say whether a command asks for a birth; what cannot be read asks for nothing."""
+    """Return True if a command asks for a birth; False also if it cannot be read."""
     payload: Any = _Payload()
     try:
         payload.ParseFromString(data)
@@ -133,7 +133,7 @@ def asks_for_rebirth(data: bytes) -> bool:
 
 
 def _set(metric: Any, value: Value, *, is_birth: bool) -> None:
-    """Fill in a value and, in a birth, its type; what is not known is null, and never zero."""
+    """Set a value and, in a birth, its type; an unknown value is null, never zero."""
     if is_birth:
         metric.datatype = STRING if isinstance(value, str) else DOUBLE
     if value is None:

@@ -1,4 +1,4 @@
-"""A site's life as a Sparkplug edge node: a connection of its own, because a connection has one will only."""
+"""The connection of a site as a Sparkplug edge node: separate, because a connection has only one will."""
 
 import asyncio
 from collections.abc import Callable
@@ -7,11 +7,11 @@ from contextlib import suppress
 import structlog
 
 from agent.errors import BrokerError
-from agent.exporters.mqtt.backoff import Rhythm, forget_wakings
-from agent.exporters.mqtt.broker import leaves
+from agent.exporters.mqtt.backoff import Backoff
 from agent.exporters.mqtt.connection import Connection, Will, connect
 from agent.exporters.mqtt.links import Link
 from agent.exporters.mqtt.sparkplug import EdgeNode, Value, asks_for_rebirth
+from agent.exporters.mqtt.task_groups import clear_cancel_count, leaves
 from agent.exporters.mqtt.topics import level
 from agent.site.totals import Figures, SiteFigures
 
@@ -19,11 +19,11 @@ log = structlog.get_logger(__name__)
 
 
 def metrics_of(figures: SiteFigures) -> dict[str, Value]:
-    """Give what is told, by metric name; a folder for each container, named as in topics."""
-    told = _group("Site", figures.site)
+    """Return the published values by metric name, with a folder for each container, named as in topics."""
+    values = _group("Site", figures.site)
     for name, sums in figures.by_container.items():
-        told |= _group(f"Containers/{level(name)}", sums)
-    return told
+        values |= _group(f"Containers/{level(name)}", sums)
+    return values
 
 
 def _group(folder: str, sums: Figures) -> dict[str, Value]:
@@ -40,49 +40,49 @@ def _group(folder: str, sums: Figures) -> dict[str, Value]:
 
 
 class SparkplugNode:
-    """Tells the latest figures to one broker, and begins again when a host asks.
+    """Publishes the latest figures to one broker, and a new birth when a host asks for it.
 
     Args:
-        link: The broker; the client id gets an ending of its own.
+        link: The broker, under a client id that no other connection uses.
         node: The edge node.
-        rhythm: When to try again.
+        backoff: Wait before each reconnect.
         wall: Unix time, s.
 
     Attributes:
-        stop: Set it to have it say goodbye and leave.
+        stop: Set it to publish the death certificate and disconnect.
     """
 
-    def __init__(self, link: Link, node: EdgeNode, *, rhythm: Rhythm, wall: Callable[[], float]) -> None:
+    def __init__(self, link: Link, node: EdgeNode, *, backoff: Backoff, wall: Callable[[], float]) -> None:
         self.link = link
         self.stop = asyncio.Event()
-        self._node, self._rhythm, self._wall = node, rhythm, wall
+        self._node, self._backoff, self._wall = node, backoff, wall
         self._figures: SiteFigures | None = None
         self._changed = asyncio.Event()
         self._is_birth_due = True
         self._failures = 0
 
     def on_figures(self, figures: SiteFigures) -> None:
-        """Take in the figures of an interval."""
+        """Store the figures of an interval and wake the publishing task."""
         self._figures = figures
         self._changed.set()
 
     async def run(self) -> None:
-        """Tell until `stop` is set."""
+        """Publish until `stop` is set."""
         trouble = ""
         while not self.stop.is_set():
             try:
                 await self._connect_once()
             except Exception as error:
-                told = leaves(error)[0]
-                if not isinstance(told, BrokerError):
+                cause = leaves(error)[0]
+                if not isinstance(cause, BrokerError):
                     log.exception("sparkplug failed", broker=self.link.name)
-                elif str(told) != trouble:
-                    trouble = str(told)
+                elif str(cause) != trouble:
+                    trouble = str(cause)
                     log.warning("sparkplug not connected", broker=self.link.name, error=trouble)
-            forget_wakings()
+            clear_cancel_count()
             self._failures += 1
             with suppress(TimeoutError):
-                async with asyncio.timeout(self._rhythm.wait_s(self._failures)):
+                async with asyncio.timeout(self._backoff.wait_s(self._failures)):
                     await self.stop.wait()
 
     async def _connect_once(self) -> None:
@@ -92,13 +92,15 @@ class SparkplugNode:
             self._is_birth_due = True
             async with asyncio.TaskGroup() as tasks:
                 listening = tasks.create_task(self._listen(connection), name=f"sparkplug {self.link.name} in")
-                telling = tasks.create_task(self._tell(connection), name=f"sparkplug {self.link.name} out")
+                publishing = tasks.create_task(
+                    self._publish_forever(connection), name=f"sparkplug {self.link.name} out"
+                )
                 stopping = tasks.create_task(self.stop.wait(), name=f"sparkplug {self.link.name} stop")
-                await asyncio.wait({listening, telling, stopping}, return_when=asyncio.FIRST_COMPLETED)
-                for task in (listening, telling, stopping):
+                await asyncio.wait({listening, publishing, stopping}, return_when=asyncio.FIRST_COMPLETED)
+                for task in (listening, publishing, stopping):
                     task.cancel()
             if self.stop.is_set():
-                # Documented: 5.5: an intended disconnect is told, because the broker then drops the will.
+                # Sparkplug 3.0, 5.5: publish the death before an intended disconnect; the broker then drops the will.
                 goodbye = self._node.goodbye(at=self._wall())
                 await connection.publish(self._node.death_topic, goodbye, qos=0)
 
@@ -108,15 +110,15 @@ class SparkplugNode:
                 self._is_birth_due = True
                 self._changed.set()
 
-    async def _tell(self, connection: Connection) -> None:
+    async def _publish_forever(self, connection: Connection) -> None:
         while True:
             figures = self._figures
             self._changed.clear()
             if figures is not None:
-                await self._tell_once(connection, figures)
+                await self._publish(connection, figures)
             await self._changed.wait()
 
-    async def _tell_once(self, connection: Connection, figures: SiteFigures) -> None:
+    async def _publish(self, connection: Connection, figures: SiteFigures) -> None:
         values = metrics_of(figures)
         payload = None
         if not self._is_birth_due:

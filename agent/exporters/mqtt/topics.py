@@ -1,15 +1,15 @@
-"""Topic names: ``hashsight/v1/<site>/...``, and names of the ledger as one level of them.
+"""Topic names: ``hashsight/v1/<site>/...``, with names of the ledger escaped to one level each.
 
 figures                 the site's sums, every interval; kept until delivered
 containers/<id>         a container's sums; the latest only
 units/<unit_id>         a unit's status; the latest only
 units                   up to 100 units' statuses in one message; kept until delivered
-events                  what changed; kept until delivered
+events                  changes; kept until delivered
 agent                   online, offline (the will), stopped
-agent/canary            comes back to us, so that we know that the broker lets us publish
-errors                  what we could not accept
-curtailment/set         taken in
-meter/site, meter/container/<id>, meter/unit/<unit_id>   taken in
+agent/canary            comes back to the agent, which proves that the broker lets it publish
+errors                  received messages that were refused
+curtailment/set         received
+meter/site, meter/container/<id>, meter/unit/<unit_id>   received
 """
 
 import re
@@ -17,13 +17,13 @@ from dataclasses import dataclass
 
 ROOT = "hashsight/v1"
 _NO_NAME = "-"
-# Documented: MQTT 5, 4.7: + and # are wildcards, / separates levels, U+0000 is refused.
+# MQTT 5, 4.7: + and # are wildcards, / separates levels, U+0000 is refused.
 _UNSAFE = re.compile(r"[%/+#\x00-\x1f\x7f]")
 _ESCAPED = re.compile(r"%([0-9A-F]{2})")
 
 
 def level(name: str) -> str:
-    """Give a name of the ledger as one topic level; `from_level` gives it back. A site without containers has ``-``."""
+    """Return a name of the ledger as one topic level, which `from_level` reverses; the empty name is ``-``."""
     if not name:
         return _NO_NAME
     if name == _NO_NAME:
@@ -32,13 +32,15 @@ def level(name: str) -> str:
 
 
 def from_level(text: str) -> str:
-    """Give the name that `level` made into `text`."""
-    return "" if text == _NO_NAME else _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text)
+    """Return the name that `level` turned into `text`."""
+    if text == _NO_NAME:
+        return ""
+    return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeterScope:
-    """What a meter's topic says it measures: the site, or one container or unit by its name in the ledger."""
+    """The part of the site that a meter measures: all of it, or one container or unit by its name in the ledger."""
 
     container: str | None = None
     unit: str | None = None
@@ -53,7 +55,7 @@ class Topics:
     """The topics of one site.
 
     Args:
-        site: The site's name, which the configuration holds to characters that are safe here.
+        site: The site's name; the configuration allows only characters that are safe here.
     """
 
     def __init__(self, site: str) -> None:
@@ -68,15 +70,24 @@ class Topics:
         self.meters = f"{self.root}/meter/#"
 
     def container(self, name: str) -> str:
-        """Give a container's topic."""
+        """Return a container's topic."""
         return f"{self.root}/containers/{level(name)}"
 
     def unit(self, unit_id: str) -> str:
-        """Give a unit's topic."""
+        """Return a unit's topic."""
         return f"{self.root}/units/{level(unit_id)}"
 
+    def taken_in(self, *, curtailment: bool, meters: bool) -> list[str]:
+        """Return the topics to subscribe to for orders, readings or both."""
+        topics = []
+        if curtailment:
+            topics.append(self.curtailment)
+        if meters:
+            topics.append(self.meters)
+        return topics
+
     def meter_scope(self, topic: str) -> MeterScope | None:
-        """Give what the meter behind `topic` measures; None when the topic is no meter's."""
+        """Return the part of the site that the meter on `topic` measures; None if it is no meter's topic."""
         match topic.removeprefix(f"{self.root}/meter/").split("/"):
             case ["site"]:
                 return MeterScope()

@@ -1,6 +1,7 @@
-"""One thread for the calls that wait for a disk: in order, and never waited for longer than somebody wants.
+"""One thread for calls that wait for a disk: made in order, each awaited under the caller's own deadline.
 
-A daemon, unlike the threads of the event loop's executor: a disk that hangs must not keep the process from ending.
+It is a daemon thread, unlike those of the event loop's executor: a disk that hangs must not keep the process from
+ending.
 """
 
 import asyncio
@@ -17,7 +18,7 @@ class Worker:
     """A thread that makes one call after another.
 
     Args:
-        name: For whoever looks at the process' threads.
+        name: The thread's name.
     """
 
     def __init__(self, name: str) -> None:
@@ -26,12 +27,12 @@ class Worker:
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
         self._thread.start()
 
     def stop(self, timeout_s: float) -> bool:
-        """End after the calls that are waiting; says whether that took no longer than `timeout_s`."""
+        """End after the calls that are waiting; returns True if that took at most `timeout_s`."""
         self._calls.put(None)
         if self._thread is None:
             return True
@@ -39,7 +40,7 @@ class Worker:
         return not self._thread.is_alive()
 
     async def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Make a call in the thread and give what it gives; cancelled, the call is made all the same."""
+        """Make a call in the thread and return its result; if cancelled, the call is made anyway."""
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[T] = loop.create_future()
 
@@ -55,7 +56,7 @@ class Worker:
             result, failure = None, None
             try:
                 result = function(*args, **kwargs)
-            except Exception as error:  # noqa: BLE001  it is raised where the call was asked for
+            except Exception as error:  # noqa: BLE001  raised again in the caller
                 failure = error
             if not loop.is_closed():
                 loop.call_soon_threadsafe(deliver, result, failure)

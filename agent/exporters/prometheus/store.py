@@ -34,7 +34,7 @@ from agent.site.identity.figures import IdentityFigures
 from agent.site.metered import MeterState
 from agent.site.status import UnitStatus
 from agent.site.totals import SiteFigures
-from agent.slices import Turns, at_once
+from agent.slices import Slices, run_at_once
 from agent.unit.reading import Poll
 
 try:
@@ -123,10 +123,10 @@ class Metrics:
             figures: As of now.
             is_whole: True once every unit has been polled; until then only figures from the ledger are exported.
         """
-        at_once(self.on_site_in_turns(figures, is_whole=is_whole))
+        run_at_once(self.on_site_in_slices(figures, is_whole=is_whole))
 
-    def on_site_in_turns(self, figures: SiteFigures, *, is_whole: bool) -> Turns[None]:
-        """Render the group figures in turns; the previous figures stay until the last turn."""
+    def on_site_in_slices(self, figures: SiteFigures, *, is_whole: bool) -> Slices[None]:
+        """Render the group figures in slices; the previous figures stay until the last slice."""
         texts = {}
         for lines in self._figures:
             name = lines.family.name

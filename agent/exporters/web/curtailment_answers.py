@@ -60,7 +60,7 @@ def curtailment_answer(figures: EventFigures) -> CurtailmentAnswer:
     return CurtailmentAnswer(
         id=event.id,
         phase=figures.phase,
-        scope=event.scope.told(),
+        scope=event.scope.names(),
         target_percent=round(event.target_ratio * 100, 6),
         start=_time(event.start),
         end=None if event.end is None else _time(event.end),

@@ -155,6 +155,7 @@ def answer_history(path: Path, site: str, query: HistoryQuery) -> HistoryAnswer:
 
 
 def _row(row: Row) -> HistoryRow:
+    rate_ths = row.efficient_hs / HS_PER_THS
     return HistoryRow(
         at=datetime.fromtimestamp(row.at, UTC),
         span_s=row.span_s,
@@ -171,7 +172,7 @@ def _row(row: Row) -> HistoryRow:
         coverage_ratio=row.known_hs * row.watched_s / (row.deployed_hs * row.span_s) if row.deployed_hs else None,
         watts=dict(row.watts),
         joules=row.joules,
-        energy_efficiency_j_per_th=row.efficient_watts / (row.efficient_hs / HS_PER_THS) if row.efficient_hs else None,
+        energy_efficiency_j_per_th=row.efficient_watts / rate_ths if rate_ths else None,
         efficient_deployed_hs=row.efficient_deployed_hs,
         delivered_hs=row.delivered_hs,
         delivered_deployed_hs=row.delivered_deployed_hs,

@@ -94,7 +94,7 @@ class CurtailmentBook:
             reason_empty = empty_scope(event.scope, self._entries())
             if reason_empty is not None:
                 raise OrderError(Refusal.MALFORMED, f"scope: {reason_empty}")
-            if sum(each.phase_at(at) in {Phase.PENDING, Phase.ACTIVE} for each in events) >= MAX_OPEN:
+            if sum(1 for each in events if each.phase_at(at) in {Phase.PENDING, Phase.ACTIVE}) >= MAX_OPEN:
                 raise OrderError(Refusal.FULL, f"{MAX_OPEN} events have not ended; stop some")
             await self._put((*events, event), at)
             log.info("curtailment ordered", **_facts(event))
@@ -147,7 +147,7 @@ class CurtailmentBook:
         )
         self._set(Curtailments(windows, (*events, *dropped)))
 
-    def tell(self, at: float) -> None:
+    def log_changes(self, at: float) -> None:
         """Log the events that began or ended since the last call."""
         in_force = {event.id: event for event in self.curtailments.around(at).in_force}
         for event_id, event in in_force.items():

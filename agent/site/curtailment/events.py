@@ -57,13 +57,13 @@ class Scope:
             and (self.unit is None or self.unit == entry.unit_id)
         )
 
-    def told(self) -> dict[str, str]:
+    def names(self) -> dict[str, str]:
         """Return the names that are given, by kind; empty for the whole site."""
         kinds = {"container": self.container, "rack": self.rack, "model": self.model, "unit": self.unit}
         return {kind: name for kind, name in kinds.items() if name is not None}
 
     def __str__(self) -> str:
-        return ", ".join(f"{kind} {name}" for kind, name in self.told().items()) or "the whole site"
+        return ", ".join(f"{kind} {name}" for kind, name in self.names().items()) or "the whole site"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -105,7 +105,7 @@ def write_events(path: Path, events: tuple[Event, ...], *, site: str) -> None:
                 start=event.start,
                 end=event.end,
                 target_ratio=event.target_ratio,
-                scope=event.scope.told(),
+                scope=event.scope.names(),
                 source=event.source,
                 is_started=event.is_started,
                 is_stopped=event.is_stopped,

@@ -119,7 +119,7 @@ def order_event(order: StartOrder, *, at: float, source: str, is_taken: Callable
         raise OrderError(Refusal.MALFORMED, "end: at most a year after the start is expected")
     scope = Scope(**{name: getattr(order.scope, name) for name in ScopeOrder.__struct_fields__})
     named = order.source or source
-    if not all(text.isprintable() for text in (named, *scope.told().values())):
+    if not all(text.isprintable() for text in (named, *scope.names().values())):
         raise OrderError(Refusal.MALFORMED, "source and scope: printable characters are expected")
     return Event(
         id=order.id or _new_id(start, is_taken),
@@ -142,7 +142,7 @@ def empty_scope(scope: Scope, entries: Iterable[LedgerEntry]) -> str | None:
     entries = tuple(entries)
     if any(scope.covers(entry) for entry in entries):
         return None
-    for kind, name in scope.told().items():
+    for kind, name in scope.names().items():
         known = {_name(entry, kind) for entry in entries} - {""}
         if name not in known:
             return f"no unit of the ledger is in {kind} {name}{near_match(name, known)}"

@@ -1,4 +1,4 @@
-"""What is to be asked next, by urgency and then by time; each thing stands in it once.
+"""A priority queue of addresses, by urgency and then by due time, with each address in it once.
 
 Pure: the clock is an argument.
 """
@@ -12,7 +12,7 @@ _SLACK = 64
 
 
 class Urgency(IntEnum):
-    """What goes first when several are due."""
+    """The order among addresses that are due; the lowest goes first."""
 
     EXCHANGED = 0
     RESTARTED = 1
@@ -22,7 +22,7 @@ class Urgency(IntEnum):
 
 
 class Agenda:
-    """Addresses at which somebody is to be asked who they are, each with a time before which not."""
+    """Addresses whose page is wanted, each with the earliest time to ask."""
 
     def __init__(self) -> None:
         self._heaps: dict[Urgency, list[tuple[float, Endpoint]]] = {urgency: [] for urgency in Urgency}
@@ -35,7 +35,7 @@ class Agenda:
         return endpoint in self._wanted
 
     def want(self, endpoint: Endpoint, urgency: Urgency, due: float) -> None:
-        """Put an address in, or move one that is there to the more urgent and the earlier of both."""
+        """Add an address; one already there takes the higher urgency and the earlier time of both."""
         known = self._wanted.get(endpoint)
         wanted = (urgency, due) if known is None else (min(urgency, known[0]), min(due, known[1]))
         if wanted == known:
@@ -44,16 +44,16 @@ class Agenda:
         heap = self._heaps[wanted[0]]
         heapq.heappush(heap, (wanted[1], endpoint))
         if len(heap) > 2 * len(self._wanted) + _SLACK:
-            # What was moved or taken out stays in the heap until it comes to the top, which may take a day.
+            # A moved or removed address leaves its old item in the heap until that comes to the top: up to a day.
             heap[:] = [(due, name) for name, (rank, due) in self._wanted.items() if rank is wanted[0]]
             heapq.heapify(heap)
 
     def drop(self, endpoint: Endpoint) -> None:
-        """Take an address out, if it is there."""
+        """Remove an address, if it is there."""
         self._wanted.pop(endpoint, None)
 
     def take(self, now: float) -> Endpoint | None:
-        """Take out the most urgent address that is due, the one due longest first; None when none is."""
+        """Remove and return the most urgent address that is due, the longest overdue first; None if none is due."""
         for urgency, heap in self._heaps.items():
             first = self._first(urgency, heap)
             if first is not None and first[0] <= now:
@@ -62,7 +62,7 @@ class Agenda:
         return None
 
     def _first(self, urgency: Urgency, heap: list[tuple[float, Endpoint]]) -> tuple[float, Endpoint] | None:
-        """Give the first of a heap that still stands as it was put in, and forget those before it."""
+        """Return the first item of a heap that is still valid, and drop the outdated ones before it."""
         while heap:
             due, endpoint = heap[0]
             if self._wanted.get(endpoint) == (urgency, due):

@@ -1,7 +1,7 @@
-"""Who answers where: a reading is credited to the unit that answered, whichever unit was expected at the address.
+"""The identity book: credits a reading to the unit that answered, whichever unit was expected at the address.
 
-The ledger says who a unit is (MAC or serial) and where it is expected. A unit's own page says who answers. Answers and
-times are arguments, and nothing here writes the ledger.
+The ledger has each unit's identity (MAC or serial) and its expected address. A unit's own page says which unit answers.
+Answers and times are arguments, and nothing here writes the ledger.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -11,13 +11,13 @@ import msgspec
 
 from agent.address import Endpoint
 from agent.errors import PollError, UnreachableError
+from agent.site.identity.address_memory import AddressMemory, named_boards
 from agent.site.identity.agenda import Urgency
 from agent.site.identity.inquiries import Inquiries
 from agent.site.identity.judgement import judge, owner_of
 from agent.site.identity.routes import Routes
-from agent.site.identity.sightings import Sightings, named_boards
-from agent.site.identity.standings import Standings
 from agent.site.identity.whereabouts import Difference, Finding, Move, Sighting, Standing, Whereabouts
+from agent.site.identity.whereabouts_table import WhereaboutsTable
 from agent.site.ledger.delta import LedgerDelta
 from agent.site.ledger.entries import LedgerEntry
 from agent.unit.reading import Poll, SystemInfo
@@ -26,7 +26,7 @@ SPACING_S = 10.0
 
 
 class Addresses(NamedTuple):
-    """Where units are, were or will be by a ledger.
+    """The addresses of a ledger, past, present and future.
 
     Attributes:
         web_ports: The port of the pages at each address; None where the ledger has none.
@@ -38,7 +38,7 @@ class Addresses(NamedTuple):
 
 
 class IdentityBook:
-    """Where every unit is, by the latest sighting at every address.
+    """The place of every unit, by the latest sighting at every address.
 
     Attributes:
         routes: Where each unit is polled.
@@ -54,12 +54,12 @@ class IdentityBook:
     def __init__(
         self, entries: Iterable[LedgerEntry], known: Iterable[LedgerEntry] = (), *, spacing_s: float = SPACING_S
     ) -> None:
-        self._sightings = Sightings()
-        self._standings = Standings()
+        self._memory = AddressMemory()
+        self._table = WhereaboutsTable()
         self._entries: dict[str, LedgerEntry] = {}
         self.routes = Routes()
-        self.inquiries = Inquiries(self._sightings, self.routes, spacing_s=spacing_s)
-        # Only units whose readings are not credited to themselves.
+        self.inquiries = Inquiries(self._memory, self.routes, spacing_s=spacing_s)
+        # By the unit polled at an address, the unit that answers there. Pairs of one unit with itself are left out.
         self._owners: dict[str, str | None] = {}
         self._reported: set[tuple[str, SystemInfo]] = set()
         self.moves = 0
@@ -84,63 +84,63 @@ class IdentityBook:
         )
 
     def take_over(self, delta: LedgerDelta, addresses: Addresses, *, clock_s: float) -> list[Finding]:
-        """Take over what changed in the ledger, and judge the units whom the change may concern."""
-        concerned = set(self._standings.astray)
+        """Take over the changes of a ledger, and judge the units that they may concern."""
+        concerned = set(self._table.astray)
         former = [self._entries.pop(unit_id) for unit_id in delta.gone]
         former += [self._entries[entry.unit_id] for entry in delta.changed if entry.unit_id in self._entries]
         self._entries.update((entry.unit_id, entry) for entry in delta.changed)
-        names = self._sightings.rename(former, delta.changed)
+        names = self._memory.rename(former, delta.changed)
         self.inquiries.web_ports = addresses.web_ports
         for endpoint in addresses.gone:
-            self._sightings.drop(endpoint)
+            self._memory.drop(endpoint)
             self.inquiries.drop(endpoint)
         concerned |= self._identify_again(self.routes.take_over(delta), names)
         for unit_id in delta.gone:
-            self._standings.drop(unit_id)
+            self._table.drop(unit_id)
             self._owners.pop(unit_id, None)
             self.inquiries.forget_unit(unit_id)
         for entry in delta.changed:
             concerned.add(entry.unit_id)
-            if entry.unit_id not in self._standings:
+            if entry.unit_id not in self._table:
                 self._expect(entry.unit_id)
                 home = self.routes.home(entry.unit_id)
-                if home not in self._sightings and not self._sightings.places(entry.unit_id):
+                if home not in self._memory and not self._memory.places(entry.unit_id):
                     # Nothing was seen yet, so there is nothing to judge by.
                     concerned.discard(entry.unit_id)
         findings = self._settle(sorted(concerned), clock_s)
         # Every unit began at home. One that was settled late may have freed the place of another.
-        return [*findings, *self._settle(sorted(self._standings.astray), clock_s)]
+        return [*findings, *self._settle(sorted(self._table.astray), clock_s)]
 
     def _expect(self, unit_id: str) -> None:
         home = self.routes.home(unit_id)
         where = Whereabouts(
             unit_id=unit_id, standing=Standing.UNVERIFIED, home=home, place=None, seen=None, occupant=None
         )
-        self._standings.put(where)
+        self._table.put(where)
 
     def _identify_again(self, endpoints: Iterable[Endpoint], names: Collection[str]) -> set[str]:
-        """Identify earlier sightings by the ledger in force; return the units whom a different answer concerns.
+        """Identify earlier sightings by the ledger in force; return the units that a different answer concerns.
 
         Args:
             endpoints: Addresses at which another unit is expected than before.
             names: MAC addresses and serial numbers whose unit changed.
         """
         concerned: set[str] = set()
-        again = {endpoint for endpoint in endpoints if endpoint in self._sightings} | self._sightings.named(names)
+        again = {endpoint for endpoint in endpoints if endpoint in self._memory} | self._memory.named(names)
         for endpoint in sorted(again):
-            seen = self._sightings.at(endpoint)
+            seen = self._memory.at(endpoint)
             if seen is None:
                 continue
             now = self._identify(endpoint, seen.info, seen.at)
             if now != seen:
                 expected = self.routes.unit_at(endpoint)
                 concerned |= {name for name in (seen.unit_id, now.unit_id, expected) if name is not None}
-                self._sightings.put(endpoint, now)
+                self._memory.put(endpoint, now)
         return concerned
 
     def _identify(self, endpoint: Endpoint, info: SystemInfo, at: float) -> Sighting:
         expected = self._entries.get(self.routes.unit_at(endpoint) or "")
-        return self._sightings.identify(endpoint, info, expected=expected, at=at)
+        return self._memory.identify(endpoint, info, expected=expected, at=at)
 
     def credit(self, poll: Poll, *, clock_s: float) -> Poll | None:
         """Return the poll under the name of the unit that was really polled; None if that is no unit of the ledger.
@@ -171,20 +171,20 @@ class IdentityBook:
             return []
         endpoint = self.routes.endpoint(poll.unit_id)
         if endpoint is not None:
-            self._sightings.forget(endpoint)
+            self._memory.forget(endpoint)
         self.inquiries.want(self.routes.home(poll.unit_id), Urgency.EXCHANGED, clock_s)
         return self._settle([poll.unit_id], clock_s)
 
     def on_seen(self, endpoint: Endpoint, info: SystemInfo, *, at: float, clock_s: float) -> list[Finding]:
-        """Take in what a unit's page said.
+        """Take in a unit's page.
 
         Args:
             endpoint: Address and port of the unit's API.
-            info: What the page said.
+            info: The identity on the page.
             at: Unix time, s.
             clock_s: The monotonic clock, s.
         """
-        look = self._sightings.look(endpoint)
+        look = self._memory.look(endpoint)
         before = look.sighting
         sighting = self._identify(endpoint, info, at)
         look.is_doubtful, look.failures = False, 0
@@ -196,15 +196,15 @@ class IdentityBook:
         if unit_id is not None:
             touched.append(unit_id)
             if before is None or before.unit_id != unit_id:
-                touched += self.inquiries.doubt(self._sightings.places(unit_id), clock_s)
-        self._sightings.put(endpoint, sighting)
+                touched += self.inquiries.doubt(self._memory.places(unit_id), clock_s)
+        self._memory.put(endpoint, sighting)
         self.inquiries.on_answered(endpoint, clock_s)
         findings = self._settle([name for name in touched if name is not None], clock_s)
         return [*findings, *self._difference(sighting)]
 
     def on_failed(self, endpoint: Endpoint, error: PollError | None, *, clock_s: float) -> list[Finding]:
-        """Take in that a page could not be had; `error` is None if this process had no socket to ask with."""
-        look = self._sightings.look(endpoint)
+        """Take in a failed request for a page; `error` is None if this process had no socket to ask with."""
+        look = self._memory.look(endpoint)
         if error is None:
             self.inquiries.on_no_socket(endpoint, clock_s)
             return []
@@ -218,7 +218,7 @@ class IdentityBook:
             return []
         # Every board changed since a page last said who answers here, so that answer no longer holds.
         touched = {expected, look.sighting.unit_id or expected}
-        self._sightings.forget(endpoint)
+        self._memory.forget(endpoint)
         return self._settle(touched, clock_s)
 
     def _difference(self, sighting: Sighting) -> Iterator[Difference]:
@@ -233,19 +233,19 @@ class IdentityBook:
             yield Difference(entry=entry, sighting=sighting)
 
     def _settle(self, unit_ids: Iterable[str], clock_s: float) -> list[Finding]:
-        """Judge units, and whose readings come from where they were, are, and are expected."""
+        """Judge units, then decide whose readings come from the addresses where they were, are and are expected."""
         changes: list[Finding] = []
         polled: set[str] = set()
         for unit_id in dict.fromkeys(unit_ids):
             if unit_id not in self._entries:
                 continue
-            before, now = self._standings[unit_id], judge(unit_id, self._sightings, self.routes)
-            self._standings.put(now)
+            before, now = self._table[unit_id], judge(unit_id, self._memory, self.routes)
+            self._table.put(now)
             polled.update(self.routes.send(unit_id, now.place))
             places = (before.place, now.place, before.home, now.home)
             polled.update(self.routes.unit_at(place) or unit_id for place in places if place is not None)
             if now.standing is Standing.VERIFIED:
-                self._sightings.remember_boards(unit_id, now.home)
+                self._memory.remember_boards(unit_id, now.home)
             if now.standing is Standing.DISPLACED:
                 self.inquiries.displaced.add(unit_id)
                 self.inquiries.search(now, clock_s)
@@ -257,7 +257,7 @@ class IdentityBook:
                 if is_moved:
                     self.moves += 1
         for unit_id in polled:
-            owner = owner_of(unit_id, self._sightings, self.routes, self._standings)
+            owner = owner_of(unit_id, self._memory, self.routes, self._table)
             if owner == unit_id:
                 self._owners.pop(unit_id, None)
             else:
@@ -266,16 +266,16 @@ class IdentityBook:
 
     def whereabouts(self, unit_id: str) -> Whereabouts | None:
         """Return where a unit is; None for one that is not deployed now."""
-        return self._standings.get(unit_id)
+        return self._table.get(unit_id)
 
     def astray(self) -> list[Whereabouts]:
         """Return the units that are not where the ledger expects them, by id."""
-        return [self._standings[unit_id] for unit_id in sorted(self._standings.astray)]
+        return [self._table[unit_id] for unit_id in sorted(self._table.astray)]
 
     def counts(self) -> Mapping[Standing, int]:
         """Return how many units have each standing."""
-        return self._standings.counts()
+        return self._table.counts()
 
     def unknown_units(self) -> list[Sighting]:
         """Return the units that answer at a known address and are not in the ledger."""
-        return self._sightings.unknown()
+        return self._memory.unknown()

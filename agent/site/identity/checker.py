@@ -1,6 +1,6 @@
-"""Asks units who they are, beside the polls and never in their way: few at a time, at a bounded rate.
+"""The identity checker: reads units' pages beside the polls, a few at a time and at a limited rate.
 
-What is to be asked, and what an answer means, is the `IdentityBook`'s business; here is only when and how many.
+The `IdentityBook` decides which page is next and what an answer means. This module only paces the requests.
 """
 
 import asyncio
@@ -25,15 +25,15 @@ class Checker:
     """Works through the agenda of an `IdentityBook`.
 
     Args:
-        book: What is to be asked, and who takes the answers in.
-        fetch: Asks one address who is there; raises `PollError` or `LocalResourceError`, within its own deadline.
-        checks_per_s: At most so many are begun in a second.
-        max_in_flight: At most so many are open at once.
+        book: Names the next address and takes the answers.
+        fetch: Reads the page at one address within a deadline of its own; raises `PollError` or `LocalResourceError`.
+        checks_per_s: Rate limit: requests begun per second.
+        max_in_flight: Requests open at once.
         on_checked: Called with ``ok`` or the reason of each failure.
-        on_findings: Called with what an answer changed.
+        on_findings: Called with the changes that follow from an answer.
         wall: Unix time, s.
         clock: Monotonic time, s.
-        sleep: Waits so many seconds.
+        sleep: Waits for a number of seconds.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class Checker:
         self._sleep = sleep
 
     async def run(self) -> None:
-        """Ask until cancelled."""
+        """Check identities until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             while True:
                 await self._free.acquire()
@@ -76,7 +76,7 @@ class Checker:
             self._book.on_failed(endpoint, None, clock_s=self._clock())
             raise
         except Exception as error:
-            # A bug of ours, met with one unit's page: the others carry on.
+            # A bug of ours, triggered by one unit's page: the checks of the others go on.
             log.exception("identity not taken in", host=endpoint.host)
             bug = UnsupportedReplyError(f"{type(error).__name__} while reading the page")
             self._book.on_failed(endpoint, bug, clock_s=self._clock())

@@ -1,4 +1,4 @@
-"""Figures about where units are, for exporters."""
+"""Identity figures for the exporters."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,15 +8,15 @@ from agent.site.identity.whereabouts import Sighting, Standing, Whereabouts
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdentityFigures:
-    """What is known of all units' whereabouts.
+    """The whereabouts of all units.
 
     Attributes:
-        is_watched: Whether units are asked who they are.
-        units_by_standing: How many units there are of each standing; empty when nobody is asked.
+        is_watched: True while identity checks are on.
+        units_by_standing: Number of units of each standing; empty while identity checks are off.
         away: Units that are not where the ledger expects them.
-        unknown: Who answers at an address of the ledger and is none of its units.
-        moves: How often a unit was found at another address since this process started.
-        checks: How many pages were asked for, by what came of it: ok, no_socket, or the reason of the failure.
+        unknown: AddressMemory at an address of the ledger of units that are not in it.
+        moves: How many times a unit was found at another address since this process started.
+        checks: Number of pages requested, by result: ok, no_socket, or the reason of the failure.
     """
 
     is_watched: bool = False

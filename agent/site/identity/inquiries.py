@@ -1,11 +1,11 @@
-"""Which unit's page is asked for next, and the signs that make it worth asking."""
+"""The choice of the next page to ask for, and the signs that make it worth asking."""
 
 from collections.abc import Iterable, Mapping
 
 from agent.address import Endpoint
+from agent.site.identity.address_memory import AddressMemory, named_boards
 from agent.site.identity.agenda import Agenda, Urgency
 from agent.site.identity.routes import Routes
-from agent.site.identity.sightings import Sightings, named_boards
 from agent.site.identity.whereabouts import Whereabouts
 from agent.unit.reading import UnitReading
 
@@ -18,22 +18,22 @@ SEARCH_EVERY_S = 600.0
 class Inquiries:
     """The pages to ask for, by urgency and time.
 
-    A page is asked for when its address first answers or answers again, when an uptime went backwards, when other
-    boards answer than before, and once a day.
+    A page is asked for once a day. It is also asked for when its address first answers or answers again, when an uptime
+    went backwards, and when other boards answer than before.
 
     Args:
-        sightings: What is remembered of each address.
+        memory: What is remembered of each address.
         routes: Where each unit is polled.
         spacing_s: One address is asked at most this often.
 
     Attributes:
         web_ports: The port of the pages at each address of the ledger; None where the ledger has none.
         lost: Ids of the units that were unreachable at their last poll.
-        displaced: Ids of the units whose home is another unit's place.
+        displaced: Ids of the units at whose home another unit answers.
     """
 
-    def __init__(self, sightings: Sightings, routes: Routes, *, spacing_s: float) -> None:
-        self._sightings = sightings
+    def __init__(self, memory: AddressMemory, routes: Routes, *, spacing_s: float) -> None:
+        self._memory = memory
         self._routes = routes
         self.spacing_s = spacing_s
         self._agenda = Agenda()
@@ -51,12 +51,12 @@ class Inquiries:
                     self.want(known, Urgency.SEARCHED, clock_s)
         endpoint = self._agenda.take(clock_s)
         if endpoint is not None:
-            self._sightings.look(endpoint).asked_at = clock_s
+            self._memory.look(endpoint).asked_at = clock_s
         return endpoint
 
     def want(self, endpoint: Endpoint, urgency: Urgency, clock_s: float) -> None:
         """Ask for the page at an address soon."""
-        asked_at = self._sightings.look(endpoint).asked_at
+        asked_at = self._memory.look(endpoint).asked_at
         self._agenda.want(endpoint, urgency, max(clock_s, asked_at + self.spacing_s))
 
     def web_endpoint(self, endpoint: Endpoint, web_port: int) -> Endpoint:
@@ -73,8 +73,8 @@ class Inquiries:
         self.displaced.discard(unit_id)
 
     def on_reading(self, endpoint: Endpoint, expected: str, reading: UnitReading, clock_s: float) -> None:
-        """Want an identity wherever a reading shows signs that another unit answers."""
-        look = self._sightings.look(endpoint)
+        """Ask for the page at an address if a reading shows signs that another unit answers there."""
+        look = self._memory.look(endpoint)
         self.lost.discard(expected)
         if not look.is_answering:
             look.is_answering = True
@@ -97,13 +97,13 @@ class Inquiries:
         If the unit seen here was also seen elsewhere, it is probably there, and that address is asked at once.
         """
         self.lost.add(expected)
-        look = self._sightings.look(endpoint)
+        look = self._memory.look(endpoint)
         if not look.is_answering:
             return
         look.is_answering = False
         if look.sighting is not None and look.sighting.unit_id is not None:
             look.is_doubtful = True
-            for other in self._sightings.places(look.sighting.unit_id):
+            for other in self._memory.places(look.sighting.unit_id):
                 if other != endpoint:
                     self.want(other, Urgency.EXCHANGED, clock_s)
 
@@ -116,8 +116,8 @@ class Inquiries:
         self._agenda.want(endpoint, Urgency.NEW, clock_s + self.spacing_s)
 
     def on_failed(self, endpoint: Endpoint, clock_s: float) -> None:
-        """Ask again after a back-off: the page could not be had."""
-        look = self._sightings.look(endpoint)
+        """Ask again after a back-off: the request for the page failed."""
+        look = self._memory.look(endpoint)
         urgency = Urgency.EXCHANGED if look.is_doubtful else Urgency.ROUTINE
         wait_s = min(RETRY_MAX_S, RETRY_S * 2.0 ** min(look.failures - 1, 16))
         self._agenda.want(endpoint, urgency, clock_s + wait_s)
@@ -126,7 +126,7 @@ class Inquiries:
         """Check earlier addresses of a unit that is now seen elsewhere; return the units polled there."""
         names = []
         for endpoint in endpoints:
-            self._sightings.look(endpoint).is_doubtful = True
+            self._memory.look(endpoint).is_doubtful = True
             self.want(endpoint, Urgency.EXCHANGED, clock_s)
             names.append(self._routes.unit_at(endpoint))
         return names

@@ -7,13 +7,13 @@ another unit at its home ..... displaced: unreadable, and searched for
 """
 
 from agent.address import Endpoint
+from agent.site.identity.address_memory import AddressMemory
 from agent.site.identity.routes import Routes
-from agent.site.identity.sightings import Sightings
-from agent.site.identity.standings import Standings
 from agent.site.identity.whereabouts import Standing, Whereabouts
+from agent.site.identity.whereabouts_table import WhereaboutsTable
 
 
-def place_of(unit_id: str, sightings: Sightings, routes: Routes) -> Endpoint | None:
+def place_of(unit_id: str, memory: AddressMemory, routes: Routes) -> Endpoint | None:
     """Return where a unit was seen; None if nowhere.
 
     Among several addresses an undoubted one wins, then its home, then the latest.
@@ -21,34 +21,34 @@ def place_of(unit_id: str, sightings: Sightings, routes: Routes) -> Endpoint | N
     home = routes.home(unit_id)
 
     def rank(endpoint: Endpoint) -> tuple[bool, bool, float]:
-        look = sightings.look(endpoint)
+        look = memory.look(endpoint)
         return not look.is_doubtful, endpoint == home, look.sighting.at if look.sighting else 0.0
 
-    return max(sightings.places(unit_id), key=rank, default=None)
+    return max(memory.places(unit_id), key=rank, default=None)
 
 
-def judge(unit_id: str, sightings: Sightings, routes: Routes) -> Whereabouts:
+def judge(unit_id: str, memory: AddressMemory, routes: Routes) -> Whereabouts:
     """Return where a unit in force is, by everything that was seen."""
     home = routes.home(unit_id)
-    place = place_of(unit_id, sightings, routes)
-    occupant = sightings.at(home)
+    place = place_of(unit_id, memory, routes)
+    occupant = memory.at(home)
     if place is not None:
         standing = Standing.VERIFIED if place == home else Standing.MOVED
     elif occupant is not None and (occupant.is_unknown or occupant.unit_id not in {None, unit_id}):
         standing = Standing.DISPLACED
     else:
         standing = Standing.UNVERIFIED
-    seen = None if place is None else sightings.at(place)
+    seen = None if place is None else memory.at(place)
     return Whereabouts(unit_id=unit_id, standing=standing, home=home, place=place, seen=seen, occupant=occupant)
 
 
-def owner_of(expected: str, sightings: Sightings, routes: Routes, standings: Standings) -> str | None:
+def owner_of(expected: str, memory: AddressMemory, routes: Routes, table: WhereaboutsTable) -> str | None:
     """Return whose readings come from the address where `expected` is polled; None if no unit's of the ledger."""
     endpoint = routes.endpoint(expected) or routes.home(expected)
-    sighting = sightings.at(endpoint)
+    sighting = memory.at(endpoint)
     # The page says who answers; where it says nothing, the ledger does.
     if sighting is not None and sighting.unit_id is not None:
-        return sighting.unit_id if standings[sighting.unit_id].place == endpoint else None
+        return sighting.unit_id if table[sighting.unit_id].place == endpoint else None
     if sighting is not None and sighting.is_unknown:
         return None
-    return expected if standings[expected].place in {None, endpoint} else None
+    return expected if table[expected].place in {None, endpoint} else None

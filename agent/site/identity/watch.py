@@ -1,6 +1,6 @@
-"""Following units that change their addresses: asks who they are, credits what is read, and says what it found.
+"""The identity watch: asks units for their identity, credits readings to the unit that answered, and logs changes.
 
-The ledger's file is never written: what it ought to say is proposed in the log, as the command that would say it.
+The ledger file is never written. The log proposes each correction as the command that would make it.
 """
 
 import asyncio
@@ -31,16 +31,16 @@ log = structlog.get_logger("agent.identity")
 
 
 class IdentityWatch:
-    """Who is where at one site, kept up to date beside the polls.
+    """Keeps track of which unit answers at which address of one site, beside the polls.
 
     Args:
-        config_file: Named in the commands that are proposed.
-        fetch: Asks a unit's own page who it is.
-        on_misread: Called with a unit whose last reading was not its own, and why.
-        on_rerouted: Called with the entries of units that are to be polled elsewhere from now on, and where.
+        config_file: Path of the configuration, named in the proposed commands.
+        fetch: Reads a unit's identity from its own web page.
+        on_misread: Called with the id of a unit whose last reading came from another unit, and the reason.
+        on_rerouted: Called with the entries of units whose polls move, each with its new address.
         clock: Monotonic time, s.
 
-    Until `configure` is called, and where it is told that nobody is to be asked, everything passes as it is.
+    Before `configure` is called, and while identity checks are off, every poll passes unchanged.
     """
 
     def __init__(
@@ -68,14 +68,14 @@ class IdentityWatch:
     def configure(
         self, section: IdentitySection, login: Login, ledger: Ledger, *, at: float, connect_timeout_s: float
     ) -> None:
-        """Take over a configuration and a ledger, at the start and when `has_configuration` does not hold.
+        """Take over a configuration and a ledger, at the start and whenever `has_configuration` is False.
 
         Args:
-            section: Whether to ask, and how fast.
-            login: Whom the units know us as.
-            ledger: All of it.
-            at: The Unix time that tells which of its entries are in force, s.
-            connect_timeout_s: For connecting alone.
+            section: The switch of the identity checks, and their pace.
+            login: The account at the units' web pages.
+            ledger: The whole ledger.
+            at: The Unix time at which entries must be in force, s.
+            connect_timeout_s: Deadline of the TCP connect alone, s.
         """
         self._entries = ledger.at(at)
         is_wanted = _is_wanted(section, self._entries)
@@ -92,12 +92,12 @@ class IdentityWatch:
         elif self._book is None:
             self._book = IdentityBook(self._entries, ledger.entries)
         else:
-            self._tell(self._book.replace_entries(self._entries, ledger.entries, clock_s=self._clock()))
+            self._report(self._book.replace_entries(self._entries, ledger.entries, clock_s=self._clock()))
 
     def has_configuration(
         self, section: IdentitySection, login: Login, entries: Iterable[LedgerEntry], *, connect_timeout_s: float
     ) -> bool:
-        """Say whether `take_over` will do: whom to ask, and how, is as it was."""
+        """Return True if the settings are unchanged, so that `take_over` is enough."""
         return (section, login, connect_timeout_s, _is_wanted(section, entries)) == (
             self._section,
             self._login,
@@ -106,38 +106,38 @@ class IdentityWatch:
         )
 
     def addresses(self, entries: Iterable[LedgerEntry], known: Iterable[LedgerEntry]) -> Addresses:
-        """Give what `take_over` wants, of the entries in force and of those of any time; may be asked in a thread."""
+        """Return the addresses that `take_over` needs, of entries in force and of any time; safe in a thread."""
         return Addresses({}, ()) if self._book is None else self._book.addresses(entries, known)
 
-    def take_over(self, takeover: LedgerDelta, addresses: Addresses, entries: tuple[LedgerEntry, ...]) -> None:
-        """Take over what changed in the ledger; says who is to be polled where, of those that are new or changed too.
+    def take_over(self, delta: LedgerDelta, addresses: Addresses, entries: tuple[LedgerEntry, ...]) -> None:
+        """Take over the changes of a ledger; `on_rerouted` is called with new, changed and rerouted units.
 
         Args:
-            takeover: What changed.
-            addresses: Of the ledger as it is now.
-            entries: All that are in force.
+            delta: The changes.
+            addresses: The addresses of the new ledger.
+            entries: All entries in force.
         """
         self._entries = entries
         if self._book is None:
-            self._on_rerouted(takeover.changed)
+            self._on_rerouted(delta.changed)
         else:
-            self._tell(self._book.take_over(takeover, addresses, clock_s=self._clock()))
+            self._report(self._book.take_over(delta, addresses, clock_s=self._clock()))
 
     def polled_entries(self) -> Iterable[LedgerEntry]:
-        """Give the entries in force with the addresses at which they are to be polled."""
+        """Return the entries in force, each with the address at which its unit is polled."""
         return self._entries if self._book is None else self._book.routes.entries()
 
     def credit(self, poll: Poll, *, clock_s: float) -> Poll | None:
-        """Give a poll to the unit that was really polled; None when that is none of the ledger's."""
+        """Return the poll under the name of the unit that was really polled; None if that is no unit of the ledger."""
         if self._book is None:
             return poll
         findings = self._book.note_detour(poll, clock_s=clock_s)
         if findings:
-            self._tell(findings)
+            self._report(findings)
         return self._book.credit(poll, clock_s=clock_s)
 
     async def run(self) -> None:
-        """Ask units who they are until cancelled; starts anew when the configuration changed."""
+        """Check identities until cancelled; restart the checker when the configuration changes."""
         while True:
             self._is_changed.clear()
             async with asyncio.TaskGroup() as tasks:
@@ -153,7 +153,7 @@ class IdentityWatch:
             checks_per_s=self._section.checks_per_s,
             max_in_flight=self._section.max_in_flight,
             on_checked=self._on_checked,
-            on_findings=self._tell,
+            on_findings=self._report,
         ).run()
 
     async def _fetch(self, endpoint: Endpoint) -> SystemInfo:
@@ -169,7 +169,7 @@ class IdentityWatch:
         self._checks[result] += 1
 
     def figures(self) -> IdentityFigures:
-        """Give who is where, for whoever exports it."""
+        """Return the identity figures for the exporters."""
         book = self._book
         return IdentityFigures(
             is_watched=book is not None,
@@ -181,23 +181,23 @@ class IdentityWatch:
         )
 
     def whereabouts(self, unit_id: str) -> Whereabouts | None:
-        """Give where a unit is; None where nobody is asked, or no such unit is deployed."""
+        """Return where a unit is; None if identity checks are off or the unit is not deployed."""
         return None if self._book is None else self._book.whereabouts(unit_id)
 
-    def _tell(self, findings: Iterable[Finding]) -> None:
+    def _report(self, findings: Iterable[Finding]) -> None:
         for finding in findings:
             if isinstance(finding, Difference):
-                self._tell_difference(finding)
+                self._report_difference(finding)
             else:
-                self._tell_move(finding)
+                self._report_move(finding)
         entries = () if self._book is None else self._book.routes.take_changed()
         if entries:
             self._on_rerouted(entries)
 
-    def _tell_move(self, move: Move) -> None:
+    def _report_move(self, move: Move) -> None:
         now = move.now
         if _source(now) != _source(move.before):
-            self._on_misread(now.unit_id, OtherUnitError(_told(now)))
+            self._on_misread(now.unit_id, OtherUnitError(_explanation(now)))
         if now.standing is Standing.MOVED and now.place is not None and now.seen is not None:
             log.warning(
                 "address changed",
@@ -219,10 +219,10 @@ class IdentityWatch:
         elif move.before.standing in {Standing.MOVED, Standing.DISPLACED}:
             log.info("address as in the ledger again", unit=now.unit_id, host=str(now.home), standing=now.standing)
 
-    def _tell_difference(self, difference: Difference) -> None:
+    def _report_difference(self, difference: Difference) -> None:
         entry, seen = difference.entry, difference.sighting
-        told = {"--mac": seen.info.mac, "--serial": seen.info.serial}
-        changes = [text for option, value in told.items() if value is not None for text in (option, value)]
+        options = {"--mac": seen.info.mac, "--serial": seen.info.serial}
+        changes = [text for option, value in options.items() if value is not None for text in (option, value)]
         log.warning(
             "identity differs from the ledger",
             unit=entry.unit_id,
@@ -235,7 +235,7 @@ class IdentityWatch:
         )
 
     def _command(self, unit_id: str, seen: Sighting, *changes: str) -> str:
-        """Give the command that would have the ledger say what was seen."""
+        """Return the command that would correct the ledger."""
         at = datetime.fromtimestamp(int(seen.at), UTC).isoformat()
         words = ("hashsight", "ledger", "set", unit_id, *changes, "--at", at, "--config", str(self._config_file))
         return shlex.join(words)
@@ -246,13 +246,13 @@ def _is_wanted(section: IdentitySection, entries: Iterable[LedgerEntry]) -> bool
 
 
 def _source(where: Whereabouts) -> Endpoint | None:
-    """Give where a unit's readings come from."""
+    """Return the address from which a unit's readings come; None if it has none."""
     if where.place is not None:
         return where.place
     return where.home if where.standing is Standing.UNVERIFIED else None
 
 
-def _told(where: Whereabouts) -> str:
+def _explanation(where: Whereabouts) -> str:
     if where.standing is Standing.MOVED:
         return f"found at {where.place}; what was read before was another unit's"
     if where.occupant is None:

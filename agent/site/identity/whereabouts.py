@@ -1,4 +1,4 @@
-"""Where units are and who was seen where: the immutable values of the site's identity check."""
+"""The immutable values of identity checks: where a unit is, and which unit was seen at an address."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -11,7 +11,7 @@ from agent.unit.reading import SystemInfo
 
 
 class Standing(StrEnum):
-    """What is known of a unit's whereabouts; the closed list."""
+    """Knowledge of a unit's whereabouts; the closed list."""
 
     VERIFIED = "verified"
     UNVERIFIED = "unverified"
@@ -20,13 +20,13 @@ class Standing(StrEnum):
 
 
 class Sighting(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Who answered at an address.
+    """The unit that answered at an address.
 
     Attributes:
         endpoint: Address and port of the API.
-        info: What it said of itself.
-        unit_id: Which unit that is by the ledger in force; None when it is none of them.
-        is_unknown: True when it certainly is none of them; False with no `unit_id` when there is nothing to compare.
+        info: The identity on the unit's page.
+        unit_id: The unit's id in the ledger in force; None if no unit matches.
+        is_unknown: True if it is certainly no unit of the ledger. False without `unit_id`: there is nothing to compare.
         at: Unix time, s.
     """
 
@@ -38,15 +38,15 @@ class Sighting(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Whereabouts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Where one unit is.
+    """The place of one unit.
 
     Attributes:
-        unit_id: Whose.
-        standing: What is known.
-        home: Where the ledger expects it.
-        place: Where it was last seen by its identity; None when nowhere.
-        seen: What it said there.
-        occupant: Who was last seen at its home.
+        unit_id: The unit's id.
+        standing: How well its place is known.
+        home: The address at which the ledger expects it.
+        place: The address at which it was last seen by its identity; None if nowhere.
+        seen: The sighting at `place`; None if there is no place.
+        occupant: The last sighting at `home`; None if there is none.
     """
 
     unit_id: str
@@ -59,7 +59,7 @@ class Whereabouts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Move:
-    """One unit's whereabouts are others than before."""
+    """A change of one unit's whereabouts."""
 
     before: Whereabouts
     now: Whereabouts
@@ -67,11 +67,11 @@ class Move:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """A unit answers for whom something of its identity in the ledger is no longer true, as after a repair.
+    """A unit whose page contradicts its MAC or serial in the ledger, as after a repair.
 
     Attributes:
-        entry: What the ledger says.
-        sighting: What the unit says.
+        entry: The unit's ledger entry.
+        sighting: The unit's page.
     """
 
     entry: LedgerEntry

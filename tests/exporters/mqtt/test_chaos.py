@@ -1,4 +1,4 @@
-"""Nothing lost: whole agents and their broker are killed, frozen and restarted at random while messages go on."""
+"""Nothing is lost while whole agents and their broker are killed, frozen and restarted at random."""
 
 import asyncio
 import contextlib
@@ -33,13 +33,13 @@ Number = tuple[str, int]
 
 
 class Extent(NamedTuple):
-    """How much is done.
+    """The length of a test run.
 
     Attributes:
         kills: SIGKILLs of the agent.
-        others: How often the broker is disturbed in an agent's life, at least and at most.
-        longest_s: What passes between disturbances at most.
-        messages: So many have to arrive; it goes on until they do.
+        others: Minimum and maximum number of disturbances of the broker in an agent's life.
+        longest_s: Longest time between disturbances, s.
+        messages: Number of messages that must arrive before the run ends.
     """
 
     kills: int
@@ -50,9 +50,9 @@ class Extent(NamedTuple):
 
 @contextlib.contextmanager
 def copied(folder: Path, name: str) -> Iterator[sqlite3.Connection | None]:
-    """Open a copy of what a killed agent left of a file, which has to be sound; None before there is one.
+    """Open a copy of a killed agent's file, which must be sound; None before there is one.
 
-    The file itself stays as it was left: recovering it is the next agent's.
+    The file itself is not touched: the next agent recovers it.
     """
     with tempfile.TemporaryDirectory() as aside:
         for path in folder.glob(f"{name}*"):
@@ -66,7 +66,7 @@ def copied(folder: Path, name: str) -> Iterator[sqlite3.Connection | None]:
 
 
 def kept(folder: Path) -> set[Number]:
-    """Give the numbers of what waits in a killed agent's outbox; that and history have to be sound."""
+    """Return the numbers of the messages in a killed agent's outbox; it and the history must be sound."""
     with copied(folder, "site.history.sqlite"):
         pass
     with copied(folder, "site.mqtt-site.sqlite") as file:
@@ -78,7 +78,7 @@ def kept(folder: Path) -> set[Number]:
 
 @contextlib.asynccontextmanager
 async def switching(control: str) -> AsyncIterator[None]:
-    """Have all simulated units hash nothing for a second, every other second, while the block runs: an event each."""
+    """Stop all simulated units for one second in two while the block runs; each change makes an event."""
     fault = {"fault": "hashrate_drift", "values": {"ratio": 0.0}, "duration_s": 1}
 
     async def switch() -> None:
@@ -98,7 +98,7 @@ async def switching(control: str) -> AsyncIterator[None]:
 
 
 async def disturb(what: str, rng: random.Random, broker: Mosquitto) -> None:
-    """Do one bad thing to the broker."""
+    """Kill, restart or freeze the broker."""
     if what == "freeze broker":
         broker.send(signal.SIGSTOP)
         await asyncio.sleep(rng.uniform(0.1, 1.0))
@@ -109,8 +109,8 @@ async def disturb(what: str, rng: random.Random, broker: Mosquitto) -> None:
     await asyncio.to_thread(broker.start)
 
 
-def told_of(messages: list[tuple[str, bytes, bool]]) -> tuple[set[Number], list[str]]:
-    """Give the numbers of all that arrived, and what is wrong with it: left out, told twice, or out of order."""
+def arrived_in(messages: list[tuple[str, bytes, bool]]) -> tuple[set[Number], list[str]]:
+    """Return the numbers of all messages, and every mistake: one missing, published twice, or out of order."""
     numbers: set[Number] = set()
     wrong = []
     for name in TOPICS:
@@ -119,11 +119,11 @@ def told_of(messages: list[tuple[str, bytes, bool]]) -> tuple[set[Number], list[
         for body in payloads(messages, f"{ROOT}/{name}"):
             boot_id, seq, event = body["boot_id"], body["seq"], body.get("event", {})
             numbers.add((boot_id, seq))
-            # Each says which came before it on its topic: none is left out, none overtook another.
+            # Each has the number of the one before it on its topic: none is missing, none overtook another.
             if body["previous_seq"] != before.get(boot_id):
                 wrong.append(f"{name} {boot_id} {seq}: not after {before.get(boot_id)}, but {body['previous_seq']}")
             before[boot_id] = seq
-            # And what happened is told once: a unit leaves the state that it came to, in another message too.
+            # A unit leaves the state that it entered last, so no change was published twice under two numbers.
             if event.get("kind") == "unit_changed":
                 key = (boot_id, event["unit_id"])
                 if event["before"] != states.get(key, event["before"]):
@@ -133,7 +133,7 @@ def told_of(messages: list[tuple[str, bytes, bool]]) -> tuple[set[Number], list[
 
 
 async def live(folder: Path, broker: Mosquitto, rng: random.Random, extent: Extent) -> Counter[str]:
-    """Run an agent until it is killed, and disturb its broker meanwhile; gives what was done."""
+    """Run an agent until it is killed, and disturb its broker meanwhile; returns the disturbances."""
     done: Counter[str] = Counter()
     options = section(broker.port, units="batches", unit_heartbeat_s=5, keepalive_s=2)
     async with mqtt_agent(folder, options, is_awaited=False) as (running, _):
@@ -154,7 +154,7 @@ async def live(folder: Path, broker: Mosquitto, rng: random.Random, extent: Exte
 
 
 async def finish(folder: Path, broker: Mosquitto) -> None:
-    """Run an agent until everything is delivered, and have it end."""
+    """Run an agent until everything is delivered, and stop it."""
     async with mqtt_agent(folder, section(broker.port, units="batches")) as (running, url):
 
         async def is_drained() -> bool:
@@ -180,7 +180,7 @@ async def test_nothing_is_lost(
 ) -> None:
     """Random SIGKILLs of whole agents, with a broker and without, and SIGKILLs, restarts and freezes of the broker.
 
-    What an agent had on its disk arrives; nothing is left out or told twice; the order on each topic is kept.
+    Every message on an agent's disk arrives; none is missing or published twice; the order on each topic is kept.
     """
     rng = random.Random(20251120)
     done: Counter[str] = Counter()
@@ -189,16 +189,16 @@ async def test_nothing_is_lost(
         with consumer(broker.port, *(f"{ROOT}/{name}" for name in TOPICS), client_id="database") as reader:
             async with switching(control):
                 kills = 0
-                while kills < extent.kills or len(told_of(reader.messages)[0]) < extent.messages:
+                while kills < extent.kills or len(arrived_in(reader.messages)[0]) < extent.messages:
                     done += await live(tmp_path, broker, rng, extent)
                     kills += 1
                     waited |= kept(tmp_path)
                     await asyncio.to_thread(broker.start)
             await finish(tmp_path, broker)
-            await reader.until(lambda got: told_of(got)[0] >= waited)
-        numbers, wrong = told_of(reader.messages)
+            await reader.until(lambda got: arrived_in(got)[0] >= waited)
+        numbers, wrong = arrived_in(reader.messages)
     with capsys.disabled():
-        print(  # noqa: T201  the figures are what this test is run for
+        print(  # noqa: T201  the printed figures are the purpose of this test
             f"\n{len(numbers)} messages of {len({boot for boot, _ in numbers})} runs, {done.total()} disturbances "
             f"{dict(done)}: lost {len(waited - numbers)} of {len(waited)} that waited on the disk; left out, doubled "
             f"or out of order {len(wrong)}; delivered twice {len(reader.messages) - len(numbers)}"
@@ -207,9 +207,9 @@ async def test_nothing_is_lost(
 
 
 def take_over(port: int, client_id: str) -> None:
-    """Connect under the name of another client, whose connection the broker ends for it; then leave."""
+    """Connect under another client's id, which makes the broker end that client's connection; then leave."""
     name = client_id.encode()
-    # Documented: MQTT 3.1.1, 3.1: protocol name and level, clean session, keepalive 60 s, client id.
+    # MQTT 3.1.1, 3.1: protocol name and level, clean session, keepalive 60 s, client id.
     body = b"\x00\x04MQTT\x04\x02\x00\x3c" + len(name).to_bytes(2) + name
     with socket.create_connection(("127.0.0.1", port), timeout=5) as other:
         other.sendall(b"\x10" + len(body).to_bytes(1) + body)
@@ -220,11 +220,11 @@ def take_over(port: int, client_id: str) -> None:
 async def test_reconnecting_leaves_nothing_behind(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], times: int
 ) -> None:
-    """The broker ends the connection again and again: descriptors stay the same, memory stays flat."""
+    """After many lost connections, the number of descriptors and the memory stay the same."""
     async with mosquitto(tmp_path / "broker") as broker:
         side = exporter(tmp_path, section(broker.port, client_id="agent"))
         mine = side.outlets[0].broker
-        mine._rhythm = type(mine._rhythm)(random=lambda: 0.0, first_s=0.002, longest_s=0.002)
+        mine._backoff = type(mine._backoff)(random=lambda: 0.0, first_s=0.002, longest_s=0.002)
         connected = asyncio.Event()
         mine.on_connected = connected.set
         process = psutil.Process()

@@ -1,4 +1,4 @@
-"""`hashsight mqtt check` and `tail`, as their users meet them."""
+"""`hashsight mqtt check` and `tail`, run as commands."""
 
 import asyncio
 import re
@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from brokers import ROOT, consumer, mosquitto, shipped
 from exporter_cases import reading, status
-from mqtt_agent import delivering, exporter, password, section, tell, toml
+from mqtt_agent import delivering, exporter, password, publish_figures, section, toml
 from programs import free_port
 
 from agent.commands.mqtt import _line
@@ -27,7 +27,7 @@ u1,S21,200,127.0.0.2,C1,R1,1,,,deployed
 
 
 def site(folder: Path, *sections: Any) -> Path:
-    """Give a configuration with these brokers."""
+    """Write a configuration with these brokers; returns its path."""
     (folder / "ledger.csv").write_text(LEDGER, encoding="utf-8")
     path = folder / "site.toml"
     text = f'[site]\nname = "alpha"\ncount_simulated = true\n[ledger]\nfile = "ledger.csv"\n{toml(*sections)}'
@@ -36,14 +36,14 @@ def site(folder: Path, *sections: Any) -> Path:
 
 
 async def hashsight(*arguments: object) -> tuple[int, list[str]]:
-    """Run the command; gives its exit status and the lines it printed."""
+    """Run the command; returns its exit status and the printed lines."""
     command = [sys.executable, "-m", "agent", *map(str, arguments)]
     done = await asyncio.to_thread(subprocess.run, command, capture_output=True, timeout=60, check=False)
     return done.returncode, (done.stdout + done.stderr).decode().splitlines()
 
 
 async def test_check_finds_that_all_is_well(tmp_path: Path) -> None:
-    """A line for each thing tried, exit status 0, and no consumer sees anything but the canary."""
+    """`check` prints a line a test and exits with 0; consumers see only the canary."""
     async with mosquitto(tmp_path / "broker", shipped) as broker:
         secret = password(tmp_path, "hashsight-secret")
         config = site(
@@ -57,15 +57,15 @@ async def test_check_finds_that_all_is_well(tmp_path: Path) -> None:
     assert [line.split(":", 1)[0] for line in lines] == ["ok   site"] * 4
     assert lines[0].startswith(f"ok   site: connected to 127.0.0.1:{broker.port} as hashsight, MQTT 5, not encrypted")
     assert f"a message to {ROOT}/agent/canary came back after" in lines[1]
-    told = re.fullmatch(r"ok   site: the will of a connection that broke was told after (\d+) ms", lines[2])
-    assert told is not None
-    # Not how long it took to leave the broken connection.
-    assert int(told[1]) <= 1000 * WILL_S
+    took = re.fullmatch(r"ok   site: the will of a broken connection was published after (\d+) ms", lines[2])
+    assert took is not None
+    # The time to close the broken connection is not included.
+    assert int(took[1]) <= 1000 * WILL_S
     assert lines[3] == f"ok   site: may subscribe to {ROOT}/curtailment/set"
 
 
 async def test_check_finds_what_is_wrong(tmp_path: Path) -> None:
-    """Nobody there, a user without rights: one line each that says what to do, exit status 1, no secret shown."""
+    """A dead broker and a user without rights each get one line with the remedy, exit status 1, and no secret."""
     async with mosquitto(tmp_path / "broker", shipped) as broker:
         secret = password(tmp_path, "stranger-secret")
         port = free_port()
@@ -79,7 +79,7 @@ async def test_check_finds_what_is_wrong(tmp_path: Path) -> None:
             hashsight("mqtt", "check", "--config", config, "--broker", "other"),
         )
         assert status == 1
-        assert lines[0] == f"bad  gone: refused: 127.0.0.1:{port}: nobody listens there"
+        assert lines[0] == f"bad  gone: refused: 127.0.0.1:{port}: nothing listens there"
         assert lines[-1].startswith("bad  site: acl: a message to ")
         assert lines[-1].endswith("the access list must let stranger read and write it")
         assert "stranger-secret" not in "".join(lines)
@@ -90,13 +90,13 @@ async def test_check_finds_what_is_wrong(tmp_path: Path) -> None:
 
 
 async def test_tail_prints_what_is_published(tmp_path: Path) -> None:
-    """Another user may read: what the broker keeps is printed in words, and `--seconds` ends it."""
+    """As another user, `tail` prints retained messages in words; `--seconds` ends it."""
     async with mosquitto(tmp_path / "broker", shipped) as broker:
         agent_secret = password(tmp_path, "hashsight-secret")
         options = section(broker.port, username="hashsight", password_file=agent_secret)
         async with delivering(exporter(tmp_path, options)) as side:
-            side.on_unit(status(told=reading()))
-            tell(side, 1)
+            side.on_unit(status(latest=reading()))
+            publish_figures(side, 1)
             with consumer(broker.port, f"{ROOT}/#", user="consumer") as reader:
                 await reader.until(
                     lambda got: {f"{ROOT}/figures", f"{ROOT}/units/u1"} <= {topic for topic, _, _ in got}
@@ -115,7 +115,7 @@ async def test_tail_prints_what_is_published(tmp_path: Path) -> None:
 
 
 async def test_tail_says_why_there_is_nothing_to_print(tmp_path: Path) -> None:
-    """Nobody there, a wrong password: one sentence and exit status 1, with `--seconds` and without."""
+    """A dead broker or a wrong password gets one sentence and exit status 1, with and without `--seconds`."""
     async with mosquitto(tmp_path / "broker", shipped) as broker:
         port, wrong = free_port(), password(tmp_path, "another-secret")
         config = site(
@@ -128,9 +128,9 @@ async def test_tail_says_why_there_is_nothing_to_print(tmp_path: Path) -> None:
             hashsight("mqtt", "tail", "--config", config, "--seconds", 5),
             hashsight("mqtt", "tail", "--config", config, "--broker", "site"),
         )
-    nobody = (1, [f"127.0.0.1:{port}: nobody listens there"])
-    why = "the broker refuses user hashsight: wrong user or password, or not allowed"
-    assert results == [nobody, nobody, (1, [f"127.0.0.1:{broker.port}: {why}"])]
+    dead = (1, [f"127.0.0.1:{port}: nothing listens there"])
+    reason = "the broker refuses user hashsight: wrong user or password, or not allowed"
+    assert results == [dead, dead, (1, [f"127.0.0.1:{broker.port}: {reason}"])]
 
 
 @pytest.mark.parametrize(
@@ -149,5 +149,5 @@ async def test_tail_says_why_there_is_nothing_to_print(tmp_path: Path) -> None:
     ],
 )
 def test_tail_survives_any_payload(payload: bytes, line: str) -> None:
-    """What is not ours is shown as it is, without what a terminal would obey."""
+    """Unknown payloads are printed as they are, without control characters."""
     assert _line(Received(f"{ROOT}/x", payload, is_retained=False), Topics("alpha"), raw=False).startswith(line)

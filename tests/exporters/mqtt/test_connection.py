@@ -1,4 +1,4 @@
-"""Brokers that are dead, frozen or say no, passwords, certificates: found soon, told in a line, held up by nobody."""
+"""Dead, frozen and refusing brokers, passwords, certificates: found soon, explained in a line, blocking nothing."""
 
 import asyncio
 import signal
@@ -12,36 +12,36 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from exporter_cases import AT
-from mqtt_agent import delivering, exporter, password, section, tell, told_at
+from mqtt_agent import delivering, exporter, figure_times, password, publish_figures, section
 from programs import free_port
 
 from agent.exporters.mqtt import broker as broker_module
 from agent.exporters.mqtt import connection as connection_module
-from agent.exporters.mqtt.backoff import Rhythm
+from agent.exporters.mqtt.backoff import Backoff
 
 pytestmark = pytest.mark.program("mosquitto")
 
 
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take an answer that does not come for missing after one second, not four: for what waits for none."""
+    """Time out after one second instead of four, for tests in which no answer comes."""
     monkeypatch.setattr(connection_module, "ANSWER_S", 1.0)
     monkeypatch.setattr(broker_module, "CANARY_S", 1.0)
 
 
 def forgetful(_: Path, port: int) -> str:
-    """Give the configuration of a broker that keeps nothing on a disk."""
+    """Return the configuration of a broker that saves nothing to disk."""
     return f"user root\nlistener {port} 127.0.0.1\nallow_anonymous true\n"
 
 
 def test_waits_add_up_to_no_more_than_ten_seconds() -> None:
-    """Whatever is wrong is told after looking up the name, connecting, and one answer that does not come."""
+    """Every failure shows after a name lookup, a connect and one missing answer: within ten seconds."""
     assert 2 * connection_module.CONNECT_S + max(connection_module.ANSWER_S, broker_module.CANARY_S) <= 10
 
 
 @pytest.mark.usefixtures("hasty")
 async def test_a_broker_that_is_killed_or_frozen_is_left_and_found_again(tmp_path: Path) -> None:
-    """SIGKILL, restart, SIGSTOP: what was told meanwhile arrives in order, in both versions of the protocol."""
+    """Figures published during SIGKILL, restart and SIGSTOP arrive in order, in both protocol versions."""
 
     async def go_through_it(protocol: str) -> None:
         folder = tmp_path / protocol
@@ -49,21 +49,21 @@ async def test_a_broker_that_is_killed_or_frozen_is_left_and_found_again(tmp_pat
             side = exporter(folder, section(broker.port, protocol=protocol, keepalive_s=2))
             with consumer(broker.port, f"{ROOT}/figures", client_id="keeper") as reader:
                 async with delivering(side):
-                    tell(side, 50)
+                    publish_figures(side, 50)
                     await reader.until(lambda got: len(payloads(got, f"{ROOT}/figures")) == 50)
                     await asyncio.to_thread(broker.stop, signal.SIGKILL)
-                    tell(side, 50, 50)
+                    publish_figures(side, 50, 50)
                     await asyncio.to_thread(broker.start)
                     await reader.until(lambda got: len(payloads(got, f"{ROOT}/figures")) == 100, 30)
                     broker.send(signal.SIGSTOP)
-                    tell(side, 50, 100)
+                    publish_figures(side, 50, 100)
                     lost = asyncio.Event()
                     side.outlets[0].broker.on_state = lambda is_connected, _: None if is_connected else lost.set()
                     async with asyncio.timeout(10):
                         await lost.wait()
                     broker.send(signal.SIGCONT)
                     await reader.until(lambda got: len(payloads(got, f"{ROOT}/figures")) == 150, 30)
-        assert told_at(reader) == [AT + number for number in range(150)]
+        assert figure_times(reader) == [AT + number for number in range(150)]
 
     async with asyncio.TaskGroup() as tasks:
         for protocol in ("3.1.1", "5"):
@@ -71,14 +71,14 @@ async def test_a_broker_that_is_killed_or_frozen_is_left_and_found_again(tmp_pat
 
 
 async def test_what_a_killed_broker_took_with_it_is_sent_again(tmp_path: Path) -> None:
-    """Figures that a broker acknowledged and lost with a SIGKILL, because it saves nothing, arrive after its return."""
+    """Figures that a broker acknowledged and lost in a SIGKILL arrive after its return."""
     async with mosquitto(tmp_path / "broker", forgetful) as broker:
         side = exporter(tmp_path, section(broker.port))
         mine = side.outlets[0].broker
-        # Time for the consumer to be there first.
-        mine._rhythm = Rhythm(random=lambda: 1.0, first_s=1.5, longest_s=1.5)
+        # Wait long enough for the consumer to connect first.
+        mine._backoff = Backoff(random=lambda: 1.0, first_s=1.5, longest_s=1.5)
         async with delivering(side):
-            tell(side, 20)
+            publish_figures(side, 20)
             async with asyncio.timeout(10):
                 while mine.health.delivered < 20:  # noqa: ASYNC110  a counter sets no event
                     await asyncio.sleep(0.01)
@@ -86,12 +86,12 @@ async def test_what_a_killed_broker_took_with_it_is_sent_again(tmp_path: Path) -
             await asyncio.to_thread(broker.start)
             with consumer(broker.port, f"{ROOT}/figures") as reader:
                 await reader.until(lambda got: len(payloads(got, f"{ROOT}/figures")) == 20)
-    assert told_at(reader) == [AT + number for number in range(20)]
+    assert figure_times(reader) == [AT + number for number in range(20)]
 
 
 @pytest.mark.usefixtures("hasty")
 async def test_one_dead_broker_does_not_hold_up_another(tmp_path: Path) -> None:
-    """Beside one that refuses, one without a name and one that is frozen, the fourth gets everything at once."""
+    """Beside a refusing, an unresolvable and a frozen broker, the fourth gets everything at once."""
     async with mosquitto(tmp_path / "broker") as broker, mosquitto(tmp_path / "frozen") as frozen:
         frozen.send(signal.SIGSTOP)
         others = [
@@ -101,7 +101,7 @@ async def test_one_dead_broker_does_not_hold_up_another(tmp_path: Path) -> None:
         ]
         with consumer(broker.port, f"{ROOT}/#") as reader:
             async with delivering(exporter(tmp_path, section(broker.port), *others)) as side:
-                tell(side, 20)
+                publish_figures(side, 20)
                 await reader.until(lambda got: len(payloads(got, f"{ROOT}/figures")) == 20)
 
                 def about(got: Any) -> set[str]:
@@ -116,14 +116,14 @@ async def test_one_dead_broker_does_not_hold_up_another(tmp_path: Path) -> None:
 
 
 async def fault(folder: Path, **options: Any) -> tuple[str, str]:
-    """Give reason and words of the first failure to connect, within ten seconds."""
+    """Return reason and message of the first failure to connect, within ten seconds."""
     side = exporter(folder, section(**options))
-    told = asyncio.Event()
+    reported = asyncio.Event()
     broker = side.outlets[0].broker
-    broker.on_state = lambda _is_connected, _detail: told.set()
+    broker.on_state = lambda _is_connected, _detail: reported.set()
     async with side.running():
         async with asyncio.timeout(10):
-            await told.wait()
+            await reported.wait()
         trouble = broker.health.trouble or "connected"
         return next((reason for reason, count in broker.health.errors.items() if count), ""), trouble
 
@@ -132,7 +132,7 @@ async def fault(folder: Path, **options: Any) -> tuple[str, str]:
 async def test_what_is_wrong_with_user_and_rights_is_found(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """Wrong password, and an access list that lets nobody see what we publish, each within 10 s in one clear line."""
+    """A wrong password and a hiding access list are each found within 10 s and explained in one line."""
     async with mosquitto(tmp_path / "broker", shipped) as broker:
 
         async def try_all(protocol: str) -> None:
@@ -144,15 +144,15 @@ async def test_what_is_wrong_with_user_and_rights_is_found(
                 "password_file": password(folder, "no-such-secret"),
                 "client_id": f"agent-{protocol}",
             }
-            reason, told = await fault(folder, **wrong)
-            assert (reason, told) == (
+            reason, message = await fault(folder, **wrong)
+            assert (reason, message) == (
                 "credentials",
                 f"127.0.0.1:{broker.port}: the broker refuses user hashsight: wrong user or password, or not allowed",
             )
             password(folder, "stranger-secret")
-            reason, told = await fault(folder, **wrong | {"username": "stranger"})
+            reason, message = await fault(folder, **wrong | {"username": "stranger"})
             assert reason == "acl"
-            assert told.endswith("did not come back: its access list must let stranger read and write it")
+            assert message.endswith("did not come back: its access list must let stranger read and write it")
             password(folder, "hashsight-secret")
             assert await fault(folder, **wrong) == ("", "connected")
 
@@ -165,7 +165,7 @@ async def test_what_is_wrong_with_user_and_rights_is_found(
 
 
 def certificates(folder: Path) -> None:
-    """Make an authority, a broker's certificate, one that expired, and an authority nobody knows."""
+    """Make an authority, a broker's certificate, an expired one, and an unknown authority."""
     now = datetime.now(UTC)
 
     def save(name: str, cert: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> None:
@@ -209,7 +209,7 @@ def certificates(folder: Path) -> None:
 
 
 def encrypted(certificate: str, *, more: str = "") -> Any:
-    """Give the configuration of a broker with a TLS port."""
+    """Return a function that makes the configuration of a broker with a TLS port."""
 
     def config(folder: Path, port: int) -> str:
         certs = folder.parent
@@ -221,7 +221,7 @@ def encrypted(certificate: str, *, more: str = "") -> Any:
 
 @pytest.mark.usefixtures("hasty")
 async def test_what_is_wrong_with_encryption_is_found(tmp_path: Path) -> None:
-    """Unknown authority, expired certificate, wrong name, plain to a TLS port and the reverse, no certificate."""
+    """Unknown authority, expired or missing certificate, wrong name, plain to TLS and the reverse: each is found."""
     certificates(tmp_path)
     good = {"host": "localhost", "tls": True, "ca_file": tmp_path / "ca.pem"}
     own = {"cert_file": tmp_path / "agent.pem", "key_file": tmp_path / "agent.key"}
@@ -246,9 +246,9 @@ async def test_what_is_wrong_with_encryption_is_found(tmp_path: Path) -> None:
         async def try_one(number: int, options: dict[str, Any], reasons: set[str], words: str) -> None:
             folder = tmp_path / str(number)
             folder.mkdir()
-            reason, told = await fault(folder, client_id=f"agent-{number}", **options)
-            assert reason in reasons, told
-            assert words in told
+            reason, message = await fault(folder, client_id=f"agent-{number}", **options)
+            assert reason in reasons, message
+            assert words in message
 
         async with asyncio.TaskGroup() as tasks:
             for number, case in enumerate(cases):

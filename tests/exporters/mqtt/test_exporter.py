@@ -1,4 +1,4 @@
-"""The MQTT side alone, against a real mosquitto: what is told when, what is kept, and what is taken in."""
+"""The MQTT exporter alone, against a real mosquitto: what it publishes and retains, and what it accepts."""
 
 import asyncio
 import signal
@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 from brokers import ROOT, consumer, mosquitto, payloads, shipped
 from exporter_cases import AT, entry, gone_silent, reading, status
-from mqtt_agent import SmallBook, delivering, exporter, password, section, tell, told_at
+from mqtt_agent import SmallBook, delivering, exporter, figure_times, password, publish_figures, section
 from mqtt_messages import check
 from programs import free_port
 
-from agent.exporters.mqtt import broker as broker_module
+from agent.exporters.mqtt import delivery as delivery_module
+from agent.exporters.mqtt import outbox_writer as outbox_writer_module
 from agent.exporters.mqtt.exporter import MqttExporter
 from agent.exporters.mqtt.messages import AgentHealth, MeterReading
 from agent.exporters.mqtt.meters import MqttMeters
@@ -30,20 +31,20 @@ from agent.site.totals import site_figures
 pytestmark = pytest.mark.program("mosquitto")
 
 
-async def test_units_are_told_on_change_and_heartbeat(tmp_path: Path) -> None:
-    """A unit's topic has the latest; what differs little is not told again, another state is, with an event."""
+async def test_units_are_published_on_change_and_heartbeat(tmp_path: Path) -> None:
+    """A unit's topic has its latest status; small changes are not published, a new state is, with an event."""
     async with mosquitto(tmp_path / "broker") as broker:
         with consumer(broker.port, f"{ROOT}/#") as reader:
             async with delivering(exporter(tmp_path, section(broker.port))) as side:
-                side.on_unit(status(told=reading()))
-                side.on_unit(status(told=reading(hashrate_5s_hs=199e12)))
-                side.on_unit(status(told=reading(hashrate_5s_hs=180e12)))
+                side.on_unit(status(latest=reading()))
+                side.on_unit(status(latest=reading(hashrate_5s_hs=199e12)))
+                side.on_unit(status(latest=reading(hashrate_5s_hs=180e12)))
                 side.on_unit(gone_silent("u1"))
                 await reader.until(lambda got: payloads(got, f"{ROOT}/events"))
                 side.remove_unit("u1")
                 await reader.until(lambda got: any(topic.endswith("/units/u1") and not body for topic, body, _ in got))
         with consumer(broker.port, f"{ROOT}/units/#") as late:
-            # What the broker keeps comes before what is published now.
+            # Retained messages come before what is published now.
             late.publish(f"{ROOT}/units/now", "")
             await late.until(lambda got: got)
             assert late.messages == [(f"{ROOT}/units/now", b"", False)]
@@ -55,17 +56,25 @@ async def test_units_are_told_on_change_and_heartbeat(tmp_path: Path) -> None:
 
 
 async def test_single_units_are_gathered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A unit's topic waits for others, and leaves with what may not wait: figures, and the end."""
-    monkeypatch.setattr(broker_module, "GATHER_S", 60.0)
+    """A unit's topic is delayed to gather others, and leaves early with figures or at the end."""
+    monkeypatch.setattr(delivery_module, "GATHER_S", 60.0)
+    monkeypatch.setattr(outbox_writer_module, "IDLE_S", 60.0)
     async with mosquitto(tmp_path / "broker") as broker:
         with consumer(broker.port, f"{ROOT}/#") as reader:
             async with delivering(exporter(tmp_path, section(broker.port))) as side:
-                await reader.until(lambda got: payloads(got, f"{ROOT}/agent"))
+                mine = side.outlets[0].broker
+                publish_figures(side, 1)
+                async with asyncio.timeout(10):
+                    while mine.health.delivered < 1:  # noqa: ASYNC110  a counter sets no event
+                        await asyncio.sleep(0.01)
+                # After settling, delivery looks for more once; three calls later in the same thread it waits for work.
+                for _ in range(3):
+                    await mine._writer.kept()
                 for percent in range(100, 50, -10):
-                    side.on_unit(status(told=reading(hashrate_5s_hs=percent * 2e12)))
+                    side.on_unit(status(latest=reading(hashrate_5s_hs=percent * 2e12)))
                     await asyncio.sleep(0.02)
                 assert not payloads(reader.messages, f"{ROOT}/units/u1")
-                tell(side, 1)
+                publish_figures(side, 1, 1)
                 await reader.until(lambda got: payloads(got, f"{ROOT}/units/u1"))
                 side.on_unit(status(entry("u2"), reading("u2")))
             await reader.until(lambda got: payloads(got, f"{ROOT}/units/u2"))
@@ -73,10 +82,10 @@ async def test_single_units_are_gathered(tmp_path: Path, monkeypatch: pytest.Mon
     assert body["unit"]["hashrate_hs"] == 120e12
 
 
-async def test_what_left_while_nobody_was_here_is_forgotten(tmp_path: Path) -> None:
-    """Whatever an earlier run had the broker keep and this one does not is deleted, once all there is was told."""
+async def test_leftovers_of_an_earlier_run_are_deleted(tmp_path: Path) -> None:
+    """Retained messages of an earlier run that this run does not publish are deleted, once it published all its own."""
 
-    def told(side: MqttExporter, *places: tuple[str, str]) -> None:
+    def show(side: MqttExporter, *places: tuple[str, str]) -> None:
         statuses = [status(entry(name, place=Place(container=within)), reading(name)) for name, within in places]
         for one in statuses:
             side.on_unit(one)
@@ -86,15 +95,15 @@ async def test_what_left_while_nobody_was_here_is_forgotten(tmp_path: Path) -> N
         home = section(broker.port, home_assistant=True)
         with consumer(broker.port, f"{ROOT}/units/#", f"{ROOT}/containers/#", "homeassistant/#") as reader:
             async with delivering(exporter(tmp_path, home)) as side:
-                told(side, ("u1", "C1"), ("u2", "C1"), ("u3", "C2"))
+                show(side, ("u1", "C1"), ("u2", "C1"), ("u3", "C2"))
                 await reader.until(lambda got: {topic for topic, _, _ in got} >= _topics("u1", "u2", "u3", "C1", "C2"))
             first = {topic for topic, _, _ in reader.messages}
             async with delivering(exporter(tmp_path, home)) as side:
                 side.on_unit(status(entry("u1"), reading("u1")))
                 await asyncio.sleep(0.5)
-                # Not before everything was told: u2 may only not have been polled yet.
+                # Nothing is deleted before everything was published: u2 may not have been polled yet.
                 assert all(body for _, body, _ in reader.messages)
-                told(side, ("u1", "C1"), ("u2", "C1"))
+                show(side, ("u1", "C1"), ("u2", "C1"))
                 await reader.until(lambda got: {topic for topic, body, _ in got if not body} >= _topics("u3", "C2"))
         gone = {topic for topic, body, _ in reader.messages if not body}
         assert all("u3" in topic or "C2" in topic for topic in gone)
@@ -115,7 +124,7 @@ async def test_units_in_batches_are_kept_until_delivered(tmp_path: Path) -> None
             side = exporter(tmp_path, section(broker.port, units="batches"))
             for number in range(250):
                 side.on_unit(status(entry(f"u{number}"), reading(f"u{number}")))
-            tell(side, 1)
+            publish_figures(side, 1)
             async with delivering(side):
                 await reader.until(lambda got: len(payloads(got, f"{ROOT}/units")) == 3)
     bodies = payloads(reader.messages, f"{ROOT}/units")
@@ -125,12 +134,12 @@ async def test_units_in_batches_are_kept_until_delivered(tmp_path: Path) -> None
 
 
 async def test_everything_waits_for_a_broker_that_is_down(tmp_path: Path) -> None:
-    """360 intervals without a broker: all of them arrive in order once it is there, with the times they had."""
+    """Figures of 360 intervals without a broker arrive in order once it is there, with their original times."""
     async with mosquitto(tmp_path / "broker") as broker:
         broker.stop()
         side = exporter(tmp_path, section(broker.port))
         async with side.running():
-            tell(side, 360)
+            publish_figures(side, 360)
             async with asyncio.timeout(10):
                 while side.outlets[0].broker.outbox.health.in_file < 360:  # noqa: ASYNC110  the disk sets no event
                     await asyncio.sleep(0.01)
@@ -138,15 +147,15 @@ async def test_everything_waits_for_a_broker_that_is_down(tmp_path: Path) -> Non
             with consumer(broker.port, f"{ROOT}/figures") as reader:
                 await reader.until(lambda got: len(payloads(got, f"{ROOT}/figures")) == 360, 60)
     bodies = payloads(reader.messages, f"{ROOT}/figures")
-    assert told_at(reader) == [AT + number for number in range(360)]
+    assert figure_times(reader) == [AT + number for number in range(360)]
     assert [body["previous_seq"] for body in bodies[1:]] == [body["seq"] for body in bodies[:-1]]
 
 
 async def test_what_waits_for_a_disk_that_hangs_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Batches of units go first, events last, the oldest of each; every one given up is counted and told by kind."""
-    monkeypatch.setattr(broker_module, "MAX_INCOMING", 300)
+    """Unit batches are dropped first, events last, the oldest of each; drops are counted and published by kind."""
+    monkeypatch.setattr(outbox_writer_module, "MAX_INCOMING", 300)
     side = exporter(tmp_path, section(free_port(), units="batches"))
-    # Nothing is written: the side does not run.
+    # Nothing is written, because the exporter does not run.
     mine = side.outlets[0].broker
     for number in range(200):
         mine.queue(Message(Kind.UNITS, "units", str(number).encode()))
@@ -156,7 +165,7 @@ async def test_what_waits_for_a_disk_that_hangs_is_bounded(tmp_path: Path, monke
         mine.queue(Message(Kind.EVENT, "events", str(number).encode()))
     assert mine.health.dropped == {"units": 200, "figures": 100, "event": 0}
     assert mine.waiting <= 300
-    left = [(message.kind, int(message.payload)) for message in mine._incoming]
+    left = [(message.kind, int(message.payload)) for message in mine.unwritten]
     assert [number for kind, number in left if kind is Kind.EVENT] == list(range(150))
     assert [number for kind, number in left if kind is Kind.FIGURES] == list(range(100, 200))
     side.watch()
@@ -164,13 +173,13 @@ async def test_what_waits_for_a_disk_that_hangs_is_bounded(tmp_path: Path, monke
     (numbers,) = side.numbers()
     assert numbers.dropped == {"units": 200, "figures": 100, "event": 0}
     assert numbers.outbox_max_bytes == 64 << 20
-    (event,) = (check(message.payload)["event"] for message in list(mine._incoming)[250:])
+    (event,) = (check(message.payload)["event"] for message in list(mine.unwritten)[250:])
     assert (event["subject"], event["is_well"]) == ("outbox_full", False)
-    assert event["detail"] == "site: messages that found no room: 200 units, 100 figures"
+    assert event["detail"] == "site: messages dropped for lack of room: 200 units, 100 figures"
 
 
 async def test_a_disk_that_hangs_does_not_hold_up_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With a write that does not return, and more to write, the side ends within seconds all the same."""
+    """While a write hangs and more wait, the exporter still ends within seconds."""
     side = exporter(tmp_path, section(free_port()))
     began, goes_on = threading.Event(), threading.Event()
 
@@ -181,15 +190,15 @@ async def test_a_disk_that_hangs_does_not_hold_up_the_end(tmp_path: Path, monkey
     monkeypatch.setattr(side.outlets[0].broker.outbox, "put", hang)
     try:
         async with asyncio.timeout(10), side.running():
-            tell(side, 1)
+            publish_figures(side, 1)
             assert await asyncio.to_thread(began.wait, 5)
-            tell(side, 1)
+            publish_figures(side, 1)
     finally:
         goes_on.set()
 
 
 async def test_bad_messages_are_answered_and_change_nothing(tmp_path: Path) -> None:
-    """Each is answered with topic, reason and how it began; the agent goes on as if nothing had come."""
+    """A bad message is answered with topic, reason and an excerpt, and changes nothing else."""
     now = datetime.now(UTC).isoformat()
     bad: list[tuple[str, str | bytes, str]] = [
         ("curtailment/set", b"\xff\xfe\x00", "malformed"),
@@ -223,8 +232,8 @@ async def test_bad_messages_are_answered_and_change_nothing(tmp_path: Path) -> N
     assert (numbers.refused, book.events, metered) == (len(bad), {}, Metered())
 
 
-async def test_a_gateways_plain_number_is_obeyed_and_its_silence_told(tmp_path: Path) -> None:
-    """0 curtails, repeated changes nothing, 40 replaces it, silence is told once and keeps it, 100 ends it."""
+async def test_a_gateways_plain_number_is_obeyed_and_its_silence_published(tmp_path: Path) -> None:
+    """0 curtails, a repeat changes nothing, 40 replaces it, a silence is published once, and 100 ends it."""
     book = SmallBook()
     topic = f"{ROOT}/curtailment/set"
     async with mosquitto(tmp_path / "broker") as broker:
@@ -249,23 +258,23 @@ async def test_a_gateways_plain_number_is_obeyed_and_its_silence_told(tmp_path: 
                 reader.publish(topic, "100", retain=True)
                 await until_targets()
                 await reader.until(lambda got: len(payloads(got, f"{ROOT}/events")) == 2)
-    told = [body["event"] for body in payloads(reader.messages, f"{ROOT}/events")]
-    assert [(event["subject"], event["is_well"]) for event in told] == [("gateway", False), ("gateway", True)]
+    events = [body["event"] for body in payloads(reader.messages, f"{ROOT}/events")]
+    assert [(event["subject"], event["is_well"]) for event in events] == [("gateway", False), ("gateway", True)]
     assert not payloads(reader.messages, f"{ROOT}/errors")
 
 
 class FullBook(SmallBook):
-    """A book on a disk that is full after the first order."""
+    """A book whose disk is full after the first order."""
 
     async def start(self, order: StartOrder, *, source: str) -> tuple[Event, bool]:
-        """Follow the first order only."""
+        """Follow the first order, refuse the rest."""
         if self.events:
             raise OrderError(Refusal.NOT_KEPT, "the disk is full")
         return await super().start(order, source=source)
 
 
-async def test_what_a_gateway_said_stays_where_the_new_cannot_be_kept(tmp_path: Path) -> None:
-    """Zero is in force; 40 cannot be written: that is answered, and zero stays in force and not nothing."""
+async def test_a_gateways_value_stays_if_the_next_cannot_be_saved(tmp_path: Path) -> None:
+    """If 40 cannot be saved while zero is in force, the refusal is answered and zero stays in force."""
     book = FullBook()
     async with mosquitto(tmp_path / "broker") as broker:
         with consumer(broker.port, f"{ROOT}/errors") as reader:
@@ -282,7 +291,7 @@ async def test_what_a_gateway_said_stays_where_the_new_cannot_be_kept(tmp_path: 
 
 
 async def test_an_order_may_be_called_stop(tmp_path: Path) -> None:
-    """The word among an order's values does not make it an order to stop; as its key it does."""
+    """`stop` as a value of an order does not make it a stop order; as its key it does."""
     book = SmallBook()
     topic = f"{ROOT}/curtailment/set"
     order = {"target_percent": 0, "id": "stop", "start": datetime.now(UTC).isoformat(), "source": "grid"}
@@ -301,8 +310,8 @@ async def test_an_order_may_be_called_stop(tmp_path: Path) -> None:
     assert not payloads(reader.messages, f"{ROOT}/errors")
 
 
-async def test_a_kept_order_is_obeyed_and_no_sign_of_life(tmp_path: Path) -> None:
-    """What the broker kept from before is in force at once, and the gateway counts as silent all the same."""
+async def test_a_retained_order_is_obeyed_and_no_sign_of_life(tmp_path: Path) -> None:
+    """A retained value is in force at once, yet the gateway still counts as silent."""
     book = SmallBook()
     async with mosquitto(tmp_path / "broker") as broker:
         with consumer(broker.port, f"{ROOT}/events") as reader:
@@ -315,8 +324,8 @@ async def test_a_kept_order_is_obeyed_and_no_sign_of_life(tmp_path: Path) -> Non
     assert (event["subject"], event["is_well"]) == ("gateway", False)
 
 
-async def test_curtailments_are_told_as_they_come_and_go(tmp_path: Path) -> None:
-    """Declared, started, ended or stopped, each once; what was going on when the agent started is not told again."""
+async def test_curtailments_are_published_as_they_come_and_go(tmp_path: Path) -> None:
+    """Each start, end and stop is published once; an event in force at the start of the agent is not declared again."""
     old = Event(id="old", start=AT - 60, end=AT + 60, target_ratio=0.0, scope=Scope(), source="a")
     new = replace(old, id="new", start=AT + 10, end=AT + 20, scope=Scope(container="C1"))
     async with mosquitto(tmp_path / "broker") as broker:
@@ -328,18 +337,18 @@ async def test_curtailments_are_told_as_they_come_and_go(tmp_path: Path) -> None
                 side.on_curtailments([replace(old, end=AT + 14, is_stopped=True), new], AT + 15)
                 side.on_curtailments([replace(old, end=AT + 14, is_stopped=True), new], AT + 25)
                 await reader.until(lambda got: len(payloads(got, f"{ROOT}/events")) == 4)
-    told = [check(payload)["event"] for _, payload, _ in reader.messages]
-    assert [(event["what"], event["id"]) for event in told] == [
+    events = [check(payload)["event"] for _, payload, _ in reader.messages]
+    assert [(event["what"], event["id"]) for event in events] == [
         ("declared", "new"),
         ("started", "new"),
         ("stopped", "old"),
         ("ended", "new"),
     ]
-    assert told[0]["scope"] == {"container": "C1", "rack": None, "model": None, "unit": None}
+    assert events[0]["scope"] == {"container": "C1", "rack": None, "model": None, "unit": None}
 
 
 async def test_the_shipped_broker_configuration_loses_nothing(tmp_path: Path, quick_folder: Path) -> None:
-    """A consumer that is away, 3,000 messages, the broker killed once it wrote them: all arrive, in order."""
+    """3,000 messages for an absent consumer arrive in order, though the broker is killed after saving them."""
     async with mosquitto(quick_folder / "broker", shipped) as broker:
         with consumer(broker.port, f"{ROOT}/#", client_id="database", user="consumer"):
             pass
@@ -351,7 +360,7 @@ async def test_the_shipped_broker_configuration_loses_nothing(tmp_path: Path, qu
             async with asyncio.timeout(60):
                 while side.outlets[0].broker.health.delivered < 3000:  # noqa: ASYNC110  a counter sets no event
                     await asyncio.sleep(0.02)
-        # A broker acknowledges a message a moment before it writes it: what it has written is what a kill leaves.
+        # A broker acknowledges a message a moment before it saves it; a kill leaves only what it saved.
         database = quick_folder / "broker" / "mosquitto.db"
         async with asyncio.timeout(30):
             while b'"detail":"2999"' not in await asyncio.to_thread(database.read_bytes):  # noqa: ASYNC110  a broker's file sets no event
@@ -359,14 +368,14 @@ async def test_the_shipped_broker_configuration_loses_nothing(tmp_path: Path, qu
         await asyncio.to_thread(broker.stop, signal.SIGKILL)
         await asyncio.to_thread(broker.start)
         with consumer(broker.port, f"{ROOT}/#", client_id="database", user="consumer") as reader:
-            # What the broker had sent and did not know to be taken, it sends twice.
+            # The broker repeats messages that the consumer has not acknowledged.
             await reader.until(lambda got: len(payloads(got, f"{ROOT}/events")) >= 3000, 30)
-    told = [body["event"]["detail"] for body in payloads(reader.messages, f"{ROOT}/events")]
-    assert told == [str(number) for number in range(3000)]
+    details = [body["event"]["detail"] for body in payloads(reader.messages, f"{ROOT}/events")]
+    assert details == [str(number) for number in range(3000)]
 
 
 def test_a_counter_of_joules_gives_watts() -> None:
-    """Watts are the difference of two readings over their time; one that went backwards begins anew."""
+    """Watts are the difference of two readings over their time; a counter that went backwards starts over."""
     meters, scope = MqttMeters(max_age_s=60), MeterScope(container="C1")
 
     def take(seconds: float, joules: float) -> Metered:
@@ -382,7 +391,7 @@ def test_a_counter_of_joules_gives_watts() -> None:
 
 
 def test_meters_of_one_thing_add_up_while_all_of_them_count() -> None:
-    """Two feeders are a sum; when one is too old, half a sum is none, also with a third that the agent reads itself."""
+    """Two feeders add up; if one is too old there is no sum, even with a third meter that the agent polls itself."""
     meters = MqttMeters(max_age_s=60)
     for name, at in (("f1", AT), ("f2", AT + 30)):
         meters.take(MeterScope(), MeterReading(time=datetime.fromtimestamp(at, UTC), watts=500, name=name), now=AT + 30)

@@ -1,4 +1,4 @@
-"""MQTT from simulated units to a plain paho consumer, through the agent's own process and a real mosquitto."""
+"""MQTT from simulated units to a plain paho consumer, through an agent process and a real mosquitto."""
 
 import asyncio
 import json
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.program("mosquitto")
 
 
 async def metrics(url: str) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
-    """Give every sample of the site's metrics by name and labels, the site's name apart."""
+    """Return every sample of the site's metrics by name and labels, without the `site` label."""
     _, text = await get(f"{url}/metrics/site")
     return {
         (
@@ -35,7 +35,7 @@ async def metrics(url: str) -> dict[tuple[str, tuple[tuple[str, str], ...]], flo
 
 
 def rebuilt(containers: list[dict[str, Any]]) -> dict[str, Any]:
-    """Give the site's figures as the sum of its containers' messages, in a consumer's own arithmetic."""
+    """Return the site's figures as the sum of its containers' messages, as a consumer would compute them."""
     site: dict[str, Any] = {"losses_hs": {}, "units_by_state": {}, "units": 0, "deployed_hs": 0.0, "operating_hs": 0.0}
     for body in containers:
         figures = body["figures"]
@@ -48,23 +48,23 @@ def rebuilt(containers: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def latest(messages: list[tuple[str, bytes, bool]], prefix: str) -> dict[str, dict[str, Any]]:
-    """Give the latest message of each topic under a prefix."""
+    """Return the latest message of each topic under a prefix."""
     found = {topic: payload for topic, payload, _ in messages if topic.startswith(prefix)}
     return {topic: json.loads(payload) for topic, payload in found.items() if payload}
 
 
 async def test_a_consumer_rebuilds_the_sites_figures(tmp_path: Path) -> None:
-    """From the messages alone, the site's figures come out as on /metrics; every payload fits its schema."""
+    """The messages alone give the same figures as /metrics; every payload fits its schema."""
     async with mosquitto(tmp_path / "broker") as broker, farm(tmp_path, units=60):
         with consumer(broker.port, f"{ROOT}/#") as reader:
             async with mqtt_agent(tmp_path, section(broker.port)) as (running, url):
                 for _ in range(20):
                     seen = len(payloads(reader.messages, f"{ROOT}/figures"))
                     await reader.until(lambda got, seen=seen: len(payloads(got, f"{ROOT}/figures")) > seen)
-                    told = await metrics(url)
+                    scraped = await metrics(url)
                     await asyncio.sleep(0.2)
                     figures = payloads(reader.messages, f"{ROOT}/figures")[-1]["figures"]
-                    if told["mining_site_operating_hashrate_hashes_per_second", ()] == figures["operating_hs"]:
+                    if scraped["mining_site_operating_hashrate_hashes_per_second", ()] == figures["operating_hs"]:
                         break
                 site = rebuilt(list(latest(reader.messages, f"{ROOT}/containers/").values()))
                 units = latest(reader.messages, f"{ROOT}/units/")
@@ -77,19 +77,19 @@ async def test_a_consumer_rebuilds_the_sites_figures(tmp_path: Path) -> None:
     for source in (figures, site):
         assert source["units"] == 60
         for name in ("deployed", "operating"):
-            shown = told[f"mining_site_{name}_hashrate_hashes_per_second", ()]
+            shown = scraped[f"mining_site_{name}_hashrate_hashes_per_second", ()]
             assert source[f"{name}_hs"] == pytest.approx(shown, rel=1e-12)
         for cause, loss_hs in source["losses_hs"].items():
-            shown = told["mining_site_loss_hashrate_hashes_per_second", (("cause", cause),)]
+            shown = scraped["mining_site_loss_hashrate_hashes_per_second", (("cause", cause),)]
             assert loss_hs == pytest.approx(shown, rel=1e-9, abs=1e-3)
         for state, count in source["units_by_state"].items():
-            assert count == told["mining_site_units", (("state", state),)]
+            assert count == scraped["mining_site_units", (("state", state),)]
     assert len(units) == 60
     assert sum(unit["unit"]["nameplate_hs"] for unit in units.values()) == figures["deployed_hs"]
 
 
-async def test_the_agents_own_life_is_told(tmp_path: Path) -> None:
-    """That it refuses a configuration and takes it again; and within a second of SIGKILL that it is gone, and kept."""
+async def test_the_agents_own_life_is_published(tmp_path: Path) -> None:
+    """A refused configuration and its repair are published; within 1 s of SIGKILL, `offline` is, and is retained."""
 
     def states(messages: Messages) -> list[str]:
         return [json.loads(payload)["state"] for topic, payload, _ in messages if topic == f"{ROOT}/agent"]
@@ -107,8 +107,8 @@ async def test_the_agents_own_life_is_told(tmp_path: Path) -> None:
                 for text, is_well in ((f"{right}[nonsense]\n", False), (right, True)):
                     config.write_text(text, encoding="utf-8")
                     running.process.send_signal(signal.SIGHUP)
-                    told = ("configuration", is_well)
-                    await reader.until(lambda got, told=told: told in health(got))
+                    change = ("configuration", is_well)
+                    await reader.until(lambda got, change=change: change in health(got))
                 running.process.kill()
                 began = time.monotonic()
                 await reader.until(lambda got: states(got) == ["online", "offline"])
@@ -120,27 +120,27 @@ async def test_the_agents_own_life_is_told(tmp_path: Path) -> None:
 
 
 def share(losses_hs: dict[str, float]) -> float:
-    """Give how much of what sleeping units lost is curtailed."""
+    """Return the curtailed share of the losses of sleeping units."""
     return losses_hs["curtailed"] / (losses_hs["curtailed"] + losses_hs["stopped"])
 
 
 async def stated_losses(folder: Path) -> dict[str, float]:
-    """Give the losses by cause that the statement of the month so far says."""
+    """Return the losses by cause in the statement of the month so far."""
     month = datetime.now(UTC).strftime("%Y-%m")
     options = ("--config", str(folder / "site.toml"), "--format", "json")
     statement = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "agent", "statement", month, *options), stdout=asyncio.subprocess.PIPE
     )
-    said, _ = await statement.communicate()
-    assert statement.returncode == 0, said
-    losses_hs: dict[str, float] = json.loads(said)["figures"]["losses_hs"]
+    output, _ = await statement.communicate()
+    assert statement.returncode == 0, output
+    losses_hs: dict[str, float] = json.loads(output)["figures"]["losses_hs"]
     return losses_hs
 
 
 async def test_curtailment_and_meters_by_mqtt(tmp_path: Path) -> None:
-    """An order on the broker moves sleeping units from stopped to curtailed; a meter's watts count while young.
+    """An order on the broker moves sleeping units from stopped to curtailed; a meter's watts count while fresh.
 
-    Both within one interval, in messages, metrics and statement alike, and nothing of it reaches a unit.
+    Both take effect within one interval, in messages, metrics and statement alike. Nothing is written to a unit.
     """
     asleep = ("--asleep", "80%")
     async with mosquitto(tmp_path / "broker") as broker, farm(tmp_path, units=12, options=asleep) as control:
@@ -157,8 +157,8 @@ async def test_curtailment_and_meters_by_mqtt(tmp_path: Path) -> None:
                     return (await metrics(url))[name, (("cause", cause),)]
 
                 async def are_asleep() -> bool:
-                    told = await metrics(url)
-                    return told["mining_site_units", (("state", "stopped"),)] >= 9
+                    scraped = await metrics(url)
+                    return scraped["mining_site_units", (("state", "stopped"),)] >= 9
 
                 await until(are_asleep, running)
                 stopped_hs = await loss_hs("stopped")
@@ -167,7 +167,7 @@ async def test_curtailment_and_meters_by_mqtt(tmp_path: Path) -> None:
                 sent = len(payloads(reader.messages, f"{ROOT}/figures"))
                 reader.publish(f"{ROOT}/curtailment/set", order, retain=True)
                 reader.publish(f"{ROOT}/meter/site", {"watts": 216, "time": now})
-                # The figures after the next ones were summed an interval later at most.
+                # The figures after the next ones were summed after the order arrived.
                 await reader.until(lambda got: len(payloads(got, f"{ROOT}/figures")) >= sent + 2)
                 figures = payloads(reader.messages, f"{ROOT}/figures")[sent + 1]["figures"]
                 assert figures["losses_hs"]["stopped"] == 0
@@ -176,7 +176,7 @@ async def test_curtailment_and_meters_by_mqtt(tmp_path: Path) -> None:
                 assert await loss_hs("curtailed") == figures["losses_hs"]["curtailed"]
                 assert await loss_hs("stopped") == 0
                 await reader.until(lambda got: last_figures(got)["metered_watts"] is None)
-                # Delivered once more, as after a lost connection, the kept order changes nothing.
+                # Delivered again, as after a lost connection, the retained order changes nothing.
                 reader.publish(f"{ROOT}/curtailment/set", order, retain=True)
                 reader.publish(f"{ROOT}/curtailment/set", {"stop": "4cp-1"}, retain=True)
 
@@ -196,11 +196,11 @@ async def test_curtailment_and_meters_by_mqtt(tmp_path: Path) -> None:
                 running.process.send_signal(signal.SIGTERM)
                 assert await running.ended() == 0
             await reader.until(lambda got: latest(got, f"{ROOT}/agent")[f"{ROOT}/agent"]["state"] == "stopped")
-            told = [body["figures"]["losses_hs"] for body in payloads(reader.messages, f"{ROOT}/figures")]
+            published = [body["figures"]["losses_hs"] for body in payloads(reader.messages, f"{ROOT}/figures")]
     assert requests["writes"] == 0
-    # What the figures said each interval is what history, and the statement made from it, says of the month.
+    # The statement, made from history, agrees with the figures of each interval.
     stated = await stated_losses(tmp_path)
     assert stated["curtailed"] > 0
     assert stated["stopped"] > 0
-    lost_hs = {cause: sum(losses[cause] for losses in told) for cause in ("curtailed", "stopped")}
-    assert share(stated) == pytest.approx(share(lost_hs), abs=1.5 / len(told))
+    lost_hs = {cause: sum(losses[cause] for losses in published) for cause in ("curtailed", "stopped")}
+    assert share(stated) == pytest.approx(share(lost_hs), abs=1.5 / len(published))

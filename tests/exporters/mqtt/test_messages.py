@@ -1,4 +1,4 @@
-"""What is published over MQTT: every payload against its schema, every schema file against the types."""
+"""Published messages: every payload fits its schema, and every schema file matches the types."""
 
 import json
 
@@ -26,7 +26,7 @@ from agent.site.totals import site_figures
 
 
 def test_schema_files_are_what_the_types_say(request: pytest.FixtureRequest) -> None:
-    """The committed JSON Schema files are exactly those that the types give; `--update-golden` writes them."""
+    """The committed JSON Schema files are exactly those generated from the types; `--update-golden` writes them."""
     expected = schemas()
     if request.config.getoption("--update-golden"):
         SCHEMAS.mkdir(exist_ok=True)
@@ -38,18 +38,18 @@ def test_schema_files_are_what_the_types_say(request: pytest.FixtureRequest) -> 
 
 
 def test_every_message_fits_its_schema() -> None:
-    """One of each kind, of a unit that tells everything and one that tells nothing, fits the committed schema."""
-    told, silent = status(entry("u1"), reading("u1")), gone_silent("u2")
-    figures = site_figures([told, silent], AT)
+    """A message of each kind fits its schema, for a unit with every value and one with none."""
+    hashing, silent = status(entry("u1"), reading("u1")), gone_silent("u2")
+    figures = site_figures([hashing, silent], AT)
     make = composer()
     bodies = [
         check(payload)
         for payload in (
             make.figures(figures, interval_s=10, simulated_units=0),
             make.container("C1", figures.by_container["C1"]),
-            make.unit(told, at=AT),
+            make.unit(hashing, at=AT),
             make.unit(silent, at=AT),
-            make.units([told, silent], at=AT),
+            make.units([hashing, silent], at=AT),
             make.event(
                 UnitChanged(
                     unit_id="u1",
@@ -85,26 +85,26 @@ def test_every_message_fits_its_schema() -> None:
 
 
 def test_messages_are_numbered_and_say_what_was_before() -> None:
-    """`seq` counts all messages of a run, `previous_seq` names the one before on the same topic."""
-    told = status(entry("u1"), reading("u1"))
-    figures = site_figures([told], AT)
+    """`seq` counts all messages of a run; `previous_seq` is the number of the one before on the same topic."""
+    hashing = status(entry("u1"), reading("u1"))
+    figures = site_figures([hashing], AT)
     make = composer()
     bodies = [
         json.loads(payload)
         for payload in (
             make.figures(figures, interval_s=10, simulated_units=0),
-            make.unit(told, at=AT),
-            make.units([told], at=AT),
+            make.unit(hashing, at=AT),
+            make.units([hashing], at=AT),
             make.figures(figures, interval_s=10, simulated_units=0),
-            make.units([told], at=AT),
+            make.units([hashing], at=AT),
         )
     ]
     assert [body["seq"] for body in bodies] == [1, 2, 3, 4, 5]
     assert [body.get("previous_seq", "-") for body in bodies] == [None, "-", None, 1, 3]
 
 
-def test_a_unit_that_fell_silent_is_told_without_numbers() -> None:
-    """What a stale reading said is not told again: absent is null, and the nameplate stays."""
+def test_a_unit_that_fell_silent_is_published_without_numbers() -> None:
+    """Values of a stale reading are null; the nameplate stays."""
     unit = check(composer().unit(gone_silent("u2"), at=AT))["unit"]
     assert (unit["state"], unit["is_fresh"], unit["hashrate_hs"], unit["hottest_chip_celsius"]) == (
         "unreachable",
@@ -117,7 +117,7 @@ def test_a_unit_that_fell_silent_is_told_without_numbers() -> None:
 
 
 def test_the_losses_of_a_message_add_up() -> None:
-    """Deployed less losses plus uplift is operating, in the message as in the figures."""
+    """Deployed minus losses plus uplift is operating, in the message as in the figures."""
     statuses = [status(entry("u1"), reading("u1")), gone_silent("u2"), status(entry("u3"), reading("u3"))]
     figures = check(composer().figures(site_figures(statuses, AT), interval_s=10, simulated_units=0))["figures"]
     rebuilt = figures["deployed_hs"] - sum(figures["losses_hs"].values()) + figures["uplift_hs"]
@@ -127,15 +127,15 @@ def test_the_losses_of_a_message_add_up() -> None:
 
 def test_a_batch_is_bounded_by_its_schema() -> None:
     """More than `UNITS_A_MESSAGE` units do not fit the schema."""
-    told = status(entry("u1"), reading("u1"))
-    check(composer().units([told] * UNITS_A_MESSAGE, at=AT))
+    hashing = status(entry("u1"), reading("u1"))
+    check(composer().units([hashing] * UNITS_A_MESSAGE, at=AT))
     with pytest.raises(jsonschema.ValidationError):
-        check(composer().units([told] * (UNITS_A_MESSAGE + 1), at=AT))
+        check(composer().units([hashing] * (UNITS_A_MESSAGE + 1), at=AT))
 
 
 @given(st.text())
 def test_any_name_is_one_level_and_comes_back(name: str) -> None:
-    """No name of the ledger reaches beyond its level of a topic or is a wildcard, and none is lost."""
+    """Any name of the ledger becomes one topic level without wildcards, and can be read back."""
     text = level(name)
     assert text
     assert not set(text) & set("/+#\x00")
@@ -157,22 +157,24 @@ def test_any_name_is_one_level_and_comes_back(name: str) -> None:
     ],
 )
 def test_a_meters_topic_says_what_it_measures(topic: str, scope: MeterScope | None) -> None:
-    """Site, container or unit, and nothing else."""
+    """A meter measures a site, container or unit, and nothing else."""
     assert Topics("alpha").meter_scope(f"hashsight/v1/alpha/{topic}") == scope
 
 
 @pytest.mark.parametrize(
-    ("told_hs", "now_hs", "expected"),
+    ("published_hs", "now_hs", "expected"),
     [
         pytest.param(200e12, 191e12, False, id="noise of a 5 s rate"),
         pytest.param(200e12, 189e12, True, id="a twentieth of the nameplate"),
         pytest.param(189e12, 200e12, True, id="back again"),
         pytest.param(200e12, 133e12, True, id="a board died"),
-        pytest.param(200e12, None, True, id="no rate told any more"),
+        pytest.param(200e12, None, True, id="no rate any more"),
         pytest.param(None, None, False, id="still none"),
     ],
 )
-def test_what_is_news_of_a_rate(told_hs: float | None, now_hs: float | None, *, expected: bool) -> None:
-    """A rate is told again when it moved by more than its noise, and when it comes or goes."""
-    told, now = (structs.replace(status(told=reading()), hashrate_hs=rate_hs) for rate_hs in (told_hs, now_hs))
-    assert is_news(told, now) is expected
+def test_which_rate_changes_are_news(published_hs: float | None, now_hs: float | None, *, expected: bool) -> None:
+    """A rate is published again if it moved by more than its noise, or appeared or disappeared."""
+    published, now = (
+        structs.replace(status(latest=reading()), hashrate_hs=rate_hs) for rate_hs in (published_hs, now_hs)
+    )
+    assert is_news(published, now) is expected

@@ -1,4 +1,4 @@
-"""The optional forms: Home Assistant's discovery messages and a Sparkplug B node, held to what their makers publish."""
+"""Optional forms: Home Assistant discovery and a Sparkplug B node, checked against their published definitions."""
 
 import asyncio
 import json
@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from brokers import ROOT, consumer, mosquitto, shipped
 from exporter_cases import AT, entry, gone_silent, reading, status
-from mqtt_agent import SmallBook, delivering, exporter, password, section, tell
+from mqtt_agent import SmallBook, delivering, exporter, password, publish_figures, section
 from mqtt_messages import composer
 
 from agent.exporters.mqtt.home_assistant import discovery, identifier
@@ -20,8 +20,8 @@ from agent.exporters.mqtt.topics import Topics
 from agent.site.ledger.entries import Place
 from agent.site.totals import SiteFigures, site_figures
 
-# Recorded: home-assistant.io, source/_integrations/sensor.mqtt.markdown and binary_sensor.mqtt.markdown, the variables
-# of which a configuration may consist, with their types; and docs/mqtt/discovery for topic and origin.
+# Source: home-assistant.io, source/_integrations/sensor.mqtt.markdown and binary_sensor.mqtt.markdown for the keys of a
+# configuration and their types; docs/mqtt/discovery for topic and origin.
 DOCUMENTED: dict[str, type | tuple[type, ...]] = {
     "name": (str, type(None)),
     "unique_id": str,
@@ -43,7 +43,7 @@ DEVICE = {
 }
 AVAILABILITY = {"topic", "value_template", "payload_available", "payload_not_available"}
 DISCOVERY_TOPIC = re.compile(r"homeassistant/(sensor|binary_sensor)/([a-zA-Z0-9_-]+/)?[a-zA-Z0-9_-]+/config")
-# Recorded: the examples in source/_integrations/mqtt.markdown, "Discovery examples with component discovery".
+# Source: the examples in source/_integrations/mqtt.markdown, "Discovery examples with component discovery".
 EXAMPLES: dict[str, dict[str, Any]] = {
     "homeassistant/binary_sensor/garden/config": {
         "name": None,
@@ -82,7 +82,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
 
 
 def mistakes_in(topic: str, config: dict[str, Any]) -> list[str]:
-    """Give what in a discovery message is not as the documentation has it."""
+    """Return the parts of a discovery message that contradict the documentation."""
     found = [] if DISCOVERY_TOPIC.fullmatch(topic) else [topic]
     found += [key for key, value in config.items() if not isinstance(value, DOCUMENTED.get(key, ()))]
     found += [key for key in ("unique_id", "state_topic", "device") if key not in config]
@@ -95,7 +95,7 @@ def mistakes_in(topic: str, config: dict[str, Any]) -> list[str]:
 
 
 def two_containers() -> SiteFigures:
-    """Give the figures of a site of two containers."""
+    """Return the figures of a site of two containers."""
     statuses = [
         status(entry("u1", place=Place(container="C 1")), reading("u1")),
         status(entry("u2", place=Place(container="C/2"), host="127.0.0.3"), reading("u2")),
@@ -105,13 +105,13 @@ def two_containers() -> SiteFigures:
 
 
 def configs() -> dict[str, Any]:
-    """Give the discovery messages for these."""
+    """Return the discovery messages for these containers."""
     messages = discovery(Topics("alpha"), ["C 1", "C/2", ""], prefix="homeassistant", site="alpha", version="1.2.3")
     return {topic: json.loads(payload) for topic, payload in messages.items()}
 
 
 def test_discovery_has_the_documented_form() -> None:
-    """Topics, keys and types are those of Home Assistant's documentation; ids are unique; every entity has a device."""
+    """Topics, keys and types follow Home Assistant's documentation; ids are unique; every entity has a device."""
     found = configs()
     assert len({config["unique_id"] for config in found.values()}) == len(found) == 1 + 3 * 9
     for topic, config in found.items():
@@ -123,7 +123,7 @@ def test_discovery_has_the_documented_form() -> None:
 
 
 def test_the_form_is_that_of_the_documentations_examples() -> None:
-    """What our messages are held to takes the recorded examples, and nothing misspelt, missing or of another type."""
+    """The check accepts the documentation's examples, and rejects misspelt, missing and mistyped keys."""
     for topic, config in EXAMPLES.items():
         assert mistakes_in(topic, config) == []
         assert mistakes_in(topic.replace("/config", "/confg"), config) != []
@@ -134,7 +134,7 @@ def test_the_form_is_that_of_the_documentations_examples() -> None:
 
 
 def test_discovery_reads_fields_that_are_there() -> None:
-    """Each template names a field of the message on its topic, and where that may be null it says none, not zero."""
+    """Each template names a field of the message on its topic; for a null field it yields none, not zero."""
     figures, make = two_containers(), composer()
     bodies = {
         f"{ROOT}/figures": json.loads(make.figures(figures, interval_s=10, simulated_units=0)),
@@ -153,8 +153,8 @@ def test_discovery_reads_fields_that_are_there() -> None:
                 assert config["value_template"].startswith("{{ none if ")
 
 
-def test_ids_are_told_apart() -> None:
-    """No two names give one id, and none has a character that a discovery topic may not have."""
+def test_different_names_give_different_ids() -> None:
+    """No two names give the same id, and every id is valid in a discovery topic."""
     names = ["C 1", "C_1", "C-1", "C/1", "C.1", "C1", "Ç1", "_", " "]
     ids = [identifier(name) for name in names]
     assert len(set(ids)) == len(names)
@@ -163,22 +163,22 @@ def test_ids_are_told_apart() -> None:
 
 @pytest.mark.program("mosquitto")
 async def test_discovery_is_kept_by_the_broker(tmp_path: Path) -> None:
-    """Somebody who comes later finds every configuration; without `home_assistant` there is none."""
+    """A later subscriber gets every configuration; without `home_assistant` there is none."""
     async with mosquitto(tmp_path / "broker") as broker:
         for wanted in (False, True):
             with consumer(broker.port, f"{ROOT}/figures") as reader:
                 async with delivering(exporter(tmp_path, section(broker.port, home_assistant=wanted))) as side:
-                    tell(side, 1)
+                    publish_figures(side, 1)
                     await reader.until(lambda got: got)
             with consumer(broker.port, "homeassistant/#") as late:
-                # What the broker keeps comes before what is published now.
+                # Retained messages come before what is published now.
                 late.publish("homeassistant/now", "")
                 await late.until(lambda got: got and got[-1][0] == "homeassistant/now")
                 assert len(late.messages) == (1 + 2 * 9 if wanted else 0) + 1
 
 
 def decode(data: bytes) -> dict[int, list[Any]]:
-    """Read a message of protocol buffers by hand: values by field number, nested ones as bytes."""
+    """Decode a protocol buffers message by hand: values by field number, nested messages as bytes."""
     fields: dict[int, list[Any]] = {}
     place = 0
 
@@ -210,25 +210,25 @@ def decode(data: bytes) -> dict[int, list[Any]]:
 
 
 def metrics(data: bytes) -> tuple[int | None, list[dict[int, Any]]]:
-    """Give a payload's `seq` and its metrics, by the published field numbers."""
+    """Return a payload's `seq` and its metrics, by the published field numbers."""
     fields = decode(data)
-    told = [{number: values[0] for number, values in decode(metric).items()} for metric in fields.get(2, [])]
-    return fields[3][0] if 3 in fields else None, told
+    found = [{number: values[0] for number, values in decode(metric).items()} for metric in fields.get(2, [])]
+    return fields[3][0] if 3 in fields else None, found
 
 
-def test_a_birth_tells_everything_and_data_what_changed() -> None:
-    """By hand-read bytes: seq 0 and bdSeq in the birth, aliases and seq 1 in the data, the death's bdSeq the same."""
+def test_a_birth_has_every_metric_and_data_the_changes() -> None:
+    """Decoded by hand: seq 0 and bdSeq in the birth, aliases and seq 1 in the data, and the death's bdSeq."""
     node = EdgeNode("mining", "alpha")
     assert node.death_topic == "spBv1.0/mining/NDEATH/alpha"
     seq, (bd_seq,) = metrics(node.death(at=AT))
     assert (seq, bd_seq[1], bd_seq[4], bd_seq.get(11)) == (None, b"bdSeq", 4, 0)
     values = {"Site/operating_hs": 1.5e15, "Site/coverage_ratio": None, "Site/units": 3}
-    seq, told = metrics(node.birth(values, at=AT))
+    seq, born = metrics(node.birth(values, at=AT))
     assert seq == 0
-    assert [metric[1] for metric in told] == [b"bdSeq", REBIRTH.encode(), *(name.encode() for name in values)]
-    assert told[1] == {1: REBIRTH.encode(), 3: int(AT * 1000), 4: 11, 14: 0}
-    assert told[2] == {1: b"Site/operating_hs", 2: 1, 3: int(AT * 1000), 4: 10, 13: 1.5e15}
-    assert told[3] == {1: b"Site/coverage_ratio", 2: 2, 3: int(AT * 1000), 4: 10, 7: 1}
+    assert [metric[1] for metric in born] == [b"bdSeq", REBIRTH.encode(), *(name.encode() for name in values)]
+    assert born[1] == {1: REBIRTH.encode(), 3: int(AT * 1000), 4: 11, 14: 0}
+    assert born[2] == {1: b"Site/operating_hs", 2: 1, 3: int(AT * 1000), 4: 10, 13: 1.5e15}
+    assert born[3] == {1: b"Site/coverage_ratio", 2: 2, 3: int(AT * 1000), 4: 10, 7: 1}
     assert node.data(values, at=AT + 1) is None
     changed = node.data(values | {"Site/units": 4}, at=AT + 1)
     assert changed is not None
@@ -240,7 +240,7 @@ def test_a_birth_tells_everything_and_data_what_changed() -> None:
 
 
 def test_sequence_numbers_wrap() -> None:
-    """`seq` goes from 255 to 0, `bdSeq` likewise."""
+    """`seq` and `bdSeq` wrap from 255 to 0."""
     node = EdgeNode("mining", "alpha")
     node.death(at=AT)
     node.birth({"x": 0.0}, at=AT)
@@ -262,23 +262,23 @@ def test_sequence_numbers_wrap() -> None:
     ],
 )
 def test_a_rebirth_command_is_read(data: bytes, *, expected: bool) -> None:
-    """Only a metric of that name that is true asks for a birth; rubbish asks for nothing."""
+    """Only a true metric of that name asks for a birth; garbage asks for nothing."""
     assert asks_for_rebirth(data) is expected
 
 
 def test_metrics_are_the_figures() -> None:
-    """Deployed, operating, losses and units of the site and each container are there, and nothing unknown is zero."""
+    """The metrics have deployed, operating, losses and units of the site and of each container."""
     figures = two_containers()
-    told = metrics_of(figures)
-    assert told["Site/operating_hs"] == figures.site.operating_hs
-    assert told["Containers/C%2F2/deployed_hs"] == 200e12
-    assert told["Site/Losses/unreachable_hs"] == 200e12
-    assert told["Site/Units/hashing"] == 2
+    values = metrics_of(figures)
+    assert values["Site/operating_hs"] == figures.site.operating_hs
+    assert values["Containers/C%2F2/deployed_hs"] == 200e12
+    assert values["Site/Losses/unreachable_hs"] == 200e12
+    assert values["Site/Units/hashing"] == 2
 
 
 @pytest.mark.program("mosquitto")
 async def test_a_nodes_life_on_a_real_broker(tmp_path: Path) -> None:
-    """Birth, data, rebirth on command, death when it leaves, in this order and with bdSeq the same throughout."""
+    """Birth, data, rebirth on command and death come in this order, with the same bdSeq throughout."""
     async with mosquitto(tmp_path / "broker") as broker:
         with consumer(broker.port, "spBv1.0/#") as host:
 
@@ -286,27 +286,27 @@ async def test_a_nodes_life_on_a_real_broker(tmp_path: Path) -> None:
                 return [topic.split("/")[2] for topic, _, _ in got if "/NCMD/" not in topic]
 
             async with delivering(exporter(tmp_path, section(broker.port, sparkplug_group="mining"))) as side:
-                tell(side, 1)
+                publish_figures(side, 1)
                 await host.until(lambda got: kinds(got) == ["NBIRTH"])
-                told = status(told=reading(hashrate_5s_hs=150e12))
-                side.on_figures(site_figures([told], AT + 10), interval_s=1, simulated_units=lambda: 0)
+                slower = status(latest=reading(hashrate_5s_hs=150e12))
+                side.on_figures(site_figures([slower], AT + 10), interval_s=1, simulated_units=lambda: 0)
                 await host.until(lambda got: kinds(got) == ["NBIRTH", "NDATA"])
                 host.publish("spBv1.0/mining/NCMD/alpha", b"\x12\x18\x0a\x14" + REBIRTH.encode() + b"\x70\x01")
                 await host.until(lambda got: kinds(got) == ["NBIRTH", "NDATA", "NBIRTH"])
             await host.until(lambda got: kinds(got)[-1] == "NDEATH")
-            told_in_order = [
+            in_order = [
                 (topic.split("/")[2], metrics(payload)) for topic, payload, _ in host.messages if "NCMD" not in topic
             ]
-    assert [kind for kind, _ in told_in_order] == ["NBIRTH", "NDATA", "NBIRTH", "NDEATH"]
-    assert [seq for _, (seq, _) in told_in_order] == [0, 1, 0, None]
-    bd_seqs = {metric.get(11, 0) for _, (_, each) in told_in_order for metric in each if metric.get(1) == b"bdSeq"}
+    assert [kind for kind, _ in in_order] == ["NBIRTH", "NDATA", "NBIRTH", "NDEATH"]
+    assert [seq for _, (seq, _) in in_order] == [0, 1, 0, None]
+    bd_seqs = {metric.get(11, 0) for _, (_, each) in in_order for metric in each if metric.get(1) == b"bdSeq"}
     assert bd_seqs == {0}
     assert not any(is_retained for _, _, is_retained in host.messages)
 
 
 @pytest.mark.program("mosquitto")
 async def test_the_shipped_access_list_lets_each_do_its_part(tmp_path: Path, quick_folder: Path) -> None:
-    """Home Assistant finds the site, a Sparkplug host has it born again, a gateway curtails; others change nothing."""
+    """Home Assistant finds the site, a Sparkplug host gets a rebirth, a gateway curtails; others change nothing."""
     book = SmallBook()
     rebirth = b"\x12\x18\x0a\x14" + REBIRTH.encode() + b"\x70\x01"
     async with mosquitto(quick_folder / "broker", shipped) as broker:
@@ -325,10 +325,10 @@ async def test_the_shipped_access_list_lets_each_do_its_part(tmp_path: Path, qui
             consumer(broker.port, f"{ROOT}/errors", user="gateway") as gateway,
         ):
             async with delivering(exporter(tmp_path, options, book=book)) as side:
-                tell(side, 1)
+                publish_figures(side, 1)
                 await host.until(lambda got: "NBIRTH" in got[-1][0] if got else False)
                 host.publish("spBv1.0/mining/NCMD/alpha", rebirth)
-                await host.until(lambda got: sum("NBIRTH" in topic for topic, _, _ in got) == 2)
+                await host.until(lambda got: sum(1 for topic, _, _ in got if "NBIRTH" in topic) == 2)
                 for user in (reader, home, host):
                     user.publish(f"{ROOT}/curtailment/set", "0")
                 gateway.publish(f"{ROOT}/curtailment/set", "101")

@@ -1,4 +1,4 @@
-"""A whole agent without its broker: polling, scrapes and history go on, and consumers get it all afterwards."""
+"""A whole agent without its broker: polls, scrapes and history go on, and consumers get everything afterwards."""
 
 import asyncio
 import json
@@ -26,14 +26,14 @@ UNITS = 24
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stretch:
-    """What an agent did in a stretch of time.
+    """An agent's work over a stretch of time.
 
     Attributes:
-        took_s: How long it was.
-        intervals: How often the figures were made anew.
-        polls: How many units were asked, whatever came of it.
-        failed, skipped: Polls that gave nothing, and that were due and not made.
-        scrapes_s: How long /metrics took, each time.
+        took_s: Length of the stretch, s.
+        intervals: Number of new figures.
+        polls: Number of polls, failed ones included.
+        failed, skipped: Polls that failed, and polls that were due and not made.
+        scrapes_s: Duration of each scrape of /metrics, s.
     """
 
     took_s: float
@@ -44,7 +44,7 @@ class Stretch:
     scrapes_s: tuple[float, ...]
 
     def __str__(self) -> str:
-        """Give it as a line of figures."""
+        """Return the figures in one line."""
         scrape_ms = statistics.median(self.scrapes_s) * 1e3
         return (
             f"{self.intervals} intervals in {self.took_s:.1f} s, {self.polls} polls ({self.polls / self.took_s:.1f}/s, "
@@ -53,7 +53,7 @@ class Stretch:
 
 
 async def watch(url: str, running: Program, intervals: int) -> Stretch:
-    """Scrape the agent once an interval, for so many."""
+    """Scrape the agent once an interval."""
     before, _ = await counted(url)
     began, scrapes_s = time.monotonic(), []
     at = (await get_json(f"{url}/api/v1/site"))["figures_at"]
@@ -77,7 +77,7 @@ async def watch(url: str, running: Program, intervals: int) -> Stretch:
 
 
 def history(folder: Path) -> list[Row]:
-    """Give the site's rows."""
+    """Return the site's rows."""
     with closing(read_history(folder / "site.history.sqlite")) as reader:
         return [row_from(values) for chunk in reader.chunks(0, 1e12) for values in chunk]
 
@@ -86,7 +86,7 @@ def history(folder: Path) -> list[Row]:
 async def test_a_broker_that_is_down_is_not_noticed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], intervals: int
 ) -> None:
-    """Polls, scrapes and history go on as with a broker; all figures arrive within 60 s of its return, in order."""
+    """Polls, scrapes and history go on as with a broker; all figures arrive in order within 60 s of its return."""
     async with mosquitto(tmp_path / "broker") as broker, farm(tmp_path, units=UNITS):
         with consumer(broker.port, f"{ROOT}/#", client_id="database") as reader:
             async with mqtt_agent(tmp_path, section(broker.port)) as (running, url):
@@ -94,11 +94,11 @@ async def test_a_broker_that_is_down_is_not_noticed(
                 up = await watch(url, running, max(3, intervals // 6))
                 await asyncio.to_thread(broker.stop)
                 down = await watch(url, running, intervals)
-                told = len(payloads(reader.messages, f"{ROOT}/figures"))
+                received = len(payloads(reader.messages, f"{ROOT}/figures"))
                 waited = (await counted(url))[0]["waiting"]
                 await asyncio.to_thread(broker.start)
                 began = time.monotonic()
-                await reader.until(lambda got: len(payloads(got, f"{ROOT}/figures")) >= told + intervals, 60)
+                await reader.until(lambda got: len(payloads(got, f"{ROOT}/figures")) >= received + intervals, 60)
                 drained_s = time.monotonic() - began
                 running.process.send_signal(signal.SIGTERM)
                 assert await running.ended() == 0
@@ -107,19 +107,19 @@ async def test_a_broker_that_is_down_is_not_noticed(
     rows = history(tmp_path)
     watched_s = sum(row.watched_s for row in rows)
     with capsys.disabled():
-        print(  # noqa: T201  the figures are what this test is run for
+        print(  # noqa: T201  the printed figures are the purpose of this test
             f"\nbroker up:   {up}\nbroker down: {down}\nwaiting at its return {waited}, all figures there after "
             f"{drained_s:.1f} s; {len(figures)} figures, {watched_s:.1f} s of history in {len(rows)} rows"
         )
     assert waited >= intervals
-    # The first and last interval are cut somewhere; a unit that failed is asked less often for a while.
+    # The first and last interval are partial; a failing unit is polled less often for a while.
     assert down.polls + down.skipped >= 0.9 * UNITS * (down.intervals - 2)
     assert down.skipped + down.failed <= UNITS * (1 + down.intervals // 60)
     assert [body["previous_seq"] for body in figures[1:]] == [body["seq"] for body in figures[:-1]]
     times = [body["time"] for body in figures]
     assert times == sorted(set(times))
-    # History has every second that the messages tell of, and the same figures.
+    # History covers every second of the messages, with the same figures.
     assert watched_s == pytest.approx(len(figures), abs=2 + len(figures) / 50)
     mean_hs = sum(row.operating_hs * row.watched_s for row in rows) / watched_s
-    told_hs = statistics.fmean(body["figures"]["operating_hs"] for body in figures)
-    assert mean_hs == pytest.approx(told_hs, rel=0.2 if intervals < 60 else 0.02)
+    published_hs = statistics.fmean(body["figures"]["operating_hs"] for body in figures)
+    assert mean_hs == pytest.approx(published_hs, rel=0.2 if intervals < 60 else 0.02)

@@ -1,4 +1,4 @@
-"""The outbox: what is put in comes out, in order, until the broker has it; whatever the disk does."""
+"""The outbox: every message comes out in order until the broker has it, whatever the disk does."""
 
 import contextlib
 import os
@@ -16,20 +16,22 @@ from hypothesis import strategies as st
 from paths import ROOT
 
 from agent.errors import OutboxError
-from agent.exporters.mqtt.outbox import BALLAST_BYTES, RETRY_S, Outbox, Taken
+from agent.exporters.mqtt.ballast import BALLAST_BYTES
+from agent.exporters.mqtt.outbox import RETRY_S, Outbox
 from agent.exporters.mqtt.outbox_file import Kind, Message, open_outbox, salvage
+from agent.exporters.mqtt.outbox_memory import Taken
 
 MB = 1 << 20
 
 
 class Clock:
-    """A monotonic clock that a test sets forward."""
+    """A monotonic clock that the test advances."""
 
     def __init__(self) -> None:
         self.now = 1000.0
 
     def __call__(self) -> float:
-        """Give the time."""
+        """Return the time, s."""
         return self.now
 
 
@@ -41,28 +43,28 @@ def outbox(
     memory_bytes: int = MB,
     grace_s: float = 0,
 ) -> Outbox:
-    """Give an outbox under a clock of the test's; what is acknowledged is forgotten at once unless told."""
+    """Return an outbox with the test's clock; without a grace, acknowledged messages are deleted at once."""
     clock = clock or Clock()
     return Outbox(path, max_bytes=max_bytes, clock=clock, wall=lambda: 1e9, memory_bytes=memory_bytes, grace_s=grace_s)
 
 
 def event(number: int, size: int = 100) -> Message:
-    """Give an event that is told apart by its number."""
+    """Return an event that its number identifies."""
     return Message(Kind.EVENT, "events", f"{number:08d}".encode().ljust(size, b"."))
 
 
 def figures(number: int, size: int = 100) -> Message:
-    """Give figures likewise."""
+    """Return figures that their number identifies."""
     return Message(Kind.FIGURES, "figures", f"{number:08d}".encode().ljust(size, b"."), is_retained=True)
 
 
 def units(number: int, size: int = 100) -> Message:
-    """Give a batch of units likewise."""
+    """Return a batch of units that its number identifies."""
     return Message(Kind.UNITS, "units", f"{number:08d}".encode().ljust(size, b"."))
 
 
 def drain(box: Outbox, at_once: int = 7) -> list[int]:
-    """Take and settle everything; gives the numbers in order."""
+    """Take and settle everything; returns the numbers in order."""
     numbers = []
     while taken := box.take(at_once):
         numbers += [int(each.message.payload[:8]) for each in taken]
@@ -71,7 +73,7 @@ def drain(box: Outbox, at_once: int = 7) -> list[int]:
 
 
 def test_what_is_put_in_comes_out_in_order(tmp_path: Path) -> None:
-    """Messages leave in the order in which they came, with everything that belongs to them."""
+    """Messages leave in the order in which they came, with every field intact."""
     box = outbox(tmp_path / "o")
     box.put([event(1), figures(2)])
     box.put([units(3)])
@@ -84,7 +86,7 @@ def test_what_is_put_in_comes_out_in_order(tmp_path: Path) -> None:
 
 
 def test_what_was_not_settled_comes_again(tmp_path: Path) -> None:
-    """After a lost connection only what the broker did not acknowledge is taken again, in order."""
+    """After a lost connection, only unacknowledged messages are taken again, in order."""
     box = outbox(tmp_path / "o")
     box.put([event(number) for number in range(6)])
     taken = box.take(4)
@@ -95,7 +97,7 @@ def test_what_was_not_settled_comes_again(tmp_path: Path) -> None:
 
 
 def test_what_a_killed_broker_took_with_it_comes_again(tmp_path: Path) -> None:
-    """A message is forgotten when another is acknowledged after the grace, not before, and not for silence."""
+    """A message is deleted once another is acknowledged after the grace, not before, and not because time passed."""
     clock = Clock()
     box = outbox(tmp_path / "o", clock, grace_s=5)
     box.put([event(number) for number in range(6)])
@@ -113,7 +115,7 @@ def test_what_a_killed_broker_took_with_it_comes_again(tmp_path: Path) -> None:
     box.put_back()
     assert [each.message for each in box.take(10)] == [event(number) for number in range(2, 6)]
     box.close()
-    # As after SIGKILL: what was acknowledged last is in the file.
+    # As after a SIGKILL: the messages acknowledged last are still in the file.
     box = outbox(tmp_path / "o", clock, grace_s=5)
     box.settle(box.take(10))
     box.confirm()
@@ -123,7 +125,7 @@ def test_what_a_killed_broker_took_with_it_comes_again(tmp_path: Path) -> None:
 
 
 def test_what_was_acknowledged_goes_before_anything_is_given_up(tmp_path: Path) -> None:
-    """In a file that is nearly full, the grace is given up first: nothing that the broker has counts as dropped."""
+    """A nearly full file gives up the grace first: no message that the broker has counts as dropped."""
     box = outbox(tmp_path / "o", max_bytes=MB, grace_s=1e9)
     numbers = []
     for start in range(0, 5000, 50):
@@ -139,7 +141,7 @@ def test_what_was_acknowledged_goes_before_anything_is_given_up(tmp_path: Path) 
 
 
 def test_a_new_process_goes_on_where_the_old_one_ended(tmp_path: Path) -> None:
-    """Nothing that was put in is gone after closing, and numbers go on."""
+    """Messages survive closing, and new ones come after them."""
     box = outbox(tmp_path / "o")
     box.put([event(number) for number in range(5)])
     box.settle(box.take(2))
@@ -157,7 +159,7 @@ STEPS = (
 
 
 def left(arrived: list[tuple[int, float]], lost_s: float) -> list[tuple[int, float]]:
-    """Give what a broker has that is killed: all but what it acknowledged within `lost_s` before it last did."""
+    """Return what a killed broker has: all but the messages of the last `lost_s` before its last acknowledgement."""
     latest = max((at for _, at in arrived), default=0)
     return [(number, at) for number, at in arrived if at <= latest - lost_s]
 
@@ -169,8 +171,8 @@ def test_whatever_happens_every_message_arrives_in_order(
 ) -> None:
     """Puts, deliveries, lost connections, restarts, a failing disk, killed brokers: each message arrives, in order.
 
-    What arrives twice is told apart by its number, as consumers do. A broker that is killed takes with it what it
-    acknowledged less than the grace before it last did, as far as that had been on our disk.
+    Duplicates are removed by number, as consumers do. A killed broker loses the messages that it acknowledged less than
+    the grace before its last acknowledgement, if they came from the outbox's file.
     """
     folder, clock, rng = tmp_path_factory.mktemp("outbox"), Clock(), random.Random(seed)
     box, put = outbox(folder / "o", clock, grace_s=grace_s), 0
@@ -217,7 +219,7 @@ def test_whatever_happens_every_message_arrives_in_order(
 
 
 def test_a_full_outbox_gives_up_old_units_first_and_events_last(tmp_path: Path) -> None:
-    """Bounded: old unit batches go, then old figures; events stay, and what went is counted by kind."""
+    """A full outbox drops old unit batches, then old figures; events stay, and drops are counted by kind."""
     box = outbox(tmp_path / "o", max_bytes=MB)
     for start in range(0, 3000, 30):
         box.put(
@@ -234,7 +236,7 @@ def test_a_full_outbox_gives_up_old_units_first_and_events_last(tmp_path: Path) 
     assert box.health.dropped["units"] + box.health.dropped["figures"] == 3000 - len(kept)
     figures_kept = [number for number in kept if number % 3 == 1]
     units_kept = [number for number in kept if number % 3 == 0]
-    # The youngest of each stay.
+    # The youngest of each kind stay.
     assert figures_kept == list(range(3001 - 3 * len(figures_kept), 3000, 3))
     assert units_kept == list(range(3000 - 3 * len(units_kept), 3000, 3))
     assert len(units_kept) < 200 < len(figures_kept)
@@ -242,7 +244,7 @@ def test_a_full_outbox_gives_up_old_units_first_and_events_last(tmp_path: Path) 
 
 
 def test_the_file_does_not_outgrow_its_bound(tmp_path: Path) -> None:
-    """Ten times as much as fits: the file stays near its bound, the log beside it small, and it drains to nothing."""
+    """With ten times as much as fits, the file stays near its bound, its log stays small, and it drains to nothing."""
     box = outbox(tmp_path / "o", max_bytes=MB)
     for start in range(0, 10_000, 100):
         box.put([event(number, 1000) for number in range(start, start + 100)])
@@ -269,11 +271,11 @@ def _damage(path: Path, how: str) -> None:
 
 
 def test_what_the_broker_keeps_is_known_to_the_next_process(tmp_path: Path) -> None:
-    """Topics are kept until they no longer are; also those told of while the file could not be written."""
+    """Retained topics are recorded and removed, also those reported while the file could not be written."""
     path = tmp_path / "site.outbox"
     box = outbox(path)
     box.put([], {"a": True, "b": True, "c": True})
-    box.put([event(1)], {"b": False, "nobody's": False})
+    box.put([event(1)], {"b": False, "unknown": False})
     assert box.kept() == {"a", "c"}
     box.close()
     path.rename(tmp_path / "elsewhere")
@@ -292,7 +294,7 @@ def test_what_the_broker_keeps_is_known_to_the_next_process(tmp_path: Path) -> N
 
 
 def test_an_outbox_from_before_topics_were_noted_is_used_on(tmp_path: Path) -> None:
-    """Its messages are delivered, and from now on it knows what is kept."""
+    """An older file's messages are delivered, and from then on it records retained topics."""
     path = tmp_path / "site.outbox"
     old = outbox(path)
     old.put([event(1)])
@@ -309,7 +311,7 @@ def test_an_outbox_from_before_topics_were_noted_is_used_on(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("how", ["no database", "truncated", "zeros in the middle", "header alone"])
 def test_a_damaged_file_is_moved_aside(tmp_path: Path, how: str) -> None:
-    """It is kept under another name and counted once; a new one takes in what can be read of it, and what comes."""
+    """A damaged file is renamed and counted once; a new one receives its readable messages and later ones."""
     box = outbox(tmp_path / "o")
     box.put([event(number, 1000) for number in range(100)])
     box.close()
@@ -325,7 +327,7 @@ def test_a_damaged_file_is_moved_aside(tmp_path: Path, how: str) -> None:
 
 
 def test_what_a_smaller_bound_gives_up_of_a_damaged_file_is_counted(tmp_path: Path) -> None:
-    """Taken over from a damaged file into less room than it had, each message is there or counted as dropped."""
+    """Of a damaged file copied into less room, each message is in the new file or counted as dropped."""
     box = outbox(tmp_path / "o", max_bytes=8 * MB)
     box.put([event(number, 1000) for number in range(2000)])
     box.close()
@@ -344,7 +346,7 @@ def test_what_a_smaller_bound_gives_up_of_a_damaged_file_is_counted(tmp_path: Pa
 
 
 def test_an_empty_file_is_a_new_one(tmp_path: Path) -> None:
-    """A file of no length, as a power cut may leave it, is simply begun."""
+    """An empty file, as a power cut may leave it, is treated as new."""
     (tmp_path / "o").touch()
     box = outbox(tmp_path / "o")
     box.put([event(1)])
@@ -352,8 +354,8 @@ def test_an_empty_file_is_a_new_one(tmp_path: Path) -> None:
     box.close()
 
 
-def test_a_file_deleted_under_us_is_begun_anew(tmp_path: Path) -> None:
-    """Somebody deletes the outbox: what comes next is written, to a file that is there."""
+def test_a_deleted_file_is_created_again(tmp_path: Path) -> None:
+    """After the outbox is deleted while open, later messages are written to a new file."""
     box = outbox(tmp_path / "o")
     box.put([event(1)])
     for path in tmp_path.iterdir():
@@ -372,7 +374,7 @@ def test_a_file_deleted_under_us_is_begun_anew(tmp_path: Path) -> None:
     ],
 )
 def test_messages_go_through_memory_while_there_is_no_file(tmp_path: Path, prepare: object, reason: str) -> None:
-    """A file that cannot be had stops nothing: messages are delivered out of memory, and the reason is counted."""
+    """Without a usable file, messages are delivered from memory and the reason is counted."""
     prepare(tmp_path / "o")
     box = outbox(tmp_path / "o")
     box.put([event(1), event(2)])
@@ -384,7 +386,7 @@ def test_messages_go_through_memory_while_there_is_no_file(tmp_path: Path, prepa
 
 
 def test_memory_is_bounded_too(tmp_path: Path) -> None:
-    """While nothing can be written, units go first and events last there as well."""
+    """While the file cannot be written, memory drops units first and events last as well."""
     (tmp_path / "o").mkdir()
     box = outbox(tmp_path / "o", memory_bytes=20_000)
     for number in range(0, 300, 3):
@@ -397,7 +399,7 @@ def test_memory_is_bounded_too(tmp_path: Path) -> None:
 
 
 def test_a_newer_file_is_not_touched(tmp_path: Path) -> None:
-    """A file of a later version is left as it is, with a reason that says so; downgrading loses nothing."""
+    """A file of a later version is left unchanged, with its own reason; a downgrade loses nothing."""
     box = outbox(tmp_path / "o")
     box.put([event(1)])
     box.close()
@@ -411,7 +413,7 @@ def test_a_newer_file_is_not_touched(tmp_path: Path) -> None:
 
 
 def test_two_agents_do_not_share_an_outbox(tmp_path: Path) -> None:
-    """The second is told that somebody else uses the file, and takes it over when that one is gone."""
+    """The second agent gets the reason in_use, and takes the file over once the first is gone."""
     clock = Clock()
     first, second = outbox(tmp_path / "o"), outbox(tmp_path / "o", clock)
     first.put([event(1)])
@@ -426,14 +428,14 @@ def test_two_agents_do_not_share_an_outbox(tmp_path: Path) -> None:
 
 
 def can_mount(folder: Path, size: int) -> bool:
-    """Mount a file system of that size on a folder, where we may."""
+    """Mount a file system of that size on a folder; returns False without permission."""
     command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "none", str(folder)]
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
 @contextlib.contextmanager
 def small_disk(folder: Path, size: int) -> Iterator[Path]:
-    """Give a file system of that size."""
+    """Mount a file system of that size while the block runs."""
     assert can_mount(folder, size)
     try:
         yield folder
@@ -442,10 +444,10 @@ def small_disk(folder: Path, size: int) -> Iterator[Path]:
 
 
 def test_a_full_disk_stops_nothing_and_loses_nothing(request: pytest.FixtureRequest, tmp_path: Path) -> None:
-    """On a full disk messages wait in memory, the file drains thanks to its ballast, and all of it recovers.
+    """On a full disk messages wait in memory, the file drains thanks to its ballast, and everything recovers.
 
-    Whoever may not mount one has it tried in a name space of its own; where there is none either, it skips, and fails
-    with CI=true.
+    Without permission to mount, the test runs in a namespace of its own. Without permission for that either, it is
+    skipped, or fails with CI=true.
     """
     probe = tmp_path / "probe"
     probe.mkdir()
@@ -464,12 +466,14 @@ def test_a_full_disk_stops_nothing_and_loses_nothing(request: pytest.FixtureRequ
     )
     said = (own.stdout + own.stderr).decode()
     if "unshare failed" in said:
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)("nobody may mount a small tmpfs here")
+        if os.environ.get("CI") == "true":
+            pytest.fail("no permission to mount a small tmpfs here")
+        pytest.skip("no permission to mount a small tmpfs here")
     assert own.returncode == 0, said
 
 
 def fill_a_disk(folder: Path) -> None:
-    """Have an outbox live through a disk that fills up and has room again."""
+    """Run an outbox on a disk that fills up and has room again."""
     folder.mkdir()
     with small_disk(folder, 8 * MB) as disk:
         clock = Clock()
@@ -515,7 +519,7 @@ while True:
 
 
 def test_what_was_put_in_survives_sigkill(tmp_path: Path) -> None:
-    """Five SIGKILLs of a busy writer: the file is sound each time, and everything that was acknowledged is in it."""
+    """After each of five SIGKILLs of a busy writer, the file is sound and has every message that `put` accepted."""
     path, acknowledged, rng = tmp_path / "o", 0, random.Random(1)
     for _ in range(5):
         with subprocess.Popen(

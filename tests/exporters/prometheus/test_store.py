@@ -78,7 +78,7 @@ TWO_BOARDS = reading(boards=(board(0), board(2, chips=0, hashrate_hs=0.0, chip_c
 LINES: tuple[tuple[str, UnitStatus, list[str]], ...] = (
     (
         "miner_info",
-        status(told=reading()),
+        status(latest=reading()),
         [
             (
                 f'miner_info{{{U1},rack="R2",slot="3",model="S21",host="127.0.0.2",firmware="Fri Jul 12 2024",'
@@ -101,12 +101,12 @@ LINES: tuple[tuple[str, UnitStatus, list[str]], ...] = (
         DEAD,
         [f"miner_nameplate_hashrate_hashes_per_second{{{U1}}} 200000000000000.0"],
     ),
-    ("miner_up", status(told=reading()), [f"miner_up{{{U1}}} 1"]),
+    ("miner_up", status(latest=reading()), [f"miner_up{{{U1}}} 1"]),
     ("miner_up", DEAD, [f"miner_up{{{U1}}} 0"]),
     ("miner_up", gone_silent(), [f"miner_up{{{U1}}} 0"]),
-    ("miner_up", status(told=reading(), error=DeadlineError("late")), [f"miner_up{{{U1}}} 1"]),
+    ("miner_up", status(latest=reading(), error=DeadlineError("late")), [f"miner_up{{{U1}}} 1"]),
     ("miner_up", status(), []),
-    ("miner_state", status(told=reading()), [f'miner_state{{{U1},state="hashing"}} 1']),
+    ("miner_state", status(latest=reading()), [f'miner_state{{{U1},state="hashing"}} 1']),
     ("miner_state", DEAD, [f'miner_state{{{U1},state="unreachable"}} 1']),
     ("miner_state", status(entry(is_in_maintenance=True)), [f'miner_state{{{U1},state="maintenance"}} 1']),
     ("miner_state", status(), []),
@@ -129,50 +129,50 @@ LINES: tuple[tuple[str, UnitStatus, list[str]], ...] = (
             f'miner_loss_hashrate_hashes_per_second{{{U1},cause="underperforming"}} 2000000000000.0',
         ],
     ),
-    ("miner_loss_hashrate_hashes_per_second", status(told=reading(hashrate_5s_hs=201e12)), []),
+    ("miner_loss_hashrate_hashes_per_second", status(latest=reading(hashrate_5s_hs=201e12)), []),
     (
         "miner_hashrate_hashes_per_second",
-        status(told=reading(hashrate_5s_hs=0.0)),
+        status(latest=reading(hashrate_5s_hs=0.0)),
         [f"miner_hashrate_hashes_per_second{{{U1}}} 0.0"],
     ),
-    ("miner_hashrate_hashes_per_second", status(told=reading(hashrate_5s_hs=None)), []),
+    ("miner_hashrate_hashes_per_second", status(latest=reading(hashrate_5s_hs=None)), []),
     ("miner_hashrate_hashes_per_second", gone_silent(), []),
     (
         "miner_hashrate_30m_hashes_per_second",
-        status(told=reading()),
+        status(latest=reading()),
         [f"miner_hashrate_30m_hashes_per_second{{{U1}}} 197500000000000.0"],
     ),
-    ("miner_uptime_seconds", status(told=reading()), [f"miner_uptime_seconds{{{U1}}} 86400"]),
+    ("miner_uptime_seconds", status(latest=reading()), [f"miner_uptime_seconds{{{U1}}} 86400"]),
     # 18 W + 3482 W x 198/200, and 3.9 % less than at 25 C because boards at 45 C stand in air of 16.
     (
         "miner_power_watts",
-        status(told=reading()),
+        status(latest=reading()),
         [f'miner_power_watts{{{U1},source="modelled"}} 3330.1'],
     ),
     ("miner_power_watts", gone_silent(), []),
     (
         "miner_power_watts",
-        status(told=reading(power_watts=3412.0)),
+        status(latest=reading(power_watts=3412.0)),
         [f'miner_power_watts{{{U1},source="reported"}} 3412.0'],
     ),
-    ("miner_pcb_temperature_celsius", status(told=reading()), [f"miner_pcb_temperature_celsius{{{U1}}} 51.5"]),
-    ("miner_pcb_temperature_celsius", status(told=reading(boards=())), []),
-    ("miner_pools_alive", status(told=reading()), [f"miner_pools_alive{{{U1}}} 1"]),
+    ("miner_pcb_temperature_celsius", status(latest=reading()), [f"miner_pcb_temperature_celsius{{{U1}}} 51.5"]),
+    ("miner_pcb_temperature_celsius", status(latest=reading(boards=())), []),
+    ("miner_pools_alive", status(latest=reading()), [f"miner_pools_alive{{{U1}}} 1"]),
     (
         "miner_pools_alive",
-        status(told=reading(pools=(PoolReading(index=0, status="Dead", is_active=False),))),
+        status(latest=reading(pools=(PoolReading(index=0, status="Dead", is_active=False),))),
         [f"miner_pools_alive{{{U1}}} 0"],
     ),
-    ("miner_pools_alive", status(told=reading(pools=())), []),
+    ("miner_pools_alive", status(latest=reading(pools=())), []),
     (
         "miner_fan_speed_rpm",
-        status(told=reading(fan_rpm=(6000, 0))),
+        status(latest=reading(fan_rpm=(6000, 0))),
         [f'miner_fan_speed_rpm{{{U1},fan="1"}} 6000', f'miner_fan_speed_rpm{{{U1},fan="2"}} 0'],
     ),
-    ("miner_fan_speed_rpm", status(told=reading(fan_rpm=())), []),
+    ("miner_fan_speed_rpm", status(latest=reading(fan_rpm=())), []),
     (
         "miner_board_hashrate_hashes_per_second",
-        status(told=TWO_BOARDS),
+        status(latest=TWO_BOARDS),
         [
             f'miner_board_hashrate_hashes_per_second{{{U1},board="0"}} 66000000000000.0',
             f'miner_board_hashrate_hashes_per_second{{{U1},board="2"}} 0.0',
@@ -180,43 +180,43 @@ LINES: tuple[tuple[str, UnitStatus, list[str]], ...] = (
     ),
     (
         "miner_board_chips",
-        status(told=TWO_BOARDS),
+        status(latest=TWO_BOARDS),
         [f'miner_board_chips{{{U1},board="0"}} 108', f'miner_board_chips{{{U1},board="2"}} 0'],
     ),
     (
         "miner_board_frequency_hertz",
-        status(told=reading(boards=(board(0), board(1, frequency_hz=None)))),
+        status(latest=reading(boards=(board(0), board(1, frequency_hz=None)))),
         [f'miner_board_frequency_hertz{{{U1},board="0"}} 490000000.0'],
     ),
     (
         "miner_board_chip_temperature_celsius",
-        status(told=TWO_BOARDS),
+        status(latest=TWO_BOARDS),
         [f'miner_board_chip_temperature_celsius{{{U1},board="0"}} 60.0'],
     ),
     (
         "miner_board_hardware_errors_total",
-        status(told=reading(boards=(board(1),))),
+        status(latest=reading(boards=(board(1),))),
         [f'miner_board_hardware_errors_total{{{U1},board="1"}} 7'],
     ),
     (
         "miner_shares_total",
-        status(told=reading()),
+        status(latest=reading()),
         [
             f'miner_shares_total{{{U1},result="accepted"}} 1000',
             f'miner_shares_total{{{U1},result="rejected"}} 3',
             f'miner_shares_total{{{U1},result="stale"}} 1',
         ],
     ),
-    ("miner_shares_total", status(told=reading(shares=None)), []),
+    ("miner_shares_total", status(latest=reading(shares=None)), []),
     ("miner_shares_total", gone_silent(), []),
     (
         "miner_difficulty_accepted_total",
-        status(told=reading()),
+        status(latest=reading()),
         [f"miner_difficulty_accepted_total{{{U1}}} 5500000000.0"],
     ),
     (
         "miner_difficulty_rejected_total",
-        status(told=reading()),
+        status(latest=reading()),
         [f"miner_difficulty_rejected_total{{{U1}}} 1500000.0"],
     ),
 )
@@ -261,7 +261,7 @@ miner_nameplate_hashrate_hashes_per_second{{{U1}}} 200000000000000.0
 
 async def test_a_silent_unit_whole() -> None:
     """A unit that went silent keeps its state, losses and info, and has no series of a reading."""
-    metrics = store(status(told=reading()))
+    metrics = store(status(latest=reading()))
     metrics.on_unit(gone_silent())
     whole = await text_of(metrics)
     assert whole[whole.index("# HELP miner_up ") :] == GOLDEN
@@ -275,7 +275,7 @@ async def test_an_unpolled_unit_says_nothing_of_its_state() -> None:
 
 async def test_a_removed_unit_is_gone() -> None:
     """A unit that left the ledger has no series, and the unit that takes its cell inherits none."""
-    metrics = store(status(told=reading()), status(entry("u2"), reading("u2")))
+    metrics = store(status(latest=reading()), status(entry("u2"), reading("u2")))
     metrics.remove_unit("u1")
     metrics.remove_unit("u1")
     assert 'unit="u1"' not in await text_of(metrics)
@@ -288,7 +288,7 @@ async def test_a_removed_unit_is_gone() -> None:
 
 async def test_a_moved_unit_takes_its_series_along() -> None:
     """A unit that moved to another container has all its series there and none at the old place."""
-    metrics = store(status(told=reading()))
+    metrics = store(status(latest=reading()))
     metrics.on_unit(status(entry(place=Place(container="C9")), reading()))
     assert {'container="C9"'} == set(re.findall(r'container="\w+"', "".join(await unit_lines(metrics))))
 
@@ -306,21 +306,21 @@ async def test_simulated_units_are_counted() -> None:
 async def test_no_value_that_is_not_a_number(value: float) -> None:
     """A value that is not a finite number has no series."""
     read = reading(hashrate_5s_hs=197e12, uptime_s=value, fan_rpm=(value, 1.0), boards=(board(0, hashrate_hs=value),))
-    lines = await unit_lines(store(status(told=read)))
+    lines = await unit_lines(store(status(latest=read)))
     assert not [line for line in lines if re.search(r"(?i)nan|inf$", line)]
     assert f'miner_fan_speed_rpm{{{U1},fan="2"}} 1.0' in lines
 
 
 async def test_a_board_listed_twice_is_one_series() -> None:
     """A firmware that lists a slot twice does not break the exposition: the last one counts."""
-    lines = await unit_lines(store(status(told=reading(boards=(board(0, chips=1), board(0, chips=2))))))
+    lines = await unit_lines(store(status(latest=reading(boards=(board(0, chips=1), board(0, chips=2))))))
     assert [line for line in lines if "board_chips" in line] == [f'miner_board_chips{{{U1},board="0"}} 2']
 
 
 async def test_lying_firmware_is_bounded() -> None:
     """A firmware that lists a hundred boards and fans does not get a hundred series of each."""
     read = reading(boards=tuple(board(slot) for slot in range(100)), fan_rpm=tuple(range(100)))
-    assert len(await unit_lines(store(status(told=read)))) <= SERIES_PER_UNIT + 5
+    assert len(await unit_lines(store(status(latest=read)))) <= SERIES_PER_UNIT + 5
 
 
 # Labels and formats
@@ -417,7 +417,7 @@ async def test_format_negotiation(accept: str, *, expected: bool) -> None:
 async def test_encoding_negotiation(accept_encoding: str, *, expected: bool) -> None:
     """A scraper that names gzip and does not refuse it gets a body that unpacks to the plain one."""
     assert accepts_gzip(accept_encoding) is expected
-    metrics = store(status(told=reading()))
+    metrics = store(status(latest=reading()))
     body, headers = await metrics.scrape("", accept_encoding)
     assert headers.get("Content-Encoding") == ("gzip" if expected else None)
     assert headers["Vary"] == "Accept, Accept-Encoding"
@@ -426,7 +426,7 @@ async def test_encoding_negotiation(accept_encoding: str, *, expected: bool) -> 
 
 async def test_openmetrics_names_counters_without_total() -> None:
     """OpenMetrics names the families `miner_shares` and `miner`; the samples are the same in both formats."""
-    whole = await text_of(store(status(told=reading())), OPENMETRICS)
+    whole = await text_of(store(status(latest=reading())), OPENMETRICS)
     assert "# TYPE miner_shares counter\n" in whole
     assert "# TYPE miner info\n" in whole
     assert f'miner_shares_total{{{U1},result="stale"}} 1\n' in whole
@@ -505,8 +505,8 @@ def test_two_parsers_read_the_same(statuses: list[UnitStatus]) -> None:
 @pytest.mark.program("promtool")
 async def test_promtool_has_no_complaint() -> None:
     """Prometheus' own linter finds no fault with a whole exposition."""
-    metrics = store(status(told=reading(power_watts=3500.0)), gone_silent("u2"))
-    metrics.on_site(site_figures([status(told=reading()), gone_silent("u2")], AT), is_whole=True)
+    metrics = store(status(latest=reading(power_watts=3500.0)), gone_silent("u2"))
+    metrics.on_site(site_figures([status(latest=reading()), gone_silent("u2")], AT), is_whole=True)
     metrics.on_poll(Poll(unit_id="u1", at=AT, took_s=0.02, reading=reading(repairs=("missing_comma",))))
     metrics.on_skipped("late")
     metrics.on_reload(is_successful=True, at=AT)
@@ -523,7 +523,11 @@ async def test_promtool_has_no_complaint() -> None:
 
 async def test_site_figures() -> None:
     """The exported sums and ratios are those of the figures, at every level."""
-    statuses = [status(told=reading()), gone_silent("u2"), status(entry("u3", place=Place(container="C2")), reading())]
+    statuses = [
+        status(latest=reading()),
+        gone_silent("u2"),
+        status(entry("u3", place=Place(container="C2")), reading()),
+    ]
     metrics = store()
     metrics.on_site(site_figures(statuses, AT), is_whole=True)
     body, _ = await metrics.scrape(scope="site")
@@ -606,7 +610,7 @@ async def test_own_metrics() -> None:
 
 async def test_the_second_scrape_counts_the_first() -> None:
     """A scrape's duration and size are counted once its body is made."""
-    metrics = store(status(told=reading()))
+    metrics = store(status(latest=reading()))
     first, _ = await metrics.scrape()
     assert b"miner_agent_scrape_duration_seconds_count 0.0" in first
     second = await text_of(metrics)
@@ -619,7 +623,7 @@ async def test_the_second_scrape_counts_the_first() -> None:
 
 async def test_fifty_scrapers_share_one_body() -> None:
     """Scrapers that arrive while a body is being made get that same body, not a copy."""
-    metrics = store(status(told=reading()), share_s=1.0)
+    metrics = store(status(latest=reading()), share_s=1.0)
     bodies = await asyncio.gather(*(metrics.scrape("", "gzip") for _ in range(50)))
     assert len({id(body) for body, _ in bodies}) == 1
     assert metrics.own.scrape_s.cumulative()[-1] == ("+Inf", 1.0)
@@ -630,7 +634,7 @@ async def test_a_body_is_shared_for_a_moment_only() -> None:
     clock = Clock()
     metrics = store(share_s=1.0, clock=clock)
     first, _ = await metrics.scrape()
-    metrics.on_unit(status(told=reading()))
+    metrics.on_unit(status(latest=reading()))
     clock.now += 0.9
     assert (await metrics.scrape())[0] is first
     clock.now += 0.1
@@ -642,7 +646,7 @@ async def test_a_body_is_shared_for_a_moment_only() -> None:
 
 async def test_a_scraper_that_leaves_does_not_take_the_body_along() -> None:
     """Other scrapers still get a body when the first scraper disconnects."""
-    metrics = store(status(told=reading()), share_s=1.0)
+    metrics = store(status(latest=reading()), share_s=1.0)
     leaver = asyncio.create_task(metrics.scrape(), name="leaver")
     await asyncio.sleep(0)
     stayer = asyncio.create_task(metrics.scrape(), name="stayer")
@@ -656,7 +660,7 @@ async def test_a_scraper_that_leaves_does_not_take_the_body_along() -> None:
 
 async def test_a_scrape_is_of_one_moment() -> None:
     """A change while a body is being made is not in the body at all."""
-    metrics = store(status(told=reading()))
+    metrics = store(status(latest=reading()))
     scrape = asyncio.create_task(metrics.scrape(), name="scrape")
     await asyncio.sleep(0)
     metrics.on_unit(gone_silent())
@@ -755,7 +759,7 @@ async def test_whereabouts() -> None:
 
 async def test_exposition_is_the_contract() -> None:
     """Every exported family except the process' own is in the contract, with the same labels and help."""
-    hashing = status(told=reading(power_watts=3500.0), error=None)
+    hashing = status(latest=reading(power_watts=3500.0), error=None)
     metrics = store(structs.replace(hashing, losses=(Loss(*next(iter(gone_silent().losses))),)))
     figures = site_figures(
         [hashing],

@@ -136,7 +136,7 @@ def test_every_series_has_one_slot() -> None:
 )
 def test_what_does_not_fit_is_not_lost(boards: tuple[Any, ...]) -> None:
     """Boards that do not fit a row are rendered from the families, and from the row again once they fit."""
-    odd, sound = status(told=reading(boards=boards)), status(told=reading())
+    odd, sound = status(latest=reading(boards=boards)), status(latest=reading())
     assert any("board_chips" in name for name in shown(odd))
     assert shown(odd) == by_families(odd)
     assert shown(odd, sound) == by_families(sound)

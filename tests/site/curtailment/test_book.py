@@ -272,7 +272,7 @@ async def test_the_log_tells_begin_and_end_once(tmp_path: Path) -> None:
     await one.start(order(id="a", start="2025-11-20T21:37:00Z", duration_s=60), source="ercot")
     with capture_logs() as lines:
         for at in (AT, AT + 60, AT + 70, AT + 119, AT + 120, AT + 130):
-            one.tell(at)
+            one.log_changes(at)
     assert [(line["event"], line["id"]) for line in lines] == [("curtailment began", "a"), ("curtailment ended", "a")]
     assert (lines[0]["scope"], lines[0]["source"]) == ("the whole site", "ercot")
 

@@ -21,7 +21,7 @@ def test_curtailment_with_stragglers_is_told_as_it_was() -> None:
     told_hs: Counter[str] = Counter()
     true_hs: Counter[str] = Counter()
     for moment in seen:
-        told_hs.update({cause.value: lost_hs for cause, lost_hs in moment.told.site.losses_hs.items()})
+        told_hs.update({cause.value: lost_hs for cause, lost_hs in moment.figures.site.losses_hs.items()})
         true_hs.update(moment.true_hs)
     for cause in (Cause.CURTAILED, Cause.UNREACHABLE, Cause.STOPPED):
         assert true_hs[cause] > 0
@@ -32,8 +32,8 @@ def test_curtailment_with_stragglers_is_told_as_it_was() -> None:
     waking = [moment for moment in seen if declared.end <= moment.at < declared.end + RESTORE_S]
     after = [moment for moment in seen if declared.end + RESTORE_S <= moment.at < declared.end + 5400]
     # A tenth of C1's fifty units do not follow. A fifth of C2's fifty are forgotten; one of them has no power.
-    assert {moment.told.site.stragglers for moment in inside} == {5}
-    assert {moment.told.site.stragglers for moment in (*before, *waking, *after)} == {0}
-    assert {moment.told.site.unrestored for moment in after} == {9}
-    assert {moment.told.site.unrestored for moment in (*before, *inside, *waking, seen[-1])} == {0}
-    assert {moment.told.site.units_by_state[UnitState.CURTAILED] for moment in after} == {0}
+    assert {moment.figures.site.stragglers for moment in inside} == {5}
+    assert {moment.figures.site.stragglers for moment in (*before, *waking, *after)} == {0}
+    assert {moment.figures.site.unrestored for moment in after} == {9}
+    assert {moment.figures.site.unrestored for moment in (*before, *inside, *waking, seen[-1])} == {0}
+    assert {moment.figures.site.units_by_state[UnitState.CURTAILED] for moment in after} == {0}

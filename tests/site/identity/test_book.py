@@ -1,4 +1,4 @@
-"""Who answers where: units that exchange addresses, vanish, come back, or cannot be asked who they are."""
+"""The identity book: units that exchange addresses, vanish, come back, or have no readable page."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -24,30 +24,30 @@ STRANGER = SystemInfo(mac="02:00:00:00:00:99", serial="SN99")
 
 
 def at(number: int) -> Endpoint:
-    """Give the home of unit `number`."""
+    """Return the home of unit `number`."""
     return Endpoint(f"127.0.0.{number}", 4028)
 
 
 def info(number: int) -> SystemInfo:
-    """Give what unit `number` says of itself."""
+    """Return the identity on the page of unit `number`."""
     return SystemInfo(mac=f"02:00:00:00:00:{number:02x}", serial=f"SN{number}")
 
 
 def row(number: int, **changes: Any) -> LedgerEntry:
-    """Give the ledger's row of unit `number`: u1 at 127.0.0.1, and so on."""
+    """Return the ledger row of unit `number`: u1 at 127.0.0.1, and so on."""
     declared = {"host": at(number).host, "mac": info(number).mac, "serial": info(number).serial}
     return entry(f"u{number}", **(declared | changes))
 
 
 def poll(number: int, *, machine: int = 0, uptime_s: float = 86400.0, is_legacy: bool = False) -> Poll:
-    """Give a poll at the home of unit `number`, answered with the boards of unit `machine`."""
+    """Return a poll at the home of unit `number`, answered with the boards of unit `machine`."""
     serials = [None if is_legacy else f"B{machine or number}-{slot}" for slot in range(3)]
     boards = tuple(board(slot, serial=serial) for slot, serial in enumerate(serials))
     return answered(f"u{number}", uptime_s=uptime_s, boards=boards)
 
 
 def watched(*rows: LedgerEntry, known: Iterable[LedgerEntry] = (), spacing_s: float = 0.0) -> IdentityBook:
-    """Give a book of `rows` in which every unit answered a poll and said who it is."""
+    """Return a book of `rows` in which every unit answered a poll and showed its page."""
     book = IdentityBook(rows, known, spacing_s=spacing_s)
     for declared in rows:
         number = int(declared.unit_id[1:])
@@ -58,14 +58,14 @@ def watched(*rows: LedgerEntry, known: Iterable[LedgerEntry] = (), spacing_s: fl
 
 
 def owner(book: IdentityBook, number: int, *, machine: int = 0) -> str | None:
-    """Give whose it is what is read at the home of unit `number`."""
+    """Return the unit that is credited with a reading at the home of unit `number`."""
     credited = book.credit(poll(number, machine=machine), clock_s=0.0)
     assert credited is None or credited.reading is None or credited.reading.unit_id == credited.unit_id
     return None if credited is None else credited.unit_id
 
 
 def moves(findings: Iterable[Finding]) -> list[tuple[str, Standing, Endpoint | None]]:
-    """Give what changed, in short."""
+    """Return the moves among findings as (unit, standing, place)."""
     return [
         (finding.now.unit_id, finding.now.standing, finding.now.place)
         for finding in findings
@@ -74,12 +74,12 @@ def moves(findings: Iterable[Finding]) -> list[tuple[str, Standing, Endpoint | N
 
 
 def standings(book: IdentityBook) -> list[Standing]:
-    """Give every unit's standing."""
-    return [where.standing for where in book._standings._whereabouts.values()]
+    """Return every unit's standing."""
+    return [where.standing for where in book._table._whereabouts.values()]
 
 
 def test_a_unit_at_home_is_verified() -> None:
-    """The unit that the ledger expects answers: its readings pass as they are, and it is asked again after a day."""
+    """If the expected unit answers, its readings pass unchanged, and its page is read again after a day."""
     book = watched(row(1))
     assert standings(book) == [Standing.VERIFIED]
     one = poll(1)
@@ -89,7 +89,7 @@ def test_a_unit_at_home_is_verified() -> None:
 
 
 def test_two_units_exchange_addresses() -> None:
-    """Each reading goes to the unit it came from, and none to the wrong one on the way there."""
+    """Each reading is credited to the unit it came from; while one page is unread, none goes to the wrong unit."""
     book = watched(row(1), row(2), row(3))
     # Other boards answer at both addresses: both are asked, before anything else.
     owner(book, 1, machine=2)
@@ -112,7 +112,7 @@ def test_two_units_exchange_addresses() -> None:
 
 
 def test_a_failed_poll_is_also_credited() -> None:
-    """When the address a unit moved to goes dark, that unit is dark, and not the one the ledger has there."""
+    """A failed poll at the address that a unit moved to counts for that unit, not for the one in the ledger."""
     book = watched(row(1), row(2))
     book.on_seen(at(1), info(2), at=AT, clock_s=1.0)
     book.on_seen(at(2), info(1), at=AT, clock_s=1.0)
@@ -120,7 +120,7 @@ def test_a_failed_poll_is_also_credited() -> None:
 
 
 def test_one_uptime_that_went_backwards_is_enough() -> None:
-    """Where no board serials are told, the older unit's new address is asked, and then the home of who was there."""
+    """Without board serials, the address whose uptime went backwards is asked first, then the home of its new unit."""
     book = watched(row(1), row(2))
     book.credit(poll(1, is_legacy=True, uptime_s=5000.0), clock_s=1.0)
     book.credit(poll(2, is_legacy=True, uptime_s=9000.0), clock_s=1.0)
@@ -137,7 +137,7 @@ def test_one_uptime_that_went_backwards_is_enough() -> None:
 
 
 def test_three_units_change_places_in_a_ring() -> None:
-    """Whatever the permutation, each is found at one of the known addresses."""
+    """Under any permutation, each unit is found at one of the known addresses."""
     book = watched(row(1), row(2), row(3))
     for home, machine in ((1, 2), (2, 3), (3, 1)):
         book.on_seen(at(home), info(machine), at=AT, clock_s=1.0)
@@ -146,7 +146,7 @@ def test_three_units_change_places_in_a_ring() -> None:
 
 
 def test_a_vanished_unit_is_displaced_by_an_unknown_one() -> None:
-    """Somebody the ledger does not know answers: a counted unknown unit, and nobody's reading."""
+    """A machine that is not in the ledger counts as an unknown unit, and its readings are credited to no unit."""
     book = watched(row(1), row(2))
     owner(book, 1, machine=99)
     assert moves(book.on_seen(at(1), STRANGER, at=AT, clock_s=1.0)) == [("u1", Standing.DISPLACED, None)]
@@ -158,7 +158,7 @@ def test_a_vanished_unit_is_displaced_by_an_unknown_one() -> None:
 
 
 def test_a_unit_without_web_access_is_credited_as_before() -> None:
-    """Where nobody can be asked, the ledger's word stands and the unit counts as unverified; it is asked ever less."""
+    """Without a readable page, the ledger decides and the unit is unverified; requests back off."""
     book = IdentityBook([row(1)])
     assert owner(book, 1) == "u1"
     now, waits = 0.0, []
@@ -174,7 +174,7 @@ def test_a_unit_without_web_access_is_credited_as_before() -> None:
     assert (owner(book, 1), standings(book)) == ("u1", [Standing.UNVERIFIED])
 
 
-def test_want_of_a_socket_says_nothing() -> None:
+def test_lack_of_a_socket_says_nothing_about_the_unit() -> None:
     """When this machine has no socket to spare, the address is asked again soon."""
     book = IdentityBook([row(1)], spacing_s=10.0)
     owner(book, 1)
@@ -184,7 +184,7 @@ def test_want_of_a_socket_says_nothing() -> None:
 
 
 def test_access_lost_keeps_what_was_known() -> None:
-    """A verified unit whose page is no longer to be had stays verified, unless all its boards are others."""
+    """A verified unit whose page can no longer be read stays verified, unless all its boards changed."""
     book = watched(row(1))
     assert book.on_failed(at(1), NO_PAGE, clock_s=1.0) == []
     assert standings(book) == [Standing.VERIFIED]
@@ -207,7 +207,7 @@ def test_access_lost_keeps_what_was_known() -> None:
     ],
 )
 def test_mac_or_serial(declared: dict[str, None], said: SystemInfo, standing: Standing) -> None:
-    """Either is identity, the MAC address first; where ledger and page have neither in common, nothing is known."""
+    """Either identifies a unit, the MAC first; if ledger and page share neither kind, the unit is unverified."""
     book = IdentityBook([row(1, **declared), row(2)])
     book.on_seen(at(1), said, at=AT, clock_s=0.0)
     assert standings(book)[0] is standing
@@ -215,7 +215,7 @@ def test_mac_or_serial(declared: dict[str, None], said: SystemInfo, standing: St
 
 
 def test_an_undeclared_unit_makes_room_for_a_declared_one() -> None:
-    """At the address of a unit whose identity the ledger does not tell, a unit that it does know is credited."""
+    """At the address of a unit without MAC and serial in the ledger, a unit that has them is credited."""
     book = IdentityBook([row(1, mac=None, serial=None), row(2)])
     assert moves(book.on_seen(at(1), info(2), at=AT, clock_s=0.0)) == [
         ("u1", Standing.DISPLACED, None),
@@ -225,7 +225,7 @@ def test_an_undeclared_unit_makes_room_for_a_declared_one() -> None:
 
 
 def test_a_machine_with_two_addresses_stays_at_home() -> None:
-    """A unit that answers at two addresses is asked again at the first, counts once, and does not flap."""
+    """A unit that answers at two addresses is asked again at its home, counts once, and does not flap."""
     book = watched(row(1), row(2))
     book.on_seen(at(1), info(2), at=AT, clock_s=1.0)
     assert book.inquiries.take(1.0) == at(2)
@@ -238,7 +238,7 @@ def test_a_machine_with_two_addresses_stays_at_home() -> None:
 
 
 def test_a_unit_is_found_at_an_address_the_ledger_once_had() -> None:
-    """An unreachable unit is looked for where units used to be, polled where it is found, and goes home again."""
+    """An unreachable unit is searched for at former addresses, polled where it is found, and later at home again."""
     former = row(9, deployed_to=AT - 86400.0)
     book = watched(row(1), known=[row(1), former])
     assert book.inquiries.take(1.0) is None
@@ -246,7 +246,7 @@ def test_a_unit_is_found_at_an_address_the_ledger_once_had() -> None:
     assert (book.inquiries.take(2.0), book.inquiries.take(2.0)) == (at(9), None)
     assert book.on_failed(at(9), NO_PAGE, clock_s=2.0) == []
     assert (book.inquiries.take(1.0 + SEARCH_EVERY_S), book.inquiries.take(2.0 + SEARCH_EVERY_S)) == (None, at(9))
-    # Until home is asked and does not answer, there is no telling which of the two is right; the newest is taken.
+    # Until the page at home was tried and failed, either address may be right; the latest sighting wins.
     assert moves(book.on_seen(at(9), info(1), at=AT + 700, clock_s=700.0)) == [("u1", Standing.MOVED, at(9))]
     assert book.routes.take_changed() == (row(1, host=at(9).host),)
     assert book.routes.take_changed() == ()
@@ -262,13 +262,13 @@ def test_a_unit_is_found_at_an_address_the_ledger_once_had() -> None:
     assert book.note_detour(failed(NO_ANSWER, "u1"), clock_s=804.0) == []
 
 
-def test_whoever_comes_home_is_polled_there() -> None:
-    """Two units found at each other's former ways: one coming home sends the other's polls home too."""
+def test_a_unit_that_comes_home_is_polled_there() -> None:
+    """Of two units found away from home, one that comes home sends the other's polls home too."""
     former = row(9, deployed_to=AT - 86400.0)
     book = watched(row(1), row(2), known=[row(1), row(2), former])
     book.on_seen(at(9), info(1), at=AT + 1, clock_s=1.0)
     assert book.routes.entries() == (row(1, host=at(9).host), row(2))
-    # Nobody is polled at u1's home any more, and u2 is found there.
+    # No unit is polled at u1's home any more, and u2 is found there.
     book.on_seen(at(1), info(2), at=AT + 2, clock_s=2.0)
     assert book.routes.entries() == (row(1, host=at(9).host), row(2, host=at(1).host))
     for _ in range(3):
@@ -279,18 +279,18 @@ def test_whoever_comes_home_is_polled_there() -> None:
 
 
 def test_a_new_control_board_is_no_new_unit() -> None:
-    """With another MAC address and the same boards it is the same unit after a repair; that is told once."""
+    """The same boards with another MAC are the same unit after a repair; that is reported once."""
     book = watched(row(1))
     repaired = SystemInfo(mac="02:00:00:00:00:77", serial="SN77")
-    [told] = book.on_seen(at(1), repaired, at=AT, clock_s=1.0)
-    assert isinstance(told, Difference)
-    assert (told.entry, told.sighting.info, told.sighting.unit_id) == (row(1), repaired, "u1")
+    [difference] = book.on_seen(at(1), repaired, at=AT, clock_s=1.0)
+    assert isinstance(difference, Difference)
+    assert (difference.entry, difference.sighting.info, difference.sighting.unit_id) == (row(1), repaired, "u1")
     assert book.on_seen(at(1), repaired, at=AT, clock_s=2.0) == []
     assert (standings(book), owner(book, 1)) == ([Standing.VERIFIED], "u1")
 
 
 def test_a_corrected_ledger_ends_the_exchange() -> None:
-    """Once the ledger has the units where they are, they are verified, and what was seen need not be asked again."""
+    """Once the ledger has the units where they are, they are verified from the earlier sightings alone."""
     book = watched(row(1), row(2))
     book.on_seen(at(1), info(2), at=AT, clock_s=1.0)
     book.on_seen(at(2), info(1), at=AT, clock_s=1.0)
@@ -304,7 +304,7 @@ def test_a_corrected_ledger_ends_the_exchange() -> None:
 
 
 def test_a_unit_that_left_the_ledger_is_unknown() -> None:
-    """A machine that goes on answering after its row ended is counted among the unknown; its place is forgotten."""
+    """A machine that still answers after its row ended counts as unknown; its whereabouts are forgotten."""
     book = watched(row(1), row(2))
     owner(book, 1, machine=2)
     book.on_seen(at(1), info(2), at=AT, clock_s=1.0)
@@ -318,7 +318,7 @@ def test_a_unit_that_left_the_ledger_is_unknown() -> None:
 
 
 def test_an_address_is_not_asked_too_often() -> None:
-    """A unit in a restart loop is asked once in ten seconds, whatever it does."""
+    """A unit in a restart loop is asked once in ten seconds."""
     book = watched(row(1), spacing_s=10.0)
     for second in range(1, 10):
         book.credit(poll(1, uptime_s=100.0 - second), clock_s=float(second))
@@ -327,14 +327,14 @@ def test_an_address_is_not_asked_too_often() -> None:
 
 
 def test_web_ports() -> None:
-    """The port of a unit's pages is its own where the ledger tells one."""
+    """A web port in the ledger overrides the configured one."""
     book = IdentityBook([row(1), row(2, web_port=8080)])
     assert book.inquiries.web_endpoint(at(1), 80) == Endpoint("127.0.0.1", 80)
     assert book.inquiries.web_endpoint(at(2), 80) == Endpoint("127.0.0.2", 8080)
 
 
 def test_agenda_gives_the_urgent_first_and_each_once() -> None:
-    """By urgency, then by time; wanting again moves forward, never back."""
+    """Addresses come by urgency, then by time; wanting one again moves it forward, never back."""
     agenda = Agenda()
     agenda.want(at(1), Urgency.NEW, 5.0)
     agenda.want(at(2), Urgency.NEW, 4.0)
@@ -349,7 +349,7 @@ def test_agenda_gives_the_urgent_first_and_each_once() -> None:
 
 
 def test_agenda_forgets_what_was_moved() -> None:
-    """A day's worth of changed plans does not pile up."""
+    """Outdated items of the heap do not pile up."""
     agenda = Agenda()
     for number in range(10_000):
         agenda.want(at(1), Urgency.ROUTINE, 1e6 - number)
@@ -358,12 +358,12 @@ def test_agenda_forgets_what_was_moved() -> None:
 
 
 HOMES = 4
-MACHINES = 6  # Two of them are in no ledger.
+MACHINES = 6  # Two of them are not in the ledger.
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Who stands where from now on (0: nobody), and how many addresses are asked before the next change."""
+    """The machine at each address (0: none), and the number of addresses asked before the next change."""
 
     machines: tuple[int, ...]
     asked: int
@@ -382,8 +382,8 @@ STEPS = st.lists(
 def play(book: IdentityBook, machines: tuple[int, ...], asked: int, now: float) -> None:
     """Poll every address once, then ask at most `asked` of those that are due."""
     for number, machine in enumerate(machines, start=1):
-        told = poll(number, machine=machine) if machine else failed(REFUSAL, f"u{number}")
-        book.credit(told, clock_s=now)
+        result = poll(number, machine=machine) if machine else failed(REFUSAL, f"u{number}")
+        book.credit(result, clock_s=now)
     for _ in range(asked):
         endpoint = book.inquiries.take(now)
         if endpoint is None:
@@ -396,14 +396,14 @@ def play(book: IdentityBook, machines: tuple[int, ...], asked: int, now: float) 
 
 
 @given(STEPS, st.permutations(range(MACHINES + 1)).map(lambda order: tuple(order[:HOMES])))
-def test_whoever_moves_is_credited_with_its_own_readings(steps: list[Step], last: tuple[int, ...]) -> None:
-    """Through any exchanges, no two addresses are credited to one unit; once all were asked, every one rightly."""
+def test_units_that_move_are_credited_with_their_own_readings(steps: list[Step], last: tuple[int, ...]) -> None:
+    """Through any exchanges, no two addresses are credited to one unit; once all were asked, each one is right."""
     rows = [row(number) for number in range(1, HOMES + 1)]
     book = IdentityBook(rows, rows, spacing_s=0.0)
     for second, step in enumerate(steps):
         play(book, step.machines, step.asked, float(second))
         credited = [book.credit(answered(f"u{number}"), clock_s=float(second)) for number in range(1, HOMES + 1)]
-        names = [told.unit_id for told in credited if told is not None]
+        names = [each.unit_id for each in credited if each is not None]
         assert len(names) == len(set(names))
         assert sum(book.counts().values()) == HOMES
     play(book, last, 1000, 1000.0)
@@ -411,19 +411,19 @@ def test_whoever_moves_is_credited_with_its_own_readings(steps: list[Step], last
         if machine:
             credited_to = owner(book, number, machine=machine)
             assert credited_to == (f"u{machine}" if machine <= HOMES else None)
-    assert len(book.unknown_units()) >= sum(machine > HOMES for machine in last)
+    assert len(book.unknown_units()) >= sum(1 for machine in last if machine > HOMES)
 
 
-# Who is in force, in the order of the addresses at which they are expected.
+# The units in force, in the order of the addresses at which they are expected.
 LEDGERS = st.lists(
-    st.tuples(st.permutations(range(1, HOMES + 1)), st.integers(1, HOMES)).map(lambda told: tuple(told[0][: told[1]])),
+    st.tuples(st.permutations(range(1, HOMES + 1)), st.integers(1, HOMES)).map(lambda cut: tuple(cut[0][: cut[1]])),
     max_size=4,
 )
 
 
 @given(STEPS, LEDGERS)
-def test_nobody_is_credited_twice_under_any_ledger(steps: list[Step], ledgers: list[tuple[int, ...]]) -> None:
-    """Units leave, come back and are expected elsewhere while they move: each is polled at one address of its own."""
+def test_no_unit_is_credited_twice_under_any_ledger(steps: list[Step], ledgers: list[tuple[int, ...]]) -> None:
+    """While units move and the ledger changes, each unit in force is polled at one address of its own."""
     rows = [row(number) for number in range(1, HOMES + 1)]
     book = IdentityBook(rows, rows, spacing_s=0.0)
     for second, step in enumerate(steps):
@@ -432,20 +432,20 @@ def test_nobody_is_credited_twice_under_any_ledger(steps: list[Step], ledgers: l
         in_force = [row(number, host=at(place).host) for place, number in enumerate(order, start=1)]
         book.replace_entries(in_force, rows, clock_s=float(second))
         credited = [book.credit(answered(entry.unit_id), clock_s=float(second)) for entry in in_force]
-        names = [told.unit_id for told in credited if told is not None]
+        names = [each.unit_id for each in credited if each is not None]
         assert len(names) == len(set(names))
         assert {entry.unit_id for entry in book.routes.entries()} == {entry.unit_id for entry in in_force}
         assert len({(entry.host, entry.port) for entry in book.routes.entries()}) == len(in_force)
-        _hold_what_is_kept_beside(book)
+        _check_derived_state(book)
 
 
-def _hold_what_is_kept_beside(book: IdentityBook) -> None:
-    """Hold the counts and lists that are kept for scrapes against what they are kept of."""
-    wheres = book._standings._whereabouts.values()
+def _check_derived_state(book: IdentityBook) -> None:
+    """Check the counts and lists kept for scrapes against the state that they summarise."""
+    wheres = book._table._whereabouts.values()
     assert {name: units for name, units in book.counts().items() if units} == Counter(one.standing for one in wheres)
     astray = {one.unit_id for one in wheres if one.standing in {Standing.MOVED, Standing.DISPLACED}}
     assert {one.unit_id for one in book.astray()} == astray
-    sightings = [look.sighting for look in book._sightings._looks.values() if look.sighting is not None]
+    sightings = [look.sighting for look in book._memory._looks.values() if look.sighting is not None]
     assert {seen.endpoint for seen in book.unknown_units()} == {seen.endpoint for seen in sightings if seen.is_unknown}
-    for unit_id, endpoints in book._sightings._seen_at.items():
+    for unit_id, endpoints in book._memory._seen_at.items():
         assert endpoints == {seen.endpoint for seen in sightings if seen.unit_id == unit_id}

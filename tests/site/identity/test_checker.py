@@ -1,4 +1,4 @@
-"""Asking units who they are: few at once, not faster than told, and whatever comes of it the others are asked."""
+"""The identity checker: bounds, rate limit, and failures that do not stop the other checks."""
 
 import asyncio
 from collections.abc import Iterable
@@ -45,11 +45,11 @@ class Desk:
         )
 
     def take(self, findings: Iterable[Finding]) -> None:
-        """Keep what was found."""
+        """Keep the findings."""
         self.findings.extend(findings)
 
     async def sleep(self, seconds: float) -> None:
-        """Let time pass, and everybody have a turn."""
+        """Move the clock, and give every other task a turn."""
         self.now += seconds
         for _ in range(3):
             await asyncio.sleep(0)
@@ -68,7 +68,7 @@ class Desk:
         return SystemInfo(serial=f"SN{endpoint.host.rpartition('.')[2]}")
 
     async def run_until(self, checks: int) -> None:
-        """Run the checker until so many answers were taken in."""
+        """Run the checker until it took in `checks` answers."""
         async with asyncio.timeout(5), asyncio.TaskGroup() as tasks:
             running = tasks.create_task(self.checker.run())
             await until(lambda: len(self.results) >= checks)
@@ -76,7 +76,7 @@ class Desk:
 
 
 async def test_checks_keep_their_pace() -> None:
-    """Ten a second are begun a tenth of a second apart, in the order in which they were wanted."""
+    """At ten a second, checks begin a tenth of a second apart, in the order in which they were wanted."""
     desk = Desk(5)
     desk.gate.set()
     await desk.run_until(5)
@@ -85,8 +85,8 @@ async def test_checks_keep_their_pace() -> None:
     assert [move.now.standing for move in desk.findings if isinstance(move, Move)] == [Standing.VERIFIED] * 5
 
 
-async def test_no_more_are_open_than_told() -> None:
-    """However slow the units are, the bound holds, and goes on holding."""
+async def test_no_more_are_open_than_allowed() -> None:
+    """However slow the units are, the bound on open requests holds."""
     desk = Desk(9, max_in_flight=3, checks_per_s=1000.0)
     async with asyncio.timeout(5), asyncio.TaskGroup() as tasks:
         running = tasks.create_task(desk.checker.run())
@@ -100,7 +100,7 @@ async def test_no_more_are_open_than_told() -> None:
 
 
 async def test_failures_are_counted_and_do_not_stop_the_others() -> None:
-    """A deadline, a want of sockets and a bug of ours each cost one unit's answer."""
+    """A deadline, a lack of sockets and a bug of ours each cost one unit's answer."""
     desk = Desk(4)
     desk.gate.set()
     desk.answers = {
@@ -115,8 +115,8 @@ async def test_failures_are_counted_and_do_not_stop_the_others() -> None:
     assert desk.book.counts()[Standing.VERIFIED] == 1
 
 
-async def test_what_was_cut_short_is_asked_again() -> None:
-    """A checker that ends, as for a new configuration, gives back what it had begun."""
+async def test_a_cancelled_check_is_asked_again() -> None:
+    """A checker that is cancelled, as for a new configuration, puts its open checks back on the agenda."""
     desk = Desk(2)
     running = asyncio.create_task(desk.checker.run())
     await until(lambda: len(desk.begun) >= 2)

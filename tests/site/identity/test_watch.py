@@ -1,4 +1,4 @@
-"""What the agent does about who is where: what is taken back, rerouted, exported and proposed."""
+"""The identity watch: readings taken back, polls rerouted, figures exported and commands proposed."""
 
 import asyncio
 from collections.abc import Iterable, Iterator
@@ -20,17 +20,17 @@ from agent.unit.digest import Login
 from agent.unit.reading import SystemInfo
 from agent.unit.registry import FETCH_SYSTEM_INFO
 
-ROOT = Login(user="root", password="root")  # noqa: S106  the one every unit leaves the factory with
+ROOT = Login(user="root", password="root")  # noqa: S106  the factory default of every unit
 ON = IdentitySection()
 
 
 def row(number: int, **changes: Any) -> LedgerEntry:
-    """Give the ledger's row of unit `number`."""
+    """Return the ledger row of unit `number`."""
     return entry(f"u{number}", **({"host": f"127.0.0.{number}", "serial": f"SN{number}"} | changes))
 
 
 class Watch:
-    """An identity watch over some rows, and what it asked for."""
+    """An identity watch over some rows, and the calls it made."""
 
     def __init__(self, *rows: LedgerEntry, section: IdentitySection = ON) -> None:
         self.misread: list[tuple[str, str]] = []
@@ -45,11 +45,11 @@ class Watch:
         self.configure(*rows, section=section)
 
     def take_back(self, unit_id: str, error: OtherUnitError) -> None:
-        """Keep what was taken back."""
+        """Record a reading that was taken back."""
         self.misread.append((unit_id, str(error)))
 
     def reroute(self, entries: Iterable[LedgerEntry]) -> None:
-        """Keep where everybody is polled from now on."""
+        """Record the new polling addresses."""
         self.rerouted.append([one.host for one in entries])
 
     def configure(self, *rows: LedgerEntry, section: IdentitySection = ON) -> None:
@@ -58,23 +58,23 @@ class Watch:
         self.watch.configure(section, ROOT, ledger, at=AT, connect_timeout_s=1.0)
 
     def see(self, host: int, info: SystemInfo) -> list[dict[str, Any]]:
-        """Have somebody answer at an address; gives what was logged."""
+        """Take in a page at an address; return the log lines that follow."""
         book = self.watch._book
         assert book is not None
         with structlog.testing.capture_logs() as lines:
-            self.watch._tell(book.on_seen(Endpoint(f"127.0.0.{host}", 4028), info, at=AT, clock_s=0.0))
+            self.watch._report(book.on_seen(Endpoint(f"127.0.0.{host}", 4028), info, at=AT, clock_s=0.0))
         return [dict(line) for line in lines]
 
 
 @contextmanager
 def logged() -> Iterator[list[Any]]:
-    """Give what is logged meanwhile."""
+    """Yield the list of lines logged inside the block."""
     with structlog.testing.capture_logs() as lines:
         yield lines
 
 
 def test_a_ledger_without_identities_is_not_watched() -> None:
-    """Nothing is asked, everything passes, and nothing is exported but that."""
+    """No page is read, polls pass unchanged, and the export says that identity checks are off."""
     for watched in (Watch(row(1, serial=None)), Watch(row(1), section=IdentitySection(enabled=False))):
         poll = answered("u1")
         assert watched.watch.credit(poll, clock_s=0.0) is poll
@@ -84,8 +84,8 @@ def test_a_ledger_without_identities_is_not_watched() -> None:
         assert identity_answer(watched.watch.figures(), AT).units_by_standing == {}
 
 
-def test_what_was_read_elsewhere_is_taken_back() -> None:
-    """Both units of an exchange lose what was credited to them; the log proposes what sets the ledger right."""
+def test_a_reading_of_another_unit_is_taken_back() -> None:
+    """Both units of an exchange lose their last reading; the log proposes the command that corrects the ledger."""
     watched = Watch(row(1), row(2))
     assert watched.see(1, SystemInfo(serial="SN1")) == []
     assert watched.see(2, SystemInfo(serial="SN2")) == []
@@ -104,8 +104,8 @@ def test_what_was_read_elsewhere_is_taken_back() -> None:
     ]
 
 
-def test_a_unit_that_comes_home_is_told() -> None:
-    """As info: nobody needs to look."""
+def test_a_unit_that_comes_home_is_logged() -> None:
+    """The level is info: there is nothing to do."""
     watched = Watch(row(1), row(2))
     watched.see(1, SystemInfo(serial="SN99"))
     [line] = watched.see(1, SystemInfo(serial="SN1"))
@@ -113,7 +113,7 @@ def test_a_unit_that_comes_home_is_told() -> None:
 
 
 def test_a_repaired_unit_is_proposed_with_its_new_identity() -> None:
-    """The boards say that it is the same unit; the ledger is to have its new serial number."""
+    """The same boards mean the same unit; the proposed command sets its new MAC and serial."""
     watched = Watch(row(1))
     boards = tuple(board(slot, serial=f"B{slot}") for slot in range(3))
     watched.watch.credit(answered("u1", boards=boards), clock_s=0.0)
@@ -132,7 +132,7 @@ def test_a_repaired_unit_is_proposed_with_its_new_identity() -> None:
 
 
 def test_a_unit_found_at_a_former_address_is_polled_there() -> None:
-    """Polls follow it, and go home when it is no longer there."""
+    """Polls follow the unit, and go home when it is no longer there."""
     former = row(9, deployed_to=AT - 86400.0)
     watched = Watch(row(1), row(2), former)
     watched.see(9, SystemInfo(serial="SN1"))
@@ -146,7 +146,7 @@ def test_a_unit_found_at_a_former_address_is_polled_there() -> None:
 
 
 def test_the_answer_lists_who_is_away_and_who_is_unknown() -> None:
-    """As `/api/v1/identity` gives it."""
+    """The answer of `/api/v1/identity` lists units away from home and unknown units."""
     watched = Watch(row(1), row(2), row(3))
     watched.see(1, SystemInfo(serial="SN2"))
     watched.see(2, SystemInfo(serial="SN99", model="Antminer T21"))
@@ -163,7 +163,7 @@ def test_the_answer_lists_who_is_away_and_who_is_unknown() -> None:
 
 
 async def test_asking_follows_the_configuration() -> None:
-    """Turned on and off by a reload, nothing is asked while it is off; a watch that ends leaves no task."""
+    """A reload turns identity checks on and off, and a watch that ends leaves no task behind."""
     watched = Watch(row(1, host="127.0.0.1", web_port=1), section=IdentitySection(enabled=False))
     async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
         running = tasks.create_task(watched.watch.run())

@@ -1,4 +1,4 @@
-"""Who was seen where: what is remembered of each address, and the names by which units are known."""
+"""The agent's memory of each address, and the names by which it identifies units."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
@@ -12,7 +12,7 @@ _NOWHERE: frozenset[Endpoint] = frozenset()
 
 
 class Look:
-    """What is remembered of one address.
+    """The memory of one address.
 
     Attributes:
         is_answering: True if the latest poll there got a reading.
@@ -20,7 +20,7 @@ class Look:
         boards: Board serials in the latest reading that had any.
         boards_then: Board serials when the page last said who answers.
         sighting: Who was seen there last.
-        is_doubtful: True if the sighting may be out of date and is to be checked soon.
+        is_doubtful: True if the sighting may be out of date and will be checked soon.
         asked_at: When the page was last asked for, on the monotonic clock, s.
         failures: Failed requests for the page in a row.
     """
@@ -38,7 +38,7 @@ class Look:
         self.failures = 0
 
 
-class Sightings:
+class AddressMemory:
     """The latest sighting at every address, by the names in the ledger in force."""
 
     def __init__(self) -> None:
@@ -137,7 +137,7 @@ class Sightings:
         return bool(boards) and 2 * len(boards & self._boards_of.get(unit_id, frozenset())) >= len(boards)
 
     def put(self, endpoint: Endpoint, sighting: Sighting | None) -> None:
-        """Record who was seen at an address; None forgets it."""
+        """Record the unit seen at an address; None forgets it."""
         look = self.look(endpoint)
         if look.sighting is not None and look.sighting.unit_id is not None:
             self._seen_at[look.sighting.unit_id].discard(endpoint)
@@ -149,12 +149,12 @@ class Sightings:
             self._unknown[endpoint] = sighting
 
     def forget(self, endpoint: Endpoint) -> None:
-        """Forget who was seen at an address, and what was doubtful about it."""
+        """Forget the unit seen at an address, and any doubt about it."""
         self.put(endpoint, None)
         self.look(endpoint).is_doubtful = False
 
     def drop(self, endpoint: Endpoint) -> None:
-        """Forget an address that is none of the ledger's any more."""
+        """Forget an address that left the ledger."""
         if endpoint in self._looks:
             self.forget(endpoint)
             del self._looks[endpoint]

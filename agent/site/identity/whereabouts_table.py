@@ -1,4 +1,4 @@
-"""Where every unit in force is, counted by standing."""
+"""The whereabouts of all units in force, counted by standing."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from agent.site.identity.whereabouts import Standing, Whereabouts
 _ASTRAY = frozenset({Standing.MOVED, Standing.DISPLACED})
 
 
-class Standings:
+class WhereaboutsTable:
     """The whereabouts of all units in force.
 
     Units astray and counts are kept up to date: gathering them from all units at every scrape would take milliseconds.
@@ -41,7 +41,7 @@ class Standings:
             self.astray.add(where.unit_id)
 
     def drop(self, unit_id: str) -> None:
-        """Forget a unit that is deployed no longer."""
+        """Forget a unit that left the ledger."""
         self._uncount(unit_id)
         self._whereabouts.pop(unit_id, None)
 
