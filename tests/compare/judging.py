@@ -19,6 +19,14 @@ NORMALISED = (
     ("process and interpreter", r"(?m)^((?:process|python)_\w+(?:\{[^}]*\})?) \S+$", r"\1 N", r".*\.prom"),
     # The size depends on the digits of the above and on HELP texts, which may be reworded.
     ("size of a scrape", r"(?m)^(miner_agent_scrape_bytes\{[^}]*\}) \S+$", r"\1 N", r".*\.prom"),
+    # Each broker numbers these when it connects; which of two connects first depends on their disk threads.
+    (
+        "number of a connection's own messages",
+        r'("schema": "hashsight\.(?:agent|canary)\.v1",\s+"seq": )\d+',
+        r"\1N",
+        r"(?:messages|retained)-.*",
+    ),
+    ("nonce of a canary", r'"nonce": "\d+"', '"nonce": "NONCE"', r"(?:messages|retained)-.*"),
     # Two commits may have different versions.
     ("version", r'("(?:version|sw|sw_version|agent_version)": ?|version=)"\d[^"]*"', r'\1"VERSION"', r".*"),
 )
@@ -76,12 +84,19 @@ def read_rewordings(path: Path) -> list[tuple[str, str]]:
 
 
 def draft(verdict: Verdict) -> str:
-    """Return unlisted rewordings as entries of the table, for review one by one."""
-    return "".join(
-        f"# {places[0]}{f' and {len(places) - 1} more' if len(places) > 1 else ''}\n"
-        f"[[text]]\nbefore = {json.dumps(was, ensure_ascii=False)}\nafter = {json.dumps(now, ensure_ascii=False)}\n\n"
-        for (was, now), places in verdict.unlisted.items()
-    )
+    """Return unlisted rewordings as entries of the table, for review one by one; different numbers are marked."""
+    lines = []
+    for (was, now), places in verdict.unlisted.items():
+        if _figures(was) != _figures(now):
+            lines.append("# NUMBERS DIFFER")
+        lines.append(f"# {places[0]}" + (f" and {len(places) - 1} more" if len(places) > 1 else ""))
+        lines += ["[[text]]", f"before = {_toml(was)}", f"after = {_toml(now)}", ""]
+    return "\n".join(lines)
+
+
+def _toml(text: str) -> str:
+    # A JSON string without lone surrogates is a TOML string.
+    return json.dumps(text, ensure_ascii=False)
 
 
 def compare(before: Path, after: Path, rewordings: Iterable[tuple[str, str]] = ()) -> Verdict:
@@ -105,6 +120,9 @@ def read(path: Path) -> list[Entry]:
             text = re.sub(pattern, replacement, text)
     if path.suffix == ".prom":
         return list(_exposition(text))
+    if path.name.startswith("help-"):
+        # Help is prose, wrapped to the width of the terminal: one sentence more moves every line.
+        return [Entry("text", " ".join(re.sub(r"[│╭╮╰╯─]+", " ", text).split()), is_prose=True)]
     if path.suffix == ".html":
         return list(_page(text))
     try:
@@ -178,11 +196,9 @@ def _compare(name: str, old: list[Entry], new: list[Entry], table: list[tuple[st
     for was, now in pairs:
         if was.value == now.value:
             continue
-        if was.is_prose and _is_reworded(was.value, now.value, table, verdict):
-            continue
-        if not was.is_prose or _figures(was.value) != _figures(now.value):
+        if not was.is_prose:
             verdict.differences.append(f"{name}: {was.where}: {was.value[:_EXCERPT]} -> {now.value[:_EXCERPT]}")
-        else:
+        elif not _is_reworded(was.value, now.value, table, verdict):
             verdict.unlisted.setdefault((was.value, now.value), []).append(f"{name}: {was.where}")
 
 
