@@ -23,6 +23,7 @@ name = "bench"
 file = "ledger.csv"
 [poll]
 interval_s = {interval_s}
+backoff_max_s = {backoff_max_s}
 max_in_flight = {max_in_flight}
 max_in_flight_sick = {max_in_flight_sick}
 [identity]
@@ -98,6 +99,7 @@ def simulated_site(
     units: int,
     *,
     interval_s: float = 10.0,
+    backoff_max_s: float = 60.0,
     max_in_flight: int = 256,
     max_in_flight_sick: int = 64,
     more: str = "",
@@ -112,6 +114,7 @@ def simulated_site(
     Args:
         units: Number of units.
         interval_s: Poll interval in the agent's configuration, s.
+        backoff_max_s: Longest wait between polls of an unreachable unit, likewise.
         max_in_flight: Polls open at once, in the agent's configuration.
         max_in_flight_sick: Polls open at once to units whose last poll failed, likewise.
         more: Further sections of the configuration.
@@ -129,6 +132,7 @@ def simulated_site(
             http_port = http_port or free_port()
         text = CONFIG.format(
             interval_s=interval_s,
+            backoff_max_s=backoff_max_s,
             max_in_flight=max_in_flight,
             max_in_flight_sick=max_in_flight_sick,
             web_port=web_port,

@@ -70,6 +70,15 @@ def printed(name: str, *options: str) -> str:
             ),
         ),
         (
+            "bench_soak.py",
+            ("--units", "60", "--polls", "300", "--modes", "sick"),
+            (
+                rf"sick: {NUMBER} polls, {NUMBER} MB after the warm-up, {NUMBER} MB at the end",
+                rf"a million polls: {NUMBER} MB \({NUMBER}%\), {NUMBER} objects",
+                rf"(?:NOT REACHED|reached): resident memory grows by {NUMBER}% a million polls \(under 1%\)",
+            ),
+        ),
+        (
             "bench_scrape.py",
             ("40",),
             (
@@ -98,7 +107,7 @@ def printed(name: str, *options: str) -> str:
             (rf"stats, new dialect +{NUMBER} +{NUMBER} +{NUMBER}/s",),
         ),
     ],
-    ids=["polls", "steady", "sick", "scale", "scrape", "figures", "history", "simulator"],
+    ids=["polls", "steady", "sick", "scale", "soak", "scrape", "figures", "history", "simulator"],
 )
 def test_benchmark_runs(name: str, options: tuple[str, ...], lines: tuple[str, ...]) -> None:
     """A benchmark ends with status 0 and prints its main lines with figures."""
