@@ -3,10 +3,10 @@
 Names follow the mixins' ``level:metric:operation`` (`levels`). `sums` has the current values, `averages` the values
 over a period; this module arranges them in groups and files. Three rules hold everywhere:
 
-- *Sums are by place, never by agent.* ``sum by (site, ...)`` drops job and instance, so a site has the same totals
-  with one agent or several.
-- *A gap is a gap.* While an agent of a site is down, or has not polled every unit yet, the site has no totals. The sum
-  of half a site would look like a collapse in absolute figures, and like nothing wrong in ratios.
+- *Sums are by place, never by agent.* ``sum by (site, ...)`` drops job and instance, so a site's totals do not
+  depend on the number of its agents.
+- *A gap is a gap.* A site has no totals while one of its agents is down or has not polled every unit yet. The sum of
+  half a site would look like a collapse in absolute figures, and would look normal in ratios.
 - *A ratio over a period divides averages*; it is never the average of ratios.
 """
 

@@ -91,7 +91,7 @@ class LedgerSection(Section):
 
 
 def _default_stale_after_s(given: Mapping[str, float]) -> float:
-    # Two polls may fail before a reading goes stale; if the interval is below the deadline, a slow poll may finish.
+    # Two polls may fail before a reading goes stale. The second term leaves time for a slow poll at short intervals.
     return max(3 * given["interval_s"], given["interval_s"] + given["deadline_s"])
 
 

@@ -11,7 +11,7 @@ def replace_file(path: Path, data: bytes) -> None:
     """Replace a file, or create it, with mode 0600; the data survives a power cut once this returns.
 
     Raises:
-        OSError: When the file could not be written and is unchanged. A full disk is `errno.ENOSPC`.
+        OSError: The file could not be written; it is unchanged. On a full disk, `errno` is `ENOSPC`.
     """
     with temporary_file(path, data) as temporary:
         temporary.replace(path)

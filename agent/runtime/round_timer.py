@@ -44,7 +44,7 @@ class RoundTimer:
         self._interval_changed.set()
 
     async def run(self) -> None:
-        """Make rounds until cancelled; after a slow one the next follows at once, and none is made up for."""
+        """Make rounds until cancelled. After a slow round the next begins at once; missed rounds are left out."""
         due = time.monotonic() + self._interval_s
         while True:
             try:

@@ -22,7 +22,7 @@ from agent.site.status import UnitStatus
 HASHES_PER_DIFFICULTY = 2.0**32
 HOUR_S, DAY_S = 3600.0, 86400.0
 
-# The distance of kept points, by which a figure may exceed its window. With these a unit costs under 1 kB.
+# Time between two kept points; a figure may cover this much more than its window. So a unit takes less than 1 kB.
 _HOUR_GRAIN_S, _DAY_GRAIN_S = 600.0, 5400.0
 
 # Uptimes are whole seconds, and a reply is a little older than the end of its poll.
@@ -121,7 +121,7 @@ class _Unit:
         while first + 2 < len(points) and points[first + 2] <= counted_s - window_s:
             first += 2
         if not points or counted_s - points[-2] >= grain_s:
-            # A new array: one that is appended to keeps room for seven numbers more, 56 bytes a window.
+            # A new array, because appending to one reserves seven more numbers: 56 bytes for each window.
             return points[first:] + array("d", (counted_s, self.earlier + self.counter))
         return points[first:] if first else points
 

@@ -17,7 +17,7 @@ class EventFigures:
         units, nameplate_hs: The units it governs, and their nameplate; 0 unless it is active.
         operating_hs: Hashrate measured of those units; a unit that was not read adds nothing.
         asleep: Number of units it curtails, including those that have not woken since its end.
-        stragglers: Ids of the units that go on hashing although it leaves them nothing.
+        stragglers: Ids of the units that hash although its target is zero.
         unrestored: Ids of the units that it curtailed and that do not hash again, 15 minutes or longer after its end.
     """
 

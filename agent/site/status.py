@@ -157,7 +157,7 @@ def _judge_reading(reading: UnitReading, nameplate_hs: float, *, is_curtailed: b
     if is_young and (rate_hs is None or rate_hs < nameplate_hs * STOPPED_BELOW_RATIO):
         return Verdict(UnitState.STARTING, "no hashrate yet")
     if rate_hs is None:
-        # A rate that was garbled or left out is no zero: the unit may well hash.
+        # A garbled or missing rate is not a zero: the unit may be hashing.
         return Verdict(UnitState.UNREADABLE, "reports no hashrate")
     if rate_hs < nameplate_hs * STOPPED_BELOW_RATIO:
         return Verdict(UnitState.STOPPED, "awake, no hashrate")

@@ -77,7 +77,7 @@ class TrackedUnit:
         self.reading, self.fresh_until, self.is_frozen = None, float("-inf"), False
 
     def needs_renaming(self, around: Slice) -> bool:
-        """Return True if events change the state of a unit that sleeps or is silent; all others are polled soon.
+        """Return True if events change the state of this sleeping or silent unit; any other unit is polled soon.
 
         Args:
             around: The events that matter now.

@@ -22,8 +22,8 @@ def decode(text: bytes, file: str) -> Statement:
     """Decode a statement from its JSON and check it against its own parts.
 
     Raises:
-        StatementError: If the text is not a statement, if its figures or notes do not follow from its parts, or if it
-            is not marked as a draft although it must not be published.
+        StatementError: The text is not a statement; or its figures or notes do not follow from its parts; or it lacks
+            a draft mark although it must not be published.
     """
     try:
         statement = msgspec.json.decode(text, type=Statement)

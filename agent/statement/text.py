@@ -1,7 +1,7 @@
 """A statement as text: a table for terminals, Markdown, and CSV for spreadsheets. Pure.
 
-All hashrates of one statement are in one unit, the largest in which deployed is at least 1, so that a column can be
-added up by eye. CSV is in base units and unrounded.
+All hashrates of one statement have the same unit, so that a column can be added up by eye. It is the largest unit in
+which deployed is at least 1. CSV is in base units and unrounded.
 """
 
 from collections.abc import Iterator

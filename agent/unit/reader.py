@@ -41,7 +41,7 @@ class Reader(Generic[M]):
     """One way of reading units on TCP 4028.
 
     Attributes:
-        name: A short lower-case word, unique among readers; a value of the ledger and a label.
+        name: A short lower-case word, unique among readers; the key in `registry.READERS`.
         new_memory: Returns the memory of a unit that was never polled. The poller keeps it and passes it to `converse`.
         converse: Begins each poll's conversation.
     """

@@ -28,9 +28,9 @@ def _ratio(window: str, part: str = "operating") -> str:
 def _month(inner: str, over: str = "avg_over_time", *, is_share: bool = False) -> str:
     """Return a figure of the calendar month that ended at midnight, from its hourly means.
 
-    Each of the four lengths of a month has a term, which has a value only after a month of that length. A range of
-    743 h 45 min with a step of one hour holds the 744 hours of a month of 31 days, whether its left end is included
-    (Prometheus 2) or not (3).
+    Each of the four lengths of a month has a term, which has a value only after a month of that length. A month
+    of 31 days has 744 hours. A range of 743 h 45 min with a step of one hour holds all of them, whether Prometheus
+    includes the left end of a range (version 2) or not (3).
     """
     lengths = []
     for days in (28, 29, 30, 31):

@@ -209,7 +209,7 @@ def build_units(plan: FarmPlan, start: float) -> Iterator[Unit]:
             identity,
             air if model.cooling is Cooling.AIR else coolant,
             start=start,
-            # Starting units were switched on within the warm-up; the others have run for an hour to thirty days.
+            # Starting units were switched on less than a warm-up ago; the others have run for an hour to thirty days.
             uptime_s=draw * WARM_UP_S if trouble == "starting" else 3600.0 + draw * 30.0 * _DAY_S,
             faults=_faults_of(trouble, model, key),
         )

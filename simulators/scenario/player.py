@@ -200,7 +200,7 @@ def _event_acts(farm: Farm, section: EventSection, at: float) -> Iterator[_Act]:
 
 
 def _spell_acts(farm: Farm, section: SpellSection, at: float) -> Iterator[_Act]:
-    """Yield a spell as steps of about a degree; the first to come is the last to go."""
+    """Yield a spell of weather as steps of about a degree; the first step to begin is the last to end."""
     selector = section.who.selector()
     steps = max(1, math.ceil(abs(section.celsius))) if section.rise else 1
     fault = Overheat(celsius=section.celsius / steps)

@@ -1,7 +1,7 @@
 """Silent addresses behind a listening socket: they do not answer at all, like a unit without power.
 
-A classic BPF program on the listening socket drops packets to them, so that a client waits out its connect deadline
-instead of being accepted or refused. Linux only. Most kernels allow that to every user; some require CAP_NET_ADMIN,
+A classic BPF program on the listening socket drops packets to them. A client is neither accepted nor refused, and waits
+until its connect deadline. Linux only. Most kernels allow that to every user; some require CAP_NET_ADMIN,
 which root has and an unprivileged container lacks.
 """
 

@@ -1,7 +1,7 @@
 """Counter-based seeded randomness: any draw, in any order, without a generator per unit.
 
-Every draw is a hash of a key and a counter (the finaliser of splitmix64). A unit's figures at a moment therefore do not
-depend on earlier requests, and a unit needs one integer instead of the 2.5 kB of a Mersenne twister.
+Every draw is a hash of a key and a counter (the finaliser of splitmix64). So a unit's figures at a moment do not
+depend on earlier requests. A unit needs one integer instead of the 2.5 kB of a Mersenne twister.
 """
 
 import hashlib

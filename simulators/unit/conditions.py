@@ -1,4 +1,4 @@
-"""Conditions a unit's faults put it under, causes of loss, and changes on its agenda."""
+"""The conditions that faults put a unit under, the causes of loss, and the changes on its agenda."""
 
 import math
 from collections.abc import Callable, Iterable

@@ -1,9 +1,9 @@
 """Event loop lag: the delay of a timer, its cause, and the functions that held the loop.
 
-A 20 ms timer is late for one of three reasons: the loop's own thread was busy, another thread of this process was (they
-share the interpreter's lock, and here a core), or the machine ran something else. CPU clocks separate these, so that a
-busy machine is not mistaken for a slow program. While a timer is late, a sampler thread looks at the loop's stack; its
-own CPU is counted apart (`looker_cpu_s`).
+A 20 ms timer is late for one of three reasons: the loop's own thread was busy, another thread of this process was busy,
+or the machine ran something else. The threads share the interpreter's lock, and here a core. CPU clocks separate the
+reasons, so that a busy machine is not mistaken for a slow program. While a timer is late, a sampler thread looks at the
+loop's stack; its own CPU is counted apart (`looker_cpu_s`).
 """
 
 import asyncio

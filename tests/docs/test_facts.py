@@ -91,7 +91,7 @@ def test_captures_that_are_cited_exist(file: Path) -> None:
 
 
 def test_code_names_only_ids_that_exist() -> None:
-    """In comments and docstrings of the agent and the simulators."""
+    """Every fact id in a comment or docstring of the agent and the simulators is in the documents."""
     unknown = [
         f"{remark.where}: {fact}" for remark in remarks() for fact in ID.findall(remark.text) if fact not in facts()
     ]

@@ -366,7 +366,7 @@ async def test_meters_are_read_periodically_and_replaced_while_running() -> None
         assert add_up(meters.readings()) == Metered(site_watts=100.0)
         meters.replace([section(url=f"{url}/new", every_s=1, container="C1")])
         assert add_up(meters.readings()) == Metered()
-        # The second request means that the answer to the first was taken in.
+        # A second request means that the meter's first answer has been processed.
         for _ in range(2):
             while await asked.get() != "/new":
                 pass

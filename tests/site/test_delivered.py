@@ -238,7 +238,7 @@ def with_shares(status: UnitStatus, shares: ShareReading, uptime_s: float) -> Un
 def test_delivered_is_what_the_simulator_hashed() -> None:
     """Six units, two of which reboot three times in the day: units and site agree with the truth within the noise.
 
-    A unit finds about 600 shares an hour, so that its day is off by 0.9 % (one sigma) and the site's by 0.4 %.
+    A unit finds about 600 shares an hour, so its figure for a day is off by 0.9 % (one sigma), and the site's by 0.4 %.
     """
     farm = make_farm(6)
     for hour in (4, 11, 19):

@@ -1,8 +1,8 @@
 """A port of the rules of Grafana's dashboard-linter, a Go program.
 
-The rules and their names are those of github.com/grafana/dashboard-linter, docs/index.md. Two differ on purpose: our
-dashboards select by `site` where a mixin's select by `job` and `instance`, because several agents may watch one site.
-The Agent dashboard shows processes, so it selects by job and instance.
+The rules and their names are those of github.com/grafana/dashboard-linter, docs/index.md. Two differ on purpose. Where
+a mixin's dashboards select by `job` and `instance`, ours select by `site`, because several agents may watch one site.
+Only the Agent dashboard, which shows processes, selects by job and instance.
 """
 
 import re

@@ -1,8 +1,8 @@
 """Publishes statuses, figures and events to every broker, and handles what the brokers send back.
 
-A unit's own topic is published when something changed that an operator would act on (its state and why, or its hashrate
-by more than 5 % of its nameplate), and every `unit_heartbeat_s`. With ``units = "batches"`` the same units travel 100
-in a message, and these messages are kept until delivered.
+A unit's own topic is published every `unit_heartbeat_s`, and when something changed that an operator would act on: its
+state, the reason for it, or its hashrate by more than 5 % of its nameplate. With ``units = "batches"`` one message
+carries up to 100 units, and these messages are kept until delivered.
 """
 
 import asyncio

@@ -273,7 +273,7 @@ class Outbox:
             try:
                 self._file.delete(self._settled)
             except OutboxError as error:
-                # Read before `_fail`, which gives the ballast up: with it gone, the second try may find room.
+                # Read before `_fail`, which deletes the ballast. Without the ballast, the second try may find room.
                 had_ballast = error.reason == "full" and self._ballast.exists
                 self._fail(error)
                 if not had_ballast:

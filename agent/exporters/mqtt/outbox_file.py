@@ -108,10 +108,10 @@ class OutboxFile:
             return used_bytes(self._connection)
 
     def insert(self, messages: Sequence[Message]) -> tuple[list[int | None], list[tuple[Kind, int]]]:
-        """Add messages at the end in one transaction; the least important are dropped if there is no room.
+        """Append messages in one transaction; if there is no room, drop the least important.
 
         Returns:
-            The id of each message, None for one without room, and the numbers of older ones dropped, by kind.
+            The id of each message, None for one that found no room; and how many older ones were dropped, by kind.
 
         Raises:
             OutboxError: Nothing was written.

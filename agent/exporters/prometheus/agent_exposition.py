@@ -46,7 +46,7 @@ class AgentExposition(Collector):
                 yield metric
 
     def text(self, *, is_openmetrics: bool) -> bytes:
-        """Return the text of the agent's metrics, then the process'; OpenMetrics lacks its closing line."""
+        """Return the agent's metrics as text, then those of its process. OpenMetrics comes without its closing line."""
         if is_openmetrics:
             text: bytes = generate_openmetrics(self._registry)  # type: ignore[no-untyped-call]  # Not annotated there.
             return text.removesuffix(b"# EOF\n")

@@ -5,8 +5,8 @@ The prefix of a name says whose number it is: ``miner_`` a unit's, ``mining_`` a
 Thresholds live in alert rules, not here.
 
 The largest machine has 4 boards and no fans. Partly curtailed, and short of its target for every possible cause, it
-has exactly `SERIES_PER_UNIT` series. To stay within that budget, board temperature is the hottest of the whole unit,
-pools are a count, and boards and fans beyond the fourth are not exported. The hashrate since start, whose period
+has exactly `SERIES_PER_UNIT` series. To stay within that budget, a unit has one board temperature (its hottest) and one
+count of pools. Boards and fans beyond the fourth are not exported. The hashrate since start, whose period
 differs from unit to unit, is only in the JSON API.
 """
 

@@ -349,8 +349,8 @@ def texts_by_family(snapshot: Snapshot) -> Iterator[tuple[Family[Any], bytes]]:
 def _sleeper() -> Callable[[float], None]:
     """Return a function that sleeps for as long as the thread worked since a time, once that exceeds `WORK_S`.
 
-    A working thread holds the interpreter's lock. The event loop releases the lock at each system call and would wait a
-    switch interval each time to get it back, for as long as a scrape takes.
+    A working thread holds the interpreter's lock. The event loop releases it at each system call. Without
+    the sleep, the loop would wait a switch interval for it each time, until the scrape is done.
     """
     worked_s = 0.0
 

@@ -1,4 +1,4 @@
-"""Card of the landing page for declared curtailments: scope, units asleep, stragglers, units not restored."""
+"""Card of the status page for declared curtailments: scope, units asleep, stragglers, units not restored."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime

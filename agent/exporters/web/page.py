@@ -1,4 +1,4 @@
-"""The landing page: the site's figures as one HTML page without scripts or resources from other hosts.
+"""The status page: the site's figures as one HTML page without scripts or resources from other hosts.
 
 It must not mislead at a glance. Before the first complete round it shows what is deployed and no figure. Late figures
 carry a banner. Figures that are late or have low coverage are never coloured as good.

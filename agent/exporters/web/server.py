@@ -1,4 +1,4 @@
-"""The agent's HTTP server: metrics, health, the JSON API and the landing page, for a trusted network.
+"""The agent's HTTP server: metrics, health, the JSON API and the status page, for a trusted network.
 
 Every address is read-only except those of `curtailment_api`, which require a token.
 

@@ -43,7 +43,7 @@ def judge(unit_id: str, memory: AddressMemory, routes: Routes) -> Whereabouts:
 
 
 def owner_of(expected: str, memory: AddressMemory, routes: Routes, table: WhereaboutsTable) -> str | None:
-    """Return whose readings come from the address where `expected` is polled; None if no unit's of the ledger."""
+    """Return the unit to credit with readings from the address where `expected` is polled; None to credit no unit."""
     endpoint = routes.endpoint(expected) or routes.home(expected)
     sighting = memory.at(endpoint)
     # The page says who answers; where it says nothing, the ledger does.

@@ -178,8 +178,8 @@ def parse_moment(cell: str, *, zone: ZoneInfo) -> float | None:
         is_date = "T" not in cell and " " not in cell
         if not is_date:
             _refuse_clock_change(moment, zone)
-        # A date needs no such care: fold=0 is the first of two midnights, and where there is none, the end of the gap
-        # (no gap of any zone of tzdata, 2009 to 2100, begins before a midnight and ends after it).
+        # A date needs no such care: fold=0 is the first of two midnights. If midnight is skipped, it is the end of the
+        # gap: no gap of any zone of tzdata, 2009 to 2100, begins before a midnight and ends after it.
     return moment.timestamp()
 
 

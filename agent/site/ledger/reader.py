@@ -131,7 +131,7 @@ class _Mistakes:
 def _read_rows(text: str, mistakes: _Mistakes) -> Iterator[_Cells]:
     """Yield the number and cells of every line that has any.
 
-    A line is a row: a cell that runs over several lines is an unclosed quote, and spoils only its own line.
+    Each line is one row. A quote that is not closed on its line is a mistake in that line only.
     """
     for number, line in enumerate(text.replace("\r\n", "\n").replace("\r", "\n").split("\n"), start=1):
         if line.lstrip('" \t').startswith("#"):

@@ -8,8 +8,8 @@ Polls are spread over the interval, so replies arrive one by one. Handled one by
 as in a batch: on each wake-up, code and data have left the CPU caches. So a client with `rest_s` leaves its sockets
 alone for that long after each look, and then handles everything that has arrived (DECISIONS 63).
 
-A unit serves one client at a time. The requests of one conversation therefore go one after the other, and the caller
-never starts a second conversation with a unit before the first is done.
+A unit serves one client at a time. So a conversation sends its requests one after the other, and the caller starts no
+second conversation with a unit before the first is done.
 """
 
 import asyncio

@@ -112,7 +112,7 @@ async def test_a_broker_that_is_down_is_not_noticed(
             f"{drained_s:.1f} s; {len(figures)} figures, {watched_s:.1f} s of history in {len(rows)} rows"
         )
     assert waited >= intervals
-    # The first and last interval are partial; a failing unit is polled less often for a while.
+    # The first and last interval are incomplete, and a failing unit is polled less often for a while.
     assert down.polls + down.skipped >= 0.9 * UNITS * (down.intervals - 2)
     assert down.skipped + down.failed <= UNITS * (1 + down.intervals // 60)
     assert [body["previous_seq"] for body in figures[1:]] == [body["seq"] for body in figures[:-1]]

@@ -1,4 +1,4 @@
-"""The landing page: its text, what it leaves out, and that no text from outside becomes markup."""
+"""The status page: its text, what it leaves out, and that no text from outside becomes markup."""
 
 import re
 from dataclasses import replace

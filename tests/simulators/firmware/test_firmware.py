@@ -18,8 +18,8 @@ from simulators.unit.conditions import Change, Verb
 from simulators.unit.models import farmable_models, find_model
 from simulators.unit.unit import Unit
 
-# Observed (O53): 2 errors in 8152 s at 203.9 TH/s are 0.0006 %, and 4358 on one of four boards in 83,976 s at 194.2
-# TH/s are 0.601 %.
+# Observed (O53): 2 errors in 8152 s at 203.9 TH/s are 0.0006 %. 4358 errors on one of four boards in 83,976 s at
+# 194.2 TH/s are 0.601 %.
 NONCE_HASHES = 1280 * 2**32
 
 LEGACY = ("version", "summary", "stats", "pools", "devs")

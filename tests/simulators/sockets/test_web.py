@@ -172,7 +172,7 @@ async def connect_slowly(host: str, web: WebServer) -> socket.socket:
 
 @pytest.mark.asyncio(loop_factories=["asyncio", "uvloop"])
 async def test_a_client_that_takes_nothing_is_dropped_in_time() -> None:
-    """Its replies are held back, other clients are served meanwhile, and it is dropped when its time is up."""
+    """The server holds back its replies, serves other clients meanwhile, and drops it when its time is up."""
     farm = make_farm(1)
     async with served(farm, limits=Limits(write_s=0.05)) as site:
         with await connect_slowly(farm.units[0].identity.host, site.web) as slow:
