@@ -118,7 +118,7 @@ def _read(answer: Any, kind: type[msgspec.Struct]) -> Any:
     try:
         return msgspec.convert(answer, kind)
     except msgspec.ValidationError as error:
-        raise AnswerError(f"an answer of another version: {error}") from error
+        raise AnswerError(f"the agent's answer does not fit this version of hashsight: {error}") from error
 
 
 def _print(text: str) -> None:

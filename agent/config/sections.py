@@ -154,7 +154,7 @@ class PollSection(Section):
     def _check_sick_share(cls, max_in_flight_sick: int, info: ValidationInfo) -> int:
         most = info.data.get("max_in_flight", max_in_flight_sick)
         if max_in_flight_sick > most:
-            raise ValueError(f"at most poll.max_in_flight ({most}) is expected, of which it is a part")
+            raise ValueError(f"expected at most {most}, the value of poll.max_in_flight")
         return max_in_flight_sick
 
 

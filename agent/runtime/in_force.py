@@ -126,19 +126,19 @@ class InForce:
         A thread compares all units. Those that changed are applied some at a time.
         """
         at, ledger = time.time(), self.setup.watched
-        entries, takeover, addresses = await asyncio.to_thread(self._compare, ledger, at)
+        entries, delta, addresses = await asyncio.to_thread(self._compare, ledger, at)
         poller = self._parts.polling.poller
-        poller.take_over((), takeover.gone)
-        for unit_id in takeover.gone:
+        poller.take_over((), delta.gone)
+        for unit_id in delta.gone:
             self._parts.fan_out.remove_unit(unit_id)
-        self._parts.rounds.delivered.forget(takeover.gone)
+        self._parts.rounds.delivered.forget(delta.gone)
         # Addresses first: a reading from a unit's former address would otherwise pass for the unit's own.
         if self._is_identity_as_before(entries):
-            self._parts.identity.take_over(takeover, addresses, entries)
+            self._parts.identity.take_over(delta, addresses, entries)
         else:
             self._configure_identity(at)
             poller.replace_entries(self._parts.identity.polled_entries())
-        changed, gone = iter(takeover.changed), takeover.gone
+        changed, gone = iter(delta.changed), delta.gone
         while (some := tuple(islice(changed, UNITS_PER_SLICE))) or gone:
             for status in self._parts.tracker.take_over(LedgerDelta(some, gone), at=at):
                 self._metrics.on_unit(status)

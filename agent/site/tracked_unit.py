@@ -76,7 +76,7 @@ class TrackedUnit:
         """Drop the latest reading: it came from another machine."""
         self.reading, self.fresh_until, self.is_frozen = None, float("-inf"), False
 
-    def needs_renaming(self, around: Slice) -> bool:
+    def is_changed_by_events(self, around: Slice) -> bool:
         """Return True if events change the state of this sleeping or silent unit; any other unit is polled soon.
 
         Args:

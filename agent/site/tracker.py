@@ -200,7 +200,7 @@ class Tracker:
             changes = []
             for unit in some:
                 is_stale = clock_s >= unit.fresh_until and unit.status.is_fresh
-                is_renamed = names_left > 0 and not is_stale and unit.needs_renaming(around)
+                is_renamed = names_left > 0 and not is_stale and unit.is_changed_by_events(around)
                 if is_renamed:
                     names_left -= 1
                 if is_stale or is_renamed:

@@ -37,7 +37,7 @@ def decode(text: bytes, file: str) -> Statement:
 
 def _refuse_unsound(statement: Statement, file: str) -> None:
     if not statement.parts:
-        raise StatementError(f"{file}: states no site")
+        raise StatementError(f"{file}: names no site")
     figures = figures_of(statement.parts)
     wrong = [
         f"{name} is {found}, its parts give {expected}"

@@ -14,6 +14,6 @@ from agent.unit.antminer.reader import READER as ANTMINER
 from agent.unit.reader import AnyReader, FetchSystemInfo
 
 READERS: Final[Mapping[str, AnyReader]] = MappingProxyType({reader.name: reader for reader in (ANTMINER,)})
-DEFAULT: Final[AnyReader] = ANTMINER
+DEFAULT: Final = READERS["antminer"]
 FACTORY_LOGIN: Final = webpage.FACTORY_LOGIN
 FETCH_SYSTEM_INFO: Final[FetchSystemInfo] = webpage.fetch_system_info

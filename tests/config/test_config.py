@@ -259,7 +259,7 @@ LONG_HEX = "0x" + "f" * 75 + "..."
         ),
         (
             f"{LEAST}[poll]\nmax_in_flight = 20\nmax_in_flight_sick = 21\n",
-            ["poll.max_in_flight_sick = '21': at most poll.max_in_flight (20) is expected, of which it is a part"],
+            ["poll.max_in_flight_sick = '21': expected at most 20, the value of poll.max_in_flight"],
         ),
         (f'{LEAST}[web]\nlisten = "localhost:80"\n', [f"web.listen = 'localhost:80': {LITERAL}"]),
         (f'{LEAST}[web]\nlisten = "127.1:80"\n', [f"web.listen = '127.1:80': {FOUR_NUMBERS}"]),

@@ -202,14 +202,14 @@ def test_recorder_makes_history_of_figures(path: Path) -> None:
     statuses = [status(entry("u1"), reading("u1"), since=AT), gone_silent("u2")]
     recorder.start()
     for step in range(10):
-        turns = recorder.on_site(
+        slices = recorder.on_site(
             site_figures(statuses, AT + 10.0 * step),
             statuses=lambda: statuses,
             is_there={"u1", "u2"}.__contains__,
             simulated_units=lambda: 2,
             clock_s=10.0 * step,
         )
-        run_at_once(turns)
+        run_at_once(slices)
     recorder.on_status(gone_silent("u1"))
     recorder.stop()
     assert recorder.health.is_writing

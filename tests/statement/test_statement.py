@@ -372,7 +372,7 @@ def test_a_statement_survives_its_json() -> None:
         (("parts", 0, "mean", "operating_hs"), 47 * PH, "operational_efficiency_ratio is 0.92, its parts give 0.94"),
         (("parts", 0, "last", "deployed_hs"), 47 * PH, "deployed_end_hs"),
         (("notes",), ["all is well"], "its notes do not match its figures"),
-        (("parts",), [], "states no site"),
+        (("parts",), [], "names no site"),
         (("format",), 2, "statement format 2, this version reads 1"),
         (("period",), 7, "not a statement in JSON"),
     ],

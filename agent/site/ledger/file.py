@@ -88,7 +88,7 @@ class LedgerFile:
         except OSError as error:
             with contextlib.suppress(OSError):
                 self._journal.truncate(size)
-            raise LedgerFileError(f"{self.path} is as it was: {error.strerror or error}") from error
+            raise LedgerFileError(f"{self.path} was not changed: {error.strerror or error}") from error
         sync_folder(self.path.parent)
         self.text = edited.text
 

@@ -83,8 +83,8 @@ async def test_groups_are_of_one_moment() -> None:
     """While new figures are being rendered, a scrape shows all of the previous ones."""
     store = fleet(1)
     store.on_site(site_figures([hashing("u0", 200e12)], 0.0), is_whole=True)
-    turns = store.on_site_in_slices(site_figures([hashing("u0", 100e12)], 10.0), is_whole=True)
-    shown = [await operating(store) for _ in turns]
+    slices = store.on_site_in_slices(site_figures([hashing("u0", 100e12)], 10.0), is_whole=True)
+    shown = [await operating(store) for _ in slices]
     assert set(shown) == {"200000000000000.0"}
     assert await operating(store) == "100000000000000.0"
 

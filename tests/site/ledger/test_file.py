@@ -130,7 +130,7 @@ def test_a_disk_that_fails_changes_nothing(
     if name == "fchown":
         monkeypatch.setattr(os, "fstat", lambda _: os.stat_result((0o100600, 0, 0, 1, 12345, 12345, 0, 0, 0, 0)))
     monkeypatch.setattr(os, name, fail(error))
-    with pytest.raises(LedgerFileError, match=f"is as it was: {os.strerror(error)}"):
+    with pytest.raises(LedgerFileError, match=f"was not changed: {os.strerror(error)}"):
         change(ledger, "8")
     assert {path.name: path.read_bytes() for path in ledger.parent.iterdir()} == before
 
