@@ -46,7 +46,7 @@ def curtailment_line(figures: Figures) -> Text:
 
 def loss_table(figures: Figures, lines: Iterable[LossLine]) -> Table:
     """Return the losses by cause, largest first, with their places."""
-    table = Table(title="what took the rest", title_justify="left", box=None)
+    table = Table(title="losses by cause", title_justify="left", box=None)
     table.add_column("cause", overflow="fold")
     for column in ("hashrate", "of deployed"):
         table.add_column(column, justify="right", overflow="fold")

@@ -127,7 +127,7 @@ def _headline(board: page.Page) -> None:
 
 
 def _shortfall(board: page.Page) -> None:
-    board.row("What took the rest?")
+    board.row("Losses by cause")
     loss = f"sum by (cause) (site:mining_loss_{_HS}:sum{_SITE})"
     board.add(
         parts.graph(
