@@ -18,6 +18,8 @@ import time
 import uuid
 from math import inf
 
+# That it is this module is asked by its name.
+STEPPED = True
 MONOTONIC_START_S = 1000.0
 _GONE = struct.Struct("d")
 
