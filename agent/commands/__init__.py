@@ -1,1 +1,1 @@
-"""The subcommands of `hashsight`, one module each, and what they share."""
+"""The subcommands of `hashsight`: the work of each in one module here, its options in one of `options`."""

@@ -2,28 +2,19 @@
 
 import time
 from collections import Counter
-from typing import Annotated
+from pathlib import Path
 
-import typer
 from rich.markup import escape
 from rich.table import Table
 
-from agent.commands.options import ConfigPath
 from agent.commands.terminal import exit_codes, out
 from agent.config.file import render_config
 from agent.runtime.setup import load_setup
 from agent.text.numbers import hashrate_text
 
-app = typer.Typer(add_completion=False)
 
-
-@app.command()
-def check(
-    config: ConfigPath,
-    *,
-    show: Annotated[bool, typer.Option("--show", help="Print the effective configuration, with defaults.")] = False,
-) -> None:
-    """Check configuration and ledger and print what is deployed now. Opens no socket."""
+def check(config: Path, *, show: bool) -> None:
+    """Print what is deployed now, or every mistake of the files."""
     with exit_codes():
         setup = load_setup(config)
         if show:

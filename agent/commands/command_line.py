@@ -1,21 +1,24 @@
 """The front of the command line: every subcommand's name and help line, as data.
 
-A subcommand's module is imported only when it is run, completed or asked for its own help. `hashsight --version`,
-`hashsight --help` and the completion of command names therefore cost little more than importing typer.
+A subcommand's options are imported when it is completed or asked for its own help, and its work when it runs. Version,
+help and completion therefore cost little more than importing typer.
 """
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperCommand, TyperGroup
+from typer.core import TyperCommand
 from typer.main import get_command
 
 from agent import __version__
+from agent.commands.deferred import Group
 
-# In the order of `hashsight --help`. Each name is also its module here, whose `app` declares the command with its
-# options; the line is the first paragraph of that command's help.
+# In the order of `hashsight --help`. Each name is also a module of `agent.commands.options`, whose `app` declares the
+# command; the line is the first paragraph of that command's help.
 SUBCOMMANDS: Mapping[str, str] = {
     "run": "Watch a site: poll its units, serve /metrics, the JSON API and the status page.",
     "check": "Check configuration and ledger and print what is deployed now. Opens no socket.",
@@ -32,11 +35,11 @@ SUBCOMMANDS: Mapping[str, str] = {
 
 
 class DeferredCommand(TyperCommand):
-    """A subcommand known by name and help line, whose module is not imported yet."""
+    """A subcommand known by name and help line, whose options are not imported yet."""
 
     def __init__(self, name: str, help_line: str) -> None:
         super().__init__(name, help=help_line)
-        self._module = f"{__package__}.{name}"
+        self._module = f"{__package__}.options.{name}"
 
     def load(self) -> Any:
         """Import the module and return the command it declares."""
@@ -47,7 +50,7 @@ class DeferredCommand(TyperCommand):
         return self.load().make_context(info_name, args, parent=parent, **extra)
 
 
-class _Subcommands(TyperGroup):
+class _Subcommands(Group):
     """The group of all subcommands, each deferred."""
 
     def __init__(self, **attributes: Any) -> None:
@@ -55,15 +58,25 @@ class _Subcommands(TyperGroup):
         for name, help_line in SUBCOMMANDS.items():
             self.add_command(DeferredCommand(name, help_line))
 
-    def get_params(self, ctx: Any) -> list[Any]:
-        """Return the options before the subcommand, which are all flags."""
-        parameters = super().get_params(ctx)
-        # Typer leaves the defaults of --help, --install-completion and --show-completion at None, and imports pydantic
-        # to convert None. It takes False as it is.
-        for parameter in parameters:
-            if parameter.default is None:
-                parameter.default = False
-        return parameters
+    def _main_shell_completion(self, *request: Any, **more: Any) -> None:
+        """Answer a shell that asks for completions; without such a request, return."""
+        # For zsh, fish and PowerShell typer strips rich markup from help texts, which takes rich. Ours have no markup.
+        with _hidden("rich"):
+            super()._main_shell_completion(*request, **more)
+
+
+@contextmanager
+def _hidden(package: str) -> Iterator[None]:
+    """Make a package look as if it were not installed: Python takes None in `sys.modules` for that."""
+    modules: dict[str, Any] = sys.modules
+    loaded = modules.get(package)
+    modules[package] = None
+    try:
+        yield
+    finally:
+        del modules[package]
+        if loaded is not None:
+            modules[package] = loaded
 
 
 app = typer.Typer(

@@ -6,16 +6,14 @@ These commands only declare; nothing is ever sent to a unit.
 import re
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 import msgspec
-import typer
 
 from agent.commands.agent_client import AnswerError, RunningAgent, running_agent
 from agent.commands.curtail_text import event_lines, order_text, span_text
-from agent.commands.options import Json, OptionalConfigPath
 from agent.commands.terminal import exit_codes, out, usage_error
 from agent.exporters.web.curtailment_answers import CurtailmentAnswer, CurtailmentsAnswer
 from agent.exporters.web.curtailment_api import PATH
@@ -25,44 +23,25 @@ from agent.site.ledger.cells import parse_moment
 COMMAND = "curtail"
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
-app = typer.Typer(
-    name="curtail",
-    add_completion=False,
-    no_args_is_help=True,
-    help="Declare, stop and list curtailments at a running agent.",
-)
 
-Url = Annotated[str | None, typer.Option("--url", help="Address of the agent; overrides the one in the configuration.")]
-TokenFile = Annotated[
-    Path | None, typer.Option("--token-file", help="File with the agent's token; overrides the configuration's.")
-]
-
-
-@app.command()
 def start(
     *,
-    config: OptionalConfigPath = None,
-    url: Url = None,
-    token_file: TokenFile = None,
-    target_percent: Annotated[
-        float, typer.Option("--target", min=0, max=99.9, help="Share left hashing, in percent of nameplate.")
-    ] = 0.0,
-    container: Annotated[str | None, typer.Option(help="Only this container.")] = None,
-    rack: Annotated[str | None, typer.Option(help="Only this rack.")] = None,
-    model: Annotated[str | None, typer.Option(help="Only this model.")] = None,
-    unit: Annotated[str | None, typer.Option(help="Only this unit.")] = None,
-    start: Annotated[
-        str | None, typer.Option(help="ISO time, in the site's zone unless it has an offset; default: now.")
-    ] = None,
-    end: Annotated[str | None, typer.Option(help="Likewise; default: until it is stopped.")] = None,
-    lasts: Annotated[str | None, typer.Option("--for", help="Duration instead of --end: 90m, 2h, 1d.")] = None,
-    source: Annotated[str | None, typer.Option(help="Who declares it, in a few words.")] = None,
-    event_id: Annotated[
-        str | None, typer.Option("--id", help="Your own id; repeating the command starts only one event.")
-    ] = None,
-    as_json: Json = False,
+    config: Path | None,
+    url: str | None,
+    token_file: Path | None,
+    target_percent: float,
+    container: str | None,
+    rack: str | None,
+    model: str | None,
+    unit: str | None,
+    start: str | None,
+    end: str | None,
+    lasts: str | None,
+    source: str | None,
+    event_id: str | None,
+    as_json: bool,
 ) -> None:
-    """Declare a curtailment: sleeping units count as curtailed, not stopped. Nothing is sent to a unit."""
+    """Declare a curtailment."""
     with exit_codes():
         agent = running_agent(config, url=url, token_file=token_file)
         scope = Scope(container=container, rack=rack, model=model, unit=unit)
@@ -84,17 +63,16 @@ def start(
         _print(f"stop it with: hashsight curtail stop {event.id}")
 
 
-@app.command()
 def stop(
-    event_id: Annotated[str | None, typer.Argument(metavar="[ID]", help="Event id, as `list` prints it.")] = None,
+    event_id: str | None,
     *,
-    config: OptionalConfigPath = None,
-    url: Url = None,
-    token_file: TokenFile = None,
-    stop_all: Annotated[bool, typer.Option("--all", help="Stop every ordered event that has not ended.")] = False,
-    as_json: Json = False,
+    config: Path | None,
+    url: str | None,
+    token_file: Path | None,
+    stop_all: bool,
+    as_json: bool,
 ) -> None:
-    """Stop a curtailment now. Its units have 15 minutes to hash again before they count as stopped."""
+    """Stop one curtailment, or all."""
     with exit_codes():
         agent = running_agent(config, url=url, token_file=token_file)
         has_id = event_id is not None
@@ -112,11 +90,8 @@ def stop(
             out.print("nothing to stop")
 
 
-@app.command("list")
-def list_events(
-    *, config: OptionalConfigPath = None, url: Url = None, token_file: TokenFile = None, as_json: Json = False
-) -> None:
-    """Print declared curtailments, the units that still hash, and the units that did not come back."""
+def list_events(*, config: Path | None, url: str | None, token_file: Path | None, as_json: bool) -> None:
+    """Print declared curtailments."""
     with exit_codes():
         agent = running_agent(config, url=url, token_file=token_file)
         answer = agent.ask("GET", PATH)

@@ -10,7 +10,6 @@ import signal
 import tempfile
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Annotated
 
 import typer
 from rich.console import Group
@@ -52,21 +51,8 @@ level = "error"
 """
 
 
-app = typer.Typer(add_completion=False)
-
-
-@app.command()
-def demo(
-    *,
-    units: Annotated[int, typer.Option(min=1, max=20_000, help="Number of simulated units.")] = 300,
-    interval_s: Annotated[float, typer.Option("--interval", min=1, max=60, help="Seconds between polls.")] = 5.0,
-    listen: Annotated[
-        str, typer.Option(help="Listen address of the agent; another free port if this one is taken.")
-    ] = "127.0.0.1:9184",
-    seed: Annotated[int, typer.Option(help="Random seed of the simulated site.")] = 1,
-    seconds: Annotated[float | None, typer.Option(min=1, help="Stop after this many seconds.")] = None,
-) -> None:
-    """Watch a simulated site: units, agent, and Prometheus if it is installed. Ctrl-C stops all of it."""
+def demo(*, units: int, interval_s: float, listen: str, seed: int, seconds: float | None) -> None:
+    """Run simulators and agent until a signal, or for some seconds."""
     with exit_codes():
         try:
             host, port = parse_endpoint(listen)

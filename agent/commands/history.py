@@ -3,13 +3,10 @@
 import sys
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Annotated
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
-import typer
-
 from agent.commands.history_source import opened
-from agent.commands.options import HistoryPath, OptionalConfigPath
 from agent.commands.terminal import exit_codes, usage_error
 from agent.history.export import CHANGE_HEADER, CONTAINER_HEADER, change_line, container_line, site_lines
 from agent.history.reader import HistoryReader
@@ -18,29 +15,11 @@ from agent.statement.period import parse_period
 COMMAND = "history export"
 KINDS = ("site", "containers", "changes")
 
-app = typer.Typer(
-    name="history", add_completion=False, no_args_is_help=True, help="Export the site's minute-by-minute history."
-)
 
-
-@app.callback()
-def _group() -> None:
-    """Keep `export` a subcommand: typer runs the only command of an app without its name."""
-
-
-@app.command()
 def export(
-    period: Annotated[str | None, typer.Argument(help="A month (2025-10), a quarter (2025-Q3) or a year.")] = None,
-    *,
-    config: OptionalConfigPath = None,
-    history: HistoryPath = None,
-    start: Annotated[
-        str | None, typer.Option("--from", help="ISO date or time, in the site's zone, instead of a period.")
-    ] = None,
-    end: Annotated[str | None, typer.Option("--to", help="Likewise; not included.")] = None,
-    kind: Annotated[str, typer.Option("--what", help="site, containers or changes (of units' states).")] = "site",
+    period: str | None, *, config: Path | None, history: Path | None, start: str | None, end: str | None, kind: str
 ) -> None:
-    """Print history as CSV in base units. A statement's digest is the SHA-256 of its period's CSV."""
+    """Print history as CSV."""
     with exit_codes():
         if kind not in KINDS:
             raise usage_error(COMMAND, "--what", kind, f"one of {', '.join(KINDS)} is expected")

@@ -4,14 +4,11 @@ import json
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
-
-import typer
 
 from agent.commands.ledger_changes import change, print_journal
 from agent.commands.ledger_site import LedgerSite
-from agent.commands.ledger_text import Form, contrast_json, contrast_text, counted, print_entries
-from agent.commands.options import PlainJson
+from agent.commands.ledger_text import contrast_json, contrast_text, counted, print_entries
+from agent.commands.options.ledger import Form
 from agent.commands.terminal import exit_codes, out, usage_error
 from agent.config.mistakes import near_match
 from agent.files.text import read_text
@@ -22,29 +19,9 @@ from agent.site.ledger.entries import LedgerEntry
 from agent.site.ledger.file import MAX_LEDGER_BYTES
 from agent.text.numbers import hashrate_text
 
-app = typer.Typer(
-    name="ledger",
-    add_completion=False,
-    no_args_is_help=True,
-    help="Show, compare and change the dated list of what is deployed. Changes leave the past as it was.",
-)
 
-ConfigPath = Annotated[Path, typer.Option("--config", "-c", help="Site configuration (TOML), which names the ledger.")]
-At = Annotated[
-    str | None, typer.Option("--at", help="Date or time as in the ledger, in the site's zone; default: now.")
-]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Check and print what would change; write nothing.")]
-
-
-@app.command()
-def show(
-    unit: Annotated[str | None, typer.Argument(help="Print every row of this unit, and its changes.")] = None,
-    *,
-    config: ConfigPath,
-    at: At = None,
-    form: Annotated[Form, typer.Option("--format", help="Output format.")] = Form.TABLE,
-) -> None:
-    """Print the units deployed at a moment, or every row of one unit."""
+def show(unit: str | None, *, config: Path, at: str | None, form: Form) -> None:
+    """Print ledger rows."""
     with exit_codes():
         site = LedgerSite(config, time.time())
         entries = site.read(site.file)
@@ -65,19 +42,8 @@ def show(
             print_journal(unit, site.file)
 
 
-@app.command()
-def diff(
-    files: Annotated[
-        list[Path] | None,
-        typer.Argument(help="Two ledgers; or one, compared with the site's; or none, for two moments of the site's."),
-    ] = None,
-    *,
-    config: ConfigPath,
-    start: Annotated[str | None, typer.Option("--from", help="Moment at which to read the first ledger.")] = None,
-    end: Annotated[str | None, typer.Option("--to", help="Moment at which to read the second; default: now.")] = None,
-    as_json: PlainJson = False,
-) -> None:
-    """Print the differences between two ledgers, row by row, or between two moments."""
+def diff(files: list[Path] | None, *, config: Path, start: str | None, end: str | None, as_json: bool) -> None:
+    """Print the differences between two ledgers or moments."""
     with exit_codes():
         site = LedgerSite(config, time.time())
         files = files or []
@@ -103,31 +69,28 @@ def diff(
         out.print(summary, soft_wrap=True)
 
 
-@app.command("set")
 def set_unit(
-    unit: Annotated[str, typer.Argument(help="Unit id.")],
+    unit: str,
     *,
-    config: ConfigPath,
-    at: At = None,
-    host: Annotated[str | None, typer.Option(help="Address, with :port if that is not 4028.")] = None,
-    web_port: Annotated[str | None, typer.Option(help="Port of its web pages; empty for the site's default.")] = None,
-    container: Annotated[str | None, typer.Option(help="Container.")] = None,
-    rack: Annotated[str | None, typer.Option(help="Rack.")] = None,
-    slot: Annotated[str | None, typer.Option(help="Slot in the rack.")] = None,
-    status: Annotated[str | None, typer.Option(help="deployed or maintenance; brings back a removed unit.")] = None,
-    model: Annotated[str | None, typer.Option(help="Model, as in the catalogue.")] = None,
-    hashrate_th: Annotated[str | None, typer.Option(help="Hashrate bin on its label, TH/s.")] = None,
-    serial: Annotated[str | None, typer.Option(help="Serial number.")] = None,
-    mac: Annotated[str | None, typer.Option(help="MAC address.")] = None,
-    simulated: Annotated[str | None, typer.Option(help="yes if a simulator answers at its address.")] = None,
-    is_new: Annotated[bool, typer.Option("--new", help="Deploy a unit that is not in the ledger.")] = False,
-    is_removed: Annotated[bool, typer.Option("--removed", help="Remove the unit.")] = False,
-    is_swap: Annotated[
-        bool, typer.Option("--swap", help="Exchange address or place with the unit that has the new one.")
-    ] = False,
-    is_dry: DryRun = False,
+    config: Path,
+    at: str | None,
+    host: str | None,
+    web_port: str | None,
+    container: str | None,
+    rack: str | None,
+    slot: str | None,
+    status: str | None,
+    model: str | None,
+    hashrate_th: str | None,
+    serial: str | None,
+    mac: str | None,
+    simulated: str | None,
+    is_new: bool,
+    is_removed: bool,
+    is_swap: bool,
+    is_dry: bool,
 ) -> None:
-    """Change one unit from a moment on: its row ends then and a new one begins. The past stays as it was."""
+    """Change one unit."""
     with exit_codes():
         given = {
             "model": model,
@@ -164,18 +127,8 @@ def set_unit(
         change(site, edit, command, is_dry=is_dry)
 
 
-@app.command("import")
-def import_table(
-    file: Annotated[Path, typer.Argument(help="CSV file with a header of ledger columns, including unit_id.")],
-    *,
-    config: ConfigPath,
-    at: At = None,
-    is_dry: DryRun = False,
-) -> None:
-    """Import rows of another table: new units are added, known ones change. Empty cells change nothing.
-
-    A row without deployed_from takes effect at --at. All rows are imported, or none.
-    """
+def import_table(file: Path, *, config: Path, at: str | None, is_dry: bool) -> None:
+    """Import rows of another table."""
     with exit_codes():
         site = LedgerSite(config, time.time())
         moment = site.cell(at)

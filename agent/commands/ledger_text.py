@@ -4,22 +4,14 @@ import csv
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from enum import StrEnum
 from zoneinfo import ZoneInfo
 
+from agent.commands.options.ledger import Form
 from agent.commands.terminal import out
 from agent.site.ledger.compare import Contrast, cells_of, differing
 from agent.site.ledger.edit import RowChange
 from agent.site.ledger.entries import LedgerEntry
 from agent.site.ledger.reader import COLUMNS
-
-
-class Form(StrEnum):
-    """Format of printed rows."""
-
-    TABLE = "table"
-    CSV = "csv"
-    JSON = "json"
 
 
 def print_entries(entries: Sequence[LedgerEntry], zone: ZoneInfo, form: Form) -> None:

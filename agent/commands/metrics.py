@@ -3,13 +3,11 @@
 import json
 from collections.abc import Sequence
 
-import typer
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from agent.commands.options import PlainJson
 from agent.commands.terminal import exit_codes, out
 from agent.exporters.prometheus.store import ContractRow, contract
 
@@ -18,12 +16,9 @@ TABLE_WIDTH = 140
 LINE_WIDTH = 1000
 """Width when output is piped: one line per metric."""
 
-app = typer.Typer(add_completion=False)
 
-
-@app.command()
-def metrics(*, as_json: PlainJson = False) -> None:
-    """Print the metric contract: every metric with its kind, labels and meaning."""
+def metrics(*, as_json: bool) -> None:
+    """Print the metric contract."""
     with exit_codes():
         rows = contract()
         if as_json:

@@ -6,12 +6,11 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 from rich.markup import escape
 
-from agent.commands.options import ConfigPath
 from agent.commands.terminal import FAILED, err, exit_codes, out
 from agent.errors import BrokerError, ConfigError, Mistake
 from agent.exporters.mqtt.checkup import examine
@@ -25,19 +24,9 @@ from agent.text.numbers import hashrate_text, ratio_text
 
 SHOWN_CHARS = 160
 
-app = typer.Typer(
-    name="mqtt",
-    add_completion=False,
-    no_args_is_help=True,
-    help="Watch what is published over MQTT, and test the broker connection.",
-)
 
-Broker = Annotated[str | None, typer.Option("--broker", help="Broker name in the configuration.")]
-
-
-@app.command()
-def check(config: ConfigPath, *, broker: Broker = None) -> None:
-    """Test connection, password, access list, round trip and last will of each broker. Disturbs no other client."""
+def check(config: Path, *, broker: str | None) -> None:
+    """Test the brokers; exit 1 if a finding is bad."""
     with exit_codes():
         setup = load_setup(config)
         if not asyncio.run(_check(setup, _chosen(setup, broker))):
@@ -62,18 +51,16 @@ async def _check(setup: Setup, links: Sequence[Link]) -> bool:
     return is_well
 
 
-@app.command()
 def tail(
-    config: ConfigPath,
+    config: Path,
     *,
-    broker: Broker = None,
-    # The agent's own account may not be allowed to subscribe to what it publishes.
-    username: Annotated[str | None, typer.Option("--username", help="Subscribe as this user, not the agent's.")] = None,
-    password_file: Annotated[Path | None, typer.Option("--password-file", help="File with its password.")] = None,
-    raw: Annotated[bool, typer.Option("--raw", help="Print topics and payloads unchanged.")] = False,
-    seconds: Annotated[float | None, typer.Option("--seconds", min=0.1, help="Stop after this many seconds.")] = None,
+    broker: str | None,
+    username: str | None,
+    password_file: Path | None,
+    raw: bool,
+    seconds: float | None,
 ) -> None:
-    """Print what is published for the site as it arrives. Ctrl-C stops it."""
+    """Print messages as they arrive."""
     with exit_codes():
         setup = load_setup(config)
         link = _chosen(setup, broker)[0]

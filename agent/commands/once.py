@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable
-from typing import Annotated
+from pathlib import Path
 
 import msgspec
 import typer
@@ -11,7 +11,6 @@ from rich.progress import Progress
 from rich.table import Table
 
 from agent.app import Agent
-from agent.commands.options import ConfigPath, Json
 from agent.commands.site_summary import site_json, site_summary
 from agent.commands.terminal import FAILED, err, exit_codes, out
 from agent.runtime import logs
@@ -23,17 +22,8 @@ from agent.text.numbers import hashrate_text, ratio_text
 WORST_SHOWN = 20
 
 
-app = typer.Typer(add_completion=False)
-
-
-@app.command()
-def once(
-    config: ConfigPath,
-    *,
-    as_json: Json = False,
-    show_all: Annotated[bool, typer.Option("--all", help="List every unit, not only the worst.")] = False,
-) -> None:
-    """Poll every unit once and print the site's figures and its worst units."""
+def once(config: Path, *, as_json: bool, show_all: bool) -> None:
+    """Poll every unit once and print the site's figures."""
     with exit_codes():
         setup = load_setup(config)
         logs.set_up("error", setup.config.log.format)

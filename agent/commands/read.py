@@ -3,15 +3,12 @@
 import asyncio
 import time
 from collections.abc import Generator, Iterator
-from typing import Annotated
 
 import msgspec
-import typer
 from rich.markup import escape
 from rich.table import Table
 
 from agent.address import Endpoint, parse_endpoint
-from agent.commands.options import Json
 from agent.commands.terminal import err, exit_codes, out, usage_error
 from agent.errors import PollError
 from agent.text.numbers import ABSENT, duration_text, hashrate_text, watts_text
@@ -23,20 +20,8 @@ from agent.unit.reading import BoardReading, UnitReading
 DEFAULT_PORT = 4028
 
 
-app = typer.Typer(add_completion=False)
-
-
-@app.command()
-def read(
-    host: Annotated[str, typer.Argument(help="IP address of the unit, with :port if that is not 4028.")],
-    *,
-    as_json: Json = False,
-    raw: Annotated[bool, typer.Option("--raw", help="Print requests and replies as sent over the wire.")] = False,
-    timeout_s: Annotated[
-        float, typer.Option("--timeout", min=0.1, max=300, help="Deadline for the whole read, in seconds.")
-    ] = 10.0,
-) -> None:
-    """Read one unit once and print everything it reports."""
+def read(host: str, *, as_json: bool, raw: bool, timeout_s: float) -> None:
+    """Read one unit and print its reading."""
     with exit_codes():
         try:
             address, port = parse_endpoint(host, default_port=DEFAULT_PORT)

@@ -1,26 +1,18 @@
 """`hashsight run`: the agent, until SIGTERM."""
 
 import os
-
-import typer
+from pathlib import Path
 
 from agent.app import Agent
-from agent.commands.options import ConfigPath
 from agent.commands.terminal import exit_codes
 from agent.runtime import garbage, logs
 from agent.runtime.process import run_loop, run_until_signalled
 from agent.runtime.setup import Setup, load_setup
 from agent.runtime.systemd import ServiceManager
 
-app = typer.Typer(add_completion=False)
 
-
-@app.command()
-def run(config: ConfigPath) -> None:
-    """Watch a site: poll its units, serve /metrics, the JSON API and the status page.
-
-    SIGTERM stops it within five seconds. SIGHUP reloads configuration and ledger, all or nothing.
-    """
+def run(config: Path) -> None:
+    """Run the agent until SIGTERM."""
     with exit_codes():
         garbage.pause()
         setup = load_setup(config)

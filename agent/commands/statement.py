@@ -5,14 +5,12 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
 from zoneinfo import ZoneInfo
 
 import msgspec
 import typer
 
 from agent.commands.history_source import opened
-from agent.commands.options import HistoryPath, OptionalConfigPath
 from agent.commands.terminal import FAILED, err, exit_codes, out, usage_error
 from agent.statement import check, text
 from agent.statement.period import Period, parse_period
@@ -33,30 +31,17 @@ FORMATS: Mapping[str, Callable[[Statement], str]] = {
 }
 
 
-app = typer.Typer(add_completion=False)
-
-
-@app.command()
 def statement(
-    period: Annotated[
-        list[str] | None,
-        typer.Argument(help="A month (2025-10), a quarter (2025-Q3) or a year; with --combine the files."),
-    ] = None,
+    period: list[str] | None,
     *,
-    config: OptionalConfigPath = None,
-    history: HistoryPath = None,
-    form: Annotated[str, typer.Option("--format", help="table, markdown, csv or json.")] = "table",
-    verify: Annotated[
-        Path | None, typer.Option(help="Recompute this statement (JSON) from history; exit 1 if it does not match.")
-    ] = None,
-    publish: Annotated[
-        bool, typer.Option("--publish", help="Refuse below 95 % coverage, or before the period is over.")
-    ] = False,
-    is_combined: Annotated[
-        bool, typer.Option("--combine", help="Combine several sites' statements (JSON) into one.")
-    ] = False,
+    config: Path | None,
+    history: Path | None,
+    form: str,
+    verify: Path | None,
+    publish: bool,
+    is_combined: bool,
 ) -> None:
-    """Print a calendar period's statement: deployed, operating, losses by cause, energy, and the method."""
+    """Print, verify or combine statements."""
     with exit_codes():
         words = period or []
         now = time.time()

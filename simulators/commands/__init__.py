@@ -1,1 +1,1 @@
-"""The subcommands of `hashsight-sim`, one module each; `command_line` loads the one that is run."""
+"""The subcommands of `hashsight-sim`: the work of each in one module here, its options in one of `options`."""

@@ -1,9 +1,13 @@
-"""The command line of `hashsight-sim`: a thin front that imports a subcommand's module when the subcommand is run.
+"""The command line of `hashsight-sim`: a thin front, which imports a subcommand's options, and its work when it runs.
 
-Nothing heavy is imported here, so that ``--version`` and ``--help`` answer at once.
+`simulators.commands.options.NAME` declares the options of a subcommand in the signature of `run`.
+`simulators.commands.NAME` does the work, in a `run` with the same parameters. ``--version`` and every ``--help`` import
+the first only.
 """
 
-import importlib
+from collections.abc import Callable
+from functools import wraps
+from importlib import import_module
 from typing import Annotated, Any
 
 import typer
@@ -11,7 +15,7 @@ from typer.core import TyperGroup
 
 from simulators import __version__
 
-# Each subcommand with its line in ``--help``: the first line of the docstring of `run` in the module of that name.
+# Each subcommand with its line in ``--help``: the first line of the docstring of `run` in its options.
 COMMANDS = {
     "farm": "Serve a farm until stopped.",
     "one": "Serve one healthy unit until stopped.",
@@ -23,8 +27,20 @@ COMMANDS = {
 }
 
 
+def declaration_of(name: str) -> Callable[..., None]:
+    """Import a subcommand's options, and return the function whose signature declares them."""
+    declaration: Callable[..., None] = import_module(f"{__package__}.options.{name}").run
+    return declaration
+
+
+def work_of(name: str) -> Callable[..., None]:
+    """Import a subcommand's work, and return the function that does it."""
+    work: Callable[..., None] = import_module(f"{__package__}.{name}").run
+    return work
+
+
 class LazyGroup(TyperGroup):
-    """Subcommands that are imported when they are run, and listed without an import."""
+    """Subcommands whose work is imported when they are run, and which are listed without an import."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
@@ -34,13 +50,27 @@ class LazyGroup(TyperGroup):
 
     # Any: older typer takes contexts and commands from click, newer typer from a copy of its own.
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002  the signature is typer's
-        """Import a subcommand; None if there is none of that name."""
+        """Return a subcommand; None if there is none of that name."""
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"simulators.commands.{cmd_name}")
+        declaration = declaration_of(cmd_name)
+
+        @wraps(declaration)
+        def run(**options: Any) -> None:
+            work_of(cmd_name)(**options)
+
         single = typer.Typer(add_completion=False, rich_markup_mode=None)
-        single.command(cmd_name)(module.run)
+        single.command(cmd_name)(run)
         return typer.main.get_command(single)
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Return the options before the subcommand, which are all flags."""
+        parameters = super().get_params(ctx)
+        # Typer leaves the default of --help at None, and imports pydantic to convert None. It takes False as it is.
+        for parameter in parameters:
+            if parameter.default is None:
+                parameter.default = False
+        return parameters
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002  the signature is typer's
         """Write the list of subcommands."""

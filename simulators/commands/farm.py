@@ -1,30 +1,13 @@
 """`hashsight-sim farm`: a farm from options or from a file."""
 
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
 from simulators.commands.exit_status import clear_errors
+from simulators.commands.given import drawn_seed, is_given, listed_endpoints
 from simulators.commands.hosting import host_farm
-from simulators.commands.listeners import (
-    ControlOption,
-    HttpPortOption,
-    LedgerOption,
-    PowerLinesOption,
-    PowerPortOption,
-    read_listeners,
-)
-from simulators.commands.options import (
-    AddressesOption,
-    BaseOption,
-    PortOption,
-    RemoteOption,
-    SeedOption,
-    drawn_seed,
-    is_given,
-    listed_endpoints,
-)
+from simulators.commands.listeners import read_listeners
 from simulators.commands.process import run_until_done
 from simulators.farm.plan import FarmError, FarmPlan, Troubles, read_mix, read_share
 from simulators.scenario.scenario import load_farm
@@ -39,33 +22,28 @@ _IN_FILE = (
 def run(
     context: typer.Context,
     *,
-    file: Annotated[
-        Path | None,
-        typer.Option("--farm", help="Read units, mixture, containers, troubles and climate from this TOML file."),
-    ] = None,
-    units: Annotated[int, typer.Option(min=1, help="Number of units.")] = 300,
-    seed: SeedOption = None,
-    base: BaseOption = "127.10.0.1",
-    addresses: AddressesOption = "",
-    port: PortOption = 4028,
-    http_port: HttpPortOption = None,
-    power_port: PowerPortOption = None,
-    power_lines: PowerLinesOption = "A,B,C",
-    control: ControlOption = "",
-    mix: Annotated[str, typer.Option(help="Models with their bins (TH/s) and shares.")] = "S21:200=60%,T21:190=40%",
-    containers: Annotated[int, typer.Option(min=1, help="Number of containers the units stand in.")] = 3,
-    off: Annotated[str, typer.Option(help="Share of units without power.")] = "4%",
-    asleep: Annotated[str, typer.Option(help="Share of units asleep.")] = "3%",
-    starting: Annotated[str, typer.Option(help="Share of units switched on in the last few minutes.")] = "1%",
-    missing_board: Annotated[str, typer.Option(help="Share of units with a board missing.")] = "5%",
-    missing_chips: Annotated[
-        str, typer.Option(help="Share of units with a quarter of a board's chips missing.")
-    ] = "3%",
-    slow: Annotated[str, typer.Option(help="Share of units that hash an eighth below their rate.")] = "3%",
-    ledger_out: LedgerOption = None,
-    allow_remote: RemoteOption = False,
+    file: Path | None,
+    units: int,
+    seed: int | None,
+    base: str,
+    addresses: str,
+    port: int,
+    http_port: int | None,
+    power_port: int | None,
+    power_lines: str,
+    control: str,
+    mix: str,
+    containers: int,
+    off: str,
+    asleep: str,
+    starting: str,
+    missing_board: str,
+    missing_chips: str,
+    slow: str,
+    ledger_out: Path | None,
+    allow_remote: bool,
 ) -> None:
-    """Serve a farm until stopped."""
+    """Serve a farm from options or from a file."""
     with clear_errors():
         if file is not None:
             plan = _plan_from_file(context, file, seed)

@@ -1,7 +1,5 @@
 """`hashsight-sim faults`: the vocabulary of faults."""
 
-from typing import Annotated
-
 import msgspec
 import typer
 from rich.table import Table
@@ -10,10 +8,8 @@ from simulators.commands.terminal import print_table
 from simulators.faults.vocabulary import vocabulary
 
 
-def run(
-    *, as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with types and full text.")] = False
-) -> None:
-    """List the faults and what an agent must conclude."""
+def run(*, as_json: bool) -> None:
+    """Print the vocabulary of faults as a table or JSON."""
     entries = vocabulary()
     if as_json:
         typer.echo(msgspec.json.format(msgspec.json.encode(entries), indent=1).decode())

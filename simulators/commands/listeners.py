@@ -1,27 +1,12 @@
-"""The sockets that a farm is served on: their options, and the value made of them."""
+"""The sockets that a farm is served on, read from options."""
 
 import contextlib
 import ipaddress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
-
-import typer
 
 from simulators.farm.plan import FarmError
 from simulators.unit.builds import Line
-
-HttpPortOption = Annotated[
-    int | None,
-    typer.Option(min=0, max=65535, help="TCP port of every unit's web pages, 80 on real units; 0 takes a free one."),
-]
-PowerPortOption = Annotated[
-    int | None,
-    typer.Option(min=0, max=65535, help="TCP port of every unit's /miner_power, 6060 on the real units that have it."),
-]
-PowerLinesOption = Annotated[str, typer.Option(help="Firmware lines that have /miner_power.")]
-ControlOption = Annotated[str, typer.Option(help="HOST:PORT of the control API; empty for none.")]
-LedgerOption = Annotated[Path | None, typer.Option(help="Write the farm's ledger, for an agent, to this CSV file.")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

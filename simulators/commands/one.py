@@ -1,28 +1,13 @@
 """`hashsight-sim one`: a single healthy unit."""
 
-from typing import Annotated
+from pathlib import Path
 
 import typer
 
 from simulators.commands.exit_status import clear_errors
+from simulators.commands.given import drawn_seed, listed_endpoints
 from simulators.commands.hosting import host_farm
-from simulators.commands.listeners import (
-    ControlOption,
-    HttpPortOption,
-    LedgerOption,
-    PowerLinesOption,
-    PowerPortOption,
-    read_listeners,
-)
-from simulators.commands.options import (
-    AddressesOption,
-    BaseOption,
-    PortOption,
-    RemoteOption,
-    SeedOption,
-    drawn_seed,
-    listed_endpoints,
-)
+from simulators.commands.listeners import read_listeners
 from simulators.commands.process import run_until_done
 from simulators.farm.plan import HEALTHY_FARM, FarmPlan, read_model
 
@@ -30,19 +15,19 @@ from simulators.farm.plan import HEALTHY_FARM, FarmPlan, read_model
 def run(
     context: typer.Context,
     *,
-    model: Annotated[str, typer.Option(help="Model and bin in TH/s: S21:200.")] = "S21:200",
-    seed: SeedOption = None,
-    base: BaseOption = "127.10.0.1",
-    addresses: AddressesOption = "",
-    port: PortOption = 4028,
-    http_port: HttpPortOption = None,
-    power_port: PowerPortOption = None,
-    power_lines: PowerLinesOption = "A,B,C",
-    control: ControlOption = "",
-    ledger_out: LedgerOption = None,
-    allow_remote: RemoteOption = False,
+    model: str,
+    seed: int | None,
+    base: str,
+    addresses: str,
+    port: int,
+    http_port: int | None,
+    power_port: int | None,
+    power_lines: str,
+    control: str,
+    ledger_out: Path | None,
+    allow_remote: bool,
 ) -> None:
-    """Serve one healthy unit until stopped."""
+    """Serve a farm of one healthy unit."""
     with clear_errors():
         plan = FarmPlan(
             units=1,

@@ -4,23 +4,15 @@ import asyncio
 import contextlib
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated
+from pathlib import Path
 
 import typer
 from rich.progress import track
 
 from simulators.commands.exit_status import clear_errors
+from simulators.commands.given import listed_endpoints
 from simulators.commands.hosting import open_listeners
-from simulators.commands.listeners import (
-    ControlOption,
-    HttpPortOption,
-    LedgerOption,
-    Listeners,
-    PowerLinesOption,
-    PowerPortOption,
-    read_listeners,
-)
-from simulators.commands.options import AddressesOption, PortOption, RemoteOption, listed_endpoints
+from simulators.commands.listeners import Listeners, read_listeners
 from simulators.commands.process import run_until_done, stop_signal
 from simulators.commands.terminal import ERRORS, SCREEN, building_bar
 from simulators.farm.farm import Farm
@@ -61,26 +53,24 @@ class Show:
 
 def run(
     context: typer.Context,
-    scenario: Annotated[str, typer.Argument(help="Name of a scenario, or a TOML file that holds one.")],
+    scenario: str,
     *,
-    speed: Annotated[
-        float, typer.Option(min=0.0, help="Simulated seconds per real second; 0 waits for the control API.")
-    ] = 1.0,
-    seed: Annotated[int | None, typer.Option(help="Random seed instead of the scenario's own.")] = None,
-    base: Annotated[str | None, typer.Option(help="First IPv4 address instead of the scenario's own.")] = None,
-    addresses: AddressesOption = "",
-    port: PortOption = 4028,
-    http_port: HttpPortOption = None,
-    power_port: PowerPortOption = None,
-    power_lines: PowerLinesOption = "A,B,C",
-    control: ControlOption = "",
-    ledger_out: LedgerOption = None,
-    allow_remote: RemoteOption = False,
-    every: Annotated[str, typer.Option(help="Print the truth this often in simulated time: 15m, 1h.")] = "",
-    stay: Annotated[bool, typer.Option("--stay", help="Keep serving after the end.")] = False,
-    at_once: Annotated[bool, typer.Option("--at-once", help="Play as fast as possible, without sockets.")] = False,
+    speed: float,
+    seed: int | None,
+    base: str | None,
+    addresses: str,
+    port: int,
+    http_port: int | None,
+    power_port: int | None,
+    power_lines: str,
+    control: str,
+    ledger_out: Path | None,
+    allow_remote: bool,
+    every: str,
+    stay: bool,
+    at_once: bool,
 ) -> None:
-    """Play a scenario on its own farm and print the outcome."""
+    """Play a scenario on sockets, or as fast as possible without any."""
     with clear_errors():
         name, found = find_scenario(scenario)
         show = Show(

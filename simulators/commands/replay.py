@@ -2,12 +2,11 @@
 
 from collections import defaultdict
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
 from simulators.commands.exit_status import clear_errors
-from simulators.commands.options import AddressesOption, BaseOption, PortOption, RemoteOption, listed_endpoints
+from simulators.commands.given import listed_endpoints
 from simulators.commands.process import run_until_done, stop_signal
 from simulators.commands.terminal import SCREEN
 from simulators.farm.clock import SimClock
@@ -17,18 +16,9 @@ from simulators.sockets.station import Station
 
 
 def run(
-    context: typer.Context,
-    captures: Annotated[list[Path], typer.Argument(help="Capture directories, or files of recorded replies.")],
-    *,
-    base: BaseOption = "127.10.0.1",
-    addresses: AddressesOption = "",
-    port: PortOption = 4028,
-    allow_remote: RemoteOption = False,
+    context: typer.Context, captures: list[Path], *, base: str, addresses: str, port: int, allow_remote: bool
 ) -> None:
-    """Serve recorded replies byte for byte until stopped.
-
-    Each capture directory is one unit.
-    """
+    """Serve captures until stopped."""
     with clear_errors():
         recorded = read_captures(captures, base, listed_endpoints(context, addresses))
         run_until_done(host_replay(recorded, port=port, allow_remote=allow_remote))

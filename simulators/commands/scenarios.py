@@ -9,7 +9,7 @@ from simulators.scenario.scenario import shipped_scenarios
 
 
 def run() -> None:
-    """List the scenarios that come with this program."""
+    """Print a table of the shipped scenarios."""
     with clear_errors():
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
         for heading in ("scenario", "takes", "units", "about"):

@@ -108,7 +108,7 @@ main()
 def test_a_quick_answer_imports_no_subcommand(
     arguments: tuple[str, ...], environment: dict[str, str], answer: str
 ) -> None:
-    """Version, list of commands and completion of a command import typer, and none of what the commands need."""
+    """Version, list of commands and completion of a command's name import no subcommand, not even its options."""
     command = (sys.executable, "-c", ANSWER_AND_MODULES, *arguments)
     ended = subprocess.run(
         command, env=os.environ | environment, capture_output=True, text=True, timeout=30, check=False
@@ -121,6 +121,7 @@ def test_a_quick_answer_imports_no_subcommand(
         "agent.__main__",
         "agent.commands",
         "agent.commands.command_line",
+        "agent.commands.deferred",
     }
     assert loaded.isdisjoint(("pydantic", "aiohttp", "asyncio", "msgspec", "prometheus_client", "structlog", "paho"))
 

@@ -48,7 +48,7 @@ class Entry:
 
 @dataclass
 class Verdict:
-    """What came of comparing.
+    """The outcome of a comparison.
 
     Attributes:
         files, entries: How many were compared.
@@ -65,7 +65,7 @@ class Verdict:
 
     @property
     def is_equal(self) -> bool:
-        """Whether nothing differs but what was reworded on purpose."""
+        """True if nothing differs except deliberate rewordings."""
         return not self.differences and not self.unlisted
 
 
@@ -126,14 +126,21 @@ def _exposition(text: str) -> Iterator[Entry]:
 
 
 def _page(text: str) -> Iterator[Entry]:
-    """Give tags and the text between them; where a text stands is after how many tags."""
+    """Yield tags, the labels in them, and the text between them, each placed by the number of tags before it."""
     for number, part in enumerate(re.split(r"(<[^>]*>)", text)):
-        if part.strip():
-            yield Entry(f"part {number}", " ".join(part.split()), is_prose=not part.startswith("<"))
+        if not part.strip():
+            continue
+        words = " ".join(part.split())
+        if not part.startswith("<"):
+            yield Entry(f"part {number}", words, is_prose=True)
+            continue
+        yield Entry(f"part {number}", re.sub(r'(aria-label|title)="[^"]*"', r'\1=""', words), is_prose=False)
+        for label, value in re.findall(r'(aria-label|title)="([^"]*)"', words):
+            yield Entry(f"part {number}, {label}", value, is_prose=True)
 
 
 def _lines(text: str) -> Iterator[Entry]:
-    """Give lines; those that are JSON, as of a log, field by field. How wide columns of a table are says nothing."""
+    """Yield lines, and the fields of lines that are JSON, as in a log. The widths of a table's columns are ignored."""
     for number, line in enumerate(text.splitlines(), 1):
         try:
             fields = json.loads(line)
@@ -146,7 +153,7 @@ def _lines(text: str) -> Iterator[Entry]:
 
 
 def _leaves(where: str, value: Any, *, is_prose: bool) -> Iterator[Entry]:
-    """Give what stands at each place of a JSON value, in the order of the file."""
+    """Yield the value at each place of a JSON document, in the order of the file."""
     if isinstance(value, dict) and value:
         for key, inner in value.items():
             yield from _leaves(f"{where}.{key}", inner, is_prose=key in SENTENCES)
@@ -171,14 +178,16 @@ def _compare(name: str, old: list[Entry], new: list[Entry], table: list[tuple[st
     for was, now in pairs:
         if was.value == now.value:
             continue
+        if was.is_prose and _is_reworded(was.value, now.value, table, verdict):
+            continue
         if not was.is_prose or _figures(was.value) != _figures(now.value):
             verdict.differences.append(f"{name}: {was.where}: {was.value[:_EXCERPT]} -> {now.value[:_EXCERPT]}")
-        elif not _is_reworded(was.value, now.value, table, verdict):
+        else:
             verdict.unlisted.setdefault((was.value, now.value), []).append(f"{name}: {was.where}")
 
 
 def _misplaced(old: list[str], new: list[str]) -> Iterator[str]:
-    """Give what stands in one record only, or elsewhere in the other."""
+    """Yield the places that only one record has, or that stand elsewhere in the other."""
     for line in difflib.unified_diff(old, new, "first", "second", lineterm="", n=0):
         if not line.startswith(("---", "+++", "@@")):
             which = "first" if line[0] == "-" else "second"

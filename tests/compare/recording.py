@@ -1,4 +1,4 @@
-"""What one checkout of the project does with a simulated site, written down file by file.
+"""One checkout's behaviour over a simulated site, recorded file by file.
 
 Nothing of the project is imported: its console scripts are run, its pages fetched, its messages heard, its files read.
 """

@@ -112,7 +112,7 @@ async def test_every_unit_is_watched_once(tmp_path: Path) -> None:
         ("[shard]\nindex = 2\ncount = 2\n", "0 to 1 is expected"),
         ("[shard]\nindex = -1\ncount = 2\n", "0 to 1023 is expected"),
         ("[shard]\ncount = 0\n", "1 to 1024 is expected"),
-        ('[[mqtt]]\nname = "b"\nhost = "127.0.0.1"\n[shard]\ncount = 2\n', "replace the others"),
+        ('[[mqtt]]\nname = "b"\nhost = "127.0.0.1"\n[shard]\ncount = 2\n', "overwrite the others"),
         ('[[meter]]\nname = "m"\nwatts = 5\n[shard]\ncount = 2\n', "single units"),
     ],
 )

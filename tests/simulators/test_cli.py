@@ -2,7 +2,6 @@
 
 import ast
 import csv
-import importlib
 import inspect
 import json
 import re
@@ -14,6 +13,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import get_type_hints
 
 import pytest
 from paths import CAPTURES
@@ -22,7 +22,7 @@ from typer.testing import CliRunner
 from agent import __version__ as agent_version
 from simulators import __version__
 from simulators.__main__ import app
-from simulators.commands.command_line import COMMANDS
+from simulators.commands.command_line import COMMANDS, declaration_of, work_of
 from simulators.faults.vocabulary import FAULTS
 
 SIMULATOR = (sys.executable, "-m", "simulators")
@@ -69,22 +69,37 @@ def test_the_version_is_the_agents() -> None:
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_list_shows_the_first_line_of_each_commands_help(name: str) -> None:
     """The list is kept apart from the commands, so that `--help` need not import them."""
-    command = importlib.import_module(f"simulators.commands.{name}").run
-    assert COMMANDS[name] == (inspect.getdoc(command) or "").partition("\n")[0]
+    assert COMMANDS[name] == (inspect.getdoc(declaration_of(name)) or "").partition("\n")[0]
     assert f"{name:10} {COMMANDS[name]}" in CliRunner().invoke(app, ["--help"]).stdout
     assert COMMANDS[name] in CliRunner().invoke(app, [name, "--help"]).stdout
 
 
-def test_the_version_and_the_list_import_no_command() -> None:
-    """`--version` and `--help` start quickly: rich, pydantic, aiohttp and the simulator itself stay unloaded."""
-    for option in ("--version", "--help"):
-        code = (
-            "import sys\nfrom simulators.__main__ import app\n"
-            f"try:\n    app(args=[{option!r}])\nexcept SystemExit:\n    print(sorted(sys.modules))"
-        )
-        done = subprocess.run((sys.executable, "-c", code), capture_output=True, text=True, check=True)
-        loaded = set(ast.literal_eval(done.stdout.splitlines()[-1]))
-        assert not loaded & {"aiohttp", "asyncio", "msgspec", "pydantic", "rich", "simulators.unit", "simulators.farm"}
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_work_takes_the_options_that_are_declared(name: str) -> None:
+    """Options and work of a subcommand have the same names and types; only the options have defaults."""
+    declaration, work = declaration_of(name), work_of(name)
+    assert get_type_hints(declaration) == get_type_hints(work)
+    assert {parameter.default for parameter in inspect.signature(work).parameters.values()} <= {inspect.Parameter.empty}
+
+
+def test_the_version_and_every_help_import_no_work() -> None:
+    """`--version` and each `--help` start quickly: rich, pydantic, aiohttp and the simulator itself stay unloaded."""
+    code = (
+        "import contextlib, sys\nfrom simulators.__main__ import app\n"
+        "for words in sys.argv[1:]:\n    with contextlib.suppress(SystemExit):\n        app(args=words.split())\n"
+        "print(sorted(sys.modules))"
+    )
+    asked = ("--version", "--help", *(f"{name} --help" for name in COMMANDS))
+    done = subprocess.run((sys.executable, "-c", code, *asked), capture_output=True, text=True, check=True)
+    assert all(line in done.stdout for line in COMMANDS.values())
+    loaded = set(ast.literal_eval(done.stdout.splitlines()[-1]))
+    assert not loaded & {"aiohttp", "asyncio", "msgspec", "pydantic", "rich", "simulators.unit", "simulators.farm"}
+    allowed = {f"simulators.commands.options.{name}" for name in ("shared", *COMMANDS)}
+    assert {name for name in loaded if name.startswith("simulators.commands.")} == {
+        "simulators.commands.command_line",
+        "simulators.commands.options",
+        *allowed,
+    }
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -1,20 +1,11 @@
-"""Options that several subcommands share, and what their texts mean."""
+"""Given and left-out options: the seed, the addresses of units."""
 
 import random
-from typing import Annotated
 
 import typer
 
 from simulators.farm.plan import FarmError
 from simulators.unit.endpoints import Endpoint, find_endpoints
-
-SeedOption = Annotated[int | None, typer.Option(help="Random seed; drawn and printed if left out.")]
-BaseOption = Annotated[str, typer.Option(help="First IPv4 address; the other units follow it.")]
-AddressesOption = Annotated[
-    str, typer.Option(help="Instead of --base: IPV4 or IPV4:PORT of each unit, separated by commas, or @FILE.")
-]
-PortOption = Annotated[int, typer.Option(min=0, max=65535, help="TCP port of every unit; 0 takes a free one.")]
-RemoteOption = Annotated[bool, typer.Option(help="Also answer clients on other machines.")]
 
 
 def drawn_seed(seed: int | None) -> int:

@@ -1,0 +1,100 @@
+"""Options of `hashsight ledger`."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from agent.commands.deferred import Group, command
+from agent.commands.options.shared import PlainJson
+
+app = typer.Typer(
+    name="ledger",
+    cls=Group,
+    add_completion=False,
+    no_args_is_help=True,
+    help="Show, compare and change the dated list of what is deployed. Changes leave the past as it was.",
+)
+
+
+class Form(StrEnum):
+    """Format of printed rows."""
+
+    TABLE = "table"
+    CSV = "csv"
+    JSON = "json"
+
+
+ConfigPath = Annotated[Path, typer.Option("--config", "-c", help="Site configuration (TOML), which names the ledger.")]
+At = Annotated[
+    str | None, typer.Option("--at", help="Date or time as in the ledger, in the site's zone; default: now.")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Check and print what would change; write nothing.")]
+
+
+@command(app)
+def show(
+    unit: Annotated[str | None, typer.Argument(help="Print every row of this unit, and its changes.")] = None,
+    *,
+    config: ConfigPath,
+    at: At = None,
+    form: Annotated[Form, typer.Option("--format", help="Output format.")] = Form.TABLE,
+) -> None:
+    """Print the units deployed at a moment, or every row of one unit."""
+
+
+@command(app)
+def diff(
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Two ledgers; or one, compared with the site's; or none, for two moments of the site's."),
+    ] = None,
+    *,
+    config: ConfigPath,
+    start: Annotated[str | None, typer.Option("--from", help="Moment at which to read the first ledger.")] = None,
+    end: Annotated[str | None, typer.Option("--to", help="Moment at which to read the second; default: now.")] = None,
+    as_json: PlainJson = False,
+) -> None:
+    """Print the differences between two ledgers, row by row, or between two moments."""
+
+
+@command(app, "set")
+def set_unit(
+    unit: Annotated[str, typer.Argument(help="Unit id.")],
+    *,
+    config: ConfigPath,
+    at: At = None,
+    host: Annotated[str | None, typer.Option(help="Address, with :port if that is not 4028.")] = None,
+    web_port: Annotated[str | None, typer.Option(help="Port of its web pages; empty for the site's default.")] = None,
+    container: Annotated[str | None, typer.Option(help="Container.")] = None,
+    rack: Annotated[str | None, typer.Option(help="Rack.")] = None,
+    slot: Annotated[str | None, typer.Option(help="Slot in the rack.")] = None,
+    status: Annotated[str | None, typer.Option(help="deployed or maintenance; brings back a removed unit.")] = None,
+    model: Annotated[str | None, typer.Option(help="Model, as in the catalogue.")] = None,
+    hashrate_th: Annotated[str | None, typer.Option(help="Hashrate bin on its label, TH/s.")] = None,
+    serial: Annotated[str | None, typer.Option(help="Serial number.")] = None,
+    mac: Annotated[str | None, typer.Option(help="MAC address.")] = None,
+    simulated: Annotated[str | None, typer.Option(help="yes if a simulator answers at its address.")] = None,
+    is_new: Annotated[bool, typer.Option("--new", help="Deploy a unit that is not in the ledger.")] = False,
+    is_removed: Annotated[bool, typer.Option("--removed", help="Remove the unit.")] = False,
+    is_swap: Annotated[
+        bool, typer.Option("--swap", help="Exchange address or place with the unit that has the new one.")
+    ] = False,
+    is_dry: DryRun = False,
+) -> None:
+    """Change one unit from a moment on: its row ends then and a new one begins. The past stays as it was."""
+
+
+@command(app, "import")
+def import_table(
+    file: Annotated[Path, typer.Argument(help="CSV file with a header of ledger columns, including unit_id.")],
+    *,
+    config: ConfigPath,
+    at: At = None,
+    is_dry: DryRun = False,
+) -> None:
+    """Import rows of another table: new units are added, known ones change. Empty cells change nothing.
+
+    A row without deployed_from takes effect at --at. All rows are imported, or none.
+    """

@@ -1,0 +1,23 @@
+"""Options of `hashsight read`."""
+
+from typing import Annotated
+
+import typer
+
+from agent.commands.deferred import command
+from agent.commands.options.shared import Json
+
+app = typer.Typer(add_completion=False)
+
+
+@command(app)
+def read(
+    host: Annotated[str, typer.Argument(help="IP address of the unit, with :port if that is not 4028.")],
+    *,
+    as_json: Json = False,
+    raw: Annotated[bool, typer.Option("--raw", help="Print requests and replies as sent over the wire.")] = False,
+    timeout_s: Annotated[
+        float, typer.Option("--timeout", min=0.1, max=300, help="Deadline for the whole read, in seconds.")
+    ] = 10.0,
+) -> None:
+    """Read one unit once and print everything it reports."""

@@ -1,0 +1,34 @@
+"""Options of `hashsight statement`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from agent.commands.deferred import command
+from agent.commands.options.shared import HistoryPath, OptionalConfigPath
+
+app = typer.Typer(add_completion=False)
+
+
+@command(app)
+def statement(
+    period: Annotated[
+        list[str] | None,
+        typer.Argument(help="A month (2025-10), a quarter (2025-Q3) or a year; with --combine the files."),
+    ] = None,
+    *,
+    config: OptionalConfigPath = None,
+    history: HistoryPath = None,
+    form: Annotated[str, typer.Option("--format", help="table, markdown, csv or json.")] = "table",
+    verify: Annotated[
+        Path | None, typer.Option(help="Recompute this statement (JSON) from history; exit 1 if it does not match.")
+    ] = None,
+    publish: Annotated[
+        bool, typer.Option("--publish", help="Refuse below 95 % coverage, or before the period is over.")
+    ] = False,
+    is_combined: Annotated[
+        bool, typer.Option("--combine", help="Combine several sites' statements (JSON) into one.")
+    ] = False,
+) -> None:
+    """Print a calendar period's statement: deployed, operating, losses by cause, energy, and the method."""

@@ -1,0 +1,51 @@
+"""Options of `hashsight-sim farm`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from simulators.commands.options.shared import (
+    AddressesOption,
+    BaseOption,
+    ControlOption,
+    HttpPortOption,
+    LedgerOption,
+    PortOption,
+    PowerLinesOption,
+    PowerPortOption,
+    RemoteOption,
+    SeedOption,
+)
+
+
+def run(
+    context: typer.Context,
+    *,
+    file: Annotated[
+        Path | None,
+        typer.Option("--farm", help="Read units, mixture, containers, troubles and climate from this TOML file."),
+    ] = None,
+    units: Annotated[int, typer.Option(min=1, help="Number of units.")] = 300,
+    seed: SeedOption = None,
+    base: BaseOption = "127.10.0.1",
+    addresses: AddressesOption = "",
+    port: PortOption = 4028,
+    http_port: HttpPortOption = None,
+    power_port: PowerPortOption = None,
+    power_lines: PowerLinesOption = "A,B,C",
+    control: ControlOption = "",
+    mix: Annotated[str, typer.Option(help="Models with their bins (TH/s) and shares.")] = "S21:200=60%,T21:190=40%",
+    containers: Annotated[int, typer.Option(min=1, help="Number of containers the units stand in.")] = 3,
+    off: Annotated[str, typer.Option(help="Share of units without power.")] = "4%",
+    asleep: Annotated[str, typer.Option(help="Share of units asleep.")] = "3%",
+    starting: Annotated[str, typer.Option(help="Share of units switched on in the last few minutes.")] = "1%",
+    missing_board: Annotated[str, typer.Option(help="Share of units with a board missing.")] = "5%",
+    missing_chips: Annotated[
+        str, typer.Option(help="Share of units with a quarter of a board's chips missing.")
+    ] = "3%",
+    slow: Annotated[str, typer.Option(help="Share of units that hash an eighth below their rate.")] = "3%",
+    ledger_out: LedgerOption = None,
+    allow_remote: RemoteOption = False,
+) -> None:
+    """Serve a farm until stopped."""

@@ -1,0 +1,36 @@
+"""Options of `hashsight-sim one`."""
+
+from typing import Annotated
+
+import typer
+
+from simulators.commands.options.shared import (
+    AddressesOption,
+    BaseOption,
+    ControlOption,
+    HttpPortOption,
+    LedgerOption,
+    PortOption,
+    PowerLinesOption,
+    PowerPortOption,
+    RemoteOption,
+    SeedOption,
+)
+
+
+def run(
+    context: typer.Context,
+    *,
+    model: Annotated[str, typer.Option(help="Model and bin in TH/s: S21:200.")] = "S21:200",
+    seed: SeedOption = None,
+    base: BaseOption = "127.10.0.1",
+    addresses: AddressesOption = "",
+    port: PortOption = 4028,
+    http_port: HttpPortOption = None,
+    power_port: PowerPortOption = None,
+    power_lines: PowerLinesOption = "A,B,C",
+    control: ControlOption = "",
+    ledger_out: LedgerOption = None,
+    allow_remote: RemoteOption = False,
+) -> None:
+    """Serve one healthy unit until stopped."""
