@@ -157,13 +157,7 @@ class _Recorder:
     def _run_live(self, stack: ExitStack) -> None:
         farm = self._start_farm()
         self._write_files()
-        for name, address in BROKERS.items():
-            stack.enter_context(_broker(self._folder / name, *address))
-            listener = Listener(*address, "golden-listener")
-            stack.callback(listener.close)
-            self._listeners[name] = listener
-        self._steps.brokers.extend(self._listeners.values())
-        listener = self._listeners["latest"]
+        listener = self._start_broker("latest", stack)
         self._steps.before_step = self._write_meter
         self._steps.after_step = lambda gone: self._publish_meters(gone, listener)
         agent = self._steps.launch(
@@ -171,6 +165,8 @@ class _Recorder:
         )
         self._steps.advance_to(2.0)
         self._fetch(WEB, "start", "/readyz", "/healthz", "/api/v1/site", "/metrics/site")
+        # Later than the other: which of two connections that begin at once is first would be chance.
+        self._start_broker("batches", stack)
         self._live(agent, listener)
         self._ask_farm()
         self._commands_beside_agent()
@@ -193,6 +189,15 @@ class _Recorder:
         if farm.process.poll() is not None:
             raise StuckError(f"the farm ended: {(self._into / 'farm.txt.err').read_text()}")
         return farm
+
+    def _start_broker(self, name: str, stack: ExitStack) -> Listener:
+        """Start a broker, and hear what it is sent."""
+        address = BROKERS[name]
+        stack.enter_context(_broker(self._folder / name, *address))
+        listener = self._listeners[name] = Listener(*address, "golden-listener")
+        stack.callback(listener.close)
+        self._steps.brokers.append(listener)
+        return listener
 
     def _write_files(self) -> None:
         self._config.write_text(CONFIG, encoding="utf-8")
