@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 import structlog
 
-from agent.errors import LocalResourceError, MisreadReplyError, PollError, UnreachableError
+from agent.errors import LocalResourceError, MisreadReplyError, PollError, UnreachableError, drop_frames
 from agent.site.ledger.entries import LedgerEntry
 from agent.site.schedule import Schedule
 from agent.unit.cgminer.client import Client, Outcome
@@ -262,3 +262,5 @@ class Poller:
             self._schedule.back_off(unit.unit_id, unit.failures, now=now)
         elif isinstance(error, MisreadReplyError):
             log.error("reply not understood", unit=unit.unit_id, exc_info=error.__cause__)
+            # The status keeps the error for as long as the unit fails; its frames are of use to the log alone.
+            drop_frames(error)

@@ -1,12 +1,12 @@
-"""A golden run: what one state of the code does with a simulated site, held against what another one does with it.
+"""A golden run: the behaviour of two states of the code over the same simulated site, compared to the last digit.
 
-    python tests/compare/golden_run.py REVISION             a commit against this tree
-    python tests/compare/golden_run.py record TREE FOLDER   write down what the code of a checkout does
-    python tests/compare/golden_run.py compare BEFORE AFTER two folders that were written so
+    python tests/compare/golden_run.py REVISION             compare a commit with this tree
+    python tests/compare/golden_run.py record TREE FOLDER   record the behaviour of a checkout
+    python tests/compare/golden_run.py compare BEFORE AFTER compare two recorded folders
 
-Both run the same simulated site by the same clock, which stands still until everybody has done what is due, so that
-what they say is equal to the last digit. Prose may have been reworded, where `reworded.toml` says so. Exit status: 0
-nothing differs, 1 something does, 2 it could not be run. It needs Linux and mosquitto.
+Both states run by the same stepped clock, which moves only when no program has work left. Prose may differ where
+`reworded.toml` lists the rewording. Exit status: 0 if nothing differs, 1 if something does, 2 if the run failed. It
+needs Linux and mosquitto.
 """
 
 import argparse
@@ -29,7 +29,7 @@ PYTHON = ROOT / ".venv" / "bin" / "python"
 
 
 def main() -> int:
-    """Run what the command line says."""
+    """Run the command line and return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("words", nargs="+", metavar="REVISION | record TREE FOLDER | compare BEFORE AFTER")
     parser.add_argument("--python", type=Path, help="the interpreter of the programs, with the locked packages")
@@ -38,9 +38,9 @@ def main() -> int:
     parser.add_argument("--draft", type=Path, help="write prose that differs here, as entries of the table to be read")
     parser.add_argument("--all", action="store_true", help=f"show every difference, not {SHOWN} alone")
     arguments = parser.parse_args()
-    # The interpreter that runs this, unless the project has its own: a worktree may have none.
+    # A worktree may have no environment of its own; the programs then run under this script's interpreter.
     python = str(arguments.python or (PYTHON if PYTHON.exists() else sys.executable))
-    # So that whatever was started is ended, and its folder removed.
+    # Exit on SIGTERM through the cleanup code, which ends the programs and removes their folder.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(2))
     try:
         match arguments.words:
@@ -61,25 +61,25 @@ def main() -> int:
 
 @contextmanager
 def _both(revision: str, keep: Path | None, python: str) -> Iterator[tuple[Path, Path]]:
-    """Record a commit and this tree."""
+    """Record a commit and this tree, and yield both folders."""
     with tempfile.TemporaryDirectory(prefix="hashsight-golden-") as name:
-        then = Path(name) / "then"
+        checkout = Path(name) / "then"
         git = ("git", "-C", str(ROOT), "worktree")
-        subprocess.run([*git, "add", "--quiet", "--detach", str(then), revision], check=True)
+        subprocess.run([*git, "add", "--quiet", "--detach", str(checkout), revision], check=True)
         try:
             records = (keep or Path(name)) / "before", (keep or Path(name)) / "after"
-            for tree, folder in zip((then, ROOT), records, strict=True):
+            for tree, folder in zip((checkout, ROOT), records, strict=True):
                 _record(tree, folder, python)
             yield records
         finally:
-            shutil.rmtree(then, ignore_errors=True)
+            shutil.rmtree(checkout, ignore_errors=True)
             subprocess.run([*git, "prune"], check=True)
 
 
 def _record(tree: Path, folder: Path, python: str) -> None:
-    began = time.monotonic()
+    started_at = time.monotonic()
     record(tree.resolve(), folder.resolve(), python=python)
-    print(f"{tree}: recorded in {time.monotonic() - began:.0f} s", flush=True)
+    print(f"{tree}: recorded in {time.monotonic() - started_at:.0f} s", flush=True)
 
 
 def _judge(before: Path, after: Path, arguments: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""Two records of the project held against each other: what is equal, what was reworded on purpose, what differs."""
+"""A comparison of two records: equal entries, deliberate rewordings and differences."""
 
 import difflib
 import json
@@ -9,20 +9,28 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-# What the real clock or the machine decides, and why it cannot be made the same: a pattern, what stands for it, the
-# names of the files that it holds for. Everything else is equal to the last digit, times and durations included,
-# because the programs ran by a clock that was moved for them.
+# Values that depend on the real clock or the machine, each with the reason. A row holds a name, a pattern, its
+# replacement, and a pattern for file names. Everything else is compared to the last digit, times and durations
+# included, because the programs run by the stepped clock.
 NORMALISED = (
-    # The libraries that write it ask the system for the time, in C.
+    # The libraries that write it read the system clock in C.
     ("time of a log line", r'"timestamp": "[^"]*"', '"timestamp": "TIME"', r".*\.err"),
-    # What the process cost on this machine, in this run.
+    # The cost of the process on this machine, in this run.
     ("process and interpreter", r"(?m)^((?:process|python)_\w+(?:\{[^}]*\})?) \S+$", r"\1 N", r".*\.prom"),
-    # Counts the digits of the above, and the letters of HELP texts that may be reworded.
+    # The size depends on the digits of the above and on HELP texts, which may be reworded.
     ("size of a scrape", r"(?m)^(miner_agent_scrape_bytes\{[^}]*\}) \S+$", r"\1 N", r".*\.prom"),
-    # Two commits may be two versions.
+    # Each broker numbers these when it connects; which of two connects first depends on their disk threads.
+    (
+        "number of a connection's own messages",
+        r'("schema": "hashsight\.(?:agent|canary)\.v1",\s+"seq": )\d+',
+        r"\1N",
+        r"(?:messages|retained)-.*",
+    ),
+    ("nonce of a canary", r'"nonce": "\d+"', '"nonce": "NONCE"', r"(?:messages|retained)-.*"),
+    # Two commits may have different versions.
     ("version", r'("(?:version|sw|sw_version|agent_version)": ?|version=)"\d[^"]*"', r'\1"VERSION"', r".*"),
 )
-# Fields of JSON that hold sentences for people. All others are for programs.
+# JSON fields that hold sentences for people. All other fields are for programs.
 SENTENCES = {
     *("about", "agent_must", "description", "detail", "error", "event", "help", "message", "not_ready_reason", "note"),
     *("notes", "summary", "text", "title", "trouble", "why", "words"),
@@ -33,12 +41,12 @@ _EXCERPT = 300
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One thing that a record says.
+    """One value in a record.
 
     Attributes:
-        where: What it is about; the same in both records.
-        value: What is said of it.
-        is_prose: Whether it may be reworded.
+        where: Its place in the file, the same in both records.
+        value: The value as text.
+        is_prose: True if it may be reworded.
     """
 
     where: str
@@ -51,10 +59,10 @@ class Verdict:
     """The outcome of a comparison.
 
     Attributes:
-        files, entries: How many were compared.
-        reworded: Rewordings that were found in the table, with how often.
-        unlisted: Prose that differs and is not in the table: before and after, and each place.
-        differences: All else that differs, one line each.
+        files, entries: Number compared.
+        reworded: Number of uses of each (before, after) pair of the table.
+        unlisted: Places of each (before, after) pair of prose that is not in the table.
+        differences: All other differences, one line each.
     """
 
     files: int = 0
@@ -70,22 +78,29 @@ class Verdict:
 
 
 def read_rewordings(path: Path) -> list[tuple[str, str]]:
-    """Read the table of what was reworded on purpose."""
+    """Read the table of deliberate rewordings as (before, after) pairs."""
     texts = tomllib.loads(path.read_text(encoding="utf-8")).get("text", [])
     return [(text["before"], text["after"]) for text in texts]
 
 
 def draft(verdict: Verdict) -> str:
-    """Return the prose that differs and is not in the table as entries of it, to be read one by one."""
-    return "".join(
-        f"# {places[0]}{f' and {len(places) - 1} more' if len(places) > 1 else ''}\n"
-        f"[[text]]\nbefore = {json.dumps(was, ensure_ascii=False)}\nafter = {json.dumps(now, ensure_ascii=False)}\n\n"
-        for (was, now), places in verdict.unlisted.items()
-    )
+    """Return unlisted rewordings as entries of the table, for review one by one; different numbers are marked."""
+    lines = []
+    for (was, now), places in verdict.unlisted.items():
+        if _figures(was) != _figures(now):
+            lines.append("# NUMBERS DIFFER")
+        lines.append(f"# {places[0]}" + (f" and {len(places) - 1} more" if len(places) > 1 else ""))
+        lines += ["[[text]]", f"before = {_toml(was)}", f"after = {_toml(now)}", ""]
+    return "\n".join(lines)
+
+
+def _toml(text: str) -> str:
+    # A JSON string without lone surrogates is a TOML string.
+    return json.dumps(text, ensure_ascii=False)
 
 
 def compare(before: Path, after: Path, rewordings: Iterable[tuple[str, str]] = ()) -> Verdict:
-    """Compare two folders of records."""
+    """Compare two recorded folders."""
     verdict, table = Verdict(), list(rewordings)
     names = [{path.name for path in folder.iterdir()} for folder in (before, after)]
     for name in sorted(names[0] | names[1]):
@@ -98,13 +113,16 @@ def compare(before: Path, after: Path, rewordings: Iterable[tuple[str, str]] = (
 
 
 def read(path: Path) -> list[Entry]:
-    """Read one file of a record as what it says, normalised."""
+    """Return the normalised entries of one recorded file."""
     text = path.read_text(encoding="utf-8", errors="backslashreplace")
     for _, pattern, replacement, names in NORMALISED:
         if re.fullmatch(names, path.name):
             text = re.sub(pattern, replacement, text)
     if path.suffix == ".prom":
         return list(_exposition(text))
+    if path.name.startswith("help-"):
+        # Help is prose, wrapped to the width of the terminal: one sentence more moves every line.
+        return [Entry("text", " ".join(re.sub(r"[│╭╮╰╯─]+", " ", text).split()), is_prose=True)]
     if path.suffix == ".html":
         return list(_page(text))
     try:
@@ -126,7 +144,7 @@ def _exposition(text: str) -> Iterator[Entry]:
 
 
 def _page(text: str) -> Iterator[Entry]:
-    """Yield tags, the labels in them, and the text between them, each placed by the number of tags before it."""
+    """Yield tags, the labels in them, and the text between them, each placed by its part number."""
     for number, part in enumerate(re.split(r"(<[^>]*>)", text)):
         if not part.strip():
             continue
@@ -140,7 +158,7 @@ def _page(text: str) -> Iterator[Entry]:
 
 
 def _lines(text: str) -> Iterator[Entry]:
-    """Yield lines, and the fields of lines that are JSON, as in a log. The widths of a table's columns are ignored."""
+    """Yield lines, and the fields of lines that are JSON, as in a log. Column widths of tables are ignored."""
     for number, line in enumerate(text.splitlines(), 1):
         try:
             fields = json.loads(line)
@@ -178,16 +196,14 @@ def _compare(name: str, old: list[Entry], new: list[Entry], table: list[tuple[st
     for was, now in pairs:
         if was.value == now.value:
             continue
-        if was.is_prose and _is_reworded(was.value, now.value, table, verdict):
-            continue
-        if not was.is_prose or _figures(was.value) != _figures(now.value):
+        if not was.is_prose:
             verdict.differences.append(f"{name}: {was.where}: {was.value[:_EXCERPT]} -> {now.value[:_EXCERPT]}")
-        else:
+        elif not _is_reworded(was.value, now.value, table, verdict):
             verdict.unlisted.setdefault((was.value, now.value), []).append(f"{name}: {was.where}")
 
 
 def _misplaced(old: list[str], new: list[str]) -> Iterator[str]:
-    """Yield the places that only one record has, or that stand elsewhere in the other."""
+    """Yield the places that only one record has, or that the other has elsewhere."""
     for line in difflib.unified_diff(old, new, "first", "second", lineterm="", n=0):
         if not line.startswith(("---", "+++", "@@")):
             which = "first" if line[0] == "-" else "second"
@@ -195,12 +211,12 @@ def _misplaced(old: list[str], new: list[str]) -> Iterator[str]:
 
 
 def _figures(text: str) -> list[str]:
-    """Return the numbers in a sentence, which rewording leaves as they are, in whatever order."""
+    """Return the numbers in a sentence, sorted: an unlisted rewording may only reorder them."""
     return sorted(re.findall(r"\d[\d.,:]*\d|\d", text))
 
 
 def _is_reworded(was: str, now: str, table: list[tuple[str, str]], verdict: Verdict) -> bool:
-    # A sentence that is in the table as a whole first: parts of others may occur in it.
+    # A whole sentence in the table takes precedence: parts of other entries may occur in it.
     used = [pair for pair in table if pair == (was, now)][:1]
     if used:
         was = now

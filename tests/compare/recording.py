@@ -1,6 +1,7 @@
-"""One checkout's behaviour over a simulated site, recorded file by file.
+"""A recorder of one checkout's behaviour over a simulated site, with one file per output.
 
-Nothing of the project is imported: its console scripts are run, its pages fetched, its messages heard, its files read.
+Nothing of the project is imported. The recorder runs its console scripts, fetches its pages and subscribes to its
+messages.
 """
 
 import csv
@@ -24,21 +25,20 @@ from typing import Any
 from stepping import HERE, Listener, Program, Steps, StuckError
 
 FARM = HERE / "farm.toml"
-# Addresses and ports are part of what is recorded, so they are the same in every run. Units stand at 127.31.0.1 and
-# after it.
+# Addresses and ports appear in the records, so they are the same in every run. Unit addresses start at 127.31.0.1.
 WEB = ("127.31.9.1", 19184)
-# Each connection of the agent has a broker of its own: what two of them send to one arrives in any order.
+# Each connection of the agent has its own broker: messages of two connections to one broker arrive in any order.
 BROKERS = {"latest": ("127.31.9.1", 11883), "batches": ("127.31.9.1", 11884)}
 CONTROL = ("127.31.9.1", 18028)
 UNIT_PORT, PAGES_PORT = 14028, 18080
-TOKEN = "0123456789abcdef0123456789abcdef"  # noqa: S105 - of an agent that lives for half a minute.
+TOKEN = "0123456789abcdef0123456789abcdef"  # noqa: S105 - Only the recorded agent uses it.
 MIDDLE_S, END_S = 150.0, 330.0
 METERS_EVERY_S = 20.0
 READ_UNITS = (
     *(f"C{container}-R01-{slot:02d}" for container in (1, 2) for slot in range(1, 19)),
     *("C2-R02-01", "C3-R01-01", "C3-R02-05", "C4-R01-01", "C4-R02-01", "C4-R02-02"),
 )
-# By the form that is asked for.
+# Hosts to read, by output option.
 ASKED = {"": ("127.31.0.70",), "--json": ("127.31.0.2", "127.31.0.41"), "--raw": ("127.31.0.95",)}
 HELP = (
     *("", "run", "check", "once", "read", "metrics", "statement", "history export", "ledger show", "ledger diff"),
@@ -102,13 +102,13 @@ units = "batches"
 
 
 def record(tree: Path, into: Path, *, python: str) -> None:
-    """Run the simulators and the agent of `tree`, and write what they say `into` a folder."""
+    """Run the simulators and the agent of `tree`, and record their output in the folder `into`."""
     shutil.rmtree(into, ignore_errors=True)
     into.mkdir(parents=True)
     _see_that_ports_are_free()
-    memory = Path("/dev/shm")  # noqa: S108 - the folder made there has a name of its own.
+    memory = Path("/dev/shm")  # noqa: S108 - The folder made there has a unique name.
     with ExitStack() as stack:
-        # No run waits for a disk.
+        # In memory where possible, so that no run waits for a disk.
         name = stack.enter_context(tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None))
         start = tomllib.loads(FARM.read_text(encoding="utf-8"))["start"].timestamp()
         steps = Steps(tree, Path(name), python=python, start=start)
@@ -135,12 +135,12 @@ def _hide_folder(path: Path, folder: str) -> None:
 
 
 class _Recorder:
-    """One run.
+    """One recorded run.
 
     Args:
-        steps: The clock and its programs.
-        folder: Where the agent and the simulators keep their files.
-        into: Where records go.
+        steps: The clock and the programs that run by it.
+        folder: Working folder of the agent and the simulators.
+        into: Folder for the records.
     """
 
     def __init__(self, steps: Steps, folder: Path, into: Path) -> None:
@@ -149,7 +149,7 @@ class _Recorder:
         self._listeners: dict[str, Listener] = {}
 
     def run(self, stack: ExitStack) -> None:
-        """Start everything, let it run, and record."""
+        """Start the programs, let them run, and record their output."""
         with _one_processor():
             self._run_live(stack)
         self._commands_afterwards()
@@ -219,21 +219,21 @@ class _Recorder:
         at = _iso(self._steps.now)
         watts = 80_000 + gone * 10
         listener.publish("hashsight/v1/golden/meter/container/C2", {"time": at, "watts": watts})
-        counted = {"time": at, "joules": 1e9 + gone * 3_400, "name": "counter"}
-        listener.publish("hashsight/v1/golden/meter/unit/C4-R01-03", counted)
+        energy = {"time": at, "joules": 1e9 + gone * 3_400, "name": "counter"}
+        listener.publish("hashsight/v1/golden/meter/unit/C4-R01-03", energy)
 
     def _write_meter(self, gone: float) -> None:
-        """Write the meter's file; it falls silent after four minutes."""
+        """Write the meter's file during the first four minutes; after that the meter is silent."""
         if gone % METERS_EVERY_S or gone > 240.0:
             return
         file, at = self._folder / "meter.json", self._steps.now
-        fresh = self._folder / "meter.new"
-        fresh.write_text(json.dumps({"power": {"kw": 70.0 + gone / 50}}), encoding="utf-8")
-        os.utime(fresh, (at, at))
-        fresh.replace(file)
+        temporary = self._folder / "meter.new"
+        temporary.write_text(json.dumps({"power": {"kw": 70.0 + gone / 50}}), encoding="utf-8")
+        os.utime(temporary, (at, at))
+        temporary.replace(file)
 
     def _live(self, agent: Program, listener: Listener) -> None:
-        """Let it run, with an operator's hand in it now and then."""
+        """Run to the end of the simulated time, with the actions of an operator on the way."""
         steps = self._steps
         steps.advance_to(35.0)
         self._run("curtail-start", "curtail", "start", "-c", "site.toml", "--container", "C3", "--for", "4m",
@@ -294,7 +294,7 @@ class _Recorder:
         self._run("mqtt-tail", "mqtt", "tail", *config, "--broker", "latest", "--seconds", "12")
 
     def _commands_afterwards(self) -> None:
-        """Run what needs neither agent nor farm; by now the clock stands still for good."""
+        """Run the commands that need neither agent nor farm, with the clock stopped for good."""
         config = ("-c", "site.toml")
         pending = [
             ("check", "check", *config),
@@ -335,16 +335,16 @@ class _Recorder:
             shutil.copy(self._into / "statement-2025-10-json.txt", self._folder / "october.json")
 
     def _kept(self) -> None:
-        """Record what the brokers keep."""
+        """Record the messages that the brokers retain."""
         for name, address in BROKERS.items():
-            late = Listener(*address, "golden-late")
-            late.wait()
-            late.close()
-            self._note(f"retained-{name}.json", _by_topic(late))
+            latecomer = Listener(*address, "golden-late")
+            latecomer.wait()
+            latecomer.close()
+            self._note(f"retained-{name}.json", _by_topic(latecomer))
         self._steps.settle()
 
     def _messages(self, when: str) -> None:
-        """Record every message so far."""
+        """Record every message received so far."""
         for name, listener in self._listeners.items():
             self._note(f"messages-{when}-{name}.json", _by_topic(listener))
 
@@ -366,15 +366,15 @@ class _Recorder:
             (self._into / f"{when}-{name}.{ending}").write_bytes(body)
 
     def _ask(self, where: tuple[str, int], path: str, accept: str) -> tuple[int, str, bytes]:
-        """Ask one page, and let its server work until it has answered; give status, kind and body."""
-        with socket.create_connection(where) as asker, io.BytesIO() as answer:
+        """Fetch one page while the programs take turns, and return its status, content type and body."""
+        with socket.create_connection(where) as connection, io.BytesIO() as answer:
             head = (f"GET {path} HTTP/1.1", f"Host: {where[0]}", f"Accept: {accept}", "Connection: close", "", "")
-            asker.sendall("\r\n".join(head).encode())
-            asker.setblocking(False)  # noqa: FBT003 - the socket module's own signature.
+            connection.sendall("\r\n".join(head).encode())
+            connection.setblocking(False)  # noqa: FBT003 - the socket module's own signature.
             while True:
                 self._steps.settle()
                 try:
-                    while data := asker.recv(1 << 20):
+                    while data := connection.recv(1 << 20):
                         answer.write(data)
                 except BlockingIOError:
                     continue
@@ -390,10 +390,10 @@ class _Recorder:
 
 
 class _Heard(socket.socket):
-    """What came over a connection, as `http.client` wants to be given it.
+    """A complete HTTP response in the form of a socket, which `http.client` reads from.
 
     Args:
-        file: All of it.
+        file: The bytes of the response.
     """
 
     def __init__(self, file: io.BytesIO) -> None:
@@ -407,7 +407,7 @@ class _Heard(socket.socket):
 
 @contextmanager
 def _one_processor() -> Iterator[None]:
-    """Have everything run on one processor: there, what is sent over loopback arrives in order however busy it is."""
+    """Pin everything to one processor: there, loopback packets arrive in order, however busy it is."""
     processors = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {max(processors)})
     try:
@@ -440,7 +440,7 @@ def _broker(folder: Path, host: str, port: int) -> Iterator[None]:
 
 
 def _by_topic(listener: Listener) -> str:
-    """Return messages by topic: a broker promises an order within a topic alone."""
+    """Return messages by topic as JSON: a broker guarantees order only within a topic."""
     by_topic: dict[str, list[object]] = {}
     for topic, payload, _ in listener.heard:
         by_topic.setdefault(topic, []).append(_readable(payload))
@@ -448,7 +448,7 @@ def _by_topic(listener: Listener) -> str:
 
 
 def _edited(row: dict[str, str]) -> list[dict[str, str]]:
-    """Return the rows of the ledger that stand for one of the farm's: some units are out for repair, some move."""
+    """Return the ledger rows that replace one row of the farm: some units are under repair, some move."""
     comes_back, moves, leaves = "2025-10-31T23:59:00", "2025-11-01T00:00:30", "2025-11-01T00:01:00"
     changes: dict[str, list[dict[str, str]]] = {
         "C4-R01-05": [{"status": "maintenance"}],
@@ -456,7 +456,7 @@ def _edited(row: dict[str, str]) -> list[dict[str, str]]:
         "C4-R01-07": [{"status": "maintenance", "deployed_to": comes_back}, {"deployed_from": comes_back}],
         "C4-R01-08": [{"deployed_to": moves}, {"deployed_from": moves, "container": "C5", "rack": "C5-R01"}],
         "C4-R01-09": [{"deployed_to": leaves}],
-        # Another bin than the unit says.
+        # Another bin than the unit reports.
         "C4-R01-10": [{"model": "S21", "hashrate_th": "188"}],
         "C4-R01-11": [{"serial": "", "mac": ""}],
         "C4-R01-12": [{"simulated": ""}],

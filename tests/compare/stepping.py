@@ -1,8 +1,8 @@
-"""Programs that run by a clock which is moved step by step, each step once none of them has anything left to do.
+"""A stepped clock for several programs, which moves only when none of them has work left.
 
-Every program is given `stepped/sitecustomize.py`. Its event loop works in turns, and one program at a time has its
-turn, until a whole round finds nothing to do and the broker has handled what it was sent. Then the clock moves on. What
-happens, in which order and at which time, is so the same in every run, however busy the machine is.
+Every program loads `stepped/sitecustomize.py`, which lets its event loop work only in turns. One program at a time has
+the turn. The clock moves when a whole round finds nothing to do and the brokers have handled all messages. Events,
+their order and their times are therefore the same in every run, however busy the machine is.
 """
 
 import json
@@ -51,17 +51,17 @@ def run(main, script):
 
 
 class StuckError(Exception):
-    """Something did not go on; the message says what."""
+    """A run that cannot go on; the message names the cause."""
 
 
 class Program:
-    """A program of the project that was started and has its first turn.
+    """A running program of the project, which starts with its first turn.
 
     Args:
-        name: For errors.
-        process: Its process.
-        begins: Where its turns are announced.
-        ends: Where it tells of their ends.
+        name: The command line, for error messages.
+        process: The process.
+        begins: File descriptor to write the start of each turn to.
+        ends: File descriptor to read the end of each turn from.
     """
 
     def __init__(self, name: str, process: subprocess.Popen[bytes], begins: int, ends: int) -> None:
@@ -71,21 +71,21 @@ class Program:
         self._is_first, self._started = True, time.monotonic()
 
     def take_turn(self, gone: float) -> bool:
-        """Let it do what there is to do, and say whether there was anything."""
+        """Run one turn; return True if the program did anything, is still starting or has ended."""
         if not self._is_first:
             try:
                 os.write(self._begins, _GONE.pack(gone))
             except BrokenPipeError:
                 return self._end()
-        # Who starts, or asks the agent without an event loop, must not keep the others from their turns.
+        # A program that is starting, or that calls the agent without an event loop, must not block the others.
         wait_s = FIRST_TURN_LOOK_S if self._is_first else STUCK_S
         if not select.select([self._ends], [], [], wait_s)[0]:
             if self._is_first and time.monotonic() < self._started + STUCK_S:
                 return True
             raise StuckError(f"its turn does not end: {self.name}")
         self._is_first = False
-        said = os.read(self._ends, 1)
-        return said == b"\1" if said else self._end()
+        outcome = os.read(self._ends, 1)
+        return outcome == b"\1" if outcome else self._end()
 
     def _end(self) -> bool:
         self.process.wait(STUCK_S)
@@ -95,19 +95,19 @@ class Program:
 
 
 class Steps:
-    """The clock, and the programs that run by it.
+    """The stepped clock, and the programs that run by it.
 
     Args:
         tree: The checkout whose code runs.
-        folder: Where compiled modules are kept.
-        python: The interpreter of programs.
-        start: Unix time at the beginning.
+        folder: Parent folder of the bytecode cache.
+        python: Interpreter for the programs.
+        start: Unix time at the start of the run.
 
     Attributes:
-        gone: Seconds since the beginning.
-        brokers: Are asked, before each step, whether they handled everything.
-        before_step: Called with what `gone` is about to be.
-        after_step: Called with `gone` when a step is over.
+        gone: Simulated seconds since the start.
+        brokers: One client for each broker; `settle` waits until each broker has handled all messages.
+        before_step: Called with the new `gone` before any program sees it.
+        after_step: Called with `gone` at the end of a step.
     """
 
     def __init__(self, tree: Path, folder: Path, *, python: str, start: float) -> None:
@@ -121,11 +121,11 @@ class Steps:
 
     @property
     def now(self) -> float:
-        """The time that programs see, Unix seconds."""
+        """Unix time in seconds, as the programs see it."""
         return self._start_at + self.gone
 
     def launch(self, script: str, *arguments: str, folder: Path, output: Path) -> Program:
-        """Start a console script of the tree, with `folder` as its own and `output` for what it prints."""
+        """Start a console script of the tree in `folder`, with its standard output in the file `output`."""
         code = f"import sys; {self._entry(script)}; sys.argv[0] = {script!r}; sys.exit(main())"
         turns, ends = os.pipe(), os.pipe()
         with output.open("wb") as out, output.with_suffix(output.suffix + ".err").open("wb") as errors:
@@ -141,46 +141,46 @@ class Steps:
     def run_batch(self, script: str, batch: Iterable[tuple[str, ...]], *, folder: Path, into: Path) -> None:
         """Run commands, each a name and its arguments, while the clock stands still.
 
-        What they print goes to ``NAME.txt`` and ``NAME.txt.err`` in `into`, with the exit status. They are copies of
-        one process that printed its help first, because to import everything takes a second.
+        Output goes to ``NAME.txt`` and ``NAME.txt.err`` in `into`, and the latter ends with the exit status. The
+        commands are forks of one process that has printed its help already: the imports take a second.
         """
         code = f"{_BATCH}\n{self._entry(script)}\nrun(main, {script!r})"
         with tempfile.TemporaryFile() as orders:
             orders.write(json.dumps([(str(into / f"{name}.txt"), words) for name, *words in batch]).encode())
             orders.seek(0)
             process = self._start((code,), folder, (orders, subprocess.PIPE, subprocess.STDOUT))
-            said, _ = process.communicate(timeout=5 * STUCK_S)
+            output, _ = process.communicate(timeout=5 * STUCK_S)
         if process.returncode:
-            raise StuckError(f"commands of {script} could not be run: {said.decode()}")
+            raise StuckError(f"commands of {script} could not be run: {output.decode()}")
 
     def finish(self, program: Program) -> int:
-        """Move the clock until a program has ended; give its exit status."""
+        """Move the clock until a program has ended, and return its exit status."""
         self.settle()
         while program in self._running:
             self.step()
         return program.process.wait()
 
     def advance_to(self, gone: float) -> None:
-        """Move the clock step by step."""
+        """Move the clock step by step until `gone`."""
         self.settle()
         while self.gone < gone:
             self.step()
 
     def step(self) -> None:
-        """Move the clock by one step, and let everybody do what is due."""
+        """Move the clock by one step, and let every program do what is due."""
         self.gone += STEP_S
-        # Files that depend on the time are in place before anybody can look.
+        # Files that depend on the time must be in place before any program can read them.
         self.before_step(self.gone)
         self.settle()
         self.after_step(self.gone)
         self.settle()
 
     def settle(self) -> None:
-        """Let everybody work in turns until nobody has anything left to do at this time."""
-        until, is_quiet = time.monotonic() + STUCK_S, False
+        """Let the programs take turns until none has work left at this time."""
+        deadline, is_quiet = time.monotonic() + STUCK_S, False
         self._wait_for_brokers()
         while not is_quiet:
-            if time.monotonic() > until:
+            if time.monotonic() > deadline:
                 raise StuckError(f"always busy: {', '.join(program.name for program in self._running)}")
             is_quiet = True
             for program in tuple(self._running):
@@ -191,7 +191,7 @@ class Steps:
                     self._running.remove(program)
 
     def end(self) -> None:
-        """End whatever still runs."""
+        """Kill the programs that still run."""
         for program in self._running:
             program.process.kill()
             program.process.wait()
@@ -237,15 +237,15 @@ class Steps:
 
 
 class Listener:
-    """A client of a broker that hears everything, in the few words of MQTT 3.1.1 that this takes.
+    """An MQTT 3.1.1 client that subscribes to every topic, with only the packets needed for that.
 
     Args:
-        host: The broker's.
-        port: The broker's.
-        name: Its client id.
+        host: Address of the broker.
+        port: Port of the broker.
+        name: Client id.
 
     Attributes:
-        heard: Topics and payloads in order of arrival, with whether the broker had kept them.
+        heard: (topic, payload, retain flag) of each message in order of arrival.
     """
 
     def __init__(self, host: str, port: int, name: str) -> None:
@@ -263,28 +263,29 @@ class Listener:
         self._send(0x30, _text(topic) + json.dumps(payload).encode())
 
     def wait(self) -> None:
-        """Wait until the broker has handled what reached it before now, from anybody.
+        """Wait until the broker has handled every packet that reached it before this call, from any client.
 
-        It takes one packet of each connection at a time, so it is asked until it answers three times with nothing new.
+        The broker takes one packet per connection at a time. So it is pinged until three replies in a row bring no new
+        message.
         """
-        answers = 0
-        while answers < 3:
-            heard = len(self.heard)
+        quiet_replies = 0
+        while quiet_replies < 3:
+            count_before = len(self.heard)
             self._send(0xC0, b"")
             self._read_until(0xD0)
-            answers = answers + 1 if len(self.heard) == heard else 0
+            quiet_replies = quiet_replies + 1 if len(self.heard) == count_before else 0
 
     def close(self) -> None:
-        """Leave."""
+        """Close the connection."""
         self._file.close()
         self._socket.close()
 
     def _send(self, kind: int, body: bytes) -> None:
-        head, left = bytearray((kind,)), len(body)
+        head, remaining = bytearray((kind,)), len(body)
         while True:
-            left, digit = left >> 7, left & 0x7F
-            head.append(digit | (0x80 if left else 0))
-            if not left:
+            remaining, digit = remaining >> 7, remaining & 0x7F
+            head.append(digit | (0x80 if remaining else 0))
+            if not remaining:
                 break
         self._socket.sendall(bytes(head) + body)
 
@@ -300,7 +301,7 @@ class Listener:
             body = self._file.read(length)
             if kind >> 4 == 3:
                 size = int.from_bytes(body[:2], "big")
-                # Subscribed with QoS 0, so no packet number follows the topic.
+                # The subscription has QoS 0, so no packet identifier follows the topic.
                 self.heard.append((body[2 : 2 + size].decode(), body[2 + size :], bool(kind & 1)))
             if kind == wanted:
                 return

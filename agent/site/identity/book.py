@@ -23,6 +23,8 @@ from agent.site.ledger.entries import LedgerEntry
 from agent.unit.reading import Poll, SystemInfo
 
 SPACING_S = 10.0
+# Differences of one unit from its ledger row that are remembered as reported.
+REPORTS_KEPT = 8
 
 
 class Addresses(NamedTuple):
@@ -61,7 +63,7 @@ class IdentityBook:
         self.inquiries = Inquiries(self._memory, self.routes, spacing_s=spacing_s)
         # By the unit polled at an address, the unit that answers there. Pairs of one unit with itself are left out.
         self._owners: dict[str, str | None] = {}
-        self._reported: set[tuple[str, SystemInfo]] = set()
+        self._reported: dict[str, tuple[SystemInfo, ...]] = {}
         self.moves = 0
         self.replace_entries(entries, known, clock_s=float("-inf"))
         self.routes.take_changed()
@@ -98,6 +100,7 @@ class IdentityBook:
         for unit_id in delta.gone:
             self._table.drop(unit_id)
             self._owners.pop(unit_id, None)
+            self._reported.pop(unit_id, None)
             self.inquiries.forget_unit(unit_id)
         for entry in delta.changed:
             concerned.add(entry.unit_id)
@@ -228,8 +231,10 @@ class IdentityBook:
         entry, info = self._entries[sighting.unit_id], sighting.info
         is_other_mac = entry.mac and info.mac and entry.mac != info.mac
         is_other_serial = entry.serial and info.serial and entry.serial.casefold() != info.serial.casefold()
-        if (is_other_mac or is_other_serial) and (entry.unit_id, info) not in self._reported:
-            self._reported.add((entry.unit_id, info))
+        reported = self._reported.get(entry.unit_id, ())
+        if (is_other_mac or is_other_serial) and info not in reported:
+            # A page that says something else each time must not fill the memory.
+            self._reported[entry.unit_id] = (*reported[1 - REPORTS_KEPT :], info)
             yield Difference(entry=entry, sighting=sighting)
 
     def _settle(self, unit_ids: Iterable[str], clock_s: float) -> list[Finding]:

@@ -30,6 +30,7 @@ from agent.errors import (
     MisreadReplyError,
     PollError,
     UnreachableError,
+    drop_frames,
 )
 from agent.unit.cgminer.partial_reply import PartialReply
 
@@ -286,6 +287,7 @@ class Client:
             self._finish(call, over.value, None)
             return
         except (PollError, LocalResourceError) as error:
+            drop_frames(error)
             self._finish(call, None, error)
             return
         except Exception as error:  # noqa: BLE001 - It is passed on as the cause of the poll's error.

@@ -1,10 +1,10 @@
-"""A clock that stands still until it is moved, put into a Python program before any code of its own runs.
+"""The stepped clock inside a Python program, installed before any of the program's own code runs.
 
-Python imports a module of this name by itself when it is found on the path. It changes the standard library alone, so
-it does not matter where the program keeps its modules. `stepping.py` beside this folder moves the clock.
+Python imports a module of this name at startup if it is on the path. It changes only the standard library, so the
+program's own layout does not matter. `stepping.py` beside this folder moves the clock.
 
-The program's event loop works in turns. A turn begins with a message that holds the time, and ends, with a byte that
-says whether anything was done, when nothing is ready, nothing is due, and all other threads sleep.
+The program's event loop works in turns. A turn begins with a message that holds the time. It ends when nothing is
+ready, nothing is due, and all other threads sleep. The program then writes one byte: 1 if it did anything, else 0.
 """
 
 import os
@@ -25,11 +25,11 @@ _GONE = struct.Struct("d")
 
 
 class _Clock:
-    """The time of this program.
+    """The time that this program sees.
 
     Args:
-        start: Unix time when none had gone by.
-        gone: Seconds since then.
+        start: Unix time at the start of the run.
+        gone: Simulated seconds since then.
     """
 
     def __init__(self, start: float, gone: float) -> None:
@@ -42,7 +42,7 @@ class _Clock:
         return MONOTONIC_START_S + self.gone
 
     def take_over(self) -> None:
-        """Be what `time` tells; `time.sleep` and what waits in C go on by the real clock."""
+        """Replace the clocks of `time`. `time.sleep` and waits in C still use the real clock."""
         time.time = self.wall
         time.time_ns = lambda: round(self.wall() * 1e9)
         time.monotonic = time.perf_counter = self.steady
@@ -50,22 +50,22 @@ class _Clock:
 
 
 class _Turns:
-    """When the event loop of this program may work.
+    """The turns in which this program's event loop may work.
 
     Args:
-        clock: Is set at the beginning of each turn.
-        begins: Where turns are announced.
-        ends: Where their ends are announced.
+        clock: The clock to set at the start of each turn.
+        begins: File descriptor to read the start of each turn from.
+        ends: File descriptor to write the end of each turn to.
     """
 
     def __init__(self, clock: _Clock, begins: int, ends: int) -> None:
         self._clock, self._begins, self._ends = clock, begins, ends
         self._look = selectors.EpollSelector.select
-        # Until its loop waits for the first time, a program has its turn.
+        # A program has the turn from its start until its loop first waits.
         self._is_on = self._has_worked = True
 
     def take_over(self) -> None:
-        """Be what event loops of the main thread wait with."""
+        """Replace the wait of event loops in the main thread."""
         look, wait = self._look, self._wait
 
         def select(
@@ -76,7 +76,7 @@ class _Turns:
             return wait(selector, timeout)
 
         selectors.EpollSelector.select = select  # type: ignore[method-assign,assignment]
-        # It waits in C.
+        # uvloop waits in C, where the wait cannot be replaced.
         sys.modules["uvloop"] = None  # type: ignore[assignment]
 
     def _wait(
@@ -108,7 +108,7 @@ class _Turns:
 
 
 def _wait_for_threads() -> None:
-    """Wait until every other thread sleeps, and did not wake up while this one slept for a moment."""
+    """Wait until every other thread sleeps and has stayed asleep for a moment."""
     before = None
     while (now := _threads()) is None or now != before:
         before = now
@@ -118,8 +118,8 @@ def _wait_for_threads() -> None:
 
 
 def _threads() -> list[tuple[str, bytes]] | None:
-    """Return the other threads with how often each was switched; None while one of them works."""
-    seen, own = [], str(threading.get_native_id())
+    """Return the id and context-switch counts of every other thread; None while one of them works."""
+    sleeping, own = [], str(threading.get_native_id())
     try:
         for task in os.listdir("/proc/self/task"):  # noqa: PTH208 - Plain calls: this runs thousands of times.
             if task == own:
@@ -128,15 +128,15 @@ def _threads() -> list[tuple[str, bytes]] | None:
                 status = file.read()
             if b"\nState:\tS" not in status:
                 return None
-            seen.append((task, status[status.index(b"voluntary_ctxt_switches") :]))
+            sleeping.append((task, status[status.index(b"voluntary_ctxt_switches") :]))
     except OSError:
-        # One ended meanwhile.
+        # A thread has ended meanwhile.
         return None
-    return seen
+    return sleeping
 
 
 def _draw_alike() -> None:
-    """Make random what does not depend on who draws first, or when."""
+    """Fix random draws, so that they do not depend on their order or time."""
 
     class Seeded(random.Random):
         def __init__(self, seed: object = None) -> None:
@@ -148,7 +148,7 @@ def _draw_alike() -> None:
 
 
 def _send_at_once() -> None:
-    """Have the kernel send small pieces without waiting, by the real clock, for word that earlier ones arrived."""
+    """Send small segments at once: the wait for earlier acknowledgements runs by the real clock."""
     accept = socket.socket.accept
 
     def accept_without_delay(listener: socket.socket) -> tuple[socket.socket, object]:

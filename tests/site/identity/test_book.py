@@ -13,7 +13,7 @@ from site_cases import AT, NO_ANSWER, REFUSAL, answered, board, entry, failed
 from agent.address import Endpoint
 from agent.errors import RefusedError
 from agent.site.identity.agenda import Agenda, Urgency
-from agent.site.identity.book import IdentityBook
+from agent.site.identity.book import REPORTS_KEPT, IdentityBook
 from agent.site.identity.inquiries import RECHECK_S, RETRY_MAX_S, RETRY_S, SEARCH_EVERY_S
 from agent.site.identity.whereabouts import Difference, Finding, Move, Standing
 from agent.site.ledger.entries import LedgerEntry
@@ -449,3 +449,19 @@ def _check_derived_state(book: IdentityBook) -> None:
     assert {seen.endpoint for seen in book.unknown_units()} == {seen.endpoint for seen in sightings if seen.is_unknown}
     for unit_id, endpoints in book._memory._seen_at.items():
         assert endpoints == {seen.endpoint for seen in sightings if seen.unit_id == unit_id}
+
+
+def test_reports_of_one_unit_are_bounded() -> None:
+    """A page with another serial each time is reported each time, and only the latest few are remembered."""
+    book = IdentityBook([row(1)], [row(1)])
+
+    def differences(serial: int, second: int) -> int:
+        page = SystemInfo(mac=info(1).mac, serial=f"SN{serial}")
+        findings = book.on_seen(at(1), page, at=0.0, clock_s=float(second))
+        return sum(1 for finding in findings if isinstance(finding, Difference))
+
+    assert [differences(serial, serial) for serial in range(100, 1100)] == [1] * 1000
+    assert len(book._reported["u1"]) == REPORTS_KEPT
+    assert [differences(serial, 2000) for serial in range(1100 - REPORTS_KEPT, 1100)] == [0] * REPORTS_KEPT
+    book.replace_entries([], [row(1)], clock_s=3000.0)
+    assert book._reported == {}
