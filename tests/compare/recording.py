@@ -165,7 +165,7 @@ class _Recorder:
         )
         self._steps.advance_to(2.0)
         self._fetch(WEB, "start", "/readyz", "/healthz", "/api/v1/site", "/metrics/site")
-        # Later than the other: which of two connections that begin at once is first would be chance.
+        # Later than the other broker: two connections that begin at once race for the first sequence numbers.
         self._start_broker("batches", stack)
         self._live(agent, listener)
         self._ask_farm()
@@ -191,7 +191,7 @@ class _Recorder:
         return farm
 
     def _start_broker(self, name: str, stack: ExitStack) -> Listener:
-        """Start a broker, and hear what it is sent."""
+        """Start a broker, and listen to it."""
         address = BROKERS[name]
         stack.enter_context(_broker(self._folder / name, *address))
         listener = self._listeners[name] = Listener(*address, "golden-listener")
@@ -292,6 +292,9 @@ class _Recorder:
                 self._run(f"read{form}-{host}", "read", f"{host}:{UNIT_PORT}", *filter(None, (form,)))
         self._run("curtail-list-json", "curtail", "list", *config, "--json")
         self._run("mqtt-tail", "mqtt", "tail", *config, "--broker", "latest", "--seconds", "12")
+        # The agent has several senders on one connection, and promises an order within a topic alone.
+        heard = self._into / "mqtt-tail.txt"
+        heard.write_text("".join(sorted(heard.read_text(encoding="utf-8").splitlines(keepends=True))), encoding="utf-8")
 
     def _commands_afterwards(self) -> None:
         """Run the commands that need neither agent nor farm, with the clock stopped for good."""

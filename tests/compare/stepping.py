@@ -202,7 +202,7 @@ class Steps:
 
     def _entry(self, script: str) -> str:
         module, _, function = self._scripts[script].partition(":")
-        # Fails where another module of that name came first, rather than run by the real clock.
+        # Without the stepped clock this fails, instead of running by the real one.
         return f"import sitecustomize; sitecustomize.STEPPED; from {module} import {function} as main"
 
     def _start(

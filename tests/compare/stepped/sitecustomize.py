@@ -18,7 +18,7 @@ import time
 import uuid
 from math import inf
 
-# That it is this module is asked by its name.
+# Programs check this name, to be sure that they loaded this module.
 STEPPED = True
 MONOTONIC_START_S = 1000.0
 _GONE = struct.Struct("d")
