@@ -32,7 +32,8 @@ BROKERS = {"latest": ("127.31.9.1", 11883), "batches": ("127.31.9.1", 11884)}
 CONTROL = ("127.31.9.1", 18028)
 UNIT_PORT, PAGES_PORT = 14028, 18080
 TOKEN = "0123456789abcdef0123456789abcdef"  # noqa: S105 - Only the recorded agent uses it.
-MIDDLE_S, END_S = 150.0, 330.0
+# Between two sums, which the agent makes every ten seconds: by then, what it had to send has been delivered.
+MIDDLE_S, END_S = 152.0, 333.0
 METERS_EVERY_S = 20.0
 READ_UNITS = (
     *(f"C{container}-R01-{slot:02d}" for container in (1, 2) for slot in range(1, 19)),
