@@ -19,14 +19,6 @@ NORMALISED = (
     ("process and interpreter", r"(?m)^((?:process|python)_\w+(?:\{[^}]*\})?) \S+$", r"\1 N", r".*\.prom"),
     # The size depends on the digits of the above and on HELP texts, which may be reworded.
     ("size of a scrape", r"(?m)^(miner_agent_scrape_bytes\{[^}]*\}) \S+$", r"\1 N", r".*\.prom"),
-    # Each broker numbers these when it connects; which of two connects first depends on their disk threads.
-    (
-        "number of a connection's own messages",
-        r'("schema": "hashsight\.(?:agent|canary)\.v1",\s+"seq": )\d+',
-        r"\1N",
-        r"(?:messages|retained)-.*",
-    ),
-    ("nonce of a canary", r'"nonce": "\d+"', '"nonce": "NONCE"', r"(?:messages|retained)-.*"),
     # Two commits may have different versions.
     ("version", r'("(?:version|sw|sw_version|agent_version)": ?|version=)"\d[^"]*"', r'\1"VERSION"', r".*"),
 )

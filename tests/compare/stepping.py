@@ -202,7 +202,8 @@ class Steps:
 
     def _entry(self, script: str) -> str:
         module, _, function = self._scripts[script].partition(":")
-        return f"from {module} import {function} as main"
+        # Without the stepped clock this fails, instead of running by the real one.
+        return f"import sitecustomize; sitecustomize.STEPPED; from {module} import {function} as main"
 
     def _start(
         self, arguments: tuple[str, ...], folder: Path, streams: tuple[Any, Any, Any], turns: tuple[int, ...] = ()

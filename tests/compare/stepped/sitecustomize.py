@@ -18,6 +18,8 @@ import time
 import uuid
 from math import inf
 
+# Programs check this name, to be sure that they loaded this module.
+STEPPED = True
 MONOTONIC_START_S = 1000.0
 _GONE = struct.Struct("d")
 
