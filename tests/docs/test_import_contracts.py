@@ -1,0 +1,59 @@
+"""The import contracts of pyproject.toml can fail: a copy of the code that breaks each of them is refused."""
+
+import os
+import shutil
+import subprocess
+import sys
+from typing import NamedTuple
+
+import pytest
+from paths import ROOT
+
+
+class Violation(NamedTuple):
+    """An import that a contract forbids: the file that makes it, the module it imports."""
+
+    contract: str
+    file: str
+    imported: str
+
+
+FIRMWARE = "only the registry of readers names a firmware"
+VIOLATIONS = [
+    Violation(FIRMWARE, "agent/site/poller.py", "agent.unit.antminer.stats"),
+    Violation(FIRMWARE, "agent/commands/read.py", "agent.unit.antminer"),
+]
+
+
+@pytest.fixture(scope="module")
+def refusal(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return what the linter prints about a copy of the code with every violation in it."""
+    copy = tmp_path_factory.mktemp("contracts")
+    for package in ("agent", "simulators"):
+        shutil.copytree(ROOT / package, copy / package, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", copy)
+    for violation in VIOLATIONS:
+        file = copy / violation.file
+        file.parent.mkdir(exist_ok=True)
+        with file.open("a", encoding="utf-8") as code:
+            code.write(f"\nimport {violation.imported}\n")
+    linter = "import sys; from importlinter.cli import lint_imports_command; sys.exit(lint_imports_command())"
+    ended = subprocess.run(
+        (sys.executable, "-c", linter, "--no-cache"),
+        cwd=copy,
+        env=os.environ | {"PYTHONPATH": str(copy)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert ended.returncode == 1, ended.stdout + ended.stderr
+    return ended.stdout
+
+
+@pytest.mark.parametrize("violation", VIOLATIONS, ids=lambda violation: f"{violation.file} {violation.imported}")
+def test_a_violation_is_refused(violation: Violation, refusal: str) -> None:
+    """The contract is broken, and the linter names the import."""
+    assert f"{violation.contract} BROKEN" in refusal
+    importer = violation.file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+    assert f"{importer} -> {violation.imported}" in refusal
