@@ -19,9 +19,12 @@ class Violation(NamedTuple):
 
 
 FIRMWARE = "only the registry of readers names a firmware"
+EXPORTERS = "exporters do not know each other"
 VIOLATIONS = [
     Violation(FIRMWARE, "agent/site/poller.py", "agent.unit.antminer.stats"),
     Violation(FIRMWARE, "agent/commands/read.py", "agent.unit.antminer"),
+    Violation(EXPORTERS, "agent/exporters/web/page.py", "agent.exporters.mqtt.topics"),
+    Violation(EXPORTERS, "agent/exporters/broker_numbers.py", "agent.exporters.prometheus.family"),
 ]
 
 
