@@ -21,11 +21,14 @@ class Violation(NamedTuple):
 FIRMWARE = "only the registry of readers names a firmware"
 EXPORTERS = "exporters do not know each other"
 PURE = "pure rooms: no clock, no randomness, no socket, no event loop, no log"
+MQTT = "aiomqtt and protobuf each in one file of agent.exporters.mqtt, paho nowhere"
 VIOLATIONS = [
     Violation(FIRMWARE, "agent/site/poller.py", "agent.unit.antminer.stats"),
     Violation(FIRMWARE, "agent/commands/read.py", "agent.unit.antminer"),
     Violation(EXPORTERS, "agent/exporters/web/page.py", "agent.exporters.mqtt.topics"),
     Violation(EXPORTERS, "agent/exporters/broker_numbers.py", "agent.exporters.prometheus.family"),
+    Violation(MQTT, "agent/exporters/mqtt/broker.py", "aiomqtt"),
+    Violation(MQTT, "agent/exporters/mqtt/connection.py", "paho"),
     Violation(PURE, "agent/site/losses.py", "time"),
     Violation(PURE, "agent/text/losses.py", "logging"),
     Violation(PURE, "agent/statement/period.py", "secrets"),
