@@ -36,6 +36,15 @@ VIOLATIONS = [
     Violation(PURE, "agent/history/minutes.py", "urllib"),
 ]
 
+# Files that no contract lists: each must be given its place before it can import anything.
+UNLISTED = {
+    "agent/newcomer.py": "rooms of the agent, top to bottom",
+    "agent/exporters/newcomer/__init__.py": EXPORTERS,
+    "agent/site/newcomer.py": "rooms of the agent's site, top to bottom",
+    "agent/unit/newcomer.py": "rooms of one unit, top to bottom",
+    "simulators/newcomer.py": "rooms of the simulators, top to bottom",
+}
+
 
 @pytest.fixture(scope="module")
 def refusal(tmp_path_factory: pytest.TempPathFactory) -> str:
@@ -44,10 +53,11 @@ def refusal(tmp_path_factory: pytest.TempPathFactory) -> str:
     for package in ("agent", "simulators"):
         shutil.copytree(ROOT / package, copy / package, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", copy)
+    for unlisted in UNLISTED:
+        (copy / unlisted).parent.mkdir(exist_ok=True)
+        (copy / unlisted).touch()
     for violation in VIOLATIONS:
-        file = copy / violation.file
-        file.parent.mkdir(exist_ok=True)
-        with file.open("a", encoding="utf-8") as code:
+        with (copy / violation.file).open("a", encoding="utf-8") as code:
             code.write(f"\nimport {violation.imported}\n")
     linter = "import sys; from importlinter.cli import lint_imports_command; sys.exit(lint_imports_command())"
     ended = subprocess.run(
@@ -67,5 +77,16 @@ def refusal(tmp_path_factory: pytest.TempPathFactory) -> str:
 def test_a_violation_is_refused(violation: Violation, refusal: str) -> None:
     """The contract is broken, and the linter names the import."""
     assert f"{violation.contract} BROKEN" in refusal
-    importer = violation.file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
-    assert f"{importer} -> {violation.imported}" in refusal
+    assert f"{module(violation.file)} -> {violation.imported}" in refusal
+
+
+@pytest.mark.parametrize("file", UNLISTED)
+def test_a_new_room_needs_a_place(file: str, refusal: str) -> None:
+    """A file or folder beside the listed rooms breaks the contract that lists them."""
+    assert f"{UNLISTED[file]} BROKEN" in refusal
+    assert f"- {module(file)} " in f"{refusal} ".replace("\n", " ")
+
+
+def module(file: str) -> str:
+    """Return the name under which a file is imported."""
+    return file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
