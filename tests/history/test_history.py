@@ -118,6 +118,17 @@ def test_a_minute_in_two_parts_is_one(path: Path) -> None:
     assert operating(path) == {0: pytest.approx(44)}
 
 
+def test_a_name_of_a_write_that_failed_is_written_again(path: Path) -> None:
+    """A name's id goes with the transaction that made it, so the next write gives the name another."""
+    good = row().values()
+    with closing(write_history(path)) as writer:
+        with pytest.raises(HistoryError):
+            writer.write(containers=[("C1", good), ("C2", (None, *good[1:]))])
+        writer.write(containers=[("C3", good), ("C1", good)])
+    with closing(read_history(path)) as reader:
+        assert reader.containers() == ("C1", "C3")
+
+
 def test_units_changes(path: Path) -> None:
     """A state is stored when it begins, with its reason, and updated when it ends."""
     down = Change(unit_id="u1", state="unreachable", why="no answer", since=AT + 5.5)

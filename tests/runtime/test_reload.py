@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,53 @@ async def test_a_reload_touches_only_what_changed(tmp_path: Path) -> None:
         shown = (await agent.metrics.scrape())[0].decode()
     names = {line.split('unit="')[1].split('"')[0] for line in shown.splitlines() if line.startswith("miner_nameplate")}
     assert names == after.keys()
+
+
+async def test_a_reload_puts_interval_and_windows_in_force(tmp_path: Path) -> None:
+    """The poller, the timer, the sums and the history go by the new interval, the curtailments by the new windows."""
+    agent = _agent(tmp_path)
+    recorder = agent.fan_out._recorder
+    assert recorder is not None
+    changes = (
+        '[poll]\ninterval_s = 40\nstale_after_s = 90\n[[curtailment]]\nname = "peak"\nstart = "00:00"\nend = "00:00"\n'
+    )
+    async with agent.polling():
+        gap_s = recorder._minutes.longest_gap_s
+        (tmp_path / "site.toml").write_text(CONFIG + changes, encoding="utf-8")
+        await agent.reload()
+        assert agent.poller._schedule.interval_s == 40
+        assert agent.timer._interval_changed.is_set()
+        assert agent.rounds.energy.interval_s == 40
+        assert agent.tracker.stale_after_s == 90
+        assert recorder._minutes.longest_gap_s > gap_s
+        assert [event.id.split(":")[1] for event in agent.book.curtailments.around(time.time()).in_force] == ["peak"]
+
+
+async def test_a_reload_that_stops_counting_simulated_units_forgets_their_shares(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What pools credited simulated units stays in no sum once the configuration leaves them out."""
+    header, real = LEDGER.splitlines()
+    rows = (
+        f"{header},simulated",
+        f"{real},",
+        real.replace("u1", "u2").replace("0.1,", "0.2,").replace("R1,1", "R1,2") + ",yes",
+    )
+    counting = CONFIG.replace("[ledger]", "count_simulated = true\n[ledger]")
+    _agent(tmp_path)
+    (tmp_path / "ledger.csv").write_text("\n".join(rows), encoding="utf-8")
+    (tmp_path / "site.toml").write_text(counting, encoding="utf-8")
+    agent = Agent(load_setup(tmp_path / "site.toml"))
+    forgotten: list[str] = []
+    monkeypatch.setattr(agent.rounds.delivered, "forget", forgotten.extend)
+    for status in agent.tracker.statuses():
+        agent.metrics.on_unit(status)
+    async with agent.polling():
+        await agent.reload()
+        assert (agent._counting.simulated_units(), forgotten) == (1, [])
+        (tmp_path / "site.toml").write_text(CONFIG, encoding="utf-8")
+        await agent.reload()
+        assert (agent._counting.simulated_units(), forgotten) == (0, ["u2"])
 
 
 async def test_figures_are_of_one_ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
