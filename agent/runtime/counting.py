@@ -17,12 +17,16 @@ class Counting:
 
     def __init__(self, setup: Setup, simulated: Callable[[], Collection[str]]) -> None:
         self._simulated = simulated
-        self.apply(setup)
+        self.configure(setup)
+        self.apply_ledger(setup)
 
-    def apply(self, setup: Setup) -> None:
-        """Go by another setup from now on."""
-        at = time.time()
+    def configure(self, setup: Setup) -> None:
+        """Follow a changed configuration."""
         self._counts_always = setup.config.site.count_simulated
+
+    def apply_ledger(self, setup: Setup) -> None:
+        """Follow a changed ledger, or another day of the same one."""
+        at = time.time()
         # The whole site decides, so that all of its shards count alike.
         self._has_real = any(not entry.is_simulated and entry.is_deployed_at(at) for entry in setup.ledger.entries)
 

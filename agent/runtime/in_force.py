@@ -109,6 +109,7 @@ class InForce:
 
     async def _put_in_force(self, fresh: Setup) -> None:
         before, self.setup = self.setup, fresh
+        self._parts.counting.configure(fresh)
         self._configure_power()
         if fresh.config.log != before.config.log:
             logs.set_up(fresh.config.log.level, fresh.config.log.format)
@@ -144,7 +145,7 @@ class InForce:
                 self._metrics.on_unit(status)
             gone = ()
             await asyncio.sleep(0)
-        self._parts.counting.apply(self.setup)
+        self._parts.counting.apply_ledger(self.setup)
         self._parts.rounds.delivered.forget(self._parts.counting.uncounted)
         self._ledger_changes_at = ledger.next_change_after(at)
 
