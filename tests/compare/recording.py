@@ -35,6 +35,7 @@ TOKEN = "0123456789abcdef0123456789abcdef"  # noqa: S105 - Only the recorded age
 # Between two sums, which the agent makes every ten seconds: by then, what it had to send has been delivered.
 MIDDLE_S, END_S = 152.0, 333.0
 METERS_EVERY_S = 20.0
+OUTAGE_S = 5.0
 READ_UNITS = (
     *(f"C{container}-R01-{slot:02d}" for container in (1, 2) for slot in range(1, 19)),
     *("C2-R02-01", "C3-R01-01", "C3-R02-05", "C4-R01-01", "C4-R02-01", "C4-R02-02"),
@@ -167,12 +168,15 @@ class _Recorder:
         self._steps.advance_to(2.0)
         self._fetch(WEB, "start", "/readyz", "/healthz", "/api/v1/site", "/metrics/site")
         # Later than the other broker: two connections that begin at once race for the first sequence numbers.
-        self._start_broker("batches", stack)
-        self._live(agent, listener)
-        self._ask_farm()
-        self._commands_beside_agent()
-        self._messages("before-end")
-        self._kept()
+        with ExitStack() as shorter:
+            self._start_broker("batches", shorter)
+            self._live(agent, listener)
+            self._ask_farm()
+            self._commands_beside_agent()
+            self._messages("before-end")
+            self._kept()
+        # It is gone before the agent ends, for the same reason.
+        self._steps.advance_to(self._steps.gone + OUTAGE_S)
         agent.process.send_signal(signal.SIGTERM)
         self._note("agent-status.txt", f"exit status {self._steps.finish(agent)}\n")
         self._messages("all")
@@ -198,6 +202,7 @@ class _Recorder:
         listener = self._listeners[name] = Listener(*address, "golden-listener")
         stack.callback(listener.close)
         self._steps.brokers.append(listener)
+        stack.callback(self._steps.brokers.remove, listener)
         return listener
 
     def _write_files(self) -> None:
