@@ -1,4 +1,4 @@
-"""Given and left-out options: the seed, the addresses of units."""
+"""Values of options, given or left out: the seed, the addresses of units."""
 
 import random
 
