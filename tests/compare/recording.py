@@ -101,6 +101,38 @@ protocol = "5"
 keepalive_s = 300
 units = "batches"
 """
+CONFIG_OPTION = ("-c", "site.toml")
+# Name of the record, then the command and its options.
+COMMANDS_AFTERWARDS = [
+    ("check", "check", *CONFIG_OPTION),
+    ("check-show", "check", *CONFIG_OPTION, "--show"),
+    *((f"ledger-show-{form}", "ledger", "show", *CONFIG_OPTION, "--format", form) for form in ("table", "csv", "json")),
+    ("ledger-show-unit", "ledger", "show", "C1-R01-20", *CONFIG_OPTION),
+    ("ledger-diff", "ledger", "diff", *CONFIG_OPTION, "--from", "2025-10-31", "--to", "2025-11-01", "--json"),
+    *(
+        (f"history-{what}", "history", "export", *CONFIG_OPTION, "--what", what, "--from", "2025-10-31")
+        for what in ("site", "containers", "changes")
+    ),
+    ("history-october", "history", "export", "2025-10", *CONFIG_OPTION),
+    *(
+        (f"statement-2025-10-{form}", "statement", "2025-10", *CONFIG_OPTION, "--format", form)
+        for form in ("table", "markdown", "csv")
+    ),
+    ("statement-2025-11", "statement", "2025-11", *CONFIG_OPTION, "--format", "json"),
+    ("statement-verify", "statement", *CONFIG_OPTION, "--verify", "october.json"),
+    ("statement-publish", "statement", "2025-10", *CONFIG_OPTION, "--publish"),
+    ("metrics", "metrics"),
+    ("metrics-json", "metrics", "--json"),
+    ("no-config", "check", "-c", "nowhere.toml"),
+    *(("-".join(("help", *words.split())), *words.split(), "--help") for words in HELP),
+]
+SIMULATOR_COMMANDS = [
+    *(("-".join(("help-sim", *words.split())), *words.split(), "--help") for words in SIM_HELP),
+    ("scenarios", "scenarios"),
+    ("faults", "faults"),
+    ("play-october", "play", "october-2025", "--at-once", "--every", "1d"),
+    ("backfill", "backfill", "--scenario", "container-power-loss"),
+]
 
 
 def record(tree: Path, into: Path, *, python: str) -> None:
@@ -290,56 +322,25 @@ class _Recorder:
         self._fetch(CONTROL, "farm", *paths, "/requests?limit=1", "/openapi.json")
 
     def _commands_beside_agent(self) -> None:
-        config = ("-c", "site.toml")
-        self._run("once-json", "once", *config, "--json", "--all")
-        self._run("once", "once", *config)
+        self._run("once-json", "once", *CONFIG_OPTION, "--json", "--all")
+        self._run("once", "once", *CONFIG_OPTION)
         for form, hosts in ASKED.items():
             for host in hosts:
                 self._run(f"read{form}-{host}", "read", f"{host}:{UNIT_PORT}", *filter(None, (form,)))
-        self._run("curtail-list-json", "curtail", "list", *config, "--json")
-        self._run("mqtt-tail", "mqtt", "tail", *config, "--broker", "latest", "--seconds", "12")
+        self._run("curtail-list-json", "curtail", "list", *CONFIG_OPTION, "--json")
+        self._run("mqtt-tail", "mqtt", "tail", *CONFIG_OPTION, "--broker", "latest", "--seconds", "12")
         # The agent has several senders on one connection, and promises an order within a topic alone.
         heard = self._into / "mqtt-tail.txt"
         heard.write_text("".join(sorted(heard.read_text(encoding="utf-8").splitlines(keepends=True))), encoding="utf-8")
 
     def _commands_afterwards(self) -> None:
         """Run the commands that need neither agent nor farm, with the clock stopped for good."""
-        config = ("-c", "site.toml")
-        pending = [
-            ("check", "check", *config),
-            ("check-show", "check", *config, "--show"),
-            *(
-                (f"ledger-show-{form}", "ledger", "show", *config, "--format", form)
-                for form in ("table", "csv", "json")
-            ),
-            ("ledger-show-unit", "ledger", "show", "C1-R01-20", *config),
-            ("ledger-diff", "ledger", "diff", *config, "--from", "2025-10-31", "--to", "2025-11-01", "--json"),
-            *(
-                (f"history-{what}", "history", "export", *config, "--what", what, "--from", "2025-10-31")
-                for what in ("site", "containers", "changes")
-            ),
-            ("history-october", "history", "export", "2025-10", *config),
-            *(
-                (f"statement-2025-10-{form}", "statement", "2025-10", *config, "--format", form)
-                for form in ("table", "markdown", "csv")
-            ),
-            ("statement-2025-11", "statement", "2025-11", *config, "--format", "json"),
-            ("statement-verify", "statement", *config, "--verify", "october.json"),
-            ("statement-publish", "statement", "2025-10", *config, "--publish"),
-            ("metrics", "metrics"),
-            ("metrics-json", "metrics", "--json"),
-            ("no-config", "check", "-c", "nowhere.toml"),
-            *(("-".join(("help", *words.split())), *words.split(), "--help") for words in HELP),
-        ]
-        simulated = [
-            *(("-".join(("help-sim", *words.split())), *words.split(), "--help") for words in SIM_HELP),
-            ("scenarios", "scenarios"),
-            ("faults", "faults"),
-            ("play-october", "play", "october-2025", "--at-once", "--every", "1d"),
-            ("backfill", "backfill", "--scenario", "container-power-loss"),
-        ]
-        october = (("statement-2025-10-json", "statement", "2025-10", *config, "--format", "json"),)
-        for script, batch in (("hashsight", october), ("hashsight", pending), ("hashsight-sim", simulated)):
+        october = (("statement-2025-10-json", "statement", "2025-10", *CONFIG_OPTION, "--format", "json"),)
+        for script, batch in (
+            ("hashsight", october),
+            ("hashsight", COMMANDS_AFTERWARDS),
+            ("hashsight-sim", SIMULATOR_COMMANDS),
+        ):
             self._steps.run_batch(script, batch, folder=self._folder, into=self._into)
             shutil.copy(self._into / "statement-2025-10-json.txt", self._folder / "october.json")
 
