@@ -101,8 +101,8 @@ class DatedRows:
     def bring_back_elsewhere(self, rows: list[Row], cells: Mapping[str, str], at: str) -> None:
         """Deploy a unit again as the machine it was, but at no place and address other than those in `cells`."""
         last = max(rows, key=self.start)
-        new = last.copy()
         self._add_columns(cells)
+        new = last.copy()
         forgotten = {column: "" for column in new.cells if column not in _LASTING}
         new.change({**forgotten, "status": "deployed", "deployed_from": at, **cells})
         self._insert_after(last, new)

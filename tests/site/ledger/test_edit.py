@@ -366,6 +366,18 @@ def test_import_by_date(table: list[str], expected: list[str]) -> None:
     assert lines(merging(*table), U1) == expected
 
 
+def test_import_brings_a_unit_back_with_a_column_that_is_new() -> None:
+    """A unit that comes back may bring the ledger's first serial number."""
+    former = "u1,S21,200,10.0.0.1,C1,R1,1,2025-01-01,2025-03-01,deployed"
+    edited = edit(merging("unit_id,host,serial", "u1,10.0.0.7,SN1"), former, U2)
+    assert edited.text.splitlines() == [
+        f"{HEADER},serial",
+        f"{former},",
+        "u1,S21,200,10.0.0.7,,,,2025-06-01,,deployed,SN1",
+        f"{U2},",
+    ]
+
+
 def test_import_sets_an_exchange_right() -> None:
     """All rows are one change, even if each alone would contradict the ledger."""
     action = merging("unit_id,host", "u1,10.0.0.2", "u2,10.0.0.1")
