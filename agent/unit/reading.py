@@ -32,6 +32,13 @@ class Mode(StrEnum):
     LOW = "low"
 
 
+class PowerKind(StrEnum):
+    """How a unit knows the watts it reports: its power supply measures them, or its firmware works them out."""
+
+    MEASURED = "measured"
+    ESTIMATED = "estimated"
+
+
 class BoardReading(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One hashboard.
 
@@ -150,7 +157,9 @@ class UnitReading(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         uptime_s: Time since the miner process started, not since boot; restarts with every change of mode.
         hashrate_5s_hs, hashrate_30m_hs, hashrate_avg_hs: Self-reported rates, H/s; the last is since start.
         hashrate_ideal_hs: The firmware's ideal rate, H/s. Not the nameplate: never used as a denominator.
-        power_watts: Reported power; None on stock S21 and T21, which report none.
+        power_watts: Reported power; None if the unit reports none, as stock S21 and T21 before 2026, and if the figure
+            contradicts the rest of its reply.
+        power_kind: How the unit knows that power. None counts as estimated, which is the weaker claim.
         boards: One entry per listed board, by slot.
         fan_rpm: One entry per fan, in the firmware's order; empty if none is reported.
         pools: Pools as last read (every `slow_every` polls).
@@ -169,6 +178,7 @@ class UnitReading(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     hashrate_avg_hs: float | None = None
     hashrate_ideal_hs: float | None = None
     power_watts: float | None = None
+    power_kind: PowerKind | None = None
     boards: tuple[BoardReading, ...] = ()
     fan_rpm: tuple[float, ...] = ()
     pools: tuple[PoolReading, ...] = ()
