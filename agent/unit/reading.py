@@ -33,6 +33,13 @@ class Mode(StrEnum):
     LOW = "low"
 
 
+class PowerKind(StrEnum):
+    """How a unit knows the watts it reports: its power supply measures them, or its firmware works them out."""
+
+    MEASURED = "measured"
+    ESTIMATED = "estimated"
+
+
 Places: TypeAlias = tuple[float | None, ...]
 """Values by position, such as fans or sensors. None keeps the place of one without a value."""
 
@@ -175,7 +182,9 @@ class UnitReading(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         stand_in_hs: A longer rate that stands in for a 5 s rate that the rest of the reply refutes, H/s.
         stand_in_window_s: The window of `stand_in_hs`, s.
         hashrate_ideal_hs: The firmware's ideal rate, H/s. Not the nameplate: never used as a denominator.
-        power_watts: Reported power; None on stock S21 and T21, which report none.
+        power_watts: Reported power; None if the unit reports none, as stock S21 and T21 before 2026, and if the figure
+            contradicts the rest of its reply.
+        power_kind: How the unit knows that power. None counts as estimated, which is the weaker claim.
         boards: One entry per listed board, by slot.
         fan_rpm: One entry per fan, in the firmware's order; empty if none is reported. None keeps the place of a fan
             without a value.
@@ -195,6 +204,7 @@ class UnitReading(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     hashrate_avg_hs: float | None = None
     hashrate_ideal_hs: float | None = None
     power_watts: float | None = None
+    power_kind: PowerKind | None = None
     boards: tuple[BoardReading, ...] = ()
     fan_rpm: Places = ()
     pools: tuple[PoolReading, ...] = ()
