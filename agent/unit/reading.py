@@ -54,7 +54,8 @@ class BoardReading(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     Attributes:
         slot: Position, from 0.
-        hashrate_hs: The board's own 5 s rate, H/s.
+        hashrate_hs: The board's own 5 s rate, H/s; see `is_average`.
+        is_average: `hashrate_hs` is the board's mean since its start, as on LuxOS. It says nothing about now.
         chips: Chips that answered at enumeration; 0 while the board is not up.
         chip_celsius: Chip temperatures, inlet side first; empty if none is reported. None keeps the place of a sensor
             without a value.
@@ -76,6 +77,7 @@ class BoardReading(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     frequency_hz: float | None = None
     hw_errors: int | None = None
     serial: str | None = None
+    is_average: bool = False
 
     @property
     def hottest_chip_celsius(self) -> float | None:

@@ -23,6 +23,7 @@ from agent.unit.cgminer import wire
 from agent.unit.cgminer.pools import read_pools
 from agent.unit.cgminer.summary import read_summary
 from agent.unit.cgminer.version import read_version
+from agent.unit.consistency.rules import hold_together
 from agent.unit.nameplate import Nameplate
 from agent.unit.reader import Conversation
 from agent.unit.reading import Identity, Mode, PoolReading, ShareReading, UnitReading
@@ -45,6 +46,7 @@ class Memory(msgspec.Struct, gc=False):
         is_legacy: The unit refused new_api as an unknown command.
         pools: As last read; empty after a restart.
         shares: As last read; None after a restart.
+        sleep_doubted_at: Unix time at which it first said *sleep* with a rate, s; see `consistency.words`.
         until_slow: Polls until share counters and pools are asked for again.
         uptime_s: As last reported, s.
     """
@@ -54,6 +56,7 @@ class Memory(msgspec.Struct, gc=False):
     is_legacy: bool = False
     pools: tuple[PoolReading, ...] = ()
     shares: ShareReading | None = None
+    sleep_doubted_at: float | None = None
     until_slow: int = 0
     uptime_s: float | None = None
 
@@ -62,7 +65,7 @@ def converse(
     unit_id: str,
     memory: Memory,
     *,
-    nameplate: Nameplate | None = None,  # noqa: ARG001 - the rules that use it follow
+    nameplate: Nameplate | None = None,
     slow_every: int,
     wall: Callable[[], float],
 ) -> Conversation:
@@ -76,12 +79,14 @@ def converse(
         wall: Returns Unix time, s.
 
     Raises:
-        PollError: `stats` could not be read. A later request that fails only leaves its own figures out.
+        PollError: `stats` could not be read, or refutes its own rate. A later request that fails only leaves its own
+            figures out.
     """
     reading = yield from _ask_stats(unit_id, memory, wall)
     has_summary = reading.mode is Mode.SLEEP and reading.hashrate_5s_hs is None
     if has_summary:
         reading = yield from _with_summary(reading, memory, wall)
+    reading = hold_together(reading, nameplate, memory)
     is_new = not memory.is_known
     memory.is_known = True
     is_restarted = memory.uptime_s is not None and reading.uptime_s is not None and reading.uptime_s < memory.uptime_s

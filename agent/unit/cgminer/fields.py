@@ -1,6 +1,6 @@
 """Single values of a reply: numbers and texts, which firmware may send as another type.
 
-Every deviation is added by name to the set of repairs passed in; the names are listed in `agent.unit.antminer.stats`.
+Every deviation is added by name to the set of repairs passed in; the names are listed in `agent.unit.repairs`.
 """
 
 import math

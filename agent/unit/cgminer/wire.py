@@ -14,7 +14,7 @@ named repairs tried. Each repair is for one defect, and each use of it is counte
 | `bad_surrogate`      | half of a UTF-16 pair: becomes U+FFFD    | none yet; it cannot be printed   |
 | `missing_status`     | data without a STATUS: taken as success  | sanitised captures               |
 
-A reply that was cut short is malformed; nothing completes it by guessing.
+A reply that was cut short is malformed; nothing completes it by guessing. `agent.unit.repairs` has all repairs by name.
 """
 
 import json
