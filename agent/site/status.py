@@ -180,8 +180,6 @@ _UNREADABLE_WHY = {
     "deadline": "no whole reply in time",
     "disconnected": "closed in mid-reply",
     "malformed": "malformed reply",
-    "foreign": "speaks another protocol",
-    "contradictory": "contradicts itself",
     "refused": "refused the command",
     "unsupported": "unknown dialect",
     "other_unit": "another unit answers here",

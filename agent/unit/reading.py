@@ -40,6 +40,19 @@ class PowerKind(StrEnum):
     ESTIMATED = "estimated"
 
 
+class Fault(StrEnum):
+    """A fault that a unit itself names, by code or by word: a closed list, the most telling first."""
+
+    SUPPLY = "supply"
+    FAN = "fan"
+    TOO_HOT = "too_hot"
+    TOO_COLD = "too_cold"
+    BOARD = "board"
+    POOLS = "pools"
+    LOW_RATE = "low_rate"
+    UNNAMED = "unnamed"
+
+
 Places: TypeAlias = tuple[float | None, ...]
 """Values by position, such as fans or sensors. None keeps the place of one without a value."""
 
@@ -61,7 +74,7 @@ class BoardReading(msgspec.Struct, frozen=True, kw_only=True, gc=False):
             without a value.
         pcb_celsius: Board temperatures in the same order, with None likewise.
         coolant_celsius: Coolant at the board's inlet and outlet, with None likewise; hydro units only.
-        bad_chips: Chips that the firmware's own map marks as bad; None if it sends no map.
+        bad_chips: Those of `chips` that the firmware's own map marks as bad; None if it sends no map.
         frequency_hz: Mean chip clock, Hz.
         hw_errors: Hardware errors since the miner process started.
         serial: Serial number from the board's EEPROM.
@@ -192,7 +205,8 @@ class UnitReading(msgspec.Struct, frozen=True, kw_only=True, gc=False):
             without a value.
         pools: Pools as last read (every `slow_every` polls).
         shares: Share counters as last read (every `slow_every` polls); None until `summary` was read.
-        repairs: Names of the repairs the replies needed, one entry per use.
+        faults: Faults that the unit names: stock firmware while it hashes nothing, VNish by its state words.
+        repairs: Names of the repairs the replies needed, one entry per use; see `agent.unit.repairs`.
     """
 
     unit_id: str
@@ -214,6 +228,7 @@ class UnitReading(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     repairs: tuple[str, ...] = ()
     stand_in_hs: float | None = None
     stand_in_window_s: float | None = None
+    faults: tuple[Fault, ...] = ()
 
     @property
     def rate_hs(self) -> float | None:

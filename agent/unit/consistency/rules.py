@@ -19,11 +19,12 @@ from agent.unit.consistency.yardstick import (
     STANDBY_WATTS,
     SUPPORT_RATIO,
     SURE_RATIO,
+    UNKNOWN_RATED_HS,
     Yardstick,
     within,
     yardstick_of,
 )
-from agent.unit.limits import HS_PER_THS, MAX_CHIPS
+from agent.unit.limits import HS_PER_THS, MAX_CHIPS, MAX_HASHRATE_HS
 from agent.unit.nameplate import Nameplate
 from agent.unit.reading import BoardReading, Mode, UnitReading
 
@@ -55,6 +56,16 @@ def hold_together(reading: UnitReading, nameplate: Nameplate | None, doubts: Dou
         settle_rates(draft, yard)
     settle_watts(draft, yard)
     return draft.finished(reading)
+
+
+def hashes_nothing(reading: UnitReading, nameplate: Nameplate | None) -> bool:
+    """Return True if a unit is awake and hashes less than a hundredth of its rating."""
+    rate_hs = reading.hashrate_5s_hs
+    if rate_hs is None:
+        rate_hs = reading.stand_in_hs
+    if rate_hs is None or rate_hs >= HASHING_RATIO * MAX_HASHRATE_HS or reading.mode is Mode.SLEEP:
+        return False
+    return rate_hs < HASHING_RATIO * (UNKNOWN_RATED_HS if nameplate is None else nameplate.hashrate_hs)
 
 
 def is_sound(reading: UnitReading, nameplate: Nameplate) -> bool:
