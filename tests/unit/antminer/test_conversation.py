@@ -31,15 +31,32 @@ from agent.errors import (
     UnsupportedReplyError,
 )
 from agent.unit.antminer import conversation
-from agent.unit.antminer.conversation import POOLS, REQUESTS, STATS, STATS_NEW_API, SUMMARY, VERSION, Memory
+from agent.unit.antminer.conversation import (
+    POOLS,
+    REQUESTS,
+    STATS,
+    STATS_NEW_API,
+    SUMMARY,
+    SUMMARY_NEW_API,
+    VERSION,
+    Memory,
+)
 from agent.unit.reading import Dialect, Identity, Mode, UnitReading
 
 AT = 1763674560.0
 Unit = Mapping[bytes, bytes | PollError]
-NAMES = {STATS_NEW_API: "new_api", STATS: "stats", SUMMARY: "summary", POOLS: "pools", VERSION: "version"}
+NAMES = {
+    STATS_NEW_API: "new_api",
+    STATS: "stats",
+    SUMMARY: "summary",
+    SUMMARY_NEW_API: "summary (new_api)",
+    POOLS: "pools",
+    VERSION: "version",
+}
 WITHOUT_FIGURES = (
     b'{"STATUS": {"STATUS": "S", "when": 1, "Msg": "stats"}, "INFO": {"type": "Antminer S21"}, "STATS": []}'
 )
+NO_REPORT = b'{"STATUS":[{"STATUS":"S","Code":11,"Msg":"Summary"}],"SUMMARY":[]}'
 
 S21_UNIT: Unit = {STATS_NEW_API: S21_STATS, SUMMARY: S21_SUMMARY, POOLS: S21_POOLS, VERSION: S21_VERSION}
 S19_UNIT: Unit = {
@@ -172,23 +189,24 @@ def test_without_stats_there_is_no_reading(answer: bytes | PollError, error: typ
 
 
 def test_unsupported_in_both_dialects() -> None:
-    """A poll without figures in either dialect fails, and the next poll asks new_api again."""
+    """A poll without figures in either dialect, or in `summary`, fails; the next poll asks new_api again."""
     memory = Memory()
-    unit = {STATS_NEW_API: WITHOUT_FIGURES, STATS: WITHOUT_FIGURES}
+    unit = {STATS_NEW_API: WITHOUT_FIGURES, STATS: WITHOUT_FIGURES, SUMMARY: NO_REPORT}
     asked, outcome = poll(unit, memory)
-    assert asked == ["new_api", "stats"]
+    assert asked == ["new_api", "stats", "summary"]
     assert isinstance(outcome, UnsupportedReplyError)
-    assert poll(unit, memory)[0] == ["new_api", "stats"]
+    assert "summary, where some firmware keeps its rate, cannot be read" in str(outcome)
+    assert poll(unit, memory)[0] == ["new_api", "stats", "summary"]
 
 
 def test_refused_in_both_dialects() -> None:
-    """A unit that refuses both dialects fails the poll as refused, and the next poll asks both again."""
+    """A unit that refuses all reports fails the poll as refused, and the next poll asks them again."""
     memory = Memory()
-    unit = {STATS_NEW_API: INVALID_COMMAND, STATS: INVALID_COMMAND}
+    unit = {STATS_NEW_API: INVALID_COMMAND, STATS: INVALID_COMMAND, SUMMARY: INVALID_COMMAND}
     _, outcome = poll(unit, memory)
     assert isinstance(outcome, RefusedError)
     assert outcome.code == 14
-    assert poll(unit, memory)[0] == ["new_api", "stats"]
+    assert poll(unit, memory)[0] == ["new_api", "stats", "summary"]
 
 
 @pytest.mark.parametrize(("request_", "lost"), [(VERSION, "identity"), (SUMMARY, "shares"), (POOLS, "pools")])
@@ -324,6 +342,7 @@ def test_everything_sent_is_a_report() -> None:
         b'{"command":"stats","new_api":true}',
         b'{"command":"stats"}',
         b'{"command":"summary"}',
+        b'{"command":"summary","new_api":true}',
         b'{"command":"pools"}',
         b'{"command":"version"}',
     )
