@@ -95,7 +95,7 @@ def converse(
         PollError: `stats` could not be read, or refutes its own rate. A later request that fails only leaves its own
             figures out.
     """
-    reading, has_summary = yield from _held_reading(unit_id, memory, nameplate, wall)
+    reading, has_summary, is_second = yield from _held_reading(unit_id, memory, nameplate, wall)
     is_first = not memory.is_known
     memory.is_known = True
     is_restarted = memory.uptime_s is not None and reading.uptime_s is not None and reading.uptime_s < memory.uptime_s
@@ -121,22 +121,24 @@ def converse(
         reading = yield from _with_pools(reading, memory)
     memory.until_slow -= 1
     if hashes_nothing(reading, nameplate):
-        return (yield from _with_reasons(reading, memory, wall, is_slow=is_slow))
+        has_room = not (is_second and is_slow)
+        return (yield from _with_reasons(reading, memory, wall, is_slow=is_slow, has_room=has_room))
     memory.faults = None
     return reading
 
 
 def _held_reading(
     unit_id: str, memory: Memory, nameplate: Nameplate | None, wall: Callable[[], float]
-) -> Generator[bytes, bytes, tuple[UnitReading, bool]]:
-    """Return a reading that was held against itself, and True if `summary` was asked for it."""
+) -> Generator[bytes, bytes, tuple[UnitReading, bool, bool]]:
+    """Return a reading that was held against itself; whether `summary` was asked for it, and `stats` a second time."""
     data = yield STATS if memory.is_legacy else STATS_NEW_API
     reading = fast_reading(
         data, unit_id=unit_id, at=wall(), identity=memory.identity, pools=memory.pools, shares=memory.shares
     )
     missing: PollError | None = None
+    is_second = False
     if reading is None:
-        reading, missing = yield from _read_stats(data, unit_id, memory, wall)
+        (reading, missing), is_second = yield from _read_stats(data, unit_id, memory, wall)
     has_summary = reading.hashrate_5s_hs is None
     if has_summary:
         reading, missing = yield from _with_rates_of_summary(reading, missing, memory, wall)
@@ -151,13 +153,17 @@ def _held_reading(
         reading = hold_together(reading, nameplate, memory)
     if missing is not None and reading.rate_hs is None and reading.mode is not Mode.SLEEP:
         raise missing
-    return reading, has_summary
+    return reading, has_summary, is_second
 
 
 def _read_stats(
     data: bytes, unit_id: str, memory: Memory, wall: Callable[[], float]
-) -> Generator[bytes, bytes, PartialReading]:
-    """Read a reply by the slow path; ask for the legacy dialect if the new one was refused or has no figures."""
+) -> Generator[bytes, bytes, tuple[PartialReading, bool]]:
+    """Read a reply by the slow path; ask for the legacy dialect if the new one was refused or has no figures.
+
+    Returns:
+        The reading, and True if `stats` was asked a second time.
+    """
     is_legacy, partial = memory.is_legacy, None
     if not is_legacy:
         try:
@@ -170,18 +176,20 @@ def _read_stats(
             # Assumed (A34): new_api has a shape of sleep without figures, as legacy has. Only legacy's was recorded.
             pass
         if partial is not None and not isinstance(partial.missing, UnsupportedReplyError):
-            return partial
+            return partial, False
         data = yield STATS
+    is_second = not memory.is_legacy
     try:
         legacy = _slow_reading(data, unit_id, memory, wall)
     except (RefusedError, UnsupportedReplyError) as error:
         if isinstance(error, RefusedError) and error.code == wire.ACCESS_DENIED:
             raise
-        return PartialReading(_nothing(unit_id, memory, wall) if partial is None else partial.reading, error)
+        reading = _nothing(unit_id, memory, wall) if partial is None else partial.reading
+        return PartialReading(reading, error), is_second
     if legacy.missing is None:
         memory.is_legacy = is_legacy
-        return legacy
-    return legacy if partial is None or not partial.reading.boards else partial
+        return legacy, is_second
+    return (legacy if partial is None or not partial.reading.boards else partial), is_second
 
 
 def _slow_reading(data: bytes, unit_id: str, memory: Memory, wall: Callable[[], float]) -> PartialReading:
@@ -254,14 +262,23 @@ def _with_shares(reading: UnitReading, memory: Memory, wall: Callable[[], float]
     return msgspec.structs.replace(reading, shares=summary.shares, repairs=reading.repairs + summary.repairs)
 
 
-def _with_reasons(reading: UnitReading, memory: Memory, wall: Callable[[], float], *, is_slow: bool) -> Conversation:
+def _with_reasons(
+    reading: UnitReading, memory: Memory, wall: Callable[[], float], *, is_slow: bool, has_room: bool
+) -> Conversation:
     """Ask a unit that hashes nothing for its pools, and for the faults that it names: at once, then on slow polls.
 
     Documented (D53): only `summary` in the new dialect has the codes.
+
+    Args:
+        reading: So far.
+        memory: The unit's.
+        wall: Returns Unix time, s.
+        is_slow: Pools were asked for already.
+        has_room: Another request keeps the poll within five.
     """
     if not is_slow:
         reading = yield from _with_pools(reading, memory)
-    if reading.dialect is Dialect.NEW_API and (is_slow or memory.faults is None):
+    if has_room and reading.dialect is Dialect.NEW_API and (is_slow or memory.faults is None):
         try:
             memory.faults = read_summary((yield SUMMARY_NEW_API), at=wall()).faults
         except PollError:

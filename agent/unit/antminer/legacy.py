@@ -125,13 +125,12 @@ def _reading(
 
 
 def _rates(data: Stats, hs: float, elsewhere: Elsewhere | None, context: ReplyContext) -> Rates:
-    if data.ghs_5s is None and elsewhere is not None:
-        return elsewhere.rates()
-    return Rates(
-        five_s_hs=context.number(data.ghs_5s, hs, 0, MAX_HASHRATE_HS),
-        thirty_min_hs=context.number(data.rate_30m, hs, 0, MAX_HASHRATE_HS),
-        average_hs=context.number(data.ghs_av, hs, 0, MAX_HASHRATE_HS),
+    own = Rates(
+        context.number(data.ghs_5s, hs, 0, MAX_HASHRATE_HS),
+        context.number(data.rate_30m, hs, 0, MAX_HASHRATE_HS),
+        context.number(data.ghs_av, hs, 0, MAX_HASHRATE_HS),
     )
+    return own if data.ghs_5s is not None or elsewhere is None else elsewhere.rates().beside(own)
 
 
 def _boards(

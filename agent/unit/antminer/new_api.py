@@ -95,15 +95,7 @@ def _rates(stats: Stats, hs: float, elsewhere: Elsewhere | None, context: ReplyC
         context.number(stats.rate_30m, hs, 0, MAX_HASHRATE_HS),
         context.number(stats.rate_avg, hs, 0, MAX_HASHRATE_HS),
     )
-    if stats.rate_5s is not None or elsewhere is None:
-        return own
-    others = elsewhere.rates()
-    return Rates(
-        five_s_hs=others.five_s_hs,
-        thirty_min_hs=others.thirty_min_hs if own.thirty_min_hs is None else own.thirty_min_hs,
-        average_hs=others.average_hs if own.average_hs is None else own.average_hs,
-        others=others.others,
-    )
+    return own if stats.rate_5s is not None or elsewhere is None else elsewhere.rates().beside(own)
 
 
 def _other_boards(rows: Sequence[Mapping[str, Any]] | None, context: ReplyContext) -> dict[int, Elsewhere]:

@@ -7,6 +7,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+import msgspec
+
 from agent.errors import ForeignProtocolError, excerpt
 
 # First bytes of a server's answer or greeting. Documented (D103): ePIC firmware serves HTTP on 4028. The others are
@@ -30,6 +32,7 @@ _PROTOCOLS: Final[Sequence[tuple[re.Pattern[bytes], str]]] = tuple(
         (rb"\s*ERROR\r?\n", "memcached"),
     )
 )
+_LONGEST_LINE: Final = 4096
 _HTTP_HINT: Final = " (ePIC firmware does)"
 
 # Descriptions of other makes' programs. Documented (D105): public recordings of each.
@@ -44,13 +47,25 @@ _WHATSMINER_CODES: Final = range(130, 140)
 
 
 def foreign_bytes(data: bytes) -> ForeignProtocolError | None:
-    """Return the error for bytes of another protocol; None if they may be a unit's."""
+    """Return the error for bytes of another protocol, whole or not; None if they may be a unit's."""
+    if data.lstrip().startswith(b"{"):
+        return _foreign_line(data.lstrip())
     start = data[:200]
     for pattern, speaker in _PROTOCOLS:
         if pattern.match(start):
             hint = _HTTP_HINT if speaker == "HTTP" else ""
             return _error(f"something that speaks {speaker} answers on 4028{hint}: {excerpt(start)!r}", speaker)
     return None
+
+
+def _foreign_line(data: bytes) -> ForeignProtocolError | None:
+    """Return the error for a first line that is an object of another protocol; Stratum sends one a line."""
+    line, _, _ = data[:_LONGEST_LINE].partition(b"\n")
+    try:
+        body = msgspec.json.decode(line.rstrip(b"\0\r "))
+    except (ValueError, RecursionError):
+        return None
+    return foreign_object(body) if isinstance(body, dict) else None
 
 
 def foreign_object(body: Mapping[str, Any]) -> ForeignProtocolError | None:

@@ -54,6 +54,15 @@ class Rates(NamedTuple):
     average_hs: float | None = None
     others: tuple[tuple[float, float], ...] = ()
 
+    def beside(self, known: "Rates") -> "Rates":
+        """Return these rates, completed by those that are known otherwise: of two for one window, the known one."""
+        return Rates(
+            five_s_hs=self.five_s_hs if known.five_s_hs is None else known.five_s_hs,
+            thirty_min_hs=self.thirty_min_hs if known.thirty_min_hs is None else known.thirty_min_hs,
+            average_hs=self.average_hs if known.average_hs is None else known.average_hs,
+            others=self.others,
+        )
+
     def stand_in(self, uptime_s: float | None) -> tuple[float, float | None] | None:
         """Return (H/s, window in s) of the shortest window but 5 s that the uptime fills; the average's is the uptime.
 

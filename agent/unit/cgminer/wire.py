@@ -236,6 +236,8 @@ def _decode_with_repairs(payload: bytes) -> tuple[Any, tuple[str, ...]]:
             parse_constant=numbers.parse_constant,
         )
     except (ValueError, RecursionError) as error:
+        if (foreign := foreign_bytes(payload)) is not None:
+            raise foreign from error
         at = error.pos if isinstance(error, json.JSONDecodeError) else 0
         at_byte = len(text[:at].encode("utf-8", "replace"))
         raise MalformedReplyError(f"reply is not JSON at byte {at_byte}: {excerpt(payload, at_byte)!r}") from error
