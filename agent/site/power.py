@@ -1,4 +1,4 @@
-"""The power a unit draws and its source: metered before reported before modelled, and None without any of them.
+"""The power a unit draws and its source: metered, measured, estimated or modelled, and None without any of them.
 
 Observed (O63), documented (D58): stock S21 and T21 report no watts, so most are modelled from the nameplate:
 
@@ -21,7 +21,7 @@ from enum import StrEnum
 import msgspec
 
 from agent.unit.nameplate import Nameplate
-from agent.unit.reading import BoardReading, Mode, UnitReading
+from agent.unit.reading import BoardReading, Mode, PowerKind, UnitReading
 
 STANDBY_WATTS = 18.0
 """A control board alone. Assumed (A50): within the 0 to 30 W that estimates give for sleep; never measured."""
@@ -50,11 +50,21 @@ _CLOCK_RATIOS = (0.0, 1.5)
 
 
 class PowerSource(StrEnum):
-    """The source of a power figure, most trusted first."""
+    """The source of a power figure, most trusted first.
+
+    ``metered``: a meter of the site. ``measured``: the unit's own power supply. ``estimated``: the unit's firmware.
+    ``modelled``: the agent, from the nameplate.
+    """
 
     METERED = "metered"
-    REPORTED = "reported"
+    MEASURED = "measured"
+    ESTIMATED = "estimated"
     MODELLED = "modelled"
+
+
+def source_of(kind: PowerKind | None) -> PowerSource:
+    """Return the source of watts that a unit reports; without a kind, the weaker claim."""
+    return PowerSource.MEASURED if kind is PowerKind.MEASURED else PowerSource.ESTIMATED
 
 
 class Power(msgspec.Struct, frozen=True, gc=False):
@@ -126,7 +136,7 @@ def unit_power(
     if reading is None:
         return None
     if reading.power_watts is not None:
-        return Power(reading.power_watts, PowerSource.REPORTED)
+        return Power(reading.power_watts, source_of(reading.power_kind))
     watts = model.watts(nameplate, reading, is_starting=is_starting)
     return None if watts is None else Power(watts, PowerSource.MODELLED)
 

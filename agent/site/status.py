@@ -79,7 +79,7 @@ class UnitStatus(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         hashrate_hs: The measured 5 s rate of a fresh reading; None without a fresh reading, or if it has no rate.
         losses: The shortfall by cause, H/s; only causes that took something.
         uplift_hs: Hashrate above the nameplate.
-        power: Power drawn and its source; None if it is neither metered nor reported and cannot be modelled.
+        power: Power drawn and its source; None if it is neither metered nor reported nor can be modelled.
         event: The curtailment event in force that covers the unit; None outside of any.
         is_straggler: True if it goes on hashing inside an event that leaves it nothing to hash.
         unrestored: The event that curtailed it, ended `RESTORE_S` ago or longer, after which it has not hashed again.

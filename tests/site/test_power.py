@@ -17,7 +17,7 @@ from agent.site.status import UnitState
 from agent.site.totals import site_figures
 from agent.site.tracker import Tracker
 from agent.unit.nameplate import Nameplate
-from agent.unit.reading import BoardReading, Dialect, Mode, UnitReading
+from agent.unit.reading import BoardReading, Dialect, Mode, PowerKind, UnitReading
 from simulators.farm.farm import Farm
 from simulators.farm.plan import Troubles
 from simulators.faults.unit import Asleep, Overheat, Rebooting
@@ -157,21 +157,28 @@ def test_calibration_is_on_every_modelled_watt() -> None:
     assert model.watts(PLATE, reading(hashrate_5s_hs=0.0)) == pytest.approx(20.6)
 
 
+UNRATED = replace(PLATE, power_watts=None)
+BY_SUPPLY = reading(power_watts=3050.0, power_kind=PowerKind.MEASURED)
+BY_FIRMWARE = reading(power_watts=3050.0, power_kind=PowerKind.ESTIMATED)
+
+
 @pytest.mark.parametrize(
     ("metered", "reported", "plate", "power"),
     [
-        (3100.0, 3050.0, PLATE, Power(3100.0, PowerSource.METERED)),
-        (0.0, 3050.0, PLATE, Power(0.0, PowerSource.METERED)),
-        (None, 3050.0, PLATE, Power(3050.0, PowerSource.REPORTED)),
-        (None, 0.0, PLATE, Power(0.0, PowerSource.REPORTED)),
-        (None, None, PLATE, Power(3018.0, PowerSource.MODELLED)),
-        (None, None, replace(PLATE, power_watts=None), None),
-        (None, 3050.0, replace(PLATE, power_watts=None), Power(3050.0, PowerSource.REPORTED)),
+        (3100.0, BY_SUPPLY, PLATE, Power(3100.0, PowerSource.METERED)),
+        (0.0, BY_FIRMWARE, PLATE, Power(0.0, PowerSource.METERED)),
+        (None, BY_SUPPLY, PLATE, Power(3050.0, PowerSource.MEASURED)),
+        (None, BY_FIRMWARE, PLATE, Power(3050.0, PowerSource.ESTIMATED)),
+        (None, BY_FIRMWARE, UNRATED, Power(3050.0, PowerSource.ESTIMATED)),
+        (None, reading(power_watts=3050.0), PLATE, Power(3050.0, PowerSource.ESTIMATED)),
+        (None, reading(mode=Mode.SLEEP, power_watts=0.0), PLATE, Power(0.0, PowerSource.ESTIMATED)),
+        (None, reading(), PLATE, Power(3018.0, PowerSource.MODELLED)),
+        (None, reading(), UNRATED, None),
     ],
 )
-def test_order_of_trust(metered: float | None, reported: float | None, plate: Nameplate, power: Power | None) -> None:
-    """A meter comes first, then the firmware, then the model; without a sourced nameplate there is no model."""
-    assert unit_power(plate, reading(power_watts=reported), model=MODEL, metered_watts=metered) == power
+def test_order_of_trust(metered: float | None, reported: UnitReading, plate: Nameplate, power: Power | None) -> None:
+    """A meter comes first, then the unit's supply, its firmware, the model; the model needs a rated power."""
+    assert unit_power(plate, reported, model=MODEL, metered_watts=metered) == power
 
 
 def test_a_unit_without_a_reading_has_no_watt_unless_metered() -> None:
@@ -223,7 +230,7 @@ def test_power_goes_with_the_reading_it_is_made_of() -> None:
     tracker.record(answered(power_watts=3050.0), clock_s=0.0)
     seen = tracker.status("u1")
     assert seen is not None
-    assert seen.power == Power(3050.0, PowerSource.REPORTED)
+    assert seen.power == Power(3050.0, PowerSource.ESTIMATED)
     tracker.record(failed(NO_ANSWER), clock_s=STALE_AFTER_S)
     seen = tracker.status("u1")
     assert seen is not None
@@ -235,7 +242,7 @@ def test_a_units_meter_counts_at_once_and_until_it_lapses() -> None:
     tracker = Tracker([entry("u1", nameplate=PLATE), entry("u2", nameplate=PLATE)], stale_after_s=STALE_AFTER_S, at=AT)
     for unit_id in ("u1", "u2"):
         tracker.record(answered(unit_id, power_watts=3050.0), clock_s=0.0)
-    metered, unmetered = Power(3100.0, PowerSource.METERED), Power(3050.0, PowerSource.REPORTED)
+    metered, unmetered = Power(3100.0, PowerSource.METERED), Power(3050.0, PowerSource.ESTIMATED)
     assert [(status.entry.unit_id, status.power) for status in tracker.take_meters({"u1": 3100.0, "gone": 1.0})] == [
         ("u1", metered)
     ]
@@ -258,7 +265,7 @@ def modelled_and_true(farm: Farm, at: float) -> tuple[float, float]:
     polled = Polled(farm.units, at=at)
     polled.sweep(at)
     site = site_figures(polled.tracker.statuses(), at).site
-    assert set(site.watts_by_source.items()) >= {(PowerSource.METERED, 0.0), (PowerSource.REPORTED, 0.0)}
+    assert {source for source, watts in site.watts_by_source.items() if watts} == {PowerSource.MODELLED}
     return site.watts_by_source[PowerSource.MODELLED], sum(unit.power_watts(at) for unit in farm.units)
 
 

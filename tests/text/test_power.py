@@ -25,21 +25,21 @@ def figures(*fleet: Any, metered: Metered = UNMETERED, delivered: Delivered = NO
     [
         (figures(), ""),
         (figures(gone_silent()), ""),
-        (figures(C1), "power: 3.46 kW (all reported); 17.50 J/TH over 100.0 % of deployed"),
-        (figures(C2), "power: 3.33 kW (all modelled); 16.82 J/TH over 100.0 % of deployed"),
+        (figures(C1), "power: 3.46 kW (all estimated +-5 %); 17.50 J/TH over 100.0 % of deployed"),
+        (figures(C2), "power: 3.33 kW (all modelled +-5 %); 16.82 J/TH over 100.0 % of deployed"),
         (
             figures(C1, C2, gone_silent("u3")),
-            "power: 6.80 kW (51 % reported, 49 % modelled); 17.16 J/TH over 66.7 % of deployed",
+            "power: 6.80 kW (51 % estimated +-5 %, 49 % modelled +-5 %); 17.16 J/TH over 66.7 % of deployed",
         ),
         (
             figures(C1, C2, metered=Metered(container_watts={"C1": 3700.0})),
-            "power: 7.03 kW (53 % metered, 47 % modelled); 17.16 J/TH over 100.0 % of deployed",
+            "power: 7.03 kW (53 % metered, 47 % modelled +-5 %); 17.16 J/TH over 100.0 % of deployed",
         ),
         (figures(gone_silent(), metered=Metered(site_watts=0.0)), "power: 0 W (metered)"),
         (
             figures(C1, C2, delivered=Delivered(390e12, 400e12, None, 0.0)),
             (
-                "power: 6.80 kW (51 % reported, 49 % modelled); 17.16 J/TH over 100.0 % of deployed;"
+                "power: 6.80 kW (51 % estimated +-5 %, 49 % modelled +-5 %); 17.16 J/TH over 100.0 % of deployed;"
                 " 390.00 TH/s credited by pools over 1 h, covering 100.0 % of deployed"
             ),
         ),

@@ -189,7 +189,7 @@ JUDGED = Section(
         ),
         _unit(
             "miner_power_watts",
-            f"Power of a unit by source: {', '.join(PowerSource)}; a gauge because firmware reports watts, not joules.",
+            f"Power of a unit by source: {', '.join(PowerSource)}; makers state +-5 %. A gauge, as units report watts.",
             _power,
             "source",
         ),

@@ -153,7 +153,7 @@ LINES: tuple[tuple[str, UnitStatus, list[str]], ...] = (
     (
         "miner_power_watts",
         status(latest=reading(power_watts=3412.0)),
-        [f'miner_power_watts{{{U1},source="reported"}} 3412.0'],
+        [f'miner_power_watts{{{U1},source="estimated"}} 3412.0'],
     ),
     ("miner_pcb_temperature_celsius", status(latest=reading()), [f"miner_pcb_temperature_celsius{{{U1}}} 51.5"]),
     ("miner_pcb_temperature_celsius", status(latest=reading(boards=())), []),
@@ -803,7 +803,7 @@ async def test_group_power_names_its_source() -> None:
     lines = (await text_of(metrics)).splitlines()
     assert [line for line in lines if line.startswith("mining_site_") and "power_watts{" in line] == [
         'mining_site_power_watts{site="nd-1",source="metered"} 3700.0',
-        'mining_site_power_watts{site="nd-1",source="reported"} 3400.0',
+        'mining_site_power_watts{site="nd-1",source="estimated"} 3400.0',
         'mining_site_energy_efficiency_power_watts{site="nd-1"} 6900.0',
         'mining_site_units_power_watts{site="nd-1"} 6900.0',
     ]
