@@ -20,6 +20,7 @@ from agent.errors import LocalResourceError, MisreadReplyError, PollError, Unrea
 from agent.site.ledger.entries import LedgerEntry
 from agent.site.schedule import Schedule
 from agent.unit.cgminer.client import Client, Outcome
+from agent.unit.nameplate import Nameplate
 from agent.unit.reader import AnyReader
 from agent.unit.reading import Poll, UnitReading
 
@@ -65,6 +66,7 @@ class _Unit(msgspec.Struct, gc=False):
     """The poller's state of one unit.
 
     Attributes:
+        nameplate: The unit's rating in the ledger.
         memory: The reader's memory of the unit.
         failures: Failed polls since the last success.
         is_busy: A poll is waiting or in flight.
@@ -73,6 +75,7 @@ class _Unit(msgspec.Struct, gc=False):
 
     unit_id: str
     address: tuple[str, int]
+    nameplate: Nameplate
     reader: AnyReader
     memory: Any
     failures: int = 0
@@ -159,9 +162,10 @@ class Poller:
             address = (entry.host, entry.port)
             if unit is not None:
                 if unit.address == address and unit.reader is reader:
+                    unit.nameplate = entry.nameplate
                     continue
                 unit.is_gone = True
-            self._units[entry.unit_id] = _Unit(entry.unit_id, address, reader, reader.new_memory())
+            self._units[entry.unit_id] = _Unit(entry.unit_id, address, entry.nameplate, reader, reader.new_memory())
             self._schedule.add(entry.unit_id, now=now)
 
     def reconfigure(self, *, client: Client, schedule: Schedule, bounds: Bounds, slow_every: int) -> None:
@@ -217,7 +221,9 @@ class Poller:
             unit = lane.waiting.popleft()
             if unit.is_gone:
                 continue
-            conversation = unit.reader.converse(unit.unit_id, unit.memory, slow_every=self._slow_every, wall=self._wall)
+            conversation = unit.reader.converse(
+                unit.unit_id, unit.memory, nameplate=unit.nameplate, slow_every=self._slow_every, wall=self._wall
+            )
             try:
                 self._client.start(unit.address, conversation, partial(self._done, unit, lane))
             except LocalResourceError:

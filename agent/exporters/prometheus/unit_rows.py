@@ -137,7 +137,7 @@ def _row(status: UnitStatus) -> list[float | None] | None:
 
 def _with_reading(row: list[float | None], reading: UnitReading) -> list[float | None] | None:
     at = _AT
-    row[at.rate] = reading.hashrate_5s_hs
+    row[at.rate] = reading.rate_hs
     row[at.rate_30m] = reading.hashrate_30m_hs
     row[at.uptime] = reading.uptime_s
     for number, rpm in enumerate(reading.fan_rpm[:FANS_SHOWN]):
@@ -152,12 +152,10 @@ def _with_reading(row: list[float | None], reading: UnitReading) -> list[float |
         row[at.board_chips[slot]] = board.chips
         row[at.board_clocks[slot]] = board.frequency_hz
         row[at.board_errors[slot]] = board.hw_errors
-        if board.chip_celsius:
-            row[at.hottest_chips[slot]] = max(board.chip_celsius)
-        if board.pcb_celsius:
-            celsius = max(board.pcb_celsius)
-            if hottest is None or celsius > hottest:
-                hottest = celsius
+        row[at.hottest_chips[slot]] = board.hottest_chip_celsius
+        celsius = board.hottest_pcb_celsius
+        if celsius is not None and (hottest is None or celsius > hottest):
+            hottest = celsius
     row[at.hottest_pcb] = hottest
     if reading.pools:
         words = [pool.status for pool in reading.pools if pool.status is not None]
