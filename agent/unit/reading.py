@@ -12,6 +12,7 @@ from typing import TypeAlias
 import msgspec
 
 from agent.errors import PollError
+from agent.unit.sensors import hottest, hottest_by_board
 
 
 class Dialect(StrEnum):
@@ -44,11 +45,6 @@ Places: TypeAlias = tuple[float | None, ...]
 """Values by position, such as fans or sensors. None keeps the place of one without a value."""
 
 
-def _highest(values: Places) -> float | None:
-    present = values if None not in values else [value for value in values if value is not None]
-    return max(present, default=None)  # type: ignore[type-var]  # No None is left.
-
-
 class BoardReading(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One hashboard.
 
@@ -76,16 +72,6 @@ class BoardReading(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     frequency_hz: float | None = None
     hw_errors: int | None = None
     serial: str | None = None
-
-    @property
-    def hottest_chip_celsius(self) -> float | None:
-        """The hottest chip sensor; None if no sensor has a value."""
-        return _highest(self.chip_celsius)
-
-    @property
-    def hottest_pcb_celsius(self) -> float | None:
-        """The hottest board sensor; None if no sensor has a value."""
-        return _highest(self.pcb_celsius)
 
 
 class PoolReading(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -219,14 +205,19 @@ class UnitReading(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return self.hashrate_5s_hs if self.hashrate_5s_hs is not None else self.stand_in_hs
 
     @property
+    def hottest_chips_celsius(self) -> Places:
+        """The hottest chip sensor of each board, in the order of `boards`, without those far from all others."""
+        return hottest_by_board([board.chip_celsius for board in self.boards])
+
+    @property
     def hottest_chip_celsius(self) -> float | None:
-        """The hottest chip sensor of all boards; None if no sensor has a value."""
-        return _highest(tuple([board.hottest_chip_celsius for board in self.boards]))
+        """The hottest chip sensor of all boards, without those far from all others; None if there is none."""
+        return hottest([board.chip_celsius for board in self.boards])
 
     @property
     def hottest_pcb_celsius(self) -> float | None:
-        """The hottest board sensor of all boards; None if no sensor has a value."""
-        return _highest(tuple([board.hottest_pcb_celsius for board in self.boards]))
+        """The hottest board sensor of all boards, without those far from all others; None if there is none."""
+        return hottest([board.pcb_celsius for board in self.boards])
 
 
 class Poll(msgspec.Struct, frozen=True, kw_only=True, gc=False):

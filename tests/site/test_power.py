@@ -12,11 +12,11 @@ from sim_cases import START, make_farm
 from site_cases import AT, NO_ANSWER, STALE_AFTER_S, answered, entry, failed
 
 from agent.config.sections import PowerSection
-from agent.site.power import Power, PowerModel, PowerSource, unit_power
+from agent.site.power import Power, PowerGap, PowerModel, PowerSource, power_gap, unit_power
 from agent.site.status import UnitState
 from agent.site.totals import site_figures
 from agent.site.tracker import Tracker
-from agent.unit.nameplate import Nameplate
+from agent.unit.nameplate import Nameplate, shipped_catalogue
 from agent.unit.reading import BoardReading, Dialect, Mode, PowerKind, UnitReading
 from simulators.farm.farm import Farm
 from simulators.farm.plan import Troubles
@@ -100,14 +100,64 @@ def boards(**changes: Any) -> tuple[BoardReading, ...]:
         pytest.param(
             reading(hashrate_5s_hs=75e12, boards=boards(hashrate_hs=25e12, inlet_celsius=39.5)), 1518, id="half load"
         ),
-        pytest.param(reading(hashrate_5s_hs=0.0), 18, id="hashes nothing"),
+        pytest.param(reading(boards=boards(pcb_celsius=(None, 54.0, None, 68.0))), 3018, id="sensors missing"),
+        pytest.param(reading(boards=boards(pcb_celsius=(None, None))), 3018, id="no sensor has a value"),
+        pytest.param(reading(hashrate_5s_hs=0.0, boards=()), 18, id="no boards at all"),
+        pytest.param(reading(hashrate_5s_hs=0.0, boards=boards(chips=0)), 18, id="no board is up"),
+        pytest.param(reading(hashrate_5s_hs=0.0, boards=boards(frequency_hz=0.0)), 18, id="boards without a clock"),
+        pytest.param(reading(hashrate_5s_hs=0.0, boards=boards(chips=None)), 18, id="boards of unknown state"),
         pytest.param(reading(mode=Mode.SLEEP, hashrate_5s_hs=None, boards=()), 18, id="asleep"),
-        pytest.param(reading(hashrate_5s_hs=None), None, id="no rate reported is no zero"),
+        pytest.param(reading(mode=Mode.SLEEP, hashrate_5s_hs=0.0), 18, id="asleep with boards in the reply"),
     ],
 )
-def test_model(reported: UnitReading, watts: float | None) -> None:
+def test_model(reported: UnitReading, watts: float) -> None:
     """Standby and the rest of the nameplate, times load, clock and air."""
-    assert MODEL.watts(PLATE, reported) == (None if watts is None else pytest.approx(watts, abs=0.001))
+    assert MODEL.watts(PLATE, reported) == pytest.approx(watts, abs=0.001)
+    assert power_gap(PLATE, reported) is None
+
+
+@pytest.mark.parametrize(
+    ("reported", "gap"),
+    [
+        pytest.param(reading(hashrate_5s_hs=0.0), PowerGap.IDLE_BOARDS, id="powered boards hash nothing"),
+        pytest.param(reading(hashrate_5s_hs=1.4e12), PowerGap.IDLE_BOARDS, id="under a hundredth"),
+        pytest.param(reading(hashrate_5s_hs=14e12), PowerGap.IDLE_BOARDS, id="under a tenth of what they can"),
+        pytest.param(reading(hashrate_5s_hs=16e12), None, id="over a tenth"),
+        pytest.param(
+            reading(hashrate_5s_hs=0.0, boards=boards(frequency_hz=None)), PowerGap.IDLE_BOARDS, id="no clock reported"
+        ),
+        pytest.param(
+            reading(hashrate_5s_hs=0.0, boards=(board(0), board(1, chips=0), board(2, chips=0))),
+            PowerGap.IDLE_BOARDS,
+            id="one powered board is enough",
+        ),
+        # A third of the chips on one board of three: a ninth of the machine.
+        pytest.param(
+            reading(hashrate_5s_hs=14e12, boards=(board(0, chips=33), board(1, chips=0), board(2, chips=0))),
+            None,
+            id="few chips that do what they can",
+        ),
+        pytest.param(reading(hashrate_5s_hs=14e12, boards=boards(frequency_hz=50e6)), None, id="a tenth of the clock"),
+        pytest.param(reading(hashrate_5s_hs=None), PowerGap.NO_RATE, id="no rate reported is no zero"),
+        pytest.param(None, PowerGap.NO_READING, id="no fresh reading"),
+    ],
+)
+def test_the_model_says_where_it_does_not_speak(reported: UnitReading | None, gap: PowerGap | None) -> None:
+    """Boards with a clock that hash next to nothing draw between standby and full power: no figure, and the reason."""
+    assert power_gap(PLATE, reported) is gap
+    assert (unit_power(PLATE, reported, model=MODEL) is None) is (gap is not None)
+    plate = replace(PLATE, boards=None, chips_per_board=None, frequency_hz=None)
+    assert power_gap(plate, reading(hashrate_5s_hs=14e12)) is PowerGap.IDLE_BOARDS
+    assert power_gap(replace(PLATE, power_watts=None), reading()) is PowerGap.NO_RATING
+
+
+def test_a_unit_that_starts_hashes_little_because_its_clock_is_low() -> None:
+    """A twentieth of the rate is a start; on a unit that has run for long it is no figure."""
+    reported = reading(hashrate_5s_hs=7.5e12)
+    plate = replace(PLATE, frequency_hz=None)
+    assert MODEL.watts(plate, reported, is_starting=True) == pytest.approx(18 + 3000 * 0.05 * 0.62)
+    assert MODEL.watts(plate, reported) is None
+    assert power_gap(PLATE, reading(hashrate_5s_hs=1e12), is_starting=True) is PowerGap.IDLE_BOARDS
 
 
 @pytest.mark.parametrize(
@@ -154,7 +204,7 @@ def test_calibration_is_on_every_modelled_watt() -> None:
     """The calibration ratio scales every modelled watt, standby included."""
     model = PowerModel(standby_watts=20.0, calibration_ratio=1.03)
     assert model.watts(PLATE, reading()) == pytest.approx(3018 * 1.03)
-    assert model.watts(PLATE, reading(hashrate_5s_hs=0.0)) == pytest.approx(20.6)
+    assert model.watts(PLATE, reading(hashrate_5s_hs=0.0, boards=())) == pytest.approx(20.6)
 
 
 UNRATED = replace(PLATE, power_watts=None)
@@ -210,9 +260,50 @@ def test_whatever_a_reading_says_power_stays_in_proportion(
         boards=boards(frequency_hz=clock_hz, pcb_celsius=(celsius,), chips=chips, hashrate_hs=board_hs),
     )
     watts = MODEL.watts(PLATE, reported, is_starting=is_starting)
-    assert watts is not None
+    if watts is None:
+        assert rate_hs < 15e12
+        assert power_gap(PLATE, reported, is_starting=is_starting) is PowerGap.IDLE_BOARDS
+        return
     plain = 3000 * rate_hs / 150e12
     assert 18 + plain * 0.6 * 0.88 - 1e-6 <= watts <= 18 + plain * 1.2 * 1.12 + 1e-6
+
+
+SENSORS = st.none() | st.floats(-60, 200) | st.sampled_from([-40.0, 0.1, 31.0, 180.0])
+
+
+@given(
+    inlets=st.tuples(*[st.integers(20, 70)] * 4),
+    others=st.tuples(*[st.integers(-1, 1)] * 3),
+    broken=st.tuples(st.integers(0, 2), st.integers(0, 3)),
+    shown=SENSORS,
+)
+def test_one_sensor_does_not_move_power(
+    inlets: tuple[int, ...], others: tuple[int, ...], broken: tuple[int, int], shown: float | None
+) -> None:
+    """Whatever one sensor shows, power moves by less than 1 % of the nameplate, where boards agree within 2 degrees.
+
+    Each degree by which the other two boards differ is worth half a percent.
+    """
+    sensors = [[float(inlet + other) for inlet in inlets] for other in others]
+    whole = MODEL.watts(PLATE, reading(boards=tuple(board(slot, pcb_celsius=s) for slot, s in enumerate(sensors))))
+    at, place = broken
+    sensors[at][place] = shown  # type: ignore[assignment]
+    moved = MODEL.watts(PLATE, reading(boards=tuple(board(slot, pcb_celsius=s) for slot, s in enumerate(sensors))))
+    assert whole is not None
+    assert moved == pytest.approx(whole, abs=0.01 * 3018)
+
+
+@pytest.mark.parametrize("up", [1, 2, 3])
+@pytest.mark.parametrize("shown", [-60.0, -40.0, 23.0, 110.0, 180.0, None])
+@pytest.mark.parametrize("place", range(4))
+def test_a_broken_sensor_is_noticed_with_fewer_boards(up: int, shown: float | None, place: int) -> None:
+    """With one board or two that are up, a sensor 30 degrees off its board's median is ignored all the same."""
+    sensors: list[float | None] = [54.0, 54.0, 68.0, 68.0]
+    sensors[place] = shown
+    up_boards = [board(slot, pcb_celsius=(54.0, 54.0, 68.0, 68.0)) for slot in range(1, up)]
+    dead = [board(slot, chips=0, hashrate_hs=0.0, pcb_celsius=()) for slot in range(up, 3)]
+    reported = reading(hashrate_5s_hs=50e12 * up, boards=(board(0, pcb_celsius=tuple(sensors)), *up_boards, *dead))
+    assert MODEL.watts(PLATE, reported) == pytest.approx(18 + 1000 * up, abs=0.01)
 
 
 def test_the_configurations_default_is_the_models() -> None:
@@ -252,6 +343,35 @@ def test_a_units_meter_counts_at_once_and_until_it_lapses() -> None:
     assert status.power == metered
     tracker.record(answered("u1", power_watts=3050.0), clock_s=2.0)
     assert [(status.entry.unit_id, status.power) for status in tracker.take_meters({})] == [("u1", unmetered)]
+
+
+def test_a_unit_whose_watts_were_refused_is_modelled_and_says_so() -> None:
+    """An S21 XP Hyd. reported 0 W at 484 TH/s, so its reader took no watts from it: 5.8 kW modelled, 12 J/TH."""
+    plate = shipped_catalogue().find("S21 XP Hyd.", 473e12)
+    assert plate is not None
+    tracker = Tracker([entry(nameplate=plate)], stale_after_s=STALE_AFTER_S, at=AT)
+    tracker.record(answered(hashrate_5s_hs=484e12, boards=(), power_watts=None), clock_s=0.0)
+    seen = tracker.status("u1")
+    assert seen is not None
+    assert seen.power == Power(pytest.approx(5807.6, abs=0.1), PowerSource.MODELLED)
+    assert seen.power_gap is None
+    site = site_figures(tracker.statuses(), AT).site
+    assert site.energy_efficiency_j_per_th == pytest.approx(12.0, abs=0.01)
+    assert site.watts_by_source[PowerSource.MODELLED] == seen.power.watts
+
+
+def test_a_unit_that_idles_with_powered_boards_has_a_reason_and_no_watts() -> None:
+    """It counts into no sum of watts and no J/TH, and its status says why."""
+    tracker = Tracker([entry("u1", nameplate=PLATE), entry("u2", nameplate=PLATE)], stale_after_s=STALE_AFTER_S, at=AT)
+    for unit_id, rate_hs in (("u1", 0.0), ("u2", 150e12)):
+        chips = tuple(board(slot) for slot in range(3))
+        tracker.record(answered(unit_id, hashrate_5s_hs=rate_hs, boards=chips), clock_s=0.0)
+    idle, hashing = tracker.statuses()
+    assert (idle.state, idle.power, idle.power_gap) == (UnitState.STOPPED, None, PowerGap.IDLE_BOARDS)
+    assert hashing.power_gap is None
+    site = site_figures([idle, hashing], AT).site
+    assert (site.watts_units, site.efficient_hs) == (1, 150e12)
+    assert site.energy_efficiency_j_per_th == pytest.approx(3018 / 150)
 
 
 # Against the simulator's physics, which knows every watt. It shares the two published coefficients with the model, but

@@ -9,7 +9,8 @@ from agent.site.delivered import NOTHING_DELIVERED, Delivered
 from agent.site.ledger.entries import Place
 from agent.site.metered import UNMETERED, Metered
 from agent.site.totals import SiteFigures, site_figures
-from agent.text.power import power_line, power_tiles
+from agent.text.power import power_line, power_tiles, unit_power_text
+from agent.unit.reading import PowerKind
 
 C1 = status(entry("u1"), reading("u1", power_watts=3465.0))
 C2 = status(entry("u2", place=Place(container="C2")), reading("u2"))
@@ -52,6 +53,20 @@ def figures(*fleet: Any, metered: Metered = UNMETERED, delivered: Delivered = NO
 def test_power_line(site: SiteFigures, line: str) -> None:
     """Each known figure is shown with its source and coverage; unknown ones are left out."""
     assert power_line(site) == line
+
+
+@pytest.mark.parametrize(
+    ("watts", "kind", "text"),
+    [
+        (None, None, "not reported"),
+        (3499.0, None, "3.50 kW, estimated +-5 %"),
+        (3499.0, PowerKind.ESTIMATED, "3.50 kW, estimated +-5 %"),
+        (3499.0, PowerKind.MEASURED, "3.50 kW, measured"),
+    ],
+)
+def test_a_units_own_watts(watts: float | None, kind: PowerKind | None, text: str) -> None:
+    """Watts that a unit reports are never shown without how it knows them."""
+    assert unit_power_text(watts, kind) == text
 
 
 def test_tiles_say_the_same() -> None:
