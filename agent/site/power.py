@@ -4,14 +4,14 @@ Observed (O63), documented (D58): stock S21 and T21 report no watts, so most are
 
     watts = standby + (rated - standby) x measured / nameplate hashrate x clock factor x air factor
 
-At the nameplate's rate and clock, in air of 25 C, that is the nameplate's power. A unit that sleeps or does not hash
-draws what its control board alone does.
+At the nameplate's rate and clock, in air of 25 C, that is the nameplate's power. A unit that sleeps, or none of whose
+boards is up, draws what its control board alone does.
 
-*Error.* Documented (D60): +-5 % for power and J/TH; that is one unit's error and, for one batch, may be a site's. The
-limits of the two factors come on top. Without board temperatures, a day of 15 degrees swings power by 7 %. Without the
-nameplate's clock, a throttled unit is modelled up to 4 % high. `PowerModel.calibration_ratio` removes the systematic
-error that a site's own meter shows. A unit without a reading has no modelled power: one that does not answer may draw
-power or not.
+*Error.* The room's README states it by origin. Documented (D60): +-5 % for power and J/TH; that is one unit's error
+and, for one batch, may be a site's. `PowerModel.calibration_ratio` removes the systematic error that a meter shows.
+
+*No figure.* A unit without a reading may draw power or not. Boards that have power and a clock and hash next to nothing
+draw something between standby and full power. The model speaks for neither, and `power_gap` says why.
 """
 
 from dataclasses import dataclass
@@ -28,6 +28,9 @@ STANDBY_WATTS = 18.0
 
 IDLE_BELOW_RATIO = 0.01
 """Of the nameplate. A unit with powered boards that hashes less hashes nothing; their power is not modelled."""
+
+OVER_NAMEPLATE_RATIO = 1.03
+"""A machine with several rated modes that reports none and hashes more is in a faster one. Documented (D60): +-3 %."""
 
 MODELLED_FROM_RATIO = 0.1
 """Of what the powered boards would hash at their clock. Below it the nameplate's J/TH says nothing about their power.
@@ -96,9 +99,13 @@ class PowerModel:
         if not reading.rate_hs:
             return self._calibrated(self.standby_watts)
         load = reading.rate_hs / nameplate.hashrate_hs
-        load *= energy_ratio(
-            nameplate, reading.boards, _assumed_clock_ratio(reading.mode, load, is_starting=is_starting)
+        energy = energy_ratio(
+            nameplate,
+            reading.boards,
+            assumed_ratio=_assumed_clock_ratio(nameplate, reading.mode, load, is_starting=is_starting),
+            standby_watts=self.standby_watts,
         )
+        load *= energy
         return self._calibrated(self.standby_watts + max(0.0, rated_watts - self.standby_watts) * load)
 
     def _calibrated(self, watts: float) -> float:
@@ -179,8 +186,11 @@ def _able_share(nameplate: Nameplate, board: BoardReading) -> float:
     return share
 
 
-def _assumed_clock_ratio(mode: Mode | None, load: float, *, is_starting: bool) -> float:
+def _assumed_clock_ratio(nameplate: Nameplate, mode: Mode | None, load: float, *, is_starting: bool) -> float:
     """Return the clock relative to the nameplate's that a unit without a known clock must have to hash so much."""
-    if is_starting or mode is Mode.LOW:
+    is_rated_slower = any(each.hashrate_hs < nameplate.hashrate_hs for each in nameplate.modes)
+    if is_starting or mode is Mode.LOW or (mode is Mode.NORMAL and is_rated_slower):
         return min(1.0, load)
-    return max(1.0, load) if mode is Mode.HIGH else 1.0
+    if mode is Mode.HIGH or (mode is None and load > OVER_NAMEPLATE_RATIO and nameplate.modes):
+        return max(1.0, load)
+    return 1.0

@@ -1,4 +1,4 @@
-"""A unit's power and its source; the model against literal figures, and against the simulator's physics."""
+"""A unit's power and its source; the model against literal figures, and against the simulator with the same formula."""
 
 from dataclasses import replace
 from typing import Any
@@ -89,9 +89,10 @@ def boards(**changes: Any) -> tuple[BoardReading, ...]:
         pytest.param(
             reading(hashrate_5s_hs=180e12, boards=boards(frequency_hz=600e6)), 18 + 3000 * 1.2 * 1.08, id="fast clock"
         ),
-        # 20 degrees warmer are 9 % more, and absurd sensors no more than 12 %.
+        # 20 degrees warmer are 9 % more, and absurd sensors no more than 12 %; cold takes 5 % off at most.
         pytest.param(reading(boards=boards(inlet_celsius=74.0)), 18 + 3000 * 1.09, id="warm air"),
-        pytest.param(reading(boards=boards(inlet_celsius=34.0)), 18 + 3000 * 0.91, id="cold air"),
+        pytest.param(reading(boards=boards(inlet_celsius=44.0)), 18 + 3000 * 0.955, id="cool air"),
+        pytest.param(reading(boards=boards(inlet_celsius=-1.0)), 18 + 3000 * 0.95, id="freezing boards"),
         pytest.param(reading(boards=boards(inlet_celsius=124.0)), 18 + 3000 * 1.12, id="no such air"),
         pytest.param(
             reading(boards=boards(pcb_celsius=(73.0, 54.0, 64.0))), 3018, id="the coolest sensor is the inlet"
@@ -265,7 +266,7 @@ def test_whatever_a_reading_says_power_stays_in_proportion(
         assert power_gap(PLATE, reported, is_starting=is_starting) is PowerGap.IDLE_BOARDS
         return
     plain = 3000 * rate_hs / 150e12
-    assert 18 + plain * 0.6 * 0.88 - 1e-6 <= watts <= 18 + plain * 1.2 * 1.12 + 1e-6
+    assert 18 + plain * 0.6 * 0.95 - 1e-6 <= watts <= 18 + plain * 1.2 * 1.12 + 1e-6
 
 
 SENSORS = st.none() | st.floats(-60, 200) | st.sampled_from([-40.0, 0.1, 31.0, 180.0])
@@ -374,8 +375,9 @@ def test_a_unit_that_idles_with_powered_boards_has_a_reason_and_no_watts() -> No
     assert site.energy_efficiency_j_per_th == pytest.approx(3018 / 150)
 
 
-# Against the simulator's physics, which knows every watt. It shares the two published coefficients with the model, but
-# not its code or board layout. The model sees a unit as the agent does: noisy rates, whole degrees, rounded clocks.
+# Against the simulator's physics, which knows every watt. Both have the coefficients of clock and air in common, so
+# this says nothing about real machines (`test_rated_modes` does). It shows that polling, judging, noise, whole degrees
+# and rounded clocks lose little, and that no condition a unit can be in is left out.
 
 MIXES = ("S21=100%", "T21=100%", "S21 Pro=100%", "S21 XP=100%", "S21 Hyd.=100%", "S21 XP Hyd.=100%")
 
@@ -391,7 +393,7 @@ def modelled_and_true(farm: Farm, at: float) -> tuple[float, float]:
 
 @pytest.mark.parametrize("mix", MIXES)
 @pytest.mark.parametrize("hour", [3, 15])
-def test_a_healthy_farm_is_modelled_within_5_percent(mix: str, hour: int) -> None:
+def test_a_healthy_farm_comes_out_as_the_same_formula_has_it(mix: str, hour: int) -> None:
     """In the coldest and warmest hour the error is 1.5 % for air, 5 % for hydro, whose coolant is not corrected for."""
     modelled, true = modelled_and_true(make_farm(60, mix=mix), START - START % 86400 + 86400 + hour * 3600)
     assert modelled == pytest.approx(true, rel=0.05 if "Hyd" in mix else 0.015)
@@ -409,7 +411,7 @@ def test_a_healthy_farm_is_modelled_within_5_percent(mix: str, hour: int) -> Non
         pytest.param(Rebooting(), 150.0, id="ramping"),
     ],
 )
-def test_a_troubled_farm_is_modelled_within_5_percent(mix: str, fault: Condition, after_s: float) -> None:
+def test_a_troubled_farm_comes_out_as_the_same_formula_has_it(mix: str, fault: Condition, after_s: float) -> None:
     """The site's total keeps its bound in every condition in which units can be read."""
     farm = make_farm(60, mix=mix)
     farm.inject(fault)
@@ -420,7 +422,7 @@ def test_a_troubled_farm_is_modelled_within_5_percent(mix: str, fault: Condition
 @pytest.mark.parametrize("mix", ["S21=100%", "T21=100%", "S21 Pro=100%"])
 @pytest.mark.parametrize("mode", [WORK_MODE_LOW, WORK_MODE_HIGH], ids=["low", "high"])
 @pytest.mark.parametrize("after_s", [200.0, 3600.0], ids=["ramping", "settled"])
-def test_a_farm_in_another_work_mode_is_modelled_within_5_percent(mix: str, mode: int, after_s: float) -> None:
+def test_a_farm_in_another_work_mode_comes_out_as_the_same_formula_has_it(mix: str, mode: int, after_s: float) -> None:
     """Low and high work modes are other clocks, during the change too."""
     farm = make_farm(60, mix=mix)
     for unit in farm.units:
@@ -429,7 +431,7 @@ def test_a_farm_in_another_work_mode_is_modelled_within_5_percent(mix: str, mode
     assert modelled == pytest.approx(true, rel=0.05)
 
 
-def test_a_farm_with_every_trouble_is_modelled_within_5_percent() -> None:
+def test_a_farm_with_every_trouble_comes_out_as_the_same_formula_has_it() -> None:
     """The bound holds for a random mix of units: off, asleep, starting, short of boards or chips, slow."""
     farm = make_farm(300, mix="S21=60%,T21:190=40%", troubles=Troubles(), containers=3)
     modelled, true = modelled_and_true(farm, START + 10)
@@ -437,7 +439,7 @@ def test_a_farm_with_every_trouble_is_modelled_within_5_percent() -> None:
 
 
 @pytest.mark.parametrize("name", scenario_names())
-def test_a_shipped_scenario_is_modelled_within_5_percent(name: str) -> None:
+def test_a_shipped_scenario_comes_out_as_the_same_formula_has_it(name: str) -> None:
     """In every scenario, readable units are off by less than 1 % at any of 24 moments, and the site over all of it.
 
     Behind a dead switch units hash on unseen: the truth of `network-switch-flap` includes their power and no figure
