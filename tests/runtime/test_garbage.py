@@ -1,4 +1,4 @@
-"""The garbage collector in short steps: cycles of any age are found, and no step walks a large heap."""
+"""The garbage collector: paused during start and reload; cycles of any age are found; no step walks a large heap."""
 
 import gc
 import weakref
@@ -33,6 +33,7 @@ def _own_collector() -> Iterator[None]:
     yield
     gc.set_threshold(*thresholds)
     gc.unfreeze()
+    gc.enable()
 
 
 def test_a_young_cycle_goes_with_the_next_look() -> None:
@@ -82,3 +83,28 @@ def test_while_switched_off_nothing_is_collected() -> None:
         assert left() is not None
     finally:
         gc.enable()
+
+
+def test_a_start_pauses_the_collector_until_it_is_settled() -> None:
+    """After the start, existing objects are frozen and collections run at the rarer thresholds."""
+    garbage.pause()
+    assert not gc.isenabled()
+    garbage.settle()
+    assert gc.isenabled()
+    assert gc.get_threshold() == garbage.THRESHOLDS
+    assert gc.get_freeze_count() > 0
+
+
+def test_the_collector_works_again_after_a_refused_reload() -> None:
+    """An error inside the pause enables the collector again and freezes the block's objects."""
+    gc.unfreeze()
+    with pytest.raises(ValueError, match="refused"):
+        _refused()
+    assert gc.isenabled()
+    assert gc.get_freeze_count() > 0
+
+
+def _refused() -> None:
+    with garbage.paused():
+        assert not gc.isenabled()
+        raise ValueError("refused")
