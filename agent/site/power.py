@@ -188,9 +188,11 @@ def _able_share(nameplate: Nameplate, board: BoardReading) -> float:
 
 def _assumed_clock_ratio(nameplate: Nameplate, mode: Mode | None, load: float, *, is_starting: bool) -> float:
     """Return the clock relative to the nameplate's that a unit without a known clock must have to hash so much."""
-    is_rated_slower = any(each.hashrate_hs < nameplate.hashrate_hs for each in nameplate.modes)
-    if is_starting or mode is Mode.LOW or (mode is Mode.NORMAL and is_rated_slower):
+    if is_starting or mode is Mode.LOW:
         return min(1.0, load)
-    if mode is Mode.HIGH or (mode is None and load > OVER_NAMEPLATE_RATIO and nameplate.modes):
-        return max(1.0, load)
-    return 1.0
+    if nameplate.modes:
+        if mode is Mode.NORMAL and nameplate.modes[0].hashrate_hs < nameplate.hashrate_hs:
+            return min(1.0, load)
+        if mode is None and load > OVER_NAMEPLATE_RATIO:
+            return load
+    return max(1.0, load) if mode is Mode.HIGH else 1.0
