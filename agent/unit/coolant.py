@@ -49,13 +49,20 @@ class SensorLayouts:
         by_key: Layouts by `base_key` of the model; None for one that the catalogue has with different cooling.
 
     Attributes:
+        by_key: As given.
         without_coolant: Some names of models without coolant sensors, whatever the ledger says; for a fast test.
     """
 
     def __init__(self, by_key: Mapping[str, CoolantLayout | None]) -> None:
-        self._by_key = by_key
+        self.by_key = by_key
         self._keys: dict[str, str] = {}
         self.without_coolant: set[str] = set()
+
+    def take_over(self, other: "SensorLayouts") -> None:
+        """Continue with another catalogue's layouts."""
+        self.by_key = other.by_key
+        self._keys.clear()
+        self.without_coolant.clear()
 
     def of(self, reported: str | None, rated: CoolantLayout) -> CoolantLayout:
         """Return the layout of a reply's arrays.
@@ -70,8 +77,8 @@ class SensorLayouts:
         if reported is None:
             return rated
         key = self._key(reported)
-        if key in self._by_key:
-            return self._by_key[key] or rated
+        if key in self.by_key:
+            return self.by_key[key] or rated
         is_hydro = rated is not CoolantLayout.NONE
         if is_hydro and is_board_name(reported):
             return rated
@@ -83,6 +90,6 @@ class SensorLayouts:
                 self._keys.clear()
                 self.without_coolant.clear()
             self._keys[name] = base_key(name)
-            if self._by_key.get(self._keys[name]) is CoolantLayout.NONE:
+            if self.by_key.get(self._keys[name]) is CoolantLayout.NONE:
                 self.without_coolant.add(name)
         return self._keys[name]

@@ -7,6 +7,7 @@ file. A site can add rows of the same form from a file of its own.
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from importlib.resources import files
 
 from agent.unit.coolant import CoolantLayout, SensorLayouts
@@ -163,6 +164,17 @@ def _layout(hardware: Hardware) -> CoolantLayout:
     if hardware.cooling != HYDRO:
         return CoolantLayout.NONE
     return hardware.coolant_layout or CoolantLayout.UNKNOWN
+
+
+def rated_layout(nameplate: Nameplate | None) -> CoolantLayout:
+    """Return the sensor layout of a unit's model in the ledger; NONE if it has none or is not known."""
+    return CoolantLayout.NONE if nameplate is None else nameplate.layout
+
+
+@cache
+def shipped_layouts() -> SensorLayouts:
+    """Return the sensor layouts of the catalogue shipped with the agent."""
+    return shipped_catalogue().layouts
 
 
 def shipped_catalogue(own: ModelsFile | None = None) -> Catalogue:
