@@ -12,6 +12,7 @@ from typing import TypeAlias
 import msgspec
 
 from agent.errors import PollError
+from agent.unit.coolant import CoolantLayout
 from agent.unit.sensors import hottest, hottest_by_board
 
 
@@ -168,6 +169,9 @@ class UnitReading(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         stand_in_hs: A longer rate that stands in for a 5 s rate that the rest of the reply refutes, H/s.
         stand_in_window_s: The window of `stand_in_hs`, s.
         hashrate_ideal_hs: The firmware's ideal rate, H/s. Not the nameplate: never used as a denominator.
+        hashrate_sale_hs: The bin that the unit says it was sold as, H/s; None on firmware before 2026.
+        coolant_layout: How the boards' sensors were told apart. UNKNOWN for a hydro unit whose layout no source tells:
+            it shows no coolant, and only the sensors that cannot be coolant.
         power_watts: Reported power; None if the unit reports none, as stock S21 and T21 before 2026, and if the figure
             contradicts the rest of its reply.
         power_kind: How the unit knows that power. None counts as estimated, which is the weaker claim.
@@ -198,6 +202,8 @@ class UnitReading(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     repairs: tuple[str, ...] = ()
     stand_in_hs: float | None = None
     stand_in_window_s: float | None = None
+    hashrate_sale_hs: float | None = None
+    coolant_layout: CoolantLayout = CoolantLayout.NONE
 
     @property
     def rate_hs(self) -> float | None:

@@ -8,16 +8,9 @@ import pytest
 from capture_files import S21_STATS
 
 from agent.errors import ConfigError
-from agent.unit.nameplate import (
-    COLUMNS,
-    HASHES_PER_CYCLE,
-    Catalogue,
-    Nameplate,
-    RatedMode,
-    read_nameplates,
-    shipped_catalogue,
-    short_model,
-)
+from agent.unit.model_names import short_model
+from agent.unit.models_file import COLUMNS, read_models
+from agent.unit.nameplate import HASHES_PER_CYCLE, Catalogue, Nameplate, RatedMode, shipped_catalogue
 
 TEXT = files("agent.unit").joinpath("models.csv").read_text(encoding="utf-8")
 ROWS = list(csv.DictReader(TEXT.splitlines()))
@@ -45,6 +38,7 @@ def test_every_rated_row_is_found(catalogue: Catalogue, row: dict[str, str]) -> 
     assert found.chips_per_board == (int(row["chips_per_board"]) if row["chips_per_board"] else None)
     assert found.fans == (int(row["fans"]) if row["fans"] else None)
     assert (found.cooling, found.source, found.chip or "") == (row["cooling"], row["source"], row["chip"])
+    assert (found.coolant_layout or "") == row["coolant_layout"]
 
 
 @pytest.mark.parametrize("row", [row for row in RATED if row["efficiency_j_per_th"] and row["power_w"]])
@@ -81,13 +75,10 @@ def test_modes_are_ratings_of_one_machine_and_bins_are_not(catalogue: Catalogue)
 
 def test_a_sites_own_file_adds_modes() -> None:
     """A row with a mode in brackets is another mode of the machine, in any file; one without watts is no mode."""
-    text = f"{HEADER}\nM1,100,2000,20,,,,,air,x\nm1 (hem),120,2640,22,,,,,air,x\nM1 (LPM),80,,,,,,,air,x\n"
-    own = Catalogue(read_nameplates(text, "own.csv"))
+    text = f"{HEADER}\nM1,100,2000,20,,,,,air,x\nM1,90,,,,,,,air,x\nm1 (hem),120,2640,22,,,,,air,x\n"
+    own = Catalogue(read_models(text, "own.csv"))
     assert found(own, "M1", 100).modes == (RatedMode(hashrate_hs=120e12, power_watts=2640.0),)
-    assert found(own, "M1 (LPM)", 80).modes == (
-        RatedMode(hashrate_hs=100e12, power_watts=2000.0),
-        RatedMode(hashrate_hs=120e12, power_watts=2640.0),
-    )
+    assert found(own, "M1 (HEM)", 120).modes == (RatedMode(hashrate_hs=100e12, power_watts=2000.0),)
 
 
 def found(catalogue: Catalogue, model: str, bin_ths: float) -> Nameplate:
@@ -100,7 +91,7 @@ def found(catalogue: Catalogue, model: str, bin_ths: float) -> Nameplate:
 def test_bins_of_a_model(catalogue: Catalogue) -> None:
     """Bins are in H/s, largest first; an unknown model has none."""
     assert catalogue.bins_hs("Antminer S21") == (200e12, 195e12, 188e12, 175e12, 151e12)
-    assert catalogue.bins_hs("t21") == (190e12, 186e12, 180e12)
+    assert catalogue.bins_hs("t21") == (233e12, 190e12, 186e12, 180e12)
     assert catalogue.bins_hs("S22") == ()
 
 
@@ -150,7 +141,7 @@ def test_frequency_needs_the_hashes_per_cycle(catalogue: Catalogue) -> None:
 
 def test_row_of_a_site_replaces_the_shipped_one() -> None:
     """A site's row replaces the shipped bin; other bins of the model stay."""
-    own = read_nameplates(f"{HEADER}\nS21,200,3600,18,3,108,BM1368,4,air,measured here\n", "own.csv")
+    own = read_models(f"{HEADER}\nS21,200,3600,18,3,108,BM1368,4,air,measured here\n", "own.csv")
     catalogue = shipped_catalogue(own)
     found = catalogue.find("Antminer S21", 200e12)
     assert found is not None
@@ -170,8 +161,8 @@ def test_row_of_a_site_replaces_the_shipped_one() -> None:
 )
 def test_ways_to_write_a_row(text: str) -> None:
     """Any line end, a byte order mark, extra columns and quoted cells are accepted."""
-    (nameplate,) = read_nameplates(text, "own.csv")
-    assert (nameplate.model, nameplate.hashrate_hs, nameplate.boards) == ("S21", 200e12, 3)
+    (row,) = read_models(text, "own.csv").rows
+    assert (row.hardware.model, row.hashrate_hs, row.hardware.boards) == ("S21", 200e12, 3)
 
 
 @pytest.mark.parametrize(
@@ -203,7 +194,7 @@ def test_ways_to_write_a_row(text: str) -> None:
 def test_bad_row_is_named_by_line_and_column(row: str, mistake: str) -> None:
     """A mistake has file, line, column, value and the expected form."""
     with pytest.raises(ConfigError) as caught:
-        read_nameplates(f"{HEADER}\n{row}\n", "own.csv")
+        read_models(f"{HEADER}\n{row}\n", "own.csv")
     (found,) = caught.value.mistakes
     assert mistake in str(found)
     assert str(caught.value).startswith("own.csv: line ")
@@ -213,7 +204,7 @@ def test_every_mistake_of_a_file_is_reported() -> None:
     """Three bad rows with six mistakes give six mistakes, in order."""
     rows = ["S21,x,y,,3,108,BM1368,4,air,s", GOOD, ",200,,,a,,,,,", "S21,200"]
     with pytest.raises(ConfigError) as caught:
-        read_nameplates("\n".join([HEADER, *rows]), "own.csv")
+        read_models("\n".join([HEADER, *rows]), "own.csv")
     assert [mistake.where for mistake in caught.value.mistakes] == [
         "line 2, column hashrate_th_s",
         "line 2, column power_w",
@@ -228,4 +219,4 @@ def test_every_mistake_of_a_file_is_reported() -> None:
 def test_file_without_its_columns(text: str) -> None:
     """Missing columns are named."""
     with pytest.raises(ConfigError, match=r"own\.csv: line 1: columns missing: .*cooling, source"):
-        read_nameplates(text, "own.csv")
+        read_models(text, "own.csv")
