@@ -18,6 +18,7 @@ from agent.runtime.setup import load_setup
 from agent.site.status import UnitState, UnitStatus
 from agent.site.totals import SiteFigures
 from agent.text.numbers import hashrate_text, ratio_text
+from agent.text.unit_notes import mismatch_text, unit_notes
 
 WORST_SHOWN = 20
 
@@ -38,6 +39,7 @@ def once(config: Path, *, as_json: bool, show_all: bool) -> None:
             shown = statuses if show_all else [status for status in statuses if status.losses][:WORST_SHOWN]
             out.print(_unit_table(shown, of=len(statuses)))
             out.print()
+            _print_mismatches(statuses)
             out.print(site_summary(name, figures, agent.loss_lines(figures)))
         if figures.site.units and not any(status.is_fresh for status in statuses):
             err.print("no unit could be read")
@@ -74,6 +76,19 @@ def _unit_table(statuses: Iterable[UnitStatus], of: int) -> Table:
     return table
 
 
+def _print_mismatches(statuses: Iterable[UnitStatus]) -> None:
+    """Print the units that say to be another model or bin than their row, the first `WORST_SHOWN` by id."""
+    texts = sorted(
+        (status.entry.unit_id, mismatch_text(status.entry, status.mismatch)) for status in statuses if status.mismatch
+    )
+    if not texts:
+        return
+    out.print(f"units that differ from their row in the ledger: {len(texts):,}", markup=False)
+    for unit_id, text in texts[:WORST_SHOWN]:
+        out.print(f"  {unit_id} {text}", markup=False, soft_wrap=True)
+    out.print()
+
+
 def _unit_json(status: UnitStatus) -> dict[str, object]:
     return {
         "unit_id": status.entry.unit_id,
@@ -86,6 +101,7 @@ def _unit_json(status: UnitStatus) -> dict[str, object]:
         "power_source": status.power.source if status.power else None,
         "power_missing_reason": status.power_gap,
         "losses_hs": {loss.cause: loss.hashrate_hs for loss in status.losses},
+        "notes": unit_notes(status),
         "error": None if status.error is None else str(status.error),
         "reading": status.reading,
     }

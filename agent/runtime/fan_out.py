@@ -9,6 +9,7 @@ from agent.exporters.prometheus.store import Metrics
 from agent.history.keeper import History
 from agent.history.recorder import Recorder
 from agent.runtime.change_log import ChangeLog
+from agent.runtime.mismatch_log import MismatchLog
 from agent.runtime.setup import Setup
 from agent.site.curtailment.events import Event
 from agent.site.energy import Energy
@@ -32,6 +33,7 @@ class FanOut:
         self.mqtt = mqtt
         self._recorder = recorder
         self._changes = ChangeLog()
+        self._mismatches = MismatchLog()
 
     @asynccontextmanager
     async def recording(self) -> AsyncIterator[None]:
@@ -60,6 +62,7 @@ class FanOut:
         """Pass on a unit's new status, with the state before it."""
         self.metrics.on_unit(status)
         self.mqtt.on_unit(status)
+        self._mismatches.add(status)
         if status.state is not before:
             self._changes.add(status, before)
             if self._recorder is not None:
@@ -69,10 +72,12 @@ class FanOut:
         """Drop a unit that left the ledger; history counts the units that are there at the end of a minute."""
         self.metrics.remove_unit(unit_id)
         self.mqtt.remove_unit(unit_id)
+        self._mismatches.forget(unit_id)
 
     def close_interval(self) -> None:
         """Log how many more units changed than were named."""
         self._changes.close_interval()
+        self._mismatches.close_interval()
 
     def on_figures(
         self,

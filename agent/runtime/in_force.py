@@ -58,6 +58,7 @@ class InForce:
         self._ledger_changes_at = setup.watched.next_change_after(at)
         self._configure_identity(at)
         self._configure_power()
+        self._configure_catalogue()
 
     @property
     def _metrics(self) -> Metrics:
@@ -111,7 +112,7 @@ class InForce:
         before, self.setup = self.setup, fresh
         self._parts.counting.configure(fresh)
         self._configure_power()
-        self._parts.layouts.take_over(fresh.catalogue.layouts)
+        self._configure_catalogue()
         if fresh.config.log != before.config.log:
             logs.set_up(fresh.config.log.level, fresh.config.log.format)
         if fresh.config.poll != before.config.poll:
@@ -169,6 +170,11 @@ class InForce:
             at=at,
             connect_timeout_s=config.poll.connect_timeout_s,
         )
+
+    def _configure_catalogue(self) -> None:
+        catalogue = self.setup.catalogue
+        self._parts.layouts.take_over(catalogue.layouts)
+        self._parts.tracker.bins_of = catalogue.bins_hs
 
     def _configure_power(self) -> None:
         config = self.setup.config

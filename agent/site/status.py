@@ -12,6 +12,7 @@ import msgspec
 from agent.errors import PollError, RefusedError, UnreachableError
 from agent.site.curtailment.events import Event
 from agent.site.ledger.entries import LedgerEntry
+from agent.site.mismatch import Mismatch
 from agent.site.power import Power, PowerGap, power_gap
 from agent.unit.reading import Mode, UnitReading
 
@@ -83,6 +84,7 @@ class UnitStatus(msgspec.Struct, frozen=True, kw_only=True, gc=False):
             says why.
         event: The curtailment event in force that covers the unit; None outside of any.
         is_straggler: True if it goes on hashing inside an event that leaves it nothing to hash.
+        mismatch: How the unit says to be another model or bin than its row; None if it does not.
         unrestored: The event that curtailed it, ended `RESTORE_S` ago or longer, after which it has not hashed again.
     """
 
@@ -102,6 +104,7 @@ class UnitStatus(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     event: Event | None = None
     is_straggler: bool = False
     unrestored: Event | None = None
+    mismatch: Mismatch | None = None
 
     @property
     def is_polled(self) -> bool:

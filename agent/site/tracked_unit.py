@@ -1,11 +1,14 @@
 """One deployed unit: its latest reading and error, the curtailment it has to wake from, and its status."""
 
+from collections.abc import Callable
+
 import msgspec
 
 from agent.errors import PollError
 from agent.site.curtailment.events import Event, Phase, Slice
 from agent.site.ledger.entries import LedgerEntry
 from agent.site.losses import attribute
+from agent.site.mismatch import Mismatch, mismatch_of
 from agent.site.power import Power, PowerModel, unit_power
 from agent.site.status import UnitState, UnitStatus, is_definite_refusal, is_straggling, judge
 from agent.unit.reading import Mode, Poll, UnitReading
@@ -27,11 +30,13 @@ class TrackedUnit:
         failures: Polls failed in a row.
         metered_watts: The unit's own meter; None without one.
         curtailed_by: The event that last curtailed the unit, until it hashes again.
+        mismatch: How the unit says to be another model or bin than its row.
         has_hashed: True once this process saw it hash.
         status: As of its latest poll or judgement; set by the first `judge`.
     """
 
     __slots__ = (
+        "_compared",
         "curtailed_by",
         "entry",
         "error",
@@ -40,6 +45,7 @@ class TrackedUnit:
         "has_hashed",
         "is_frozen",
         "metered_watts",
+        "mismatch",
         "moved_at",
         "reading",
         "status",
@@ -56,6 +62,8 @@ class TrackedUnit:
         self.metered_watts: float | None = None
         self.curtailed_by: Event | None = None
         self.has_hashed = False
+        self.mismatch: Mismatch | None = None
+        self._compared: tuple[object, ...] = ()
         self.status: UnitStatus
 
     def record(self, poll: Poll, *, clock_s: float, stale_after_s: float) -> None:
@@ -75,6 +83,18 @@ class TrackedUnit:
     def forget_reading(self) -> None:
         """Drop the latest reading: it came from another machine."""
         self.reading, self.fresh_until, self.is_frozen = None, float("-inf"), False
+
+    def compare(self, bins_of: Callable[[str], tuple[float, ...]]) -> None:
+        """Hold what the unit says it is against its row; `bins_of` returns the known bins of a model, H/s."""
+        reading, nameplate = self.reading, self.entry.nameplate
+        if reading is None:
+            self.mismatch, self._compared = None, ()
+            return
+        told_hs = reading.hashrate_sale_hs or reading.hashrate_ideal_hs
+        # These hardly ever change; comparing them takes a tenth of the time of judging them.
+        compared = (reading.identity, told_hs, reading.mode, nameplate, bins_of)
+        if compared != self._compared:
+            self.mismatch, self._compared = mismatch_of(nameplate, reading, bins_of), compared
 
     def is_changed_by_events(self, around: Slice) -> bool:
         """Return True if events change the state of this sleeping or silent unit; any other unit is polled soon.
@@ -131,6 +151,7 @@ class TrackedUnit:
             event=event,
             is_straggler=event is not None and is_straggling(event, fresh, entry.nameplate.hashrate_hs),
             unrestored=self._unrestored(state, event, around, at),
+            mismatch=self.mismatch,
         )
 
     def take_meter(self, watts: float | None, power_model: PowerModel) -> None:

@@ -4,7 +4,7 @@ Pure but for its memory: times are arguments. Wall time stamps what leaves the p
 what is fresh, so that a stepped clock neither revives a dead unit nor kills a living one.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import NamedTuple
 
@@ -44,6 +44,7 @@ class Tracker:
         at: Unix time now, s; the moment from which the first states count.
         curtailments: The declared events; may be replaced, and count from each unit's next poll or refresh on.
         power_model: For units that are not metered and report no power; may be replaced in the same way.
+        bins_of: Returns the known bins of a model, H/s; may be replaced in the same way.
     """
 
     def __init__(
@@ -54,9 +55,11 @@ class Tracker:
         at: float,
         curtailments: Curtailments | None = None,
         power_model: PowerModel | None = None,
+        bins_of: Callable[[str], tuple[float, ...]] = lambda _: (),
     ) -> None:
         self.stale_after_s = stale_after_s
         self.power_model = power_model or PowerModel()
+        self.bins_of = bins_of
         self.curtailments = curtailments or Curtailments()
         self._slice: Slice = self.curtailments.around(at)
         self._is_renaming = False
@@ -225,4 +228,5 @@ class Tracker:
             firsts[alike] = unit.status
 
     def _judge(self, unit: TrackedUnit, *, at: float, is_fresh: bool) -> None:
+        unit.compare(self.bins_of)
         unit.judge(self.curtailments.around(at), self.power_model, at=at, is_fresh=is_fresh)

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 
 from agent.exporters.broker_numbers import BrokerNumbers
 from agent.exporters.prometheus.agent_numbers import AgentNumbers
@@ -10,6 +11,9 @@ from agent.exporters.prometheus.family import Family, Kind, Sample
 from agent.exporters.prometheus.histogram import Histogram
 from agent.history.health import Health
 from agent.site.identity.whereabouts import Standing
+
+# These samples are made anew at each scrape. If a whole fleet differs from its ledger, the count says so.
+MISMATCHES_NAMED = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +51,12 @@ def _of_brokers_by(value: Callable[[BrokerNumbers], Mapping[str, int]]) -> Calla
 def _of_history(value: Callable[[Health], float | None]) -> Callable[[AgentNumbers], Iterable[Sample]]:
     """Return a sample of the history writer's health; its number is None without a history."""
     return lambda own: (((), None if own.history is None else value(own.history)),)
+
+
+def _mismatches(own: AgentNumbers) -> Iterable[Sample]:
+    """Return how many units differ in their model, and how many in their bin alone."""
+    models = sum(1 for mismatch in own.mismatched.values() if mismatch.model is not None)
+    return [((own.site, "model"), models), ((own.site, "bin"), len(own.mismatched) - models)]
 
 
 def _own(
@@ -303,6 +313,19 @@ _IDENTITY: tuple[Family[AgentNumbers], ...] = (
         lambda own: [
             ((own.site, where.unit_id), 1) for where in own.identity_figures.away if where.standing is Standing.MOVED
         ],
+        *("site", "unit"),
+    ),
+    _own(
+        "mining_site_mismatched_units",
+        "Units that say to be another model or bin than their row in the ledger, by reason: model, or bin alone.",
+        _mismatches,
+        *("site", "reason"),
+    ),
+    _own(
+        "miner_model_mismatch",
+        "1 for a unit that says to be another model or bin than its row in the ledger. Absent for all others,"
+        f" and beyond {MISMATCHES_NAMED:,} units.",
+        lambda own: [((own.site, unit_id), 1) for unit_id in islice(own.mismatched, MISMATCHES_NAMED)],
         *("site", "unit"),
     ),
     _own(

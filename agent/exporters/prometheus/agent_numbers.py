@@ -13,6 +13,7 @@ from agent.exporters.prometheus.histogram import Histogram
 from agent.history.health import Health
 from agent.site.identity.figures import IdentityFigures
 from agent.site.metered import MeterState
+from agent.site.mismatch import Mismatch
 from agent.unit.reading import Poll
 
 POLL_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -35,6 +36,7 @@ class AgentNumbers:
         scrape_bytes: Size of the latest body before compression, by scope.
         in_flight: Returns the number of polls under way; None until it is set.
         units, simulated_units: Return how many units are exported, and how many of these are simulated.
+        mismatched: How each unit that says to be another model or bin than its row differs, by unit.
         meters: Returns every meter's state.
         history: Health of the history writer; None without a history.
         mqtt: Returns every broker's numbers.
@@ -57,6 +59,7 @@ class AgentNumbers:
         self.in_flight: Callable[[], int] | None = None
         self.units: Callable[[], int] = int
         self.simulated_units: Callable[[], int] = int
+        self.mismatched: dict[str, Mismatch] = {}
         self.meters: Callable[[], Iterable[MeterState]] = tuple
         self.history: Health | None = None
         self.mqtt: Callable[[], Iterable[BrokerNumbers]] = tuple

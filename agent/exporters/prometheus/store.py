@@ -106,6 +106,11 @@ class Metrics:
     def on_unit(self, status: UnitStatus) -> None:
         """Write one unit's current numbers."""
         self._unit_rows.put(status)
+        unit_id, mismatched = status.entry.unit_id, self.own.mismatched
+        if status.mismatch is not None:
+            mismatched[unit_id] = status.mismatch
+        elif unit_id in mismatched:
+            del mismatched[unit_id]
 
     @property
     def simulated(self) -> Collection[str]:
@@ -115,6 +120,7 @@ class Metrics:
     def remove_unit(self, unit_id: str) -> None:
         """Remove a unit that left the ledger, with all its series."""
         self._unit_rows.remove(unit_id)
+        self.own.mismatched.pop(unit_id, None)
 
     def on_site(self, figures: SiteFigures, *, is_whole: bool) -> None:
         """Render the group figures.

@@ -13,6 +13,7 @@ from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from agent.exporters.web.curtailment_card import curtailment_card
+from agent.exporters.web.mismatch_card import mismatch_card
 from agent.site.event_figures import EventFigures
 from agent.site.status import UnitState, UnitStatus
 from agent.site.totals import Figures, SiteFigures
@@ -79,6 +80,7 @@ def render(shown: Shown) -> str:
             curtailment_card(shown.events),
             _containers(shown.figures, is_late=shown.unreadiness is not None),
             _worst(shown),
+            mismatch_card(shown.statuses),
         ]
     title = escape(shown.site)
     return "\n".join(

@@ -7,8 +7,11 @@ import msgspec
 
 from agent.exporters.web.identity_answers import WhereaboutsAnswer, whereabouts_answer
 from agent.site.identity.whereabouts import Whereabouts
+from agent.site.mismatch import BinSource
 from agent.site.power import PowerGap, PowerSource
 from agent.site.status import Cause, UnitState, UnitStatus
+from agent.text.unit_notes import mismatch_text, unit_notes
+from agent.unit.coolant import CoolantLayout
 from agent.unit.reading import BoardReading, Dialect, Identity, Mode, Places, PowerKind
 
 
@@ -17,6 +20,22 @@ class LossAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
     cause: Cause
     hashrate_hs: float
+
+
+class MismatchAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """How a unit differs from its row in the ledger.
+
+    Attributes:
+        model: The model that it answers as; null if that is its row's.
+        hashrate_hs: The bin that it tells; null if that is its row's, or if it tells none.
+        told_by: The key in which it tells its bin.
+        text: The same in words.
+    """
+
+    model: str | None
+    hashrate_hs: float | None
+    told_by: BinSource | None
+    text: str
 
 
 class UnitRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,6 +50,7 @@ class UnitRow(msgspec.Struct, frozen=True, kw_only=True):
         error_reason: Reason for which the latest poll failed.
         curtailment: Id of the active curtailment event that covers it.
         is_straggler: True if it hashes although the target of that event is zero.
+        mismatch: How it says to be another model or bin than its row in the ledger; null if it does not.
         not_restored_after: Id of the event that curtailed it, if it does not hash again 15 minutes after its end.
     """
 
@@ -59,6 +79,7 @@ class UnitRow(msgspec.Struct, frozen=True, kw_only=True):
     curtailment: str | None
     is_straggler: bool
     not_restored_after: str | None
+    mismatch: MismatchAnswer | None
 
 
 class UnitsAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,10 +131,12 @@ class ReadingAnswer(msgspec.Struct, frozen=True, kw_only=True):
     hashrate_30m_hs: float | None
     hashrate_avg_hs: float | None
     hashrate_ideal_hs: float | None
+    hashrate_sale_hs: float | None
     stand_in_hs: float | None
     stand_in_window_s: float | None
     power_watts: float | None
     power_kind: PowerKind | None
+    coolant_layout: CoolantLayout
     fan_rpm: Places
     boards: tuple[BoardReading, ...]
     pools: tuple[PoolAnswer, ...]
@@ -127,6 +150,7 @@ class UnitAnswer(msgspec.Struct, frozen=True, kw_only=True):
         failures: Number of polls that failed in a row.
         error: The latest failure in words.
         delivered_1h_hs, delivered_24h_hs: Hashrate that pools credited; null until the whole window is known.
+        notes: Remarks in words, such as that it answers as another model, or why its coolant is not shown.
         whereabouts: Where its own identity answers; null if identities are not checked.
     """
 
@@ -143,6 +167,7 @@ class UnitAnswer(msgspec.Struct, frozen=True, kw_only=True):
     error: str | None
     delivered_1h_hs: float | None
     delivered_24h_hs: float | None
+    notes: list[str]
     whereabouts: WhereaboutsAnswer | None
     reading: ReadingAnswer | None
 
@@ -189,6 +214,19 @@ def unit_row(status: UnitStatus, now: float) -> UnitRow:
         curtailment=status.event.id if status.event else None,
         is_straggler=status.is_straggler,
         not_restored_after=status.unrestored.id if status.unrestored else None,
+        mismatch=_mismatch_answer(status),
+    )
+
+
+def _mismatch_answer(status: UnitStatus) -> MismatchAnswer | None:
+    mismatch = status.mismatch
+    if mismatch is None:
+        return None
+    return MismatchAnswer(
+        model=mismatch.model,
+        hashrate_hs=None if mismatch.bin is None else mismatch.bin.hashrate_hs,
+        told_by=None if mismatch.bin is None else mismatch.bin.source,
+        text=mismatch_text(status.entry, mismatch),
     )
 
 
@@ -222,6 +260,7 @@ def unit_answer(
         error=str(status.error) if status.error else None,
         delivered_1h_hs=delivered_1h_hs,
         delivered_24h_hs=delivered_24h_hs,
+        notes=unit_notes(status),
         whereabouts=None if where is None else whereabouts_answer(where),
         # Not strict: Unix times become datetimes.
         reading=msgspec.convert(status.reading, ReadingAnswer, from_attributes=True, strict=False)
