@@ -1,12 +1,12 @@
 """`hashsight history`: the history file as CSV."""
 
-import sys
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from agent.commands.history_source import opened
+from agent.commands.machine_output import write_text
 from agent.commands.terminal import exit_codes, usage_error
 from agent.history.export import CHANGE_HEADER, CONTAINER_HEADER, change_line, container_line, site_lines
 from agent.history.reader import HistoryReader
@@ -33,8 +33,7 @@ def export(
                 except ValueError as error:
                     raise usage_error(COMMAND, "PERIOD", period, str(error)) from error
                 bounds = (whole.start, whole.end)
-            for piece in _pieces(reader, kind, *bounds):
-                sys.stdout.write(piece)
+            write_text(_pieces(reader, kind, *bounds))
 
 
 def _moment(option: str, text: str | None, zone: ZoneInfo, default: float) -> float:
