@@ -1,6 +1,7 @@
 """`hashsight history`: the history file as CSV."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -33,7 +34,9 @@ def export(
                 except ValueError as error:
                     raise usage_error(COMMAND, "PERIOD", period, str(error)) from error
                 bounds = (whole.start, whole.end)
-            write_text(_pieces(reader, kind, *bounds))
+            # Closed before the file is, if writing fails.
+            with closing(_pieces(reader, kind, *bounds)) as pieces:
+                write_text(pieces)
 
 
 def _moment(option: str, text: str | None, zone: ZoneInfo, default: float) -> float:
@@ -47,7 +50,7 @@ def _moment(option: str, text: str | None, zone: ZoneInfo, default: float) -> fl
     return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).timestamp()
 
 
-def _pieces(reader: HistoryReader, kind: str, start: float, end: float) -> Iterator[str]:
+def _pieces(reader: HistoryReader, kind: str, start: float, end: float) -> Generator[str, None, None]:
     if kind == "site":
         yield from site_lines(reader.chunks(start, end))
     elif kind == "containers":

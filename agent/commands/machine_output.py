@@ -1,7 +1,7 @@
 """Machine output: JSON, CSV and plain lines, written to standard output as bytes, piece by piece.
 
-It bypasses the terminal library, which takes 34 ms to lay out the JSON of one unit. The bytes are the same in a pipe and
-on a terminal: UTF-8, without colours and without line breaks at the terminal's width.
+It bypasses the terminal library, which takes 34 ms to lay out the JSON of one unit. The bytes are the same in a pipe
+and on a terminal: UTF-8, without colours and without line breaks at its width.
 """
 
 import csv
@@ -37,13 +37,21 @@ def write(pieces: Iterable[bytes]) -> None:
         for piece in pieces:
             waiting += piece
             if len(waiting) >= PIECE_BYTES:
-                sys.stdout.buffer.write(waiting)
+                _write_all(waiting)
                 waiting.clear()
-        sys.stdout.buffer.write(waiting)
+        _write_all(waiting)
         sys.stdout.flush()
     except BrokenPipeError as error:
         abandon_stdout()
         raise typer.Exit(READER_LEFT) from error
+
+
+def _write_all(data: bytearray) -> None:
+    # With PYTHONUNBUFFERED there is no buffer in between, and one write may take a part only.
+    written = 0
+    while written < len(data):
+        with memoryview(data) as view, view[written:] as rest:
+            written += sys.stdout.buffer.write(rest)
 
 
 def abandon_stdout() -> None:
