@@ -18,8 +18,9 @@ SLICE_BYTES = 64 * 1024
 YIELD_BYTES = 1 << 20
 # Two uncompressed scrapes of 10,000 units, or ten compressed ones.
 MAX_BODY_BYTES = 64 << 20
-# Scrapes take no turn: those of one kind share a body. Reading months of history takes seconds of a disk and a core.
-TURNS: Mapping[str, int] = {"answer": 4, "history": 1}
+# Answers take a core each while they are made, and the event loop needs its share of the interpreter. Reading months of
+# history takes seconds of a disk. Scrapes take no turn: those of one kind share a body.
+TURNS: Mapping[str, int] = {"answer": 2, "history": 1}
 # Half of Prometheus' default scrape timeout.
 ROOM_WAIT_S = 5.0
 # A client that took nothing for so long, or is as far behind the pace that meets its deadline, is cut for room.
@@ -130,6 +131,16 @@ class Bodies:
             self._making[kind] -= 1
             self._signal()
 
+    def admit(self, body: bytes) -> None:
+        """Check that a body which was made without a turn may be sent: another client has it, or there is room.
+
+        Raises:
+            BusyError: Meanwhile others took the room.
+        """
+        if id(body) not in self._senders and not self._has_room():
+            self.refused += 1
+            raise BusyError
+
     async def send(
         self, request: web.Request, response: web.StreamResponse, client: Client, *, deadline_s: float
     ) -> None:
@@ -137,7 +148,7 @@ class Bodies:
 
         Args:
             request: The request that it answers.
-            response: The response; a large body is taken out of it.
+            response: The response; its body is taken out of it.
             client: The connection, which is cut if its client reads too slowly while room is needed.
             deadline_s: Time that the whole body may take.
 
@@ -146,7 +157,7 @@ class Bodies:
         """
         writer = await response.prepare(request)
         body = response.body if isinstance(response, web.Response) else None
-        if isinstance(response, web.Response) and isinstance(body, bytes) and len(body) > SLICE_BYTES:
+        if isinstance(response, web.Response) and isinstance(body, bytes) and body:
             response.body = None
             if writer is not None and request.method != "HEAD":
                 with self._under_way(body, client, deadline_s) as sending:
@@ -155,7 +166,7 @@ class Bodies:
                         await writer.write(piece)
                         await writer.drain()
                         sending.take(len(piece))
-                        if start % YIELD_BYTES == 0:
+                        if (start + SLICE_BYTES) % YIELD_BYTES == 0:
                             await asyncio.sleep(0)
         await response.write_eof()
 

@@ -10,11 +10,12 @@ import threading
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from importlib.resources import files
 from typing import Literal, Protocol
 from zoneinfo import ZoneInfo
 
+import msgspec
 from aiohttp import web
 
 from agent.errors import HistoryError, QueryError
@@ -102,10 +103,14 @@ _SOURCE: web.AppKey[Source] = web.AppKey("source", Source)
 async def _metrics(request: web.Request) -> web.Response:
     scope: Literal["all", "site"] = "site" if request.path == "/metrics/site" else "all"
     accept, accept_encoding = (",".join(request.headers.getall(name, [])) for name in ("Accept", "Accept-Encoding"))
-    if scope == "all":
-        # The other is small, and alerts are made of it.
-        await request.app[BODIES].room()
-    body, headers = await request.app[_SOURCE].scrape(accept, accept_encoding, scope=scope)
+    bodies, scrape = request.app[BODIES], request.app[_SOURCE].scrape
+    if scope == "site":
+        # Small, and alerts are made of it: it waits for no other.
+        body, headers = await scrape(accept, accept_encoding, scope=scope)
+    else:
+        await bodies.room()
+        body, headers = await scrape(accept, accept_encoding, scope=scope)
+        bodies.admit(body)
     return web.Response(body=body, headers=headers)
 
 
@@ -189,7 +194,13 @@ async def _history(request: web.Request) -> web.Response:
 
 
 async def _schema(_: web.Request) -> web.Response:
-    return json_response(schema())
+    return web.Response(body=_schema_body(), content_type="application/json")
+
+
+@cache
+def _schema_body() -> bytes:
+    # It takes six milliseconds and never changes.
+    return msgspec.json.encode(schema())
 
 
 async def _page(request: web.Request) -> web.Response:

@@ -139,7 +139,7 @@ async def test_a_request_gets_the_room_of_a_body_that_ends() -> None:
 
 
 async def test_turns_are_bounded_by_kind() -> None:
-    """Four answers are made at once and one of history; one kind does not wait for the other."""
+    """Two answers are made at once and one of history; one kind does not wait for the other."""
     traffic, most = Traffic(1000), dict.fromkeys(bodies.TURNS, 0)
     at_work = dict.fromkeys(bodies.TURNS, 0)
 
@@ -153,7 +153,7 @@ async def test_turns_are_bounded_by_kind() -> None:
     async with asyncio.TaskGroup() as tasks:
         for number in range(60):
             tasks.create_task(make(("answer", "history")[number % 2]), name="turn")
-    assert most == {"answer": 4, "history": 1}
+    assert most == {"answer": 2, "history": 1}
 
 
 # Over real sockets
@@ -273,6 +273,25 @@ async def test_bodies_of_their_own_stay_within_the_limit(monkeypatch: pytest.Mon
             assert (made[0].refused, len(made_sizes), most) == (21, 3, 3 * size)
             monkeypatch.setattr(bodies, "LATE_S", 0.0)
             assert (await fetch(port)).endswith(bytes(size))
+
+
+async def test_scrapes_that_waited_for_one_another_stay_within_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scrapes that found room together and were then made one by one are refused when the room is used up."""
+    monkeypatch.setattr(bodies, "LATE_S", 1e9)
+    size, turn, most = 4_000_000, asyncio.Lock(), 0
+
+    async def scrape(*_: str, **__: str) -> tuple[bytes, dict[str, str]]:
+        nonlocal most
+        async with turn:
+            await asyncio.sleep(0.001)
+            most = max(most, made[0].bytes_under_way)
+            return bytes(size), {"Content-Type": "text/plain"}
+
+    with watched(monkeypatch, max_bytes=3 * size) as made, ExitStack() as stack:
+        async with asyncio.timeout(30), web.serve(source(scrape=scrape), "127.0.0.1", 0) as (_, port):
+            await ask_and_never_read(port, 60, stack)
+            await until(lambda: made[0].refused == 57)
+            assert (most, made[0].bytes_under_way) == (3 * size, 3 * size)
 
 
 # Clients that leave

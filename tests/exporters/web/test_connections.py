@@ -67,12 +67,12 @@ class Site:
         assert await connection.ask() == b"HTTP/1.1 200 OK"
         return connection
 
-    def stuck(self) -> None:
+    def stuck(self, requests: int = 1) -> None:
         """Open a connection that asks for metrics and never reads."""
         connection = self._stack.enter_context(closing(socket.socket()))
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         connection.connect(("127.0.0.1", self._port))
-        connection.sendall(METRICS)
+        connection.sendall(METRICS * requests)
 
 
 @contextmanager
@@ -175,6 +175,19 @@ async def test_clients_that_never_read_give_way(monkeypatch: pytest.MonkeyPatch)
         await until(lambda: sum(1 for each in served.guard._busy if each.sending) == 6)
         assert await (await served.connect()).ask() == b"HTTP/1.1 200 OK"
         assert (served.guard.refused, served.guard.displaced) == (0, 1)
+
+
+async def test_unread_small_answers_give_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Clients that ask for many small answers and read none hold no place against a scrape."""
+
+    async def scrape(*_: str, **__: str) -> tuple[bytes, dict[str, str]]:
+        return b"x" * 60_000, {"Content-Type": "text/plain"}
+
+    async with site(monkeypatch, source(scrape=scrape)) as served:
+        for _ in range(6):
+            served.stuck(requests=200)
+        await until(lambda: sum(1 for each in served.guard._busy if each.sending) == 6)
+        assert await (await served.connect()).ask() == b"HTTP/1.1 200 OK"
 
 
 @on_both_loops
