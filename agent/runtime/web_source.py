@@ -36,6 +36,7 @@ def web_source(setup: Callable[[], Setup], parts: Parts) -> Source:
         unreadiness=lambda: rounds.unreadiness,
         illness=lambda: parts.polling.illness,
         wall=time.time,
+        refused=fan_out.metrics.own.http_refused,
         hosts=lambda: setup().config.web.hosts,
         identity=identity.figures,
         whereabouts=identity.whereabouts,

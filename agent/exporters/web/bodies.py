@@ -91,12 +91,10 @@ class Bodies:
 
     Attributes:
         bytes_under_way: Bytes of all distinct bodies being sent.
-        refused: Number of requests for which there was no room.
     """
 
     def __init__(self, clock: Callable[[], float], *, max_bytes: int = MAX_BODY_BYTES) -> None:
         self.bytes_under_way = 0
-        self.refused = 0
         self._clock = clock
         self._max_bytes = max_bytes
         self._making: Counter[str] = Counter()
@@ -138,7 +136,6 @@ class Bodies:
             BusyError: Meanwhile others took the room.
         """
         if id(body) not in self._senders and not self._has_room():
-            self.refused += 1
             raise BusyError
 
     async def send(
@@ -216,7 +213,6 @@ class Bodies:
         while not is_free():
             left_s = give_up_at - self._clock()
             if left_s <= 0:
-                self.refused += 1
                 raise BusyError
             with suppress(TimeoutError):
                 async with asyncio.timeout(min(left_s, LOOK_AGAIN_S)):

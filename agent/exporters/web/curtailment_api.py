@@ -17,8 +17,10 @@ from urllib.parse import quote
 import structlog
 from aiohttp import web
 
+from agent.exporters.http_refusals import HttpRefusal
 from agent.exporters.web.bearer import Token
 from agent.exporters.web.curtailment_answers import curtailment_answer, curtailment_list_answer
+from agent.exporters.web.listener import REFUSED
 from agent.exporters.web.rate_limit import Limiter
 from agent.exporters.web.responses import json_error, json_response
 from agent.exporters.web.threads import retrieve
@@ -151,6 +153,7 @@ class CurtailmentApi:
 
     def _wrong_token(self, request: web.Request) -> web.Response:
         """Return the answer to a caller without the token: at first the reason, then only when to try again."""
+        request.app[REFUSED][HttpRefusal.TOKEN] += 1
         caller = request.remote or ""
         wait_s = self._wrong_tokens.wait_s(caller)
         if wait_s > 0:

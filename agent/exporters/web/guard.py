@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import cast
 
+from agent.exporters.http_refusals import HttpRefusal
 from agent.exporters.web.bodies import Sending
 
 # One address leaves a quarter of all places to others.
@@ -29,23 +30,22 @@ class Guard:
         factory: Makes the protocol that is guarded.
         max_connections: Limit of open connections; one address may have three quarters of them.
         header_deadline_s: Time from the first byte, or from connecting, to the complete head of a request.
-
-    Attributes:
-        refused: Connections closed at once, because no other could give way.
-        displaced: Connections that gave way to a new one.
-        aborted: Connections closed at a deadline.
+        refused: Counts of the clients turned away, by reason.
     """
 
     def __init__(
-        self, factory: Callable[[], asyncio.Protocol], *, max_connections: int, header_deadline_s: float
+        self,
+        factory: Callable[[], asyncio.Protocol],
+        *,
+        max_connections: int,
+        header_deadline_s: float,
+        refused: Counter[str],
     ) -> None:
         self.factory = factory
         self.max_connections = max_connections
         self.max_by_address = max(1, int(max_connections * ADDRESS_SHARE))
         self.header_deadline_s = header_deadline_s
-        self.refused = 0
-        self.displaced = 0
-        self.aborted = 0
+        self.refused = refused
         # Each in order of entry. Connections in `_waiting` have no complete request.
         self._waiting: dict[GuardedConnection, None] = {}
         self._busy: dict[GuardedConnection, None] = {}
@@ -69,7 +69,7 @@ class Guard:
         elif self.open >= self.max_connections:
             is_full = not self._displace(None)
         if is_full:
-            self.refused += 1
+            self.refused[HttpRefusal.NO_PLACE] += 1
             return False
         self._by_address[address] += 1
         self._waiting[connection] = None
@@ -101,7 +101,7 @@ class Guard:
     def abort_all(self) -> None:
         """Close every connection and drop unsent data."""
         for connection in (*self._waiting, *self._busy):
-            connection.abort()
+            connection.end()
 
     def _displace(self, address: str | None) -> bool:
         """Close a connection of `address`, or of any address if that is None; return False if none can give way."""
@@ -110,7 +110,7 @@ class Guard:
             connection = self._slowest_reader(address)
         if connection is None:
             return False
-        self.displaced += 1
+        self.refused[HttpRefusal.DISPLACED] += 1
         self.release(connection)
         connection.give_way()
         return True
@@ -153,9 +153,13 @@ class GuardedConnection(asyncio.Protocol):
         self._guard.set_waiting(self)
 
     def abort(self) -> None:
+        """Close the connection of a client that is too slow, and drop unsent data."""
+        self._guard.refused[HttpRefusal.SLOW] += 1
+        self.end()
+
+    def end(self) -> None:
         """Close the connection and drop unsent data."""
         self._disarm()
-        self._guard.aborted += 1
         if self._transport is not None:
             self._transport.abort()
 

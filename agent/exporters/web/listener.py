@@ -7,6 +7,7 @@
 import asyncio
 import math
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from functools import partial
@@ -15,6 +16,7 @@ from typing import Any
 import structlog
 from aiohttp import web
 
+from agent.exporters.http_refusals import HttpRefusal
 from agent.exporters.web import hosts
 from agent.exporters.web.bodies import ROOM_WAIT_S, Bodies, BusyError
 from agent.exporters.web.guard import Guard, GuardedConnection
@@ -46,20 +48,23 @@ SECURITY_HEADERS = {
 
 _REASONS = {404: "nothing at this address"}
 
+REFUSED: web.AppKey[Counter[str]] = web.AppKey("refused", Counter)
 BODIES: web.AppKey[Bodies] = web.AppKey("bodies", Bodies)
 _NAMES: web.AppKey[Callable[[], Collection[str]]] = web.AppKey("names")
 
 
-def new_application(names: Callable[[], Collection[str]]) -> web.Application:
+def new_application(names: Callable[[], Collection[str]], refused: Counter[str]) -> web.Application:
     """Return an application without routes that keeps the limits of this module.
 
     Args:
         names: Returns the names under which it answers, besides IP addresses and the names of this machine.
+        refused: Counts of the clients turned away, by reason.
     """
     app = web.Application(middlewares=[_watch], client_max_size=MAX_REQUEST_BYTES)
     own = hosts.own_names()
     app[_NAMES] = lambda: own.union(map(hosts.normal_name, names()))
     app[BODIES] = Bodies(time.monotonic)
+    app[REFUSED] = refused
     return app
 
 
@@ -98,7 +103,9 @@ async def listen(
             # A request's compressed body stays as it is; the middleware refuses it.
             auto_decompress=False,
         )
-        guard = Guard(factory, max_connections=max_connections, header_deadline_s=header_deadline_s)
+        guard = Guard(
+            factory, max_connections=max_connections, header_deadline_s=header_deadline_s, refused=app[REFUSED]
+        )
         server = await loop.create_server(guard, host, port)
         try:
             bound: Any = server.sockets[0].getsockname()
@@ -149,10 +156,12 @@ def _refusal(request: web.Request) -> web.Response | None:
     for authority in authorities:
         refused = hosts.refusal(authority, request.app[_NAMES]())
         if refused is not None:
+            request.app[REFUSED][HttpRefusal.HOST] += 1
             return _closing(error_response(request, *refused))
     if not _codings(request, "Content-Encoding") <= {"identity"} or not _codings(request, "Transfer-Encoding") <= {
         "chunked"
     }:
+        request.app[REFUSED][HttpRefusal.COMPRESSED] += 1
         reason = "a request's body must not be compressed"
         return _closing(error_response(request, 415, reason, {"Accept-Encoding": "identity"}))
     return None
@@ -183,6 +192,7 @@ async def _answer(
     except web.HTTPException as error:
         return error_response(request, error.status, _REASONS.get(error.status, error.reason))
     except BusyError:
+        request.app[REFUSED][HttpRefusal.BUSY] += 1
         reason = "too many large answers are being made or sent; see Retry-After"
         return error_response(request, 503, reason, {"Retry-After": str(math.ceil(ROOM_WAIT_S))})
     except Exception:

@@ -7,9 +7,10 @@ moment are built in a thread from immutable values. `listener` holds the limits 
 """
 
 import threading
+from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, partial
 from importlib.resources import files
 from typing import Literal, Protocol
@@ -19,6 +20,7 @@ import msgspec
 from aiohttp import web
 
 from agent.errors import HistoryError, QueryError
+from agent.exporters.http_refusals import new_counts
 from agent.exporters.web.curtailment_api import CurtailmentApi
 from agent.exporters.web.history_api import HistoryAnswer, HistoryQuery, parse_history_query
 from agent.exporters.web.identity_answers import identity_answer
@@ -61,6 +63,7 @@ class Source:
         unreadiness: Returns why the figures are incomplete or out of date; None if they are neither.
         illness: Returns why this process should be restarted; None if it is healthy.
         wall: Returns Unix time, s.
+        refused: Counts of the clients turned away, by reason (`HttpRefusal`).
         hosts: Returns the names under which the server answers, besides IP addresses and the names of this machine.
         counts_simulated: Returns True if the figures include simulated units.
         history: Reads history, called in a thread with a function that returns False once the answer is no longer
@@ -84,6 +87,7 @@ class Source:
     unreadiness: Callable[[], str | None]
     illness: Callable[[], str | None]
     wall: Callable[[], float]
+    refused: Counter[str] = field(default_factory=new_counts)
     hosts: Callable[[], Collection[str]] = tuple
     counts_simulated: Callable[[], bool] = lambda: True
     history: Callable[[HistoryQuery, Callable[[], bool]], HistoryAnswer] | None = None
@@ -232,7 +236,7 @@ async def _asset(request: web.Request) -> web.Response:
 
 
 def _application(source: Source) -> web.Application:
-    app = new_application(source.hosts)
+    app = new_application(source.hosts, source.refused)
     app[_SOURCE] = source
     app.add_routes(
         [

@@ -41,15 +41,19 @@ ROUTES = (
 )
 
 
+def curtailments(folder: Path) -> CurtailmentApi:
+    """Return the API of a site without curtailments, which takes `TOKEN`."""
+    book = CurtailmentBook(folder / "state.json", site="nd-1", windows=(), entries=tuple, wall=lambda: AT)
+    return CurtailmentApi("nd-1", book, token=lambda: TOKEN, units=tuple, wall=lambda: AT, clock=lambda: 1000.0)
+
+
 @asynccontextmanager
 async def whole_site(folder: Path) -> AsyncIterator[int]:
     """Serve every route, with history and curtailments; yield the port."""
     path = folder / "history.sqlite"
     if not path.exists():
         write(path, hours(int(AT) - 7200, int(AT)))
-    book = CurtailmentBook(folder / "state.json", site="nd-1", windows=(), entries=tuple, wall=lambda: AT)
-    api = CurtailmentApi("nd-1", book, token=lambda: TOKEN, units=tuple, wall=lambda: AT, clock=lambda: 1000.0)
-    shown = source(history=lambda *asked: answer_history(path, "nd-1", *asked), curtailments=api)
+    shown = source(history=lambda *asked: answer_history(path, "nd-1", *asked), curtailments=curtailments(folder))
     async with web.serve(shown, "127.0.0.1", 0) as (_, port):
         yield port
 
@@ -115,6 +119,26 @@ async def test_bodies_as_they_are_pass(headers: dict[str, str], status: int, tmp
         with closing(writer):
             writer.write(f"{head}\r\n{body}".encode())
             assert int((await reader.read()).split(None, 2)[1]) == status
+
+
+async def test_clients_turned_away_are_counted_by_reason(tmp_path: Path) -> None:
+    """A foreign name, a compressed body and a wrong token each count under their reason, and nothing else does."""
+    shown = source(curtailments=curtailments(tmp_path))
+    async with web.serve(shown, "127.0.0.1", 0) as (_, port):
+        for path, header in (
+            ("/", "Host: evil.example"),
+            ("/", "Host: localhost\r\nContent-Encoding: gzip"),
+            (PATH, "Host: localhost"),
+            (PATH, "Host: localhost\r\nAuthorization: Bearer wrong"),
+            (PATH, f"Host: localhost\r\nAuthorization: Bearer {TOKEN.text}"),
+            ("/nothing", "Host: localhost"),
+        ):
+            await exchange(port, f"GET {path} HTTP/1.1\r\n{header}\r\n".encode())
+    assert {reason: count for reason, count in shown.refused.items() if count} == {
+        "host": 1,
+        "compressed": 1,
+        "token": 2,
+    }
 
 
 # Any query, at any address
