@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 
-import msgspec
 from rich.console import Group
 from rich.markup import escape
 from rich.table import Table
@@ -92,8 +91,8 @@ def site_summary(name: str, figures: SiteFigures, lines: Iterable[LossLine]) -> 
     )
 
 
-def site_json(name: str, figures: SiteFigures) -> bytes:
-    """Return the same figures as JSON, in base units."""
+def site_fields(name: str, figures: SiteFigures) -> dict[str, object]:
+    """Return the same figures for JSON, in base units."""
 
     def group(each: Figures) -> dict[str, object]:
         return {
@@ -116,11 +115,9 @@ def site_json(name: str, figures: SiteFigures) -> bytes:
             "units_by_state": each.units_by_state,
         }
 
-    return msgspec.json.encode(
-        {
-            "site": name,
-            "at": figures.at,
-            **group(figures.site),
-            "containers": {container: group(each) for container, each in figures.by_container.items()},
-        }
-    )
+    return {
+        "site": name,
+        "at": figures.at,
+        **group(figures.site),
+        "containers": {container: group(each) for container, each in figures.by_container.items()},
+    }

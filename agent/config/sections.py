@@ -163,11 +163,14 @@ class WebSection(Section):
 
     Attributes:
         listen: Address and port; port 0 binds any free one.
-        max_connections: Maximum open connections; more are refused.
+        hosts: Names under which clients may ask for it, besides IP addresses and the names of this machine.
+        max_connections: Maximum open connections; at the limit a new one takes the place of an idle one.
     """
 
     # Loopback: serving a network takes an explicit choice. Port 9184 is below the ephemeral range.
     listen: Listen = Endpoint("127.0.0.1", 9184)
+    # A web page elsewhere can point its own name at this machine (DNS rebinding), so unknown names are refused.
+    hosts: Annotated[tuple[Host, ...], Strict(strict=False)] = ()
     # Enough for some Prometheus servers and browsers; more is a mistake or an attack.
     max_connections: Annotated[int, between(1, 65_536)] = 256
 

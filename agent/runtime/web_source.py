@@ -21,9 +21,9 @@ def web_source(setup: Callable[[], Setup], parts: Parts) -> Source:
     rounds, tracker, identity = parts.rounds, parts.tracker, parts.identity
     counting, fan_out = parts.counting, parts.fan_out
 
-    def history(query: HistoryQuery) -> HistoryAnswer:
+    def history(query: HistoryQuery, is_wanted: Callable[[], bool]) -> HistoryAnswer:
         config = setup().config
-        return answer_history(config.history.path(setup().path), config.title, query)
+        return answer_history(config.history.path(setup().path), config.title, query, is_wanted)
 
     config = setup().config
     return Source(
@@ -36,6 +36,8 @@ def web_source(setup: Callable[[], Setup], parts: Parts) -> Source:
         unreadiness=lambda: rounds.unreadiness,
         illness=lambda: parts.polling.illness,
         wall=time.time,
+        refused=fan_out.metrics.own.http_refused,
+        hosts=lambda: setup().config.web.hosts,
         identity=identity.figures,
         whereabouts=identity.whereabouts,
         counts_simulated=lambda: counting.counts_simulated,

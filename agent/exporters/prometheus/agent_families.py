@@ -152,6 +152,13 @@ _AGENT: tuple[Family[AgentNumbers] | Timing, ...] = (
         "scope",
     ),
     _own(
+        "miner_agent_http_clients_dropped_total",
+        "Clients that the web server turned away, by reason.",
+        lambda own: _counts(own.http_refused),
+        "reason",
+        kind=Kind.COUNTER,
+    ),
+    _own(
         "miner_agent_config_last_reload_successful",
         "1 if the last load of configuration and ledger succeeded, 0 if the old ones were kept.",
         lambda own: (((), own.reload_successful),),

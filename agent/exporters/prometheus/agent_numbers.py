@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 
 from agent.errors import POLL_REASONS
 from agent.exporters.broker_numbers import BrokerNumbers
+from agent.exporters.http_refusals import new_counts
 from agent.exporters.prometheus.histogram import Histogram
 from agent.history.health import Health
 from agent.site.identity.figures import IdentityFigures
@@ -42,6 +43,7 @@ class AgentNumbers:
         mqtt: Returns every broker's numbers.
         identity: Returns the current identity figures.
         identity_figures: The figures of the scrape being made, so that all its families agree.
+        http_refused: Clients that the web server turned away, by reason.
         curtailments_kept: Returns True if declared curtailments are on disk, None before the first attempt.
         reload_successful: True if configuration and ledger last loaded successfully; None before the first load.
         reloaded_at: Unix time of the last successful load, s.
@@ -65,6 +67,7 @@ class AgentNumbers:
         self.mqtt: Callable[[], Iterable[BrokerNumbers]] = tuple
         self.identity: Callable[[], IdentityFigures] = IdentityFigures
         self.identity_figures = IdentityFigures()
+        self.http_refused = new_counts()
         self.curtailments_kept: Callable[[], bool | None] = lambda: None
         self.reload_successful: bool | None = None
         self.reloaded_at: float | None = None
