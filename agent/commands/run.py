@@ -17,6 +17,7 @@ def run(config: Path) -> None:
         garbage.pause()
         setup = load_setup(config)
         logs.set_up(setup.config.log.level, setup.config.log.format)
+        logs.catch_strays()
         try:
             run_loop(_run(setup))
         finally:

@@ -77,20 +77,27 @@ class Intake:
         self._door = door
         self._wall = wall
 
-    async def take(self, received: Received) -> Refused | None:
-        """Handle a message; returns the reason if it was refused, else None.
+    async def follow(self, received: Received) -> Refused | None:
+        """Follow an order; returns the reason if it was refused, else None.
 
-        An order that the broker retained from before is followed once. If it is over by now, it is not refused.
+        An order that the broker retained, or sends again, is followed once. If it is over by now, it is not refused.
         """
         try:
-            if received.topic == self._topics.curtailment:
-                await self._curtail(received.payload)
-            else:
-                self._meter(received)
+            await self._curtail(received.payload)
         except OrderError as error:
-            if received.is_retained and error.refusal is Refusal.CONFLICT:
+            if error.refusal is Refusal.CONFLICT and (received.is_retained or received.is_repeated):
                 return None
             return Refused(error.refusal, str(error))
+        except Exception:
+            # Without an answer, the order would not be acknowledged and would come again for ever.
+            log.exception("order failed")
+            return Refused("failed", "unexpected error; the agent's log has the details")
+        return None
+
+    def measure(self, received: Received) -> Refused | None:
+        """Store a meter's reading; returns the reason if it was refused, else None."""
+        try:
+            self._meter(received)
         except ReadingError as error:
             if received.is_retained and error.reason == "stale":
                 return None

@@ -226,9 +226,11 @@ async def test_bad_messages_are_answered_and_change_nothing(tmp_path: Path) -> N
                 (numbers,) = side.numbers()
                 metered = add_up(side.meter_readings())
     answers = [check(payload) for _, payload, _ in reader.messages]
-    assert [(answer["topic"], answer["reason"]) for answer in answers] == [
-        (f"{ROOT}/{topic}", reason) for topic, _, reason in bad
-    ]
+    # Orders and readings come over connections of their own, so only each kind is in order.
+    for kind in ("curtailment/", "meter/"):
+        assert [(answer["topic"], answer["reason"]) for answer in answers if kind in answer["topic"]] == [
+            (f"{ROOT}/{topic}", reason) for topic, _, reason in bad if topic.startswith(kind)
+        ]
     assert (numbers.refused, book.events, metered) == (len(bad), {}, Metered())
 
 
