@@ -13,9 +13,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from agent.errors import HistoryError
+from agent.files.lock import FileLock
 from agent.files.sqlite import connect, set_aside, transaction, used_bytes
 from agent.history.minutes import COLUMNS, Values, mean_values, merge
 from agent.history.reader import CHUNK, NAMES, HistoryReader
@@ -44,7 +45,7 @@ _SET_FACT = "INSERT INTO facts (name, value) VALUES (?, ?) ON CONFLICT DO UPDATE
 class HistoryWriter(HistoryReader):
     """An open history file that only this process writes. Open it with `write_history`."""
 
-    def __init__(self, path: Path, connection: sqlite3.Connection, lock: IO[str]) -> None:
+    def __init__(self, path: Path, connection: sqlite3.Connection, lock: FileLock) -> None:
         super().__init__(path, connection)
         self._lock = lock
         self._inode = path.stat().st_ino

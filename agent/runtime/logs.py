@@ -77,7 +77,7 @@ def catch_strays() -> None:
         log.error("error without a caller", where=repr(args.object)[:200], exc_info=args.exc_value)
 
     sys.excepthook, sys.unraisablehook, threading.excepthook = on_error, on_unraisable, on_thread_error
-    logging.captureWarnings(True)
+    logging.captureWarnings(capture=True)
 
 
 def let_go() -> None:

@@ -12,6 +12,7 @@ from agent.site.ledger.entries import Ledger, LedgerEntry, Place
 class CountedEntries(tuple[LedgerEntry, ...]):
     """Entries that count how often all of them were read."""
 
+    __slots__ = ()
     readings = 0
 
     def __iter__(self) -> Iterator[LedgerEntry]:
@@ -21,7 +22,9 @@ class CountedEntries(tuple[LedgerEntry, ...]):
 
 def test_a_ledger_is_read_once_for_any_number_of_readings() -> None:
     """Ten thousand readings read the ledger once; a new ledger is looked up at once."""
-    ledger = Ledger(entries=CountedEntries(entry(f"u{number}", place=Place(container="C1")) for number in range(50)), digest="")
+    ledger = Ledger(
+        entries=CountedEntries(entry(f"u{number}", place=Place(container="C1")) for number in range(50)), digest=""
+    )
     names = _Names(lambda: ledger)
     before = CountedEntries.readings
     for _ in range(10_000):

@@ -200,7 +200,7 @@ def _client(link: Link, will: Will | None, *, is_session_kept: bool, max_packet_
     is_newer = link.protocol == "5"
     properties = None
     if is_newer:
-        properties = Properties(PacketTypes.CONNECT)
+        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
         properties.MaximumPacketSize = max_packet_bytes
         if is_session_kept:
             properties.SessionExpiryInterval = SESSION_S

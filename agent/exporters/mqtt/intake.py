@@ -29,7 +29,7 @@ _STOP = re.compile(rb'\s*\{\s*"stop"\s*:')
 class Book(Protocol):
     """The book in which curtailments are declared; `agent.site.curtailment.book.CurtailmentBook` implements it."""
 
-    async def start(self, order: StartOrder, *, source: str) -> tuple[Event, bool]:
+    async def start(self, order: StartOrder, *, source: str, is_state: bool = False) -> tuple[Event, bool]:
         """Follow an order to start a curtailment; raises OrderError if nothing was changed."""
 
     async def stop(self, event_id: str, *, source: str) -> Event:
@@ -131,7 +131,7 @@ class Intake:
         if percent < 100 and same is None:
             event_id = f"{self._gateway_id}-{self._wall():.3f}"
             order = StartOrder(target_percent=percent, source=self._gateway, id=event_id)
-            await self._door.book.start(order, source=self._gateway)
+            await self._door.book.start(order, source=self._gateway, is_state=True)
         for event in before:
             if event is not same or percent == 100:
                 await self._door.book.stop(event.id, source=self._gateway)

@@ -1,8 +1,8 @@
 """Messages that one broker sends: readings are stored as they arrive, orders are followed one after another.
 
-An order is acknowledged once it is followed or refused, from a session that the broker keeps: one that was not
-acknowledged comes again after a lost connection or a new start. Orders have a connection of their own, so that no number
-of readings can delay them. No I/O; clocks are arguments.
+Orders come from a session that the broker keeps. Each is acknowledged once it is followed or refused; one that was not
+acknowledged comes again after a lost connection or a new start. They have a connection of their own, so that no number of
+readings can delay them. No I/O; clocks are arguments.
 """
 
 from collections import deque

@@ -268,11 +268,11 @@ async def test_a_gateways_plain_number_is_obeyed_and_its_silence_published(tmp_p
 class FullBook(SmallBook):
     """A book whose disk is full after the first order."""
 
-    async def start(self, order: StartOrder, *, source: str) -> tuple[Event, bool]:
+    async def start(self, order: StartOrder, *, source: str, is_state: bool = False) -> tuple[Event, bool]:
         """Follow the first order, refuse the rest."""
         if self.events:
             raise OrderError(Refusal.NOT_KEPT, "the disk is full")
-        return await super().start(order, source=source)
+        return await super().start(order, source=source, is_state=is_state)
 
 
 async def test_a_gateways_value_stays_if_the_next_cannot_be_saved(tmp_path: Path) -> None:

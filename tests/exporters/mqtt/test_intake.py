@@ -48,11 +48,11 @@ class HeldBook(SmallBook):
         super().__init__()
         self.asked, self.goes_on = asyncio.Event(), asyncio.Event()
 
-    async def start(self, order: StartOrder, *, source: str) -> tuple[Event, bool]:
+    async def start(self, order: StartOrder, *, source: str, is_state: bool = False) -> tuple[Event, bool]:
         """Follow an order once the disk goes on."""
         self.asked.set()
         await self.goes_on.wait()
-        return await super().start(order, source=source)
+        return await super().start(order, source=source, is_state=is_state)
 
 
 async def until_followed(book: SmallBook, names: list[str]) -> None:
@@ -126,11 +126,11 @@ async def test_an_order_is_acknowledged_once_it_is_kept(tmp_path: Path, protocol
 class BrokenBook(SmallBook):
     """A book with a bug."""
 
-    async def start(self, order: StartOrder, *, source: str) -> tuple[Event, bool]:
+    async def start(self, order: StartOrder, *, source: str, is_state: bool = False) -> tuple[Event, bool]:
         """Fail for one order in an unforeseen way."""
         if order.id == "poison":
             raise ZeroDivisionError
-        return await super().start(order, source=source)
+        return await super().start(order, source=source, is_state=is_state)
 
 
 async def test_an_order_that_fails_unforeseen_is_answered_once(tmp_path: Path) -> None:
