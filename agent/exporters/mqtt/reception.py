@@ -1,8 +1,8 @@
 """Messages that one broker sends: readings are stored as they arrive, orders are followed one after another.
 
 Orders come from a session that the broker keeps. Each is acknowledged once it is followed or refused; one that was not
-acknowledged comes again after a lost connection or a new start. They have a connection of their own, so that no number of
-readings can delay them. No I/O; clocks are arguments.
+acknowledged comes again after a lost connection or a new start. They have a connection of their own, so that readings
+cannot delay them. No I/O; clocks are arguments.
 """
 
 from collections import deque

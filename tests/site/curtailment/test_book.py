@@ -407,7 +407,7 @@ async def test_events_that_units_wake_from_count_as_open(tmp_path: Path) -> None
 
 @pytest.mark.usefixtures("few")
 async def test_a_state_that_changes_often_is_followed_for_ever(tmp_path: Path) -> None:
-    """A gateway that ramps in small steps is followed at each; its oldest steps are forgotten, others' events are not."""
+    """A gateway that ramps in small steps is followed at each; its oldest steps are forgotten, not others' events."""
     one = book(tmp_path)
     await one.start(order(id="other"), source="grid")
     await one.stop("other", source="grid")
