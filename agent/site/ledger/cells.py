@@ -13,7 +13,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from agent.address import Endpoint, Network, parse_endpoint, parse_mac
-from agent.config.mistakes import near_match
+from agent.config.mistakes import MisspeltError
 from agent.unit.limits import HS_PER_THS
 from agent.unit.nameplate import Catalogue, short_model
 
@@ -77,7 +77,7 @@ def parse_model(cell: str, *, catalogue: Catalogue) -> str:
     """Return a model's name if the catalogue has it."""
     if not catalogue.bins_hs(cell):
         known = catalogue.models()
-        raise ValueError(f"unknown model; known are {', '.join(known)}{near_match(short_model(cell), known)}")
+        raise MisspeltError(f"unknown model; known are {', '.join(known)}", short_model(cell), known)
     return cell
 
 
