@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from agent.errors import HistoryError, OutboxError
 from agent.files.lock import FileLock
+from agent.files.modes import create_private
 
 _REASONS = {
     sqlite3.SQLITE_FULL: "full",
@@ -69,6 +70,8 @@ class FileKind:
         with self.translated(path), ExitStack() as on_failure:
             lock = self.take_lock(path)
             on_failure.callback(lock.close)
+            # SQLite gives its log the mode of the file.
+            create_private(path)
             connection = connect(path, busy_s=busy_s)
             on_failure.callback(connection.close)
             yield connection, lock

@@ -1,6 +1,8 @@
-"""The garbage collector: paused during start and reload, and running again afterwards."""
+"""This process: the garbage collector paused during start and reload, and no core dumps."""
 
 import gc
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -41,3 +43,18 @@ def _refused() -> None:
     with garbage.paused():
         assert not gc.isenabled()
         raise ValueError("refused")
+
+
+NO_CORE = """
+import ctypes, resource
+from agent.runtime.process import forbid_core_dumps
+forbid_core_dumps()
+PR_GET_DUMPABLE = 3
+print(resource.getrlimit(resource.RLIMIT_CORE), ctypes.CDLL(None).prctl(PR_GET_DUMPABLE, 0, 0, 0, 0))
+"""
+
+
+def test_a_crash_leaves_no_core() -> None:
+    """Neither a file nor a program that cores are piped to gets the memory, with the passwords in it."""
+    ended = subprocess.run([sys.executable, "-c", NO_CORE], capture_output=True, text=True, check=True)
+    assert ended.stdout == "(0, 0) 0\n"
