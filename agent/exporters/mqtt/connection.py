@@ -22,10 +22,8 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any, NamedTuple, cast
 
 import aiomqtt
+import aiomqtt.client
 import structlog
-from paho.mqtt.client import MQTT_CLEAN_START_FIRST_ONLY
-from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
 
 from agent.errors import BrokerError
 from agent.exporters.mqtt.links import Link
@@ -198,12 +196,15 @@ async def connect(
 def _client(link: Link, will: Will | None, *, is_session_kept: bool, max_packet_bytes: int) -> aiomqtt.Client:
     """Return a client that is not connected yet."""
     is_newer = link.protocol == "5"
-    properties = None
+    options: dict[str, Any] = {"clean_session": not is_session_kept}
     if is_newer:
-        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+        # MQTT 5, 3.1.2.11: properties of CONNECT, which is packet type 1. aiomqtt takes paho's class for them.
+        properties = aiomqtt.client.Properties(1)  # type: ignore[attr-defined, no-untyped-call]
         properties.MaximumPacketSize = max_packet_bytes
+        options = {"properties": properties}
         if is_session_kept:
             properties.SessionExpiryInterval = SESSION_S
+            options["clean_start"] = False
     client = aiomqtt.Client(
         link.host,
         link.port,
@@ -213,14 +214,12 @@ def _client(link: Link, will: Will | None, *, is_session_kept: bool, max_packet_
         identifier=link.client_id,
         protocol=aiomqtt.ProtocolVersion.V5 if is_newer else aiomqtt.ProtocolVersion.V311,
         will=None if will is None else aiomqtt.Will(will.topic, will.payload, 1, will.is_retained),
-        clean_session=None if is_newer else not is_session_kept,
-        clean_start=False if is_newer and is_session_kept else MQTT_CLEAN_START_FIRST_ONLY,
-        properties=properties,
         timeout=ANSWER_S,
         keepalive=link.keepalive_s,
         max_inflight_messages=2 * WINDOW,
         tls_context=link.tls,
         socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
+        **options,
     )
     client.pending_calls_threshold = 4 * WINDOW
     return client
