@@ -172,7 +172,8 @@ class Agent:
         self.in_force.warn_of_simulated()
         self.metrics.on_reload(is_successful=True, at=self.started_at)
         self.metrics.watch_curtailments(lambda: self.book.is_kept)
-        if self.setup.token is not None:
+        takes_orders = self.setup.token is not None or any(section.curtailment for section in config.mqtt)
+        if takes_orders:
             await self.book.keep()
         garbage.settle()
         self._polling.rest_s = POLLING_REST_S
@@ -192,6 +193,7 @@ class Agent:
                 tasks.create_task(watch_loop(self.metrics.on_lag), name="loop watch"),
                 tasks.create_task(self.meters.run(), name="meters"),
                 tasks.create_task(self.in_force.run(), name="reload"),
+                *([tasks.create_task(self.book.keep_trying(), name="curtailments")] if takes_orders else []),
                 tasks.create_task(self.manager.watch(lambda: self.poller.last_progress), name="watchdog"),
             ]
             self.manager.notify("READY=1")
@@ -199,6 +201,7 @@ class Agent:
             self.manager.notify("STOPPING=1")
             for task in running:
                 task.cancel()
+        self.book.close()
         log.info("agent stopped", ran_s=round(time.time() - self.started_at, 1))
 
     async def reload(self) -> None:

@@ -24,6 +24,8 @@ from agent.runtime.setup import Setup, load_setup
 from agent.text.numbers import hashrate_text, ratio_text
 
 SHOWN_CHARS = 160
+# The agent publishes nothing larger.
+MAX_SHOWN_BYTES = 1 << 20
 
 
 def check(config: Path, *, broker: str | None) -> None:
@@ -40,11 +42,7 @@ async def _check(setup: Setup, links: Sequence[Link]) -> bool:
     sections = {section.name: section for section in setup.config.mqtt}
     for link in links:
         section = sections[link.name]
-        taken_in = []
-        if section.curtailment:
-            taken_in.append(topics.curtailment)
-        if section.meters:
-            taken_in.append(topics.meters)
+        taken_in = topics.taken_in(curtailment=section.curtailment, meters=section.meters)
         async for finding in examine(link, canary=topics.canary, taken_in=taken_in, nonce=secrets.token_hex(8)):
             is_well = is_well and finding.is_well
             sign = "[green]ok[/]  " if finding.is_well else "[red]bad[/] "
@@ -78,7 +76,7 @@ def tail(
 
 async def _tail(link: Link, topics: Topics, *, raw: bool, seconds: float | None) -> None:
     try:
-        async with asyncio.timeout(seconds), connect(link) as connection:
+        async with asyncio.timeout(seconds), connect(link, max_packet_bytes=MAX_SHOWN_BYTES) as connection:
             await connection.subscribe(f"{topics.root}/#")
             async for received in connection.messages():
                 write_lines([visible(_line(received, topics, raw=raw))])

@@ -364,6 +364,7 @@ class MqttSection(Section):
         host, tls, port: Its address; the default port is 8883 with TLS and 1883 without.
         protocol: MQTT version.
         client_id: The agent's client id; default: hashsight-SITE-NAME. Two clients with one id disconnect each other.
+            Orders come over a second connection, CLIENT_ID-orders, and a Sparkplug node is CLIENT_ID-sparkplug.
         username, password_file: None for a broker without authentication.
         ca_file: Trusted certificates; default: the system's.
         cert_file, key_file: The agent's own certificate.

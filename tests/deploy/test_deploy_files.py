@@ -31,6 +31,9 @@ READ_BY = {
     "compose/mosquitto.conf": "mosquitto",
     "compose/prometheus.yml": "promtool",
     "compose/site.toml": "the agent",
+    "dev/audit.in": "make",
+    "dev/audit.lock": "make",
+    "dev/audit.py": "test_what_an_audit_says",
     "dev/install-programs": "make",
     "dev/link_project.py": "make",
     "dev/make-venv": "make",
@@ -159,6 +162,7 @@ def test_the_service_and_its_configuration_agree_on_paths() -> None:
     assert config.api.state_file is not None
     assert {config.history.file.parent, config.api.state_file.parent} == {Path("/var/lib/hashsight")}
     assert "--config /etc/hashsight/site.toml" in service
+    assert "\nLimitCORE=0\n" in service
     assert int(re.findall(r"\nWatchdogSec=(\d+)\n", service)[0]) > 30
 
 

@@ -86,7 +86,7 @@ class MqttExporter:
             self._on_heard(outlet, received)
 
         outlet.broker.on_state = on_state
-        outlet.broker.on_heard = on_heard
+        outlet.broker.reception.on_heard = on_heard
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

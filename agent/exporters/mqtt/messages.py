@@ -252,7 +252,7 @@ class ErrorMessage(Envelope, frozen=True, kw_only=True):
 
     schema: Literal["hashsight.error.v1"] = "hashsight.error.v1"
     topic: str
-    reason: Literal["malformed", "unknown", "conflict", "full", "not_kept", "refused", "stale"]
+    reason: Literal["malformed", "unknown", "conflict", "full", "not_kept", "refused", "stale", "failed"]
     detail: str
     excerpt: str
 

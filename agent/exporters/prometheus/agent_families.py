@@ -282,6 +282,12 @@ _HISTORY: tuple[Family[AgentNumbers], ...] = (
         kind=Kind.COUNTER,
     ),
     _own(
+        "miner_agent_history_rows_set_aside_total",
+        "Rows and state changes from the future, left by a wrong clock and set aside in the history file.",
+        _of_history(lambda health: health.set_aside),
+        kind=Kind.COUNTER,
+    ),
+    _own(
         "miner_agent_history_rows_pending",
         "Rows and state changes waiting to be written to history.",
         _of_history(lambda health: health.pending),
