@@ -80,6 +80,7 @@ def _unit_json(status: UnitStatus) -> dict[str, object]:
         "model": status.entry.nameplate.model,
         "state": status.state,
         "why": status.why,
+        "is_overdue": status.is_overdue,
         "nameplate_hs": status.entry.nameplate.hashrate_hs,
         "hashrate_hs": status.hashrate_hs,
         "power_watts": status.power.watts if status.power else None,

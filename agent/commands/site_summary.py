@@ -44,6 +44,18 @@ def curtailment_line(figures: Figures) -> Text:
     return Text(f"curtailment: {'; '.join(parts)}" if parts else "")
 
 
+def lateness_line(figures: Figures) -> Text:
+    """Return how much was not looked at in time; empty if all was."""
+    if not figures.overdue_units:
+        return Text("")
+    share = ratio_text(figures.overdue_hs / figures.deployed_hs, 1)
+    return Text(
+        f"this agent is late: {figures.overdue_units:,} of {figures.units:,} units ({share} of deployed) not looked at"
+        " lately; they count as they were then",
+        "bold red",
+    )
+
+
 def loss_table(figures: Figures, lines: Iterable[LossLine]) -> Table:
     """Return the losses by cause, largest first, with their places."""
     table = Table(title="losses by cause", title_justify="left", box=None)
@@ -85,6 +97,7 @@ def site_summary(name: str, figures: SiteFigures, lines: Iterable[LossLine]) -> 
     return Group(
         headline(name, figures.site),
         Text(power_line(figures)),
+        lateness_line(figures.site),
         curtailment_line(figures.site),
         loss_table(figures.site, lines),
         "",
@@ -112,6 +125,8 @@ def site_json(name: str, figures: SiteFigures) -> bytes:
             "curtailment_target_hs": each.curtailment_target_hs,
             "stragglers": each.stragglers,
             "unrestored": each.unrestored,
+            "overdue_units": each.overdue_units,
+            "overdue_hs": each.overdue_hs,
             "losses_hs": each.losses_hs,
             "units_by_state": each.units_by_state,
         }

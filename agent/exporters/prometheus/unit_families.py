@@ -196,14 +196,20 @@ JUDGED = Section(
     ),
 )
 
-READ = Section(
-    part=fresh_reading,
+RATED = Section(
+    part=judged,
     families=(
         _one(
             "miner_hashrate_hashes_per_second",
-            "Hashrate that a unit reports, over 5 s.",
-            attrgetter("hashrate_5s_hs"),
+            "Hashrate that a unit reports, over 5 s; its last one while the agent is late with it (`miner_up` is 0).",
+            attrgetter("hashrate_hs"),
         ),
+    ),
+)
+
+READ = Section(
+    part=fresh_reading,
+    families=(
         _one(
             "miner_hashrate_30m_hashes_per_second",
             "Hashrate that a unit reports, over 30 minutes.",
@@ -289,5 +295,5 @@ SHARES = Section(
 )
 
 # Any: each section reads another type.
-SECTIONS: tuple[Section[Any], ...] = (JUDGED, DECLARED, READ, SHARES)
+SECTIONS: tuple[Section[Any], ...] = (JUDGED, DECLARED, RATED, READ, SHARES)
 FAMILIES: tuple[Family[Any], ...] = tuple(family for section in SECTIONS for family in section.families)

@@ -96,15 +96,14 @@ class _Call(Generic[T]):
         conversation: Generator[bytes, bytes, T],
         done: "Done[T]",
         started: float,
-        began: float,
     ) -> None:
         self.address = address
         self.family = family
         self.conversation: Generator[bytes, bytes, T] | None = conversation
         self.done: Done[T] | None = done
         self.started = started
-        # By the clock that stands still while this process does not run.
-        self.began = began
+        # By the clock of `Client._attended`.
+        self.began = started
         self.is_extended = False
         self.request = b""
         self.requests = 0
@@ -171,7 +170,8 @@ class Client:
         """
         family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         now = time.monotonic()
-        call = _Call(address, family, conversation, done, now, self._attended(now))
+        call = _Call(address, family, conversation, done, now)
+        call.began = self._attended(now)
         call.request = next(conversation)
         self._connect(call)
         self._connecting.append(call)

@@ -508,9 +508,9 @@ async def test_promtool_has_no_complaint() -> None:
     metrics = store(status(latest=reading(power_watts=3500.0)), gone_silent("u2"))
     metrics.on_site(site_figures([status(latest=reading()), gone_silent("u2")], AT), is_whole=True)
     metrics.on_poll(Poll(unit_id="u1", at=AT, took_s=0.02, reading=reading(repairs=("missing_comma",))))
-    metrics.on_skipped("late")
+    metrics.on_skipped("busy")
     metrics.on_reload(is_successful=True, at=AT)
-    metrics.watch_in_flight(lambda: 1)
+    metrics.watch_polling(lambda: 1, lambda: 1.0)
     body, _ = await metrics.scrape()
     done = await asyncio.to_thread(
         subprocess.run, ["promtool", "check", "metrics"], input=body, capture_output=True, check=False
@@ -581,11 +581,12 @@ async def test_own_metrics() -> None:
     metrics = store()
     metrics.on_poll(Poll(unit_id="u1", at=AT, took_s=0.025, reading=reading(repairs=("nul", "nul", "comma"))))
     metrics.on_poll(Poll(unit_id="u2", at=AT, took_s=5.0, error=DeadlineError("late")))
-    metrics.on_skipped("late", 2)
+    metrics.on_skipped("busy", 2)
     metrics.on_lag(0.004)
     metrics.on_reload(is_successful=True, at=AT)
     metrics.on_reload(is_successful=False, at=AT + 60)
-    metrics.watch_in_flight(lambda: 3)
+    metrics.watch_polling(lambda: 3, lambda: 1.25)
+    metrics.on_standstill()
     body, _ = await metrics.scrape(scope="site")
     lines = body.decode().splitlines()
     for line in (
@@ -597,8 +598,10 @@ async def test_own_metrics() -> None:
         'miner_agent_poll_duration_seconds_bucket{le="0.025"} 1.0',
         'miner_agent_poll_duration_seconds_bucket{le="+Inf"} 2.0',
         "miner_agent_poll_duration_seconds_sum 5.025",
-        'miner_agent_polls_skipped_total{why="late"} 2.0',
+        'miner_agent_polls_skipped_total{why="busy"} 2.0',
         "miner_agent_polls_in_flight 3.0",
+        "miner_agent_poll_stretch_ratio 1.25",
+        "miner_agent_standstills_total 1.0",
         'miner_agent_reply_repairs_total{repair="nul"} 2.0',
         'miner_agent_loop_lag_seconds_bucket{le="0.005"} 1.0',
         "miner_agent_config_last_reload_successful 0.0",
@@ -641,7 +644,7 @@ async def test_a_body_is_shared_for_a_moment_only() -> None:
     assert b"miner_up{" in (await metrics.scrape())[0]
     clock.now += 2.0
     metrics.on_site(site_figures([], AT), is_whole=True)
-    assert metrics._bodies == {}
+    assert metrics._bodies._bodies == {}
 
 
 async def test_a_scraper_that_leaves_does_not_take_the_body_along() -> None:
@@ -662,7 +665,8 @@ async def test_a_scrape_is_of_one_moment() -> None:
     """A change while a body is being made is not in the body at all."""
     metrics = store(status(latest=reading()))
     scrape = asyncio.create_task(metrics.scrape(), name="scrape")
-    await asyncio.sleep(0)
+    for _ in range(2):
+        await asyncio.sleep(0)
     metrics.on_unit(gone_silent())
     body, _ = await scrape
     assert f"miner_up{{{U1}}} 1\n" in body.decode()
@@ -773,9 +777,9 @@ async def test_exposition_is_the_contract() -> None:
     metrics.on_energy(book.advance(figures, 10.0))
     metrics.watch_meters(lambda: [MeterState("feeder", 3600.0, 3, 1)])
     metrics.on_poll(Poll(unit_id="u1", at=AT, took_s=0.02, reading=reading(repairs=("nul",))))
-    metrics.on_skipped("late")
+    metrics.on_skipped("busy")
     metrics.on_reload(is_successful=True, at=AT)
-    metrics.watch_in_flight(int)
+    metrics.watch_polling(int, float)
     metrics.watch_history(Health(is_writing=True, written_at=AT, size_bytes=4096))
     metrics.watch_curtailments(lambda: True)
     metrics.watch_mqtt(lambda: [broker_numbers()])
