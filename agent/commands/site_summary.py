@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from agent.site.totals import Figures, SiteFigures
-from agent.text.losses import CAUSE_WORDS, LossLine
+from agent.text.losses import CAUSE_WORDS, LossLine, units_text
 from agent.text.numbers import ABSENT, TARGET_RATIO, hashrate_text, ratio_text
 from agent.text.power import power_line
 
@@ -44,16 +44,16 @@ def curtailment_line(figures: Figures) -> Text:
     return Text(f"curtailment: {'; '.join(parts)}" if parts else "")
 
 
-def lateness_line(figures: Figures) -> Text:
-    """Return how much was not looked at in time; empty if all was."""
+def lateness_lines(figures: Figures) -> list[Text]:
+    """Return a line about what was not looked at in time; none if all was."""
     if not figures.overdue_units:
-        return Text("")
+        return []
     share = ratio_text(figures.overdue_hs / figures.deployed_hs, 1)
-    return Text(
-        f"this agent is late: {figures.overdue_units:,} of {figures.units:,} units ({share} of deployed) not looked at"
-        " lately; they count as they were then",
-        "bold red",
+    words = (
+        f"this agent is late: {figures.overdue_units:,} of {units_text(figures.units)} ({share} of deployed) not looked"
+        " at lately; they count as they were then"
     )
+    return [Text(words, "bold red")]
 
 
 def loss_table(figures: Figures, lines: Iterable[LossLine]) -> Table:
@@ -97,7 +97,7 @@ def site_summary(name: str, figures: SiteFigures, lines: Iterable[LossLine]) -> 
     return Group(
         headline(name, figures.site),
         Text(power_line(figures)),
-        lateness_line(figures.site),
+        *lateness_lines(figures.site),
         curtailment_line(figures.site),
         loss_table(figures.site, lines),
         "",

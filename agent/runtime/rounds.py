@@ -13,7 +13,7 @@ from agent.site.energy import EnergyBook
 from agent.site.lateness import HELD_FOR_RATIO, LATE_RATIO, ON_TIME, Lateness
 from agent.site.metered import Metered
 from agent.site.status import UnitStatus
-from agent.site.totals import SiteFigures, Sums
+from agent.site.totals import Figures, SiteFigures, Sums
 from agent.site.tracker import Tracker
 from agent.slices import Slices
 from agent.text.lateness import lateness_text
@@ -24,10 +24,10 @@ UNITS_PER_SLICE = 500
 
 
 class _Wait(NamedTuple):
-    """Why there are no figures, in the words around ``12 of 300 units not looked at``."""
+    """Why there are no figures, in the words around ``12 of 300 units not looked at``; without `since`, alone."""
 
     why: str
-    until: str
+    since: str | None
 
 
 _FIRST_ROUND = _Wait("first round under way", "yet")
@@ -103,20 +103,32 @@ class Rounds:
         """Why the figures cannot be trusted; None when they can."""
         self.look_for_standstill()
         if not self.is_whole:
-            units = f"{self._unseen} of {len(self._tracker)} units"
-            return f"{self._wait.why}: {units} not looked at {self._wait.until}"
+            if self._wait.since is None:
+                return self._wait.why
+            units = f"{self._unseen:,} of {len(self._tracker):,} units"
+            return f"{self._wait.why}: {units} not looked at {self._wait.since}"
+        reasons = []
         late_s = time.monotonic() - self._made_at - self._interval_s
         if late_s > 2 * self._interval_s + 5:
-            return f"figures are {late_s:.0f} s late"
-        return f"this agent is late: {lateness_text(self.lateness)}" if self.lateness.is_too_much else None
+            reasons.append(f"figures are {late_s:.0f} s late")
+        if self.lateness.is_too_much:
+            reasons.append(f"this agent is late: {lateness_text(self.lateness)}")
+        return "; ".join(reasons) or None
+
+    @property
+    def _longest_hold_s(self) -> float:
+        return HELD_FOR_RATIO * self._tracker.stale_after_s
 
     def look_for_standstill(self) -> None:
         """Withdraw the figures if this process stood still: what is known of every unit is older than it seems.
 
-        Called several times a second, and before anything is shown: the first to notice must be no exporter.
+        The same goes for figures that no round replaced for too long. Called several times a second, and before
+        anything is shown: the first to notice must be no exporter.
         """
         stood_s = self._standstill.look()
         if not stood_s:
+            if self.is_whole and time.monotonic() - self._made_at > self._interval_s + self._longest_hold_s:
+                self._withdraw(_Wait(f"no figures were made for {duration_text(self._longest_hold_s)}", None))
             return
         self._standstills += 1
         self._unseen = len(self._tracker)
@@ -157,7 +169,7 @@ class Rounds:
         yield
         figures = yield from sums.figures_in_slices(at, metered=metered, delivered=delivered)
         self.look_for_standstill()
-        is_whole = self._standstills == standstills and self._judge(unseen, figures, longest_s)
+        is_whole = self._standstills == standstills and self._judge(unseen, figures)
         yield from self._fan_out.on_figures(
             figures,
             energy=partial(self.energy.advance, figures, clock_s) if is_whole else None,
@@ -167,34 +179,24 @@ class Rounds:
             interval_s=self._interval_s,
             clock_s=clock_s,
         )
-        self.figures = figures
+        self.figures, self.lateness = figures, _lateness(figures.site, longest_s)
         self._made_at = clock_s
         if is_whole and not self.is_whole and self._standstills == standstills:
             # After the figures: a client that sees `/readyz` succeed asks for them at once.
             self.is_whole, self.whole_at = True, at
         return figures
 
-    def _judge(self, unseen: list[UnitStatus], figures: SiteFigures, longest_s: float) -> bool:
+    def _judge(self, unseen: list[UnitStatus], figures: SiteFigures) -> bool:
         """Return True if the figures of this round may be shown."""
-        site = figures.site
         self._unseen = len(unseen)
-        self.lateness = Lateness(
-            units=site.overdue_units,
-            of_units=site.units,
-            hashrate_hs=site.overdue_hs,
-            deployed_hs=site.deployed_hs,
-            longest_s=longest_s,
-        )
         if not self.is_whole or not unseen:
             return not unseen
         unseen_hs = sum(status.entry.nameplate.hashrate_hs for status in self._counted(unseen))
-        if unseen_hs <= LATE_RATIO * site.deployed_hs:
+        if unseen_hs <= LATE_RATIO * figures.site.deployed_hs:
             return True
-        held_s = HELD_FOR_RATIO * self._tracker.stale_after_s
         is_new = any(not status.is_polled for status in unseen)
-        self._withdraw(
-            _UNITS_ADDED if is_new else _Wait("this agent is late", f"for {duration_text(held_s)} or longer")
-        )
+        too_old = _Wait("this agent is late", f"for {duration_text(self._longest_hold_s)} or longer")
+        self._withdraw(_UNITS_ADDED if is_new else too_old)
         return False
 
     def delivered_hs(self, unit_id: str) -> tuple[float | None, float | None]:
@@ -202,3 +204,13 @@ class Rounds:
         clock_s = time.monotonic()
         hour, day = (self.delivered.delivered_hs(unit_id, window_s, clock_s) for window_s in (HOUR_S, DAY_S))
         return hour, day
+
+
+def _lateness(site: Figures, longest_s: float) -> Lateness:
+    return Lateness(
+        units=site.overdue_units,
+        of_units=site.units,
+        hashrate_hs=site.overdue_hs,
+        deployed_hs=site.deployed_hs,
+        longest_s=longest_s,
+    )

@@ -2,6 +2,7 @@
 
 from agent.site.lateness import Lateness
 from agent.site.status import UnitStatus
+from agent.text.losses import units_text
 from agent.text.numbers import duration_text, ratio_text
 
 
@@ -9,8 +10,9 @@ def lateness_text(lateness: Lateness) -> str | None:
     """Return how many units were not looked at and for how long; None if all were."""
     if not lateness.units:
         return None
+    share = ratio_text(lateness.ratio, 1)
     return (
-        f"{lateness.units:,} of {lateness.of_units:,} units ({ratio_text(lateness.ratio, 1)} of deployed) not looked at"
+        f"{lateness.units:,} of {units_text(lateness.of_units)} ({share} of deployed) not looked at"
         f" for up to {duration_text(lateness.longest_s)}; they count as they were then"
     )
 

@@ -218,6 +218,25 @@ async def test_nothing_is_held_for_longer_than_four_times_a_reading(tmp_path: Pa
         assert site.efficiency() == 0.95
 
 
+async def test_figures_that_no_round_replaces_are_withdrawn(tmp_path: Path) -> None:
+    """A round that does not end for an interval and two minutes leaves no figures, until the next one ends."""
+    async with watched(tmp_path) as site:
+        rounds = site.agent.rounds
+        site.poll()
+        assert site.efficiency() == 0.95
+        for seconds, words in ((36.0, "figures are 26 s late"), (94.0, "figures are 120 s late")):
+            for _ in range(4):
+                site.now += seconds / 4
+                rounds.look_for_standstill()
+            assert (rounds.is_whole, rounds.unreadiness) == (True, words)
+        site.now += 0.5
+        assert rounds.unreadiness == "no figures were made for 2 min"
+        assert "mining_site_operational_efficiency_ratio" not in site.agent.metrics._figure_texts
+        site.poll()
+        assert site.efficiency() == 0.95
+        assert rounds.unreadiness is None
+
+
 async def test_one_forgotten_unit_does_not_take_the_figures_of_a_site(tmp_path: Path) -> None:
     """Up to a twentieth of the nameplate may be older: it is held and not covered, and the others are shown."""
     async with watched(tmp_path) as site:

@@ -123,7 +123,7 @@ def _banners(shown: Shown) -> Iterable[str]:
         yield _alarm("The agent is unhealthy", shown.illness)
     if shown.unreadiness is not None:
         yield _alarm("These figures are out of date" if shown.figures else "Not ready", shown.unreadiness)
-    elif shown.lateness is not None:
+    if shown.figures is not None and shown.lateness is not None and shown.lateness not in (shown.unreadiness or ""):
         yield f'<p class="banner"><strong>This agent is late:</strong> {escape(shown.lateness)}.</p>'
     if shown.history_trouble is not None:
         yield _alarm("History is not being written", shown.history_trouble)

@@ -30,6 +30,7 @@ from agent.site.delivered import Delivered
 from agent.site.energy import Energy, EnergyBook
 from agent.site.identity.figures import IdentityFigures
 from agent.site.identity.whereabouts import Sighting, Standing, Whereabouts
+from agent.site.lateness import held
 from agent.site.ledger.entries import Place
 from agent.site.metered import Metered, MeterState
 from agent.site.power import PowerSource
@@ -619,6 +620,41 @@ async def test_the_second_scrape_counts_the_first() -> None:
     second = await text_of(metrics)
     assert "miner_agent_scrape_duration_seconds_count 1.0" in second
     assert f'miner_agent_scrape_bytes{{scope="all"}} {float(len(first))}' in second
+
+
+async def test_a_late_agent_shows_the_last_rate_and_that_it_is_old() -> None:
+    """An overdue unit keeps state, losses and rate, `miner_up` is 0, and its temperatures are gone."""
+    hashing = status(latest=reading())
+    metrics = store(hashing)
+    metrics.on_unit(held(hashing))
+    figures = site_figures([held(hashing)], AT)
+    metrics.on_site(figures, is_whole=True)
+    lines = (await text_of(metrics)).splitlines()
+    for line in (
+        f"miner_up{{{U1}}} 0",
+        f'miner_state{{{U1},state="hashing"}} 1',
+        f"miner_hashrate_hashes_per_second{{{U1}}} 198000000000000.0",
+        f'miner_loss_hashrate_hashes_per_second{{{U1},cause="underperforming"}} 2000000000000.0',
+        'mining_site_operating_hashrate_hashes_per_second{site="nd-1"} 198000000000000.0',
+        'mining_site_known_hashrate_hashes_per_second{site="nd-1"} 0.0',
+        'mining_site_overdue_units{site="nd-1"} 1',
+        'mining_container_overdue_nameplate_hashrate_hashes_per_second{site="nd-1",container="C1"} 200000000000000.0',
+    ):
+        assert line in lines
+    assert not [line for line in lines if line.startswith("miner_board_chip_temperature_celsius{")]
+
+
+async def test_withdrawn_figures_leave_what_the_ledger_says() -> None:
+    """Figures are gone at once, also from a body made a moment ago; deployed, units and counters stay."""
+    hashing = status(latest=reading())
+    metrics = store(hashing, share_s=60.0)
+    metrics.on_site(site_figures([hashing], AT), is_whole=True)
+    assert "mining_site_operating_hashrate" in await text_of(metrics)
+    metrics.withdraw()
+    text = await text_of(metrics)
+    assert "mining_site_operating_hashrate" not in text
+    assert "mining_site_deployed_hashrate_hashes_per_second{" in text
+    assert "miner_state{" in text
 
 
 # Sharing
