@@ -15,7 +15,7 @@ from agent.text.numbers import ABSENT, duration_text, hashrate_text, watts_text
 from agent.unit import registry
 from agent.unit.cgminer.client import Client
 from agent.unit.reader import Conversation
-from agent.unit.reading import BoardReading, UnitReading
+from agent.unit.reading import BoardReading, Places, UnitReading
 
 DEFAULT_PORT = 4028
 
@@ -137,7 +137,7 @@ def _facts(reading: UnitReading) -> Iterator[tuple[str, str]]:
     yield "firmware's ideal", hashrate_text(reading.hashrate_ideal_hs)
     yield "power", watts_text(reading.power_watts) if reading.power_watts is not None else "not reported"
     if reading.fan_rpm:
-        yield "fans", ", ".join(f"{rpm:.0f}" for rpm in reading.fan_rpm) + " rpm"
+        yield "fans", ", ".join(ABSENT if rpm is None else f"{rpm:.0f}" for rpm in reading.fan_rpm) + " rpm"
     if reading.shares is not None:
         shares = reading.shares
         counts = (("accepted", shares.accepted), ("rejected", shares.rejected), ("stale", shares.stale))
@@ -150,8 +150,8 @@ def _facts(reading: UnitReading) -> Iterator[tuple[str, str]]:
 
 
 def _board_cells(board: BoardReading) -> list[str]:
-    def celsius(values: tuple[float, ...]) -> str:
-        return " ".join(f"{value:.0f}" for value in values) or ABSENT
+    def celsius(values: Places) -> str:
+        return " ".join(ABSENT if value is None else f"{value:.0f}" for value in values) or ABSENT
 
     return [
         str(board.slot),

@@ -24,6 +24,7 @@ from agent.site.lateness import Pace
 from agent.site.ledger.entries import LedgerEntry
 from agent.site.schedule import Schedule
 from agent.unit.cgminer.client import Client, Outcome
+from agent.unit.nameplate import Nameplate
 from agent.unit.reader import AnyReader
 from agent.unit.reading import Poll, UnitReading
 
@@ -73,6 +74,7 @@ class _Unit(msgspec.Struct, gc=False):
     """The poller's state of one unit.
 
     Attributes:
+        nameplate: The unit's rating in the ledger.
         memory: The reader's memory of the unit.
         failures: Failed polls since the last success.
         due_at: When the poll that waits or is in flight was due, by the monotonic clock, s.
@@ -85,6 +87,7 @@ class _Unit(msgspec.Struct, gc=False):
 
     unit_id: str
     address: tuple[str, int]
+    nameplate: Nameplate
     reader: AnyReader
     memory: Any
     failures: int = 0
@@ -186,9 +189,10 @@ class Poller:
             address = (entry.host, entry.port)
             if unit is not None:
                 if unit.address == address and unit.reader is reader:
+                    unit.nameplate = entry.nameplate
                     continue
                 unit.is_gone = True
-            self._units[entry.unit_id] = _Unit(entry.unit_id, address, reader, reader.new_memory())
+            self._units[entry.unit_id] = _Unit(entry.unit_id, address, entry.nameplate, reader, reader.new_memory())
             self._schedule.add(entry.unit_id, now=now)
 
     def reconfigure(self, *, client: Client, schedule: Schedule, bounds: Bounds, slow_every: int) -> None:
@@ -253,7 +257,9 @@ class Poller:
             unit.is_waiting = False
             if unit.is_gone:
                 continue
-            conversation = unit.reader.converse(unit.unit_id, unit.memory, slow_every=self._slow_every, wall=self._wall)
+            conversation = unit.reader.converse(
+                unit.unit_id, unit.memory, nameplate=unit.nameplate, slow_every=self._slow_every, wall=self._wall
+            )
             try:
                 self._client.start(unit.address, conversation, partial(self._done, unit, lane))
             except LocalResourceError:

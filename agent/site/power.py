@@ -84,7 +84,7 @@ class PowerModel:
             reading: The unit's.
             is_starting: The unit is ramping up: a low rate means a low clock if the reading has no clock.
         """
-        rated_watts, rate_hs = nameplate.power_watts, reading.hashrate_5s_hs
+        rated_watts, rate_hs = nameplate.power_watts, reading.rate_hs
         if rated_watts is None:
             return None
         if rate_hs is None and reading.mode is not Mode.SLEEP:
@@ -149,12 +149,13 @@ def _factor(nameplate: Nameplate, boards: Iterable[BoardReading], assumed_ratio:
         if board.frequency_hz is not None:
             clocks += 1
             clocks_hz += board.frequency_hz
-        if is_in_air and board.pcb_celsius:
+        coolest_celsius = min((value for value in board.pcb_celsius if value is not None), default=None)
+        if is_in_air and coolest_celsius is not None:
             # A board heats itself in proportion to its rate; one that reports no rate counts as fully loaded.
             load = 1.0 if board_hs is None or board.hashrate_hs is None else min(1.5, board.hashrate_hs / board_hs)
             airs += 1
             # Observed (O56): the inlet does not come first everywhere (73-45-64-65), so the coolest.
-            airs_celsius += min(board.pcb_celsius) - BOARD_OVER_AIR_CELSIUS * load
+            airs_celsius += coolest_celsius - BOARD_OVER_AIR_CELSIUS * load
     ratio = assumed_ratio
     if clocks and nameplate.frequency_hz is not None:
         ratio = clocks_hz / clocks / nameplate.frequency_hz

@@ -154,7 +154,7 @@ def judge(
 
 
 def _judge_reading(reading: UnitReading, nameplate_hs: float, *, is_curtailed: bool) -> Verdict:
-    rate_hs = reading.hashrate_5s_hs
+    rate_hs = reading.rate_hs
     if reading.mode is Mode.SLEEP:
         return Verdict(UnitState.CURTAILED if is_curtailed else UnitState.STOPPED, "asleep")
     is_young = reading.uptime_s is not None and reading.uptime_s < WARM_UP_S
@@ -200,7 +200,7 @@ def is_straggling(event: Event | None, reading: UnitReading | None, nameplate_hs
     """
     if event is None or event.target_ratio > 0 or reading is None or reading.mode is Mode.SLEEP:
         return False
-    return reading.hashrate_5s_hs is not None and reading.hashrate_5s_hs >= nameplate_hs * STOPPED_BELOW_RATIO
+    return reading.rate_hs is not None and reading.rate_hs >= nameplate_hs * STOPPED_BELOW_RATIO
 
 
 def is_definite_refusal(error: PollError | None) -> bool:

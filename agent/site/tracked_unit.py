@@ -143,7 +143,7 @@ class TrackedUnit:
             entry, reading, error, is_fresh=is_fresh, is_curtailed=is_curtailed, is_frozen=self.is_frozen
         )
         fresh = reading if is_fresh else None
-        hashrate_hs = fresh.hashrate_5s_hs if fresh is not None else None
+        hashrate_hs = fresh.rate_hs if fresh is not None else None
         target_ratio = 1 if event is None else event.target_ratio
         losses, uplift_hs = attribute(entry, state, fresh, hashrate_hs, target_ratio=target_ratio)
         before = getattr(self, "status", None)
@@ -208,7 +208,7 @@ def _is_repeated(before: UnitReading | None, now: UnitReading) -> bool:
     return (
         before is not None
         and now.uptime_s is not None
-        and bool(now.hashrate_5s_hs)
+        and bool(now.rate_hs)
         and now.mode is not Mode.SLEEP
         and before.uptime_s == now.uptime_s
     )

@@ -9,6 +9,7 @@ from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 from agent.address import Endpoint
 from agent.unit.digest import Login
+from agent.unit.nameplate import Nameplate
 from agent.unit.reading import SystemInfo, UnitReading
 
 M = TypeVar("M")
@@ -25,12 +26,21 @@ into it. The conversation raises the error of an essential request, and absorbs 
 class Converse(Protocol[M_contra]):
     """Begins the conversation of one poll."""
 
-    def __call__(self, unit_id: str, memory: M_contra, *, slow_every: int, wall: Callable[[], float]) -> Conversation:
+    def __call__(
+        self,
+        unit_id: str,
+        memory: M_contra,
+        *,
+        nameplate: Nameplate | None = None,
+        slow_every: int,
+        wall: Callable[[], float],
+    ) -> Conversation:
         """Return the conversation of one poll; nothing is sent yet.
 
         Args:
             unit_id: The ledger's name for the unit.
             memory: The reader's memory of this unit, made by its own `new_memory`.
+            nameplate: The unit's rating in the ledger, against which a reply is held; None if it is not known.
             slow_every: Ask for share counters and pools every this many polls; 1 is every poll.
             wall: Returns Unix time, s.
         """

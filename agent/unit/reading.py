@@ -7,6 +7,7 @@ cycles, so `gc=False` keeps the garbage collector from walking them.
 """
 
 from enum import StrEnum
+from typing import TypeAlias
 
 import msgspec
 
@@ -32,6 +33,15 @@ class Mode(StrEnum):
     LOW = "low"
 
 
+Places: TypeAlias = tuple[float | None, ...]
+"""Values by position, such as fans or sensors. None keeps the place of one without a value."""
+
+
+def _highest(values: Places) -> float | None:
+    present = values if None not in values else [value for value in values if value is not None]
+    return max(present, default=None)  # type: ignore[type-var]  # No None is left.
+
+
 class BoardReading(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One hashboard.
 
@@ -39,9 +49,11 @@ class BoardReading(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         slot: Position, from 0.
         hashrate_hs: The board's own 5 s rate, H/s.
         chips: Chips that answered at enumeration; 0 while the board is not up.
-        chip_celsius: Chip temperatures, inlet side first; empty if none is reported.
-        pcb_celsius: Board temperatures in the same order.
-        coolant_celsius: Coolant at the board's inlet and outlet, hydro units only.
+        chip_celsius: Chip temperatures, inlet side first; empty if none is reported. None keeps the place of a sensor
+            without a value.
+        pcb_celsius: Board temperatures in the same order, with None likewise.
+        coolant_celsius: Coolant at the board's inlet and outlet, with None likewise; hydro units only.
+        bad_chips: Chips that the firmware's own map marks as bad; None if it sends no map.
         frequency_hz: Mean chip clock, Hz.
         hw_errors: Hardware errors since the miner process started.
         serial: Serial number from the board's EEPROM.
@@ -50,12 +62,23 @@ class BoardReading(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     slot: int
     hashrate_hs: float | None
     chips: int | None
-    chip_celsius: tuple[float, ...] = ()
-    pcb_celsius: tuple[float, ...] = ()
-    coolant_celsius: tuple[float, ...] = ()
+    chip_celsius: Places = ()
+    pcb_celsius: Places = ()
+    coolant_celsius: Places = ()
+    bad_chips: int | None = None
     frequency_hz: float | None = None
     hw_errors: int | None = None
     serial: str | None = None
+
+    @property
+    def hottest_chip_celsius(self) -> float | None:
+        """The hottest chip sensor; None if no sensor has a value."""
+        return _highest(self.chip_celsius)
+
+    @property
+    def hottest_pcb_celsius(self) -> float | None:
+        """The hottest board sensor; None if no sensor has a value."""
+        return _highest(self.pcb_celsius)
 
 
 class PoolReading(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -149,10 +172,13 @@ class UnitReading(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         identity: Reported identity, as far as known.
         uptime_s: Time since the miner process started, not since boot; restarts with every change of mode.
         hashrate_5s_hs, hashrate_30m_hs, hashrate_avg_hs: Self-reported rates, H/s; the last is since start.
+        stand_in_hs: A longer rate that stands in for a 5 s rate that the rest of the reply refutes, H/s.
+        stand_in_window_s: The window of `stand_in_hs`, s.
         hashrate_ideal_hs: The firmware's ideal rate, H/s. Not the nameplate: never used as a denominator.
         power_watts: Reported power; None on stock S21 and T21, which report none.
         boards: One entry per listed board, by slot.
-        fan_rpm: One entry per fan, in the firmware's order; empty if none is reported.
+        fan_rpm: One entry per fan, in the firmware's order; empty if none is reported. None keeps the place of a fan
+            without a value.
         pools: Pools as last read (every `slow_every` polls).
         shares: Share counters as last read (every `slow_every` polls); None until `summary` was read.
         repairs: Names of the repairs the replies needed, one entry per use.
@@ -170,10 +196,27 @@ class UnitReading(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     hashrate_ideal_hs: float | None = None
     power_watts: float | None = None
     boards: tuple[BoardReading, ...] = ()
-    fan_rpm: tuple[float, ...] = ()
+    fan_rpm: Places = ()
     pools: tuple[PoolReading, ...] = ()
     shares: ShareReading | None = None
     repairs: tuple[str, ...] = ()
+    stand_in_hs: float | None = None
+    stand_in_window_s: float | None = None
+
+    @property
+    def rate_hs(self) -> float | None:
+        """The rate to credit, H/s: the 5 s rate or, where that is refuted, its stand-in."""
+        return self.hashrate_5s_hs if self.hashrate_5s_hs is not None else self.stand_in_hs
+
+    @property
+    def hottest_chip_celsius(self) -> float | None:
+        """The hottest chip sensor of all boards; None if no sensor has a value."""
+        return _highest(tuple([board.hottest_chip_celsius for board in self.boards]))
+
+    @property
+    def hottest_pcb_celsius(self) -> float | None:
+        """The hottest board sensor of all boards; None if no sensor has a value."""
+        return _highest(tuple([board.hottest_pcb_celsius for board in self.boards]))
 
 
 class Poll(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -232,11 +232,11 @@ class Lifecycle:
     def _start_process(self, at: float) -> None:
         """Start the miner process: its uptime and counters begin at zero."""
         self._process_start = at
+        # A restarted program no longer hangs, whatever restarted it; a freeze that ended meanwhile goes with the rest.
+        self._frozen = None
         if self.conditions.is_frozen:
-            # A restarted program no longer hangs, whatever restarted it.
             self._faults = tuple(active for active in self._faults if not active[1].bend(HEALTHY).is_frozen)
             self.conditions = bent(fault for _, fault in self._faults)
-            self._frozen = None
         self._shares.start_process(self._books.hashes(at))
         self._books.settle_average(0.0)
 

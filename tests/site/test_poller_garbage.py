@@ -27,10 +27,12 @@ SWEEPS = 25
 DEADLINE_S = 0.2
 
 
-def breaking(unit_id: str, memory: object, *, slow_every: int, wall: Callable[[], float]) -> Conversation:
+def breaking(
+    unit_id: str, memory: object, *, nameplate: Nameplate | None = None, slow_every: int, wall: Callable[[], float]
+) -> Conversation:
     """Ask once and fail by a bug, with the reply in a local of the frame."""
     reply = yield b"x"
-    raise ZeroDivisionError(unit_id, memory, slow_every, wall, reply)
+    raise ZeroDivisionError(unit_id, memory, nameplate, slow_every, wall, reply)
 
 
 BROKEN = Reader(name="broken", new_memory=list, converse=breaking)

@@ -21,9 +21,11 @@ PATIENT_S = 30.0
 
 
 # A complete reader: one request, one number, and the rates so far as its memory.
-def converse(unit_id: str, memory: list[int], *, slow_every: int, wall: Callable[[], float]) -> Conversation:
+def converse(
+    unit_id: str, memory: list[int], *, nameplate: Nameplate | None = None, slow_every: int, wall: Callable[[], float]
+) -> Conversation:
     """Ask a toy unit for its rate in H/s; the uptime is the number of polls."""
-    assert slow_every == 6
+    assert (slow_every, nameplate is not None) == (6, True)
     rate = yield b"rate?"
     memory.append(int(rate.rstrip(b"\0")))
     return UnitReading(

@@ -6,7 +6,7 @@ run on simulated clocks. The truth comes from the simulator alone.
 
 import io
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -14,11 +14,13 @@ from polled_farm import CATALOGUE, Polled
 
 from agent.config.sections import DEFAULT_NETWORKS
 from agent.site.curtailment.events import Curtailments, Event, Scope
+from agent.site.ledger.entries import LedgerEntry
 from agent.site.ledger.reader import read_ledger
 from agent.site.totals import SiteFigures, site_figures
 from agent.site.tracker import Tracker
+from simulators.farm.farm import Farm
 from simulators.farm.truth import farm_truth
-from simulators.scenario.player import build_farm, play
+from simulators.scenario.player import Playing, build_farm, play
 from simulators.scenario.scenario import find_scenario
 
 # The simulator's causes that an agent sees as another one: a unit without power is silent, and a unit asleep without a
@@ -45,6 +47,31 @@ class Moment(NamedTuple):
     true_operating_hs: float
 
 
+def ledger_entries(farm: Farm, *, at: float) -> Sequence[LedgerEntry]:
+    """Return the entries in force at Unix time `at` of the ledger that a farm writes for an agent."""
+    text = io.StringIO()
+    farm.write_ledger(text)
+    ledger = read_ledger(
+        text.getvalue(), "ledger.csv", catalogue=CATALOGUE, zone=ZoneInfo("UTC"), networks=DEFAULT_NETWORKS
+    )
+    return ledger.at(at)
+
+
+def agent_events(playing: Playing) -> list[Event]:
+    """Return the declared curtailments of a scenario as the agent's events."""
+    return [
+        Event(
+            id=f"e{number}",
+            start=declared.begin,
+            end=declared.end,
+            target_ratio=declared.target_ratio,
+            scope=Scope() if declared.scope == "site" else Scope(**{declared.scope: declared.name}),
+            source="scenario",
+        )
+        for number, declared in enumerate(playing.curtailments)
+    ]
+
+
 class Watched:
     """A playing scenario, and the agent over it.
 
@@ -59,25 +86,12 @@ class Watched:
         self.farm = build_farm(scenario)
         self.playing = play(self.farm, name, scenario)
         begin = self.playing.begin
-        text = io.StringIO()
-        self.farm.write_ledger(text)
-        ledger = read_ledger(
-            text.getvalue(), "ledger.csv", catalogue=CATALOGUE, zone=ZoneInfo("UTC"), networks=DEFAULT_NETWORKS
-        )
-        events = [
-            Event(
-                id=f"e{number}",
-                start=declared.begin,
-                end=declared.end,
-                target_ratio=declared.target_ratio,
-                scope=Scope() if declared.scope == "site" else Scope(**{declared.scope: declared.name}),
-                source="scenario",
-            )
-            for number, declared in enumerate(self.playing.curtailments)
-        ]
         self.polled = Polled(self.farm.units, at=begin, slow_every=1000)
         self.polled.tracker = Tracker(
-            ledger.at(begin), stale_after_s=step_s / 2, at=begin, curtailments=Curtailments(events=events)
+            ledger_entries(self.farm, at=begin),
+            stale_after_s=step_s / 2,
+            at=begin,
+            curtailments=Curtailments(events=agent_events(self.playing)),
         )
 
     def look(self, t: float) -> Moment:

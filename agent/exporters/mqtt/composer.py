@@ -131,7 +131,7 @@ def group(figures: Figures) -> GroupFigures:
 def facts(status: UnitStatus) -> UnitFacts:
     """Return one unit's status as it is published."""
     entry, reading, power = status.entry, status.reading, status.power
-    boards = reading.boards if reading is not None and status.is_fresh else ()
+    fresh = reading if status.is_fresh else None
     return UnitFacts(
         unit_id=entry.unit_id,
         container=entry.place.container,
@@ -151,8 +151,8 @@ def facts(status: UnitStatus) -> UnitFacts:
         losses=[Loss(cause=loss.cause, hashrate_hs=loss.hashrate_hs) for loss in status.losses],
         power_watts=power.watts if power is not None else None,
         power_source=power.source if power is not None else None,
-        hottest_chip_celsius=max((max(board.chip_celsius) for board in boards if board.chip_celsius), default=None),
-        hottest_pcb_celsius=max((max(board.pcb_celsius) for board in boards if board.pcb_celsius), default=None),
-        uptime_s=reading.uptime_s if reading is not None and status.is_fresh else None,
+        hottest_chip_celsius=fresh.hottest_chip_celsius if fresh is not None else None,
+        hottest_pcb_celsius=fresh.hottest_pcb_celsius if fresh is not None else None,
+        uptime_s=fresh.uptime_s if fresh is not None else None,
         error_reason=status.error.reason if status.error is not None else None,
     )

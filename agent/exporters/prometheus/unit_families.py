@@ -99,15 +99,6 @@ def _info(subject: UnitInfo) -> Iterable[Sample]:
     return ((values, 1),)
 
 
-def _hottest_pcb(reading: UnitReading) -> float | None:
-    hottest = [max(board.pcb_celsius) for board in reading.boards if board.pcb_celsius]
-    return max(hottest) if hottest else None
-
-
-def _hottest_chip(board: BoardReading) -> float | None:
-    return max(board.chip_celsius) if board.chip_celsius else None
-
-
 def _power(status: UnitStatus) -> Iterable[Sample]:
     power = status.power
     return () if power is None else (((power.source.value,), round(power.watts, 1)),)
@@ -201,8 +192,13 @@ RATED = Section(
     families=(
         _one(
             "miner_hashrate_hashes_per_second",
+<<<<<<< HEAD
             "Hashrate that a unit reports, over 5 s; its last one while the agent is late with it (`miner_up` is 0).",
             attrgetter("hashrate_hs"),
+=======
+            "Hashrate that a unit reports, over 5 s; a longer rate where the reply refutes that one.",
+            attrgetter("rate_hs"),
+>>>>>>> main
         ),
     ),
 )
@@ -223,7 +219,7 @@ READ = Section(
         _one(
             "miner_pcb_temperature_celsius",
             "Hottest board sensor of a unit; chip sensors are not counted.",
-            _hottest_pcb,
+            attrgetter("hottest_pcb_celsius"),
         ),
         _unit(
             "miner_fan_speed_rpm",
@@ -239,7 +235,7 @@ READ = Section(
         _boards(
             "miner_board_chip_temperature_celsius",
             "Hottest chip sensor of a board.",
-            _hottest_chip,
+            attrgetter("hottest_chip_celsius"),
         ),
         _one(
             "miner_pools_alive",

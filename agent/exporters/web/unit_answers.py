@@ -9,8 +9,12 @@ from agent.exporters.web.identity_answers import WhereaboutsAnswer, whereabouts_
 from agent.site.identity.whereabouts import Whereabouts
 from agent.site.power import PowerSource
 from agent.site.status import Cause, UnitState, UnitStatus
+<<<<<<< HEAD
 from agent.text.lateness import why_text
 from agent.unit.reading import BoardReading, Dialect, Identity, Mode
+=======
+from agent.unit.reading import BoardReading, Dialect, Identity, Mode, Places
+>>>>>>> main
 
 
 class LossAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -111,8 +115,10 @@ class ReadingAnswer(msgspec.Struct, frozen=True, kw_only=True):
     hashrate_30m_hs: float | None
     hashrate_avg_hs: float | None
     hashrate_ideal_hs: float | None
+    stand_in_hs: float | None
+    stand_in_window_s: float | None
     power_watts: float | None
-    fan_rpm: tuple[float, ...]
+    fan_rpm: Places
     boards: tuple[BoardReading, ...]
     pools: tuple[PoolAnswer, ...]
     shares: SharesAnswer | None

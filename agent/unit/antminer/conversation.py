@@ -23,6 +23,7 @@ from agent.unit.cgminer import wire
 from agent.unit.cgminer.pools import read_pools
 from agent.unit.cgminer.summary import read_summary
 from agent.unit.cgminer.version import read_version
+from agent.unit.nameplate import Nameplate
 from agent.unit.reader import Conversation
 from agent.unit.reading import Identity, Mode, PoolReading, ShareReading, UnitReading
 
@@ -57,11 +58,19 @@ class Memory(msgspec.Struct, gc=False):
     uptime_s: float | None = None
 
 
-def converse(unit_id: str, memory: Memory, *, slow_every: int, wall: Callable[[], float]) -> Conversation:
+def converse(
+    unit_id: str,
+    memory: Memory,
+    *,
+    nameplate: Nameplate | None = None,  # noqa: ARG001 - the rules that use it follow
+    slow_every: int,
+    wall: Callable[[], float],
+) -> Conversation:
     """Poll one unit.
 
     Args:
         unit_id: The ledger's name for the unit.
+        nameplate: The unit's rating in the ledger; None if it is not known.
         memory: Kept between the polls of one unit; changed only by replies that were read.
         slow_every: Ask for share counters and pools every this many polls; 1 is every poll.
         wall: Returns Unix time, s.

@@ -117,8 +117,8 @@ def fast_reading(
                 hashrate_hs=None if rate_ghs is None else rate_ghs * HS_PER_GHS,
                 chips=chain.asic_num,
                 # Observed (O57): exactly 0 stands for a missing sensor.
-                chip_celsius=chips if 0 not in chips else tuple([value for value in chips if value]),
-                pcb_celsius=pcb if 0 not in pcb else tuple([value for value in pcb if value]),
+                chip_celsius=chips if 0 not in chips else tuple([value or None for value in chips]),
+                pcb_celsius=pcb if 0 not in pcb else tuple([value or None for value in pcb]),
                 frequency_hz=None if frequency_mhz is None else frequency_mhz * HZ_PER_MHZ,
                 hw_errors=chain.hw,
                 serial=serial if serial and serial.isalnum() else clean(serial),

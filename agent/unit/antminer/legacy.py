@@ -56,10 +56,9 @@ def legacy_reading(reply: StatsReply, context: ReplyContext) -> UnitReading:
     rate_hs = context.number(data.ghs_5s, hs, 0, MAX_HASHRATE_HS)
     if rate_hs is None and mode is not Mode.SLEEP:
         raise no_rate("GHS 5s", data.ghs_5s, context)
-    speeds: tuple[float | None, ...] = (data.fan1, data.fan2, data.fan3, data.fan4)
-    if None in speeds:
-        # A fan is identified by its position, so the list ends before the first missing fan.
-        speeds = speeds[: speeds.index(None)]
+    speeds = [data.fan1, data.fan2, data.fan3, data.fan4]
+    while speeds and speeds[-1] is None:
+        speeds.pop()
     return UnitReading(
         unit_id=context.unit_id,
         at=context.at,

@@ -17,7 +17,7 @@ from agent.unit.limits import (
     MAX_UPTIME_S,
     MAX_WATTS,
 )
-from agent.unit.reading import BoardReading, Dialect, Mode, UnitReading
+from agent.unit.reading import BoardReading, Dialect, Mode, Places, UnitReading
 
 # Documented (D42): `miner-mode` of the new_api dialect; set_miner_conf uses the same numbers.
 NEW_API_MODES: Final[dict[float, Mode]] = {0: Mode.NORMAL, 1: Mode.SLEEP, 2: Mode.HIGH, 3: Mode.LOW}
@@ -86,7 +86,6 @@ def _new_api_board(position: int, chain: Chain, hs: float, model: str | None, co
         chips=context.whole(chain.asic_num, MAX_CHIPS),
         chip_celsius=context.celsius(chips),
         pcb_celsius=context.celsius(pcb),
-        # With only one of the two left, nothing says whether it is the inlet or the outlet.
         coolant_celsius=coolant_celsius if len(coolant_celsius) == 2 else (),
         frequency_hz=context.number(chain.freq_avg, HZ_PER_MHZ, 0, MAX_FREQUENCY_HZ),
         hw_errors=context.whole(chain.hw, MAX_COUNT),
@@ -98,9 +97,7 @@ _S21_HYDRO = "Antminer S21 Hyd."
 HYDRO_LAYOUTS: Final = frozenset({_S21_HYDRO, "Antminer S21+ Hyd.", "Antminer S21+ Hyd"})
 
 
-def _hydro_temperatures(
-    model: str | None, chain: Chain
-) -> tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]:
+def _hydro_temperatures(model: str | None, chain: Chain) -> tuple[Places, Places, Places]:
     """Return chip, board and coolant temperatures of one hydro board, whose arrays have layouts of their own.
 
     Documented (D37, D38): the two layouts here, reported by owners in pyasic issue 295. Assumed (A25): other hydro

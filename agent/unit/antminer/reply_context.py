@@ -7,7 +7,7 @@ from agent.errors import MalformedReplyError, UnsupportedReplyError, excerpt
 from agent.unit.antminer.stats_schema import Info
 from agent.unit.cgminer.fields import interned
 from agent.unit.limits import HS_PER_GHS, HS_PER_THS, MAX_CELSIUS, MAX_FANS, MAX_RPM, MAX_SENSORS, MIN_CELSIUS
-from agent.unit.reading import Identity, PoolReading, ShareReading
+from agent.unit.reading import Identity, Places, PoolReading, ShareReading
 
 _HS_PER_UNIT: Final[dict[str | None, float]] = {
     None: HS_PER_GHS,
@@ -59,30 +59,34 @@ class ReplyContext(NamedTuple):
         self.repairs.add("implausible")
         return None
 
-    def celsius(self, values: Sequence[float] | None) -> tuple[float, ...]:
-        """Return plausible temperatures without zeros. Observed (O57): exactly 0 stands for a missing sensor."""
+    def celsius(self, values: Sequence[float | None] | None) -> Places:
+        """Return temperatures, each in its place; None for one that is missing or implausible.
+
+        Observed (O57): exactly 0 stands for a missing sensor.
+        """
         if not values:
             return ()
         if len(values) > MAX_SENSORS:
             self.repairs.add("implausible")
             return ()
-        if min(values) >= MIN_CELSIUS and max(values) <= MAX_CELSIUS:
-            return tuple(values) if 0 not in values else tuple(value for value in values if value != 0)
-        self.repairs.add("implausible")
-        return tuple(value for value in values if MIN_CELSIUS <= value <= MAX_CELSIUS and value != 0)
+        return _places([self.number(value, 1, MIN_CELSIUS, MAX_CELSIUS) or None for value in values])
 
 
-def fans(values: Sequence[float | None], context: ReplyContext) -> tuple[float, ...]:
-    """Return fan speeds, or none at all if one is implausible; a stopped fan is a measured 0.
+def fans(values: Sequence[float | None], context: ReplyContext) -> Places:
+    """Return fan speeds, each in its place; None for one that is missing or implausible. A stopped fan is a measured 0.
 
     Observed (O58): hydro units have no fans but list four at 0 rpm, s19proplus-hyd-stock-202303. The reading keeps
     them; the nameplate says that there are no fans.
     """
-    speeds = tuple([rpm for rpm in values if rpm is not None and 0 <= rpm <= MAX_RPM])
-    if len(speeds) == len(values) <= MAX_FANS:
-        return speeds
-    context.repairs.add("implausible")
-    return ()
+    if len(values) > MAX_FANS:
+        context.repairs.add("implausible")
+        return ()
+    return _places([context.number(rpm, 1, 0, MAX_RPM) for rpm in values])
+
+
+def _places(values: Sequence[float | None]) -> Places:
+    """Return a list by position; empty if no place has a value."""
+    return tuple(values) if any(value is not None for value in values) else ()
 
 
 def hashes_per_unit(rate_unit: str | None) -> float:

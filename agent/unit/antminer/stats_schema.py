@@ -7,10 +7,10 @@ import msgspec
 
 from agent.errors import UnsupportedReplyError, excerpt
 from agent.unit.cgminer import wire
-from agent.unit.cgminer.fields import all_or_none, number
+from agent.unit.cgminer.fields import number
 
 _Number = float | None
-_Numbers = tuple[float, ...] | None
+_Numbers = tuple[float | None, ...] | None
 _Text = str | None
 _NumberOrText = float | str | None
 
@@ -176,11 +176,11 @@ def _take_text(value: Any, repairs: set[str]) -> str | None:
     return None
 
 
-def _take_numbers(value: Any, repairs: set[str]) -> tuple[float, ...] | None:
+def _take_numbers(value: Any, repairs: set[str]) -> _Numbers:
     if not isinstance(value, list):
         repairs.add("wrong_type")
         return None
-    return all_or_none([number(item, repairs) for item in value[:_MAX_ITEMS]], repairs)
+    return tuple([number(item, repairs) for item in value[:_MAX_ITEMS]])
 
 
 def _take_number_or_text(value: Any, repairs: set[str]) -> float | str | None:

@@ -6,8 +6,7 @@ Every deviation is added by name to the set of repairs passed in; the names are 
 import math
 import re
 import sys
-from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 
 def number(value: Any, repairs: set[str], *, is_text_normal: bool = False) -> float | None:
@@ -39,22 +38,14 @@ def number(value: Any, repairs: set[str], *, is_text_normal: bool = False) -> fl
     return parsed
 
 
-_DASHES = re.compile(r"(?<=[0-9])-")
+_DASHES = re.compile(r"(?<=[^-])-")
 
 
-def dashed(text: str | None, repairs: set[str]) -> tuple[float, ...]:
-    """Return the numbers of `"54-54-68-68"`; below zero the text is `"-3--4-10-12"`."""
+def dashed(text: str | None, repairs: set[str]) -> tuple[float | None, ...]:
+    """Return the numbers of `"54-54-68-68"`, each in its place; below zero the text is `"-3--4-10-12"`."""
     if not text:
         return ()
-    return all_or_none([number(part, repairs, is_text_normal=True) for part in _DASHES.split(text[:100])], repairs)
-
-
-def all_or_none(numbers: Sequence[float | None], repairs: set[str]) -> tuple[float, ...]:
-    """Return the numbers of a list, or none at all if one is missing, because only its position identifies a number."""
-    if None in numbers:
-        repairs.add("wrong_type")
-        return ()
-    return cast("tuple[float, ...]", tuple(numbers))
+    return tuple([number(part, repairs, is_text_normal=True) for part in _DASHES.split(text[:100])])
 
 
 def clean(value: Any) -> str | None:

@@ -259,6 +259,31 @@ def test_frozen_firmware_repeats_itself() -> None:
     assert unit.shares(START + 61.0) == unit.shares(START + 6000.0)
 
 
+@pytest.mark.parametrize(
+    ("restart", "after_s"),
+    [
+        (Change(START + 100.0, 6, Verb.INJECT, 3, PsuTrip(off_s=60.0)), 30.0),
+        (Change(START + 100.0, 6, Verb.INJECT, 3, PsuTrip(off_s=60.0)), 80.0),
+        (Change(START + 100.0, 6, Verb.REBOOT), 30.0),
+        (Change(START + 100.0, 6, Verb.MODE, WORK_MODE_LOW), 5.0),
+        (Change(START + 100.0, 6, Verb.INJECT, 3, PowerOff()), 30.0),
+    ],
+    ids=["tripped", "booting after a trip", "rebooting", "restarting", "off"],
+)
+def test_a_freeze_that_ends_while_the_api_is_down_is_over(restart: Change, after_s: float) -> None:
+    """Whatever phase the unit is in when a freeze is cleared, it shows live figures once it answers again."""
+    unit = make_unit()
+    inject(unit, Frozen(), START + 60.0)
+    unit.schedule(restart)
+    clear(unit, START + 100.0 + after_s)
+    clear(unit, START + 200.0, number=3)
+    first, later = unit.snapshot(START + 1000.0), unit.snapshot(START + 1060.0)
+    assert (first.phase, later.phase) == (Phase.HASHING, Phase.HASHING)
+    assert later.elapsed_s == first.elapsed_s + 60 < 1000
+    assert unit.process(START + 1060.0).elapsed_s == later.elapsed_s
+    assert unit.shares(START + 1060.0) != unit.shares(START + 4000.0)
+
+
 @pytest.mark.parametrize("fault", [None, Asleep(), Frozen(), Overheat(celsius=30.0), PowerOff(), Rebooting()], ids=repr)
 def test_the_process_figures_are_those_of_a_snapshot(fault: Condition | None) -> None:
     """Uptime and mode agree in every phase a fault leads to, frozen or not."""

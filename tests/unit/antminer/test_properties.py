@@ -120,10 +120,10 @@ def check(data: bytes) -> None:
             for rate in rates + [board.hashrate_hs for board in boards]
         )
         sensors = [celsius for board in boards for celsius in (*board.chip_celsius, *board.pcb_celsius)]
-        assert all(limits.MIN_CELSIUS <= celsius <= limits.MAX_CELSIUS for celsius in sensors)
+        assert all(celsius is None or limits.MIN_CELSIUS <= celsius <= limits.MAX_CELSIUS for celsius in sensors)
         assert len(boards) <= limits.MAX_BOARDS
         assert [board.slot for board in boards] == sorted({board.slot for board in boards})
-        assert all(0 <= rpm <= limits.MAX_RPM for rpm in value.fan_rpm)
+        assert all(rpm is None or 0 <= rpm <= limits.MAX_RPM for rpm in value.fan_rpm)
         assert len(value.fan_rpm) <= limits.MAX_FANS
         assert len(json.dumps(encoded)) < 20_000
         assert set(value.repairs) <= REPAIRS

@@ -96,9 +96,9 @@ def hydro(model: str, **arrays: list[float]) -> BoardReading:
             (63, 42, 50, 57),
             (),
         ),
-        # An inlet of 0 or 250 is a missing sensor, so the other one cannot be identified as the outlet.
-        ("Antminer S21 Hyd.", {"temp_chip": [0, 48, 0, 0]}, (), (), ()),
-        ("Antminer S21 Hyd.", {"temp_chip": [250, 48, 0, 0]}, (), (), ()),
+        # An inlet of 0 or 250 is a missing sensor; the outlet keeps its place.
+        ("Antminer S21 Hyd.", {"temp_chip": [0, 48, 0, 0]}, (), (), (None, 48)),
+        ("Antminer S21 Hyd.", {"temp_chip": [250, 48, 0, 0]}, (), (), (None, 48)),
         ("Antminer S21 Hyd.", {"temp_chip": [35]}, (), (), ()),
         # Shorter than the layout: ignored, rather than read into the wrong place.
         ("Antminer S21+ Hyd.", {"temp_pic": [62, 50, 51], "temp_pcb": [34, 53, 46, 54]}, (), (), ()),
@@ -110,7 +110,7 @@ def test_hydro_layouts(
     arrays: dict[str, list[float]],
     chip: tuple[float, ...],
     pcb: tuple[float, ...],
-    coolant: tuple[float, ...],
+    coolant: tuple[float | None, ...],
 ) -> None:
     """Each known hydro model has its own layout; other models are read as air units.
 
@@ -260,8 +260,10 @@ def test_numbers_in_strings_are_numbers() -> None:
         ({"power": "3250 W"}, "power_watts", None, ("wrong_type",)),
         ({"power": 1e9}, "power_watts", None, ("implausible",)),
         ({"fan": [7000, 0, 7000, 7000]}, "fan_rpm", (7000, 0, 7000, 7000), ()),
-        ({"fan": [7000, -1, 7000, 7000]}, "fan_rpm", (), ("implausible",)),
-        ({"fan": [7000, None, 7000, 7000]}, "fan_rpm", (), ("wrong_type",)),
+        ({"fan": [7000, -1, 7000, 7000]}, "fan_rpm", (7000, None, 7000, 7000), ("implausible",)),
+        ({"fan": [7000, None, 7000, 7000]}, "fan_rpm", (7000, None, 7000, 7000), ()),
+        ({"fan": [7000, "x", 7000, 7000]}, "fan_rpm", (7000, None, 7000, 7000), ("wrong_type",)),
+        ({"fan": [None, None]}, "fan_rpm", (), ()),
         ({"fan": ["7000", 7000]}, "fan_rpm", (7000, 7000), ("number_in_string",)),
         ({"fan": "7000"}, "fan_rpm", (), ("wrong_type",)),
         ({"fan": [7000] * 17}, "fan_rpm", (), ("implausible",)),
@@ -291,10 +293,10 @@ def test_bad_optional_field_costs_that_field(
         ({"asic_num": 108.0}, "chips", 108),
         ({"asic_num": 5000}, "chips", None),
         ({"asic_num": ...}, "chips", None),
-        ({"temp_chip": [59, 59, 500, 73]}, "chip_celsius", (59, 59, 73)),
+        ({"temp_chip": [59, 59, 500, 73]}, "chip_celsius", (59, 59, None, 73)),
         ({"temp_chip": [-20, -19, -3, -2]}, "chip_celsius", (-20, -19, -3, -2)),
         ({"temp_chip": [0, 0, 0, 0]}, "chip_celsius", ()),
-        ({"temp_chip": [59, "hot", 73, 73]}, "chip_celsius", ()),
+        ({"temp_chip": [59, "hot", 73, 73]}, "chip_celsius", (59, None, 73, 73)),
         ({"temp_pcb": [20] * 17}, "pcb_celsius", ()),
         ({"freq_avg": "490"}, "frequency_hz", 490e6),
         ({"hw": 1e300}, "hw_errors", None),
@@ -341,10 +343,10 @@ def test_board_that_is_no_object_keeps_its_place() -> None:
     assert reading.repairs == ("wrong_type",)
 
 
-def test_missing_fan_ends_the_list() -> None:
-    """Fans after a missing one are left out, so that none appears at another position."""
-    assert read(legacy(fan2=...)).fan_rpm == (6000,)
-    assert read(legacy(fan2="broken")).fan_rpm == (6000,)
+def test_missing_fan_keeps_its_place() -> None:
+    """A fan without a speed costs itself, and no other fan appears at its position."""
+    assert read(legacy(fan2=...)).fan_rpm == (6000, None, 5040, 5040)
+    assert read(legacy(fan2="broken")).fan_rpm == (6000, None, 5040, 5040)
     assert read(legacy(fan4=...)).fan_rpm == (6000, 5880, 5040)
 
 
@@ -357,13 +359,13 @@ def test_missing_fan_ends_the_list() -> None:
         ("0-0-0-0", (), ()),
         ("", (), ()),
         ("27", (27,), ()),
-        ("54-x-68-68", (), ("wrong_type",)),
-        ("54-nan-68", (), ("wrong_type",)),
-        ("54-999-68-68", (54, 68, 68), ("implausible",)),
+        ("54-x-68-68", (54, None, 68, 68), ("wrong_type",)),
+        ("54-nan-68", (54, None, 68), ("out_of_range",)),
+        ("54-999-68-68", (54, None, 68, 68), ("implausible",)),
         (54, (), ("wrong_type",)),
     ],
 )
-def test_dashed_temperatures(text: Any, celsius: tuple[float, ...], repairs: tuple[str, ...]) -> None:
+def test_dashed_temperatures(text: Any, celsius: tuple[float | None, ...], repairs: tuple[str, ...]) -> None:
     """The legacy dialect joins four sensors with dashes; below zero a minus sign follows the dash."""
     reading = read(legacy(temp_chip1=text))
     assert (reading.boards[0].chip_celsius, reading.repairs) == (celsius, repairs)
