@@ -192,13 +192,8 @@ RATED = Section(
     families=(
         _one(
             "miner_hashrate_hashes_per_second",
-<<<<<<< HEAD
-            "Hashrate that a unit reports, over 5 s; its last one while the agent is late with it (`miner_up` is 0).",
+            "Hashrate that a unit reports, over 5 s, or longer where the reply refutes that; held while it is overdue.",
             attrgetter("hashrate_hs"),
-=======
-            "Hashrate that a unit reports, over 5 s; a longer rate where the reply refutes that one.",
-            attrgetter("rate_hs"),
->>>>>>> main
         ),
     ),
 )

@@ -142,10 +142,6 @@ def _row(status: UnitStatus) -> list[float | None] | None:
 
 def _with_reading(row: list[float | None], reading: UnitReading) -> list[float | None] | None:
     at = _AT
-<<<<<<< HEAD
-=======
-    row[at.rate] = reading.rate_hs
->>>>>>> main
     row[at.rate_30m] = reading.hashrate_30m_hs
     row[at.uptime] = reading.uptime_s
     for number, rpm in enumerate(reading.fan_rpm[:FANS_SHOWN]):

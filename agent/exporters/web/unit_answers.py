@@ -9,12 +9,8 @@ from agent.exporters.web.identity_answers import WhereaboutsAnswer, whereabouts_
 from agent.site.identity.whereabouts import Whereabouts
 from agent.site.power import PowerSource
 from agent.site.status import Cause, UnitState, UnitStatus
-<<<<<<< HEAD
 from agent.text.lateness import why_text
-from agent.unit.reading import BoardReading, Dialect, Identity, Mode
-=======
 from agent.unit.reading import BoardReading, Dialect, Identity, Mode, Places
->>>>>>> main
 
 
 class LossAnswer(msgspec.Struct, frozen=True, kw_only=True):
