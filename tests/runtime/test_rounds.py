@@ -122,7 +122,7 @@ async def test_after_a_standstill_there_are_no_figures_until_every_unit_was_aske
         assert site.agent.metrics.own.standstills == 1
 
 
-async def test_whoever_looks_first_notices(tmp_path: Path) -> None:
+async def test_the_first_to_look_notices(tmp_path: Path) -> None:
     """A round that begins, or ends, right after the standstill shows no figures, whatever it had summed by then."""
     async with watched(tmp_path) as site:
         site.poll()

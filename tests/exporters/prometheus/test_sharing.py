@@ -41,7 +41,7 @@ class Maker:
         return SharedBodies(lambda: self.now, share_s=1.0)
 
 
-async def test_whoever_comes_while_a_slow_body_is_made_shares_it() -> None:
+async def test_scrapers_that_come_while_a_slow_body_is_made_share_it() -> None:
     """Making takes five seconds and sharing one: ten scrapers, and those that come later meanwhile, get one body."""
     maker = Maker()
     bodies = maker.shared()
