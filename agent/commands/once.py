@@ -94,6 +94,7 @@ def unit_fields(status: UnitStatus) -> dict[str, object]:
         "model": status.entry.nameplate.model,
         "state": status.state,
         "why": status.why,
+        "is_overdue": status.is_overdue,
         "nameplate_hs": status.entry.nameplate.hashrate_hs,
         "hashrate_hs": status.hashrate_hs,
         "power_watts": status.power.watts if status.power else None,

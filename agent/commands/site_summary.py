@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from agent.site.totals import Figures, SiteFigures
-from agent.text.losses import CAUSE_WORDS, LossLine
+from agent.text.losses import CAUSE_WORDS, LossLine, units_text
 from agent.text.numbers import ABSENT, TARGET_RATIO, hashrate_text, ratio_text
 from agent.text.power import power_line
 
@@ -41,6 +41,18 @@ def curtailment_line(figures: Figures) -> Text:
     if figures.unrestored:
         parts.append(f"{figures.unrestored:,} units did not come back")
     return Text(f"curtailment: {'; '.join(parts)}" if parts else "")
+
+
+def lateness_lines(figures: Figures) -> list[Text]:
+    """Return a line about what was not looked at in time; none if all was."""
+    if not figures.overdue_units:
+        return []
+    share = ratio_text(figures.overdue_hs / figures.deployed_hs, 1)
+    words = (
+        f"this agent is late: {figures.overdue_units:,} of {units_text(figures.units)} ({share} of deployed) not looked"
+        " at lately; they count as they were then"
+    )
+    return [Text(words, "bold red")]
 
 
 def loss_table(figures: Figures, lines: Iterable[LossLine]) -> Table:
@@ -84,6 +96,7 @@ def site_summary(name: str, figures: SiteFigures, lines: Iterable[LossLine]) -> 
     return Group(
         headline(name, figures.site),
         Text(power_line(figures)),
+        *lateness_lines(figures.site),
         curtailment_line(figures.site),
         loss_table(figures.site, lines),
         "",
@@ -111,6 +124,8 @@ def site_fields(name: str, figures: SiteFigures) -> dict[str, object]:
             "curtailment_target_hs": each.curtailment_target_hs,
             "stragglers": each.stragglers,
             "unrestored": each.unrestored,
+            "overdue_units": each.overdue_units,
+            "overdue_hs": each.overdue_hs,
             "losses_hs": each.losses_hs,
             "units_by_state": each.units_by_state,
         }

@@ -97,6 +97,17 @@ _AGENT: tuple[Family[AgentNumbers] | Timing, ...] = (
         kind=Kind.COUNTER,
     ),
     _own(
+        "miner_agent_poll_stretch_ratio",
+        "Time between two polls of a unit over the configured interval: median of the last interval, 1 on time.",
+        lambda own: (((), own.stretch() if own.stretch else None),),
+    ),
+    _own(
+        "miner_agent_standstills_total",
+        "Times the agent stood still so long that it withdrew all figures until every unit was asked again.",
+        lambda own: (((), own.standstills),),
+        kind=Kind.COUNTER,
+    ),
+    _own(
         "miner_agent_polls_in_flight",
         "Polls under way now.",
         lambda own: (((), own.in_flight() if own.in_flight else None),),

@@ -32,6 +32,8 @@ class AgentNumbers:
     Attributes:
         polls: By result: ``ok``, or the reason of the failure.
         skipped: Polls that were due but not made, by reason.
+        stretch: Returns achieved over configured interval of the polls; None until it is set.
+        standstills: Times this process stood still for longer than readings may be believed.
         repairs: By name of the repair.
         poll_s, lag_s, scrape_s: Durations of polls, lag of the event loop, durations of scrapes; s.
         scrape_bytes: Size of the latest body before compression, by scope.
@@ -53,6 +55,8 @@ class AgentNumbers:
         self.site, self.version = site, version
         self.polls: Counter[str] = Counter(dict.fromkeys(("ok", *POLL_REASONS), 0))
         self.skipped: Counter[str] = Counter()
+        self.stretch: Callable[[], float] | None = None
+        self.standstills = 0
         self.repairs: Counter[str] = Counter()
         self.poll_s = Histogram(POLL_BUCKETS_S)
         self.lag_s = Histogram(LAG_BUCKETS_S)

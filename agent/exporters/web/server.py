@@ -62,6 +62,8 @@ class Source:
         unit: Returns the status of one unit by id; None if it is not deployed.
         unreadiness: Returns why the figures are incomplete or out of date; None if they are neither.
         illness: Returns why this process should be restarted; None if it is healthy.
+        lateness: Returns how many units were not looked at in time, in words; None if all were.
+        stretch_ratio: Returns achieved over configured interval of the polls.
         wall: Returns Unix time, s.
         refused: Counts of the clients turned away, by reason (`HttpRefusal`).
         hosts: Returns the names under which the server answers, besides IP addresses and the names of this machine.
@@ -89,6 +91,8 @@ class Source:
     wall: Callable[[], float]
     refused: Counter[str] = field(default_factory=new_counts)
     hosts: Callable[[], Collection[str]] = tuple
+    lateness: Callable[[], str | None] = lambda: None
+    stretch_ratio: Callable[[], float] = lambda: 1.0
     counts_simulated: Callable[[], bool] = lambda: True
     history: Callable[[HistoryQuery, Callable[[], bool]], HistoryAnswer] | None = None
     history_trouble: Callable[[], str | None] = lambda: None
@@ -139,6 +143,8 @@ async def _site(request: web.Request) -> web.Response:
             source.site(),
             tuple(source.units()),
             unreadiness=source.unreadiness(),
+            lateness=source.lateness(),
+            stretch_ratio=source.stretch_ratio(),
             now=source.wall(),
             counts_simulated=source.counts_simulated(),
             events=source.curtailments.figures() if source.curtailments else (),
@@ -217,6 +223,7 @@ async def _page(request: web.Request) -> web.Response:
             figures=source.site(),
             statuses=tuple(source.units()),
             unreadiness=source.unreadiness(),
+            lateness=source.lateness(),
             illness=source.illness(),
             counts_simulated=source.counts_simulated(),
             history_trouble=source.history_trouble(),

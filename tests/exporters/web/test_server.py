@@ -21,6 +21,7 @@ from agent.exporters.web import listener
 from agent.exporters.web import server as web
 from agent.exporters.web.guard import GuardedConnection
 from agent.exporters.web.unit_query import QueryError, parse_query
+from agent.site.lateness import held
 
 on_both_loops = pytest.mark.asyncio(loop_factories=["asyncio", "uvloop"])
 
@@ -132,6 +133,25 @@ async def test_site_answer_before_the_first_round() -> None:
     assert (site["is_ready"], site["not_ready_reason"]) == (False, "first round under way")
     assert (site["units"], site["deployed_hs"]) == (6, 1.2e15)
     assert [site[key] for key in ("figures", "figures_at", "containers", "racks", "models")] == [None] * 5
+
+
+async def test_answers_of_a_late_agent() -> None:
+    """Site and unit say that the agent is late, with the figures as they were."""
+    late = {"lateness": lambda: "1 of 2 units not looked at", "stretch_ratio": lambda: 4.20049}
+    async with served(source([held(UNITS[0]), UNITS[1]], **late)) as client:
+        site = await get_json(client, "/api/v1/site")
+        answer = await get_json(client, "/api/v1/units/a1")
+    assert (site["late_reason"], site["poll_stretch_ratio"]) == ("1 of 2 units not looked at", 4.2)
+    assert (site["figures"]["overdue_units"], site["figures"]["overdue_hs"]) == (1, 200e12)
+    assert (site["figures"]["operating_hs"], site["figures"]["coverage_ratio"]) == (348e12, 0.5)
+    unit = answer["unit"]
+    assert (unit["state"], unit["is_fresh"], unit["is_overdue"], unit["hashrate_hs"]) == (
+        "hashing",
+        False,
+        True,
+        198e12,
+    )
+    assert unit["why"] == "hashing; not looked at for 12 s: this agent is late"
 
 
 async def test_unit_answer() -> None:
