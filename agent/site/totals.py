@@ -64,8 +64,12 @@ class Figures:
 
     @property
     def operational_efficiency_ratio(self) -> float | None:
-        """Operating over deployed at this moment; None while nothing is deployed."""
-        return self.operating_hs / self.deployed_hs if self.deployed_hs else None
+        """Operating over deployed at this moment; None while nothing is deployed, or nothing is known of it.
+
+        Without coverage, "operating 0" only says that nothing was read: the units may hash.
+        """
+        is_known = self.known_hs or self.operating_hs
+        return self.operating_hs / self.deployed_hs if self.deployed_hs and is_known else None
 
     @property
     def coverage_ratio(self) -> float | None:

@@ -137,8 +137,8 @@ def test_a_small_site_in_literal_figures() -> None:
         "unreachable": 588,
         "unreadable": 294,
     }
-    # All but the dark unit: it alone neither answers nor is accounted for.
-    assert figures.known_hs == 8 * 294e12 + 100e12
+    # All but the dark unit, which does not answer, and the denied one, which may be hashing.
+    assert figures.known_hs == 7 * 294e12 + 100e12
 
 
 def test_a_dead_container_stays_in_the_denominator() -> None:
@@ -148,8 +148,17 @@ def test_a_dead_container_stays_in_the_denominator() -> None:
     assert figures.site.operational_efficiency_ratio == 0.5
     assert figures.site.coverage_ratio == 0.5
     assert figures.by_container["C1"].operational_efficiency_ratio == 1
-    assert figures.by_container["C2"].operational_efficiency_ratio == 0
+    # Nothing is known of C2, so its efficiency is no confident nought.
+    assert figures.by_container["C2"].operating_hs == figures.by_container["C2"].coverage_ratio == 0
+    assert figures.by_container["C2"].operational_efficiency_ratio is None
     assert figures.by_container["C2"].losses_hs[Cause.UNREACHABLE] == 16 * 294e12
+
+
+def test_a_site_that_refuses_commands_is_not_known_to_do_nothing() -> None:
+    """Units that answer every command with "no" may hash: no coverage, and no operational efficiency."""
+    figures = site_figures(statuses([case("a", reading=None, error=ACCESS_DENIED)]), AT).site
+    assert (figures.coverage_ratio, figures.operational_efficiency_ratio) == (0, None)
+    assert figures.losses_hs[Cause.UNREADABLE] == 294e12
 
 
 def test_a_unit_that_never_answered_stays_in_the_denominator() -> None:

@@ -15,6 +15,7 @@ import msgspec
 
 from agent.site.curtailment.orders import ScopeOrder, StartOrder
 from agent.site.power import PowerSource
+from agent.site.reasons import Reason
 from agent.site.status import Cause, UnitState
 
 UNITS_A_MESSAGE = 100
@@ -53,9 +54,10 @@ class GroupFigures(msgspec.Struct, frozen=True, kw_only=True):
         metered_watts: Power by meters of the whole group.
         efficient_watts, efficient_hs: Power and hashrate of the units with both known; J/TH is their quotient.
         curtailment_nameplate_hs, curtailment_target_hs: Nameplate under a curtailment in force, and its target.
-        stragglers: Units that hash during a curtailment to zero.
+        stragglers: Units that hash more than a curtailment's target leaves them.
         unrestored: Units that did not come back after a curtailment.
-        operational_efficiency_ratio: Operating over deployed at this moment; not to be averaged or added up.
+        operational_efficiency_ratio: Operating over deployed at this moment; not to be averaged or added up. Null
+            while no unit's state is known.
         coverage_ratio: Known over deployed.
     """
 
@@ -114,7 +116,8 @@ class UnitFacts(msgspec.Struct, frozen=True, kw_only=True):
     """The status of one unit.
 
     Attributes:
-        state, why, since: The agent's judgement.
+        state, since: The agent's judgement.
+        reason, why: The reason for it, from a closed list, and in words with numbers.
         is_fresh: True if the latest reading is recent enough to count.
         last_reading_at: Time of the latest reading.
         hashrate_hs: Measured over 5 s, in a fresh reading.
@@ -132,6 +135,7 @@ class UnitFacts(msgspec.Struct, frozen=True, kw_only=True):
     model: str
     is_simulated: bool
     state: UnitState
+    reason: Reason
     why: str
     since: datetime
     is_fresh: bool
@@ -170,6 +174,7 @@ class UnitChanged(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", t
     container: str
     before: UnitState
     state: UnitState
+    reason: Reason
     why: str
 
 

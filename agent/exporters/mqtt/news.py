@@ -17,7 +17,9 @@ eighth poll. A dead board is a third."""
 
 def is_news(published: UnitStatus, status: UnitStatus) -> bool:
     """Return True if `status` differs enough from the one published last."""
-    if published.state is not status.state or published.why != status.why or published.is_fresh != status.is_fresh:
+    # The numbers in `why` change with every poll; the reason changes with the unit.
+    is_judged_alike = published.state is status.state and published.reason is status.reason
+    if not is_judged_alike or published.is_fresh != status.is_fresh:
         return True
     if published.entry is not status.entry and published.entry != status.entry:
         return True

@@ -369,4 +369,5 @@ def _socket_error(call: _Call[Any], error: OSError) -> PollError:
     # A unit that accepted and then reset before our request was reachable; ECONNREFUSED answers a SYN only.
     if not call.connected and error.errno not in {errno.ECONNRESET, errno.EPIPE}:
         return _unreachable(call.address, error.errno or 0)
-    return DisconnectedError(f"reset after {call.reply.size} bytes: {errno.errorcode.get(error.errno or 0, '?')}")
+    name = errno.errorcode.get(error.errno or 0, "?")
+    return DisconnectedError(f"reset after {call.reply.size} bytes: {name}", is_reset=not call.reply.size)
