@@ -44,7 +44,8 @@ def stop_findings(reading: UnitReading, nameplate: Nameplate | None) -> list[Fin
     # A unit that lost its supply, its boards or its work may stop all fans: the other findings come first.
     found += _all_fans(reading, nameplate)
     if nameplate is not None:
-        found += absent_boards(reading, nameplate)
+        if not _no_boards(reading):
+            found += absent_boards(reading, nameplate)
         found += [finding for finding, share in _chips(reading, nameplate) if share < MOSTLY_GONE_RATIO]
     return most_severe_first(_once(found))
 

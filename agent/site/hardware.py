@@ -85,14 +85,16 @@ def is_up(board: BoardReading) -> bool:
 
 
 def absent_slots(nameplate: Nameplate, reading: UnitReading) -> tuple[int, ...]:
-    """Return the slots of the boards that are absent: listed without chips first, then those not listed.
+    """Return the slots of the boards that are absent: listed and not up first, then those not listed.
 
-    At most as many as the nameplate's boards lack; without that number, all that are listed and not up.
+    At most as many as the nameplate's boards lack; without that number, all that are listed and not up. In a unit that
+    does not hash, a board without a chip count is not absent for hashing nothing.
     """
-    dead = [board.slot for board in reading.boards if not is_up(board)]
+    is_idle = not reading.rate_hs
+    up = {board.slot for board in reading.boards if is_up(board) or (is_idle and board.chips is None)}
+    dead = [board.slot for board in reading.boards if board.slot not in up]
     if nameplate.boards is None:
-        return tuple(sorted(dead))
+        return tuple(sorted(set(dead)))
     listed = {board.slot for board in reading.boards}
     dead += [slot for slot in range(nameplate.boards) if slot not in listed]
-    lacking = nameplate.boards - sum(1 for board in reading.boards if is_up(board))
-    return tuple(sorted(dead[: max(0, lacking)]))
+    return tuple(sorted(list(dict.fromkeys(dead))[: max(0, nameplate.boards - len(up))]))

@@ -21,7 +21,7 @@ class Severity(StrEnum):
 
 
 class Reason(StrEnum):
-    """The closed list of reasons. Of several with the same severity, the first in this list is the unit's own."""
+    """The closed list of reasons; a unit has one."""
 
     HASHING = "hashing"
     MAINTENANCE = "maintenance"

@@ -103,7 +103,8 @@ class Row:
 
 HASHING, STOPPED = UnitState.HASHING, UnitState.STOPPED
 UNREACHABLE, UNREADABLE = UnitState.UNREACHABLE, UnitState.UNREADABLE
-RESTART = ("hashing", "closed in mid-reply", "no hashrate yet", "ramping up", "hashing")
+RESETS = "restarting: resets connections"
+RESTART = (RESETS, "still booting", "ramping up", "hashing")
 STOOD = {RATE: 0.0, "miner_uptime_seconds": ANY, **by_board("miner_board_hashrate_hashes_per_second", 0.0, 0.0, 0.0)}
 WHOLE = {RATE: near(PLATE_HS), POWER + '{source="modelled"}': near(3500.0), "miner_pools_alive": 2}
 
@@ -127,7 +128,7 @@ UNIT_ROWS = (
     Row(
         fault="dead_board",
         state=HASHING,
-        why="hashing",
+        why="board 0 absent",
         lost={"missing_boards": 1 / 3},
         series={
             RATE: near(PLATE_HS * 2 / 3),
@@ -140,7 +141,7 @@ UNIT_ROWS = (
         fault="dead_board",
         values={"board": 1, "is_listed": False},
         state=HASHING,
-        why="hashing",
+        why="board 1 absent",
         lost={"missing_boards": 1 / 3},
         series={
             RATE: near(PLATE_HS * 2 / 3),
@@ -152,14 +153,14 @@ UNIT_ROWS = (
     Row(
         fault="missing_chips",
         state=HASHING,
-        why="hashing",
+        why="24 of 108 chips missing on board 0",
         lost={"missing_chips": 24 / 324},
         series={RATE: near(PLATE_HS * 300 / 324), **by_board("miner_board_chips", 84, 108, 108)},
     ),
     Row(
         fault="overheat",
         state=HASHING,
-        why="hashing",
+        why="clock 440 of 484 MHz",
         lost={"derated": 50 / 490},
         series={
             RATE: near(PLATE_HS * 440 / 490),
@@ -171,7 +172,7 @@ UNIT_ROWS = (
         fault="overheat",
         values={"celsius": 40.0},
         state=STOPPED,
-        why="awake, no hashrate",
+        why="board at 72 °C without load",
         lost={"stopped": 1.0},
         series={**STOOD, **fans(7000, 7000, 7000, 7000)},
     ),
@@ -179,7 +180,7 @@ UNIT_ROWS = (
         fault="fan_stopped",
         values={"fan": 2},
         state=STOPPED,
-        why="awake, no hashrate",
+        why="fan 3 at 0 rpm",
         lost={"stopped": 1.0},
         series={**STOOD, **fans(7000, 7000, 0, 7000)},
     ),
@@ -187,7 +188,7 @@ UNIT_ROWS = (
         fault="hashrate_drift",
         values={"ratio": 0.8},
         state=HASHING,
-        why="hashing",
+        why="slow without a visible reason",
         lost={"underperforming": 0.2},
         series={
             RATE: near(PLATE_HS * 0.8),
@@ -217,7 +218,7 @@ UNIT_ROWS = (
         after_s=2140.0,
         state=UNREACHABLE,
         why="no answer",
-        through=("hashing", "no answer", *RESTART[1:], "no answer"),
+        through=("hashing", "no answer", *RESTART, "no answer"),
         lost={"unreachable": 1.0},
         is_fresh=False,
         is_known=False,
@@ -232,7 +233,7 @@ UNIT_ROWS = (
         fault="pool_dead",
         values={"pools": 2},
         state=STOPPED,
-        why="awake, no hashrate",
+        why="no pool alive",
         lost={"stopped": 1.0},
         series={
             **STOOD,
@@ -271,7 +272,7 @@ SOCKET_ROWS = (
     Row(fault="latency", values={"wait_s": 0.05}, **READ),
     Row(fault="latency", values={"wait_s": TOO_LONG_S}, **LATE, **LOST),
     Row(fault="timeout", **LATE, **LOST),
-    Row(fault="reset_peer", **CUT, **LOST),
+    Row(fault="reset_peer", state=UNREADABLE, why="resets connections", result="disconnected", **LOST),
     Row(fault="reset_peer", values={"after_bytes": 500}, **CUT, **LOST),
     Row(fault="slicer", values={"gap_s": 0.001}, **READ),
     Row(fault="slicer", values={"gap_s": 0.5}, **LATE, **LOST),
@@ -287,9 +288,8 @@ SOCKET_ROWS = (
         fault="access_denied",
         state=UNREADABLE,
         why="refused the command",
-        lost={"unreadable": 1.0},
-        is_fresh=False,
         result="refused",
+        **LOST,
     ),
     Row(fault="not_json", **MALFORMED, **LOST),
     Row(fault="huge_reply", **MALFORMED, **LOST),

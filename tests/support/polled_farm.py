@@ -65,7 +65,7 @@ class Polled:
         if unit.is_silent:
             raise UnreachableError("no answer")
         if unit.phase in OFFLINE:
-            raise DisconnectedError("closed")
+            raise DisconnectedError("reset", is_reset=True)
         unit_id = unit.identity.unit_id
         talk = converse(unit_id, self._memories[unit_id], slow_every=self._slow_every, wall=lambda: at)
         request = next(talk)

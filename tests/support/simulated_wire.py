@@ -32,7 +32,7 @@ def received(reply: bytes | Delivery, *, deadline_s: float = DEADLINE_S) -> tupl
     if whole is None and reply.ending is Ending.HANG:
         took_s = deadline_s
     elif whole is None and reply.ending is Ending.RESET:
-        return DisconnectedError(f"reset after {partial.size} bytes"), took_s
+        return DisconnectedError(f"reset after {partial.size} bytes", is_reset=not partial.size), took_s
     if took_s >= deadline_s:
         return DeadlineError(f"{partial.size} bytes of a reply within {deadline_s:g} s"), deadline_s
     return whole if whole is not None else partial.close(), took_s
@@ -44,7 +44,7 @@ def asked(farm: Farm, unit: Unit, request: bytes, at: float) -> tuple[bytes | Po
     if not station.is_online(at):
         if farm.unit_found_at(unit).is_silent:
             return UnreachableError(f"no answer within {CONNECT_TIMEOUT_S:g} s"), CONNECT_TIMEOUT_S
-        return DisconnectedError("reset after 0 bytes: ECONNRESET"), REPLY_S
+        return DisconnectedError("reset after 0 bytes: ECONNRESET", is_reset=True), REPLY_S
     return received(station.answer(api_program.read_request(request), at))
 
 
