@@ -131,7 +131,8 @@ def _banners(shown: Shown) -> Iterable[str]:
         )
         yield (
             f'<p class="banner"><strong>Simulated:</strong> {simulated:,} of {units_text(len(shown.statuses))}'
-            f" {are} simulated and {fate}</p>"
+            f" {are} simulated and {fate} Simulated by the ledger, or by a loopback address or serial number unless"
+            " <code>ledger.detect_simulated</code> is false.</p>"
         )
 
 
