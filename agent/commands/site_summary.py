@@ -116,8 +116,10 @@ def site_json(name: str, figures: SiteFigures) -> bytes:
             "efficient_deployed_hs": each.efficient_deployed_hs,
             "curtailment_nameplate_hs": each.curtailment_nameplate_hs,
             "curtailment_target_hs": each.curtailment_target_hs,
+            "curtailment_operating_hs": each.curtailment_operating_hs,
             "stragglers": each.stragglers,
             "unrestored": each.unrestored,
+            "units_by_reason": each.units_by_reason,
             "losses_hs": each.losses_hs,
             "units_by_state": each.units_by_state,
         }

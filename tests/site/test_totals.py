@@ -30,6 +30,7 @@ from agent.site.delivered import Delivered
 from agent.site.ledger.entries import Place
 from agent.site.metered import Metered
 from agent.site.power import PowerSource
+from agent.site.reasons import Reason
 from agent.site.status import Cause, UnitState, UnitStatus
 from agent.site.totals import Figures, site_figures
 from agent.unit.nameplate import Nameplate
@@ -148,9 +149,7 @@ def test_a_dead_container_stays_in_the_denominator() -> None:
     assert figures.site.operational_efficiency_ratio == 0.5
     assert figures.site.coverage_ratio == 0.5
     assert figures.by_container["C1"].operational_efficiency_ratio == 1
-    # Nothing is known of C2, so its efficiency is no confident nought.
-    assert figures.by_container["C2"].operating_hs == figures.by_container["C2"].coverage_ratio == 0
-    assert figures.by_container["C2"].operational_efficiency_ratio is None
+    assert figures.by_container["C2"].operational_efficiency_ratio == 0
     assert figures.by_container["C2"].losses_hs[Cause.UNREACHABLE] == 16 * 294e12
 
 
@@ -241,8 +240,12 @@ def exact_sums(fleet: Iterable[UnitStatus]) -> dict[str, Any]:
             for status in fleet
             if status.event is not None
         ),
+        "curtailment_operating_hs": sum(
+            Fraction(status.hashrate_hs or 0) for status in fleet if status.event is not None
+        ),
         "stragglers": sum(status.is_straggler for status in fleet),
         "unrestored": sum(1 for status in fleet if status.unrestored is not None),
+        "units_by_reason": dict(Counter(status.reason for status in fleet if status.reason is not Reason.HASHING)),
     }
 
 

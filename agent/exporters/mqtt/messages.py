@@ -54,10 +54,12 @@ class GroupFigures(msgspec.Struct, frozen=True, kw_only=True):
         metered_watts: Power by meters of the whole group.
         efficient_watts, efficient_hs: Power and hashrate of the units with both known; J/TH is their quotient.
         curtailment_nameplate_hs, curtailment_target_hs: Nameplate under a curtailment in force, and its target.
+        curtailment_operating_hs: Hashrate measured of the units under a curtailment.
         stragglers: Units that hash more than a curtailment's target leaves them.
         unrestored: Units that did not come back after a curtailment.
+        units_by_reason: Units by reason; only reasons that some unit has, without "hashing".
         operational_efficiency_ratio: Operating over deployed at this moment; not to be averaged or added up. Null
-            while no unit's state is known.
+            while units answer and none can be read.
         coverage_ratio: Known over deployed.
     """
 
@@ -78,8 +80,10 @@ class GroupFigures(msgspec.Struct, frozen=True, kw_only=True):
     energy_efficiency_j_per_th: float | None
     curtailment_nameplate_hs: float
     curtailment_target_hs: float
+    curtailment_operating_hs: float
     stragglers: int
     unrestored: int
+    units_by_reason: dict[Reason, int]
     operational_efficiency_ratio: float | None
     coverage_ratio: float | None
 

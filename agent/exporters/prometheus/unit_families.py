@@ -5,9 +5,9 @@ The prefix of a name says whose number it is: ``miner_`` a unit's, ``mining_`` a
 Thresholds live in alert rules, not here.
 
 The largest machine has 4 boards and no fans. Partly curtailed, and short of its target for every possible cause, it
-has exactly `SERIES_PER_UNIT` series. To stay within that budget, a unit has one board temperature (its hottest) and one
-count of pools. Boards and fans beyond the fourth are not exported. The hashrate since start, whose period
-differs from unit to unit, is only in the JSON API.
+has exactly `SERIES_PER_UNIT` series. To stay within that budget, a unit has one board temperature (its hottest), one
+count of pools and one reason, and a board without chips has no clock. Boards and fans beyond the fourth are not
+exported. The hashrate since start, whose period differs from unit to unit, is only in the JSON API.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -18,6 +18,7 @@ from typing import Any, Generic, NamedTuple
 from agent.exporters.prometheus.family import Family, Kind, Sample, Subject
 from agent.site.ledger.entries import LedgerEntry
 from agent.site.power import PowerSource
+from agent.site.reasons import Reason
 from agent.site.status import Cause, UnitState, UnitStatus
 from agent.unit.reading import BoardReading, Dialect, Identity, ShareReading, UnitReading
 
@@ -71,6 +72,7 @@ def fresh_shares(status: UnitStatus) -> ShareReading | None:
 
 
 BY_STATE: Mapping[UnitState, tuple[str]] = {state: (state.value,) for state in UnitState}
+BY_REASON: Mapping[Reason, tuple[str]] = {reason: (reason.value,) for reason in Reason}
 BY_CAUSE: Mapping[Cause, tuple[str]] = {cause: (cause.value,) for cause in Cause}
 _BY_FAN = tuple((str(number),) for number in range(1, FANS_SHOWN + 1))
 BY_SLOT: Mapping[int, tuple[str]] = {slot: (str(slot),) for slot in range(BOARDS_SHOWN)}
@@ -97,6 +99,15 @@ def _info(subject: UnitInfo) -> Iterable[Sample]:
         "true" if entry.is_simulated else "false",
     )
     return ((values, 1),)
+
+
+def _reason(status: UnitStatus) -> Iterable[Sample]:
+    return () if status.reason is Reason.HASHING else ((BY_REASON[status.reason], 1),)
+
+
+def clock_hz(board: BoardReading) -> float | None:
+    """Return a board's clock; None for a board without chips, which has nothing to clock."""
+    return None if board.chips == 0 else board.frequency_hz
 
 
 def _power(status: UnitStatus) -> Iterable[Sample]:
@@ -166,6 +177,12 @@ JUDGED = Section(
             f"State of a unit as a label, always 1: {', '.join(UnitState)}.",
             lambda status: ((BY_STATE[status.state], 1),),
             "state",
+        ),
+        _unit(
+            "miner_reason",
+            "Why a unit is as it is, as a label, always 1; absent for one that is fine. docs/reasons.md lists them.",
+            _reason,
+            "reason",
         ),
         _one(
             "miner_last_reading_timestamp_seconds",
@@ -238,8 +255,8 @@ READ = Section(
         ),
         _boards(
             "miner_board_frequency_hertz",
-            "Mean chip clock of a board.",
-            attrgetter("frequency_hz"),
+            "Mean chip clock of a board; absent while no chip answers.",
+            clock_hz,
         ),
         _boards(
             "miner_board_hardware_errors_total",

@@ -158,7 +158,7 @@ def _headline(figures: SiteFigures, *, is_sure: bool) -> str:
     if not site.deployed_hs:
         return '<section class="card" aria-label="Site"><p class="amount">Nothing is deployed.</p></section>'
     if ratio is None:
-        verdict = "no unit's state is known"
+        verdict = "units answer, and none can be read"
     else:
         verdict = "above the 90 % line" if ratio > TARGET_RATIO else "not above the 90 % line"
         if not is_sure:

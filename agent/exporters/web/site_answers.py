@@ -31,8 +31,8 @@ class GroupAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         units: Number of deployed units.
-        operational_efficiency_ratio: Operating over deployed at this moment; do not average or add it. Null while no
-            unit's state is known.
+        operational_efficiency_ratio: Operating over deployed at this moment; do not average or add it. Null while units
+            answer and none can be read.
         coverage_ratio: Share of the deployed nameplate whose state is known.
         watts_by_source: Power by source; each part comes from its most trusted source, and the parts add up.
         watts_units: Number of units with their own power figure.
@@ -41,8 +41,10 @@ class GroupAnswer(msgspec.Struct, frozen=True, kw_only=True):
         efficient_watts, efficient_hs, efficient_deployed_hs: Power, hashrate and nameplate of these units.
         curtailment_nameplate_hs, curtailment_target_hs: Nameplate of the units inside a curtailment event, and the
             hashrate that events leave them.
+        curtailment_operating_hs: Hashrate measured of the units inside a curtailment event.
         stragglers: Number of units that hash more than the target of an event leaves them.
         unrestored: Number of units that an event curtailed and that do not hash again 15 minutes after its end.
+        units_by_reason: Number of units by reason; only reasons that some unit has, without "hashing".
     """
 
     units: int
@@ -65,8 +67,10 @@ class GroupAnswer(msgspec.Struct, frozen=True, kw_only=True):
     energy_efficiency_j_per_th: float | None
     curtailment_nameplate_hs: float
     curtailment_target_hs: float
+    curtailment_operating_hs: float
     stragglers: int
     unrestored: int
+    units_by_reason: dict[Reason, int]
 
 
 class LossPlaceAnswer(msgspec.Struct, frozen=True, kw_only=True):
