@@ -5,9 +5,9 @@ The prefix of a name says whose number it is: ``miner_`` a unit's, ``mining_`` a
 Thresholds live in alert rules, not here.
 
 The largest machine has 4 boards and no fans. Partly curtailed, and short of its target for every possible cause, it
-has exactly `SERIES_PER_UNIT` series. To stay within that budget, a unit has one board temperature (its hottest), one
-count of pools and one reason, and a board without chips has no clock. Boards and fans beyond the fourth are not
-exported. The hashrate since start, whose period differs from unit to unit, is only in the JSON API.
+has exactly `SERIES_PER_UNIT` series. To stay within that budget, a unit has one board temperature (its hottest) and one
+count of pools, and no reason while an event holds it back. Boards and fans beyond the fourth are not exported. The
+hashrate since start, whose period differs from unit to unit, is only in the JSON API.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -101,13 +101,19 @@ def _info(subject: UnitInfo) -> Iterable[Sample]:
     return ((values, 1),)
 
 
+def shown_reason(status: UnitStatus) -> Reason | None:
+    """Return the reason to export; None for a unit that is fine or not known yet, or hashes partly curtailed."""
+    reason = status.reason
+    if reason is Reason.HASHING or not status.is_looked_at:
+        return None
+    if status.state is UnitState.HASHING and any(loss.cause is Cause.CURTAILED for loss in status.losses):
+        return None
+    return reason
+
+
 def _reason(status: UnitStatus) -> Iterable[Sample]:
-    return () if status.reason is Reason.HASHING else ((BY_REASON[status.reason], 1),)
-
-
-def clock_hz(board: BoardReading) -> float | None:
-    """Return a board's clock; None for a board without chips, which has nothing to clock."""
-    return None if board.chips == 0 else board.frequency_hz
+    reason = shown_reason(status)
+    return () if reason is None else ((BY_REASON[reason], 1),)
 
 
 def _power(status: UnitStatus) -> Iterable[Sample]:
@@ -180,7 +186,7 @@ JUDGED = Section(
         ),
         _unit(
             "miner_reason",
-            "Why a unit is as it is, as a label, always 1; absent for one that is fine. docs/reasons.md lists them.",
+            "Why a unit is as it is, as a label, always 1 (docs/reasons.md); absent if it is fine or partly curtailed.",
             _reason,
             "reason",
         ),
@@ -255,8 +261,8 @@ READ = Section(
         ),
         _boards(
             "miner_board_frequency_hertz",
-            "Mean chip clock of a board; absent while no chip answers.",
-            clock_hz,
+            "Mean chip clock of a board.",
+            attrgetter("frequency_hz"),
         ),
         _boards(
             "miner_board_hardware_errors_total",

@@ -24,8 +24,8 @@ from agent.exporters.prometheus.unit_families import (
     SECTIONS,
     UNIT_LABELS,
     UnitInfo,
-    clock_hz,
     info_of,
+    shown_reason,
 )
 from agent.site.ledger.entries import LedgerEntry
 from agent.site.power import PowerSource
@@ -157,7 +157,7 @@ def _with_reading(row: list[float | None], reading: UnitReading) -> list[float |
         slot_before = slot
         row[at.board_rates[slot]] = board.hashrate_hs
         row[at.board_chips[slot]] = board.chips
-        row[at.board_clocks[slot]] = clock_hz(board)
+        row[at.board_clocks[slot]] = board.frequency_hz
         row[at.board_errors[slot]] = board.hw_errors
         row[at.hottest_chips[slot]] = board.hottest_chip_celsius
         celsius = board.hottest_pcb_celsius
@@ -260,8 +260,10 @@ class UnitRows:
         if unit.entry is not entry or unit.identity is not info.identity or unit.dialect is not info.dialect:
             self._put_info(unit, info, status.reading)
         unit.status = status
-        if is_moved or unit.reason is not status.reason:
-            self._put_reason(unit, status)
+        reason = shown_reason(status)
+        if is_moved or unit.reason is not reason:
+            unit.reason = reason
+            self._now.reasons[cell] = _REASON.render(bases[cell], status)
         if not status.is_looked_at:
             rows[cell] = _declared(entry.nameplate.hashrate_hs)
             odd.pop(cell, None)
@@ -299,12 +301,6 @@ class UnitRows:
                 unit.info_at = reading.at
         self._now.infos[unit.cell] = _INFO.render(self._now.bases[unit.cell], info)
         unit.entry, unit.identity, unit.dialect = info
-
-    def _put_reason(self, unit: _Unit, status: UnitStatus) -> None:
-        """Render `miner_reason`; nothing for a unit that is fine, or whose state is not known yet."""
-        is_known = status.is_looked_at
-        unit.reason = status.reason if is_known else None
-        self._now.reasons[unit.cell] = _REASON.render(self._now.bases[unit.cell], status) if is_known else ""
 
     def _add(self, unit_id: str) -> _Unit:
         if self._free_cells:

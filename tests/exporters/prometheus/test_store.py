@@ -252,8 +252,8 @@ miner_up{{{U1}}} 0
  unreachable, unreadable.
 # TYPE miner_state gauge
 miner_state{{{U1},state="unreachable"}} 1
-# HELP miner_reason Why a unit is as it is, as a label, always 1; absent for one that is fine. docs/reasons.md lists\
- them.
+# HELP miner_reason Why a unit is as it is, as a label, always 1 (docs/reasons.md); absent if it is fine or\
+ partly curtailed.
 # TYPE miner_reason gauge
 miner_reason{{{U1},reason="no_answer"}} 1
 # HELP miner_last_reading_timestamp_seconds Unix time of a unit's latest complete reading, however old.
