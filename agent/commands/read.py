@@ -11,6 +11,9 @@ from rich.table import Table
 from agent.address import Endpoint, parse_endpoint
 from agent.commands.terminal import err, exit_codes, out, usage_error
 from agent.errors import PollError
+from agent.site.evidence import alone_findings
+from agent.site.reasons import REASONS
+from agent.site.status import reason_of
 from agent.text.numbers import ABSENT, duration_text, hashrate_text, watts_text
 from agent.unit import registry
 from agent.unit.cgminer.client import Client
@@ -31,13 +34,17 @@ def read(host: str, *, as_json: bool, raw: bool, timeout_s: float) -> None:
         exchanges: list[tuple[bytes, bytes]] = []
         try:
             reading = asyncio.run(_ask(endpoint, timeout_s, exchanges))
+        except PollError as error:
+            err.print(f"check first: {REASONS[reason_of(error)].check_first}", markup=False, soft_wrap=True)
+            raise
         finally:
             if raw:
                 _print_raw(exchanges)
         if raw:
             return
         if as_json:
-            out.print_json(msgspec.json.encode(reading).decode())
+            body = msgspec.json.decode(msgspec.json.encode(reading))
+            out.print_json(msgspec.json.encode({**body, **_reason(reading)}).decode())
         else:
             _print_tables(endpoint, reading)
 
@@ -124,12 +131,26 @@ def _print_tables(endpoint: Endpoint, reading: UnitReading) -> None:
         out.print(pools)
 
 
+def _reason(reading: UnitReading) -> dict[str, object]:
+    first, *others = alone_findings(reading)
+    return {
+        "reason": first.reason,
+        "why": first.why,
+        "also": [finding.why for finding in others],
+        "check_first": REASONS[first.reason].check_first,
+    }
+
+
 def _facts(reading: UnitReading) -> Iterator[tuple[str, str]]:
     identity = reading.identity
     yield "model", identity.model or ABSENT
     yield "firmware", identity.firmware or ABSENT
     yield "API", f"{identity.api or ABSENT}, {reading.dialect} dialect"
     yield "mode", reading.mode or "not reported"
+    found = alone_findings(reading)
+    yield "reason", "; ".join(finding.why for finding in found)
+    if REASONS[found[0].reason].check_first:
+        yield "check first", REASONS[found[0].reason].check_first
     yield "up", duration_text(reading.uptime_s)
     yield "hashrate 5 s", hashrate_text(reading.hashrate_5s_hs)
     yield "hashrate 30 min", hashrate_text(reading.hashrate_30m_hs)

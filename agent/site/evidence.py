@@ -50,6 +50,19 @@ def stop_findings(reading: UnitReading, nameplate: Nameplate | None) -> list[Fin
     return most_severe_first(_once(found))
 
 
+def alone_findings(reading: UnitReading) -> list[Finding]:
+    """Return what a reading shows by itself, of a unit whose nameplate is not known; never empty."""
+    if reading.mode is Mode.SLEEP:
+        return [PLAIN[Reason.ASLEEP]]
+    if reading.rate_hs is None:
+        return [PLAIN[Reason.NO_RATE]]
+    if reading.rate_hs:
+        dead = [board.slot for board in reading.boards if not is_up(board)]
+        absent = [Finding(Reason.BOARD_ABSENT, f"{_named('board', dead)} absent")] if dead else []
+        return [*absent, *_some_fans(reading)] or [PLAIN[Reason.HASHING]]
+    return stop_findings(reading, None) or [PLAIN[Reason.STOPPED_UNKNOWN]]
+
+
 def side_findings(reading: UnitReading, nameplate: Nameplate) -> list[Finding]:
     """Return the visible faults of a unit that hashes, for a technician who is there anyway."""
     return [*absent_boards(reading, nameplate), *bad_chips(reading, nameplate), *_some_fans(reading)]

@@ -271,7 +271,7 @@ def _judge_without_reading(error: PollError | None, *, was_read: bool, course: C
         # No poll failed: the agent itself did not run, for example because the gateway was suspended.
         return _UNREACHABLE[Reason.NOT_POLLED_LATELY if was_read else Reason.NOT_POLLED]
     if isinstance(error, UnreachableError):
-        return _UNREACHABLE[Reason.CONNECTION_REFUSED if error.is_refusal else Reason.NO_ANSWER]
+        return _UNREACHABLE[reason_of(error)]
     if course.is_restarting:
         return _RESTARTING
     # Connected, then no whole reply: the unit is on the network but cannot be read.
@@ -279,7 +279,9 @@ def _judge_without_reading(error: PollError | None, *, was_read: bool, course: C
 
 
 def reason_of(error: PollError) -> Reason:
-    """Return the reason that an error stands for, for a unit that was reached and not read."""
+    """Return the reason that a failed poll stands for."""
+    if isinstance(error, UnreachableError):
+        return Reason.CONNECTION_REFUSED if error.is_refusal else Reason.NO_ANSWER
     if isinstance(error, DisconnectedError) and error.is_reset:
         return Reason.RESETS_CONNECTION
     if isinstance(error, RefusedError) and error.code == CODE_ACCESS_DENIED:

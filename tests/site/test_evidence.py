@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from site_cases import FLOATS, MHZ, PLATE, TH, board, entry, nameplates, reading, readings
 
-from agent.site.evidence import stop_findings
+from agent.site.evidence import alone_findings, stop_findings
 from agent.site.hardware import absent_slots, capacity_hs, visible_faults
 from agent.site.losses import attribute, is_noise, shortfall_finding
 from agent.site.reasons import MAX_WHY, REASONS, Finding, Reason
@@ -103,6 +103,22 @@ def test_four_fans_at_zero_are_no_fault_without_fans() -> None:
     """Hydro units list four fans at 0 rpm; the nameplate says that there are none."""
     read = reading(**IDLE, fan_rpm=(0, 0, 0, 0))
     assert stop_findings(read, HYDRO) == stop_findings(read, None) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "whys"),
+    [
+        ({}, ["hashing"]),
+        ({"mode": Mode.SLEEP, **IDLE}, ["asleep"]),
+        ({"hashrate_5s_hs": None}, ["reports no hashrate"]),
+        ({**IDLE}, ["cause unknown"]),
+        ({**IDLE, "fan_rpm": (0, 900), "pools": pools("Dead")}, ["fan 1 at 0 rpm", "no pool alive"]),
+        ({"boards": dead(1), "fan_rpm": (900, 0)}, ["board 1 absent", "fan 2 at 0 rpm"]),
+    ],
+)
+def test_a_reading_speaks_for_itself(changes: dict[str, Any], whys: list[str]) -> None:
+    """`hashsight read` has no ledger: what needs no nameplate is said all the same."""
+    assert [finding.why for finding in alone_findings(reading(**changes))] == whys
 
 
 @pytest.mark.parametrize(("uptime_s", "reason"), [(60.0, Reason.BOOTING), (180.0, Reason.FAN_STOPPED)])
