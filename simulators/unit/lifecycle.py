@@ -143,8 +143,10 @@ class Lifecycle:
         if before.is_frozen and not now.is_frozen:
             self._frozen = None
             self._enter(Phase.RESTARTING, at)
-        elif now.is_asleep != before.is_asleep:
+        elif now.is_asleep != before.is_asleep or (now.crash_every_s and not before.crash_every_s):
             self._enter(Phase.RESTARTING, at)
+        elif now.crash_every_s != before.crash_every_s and self.phase in stretches.STARTING:
+            self._until, self._next = self._before_crash(self.since + stretches.STARTING[self.phase], self.phase, at)
         elif self.phase is Phase.PROTECTED:
             if self._running_phase(at) is not Phase.PROTECTED:
                 self._start_process(at)
@@ -166,6 +168,8 @@ class Lifecycle:
         elif self.phase in OFFLINE:
             self._start_process(at)
             self._enter(Phase.ASLEEP if self.work_mode == WORK_MODE_SLEEP else Phase.ENUMERATING, at)
+        elif self._next is Phase.RESTARTING:
+            self._enter(Phase.RESTARTING, at)
         elif self.phase is Phase.ENUMERATING:
             running = self._running_phase(at)
             self._enter(running if running is Phase.PROTECTED else Phase.RAMPING, at)
@@ -189,7 +193,17 @@ class Lifecycle:
         self.phase = phase
         if phase is Phase.BOOTING:
             self.settings = self.settings.after_boot()
-        self._books.flow, self._until, self._next = self._stretch(at)
+        self._books.flow, until, following = self._stretch(at)
+        self._until, self._next = self._before_crash(until, following, at)
+
+    def _before_crash(self, until: float, following: Phase, at: float) -> tuple[float, Phase]:
+        """Return when a phase ends and which follows, crashes of the miner process included."""
+        every_s = self.conditions.crash_every_s
+        if every_s and (self.phase in RUNNING or self.phase is Phase.ENUMERATING):
+            crash = max(at, self._process_start + every_s)
+            if crash < until:
+                return crash, Phase.RESTARTING
+        return until, following
 
     def _stretch(self, at: float) -> stretches.Stretch:
         phase, conditions, climate = self.phase, self.conditions, self.climate
@@ -254,6 +268,7 @@ class Lifecycle:
             self.conditions,
             t,
             phase=self.phase,
+            phase_s=t - self.since,
             clock_ratio=stretches.clock_ratio(t, self.phase, self._work_mode, since=self.since),
             work_mode=self.work_mode,
             process_start=self._process_start,
