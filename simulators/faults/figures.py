@@ -157,12 +157,14 @@ class SensorStuck(FigureFault):
     Attributes:
         board: Position of the board, from 0.
         sensor: Position of the sensor on the board, from 0.
-        celsius: What is reported; None for null, which only the new dialect can print.
+        celsius: What is reported.
+        is_null: Null is reported instead, which only the new dialect can print.
     """
 
     board: int = 0
     sensor: int = 0
-    celsius: int | None = -40
+    celsius: int = -40
+    is_null: bool = False
 
     def __post_init__(self) -> None:
         require(0 <= self.board < MAX_BOARDS, "board", self.board, f"0 to {MAX_BOARDS - 1}")
@@ -174,9 +176,9 @@ class SensorStuck(FigureFault):
             if board["index"] == self.board:
                 for key in _SENSORS:
                     if len(board[key]) > self.sensor:
-                        board[key][self.sensor] = self.celsius
+                        board[key][self.sensor] = None if self.is_null else self.celsius
         slot = self.board + 1
-        if self.celsius is not None and body.figures.get(f"chain_acn{slot}"):
+        if not self.is_null and body.figures.get(f"chain_acn{slot}"):
             for key, warmest in (("temp_pic", ""), ("temp_pcb", f"temp{slot}"), ("temp_chip", f"temp2_{slot}")):
                 sensors = _BETWEEN_SENSORS.split(body.figures[f"{key}{slot}"])
                 sensors[self.sensor] = str(self.celsius)

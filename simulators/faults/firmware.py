@@ -70,8 +70,8 @@ class WattsElsewhere(FigureFault):
             figures[self.key] = round(watts)
         else:
             figures.update(_boards_power(figures, watts))
-            total = round(watts, 2)
-            figures.update({"total_power": total} if self.key == "total_power" else {"chain_power": f"{total} (AB)"})
+            is_text = self.key == "chain_power"
+            figures[self.key] = f"{watts:.2f} (AB)" if is_text else round(watts, 2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
