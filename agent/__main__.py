@@ -2,6 +2,7 @@
 
 import signal
 import sys
+from types import FrameType
 
 
 def main() -> None:
@@ -10,9 +11,16 @@ def main() -> None:
         # SIGHUP asks an agent to reload its files. Importing the agent takes about a second, in which SIGHUP would kill
         # the process. Blocked here, it stays pending until `process.run_until_signalled` handles it.
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+        signal.signal(signal.SIGTERM, _stop_early)
     from agent.commands.command_line import app  # noqa: PLC0415 - after the signal mask
 
     app()
+
+
+def _stop_early(signal_number: int, _: FrameType | None) -> None:
+    """End a start that is not complete; once the agent runs, its own handler takes the place of this one."""
+    sys.stderr.write(f"hashsight: {signal.Signals(signal_number).name} before the agent had started\n")
+    raise SystemExit(0)
 
 
 if __name__ == "__main__":

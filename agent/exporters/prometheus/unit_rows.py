@@ -7,6 +7,7 @@ order of `SLOTS`; a scrape adds names and labels. Writing whole lines at each po
 row: a board in a fifth slot, the same board twice, a count beyond 64 bits. Their lines are rendered from the families.
 """
 
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
@@ -22,6 +23,7 @@ from agent.exporters.prometheus.unit_families import (
     FANS_SHOWN,
     SECTIONS,
     UNIT_LABELS,
+    UnitInfo,
     info_of,
 )
 from agent.site.power import PowerSource
@@ -29,6 +31,8 @@ from agent.site.status import Cause, UnitState, UnitStatus
 from agent.unit.reading import UnitReading
 
 UNITS_AT_ONCE = 250
+# A unit whose firmware's name differs at each poll makes at most this many series: one in ten minutes.
+INFO_SETTLES_S = 600.0
 WORK_S = 0.0005
 _ABSENT: Final = "null"
 
@@ -183,13 +187,18 @@ def _text(row: list[float | None]) -> bytes:
 
 
 class _Unit(msgspec.Struct, gc=False):
-    """One unit's cell in the store, and the objects that its cell was rendered from."""
+    """One unit's cell in the store, and the objects that its cell was rendered from.
+
+    Attributes:
+        info_at: Unix time of the reading with which the unit's own words in `miner_info` last changed, s.
+    """
 
     cell: int
+    info_at: float = -math.inf
     entry: object = None
     identity: object = None
     dialect: object = None
-    status: object = None
+    status: UnitStatus | None = None
 
 
 class Snapshot(NamedTuple):
@@ -236,8 +245,7 @@ class UnitRows:
             unit = self._add(entry.unit_id)
         elif unit.status is status:
             return
-        unit.status = status
-        bases, rows, infos, odd = self._now
+        bases, rows, _, odd = self._now
         cell = unit.cell
         if unit.entry is not entry:
             pairs = label_pairs(UNIT_LABELS[1:], (entry.place.container, entry.unit_id))
@@ -248,8 +256,8 @@ class UnitRows:
                 self.simulated.discard(entry.unit_id)
         info = info_of(status)
         if unit.entry is not entry or unit.identity is not info.identity or unit.dialect is not info.dialect:
-            infos[cell] = _INFO.render(bases[cell], info)
-            unit.entry, unit.identity, unit.dialect = info
+            self._put_info(unit, info, status.reading)
+        unit.status = status
         if not status.is_looked_at:
             rows[cell] = _declared(entry.nameplate.hashrate_hs)
             odd.pop(cell, None)
@@ -266,6 +274,19 @@ class UnitRows:
         rows[cell] = text
         if odd:
             odd.pop(cell, None)
+
+    def _put_info(self, unit: _Unit, info: UnitInfo, reading: UnitReading | None) -> None:
+        """Render `miner_info`, unless the unit's own words changed moments ago: each change makes a new series."""
+        if info.entry is unit.entry:
+            if reading is None:
+                # What the unit said of itself is taken back at once; it is not shown again before it has settled.
+                unit.info_at = _read_at(unit.status)
+            elif 0 <= reading.at - unit.info_at < INFO_SETTLES_S:
+                return
+            elif unit.identity is not None:
+                unit.info_at = reading.at
+        self._now.infos[unit.cell] = _INFO.render(self._now.bases[unit.cell], info)
+        unit.entry, unit.identity, unit.dialect = info
 
     def _add(self, unit_id: str) -> _Unit:
         if self._free_cells:
@@ -294,6 +315,11 @@ class UnitRows:
         """Return all units as they are now; a later `put` does not change it."""
         bases, rows, infos, odd = self._now
         return Snapshot(bases.copy(), rows.copy(), infos.copy(), odd.copy())
+
+
+def _read_at(status: UnitStatus | None) -> float:
+    """Return the Unix time of a status' reading, s; before all time without one."""
+    return -math.inf if status is None or status.reading is None else status.reading.at
 
 
 _BY_FAMILY: Final = {family.name: Lines(family, len(UNIT_LABELS)) for family in FAMILIES}
