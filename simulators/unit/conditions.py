@@ -140,7 +140,7 @@ HEALTHY = Conditions()
 Claims = tuple[tuple[Cause, float], ...]
 
 
-def claims(model: Model, phase: Phase, conditions: Conditions, *, is_asleep: bool) -> Claims:
+def claims(model: Model, phase: Phase, conditions: Conditions, *, is_asleep: bool, is_waking: bool = False) -> Claims:
     """Return the causes of a unit's losses, each with the largest share of the nameplate it can take.
 
     Args:
@@ -148,9 +148,12 @@ def claims(model: Model, phase: Phase, conditions: Conditions, *, is_asleep: boo
         phase: The phase it is in.
         conditions: The sum of its active faults.
         is_asleep: It is asleep or going to sleep.
+        is_waking: It is starting because a sleep ended; after a declared curtailment that start belongs to it.
     """
     if is_asleep and phase is not Phase.OFF:
         return ((Cause.CURTAILED if conditions.is_curtailed else Cause.ASLEEP, math.inf),)
+    if is_waking and conditions.is_curtailed and _PHASE_CAUSE.get(phase) is Cause.STARTING:
+        return ((Cause.CURTAILED, math.inf),)
     if cause := _PHASE_CAUSE.get(phase):
         return ((cause, math.inf),)
     if conditions.is_without_work:

@@ -15,6 +15,8 @@ from simulators.unit.shares import ShareCounter
 from simulators.unit.snapshot import OFFLINE, RUNNING, Phase, Shares, Snapshot
 from simulators.unit.work_modes import WORK_MODE_NORMAL, WORK_MODE_SLEEP
 
+# Phases between the end of a sleep and the full rate.
+_WAKING = frozenset({Phase.RESTARTING, Phase.ENUMERATING, Phase.RAMPING})
 KEY_SHARES = 8  # Counter of a unit's key, apart from those of `stretches` and `observe`.
 
 
@@ -44,6 +46,7 @@ class Lifecycle:
         "_drift_since",
         "_faults",
         "_frozen",
+        "_is_waking",
         "_next",
         "_process_start",
         "_shares",
@@ -77,6 +80,7 @@ class Lifecycle:
         self._work_mode = WORK_MODE_NORMAL
         self.settings = FACTORY
         self._frozen: tuple[Snapshot, Shares] | None = None
+        self._is_waking = False
         self.phase = Phase.OFF
         self.conditions = bent(fault for _, fault in self._faults)
         self._update_climate()
@@ -143,7 +147,10 @@ class Lifecycle:
         if before.is_frozen and not now.is_frozen:
             self._frozen = None
             self._enter(Phase.RESTARTING, at)
-        elif now.is_asleep != before.is_asleep or (now.crash_every_s and not before.crash_every_s):
+        elif now.is_asleep != before.is_asleep:
+            self._is_waking = before.is_asleep
+            self._enter(Phase.RESTARTING, at)
+        elif now.crash_every_s and not before.crash_every_s:
             self._enter(Phase.RESTARTING, at)
         elif now.crash_every_s != before.crash_every_s and self.phase in stretches.STARTING:
             self._until, self._next = self._before_crash(self.since + stretches.STARTING[self.phase], self.phase, at)
@@ -190,6 +197,8 @@ class Lifecycle:
         """Start `phase` at `at`: set the formulas that hold from now on, when they end and which phase follows."""
         if phase is not self.phase:
             self.since = at
+        if phase not in _WAKING:
+            self._is_waking = False
         self.phase = phase
         if phase is Phase.BOOTING:
             self.settings = self.settings.after_boot()
@@ -258,7 +267,13 @@ class Lifecycle:
         return stretches.full_rate_hs(self.identity.model, self._silicon, self.conditions, self._work_mode)
 
     def _claims(self) -> Claims:
-        return claims(self.identity.model, self.phase, self.conditions, is_asleep=self.work_mode == WORK_MODE_SLEEP)
+        return claims(
+            self.identity.model,
+            self.phase,
+            self.conditions,
+            is_asleep=self.work_mode == WORK_MODE_SLEEP,
+            is_waking=self._is_waking,
+        )
 
     def _observe(self, t: float) -> Snapshot:
         return observe(

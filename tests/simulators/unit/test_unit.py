@@ -23,6 +23,7 @@ from simulators.faults.unit import (
     Rebooting,
     RestartLoop,
 )
+from simulators.scenario.player import Curtailed
 from simulators.unit import chance
 from simulators.unit.conditions import Cause, Change, Condition, Verb
 from simulators.unit.models import farmable_models
@@ -260,6 +261,25 @@ def test_frozen_firmware_repeats_itself() -> None:
     inject(unit, Frozen(), START + 60.0)
     assert unit.snapshot(START + 61.0) == unit.snapshot(START + 6000.0)
     assert unit.shares(START + 61.0) == unit.shares(START + 6000.0)
+
+
+def test_a_start_after_a_declared_sleep_belongs_to_the_curtailment() -> None:
+    """While the curtailment still covers the unit its waking is curtailed; without one, or after a crash, it starts."""
+    unit, restless = make_unit(), make_unit()
+    for one in (unit, restless):
+        inject(one, Curtailed(), START)
+    inject(unit, Asleep(), START + 60.0, number=2)
+    clear(unit, START + 600.0, number=2)
+    inject(restless, Rebooting(), START + 600.0, number=2)
+    for after_s, phase in ((605.0, Phase.RESTARTING), (620.0, Phase.ENUMERATING), (700.0, Phase.RAMPING)):
+        assert set(unit.losses_hs(START + after_s)) == {Cause.CURTAILED}
+        assert unit.phase is phase
+        assert set(restless.losses_hs(START + after_s)) == {Cause.STARTING}
+    inject(unit, Asleep(), START + 2000.0, number=3)
+    clear(unit, START + 2300.0, number=3)
+    clear(unit, START + 2320.0)
+    assert set(unit.losses_hs(START + 2315.0)) == {Cause.CURTAILED}
+    assert set(unit.losses_hs(START + 2325.0)) == {Cause.STARTING}
 
 
 def test_bad_chips_are_counted_and_do_not_hash() -> None:
