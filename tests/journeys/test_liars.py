@@ -33,17 +33,13 @@ UNREADABLE = frozenset(
         *("speaks_http", "speaks_tls", "speaks_ssh", "speaks_stratum", "speaks_whatsminer"),
     }
 )
-DARK = frozenset({UnitState.UNREADABLE, UnitState.UNREACHABLE, UnitState.STARTING})
+DARK = frozenset({UnitState.UNREADABLE, UnitState.UNREACHABLE, UnitState.STARTING, UnitState.CURTAILED})
 STATES = {
     Phase.ENUMERATING: frozenset({UnitState.STARTING}),
     Phase.RAMPING: frozenset({UnitState.STARTING}),
     Phase.HASHING: frozenset({UnitState.HASHING}),
     Phase.ASLEEP: frozenset({UnitState.STOPPED}),
-    **dict.fromkeys(OFFLINE, DARK),
 }
-
-# A declared curtailment ends 15 minutes after its event, and whether a unit that still sleeps then counts is judged at
-# its next poll.
 MINUTE_S = 60
 
 
@@ -149,10 +145,17 @@ class Book:
 
 
 def _states(unit: Unit, at: float) -> frozenset[UnitState]:
+    """Return the states in which a unit that can be read may be shown."""
     losses = unit.losses_hs(at)
+    if unit.phase in OFFLINE:
+        return DARK
+    states = STATES[unit.phase]
     if Cause.CURTAILED in losses:
-        return frozenset({UnitState.CURTAILED})
-    return frozenset({UnitState.STOPPED}) if Cause.STOPPED in losses else STATES[unit.phase]
+        states = frozenset({UnitState.CURTAILED})
+    elif Cause.STOPPED in losses:
+        states = frozenset({UnitState.STOPPED})
+    is_nearly_up = unit.phase is Phase.RAMPING and unit.hashrate_hs(at) > 0.9 * unit.identity.model.hashrate_hs
+    return states | {UnitState.HASHING} if is_nearly_up else states
 
 
 def _losses(unit: Unit, at: float) -> dict[str, float]:
