@@ -97,8 +97,12 @@ def observe(
     ghs_5s = 0.0
     for board, count in enumerate(chips):
         # Documented (D164): on a unit that heat stopped, every chip is marked as bad, and still counted.
-        marked = count if is_stopped_by_heat else conditions.marked_chips(model, board)
-        counted = count if is_stopped_by_heat else count + marked
+        marked, counted = 0, count
+        if is_stopped_by_heat:
+            marked = count
+        elif conditions.bad_chips:
+            marked = conditions.marked_chips(model, board)
+            counted += marked
         if counted == 0:
             if conditions.is_dead_board_listed and not conditions.has_no_boards:
                 boards.append(BoardSnapshot(board, 0, 0.0, 0, ()))

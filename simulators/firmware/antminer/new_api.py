@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from simulators.firmware.antminer.pools import POOL_HOSTS, best_share, pools_of
 from simulators.unit import sensors
-from simulators.unit.builds import Build, Report
+from simulators.unit.builds import BUILDS, Build, Report
 from simulators.unit.models import Model
 from simulators.unit.shares import DIFF1_HASHES
 from simulators.unit.snapshot import BoardSnapshot, Phase, Snapshot
@@ -64,10 +64,8 @@ def stats(unit: Unit, build: Build, t: float) -> str:
     nonces = max(1.0, snapshot.ghs_avg * 1e9 * snapshot.elapsed_s / (DIFF1_HASHES * _DIFF1_PER_NONCE))
     errors = sum([board.hw_errors for board in boards])
     serials = unit.identity.board_serials
-    per_board = nonces / model.boards
-    chain = ", ".join(
-        [_chain(model, build, snapshot, board, serial=serials[board.board], nonces=per_board) for board in boards]
-    )
+    per_board, end = nonces / model.boards, _origin(model, build.report)
+    chain = ", ".join([_chain(model, build.key, snapshot, board, serials, nonces=per_board) + end for board in boards])
     body = (
         f"{{{_rates(unit, build, snapshot, is_sale_told=True)}, "
         f'"chain_num": {len(boards)}, "fan_num": {len(fans)}, "fan": {list(fans)}, '
@@ -186,16 +184,18 @@ def _mode_and_power(build: Build, snapshot: Snapshot) -> str:
     )
 
 
-def _chain(model: Model, build: Build, snapshot: Snapshot, board: BoardSnapshot, *, serial: str, nonces: float) -> str:
+def _chain(
+    model: Model, build_key: str, snapshot: Snapshot, board: BoardSnapshot, serials: tuple[str, ...], *, nonces: float
+) -> str:
     clock = snapshot.clock_mhz if board.chips else 0
     pic = board.pic_celsius
     if snapshot.work_mode == WORK_MODE_SLEEP and board.chips:
         pic = (round(snapshot.ambient_celsius) - 10,) * 4
     return (
         f'{{"index": {board.board}, {_clock(model, clock)}"rate_real": {board.ghs!r}, '
-        f"{_chips(model, build.map_group, board.chips, board.marked)}{_sensors(model, build.report, pic)}"
-        f'"hw": {board.hw_errors}, "eeprom_loaded": true, "sn": "{serial}", '
-        f'"hwp": {round(100.0 * board.hw_errors / nonces, 4)!r}{_origin(model, build.report)}}}'
+        f"{_hardware(model, build_key, board.chips, board.marked, pic)}"
+        f'"hw": {board.hw_errors}, "eeprom_loaded": true, "sn": "{serials[board.board]}", '
+        f'"hwp": {round(100.0 * board.hw_errors / nonces, 4)!r}'
     )
 
 
@@ -208,17 +208,17 @@ def _clock(model: Model, mhz: int) -> str:
     return f'"freq_avg": {mhz}, "rate_ideal": {ideal!r}, '
 
 
-@lru_cache(maxsize=4096)
-def _chips(model: Model, group: int, counted: int, marked: int) -> str:
-    chips = sensors.chip_map(counted - marked, model.chips_per_board, group) if counted else ""
-    return f'"asic_num": {counted}, "asic": "{chips}", '
-
-
-@lru_cache(maxsize=4096)
-def _sensors(model: Model, report: Report, pic: tuple[int, ...]) -> str:
+@lru_cache(maxsize=8192)
+def _hardware(model: Model, build_key: str, counted: int, marked: int, pic: tuple[int, ...]) -> str:
+    """Return the chips and the sensors of a board."""
+    build = BUILDS[build_key]
+    chips = sensors.chip_map(counted - marked, model.chips_per_board, build.map_group) if counted else ""
     of_pic, of_pcb, of_chip = sensors.layout(model, pic)
-    text = f'"temp_pic": {list(of_pic)}, "temp_pcb": {list(of_pcb)}, "temp_chip": {list(of_chip)}, '
-    if report is Report.SALE:
+    text = (
+        f'"asic_num": {counted}, "asic": "{chips}", '
+        f'"temp_pic": {list(of_pic)}, "temp_pcb": {list(of_pcb)}, "temp_chip": {list(of_chip)}, '
+    )
+    if build.report is Report.SALE:
         way_in, way_out = sensors.coolant_keys(model, pic)
         text += f'"temp_in": {list(way_in)}, "temp_out": {list(way_out)}, '
     return text
@@ -226,15 +226,15 @@ def _sensors(model: Model, report: Report, pic: tuple[int, ...]) -> str:
 
 @lru_cache(maxsize=256)
 def _origin(model: Model, report: Report) -> str:
-    """Return the keys at the end of a board on builds of 2026: its EEPROM, and the places of its chips."""
+    """Return the end of a board; on builds of 2026 its EEPROM, and the places of its chips."""
     if report is Report.PLAIN:
-        return ""
+        return "}"
     places = sensors.topology(model.chips_per_board, 4 if report is Report.SALE else 8)
     if report is Report.POWER:
-        return f', "tpl": {places}'
+        return f', "tpl": {places}}}'
     return (
         f', "eeprom_level": 0, "eeprom_vol": 2297, "eeprom_freq": {model.frequency_mhz}, "eeprom_bin": 0, '
-        f'"eeprom_ft": "", "tpl": {places}'
+        f'"eeprom_ft": "", "tpl": {places}}}'
     )
 
 
