@@ -61,7 +61,7 @@ class FigureFault(ReplyFault):
         """Alter the body in place; every fault overrides this."""
 
     def spoil(self, delivery: Delivery) -> Delivery:
-        """Alter a reply that is JSON; leave any other as it is."""
+        """Alter a reply that reports success; leave any other as it is."""
         body = _read(delivery)
         if body is None:
             return delivery
@@ -76,9 +76,13 @@ def _read(delivery: Delivery) -> Body | None:
         whole = json.loads(delivery.reply.rstrip(b"\0"))
     except ValueError:
         return None
-    if not isinstance(whole, dict):
-        return None
-    is_new_api = isinstance(whole.get("STATUS"), dict)
+    match whole:
+        case {"STATUS": {"STATUS": "S"}}:
+            is_new_api = True
+        case {"STATUS": [{"STATUS": "S"}]}:
+            is_new_api = False
+        case _:
+            return None
     return Body(command=delivery.command, whole=whole, is_new_api=is_new_api, facts=delivery.facts)
 
 

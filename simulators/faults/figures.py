@@ -180,6 +180,8 @@ class SensorStuck(FigureFault):
         slot = self.board + 1
         if not self.is_null and body.figures.get(f"chain_acn{slot}"):
             for key, warmest in (("temp_pic", ""), ("temp_pcb", f"temp{slot}"), ("temp_chip", f"temp2_{slot}")):
+                if f"{key}{slot}" not in body.figures:
+                    continue
                 sensors = _BETWEEN_SENSORS.split(body.figures[f"{key}{slot}"])
                 sensors[self.sensor] = str(self.celsius)
                 body.figures[f"{key}{slot}"] = "-".join(sensors)

@@ -99,7 +99,7 @@ class RateInSummary(FirmwareFault):
             body.whole["STATS"] = []
         elif body.command == "version":
             body.whole["VERSION"] = [{"API": "3.7", "BOSer": _BRAIINS}]
-        elif body.command == "summary":
+        elif body.command == "summary" and "GHS 5s" in body.figures:
             figures = body.figures
             # Documented (D160): a window is divided by its whole length, even while the unit is younger.
             now, mean, age_s = figures.pop("GHS 5s"), figures.pop("GHS av"), figures["Elapsed"]
@@ -149,7 +149,7 @@ class StateWords(FirmwareFault):
             body.whole["STATUS"] = [refusal]
         elif body.command == "stats":
             body.whole["STATUS"][0]["Description"] = "cgminer 4.11.1"
-            [header, *_] = body.whole["STATS"]
+            header = next(iter(body.whole["STATS"]), {"Type": "Antminer", "CompileTime": ""})
             named = {
                 "Type": f"{header['Type']} (Vnish {_VNISH})",
                 "Miner": "0.0.0",
@@ -163,8 +163,8 @@ class StateWords(FirmwareFault):
         state = "initializing" if body.facts.phase is Phase.ENUMERATING else self.state
         slots = list(used_slots(stock))
         shown: Figures = {"Elapsed": stock.get("Elapsed", int(body.facts.phase_s))}
-        shown["GHS 5s"] = f"{stock.get('GHS 5s', 0.0):.2f}"
-        shown["GHS av"] = stock.get("GHS av", 0.0)
+        rate = float(stock.get("GHS 5s", 0.0))
+        shown |= {"GHS 5s": f"{rate:.2f}", "GHS av": stock.get("GHS av", 0.0)}
         for slot in slots:
             shown |= {f"{key}{slot}": stock[f"{key}{slot}"] for key in ("temp_chip", "temp_pcb", "chain_hw")}
         shown |= {key: value for key, value in stock.items() if key.startswith("fan")}
@@ -173,7 +173,7 @@ class StateWords(FirmwareFault):
                 f"chain_rate{slot}": float(stock[f"chain_rate{slot}"]),
                 f"freq_avg{slot}": float(stock[f"freq{slot}"]),
             }
-        shown |= {"state": state, "total_rate": stock.get("GHS 5s", 0.0)}
+        shown |= {"state": state, "total_rate": rate}
         for slot in slots or range(1, body.facts.boards + 1):
             shown |= {f"chain_state{slot}": state, f"chain_fault{slot}": ""}
         return shown | {f"chain_acn{slot}": stock[f"chain_acn{slot}"] for slot in slots}

@@ -10,8 +10,9 @@ from sim_cases import START, make_farm
 from simulators.farm.farm import Farm
 from simulators.farm.truth import unit_truth
 from simulators.faults.body import Body, FigureFault
-from simulators.faults.unit import Asleep, DeadBoard
-from simulators.faults.vocabulary import read_fault
+from simulators.faults.protocol import HugeReply
+from simulators.faults.unit import Asleep, DeadBoard, NoBoards
+from simulators.faults.vocabulary import PROTOCOL_FAULTS, read_fault
 from simulators.firmware.antminer.api_program import Request
 from simulators.firmware.antminer.legacy import REPLIES as LEGACY
 from simulators.firmware.antminer.new_api import REPLIES as NEW_API
@@ -236,6 +237,25 @@ def test_the_truth_of_a_unit_does_not_follow_its_words(name: str, values: dict[s
     told, true = unit_truth(farm.units[0], at), unit_truth(sound.units[0], at)
     assert [fault["fault"] for fault in told["faults"]] == [name]
     assert {**told, "faults": []} == {**true, "faults": []}
+
+
+PAIRED = [fault for fault in (*PROTOCOL_FAULTS, Asleep, DeadBoard, NoBoards) if fault is not HugeReply]
+MORE = [read_fault("state_words", {"state": "auto-tuning"}), read_fault("watts_elsewhere", {"key": "power"})]
+
+
+@pytest.mark.parametrize("fault", [*[fault() for fault in PAIRED], *MORE], ids=repr)
+def test_any_two_faults_go_together(fault: Condition) -> None:
+    """Whatever one fault has made of a reply, the next one takes it, in either order: every request is answered."""
+    requests = [Request(name, is_new_api=False) for name in (*LEGACY, "unknown")]
+    requests += [Request(name, is_new_api=True) for name in NEW_API if name != "sleep"]
+    for other in PAIRED:
+        for pair in ((fault, other()), (other(), fault)):
+            farm = make_farm(1)
+            for part in pair:
+                farm.inject(part)
+            for at in (START + 1.0, START + 60.0):
+                for request in requests:
+                    assert answered(farm, request, at) is not None
 
 
 def test_every_figure_fault_reads_one_body() -> None:
