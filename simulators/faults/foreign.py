@@ -102,10 +102,10 @@ class SpeaksWhatsminer(ReplyFault):
         """Answer `summary` for a machine of 70 TH/s, and refuse everything else."""
         if delivery.command == "summary":
             text = (
-                '{"STATUS":[{"STATUS":"S","When":0,"Code":11,"Msg":"Summary","Description":"cgminer 4.9.2"}],"SUMMARY":[{"Elapsed":10154,"MHS av":67753251.19,'
-                '"MHS 5s":70668114.52,"MHS 1m":67439352.49,"MHS 5m":67394800.97,"MHS 15m":67681620.18,'
-                '"HS RT":67394800.97,"Accepted":2338,"Rejected":0,"Factory GHS":68796,"Power":3417,'
-                '"Power Mode":"Normal","Target Freq":625,"Temperature":71.5}]}'
+                '{"STATUS":[{"STATUS":"S","When":0,"Code":11,"Msg":"Summary","Description":"cgminer 4.9.2"}],'
+                '"SUMMARY":[{"Elapsed":10154,"MHS av":67753251.19,"MHS 5s":70668114.52,"MHS 1m":67439352.49,'
+                '"MHS 5m":67394800.97,"MHS 15m":67681620.18,"HS RT":67394800.97,"Accepted":2338,"Rejected":0,'
+                '"Factory GHS":68796,"Power":3417,"Power Mode":"Normal","Target Freq":625,"Temperature":71.5}]}'
             )
         else:
             text = f'{{"STATUS":"E","When":0,"Code":14,"Msg":"invalid cmd","Description":"{_WHATSMINER}"}}'
