@@ -154,7 +154,7 @@ def _states(unit: Unit, at: float) -> frozenset[UnitState]:
         states = frozenset({UnitState.CURTAILED})
     elif Cause.STOPPED in losses:
         states = frozenset({UnitState.STOPPED})
-    is_nearly_up = unit.phase is Phase.RAMPING and unit.hashrate_hs(at) > 0.9 * unit.identity.model.hashrate_hs
+    is_nearly_up = unit.phase is Phase.RAMPING and unit.hashrate_hs(at) > 0.9 * unit._full_rate_hs()
     return states | {UnitState.HASHING} if is_nearly_up else states
 
 
