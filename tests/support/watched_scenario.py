@@ -19,8 +19,8 @@ from agent.site.ledger.reader import read_ledger
 from agent.site.totals import SiteFigures, site_figures
 from agent.site.tracker import Tracker
 from simulators.farm.farm import Farm
-from simulators.farm.truth import UnitTruth, farm_truth
-from simulators.scenario.player import RESTORE_S, Playing, build_farm, play
+from simulators.farm.truth import farm_truth
+from simulators.scenario.player import Playing, build_farm, play
 from simulators.scenario.scenario import find_scenario
 
 # The simulator's causes that an agent sees as another one: a unit without power is silent, and a unit asleep without a
@@ -37,7 +37,7 @@ class Moment(NamedTuple):
     Attributes:
         at: Simulated Unix time, s.
         figures: The agent's figures.
-        true_hs: True losses by the agent's names of the causes, H/s; a start right after an event is the event's.
+        true_hs: True losses by the agent's names of the causes, H/s.
         true_operating_hs: True hashrate of all chips, H/s.
     """
 
@@ -98,23 +98,12 @@ class Watched:
         """Poll every unit at simulated time `t`, and return figures and truth."""
         self.farm.clock.set(t)
         self.polled.sweep(t)
-        truth = farm_truth(self.farm, t)
+        truth = farm_truth(self.farm, t)["site"]
         true_hs: Counter[str] = Counter()
-        for cause, lost_hs in truth["site"]["losses_hs"].items():
+        for cause, lost_hs in truth["losses_hs"].items():
             true_hs[SEEN_AS.get(cause, str(cause))] += lost_hs
-        waking_hs = sum(unit["losses_hs"].get("starting", 0.0) for unit in truth["units"] if self._is_waking(unit, t))
-        true_hs["starting"] -= waking_hs
-        true_hs["curtailed"] += waking_hs
         figures = site_figures(self.polled.tracker.statuses(), t)
-        return Moment(t, figures, +true_hs, truth["site"]["hashrate_hs"])
-
-    def _is_waking(self, unit: UnitTruth, t: float) -> bool:
-        """Return True if a curtailment that covers the unit ended so recently that its start belongs to it."""
-        return any(
-            declared.end <= t < declared.end + RESTORE_S
-            and (declared.scope == "site" or unit[declared.scope] == declared.name)  # type: ignore[literal-required]
-            for declared in self.playing.curtailments
-        )
+        return Moment(t, figures, true_hs, truth["hashrate_hs"])
 
     def moments(self, *, until: float | None = None) -> Iterator[Moment]:
         """Yield the moment in the middle of each step until the scenario ends."""
