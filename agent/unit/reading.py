@@ -33,6 +33,26 @@ class Mode(StrEnum):
     LOW = "low"
 
 
+class PowerKind(StrEnum):
+    """How a unit knows the watts it reports: its power supply measures them, or its firmware works them out."""
+
+    MEASURED = "measured"
+    ESTIMATED = "estimated"
+
+
+class Fault(StrEnum):
+    """A fault that a unit itself names, by code or by word: a closed list, the most telling first."""
+
+    SUPPLY = "supply"
+    FAN = "fan"
+    TOO_HOT = "too_hot"
+    TOO_COLD = "too_cold"
+    BOARD = "board"
+    POOLS = "pools"
+    LOW_RATE = "low_rate"
+    UNNAMED = "unnamed"
+
+
 Places: TypeAlias = tuple[float | None, ...]
 """Values by position, such as fans or sensors. None keeps the place of one without a value."""
 
@@ -47,13 +67,14 @@ class BoardReading(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     Attributes:
         slot: Position, from 0.
-        hashrate_hs: The board's own 5 s rate, H/s.
+        hashrate_hs: The board's own 5 s rate, H/s; see `is_average`.
+        is_average: `hashrate_hs` is the board's mean since its start, as on LuxOS. It says nothing about now.
         chips: Chips that answered at enumeration; 0 while the board is not up.
         chip_celsius: Chip temperatures, inlet side first; empty if none is reported. None keeps the place of a sensor
             without a value.
         pcb_celsius: Board temperatures in the same order, with None likewise.
         coolant_celsius: Coolant at the board's inlet and outlet, with None likewise; hydro units only.
-        bad_chips: Chips that the firmware's own map marks as bad; None if it sends no map.
+        bad_chips: Those of `chips` that the firmware's own map marks as bad; None if it sends no map.
         frequency_hz: Mean chip clock, Hz.
         hw_errors: Hardware errors since the miner process started.
         serial: Serial number from the board's EEPROM.
@@ -69,6 +90,7 @@ class BoardReading(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     frequency_hz: float | None = None
     hw_errors: int | None = None
     serial: str | None = None
+    is_average: bool = False
 
     @property
     def hottest_chip_celsius(self) -> float | None:
@@ -175,13 +197,16 @@ class UnitReading(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         stand_in_hs: A longer rate that stands in for a 5 s rate that the rest of the reply refutes, H/s.
         stand_in_window_s: The window of `stand_in_hs`, s.
         hashrate_ideal_hs: The firmware's ideal rate, H/s. Not the nameplate: never used as a denominator.
-        power_watts: Reported power; None on stock S21 and T21, which report none.
+        power_watts: Reported power; None if the unit reports none, as stock S21 and T21 before 2026, and if the figure
+            contradicts the rest of its reply.
+        power_kind: How the unit knows that power. None counts as estimated, which is the weaker claim.
         boards: One entry per listed board, by slot.
         fan_rpm: One entry per fan, in the firmware's order; empty if none is reported. None keeps the place of a fan
             without a value.
         pools: Pools as last read (every `slow_every` polls).
         shares: Share counters as last read (every `slow_every` polls); None until `summary` was read.
-        repairs: Names of the repairs the replies needed, one entry per use.
+        faults: Faults that the unit names: stock firmware while it hashes nothing, VNish by its state words.
+        repairs: Names of the repairs the replies needed, one entry per use; see `agent.unit.repairs`.
     """
 
     unit_id: str
@@ -195,6 +220,7 @@ class UnitReading(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     hashrate_avg_hs: float | None = None
     hashrate_ideal_hs: float | None = None
     power_watts: float | None = None
+    power_kind: PowerKind | None = None
     boards: tuple[BoardReading, ...] = ()
     fan_rpm: Places = ()
     pools: tuple[PoolReading, ...] = ()
@@ -202,6 +228,7 @@ class UnitReading(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     repairs: tuple[str, ...] = ()
     stand_in_hs: float | None = None
     stand_in_window_s: float | None = None
+    faults: tuple[Fault, ...] = ()
 
     @property
     def rate_hs(self) -> float | None:
