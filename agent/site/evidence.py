@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from agent.site.hardware import absent_slots, is_up, working_chips
 from agent.site.reasons import MAX_WHY, PLAIN, Finding, Reason, most_severe_first
 from agent.unit.nameplate import Nameplate
-from agent.unit.reading import Mode, UnitReading
+from agent.unit.reading import Dialect, Fault, Mode, UnitReading
 
 HOT_CHIP_CELSIUS = 85.0
 """A chip at this temperature, in a unit that does not hash, says that it stopped hot.
@@ -40,9 +40,20 @@ def stop_findings(reading: UnitReading, nameplate: Nameplate | None) -> list[Fin
         reading: Of a unit that does not hash.
         nameplate: The unit's; None if it is not known.
     """
-    found = [*_some_fans(reading), *_hot_chips(reading), *_no_boards(reading), *_pools(reading), *_hot_air(reading)]
-    # A unit that lost its supply, its boards or its work may stop all fans: the other findings come first.
-    found += _all_fans(reading, nameplate)
+    found = [
+        *_named_faults(reading, Fault.SUPPLY),
+        *_some_fans(reading),
+        *_named_faults(reading, Fault.FAN),
+        *_hot_chips(reading),
+        *_named_faults(reading, Fault.TOO_HOT),
+        *_no_boards(reading),
+        *_pools(reading),
+        *_named_faults(reading, Fault.BOARD, Fault.POOLS, Fault.TOO_COLD),
+        *_hot_air(reading),
+        # A unit that lost its supply, its boards or its work may stop all fans: the other findings come first.
+        *_all_fans(reading, nameplate),
+        *_named_faults(reading, Fault.UNNAMED),
+    ]
     if nameplate is not None:
         if not _no_boards(reading):
             found += absent_boards(reading, nameplate)
@@ -88,6 +99,23 @@ def low_clock(reading: UnitReading, nameplate: Nameplate) -> Finding:
     return Finding(Reason.CLOCK_LOW, "low-power mode") if reading.mode is Mode.LOW else PLAIN[Reason.CLOCK_LOW]
 
 
+def _named_faults(reading: UnitReading, *faults: Fault) -> list[Finding]:
+    """Return those of some faults that the unit names itself, by code or by word."""
+    return [_BY_FAULT[fault] for fault in faults if fault in reading.faults]
+
+
+# A low rate that the unit reports is no reason: it is what is to be explained.
+_BY_FAULT = {
+    Fault.SUPPLY: PLAIN[Reason.POWER_SUPPLY],
+    Fault.FAN: Finding(Reason.FAN_STOPPED, "fan fault reported"),
+    Fault.TOO_HOT: Finding(Reason.TOO_HOT, "too hot, by its own word"),
+    Fault.TOO_COLD: PLAIN[Reason.TOO_COLD],
+    Fault.BOARD: PLAIN[Reason.BOARD_FAULT],
+    Fault.POOLS: PLAIN[Reason.NO_POOL_ALIVE],
+    Fault.UNNAMED: PLAIN[Reason.FAILURE],
+}
+
+
 def _some_fans(reading: UnitReading) -> list[Finding]:
     """Return the fans that stand still while others turn."""
     stopped = [number for number, rpm in enumerate(reading.fan_rpm, start=1) if rpm == 0]
@@ -123,7 +151,9 @@ def _hot_air(reading: UnitReading) -> list[Finding]:
 
 def _no_boards(reading: UnitReading) -> list[Finding]:
     if not reading.boards:
-        return [PLAIN[Reason.NO_BOARDS]]
+        # Firmware that keeps its figures elsewhere lists neither boards nor fans in `stats` (O80).
+        is_listing = reading.dialect is Dialect.NEW_API or bool(reading.fan_rpm)
+        return [PLAIN[Reason.NO_BOARDS]] if is_listing else []
     if any(is_up(board) or board.chips is None for board in reading.boards):
         return []
     return [Finding(Reason.NO_BOARDS, f"no chips on any of {len(reading.boards)} boards")]

@@ -59,8 +59,8 @@ def visible_faults(nameplate: Nameplate, reading: UnitReading) -> Faults:
 
 
 def capacity_hs(nameplate: Nameplate, faults: Faults) -> float:
-    """Return the rating of the boards and chips that are present, H/s."""
-    return nameplate.hashrate_hs - faults.boards_hs - faults.chips_hs
+    """Return the rating of the boards and chips that are present, H/s; a unit may list more boards than it should."""
+    return max(nameplate.hashrate_hs * 0, nameplate.hashrate_hs - faults.boards_hs - faults.chips_hs)
 
 
 def working_chips(board: BoardReading, rated_chips: int) -> int:

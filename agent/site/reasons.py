@@ -30,7 +30,10 @@ class Reason(StrEnum):
     FAN_STOPPED = "fan_stopped"
     TOO_HOT = "too_hot"
     NO_BOARDS = "no_boards"
+    BOARD_FAULT = "board_fault"
     NO_POOL_ALIVE = "no_pool_alive"
+    TOO_COLD = "too_cold"
+    FAILURE = "failure"
     STOPPED_UNKNOWN = "stopped_unknown"
     ASLEEP = "asleep"
     WAKING = "waking"
@@ -95,8 +98,15 @@ REASONS: dict[Reason, Meaning] = {
     Reason.NO_BOARDS: Meaning(
         "no boards at all", _CRITICAL, "power to the boards, then the ribbon cables at the control board"
     ),
+    Reason.BOARD_FAULT: Meaning(
+        "board fault reported", _CRITICAL, "the unit's log for the board's number, then its power and ribbon cables"
+    ),
     Reason.NO_POOL_ALIVE: Meaning(
         "no pool alive", _CRITICAL, "whether other units reach the pool: the site's uplink, DNS, then this unit's pools"
+    ),
+    Reason.TOO_COLD: Meaning("too cold", _CRITICAL, "the air at the inlet; the unit starts once it is warmer"),
+    Reason.FAILURE: Meaning(
+        "failure reported, cause not named", _CRITICAL, "the unit's own log, where the cause stands"
     ),
     Reason.STOPPED_UNKNOWN: Meaning("cause unknown", _CRITICAL, "the unit's own log; restart it if that says nothing"),
     Reason.ASLEEP: Meaning("asleep", _INFO, "who sent it to sleep, and whether a curtailment event should cover it"),

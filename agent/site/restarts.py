@@ -5,11 +5,9 @@ zero, and none of it is a reading. So a unit's last reading stops to count when 
 and a unit that restarted lately gets no benefit of the doubt when it is silent again.
 """
 
-import msgspec
-
 from agent.errors import DisconnectedError, PollError, UnreachableError
 from agent.site.hardware import is_up
-from agent.unit.reading import Mode, UnitReading
+from agent.unit.reading import UnitReading
 
 YOUNG_S = 600.0
 """A process is young for this long.
@@ -26,12 +24,6 @@ SETTLED_S = 120.0
 """A ramp is over when neither clock nor rate rose for this long. Assumed (A83): autotuning pauses for less."""
 RISE_RATIO = 1.02
 """Growth that counts as a rise: above the noise of a 5 s rate."""
-CARRIED_S = 10.0
-"""A rate that a process reports this soon after its start is that of the process before.
-
-Assumed (A82): boards are powered and enumerated first, which takes half a minute (A36)."""
-CARRIED = "carried_over"
-"""The repair that takes such a rate out of a reading."""
 
 
 class Restarts:
@@ -117,19 +109,6 @@ def is_restart(before: UnitReading | None, now: UnitReading) -> bool:
         and before.uptime_s is not None
         and now.uptime_s is not None
         and now.uptime_s < before.uptime_s
-    )
-
-
-def believed(reading: UnitReading) -> UnitReading:
-    """Return a young reading without a rate that its process cannot have measured."""
-    uptime_s, rate_hs = reading.uptime_s, reading.rate_hs
-    if uptime_s is None or not rate_hs or reading.mode is Mode.SLEEP:
-        return reading
-    is_longer = reading.hashrate_5s_hs is None and (reading.stand_in_window_s or 0) > uptime_s
-    if uptime_s >= CARRIED_S and not is_longer:
-        return reading
-    return msgspec.structs.replace(
-        reading, hashrate_5s_hs=None, stand_in_hs=None, stand_in_window_s=None, repairs=(*reading.repairs, CARRIED)
     )
 
 

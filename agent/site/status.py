@@ -11,13 +11,20 @@ from typing import NamedTuple
 
 import msgspec
 
-from agent.errors import DisconnectedError, PollError, RefusedError, UnreachableError
+from agent.errors import (
+    ContradictoryReplyError,
+    DisconnectedError,
+    ForeignProtocolError,
+    PollError,
+    RefusedError,
+    UnreachableError,
+)
 from agent.site.curtailment.events import Event
 from agent.site.evidence import stop_findings
 from agent.site.hardware import capacity_hs, visible_faults
 from agent.site.ledger.entries import LedgerEntry
 from agent.site.power import Power
-from agent.site.reasons import PLAIN, REASONS, Finding, Reason, Severity
+from agent.site.reasons import MAX_WHY, PLAIN, REASONS, Finding, Reason, Severity
 from agent.site.restarts import YOUNG_S
 from agent.unit.nameplate import Nameplate
 from agent.unit.reading import Mode, UnitReading
@@ -172,6 +179,16 @@ _UNREADABLE = _verdicts(
 )
 
 
+_CONTRADICTORY = {
+    rule: Verdict(UnitState.UNREADABLE, Finding(Reason.CONTRADICTORY_REPLY, f"contradictory reply: {words}"))
+    for rule, words in {
+        "over_limit": "a rate above twice its rating",
+        "unsupported_rate": "a rate that nothing else supports",
+        "silent_boards": "a rate, and boards that hash nothing",
+    }.items()
+}
+
+
 class Course(NamedTuple):
     """What earlier polls of a unit add to its latest.
 
@@ -275,6 +292,11 @@ def _judge_without_reading(error: PollError | None, *, was_read: bool, course: C
     if course.is_restarting:
         return _RESTARTING
     # Connected, then no whole reply: the unit is on the network but cannot be read.
+    if isinstance(error, ForeignProtocolError):
+        # The message names what answers, then quotes it.
+        return Verdict(UnitState.UNREADABLE, Finding(Reason.FOREIGN_PROTOCOL, str(error).partition(": ")[0][:MAX_WHY]))
+    if isinstance(error, ContradictoryReplyError):
+        return _CONTRADICTORY.get(error.rule, _UNREADABLE[Reason.CONTRADICTORY_REPLY])
     return _UNREADABLE[reason_of(error)]
 
 

@@ -7,7 +7,7 @@ from agent.site.curtailment.events import Event, Phase, Slice
 from agent.site.ledger.entries import LedgerEntry
 from agent.site.losses import attribute, is_noise, shortfall_finding
 from agent.site.power import Power, PowerModel, unit_power
-from agent.site.restarts import Restarts, believed, ends_credit, is_reset, is_restart, is_young
+from agent.site.restarts import Restarts, ends_credit, is_reset, is_restart, is_young
 from agent.site.status import (
     STEADY,
     Cause,
@@ -82,10 +82,8 @@ class TrackedUnit:
             self._record_failure(poll.error, clock_s=clock_s)
             return
         before, reading = self.reading, poll.reading
-        if is_young(reading):
-            reading = believed(reading)
-            if self.restarts is None:
-                self.restarts = Restarts()
+        if self.restarts is None and is_young(reading):
+            self.restarts = Restarts()
         if self.restarts is not None:
             self.restarts.see_reading(reading, is_restarted=is_restart(before, reading), clock_s=clock_s)
         if not _is_repeated(before, reading):

@@ -14,7 +14,7 @@ from agent.site.losses import attribute, is_noise, shortfall_finding
 from agent.site.reasons import MAX_WHY, REASONS, Finding, Reason
 from agent.site.status import UnitState, judge
 from agent.unit.nameplate import Nameplate
-from agent.unit.reading import BoardReading, Mode, PoolReading, UnitReading
+from agent.unit.reading import BoardReading, Dialect, Fault, Mode, PoolReading, UnitReading
 
 IDLE = {"hashrate_5s_hs": 0 * TH}
 HYDRO = replace(PLATE, cooling="hydro", fans=0)
@@ -32,6 +32,7 @@ def dead(*slots: int) -> tuple[BoardReading, ...]:
     return tuple(board(slot, chips=0, hashrate_hs=0) if slot in slots else board(slot) for slot in range(3))
 
 
+NO_BOARDS = (Reason.NO_BOARDS, "no boards at all")
 # What the reply of an awake unit without hashrate holds, and what explains its stop, the most severe first.
 STOPS: list[tuple[str, dict[str, Any], list[tuple[Reason, str]]]] = [
     ("nothing", {}, []),
@@ -53,11 +54,26 @@ STOPS: list[tuple[str, dict[str, Any], list[tuple[Reason, str]]]] = [
         [(Reason.TOO_HOT, "board at 63 °C without load")],
     ),
     ("boards that just stopped", {"boards": (*THREE[:2], board(2, pcb_celsius=(54, 54, 68, 68)))}, []),
-    ("no board listed", {"boards": ()}, [(Reason.NO_BOARDS, "no boards at all")]),
+    ("no board listed", {"boards": ()}, [NO_BOARDS]),
+    ("no board listed, in legacy", {"boards": (), "dialect": Dialect.LEGACY, "fan_rpm": (6000,)}, [NO_BOARDS]),
+    ("a reply that lists nothing", {"boards": (), "dialect": Dialect.LEGACY}, []),
     ("no board up", {"boards": dead(0, 1, 2)}, [(Reason.NO_BOARDS, "no chips on any of 3 boards")]),
     ("boards that tell no chips", {"boards": tuple(board(slot, chips=None, hashrate_hs=0) for slot in range(3))}, []),
     ("a dead pool", {"pools": pools("Dead")}, [(Reason.NO_POOL_ALIVE, "no pool alive")]),
     ("dead pools", {"pools": pools("Dead", "Rejecting", "Deed")}, [(Reason.NO_POOL_ALIVE, "no pool alive")]),
+    (
+        "a dead pool by its code too",
+        {"pools": pools("Dead"), "faults": (Fault.POOLS,)},
+        [(Reason.NO_POOL_ALIVE, "no pool alive")],
+    ),
+    ("a supply, by its code", {"faults": (Fault.SUPPLY,)}, [(Reason.POWER_SUPPLY, "power supply fault reported")]),
+    ("a fan, by its code", {"faults": (Fault.FAN,)}, [(Reason.FAN_STOPPED, "fan fault reported")]),
+    ("a fan, seen too", {"faults": (Fault.FAN,), "fan_rpm": (0, 900)}, [(Reason.FAN_STOPPED, "fan 1 at 0 rpm")]),
+    ("heat, by its code", {"faults": (Fault.TOO_HOT,)}, [(Reason.TOO_HOT, "too hot, by its own word")]),
+    ("a board, by its code", {"faults": (Fault.BOARD,)}, [(Reason.BOARD_FAULT, "board fault reported")]),
+    ("cold, by its code", {"faults": (Fault.TOO_COLD,)}, [(Reason.TOO_COLD, "too cold")]),
+    ("a failure, by its word", {"faults": (Fault.UNNAMED,)}, [(Reason.FAILURE, "failure reported, cause not named")]),
+    ("a low rate, by its code", {"faults": (Fault.LOW_RATE,)}, []),
     ("one pool of two", {"pools": pools("Dead", "Alive")}, []),
     ("pools without a state", {"pools": pools(None, None)}, []),
     ("a board absent", {"boards": dead(1)}, [(Reason.BOARD_ABSENT, "board 1 absent")]),

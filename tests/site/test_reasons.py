@@ -20,12 +20,14 @@ from site_cases import (
 )
 
 from agent.errors import (
+    CONTRADICTIONS,
     POLL_REASONS,
+    ContradictoryReplyError,
     DeadlineError,
     DisconnectedError,
+    ForeignProtocolError,
     MalformedReplyError,
     OtherUnitError,
-    PollError,
     RefusedError,
     UnsupportedReplyError,
 )
@@ -33,7 +35,7 @@ from agent.site.curtailment.events import Curtailments, Event, Scope
 from agent.site.reasons import MAX_WHY, PLAIN, REASONS, Finding, Reason, Severity, most_severe_first
 from agent.site.status import UnitStatus, reason_of
 from agent.site.tracker import Tracker
-from agent.unit.reading import Mode, Poll, PoolReading
+from agent.unit.reading import Fault, Mode, Poll, PoolReading
 
 DOCS = Path(__file__).parents[2] / "docs" / "reasons.md"
 HEAD = "| Reason | Words | Severity | Check first |\n|---|---|---|---|\n"
@@ -44,12 +46,8 @@ IDLE = {"hashrate_5s_hs": 0 * TH}
 RESET = DisconnectedError("reset", is_reset=True)
 
 
-class _ForeignError(MalformedReplyError):
-    reason = "foreign"
-
-
-class _ContradictoryError(PollError):
-    reason = "contradictory"
+FOREIGN = ForeignProtocolError("something that speaks HTTP answers on 4028: 'HTTP/1.1 404'", speaker="HTTP")
+CONTRADICTORY = ContradictoryReplyError("900 of 200 TH/s", rule="over_limit")
 
 
 def table() -> str:
@@ -87,21 +85,19 @@ def test_the_list_is_in_its_order() -> None:
 
 
 def test_every_error_has_a_reason_of_its_own() -> None:
-    """No two reasons of a failed poll share one, so that no metric hides one behind another."""
-    assert set(POLL_REASONS) <= {"unreachable", "deadline", "disconnected", "malformed", "refused", "unsupported"} | {
-        "foreign",
-        "contradictory",
-    }
-    errors = (DeadlineError("x"), DisconnectedError("x"), MalformedReplyError("x"), RefusedError("x"))
-    others = (
-        UnsupportedReplyError("x"),
-        OtherUnitError("x"),
-        _ForeignError("x"),
-        _ContradictoryError("x"),
-        ACCESS_DENIED,
-        RESET,
-    )
+    """No two kinds of failed poll share a reason, so that no metric hides one behind another."""
+    errors = (DeadlineError("x"), DisconnectedError("x"), MalformedReplyError("x"), RefusedError("x"), FOREIGN)
+    others = (UnsupportedReplyError("x"), OtherUnitError("x"), CONTRADICTORY, ACCESS_DENIED, RESET, REFUSAL, NO_ANSWER)
+    assert {error.reason for error in (*errors, *others)} == {*POLL_REASONS, OtherUnitError.reason}
     assert len({reason_of(error) for error in (*errors, *others)}) == len(errors) + len(others)
+
+
+def test_what_else_answers_is_said_in_words() -> None:
+    """A technician reads what speaks there, and by which rule a reply is contradictory."""
+    assert _judged(failed(FOREIGN)).why == "something that speaks HTTP answers on 4028"
+    whys = [_judged(failed(ContradictoryReplyError("x", rule=rule))).why for rule in CONTRADICTIONS]
+    assert len(set(whys)) == len(CONTRADICTIONS)
+    assert all(why.startswith("contradictory reply: ") for why in whys)
 
 
 def test_the_most_severe_comes_first() -> None:
@@ -136,10 +132,14 @@ SLOW = tuple(board(slot, frequency_hz=294 * MHZ) for slot in range(3))
 GIVEN = {
     Reason.HASHING: lambda: _judged(answered()),
     Reason.MAINTENANCE: lambda: _judged(is_out=True),
+    Reason.POWER_SUPPLY: lambda: _judged(answered(**IDLE, faults=(Fault.SUPPLY,))),
     Reason.FAN_STOPPED: lambda: _judged(answered(**IDLE, fan_rpm=(7000, 0))),
     Reason.TOO_HOT: lambda: _judged(answered(**IDLE, boards=(board(0, chip_celsius=(97,)),))),
     Reason.NO_BOARDS: lambda: _judged(answered(**IDLE, boards=())),
+    Reason.BOARD_FAULT: lambda: _judged(answered(**IDLE, faults=(Fault.BOARD,))),
     Reason.NO_POOL_ALIVE: lambda: _judged(answered(**IDLE, pools=DEAD)),
+    Reason.TOO_COLD: lambda: _judged(answered(**IDLE, faults=(Fault.TOO_COLD,))),
+    Reason.FAILURE: lambda: _judged(answered(**IDLE, faults=(Fault.UNNAMED,))),
     Reason.STOPPED_UNKNOWN: lambda: _judged(answered(**IDLE)),
     Reason.ASLEEP: lambda: _judged(answered(**IDLE, mode=Mode.SLEEP)),
     Reason.WAKING: lambda: _judged(answered(**IDLE, uptime_s=20.0), event=OVER),
@@ -154,11 +154,11 @@ GIVEN = {
     Reason.CLOCK_LOW: lambda: _judged(answered(hashrate_5s_hs=176 * TH, boards=SLOW)),
     Reason.SLOW: lambda: _judged(answered(hashrate_5s_hs=176 * TH)),
     Reason.OTHER_UNIT: lambda: _judged(failed(OtherUnitError("x"))),
-    Reason.FOREIGN_PROTOCOL: lambda: _judged(failed(_ForeignError("x"))),
+    Reason.FOREIGN_PROTOCOL: lambda: _judged(failed(FOREIGN)),
     Reason.ACCESS_DENIED: lambda: _judged(failed(ACCESS_DENIED)),
     Reason.REFUSED_COMMAND: lambda: _judged(failed(RefusedError("x", code=14))),
     Reason.STANDS_STILL: lambda: _judged(*TWICE),
-    Reason.CONTRADICTORY_REPLY: lambda: _judged(failed(_ContradictoryError("x"))),
+    Reason.CONTRADICTORY_REPLY: lambda: _judged(failed(CONTRADICTORY)),
     Reason.UNKNOWN_DIALECT: lambda: _judged(failed(UnsupportedReplyError("x"))),
     Reason.NO_RATE: lambda: _judged(answered(hashrate_5s_hs=None)),
     Reason.MALFORMED_REPLY: lambda: _judged(failed(MalformedReplyError("x"))),
@@ -172,7 +172,7 @@ GIVEN = {
 }
 
 
-@pytest.mark.parametrize("reason", set(Reason) - {Reason.POWER_SUPPLY})
+@pytest.mark.parametrize("reason", Reason)
 def test_every_reason_is_given_to_some_unit(reason: Reason) -> None:
     """No reason of the list is without a unit that has it; its words are bounded and the same each time."""
     status = GIVEN[reason]()

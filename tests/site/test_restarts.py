@@ -7,7 +7,7 @@ from site_cases import AT, NO_ANSWER, REFUSAL, STALE_AFTER_S, TH, answered, boar
 
 from agent.errors import DeadlineError, DisconnectedError, MalformedReplyError, PollError, RefusedError
 from agent.site.reasons import Reason
-from agent.site.restarts import CARRIED, DOUBTED_S, RESTARTING_S, SETTLED_S
+from agent.site.restarts import DOUBTED_S, RESTARTING_S, SETTLED_S
 from agent.site.status import Cause, Loss, UnitState, UnitStatus
 from agent.site.tracker import Tracker
 from agent.unit.reading import Mode
@@ -103,34 +103,6 @@ def test_after_a_restart_silence_gets_no_benefit_of_the_doubt() -> None:
     # Long after its last restart it is trusted like any other.
     one.reads(300.0 + DOUBTED_S, uptime_s=200.0 + DOUBTED_S)
     assert one.fails(310.0 + DOUBTED_S, NO_ANSWER).hashrate_hs == 294 * TH
-
-
-@pytest.mark.parametrize(
-    ("changes", "is_believed"),
-    [
-        ({"uptime_s": 3.0}, False),
-        ({"uptime_s": 9.9, "hashrate_5s_hs": 30 * TH}, False),
-        ({"uptime_s": 10.0}, True),
-        ({"uptime_s": None}, True),
-        # A longer rate than the process is old is that of the process before.
-        ({"uptime_s": 300.0, "hashrate_5s_hs": None, "stand_in_hs": 294 * TH, "stand_in_window_s": 1800.0}, False),
-        ({"uptime_s": 300.0, "hashrate_5s_hs": None, "stand_in_hs": 294 * TH, "stand_in_window_s": 300.0}, True),
-        ({"uptime_s": DAY_S, "hashrate_5s_hs": None, "stand_in_hs": 294 * TH, "stand_in_window_s": 1800.0}, True),
-    ],
-)
-def test_a_rate_carried_over_a_restart_is_not_credited(changes: dict[str, Any], *, is_believed: bool) -> None:
-    """A process of a few seconds has hashed nothing: its full rate is the one before the restart, and is left out."""
-    one = Watch()
-    one.reads(0.0, uptime_s=DAY_S)
-    status = one.reads(10.0, **changes)
-    reading = status.reading
-    assert reading is not None
-    if is_believed:
-        assert status.hashrate_hs == (reading.rate_hs or 0) > 0
-    else:
-        assert (status.state, status.hashrate_hs) == (UnitState.STARTING, None)
-        assert (reading.rate_hs, reading.repairs) == (None, (CARRIED,))
-        assert status.power is None
 
 
 def test_a_sleeping_unit_keeps_its_young_uptime() -> None:
