@@ -5,6 +5,7 @@ import time
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 
+import msgspec
 from rich.markup import escape
 from rich.table import Table
 
@@ -12,7 +13,10 @@ from agent.address import Endpoint, parse_endpoint
 from agent.commands.machine_output import visible, write_json, write_lines
 from agent.commands.terminal import err, exit_codes, out, usage_error
 from agent.errors import PollError
+from agent.site.evidence import alone_findings
 from agent.site.mismatch import told_bin
+from agent.site.reasons import REASONS
+from agent.site.status import reason_of
 from agent.text.numbers import ABSENT, duration_text, hashrate_text
 from agent.text.power import unit_power_text
 from agent.text.unit_notes import bin_text, coolant_text
@@ -39,13 +43,16 @@ def read(host: str, *, as_json: bool, raw: bool, timeout_s: float) -> None:
         exchanges: list[tuple[bytes, bytes]] = []
         try:
             reading = asyncio.run(_ask(endpoint, timeout_s, exchanges))
+        except PollError as error:
+            err.print(f"check first: {REASONS[reason_of(error)].check_first}", markup=False, soft_wrap=True)
+            raise
         finally:
             if raw:
                 _print_raw(exchanges)
         if raw:
             return
         if as_json:
-            write_json(reading)
+            write_json({**msgspec.to_builtins(reading), **_reason(reading)})
         else:
             _print_tables(endpoint, reading)
 
@@ -149,12 +156,26 @@ def _print_tables(endpoint: Endpoint, reading: UnitReading) -> None:
         out.print(missing, markup=False, soft_wrap=True)
 
 
+def _reason(reading: UnitReading) -> dict[str, object]:
+    first, *others = alone_findings(reading)
+    return {
+        "reason": first.reason,
+        "why": first.why,
+        "also": [finding.why for finding in others],
+        "check_first": REASONS[first.reason].check_first,
+    }
+
+
 def _facts(reading: UnitReading) -> Iterator[tuple[str, str]]:
     identity = reading.identity
     yield "model", identity.model or ABSENT
     yield "firmware", identity.firmware or ABSENT
     yield "API", f"{identity.api or ABSENT}, {reading.dialect} dialect"
     yield "mode", reading.mode or "not reported"
+    found = alone_findings(reading)
+    yield "reason", "; ".join(finding.why for finding in found)
+    if REASONS[found[0].reason].check_first:
+        yield "check first", REASONS[found[0].reason].check_first
     yield "up", duration_text(reading.uptime_s)
     yield "hashrate 5 s", hashrate_text(reading.hashrate_5s_hs)
     if reading.stand_in_hs is not None:

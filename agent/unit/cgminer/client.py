@@ -428,6 +428,6 @@ def _socket_error(call: _Call[Any], error: OSError) -> PollError:
     # A unit that accepted and then reset before our request was reachable; ECONNREFUSED answers a SYN only.
     if not call.connected and error.errno not in {errno.ECONNRESET, errno.EPIPE}:
         return _unreachable(call.address, error.errno or 0)
-    return call.reply.foreign() or DisconnectedError(
-        f"reset after {call.reply.size} bytes: {errno.errorcode.get(error.errno or 0, '?')}"
-    )
+    name = errno.errorcode.get(error.errno or 0, "?")
+    reset = DisconnectedError(f"reset after {call.reply.size} bytes: {name}", is_reset=not call.reply.size)
+    return call.reply.foreign() or reset
