@@ -12,7 +12,8 @@ from agent.address import Endpoint, parse_endpoint
 from agent.commands.terminal import err, exit_codes, out, usage_error
 from agent.errors import PollError
 from agent.site.mismatch import told_bin
-from agent.text.numbers import ABSENT, duration_text, hashrate_text, watts_text
+from agent.text.numbers import ABSENT, duration_text, hashrate_text
+from agent.text.power import unit_power_text
 from agent.text.unit_notes import bin_text, coolant_text
 from agent.unit import registry
 from agent.unit.cgminer.client import Client
@@ -146,7 +147,7 @@ def _facts(reading: UnitReading) -> Iterator[tuple[str, str]]:
     yield "firmware's ideal", hashrate_text(reading.hashrate_ideal_hs)
     if reading.hashrate_sale_hs is not None:
         yield "sold as", f"{hashrate_text(reading.hashrate_sale_hs)} (rate_sale)"
-    yield "power", watts_text(reading.power_watts) if reading.power_watts is not None else "not reported"
+    yield "power", unit_power_text(reading.power_watts, reading.power_kind)
     if reading.fan_rpm:
         yield "fans", ", ".join(ABSENT if rpm is None else f"{rpm:.0f}" for rpm in reading.fan_rpm) + " rpm"
     coolant = coolant_text(reading)

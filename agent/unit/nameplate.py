@@ -5,10 +5,11 @@ file. A site can add rows of the same form from a file of its own.
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
+from itertools import chain
 
 from agent.unit.coolant import CoolantLayout, SensorLayouts
 from agent.unit.model_names import base_key, model_key
@@ -17,6 +18,14 @@ from agent.unit.models_file import COLUMNS, HYDRO, OPTIONAL_COLUMNS, Hardware, M
 # Hashes a chip computes per clock cycle. Documented (D33): a BM1368 has 1276 small cores. Observed (O51):
 # 108 x 1.276 x 490 MHz = 67,526 GH/s is a board's `rate_ideal` in s21-stock-aml-202407. Other chips: no source yet.
 HASHES_PER_CYCLE: Mapping[str, int] = {"BM1368": 1276}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class RatedMode:
+    """The rating of a machine in one work mode: hashrate, H/s, and power at the wall, W."""
+
+    hashrate_hs: float
+    power_watts: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +39,7 @@ class Nameplate:
         boards, chips_per_board, chip, fans, cooling, coolant_layout: As of `Hardware`.
         frequency_hz: Mean chip clock at which the unit reaches `hashrate_hs`; None unless the chip's hashes per
             cycle are known.
+        modes: The ratings of the same machine in its other work modes, slowest first.
         source: Where the figures come from.
     """
 
@@ -43,6 +53,7 @@ class Nameplate:
     fans: int | None = None
     cooling: str
     coolant_layout: CoolantLayout | None = None
+    modes: tuple[RatedMode, ...] = ()
     source: str
 
     @property
@@ -80,6 +91,7 @@ class Catalogue:
         for row in (*shipped.rows, *(() if own is None else own.rows)):
             if row.hashrate_hs is not None:
                 self._add(row, row.hashrate_hs)
+        self._add_modes()
         self.layouts = SensorLayouts(
             {key: _layout(self._hardware[key]) if len(coolings[key]) == 1 else None for key in coolings}
         )
@@ -125,6 +137,30 @@ class Catalogue:
         name = next(iter(bins.values())).model if bins else row.hardware.model
         layout = row.hardware.coolant_layout or self._hardware[base].coolant_layout
         bins[hashrate_hs] = _nameplate(replace(row.hardware, model=name, coolant_layout=layout), row, hashrate_hs)
+
+    def _add_modes(self) -> None:
+        """Give each nameplate the ratings of its machine in other modes.
+
+        A bin is another machine, a mode another clock of the same one: `S21 Imm. (NEM)` and `S21 Imm. (HEM)` are one
+        machine in two modes, and `S21` of 200 and of 188 TH/s are two machines. Documented (D140): all bins of an
+        S21 Imm. have the same high energy mode. Assumed (A77): so have those of a T21.
+        """
+        for keys in self._modes.values():
+            if len(keys) < 2:
+                continue
+            rated = {key: _rated_modes(self._bins[key].values()) for key in keys}
+            for key in keys:
+                modes = sorted(chain.from_iterable(rated[other] for other in keys if other != key))
+                for hashrate_hs, nameplate in self._bins[key].items():
+                    self._bins[key][hashrate_hs] = replace(nameplate, modes=tuple(modes))
+
+
+def _rated_modes(nameplates: Iterable[Nameplate]) -> list[RatedMode]:
+    return [
+        RatedMode(hashrate_hs=each.hashrate_hs, power_watts=each.power_watts)
+        for each in nameplates
+        if each.power_watts is not None
+    ]
 
 
 def _nameplate(hardware: Hardware, row: ModelRow, hashrate_hs: float) -> Nameplate:

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from agent.unit.antminer.new_api import NEW_API_MODES
+from agent.unit.antminer.reply_context import without_zeros
 from agent.unit.antminer.stats_schema import Info, Status
 from agent.unit.cgminer.fields import clean
 from agent.unit.limits import (
@@ -125,8 +126,8 @@ def fast_reading(
                 hashrate_hs=None if rate_ghs is None else rate_ghs * HS_PER_GHS,
                 chips=chain.asic_num,
                 # Observed (O57): exactly 0 stands for a missing sensor.
-                chip_celsius=chips if 0 not in chips else tuple([value or None for value in chips]),
-                pcb_celsius=pcb if 0 not in pcb else tuple([value or None for value in pcb]),
+                chip_celsius=chips if 0 not in chips else without_zeros(chips),
+                pcb_celsius=pcb if 0 not in pcb else without_zeros(pcb),
                 frequency_hz=None if frequency_mhz is None else frequency_mhz * HZ_PER_MHZ,
                 hw_errors=chain.hw,
                 serial=serial if serial and serial.isalnum() else clean(serial),

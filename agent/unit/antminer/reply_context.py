@@ -91,6 +91,11 @@ def fans(values: Sequence[float | None], context: ReplyContext) -> Places:
     return _places([context.number(rpm, 1, 0, MAX_RPM) for rpm in values])
 
 
+def without_zeros(values: Sequence[float]) -> Places:
+    """Return temperatures with None for exact zeros; empty if there is nothing else, as on the slow path."""
+    return _places([value or None for value in values])
+
+
 def _places(values: Sequence[float | None]) -> Places:
     """Return a list by position; empty if no place has a value."""
     return tuple(values) if any(value is not None for value in values) else ()
