@@ -4,9 +4,12 @@ import signal
 import sys
 from types import FrameType
 
+from agent.files.modes import restrict_umask
+
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line. New files are not for other accounts, whatever the shell allows."""
+    restrict_umask()
     if sys.argv[1:2] == ["run"]:
         # SIGHUP asks an agent to reload its files. Importing the agent takes about a second, in which SIGHUP would kill
         # the process. Blocked here, it stays pending until `process.run_until_signalled` handles it.

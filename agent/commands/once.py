@@ -4,14 +4,14 @@ import asyncio
 from collections.abc import Iterable
 from pathlib import Path
 
-import msgspec
 import typer
 from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 
 from agent.app import Agent
-from agent.commands.site_summary import site_json, site_summary
+from agent.commands.machine_output import write_json_rows
+from agent.commands.site_summary import site_fields, site_summary
 from agent.commands.terminal import FAILED, err, exit_codes, out
 from agent.runtime import logs
 from agent.runtime.setup import load_setup
@@ -32,9 +32,7 @@ def once(config: Path, *, as_json: bool, show_all: bool) -> None:
         statuses = sorted(agent.tracker.statuses(), key=_shortfall_ratio, reverse=True)
         name = setup.config.title
         if as_json:
-            units = [_unit_json(status) for status in statuses]
-            body = msgspec.json.decode(site_json(name, figures))
-            out.print_json(msgspec.json.encode({**body, "unit_statuses": units}).decode())
+            write_json_rows(map(unit_fields, statuses), site_fields(name, figures), name="unit_statuses")
         else:
             shown = statuses if show_all else [status for status in statuses if status.losses][:WORST_SHOWN]
             out.print(_unit_table(shown, of=len(statuses)))
@@ -89,12 +87,14 @@ def _print_mismatches(statuses: Iterable[UnitStatus]) -> None:
     out.print()
 
 
-def _unit_json(status: UnitStatus) -> dict[str, object]:
+def unit_fields(status: UnitStatus) -> dict[str, object]:
+    """Return the facts of one unit for JSON, in base units."""
     return {
         "unit_id": status.entry.unit_id,
         "model": status.entry.nameplate.model,
         "state": status.state,
         "why": status.why,
+        "is_overdue": status.is_overdue,
         "nameplate_hs": status.entry.nameplate.hashrate_hs,
         "hashrate_hs": status.hashrate_hs,
         "power_watts": status.power.watts if status.power else None,

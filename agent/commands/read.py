@@ -4,11 +4,11 @@ import asyncio
 import time
 from collections.abc import Generator, Iterator
 
-import msgspec
 from rich.markup import escape
 from rich.table import Table
 
 from agent.address import Endpoint, parse_endpoint
+from agent.commands.machine_output import visible, write_json, write_lines
 from agent.commands.terminal import err, exit_codes, out, usage_error
 from agent.errors import PollError
 from agent.site.mismatch import told_bin
@@ -43,7 +43,7 @@ def read(host: str, *, as_json: bool, raw: bool, timeout_s: float) -> None:
         if raw:
             return
         if as_json:
-            out.print_json(msgspec.json.encode(reading).decode())
+            write_json(reading)
         else:
             _print_tables(endpoint, reading)
 
@@ -81,14 +81,8 @@ def _overheard(
 
 def _print_raw(exchanges: list[tuple[bytes, bytes]]) -> None:
     """Print what went over the wire, one line per message, with terminal control characters escaped."""
-    for request, reply in exchanges:
-        for sign, data in (("> ", request), ("< ", reply)):
-            text = data.decode("utf-8", "backslashreplace")
-            out.print(sign + "".join(_visible(character) for character in text), markup=False, soft_wrap=True)
-
-
-def _visible(character: str) -> str:
-    return character if character.isprintable() else character.encode("unicode_escape").decode()
+    messages = ((sign, data) for exchange in exchanges for sign, data in zip("><", exchange, strict=True))
+    write_lines(f"{sign} {visible(data.decode('utf-8', 'backslashreplace'))}" for sign, data in messages)
 
 
 def _print_tables(endpoint: Endpoint, reading: UnitReading) -> None:

@@ -74,6 +74,12 @@ class FanOut:
         self.mqtt.remove_unit(unit_id)
         self._mismatches.forget(unit_id)
 
+    def withdraw(self) -> None:
+        """Show no figures until the next ones: the latest cannot be believed any more."""
+        self.metrics.withdraw()
+        if self._recorder is not None:
+            self._recorder.pause()
+
     def close_interval(self) -> None:
         """Log how many more units changed than were named."""
         self._changes.close_interval()
@@ -119,13 +125,15 @@ class FanOut:
                 clock_s=clock_s,
             )
 
-    def on_health(self, *, is_read: bool, is_kept: bool) -> None:
-        """Publish over MQTT whether the agent's own files are in order, by the same facts that alerts use.
+    def on_health(self, *, is_read: bool, is_kept: bool, late: str | None) -> None:
+        """Publish over MQTT whether the agent itself is in order, by the same facts that alerts use.
 
         Args:
             is_read: True if configuration and ledger were accepted when last read.
             is_kept: True if declared curtailments are on disk, as far as that was tried.
+            late: Why figures cannot be trusted, or are withdrawn, once there were any; None if they can be trusted.
         """
+        self.mqtt.on_health("polling", is_well=late is None, detail=late or "every unit is looked at in time")
         detail = "configuration and ledger are read" if is_read else "a change was refused; the one before is in force"
         self.mqtt.on_health("configuration", is_well=is_read, detail=detail)
         detail = "declared curtailments are kept" if is_kept else "declared curtailments cannot be written or read"

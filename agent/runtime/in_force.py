@@ -59,6 +59,7 @@ class InForce:
         self._configure_identity(at)
         self._configure_power()
         self._configure_catalogue()
+        self._parts.tracker.longest_rest_s = setup.config.poll.backoff_max_s
 
     @property
     def _metrics(self) -> Metrics:
@@ -117,6 +118,7 @@ class InForce:
             logs.set_up(fresh.config.log.level, fresh.config.log.format)
         if fresh.config.poll != before.config.poll:
             self._parts.tracker.stale_after_s = fresh.config.poll.stale_after_s
+            self._parts.tracker.longest_rest_s = fresh.config.poll.backoff_max_s
             self._parts.fan_out.set_interval(fresh.config.poll.interval_s)
             self._parts.polling.configure(fresh.config)
             self.on_interval_changed()

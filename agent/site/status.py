@@ -77,7 +77,8 @@ class UnitStatus(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         reading: The latest reading, however old; None before the first.
         error: Why the latest poll failed; None if it did not.
         failures: Polls failed in a row.
-        hashrate_hs: The measured 5 s rate of a fresh reading; None without a fresh reading, or if it has no rate.
+        hashrate_hs: The measured 5 s rate of a fresh reading, or of an overdue unit's last one; None without a reading
+            that counts, or if it has no rate.
         losses: The shortfall by cause, H/s; only causes that took something.
         uplift_hs: Hashrate above the nameplate.
         power: Power drawn and its source; None if it is neither metered nor reported nor can be modelled: `power_gap`
@@ -85,6 +86,8 @@ class UnitStatus(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         event: The curtailment event in force that covers the unit; None outside of any.
         is_straggler: True if it goes on hashing inside an event that leaves it nothing to hash.
         mismatch: How the unit says to be another model or bin than its row; None if it does not.
+        is_overdue: True if this agent did not ask the unit in time: state, rate and losses are those of its last poll,
+            and `is_fresh` and `is_known` are False (see `lateness`).
         unrestored: The event that curtailed it, ended `RESTORE_S` ago or longer, after which it has not hashed again.
     """
 
@@ -105,6 +108,7 @@ class UnitStatus(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     is_straggler: bool = False
     unrestored: Event | None = None
     mismatch: Mismatch | None = None
+    is_overdue: bool = False
 
     @property
     def is_polled(self) -> bool:
@@ -180,7 +184,7 @@ def _judge_reading(reading: UnitReading, nameplate_hs: float, *, is_curtailed: b
 
 def _judge_without_reading(error: PollError | None, *, was_read: bool) -> Verdict:
     if error is None:
-        # No poll failed: the agent itself did not run, for example because the gateway was suspended.
+        # A reading that went stale although no poll failed is held instead (`lateness`).
         return Verdict(UnitState.UNREACHABLE, "not polled lately" if was_read else "not polled yet")
     if isinstance(error, UnreachableError):
         return Verdict(UnitState.UNREACHABLE, "connection refused" if error.is_refusal else "no answer")

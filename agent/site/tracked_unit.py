@@ -24,6 +24,8 @@ class TrackedUnit:
         entry: The ledger's entry in force.
         reading: The latest reading, however old; None before the first.
         fresh_until: When it goes stale, by the monotonic clock, s.
+        asked_at: When the latest poll ended, by the monotonic clock, s.
+        is_overdue: True if this agent did not ask in time: what was read last still counts.
         moved_at: When the unit's uptime last advanced, by the monotonic clock, s.
         is_frozen: True while the unit repeats its figures, uptime included.
         error: Why the latest poll failed; None if it did not.
@@ -37,6 +39,7 @@ class TrackedUnit:
 
     __slots__ = (
         "_compared",
+        "asked_at",
         "curtailed_by",
         "entry",
         "error",
@@ -44,6 +47,7 @@ class TrackedUnit:
         "fresh_until",
         "has_hashed",
         "is_frozen",
+        "is_overdue",
         "metered_watts",
         "mismatch",
         "moved_at",
@@ -56,6 +60,8 @@ class TrackedUnit:
         self.reading: UnitReading | None = None
         self.fresh_until = float("-inf")
         self.moved_at = float("-inf")
+        self.asked_at = float("-inf")
+        self.is_overdue = False
         self.is_frozen = False
         self.error: PollError | None = None
         self.failures = 0
@@ -68,6 +74,7 @@ class TrackedUnit:
 
     def record(self, poll: Poll, *, clock_s: float, stale_after_s: float) -> None:
         """Keep the outcome of one poll, which ended at `clock_s` on the monotonic clock."""
+        self.asked_at, self.is_overdue = clock_s, False
         if poll.reading is None:
             self.error, self.is_frozen = poll.error, False
             self.failures += 1
@@ -80,9 +87,35 @@ class TrackedUnit:
         self.fresh_until = clock_s if self.is_frozen else clock_s + stale_after_s
         self.error, self.failures = None, 0
 
+    @property
+    def is_held(self) -> bool:
+        """True if the latest reading counts although it is no longer fresh."""
+        return self.is_overdue and self.error is None and self.reading is not None
+
     def forget_reading(self) -> None:
         """Drop the latest reading: it came from another machine."""
         self.reading, self.fresh_until, self.is_frozen = None, float("-inf"), False
+        self.is_overdue = False
+
+    def lapses(self, *, clock_s: float, asked_from: float, refusal_holds_s: float) -> bool:
+        """Return True if what is known of the unit has just grown too old; it is overdue then if no poll is to blame.
+
+        Call it once `fresh_until` has passed.
+
+        Args:
+            clock_s: The monotonic clock, s.
+            asked_from: Polls until then were before this process stood still, so their failures say little, s.
+            refusal_holds_s: How long a definite refusal is knowledge: a silent unit is asked less often.
+        """
+        if self.is_overdue:
+            return False
+        is_of_before = self.asked_at <= asked_from
+        if self.status.is_fresh:
+            self.is_overdue = self.error is None or is_of_before
+            return True
+        is_old = is_of_before or clock_s >= self.asked_at + refusal_holds_s
+        self.is_overdue = is_old and is_definite_refusal(self.error)
+        return self.is_overdue
 
     def compare(self, bins_of: Callable[[str], tuple[float, ...]]) -> None:
         """Hold what the unit says it is against its row; `bins_of` returns the known bins of a model, H/s."""
@@ -105,7 +138,9 @@ class TrackedUnit:
         status = self.status
         if not status.is_fresh or self.failures:
             # Its next poll may be a minute away: an event that is over must not count as in force until then.
-            return status.event != around.active(self.entry)
+            is_changed = status.event != around.active(self.entry)
+            if is_changed or not self.is_held:
+                return is_changed
         if status.reading is None or status.reading.mode is not Mode.SLEEP:
             return False
         if status.state is UnitState.CURTAILED:
@@ -158,7 +193,7 @@ class TrackedUnit:
         """Put what the unit's own meter reads now into its status; None without a meter."""
         self.metered_watts = watts
         status = self.status
-        power = self._power(status.state, power_model, is_fresh=status.is_fresh)
+        power = self._power(status.state, power_model, is_fresh=status.is_fresh or self.is_held)
         self.status = msgspec.structs.replace(status, power=power)
 
     def _power(self, state: UnitState, power_model: PowerModel, *, is_fresh: bool) -> Power | None:

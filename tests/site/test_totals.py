@@ -166,6 +166,23 @@ def test_a_dead_unit_is_not_counted_at_its_last_value() -> None:
     assert figures.losses_hs[Cause.STOPPED] == 0
 
 
+def test_an_overdue_unit_counts_as_it_was_and_is_not_covered() -> None:
+    """A unit that was not asked in time holds its rate and its losses; coverage falls and the group names it."""
+    board_gone = reading("b", hashrate_5s_hs=190 * TH, boards=(board(0), board(1)))
+    fleet = [
+        case("a"),
+        case("b", is_stale=True, reading=board_gone),
+        case("c", ("C2", "R1"), is_stale=True, entry=entry("c", place=Place("C2", "R1"), is_in_maintenance=True)),
+    ]
+    figures = site_figures(statuses(fleet), AT)
+    site = figures.site
+    assert (site.operating_hs, site.losses_hs[Cause.MISSING_BOARDS]) == ((294 + 190 + 294) * TH, 98 * TH)
+    assert site.units_by_state[UnitState.UNREACHABLE] == 0
+    assert (site.known_hs, site.overdue_units, site.overdue_hs) == (588 * TH, 1, 294 * TH)
+    assert (figures.by_container["C1"].overdue_units, figures.by_container["C2"].overdue_units) == (1, 0)
+    assert site.deployed_hs - sum(site.losses_hs.values()) + site.uplift_hs == site.operating_hs
+
+
 def test_racks_of_the_same_name_are_told_apart_by_container() -> None:
     """Racks of the same name in two containers are two racks."""
     figures = site_figures(statuses([case("a", ("C1", "R1")), case("b", ("C2", "R1"))]), AT)
@@ -234,6 +251,12 @@ def exact_sums(fleet: Iterable[UnitStatus]) -> dict[str, Any]:
         ),
         "stragglers": sum(status.is_straggler for status in fleet),
         "unrestored": sum(1 for status in fleet if status.unrestored is not None),
+        "overdue_units": sum(1 for status in fleet if status.is_overdue and not status.is_known),
+        "overdue_hs": sum(
+            Fraction(status.entry.nameplate.hashrate_hs)
+            for status in fleet
+            if status.is_overdue and not status.is_known
+        ),
     }
 
 

@@ -143,6 +143,7 @@ def facts(status: UnitStatus) -> UnitFacts:
         why=status.why,
         since=moment(status.since),
         is_fresh=status.is_fresh,
+        is_overdue=status.is_overdue,
         last_reading_at=moment(reading.at) if reading is not None else None,
         nameplate_hs=entry.nameplate.hashrate_hs,
         hashrate_hs=status.hashrate_hs,

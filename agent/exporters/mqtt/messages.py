@@ -55,6 +55,7 @@ class GroupFigures(msgspec.Struct, frozen=True, kw_only=True):
         curtailment_nameplate_hs, curtailment_target_hs: Nameplate under a curtailment in force, and its target.
         stragglers: Units that hash during a curtailment to zero.
         unrestored: Units that did not come back after a curtailment.
+        overdue_units, overdue_hs: Units that the agent did not ask in time, and their nameplate.
         operational_efficiency_ratio: Operating over deployed at this moment; not to be averaged or added up.
         coverage_ratio: Known over deployed.
     """
@@ -78,6 +79,8 @@ class GroupFigures(msgspec.Struct, frozen=True, kw_only=True):
     curtailment_target_hs: float
     stragglers: int
     unrestored: int
+    overdue_units: int
+    overdue_hs: float
     operational_efficiency_ratio: float | None
     coverage_ratio: float | None
 
@@ -116,8 +119,9 @@ class UnitFacts(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         state, why, since: The agent's judgement.
         is_fresh: True if the latest reading is recent enough to count.
+        is_overdue: True if the agent did not ask the unit in time: state, rate and losses are those of its last poll.
         last_reading_at: Time of the latest reading.
-        hashrate_hs: Measured over 5 s, in a fresh reading.
+        hashrate_hs: Measured over 5 s, in a fresh reading or an overdue unit's last one.
         losses: Its shortfall by cause.
         uplift_hs: Hashrate above the nameplate.
         power_watts, power_source: Power drawn, and the source of the figure.
@@ -136,6 +140,7 @@ class UnitFacts(msgspec.Struct, frozen=True, kw_only=True):
     why: str
     since: datetime
     is_fresh: bool
+    is_overdue: bool
     last_reading_at: datetime | None
     nameplate_hs: float
     hashrate_hs: float | None
@@ -194,7 +199,9 @@ class CurtailmentChanged(msgspec.Struct, frozen=True, kw_only=True, tag_field="k
     end: datetime | None
 
 
-Subject = Literal["outbox", "outbox_full", "gateway", "meter", "broker", "history", "curtailments", "configuration"]
+Subject = Literal[
+    "outbox", "outbox_full", "gateway", "meter", "broker", "history", "curtailments", "configuration", "polling"
+]
 
 
 class AgentHealth(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="agent_health"):
@@ -252,7 +259,7 @@ class ErrorMessage(Envelope, frozen=True, kw_only=True):
 
     schema: Literal["hashsight.error.v1"] = "hashsight.error.v1"
     topic: str
-    reason: Literal["malformed", "unknown", "conflict", "full", "not_kept", "refused", "stale"]
+    reason: Literal["malformed", "unknown", "conflict", "full", "not_kept", "refused", "stale", "failed"]
     detail: str
     excerpt: str
 

@@ -97,6 +97,17 @@ _AGENT: tuple[Family[AgentNumbers] | Timing, ...] = (
         kind=Kind.COUNTER,
     ),
     _own(
+        "miner_agent_poll_stretch_ratio",
+        "Time between two polls of a unit over the configured interval: median of the last interval, 1 on time.",
+        lambda own: (((), own.stretch() if own.stretch else None),),
+    ),
+    _own(
+        "miner_agent_standstills_total",
+        "Times the agent stood still so long that it withdrew all figures until every unit was asked again.",
+        lambda own: (((), own.standstills),),
+        kind=Kind.COUNTER,
+    ),
+    _own(
         "miner_agent_polls_in_flight",
         "Polls under way now.",
         lambda own: (((), own.in_flight() if own.in_flight else None),),
@@ -150,6 +161,13 @@ _AGENT: tuple[Family[AgentNumbers] | Timing, ...] = (
         "Size of the latest scrape body before compression, by scope.",
         lambda own: [((scope,), size) for scope, size in own.scrape_bytes.items()],
         "scope",
+    ),
+    _own(
+        "miner_agent_http_clients_dropped_total",
+        "Clients that the web server turned away, by reason.",
+        lambda own: _counts(own.http_refused),
+        "reason",
+        kind=Kind.COUNTER,
     ),
     _own(
         "miner_agent_config_last_reload_successful",
@@ -272,6 +290,12 @@ _HISTORY: tuple[Family[AgentNumbers], ...] = (
         "miner_agent_history_rows_dropped_total",
         "Rows and state changes lost because history could not be written for too long.",
         _of_history(lambda health: health.dropped),
+        kind=Kind.COUNTER,
+    ),
+    _own(
+        "miner_agent_history_rows_set_aside_total",
+        "Rows and state changes from the future, left by a wrong clock and set aside in the history file.",
+        _of_history(lambda health: health.set_aside),
         kind=Kind.COUNTER,
     ),
     _own(

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 
 from agent.errors import POLL_REASONS
 from agent.exporters.broker_numbers import BrokerNumbers
+from agent.exporters.http_refusals import new_counts
 from agent.exporters.prometheus.histogram import Histogram
 from agent.history.health import Health
 from agent.site.identity.figures import IdentityFigures
@@ -31,6 +32,8 @@ class AgentNumbers:
     Attributes:
         polls: By result: ``ok``, or the reason of the failure.
         skipped: Polls that were due but not made, by reason.
+        stretch: Returns achieved over configured interval of the polls; None until it is set.
+        standstills: Times this process stood still for longer than readings may be believed.
         repairs: By name of the repair.
         poll_s, lag_s, scrape_s: Durations of polls, lag of the event loop, durations of scrapes; s.
         scrape_bytes: Size of the latest body before compression, by scope.
@@ -42,6 +45,7 @@ class AgentNumbers:
         mqtt: Returns every broker's numbers.
         identity: Returns the current identity figures.
         identity_figures: The figures of the scrape being made, so that all its families agree.
+        http_refused: Clients that the web server turned away, by reason.
         curtailments_kept: Returns True if declared curtailments are on disk, None before the first attempt.
         reload_successful: True if configuration and ledger last loaded successfully; None before the first load.
         reloaded_at: Unix time of the last successful load, s.
@@ -51,6 +55,8 @@ class AgentNumbers:
         self.site, self.version = site, version
         self.polls: Counter[str] = Counter(dict.fromkeys(("ok", *POLL_REASONS), 0))
         self.skipped: Counter[str] = Counter()
+        self.stretch: Callable[[], float] | None = None
+        self.standstills = 0
         self.repairs: Counter[str] = Counter()
         self.poll_s = Histogram(POLL_BUCKETS_S)
         self.lag_s = Histogram(LAG_BUCKETS_S)
@@ -65,6 +71,7 @@ class AgentNumbers:
         self.mqtt: Callable[[], Iterable[BrokerNumbers]] = tuple
         self.identity: Callable[[], IdentityFigures] = IdentityFigures
         self.identity_figures = IdentityFigures()
+        self.http_refused = new_counts()
         self.curtailments_kept: Callable[[], bool | None] = lambda: None
         self.reload_successful: bool | None = None
         self.reloaded_at: float | None = None

@@ -46,7 +46,7 @@ def _figure(
         ),
         family(
             "operating_hashrate_hashes_per_second",
-            "Sum of the hashrates measured in fresh readings",
+            "Sum of the hashrates measured in fresh readings, and of overdue units in their last",
             lambda sums: (((), sums.operating_hs),),
         ),
         family(
@@ -123,6 +123,34 @@ def _curtailment(
     )
 
 
+def _lateness(
+    level: str, labels: tuple[str, ...], groups: Callable[[SiteFigures], Groups]
+) -> tuple[Family[SiteFigures], ...]:
+    """Return how much of one level of grouping the agent did not look at in time."""
+
+    def family(name: str, text: str, value: Callable[[Figures], float]) -> Family[SiteFigures]:
+        return Family(
+            name=f"mining_{level}_{name}",
+            help=f"{text}, per {level}.",
+            kind=Kind.GAUGE,
+            labels=("site", *labels),
+            samples=lambda figures: [(group, value(sums)) for group, sums in groups(figures)],
+        )
+
+    return (
+        family(
+            "overdue_units",
+            "Units that the agent did not ask in time: they count as they were at their last poll, and are not known",
+            lambda sums: sums.overdue_units,
+        ),
+        family(
+            "overdue_nameplate_hashrate_hashes_per_second",
+            "Nameplate of the units that the agent did not ask in time",
+            lambda sums: sums.overdue_hs,
+        ),
+    )
+
+
 _OF_THIS_MOMENT = "at this moment: for a period, or for several sites, divide the averages of the sums instead"
 
 SITE_FAMILIES: tuple[Family[SiteFigures], ...] = (
@@ -142,6 +170,10 @@ SITE_FAMILIES: tuple[Family[SiteFigures], ...] = (
     ),
     *_curtailment("site", (), lambda figures: iter([((), figures.site)])),
     *_curtailment(
+        "container", ("container",), lambda figures: (((name,), sums) for name, sums in figures.by_container.items())
+    ),
+    *_lateness("site", (), lambda figures: iter([((), figures.site)])),
+    *_lateness(
         "container", ("container",), lambda figures: (((name,), sums) for name, sums in figures.by_container.items())
     ),
     Family(

@@ -189,14 +189,20 @@ JUDGED = Section(
     ),
 )
 
-READ = Section(
-    part=fresh_reading,
+RATED = Section(
+    part=judged,
     families=(
         _one(
             "miner_hashrate_hashes_per_second",
-            "Hashrate that a unit reports, over 5 s; a longer rate where the reply refutes that one.",
-            attrgetter("rate_hs"),
+            "Hashrate that a unit reports, over 5 s, or longer where the reply refutes that; held while it is overdue.",
+            attrgetter("hashrate_hs"),
         ),
+    ),
+)
+
+READ = Section(
+    part=fresh_reading,
+    families=(
         _one(
             "miner_hashrate_30m_hashes_per_second",
             "Hashrate that a unit reports, over 30 minutes.",
@@ -288,5 +294,5 @@ SHARES = Section(
 )
 
 # Any: each section reads another type.
-SECTIONS: tuple[Section[Any], ...] = (JUDGED, DECLARED, READ, SHARES)
+SECTIONS: tuple[Section[Any], ...] = (JUDGED, DECLARED, RATED, READ, SHARES)
 FAMILIES: tuple[Family[Any], ...] = tuple(family for section in SECTIONS for family in section.families)

@@ -125,6 +125,7 @@ def _row(status: UnitStatus) -> list[float | None] | None:
     reading = status.reading
     row[at.nameplate] = status.entry.nameplate.hashrate_hs
     row[at.up] = 1 if status.is_fresh else 0
+    row[at.rate] = status.hashrate_hs
     row[at.by_state[status.state]] = 1
     for loss in status.losses:
         place = at.by_cause[loss.cause]
@@ -141,7 +142,6 @@ def _row(status: UnitStatus) -> list[float | None] | None:
 
 def _with_reading(row: list[float | None], reading: UnitReading) -> list[float | None] | None:
     at = _AT
-    row[at.rate] = reading.rate_hs
     row[at.rate_30m] = reading.hashrate_30m_hs
     row[at.uptime] = reading.uptime_s
     for number, rpm in enumerate(reading.fan_rpm[:FANS_SHOWN]):

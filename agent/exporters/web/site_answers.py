@@ -41,6 +41,8 @@ class GroupAnswer(msgspec.Struct, frozen=True, kw_only=True):
             hashrate that events leave them.
         stragglers: Number of units that hash inside an event whose target is zero.
         unrestored: Number of units that an event curtailed and that do not hash again 15 minutes after its end.
+        overdue_units, overdue_hs: Units that the agent did not ask in time, and their nameplate. They count as they
+            were at their last poll, and are not covered.
     """
 
     units: int
@@ -65,6 +67,8 @@ class GroupAnswer(msgspec.Struct, frozen=True, kw_only=True):
     curtailment_target_hs: float
     stragglers: int
     unrestored: int
+    overdue_units: int
+    overdue_hs: float
 
 
 class LossPlaceAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -127,6 +131,8 @@ class SiteAnswer(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         is_ready: True if the figures are complete and up to date.
         not_ready_reason: Reason why they are not.
+        late_reason: How many units the agent did not look at in time, and for how long; null if it looked at all.
+        poll_stretch_ratio: Time between two polls of a unit over the configured interval; 1 on time.
         units, deployed_hs: Sums of the ledger; present from the start.
         simulated_units: Number of simulated units.
         is_simulated_counted: True if all these figures include simulated units; else none does.
@@ -148,6 +154,8 @@ class SiteAnswer(msgspec.Struct, frozen=True, kw_only=True):
     now: datetime
     is_ready: bool
     not_ready_reason: str | None
+    late_reason: str | None
+    poll_stretch_ratio: float
     units: int
     deployed_hs: float
     simulated_units: int
@@ -204,6 +212,8 @@ def site_answer(
     statuses: Iterable[UnitStatus],
     *,
     unreadiness: str | None,
+    lateness: str | None = None,
+    stretch_ratio: float = 1.0,
     now: float,
     counts_simulated: bool = True,
     events: Iterable[EventFigures] = (),
@@ -221,6 +231,8 @@ def site_answer(
         now=time_of(now),
         is_ready=unreadiness is None,
         not_ready_reason=unreadiness,
+        late_reason=lateness if figures else None,
+        poll_stretch_ratio=round(stretch_ratio, 3),
         units=len(counted),
         deployed_hs=sum(status.entry.nameplate.hashrate_hs for status in counted),
         simulated_units=sum(status.entry.is_simulated for status in shown),

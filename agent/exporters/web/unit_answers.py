@@ -10,6 +10,7 @@ from agent.site.identity.whereabouts import Whereabouts
 from agent.site.mismatch import BinSource
 from agent.site.power import PowerGap, PowerSource
 from agent.site.status import Cause, UnitState, UnitStatus
+from agent.text.lateness import why_text
 from agent.text.unit_notes import mismatch_text, unit_notes
 from agent.unit.coolant import CoolantLayout
 from agent.unit.reading import BoardReading, Dialect, Identity, Mode, Places, PowerKind
@@ -43,7 +44,8 @@ class UnitRow(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         state, why, since, state_age_s: The agent's judgement; null until the unit's first poll.
-        hashrate_hs: Hashrate measured in a fresh reading.
+        is_overdue: True if the agent did not ask the unit in time: state, rate and losses are those of its last poll.
+        hashrate_hs: Hashrate measured in a fresh reading, or in an overdue unit's last one.
         power_watts, power_source: Power drawn, and the source of that figure.
         power_missing_reason: Why there is no such figure; null if there is one.
         shortfall_hs: Nameplate minus measured, never below zero; the sum of the losses.
@@ -66,6 +68,7 @@ class UnitRow(msgspec.Struct, frozen=True, kw_only=True):
     since: datetime | None
     state_age_s: float | None
     is_fresh: bool
+    is_overdue: bool
     last_reading_at: datetime | None
     reading_age_s: float | None
     nameplate_hs: float
@@ -195,10 +198,11 @@ def unit_row(status: UnitStatus, now: float) -> UnitRow:
         host=entry.host,
         is_simulated=entry.is_simulated,
         state=status.state if is_judged else None,
-        why=status.why if is_judged else None,
+        why=why_text(status, now) if is_judged else None,
         since=time_of(status.since) if is_judged else None,
         state_age_s=age_s(status.since, now) if is_judged else None,
         is_fresh=status.is_fresh,
+        is_overdue=status.is_overdue,
         last_reading_at=time_of(reading.at) if reading else None,
         reading_age_s=age_s(reading.at, now) if reading else None,
         nameplate_hs=entry.nameplate.hashrate_hs,

@@ -108,11 +108,12 @@ class _Mistakes:
         self._kept: list[tuple[int, Mistake]] = []
         self.count = 0
 
-    def add(self, line: int, reason: str, *, column: str = "", value: str = "") -> None:
+    def add(self, line: int, reason: object, *, column: str = "", value: str = "") -> None:
+        """Add a mistake; `reason` is turned into text only if it is shown."""
         self.count += 1
         if len(self._kept) < SHOWN_MISTAKES:
             where = f"line {line}, column {column}" if column else f"line {line}"
-            self._kept.append((line, Mistake(file=self._file, where=where, value=clip(value), reason=reason)))
+            self._kept.append((line, Mistake(file=self._file, where=where, value=clip(value), reason=str(reason))))
 
     def add_if_none(self, reason: str) -> None:
         """Add a mistake of the file as a whole, unless others explain it."""
@@ -160,10 +161,11 @@ def _read_header(line: int, names: Sequence[str], mistakes: _Mistakes) -> tuple[
         columns.append(name if is_new else None)
         if is_new:
             continue
+        reason: object
         if name in COLUMNS:
             reason = "this column is there twice"
         elif name:
-            reason = f"unknown column{near_match(name, COLUMNS) or '; known are ' + ', '.join(COLUMNS)}"
+            reason = UnknownColumnError(name)
         else:
             reason = f"column {len(columns)} has no name"
         mistakes.add(line, reason, column="header", value=name)
@@ -171,6 +173,13 @@ def _read_header(line: int, names: Sequence[str], mistakes: _Mistakes) -> tuple[
     if missing:
         mistakes.add(line, f"columns missing: {', '.join(missing)}")
     return tuple(columns)
+
+
+class UnknownColumnError(ValueError):
+    """A column that no ledger has; its message suggests one that is similar, or lists all."""
+
+    def __str__(self) -> str:
+        return f"unknown column{near_match(self.args[0], COLUMNS) or '; known are ' + ', '.join(COLUMNS)}"
 
 
 class _RowReader:
@@ -244,7 +253,7 @@ class _RowReader:
                 try:
                     yield column, read(cell)
                 except ValueError as error:
-                    self._mistakes.add(line, str(error), column=column, value=cell)
+                    self._mistakes.add(line, error, column=column, value=cell)
 
     def _nameplate(self, line: int, cells: Sequence[str], values: Mapping[str, Any]) -> Nameplate | None:
         model, hashrate_hs = values.get("model"), values.get("hashrate_th")

@@ -30,6 +30,7 @@ from agent.site.delivered import Delivered
 from agent.site.energy import Energy, EnergyBook
 from agent.site.identity.figures import IdentityFigures
 from agent.site.identity.whereabouts import Sighting, Standing, Whereabouts
+from agent.site.lateness import held
 from agent.site.ledger.entries import Place
 from agent.site.metered import Metered, MeterState
 from agent.site.power import PowerSource
@@ -532,9 +533,9 @@ async def test_promtool_has_no_complaint() -> None:
     metrics = store(status(latest=reading(power_watts=3500.0)), gone_silent("u2"))
     metrics.on_site(site_figures([status(latest=reading()), gone_silent("u2")], AT), is_whole=True)
     metrics.on_poll(Poll(unit_id="u1", at=AT, took_s=0.02, reading=reading(repairs=("missing_comma",))))
-    metrics.on_skipped("late")
+    metrics.on_skipped("busy")
     metrics.on_reload(is_successful=True, at=AT)
-    metrics.watch_in_flight(lambda: 1)
+    metrics.watch_polling(lambda: 1, lambda: 1.0)
     body, _ = await metrics.scrape()
     done = await asyncio.to_thread(
         subprocess.run, ["promtool", "check", "metrics"], input=body, capture_output=True, check=False
@@ -605,11 +606,12 @@ async def test_own_metrics() -> None:
     metrics = store()
     metrics.on_poll(Poll(unit_id="u1", at=AT, took_s=0.025, reading=reading(repairs=("nul", "nul", "comma"))))
     metrics.on_poll(Poll(unit_id="u2", at=AT, took_s=5.0, error=DeadlineError("late")))
-    metrics.on_skipped("late", 2)
+    metrics.on_skipped("busy", 2)
     metrics.on_lag(0.004)
     metrics.on_reload(is_successful=True, at=AT)
     metrics.on_reload(is_successful=False, at=AT + 60)
-    metrics.watch_in_flight(lambda: 3)
+    metrics.watch_polling(lambda: 3, lambda: 1.25)
+    metrics.on_standstill()
     body, _ = await metrics.scrape(scope="site")
     lines = body.decode().splitlines()
     for line in (
@@ -621,8 +623,10 @@ async def test_own_metrics() -> None:
         'miner_agent_poll_duration_seconds_bucket{le="0.025"} 1.0',
         'miner_agent_poll_duration_seconds_bucket{le="+Inf"} 2.0',
         "miner_agent_poll_duration_seconds_sum 5.025",
-        'miner_agent_polls_skipped_total{why="late"} 2.0',
+        'miner_agent_polls_skipped_total{why="busy"} 2.0',
         "miner_agent_polls_in_flight 3.0",
+        "miner_agent_poll_stretch_ratio 1.25",
+        "miner_agent_standstills_total 1.0",
         'miner_agent_reply_repairs_total{repair="nul"} 2.0',
         'miner_agent_loop_lag_seconds_bucket{le="0.005"} 1.0',
         "miner_agent_config_last_reload_successful 0.0",
@@ -640,6 +644,41 @@ async def test_the_second_scrape_counts_the_first() -> None:
     second = await text_of(metrics)
     assert "miner_agent_scrape_duration_seconds_count 1.0" in second
     assert f'miner_agent_scrape_bytes{{scope="all"}} {float(len(first))}' in second
+
+
+async def test_a_late_agent_shows_the_last_rate_and_that_it_is_old() -> None:
+    """An overdue unit keeps state, losses and rate, `miner_up` is 0, and its temperatures are gone."""
+    hashing = status(latest=reading())
+    metrics = store(hashing)
+    metrics.on_unit(held(hashing))
+    figures = site_figures([held(hashing)], AT)
+    metrics.on_site(figures, is_whole=True)
+    lines = (await text_of(metrics)).splitlines()
+    for line in (
+        f"miner_up{{{U1}}} 0",
+        f'miner_state{{{U1},state="hashing"}} 1',
+        f"miner_hashrate_hashes_per_second{{{U1}}} 198000000000000.0",
+        f'miner_loss_hashrate_hashes_per_second{{{U1},cause="underperforming"}} 2000000000000.0',
+        'mining_site_operating_hashrate_hashes_per_second{site="nd-1"} 198000000000000.0',
+        'mining_site_known_hashrate_hashes_per_second{site="nd-1"} 0.0',
+        'mining_site_overdue_units{site="nd-1"} 1',
+        'mining_container_overdue_nameplate_hashrate_hashes_per_second{site="nd-1",container="C1"} 200000000000000.0',
+    ):
+        assert line in lines
+    assert not [line for line in lines if line.startswith("miner_board_chip_temperature_celsius{")]
+
+
+async def test_withdrawn_figures_leave_what_the_ledger_says() -> None:
+    """Figures are gone at once, also from a body made a moment ago; deployed, units and counters stay."""
+    hashing = status(latest=reading())
+    metrics = store(hashing, share_s=60.0)
+    metrics.on_site(site_figures([hashing], AT), is_whole=True)
+    assert "mining_site_operating_hashrate" in await text_of(metrics)
+    metrics.withdraw()
+    text = await text_of(metrics)
+    assert "mining_site_operating_hashrate" not in text
+    assert "mining_site_deployed_hashrate_hashes_per_second{" in text
+    assert "miner_state{" in text
 
 
 # Sharing
@@ -665,7 +704,7 @@ async def test_a_body_is_shared_for_a_moment_only() -> None:
     assert b"miner_up{" in (await metrics.scrape())[0]
     clock.now += 2.0
     metrics.on_site(site_figures([], AT), is_whole=True)
-    assert metrics._bodies == {}
+    assert metrics._bodies._bodies == {}
 
 
 async def test_a_scraper_that_leaves_does_not_take_the_body_along() -> None:
@@ -686,7 +725,8 @@ async def test_a_scrape_is_of_one_moment() -> None:
     """A change while a body is being made is not in the body at all."""
     metrics = store(status(latest=reading()))
     scrape = asyncio.create_task(metrics.scrape(), name="scrape")
-    await asyncio.sleep(0)
+    for _ in range(2):
+        await asyncio.sleep(0)
     metrics.on_unit(gone_silent())
     body, _ = await scrape
     assert f"miner_up{{{U1}}} 1\n" in body.decode()
@@ -797,9 +837,9 @@ async def test_exposition_is_the_contract() -> None:
     metrics.on_energy(book.advance(figures, 10.0))
     metrics.watch_meters(lambda: [MeterState("feeder", 3600.0, 3, 1)])
     metrics.on_poll(Poll(unit_id="u1", at=AT, took_s=0.02, reading=reading(repairs=("nul",))))
-    metrics.on_skipped("late")
+    metrics.on_skipped("busy")
     metrics.on_reload(is_successful=True, at=AT)
-    metrics.watch_in_flight(int)
+    metrics.watch_polling(int, float)
     metrics.watch_history(Health(is_writing=True, written_at=AT, size_bytes=4096))
     metrics.watch_curtailments(lambda: True)
     metrics.watch_mqtt(lambda: [broker_numbers()])
