@@ -223,8 +223,9 @@ _CHAPTERS: tuple[tuple[str, str, Callable[[str], bool]], ...] = (
     (
         "Units",
         (
-            f"At most {SERIES_PER_UNIT} series per unit. A figure that is stale or not reported is absent; zero is a "
-            "measured zero. A unit that does not answer keeps `miner_up` 0, its state and its nameplate."
+            f"At most {SERIES_PER_UNIT} series per unit, besides the two that only a unit unlike its row of the ledger "
+            "has (`miner_address_changed`, `miner_model_mismatch`). A figure that is stale or not reported is absent; "
+            "zero is a measured zero. A unit that does not answer keeps `miner_up` 0, its state and its nameplate."
         ),
         lambda name: not name.startswith(("mining_", "miner_agent_")),
     ),

@@ -54,7 +54,9 @@ def _of_history(value: Callable[[Health], float | None]) -> Callable[[AgentNumbe
 
 
 def _mismatches(own: AgentNumbers) -> Iterable[Sample]:
-    """Return how many units differ in their model, and how many in their bin alone."""
+    """Return how many units differ in their model, and how many in their bin alone, once every unit was polled."""
+    if not own.is_whole:
+        return ()
     models = sum(1 for mismatch in own.mismatched.values() if mismatch.model is not None)
     return [((own.site, "model"), models), ((own.site, "bin"), len(own.mismatched) - models)]
 

@@ -21,6 +21,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from agent.address import Endpoint
 from agent.errors import DeadlineError, UnreachableError
 from agent.exporters.broker_numbers import BrokerNumbers
+from agent.exporters.prometheus.agent_families import MISMATCHES_NAMED
 from agent.exporters.prometheus.negotiation import accepts_gzip, wants_openmetrics
 from agent.exporters.prometheus.store import Metrics, contract
 from agent.exporters.prometheus.text_format import clean_label, label_pairs
@@ -33,6 +34,7 @@ from agent.site.identity.whereabouts import Sighting, Standing, Whereabouts
 from agent.site.lateness import held
 from agent.site.ledger.entries import Place
 from agent.site.metered import Metered, MeterState
+from agent.site.mismatch import BinSource, Mismatch, ToldBin
 from agent.site.power import PowerSource
 from agent.site.reasons import Reason
 from agent.site.status import Loss, UnitStatus
@@ -845,11 +847,49 @@ async def test_whereabouts() -> None:
     ]
 
 
+async def test_units_that_tell_another_model() -> None:
+    """Units unlike their rows are counted by reason and named; one that fits again, or left, is neither."""
+    other_bin = Mismatch(None, ToldBin(188e12, BinSource.RATE_IDEAL))
+    differing = [Mismatch("S21 Pro", None), other_bin, Mismatch("T21", ToldBin(190e12, BinSource.RATE_SALE))]
+    statuses = [
+        structs.replace(status(entry(f"u{number}"), reading(f"u{number}")), mismatch=mismatch)
+        for number, mismatch in enumerate((*differing, None))
+    ]
+    metrics = store(*statuses)
+    assert "mismatched_units{" not in await text_of(metrics)
+    metrics.on_site(site_figures(statuses, AT), is_whole=True)
+    assert mismatches(await text_of(metrics)) == {"model": 2, "bin": 1, "u0": 1, "u1": 1, "u2": 1}
+    metrics.remove_unit("u2")
+    metrics.on_unit(structs.replace(statuses[0], mismatch=None))
+    metrics.on_unit(structs.replace(statuses[3], mismatch=other_bin))
+    assert mismatches(await text_of(metrics)) == {"model": 0, "bin": 2, "u1": 1, "u3": 1}
+
+
+async def test_a_fleet_unlike_its_ledger_is_bounded() -> None:
+    """However many units differ, the count has all of them and the names are bounded."""
+    units = MISMATCHES_NAMED + 5
+    first = structs.replace(status(latest=reading()), mismatch=Mismatch("S21 Pro", None))
+    metrics = store(*(structs.replace(first, entry=entry(f"u{number}")) for number in range(units)))
+    metrics.on_site(site_figures([first], AT), is_whole=True)
+    shown = mismatches(await text_of(metrics))
+    assert (shown["model"], len(shown)) == (units, MISMATCHES_NAMED + 2)
+
+
+def mismatches(text: str) -> dict[str, float]:
+    """Return the numbers of both metrics of mismatches, by reason and by unit."""
+    found = re.findall(
+        r'(?m)^(?:mining_site_mismatched_units|miner_model_mismatch){.*?(?:reason|unit)="(\w+)".*} (.+)$', text
+    )
+    return {name: float(number) for name, number in found}
+
+
 async def test_exposition_is_the_contract() -> None:
     """Every exported family except the process' own is in the contract, with the same labels and help."""
     hashing = status(latest=reading(power_watts=3500.0), error=None)
     losses = (Loss(*next(iter(gone_silent().losses))),)
-    metrics = store(structs.replace(hashing, losses=losses, reason=Reason.SLOW))
+    metrics = store(
+        structs.replace(hashing, losses=losses, reason=Reason.SLOW, mismatch=Mismatch("S21 Pro", None))
+    )
     figures = site_figures(
         [structs.replace(hashing, reason=Reason.SLOW)],
         AT,
