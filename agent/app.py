@@ -108,9 +108,10 @@ class Agent:
             simulated_units=self._counting.simulated_units,
             interval_s=config.poll.interval_s,
         )
+        reader = registry.default_with(setup.catalogue.layouts)
         self._polling = Polling(
             config,
-            reader_of=lambda _: registry.DEFAULT,
+            reader_of=lambda _: reader,
             on_poll=self._on_poll,
             on_skipped=self.metrics.on_skipped,
         )
@@ -123,6 +124,7 @@ class Agent:
             meters=self.meters,
             book=self.book,
             fan_out=self.fan_out,
+            layouts=setup.catalogue.layouts,
         )
         self.in_force = InForce(setup, self._parts, at=at)
         self.reload_wanted = self.in_force.reload_wanted

@@ -111,6 +111,7 @@ class InForce:
         before, self.setup = self.setup, fresh
         self._parts.counting.configure(fresh)
         self._configure_power()
+        self._parts.layouts.take_over(fresh.catalogue.layouts)
         if fresh.config.log != before.config.log:
             logs.set_up(fresh.config.log.level, fresh.config.log.format)
         if fresh.config.poll != before.config.poll:

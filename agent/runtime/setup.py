@@ -24,7 +24,8 @@ from agent.site.ledger.entries import Ledger
 from agent.site.ledger.file import MAX_LEDGER_BYTES
 from agent.site.ledger.reader import read_ledger
 from agent.unit.digest import Login
-from agent.unit.nameplate import Catalogue, read_nameplates, shipped_catalogue
+from agent.unit.models_file import read_models
+from agent.unit.nameplate import Catalogue, shipped_catalogue
 from agent.unit.registry import FACTORY_LOGIN
 
 T = TypeVar("T")
@@ -169,7 +170,7 @@ def load_catalogue(config: Config) -> Catalogue:
     if config.ledger.models_file is None:
         return shipped_catalogue()
     text = read_text(config.ledger.models_file, max_bytes=MAX_MODELS_BYTES)
-    return shipped_catalogue(read_nameplates(text, str(config.ledger.models_file)))
+    return shipped_catalogue(read_models(text, str(config.ledger.models_file)))
 
 
 def _read(read: Callable[[], T], otherwise: T, mistakes: list[Mistake]) -> T:

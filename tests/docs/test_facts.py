@@ -23,7 +23,7 @@ CAPTURES = {
     if path.is_dir()
 }
 
-ID = re.compile(r"\b[ODA][0-9]{2}\b")
+ID = re.compile(r"\b[ODA][0-9]{2,3}\b")
 FACT_ROW = re.compile(r'^\| <a id="([^"]*)"></a>\*\*([^*]*)\*\* \| (.+) \| (.*?) ?\|$', re.MULTILINE)
 ASSUMPTION_ROW = re.compile(r"^\| \[([^\]]*)\]\(antminer-api\.md#([^)]*)\) \|(.*)\|$", re.MULTILINE)
 # A folder of captures: model, firmware, date; a place of publication may follow. After a slash it is part of a path.
@@ -40,7 +40,7 @@ class Remark(NamedTuple):
 
 
 def test_every_id_is_well_formed_and_stands_once() -> None:
-    """A letter for the kind and two digits, and an anchor of the same name."""
+    """A letter for the kind and two or three digits, and an anchor of the same name."""
     anchors, ids = (list(column) for column in zip(*facts_columns(), strict=True))
     assert anchors == ids
     assert all(ID.fullmatch(fact) for fact in ids)

@@ -88,7 +88,7 @@ class Draft:
         self._file = file
         self._rules = rules
         self._sheet = Sheet(text)
-        self._parsers = cell_parsers(catalogue=rules.catalogue, zone=rules.zone, networks=rules.networks)
+        self._parsers = cell_parsers(zone=rules.zone, networks=rules.networks)
         self._rows = DatedRows(self._sheet, self._parsers)
         self._notes: list[str] = []
 

@@ -23,7 +23,8 @@ from agent.unit.cgminer import wire
 from agent.unit.cgminer.pools import read_pools
 from agent.unit.cgminer.summary import read_summary
 from agent.unit.cgminer.version import read_version
-from agent.unit.nameplate import Nameplate
+from agent.unit.coolant import SensorLayouts
+from agent.unit.nameplate import Nameplate, shipped_layouts
 from agent.unit.reader import Conversation
 from agent.unit.reading import Identity, Mode, PoolReading, ShareReading, UnitReading
 
@@ -43,6 +44,7 @@ class Memory(msgspec.Struct, gc=False):
         identity: As last reported.
         is_known: The unit was read at least once.
         is_legacy: The unit refused new_api as an unknown command.
+        layouts: The sensor layouts of all models.
         pools: As last read; empty after a restart.
         shares: As last read; None after a restart.
         until_slow: Polls until share counters and pools are asked for again.
@@ -52,6 +54,7 @@ class Memory(msgspec.Struct, gc=False):
     identity: Identity = Identity()
     is_known: bool = False
     is_legacy: bool = False
+    layouts: SensorLayouts = msgspec.field(default_factory=shipped_layouts)
     pools: tuple[PoolReading, ...] = ()
     shares: ShareReading | None = None
     until_slow: int = 0
@@ -62,7 +65,7 @@ def converse(
     unit_id: str,
     memory: Memory,
     *,
-    nameplate: Nameplate | None = None,  # noqa: ARG001 - the rules that use it follow
+    nameplate: Nameplate | None = None,
     slow_every: int,
     wall: Callable[[], float],
 ) -> Conversation:
@@ -78,7 +81,7 @@ def converse(
     Raises:
         PollError: `stats` could not be read. A later request that fails only leaves its own figures out.
     """
-    reading = yield from _ask_stats(unit_id, memory, wall)
+    reading = yield from _ask_stats(unit_id, memory, nameplate, wall)
     has_summary = reading.mode is Mode.SLEEP and reading.hashrate_5s_hs is None
     if has_summary:
         reading = yield from _with_summary(reading, memory, wall)
@@ -110,12 +113,12 @@ def converse(
     return reading
 
 
-def _ask_stats(unit_id: str, memory: Memory, wall: Callable[[], float]) -> Conversation:
+def _ask_stats(unit_id: str, memory: Memory, nameplate: Nameplate | None, wall: Callable[[], float]) -> Conversation:
     is_legacy = memory.is_legacy
     if not is_legacy:
         data = yield STATS_NEW_API
         try:
-            return _read_stats(data, unit_id, memory, wall)
+            return _read_stats(data, unit_id, memory, nameplate, wall)
         except RefusedError as error:
             if not is_invalid_command(error):
                 raise
@@ -124,14 +127,23 @@ def _ask_stats(unit_id: str, memory: Memory, wall: Callable[[], float]) -> Conve
             # Assumed (A34): new_api has a shape of sleep without figures, as legacy has. Only legacy's was recorded.
             pass
     data = yield STATS
-    reading = _read_stats(data, unit_id, memory, wall)
+    reading = _read_stats(data, unit_id, memory, nameplate, wall)
     memory.is_legacy = is_legacy
     return reading
 
 
-def _read_stats(data: bytes, unit_id: str, memory: Memory, wall: Callable[[], float]) -> UnitReading:
+def _read_stats(
+    data: bytes, unit_id: str, memory: Memory, nameplate: Nameplate | None, wall: Callable[[], float]
+) -> UnitReading:
     return read_stats(
-        data, unit_id=unit_id, at=wall(), identity=memory.identity, pools=memory.pools, shares=memory.shares
+        data,
+        unit_id=unit_id,
+        at=wall(),
+        identity=memory.identity,
+        pools=memory.pools,
+        shares=memory.shares,
+        nameplate=nameplate,
+        layouts=memory.layouts,
     )
 
 

@@ -6,7 +6,9 @@ from typing import Final
 from agent.errors import UnsupportedReplyError, excerpt
 from agent.unit.antminer.reply_context import ReplyContext, fans, hashes_per_unit, known_identity, no_rate
 from agent.unit.antminer.stats_schema import Info, Stats, StatsReply
+from agent.unit.antminer.temperatures import Arrays, sort_temperatures
 from agent.unit.cgminer.fields import dashed, number
+from agent.unit.coolant import CoolantLayout
 from agent.unit.limits import (
     HZ_PER_MHZ,
     MAX_CHIPS,
@@ -52,6 +54,7 @@ def legacy_reading(reply: StatsReply, context: ReplyContext) -> UnitReading:
             )
         raise no_rate("GHS 5s", None, context)
     hs = hashes_per_unit(data.rate_unit)
+    layout = context.layouts.of(identity.model, context.rated)
     mode = _LEGACY_MODES.get(data.Mode) if data.Mode is not None else None
     rate_hs = context.number(data.ghs_5s, hs, 0, MAX_HASHRATE_HS)
     if rate_hs is None and mode is not Mode.SLEEP:
@@ -71,7 +74,8 @@ def legacy_reading(reply: StatsReply, context: ReplyContext) -> UnitReading:
         hashrate_avg_hs=context.number(data.ghs_av, hs, 0, MAX_HASHRATE_HS),
         hashrate_ideal_hs=context.number(data.total_rateideal, hs, 0, MAX_HASHRATE_HS),
         power_watts=context.number(data.power if data.power is not None else data.watt, 1, 0, MAX_WATTS),
-        boards=tuple(_legacy_boards(data, hs, context)),
+        boards=tuple(_legacy_boards(data, hs, layout, context)),
+        coolant_layout=layout,
         fan_rpm=fans(speeds, context),
         pools=context.pools,
         shares=context.shares,
@@ -79,7 +83,7 @@ def legacy_reading(reply: StatsReply, context: ReplyContext) -> UnitReading:
     )
 
 
-def _legacy_boards(data: Stats, hs: float, context: ReplyContext) -> Iterator[BoardReading]:
+def _legacy_boards(data: Stats, hs: float, layout: CoolantLayout, context: ReplyContext) -> Iterator[BoardReading]:
     listed = data.miner_count if data.miner_count is not None else 0
     columns = zip(
         (data.chain_rate1, data.chain_rate2, data.chain_rate3, data.chain_rate4),
@@ -88,19 +92,23 @@ def _legacy_boards(data: Stats, hs: float, context: ReplyContext) -> Iterator[Bo
         (data.freq1, data.freq2, data.freq3, data.freq4),
         (data.temp_chip1, data.temp_chip2, data.temp_chip3, data.temp_chip4),
         (data.temp_pcb1, data.temp_pcb2, data.temp_pcb3, data.temp_pcb4),
+        (data.temp_pic1, data.temp_pic2, data.temp_pic3, data.temp_pic4),
         strict=True,
     )
-    for slot, (rate, chips, hw_errors, frequency, chip_celsius, pcb_celsius) in enumerate(columns):
+    for slot, (rate, chips, hw_errors, frequency, *texts) in enumerate(columns):
         # Observed (O27): s19pro-stock-202212 lists a fourth slot with 0 chips and rate "", but has three boards.
         hashrate_hs = context.number(number(rate, context.repairs, is_text_normal=True), hs, 0, MAX_HASHRATE_HS)
         if not chips and not hashrate_hs and slot >= listed:
             continue
+        arrays = Arrays(*[dashed(text, context.repairs) for text in texts])
+        chip_celsius, pcb_celsius, coolant_celsius = sort_temperatures(arrays, layout, context)
         yield BoardReading(
             slot=slot,
             hashrate_hs=hashrate_hs,
             chips=context.whole(chips, MAX_CHIPS),
-            chip_celsius=context.celsius(dashed(chip_celsius, context.repairs)),
-            pcb_celsius=context.celsius(dashed(pcb_celsius, context.repairs)),
+            chip_celsius=chip_celsius,
+            pcb_celsius=pcb_celsius,
+            coolant_celsius=coolant_celsius,
             frequency_hz=context.number(frequency, HZ_PER_MHZ, 0, MAX_FREQUENCY_HZ),
             hw_errors=context.whole(hw_errors, MAX_COUNT),
         )

@@ -21,6 +21,8 @@ from agent.unit.antminer.new_api import new_api_reading
 from agent.unit.antminer.reply_context import ReplyContext
 from agent.unit.antminer.stats_schema import Status, decode_stats
 from agent.unit.cgminer import wire
+from agent.unit.coolant import CoolantLayout, SensorLayouts
+from agent.unit.nameplate import Nameplate, rated_layout, shipped_layouts
 from agent.unit.reading import Identity, PoolReading, ShareReading, UnitReading
 
 # Observed (O03): s19pro-stock-2023-issue50.
@@ -36,6 +38,8 @@ def read_stats(
     identity: Identity = _NO_IDENTITY,
     pools: tuple[PoolReading, ...] = (),
     shares: ShareReading | None = None,
+    nameplate: Nameplate | None = None,
+    layouts: SensorLayouts | None = None,
 ) -> UnitReading:
     """Read one whole `stats` reply in either dialect.
 
@@ -46,19 +50,26 @@ def read_stats(
         identity: The identity known so far; the model and firmware in the reply take precedence.
         pools: Pools as last read; passed through.
         shares: Share counters as last read; passed through.
+        nameplate: The unit's rating in the ledger; None if it is not known.
+        layouts: The sensor layouts of all models; by default those shipped with the agent.
 
     Raises:
         MalformedReplyError: The bytes are not a reply, or the rate is beyond any unit.
         RefusedError: The unit refused the request, for example because it does not know the dialect.
         UnsupportedReplyError: The reply has no rate, and no known shape of a sleeping unit.
     """
-    reading = fast_reading(data, unit_id=unit_id, at=at, identity=identity, pools=pools, shares=shares)
-    if reading is not None:
-        return reading
+    layouts = layouts or shipped_layouts()
+    if (
+        identity.model in layouts.without_coolant
+        or layouts.of(identity.model, rated_layout(nameplate)) is CoolantLayout.NONE
+    ):
+        reading = fast_reading(data, unit_id=unit_id, at=at, identity=identity, pools=pools, shares=shares)
+        if reading is not None:
+            return reading
     payload = wire.unframe(data)
     repairs: set[str] = set()
     reply = decode_stats(payload, repairs)
-    context = ReplyContext(payload, unit_id, at, identity, pools, shares, repairs)
+    context = ReplyContext(payload, unit_id, at, identity, pools, shares, rated_layout(nameplate), layouts, repairs)
     if isinstance(reply.STATUS, Status):
         _check_status(reply.STATUS)
         return new_api_reading(reply, context)
