@@ -11,7 +11,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 from functools import lru_cache
 from itertools import islice, repeat
 from operator import attrgetter
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 from agent.address import Endpoint, Network
@@ -271,16 +271,26 @@ class _RowReader:
             self._refuse(line, cells, "hashrate_th" if is_known else "model", self._missing(line, model, hashrate_hs))
         return nameplate
 
-    def _missing(self, line: int, model: str, hashrate_hs: float | None) -> str:
-        """Return what to do about a machine that is not in the catalogue, once for all its rows."""
+    def _missing(self, line: int, model: str, hashrate_hs: float | None) -> object:
+        """Return what to do about a machine that is not in the catalogue, once for all its rows; text when shown."""
         first = self._missing_at.setdefault((model_key(model), hashrate_hs), line)
         if first != line:
             return f"not in the catalogue, as on line {first}"
         machine = Machine(model=model, hashrate_hs=hashrate_hs, source="this site's ledger")
-        return missing_text(self._catalogue, machine)
+        return _MissingMachine(self._catalogue, machine)
 
-    def _refuse(self, line: int, cells: Sequence[str], column: str, reason: str) -> None:
+    def _refuse(self, line: int, cells: Sequence[str], column: str, reason: object) -> None:
         self._mistakes.add(line, reason, column=column, value=cells[self._columns.index(column)])
+
+
+class _MissingMachine(NamedTuple):
+    """The reason for a machine that is not in a catalogue: looking for a similar one takes time."""
+
+    catalogue: Catalogue
+    machine: Machine
+
+    def __str__(self) -> str:
+        return missing_text(self.catalogue, self.machine)
 
 
 def _is_backwards(start: float | None, end: float | None) -> bool:

@@ -887,9 +887,7 @@ async def test_exposition_is_the_contract() -> None:
     """Every exported family except the process' own is in the contract, with the same labels and help."""
     hashing = status(latest=reading(power_watts=3500.0), error=None)
     losses = (Loss(*next(iter(gone_silent().losses))),)
-    metrics = store(
-        structs.replace(hashing, losses=losses, reason=Reason.SLOW, mismatch=Mismatch("S21 Pro", None))
-    )
+    metrics = store(structs.replace(hashing, losses=losses, reason=Reason.SLOW, mismatch=Mismatch("S21 Pro", None)))
     figures = site_figures(
         [structs.replace(hashing, reason=Reason.SLOW)],
         AT,
