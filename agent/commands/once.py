@@ -84,6 +84,7 @@ def _unit_json(status: UnitStatus) -> dict[str, object]:
         "hashrate_hs": status.hashrate_hs,
         "power_watts": status.power.watts if status.power else None,
         "power_source": status.power.source if status.power else None,
+        "power_missing_reason": status.power_gap,
         "losses_hs": {loss.cause: loss.hashrate_hs for loss in status.losses},
         "error": None if status.error is None else str(status.error),
         "reading": status.reading,

@@ -11,7 +11,8 @@ from rich.table import Table
 from agent.address import Endpoint, parse_endpoint
 from agent.commands.terminal import err, exit_codes, out, usage_error
 from agent.errors import PollError
-from agent.text.numbers import ABSENT, duration_text, hashrate_text, watts_text
+from agent.text.numbers import ABSENT, duration_text, hashrate_text
+from agent.text.power import unit_power_text
 from agent.unit import registry
 from agent.unit.cgminer.client import Client
 from agent.unit.reader import Conversation
@@ -135,7 +136,7 @@ def _facts(reading: UnitReading) -> Iterator[tuple[str, str]]:
     yield "hashrate 30 min", hashrate_text(reading.hashrate_30m_hs)
     yield "hashrate average", hashrate_text(reading.hashrate_avg_hs)
     yield "firmware's ideal", hashrate_text(reading.hashrate_ideal_hs)
-    yield "power", watts_text(reading.power_watts) if reading.power_watts is not None else "not reported"
+    yield "power", unit_power_text(reading.power_watts, reading.power_kind)
     if reading.fan_rpm:
         yield "fans", ", ".join(ABSENT if rpm is None else f"{rpm:.0f}" for rpm in reading.fan_rpm) + " rpm"
     if reading.shares is not None:

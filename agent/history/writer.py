@@ -19,7 +19,7 @@ from agent.errors import HistoryError
 from agent.files.sqlite import connect, set_aside, transaction, used_bytes
 from agent.history.minutes import COLUMNS, Values, mean_values, merge
 from agent.history.reader import CHUNK, NAMES, HistoryReader
-from agent.history.schema import BUSY_S, HISTORY, MIGRATIONS
+from agent.history.schema import BUSY_S, EARLIER_COLUMNS, HISTORY, MIGRATIONS
 from agent.history.state_changes import Change
 
 DAY_S = 86_400
@@ -206,7 +206,8 @@ class HistoryWriter(HistoryReader):
         with closing(connect(damaged, busy_s=BUSY_S, mode="ro", is_immutable=not has_log)) as source:
             # Lets SQLite read a file that is shorter than its header says.
             source.execute("PRAGMA writable_schema = ON")
-            for query in (f"SELECT NULL, {NAMES} FROM site", f"SELECT container_name, {NAMES} FROM container_rows"):
+            names = _names_in(source)
+            for query in (f"SELECT NULL, {names} FROM site", f"SELECT container_name, {names} FROM container_rows"):
                 for order in ("ASC", "DESC"):
                     try:
                         for chunk in _readable(source, f"{query} ORDER BY at {order}"):
@@ -233,6 +234,16 @@ class HistoryWriter(HistoryReader):
             # The rollback also removed names that this transaction inserted.
             self._numbers.clear()
             raise
+
+
+def _names_in(source: sqlite3.Connection) -> str:
+    """Return `NAMES` as the tables of a damaged file know them; it cannot be migrated."""
+    try:
+        (version,) = source.execute("PRAGMA user_version").fetchone()
+    except sqlite3.Error:
+        return NAMES
+    earlier = EARLIER_COLUMNS.get(version, {})
+    return ", ".join(earlier.get(name, name) for name in COLUMNS)
 
 
 def _readable(source: sqlite3.Connection, query: str) -> Iterator[list[tuple[Any, ...]]]:

@@ -12,7 +12,7 @@ import msgspec
 from agent.errors import PollError, RefusedError, UnreachableError
 from agent.site.curtailment.events import Event
 from agent.site.ledger.entries import LedgerEntry
-from agent.site.power import Power
+from agent.site.power import Power, PowerGap, power_gap
 from agent.unit.reading import Mode, UnitReading
 
 # Assumed (A39): a cold start ends 2 to 6 minutes after the miner process begins. Documented (D52): hydro
@@ -79,7 +79,8 @@ class UnitStatus(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         hashrate_hs: The measured 5 s rate of a fresh reading; None without a fresh reading, or if it has no rate.
         losses: The shortfall by cause, H/s; only causes that took something.
         uplift_hs: Hashrate above the nameplate.
-        power: Power drawn and its source; None if it is neither metered nor reported and cannot be modelled.
+        power: Power drawn and its source; None if it is neither metered nor reported nor can be modelled: `power_gap`
+            says why.
         event: The curtailment event in force that covers the unit; None outside of any.
         is_straggler: True if it goes on hashing inside an event that leaves it nothing to hash.
         unrestored: The event that curtailed it, ended `RESTORE_S` ago or longer, after which it has not hashed again.
@@ -111,6 +112,14 @@ class UnitStatus(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     def is_looked_at(self) -> bool:
         """True once `state` rests on a poll or on the ledger's word (maintenance), rather than on nothing yet."""
         return self.reading is not None or self.error is not None or self.entry.is_in_maintenance
+
+    @property
+    def power_gap(self) -> PowerGap | None:
+        """Why there is no power figure; None if there is one."""
+        if self.power is not None:
+            return None
+        reading = self.reading if self.is_fresh else None
+        return power_gap(self.entry.nameplate, reading, is_starting=self.state is UnitState.STARTING)
 
     @property
     def shortfall_hs(self) -> float:

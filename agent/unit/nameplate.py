@@ -9,7 +9,7 @@ import io
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 
 from agent.errors import ConfigError, Mistake
@@ -36,6 +36,18 @@ COOLINGS = frozenset({"air", "hydro", "immersion"})
 HASHES_PER_CYCLE: Mapping[str, int] = {"BM1368": 1276}
 
 
+# The work modes in which Bitmain rates a machine: normal, high and low energy. A mode is a part of a row's model.
+_MODE = re.compile(r"\s*\((?:NEM|HEM|LPM)\)\s*$", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RatedMode:
+    """The rating of a machine in one work mode: hashrate, H/s, and power at the wall, W."""
+
+    hashrate_hs: float
+    power_watts: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Nameplate:
     """One model in one bin.
@@ -50,6 +62,7 @@ class Nameplate:
             cycle are known.
         fans: 0 for hydro and immersion.
         cooling: ``air``, ``hydro`` or ``immersion``.
+        modes: The ratings of the same machine in its other work modes, slowest first.
         source: Where the figures come from.
     """
 
@@ -62,6 +75,7 @@ class Nameplate:
     frequency_hz: float | None = None
     fans: int | None = None
     cooling: str
+    modes: tuple[RatedMode, ...] = ()
     source: str
 
 
@@ -80,6 +94,30 @@ class Catalogue:
         self._by_key: dict[str, dict[float, Nameplate]] = {}
         for nameplate in nameplates:
             self._by_key.setdefault(nameplate.model.casefold(), {})[nameplate.hashrate_hs] = nameplate
+        self._add_modes()
+
+    def _add_modes(self) -> None:
+        """Give each nameplate the ratings of its machine in other modes.
+
+        A bin is another machine, a mode another clock of the same one: `S21 Imm. (NEM)` and `S21 Imm. (HEM)` are one
+        machine in two modes, and `S21` of 200 and of 188 TH/s are two machines. Documented (D140): all bins of an
+        S21 Imm. have the same high energy mode. Assumed (A77): so have those of a T21.
+        """
+        machines: dict[str, list[str]] = {}
+        for key in self._by_key:
+            machines.setdefault(_MODE.sub("", key), []).append(key)
+        for key, bins in self._by_key.items():
+            others = [other for other in machines[_MODE.sub("", key)] if other != key]
+            modes = tuple(
+                RatedMode(hashrate_hs=rated.hashrate_hs, power_watts=rated.power_watts)
+                for rated in sorted(
+                    (rated for other in others for rated in self._by_key[other].values()),
+                    key=lambda rated: rated.hashrate_hs,
+                )
+                if rated.power_watts is not None
+            )
+            if modes:
+                bins.update({hashrate_hs: replace(nameplate, modes=modes) for hashrate_hs, nameplate in bins.items()})
 
     def __iter__(self) -> Iterator[Nameplate]:
         return (nameplate for bins in self._by_key.values() for nameplate in bins.values())

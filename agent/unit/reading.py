@@ -12,6 +12,7 @@ from typing import TypeAlias
 import msgspec
 
 from agent.errors import PollError
+from agent.unit.sensors import hottest, hottest_by_board
 
 
 class Dialect(StrEnum):
@@ -33,13 +34,15 @@ class Mode(StrEnum):
     LOW = "low"
 
 
+class PowerKind(StrEnum):
+    """How a unit knows the watts it reports: its power supply measures them, or its firmware works them out."""
+
+    MEASURED = "measured"
+    ESTIMATED = "estimated"
+
+
 Places: TypeAlias = tuple[float | None, ...]
 """Values by position, such as fans or sensors. None keeps the place of one without a value."""
-
-
-def _highest(values: Places) -> float | None:
-    present = values if None not in values else [value for value in values if value is not None]
-    return max(present, default=None)  # type: ignore[type-var]  # No None is left.
 
 
 class BoardReading(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -69,16 +72,6 @@ class BoardReading(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     frequency_hz: float | None = None
     hw_errors: int | None = None
     serial: str | None = None
-
-    @property
-    def hottest_chip_celsius(self) -> float | None:
-        """The hottest chip sensor; None if no sensor has a value."""
-        return _highest(self.chip_celsius)
-
-    @property
-    def hottest_pcb_celsius(self) -> float | None:
-        """The hottest board sensor; None if no sensor has a value."""
-        return _highest(self.pcb_celsius)
 
 
 class PoolReading(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -175,7 +168,9 @@ class UnitReading(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         stand_in_hs: A longer rate that stands in for a 5 s rate that the rest of the reply refutes, H/s.
         stand_in_window_s: The window of `stand_in_hs`, s.
         hashrate_ideal_hs: The firmware's ideal rate, H/s. Not the nameplate: never used as a denominator.
-        power_watts: Reported power; None on stock S21 and T21, which report none.
+        power_watts: Reported power; None if the unit reports none, as stock S21 and T21 before 2026, and if the figure
+            contradicts the rest of its reply.
+        power_kind: How the unit knows that power. None counts as estimated, which is the weaker claim.
         boards: One entry per listed board, by slot.
         fan_rpm: One entry per fan, in the firmware's order; empty if none is reported. None keeps the place of a fan
             without a value.
@@ -195,6 +190,7 @@ class UnitReading(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     hashrate_avg_hs: float | None = None
     hashrate_ideal_hs: float | None = None
     power_watts: float | None = None
+    power_kind: PowerKind | None = None
     boards: tuple[BoardReading, ...] = ()
     fan_rpm: Places = ()
     pools: tuple[PoolReading, ...] = ()
@@ -209,14 +205,19 @@ class UnitReading(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return self.hashrate_5s_hs if self.hashrate_5s_hs is not None else self.stand_in_hs
 
     @property
+    def hottest_chips_celsius(self) -> Places:
+        """The hottest chip sensor of each board, in the order of `boards`, without those far from all others."""
+        return hottest_by_board([board.chip_celsius for board in self.boards])
+
+    @property
     def hottest_chip_celsius(self) -> float | None:
-        """The hottest chip sensor of all boards; None if no sensor has a value."""
-        return _highest(tuple([board.hottest_chip_celsius for board in self.boards]))
+        """The hottest chip sensor of all boards, without those far from all others; None if there is none."""
+        return hottest([board.chip_celsius for board in self.boards])
 
     @property
     def hottest_pcb_celsius(self) -> float | None:
-        """The hottest board sensor of all boards; None if no sensor has a value."""
-        return _highest(tuple([board.hottest_pcb_celsius for board in self.boards]))
+        """The hottest board sensor of all boards, without those far from all others; None if there is none."""
+        return hottest([board.pcb_celsius for board in self.boards])
 
 
 class Poll(msgspec.Struct, frozen=True, kw_only=True, gc=False):

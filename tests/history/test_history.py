@@ -26,12 +26,13 @@ from agent.errors import HISTORY_REASONS, HistoryError, UnreachableError
 from agent.history import keeper as history_module
 from agent.history.health import WRITE_REASONS
 from agent.history.keeper import CHECK_EVERY, History
-from agent.history.minutes import COLUMNS, Minute, row_from
+from agent.history.minutes import COLUMNS, Minute, Row, row_from
 from agent.history.reader import read_history
 from agent.history.recorder import Recorder
-from agent.history.schema import HISTORY, MIGRATIONS
+from agent.history.schema import EARLIER_COLUMNS, HISTORY, MIGRATIONS
 from agent.history.state_changes import Change, ChangeBook
 from agent.history.writer import ASIDE_KEPT, MINUTES_KEPT_DAYS, HistoryWriter, move_aside, write_history
+from agent.site.power import PowerSource
 from agent.site.status import Cause
 from agent.site.totals import site_figures
 from agent.slices import run_at_once
@@ -518,7 +519,7 @@ def test_a_newer_file_is_left_alone(path: Path) -> None:
     write_history(path, migrations=NEXT).close()
     before = path.read_bytes()
     assert reason(path) == "newer"
-    with pytest.raises(HistoryError, match=r"schema 2, here up to 1"):
+    with pytest.raises(HistoryError, match=r"schema 3, here up to 2"):
         read_history(path)
     assert path.read_bytes() == before
 
@@ -540,6 +541,77 @@ def test_an_older_file_is_not_read_before_it_is_brought_up_to_date(path: Path, m
     with pytest.raises(HistoryError, match="this version's agent upgrades it") as caught:
         read_history(path)
     assert caught.value.reason == "older"
+
+
+# Version 1 had one column for all watts that units reported.
+
+
+def first_version(path: Path, watts: float = 700e3, minutes: int = 2) -> Row:
+    """Write minutes of site and container C1 as the first release did; return the first minute as it is today."""
+    now = row(
+        watts={PowerSource.METERED: 1.0, PowerSource.ESTIMATED: watts, PowerSource.MODELLED: 800e3}, uplift_hs=PH / 3
+    )
+    then = {EARLIER_COLUMNS[1].get(name, name): value for name, value in zip(COLUMNS, now.values(), strict=True)}
+    assert then.pop("0.0") == 0.0
+    write_history(path, migrations=MIGRATIONS[:1]).close()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("INSERT INTO names VALUES (1, 'C1')")
+        for number in range(minutes):
+            values = then | {"at": AT + 60 * number}
+            for table, key in (("site", {}), ("containers", {"container": 1})):
+                each = values | key
+                places = ", ".join("?" * len(each))
+                insert = f"INSERT INTO {table} ({', '.join(each)}) VALUES ({places})"  # noqa: S608  our own names
+                connection.execute(insert, tuple(each.values()))
+        connection.commit()
+    return now
+
+
+def test_what_units_reported_becomes_estimated(path: Path) -> None:
+    """A file of the first release is upgraded without losing a bit: reported watts are estimated, none is measured."""
+    expected = first_version(path)
+    write_history(path).close()
+    with closing(read_history(path)) as reader:
+        for container in (None, "C1"):
+            (chunk,) = reader.chunks(AT, AT + 120, container)
+            assert chunk == [expected.values(), replace(expected, at=AT + 60).values()]
+        (mean,) = reader.rows(AT, AT + 120, 120)
+    assert mean.watts == {
+        PowerSource.METERED: 1.0,
+        PowerSource.MEASURED: 0.0,
+        PowerSource.ESTIMATED: 700e3,
+        PowerSource.MODELLED: 800e3,
+    }
+
+
+def test_an_upgraded_file_is_written_on(path: Path) -> None:
+    """Measured watts have their own column from the next minute on, also within a minute that an upgrade cut in two."""
+    before = first_version(path, minutes=1)
+    later = replace(before, at=AT + 60, watts={PowerSource.MEASURED: 5e5})
+    with closing(write_history(path)) as file:
+        file.claim(site="alpha", zone="UTC")
+        file.write(site=[later.values()], containers=[("C1", later.values())])
+        file.tidy(now=AT + MINUTES_KEPT_DAYS * DAY_S + 900, keep_days=400, max_bytes=1 << 40)
+        (quarter,) = [row_from(values) for chunk in file.chunks(AT, AT + 900, "C1") for values in chunk]
+    assert quarter.watts[PowerSource.MEASURED] == 2.5e5
+    assert quarter.watts[PowerSource.ESTIMATED] == 3.5e5
+
+
+def test_a_damaged_file_of_the_first_release_is_salvaged(path: Path) -> None:
+    """The readable rows of a damaged older file are taken over with their watts, although it cannot be upgraded."""
+    expected = first_version(path, minutes=2000)
+    size = path.stat().st_size
+    with path.open("r+b") as file:
+        file.seek(size // 2 // 4096 * 4096)
+        file.write(GARBAGE[:4096])
+    kept = history(path)
+    kept.record_site(row(AT - 60))
+    assert kept.flush()
+    kept.close()
+    with closing(read_history(path)) as reader:
+        rows = [values for chunk in reader.chunks(AT, 1e12) for values in chunk]
+    assert len(rows) > 1000
+    assert rows[0] == expected.values()
 
 
 def test_another_programs_database_is_left_alone(path: Path) -> None:

@@ -8,7 +8,16 @@ import pytest
 from capture_files import S21_STATS
 
 from agent.errors import ConfigError
-from agent.unit.nameplate import COLUMNS, HASHES_PER_CYCLE, Catalogue, read_nameplates, shipped_catalogue, short_model
+from agent.unit.nameplate import (
+    COLUMNS,
+    HASHES_PER_CYCLE,
+    Catalogue,
+    Nameplate,
+    RatedMode,
+    read_nameplates,
+    shipped_catalogue,
+    short_model,
+)
 
 TEXT = files("agent.unit").joinpath("models.csv").read_text(encoding="utf-8")
 ROWS = list(csv.DictReader(TEXT.splitlines()))
@@ -48,8 +57,44 @@ def test_power_and_energy_efficiency_of_a_row_agree(row: dict[str, str]) -> None
 def test_catalogue_holds_the_rated_rows_and_no_other(catalogue: Catalogue) -> None:
     """Rows without a hashrate are left out."""
     assert len(list(catalogue)) == len(RATED)
-    assert "T21 (HEM)" not in catalogue.models()
-    assert catalogue.find("T21 (HEM)", 0) is None
+    unrated = {short_model(row["model"]) for row in ROWS} - {short_model(row["model"]) for row in RATED}
+    assert unrated
+    assert not unrated & set(catalogue.models())
+    assert catalogue.find(unrated.pop(), 0) is None
+
+
+def test_modes_are_ratings_of_one_machine_and_bins_are_not(catalogue: Catalogue) -> None:
+    """Each bin of an S21 Imm. has the same high energy mode; bins of an S21 are other machines."""
+    high = RatedMode(hashrate_hs=301e12, power_watts=5569.0)
+    for bin_ths in (239, 227, 220, 215):
+        assert found(catalogue, "S21 Imm. (NEM)", bin_ths).modes == (high,)
+    slower = found(catalogue, "S21 Imm. (HEM)", 301).modes
+    assert [(mode.hashrate_hs, mode.power_watts) for mode in slower] == [
+        (215e12, 3440),
+        (220e12, 3520),
+        (227e12, 3632),
+        (239e12, 3824),
+    ]
+    assert found(catalogue, "T21", 190).modes == (RatedMode(hashrate_hs=233e12, power_watts=5126.0),)
+    assert found(catalogue, "S21", 200).modes == ()
+
+
+def test_a_sites_own_file_adds_modes() -> None:
+    """A row with a mode in brackets is another mode of the machine, in any file; one without watts is no mode."""
+    text = f"{HEADER}\nM1,100,2000,20,,,,,air,x\nm1 (hem),120,2640,22,,,,,air,x\nM1 (LPM),80,,,,,,,air,x\n"
+    own = Catalogue(read_nameplates(text, "own.csv"))
+    assert found(own, "M1", 100).modes == (RatedMode(hashrate_hs=120e12, power_watts=2640.0),)
+    assert found(own, "M1 (LPM)", 80).modes == (
+        RatedMode(hashrate_hs=100e12, power_watts=2000.0),
+        RatedMode(hashrate_hs=120e12, power_watts=2640.0),
+    )
+
+
+def found(catalogue: Catalogue, model: str, bin_ths: float) -> Nameplate:
+    """Return a nameplate that must be there."""
+    nameplate = catalogue.find(model, bin_ths * 1e12)
+    assert nameplate is not None
+    return nameplate
 
 
 def test_bins_of_a_model(catalogue: Catalogue) -> None:

@@ -150,6 +150,7 @@ def facts(status: UnitStatus) -> UnitFacts:
         losses=[Loss(cause=loss.cause, hashrate_hs=loss.hashrate_hs) for loss in status.losses],
         power_watts=power.watts if power is not None else None,
         power_source=power.source if power is not None else None,
+        power_missing_reason=status.power_gap,
         hottest_chip_celsius=fresh.hottest_chip_celsius if fresh is not None else None,
         hottest_pcb_celsius=fresh.hottest_pcb_celsius if fresh is not None else None,
         uptime_s=fresh.uptime_s if fresh is not None else None,

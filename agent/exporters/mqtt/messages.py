@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from agent.site.curtailment.orders import ScopeOrder, StartOrder
-from agent.site.power import PowerSource
+from agent.site.power import PowerGap, PowerSource
 from agent.site.status import Cause, UnitState
 
 UNITS_A_MESSAGE = 100
@@ -121,6 +121,7 @@ class UnitFacts(msgspec.Struct, frozen=True, kw_only=True):
         losses: Its shortfall by cause.
         uplift_hs: Hashrate above the nameplate.
         power_watts, power_source: Power drawn, and the source of the figure.
+        power_missing_reason: Why there is no such figure; null if there is one.
         hottest_chip_celsius, hottest_pcb_celsius: From a fresh reading.
         error_reason: Why the latest poll failed.
     """
@@ -142,6 +143,7 @@ class UnitFacts(msgspec.Struct, frozen=True, kw_only=True):
     losses: list[Loss]
     power_watts: float | None
     power_source: PowerSource | None
+    power_missing_reason: PowerGap | None
     hottest_chip_celsius: float | None
     hottest_pcb_celsius: float | None
     uptime_s: float | None

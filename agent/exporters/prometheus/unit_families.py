@@ -126,6 +126,10 @@ def _one(name: str, text: str, value: Callable[[Subject], float | None], *, kind
     )
 
 
+def _slot_label(board: BoardReading) -> tuple[str]:
+    return BY_SLOT.get(board.slot) or (str(board.slot),)
+
+
 def _boards(
     name: str, text: str, value: Callable[[BoardReading], float | None], *, kind: Kind = Kind.GAUGE
 ) -> Family[UnitReading]:
@@ -135,9 +139,7 @@ def _boards(
         help=text,
         kind=kind,
         labels=(*UNIT_LABELS, "board"),
-        samples=lambda reading: [
-            (BY_SLOT.get(board.slot) or (str(board.slot),), value(board)) for board in reading.boards[:BOARDS_SHOWN]
-        ],
+        samples=lambda reading: [(_slot_label(board), value(board)) for board in reading.boards[:BOARDS_SHOWN]],
     )
 
 
@@ -180,7 +182,7 @@ JUDGED = Section(
         ),
         _unit(
             "miner_power_watts",
-            f"Power of a unit by source: {', '.join(PowerSource)}; a gauge because firmware reports watts, not joules.",
+            f"Power of a unit by source: {', '.join(PowerSource)}; makers state +-5 %. A gauge, as units report watts.",
             _power,
             "source",
         ),
@@ -207,7 +209,7 @@ READ = Section(
         ),
         _one(
             "miner_pcb_temperature_celsius",
-            "Hottest board sensor of a unit; chip sensors are not counted.",
+            "Hottest board sensor of a unit, not counting one 60 C off its others; chip sensors are not counted.",
             attrgetter("hottest_pcb_celsius"),
         ),
         _unit(
@@ -221,10 +223,16 @@ READ = Section(
             "Hashrate of a board that its unit reports, over 5 s.",
             attrgetter("hashrate_hs"),
         ),
-        _boards(
+        _unit(
             "miner_board_chip_temperature_celsius",
-            "Hottest chip sensor of a board.",
-            attrgetter("hottest_chip_celsius"),
+            "Hottest chip sensor of a board; a sensor 60 C off the unit's others is not counted.",
+            lambda reading: [
+                (_slot_label(board), hottest)
+                for board, hottest in zip(
+                    reading.boards[:BOARDS_SHOWN], reading.hottest_chips_celsius[:BOARDS_SHOWN], strict=True
+                )
+            ],
+            "board",
         ),
         _one(
             "miner_pools_alive",

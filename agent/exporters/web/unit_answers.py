@@ -7,9 +7,9 @@ import msgspec
 
 from agent.exporters.web.identity_answers import WhereaboutsAnswer, whereabouts_answer
 from agent.site.identity.whereabouts import Whereabouts
-from agent.site.power import PowerSource
+from agent.site.power import PowerGap, PowerSource
 from agent.site.status import Cause, UnitState, UnitStatus
-from agent.unit.reading import BoardReading, Dialect, Identity, Mode, Places
+from agent.unit.reading import BoardReading, Dialect, Identity, Mode, Places, PowerKind
 
 
 class LossAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,6 +26,7 @@ class UnitRow(msgspec.Struct, frozen=True, kw_only=True):
         state, why, since, state_age_s: The agent's judgement; null until the unit's first poll.
         hashrate_hs: Hashrate measured in a fresh reading.
         power_watts, power_source: Power drawn, and the source of that figure.
+        power_missing_reason: Why there is no such figure; null if there is one.
         shortfall_hs: Nameplate minus measured, never below zero; the sum of the losses.
         error_reason: Reason for which the latest poll failed.
         curtailment: Id of the active curtailment event that covers it.
@@ -51,6 +52,7 @@ class UnitRow(msgspec.Struct, frozen=True, kw_only=True):
     hashrate_hs: float | None
     power_watts: float | None
     power_source: PowerSource | None
+    power_missing_reason: PowerGap | None
     shortfall_hs: float | None
     losses: list[LossAnswer] | None
     error_reason: str | None
@@ -111,6 +113,7 @@ class ReadingAnswer(msgspec.Struct, frozen=True, kw_only=True):
     stand_in_hs: float | None
     stand_in_window_s: float | None
     power_watts: float | None
+    power_kind: PowerKind | None
     fan_rpm: Places
     boards: tuple[BoardReading, ...]
     pools: tuple[PoolAnswer, ...]
@@ -177,6 +180,7 @@ def unit_row(status: UnitStatus, now: float) -> UnitRow:
         hashrate_hs=status.hashrate_hs,
         power_watts=status.power.watts if status.power else None,
         power_source=status.power.source if status.power else None,
+        power_missing_reason=status.power_gap,
         shortfall_hs=status.shortfall_hs if is_judged else None,
         losses=[LossAnswer(cause=loss.cause, hashrate_hs=loss.hashrate_hs) for loss in status.losses]
         if is_judged

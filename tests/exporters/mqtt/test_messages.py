@@ -37,6 +37,15 @@ def test_schema_files_are_what_the_types_say(request: pytest.FixtureRequest) -> 
         jsonschema.Draft202012Validator.check_schema(json.loads(text))
 
 
+def test_a_units_power_has_its_source_or_the_reason_for_none() -> None:
+    """Watts of the firmware are estimated; powered boards that hash nothing have no watts, and the message says why."""
+    told, idle = reading(power_watts=3400.0), reading(hashrate_5s_hs=0.0)
+    estimated, missing = (check(composer().unit(status(latest=latest), at=AT))["unit"] for latest in (told, idle))
+    assert (estimated["power_watts"], estimated["power_source"]) == (3400.0, "estimated")
+    assert (missing["power_watts"], missing["power_source"]) == (None, None)
+    assert missing["power_missing_reason"] == "not modelled: boards are powered and hash next to nothing"
+
+
 def test_every_message_fits_its_schema() -> None:
     """A message of each kind fits its schema, for a unit with every value and one with none."""
     hashing, silent = status(entry("u1"), reading("u1")), gone_silent("u2")

@@ -35,7 +35,7 @@ from agent.site.metered import Metered, MeterState
 from agent.site.power import PowerSource
 from agent.site.status import Loss, UnitStatus
 from agent.site.totals import site_figures
-from agent.unit.reading import Identity, Poll, PoolReading, ShareReading, SystemInfo
+from agent.unit.reading import Identity, Poll, PoolReading, PowerKind, ShareReading, SystemInfo
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -153,10 +153,34 @@ LINES: tuple[tuple[str, UnitStatus, list[str]], ...] = (
     (
         "miner_power_watts",
         status(latest=reading(power_watts=3412.0)),
-        [f'miner_power_watts{{{U1},source="reported"}} 3412.0'],
+        [f'miner_power_watts{{{U1},source="estimated"}} 3412.0'],
     ),
+    (
+        "miner_power_watts",
+        status(latest=reading(power_watts=3412.0, power_kind=PowerKind.MEASURED)),
+        [f'miner_power_watts{{{U1},source="measured"}} 3412.0'],
+    ),
+    # Powered boards that hash nothing draw more than standby, and no one knows how much.
+    ("miner_power_watts", status(latest=reading(hashrate_5s_hs=0.0)), []),
     ("miner_pcb_temperature_celsius", status(latest=reading()), [f"miner_pcb_temperature_celsius{{{U1}}} 51.5"]),
     ("miner_pcb_temperature_celsius", status(latest=reading(boards=())), []),
+    (
+        "miner_pcb_temperature_celsius",
+        status(latest=reading(boards=(board(0), board(1, pcb_celsius=(45.0, 180.0)), board(2)))),
+        [f"miner_pcb_temperature_celsius{{{U1}}} 51.5"],
+    ),
+    (
+        "miner_board_chip_temperature_celsius",
+        status(
+            latest=reading(
+                boards=(board(0), board(1, chip_celsius=(None, 180.0)), board(2, chip_celsius=(-40.0, 97.0)))
+            )
+        ),
+        [
+            f'miner_board_chip_temperature_celsius{{{U1},board="0"}} 60.0',
+            f'miner_board_chip_temperature_celsius{{{U1},board="2"}} 97.0',
+        ],
+    ),
     ("miner_pools_alive", status(latest=reading()), [f"miner_pools_alive{{{U1}}} 1"]),
     (
         "miner_pools_alive",
@@ -803,7 +827,7 @@ async def test_group_power_names_its_source() -> None:
     lines = (await text_of(metrics)).splitlines()
     assert [line for line in lines if line.startswith("mining_site_") and "power_watts{" in line] == [
         'mining_site_power_watts{site="nd-1",source="metered"} 3700.0',
-        'mining_site_power_watts{site="nd-1",source="reported"} 3400.0',
+        'mining_site_power_watts{site="nd-1",source="estimated"} 3400.0',
         'mining_site_energy_efficiency_power_watts{site="nd-1"} 6900.0',
         'mining_site_units_power_watts{site="nd-1"} 6900.0',
     ]

@@ -141,6 +141,7 @@ async def test_unit_answer() -> None:
     assert answer["unit"]["state"] == "hashing"
     assert answer["unit"]["reading_age_s"] == 12.3
     assert answer["unit"]["losses"] == [{"cause": "underperforming", "hashrate_hs": 2e12}]
+    assert (answer["unit"]["power_source"], answer["unit"]["power_missing_reason"]) == ("modelled", None)
     assert answer["reading"]["at"] == "2025-11-20T21:36:00Z"
     assert answer["reading"]["identity"]["firmware"] == "Fri Jul 12 2024"
     assert [board["chips"] for board in answer["reading"]["boards"]] == [108, 108, 108]
@@ -160,6 +161,7 @@ async def test_a_unit_that_failed_and_one_not_polled() -> None:
         "no whole reply in 5 s",
     )
     assert failed["unit"]["hashrate_hs"] is None
+    assert (failed["unit"]["power_watts"], failed["unit"]["power_missing_reason"]) == (None, "no fresh reading")
     assert failed["reading"] is None
     assert [unpolled["unit"][key] for key in ("state", "why", "since", "shortfall_hs", "losses")] == [None] * 5
 
