@@ -2,14 +2,13 @@
 
 from collections.abc import Iterable
 
-import msgspec
 from rich.console import Group
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
 from agent.site.totals import Figures, SiteFigures
-from agent.text.losses import LossLine
+from agent.text.losses import LossLine, units_text
 from agent.text.numbers import ABSENT, SURE_COVERAGE_RATIO, TARGET_RATIO, hashrate_text, ratio_text
 from agent.text.power import power_line
 
@@ -48,6 +47,18 @@ def curtailment_line(figures: Figures) -> Text:
     if figures.unrestored:
         parts.append(f"{figures.unrestored:,} units did not come back")
     return Text(f"curtailment: {'; '.join(parts)}" if parts else "")
+
+
+def lateness_lines(figures: Figures) -> list[Text]:
+    """Return a line about what was not looked at in time; none if all was."""
+    if not figures.overdue_units:
+        return []
+    share = ratio_text(figures.overdue_hs / figures.deployed_hs, 1)
+    words = (
+        f"this agent is late: {figures.overdue_units:,} of {units_text(figures.units)} ({share} of deployed) not looked"
+        " at lately; they count as they were then"
+    )
+    return [Text(words, "bold red")]
 
 
 def loss_table(figures: Figures, lines: Iterable[LossLine]) -> Table:
@@ -91,6 +102,7 @@ def site_summary(name: str, figures: SiteFigures, lines: Iterable[LossLine]) -> 
     return Group(
         headline(name, figures.site),
         Text(power_line(figures)),
+        *lateness_lines(figures.site),
         curtailment_line(figures.site),
         loss_table(figures.site, lines),
         "",
@@ -98,8 +110,8 @@ def site_summary(name: str, figures: SiteFigures, lines: Iterable[LossLine]) -> 
     )
 
 
-def site_json(name: str, figures: SiteFigures) -> bytes:
-    """Return the same figures as JSON, in base units."""
+def site_fields(name: str, figures: SiteFigures) -> dict[str, object]:
+    """Return the same figures for JSON, in base units."""
 
     def group(each: Figures) -> dict[str, object]:
         return {
@@ -119,16 +131,16 @@ def site_json(name: str, figures: SiteFigures) -> bytes:
             "curtailment_operating_hs": each.curtailment_operating_hs,
             "stragglers": each.stragglers,
             "unrestored": each.unrestored,
+            "overdue_units": each.overdue_units,
+            "overdue_hs": each.overdue_hs,
             "units_by_reason": each.units_by_reason,
             "losses_hs": each.losses_hs,
             "units_by_state": each.units_by_state,
         }
 
-    return msgspec.json.encode(
-        {
-            "site": name,
-            "at": figures.at,
-            **group(figures.site),
-            "containers": {container: group(each) for container, each in figures.by_container.items()},
-        }
-    )
+    return {
+        "site": name,
+        "at": figures.at,
+        **group(figures.site),
+        "containers": {container: group(each) for container, each in figures.by_container.items()},
+    }

@@ -8,6 +8,8 @@ from agent.site.status import UnitState, UnitStatus
 from agent.slices import Slices
 
 UNITS_PER_SLICE = 10_000
+AHEAD_S = 3600.0
+"""A state that began so much later than now was dated by a wrong clock."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,12 +46,21 @@ class ChangeBook:
             return self._explained(before, status)
         if not status.is_looked_at:
             return []
-        # After a clock was set back, no state may end before it began.
-        since = status.since if before is None else max(status.since, before.since)
+        since = status.since
+        if before is not None and before.since <= since + AHEAD_S:
+            # After a clock was set back a little, no state may end before it began.
+            since = max(since, before.since)
         change = Change(unit_id=status.entry.unit_id, state=status.state, why=status.why, since=since)
         self._open[change.unit_id] = change
         self._reasons[change.unit_id] = status.reason
-        return [change] if before is None else [replace(before, until=since), change]
+        return [change] if before is None else [replace(before, until=max(since, before.since)), change]
+
+    def set_back(self, at: float) -> list[Change]:
+        """Begin anew, at Unix time `at`, s, the states that a wrong clock dated into the future; returns them."""
+        wrong = [change for change in self._open.values() if change.since > at + AHEAD_S]
+        begun = [replace(change, since=at) for change in wrong]
+        self._open.update((change.unit_id, change) for change in begun)
+        return begun
 
     def _explained(self, before: Change, status: UnitStatus) -> list[Change]:
         if status.state is UnitState.HASHING or not _is_better(self._reasons[before.unit_id], status.reason):

@@ -23,7 +23,8 @@ from agent.site.curtailment.events import Event
 from agent.site.evidence import stop_findings
 from agent.site.hardware import capacity_hs, visible_faults
 from agent.site.ledger.entries import LedgerEntry
-from agent.site.power import Power
+from agent.site.mismatch import Mismatch
+from agent.site.power import Power, PowerGap, power_gap
 from agent.site.reasons import MAX_WHY, PLAIN, REASONS, Finding, Reason, Severity
 from agent.site.restarts import YOUNG_S
 from agent.unit.nameplate import Nameplate
@@ -106,12 +107,17 @@ class UnitStatus(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         reading: The latest reading, however old; None before the first.
         error: Why the latest poll failed; None if it did not.
         failures: Polls failed in a row.
-        hashrate_hs: The measured 5 s rate of a fresh reading; None without a fresh reading, or if it has no rate.
+        hashrate_hs: The measured 5 s rate of a fresh reading, or of an overdue unit's last one; None without a reading
+            that counts, or if it has no rate.
         losses: The shortfall by cause, H/s; only causes that took something.
         uplift_hs: Hashrate above the nameplate.
-        power: Power drawn and its source; None if it is neither metered nor reported and cannot be modelled.
+        power: Power drawn and its source; None if it is neither metered nor reported nor can be modelled: `power_gap`
+            says why.
         event: The curtailment event in force that covers the unit; None outside of any.
         is_straggler: True if it hashes more than an event in force leaves it to hash.
+        mismatch: How the unit says to be another model or bin than its row; None if it does not.
+        is_overdue: True if this agent did not ask the unit in time: state, rate and losses are those of its last poll,
+            and `is_fresh` and `is_known` are False (see `lateness`).
         unrestored: The event that curtailed it, ended `RESTORE_S` ago or longer, after which it has not hashed again.
     """
 
@@ -132,6 +138,8 @@ class UnitStatus(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     event: Event | None = None
     is_straggler: bool = False
     unrestored: Event | None = None
+    mismatch: Mismatch | None = None
+    is_overdue: bool = False
     also: tuple[Finding, ...] = ()
 
     @property
@@ -148,6 +156,14 @@ class UnitStatus(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     def is_looked_at(self) -> bool:
         """True once `state` rests on a poll or on the ledger's word (maintenance), rather than on nothing yet."""
         return self.reading is not None or self.error is not None or self.entry.is_in_maintenance
+
+    @property
+    def power_gap(self) -> PowerGap | None:
+        """Why there is no power figure; None if there is one."""
+        if self.power is not None:
+            return None
+        reading = self.reading if self.is_fresh else None
+        return power_gap(self.entry.nameplate, reading, is_starting=self.state is UnitState.STARTING)
 
     @property
     def shortfall_hs(self) -> float:
@@ -285,7 +301,7 @@ def is_full(reading: UnitReading, nameplate: Nameplate, target_ratio: float = 1)
 
 def _judge_without_reading(error: PollError | None, *, was_read: bool, course: Course) -> Verdict:
     if error is None:
-        # No poll failed: the agent itself did not run, for example because the gateway was suspended.
+        # A reading that went stale although no poll failed is held instead (`lateness`).
         return _UNREACHABLE[Reason.NOT_POLLED_LATELY if was_read else Reason.NOT_POLLED]
     if isinstance(error, UnreachableError):
         return _UNREACHABLE[reason_of(error)]

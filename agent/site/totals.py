@@ -25,10 +25,12 @@ class Figures:
         at: Unix time, s.
         units: Units deployed.
         deployed_hs: Sum of nameplates, of units that answer or do not.
-        operating_hs: Sum of rates measured in fresh readings.
+        operating_hs: Sum of rates measured in readings that count.
         uplift_hs: Sum of the hashrate that units deliver above their nameplates.
         losses_hs: The shortfall by cause, H/s; every cause has a key. deployed - sum(losses) + uplift == operating.
         known_hs: Nameplate of the units whose state is known.
+        overdue_units, overdue_hs: Units whose state is not known because the agent did not ask in time, and their
+            nameplate; they count with their last rate and losses.
         units_by_state, deployed_hs_by_state: Every state has a key.
         watts_by_source: Power by source, W; every source has a key. A meter of the group takes the place of its units.
         watts_units: Units with a power figure of their own.
@@ -65,6 +67,8 @@ class Figures:
     curtailment_operating_hs: float = 0.0
     stragglers: int = 0
     unrestored: int = 0
+    overdue_units: int = 0
+    overdue_hs: float = 0.0
     units_by_reason: dict[Reason, int] = field(default_factory=dict)
 
     @property
@@ -156,6 +160,8 @@ _SLOTS = (
     "event_operating_hs",
     "stragglers",
     "unrestored",
+    "overdue_units",
+    "overdue_hs",
 )
 _PLACE_OF = {slot: place for place, slot in enumerate(_SLOTS)}
 _NOTHING = [0.0] * len(_SLOTS)
@@ -196,6 +202,8 @@ _EVENT_TARGET_HS = _PLACE_OF["event_target_hs"]
 _EVENT_OPERATING_HS = _PLACE_OF["event_operating_hs"]
 _STRAGGLERS = _PLACE_OF["stragglers"]
 _UNRESTORED = _PLACE_OF["unrestored"]
+_OVERDUE_UNITS = _PLACE_OF["overdue_units"]
+_OVERDUE_HS = _PLACE_OF["overdue_hs"]
 
 _Sums = list[float]
 _Key = TypeVar("_Key", bound=Hashable)
@@ -317,6 +325,9 @@ def _add_partial(sums: _Sums, status: UnitStatus) -> None:
     nameplate_hs, rate_hs, power = status.entry.nameplate.hashrate_hs, status.hashrate_hs, status.power
     if status.is_known:
         sums[_KNOWN_HS] += nameplate_hs
+    elif status.is_overdue:
+        sums[_OVERDUE_UNITS] += 1
+        sums[_OVERDUE_HS] += nameplate_hs
     if rate_hs is not None:
         sums[_OPERATING_HS] += rate_hs
     if power is not None:
@@ -391,5 +402,7 @@ def _figures(
         curtailment_operating_hs=sums[_EVENT_OPERATING_HS],
         stragglers=int(sums[_STRAGGLERS]),
         unrestored=int(sums[_UNRESTORED]),
+        overdue_units=int(sums[_OVERDUE_UNITS]),
+        overdue_hs=sums[_OVERDUE_HS],
         units_by_reason={reason: int(units) for reason, units in zip(_REASONS, sums[_BY_REASON], strict=True) if units},
     )

@@ -1,11 +1,14 @@
 """One deployed unit: its latest reading and error, the curtailment it has to wake from, and its status."""
 
+from collections.abc import Callable
+
 import msgspec
 
 from agent.errors import PollError, UnreachableError
 from agent.site.curtailment.events import Event, Phase, Slice
 from agent.site.ledger.entries import LedgerEntry
 from agent.site.losses import attribute, is_noise, shortfall_finding
+from agent.site.mismatch import Mismatch, mismatch_of
 from agent.site.power import Power, PowerModel, unit_power
 from agent.site.restarts import Restarts, ends_credit, is_reset, is_restart, is_young
 from agent.site.status import (
@@ -33,6 +36,8 @@ class TrackedUnit:
         entry: The ledger's entry in force.
         reading: The latest reading, however old; None before the first.
         fresh_until: When it goes stale, by the monotonic clock, s.
+        asked_at: When the latest poll ended, by the monotonic clock, s.
+        is_overdue: True if this agent did not ask in time: what was read last still counts.
         moved_at: When the unit's uptime last advanced, by the monotonic clock, s.
         is_frozen: True while the unit repeats its figures, uptime included.
         error: Why the latest poll failed; None if it did not.
@@ -40,12 +45,15 @@ class TrackedUnit:
         metered_watts: The unit's own meter; None without one.
         curtailed_by: The event that last curtailed the unit, until it hashes again.
         cut_by: The event that last took hashrate from it, until it hashes at its full rate again.
+        mismatch: How the unit says to be another model or bin than its row.
         restarts: Its latest restart; None while none was seen.
         has_hashed: True once this process saw it hash.
         status: As of its latest poll or judgement; set by the first `judge`.
     """
 
     __slots__ = (
+        "_compared",
+        "asked_at",
         "curtailed_by",
         "cut_by",
         "entry",
@@ -54,7 +62,9 @@ class TrackedUnit:
         "fresh_until",
         "has_hashed",
         "is_frozen",
+        "is_overdue",
         "metered_watts",
+        "mismatch",
         "moved_at",
         "reading",
         "restarts",
@@ -66,6 +76,8 @@ class TrackedUnit:
         self.reading: UnitReading | None = None
         self.fresh_until = float("-inf")
         self.moved_at = float("-inf")
+        self.asked_at = float("-inf")
+        self.is_overdue = False
         self.is_frozen = False
         self.error: PollError | None = None
         self.failures = 0
@@ -74,10 +86,13 @@ class TrackedUnit:
         self.cut_by: Event | None = None
         self.restarts: Restarts | None = None
         self.has_hashed = False
+        self.mismatch: Mismatch | None = None
+        self._compared: tuple[object, ...] = ()
         self.status: UnitStatus
 
     def record(self, poll: Poll, *, clock_s: float, stale_after_s: float) -> None:
         """Keep the outcome of one poll, which ended at `clock_s` on the monotonic clock."""
+        self.asked_at, self.is_overdue = clock_s, False
         if poll.reading is None:
             self._record_failure(poll.error, clock_s=clock_s)
             return
@@ -106,9 +121,47 @@ class TrackedUnit:
         self.error, self.is_frozen = error, False
         self.failures += 1
 
+    @property
+    def is_held(self) -> bool:
+        """True if the latest reading counts although it is no longer fresh."""
+        return self.is_overdue and self.error is None and self.reading is not None
+
     def forget_reading(self) -> None:
         """Drop the latest reading: it came from another machine."""
         self.reading, self.fresh_until, self.is_frozen = None, float("-inf"), False
+        self.is_overdue = False
+
+    def lapses(self, *, clock_s: float, asked_from: float, refusal_holds_s: float) -> bool:
+        """Return True if what is known of the unit has just grown too old; it is overdue then if no poll is to blame.
+
+        Call it once `fresh_until` has passed.
+
+        Args:
+            clock_s: The monotonic clock, s.
+            asked_from: Polls until then were before this process stood still, so their failures say little, s.
+            refusal_holds_s: How long a definite refusal is knowledge: a silent unit is asked less often.
+        """
+        if self.is_overdue:
+            return False
+        is_of_before = self.asked_at <= asked_from
+        if self.status.is_fresh:
+            self.is_overdue = self.error is None or is_of_before
+            return True
+        is_old = is_of_before or clock_s >= self.asked_at + refusal_holds_s
+        self.is_overdue = is_old and is_definite_refusal(self.error)
+        return self.is_overdue
+
+    def compare(self, bins_of: Callable[[str], tuple[float, ...]]) -> None:
+        """Hold what the unit says it is against its row; `bins_of` returns the known bins of a model, H/s."""
+        reading, nameplate = self.reading, self.entry.nameplate
+        if reading is None:
+            self.mismatch, self._compared = None, ()
+            return
+        told_hs = reading.hashrate_sale_hs or reading.hashrate_ideal_hs
+        # These hardly ever change; comparing them takes a tenth of the time of judging them.
+        compared = (reading.identity, told_hs, reading.mode, nameplate, bins_of)
+        if compared != self._compared:
+            self.mismatch, self._compared = mismatch_of(nameplate, reading, bins_of), compared
 
     def is_changed_by_events(self, around: Slice) -> bool:
         """Return True if events change the state of this sleeping or silent unit; any other unit is polled soon.
@@ -119,7 +172,9 @@ class TrackedUnit:
         status = self.status
         if not status.is_fresh or self.failures:
             # Its next poll may be a minute away: an event that is over must not count as in force until then.
-            return status.event != around.active(self.entry)
+            is_changed = status.event != around.active(self.entry)
+            if is_changed or not self.is_held:
+                return is_changed
         if status.reading is None or status.reading.mode is not Mode.SLEEP:
             return False
         if status.state is UnitState.CURTAILED:
@@ -185,6 +240,7 @@ class TrackedUnit:
             event=event,
             is_straggler=is_straggler,
             unrestored=self._unrestored(state, event, around, at),
+            mismatch=self.mismatch,
         )
 
     def _course(self, *, is_waking: bool) -> Course:
@@ -229,7 +285,7 @@ class TrackedUnit:
         """Put what the unit's own meter reads now into its status; None without a meter."""
         self.metered_watts = watts
         status = self.status
-        power = self._power(status.state, power_model, is_fresh=status.is_fresh)
+        power = self._power(status.state, power_model, is_fresh=status.is_fresh or self.is_held)
         self.status = msgspec.structs.replace(status, power=power)
 
     def _power(self, state: UnitState, power_model: PowerModel, *, is_fresh: bool) -> Power | None:

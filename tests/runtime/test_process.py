@@ -1,4 +1,4 @@
-"""The process: a start that is ended before it is complete."""
+"""The process: a start that is ended before it is complete, and no core dumps."""
 
 import subprocess
 import sys
@@ -36,3 +36,18 @@ def test_other_commands_end_as_programs_do() -> None:
     """Only the agent answers SIGTERM."""
     ended = _ended_while_starting("once")
     assert (ended.returncode, ended.stdout, ended.stderr) == (-15, "", "")
+
+
+_NO_CORE = """
+import ctypes, resource
+from agent.runtime.process import forbid_core_dumps
+forbid_core_dumps()
+PR_GET_DUMPABLE = 3
+print(resource.getrlimit(resource.RLIMIT_CORE), ctypes.CDLL(None).prctl(PR_GET_DUMPABLE, 0, 0, 0, 0))
+"""
+
+
+def test_a_crash_leaves_no_core() -> None:
+    """Neither a file nor a program that cores are piped to gets the memory, with the passwords in it."""
+    ended = subprocess.run([sys.executable, "-c", _NO_CORE], capture_output=True, text=True, check=True)
+    assert ended.stdout == "(0, 0) 0\n"

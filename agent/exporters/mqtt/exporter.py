@@ -86,7 +86,7 @@ class MqttExporter:
             self._on_heard(outlet, received)
 
         outlet.broker.on_state = on_state
-        outlet.broker.on_heard = on_heard
+        outlet.broker.reception.on_heard = on_heard
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -190,7 +190,7 @@ class MqttExporter:
             self._queue_event(change)
 
     def on_health(
-        self, subject: Literal["history", "curtailments", "configuration"], *, is_well: bool, detail: str
+        self, subject: Literal["history", "curtailments", "configuration", "polling"], *, is_well: bool, detail: str
     ) -> None:
         """Publish a change in the health of a part of the agent outside this package; call it each interval."""
         if self.outlets:

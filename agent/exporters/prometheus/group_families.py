@@ -46,7 +46,7 @@ def _figure(
         ),
         family(
             "operating_hashrate_hashes_per_second",
-            "Sum of the hashrates measured in fresh readings",
+            "Sum of the hashrates measured in fresh readings, and of overdue units in their last",
             lambda sums: (((), sums.operating_hs),),
         ),
         family(
@@ -128,6 +128,34 @@ def _curtailment(
     )
 
 
+def _lateness(
+    level: str, labels: tuple[str, ...], groups: Callable[[SiteFigures], Groups]
+) -> tuple[Family[SiteFigures], ...]:
+    """Return how much of one level of grouping the agent did not look at in time."""
+
+    def family(name: str, text: str, value: Callable[[Figures], float]) -> Family[SiteFigures]:
+        return Family(
+            name=f"mining_{level}_{name}",
+            help=f"{text}, per {level}.",
+            kind=Kind.GAUGE,
+            labels=("site", *labels),
+            samples=lambda figures: [(group, value(sums)) for group, sums in groups(figures)],
+        )
+
+    return (
+        family(
+            "overdue_units",
+            "Units that the agent did not ask in time: they count as they were at their last poll, and are not known",
+            lambda sums: sums.overdue_units,
+        ),
+        family(
+            "overdue_nameplate_hashrate_hashes_per_second",
+            "Nameplate of the units that the agent did not ask in time",
+            lambda sums: sums.overdue_hs,
+        ),
+    )
+
+
 def _reasons(
     level: str, labels: tuple[str, ...], groups: Callable[[SiteFigures], Groups]
 ) -> tuple[Family[SiteFigures], ...]:
@@ -169,6 +197,8 @@ SITE_FAMILIES: tuple[Family[SiteFigures], ...] = (
     ),
     *_curtailment("site", (), _site),
     *_curtailment("container", ("container",), _containers),
+    *_lateness("site", (), _site),
+    *_lateness("container", ("container",), _containers),
     *_reasons("site", (), _site),
     *_reasons("container", ("container",), _containers),
     Family(

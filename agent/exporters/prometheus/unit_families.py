@@ -143,6 +143,10 @@ def _one(name: str, text: str, value: Callable[[Subject], float | None], *, kind
     )
 
 
+def _slot_label(board: BoardReading) -> tuple[str]:
+    return BY_SLOT.get(board.slot) or (str(board.slot),)
+
+
 def _boards(
     name: str, text: str, value: Callable[[BoardReading], float | None], *, kind: Kind = Kind.GAUGE
 ) -> Family[UnitReading]:
@@ -152,9 +156,7 @@ def _boards(
         help=text,
         kind=kind,
         labels=(*UNIT_LABELS, "board"),
-        samples=lambda reading: [
-            (BY_SLOT.get(board.slot) or (str(board.slot),), value(board)) for board in reading.boards[:BOARDS_SHOWN]
-        ],
+        samples=lambda reading: [(_slot_label(board), value(board)) for board in reading.boards[:BOARDS_SHOWN]],
     )
 
 
@@ -203,9 +205,20 @@ JUDGED = Section(
         ),
         _unit(
             "miner_power_watts",
-            f"Power of a unit by source: {', '.join(PowerSource)}; a gauge because firmware reports watts, not joules.",
+            f"Power of a unit by source: {', '.join(PowerSource)}; makers state +-5 %. A gauge, as units report watts.",
             _power,
             "source",
+        ),
+    ),
+)
+
+RATED = Section(
+    part=judged,
+    families=(
+        _one(
+            "miner_hashrate_hashes_per_second",
+            "Hashrate that a unit reports, over 5 s, or longer where the reply refutes that; held while it is overdue.",
+            attrgetter("hashrate_hs"),
         ),
     ),
 )
@@ -213,11 +226,6 @@ JUDGED = Section(
 READ = Section(
     part=fresh_reading,
     families=(
-        _one(
-            "miner_hashrate_hashes_per_second",
-            "Hashrate that a unit reports, over 5 s; a longer rate where the reply refutes that one.",
-            attrgetter("rate_hs"),
-        ),
         _one(
             "miner_hashrate_30m_hashes_per_second",
             "Hashrate that a unit reports, over 30 minutes.",
@@ -230,7 +238,7 @@ READ = Section(
         ),
         _one(
             "miner_pcb_temperature_celsius",
-            "Hottest board sensor of a unit; chip sensors are not counted.",
+            "Hottest board sensor of a unit, not counting one 60 C off its others; chip sensors are not counted.",
             attrgetter("hottest_pcb_celsius"),
         ),
         _unit(
@@ -244,10 +252,16 @@ READ = Section(
             "Hashrate of a board that its unit reports, over 5 s.",
             attrgetter("hashrate_hs"),
         ),
-        _boards(
+        _unit(
             "miner_board_chip_temperature_celsius",
-            "Hottest chip sensor of a board.",
-            attrgetter("hottest_chip_celsius"),
+            "Hottest chip sensor of a board; a sensor 60 C off the unit's others is not counted.",
+            lambda reading: [
+                (_slot_label(board), hottest)
+                for board, hottest in zip(
+                    reading.boards[:BOARDS_SHOWN], reading.hottest_chips_celsius[:BOARDS_SHOWN], strict=True
+                )
+            ],
+            "board",
         ),
         _one(
             "miner_pools_alive",
@@ -303,5 +317,5 @@ SHARES = Section(
 )
 
 # Any: each section reads another type.
-SECTIONS: tuple[Section[Any], ...] = (JUDGED, DECLARED, READ, SHARES)
+SECTIONS: tuple[Section[Any], ...] = (JUDGED, DECLARED, RATED, READ, SHARES)
 FAMILIES: tuple[Family[Any], ...] = tuple(family for section in SECTIONS for family in section.families)

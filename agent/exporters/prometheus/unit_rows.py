@@ -128,6 +128,7 @@ def _row(status: UnitStatus) -> list[float | None] | None:
     reading = status.reading
     row[at.nameplate] = status.entry.nameplate.hashrate_hs
     row[at.up] = 1 if status.is_fresh else 0
+    row[at.rate] = status.hashrate_hs
     row[at.by_state[status.state]] = 1
     for loss in status.losses:
         place = at.by_cause[loss.cause]
@@ -144,13 +145,12 @@ def _row(status: UnitStatus) -> list[float | None] | None:
 
 def _with_reading(row: list[float | None], reading: UnitReading) -> list[float | None] | None:
     at = _AT
-    row[at.rate] = reading.rate_hs
     row[at.rate_30m] = reading.hashrate_30m_hs
     row[at.uptime] = reading.uptime_s
     for number, rpm in enumerate(reading.fan_rpm[:FANS_SHOWN]):
         row[at.fans[number]] = rpm
-    hottest, slot_before = None, -1
-    for board in reading.boards:
+    slot_before = -1
+    for board, hottest_chip in zip(reading.boards, reading.hottest_chips_celsius, strict=True):
         slot = board.slot
         if not slot_before < slot < BOARDS_SHOWN:
             return None
@@ -159,11 +159,8 @@ def _with_reading(row: list[float | None], reading: UnitReading) -> list[float |
         row[at.board_chips[slot]] = board.chips
         row[at.board_clocks[slot]] = board.frequency_hz
         row[at.board_errors[slot]] = board.hw_errors
-        row[at.hottest_chips[slot]] = board.hottest_chip_celsius
-        celsius = board.hottest_pcb_celsius
-        if celsius is not None and (hottest is None or celsius > hottest):
-            hottest = celsius
-    row[at.hottest_pcb] = hottest
+        row[at.hottest_chips[slot]] = hottest_chip
+    row[at.hottest_pcb] = reading.hottest_pcb_celsius
     if reading.pools:
         words = [pool.status for pool in reading.pools if pool.status is not None]
         row[at.pools_alive] = words.count("Alive") if words else None

@@ -13,9 +13,11 @@ from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from agent.exporters.web.curtailment_card import curtailment_card
+from agent.exporters.web.mismatch_card import mismatch_card
 from agent.site.event_figures import EventFigures
 from agent.site.status import UnitState, UnitStatus
 from agent.site.totals import Figures, SiteFigures
+from agent.text.lateness import why_text
 from agent.text.losses import CAUSE_WORDS, LossLine, largest_losses, loss_lines, units_text
 from agent.text.numbers import SURE_COVERAGE_RATIO, TARGET_RATIO, duration_text, hashrate_text, ratio_text
 from agent.text.power import power_tiles
@@ -38,6 +40,7 @@ class Shown:
         figures: The latest figures; None until every unit was polled once.
         statuses: Status of every deployed unit.
         unreadiness: Why the figures are incomplete or out of date; None if they are neither.
+        lateness: How many units the agent did not look at in time, in words; None if it looked at all.
         illness: Why the agent itself is unhealthy; None if it is healthy.
         counts_simulated: True if the figures include simulated units.
         history_trouble: Why history is not being written; None while it is, or if none is kept.
@@ -53,6 +56,7 @@ class Shown:
     statuses: tuple[UnitStatus, ...]
     unreadiness: str | None
     illness: str | None
+    lateness: str | None = None
     counts_simulated: bool = True
     history_trouble: str | None = None
     events: tuple[EventFigures, ...] = ()
@@ -78,6 +82,7 @@ def render(shown: Shown) -> str:
             curtailment_card(shown.events),
             _containers(shown.figures, is_late=shown.unreadiness is not None),
             _worst(shown),
+            mismatch_card(shown.statuses),
         ]
     title = escape(shown.site)
     return "\n".join(
@@ -119,6 +124,8 @@ def _banners(shown: Shown) -> Iterable[str]:
         yield _alarm("The agent is unhealthy", shown.illness)
     if shown.unreadiness is not None:
         yield _alarm("These figures are out of date" if shown.figures else "Not ready", shown.unreadiness)
+    if shown.figures is not None and shown.lateness is not None and shown.lateness not in (shown.unreadiness or ""):
+        yield f'<p class="banner"><strong>This agent is late:</strong> {escape(shown.lateness)}.</p>'
     if shown.history_trouble is not None:
         yield _alarm("History is not being written", shown.history_trouble)
     simulated = sum(status.entry.is_simulated for status in shown.statuses)
@@ -266,7 +273,8 @@ def _worst(shown: Shown) -> str:
         where = ", ".join(f"{word}{escape(name)}" for word, name in names if name) or "no place given"
         causes = ", ".join(CAUSE_WORDS[loss.cause] for loss in status.losses)
         # A `why` that only repeats the state adds nothing; the causes of loss do.
-        why = f"{status.state}: {status.why}" if status.state != status.why else causes
+        reason = why_text(status, shown.now)
+        why = f"{status.state}: {reason}" if status.state != reason else causes
         also = "".join(f"; {finding.why}" for finding in status.also[:ALSO_SHOWN])
         title = f' title="Check first: {escape(status.check_first)}."' if status.check_first else ""
         rows.append(

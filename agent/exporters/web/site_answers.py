@@ -44,6 +44,8 @@ class GroupAnswer(msgspec.Struct, frozen=True, kw_only=True):
         curtailment_operating_hs: Hashrate measured of the units inside a curtailment event.
         stragglers: Number of units that hash more than the target of an event leaves them.
         unrestored: Number of units that an event curtailed and that do not hash again 15 minutes after its end.
+        overdue_units, overdue_hs: Units that the agent did not ask in time, and their nameplate. They count as they
+            were at their last poll, and are not covered.
         units_by_reason: Number of units by reason; only reasons that some unit has, without "hashing".
     """
 
@@ -70,6 +72,8 @@ class GroupAnswer(msgspec.Struct, frozen=True, kw_only=True):
     curtailment_operating_hs: float
     stragglers: int
     unrestored: int
+    overdue_units: int
+    overdue_hs: float
     units_by_reason: dict[Reason, int]
 
 
@@ -135,6 +139,8 @@ class SiteAnswer(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         is_ready: True if the figures are complete and up to date.
         not_ready_reason: Reason why they are not.
+        late_reason: How many units the agent did not look at in time, and for how long; null if it looked at all.
+        poll_stretch_ratio: Time between two polls of a unit over the configured interval; 1 on time.
         units, deployed_hs: Sums of the ledger; present from the start.
         simulated_units: Number of simulated units.
         is_simulated_counted: True if all these figures include simulated units; else none does.
@@ -156,6 +162,8 @@ class SiteAnswer(msgspec.Struct, frozen=True, kw_only=True):
     now: datetime
     is_ready: bool
     not_ready_reason: str | None
+    late_reason: str | None
+    poll_stretch_ratio: float
     units: int
     deployed_hs: float
     simulated_units: int
@@ -212,6 +220,8 @@ def site_answer(
     statuses: Iterable[UnitStatus],
     *,
     unreadiness: str | None,
+    lateness: str | None = None,
+    stretch_ratio: float = 1.0,
     now: float,
     counts_simulated: bool = True,
     events: Iterable[EventFigures] = (),
@@ -229,6 +239,8 @@ def site_answer(
         now=time_of(now),
         is_ready=unreadiness is None,
         not_ready_reason=unreadiness,
+        late_reason=lateness if figures else None,
+        poll_stretch_ratio=round(stretch_ratio, 3),
         units=len(counted),
         deployed_hs=sum(status.entry.nameplate.hashrate_hs for status in counted),
         simulated_units=sum(status.entry.is_simulated for status in shown),

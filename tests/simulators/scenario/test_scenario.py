@@ -34,6 +34,7 @@ NAMES = (
     "pool-outage",
     "quiet-day",
     "september-2025",
+    "starved-agent",
 )
 HEAD = 'about = "a test"\nstart = 2025-10-14T00:00:00Z\nduration = "4h"\n'
 
@@ -282,6 +283,19 @@ def test_pool_outage() -> None:
     (first_later, *_), (second_later, *_) = unit.shares(farm.clock.now()).by_pool
     assert first_later == first
     assert second_later > second
+
+
+def test_starved_agent() -> None:
+    """From the start some units are off, asleep or short of a board; three trip at 14 min, boards drop at 34 min."""
+    farm, playing = played("starved-agent")
+    before = truth_at(farm, playing, 13.9 / 60)
+    assert before["units_by_state"] == {"asleep": 3, "hashing": 54, "off": 3}
+    ordinary = {"asleep": 0.049, "missing_boards": 0.032, "off": 0.05, "underperforming": 0.006}
+    assert lost_ratios(before) == ordinary
+    tripped = truth_at(farm, playing, 14 / 60)
+    assert tripped["units_by_state"] == {"asleep": 3, "hashing": 51, "off": 6}
+    assert lost_ratios(truth_at(farm, playing, 33.9 / 60)) == ordinary
+    assert lost_ratios(truth_at(farm, playing, 34 / 60)) == ordinary | {"missing_boards": 0.048}
 
 
 def test_liars() -> None:

@@ -151,8 +151,35 @@ def test_a_straggler_that_went_silent_is_none() -> None:
     """A unit without a fresh reading is no straggler."""
     one = tracker(EVENT)
     assert polled(one, START).is_straggler
+    one.record(failed(at=START + 10), clock_s=110.0)
     [(status, _)] = one.refresh(at=START + 30, clock_s=130.0)
     assert (status.state, status.is_straggler) == (UnitState.UNREACHABLE, False)
+
+
+def test_a_unit_that_was_not_looked_at_lately_is_accused_of_nothing() -> None:
+    """An event that begins while a unit is overdue makes no straggler of it: it may have followed."""
+    one = tracker(EVENT)
+    polled(one, START - 10)
+    one.refresh(at=START + 20, clock_s=120.0)
+    status = seen(one)
+    assert (status.is_overdue, status.state, status.event) == (True, UnitState.HASHING, EVENT)
+    assert not status.is_straggler
+
+
+def test_a_unit_that_slept_when_last_looked_at_goes_with_the_event() -> None:
+    """Overdue and asleep: curtailed while the event lasts and until it may have woken, then stopped."""
+    one = tracker(EVENT)
+    polled(one, END - 60, **ASLEEP)
+    seconds = END - AT
+    states = []
+    for later in (-20, 1, RESTORE_S + 1):
+        one.refresh(at=END + later, clock_s=seconds + later)
+        states.append((seen(one).is_overdue, seen(one).state))
+    assert states == [
+        (True, UnitState.CURTAILED),
+        (True, UnitState.CURTAILED),
+        (True, UnitState.STOPPED),
+    ]
 
 
 TARGET = Fraction(3, 5)
@@ -249,7 +276,7 @@ def test_whoever_does_not_come_back_is_named_until_it_hashes() -> None:
         assert polled(one, at, **ASLEEP).unrestored == expected
     # A unit that reboots or is silent still has not come back.
     assert polled(one, END + 1000, hashrate_5s_hs=0 * TH, uptime_s=1.0).unrestored == EVENT
-    one.refresh(at=END + 1040, clock_s=END + 1040 - AT)
+    one.record(failed(at=END + 1040), clock_s=END + 1040 - AT)
     assert (seen(one).state, seen(one).unrestored) == (UnitState.UNREACHABLE, EVENT)
     assert polled(one, END + 2000).unrestored is None
     assert polled(one, END + 3000, **ASLEEP).unrestored is None
