@@ -74,15 +74,17 @@ def mismatch_of(
     if reported is not None and base_key(reported) and not is_board_name(reported):
         model = reported
     told = told_bin(reading)
-    if told is not None and not _is_other(told, nameplate.hashrate_hs, bins_of(model)):
+    if told is not None and not _is_other(told, nameplate, bins_of(model)):
         told = None
     if base_key(model) != base_key(nameplate.model):
         return Mismatch(plain_model(model), told)
     return None if told is None else Mismatch(None, told)
 
 
-def _is_other(told: ToldBin, hashrate_hs: float, bins_hs: Iterable[float]) -> bool:
-    if _is_same(told.hashrate_hs, hashrate_hs):
+def _is_other(told: ToldBin, nameplate: Nameplate, bins_hs: Iterable[float]) -> bool:
+    # Another work mode of the same machine is no other bin.
+    own_hs = (nameplate.hashrate_hs, *[mode.hashrate_hs for mode in nameplate.modes])
+    if any(_is_same(told.hashrate_hs, hashrate_hs) for hashrate_hs in own_hs):
         return False
     return told.source is BinSource.RATE_SALE or any(_is_same(told.hashrate_hs, bin_hs) for bin_hs in bins_hs)
 

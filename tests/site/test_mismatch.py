@@ -61,6 +61,9 @@ def says(model: str | None, *, sale: float | None = None, ideal: float | None = 
         (row("S21", 200), says("Antminer S21", ideal=206)),
         (row("S21", 200), says("Antminer S21", ideal=188, mode=Mode.LOW)),
         (row("S21 Imm. (NEM)", 239), says("Antminer S21 Imm.", ideal=301, mode=Mode.HIGH)),
+        # Nor is the rating of another work mode another bin.
+        (row("S21 Imm. (NEM)", 239), says("Antminer S21 Imm.", ideal=301)),
+        (row("T21", 190), says("Antminer T21", ideal=233)),
     ],
 )
 def test_unit_in_its_row(nameplate: Nameplate, told: UnitReading) -> None:

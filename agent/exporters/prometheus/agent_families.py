@@ -54,7 +54,9 @@ def _of_history(value: Callable[[Health], float | None]) -> Callable[[AgentNumbe
 
 
 def _mismatches(own: AgentNumbers) -> Iterable[Sample]:
-    """Return how many units differ in their model, and how many in their bin alone."""
+    """Return how many units differ in their model, and how many in their bin alone, once every unit was polled."""
+    if not own.is_whole:
+        return ()
     models = sum(1 for mismatch in own.mismatched.values() if mismatch.model is not None)
     return [((own.site, "model"), models), ((own.site, "bin"), len(own.mismatched) - models)]
 
@@ -114,7 +116,7 @@ _AGENT: tuple[Family[AgentNumbers] | Timing, ...] = (
     ),
     _own(
         "miner_agent_reply_repairs_total",
-        "Repairs that replies needed to become valid JSON, by name of the repair.",
+        "Repairs that replies needed to be read, by name of the repair.",
         lambda own: _counts(own.repairs),
         "repair",
         kind=Kind.COUNTER,

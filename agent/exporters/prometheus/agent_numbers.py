@@ -40,6 +40,7 @@ class AgentNumbers:
         in_flight: Returns the number of polls under way; None until it is set.
         units, simulated_units: Return how many units are exported, and how many of these are simulated.
         mismatched: How each unit that says to be another model or bin than its row differs, by unit.
+        is_whole: True once every unit has been polled.
         meters: Returns every meter's state.
         history: Health of the history writer; None without a history.
         mqtt: Returns every broker's numbers.
@@ -66,6 +67,7 @@ class AgentNumbers:
         self.units: Callable[[], int] = int
         self.simulated_units: Callable[[], int] = int
         self.mismatched: dict[str, Mismatch] = {}
+        self.is_whole = False
         self.meters: Callable[[], Iterable[MeterState]] = tuple
         self.history: Health | None = None
         self.mqtt: Callable[[], Iterable[BrokerNumbers]] = tuple

@@ -136,6 +136,7 @@ class Metrics:
                 texts[name] = lines.render(self._site_pair, figures)
             yield
         self._figure_texts = texts if self._withdrawals == withdrawals else _declared(texts)
+        self.own.is_whole = is_whole
         self._bodies.drop_old()
 
     def withdraw(self) -> None:

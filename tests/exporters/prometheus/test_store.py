@@ -21,6 +21,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from agent.address import Endpoint
 from agent.errors import DeadlineError, UnreachableError
 from agent.exporters.broker_numbers import BrokerNumbers
+from agent.exporters.prometheus.agent_families import MISMATCHES_NAMED
 from agent.exporters.prometheus.negotiation import accepts_gzip, wants_openmetrics
 from agent.exporters.prometheus.store import Metrics, contract
 from agent.exporters.prometheus.text_format import clean_label, label_pairs
@@ -33,7 +34,9 @@ from agent.site.identity.whereabouts import Sighting, Standing, Whereabouts
 from agent.site.lateness import held
 from agent.site.ledger.entries import Place
 from agent.site.metered import Metered, MeterState
+from agent.site.mismatch import BinSource, Mismatch, ToldBin
 from agent.site.power import PowerSource
+from agent.site.reasons import Reason
 from agent.site.status import Loss, UnitStatus
 from agent.site.totals import site_figures
 from agent.unit.reading import Identity, Poll, PoolReading, PowerKind, ShareReading, SystemInfo
@@ -111,6 +114,15 @@ LINES: tuple[tuple[str, UnitStatus, list[str]], ...] = (
     ("miner_state", DEAD, [f'miner_state{{{U1},state="unreachable"}} 1']),
     ("miner_state", status(entry(is_in_maintenance=True)), [f'miner_state{{{U1},state="maintenance"}} 1']),
     ("miner_state", status(), []),
+    ("miner_reason", status(latest=reading()), []),
+    ("miner_reason", DEAD, [f'miner_reason{{{U1},reason="no_answer"}} 1']),
+    (
+        "miner_reason",
+        status(latest=reading(hashrate_5s_hs=0.0, fan_rpm=(7000, 0))),
+        [f'miner_reason{{{U1},reason="fan_stopped"}} 1'],
+    ),
+    ("miner_reason", status(latest=TWO_BOARDS), [f'miner_reason{{{U1},reason="board_absent"}} 1']),
+    ("miner_reason", status(), []),
     (
         "miner_last_reading_timestamp_seconds",
         gone_silent(),
@@ -267,6 +279,10 @@ miner_up{{{U1}}} 0
  unreachable, unreadable.
 # TYPE miner_state gauge
 miner_state{{{U1},state="unreachable"}} 1
+# HELP miner_reason Why a unit is as it is, as a label, always 1 (docs/reasons.md); absent if it is fine or\
+ partly curtailed.
+# TYPE miner_reason gauge
+miner_reason{{{U1},reason="no_answer"}} 1
 # HELP miner_last_reading_timestamp_seconds Unix time of a unit's latest complete reading, however old.
 # TYPE miner_last_reading_timestamp_seconds gauge
 miner_last_reading_timestamp_seconds{{{U1}}} 1763674560.0
@@ -309,6 +325,16 @@ async def test_a_removed_unit_is_gone() -> None:
     assert 'miner_up{site="nd-1",container="C1",unit="u3"} 0' in whole
     assert 'miner_hashrate_hashes_per_second{site="nd-1",container="C1",unit="u3"}' not in whole
     assert "miner_agent_units 2.0" in whole
+
+
+async def test_a_unit_has_its_reason_of_now() -> None:
+    """The series of a reason goes with it: a unit that is fine again, or was never polled at its address, has none."""
+    metrics = store(status(error=UnreachableError("no answer")))
+    reasons = []
+    for one in (status(latest=reading(hashrate_5s_hs=0.0)), status(latest=reading()), gone_silent(), status()):
+        metrics.on_unit(one)
+        reasons.append(re.findall(r'^miner_reason.*reason="(\w+)"', await text_of(metrics), re.MULTILINE))
+    assert reasons == [["stopped_unknown"], [], ["no_answer"], []]
 
 
 async def test_a_moved_unit_takes_its_series_along() -> None:
@@ -821,12 +847,49 @@ async def test_whereabouts() -> None:
     ]
 
 
+async def test_units_that_tell_another_model() -> None:
+    """Units unlike their rows are counted by reason and named; one that fits again, or left, is neither."""
+    other_bin = Mismatch(None, ToldBin(188e12, BinSource.RATE_IDEAL))
+    differing = [Mismatch("S21 Pro", None), other_bin, Mismatch("T21", ToldBin(190e12, BinSource.RATE_SALE))]
+    statuses = [
+        structs.replace(status(entry(f"u{number}"), reading(f"u{number}")), mismatch=mismatch)
+        for number, mismatch in enumerate((*differing, None))
+    ]
+    metrics = store(*statuses)
+    assert "mismatched_units{" not in await text_of(metrics)
+    metrics.on_site(site_figures(statuses, AT), is_whole=True)
+    assert mismatches(await text_of(metrics)) == {"model": 2, "bin": 1, "u0": 1, "u1": 1, "u2": 1}
+    metrics.remove_unit("u2")
+    metrics.on_unit(structs.replace(statuses[0], mismatch=None))
+    metrics.on_unit(structs.replace(statuses[3], mismatch=other_bin))
+    assert mismatches(await text_of(metrics)) == {"model": 0, "bin": 2, "u1": 1, "u3": 1}
+
+
+async def test_a_fleet_unlike_its_ledger_is_bounded() -> None:
+    """However many units differ, the count has all of them and the names are bounded."""
+    units = MISMATCHES_NAMED + 5
+    first = structs.replace(status(latest=reading()), mismatch=Mismatch("S21 Pro", None))
+    metrics = store(*(structs.replace(first, entry=entry(f"u{number}")) for number in range(units)))
+    metrics.on_site(site_figures([first], AT), is_whole=True)
+    shown = mismatches(await text_of(metrics))
+    assert (shown["model"], len(shown)) == (units, MISMATCHES_NAMED + 2)
+
+
+def mismatches(text: str) -> dict[str, float]:
+    """Return the numbers of both metrics of mismatches, by reason and by unit."""
+    found = re.findall(
+        r'(?m)^(?:mining_site_mismatched_units|miner_model_mismatch){.*?(?:reason|unit)="(\w+)".*} (.+)$', text
+    )
+    return {name: float(number) for name, number in found}
+
+
 async def test_exposition_is_the_contract() -> None:
     """Every exported family except the process' own is in the contract, with the same labels and help."""
     hashing = status(latest=reading(power_watts=3500.0), error=None)
-    metrics = store(structs.replace(hashing, losses=(Loss(*next(iter(gone_silent().losses))),)))
+    losses = (Loss(*next(iter(gone_silent().losses))),)
+    metrics = store(structs.replace(hashing, losses=losses, reason=Reason.SLOW, mismatch=Mismatch("S21 Pro", None)))
     figures = site_figures(
-        [hashing],
+        [structs.replace(hashing, reason=Reason.SLOW)],
         AT,
         metered=Metered(site_watts=3600.0, container_watts={"C1": 3600.0}),
         delivered=Delivered(198e12, 200e12, 197e12, 200e12),
