@@ -11,6 +11,7 @@ from typing import Any
 import typer
 from rich.markup import escape
 
+from agent.commands.machine_output import visible, write_lines
 from agent.commands.terminal import FAILED, err, exit_codes, out
 from agent.errors import BrokerError, ConfigError, Mistake
 from agent.exporters.mqtt.checkup import examine
@@ -78,7 +79,7 @@ async def _tail(link: Link, topics: Topics, *, raw: bool, seconds: float | None)
         async with asyncio.timeout(seconds), connect(link, max_packet_bytes=MAX_SHOWN_BYTES) as connection:
             await connection.subscribe(f"{topics.root}/#")
             async for received in connection.messages():
-                out.print(_line(received, topics, raw=raw), markup=False, soft_wrap=True)
+                write_lines([visible(_line(received, topics, raw=raw))])
     except TimeoutError:
         if seconds is None:
             raise BrokerError("timeout", f"{link}: no answer") from None

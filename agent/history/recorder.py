@@ -47,6 +47,10 @@ class Recorder:
         self._history.record(self._minutes.close())
         self._history.stop()
 
+    def pause(self) -> None:
+        """Begin a gap: there are no figures until `on_site` is called again."""
+        self._minutes.pause()
+
     def on_status(self, status: UnitStatus) -> None:
         """Record a unit's status if its state changed."""
         for change in self._changes.observe(status):

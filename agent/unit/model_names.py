@@ -7,6 +7,7 @@ that is shown stays the catalogue's.
 import re
 import unicodedata
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 
 # Longer names are cut: matching a word of megabytes takes minutes.
@@ -18,6 +19,8 @@ _BRACKET = re.compile(r"[\s_-]*[(\[]([^()\[\]]*)[)\]]$")
 # Observed (O76): other-s19jpro-hiveon-2024 answers `Antminer S19JPRO Hiveon`.
 _FIRMWARE = re.compile(r"[\s_-]+hiveon$")
 _SEPARATORS = re.compile(r"[\s._/-]+")
+# Documented (D125): boards without a PIC are in the name of the model.
+_NO_PIC = re.compile(r"(?:[0-9]{2})?nopic$")
 # The work modes in which Bitmain rates one machine twice; a bin's mode is a part of its model in the catalogue.
 _WORK_MODES: Final = frozenset({"nem", "hem"})
 _SAME_WORDS: Final = (("hydro", "hyd"), ("immersion", "imm"), ("plus", "+"))
@@ -36,6 +39,7 @@ def short_model(name: str) -> str:
     return " ".join(words)
 
 
+@lru_cache(1024)
 def model_key(name: str) -> str:
     """Return the key of a model, the same for all its spellings; empty if the name names none.
 
@@ -46,6 +50,7 @@ def model_key(name: str) -> str:
     return _squeezed(text) + (f"({mode})" if mode else "")
 
 
+@lru_cache(1024)
 def base_key(name: str) -> str:
     """Return the key of a model without a work mode."""
     return _squeezed(_plain(name)[0])
@@ -113,7 +118,7 @@ def _squeezed(text: str) -> str:
     squeezed = _SEPARATORS.sub("", text)
     for word, same in _SAME_WORDS:
         squeezed = squeezed.replace(word, same)
-    return squeezed
+    return _NO_PIC.sub("", squeezed)
 
 
 def _parts(name: str) -> tuple[str, str]:

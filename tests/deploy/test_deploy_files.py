@@ -7,6 +7,7 @@ import shutil
 import stat
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -179,6 +180,14 @@ def test_compose_services_are_locked_up() -> None:
         assert "build" in service or re.fullmatch(r"\S+/\S+:v?\d+\.\d+\.\d+", service["image"]), name
         assert not service.get("user", "65532").startswith("0"), name
         assert all(port.startswith("127.0.0.1:") for port in service.get("ports", [])), name
+
+
+def test_compose_prometheus_asks_for_a_name_that_the_agent_serves() -> None:
+    """The name by which Prometheus reaches the agent in compose.yml is in `web.hosts`; else each scrape is a 421."""
+    jobs = _yaml(DEPLOY / "compose/prometheus.yml")["scrape_configs"]
+    targets = {target for job in jobs for part in job["static_configs"] for target in part["targets"]}
+    hosts = tomllib.loads((DEPLOY / "compose/site.toml").read_text(encoding="utf-8"))["web"]["hosts"]
+    assert {f"{host}:9184" for host in hosts} == {target for target in targets if target.endswith(":9184")}
 
 
 def test_compose_mounts_what_is_there() -> None:

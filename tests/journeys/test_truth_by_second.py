@@ -61,6 +61,17 @@ values = { every_s = 120.0 }
 who = { share = "50%" }
 """
 )
+CRASH_LOOPS = (
+    HEAD.format(duration="40m")
+    + """
+[[event]]
+at = "1m"
+spread = "4m"
+fault = "restart_loop"
+values = { every_s = 150.0 }
+who = { share = "50%" }
+"""
+)
 RAMPS = (
     HEAD.format(duration="40m")
     + """
@@ -111,6 +122,7 @@ CASES = {
     "steady": Case(STEADY, -0.05, 0.05),
     "stops": Case(STOPS, -0.15, 0.15),
     "restart loops": Case(RESTART_LOOPS, -0.5, 3.5),
+    "crash loops": Case(CRASH_LOOPS, -0.5, 3.5),
     "ramps": Case(RAMPS, -0.2, 0.6),
     "curtailed to 60 %": Case(CURTAILED_TO_60, -0.2, 0.25),
 }

@@ -30,6 +30,7 @@ from agent.site.delivered import Delivered
 from agent.site.ledger.entries import Place
 from agent.site.metered import Metered
 from agent.site.power import PowerSource
+from agent.site.reasons import Reason
 from agent.site.status import Cause, UnitState, UnitStatus
 from agent.site.totals import Figures, site_figures
 from agent.unit.nameplate import Nameplate
@@ -137,8 +138,8 @@ def test_a_small_site_in_literal_figures() -> None:
         "unreachable": 588,
         "unreadable": 294,
     }
-    # All but the dark unit: it alone neither answers nor is accounted for.
-    assert figures.known_hs == 8 * 294e12 + 100e12
+    # All but the dark unit, which does not answer, and the denied one, which may be hashing.
+    assert figures.known_hs == 7 * 294e12 + 100e12
 
 
 def test_a_dead_container_stays_in_the_denominator() -> None:
@@ -150,6 +151,13 @@ def test_a_dead_container_stays_in_the_denominator() -> None:
     assert figures.by_container["C1"].operational_efficiency_ratio == 1
     assert figures.by_container["C2"].operational_efficiency_ratio == 0
     assert figures.by_container["C2"].losses_hs[Cause.UNREACHABLE] == 16 * 294e12
+
+
+def test_a_site_that_refuses_commands_is_not_known_to_do_nothing() -> None:
+    """Units that answer every command with "no" may hash: no coverage, and no operational efficiency."""
+    figures = site_figures(statuses([case("a", reading=None, error=ACCESS_DENIED)]), AT).site
+    assert (figures.coverage_ratio, figures.operational_efficiency_ratio) == (0, None)
+    assert figures.losses_hs[Cause.UNREADABLE] == 294e12
 
 
 def test_a_unit_that_never_answered_stays_in_the_denominator() -> None:
@@ -164,6 +172,23 @@ def test_a_dead_unit_is_not_counted_at_its_last_value() -> None:
     assert figures.operating_hs == 294e12
     assert figures.units_by_state[UnitState.STOPPED] == 0
     assert figures.losses_hs[Cause.STOPPED] == 0
+
+
+def test_an_overdue_unit_counts_as_it_was_and_is_not_covered() -> None:
+    """A unit that was not asked in time holds its rate and its losses; coverage falls and the group names it."""
+    board_gone = reading("b", hashrate_5s_hs=190 * TH, boards=(board(0), board(1)))
+    fleet = [
+        case("a"),
+        case("b", is_stale=True, reading=board_gone),
+        case("c", ("C2", "R1"), is_stale=True, entry=entry("c", place=Place("C2", "R1"), is_in_maintenance=True)),
+    ]
+    figures = site_figures(statuses(fleet), AT)
+    site = figures.site
+    assert (site.operating_hs, site.losses_hs[Cause.MISSING_BOARDS]) == ((294 + 190 + 294) * TH, 98 * TH)
+    assert site.units_by_state[UnitState.UNREACHABLE] == 0
+    assert (site.known_hs, site.overdue_units, site.overdue_hs) == (588 * TH, 1, 294 * TH)
+    assert (figures.by_container["C1"].overdue_units, figures.by_container["C2"].overdue_units) == (1, 0)
+    assert site.deployed_hs - sum(site.losses_hs.values()) + site.uplift_hs == site.operating_hs
 
 
 def test_racks_of_the_same_name_are_told_apart_by_container() -> None:
@@ -232,8 +257,18 @@ def exact_sums(fleet: Iterable[UnitStatus]) -> dict[str, Any]:
             for status in fleet
             if status.event is not None
         ),
+        "curtailment_operating_hs": sum(
+            Fraction(status.hashrate_hs or 0) for status in fleet if status.event is not None
+        ),
         "stragglers": sum(status.is_straggler for status in fleet),
         "unrestored": sum(1 for status in fleet if status.unrestored is not None),
+        "overdue_units": sum(1 for status in fleet if status.is_overdue and not status.is_known),
+        "overdue_hs": sum(
+            Fraction(status.entry.nameplate.hashrate_hs)
+            for status in fleet
+            if status.is_overdue and not status.is_known
+        ),
+        "units_by_reason": dict(Counter(status.reason for status in fleet if status.reason is not Reason.HASHING)),
     }
 
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 
 from agent.exporters.broker_numbers import BrokerNumbers
 from agent.exporters.prometheus.agent_numbers import AgentNumbers
@@ -10,6 +11,9 @@ from agent.exporters.prometheus.family import Family, Kind, Sample
 from agent.exporters.prometheus.histogram import Histogram
 from agent.history.health import Health
 from agent.site.identity.whereabouts import Standing
+
+# These samples are made anew at each scrape. If a whole fleet differs from its ledger, the count says so.
+MISMATCHES_NAMED = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +51,14 @@ def _of_brokers_by(value: Callable[[BrokerNumbers], Mapping[str, int]]) -> Calla
 def _of_history(value: Callable[[Health], float | None]) -> Callable[[AgentNumbers], Iterable[Sample]]:
     """Return a sample of the history writer's health; its number is None without a history."""
     return lambda own: (((), None if own.history is None else value(own.history)),)
+
+
+def _mismatches(own: AgentNumbers) -> Iterable[Sample]:
+    """Return how many units differ in their model, and how many in their bin alone, once every unit was polled."""
+    if not own.is_whole:
+        return ()
+    models = sum(1 for mismatch in own.mismatched.values() if mismatch.model is not None)
+    return [((own.site, "model"), models), ((own.site, "bin"), len(own.mismatched) - models)]
 
 
 def _own(
@@ -87,13 +99,24 @@ _AGENT: tuple[Family[AgentNumbers] | Timing, ...] = (
         kind=Kind.COUNTER,
     ),
     _own(
+        "miner_agent_poll_stretch_ratio",
+        "Time between two polls of a unit over the configured interval: median of the last interval, 1 on time.",
+        lambda own: (((), own.stretch() if own.stretch else None),),
+    ),
+    _own(
+        "miner_agent_standstills_total",
+        "Times the agent stood still so long that it withdrew all figures until every unit was asked again.",
+        lambda own: (((), own.standstills),),
+        kind=Kind.COUNTER,
+    ),
+    _own(
         "miner_agent_polls_in_flight",
         "Polls under way now.",
         lambda own: (((), own.in_flight() if own.in_flight else None),),
     ),
     _own(
         "miner_agent_reply_repairs_total",
-        "Repairs that replies needed to become valid JSON, by name of the repair.",
+        "Repairs that replies needed to be read, by name of the repair.",
         lambda own: _counts(own.repairs),
         "repair",
         kind=Kind.COUNTER,
@@ -140,6 +163,13 @@ _AGENT: tuple[Family[AgentNumbers] | Timing, ...] = (
         "Size of the latest scrape body before compression, by scope.",
         lambda own: [((scope,), size) for scope, size in own.scrape_bytes.items()],
         "scope",
+    ),
+    _own(
+        "miner_agent_http_clients_dropped_total",
+        "Clients that the web server turned away, by reason.",
+        lambda own: _counts(own.http_refused),
+        "reason",
+        kind=Kind.COUNTER,
     ),
     _own(
         "miner_agent_config_last_reload_successful",
@@ -309,6 +339,19 @@ _IDENTITY: tuple[Family[AgentNumbers], ...] = (
         lambda own: [
             ((own.site, where.unit_id), 1) for where in own.identity_figures.away if where.standing is Standing.MOVED
         ],
+        *("site", "unit"),
+    ),
+    _own(
+        "mining_site_mismatched_units",
+        "Units that say to be another model or bin than their row in the ledger, by reason: model, or bin alone.",
+        _mismatches,
+        *("site", "reason"),
+    ),
+    _own(
+        "miner_model_mismatch",
+        "1 for a unit that says to be another model or bin than its row in the ledger. Absent for all others,"
+        f" and beyond {MISMATCHES_NAMED:,} units.",
+        lambda own: [((own.site, unit_id), 1) for unit_id in islice(own.mismatched, MISMATCHES_NAMED)],
         *("site", "unit"),
     ),
     _own(

@@ -21,6 +21,8 @@ from agent.exporters.mqtt.messages import (
 from agent.exporters.mqtt.news import is_news
 from agent.exporters.mqtt.topics import MeterScope, Topics, from_level, level
 from agent.site.curtailment.orders import ScopeOrder
+from agent.site.lateness import held
+from agent.site.reasons import Reason
 from agent.site.status import UnitState
 from agent.site.totals import site_figures
 
@@ -65,6 +67,7 @@ def test_every_message_fits_its_schema() -> None:
                     container="C1",
                     before=UnitState.HASHING,
                     state=UnitState.UNREACHABLE,
+                    reason=Reason.NO_ANSWER,
                     why="no answer",
                 ),
                 at=AT,
@@ -187,3 +190,18 @@ def test_which_rate_changes_are_news(published_hs: float | None, now_hs: float |
         structs.replace(status(latest=reading()), hashrate_hs=rate_hs) for rate_hs in (published_hs, now_hs)
     )
     assert is_news(published, now) is expected
+
+
+def test_the_agents_lateness_is_no_news_of_a_unit() -> None:
+    """A unit that becomes overdue, or is asked again, is not published for that; one that goes silent is."""
+    hashing = status(latest=reading())
+    assert not is_news(hashing, held(hashing))
+    assert not is_news(held(hashing), hashing)
+    assert is_news(held(hashing), gone_silent())
+    facts = check(composer().unit(held(hashing), at=AT))["unit"]
+    assert (facts["state"], facts["is_fresh"], facts["is_overdue"], facts["hashrate_hs"]) == (
+        "hashing",
+        False,
+        True,
+        198e12,
+    )
