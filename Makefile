@@ -5,6 +5,7 @@
 #   make test        all tests but the slow ones
 #   make test-slow   all tests
 #   make check       lint, types, imports, then the tests
+#   make audit       look up the locked packages in a database of known vulnerabilities, where one can be reached
 #   make bench       speed and memory, compared with other clients; about six minutes
 #   make bench-compare REV=...   ratios of this code to another commit under one benchmark
 #   make compare-golden REV=...  what another commit serves, publishes and prints, against this one
@@ -17,13 +18,14 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+AUDIT := $(VENV)/audit
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 PYTEST := $(BIN)/pytest
 ARGS ?=
 JOBS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev programs demo stack test test-slow lint format check bench bench-compare bench-fleet bench-steady bench-soak bench-moonshot compare-golden lock clean
+.PHONY: help setup setup-dev programs demo stack test test-slow lint format check audit bench bench-compare bench-fleet bench-steady bench-soak bench-moonshot compare-golden lock clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -81,6 +83,16 @@ format: setup-dev
 
 check: lint test
 
+# pip-audit has an environment of its own, because it needs many packages. Exit status 3: no database can be reached.
+$(AUDIT)/.installed: deploy/dev/audit.lock
+	@deploy/dev/make-venv "$(PYTHON)" "$(AUDIT)"
+	@$(AUDIT)/bin/pip --disable-pip-version-check --quiet install --require-hashes -r $<
+	@touch $@
+
+audit: $(AUDIT)/.installed
+	@$(AUDIT)/bin/python deploy/dev/audit.py $(AUDIT)/bin/pip-audit \
+	  requirements.lock requirements-dev.lock tests/bench/requirements.lock deploy/dev/audit.lock
+
 # asic-rs' Python binding is measured if it can be installed; nothing else uses it.
 $(BENCH_STAMP): tests/bench/requirements.lock $(DEV_STAMP)
 	@$(PIP) install --require-hashes --no-deps -r $< || echo "pyasic_rs cannot be installed here: left out"
@@ -110,6 +122,8 @@ bench-moonshot: setup-dev
 	@$(BIN)/python tests/bench/bench_fleet.py scale --minutes 10 $(ARGS)
 
 lock:
+	uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --no-emit-index-url \
+	  deploy/dev/audit.in -o deploy/dev/audit.lock
 	uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --extra uvloop --extra isal \
 	  --no-emit-index-url pyproject.toml -o requirements.lock
 	uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --extra uvloop --extra isal --group dev \

@@ -1,18 +1,31 @@
 """Entry point of `hashsight`; the command line itself is `agent.commands.command_line`."""
 
+import os
 import signal
 import sys
+from types import FrameType
+
+# New files are not for other accounts, whatever the shell allows; a stricter umask stays.
+WITHHELD_MODE = 0o027
 
 
 def main() -> None:
     """Run the command line."""
+    os.umask(os.umask(0o077) | WITHHELD_MODE)
     if sys.argv[1:2] == ["run"]:
         # SIGHUP asks an agent to reload its files. Importing the agent takes about a second, in which SIGHUP would kill
         # the process. Blocked here, it stays pending until `process.run_until_signalled` handles it.
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+        signal.signal(signal.SIGTERM, _stop_early)
     from agent.commands.command_line import app  # noqa: PLC0415 - after the signal mask
 
     app()
+
+
+def _stop_early(signal_number: int, _: FrameType | None) -> None:
+    """End a start that is not complete; once the agent runs, its own handler takes the place of this one."""
+    sys.stderr.write(f"hashsight: {signal.Signals(signal_number).name} before the agent had started\n")
+    raise SystemExit(0)
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from agent.runtime.polling import Polling
 from agent.runtime.round_timer import RoundTimer
 from agent.runtime.rounds import Rounds
 from agent.runtime.setup import Setup
+from agent.runtime.standstill import Standstill
 from agent.runtime.systemd import ServiceManager
 from agent.runtime.web_source import web_source
 from agent.site.curtailment.book import CurtailmentBook
@@ -99,6 +100,7 @@ class Agent:
         self.mqtt = new_mqtt(setup, self.book, lambda: self.setup.watched)
         self.fan_out = FanOut(self.metrics, self.mqtt, recorder_of(setup))
         self._counting = Counting(setup, lambda: self.metrics.simulated)
+        self._standstill = Standstill(longest_s=lambda: self.tracker.stale_after_s)
         self.rounds = Rounds(
             self.tracker,
             self.fan_out,
@@ -107,10 +109,13 @@ class Agent:
             counted=self._counting.counted,
             simulated_units=self._counting.simulated_units,
             interval_s=config.poll.interval_s,
+            standstill=self._standstill,
         )
+        reader = registry.default_with(setup.catalogue.layouts)
+        self.rounds.on_standstill = self._on_standstill
         self._polling = Polling(
             config,
-            reader_of=lambda _: registry.DEFAULT,
+            reader_of=lambda _: reader,
             on_poll=self._on_poll,
             on_skipped=self.metrics.on_skipped,
         )
@@ -123,6 +128,7 @@ class Agent:
             meters=self.meters,
             book=self.book,
             fan_out=self.fan_out,
+            layouts=setup.catalogue.layouts,
         )
         self.in_force = InForce(setup, self._parts, at=at)
         self.reload_wanted = self.in_force.reload_wanted
@@ -151,7 +157,7 @@ class Agent:
     async def polling(self) -> AsyncIterator[None]:
         """Hold the sockets that polling needs while the block runs; nothing is polled yet."""
         with self._polling.connected(self.identity.polled_entries()):
-            self.metrics.watch_in_flight(lambda: self.poller.in_flight)
+            self.metrics.watch_polling(lambda: self.poller.in_flight, lambda: self.poller.stretch_ratio)
             yield
 
     async def run(self) -> None:
@@ -170,7 +176,8 @@ class Agent:
         self.in_force.warn_of_simulated()
         self.metrics.on_reload(is_successful=True, at=self.started_at)
         self.metrics.watch_curtailments(lambda: self.book.is_kept)
-        if self.setup.token is not None:
+        takes_orders = self.setup.token is not None or any(section.curtailment for section in config.mqtt)
+        if takes_orders:
             await self.book.keep()
         garbage.settle()
         self._polling.rest_s = POLLING_REST_S
@@ -187,16 +194,19 @@ class Agent:
                 tasks.create_task(self.poller.run(), name="poller"),
                 tasks.create_task(self.identity.run(), name="identity"),
                 tasks.create_task(self.timer.run(), name="figures"),
-                tasks.create_task(watch_loop(self.metrics.on_lag), name="loop watch"),
+                tasks.create_task(watch_loop(self._on_loop_lag), name="loop watch"),
                 tasks.create_task(self.meters.run(), name="meters"),
                 tasks.create_task(self.in_force.run(), name="reload"),
+                *([tasks.create_task(self.book.keep_trying(), name="curtailments")] if takes_orders else []),
                 tasks.create_task(self.manager.watch(lambda: self.poller.last_progress), name="watchdog"),
             ]
+            self._standstill.begin()
             self.manager.notify("READY=1")
             await self.stop.wait()
             self.manager.notify("STOPPING=1")
             for task in running:
                 task.cancel()
+        self.book.close()
         log.info("agent stopped", ran_s=round(time.time() - self.started_at, 1))
 
     async def reload(self) -> None:
@@ -234,6 +244,16 @@ class Agent:
             if self._counting.is_counted(recorded[0]):
                 self.rounds.delivered.record(recorded[0], clock_s=clock_s)
         self.on_polled()
+
+    def _on_loop_lag(self, lag_s: float) -> None:
+        self.metrics.on_lag(lag_s)
+        self.rounds.look_for_standstill()
+
+    def _on_standstill(self, stood_s: float) -> None:
+        log.warning("agent stood still", stood_s=round(stood_s, 1), units=len(self.tracker))
+        self.metrics.on_standstill()
+        # Polls in flight say nothing of now, and the time they took is not the units'.
+        self._polling.start_over()
 
     def _on_misread(self, unit_id: str, error: OtherUnitError) -> None:
         discredited = self.tracker.discredit(unit_id, error, at=time.time())

@@ -150,9 +150,17 @@ class DeadlineError(PollError):
 
 
 class DisconnectedError(PollError):
-    """The unit closed or reset the connection before the reply was complete."""
+    """The unit closed or reset the connection before the reply was complete.
+
+    Attributes:
+        is_reset: True if it reset the connection before the first byte: no program reads at its end.
+    """
 
     reason = "disconnected"
+
+    def __init__(self, message: str, *, is_reset: bool = False) -> None:
+        super().__init__(message)
+        self.is_reset = is_reset
 
 
 class MalformedReplyError(PollError):

@@ -20,9 +20,9 @@ UNITS = (
 COUNTED = (
     *("units", "chips", "polls", "repairs", "shares", "errors", "readings", "changes", "checks", "messages"),
     *("connections", "alive", "in_flight", "pending", "written", "dropped", "skipped", "stragglers", "restored"),
-    *("accepted", "rejected"),
+    *("accepted", "rejected", "set_aside", "standstills"),
 )
-FLAGS = ("up", "active", "successful", "state", "kept", "changed", "connected", "silent", "build")
+FLAGS = ("up", "active", "successful", "state", "reason", "kept", "changed", "connected", "silent", "build")
 # Units in common use that are not base units, anywhere in a name.
 HABITS = re.compile(
     r"(?:^|_)((?:giga|tera|peta|exa)\w*|[gtpe]hs?|percent\w*|pct|milli\w*|micro\w*|kilo\w*|mega\w*|kwh?|mw|minutes|hours"
@@ -64,6 +64,8 @@ UNIT_SERIES: Mapping[str, int] = {
     # Partly curtailed, missing chips, derated, underperforming. A missing board adds one series and removes one: it has
     # no temperature.
     "cause": 4,
+    # A unit that is partly curtailed has no reason here.
+    "reason": 0,
 }
 # Most series of one family per group of units, by label.
 GROUP_SERIES: Mapping[str, int] = {
@@ -72,12 +74,14 @@ GROUP_SERIES: Mapping[str, int] = {
     "source": 3,
     "window": 2,
     "standing": 4,
+    "reason": 2,
 }
 # Measured at the site, the level with most series. A hundred containers are at most 7,200 series.
 SERIES_PER_GROUP = 72
 EXCEPTIONS: Mapping[str, str] = {
     "mining_site_units_by_standing": "the plain name is taken by the states; a unit has one state and one standing",
     "miner_address_changed": "rare, and joined by unit; its current place is uncertain",
+    "miner_model_mismatch": "rare, and joined by unit",
 }
 
 
@@ -219,8 +223,9 @@ _CHAPTERS: tuple[tuple[str, str, Callable[[str], bool]], ...] = (
     (
         "Units",
         (
-            f"At most {SERIES_PER_UNIT} series per unit. A figure that is stale or not reported is absent; zero is a "
-            "measured zero. A unit that does not answer keeps `miner_up` 0, its state and its nameplate."
+            f"At most {SERIES_PER_UNIT} series per unit, besides the two that only a unit unlike its row of the ledger "
+            "has (`miner_address_changed`, `miner_model_mismatch`). A figure that is stale or not reported is absent; "
+            "zero is a measured zero. A unit that does not answer keeps `miner_up` 0, its state and its nameplate."
         ),
         lambda name: not name.startswith(("mining_", "miner_agent_")),
     ),

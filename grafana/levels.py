@@ -13,7 +13,7 @@ AGENT_SITES = "instance:miner_agent_build_info:carried"
 # start, and the delay with which Prometheus sees both.
 EXCUSED_AFTER = "30m"
 
-SOURCES = ("metered", "reported", "modelled")
+SOURCES = ("metered", "measured", "estimated", "modelled")
 
 WINDOWS = ("1h", "1d", "7d", "30d", "mtd")
 

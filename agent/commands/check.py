@@ -7,6 +7,7 @@ from pathlib import Path
 from rich.markup import escape
 from rich.table import Table
 
+from agent.commands.machine_output import write_text
 from agent.commands.terminal import exit_codes, out
 from agent.config.file import render_config
 from agent.runtime.setup import load_setup
@@ -18,7 +19,7 @@ def check(config: Path, *, show: bool) -> None:
     with exit_codes():
         setup = load_setup(config)
         if show:
-            out.print(render_config(setup.config), markup=False)
+            write_text([render_config(setup.config), "\n"])
         entries = setup.ledger.at(time.time())
         models = Counter((entry.nameplate.model, entry.nameplate.hashrate_hs) for entry in entries)
         table = Table(title="deployed now, by model and bin", title_justify="left", box=None)

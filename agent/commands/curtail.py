@@ -14,6 +14,7 @@ import msgspec
 
 from agent.commands.agent_client import AnswerError, RunningAgent, running_agent
 from agent.commands.curtail_text import event_lines, order_text, span_text
+from agent.commands.machine_output import write_json
 from agent.commands.terminal import exit_codes, out, usage_error
 from agent.exporters.web.curtailment_answers import CurtailmentAnswer, CurtailmentsAnswer
 from agent.exporters.web.curtailment_api import PATH
@@ -56,7 +57,7 @@ def start(
         order |= {name: value for name, value in optional.items() if value is not None}
         answer = agent.ask("POST", PATH, order)
         if as_json:
-            out.print_json(msgspec.json.encode(answer).decode())
+            write_json(answer)
             return
         event = _read(answer, CurtailmentAnswer)
         _print(f"{event.id}: {order_text(event, agent.zone)}")
@@ -81,7 +82,7 @@ def stop(
         ids = _open_ids(agent) if event_id is None else [event_id]
         answers = [agent.ask("DELETE", f"{PATH}/{quote(each, safe='')}") for each in ids]
         if as_json:
-            out.print_json(msgspec.json.encode(answers).decode())
+            write_json(answers)
             return
         for answer in answers:
             event = _read(answer, CurtailmentAnswer)
@@ -96,7 +97,7 @@ def list_events(*, config: Path | None, url: str | None, token_file: Path | None
         agent = running_agent(config, url=url, token_file=token_file)
         answer = agent.ask("GET", PATH)
         if as_json:
-            out.print_json(msgspec.json.encode(answer).decode())
+            write_json(answer)
             return
         events = _read(answer, CurtailmentsAnswer).curtailments
         if not events:

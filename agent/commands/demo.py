@@ -120,6 +120,7 @@ class _Shown:
 async def _watch(setup: Setup, addresses: str, seconds: float | None) -> None:
     """Run the agent and show its figures: redrawn in place on a terminal, else one line per interval."""
     logs.set_up(setup.config.log.level, setup.config.log.format)
+    logs.catch_strays()
     agent = Agent(setup)
     if seconds is not None:
         asyncio.get_running_loop().call_later(seconds, agent.stop.set)

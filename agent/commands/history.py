@@ -1,12 +1,13 @@
 """`hashsight history`: the history file as CSV."""
 
-import sys
-from collections.abc import Iterator
+from collections.abc import Generator
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from agent.commands.history_source import opened
+from agent.commands.machine_output import write_text
 from agent.commands.terminal import exit_codes, usage_error
 from agent.history.export import CHANGE_HEADER, CONTAINER_HEADER, change_line, container_line, site_lines
 from agent.history.reader import HistoryReader
@@ -33,8 +34,9 @@ def export(
                 except ValueError as error:
                     raise usage_error(COMMAND, "PERIOD", period, str(error)) from error
                 bounds = (whole.start, whole.end)
-            for piece in _pieces(reader, kind, *bounds):
-                sys.stdout.write(piece)
+            # Closed before the file is, if writing fails.
+            with closing(_pieces(reader, kind, *bounds)) as pieces:
+                write_text(pieces)
 
 
 def _moment(option: str, text: str | None, zone: ZoneInfo, default: float) -> float:
@@ -48,7 +50,7 @@ def _moment(option: str, text: str | None, zone: ZoneInfo, default: float) -> fl
     return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).timestamp()
 
 
-def _pieces(reader: HistoryReader, kind: str, start: float, end: float) -> Iterator[str]:
+def _pieces(reader: HistoryReader, kind: str, start: float, end: float) -> Generator[str, None, None]:
     if kind == "site":
         yield from site_lines(reader.chunks(start, end))
     elif kind == "containers":

@@ -1,6 +1,5 @@
 """`hashsight ledger`: the dated list of what is deployed, shown, compared and changed without altering the past."""
 
-import json
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 from agent.commands.ledger_changes import change, print_journal
 from agent.commands.ledger_site import LedgerSite
 from agent.commands.ledger_text import contrast_json, contrast_text, counted, print_entries
+from agent.commands.machine_output import write_json_rows, write_lines
 from agent.commands.options.ledger import Form
 from agent.commands.terminal import exit_codes, out, usage_error
 from agent.config.mistakes import near_match
@@ -59,10 +59,9 @@ def diff(files: list[Path] | None, *, config: Path, start: str | None, end: str 
             after = tuple(entry for entry in after if entry.is_deployed_at(over))
         contrasts = compare(before, after, same=same_row if is_by_row else same_unit, zone=site.zone)
         if as_json:
-            out.print_json(json.dumps([contrast_json(contrast, site.zone) for contrast in contrasts]))
+            write_json_rows(contrast_json(contrast, site.zone) for contrast in contrasts)
             return
-        for contrast in contrasts:
-            out.print(contrast_text(contrast, site.zone, has_dates=is_by_row), markup=False, soft_wrap=True)
+        write_lines(contrast_text(contrast, site.zone, has_dates=is_by_row) for contrast in contrasts)
         summary = f"differences: {len(contrasts):,}"
         if not is_by_row:
             summary = f"{_total_text(before)} -> {_total_text(after)}; {summary}"

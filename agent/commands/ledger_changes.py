@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from agent.commands.ledger_site import LedgerSite
 from agent.commands.ledger_text import change_text, counted
+from agent.commands.machine_output import write_lines
 from agent.commands.terminal import err, out
 from agent.files.text import read_text
 from agent.site.ledger.cells import parse_moment
@@ -47,8 +48,7 @@ def print_journal(unit_id: str, file: Path) -> None:
     if not lines:
         return
     out.print(f"\nchanges in {journal_path(file)}, latest last", markup=False, soft_wrap=True)
-    for line in lines[-JOURNAL_LINES_SHOWN:]:
-        out.print(line, markup=False, soft_wrap=True)
+    write_lines(lines[-JOURNAL_LINES_SHOWN:])
 
 
 def _journal_lines(unit_id: str, file: Path) -> Iterator[str]:
@@ -60,8 +60,7 @@ def _journal_lines(unit_id: str, file: Path) -> Iterator[str]:
 
 
 def _print_changes(edited: Edited, site: LedgerSite, *, is_dry: bool) -> None:
-    for row in edited.changes:
-        out.print(change_text(row), markup=False, soft_wrap=True)
+    write_lines(map(change_text, edited.changes))
     for note in (*edited.notes, *_past_note(edited, site)):
         err.print(f"note: {note}", markup=False, soft_wrap=True)
     if not edited.changes:

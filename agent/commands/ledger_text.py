@@ -1,13 +1,10 @@
 """Ledger rows and their changes as text and JSON, for `hashsight ledger`."""
 
-import csv
-import json
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from zoneinfo import ZoneInfo
 
+from agent.commands.machine_output import write_csv, write_json_rows, write_lines
 from agent.commands.options.ledger import Form
-from agent.commands.terminal import out
 from agent.site.ledger.compare import Contrast, cells_of, differing
 from agent.site.ledger.edit import RowChange
 from agent.site.ledger.entries import LedgerEntry
@@ -16,16 +13,13 @@ from agent.site.ledger.reader import COLUMNS
 
 def print_entries(entries: Sequence[LedgerEntry], zone: ZoneInfo, form: Form) -> None:
     """Print rows in the form asked for."""
-    rows = [cells_of(entry, zone) for entry in entries]
+    rows = (cells_of(entry, zone) for entry in entries)
     if form is Form.JSON:
-        out.print_json(json.dumps(rows))
+        write_json_rows(rows)
     elif form is Form.CSV:
-        writer = csv.DictWriter(sys.stdout, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+        write_csv(COLUMNS, rows)
     else:
-        for line in _aligned(rows):
-            out.print(line, markup=False, soft_wrap=True)
+        write_lines(_aligned(list(rows)))
 
 
 def counted(number: int, name: str) -> str:

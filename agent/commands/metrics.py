@@ -1,6 +1,5 @@
 """`hashsight metrics`: the metric contract, every family this agent exports."""
 
-import json
 from collections.abc import Sequence
 
 from rich.console import Console
@@ -8,6 +7,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from agent.commands.machine_output import write_json
 from agent.commands.terminal import exit_codes, out
 from agent.exporters.prometheus.store import ContractRow, contract
 
@@ -22,7 +22,7 @@ def metrics(*, as_json: bool) -> None:
     with exit_codes():
         rows = contract()
         if as_json:
-            out.print_json(json.dumps([row._asdict() for row in rows], default=list))
+            write_json([row._asdict() for row in rows])
         else:
             print_contract(rows, out)
 

@@ -11,6 +11,7 @@ from typing import Any
 import typer
 from rich.markup import escape
 
+from agent.commands.machine_output import visible, write_lines
 from agent.commands.terminal import FAILED, err, exit_codes, out
 from agent.errors import BrokerError, ConfigError, Mistake
 from agent.exporters.mqtt.checkup import examine
@@ -23,6 +24,8 @@ from agent.runtime.setup import Setup, load_setup
 from agent.text.numbers import hashrate_text, ratio_text
 
 SHOWN_CHARS = 160
+# The agent publishes nothing larger.
+MAX_SHOWN_BYTES = 1 << 20
 
 
 def check(config: Path, *, broker: str | None) -> None:
@@ -39,11 +42,7 @@ async def _check(setup: Setup, links: Sequence[Link]) -> bool:
     sections = {section.name: section for section in setup.config.mqtt}
     for link in links:
         section = sections[link.name]
-        taken_in = []
-        if section.curtailment:
-            taken_in.append(topics.curtailment)
-        if section.meters:
-            taken_in.append(topics.meters)
+        taken_in = topics.taken_in(curtailment=section.curtailment, meters=section.meters)
         async for finding in examine(link, canary=topics.canary, taken_in=taken_in, nonce=secrets.token_hex(8)):
             is_well = is_well and finding.is_well
             sign = "[green]ok[/]  " if finding.is_well else "[red]bad[/] "
@@ -77,10 +76,10 @@ def tail(
 
 async def _tail(link: Link, topics: Topics, *, raw: bool, seconds: float | None) -> None:
     try:
-        async with asyncio.timeout(seconds), connect(link) as connection:
+        async with asyncio.timeout(seconds), connect(link, max_packet_bytes=MAX_SHOWN_BYTES) as connection:
             await connection.subscribe(f"{topics.root}/#")
             async for received in connection.messages():
-                out.print(_line(received, topics, raw=raw), markup=False, soft_wrap=True)
+                write_lines([visible(_line(received, topics, raw=raw))])
     except TimeoutError:
         if seconds is None:
             raise BrokerError("timeout", f"{link}: no answer") from None

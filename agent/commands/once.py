@@ -4,20 +4,22 @@ import asyncio
 from collections.abc import Iterable
 from pathlib import Path
 
-import msgspec
 import typer
 from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 
 from agent.app import Agent
-from agent.commands.site_summary import site_json, site_summary
+from agent.commands.machine_output import write_json_rows
+from agent.commands.site_summary import site_fields, site_summary
 from agent.commands.terminal import FAILED, err, exit_codes, out
 from agent.runtime import logs
 from agent.runtime.setup import load_setup
+from agent.site.reasons import Reason
 from agent.site.status import UnitState, UnitStatus
 from agent.site.totals import SiteFigures
 from agent.text.numbers import hashrate_text, ratio_text
+from agent.text.unit_notes import mismatch_text, unit_notes
 
 WORST_SHOWN = 20
 
@@ -31,13 +33,12 @@ def once(config: Path, *, as_json: bool, show_all: bool) -> None:
         statuses = sorted(agent.tracker.statuses(), key=_shortfall_ratio, reverse=True)
         name = setup.config.title
         if as_json:
-            units = [_unit_json(status) for status in statuses]
-            body = msgspec.json.decode(site_json(name, figures))
-            out.print_json(msgspec.json.encode({**body, "unit_statuses": units}).decode())
+            write_json_rows(map(unit_fields, statuses), site_fields(name, figures), name="unit_statuses")
         else:
             shown = statuses if show_all else [status for status in statuses if status.losses][:WORST_SHOWN]
             out.print(_unit_table(shown, of=len(statuses)))
             out.print()
+            _print_mismatches(statuses)
             out.print(site_summary(name, figures, agent.loss_lines(figures)))
         if figures.site.units and not any(status.is_fresh for status in statuses):
             err.print("no unit could be read")
@@ -62,29 +63,50 @@ def _unit_table(statuses: Iterable[UnitStatus], of: int) -> Table:
     for status in statuses:
         place = status.entry.place
         causes = ", ".join(str(loss.cause).replace("_", " ") for loss in status.losses)
+        is_fine = status.state is UnitState.HASHING and status.reason is Reason.HASHING
         table.add_row(
             escape(status.entry.unit_id),
             escape(status.entry.nameplate.model),
             escape(" ".join(part for part in (place.container, place.rack, place.slot) if part)),
             status.state,
-            escape(causes if status.state is UnitState.HASHING and causes else status.why),
+            escape(causes if is_fine and causes else "; ".join([status.why, *(each.why for each in status.also)])),
             hashrate_text(status.hashrate_hs),
             ratio_text(_shortfall_ratio(status), 1),
         )
     return table
 
 
-def _unit_json(status: UnitStatus) -> dict[str, object]:
+def _print_mismatches(statuses: Iterable[UnitStatus]) -> None:
+    """Print the units that say to be another model or bin than their row, the first `WORST_SHOWN` by id."""
+    texts = sorted(
+        (status.entry.unit_id, mismatch_text(status.entry, status.mismatch)) for status in statuses if status.mismatch
+    )
+    if not texts:
+        return
+    out.print(f"units that differ from their row in the ledger: {len(texts):,}", markup=False)
+    for unit_id, text in texts[:WORST_SHOWN]:
+        out.print(f"  {unit_id} {text}", markup=False, soft_wrap=True)
+    out.print()
+
+
+def unit_fields(status: UnitStatus) -> dict[str, object]:
+    """Return the facts of one unit for JSON, in base units."""
     return {
         "unit_id": status.entry.unit_id,
         "model": status.entry.nameplate.model,
         "state": status.state,
+        "reason": status.reason,
         "why": status.why,
+        "is_overdue": status.is_overdue,
+        "also": [finding.why for finding in status.also],
+        "check_first": status.check_first,
         "nameplate_hs": status.entry.nameplate.hashrate_hs,
         "hashrate_hs": status.hashrate_hs,
         "power_watts": status.power.watts if status.power else None,
         "power_source": status.power.source if status.power else None,
+        "power_missing_reason": status.power_gap,
         "losses_hs": {loss.cause: loss.hashrate_hs for loss in status.losses},
+        "notes": unit_notes(status),
         "error": None if status.error is None else str(status.error),
         "reading": status.reading,
     }

@@ -10,12 +10,21 @@ from rich.markup import escape
 from rich.table import Table
 
 from agent.address import Endpoint, parse_endpoint
+from agent.commands.machine_output import visible, write_json, write_lines
 from agent.commands.terminal import err, exit_codes, out, usage_error
 from agent.errors import PollError
-from agent.text.numbers import ABSENT, duration_text, hashrate_text, watts_text
+from agent.site.evidence import alone_findings
+from agent.site.mismatch import told_bin
+from agent.site.reasons import REASONS
+from agent.site.status import reason_of
+from agent.text.numbers import ABSENT, duration_text, hashrate_text
+from agent.text.power import unit_power_text
+from agent.text.unit_notes import bin_text, coolant_text
 from agent.unit import registry
 from agent.unit.cgminer.client import Client
 from agent.unit.consistency.rules import hold_together
+from agent.unit.model_advice import Machine, missing_text
+from agent.unit.model_names import base_key, is_board_name, plain_model
 from agent.unit.nameplate import Nameplate, shipped_catalogue
 from agent.unit.reader import Conversation
 from agent.unit.reading import BoardReading, Places, UnitReading
@@ -34,13 +43,16 @@ def read(host: str, *, as_json: bool, raw: bool, timeout_s: float) -> None:
         exchanges: list[tuple[bytes, bytes]] = []
         try:
             reading = asyncio.run(_ask(endpoint, timeout_s, exchanges))
+        except PollError as error:
+            err.print(f"check first: {REASONS[reason_of(error)].check_first}", markup=False, soft_wrap=True)
+            raise
         finally:
             if raw:
                 _print_raw(exchanges)
         if raw:
             return
         if as_json:
-            out.print_json(msgspec.json.encode(reading).decode())
+            write_json({**msgspec.to_builtins(reading), **_reason(reading)})
         else:
             _print_tables(endpoint, reading)
 
@@ -96,14 +108,8 @@ def _overheard(
 
 def _print_raw(exchanges: list[tuple[bytes, bytes]]) -> None:
     """Print what went over the wire, one line per message, with terminal control characters escaped."""
-    for request, reply in exchanges:
-        for sign, data in (("> ", request), ("< ", reply)):
-            text = data.decode("utf-8", "backslashreplace")
-            out.print(sign + "".join(_visible(character) for character in text), markup=False, soft_wrap=True)
-
-
-def _visible(character: str) -> str:
-    return character if character.isprintable() else character.encode("unicode_escape").decode()
+    messages = ((sign, data) for exchange in exchanges for sign, data in zip("><", exchange, strict=True))
+    write_lines(f"{sign} {visible(data.decode('utf-8', 'backslashreplace'))}" for sign, data in messages)
 
 
 def _print_tables(endpoint: Endpoint, reading: UnitReading) -> None:
@@ -144,6 +150,20 @@ def _print_tables(endpoint: Endpoint, reading: UnitReading) -> None:
                 escape(pool.user or ""),
             )
         out.print(pools)
+    missing = _missing(reading)
+    if missing is not None:
+        # Not in a table, whose column would cut the row to add into pieces.
+        out.print(missing, markup=False, soft_wrap=True)
+
+
+def _reason(reading: UnitReading) -> dict[str, object]:
+    first, *others = alone_findings(reading)
+    return {
+        "reason": first.reason,
+        "why": first.why,
+        "also": [finding.why for finding in others],
+        "check_first": REASONS[first.reason].check_first,
+    }
 
 
 def _facts(reading: UnitReading) -> Iterator[tuple[str, str]]:
@@ -152,6 +172,10 @@ def _facts(reading: UnitReading) -> Iterator[tuple[str, str]]:
     yield "firmware", identity.firmware or ABSENT
     yield "API", f"{identity.api or ABSENT}, {reading.dialect} dialect"
     yield "mode", reading.mode or "not reported"
+    found = alone_findings(reading)
+    yield "reason", "; ".join(finding.why for finding in found)
+    if REASONS[found[0].reason].check_first:
+        yield "check first", REASONS[found[0].reason].check_first
     yield "up", duration_text(reading.uptime_s)
     yield "hashrate 5 s", hashrate_text(reading.hashrate_5s_hs)
     if reading.stand_in_hs is not None:
@@ -160,9 +184,14 @@ def _facts(reading: UnitReading) -> Iterator[tuple[str, str]]:
     yield "hashrate 30 min", hashrate_text(reading.hashrate_30m_hs)
     yield "hashrate average", hashrate_text(reading.hashrate_avg_hs)
     yield "firmware's ideal", hashrate_text(reading.hashrate_ideal_hs)
-    yield "power", watts_text(reading.power_watts) if reading.power_watts is not None else "not reported"
+    if reading.hashrate_sale_hs is not None:
+        yield "sold as", f"{hashrate_text(reading.hashrate_sale_hs)} (rate_sale)"
+    yield "power", unit_power_text(reading.power_watts, reading.power_kind)
     if reading.fan_rpm:
         yield "fans", ", ".join(ABSENT if rpm is None else f"{rpm:.0f}" for rpm in reading.fan_rpm) + " rpm"
+    coolant = coolant_text(reading)
+    if coolant is not None:
+        yield "coolant", coolant
     if reading.shares is not None:
         shares = reading.shares
         counts = (("accepted", shares.accepted), ("rejected", shares.rejected), ("stale", shares.stale))
@@ -174,6 +203,26 @@ def _facts(reading: UnitReading) -> Iterator[tuple[str, str]]:
         yield "faults it names", ", ".join(fault.replace("_", " ") for fault in reading.faults)
     if reading.repairs:
         yield "repairs", ", ".join(reading.repairs)
+
+
+def _missing(reading: UnitReading) -> str | None:
+    """Return what to add to a site's catalogue before this unit can stand in its ledger; None if it can already."""
+    model, told = reading.identity.model, told_bin(reading)
+    catalogue = shipped_catalogue()
+    if model is None or not base_key(model) or is_board_name(model):
+        return None
+    is_known = bool(catalogue.bins_hs(model))
+    if (told is None and is_known) or (told is not None and catalogue.find(model, told.hashrate_hs) is not None):
+        return None
+    machine = Machine(
+        model=model,
+        hashrate_hs=None if told is None else told.hashrate_hs,
+        boards=len(reading.boards) or None,
+        chips_per_board=max((board.chips or 0 for board in reading.boards), default=0) or None,
+        source="this unit's own reply",
+    )
+    said = f"this {plain_model(model)}" + ("" if told is None else f" {bin_text(told)}")
+    return f"{said}: {missing_text(catalogue, machine)}"
 
 
 def _board_cells(board: BoardReading) -> list[str]:

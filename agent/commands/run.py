@@ -6,7 +6,7 @@ from pathlib import Path
 from agent.app import Agent
 from agent.commands.terminal import exit_codes
 from agent.runtime import garbage, logs
-from agent.runtime.process import run_loop, run_until_signalled
+from agent.runtime.process import forbid_core_dumps, run_loop, run_until_signalled
 from agent.runtime.setup import Setup, load_setup
 from agent.runtime.systemd import ServiceManager
 
@@ -14,9 +14,11 @@ from agent.runtime.systemd import ServiceManager
 def run(config: Path) -> None:
     """Run the agent until SIGTERM."""
     with exit_codes():
+        forbid_core_dumps()
         garbage.pause()
         setup = load_setup(config)
         logs.set_up(setup.config.log.level, setup.config.log.format)
+        logs.catch_strays()
         try:
             run_loop(_run(setup))
         finally:

@@ -1,7 +1,6 @@
 """`hashsight statement`: a calendar period's statement, computed from history, verified, or combined from sites."""
 
 import re
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ import msgspec
 import typer
 
 from agent.commands.history_source import opened
+from agent.commands.machine_output import write_text
 from agent.commands.terminal import FAILED, err, exit_codes, out, usage_error
 from agent.statement import check, text
 from agent.statement.period import Period, parse_period
@@ -59,8 +59,8 @@ def statement(
             return
         else:
             shown = _stated(asked, config=config, history=history, now=now, is_draft=not publish)
-        # Written directly: the bytes must not depend on the terminal's width.
-        sys.stdout.write(FORMATS[form](shown))
+        # As bytes: they must depend neither on the terminal's width nor on its encoding.
+        write_text([FORMATS[form](shown)])
 
 
 def _stated(period: str | None, *, config: Path | None, history: Path | None, now: float, is_draft: bool) -> Statement:

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import typer
 from rich.console import Console
 
+from agent.commands.machine_output import abandon_stdout
 from agent.errors import AgentError, ConfigError, Mistake, PollError
 
 FAILED, BAD_CONFIG = 1, 2
@@ -25,6 +26,10 @@ def exit_codes() -> Iterator[None]:
         raise typer.Exit(BAD_CONFIG) from error
     except (AgentError, OSError) as error:
         err.print(_sentence(error), markup=False, soft_wrap=True)
+        try:
+            out.file.flush()
+        except OSError:
+            abandon_stdout()
         raise typer.Exit(FAILED) from error
 
 

@@ -7,9 +7,11 @@ here opens a socket, and only `load_config` reads a file.
 import json
 import re
 import tomllib
+from collections import Counter
+from collections.abc import Iterable
 from datetime import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from pydantic import Strict, ValidationError, ValidationInfo, field_validator
 
@@ -33,6 +35,8 @@ from agent.config.sections import (
 )
 from agent.errors import ConfigError, Mistake
 from agent.files.text import read_text
+
+T = TypeVar("T")
 
 MAX_CONFIG_BYTES = 1 << 20
 # tomllib's time grows with the square of the dots in a key: 20,000 dots took six seconds (Python 3.11).
@@ -81,10 +85,9 @@ class Config(Section):
     @classmethod
     def _refuse_ambiguous_brokers(cls, brokers: tuple[MqttSection, ...]) -> tuple[MqttSection, ...]:
         for key in ("name", "outbox_file"):
-            values = [value for value in (getattr(broker, key) for broker in brokers) if value is not None]
-            for value in values:
-                if values.count(value) > 1:
-                    raise ValueError(f"two brokers have {key} {value}")
+            value = _first_twice(value for value in (getattr(broker, key) for broker in brokers) if value is not None)
+            if value is not None:
+                raise ValueError(f"two brokers have {key} {value}")
         # Meters are keyed by what they measure, across all brokers.
         if len({broker.meter_max_age_s for broker in brokers if broker.meters}) > 1:
             raise ValueError("meter_max_age_s must be equal for all brokers with meters = true")
@@ -93,20 +96,23 @@ class Config(Section):
     @field_validator("meter")
     @classmethod
     def _refuse_duplicate_meters(cls, meters: tuple[MeterSection, ...]) -> tuple[MeterSection, ...]:
-        names = [meter.name for meter in meters]
-        for name in names:
-            if names.count(name) > 1:
-                raise ValueError(f"two meters are named {name}")
+        name = _first_twice(meter.name for meter in meters)
+        if name is not None:
+            raise ValueError(f"two meters are named {name}")
         return meters
 
     @field_validator("curtailment")
     @classmethod
     def _refuse_duplicate_windows(cls, windows: tuple[CurtailmentSection, ...]) -> tuple[CurtailmentSection, ...]:
-        names = [window.name for window in windows]
-        for name in names:
-            if names.count(name) > 1:
-                raise ValueError(f"two windows are named {name}")
+        name = _first_twice(window.name for window in windows)
+        if name is not None:
+            raise ValueError(f"two windows are named {name}")
         return windows
+
+
+def _first_twice(values: Iterable[T]) -> T | None:
+    """Return the first of the values that are there more than once; None if each is there once."""
+    return next((value for value, times in Counter(values).items() if times > 1), None)
 
 
 def load_config(path: Path) -> Config:

@@ -1,10 +1,14 @@
-"""Pydantic's errors as `Mistake` values for operators, with near matches and masked secrets."""
+"""Mistakes in files as `Mistake` values for operators, with near matches and masked secrets.
+
+A file can have a mistake in every cell. All are counted, a hundred are shown, and only those are put into words.
+"""
 
 import difflib
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping
+from bisect import bisect
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -15,6 +19,7 @@ from agent.errors import Mistake
 SHOWN_CHARACTERS = 80
 # A file of another kind has a mistake on every line; a hundred are enough to see that.
 SHOWN_MISTAKES = 100
+MAX_COMPARED = 200
 MASK = "***"
 
 Location = tuple[int | str, ...]
@@ -30,12 +35,92 @@ _ONE_SECTION = "a section is expected, [{}] on a line of its own"
 _EACH_SECTION = "sections are expected, each with [[{}]] on a line of its own"
 
 
+class NearMatches:
+    """Suggestions from a list of known names.
+
+    A word is compared with at most `MAX_COMPARED` names. Of a longer list these are its neighbours by alphabet, read
+    forwards and backwards: a word with one wrong letter shares its beginning or its end with the right one.
+
+    Args:
+        known: The names; they are sorted when the first suggestion is wanted.
+    """
+
+    def __init__(self, known: Iterable[str]) -> None:
+        self._known = known
+        self._by_folded: dict[str, str] | None = None
+        self._forwards: list[str] = []
+        self._backwards: list[str] = []
+
+    def near(self, word: str) -> str:
+        """Return ``; did you mean X?`` if a name is close to `word`, ignoring case, else an empty string."""
+        by_folded = self._by_folded
+        if by_folded is None:
+            by_folded = self._by_folded = {name.casefold(): name for name in self._known}
+            if len(by_folded) > MAX_COMPARED:
+                self._forwards, self._backwards = sorted(by_folded), sorted(name[::-1] for name in by_folded)
+        # Clipped: matching a word of megabytes takes minutes.
+        folded = word[:SHOWN_CHARACTERS].casefold()
+        close = difflib.get_close_matches(folded, self._neighbours(folded) if self._forwards else by_folded, n=1)
+        return f"; did you mean {by_folded[close[0]]}?" if close else ""
+
+    def _neighbours(self, word: str) -> set[str]:
+        return {
+            *_around(self._forwards, word),
+            *(name[::-1] for name in _around(self._backwards, word[::-1])),
+        }
+
+
+def _around(names: list[str], word: str) -> list[str]:
+    place = bisect(names, word)
+    return names[max(0, place - MAX_COMPARED // 4) : place + MAX_COMPARED // 4]
+
+
 def near_match(word: str, known: Iterable[str]) -> str:
     """Return ``; did you mean X?`` if one of `known` is close to `word`, ignoring case, else an empty string."""
-    by_folded = {name.casefold(): name for name in known}
-    # Clipped: matching a word of megabytes takes minutes.
-    close = difflib.get_close_matches(word[:SHOWN_CHARACTERS].casefold(), by_folded, n=1)
-    return f"; did you mean {by_folded[close[0]]}?" if close else ""
+    return NearMatches(known).near(word)
+
+
+class MisspeltError(ValueError):
+    """A word that is not among the known ones; the suggestion is made when the message is read.
+
+    Args:
+        reason: The message without the suggestion.
+        word: The word.
+        known: The words that would be right.
+    """
+
+    def __init__(self, reason: str, word: str, known: Iterable[str]) -> None:
+        super().__init__(reason)
+        self._word, self._known = word, known
+
+    def __str__(self) -> str:
+        return f"{self.args[0]}{near_match(self._word, self._known)}"
+
+
+class Mistakes:
+    """The mistakes of one file: all are counted, the first `SHOWN_MISTAKES` are kept.
+
+    Args:
+        file: The file's name in messages.
+    """
+
+    def __init__(self, file: str) -> None:
+        self.count = 0
+        self._file = file
+        self._kept: list[Mistake] = []
+
+    def add(self, where: str, value: str, reason: str | Callable[[], str]) -> None:
+        """Add a mistake; a reason that takes time is a function, which is called only if the reason is shown."""
+        self.count += 1
+        if len(self._kept) < SHOWN_MISTAKES:
+            words = reason if isinstance(reason, str) else reason()
+            self._kept.append(Mistake(file=self._file, where=where, value=clip(value), reason=words))
+
+    def listed(self) -> Iterator[Mistake]:
+        """Yield the mistakes that are kept, and the number of the others."""
+        yield from self._kept
+        if self.count > len(self._kept):
+            yield more_mistakes(self.count - len(self._kept), self._file)
 
 
 def clip(text: str) -> str:

@@ -76,11 +76,15 @@ class LedgerSection(Section):
         file: The ledger; relative to the configuration file.
         models_file: The site's own catalogue rows; None for the shipped catalogue alone.
         networks: The only networks that units' addresses may be in.
+        detect_simulated: True to take units at loopback addresses, and with serial numbers of the bundled simulator,
+            for simulated, whatever the ledger's column says; False to go by the column alone.
     """
 
     file: FilePath
     models_file: FilePath | None = None
     networks: Networks = DEFAULT_NETWORKS
+    # A simulated unit that passes for a machine adds hashrate that nobody has.
+    detect_simulated: bool = True
 
     @field_validator("networks")
     @classmethod
@@ -163,11 +167,14 @@ class WebSection(Section):
 
     Attributes:
         listen: Address and port; port 0 binds any free one.
-        max_connections: Maximum open connections; more are refused.
+        hosts: Names under which clients may ask for it, besides IP addresses and the names of this machine.
+        max_connections: Maximum open connections; at the limit a new one takes the place of an idle one.
     """
 
     # Loopback: serving a network takes an explicit choice. Port 9184 is below the ephemeral range.
     listen: Listen = Endpoint("127.0.0.1", 9184)
+    # A web page elsewhere can point its own name at this machine (DNS rebinding), so unknown names are refused.
+    hosts: Annotated[tuple[Host, ...], Strict(strict=False)] = ()
     # Enough for some Prometheus servers and browsers; more is a mistake or an attack.
     max_connections: Annotated[int, between(1, 65_536)] = 256
 
@@ -361,6 +368,7 @@ class MqttSection(Section):
         host, tls, port: Its address; the default port is 8883 with TLS and 1883 without.
         protocol: MQTT version.
         client_id: The agent's client id; default: hashsight-SITE-NAME. Two clients with one id disconnect each other.
+            Orders come over a second connection, CLIENT_ID-orders, and a Sparkplug node is CLIENT_ID-sparkplug.
         username, password_file: None for a broker without authentication.
         ca_file: Trusted certificates; default: the system's.
         cert_file, key_file: The agent's own certificate.

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, PlainValidator, Strict, ValidationInfo
 
 from agent.address import Endpoint, Network, parse_address, parse_endpoint, parse_network
 from agent.config.json_pointer import parse_pointer
-from agent.config.mistakes import near_match
+from agent.config.mistakes import MisspeltError
 
 
 def parsed(kind: type | tuple[type, ...], parse: Callable[[str], object]) -> PlainValidator:
@@ -54,7 +54,7 @@ def _parse_zone(text: str) -> ZoneInfo:
     if not known:
         raise ValueError("this machine has no time zone database; install the package tzdata")
     if text not in known:
-        raise ValueError(f"an IANA zone is expected, such as UTC or America/Chicago{near_match(text, known)}")
+        raise MisspeltError("an IANA zone is expected, such as UTC or America/Chicago", text, known)
     return ZoneInfo(text)
 
 

@@ -1,16 +1,16 @@
 """SQLite for history and outboxes: connections, transactions, the single writer's lock, and errors as reasons."""
 
 import errno
-import fcntl
 import sqlite3
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 from urllib.parse import quote
 
 from agent.errors import HistoryError, OutboxError
+from agent.files.lock import FileLock
+from agent.files.modes import create_private
 
 _REASONS = {
     sqlite3.SQLITE_FULL: "full",
@@ -57,7 +57,7 @@ class FileKind:
             raise self.error(reason, f"{path}: {error.strerror}") from error
 
     @contextmanager
-    def opened_to_write(self, path: Path, *, busy_s: float) -> Iterator[tuple[sqlite3.Connection, IO[str]]]:
+    def opened_to_write(self, path: Path, *, busy_s: float) -> Iterator[tuple[sqlite3.Connection, FileLock]]:
         """Yield a connection and the writer's lock; both stay open after the block, unless it fails.
 
         Args:
@@ -70,27 +70,23 @@ class FileKind:
         with self.translated(path), ExitStack() as on_failure:
             lock = self.take_lock(path)
             on_failure.callback(lock.close)
+            # SQLite gives its log the mode of the file.
+            create_private(path)
             connection = connect(path, busy_s=busy_s)
             on_failure.callback(connection.close)
             yield connection, lock
             on_failure.pop_all()
 
-    def take_lock(self, path: Path) -> IO[str]:
-        """Take the writer's lock. It is released when the returned file is closed or the process ends.
+    def take_lock(self, path: Path) -> FileLock:
+        """Take the writer's lock.
 
         Raises:
             HistoryError, OutboxError: ``in_use`` when another process holds it.
         """
-        lock = path.with_name(f"{path.name}.lock").open("w", encoding="ascii")
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return FileLock(path)
         except BlockingIOError as error:
-            lock.close()
             raise self.error("in_use", f"{path}: another agent is writing it") from error
-        except BaseException:
-            lock.close()
-            raise
-        return lock
 
     def check_identity(self, connection: sqlite3.Connection, path: Path) -> int:
         """Return the file's schema version; 0 if the file is empty.

@@ -11,6 +11,17 @@ from datetime import UTC, datetime
 from agent.history.minutes import COLUMNS, Values
 from agent.history.state_changes import Change
 
+# Version 1 had the column `watts_reported` and none of measured watts.
+_COLUMNS_1 = tuple(
+    "watts_reported" if column == "watts_estimated" else column for column in COLUMNS if column != "watts_measured"
+)
+_MEASURED = COLUMNS.index("watts_measured")
+
+FORMAT = 2
+"""Version of the CSV of rows. A digest can still be computed of `FORMATS`, because statements name it."""
+
+FORMATS = (1, 2)
+
 HEADER = f"time,{','.join(COLUMNS)}\n"
 CONTAINER_HEADER = f"container,{HEADER}"
 CHANGE_HEADER = "unit,state,why,since,until,seconds\n"
@@ -43,13 +54,21 @@ def _quoted(text: str) -> str:
 
 
 class Digest:
-    """The SHA-256 of rows as CSV, computed chunk by chunk."""
+    """The SHA-256 of rows as CSV, computed chunk by chunk.
 
-    def __init__(self) -> None:
-        self._sha256 = hashlib.sha256(HEADER.encode())
+    Args:
+        form: Version of the CSV, one of `FORMATS`. Version 1 is what the first release printed for rows of its time.
+    """
+
+    def __init__(self, form: int = FORMAT) -> None:
+        self._is_first_form = form == 1
+        header = f"time,{','.join(_COLUMNS_1)}\n" if self._is_first_form else HEADER
+        self._sha256 = hashlib.sha256(header.encode())
 
     def add(self, chunk: Iterable[Values]) -> None:
         """Add rows."""
+        if self._is_first_form:
+            chunk = (values[:_MEASURED] + values[_MEASURED + 1 :] for values in chunk)
         self._sha256.update("".join(map(row_line, chunk)).encode())
 
     def hexdigest(self) -> str:

@@ -16,6 +16,7 @@ class Health:
         trouble: Why the latest write failed, in words; None if it succeeded.
         written: Rows and changes written since the start.
         dropped: Rows and changes dropped because too many were pending.
+        set_aside: Rows and changes from the future that were set aside since the start.
         pending: Rows and changes waiting to be written.
         errors: Failures by reason; every reason has a count.
         written_at: Unix time of the latest successful write, s.
@@ -26,6 +27,7 @@ class Health:
     trouble: str | None = None
     written: int = 0
     dropped: int = 0
+    set_aside: int = 0
     pending: int = 0
     errors: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(WRITE_REASONS, 0)))
     written_at: float | None = None

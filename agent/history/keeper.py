@@ -15,6 +15,7 @@ from typing import NamedTuple
 import structlog
 
 from agent.errors import HistoryError
+from agent.history.future import SetAside
 from agent.history.health import Health
 from agent.history.minutes import Minute, Row, Values
 from agent.history.state_changes import Change
@@ -173,7 +174,7 @@ class History:
                 self._pending.popleft()
             self.health.pending = len(self._pending)
         self.health.written += len(batch)
-        file.tidy(now=self._wall(), keep_days=self._keep_days, max_bytes=self._max_bytes)
+        self._note(file.tidy(now=self._wall(), keep_days=self._keep_days, max_bytes=self._max_bytes))
         self.health.size_bytes = file.size_bytes
         self._unchecked += 1
         if self._unchecked >= CHECK_EVERY:
@@ -192,11 +193,18 @@ class History:
 
     def _claimed(self, file: HistoryWriter) -> HistoryWriter:
         try:
-            file.claim(site=self._site, zone=self._zone)
+            self._note(file.claim(site=self._site, zone=self._zone, now=self._wall()))
         except BaseException:
             file.close()
             raise
         return file
+
+    def _note(self, aside: SetAside) -> None:
+        """Count and log what was set aside because a clock was wrong."""
+        if not any(aside):
+            return
+        self.health.set_aside += aside.rows + aside.changes
+        log.warning("history from the future", file=str(self.path), **aside._asdict())
 
     def _replace_damaged(self, error: HistoryError) -> HistoryWriter:
         aside = move_aside(self.path, now=self._wall())

@@ -273,6 +273,10 @@ class MinuteBook:
         self._open_at = 0
         self._open: dict[str | None, _RunningMeans] = {}
 
+    def pause(self) -> None:
+        """Begin a gap, which lasts until the next figures: those before it hold no longer."""
+        self._held = None
+
     def advance(self, figures: SiteFigures, *, simulated_units: int, clock_s: float) -> list[Minute]:
         """Add the current figures.
 

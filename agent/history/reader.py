@@ -4,7 +4,7 @@
 
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -112,10 +112,10 @@ class HistoryReader:
             for unit, state, why, since, until in found:
                 yield Change(unit_id=unit, state=state, why=why, since=since, until=until)
 
-    def interrupt_after(self, seconds: float) -> None:
-        """Set a deadline: reads after it fail with `HistoryError` ``slow``."""
+    def interrupt_after(self, seconds: float, *, is_wanted: Callable[[], bool] = lambda: True) -> None:
+        """Set a deadline: reads after it, or once `is_wanted` returns False, fail with `HistoryError` ``slow``."""
         deadline = time.monotonic() + seconds
-        self._connection.set_progress_handler(lambda: time.monotonic() > deadline, 10_000)
+        self._connection.set_progress_handler(lambda: time.monotonic() > deadline or not is_wanted(), 10_000)
 
 
 def read_history(path: Path) -> HistoryReader:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from agent.history.health import Health
 from agent.history.keeper import History
 from agent.history.minutes import MinuteBook
-from agent.history.state_changes import ChangeBook
+from agent.history.state_changes import AHEAD_S, ChangeBook
 from agent.site.energy import longest_gap_s
 from agent.site.status import UnitStatus
 from agent.site.totals import SiteFigures
@@ -26,6 +26,7 @@ class Recorder:
         self._history = history
         self._minutes = MinuteBook(longest_gap_s=0.0)
         self._changes = ChangeBook()
+        self._at = float("-inf")
         self.set_interval(interval_s)
 
     @property
@@ -45,6 +46,10 @@ class Recorder:
         """Write everything pending and close the file, within two seconds."""
         self._history.record(self._minutes.close())
         self._history.stop()
+
+    def pause(self) -> None:
+        """Begin a gap: there are no figures until `on_site` is called again."""
+        self._minutes.pause()
 
     def on_status(self, status: UnitStatus) -> None:
         """Record a unit's status if its state changed."""
@@ -69,6 +74,10 @@ class Recorder:
             simulated_units: Returns the number of simulated units in the figures.
             clock_s: Monotonic clock, s.
         """
+        if figures.at < self._at - AHEAD_S:
+            for change in self._changes.set_back(figures.at):
+                self._history.record_change(change)
+        self._at = figures.at
         minutes = self._minutes.advance(figures, simulated_units=simulated_units(), clock_s=clock_s)
         if not minutes:
             return

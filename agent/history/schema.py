@@ -4,12 +4,15 @@ A file's ``user_version`` is the number of `MIGRATIONS` applied to it. A release
 is appended. Each runs in one transaction, so that a file is at one version or the next.
 """
 
+from collections.abc import Mapping
+
 from agent.errors import HistoryError
 from agent.files.sqlite import FileKind
 
 APPLICATION_ID = 0x68736768
 """``hsgh``: distinguishes our files from other programs' SQLite databases (``PRAGMA application_id``)."""
 
+# The columns of version 1. Later versions change them by migrations.
 _FIGURES = """
     span_s INTEGER NOT NULL,
     watched_s REAL NOT NULL,
@@ -77,7 +80,21 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         JOIN names AS whys ON whys.id = why
         """,
     ),
+    # What units reported was not told apart before; the weaker claim fits all of it.
+    tuple(
+        statement
+        for table in ("site", "containers")
+        for statement in (
+            f"ALTER TABLE {table} RENAME COLUMN watts_reported TO watts_estimated",
+            f"ALTER TABLE {table} ADD COLUMN watts_measured REAL NOT NULL DEFAULT 0.0",
+        )
+    ),
 )
+
+EARLIER_COLUMNS: Mapping[int, Mapping[str, str]] = {
+    1: {"watts_measured": "0.0", "watts_estimated": "watts_reported"},
+}
+"""By version: SQL expressions for today's columns that its tables lack, to read a file that cannot be migrated."""
 
 BUSY_S = 5.0
 HISTORY = FileKind(error=HistoryError, application_id=APPLICATION_ID, newest=len(MIGRATIONS))

@@ -13,13 +13,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from agent.errors import HistoryError
-from agent.files.sqlite import connect, set_aside, transaction, used_bytes
+from agent.files.lock import FileLock
+from agent.files.sqlite import connect, transaction, used_bytes
+from agent.files.sqlite import set_aside as set_file_aside
+from agent.history.future import SetAside, bring_back, set_aside
 from agent.history.minutes import COLUMNS, Values, mean_values, merge
 from agent.history.reader import CHUNK, NAMES, HistoryReader
-from agent.history.schema import BUSY_S, HISTORY, MIGRATIONS
+from agent.history.schema import BUSY_S, EARLIER_COLUMNS, HISTORY, MIGRATIONS
 from agent.history.state_changes import Change
 
 DAY_S = 86_400
@@ -44,7 +47,7 @@ _SET_FACT = "INSERT INTO facts (name, value) VALUES (?, ?) ON CONFLICT DO UPDATE
 class HistoryWriter(HistoryReader):
     """An open history file that only this process writes. Open it with `write_history`."""
 
-    def __init__(self, path: Path, connection: sqlite3.Connection, lock: IO[str]) -> None:
+    def __init__(self, path: Path, connection: sqlite3.Connection, lock: FileLock) -> None:
         super().__init__(path, connection)
         self._lock = lock
         self._inode = path.stat().st_ino
@@ -121,23 +124,32 @@ class HistoryWriter(HistoryReader):
             self._numbers[name] = number
         return number
 
-    def claim(self, *, site: str, zone: str) -> None:
+    def claim(self, *, site: str, zone: str, now: float = math.inf) -> SetAside:
         """Record the site and its time zone, and end the states that an earlier run left open at its last minute.
+
+        Args:
+            site: The site's name.
+            zone: The time zone of its calendar months.
+            now: Unix time, s; what is from the future is set aside first.
 
         Raises:
             HistoryError: ``foreign`` if the history is another site's.
         """
         if self.site not in {"", site}:
             raise HistoryError("foreign", f"{self.path}: the history of site {self.site}, not of {site}")
-        span = self.span()
         with self._transaction():
             self._connection.executemany(_SET_FACT, [("site", site), ("zone", zone)])
+            aside = set_aside(self._connection, now)
+            span = self.span()
             until = 0 if span is None else span[1]
             self._connection.execute("UPDATE changes SET until = MAX(since, ?) WHERE until IS NULL", (until,))
         self.site, self.zone = site, zone
+        return aside
 
-    def tidy(self, *, now: float, keep_days: float, max_bytes: int) -> None:
+    def tidy(self, *, now: float, keep_days: float, max_bytes: int) -> SetAside:
         """Delete old rows and compact old container rows, a small batch at a time. Call it with every write.
+
+        What is from the future is set aside, and comes back when the clock has passed it.
 
         Args:
             now: Unix time, s.
@@ -146,6 +158,8 @@ class HistoryWriter(HistoryReader):
         """
         oldest = now - keep_days * DAY_S
         with self._transaction():
+            returned = bring_back(self._connection, now, keep_s=keep_days * DAY_S)
+            aside = set_aside(self._connection, now)
             self._drop_rows("site", oldest, TIDY_SPAN_S)
             self._drop_rows("containers", oldest, TIDY_SPAN_S)
             self._drop_changes(oldest)
@@ -153,6 +167,7 @@ class HistoryWriter(HistoryReader):
             if used_bytes(self._connection) > max_bytes:
                 self._drop_changes(math.inf)
                 self._drop_rows("containers", math.inf, 36 * TIDY_SPAN_S)
+        return aside._replace(returned=returned)
 
     def _drop_rows(self, table: str, before: float, span_s: int) -> None:
         (first,) = self._connection.execute(f"SELECT MIN(at) FROM {table}").fetchone()
@@ -206,7 +221,8 @@ class HistoryWriter(HistoryReader):
         with closing(connect(damaged, busy_s=BUSY_S, mode="ro", is_immutable=not has_log)) as source:
             # Lets SQLite read a file that is shorter than its header says.
             source.execute("PRAGMA writable_schema = ON")
-            for query in (f"SELECT NULL, {NAMES} FROM site", f"SELECT container_name, {NAMES} FROM container_rows"):
+            names = _names_in(source)
+            for query in (f"SELECT NULL, {names} FROM site", f"SELECT container_name, {names} FROM container_rows"):
                 for order in ("ASC", "DESC"):
                     try:
                         for chunk in _readable(source, f"{query} ORDER BY at {order}"):
@@ -233,6 +249,16 @@ class HistoryWriter(HistoryReader):
             # The rollback also removed names that this transaction inserted.
             self._numbers.clear()
             raise
+
+
+def _names_in(source: sqlite3.Connection) -> str:
+    """Return `NAMES` as the tables of a damaged file know them; it cannot be migrated."""
+    try:
+        (version,) = source.execute("PRAGMA user_version").fetchone()
+    except sqlite3.Error:
+        return NAMES
+    earlier = EARLIER_COLUMNS.get(version, {})
+    return ", ".join(earlier.get(name, name) for name in COLUMNS)
 
 
 def _readable(source: sqlite3.Connection, query: str) -> Iterator[list[tuple[Any, ...]]]:
@@ -299,5 +325,5 @@ def move_aside(path: Path, *, now: float) -> Path:
         aside = path.with_name(f"{path.name}.damaged-{int(now)}")
         if aside.exists():
             raise HistoryError("damaged", f"{path}: damaged twice in one second")
-        set_aside(path, aside)
+        set_file_aside(path, aside)
         return aside

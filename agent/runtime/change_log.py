@@ -37,6 +37,7 @@ class ChangeLog:
             _EVENTS[status.state],
             unit=entry.unit_id,
             before=before,
+            reason=status.reason,
             why=status.why,
             host=entry.host,
             container=entry.place.container,
@@ -62,7 +63,7 @@ def log_summary(figures: SiteFigures) -> None:
         operating_hs=round(site.operating_hs),
         operational_efficiency_ratio=_rounded(site.operational_efficiency_ratio),
         coverage_ratio=_rounded(site.coverage_ratio),
-        **_curtailment_facts(site),
+        **_facts(site),
         energy_efficiency_j_per_th=_rounded(site.energy_efficiency_j_per_th),
         delivered_24h_hs=figures.delivered_24h_hs,
         **{f"watts_{source}": round(watts) for source, watts in site.watts_by_source.items() if watts},
@@ -71,9 +72,10 @@ def log_summary(figures: SiteFigures) -> None:
     )
 
 
-def _curtailment_facts(site: Figures) -> dict[str, float]:
-    """Return the summary's keys about curtailment; none while there is none."""
+def _facts(site: Figures) -> dict[str, float]:
+    """Return the summary's keys about lateness and curtailment; none while there is none."""
     facts = {
+        "units_overdue": site.overdue_units,
         "curtailment_nameplate_hs": site.curtailment_nameplate_hs,
         "curtailment_stragglers": site.stragglers,
         "units_not_restored": site.unrestored,

@@ -9,6 +9,7 @@ from agent.exporters.prometheus.store import Metrics
 from agent.history.keeper import History
 from agent.history.recorder import Recorder
 from agent.runtime.change_log import ChangeLog
+from agent.runtime.mismatch_log import MismatchLog
 from agent.runtime.setup import Setup
 from agent.site.curtailment.events import Event
 from agent.site.energy import Energy
@@ -32,6 +33,7 @@ class FanOut:
         self.mqtt = mqtt
         self._recorder = recorder
         self._changes = ChangeLog()
+        self._mismatches = MismatchLog()
 
     @asynccontextmanager
     async def recording(self) -> AsyncIterator[None]:
@@ -60,6 +62,7 @@ class FanOut:
         """Pass on a unit's new status, with the state before it."""
         self.metrics.on_unit(status)
         self.mqtt.on_unit(status)
+        self._mismatches.add(status)
         if status.state is not before:
             self._changes.add(status, before)
             if self._recorder is not None:
@@ -69,10 +72,18 @@ class FanOut:
         """Drop a unit that left the ledger; history counts the units that are there at the end of a minute."""
         self.metrics.remove_unit(unit_id)
         self.mqtt.remove_unit(unit_id)
+        self._mismatches.forget(unit_id)
+
+    def withdraw(self) -> None:
+        """Show no figures until the next ones: the latest cannot be believed any more."""
+        self.metrics.withdraw()
+        if self._recorder is not None:
+            self._recorder.pause()
 
     def close_interval(self) -> None:
         """Log how many more units changed than were named."""
         self._changes.close_interval()
+        self._mismatches.close_interval()
 
     def on_figures(
         self,
@@ -114,13 +125,15 @@ class FanOut:
                 clock_s=clock_s,
             )
 
-    def on_health(self, *, is_read: bool, is_kept: bool) -> None:
-        """Publish over MQTT whether the agent's own files are in order, by the same facts that alerts use.
+    def on_health(self, *, is_read: bool, is_kept: bool, late: str | None) -> None:
+        """Publish over MQTT whether the agent itself is in order, by the same facts that alerts use.
 
         Args:
             is_read: True if configuration and ledger were accepted when last read.
             is_kept: True if declared curtailments are on disk, as far as that was tried.
+            late: Why figures cannot be trusted, or are withdrawn, once there were any; None if they can be trusted.
         """
+        self.mqtt.on_health("polling", is_well=late is None, detail=late or "every unit is looked at in time")
         detail = "configuration and ledger are read" if is_read else "a change was refused; the one before is in force"
         self.mqtt.on_health("configuration", is_well=is_read, detail=detail)
         detail = "declared curtailments are kept" if is_kept else "declared curtailments cannot be written or read"

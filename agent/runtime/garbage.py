@@ -9,6 +9,11 @@ from contextlib import contextmanager
 
 # New objects before generation 0 is collected, and so on. Python's own are 700, 10 and 10.
 THRESHOLDS = (70_000, 10, 20)
+# In looks, so about as many seconds.
+MIDDLE_EVERY = 15
+OLD_EVERY = 240
+# Walking this many takes about 4 ms.
+MOST_OBJECTS = 50_000
 
 
 def pause() -> None:
@@ -36,15 +41,37 @@ def freeze() -> None:
     gc.freeze()
 
 
-def collect_young() -> None:
-    """Collect generation 0. Call it about once a second.
+class Collector:
+    """Looks for cycles in short, regular steps.
 
     Polling drops as many objects as it makes. Left alone, the collector waits for minutes. Then it walks everything
-    that was replaced meanwhile: 0.1 s at 10,000 units, 1 s at 256,000. An early look is short, and tuples of numbers
-    are found to need no further one.
+    that was replaced meanwhile: 0.1 s at 10,000 units, 1 s at 256,000.
+
+    Each look at a generation moves its survivors to the next one. So every generation needs looks of its own, or cycles
+    that outlive a second pile up for good.
     """
-    if gc.isenabled():
-        gc.collect(0)
+
+    def __init__(self) -> None:
+        self._looks = 0
+
+    def look(self) -> None:
+        """Collect the youngest generation, and from time to time older ones. Call it about once a second.
+
+        A generation that became large is frozen instead, which takes no time. Its objects are still freed when the last
+        reference goes; only cycles among them would stay.
+        """
+        if not gc.isenabled():
+            return
+        self._looks += 1
+        generation = 0
+        if not self._looks % OLD_EVERY:
+            generation = 2
+        elif not self._looks % MIDDLE_EVERY:
+            generation = 1
+        if generation and sum(len(gc.get_objects(each)) for each in range(generation + 1)) > MOST_OBJECTS:
+            gc.freeze()
+        else:
+            gc.collect(generation)
 
 
 @contextmanager

@@ -58,6 +58,8 @@ class InForce:
         self._ledger_changes_at = setup.watched.next_change_after(at)
         self._configure_identity(at)
         self._configure_power()
+        self._configure_catalogue()
+        self._parts.tracker.longest_rest_s = setup.config.poll.backoff_max_s
 
     @property
     def _metrics(self) -> Metrics:
@@ -100,7 +102,12 @@ class InForce:
         """Log a warning if simulated units are in the figures."""
         simulated = self._parts.counting.simulated_units()
         if simulated:
-            log.warning("simulated units count", units=simulated, of=len(self._parts.tracker))
+            log.warning(
+                "simulated units count",
+                units=simulated,
+                of=len(self._parts.tracker),
+                keys="site.count_simulated, ledger.detect_simulated",
+            )
 
     async def apply_ledger_if_due(self) -> None:
         """Apply the ledger's changes dated up to now. Call it under `held`."""
@@ -111,10 +118,12 @@ class InForce:
         before, self.setup = self.setup, fresh
         self._parts.counting.configure(fresh)
         self._configure_power()
+        self._configure_catalogue()
         if fresh.config.log != before.config.log:
             logs.set_up(fresh.config.log.level, fresh.config.log.format)
         if fresh.config.poll != before.config.poll:
             self._parts.tracker.stale_after_s = fresh.config.poll.stale_after_s
+            self._parts.tracker.longest_rest_s = fresh.config.poll.backoff_max_s
             self._parts.fan_out.set_interval(fresh.config.poll.interval_s)
             self._parts.polling.configure(fresh.config)
             self.on_interval_changed()
@@ -168,6 +177,11 @@ class InForce:
             at=at,
             connect_timeout_s=config.poll.connect_timeout_s,
         )
+
+    def _configure_catalogue(self) -> None:
+        catalogue = self.setup.catalogue
+        self._parts.layouts.take_over(catalogue.layouts)
+        self._parts.tracker.bins_of = catalogue.bins_hs
 
     def _configure_power(self) -> None:
         config = self.setup.config

@@ -1,14 +1,17 @@
 """Structured logs on standard error: for people on a terminal, JSON lines elsewhere.
 
 Events are short, constant and lower case; facts are keys with their units. A unit's own text never becomes part of
-an event, and JSON keeps it on one line. A log that cannot be written, as on a full disk, does not stop the agent. The
+an event, and JSON keeps it on one line. What libraries and the interpreter log takes the same form, tracebacks
+included. A log that cannot be written, as on a full disk, does not stop the agent. The
 next line that is written has the number of lost ones as `log_failures`.
 """
 
 import logging
 import os
 import sys
-from typing import TextIO, cast
+import threading
+from types import TracebackType
+from typing import Any, TextIO, cast
 
 import structlog
 
@@ -45,7 +48,36 @@ def set_up(level: str = "info", form: str = "auto", *, stream: TextIO | None = N
         cache_logger_on_first_use=False,
     )
     # Libraries log to the same stream; aiohttp's own access log stays off.
-    logging.basicConfig(level=max(LEVELS[level], logging.WARNING), stream=sink, format="%(message)s", force=True)
+    handler = logging.StreamHandler(sink)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[structlog.stdlib.add_logger_name, *processors],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        )
+    )
+    logging.basicConfig(level=max(LEVELS[level], logging.WARNING), handlers=[handler], force=True)
+
+
+def catch_strays() -> None:
+    """Send to the log what Python would print itself: warnings, and errors that nothing catches."""
+    log = structlog.get_logger("agent.stray")
+
+    def on_error(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+        if issubclass(kind, KeyboardInterrupt):
+            sys.__excepthook__(kind, error, traceback)
+        else:
+            log.error("unexpected error", exc_info=(kind, error, traceback))
+
+    def on_thread_error(args: threading.ExceptHookArgs) -> None:
+        name = None if args.thread is None else args.thread.name
+        if args.exc_value is not None:
+            log.error("thread failed", thread=name, exc_info=args.exc_value)
+
+    def on_unraisable(args: Any) -> None:
+        log.error("error without a caller", where=repr(args.object)[:200], exc_info=args.exc_value)
+
+    sys.excepthook, sys.unraisablehook, threading.excepthook = on_error, on_unraisable, on_thread_error
+    logging.captureWarnings(capture=True)
 
 
 def let_go() -> None:

@@ -16,11 +16,11 @@ async def watch_loop(on_lag: Callable[[float], None]) -> None:
     Args:
         on_lag: Called four times a second with how late the loop woke this timer, s.
     """
-    collect_at = 0.0
+    collect_at, collector = 0.0, garbage.Collector()
     while True:
         due = time.monotonic() + LAG_EVERY_S
         await asyncio.sleep(LAG_EVERY_S)
         on_lag(max(0.0, time.monotonic() - due))
         if due >= collect_at:
-            garbage.collect_young()
+            collector.look()
             collect_at = due + COLLECT_EVERY_S

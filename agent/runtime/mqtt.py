@@ -34,15 +34,35 @@ def new_mqtt(setup: Setup, book: CurtailmentBook, ledger: Callable[[], Ledger]) 
     )
 
 
-def _door(book: CurtailmentBook, ledger: Callable[[], Ledger], meters: MqttMeters) -> Door:
-    def has(scope: MeterScope) -> bool:
-        if scope.container is not None:
-            return any(entry.place.container == scope.container for entry in ledger().entries)
-        return scope.unit is None or scope.unit in ledger().unit_ids
+class _Names:
+    """The containers and units of the ledger in force, gathered once for each ledger: meters send often.
 
+    Args:
+        ledger: Returns the ledger in force.
+    """
+
+    def __init__(self, ledger: Callable[[], Ledger]) -> None:
+        self._ledger = ledger
+        self._gathered: Ledger | None = None
+        self._containers: frozenset[str] = frozenset()
+        self._units: frozenset[str] = frozenset()
+
+    def has(self, scope: MeterScope) -> bool:
+        """Return True if the ledger has what a meter claims to measure."""
+        ledger = self._ledger()
+        if ledger is not self._gathered:
+            self._gathered = ledger
+            self._containers = frozenset(entry.place.container for entry in ledger.entries)
+            self._units = frozenset(ledger.unit_ids)
+        if scope.container is not None:
+            return scope.container in self._containers
+        return scope.unit is None or scope.unit in self._units
+
+
+def _door(book: CurtailmentBook, ledger: Callable[[], Ledger], meters: MqttMeters) -> Door:
     return Door(
         book=book,
         in_force=lambda: book.curtailments.around(time.time()).in_force,
         meters=meters,
-        has=has,
+        has=_Names(ledger).has,
     )

@@ -10,6 +10,7 @@ from agent.runtime.rounds import Rounds
 from agent.site.curtailment.book import CurtailmentBook
 from agent.site.identity.watch import IdentityWatch
 from agent.site.tracker import Tracker
+from agent.unit.coolant import SensorLayouts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +26,7 @@ class Parts:
         meters: Meters read over HTTP or from files.
         book: Declared curtailments.
         fan_out: Every exporter.
+        layouts: The sensor layouts by which units are read; the same object for all setups.
     """
 
     tracker: Tracker
@@ -35,3 +37,4 @@ class Parts:
     meters: Meters
     book: CurtailmentBook
     fan_out: FanOut
+    layouts: SensorLayouts

@@ -85,13 +85,17 @@ class Polling:
     def configure(self, config: Config) -> None:
         """Continue with another configuration; polls in flight are dropped."""
         self._config = config
+        self.start_over()
+
+    def start_over(self) -> None:
+        """Drop the polls in flight, and poll every unit within an interval, whatever its back-off."""
         self._client.close()
         self._client = self._new_client()
         self.poller.reconfigure(
             client=self._client,
             schedule=self._new_schedule(),
             bounds=self._bounds(),
-            slow_every=config.poll.slow_every,
+            slow_every=self._config.poll.slow_every,
         )
 
     def _new_client(self) -> Client:

@@ -1,9 +1,11 @@
-"""This process: signals, the event loop, and the limit of open files."""
+"""This process: signals, the event loop, the limit of open files, and no core dumps."""
 
 import asyncio
+import ctypes
 import resource
 import signal
 from collections.abc import Coroutine
+from contextlib import suppress
 from typing import Protocol, TypeVar
 
 try:
@@ -12,6 +14,9 @@ except ImportError:
     from asyncio import new_event_loop  # type: ignore[assignment]
 
 T = TypeVar("T")
+
+# prctl(2): a process that is not dumpable leaves no core, not even one that is piped to a program.
+PR_SET_DUMPABLE = 4
 
 
 class Service(Protocol):
@@ -42,6 +47,14 @@ def run_loop(main: Coroutine[None, None, T]) -> T:
     """Run `main` on uvloop where it is installed, on the standard loop where it is not."""
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         return runner.run(main)
+
+
+def forbid_core_dumps() -> None:
+    """Make sure that a crash leaves no core dump, which would hold passwords; a system that refuses keeps its rule."""
+    with suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    with suppress(OSError, AttributeError, MemoryError):
+        ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 def raise_file_limit() -> int:

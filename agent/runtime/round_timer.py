@@ -37,6 +37,7 @@ class RoundTimer:
         self._book = book
         self._fan_out = fan_out
         self._interval_changed = asyncio.Event()
+        self._is_frozen = self._is_late = False
         self.on_figures: Callable[[SiteFigures], None] = lambda _: None
 
     def on_interval_changed(self) -> None:
@@ -63,20 +64,41 @@ class RoundTimer:
 
     async def tick(self) -> None:
         """Do what is due once an interval."""
-        was_whole = self._rounds.is_whole
         async with self._in_force.held():
             await self._in_force.apply_ledger_if_due()
             self._book.log_changes(time.time())
             figures = await run_slices(self._rounds.slices())
         metrics = self._fan_out.metrics
         self._fan_out.on_health(
-            is_read=metrics.own.reload_successful is not False, is_kept=self._book.is_kept is not False
+            is_read=metrics.own.reload_successful is not False,
+            is_kept=self._book.is_kept is not False,
+            late=self._rounds.unreadiness if self._rounds.whole_at is not None else None,
         )
-        if self._rounds.is_whole and not was_whole:
+        if self._rounds.is_whole and not self._is_frozen:
             # Everything that lives as long as the process is there by now.
             garbage.freeze()
+            self._is_frozen = True
+        self._log_lateness(metrics.own.stretch)
         if not self._rounds.is_whole:
             log.info("site not looked at yet", units=figures.site.units, reason=self._rounds.unreadiness)
             return
         log_summary(figures)
         self.on_figures(figures)
+
+    def _log_lateness(self, stretch: Callable[[], float] | None) -> None:
+        """Log when too many units were not looked at in time, and when all are again."""
+        lateness = self._rounds.lateness
+        if lateness.is_too_much and not self._is_late:
+            log.warning(
+                "agent late",
+                units_overdue=lateness.units,
+                of=lateness.of_units,
+                deployed_ratio=round(lateness.ratio, 4),
+                longest_s=round(lateness.longest_s, 1),
+                poll_stretch_ratio=None if stretch is None else round(stretch(), 2),
+            )
+        elif not lateness.units and self._is_late:
+            log.info("agent on time again", units=lateness.of_units)
+        else:
+            return
+        self._is_late = lateness.is_too_much

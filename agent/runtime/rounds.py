@@ -3,23 +3,42 @@
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
+from typing import NamedTuple
 
 from agent.runtime.fan_out import FanOut
+from agent.runtime.standstill import Standstill
 from agent.site.curtailment.events import Curtailments
 from agent.site.delivered import DAY_S, HOUR_S, DeliveredBook
 from agent.site.energy import EnergyBook
+from agent.site.lateness import HELD_FOR_RATIO, LATE_RATIO, ON_TIME, Lateness
 from agent.site.metered import Metered
 from agent.site.status import UnitStatus
-from agent.site.totals import SiteFigures, Sums
+from agent.site.totals import Figures, SiteFigures, Sums
 from agent.site.tracker import Tracker
 from agent.slices import Slices
+from agent.text.lateness import lateness_text
+from agent.text.numbers import duration_text
 
 # Judging and summing 10,000 units at once would hold the event loop for 60 ms.
 UNITS_PER_SLICE = 500
 
 
+class _Wait(NamedTuple):
+    """Why there are no figures, in the words around ``12 of 300 units not looked at``; without `since`, alone."""
+
+    why: str
+    since: str | None
+
+
+_FIRST_ROUND = _Wait("first round under way", "yet")
+_UNITS_ADDED = _Wait("units were added", "yet")
+
+
 class Rounds:
     """Makes figures of all units and passes them to every exporter.
+
+    There are no figures until every unit was asked. That holds again after a standstill of this process, and if more
+    than `LATE_RATIO` of the deployed nameplate was not asked for too long, or never.
 
     Args:
         tracker: Every unit's status.
@@ -29,12 +48,15 @@ class Rounds:
         counted: Returns those of some units whose hashrate is the site's.
         simulated_units: Returns how many of these are simulated.
         interval_s: Time from one round to the next.
+        standstill: Notices that this process stood still.
 
     Attributes:
         figures: The latest round's; None before the first.
-        is_whole: True once every unit was polled.
-        whole_at: When every unit had been polled once, Unix time, s; None until then. A state entered before may be
-            older than its `since`.
+        is_whole: True while there are figures: every unit was polled.
+        whole_at: When every unit had been polled, Unix time, s; None until then. A state entered before may be older
+            than its `since`.
+        lateness: How much of the site was not looked at in time, as of the latest round.
+        on_standstill: Called with how long this process stood still, s, once that is noticed.
         energy: Energy drawn, added up round by round.
         delivered: Work that pools credited; each poll is recorded in it.
     """
@@ -49,6 +71,7 @@ class Rounds:
         counted: Callable[[Iterable[UnitStatus]], Iterable[UnitStatus]],
         simulated_units: Callable[[], int],
         interval_s: float,
+        standstill: Standstill,
     ) -> None:
         self._tracker = tracker
         self._fan_out = fan_out
@@ -62,7 +85,12 @@ class Rounds:
         self.whole_at: float | None = None
         self.energy = EnergyBook(interval_s=interval_s)
         self.delivered = DeliveredBook(cadence_s=0.0)
-        self._unlooked = len(tracker)
+        self.lateness = ON_TIME
+        self.on_standstill: Callable[[float], None] = lambda _: None
+        self._standstill = standstill
+        self._standstills = 0
+        self._wait = _FIRST_ROUND
+        self._unseen = len(tracker)
         self._made_at = time.monotonic()
 
     def set_interval(self, interval_s: float, *, slow_every: int) -> None:
@@ -72,11 +100,46 @@ class Rounds:
 
     @property
     def unreadiness(self) -> str | None:
-        """Why the figures cannot be trusted yet; None when they can."""
+        """Why the figures cannot be trusted; None when they can."""
+        self.look_for_standstill()
         if not self.is_whole:
-            return f"first round under way: {self._unlooked} of {len(self._tracker)} units not looked at yet"
+            if self._wait.since is None:
+                return self._wait.why
+            units = f"{self._unseen:,} of {len(self._tracker):,} units"
+            return f"{self._wait.why}: {units} not looked at {self._wait.since}"
+        reasons = []
         late_s = time.monotonic() - self._made_at - self._interval_s
-        return f"figures are {late_s:.0f} s late" if late_s > 2 * self._interval_s + 5 else None
+        if late_s > 2 * self._interval_s + 5:
+            reasons.append(f"figures are {late_s:.0f} s late")
+        if self.lateness.is_too_much:
+            reasons.append(f"this agent is late: {lateness_text(self.lateness)}")
+        return "; ".join(reasons) or None
+
+    @property
+    def _longest_hold_s(self) -> float:
+        return HELD_FOR_RATIO * self._tracker.stale_after_s
+
+    def look_for_standstill(self) -> None:
+        """Withdraw the figures if this process stood still: what is known of every unit is older than it seems.
+
+        The same goes for figures that no round replaced for too long. Called several times a second, and before
+        anything is shown: the first to notice must be no exporter.
+        """
+        stood_s = self._standstill.look()
+        if not stood_s:
+            if self.is_whole and time.monotonic() - self._made_at > self._interval_s + self._longest_hold_s:
+                self._withdraw(_Wait(f"no figures were made for {duration_text(self._longest_hold_s)}", None))
+            return
+        self._standstills += 1
+        self._unseen = len(self._tracker)
+        self._withdraw(_Wait(f"this agent stood still for {duration_text(stood_s)}", "since"))
+        self._tracker.distrust(clock_s=time.monotonic())
+        self.on_standstill(stood_s)
+
+    def _withdraw(self, wait: _Wait) -> None:
+        self.is_whole, self._wait = False, wait
+        self.energy.pause()
+        self._fan_out.withdraw()
 
     def slices(self) -> Slices[SiteFigures]:
         """Judge which units went stale, make the figures of this moment and pass them on.
@@ -87,23 +150,26 @@ class Rounds:
         Returns:
             Slices that each hold the event loop for a few milliseconds, and the figures.
         """
-        at, clock_s, sums, unlooked = time.time(), time.monotonic(), Sums(), 0
+        self.look_for_standstill()
+        standstills = self._standstills
+        at, clock_s, sums, longest_s = time.time(), time.monotonic(), Sums(), 0.0
+        unseen: list[UnitStatus] = []
         for part in self._tracker.look_over(at=at, clock_s=clock_s, at_once=UNITS_PER_SLICE):
             for status, before in part.changes:
                 self._fan_out.on_status(status, before)
             sums.add(self._counted(part.statuses))
-            if not self.is_whole:
-                unlooked += sum(1 for status in part.statuses if not status.is_polled)
+            unseen += part.unseen
+            longest_s = max(longest_s, part.longest_s)
             yield
         self._fan_out.close_interval()
-        self._unlooked = unlooked
-        is_whole = self.is_whole or not unlooked
         metered = self._metered()
         for status in self._tracker.take_meters(metered.unit_watts):
             self._fan_out.metrics.on_unit(status)
         delivered = self.delivered.delivered(clock_s)
         yield
         figures = yield from sums.figures_in_slices(at, metered=metered, delivered=delivered)
+        self.look_for_standstill()
+        is_whole = self._standstills == standstills and self._judge(unseen, figures)
         yield from self._fan_out.on_figures(
             figures,
             energy=partial(self.energy.advance, figures, clock_s) if is_whole else None,
@@ -113,15 +179,38 @@ class Rounds:
             interval_s=self._interval_s,
             clock_s=clock_s,
         )
-        self.figures = figures
+        self.figures, self.lateness = figures, _lateness(figures.site, longest_s)
         self._made_at = clock_s
-        if is_whole and not self.is_whole:
+        if is_whole and not self.is_whole and self._standstills == standstills:
             # After the figures: a client that sees `/readyz` succeed asks for them at once.
             self.is_whole, self.whole_at = True, at
         return figures
+
+    def _judge(self, unseen: list[UnitStatus], figures: SiteFigures) -> bool:
+        """Return True if the figures of this round may be shown."""
+        self._unseen = len(unseen)
+        if not self.is_whole or not unseen:
+            return not unseen
+        unseen_hs = sum(status.entry.nameplate.hashrate_hs for status in self._counted(unseen))
+        if unseen_hs <= LATE_RATIO * figures.site.deployed_hs:
+            return True
+        is_new = any(not status.is_polled for status in unseen)
+        too_old = _Wait("this agent is late", f"for {duration_text(self._longest_hold_s)} or longer")
+        self._withdraw(_UNITS_ADDED if is_new else too_old)
+        return False
 
     def delivered_hs(self, unit_id: str) -> tuple[float | None, float | None]:
         """Return what pools credited one unit over 1 h and 24 h, H/s; None while unknown."""
         clock_s = time.monotonic()
         hour, day = (self.delivered.delivered_hs(unit_id, window_s, clock_s) for window_s in (HOUR_S, DAY_S))
         return hour, day
+
+
+def _lateness(site: Figures, longest_s: float) -> Lateness:
+    return Lateness(
+        units=site.overdue_units,
+        of_units=site.units,
+        hashrate_hs=site.overdue_hs,
+        deployed_hs=site.deployed_hs,
+        longest_s=longest_s,
+    )

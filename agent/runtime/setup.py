@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -9,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from agent.address import Network, parse_endpoint
 from agent.config.file import Config, load_config
-from agent.config.mistakes import near_match
+from agent.config.mistakes import Mistakes, NearMatches
 from agent.config.sections import CurtailmentSection, IdentitySection, MeterSection
 from agent.errors import ConfigError, Mistake
 from agent.exporters.mqtt.links import Link, outbox_path, read_links
@@ -17,13 +18,14 @@ from agent.exporters.web.bearer import Token, read_token
 from agent.files.secret import read_password
 from agent.files.text import read_text
 from agent.site.curtailment.events import Scope
-from agent.site.curtailment.orders import empty_scope
+from agent.site.curtailment.orders import KnownScopes
 from agent.site.curtailment.windows import DailyWindow
 from agent.site.ledger.entries import Ledger
 from agent.site.ledger.file import MAX_LEDGER_BYTES
 from agent.site.ledger.reader import read_ledger
 from agent.unit.digest import Login
-from agent.unit.nameplate import Catalogue, read_nameplates, shipped_catalogue
+from agent.unit.models_file import read_models
+from agent.unit.nameplate import Catalogue, shipped_catalogue
 from agent.unit.registry import FACTORY_LOGIN
 
 T = TypeVar("T")
@@ -71,7 +73,7 @@ class Setup:
 def check_meters(
     sections: Iterable[MeterSection], ledger: Ledger, networks: tuple[Network, ...], file: str
 ) -> Iterator[Mistake]:
-    """Yield every mistake in the meters, held against the ledger and the site's networks.
+    """Yield the mistakes in the meters, held against the ledger and the site's networks.
 
     Args:
         sections: The meters of the configuration.
@@ -79,19 +81,24 @@ def check_meters(
         networks: Networks in which units and meters may be.
         file: Name of the configuration in messages.
     """
-    containers = {entry.place.container for entry in ledger.entries}
+    mistakes = Mistakes(file)
+    known = {"container": {entry.place.container for entry in ledger.entries}, "unit": set(ledger.unit_ids)}
+    matches = {kind: NearMatches(names) for kind, names in known.items()}
     for number, section in enumerate(sections):
-        if section.container is not None and section.container not in containers:
-            reason = f"no container of the ledger{near_match(section.container, containers)}"
-            yield Mistake(file=file, where=f"meter[{number}].container", value=section.container, reason=reason)
-        if section.unit is not None and section.unit not in ledger.unit_ids:
-            reason = f"no unit of the ledger{near_match(section.unit, ledger.unit_ids)}"
-            yield Mistake(file=file, where=f"meter[{number}].unit", value=section.unit, reason=reason)
+        for kind, names in known.items():
+            name = getattr(section, kind)
+            if name is not None and name not in names:
+                mistakes.add(f"meter[{number}].{kind}", name, partial(_no_such, kind, name, matches[kind]))
         if section.url is not None:
             address, _ = parse_endpoint(urlsplit(section.url).netloc, default_port=80)
             if not any(address in network for network in networks):
                 reason = "outside ledger.networks, in which all of a site stands"
-                yield Mistake(file=file, where=f"meter[{number}].url", value=section.url, reason=reason)
+                mistakes.add(f"meter[{number}].url", section.url, reason)
+    yield from mistakes.listed()
+
+
+def _no_such(kind: str, name: str, known: NearMatches) -> str:
+    return f"no {kind} of the ledger{known.near(name)}"
 
 
 def load_setup(path: Path, *, before: Setup | None = None, rest: Callable[[], None] = lambda: None) -> Setup:
@@ -119,6 +126,7 @@ def load_setup(path: Path, *, before: Setup | None = None, rest: Callable[[], No
             catalogue=catalogue,
             zone=config.site.zone,
             networks=config.ledger.networks,
+            detect_simulated=config.ledger.detect_simulated,
             before=None if before is None else before.ledger,
             rest=rest,
         )
@@ -135,10 +143,7 @@ def load_setup(path: Path, *, before: Setup | None = None, rest: Callable[[], No
     no_links: tuple[Link, ...] = ()
     mqtt_links = _read(lambda: read_links(config.mqtt, site=config.site.name, file=path), no_links, mistakes)
     windows = tuple(_window(section, config.site.zone) for section in config.curtailment)
-    for number, window in enumerate(windows):
-        reason = empty_scope(window.scope, ledger.entries)
-        if reason is not None:
-            mistakes.append(Mistake(file=str(path), where=f"curtailment[{number}]", value=window.name, reason=reason))
+    mistakes.extend(_check_windows(windows, ledger, str(path)))
     history_file = config.history.path(path)
     if history_file.resolve() in {each.resolve() for each in _other_files(path, config)}:
         reason = "this is another file of the agent's; history needs one of its own"
@@ -166,7 +171,7 @@ def load_catalogue(config: Config) -> Catalogue:
     if config.ledger.models_file is None:
         return shipped_catalogue()
     text = read_text(config.ledger.models_file, max_bytes=MAX_MODELS_BYTES)
-    return shipped_catalogue(read_nameplates(text, str(config.ledger.models_file)))
+    return shipped_catalogue(read_models(text, str(config.ledger.models_file)))
 
 
 def _read(read: Callable[[], T], otherwise: T, mistakes: list[Mistake]) -> T:
@@ -190,6 +195,15 @@ def _other_files(path: Path, config: Config) -> list[Path]:
     named = (path, ledger.file, ledger.models_file, api.token_file, api.state_file, config.identity.password_file)
     outboxes = (outbox_path(broker, path) for broker in config.mqtt)
     return [each for each in (*named, *outboxes) if each is not None]
+
+
+def _check_windows(windows: Iterable[DailyWindow], ledger: Ledger, file: str) -> Iterator[Mistake]:
+    """Yield the windows that no unit is in."""
+    mistakes, scopes = Mistakes(file), KnownScopes(ledger.entries)
+    for number, window in enumerate(windows):
+        if scopes.is_empty(window.scope):
+            mistakes.add(f"curtailment[{number}]", window.name, partial(scopes.reason, window.scope))
+    yield from mistakes.listed()
 
 
 def _window(section: CurtailmentSection, zone: ZoneInfo) -> DailyWindow:

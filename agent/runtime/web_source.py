@@ -1,7 +1,8 @@
 """The content of the web server, taken from the running parts of the agent."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Literal
 
 from agent import __version__
 from agent.exporters.web.curtailment_api import CurtailmentApi
@@ -9,6 +10,8 @@ from agent.exporters.web.history_api import HistoryAnswer, HistoryQuery, answer_
 from agent.exporters.web.server import Source
 from agent.runtime.parts import Parts
 from agent.runtime.setup import Setup
+from agent.site.totals import SiteFigures
+from agent.text.lateness import lateness_text
 
 
 def web_source(setup: Callable[[], Setup], parts: Parts) -> Source:
@@ -21,21 +24,35 @@ def web_source(setup: Callable[[], Setup], parts: Parts) -> Source:
     rounds, tracker, identity = parts.rounds, parts.tracker, parts.identity
     counting, fan_out = parts.counting, parts.fan_out
 
-    def history(query: HistoryQuery) -> HistoryAnswer:
+    def history(query: HistoryQuery, is_wanted: Callable[[], bool]) -> HistoryAnswer:
         config = setup().config
-        return answer_history(config.history.path(setup().path), config.title, query)
+        return answer_history(config.history.path(setup().path), config.title, query, is_wanted)
+
+    async def scrape(
+        accept: str = "", accept_encoding: str = "", *, scope: Literal["all", "site"] = "all"
+    ) -> tuple[bytes, Mapping[str, str]]:
+        rounds.look_for_standstill()
+        return await fan_out.metrics.scrape(accept, accept_encoding, scope=scope)
+
+    def figures() -> SiteFigures | None:
+        rounds.look_for_standstill()
+        return rounds.figures if rounds.is_whole else None
 
     config = setup().config
     return Source(
         name=config.title,
         version=__version__,
-        scrape=fan_out.metrics.scrape,
-        site=lambda: rounds.figures if rounds.is_whole else None,
+        scrape=scrape,
+        site=figures,
         units=tracker.statuses,
         unit=tracker.status,
         unreadiness=lambda: rounds.unreadiness,
+        lateness=lambda: lateness_text(rounds.lateness),
+        stretch_ratio=lambda: parts.polling.poller.stretch_ratio,
         illness=lambda: parts.polling.illness,
         wall=time.time,
+        refused=fan_out.metrics.own.http_refused,
+        hosts=lambda: setup().config.web.hosts,
         identity=identity.figures,
         whereabouts=identity.whereabouts,
         counts_simulated=lambda: counting.counts_simulated,

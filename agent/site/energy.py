@@ -51,6 +51,10 @@ class EnergyBook:
             by_container={name: joules.copy() for name, joules in self._by_container.items()},
         )
 
+    def pause(self) -> None:
+        """Add nothing until the figures after the next: those until then are not believed."""
+        self._before = None
+
     def advance(self, figures: SiteFigures, clock_s: float) -> Energy:
         """Add the figures of a moment on the monotonic clock, and return the joules added up so far."""
         before, self._before = self._before, (figures, clock_s)

@@ -3,6 +3,9 @@
 Polls in flight are bounded by two lanes: one for units whose last poll succeeded, one for those whose last poll failed.
 A dead unit holds its place until the deadline, so it must not take the place of a healthy one. A poll that falls due
 while the unit's last one is still in flight is skipped and counted, never queued.
+
+With too little CPU, or with more units than places, intervals stretch for all units alike: those that were polled
+longest ago come first, each waits once, and nothing is made up for by a burst.
 """
 
 import asyncio
@@ -17,6 +20,7 @@ import msgspec
 import structlog
 
 from agent.errors import LocalResourceError, MisreadReplyError, PollError, UnreachableError, drop_frames
+from agent.site.lateness import Pace
 from agent.site.ledger.entries import LedgerEntry
 from agent.site.schedule import Schedule
 from agent.unit.cgminer.client import Client, Outcome
@@ -33,9 +37,13 @@ _BATCH = 64
 _GRAIN_S = 0.05
 _GRAINS_AN_INTERVAL = 40
 _LONGEST_NAP_S = 0.25
+# A poll that is later than half an interval counts for the next one, so that no two come closer than half an interval.
+# The unit returns to its regular times once it is polled with less than a quarter of an interval of delay.
+_DEFER_RATIO = 0.5
+_ON_TIME_RATIO = 0.25
 
-SKIP_REASONS = ("busy", "late", "no_socket")
-"""Why a due poll was skipped: the last one was in flight; this process was late by a whole interval; no socket."""
+SKIP_REASONS = ("busy", "no_socket")
+"""Why a due poll was skipped: the last one was in flight; no socket. A late poll is not skipped: intervals stretch."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +77,11 @@ class _Unit(msgspec.Struct, gc=False):
         nameplate: The unit's rating in the ledger.
         memory: The reader's memory of the unit.
         failures: Failed polls since the last success.
+        due_at: When the poll that waits or is in flight was due, by the monotonic clock, s.
+        asked_at: When the latest poll began, s; None before the first, and after one that was skipped.
         is_busy: A poll is waiting or in flight.
+        is_waiting: It waits for a place.
+        is_deferred: It was polled so late that its next poll is not at a regular time.
         is_gone: The unit left the ledger, moved, or changed its reader; a poll in flight is dropped.
     """
 
@@ -79,7 +91,11 @@ class _Unit(msgspec.Struct, gc=False):
     reader: AnyReader
     memory: Any
     failures: int = 0
+    due_at: float = 0.0
+    asked_at: float | None = None
     is_busy: bool = False
+    is_waiting: bool = False
+    is_deferred: bool = False
     is_gone: bool = False
 
 
@@ -127,6 +143,7 @@ class Poller:
         self._units: dict[str, _Unit] = {}
         self._idle = asyncio.Event()
         self.last_progress = clock()
+        self._pace = Pace(interval_s=schedule.interval_s, now=self.last_progress)
 
     @property
     def in_flight(self) -> int:
@@ -137,6 +154,16 @@ class Poller:
     def waiting(self) -> int:
         """Polls that are due and wait for a place."""
         return len(self._healthy.waiting) + len(self._sick.waiting)
+
+    @property
+    def stretch_ratio(self) -> float:
+        """Achieved over configured interval of the polls over the last interval; 1.0 on time."""
+        now, waiting = self._clock(), self._healthy.waiting
+        due = [waiting[0].due_at] if waiting else []
+        next_due = self._schedule.next_due()
+        if next_due is not None:
+            due.append(next_due)
+        return self._pace.stretch_ratio(now, waits_s=max(0.0, now - min(due, default=now)))
 
     def replace_entries(self, entries: Iterable[LedgerEntry]) -> None:
         """Replace all entries by those of a changed ledger."""
@@ -173,20 +200,24 @@ class Poller:
         self._client, self._schedule, self._slow_every = client, schedule, slow_every
         self._healthy, self._sick = _Lane(bounds.healthy), _Lane(bounds.sick)
         for unit in self._units.values():
-            unit.is_busy = False
-        schedule.replace(self._units, now=self._clock())
+            unit.is_busy = unit.is_waiting = unit.is_deferred = False
+            unit.asked_at = None
+        now = self._clock()
+        self._pace = Pace(interval_s=schedule.interval_s, now=now)
+        schedule.replace(self._units, now=now)
 
     async def run(self) -> None:
         """Poll until cancelled."""
         while True:
-            now = self._clock()
-            self.last_progress = now
-            for unit_id, due in self._schedule.pop_due(now, _BATCH):
-                missed = int((now - due) // self._schedule.interval_s)
-                if missed:
-                    self._on_skipped("late", missed)
-                self._offer(self._units[unit_id])
+            self.start_due()
             await asyncio.sleep(self._nap_s())
+
+    def start_due(self) -> None:
+        """Start a batch of the polls that are due, or let them wait for a place."""
+        now = self._clock()
+        self.last_progress = now
+        for unit_id, due_at in self._schedule.pop_due(now, _BATCH):
+            self._offer(self._units[unit_id], due_at, now)
 
     def _nap_s(self) -> float:
         """Return the time until the next look for due polls, s; 0 if one is due already."""
@@ -200,25 +231,30 @@ class Poller:
 
     async def sweep(self) -> None:
         """Poll every unit once, as fast as the bounds allow, and return when all polls are done."""
+        now = self._clock()
         for unit in list(self._units.values()):
-            self._offer(unit)
+            self._offer(unit, now, now)
         self._idle.clear()
         if self.in_flight:
             await self._idle.wait()
 
-    def _offer(self, unit: _Unit) -> None:
+    def _offer(self, unit: _Unit, due_at: float, now: float) -> None:
         if unit.is_busy:
-            self._on_skipped("busy", 1)
+            if not unit.is_waiting:
+                unit.asked_at = None
+                self._on_skipped("busy", 1)
             return
-        unit.is_busy = True
+        unit.is_busy = unit.is_waiting = True
+        unit.due_at = due_at
         lane = self._sick if unit.failures else self._healthy
         lane.waiting.append(unit)
-        self._fill(lane)
+        self._fill(lane, now)
 
-    def _fill(self, lane: _Lane) -> None:
+    def _fill(self, lane: _Lane, now: float) -> None:
         """Start waiting polls, up to the limit of the lane."""
         while lane.waiting and lane.in_flight < lane.bound:
             unit = lane.waiting.popleft()
+            unit.is_waiting = False
             if unit.is_gone:
                 continue
             conversation = unit.reader.converse(
@@ -231,6 +267,21 @@ class Poller:
                 self._on_skipped("no_socket", 1)
             else:
                 lane.in_flight += 1
+                self._note_start(unit, now)
+
+    def _note_start(self, unit: _Unit, now: float) -> None:
+        """Measure the interval since the unit's last poll, and decide by its delay when the next is due."""
+        late_s, interval_s = now - unit.due_at, self._schedule.interval_s
+        if late_s >= _DEFER_RATIO * interval_s:
+            unit.is_deferred = True
+            self._schedule.defer(unit.unit_id, now=now)
+        elif unit.is_deferred and late_s < _ON_TIME_RATIO * interval_s:
+            unit.is_deferred = False
+            self._schedule.return_to_phase(unit.unit_id, now=now)
+        if unit.asked_at is not None and not unit.failures:
+            # Units that do not answer rest on purpose.
+            self._pace.add(now - unit.asked_at, now)
+        unit.asked_at = now
 
     def _done(self, unit: _Unit, lane: _Lane, outcome: Outcome[UnitReading]) -> None:
         lane.in_flight -= 1
@@ -253,7 +304,7 @@ class Poller:
             except Exception:
                 # A failing receiver must not stop the polling; the traceback names it.
                 log.exception("poll not recorded", unit=unit.unit_id)
-        self._fill(lane)
+        self._fill(lane, now)
         if not self.in_flight:
             self._idle.set()
 

@@ -1,60 +1,69 @@
-"""The power a unit draws and its source: metered before reported before modelled, and None without any of them.
+"""The power a unit draws and its source: metered, measured, estimated or modelled, and None without any of them.
 
 Observed (O63), documented (D58): stock S21 and T21 report no watts, so most are modelled from the nameplate:
 
     watts = standby + (rated - standby) x measured / nameplate hashrate x clock factor x air factor
 
-At the nameplate's rate and clock, in air of 25 C, that is the nameplate's power. A unit that sleeps or does not hash
-draws what its control board alone does.
+At the nameplate's rate and clock, in air of 25 C, that is the nameplate's power. A unit that sleeps, or none of whose
+boards is up, draws what its control board alone does.
 
-*Error.* Documented (D60): +-5 % for power and J/TH; that is one unit's error and, for one batch, may be a site's. The
-limits of the two factors come on top. Without board temperatures, a day of 15 degrees swings power by 7 %. Without the
-nameplate's clock, a throttled unit is modelled up to 4 % high. `PowerModel.calibration_ratio` removes the systematic
-error that a site's own meter shows. A unit without a reading has no modelled power: one that does not answer may draw
-power or not.
+*Error.* The room's README states it by origin. Documented (D60): +-5 % for power and J/TH; that is one unit's error
+and, for one batch, may be a site's. `PowerModel.calibration_ratio` removes the systematic error that a meter shows.
+
+*No figure.* A unit without a reading may draw power or not. Boards that have power and a clock and hash next to nothing
+draw something between standby and full power. The model speaks for neither, and `power_gap` says why.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
 import msgspec
 
+from agent.site.hash_energy import energy_ratio
 from agent.unit.nameplate import Nameplate
-from agent.unit.reading import BoardReading, Mode, UnitReading
+from agent.unit.reading import BoardReading, Mode, PowerKind, UnitReading
 
 STANDBY_WATTS = 18.0
 """A control board alone. Assumed (A50): within the 0 to 30 W that estimates give for sleep; never measured."""
 
-ENERGY_PER_CLOCK = 0.4
-"""Relative change of the energy per hash for a relative change of the clock: a slower chip runs at a lower voltage.
+IDLE_BELOW_RATIO = 0.01
+"""Of the nameplate. A unit with powered boards that hashes less hashes nothing; their power is not modelled."""
 
-Documented (D61): S21 XP Imm. 13.5 J/TH at 300 TH/s and 15 at 380 gives 0.42, S21 Imm. 16 at 239 and 18.5 at
-301 gives 0.60. Assumed (A47): the lower one, because 4 % less for 490 -> 440 MHz is well inside both.
+OVER_NAMEPLATE_RATIO = 1.03
+"""A machine with several rated modes that reports none and hashes more is in a faster one. Documented (D60): +-3 %."""
+
+MODELLED_FROM_RATIO = 0.1
+"""Of what the powered boards would hash at their clock. Below it the nameplate's J/TH says nothing about their power.
+
+Assumed (A76): boards with a clock draw most of their power even if little of their work counts.
 """
-
-POWER_PER_CELSIUS = 0.0045
-"""Documented (D62): 7 % of wall power over a day, on a T21. Assumed (A48): of some 15 degrees."""
-
-RATED_AT_CELSIUS = 25.0
-
-BOARD_OVER_AIR_CELSIUS = 29.0
-"""Temperature of a board's coolest sensor above the air, at full load.
-
-Observed (O55): 54 on s21-stock-aml-202407, http-stats. Assumed (A49): that room was at 25.
-"""
-
-# Air of -1 to 52 C; a sensor with an absurd value cannot move power further than that.
-_AIR_FACTORS = (0.88, 1.12)
-_CLOCK_RATIOS = (0.0, 1.5)
 
 
 class PowerSource(StrEnum):
-    """The source of a power figure, most trusted first."""
+    """The source of a power figure, most trusted first.
+
+    ``metered``: a meter of the site. ``measured``: the unit's own power supply. ``estimated``: the unit's firmware.
+    ``modelled``: the agent, from the nameplate.
+    """
 
     METERED = "metered"
-    REPORTED = "reported"
+    MEASURED = "measured"
+    ESTIMATED = "estimated"
     MODELLED = "modelled"
+
+
+def source_of(kind: PowerKind | None) -> PowerSource:
+    """Return the source of watts that a unit reports; without a kind, the weaker claim."""
+    return PowerSource.MEASURED if kind is PowerKind.MEASURED else PowerSource.ESTIMATED
+
+
+class PowerGap(StrEnum):
+    """The closed list of reasons for which a unit has no power figure."""
+
+    NO_READING = "no fresh reading"
+    NO_RATING = "not modelled: the model has no rated power"
+    NO_RATE = "not modelled: the unit reports no hashrate"
+    IDLE_BOARDS = "not modelled: boards are powered and hash next to nothing"
 
 
 class Power(msgspec.Struct, frozen=True, gc=False):
@@ -77,27 +86,26 @@ class PowerModel:
     calibration_ratio: float = 1.0
 
     def watts(self, nameplate: Nameplate, reading: UnitReading, *, is_starting: bool = False) -> float | None:
-        """Return the power of a unit with this fresh reading, W; None without a rated power or a measured rate.
+        """Return the power of a unit with this fresh reading, W; None where `power_gap` has a reason.
 
         Args:
             nameplate: The unit's.
             reading: The unit's.
             is_starting: The unit is ramping up: a low rate means a low clock if the reading has no clock.
         """
-        rated_watts, rate_hs = nameplate.power_watts, reading.rate_hs
-        if rated_watts is None:
+        rated_watts = nameplate.power_watts
+        if rated_watts is None or power_gap(nameplate, reading, is_starting=is_starting) is not None:
             return None
-        if rate_hs is None and reading.mode is not Mode.SLEEP:
-            return None
-        if not rate_hs:
+        if not reading.rate_hs:
             return self._calibrated(self.standby_watts)
-        load = rate_hs / nameplate.hashrate_hs
-        assumed_ratio = 1.0
-        if is_starting or reading.mode is Mode.LOW:
-            assumed_ratio = min(1.0, load)
-        elif reading.mode is Mode.HIGH:
-            assumed_ratio = max(1.0, load)
-        load *= _factor(nameplate, reading.boards, assumed_ratio)
+        load = reading.rate_hs / nameplate.hashrate_hs
+        energy = energy_ratio(
+            nameplate,
+            reading.boards,
+            assumed_ratio=_assumed_clock_ratio(nameplate, reading.mode, load, is_starting=is_starting),
+            standby_watts=self.standby_watts,
+        )
+        load *= energy
         return self._calibrated(self.standby_watts + max(0.0, rated_watts - self.standby_watts) * load)
 
     def _calibrated(self, watts: float) -> float:
@@ -126,45 +134,65 @@ def unit_power(
     if reading is None:
         return None
     if reading.power_watts is not None:
-        return Power(reading.power_watts, PowerSource.REPORTED)
+        return Power(reading.power_watts, source_of(reading.power_kind))
     watts = model.watts(nameplate, reading, is_starting=is_starting)
     return None if watts is None else Power(watts, PowerSource.MODELLED)
 
 
-def _factor(nameplate: Nameplate, boards: Iterable[BoardReading], assumed_ratio: float) -> float:
-    """Return the ratio of the energy per hash to the nameplate's, from the clocks and, if air-cooled, the air.
+def power_gap(nameplate: Nameplate, reading: UnitReading | None, *, is_starting: bool = False) -> PowerGap | None:
+    """Return why a unit without a meter that reports no power has no figure; None if it is modelled.
 
     Args:
         nameplate: The unit's.
-        boards: Boards that are not up are ignored.
-        assumed_ratio: Clock relative to the nameplate's, for a unit that reports no clocks.
+        reading: Its fresh reading, or None.
+        is_starting: True while it ramps up.
     """
-    board_hs = nameplate.hashrate_hs / nameplate.boards if nameplate.boards else None
-    is_in_air = nameplate.cooling == "air"
-    clocks = airs = 0
-    clocks_hz = airs_celsius = 0.0
-    for board in boards:
-        if board.chips == 0:
-            continue
-        if board.frequency_hz is not None:
-            clocks += 1
-            clocks_hz += board.frequency_hz
-        coolest_celsius = min((value for value in board.pcb_celsius if value is not None), default=None)
-        if is_in_air and coolest_celsius is not None:
-            # A board heats itself in proportion to its rate; one that reports no rate counts as fully loaded.
-            load = 1.0 if board_hs is None or board.hashrate_hs is None else min(1.5, board.hashrate_hs / board_hs)
-            airs += 1
-            # Observed (O56): the inlet does not come first everywhere (73-45-64-65), so the coolest.
-            airs_celsius += coolest_celsius - BOARD_OVER_AIR_CELSIUS * load
-    ratio = assumed_ratio
-    if clocks and nameplate.frequency_hz is not None:
-        ratio = clocks_hz / clocks / nameplate.frequency_hz
-    factor = 1.0 + ENERGY_PER_CLOCK * (_within(_CLOCK_RATIOS, ratio) - 1.0)
-    if airs:
-        factor *= _within(_AIR_FACTORS, 1.0 + POWER_PER_CELSIUS * (airs_celsius / airs - RATED_AT_CELSIUS))
-    return factor
+    if reading is None:
+        return PowerGap.NO_READING
+    if nameplate.power_watts is None:
+        return PowerGap.NO_RATING
+    rate_hs = reading.rate_hs
+    if rate_hs is None:
+        return None if reading.mode is Mode.SLEEP else PowerGap.NO_RATE
+    if rate_hs < nameplate.hashrate_hs * MODELLED_FROM_RATIO and _is_idling(
+        nameplate, reading, rate_hs, is_starting=is_starting
+    ):
+        return PowerGap.IDLE_BOARDS
+    return None
 
 
-def _within(bounds: tuple[float, float], value: float) -> float:
-    lowest, highest = bounds
-    return lowest if value < lowest else min(value, highest)
+def _is_idling(nameplate: Nameplate, reading: UnitReading, rate_hs: float, *, is_starting: bool) -> bool:
+    """Return True if boards have power and a clock, and the unit is awake but hashes next to nothing."""
+    if reading.mode is Mode.SLEEP:
+        return False
+    powered = [board for board in reading.boards if board.chips and board.frequency_hz != 0]
+    boards = nameplate.boards or len(reading.boards)
+    if not powered:
+        return False
+    if rate_hs < nameplate.hashrate_hs * IDLE_BELOW_RATIO:
+        return True
+    # The rate of a unit that starts is low because its clock is.
+    able_hs = nameplate.hashrate_hs / boards * sum(_able_share(nameplate, board) for board in powered)
+    return not is_starting and rate_hs < MODELLED_FROM_RATIO * able_hs
+
+
+def _able_share(nameplate: Nameplate, board: BoardReading) -> float:
+    """Return the share of its rated hashrate that a board can reach with its chips and clock, as far as known."""
+    share = 1.0
+    if nameplate.chips_per_board and board.chips:
+        share *= min(1.0, board.chips / nameplate.chips_per_board)
+    if nameplate.frequency_hz is not None and board.frequency_hz is not None:
+        share *= min(1.0, board.frequency_hz / nameplate.frequency_hz)
+    return share
+
+
+def _assumed_clock_ratio(nameplate: Nameplate, mode: Mode | None, load: float, *, is_starting: bool) -> float:
+    """Return the clock relative to the nameplate's that a unit without a known clock must have to hash so much."""
+    if is_starting or mode is Mode.LOW:
+        return min(1.0, load)
+    if nameplate.modes:
+        if mode is Mode.NORMAL and nameplate.modes[0].hashrate_hs < nameplate.hashrate_hs:
+            return min(1.0, load)
+        if mode is None and load > OVER_NAMEPLATE_RATIO:
+            return load
+    return max(1.0, load) if mode is Mode.HIGH else 1.0

@@ -4,6 +4,7 @@ Pure: the clock and the random numbers are arguments.
 
     due = phase(unit_id) + k * interval         the phase is the unit's own, so it does not move when others come and go
     after n failures to connect                 interval * 2^(n-1), at most `backoff_max_s`, times a jitter in [1/2, 1]
+    after a poll that was late                  an interval after it (`defer`), until polls are on time again
 
 A unit taken at its regular time is due again an interval later, after every unit taken before it: these wait in a
 queue. All others wait in a heap, which with 10,000 units costs several times as much (DECISIONS 52).
@@ -85,6 +86,23 @@ class Schedule:
             else:
                 heapq.heappush(self._heap, (following, unit_id))
         return taken
+
+    def defer(self, unit_id: str, *, now: float) -> None:
+        """Move a unit's next poll to an interval from now, because its turn came late.
+
+        Units that wait for a place are then polled in the order in which they were polled last, at equal intervals. By
+        their regular times, one would be polled after one interval and another after two.
+        """
+        self._move(unit_id, now + self.interval_s)
+
+    def return_to_phase(self, unit_id: str, *, now: float) -> None:
+        """Return a deferred unit to its regular times, from the first that is at least half an interval away."""
+        self._move(unit_id, self._next_regular(unit_id, now + self.interval_s / 2))
+
+    def _move(self, unit_id: str, at: float) -> None:
+        if unit_id in self._due:
+            self._due[unit_id] = at
+            heapq.heappush(self._heap, (at, unit_id))
 
     def back_off(self, unit_id: str, failures: int, *, now: float) -> None:
         """Postpone a unit's next poll after `failures` failed connections in a row, by at least one interval."""

@@ -4,14 +4,15 @@ Pure but for its memory: times are arguments. Wall time stamps what leaves the p
 what is fresh, so that a stepped clock neither revives a dead unit nor kills a living one.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import NamedTuple
 
 import msgspec
 
-from agent.errors import PollError
+from agent.errors import OtherUnitError, PollError
 from agent.site.curtailment.events import Curtailments, Slice
+from agent.site.lateness import HELD_FOR_RATIO, held
 from agent.site.ledger.delta import LedgerDelta
 from agent.site.ledger.entries import LedgerEntry
 from agent.site.power import PowerModel
@@ -29,10 +30,14 @@ class Part(NamedTuple):
     Attributes:
         statuses: The status of each of them.
         changes: The statuses that are new, each with the unit's state before.
+        unseen: The statuses of the units that have no figures: never asked, not since `distrust`, or too long ago.
+        longest_s: Time since the last poll of the overdue unit that waits longest, s; 0 without one.
     """
 
     statuses: list[UnitStatus]
     changes: list[tuple[UnitStatus, UnitState]]
+    unseen: list[UnitStatus]
+    longest_s: float
 
 
 class Tracker:
@@ -44,6 +49,10 @@ class Tracker:
         at: Unix time now, s; the moment from which the first states count.
         curtailments: The declared events; may be replaced, and count from each unit's next poll or refresh on.
         power_model: For units that are not metered and report no power; may be replaced in the same way.
+        bins_of: Returns the known bins of a model, H/s; may be replaced in the same way.
+
+    Attributes:
+        longest_rest_s: The longest wait between two polls of a silent unit, s.
     """
 
     def __init__(
@@ -54,9 +63,13 @@ class Tracker:
         at: float,
         curtailments: Curtailments | None = None,
         power_model: PowerModel | None = None,
+        bins_of: Callable[[str], tuple[float, ...]] = lambda _: (),
     ) -> None:
         self.stale_after_s = stale_after_s
+        self.longest_rest_s = stale_after_s
+        self._asked_from = float("-inf")
         self.power_model = power_model or PowerModel()
+        self.bins_of = bins_of
         self.curtailments = curtailments or Curtailments()
         self._slice: Slice = self.curtailments.around(at)
         self._is_renaming = False
@@ -185,6 +198,15 @@ class Tracker:
         """
         return [change for part in self.look_over(at=at, clock_s=clock_s) for change in part.changes]
 
+    def distrust(self, *, clock_s: float) -> None:
+        """Take every reading for stale: this process stood still until `clock_s`, and what is known is older than that.
+
+        Each unit is unseen until it is asked again.
+        """
+        self._asked_from = clock_s
+        for unit in self._units.values():
+            unit.fresh_until = float("-inf")
+
     def look_over(self, *, at: float, clock_s: float, at_once: int | None = None) -> Iterator[Part]:
         """Do what `refresh` does, `at_once` units at a time; each comes once, as it is when its part is taken.
 
@@ -196,19 +218,36 @@ class Tracker:
         self._slice = around
         names_left = RENAMED_AT_ONCE if self._is_renaming else 0
         units = iter(self._units.values())
+        refusal_holds_s = self.longest_rest_s + self.stale_after_s
         while some := list(islice(units, at_once)):
-            changes = []
+            changes, aged = [], []
             for unit in some:
-                is_stale = clock_s >= unit.fresh_until and unit.status.is_fresh
-                is_renamed = names_left > 0 and not is_stale and unit.is_changed_by_events(around)
+                has_lapsed = False
+                if clock_s >= unit.fresh_until:
+                    aged.append(unit)
+                    has_lapsed = unit.lapses(
+                        clock_s=clock_s, asked_from=self._asked_from, refusal_holds_s=refusal_holds_s
+                    )
+                is_renamed = names_left > 0 and not has_lapsed and unit.is_changed_by_events(around)
                 if is_renamed:
                     names_left -= 1
-                if is_stale or is_renamed:
+                if has_lapsed or is_renamed:
                     before = unit.status.state
-                    self._judge(unit, at=at, is_fresh=unit.status.is_fresh and not is_stale)
+                    if has_lapsed and unit.is_overdue and not unit.is_held:
+                        unit.status = held(unit.status)
+                    else:
+                        self._judge(unit, at=at, is_fresh=unit.status.is_fresh and not has_lapsed)
                     changes.append((unit.status, before))
-            yield Part([unit.status for unit in some], changes)
+            overdue = (clock_s - unit.asked_at for unit in aged if unit.is_overdue)
+            unseen = [unit.status for unit in aged if self._is_unseen(unit, clock_s)]
+            yield Part([unit.status for unit in some], changes, unseen, max(overdue, default=0.0))
         self._is_renaming = self._is_renaming and names_left == 0
+
+    def _is_unseen(self, unit: TrackedUnit, clock_s: float) -> bool:
+        if unit.asked_at <= self._asked_from:
+            # Where another unit answers, polls are that one's and say nothing of this one.
+            return not isinstance(unit.error, OtherUnitError)
+        return unit.is_held and clock_s - unit.asked_at >= HELD_FOR_RATIO * self.stale_after_s
 
     def _judge_first(self, unit: TrackedUnit, firsts: dict[tuple[int, bool], UnitStatus], *, at: float) -> None:
         """Judge a unit that was never polled.
@@ -225,4 +264,7 @@ class Tracker:
             firsts[alike] = unit.status
 
     def _judge(self, unit: TrackedUnit, *, at: float, is_fresh: bool) -> None:
-        unit.judge(self.curtailments.around(at), self.power_model, at=at, is_fresh=is_fresh)
+        unit.compare(self.bins_of)
+        unit.judge(self.curtailments.around(at), self.power_model, at=at, is_fresh=is_fresh or unit.is_held)
+        if unit.is_overdue:
+            unit.status = held(unit.status)

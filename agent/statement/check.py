@@ -5,6 +5,8 @@ from typing import Any
 
 import msgspec
 
+from agent.history.export import FORMATS as DIGEST_FORMATS
+from agent.statement.first_format import FORMAT_1, upgraded
 from agent.statement.period import Period
 from agent.statement.statement import (
     FORMAT,
@@ -26,8 +28,11 @@ def decode(text: bytes, file: str) -> Statement:
             a draft mark although it must not be published.
     """
     try:
-        statement = msgspec.json.decode(text, type=Statement)
-    except msgspec.MsgspecError as error:
+        content = msgspec.json.decode(text)
+        if isinstance(content, dict) and content.get("format") == FORMAT_1:
+            content = upgraded(content)
+        statement = msgspec.convert(content, Statement)
+    except (msgspec.MsgspecError, LookupError, TypeError) as error:
         raise StatementError(f"{file}: not a statement in JSON (--format json): {error}") from error
     if statement.format != FORMAT:
         raise StatementError(f"{file}: statement format {statement.format}, this version reads {FORMAT}")
@@ -38,6 +43,9 @@ def decode(text: bytes, file: str) -> Statement:
 def _refuse_unsound(statement: Statement, file: str) -> None:
     if not statement.parts:
         raise StatementError(f"{file}: names no site")
+    for part in statement.parts:
+        if part.inputs.digest_format not in DIGEST_FORMATS:
+            raise StatementError(f"{file}: digest format {part.inputs.digest_format} of {part.site} is unknown")
     figures = figures_of(statement.parts)
     wrong = [
         f"{name} is {found}, its parts give {expected}"
@@ -78,7 +86,14 @@ def verify(statement: Statement, source: Source, period: Period) -> list[str]:
             f"{source.site} is not in this statement, which covers {', '.join(p.site for p in statement.parts)}"
         )
     until = period.end if stated.is_over else min(stated.inputs.last_at, period.end)
-    part = part_of(source, period, until=until, elapsed_s=stated.elapsed_s, is_over=stated.is_over)
+    part = part_of(
+        source,
+        period,
+        until=until,
+        elapsed_s=stated.elapsed_s,
+        is_over=stated.is_over,
+        digest_format=stated.inputs.digest_format,
+    )
     wrong = [
         f"{prefix}{name}: stated {_shown(found)}, history gives {_shown(expected)}"
         for prefix, one, other in (

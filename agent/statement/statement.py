@@ -14,6 +14,7 @@ from typing import Protocol
 import msgspec
 
 from agent.errors import AgentError
+from agent.history.export import FORMAT as DIGEST_FORMAT
 from agent.history.export import Digest
 from agent.history.minutes import Row, Totals, Values, row_from
 from agent.site.power import PowerSource
@@ -22,7 +23,7 @@ from agent.statement.period import Period, utc_text
 from agent.text.numbers import TARGET_RATIO, ratio_text
 from agent.unit.limits import HS_PER_THS
 
-FORMAT = 1
+FORMAT = 2
 PUBLISHED_COVERAGE_RATIO = 0.95
 # Time after a period's end by which its last minute is on the disk, s.
 SETTLED_AFTER_S = 120
@@ -38,8 +39,9 @@ METHOD = (
     " the ratio without curtailed hashrate stands beside it. Each unit's shortfall is attributed to one or more causes,"
     " so that deployed minus losses plus uplift is operating. Coverage is the share of deployed nameplate, over the"
     " whole period, whose state was known: time without an agent lowers coverage and nothing else. Power is metered,"
-    " reported by units or modelled, in this order of trust; energy is of the time that was watched, J/TH of units with"
-    " both figures. Delivered is what pools credited. Reach uptime is the share of unit time in which units answered,"
+    " measured by units' power supplies, estimated by their firmware, or modelled from the nameplate, in this order of"
+    " trust; the maker states +-5 % for power. Energy is of the time that was watched, J/TH of units with both figures."
+    " Delivered is what pools credited. Reach uptime is the share of unit time in which units answered,"
     " hashing uptime that in which they answered and hashed. Sums are of unrounded values. The digest is the SHA-256 of"
     " the history rows as `hashsight history export` writes them."
 )
@@ -54,11 +56,13 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         digest: SHA-256 of the rows as CSV.
+        digest_format: Version of that CSV.
         rows: Number of rows.
         first_at, last_at: Unix times at which the rows begin and end, s.
     """
 
     digest: str
+    digest_format: int = DIGEST_FORMAT
     rows: int
     first_at: int
     last_at: int
@@ -194,13 +198,21 @@ def state(source: Source, period: Period, *, now: float, is_draft: bool = True) 
     return _statement(period.name, period.days, [part], computed_at=now, is_draft=is_draft)
 
 
-def part_of(source: Source, period: Period, *, until: int, elapsed_s: float, is_over: bool) -> Part:
-    """Compute one site's part from its rows that begin before `until`.
+def part_of(
+    source: Source,
+    period: Period,
+    *,
+    until: int,
+    elapsed_s: float,
+    is_over: bool,
+    digest_format: int = DIGEST_FORMAT,
+) -> Part:
+    """Compute one site's part from its rows that begin before `until`, with a digest of that version of the CSV.
 
     Raises:
         StatementError: If history has no rows for the period.
     """
-    totals, digest = Totals(), Digest()
+    totals, digest = Totals(), Digest(digest_format)
     first: Values | None = None
     last: Values | None = None
     for chunk in source.chunks(period.start, until):
@@ -224,6 +236,7 @@ def part_of(source: Source, period: Period, *, until: int, elapsed_s: float, is_
         last=last_row,
         inputs=Inputs(
             digest=digest.hexdigest(),
+            digest_format=digest_format,
             rows=totals.rows,
             first_at=first_row.at,
             last_at=last_row.at + last_row.span_s,

@@ -1,22 +1,42 @@
 """Power, energy efficiency and delivered hashrate in words, for the page and terminals. Power names its sources."""
 
+from agent.site.power import PowerSource, source_of
 from agent.site.totals import Figures, SiteFigures
 from agent.text.numbers import hashrate_text, ratio_text, watts_text
+from agent.unit.reading import PowerKind
+
+TOLERANCE_TEXT = "+-5 %"
+"""Documented (D60): Bitmain's tolerance of power and J/TH. No model of firmware or nameplate can be better."""
+
+_OF_THE_NAMEPLATE = frozenset({PowerSource.ESTIMATED, PowerSource.MODELLED})
 
 
 def power_text(figures: Figures) -> str | None:
-    """Return ``35.20 MW``; None while no power is metered, reported or modelled."""
+    """Return ``35.20 MW``; None while no power is metered, measured, estimated or modelled."""
     watts = figures.watts_by_source.values()
     return watts_text(sum(watts)) if figures.watts_units or figures.metered_watts is not None or any(watts) else None
 
 
 def sources_text(figures: Figures) -> str:
-    """Return the sources of the watts: ``all modelled``, or ``60 % metered, 40 % modelled``."""
+    """Return the sources of the watts: ``all metered``, or ``60 % metered, 40 % modelled +-5 %``."""
     sources = [(source, watts) for source, watts in figures.watts_by_source.items() if watts]
     if len(sources) == 1:
-        return f"all {sources[0][0]}"
+        return f"all {source_text(sources[0][0])}"
     whole_watts = sum(watts for _, watts in sources)
-    return ", ".join(f"{ratio_text(watts / whole_watts, 0)} {source}" for source, watts in sources) or "metered"
+    shares = (f"{ratio_text(watts / whole_watts, 0)} {source_text(source)}" for source, watts in sources)
+    return ", ".join(shares) or "metered"
+
+
+def source_text(source: PowerSource) -> str:
+    """Return a source with the error of its watts, where it is known: ``modelled +-5 %``."""
+    return f"{source} {TOLERANCE_TEXT}" if source in _OF_THE_NAMEPLATE else str(source)
+
+
+def unit_power_text(watts: float | None, kind: PowerKind | None) -> str:
+    """Return the power that a unit reports, and how it knows it: ``3.50 kW, estimated +-5 %``."""
+    if watts is None:
+        return "not reported"
+    return f"{watts_text(watts)}, {source_text(source_of(kind))}"
 
 
 def efficiency_text(figures: Figures) -> str | None:

@@ -3,6 +3,9 @@
 Documented (D67): RFC 2617, section 3.2. Observed (O64): s21plus-stock-202503, http-401-root: no algorithm, which means
 MD5, ``qop="auth"`` and no opaque. Documented (D68): newer servers name the algorithm. SHA-256 is not supported: no
 known unit asks for it.
+
+A challenge without ``qop`` is refused. Its answer (RFC 2069) has nothing random of the client's, so whoever sends the
+nonce could look the password up in a table made beforehand. No known unit asks for that.
 """
 
 import hashlib
@@ -30,18 +33,16 @@ class Login:
 
 
 class Challenge(NamedTuple):
-    """A server's demand for credentials, and the values that go into them.
+    """A server's demand for credentials under ``qop=auth``, and the values that go into them.
 
     Attributes:
         realm, nonce: As sent by the server.
         opaque: Returned to the server unchanged; None if it sent none.
-        is_counted: The server offers ``qop=auth``, under which requests are numbered.
     """
 
     realm: str
     nonce: str
     opaque: str | None
-    is_counted: bool
 
 
 def read_challenge(values: Iterable[str]) -> Challenge | None:
@@ -58,10 +59,10 @@ def read_challenge(values: Iterable[str]) -> Challenge | None:
             scheme.lower() == "digest"
             and fields.get("algorithm", "MD5").upper() == "MD5"
             and "nonce" in fields
-            and ("auth" in qops or "qop" not in fields)
+            and "auth" in qops
         ):
             # Escapes stay, because the client returns each text between quotes, as the server sent it.
-            return Challenge(fields.get("realm", ""), fields["nonce"], fields.get("opaque"), is_counted="auth" in qops)
+            return Challenge(fields.get("realm", ""), fields["nonce"], fields.get("opaque"))
     return None
 
 
@@ -77,18 +78,17 @@ def credentials(challenge: Challenge, login: Login, *, method: str, uri: str, cn
     """
     secret = _md5_hex(f"{login.user}:{challenge.realm}:{login.password}")
     request = _md5_hex(f"{method}:{uri}")
-    counted = f"00000001:{cnonce}:auth:" if challenge.is_counted else ""
+    counted = f"00000001:{cnonce}:auth"
     fields = [
         f'Digest username="{login.user}"',
         f'realm="{challenge.realm}"',
         f'nonce="{challenge.nonce}"',
         f'uri="{uri}"',
-        f'response="{_md5_hex(f"{secret}:{challenge.nonce}:{counted}{request}")}"',
+        f'response="{_md5_hex(f"{secret}:{challenge.nonce}:{counted}:{request}")}"',
     ]
     if challenge.opaque is not None:
         fields.append(f'opaque="{challenge.opaque}"')
-    if challenge.is_counted:
-        fields += ["qop=auth", "nc=00000001", f'cnonce="{cnonce}"']
+    fields += ["qop=auth", "nc=00000001", f'cnonce="{cnonce}"']
     return ", ".join(fields)
 
 

@@ -4,7 +4,7 @@ HS_PER_GHS = 1e9
 HS_PER_THS = 1e12
 HZ_PER_MHZ = 1e6
 
-# Well above the largest unit in the catalogue (860 TH/s); a higher rate is false, and would distort a site's total.
+# Well above the largest unit in the catalogue (1,160 TH/s); a higher rate is false, and would distort a site's total.
 MAX_HASHRATE_HS = 2e15
 MAX_CELSIUS = 200.0
 MIN_CELSIUS = -60.0

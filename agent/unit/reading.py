@@ -12,6 +12,8 @@ from typing import TypeAlias
 import msgspec
 
 from agent.errors import PollError
+from agent.unit.coolant import CoolantLayout
+from agent.unit.sensors import hottest, hottest_by_board
 
 
 class Dialect(StrEnum):
@@ -57,11 +59,6 @@ Places: TypeAlias = tuple[float | None, ...]
 """Values by position, such as fans or sensors. None keeps the place of one without a value."""
 
 
-def _highest(values: Places) -> float | None:
-    present = values if None not in values else [value for value in values if value is not None]
-    return max(present, default=None)  # type: ignore[type-var]  # No None is left.
-
-
 class BoardReading(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One hashboard.
 
@@ -91,16 +88,6 @@ class BoardReading(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     hw_errors: int | None = None
     serial: str | None = None
     is_average: bool = False
-
-    @property
-    def hottest_chip_celsius(self) -> float | None:
-        """The hottest chip sensor; None if no sensor has a value."""
-        return _highest(self.chip_celsius)
-
-    @property
-    def hottest_pcb_celsius(self) -> float | None:
-        """The hottest board sensor; None if no sensor has a value."""
-        return _highest(self.pcb_celsius)
 
 
 class PoolReading(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -197,6 +184,9 @@ class UnitReading(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         stand_in_hs: A longer rate that stands in for a 5 s rate that the rest of the reply refutes, H/s.
         stand_in_window_s: The window of `stand_in_hs`, s.
         hashrate_ideal_hs: The firmware's ideal rate, H/s. Not the nameplate: never used as a denominator.
+        hashrate_sale_hs: The bin that the unit says it was sold as, H/s; None on firmware before 2026.
+        coolant_layout: How the boards' sensors were told apart. UNKNOWN for a hydro unit whose layout no source tells:
+            it shows no coolant, and only the sensors that cannot be coolant.
         power_watts: Reported power; None if the unit reports none, as stock S21 and T21 before 2026, and if the figure
             contradicts the rest of its reply.
         power_kind: How the unit knows that power. None counts as estimated, which is the weaker claim.
@@ -228,6 +218,8 @@ class UnitReading(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     repairs: tuple[str, ...] = ()
     stand_in_hs: float | None = None
     stand_in_window_s: float | None = None
+    hashrate_sale_hs: float | None = None
+    coolant_layout: CoolantLayout = CoolantLayout.NONE
     faults: tuple[Fault, ...] = ()
 
     @property
@@ -236,14 +228,19 @@ class UnitReading(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return self.hashrate_5s_hs if self.hashrate_5s_hs is not None else self.stand_in_hs
 
     @property
+    def hottest_chips_celsius(self) -> Places:
+        """The hottest chip sensor of each board, in the order of `boards`, without those far from all others."""
+        return hottest_by_board([board.chip_celsius for board in self.boards])
+
+    @property
     def hottest_chip_celsius(self) -> float | None:
-        """The hottest chip sensor of all boards; None if no sensor has a value."""
-        return _highest(tuple([board.hottest_chip_celsius for board in self.boards]))
+        """The hottest chip sensor of all boards, without those far from all others; None if there is none."""
+        return hottest([board.chip_celsius for board in self.boards])
 
     @property
     def hottest_pcb_celsius(self) -> float | None:
-        """The hottest board sensor of all boards; None if no sensor has a value."""
-        return _highest(tuple([board.hottest_pcb_celsius for board in self.boards]))
+        """The hottest board sensor of all boards, without those far from all others; None if there is none."""
+        return hottest([board.pcb_celsius for board in self.boards])
 
 
 class Poll(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -28,6 +28,7 @@ REPAIRS: Final[Mapping[str, str]] = MappingProxyType(
         "longer_rate": "a longer rate stands in for a 5 s rate that cannot be",
         "mode_refuted": "the unit says that it sleeps and hashes; its word was not believed",
         "rate_after_sleep": "a rate told within two minutes of falling asleep was not credited",
+        "carried_over": "a rate told within seconds of a restart is the one before it; it reads as absent",
         "watts_refuted": "reported watts that contradict the rate read as absent",
     }
 )

@@ -125,11 +125,27 @@ def _polling(board: page.Page) -> None:
     board.add(
         parts.graph(
             "Skipped polls",
-            "Per second, by reason: the previous poll was not over (busy), the agent itself was late (late), or it had "
-            "no socket left (no_socket). No line means none skipped, as long as the agent answers.",
+            "Per second, by reason: the previous poll was not over (busy), or the agent had no socket left "
+            "(no_socket). No line means none skipped, as long as the agent answers.",
             [Query(expr=f"sum by (why) (rate(miner_agent_polls_skipped_total{_RATED}))", legend="{{why}}")],
             PER_SECOND,
         ),
+        parts.graph(
+            "How far are intervals stretched?",
+            "Time between two polls of a unit over the configured interval; 1 is on time, from 3 on readings go stale.",
+            [Query(expr=f"max by (instance) (miner_agent_poll_stretch_ratio{_TARGET})", legend="{{instance}}")],
+            COUNT,
+        ),
+        parts.graph(
+            "Units not looked at in time",
+            "They count as they were at their last poll, and are not covered.",
+            [Query(expr=f"max by (instance) (mining_site_overdue_units{_TARGET})", legend="{{instance}}")],
+            COUNT,
+        ),
+        width=8,
+        height=8,
+    )
+    board.add(
         parts.graph(
             "Polls in flight",
             "At the moment of the scrape.",
@@ -143,7 +159,7 @@ def _polling(board: page.Page) -> None:
             [Query(expr=f"sum by (repair) (rate(miner_agent_reply_repairs_total{_RATED}))", legend="{{repair}}")],
             PER_SECOND,
         ),
-        width=8,
+        width=12,
         height=8,
     )
 

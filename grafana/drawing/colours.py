@@ -23,7 +23,7 @@ STATES = {
     "unreadable": "red",
 }
 
-# From most to least trusted: a meter, the firmware, the agent's model.
-SOURCES = {"metered": "dark-blue", "reported": "blue", "modelled": "light-blue"}
+# From most to least trusted: a meter, the unit's power supply, its firmware, the agent's model.
+SOURCES = {"metered": "dark-blue", "measured": "semi-dark-blue", "estimated": "blue", "modelled": "light-blue"}
 
 OPERATING, DEPLOYED, EXPECTED, DELIVERED = "green", "#8e8e8e", "purple", "blue"

@@ -13,8 +13,9 @@ def power(board: page.Page) -> None:
     board.add(
         parts.graph(
             "Power by source",
-            "Each unit or container by its most trusted source: metered, else reported by the firmware, else modelled "
-            "from nameplate and hashrate. Stock S21/T21 firmware reports none; modelled watts are good to about 5 %.",
+            "Each unit or container by its most trusted source: metered, else measured by the unit's power supply, "
+            "else estimated by its firmware, else modelled from nameplate and hashrate. Stock firmware before 2026 "
+            "reports none. Bitmain states +-5 % for power; estimated and modelled watts are no better.",
             [Query(expr=f"sum by (source) (site:mining_power_watts:sum{_SITE})", legend="{{source}}")],
             WATTS,
             Look(stacked=True, colours=SOURCES),

@@ -1,10 +1,10 @@
 """`hashsight-sim faults`: the vocabulary of faults."""
 
 import msgspec
-import typer
 from rich.table import Table
 
-from simulators.commands.terminal import print_table
+from simulators.commands.exit_status import clear_errors
+from simulators.commands.terminal import machine_output, print_table
 from simulators.faults.vocabulary import vocabulary
 
 
@@ -12,7 +12,8 @@ def run(*, as_json: bool) -> None:
     """Print the vocabulary of faults as a table or JSON."""
     entries = vocabulary()
     if as_json:
-        typer.echo(msgspec.json.format(msgspec.json.encode(entries), indent=1).decode())
+        with clear_errors(), machine_output() as file:
+            file.write(msgspec.json.format(msgspec.json.encode(entries), indent=1).decode() + "\n")
         return
     table = Table(box=None, pad_edge=False, show_lines=False, padding=(0, 2, 0, 0))
     for heading in ("fault", "kind", "values", "what happens, and what an agent must conclude"):

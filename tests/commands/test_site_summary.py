@@ -11,6 +11,7 @@ from rich.console import Console
 
 from agent.commands.site_summary import site_summary
 from agent.errors import UnreachableError
+from agent.site.lateness import held
 from agent.site.ledger.entries import Place
 from agent.site.status import UnitStatus
 from agent.site.totals import site_figures
@@ -47,6 +48,18 @@ def silent(number: int, container: str = "C2") -> UnitStatus:
 def test_the_line_of_90_percent(hashrate_hs: float, words: str) -> None:
     """The headline says whether operational efficiency is above the trade's 90 %."""
     assert words in terminal([hashing(0, hashrate_hs)], columns=200)
+
+
+def test_lateness_of_the_agent_is_said_and_only_then() -> None:
+    """Units that were not asked in time are named with their share; their figures stay."""
+    late = [held(hashing(number, 190e12)) for number in range(3)]
+    shown = re.sub(r"\s+", " ", terminal([*late, hashing(9, 190e12)], columns=200))
+    assert "operating 760.00 TH/s of 800.00 TH/s deployed = 95.00 % operational efficiency" in shown
+    assert "coverage 25.0 %" in shown
+    assert (
+        "this agent is late: 3 of 4 units (75.0 % of deployed) not looked at lately; they count as they were" in shown
+    )
+    assert "late" not in terminal([hashing(9)], columns=200)
 
 
 def test_losses_in_words() -> None:

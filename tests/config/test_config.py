@@ -38,6 +38,7 @@ file = "ledger.csv"
 
 METER = "[[meter]]\nname = 'm'\nwatts = 1\n"
 A_PLACE = "a name as in the ledger is expected, 1 to 64 printable characters"
+A_HOST = "a host name or an IP address is expected, such as mqtt.example or 10.0.0.5"
 KNOWN = f"known are {', '.join(Config.model_fields)}"
 
 PLAIN = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -54,7 +55,9 @@ def test_least_configuration_is_completed_with_defaults() -> None:
     """A site name and a ledger file are the only required keys."""
     assert parse_config(LEAST, "site.toml", folder=Path("/etc/hashsight")) == Config(
         site=SiteSection(name="north", zone=ZoneInfo("UTC"), count_simulated=False),
-        ledger=LedgerSection(file=Path("/etc/hashsight/ledger.csv"), models_file=None, networks=DEFAULT_NETWORKS),
+        ledger=LedgerSection(
+            file=Path("/etc/hashsight/ledger.csv"), models_file=None, networks=DEFAULT_NETWORKS, detect_simulated=True
+        ),
         poll=PollSection(
             interval_s=10,
             connect_timeout_s=2,
@@ -65,7 +68,7 @@ def test_least_configuration_is_completed_with_defaults() -> None:
             max_in_flight_sick=500,
             backoff_max_s=60,
         ),
-        web=WebSection(listen=Endpoint("127.0.0.1", 9184), max_connections=256),
+        web=WebSection(listen=Endpoint("127.0.0.1", 9184), hosts=(), max_connections=256),
         log=LogSection(level="info", format="auto"),
     )
 
@@ -263,6 +266,9 @@ LONG_HEX = "0x" + "f" * 75 + "..."
         ),
         (f'{LEAST}[web]\nlisten = "localhost:80"\n', [f"web.listen = 'localhost:80': {LITERAL}"]),
         (f'{LEAST}[web]\nlisten = "127.1:80"\n', [f"web.listen = '127.1:80': {FOUR_NUMBERS}"]),
+        (f'{LEAST}[web]\nhosts = ["a b"]\n', [f"web.hosts[0] = 'a b': {A_HOST}"]),
+        (f'{LEAST}[web]\nhosts = ["*"]\n', [f"web.hosts[0] = '*': {A_HOST}"]),
+        (f'{LEAST}[web]\nhosts = ["gateway:9184"]\n', [f"web.hosts[0] = 'gateway:9184': {A_HOST}"]),
         (f"{LEAST}[web]\nlisten = 9184\n", ["web.listen = '9184': a text in quotes is expected"]),
         (
             f'{LEAST}[web]\nlisten = "10.0.0.1"\n',
@@ -415,8 +421,8 @@ def test_secrets_are_not_shown() -> None:
     )
     assert mistakes_in(text) == [
         f"password = '***': unknown section; {KNOWN}",
-        "web.api_token = '***': unknown key; known are listen, max_connections",
-        "web.url = 'mqtt://***@broker/': unknown key; known are listen, max_connections",
+        "web.api_token = '***': unknown key; known are listen, hosts, max_connections",
+        "web.url = 'mqtt://***@broker/': unknown key; known are listen, hosts, max_connections",
         "mqtt: sections are expected, each with [[mqtt]] on a line of its own",
     ]
 

@@ -7,6 +7,7 @@ import shutil
 import stat
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,9 @@ READ_BY = {
     "compose/mosquitto.conf": "mosquitto",
     "compose/prometheus.yml": "promtool",
     "compose/site.toml": "the agent",
+    "dev/audit.in": "make",
+    "dev/audit.lock": "make",
+    "dev/audit.py": "test_what_an_audit_says",
     "dev/install-programs": "make",
     "dev/link_project.py": "make",
     "dev/make-venv": "make",
@@ -158,6 +162,7 @@ def test_the_service_and_its_configuration_agree_on_paths() -> None:
     assert config.api.state_file is not None
     assert {config.history.file.parent, config.api.state_file.parent} == {Path("/var/lib/hashsight")}
     assert "--config /etc/hashsight/site.toml" in service
+    assert "\nLimitCORE=0\n" in service
     assert int(re.findall(r"\nWatchdogSec=(\d+)\n", service)[0]) > 30
 
 
@@ -175,6 +180,14 @@ def test_compose_services_are_locked_up() -> None:
         assert "build" in service or re.fullmatch(r"\S+/\S+:v?\d+\.\d+\.\d+", service["image"]), name
         assert not service.get("user", "65532").startswith("0"), name
         assert all(port.startswith("127.0.0.1:") for port in service.get("ports", [])), name
+
+
+def test_compose_prometheus_asks_for_a_name_that_the_agent_serves() -> None:
+    """The name by which Prometheus reaches the agent in compose.yml is in `web.hosts`; else each scrape is a 421."""
+    jobs = _yaml(DEPLOY / "compose/prometheus.yml")["scrape_configs"]
+    targets = {target for job in jobs for part in job["static_configs"] for target in part["targets"]}
+    hosts = tomllib.loads((DEPLOY / "compose/site.toml").read_text(encoding="utf-8"))["web"]["hosts"]
+    assert {f"{host}:9184" for host in hosts} == {target for target in targets if target.endswith(":9184")}
 
 
 def test_compose_mounts_what_is_there() -> None:

@@ -26,12 +26,13 @@ from agent.errors import HISTORY_REASONS, HistoryError, UnreachableError
 from agent.history import keeper as history_module
 from agent.history.health import WRITE_REASONS
 from agent.history.keeper import CHECK_EVERY, History
-from agent.history.minutes import COLUMNS, Minute, row_from
+from agent.history.minutes import COLUMNS, Minute, Row, row_from
 from agent.history.reader import read_history
 from agent.history.recorder import Recorder
-from agent.history.schema import HISTORY, MIGRATIONS
+from agent.history.schema import EARLIER_COLUMNS, HISTORY, MIGRATIONS
 from agent.history.state_changes import Change, ChangeBook
 from agent.history.writer import ASIDE_KEPT, MINUTES_KEPT_DAYS, HistoryWriter, move_aside, write_history
+from agent.site.power import PowerSource
 from agent.site.status import Cause
 from agent.site.totals import site_figures
 from agent.slices import run_at_once
@@ -518,7 +519,7 @@ def test_a_newer_file_is_left_alone(path: Path) -> None:
     write_history(path, migrations=NEXT).close()
     before = path.read_bytes()
     assert reason(path) == "newer"
-    with pytest.raises(HistoryError, match=r"schema 2, here up to 1"):
+    with pytest.raises(HistoryError, match=r"schema 3, here up to 2"):
         read_history(path)
     assert path.read_bytes() == before
 
@@ -540,6 +541,77 @@ def test_an_older_file_is_not_read_before_it_is_brought_up_to_date(path: Path, m
     with pytest.raises(HistoryError, match="this version's agent upgrades it") as caught:
         read_history(path)
     assert caught.value.reason == "older"
+
+
+# Version 1 had one column for all watts that units reported.
+
+
+def first_version(path: Path, watts: float = 700e3, minutes: int = 2) -> Row:
+    """Write minutes of site and container C1 as the first release did; return the first minute as it is today."""
+    now = row(
+        watts={PowerSource.METERED: 1.0, PowerSource.ESTIMATED: watts, PowerSource.MODELLED: 800e3}, uplift_hs=PH / 3
+    )
+    then = {EARLIER_COLUMNS[1].get(name, name): value for name, value in zip(COLUMNS, now.values(), strict=True)}
+    assert then.pop("0.0") == 0.0
+    write_history(path, migrations=MIGRATIONS[:1]).close()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("INSERT INTO names VALUES (1, 'C1')")
+        for number in range(minutes):
+            values = then | {"at": AT + 60 * number}
+            for table, key in (("site", {}), ("containers", {"container": 1})):
+                each = values | key
+                places = ", ".join("?" * len(each))
+                insert = f"INSERT INTO {table} ({', '.join(each)}) VALUES ({places})"  # noqa: S608  our own names
+                connection.execute(insert, tuple(each.values()))
+        connection.commit()
+    return now
+
+
+def test_what_units_reported_becomes_estimated(path: Path) -> None:
+    """A file of the first release is upgraded without losing a bit: reported watts are estimated, none is measured."""
+    expected = first_version(path)
+    write_history(path).close()
+    with closing(read_history(path)) as reader:
+        for container in (None, "C1"):
+            (chunk,) = reader.chunks(AT, AT + 120, container)
+            assert chunk == [expected.values(), replace(expected, at=AT + 60).values()]
+        (mean,) = reader.rows(AT, AT + 120, 120)
+    assert mean.watts == {
+        PowerSource.METERED: 1.0,
+        PowerSource.MEASURED: 0.0,
+        PowerSource.ESTIMATED: 700e3,
+        PowerSource.MODELLED: 800e3,
+    }
+
+
+def test_an_upgraded_file_is_written_on(path: Path) -> None:
+    """Measured watts have their own column from the next minute on, also within a minute that an upgrade cut in two."""
+    before = first_version(path, minutes=1)
+    later = replace(before, at=AT + 60, watts={PowerSource.MEASURED: 5e5})
+    with closing(write_history(path)) as file:
+        file.claim(site="alpha", zone="UTC")
+        file.write(site=[later.values()], containers=[("C1", later.values())])
+        file.tidy(now=AT + MINUTES_KEPT_DAYS * DAY_S + 900, keep_days=400, max_bytes=1 << 40)
+        (quarter,) = [row_from(values) for chunk in file.chunks(AT, AT + 900, "C1") for values in chunk]
+    assert quarter.watts[PowerSource.MEASURED] == 2.5e5
+    assert quarter.watts[PowerSource.ESTIMATED] == 3.5e5
+
+
+def test_a_damaged_file_of_the_first_release_is_salvaged(path: Path) -> None:
+    """The readable rows of a damaged older file are taken over with their watts, although it cannot be upgraded."""
+    expected = first_version(path, minutes=2000)
+    size = path.stat().st_size
+    with path.open("r+b") as file:
+        file.seek(size // 2 // 4096 * 4096)
+        file.write(GARBAGE[:4096])
+    kept = history(path)
+    kept.record_site(row(AT - 60))
+    assert kept.flush()
+    kept.close()
+    with closing(read_history(path)) as reader:
+        rows = [values for chunk in reader.chunks(AT, 1e12) for values in chunk]
+    assert len(rows) > 1000
+    assert rows[0] == expected.values()
 
 
 def test_another_programs_database_is_left_alone(path: Path) -> None:
@@ -689,3 +761,116 @@ def test_read_only_folder(path: Path) -> None:
         assert done.stdout.strip() in {f"({AT}, {AT + 60})", ""}, done.stderr
     finally:
         path.parent.chmod(0o755)
+
+
+# Wrong clocks
+
+YEARS_S = 10 * 365 * DAY_S
+replaced = msgspec.structs.replace
+
+
+def run_for(path: Path, *spans: tuple[float, int], wall: float | None = None, units: int = 0) -> None:
+    """Let an agent watch spans of minutes, with units that change their state in each, and be killed: no state ends."""
+    clock = [0.0]
+    kept = History(path, site="alpha", zone="UTC", wall=lambda: clock[0])
+    book = ChangeBook()
+    for number, (start, minutes) in enumerate(spans):
+        clock[0] = start + 60 * minutes if wall is None else wall
+        for unit in range(units):
+            one = status(entry(f"u{unit}"), reading(f"u{unit}"), since=start + 0.25)
+            for change in book.observe(
+                one if number % 2 == 0 else replaced(gone_silent(f"u{unit}"), since=start + 0.25)
+            ):
+                kept.record_change(change)
+        rows = [row(int(start) + 60 * minute) for minute in range(minutes)]
+        kept.record([Minute(each, {"C1": each}) for each in rows])
+        assert kept.flush()
+    kept.close()
+
+
+def test_a_minute_in_another_decade_is_set_aside_at_the_next_start(path: Path) -> None:
+    """States end with the last minute before the clock went wrong; what is of 2036 is kept aside and logged."""
+    run_for(path, (AT, 60), (AT + YEARS_S, 2), units=300)
+    with capture_logs() as lines:
+        run_for(path, (AT + 4200, 1))
+    (line,) = [line for line in lines if line["event"] == "history from the future"]
+    assert (line["rows"], line["changes"], line["closed"], line["returned"]) == (4, 300, 300, 0)
+    assert max(operating(path)) == 4200
+    with closing(read_history(path)) as reader:
+        assert {(each.since, each.until) for each in reader.changes(0, 1e12)} == {(AT + 0.25, AT + 3600.0)}
+        assert reader.span() == (AT + 600, AT + 4260)  # Each write under the wrong clock deletes ten minutes.
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT COUNT(*) FROM aside_site").fetchone() == (2,)
+        assert connection.execute("SELECT COUNT(*) FROM aside_changes").fetchone() == (300,)
+
+
+def test_a_minute_in_another_decade_is_set_aside_while_the_agent_runs(path: Path) -> None:
+    """When the clock is right again, states go on from that moment, and what follows is dated by it."""
+    clock, passed_s = [0.0], 0.0
+    kept = History(path, site="alpha", zone="UTC", wall=lambda: clock[0])
+    recorder = Recorder(kept, interval_s=10.0)
+    well, down = status(entry("u1"), reading("u1"), since=AT), replaced(gone_silent("u1"), since=AT + YEARS_S + 5)
+    back = replaced(well, since=AT + 4920)
+    for start, rounds, one in ((AT, 420, well), (AT + YEARS_S, 12, down), (AT + 4320, 60, down), (AT + 4920, 60, back)):
+        for step in range(rounds):
+            clock[0] = start + 10.0 * step
+            slices = recorder.on_site(
+                site_figures([one], clock[0]),
+                statuses=lambda one=one: [one],
+                is_there={"u1"}.__contains__,
+                simulated_units=lambda: 0,
+                clock_s=passed_s,
+            )
+            run_at_once(slices)
+            if step % 6 == 1:
+                kept.flush()
+            passed_s += 10.0
+    recorder.stop()
+    assert kept.health.set_aside > 0
+    with closing(read_history(path)) as reader:
+        found = [(each.state, each.since - AT, each.until and each.until - AT) for each in reader.changes(0, 1e12)]
+    assert [state for state, _, _ in found] == ["hashing", "unreachable", "hashing"]
+    assert 4140 <= found[0][2] <= 4320
+    assert found[1][1:] == (4320, 4920)
+    assert found[2][1:] == (4920, None)
+    assert max(operating(path)) <= 5520
+
+
+@pytest.mark.parametrize(
+    ("minutes", "wall", "rows"),
+    [
+        pytest.param(1, -AT + 60, 601, id="1970"),
+        pytest.param(60, -7200.0, 600, id="two hours ago"),
+        pytest.param(1, 600 * 60 + 600.0, 601, id="right"),
+    ],
+)
+def test_a_clock_that_is_behind_sets_nothing_aside(path: Path, minutes: int, wall: float, rows: int) -> None:
+    """A gateway without a battery, which starts in 1970 or at its last shutdown, does not doubt its history."""
+    run_for(path, (AT, 600), units=3)
+    with capture_logs() as lines:
+        run_for(path, (AT + wall, minutes), wall=AT + wall + 60)
+    assert [line for line in lines if line["event"] == "history from the future"] == []
+    assert len(operating(path)) >= rows
+
+
+def test_what_was_set_aside_by_mistake_comes_back(path: Path) -> None:
+    """If the clock was behind after all, rows and states come back once it has passed them, and nothing is doubled."""
+    run_for(path, (AT, 60), (AT + 4 * HOUR_S, 30), units=2)
+    run_for(path, (AT + HOUR_S, 5))
+    assert len(operating(path)) == 65
+    run_for(path, (AT + 5 * HOUR_S, 1))
+    assert len(operating(path)) == 65 + 30 + 1
+    with closing(read_history(path)) as reader:
+        assert len(list(reader.changes(0, 1e12))) == 4
+        assert sum(len(chunk) for chunk in reader.chunks(0, 1e12, "C1")) == 96
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT COUNT(*) FROM aside_site").fetchone() == (0,)
+
+
+def test_what_was_set_aside_is_deleted_in_its_time(path: Path) -> None:
+    """It is kept as long as other rows, and does not come back when its year does."""
+    run_for(path, (AT, 60), (AT + YEARS_S, 2), (AT + HOUR_S, 3))
+    run_for(path, (AT + 401 * DAY_S, 1))
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT COUNT(*) FROM aside_site").fetchone() == (0,)
+    assert max(operating(path)) == 401 * DAY_S

@@ -39,7 +39,7 @@ async def test_every_watt_has_its_source_and_a_meter_that_stops_stops_counting(t
             answer = await until(metered, running)
             truth = await get_json(f"{control}/truth")
             c1, c2 = (container["figures"] for container in answer["containers"])
-            assert c1["watts_by_source"] == {"metered": 24500, "reported": 0, "modelled": 0}
+            assert c1["watts_by_source"] == {"metered": 24500, "measured": 0, "estimated": 0, "modelled": 0}
             assert c1["metered_watts"] == 24500
             assert c2["watts_by_source"]["metered"] == 3333
             true_watts = sum(unit["power_watts"] for unit in truth["units"] if unit["container"] == "C1")

@@ -97,3 +97,60 @@ async def test_an_agent_goes_on_when_its_log_is_on_a_full_disk(tmp_path: Path, f
                 process.terminate()
             status = await process.wait()
     assert status == 0
+
+
+STRAYS = """
+import asyncio, gc, logging, sys, threading, warnings
+from agent.runtime import logs
+
+logs.set_up(form="json")
+logs.catch_strays()
+
+def fail(text="two\\nlines"):
+    raise ValueError(text)
+
+class Careless:
+    def __del__(self):
+        fail()
+
+async def main():
+    loop = asyncio.get_running_loop()
+    loop.call_soon(fail)
+    loop.create_future().set_exception(ValueError("never retrieved"))
+    await asyncio.sleep(0.01)
+    gc.collect()
+
+asyncio.run(main())
+try:
+    fail()
+except ValueError:
+    logging.getLogger("paho").exception("a library's\\ntraceback")
+logging.getLogger("aiomqtt").warning("%d of %s", 3, "four")
+warnings.warn("old\\nways")
+thread = threading.Thread(target=fail, name="worker")
+thread.start()
+thread.join()
+Careless()
+fail("the end")
+"""
+
+
+def test_every_stray_line_is_json() -> None:
+    """Tracebacks of libraries, callbacks, threads, finalisers and of the end itself are one JSON line each."""
+    ended = subprocess.run([sys.executable, "-c", STRAYS], capture_output=True, text=True, check=False)
+    lines = [json.loads(line) for line in ended.stderr.splitlines()]
+    assert ended.returncode == 1
+    assert [line["event"].split("\n")[0].split(" at")[0] for line in lines] == [
+        "Future exception was never retrieved",
+        "Exception in callback fail()",
+        "a library's",
+        "3 of four",
+        "<string>:28: UserWarning: old",
+        "thread failed",
+        "error without a caller",
+        "unexpected error",
+    ]
+    failed = [line for line in lines if line["level"] == "error"]
+    assert len(failed) == 6
+    assert all("ValueError: " in line["exception"] for line in failed)
+    assert {line["logger"] for line in lines if "logger" in line} == {"asyncio", "paho", "aiomqtt", "py.warnings"}

@@ -1,43 +1,53 @@
-"""The garbage collector: paused during start and reload, and running again afterwards."""
+"""The process: a start that is ended before it is complete, and no core dumps."""
 
-import gc
-from collections.abc import Iterator
+import subprocess
+import sys
 
-import pytest
+# The command line stands for everything between the first line of the program and the agent's own handlers.
+_ENDED_WHILE_STARTING = """
+import os, signal, sys
+import agent.__main__ as entry
+import agent.commands.command_line as command_line
 
-from agent.runtime import garbage
+def end():
+    os.kill(os.getpid(), signal.SIGTERM)
+    print("still running")
 
-
-@pytest.fixture(autouse=True)
-def collector() -> Iterator[None]:
-    """Restore the garbage collector's settings after each test."""
-    thresholds = gc.get_threshold()
-    yield
-    gc.unfreeze()
-    gc.set_threshold(*thresholds)
-    gc.enable()
-
-
-def test_a_start_pauses_the_collector_until_it_is_settled() -> None:
-    """After the start, existing objects are frozen and collections run at the rarer thresholds."""
-    garbage.pause()
-    assert not gc.isenabled()
-    garbage.settle()
-    assert gc.isenabled()
-    assert gc.get_threshold() == garbage.THRESHOLDS
-    assert gc.get_freeze_count() > 0
+command_line.app = end
+sys.argv = ["hashsight", sys.argv[1]]
+entry.main()
+"""
 
 
-def test_the_collector_works_again_after_a_refused_reload() -> None:
-    """An error inside the pause enables the collector again and freezes the block's objects."""
-    gc.unfreeze()
-    with pytest.raises(ValueError, match="refused"):
-        _refused()
-    assert gc.isenabled()
-    assert gc.get_freeze_count() > 0
+def _ended_while_starting(command: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-c", _ENDED_WHILE_STARTING, command], capture_output=True, text=True, check=False, timeout=60
+    )
 
 
-def _refused() -> None:
-    with garbage.paused():
-        assert not gc.isenabled()
-        raise ValueError("refused")
+def test_sigterm_during_the_start_is_answered() -> None:
+    """A start that SIGTERM ends says so in one line, and counts as a stop that was asked for."""
+    ended = _ended_while_starting("run")
+    assert (ended.returncode, ended.stdout) == (0, "")
+    assert ended.stderr == "hashsight: SIGTERM before the agent had started\n"
+
+
+def test_other_commands_end_as_programs_do() -> None:
+    """Only the agent answers SIGTERM."""
+    ended = _ended_while_starting("once")
+    assert (ended.returncode, ended.stdout, ended.stderr) == (-15, "", "")
+
+
+_NO_CORE = """
+import ctypes, resource
+from agent.runtime.process import forbid_core_dumps
+forbid_core_dumps()
+PR_GET_DUMPABLE = 3
+print(resource.getrlimit(resource.RLIMIT_CORE), ctypes.CDLL(None).prctl(PR_GET_DUMPABLE, 0, 0, 0, 0))
+"""
+
+
+def test_a_crash_leaves_no_core() -> None:
+    """Neither a file nor a program that cores are piped to gets the memory, with the passwords in it."""
+    ended = subprocess.run([sys.executable, "-c", _NO_CORE], capture_output=True, text=True, check=True)
+    assert ended.stdout == "(0, 0) 0\n"

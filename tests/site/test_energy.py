@@ -9,7 +9,7 @@ from agent.site.metered import UNMETERED, Metered
 from agent.site.power import PowerSource
 from agent.site.totals import SiteFigures, site_figures
 
-REPORTED, METERED = PowerSource.REPORTED, PowerSource.METERED
+ESTIMATED, METERED = PowerSource.ESTIMATED, PowerSource.METERED
 
 
 def figures(watts: dict[str, float], metered: Metered = UNMETERED) -> SiteFigures:
@@ -43,7 +43,7 @@ def test_power_times_time() -> None:
     """3 kW for ten seconds are 30 kJ; rising to 4 kW, 35 more."""
     before = figures({"C1": 3000.0})
     energy = advanced((0.0, before), (10.0, before), (20.0, figures({"C1": 4000.0})))
-    assert energy == Energy(site={REPORTED: 65_000.0}, by_container={"C1": {REPORTED: 65_000.0}})
+    assert energy == Energy(site={ESTIMATED: 65_000.0}, by_container={"C1": {ESTIMATED: 65_000.0}})
 
 
 @pytest.mark.parametrize(
@@ -61,33 +61,33 @@ def test_power_times_time() -> None:
 def test_a_gap_adds_nothing(gap_s: float, interval_s: float, joules: float | None) -> None:
     """Three intervals are a hiccup (or ten seconds, where those are longer); longer gaps add nothing."""
     running = figures({"C1": 3000.0})
-    site = {} if joules is None else {REPORTED: joules}
+    site = {} if joules is None else {ESTIMATED: joules}
     assert advanced((100.0, running), (100.0 + gap_s, running), interval_s=interval_s).site == site
 
 
 def test_counting_goes_on_after_a_gap() -> None:
     """A gap keeps the joules added up before it."""
     running = figures({"C1": 3000.0})
-    assert advanced((0.0, running), (10.0, running), (500.0, running), (510.0, running)).site == {REPORTED: 60_000.0}
+    assert advanced((0.0, running), (10.0, running), (500.0, running), (510.0, running)).site == {ESTIMATED: 60_000.0}
 
 
 def test_each_joule_has_the_source_of_its_watts() -> None:
-    """A container's meter that lapses half way leaves metered joules behind and reported ones from then on."""
+    """A container's meter that lapses half way leaves metered joules behind and estimated ones from then on."""
     metered = figures({"C1": 3000.0, "C2": 1000.0}, Metered(container_watts={"C1": 3300.0}))
     lapsed = figures({"C1": 3000.0, "C2": 1000.0})
     energy = advanced((0.0, metered), (10.0, metered), (20.0, lapsed))
     assert energy.by_container == {
-        "C1": {METERED: 33_000.0 + 16_500.0, REPORTED: 15_000.0},
-        "C2": {REPORTED: 20_000.0},
+        "C1": {METERED: 33_000.0 + 16_500.0, ESTIMATED: 15_000.0},
+        "C2": {ESTIMATED: 20_000.0},
     }
-    assert energy.site == {METERED: 49_500.0, REPORTED: 10_000.0 + 25_000.0}
+    assert energy.site == {METERED: 49_500.0, ESTIMATED: 10_000.0 + 25_000.0}
 
 
 def test_a_container_that_is_gone_is_forgotten() -> None:
     """A container that is gone has no energy; if it comes back it begins at zero, as a counter may."""
     both, one = figures({"C1": 3000.0, "C2": 1000.0}), figures({"C1": 3000.0})
     energy = advanced((0.0, both), (10.0, both), (20.0, one), (30.0, both))
-    assert energy.by_container == {"C1": {REPORTED: 90_000.0}, "C2": {}}
+    assert energy.by_container == {"C1": {ESTIMATED: 90_000.0}, "C2": {}}
 
 
 def test_what_was_given_does_not_change_any_more() -> None:
@@ -96,5 +96,5 @@ def test_what_was_given_does_not_change_any_more() -> None:
     book.advance(running, 0.0)
     first = book.advance(running, 10.0)
     book.advance(running, 20.0)
-    assert first.site == {REPORTED: 30_000.0}
-    assert first.by_container["C1"] == {REPORTED: 30_000.0}
+    assert first.site == {ESTIMATED: 30_000.0}
+    assert first.by_container["C1"] == {ESTIMATED: 30_000.0}

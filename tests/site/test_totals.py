@@ -30,10 +30,11 @@ from agent.site.delivered import Delivered
 from agent.site.ledger.entries import Place
 from agent.site.metered import Metered
 from agent.site.power import PowerSource
+from agent.site.reasons import Reason
 from agent.site.status import Cause, UnitState, UnitStatus
 from agent.site.totals import Figures, site_figures
 from agent.unit.nameplate import Nameplate
-from agent.unit.reading import Mode
+from agent.unit.reading import Mode, PowerKind
 
 HYDRO = Nameplate(model="M100", hashrate_hs=100e12, cooling="hydro", source="invented")
 
@@ -137,8 +138,8 @@ def test_a_small_site_in_literal_figures() -> None:
         "unreachable": 588,
         "unreadable": 294,
     }
-    # All but the dark unit: it alone neither answers nor is accounted for.
-    assert figures.known_hs == 8 * 294e12 + 100e12
+    # All but the dark unit, which does not answer, and the denied one, which may be hashing.
+    assert figures.known_hs == 7 * 294e12 + 100e12
 
 
 def test_a_dead_container_stays_in_the_denominator() -> None:
@@ -150,6 +151,13 @@ def test_a_dead_container_stays_in_the_denominator() -> None:
     assert figures.by_container["C1"].operational_efficiency_ratio == 1
     assert figures.by_container["C2"].operational_efficiency_ratio == 0
     assert figures.by_container["C2"].losses_hs[Cause.UNREACHABLE] == 16 * 294e12
+
+
+def test_a_site_that_refuses_commands_is_not_known_to_do_nothing() -> None:
+    """Units that answer every command with "no" may hash: no coverage, and no operational efficiency."""
+    figures = site_figures(statuses([case("a", reading=None, error=ACCESS_DENIED)]), AT).site
+    assert (figures.coverage_ratio, figures.operational_efficiency_ratio) == (0, None)
+    assert figures.losses_hs[Cause.UNREADABLE] == 294e12
 
 
 def test_a_unit_that_never_answered_stays_in_the_denominator() -> None:
@@ -164,6 +172,23 @@ def test_a_dead_unit_is_not_counted_at_its_last_value() -> None:
     assert figures.operating_hs == 294e12
     assert figures.units_by_state[UnitState.STOPPED] == 0
     assert figures.losses_hs[Cause.STOPPED] == 0
+
+
+def test_an_overdue_unit_counts_as_it_was_and_is_not_covered() -> None:
+    """A unit that was not asked in time holds its rate and its losses; coverage falls and the group names it."""
+    board_gone = reading("b", hashrate_5s_hs=190 * TH, boards=(board(0), board(1)))
+    fleet = [
+        case("a"),
+        case("b", is_stale=True, reading=board_gone),
+        case("c", ("C2", "R1"), is_stale=True, entry=entry("c", place=Place("C2", "R1"), is_in_maintenance=True)),
+    ]
+    figures = site_figures(statuses(fleet), AT)
+    site = figures.site
+    assert (site.operating_hs, site.losses_hs[Cause.MISSING_BOARDS]) == ((294 + 190 + 294) * TH, 98 * TH)
+    assert site.units_by_state[UnitState.UNREACHABLE] == 0
+    assert (site.known_hs, site.overdue_units, site.overdue_hs) == (588 * TH, 1, 294 * TH)
+    assert (figures.by_container["C1"].overdue_units, figures.by_container["C2"].overdue_units) == (1, 0)
+    assert site.deployed_hs - sum(site.losses_hs.values()) + site.uplift_hs == site.operating_hs
 
 
 def test_racks_of_the_same_name_are_told_apart_by_container() -> None:
@@ -232,8 +257,18 @@ def exact_sums(fleet: Iterable[UnitStatus]) -> dict[str, Any]:
             for status in fleet
             if status.event is not None
         ),
+        "curtailment_operating_hs": sum(
+            Fraction(status.hashrate_hs or 0) for status in fleet if status.event is not None
+        ),
         "stragglers": sum(status.is_straggler for status in fleet),
         "unrestored": sum(1 for status in fleet if status.unrestored is not None),
+        "overdue_units": sum(1 for status in fleet if status.is_overdue and not status.is_known),
+        "overdue_hs": sum(
+            Fraction(status.entry.nameplate.hashrate_hs)
+            for status in fleet
+            if status.is_overdue and not status.is_known
+        ),
+        "units_by_reason": dict(Counter(status.reason for status in fleet if status.reason is not Reason.HASHING)),
     }
 
 
@@ -290,13 +325,15 @@ def test_two_calls_share_nothing() -> None:
     assert site_figures(fleet, AT).site.losses_hs[Cause.STOPPED] == 0
 
 
-def powered(unit_id: str, watts: float, place: tuple[str, str] = ("C1", "R1")) -> Case:
+def powered(
+    unit_id: str, watts: float, place: tuple[str, str] = ("C1", "R1"), kind: PowerKind | None = PowerKind.MEASURED
+) -> Case:
     """Return a unit that hashes at its nameplate and reports its power."""
-    return case(unit_id, place, reading=reading(unit_id, power_watts=watts))
+    return case(unit_id, place, reading=reading(unit_id, power_watts=watts, power_kind=kind))
 
 
 def by_source(figures: Figures) -> tuple[float, ...]:
-    """Return watts metered, reported and modelled."""
+    """Return watts metered, measured, estimated and modelled."""
     return tuple(figures.watts_by_source[source] for source in PowerSource)
 
 
@@ -305,11 +342,11 @@ def test_a_containers_meter_takes_the_place_of_its_units_words() -> None:
     fleet = statuses([powered("a", 3000.0), powered("b", 3000.0), powered("c", 2000.0, ("C2", "R1"))])
     figures = site_figures(fleet, AT, metered=Metered(container_watts={"C1": 6600.0, "gone": 1.0}))
     c1, c2 = figures.by_container.values()
-    assert (by_source(c1), c1.metered_watts, c1.unit_watts) == ((6600, 0, 0), 6600, 6000)
-    assert (by_source(c2), c2.metered_watts, c2.unit_watts) == ((0, 2000, 0), None, 2000)
-    assert (by_source(figures.site), figures.site.metered_watts) == ((6600, 2000, 0), None)
+    assert (by_source(c1), c1.metered_watts, c1.unit_watts) == ((6600, 0, 0, 0), 6600, 6000)
+    assert (by_source(c2), c2.metered_watts, c2.unit_watts) == ((0, 2000, 0, 0), None, 2000)
+    assert (by_source(figures.site), figures.site.metered_watts) == ((6600, 2000, 0, 0), None)
     assert figures.site.unit_watts == 8000
-    assert by_source(figures.by_rack["C1", "R1"]) == (0, 6000, 0)
+    assert by_source(figures.by_rack["C1", "R1"]) == (0, 6000, 0, 0)
 
 
 def test_a_sites_meter_is_believed_before_those_of_its_containers() -> None:
@@ -317,15 +354,21 @@ def test_a_sites_meter_is_believed_before_those_of_its_containers() -> None:
     fleet = statuses([powered("a", 3000.0), powered("c", 2000.0, ("C2", "R1"))])
     metered = Metered(site_watts=5600.0, container_watts={"C1": 3200.0})
     figures = site_figures(fleet, AT, metered=metered)
-    assert (by_source(figures.site), figures.site.metered_watts) == ((5600, 0, 0), 5600)
-    assert by_source(figures.by_container["C1"]) == (3200, 0, 0)
-    assert by_source(figures.by_container["C2"]) == (0, 2000, 0)
+    assert (by_source(figures.site), figures.site.metered_watts) == ((5600, 0, 0, 0), 5600)
+    assert by_source(figures.by_container["C1"]) == (3200, 0, 0, 0)
+    assert by_source(figures.by_container["C2"]) == (0, 2000, 0, 0)
 
 
 def test_a_meter_that_says_zero_is_a_measured_zero() -> None:
     """A dark feeder draws 0 W by its meter, whatever a unit reports."""
     figures = site_figures(statuses([powered("a", 3000.0)]), AT, metered=Metered(site_watts=0.0)).site
-    assert (by_source(figures), figures.metered_watts) == ((0, 0, 0), 0)
+    assert (by_source(figures), figures.metered_watts) == ((0, 0, 0, 0), 0)
+
+
+def test_measured_and_estimated_watts_add_up_apart() -> None:
+    """A supply's measurement is not mixed with a firmware's estimate; watts of unknown kind count as estimated."""
+    fleet = [powered("a", 3000.0), powered("b", 2000.0, kind=PowerKind.ESTIMATED), powered("c", 1000.0, kind=None)]
+    assert by_source(site_figures(statuses(fleet), AT).site) == (0, 3000, 3000, 0)
 
 
 def test_j_per_th_is_over_the_units_that_have_both() -> None:

@@ -26,6 +26,8 @@ from site_cases import (
 from agent.errors import DeadlineError, OtherUnitError, PollError, UnreachableError
 from agent.site.curtailment.events import Curtailments, Event, Scope
 from agent.site.ledger.entries import LedgerEntry, Place
+from agent.site.losses import attribute, shortfall_finding
+from agent.site.reasons import Reason
 from agent.site.status import Cause, Loss, UnitState, UnitStatus, is_definite_refusal, judge
 from agent.site.tracker import Tracker
 from agent.unit.reading import Mode, UnitReading
@@ -48,6 +50,7 @@ def test_a_unit_not_polled_yet_is_unknown_and_not_zero() -> None:
     assert seen(tracker()) == UnitStatus(
         entry=entry(),
         state=UnitState.UNREACHABLE,
+        reason=Reason.NOT_POLLED,
         why="not polled yet",
         since=AT,
         is_fresh=False,
@@ -86,6 +89,7 @@ def test_a_good_poll_makes_a_fresh_status() -> None:
     status = UnitStatus(
         entry=entry(),
         state=UnitState.HASHING,
+        reason=Reason.HASHING,
         why="hashing",
         since=AT + 2,
         is_fresh=True,
@@ -128,8 +132,9 @@ def test_a_stale_unit_is_judged_by_its_last_error(error: PollError, way: str) ->
     """Thirty seconds after its last reading the last failure decides the state, by refresh or by a failed poll."""
     one = tracker()
     one.record(answered(), clock_s=0.0)
-    one.record(failed(error, at=AT + 10), clock_s=10.0)
-    if way == "refresh":
+    if error is not REFUSAL:
+        one.record(failed(error, at=AT + 10), clock_s=10.0)
+    if way == "refresh" and error is not REFUSAL:
         [(status, before)] = one.refresh(at=AT + 30, clock_s=30.0)
     else:
         recorded = one.record(failed(error, at=AT + 30), clock_s=30.0)
@@ -139,7 +144,7 @@ def test_a_stale_unit_is_judged_by_its_last_error(error: PollError, way: str) ->
     assert before is UnitState.HASHING
     assert (status.state, status.since, status.is_fresh, status.hashrate_hs) == (state, AT + 30, False, None)
     assert status.losses == (Loss(Cause(state.value), 294 * TH),)
-    assert status.is_known is (error in {REFUSAL, ACCESS_DENIED})
+    assert status.is_known is (error is REFUSAL)
     assert status.reading == reading()
 
 
@@ -190,12 +195,98 @@ def test_a_change_that_a_poll_reported_is_not_reported_again() -> None:
     assert one.refresh(at=AT + 31, clock_s=31.0) == []
 
 
-def test_a_suspended_gateway_blames_no_unit() -> None:
-    """A reading that went stale with no failed poll says so, and the unit counts as unknown."""
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"hashrate_5s_hs": 150 * TH}, {"mode": Mode.SLEEP, "hashrate_5s_hs": None}, {"hashrate_5s_hs": None}],
+    ids=["hashing", "slow", "asleep", "no rate"],
+)
+def test_a_unit_that_was_not_asked_in_time_stays_as_it_was(changes: dict[str, Any]) -> None:
+    """A reading that went stale with no failed poll: state, rate and losses are held, and nothing is known."""
+    one = tracker()
+    one.record(answered(**changes), clock_s=0.0)
+    before = seen(one)
+    [change] = one.refresh(at=AT + 3600, clock_s=3600.0)
+    expected = structs.replace(before, is_fresh=False, is_known=False, is_overdue=True)
+    assert change == (expected, before.state)
+    assert one.refresh(at=AT + 3601, clock_s=3601.0) == []
+    one.record(answered(at=AT + 3602, **changes), clock_s=3602.0)
+    assert seen(one) == structs.replace(before, reading=reading(at=AT + 3602, **changes), since=before.since)
+
+
+def test_a_unit_whose_poll_failed_is_not_held() -> None:
+    """A poll that fails after the agent was late settles the state at once."""
     one = tracker()
     one.record(answered(), clock_s=0.0)
-    [(status, _)] = one.refresh(at=AT + 3600, clock_s=3600.0)
-    assert (status.state, status.why, status.is_known) == (UnitState.UNREACHABLE, "not polled lately", False)
+    one.refresh(at=AT + 40, clock_s=40.0)
+    one.record(failed(at=AT + 50), clock_s=50.0)
+    assert (seen(one).state, seen(one).is_overdue) == (UnitState.UNREACHABLE, False)
+
+
+def test_a_refusal_is_knowledge_only_while_the_agent_asks() -> None:
+    """A unit that refused and was not asked for a rest and the time of a reading is refused still, and not known."""
+    one = tracker()
+    one.longest_rest_s = 60.0
+    one.record(failed(REFUSAL), clock_s=0.0)
+    assert one.refresh(at=AT + 89, clock_s=89.0) == []
+    before = seen(one)
+    assert before.is_known
+    assert one.refresh(at=AT + 90, clock_s=90.0) == [
+        (structs.replace(before, is_known=False, is_overdue=True), UnitState.UNREACHABLE)
+    ]
+    one.record(failed(REFUSAL), clock_s=95.0)
+    assert seen(one) == structs.replace(before, failures=2)
+
+
+def unseen(one: Tracker, clock_s: float) -> list[str]:
+    """Return the units without figures at `clock_s`."""
+    return [status.entry.unit_id for part in one.look_over(at=AT + clock_s, clock_s=clock_s) for status in part.unseen]
+
+
+def test_units_are_unseen_until_asked_and_after_the_longest_hold() -> None:
+    """Without figures: a unit never asked, and one whose reading was held four times as long as readings last."""
+    one = tracker(entry("a"), entry("b"), entry("c"))
+    one.record(answered("a"), clock_s=0.0)
+    one.record(failed(NO_ANSWER, "b"), clock_s=0.0)
+    assert [unseen(one, clock_s) for clock_s in (1.0, 119.9, 120.0)] == [["c"], ["c"], ["a", "c"]]
+    one.record(answered("a"), clock_s=121.0)
+    assert unseen(one, 121.0) == ["c"]
+
+
+def test_the_longest_wait_is_that_of_the_overdue() -> None:
+    """The time since the poll of the overdue unit that waits longest; 0 without one."""
+    one = tracker(entry("a"), entry("b"), entry("c"))
+    one.record(answered("a"), clock_s=0.0)
+    one.record(answered("b"), clock_s=15.0)
+    one.record(failed(NO_ANSWER, "c"), clock_s=-100.0)
+    waits = [[part.longest_s for part in one.look_over(at=AT, clock_s=clock_s)] for clock_s in (29.0, 31.0, 50.0)]
+    assert waits == [[0.0], [31.0], [50.0]]
+
+
+def test_after_a_standstill_nobody_is_blamed_and_everybody_is_asked_again() -> None:
+    """Fresh, failing or refused: each keeps its state, is not known, and is unseen until its next poll ends."""
+    one = tracker(entry("fine"), entry("failing"), entry("refused"), entry("silent"), entry("other"))
+    one.record(answered("fine"), clock_s=0.0)
+    one.record(answered("failing"), clock_s=0.0)
+    one.record(failed(NO_ANSWER, "failing"), clock_s=5.0)
+    one.record(failed(REFUSAL, "refused"), clock_s=5.0)
+    one.record(failed(NO_ANSWER, "silent"), clock_s=5.0)
+    one.discredit("other", OtherUnitError("fine answers"), at=AT)
+    before = {status.entry.unit_id: status for status in one.statuses()}
+    one.distrust(clock_s=6.0)
+    assert unseen(one, 6.5) == ["fine", "failing", "refused", "silent"]
+    held = {"is_fresh": False, "is_known": False, "is_overdue": True}
+    assert {status.entry.unit_id: status for status in one.statuses()} == {
+        "fine": structs.replace(before["fine"], **held),
+        "failing": structs.replace(before["failing"], **held),
+        "refused": structs.replace(before["refused"], **held),
+        "silent": before["silent"],
+        "other": before["other"],
+    }
+    for number, unit_id in enumerate(("fine", "failing", "refused")):
+        one.record(answered(unit_id), clock_s=7.0 + number)
+    one.record(failed(NO_ANSWER, "silent"), clock_s=10.0)
+    assert unseen(one, 11.0) == []
+    assert seen(one, "fine").is_fresh
 
 
 def test_a_unit_recovers_with_its_first_good_poll() -> None:
@@ -234,17 +325,17 @@ def test_since_moves_only_with_the_state() -> None:
         (UnitState.UNREADABLE, "no whole reply in time", 30),
         (UnitState.UNREADABLE, "refused the command", 30),
         (UnitState.HASHING, "hashing", 50),
-        (UnitState.HASHING, "hashing", 50),
-        (UnitState.STOPPED, "awake, no hashrate", 70),
+        (UnitState.HASHING, "slow without a visible reason", 50),
+        (UnitState.STOPPED, "cause unknown", 70),
         (UnitState.STOPPED, "asleep", 70),
     ]
 
 
 @pytest.mark.parametrize(
-    ("error", "is_known"), [(REFUSAL, True), (ACCESS_DENIED, True), (NO_ANSWER, False), (DeadlineError("x"), False)]
+    ("error", "is_known"), [(REFUSAL, True), (ACCESS_DENIED, False), (NO_ANSWER, False), (DeadlineError("x"), False)]
 )
-def test_a_spoken_no_counts_as_known(error: PollError, *, is_known: bool) -> None:
-    """A refused connection or command makes a unit known that was never read; silence does not."""
+def test_a_refused_connection_counts_as_known(error: PollError, *, is_known: bool) -> None:
+    """A refused connection makes a unit known that was never read; a refused command and silence do not."""
     one = tracker()
     one.record(failed(error), clock_s=0.0)
     assert seen(one).is_known is is_known
@@ -271,6 +362,7 @@ def test_a_unit_in_maintenance_that_hashes_is_counted_while_it_is_fresh() -> Non
     """A unit in maintenance may deliver; a refresh reports that it went stale, though its state stays."""
     one = tracker(entry(is_in_maintenance=True))
     one.record(answered(hashrate_5s_hs=200 * TH), clock_s=0.0)
+    one.record(failed(at=AT + 10), clock_s=10.0)
     assert (seen(one).hashrate_hs, seen(one).losses) == (200 * TH, (Loss(Cause.MAINTENANCE, 94 * TH),))
     [(status, before)] = one.refresh(at=AT + 30, clock_s=30.0)
     assert (before, status.state, status.since) == (UnitState.MAINTENANCE, UnitState.MAINTENANCE, AT)
@@ -343,7 +435,10 @@ def test_a_new_ledger_neither_prolongs_nor_revives_a_reading() -> None:
     one.replace_entries([entry(serial="SN2")], at=AT + 29)
     assert len(one.refresh(at=AT + 30, clock_s=30.0)) == 1
     one.replace_entries([entry(serial="SN3")], at=AT + 31)
-    assert (seen(one).is_fresh, seen(one).hashrate_hs, seen(one).since) == (False, None, AT + 30)
+    assert (seen(one).is_fresh, seen(one).is_overdue, seen(one).hashrate_hs) == (False, True, 294 * TH)
+    one.record(failed(at=AT + 32), clock_s=32.0)
+    one.replace_entries([entry(serial="SN4")], at=AT + 33)
+    assert (seen(one).is_fresh, seen(one).hashrate_hs, seen(one).since) == (False, None, AT + 32)
 
 
 def test_maintenance_begins_and_ends_with_the_ledger() -> None:
@@ -427,8 +522,8 @@ def test_a_stepped_wall_clock_changes_nothing_but_stamps(steps: list[Step], data
 
 @given(steps)
 def test_a_status_is_the_verdict_on_the_last_reading_and_the_failures_since(steps: list[Step]) -> None:
-    """After any history, the last reading counts for 30 s and failures are those since it; nothing else matters."""
-    seconds, read_at, failures = 0.0, float("-inf"), 0
+    """After any history, the last reading counts until it is stale and a poll failed, or until a refusal."""
+    seconds, read_at, asked_at, failures = 0.0, float("-inf"), float("-inf"), 0
     last: UnitReading | None = None
     error: PollError | None = None
     expected = []
@@ -438,10 +533,18 @@ def test_a_status_is_the_verdict_on_the_last_reading_and_the_failures_since(step
             last, read_at, error, failures = what, seconds, None, 0
         elif what is not None:
             error, failures = what, failures + 1
+            if what is REFUSAL:
+                read_at = float("-inf")
+        asked_at = asked_at if what is None else seconds
         is_fresh = seconds - read_at < STALE_AFTER_S
-        state, why = judge(entry(), last, error, is_fresh=is_fresh)
-        is_known = is_fresh or is_definite_refusal(error)
-        rate_hs = last.hashrate_5s_hs if last is not None and is_fresh else None
+        is_held = last is not None and error is None
+        state, (_, why), _ = judge(entry(), last, error, is_fresh=is_fresh or is_held)
+        if state is UnitState.HASHING and last is not None:
+            losses, _ = attribute(entry(), state, last, last.rate_hs)
+            why = shortfall_finding(PLATE, last, losses)[0].why
+        # A silent unit rests at most as long as a reading lasts here.
+        is_known = is_fresh or (is_definite_refusal(error) and seconds - asked_at < 2 * STALE_AFTER_S)
+        rate_hs = last.hashrate_5s_hs if last is not None and (is_fresh or is_held) else None
         expected.append((state, why, is_fresh, is_known, error, failures, rate_hs))
     rows = play(tracker(), steps, [AT + number for number in range(len(steps))])
     assert [row[:7] for row in rows] == expected

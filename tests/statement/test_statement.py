@@ -276,7 +276,8 @@ def test_energy_delivered_and_uptimes() -> None:
     figures, lines = statement.figures, shown(statement)
     assert figures.joules_by_source == {
         PowerSource.METERED: 3.6e9,
-        PowerSource.REPORTED: 0.0,
+        PowerSource.MEASURED: 0.0,
+        PowerSource.ESTIMATED: 0.0,
         PowerSource.MODELLED: 10.8e9,
     }
     assert lines["Energy"][0] == "4.00 MWh"
@@ -373,7 +374,8 @@ def test_a_statement_survives_its_json() -> None:
         (("parts", 0, "last", "deployed_hs"), 47 * PH, "deployed_end_hs"),
         (("notes",), ["all is well"], "its notes do not match its figures"),
         (("parts",), [], "names no site"),
-        (("format",), 2, "statement format 2, this version reads 1"),
+        (("format",), 3, "statement format 3, this version reads 2"),
+        (("parts", 0, "inputs", "digest_format"), 3, "digest format 3 of alpha is unknown"),
         (("period",), 7, "not a statement in JSON"),
     ],
 )
@@ -430,6 +432,38 @@ def test_verify_a_month_that_goes_on() -> None:
         statement, parts=(msgspec.structs.replace(statement.parts[0], elapsed_s=9.0 * DAY_S),)
     )
     assert verify(inflated, Kept(hours(*OCTOBER)), period) == ["elapsed_s: stated 777600, at least 864000 had passed"]
+
+
+def test_a_statement_of_the_first_release_still_holds() -> None:
+    """One recorded source for all reported watts became estimated; figures and the digest of the rows still hold."""
+    text = (Path(__file__).parent / "statement-of-the-first-release.json").read_bytes()
+    watts = {PowerSource.METERED: 100e3, PowerSource.ESTIMATED: 200e3 / 3, PowerSource.MODELLED: 300e3}
+    rows = hours(*OCTOBER, watts=watts, uplift_hs=0.1)
+    old = decode(text, "s.json")
+    assert verify(old, Kept(rows), parse_period("2025-10", ZoneInfo("UTC"))) == []
+    assert decode(msgspec.json.encode(old), "s.json") == old
+    assert old.figures == stated(rows).figures
+    combined = combine([old, stated(rows, site="beta")], now=LATER)
+    assert [part.inputs.digest_format for part in combined.parts] == [1, 2]
+    assert decode(msgspec.json.encode(combined), "s.json") == combined
+    rows[7] = hours(rows[7].at, rows[7].at + 1, watts=watts)[0]
+    wrong = verify(old, Kept(rows), parse_period("2025-10", ZoneInfo("UTC")))
+    assert [each.split(":")[0] for each in wrong] == ["digest", "mean uplift_hs"]
+
+
+def test_a_changed_statement_of_the_first_release_contradicts_itself() -> None:
+    """The older format is checked as strictly as today's."""
+    text = (Path(__file__).parent / "statement-of-the-first-release.json").read_bytes()
+    for before, after, reason in (
+        (b'"reported": 178560000000.0', b'"reported": 178560000001.0', "joules_by_source"),
+        (b'"reported": 178560000000.0', b'"told": 178560000000.0', "not a statement in JSON"),
+        (b'"watts"', b'"volts"', "not a statement in JSON"),
+        (b'"parts": [', b'"parts": [7, ', "not a statement in JSON"),
+        (b'"parts": [', b'"parts": 7, "rest": [', "not a statement in JSON"),
+    ):
+        with pytest.raises(StatementError) as caught:
+            decode(text.replace(before, after), "s.json")
+        assert reason in str(caught.value)
 
 
 def test_verify_wants_the_right_calendar() -> None:

@@ -53,7 +53,13 @@ class SmallBook:
     def __init__(self) -> None:
         self.events: dict[str, Event] = {}
 
-    async def start(self, order: StartOrder, *, source: str) -> tuple[Event, bool]:
+    async def start(
+        self,
+        order: StartOrder,
+        *,
+        source: str,
+        is_state: bool = False,  # noqa: ARG002 - as the real one is called
+    ) -> tuple[Event, bool]:
         """Follow an order; the same order is followed once."""
         event = order_event(order, at=time.time(), source=source, is_taken=self.events.__contains__)
         is_new = event.id not in self.events

@@ -22,7 +22,7 @@ from agent.site.ledger.entries import LedgerEntry, Place
 from agent.site.status import UnitStatus
 from agent.site.tracker import Tracker
 from agent.unit.nameplate import Nameplate
-from agent.unit.reading import BoardReading, Dialect, Mode, Poll, UnitReading
+from agent.unit.reading import BoardReading, Dialect, Mode, Poll, PowerKind, UnitReading
 
 AT = 1763674560.0  # 2025-11-20 21:36:00 UTC
 STALE_AFTER_S = 30.0
@@ -178,6 +178,7 @@ def readings(draw: st.DrawFn, numbers: Numbers, unit_id: str = "u1") -> UnitRead
         slot=st.integers(0, 4),
         hashrate_hs=rates,
         chips=st.none() | st.just(0) | st.integers(1, 220),
+        bad_chips=st.none() | st.just(0) | st.integers(1, 220),
         frequency_hz=st.none() | numbers.frequency_hz,
     )
     return UnitReading(
@@ -188,6 +189,7 @@ def readings(draw: st.DrawFn, numbers: Numbers, unit_id: str = "u1") -> UnitRead
         uptime_s=draw(st.none() | st.sampled_from([0.0, 60.0, 86400.0])),
         hashrate_5s_hs=draw(rates),
         power_watts=draw(st.none() | st.integers(0, 8000).map(float)),
+        power_kind=draw(st.none() | st.sampled_from(PowerKind)),
         boards=tuple(draw(st.lists(boards, max_size=5))),
     )
 

@@ -103,8 +103,8 @@ async def write(unit: Unit, port: int, name: str, body: bytes) -> Any:
     return json.loads(unchunked(await exchange(unit.identity.host, port, data)))
 
 
-async def until(is_so: Callable[[], bool]) -> None:
-    """Poll until `is_so()` is true; fail after 5 s."""
-    async with asyncio.timeout(5.0):
+async def until(is_so: Callable[[], object]) -> None:
+    """Poll until `is_so()` is true; fail after 20 s."""
+    async with asyncio.timeout(20.0):
         while not is_so():  # noqa: ASYNC110 - servers publish no event for their state.
             await asyncio.sleep(0.01)

@@ -8,7 +8,9 @@ import pytest
 from capture_files import S21_STATS
 
 from agent.errors import ConfigError
-from agent.unit.nameplate import COLUMNS, HASHES_PER_CYCLE, Catalogue, read_nameplates, shipped_catalogue, short_model
+from agent.unit.model_names import short_model
+from agent.unit.models_file import COLUMNS, read_models
+from agent.unit.nameplate import HASHES_PER_CYCLE, Catalogue, Nameplate, RatedMode, shipped_catalogue
 
 TEXT = files("agent.unit").joinpath("models.csv").read_text(encoding="utf-8")
 ROWS = list(csv.DictReader(TEXT.splitlines()))
@@ -36,6 +38,7 @@ def test_every_rated_row_is_found(catalogue: Catalogue, row: dict[str, str]) -> 
     assert found.chips_per_board == (int(row["chips_per_board"]) if row["chips_per_board"] else None)
     assert found.fans == (int(row["fans"]) if row["fans"] else None)
     assert (found.cooling, found.source, found.chip or "") == (row["cooling"], row["source"], row["chip"])
+    assert (found.coolant_layout or "") == row["coolant_layout"]
 
 
 @pytest.mark.parametrize("row", [row for row in RATED if row["efficiency_j_per_th"] and row["power_w"]])
@@ -48,14 +51,47 @@ def test_power_and_energy_efficiency_of_a_row_agree(row: dict[str, str]) -> None
 def test_catalogue_holds_the_rated_rows_and_no_other(catalogue: Catalogue) -> None:
     """Rows without a hashrate are left out."""
     assert len(list(catalogue)) == len(RATED)
-    assert "T21 (HEM)" not in catalogue.models()
-    assert catalogue.find("T21 (HEM)", 0) is None
+    unrated = {short_model(row["model"]) for row in ROWS} - {short_model(row["model"]) for row in RATED}
+    assert unrated
+    assert not unrated & set(catalogue.models())
+    assert catalogue.find(unrated.pop(), 0) is None
+
+
+def test_modes_are_ratings_of_one_machine_and_bins_are_not(catalogue: Catalogue) -> None:
+    """Each bin of an S21 Imm. has the same high energy mode; bins of an S21 are other machines."""
+    high = RatedMode(hashrate_hs=301e12, power_watts=5569.0)
+    for bin_ths in (239, 227, 220, 215):
+        assert found(catalogue, "S21 Imm. (NEM)", bin_ths).modes == (high,)
+    slower = found(catalogue, "S21 Imm. (HEM)", 301).modes
+    assert [(mode.hashrate_hs, mode.power_watts) for mode in slower] == [
+        (215e12, 3440),
+        (220e12, 3520),
+        (227e12, 3632),
+        (239e12, 3824),
+    ]
+    assert found(catalogue, "T21", 190).modes == (RatedMode(hashrate_hs=233e12, power_watts=5126.0),)
+    assert found(catalogue, "S21", 200).modes == ()
+
+
+def test_a_sites_own_file_adds_modes() -> None:
+    """A row with a mode in brackets is another mode of the machine, in any file; one without watts is no mode."""
+    text = f"{HEADER}\nM1,100,2000,20,,,,,air,x\nM1,90,,,,,,,air,x\nm1 (hem),120,2640,22,,,,,air,x\n"
+    own = Catalogue(read_models(text, "own.csv"))
+    assert found(own, "M1", 100).modes == (RatedMode(hashrate_hs=120e12, power_watts=2640.0),)
+    assert found(own, "M1 (HEM)", 120).modes == (RatedMode(hashrate_hs=100e12, power_watts=2000.0),)
+
+
+def found(catalogue: Catalogue, model: str, bin_ths: float) -> Nameplate:
+    """Return a nameplate that must be there."""
+    nameplate = catalogue.find(model, bin_ths * 1e12)
+    assert nameplate is not None
+    return nameplate
 
 
 def test_bins_of_a_model(catalogue: Catalogue) -> None:
     """Bins are in H/s, largest first; an unknown model has none."""
     assert catalogue.bins_hs("Antminer S21") == (200e12, 195e12, 188e12, 175e12, 151e12)
-    assert catalogue.bins_hs("t21") == (190e12, 186e12, 180e12)
+    assert catalogue.bins_hs("t21") == (233e12, 190e12, 186e12, 180e12)
     assert catalogue.bins_hs("S22") == ()
 
 
@@ -105,7 +141,7 @@ def test_frequency_needs_the_hashes_per_cycle(catalogue: Catalogue) -> None:
 
 def test_row_of_a_site_replaces_the_shipped_one() -> None:
     """A site's row replaces the shipped bin; other bins of the model stay."""
-    own = read_nameplates(f"{HEADER}\nS21,200,3600,18,3,108,BM1368,4,air,measured here\n", "own.csv")
+    own = read_models(f"{HEADER}\nS21,200,3600,18,3,108,BM1368,4,air,measured here\n", "own.csv")
     catalogue = shipped_catalogue(own)
     found = catalogue.find("Antminer S21", 200e12)
     assert found is not None
@@ -125,8 +161,8 @@ def test_row_of_a_site_replaces_the_shipped_one() -> None:
 )
 def test_ways_to_write_a_row(text: str) -> None:
     """Any line end, a byte order mark, extra columns and quoted cells are accepted."""
-    (nameplate,) = read_nameplates(text, "own.csv")
-    assert (nameplate.model, nameplate.hashrate_hs, nameplate.boards) == ("S21", 200e12, 3)
+    (row,) = read_models(text, "own.csv").rows
+    assert (row.hardware.model, row.hashrate_hs, row.hardware.boards) == ("S21", 200e12, 3)
 
 
 @pytest.mark.parametrize(
@@ -158,7 +194,7 @@ def test_ways_to_write_a_row(text: str) -> None:
 def test_bad_row_is_named_by_line_and_column(row: str, mistake: str) -> None:
     """A mistake has file, line, column, value and the expected form."""
     with pytest.raises(ConfigError) as caught:
-        read_nameplates(f"{HEADER}\n{row}\n", "own.csv")
+        read_models(f"{HEADER}\n{row}\n", "own.csv")
     (found,) = caught.value.mistakes
     assert mistake in str(found)
     assert str(caught.value).startswith("own.csv: line ")
@@ -168,7 +204,7 @@ def test_every_mistake_of_a_file_is_reported() -> None:
     """Three bad rows with six mistakes give six mistakes, in order."""
     rows = ["S21,x,y,,3,108,BM1368,4,air,s", GOOD, ",200,,,a,,,,,", "S21,200"]
     with pytest.raises(ConfigError) as caught:
-        read_nameplates("\n".join([HEADER, *rows]), "own.csv")
+        read_models("\n".join([HEADER, *rows]), "own.csv")
     assert [mistake.where for mistake in caught.value.mistakes] == [
         "line 2, column hashrate_th_s",
         "line 2, column power_w",
@@ -183,4 +219,4 @@ def test_every_mistake_of_a_file_is_reported() -> None:
 def test_file_without_its_columns(text: str) -> None:
     """Missing columns are named."""
     with pytest.raises(ConfigError, match=r"own\.csv: line 1: columns missing: .*cooling, source"):
-        read_nameplates(text, "own.csv")
+        read_models(text, "own.csv")

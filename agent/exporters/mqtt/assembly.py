@@ -59,7 +59,7 @@ def assemble(
     site_door = door(meters)
     outlets = []
     for section, link in zip(sections, links, strict=True):
-        topics = composer.topics.taken_in(curtailment=section.curtailment, meters=section.meters)
+        is_receiving = section.curtailment or section.meters
         broker = Broker(
             link,
             Outbox(
@@ -70,8 +70,9 @@ def assemble(
                 grace_s=GRACE_S,
             ),
             composer,
-            intake=Intake(link.name, composer.topics, site_door, wall=wall) if topics else None,
-            topics=topics,
+            intake=Intake(link.name, composer.topics, site_door, wall=wall) if is_receiving else None,
+            orders=composer.topics.curtailment if section.curtailment else None,
+            meters=composer.topics.meters if section.meters else None,
             backoff=Backoff(random=rng.random),
             clock=clock,
             wall=wall,

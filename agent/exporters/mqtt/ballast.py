@@ -4,6 +4,8 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
+from agent.files.modes import private_opener
+
 BALLAST_BYTES = 1 << 20
 
 
@@ -29,7 +31,7 @@ class Ballast:
                 return
             disk = os.statvfs(self._path.parent)
             if disk.f_bavail * disk.f_frsize > 4 * BALLAST_BYTES:
-                with self._path.open("wb") as file:
+                with open(self._path, "wb", opener=private_opener) as file:
                     os.posix_fallocate(file.fileno(), 0, BALLAST_BYTES)
 
     def release(self) -> None:

@@ -8,9 +8,10 @@ canary message came back: a broker whose access list hides our messages from eve
 """
 
 import asyncio
-from collections import deque
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from typing import NamedTuple
 
 import structlog
 
@@ -20,11 +21,12 @@ from agent.exporters.mqtt.broker_health import BrokerHealth
 from agent.exporters.mqtt.composer import Composer
 from agent.exporters.mqtt.connection import Connection, Received, Will, connect
 from agent.exporters.mqtt.delivery import FLUSH_S, Delivery
-from agent.exporters.mqtt.intake import Intake, Refused
+from agent.exporters.mqtt.intake import Intake
 from agent.exporters.mqtt.links import Link
 from agent.exporters.mqtt.outbox import Outbox
-from agent.exporters.mqtt.outbox_file import Kind, Message
+from agent.exporters.mqtt.outbox_file import Message
 from agent.exporters.mqtt.outbox_writer import OutboxWriter
+from agent.exporters.mqtt.reception import Reception
 from agent.exporters.mqtt.retained import RetainedTopics
 from agent.exporters.mqtt.task_groups import clear_cancel_count, leaves
 
@@ -34,11 +36,28 @@ CANARY_S = 4.0
 STOP_S = 2.0
 # After a connection that lasted this long, the back-off starts from its shortest wait.
 STEADY_S = 10.0
-ANSWERS_A_MINUTE = 30
+MAX_CANARY_BYTES = 4096
 
 
 class _StoppedError(Exception):
     """Everything was published; the connection may end."""
+
+
+class _Proof(NamedTuple):
+    """The canary of one connection.
+
+    Attributes:
+        nonce: Its content.
+        is_back: Set when it came back.
+    """
+
+    nonce: str
+    is_back: asyncio.Event
+
+    def hear(self, received: Received) -> None:
+        """Handle a message on the canary's topic; `hashsight mqtt check` sends there too."""
+        if self.nonce.encode() in received.payload[:MAX_CANARY_BYTES]:
+            self.is_back.set()
 
 
 class Broker:
@@ -49,7 +68,7 @@ class Broker:
         outbox: Messages that wait for delivery.
         composer: Makes the messages about the agent itself.
         intake: Handles received messages; None ignores them.
-        topics: Subscriptions apart from the canary's.
+        orders, meters: Topics of orders and of readings; None if they are not taken in here.
         backoff: Wait before each reconnect.
         clock: Monotonic clock, s.
         wall: Unix time, s.
@@ -57,7 +76,7 @@ class Broker:
     Attributes:
         health: Connection and message counts.
         on_state: Called with (True if messages get through, detail in words) after each connect and each failure.
-        on_heard: Called with each received message, before the intake handles it.
+        reception: Receives orders and readings.
         on_connected: Called once messages get through, before anything is delivered.
         stop: Set it to publish what is left and close the connection.
     """
@@ -69,7 +88,8 @@ class Broker:
         composer: Composer,
         *,
         intake: Intake | None,
-        topics: Sequence[str],
+        orders: str | None,
+        meters: str | None,
         backoff: Backoff,
         clock: Callable[[], float],
         wall: Callable[[], float],
@@ -78,10 +98,10 @@ class Broker:
         self.outbox = outbox
         self.health = BrokerHealth()
         self.on_state: Callable[[bool, str], None] = lambda _is_connected, _detail: None
-        self.on_heard: Callable[[Received], None] = lambda _: None
         self.on_connected: Callable[[], None] = lambda: None
         self.stop = asyncio.Event()
-        self._composer, self._intake, self._topics = composer, intake, tuple(topics)
+        self.reception = Reception(link.name, intake, composer, self.health, queue=self.queue, clock=clock, wall=wall)
+        self._composer, self._orders, self._meters = composer, orders, meters
         self._backoff, self._clock, self._wall = backoff, clock, wall
         self._has_work = asyncio.Event()
         self._retained = RetainedTopics(self._has_work)
@@ -89,7 +109,6 @@ class Broker:
             outbox, self._retained, self.health, has_work=self._has_work, name=f"mqtt {link.name}"
         )
         self._is_proving = False
-        self._answered: deque[float] = deque(maxlen=ANSWERS_A_MINUTE)
 
     @property
     def unwritten(self) -> Sequence[Message]:
@@ -175,42 +194,36 @@ class Broker:
         self._is_proving = False
         offline = self._composer.agent("offline", at=self._wall())
         will = Will(self._composer.topics.agent, offline, is_retained=True)
-        async with connect(self.link, will=will) as connection:
+        proof = _Proof(f"{self._backoff.random():.12f}".removeprefix("0."), asyncio.Event())
+
+        def on_arrival(received: Received) -> bool:
+            if received.topic == self._composer.topics.canary:
+                proof.hear(received)
+            else:
+                self.reception.take_reading(received)
+            return True
+
+        async with connect(self.link, will=will, on_arrival=on_arrival) as connection, self._order_session() as orders:
             try:
-                nonce, is_back = f"{self._backoff.random():.12f}".removeprefix("0."), asyncio.Event()
                 async with asyncio.TaskGroup() as tasks:
-                    tasks.create_task(self._receive(connection, nonce, is_back), name=f"mqtt {self.link.name} in")
-                    tasks.create_task(self._serve(connection, nonce, is_back), name=f"mqtt {self.link.name} out")
+                    tasks.create_task(connection.lost(), name=f"mqtt {self.link.name} in")
+                    if orders is not None:
+                        tasks.create_task(self.reception.follow(orders), name=f"mqtt {self.link.name} orders")
+                    tasks.create_task(self._serve(connection, orders, proof), name=f"mqtt {self.link.name} out")
             finally:
                 await self._writer.put_back()
 
-    async def _receive(self, connection: Connection, nonce: str, is_back: asyncio.Event) -> None:
-        async for received in connection.messages():
-            if received.topic == self._composer.topics.canary:
-                if nonce.encode() in received.payload:
-                    is_back.set()
-                continue
-            self.health.taken_in += 1
-            self.on_heard(received)
-            if self._intake is None:
-                continue
-            refused = await self._intake.take(received)
-            if refused is not None:
-                self._answer(received, refused)
-
-    def _answer(self, received: Received, refused: Refused) -> None:
-        self.health.refused += 1
-        log.warning(
-            "mqtt message refused", broker=self.link.name, topic=received.topic[:200], reason=refused.detail[:200]
-        )
-        now = self._clock()
-        if len(self._answered) == ANSWERS_A_MINUTE and now - self._answered[0] < 60:
+    @asynccontextmanager
+    async def _order_session(self) -> AsyncIterator[Connection | None]:
+        """Hold the connection for orders; None if no orders are taken in here."""
+        if self._orders is None:
+            yield None
             return
-        self._answered.append(now)
-        answer = self._composer.error(received.topic, *refused, received.payload, at=self._wall())
-        self.queue(Message(Kind.EVENT, self._composer.topics.errors, answer))
+        own = replace(self.link, client_id=f"{self.link.client_id}-orders")
+        async with connect(own, on_arrival=self.reception.hear_order, is_session_kept=True) as session:
+            yield session
 
-    async def _serve(self, connection: Connection, nonce: str, is_back: asyncio.Event) -> None:
+    async def _serve(self, connection: Connection, orders: Connection | None, proof: _Proof) -> None:
         """Prove that messages get through, announce the agent, and deliver.
 
         Raises:
@@ -220,16 +233,18 @@ class Broker:
         topics = self._composer.topics
         await connection.subscribe(topics.canary)
         self._is_proving = True
-        await connection.publish(topics.canary, self._composer.canary(nonce, at=self._wall()))
+        await connection.publish(topics.canary, self._composer.canary(proof.nonce, at=self._wall()))
         try:
             async with asyncio.timeout(CANARY_S):
-                await is_back.wait()
+                await proof.is_back.wait()
         except TimeoutError:
             raise self._not_allowed("was acknowledged but did not come back") from None
         self._is_proving = False
         await connection.publish(topics.agent, self._composer.agent("online", at=self._wall()), is_retained=True)
-        for topic in self._topics:
-            await connection.subscribe(topic)
+        if self._meters is not None:
+            await connection.subscribe(self._meters)
+        if orders is not None and self._orders is not None:
+            await orders.subscribe(self._orders)
         self._retained.publish_all_again()
         self._on_connected()
         if not self._retained.is_earlier_known:

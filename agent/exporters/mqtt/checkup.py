@@ -6,6 +6,7 @@ not tried, because consumers would see the messages.
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -17,6 +18,7 @@ from agent.exporters.mqtt.links import Link
 
 WAIT_S = 3.0
 WILL_S = 1.0
+MAX_HEARD = 100
 
 
 class Finding(NamedTuple):
@@ -71,7 +73,7 @@ class _Echo:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._heard: list[bytes] = []
+        self._heard: deque[bytes] = deque(maxlen=MAX_HEARD)
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._error: BrokerError | None = None

@@ -86,7 +86,7 @@ class MqttExporter:
             self._on_heard(outlet, received)
 
         outlet.broker.on_state = on_state
-        outlet.broker.on_heard = on_heard
+        outlet.broker.reception.on_heard = on_heard
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -117,7 +117,14 @@ class MqttExporter:
             if before is not None:
                 container = status.entry.place.container
                 self._queue_event(
-                    UnitChanged(unit_id=unit_id, container=container, before=before, state=status.state, why=status.why)
+                    UnitChanged(
+                        unit_id=unit_id,
+                        container=container,
+                        before=before,
+                        state=status.state,
+                        reason=status.reason,
+                        why=status.why,
+                    )
                 )
         if not (self._is_singly or self._is_batched):
             return
@@ -183,7 +190,7 @@ class MqttExporter:
             self._queue_event(change)
 
     def on_health(
-        self, subject: Literal["history", "curtailments", "configuration"], *, is_well: bool, detail: str
+        self, subject: Literal["history", "curtailments", "configuration", "polling"], *, is_well: bool, detail: str
     ) -> None:
         """Publish a change in the health of a part of the agent outside this package; call it each interval."""
         if self.outlets:

@@ -6,12 +6,14 @@ from before is obeyed, but is no sign of life. No I/O; the clock is an argument.
 
 import re
 
+MAX_NUMBER_BYTES = 32
+"""Room for a number and a little white space."""
 _NUMBER = re.compile(rb"\s*([0-9]{1,3}(?:\.[0-9]{1,3})?)\s*")
 
 
 def read_percent(payload: bytes) -> float | None:
     """Return the percentage in a plain payload; None if the payload is something else."""
-    found = _NUMBER.fullmatch(payload)
+    found = _NUMBER.fullmatch(payload) if len(payload) <= MAX_NUMBER_BYTES else None
     if found is None:
         return None
     percent = float(found[1])

@@ -29,7 +29,7 @@ _STOP = re.compile(rb'\s*\{\s*"stop"\s*:')
 class Book(Protocol):
     """The book in which curtailments are declared; `agent.site.curtailment.book.CurtailmentBook` implements it."""
 
-    async def start(self, order: StartOrder, *, source: str) -> tuple[Event, bool]:
+    async def start(self, order: StartOrder, *, source: str, is_state: bool = False) -> tuple[Event, bool]:
         """Follow an order to start a curtailment; raises OrderError if nothing was changed."""
 
     async def stop(self, event_id: str, *, source: str) -> Event:
@@ -77,20 +77,27 @@ class Intake:
         self._door = door
         self._wall = wall
 
-    async def take(self, received: Received) -> Refused | None:
-        """Handle a message; returns the reason if it was refused, else None.
+    async def follow(self, received: Received) -> Refused | None:
+        """Follow an order; returns the reason if it was refused, else None.
 
-        An order that the broker retained from before is followed once. If it is over by now, it is not refused.
+        An order that the broker retained, or sends again, is followed once. If it is over by now, it is not refused.
         """
         try:
-            if received.topic == self._topics.curtailment:
-                await self._curtail(received.payload)
-            else:
-                self._meter(received)
+            await self._curtail(received.payload)
         except OrderError as error:
-            if received.is_retained and error.refusal is Refusal.CONFLICT:
+            if error.refusal is Refusal.CONFLICT and (received.is_retained or received.is_repeated):
                 return None
             return Refused(error.refusal, str(error))
+        except Exception:
+            # Without an answer, the order would not be acknowledged and would come again for ever.
+            log.exception("order failed")
+            return Refused("failed", "unexpected error; the agent's log has the details")
+        return None
+
+    def measure(self, received: Received) -> Refused | None:
+        """Store a meter's reading; returns the reason if it was refused, else None."""
+        try:
+            self._meter(received)
         except ReadingError as error:
             if received.is_retained and error.reason == "stale":
                 return None
@@ -124,7 +131,7 @@ class Intake:
         if percent < 100 and same is None:
             event_id = f"{self._gateway_id}-{self._wall():.3f}"
             order = StartOrder(target_percent=percent, source=self._gateway, id=event_id)
-            await self._door.book.start(order, source=self._gateway)
+            await self._door.book.start(order, source=self._gateway, is_state=True)
         for event in before:
             if event is not same or percent == 100:
                 await self._door.book.stop(event.id, source=self._gateway)

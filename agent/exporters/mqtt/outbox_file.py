@@ -10,9 +10,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from enum import IntEnum
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 from agent.errors import OutboxError
+from agent.files.lock import FileLock
 from agent.files.sqlite import FileKind, connect, set_aside, transaction, used_bytes
 
 APPLICATION_ID = 0x6873_6D71  # "hsmq"
@@ -75,7 +76,7 @@ class Message(NamedTuple):
 class OutboxFile:
     """An open outbox file that this process alone uses; made by `open_outbox`."""
 
-    def __init__(self, path: Path, connection: sqlite3.Connection, lock: IO[str], *, max_bytes: int) -> None:
+    def __init__(self, path: Path, connection: sqlite3.Connection, lock: FileLock, *, max_bytes: int) -> None:
         self.path = path
         self._connection = connection
         self._lock = lock

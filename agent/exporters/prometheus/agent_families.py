@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 
 from agent.exporters.broker_numbers import BrokerNumbers
 from agent.exporters.prometheus.agent_numbers import AgentNumbers
@@ -10,6 +11,9 @@ from agent.exporters.prometheus.family import Family, Kind, Sample
 from agent.exporters.prometheus.histogram import Histogram
 from agent.history.health import Health
 from agent.site.identity.whereabouts import Standing
+
+# These samples are made anew at each scrape. If a whole fleet differs from its ledger, the count says so.
+MISMATCHES_NAMED = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +53,14 @@ def _of_history(value: Callable[[Health], float | None]) -> Callable[[AgentNumbe
     return lambda own: (((), None if own.history is None else value(own.history)),)
 
 
+def _mismatches(own: AgentNumbers) -> Iterable[Sample]:
+    """Return how many units differ in their model, and how many in their bin alone, once every unit was polled."""
+    if not own.is_whole:
+        return ()
+    models = sum(1 for mismatch in own.mismatched.values() if mismatch.model is not None)
+    return [((own.site, "model"), models), ((own.site, "bin"), len(own.mismatched) - models)]
+
+
 def _own(
     name: str,
     text: str,
@@ -84,6 +96,17 @@ _AGENT: tuple[Family[AgentNumbers] | Timing, ...] = (
         "Polls that were due but not made, by reason.",
         lambda own: _counts(own.skipped),
         "why",
+        kind=Kind.COUNTER,
+    ),
+    _own(
+        "miner_agent_poll_stretch_ratio",
+        "Time between two polls of a unit over the configured interval: median of the last interval, 1 on time.",
+        lambda own: (((), own.stretch() if own.stretch else None),),
+    ),
+    _own(
+        "miner_agent_standstills_total",
+        "Times the agent stood still so long that it withdrew all figures until every unit was asked again.",
+        lambda own: (((), own.standstills),),
         kind=Kind.COUNTER,
     ),
     _own(
@@ -140,6 +163,13 @@ _AGENT: tuple[Family[AgentNumbers] | Timing, ...] = (
         "Size of the latest scrape body before compression, by scope.",
         lambda own: [((scope,), size) for scope, size in own.scrape_bytes.items()],
         "scope",
+    ),
+    _own(
+        "miner_agent_http_clients_dropped_total",
+        "Clients that the web server turned away, by reason.",
+        lambda own: _counts(own.http_refused),
+        "reason",
+        kind=Kind.COUNTER,
     ),
     _own(
         "miner_agent_config_last_reload_successful",
@@ -265,6 +295,12 @@ _HISTORY: tuple[Family[AgentNumbers], ...] = (
         kind=Kind.COUNTER,
     ),
     _own(
+        "miner_agent_history_rows_set_aside_total",
+        "Rows and state changes from the future, left by a wrong clock and set aside in the history file.",
+        _of_history(lambda health: health.set_aside),
+        kind=Kind.COUNTER,
+    ),
+    _own(
         "miner_agent_history_rows_pending",
         "Rows and state changes waiting to be written to history.",
         _of_history(lambda health: health.pending),
@@ -303,6 +339,19 @@ _IDENTITY: tuple[Family[AgentNumbers], ...] = (
         lambda own: [
             ((own.site, where.unit_id), 1) for where in own.identity_figures.away if where.standing is Standing.MOVED
         ],
+        *("site", "unit"),
+    ),
+    _own(
+        "mining_site_mismatched_units",
+        "Units that say to be another model or bin than their row in the ledger, by reason: model, or bin alone.",
+        _mismatches,
+        *("site", "reason"),
+    ),
+    _own(
+        "miner_model_mismatch",
+        "1 for a unit that says to be another model or bin than its row in the ledger. Absent for all others,"
+        f" and beyond {MISMATCHES_NAMED:,} units.",
+        lambda own: [((own.site, unit_id), 1) for unit_id in islice(own.mismatched, MISMATCHES_NAMED)],
         *("site", "unit"),
     ),
     _own(

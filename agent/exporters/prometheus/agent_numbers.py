@@ -9,10 +9,12 @@ from collections.abc import Callable, Iterable
 
 from agent.errors import POLL_REASONS
 from agent.exporters.broker_numbers import BrokerNumbers
+from agent.exporters.http_refusals import new_counts
 from agent.exporters.prometheus.histogram import Histogram
 from agent.history.health import Health
 from agent.site.identity.figures import IdentityFigures
 from agent.site.metered import MeterState
+from agent.site.mismatch import Mismatch
 from agent.unit.reading import Poll
 
 POLL_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -30,16 +32,21 @@ class AgentNumbers:
     Attributes:
         polls: By result: ``ok``, or the reason of the failure.
         skipped: Polls that were due but not made, by reason.
+        stretch: Returns achieved over configured interval of the polls; None until it is set.
+        standstills: Times this process stood still for longer than readings may be believed.
         repairs: By name of the repair.
         poll_s, lag_s, scrape_s: Durations of polls, lag of the event loop, durations of scrapes; s.
         scrape_bytes: Size of the latest body before compression, by scope.
         in_flight: Returns the number of polls under way; None until it is set.
         units, simulated_units: Return how many units are exported, and how many of these are simulated.
+        mismatched: How each unit that says to be another model or bin than its row differs, by unit.
+        is_whole: True once every unit has been polled.
         meters: Returns every meter's state.
         history: Health of the history writer; None without a history.
         mqtt: Returns every broker's numbers.
         identity: Returns the current identity figures.
         identity_figures: The figures of the scrape being made, so that all its families agree.
+        http_refused: Clients that the web server turned away, by reason.
         curtailments_kept: Returns True if declared curtailments are on disk, None before the first attempt.
         reload_successful: True if configuration and ledger last loaded successfully; None before the first load.
         reloaded_at: Unix time of the last successful load, s.
@@ -49,6 +56,8 @@ class AgentNumbers:
         self.site, self.version = site, version
         self.polls: Counter[str] = Counter(dict.fromkeys(("ok", *POLL_REASONS), 0))
         self.skipped: Counter[str] = Counter()
+        self.stretch: Callable[[], float] | None = None
+        self.standstills = 0
         self.repairs: Counter[str] = Counter()
         self.poll_s = Histogram(POLL_BUCKETS_S)
         self.lag_s = Histogram(LAG_BUCKETS_S)
@@ -57,11 +66,14 @@ class AgentNumbers:
         self.in_flight: Callable[[], int] | None = None
         self.units: Callable[[], int] = int
         self.simulated_units: Callable[[], int] = int
+        self.mismatched: dict[str, Mismatch] = {}
+        self.is_whole = False
         self.meters: Callable[[], Iterable[MeterState]] = tuple
         self.history: Health | None = None
         self.mqtt: Callable[[], Iterable[BrokerNumbers]] = tuple
         self.identity: Callable[[], IdentityFigures] = IdentityFigures
         self.identity_figures = IdentityFigures()
+        self.http_refused = new_counts()
         self.curtailments_kept: Callable[[], bool | None] = lambda: None
         self.reload_successful: bool | None = None
         self.reloaded_at: float | None = None

@@ -46,7 +46,8 @@ def power_figures(
     families = (
         family(
             "power_watts",
-            f"Power by source, each part from the most trusted one it has ({', '.join(PowerSource)}); sources add up",
+            f"Power by source, each part from the most trusted one it has ({', '.join(PowerSource)}); sources add up,"
+            " and the makers' tolerance is +-5 %",
             _watts_by_source,
             "source",
         ),

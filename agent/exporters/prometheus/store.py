@@ -5,14 +5,13 @@ took 2 to 3 seconds of the event loop; joining rendered texts takes tens of mill
 kube-state-metrics, docs/design/metrics-store-performance-optimization.md.
 
 A scrape works on a snapshot of all units, so it never sees half a unit. All group figures are of one moment, because
-they are replaced together. The thread also compresses, family by family. Scrapers that arrive while a body is being
-made, or shortly after, share that body.
+they are replaced together. The thread also compresses, family by family. Scrapers share bodies (`sharing`).
 """
 
 import asyncio
 import io
-from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Literal, NamedTuple
 
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
@@ -25,6 +24,7 @@ from agent.exporters.prometheus.agent_numbers import AgentNumbers
 from agent.exporters.prometheus.group_families import DECLARED_FIGURES, RATIOS, SITE_FAMILIES
 from agent.exporters.prometheus.negotiation import accepts_gzip, wants_openmetrics
 from agent.exporters.prometheus.power_families import ENERGY_FAMILIES
+from agent.exporters.prometheus.sharing import SHARE_S, SharedBodies
 from agent.exporters.prometheus.text_format import Lines, header, label_pairs
 from agent.exporters.prometheus.unit_families import FAMILIES
 from agent.exporters.prometheus.unit_rows import Snapshot, UnitRows, texts_by_family
@@ -42,7 +42,6 @@ try:
 except ImportError:
     import zlib  # type: ignore[no-redef]
 
-SHARE_S = 1.0
 GZIP_LEVEL = 1
 
 Scope = Literal["all", "site"]
@@ -65,11 +64,6 @@ def contract() -> tuple[ContractRow, ...]:
     )
 
 
-class _Body(NamedTuple):
-    made_at: float
-    content: bytes
-
-
 class Metrics:
     """All metrics of the agent, as Prometheus scrapes them.
 
@@ -77,7 +71,7 @@ class Metrics:
         site: Name of the site, a label of every series except the agent's own.
         version: The agent's own.
         clock: Monotonic clock, s.
-        share_s: Time for which a body serves further scrapes of the same kind, s.
+        share_s: Shortest time for which a body serves further scrapes of the same kind, s.
         is_shard: True if the units are only a part of the site; then ratios are not exported.
 
     Attributes:
@@ -91,7 +85,6 @@ class Metrics:
         self._own_exposition = AgentExposition(self.own)
         self._site_pair = label_pairs(("site",), (site,))
         self._clock = clock
-        self._share_s = share_s
         self._unit_rows = UnitRows(self._site_pair)
         self.own.units = lambda: len(self._unit_rows)
         self.own.simulated_units = lambda: len(self._unit_rows.simulated)
@@ -100,12 +93,17 @@ class Metrics:
         # By family; the groups' texts are replaced together.
         self._figure_texts: dict[str, str] = {}
         self._energy_texts: dict[str, str] = {}
-        self._bodies: dict[tuple[Scope, bool, bool], _Body] = {}
-        self._making: defaultdict[tuple[Scope, bool, bool], asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._withdrawals = 0
+        self._bodies: SharedBodies[tuple[Scope, bool, bool]] = SharedBodies(clock, share_s=share_s)
 
     def on_unit(self, status: UnitStatus) -> None:
         """Write one unit's current numbers."""
         self._unit_rows.put(status)
+        unit_id, mismatched = status.entry.unit_id, self.own.mismatched
+        if status.mismatch is not None:
+            mismatched[unit_id] = status.mismatch
+        elif unit_id in mismatched:
+            del mismatched[unit_id]
 
     @property
     def simulated(self) -> Collection[str]:
@@ -115,6 +113,7 @@ class Metrics:
     def remove_unit(self, unit_id: str) -> None:
         """Remove a unit that left the ledger, with all its series."""
         self._unit_rows.remove(unit_id)
+        self.own.mismatched.pop(unit_id, None)
 
     def on_site(self, figures: SiteFigures, *, is_whole: bool) -> None:
         """Render the group figures.
@@ -126,18 +125,25 @@ class Metrics:
         run_at_once(self.on_site_in_slices(figures, is_whole=is_whole))
 
     def on_site_in_slices(self, figures: SiteFigures, *, is_whole: bool) -> Slices[None]:
-        """Render the group figures in slices; the previous figures stay until the last slice."""
-        texts = {}
+        """Render the group figures in slices; the previous figures stay until the last slice.
+
+        Figures that are withdrawn meanwhile do not come back with it.
+        """
+        texts, withdrawals = {}, self._withdrawals
         for lines in self._figures:
             name = lines.family.name
             if is_whole or name in DECLARED_FIGURES:
                 texts[name] = lines.render(self._site_pair, figures)
             yield
-        self._figure_texts = texts
-        # A large body is not kept in memory between scrapes.
-        for key, body in list(self._bodies.items()):
-            if not self._is_young(body):
-                del self._bodies[key]
+        self._figure_texts = texts if self._withdrawals == withdrawals else _declared(texts)
+        self.own.is_whole = is_whole
+        self._bodies.drop_old()
+
+    def withdraw(self) -> None:
+        """Show only figures from the ledger from now on, until the next `on_site`."""
+        self._withdrawals += 1
+        self._figure_texts = _declared(self._figure_texts)
+        self._bodies.drop_all()
 
     def on_energy(self, energy: Energy) -> None:
         """Render the energy counters."""
@@ -181,12 +187,13 @@ class Metrics:
         """Export the meters that `states` returns."""
         self.own.meters = states
 
-    def watch_in_flight(self, in_flight: Callable[[], int]) -> None:
-        """Export the number of polls under way that `in_flight` returns."""
-        self.own.in_flight = in_flight
+    def watch_polling(self, in_flight: Callable[[], int], stretch: Callable[[], float]) -> None:
+        """Export the number of polls under way, and achieved over configured interval, that these return."""
+        self.own.in_flight, self.own.stretch = in_flight, stretch
 
-    def _is_young(self, body: _Body) -> bool:
-        return self._clock() - body.made_at < self._share_s
+    def on_standstill(self) -> None:
+        """Count a standstill of this process."""
+        self.own.standstills += 1
 
     async def scrape(
         self, accept: str = "", accept_encoding: str = "", *, scope: Scope = "all"
@@ -205,14 +212,10 @@ class Metrics:
         }
         if is_gzip:
             headers["Content-Encoding"] = "gzip"
-        key = (scope, is_openmetrics, is_gzip)
-        async with self._making[key]:
-            body = self._bodies.get(key)
-            if body is None or not self._is_young(body):
-                body = self._bodies[key] = await self._make(scope, is_openmetrics=is_openmetrics, is_gzip=is_gzip)
-        return body.content, headers
+        make = partial(self._make, scope, is_openmetrics=is_openmetrics, is_gzip=is_gzip)
+        return await self._bodies.get((scope, is_openmetrics, is_gzip), make), headers
 
-    async def _make(self, scope: Scope, *, is_openmetrics: bool, is_gzip: bool) -> _Body:
+    async def _make(self, scope: Scope, *, is_openmetrics: bool, is_gzip: bool) -> bytes:
         started = self._clock()
         own = self._own_exposition.text(is_openmetrics=is_openmetrics)
         groups = [
@@ -226,7 +229,12 @@ class Metrics:
         content, size = await asyncio.to_thread(_join, chunks, is_gzip=is_gzip)
         self.own.scrape_s.observe(self._clock() - started)
         self.own.scrape_bytes[scope] = size
-        return _Body(started, content)
+        return content
+
+
+def _declared(texts: Mapping[str, str]) -> dict[str, str]:
+    """Return the texts of the figures that the ledger alone says."""
+    return {name: text for name, text in texts.items() if name in DECLARED_FIGURES}
 
 
 def _join(chunks: Iterable[bytes], *, is_gzip: bool) -> tuple[bytes, int]:

@@ -6,8 +6,8 @@ Thresholds live in alert rules, not here.
 
 The largest machine has 4 boards and no fans. Partly curtailed, and short of its target for every possible cause, it
 has exactly `SERIES_PER_UNIT` series. To stay within that budget, a unit has one board temperature (its hottest) and one
-count of pools. Boards and fans beyond the fourth are not exported. The hashrate since start, whose period
-differs from unit to unit, is only in the JSON API.
+count of pools, and no reason while an event holds it back. Boards and fans beyond the fourth are not exported. The
+hashrate since start, whose period differs from unit to unit, is only in the JSON API.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -18,6 +18,7 @@ from typing import Any, Generic, NamedTuple
 from agent.exporters.prometheus.family import Family, Kind, Sample, Subject
 from agent.site.ledger.entries import LedgerEntry
 from agent.site.power import PowerSource
+from agent.site.reasons import Reason
 from agent.site.status import Cause, UnitState, UnitStatus
 from agent.unit.reading import BoardReading, Dialect, Identity, ShareReading, UnitReading
 
@@ -71,6 +72,7 @@ def fresh_shares(status: UnitStatus) -> ShareReading | None:
 
 
 BY_STATE: Mapping[UnitState, tuple[str]] = {state: (state.value,) for state in UnitState}
+BY_REASON: Mapping[Reason, tuple[str]] = {reason: (reason.value,) for reason in Reason}
 BY_CAUSE: Mapping[Cause, tuple[str]] = {cause: (cause.value,) for cause in Cause}
 _BY_FAN = tuple((str(number),) for number in range(1, FANS_SHOWN + 1))
 BY_SLOT: Mapping[int, tuple[str]] = {slot: (str(slot),) for slot in range(BOARDS_SHOWN)}
@@ -97,6 +99,21 @@ def _info(subject: UnitInfo) -> Iterable[Sample]:
         "true" if entry.is_simulated else "false",
     )
     return ((values, 1),)
+
+
+def shown_reason(status: UnitStatus) -> Reason | None:
+    """Return the reason to export; None for a unit that is fine or not known yet, or hashes partly curtailed."""
+    reason = status.reason
+    if reason is Reason.HASHING or not status.is_looked_at:
+        return None
+    if status.state is UnitState.HASHING and any(loss.cause is Cause.CURTAILED for loss in status.losses):
+        return None
+    return reason
+
+
+def _reason(status: UnitStatus) -> Iterable[Sample]:
+    reason = shown_reason(status)
+    return () if reason is None else ((BY_REASON[reason], 1),)
 
 
 def _power(status: UnitStatus) -> Iterable[Sample]:
@@ -126,6 +143,10 @@ def _one(name: str, text: str, value: Callable[[Subject], float | None], *, kind
     )
 
 
+def _slot_label(board: BoardReading) -> tuple[str]:
+    return BY_SLOT.get(board.slot) or (str(board.slot),)
+
+
 def _boards(
     name: str, text: str, value: Callable[[BoardReading], float | None], *, kind: Kind = Kind.GAUGE
 ) -> Family[UnitReading]:
@@ -135,9 +156,7 @@ def _boards(
         help=text,
         kind=kind,
         labels=(*UNIT_LABELS, "board"),
-        samples=lambda reading: [
-            (BY_SLOT.get(board.slot) or (str(board.slot),), value(board)) for board in reading.boards[:BOARDS_SHOWN]
-        ],
+        samples=lambda reading: [(_slot_label(board), value(board)) for board in reading.boards[:BOARDS_SHOWN]],
     )
 
 
@@ -167,6 +186,12 @@ JUDGED = Section(
             lambda status: ((BY_STATE[status.state], 1),),
             "state",
         ),
+        _unit(
+            "miner_reason",
+            "Why a unit is as it is, as a label, always 1 (docs/reasons.md); absent if it is fine or partly curtailed.",
+            _reason,
+            "reason",
+        ),
         _one(
             "miner_last_reading_timestamp_seconds",
             "Unix time of a unit's latest complete reading, however old.",
@@ -180,9 +205,20 @@ JUDGED = Section(
         ),
         _unit(
             "miner_power_watts",
-            f"Power of a unit by source: {', '.join(PowerSource)}; a gauge because firmware reports watts, not joules.",
+            f"Power of a unit by source: {', '.join(PowerSource)}; makers state +-5 %. A gauge, as units report watts.",
             _power,
             "source",
+        ),
+    ),
+)
+
+RATED = Section(
+    part=judged,
+    families=(
+        _one(
+            "miner_hashrate_hashes_per_second",
+            "Hashrate that a unit reports, over 5 s, or longer where the reply refutes that; held while it is overdue.",
+            attrgetter("hashrate_hs"),
         ),
     ),
 )
@@ -190,11 +226,6 @@ JUDGED = Section(
 READ = Section(
     part=fresh_reading,
     families=(
-        _one(
-            "miner_hashrate_hashes_per_second",
-            "Hashrate that a unit reports, over 5 s; a longer rate where the reply refutes that one.",
-            attrgetter("rate_hs"),
-        ),
         _one(
             "miner_hashrate_30m_hashes_per_second",
             "Hashrate that a unit reports, over 30 minutes.",
@@ -207,7 +238,7 @@ READ = Section(
         ),
         _one(
             "miner_pcb_temperature_celsius",
-            "Hottest board sensor of a unit; chip sensors are not counted.",
+            "Hottest board sensor of a unit, not counting one 60 C off its others; chip sensors are not counted.",
             attrgetter("hottest_pcb_celsius"),
         ),
         _unit(
@@ -221,10 +252,16 @@ READ = Section(
             "Hashrate of a board that its unit reports, over 5 s.",
             attrgetter("hashrate_hs"),
         ),
-        _boards(
+        _unit(
             "miner_board_chip_temperature_celsius",
-            "Hottest chip sensor of a board.",
-            attrgetter("hottest_chip_celsius"),
+            "Hottest chip sensor of a board; a sensor 60 C off the unit's others is not counted.",
+            lambda reading: [
+                (_slot_label(board), hottest)
+                for board, hottest in zip(
+                    reading.boards[:BOARDS_SHOWN], reading.hottest_chips_celsius[:BOARDS_SHOWN], strict=True
+                )
+            ],
+            "board",
         ),
         _one(
             "miner_pools_alive",
@@ -280,5 +317,5 @@ SHARES = Section(
 )
 
 # Any: each section reads another type.
-SECTIONS: tuple[Section[Any], ...] = (JUDGED, DECLARED, READ, SHARES)
+SECTIONS: tuple[Section[Any], ...] = (JUDGED, DECLARED, RATED, READ, SHARES)
 FAMILIES: tuple[Family[Any], ...] = tuple(family for section in SECTIONS for family in section.families)

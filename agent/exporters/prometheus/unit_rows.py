@@ -7,6 +7,7 @@ order of `SLOTS`; a scrape adds names and labels. Writing whole lines at each po
 row: a board in a fifth slot, the same board twice, a count beyond 64 bits. Their lines are rendered from the families.
 """
 
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
@@ -22,13 +23,19 @@ from agent.exporters.prometheus.unit_families import (
     FANS_SHOWN,
     SECTIONS,
     UNIT_LABELS,
+    UnitInfo,
     info_of,
+    shown_reason,
 )
+from agent.site.ledger.entries import LedgerEntry
 from agent.site.power import PowerSource
+from agent.site.reasons import Reason
 from agent.site.status import Cause, UnitState, UnitStatus
 from agent.unit.reading import UnitReading
 
 UNITS_AT_ONCE = 250
+# A unit whose firmware's name differs at each poll makes at most this many series: one in ten minutes.
+INFO_SETTLES_S = 600.0
 WORK_S = 0.0005
 _ABSENT: Final = "null"
 
@@ -73,12 +80,12 @@ SLOTS: Final = (
     Slot("miner_difficulty_accepted_total"),
     Slot("miner_difficulty_rejected_total"),
 )
-"""The order of numbers in a row: every series that a unit can have except `miner_info`."""
+"""The order of numbers in a row: every series that a unit can have except `miner_info` and `miner_reason`."""
 
 _PLACES: Final = {
     family.name: tuple(place for place, slot in enumerate(SLOTS) if slot.family == family.name) for family in FAMILIES
 }
-"""Indices of each family's slots in a row; none for `miner_info`."""
+"""Indices of each family's slots in a row; none for `miner_info` and `miner_reason`."""
 
 
 class _RowIndex:
@@ -121,6 +128,7 @@ def _row(status: UnitStatus) -> list[float | None] | None:
     reading = status.reading
     row[at.nameplate] = status.entry.nameplate.hashrate_hs
     row[at.up] = 1 if status.is_fresh else 0
+    row[at.rate] = status.hashrate_hs
     row[at.by_state[status.state]] = 1
     for loss in status.losses:
         place = at.by_cause[loss.cause]
@@ -137,13 +145,12 @@ def _row(status: UnitStatus) -> list[float | None] | None:
 
 def _with_reading(row: list[float | None], reading: UnitReading) -> list[float | None] | None:
     at = _AT
-    row[at.rate] = reading.rate_hs
     row[at.rate_30m] = reading.hashrate_30m_hs
     row[at.uptime] = reading.uptime_s
     for number, rpm in enumerate(reading.fan_rpm[:FANS_SHOWN]):
         row[at.fans[number]] = rpm
-    hottest, slot_before = None, -1
-    for board in reading.boards:
+    slot_before = -1
+    for board, hottest_chip in zip(reading.boards, reading.hottest_chips_celsius, strict=True):
         slot = board.slot
         if not slot_before < slot < BOARDS_SHOWN:
             return None
@@ -152,11 +159,8 @@ def _with_reading(row: list[float | None], reading: UnitReading) -> list[float |
         row[at.board_chips[slot]] = board.chips
         row[at.board_clocks[slot]] = board.frequency_hz
         row[at.board_errors[slot]] = board.hw_errors
-        row[at.hottest_chips[slot]] = board.hottest_chip_celsius
-        celsius = board.hottest_pcb_celsius
-        if celsius is not None and (hottest is None or celsius > hottest):
-            hottest = celsius
-    row[at.hottest_pcb] = hottest
+        row[at.hottest_chips[slot]] = hottest_chip
+    row[at.hottest_pcb] = reading.hottest_pcb_celsius
     if reading.pools:
         words = [pool.status for pool in reading.pools if pool.status is not None]
         row[at.pools_alive] = words.count("Alive") if words else None
@@ -183,13 +187,19 @@ def _text(row: list[float | None]) -> bytes:
 
 
 class _Unit(msgspec.Struct, gc=False):
-    """One unit's cell in the store, and the objects that its cell was rendered from."""
+    """One unit's cell in the store, and the objects that its cell was rendered from.
+
+    Attributes:
+        info_at: Unix time of the reading with which the unit's own words in `miner_info` last changed, s.
+    """
 
     cell: int
+    info_at: float = -math.inf
     entry: object = None
     identity: object = None
     dialect: object = None
-    status: object = None
+    reason: Reason | None = None
+    status: UnitStatus | None = None
 
 
 class Snapshot(NamedTuple):
@@ -199,12 +209,14 @@ class Snapshot(NamedTuple):
         bases: The rendered labels that every series of a unit has; empty in a free cell.
         rows: Their numbers.
         infos: Their `miner_info` lines.
+        reasons: Their `miner_reason` lines; empty for units that are fine.
         odd: For units that do not fit a row, their lines by family.
     """
 
     bases: list[str]
     rows: list[bytes]
     infos: list[str]
+    reasons: list[str]
     odd: dict[int, dict[str, str]]
 
 
@@ -222,7 +234,7 @@ class UnitRows:
         self._site_pair = site_pair
         self._units: dict[str, _Unit] = {}
         self._free_cells: list[int] = []
-        self._now = Snapshot([], [], [], {})
+        self._now = Snapshot([], [], [], [], {})
         self.simulated: set[str] = set()
 
     def __len__(self) -> int:
@@ -236,20 +248,19 @@ class UnitRows:
             unit = self._add(entry.unit_id)
         elif unit.status is status:
             return
-        unit.status = status
-        bases, rows, infos, odd = self._now
+        bases, rows, _, _, odd = self._now
         cell = unit.cell
-        if unit.entry is not entry:
-            pairs = label_pairs(UNIT_LABELS[1:], (entry.place.container, entry.unit_id))
-            bases[cell] = f"{self._site_pair},{pairs}"
-            if entry.is_simulated:
-                self.simulated.add(entry.unit_id)
-            else:
-                self.simulated.discard(entry.unit_id)
+        is_moved = unit.entry is not entry
+        if is_moved:
+            self._put_entry(cell, entry)
         info = info_of(status)
         if unit.entry is not entry or unit.identity is not info.identity or unit.dialect is not info.dialect:
-            infos[cell] = _INFO.render(bases[cell], info)
-            unit.entry, unit.identity, unit.dialect = info
+            self._put_info(unit, info, status.reading)
+        unit.status = status
+        reason = shown_reason(status)
+        if is_moved or unit.reason is not reason:
+            unit.reason = reason
+            self._now.reasons[cell] = _REASON.render(bases[cell], status)
         if not status.is_looked_at:
             rows[cell] = _declared(entry.nameplate.hashrate_hs)
             odd.pop(cell, None)
@@ -267,15 +278,37 @@ class UnitRows:
         if odd:
             odd.pop(cell, None)
 
+    def _put_entry(self, cell: int, entry: LedgerEntry) -> None:
+        pairs = label_pairs(UNIT_LABELS[1:], (entry.place.container, entry.unit_id))
+        self._now.bases[cell] = f"{self._site_pair},{pairs}"
+        if entry.is_simulated:
+            self.simulated.add(entry.unit_id)
+        else:
+            self.simulated.discard(entry.unit_id)
+
+    def _put_info(self, unit: _Unit, info: UnitInfo, reading: UnitReading | None) -> None:
+        """Render `miner_info`, unless the unit's own words changed moments ago: each change makes a new series."""
+        if info.entry is unit.entry:
+            if reading is None:
+                # What the unit said of itself is taken back at once; it is not shown again before it has settled.
+                unit.info_at = _read_at(unit.status)
+            elif 0 <= reading.at - unit.info_at < INFO_SETTLES_S:
+                return
+            elif unit.identity is not None:
+                unit.info_at = reading.at
+        self._now.infos[unit.cell] = _INFO.render(self._now.bases[unit.cell], info)
+        unit.entry, unit.identity, unit.dialect = info
+
     def _add(self, unit_id: str) -> _Unit:
         if self._free_cells:
             cell = self._free_cells.pop()
         else:
-            bases, rows, infos, _ = self._now
+            bases, rows, infos, reasons, _ = self._now
             cell = len(rows)
             bases.append("")
             rows.append(_NOTHING)
             infos.append("")
+            reasons.append("")
         unit = self._units[unit_id] = _Unit(cell)
         return unit
 
@@ -284,20 +317,26 @@ class UnitRows:
         unit = self._units.pop(unit_id, None)
         if unit is None:
             return
-        bases, rows, infos, odd = self._now
-        bases[unit.cell], rows[unit.cell], infos[unit.cell] = "", _NOTHING, ""
+        bases, rows, infos, reasons, odd = self._now
+        bases[unit.cell], rows[unit.cell], infos[unit.cell], reasons[unit.cell] = "", _NOTHING, "", ""
         odd.pop(unit.cell, None)
         self._free_cells.append(unit.cell)
         self.simulated.discard(unit_id)
 
     def snapshot(self) -> Snapshot:
         """Return all units as they are now; a later `put` does not change it."""
-        bases, rows, infos, odd = self._now
-        return Snapshot(bases.copy(), rows.copy(), infos.copy(), odd.copy())
+        bases, rows, infos, reasons, odd = self._now
+        return Snapshot(bases.copy(), rows.copy(), infos.copy(), reasons.copy(), odd.copy())
+
+
+def _read_at(status: UnitStatus | None) -> float:
+    """Return the Unix time of a status' reading, s; before all time without one."""
+    return -math.inf if status is None or status.reading is None else status.reading.at
 
 
 _BY_FAMILY: Final = {family.name: Lines(family, len(UNIT_LABELS)) for family in FAMILIES}
 _INFO: Final = _BY_FAMILY["miner_info"]
+_REASON: Final = _BY_FAMILY["miner_reason"]
 
 
 def _lines_by_family(status: UnitStatus, base: str) -> dict[str, str]:
@@ -308,7 +347,7 @@ def _lines_by_family(status: UnitStatus, base: str) -> dict[str, str]:
         for part, families in parts
         if part is not None
         for family in families
-        if family is not _INFO.family
+        if family not in {_INFO.family, _REASON.family}
     }
 
 
@@ -317,6 +356,7 @@ class _Part(NamedTuple):
 
     bases: list[str]
     infos: list[str]
+    reasons: list[str]
     columns: list[str]
 
 
@@ -330,7 +370,9 @@ def texts_by_family(snapshot: Snapshot) -> Iterator[tuple[Family[Any], bytes]]:
     parts = []
     for first in range(0, len(snapshot.rows), UNITS_AT_ONCE):
         began, some = time.perf_counter(), slice(first, first + UNITS_AT_ONCE)
-        parts.append(_Part(snapshot.bases[some], snapshot.infos[some], _transposed(snapshot.rows[some])))
+        parts.append(
+            _Part(snapshot.bases[some], snapshot.infos[some], snapshot.reasons[some], _transposed(snapshot.rows[some]))
+        )
         rest(began)
     for family in FAMILIES:
         for part in parts:
@@ -373,6 +415,9 @@ def _texts(family: Family[Any], part: _Part) -> Iterator[str]:
     """Yield some units' lines of a family, series by series."""
     if family is _INFO.family:
         yield from part.infos
+        return
+    if family is _REASON.family:
+        yield from part.reasons
         return
     lines = _BY_FAMILY[family.name]
     for place in _PLACES[family.name]:

@@ -8,17 +8,22 @@ Without a configured token every request is refused. An order only changes the c
 never writes to a unit.
 """
 
+import asyncio
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import structlog
 from aiohttp import web
 
+from agent.exporters.http_refusals import HttpRefusal
 from agent.exporters.web.bearer import Token
 from agent.exporters.web.curtailment_answers import curtailment_answer, curtailment_list_answer
+from agent.exporters.web.listener import REFUSED
 from agent.exporters.web.rate_limit import Limiter
 from agent.exporters.web.responses import json_error, json_response
+from agent.exporters.web.threads import retrieve
 from agent.site.curtailment.book import CurtailmentBook
 from agent.site.curtailment.events import Event
 from agent.site.curtailment.orders import OrderError, Refusal, read_order
@@ -27,9 +32,12 @@ from agent.site.status import UnitStatus
 
 log = structlog.get_logger(__name__)
 
+T = TypeVar("T")
+
 PATH = "/api/v1/curtailments"
 SOURCE = "api"
-# Ten wrong tokens, then one try every six seconds: too slow for guessing, and no caller is locked out for long.
+# Ten wrong tokens, then one every six seconds; the right one always passes. This limit keeps the log short: what makes
+# guessing hopeless is the token's length.
 WRONG_TOKEN_BURST, WRONG_TOKEN_REFILL_S = 10, 6.0
 # Every order costs a write and a flush of the disk.
 CHANGE_BURST, CHANGE_REFILL_S = 30, 2.0
@@ -71,6 +79,7 @@ class CurtailmentApi:
         self._units = units
         self._wall = wall
         self._wrong_tokens = Limiter(burst=WRONG_TOKEN_BURST, refill_s=WRONG_TOKEN_REFILL_S, clock=clock)
+        self._orders: set[asyncio.Task[Any]] = set()
         self._changes = Limiter(burst=CHANGE_BURST, refill_s=CHANGE_REFILL_S, clock=clock)
 
     def routes(self) -> tuple[web.RouteDef, ...]:
@@ -98,7 +107,8 @@ class CurtailmentApi:
         if request.content_type != "application/json":
             return json_error(415, "an order must be JSON (Content-Type: application/json)")
         try:
-            event, is_new = await self._book.start(read_order(await request.read()), source=SOURCE)
+            order = read_order(await request.read())
+            event, is_new = await self._carry_out(self._book.start(order, source=SOURCE))
         except OrderError as error:
             return json_error(_STATUS[error.refusal], str(error))
         location = f"{PATH}/{quote(event.id, safe='')}"
@@ -109,10 +119,18 @@ class CurtailmentApi:
         if refusal is not None:
             return refusal
         try:
-            event = await self._book.stop(request.match_info["id"], source=SOURCE)
+            event = await self._carry_out(self._book.stop(request.match_info["id"], source=SOURCE))
         except OrderError as error:
             return json_error(_STATUS[error.refusal], str(error))
         return self._event(event)
+
+    async def _carry_out(self, order: Coroutine[Any, Any, T]) -> T:
+        """Carry out an order to its end, even if its client leaves meanwhile."""
+        task = asyncio.get_running_loop().create_task(order, name="curtailment order")
+        self._orders.add(task)
+        task.add_done_callback(self._orders.discard)
+        task.add_done_callback(retrieve)
+        return await asyncio.shield(task)
 
     def _event(self, event: Event, *, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
         figures = next(each for each in self.figures() if each.event.id == event.id)
@@ -123,21 +141,27 @@ class CurtailmentApi:
         token = self._token()
         if token is None:
             return json_error(403, "refused: no token is configured ([api] token_file)")
-        caller = request.remote or ""
-        wait_s = self._wrong_tokens.wait_s(caller)
-        if wait_s > 0:
-            return _too_many(wait_s)
+        # The token first: callers with the right one often share an address, a proxy's, with callers without.
         if not token.is_shown_by(request.headers.get("Authorization", "")):
-            self._wrong_tokens.spend(caller)
-            log.warning("wrong token", caller=caller, method=request.method)
-            reason = "a bearer token is needed: Authorization: Bearer ..."
-            return json_error(401, reason, {"WWW-Authenticate": 'Bearer realm="hashsight"'})
+            return self._wrong_token(request)
         if is_change:
             wait_s = self._changes.wait_s("")
             if wait_s > 0:
                 return _too_many(wait_s)
             self._changes.spend("")
         return None
+
+    def _wrong_token(self, request: web.Request) -> web.Response:
+        """Return the answer to a caller without the token: at first the reason, then only when to try again."""
+        request.app[REFUSED][HttpRefusal.TOKEN] += 1
+        caller = request.remote or ""
+        wait_s = self._wrong_tokens.wait_s(caller)
+        if wait_s > 0:
+            return _too_many(wait_s)
+        self._wrong_tokens.spend(caller)
+        log.warning("wrong token", caller=caller, method=request.method)
+        reason = "a bearer token is needed: Authorization: Bearer ..."
+        return json_error(401, reason, {"WWW-Authenticate": 'Bearer realm="hashsight"'})
 
 
 def _too_many(wait_s: float) -> web.Response:

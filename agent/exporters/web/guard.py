@@ -1,13 +1,26 @@
-"""A guard in front of aiohttp: a limit on open connections, and a deadline for the head of a request.
+"""A guard in front of aiohttp: limits on open connections, and a deadline for the head of a request.
 
 aiohttp sets no deadline for the head: a client that sends it byte by byte keeps its connection for as long as it likes.
 The guard is an asyncio protocol that wraps aiohttp's. It passes every call on, aborts slow connections, and uses no
 private part of aiohttp.
+
+At a limit a new connection takes the place of another: the one that has waited longest for a request, or else the one
+whose client has read nothing of its answer for longest. A request at work gives way to none.
 """
 
 import asyncio
+import socket
+from collections import Counter
 from collections.abc import Callable
 from typing import cast
+
+from agent.exporters.http_refusals import HttpRefusal
+from agent.exporters.web.bodies import Sending
+
+# One address leaves a quarter of all places to others.
+ADDRESS_SHARE = 0.75
+# The kernel doubles it. Without a limit it buffers up to 4 MB for a client that does not read.
+SEND_BUFFER_BYTES = 256 * 1024
 
 
 class Guard:
@@ -15,29 +28,113 @@ class Guard:
 
     Args:
         factory: Makes the protocol that is guarded.
-        max_connections: Limit of open connections; further ones are closed at once.
+        max_connections: Limit of open connections; one address may have three quarters of them.
         header_deadline_s: Time from the first byte, or from connecting, to the complete head of a request.
+        refused: Counts of the clients turned away, by reason.
     """
 
     def __init__(
-        self, factory: Callable[[], asyncio.Protocol], *, max_connections: int, header_deadline_s: float
+        self,
+        factory: Callable[[], asyncio.Protocol],
+        *,
+        max_connections: int,
+        header_deadline_s: float,
+        refused: Counter[str],
     ) -> None:
         self.factory = factory
         self.max_connections = max_connections
+        self.max_by_address = max(1, int(max_connections * ADDRESS_SHARE))
         self.header_deadline_s = header_deadline_s
-        self.open = 0
-        self.refused = 0
-        self.aborted = 0
+        self.refused = refused
+        # Each in order of entry. Connections in `_waiting` have no complete request.
+        self._waiting: dict[GuardedConnection, None] = {}
+        self._busy: dict[GuardedConnection, None] = {}
+        self._by_address: Counter[str] = Counter()
 
     def __call__(self) -> "GuardedConnection":
         """Make the protocol of one connection."""
         return GuardedConnection(self)
 
+    @property
+    def open(self) -> int:
+        """The number of open connections."""
+        return len(self._waiting) + len(self._busy)
+
+    def admit(self, connection: "GuardedConnection") -> bool:
+        """Return True if there is a place for a new connection, after closing another if need be."""
+        address = connection.address
+        is_full = False
+        if self._by_address[address] >= self.max_by_address:
+            is_full = not self._displace(address)
+        elif self.open >= self.max_connections:
+            is_full = not self._displace(None)
+        if is_full:
+            self.refused[HttpRefusal.NO_PLACE] += 1
+            return False
+        self._by_address[address] += 1
+        self._waiting[connection] = None
+        return True
+
+    def release(self, connection: "GuardedConnection") -> None:
+        """Free the place of a connection; a second call does nothing."""
+        if connection not in self._waiting and connection not in self._busy:
+            return
+        self._waiting.pop(connection, None)
+        self._busy.pop(connection, None)
+        self._by_address[connection.address] -= 1
+        if not self._by_address[connection.address]:
+            del self._by_address[connection.address]
+
+    def set_busy(self, connection: "GuardedConnection") -> None:
+        """Note that a connection has a request to answer."""
+        if connection in self._waiting:
+            del self._waiting[connection]
+            self._busy[connection] = None
+
+    def set_waiting(self, connection: "GuardedConnection") -> None:
+        """Note that a connection waits for a request from now on."""
+        if connection in self._waiting or connection in self._busy:
+            self._waiting.pop(connection, None)
+            self._busy.pop(connection, None)
+            self._waiting[connection] = None
+
+    def abort_all(self) -> None:
+        """Close every connection and drop unsent data."""
+        for connection in (*self._waiting, *self._busy):
+            connection.end()
+
+    def _displace(self, address: str | None) -> bool:
+        """Close a connection of `address`, or of any address if that is None; return False if none can give way."""
+        connection = next((each for each in self._waiting if address in {None, each.address}), None)
+        if connection is None:
+            connection = self._slowest_reader(address)
+        if connection is None:
+            return False
+        self.refused[HttpRefusal.DISPLACED] += 1
+        self.release(connection)
+        connection.give_way()
+        return True
+
+    def _slowest_reader(self, address: str | None) -> "GuardedConnection | None":
+        stalled = [
+            (each.sending.stalled_s(), each)
+            for each in self._busy
+            if each.sending is not None and address in {None, each.address}
+        ]
+        return max(stalled, key=lambda pair: pair[0], default=(0.0, None))[1]
+
 
 class GuardedConnection(asyncio.Protocol):
-    """One guarded connection."""
+    """One guarded connection.
+
+    Attributes:
+        address: IP address of the client.
+        sending: The large body that is being sent, if any.
+    """
 
     def __init__(self, guard: Guard) -> None:
+        self.address = ""
+        self.sending: Sending | None = None
         self._guard = guard
         self._inner: asyncio.Protocol | None = None
         self._transport: asyncio.Transport | None = None
@@ -47,18 +144,34 @@ class GuardedConnection(asyncio.Protocol):
     def begin_request(self) -> None:
         """Cancel the deadline: the head of a request is complete, and the answer is being made."""
         self._is_busy = True
+        self._guard.set_busy(self)
         self._disarm()
 
     def end_request(self) -> None:
         """Start the deadline again at the next byte."""
         self._is_busy = False
+        self._guard.set_waiting(self)
 
     def abort(self) -> None:
+        """Close the connection of a client that is too slow, and drop unsent data."""
+        self._guard.refused[HttpRefusal.SLOW] += 1
+        self.end()
+
+    def end(self) -> None:
         """Close the connection and drop unsent data."""
-        self._deadline = None
-        self._guard.aborted += 1
+        self._disarm()
         if self._transport is not None:
             self._transport.abort()
+
+    def give_way(self) -> None:
+        """Close the connection for another; one with unsent data is closed without waiting for its client."""
+        self._disarm()
+        if self._transport is None:
+            return
+        if self._is_busy or self._transport.get_write_buffer_size():
+            self._transport.abort()
+        else:
+            self._transport.close()
 
     def _arm(self) -> None:
         if self._deadline is None:
@@ -71,15 +184,18 @@ class GuardedConnection(asyncio.Protocol):
             self._deadline = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Accept the connection, or refuse it above the limit."""
+        """Accept the connection, or refuse it if there is no place."""
         # A TCP server makes no other kind. uvloop's have all methods of asyncio.Transport but do not subclass it.
         transport = cast("asyncio.Transport", transport)
-        if self._guard.open >= self._guard.max_connections:
-            self._guard.refused += 1
+        peer = transport.get_extra_info("peername")
+        self.address = str(peer[0]) if peer else ""
+        if not self._guard.admit(self):
             transport.abort()
             return
-        self._guard.open += 1
         self._transport = transport
+        # An answer has ended when the kernel has all of it, so that its deadline covers its last byte too.
+        transport.set_write_buffer_limits(high=0)
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
         self._inner = self._guard.factory()
         self._arm()
         self._inner.connection_made(transport)
@@ -87,8 +203,8 @@ class GuardedConnection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Free the place of this connection."""
         self._disarm()
+        self._guard.release(self)
         if self._inner is not None:
-            self._guard.open -= 1
             self._inner.connection_lost(exc)
             self._inner = None
             self._transport = None
@@ -98,6 +214,9 @@ class GuardedConnection(asyncio.Protocol):
         if self._inner is None:
             return
         if not self._is_busy:
+            if self._deadline is None:
+                # From here on it is not idle: others give way first.
+                self._guard.set_waiting(self)
             self._arm()
         self._inner.data_received(data)
 

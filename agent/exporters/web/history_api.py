@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +21,8 @@ MAX_STEPS = 11_000
 DEFAULT_SPAN_S = 86_400
 DEFAULT_STEPS = 1440
 READ_S = 20.0
+# 9999-12-31T23:59:59Z: the last second that ISO 8601 and `datetime` can express with four digits of year.
+LAST_MOMENT = 253_402_300_799
 _NAMES = ("from", "to", "step", "container")
 
 
@@ -29,7 +31,7 @@ class HistoryQuery:
     """A valid query.
 
     Attributes:
-        start, end: Unix times, s; half-open.
+        start, end: Unix times from 0 to `LAST_MOMENT`, s; half-open.
         step_s: Seconds from one row to the next.
         container: Name of the container; None for the site.
     """
@@ -47,7 +49,8 @@ class HistoryRow(msgspec.Struct, frozen=True, kw_only=True):
         at, span_s: Beginning and length of the step.
         watched_s: Watched part of the step; the rest is a gap, not a zero.
         units, simulated_units, units_by_state: Mean numbers of units.
-        operational_efficiency_ratio: Mean operating over mean deployed; do not average it.
+        operational_efficiency_ratio: Mean operating over mean deployed; do not average it. Null where units answered
+            and none could be read.
         coverage_ratio: Share of deployed nameplate whose state was known, over the whole step.
         watts, joules: Power and energy by source; energy covers the watched time only.
         energy_efficiency_j_per_th: J/TH over the units with both power and hashrate.
@@ -101,7 +104,7 @@ def parse_history_query(parameters: Iterable[tuple[str, str]], *, now: float) ->
     """
     given = read_parameters(parameters, _NAMES)
     end = _moment("to", given["to"]) if "to" in given else int(now)
-    start = _moment("from", given["from"]) if "from" in given else end - DEFAULT_SPAN_S
+    start = _moment("from", given["from"]) if "from" in given else max(0, end - DEFAULT_SPAN_S)
     if end <= start:
         raise QueryError("to must be after from")
     step_s = _step(given["step"]) if "step" in given else _default_step(end - start)
@@ -122,8 +125,14 @@ def _step(text: str) -> int:
 
 
 def _moment(name: str, text: str) -> int:
-    if re.fullmatch(r"[0-9]{1,12}(\.[0-9]+)?", text):
-        return int(float(text))
+    is_unix = re.fullmatch(r"[0-9]{1,12}(\.[0-9]+)?", text)
+    moment = int(float(text)) if is_unix else _iso_moment(name, text)
+    if not 0 <= moment <= LAST_MOMENT:
+        raise QueryError(f"{name} must be a time from 1970 to 9999, not {text!r}")
+    return moment
+
+
+def _iso_moment(name: str, text: str) -> int:
     try:
         # An unescaped + arrives as a space.
         moment = datetime.fromisoformat(re.sub(r" (\d\d:?\d\d)$", r"+\1", text) if "T" in text else text)
@@ -132,15 +141,23 @@ def _moment(name: str, text: str) -> int:
         raise QueryError(f"{name} must be a Unix time or ISO 8601 (UTC if without an offset), not {text!r}") from error
 
 
-def answer_history(path: Path, site: str, query: HistoryQuery) -> HistoryAnswer:
+def answer_history(
+    path: Path, site: str, query: HistoryQuery, is_wanted: Callable[[], bool] = lambda: True
+) -> HistoryAnswer:
     """Read the queried rows; call it in a thread, because it can take seconds.
+
+    Args:
+        path: The history file.
+        site: The site's name.
+        query: The query.
+        is_wanted: Returns False once the answer is no longer wanted; the read then ends with an error.
 
     Raises:
         HistoryError: If the file cannot be read, or not within `READ_S`.
     """
     reader = read_history(path)
     try:
-        reader.interrupt_after(READ_S)
+        reader.interrupt_after(READ_S, is_wanted=is_wanted)
         rows = reader.rows(query.start, query.end, query.step_s, query.container)
     finally:
         reader.close()
@@ -152,6 +169,11 @@ def answer_history(path: Path, site: str, query: HistoryQuery) -> HistoryAnswer:
         step_s=query.step_s,
         rows=[_row(row) for row in rows],
     )
+
+
+def _efficiency(row: Row) -> float | None:
+    is_unknown = not (row.known_hs or row.operating_hs) and row.units_by_state.get(UnitState.UNREADABLE, 0) > 0
+    return row.operating_hs / row.deployed_hs if row.deployed_hs and not is_unknown else None
 
 
 def _row(row: Row) -> HistoryRow:
@@ -168,7 +190,7 @@ def _row(row: Row) -> HistoryRow:
         uplift_hs=row.uplift_hs,
         losses_hs=dict(row.losses_hs),
         known_hs=row.known_hs,
-        operational_efficiency_ratio=row.operating_hs / row.deployed_hs if row.deployed_hs else None,
+        operational_efficiency_ratio=_efficiency(row),
         coverage_ratio=row.known_hs * row.watched_s / (row.deployed_hs * row.span_s) if row.deployed_hs else None,
         watts=dict(row.watts),
         joules=row.joules,

@@ -5,7 +5,10 @@
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+import math
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
@@ -13,6 +16,9 @@ from typing import Any
 import structlog
 from aiohttp import web
 
+from agent.exporters.http_refusals import HttpRefusal
+from agent.exporters.web import hosts
+from agent.exporters.web.bodies import ROOM_WAIT_S, Bodies, BusyError
 from agent.exporters.web.guard import Guard, GuardedConnection
 from agent.exporters.web.responses import error_response, text_response
 
@@ -42,10 +48,24 @@ SECURITY_HEADERS = {
 
 _REASONS = {404: "nothing at this address"}
 
+REFUSED: web.AppKey[Counter[str]] = web.AppKey("refused", Counter)
+BODIES: web.AppKey[Bodies] = web.AppKey("bodies", Bodies)
+_NAMES: web.AppKey[Callable[[], Collection[str]]] = web.AppKey("names")
 
-def new_application() -> web.Application:
-    """Return an application without routes that keeps the limits of this module."""
-    return web.Application(middlewares=[_watch], client_max_size=MAX_REQUEST_BYTES)
+
+def new_application(names: Callable[[], Collection[str]], refused: Counter[str]) -> web.Application:
+    """Return an application without routes that keeps the limits of this module.
+
+    Args:
+        names: Returns the names under which it answers, besides IP addresses and the names of this machine.
+        refused: Counts of the clients turned away, by reason.
+    """
+    app = web.Application(middlewares=[_watch], client_max_size=MAX_REQUEST_BYTES)
+    own = hosts.own_names()
+    app[_NAMES] = lambda: own.union(map(hosts.normal_name, names()))
+    app[BODIES] = Bodies(time.monotonic)
+    app[REFUSED] = refused
+    return app
 
 
 @asynccontextmanager
@@ -58,13 +78,14 @@ async def listen(
         app: Made by `new_application`.
         host: Address to bind.
         port: Port to bind; 0 takes a free one.
-        max_connections: Limit of open connections; further ones are closed at once.
+        max_connections: Limit of open connections; one address may have three quarters of them.
         header_deadline_s: How long the head of a request may take to arrive.
 
     Raises:
         OSError: If the address cannot be bound.
     """
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_S)
+    # With cancellation, the work for a client that leaves stops.
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_S, handler_cancellation=True)
     await runner.setup()
     try:
         if runner.server is None:
@@ -79,8 +100,12 @@ async def listen(
             max_line_size=MAX_HEADER_BYTES,
             max_field_size=MAX_HEADER_BYTES,
             lingering_time=LINGER_S,
+            # A request's compressed body stays as it is; the middleware refuses it.
+            auto_decompress=False,
         )
-        guard = Guard(factory, max_connections=max_connections, header_deadline_s=header_deadline_s)
+        guard = Guard(
+            factory, max_connections=max_connections, header_deadline_s=header_deadline_s, refused=app[REFUSED]
+        )
         server = await loop.create_server(guard, host, port)
         try:
             bound: Any = server.sockets[0].getsockname()
@@ -88,6 +113,8 @@ async def listen(
             yield bound[0], bound[1]
         finally:
             server.close()
+            # Ends the requests that are left, which aiohttp would wait for twice.
+            loop.call_later(SHUTDOWN_S, guard.abort_all)
     finally:
         await runner.cleanup()
 
@@ -102,22 +129,52 @@ async def _watch(
     if not isinstance(connection, GuardedConnection):
         raise web.HTTPServiceUnavailable
     connection.begin_request()
+    # The end of the connection cancels this task, in whatever it waits for.
+    deadline = asyncio.get_running_loop().call_later(ANSWER_DEADLINE_S, connection.abort)
     response: web.StreamResponse = web.Response(status=503)
     try:
-        async with asyncio.timeout(ANSWER_DEADLINE_S):
-            response = await _answer(request, handler)
-            response.headers.setdefault("Cache-Control", "no-store")
-            for name, value in SECURITY_HEADERS.items():
-                response.headers[name] = value
-            # Sent here and not by aiohttp, so that the deadline covers a slow reader.
-            await response.prepare(request)
-            await response.write_eof()
-    except TimeoutError:
-        connection.abort()
+        response = _refusal(request) or await _answer(request, handler)
+        response.headers.setdefault("Cache-Control", "no-store")
+        for name, value in SECURITY_HEADERS.items():
+            response.headers[name] = value
+        # Sent here and not by aiohttp, so that the deadline covers a slow reader.
+        await request.app[BODIES].send(request, response, connection, deadline_s=ANSWER_DEADLINE_S)
     except ConnectionError:
         log.debug("reader left", path=request.path[:200])
     finally:
+        deadline.cancel()
         connection.end_request()
+    return response
+
+
+def _refusal(request: web.Request) -> web.Response | None:
+    """Return the answer to a request that is refused at every address, or None."""
+    authorities = request.headers.getall("Host", [])
+    if "://" in request.raw_path:
+        # A target with a host of its own overrides the header (RFC 9112, section 3.2.2). It comes without brackets.
+        authorities = [*authorities, f"[{request.host}]" if ":" in request.host else request.host]
+    for authority in authorities:
+        refused = hosts.refusal(authority, request.app[_NAMES]())
+        if refused is not None:
+            request.app[REFUSED][HttpRefusal.HOST] += 1
+            return _closing(error_response(request, *refused))
+    if not _codings(request, "Content-Encoding") <= {"identity"} or not _codings(request, "Transfer-Encoding") <= {
+        "chunked"
+    }:
+        request.app[REFUSED][HttpRefusal.COMPRESSED] += 1
+        reason = "a request's body must not be compressed"
+        return _closing(error_response(request, 415, reason, {"Accept-Encoding": "identity"}))
+    return None
+
+
+def _codings(request: web.Request, header: str) -> set[str]:
+    codings = ",".join(request.headers.getall(header, [])).lower().split(",")
+    return {coding.strip() for coding in codings} - {""}
+
+
+def _closing(response: web.Response) -> web.Response:
+    """Return a response after which the connection is closed, so that a body is not waited for."""
+    response.force_close()
     return response
 
 
@@ -134,8 +191,10 @@ async def _answer(
         return await handler(request)
     except web.HTTPException as error:
         return error_response(request, error.status, _REASONS.get(error.status, error.reason))
-    except TimeoutError:
-        raise
+    except BusyError:
+        request.app[REFUSED][HttpRefusal.BUSY] += 1
+        reason = "too many large answers are being made or sent; see Retry-After"
+        return error_response(request, 503, reason, {"Retry-After": str(math.ceil(ROOM_WAIT_S))})
     except Exception:
         log.exception("request failed", path=request.path[:200])
         return error_response(request, 500, "internal error; the agent's log has the details")

@@ -11,7 +11,7 @@ def read_parameters(parameters: Iterable[tuple[str, str]], names: Collection[str
     """Return the values by name.
 
     Raises:
-        QueryError: For the first parameter that is unknown, repeated, or longer than `_VALUE_CHARS`.
+        QueryError: For the first parameter that is unknown, repeated, longer than `_VALUE_CHARS` or not UTF-8.
     """
     given: dict[str, str] = {}
     for name, value in parameters:
@@ -21,5 +21,16 @@ def read_parameters(parameters: Iterable[tuple[str, str]], names: Collection[str
             raise QueryError(f"{name} is given twice")
         if len(value) > _VALUE_CHARS:
             raise QueryError(f"{name} is longer than {_VALUE_CHARS} characters")
+        if not _is_text(value):
+            raise QueryError(f"{name} is not UTF-8")
         given[name] = value
     return given
+
+
+def _is_text(value: str) -> bool:
+    # Bytes that are not UTF-8 arrive as lone surrogates, which neither JSON nor SQLite takes.
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

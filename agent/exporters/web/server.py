@@ -6,24 +6,29 @@ All data comes from the callables of a `Source`, so this module knows no other e
 moment are built in a thread from immutable values. `listener` holds the limits that every request is under.
 """
 
-import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+import threading
+from collections import Counter
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cache, partial
 from importlib.resources import files
 from typing import Literal, Protocol
 from zoneinfo import ZoneInfo
 
+import msgspec
 from aiohttp import web
 
 from agent.errors import HistoryError, QueryError
+from agent.exporters.http_refusals import new_counts
 from agent.exporters.web.curtailment_api import CurtailmentApi
 from agent.exporters.web.history_api import HistoryAnswer, HistoryQuery, parse_history_query
 from agent.exporters.web.identity_answers import identity_answer
-from agent.exporters.web.listener import HEADER_DEADLINE_S, MAX_CONNECTIONS, listen, new_application
+from agent.exporters.web.listener import BODIES, HEADER_DEADLINE_S, MAX_CONNECTIONS, listen, new_application
 from agent.exporters.web.page import Shown, render
 from agent.exporters.web.responses import error_response, json_response, text_response
 from agent.exporters.web.site_answers import schema, site_answer
+from agent.exporters.web.threads import in_thread
 from agent.exporters.web.unit_answers import unit_answer, unit_list_answer
 from agent.exporters.web.unit_query import parse_query
 from agent.site.energy import Energy
@@ -57,9 +62,14 @@ class Source:
         unit: Returns the status of one unit by id; None if it is not deployed.
         unreadiness: Returns why the figures are incomplete or out of date; None if they are neither.
         illness: Returns why this process should be restarted; None if it is healthy.
+        lateness: Returns how many units were not looked at in time, in words; None if all were.
+        stretch_ratio: Returns achieved over configured interval of the polls.
         wall: Returns Unix time, s.
+        refused: Counts of the clients turned away, by reason (`HttpRefusal`).
+        hosts: Returns the names under which the server answers, besides IP addresses and the names of this machine.
         counts_simulated: Returns True if the figures include simulated units.
-        history: Reads history, called in a thread; None if no history is kept.
+        history: Reads history, called in a thread with a function that returns False once the answer is no longer
+            wanted; None if no history is kept.
         history_trouble: Returns why history is not being written; None while it is, or if none is kept.
         identity: Returns the units that are not at their ledger address.
         whereabouts: Returns where one unit is; None if identities are not checked.
@@ -79,8 +89,12 @@ class Source:
     unreadiness: Callable[[], str | None]
     illness: Callable[[], str | None]
     wall: Callable[[], float]
+    refused: Counter[str] = field(default_factory=new_counts)
+    hosts: Callable[[], Collection[str]] = tuple
+    lateness: Callable[[], str | None] = lambda: None
+    stretch_ratio: Callable[[], float] = lambda: 1.0
     counts_simulated: Callable[[], bool] = lambda: True
-    history: Callable[[HistoryQuery], HistoryAnswer] | None = None
+    history: Callable[[HistoryQuery, Callable[[], bool]], HistoryAnswer] | None = None
     history_trouble: Callable[[], str | None] = lambda: None
     identity: Callable[[], IdentityFigures] = IdentityFigures
     whereabouts: Callable[[str], Whereabouts | None] = lambda _: None
@@ -92,14 +106,19 @@ class Source:
 
 
 _SOURCE: web.AppKey[Source] = web.AppKey("source", Source)
-# Reading months takes a second of a disk and a core, so one at a time; the answer's deadline covers the wait.
-_HISTORY_TURNS: web.AppKey[asyncio.Lock] = web.AppKey("history_turns", asyncio.Lock)
 
 
 async def _metrics(request: web.Request) -> web.Response:
     scope: Literal["all", "site"] = "site" if request.path == "/metrics/site" else "all"
     accept, accept_encoding = (",".join(request.headers.getall(name, [])) for name in ("Accept", "Accept-Encoding"))
-    body, headers = await request.app[_SOURCE].scrape(accept, accept_encoding, scope=scope)
+    bodies, scrape = request.app[BODIES], request.app[_SOURCE].scrape
+    if scope == "site":
+        # Small, and alerts are made of it: it waits for no other.
+        body, headers = await scrape(accept, accept_encoding, scope=scope)
+    else:
+        await bodies.room()
+        body, headers = await scrape(accept, accept_encoding, scope=scope)
+        bodies.admit(body)
     return web.Response(body=body, headers=headers)
 
 
@@ -115,22 +134,25 @@ async def _readyz(request: web.Request) -> web.Response:
 
 async def _site(request: web.Request) -> web.Response:
     source = request.app[_SOURCE]
-    # In a thread, because it visits every unit; its arguments are immutable.
-    answer = await asyncio.to_thread(
-        site_answer,
-        source.name,
-        source.version,
-        source.site(),
-        tuple(source.units()),
-        unreadiness=source.unreadiness(),
-        now=source.wall(),
-        counts_simulated=source.counts_simulated(),
-        events=source.curtailments.figures() if source.curtailments else (),
-        energy=source.energy(),
-        zone=source.zone(),
-        seen_from=source.seen_from(),
-    )
-    return json_response(answer)
+    async with request.app[BODIES].turn("answer"):
+        # In a thread, because it visits every unit; its arguments are immutable.
+        answer = partial(
+            site_answer,
+            source.name,
+            source.version,
+            source.site(),
+            tuple(source.units()),
+            unreadiness=source.unreadiness(),
+            lateness=source.lateness(),
+            stretch_ratio=source.stretch_ratio(),
+            now=source.wall(),
+            counts_simulated=source.counts_simulated(),
+            events=source.curtailments.figures() if source.curtailments else (),
+            energy=source.energy(),
+            zone=source.zone(),
+            seen_from=source.seen_from(),
+        )
+        return await in_thread(lambda: json_response(answer()))
 
 
 async def _unit_list(request: web.Request) -> web.Response:
@@ -139,13 +161,14 @@ async def _unit_list(request: web.Request) -> web.Response:
         query = parse_query(request.query.items())
     except QueryError as error:
         return error_response(request, 400, str(error))
-    statuses, now = list(source.units()), source.wall()
+    async with request.app[BODIES].turn("answer"):
+        statuses, now = list(source.units()), source.wall()
 
-    def answer() -> web.Response:
-        chosen, total = query.select(statuses)
-        return json_response(unit_list_answer(chosen, total, offset=query.offset, limit=query.limit, now=now))
+        def answer() -> web.Response:
+            chosen, total = query.select(statuses)
+            return json_response(unit_list_answer(chosen, total, offset=query.offset, limit=query.limit, now=now))
 
-    return await asyncio.to_thread(answer)
+        return await in_thread(answer)
 
 
 async def _unit(request: web.Request) -> web.Response:
@@ -160,7 +183,8 @@ async def _unit(request: web.Request) -> web.Response:
 
 async def _identity(request: web.Request) -> web.Response:
     source = request.app[_SOURCE]
-    return json_response(identity_answer(source.identity(), source.wall()))
+    async with request.app[BODIES].turn("answer"):
+        return json_response(identity_answer(source.identity(), source.wall()))
 
 
 async def _history(request: web.Request) -> web.Response:
@@ -169,37 +193,45 @@ async def _history(request: web.Request) -> web.Response:
         return error_response(request, 404, "this agent keeps no history (history.keep)")
     try:
         query = parse_history_query(request.query.items(), now=source.wall())
-        async with request.app[_HISTORY_TURNS]:
-            answer = await asyncio.to_thread(source.history, query)
+        is_left = threading.Event()
+        read = partial(source.history, query, lambda: not is_left.is_set())
+        async with request.app[BODIES].turn("history"):
+            return await in_thread(lambda: json_response(read()), on_left=is_left.set)
     except QueryError as error:
         return error_response(request, 400, str(error))
     except HistoryError as error:
         return error_response(request, 503, str(error))
-    return json_response(answer)
 
 
 async def _schema(_: web.Request) -> web.Response:
-    return json_response(schema())
+    return web.Response(body=_schema_body(), content_type="application/json")
+
+
+@cache
+def _schema_body() -> bytes:
+    # It takes six milliseconds and never changes.
+    return msgspec.json.encode(schema())
 
 
 async def _page(request: web.Request) -> web.Response:
     source = request.app[_SOURCE]
-    shown = Shown(
-        site=source.name,
-        version=source.version,
-        now=source.wall(),
-        figures=source.site(),
-        statuses=tuple(source.units()),
-        unreadiness=source.unreadiness(),
-        illness=source.illness(),
-        counts_simulated=source.counts_simulated(),
-        history_trouble=source.history_trouble(),
-        events=source.curtailments.figures() if source.curtailments else (),
-        zone=source.zone(),
-        seen_from=source.seen_from(),
-    )
-    html = await asyncio.to_thread(render, shown)
-    return web.Response(text=html, content_type="text/html")
+    async with request.app[BODIES].turn("answer"):
+        shown = Shown(
+            site=source.name,
+            version=source.version,
+            now=source.wall(),
+            figures=source.site(),
+            statuses=tuple(source.units()),
+            unreadiness=source.unreadiness(),
+            lateness=source.lateness(),
+            illness=source.illness(),
+            counts_simulated=source.counts_simulated(),
+            history_trouble=source.history_trouble(),
+            events=source.curtailments.figures() if source.curtailments else (),
+            zone=source.zone(),
+            seen_from=source.seen_from(),
+        )
+        return await in_thread(lambda: web.Response(text=render(shown), content_type="text/html"))
 
 
 async def _asset(request: web.Request) -> web.Response:
@@ -211,9 +243,8 @@ async def _asset(request: web.Request) -> web.Response:
 
 
 def _application(source: Source) -> web.Application:
-    app = new_application()
+    app = new_application(source.hosts, source.refused)
     app[_SOURCE] = source
-    app[_HISTORY_TURNS] = asyncio.Lock()
     app.add_routes(
         [
             web.get("/", _page),
@@ -248,7 +279,7 @@ def serve(
         source: The data that is served.
         host: Address to bind.
         port: Port to bind; 0 takes a free one.
-        max_connections: Limit of open connections; further ones are closed at once.
+        max_connections: Limit of open connections; one address may have three quarters of them.
         header_deadline_s: How long the head of a request may take to arrive.
 
     Raises:

@@ -6,24 +6,23 @@ A receiver of orders (HTTP, a command, a broker) parses them with `orders.read_o
 
 import asyncio
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import structlog
 
 from agent.site.curtailment.events import Curtailments, Event, Phase
-from agent.site.curtailment.file import StateError, read_events, write_events
+from agent.site.curtailment.file import MAX_WRITTEN_BYTES, KeptOrders, encode_orders
+from agent.site.curtailment.keeper import OrderKeeper
 from agent.site.curtailment.orders import OrderError, Refusal, StartOrder, empty_scope, order_event
+from agent.site.curtailment.retention import is_scheduled, ordered, refuse_too_many_spent, settled, with_room
 from agent.site.curtailment.windows import SCHEDULE, DailyWindow
 from agent.site.ledger.entries import LedgerEntry
 
 log = structlog.get_logger("agent.curtailment")
 
-MAX_OPEN = 100
-"""Ordered events that have not ended; more of them come from a client in a loop."""
-MAX_ENDED = 100
-"""Ended events that stay listed."""
+RETRY_S = 30.0
+_OVER = "this event is over; a new one needs an id of its own"
 
 
 class CurtailmentBook:
@@ -39,7 +38,6 @@ class CurtailmentBook:
     Attributes:
         curtailments: Everything that is declared now.
         on_change: Called with `curtailments` after each order and each change of the schedule.
-        is_kept: True if the ordered events are on disk; None until the first attempt to write them.
 
     Raises:
         ConfigError: The file is another site's.
@@ -56,27 +54,28 @@ class CurtailmentBook:
     ) -> None:
         self.path = path
         self.on_change: Callable[[Curtailments], None] = lambda _: None
-        self.is_kept: bool | None = None
         self._site = site
         self._entries = entries
         self._wall = wall
         self._lock = asyncio.Lock()
         self._logged: dict[str, Event] = {}
-        self._is_damaged = False
-        events: tuple[Event, ...] = ()
-        try:
-            events = read_events(path, site=site)
-        except StateError as error:
-            self.is_kept, self._is_damaged = False, True
-            log.error("curtailments forgotten", file=str(path), error=str(error))  # noqa: TRY400 - our file, no bug
-        self.curtailments = Curtailments(windows, events)
+        self._keeper = OrderKeeper(path, site=site)
+        self._kept = self._keeper.read()
+        self.curtailments = Curtailments(windows, self._kept.events)
 
-    async def start(self, order: StartOrder, *, source: str) -> tuple[Event, bool]:
+    @property
+    def is_kept(self) -> bool | None:
+        """True if the ordered events are on disk; None until the first attempt to write them."""
+        return self._keeper.is_kept
+
+    async def start(self, order: StartOrder, *, source: str, is_state: bool = False) -> tuple[Event, bool]:
         """Follow an order to start a curtailment.
 
         Args:
             order: The order as received.
             source: The sender, for an order that names none.
+            is_state: True if this is the present state of a sender that changes it often. If there are too many events,
+                its oldest one that ended is forgotten, instead of refusing the order.
 
         Returns:
             The event, and True if it is new: the same order under the same id is followed once.
@@ -85,18 +84,20 @@ class CurtailmentBook:
             OrderError: Nothing was changed.
         """
         async with self._lock:
+            await self._claim()
             at, events = self._wall(), self.curtailments.events
             known = next((event for event in events if event.id == order.id), None)
             if known is not None:
                 return self._same(known, order, source, at), False
-            taken = {event.id for event in events}
+            if order.id is not None and self._is_spent(order.id, at):
+                raise OrderError(Refusal.CONFLICT, _OVER)
+            taken = {event.id for event in events} | self._kept.spent.keys()
             event = order_event(order, at=at, source=source, is_taken=taken.__contains__)
             reason_empty = empty_scope(event.scope, self._entries())
             if reason_empty is not None:
                 raise OrderError(Refusal.MALFORMED, f"scope: {reason_empty}")
-            if sum(1 for each in events if each.phase_at(at) in {Phase.PENDING, Phase.ACTIVE}) >= MAX_OPEN:
-                raise OrderError(Refusal.FULL, f"{MAX_OPEN} events have not ended; stop some")
-            await self._put((*events, event), at)
+            events = with_room(events, at, giving_way=event.source if is_state else None)
+            await self._put((*events, event), at, added=event, is_named=order.id is not None and not is_state)
             log.info("curtailment ordered", **_facts(event))
             return event, True
 
@@ -111,9 +112,12 @@ class CurtailmentBook:
             OrderError: Nothing was changed.
         """
         async with self._lock:
+            await self._claim()
             at, events = self._wall(), self.curtailments.events
             event = next((event for event in events if event.id == event_id), None)
             if event is None:
+                if self._is_spent(event_id, at):
+                    raise OrderError(Refusal.CONFLICT, "this event is over")
                 if event_id.startswith(f"{SCHEDULE}:"):
                     reason = "declared by the configuration; change [[curtailment]] there and reload"
                     raise OrderError(Refusal.CONFLICT, reason)
@@ -127,9 +131,24 @@ class CurtailmentBook:
             return stopped
 
     async def keep(self) -> None:
-        """Write the ordered events to disk, so that an unwritable file is found before the first order."""
+        """Lock and write the file, so that an unwritable one, or another agent, is found before the first order."""
         async with self._lock:
-            await self._write(self.curtailments.events)
+            try:
+                await self._claim()
+            except OrderError:
+                return
+            await self._keeper.write(replace(self._kept, events=ordered(self.curtailments.events)))
+
+    async def keep_trying(self) -> None:
+        """Call `keep` now and then while events are not kept: another agent may end, a disk may become writable."""
+        while True:
+            await asyncio.sleep(RETRY_S)
+            if self.is_kept is False:
+                await self.keep()
+
+    def close(self) -> None:
+        """Let another agent have the file."""
+        self._keeper.close()
 
     def replace_windows(self, windows: Iterable[DailyWindow]) -> None:
         """Put another schedule in force; events it no longer holds end now, and their units get their time to wake."""
@@ -164,52 +183,78 @@ class CurtailmentBook:
             OrderError: The order differs from the event, or the event is over.
         """
         if known.phase_at(at) not in {Phase.PENDING, Phase.ACTIVE}:
-            raise OrderError(Refusal.CONFLICT, "this event is over; a new one needs an id of its own")
+            raise OrderError(Refusal.CONFLICT, _OVER)
         again = order_event(order, at=known.start, source=source, is_taken=lambda _: False)
         if replace(again, is_started=known.is_started) != known:
             raise OrderError(Refusal.CONFLICT, "an event of this id was declared otherwise; stop it first")
         return known
 
-    async def _put(self, events: tuple[Event, ...], at: float) -> None:
-        """Write events to disk, then put them in force.
+    def _is_spent(self, event_id: str, at: float) -> bool:
+        """Return True for an event that is over and no longer listed, but whose order may still be repeated."""
+        return at < self._kept.spent.get(event_id, 0.0)
+
+    async def _claim(self) -> None:
+        """Make sure that no other agent writes the file; what one wrote since the start is put in force.
 
         Raises:
-            OrderError: They could not be written; nothing was changed.
+            OrderError: Another agent has it, or it cannot be locked.
         """
-        ended = [event for event in events if event.phase_at(at) is Phase.ENDED]
-        ended.sort(key=lambda event: event.end or 0.0)
-        forgotten = {event.id for event in ended[:-MAX_ENDED]}
-        events = tuple(event for event in events if event.id not in forgotten)
-        fresh = Curtailments(self.curtailments.windows, events)
         try:
-            is_written = await self._write(events)
+            kept = await self._keeper.claim()
+        except OSError as error:
+            is_busy = isinstance(error, BlockingIOError)
+            reason = "another agent is writing it" if is_busy else error.strerror or str(error)
+            self._keeper.fail(reason)
+            raise OrderError(Refusal.NOT_KEPT, f"nothing was changed: {self.path}: {reason}") from error
+        if kept is None:
+            return
+        self._kept = kept
+        scheduled = tuple(event for event in self.curtailments.events if is_scheduled(event))
+        if (*kept.events, *scheduled) != self.curtailments.events:
+            self._set(Curtailments(self.curtailments.windows, (*kept.events, *scheduled)))
+
+    async def _put(
+        self, events: tuple[Event, ...], at: float, *, added: Event | None = None, is_named: bool = True
+    ) -> None:
+        """Write events to disk, then put them in force.
+
+        Args:
+            events: All events.
+            at: Unix time now, s.
+            added: The event among them that is new.
+            is_named: True if the order of that event named it.
+
+        Raises:
+            OrderError: They could not be written, or are too many; nothing was changed.
+        """
+        unnamed = self._kept.unnamed if added is None or is_named else self._kept.unnamed | {added.id}
+        kept = settled(self._kept, replace(self._kept, events=events, unnamed=unnamed), at)
+        fresh = Curtailments(self.curtailments.windows, kept.events)
+        kept = replace(kept, events=ordered(kept.events))
+        if added is not None:
+            self._refuse_too_long(kept)
+        try:
+            is_written = await self._keeper.write(kept)
         except asyncio.CancelledError:
             # The thread goes on writing: the events in force must be those in the file.
+            self._kept = kept
             self._set(fresh)
             raise
         if not is_written:
             raise OrderError(Refusal.NOT_KEPT, "could not be written down, so nothing was changed; see the agent's log")
+        self._kept = kept
         self._set(fresh)
 
-    async def _write(self, events: tuple[Event, ...]) -> bool:
-        # The configuration declares the schedule's own events, however they ended.
-        ordered = tuple(event for event in events if not event.id.startswith(f"{SCHEDULE}:"))
-        try:
-            await asyncio.to_thread(self._replace_file, ordered)
-        except OSError as error:
-            self.is_kept = False
-            log.error("curtailments not kept", file=str(self.path), error=error.strerror)  # noqa: TRY400 - the message is enough
-            return False
-        self.is_kept, self._is_damaged = True, False
-        return True
+    def _refuse_too_long(self, kept: KeptOrders) -> None:
+        """Refuse an addition that would make the file too long to be read again.
 
-    def _replace_file(self, events: tuple[Event, ...]) -> None:
-        if self._is_damaged:
-            # Kept for a look at what was in it.
-            with suppress(FileNotFoundError):
-                self.path.replace(self.path.with_name(f"{self.path.name}.bad"))
-            self._is_damaged = False
-        write_events(self.path, events, site=self._site)
+        Raises:
+            OrderError: It would.
+        """
+        refuse_too_many_spent(kept)
+        if len(encode_orders(kept, site=self._site)) > MAX_WRITTEN_BYTES:
+            reason = f"the file of curtailments would be longer than {MAX_WRITTEN_BYTES >> 20} MiB; stop some events"
+            raise OrderError(Refusal.FULL, reason)
 
     def _set(self, curtailments: Curtailments) -> None:
         self.curtailments = curtailments

@@ -1,6 +1,8 @@
 """Ordered curtailments on disk: a small JSON file, always replaced as a whole."""
 
 import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
@@ -10,7 +12,10 @@ from agent.files.atomic import replace_file
 from agent.site.curtailment.events import Event, Scope
 
 VERSION = 1
-MAX_FILE_BYTES = 1 << 20
+MAX_FILE_BYTES = 4 << 20
+"""Longest file that is read."""
+MAX_WRITTEN_BYTES = MAX_FILE_BYTES // 2
+"""Length from which nothing is added to a file; it leaves room to note the end of every event."""
 LAST_MOMENT = 253402300800.0
 """The year 10000, which `datetime` cannot show; Unix time, s."""
 
@@ -39,15 +44,33 @@ class _Kept(msgspec.Struct, frozen=True, kw_only=True):
         version: Version of the format.
         site: The site that the events belong to.
         events: In the order in which they were ordered.
+        unnamed, spent: As in `KeptOrders`; left out by agents of an earlier version.
     """
 
     version: int
     site: str
     events: list[_KeptEvent]
+    unnamed: list[str] = []
+    spent: dict[str, float] = {}
 
 
-def read_events(path: Path, *, site: str) -> tuple[Event, ...]:
-    """Return the kept events; none before the file exists.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptOrders:
+    """The content of the file.
+
+    Attributes:
+        events: In the order in which they were ordered.
+        unnamed: Ids of those events that the agent named itself, so that no order can repeat them.
+        spent: Ids of events that are no longer listed, and the Unix time, s, until which an order may repeat each.
+    """
+
+    events: tuple[Event, ...] = ()
+    unnamed: frozenset[str] = frozenset()
+    spent: Mapping[str, float] = field(default_factory=dict)
+
+
+def read_orders(path: Path, *, site: str) -> KeptOrders:
+    """Return what is kept; nothing before the file exists.
 
     Raises:
         ConfigError: The file is another site's, or of another version: two agents or versions must not share one.
@@ -57,7 +80,7 @@ def read_events(path: Path, *, site: str) -> tuple[Event, ...]:
         with path.open("rb") as file:
             data = file.read(MAX_FILE_BYTES + 1)
     except FileNotFoundError:
-        return ()
+        return KeptOrders()
     except OSError as error:
         raise StateError(f"cannot be read: {error.strerror}") from error
     if len(data) > MAX_FILE_BYTES:
@@ -70,7 +93,8 @@ def read_events(path: Path, *, site: str) -> tuple[Event, ...]:
     if (kept.version, kept.site) != (VERSION, site):
         reason = f"belongs to site {kept.site!r} in version {kept.version}, not to {site!r} in version {VERSION}"
         raise ConfigError([Mistake(file=str(path), where="api.state_file", value="", reason=reason)])
-    return tuple(events.values())
+    unnamed = frozenset(kept.unnamed) & events.keys()
+    return KeptOrders(events=tuple(events.values()), unnamed=unnamed, spent=kept.spent)
 
 
 def _event(kept: _KeptEvent) -> Event:
@@ -90,12 +114,8 @@ def _event(kept: _KeptEvent) -> Event:
     )
 
 
-def write_events(path: Path, events: tuple[Event, ...], *, site: str) -> None:
-    """Replace the file; once this returns, `events` survive a loss of power.
-
-    Raises:
-        OSError: They could not be written; the file is as it was.
-    """
+def encode_orders(orders: KeptOrders, *, site: str) -> bytes:
+    """Return the file's content."""
     kept = _Kept(
         version=VERSION,
         site=site,
@@ -110,7 +130,18 @@ def write_events(path: Path, events: tuple[Event, ...], *, site: str) -> None:
                 is_started=event.is_started,
                 is_stopped=event.is_stopped,
             )
-            for event in events
+            for event in orders.events
         ],
+        unnamed=sorted(orders.unnamed),
+        spent=dict(orders.spent),
     )
-    replace_file(path, msgspec.json.format(msgspec.json.encode(kept), indent=1) + b"\n")
+    return msgspec.json.format(msgspec.json.encode(kept), indent=1) + b"\n"
+
+
+def write_orders(path: Path, orders: KeptOrders, *, site: str) -> None:
+    """Replace the file; once this returns, `orders` survive a loss of power.
+
+    Raises:
+        OSError: They could not be written; the file is as it was.
+    """
+    replace_file(path, encode_orders(orders, site=site))

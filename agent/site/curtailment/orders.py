@@ -11,7 +11,7 @@ from typing import Annotated
 
 import msgspec
 
-from agent.config.mistakes import near_match
+from agent.config.mistakes import NearMatches
 from agent.errors import AgentError
 from agent.site.curtailment.events import Event, Scope
 from agent.site.ledger.entries import LedgerEntry
@@ -132,21 +132,44 @@ def order_event(order: StartOrder, *, at: float, source: str, is_taken: Callable
     )
 
 
-def empty_scope(scope: Scope, entries: Iterable[LedgerEntry]) -> str | None:
-    """Return the reason why no unit is in `scope`, or None if one is; an unknown name is taken for a typing error.
+class KnownScopes:
+    """The scopes in which a ledger has units. Each set of names is gathered once, however many scopes are looked up.
 
     Args:
-        scope: The scope of an order.
         entries: The ledger's, of all times.
     """
-    entries = tuple(entries)
-    if any(scope.covers(entry) for entry in entries):
-        return None
-    for kind, name in scope.names().items():
-        known = {_name(entry, kind) for entry in entries} - {""}
-        if name not in known:
-            return f"no unit of the ledger is in {kind} {name}{near_match(name, known)}"
-    return f"no unit of the ledger is in {scope}"
+
+    def __init__(self, entries: Iterable[LedgerEntry]) -> None:
+        self._entries = tuple(entries)
+        self._filled: dict[tuple[str, ...], set[tuple[str, ...]]] = {}
+        self._matches: dict[str, NearMatches] = {}
+
+    def is_empty(self, scope: Scope) -> bool:
+        """Return True if no unit is in `scope`."""
+        names = scope.names()
+        return tuple(names.values()) not in self._filled_by(tuple(names))
+
+    def reason(self, scope: Scope) -> str:
+        """Return why an empty scope is empty; an unknown name is taken for a typing error."""
+        for kind, name in scope.names().items():
+            known = self._filled_by((kind,))
+            if not name or (name,) not in known:
+                matches = self._matches.setdefault(kind, NearMatches([each for (each,) in known if each]))
+                return f"no unit of the ledger is in {kind} {name}{matches.near(name)}"
+        return f"no unit of the ledger is in {scope}"
+
+    def _filled_by(self, kinds: tuple[str, ...]) -> set[tuple[str, ...]]:
+        filled = self._filled.get(kinds)
+        if filled is None:
+            filled = {tuple(_name(entry, kind) for kind in kinds) for entry in self._entries}
+            self._filled[kinds] = filled
+        return filled
+
+
+def empty_scope(scope: Scope, entries: Iterable[LedgerEntry]) -> str | None:
+    """Return the reason why no unit of `entries`, the ledger's of all times, is in `scope`; None if one is."""
+    known = KnownScopes(entries)
+    return known.reason(scope) if known.is_empty(scope) else None
 
 
 def _name(entry: LedgerEntry, kind: str) -> str:

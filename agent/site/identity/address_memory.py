@@ -15,27 +15,63 @@ class Look:
     """The memory of one address.
 
     Attributes:
-        is_answering: True if the latest poll there got a reading.
+        is_answering: True from a reading until the address is unreachable.
+        is_failing: True if the latest poll there was answered without a reading.
+        is_suspect: True after a sign that another unit may answer there than the page last said.
         uptime_s: Uptime in the latest reading that had one.
+        uptime_at: When that was, on the monotonic clock, s.
         boards: Board serials in the latest reading that had any.
-        boards_then: Board serials when the page last said who answers.
+        are_boards_current: True if the latest reading had the serials in `boards`.
+        boards_then: Board serials when the page last said who answers, or when it first did not.
         sighting: Who was seen there last.
         is_doubtful: True if the sighting may be out of date and will be checked soon.
         asked_at: When the page was last asked for, on the monotonic clock, s.
         failures: Failed requests for the page in a row.
     """
 
-    __slots__ = ("asked_at", "boards", "boards_then", "failures", "is_answering", "is_doubtful", "sighting", "uptime_s")
+    __slots__ = (
+        "are_boards_current",
+        "asked_at",
+        "boards",
+        "boards_then",
+        "failures",
+        "is_answering",
+        "is_doubtful",
+        "is_failing",
+        "is_suspect",
+        "sighting",
+        "uptime_at",
+        "uptime_s",
+    )
 
     def __init__(self) -> None:
         self.is_answering = False
+        self.is_failing = False
+        self.is_suspect = False
         self.uptime_s: float | None = None
+        self.uptime_at = float("-inf")
         self.boards: tuple[str | None, ...] = ()
+        self.are_boards_current = True
         self.boards_then: frozenset[str] = frozenset()
         self.sighting: Sighting | None = None
         self.is_doubtful = False
         self.asked_at = float("-inf")
         self.failures = 0
+
+    def answers_as(self, unit_id: str) -> bool:
+        """Return True if the unit that is expected here answers, and nothing since its page was read speaks against it.
+
+        If the page was never read, nothing speaks against it until a sign of an exchange.
+        """
+        if not self.is_answering or self.is_failing:
+            return False
+        seen = self.sighting
+        if seen is not None and (seen.is_unknown or seen.unit_id not in {None, unit_id}):
+            return False
+        now = named_boards(self.boards) if self.are_boards_current else None
+        if now and self.boards_then:
+            return 2 * len(now & self.boards_then) >= len(now)
+        return not self.is_suspect
 
 
 class AddressMemory:
@@ -63,6 +99,11 @@ class AddressMemory:
         """Return the latest sighting at an address; None if there is none."""
         look = self._looks.get(endpoint)
         return None if look is None else look.sighting
+
+    def answers_as(self, unit_id: str, endpoint: Endpoint) -> bool:
+        """Return True if an address still answers as the unit that is expected there."""
+        look = self._looks.get(endpoint)
+        return look is not None and look.answers_as(unit_id)
 
     def places(self, unit_id: str) -> Collection[Endpoint]:
         """Return the addresses at which a unit was last seen by its identity."""

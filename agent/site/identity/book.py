@@ -160,6 +160,8 @@ class IdentityBook:
             self.inquiries.on_reading(endpoint, expected, poll.reading, clock_s)
         elif isinstance(poll.error, UnreachableError):
             self.inquiries.on_unreachable(endpoint, expected, clock_s)
+        else:
+            self.inquiries.on_failing(endpoint)
         owner = self._owners.get(expected, expected)
         if owner == expected:
             return poll
@@ -190,7 +192,7 @@ class IdentityBook:
         look = self._memory.look(endpoint)
         before = look.sighting
         sighting = self._identify(endpoint, info, at)
-        look.is_doubtful, look.failures = False, 0
+        look.is_doubtful, look.is_suspect, look.failures = False, False, 0
         look.boards_then = named_boards(look.boards)
         touched = [self.routes.unit_at(endpoint)]
         if before is not None and before.unit_id is not None and before.unit_id != sighting.unit_id:
@@ -199,7 +201,8 @@ class IdentityBook:
         if unit_id is not None:
             touched.append(unit_id)
             if before is None or before.unit_id != unit_id:
-                touched += self.inquiries.doubt(self._memory.places(unit_id), clock_s)
+                earlier = {*self._memory.places(unit_id), self.routes.home(unit_id)} - {endpoint}
+                touched += self.inquiries.doubt(sorted(earlier), clock_s)
         self._memory.put(endpoint, sighting)
         self.inquiries.on_answered(endpoint, clock_s)
         findings = self._settle([name for name in touched if name is not None], clock_s)
@@ -217,16 +220,18 @@ class IdentityBook:
             return []
         self.inquiries.on_failed(endpoint, clock_s)
         now = named_boards(look.boards)
-        if look.sighting is None or not (now and look.boards_then and now.isdisjoint(look.boards_then)):
-            return []
-        # Every board changed since a page last said who answers here, so that answer no longer holds.
-        touched = {expected, look.sighting.unit_id or expected}
-        self._memory.forget(endpoint)
+        if look.sighting is None:
+            look.boards_then = look.boards_then or now
+            return self._settle([expected], clock_s)
+        touched = sorted({expected, look.sighting.unit_id or expected})
+        if now and look.boards_then and now.isdisjoint(look.boards_then):
+            # Every board changed since a page last said who answers here, so that answer no longer holds.
+            self._memory.forget(endpoint)
         return self._settle(touched, clock_s)
 
     def _difference(self, sighting: Sighting) -> Iterator[Difference]:
-        """Yield, once, a unit whose page contradicts its ledger row."""
-        if sighting.unit_id is None:
+        """Yield, once, a unit whose page contradicts its ledger row; a page where it is not says nothing about it."""
+        if sighting.unit_id is None or self._table[sighting.unit_id].place != sighting.endpoint:
             return
         entry, info = self._entries[sighting.unit_id], sighting.info
         is_other_mac = entry.mac and info.mac and entry.mac != info.mac

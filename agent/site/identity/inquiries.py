@@ -10,6 +10,8 @@ from agent.site.identity.whereabouts import Whereabouts
 from agent.unit.reading import UnitReading
 
 RECHECK_S = 86_400.0
+# An uptime that grows by so much more than the time between two polls is another unit's.
+UPTIME_JUMP_S = 300.0
 RETRY_S = 60.0
 RETRY_MAX_S = 3600.0
 SEARCH_EVERY_S = 600.0
@@ -19,7 +21,7 @@ class Inquiries:
     """The pages to ask for, by urgency and time.
 
     A page is asked for once a day. It is also asked for when its address first answers or answers again, when an uptime
-    went backwards, and when other boards answer than before.
+    went backwards or jumped ahead, and when other boards answer than before.
 
     Args:
         memory: What is remembered of each address.
@@ -44,7 +46,7 @@ class Inquiries:
 
     def take(self, clock_s: float) -> Endpoint | None:
         """Return the next address to ask now, or None. It is not returned again until its answer was taken in."""
-        if clock_s >= self._next_search and (self.lost or self.displaced):
+        if clock_s >= self._next_search and (self.lost or self.displaced or self._routes.are_some_away):
             self._next_search = clock_s + SEARCH_EVERY_S
             for known in self.web_ports:
                 if self._routes.unit_at(known) is None:
@@ -76,20 +78,31 @@ class Inquiries:
         """Ask for the page at an address if a reading shows signs that another unit answers there."""
         look = self._memory.look(endpoint)
         self.lost.discard(expected)
+        look.is_failing = False
         if not look.is_answering:
             look.is_answering = True
+            look.is_suspect = look.uptime_s is not None
             self.want(endpoint, Urgency.NEW, clock_s)
         if reading.uptime_s is not None:
-            if look.uptime_s is not None and reading.uptime_s < look.uptime_s:
-                self.want(endpoint, Urgency.RESTARTED, clock_s)
-            look.uptime_s = reading.uptime_s
+            if look.uptime_s is not None:
+                grown_s = reading.uptime_s - look.uptime_s
+                if grown_s < 0 or grown_s > clock_s - look.uptime_at + UPTIME_JUMP_S:
+                    look.is_suspect = True
+                    self.want(endpoint, Urgency.RESTARTED, clock_s)
+            look.uptime_s, look.uptime_at = reading.uptime_s, clock_s
         boards = tuple([board.serial for board in reading.boards])
-        if boards != look.boards:
+        look.are_boards_current = boards == look.boards
+        if not look.are_boards_current:
             now, before = named_boards(boards), named_boards(look.boards)
             if now and before and now.isdisjoint(before):
+                look.is_suspect = True
                 self.want(endpoint, Urgency.EXCHANGED, clock_s)
             if now:
-                look.boards = boards
+                look.boards, look.are_boards_current = boards, True
+
+    def on_failing(self, endpoint: Endpoint) -> None:
+        """Note that an address answers, but without a reading."""
+        self._memory.look(endpoint).is_failing = True
 
     def on_unreachable(self, endpoint: Endpoint, expected: str, clock_s: float) -> None:
         """Note that an address stopped answering: the next unit that answers there is identified.
@@ -125,7 +138,7 @@ class Inquiries:
     def doubt(self, endpoints: Iterable[Endpoint], clock_s: float) -> list[str | None]:
         """Check earlier addresses of a unit that is now seen elsewhere; return the units polled there."""
         names = []
-        for endpoint in endpoints:
+        for endpoint in tuple(endpoints):
             self._memory.look(endpoint).is_doubtful = True
             self.want(endpoint, Urgency.EXCHANGED, clock_s)
             names.append(self._routes.unit_at(endpoint))

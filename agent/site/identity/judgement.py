@@ -4,6 +4,9 @@ nothing seen ................. unverified: readings are credited as the ledger s
 the unit at its home ......... verified
 the unit at another address .. moved: readings there are its own
 another unit at its home ..... displaced: unreadable, and searched for
+
+A unit does not move while its home still answers as it did: a page elsewhere may show its MAC address by mistake, or
+because somebody wants it to.
 """
 
 from agent.address import Endpoint
@@ -16,9 +19,12 @@ from agent.site.identity.whereabouts_table import WhereaboutsTable
 def place_of(unit_id: str, memory: AddressMemory, routes: Routes) -> Endpoint | None:
     """Return where a unit was seen; None if nowhere.
 
-    Among several addresses an undoubted one wins, then its home, then the latest.
+    Its home wins while it answers as the unit. Among other addresses an undoubted one wins, then its home, then the
+    latest.
     """
     home = routes.home(unit_id)
+    if memory.answers_as(unit_id, home):
+        return home if home in memory.places(unit_id) else None
 
     def rank(endpoint: Endpoint) -> tuple[bool, bool, float]:
         look = memory.look(endpoint)

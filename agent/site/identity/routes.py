@@ -68,6 +68,11 @@ class Routes:
         """Return the address at which the ledger expects a unit in force."""
         return self._homes[unit_id]
 
+    @property
+    def are_some_away(self) -> bool:
+        """True if a unit is polled away from home: its home is then asked now and then whether it came back."""
+        return bool(self._away)
+
     def endpoint(self, unit_id: str) -> Endpoint | None:
         """Return the address at which a unit is polled; None for one that is not in force."""
         return self._endpoints.get(unit_id)

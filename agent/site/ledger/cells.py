@@ -13,9 +13,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from agent.address import Endpoint, Network, parse_endpoint, parse_mac
-from agent.config.mistakes import near_match
 from agent.unit.limits import HS_PER_THS
-from agent.unit.nameplate import Catalogue, short_model
+from agent.unit.model_names import base_key
 
 API_PORT = 4028
 # Bitcoin began in 2009; a year after 2100 is a typing error.
@@ -38,11 +37,10 @@ _MOMENT = re.compile(
 CellParser = Callable[[str], Any]
 
 
-def cell_parsers(*, catalogue: Catalogue, zone: ZoneInfo, networks: tuple[Network, ...]) -> Mapping[str, CellParser]:
+def cell_parsers(*, zone: ZoneInfo, networks: tuple[Network, ...]) -> Mapping[str, CellParser]:
     """Return the parser of each column.
 
     Args:
-        catalogue: The known models.
         zone: The zone of dates and times without an offset.
         networks: The networks in which units may be.
     """
@@ -50,7 +48,7 @@ def cell_parsers(*, catalogue: Catalogue, zone: ZoneInfo, networks: tuple[Networ
     label = lru_cache(REMEMBERED_CELLS)(parse_label)
     return {
         "unit_id": parse_unit_id,
-        "model": lru_cache(REMEMBERED_CELLS)(partial(parse_model, catalogue=catalogue)),
+        "model": lru_cache(REMEMBERED_CELLS)(parse_model),
         "hashrate_th": lru_cache(REMEMBERED_CELLS)(parse_hashrate_hs),
         "host": host_parser(networks),
         "container": label,
@@ -73,12 +71,11 @@ def parse_unit_id(cell: str) -> str:
     return cell
 
 
-def parse_model(cell: str, *, catalogue: Catalogue) -> str:
-    """Return a model's name if the catalogue has it."""
-    if not catalogue.bins_hs(cell):
-        known = catalogue.models()
-        raise ValueError(f"unknown model; known are {', '.join(known)}{near_match(short_model(cell), known)}")
-    return cell
+def parse_model(cell: str) -> str:
+    """Return a model's name as it is written; whether the catalogue has it depends on its bin too."""
+    if not base_key(cell):
+        raise ValueError("a model is expected, such as Antminer S21")
+    return parse_label(cell)
 
 
 def parse_hashrate_hs(cell: str) -> float:

@@ -11,7 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from agent.address import Network
-from agent.config.mistakes import clip, near_match
+from agent.config.mistakes import Mistakes, clip, near_match
 from agent.errors import ConfigError, Mistake
 from agent.site.ledger.cells import cell_parsers
 from agent.site.ledger.dated_rows import DatedRows
@@ -88,7 +88,7 @@ class Draft:
         self._file = file
         self._rules = rules
         self._sheet = Sheet(text)
-        self._parsers = cell_parsers(catalogue=rules.catalogue, zone=rules.zone, networks=rules.networks)
+        self._parsers = cell_parsers(zone=rules.zone, networks=rules.networks)
         self._rows = DatedRows(self._sheet, self._parsers)
         self._notes: list[str] = []
 
@@ -107,7 +107,7 @@ class Draft:
         Raises:
             ConfigError: Bad cells, no such unit, or a unit that is not deployed then.
         """
-        values = self._parse(cells, source="set")
+        values = self._parse(cells)
         moment = self._moment(at)
         rows = self._known(unit_id)
         row = self._rows.row_at(rows, moment)
@@ -144,7 +144,7 @@ class Draft:
         Raises:
             ConfigError: Bad cells, or a unit that it does know.
         """
-        self._parse(cells, source="set")
+        self._parse(cells)
         self._moment(at)
         if self._rows.of(unit_id):
             raise self._refuse("unit_id", unit_id, "the ledger has this unit already")
@@ -166,15 +166,13 @@ class Draft:
         """
         default = self._moment(at)
         rows: list[tuple[float, Mapping[str, str]]] = []
-        mistakes: list[Mistake] = []
+        mistakes = Mistakes(file)
         for line, cells in read_table(text, file):
-            try:
-                start = self._parse(cells, source=file, line=line).get("deployed_from")
-            except ConfigError as error:
-                mistakes.extend(error.mistakes)
-            else:
+            before = mistakes.count
+            start = self._values(cells, mistakes, line=line).get("deployed_from")
+            if mistakes.count == before:
                 rows.append((default if start is None else start, cells))
-        raise_all(mistakes, file)
+        raise_all(mistakes)
         for moment, row in sorted(rows, key=lambda row: row[0]):
             self._merge_row(row["unit_id"], row, at, moment)
 
@@ -254,23 +252,27 @@ class Draft:
             raise self._refuse("unit_id", unit_id, f"no such unit{near_match(unit_id, self._rows.unit_ids)}")
         return rows
 
-    def _parse(self, cells: Mapping[str, str], *, source: str, line: int | None = None) -> dict[str, Any]:
-        """Return the values of cells that are not empty.
+    def _parse(self, cells: Mapping[str, str]) -> dict[str, Any]:
+        """Return the values of the cells of a command.
 
         Raises:
             ConfigError: With every mistake in them.
         """
+        mistakes = Mistakes("set")
+        values = self._values(cells, mistakes, line=None)
+        raise_all(mistakes)
+        return values
+
+    def _values(self, cells: Mapping[str, str], mistakes: Mistakes, *, line: int | None) -> dict[str, Any]:
+        """Return the values of sound cells, of a file's line without the empty ones; add the others to `mistakes`."""
         values: dict[str, Any] = {}
-        mistakes = []
         for column, cell in cells.items():
             try:
                 if cell or line is None:
                     values[column] = self._parsers[column](cell)
             except ValueError as error:
                 where = column if line is None else f"line {line}, column {column}"
-                mistakes.append(Mistake(file=source, where=where, value=clip(cell), reason=str(error)))
-        if mistakes:
-            raise ConfigError(mistakes)
+                mistakes.add(where, cell, error.__str__)
         return values
 
     def _moment(self, at: str) -> float:

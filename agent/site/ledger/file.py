@@ -23,6 +23,7 @@ import msgspec
 
 from agent.errors import AgentError
 from agent.files.atomic import sync_folder, temporary_file
+from agent.files.modes import private_opener
 from agent.files.text import read_text
 from agent.site.ledger.edit import Edited, RowChange
 
@@ -115,7 +116,7 @@ def held(path: Path) -> Iterator[LedgerFile]:
     path = path.resolve()
     read_text(path, max_bytes=MAX_LEDGER_BYTES)
     try:
-        journal = journal_path(path).open("a+b")
+        journal = open(journal_path(path), "a+b", opener=private_opener)  # noqa: SIM115  closed below
     except OSError as error:
         raise LedgerFileError(f"{journal_path(path)} cannot be written: {error.strerror}") from error
     with journal:

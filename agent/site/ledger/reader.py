@@ -11,7 +11,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 from functools import lru_cache
 from itertools import islice, repeat
 from operator import attrgetter
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 from agent.address import Endpoint, Network
@@ -19,7 +19,9 @@ from agent.config.mistakes import SHOWN_MISTAKES, clip, more_mistakes, near_matc
 from agent.errors import ConfigError, Mistake
 from agent.site.ledger.cells import REMEMBERED_CELLS, CellParser, cell_parsers
 from agent.site.ledger.entries import Ledger, LedgerEntry, Place
-from agent.unit.limits import HS_PER_THS
+from agent.site.ledger.simulated import with_detection
+from agent.unit.model_advice import Machine, missing_text
+from agent.unit.model_names import model_key
 from agent.unit.nameplate import Catalogue, Nameplate
 
 REQUIRED_COLUMNS = (
@@ -52,6 +54,7 @@ def read_ledger(
     catalogue: Catalogue,
     zone: ZoneInfo,
     networks: tuple[Network, ...],
+    detect_simulated: bool = True,
     before: Ledger | None = None,
     rest: Callable[[], None] = lambda: None,
 ) -> Ledger:
@@ -66,6 +69,8 @@ def read_ledger(
         catalogue: The known models.
         zone: The zone of dates and times without an offset.
         networks: The networks in which units may be.
+        detect_simulated: Take units at loopback addresses, and with serial numbers of the bundled simulator, for
+            simulated, whatever the column says.
         before: An earlier ledger; rows it shares become the very same entries.
         rest: Called every `ROWS_A_REST` rows, to yield to other work of the process.
 
@@ -79,8 +84,10 @@ def read_ledger(
         mistakes.raise_any()
     lines = _resting(_read_rows(text.removeprefix("\ufeff"), mistakes), rest)
     columns = _read_header(*next(lines, (1, [])), mistakes)
-    parsers = cell_parsers(catalogue=catalogue, zone=zone, networks=networks)
+    parsers = cell_parsers(zone=zone, networks=networks)
     rows = list(_RowReader(columns, parsers, catalogue, mistakes).entries(lines))
+    if detect_simulated:
+        rows = [(line, with_detection(entry)) for line, entry in _resting(rows, rest)]
     if before is not None:
         known = {(entry.unit_id, entry.deployed_from): entry for entry in before.entries}
         rows = [(line, _kept(entry, known)) for line, entry in _resting(rows, rest)]
@@ -107,11 +114,12 @@ class _Mistakes:
         self._kept: list[tuple[int, Mistake]] = []
         self.count = 0
 
-    def add(self, line: int, reason: str, *, column: str = "", value: str = "") -> None:
+    def add(self, line: int, reason: object, *, column: str = "", value: str = "") -> None:
+        """Add a mistake; `reason` is turned into text only if it is shown."""
         self.count += 1
         if len(self._kept) < SHOWN_MISTAKES:
             where = f"line {line}, column {column}" if column else f"line {line}"
-            self._kept.append((line, Mistake(file=self._file, where=where, value=clip(value), reason=reason)))
+            self._kept.append((line, Mistake(file=self._file, where=where, value=clip(value), reason=str(reason))))
 
     def add_if_none(self, reason: str) -> None:
         """Add a mistake of the file as a whole, unless others explain it."""
@@ -159,10 +167,11 @@ def _read_header(line: int, names: Sequence[str], mistakes: _Mistakes) -> tuple[
         columns.append(name if is_new else None)
         if is_new:
             continue
+        reason: object
         if name in COLUMNS:
             reason = "this column is there twice"
         elif name:
-            reason = f"unknown column{near_match(name, COLUMNS) or '; known are ' + ', '.join(COLUMNS)}"
+            reason = UnknownColumnError(name)
         else:
             reason = f"column {len(columns)} has no name"
         mistakes.add(line, reason, column="header", value=name)
@@ -170,6 +179,13 @@ def _read_header(line: int, names: Sequence[str], mistakes: _Mistakes) -> tuple[
     if missing:
         mistakes.add(line, f"columns missing: {', '.join(missing)}")
     return tuple(columns)
+
+
+class UnknownColumnError(ValueError):
+    """A column that no ledger has; its message suggests one that is similar, or lists all."""
+
+    def __str__(self) -> str:
+        return f"unknown column{near_match(self.args[0], COLUMNS) or '; known are ' + ', '.join(COLUMNS)}"
 
 
 class _RowReader:
@@ -194,6 +210,7 @@ class _RowReader:
         self._catalogue, self._mistakes = catalogue, mistakes
         self._find = lru_cache(REMEMBERED_CELLS)(catalogue.find)
         self._is_complete = not set(REQUIRED_COLUMNS).difference(columns)
+        self._missing_at: dict[tuple[str, float | None], int] = {}
 
     def entries(self, rows: Iterator[_Cells]) -> Iterator[_Row]:
         """Yield the entry of every sound row, with its line."""
@@ -242,20 +259,38 @@ class _RowReader:
                 try:
                     yield column, read(cell)
                 except ValueError as error:
-                    self._mistakes.add(line, str(error), column=column, value=cell)
+                    self._mistakes.add(line, error, column=column, value=cell)
 
     def _nameplate(self, line: int, cells: Sequence[str], values: Mapping[str, Any]) -> Nameplate | None:
         model, hashrate_hs = values.get("model"), values.get("hashrate_th")
-        if model is None or hashrate_hs is None:
+        if model is None:
             return None
-        nameplate = self._find(model, hashrate_hs)
-        if nameplate is None:
-            bins = ", ".join(f"{bin_hs / HS_PER_THS:g}" for bin_hs in self._catalogue.bins_hs(model))
-            self._refuse(line, cells, "hashrate_th", f"{model} comes with {bins} TH/s")
+        is_known = bool(self._catalogue.bins_hs(model))
+        nameplate = None if hashrate_hs is None else self._find(model, hashrate_hs)
+        if nameplate is None and (hashrate_hs is not None or not is_known):
+            self._refuse(line, cells, "hashrate_th" if is_known else "model", self._missing(line, model, hashrate_hs))
         return nameplate
 
-    def _refuse(self, line: int, cells: Sequence[str], column: str, reason: str) -> None:
+    def _missing(self, line: int, model: str, hashrate_hs: float | None) -> object:
+        """Return what to do about a machine that is not in the catalogue, once for all its rows; text when shown."""
+        first = self._missing_at.setdefault((model_key(model), hashrate_hs), line)
+        if first != line:
+            return f"not in the catalogue, as on line {first}"
+        machine = Machine(model=model, hashrate_hs=hashrate_hs, source="this site's ledger")
+        return _MissingMachine(self._catalogue, machine)
+
+    def _refuse(self, line: int, cells: Sequence[str], column: str, reason: object) -> None:
         self._mistakes.add(line, reason, column=column, value=cells[self._columns.index(column)])
+
+
+class _MissingMachine(NamedTuple):
+    """The reason for a machine that is not in a catalogue: looking for a similar one takes time."""
+
+    catalogue: Catalogue
+    machine: Machine
+
+    def __str__(self) -> str:
+        return missing_text(self.catalogue, self.machine)
 
 
 def _is_backwards(start: float | None, end: float | None) -> bool:

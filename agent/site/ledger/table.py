@@ -7,9 +7,9 @@ import csv
 import re
 from collections.abc import Iterator, Sequence
 
-from agent.config.mistakes import SHOWN_MISTAKES, clip, more_mistakes, near_match
-from agent.errors import ConfigError, Mistake
-from agent.site.ledger.reader import COLUMNS
+from agent.config.mistakes import Mistakes
+from agent.errors import ConfigError
+from agent.site.ledger.reader import COLUMNS, UnknownColumnError
 from agent.site.ledger.sheet import BOM
 
 TableRow = tuple[int, dict[str, str]]
@@ -25,65 +25,61 @@ def read_table(text: str, file: str) -> list[TableRow]:
     Raises:
         ConfigError: With every malformed row, and every column that the ledger does not have.
     """
-    mistakes: list[Mistake] = []
+    mistakes = Mistakes(file)
     rows: list[TableRow] = []
     columns: list[str] = []
-    for number, cells in _split(text, file, mistakes):
+    for number, cells in _split(text, mistakes):
         if not columns:
             columns = cells
-            mistakes += [_mistake(file, number, reason, name) for name, reason in _header_faults(columns)]
+            for name, fault in _header_faults(columns):
+                mistakes.add(f"line {number}", name, fault.__str__)
         elif len(cells) != len(columns):
             reason = f"{len(columns)} cells are expected, as in the header; here are {len(cells)}"
-            mistakes.append(_mistake(file, number, reason))
+            mistakes.add(f"line {number}", "", reason)
         else:
             row = dict(zip(columns, cells, strict=True))
             if not row.get("unit_id"):
-                mistakes.append(_mistake(file, number, "a unit_id is expected"))
+                mistakes.add(f"line {number}", "", "a unit_id is expected")
             rows.append((number, row))
-    if not rows and not mistakes:
-        mistakes.append(_mistake(file, 1, "no rows: there is nothing to import"))
-    raise_all(mistakes, file)
+    if not rows and not mistakes.count:
+        mistakes.add("line 1", "", "no rows: there is nothing to import")
+    raise_all(mistakes)
     return rows
 
 
-def raise_all(mistakes: Sequence[Mistake], file: str) -> None:
+def raise_all(mistakes: Mistakes) -> None:
     """Raise the mistakes of a file, as many as fit a report; no effect without any.
 
     Raises:
         ConfigError: With `mistakes`.
     """
-    if mistakes:
-        more = [more_mistakes(len(mistakes) - SHOWN_MISTAKES, file)] if len(mistakes) > SHOWN_MISTAKES else []
-        raise ConfigError([*mistakes[:SHOWN_MISTAKES], *more])
+    if mistakes.count:
+        raise ConfigError(mistakes.listed())
 
 
-def _split(text: str, file: str, mistakes: list[Mistake]) -> Iterator[tuple[int, list[str]]]:
+def _split(text: str, mistakes: Mistakes) -> Iterator[tuple[int, list[str]]]:
     """Yield the number and cells of every line that has any."""
     for number, line in enumerate(re.split(r"\r\n|\r|\n", text.removeprefix(BOM)), start=1):
         if "\0" in line:
-            mistakes.append(_mistake(file, number, "a NUL byte; save the file as UTF-8 text"))
+            mistakes.add(f"line {number}", "", "a NUL byte; save the file as UTF-8 text")
         elif not line.lstrip('" \t').startswith("#"):
             try:
                 cells = next(csv.reader((line,), strict=True, skipinitialspace=True), [])
             except csv.Error:
                 reason = "a quote is opened and not closed, or followed by more than a comma"
-                mistakes.append(_mistake(file, number, reason, line))
+                mistakes.add(f"line {number}", line, reason)
                 continue
             if any(cell.strip(" \t") for cell in cells):
                 yield number, [cell.strip(" \t") for cell in cells]
 
 
-def _header_faults(columns: Sequence[str]) -> Iterator[tuple[str, str]]:
+def _header_faults(columns: Sequence[str]) -> Iterator[tuple[str, object]]:
     seen: set[str] = set()
     for name in columns:
         if name not in COLUMNS:
-            yield name, f"unknown column{near_match(name, COLUMNS) or '; known are ' + ', '.join(COLUMNS)}"
+            yield name, UnknownColumnError(name)
         elif name in seen:
             yield name, "this column is there twice"
         seen.add(name)
     if "unit_id" not in seen:
         yield "", "a column unit_id is expected"
-
-
-def _mistake(file: str, line: int, reason: str, value: str = "") -> Mistake:
-    return Mistake(file=file, where=f"line {line}", value=clip(value), reason=reason)

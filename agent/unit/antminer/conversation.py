@@ -26,15 +26,15 @@ from agent.errors import (
     RefusedError,
     UnsupportedReplyError,
 )
-from agent.unit.antminer.fast_stats import fast_reading
 from agent.unit.antminer.reply_context import PartialReading
-from agent.unit.antminer.stats import is_invalid_command, slow_reading
+from agent.unit.antminer.stats import is_invalid_command, regular_reading, slow_reading
 from agent.unit.cgminer import wire
 from agent.unit.cgminer.pools import read_pools
 from agent.unit.cgminer.summary import read_summary
 from agent.unit.cgminer.version import read_version
 from agent.unit.consistency.rules import hashes_nothing, hold_together
-from agent.unit.nameplate import Nameplate
+from agent.unit.coolant import SensorLayouts
+from agent.unit.nameplate import Nameplate, shipped_layouts
 from agent.unit.reader import Conversation
 from agent.unit.reading import Dialect, Fault, Identity, Mode, PoolReading, ShareReading, UnitReading
 
@@ -56,6 +56,7 @@ class Memory(msgspec.Struct, gc=False):
         identity: As last reported.
         is_known: The unit was read at least once.
         is_legacy: new_api is not asked: the unit does not know it, or has no rate in `stats` of either dialect.
+        layouts: The sensor layouts of all models.
         pools: As last read; empty after a restart.
         shares: As last read; None after a restart.
         sleep_doubted_at: Unix time at which it first said *sleep* with a rate, s; see `consistency.words`.
@@ -67,6 +68,7 @@ class Memory(msgspec.Struct, gc=False):
     identity: Identity = Identity()
     is_known: bool = False
     is_legacy: bool = False
+    layouts: SensorLayouts = msgspec.field(default_factory=shipped_layouts)
     pools: tuple[PoolReading, ...] = ()
     shares: ShareReading | None = None
     sleep_doubted_at: float | None = None
@@ -132,13 +134,20 @@ def _held_reading(
 ) -> Generator[bytes, bytes, tuple[UnitReading, bool, bool]]:
     """Return a reading that was held against itself; whether `summary` was asked for it, and `stats` a second time."""
     data = yield STATS if memory.is_legacy else STATS_NEW_API
-    reading = fast_reading(
-        data, unit_id=unit_id, at=wall(), identity=memory.identity, pools=memory.pools, shares=memory.shares
+    reading = regular_reading(
+        data,
+        unit_id=unit_id,
+        at=wall(),
+        identity=memory.identity,
+        pools=memory.pools,
+        shares=memory.shares,
+        nameplate=nameplate,
+        layouts=memory.layouts,
     )
     missing: PollError | None = None
     is_second = False
     if reading is None:
-        (reading, missing), is_second = yield from _read_stats(data, unit_id, memory, wall)
+        (reading, missing), is_second = yield from _read_stats(data, unit_id, memory, nameplate, wall)
     has_summary = reading.hashrate_5s_hs is None
     if has_summary:
         reading, missing = yield from _with_rates_of_summary(reading, missing, memory, wall)
@@ -157,7 +166,7 @@ def _held_reading(
 
 
 def _read_stats(
-    data: bytes, unit_id: str, memory: Memory, wall: Callable[[], float]
+    data: bytes, unit_id: str, memory: Memory, nameplate: Nameplate | None, wall: Callable[[], float]
 ) -> Generator[bytes, bytes, tuple[PartialReading, bool]]:
     """Read a reply by the slow path; ask for the legacy dialect if the new one was refused or has no figures.
 
@@ -167,7 +176,7 @@ def _read_stats(
     is_legacy, partial = memory.is_legacy, None
     if not is_legacy:
         try:
-            partial = _slow_reading(data, unit_id, memory, wall)
+            partial = _slow_reading(data, unit_id, memory, nameplate, wall)
         except RefusedError as error:
             if not is_invalid_command(error):
                 raise
@@ -180,7 +189,7 @@ def _read_stats(
         data = yield STATS
     is_second = not memory.is_legacy
     try:
-        legacy = _slow_reading(data, unit_id, memory, wall)
+        legacy = _slow_reading(data, unit_id, memory, nameplate, wall)
     except (RefusedError, UnsupportedReplyError) as error:
         if isinstance(error, RefusedError) and error.code == wire.ACCESS_DENIED:
             raise
@@ -192,9 +201,18 @@ def _read_stats(
     return (legacy if partial is None or not partial.reading.boards else partial), is_second
 
 
-def _slow_reading(data: bytes, unit_id: str, memory: Memory, wall: Callable[[], float]) -> PartialReading:
+def _slow_reading(
+    data: bytes, unit_id: str, memory: Memory, nameplate: Nameplate | None, wall: Callable[[], float]
+) -> PartialReading:
     return slow_reading(
-        data, unit_id=unit_id, at=wall(), identity=memory.identity, pools=memory.pools, shares=memory.shares
+        data,
+        unit_id=unit_id,
+        at=wall(),
+        identity=memory.identity,
+        pools=memory.pools,
+        shares=memory.shares,
+        nameplate=nameplate,
+        layouts=memory.layouts,
     )
 
 

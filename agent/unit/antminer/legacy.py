@@ -15,9 +15,11 @@ from agent.unit.antminer.reply_context import (
     no_rate,
 )
 from agent.unit.antminer.stats_schema import MAX_ITEMS, DecodedStats, Info, Stats, Status, decode_leniently
+from agent.unit.antminer.temperatures import Arrays, sort_temperatures
 from agent.unit.cgminer.fields import dashed, number
 from agent.unit.cgminer.firmware import is_luxos
 from agent.unit.cgminer.rates import Rates, hashes_per_unit
+from agent.unit.coolant import CoolantLayout
 from agent.unit.limits import (
     HZ_PER_MHZ,
     MAX_CHIPS,
@@ -94,7 +96,8 @@ def _reading(
     uptime_s = context.number(data.Elapsed, 1, 0, MAX_UPTIME_S)
     if rates.five_s_hs is None and data.ghs_5s is None and rates.others:
         stand_in_hs, stand_in_window_s = rates.stand_in(uptime_s) or (None, None)
-    boards = tuple(_boards(data, hs, elsewhere, context, is_average=is_luxos))
+    layout = context.layouts.of(identity.model, context.rated)
+    boards = tuple(_boards(data, hs, layout, elsewhere, context, is_average=is_luxos))
     state = elsewhere.state(_SLOTS) if elsewhere is not None else None
     power = context.watts(data.power, data.watt)
     if elsewhere is not None:
@@ -116,6 +119,7 @@ def _reading(
         power_watts=None if power is None else power.watts,
         power_kind=None if power is None else power.kind,
         boards=boards,
+        coolant_layout=layout,
         fan_rpm=fans(speeds, context),
         pools=context.pools,
         shares=context.shares,
@@ -134,7 +138,13 @@ def _rates(data: Stats, hs: float, elsewhere: Elsewhere | None, context: ReplyCo
 
 
 def _boards(
-    data: Stats, hs: float, elsewhere: Elsewhere | None, context: ReplyContext, *, is_average: bool
+    data: Stats,
+    hs: float,
+    layout: CoolantLayout,
+    elsewhere: Elsewhere | None,
+    context: ReplyContext,
+    *,
+    is_average: bool,
 ) -> Iterator[BoardReading]:
     listed = data.miner_count if data.miner_count is not None else 0
     columns = zip(
@@ -145,9 +155,10 @@ def _boards(
         (data.freq1, data.freq2, data.freq3, data.freq4),
         (data.temp_chip1, data.temp_chip2, data.temp_chip3, data.temp_chip4),
         (data.temp_pcb1, data.temp_pcb2, data.temp_pcb3, data.temp_pcb4),
+        (data.temp_pic1, data.temp_pic2, data.temp_pic3, data.temp_pic4),
         strict=True,
     )
-    for slot, (rate, acn, chip_map, hw_errors, frequency, chip_celsius, pcb_celsius) in enumerate(columns):
+    for slot, (rate, acn, chip_map, hw_errors, frequency, *texts) in enumerate(columns):
         # Observed (O27): s19pro-stock-202212 lists a fourth slot with 0 chips and rate "", but has three boards.
         hashrate_hs = context.number(number(rate, context.repairs, is_text_normal=True), hs, 0, MAX_HASHRATE_HS)
         if not acn and not hashrate_hs and slot >= listed:
@@ -156,13 +167,16 @@ def _boards(
         frequency_hz = context.number(frequency, HZ_PER_MHZ, 0, MAX_FREQUENCY_HZ)
         if frequency_hz is None and elsewhere is not None:
             frequency_hz = elsewhere.clock_hz(_SLOTS[slot])
+        arrays = Arrays(*[dashed(text, context.repairs) for text in texts])
+        chip_celsius, pcb_celsius, coolant_celsius = sort_temperatures(arrays, layout, context)
         yield BoardReading(
             slot=slot,
             hashrate_hs=hashrate_hs,
             is_average=is_average,
             chips=chips,
-            chip_celsius=context.celsius(dashed(chip_celsius, context.repairs)),
-            pcb_celsius=context.celsius(dashed(pcb_celsius, context.repairs)),
+            chip_celsius=chip_celsius,
+            pcb_celsius=pcb_celsius,
+            coolant_celsius=coolant_celsius,
             bad_chips=bad_chips(chip_map, chips),
             frequency_hz=frequency_hz,
             hw_errors=context.whole(hw_errors, MAX_COUNT),

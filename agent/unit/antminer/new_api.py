@@ -17,8 +17,10 @@ from agent.unit.antminer.reply_context import (
     no_rate,
 )
 from agent.unit.antminer.stats_schema import Chain, DecodedStats, Stats, decode_leniently
+from agent.unit.antminer.temperatures import Arrays, sort_temperatures
 from agent.unit.cgminer.fields import clean
 from agent.unit.cgminer.rates import Rates, hashes_per_unit
+from agent.unit.coolant import CoolantLayout
 from agent.unit.limits import (
     HZ_PER_MHZ,
     MAX_BOARDS,
@@ -28,7 +30,7 @@ from agent.unit.limits import (
     MAX_HASHRATE_HS,
     MAX_UPTIME_S,
 )
-from agent.unit.reading import BoardReading, Dialect, Mode, Places, UnitReading
+from agent.unit.reading import BoardReading, Dialect, Mode, UnitReading
 
 # Documented (D42): `miner-mode` of the new_api dialect; set_miner_conf uses the same numbers.
 NEW_API_MODES: Final[dict[float, Mode]] = {0: Mode.NORMAL, 1: Mode.SLEEP, 2: Mode.HIGH, 3: Mode.LOW}
@@ -54,7 +56,8 @@ def new_api_reading(decoded: DecodedStats, context: ReplyContext) -> PartialRead
     if rates.five_s_hs is None and stats.rate_5s is None and rates.others:
         stand_in_hs, stand_in_window_s = rates.stand_in(uptime_s) or (None, None)
     chains = stats.chain or ()
-    boards, others = _new_api_boards(chains, hs, identity.model, context), _other_boards(rows, context)
+    layout = context.layouts.of(identity.model, context.rated)
+    boards, others = _new_api_boards(chains, hs, layout, context), _other_boards(rows, context)
     if others:
         boards = _with_clocks(boards, others)
     state = elsewhere.state() if elsewhere is not None else None
@@ -73,6 +76,8 @@ def new_api_reading(decoded: DecodedStats, context: ReplyContext) -> PartialRead
         hashrate_30m_hs=rates.thirty_min_hs,
         hashrate_avg_hs=rates.average_hs,
         hashrate_ideal_hs=context.number(stats.rate_ideal, hs, 0, MAX_HASHRATE_HS),
+        hashrate_sale_hs=context.number(stats.rate_sale, hs, 0, MAX_HASHRATE_HS) or None,
+        coolant_layout=layout,
         stand_in_hs=stand_in_hs,
         stand_in_window_s=stand_in_window_s,
         power_watts=None if power is None else power.watts,
@@ -123,10 +128,12 @@ def _with_clocks(boards: tuple[BoardReading, ...], others: Mapping[int, Elsewher
 
 
 def _new_api_boards(
-    chains: Sequence[Chain], hs: float, model: str | None, context: ReplyContext
+    chains: Sequence[Chain], hs: float, layout: CoolantLayout, context: ReplyContext
 ) -> tuple[BoardReading, ...]:
     """Return one board per slot, in slot order; if two claim a slot, the first keeps it."""
-    listed = [_new_api_board(position, chain, hs, model, context) for position, chain in enumerate(chains[:MAX_BOARDS])]
+    listed = [
+        _new_api_board(position, chain, hs, layout, context) for position, chain in enumerate(chains[:MAX_BOARDS])
+    ]
     if len(listed) == len(chains) and [board.slot for board in listed] == list(range(len(listed))):
         return tuple(listed)
     boards: dict[int, BoardReading] = {}
@@ -137,43 +144,21 @@ def _new_api_boards(
     return tuple(boards[slot] for slot in sorted(boards))
 
 
-def _new_api_board(position: int, chain: Chain, hs: float, model: str | None, context: ReplyContext) -> BoardReading:
-    if model in HYDRO_LAYOUTS:
-        chips, pcb, coolant = _hydro_temperatures(model, chain)
-        coolant_celsius = context.celsius(coolant)
-    else:
-        chips, pcb, coolant_celsius = chain.temp_chip or (), chain.temp_pcb or (), ()
+def _new_api_board(
+    position: int, chain: Chain, hs: float, layout: CoolantLayout, context: ReplyContext
+) -> BoardReading:
+    arrays = Arrays(chain.temp_chip, chain.temp_pcb, chain.temp_pic, chain.temp_in, chain.temp_out)
+    chips, board, coolant = sort_temperatures(arrays, layout, context)
     slot, asic_num = context.whole(chain.index, MAX_BOARDS - 1), context.whole(chain.asic_num, MAX_CHIPS)
     return BoardReading(
         slot=position if slot is None else slot,
         hashrate_hs=context.number(chain.rate_real, hs, 0, MAX_HASHRATE_HS),
         chips=asic_num,
-        chip_celsius=context.celsius(chips),
-        pcb_celsius=context.celsius(pcb),
-        coolant_celsius=coolant_celsius if len(coolant_celsius) == 2 else (),
+        chip_celsius=chips,
+        pcb_celsius=board,
+        coolant_celsius=coolant,
         bad_chips=bad_chips(chain.asic, asic_num),
         frequency_hz=context.number(chain.freq_avg, HZ_PER_MHZ, 0, MAX_FREQUENCY_HZ),
         hw_errors=context.whole(chain.hw, MAX_COUNT),
         serial=clean(chain.sn),
     )
-
-
-_S21_HYDRO = "Antminer S21 Hyd."
-HYDRO_LAYOUTS: Final = frozenset({_S21_HYDRO, "Antminer S21+ Hyd.", "Antminer S21+ Hyd"})
-
-
-def _hydro_temperatures(model: str | None, chain: Chain) -> tuple[Places, Places, Places]:
-    """Return chip, board and coolant temperatures of one hydro board, whose arrays have layouts of their own.
-
-    Documented (D37, D38): the two layouts here, reported by owners in pyasic issue 295. Assumed (A25): other hydro
-    models are read as air units, without a coolant, until a capture shows theirs.
-
-    An array shorter than its layout is ignored, because its numbers cannot be assigned to sensors. Zeros, which mean a
-    missing sensor, are dropped later.
-    """
-    chip, pcb, pic = chain.temp_chip or (), chain.temp_pcb or (), chain.temp_pic or ()
-    if model == _S21_HYDRO:
-        return (), pcb, chip[:2]
-    if len(pic) < 4 or len(pcb) < 4:
-        return (), (), ()
-    return pic[:1], (*pic[1:4], pcb[1], pcb[3]), (pcb[0], pcb[2])

@@ -1,8 +1,15 @@
 """The reader of stock Bitmain firmware."""
 
+from functools import partial
 from typing import Final
 
 from agent.unit.antminer.conversation import Memory, converse
+from agent.unit.coolant import SensorLayouts
 from agent.unit.reader import Reader
 
 READER: Final = Reader(name="antminer", new_memory=Memory, converse=converse)
+
+
+def reader_with(layouts: SensorLayouts) -> Reader[Memory]:
+    """Return the reader that tells sensors apart by a site's own catalogue."""
+    return Reader(name=READER.name, new_memory=partial(Memory, layouts=layouts), converse=converse)

@@ -8,6 +8,7 @@ from agent.unit.antminer.state_words import StateWord, state_word
 from agent.unit.antminer.stats_schema import Info
 from agent.unit.cgminer.fields import interned, number
 from agent.unit.cgminer.watts import read_watts
+from agent.unit.coolant import CoolantLayout, SensorLayouts
 from agent.unit.limits import MAX_CELSIUS, MAX_FANS, MAX_RPM, MAX_SENSORS, MAX_WATTS, MIN_CELSIUS
 from agent.unit.reading import (
     Identity,
@@ -44,6 +45,8 @@ class ReplyContext(NamedTuple):
         identity: The identity known before this reply.
         pools: Pools as last read.
         shares: Share counters as last read.
+        rated: The sensor layout of the unit's model in the ledger; NONE if it has none or is not known.
+        layouts: The sensor layouts of all models.
         repairs: Names of the repairs so far.
     """
 
@@ -53,6 +56,8 @@ class ReplyContext(NamedTuple):
     identity: Identity
     pools: tuple[PoolReading, ...]
     shares: ShareReading | None
+    rated: CoolantLayout
+    layouts: SensorLayouts
     repairs: set[str]
 
     def number(self, value: float | None, factor: float, low: float, high: float) -> float | None:
@@ -105,16 +110,14 @@ class ReplyContext(NamedTuple):
 
         Observed (O57): exactly 0 stands for a missing sensor.
         """
-        if not values:
-            return ()
+        return _places(self.sensors(values)) if values else ()
+
+    def sensors(self, values: Sequence[float | None]) -> Places:
+        """Return temperatures as `celsius` does, but keep a list in which no sensor has a value."""
         if len(values) > MAX_SENSORS:
             self.repairs.add("implausible")
             return ()
-        if None not in values and 0 not in values:
-            known: Sequence[float] = values  # type: ignore[assignment]  # No None is left.
-            if min(known) >= MIN_CELSIUS and max(known) <= MAX_CELSIUS:
-                return tuple(known)
-        return _places([self.number(value, 1, MIN_CELSIUS, MAX_CELSIUS) or None for value in values])
+        return tuple([self.number(value, 1, MIN_CELSIUS, MAX_CELSIUS) or None for value in values])
 
 
 def fans(values: Sequence[float | None], context: ReplyContext) -> Places:
@@ -127,6 +130,11 @@ def fans(values: Sequence[float | None], context: ReplyContext) -> Places:
         context.repairs.add("implausible")
         return ()
     return _places([context.number(rpm, 1, 0, MAX_RPM) for rpm in values])
+
+
+def without_zeros(values: Sequence[float]) -> Places:
+    """Return temperatures with None for exact zeros; empty if there is nothing else, as on the slow path."""
+    return _places([value or None for value in values])
 
 
 def _places(values: Sequence[float | None]) -> Places:

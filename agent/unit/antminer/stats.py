@@ -22,6 +22,8 @@ from agent.unit.antminer.new_api import new_api_reading
 from agent.unit.antminer.reply_context import PartialReading, ReplyContext
 from agent.unit.antminer.stats_schema import Status, decode_stats
 from agent.unit.cgminer import wire
+from agent.unit.coolant import CoolantLayout, SensorLayouts
+from agent.unit.nameplate import Nameplate, rated_layout, shipped_layouts
 from agent.unit.reading import Identity, PoolReading, ShareReading, UnitReading
 
 # Observed (O03): s19pro-stock-2023-issue50.
@@ -37,6 +39,8 @@ def read_stats(
     identity: Identity = _NO_IDENTITY,
     pools: tuple[PoolReading, ...] = (),
     shares: ShareReading | None = None,
+    nameplate: Nameplate | None = None,
+    layouts: SensorLayouts | None = None,
 ) -> UnitReading:
     """Read one whole `stats` reply in either dialect.
 
@@ -47,19 +51,60 @@ def read_stats(
         identity: The identity known so far; the model and firmware in the reply take precedence.
         pools: Pools as last read; passed through.
         shares: Share counters as last read; passed through.
+        nameplate: The unit's rating in the ledger; None if it is not known.
+        layouts: The sensor layouts of all models; by default those shipped with the agent.
 
     Raises:
         MalformedReplyError: The bytes are not a reply, or the rate is beyond any unit.
         RefusedError: The unit refused the request, for example because it does not know the dialect.
         UnsupportedReplyError: The reply has no rate, and no known shape of a sleeping unit.
     """
-    reading = fast_reading(data, unit_id=unit_id, at=at, identity=identity, pools=pools, shares=shares)
+    layouts = layouts or shipped_layouts()
+    reading = regular_reading(
+        data,
+        unit_id=unit_id,
+        at=at,
+        identity=identity,
+        pools=pools,
+        shares=shares,
+        nameplate=nameplate,
+        layouts=layouts,
+    )
     if reading is not None:
         return reading
-    partial = slow_reading(data, unit_id=unit_id, at=at, identity=identity, pools=pools, shares=shares)
+    partial = slow_reading(
+        data,
+        unit_id=unit_id,
+        at=at,
+        identity=identity,
+        pools=pools,
+        shares=shares,
+        nameplate=nameplate,
+        layouts=layouts,
+    )
     if partial.missing is not None:
         raise partial.missing
     return partial.reading
+
+
+def regular_reading(
+    data: bytes,
+    *,
+    unit_id: str,
+    at: float,
+    identity: Identity,
+    pools: tuple[PoolReading, ...],
+    shares: ShareReading | None,
+    nameplate: Nameplate | None,
+    layouts: SensorLayouts,
+) -> UnitReading | None:
+    """Return the reading of a regular reply of a unit without coolant sensors; None if it needs `slow_reading`."""
+    if (
+        identity.model in layouts.without_coolant
+        or layouts.of(identity.model, rated_layout(nameplate)) is CoolantLayout.NONE
+    ):
+        return fast_reading(data, unit_id=unit_id, at=at, identity=identity, pools=pools, shares=shares)
+    return None
 
 
 def slow_reading(
@@ -70,12 +115,14 @@ def slow_reading(
     identity: Identity,
     pools: tuple[PoolReading, ...],
     shares: ShareReading | None,
+    nameplate: Nameplate | None,
+    layouts: SensorLayouts,
 ) -> PartialReading:
     """Read a reply field by field; arguments and errors as for `read_stats`, but a reply without a rate is returned."""
     payload = wire.unframe(data)
     repairs: set[str] = set()
     decoded = decode_stats(payload, repairs)
-    context = ReplyContext(payload, unit_id, at, identity, pools, shares, repairs)
+    context = ReplyContext(payload, unit_id, at, identity, pools, shares, rated_layout(nameplate), layouts, repairs)
     status = decoded.reply.STATUS
     if isinstance(status, Status):
         _check_status(status)

@@ -47,6 +47,9 @@ class Chain(msgspec.Struct, frozen=True, gc=False):
     temp_chip: _Numbers = None
     temp_pcb: _Numbers = None
     temp_pic: _Numbers = None
+    # Documented (D85, D86): builds of 2026 for hydro units.
+    temp_in: _Numbers = None
+    temp_out: _Numbers = None
     hw: _Number = None
     sn: _Text = None
     # As at the end of `Stats`.
@@ -80,6 +83,8 @@ class Stats(msgspec.Struct, frozen=True, gc=False, rename=_SPELLINGS):
     rate_5s: _Number = None
     rate_avg: _Number = None
     rate_ideal: _Number = None
+    # Documented (D84): builds of 2026 tell the bin the unit was sold as.
+    rate_sale: _Number = None
     fan_num: _Number = None
     fan: _Numbers = None
     miner_mode: _NumberOrText = None
@@ -131,6 +136,10 @@ class Stats(msgspec.Struct, frozen=True, gc=False, rename=_SPELLINGS):
     temp_pcb2: _Text = None
     temp_pcb3: _Text = None
     temp_pcb4: _Text = None
+    temp_pic1: _Text = None
+    temp_pic2: _Text = None
+    temp_pic3: _Text = None
+    temp_pic4: _Text = None
     # Keys of other firmware, last and of type None: any value fails the strict decode, at no cost to replies without
     # them. `elsewhere` then reads these keys from the plain JSON.
     state: None = None

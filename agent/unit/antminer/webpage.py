@@ -72,7 +72,9 @@ async def fetch_system_info(
             if response.status == 401:
                 challenge = read_challenge(response.challenges)
                 if challenge is None:
-                    raise UnsupportedReplyError(f"{endpoint} requires an authentication other than MD5 digest")
+                    raise UnsupportedReplyError(
+                        f"{endpoint} requires an authentication other than MD5 digest with qop=auth"
+                    )
                 authorization = credentials(challenge, login, method="GET", uri=SYSTEM_INFO, cnonce=cnonce())
                 response = await connection.get(SYSTEM_INFO, authorization=authorization)
     except TimeoutError as error:

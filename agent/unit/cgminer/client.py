@@ -8,6 +8,9 @@ Polls are spread over the interval, so replies arrive one by one. Handled one by
 as in a batch: on each wake-up, code and data have left the CPU caches. So a client with `rest_s` leaves its sockets
 alone for that long after each look, and then handles everything that has arrived (DECISIONS 63).
 
+A deadline is a unit's, so time in which this process did not run does not count. What arrived in time is never thrown
+away either: before a conversation ends at its deadline, its socket is looked at once more.
+
 A unit serves one client at a time. So a conversation sends its requests one after the other, and the caller starts no
 second conversation with a unit before the first is done.
 """
@@ -73,10 +76,12 @@ class _Call(Generic[T]):
 
     __slots__ = (
         "address",
+        "began",
         "connected",
         "conversation",
         "done",
         "family",
+        "is_extended",
         "reply",
         "request",
         "requests",
@@ -97,6 +102,9 @@ class _Call(Generic[T]):
         self.conversation: Generator[bytes, bytes, T] | None = conversation
         self.done: Done[T] | None = done
         self.started = started
+        # By the clock of `Client._attended`.
+        self.began = started
+        self.is_extended = False
         self.request = b""
         self.requests = 0
         self.socket: socket.SocketType | None = None
@@ -122,12 +130,16 @@ class Client:
         self._loop = asyncio.get_running_loop()
         self._epoll = select.epoll()
         self._by_fd: dict[int, _Call[Any]] = {}
-        # Each timeout is the same for all calls, so each queue is in order of expiry by construction.
+        # Each timeout is the same for all calls, so each queue is in order of expiry by construction. A call that got
+        # its time again may hold up those behind it, by the connect timeout at most.
         self._connecting: deque[_Call[Any]] = deque()
         self._talking: deque[_Call[Any]] = deque()
         # Complete replies that their conversations have not received yet.
         self._whole: list[tuple[_Call[Any], bytes]] = []
         self._tick: asyncio.TimerHandle | None = None
+        self._tick_due = 0.0
+        # Time in which calls were in flight and this process did not run.
+        self._lost_s = 0.0
         self._loop.add_reader(self._epoll.fileno(), self._on_events)
 
     @property
@@ -157,11 +169,14 @@ class Client:
             LocalResourceError: This process has no socket to spare; `done` will not be called.
         """
         family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
-        call = _Call(address, family, conversation, done, time.monotonic())
+        now = time.monotonic()
+        call = _Call(address, family, conversation, done, now)
+        call.began = self._attended(now)
         call.request = next(conversation)
         self._connect(call)
         self._connecting.append(call)
         if self._tick is None:
+            self._tick_due = now + _TICK_S
             self._tick = self._loop.call_later(_TICK_S, self._on_tick)
 
     async def run(self, address: Address, conversation: Generator[bytes, bytes, T]) -> T:
@@ -235,14 +250,21 @@ class Client:
             try:
                 self._on_event(call, call.socket, mask)
             except OSError as error:
-                failure = _socket_error(call, error)
-                self._drop(call)
-                self._throw(call, failure)
+                self._fail(call, error)
+        self._deliver_whole()
+        return len(events)
+
+    def _deliver_whole(self) -> None:
+        """Pass complete replies to their conversations."""
         whole, self._whole = self._whole, []
         for call, data in whole:
             if call.conversation is not None:
                 self._advance(call, call.conversation.send, data)
-        return len(events)
+
+    def _fail(self, call: _Call[Any], error: OSError) -> None:
+        failure = _socket_error(call, error)
+        self._drop(call)
+        self._throw(call, failure)
 
     def _on_event(self, call: _Call[Any], sock: socket.SocketType, mask: int) -> None:
         if not call.connected:
@@ -296,7 +318,7 @@ class Client:
             misread.__cause__ = error
             self._finish(call, None, misread)
             return
-        if time.monotonic() - call.started >= self._deadline_s:
+        if self._attended(time.monotonic()) - call.began >= self._deadline_s:
             self._throw(call, DeadlineError(f"no time left to ask for {call.request!r}"))
             return
         try:
@@ -322,15 +344,23 @@ class Client:
         if call.reply.size:
             call.reply.clear()
 
+    def _attended(self, now: float) -> float:
+        """Return the time by which deadlines are measured: it stands still while this process does not run."""
+        if self._tick is not None and now - self._tick_due > _TICK_S:
+            self._lost_s += now - self._tick_due
+            self._tick_due = now
+        return now - self._lost_s
+
     def _on_tick(self) -> None:
+        now = self._attended(time.monotonic())
         self._tick = None
-        now = time.monotonic()
         accepted_until, whole_until = now - self._connect_timeout_s, now - self._deadline_s
-        while self._connecting and (self._connecting[0].done is None or self._connecting[0].started <= accepted_until):
+        while self._connecting and (self._connecting[0].done is None or self._connecting[0].began <= accepted_until):
             call = self._connecting.popleft()
             if call.done is None:
                 continue
-            if call.socket is not None and not call.connected and call.requests == 1:
+            is_waiting = call.socket is not None and not call.connected and call.requests == 1
+            if is_waiting and not self._catch_up(call, now):
                 self._drop(call)
                 self._throw(
                     call,
@@ -339,16 +369,44 @@ class Client:
             # A conversation may carry on after that error; its deadline stays.
             if call.done is not None:
                 self._talking.append(call)
-        while self._talking and (self._talking[0].done is None or self._talking[0].started <= whole_until):
+        while self._talking and (self._talking[0].done is None or self._talking[0].began <= whole_until):
             call = self._talking.popleft()
             if call.done is None:
+                continue
+            if self._catch_up(call, now):
+                if call.done is not None:
+                    self._talking.append(call)
                 continue
             had = f"{call.reply.size} bytes of a reply" if call.reply.size else "no reply"
             failure = call.reply.foreign() or DeadlineError(f"{had} within {self._deadline_s:g} s")
             self._drop(call)
             self._throw(call, failure)
         if self._connecting or self._talking:
+            self._tick_due = time.monotonic() + _TICK_S
             self._tick = self._loop.call_later(_TICK_S, self._on_tick)
+
+    def _catch_up(self, call: _Call[Any], now: float) -> bool:
+        """Handle what has arrived for a call that would end now; return True if anything had.
+
+        Then this process was late, not the unit, and the call gets its time again: once, so it always ends.
+        """
+        sock = call.socket
+        if sock is None or call.is_extended:
+            return False
+        arrived = select.poll()
+        arrived.register(sock, select.POLLIN | select.POLLRDHUP | (0 if call.connected else select.POLLOUT))
+        events = arrived.poll(0)
+        if not events:
+            return False
+        call.is_extended = True
+        call.began = now
+        try:
+            # The flags of poll and epoll are the same numbers.
+            self._on_event(call, sock, events[0][1])
+        except OSError as error:
+            self._fail(call, error)
+        self._deliver_whole()
+        return True
 
 
 def ask(request: bytes) -> Generator[bytes, bytes, bytes]:
@@ -370,6 +428,6 @@ def _socket_error(call: _Call[Any], error: OSError) -> PollError:
     # A unit that accepted and then reset before our request was reachable; ECONNREFUSED answers a SYN only.
     if not call.connected and error.errno not in {errno.ECONNRESET, errno.EPIPE}:
         return _unreachable(call.address, error.errno or 0)
-    return call.reply.foreign() or DisconnectedError(
-        f"reset after {call.reply.size} bytes: {errno.errorcode.get(error.errno or 0, '?')}"
-    )
+    name = errno.errorcode.get(error.errno or 0, "?")
+    reset = DisconnectedError(f"reset after {call.reply.size} bytes: {name}", is_reset=not call.reply.size)
+    return call.reply.foreign() or reset

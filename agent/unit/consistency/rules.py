@@ -24,6 +24,7 @@ from agent.unit.consistency.yardstick import (
     within,
     yardstick_of,
 )
+from agent.unit.consistency.youth import is_carried_over, without_carried
 from agent.unit.limits import HS_PER_THS, MAX_CHIPS, MAX_HASHRATE_HS
 from agent.unit.nameplate import Nameplate
 from agent.unit.reading import BoardReading, Mode, UnitReading
@@ -55,7 +56,9 @@ def hold_together(reading: UnitReading, nameplate: Nameplate | None, doubts: Dou
     elif not settle_sleep(draft, yard, doubts, reading.at):
         settle_rates(draft, yard)
     settle_watts(draft, yard)
-    return draft.finished(reading)
+    held = draft.finished(reading)
+    # A unit that says that it sleeps reports an uptime of 0 or 1 s all the time (O61).
+    return held if reading.mode is Mode.SLEEP else without_carried(held)
 
 
 def hashes_nothing(reading: UnitReading, nameplate: Nameplate | None) -> bool:
@@ -73,7 +76,7 @@ def is_sound(reading: UnitReading, nameplate: Nameplate) -> bool:
     rate_hs, rated_hs = reading.hashrate_5s_hs, nameplate.hashrate_hs
     if reading.mode is Mode.SLEEP:
         return _is_soundly_asleep(reading, nameplate)
-    if rate_hs is None or rate_hs > SURE_RATIO * rated_hs:
+    if rate_hs is None or rate_hs > SURE_RATIO * rated_hs or is_carried_over(reading):
         return False
     thirty_hs, average_hs, ideal_hs = reading.hashrate_30m_hs, reading.hashrate_avg_hs, reading.hashrate_ideal_hs
     limit_hs = LIMIT_RATIO * rated_hs

@@ -21,6 +21,8 @@ from agent.exporters.mqtt.messages import (
 from agent.exporters.mqtt.news import is_news
 from agent.exporters.mqtt.topics import MeterScope, Topics, from_level, level
 from agent.site.curtailment.orders import ScopeOrder
+from agent.site.lateness import held
+from agent.site.reasons import Reason
 from agent.site.status import UnitState
 from agent.site.totals import site_figures
 
@@ -35,6 +37,15 @@ def test_schema_files_are_what_the_types_say(request: pytest.FixtureRequest) -> 
     assert expected == {path.name: path.read_bytes() for path in SCHEMAS.glob("mqtt-*.json")}
     for text in expected.values():
         jsonschema.Draft202012Validator.check_schema(json.loads(text))
+
+
+def test_a_units_power_has_its_source_or_the_reason_for_none() -> None:
+    """Watts of the firmware are estimated; powered boards that hash nothing have no watts, and the message says why."""
+    told, idle = reading(power_watts=3400.0), reading(hashrate_5s_hs=0.0)
+    estimated, missing = (check(composer().unit(status(latest=latest), at=AT))["unit"] for latest in (told, idle))
+    assert (estimated["power_watts"], estimated["power_source"]) == (3400.0, "estimated")
+    assert (missing["power_watts"], missing["power_source"]) == (None, None)
+    assert missing["power_missing_reason"] == "not modelled: boards are powered and hash next to nothing"
 
 
 def test_every_message_fits_its_schema() -> None:
@@ -56,6 +67,7 @@ def test_every_message_fits_its_schema() -> None:
                     container="C1",
                     before=UnitState.HASHING,
                     state=UnitState.UNREACHABLE,
+                    reason=Reason.NO_ANSWER,
                     why="no answer",
                 ),
                 at=AT,
@@ -178,3 +190,18 @@ def test_which_rate_changes_are_news(published_hs: float | None, now_hs: float |
         structs.replace(status(latest=reading()), hashrate_hs=rate_hs) for rate_hs in (published_hs, now_hs)
     )
     assert is_news(published, now) is expected
+
+
+def test_the_agents_lateness_is_no_news_of_a_unit() -> None:
+    """A unit that becomes overdue, or is asked again, is not published for that; one that goes silent is."""
+    hashing = status(latest=reading())
+    assert not is_news(hashing, held(hashing))
+    assert not is_news(held(hashing), hashing)
+    assert is_news(held(hashing), gone_silent())
+    facts = check(composer().unit(held(hashing), at=AT))["unit"]
+    assert (facts["state"], facts["is_fresh"], facts["is_overdue"], facts["hashrate_hs"]) == (
+        "hashing",
+        False,
+        True,
+        198e12,
+    )

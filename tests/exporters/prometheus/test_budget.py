@@ -20,16 +20,17 @@ from agent.unit.nameplate import Nameplate, shipped_catalogue
 from agent.unit.reading import BoardReading, Mode, Poll, UnitReading
 
 CATALOGUE = tuple(shipped_catalogue())
-# Boards and fans of a model without a known number of them: the most that any model has.
+# Boards and fans of a model without a known number of them: the most that any model of its cooling has.
 BOARDS, FANS = 4, 4
+AIR_BOARDS = 3
 # All causes that can reduce a hashing unit at once.
 SHORT_OF = {Cause.CURTAILED, Cause.MISSING_BOARDS, Cause.MISSING_CHIPS, Cause.DERATED, Cause.UNDERPERFORMING}
 
 
-def boards_of(nameplate: Nameplate, *, dead: int = 0) -> tuple[BoardReading, ...]:
+def boards_of(nameplate: Nameplate, *, dead: int = 0, clock_ratio: float = 0.98) -> tuple[BoardReading, ...]:
     """Return boards with every field, each one chip short and slow; dead boards have no chip temperature."""
-    places = nameplate.boards or BOARDS
-    chips, clock_hz = (nameplate.chips_per_board or 100) - 1, 0.98 * (nameplate.frequency_hz or 500e6)
+    places = nameplate.boards or (AIR_BOARDS if nameplate.cooling == "air" else BOARDS)
+    chips, clock_hz = (nameplate.chips_per_board or 100) - 1, clock_ratio * (nameplate.frequency_hz or 500e6)
     alive = [board(slot, chips=chips, frequency_hz=clock_hz) for slot in range(places - dead)]
     gone = [board(slot, chips=0, hashrate_hs=0.0, chip_celsius=()) for slot in range(places - dead, places)]
     return (*alive, *gone)
@@ -39,6 +40,8 @@ def reading_of(nameplate: Nameplate, rate_ratio: float, *, dead: int = 0, mode: 
     """Return a reading with every field, including the power that some firmware reports."""
     fans = FANS if nameplate.fans is None and nameplate.cooling == "air" else nameplate.fans or 0
     return reading(
+        identity=structs.replace(reading().identity, model=nameplate.model),
+        hashrate_ideal_hs=nameplate.hashrate_hs,
         hashrate_5s_hs=rate_ratio * nameplate.hashrate_hs,
         boards=boards_of(nameplate, dead=dead),
         fan_rpm=(6000,) * fans,
@@ -51,6 +54,10 @@ def statuses_of(nameplate: Nameplate) -> Iterator[UnitStatus]:
     """Yield a unit in every state, without an event and in events with a target of 0, 50 and 99 %."""
     awake = [reading_of(nameplate, ratio, dead=dead) for ratio in (0.3, 0.6, 0.97, 1.02) for dead in (0, 1)]
     others = [
+        structs.replace(reading_of(nameplate, 0.2, dead=dead), boards=boards_of(nameplate, dead=dead, clock_ratio=0.4))
+        for dead in (0, 1)
+    ]
+    others += [
         reading_of(nameplate, 0.0),
         reading_of(nameplate, 0.0, mode=Mode.SLEEP),
         reading_of(nameplate, 0.5, mode=Mode.LOW),
@@ -81,6 +88,13 @@ async def series_of(statuses: list[UnitStatus]) -> Counter[str]:
         metrics.on_unit(status)
     body, _ = await metrics.scrape()
     return Counter(re.findall(r'^miner_\w+\{[^}]*\bunit="(\w+)"', body.decode(), re.MULTILINE))
+
+
+def test_machines_have_no_more_boards_and_fans() -> None:
+    """No machine has more boards or fans than the budget is tested with, nor both fans and a fourth board."""
+    assert max(one.boards or 0 for one in CATALOGUE) == BOARDS
+    assert max(one.fans or 0 for one in CATALOGUE) == FANS
+    assert max(one.boards or 0 for one in CATALOGUE if one.fans != 0) == AIR_BOARDS
 
 
 @pytest.mark.parametrize("nameplate", CATALOGUE, ids=lambda one: f"{one.model}-{one.hashrate_hs / 1e12:g}")

@@ -40,7 +40,9 @@ async def begun(store: Metrics) -> "asyncio.Task[str]":
         return body.decode()
 
     task = asyncio.create_task(scrape())
-    await asyncio.sleep(0)
+    # The body is made in a task of its own, which many scrapes may wait for.
+    for _ in range(2):
+        await asyncio.sleep(0)
     return task
 
 

@@ -21,6 +21,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from agent.address import Endpoint
 from agent.errors import DeadlineError, UnreachableError
 from agent.exporters.broker_numbers import BrokerNumbers
+from agent.exporters.prometheus.agent_families import MISMATCHES_NAMED
 from agent.exporters.prometheus.negotiation import accepts_gzip, wants_openmetrics
 from agent.exporters.prometheus.store import Metrics, contract
 from agent.exporters.prometheus.text_format import clean_label, label_pairs
@@ -30,12 +31,15 @@ from agent.site.delivered import Delivered
 from agent.site.energy import Energy, EnergyBook
 from agent.site.identity.figures import IdentityFigures
 from agent.site.identity.whereabouts import Sighting, Standing, Whereabouts
+from agent.site.lateness import held
 from agent.site.ledger.entries import Place
 from agent.site.metered import Metered, MeterState
+from agent.site.mismatch import BinSource, Mismatch, ToldBin
 from agent.site.power import PowerSource
+from agent.site.reasons import Reason
 from agent.site.status import Loss, UnitStatus
 from agent.site.totals import site_figures
-from agent.unit.reading import Identity, Poll, PoolReading, ShareReading, SystemInfo
+from agent.unit.reading import Identity, Poll, PoolReading, PowerKind, ShareReading, SystemInfo
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -110,6 +114,15 @@ LINES: tuple[tuple[str, UnitStatus, list[str]], ...] = (
     ("miner_state", DEAD, [f'miner_state{{{U1},state="unreachable"}} 1']),
     ("miner_state", status(entry(is_in_maintenance=True)), [f'miner_state{{{U1},state="maintenance"}} 1']),
     ("miner_state", status(), []),
+    ("miner_reason", status(latest=reading()), []),
+    ("miner_reason", DEAD, [f'miner_reason{{{U1},reason="no_answer"}} 1']),
+    (
+        "miner_reason",
+        status(latest=reading(hashrate_5s_hs=0.0, fan_rpm=(7000, 0))),
+        [f'miner_reason{{{U1},reason="fan_stopped"}} 1'],
+    ),
+    ("miner_reason", status(latest=TWO_BOARDS), [f'miner_reason{{{U1},reason="board_absent"}} 1']),
+    ("miner_reason", status(), []),
     (
         "miner_last_reading_timestamp_seconds",
         gone_silent(),
@@ -153,10 +166,34 @@ LINES: tuple[tuple[str, UnitStatus, list[str]], ...] = (
     (
         "miner_power_watts",
         status(latest=reading(power_watts=3412.0)),
-        [f'miner_power_watts{{{U1},source="reported"}} 3412.0'],
+        [f'miner_power_watts{{{U1},source="estimated"}} 3412.0'],
     ),
+    (
+        "miner_power_watts",
+        status(latest=reading(power_watts=3412.0, power_kind=PowerKind.MEASURED)),
+        [f'miner_power_watts{{{U1},source="measured"}} 3412.0'],
+    ),
+    # Powered boards that hash nothing draw more than standby, and no one knows how much.
+    ("miner_power_watts", status(latest=reading(hashrate_5s_hs=0.0)), []),
     ("miner_pcb_temperature_celsius", status(latest=reading()), [f"miner_pcb_temperature_celsius{{{U1}}} 51.5"]),
     ("miner_pcb_temperature_celsius", status(latest=reading(boards=())), []),
+    (
+        "miner_pcb_temperature_celsius",
+        status(latest=reading(boards=(board(0), board(1, pcb_celsius=(45.0, 180.0)), board(2)))),
+        [f"miner_pcb_temperature_celsius{{{U1}}} 51.5"],
+    ),
+    (
+        "miner_board_chip_temperature_celsius",
+        status(
+            latest=reading(
+                boards=(board(0), board(1, chip_celsius=(None, 180.0)), board(2, chip_celsius=(-40.0, 97.0)))
+            )
+        ),
+        [
+            f'miner_board_chip_temperature_celsius{{{U1},board="0"}} 60.0',
+            f'miner_board_chip_temperature_celsius{{{U1},board="2"}} 97.0',
+        ],
+    ),
     ("miner_pools_alive", status(latest=reading()), [f"miner_pools_alive{{{U1}}} 1"]),
     (
         "miner_pools_alive",
@@ -242,6 +279,10 @@ miner_up{{{U1}}} 0
  unreachable, unreadable.
 # TYPE miner_state gauge
 miner_state{{{U1},state="unreachable"}} 1
+# HELP miner_reason Why a unit is as it is, as a label, always 1 (docs/reasons.md); absent if it is fine or\
+ partly curtailed.
+# TYPE miner_reason gauge
+miner_reason{{{U1},reason="no_answer"}} 1
 # HELP miner_last_reading_timestamp_seconds Unix time of a unit's latest complete reading, however old.
 # TYPE miner_last_reading_timestamp_seconds gauge
 miner_last_reading_timestamp_seconds{{{U1}}} 1763674560.0
@@ -284,6 +325,16 @@ async def test_a_removed_unit_is_gone() -> None:
     assert 'miner_up{site="nd-1",container="C1",unit="u3"} 0' in whole
     assert 'miner_hashrate_hashes_per_second{site="nd-1",container="C1",unit="u3"}' not in whole
     assert "miner_agent_units 2.0" in whole
+
+
+async def test_a_unit_has_its_reason_of_now() -> None:
+    """The series of a reason goes with it: a unit that is fine again, or was never polled at its address, has none."""
+    metrics = store(status(error=UnreachableError("no answer")))
+    reasons = []
+    for one in (status(latest=reading(hashrate_5s_hs=0.0)), status(latest=reading()), gone_silent(), status()):
+        metrics.on_unit(one)
+        reasons.append(re.findall(r'^miner_reason.*reason="(\w+)"', await text_of(metrics), re.MULTILINE))
+    assert reasons == [["stopped_unknown"], [], ["no_answer"], []]
 
 
 async def test_a_moved_unit_takes_its_series_along() -> None:
@@ -508,9 +559,9 @@ async def test_promtool_has_no_complaint() -> None:
     metrics = store(status(latest=reading(power_watts=3500.0)), gone_silent("u2"))
     metrics.on_site(site_figures([status(latest=reading()), gone_silent("u2")], AT), is_whole=True)
     metrics.on_poll(Poll(unit_id="u1", at=AT, took_s=0.02, reading=reading(repairs=("missing_comma",))))
-    metrics.on_skipped("late")
+    metrics.on_skipped("busy")
     metrics.on_reload(is_successful=True, at=AT)
-    metrics.watch_in_flight(lambda: 1)
+    metrics.watch_polling(lambda: 1, lambda: 1.0)
     body, _ = await metrics.scrape()
     done = await asyncio.to_thread(
         subprocess.run, ["promtool", "check", "metrics"], input=body, capture_output=True, check=False
@@ -581,11 +632,12 @@ async def test_own_metrics() -> None:
     metrics = store()
     metrics.on_poll(Poll(unit_id="u1", at=AT, took_s=0.025, reading=reading(repairs=("nul", "nul", "comma"))))
     metrics.on_poll(Poll(unit_id="u2", at=AT, took_s=5.0, error=DeadlineError("late")))
-    metrics.on_skipped("late", 2)
+    metrics.on_skipped("busy", 2)
     metrics.on_lag(0.004)
     metrics.on_reload(is_successful=True, at=AT)
     metrics.on_reload(is_successful=False, at=AT + 60)
-    metrics.watch_in_flight(lambda: 3)
+    metrics.watch_polling(lambda: 3, lambda: 1.25)
+    metrics.on_standstill()
     body, _ = await metrics.scrape(scope="site")
     lines = body.decode().splitlines()
     for line in (
@@ -597,8 +649,10 @@ async def test_own_metrics() -> None:
         'miner_agent_poll_duration_seconds_bucket{le="0.025"} 1.0',
         'miner_agent_poll_duration_seconds_bucket{le="+Inf"} 2.0',
         "miner_agent_poll_duration_seconds_sum 5.025",
-        'miner_agent_polls_skipped_total{why="late"} 2.0',
+        'miner_agent_polls_skipped_total{why="busy"} 2.0',
         "miner_agent_polls_in_flight 3.0",
+        "miner_agent_poll_stretch_ratio 1.25",
+        "miner_agent_standstills_total 1.0",
         'miner_agent_reply_repairs_total{repair="nul"} 2.0',
         'miner_agent_loop_lag_seconds_bucket{le="0.005"} 1.0',
         "miner_agent_config_last_reload_successful 0.0",
@@ -616,6 +670,41 @@ async def test_the_second_scrape_counts_the_first() -> None:
     second = await text_of(metrics)
     assert "miner_agent_scrape_duration_seconds_count 1.0" in second
     assert f'miner_agent_scrape_bytes{{scope="all"}} {float(len(first))}' in second
+
+
+async def test_a_late_agent_shows_the_last_rate_and_that_it_is_old() -> None:
+    """An overdue unit keeps state, losses and rate, `miner_up` is 0, and its temperatures are gone."""
+    hashing = status(latest=reading())
+    metrics = store(hashing)
+    metrics.on_unit(held(hashing))
+    figures = site_figures([held(hashing)], AT)
+    metrics.on_site(figures, is_whole=True)
+    lines = (await text_of(metrics)).splitlines()
+    for line in (
+        f"miner_up{{{U1}}} 0",
+        f'miner_state{{{U1},state="hashing"}} 1',
+        f"miner_hashrate_hashes_per_second{{{U1}}} 198000000000000.0",
+        f'miner_loss_hashrate_hashes_per_second{{{U1},cause="underperforming"}} 2000000000000.0',
+        'mining_site_operating_hashrate_hashes_per_second{site="nd-1"} 198000000000000.0',
+        'mining_site_known_hashrate_hashes_per_second{site="nd-1"} 0.0',
+        'mining_site_overdue_units{site="nd-1"} 1',
+        'mining_container_overdue_nameplate_hashrate_hashes_per_second{site="nd-1",container="C1"} 200000000000000.0',
+    ):
+        assert line in lines
+    assert not [line for line in lines if line.startswith("miner_board_chip_temperature_celsius{")]
+
+
+async def test_withdrawn_figures_leave_what_the_ledger_says() -> None:
+    """Figures are gone at once, also from a body made a moment ago; deployed, units and counters stay."""
+    hashing = status(latest=reading())
+    metrics = store(hashing, share_s=60.0)
+    metrics.on_site(site_figures([hashing], AT), is_whole=True)
+    assert "mining_site_operating_hashrate" in await text_of(metrics)
+    metrics.withdraw()
+    text = await text_of(metrics)
+    assert "mining_site_operating_hashrate" not in text
+    assert "mining_site_deployed_hashrate_hashes_per_second{" in text
+    assert "miner_state{" in text
 
 
 # Sharing
@@ -641,7 +730,7 @@ async def test_a_body_is_shared_for_a_moment_only() -> None:
     assert b"miner_up{" in (await metrics.scrape())[0]
     clock.now += 2.0
     metrics.on_site(site_figures([], AT), is_whole=True)
-    assert metrics._bodies == {}
+    assert metrics._bodies._bodies == {}
 
 
 async def test_a_scraper_that_leaves_does_not_take_the_body_along() -> None:
@@ -662,7 +751,8 @@ async def test_a_scrape_is_of_one_moment() -> None:
     """A change while a body is being made is not in the body at all."""
     metrics = store(status(latest=reading()))
     scrape = asyncio.create_task(metrics.scrape(), name="scrape")
-    await asyncio.sleep(0)
+    for _ in range(2):
+        await asyncio.sleep(0)
     metrics.on_unit(gone_silent())
     body, _ = await scrape
     assert f"miner_up{{{U1}}} 1\n" in body.decode()
@@ -757,12 +847,49 @@ async def test_whereabouts() -> None:
     ]
 
 
+async def test_units_that_tell_another_model() -> None:
+    """Units unlike their rows are counted by reason and named; one that fits again, or left, is neither."""
+    other_bin = Mismatch(None, ToldBin(188e12, BinSource.RATE_IDEAL))
+    differing = [Mismatch("S21 Pro", None), other_bin, Mismatch("T21", ToldBin(190e12, BinSource.RATE_SALE))]
+    statuses = [
+        structs.replace(status(entry(f"u{number}"), reading(f"u{number}")), mismatch=mismatch)
+        for number, mismatch in enumerate((*differing, None))
+    ]
+    metrics = store(*statuses)
+    assert "mismatched_units{" not in await text_of(metrics)
+    metrics.on_site(site_figures(statuses, AT), is_whole=True)
+    assert mismatches(await text_of(metrics)) == {"model": 2, "bin": 1, "u0": 1, "u1": 1, "u2": 1}
+    metrics.remove_unit("u2")
+    metrics.on_unit(structs.replace(statuses[0], mismatch=None))
+    metrics.on_unit(structs.replace(statuses[3], mismatch=other_bin))
+    assert mismatches(await text_of(metrics)) == {"model": 0, "bin": 2, "u1": 1, "u3": 1}
+
+
+async def test_a_fleet_unlike_its_ledger_is_bounded() -> None:
+    """However many units differ, the count has all of them and the names are bounded."""
+    units = MISMATCHES_NAMED + 5
+    first = structs.replace(status(latest=reading()), mismatch=Mismatch("S21 Pro", None))
+    metrics = store(*(structs.replace(first, entry=entry(f"u{number}")) for number in range(units)))
+    metrics.on_site(site_figures([first], AT), is_whole=True)
+    shown = mismatches(await text_of(metrics))
+    assert (shown["model"], len(shown)) == (units, MISMATCHES_NAMED + 2)
+
+
+def mismatches(text: str) -> dict[str, float]:
+    """Return the numbers of both metrics of mismatches, by reason and by unit."""
+    found = re.findall(
+        r'(?m)^(?:mining_site_mismatched_units|miner_model_mismatch){.*?(?:reason|unit)="(\w+)".*} (.+)$', text
+    )
+    return {name: float(number) for name, number in found}
+
+
 async def test_exposition_is_the_contract() -> None:
     """Every exported family except the process' own is in the contract, with the same labels and help."""
     hashing = status(latest=reading(power_watts=3500.0), error=None)
-    metrics = store(structs.replace(hashing, losses=(Loss(*next(iter(gone_silent().losses))),)))
+    losses = (Loss(*next(iter(gone_silent().losses))),)
+    metrics = store(structs.replace(hashing, losses=losses, reason=Reason.SLOW, mismatch=Mismatch("S21 Pro", None)))
     figures = site_figures(
-        [hashing],
+        [structs.replace(hashing, reason=Reason.SLOW)],
         AT,
         metered=Metered(site_watts=3600.0, container_watts={"C1": 3600.0}),
         delivered=Delivered(198e12, 200e12, 197e12, 200e12),
@@ -773,9 +900,9 @@ async def test_exposition_is_the_contract() -> None:
     metrics.on_energy(book.advance(figures, 10.0))
     metrics.watch_meters(lambda: [MeterState("feeder", 3600.0, 3, 1)])
     metrics.on_poll(Poll(unit_id="u1", at=AT, took_s=0.02, reading=reading(repairs=("nul",))))
-    metrics.on_skipped("late")
+    metrics.on_skipped("busy")
     metrics.on_reload(is_successful=True, at=AT)
-    metrics.watch_in_flight(int)
+    metrics.watch_polling(int, float)
     metrics.watch_history(Health(is_writing=True, written_at=AT, size_bytes=4096))
     metrics.watch_curtailments(lambda: True)
     metrics.watch_mqtt(lambda: [broker_numbers()])
@@ -803,7 +930,7 @@ async def test_group_power_names_its_source() -> None:
     lines = (await text_of(metrics)).splitlines()
     assert [line for line in lines if line.startswith("mining_site_") and "power_watts{" in line] == [
         'mining_site_power_watts{site="nd-1",source="metered"} 3700.0',
-        'mining_site_power_watts{site="nd-1",source="reported"} 3400.0',
+        'mining_site_power_watts{site="nd-1",source="estimated"} 3400.0',
         'mining_site_energy_efficiency_power_watts{site="nd-1"} 6900.0',
         'mining_site_units_power_watts{site="nd-1"} 6900.0',
     ]

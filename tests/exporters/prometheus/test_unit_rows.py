@@ -116,9 +116,9 @@ def test_nothing_stays_of_what_a_unit_was(before: UnitStatus, now: UnitStatus, o
 
 
 def test_every_series_has_one_slot() -> None:
-    """Each family except `miner_info` has distinct slots, with one value for each of its own labels."""
+    """Each family has distinct slots, with one value for each of its own labels, except two that are whole lines."""
     assert len(set(SLOTS)) == len(SLOTS)
-    assert {slot.family for slot in SLOTS} | {"miner_info"} == {family.name for family in FAMILIES}
+    assert {slot.family for slot in SLOTS} | {"miner_info", "miner_reason"} == {family.name for family in FAMILIES}
     labels = {family.name: len(family.labels) - len(UNIT_LABELS) for family in FAMILIES}
     assert all(len(slot.values) == labels[slot.family] for slot in SLOTS)
 
@@ -182,3 +182,35 @@ def test_a_cell_that_another_unit_takes() -> None:
         text = lines(snapshot)
         assert f'unit="{there}"' in text
         assert f'unit="{gone}"' not in text
+
+
+def _firmware_shown(rows: UnitRows) -> str:
+    """Return the firmware label of the one unit in `rows`."""
+    (text,) = [text.decode() for family, text in texts_by_family(rows.snapshot()) if family.name == "miner_info"]
+    return text.partition('firmware="')[2].partition('"')[0]
+
+
+def test_a_name_that_differs_at_each_poll_makes_one_series_in_ten_minutes() -> None:
+    """The first change of firmware shows at once, and later ones once the latest has stood for ten minutes."""
+    rows, declared = UnitRows(SITE), entry()
+    shown_names = set()
+    for poll in range(360):
+        read = reading("u1", at=AT + 10 * poll, identity=Identity(firmware=f"FR-{poll}"))
+        rows.put(status(declared, read))
+        shown_names.add(_firmware_shown(rows))
+        assert poll > 1 or _firmware_shown(rows) == f"FR-{poll}"
+    # Two at the start, then one in each of the ten minutes that follow.
+    assert len(shown_names) == 2 + 5
+
+
+def test_a_name_that_comes_and_goes_is_bounded_as_well() -> None:
+    """A reading that is taken back takes its firmware along at once, and brings it back after ten minutes."""
+    rows, declared = UnitRows(SITE), entry()
+    names = []
+    for poll in range(120):
+        read = reading("u1", at=AT + 10 * poll, identity=Identity(firmware=f"FR-{poll}"))
+        rows.put(status(declared, read))
+        names.append(_firmware_shown(rows))
+        rows.put(status(declared, error=UnreachableError("other")))
+        assert _firmware_shown(rows) == ""
+    assert len({name for name in names if name}) <= 1 + 1200 // 600

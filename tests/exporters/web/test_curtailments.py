@@ -1,6 +1,7 @@
 """Curtailments over HTTP: authentication, answers, refusals, and the card on the page."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -12,6 +13,7 @@ import jsonschema
 import pytest
 from exporter_cases import AT, entry, reading, status
 from msgspec import structs
+from web_cases import until
 
 from agent.exporters.prometheus.store import Metrics
 from agent.exporters.web import server as web
@@ -22,6 +24,8 @@ from agent.exporters.web.rate_limit import Limiter
 from agent.exporters.web.site_answers import schema
 from agent.site.curtailment.book import CurtailmentBook
 from agent.site.curtailment.events import Curtailments, Event, Phase, Scope
+from agent.site.curtailment.file import KeptOrders, read_orders
+from agent.site.curtailment.keeper import OrderKeeper
 from agent.site.event_figures import EventFigures, event_figures
 from agent.site.totals import site_figures
 from agent.site.tracker import Tracker
@@ -120,15 +124,51 @@ async def test_requests_without_the_token_are_refused(tmp_path: Path, method: st
         assert site.book.curtailments.events == ()
 
 
-async def test_guessing_is_slowed_down(tmp_path: Path) -> None:
-    """After ten wrong tokens even the right one is refused; six seconds later one try is free again."""
+async def test_wrong_tokens_are_slowed_down_and_the_right_one_is_not(tmp_path: Path) -> None:
+    """After ten wrong tokens of one address further ones are 429, and one is free six seconds later.
+
+    The right token passes throughout: behind a proxy all callers have one address.
+    """
+    wrong = {"Authorization": "Bearer guess"}
     async with served(tmp_path) as site:
         for _ in range(WRONG_TOKEN_BURST):
-            assert (await ask(site, "GET", headers={"Authorization": "Bearer guess"}))[0] == 401
-        async with site.client.get(PATH, headers=SHOWN) as response:
+            assert (await ask(site, "GET", headers=wrong))[0] == 401
+        async with site.client.get(PATH, headers=wrong) as response:
             assert (response.status, response.headers["Retry-After"]) == (429, "6")
-        site.clock.at += 6
         assert (await ask(site, "GET"))[0] == 200
+        assert (await ask(site, "POST", json={"target_percent": 0, "id": "call-1"}))[0] == 201
+        assert (await ask(site, "DELETE", f"{PATH}/call-1"))[0] == 200
+        site.clock.at += 6
+        assert [(await ask(site, "GET", headers=wrong))[0] for _ in range(2)] == [401, 429]
+
+
+async def test_an_order_is_carried_out_when_its_client_leaves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client that leaves while its order is written leaves an event in force that is also on disk."""
+    is_writing, may_end = threading.Event(), threading.Event()
+    replace_file = OrderKeeper._replace
+
+    def replace_slowly(keeper: OrderKeeper, orders: KeptOrders) -> None:
+        is_writing.set()
+        assert may_end.wait(10)
+        replace_file(keeper, orders)
+
+    monkeypatch.setattr(OrderKeeper, "_replace", replace_slowly)
+    order = b'{"target_percent": 0, "id": "call-8"}'
+    head = f"POST {PATH} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {TOKEN.text}\r\n"
+    head += f"Content-Type: application/json\r\nContent-Length: {len(order)}\r\n\r\n"
+    async with served(tmp_path) as site, asyncio.timeout(10):
+        base = site.client._base_url
+        assert base is not None
+        _, writer = await asyncio.open_connection(base.host, base.port)
+        writer.write(head.encode() + order)
+        assert await asyncio.to_thread(is_writing.wait, 10)
+        writer.close()
+        await writer.wait_closed()
+        assert site.book.curtailments.events == ()
+        may_end.set()
+        await until(lambda: site.book.curtailments.events)
+        kept = read_orders(tmp_path / "state.json", site="nd-1")
+        assert [event.id for event in kept.events] == ["call-8"]
 
 
 async def test_changes_are_bounded_in_number(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from agent.errors import UnreachableError
 from agent.exporters.web.page import Shown, render
+from agent.site.lateness import held
 from agent.site.ledger.entries import Place
 from agent.site.status import UnitStatus
 from agent.site.totals import site_figures
@@ -166,6 +167,29 @@ def test_late_figures_are_not_coloured_good() -> None:
     assert "These figures are out of date: figures are 40 s late." in shown.text
     assert "99.00 % above the 90 % line, as far as is known" in shown.text
     assert not [value for name, value in shown.attributes if name == "class" and "good" in (value or "")]
+
+
+LATE = "20 of 300 units (6.7 % of deployed) not looked at for up to 45 s; they count as they were then"
+
+
+def test_a_late_agent_says_how_much_it_did_not_look_at() -> None:
+    """A banner says how many units and for how long; once, also when that is why figures cannot be trusted."""
+    shown = page(held(at("a", "C1")), lateness=LATE)
+    assert f"This agent is late: {LATE}." in shown.text
+    assert "99.00 % above the 90 % line, as far as is known" in shown.text
+    assert "Coverage 0.00 %" in shown.text
+    shown = page(held(at("a", "C1")), lateness=LATE, unreadiness=f"this agent is late: {LATE}")
+    assert f"These figures are out of date: this agent is late: {LATE}." in shown.text
+    assert shown.text.count(LATE) == 1
+    shown = page(at("a", "C1"), lateness=LATE, figures=None, unreadiness="this agent stood still for 2 min")
+    assert "count as they were" not in shown.text
+    assert "agent is late" not in page(at("a", "C1")).text
+
+
+def test_an_overdue_unit_says_since_when() -> None:
+    """The reason of a unit that was not asked in time says so, with the age of what is known."""
+    shown = page(held(at("a", "C1", hashrate_5s_hs=0.0)))
+    assert "stopped: awake, no hashrate; not looked at for 60 s: this agent is late" in shown.text
 
 
 def test_figures_of_low_coverage_are_not_coloured_good() -> None:

@@ -21,11 +21,12 @@ from agent.exporters.web import listener
 from agent.exporters.web import server as web
 from agent.exporters.web.guard import GuardedConnection
 from agent.exporters.web.unit_query import QueryError, parse_query
+from agent.site.lateness import held
 
 on_both_loops = pytest.mark.asyncio(loop_factories=["asyncio", "uvloop"])
 
-HEALTH = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
-HEALTH_KEPT = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+HEALTH = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
+HEALTH_KEPT = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 ANSWERS = ("/", "/metrics", "/metrics/site", "/healthz", "/readyz", "/api/v1/site", "/api/v1/units", "/api/v1/schema")
 
 
@@ -113,6 +114,7 @@ async def test_site_answer_lists_losses_largest_first_and_in_words() -> None:
         "hashrate_hs": 400e12,
         "deployed_share_ratio": 2 / 3,
         "units": 2,
+        "reasons": {"no_answer": 2},
         "places": [
             {
                 "container": "C1",
@@ -134,6 +136,25 @@ async def test_site_answer_before_the_first_round() -> None:
     assert [site[key] for key in ("figures", "figures_at", "containers", "racks", "models")] == [None] * 5
 
 
+async def test_answers_of_a_late_agent() -> None:
+    """Site and unit say that the agent is late, with the figures as they were."""
+    late = {"lateness": lambda: "1 of 2 units not looked at", "stretch_ratio": lambda: 4.20049}
+    async with served(source([held(UNITS[0]), UNITS[1]], **late)) as client:
+        site = await get_json(client, "/api/v1/site")
+        answer = await get_json(client, "/api/v1/units/a1")
+    assert (site["late_reason"], site["poll_stretch_ratio"]) == ("1 of 2 units not looked at", 4.2)
+    assert (site["figures"]["overdue_units"], site["figures"]["overdue_hs"]) == (1, 200e12)
+    assert (site["figures"]["operating_hs"], site["figures"]["coverage_ratio"]) == (348e12, 0.5)
+    unit = answer["unit"]
+    assert (unit["state"], unit["is_fresh"], unit["is_overdue"], unit["hashrate_hs"]) == (
+        "hashing",
+        False,
+        True,
+        198e12,
+    )
+    assert unit["why"] == "hashing; not looked at for 12 s: this agent is late"
+
+
 async def test_unit_answer() -> None:
     """The answer about a unit has its boards, shares and time, and neither a pool address nor a user."""
     async with served() as client:
@@ -141,6 +162,7 @@ async def test_unit_answer() -> None:
     assert answer["unit"]["state"] == "hashing"
     assert answer["unit"]["reading_age_s"] == 12.3
     assert answer["unit"]["losses"] == [{"cause": "underperforming", "hashrate_hs": 2e12}]
+    assert (answer["unit"]["power_source"], answer["unit"]["power_missing_reason"]) == ("modelled", None)
     assert answer["reading"]["at"] == "2025-11-20T21:36:00Z"
     assert answer["reading"]["identity"]["firmware"] == "Fri Jul 12 2024"
     assert [board["chips"] for board in answer["reading"]["boards"]] == [108, 108, 108]
@@ -160,6 +182,7 @@ async def test_a_unit_that_failed_and_one_not_polled() -> None:
         "no whole reply in 5 s",
     )
     assert failed["unit"]["hashrate_hs"] is None
+    assert (failed["unit"]["power_watts"], failed["unit"]["power_missing_reason"]) == (None, "no fresh reading")
     assert failed["reading"] is None
     assert [unpolled["unit"][key] for key in ("state", "why", "since", "shortfall_hs", "losses")] == [None] * 5
 
@@ -319,10 +342,12 @@ async def test_security_headers(path: str) -> None:
     [
         b"nonsense\r\n\r\n",
         b"GET /" + b"x" * 20_000 + b" HTTP/1.1\r\n\r\n",
-        b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"y" * 20_000 + b"\r\n\r\n",
-        b"GET / HTTP/1.1\r\nHost: x\r\n" + b"".join(b"X-%d: y\r\n" % index for index in range(20_000)) + b"\r\n",
-        b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
-        b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX: " + b"y" * 20_000 + b"\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+        + b"".join(b"X-%d: y\r\n" % index for index in range(20_000))
+        + b"\r\n",
+        b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: -1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(100),
         bytes(range(256)) * 4,
     ],
@@ -362,7 +387,7 @@ async def test_slow_heads_are_cut() -> None:
     async with web.serve(source(), "127.0.0.1", 0, header_deadline_s=0.3) as (host, port):
         slow = [await asyncio.open_connection(host, port) for _ in range(100)]
         for _, writer in slow:
-            writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ")
+            writer.write(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: ")
         assert b" 200 " in await say(port, HEALTH)
 
         async def drip(writer: asyncio.StreamWriter) -> None:
@@ -416,30 +441,6 @@ async def test_a_kept_connection_outlives_the_header_deadline() -> None:
 
 
 @on_both_loops
-async def test_connections_beyond_the_cap_are_closed() -> None:
-    """Connections above the limit are closed, and closing one frees its place."""
-    async with web.serve(source(), "127.0.0.1", 0, max_connections=3, header_deadline_s=30) as (host, port):
-        held = [await asyncio.open_connection(host, port) for _ in range(3)]
-        for reader, writer in held:
-            writer.write(HEALTH_KEPT)
-            assert b" 200 " in await reader.readuntil(b"ok\n")
-        extra, extra_writer = await asyncio.open_connection(host, port)
-        assert await _end(extra) == b""
-        extra_writer.close()
-        for _, writer in held:
-            writer.close()
-            await writer.wait_closed()
-        async with asyncio.timeout(10):
-            while True:
-                reader, writer = await asyncio.open_connection(host, port)
-                writer.write(HEALTH)
-                answer = await _end(reader)
-                writer.close()
-                if b" 200 " in answer:
-                    break
-
-
-@on_both_loops
 async def test_a_reader_that_does_not_read_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     """A client that requests a big body and reads none of it is cut at the deadline."""
     monkeypatch.setattr(listener, "ANSWER_DEADLINE_S", 0.3)
@@ -464,7 +465,7 @@ async def test_a_reader_that_does_not_read_is_cut(monkeypatch: pytest.MonkeyPatc
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             connection.setblocking(False)  # noqa: FBT003 - the standard library's signature.
             await loop.sock_connect(connection, (host, port))
-            await loop.sock_sendall(connection, b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+            await loop.sock_sendall(connection, b"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
             await is_cut.wait()
         assert b" 200 " in await say(port, HEALTH)
 

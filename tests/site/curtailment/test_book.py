@@ -5,6 +5,7 @@ import json
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -16,13 +17,25 @@ from site_cases import AT, entry
 from structlog.testing import capture_logs
 
 from agent.errors import ConfigError
-from agent.site.curtailment.book import MAX_ENDED, MAX_OPEN, CurtailmentBook
+from agent.site.curtailment import book as book_module
+from agent.site.curtailment import retention
+from agent.site.curtailment.book import CurtailmentBook
 from agent.site.curtailment.events import RESTORE_S, Event, Phase, Scope
-from agent.site.curtailment.file import StateError, read_events, write_events
+from agent.site.curtailment.file import (
+    MAX_FILE_BYTES,
+    MAX_WRITTEN_BYTES,
+    KeptOrders,
+    StateError,
+    encode_orders,
+    read_orders,
+    write_orders,
+)
 from agent.site.curtailment.orders import OrderError, Refusal, StartOrder, read_order
+from agent.site.curtailment.retention import MAX_ENDED, MAX_OPEN
 from agent.site.curtailment.windows import DailyWindow
-from agent.site.ledger.entries import LedgerEntry
+from agent.site.ledger.entries import LedgerEntry, Place
 
+FEW = 8
 ENTRIES = (entry(), entry("u2"))
 
 
@@ -144,7 +157,7 @@ async def test_a_window_that_leaves_the_configuration_ends_at_the_reload(tmp_pat
     assert in_force(one, AT) == []
     assert [event.id for event in one.curtailments.around(AT + 60).restoring] == ["schedule:always:2025-11-20"]
     await one.keep()
-    assert read_events(one.path, site="alpha") == ()
+    assert read_orders(one.path, site="alpha") == KeptOrders()
     one.replace_windows([replace(WINDOW, target_ratio=0.5)])
     assert in_force(one, AT + 60) == ["schedule:always:2025-11-20"]
     assert one.curtailments.events == ()
@@ -164,14 +177,17 @@ async def test_too_many_events_are_refused_and_old_ones_forgotten(tmp_path: Path
         await one.start(order(id=f"m{number}"), source="api")
     kept = {event.id for event in one.curtailments.events}
     assert len(kept) == MAX_ENDED + 10
+    oldest = MAX_OPEN - MAX_ENDED
+    assert f"n{oldest - 1}" not in kept
+    assert {f"n{oldest}", "m0"} <= kept
     clock.at += 1
     await one.stop("m0", source="api")
     clock.at += 86400
     await one.start(order(id="last"), source="api")
     kept = {event.id for event in one.curtailments.events}
     assert len(kept) == MAX_ENDED + 10
-    assert "n0" not in kept
-    assert {"n1", "m0", "last"} <= kept
+    assert f"n{oldest}" not in kept
+    assert {f"n{oldest + 1}", "m0", "last"} <= kept
 
 
 async def test_what_cannot_be_written_is_not_followed(tmp_path: Path) -> None:
@@ -180,7 +196,8 @@ async def test_what_cannot_be_written_is_not_followed(tmp_path: Path) -> None:
     folder.mkdir()
     one = book(folder)
     await one.start(order(id="a"), source="api")
-    (folder / "site.curtailments.json").rename(tmp_path / "away.json")
+    for path in folder.iterdir():
+        path.rename(tmp_path / path.name)
     folder.rmdir()
     for attempt in (one.start(order(id="b"), source="api"), one.stop("a", source="api")):
         with pytest.raises(OrderError) as caught:
@@ -208,7 +225,7 @@ def one_event(**changes: object) -> bytes:
         b'{"version":1,"site":"alpha","events":[{"id":"a"}]}',
         b'{"version":1,"site":"alpha"',
         b"[" * 100_000,
-        b" " * ((1 << 20) + 1),
+        b" " * (MAX_FILE_BYTES + 1),
         one_event(target_ratio=7),
         one_event(start=1e99),
         one_event(scope={"x": "y"}),
@@ -294,8 +311,10 @@ EVENTS = st.builds(
 def test_what_is_written_reads_back(tmp_path_factory: pytest.TempPathFactory, events: list[Event]) -> None:
     """Every event comes back equal, times to the last bit."""
     path = tmp_path_factory.getbasetemp() / "round-trip.json"
-    write_events(path, tuple(events), site="alpha")
-    assert read_events(path, site="alpha") == tuple(events)
+    named = frozenset(event.id for event in events[::2])
+    orders = KeptOrders(events=tuple(events), unnamed=named, spent={"x": 1.5, "y": AT})
+    write_orders(path, orders, site="alpha")
+    assert read_orders(path, site="alpha") == orders
     assert path.stat().st_mode & 0o777 == 0o600
 
 
@@ -305,4 +324,194 @@ def test_any_bytes_are_events_or_a_state_error(tmp_path_factory: pytest.TempPath
     path = tmp_path_factory.getbasetemp() / "any.json"
     path.write_bytes(data)
     with suppress(StateError, ConfigError):
-        assert read_events(path, site="alpha") == ()
+        assert read_orders(path, site="alpha") == KeptOrders()
+
+
+LONGEST = {
+    "source": "\U00020000" * 64,
+    "scope": dict.fromkeys(("container", "rack", "model", "unit"), '"\U00020000' * 32),
+}
+
+
+def longest(number: int) -> Event:
+    """Return an event whose every field is as long as an order allows."""
+    return Event(
+        id=f"{number:064}",
+        start=AT + 1 / 3,
+        end=AT + 4 / 3,
+        target_ratio=1 / 3,
+        scope=Scope(**LONGEST["scope"]),
+        source=LONGEST["source"],
+        is_started=True,
+        is_stopped=True,
+    )
+
+
+def test_the_longest_orders_make_no_file_that_is_refused() -> None:
+    """As many orders and ids as are kept, all of the greatest length, stay within the length that is written."""
+    events = tuple(longest(number) for number in range(MAX_OPEN + MAX_ENDED))
+    spent = {f"x{number:063}": AT + 1 / 3 for number in range(retention.MAX_SPENT + MAX_OPEN)}
+    ids = frozenset(event.id for event in events)
+    data = encode_orders(KeptOrders(events=events, unnamed=ids, spent=spent), site="a" * 64)
+    assert len(data) < MAX_WRITTEN_BYTES < MAX_FILE_BYTES
+
+
+async def test_an_order_that_makes_the_file_too_long_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is refused before anything is written; the others are still there after a restart, and can be stopped."""
+    monkeypatch.setattr(book_module, "MAX_WRITTEN_BYTES", 20_000)
+    name = LONGEST["scope"]["unit"]
+    nameplate = replace(ENTRIES[0].nameplate, model=name)
+    everywhere = entry(name, place=Place(container=name, rack=name), nameplate=nameplate)
+    one = book(tmp_path, entries=(everywhere,))
+
+    async def start_many() -> None:
+        for number in range(MAX_OPEN):
+            await one.start(order(id=f"n{number}", **LONGEST), source="api")
+
+    with pytest.raises(OrderError, match="would be longer than") as caught:
+        await start_many()
+    assert caught.value.refusal is Refusal.FULL
+    assert one.path.stat().st_size <= 20_000
+    one.close()
+    again = book(tmp_path, entries=(everywhere,))
+    assert again.curtailments.events == one.curtailments.events
+    assert len(again.curtailments.events) > 5
+    for event in again.curtailments.events:
+        await again.stop(event.id, source="api")
+
+
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Allow few events: each order is flushed to the disk."""
+    monkeypatch.setattr(retention, "MAX_OPEN", FEW)
+    monkeypatch.setattr(retention, "MAX_ENDED", FEW)
+
+
+@pytest.mark.usefixtures("few")
+async def test_events_that_units_wake_from_count_as_open(tmp_path: Path) -> None:
+    """Started and stopped at once, as many orders as may be open are followed; 15 minutes later there is room again."""
+    clock = Clock()
+    one = book(tmp_path, clock)
+    for number in range(FEW):
+        await one.start(order(id=f"n{number}"), source="api")
+        await one.stop(f"n{number}", source="api")
+    with pytest.raises(OrderError, match="ended less than 15 minutes ago") as caught:
+        await one.start(order(id="more"), source="api")
+    assert caught.value.refusal is Refusal.FULL
+    clock.at += RESTORE_S
+    await one.start(order(id="more"), source="api")
+    assert in_force(one, clock.at) == ["more"]
+
+
+@pytest.mark.usefixtures("few")
+async def test_a_state_that_changes_often_is_followed_for_ever(tmp_path: Path) -> None:
+    """A gateway that ramps in small steps is followed at each; its oldest steps are forgotten, not others' events."""
+    one = book(tmp_path)
+    await one.start(order(id="other"), source="grid")
+    await one.stop("other", source="grid")
+    for number in range(2 * FEW):
+        step, _ = await one.start(order(id=f"g{number}", source="gateway", target_percent=1), source="", is_state=True)
+        if number:
+            await one.stop(f"g{number - 1}", source="gateway")
+    ids = [event.id for event in one.curtailments.events]
+    assert len(ids) == FEW
+    assert (ids[0], ids[-1], in_force(one, AT)) == ("other", step.id, [step.id])
+    assert not json.loads(one.path.read_bytes())["spent"]
+
+
+@pytest.mark.usefixtures("few")
+@pytest.mark.parametrize("is_called_off", [False, True])
+async def test_a_stopped_order_stays_stopped_however_much_comes_between(tmp_path: Path, *, is_called_off: bool) -> None:
+    """Its repetition is refused until its start is a day ago, also after hundreds of other events and a restart."""
+    clock = Clock()
+    starts_at = AT + 20 * 86400 if is_called_off else AT
+    first = order(id="a", start=datetime.fromtimestamp(starts_at, UTC).isoformat())
+    one = book(tmp_path, clock)
+    await one.start(first, source="mqtt")
+    clock.at += 60
+    await one.stop("a", source="mqtt")
+    for number in range(10 * FEW):
+        if number % (FEW // 2) == 0:
+            clock.at += RESTORE_S
+        await one.start(order(id=f"n{number}"), source="api")
+        await one.stop(f"n{number}", source="api")
+    one.close()
+    for at in (clock.at, starts_at + 86400 - 1):
+        clock.at = at
+        one = book(tmp_path, clock)
+        assert "a" not in {event.id for event in one.curtailments.events}
+        with pytest.raises(OrderError, match="this event is over") as caught:
+            await one.start(first, source="mqtt")
+        assert caught.value.refusal is Refusal.CONFLICT
+        with pytest.raises(OrderError, match="this event is over"):
+            await one.stop("a", source="mqtt")
+        one.close()
+    clock.at = starts_at + 86400 + 61
+    one = book(tmp_path, clock)
+    with pytest.raises(OrderError, match="a time from a day ago"):
+        await one.start(first, source="mqtt")
+    await one.start(order(id="b"), source="api")
+    assert json.loads(one.path.read_bytes())["spent"].keys().isdisjoint({"a"})
+
+
+@pytest.mark.usefixtures("few")
+async def test_ids_of_the_agents_own_making_are_not_kept(tmp_path: Path) -> None:
+    """Nobody can repeat an order that had no id, so its id takes no room."""
+    clock = Clock()
+    one = book(tmp_path, clock)
+    for number in range(3 * FEW):
+        if number % (FEW // 2) == 0:
+            clock.at += RESTORE_S
+        event, _ = await one.start(order(), source="api")
+        await one.stop(event.id, source="api")
+    assert not json.loads(one.path.read_bytes())["spent"]
+    again = book(tmp_path, clock)
+    assert again.curtailments.events == one.curtailments.events
+
+
+@pytest.mark.usefixtures("few")
+async def test_too_many_ids_refuse_new_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client that calls off events of next year in a loop is refused at last; stopping goes on."""
+    monkeypatch.setattr(retention, "MAX_SPENT", 25)
+    clock = Clock()
+    one = book(tmp_path, clock)
+    await one.start(order(id="stays"), source="api")
+    followed = []
+
+    async def call_off_many() -> None:
+        for number in range(20 * FEW):
+            await one.start(order(id=f"n{number}", start="2026-11-01T00:00:00Z"), source="api")
+            followed.append(await one.stop(f"n{number}", source="api"))
+
+    with pytest.raises(OrderError, match="an order may be repeated for a day") as caught:
+        await call_off_many()
+    assert (len(followed), caught.value.refusal) == (FEW + 26, Refusal.FULL)
+    await one.stop("stays", source="api")
+
+
+async def test_two_agents_do_not_overwrite_each_others_orders(tmp_path: Path) -> None:
+    """The second refuses orders while the first runs; after its end it takes over what the first wrote."""
+    first, second = book(tmp_path), book(tmp_path)
+    await first.keep()
+    await second.keep()
+    assert (first.is_kept, second.is_kept) == (True, False)
+    await first.start(order(id="a"), source="api")
+    with pytest.raises(OrderError, match="another agent is writing it") as caught:
+        await second.start(order(id="b"), source="api")
+    assert (caught.value.refusal, second.curtailments.events) == (Refusal.NOT_KEPT, ())
+    first.close()
+    seen = []
+    second.on_change = lambda curtailments: seen.append([event.id for event in curtailments.events])
+    await second.keep()
+    assert (second.is_kept, seen, in_force(second, AT)) == (True, [["a"]], ["a"])
+    await second.start(order(id="b"), source="api")
+    assert [event.id for event in read_orders(second.path, site="alpha").events] == ["a", "b"]
+
+
+async def test_a_file_of_an_earlier_version_is_read(tmp_path: Path) -> None:
+    """A file without ids of ended events is read; what an earlier version does not know, it passes over."""
+    path = tmp_path / "site.curtailments.json"
+    path.write_bytes(one_event())
+    assert in_force(book(tmp_path), AT) == ["a"]

@@ -57,9 +57,18 @@ def watched(*rows: LedgerEntry, known: Iterable[LedgerEntry] = (), spacing_s: fl
     return book
 
 
-def owner(book: IdentityBook, number: int, *, machine: int = 0) -> str | None:
+def owner(
+    book: IdentityBook,
+    number: int,
+    *,
+    machine: int = 0,
+    uptime_s: float = 86400.0,
+    is_legacy: bool = False,
+    clock_s: float = 0.0,
+) -> str | None:
     """Return the unit that is credited with a reading at the home of unit `number`."""
-    credited = book.credit(poll(number, machine=machine), clock_s=0.0)
+    answer = poll(number, machine=machine, uptime_s=uptime_s, is_legacy=is_legacy)
+    credited = book.credit(answer, clock_s=clock_s)
     assert credited is None or credited.reading is None or credited.reading.unit_id == credited.unit_id
     return None if credited is None else credited.unit_id
 
@@ -120,7 +129,7 @@ def test_a_failed_poll_is_also_credited() -> None:
 
 
 def test_one_uptime_that_went_backwards_is_enough() -> None:
-    """Without board serials, the address whose uptime went backwards is asked first, then the home of its new unit."""
+    """Without board serials, an uptime that went backwards or jumped tells of an exchange, and both pages are read."""
     book = watched(row(1), row(2))
     book.credit(poll(1, is_legacy=True, uptime_s=5000.0), clock_s=1.0)
     book.credit(poll(2, is_legacy=True, uptime_s=9000.0), clock_s=1.0)
@@ -128,7 +137,8 @@ def test_one_uptime_that_went_backwards_is_enough() -> None:
     book.inquiries.take(1.0)
     book.credit(poll(1, is_legacy=True, uptime_s=9010.0), clock_s=11.0)
     book.credit(poll(2, is_legacy=True, uptime_s=5010.0), clock_s=11.0)
-    assert (book.inquiries.take(11.0), book.inquiries.take(11.0)) == (at(2), None)
+    # The other's uptime grew by an hour in ten seconds.
+    assert (book.inquiries.take(11.0), book.inquiries.take(11.0), book.inquiries.take(11.0)) == (at(1), at(2), None)
     assert moves(book.on_seen(at(2), info(1), at=AT, clock_s=11.0)) == [
         ("u2", Standing.DISPLACED, None),
         ("u1", Standing.MOVED, at(2)),
@@ -229,7 +239,7 @@ def test_a_machine_with_two_addresses_stays_at_home() -> None:
     book = watched(row(1), row(2))
     book.on_seen(at(1), info(2), at=AT, clock_s=1.0)
     assert book.inquiries.take(1.0) == at(2)
-    assert moves(book.on_seen(at(2), info(2), at=AT + 1, clock_s=1.0)) == [("u2", Standing.VERIFIED, at(2))]
+    assert book.on_seen(at(2), info(2), at=AT + 1, clock_s=1.0) == []
     assert (owner(book, 1), owner(book, 2)) == (None, "u2")
     assert book.inquiries.take(1.0) is None
     assert book.on_seen(at(1), info(2), at=AT + 2, clock_s=2.0) == []
@@ -266,8 +276,10 @@ def test_a_unit_that_comes_home_is_polled_there() -> None:
     """Of two units found away from home, one that comes home sends the other's polls home too."""
     former = row(9, deployed_to=AT - 86400.0)
     book = watched(row(1), row(2), known=[row(1), row(2), former])
+    book.credit(failed(NO_ANSWER, "u1"), clock_s=1.0)
     book.on_seen(at(9), info(1), at=AT + 1, clock_s=1.0)
     assert book.routes.entries() == (row(1, host=at(9).host), row(2))
+    book.credit(failed(NO_ANSWER, "u2"), clock_s=2.0)
     # No unit is polled at u1's home any more, and u2 is found there.
     book.on_seen(at(1), info(2), at=AT + 2, clock_s=2.0)
     assert book.routes.entries() == (row(1, host=at(9).host), row(2, host=at(1).host))
@@ -465,3 +477,97 @@ def test_reports_of_one_unit_are_bounded() -> None:
     assert [differences(serial, 2000) for serial in range(1100 - REPORTS_KEPT, 1100)] == [0] * REPORTS_KEPT
     book.replace_entries([], [row(1)], clock_s=3000.0)
     assert book._reported == {}
+
+
+def alternate(book: IdentityBook, *, is_page_read: bool, is_legacy: bool, rounds: int = 10) -> list[Finding]:
+    """Let the page of u1 show u1 and u2 in turn, while both are polled and u2's page is read or not."""
+    findings: list[Finding] = []
+    for now in range(1, rounds + 1):
+        shown = 2 if now % 2 else 1
+        findings += book.on_seen(at(1), info(shown), at=AT + now, clock_s=float(now))
+        for number in (1, 2):
+            assert (
+                owner(book, number, is_legacy=is_legacy, uptime_s=86400.0 + now, clock_s=float(now))
+                in {
+                    1: {"u1"} if shown == 1 else {None},
+                    2: {"u2"},
+                }[number]
+            )
+        while (endpoint := book.inquiries.take(float(now))) is not None:
+            if endpoint == at(2) and is_page_read:
+                findings += book.on_seen(at(2), info(2), at=AT + now, clock_s=float(now))
+            elif endpoint == at(2):
+                findings += book.on_failed(at(2), NO_PAGE, clock_s=float(now))
+        assert owner(book, 2, is_legacy=is_legacy, uptime_s=86400.0 + now, clock_s=float(now)) == "u2"
+    return findings
+
+
+@pytest.mark.parametrize("is_legacy", [False, True])
+@pytest.mark.parametrize("was_verified", [False, True])
+@pytest.mark.parametrize("is_page_read", [False, True])
+def test_a_page_with_anothers_mac_takes_nothing_from_it(
+    *, is_page_read: bool, was_verified: bool, is_legacy: bool
+) -> None:
+    """A page that shows another unit's MAC now and then costs that unit no reading, and proposes no exchange."""
+    book = IdentityBook([row(1), row(2)], spacing_s=0.0)
+    for number in (1, 2):
+        owner(book, number, is_legacy=is_legacy)
+        book.inquiries.take(0.0)
+    book.on_seen(at(1), info(1), at=AT, clock_s=0.0)
+    if was_verified:
+        book.on_seen(at(2), info(2), at=AT, clock_s=0.0)
+    else:
+        book.on_failed(at(2), NO_PAGE, clock_s=0.0)
+    found = moves(alternate(book, is_page_read=is_page_read, is_legacy=is_legacy))
+    assert {standing for name, standing, _ in found if name == "u1"} == {Standing.DISPLACED, Standing.VERIFIED}
+    assert {(name, standing) for name, standing, _ in found if name == "u2"} <= {("u2", Standing.VERIFIED)}
+    assert book.moves == 0
+
+
+def test_a_page_with_anothers_mac_corrects_no_ledger() -> None:
+    """The serial on a page elsewhere is no correction for the unit whose MAC it shows."""
+    book = watched(row(1), row(2))
+    findings = book.on_seen(at(1), SystemInfo(mac=info(2).mac, serial="SN1"), at=AT, clock_s=1.0)
+    assert [type(finding) for finding in findings] == [Move]
+
+
+def test_a_home_that_falls_silent_gives_its_unit_up() -> None:
+    """A unit seen elsewhere moves once its home is unreachable, and is back when the same boards answer there."""
+    book = watched(row(1), row(2))
+    assert moves(book.on_seen(at(1), info(2), at=AT, clock_s=1.0)) == [("u1", Standing.DISPLACED, None)]
+    book.credit(failed(NO_ANSWER, "u2"), clock_s=2.0)
+    assert moves(book.on_failed(at(2), NO_ANSWER, clock_s=2.0)) == [("u2", Standing.MOVED, at(1))]
+    assert owner(book, 1, machine=2) == "u2"
+    owner(book, 2)
+    assert moves(book.on_failed(at(2), NO_PAGE, clock_s=3.0)) == [("u2", Standing.VERIFIED, at(2))]
+    assert (owner(book, 1, machine=1), owner(book, 2)) == (None, "u2")
+
+
+@pytest.mark.parametrize(
+    ("uptime_s", "is_suspect"), [(86410.0, False), (86400.0, False), (10.0, True), (90000.0, True)]
+)
+def test_an_uptime_that_cannot_be_the_same_units_is_suspect(uptime_s: float, *, is_suspect: bool) -> None:
+    """Without serials of boards, a home answers as itself while its uptime goes on with the clock."""
+    book = IdentityBook([row(1), row(2)], spacing_s=0.0)
+    for number in (1, 2):
+        owner(book, number, is_legacy=True, clock_s=0.0)
+        book.inquiries.take(0.0)
+        book.on_seen(at(number), info(number), at=AT, clock_s=0.0)
+    owner(book, 2, is_legacy=True, uptime_s=uptime_s, clock_s=10.0)
+    assert (book.inquiries.take(10.0) == at(2)) is is_suspect
+    found = moves(book.on_seen(at(1), info(2), at=AT, clock_s=11.0))
+    assert (("u2", Standing.MOVED, at(1)) in found) is is_suspect
+
+
+def test_the_home_of_a_unit_that_is_polled_elsewhere_is_looked_at() -> None:
+    """A page at a former address takes a unreachable unit away until its own page, asked every ten minutes, is read."""
+    former = row(9, deployed_to=AT - 86400.0)
+    book = watched(row(1), known=[row(1), former])
+    book.credit(failed(NO_ANSWER, "u1"), clock_s=1.0)
+    book.on_seen(at(9), info(1), at=AT + 1, clock_s=1.0)
+    assert book.routes.entries() == (row(1, host=at(9).host),)
+    owner(book, 1, clock_s=2.0)
+    asked = {book.inquiries.take(SEARCH_EVERY_S + 5.0) for _ in range(3)}
+    assert at(1) in asked
+    assert moves(book.on_seen(at(1), info(1), at=AT + 700, clock_s=700.0)) == [("u1", Standing.VERIFIED, at(1))]
+    assert book.routes.entries() == (row(1),)

@@ -92,6 +92,37 @@ def test_row_with_the_least() -> None:
     assert (entry.is_in_maintenance, entry.is_simulated) == (False, False)
 
 
+@pytest.mark.parametrize(
+    ("host", "serial", "column", "is_simulated"),
+    [
+        ("10.0.0.1", "", "", False),
+        ("10.0.0.1", "", "yes", True),
+        ("127.1.0.1", "", "", True),
+        ("127.1.0.1:4029", "", "no", True),
+        ("[::1]:4028", "", "no", True),
+        ("10.0.0.1", "SIMABCDEFGHJ00042", "no", True),
+        ("10.0.0.1", "SIMABCDEFGHJ0004", "", False),
+        ("10.0.0.1", "SMTTABCDEFGHJ0004", "", False),
+    ],
+)
+def test_a_simulator_is_known_whatever_the_column_says(
+    host: str, serial: str, column: str, *, is_simulated: bool
+) -> None:
+    """A loopback address or a simulator's serial number makes a unit simulated, unless the column alone decides."""
+    text = f"unit_id,model,hashrate_th,host,container,rack,slot,deployed_from,deployed_to,status,serial,simulated\n\
+u1,T21,190,{host},,,,,,deployed,{serial},{column}\n"
+    for detects in (True, False):
+        ledger = read_ledger(
+            text,
+            "x",
+            catalogue=CATALOGUE,
+            zone=ZoneInfo("UTC"),
+            networks=DEFAULT_NETWORKS,
+            detect_simulated=detects,
+        )
+        assert [entry.is_simulated for entry in ledger.entries] == [is_simulated if detects else column == "yes"]
+
+
 def test_example_loads() -> None:
     """The shipped example is a ledger: six units, one of which moved and one of which was out for repair."""
     config = load_config(DEPLOY / "site.example.toml")
@@ -206,7 +237,11 @@ HASHRATE = "a number of TH/s above 0 is expected, such as 200 or 151.5"
 MOMENT = "an ISO date, or date and time, is expected, such as 2025-10-01 or 2025-10-01T06:00-05:00"
 LABEL = "at most 64 printable characters are expected"
 MAC = "the MAC address of one machine is expected, such as 02:1a:2b:3c:4d:5e"
-KNOWN = ", ".join(CATALOGUE.models())
+TO_ADD = (
+    "to add it, name a file in ledger.models_file with the header model,hashrate_th_s,power_w,efficiency_j_per_th,"
+    "hashboards,chips_per_board,chip,fans,cooling,source,coolant_layout and this line: "
+)
+OF_LEDGER = "this site's ledger,"
 
 
 @pytest.mark.parametrize(
@@ -218,10 +253,20 @@ KNOWN = ", ".join(CATALOGUE.models())
         ("unit_id", "a/b", UNIT_ID),
         ("unit_id", "ü", UNIT_ID),
         ("unit_id", "u" * 65, UNIT_ID),
-        ("model", "", f"unknown model; known are {KNOWN}"),
-        ("model", "M50", f"unknown model; known are {KNOWN}"),
-        ("model", "Antminer S2l", f"unknown model; known are {KNOWN}; did you mean S21?"),
-        ("model", "S21 Por", f"unknown model; known are {KNOWN}; did you mean S21 Pro?"),
+        ("model", "", "a model is expected, such as Antminer S21"),
+        ("model", "Antminer", "a model is expected, such as Antminer S21"),
+        ("model", "S21\x1b[2J", LABEL),
+        ("model", "M50", f"not in the catalogue; {TO_ADD}Antminer M50,200,,,,,,,air,{OF_LEDGER}"),
+        (
+            "model",
+            "Antminer S2l",
+            f"not in the catalogue; did you mean S21?; {TO_ADD}Antminer S2l,200,,,,,,,air,{OF_LEDGER}",
+        ),
+        (
+            "model",
+            "S21 Por",
+            f"not in the catalogue; did you mean S21 Pro?; {TO_ADD}Antminer S21 Por,200,,,,,,,air,{OF_LEDGER}",
+        ),
         ("hashrate_th", "", HASHRATE),
         ("hashrate_th", "0", HASHRATE),
         ("hashrate_th", "-200", HASHRATE),
@@ -231,7 +276,11 @@ KNOWN = ", ".join(CATALOGUE.models())
         ("hashrate_th", "2_00", HASHRATE),
         ("hashrate_th", "200TH", HASHRATE),
         ("hashrate_th", "\uff12\uff10\uff10", HASHRATE),
-        ("hashrate_th", "201", "S21 comes with 200, 195, 188, 175, 151 TH/s"),
+        (
+            "hashrate_th",
+            "201",
+            f"S21 comes with 200, 195, 188, 175, 151 TH/s; {TO_ADD}Antminer S21,201,,,3,108,BM1368,4,air,{OF_LEDGER}",
+        ),
         ("container", "C" * 65, LABEL),
         ("rack", "R\x1b[2J", LABEL),
         ("slot", "1\u202e", LABEL),
@@ -342,9 +391,12 @@ def test_every_mistake_is_told_in_file_order() -> None:
         "u6,S21,201,miner,C1,R1,6,,,deployed",
     ) == [
         f"line 3, column unit_id = 'u 2': {UNIT_ID}",
-        f"line 3, column model = 'S2l': unknown model; known are {KNOWN}; did you mean S21?",
         f"line 3, column hashrate_th = 'x': {HASHRATE}",
         "line 3, column status = 'gone': deployed or maintenance is expected",
+        (
+            "line 3, column model = 'S2l': not in the catalogue; did you mean S21?;"
+            f" {TO_ADD}Antminer S2l,,,,,,,,air,{OF_LEDGER}"
+        ),
         "line 4: 10 cells are expected, as in the header; here are 3",
         "line 5, column unit_id = 'u1': also on line 2, for a span of time that overlaps",
         (
@@ -352,7 +404,10 @@ def test_every_mistake_is_told_in_file_order() -> None:
             " a quote is opened and not closed, or followed by more than a comma"
         ),
         f"line 7, column host = 'miner': {LITERAL}",
-        "line 7, column hashrate_th = '201': S21 comes with 200, 195, 188, 175, 151 TH/s",
+        (
+            "line 7, column hashrate_th = '201': S21 comes with 200, 195, 188, 175, 151 TH/s;"
+            f" {TO_ADD}Antminer S21,201,,,3,108,BM1368,4,air,{OF_LEDGER}"
+        ),
     ]
 
 
@@ -675,7 +730,7 @@ def test_rows_are_read_alike_together_and_one_by_one(
     if wrong is not None:
         place, text = wrong
         rows[-1][1][place : place + 1] = [text]
-    parsers = cell_parsers(catalogue=CATALOGUE, zone=ZoneInfo("UTC"), networks=DEFAULT_NETWORKS)
+    parsers = cell_parsers(zone=ZoneInfo("UTC"), networks=DEFAULT_NETWORKS)
     mistakes = _Mistakes("ledger.csv")
     reader = _RowReader(FULL_HEADER.split(",")[:width], parsers, CATALOGUE, mistakes)
     together, each = reader._sound(rows), list(reader._each(rows))

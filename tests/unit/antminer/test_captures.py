@@ -11,7 +11,7 @@ from paths import CAPTURES
 from agent.errors import MalformedReplyError
 from agent.unit.cgminer import wire
 from agent.unit.cgminer.version import read_version
-from agent.unit.nameplate import short_model
+from agent.unit.model_names import short_model
 
 _STAMP = re.compile(r'["\'][Ww]hen["\']: ?(\d+)')
 _COMPILED = re.compile(r'"CompileTime": ?"\w+ (\w+ +\d+ [\d:]+) \w+ (\d{4})')

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from paths import WEB_CAPTURES
 from sim_cases import make_farm
-from web_cases import NONCE, credentials, md5, served
+from web_cases import NONCE, credentials, served
 
 from agent.address import Endpoint
 from agent.errors import (
@@ -181,7 +181,7 @@ def test_credentials_answer_the_recorded_challenge() -> None:
     """The credentials for an S21+'s challenge match an independent calculation."""
     (value,) = re.findall(rb"WWW-Authenticate: (.*)\r", UNAUTHORIZED)
     challenge = digest.read_challenge((value.decode(),))
-    assert challenge == Challenge("antMiner Configuration", NONCE, None, is_counted=True)
+    assert challenge == Challenge("antMiner Configuration", NONCE, None)
     header = digest.credentials(challenge, ROOT, method="GET", uri="/a", cnonce="0a4f113b")
     assert sorted(header[7:].split(", ")) == sorted(credentials("/a")[7:].split(", "))
 
@@ -194,12 +194,15 @@ def test_credentials_answer_the_recorded_challenge() -> None:
         (("Digest realm=x",), None),
         (('Digest realm="x", nonce="n", algorithm=SHA-256, qop="auth"',), None),
         (('Digest realm="x", nonce="n", qop="auth-int"',), None),
-        (('Digest realm="x", nonce="n"',), Challenge("x", "n", None, is_counted=False)),
-        (('Basic realm="x"', 'digest NONCE=n, realm=x, algorithm="md5"'), Challenge("x", "n", None, is_counted=False)),
+        # RFC 2069, without qop: the answer would have nothing random of the client's.
+        (('Digest realm="x", nonce="n"',), None),
+        (('Digest realm="x", nonce="n", qop=""',), None),
+        (('Digest realm="x", nonce="n"', "digest NONCE=m, realm=x, qop=auth"), Challenge("x", "m", None)),
+        (('Basic realm="x"', 'digest NONCE=n, realm=x, qop="auth", algorithm="md5"'), Challenge("x", "n", None)),
         # Documented (D68): Hiveon's newer lighttpd.
         (
             ('Digest realm="r", charset="UTF-8", algorithm=MD5, nonce="67d1:ab", qop="auth"',),
-            Challenge("r", "67d1:ab", None, is_counted=True),
+            Challenge("r", "67d1:ab", None),
         ),
         (("Digest " + 'a="' * 100_000,), None),
     ],
@@ -209,11 +212,13 @@ def test_challenges(values: tuple[str, ...], challenge: Challenge | None) -> Non
     assert digest.read_challenge(values) == challenge
 
 
-def test_without_qop_credentials_are_the_old_ones() -> None:
-    """A server of RFC 2069, without qop, gets a response without a counter."""
-    header = digest.credentials(Challenge("r", "n", None, is_counted=False), ROOT, method="GET", uri="/a", cnonce="c")
-    expected = md5(f"{md5('root:r:root')}:n:{md5('GET:/a')}")
-    assert header == f'Digest username="root", realm="r", nonce="n", uri="/a", response="{expected}"'
+async def test_a_unit_that_wants_the_old_credentials_gets_none() -> None:
+    """A page that asks for a password without qop is refused, and no credentials are sent."""
+    async with serving(saying(UNAUTHORIZED.replace(b', qop="auth"', b""))) as server:
+        with pytest.raises(UnsupportedReplyError, match="other than MD5 digest with qop=auth"):
+            await fetch(server.endpoint)
+    assert len(server.heard) == 1
+    assert b"Authorization" not in server.heard[0]
 
 
 def test_passwords_are_not_shown() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import time
 from collections.abc import AsyncIterator, Generator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -370,3 +371,56 @@ async def test_reply_limit_is_that_of_the_decoder(client: Client) -> None:
     data = b"x" * wire.MAX_REPLY_BYTES
     async with unit(answering(data[1:] + b"\0")) as address:
         assert len(await client.run(address, ask(STATS))) == wire.MAX_REPLY_BYTES
+
+
+async def test_time_in_which_this_process_did_not_run_is_no_unit_s(hasty: Client) -> None:
+    """The loop is held up for longer than every deadline: what the unit sent meanwhile is its reply."""
+    gate = asyncio.Event()
+
+    async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(4096)
+        gate.set()
+        writer.write(REPLY + b"\0")
+        await reader.read(1)
+
+    async with unit(behave) as address:
+        running = asyncio.ensure_future(hasty.run(address, ask(STATS)))
+        await gate.wait()
+        time.sleep(4 * SHORT_S)  # noqa: ASYNC251  the very stall that is tested
+        assert await running == REPLY + b"\0"
+
+
+async def test_a_unit_has_its_time_after_a_stall_before_the_request(hasty: Client) -> None:
+    """The loop is held up while connecting: the unit is reachable, and it still has time to answer."""
+    async with unit(answering(REPLY + b"\0")) as address:
+        running = asyncio.ensure_future(hasty.run(address, ask(STATS)))
+        await until(lambda: hasty.in_flight == 1)
+        time.sleep(4 * SHORT_S)  # noqa: ASYNC251  the very stall that is tested
+        assert await running == REPLY + b"\0"
+
+
+@pytest.mark.parametrize("stalls", [1, 3])
+async def test_a_unit_that_says_nothing_ends_all_the_same(hasty: Client, stalls: int) -> None:
+    """Stalls only put off the deadline of a unit that sends nothing; a reply that never ends gets its time twice."""
+    for behaviour, message in (
+        (hanging(), "no reply within"),
+        (dripping(b"x" * 1000, 0.02), "bytes of a reply within"),
+    ):
+        async with unit(behaviour) as address:
+            running = asyncio.ensure_future(hasty.run(address, ask(STATS)))
+            for _ in range(stalls):
+                await asyncio.sleep(0.06)
+                time.sleep(2 * SHORT_S)  # noqa: ASYNC251  the very stall that is tested
+            with pytest.raises(DeadlineError, match=message):
+                await running
+
+
+async def test_the_clock_of_deadlines_leaves_out_stalls(hasty: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Literal times: a late tick is time that was lost, also for a conversation that begins before that tick."""
+    times = []
+    with blackhole() as address, monkeypatch.context() as patched:
+        patched.setattr("agent.unit.cgminer.client.time.monotonic", lambda: 100.0)
+        hasty.start(address, ask(STATS), lambda _: None)
+        times = [hasty._attended(moment) for moment in (100.0, 100.04, 100.09, 120.09, 120.13)]
+    # A tick is due at 100.05; 20 s later, all but the time until then is lost.
+    assert times == pytest.approx([100.0, 100.04, 100.09, 100.05, 100.09])
