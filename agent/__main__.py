@@ -1,15 +1,17 @@
 """Entry point of `hashsight`; the command line itself is `agent.commands.command_line`."""
 
+import os
 import signal
 import sys
 from types import FrameType
 
-from agent.files.modes import restrict_umask
+# New files are not for other accounts, whatever the shell allows; a stricter umask stays.
+WITHHELD_MODE = 0o027
 
 
 def main() -> None:
-    """Run the command line. New files are not for other accounts, whatever the shell allows."""
-    restrict_umask()
+    """Run the command line."""
+    os.umask(os.umask(0o077) | WITHHELD_MODE)
     if sys.argv[1:2] == ["run"]:
         # SIGHUP asks an agent to reload its files. Importing the agent takes about a second, in which SIGHUP would kill
         # the process. Blocked here, it stays pending until `process.run_until_signalled` handles it.

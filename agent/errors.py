@@ -13,7 +13,9 @@
         |-- DeadlineError           connected, no complete reply in time        -> retry next interval
         |-- DisconnectedError       closed or reset mid-reply                   -> retry next interval
         |-- MalformedReplyError     not a reply, even after the named repairs   -> keep a clipped excerpt
+        |   '-- ForeignProtocolError  something else answers on the port        -> look what stands at the address
         |-- RefusedError            STATUS E or F, access denied                -> tell the operator
+        |-- ContradictoryReplyError(.rule)  the reply refutes its own rate      -> believe none of it
         |-- UnsupportedReplyError   a valid reply in an unknown dialect         -> ask for a capture
         |   '-- MisreadReplyError   a reply that triggered a bug of ours        -> log the traceback, continue
         '-- OtherUnitError          another unit answers at the unit's address  -> look for the unit
@@ -148,15 +150,55 @@ class DeadlineError(PollError):
 
 
 class DisconnectedError(PollError):
-    """The unit closed or reset the connection before the reply was complete."""
+    """The unit closed or reset the connection before the reply was complete.
+
+    Attributes:
+        is_reset: True if it reset the connection before the first byte: no program reads at its end.
+    """
 
     reason = "disconnected"
+
+    def __init__(self, message: str, *, is_reset: bool = False) -> None:
+        super().__init__(message)
+        self.is_reset = is_reset
 
 
 class MalformedReplyError(PollError):
     """Bytes that do not parse as a reply, even after the named repairs."""
 
     reason = "malformed"
+
+
+class ForeignProtocolError(MalformedReplyError):
+    """Bytes of another protocol, or another make's API.
+
+    Attributes:
+        speaker: One of the closed list in `agent.unit.cgminer.foreign`, as words: ``HTTP``, ``a Whatsminer``.
+    """
+
+    reason = "foreign"
+
+    def __init__(self, message: str, *, speaker: str) -> None:
+        super().__init__(message)
+        self.speaker = speaker
+
+
+class ContradictoryReplyError(PollError):
+    """A reply whose rate the rest of it refutes, and that has no other rate to believe.
+
+    Attributes:
+        rule: One of `CONTRADICTIONS`.
+    """
+
+    reason = "contradictory"
+
+    def __init__(self, message: str, *, rule: str) -> None:
+        super().__init__(message)
+        self.rule = rule
+
+
+CONTRADICTIONS = ("over_limit", "unsupported_rate", "silent_boards")
+"""Why a reply is contradictory: above twice the rating; above its rating, unsupported; boards that all report 0."""
 
 
 class RefusedError(PollError):
@@ -196,6 +238,8 @@ POLL_REASONS: tuple[str, ...] = tuple(
         DeadlineError,
         DisconnectedError,
         MalformedReplyError,
+        ForeignProtocolError,
+        ContradictoryReplyError,
         RefusedError,
         UnsupportedReplyError,
     )

@@ -22,7 +22,7 @@ COUNTED = (
     *("connections", "alive", "in_flight", "pending", "written", "dropped", "skipped", "stragglers", "restored"),
     *("accepted", "rejected", "set_aside", "standstills"),
 )
-FLAGS = ("up", "active", "successful", "state", "kept", "changed", "connected", "silent", "build")
+FLAGS = ("up", "active", "successful", "state", "reason", "kept", "changed", "connected", "silent", "build")
 # Units in common use that are not base units, anywhere in a name.
 HABITS = re.compile(
     r"(?:^|_)((?:giga|tera|peta|exa)\w*|[gtpe]hs?|percent\w*|pct|milli\w*|micro\w*|kilo\w*|mega\w*|kwh?|mw|minutes|hours"
@@ -64,6 +64,8 @@ UNIT_SERIES: Mapping[str, int] = {
     # Partly curtailed, missing chips, derated, underperforming. A missing board adds one series and removes one: it has
     # no temperature.
     "cause": 4,
+    # A unit that is partly curtailed has no reason here.
+    "reason": 0,
 }
 # Most series of one family per group of units, by label.
 GROUP_SERIES: Mapping[str, int] = {

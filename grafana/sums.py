@@ -97,6 +97,8 @@ def _curtailment(level: Level, raw: str) -> Iterator[Rule]:
     )
     yield Rule(nameplate, _whole(level.by, f"{raw}_curtailment_nameplate_{HASHRATE}"))
     yield Rule(target, _whole(level.by, f"{raw}_curtailment_target_{HASHRATE}"))
+    hashing = level.total("curtailment_operating")
+    yield Rule(hashing, _whole(level.by, f"{raw}_curtailment_operating_{HASHRATE}"))
     yield Rule(level.total("expected"), f"{deployed}\n- {nameplate}\n+ {target}")
     yield Rule(
         f"{name}:mining_curtailment_stragglers:sum",

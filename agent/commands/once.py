@@ -15,6 +15,7 @@ from agent.commands.site_summary import site_fields, site_summary
 from agent.commands.terminal import FAILED, err, exit_codes, out
 from agent.runtime import logs
 from agent.runtime.setup import load_setup
+from agent.site.reasons import Reason
 from agent.site.status import UnitState, UnitStatus
 from agent.site.totals import SiteFigures
 from agent.text.numbers import hashrate_text, ratio_text
@@ -62,12 +63,13 @@ def _unit_table(statuses: Iterable[UnitStatus], of: int) -> Table:
     for status in statuses:
         place = status.entry.place
         causes = ", ".join(str(loss.cause).replace("_", " ") for loss in status.losses)
+        is_fine = status.state is UnitState.HASHING and status.reason is Reason.HASHING
         table.add_row(
             escape(status.entry.unit_id),
             escape(status.entry.nameplate.model),
             escape(" ".join(part for part in (place.container, place.rack, place.slot) if part)),
             status.state,
-            escape(causes if status.state is UnitState.HASHING and causes else status.why),
+            escape(causes if is_fine and causes else "; ".join([status.why, *(each.why for each in status.also)])),
             hashrate_text(status.hashrate_hs),
             ratio_text(_shortfall_ratio(status), 1),
         )
@@ -93,8 +95,11 @@ def unit_fields(status: UnitStatus) -> dict[str, object]:
         "unit_id": status.entry.unit_id,
         "model": status.entry.nameplate.model,
         "state": status.state,
+        "reason": status.reason,
         "why": status.why,
         "is_overdue": status.is_overdue,
+        "also": [finding.why for finding in status.also],
+        "check_first": status.check_first,
         "nameplate_hs": status.entry.nameplate.hashrate_hs,
         "hashrate_hs": status.hashrate_hs,
         "power_watts": status.power.watts if status.power else None,

@@ -3,7 +3,9 @@
 import asyncio
 import time
 from collections.abc import Generator, Iterator
+from dataclasses import dataclass
 
+import msgspec
 from rich.markup import escape
 from rich.table import Table
 
@@ -11,15 +13,19 @@ from agent.address import Endpoint, parse_endpoint
 from agent.commands.machine_output import visible, write_json, write_lines
 from agent.commands.terminal import err, exit_codes, out, usage_error
 from agent.errors import PollError
+from agent.site.evidence import alone_findings
 from agent.site.mismatch import reported_bin
+from agent.site.reasons import REASONS
+from agent.site.status import reason_of
 from agent.text.numbers import ABSENT, duration_text, hashrate_text
 from agent.text.power import unit_power_text
 from agent.text.unit_notes import bin_text, coolant_text
 from agent.unit import registry
 from agent.unit.cgminer.client import Client
+from agent.unit.consistency.rules import hold_together
 from agent.unit.model_advice import Machine, missing_text
 from agent.unit.model_names import base_key, is_board_name, plain_model
-from agent.unit.nameplate import shipped_catalogue
+from agent.unit.nameplate import Nameplate, shipped_catalogue
 from agent.unit.reader import Conversation
 from agent.unit.reading import BoardReading, Places, UnitReading
 
@@ -37,13 +43,16 @@ def read(host: str, *, as_json: bool, raw: bool, timeout_s: float) -> None:
         exchanges: list[tuple[bytes, bytes]] = []
         try:
             reading = asyncio.run(_ask(endpoint, timeout_s, exchanges))
+        except PollError as error:
+            err.print(f"check first: {REASONS[reason_of(error)].check_first}", markup=False, soft_wrap=True)
+            raise
         finally:
             if raw:
                 _print_raw(exchanges)
         if raw:
             return
         if as_json:
-            write_json(reading)
+            write_json({**msgspec.to_builtins(reading), **_reason(reading)})
         else:
             _print_tables(endpoint, reading)
 
@@ -54,9 +63,27 @@ async def _ask(endpoint: Endpoint, timeout_s: float, exchanges: list[tuple[bytes
     conversation = reader.converse(str(endpoint), reader.new_memory(), slow_every=1, wall=time.time)
     try:
         with err.status(f"asking {endpoint}"):
-            return await client.run(endpoint, _overheard(conversation, exchanges))
+            reading = await client.run(endpoint, _overheard(conversation, exchanges))
     finally:
         client.close()
+    return hold_together(reading, _strongest_bin(reading), _NoMemory())
+
+
+@dataclass
+class _NoMemory:
+    """The memory of a unit that is read once."""
+
+    sleep_doubted_at: float | None = None
+
+
+def _strongest_bin(reading: UnitReading) -> Nameplate | None:
+    """Return the strongest bin of the model that a unit says it is; None if the catalogue does not know it.
+
+    There is no ledger here, so the unit is held against the most that its model is sold with.
+    """
+    model, catalogue = reading.identity.model or "", shipped_catalogue()
+    bins_hs = catalogue.bins_hs(model)
+    return catalogue.find(model, bins_hs[0]) if bins_hs else None
 
 
 def _overheard(
@@ -96,6 +123,7 @@ def _print_tables(endpoint: Endpoint, reading: UnitReading) -> None:
             "slot",
             "hashrate",
             "chips",
+            "bad",
             "clock",
             "chip °C",
             "board °C",
@@ -128,14 +156,31 @@ def _print_tables(endpoint: Endpoint, reading: UnitReading) -> None:
         out.print(missing, markup=False, soft_wrap=True)
 
 
+def _reason(reading: UnitReading) -> dict[str, object]:
+    first, *others = alone_findings(reading)
+    return {
+        "reason": first.reason,
+        "why": first.why,
+        "also": [finding.why for finding in others],
+        "check_first": REASONS[first.reason].check_first,
+    }
+
+
 def _facts(reading: UnitReading) -> Iterator[tuple[str, str]]:
     identity = reading.identity
     yield "model", identity.model or ABSENT
     yield "firmware", identity.firmware or ABSENT
     yield "API", f"{identity.api or ABSENT}, {reading.dialect} dialect"
     yield "mode", reading.mode or "not reported"
+    found = alone_findings(reading)
+    yield "reason", "; ".join(finding.why for finding in found)
+    if REASONS[found[0].reason].check_first:
+        yield "check first", REASONS[found[0].reason].check_first
     yield "up", duration_text(reading.uptime_s)
     yield "hashrate 5 s", hashrate_text(reading.hashrate_5s_hs)
+    if reading.stand_in_hs is not None:
+        window = "" if reading.stand_in_window_s is None else f", over {duration_text(reading.stand_in_window_s)}"
+        yield "stands in for it", f"{hashrate_text(reading.stand_in_hs)}{window}"
     yield "hashrate 30 min", hashrate_text(reading.hashrate_30m_hs)
     yield "hashrate average", hashrate_text(reading.hashrate_avg_hs)
     yield "firmware's ideal", hashrate_text(reading.hashrate_ideal_hs)
@@ -154,6 +199,8 @@ def _facts(reading: UnitReading) -> Iterator[tuple[str, str]]:
         if shares.difficulty_accepted is not None and reading.uptime_s:
             delivered_hs = shares.difficulty_accepted * 2**32 / reading.uptime_s
             yield "delivered since start", hashrate_text(delivered_hs)
+    if reading.faults:
+        yield "faults it names", ", ".join(fault.replace("_", " ") for fault in reading.faults)
     if reading.repairs:
         yield "repairs", ", ".join(reading.repairs)
 
@@ -186,8 +233,9 @@ def _board_cells(board: BoardReading) -> list[str]:
 
     return [
         str(board.slot),
-        hashrate_text(board.hashrate_hs),
+        hashrate_text(board.hashrate_hs) + (" (mean)" if board.is_average else ""),
         ABSENT if board.chips is None else str(board.chips),
+        ABSENT if board.bad_chips is None else str(board.bad_chips),
         ABSENT if board.frequency_hz is None else f"{board.frequency_hz / 1e6:.0f} MHz",
         celsius(board.chip_celsius),
         celsius(board.pcb_celsius),

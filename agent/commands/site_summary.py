@@ -8,8 +8,8 @@ from rich.table import Table
 from rich.text import Text
 
 from agent.site.totals import Figures, SiteFigures
-from agent.text.losses import CAUSE_WORDS, LossLine, units_text
-from agent.text.numbers import ABSENT, TARGET_RATIO, hashrate_text, ratio_text
+from agent.text.losses import LossLine, units_text
+from agent.text.numbers import ABSENT, SURE_COVERAGE_RATIO, TARGET_RATIO, hashrate_text, ratio_text
 from agent.text.power import power_line
 
 
@@ -20,13 +20,19 @@ def headline(name: str, figures: Figures) -> Text:
         (name, "bold"),
         f": operating {hashrate_text(figures.operating_hs)} of {hashrate_text(figures.deployed_hs)} deployed = ",
     )
-    if ratio is None:
+    if not figures.deployed_hs:
         text.append("nothing deployed")
         return text
-    is_met = ratio > TARGET_RATIO
-    text.append(ratio_text(ratio), "bold green" if is_met else "bold red")
-    text.append(f" operational efficiency ({'above' if is_met else 'not above'} 90 %), ")
-    text.append(f"coverage {ratio_text(figures.coverage_ratio, 1)}")
+    coverage = figures.coverage_ratio or 0.0
+    if ratio is None:
+        text.append("not known", "bold")
+    else:
+        is_met, is_sure = ratio > TARGET_RATIO, coverage >= SURE_COVERAGE_RATIO
+        colour = ("green" if is_met else "red") if is_sure else "yellow"
+        text.append(ratio_text(ratio), f"bold {colour}")
+        verdict = "above" if is_met else "not above"
+        text.append(f" operational efficiency ({verdict} 90 %{'' if is_sure else ', as far as is known'})")
+    text.append(f", coverage {ratio_text(coverage, 1)}")
     return text
 
 
@@ -64,7 +70,7 @@ def loss_table(figures: Figures, lines: Iterable[LossLine]) -> Table:
     table.add_column("where", overflow="fold")
     for line in lines:
         share = ratio_text(line.hashrate_hs / figures.deployed_hs)
-        table.add_row(CAUSE_WORDS[line.cause], hashrate_text(line.hashrate_hs), share, escape(line.where))
+        table.add_row(escape(line.words), hashrate_text(line.hashrate_hs), share, escape(line.where))
     if figures.uplift_hs > 0:
         share = ratio_text(figures.uplift_hs / figures.deployed_hs)
         table.add_row("less: uplift above nameplate", hashrate_text(figures.uplift_hs), share)
@@ -122,10 +128,12 @@ def site_fields(name: str, figures: SiteFigures) -> dict[str, object]:
             "efficient_deployed_hs": each.efficient_deployed_hs,
             "curtailment_nameplate_hs": each.curtailment_nameplate_hs,
             "curtailment_target_hs": each.curtailment_target_hs,
+            "curtailment_operating_hs": each.curtailment_operating_hs,
             "stragglers": each.stragglers,
             "unrestored": each.unrestored,
             "overdue_units": each.overdue_units,
             "overdue_hs": each.overdue_hs,
+            "units_by_reason": each.units_by_reason,
             "losses_hs": each.losses_hs,
             "units_by_state": each.units_by_state,
         }

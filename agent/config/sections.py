@@ -76,11 +76,15 @@ class LedgerSection(Section):
         file: The ledger; relative to the configuration file.
         models_file: The site's own catalogue rows; None for the shipped catalogue alone.
         networks: The only networks that units' addresses may be in.
+        detect_simulated: True to take units at loopback addresses, and with serial numbers of the bundled simulator,
+            for simulated, whatever the ledger's column says; False to go by the column alone.
     """
 
     file: FilePath
     models_file: FilePath | None = None
     networks: Networks = DEFAULT_NETWORKS
+    # A simulated unit that passes for a machine adds hashrate that nobody has.
+    detect_simulated: bool = True
 
     @field_validator("networks")
     @classmethod

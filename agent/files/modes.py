@@ -6,13 +6,6 @@ from pathlib import Path
 
 FILE_MODE = 0o640
 """For the owner, and for a group to read, such as a backup's; a stricter umask takes the group's part away."""
-OTHERS = 0o027
-"""Bits that no new file of this process gets."""
-
-
-def restrict_umask() -> None:
-    """Withhold `OTHERS` from every file that this process creates from now on; a stricter umask stays."""
-    os.umask(os.umask(0o077) | OTHERS)
 
 
 def private_opener(path: str, flags: int) -> int:

@@ -18,7 +18,8 @@ from agent.history.state_changes import AHEAD_S
 _CHANGE = "since, unit, until, state, why"
 # Table, columns, and the column that is a Unix time, s.
 _KINDS = (("site", NAMES, "at"), ("containers", f"{NAMES}, container", "at"), ("changes", _CHANGE, "since"))
-# Created when they are first needed: no part of the schema, so that earlier versions go on reading the file.
+# Made when first needed: no part of the schema, so that earlier versions go on reading the file. A migration
+# that changes columns must change these tables too, where they exist.
 _TABLES = tuple(
     f"CREATE TABLE IF NOT EXISTS aside_{table} AS SELECT 0.0 AS aside_at, {names} FROM {table} WHERE FALSE"
     for table, names, _ in _KINDS

@@ -37,6 +37,7 @@ class ChangeLog:
             _EVENTS[status.state],
             unit=entry.unit_id,
             before=before,
+            reason=status.reason,
             why=status.why,
             host=entry.host,
             container=entry.place.container,

@@ -102,7 +102,12 @@ class InForce:
         """Log a warning if simulated units are in the figures."""
         simulated = self._parts.counting.simulated_units()
         if simulated:
-            log.warning("simulated units count", units=simulated, of=len(self._parts.tracker))
+            log.warning(
+                "simulated units count",
+                units=simulated,
+                of=len(self._parts.tracker),
+                keys="site.count_simulated, ledger.detect_simulated",
+            )
 
     async def apply_ledger_if_due(self) -> None:
         """Apply the ledger's changes dated up to now. Call it under `held`."""

@@ -126,6 +126,7 @@ def load_setup(path: Path, *, before: Setup | None = None, rest: Callable[[], No
             catalogue=catalogue,
             zone=config.site.zone,
             networks=config.ledger.networks,
+            detect_simulated=config.ledger.detect_simulated,
             before=None if before is None else before.ledger,
             rest=rest,
         )

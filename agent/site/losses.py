@@ -2,18 +2,25 @@
 
     nameplate - sum(losses) + uplift == measured        always
 
-A unit that is not hashing lost its whole shortfall to its state. A unit that is hashing lost it to these, in order: a
-curtailment event that asks for less than the nameplate; missing boards; missing chips; a clock set or throttled below
-the nameplate's. The rest is unexplained: *underperforming*. Each step takes at most what is left, so nothing is counted
-twice.
+A unit that is not hashing lost its whole shortfall to its state. A unit that is hashing lost it to these, in order:
+missing boards; missing and bad chips; a curtailment event that asks for less than the nameplate; a clock set or
+throttled below the nameplate's. The rest is unexplained: *underperforming*. Each step takes at most what is left, so
+nothing is counted twice.
+
+A visible fault is a fault inside an event too. The event explains what its target takes of the boards and chips that
+are left, and only of a unit that follows it. One whose rate is above the target does not. Nor does one far below it
+whose clocks are not lowered.
 
 The arithmetic uses only minus, times, divide, min and max, so it runs on floats and, in the tests, on exact fractions.
 """
 
+from agent.site.evidence import absent_boards, bad_chips, low_clock, side_findings
+from agent.site.hardware import capacity_hs, visible_faults
 from agent.site.ledger.entries import LedgerEntry
-from agent.site.status import Cause, Loss, UnitState
+from agent.site.reasons import PLAIN, Finding, Reason
+from agent.site.status import Cause, Loss, UnitState, is_above_target
 from agent.unit.nameplate import Nameplate
-from agent.unit.reading import BoardReading, Mode, UnitReading
+from agent.unit.reading import Mode, UnitReading
 
 _WHOLE_SHORTFALL = {
     UnitState.CURTAILED: Cause.CURTAILED,
@@ -24,6 +31,13 @@ _WHOLE_SHORTFALL = {
     UnitState.STARTING: Cause.STARTING,
 }
 
+# Shares of the nameplate below which a loss is no reason. Documented (D60): Bitmain's own tolerance is +-3 %. The noise
+# of a 5 s rate comes on top for what no clock explains.
+_NOISE_BELOW = {Cause.DERATED: 0.03, Cause.UNDERPERFORMING: 0.05}
+
+FOLLOWING_RATIO = 0.1
+"""A unit within this share of its capacity below an event's target follows it, whatever its clocks say."""
+
 
 def attribute(
     entry: LedgerEntry,
@@ -32,6 +46,7 @@ def attribute(
     hashrate_hs: float | None,
     *,
     target_ratio: float = 1,
+    is_waking: bool = False,
 ) -> tuple[tuple[Loss, ...], float]:
     """Return the losses by cause and the uplift of one unit, H/s.
 
@@ -40,7 +55,8 @@ def attribute(
         state: The unit's state now.
         reading: Its fresh reading, or None.
         hashrate_hs: The rate of that reading; None counts as nothing delivered.
-        target_ratio: The share of its nameplate that an event in force leaves the unit to hash; 1 without an event.
+        target_ratio: The share of its nameplate that an event leaves the unit to hash; 1 without an event.
+        is_waking: That event is over, and the unit is on its way back: it may be above the target already.
     """
     nameplate_hs = entry.nameplate.hashrate_hs
     measured_hs = hashrate_hs if hashrate_hs is not None else nameplate_hs * 0
@@ -52,8 +68,7 @@ def attribute(
         return (Loss(cause, shortfall_hs),), nameplate_hs * 0
     losses = []
     left_hs = shortfall_hs
-    curtailed_hs = nameplate_hs * (1 - target_ratio)
-    for cause, claim_hs in ((Cause.CURTAILED, curtailed_hs), *_claims(entry.nameplate, reading)):
+    for cause, claim_hs in _claims(entry.nameplate, reading, measured_hs, target_ratio, is_waking=is_waking):
         if claim_hs > 0 and left_hs > 0:
             taken_hs = min(claim_hs, left_hs)
             losses.append(Loss(cause, taken_hs))
@@ -63,46 +78,74 @@ def attribute(
     return tuple(losses), nameplate_hs * 0
 
 
-def _claims(nameplate: Nameplate, reading: UnitReading | None) -> tuple[tuple[Cause, float], ...]:
-    """Return what each visible fault would take of this nameplate, H/s, most certain first."""
+def _claims(
+    nameplate: Nameplate, reading: UnitReading | None, measured_hs: float, target_ratio: float, *, is_waking: bool
+) -> tuple[tuple[Cause, float], ...]:
+    """Return what each cause would take of this nameplate, H/s, most certain first."""
     if reading is None:
-        return ()
-    present = 0
-    is_low = reading.mode is Mode.LOW
-    board_hs = nameplate.hashrate_hs if nameplate.boards is None else nameplate.hashrate_hs / nameplate.boards
-    rated_chips, rated_hz = nameplate.chips_per_board, nameplate.frequency_hz
-    chips_missing, derated_hs = 0, nameplate.hashrate_hs * 0
-    for board in reading.boards:
-        if not _is_up(board):
-            continue
-        present += 1
-        # The rating of the chips that are present; a slow clock takes nothing from missing ones.
-        populated_hs = board_hs
-        if rated_chips is not None and board.chips is not None and board.chips < rated_chips:
-            chips_missing += rated_chips - board.chips
-            populated_hs = board_hs * board.chips / rated_chips
-        if rated_hz is not None and board.frequency_hz is not None:
-            if board.frequency_hz < rated_hz:
-                derated_hs += populated_hs * (1 - board.frequency_hz / rated_hz)
-        elif is_low:
-            # No clock to compare: a declared low-power mode explains the whole remainder. The caller caps it.
-            derated_hs += populated_hs
-    if nameplate.boards is None or not present:
-        # No layout to compare with. Or the unit hashes and lists no boards: then the list is missing, not the boards.
-        return ((Cause.DERATED, nameplate.hashrate_hs),) if is_low else ()
-    missing_chips_hs = board_hs * chips_missing / rated_chips if rated_chips else nameplate.hashrate_hs * 0
-    return (
-        (Cause.MISSING_BOARDS, board_hs * max(0, nameplate.boards - present)),
-        (Cause.MISSING_CHIPS, missing_chips_hs),
-        (Cause.DERATED, derated_hs),
-    )
+        return ((Cause.CURTAILED, nameplate.hashrate_hs * (1 - target_ratio)),)
+    faults = visible_faults(nameplate, reading)
+    boards, chips = (Cause.MISSING_BOARDS, faults.boards_hs), (Cause.MISSING_CHIPS, faults.chips_hs)
+    if target_ratio >= 1:
+        return (boards, chips, (Cause.DERATED, faults.clocks_hs))
+    able_hs = capacity_hs(nameplate, faults)
+    if not is_waking and is_above_target(measured_hs, able_hs, target_ratio):
+        # It does not follow the event.
+        return (boards, chips, (Cause.DERATED, faults.clocks_hs))
+    curtailed_hs = able_hs * (1 - target_ratio)
+    is_near = not is_waking and measured_hs >= able_hs * (target_ratio - FOLLOWING_RATIO)
+    if faults.has_clocks and reading.mode is not Mode.LOW and not is_near:
+        # The clocks show how far it follows; a declared low-power mode is believed without them.
+        curtailed_hs = min(curtailed_hs, faults.clocks_hs)
+    derated_hs = max(curtailed_hs * 0, faults.clocks_hs - curtailed_hs)
+    return (boards, chips, (Cause.CURTAILED, curtailed_hs), (Cause.DERATED, derated_hs))
 
 
-def _is_up(board: BoardReading) -> bool:
-    """Return True if a listed board counts as present: its chips were enumerated or, without a chip count, it hashes.
+def shortfall_finding(
+    nameplate: Nameplate,
+    reading: UnitReading,
+    losses: tuple[Loss, ...],
+    *,
+    target_ratio: float = 1,
+    is_waking: bool = False,
+    is_straggler: bool = False,
+) -> tuple[Finding, tuple[Finding, ...]]:
+    """Return the reason for the largest loss of a unit that hashes, and what else its reply shows.
 
-    A board that reports neither is no visible fault: a field that could not be read must not become a missing board.
+    Absent boards and bad chips are facts, and named however little they take. A low clock or a shortfall without a
+    visible reason is named only beyond noise. A unit with nothing to name is hashing.
+
+    Args:
+        nameplate: The unit's.
+        reading: Its fresh reading.
+        losses: Its losses by cause, as of `attribute`.
+        target_ratio: As of `attribute`.
+        is_waking: As of `attribute`.
+        is_straggler: It hashes more than an event in force leaves it; a reason where there is no fault.
     """
-    if board.chips is None:
-        return board.hashrate_hs is None or board.hashrate_hs > 0
-    return board.chips > 0
+    sized: list[tuple[float, Finding]] = []
+    for cause, lost_hs in losses:
+        share = float(lost_hs / nameplate.hashrate_hs)
+        if cause is Cause.MISSING_BOARDS:
+            sized += [(share, finding) for finding in absent_boards(reading, nameplate)]
+        elif cause is Cause.MISSING_CHIPS:
+            sized += [(share, finding) for finding in bad_chips(reading, nameplate)]
+        elif cause is Cause.CURTAILED:
+            held = Finding(Reason.HELD_BACK, f"held to {float(target_ratio):.0%} by an event")
+            sized.append((share, PLAIN[Reason.WAKING] if is_waking else held))
+        elif share >= _NOISE_BELOW[cause]:
+            sized.append((share, low_clock(reading, nameplate) if cause is Cause.DERATED else PLAIN[Reason.SLOW]))
+    named = [finding for _, finding in sorted(sized, key=lambda each: -each[0])]
+    named += [finding for finding in side_findings(reading, nameplate) if finding not in named]
+    if is_straggler:
+        named.append(Finding(Reason.STRAGGLING, f"hashing above an event's target of {float(target_ratio):.0%}"))
+    return (named[0], tuple(named[1:])) if named else (PLAIN[Reason.HASHING], ())
+
+
+def is_noise(nameplate: Nameplate, losses: tuple[Loss, ...]) -> bool:
+    """Return True if a unit that hashes lost nothing that has a reason; cheap, because every poll asks."""
+    for cause, lost_hs in losses:
+        limit_ratio = _NOISE_BELOW.get(cause)
+        if limit_ratio is None or lost_hs >= nameplate.hashrate_hs * limit_ratio:
+            return False
+    return True

@@ -2,6 +2,8 @@
 
 Pure: readings, ledger entries and times come in, a verdict goes out. A failure to read is *unreachable* or
 *unreadable*, never a zero. A unit that sleeps without a declared event is *stopped*, never *curtailed*.
+
+A reason is read off the reply (`evidence`). "Cause unknown" remains only where nothing in it explains a stop.
 """
 
 from enum import StrEnum
@@ -9,18 +11,37 @@ from typing import NamedTuple
 
 import msgspec
 
-from agent.errors import PollError, RefusedError, UnreachableError
+from agent.errors import (
+    ContradictoryReplyError,
+    DisconnectedError,
+    ForeignProtocolError,
+    PollError,
+    RefusedError,
+    UnreachableError,
+)
 from agent.site.curtailment.events import Event
+from agent.site.evidence import stop_findings
+from agent.site.hardware import capacity_hs, visible_faults
 from agent.site.ledger.entries import LedgerEntry
 from agent.site.mismatch import Mismatch
 from agent.site.power import Power, PowerGap, power_gap
+from agent.site.reasons import MAX_WHY, PLAIN, REASONS, Finding, Reason, Severity
+from agent.site.restarts import YOUNG_S
+from agent.unit.nameplate import Nameplate
 from agent.unit.reading import Mode, UnitReading
 
-# Assumed (A39): a cold start ends 2 to 6 minutes after the miner process begins. Documented (D52): hydro
-# units with cold coolant mine at low frequency for up to 240 s before that.
-WARM_UP_S = 600.0
-STARTING_BELOW_RATIO = 0.8
 STOPPED_BELOW_RATIO = 0.01
+FULL_RATIO = 0.97
+"""A young unit at this share of what its present boards can do has ended its ramp. Documented (D60): +-3 % are normal.
+"""
+BOOT_S = 180.0
+"""A young unit without hashrate for this long shows why it does not start; until then pools and fans are not up yet."""
+STRAGGLING_ABOVE_RATIO = 0.1
+"""A unit hashes above an event's target if it exceeds it by more than this share of its capacity.
+
+Or by half of what the target takes, if that is less. The noise of a 5 s rate is far below."""
+CODE_ACCESS_DENIED = 45
+"""Observed (O04): the code with which a unit's API access list refuses."""
 
 
 class UnitState(StrEnum):
@@ -51,10 +72,17 @@ class Cause(StrEnum):
 
 
 class Verdict(NamedTuple):
-    """A state and the reason for it, in a few fixed words."""
+    """A state and the reason for it.
+
+    Attributes:
+        state: The unit's state.
+        finding: The reason, and its words.
+        also: What else its reply shows that explains the state, most severe first.
+    """
 
     state: UnitState
-    why: str
+    finding: Finding
+    also: tuple[Finding, ...] = ()
 
 
 class Loss(NamedTuple):
@@ -69,10 +97,12 @@ class UnitStatus(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     Attributes:
         entry: The unit's ledger entry in force.
-        state, why: Our judgement, and the reason in a few fixed words.
+        state: Our judgement.
+        reason, why: The reason for it, from the closed list, and in words with numbers (`reasons.MAX_WHY`).
+        also: What else is wrong with the unit, most severe first; empty for a healthy one.
         since: Unix time at which the unit entered this state, as far as this process has seen, s.
         is_fresh: True while `reading` is younger than the site's `stale_after_s`.
-        is_known: True if the state rests on a fresh reading, a definite refusal, or the ledger's own word
+        is_known: True if the state rests on a fresh reading, a refused TCP connection, or the ledger's own word
             (maintenance); coverage is the nameplate of these units.
         reading: The latest reading, however old; None before the first.
         error: Why the latest poll failed; None if it did not.
@@ -84,7 +114,7 @@ class UnitStatus(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         power: Power drawn and its source; None if it is neither metered nor reported nor can be modelled: `power_gap`
             says why.
         event: The curtailment event in force that covers the unit; None outside of any.
-        is_straggler: True if it goes on hashing inside an event that leaves it nothing to hash.
+        is_straggler: True if it hashes more than an event in force leaves it to hash.
         mismatch: Another model or bin than its row's that the unit reports; None if it reports none.
         is_overdue: True if this agent did not ask the unit in time: state, rate and losses are those of its last poll,
             and `is_fresh` and `is_known` are False (see `lateness`).
@@ -93,6 +123,7 @@ class UnitStatus(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     entry: LedgerEntry
     state: UnitState
+    reason: Reason
     why: str
     since: float
     is_fresh: bool
@@ -109,6 +140,12 @@ class UnitStatus(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     unrestored: Event | None = None
     mismatch: Mismatch | None = None
     is_overdue: bool = False
+    also: tuple[Finding, ...] = ()
+
+    @property
+    def check_first(self) -> str:
+        """What to look at first, from the closed list; empty for a healthy unit."""
+        return REASONS[self.reason].check_first
 
     @property
     def is_polled(self) -> bool:
@@ -134,7 +171,58 @@ class UnitStatus(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return sum(loss.hashrate_hs for loss in self.losses)
 
 
-_HASHING = Verdict(UnitState.HASHING, "hashing")
+def _verdicts(state: UnitState, *reasons: Reason) -> dict[Reason, Verdict]:
+    return {reason: Verdict(state, PLAIN[reason]) for reason in reasons}
+
+
+_HASHING = Verdict(UnitState.HASHING, PLAIN[Reason.HASHING])
+_MAINTENANCE = Verdict(UnitState.MAINTENANCE, PLAIN[Reason.MAINTENANCE])
+_ASLEEP = Verdict(UnitState.STOPPED, PLAIN[Reason.ASLEEP])
+_CURTAILED = Verdict(UnitState.CURTAILED, PLAIN[Reason.ASLEEP])
+_STOPPED = Verdict(UnitState.STOPPED, PLAIN[Reason.STOPPED_UNKNOWN])
+_BOOTING = Verdict(UnitState.STARTING, PLAIN[Reason.BOOTING])
+_RAMPING_UP = Verdict(UnitState.STARTING, PLAIN[Reason.RAMPING_UP])
+_RESTARTING = Verdict(UnitState.STARTING, Finding(Reason.RESTARTING, "restarting: resets connections"))
+_UNREACHABLE = _verdicts(
+    UnitState.UNREACHABLE,
+    *(Reason.NOT_POLLED, Reason.NOT_POLLED_LATELY, Reason.CONNECTION_REFUSED, Reason.NO_ANSWER),
+)
+_UNREADABLE = _verdicts(
+    UnitState.UNREADABLE,
+    *(Reason.NO_WHOLE_REPLY, Reason.CLOSED_IN_REPLY, Reason.RESETS_CONNECTION, Reason.MALFORMED_REPLY),
+    *(Reason.FOREIGN_PROTOCOL, Reason.CONTRADICTORY_REPLY, Reason.REFUSED_COMMAND, Reason.ACCESS_DENIED),
+    *(Reason.UNKNOWN_DIALECT, Reason.OTHER_UNIT, Reason.STANDS_STILL, Reason.NO_RATE),
+)
+
+
+_CONTRADICTORY = {
+    rule: Verdict(UnitState.UNREADABLE, Finding(Reason.CONTRADICTORY_REPLY, f"contradictory reply: {words}"))
+    for rule, words in {
+        "over_limit": "a rate above twice its rating",
+        "unsupported_rate": "a rate that nothing else supports",
+        "silent_boards": "a rate, and boards that hash nothing",
+    }.items()
+}
+
+
+class Course(NamedTuple):
+    """What earlier polls of a unit add to its latest.
+
+    Attributes:
+        is_frozen: The reading is not fresh because the unit repeats it, uptime included.
+        is_restarting: The unit reset a connection while its reading still counted, a moment ago.
+        is_settled: Its rate and clocks have not risen for so long that its ramp is over.
+        is_waking: An event curtailed it and ended so recently that it may still be on its way back.
+    """
+
+    is_frozen: bool = False
+    is_restarting: bool = False
+    is_settled: bool = False
+    is_waking: bool = False
+
+
+STEADY = Course()
+"""A unit about which earlier polls say nothing."""
 
 
 def judge(
@@ -144,7 +232,8 @@ def judge(
     *,
     is_fresh: bool,
     is_curtailed: bool = False,
-    is_frozen: bool = False,
+    target_ratio: float = 1,
+    course: Course = STEADY,
 ) -> Verdict:
     """Return the state of one unit and why.
 
@@ -154,67 +243,132 @@ def judge(
         error: Why the latest poll failed; None if it did not.
         is_fresh: True while `reading` may still be believed.
         is_curtailed: True if a declared event covers the unit now, or ended so recently that it may still wake.
-        is_frozen: True if `reading` is not fresh because the unit repeats it, uptime included.
+        target_ratio: The share of its nameplate that an event in force leaves the unit to hash; 1 without an event.
+        course: What earlier polls add.
     """
     if entry.is_in_maintenance:
-        return Verdict(UnitState.MAINTENANCE, "ledger says maintenance")
-    if is_frozen:
-        return Verdict(UnitState.UNREADABLE, "figures stand still")
+        return _MAINTENANCE
+    if course.is_frozen:
+        return _UNREADABLE[Reason.STANDS_STILL]
     if reading is None or not is_fresh:
-        return _judge_without_reading(error, was_read=reading is not None)
-    return _judge_reading(reading, entry.nameplate.hashrate_hs, is_curtailed=is_curtailed)
+        verdict = _judge_without_reading(error, was_read=reading is not None, course=course)
+    else:
+        verdict = _judge_reading(
+            reading, entry.nameplate, is_curtailed=is_curtailed, target=target_ratio, is_settled=course.is_settled
+        )
+    if course.is_waking and verdict.state is UnitState.STARTING:
+        return Verdict(UnitState.CURTAILED, PLAIN[Reason.WAKING], verdict.also)
+    return verdict
 
 
-def _judge_reading(reading: UnitReading, nameplate_hs: float, *, is_curtailed: bool) -> Verdict:
-    rate_hs = reading.rate_hs
+def _judge_reading(
+    reading: UnitReading, nameplate: Nameplate, *, is_curtailed: bool, target: float, is_settled: bool
+) -> Verdict:
+    rate_hs, uptime_s = reading.rate_hs, reading.uptime_s
     if reading.mode is Mode.SLEEP:
-        return Verdict(UnitState.CURTAILED if is_curtailed else UnitState.STOPPED, "asleep")
-    is_young = reading.uptime_s is not None and reading.uptime_s < WARM_UP_S
-    if is_young and (rate_hs is None or rate_hs < nameplate_hs * STOPPED_BELOW_RATIO):
-        return Verdict(UnitState.STARTING, "no hashrate yet")
+        return _CURTAILED if is_curtailed else _ASLEEP
+    stopped_below_hs = nameplate.hashrate_hs * STOPPED_BELOW_RATIO
+    if uptime_s is not None and uptime_s < YOUNG_S:
+        if rate_hs is None or rate_hs < stopped_below_hs:
+            return _booting(reading, nameplate, uptime_s)
+        if not is_settled and not is_full(reading, nameplate, target):
+            return _RAMPING_UP
     if rate_hs is None:
         # A garbled or missing rate is not a zero: the unit may be hashing.
-        return Verdict(UnitState.UNREADABLE, "reports no hashrate")
-    if rate_hs < nameplate_hs * STOPPED_BELOW_RATIO:
-        return Verdict(UnitState.STOPPED, "awake, no hashrate")
-    if is_young and rate_hs < nameplate_hs * STARTING_BELOW_RATIO:
-        return Verdict(UnitState.STARTING, "ramping up")
+        return _UNREADABLE[Reason.NO_RATE]
+    if rate_hs < stopped_below_hs:
+        found = stop_findings(reading, nameplate)
+        return Verdict(UnitState.STOPPED, found[0], tuple(found[1:])) if found else _STOPPED
     return _HASHING
 
 
-def _judge_without_reading(error: PollError | None, *, was_read: bool) -> Verdict:
+def _booting(reading: UnitReading, nameplate: Nameplate, uptime_s: float) -> Verdict:
+    """Return the verdict of a young unit without hashrate: after `BOOT_S` it names what keeps it from starting."""
+    found = stop_findings(reading, nameplate) if uptime_s >= BOOT_S else []
+    if found and found[0].severity is Severity.CRITICAL:
+        return Verdict(UnitState.STARTING, found[0], tuple(found[1:]))
+    return _BOOTING
+
+
+def is_full(reading: UnitReading, nameplate: Nameplate, target_ratio: float = 1) -> bool:
+    """Return True if a unit hashes all that its present boards and chips can, within an event's target.
+
+    A unit that hashes in spite of a target of 0 ramps to its full rate.
+    """
+    full_hs = capacity_hs(nameplate, visible_faults(nameplate, reading)) * FULL_RATIO
+    return (reading.rate_hs or 0) >= (full_hs * target_ratio if target_ratio else full_hs)
+
+
+def _judge_without_reading(error: PollError | None, *, was_read: bool, course: Course) -> Verdict:
     if error is None:
         # A reading that went stale although no poll failed is held instead (`lateness`).
-        return Verdict(UnitState.UNREACHABLE, "not polled lately" if was_read else "not polled yet")
+        return _UNREACHABLE[Reason.NOT_POLLED_LATELY if was_read else Reason.NOT_POLLED]
     if isinstance(error, UnreachableError):
-        return Verdict(UnitState.UNREACHABLE, "connection refused" if error.is_refusal else "no answer")
+        return _UNREACHABLE[reason_of(error)]
+    if course.is_restarting:
+        return _RESTARTING
     # Connected, then no whole reply: the unit is on the network but cannot be read.
-    return Verdict(UnitState.UNREADABLE, _UNREADABLE_WHY.get(error.reason, error.reason))
+    if isinstance(error, ForeignProtocolError):
+        # The message names what answers, then quotes it.
+        return Verdict(UnitState.UNREADABLE, Finding(Reason.FOREIGN_PROTOCOL, str(error).partition(": ")[0][:MAX_WHY]))
+    if isinstance(error, ContradictoryReplyError):
+        return _CONTRADICTORY.get(error.rule, _UNREADABLE[Reason.CONTRADICTORY_REPLY])
+    return _UNREADABLE[reason_of(error)]
 
 
-_UNREADABLE_WHY = {
-    "deadline": "no whole reply in time",
-    "disconnected": "closed in mid-reply",
-    "malformed": "malformed reply",
-    "refused": "refused the command",
-    "unsupported": "unknown dialect",
-    "other_unit": "another unit answers here",
+def reason_of(error: PollError) -> Reason:
+    """Return the reason that a failed poll stands for."""
+    if isinstance(error, UnreachableError):
+        return Reason.CONNECTION_REFUSED if error.is_refusal else Reason.NO_ANSWER
+    if isinstance(error, DisconnectedError) and error.is_reset:
+        return Reason.RESETS_CONNECTION
+    if isinstance(error, RefusedError) and error.code == CODE_ACCESS_DENIED:
+        return Reason.ACCESS_DENIED
+    return _REASON_OF.get(error.reason, Reason.MALFORMED_REPLY)
+
+
+_REASON_OF = {
+    "deadline": Reason.NO_WHOLE_REPLY,
+    "disconnected": Reason.CLOSED_IN_REPLY,
+    "malformed": Reason.MALFORMED_REPLY,
+    "foreign": Reason.FOREIGN_PROTOCOL,
+    "contradictory": Reason.CONTRADICTORY_REPLY,
+    "refused": Reason.REFUSED_COMMAND,
+    "unsupported": Reason.UNKNOWN_DIALECT,
+    "other_unit": Reason.OTHER_UNIT,
 }
 
 
-def is_straggling(event: Event | None, reading: UnitReading | None, nameplate_hs: float) -> bool:
-    """Return True if a unit goes on hashing although an event leaves it nothing to hash.
+def is_straggling(event: Event | None, reading: UnitReading | None, nameplate: Nameplate) -> bool:
+    """Return True if a unit hashes more than an event leaves it to hash.
 
     Args:
         event: The event in force that covers it, or None.
         reading: Its fresh reading, or None: a unit that cannot be read is no straggler.
-        nameplate_hs: Less than a hundredth of it counts as not hashing.
+        nameplate: The unit's. With a target of 0, less than a hundredth of it counts as not hashing.
     """
-    if event is None or event.target_ratio > 0 or reading is None or reading.mode is Mode.SLEEP:
+    if event is None or reading is None or reading.mode is Mode.SLEEP or reading.rate_hs is None:
         return False
-    return reading.rate_hs is not None and reading.rate_hs >= nameplate_hs * STOPPED_BELOW_RATIO
+    if event.target_ratio <= 0:
+        return reading.rate_hs >= nameplate.hashrate_hs * STOPPED_BELOW_RATIO
+    able_hs = capacity_hs(nameplate, visible_faults(nameplate, reading))
+    return is_above_target(reading.rate_hs, able_hs, event.target_ratio)
+
+
+def is_above_target(rate_hs: float, able_hs: float, target_ratio: float) -> bool:
+    """Return True if a rate exceeds an event's target by more than its margin.
+
+    Args:
+        rate_hs: The unit's rate, H/s.
+        able_hs: The rating of its present boards and chips, H/s.
+        target_ratio: The share that the event leaves to hash.
+    """
+    return rate_hs > able_hs * (target_ratio + min((1 - target_ratio) / 2, STRAGGLING_ABOVE_RATIO))
 
 
 def is_definite_refusal(error: PollError | None) -> bool:
-    """Return True if the unit (or its host) itself refused, so that its state is known without a reading."""
-    return isinstance(error, RefusedError) or (isinstance(error, UnreachableError) and error.is_refusal)
+    """Return True if the unit's host refused the TCP connection, so that its state is known without a reading.
+
+    A unit that answers a command with "no" may be hashing: nothing of that is known.
+    """
+    return isinstance(error, UnreachableError) and error.is_refusal

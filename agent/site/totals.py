@@ -1,13 +1,14 @@
 """The site's figures: sums over all unit statuses, computed from scratch each time so that nothing can drift."""
 
 from collections.abc import Collection, Hashable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from operator import add
 from typing import TypeVar
 
 from agent.site.delivered import NOTHING_DELIVERED, Delivered
 from agent.site.metered import UNMETERED, Metered
 from agent.site.power import PowerSource
+from agent.site.reasons import Reason
 from agent.site.status import Cause, UnitState, UnitStatus
 from agent.slices import Slices, run_at_once
 from agent.unit.limits import HS_PER_THS
@@ -39,8 +40,10 @@ class Figures:
             power and hashrate, W and H/s.
         curtailment_nameplate_hs: Nameplate of the units that a curtailment event in force covers.
         curtailment_target_hs: Hashrate that these events leave those units: target times nameplate.
-        stragglers: Units that hash inside an event that leaves them nothing.
+        curtailment_operating_hs: Hashrate measured of the units inside such events.
+        stragglers: Units that hash more than an event in force leaves them.
         unrestored: Units that an event curtailed and that do not hash again, 15 minutes or longer after its end.
+        units_by_reason: Units by the reason for their state; only reasons that some unit has, without "hashing".
     """
 
     at: float
@@ -61,15 +64,27 @@ class Figures:
     efficient_deployed_hs: float
     curtailment_nameplate_hs: float = 0.0
     curtailment_target_hs: float = 0.0
+    curtailment_operating_hs: float = 0.0
     stragglers: int = 0
     unrestored: int = 0
     overdue_units: int = 0
     overdue_hs: float = 0.0
+    units_by_reason: dict[Reason, int] = field(default_factory=dict)
 
     @property
     def operational_efficiency_ratio(self) -> float | None:
-        """Operating over deployed at this moment; None while nothing is deployed."""
-        return self.operating_hs / self.deployed_hs if self.deployed_hs else None
+        """Operating over deployed at this moment; None while nothing is deployed, or while that is not known.
+
+        It is not known if units answer and none can be read: they may be hashing. Silent units count as lost.
+        """
+        if not self.deployed_hs or self.is_unknown:
+            return None
+        return self.operating_hs / self.deployed_hs
+
+    @property
+    def is_unknown(self) -> bool:
+        """True if units answer, and nothing is known or measured of any."""
+        return not (self.known_hs or self.operating_hs) and self.deployed_hs_by_state[UnitState.UNREADABLE] > 0
 
     @property
     def coverage_ratio(self) -> float | None:
@@ -118,6 +133,7 @@ class SiteFigures:
 
 
 _STATES, _CAUSES, _SOURCES = tuple(UnitState), tuple(Cause), tuple(PowerSource)
+_REASONS: tuple[Reason, ...] = tuple(reason for reason in Reason if reason is not Reason.HASHING)
 
 # The sums of one group are one flat list in this order, which makes adding and merging cheap: with an object and dicts
 # for each group, summing 10,000 units took half as long again. A complete unit (one with a rate, a power figure and a
@@ -126,6 +142,7 @@ _SLOTS = (
     *(f"units {state}" for state in _STATES),
     *(f"deployed_hs {state}" for state in _STATES),
     *(f"losses_hs {cause}" for cause in _CAUSES),
+    *(f"reasons {reason}" for reason in _REASONS),
     *(f"complete_watts {source}" for source in _SOURCES),
     *(f"partial_watts {source}" for source in _SOURCES),
     "complete_deployed_hs",
@@ -140,6 +157,7 @@ _SLOTS = (
     "efficient_deployed_hs",
     "event_nameplate_hs",
     "event_target_hs",
+    "event_operating_hs",
     "stragglers",
     "unrestored",
     "overdue_units",
@@ -157,6 +175,7 @@ def _places(kind: str, members: Sequence[str]) -> slice:
 _UNITS = _places("units", _STATES)
 _DEPLOYED = _places("deployed_hs", _STATES)
 _LOSSES = _places("losses_hs", _CAUSES)
+_BY_REASON = _places("reasons", _REASONS)
 _COMPLETE_WATTS = _places("complete_watts", _SOURCES)
 _PARTIAL_WATTS = _places("partial_watts", _SOURCES)
 
@@ -164,6 +183,7 @@ _PARTIAL_WATTS = _places("partial_watts", _SOURCES)
 _DEPLOYED_FROM_UNITS: int = _DEPLOYED.start - _UNITS.start
 _UNITS_OF = {state: _PLACE_OF[f"units {state}"] for state in _STATES}
 _LOSSES_OF = {cause: _PLACE_OF[f"losses_hs {cause}"] for cause in _CAUSES}
+_REASONS_OF = {reason: _PLACE_OF[f"reasons {reason}"] for reason in _REASONS}
 _COMPLETE_WATTS_OF = {source: _PLACE_OF[f"complete_watts {source}"] for source in _SOURCES}
 _PARTIAL_WATTS_OF = {source: _PLACE_OF[f"partial_watts {source}"] for source in _SOURCES}
 
@@ -179,6 +199,7 @@ _EFFICIENT_HS = _PLACE_OF["efficient_hs"]
 _EFFICIENT_DEPLOYED_HS = _PLACE_OF["efficient_deployed_hs"]
 _EVENT_NAMEPLATE_HS = _PLACE_OF["event_nameplate_hs"]
 _EVENT_TARGET_HS = _PLACE_OF["event_target_hs"]
+_EVENT_OPERATING_HS = _PLACE_OF["event_operating_hs"]
 _STRAGGLERS = _PLACE_OF["stragglers"]
 _UNRESTORED = _PLACE_OF["unrestored"]
 _OVERDUE_UNITS = _PLACE_OF["overdue_units"]
@@ -270,6 +291,7 @@ def _site_figures(
 def _add_to_cells(cells: dict[tuple[str, str, str], _Sums], statuses: Iterable[UnitStatus]) -> None:
     """Sum by container, rack and model. This is the only loop over units, and every look-up in it costs."""
     units_of, losses_of, watts_of = _UNITS_OF, _LOSSES_OF, _COMPLETE_WATTS_OF
+    fine = Reason.HASHING
     for status in statuses:
         entry = status.entry
         place, nameplate = entry.place, entry.nameplate
@@ -288,6 +310,8 @@ def _add_to_cells(cells: dict[tuple[str, str, str], _Sums], statuses: Iterable[U
             sums[watts_of[power.source]] += power.watts
         else:
             _add_partial(sums, status)
+        if status.reason is not fine:
+            sums[_REASONS_OF[status.reason]] += 1
         if status.uplift_hs:
             sums[_UPLIFT_HS] += status.uplift_hs
         for loss in status.losses:
@@ -323,6 +347,8 @@ def _add_event(sums: _Sums, status: UnitStatus) -> None:
     nameplate_hs = status.entry.nameplate.hashrate_hs
     sums[_EVENT_NAMEPLATE_HS] += nameplate_hs
     sums[_EVENT_TARGET_HS] += nameplate_hs * status.event.target_ratio
+    if status.hashrate_hs is not None:
+        sums[_EVENT_OPERATING_HS] += status.hashrate_hs
     if status.is_straggler:
         sums[_STRAGGLERS] += 1
 
@@ -373,8 +399,10 @@ def _figures(
         efficient_deployed_hs=sums[_COMPLETE_DEPLOYED_HS] + sums[_EFFICIENT_DEPLOYED_HS],
         curtailment_nameplate_hs=sums[_EVENT_NAMEPLATE_HS],
         curtailment_target_hs=sums[_EVENT_TARGET_HS],
+        curtailment_operating_hs=sums[_EVENT_OPERATING_HS],
         stragglers=int(sums[_STRAGGLERS]),
         unrestored=int(sums[_UNRESTORED]),
         overdue_units=int(sums[_OVERDUE_UNITS]),
         overdue_hs=sums[_OVERDUE_HS],
+        units_by_reason={reason: int(units) for reason, units in zip(_REASONS, sums[_BY_REASON], strict=True) if units},
     )

@@ -4,13 +4,25 @@ from collections.abc import Callable
 
 import msgspec
 
-from agent.errors import PollError
+from agent.errors import PollError, UnreachableError
 from agent.site.curtailment.events import Event, Phase, Slice
 from agent.site.ledger.entries import LedgerEntry
-from agent.site.losses import attribute
+from agent.site.losses import attribute, is_noise, shortfall_finding
 from agent.site.mismatch import Mismatch, mismatch_of
 from agent.site.power import Power, PowerModel, unit_power
-from agent.site.status import UnitState, UnitStatus, is_definite_refusal, is_straggling, judge
+from agent.site.restarts import Restarts, ends_credit, is_reset, is_restart, is_young
+from agent.site.status import (
+    STEADY,
+    Cause,
+    Course,
+    Loss,
+    UnitState,
+    UnitStatus,
+    is_definite_refusal,
+    is_full,
+    is_straggling,
+    judge,
+)
 from agent.unit.reading import Mode, Poll, UnitReading
 
 # A unit's uptime counts whole seconds. Assumed (A16): firmware renews it every few seconds at least.
@@ -32,7 +44,9 @@ class TrackedUnit:
         failures: Polls failed in a row.
         metered_watts: The unit's own meter; None without one.
         curtailed_by: The event that last curtailed the unit, until it hashes again.
+        cut_by: The event that last took hashrate from it, until it hashes at its full rate again.
         mismatch: Another model or bin than its row's that the unit reports.
+        restarts: Its latest restart; None while none was seen.
         has_hashed: True once this process saw it hash.
         status: As of its latest poll or judgement; set by the first `judge`.
     """
@@ -41,6 +55,7 @@ class TrackedUnit:
         "_compared",
         "asked_at",
         "curtailed_by",
+        "cut_by",
         "entry",
         "error",
         "failures",
@@ -52,6 +67,7 @@ class TrackedUnit:
         "mismatch",
         "moved_at",
         "reading",
+        "restarts",
         "status",
     )
 
@@ -67,6 +83,8 @@ class TrackedUnit:
         self.failures = 0
         self.metered_watts: float | None = None
         self.curtailed_by: Event | None = None
+        self.cut_by: Event | None = None
+        self.restarts: Restarts | None = None
         self.has_hashed = False
         self.mismatch: Mismatch | None = None
         self._compared: tuple[object, ...] = ()
@@ -76,16 +94,32 @@ class TrackedUnit:
         """Keep the outcome of one poll, which ended at `clock_s` on the monotonic clock."""
         self.asked_at, self.is_overdue = clock_s, False
         if poll.reading is None:
-            self.error, self.is_frozen = poll.error, False
-            self.failures += 1
+            self._record_failure(poll.error, clock_s=clock_s)
             return
-        if not _is_repeated(self.reading, poll.reading):
+        before, reading = self.reading, poll.reading
+        if self.restarts is None and is_young(reading):
+            self.restarts = Restarts()
+        if self.restarts is not None:
+            self.restarts.see_reading(reading, is_restarted=is_restart(before, reading), clock_s=clock_s)
+        if not _is_repeated(before, reading):
             self.moved_at = clock_s
-        self.reading = poll.reading
+        self.reading = reading
         # Figures that a hung program repeats are as old as the last ones that changed.
         self.is_frozen = clock_s - self.moved_at >= FROZEN_AFTER_S
         self.fresh_until = clock_s if self.is_frozen else clock_s + stale_after_s
         self.error, self.failures = None, 0
+
+    def _record_failure(self, error: PollError | None, *, clock_s: float) -> None:
+        # A unit that was read until now, or comes back from silence, restarts when it resets connections.
+        was_there = clock_s < self.fresh_until or isinstance(self.error, UnreachableError)
+        if self.restarts is None and was_there and is_reset(error):
+            self.restarts = Restarts()
+        if ends_credit(error, self.restarts, clock_s):
+            self.fresh_until = min(self.fresh_until, clock_s)
+        if self.restarts is not None:
+            self.restarts.see_failure(error, was_there=was_there, clock_s=clock_s)
+        self.error, self.is_frozen = error, False
+        self.failures += 1
 
     @property
     def is_held(self) -> bool:
@@ -158,19 +192,39 @@ class TrackedUnit:
         """
         entry, reading, error = self.entry, self.reading, self.error
         event = around.active(entry)
-        is_curtailed = event is not None or around.restoring_event(entry) is not None
-        state, why = judge(
-            entry, reading, error, is_fresh=is_fresh, is_curtailed=is_curtailed, is_frozen=self.is_frozen
+        waking_from = self._waking_from(around) if event is None and around.restoring else None
+        is_waking, target_ratio = waking_from is not None, _target_ratio(event or waking_from)
+        state, finding, also = judge(
+            entry,
+            reading,
+            error,
+            is_fresh=is_fresh,
+            is_curtailed=event is not None or around.restoring_event(entry) is not None,
+            target_ratio=_target_ratio(event),
+            course=self._course(is_waking=is_waking),
         )
         fresh = reading if is_fresh else None
         hashrate_hs = fresh.rate_hs if fresh is not None else None
-        target_ratio = 1 if event is None else event.target_ratio
-        losses, uplift_hs = attribute(entry, state, fresh, hashrate_hs, target_ratio=target_ratio)
+        losses, uplift_hs = attribute(entry, state, fresh, hashrate_hs, target_ratio=target_ratio, is_waking=is_waking)
+        is_straggler = event is not None and is_straggling(event, fresh, entry.nameplate)
+        if state is UnitState.HASHING and fresh is not None and (is_straggler or not is_noise(entry.nameplate, losses)):
+            finding, also = shortfall_finding(
+                entry.nameplate,
+                fresh,
+                losses,
+                target_ratio=target_ratio,
+                is_waking=is_waking,
+                is_straggler=is_straggler,
+            )
+        if event is not None or waking_from is not None:
+            self._remember_cut(event, state, fresh, losses)
         before = getattr(self, "status", None)
         self.status = UnitStatus(
             entry=entry,
             state=state,
-            why=why,
+            reason=finding.reason,
+            why=finding.why,
+            also=also,
             since=before.since if before is not None and before.state is state else at,
             is_fresh=is_fresh,
             is_known=(is_fresh and state is not UnitState.UNREADABLE)
@@ -184,10 +238,48 @@ class TrackedUnit:
             uplift_hs=uplift_hs,
             power=self._power(state, power_model, is_fresh=is_fresh),
             event=event,
-            is_straggler=event is not None and is_straggling(event, fresh, entry.nameplate.hashrate_hs),
+            is_straggler=is_straggler,
             unrestored=self._unrestored(state, event, around, at),
             mismatch=self.mismatch,
         )
+
+    def _course(self, *, is_waking: bool) -> Course:
+        restarts = self.restarts
+        if restarts is None and not self.is_frozen and not is_waking:
+            return STEADY
+        return Course(
+            is_frozen=self.is_frozen,
+            is_restarting=restarts is not None and restarts.is_restarting,
+            is_settled=restarts is not None and restarts.is_settled,
+            is_waking=is_waking,
+        )
+
+    def _waking_from(self, around: Slice) -> Event | None:
+        """Return the event that ended lately and from which the unit is still on its way back, or None.
+
+        An agent that was not running during the event knows it from a process that began after the event's end.
+        """
+        restoring = around.restoring_event(self.entry)
+        if restoring is None:
+            return None
+        if self.cut_by is not None and self.cut_by.id == restoring.id:
+            return restoring
+        reading = self.reading
+        if self.has_hashed or reading is None or reading.uptime_s is None or restoring.end is None:
+            return None
+        return restoring if reading.at - reading.uptime_s >= restoring.end else None
+
+    def _remember_cut(
+        self, event: Event | None, state: UnitState, fresh: UnitReading | None, losses: tuple[Loss, ...]
+    ) -> None:
+        """Remember which event takes hashrate from the unit; forget it once the unit is back."""
+        if event is not None:
+            if any(loss.cause is Cause.CURTAILED for loss in losses):
+                self.cut_by = event
+        elif state is UnitState.HASHING and fresh is not None:
+            is_settled = self.restarts is not None and self.restarts.is_settled and is_young(fresh)
+            if is_settled or is_full(fresh, self.entry.nameplate):
+                self.cut_by = None
 
     def take_meter(self, watts: float | None, power_model: PowerModel) -> None:
         """Put what the unit's own meter reads now into its status; None without a meter."""
@@ -222,6 +314,10 @@ class TrackedUnit:
         if by is None or event is not None or state in {UnitState.CURTAILED, UnitState.MAINTENANCE}:
             return None
         return by if by.phase_at(at) is Phase.ENDED else None
+
+
+def _target_ratio(event: Event | None) -> float:
+    return 1 if event is None else event.target_ratio
 
 
 def _is_repeated(before: UnitReading | None, now: UnitReading) -> bool:

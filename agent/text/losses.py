@@ -1,14 +1,16 @@
 """Losses in words: how much, the cause, the container, the number of units, and since when. Pure.
 
 3.10 PH/s unreachable: container C2, 16 units since 14:02
+0.57 PH/s stopped (2 no pool alive, 1 asleep): container C1, 3 units
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from agent.site.reasons import REASONS, Reason
 from agent.site.status import Cause, UnitStatus
 from agent.site.totals import Figures
 from agent.text.numbers import hashrate_text
@@ -18,7 +20,7 @@ CAUSE_WORDS = {
     Cause.MAINTENANCE: "in maintenance",
     Cause.UNREACHABLE: "unreachable",
     Cause.UNREADABLE: "unreadable",
-    Cause.STOPPED: "stopped, cause unknown",
+    Cause.STOPPED: "stopped",
     Cause.STARTING: "starting",
     Cause.MISSING_BOARDS: "missing boards",
     Cause.MISSING_CHIPS: "missing chips",
@@ -26,6 +28,9 @@ CAUSE_WORDS = {
     Cause.UNDERPERFORMING: "underperforming",
 }
 
+# A unit's state names these; what stopped it, or kept it from being read, is its reason.
+EXPLAINED = frozenset({Cause.STOPPED, Cause.UNREADABLE})
+REASONS_NAMED = 3
 PLACES_NAMED = 3
 # Units of one event are noticed one after another: each at its own poll, and after three missed intervals.
 TOGETHER_S = 300.0
@@ -55,12 +60,14 @@ class LossLine(NamedTuple):
         hashrate_hs: The loss in the site's figures, H/s.
         places: The containers, most units first; empty if the units had recovered since the figures were computed.
         where: The places in words.
+        reasons: The units' reasons with their numbers of units, most units first; empty if the cause is not a state.
     """
 
     cause: Cause
     hashrate_hs: float
     places: tuple[LossPlace, ...]
     where: str
+    reasons: tuple[tuple[Reason, int], ...] = ()
 
     @property
     def units(self) -> int:
@@ -68,9 +75,15 @@ class LossLine(NamedTuple):
         return sum(place.units for place in self.places)
 
     @property
+    def words(self) -> str:
+        """The cause, with the reasons that explain it: ``stopped (2 no pool alive, 1 asleep)``."""
+        explained = _reasons_text(self.reasons) if self.cause in EXPLAINED else ""
+        return f"{CAUSE_WORDS[self.cause]} ({explained})" if explained else CAUSE_WORDS[self.cause]
+
+    @property
     def sentence(self) -> str:
         """The whole line as text."""
-        return f"{hashrate_text(self.hashrate_hs)} {CAUSE_WORDS[self.cause]}: {self.where}"
+        return f"{hashrate_text(self.hashrate_hs)} {self.words}: {self.where}"
 
 
 def largest_losses(sums: Figures) -> list[tuple[Cause, float]]:
@@ -92,10 +105,14 @@ def loss_lines(
             before" this time. None to show no times.
     """
     entered: dict[Cause, dict[str, list[float | None]]] = defaultdict(lambda: defaultdict(list))
+    reasons: dict[Cause, Counter[Reason]] = defaultdict(Counter)
     for status in statuses:
         for loss in status.losses:
             # The cause of a hashing unit's loss is not a state, so its start is not recorded.
-            since = status.since if status.state.value == loss.cause.value and seen_from is not None else None
+            is_state = status.state.value == loss.cause.value
+            if is_state:
+                reasons[loss.cause][status.reason] += 1
+            since = status.since if is_state and seen_from is not None else None
             entered[loss.cause][status.entry.place.container].append(since)
     clock = _Clock(now, zone, seen_from)
     lines = []
@@ -104,8 +121,18 @@ def loss_lines(
             _place(container, times)
             for container, times in sorted(entered[cause].items(), key=lambda item: (-len(item[1]), item[0]))
         )
-        lines.append(LossLine(cause, hashrate_hs, places, _where(places, clock)))
+        by_reason = sorted(reasons[cause].items(), key=lambda item: (-item[1], item[0]))
+        lines.append(LossLine(cause, hashrate_hs, places, _where(places, clock), tuple(by_reason)))
     return lines
+
+
+def _reasons_text(reasons: tuple[tuple[Reason, int], ...]) -> str:
+    """Return ``asleep``, or ``2 no pool alive, 1 asleep`` where the units differ."""
+    if len(reasons) == 1:
+        return REASONS[reasons[0][0]].words
+    named = [f"{units:,} {REASONS[reason].words}" for reason, units in reasons[:REASONS_NAMED]]
+    more = sum(units for _, units in reasons[REASONS_NAMED:])
+    return ", ".join([*named, f"{more:,} more"] if more else named)
 
 
 def _place(container: str, times: list[float | None]) -> LossPlace:

@@ -9,6 +9,9 @@ ABSENT = "-"
 TARGET_RATIO = 0.90
 """The trade's ">90 %" of deployed. Met only if the unrounded ratio is above it."""
 
+SURE_COVERAGE_RATIO = 0.95
+"""Below this coverage too little is known to call a figure good or bad."""
+
 _PREFIXES = ((1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 

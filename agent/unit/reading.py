@@ -42,6 +42,19 @@ class PowerKind(StrEnum):
     ESTIMATED = "estimated"
 
 
+class Fault(StrEnum):
+    """A fault that a unit itself names, by code or by word: a closed list, the most telling first."""
+
+    SUPPLY = "supply"
+    FAN = "fan"
+    TOO_HOT = "too_hot"
+    TOO_COLD = "too_cold"
+    BOARD = "board"
+    POOLS = "pools"
+    LOW_RATE = "low_rate"
+    UNNAMED = "unnamed"
+
+
 Places: TypeAlias = tuple[float | None, ...]
 """Values by position, such as fans or sensors. None keeps the place of one without a value."""
 
@@ -51,13 +64,14 @@ class BoardReading(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     Attributes:
         slot: Position, from 0.
-        hashrate_hs: The board's own 5 s rate, H/s.
+        hashrate_hs: The board's own 5 s rate, H/s; see `is_average`.
+        is_average: `hashrate_hs` is the board's mean since its start, as on LuxOS. It says nothing about now.
         chips: Chips that answered at enumeration; 0 while the board is not up.
         chip_celsius: Chip temperatures, inlet side first; empty if none is reported. None keeps the place of a sensor
             without a value.
         pcb_celsius: Board temperatures in the same order, with None likewise.
         coolant_celsius: Coolant at the board's inlet and outlet, with None likewise; hydro units only.
-        bad_chips: Chips that the firmware's own map marks as bad; None if it sends no map.
+        bad_chips: Those of `chips` that the firmware's own map marks as bad; None if it sends no map.
         frequency_hz: Mean chip clock, Hz.
         hw_errors: Hardware errors since the miner process started.
         serial: Serial number from the board's EEPROM.
@@ -73,6 +87,7 @@ class BoardReading(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     frequency_hz: float | None = None
     hw_errors: int | None = None
     serial: str | None = None
+    is_average: bool = False
 
 
 class PoolReading(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -180,7 +195,8 @@ class UnitReading(msgspec.Struct, frozen=True, kw_only=True, gc=False):
             without a value.
         pools: Pools as last read (every `slow_every` polls).
         shares: Share counters as last read (every `slow_every` polls); None until `summary` was read.
-        repairs: Names of the repairs the replies needed, one entry per use.
+        faults: Faults that the unit names: stock firmware while it hashes nothing, VNish by its state words.
+        repairs: Names of the repairs the replies needed, one entry per use; see `agent.unit.repairs`.
     """
 
     unit_id: str
@@ -204,6 +220,7 @@ class UnitReading(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     stand_in_window_s: float | None = None
     hashrate_sale_hs: float | None = None
     coolant_layout: CoolantLayout = CoolantLayout.NONE
+    faults: tuple[Fault, ...] = ()
 
     @property
     def rate_hs(self) -> float | None:

@@ -49,6 +49,7 @@ def _worst() -> parts.Table:
         column(_of_the_worst(f"{each} (miner_board_chip_temperature_celsius{_SITE})")),
         column(_of_the_worst(f"time() - {each} (miner_last_reading_timestamp_seconds{_SITE})")),
         column(_of_the_worst(f"min by ({_KEYS}) (miner_board_chips{_SITE})")),
+        column(_of_the_worst(f"max by ({_KEYS}, reason) (miner_reason{_SITE})")),
     ]
     to_unit = page.address(page.UNIT_DETAIL, site=page.field_of("site"), unit=page.field_of("unit"))
     columns = {
@@ -59,6 +60,7 @@ def _worst() -> parts.Table:
         "slot": Column(title="slot"),
         "model": Column(title="model"),
         "state": Column(title="state"),
+        "reason": Column(title="reason"),
         "Value #A": Column(title="Shortfall", unit=HASHRATE, decimals=1),
         "Value #B": Column(title="Hashrate", unit=HASHRATE, decimals=1),
         "Value #C": Column(title="Nameplate", unit=HASHRATE, decimals=1),
@@ -80,7 +82,7 @@ def _worst() -> parts.Table:
         "cause is deselected. A figure that could not be read is empty, not zero. Click a unit to open it.",
         queries,
         columns,
-        hidden=("Value #E", "Value #F"),
+        hidden=("Value #E", "Value #F", "Value #J"),
         sort_by="Shortfall",
     )
 

@@ -31,7 +31,8 @@ class UnitTruth(TypedDict):
         since: Beginning of this state, Unix seconds.
         cause: The cause that takes most of its nameplate; null without losses.
         hashrate_hs: True hashrate, H/s.
-        shown_hashrate_hs: The 5 s rate that its firmware shows, noise included, H/s; null while its API is down.
+        shown_hashrate_hs: The 5 s rate that its firmware measures, noise included, H/s; null while its API is down.
+            Faults in the figures of its replies are not in it.
         power_watts: Power at the wall, W.
         losses_hs: Losses against nameplate by cause, H/s.
         uplift_hs: Hashrate above nameplate, H/s.
@@ -39,7 +40,7 @@ class UnitTruth(TypedDict):
         joules: Drawn since the farm's start.
         lost_hashes: Lost since the farm's start, by cause.
         uplift_hashes: Above nameplate since the farm's start.
-        faults: Its active faults.
+        faults: Its active faults. Those in its replies leave every figure above as it is.
     """
 
     unit_id: str

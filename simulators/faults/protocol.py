@@ -84,6 +84,33 @@ class AccessDenied(ReplyFault):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Refuses(ReplyFault):
+    """The unit refuses every command, reports included. Observed (O03): code 14, s19pro-stock-2023-issue50.
+
+    An agent must report the refusal. Nothing is known of what the unit hashes: it counts as not covered, its state is
+    unreadable.
+
+    Attributes:
+        code: Code of the refusal.
+        message: Its text.
+    """
+
+    code: int = 14
+    message: str = "Invalid command"
+
+    def __post_init__(self) -> None:
+        require(self.message.isascii() and '"' not in self.message, "message", self.message, "ASCII without quotes")
+
+    def spoil(self, delivery: Delivery) -> Delivery:
+        """Answer with a refusal."""
+        text = (
+            f'{{"STATUS":[{{"STATUS":"E","When":0,"Code":{self.code},"Msg":"{self.message}",'
+            '"Description":"cgminer 1.0.0"}],"id":1}'
+        )
+        return replace(delivery, reply=text.encode("ascii") + b"\0")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NotJson(ReplyFault):
     """Something else answers on the port. Documented (D57): what the pages print while the API is down.
 

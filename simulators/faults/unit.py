@@ -85,9 +85,43 @@ class MissingChips:
 
     def bend(self, conditions: Conditions) -> Conditions:
         """Disable the chips."""
-        missing = list(conditions.missing_chips) + [0] * (self.board + 1 - len(conditions.missing_chips))
-        missing[self.board] += self.chips
-        return replace(conditions, missing_chips=tuple(missing))
+        return replace(conditions, missing_chips=_more(conditions.missing_chips, self.board, self.chips))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BadChips:
+    """Some chips of a board are counted but do not hash: its map marks them with ``x``.
+
+    An agent must show the unit hashing, say how many chips of which board are bad, and count their share of the
+    nameplate as missing chips, although the board reports all of them.
+
+    Attributes:
+        board: Its position, from 0.
+        chips: How many are bad.
+    """
+
+    board: int = 0
+    chips: int = 12
+
+    def __post_init__(self) -> None:
+        require(0 <= self.board < MAX_BOARDS, "board", self.board, f"0 to {MAX_BOARDS - 1}")
+        require(self.chips >= 1, "chips", self.chips, "1 or more")
+
+    def bend(self, conditions: Conditions) -> Conditions:
+        """Spoil the chips."""
+        return replace(conditions, bad_chips=_more(conditions.bad_chips, self.board, self.chips))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoBoards:
+    """The control board finds no hashboard at all: it answers, its fans turn, nothing hashes.
+
+    An agent must call the unit stopped, say that it has no boards, and not count its boards as missing one by one.
+    """
+
+    def bend(self, conditions: Conditions) -> Conditions:
+        """Disable all boards."""
+        return replace(conditions, has_no_boards=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,6 +230,28 @@ class Rebooting:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RestartLoop:
+    """The miner process crashes again and again, at a certain age; the control board stays up.
+
+    An agent must call the unit unreadable or unreachable while its API is down, then starting, and never credit it
+    with a rate from before the crash for longer than it takes to notice. With an age below four minutes the unit never
+    reaches its rate.
+
+    Attributes:
+        every_s: Age of the process at each crash, s.
+    """
+
+    every_s: float = 120.0
+
+    def __post_init__(self) -> None:
+        require(self.every_s >= 1.0, "every_s", self.every_s, "1 or more")
+
+    def bend(self, conditions: Conditions) -> Conditions:
+        """Crash the process."""
+        return replace(conditions, crash_every_s=self.every_s)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PsuTrip:
     """The power supply cuts out under load and comes back, repeatedly.
 
@@ -275,3 +331,10 @@ class AddressSwapped:
     def bend(self, conditions: Conditions) -> Conditions:
         """Put the other unit at this address."""
         return replace(conditions, answers_as=self.unit_id)
+
+
+def _more(counts: tuple[int, ...], board: int, chips: int) -> tuple[int, ...]:
+    """Return counts by board position with some chips added to one board."""
+    padded = list(counts) + [0] * (board + 1 - len(counts))
+    padded[board] += chips
+    return tuple(padded)

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from simulators.faults import protocol, unit, wire
+from simulators.faults import figures, firmware, foreign, protocol, unit, wire
 from simulators.unit.conditions import Condition, FaultError
 
 Fault = Condition
@@ -19,11 +19,14 @@ UNIT_FAULTS: tuple[type[Fault], ...] = (
     unit.Asleep,
     unit.DeadBoard,
     unit.MissingChips,
+    unit.BadChips,
+    unit.NoBoards,
     unit.Overheat,
     unit.FanStopped,
     unit.HashrateDrift,
     unit.Frozen,
     unit.Rebooting,
+    unit.RestartLoop,
     unit.PsuTrip,
     unit.PoolDead,
     unit.FirmwareChanged,
@@ -45,9 +48,26 @@ PROTOCOL_FAULTS: tuple[type[Fault], ...] = (
     protocol.TrailingComma,
     protocol.JoinedObjects,
     protocol.AccessDenied,
+    protocol.Refuses,
     protocol.NotJson,
     protocol.HugeReply,
     protocol.NanValues,
+    figures.ZeroWatts,
+    figures.SaysAsleep,
+    figures.RateLag,
+    figures.RateSpike,
+    figures.TotalZero,
+    figures.BoardUnit,
+    figures.SensorStuck,
+    figures.FanNull,
+    firmware.WattsElsewhere,
+    firmware.RateInSummary,
+    firmware.StateWords,
+    foreign.SpeaksHttp,
+    foreign.SpeaksTls,
+    foreign.SpeaksSsh,
+    foreign.SpeaksStratum,
+    foreign.SpeaksWhatsminer,
 )
 
 

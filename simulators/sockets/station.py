@@ -6,7 +6,7 @@ from simulators.farm.farm import Farm
 from simulators.firmware.antminer import api_program
 from simulators.firmware.antminer.api_program import Request
 from simulators.unit import chance
-from simulators.unit.delivery import Delivery
+from simulators.unit.delivery import Delivery, Facts
 from simulators.unit.snapshot import OFFLINE
 from simulators.unit.unit import Unit
 from simulators.unit.work_modes import WORK_MODE_SLEEP
@@ -60,14 +60,21 @@ class LiveUnit:
         if unit.conditions.answers_as:
             unit = self._farm.unit_found_at(unit)
         reply = api_program.answer(unit, request, t)
-        if request.is_new_api and request.command == "sleep":
+        if request.is_new_api and request.command == "sleep" and not unit.conditions.is_legacy_only:
             # Assumed (A24): like a change of mode on the web page. `reload` and `network` show in no reply.
             self._farm.set_work_mode(unit, WORK_MODE_SLEEP)
         spoilers = unit.conditions.spoilers
         if not spoilers:
             return reply
         draw = chance.uniform(unit.identity.key + _KEY_DELIVERY, int(t * 1000.0))
-        delivery = Delivery(command=request.command, reply=reply + api_program.NUL, draw=draw)
+        facts = Facts(
+            unit.phase,
+            t - unit.since,
+            unit.identity.model.hashrate_hs,
+            unit.power_watts(t),
+            unit.identity.model.boards,
+        )
+        delivery = Delivery(command=request.command, reply=reply + api_program.NUL, draw=draw, facts=facts)
         for spoiler in spoilers:
             delivery = spoiler.spoil(delivery)
         return delivery

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 
 class Line(StrEnum):
@@ -10,6 +11,20 @@ class Line(StrEnum):
     A = "A"
     B = "B"
     C = "C"
+
+
+class Report(StrEnum):
+    """The keys of `stats` in the new dialect. Documented (D81, D84, D85): those of 2026.
+
+    Attributes:
+        PLAIN: Before 2026: no power.
+        POWER: From January 2026: `watt` and `jt`, and the boards' topology.
+        SALE: From May 2026: the bin it was sold as, the ambient, and coolant keys as well.
+    """
+
+    PLAIN = "plain"
+    POWER = "power"
+    SALE = "sale"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +39,9 @@ class Build:
         subtype: Control board and hashboard, as on the web pages.
         api: API version.
         miner: Version of the hash side.
+        report: The keys of its `stats` in the new dialect.
+        is_power_measured: False if it reports 0 W and 0.0 J/TH always.
+        map_group: Chips in a group of a board's chip map.
     """
 
     key: str
@@ -32,7 +50,10 @@ class Build:
     filesystem_version: str
     subtype: str
     api: str
-    miner: str = "uart_trans.1.3"  # Assumed (A13): of every build.
+    miner: str = "uart_trans.1.3"  # Assumed (A13): of every build before 2026.
+    report: Report = Report.PLAIN
+    is_power_measured: bool = True
+    map_group: int = 3  # Assumed (A17): of every build before 2026.
 
     @property
     def restart_s(self) -> float:
@@ -50,7 +71,7 @@ class Build:
         return self.line is Line.C
 
 
-def _build(key: str, line: Line, compile_time: str, subtype: str, release: str = "") -> Build:
+def _build(key: str, line: Line, compile_time: str, subtype: str, release: str = "", **of_2026: Any) -> Build:
     return Build(
         key=key,
         line=line,
@@ -58,6 +79,7 @@ def _build(key: str, line: Line, compile_time: str, subtype: str, release: str =
         filesystem_version=release or " ".join(compile_time.split()),
         subtype=subtype,
         api="1.0.0" if line is Line.C else "3.1",
+        **of_2026,
     )
 
 
@@ -89,6 +111,45 @@ BUILDS = {
         _build("s21xpimm-202412", Line.A, "Mon Dec 16 15:40:18 CST 2024", "AMLCtrl_A3HB70501"),
         _build("s21xpplushyd-202505", Line.A, "Tue May 20 09:26:31 CST 2025", "zynq7007_HHB70501"),
         _build("u3s21exph-202505", Line.A, "Tue May 20 09:58:02 CST 2025", "zynq7007_HHB70501"),
+        # Assumed (A97): an S21 build of 2026 reports as that of the S21 Pro+ does.
+        _build(
+            "s21-202604",
+            Line.C,
+            "Thu Apr 30 19:48:10 CST 2026",
+            "AMLCtrl_BHB68606",
+            report=Report.POWER,
+            map_group=9,
+        ),
+        # Documented (D22, D82): its year has a digit too many, and it reports no power.
+        _build(
+            "s21xphyd-202601",
+            Line.C,
+            "Thu Jan 8 15:44:15 CST 20266",
+            "zynq7007_HHB70501",
+            miner="71.0.1.3",
+            report=Report.POWER,
+            is_power_measured=False,
+            map_group=8,
+        ),
+        # Documented (D81, D85): an S21j XP Hyd. of May 2026. Assumed (A97): an S23 Hyd. runs a build of the same day.
+        _build(
+            "s21jxphyd-202605",
+            Line.C,
+            "Mon May 25 20:43:41 CST 2026",
+            "AMLCtrl_HHB70801",
+            miner="platform[AML]",
+            report=Report.SALE,
+            map_group=11,
+        ),
+        _build(
+            "s23hyd-202605",
+            Line.C,
+            "Mon May 25 21:05:17 CST 2026",
+            "AMLCtrl_HHB72801",
+            miner="platform[AML]",
+            report=Report.SALE,
+            map_group=7,
+        ),
     )
 }
 
@@ -110,6 +171,8 @@ FLEET_BUILDS: dict[str, tuple[tuple[str, float], ...]] = {
     "S21 XP Imm. (HEM)": (("s21xpimm-202412", 1.0),),
     "S21 XP+ Hyd.": (("s21xpplushyd-202505", 1.0),),
     "U3S21EXPH (S21e XP Hyd. 3U)": (("u3s21exph-202505", 1.0),),
+    "S21j XP Hyd.": (("s21jxphyd-202605", 1.0),),
+    "S23 Hyd.": (("s23hyd-202605", 1.0),),
 }
 
 

@@ -47,6 +47,9 @@ class Conditions:
         dead_boards: Board positions that do not work.
         is_dead_board_listed: The firmware lists a dead board with no chips instead of leaving it out.
         missing_chips: Chips that do not answer, per board position.
+        bad_chips: Chips that are counted and do not hash, per board position.
+        has_no_boards: The control board finds no hashboard at all.
+        has_failed: The firmware gave up; boards have power, nothing hashes.
         heat_celsius: Added to the ambient temperature.
         stopped_fans: Fan positions that stand still.
         rate_ratio: Factor on the hashrate.
@@ -56,9 +59,11 @@ class Conditions:
         is_frozen: The firmware repeats its last figures; nothing hashes.
         trip_every_s: Seconds of hashing between two losses of power; infinite for a single loss, at once; 0 for none.
         trip_off_s: Seconds without power at each loss; 0 is a restart of the control board.
+        crash_every_s: Age at which the miner process crashes, and starts again, s; 0 for never.
         build: Key of another firmware build that runs instead of the unit's own.
         answers_as: Unit id of the unit found at this one's address.
         is_cut_off: The network does not reach the unit.
+        is_legacy_only: The firmware does not know `new_api` and answers legacy.
         spoilers: Wire and protocol faults, in the order they came.
     """
 
@@ -68,6 +73,9 @@ class Conditions:
     dead_boards: frozenset[int] = frozenset()
     is_dead_board_listed: bool = True
     missing_chips: tuple[int, ...] = ()
+    bad_chips: tuple[int, ...] = ()
+    has_no_boards: bool = False
+    has_failed: bool = False
     heat_celsius: float = 0.0
     stopped_fans: frozenset[int] = frozenset()
     rate_ratio: float = 1.0
@@ -77,40 +85,52 @@ class Conditions:
     is_frozen: bool = False
     trip_every_s: float = 0.0
     trip_off_s: float = 0.0
+    crash_every_s: float = 0.0
     build: str = ""
     answers_as: str = ""
     is_cut_off: bool = False
+    is_legacy_only: bool = False
     spoilers: tuple[Spoiler, ...] = ()
 
     @property
     def is_without_work(self) -> bool:
         """True if the boards run but have nothing to hash."""
-        return self.is_frozen or self.dead_pools >= CONFIGURED_POOLS
+        return self.is_frozen or self.has_no_boards or self.has_failed or self.dead_pools >= CONFIGURED_POOLS
 
     def chips(self, model: Model, board: int) -> int:
-        """Return how many chips of a board answer."""
-        if board in self.dead_boards:
+        """Return how many chips of a board hash."""
+        if self.has_no_boards or board in self.dead_boards:
             return 0
-        missing = self.missing_chips
-        return max(0, model.chips_per_board - missing[board]) if board < len(missing) else model.chips_per_board
+        return max(0, model.chips_per_board - _at(self.missing_chips, board) - _at(self.bad_chips, board))
 
     def chips_by_board(self, model: Model) -> tuple[int, ...]:
-        """Return how many chips of each board answer."""
-        if not (self.dead_boards or self.missing_chips):
+        """Return how many chips of each board hash."""
+        if not (self.dead_boards or self.missing_chips or self.bad_chips or self.has_no_boards):
             return model.chips_by_board
         return tuple(self.chips(model, board) for board in range(model.boards))
+
+    def marked_chips(self, model: Model, board: int) -> int:
+        """Return how many chips of a board are counted and do not hash."""
+        if not self.bad_chips or self.has_no_boards or board in self.dead_boards:
+            return 0
+        return min(_at(self.bad_chips, board), max(0, model.chips_per_board - _at(self.missing_chips, board)))
 
     def count_dead_boards(self, model: Model) -> int:
         """Return how many of a model's boards do not work."""
         return len([board for board in self.dead_boards if board < model.boards])
 
     def missing_chip_ratio(self, model: Model) -> float:
-        """Return the share of a unit's chips that do not answer on working boards."""
-        if not self.missing_chips:
+        """Return the share of a unit's chips that do not hash on working boards."""
+        if not (self.missing_chips or self.bad_chips):
             return 0.0
         present = sum(self.chips_by_board(model))
         working = model.boards - self.count_dead_boards(model)
         return (working * model.chips_per_board - present) / (model.boards * model.chips_per_board)
+
+
+def _at(counts: tuple[int, ...], board: int) -> int:
+    """Return the count of a board; 0 for one that none is noted for."""
+    return counts[board] if board < len(counts) else 0
 
 
 HEALTHY = Conditions()
@@ -120,7 +140,7 @@ HEALTHY = Conditions()
 Claims = tuple[tuple[Cause, float], ...]
 
 
-def claims(model: Model, phase: Phase, conditions: Conditions, *, is_asleep: bool) -> Claims:
+def claims(model: Model, phase: Phase, conditions: Conditions, *, is_asleep: bool, is_waking: bool = False) -> Claims:
     """Return the causes of a unit's losses, each with the largest share of the nameplate it can take.
 
     Args:
@@ -128,9 +148,12 @@ def claims(model: Model, phase: Phase, conditions: Conditions, *, is_asleep: boo
         phase: The phase it is in.
         conditions: The sum of its active faults.
         is_asleep: It is asleep or going to sleep.
+        is_waking: It is starting because a sleep ended; after a declared curtailment that start belongs to it.
     """
     if is_asleep and phase is not Phase.OFF:
         return ((Cause.CURTAILED if conditions.is_curtailed else Cause.ASLEEP, math.inf),)
+    if is_waking and conditions.is_curtailed and _PHASE_CAUSE.get(phase) is Cause.STARTING:
+        return ((Cause.CURTAILED, math.inf),)
     if cause := _PHASE_CAUSE.get(phase):
         return ((cause, math.inf),)
     if conditions.is_without_work:

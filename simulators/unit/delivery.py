@@ -1,8 +1,10 @@
 """Delivery of a reply: whole and at once, unless wire and protocol faults of the unit alter it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol, Self
+
+from simulators.unit.snapshot import Phase
 
 
 class Ending(StrEnum):
@@ -11,6 +13,24 @@ class Ending(StrEnum):
     CLOSE = "close"
     RESET = "reset"
     HANG = "hang"
+
+
+class Facts(NamedTuple):
+    """The truth about a unit when it replies, for faults that alter the figures of a reply.
+
+    Attributes:
+        phase: The phase it is in.
+        phase_s: How long it has been in it, s.
+        nameplate_hs: Its nameplate, H/s.
+        power_watts: Power at the wall.
+        boards: Boards of its model.
+    """
+
+    phase: Phase
+    phase_s: float
+    nameplate_hs: float
+    power_watts: float
+    boards: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +46,7 @@ class Delivery:
         linger_s: Real seconds between the last byte and the ending.
         draw: Random number of this delivery, uniform in [0, 1).
         ending: How the connection ends; with HANG the client has to end it.
+        facts: The truth about the unit; None at an address without a simulated unit.
     """
 
     command: str
@@ -36,6 +57,11 @@ class Delivery:
     linger_s: float = 0.0
     draw: float = 0.0
     ending: Ending = Ending.CLOSE
+    facts: Facts | None = None
+
+    def with_reply(self, reply: bytes) -> Self:
+        """Return the same delivery of another reply, which is sent as it is: it needs its own NUL."""
+        return replace(self, reply=reply)
 
 
 class Spoiler(Protocol):

@@ -15,6 +15,8 @@ from simulators.unit.shares import ShareCounter
 from simulators.unit.snapshot import OFFLINE, RUNNING, Phase, Shares, Snapshot
 from simulators.unit.work_modes import WORK_MODE_NORMAL, WORK_MODE_SLEEP
 
+# Phases between the end of a sleep and the full rate.
+_WAKING = frozenset({Phase.RESTARTING, Phase.ENUMERATING, Phase.RAMPING})
 KEY_SHARES = 8  # Counter of a unit's key, apart from those of `stretches` and `observe`.
 
 
@@ -44,6 +46,7 @@ class Lifecycle:
         "_drift_since",
         "_faults",
         "_frozen",
+        "_is_waking",
         "_next",
         "_process_start",
         "_shares",
@@ -77,6 +80,7 @@ class Lifecycle:
         self._work_mode = WORK_MODE_NORMAL
         self.settings = FACTORY
         self._frozen: tuple[Snapshot, Shares] | None = None
+        self._is_waking = False
         self.phase = Phase.OFF
         self.conditions = bent(fault for _, fault in self._faults)
         self._update_climate()
@@ -144,7 +148,12 @@ class Lifecycle:
             self._frozen = None
             self._enter(Phase.RESTARTING, at)
         elif now.is_asleep != before.is_asleep:
+            self._is_waking = before.is_asleep
             self._enter(Phase.RESTARTING, at)
+        elif now.crash_every_s and not before.crash_every_s:
+            self._enter(Phase.RESTARTING, at)
+        elif now.crash_every_s != before.crash_every_s and self.phase in stretches.STARTING:
+            self._until, self._next = self._before_crash(self.since + stretches.STARTING[self.phase], self.phase, at)
         elif self.phase is Phase.PROTECTED:
             if self._running_phase(at) is not Phase.PROTECTED:
                 self._start_process(at)
@@ -166,6 +175,8 @@ class Lifecycle:
         elif self.phase in OFFLINE:
             self._start_process(at)
             self._enter(Phase.ASLEEP if self.work_mode == WORK_MODE_SLEEP else Phase.ENUMERATING, at)
+        elif self._next is Phase.RESTARTING:
+            self._enter(Phase.RESTARTING, at)
         elif self.phase is Phase.ENUMERATING:
             running = self._running_phase(at)
             self._enter(running if running is Phase.PROTECTED else Phase.RAMPING, at)
@@ -186,10 +197,22 @@ class Lifecycle:
         """Start `phase` at `at`: set the formulas that hold from now on, when they end and which phase follows."""
         if phase is not self.phase:
             self.since = at
+        if phase not in _WAKING:
+            self._is_waking = False
         self.phase = phase
         if phase is Phase.BOOTING:
             self.settings = self.settings.after_boot()
-        self._books.flow, self._until, self._next = self._stretch(at)
+        self._books.flow, until, following = self._stretch(at)
+        self._until, self._next = self._before_crash(until, following, at)
+
+    def _before_crash(self, until: float, following: Phase, at: float) -> tuple[float, Phase]:
+        """Return when a phase ends and which follows, crashes of the miner process included."""
+        every_s = self.conditions.crash_every_s
+        if every_s and (self.phase in RUNNING or self.phase is Phase.ENUMERATING):
+            crash = max(at, self._process_start + every_s)
+            if crash < until:
+                return crash, Phase.RESTARTING
+        return until, following
 
     def _stretch(self, at: float) -> stretches.Stretch:
         phase, conditions, climate = self.phase, self.conditions, self.climate
@@ -244,7 +267,13 @@ class Lifecycle:
         return stretches.full_rate_hs(self.identity.model, self._silicon, self.conditions, self._work_mode)
 
     def _claims(self) -> Claims:
-        return claims(self.identity.model, self.phase, self.conditions, is_asleep=self.work_mode == WORK_MODE_SLEEP)
+        return claims(
+            self.identity.model,
+            self.phase,
+            self.conditions,
+            is_asleep=self.work_mode == WORK_MODE_SLEEP,
+            is_waking=self._is_waking,
+        )
 
     def _observe(self, t: float) -> Snapshot:
         return observe(
@@ -254,6 +283,7 @@ class Lifecycle:
             self.conditions,
             t,
             phase=self.phase,
+            phase_s=t - self.since,
             clock_ratio=stretches.clock_ratio(t, self.phase, self._work_mode, since=self.since),
             work_mode=self.work_mode,
             process_start=self._process_start,

@@ -21,6 +21,10 @@ MHZ_PER_STEP = 5
 # BM1370. Documented (D35, D34): 2040 small cores, and boards of S21 Pro+ and S21 XP Hyd. that fit.
 GHS_PER_CHIP_MHZ = {"BM1368": 1.276, "BM1370": 2.04}
 
+# Chips of 2026 that no source names. Documented (D81): a board of 42 at 581 MHz has a `rate_ideal` of 169,051 on an
+# S21j XP Hyd. Assumed (A97): the chip of an S23 Hyd. is the same.
+_GHS_PER_UNNAMED_CHIP_MHZ = {"S21j XP Hyd.": 6.928, "S23 Hyd.": 6.928}
+
 # Assumed (A20): no source names the chip of S21+ and S21 XP; their clock comes out plausible with BM1370.
 UNNAMED_CHIP = "BM1370"
 
@@ -143,7 +147,7 @@ def _model(row: dict[str, str]) -> Model:
     name = row["model"].removeprefix("Antminer ")
     hashrate_th = float(row["hashrate_th_s"])
     boards, chips = int(row["hashboards"]), int(row["chips_per_board"])
-    ghs_per_chip_mhz = GHS_PER_CHIP_MHZ[row["chip"] or UNNAMED_CHIP]
+    ghs_per_chip_mhz = _GHS_PER_UNNAMED_CHIP_MHZ.get(name) or GHS_PER_CHIP_MHZ[row["chip"] or UNNAMED_CHIP]
     wanted_mhz = hashrate_th * 1e3 * IDEAL_OVER_NAMEPLATE / (boards * chips * ghs_per_chip_mhz)
     return Model(
         name=name,

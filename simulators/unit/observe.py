@@ -25,6 +25,9 @@ _LONG_SHOWN_EVERY_S = 60
 
 # Per board. Observed (O23): 61 on three boards in 59,129 s, s21-stock-aml-202407, tcp4028-summary.
 _S_PER_HW_ERROR = 2900.0
+# Assumed (A98): boards that heat stopped are first as warm as they were under load, and cool down to the air with this
+# time constant.
+_COOLING_S = 600.0
 _HYDRO_RPM = 6000  # Assumed (A27): coolant carries heat as fans at this speed would.
 
 # Counters of a unit's key, apart from those of `lifecycle` and `stretches`.
@@ -43,6 +46,7 @@ def observe(
     t: float,
     *,
     phase: Phase,
+    phase_s: float,
     clock_ratio: float,
     work_mode: int,
     process_start: float,
@@ -57,6 +61,7 @@ def observe(
         conditions: The sum of its active faults.
         t: Unix seconds, not before the last event of the books.
         phase: The phase it is in.
+        phase_s: How long it has been in it, s.
         clock_ratio: Clock over rated clock; 0 while it does not hash.
         work_mode: 0 normal, 1 sleep, 2 high, 3 low.
         process_start: When the miner process started, Unix seconds.
@@ -67,9 +72,13 @@ def observe(
     rate_hs = flow.rate_at(t)
     # Assumed (A45): a unit stopped by heat keeps its fans at full speed.
     rpm = physics.MAX_FAN_RPM if phase is Phase.PROTECTED else 0
+    watts = flow.watts_at(t)
     inlet = outlet = ambient
-    if phase in RUNNING:
-        load = flow.watts_at(t) / model.power_watts
+    is_stopped_by_heat = phase is Phase.PROTECTED and all(fan >= model.fans for fan in conditions.stopped_fans)
+    if is_stopped_by_heat:
+        inlet, outlet = physics.board_celsius(ambient, math.exp(-phase_s / _COOLING_S), physics.MAX_FAN_RPM)
+    elif phase in RUNNING:
+        load = watts / model.power_watts
         rpm = physics.fan_rpm(ambient, load)
         inlet, outlet = physics.board_celsius(ambient, load, rpm if model.fans else _HYDRO_RPM)
     is_up = phase is not Phase.ENUMERATING
@@ -87,8 +96,15 @@ def observe(
     boards = []
     ghs_5s = 0.0
     for board, count in enumerate(chips):
-        if count == 0:
-            if conditions.is_dead_board_listed:
+        # Documented (D164): on a unit that heat stopped, every chip is marked as bad, and still counted.
+        marked, counted = 0, count
+        if is_stopped_by_heat:
+            marked = count
+        elif conditions.bad_chips:
+            marked = conditions.marked_chips(model, board)
+            counted += marked
+        if counted == 0:
+            if conditions.is_dead_board_listed and not conditions.has_no_boards:
                 boards.append(BoardSnapshot(board, 0, 0.0, 0, ()))
             continue
         ghs = round(ghs_per_weight * weights[board] * (common + _OWN_NOISE * own[board]), 2)
@@ -100,7 +116,7 @@ def observe(
         # Observed (O34): 183, 195, 184 on s19pro-stock-202212; 38, 49, 109 on s19pro-stock-2023-issue50.
         own_errors = errors * (0.4 + 1.2 / 256.0 * (nature >> 32 + 8 * board & 255))
         hw_errors = chance.stratified_count(key + _KEY_BOARD + board, own_errors)
-        boards.append(BoardSnapshot(board, count if is_up else 0, ghs, hw_errors, pic))
+        boards.append(BoardSnapshot(board, counted if is_up else 0, ghs, hw_errors, pic, marked if is_up else 0))
     wobble = 1.0 + _LONG_NOISE * chance.normal(key + _KEY_LONG, int(t) // _LONG_SHOWN_EVERY_S)
     return Snapshot(
         phase,
@@ -110,9 +126,12 @@ def observe(
         round(ghs_5s, 2),
         round(books.lagged_hs(t) * 1e-9 * wobble, 2),
         round(hashes * 1e-9 / max(t - process_start, 1.0), 2),
+        # Observed (O30): the nameplate, s21-stock-aml-202407. Assumed (A95): 0 without a board, as on an S19j Pro.
+        0.0 if conditions.has_no_boards else model.hashrate_hs / 1e9,
         tuple(boards),
         _fans(key & 255, rpm, model.fans, conditions.stopped_fans),
         ambient,
+        watts,
     )
 
 

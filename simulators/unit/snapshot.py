@@ -30,10 +30,11 @@ class BoardSnapshot(NamedTuple):
 
     Attributes:
         board: Position, from 0.
-        chips: Chips that answered; 0 while the board is not up.
+        chips: Chips that were counted; 0 while the board is not up.
         ghs: Measured 5 s rate, GH/s, two decimals.
         hw_errors: Since the miner process started.
         pic_celsius: Board sensors, two at the inlet and two at the outlet; empty while the board is not up.
+        marked: Those of the counted chips that its map marks as bad.
     """
 
     board: int
@@ -41,6 +42,7 @@ class BoardSnapshot(NamedTuple):
     ghs: float
     hw_errors: int
     pic_celsius: tuple[int, ...]
+    marked: int = 0
 
 
 class Snapshot(NamedTuple):
@@ -54,9 +56,11 @@ class Snapshot(NamedTuple):
         ghs_5s: Sum of the boards' measured 5 s rates, GH/s.
         ghs_30m: Exponential average over half an hour, GH/s.
         ghs_avg: Hashes over elapsed time, GH/s.
+        ideal_ghs: The rate the firmware calls ideal, GH/s; 0 without a board.
         boards: The boards the firmware lists.
         fans_rpm: One per fan; empty on hydro units.
         ambient_celsius: Air or coolant at the inlet.
+        power_watts: Power at the wall, as the power supply measures it.
     """
 
     phase: Phase
@@ -66,9 +70,11 @@ class Snapshot(NamedTuple):
     ghs_5s: float
     ghs_30m: float
     ghs_avg: float
+    ideal_ghs: float
     boards: tuple[BoardSnapshot, ...]
     fans_rpm: tuple[int, ...]
     ambient_celsius: float
+    power_watts: float
 
 
 class Process(NamedTuple):

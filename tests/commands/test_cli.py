@@ -199,6 +199,7 @@ def test_read_without_an_answer_fails() -> None:
     result = run(app, ["read", f"127.0.0.1:{port}"])
     assert result.exit_code == 1
     assert f"127.0.0.1:{port}" in result.stderr
+    assert "check first: whether the miner process runs" in result.stderr
 
 
 async def test_read_of_a_recorded_unit(tmp_path: Path) -> None:
@@ -213,6 +214,7 @@ async def test_read_of_a_recorded_unit(tmp_path: Path) -> None:
     reading = json.loads(as_json)
     assert reading["hashrate_5s_hs"] == 110_566_890_000_000
     assert [board["chips"] for board in reading["boards"]] == [114, 114, 114]
+    assert (reading["reason"], reading["why"], reading["also"]) == ("hashing", "hashing", [])
     assert '> {"command":"stats","new_api":true}' in raw
     assert '"chain_rate1":' in raw
 

@@ -55,7 +55,9 @@ def test_least_configuration_is_completed_with_defaults() -> None:
     """A site name and a ledger file are the only required keys."""
     assert parse_config(LEAST, "site.toml", folder=Path("/etc/hashsight")) == Config(
         site=SiteSection(name="north", zone=ZoneInfo("UTC"), count_simulated=False),
-        ledger=LedgerSection(file=Path("/etc/hashsight/ledger.csv"), models_file=None, networks=DEFAULT_NETWORKS),
+        ledger=LedgerSection(
+            file=Path("/etc/hashsight/ledger.csv"), models_file=None, networks=DEFAULT_NETWORKS, detect_simulated=True
+        ),
         poll=PollSection(
             interval_s=10,
             connect_timeout_s=2,

@@ -15,10 +15,13 @@ from agent.config.file import parse_config
 from agent.config.mistakes import MAX_COMPARED, SHOWN_MISTAKES, NearMatches, near_match
 from agent.errors import ConfigError, Mistake
 from agent.runtime.setup import load_setup
-from agent.site.ledger.edit import Draft, Rules
+from agent.site.ledger import reader as reader_module
+from agent.site.ledger.edit import Rules
 from agent.site.ledger.reader import REQUIRED_COLUMNS, read_ledger
 from agent.site.ledger.table import read_table
-from agent.unit.nameplate import shipped_catalogue
+from agent.unit import model_advice
+from agent.unit.model_advice import Machine
+from agent.unit.nameplate import Catalogue, shipped_catalogue
 
 MANY = 2000
 HEADER = ",".join(REQUIRED_COLUMNS)
@@ -77,11 +80,6 @@ def meters(key: str, value: str) -> str:
     return "".join(f'[[meter]]\nname = "m{n}"\nwatts = 1\n{key} = "{value}{n}"\n' for n in range(MANY))
 
 
-def merge(text: str) -> None:
-    """Import a table into a small ledger."""
-    Draft(f"{HEADER}\n{row('u1')}\n", "ledger.csv", RULES).merge(text, "table.csv", "2025-02-01")
-
-
 WINDOWS = "".join(
     f'[[curtailment]]\nname = "w{n}"\nstart = "01:00"\nend = "02:00"\ncontainer = "boxx-{n}"\n' for n in range(MANY)
 )
@@ -96,19 +94,9 @@ WINDOWS = "".join(
             id="header",
         ),
         pytest.param(
-            lambda _: ledger("\n".join((HEADER, *(row(f"u{n}", model=f"S21 XPP{n}", number=n) for n in range(MANY))))),
-            "; did you mean S21 XP?",
-            id="models",
-        ),
-        pytest.param(
             lambda _: read_table(",".join(f"rack{n}" for n in range(MANY)), "table.csv"),
             "unknown column; did you mean rack?",
             id="table header",
-        ),
-        pytest.param(
-            lambda _: merge("unit_id,model\n" + "".join(f"u1,S21 XPP{n}\n" for n in range(MANY))),
-            "; did you mean S21 XP?",
-            id="table models",
         ),
         pytest.param(
             lambda folder: parse_config(
@@ -146,6 +134,23 @@ def test_suggestions_are_made_for_what_is_shown(
     assert shown[-1].reason.endswith("more mistakes are not shown")
     assert compared.words <= 2 * SHOWN_MISTAKES
     assert compared.names <= compared.words * MAX_COMPARED
+
+
+def test_a_machine_is_looked_for_where_its_row_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of thousands of machines that are in no catalogue, a hundred are compared with those that are."""
+    asked = 0
+
+    def missing_text(catalogue: Catalogue, machine: Machine) -> str:
+        nonlocal asked
+        asked += 1
+        return model_advice.missing_text(catalogue, machine)
+
+    monkeypatch.setattr(reader_module, "missing_text", missing_text)
+    rows = (row(f"u{number}", model=f"Nonsense M{number}", number=number) for number in range(MANY))
+    with pytest.raises(ConfigError, match="not in the catalogue") as caught:
+        ledger("\n".join((HEADER, *rows)))
+    assert len(caught.value.mistakes) == SHOWN_MISTAKES + 1
+    assert asked <= SHOWN_MISTAKES
 
 
 class Names(list[str]):

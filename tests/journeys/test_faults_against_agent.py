@@ -6,7 +6,7 @@ faults go over real loopback sockets through its poller and client.
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,7 @@ SHORT_S, LONG_S = 1.5, 30.0
 TOO_LONG_S = 3.0
 
 ANY = pytest.approx(0.0, abs=1e18)
+ANY_RPM = pytest.approx(5000.0, abs=2000.0)
 RATE = "miner_hashrate_hashes_per_second"
 POWER = "miner_power_watts"
 READING_FAMILIES = frozenset(family.name for family in FAMILIES) - {
@@ -72,7 +73,9 @@ class Row:
     Attributes:
         fault, values: The fault injected into one of two units, and its parameters.
         after_s: Simulated seconds from the injection to the check.
-        state, why: The unit's expected state and reason.
+        state: The unit's expected state.
+        why: The expected reason; None if its words are tested elsewhere.
+        said: A word that the reason or the error must contain.
         through: The expected reasons from the first poll after the injection on, repeats left out.
         lost: Shares of the nameplate by cause, within 2 % for noise; nothing else may be lost.
         is_fresh: True if the unit is up and its reading fresh; if not, it shows none of `READING_FAMILIES`.
@@ -85,7 +88,8 @@ class Row:
 
     fault: str
     state: UnitState
-    why: str
+    why: str | None
+    said: str = ""
     values: Mapping[str, object] = field(default_factory=dict)
     after_s: float = 60.0
     through: tuple[str, ...] = ()
@@ -103,7 +107,8 @@ class Row:
 
 HASHING, STOPPED = UnitState.HASHING, UnitState.STOPPED
 UNREACHABLE, UNREADABLE = UnitState.UNREACHABLE, UnitState.UNREADABLE
-RESTART = ("hashing", "closed in mid-reply", "no hashrate yet", "ramping up", "hashing")
+RESETS = "restarting: resets connections"
+RESTART = (RESETS, "still booting", "ramping up", "hashing")
 STOOD = {RATE: 0.0, "miner_uptime_seconds": ANY, **by_board("miner_board_hashrate_hashes_per_second", 0.0, 0.0, 0.0)}
 WHOLE = {RATE: near(PLATE_HS), POWER + '{source="modelled"}': near(3500.0), "miner_pools_alive": 2}
 
@@ -127,7 +132,7 @@ UNIT_ROWS = (
     Row(
         fault="dead_board",
         state=HASHING,
-        why="hashing",
+        why="board 0 absent",
         lost={"missing_boards": 1 / 3},
         series={
             RATE: near(PLATE_HS * 2 / 3),
@@ -140,7 +145,7 @@ UNIT_ROWS = (
         fault="dead_board",
         values={"board": 1, "is_listed": False},
         state=HASHING,
-        why="hashing",
+        why="board 1 absent",
         lost={"missing_boards": 1 / 3},
         series={
             RATE: near(PLATE_HS * 2 / 3),
@@ -152,14 +157,14 @@ UNIT_ROWS = (
     Row(
         fault="missing_chips",
         state=HASHING,
-        why="hashing",
+        why="24 of 108 chips missing on board 0",
         lost={"missing_chips": 24 / 324},
         series={RATE: near(PLATE_HS * 300 / 324), **by_board("miner_board_chips", 84, 108, 108)},
     ),
     Row(
         fault="overheat",
         state=HASHING,
-        why="hashing",
+        why="clock 440 of 484 MHz",
         lost={"derated": 50 / 490},
         series={
             RATE: near(PLATE_HS * 440 / 490),
@@ -171,7 +176,8 @@ UNIT_ROWS = (
         fault="overheat",
         values={"celsius": 40.0},
         state=STOPPED,
-        why="awake, no hashrate",
+        why=None,
+        said="chip at 1",
         lost={"stopped": 1.0},
         series={**STOOD, **fans(7000, 7000, 7000, 7000)},
     ),
@@ -179,7 +185,7 @@ UNIT_ROWS = (
         fault="fan_stopped",
         values={"fan": 2},
         state=STOPPED,
-        why="awake, no hashrate",
+        why="fan 3 at 0 rpm",
         lost={"stopped": 1.0},
         series={**STOOD, **fans(7000, 7000, 0, 7000)},
     ),
@@ -187,7 +193,7 @@ UNIT_ROWS = (
         fault="hashrate_drift",
         values={"ratio": 0.8},
         state=HASHING,
-        why="hashing",
+        why="slow without a visible reason",
         lost={"underperforming": 0.2},
         series={
             RATE: near(PLATE_HS * 0.8),
@@ -217,7 +223,7 @@ UNIT_ROWS = (
         after_s=2140.0,
         state=UNREACHABLE,
         why="no answer",
-        through=("hashing", "no answer", *RESTART[1:], "no answer"),
+        through=("hashing", "no answer", *RESTART, "no answer"),
         lost={"unreachable": 1.0},
         is_fresh=False,
         is_known=False,
@@ -232,7 +238,7 @@ UNIT_ROWS = (
         fault="pool_dead",
         values={"pools": 2},
         state=STOPPED,
-        why="awake, no hashrate",
+        why="no pool alive",
         lost={"stopped": 1.0},
         series={
             **STOOD,
@@ -251,9 +257,101 @@ UNIT_ROWS = (
     ),
 )
 
+SLEPT = Row(
+    fault="state_words",
+    state=STOPPED,
+    why="asleep",
+    lost={"stopped": 1.0},
+    series={RATE: 0.0, 'miner_board_chips{board="0"}': None},
+)
+AS_IT_IS: dict[str, Any] = {"state": HASHING, "why": "hashing", "series": WHOLE}
+ESTIMATED = {RATE: near(PLATE_HS), POWER + '{source="estimated"}': near(3500.0)}
+MEASURED = {RATE: near(PLATE_HS), POWER + '{source="measured"}': near(3500.0)}
+
+CONTRADICTION_ROWS = (
+    Row(fault="zero_watts", **AS_IT_IS),
+    Row(fault="zero_watts", values={"watts": 12}, **AS_IT_IS),
+    Row(fault="zero_watts", values={"watts": -3500}, **AS_IT_IS),
+    Row(fault="says_asleep", **AS_IT_IS),
+    Row(fault="rate_lag", **AS_IT_IS),
+    Row(fault="rate_spike", **AS_IT_IS),
+    Row(fault="rate_spike", values={"factor": 2.5, "are_boards_too": True}, **AS_IT_IS),
+    Row(fault="rate_spike", values={"is_longer_too": True}, **AS_IT_IS),
+    Row(fault="total_zero", **AS_IT_IS),
+    Row(fault="total_zero", values={"is_longer_too": True}, **AS_IT_IS),
+    Row(fault="board_unit", **AS_IT_IS),
+    Row(fault="board_unit", values={"factor": 1000.0}, **AS_IT_IS),
+    Row(fault="sensor_stuck", **AS_IT_IS),
+    Row(fault="sensor_stuck", values={"sensor": 3, "celsius": 255}, **AS_IT_IS),
+    Row(fault="sensor_stuck", values={"board": 2, "sensor": 2, "is_null": True}, **AS_IT_IS),
+    Row(
+        fault="fan_null",
+        state=HASHING,
+        why="hashing",
+        series={**WHOLE, **fans(ANY_RPM, None, ANY_RPM, ANY_RPM)},
+    ),
+    Row(fault="watts_elsewhere", state=HASHING, why="hashing", series=ESTIMATED),
+    Row(fault="watts_elsewhere", values={"key": "total_power"}, state=HASHING, why="hashing", series=ESTIMATED),
+    Row(fault="watts_elsewhere", values={"key": "chain_power"}, state=HASHING, why="hashing", series=ESTIMATED),
+    Row(fault="watts_elsewhere", values={"key": "watt"}, state=HASHING, why="hashing", series=MEASURED),
+    Row(
+        fault="rate_in_summary",
+        state=HASHING,
+        why="hashing",
+        series={RATE: near(PLATE_HS), 'miner_board_chips{board="0"}': None, "miner_pools_alive": 2},
+    ),
+    Row(
+        fault="rate_in_summary",
+        values={"unit": "GHS"},
+        state=HASHING,
+        why="hashing",
+        series={RATE: near(PLATE_HS), 'miner_board_chips{board="0"}': None},
+    ),
+    SLEPT,
+    replace(SLEPT, values={"state": "paused"}),
+    Row(
+        fault="state_words",
+        values={"state": "failure"},
+        state=STOPPED,
+        why=None,
+        lost={"stopped": 1.0},
+        series={RATE: 0.0},
+    ),
+    Row(
+        fault="state_words",
+        values={"state": "auto-tuning"},
+        state=HASHING,
+        why="hashing",
+        series={RATE: near(PLATE_HS)},
+    ),
+    Row(
+        fault="bad_chips",
+        state=HASHING,
+        why=None,
+        lost={"missing_chips": 12 / 324},
+        series={RATE: near(PLATE_HS * 312 / 324)},
+    ),
+    Row(
+        fault="no_boards",
+        state=STOPPED,
+        why=None,
+        said="no board",
+        lost={"stopped": 1.0},
+        series={RATE: 0.0, 'miner_board_chips{board="0"}': None},
+    ),
+    Row(
+        fault="restart_loop",
+        after_s=620.0,
+        state=UnitState.STARTING,
+        why="ramping up",
+        lost={"starting": 1.0 - 45.0 / 165.0},
+    ),
+)
+
 LATE = {"state": UNREADABLE, "why": "no whole reply in time", "result": "deadline", "is_short": True}
 CUT = {"state": UNREADABLE, "why": "closed in mid-reply", "result": "disconnected"}
 MALFORMED = {"state": UNREADABLE, "why": "malformed reply", "result": "malformed"}
+FOREIGN = {"state": UNREADABLE, "why": None, "result": "foreign"}
 LOST: dict[str, Any] = {"lost": {"unreadable": 1.0}, "is_fresh": False, "is_known": False}
 READ: dict[str, Any] = {"state": HASHING, "why": "hashing", "series": WHOLE}
 
@@ -271,7 +369,7 @@ SOCKET_ROWS = (
     Row(fault="latency", values={"wait_s": 0.05}, **READ),
     Row(fault="latency", values={"wait_s": TOO_LONG_S}, **LATE, **LOST),
     Row(fault="timeout", **LATE, **LOST),
-    Row(fault="reset_peer", **CUT, **LOST),
+    Row(fault="reset_peer", state=UNREADABLE, why="resets connections", result="disconnected", **LOST),
     Row(fault="reset_peer", values={"after_bytes": 500}, **CUT, **LOST),
     Row(fault="slicer", values={"gap_s": 0.001}, **READ),
     Row(fault="slicer", values={"gap_s": 0.5}, **LATE, **LOST),
@@ -287,11 +385,17 @@ SOCKET_ROWS = (
         fault="access_denied",
         state=UNREADABLE,
         why="refused the command",
-        lost={"unreadable": 1.0},
-        is_fresh=False,
         result="refused",
+        **LOST,
     ),
     Row(fault="not_json", **MALFORMED, **LOST),
+    Row(fault="refuses", state=UNREADABLE, why="refused the command", result="refused", **LOST),
+    Row(fault="speaks_http", said="HTTP", **FOREIGN, **LOST),
+    Row(fault="speaks_http", values={"status": 404, "body": "{}"}, said="HTTP", **FOREIGN, **LOST),
+    Row(fault="speaks_tls", said="TLS", **FOREIGN, **LOST),
+    Row(fault="speaks_ssh", said="SSH", **FOREIGN, **LOST),
+    Row(fault="speaks_stratum", said="Stratum", **FOREIGN, **LOST),
+    Row(fault="speaks_whatsminer", said="Whatsminer", **FOREIGN, **LOST),
     Row(fault="huge_reply", **MALFORMED, **LOST),
     Row(fault="nan_values", state=UNREADABLE, why="unknown dialect", result="unsupported", **LOST),
 )
@@ -299,7 +403,7 @@ SOCKET_ROWS = (
 
 def test_no_fault_is_left_out() -> None:
     """Every fault of the vocabulary has a row; two units at one another's addresses have a test of their own."""
-    assert {row.fault for row in (*UNIT_ROWS, *SOCKET_ROWS)} | {"address_swapped"} == set(FAULTS)
+    assert {row.fault for row in (*UNIT_ROWS, *CONTRADICTION_ROWS, *SOCKET_ROWS)} | {"address_swapped"} == set(FAULTS)
 
 
 async def exposed(metrics: Metrics) -> tuple[dict[str, dict[str, float]], dict[str, float]]:
@@ -327,7 +431,8 @@ async def exposed(metrics: Metrics) -> tuple[dict[str, dict[str, float]], dict[s
 
 def check(row: Row, status: UnitStatus, shown: Mapping[str, float]) -> None:
     """Check a unit's status and series against the row."""
-    assert (status.state, status.why) == (row.state, row.why)
+    assert (status.state, status.why) == (row.state, status.why if row.why is None else row.why)
+    assert row.said in f"{status.why} {status.error}"
     assert (status.is_fresh, status.is_known) == (row.is_fresh, row.is_known)
     lost = {loss.cause.value: loss.hashrate_hs / PLATE_HS for loss in status.losses}
     assert {**dict.fromkeys(lost, 0.0), **row.lost} == {
@@ -343,7 +448,7 @@ def check(row: Row, status: UnitStatus, shown: Mapping[str, float]) -> None:
     assert {key: shown.get(key) for key in row.series} == row.series
 
 
-@pytest.mark.parametrize("row", UNIT_ROWS, ids=str)
+@pytest.mark.parametrize("row", [*UNIT_ROWS, *CONTRADICTION_ROWS], ids=str)
 async def test_what_goes_wrong_in_a_unit_is_called_by_its_name(row: Row) -> None:
     """The unit with the fault shows the state, reason, losses and series of its row; its neighbour is unaffected."""
     farm = make_farm(2)

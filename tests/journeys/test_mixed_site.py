@@ -10,7 +10,7 @@ UNITS, REAL = 12, 5
 
 
 def _make_real(ledger: Path) -> None:
-    """Clear the `simulated` column of the first rows, which then count as real machines."""
+    """Clear the `simulated` column of the first rows, which then count as real machines if the column decides."""
     with ledger.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     for row in rows[:REAL]:
@@ -31,7 +31,7 @@ async def test_simulated_units_beside_real_ones_count_only_if_configured(
     """Beside real units, simulated ones carry a label and count in no figure unless `count_simulated` is set."""
     async with farm(tmp_path, units=UNITS):
         _make_real(tmp_path / "ledger.csv")
-        async with agent(tmp_path, count_simulated=count_simulated) as (running, url):
+        async with agent(tmp_path, count_simulated=count_simulated, detect_simulated=False) as (running, url):
             site = await get_json(f"{url}/api/v1/site")
             _, exposition = await get(f"{url}/metrics")
             _, page = await get(f"{url}/")
@@ -43,6 +43,19 @@ async def test_simulated_units_beside_real_ones_count_only_if_configured(
     assert exposition.count('simulated="true"') == UNITS - REAL
     assert banner in page
     assert ("simulated units count" in said) is count_simulated
+
+
+async def test_the_column_does_not_make_a_simulator_real(tmp_path: Path) -> None:
+    """Units on loopback addresses stay simulated with an empty column; the page names the key that says otherwise."""
+    async with farm(tmp_path, units=UNITS):
+        _make_real(tmp_path / "ledger.csv")
+        async with agent(tmp_path, count_simulated=False) as (running, url):
+            site = await get_json(f"{url}/api/v1/site")
+            _, page = await get(f"{url}/")
+            said = running.said
+    assert (site["units"], site["simulated_units"], site["is_simulated_counted"]) == (UNITS, UNITS, True)
+    assert "<code>ledger.detect_simulated</code>" in page
+    assert "ledger.detect_simulated" in said
 
 
 async def test_a_site_of_simulators_alone_counts_them_and_says_so(tmp_path: Path) -> None:

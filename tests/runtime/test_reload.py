@@ -111,7 +111,7 @@ async def test_a_reload_that_stops_counting_simulated_units_forgets_their_shares
     header, real = LEDGER.splitlines()
     rows = (
         f"{header},simulated",
-        f"{real},",
+        f"{real.replace('127.77.0.1', '10.77.0.1')},",
         real.replace("u1", "u2").replace("0.1,", "0.2,").replace("R1,1", "R1,2") + ",yes",
     )
     counting = CONFIG.replace("[ledger]", "count_simulated = true\n[ledger]")

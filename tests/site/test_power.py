@@ -443,7 +443,8 @@ def test_a_shipped_scenario_comes_out_as_the_same_formula_has_it(name: str) -> N
     """In every scenario, readable units are off by less than 1 % at any of 24 moments, and the site over all of it.
 
     Behind a dead switch units hash on unseen: the truth of `network-switch-flap` includes their power and no figure
-    does, 3 % of the site's energy.
+    does, 3 % of the site's energy. So do units behind another protocol in `liars`, 6 % of it; some of its units report
+    their power in the words of other firmware.
     """
     _, scenario = find_scenario(name)
     farm = build_farm(scenario)
@@ -455,10 +456,11 @@ def test_a_shipped_scenario_comes_out_as_the_same_formula_has_it(name: str) -> N
         farm.clock.set(at)
         polled.sweep(at)
         statuses = list(polled.tracker.statuses())
-        modelled = site_figures(statuses, at).site.watts_by_source[PowerSource.MODELLED]
+        watts = site_figures(statuses, at).site.watts_by_source
+        modelled = sum(watts.values()) if name == "liars" else watts[PowerSource.MODELLED]
         true = [unit.power_watts(at) for unit in farm.units]
         read = sum(watts for watts, status in zip(true, statuses, strict=True) if status.power is not None)
         assert modelled == pytest.approx(read, rel=0.01)
         modelled_sum += modelled
         true_sum += sum(true)
-    assert modelled_sum == pytest.approx(true_sum, rel=0.05)
+    assert modelled_sum == pytest.approx(true_sum, rel=0.1 if name == "liars" else 0.05)

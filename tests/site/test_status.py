@@ -4,7 +4,7 @@ from itertools import product
 from typing import Any
 
 import pytest
-from site_cases import ACCESS_DENIED, ERRORS, NO_ANSWER, PLATE, REFUSAL, TH, entry, reading
+from site_cases import ACCESS_DENIED, ERRORS, NO_ANSWER, PLATE, REFUSAL, TH, board, entry, reading
 
 from agent.errors import (
     DeadlineError,
@@ -14,21 +14,23 @@ from agent.errors import (
     RefusedError,
     UnsupportedReplyError,
 )
-from agent.site.status import Cause, UnitState, is_definite_refusal, judge
+from agent.site.reasons import Reason
+from agent.site.status import Cause, Course, UnitState, Verdict, is_definite_refusal, judge
 from agent.unit.reading import Mode, UnitReading
 
-# 294 TH/s by the nameplate: one in a hundred is 2.94 TH/s, four in five are 235.2 TH/s.
+TWO_BOARDS = {"uptime_s": 300.0, "boards": (board(0), board(2))}
+# 294 TH/s by the nameplate: one in a hundred is 2.94 TH/s, 3 % less are 285.18; two boards do 196, 3 % less are 190.12.
 FRESH_READINGS = [
     ("hashing", {}, UnitState.HASHING, "hashing"),
     ("over nameplate", {"hashrate_5s_hs": 300 * TH}, UnitState.HASHING, "hashing"),
     ("old and slow", {"hashrate_5s_hs": 100 * TH}, UnitState.HASHING, "hashing"),
     ("one in a hundred", {"hashrate_5s_hs": 2.94e12}, UnitState.HASHING, "hashing"),
-    ("just less", {"hashrate_5s_hs": 2.93e12}, UnitState.STOPPED, "awake, no hashrate"),
-    ("measured zero", {"hashrate_5s_hs": 0.0}, UnitState.STOPPED, "awake, no hashrate"),
+    ("just less", {"hashrate_5s_hs": 2.93e12}, UnitState.STOPPED, "cause unknown"),
+    ("measured zero", {"hashrate_5s_hs": 0.0}, UnitState.STOPPED, "cause unknown"),
     ("reports no rate", {"hashrate_5s_hs": None}, UnitState.UNREADABLE, "reports no hashrate"),
     ("reports neither", {"hashrate_5s_hs": None, "uptime_s": None}, UnitState.UNREADABLE, "reports no hashrate"),
     ("reports no mode", {"mode": None}, UnitState.HASHING, "hashing"),
-    ("reports no mode, zero", {"mode": None, "hashrate_5s_hs": 0.0}, UnitState.STOPPED, "awake, no hashrate"),
+    ("reports no mode, zero", {"mode": None, "hashrate_5s_hs": 0.0}, UnitState.STOPPED, "cause unknown"),
     ("low power", {"mode": Mode.LOW, "hashrate_5s_hs": 150 * TH}, UnitState.HASHING, "hashing"),
     ("high power", {"mode": Mode.HIGH}, UnitState.HASHING, "hashing"),
     ("asleep", {"mode": Mode.SLEEP, "hashrate_5s_hs": None}, UnitState.STOPPED, "asleep"),
@@ -37,14 +39,16 @@ FRESH_READINGS = [
     ("just sent to sleep", {"mode": Mode.SLEEP, "hashrate_5s_hs": 290 * TH}, UnitState.STOPPED, "asleep"),
     # A sleeping S21 or T21 reports Elapsed 1 while it sleeps: s21-stock-202410-sleep, t21-stock-202501-sleep.
     ("asleep, uptime 1", {"mode": Mode.SLEEP, "hashrate_5s_hs": 0.0, "uptime_s": 1.0}, UnitState.STOPPED, "asleep"),
-    ("young, zero", {"uptime_s": 60.0, "hashrate_5s_hs": 0.0}, UnitState.STARTING, "no hashrate yet"),
-    ("young, no rate", {"uptime_s": 0.0, "hashrate_5s_hs": None}, UnitState.STARTING, "no hashrate yet"),
-    ("young, slow", {"uptime_s": 599.0, "hashrate_5s_hs": 235e12}, UnitState.STARTING, "ramping up"),
-    ("young, at four fifths", {"uptime_s": 599.0, "hashrate_5s_hs": 235.3e12}, UnitState.HASHING, "hashing"),
+    ("young, zero", {"uptime_s": 60.0, "hashrate_5s_hs": 0.0}, UnitState.STARTING, "still booting"),
+    ("young, no rate", {"uptime_s": 0.0, "hashrate_5s_hs": None}, UnitState.STARTING, "still booting"),
+    ("young, slow", {"uptime_s": 599.0, "hashrate_5s_hs": 285e12}, UnitState.STARTING, "ramping up"),
+    ("young, within 3 %", {"uptime_s": 599.0, "hashrate_5s_hs": 285.2e12}, UnitState.HASHING, "hashing"),
+    ("young, a board absent, ramping", {**TWO_BOARDS, "hashrate_5s_hs": 190e12}, UnitState.STARTING, "ramping up"),
+    ("young, a board absent, full", {**TWO_BOARDS, "hashrate_5s_hs": 190.2e12}, UnitState.HASHING, "hashing"),
     ("no longer young, slow", {"uptime_s": 600.0, "hashrate_5s_hs": 235e12}, UnitState.HASHING, "hashing"),
-    ("no longer young, zero", {"uptime_s": 600.0, "hashrate_5s_hs": 0.0}, UnitState.STOPPED, "awake, no hashrate"),
+    ("no longer young, zero", {"uptime_s": 600.0, "hashrate_5s_hs": 0.0}, UnitState.STOPPED, "cause unknown"),
     ("reports no uptime, slow", {"uptime_s": None, "hashrate_5s_hs": 100 * TH}, UnitState.HASHING, "hashing"),
-    ("reports no uptime, zero", {"uptime_s": None, "hashrate_5s_hs": 0.0}, UnitState.STOPPED, "awake, no hashrate"),
+    ("reports no uptime, zero", {"uptime_s": None, "hashrate_5s_hs": 0.0}, UnitState.STOPPED, "cause unknown"),
 ]
 
 ERRORS_WITHOUT_READING = [
@@ -61,12 +65,17 @@ ANY_READING = [None, *(reading(**changes) for _, changes, _, _ in FRESH_READINGS
 ANY_ERROR = [None, *ERRORS]
 
 
+def said(verdict: Verdict) -> tuple[UnitState, str]:
+    """Return a verdict's state and words."""
+    return verdict.state, verdict.finding.why
+
+
 @pytest.mark.parametrize(
     ("changes", "state", "why"), [row[1:] for row in FRESH_READINGS], ids=[row[0] for row in FRESH_READINGS]
 )
 def test_a_fresh_reading_decides(changes: dict[str, Any], state: UnitState, why: str) -> None:
     """The mode decides first, then the rate against the nameplate; a young process gets time to start."""
-    assert (state, why) == judge(entry(), reading(**changes), None, is_fresh=True)
+    assert (state, why) == said(judge(entry(), reading(**changes), None, is_fresh=True))
 
 
 @pytest.mark.parametrize(("changes", "state"), [(row[1], row[2]) for row in FRESH_READINGS])
@@ -85,7 +94,7 @@ def test_a_failure_names_itself(
     error: PollError, state: UnitState, why: str, last: UnitReading | None, *, is_curtailed: bool
 ) -> None:
     """Without a fresh reading the failure decides, whatever was read before, even inside a curtailment."""
-    assert (state, why) == judge(entry(), last, error, is_fresh=False, is_curtailed=is_curtailed)
+    assert (state, why) == said(judge(entry(), last, error, is_fresh=False, is_curtailed=is_curtailed))
 
 
 def test_every_reason_to_fail_is_in_the_table() -> None:
@@ -95,12 +104,12 @@ def test_every_reason_to_fail_is_in_the_table() -> None:
 
 def test_a_unit_nobody_polled_is_unreachable() -> None:
     """Before the first poll nothing is known, and nothing is assumed."""
-    assert judge(entry(), None, None, is_fresh=False) == (UnitState.UNREACHABLE, "not polled yet")
+    assert said(judge(entry(), None, None, is_fresh=False)) == (UnitState.UNREACHABLE, "not polled yet")
 
 
 def test_a_gap_in_our_own_polling_is_told_from_a_first_start() -> None:
     """A reading that went stale without a failed poll means not polled lately, not never polled."""
-    assert judge(entry(), reading(), None, is_fresh=False) == (UnitState.UNREACHABLE, "not polled lately")
+    assert said(judge(entry(), reading(), None, is_fresh=False)) == (UnitState.UNREACHABLE, "not polled lately")
 
 
 @pytest.mark.parametrize("is_curtailed", [False, True])
@@ -109,7 +118,7 @@ def test_maintenance_outranks_everything(*, is_fresh: bool, is_curtailed: bool) 
     """Maintenance by the ledger needs no reading, and no reading overrides it."""
     declared = entry(is_in_maintenance=True)
     verdicts = {
-        judge(declared, last, error, is_fresh=is_fresh and last is not None, is_curtailed=is_curtailed)
+        said(judge(declared, last, error, is_fresh=is_fresh and last is not None, is_curtailed=is_curtailed))
         for last, error in product(ANY_READING, ANY_ERROR)
     }
     assert {(UnitState.MAINTENANCE, "ledger says maintenance")} == verdicts
@@ -119,7 +128,7 @@ def test_asleep_is_curtailed_only_when_somebody_said_so() -> None:
     """The same sleeping unit is stopped without a declared event and curtailed with one."""
     asleep = reading(mode=Mode.SLEEP, hashrate_5s_hs=0.0)
     verdicts = [
-        judge(entry(), asleep, None, is_fresh=True, is_curtailed=is_curtailed) for is_curtailed in (False, True)
+        said(judge(entry(), asleep, None, is_fresh=True, is_curtailed=is_curtailed)) for is_curtailed in (False, True)
     ]
     assert verdicts == [(UnitState.STOPPED, "asleep"), (UnitState.CURTAILED, "asleep")]
 
@@ -165,14 +174,14 @@ def test_a_reading_marked_fresh_that_is_not_there_is_no_reading() -> None:
         (DeadlineError("x"), False),
         (DisconnectedError("x"), False),
         (MalformedReplyError("x"), False),
-        (RefusedError("x", code=14), True),
-        (ACCESS_DENIED, True),
+        (RefusedError("x", code=14), False),
+        (ACCESS_DENIED, False),
         (UnsupportedReplyError("x"), False),
     ],
     ids=repr,
 )
-def test_only_a_spoken_no_is_a_definite_refusal(error: PollError | None, *, is_definite: bool) -> None:
-    """A reset or an error status makes a unit's state known; silence does not."""
+def test_only_a_refused_connection_is_a_definite_refusal(error: PollError | None, *, is_definite: bool) -> None:
+    """A refused TCP connection makes a unit's state known; a unit that answers with "no" may be hashing."""
     assert is_definite is is_definite_refusal(error)
 
 
@@ -184,3 +193,57 @@ def test_every_state_but_hashing_has_a_cause_of_its_own() -> None:
 def test_the_nameplate_of_the_cases_is_whole() -> None:
     """The model machine of these tables has exactly 1 TH/s per chip."""
     assert PLATE.hashrate_hs == PLATE.boards * PLATE.chips_per_board * TH
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (RefusedError("x", code=14), Reason.REFUSED_COMMAND),
+        (RefusedError("x"), Reason.REFUSED_COMMAND),
+        (ACCESS_DENIED, Reason.ACCESS_DENIED),
+        (DisconnectedError("x"), Reason.CLOSED_IN_REPLY),
+        (DisconnectedError("x", is_reset=True), Reason.RESETS_CONNECTION),
+    ],
+    ids=repr,
+)
+def test_a_refusal_and_a_reset_have_reasons_of_their_own(error: PollError, reason: Reason) -> None:
+    """Code 45 has advice of its own, and a reset before the first byte is not a reply that broke off."""
+    assert judge(entry(), None, error, is_fresh=False).finding.reason is reason
+
+
+@pytest.mark.parametrize(
+    ("course", "state", "reason"),
+    [
+        (Course(), UnitState.UNREADABLE, Reason.RESETS_CONNECTION),
+        (Course(is_restarting=True), UnitState.STARTING, Reason.RESTARTING),
+        (Course(is_restarting=True, is_waking=True), UnitState.CURTAILED, Reason.WAKING),
+    ],
+)
+def test_resets_are_a_restart_only_where_something_says_so(course: Course, state: UnitState, reason: Reason) -> None:
+    """A unit that resets connections is unreadable, unless it was there a moment ago."""
+    verdict = judge(entry(), reading(), DisconnectedError("x", is_reset=True), is_fresh=False, course=course)
+    assert (verdict.state, verdict.finding.reason) == (state, reason)
+
+
+@pytest.mark.parametrize("rate_hs", [0.0, 150e12])
+def test_a_start_after_an_event_belongs_to_the_event(rate_hs: float) -> None:
+    """A unit that an event curtailed is curtailed until it has ramped up."""
+    young = reading(uptime_s=100.0, hashrate_5s_hs=rate_hs)
+    verdict = judge(entry(), young, None, is_fresh=True, is_curtailed=True, course=Course(is_waking=True))
+    assert (verdict.state, verdict.finding.reason) == (UnitState.CURTAILED, Reason.WAKING)
+
+
+def test_a_ramp_ends_when_nothing_rises_any_more() -> None:
+    """A slow unit is not starting for ten minutes: once its clocks stand, it is hashing, and slow."""
+    slow = reading(uptime_s=300.0, hashrate_5s_hs=200e12)
+    states = [
+        judge(entry(), slow, None, is_fresh=True, course=Course(is_settled=settled)).state for settled in (False, True)
+    ]
+    assert states == [UnitState.STARTING, UnitState.HASHING]
+
+
+@pytest.mark.parametrize(("target_ratio", "state"), [(1, UnitState.STARTING), (0.6, UnitState.HASHING)])
+def test_a_ramp_ends_at_the_target_of_an_event(target_ratio: float, state: UnitState) -> None:
+    """Inside an event to 60 %, a young unit at 60 % does all it should."""
+    young = reading(uptime_s=300.0, hashrate_5s_hs=177e12)
+    assert judge(entry(), young, None, is_fresh=True, is_curtailed=True, target_ratio=target_ratio).state is state

@@ -30,6 +30,7 @@ from agent.site.delivered import Delivered
 from agent.site.ledger.entries import Place
 from agent.site.metered import Metered
 from agent.site.power import PowerSource
+from agent.site.reasons import Reason
 from agent.site.status import Cause, UnitState, UnitStatus
 from agent.site.totals import Figures, site_figures
 from agent.unit.nameplate import Nameplate
@@ -137,8 +138,8 @@ def test_a_small_site_in_literal_figures() -> None:
         "unreachable": 588,
         "unreadable": 294,
     }
-    # All but the dark unit: it alone neither answers nor is accounted for.
-    assert figures.known_hs == 8 * 294e12 + 100e12
+    # All but the dark unit, which does not answer, and the denied one, which may be hashing.
+    assert figures.known_hs == 7 * 294e12 + 100e12
 
 
 def test_a_dead_container_stays_in_the_denominator() -> None:
@@ -150,6 +151,13 @@ def test_a_dead_container_stays_in_the_denominator() -> None:
     assert figures.by_container["C1"].operational_efficiency_ratio == 1
     assert figures.by_container["C2"].operational_efficiency_ratio == 0
     assert figures.by_container["C2"].losses_hs[Cause.UNREACHABLE] == 16 * 294e12
+
+
+def test_a_site_that_refuses_commands_is_not_known_to_do_nothing() -> None:
+    """Units that answer every command with "no" may hash: no coverage, and no operational efficiency."""
+    figures = site_figures(statuses([case("a", reading=None, error=ACCESS_DENIED)]), AT).site
+    assert (figures.coverage_ratio, figures.operational_efficiency_ratio) == (0, None)
+    assert figures.losses_hs[Cause.UNREADABLE] == 294e12
 
 
 def test_a_unit_that_never_answered_stays_in_the_denominator() -> None:
@@ -249,6 +257,9 @@ def exact_sums(fleet: Iterable[UnitStatus]) -> dict[str, Any]:
             for status in fleet
             if status.event is not None
         ),
+        "curtailment_operating_hs": sum(
+            Fraction(status.hashrate_hs or 0) for status in fleet if status.event is not None
+        ),
         "stragglers": sum(status.is_straggler for status in fleet),
         "unrestored": sum(1 for status in fleet if status.unrestored is not None),
         "overdue_units": sum(1 for status in fleet if status.is_overdue and not status.is_known),
@@ -257,6 +268,7 @@ def exact_sums(fleet: Iterable[UnitStatus]) -> dict[str, Any]:
             for status in fleet
             if status.is_overdue and not status.is_known
         ),
+        "units_by_reason": dict(Counter(status.reason for status in fleet if status.reason is not Reason.HASHING)),
     }
 
 

@@ -26,6 +26,8 @@ from site_cases import (
 from agent.errors import DeadlineError, OtherUnitError, PollError, UnreachableError
 from agent.site.curtailment.events import Curtailments, Event, Scope
 from agent.site.ledger.entries import LedgerEntry, Place
+from agent.site.losses import attribute, shortfall_finding
+from agent.site.reasons import Reason
 from agent.site.status import Cause, Loss, UnitState, UnitStatus, is_definite_refusal, judge
 from agent.site.tracker import Tracker
 from agent.unit.reading import Mode, UnitReading
@@ -48,6 +50,7 @@ def test_a_unit_not_polled_yet_is_unknown_and_not_zero() -> None:
     assert seen(tracker()) == UnitStatus(
         entry=entry(),
         state=UnitState.UNREACHABLE,
+        reason=Reason.NOT_POLLED,
         why="not polled yet",
         since=AT,
         is_fresh=False,
@@ -86,6 +89,7 @@ def test_a_good_poll_makes_a_fresh_status() -> None:
     status = UnitStatus(
         entry=entry(),
         state=UnitState.HASHING,
+        reason=Reason.HASHING,
         why="hashing",
         since=AT + 2,
         is_fresh=True,
@@ -128,8 +132,9 @@ def test_a_stale_unit_is_judged_by_its_last_error(error: PollError, way: str) ->
     """Thirty seconds after its last reading the last failure decides the state, by refresh or by a failed poll."""
     one = tracker()
     one.record(answered(), clock_s=0.0)
-    one.record(failed(error, at=AT + 10), clock_s=10.0)
-    if way == "refresh":
+    if error is not REFUSAL:
+        one.record(failed(error, at=AT + 10), clock_s=10.0)
+    if way == "refresh" and error is not REFUSAL:
         [(status, before)] = one.refresh(at=AT + 30, clock_s=30.0)
     else:
         recorded = one.record(failed(error, at=AT + 30), clock_s=30.0)
@@ -139,7 +144,7 @@ def test_a_stale_unit_is_judged_by_its_last_error(error: PollError, way: str) ->
     assert before is UnitState.HASHING
     assert (status.state, status.since, status.is_fresh, status.hashrate_hs) == (state, AT + 30, False, None)
     assert status.losses == (Loss(Cause(state.value), 294 * TH),)
-    assert status.is_known is (error in {REFUSAL, ACCESS_DENIED})
+    assert status.is_known is (error is REFUSAL)
     assert status.reading == reading()
 
 
@@ -320,17 +325,17 @@ def test_since_moves_only_with_the_state() -> None:
         (UnitState.UNREADABLE, "no whole reply in time", 30),
         (UnitState.UNREADABLE, "refused the command", 30),
         (UnitState.HASHING, "hashing", 50),
-        (UnitState.HASHING, "hashing", 50),
-        (UnitState.STOPPED, "awake, no hashrate", 70),
+        (UnitState.HASHING, "slow without a visible reason", 50),
+        (UnitState.STOPPED, "cause unknown", 70),
         (UnitState.STOPPED, "asleep", 70),
     ]
 
 
 @pytest.mark.parametrize(
-    ("error", "is_known"), [(REFUSAL, True), (ACCESS_DENIED, True), (NO_ANSWER, False), (DeadlineError("x"), False)]
+    ("error", "is_known"), [(REFUSAL, True), (ACCESS_DENIED, False), (NO_ANSWER, False), (DeadlineError("x"), False)]
 )
-def test_a_spoken_no_counts_as_known(error: PollError, *, is_known: bool) -> None:
-    """A refused connection or command makes a unit known that was never read; silence does not."""
+def test_a_refused_connection_counts_as_known(error: PollError, *, is_known: bool) -> None:
+    """A refused connection makes a unit known that was never read; a refused command and silence do not."""
     one = tracker()
     one.record(failed(error), clock_s=0.0)
     assert seen(one).is_known is is_known
@@ -517,7 +522,7 @@ def test_a_stepped_wall_clock_changes_nothing_but_stamps(steps: list[Step], data
 
 @given(steps)
 def test_a_status_is_the_verdict_on_the_last_reading_and_the_failures_since(steps: list[Step]) -> None:
-    """After any history, the last reading counts until it is stale and a poll failed; a refusal, for a minute."""
+    """After any history, the last reading counts until it is stale and a poll failed, or until a refusal."""
     seconds, read_at, asked_at, failures = 0.0, float("-inf"), float("-inf"), 0
     last: UnitReading | None = None
     error: PollError | None = None
@@ -528,10 +533,15 @@ def test_a_status_is_the_verdict_on_the_last_reading_and_the_failures_since(step
             last, read_at, error, failures = what, seconds, None, 0
         elif what is not None:
             error, failures = what, failures + 1
+            if what is REFUSAL:
+                read_at = float("-inf")
         asked_at = asked_at if what is None else seconds
         is_fresh = seconds - read_at < STALE_AFTER_S
         is_held = last is not None and error is None
-        state, why = judge(entry(), last, error, is_fresh=is_fresh or is_held)
+        state, (_, why), _ = judge(entry(), last, error, is_fresh=is_fresh or is_held)
+        if state is UnitState.HASHING and last is not None:
+            losses, _ = attribute(entry(), state, last, last.rate_hs)
+            why = shortfall_finding(PLATE, last, losses)[0].why
         # A silent unit rests at most as long as a reading lasts here.
         is_known = is_fresh or (is_definite_refusal(error) and seconds - asked_at < 2 * STALE_AFTER_S)
         rate_hs = last.hashrate_5s_hs if last is not None and (is_fresh or is_held) else None

@@ -18,6 +18,7 @@ def is_whole(path: Path) -> bool:
     return path.suffix == ".json"
 
 
+CAPTURES_TEXT = {f"{path.parent.name}/{path.name}": path.read_bytes() for path in FILES}
 S21_STATS = capture("s21-stock-aml-202407/http-stats.json")
 S21_SUMMARY = capture("s21-stock-aml-202407/tcp4028-summary.json")
 S21_POOLS = capture("s21-stock-aml-202407/tcp4028-pools.json")

@@ -6,9 +6,9 @@ import msgspec
 
 from agent.errors import PollError, UnreachableError
 from agent.site.ledger.entries import LedgerEntry, Place
-from agent.site.losses import attribute
+from agent.site.losses import attribute, is_noise, shortfall_finding
 from agent.site.power import PowerModel, unit_power
-from agent.site.status import UnitStatus, is_definite_refusal, judge
+from agent.site.status import UnitState, UnitStatus, is_definite_refusal, judge
 from agent.unit.nameplate import Nameplate
 from agent.unit.reading import BoardReading, Dialect, Identity, Mode, PoolReading, ShareReading, UnitReading
 
@@ -92,13 +92,17 @@ def status(
     if is_fresh is None:
         is_fresh = latest is not None
     fresh = latest if is_fresh else None
-    state, why = judge(declared, latest, error, is_fresh=is_fresh)
+    state, finding, also = judge(declared, latest, error, is_fresh=is_fresh)
     hashrate_hs = None if fresh is None else fresh.hashrate_5s_hs
     losses, uplift_hs = attribute(declared, state, fresh, hashrate_hs)
+    if state is UnitState.HASHING and fresh is not None and not is_noise(declared.nameplate, losses):
+        finding, also = shortfall_finding(declared.nameplate, fresh, losses)
     return UnitStatus(
         entry=declared,
         state=state,
-        why=why,
+        reason=finding.reason,
+        why=finding.why,
+        also=also,
         since=since,
         is_fresh=is_fresh,
         is_known=is_fresh or declared.is_in_maintenance or is_definite_refusal(error),

@@ -2,17 +2,18 @@
 
 from collections.abc import Iterable
 
-from agent.errors import DisconnectedError, PollError, UnreachableError
+from simulated_wire import Alone, asked
+
+from agent.errors import PollError
 from agent.site.ledger.entries import LedgerEntry, Place
 from agent.site.tracker import Tracker
 from agent.unit.antminer.conversation import Memory, converse
 from agent.unit.nameplate import shipped_catalogue
 from agent.unit.reading import Poll, UnitReading
-from simulators.firmware.antminer import api_program as firmware
-from simulators.unit.snapshot import OFFLINE
 from simulators.unit.unit import Unit
 
 CATALOGUE = shipped_catalogue()
+ALONE = Alone()
 
 
 def declared(unit: Unit) -> LedgerEntry:
@@ -41,6 +42,7 @@ class Polled:
     def __init__(self, units: Iterable[Unit], *, at: float, slow_every: int = 30) -> None:
         self.units = tuple(units)
         self.tracker = Tracker(map(declared, self.units), stale_after_s=30.0, at=at)
+        self._nameplates = {unit.identity.unit_id: declared(unit).nameplate for unit in self.units}
         self._memories = {unit.identity.unit_id: Memory() for unit in self.units}
         self._slow_every = slow_every
 
@@ -61,18 +63,19 @@ class Polled:
         self.tracker.refresh(at=at, clock_s=at)
 
     def _converse(self, unit: Unit, at: float) -> UnitReading:
-        unit.advance(at)
-        if unit.is_silent:
-            raise UnreachableError("no answer")
-        if unit.phase in OFFLINE:
-            raise DisconnectedError("closed")
         unit_id = unit.identity.unit_id
-        talk = converse(unit_id, self._memories[unit_id], slow_every=self._slow_every, wall=lambda: at)
+        talk = converse(
+            unit_id,
+            self._memories[unit_id],
+            nameplate=self._nameplates[unit_id],
+            slow_every=self._slow_every,
+            wall=lambda: at,
+        )
         request = next(talk)
         while True:
-            reply = firmware.answer(unit, firmware.read_request(request), at)
+            answer, _ = asked(ALONE, unit, request, at)
             try:
-                request = talk.send(reply)
+                request = talk.throw(answer) if isinstance(answer, PollError) else talk.send(answer)
             except StopIteration as end:
                 reading: UnitReading = end.value
                 return reading

@@ -141,6 +141,7 @@ async def agent(
     *,
     interval_s: float = 1,
     count_simulated: bool = True,
+    detect_simulated: bool = True,
     more: str = "",
     site: str = "alpha",
     is_awaited: bool = True,
@@ -151,6 +152,7 @@ async def agent(
         folder: Holds the ledger, the configuration and the log.
         interval_s: Poll interval of each unit, s.
         count_simulated: True if simulated units count in the figures.
+        detect_simulated: False if the ledger's column alone says which units are simulated.
         more: Further sections of the configuration.
         site: Name of the site.
         is_awaited: False to yield as soon as the process is started.
@@ -158,6 +160,8 @@ async def agent(
     port = free_port()
     config = folder / "site.toml"
     text = CONFIG.format(interval_s=interval_s, port=port, count_simulated=str(count_simulated).lower())
+    if not detect_simulated:
+        text = text.replace("[ledger]\n", "[ledger]\ndetect_simulated = false\n")
     config.write_text(text.replace('"alpha"', f'"{site}"') + more, encoding="utf-8")
     url = f"http://127.0.0.1:{port}"
     command = (sys.executable, "-m", "agent", "run", "--config", str(config))

@@ -1,11 +1,14 @@
 """The API of simulated units as the agent's client receives it, without a socket: faults of the wire included."""
 
 import asyncio
+import errno
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from types import SimpleNamespace
+from typing import Any, TypeVar, cast
 
-from agent.errors import DeadlineError, DisconnectedError, PollError, UnreachableError, drop_frames
+from agent.errors import DeadlineError, PollError, UnreachableError, drop_frames
+from agent.unit.cgminer import client
 from agent.unit.cgminer.client import Address, Done, Outcome
 from agent.unit.cgminer.partial_reply import PartialReply
 from simulators.farm.farm import Farm
@@ -21,6 +24,14 @@ CONNECT_TIMEOUT_S = 2.0
 DEADLINE_S = 5.0
 
 
+class Alone:
+    """Stands for the farm of a unit that answers at its own address, whatever addresses were swapped."""
+
+    def unit_found_at(self, unit: Unit) -> Unit:
+        """Return the unit itself."""
+        return unit
+
+
 def received(reply: bytes | Delivery, *, deadline_s: float = DEADLINE_S) -> tuple[bytes | PollError, float]:
     """Return a reply, or the error it becomes, and the seconds until then."""
     if isinstance(reply, bytes):
@@ -32,20 +43,26 @@ def received(reply: bytes | Delivery, *, deadline_s: float = DEADLINE_S) -> tupl
     if whole is None and reply.ending is Ending.HANG:
         took_s = deadline_s
     elif whole is None and reply.ending is Ending.RESET:
-        return DisconnectedError(f"reset after {partial.size} bytes"), took_s
+        return _reset(partial), took_s
     if took_s >= deadline_s:
         return DeadlineError(f"{partial.size} bytes of a reply within {deadline_s:g} s"), deadline_s
     return whole if whole is not None else partial.close(), took_s
 
 
-def asked(farm: Farm, unit: Unit, request: bytes, at: float) -> tuple[bytes | PollError, float]:
+def asked(farm: Farm | Alone, unit: Unit, request: bytes, at: float) -> tuple[bytes | PollError, float]:
     """Return the answer at a unit's address at simulated Unix time `at`, or the error, and the seconds it took."""
     station = LiveUnit(farm, unit)
     if not station.is_online(at):
         if farm.unit_found_at(unit).is_silent:
             return UnreachableError(f"no answer within {CONNECT_TIMEOUT_S:g} s"), CONNECT_TIMEOUT_S
-        return DisconnectedError("reset after 0 bytes: ECONNRESET"), REPLY_S
+        return _reset(PartialReply()), REPLY_S
     return received(station.answer(api_program.read_request(request), at))
+
+
+def _reset(partial: PartialReply) -> PollError:
+    """Return the client's own error for a connection that is reset after it was accepted."""
+    call = SimpleNamespace(connected=True, address=("127.0.0.1", 4028), reply=partial)
+    return client._socket_error(cast("Any", call), ConnectionResetError(errno.ECONNRESET, "reset"))
 
 
 @dataclass(slots=True)

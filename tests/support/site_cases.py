@@ -178,6 +178,7 @@ def readings(draw: st.DrawFn, numbers: Numbers, unit_id: str = "u1") -> UnitRead
         slot=st.integers(0, 4),
         hashrate_hs=rates,
         chips=st.none() | st.just(0) | st.integers(1, 220),
+        bad_chips=st.none() | st.just(0) | st.integers(1, 220),
         frequency_hz=st.none() | numbers.frequency_hz,
     )
     return UnitReading(

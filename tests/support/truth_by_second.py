@@ -9,7 +9,7 @@ comparison.
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -34,6 +34,8 @@ SETTLED_S = 60
 """Seconds of a scenario that are not compared: the agent polls every unit for the first time."""
 BACKOFF_MAX_S = 60.0
 SLOW_EVERY = 30
+
+OnRound = Callable[[Farm, Tracker, SiteFigures], None]
 
 
 class Second(NamedTuple):
@@ -133,9 +135,14 @@ class Held:
         return "\n".join(lines)
 
 
-def hold(name: str) -> Held:
-    """Play a shipped scenario, or one in a file, and hold the agent's figures against every second of it."""
-    return _hold(*find_scenario(name))
+def hold(name: str, *, on_round: OnRound | None = None) -> Held:
+    """Play a shipped scenario, or one in a file, and hold the agent's figures against every second of it.
+
+    Args:
+        name: Name or path.
+        on_round: Called after every round of figures with the farm, the agent's tracker, and the figures.
+    """
+    return _hold(*find_scenario(name), on_round=on_round)
 
 
 def hold_text(text: str) -> Held:
@@ -143,13 +150,13 @@ def hold_text(text: str) -> Held:
     return _hold("text", read_scenario(text, file="text"))
 
 
-def _hold(name: str, scenario: Scenario) -> Held:
+def _hold(name: str, scenario: Scenario, *, on_round: OnRound | None = None) -> Held:
     farm = build_farm(scenario)
     playing = play(farm, name, scenario)
-    return run_simulated(_watch(farm, playing))
+    return run_simulated(_watch(farm, playing, on_round))
 
 
-async def _watch(farm: Farm, playing: Playing) -> Held:
+async def _watch(farm: Farm, playing: Playing, on_round: OnRound | None) -> Held:
     loop = asyncio.get_running_loop()
     begin = playing.begin
     polls = 0
@@ -190,6 +197,8 @@ async def _watch(farm: Farm, playing: Playing) -> Held:
         if second % INTERVAL_S == 0:
             tracker.refresh(at=wall(), clock_s=loop.time())
             figures = site_figures(tracker.statuses(), wall())
+            if on_round is not None:
+                on_round(farm, tracker, figures)
         await _sleep_until(second + 0.5)
         farm.clock.set(wall())
         if second >= SETTLED_S and figures is not None:

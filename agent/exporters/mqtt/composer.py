@@ -140,6 +140,7 @@ def facts(status: UnitStatus) -> UnitFacts:
         model=entry.nameplate.model,
         is_simulated=entry.is_simulated,
         state=status.state,
+        reason=status.reason,
         why=status.why,
         since=moment(status.since),
         is_fresh=status.is_fresh,

@@ -117,7 +117,14 @@ class MqttExporter:
             if before is not None:
                 container = status.entry.place.container
                 self._queue_event(
-                    UnitChanged(unit_id=unit_id, container=container, before=before, state=status.state, why=status.why)
+                    UnitChanged(
+                        unit_id=unit_id,
+                        container=container,
+                        before=before,
+                        state=status.state,
+                        reason=status.reason,
+                        why=status.why,
+                    )
                 )
         if not (self._is_singly or self._is_batched):
             return

@@ -15,6 +15,7 @@ import msgspec
 
 from agent.site.curtailment.orders import ScopeOrder, StartOrder
 from agent.site.power import PowerGap, PowerSource
+from agent.site.reasons import Reason
 from agent.site.status import Cause, UnitState
 
 UNITS_A_MESSAGE = 100
@@ -53,10 +54,13 @@ class GroupFigures(msgspec.Struct, frozen=True, kw_only=True):
         metered_watts: Power by meters of the whole group.
         efficient_watts, efficient_hs: Power and hashrate of the units with both known; J/TH is their quotient.
         curtailment_nameplate_hs, curtailment_target_hs: Nameplate under a curtailment in force, and its target.
-        stragglers: Units that hash during a curtailment to zero.
+        curtailment_operating_hs: Hashrate measured of the units under a curtailment.
+        stragglers: Units that hash more than a curtailment's target leaves them.
         unrestored: Units that did not come back after a curtailment.
         overdue_units, overdue_hs: Units that the agent did not ask in time, and their nameplate.
-        operational_efficiency_ratio: Operating over deployed at this moment; not to be averaged or added up.
+        units_by_reason: Units by reason; only reasons that some unit has, without "hashing".
+        operational_efficiency_ratio: Operating over deployed at this moment; not to be averaged or added up. Null
+            while units answer and none can be read.
         coverage_ratio: Known over deployed.
     """
 
@@ -77,10 +81,12 @@ class GroupFigures(msgspec.Struct, frozen=True, kw_only=True):
     energy_efficiency_j_per_th: float | None
     curtailment_nameplate_hs: float
     curtailment_target_hs: float
+    curtailment_operating_hs: float
     stragglers: int
     unrestored: int
     overdue_units: int
     overdue_hs: float
+    units_by_reason: dict[Reason, int]
     operational_efficiency_ratio: float | None
     coverage_ratio: float | None
 
@@ -117,7 +123,8 @@ class UnitFacts(msgspec.Struct, frozen=True, kw_only=True):
     """The status of one unit.
 
     Attributes:
-        state, why, since: The agent's judgement.
+        state, since: The agent's judgement.
+        reason, why: The reason for it, from a closed list, and in words with numbers.
         is_fresh: True if the latest reading is recent enough to count.
         is_overdue: True if the agent did not ask the unit in time: state, rate and losses are those of its last poll.
         last_reading_at: Time of the latest reading.
@@ -137,6 +144,7 @@ class UnitFacts(msgspec.Struct, frozen=True, kw_only=True):
     model: str
     is_simulated: bool
     state: UnitState
+    reason: Reason
     why: str
     since: datetime
     is_fresh: bool
@@ -177,6 +185,7 @@ class UnitChanged(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", t
     container: str
     before: UnitState
     state: UnitState
+    reason: Reason
     why: str
 
 

@@ -21,8 +21,10 @@ def is_news(published: UnitStatus, status: UnitStatus) -> bool:
     That the agent is late with a unit is no news of the unit: the figures carry it, and an agent that lacks time must
     not publish every unit twice an interval.
     """
+    # The numbers in `why` change with every poll; the reason changes with the unit.
+    is_judged_alike = published.state is status.state and published.reason is status.reason
     is_counted, was_counted = (one.is_fresh or one.is_overdue for one in (status, published))
-    if published.state is not status.state or published.why != status.why or was_counted != is_counted:
+    if not is_judged_alike or was_counted != is_counted:
         return True
     if published.entry is not status.entry and published.entry != status.entry:
         return True

@@ -116,7 +116,7 @@ _AGENT: tuple[Family[AgentNumbers] | Timing, ...] = (
     ),
     _own(
         "miner_agent_reply_repairs_total",
-        "Repairs that replies needed to become valid JSON, by name of the repair.",
+        "Repairs that replies needed to be read, by name of the repair.",
         lambda own: _counts(own.repairs),
         "repair",
         kind=Kind.COUNTER,

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from agent.exporters.prometheus.family import Family, Kind, Sample
 from agent.exporters.prometheus.power_families import POWER_FAMILIES
-from agent.exporters.prometheus.unit_families import BY_CAUSE, BY_STATE
+from agent.exporters.prometheus.unit_families import BY_CAUSE, BY_REASON, BY_STATE
 from agent.site.totals import Figures, SiteFigures
 
 Groups = Iterator[tuple[tuple[str, ...], Figures]]
@@ -111,8 +111,13 @@ def _curtailment(
             lambda sums: sums.curtailment_target_hs,
         ),
         family(
+            "curtailment_operating_hashrate_hashes_per_second",
+            "Hashrate measured of the units inside a curtailment event now",
+            lambda sums: sums.curtailment_operating_hs,
+        ),
+        family(
             "curtailment_stragglers",
-            "Units still hashing inside an event that leaves them nothing to hash",
+            "Units that hash more than an event in force leaves them to hash",
             lambda sums: sums.stragglers,
         ),
         family(
@@ -151,16 +156,38 @@ def _lateness(
     )
 
 
+def _reasons(
+    level: str, labels: tuple[str, ...], groups: Callable[[SiteFigures], Groups]
+) -> tuple[Family[SiteFigures], ...]:
+    """Return the units of one level of grouping by reason; reasons that no unit has are absent."""
+    return (
+        Family(
+            name=f"mining_{level}_reason_units",
+            help=f"Units that are not fine, by reason (docs/reasons.md), per {level}.",
+            kind=Kind.GAUGE,
+            labels=("site", *labels, "reason"),
+            samples=lambda figures: [
+                ((*group, *BY_REASON[reason]), units)
+                for group, sums in groups(figures)
+                for reason, units in sums.units_by_reason.items()
+            ],
+        ),
+    )
+
+
+def _site(figures: SiteFigures) -> Groups:
+    return iter([((), figures.site)])
+
+
+def _containers(figures: SiteFigures) -> Groups:
+    return (((name,), sums) for name, sums in figures.by_container.items())
+
+
 _OF_THIS_MOMENT = "at this moment: for a period, or for several sites, divide the averages of the sums instead"
 
 SITE_FAMILIES: tuple[Family[SiteFigures], ...] = (
-    *_figure("site", (), lambda figures: iter([((), figures.site)]), is_sparse=False),
-    *_figure(
-        "container",
-        ("container",),
-        lambda figures: (((name,), sums) for name, sums in figures.by_container.items()),
-        is_sparse=False,
-    ),
+    *_figure("site", (), _site, is_sparse=False),
+    *_figure("container", ("container",), _containers, is_sparse=False),
     *_figure("rack", ("container", "rack"), lambda figures: iter(figures.by_rack.items()), is_sparse=True),
     *_figure(
         "model",
@@ -168,14 +195,12 @@ SITE_FAMILIES: tuple[Family[SiteFigures], ...] = (
         lambda figures: (((name,), sums) for name, sums in figures.by_model.items()),
         is_sparse=False,
     ),
-    *_curtailment("site", (), lambda figures: iter([((), figures.site)])),
-    *_curtailment(
-        "container", ("container",), lambda figures: (((name,), sums) for name, sums in figures.by_container.items())
-    ),
-    *_lateness("site", (), lambda figures: iter([((), figures.site)])),
-    *_lateness(
-        "container", ("container",), lambda figures: (((name,), sums) for name, sums in figures.by_container.items())
-    ),
+    *_curtailment("site", (), _site),
+    *_curtailment("container", ("container",), _containers),
+    *_lateness("site", (), _site),
+    *_lateness("container", ("container",), _containers),
+    *_reasons("site", (), _site),
+    *_reasons("container", ("container",), _containers),
     Family(
         name="mining_site_operational_efficiency_ratio",
         help=f"Operating over deployed hashrate, {_OF_THIS_MOMENT}.",

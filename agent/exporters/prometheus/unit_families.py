@@ -6,8 +6,8 @@ Thresholds live in alert rules, not here.
 
 The largest machine has 4 boards and no fans. Partly curtailed, and short of its target for every possible cause, it
 has exactly `SERIES_PER_UNIT` series. To stay within that budget, a unit has one board temperature (its hottest) and one
-count of pools. Boards and fans beyond the fourth are not exported. The hashrate since start, whose period
-differs from unit to unit, is only in the JSON API.
+count of pools, and no reason while an event holds it back. Boards and fans beyond the fourth are not exported. The
+hashrate since start, whose period differs from unit to unit, is only in the JSON API.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -18,6 +18,7 @@ from typing import Any, Generic, NamedTuple
 from agent.exporters.prometheus.family import Family, Kind, Sample, Subject
 from agent.site.ledger.entries import LedgerEntry
 from agent.site.power import PowerSource
+from agent.site.reasons import Reason
 from agent.site.status import Cause, UnitState, UnitStatus
 from agent.unit.reading import BoardReading, Dialect, Identity, ShareReading, UnitReading
 
@@ -71,6 +72,7 @@ def fresh_shares(status: UnitStatus) -> ShareReading | None:
 
 
 BY_STATE: Mapping[UnitState, tuple[str]] = {state: (state.value,) for state in UnitState}
+BY_REASON: Mapping[Reason, tuple[str]] = {reason: (reason.value,) for reason in Reason}
 BY_CAUSE: Mapping[Cause, tuple[str]] = {cause: (cause.value,) for cause in Cause}
 _BY_FAN = tuple((str(number),) for number in range(1, FANS_SHOWN + 1))
 BY_SLOT: Mapping[int, tuple[str]] = {slot: (str(slot),) for slot in range(BOARDS_SHOWN)}
@@ -97,6 +99,21 @@ def _info(subject: UnitInfo) -> Iterable[Sample]:
         "true" if entry.is_simulated else "false",
     )
     return ((values, 1),)
+
+
+def shown_reason(status: UnitStatus) -> Reason | None:
+    """Return the reason to export; None for a unit that is fine or not known yet, or hashes partly curtailed."""
+    reason = status.reason
+    if reason is Reason.HASHING or not status.is_looked_at:
+        return None
+    if status.state is UnitState.HASHING and any(loss.cause is Cause.CURTAILED for loss in status.losses):
+        return None
+    return reason
+
+
+def _reason(status: UnitStatus) -> Iterable[Sample]:
+    reason = shown_reason(status)
+    return () if reason is None else ((BY_REASON[reason], 1),)
 
 
 def _power(status: UnitStatus) -> Iterable[Sample]:
@@ -168,6 +185,12 @@ JUDGED = Section(
             f"State of a unit as a label, always 1: {', '.join(UnitState)}.",
             lambda status: ((BY_STATE[status.state], 1),),
             "state",
+        ),
+        _unit(
+            "miner_reason",
+            "Why a unit is as it is, as a label, always 1 (docs/reasons.md); absent if it is fine or partly curtailed.",
+            _reason,
+            "reason",
         ),
         _one(
             "miner_last_reading_timestamp_seconds",

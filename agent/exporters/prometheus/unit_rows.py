@@ -25,8 +25,11 @@ from agent.exporters.prometheus.unit_families import (
     UNIT_LABELS,
     UnitInfo,
     info_of,
+    shown_reason,
 )
+from agent.site.ledger.entries import LedgerEntry
 from agent.site.power import PowerSource
+from agent.site.reasons import Reason
 from agent.site.status import Cause, UnitState, UnitStatus
 from agent.unit.reading import UnitReading
 
@@ -77,12 +80,12 @@ SLOTS: Final = (
     Slot("miner_difficulty_accepted_total"),
     Slot("miner_difficulty_rejected_total"),
 )
-"""The order of numbers in a row: every series that a unit can have except `miner_info`."""
+"""The order of numbers in a row: every series that a unit can have except `miner_info` and `miner_reason`."""
 
 _PLACES: Final = {
     family.name: tuple(place for place, slot in enumerate(SLOTS) if slot.family == family.name) for family in FAMILIES
 }
-"""Indices of each family's slots in a row; none for `miner_info`."""
+"""Indices of each family's slots in a row; none for `miner_info` and `miner_reason`."""
 
 
 class _RowIndex:
@@ -195,6 +198,7 @@ class _Unit(msgspec.Struct, gc=False):
     entry: object = None
     identity: object = None
     dialect: object = None
+    reason: Reason | None = None
     status: UnitStatus | None = None
 
 
@@ -205,12 +209,14 @@ class Snapshot(NamedTuple):
         bases: The rendered labels that every series of a unit has; empty in a free cell.
         rows: Their numbers.
         infos: Their `miner_info` lines.
+        reasons: Their `miner_reason` lines; empty for units that are fine.
         odd: For units that do not fit a row, their lines by family.
     """
 
     bases: list[str]
     rows: list[bytes]
     infos: list[str]
+    reasons: list[str]
     odd: dict[int, dict[str, str]]
 
 
@@ -228,7 +234,7 @@ class UnitRows:
         self._site_pair = site_pair
         self._units: dict[str, _Unit] = {}
         self._free_cells: list[int] = []
-        self._now = Snapshot([], [], [], {})
+        self._now = Snapshot([], [], [], [], {})
         self.simulated: set[str] = set()
 
     def __len__(self) -> int:
@@ -242,19 +248,19 @@ class UnitRows:
             unit = self._add(entry.unit_id)
         elif unit.status is status:
             return
-        bases, rows, _, odd = self._now
+        bases, rows, _, _, odd = self._now
         cell = unit.cell
-        if unit.entry is not entry:
-            pairs = label_pairs(UNIT_LABELS[1:], (entry.place.container, entry.unit_id))
-            bases[cell] = f"{self._site_pair},{pairs}"
-            if entry.is_simulated:
-                self.simulated.add(entry.unit_id)
-            else:
-                self.simulated.discard(entry.unit_id)
+        is_moved = unit.entry is not entry
+        if is_moved:
+            self._put_entry(cell, entry)
         info = info_of(status)
         if unit.entry is not entry or unit.identity is not info.identity or unit.dialect is not info.dialect:
             self._put_info(unit, info, status.reading)
         unit.status = status
+        reason = shown_reason(status)
+        if is_moved or unit.reason is not reason:
+            unit.reason = reason
+            self._now.reasons[cell] = _REASON.render(bases[cell], status)
         if not status.is_looked_at:
             rows[cell] = _declared(entry.nameplate.hashrate_hs)
             odd.pop(cell, None)
@@ -271,6 +277,14 @@ class UnitRows:
         rows[cell] = text
         if odd:
             odd.pop(cell, None)
+
+    def _put_entry(self, cell: int, entry: LedgerEntry) -> None:
+        pairs = label_pairs(UNIT_LABELS[1:], (entry.place.container, entry.unit_id))
+        self._now.bases[cell] = f"{self._site_pair},{pairs}"
+        if entry.is_simulated:
+            self.simulated.add(entry.unit_id)
+        else:
+            self.simulated.discard(entry.unit_id)
 
     def _put_info(self, unit: _Unit, info: UnitInfo, reading: UnitReading | None) -> None:
         """Render `miner_info`, unless the unit's own words changed moments ago: each change makes a new series."""
@@ -289,11 +303,12 @@ class UnitRows:
         if self._free_cells:
             cell = self._free_cells.pop()
         else:
-            bases, rows, infos, _ = self._now
+            bases, rows, infos, reasons, _ = self._now
             cell = len(rows)
             bases.append("")
             rows.append(_NOTHING)
             infos.append("")
+            reasons.append("")
         unit = self._units[unit_id] = _Unit(cell)
         return unit
 
@@ -302,16 +317,16 @@ class UnitRows:
         unit = self._units.pop(unit_id, None)
         if unit is None:
             return
-        bases, rows, infos, odd = self._now
-        bases[unit.cell], rows[unit.cell], infos[unit.cell] = "", _NOTHING, ""
+        bases, rows, infos, reasons, odd = self._now
+        bases[unit.cell], rows[unit.cell], infos[unit.cell], reasons[unit.cell] = "", _NOTHING, "", ""
         odd.pop(unit.cell, None)
         self._free_cells.append(unit.cell)
         self.simulated.discard(unit_id)
 
     def snapshot(self) -> Snapshot:
         """Return all units as they are now; a later `put` does not change it."""
-        bases, rows, infos, odd = self._now
-        return Snapshot(bases.copy(), rows.copy(), infos.copy(), odd.copy())
+        bases, rows, infos, reasons, odd = self._now
+        return Snapshot(bases.copy(), rows.copy(), infos.copy(), reasons.copy(), odd.copy())
 
 
 def _read_at(status: UnitStatus | None) -> float:
@@ -321,6 +336,7 @@ def _read_at(status: UnitStatus | None) -> float:
 
 _BY_FAMILY: Final = {family.name: Lines(family, len(UNIT_LABELS)) for family in FAMILIES}
 _INFO: Final = _BY_FAMILY["miner_info"]
+_REASON: Final = _BY_FAMILY["miner_reason"]
 
 
 def _lines_by_family(status: UnitStatus, base: str) -> dict[str, str]:
@@ -331,7 +347,7 @@ def _lines_by_family(status: UnitStatus, base: str) -> dict[str, str]:
         for part, families in parts
         if part is not None
         for family in families
-        if family is not _INFO.family
+        if family not in {_INFO.family, _REASON.family}
     }
 
 
@@ -340,6 +356,7 @@ class _Part(NamedTuple):
 
     bases: list[str]
     infos: list[str]
+    reasons: list[str]
     columns: list[str]
 
 
@@ -353,7 +370,9 @@ def texts_by_family(snapshot: Snapshot) -> Iterator[tuple[Family[Any], bytes]]:
     parts = []
     for first in range(0, len(snapshot.rows), UNITS_AT_ONCE):
         began, some = time.perf_counter(), slice(first, first + UNITS_AT_ONCE)
-        parts.append(_Part(snapshot.bases[some], snapshot.infos[some], _transposed(snapshot.rows[some])))
+        parts.append(
+            _Part(snapshot.bases[some], snapshot.infos[some], snapshot.reasons[some], _transposed(snapshot.rows[some]))
+        )
         rest(began)
     for family in FAMILIES:
         for part in parts:
@@ -396,6 +415,9 @@ def _texts(family: Family[Any], part: _Part) -> Iterator[str]:
     """Yield some units' lines of a family, series by series."""
     if family is _INFO.family:
         yield from part.infos
+        return
+    if family is _REASON.family:
+        yield from part.reasons
         return
     lines = _BY_FAMILY[family.name]
     for place in _PLACES[family.name]:

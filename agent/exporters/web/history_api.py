@@ -49,7 +49,8 @@ class HistoryRow(msgspec.Struct, frozen=True, kw_only=True):
         at, span_s: Beginning and length of the step.
         watched_s: Watched part of the step; the rest is a gap, not a zero.
         units, simulated_units, units_by_state: Mean numbers of units.
-        operational_efficiency_ratio: Mean operating over mean deployed; do not average it.
+        operational_efficiency_ratio: Mean operating over mean deployed; do not average it. Null where units answered
+            and none could be read.
         coverage_ratio: Share of deployed nameplate whose state was known, over the whole step.
         watts, joules: Power and energy by source; energy covers the watched time only.
         energy_efficiency_j_per_th: J/TH over the units with both power and hashrate.
@@ -170,6 +171,11 @@ def answer_history(
     )
 
 
+def _efficiency(row: Row) -> float | None:
+    is_unknown = not (row.known_hs or row.operating_hs) and row.units_by_state.get(UnitState.UNREADABLE, 0) > 0
+    return row.operating_hs / row.deployed_hs if row.deployed_hs and not is_unknown else None
+
+
 def _row(row: Row) -> HistoryRow:
     rate_ths = row.efficient_hs / HS_PER_THS
     return HistoryRow(
@@ -184,7 +190,7 @@ def _row(row: Row) -> HistoryRow:
         uplift_hs=row.uplift_hs,
         losses_hs=dict(row.losses_hs),
         known_hs=row.known_hs,
-        operational_efficiency_ratio=row.operating_hs / row.deployed_hs if row.deployed_hs else None,
+        operational_efficiency_ratio=_efficiency(row),
         coverage_ratio=row.known_hs * row.watched_s / (row.deployed_hs * row.span_s) if row.deployed_hs else None,
         watts=dict(row.watts),
         joules=row.joules,

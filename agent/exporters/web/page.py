@@ -19,14 +19,13 @@ from agent.site.status import UnitState, UnitStatus
 from agent.site.totals import Figures, SiteFigures
 from agent.text.lateness import why_text
 from agent.text.losses import CAUSE_WORDS, LossLine, largest_losses, loss_lines, units_text
-from agent.text.numbers import TARGET_RATIO, duration_text, hashrate_text, ratio_text
+from agent.text.numbers import SURE_COVERAGE_RATIO, TARGET_RATIO, duration_text, hashrate_text, ratio_text
 from agent.text.power import power_tiles
 
 FAIR_RATIO = 0.80
-SURE_COVERAGE_RATIO = 0.95
-"""No figure is coloured as good below this coverage: too little is known."""
-
 WORST_UNITS = 20
+ALSO_SHOWN = 2
+"""Of a unit's other faults, how many are shown beside its reason."""
 REFRESH_S = 10
 UTC_ZONE = ZoneInfo("UTC")
 
@@ -139,7 +138,8 @@ def _banners(shown: Shown) -> Iterable[str]:
         )
         yield (
             f'<p class="banner"><strong>Simulated:</strong> {simulated:,} of {units_text(len(shown.statuses))}'
-            f" {are} simulated and {fate}</p>"
+            f" {are} simulated and {fate} Simulated by the ledger, or by a loopback address or serial number unless"
+            " <code>ledger.detect_simulated</code> is false.</p>"
         )
 
 
@@ -162,11 +162,14 @@ def _waiting(shown: Shown) -> str:
 def _headline(figures: SiteFigures, *, is_sure: bool) -> str:
     site = figures.site
     ratio, coverage = site.operational_efficiency_ratio, site.coverage_ratio
-    if ratio is None:
+    if not site.deployed_hs:
         return '<section class="card" aria-label="Site"><p class="amount">Nothing is deployed.</p></section>'
-    verdict = "above the 90 % line" if ratio > TARGET_RATIO else "not above the 90 % line"
-    if not is_sure:
-        verdict += ", as far as is known"
+    if ratio is None:
+        verdict = "units answer, and none can be read"
+    else:
+        verdict = "above the 90 % line" if ratio > TARGET_RATIO else "not above the 90 % line"
+        if not is_sure:
+            verdict += ", as far as is known"
     grade = _grade(ratio, is_sure=is_sure)
     hashing = site.units_by_state[UnitState.HASHING]
     lost_hs = sum(site.losses_hs.values())
@@ -182,7 +185,8 @@ def _headline(figures: SiteFigures, *, is_sure: bool) -> str:
     return "".join(
         (
             '<section class="card" aria-label="Site"><div class="headline">',
-            f'<div><p class="label">Operational efficiency now</p><p class="ratio {grade}">{ratio_text(ratio)}</p>',
+            f'<div><p class="label">Operational efficiency now</p><p class="ratio {grade}">',
+            f"{'not known' if ratio is None else ratio_text(ratio)}</p>",
             f'<p class="verdict {grade}">{verdict}</p></div>',
             '<div><p class="label">Operating of deployed</p>',
             f'<p class="amount">{amount}</p></div></div>',
@@ -235,7 +239,7 @@ def _losses(shown: Shown) -> str:
 def _loss_item(line: LossLine) -> str:
     return (
         f'<li><svg viewBox="0 0 1 1" aria-hidden="true"><rect class="{line.cause}" width="1" height="1"/></svg>'
-        f"<strong>{hashrate_text(line.hashrate_hs)}</strong><span>{CAUSE_WORDS[line.cause]}"
+        f"<strong>{hashrate_text(line.hashrate_hs)}</strong><span>{escape(line.words)}"
         f'<span class="soft">: {escape(line.where)}</span></span></li>'
     )
 
@@ -271,10 +275,12 @@ def _worst(shown: Shown) -> str:
         # A `why` that only repeats the state adds nothing; the causes of loss do.
         reason = why_text(status, shown.now)
         why = f"{status.state}: {reason}" if status.state != reason else causes
+        also = "".join(f"; {finding.why}" for finding in status.also[:ALSO_SHOWN])
+        title = f' title="Check first: {escape(status.check_first)}."' if status.check_first else ""
         rows.append(
             f'<tr><th scope="row"><a href="/api/v1/units/{quote(entry.unit_id, safe="")}">{escape(entry.unit_id)}</a>'
             f'</th><td class="number">{hashrate_text(status.shortfall_hs)}</td>'
-            f'<td class="words">{escape(why)}</td>'
+            f'<td class="words"{title}>{escape(why + also)}</td>'
             f'<td class="number">{duration_text(max(0.0, shown.now - status.since))}</td>'
             f"<td>{where}</td><td>{escape(entry.nameplate.model)}</td>"
             f'<td class="number">{hashrate_text(status.hashrate_hs)}</td>'

@@ -19,6 +19,7 @@ from agent.site.curtailment.events import Phase
 from agent.site.energy import Energy
 from agent.site.event_figures import EventFigures
 from agent.site.power import PowerSource
+from agent.site.reasons import Reason
 from agent.site.status import Cause, UnitState, UnitStatus
 from agent.site.totals import Figures, SiteFigures
 from agent.text.losses import LossLine, loss_lines
@@ -30,7 +31,8 @@ class GroupAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         units: Number of deployed units.
-        operational_efficiency_ratio: Operating over deployed at this moment; do not average or add it.
+        operational_efficiency_ratio: Operating over deployed at this moment; do not average or add it. Null while units
+            answer and none can be read.
         coverage_ratio: Share of the deployed nameplate whose state is known.
         watts_by_source: Power by source; each part comes from its most trusted source, and the parts add up.
         watts_units: Number of units with their own power figure.
@@ -39,10 +41,12 @@ class GroupAnswer(msgspec.Struct, frozen=True, kw_only=True):
         efficient_watts, efficient_hs, efficient_deployed_hs: Power, hashrate and nameplate of these units.
         curtailment_nameplate_hs, curtailment_target_hs: Nameplate of the units inside a curtailment event, and the
             hashrate that events leave them.
-        stragglers: Number of units that hash inside an event whose target is zero.
+        curtailment_operating_hs: Hashrate measured of the units inside a curtailment event.
+        stragglers: Number of units that hash more than the target of an event leaves them.
         unrestored: Number of units that an event curtailed and that do not hash again 15 minutes after its end.
         overdue_units, overdue_hs: Units that the agent did not ask in time, and their nameplate. They count as they
             were at their last poll, and are not covered.
+        units_by_reason: Number of units by reason; only reasons that some unit has, without "hashing".
     """
 
     units: int
@@ -65,10 +69,12 @@ class GroupAnswer(msgspec.Struct, frozen=True, kw_only=True):
     energy_efficiency_j_per_th: float | None
     curtailment_nameplate_hs: float
     curtailment_target_hs: float
+    curtailment_operating_hs: float
     stragglers: int
     unrestored: int
     overdue_units: int
     overdue_hs: float
+    units_by_reason: dict[Reason, int]
 
 
 class LossPlaceAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,6 +97,7 @@ class LossLineAnswer(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         deployed_share_ratio: Share of the deployed nameplate.
         units: Number of units with this loss.
+        reasons: Number of units by reason; empty if the cause is not a state.
         places: These units by container, most units first.
         words: The loss as one sentence, with times in the site's zone.
     """
@@ -99,6 +106,7 @@ class LossLineAnswer(msgspec.Struct, frozen=True, kw_only=True):
     hashrate_hs: float
     deployed_share_ratio: float
     units: int
+    reasons: dict[Reason, int]
     places: list[LossPlaceAnswer]
     words: str
 
@@ -139,7 +147,7 @@ class SiteAnswer(msgspec.Struct, frozen=True, kw_only=True):
         curtailments: Declared events that are not over.
         zone: Time zone of the site, used in `words`.
         operational_efficiency_target_ratio: The trade's target, 0.9.
-        is_above_target: True if the site is above it at this moment.
+        is_above_target: True if the site is above it at this moment; null while that is not known.
         watched_from: When every unit had been polled once.
         losses: Losses by cause, largest first.
         figures_at, figures_age_s: When the figures were summed, and their age. They and all fields below are null
@@ -279,6 +287,7 @@ def _loss_line(line: LossLine, deployed_hs: float) -> LossLineAnswer:
         hashrate_hs=line.hashrate_hs,
         deployed_share_ratio=line.hashrate_hs / deployed_hs,
         units=line.units,
+        reasons=dict(line.reasons),
         places=[
             LossPlaceAnswer(
                 container=place.container,

@@ -9,6 +9,7 @@ from agent.exporters.web.identity_answers import WhereaboutsAnswer, whereabouts_
 from agent.site.identity.whereabouts import Whereabouts
 from agent.site.mismatch import BinSource
 from agent.site.power import PowerGap, PowerSource
+from agent.site.reasons import REASONS, Reason, Severity
 from agent.site.status import Cause, UnitState, UnitStatus
 from agent.text.lateness import why_text
 from agent.text.unit_notes import mismatch_text, unit_notes
@@ -43,7 +44,9 @@ class UnitRow(msgspec.Struct, frozen=True, kw_only=True):
     """One unit as a short row.
 
     Attributes:
-        state, why, since, state_age_s: The agent's judgement; null until the unit's first poll.
+        state, since, state_age_s: The agent's judgement; null until the unit's first poll.
+        reason, why: The reason for it, from a closed list, and in words with numbers; null likewise.
+        also: What else is wrong with the unit, in words, most severe first.
         is_overdue: True if the agent did not ask the unit in time: state, rate and losses are those of its last poll.
         hashrate_hs: Hashrate measured in a fresh reading, or in an overdue unit's last one.
         power_watts, power_source: Power drawn, and the source of that figure.
@@ -51,7 +54,7 @@ class UnitRow(msgspec.Struct, frozen=True, kw_only=True):
         shortfall_hs: Nameplate minus measured, never below zero; the sum of the losses.
         error_reason: Reason for which the latest poll failed.
         curtailment: Id of the active curtailment event that covers it.
-        is_straggler: True if it hashes although the target of that event is zero.
+        is_straggler: True if it hashes more than the target of that event leaves it.
         mismatch: Another model or bin than that of its row in the ledger; null if it reports none.
         not_restored_after: Id of the event that curtailed it, if it does not hash again 15 minutes after its end.
     """
@@ -64,7 +67,9 @@ class UnitRow(msgspec.Struct, frozen=True, kw_only=True):
     host: str
     is_simulated: bool
     state: UnitState | None
+    reason: Reason | None
     why: str | None
+    also: list[str]
     since: datetime | None
     state_age_s: float | None
     is_fresh: bool
@@ -150,6 +155,8 @@ class UnitAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """One unit in full.
 
     Attributes:
+        severity: How much its reason asks of an operator; null until the unit's first poll.
+        check_first: What to look at first for its reason; empty for a healthy unit.
         failures: Number of polls that failed in a row.
         error: The latest failure in words.
         delivered_1h_hs, delivered_24h_hs: Hashrate that pools credited; null until the whole window is known.
@@ -166,6 +173,8 @@ class UnitAnswer(msgspec.Struct, frozen=True, kw_only=True):
     cooling: str
     nameplate_watts: float | None
     uplift_hs: float
+    severity: Severity | None
+    check_first: str
     failures: int
     error: str | None
     delivered_1h_hs: float | None
@@ -198,7 +207,9 @@ def unit_row(status: UnitStatus, now: float) -> UnitRow:
         host=entry.host,
         is_simulated=entry.is_simulated,
         state=status.state if is_judged else None,
+        reason=status.reason if is_judged else None,
         why=why_text(status, now) if is_judged else None,
+        also=[finding.why for finding in status.also],
         since=time_of(status.since) if is_judged else None,
         state_age_s=age_s(status.since, now) if is_judged else None,
         is_fresh=status.is_fresh,
@@ -260,6 +271,8 @@ def unit_answer(
         cooling=entry.nameplate.cooling,
         nameplate_watts=entry.nameplate.power_watts,
         uplift_hs=status.uplift_hs,
+        severity=REASONS[status.reason].severity if status.is_looked_at else None,
+        check_first=status.check_first if status.is_looked_at else "",
         failures=status.failures,
         error=str(status.error) if status.error else None,
         delivered_1h_hs=delivered_1h_hs,

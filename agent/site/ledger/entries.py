@@ -32,7 +32,7 @@ class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         host, port: Where its API listens; an attribute, not an identity. The host is a literal IP address.
         deployed_from, deployed_to: Unix time, s; the span is half open. None means always, or until further notice.
         is_in_maintenance: True if the ledger has it out for repair in this span; it stays deployed.
-        is_simulated: True if, by the ledger, a simulator answers at `host`.
+        is_simulated: True if a simulator answers at `host`, by the ledger's column or as `simulated` detects it.
         serial, mac: Identity, as far as declared.
         web_port: The port of its web pages; None for the site's `identity.web_port`.
     """

@@ -11,7 +11,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 from functools import lru_cache
 from itertools import islice, repeat
 from operator import attrgetter
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 from agent.address import Endpoint, Network
@@ -19,6 +19,7 @@ from agent.config.mistakes import SHOWN_MISTAKES, clip, more_mistakes, near_matc
 from agent.errors import ConfigError, Mistake
 from agent.site.ledger.cells import REMEMBERED_CELLS, CellParser, cell_parsers
 from agent.site.ledger.entries import Ledger, LedgerEntry, Place
+from agent.site.ledger.simulated import with_detection
 from agent.unit.model_advice import Machine, missing_text
 from agent.unit.model_names import model_key
 from agent.unit.nameplate import Catalogue, Nameplate
@@ -53,6 +54,7 @@ def read_ledger(
     catalogue: Catalogue,
     zone: ZoneInfo,
     networks: tuple[Network, ...],
+    detect_simulated: bool = True,
     before: Ledger | None = None,
     rest: Callable[[], None] = lambda: None,
 ) -> Ledger:
@@ -67,6 +69,8 @@ def read_ledger(
         catalogue: The known models.
         zone: The zone of dates and times without an offset.
         networks: The networks in which units may be.
+        detect_simulated: Take units at loopback addresses, and with serial numbers of the bundled simulator, for
+            simulated, whatever the column says.
         before: An earlier ledger; rows it shares become the very same entries.
         rest: Called every `ROWS_A_REST` rows, to yield to other work of the process.
 
@@ -82,6 +86,8 @@ def read_ledger(
     columns = _read_header(*next(lines, (1, [])), mistakes)
     parsers = cell_parsers(zone=zone, networks=networks)
     rows = list(_RowReader(columns, parsers, catalogue, mistakes).entries(lines))
+    if detect_simulated:
+        rows = [(line, with_detection(entry)) for line, entry in _resting(rows, rest)]
     if before is not None:
         known = {(entry.unit_id, entry.deployed_from): entry for entry in before.entries}
         rows = [(line, _kept(entry, known)) for line, entry in _resting(rows, rest)]
@@ -265,16 +271,26 @@ class _RowReader:
             self._refuse(line, cells, "hashrate_th" if is_known else "model", self._missing(line, model, hashrate_hs))
         return nameplate
 
-    def _missing(self, line: int, model: str, hashrate_hs: float | None) -> str:
-        """Return what to do about a machine that is not in the catalogue, once for all its rows."""
+    def _missing(self, line: int, model: str, hashrate_hs: float | None) -> object:
+        """Return what to do about a machine that is not in the catalogue, once for all its rows; text when shown."""
         first = self._missing_at.setdefault((model_key(model), hashrate_hs), line)
         if first != line:
             return f"not in the catalogue, as on line {first}"
         machine = Machine(model=model, hashrate_hs=hashrate_hs, source="this site's ledger")
-        return missing_text(self._catalogue, machine)
+        return _MissingMachine(self._catalogue, machine)
 
-    def _refuse(self, line: int, cells: Sequence[str], column: str, reason: str) -> None:
+    def _refuse(self, line: int, cells: Sequence[str], column: str, reason: object) -> None:
         self._mistakes.add(line, reason, column=column, value=cells[self._columns.index(column)])
+
+
+class _MissingMachine(NamedTuple):
+    """The reason for a machine that is not in a catalogue: looking for a similar one takes time."""
+
+    catalogue: Catalogue
+    machine: Machine
+
+    def __str__(self) -> str:
+        return missing_text(self.catalogue, self.machine)
 
 
 def _is_backwards(start: float | None, end: float | None) -> bool:

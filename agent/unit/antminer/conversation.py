@@ -6,57 +6,72 @@ from a table of replies.
     stats (new_api) ............. every poll. A unit that does not know new_api answers legacy, which is read as well.
       \- stats (legacy) ......... if the unit refused the first as an unknown command (remembered from then on), or if
                                   the first came without figures
-      \- summary ................ if the unit is asleep: then only this report has rates and uptime
+      \- summary ................ if `stats` has no rate: asleep, on Braiins OS, or refused; or if it refutes its rate
     version ..................... when first seen, when the uptime went backwards, when the firmware changed
     summary, pools .............. every `slow_every` polls, and whenever a unit is new or restarted; each unit has its
                                   own turn, so that the requests of a fleet are spread out
+    pools ....................... also at every poll of a unit that is awake and hashes nothing
+    summary (new_api) ........... for the faults that such a unit names: when it stops, then on slow polls
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from zlib import crc32
 
 import msgspec
 
-from agent.errors import PollError, RefusedError, UnsupportedReplyError
-from agent.unit.antminer.stats import is_invalid_command, read_stats
+from agent.errors import (
+    ContradictoryReplyError,
+    ForeignProtocolError,
+    PollError,
+    RefusedError,
+    UnsupportedReplyError,
+)
+from agent.unit.antminer.reply_context import PartialReading
+from agent.unit.antminer.stats import is_invalid_command, regular_reading, slow_reading
 from agent.unit.cgminer import wire
 from agent.unit.cgminer.pools import read_pools
 from agent.unit.cgminer.summary import read_summary
 from agent.unit.cgminer.version import read_version
+from agent.unit.consistency.rules import hashes_nothing, hold_together
 from agent.unit.coolant import SensorLayouts
 from agent.unit.nameplate import Nameplate, shipped_layouts
 from agent.unit.reader import Conversation
-from agent.unit.reading import Identity, Mode, PoolReading, ShareReading, UnitReading
+from agent.unit.reading import Dialect, Fault, Identity, Mode, PoolReading, ShareReading, UnitReading
 
 STATS_NEW_API = wire.encode_request("stats", new_api=True)
 STATS = wire.encode_request("stats")
 SUMMARY = wire.encode_request("summary")
+SUMMARY_NEW_API = wire.encode_request("summary", new_api=True)
 POOLS = wire.encode_request("pools")
 VERSION = wire.encode_request("version")
-REQUESTS = (STATS_NEW_API, STATS, SUMMARY, POOLS, VERSION)
-"""Every request the agent sends to TCP 4028: five reports; none of them changes a unit."""
+REQUESTS = (STATS_NEW_API, STATS, SUMMARY, SUMMARY_NEW_API, POOLS, VERSION)
+"""Every request the agent sends to TCP 4028, at most five a poll: four reports; none of them changes a unit."""
 
 
 class Memory(msgspec.Struct, gc=False):
     """The state of one unit that a conversation keeps between polls.
 
     Attributes:
+        faults: Named by the unit since it stopped hashing; None while it hashes.
         identity: As last reported.
         is_known: The unit was read at least once.
-        is_legacy: The unit refused new_api as an unknown command.
+        is_legacy: new_api is not asked: the unit does not know it, or has no rate in `stats` of either dialect.
         layouts: The sensor layouts of all models.
         pools: As last read; empty after a restart.
         shares: As last read; None after a restart.
+        sleep_doubted_at: Unix time at which it first said *sleep* with a rate, s; see `consistency.words`.
         until_slow: Polls until share counters and pools are asked for again.
         uptime_s: As last reported, s.
     """
 
+    faults: tuple[Fault, ...] | None = None
     identity: Identity = Identity()
     is_known: bool = False
     is_legacy: bool = False
     layouts: SensorLayouts = msgspec.field(default_factory=shipped_layouts)
     pools: tuple[PoolReading, ...] = ()
     shares: ShareReading | None = None
+    sleep_doubted_at: float | None = None
     until_slow: int = 0
     uptime_s: float | None = None
 
@@ -79,13 +94,11 @@ def converse(
         wall: Returns Unix time, s.
 
     Raises:
-        PollError: `stats` could not be read. A later request that fails only leaves its own figures out.
+        PollError: `stats` could not be read, or refutes its own rate. A later request that fails only leaves its own
+            figures out.
     """
-    reading = yield from _ask_stats(unit_id, memory, nameplate, wall)
-    has_summary = reading.mode is Mode.SLEEP and reading.hashrate_5s_hs is None
-    if has_summary:
-        reading = yield from _with_summary(reading, memory, wall)
-    is_new = not memory.is_known
+    reading, has_summary, is_second = yield from _held_reading(unit_id, memory, nameplate, wall)
+    is_first = not memory.is_known
     memory.is_known = True
     is_restarted = memory.uptime_s is not None and reading.uptime_s is not None and reading.uptime_s < memory.uptime_s
     is_changed = reading.identity is not memory.identity
@@ -98,27 +111,72 @@ def converse(
         if not has_summary:
             memory.shares = None
         reading = msgspec.structs.replace(reading, pools=memory.pools, shares=memory.shares)
-    if is_new or is_restarted or is_changed:
+    is_new = is_first or is_restarted
+    if is_new or is_changed:
         reading = yield from _with_version(reading, memory)
-    if is_new or is_restarted or memory.until_slow <= 0:
-        if is_new or is_restarted:
-            # The first wait depends on the unit's id, so that a fleet that starts together spreads its slow requests.
-            memory.until_slow = 1 + crc32(unit_id.encode()) % slow_every
-        else:
-            memory.until_slow = slow_every
+    is_slow = is_new or memory.until_slow <= 0
+    if is_slow:
+        # The first wait depends on the unit's id, so that a fleet that starts together spreads its slow requests.
+        memory.until_slow = 1 + crc32(unit_id.encode()) % slow_every if is_new else slow_every
         if not has_summary:
-            reading = yield from _with_summary(reading, memory, wall)
+            reading = yield from _with_shares(reading, memory, wall)
         reading = yield from _with_pools(reading, memory)
     memory.until_slow -= 1
+    if hashes_nothing(reading, nameplate):
+        has_room = not (is_second and is_slow)
+        return (yield from _with_reasons(reading, memory, wall, is_slow=is_slow, has_room=has_room))
+    memory.faults = None
     return reading
 
 
-def _ask_stats(unit_id: str, memory: Memory, nameplate: Nameplate | None, wall: Callable[[], float]) -> Conversation:
-    is_legacy = memory.is_legacy
+def _held_reading(
+    unit_id: str, memory: Memory, nameplate: Nameplate | None, wall: Callable[[], float]
+) -> Generator[bytes, bytes, tuple[UnitReading, bool, bool]]:
+    """Return a reading that was held against itself; whether `summary` was asked for it, and `stats` a second time."""
+    data = yield STATS if memory.is_legacy else STATS_NEW_API
+    reading = regular_reading(
+        data,
+        unit_id=unit_id,
+        at=wall(),
+        identity=memory.identity,
+        pools=memory.pools,
+        shares=memory.shares,
+        nameplate=nameplate,
+        layouts=memory.layouts,
+    )
+    missing: PollError | None = None
+    is_second = False
+    if reading is None:
+        (reading, missing), is_second = yield from _read_stats(data, unit_id, memory, nameplate, wall)
+    has_summary = reading.hashrate_5s_hs is None
+    if has_summary:
+        reading, missing = yield from _with_rates_of_summary(reading, missing, memory, wall)
+    try:
+        reading = hold_together(reading, nameplate, memory)
+    except ContradictoryReplyError:
+        if has_summary:
+            raise
+        # Another report may know better.
+        has_summary = True
+        reading, _ = yield from _with_rates_of_summary(reading, None, memory, wall)
+        reading = hold_together(reading, nameplate, memory)
+    if missing is not None and reading.rate_hs is None and reading.mode is not Mode.SLEEP:
+        raise missing
+    return reading, has_summary, is_second
+
+
+def _read_stats(
+    data: bytes, unit_id: str, memory: Memory, nameplate: Nameplate | None, wall: Callable[[], float]
+) -> Generator[bytes, bytes, tuple[PartialReading, bool]]:
+    """Read a reply by the slow path; ask for the legacy dialect if the new one was refused or has no figures.
+
+    Returns:
+        The reading, and True if `stats` was asked a second time.
+    """
+    is_legacy, partial = memory.is_legacy, None
     if not is_legacy:
-        data = yield STATS_NEW_API
         try:
-            return _read_stats(data, unit_id, memory, nameplate, wall)
+            partial = _slow_reading(data, unit_id, memory, nameplate, wall)
         except RefusedError as error:
             if not is_invalid_command(error):
                 raise
@@ -126,16 +184,27 @@ def _ask_stats(unit_id: str, memory: Memory, nameplate: Nameplate | None, wall: 
         except UnsupportedReplyError:
             # Assumed (A34): new_api has a shape of sleep without figures, as legacy has. Only legacy's was recorded.
             pass
-    data = yield STATS
-    reading = _read_stats(data, unit_id, memory, nameplate, wall)
-    memory.is_legacy = is_legacy
-    return reading
+        if partial is not None and not isinstance(partial.missing, UnsupportedReplyError):
+            return partial, False
+        data = yield STATS
+    is_second = not memory.is_legacy
+    try:
+        legacy = _slow_reading(data, unit_id, memory, nameplate, wall)
+    except (RefusedError, UnsupportedReplyError) as error:
+        if isinstance(error, RefusedError) and error.code == wire.ACCESS_DENIED:
+            raise
+        reading = _nothing(unit_id, memory, wall) if partial is None else partial.reading
+        return PartialReading(reading, error), is_second
+    if legacy.missing is None:
+        memory.is_legacy = is_legacy
+        return legacy, is_second
+    return (legacy if partial is None or not partial.reading.boards else partial), is_second
 
 
-def _read_stats(
+def _slow_reading(
     data: bytes, unit_id: str, memory: Memory, nameplate: Nameplate | None, wall: Callable[[], float]
-) -> UnitReading:
-    return read_stats(
+) -> PartialReading:
+    return slow_reading(
         data,
         unit_id=unit_id,
         at=wall(),
@@ -147,22 +216,92 @@ def _read_stats(
     )
 
 
-def _with_summary(reading: UnitReading, memory: Memory, wall: Callable[[], float]) -> Conversation:
+def _nothing(unit_id: str, memory: Memory, wall: Callable[[], float]) -> UnitReading:
+    """Return the reading of a unit whose `stats` says nothing."""
+    return UnitReading(
+        unit_id=unit_id,
+        at=wall(),
+        dialect=Dialect.LEGACY,
+        mode=None,
+        identity=memory.identity,
+        pools=memory.pools,
+        shares=memory.shares,
+    )
+
+
+def _with_rates_of_summary(
+    reading: UnitReading, missing: PollError | None, memory: Memory, wall: Callable[[], float]
+) -> Generator[bytes, bytes, tuple[UnitReading, PollError | None]]:
+    """Add the rates, the uptime and the shares of `summary`; keep what `stats` says, but for a refuted 5 s rate.
+
+    A unit whose `stats` has no rate in either dialect is asked for the legacy one alone from then on.
+    """
+    try:
+        summary = read_summary((yield SUMMARY), at=wall())
+    except ForeignProtocolError:
+        raise
+    except PollError as error:
+        if missing is not None and not isinstance(error, RefusedError):
+            return reading, _keeps_its_rate_elsewhere(missing, error)
+        return reading, missing
+    memory.shares = summary.shares
+    if missing is not None:
+        memory.is_legacy = True
+    rates = summary.rates
+    uptime_s = summary.uptime_s if reading.uptime_s is None else reading.uptime_s
+    stand_in_hs, stand_in_window_s = reading.stand_in_hs, reading.stand_in_window_s
+    if rates.five_s_hs is None and stand_in_hs is None:
+        stand_in_hs, stand_in_window_s = rates.stand_in(uptime_s) or (None, None)
+    reading = msgspec.structs.replace(
+        reading,
+        uptime_s=uptime_s,
+        hashrate_5s_hs=reading.hashrate_5s_hs if rates.five_s_hs is None else rates.five_s_hs,
+        hashrate_30m_hs=rates.thirty_min_hs if reading.hashrate_30m_hs is None else reading.hashrate_30m_hs,
+        hashrate_avg_hs=rates.average_hs if reading.hashrate_avg_hs is None else reading.hashrate_avg_hs,
+        stand_in_hs=stand_in_hs,
+        stand_in_window_s=stand_in_window_s,
+        shares=summary.shares,
+        repairs=reading.repairs + summary.repairs,
+    )
+    return reading, missing
+
+
+def _keeps_its_rate_elsewhere(missing: PollError, error: PollError) -> PollError:
+    """Return the error of a unit that has no rate in `stats`, and whose `summary` cannot be read."""
+    return UnsupportedReplyError(f"{missing}; summary, where some firmware keeps its rate, cannot be read: {error}")
+
+
+def _with_shares(reading: UnitReading, memory: Memory, wall: Callable[[], float]) -> Conversation:
     try:
         summary = read_summary((yield SUMMARY), at=wall())
     except PollError:
         return reading
     memory.shares = summary.shares
-    reading = msgspec.structs.replace(reading, shares=summary.shares, repairs=reading.repairs + summary.repairs)
-    if reading.hashrate_5s_hs is not None:
-        return reading
-    return msgspec.structs.replace(
-        reading,
-        uptime_s=summary.uptime_s,
-        hashrate_5s_hs=summary.hashrate_5s_hs,
-        hashrate_30m_hs=summary.hashrate_30m_hs,
-        hashrate_avg_hs=summary.hashrate_avg_hs,
-    )
+    return msgspec.structs.replace(reading, shares=summary.shares, repairs=reading.repairs + summary.repairs)
+
+
+def _with_reasons(
+    reading: UnitReading, memory: Memory, wall: Callable[[], float], *, is_slow: bool, has_room: bool
+) -> Conversation:
+    """Ask a unit that hashes nothing for its pools, and for the faults that it names: at once, then on slow polls.
+
+    Documented (D53): only `summary` in the new dialect has the codes.
+
+    Args:
+        reading: So far.
+        memory: The unit's.
+        wall: Returns Unix time, s.
+        is_slow: Pools were asked for already.
+        has_room: Another request keeps the poll within five.
+    """
+    if not is_slow:
+        reading = yield from _with_pools(reading, memory)
+    if has_room and reading.dialect is Dialect.NEW_API and (is_slow or memory.faults is None):
+        try:
+            memory.faults = read_summary((yield SUMMARY_NEW_API), at=wall()).faults
+        except PollError:
+            memory.faults = ()
+    return msgspec.structs.replace(reading, faults=reading.faults or memory.faults or ())
 
 
 def _with_pools(reading: UnitReading, memory: Memory) -> Conversation:

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from agent.unit.antminer.new_api import NEW_API_MODES
-from agent.unit.antminer.reply_context import without_zeros
+from agent.unit.antminer.reply_context import bad_chips, without_zeros
 from agent.unit.antminer.stats_schema import Info, Status
 from agent.unit.cgminer.fields import clean
 from agent.unit.limits import (
@@ -30,9 +30,15 @@ from agent.unit.limits import (
     MAX_WATTS,
     MIN_CELSIUS,
 )
-from agent.unit.reading import BoardReading, Dialect, Identity, PoolReading, ShareReading, UnitReading
+from agent.unit.reading import BoardReading, Dialect, Identity, PoolReading, PowerKind, ShareReading, UnitReading
 
 _LONGEST_SERIAL: Final = 64
+_SPELLINGS: Final = {
+    "miner_mode": "miner-mode",
+    "psu_power_spaced": "PSU Power",
+    "input_power_spaced": "Input Power",
+    "total_power_spaced": "Total Power",
+}
 
 _Ghs = Annotated[float, Meta(ge=0, le=MAX_HASHRATE_HS / HS_PER_GHS)] | None
 # Whole degrees, as all firmware sends them, stay integers: Python keeps one object for each small integer.
@@ -52,6 +58,7 @@ class _Chain(msgspec.Struct, frozen=True, gc=False):
     freq_avg: Annotated[float, Meta(ge=0, le=MAX_FREQUENCY_HZ / HZ_PER_MHZ)] | None = None
     rate_real: _Ghs = None
     asic_num: Annotated[int, Meta(ge=0, le=MAX_CHIPS)] | None = None
+    asic: str | None = None
     temp_pcb: _Celsius = None
     temp_chip: _Celsius = None
     hw: Annotated[int, Meta(ge=0, le=int(MAX_COUNT))] | None = None
@@ -59,9 +66,17 @@ class _Chain(msgspec.Struct, frozen=True, gc=False):
     # Last, because hardly any firmware sends them.
     temp_in: _Empty = None
     temp_out: _Empty = None
+    # As at the end of `_Stats`.
+    freq: None = None
+    frequency: None = None
+    power: None = None
+    watt: None = None
+    consumption: None = None
+    chain_power: None = None
+    chain_consumption: None = None
 
 
-class _Stats(msgspec.Struct, frozen=True, gc=False, rename={"miner_mode": "miner-mode"}):
+class _Stats(msgspec.Struct, frozen=True, gc=False, rename=_SPELLINGS):
     elapsed: Annotated[float, Meta(ge=0, le=MAX_UPTIME_S)] | None = None
     rate_5s: _Ghs = None
     rate_30m: _Ghs = None
@@ -74,6 +89,25 @@ class _Stats(msgspec.Struct, frozen=True, gc=False, rename={"miner_mode": "miner
     chain: Annotated[tuple[_Chain, ...], Meta(max_length=MAX_BOARDS)] | None = None
     power: _Watts = None
     watt: _Watts = None
+    # Keys of other firmware, last and of type None: any value fails, at no cost to replies without them.
+    state: None = None
+    status: None = None
+    miner_state: None = None
+    miner_status: None = None
+    work_mode: None = None
+    Power: None = None
+    Watts: None = None
+    watts: None = None
+    wattage: None = None
+    total_power: None = None
+    power_consumption: None = None
+    consumption: None = None
+    chain_power: None = None
+    psu_power: None = None
+    power_kw: None = None
+    psu_power_spaced: None = None
+    input_power_spaced: None = None
+    total_power_spaced: None = None
 
 
 class _Reply(msgspec.Struct, frozen=True, gc=False):
@@ -118,7 +152,7 @@ def fast_reading(
     for place, chain in enumerate(stats.chain or ()):
         if chain.index != place:
             return None
-        rate_ghs, frequency_mhz, serial = chain.rate_real, chain.freq_avg, chain.sn
+        rate_ghs, frequency_mhz, serial, asic = chain.rate_real, chain.freq_avg, chain.sn, chain.asic
         chips, pcb = chain.temp_chip or (), chain.temp_pcb or ()
         boards.append(
             BoardReading(
@@ -128,11 +162,15 @@ def fast_reading(
                 # Observed (O57): exactly 0 stands for a missing sensor.
                 chip_celsius=chips if 0 not in chips else without_zeros(chips),
                 pcb_celsius=pcb if 0 not in pcb else without_zeros(pcb),
+                bad_chips=None if not asic else bad_chips(asic, chain.asic_num) if "x" in asic else 0,
                 frequency_hz=None if frequency_mhz is None else frequency_mhz * HZ_PER_MHZ,
                 hw_errors=chain.hw,
                 serial=serial if serial and serial.isalnum() else clean(serial),
             )
         )
+    watts = stats.power or stats.watt
+    if watts is None:
+        watts = stats.power
     rate_30m_ghs, rate_avg_ghs, rate_ideal_ghs = stats.rate_30m, stats.rate_avg, stats.rate_ideal
     reading = UnitReading(
         unit_id=unit_id,
@@ -145,7 +183,8 @@ def fast_reading(
         hashrate_30m_hs=None if rate_30m_ghs is None else rate_30m_ghs * HS_PER_GHS,
         hashrate_avg_hs=None if rate_avg_ghs is None else rate_avg_ghs * HS_PER_GHS,
         hashrate_ideal_hs=None if rate_ideal_ghs is None else rate_ideal_ghs * HS_PER_GHS,
-        power_watts=stats.power if stats.power is not None else stats.watt,
+        power_watts=watts,
+        power_kind=None if watts is None else PowerKind.ESTIMATED,
         boards=tuple(boards),
         fan_rpm=stats.fan or (),
         pools=pools,

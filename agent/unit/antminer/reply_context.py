@@ -1,23 +1,38 @@
 """Shared by the slow paths of both dialects: scaling and bounds of numbers, rates, fans and identity."""
 
-from collections.abc import Sequence
-from typing import Final, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
-from agent.errors import MalformedReplyError, UnsupportedReplyError, excerpt
+from agent.errors import MalformedReplyError, PollError, UnsupportedReplyError, excerpt
+from agent.unit.antminer.state_words import StateWord, state_word
 from agent.unit.antminer.stats_schema import Info
-from agent.unit.cgminer.fields import interned
+from agent.unit.cgminer.fields import interned, number
+from agent.unit.cgminer.watts import read_watts
 from agent.unit.coolant import CoolantLayout, SensorLayouts
-from agent.unit.limits import HS_PER_GHS, HS_PER_THS, MAX_CELSIUS, MAX_FANS, MAX_RPM, MAX_SENSORS, MIN_CELSIUS
-from agent.unit.reading import Identity, Places, PoolReading, ShareReading
+from agent.unit.limits import MAX_CELSIUS, MAX_FANS, MAX_RPM, MAX_SENSORS, MAX_WATTS, MIN_CELSIUS
+from agent.unit.reading import (
+    Identity,
+    Mode,
+    Places,
+    PoolReading,
+    PowerKind,
+    ShareReading,
+    UnitReading,
+)
 
-_HS_PER_UNIT: Final[dict[str | None, float]] = {
-    None: HS_PER_GHS,
-    "GH": HS_PER_GHS,
-    "GH/s": HS_PER_GHS,
-    "H/s": 1.0,
-    "MH/s": 1e6,
-    "TH/s": HS_PER_THS,
-}
+
+class PartialReading(NamedTuple):
+    """A reading, and why it has no rate; None if it has one, or sleeps."""
+
+    reading: UnitReading
+    missing: PollError | None
+
+
+class Watts(NamedTuple):
+    """Power of a unit, W, and how the unit knows it."""
+
+    watts: float
+    kind: PowerKind
 
 
 class ReplyContext(NamedTuple):
@@ -64,6 +79,32 @@ class ReplyContext(NamedTuple):
         self.repairs.add("implausible")
         return None
 
+    def power(self, value: Any, *, is_kilo: bool = False) -> float | None:
+        """Return W from a number or a text with a unit; None as for `number`, or if it is neither."""
+        if value is None or value == "":
+            return None
+        watts = read_watts(value, is_kilo=is_kilo)
+        if watts is None:
+            self.repairs.add("wrong_type")
+        return self.number(watts, 1, 0, MAX_WATTS)
+
+    def watts(self, power: float | str | None, watt: float | str | None) -> Watts | None:
+        """Return stock firmware's own figure, the one above zero if there are two; None if it reports neither.
+
+        Documented (D59, D81): other families, and builds of 2026, report one. Assumed (A60): no supply measured it.
+        """
+        first, second = self.power(power), self.power(watt)
+        watts = first or second or (first if first is not None else second)
+        return None if watts is None else Watts(watts, PowerKind.ESTIMATED)
+
+    def repairs_used(self) -> tuple[str, ...]:
+        """Return the names of the repairs so far."""
+        return tuple(sorted(self.repairs)) if self.repairs else ()
+
+    def described(self, text: str) -> str:
+        """Return a sentence for an error, with an excerpt of the reply."""
+        return f"{text}: {excerpt(self.payload)!r}"
+
     def celsius(self, values: Sequence[float | None] | None) -> Places:
         """Return temperatures, each in its place; None for one that is missing or implausible.
 
@@ -101,24 +142,49 @@ def _places(values: Sequence[float | None]) -> Places:
     return tuple(values) if any(value is not None for value in values) else ()
 
 
-def hashes_per_unit(rate_unit: str | None) -> float:
-    """Return the H/s in one `rate_unit` of a reply; GH/s if it names none.
+def mode_of(
+    value: float | str | None, numbered: Mapping[float, Mode], state: StateWord | None, context: ReplyContext
+) -> Mode | None:
+    """Return the work mode: by the firmware's state word or, without one, by its number or word at the mode's own key.
 
-    Raises:
-        UnsupportedReplyError: The unit is unknown.
+    Args:
+        value: At the mode's own key.
+        numbered: The dialect's numbers.
+        state: The state word at any other key; None if it has none.
+        context: Counts the repairs.
     """
-    factor = _HS_PER_UNIT.get(rate_unit)
-    if factor is None:
-        raise UnsupportedReplyError(f"stats: rate_unit {str(rate_unit)[:20]!r} is not known")
-    return factor
+    if state is not None:
+        return state.mode
+    if isinstance(value, str):
+        word = state_word(value)
+        if word is not None:
+            return word.mode
+        value = number(value, context.repairs)
+    return None if value is None else numbered.get(value)
+
+
+def bad_chips(chip_map: str | None, chips: int | None) -> int | None:
+    """Return how many of a board's chips its map marks as bad; None without a map.
+
+    A map with more marks than the board has chips also shows those that are missing from the count; they are not
+    counted again.
+
+    Documented (D30): ``o`` is a good chip, ``x`` a bad one, ``-`` padding. Documented (D110): on Hiveon the count is
+    the board's design while the map marks most chips ``x``.
+    """
+    if not chip_map:
+        return None
+    bad = chip_map.count("x")
+    if not bad or chips is None:
+        return bad
+    missing = max(0, bad + chip_map.count("o") - chips)
+    return min(chips, max(0, bad - missing))
 
 
 def no_rate(key: str, value: float | None, context: ReplyContext) -> MalformedReplyError | UnsupportedReplyError:
     """Return the error for a reply with no rate at `key`, or with one beyond any unit."""
     if value is None:
-        return UnsupportedReplyError(
-            f"stats: no usable {key}, and no known shape of sleep: {excerpt(context.payload)!r}"
-        )
+        return UnsupportedReplyError(f"stats: {context.described(f'no usable {key}, and no known shape of sleep')}")
     return MalformedReplyError(f"stats: {key} = {value:g} is beyond what a unit can do")
 
 

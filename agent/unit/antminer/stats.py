@@ -8,17 +8,18 @@ dialects (`stats_schema`), with the named repairs of `wire` if needed. It is the
     wrong_type         a field of another type; it reads as absent
     implausible        a number beyond what any unit can reach; it reads as absent
 
-The 5 s rate is required, unless the reply has a known shape of a sleeping unit.
+A reply with keys of other firmware is read from its plain JSON as well (`elsewhere`). The 5 s rate is
+required, unless the reply has a known shape of a sleeping unit.
 Field meanings: docs/antminer-api.md; comments cite its facts by id.
 """
 
 from typing import Final
 
-from agent.errors import RefusedError, UnsupportedReplyError, excerpt
+from agent.errors import RefusedError, UnsupportedReplyError
 from agent.unit.antminer.fast_stats import fast_reading
 from agent.unit.antminer.legacy import legacy_reading
 from agent.unit.antminer.new_api import new_api_reading
-from agent.unit.antminer.reply_context import ReplyContext
+from agent.unit.antminer.reply_context import PartialReading, ReplyContext
 from agent.unit.antminer.stats_schema import Status, decode_stats
 from agent.unit.cgminer import wire
 from agent.unit.coolant import CoolantLayout, SensorLayouts
@@ -59,34 +60,90 @@ def read_stats(
         UnsupportedReplyError: The reply has no rate, and no known shape of a sleeping unit.
     """
     layouts = layouts or shipped_layouts()
+    reading = regular_reading(
+        data,
+        unit_id=unit_id,
+        at=at,
+        identity=identity,
+        pools=pools,
+        shares=shares,
+        nameplate=nameplate,
+        layouts=layouts,
+    )
+    if reading is not None:
+        return reading
+    partial = slow_reading(
+        data,
+        unit_id=unit_id,
+        at=at,
+        identity=identity,
+        pools=pools,
+        shares=shares,
+        nameplate=nameplate,
+        layouts=layouts,
+    )
+    if partial.missing is not None:
+        raise partial.missing
+    return partial.reading
+
+
+def regular_reading(
+    data: bytes,
+    *,
+    unit_id: str,
+    at: float,
+    identity: Identity,
+    pools: tuple[PoolReading, ...],
+    shares: ShareReading | None,
+    nameplate: Nameplate | None,
+    layouts: SensorLayouts,
+) -> UnitReading | None:
+    """Return the reading of a regular reply of a unit without coolant sensors; None if it needs `slow_reading`."""
     if (
         identity.model in layouts.without_coolant
         or layouts.of(identity.model, rated_layout(nameplate)) is CoolantLayout.NONE
     ):
-        reading = fast_reading(data, unit_id=unit_id, at=at, identity=identity, pools=pools, shares=shares)
-        if reading is not None:
-            return reading
+        return fast_reading(data, unit_id=unit_id, at=at, identity=identity, pools=pools, shares=shares)
+    return None
+
+
+def slow_reading(
+    data: bytes,
+    *,
+    unit_id: str,
+    at: float,
+    identity: Identity,
+    pools: tuple[PoolReading, ...],
+    shares: ShareReading | None,
+    nameplate: Nameplate | None,
+    layouts: SensorLayouts,
+) -> PartialReading:
+    """Read a reply field by field; arguments and errors as for `read_stats`, but a reply without a rate is returned."""
     payload = wire.unframe(data)
     repairs: set[str] = set()
-    reply = decode_stats(payload, repairs)
+    decoded = decode_stats(payload, repairs)
     context = ReplyContext(payload, unit_id, at, identity, pools, shares, rated_layout(nameplate), layouts, repairs)
-    if isinstance(reply.STATUS, Status):
-        _check_status(reply.STATUS)
-        return new_api_reading(reply, context)
-    if not reply.STATUS:
-        raise UnsupportedReplyError(f"stats: STATUS is empty: {excerpt(payload)!r}")
-    _check_status(reply.STATUS[0])
-    return legacy_reading(reply, context)
+    status = decoded.reply.STATUS
+    if isinstance(status, Status):
+        _check_status(status)
+        return new_api_reading(decoded, context)
+    if not status:
+        raise UnsupportedReplyError(f"stats: {context.described('STATUS is empty')}")
+    _check_status(status[0])
+    return legacy_reading(decoded, status[0], context)
 
 
 def _check_status(status: Status) -> None:
     if status.STATUS in {"S", "I", "W"}:
         return
     if status.STATUS in {"E", "F"}:
-        raise RefusedError(f"stats: code {status.Code}, {str(status.Msg)[:100]!r}", code=status.Code)
+        raise wire.refusal("stats", status.Code, status.Msg or "", status.Description or "")
     raise UnsupportedReplyError(f"stats: STATUS is {status.STATUS[:20]!r}")
 
 
 def is_invalid_command(error: RefusedError) -> bool:
-    """Return True if the unit does not know the command, False if it refused for another reason."""
-    return error.code == _INVALID_COMMAND
+    """Return True if the unit does not know the command, False if it refused for another reason.
+
+    Observed (O03): code 14. Observed (O86): VNish refuses with code 0 and the same words.
+    """
+    return error.code == _INVALID_COMMAND or (error.code in {0, None} and "nvalid command" in str(error))

@@ -1,7 +1,11 @@
-"""One schema for `stats` of both dialects, decoded strictly, or field by field if that fails."""
+"""One schema for `stats` of both dialects, decoded strictly, or field by field if that fails.
+
+A reply with a key of other firmware fails the strict decode on purpose, so that its plain JSON is at hand.
+"""
 
 from collections.abc import Callable
-from typing import Any, Final, TypeVar
+from functools import cache
+from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
 
@@ -16,11 +20,12 @@ _NumberOrText = float | str | None
 
 
 class Status(msgspec.Struct, frozen=True, gc=False):
-    """The STATUS of a reply: one letter, and in the legacy dialect a code."""
+    """The STATUS of a reply: one letter, and in the legacy dialect a code and the program's name."""
 
     STATUS: str
     Code: int | None = None
     Msg: _Text = None
+    Description: _Text = None
 
 
 class Info(msgspec.Struct, frozen=True, gc=False):
@@ -35,9 +40,10 @@ class Chain(msgspec.Struct, frozen=True, gc=False):
     """A board in the new_api dialect."""
 
     index: _Number = None
+    freq_avg: _Number = None
     rate_real: _Number = None
     asic_num: _Number = None
-    freq_avg: _Number = None
+    asic: _Text = None
     temp_chip: _Numbers = None
     temp_pcb: _Numbers = None
     temp_pic: _Numbers = None
@@ -46,9 +52,24 @@ class Chain(msgspec.Struct, frozen=True, gc=False):
     temp_out: _Numbers = None
     hw: _Number = None
     sn: _Text = None
+    # As at the end of `Stats`.
+    freq: None = None
+    frequency: None = None
+    power: None = None
+    watt: None = None
+    consumption: None = None
+    chain_power: None = None
+    chain_consumption: None = None
 
 
-_SPELLINGS: Final = {"miner_mode": "miner-mode", "ghs_5s": "GHS 5s", "ghs_av": "GHS av"}
+_SPELLINGS: Final = {
+    "miner_mode": "miner-mode",
+    "ghs_5s": "GHS 5s",
+    "ghs_av": "GHS av",
+    "psu_power_spaced": "PSU Power",
+    "input_power_spaced": "Input Power",
+    "total_power_spaced": "Total Power",
+}
 
 
 class Stats(msgspec.Struct, frozen=True, gc=False, rename=_SPELLINGS):
@@ -66,12 +87,12 @@ class Stats(msgspec.Struct, frozen=True, gc=False, rename=_SPELLINGS):
     rate_sale: _Number = None
     fan_num: _Number = None
     fan: _Numbers = None
-    miner_mode: _Number = None
+    miner_mode: _NumberOrText = None
     chain: tuple[Chain, ...] | None = None
     # Documented (D59, D81): other families, and builds of 2026, report one of these. Observed (O63): an S21 of 2024
     # reports neither.
-    power: _Number = None
-    watt: _Number = None
+    power: _NumberOrText = None
+    watt: _NumberOrText = None
     # Legacy: the header, STATS[0].
     Type: _Text = None
     CompileTime: _Text = None
@@ -80,7 +101,7 @@ class Stats(msgspec.Struct, frozen=True, gc=False, rename=_SPELLINGS):
     Elapsed: _Number = None
     ghs_5s: _Number = None
     ghs_av: _Number = None
-    Mode: _Number = None
+    Mode: _NumberOrText = None
     miner_count: _Number = None
     total_rateideal: _Number = None
     fan1: _Number = None
@@ -95,6 +116,10 @@ class Stats(msgspec.Struct, frozen=True, gc=False, rename=_SPELLINGS):
     chain_acn2: _Number = None
     chain_acn3: _Number = None
     chain_acn4: _Number = None
+    chain_acs1: _Text = None
+    chain_acs2: _Text = None
+    chain_acs3: _Text = None
+    chain_acs4: _Text = None
     chain_hw1: _Number = None
     chain_hw2: _Number = None
     chain_hw3: _Number = None
@@ -115,6 +140,46 @@ class Stats(msgspec.Struct, frozen=True, gc=False, rename=_SPELLINGS):
     temp_pic2: _Text = None
     temp_pic3: _Text = None
     temp_pic4: _Text = None
+    # Keys of other firmware, last and of type None: any value fails the strict decode, at no cost to replies without
+    # them. `elsewhere` then reads these keys from the plain JSON.
+    state: None = None
+    status: None = None
+    miner_state: None = None
+    miner_status: None = None
+    work_mode: None = None
+    Power: None = None
+    Watts: None = None
+    watts: None = None
+    wattage: None = None
+    total_power: None = None
+    power_consumption: None = None
+    consumption: None = None
+    chain_power: None = None
+    psu_power: None = None
+    power_kw: None = None
+    psu_power_spaced: None = None
+    input_power_spaced: None = None
+    total_power_spaced: None = None
+    chain_state1: None = None
+    chain_state2: None = None
+    chain_state3: None = None
+    chain_state4: None = None
+    chain_consumption1: None = None
+    chain_consumption2: None = None
+    chain_consumption3: None = None
+    chain_consumption4: None = None
+    chain_power1: None = None
+    chain_power2: None = None
+    chain_power3: None = None
+    chain_power4: None = None
+    freq_avg1: None = None
+    freq_avg2: None = None
+    freq_avg3: None = None
+    freq_avg4: None = None
+    frequency1: None = None
+    frequency2: None = None
+    frequency3: None = None
+    frequency4: None = None
 
 
 class StatsReply(msgspec.Struct, frozen=True, gc=False):
@@ -125,10 +190,17 @@ class StatsReply(msgspec.Struct, frozen=True, gc=False):
     INFO: Info | None = None
 
 
+class DecodedStats(NamedTuple):
+    """A reply by the schema, and the elements of its STATS as plain JSON, if the strict decode failed."""
+
+    reply: StatsReply
+    rows: tuple[dict[str, Any], ...] | None
+
+
 _decode_strictly = msgspec.json.Decoder(StatsReply).decode
 
 
-def decode_stats(payload: bytes, repairs: set[str]) -> StatsReply:
+def decode_stats(payload: bytes, repairs: set[str]) -> DecodedStats:
     """Decode an unframed reply; the names of the repairs it took are added to `repairs`.
 
     Raises:
@@ -136,33 +208,41 @@ def decode_stats(payload: bytes, repairs: set[str]) -> StatsReply:
         UnsupportedReplyError: It has no STATUS or no STATS.
     """
     try:
-        return _decode_strictly(payload)
+        return DecodedStats(_decode_strictly(payload), None)
     except (ValueError, RecursionError):
-        return _decode_leniently(payload, repairs)
+        return decode_leniently(payload, repairs)
 
 
-def _decode_leniently(payload: bytes, repairs: set[str]) -> StatsReply:
-    """Decode with the repairs of `wire` and convert each field by itself; a bad field is absent and counts a repair."""
+def decode_leniently(payload: bytes, repairs: set[str]) -> DecodedStats:
+    """Decode with the repairs of `wire` and convert each field by itself; a bad field is absent and counts a repair.
+
+    Raises:
+        MalformedReplyError, UnsupportedReplyError: As for `decode_stats`.
+    """
     reply = wire.decode_reply(payload, "stats")
     repairs.update(reply.repairs)
     is_new_api = isinstance(reply.body["STATUS"], dict) if "STATUS" in reply.body else "INFO" in reply.body
     code = number(reply.code, repairs)
-    status = Status(STATUS=reply.status, Code=None if code is None else int(code), Msg=reply.message)
+    status = Status(
+        STATUS=reply.status, Code=None if code is None else int(code), Msg=reply.message, Description=reply.description
+    )
     items = reply.body.get("STATS")
     if items is None and reply.status in {"E", "F"}:
         items = []
     if not isinstance(items, list):
         raise UnsupportedReplyError(f"stats: no STATS: {excerpt(payload)!r}")
+    items = items[:MAX_ITEMS]
     info = reply.body.get("INFO")
-    return StatsReply(
+    decoded = StatsReply(
         STATUS=status if is_new_api else (status,),
-        STATS=tuple(_lenient(Stats, item, repairs) for item in items[:_MAX_ITEMS]),
+        STATS=tuple(_lenient(Stats, item, repairs) for item in items),
         INFO=None if info is None else _lenient(Info, info, repairs),
     )
+    return DecodedStats(decoded, tuple(item if isinstance(item, dict) else {} for item in items))
 
 
 _Shape = TypeVar("_Shape", bound=msgspec.Struct)
-_MAX_ITEMS: Final = 64
+MAX_ITEMS: Final = 64
 
 
 def _lenient(shape: type[_Shape], item: Any, repairs: set[str]) -> _Shape:
@@ -171,11 +251,21 @@ def _lenient(shape: type[_Shape], item: Any, repairs: set[str]) -> _Shape:
     if not isinstance(item, dict):
         repairs.add("wrong_type")
         return shape()
-    for field in msgspec.structs.fields(shape):
-        value = item.get(field.encode_name)
+    for name, key, take in _fields(shape):
+        value = item.get(key)
         if value is not None:
-            values[field.name] = _TAKE[field.type](value, repairs)
+            values[name] = take(value, repairs)
     return shape(**values)
+
+
+@cache
+def _fields(shape: type[msgspec.Struct]) -> tuple[tuple[str, str, Callable[[Any, set[str]], Any]], ...]:
+    """Return (attribute, key, conversion) of every field that is read; other firmware's are read elsewhere."""
+    return tuple(
+        (field.name, field.encode_name, _TAKE[field.type])
+        for field in msgspec.structs.fields(shape)
+        if field.type in _TAKE
+    )
 
 
 def _take_text(value: Any, repairs: set[str]) -> str | None:
@@ -189,7 +279,7 @@ def _take_numbers(value: Any, repairs: set[str]) -> _Numbers:
     if not isinstance(value, list):
         repairs.add("wrong_type")
         return None
-    return tuple([number(item, repairs) for item in value[:_MAX_ITEMS]])
+    return tuple([number(item, repairs) for item in value[:MAX_ITEMS]])
 
 
 def _take_number_or_text(value: Any, repairs: set[str]) -> float | str | None:
@@ -200,7 +290,7 @@ def _take_chains(value: Any, repairs: set[str]) -> tuple[Chain, ...] | None:
     if not isinstance(value, list):
         repairs.add("wrong_type")
         return None
-    return tuple(_lenient(Chain, item, repairs) for item in value[:_MAX_ITEMS])
+    return tuple(_lenient(Chain, item, repairs) for item in value[:MAX_ITEMS])
 
 
 _TAKE: Final[dict[Any, Callable[[Any, set[str]], Any]]] = {

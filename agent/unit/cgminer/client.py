@@ -378,8 +378,9 @@ class Client:
                     self._talking.append(call)
                 continue
             had = f"{call.reply.size} bytes of a reply" if call.reply.size else "no reply"
+            failure = call.reply.foreign() or DeadlineError(f"{had} within {self._deadline_s:g} s")
             self._drop(call)
-            self._throw(call, DeadlineError(f"{had} within {self._deadline_s:g} s"))
+            self._throw(call, failure)
         if self._connecting or self._talking:
             self._tick_due = time.monotonic() + _TICK_S
             self._tick = self._loop.call_later(_TICK_S, self._on_tick)
@@ -427,4 +428,6 @@ def _socket_error(call: _Call[Any], error: OSError) -> PollError:
     # A unit that accepted and then reset before our request was reachable; ECONNREFUSED answers a SYN only.
     if not call.connected and error.errno not in {errno.ECONNRESET, errno.EPIPE}:
         return _unreachable(call.address, error.errno or 0)
-    return DisconnectedError(f"reset after {call.reply.size} bytes: {errno.errorcode.get(error.errno or 0, '?')}")
+    name = errno.errorcode.get(error.errno or 0, "?")
+    reset = DisconnectedError(f"reset after {call.reply.size} bytes: {name}", is_reset=not call.reply.size)
+    return call.reply.foreign() or reset

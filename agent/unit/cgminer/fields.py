@@ -1,11 +1,12 @@
 """Single values of a reply: numbers and texts, which firmware may send as another type.
 
-Every deviation is added by name to the set of repairs passed in; the names are listed in `agent.unit.antminer.stats`.
+Every deviation is added by name to the set of repairs passed in; the names are listed in `agent.unit.repairs`.
 """
 
 import math
 import re
 import sys
+from functools import lru_cache
 from typing import Any
 
 
@@ -38,6 +39,12 @@ def number(value: Any, repairs: set[str], *, is_text_normal: bool = False) -> fl
     return parsed
 
 
+@lru_cache(maxsize=2048)
+def spelled(key: str) -> str:
+    """Return a key without case, blanks and signs: ``PSU Power`` and ``psu_power`` are both ``psupower``."""
+    return "".join(filter(str.isalnum, key[:64].casefold()))
+
+
 _DASHES = re.compile(r"(?<=[^-])-")
 
 
@@ -45,7 +52,17 @@ def dashed(text: str | None, repairs: set[str]) -> tuple[float | None, ...]:
     """Return the numbers of `"54-54-68-68"`, each in its place; below zero the text is `"-3--4-10-12"`."""
     if not text:
         return ()
-    return tuple([number(part, repairs, is_text_normal=True) for part in _DASHES.split(text[:100])])
+    values, needed = _read_dashed(text[:100])
+    repairs.update(needed)
+    return values
+
+
+# Temperatures are whole degrees, so the same texts come again: looking one up costs a tenth of reading it.
+@lru_cache(maxsize=8192)
+def _read_dashed(text: str) -> tuple[tuple[float | None, ...], frozenset[str]]:
+    repairs: set[str] = set()
+    values = tuple([number(part, repairs, is_text_normal=True) for part in _DASHES.split(text)])
+    return values, frozenset(repairs)
 
 
 def clean(value: Any) -> str | None:

@@ -1,7 +1,8 @@
 """One reply as it arrives in pieces, complete at its NUL or at the end of the connection. No socket."""
 
-from agent.errors import DisconnectedError, MalformedReplyError, excerpt
+from agent.errors import DisconnectedError, ForeignProtocolError, MalformedReplyError, excerpt
 from agent.unit.cgminer import wire
+from agent.unit.cgminer.foreign import foreign_bytes
 
 
 class PartialReply:
@@ -34,7 +35,7 @@ class PartialReply:
             return MalformedReplyError(f"reply is larger than {wire.MAX_REPLY_BYTES} bytes, ends in {excerpt(chunk)!r}")
         return None
 
-    def close(self) -> bytes | DisconnectedError:
+    def close(self) -> bytes | DisconnectedError | ForeignProtocolError:
         """Return the reply, now that the unit has closed the connection, or the error if it is not complete."""
         data = b"".join(self._chunks)
         # Some firmware may close without the NUL: a closing brace then means that the object is complete.
@@ -42,7 +43,13 @@ class PartialReply:
             return data
         if not data:
             return DisconnectedError("closed without a reply")
-        return DisconnectedError(f"closed after {len(data)} bytes, in mid-reply: {excerpt(data, len(data))!r}")
+        return foreign_bytes(data) or DisconnectedError(
+            f"closed after {len(data)} bytes, in mid-reply: {excerpt(data, len(data))!r}"
+        )
+
+    def foreign(self) -> ForeignProtocolError | None:
+        """Return the error if the bytes so far are another protocol's; for a reply that will not be completed."""
+        return foreign_bytes(b"".join(self._chunks)) if self._chunks else None
 
     def clear(self) -> None:
         """Forget everything, for the next connection."""

@@ -1,5 +1,8 @@
 """The `version` report: model, firmware and API version, as the unit reports them."""
 
+from collections.abc import Mapping
+from typing import Any, Final
+
 from agent.unit.cgminer import wire
 from agent.unit.cgminer.fields import interned
 from agent.unit.cgminer.rows import first_row
@@ -18,8 +21,16 @@ def read_version(data: bytes) -> tuple[Identity, tuple[str, ...]]:
     row = first_row(reply, "VERSION")
     identity = Identity(
         model=interned(row.get("Type")),
-        firmware=interned(row.get("CompileTime")),
+        firmware=interned(row.get("CompileTime")) or _program(row),
         api=interned(row.get("API")),
         miner=interned(row.get("Miner")),
     )
     return identity, reply.repairs
+
+
+# Observed (O82): Braiins OS and BOSminer tell no build date, but the program's version under its name.
+_PROGRAMS: Final = ("BOSer", "BOSminer+", "BOSminer", "LUXminer")
+
+
+def _program(row: Mapping[str, Any]) -> str | None:
+    return next((interned(f"{name} {row[name]}") for name in _PROGRAMS if isinstance(row.get(name), str)), None)

@@ -14,7 +14,7 @@ named repairs tried. Each repair is for one defect, and each use of it is counte
 | `bad_surrogate`      | half of a UTF-16 pair: becomes U+FFFD    | none yet; it cannot be printed   |
 | `missing_status`     | data without a STATUS: taken as success  | sanitised captures               |
 
-A reply that was cut short is malformed; nothing completes it by guessing.
+A reply that was cut short is malformed; nothing completes it by guessing. `agent.unit.repairs` has all repairs by name.
 """
 
 import json
@@ -26,6 +26,8 @@ from typing import Any
 import msgspec
 
 from agent.errors import MalformedReplyError, RefusedError, UnsupportedReplyError, excerpt
+from agent.unit.cgminer.firmware import firmware_of
+from agent.unit.cgminer.foreign import foreign_bytes, foreign_object
 
 MAX_REPLY_BYTES = 1 << 20
 MAX_NESTING = 32
@@ -53,6 +55,7 @@ class Reply:
         status: One letter: S success, I info, W warning, E error, F fatal.
         code: Message code of the legacy dialect; None in `new_api`.
         message: The firmware's own words.
+        description: The program and its version, in the legacy dialect.
         body: The whole JSON object.
         repairs: Names of the repairs applied, in the order of the table above.
     """
@@ -61,6 +64,7 @@ class Reply:
     status: str
     code: int | None
     message: str
+    description: str
     body: dict[str, Any]
     repairs: tuple[str, ...] = ()
 
@@ -81,11 +85,14 @@ def unframe(data: bytes) -> bytes:
     """Return the JSON text of a whole reply, without the NUL and the white space around it.
 
     Raises:
-        MalformedReplyError: It is empty, larger than `MAX_REPLY_BYTES`, or nested deeper than `MAX_NESTING`.
+        MalformedReplyError: It is empty, larger than `MAX_REPLY_BYTES`, or nested deeper than `MAX_NESTING`;
+            `ForeignProtocolError` if it is another protocol's.
     """
     if len(data) > MAX_REPLY_BYTES:
         raise MalformedReplyError(f"reply is larger than {MAX_REPLY_BYTES} bytes: {excerpt(data)!r}")
     payload = data.strip(b"\0 \t\r\n")
+    if not payload.startswith((b"{", b"[")) and (foreign := foreign_bytes(data)) is not None:
+        raise foreign
     if not payload:
         raise MalformedReplyError(f"reply is empty ({len(data)} bytes)")
     # The quick counts include brackets inside strings; only a suspect reply gets the exact check without strings.
@@ -121,7 +128,8 @@ def decode_reply(data: bytes, command: str) -> Reply:
     """Decode one whole reply, refusals included; `accept` raises for those.
 
     Raises:
-        MalformedReplyError: The bytes are not a reply, even after the repairs.
+        MalformedReplyError: The bytes are not a reply, even after the repairs; `ForeignProtocolError` if another
+            protocol or another make answers.
         UnsupportedReplyError: The JSON object has no STATUS of a known form.
     """
     payload = unframe(data)
@@ -132,6 +140,8 @@ def decode_reply(data: bytes, command: str) -> Reply:
         body, repairs = _decode_with_repairs(payload)
     if not isinstance(body, dict):
         raise MalformedReplyError(f"reply is a JSON {type(body).__name__}, not an object: {excerpt(payload)!r}")
+    if (foreign := foreign_object(body)) is not None:
+        raise foreign
     envelope = body.get("STATUS")
     if envelope is None and any(isinstance(value, list) for value in body.values()):
         # Assumed (A09): a refusal always has a STATUS, so data without one is a success.
@@ -142,12 +152,13 @@ def decode_reply(data: bytes, command: str) -> Reply:
     if not isinstance(envelope, dict) or not isinstance(envelope.get("STATUS"), str):
         raise UnsupportedReplyError(f"reply has no STATUS: {excerpt(payload)!r}")
     code = envelope.get("Code")
-    message = envelope.get("Msg")
+    message, description = envelope.get("Msg"), envelope.get("Description")
     return Reply(
         command=command,
         status=envelope["STATUS"],
         code=code if isinstance(code, int) and not isinstance(code, bool) and 0 <= code < MAX_CODE else None,
         message=message if isinstance(message, str) else "",
+        description=description if isinstance(description, str) else "",
         body=body,
         repairs=repairs,
     )
@@ -161,10 +172,27 @@ def accept(reply: Reply) -> Reply:
         UnsupportedReplyError: STATUS is an unknown letter.
     """
     if reply.status in {"E", "F"}:
-        raise RefusedError(f"{reply.command}: code {reply.code}, {reply.message[:100]!r}", code=reply.code)
+        raise refusal(reply.command, reply.code, reply.message, reply.description)
     if reply.status not in {"S", "I", "W"}:
         raise UnsupportedReplyError(f"{reply.command}: STATUS is {reply.status[:20]!r}")
     return reply
+
+
+ACCESS_DENIED = 45
+
+
+def refusal(command: str, code: int | None, message: str, description: str) -> RefusedError:
+    """Return the error for a reply with STATUS E or F; it names aftermarket firmware, and for code 45 says what to do.
+
+    Observed (O04): code 45 is access denied. Documented (D106): `api-allow` lists the addresses that may ask.
+    """
+    firmware = firmware_of(description)
+    text = f"{command}: code {code}, {message[:100]!r}"
+    if firmware is not None:
+        text += f" from {firmware}"
+    if code == ACCESS_DENIED:
+        text += "; add this gateway's address to the access list in the unit's configuration (api-allow)"
+    return RefusedError(text, code=code)
 
 
 # Strings are matched first and left alone, so that a repair never changes their content. A string that never ends is
@@ -208,6 +236,8 @@ def _decode_with_repairs(payload: bytes) -> tuple[Any, tuple[str, ...]]:
             parse_constant=numbers.parse_constant,
         )
     except (ValueError, RecursionError) as error:
+        if (foreign := foreign_bytes(payload)) is not None:
+            raise foreign from error
         at = error.pos if isinstance(error, json.JSONDecodeError) else 0
         at_byte = len(text[:at].encode("utf-8", "replace"))
         raise MalformedReplyError(f"reply is not JSON at byte {at_byte}: {excerpt(payload, at_byte)!r}") from error

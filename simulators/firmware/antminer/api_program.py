@@ -47,8 +47,9 @@ def answer(unit: Unit, request: Request, t: float) -> bytes:
     among them. Documented (D10, D11): the API program knows five legacy commands and, with `new_api`, five reports
     and three switches (reload, sleep, network).
     """
-    # Assumed (A07): a legacy-only command with new_api gets its legacy reply.
-    if request.is_new_api and request.command in new_api.REPLIES:
+    # Assumed (A07): a legacy-only command with new_api gets its legacy reply. Documented (D13): so does any command on
+    # firmware that does not know new_api.
+    if request.is_new_api and request.command in new_api.REPLIES and not unit.conditions.is_legacy_only:
         text = new_api.REPLIES[request.command](unit, BUILDS[unit.build], t)
     elif request.command in legacy.REPLIES:
         text = legacy.REPLIES[request.command](unit, BUILDS[unit.build], t)

@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from simulators.firmware.antminer.pools import Pool, best_share, pools_of
 from simulators.unit import sensors
-from simulators.unit.builds import Build
+from simulators.unit.builds import Build, Report
 from simulators.unit.models import Model
 from simulators.unit.snapshot import Process, Shares, Snapshot
 from simulators.unit.unit import Unit
@@ -181,7 +181,7 @@ def _hardware(unit: Unit, build: Build, snapshot: Snapshot) -> str:
             # Assumed (A32): 22 C was the ambient.
             pic = (round(snapshot.ambient_celsius) - 10,) * 4
         temperatures, warmest[board.board] = _sensor_texts(model, pic)
-        chip_map = sensors.chip_map(board.chips, model.chips_per_board)
+        chip_map = sensors.chip_map(board.chips - board.marked, model.chips_per_board, build.map_group)
         columns[board.board] = (*temperatures, board.chips, chip_map, board.hw_errors, f"{board.ghs:.2f}", clock)
         chips += board.chips
         errors += board.hw_errors
@@ -189,16 +189,18 @@ def _hardware(unit: Unit, build: Build, snapshot: Snapshot) -> str:
     fans = snapshot.fans_rpm or (0, 0, 0, 0)
     ghs_av = 0.0 if is_asleep else snapshot.ghs_avg
     pcb, chip, pic_texts, acn, acs, hw, rate, freq = zip(*columns, strict=True)
+    # Documented (D45): builds of May 2026 report 0 while they hash. Observed (O60): those before report 2.
+    awake = 0 if build.report is Report.SALE else _MINING
     values = (
         *(_shown_elapsed(snapshot, build), snapshot.ghs_5s, ghs_av, 0.0 if is_asleep else snapshot.ghs_30m),
-        *(_ASLEEP if is_asleep else _MINING, up, clock),
+        *(_ASLEEP if is_asleep else awake, up, clock),
         *fans,
         *[of_pcb for of_pcb, _ in warmest],
         *[of_chip for _, of_chip in warmest],
         *pcb,
         *chip,
         *pic_texts,
-        *(model.hashrate_hs / 1e9, clock, chips, ghs_av, errors),
+        *(snapshot.ideal_ghs, clock, chips, ghs_av, errors),
         *acn,
         *acs,
         *hw,

@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from simulators.firmware.antminer.pools import POOL_HOSTS, best_share, pools_of
 from simulators.unit import sensors
-from simulators.unit.builds import Build
+from simulators.unit.builds import BUILDS, Build, Report
 from simulators.unit.models import Model
 from simulators.unit.shares import DIFF1_HASHES
 from simulators.unit.snapshot import BoardSnapshot, Phase, Snapshot
@@ -31,10 +31,13 @@ def summary(unit: Unit, build: Build, t: float) -> str:
     shares = unit.shares(t)
     is_asleep = snapshot.work_mode == WORK_MODE_SLEEP
     codes = {} if is_asleep else error_codes(unit, snapshot)
+    fine = dict.fromkeys(("rate", "network", "fans", "temp"), "s")
+    if build.report is Report.SALE and not unit.identity.model.fans:
+        fine["fans"] = ""  # Documented (D87): an S21j XP Hyd. says nothing about fans.
     status = ", ".join(
-        f'{{"type": "{kind}", "status": "{"e" if kind in codes else "s"}", "code": {int(kind in codes)}, '
+        f'{{"type": "{kind}", "status": "{"e" if kind in codes else well}", "code": {int(kind in codes)}, '
         f'"msg": "{codes.get(kind, "")}"}}'
-        for kind in ("rate", "network", "fans", "temp")
+        for kind, well in fine.items()
     )
     errors = 0 if is_asleep else sum(board.hw_errors for board in snapshot.boards)
     best = 0 if is_asleep else best_share(unit.identity.key, shares.work)
@@ -52,19 +55,22 @@ def stats(unit: Unit, build: Build, t: float) -> str:
     if is_asleep and not build.is_sleep_reported_in_full:
         boards = ()
     # Assumed (A38): before boards hash there are no fans in the reply, as on a KS5.
-    if snapshot.phase is Phase.ENUMERATING or (is_asleep and not boards):
+    # Documented (D87): builds of May 2026 list none on a unit without fans.
+    has_none = build.report is Report.SALE and not model.fans
+    if has_none or snapshot.phase is Phase.ENUMERATING or (is_asleep and not boards):
         fans: tuple[int, ...] = ()
     else:
         fans = snapshot.fans_rpm or (0, 0, 0, 0)
     nonces = max(1.0, snapshot.ghs_avg * 1e9 * snapshot.elapsed_s / (DIFF1_HASHES * _DIFF1_PER_NONCE))
     errors = sum([board.hw_errors for board in boards])
     serials = unit.identity.board_serials
-    chain = ", ".join([_chain(model, snapshot, board, serials[board.board], nonces / model.boards) for board in boards])
+    per_board, end = nonces / model.boards, _origin(model, build.report)
+    chain = ", ".join([_chain(model, build.key, snapshot, board, serials, nonces=per_board) + end for board in boards])
     body = (
-        f"{{{_rates(unit, build, snapshot)}, "
+        f"{{{_rates(unit, build, snapshot, is_sale_told=True)}, "
         f'"chain_num": {len(boards)}, "fan_num": {len(fans)}, "fan": {list(fans)}, '
-        f'"hwp_total": {math.floor(1e6 * errors / nonces) / 1e4!r}, "miner-mode": {snapshot.work_mode}, '
-        f'"freq-level": 100, "chain": [{chain}]}}'
+        f'"hwp_total": {math.floor(1e6 * errors / nonces) / 1e4!r}, {_mode_and_power(build, snapshot)}'
+        f'"chain": [{chain}]}}'
     )
     return _envelope(unit, build, t, "stats", body)
 
@@ -140,8 +146,13 @@ def _envelope(unit: Unit, build: Build, t: float, command: str, body: str) -> st
     )
 
 
-def _rates(unit: Unit, build: Build, snapshot: Snapshot) -> str:
-    ideal = unit.identity.model.hashrate_hs / 1e9
+def _rates(unit: Unit, build: Build, snapshot: Snapshot, *, is_sale_told: bool = False) -> str:
+    model = unit.identity.model
+    ideal, sale = snapshot.ideal_ghs, ""
+    if build.report is Report.SALE:
+        # Documented (D84): `rate_ideal` is then the boards' sum.
+        ideal = model.boards * model.board_ideal_ghs if ideal else 0.0
+        sale = f'"rate_sale": {model.hashrate_hs / 1e9:.0f}, ' if is_sale_told else ""
     if snapshot.work_mode == WORK_MODE_SLEEP:
         # Assumed (A33): as in the legacy dialect, Elapsed stands at 1 (line C: 0) and all rates at 0.
         elapsed = 0 if build.is_sleep_reported_in_full else 1
@@ -151,23 +162,44 @@ def _rates(unit: Unit, build: Build, snapshot: Snapshot) -> str:
         rates = (snapshot.ghs_5s, snapshot.ghs_30m, snapshot.ghs_avg)
     return (
         f'"elapsed": {elapsed}, "rate_5s": {rates[0]!r}, "rate_30m": {rates[1]!r}, "rate_avg": {rates[2]!r}, '
-        f'"rate_ideal": {ideal!r}, "rate_unit": "GH/s"'
+        f'"rate_ideal": {ideal!r}, {sale}"rate_unit": "GH/s"'
     )
 
 
-def _chain(model: Model, snapshot: Snapshot, board: BoardSnapshot, serial: str, nonces: float) -> str:
+def _mode_and_power(build: Build, snapshot: Snapshot) -> str:
+    """Return the work mode and, on builds of 2026, the power. Assumed (A97): asleep it is that of standby."""
+    if build.report is Report.PLAIN:
+        return f'"miner-mode": {snapshot.work_mode}, "freq-level": 100, '
+    watts, jt = round(snapshot.power_watts), 0.0
+    if not build.is_power_measured:
+        watts = 0
+    if watts and snapshot.ghs_5s:
+        jt = round(1000.0 * watts / snapshot.ghs_5s, 2)
+    power = f'"watt": {watts}, "jt": {jt!r}, '
+    if build.report is Report.POWER:
+        return f'{power}"miner-mode": {snapshot.work_mode}, "freq-level": 100, '
+    return (
+        f'"miner-mode": {snapshot.work_mode}, "freq-level-mode": false, "freq-level-min": 0, "freq-level": 100, '
+        f'{power}"ambient_temp": {round(snapshot.ambient_celsius, 2)!r}, '
+    )
+
+
+def _chain(
+    model: Model, build_key: str, snapshot: Snapshot, board: BoardSnapshot, serials: tuple[str, ...], *, nonces: float
+) -> str:
     clock = snapshot.clock_mhz if board.chips else 0
     pic = board.pic_celsius
     if snapshot.work_mode == WORK_MODE_SLEEP and board.chips:
         pic = (round(snapshot.ambient_celsius) - 10,) * 4
     return (
         f'{{"index": {board.board}, {_clock(model, clock)}"rate_real": {board.ghs!r}, '
-        f'{_chips(model, board.chips)}{_sensors(model, pic)}"hw": {board.hw_errors}, "eeprom_loaded": true, '
-        f'"sn": "{serial}", "hwp": {round(100.0 * board.hw_errors / nonces, 4)!r}}}'
+        f"{_hardware(model, build_key, board.chips, board.marked, pic)}"
+        f'"hw": {board.hw_errors}, "eeprom_loaded": true, "sn": "{serials[board.board]}", '
+        f'"hwp": {round(100.0 * board.hw_errors / nonces, 4)!r}'
     )
 
 
-# The three texts below are cached because boards of one bin repeat them.
+# The texts below are cached because boards of one bin repeat them.
 
 
 @lru_cache(maxsize=1024)
@@ -176,15 +208,34 @@ def _clock(model: Model, mhz: int) -> str:
     return f'"freq_avg": {mhz}, "rate_ideal": {ideal!r}, '
 
 
-@lru_cache(maxsize=4096)
-def _chips(model: Model, chips: int) -> str:
-    return f'"asic_num": {chips}, "asic": "{sensors.chip_map(chips, model.chips_per_board)}", '
-
-
-@lru_cache(maxsize=4096)
-def _sensors(model: Model, pic: tuple[int, ...]) -> str:
+@lru_cache(maxsize=8192)
+def _hardware(model: Model, build_key: str, counted: int, marked: int, pic: tuple[int, ...]) -> str:
+    """Return the chips and the sensors of a board."""
+    build = BUILDS[build_key]
+    chips = sensors.chip_map(counted - marked, model.chips_per_board, build.map_group) if counted else ""
     of_pic, of_pcb, of_chip = sensors.layout(model, pic)
-    return f'"temp_pic": {list(of_pic)}, "temp_pcb": {list(of_pcb)}, "temp_chip": {list(of_chip)}, '
+    text = (
+        f'"asic_num": {counted}, "asic": "{chips}", '
+        f'"temp_pic": {list(of_pic)}, "temp_pcb": {list(of_pcb)}, "temp_chip": {list(of_chip)}, '
+    )
+    if build.report is Report.SALE:
+        way_in, way_out = sensors.coolant_keys(model, pic)
+        text += f'"temp_in": {list(way_in)}, "temp_out": {list(way_out)}, '
+    return text
+
+
+@lru_cache(maxsize=256)
+def _origin(model: Model, report: Report) -> str:
+    """Return the end of a board; on builds of 2026 its EEPROM, and the places of its chips."""
+    if report is Report.PLAIN:
+        return "}"
+    places = sensors.topology(model.chips_per_board, 4 if report is Report.SALE else 8)
+    if report is Report.POWER:
+        return f', "tpl": {places}}}'
+    return (
+        f', "eeprom_level": 0, "eeprom_vol": 2297, "eeprom_freq": {model.frequency_mhz}, "eeprom_bin": 0, '
+        f'"eeprom_ft": "", "tpl": {places}}}'
+    )
 
 
 def error_codes(unit: Unit, snapshot: Snapshot) -> dict[str, str]:

@@ -22,6 +22,7 @@ from agent.exporters.mqtt.news import is_news
 from agent.exporters.mqtt.topics import MeterScope, Topics, from_level, level
 from agent.site.curtailment.orders import ScopeOrder
 from agent.site.lateness import held
+from agent.site.reasons import Reason
 from agent.site.status import UnitState
 from agent.site.totals import site_figures
 
@@ -66,6 +67,7 @@ def test_every_message_fits_its_schema() -> None:
                     container="C1",
                     before=UnitState.HASHING,
                     state=UnitState.UNREACHABLE,
+                    reason=Reason.NO_ANSWER,
                     why="no answer",
                 ),
                 at=AT,

@@ -27,10 +27,10 @@ AIR_BOARDS = 3
 SHORT_OF = {Cause.CURTAILED, Cause.MISSING_BOARDS, Cause.MISSING_CHIPS, Cause.DERATED, Cause.UNDERPERFORMING}
 
 
-def boards_of(nameplate: Nameplate, *, dead: int = 0) -> tuple[BoardReading, ...]:
+def boards_of(nameplate: Nameplate, *, dead: int = 0, clock_ratio: float = 0.98) -> tuple[BoardReading, ...]:
     """Return boards with every field, each one chip short and slow; dead boards have no chip temperature."""
     places = nameplate.boards or (AIR_BOARDS if nameplate.cooling == "air" else BOARDS)
-    chips, clock_hz = (nameplate.chips_per_board or 100) - 1, 0.98 * (nameplate.frequency_hz or 500e6)
+    chips, clock_hz = (nameplate.chips_per_board or 100) - 1, clock_ratio * (nameplate.frequency_hz or 500e6)
     alive = [board(slot, chips=chips, frequency_hz=clock_hz) for slot in range(places - dead)]
     gone = [board(slot, chips=0, hashrate_hs=0.0, chip_celsius=()) for slot in range(places - dead, places)]
     return (*alive, *gone)
@@ -54,6 +54,10 @@ def statuses_of(nameplate: Nameplate) -> Iterator[UnitStatus]:
     """Yield a unit in every state, without an event and in events with a target of 0, 50 and 99 %."""
     awake = [reading_of(nameplate, ratio, dead=dead) for ratio in (0.3, 0.6, 0.97, 1.02) for dead in (0, 1)]
     others = [
+        structs.replace(reading_of(nameplate, 0.2, dead=dead), boards=boards_of(nameplate, dead=dead, clock_ratio=0.4))
+        for dead in (0, 1)
+    ]
+    others += [
         reading_of(nameplate, 0.0),
         reading_of(nameplate, 0.0, mode=Mode.SLEEP),
         reading_of(nameplate, 0.5, mode=Mode.LOW),

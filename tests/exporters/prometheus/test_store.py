@@ -36,6 +36,7 @@ from agent.site.ledger.entries import Place
 from agent.site.metered import Metered, MeterState
 from agent.site.mismatch import BinSource, Mismatch, ReportedBin
 from agent.site.power import PowerSource
+from agent.site.reasons import Reason
 from agent.site.status import Loss, UnitStatus
 from agent.site.totals import site_figures
 from agent.unit.reading import Identity, Poll, PoolReading, PowerKind, ShareReading, SystemInfo
@@ -113,6 +114,15 @@ LINES: tuple[tuple[str, UnitStatus, list[str]], ...] = (
     ("miner_state", DEAD, [f'miner_state{{{U1},state="unreachable"}} 1']),
     ("miner_state", status(entry(is_in_maintenance=True)), [f'miner_state{{{U1},state="maintenance"}} 1']),
     ("miner_state", status(), []),
+    ("miner_reason", status(latest=reading()), []),
+    ("miner_reason", DEAD, [f'miner_reason{{{U1},reason="no_answer"}} 1']),
+    (
+        "miner_reason",
+        status(latest=reading(hashrate_5s_hs=0.0, fan_rpm=(7000, 0))),
+        [f'miner_reason{{{U1},reason="fan_stopped"}} 1'],
+    ),
+    ("miner_reason", status(latest=TWO_BOARDS), [f'miner_reason{{{U1},reason="board_absent"}} 1']),
+    ("miner_reason", status(), []),
     (
         "miner_last_reading_timestamp_seconds",
         gone_silent(),
@@ -269,6 +279,10 @@ miner_up{{{U1}}} 0
  unreachable, unreadable.
 # TYPE miner_state gauge
 miner_state{{{U1},state="unreachable"}} 1
+# HELP miner_reason Why a unit is as it is, as a label, always 1 (docs/reasons.md); absent if it is fine or\
+ partly curtailed.
+# TYPE miner_reason gauge
+miner_reason{{{U1},reason="no_answer"}} 1
 # HELP miner_last_reading_timestamp_seconds Unix time of a unit's latest complete reading, however old.
 # TYPE miner_last_reading_timestamp_seconds gauge
 miner_last_reading_timestamp_seconds{{{U1}}} 1763674560.0
@@ -311,6 +325,16 @@ async def test_a_removed_unit_is_gone() -> None:
     assert 'miner_up{site="nd-1",container="C1",unit="u3"} 0' in whole
     assert 'miner_hashrate_hashes_per_second{site="nd-1",container="C1",unit="u3"}' not in whole
     assert "miner_agent_units 2.0" in whole
+
+
+async def test_a_unit_has_its_reason_of_now() -> None:
+    """The series of a reason goes with it: a unit that is fine again, or was never polled at its address, has none."""
+    metrics = store(status(error=UnreachableError("no answer")))
+    reasons = []
+    for one in (status(latest=reading(hashrate_5s_hs=0.0)), status(latest=reading()), gone_silent(), status()):
+        metrics.on_unit(one)
+        reasons.append(re.findall(r'^miner_reason.*reason="(\w+)"', await text_of(metrics), re.MULTILINE))
+    assert reasons == [["stopped_unknown"], [], ["no_answer"], []]
 
 
 async def test_a_moved_unit_takes_its_series_along() -> None:
@@ -862,11 +886,10 @@ def mismatches(text: str) -> dict[str, float]:
 async def test_exposition_is_the_contract() -> None:
     """Every exported family except the process' own is in the contract, with the same labels and help."""
     hashing = status(latest=reading(power_watts=3500.0), error=None)
-    metrics = store(
-        structs.replace(hashing, losses=(Loss(*next(iter(gone_silent().losses))),), mismatch=Mismatch("S21 Pro", None))
-    )
+    losses = (Loss(*next(iter(gone_silent().losses))),)
+    metrics = store(structs.replace(hashing, losses=losses, reason=Reason.SLOW, mismatch=Mismatch("S21 Pro", None)))
     figures = site_figures(
-        [hashing],
+        [structs.replace(hashing, reason=Reason.SLOW)],
         AT,
         metered=Metered(site_watts=3600.0, container_watts={"C1": 3600.0}),
         delivered=Delivered(198e12, 200e12, 197e12, 200e12),

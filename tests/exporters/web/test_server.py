@@ -114,6 +114,7 @@ async def test_site_answer_lists_losses_largest_first_and_in_words() -> None:
         "hashrate_hs": 400e12,
         "deployed_share_ratio": 2 / 3,
         "units": 2,
+        "reasons": {"no_answer": 2},
         "places": [
             {
                 "container": "C1",

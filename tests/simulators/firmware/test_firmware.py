@@ -11,7 +11,7 @@ from capture_files import capture
 from sim_cases import START, make_farm, make_unit
 
 from simulators.farm.plan import Troubles
-from simulators.faults.unit import Asleep, DeadBoard, FanStopped, HashrateDrift, MissingChips, PoolDead
+from simulators.faults.unit import Asleep, BadChips, DeadBoard, FanStopped, HashrateDrift, MissingChips, PoolDead
 from simulators.firmware.antminer.api_program import Request, answer, read_request
 from simulators.unit import sensors
 from simulators.unit.conditions import Change, Verb
@@ -346,3 +346,104 @@ def test_a_restart_shows_in_the_uptime_of_both_dialects() -> None:
     unit.schedule(Change(START + 1.0, 2, Verb.REBOOT))
     assert reply(unit, "summary", after=1.0 + 45.0 + 100.0)["SUMMARY"][0]["Elapsed"] == 100
     assert reply(unit, "stats", is_new_api=True, after=1.0 + 45.0 + 100.0)["STATS"][0]["elapsed"] == 100
+
+
+# Documented (D81, D84, D85, D87): keys and order of the recordings of 2026, up to the boards.
+POWER_KEYS = (
+    *("elapsed", "rate_5s", "rate_30m", "rate_avg", "rate_ideal", "rate_unit", "chain_num", "fan_num", "fan"),
+    *("hwp_total", "watt", "jt", "miner-mode", "freq-level", "chain"),
+)
+SALE_KEYS = (
+    *("elapsed", "rate_5s", "rate_30m", "rate_avg", "rate_ideal", "rate_sale", "rate_unit", "chain_num", "fan_num"),
+    *("fan", "hwp_total", "miner-mode", "freq-level-mode", "freq-level-min", "freq-level", "watt", "jt"),
+    *("ambient_temp", "chain"),
+)
+BOARD_KEYS = (
+    *("index", "freq_avg", "rate_ideal", "rate_real", "asic_num", "asic", "temp_pic", "temp_pcb", "temp_chip"),
+    *("hw", "eeprom_loaded", "sn", "hwp", "tpl"),
+)
+SALE_BOARD_KEYS = (
+    *BOARD_KEYS[:9],
+    *("temp_in", "temp_out", "hw", "eeprom_loaded", "sn", "hwp", "eeprom_level", "eeprom_vol", "eeprom_freq"),
+    *("eeprom_bin", "eeprom_ft", "tpl"),
+)
+
+
+@pytest.mark.parametrize(
+    ("model", "build", "keys", "board_keys"),
+    [
+        ("S21", "s21-202604", POWER_KEYS, BOARD_KEYS),
+        ("S21 XP Hyd.", "s21xphyd-202601", POWER_KEYS, BOARD_KEYS),
+        ("S21j XP Hyd.", "s21jxphyd-202605", SALE_KEYS, SALE_BOARD_KEYS),
+        ("S23 Hyd.", "s23hyd-202605", SALE_KEYS, SALE_BOARD_KEYS),
+    ],
+)
+def test_builds_of_2026_print_the_keys_of_their_recordings(
+    model: str, build: str, keys: tuple[str, ...], board_keys: tuple[str, ...]
+) -> None:
+    """The new dialect has power and more; the legacy one of the same unit has none of it."""
+    unit = make_unit(model, build=build)
+    [stats] = reply(unit, "stats", is_new_api=True)["STATS"]
+    assert tuple(stats) == keys
+    assert [tuple(board) for board in stats["chain"]] == [board_keys] * 3
+    assert not {"watt", "power"} & set(reply(unit, "stats")["STATS"][1])
+
+
+@pytest.mark.parametrize(("model", "build"), [("S21", "s21-202604"), ("S21j XP Hyd.", ""), ("S23 Hyd.", "")])
+def test_builds_of_2026_report_the_true_power(model: str, build: str) -> None:
+    """`watt` is the power at the wall and `jt` that over the rate; asleep, it is standby."""
+    unit = make_unit(model, build=build)
+    [stats] = reply(unit, "stats", is_new_api=True)["STATS"]
+    assert stats["watt"] == round(unit.power_watts(START))
+    assert stats["jt"] == pytest.approx(1000 * stats["watt"] / stats["rate_5s"], abs=0.01)
+    [asleep] = reply(make_unit(model, build=build, faults=[Asleep()]), "stats", is_new_api=True)["STATS"]
+    assert (asleep["watt"], asleep["jt"], asleep["miner-mode"]) == (18, 0.0, 1)
+
+
+def test_the_build_of_january_2026_reports_no_power() -> None:
+    """Documented (D82): 0 W and 0.0 J/TH of an S21 XP Hyd. that hashes."""
+    [stats] = reply(make_unit("S21 XP Hyd.", build="s21xphyd-202601"), "stats", is_new_api=True)["STATS"]
+    assert (stats["watt"], stats["jt"]) == (0, 0.0)
+    assert stats["rate_5s"] > 460_000
+    assert stats["chain"][0]["asic"].split() == ["o" * 8] * 20
+
+
+def test_units_of_may_2026_tell_what_they_were_sold_as() -> None:
+    """`rate_sale` is the bin, and the ideal that of the boards; a hydro unit lists no fan, and legacy Mode is 0."""
+    unit = make_unit("S21j XP Hyd.")
+    [stats] = reply(unit, "stats", is_new_api=True)["STATS"]
+    assert (stats["rate_sale"], stats["fan_num"], stats["fan"]) == (495_000, 0, [])
+    assert stats["rate_ideal"] == sum(board["rate_ideal"] for board in stats["chain"])
+    assert stats["chain"][0]["asic"] == " ooooooooooo ooooooooooo ooooooooooo ooooooooo--"
+    [summary] = reply(unit, "summary", is_new_api=True)["SUMMARY"]
+    assert "rate_sale" not in summary
+    assert [(item["type"], item["status"]) for item in summary["status"]][2:] == [("fans", ""), ("temp", "s")]
+    assert reply(unit, "stats")["STATS"][1]["Mode"] == 0
+
+
+def test_coolant_has_keys_of_its_own_on_an_s23() -> None:
+    """Documented (D86): coolant and chip in `temp_in` and `temp_out`; an S21j XP Hyd. leaves both empty."""
+    [stats] = reply(make_unit("S23 Hyd."), "stats", is_new_api=True)["STATS"]
+    for board in stats["chain"]:
+        way_in, way_out = board["temp_pic"][0], board["temp_pic"][2]
+        assert (board["temp_in"], board["temp_out"]) == ([way_in, way_in + 10], [way_out, way_out + 14])
+        assert way_in < way_out
+    [stats] = reply(make_unit("S21j XP Hyd."), "stats", is_new_api=True)["STATS"]
+    assert [(board["temp_in"], board["temp_out"]) for board in stats["chain"]] == [([], [])] * 3
+
+
+def test_bad_chips_are_marked_in_both_dialects() -> None:
+    """The count is the design's, and the map has an ``x`` for each bad chip."""
+    unit = make_unit(faults=[BadChips(board=1, chips=12)])
+    board = reply(unit, "stats", is_new_api=True)["STATS"][0]["chain"][1]
+    assert (board["asic_num"], board["asic"].count("x"), board["asic"].count("o")) == (108, 12, 96)
+    stats = reply(unit, "stats")["STATS"][1]
+    assert (stats["chain_acn2"], stats["chain_acs2"], stats["total_acn"]) == (108, board["asic"], 324)
+
+
+def test_the_places_of_chips_are_those_of_the_recording() -> None:
+    """Columns of eight, up and down in turn, on a board of 160; places beyond the last chip are 0."""
+    places = json.loads(sensors.topology(160, 8))
+    assert [row[:4] for row in places[::7]] == [[8, 9, 24, 25], [1, 16, 17, 32]]
+    assert (len(places), {len(row) for row in places}) == (8, {20})
+    assert sorted(itertools.chain.from_iterable(json.loads(sensors.topology(42, 4)))) == [0, 0, *range(1, 43)]

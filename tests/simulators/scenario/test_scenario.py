@@ -28,6 +28,7 @@ NAMES = (
     "dhcp-shuffle",
     "firmware-roll-out",
     "heat-wave",
+    "liars",
     "network-switch-flap",
     "october-2025",
     "pool-outage",
@@ -295,6 +296,50 @@ def test_starved_agent() -> None:
     assert tripped["units_by_state"] == {"asleep": 3, "hashing": 51, "off": 6}
     assert lost_ratios(truth_at(farm, playing, 33.9 / 60)) == ordinary
     assert lost_ratios(truth_at(farm, playing, 34 / 60)) == ordinary | {"missing_boards": 0.048}
+
+
+def test_liars() -> None:
+    """Twenty containers of five units lie in their own way; the truth follows the units, not their words."""
+    farm, playing = played("liars")
+    assert truth_at(farm, playing, 25 / 60)["losses_hs"] == {}
+    true = truth_at(farm, playing, 49.9 / 60)
+    assert set(true["losses_hs"]) == {"stopped", "starting", "asleep", "missing_chips"}
+    told = Counter(
+        fault["fault"] for unit in farm_truth(farm, playing.begin + 49.9 * 60)["units"] for fault in unit["faults"]
+    )
+    assert told == {
+        "zero_watts": 10,
+        "says_asleep": 5,
+        "rate_spike": 10,
+        "total_zero": 5,
+        "board_unit": 5,
+        "sensor_stuck": 10,
+        "fan_null": 5,
+        "watts_elsewhere": 10,
+        "rate_in_summary": 5,
+        "state_words": 5,
+        "bad_chips": 5,
+        "rate_lag": 5,
+        "no_boards": 5,
+        "restart_loop": 5,
+        "speaks_tls": 5,
+        "refuses": 5,
+        "speaks_whatsminer": 5,
+    }
+    within = farm_truth(farm, playing.begin + 56 * 60)["units"]
+    states = Counter((unit["container"], unit["state"], unit["cause"]) for unit in within)
+    assert [
+        states["C3", "hashing", None],
+        states["C13", "asleep", "curtailed"],
+        states["C15", "asleep", "curtailed"],
+    ] == [
+        *(5, 5, 5),
+    ]
+    assert [states["C16", "hashing", "stopped"], states["C18", "hashing", None], states["C20", "hashing", None]] == [
+        5,
+        5,
+        5,
+    ]
 
 
 def test_october_2025_averages_the_published_figure() -> None:

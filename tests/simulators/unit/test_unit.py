@@ -8,18 +8,22 @@ from sim_cases import START, make_unit
 
 from simulators.faults.unit import (
     Asleep,
+    BadChips,
     DeadBoard,
     FanStopped,
     FirmwareChanged,
     Frozen,
     HashrateDrift,
     MissingChips,
+    NoBoards,
     Overheat,
     PoolDead,
     PowerOff,
     PsuTrip,
     Rebooting,
+    RestartLoop,
 )
+from simulators.scenario.player import Curtailed
 from simulators.unit import chance
 from simulators.unit.conditions import Cause, Change, Condition, Verb
 from simulators.unit.models import farmable_models
@@ -257,6 +261,109 @@ def test_frozen_firmware_repeats_itself() -> None:
     inject(unit, Frozen(), START + 60.0)
     assert unit.snapshot(START + 61.0) == unit.snapshot(START + 6000.0)
     assert unit.shares(START + 61.0) == unit.shares(START + 6000.0)
+
+
+def test_a_start_after_a_declared_sleep_belongs_to_the_curtailment() -> None:
+    """While the curtailment still covers the unit its waking is curtailed; without one, or after a crash, it starts."""
+    unit, restless = make_unit(), make_unit()
+    for one in (unit, restless):
+        inject(one, Curtailed(), START)
+    inject(unit, Asleep(), START + 60.0, number=2)
+    clear(unit, START + 600.0, number=2)
+    inject(restless, Rebooting(), START + 600.0, number=2)
+    for after_s, phase in ((605.0, Phase.RESTARTING), (620.0, Phase.ENUMERATING), (700.0, Phase.RAMPING)):
+        assert set(unit.losses_hs(START + after_s)) == {Cause.CURTAILED}
+        assert unit.phase is phase
+        assert set(restless.losses_hs(START + after_s)) == {Cause.STARTING}
+    inject(unit, Asleep(), START + 2000.0, number=3)
+    clear(unit, START + 2300.0, number=3)
+    clear(unit, START + 2320.0)
+    assert set(unit.losses_hs(START + 2315.0)) == {Cause.CURTAILED}
+    assert set(unit.losses_hs(START + 2325.0)) == {Cause.STARTING}
+
+
+def test_bad_chips_are_counted_and_do_not_hash() -> None:
+    """The rate is that of the good chips, the board lists all, and the loss is one of missing chips."""
+    unit = make_unit(faults=[BadChips(board=1, chips=30), MissingChips(board=1, chips=8)])
+    sound = make_unit()
+    assert unit.hashrate_hs(START) == pytest.approx(sound.hashrate_hs(START) * (324 - 38) / 324)
+    board = unit.snapshot(START).boards[1]
+    assert (board.chips, board.marked) == (100, 30)
+    losses = unit.losses_hs(START)
+    assert losses.keys() == {Cause.MISSING_CHIPS}
+    assert losses[Cause.MISSING_CHIPS] == pytest.approx(200e12 - unit.hashrate_hs(START))
+
+
+def test_a_board_of_bad_chips_is_listed_with_all_of_them() -> None:
+    """Its rate is 0, and its loss is one of missing chips, not of a missing board."""
+    unit = make_unit(faults=[BadChips(board=0, chips=500)])
+    board = unit.snapshot(START).boards[0]
+    assert (board.chips, board.marked, board.ghs) == (108, 108, 0.0)
+    assert max(unit.losses_hs(START), key=unit.losses_hs(START).__getitem__) is Cause.MISSING_CHIPS
+
+
+def test_a_unit_without_boards_is_stopped() -> None:
+    """It answers, lists no board and no ideal rate, turns its fans and draws standby power."""
+    unit = make_unit(faults=[NoBoards()])
+    snapshot = unit.snapshot(START)
+    assert (snapshot.boards, snapshot.ghs_5s, snapshot.ideal_ghs) == ((), 0.0, 0.0)
+    assert min(snapshot.fans_rpm) > 0
+    assert unit.losses_hs(START) == {Cause.STOPPED: 200e12}
+    assert unit.power_watts(START) == STANDBY_WATTS
+
+
+def test_a_unit_that_heat_stopped_shows_it() -> None:
+    """Rate 0 and average above 0, every chip counted and marked, chips near 97 C that cool down to the air."""
+    unit = make_unit(climate=Climate(mean_celsius=46.0, swing_celsius=2.0))
+    stopped = next(t for t in (START + 600.0 * step for step in range(144)) if _phase(unit, t) is Phase.PROTECTED)
+    unit.advance(stopped)
+    since = unit.since
+    first, later = unit.snapshot(since + 1.0), unit.snapshot(since + 1800.0)
+    assert first.ghs_5s == 0.0 < first.ghs_avg
+    assert [(board.chips, board.marked) for board in first.boards] == [(108, 108)] * 3
+    chips = [max(board.pic_celsius) + 15 for board in first.boards]
+    assert 88 <= min(chips) <= max(chips) <= 100
+    assert max(later.boards[0].pic_celsius) <= later.ambient_celsius + 3
+
+
+def _phase(unit: Unit, t: float) -> Phase:
+    unit.advance(t)
+    return unit.phase
+
+
+def test_a_fan_that_stands_still_marks_no_chips() -> None:
+    """The unit stops for its fan, not for heat: its boards are whole and as cool as the air."""
+    unit = make_unit(faults=[FanStopped(fan=1)])
+    assert [(board.chips, board.marked) for board in unit.snapshot(START).boards] == [(108, 0)] * 3
+
+
+@pytest.mark.parametrize("every_s", [20.0, 120.0, 1000.0])
+def test_a_restart_loop_restarts_the_process_at_that_age(every_s: float) -> None:
+    """The uptime never exceeds the age, whatever the phase, and the books stay exact over the crashes."""
+    unit = make_unit()
+    inject(unit, RestartLoop(every_s=every_s), START)
+    ages, restarts, phases = [], 0, set()
+    for second in range(3000):
+        unit.advance(START + second)
+        phases.add(unit.phase)
+        if unit.phase is not Phase.RESTARTING:
+            ages.append(unit.process(START + second).elapsed_s)
+            restarts += len(ages) > 1 and ages[-1] < ages[-2]
+    assert max(ages) == int(every_s) - 1
+    assert restarts == pytest.approx(3000 / (every_s + 13.0), abs=2)
+    assert (Phase.HASHING in phases) == (every_s > WARM_UP_S)
+    totals = unit.totals(START + 3000.0)
+    assert sum(totals.losses.values()) - totals.uplift + totals.hashes == pytest.approx(3000 * 200e12)
+
+
+@pytest.mark.parametrize("ended", [15.0, 30.0, 100.0])
+def test_a_restart_loop_that_ends_lets_the_unit_start(ended: float) -> None:
+    """Cleared while the API is down, while boards are counted or in the ramp, it is the last of its crashes."""
+    unit = make_unit()
+    inject(unit, RestartLoop(every_s=110.0), START)
+    clear(unit, START + ended)
+    assert unit.snapshot(START + 13.0 + 600.0).elapsed_s == 600
+    assert unit.phase is Phase.HASHING
 
 
 @pytest.mark.parametrize(

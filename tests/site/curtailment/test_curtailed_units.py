@@ -11,6 +11,7 @@ from site_cases import (
     AT,
     FLOATS,
     FRACTIONS,
+    MHZ,
     NO_ANSWER,
     STALE_AFTER_S,
     TH,
@@ -25,10 +26,11 @@ from site_cases import (
 
 from agent.site.curtailment.events import RESTORE_S, Curtailments, Event, Scope
 from agent.site.ledger.entries import LedgerEntry
+from agent.site.reasons import Reason
 from agent.site.status import Cause, Loss, UnitState, UnitStatus
 from agent.site.totals import site_figures
 from agent.site.tracker import RENAMED_AT_ONCE, Tracker
-from agent.unit.reading import Mode
+from agent.unit.reading import BoardReading, Mode
 
 START, END = AT + 100, AT + 3700
 EVENT = Event(id="e1", start=START, end=END, target_ratio=0, scope=Scope(), source="test")
@@ -119,7 +121,30 @@ def test_stragglers_hash_above_a_hundredth_of_the_nameplate(changes: dict[str, A
     """A unit that goes on hashing inside an event of target 0 is a straggler; outside, none is."""
     assert polled(tracker(EVENT), START, **changes).is_straggler is is_straggler
     assert not polled(tracker(EVENT), END, **changes).is_straggler
-    assert not polled(tracker(replace(EVENT, target_ratio=0.5)), START, **changes).is_straggler
+
+
+@pytest.mark.parametrize(
+    ("target", "rate_th", "slots", "is_straggler"),
+    [
+        # 294 TH/s with three boards, 196 with two. At 60 % up to 70 % is its margin, at 90 % up to 95 %.
+        (0.6, 294, (0, 1, 2), True),
+        (0.6, 206, (0, 1, 2), True),
+        (0.6, 205, (0, 1, 2), False),
+        (0.6, 138, (0, 1), True),
+        (0.6, 137, (0, 1), False),
+        (0.9, 290, (0, 1, 2), True),
+        (0.9, 270, (0, 1, 2), False),
+        (0.6, 0, (0, 1, 2), False),
+    ],
+)
+def test_stragglers_hash_above_the_target(
+    target: float, rate_th: int, slots: tuple[int, ...], *, is_straggler: bool
+) -> None:
+    """Inside an event to 60 %, a unit that runs at its full rate does not follow; its boards that are left count."""
+    one = tracker(replace(EVENT, target_ratio=target))
+    status = polled(one, START, hashrate_5s_hs=rate_th * TH, boards=tuple(board(slot) for slot in slots))
+    assert status.is_straggler is is_straggler
+    assert (Reason.STRAGGLING in {status.reason, *(each.reason for each in status.also)}) is is_straggler
 
 
 def test_a_straggler_that_went_silent_is_none() -> None:
@@ -160,37 +185,87 @@ def test_a_unit_that_slept_when_last_looked_at_goes_with_the_event() -> None:
 TARGET = Fraction(3, 5)
 
 
+LOW = {"frequency_hz": 294 * MHZ}  # 60 % of 490 MHz.
+
+
 @pytest.mark.parametrize(
     ("rate_th", "boards", "losses"),
     [
         # 60 % of 294 TH/s is 176.4: the event asked for all of the shortfall.
-        (Fraction("176.4"), (0, 1, 2), ((Cause.CURTAILED, Fraction("117.6")),)),
-        (Fraction(200), (0, 1, 2), ((Cause.CURTAILED, Fraction(94)),)),
-        (Fraction(294), (0, 1, 2), ()),
-        # Below the target, the rest has causes of its own: here a board of 98 TH/s that is gone.
+        (Fraction("176.4"), (board(0), board(1), board(2)), ((Cause.CURTAILED, Fraction("117.6")),)),
+        (Fraction(200), (board(0), board(1), board(2)), ((Cause.CURTAILED, Fraction(94)),)),
+        (Fraction(294), (board(0), board(1), board(2)), ()),
+        # Above the target, the unit does not follow: a slow one is slow, and a board of 98 TH/s is gone.
+        (Fraction(250), (board(0), board(1), board(2)), ((Cause.UNDERPERFORMING, Fraction(44)),)),
+        (Fraction(196), (board(0), board(1)), ((Cause.MISSING_BOARDS, Fraction(98)),)),
+        # A unit that follows with two boards: 40 % of 196 TH/s are curtailed.
+        (
+            Fraction("117.6"),
+            (board(0, **LOW), board(1, **LOW)),
+            ((Cause.MISSING_BOARDS, Fraction(98)), (Cause.CURTAILED, Fraction("78.4"))),
+        ),
+        (
+            Fraction("147"),
+            (board(0, chips=49, **LOW), board(1, bad_chips=0, **LOW), board(2, **LOW)),
+            ((Cause.MISSING_CHIPS, Fraction(49)), (Cause.CURTAILED, Fraction(98))),
+        ),
+        # Below the target with lower clocks still: the rest is derated, then unexplained.
         (
             Fraction(100),
-            (0, 1),
-            ((Cause.CURTAILED, Fraction("117.6")), (Cause.MISSING_BOARDS, Fraction("76.4"))),
-        ),
-        (
-            Fraction(50),
-            (0, 1),
+            (board(0, frequency_hz=245 * MHZ), board(1, frequency_hz=245 * MHZ), board(2, frequency_hz=245 * MHZ)),
             (
                 (Cause.CURTAILED, Fraction("117.6")),
-                (Cause.MISSING_BOARDS, Fraction(98)),
-                (Cause.UNDERPERFORMING, Fraction("28.4")),
+                (Cause.DERATED, Fraction("29.4")),
+                (Cause.UNDERPERFORMING, Fraction(47)),
             ),
         ),
+        # Far below the target at full clocks: the event did not do that.
+        (Fraction(100), (board(0), board(1), board(2)), ((Cause.UNDERPERFORMING, Fraction(194)),)),
     ],
 )
-def test_a_partial_target_claims_its_part_first(
-    rate_th: Fraction, boards: tuple[int, ...], losses: tuple[tuple[Cause, Fraction], ...]
+def test_an_event_explains_what_its_target_takes_of_the_rest(
+    rate_th: Fraction, boards: tuple[BoardReading, ...], losses: tuple[tuple[Cause, Fraction], ...]
 ) -> None:
-    """At a target of 60 %, the first 40 % of the nameplate are curtailed; a shortfall beyond that is a fault."""
+    """At a target of 60 %, a visible fault is a fault first; the event explains 40 % of the rest, if it is followed.
+
+    So efficiency without curtailment is at most what the present boards do of what they were left.
+    """
     one = tracker(replace(EVENT, target_ratio=TARGET))
-    status = polled(one, START, hashrate_5s_hs=rate_th * TH, boards=tuple(board(slot) for slot in boards))
+    status = polled(one, START, hashrate_5s_hs=rate_th * TH, boards=boards)
     assert status.losses == tuple(Loss(cause, lost * TH) for cause, lost in losses)
+
+
+def test_a_unit_on_its_way_back_belongs_to_the_event() -> None:
+    """After an event to 60 %, what the clocks still take is curtailed until the unit is back at its full rate, once."""
+    one = tracker(replace(EVENT, target_ratio=TARGET))
+    slow = {"boards": tuple(board(slot, **LOW) for slot in range(3)), "hashrate_5s_hs": Fraction("176.4") * TH}
+    status = polled(one, END - 1, **slow)
+    assert (status.reason, status.losses) == (Reason.HELD_BACK, (Loss(Cause.CURTAILED, Fraction("117.6") * TH),))
+    status = polled(one, END + 60, **slow)
+    assert (status.reason, status.losses) == (Reason.WAKING, (Loss(Cause.CURTAILED, Fraction("117.6") * TH),))
+    assert polled(one, END + 70).losses == ()
+    status = polled(one, END + 80, **slow)
+    assert (status.reason, status.losses) == (Reason.CLOCK_LOW, (Loss(Cause.DERATED, Fraction("117.6") * TH),))
+
+
+def test_a_ramp_after_an_event_belongs_to_the_event() -> None:
+    """A unit that slept in an event is curtailed while it restarts and ramps up, for the 15 minutes it has."""
+    one = tracker(EVENT)
+    polled(one, START, **ASLEEP)
+    for second, rate_th in ((10, 0), (100, 100), (190, 280)):
+        status = polled(one, END + second, hashrate_5s_hs=rate_th * TH, uptime_s=float(second))
+        assert (status.state, status.reason) == (UnitState.CURTAILED, Reason.WAKING)
+        assert {loss.cause for loss in status.losses} == {Cause.CURTAILED}
+    assert polled(one, END + 200, uptime_s=200.0).state is UnitState.HASHING
+    # Its next restart has nothing to do with the event.
+    assert polled(one, END + 300, hashrate_5s_hs=0 * TH, uptime_s=20.0).state is UnitState.STARTING
+
+
+def test_an_agent_that_starts_after_an_event_knows_a_ramp_by_its_uptime() -> None:
+    """A process that began after the event's end was woken; one that began before it was not curtailed."""
+    woken = polled(tracker(EVENT), END + 100, hashrate_5s_hs=0 * TH, uptime_s=60.0)
+    other = polled(tracker(EVENT), END + 100, hashrate_5s_hs=0 * TH, uptime_s=160.0)
+    assert (woken.state, other.state) == (UnitState.CURTAILED, UnitState.STARTING)
 
 
 def test_whoever_does_not_come_back_is_named_until_it_hashes() -> None:

@@ -92,6 +92,37 @@ def test_row_with_the_least() -> None:
     assert (entry.is_in_maintenance, entry.is_simulated) == (False, False)
 
 
+@pytest.mark.parametrize(
+    ("host", "serial", "column", "is_simulated"),
+    [
+        ("10.0.0.1", "", "", False),
+        ("10.0.0.1", "", "yes", True),
+        ("127.1.0.1", "", "", True),
+        ("127.1.0.1:4029", "", "no", True),
+        ("[::1]:4028", "", "no", True),
+        ("10.0.0.1", "SIMABCDEFGHJ00042", "no", True),
+        ("10.0.0.1", "SIMABCDEFGHJ0004", "", False),
+        ("10.0.0.1", "SMTTABCDEFGHJ0004", "", False),
+    ],
+)
+def test_a_simulator_is_known_whatever_the_column_says(
+    host: str, serial: str, column: str, *, is_simulated: bool
+) -> None:
+    """A loopback address or a simulator's serial number makes a unit simulated, unless the column alone decides."""
+    text = f"unit_id,model,hashrate_th,host,container,rack,slot,deployed_from,deployed_to,status,serial,simulated\n\
+u1,T21,190,{host},,,,,,deployed,{serial},{column}\n"
+    for detects in (True, False):
+        ledger = read_ledger(
+            text,
+            "x",
+            catalogue=CATALOGUE,
+            zone=ZoneInfo("UTC"),
+            networks=DEFAULT_NETWORKS,
+            detect_simulated=detects,
+        )
+        assert [entry.is_simulated for entry in ledger.entries] == [is_simulated if detects else column == "yes"]
+
+
 def test_example_loads() -> None:
     """The shipped example is a ledger: six units, one of which moved and one of which was out for repair."""
     config = load_config(DEPLOY / "site.example.toml")

@@ -22,8 +22,10 @@ from capture_files import (
 from hypothesis import given
 
 from agent.errors import (
+    ContradictoryReplyError,
     DeadlineError,
     DisconnectedError,
+    ForeignProtocolError,
     MalformedReplyError,
     PollError,
     RefusedError,
@@ -31,15 +33,33 @@ from agent.errors import (
     UnsupportedReplyError,
 )
 from agent.unit.antminer import conversation
-from agent.unit.antminer.conversation import POOLS, REQUESTS, STATS, STATS_NEW_API, SUMMARY, VERSION, Memory
-from agent.unit.reading import Dialect, Identity, Mode, UnitReading
+from agent.unit.antminer.conversation import (
+    POOLS,
+    REQUESTS,
+    STATS,
+    STATS_NEW_API,
+    SUMMARY,
+    SUMMARY_NEW_API,
+    VERSION,
+    Memory,
+)
+from agent.unit.nameplate import Nameplate
+from agent.unit.reading import Dialect, Fault, Identity, Mode, UnitReading
 
 AT = 1763674560.0
 Unit = Mapping[bytes, bytes | PollError]
-NAMES = {STATS_NEW_API: "new_api", STATS: "stats", SUMMARY: "summary", POOLS: "pools", VERSION: "version"}
+NAMES = {
+    STATS_NEW_API: "new_api",
+    STATS: "stats",
+    SUMMARY: "summary",
+    SUMMARY_NEW_API: "summary (new_api)",
+    POOLS: "pools",
+    VERSION: "version",
+}
 WITHOUT_FIGURES = (
     b'{"STATUS": {"STATUS": "S", "when": 1, "Msg": "stats"}, "INFO": {"type": "Antminer S21"}, "STATS": []}'
 )
+NO_REPORT = b'{"STATUS":[{"STATUS":"S","Code":11,"Msg":"Summary"}],"SUMMARY":[]}'
 
 S21_UNIT: Unit = {STATS_NEW_API: S21_STATS, SUMMARY: S21_SUMMARY, POOLS: S21_POOLS, VERSION: S21_VERSION}
 S19_UNIT: Unit = {
@@ -66,10 +86,10 @@ def with_uptime(seconds: int) -> bytes:
 
 
 def poll(
-    unit: Unit, memory: Memory, *, unit_id: str = "u1", slow_every: int = 1000
+    unit: Unit, memory: Memory, *, unit_id: str = "u1", slow_every: int = 1000, nameplate: Nameplate | None = None
 ) -> tuple[list[str], UnitReading | PollError]:
     """Hold one conversation with a unit that answers from a table; return its requests by name, and its outcome."""
-    talk = conversation.converse(unit_id, memory, slow_every=slow_every, wall=lambda: AT)
+    talk = conversation.converse(unit_id, memory, nameplate=nameplate, slow_every=slow_every, wall=lambda: AT)
     asked = []
     try:
         request = next(talk)
@@ -172,23 +192,24 @@ def test_without_stats_there_is_no_reading(answer: bytes | PollError, error: typ
 
 
 def test_unsupported_in_both_dialects() -> None:
-    """A poll without figures in either dialect fails, and the next poll asks new_api again."""
+    """A poll without figures in either dialect, or in `summary`, fails; the next poll asks new_api again."""
     memory = Memory()
-    unit = {STATS_NEW_API: WITHOUT_FIGURES, STATS: WITHOUT_FIGURES}
+    unit = {STATS_NEW_API: WITHOUT_FIGURES, STATS: WITHOUT_FIGURES, SUMMARY: NO_REPORT}
     asked, outcome = poll(unit, memory)
-    assert asked == ["new_api", "stats"]
+    assert asked == ["new_api", "stats", "summary"]
     assert isinstance(outcome, UnsupportedReplyError)
-    assert poll(unit, memory)[0] == ["new_api", "stats"]
+    assert "summary, where some firmware keeps its rate, cannot be read" in str(outcome)
+    assert poll(unit, memory)[0] == ["new_api", "stats", "summary"]
 
 
 def test_refused_in_both_dialects() -> None:
-    """A unit that refuses both dialects fails the poll as refused, and the next poll asks both again."""
+    """A unit that refuses all reports fails the poll as refused, and the next poll asks them again."""
     memory = Memory()
-    unit = {STATS_NEW_API: INVALID_COMMAND, STATS: INVALID_COMMAND}
+    unit = {STATS_NEW_API: INVALID_COMMAND, STATS: INVALID_COMMAND, SUMMARY: INVALID_COMMAND}
     _, outcome = poll(unit, memory)
     assert isinstance(outcome, RefusedError)
     assert outcome.code == 14
-    assert poll(unit, memory)[0] == ["new_api", "stats"]
+    assert poll(unit, memory)[0] == ["new_api", "stats", "summary"]
 
 
 @pytest.mark.parametrize(("request_", "lost"), [(VERSION, "identity"), (SUMMARY, "shares"), (POOLS, "pools")])
@@ -324,6 +345,7 @@ def test_everything_sent_is_a_report() -> None:
         b'{"command":"stats","new_api":true}',
         b'{"command":"stats"}',
         b'{"command":"summary"}',
+        b'{"command":"summary","new_api":true}',
         b'{"command":"pools"}',
         b'{"command":"version"}',
     )
@@ -359,3 +381,200 @@ def test_poll_ends_for_any_answers(data: st.DataObject, slow_every: int) -> None
         if isinstance(outcome, UnitReading):
             assert outcome.identity is memory.identity
             assert outcome.shares is memory.shares
+
+
+def report(name: str, fields: Any, *, description: str = "cgminer 1.0.0") -> bytes:
+    """Return a legacy reply with one report; an element for each of `fields` if that is a list."""
+    status = {"STATUS": "S", "When": 1, "Code": 70, "Msg": name, "Description": description}
+    rows = fields if isinstance(fields, list) else [fields]
+    return json.dumps({"STATUS": [status], name.upper(): rows, "id": 1}).encode()
+
+
+S21_PLATE = Nameplate(model="S21", hashrate_hs=200e12, power_watts=3500, cooling="air", source="test")
+MINI_PLATE = Nameplate(model="BMM 100", hashrate_hs=1.5e12, power_watts=40, cooling="air", source="test")
+NO_STATS = report("stats", [], description="BOSer boser-buildroot x")
+BRAIINS_UNIT: Unit = {
+    STATS_NEW_API: NO_STATS,
+    STATS: NO_STATS,
+    SUMMARY: capture("other-bmm100-braiins-2026/tcp4028-summary.json"),
+    VERSION: capture("other-bmm100-braiins-2026/tcp4028-version.json"),
+    POOLS: S21_POOLS,
+}
+
+
+def test_rate_from_summary() -> None:
+    """Braiins OS has its rate in `summary` alone; the next poll leaves the new dialect out."""
+    memory = Memory()
+    asked, reading = poll(BRAIINS_UNIT, memory, nameplate=MINI_PLATE)
+    assert asked == ["new_api", "stats", "summary", "version", "pools"]
+    assert isinstance(reading, UnitReading)
+    assert reading.hashrate_5s_hs == pytest.approx(1.4907e12, rel=1e-4)
+    assert (reading.uptime_s, reading.mode) == (2_527_509, None)
+    assert reading.identity == Identity(firmware="BOSer boser-openwrt 0.1.0-fc9fe388", api="3.7")
+    assert poll(BRAIINS_UNIT, memory, nameplate=MINI_PLATE)[0] == ["stats", "summary"]
+
+
+def test_rate_from_summary_keeps_what_stats_says() -> None:
+    """Uptime, boards and clocks are those of `stats`, although its rate is missing."""
+    body = json.loads(S19_STATS)
+    del body["STATS"][1]["GHS 5s"]
+    bare = json.dumps(body).encode()
+    unit = {STATS_NEW_API: bare, STATS: bare, SUMMARY: report("summary", {"Elapsed": 9, "MHS 5s": 110e6})}
+    reading = reading_of(S19_UNIT | unit)
+    assert (reading.hashrate_5s_hs, reading.uptime_s) == (110e12, 50_474)
+    assert [board.frequency_hz for board in reading.boards] == [525e6] * 3
+    assert reading.hashrate_30m_hs == 111_878.26e9
+
+
+@pytest.mark.parametrize(
+    ("fields", "stand_in"),
+    [
+        ({"Elapsed": 500, "MHS 1m": 199e6, "MHS av": 150e6}, (199e12, 60)),
+        ({"Elapsed": 30, "MHS 1m": 20e6, "MHS av": 150e6}, (150e12, 30)),
+        ({"Elapsed": 5000, "GHS 30m": 199_000}, (199e12, 1800)),
+    ],
+)
+def test_longer_rate_of_summary_stands_in(fields: dict[str, Any], stand_in: tuple[float, float]) -> None:
+    """Without a 5 s rate the shortest full window stands in; that is no repair."""
+    reading = reading_of(BRAIINS_UNIT | {SUMMARY: report("summary", fields)})
+    assert reading.hashrate_5s_hs is None
+    assert (reading.stand_in_hs, reading.stand_in_window_s, reading.repairs) == (*stand_in, ())
+
+
+def test_unit_that_refuses_stats_is_asked_for_summary() -> None:
+    """A report that firmware lacks is no reason to give up."""
+    unit = BRAIINS_UNIT | {STATS_NEW_API: INVALID_COMMAND, STATS: INVALID_COMMAND}
+    assert reading_of(unit).rate_hs == pytest.approx(1.4907e12, rel=1e-4)
+
+
+def test_vnish_refuses_with_code_zero() -> None:
+    """Its unknown command is understood as one, so legacy is asked."""
+    unknown = capture("s21pro-vnish-2026/tcp4028-unknown-command.json")
+    unit = {
+        STATS_NEW_API: unknown,
+        STATS: capture("s21pro-vnish-2026/tcp4028-stats.json"),
+        SUMMARY: capture("s21pro-vnish-2026/tcp4028-summary.json"),
+        VERSION: unknown,
+        POOLS: unknown,
+    }
+    memory = Memory()
+    asked, reading = poll(unit, memory)
+    assert asked == ["new_api", "stats", "version", "summary", "pools"]
+    assert isinstance(reading, UnitReading)
+    assert (reading.rate_hs, reading.power_watts) == (173_870.94e9, 2583)
+    assert poll(unit, memory)[0] == ["stats"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (b"rubbish", UnsupportedReplyError),
+        (DeadlineError("late"), UnsupportedReplyError),
+        (NO_REPORT, UnsupportedReplyError),
+        (b'{"id":1,"result":null,"error":[1]}', ForeignProtocolError),
+        (report("summary", {"Elapsed": 5, "HS RT": 1, "MHS av": 1e8}), ForeignProtocolError),
+    ],
+)
+def test_summary_that_cannot_be_read(answer: bytes | PollError, error: type[PollError]) -> None:
+    """A unit with a rate nowhere is unsupported, and another make is named."""
+    _, outcome = poll(BRAIINS_UNIT | {SUMMARY: answer}, Memory())
+    assert isinstance(outcome, error)
+
+
+def stopped(**changes: Any) -> bytes:
+    """Return the S21's `stats` while it hashes nothing."""
+    body = json.loads(S21_STATS)
+    body["STATS"][0] |= {"rate_5s": 0.0, "chain": []} | changes
+    return json.dumps(body).encode()
+
+
+FAULTY = json.dumps(
+    {
+        "STATUS": {"STATUS": "S", "when": 1, "Msg": "summary"},
+        "SUMMARY": [{"elapsed": 9, "rate_5s": 0, "status": [{"type": "rate", "status": "e", "code": 1, "msg": "V:1"}]}],
+    }
+).encode()
+
+
+def test_stopped_unit_is_asked_why() -> None:
+    """Its pools are asked for at every poll, its faults when it stops and on slow polls."""
+    memory = Memory()
+    poll(S21_UNIT, memory)
+    unit = S21_UNIT | {STATS_NEW_API: stopped(), SUMMARY_NEW_API: FAULTY}
+    asked, reading = poll(unit, memory)
+    assert asked == ["new_api", "pools", "summary (new_api)"]
+    assert isinstance(reading, UnitReading)
+    assert (reading.faults, len(reading.pools)) == ((Fault.SUPPLY,), 3)
+    asked, reading = poll(unit, memory)
+    assert asked == ["new_api", "pools"]
+    assert isinstance(reading, UnitReading)
+    assert reading.faults == (Fault.SUPPLY,)
+    memory.until_slow = 0
+    assert poll(unit, memory)[0] == ["new_api", "summary", "pools", "summary (new_api)"]
+    asked, reading = poll(S21_UNIT, memory)
+    assert asked == ["new_api"]
+    assert isinstance(reading, UnitReading)
+    assert reading.faults == ()
+
+
+def test_sleeping_unit_is_not_asked_why() -> None:
+    """Sleep is the reason."""
+    memory = Memory()
+    unit = S21_UNIT | {STATS_NEW_API: stopped(**{"miner-mode": 1})}
+    poll(unit, memory)
+    assert poll(unit, memory)[0] == ["new_api"]
+
+
+def test_unit_without_fault_codes_is_asked_once() -> None:
+    """A unit that does not answer the new summary has no faults to name."""
+    memory = Memory()
+    unit = S21_UNIT | {STATS_NEW_API: stopped(), SUMMARY_NEW_API: INVALID_COMMAND}
+    assert poll(unit, memory)[0] == ["new_api", "version", "summary", "pools", "summary (new_api)"]
+    assert poll(unit, memory)[0] == ["new_api", "pools"]
+
+
+def test_refuted_rate_asks_summary_once() -> None:
+    """Another report may have a rate that can be believed; without one the unit contradicts itself."""
+    spike = stopped(rate_5s=1_900_000.0, rate_30m=None, rate_avg=None)
+    unit = S21_UNIT | {STATS_NEW_API: spike}
+    asked, reading = poll(unit, Memory(), nameplate=S21_PLATE)
+    assert asked == ["new_api", "summary", "version", "pools"]
+    assert isinstance(reading, UnitReading)
+    assert reading.rate_hs == 203_007.01e9
+    asked, outcome = poll(
+        unit | {SUMMARY: report("summary", {"Elapsed": 9, "GHS 5s": 1.9e6})}, Memory(), nameplate=S21_PLATE
+    )
+    assert asked == ["new_api", "summary"]
+    assert isinstance(outcome, ContradictoryReplyError)
+
+
+ODD_ANSWERS = st.sampled_from(
+    [
+        S21_STATS,
+        S19_STATS,
+        S21_ASLEEP_STATS,
+        S21_SUMMARY,
+        S21_POOLS,
+        S21_VERSION,
+        WITHOUT_FIGURES,
+        NO_STATS,
+        INVALID_COMMAND,
+        FAULTY,
+        stopped(),
+        stopped(rate_5s=1e6),
+        stopped(**{"miner-mode": 1}),
+        stopped(rate_5s=None),
+        b"rubbish",
+        DeadlineError("late"),
+    ]
+)
+
+
+@given(polls=st.lists(st.fixed_dictionaries(dict.fromkeys(REQUESTS, ANSWERS | ODD_ANSWERS)), min_size=1, max_size=4))
+def test_no_poll_takes_more_than_five_requests(polls: list[Unit]) -> None:
+    """Whatever a unit answers and answered before, also where its reply is held against a nameplate."""
+    memory = Memory()
+    for answers in polls:
+        asked, outcome = poll(answers, memory, slow_every=2, nameplate=S21_PLATE)
+        assert len(asked) <= 5
+        assert isinstance(outcome, UnitReading | PollError)

@@ -62,6 +62,7 @@ def test_every_whole_capture_is_read_or_known_not_to_be() -> None:
     left_out = {path.name for path in FILES if is_whole(path)} - {path.name for path in GOLDEN}
     assert left_out == {
         "http-summary.json",
+        "tcp4028-unknown-command.json",
         "tcp4028-devs.json",
         "tcp4028-config-denied.json",
         "tcp4028-devdetails-denied.json",
@@ -99,9 +100,7 @@ def test_summary_of_the_s21() -> None:
     """The `summary` of an S21 has rates in H/s and share counters."""
     summary = read_summary(S21_SUMMARY, at=AT)
     assert summary.uptime_s == 59_129
-    assert summary.hashrate_5s_hs == 203_007.01e9
-    assert summary.hashrate_avg_hs == 203_675.66e9
-    assert summary.hashrate_30m_hs == 203_915.73e9
+    assert summary.rates == (203_007.01e9, 203_915.73e9, 203_675.66e9, ())
     assert (summary.shares.accepted, summary.shares.rejected, summary.shares.stale) == (11_187, 9, 0)
     assert summary.shares.difficulty_accepted == 2_785_931_264
     assert (summary.shares.hw_errors, summary.shares.best_share) == (61, 5_254_813_688)
@@ -217,7 +216,9 @@ def test_another_report_is_not_read_as_this_one(reader: str) -> None:
         READERS[reader](S21_STATS)
 
 
-def test_summary_in_the_other_dialect_is_unsupported() -> None:
-    """A `summary` with other keys raises, instead of reading as a unit without figures."""
-    with pytest.raises(UnsupportedReplyError, match="neither GHS 5s nor Elapsed"):
-        read_summary(capture("s21-stock-aml-202407/http-summary.json"), at=AT)
+def test_summary_in_the_other_dialect() -> None:
+    """A `summary` of the new dialect has rates and uptime; it names no fault while all is fine."""
+    summary = read_summary(capture("s21-stock-aml-202407/http-summary.json"), at=AT)
+    assert summary.uptime_s == 3817
+    assert summary.rates == (206_238.69e9, 204_185.62e9, 203_719.72e9, ())
+    assert (summary.faults, summary.shares.accepted, summary.shares.hw_errors) == ((), None, 2)

@@ -23,10 +23,10 @@ from agent.unit.cgminer.pools import read_pools
 from agent.unit.cgminer.summary import read_summary
 from agent.unit.cgminer.version import read_version
 from agent.unit.reading import Identity, UnitReading
+from agent.unit.repairs import REPAIRS
 
 AT = 1763674560.0
 DECLARED = (MalformedReplyError, RefusedError, UnsupportedReplyError)
-REPAIRS = {*wire.REPAIRS, "number_in_string", "wrong_type", "implausible"}
 READERS: dict[str, Callable[[bytes], Any]] = {
     "stats": lambda data: antminer.read_stats(data, unit_id="u1", at=AT),
     "summary": lambda data: read_summary(data, at=AT),
@@ -126,7 +126,7 @@ def check(data: bytes) -> None:
         assert all(rpm is None or 0 <= rpm <= limits.MAX_RPM for rpm in value.fan_rpm)
         assert len(value.fan_rpm) <= limits.MAX_FANS
         assert len(json.dumps(encoded)) < 20_000
-        assert set(value.repairs) <= REPAIRS
+        assert set(value.repairs) <= REPAIRS.keys()
 
 
 def leaves_of(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:

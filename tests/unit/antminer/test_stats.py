@@ -183,7 +183,9 @@ def test_numbers_in_strings_are_numbers() -> None:
         ({"rate_ideal": "1e999"}, "hashrate_ideal_hs", None, ("out_of_range",)),
         ({"power": 3500}, "power_watts", 3500, ()),
         ({"watt": 3651}, "power_watts", 3651, ()),
-        ({"power": "3250 W"}, "power_watts", None, ("wrong_type",)),
+        ({"power": "3250 W"}, "power_watts", 3250, ()),
+        ({"power": "high"}, "power_watts", None, ("wrong_type",)),
+        ({"power": [3250]}, "power_watts", None, ("wrong_type",)),
         ({"power": 1e9}, "power_watts", None, ("implausible",)),
         ({"fan": [7000, 0, 7000, 7000]}, "fan_rpm", (7000, 0, 7000, 7000), ()),
         ({"fan": [7000, -1, 7000, 7000]}, "fan_rpm", (7000, None, 7000, 7000), ("implausible",)),
@@ -207,7 +209,8 @@ def test_bad_optional_field_costs_that_field(
     reading = read(new_api(**changes))
     assert (getattr(reading, field), reading.repairs) == (value, repairs)
     sound = read(S21)
-    untouched = set(UnitReading.__struct_fields__) - {field, "repairs"}
+    untouched = set(UnitReading.__struct_fields__) - {field, "repairs", "power_kind"}
+    assert (reading.power_kind is None) is (reading.power_watts is None)
     assert {name: getattr(reading, name) for name in untouched} == {name: getattr(sound, name) for name in untouched}
 
 

@@ -1,0 +1,105 @@
+"""Figures under the keys of other firmware, from an element of STATS as plain JSON: power, state, clocks and rates.
+
+Keys are compared without case, blanks and signs, so ``PSU Power`` and ``psu_power`` are one.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from agent.unit.antminer.reply_context import ReplyContext, Watts
+from agent.unit.antminer.state_words import ASLEEP, AWAKE, FAILED, HASHING, StateWord, state_word
+from agent.unit.cgminer.fields import number, spelled
+from agent.unit.cgminer.rates import Rates, read_rates
+from agent.unit.limits import HZ_PER_MHZ, MAX_FREQUENCY_HZ
+from agent.unit.reading import BoardReading, PowerKind
+
+# A new key here is also a field of type None in `stats_schema` and, if the new dialect may have it, in `fast_stats`.
+_STATE_KEYS: Final = ("state", "minerstate", "minerstatus", "status", "workmode")
+
+# The supply's own figure first, then the unit's. Assumed (A61): a key that names the supply or its input is measured.
+_SUPPLY_KEYS: Final = ("psupower", "inputpower")
+_UNIT_KEYS: Final = (
+    "power",
+    "watt",
+    "watts",
+    "wattage",
+    "totalpower",
+    "powerconsumption",
+    "consumption",
+    "chainpower",
+    "powerkw",
+)
+_BOARD_POWER_KEYS: Final = ("chainconsumption", "chainpower", "consumption", "power", "watt")
+_CLOCK_KEYS: Final = ("freqavg", "freq", "frequency")
+
+
+class Elsewhere:
+    """One element of STATS by its keys as `spelled`.
+
+    Args:
+        row: The element.
+        context: Counts the repairs.
+    """
+
+    __slots__ = ("_context", "_row", "_values")
+
+    def __init__(self, row: Mapping[str, Any], context: ReplyContext) -> None:
+        self._row = row
+        self._values = {spelled(key): value for key, value in row.items()}
+        self._context = context
+
+    def rates(self) -> Rates:
+        """Return every rate of the element."""
+        return read_rates(self._row, self._context.repairs)
+
+    def state(self, slots: Iterable[str] = ()) -> StateWord | None:
+        """Return the meaning of the unit's state word or, without one, of its boards' (numbered from 1)."""
+        for key in _STATE_KEYS:
+            found = state_word(self._values.get(key))
+            if found is not None:
+                return found
+        words = [state_word(self._values.get(f"chainstate{slot}")) for slot in slots]
+        of_boards = [word for word in words if word is not None]
+        for meaning in (HASHING, FAILED, AWAKE):
+            if meaning in of_boards:
+                return meaning
+        return ASLEEP if of_boards else None
+
+    def watts(self, boards: Sequence[BoardReading], board_watts: Sequence[float | None]) -> Watts | None:
+        """Return the unit's power: the supply's, the unit's, or the boards' sum if all that hash have one.
+
+        A zero counts only if nothing else is reported.
+        """
+        candidates = [
+            *((self._watts(key), PowerKind.MEASURED) for key in _SUPPLY_KEYS),
+            *((self._watts(key), PowerKind.ESTIMATED) for key in _UNIT_KEYS),
+            # Assumed (A60): boards' figures are the firmware's own, and leave out the control board.
+            (_sum_of_boards(boards, board_watts), PowerKind.ESTIMATED),
+        ]
+        known = [Watts(watts, kind) for watts, kind in candidates if watts is not None]
+        return next((found for found in known if found.watts), known[0] if known else None)
+
+    def board_watts(self, suffix: str = "") -> float | None:
+        """Return the power of one board, W; `suffix` is its number in the legacy dialect."""
+        for key in _BOARD_POWER_KEYS:
+            watts = self._watts(f"{key}{suffix}")
+            if watts is not None:
+                return watts
+        return None
+
+    def clock_hz(self, suffix: str = "") -> float | None:
+        """Return the clock of one board, Hz, from MHz; `suffix` as for `board_watts`."""
+        for key in _CLOCK_KEYS:
+            mhz = number(self._values.get(f"{key}{suffix}"), self._context.repairs, is_text_normal=True)
+            if mhz is not None:
+                return self._context.number(mhz, HZ_PER_MHZ, 0, MAX_FREQUENCY_HZ)
+        return None
+
+    def _watts(self, key: str) -> float | None:
+        return self._context.power(self._values.get(key), is_kilo=key.endswith("kw"))
+
+
+def _sum_of_boards(boards: Sequence[BoardReading], board_watts: Sequence[float | None]) -> float | None:
+    known = [watts for watts in board_watts if watts is not None]
+    hashing = [watts for board, watts in zip(boards, board_watts, strict=True) if board.hashrate_hs]
+    return sum(known) if known and None not in hashing else None

@@ -1,0 +1,1 @@
+"""A reading held against itself, its nameplate and a little memory."""
