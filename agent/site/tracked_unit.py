@@ -45,7 +45,7 @@ class TrackedUnit:
         metered_watts: The unit's own meter; None without one.
         curtailed_by: The event that last curtailed the unit, until it hashes again.
         cut_by: The event that last took hashrate from it, until it hashes at its full rate again.
-        mismatch: How the unit says to be another model or bin than its row.
+        mismatch: Another model or bin than its row's that the unit reports.
         restarts: Its latest restart; None while none was seen.
         has_hashed: True once this process saw it hash.
         status: As of its latest poll or judgement; set by the first `judge`.
@@ -157,9 +157,9 @@ class TrackedUnit:
         if reading is None:
             self.mismatch, self._compared = None, ()
             return
-        told_hs = reading.hashrate_sale_hs or reading.hashrate_ideal_hs
+        reported_hs = reading.hashrate_sale_hs or reading.hashrate_ideal_hs
         # These hardly ever change; comparing them takes a tenth of the time of judging them.
-        compared = (reading.identity, told_hs, reading.mode, nameplate, bins_of)
+        compared = (reading.identity, reported_hs, reading.mode, nameplate, bins_of)
         if compared != self._compared:
             self.mismatch, self._compared = mismatch_of(nameplate, reading, bins_of), compared
 
