@@ -43,6 +43,7 @@ class TrackedUnit:
         failures: Polls failed in a row.
         metered_watts: The unit's own meter; None without one.
         events: Its memory of curtailment.
+        mismatch: Another model or bin than its row's that the unit reports.
         restarts: Its latest restart; None while none was seen.
         status: As of its latest poll or judgement; set by the first `judge`.
     """
@@ -149,9 +150,9 @@ class TrackedUnit:
         if reading is None:
             self.mismatch, self._compared = None, ()
             return
-        told_hs = reading.hashrate_sale_hs or reading.hashrate_ideal_hs
+        reported_hs = reading.hashrate_sale_hs or reading.hashrate_ideal_hs
         # These hardly ever change; comparing them takes a tenth of the time of judging them.
-        compared = (reading.identity, told_hs, reading.mode, nameplate, bins_of)
+        compared = (reading.identity, reported_hs, reading.mode, nameplate, bins_of)
         if compared != self._compared:
             self.mismatch, self._compared = mismatch_of(nameplate, reading, bins_of), compared
 

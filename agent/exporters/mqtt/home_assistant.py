@@ -24,6 +24,7 @@ class _Sensor(NamedTuple):
         unit: Unit of measurement.
         device_class: Home Assistant's class of the quantity, if it has one.
         digits: Digits shown after the decimal point.
+        attributes: Jinja template of a JSON object that Home Assistant shows beside the figure.
     """
 
     key: str
@@ -32,6 +33,7 @@ class _Sensor(NamedTuple):
     unit: str | None = None
     device_class: str | None = None
     digits: int = 1
+    attributes: str | None = None
 
 
 def _percent(ratio: str) -> str:
@@ -39,7 +41,12 @@ def _percent(ratio: str) -> str:
     return f"{{{{ none if {figure} is none else {figure} * 100 }}}}"
 
 
-_POWER = "{{ none if value_json.figures.watts_units == 0 else value_json.figures.watts_by_source.values() | sum }}"
+_POWER = (
+    "{{ none if value_json.figures.watts_units == 0 and value_json.figures.metered_watts is none"
+    " else value_json.figures.watts_by_source.values() | sum }}"
+)
+# No watt is shown without its source.
+_SOURCES = "{{ value_json.figures.watts_by_source | tojson }}"
 
 _SENSORS = (
     _Sensor("operating", "Operating hashrate", "{{ value_json.figures.operating_hs / 1e12 }}", "TH/s"),
@@ -54,7 +61,7 @@ _SENSORS = (
     _Sensor("coverage", "Coverage", _percent("coverage_ratio"), "%"),
     _Sensor("curtailed", "Curtailed hashrate", "{{ value_json.figures.losses_hs.curtailed / 1e12 }}", "TH/s"),
     _Sensor("unreachable", "Unreachable hashrate", "{{ value_json.figures.losses_hs.unreachable / 1e12 }}", "TH/s"),
-    _Sensor("power", "Power", _POWER, "W", "power", digits=0),
+    _Sensor("power", "Power", _POWER, "W", "power", digits=0, attributes=_SOURCES),
     _Sensor("units", "Units", "{{ value_json.figures.units }}", digits=0),
     _Sensor("units_hashing", "Units hashing", "{{ value_json.figures.units_by_state.hashing }}", digits=0),
 )
@@ -136,4 +143,6 @@ def _config(sensor: _Sensor, group: str, topic: str, agent: str) -> dict[str, An
         config["unit_of_measurement"] = sensor.unit
     if sensor.device_class is not None:
         config["device_class"] = sensor.device_class
+    if sensor.attributes is not None:
+        config |= {"json_attributes_topic": topic, "json_attributes_template": sensor.attributes}
     return config

@@ -27,13 +27,18 @@ def metrics_of(figures: SiteFigures) -> dict[str, Value]:
 
 
 def _group(folder: str, sums: Figures) -> dict[str, Value]:
+    has_power = bool(sums.watts_units) or sums.metered_watts is not None
     return {
         f"{folder}/deployed_hs": sums.deployed_hs,
         f"{folder}/operating_hs": sums.operating_hs,
         f"{folder}/operational_efficiency_ratio": sums.operational_efficiency_ratio,
         f"{folder}/coverage_ratio": sums.coverage_ratio,
-        f"{folder}/power_watts": sum(sums.watts_by_source.values()) if sums.watts_units else None,
+        f"{folder}/power_watts": sum(sums.watts_by_source.values()) if has_power else None,
         f"{folder}/units": sums.units,
+        **{
+            f"{folder}/Power/{source}_watts": watts if has_power else None
+            for source, watts in sums.watts_by_source.items()
+        },
         **{f"{folder}/Losses/{cause}_hs": loss_hs for cause, loss_hs in sums.losses_hs.items()},
         **{f"{folder}/Units/{state}": units for state, units in sums.units_by_state.items()},
     }

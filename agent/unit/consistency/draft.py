@@ -85,16 +85,25 @@ class Draft:
         return self.average_hs if uptime_s >= AVERAGE_FULL_S else None
 
     def longer(self, most_hs: float) -> Longer | None:
-        """Return a rate up to `most_hs` that may stand in: a full 30 min, else the average, else 30 min not yet full.
+        """Return a rate up to `most_hs` that may stand in: a full 30 min, a full average, or the lower of the two.
 
-        A window that is not full is the mean of the run or, divided by its whole length, too low; never too high.
+        A window that is not full is the mean of the run or, divided by its whole length, too low; never too high. An
+        average over an unknown time may be of long ago, and does not stand in alone.
         """
         uptime_s = self.uptime_s
         thirty_s = THIRTY_MIN_S if uptime_s is None else min(THIRTY_MIN_S, uptime_s)
         of_thirty, of_average = Longer(self.thirty_hs or 0.0, thirty_s), Longer(self.average_hs or 0.0, uptime_s)
-        candidates: Sequence[Longer] = (of_average, of_thirty)
-        if uptime_s is not None and uptime_s >= THIRTY_MIN_S:
+        candidates: Sequence[Longer]
+        if uptime_s is None and not self.thirty_hs:
+            candidates = ()
+        elif uptime_s is None:
+            candidates = sorted((of_average, of_thirty), key=lambda longer: longer.rate_hs)
+        elif uptime_s >= THIRTY_MIN_S:
             candidates = (of_thirty, of_average)
+        elif uptime_s >= AVERAGE_FULL_S:
+            candidates = (of_average, of_thirty)
+        else:
+            candidates = sorted((of_average, of_thirty), key=lambda longer: longer.rate_hs)
         return next((longer for longer in candidates if 0.0 < longer.rate_hs <= most_hs), None)
 
     def set_board_rates(self, rates_hs: Sequence[float | None]) -> None:

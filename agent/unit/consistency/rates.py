@@ -3,7 +3,7 @@
 | repair              | when                                                                                         |
 |---------------------|----------------------------------------------------------------------------------------------|
 | `total_from_boards` | the total is none, too high, or refuted, and the boards' sum is credible                     |
-| `total_unit`        | the same, and the total is a power of a thousand away from the boards                        |
+| `total_unit`        | the same, and the total is a power of a thousand away from the boards or a longer rate       |
 | `board_unit`        | boards are a power of a thousand away from their share of a credible total                   |
 | `boards_refuted`    | the total is the better supported: the boards' rates are dropped                             |
 | `longer_rate`       | neither total nor boards are credible, but a longer rate is                                  |
@@ -106,6 +106,10 @@ def _replace_total(draft: Draft, total_hs: float, boards: BoardsSum | None, yard
         if boards.is_complete:
             # The boards say that nothing hashes now, so a rate of the past cannot stand in.
             _refuse(draft, yard, "silent_boards")
+    scaled_hs = _scaled_total_hs(draft, total_hs, yard)
+    if scaled_hs is not None:
+        _take_scaled(draft, scaled_hs, boards, yard)
+        return
     longer = draft.longer(yard.sure_hs)
     if longer is not None:
         if boards is not None and _is_contradicted(longer.rate_hs, boards, yard):
@@ -124,10 +128,7 @@ def _choose(draft: Draft, total_hs: float, boards: BoardsSum, yard: Yardstick) -
     """Choose between a total and boards that disagree, both within what the unit can do."""
     are_credible = _are_boards_credible(boards, draft, yard)
     if total_hs < yard.least_hs:
-        if are_credible:
-            _take_boards(draft, boards, _name_of_change(total_hs, boards, yard))
-        else:
-            draft.refute_boards()
+        _choose_beside_none(draft, total_hs, boards, yard, are_credible=are_credible)
         return
     if boards.rate_hs < yard.least_hs:
         longer_hs = draft.full_longer_hs()
@@ -141,6 +142,44 @@ def _choose(draft: Draft, total_hs: float, boards: BoardsSum, yard: Yardstick) -
         draft.refute_boards()
     else:
         _take_boards(draft, boards, "total_from_boards")
+
+
+def _choose_beside_none(
+    draft: Draft, total_hs: float, boards: BoardsSum, yard: Yardstick, *, are_credible: bool
+) -> None:
+    """Choose between a total of nothing and boards that hash; a full longer rate says which, and how much at most."""
+    longer_hs, scaled_hs = draft.full_longer_hs(), _scaled_total_hs(draft, total_hs, yard)
+    if longer_hs is not None and longer_hs < yard.least_hs:
+        draft.refute_boards()
+    elif scaled_hs is not None and (not are_credible or boards.rate_hs > scaled_hs):
+        _take_scaled(draft, scaled_hs, boards, yard)
+    elif not are_credible:
+        draft.refute_boards()
+    elif longer_hs is not None and boards.rate_hs > (1 + SUPPORT_RATIO) * longer_hs:
+        draft.refute_boards()
+        draft.total_hs, draft.stand_in = None, draft.longer(yard.sure_hs)
+        draft.repairs.add("longer_rate")
+    else:
+        _take_boards(draft, boards, _name_of_change(total_hs, boards, yard))
+
+
+def _scaled_total_hs(draft: Draft, total_hs: float, yard: Yardstick) -> float | None:
+    """Return the total in the unit in which a longer rate supports it, H/s; None if there is none."""
+    for factor in _FACTORS:
+        scaled_hs = total_hs * factor
+        if yard.least_hs <= scaled_hs <= yard.sure_hs and any(
+            longer_hs and within(SUPPORT_RATIO, scaled_hs, longer_hs)
+            for longer_hs in (draft.thirty_hs, draft.average_hs)
+        ):
+            return scaled_hs
+    return None
+
+
+def _take_scaled(draft: Draft, scaled_hs: float, boards: BoardsSum | None, yard: Yardstick) -> None:
+    draft.total_hs, draft.stand_in = scaled_hs, None
+    draft.repairs.add("total_unit")
+    if boards is not None and _is_contradicted(scaled_hs, boards, yard):
+        draft.refute_boards()
 
 
 def _is_total_better(total_hs: float, boards: BoardsSum, draft: Draft) -> bool:
@@ -190,7 +229,7 @@ def _refute_single_boards(draft: Draft, yard: Yardstick) -> None:
     total_hs, boards = draft.total_hs, draft.boards_sum()
     if boards is None or yard.rated_hs is None:
         return
-    if boards.rate_hs <= yard.sure_hs and (total_hs is None or yard.agree(total_hs, boards.rate_hs)):
+    if total_hs is not None and boards.rate_hs <= yard.sure_hs and yard.agree(total_hs, boards.rate_hs):
         return
     most_hs = BOARD_LIMIT_RATIO * yard.rated_hs / (yard.boards or len(draft.boards))
     rates_hs = [

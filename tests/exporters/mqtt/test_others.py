@@ -18,6 +18,7 @@ from agent.exporters.mqtt.sparkplug import REBIRTH, EdgeNode, asks_for_rebirth
 from agent.exporters.mqtt.sparkplug_node import metrics_of
 from agent.exporters.mqtt.topics import Topics
 from agent.site.ledger.entries import Place
+from agent.site.metered import Metered
 from agent.site.totals import SiteFigures, site_figures
 
 # Source: home-assistant.io, source/_integrations/sensor.mqtt.markdown and binary_sensor.mqtt.markdown for the keys of a
@@ -33,6 +34,8 @@ DOCUMENTED: dict[str, type | tuple[type, ...]] = {
     "suggested_display_precision": int,
     "availability": list,
     "entity_category": str,
+    "json_attributes_topic": str,
+    "json_attributes_template": str,
     "qos": int,
     "device": dict,
     "origin": dict,
@@ -143,7 +146,9 @@ def test_discovery_reads_fields_that_are_there() -> None:
         f"{ROOT}/containers/C%2F2": json.loads(make.container("C/2", figures.by_container["C/2"])),
     }
     for config in configs().values():
-        paths = re.findall(r"value_json\.([a-z_.0-9]+?)(?:\.values\(\))?(?=[ )])", config["value_template"])
+        templates = config["value_template"] + config.get("json_attributes_template", "")
+        assert config.get("json_attributes_topic", config["state_topic"]) == config["state_topic"]
+        paths = re.findall(r"value_json\.([a-z_.0-9]+?)(?:\.values\(\))?(?=[ )])", templates)
         assert paths
         for path in paths:
             value = bodies[config["state_topic"]]
@@ -274,6 +279,17 @@ def test_metrics_are_the_figures() -> None:
     assert values["Containers/C%2F2/deployed_hs"] == 200e12
     assert values["Site/Losses/unreachable_hs"] == 200e12
     assert values["Site/Units/hashing"] == 2
+    assert values["Site/power_watts"] == values["Site/Power/modelled_watts"] == figures.site.unit_watts
+    assert (values["Site/Power/measured_watts"], values["Site/Power/estimated_watts"]) == (0.0, 0.0)
+
+
+def test_power_is_the_meters_also_where_no_unit_has_any() -> None:
+    """A dark site's meter is power; without meter and units there is none, and the metrics stay the same."""
+    dark = site_figures([gone_silent()], AT, metered=Metered(site_watts=120.0))
+    values, nothing = metrics_of(dark), metrics_of(site_figures([gone_silent()], AT))
+    assert (values["Site/power_watts"], values["Site/Power/metered_watts"]) == (120.0, 120.0)
+    assert (nothing["Site/power_watts"], nothing["Site/Power/metered_watts"]) == (None, None)
+    assert values.keys() == nothing.keys()
 
 
 @pytest.mark.program("mosquitto")

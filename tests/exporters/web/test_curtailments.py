@@ -24,7 +24,8 @@ from agent.exporters.web.rate_limit import Limiter
 from agent.exporters.web.site_answers import schema
 from agent.site.curtailment.book import CurtailmentBook
 from agent.site.curtailment.events import Curtailments, Event, Phase, Scope
-from agent.site.curtailment.file import read_events
+from agent.site.curtailment.file import KeptOrders, read_orders
+from agent.site.curtailment.keeper import OrderKeeper
 from agent.site.event_figures import EventFigures, event_figures
 from agent.site.totals import site_figures
 from agent.site.tracker import Tracker
@@ -144,14 +145,14 @@ async def test_wrong_tokens_are_slowed_down_and_the_right_one_is_not(tmp_path: P
 async def test_an_order_is_carried_out_when_its_client_leaves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A client that leaves while its order is written leaves an event in force that is also on disk."""
     is_writing, may_end = threading.Event(), threading.Event()
-    replace_file = CurtailmentBook._replace_file
+    replace_file = OrderKeeper._replace
 
-    def replace_slowly(book: CurtailmentBook, events: tuple[Event, ...]) -> None:
+    def replace_slowly(keeper: OrderKeeper, orders: KeptOrders) -> None:
         is_writing.set()
         assert may_end.wait(10)
-        replace_file(book, events)
+        replace_file(keeper, orders)
 
-    monkeypatch.setattr(CurtailmentBook, "_replace_file", replace_slowly)
+    monkeypatch.setattr(OrderKeeper, "_replace", replace_slowly)
     order = b'{"target_percent": 0, "id": "call-8"}'
     head = f"POST {PATH} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {TOKEN.text}\r\n"
     head += f"Content-Type: application/json\r\nContent-Length: {len(order)}\r\n\r\n"
@@ -166,7 +167,8 @@ async def test_an_order_is_carried_out_when_its_client_leaves(tmp_path: Path, mo
         assert site.book.curtailments.events == ()
         may_end.set()
         await until(lambda: site.book.curtailments.events)
-        assert [event.id for event in read_events(tmp_path / "state.json", site="nd-1")] == ["call-8"]
+        kept = read_orders(tmp_path / "state.json", site="nd-1")
+        assert [event.id for event in kept.events] == ["call-8"]
 
 
 async def test_changes_are_bounded_in_number(tmp_path: Path) -> None:

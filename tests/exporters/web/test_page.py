@@ -189,7 +189,7 @@ def test_a_late_agent_says_how_much_it_did_not_look_at() -> None:
 def test_an_overdue_unit_says_since_when() -> None:
     """The reason of a unit that was not asked in time says so, with the age of what is known."""
     shown = page(held(at("a", "C1", hashrate_5s_hs=0.0)))
-    assert "stopped: awake, no hashrate; not looked at for 60 s: this agent is late" in shown.text
+    assert "stopped: cause unknown; not looked at for 60 s: this agent is late" in shown.text
 
 
 def test_figures_of_low_coverage_are_not_coloured_good() -> None:

@@ -129,6 +129,23 @@ REPAIRED = [
     pytest.param(reading_of(0.201, *THIRDS), 201.0, None, ["total_unit"], id="total in another unit"),
     pytest.param(reading_of(201_000.0, *THIRDS), 201.0, None, ["total_unit"], id="total in MH/s"),
     pytest.param(
+        reading_of(201_000.0, **{"30m": 200.0}), 201.0, None, ["total_unit"], id="total in MH/s, as over 30 min"
+    ),
+    pytest.param(
+        reading_of(0.1, 33.0, 33.0, 84.0, **{"30m": 101.0}),
+        100.0,
+        [None] * 3,
+        ["boards_refuted", "total_unit"],
+        id="total in another unit, as over 30 min, boards above both",
+    ),
+    pytest.param(
+        reading_of(0.0, 33.0, 33.0, 84.0, **{"30m": 101.0}),
+        None,
+        [None] * 3,
+        ["boards_refuted", "longer_rate"],
+        id="none, boards far above 30 min",
+    ),
+    pytest.param(
         reading_of(201.0, 0.066, 0.067, 0.068), 201.0, [66.0, 67.0, 68.0], ["board_unit"], id="boards in TH/s"
     ),
     pytest.param(
@@ -161,6 +178,7 @@ REPAIRED = [
     ),
     pytest.param(reading_of(200.0, 33.0, 33.0, 34.0), 100.0, None, ["total_from_boards"], id="lower boards"),
     pytest.param(reading_of(100.0, *THIRDS), 100.0, [None] * 3, ["boards_refuted"], id="lower total"),
+    pytest.param(reading_of(0.0, *THIRDS, avg=1.0), 0.0, [None] * 3, ["boards_refuted"], id="none, as on average"),
     pytest.param(
         reading_of(200.0, 0.0, 0.0, 0.0, avg=199.0), 200.0, [None] * 3, ["boards_refuted"], id="boards at 0, average"
     ),
