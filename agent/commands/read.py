@@ -74,6 +74,7 @@ class _NoMemory:
     """The memory of a unit that is read once."""
 
     sleep_doubted_at: float | None = None
+    young_uptime: tuple[float, float] | None = None
 
 
 def _strongest_bin(reading: UnitReading) -> Nameplate | None:

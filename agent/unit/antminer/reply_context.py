@@ -174,10 +174,10 @@ def bad_chips(chip_map: str | None, chips: int | None) -> int | None:
     """
     if not chip_map:
         return None
-    bad = chip_map.count("x")
+    bad = chip_map.count("x") + chip_map.count("X")
     if not bad or chips is None:
         return bad
-    missing = max(0, bad + chip_map.count("o") - chips)
+    missing = max(0, bad + chip_map.casefold().count("o") - chips)
     return min(chips, max(0, bad - missing))
 
 
