@@ -293,7 +293,8 @@ CONTRADICTION_ROWS = (
     Row(fault="watts_elsewhere", state=HASHING, why="hashing", series=ESTIMATED),
     Row(fault="watts_elsewhere", values={"key": "total_power"}, state=HASHING, why="hashing", series=ESTIMATED),
     Row(fault="watts_elsewhere", values={"key": "chain_power"}, state=HASHING, why="hashing", series=ESTIMATED),
-    Row(fault="watts_elsewhere", values={"key": "watt"}, state=HASHING, why="hashing", series=MEASURED),
+    Row(fault="watts_elsewhere", values={"key": "watt"}, state=HASHING, why="hashing", series=ESTIMATED),
+    Row(fault="watts_elsewhere", values={"key": "PSU Power"}, state=HASHING, why="hashing", series=MEASURED),
     Row(
         fault="rate_in_summary",
         state=HASHING,
