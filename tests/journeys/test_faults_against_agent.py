@@ -266,7 +266,6 @@ SLEPT = Row(
 )
 AS_IT_IS: dict[str, Any] = {"state": HASHING, "why": "hashing", "series": WHOLE}
 ESTIMATED = {RATE: near(PLATE_HS), POWER + '{source="estimated"}': near(3500.0)}
-MEASURED = {RATE: near(PLATE_HS), POWER + '{source="measured"}': near(3500.0)}
 
 CONTRADICTION_ROWS = (
     Row(fault="zero_watts", **AS_IT_IS),
@@ -293,7 +292,7 @@ CONTRADICTION_ROWS = (
     Row(fault="watts_elsewhere", state=HASHING, why="hashing", series=ESTIMATED),
     Row(fault="watts_elsewhere", values={"key": "total_power"}, state=HASHING, why="hashing", series=ESTIMATED),
     Row(fault="watts_elsewhere", values={"key": "chain_power"}, state=HASHING, why="hashing", series=ESTIMATED),
-    Row(fault="watts_elsewhere", values={"key": "watt"}, state=HASHING, why="hashing", series=MEASURED),
+    Row(fault="watts_elsewhere", values={"key": "watt"}, state=HASHING, why="hashing", series=ESTIMATED),
     Row(
         fault="rate_in_summary",
         state=HASHING,
