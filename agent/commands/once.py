@@ -77,7 +77,7 @@ def _unit_table(statuses: Iterable[UnitStatus], of: int) -> Table:
 
 
 def _print_mismatches(statuses: Iterable[UnitStatus]) -> None:
-    """Print the units that say to be another model or bin than their row, the first `WORST_SHOWN` by id."""
+    """Print the units that report another model or bin than their row, the first `WORST_SHOWN` by id."""
     texts = sorted(
         (status.entry.unit_id, mismatch_text(status.entry, status.mismatch)) for status in statuses if status.mismatch
     )

@@ -14,7 +14,7 @@ from agent.commands.machine_output import visible, write_json, write_lines
 from agent.commands.terminal import err, exit_codes, out, usage_error
 from agent.errors import PollError
 from agent.site.evidence import alone_findings
-from agent.site.mismatch import told_bin
+from agent.site.mismatch import reported_bin
 from agent.site.reasons import REASONS
 from agent.site.status import reason_of
 from agent.text.numbers import ABSENT, duration_text, hashrate_text
@@ -207,21 +207,23 @@ def _facts(reading: UnitReading) -> Iterator[tuple[str, str]]:
 
 def _missing(reading: UnitReading) -> str | None:
     """Return what to add to a site's catalogue before this unit can stand in its ledger; None if it can already."""
-    model, told = reading.identity.model, told_bin(reading)
+    model, reported = reading.identity.model, reported_bin(reading)
     catalogue = shipped_catalogue()
     if model is None or not base_key(model) or is_board_name(model):
         return None
     is_known = bool(catalogue.bins_hs(model))
-    if (told is None and is_known) or (told is not None and catalogue.find(model, told.hashrate_hs) is not None):
+    if (reported is None and is_known) or (
+        reported is not None and catalogue.find(model, reported.hashrate_hs) is not None
+    ):
         return None
     machine = Machine(
         model=model,
-        hashrate_hs=None if told is None else told.hashrate_hs,
+        hashrate_hs=None if reported is None else reported.hashrate_hs,
         boards=len(reading.boards) or None,
         chips_per_board=max((board.chips or 0 for board in reading.boards), default=0) or None,
         source="this unit's own reply",
     )
-    said = f"this {plain_model(model)}" + ("" if told is None else f" {bin_text(told)}")
+    said = f"this {plain_model(model)}" + ("" if reported is None else f" {bin_text(reported)}")
     return f"{said}: {missing_text(catalogue, machine)}"
 
 

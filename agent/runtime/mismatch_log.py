@@ -23,7 +23,7 @@ class MismatchLog:
     def add(self, status: UnitStatus) -> None:
         """Add one unit's new status."""
         mismatch, entry = status.mismatch, status.entry
-        # A unit that is not readable now tells nothing about its model.
+        # A unit that is not readable now reports no model.
         if status.reading is None or mismatch == self._known.get(entry.unit_id):
             return
         self.forget(entry.unit_id)
@@ -43,8 +43,8 @@ class MismatchLog:
             ledger_model=entry.nameplate.model,
             ledger_th=entry.nameplate.hashrate_hs / HS_PER_THS,
             model=mismatch.model,
-            told_th=None if mismatch.bin is None else mismatch.bin.hashrate_hs / HS_PER_THS,
-            told_by=None if mismatch.bin is None else mismatch.bin.source,
+            reported_th=None if mismatch.bin is None else mismatch.bin.hashrate_hs / HS_PER_THS,
+            reported_by=None if mismatch.bin is None else mismatch.bin.source,
             remark=mismatch_text(entry, mismatch),
         )
 

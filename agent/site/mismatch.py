@@ -1,7 +1,7 @@
 """What a unit says it is, held against its row in the ledger. Pure.
 
 A row with the wrong model or bin puts a wrong nameplate into every figure. The unit's word changes nothing by itself:
-the ledger stays the denominator, and the operator is told.
+the ledger stays the denominator, and the operator decides.
 """
 
 from collections.abc import Callable, Iterable
@@ -18,13 +18,13 @@ SAME_BIN_RATIO = 0.005
 
 
 class BinSource(StrEnum):
-    """The key in which a unit tells its bin."""
+    """The key in which a unit reports its bin."""
 
     RATE_SALE = "rate_sale"
     RATE_IDEAL = "rate_ideal"
 
 
-class ToldBin(NamedTuple):
+class ReportedBin(NamedTuple):
     """A unit's word on its bin, H/s."""
 
     hashrate_hs: float
@@ -36,25 +36,25 @@ class Mismatch(NamedTuple):
 
     Attributes:
         model: The model that it answers as, without the maker; None if that is its row's.
-        bin: The bin that it tells; None if that is its row's, or if it tells none.
+        bin: The bin that it reports; None if that is its row's, or if it reports none.
     """
 
     model: str | None
-    bin: ToldBin | None
+    bin: ReportedBin | None
 
 
-def told_bin(reading: UnitReading) -> ToldBin | None:
-    """Return a unit's word on its bin; None if it tells none.
+def reported_bin(reading: UnitReading) -> ReportedBin | None:
+    """Return a unit's word on its bin; None if it reports none.
 
     Documented (D84): `rate_sale` is the bin. Observed (O30): on firmware without it, `rate_ideal` is the sticker. It is
     not believed in another work mode, nor if it is no whole number of TH/s: then it is the boards' sum.
     """
     if reading.hashrate_sale_hs is not None:
-        return ToldBin(reading.hashrate_sale_hs, BinSource.RATE_SALE)
+        return ReportedBin(reading.hashrate_sale_hs, BinSource.RATE_SALE)
     ideal_hs = reading.hashrate_ideal_hs
     if not ideal_hs or ideal_hs % HS_PER_THS or reading.mode not in {None, Mode.NORMAL}:
         return None
-    return ToldBin(ideal_hs, BinSource.RATE_IDEAL)
+    return ReportedBin(ideal_hs, BinSource.RATE_IDEAL)
 
 
 def mismatch_of(
@@ -69,24 +69,24 @@ def mismatch_of(
         reading: The unit's.
         bins_of: Returns the known bins of a model, H/s. An ideal rate counts only if it is one of them.
     """
-    reported = reading.identity.model
+    name = reading.identity.model
     model = nameplate.model
-    if reported is not None and base_key(reported) and not is_board_name(reported):
-        model = reported
-    told = told_bin(reading)
-    if told is not None and not _is_other(told, nameplate, bins_of(model)):
-        told = None
+    if name is not None and base_key(name) and not is_board_name(name):
+        model = name
+    reported = reported_bin(reading)
+    if reported is not None and not _is_other(reported, nameplate, bins_of(model)):
+        reported = None
     if base_key(model) != base_key(nameplate.model):
-        return Mismatch(plain_model(model), told)
-    return None if told is None else Mismatch(None, told)
+        return Mismatch(plain_model(model), reported)
+    return None if reported is None else Mismatch(None, reported)
 
 
-def _is_other(told: ToldBin, nameplate: Nameplate, bins_hs: Iterable[float]) -> bool:
+def _is_other(reported: ReportedBin, nameplate: Nameplate, bins_hs: Iterable[float]) -> bool:
     # Another work mode of the same machine is no other bin.
     own_hs = (nameplate.hashrate_hs, *[mode.hashrate_hs for mode in nameplate.modes])
-    if any(_is_same(told.hashrate_hs, hashrate_hs) for hashrate_hs in own_hs):
+    if any(_is_same(reported.hashrate_hs, hashrate_hs) for hashrate_hs in own_hs):
         return False
-    return told.source is BinSource.RATE_SALE or any(_is_same(told.hashrate_hs, bin_hs) for bin_hs in bins_hs)
+    return reported.source is BinSource.RATE_SALE or any(_is_same(reported.hashrate_hs, bin_hs) for bin_hs in bins_hs)
 
 
 def _is_same(one_hs: float, other_hs: float) -> bool:

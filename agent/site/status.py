@@ -115,7 +115,7 @@ class UnitStatus(msgspec.Struct, frozen=True, kw_only=True, gc=False):
             says why.
         event: The curtailment event in force that covers the unit; None outside of any.
         is_straggler: True if it hashes more than an event in force leaves it to hash.
-        mismatch: How the unit says to be another model or bin than its row; None if it does not.
+        mismatch: Another model or bin than its row's that the unit reports; None if it reports none.
         is_overdue: True if this agent did not ask the unit in time: state, rate and losses are those of its last poll,
             and `is_fresh` and `is_known` are False (see `lateness`).
         unrestored: The event that curtailed it, ended `RESTORE_S` ago or longer, after which it has not hashed again.

@@ -1,19 +1,19 @@
 """Remarks on one unit, in words that JSON, page, log and terminal share."""
 
 from agent.site.ledger.entries import LedgerEntry
-from agent.site.mismatch import BinSource, Mismatch, ToldBin
+from agent.site.mismatch import BinSource, Mismatch, ReportedBin
 from agent.site.status import UnitStatus
 from agent.unit.coolant import CoolantLayout
 from agent.unit.limits import HS_PER_THS
 from agent.unit.model_names import plain_model
 from agent.unit.reading import UnitReading
 
-_BIN_WORDS = {BinSource.RATE_SALE: "says it was sold as", BinSource.RATE_IDEAL: "tells an ideal rate of"}
+_BIN_WORDS = {BinSource.RATE_SALE: "says it was sold as", BinSource.RATE_IDEAL: "reports an ideal rate of"}
 
 
-def bin_text(told: ToldBin) -> str:
+def bin_text(reported: ReportedBin) -> str:
     """Return a unit's word on its bin: ``says it was sold as 495 TH/s (rate_sale)``."""
-    return f"{_BIN_WORDS[told.source]} {_th(told.hashrate_hs)} ({told.source})"
+    return f"{_BIN_WORDS[reported.source]} {_th(reported.hashrate_hs)} ({reported.source})"
 
 
 def mismatch_text(entry: LedgerEntry, mismatch: Mismatch) -> str:

@@ -1,4 +1,4 @@
-"""A unit that says to be another model or bin than its row: told, and never by mistake."""
+"""A unit that reports another model or bin than its row: found, and never by mistake."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from site_cases import AT, answered, entry, failed, reading
 
 from agent.errors import OtherUnitError
 from agent.site.ledger.delta import LedgerDelta
-from agent.site.mismatch import BinSource, Mismatch, ToldBin, mismatch_of, told_bin
+from agent.site.mismatch import BinSource, Mismatch, ReportedBin, mismatch_of, reported_bin
 from agent.site.status import UnitStatus
 from agent.site.tracker import Tracker
 from agent.text.unit_notes import coolant_text, mismatch_text, unit_notes
@@ -30,7 +30,7 @@ def row(model: str, th: float) -> Nameplate:
 
 
 def says(model: str | None, *, sale: float | None = None, ideal: float | None = None, **changes: Any) -> UnitReading:
-    """Return a reading of a unit that tells its model, the bin it was sold as, and its ideal rate in TH/s."""
+    """Return a reading of a unit that reports its model, the bin it was sold as, and its ideal rate in TH/s."""
     return reading(
         identity=Identity(model=model),
         hashrate_sale_hs=None if sale is None else sale * 1e12,
@@ -40,7 +40,7 @@ def says(model: str | None, *, sale: float | None = None, ideal: float | None = 
 
 
 @pytest.mark.parametrize(
-    ("nameplate", "told"),
+    ("nameplate", "latest"),
     [
         (row("S21", 200), says("Antminer S21", ideal=200)),
         (row("S21", 200), says(None, ideal=200)),
@@ -57,7 +57,7 @@ def says(model: str | None, *, sale: float | None = None, ideal: float | None = 
         # Rounding, and noughts.
         (row("S21j XP Hyd.", 495), says("Antminer S21j XP Hyd.", sale=495.4, ideal=507.154)),
         (row("S21", 200), says("Antminer S21", ideal=0)),
-        # An ideal rate that is no bin of the model, or in another work mode, tells nothing.
+        # An ideal rate that is no bin of the model, or in another work mode, says nothing.
         (row("S21", 200), says("Antminer S21", ideal=206)),
         (row("S21", 200), says("Antminer S21", ideal=188, mode=Mode.LOW)),
         (row("S21 Imm. (NEM)", 239), says("Antminer S21 Imm.", ideal=301, mode=Mode.HIGH)),
@@ -66,13 +66,13 @@ def says(model: str | None, *, sale: float | None = None, ideal: float | None = 
         (row("T21", 190), says("Antminer T21", ideal=233)),
     ],
 )
-def test_unit_in_its_row(nameplate: Nameplate, told: UnitReading) -> None:
+def test_unit_in_its_row(nameplate: Nameplate, latest: UnitReading) -> None:
     """Other spellings, silence, rounding and a tuned or throttled unit are no mismatch."""
-    assert mismatch_of(nameplate, told, CATALOGUE.bins_hs) is None
+    assert mismatch_of(nameplate, latest, CATALOGUE.bins_hs) is None
 
 
 @pytest.mark.parametrize(
-    ("nameplate", "told", "mismatch", "text"),
+    ("nameplate", "latest", "mismatch", "text"),
     [
         (
             row("S21", 200),
@@ -83,7 +83,7 @@ def test_unit_in_its_row(nameplate: Nameplate, told: UnitReading) -> None:
         (
             row("S21 XP Hyd.", 473),
             says("Antminer S21j XP Hyd.", sale=495),
-            Mismatch("S21j XP Hyd.", ToldBin(495e12, SALE)),
+            Mismatch("S21j XP Hyd.", ReportedBin(495e12, SALE)),
             (
                 "answers as S21j XP Hyd. and says it was sold as 495 TH/s (rate_sale);"
                 " the ledger says S21 XP Hyd. of 473 TH/s"
@@ -92,32 +92,32 @@ def test_unit_in_its_row(nameplate: Nameplate, told: UnitReading) -> None:
         (
             row("S23 Hyd.", 580),
             says("Antminer S23 Hyd.", sale=563, ideal=581.9727),
-            Mismatch(None, ToldBin(563e12, SALE)),
+            Mismatch(None, ReportedBin(563e12, SALE)),
             "says it was sold as 563 TH/s (rate_sale); the ledger says S23 Hyd. of 580 TH/s",
         ),
         (
             row("S21 Pro+", 234),
             says("Antminer S21 Pro+", ideal=245),
-            Mismatch(None, ToldBin(245e12, IDEAL)),
-            "tells an ideal rate of 245 TH/s (rate_ideal); the ledger says S21 Pro+ of 234 TH/s",
+            Mismatch(None, ReportedBin(245e12, IDEAL)),
+            "reports an ideal rate of 245 TH/s (rate_ideal); the ledger says S21 Pro+ of 234 TH/s",
         ),
         (
             row("S19 XP", 140),
             says("Antminer S19 XP", sale=141),
-            Mismatch(None, ToldBin(141e12, SALE)),
+            Mismatch(None, ReportedBin(141e12, SALE)),
             "says it was sold as 141 TH/s (rate_sale); the ledger says S19 XP of 140 TH/s",
         ),
         (
             row("S21", 200),
             says(None, sale=188),
-            Mismatch(None, ToldBin(188e12, SALE)),
+            Mismatch(None, ReportedBin(188e12, SALE)),
             "says it was sold as 188 TH/s (rate_sale); the ledger says S21 of 200 TH/s",
         ),
         (
             row("S21", 200),
             says("Antminer BHB68601", ideal=188),
-            Mismatch(None, ToldBin(188e12, IDEAL)),
-            "tells an ideal rate of 188 TH/s (rate_ideal); the ledger says S21 of 200 TH/s",
+            Mismatch(None, ReportedBin(188e12, IDEAL)),
+            "reports an ideal rate of 188 TH/s (rate_ideal); the ledger says S21 of 200 TH/s",
         ),
         (
             row("S21", 200),
@@ -127,27 +127,27 @@ def test_unit_in_its_row(nameplate: Nameplate, told: UnitReading) -> None:
         ),
     ],
 )
-def test_unit_in_another_row(nameplate: Nameplate, told: UnitReading, mismatch: Mismatch, text: str) -> None:
-    """Another model is told whatever its bin; another bin by `rate_sale`, or by a sticker that is a bin."""
-    assert mismatch_of(nameplate, told, CATALOGUE.bins_hs) == mismatch
+def test_unit_in_another_row(nameplate: Nameplate, latest: UnitReading, mismatch: Mismatch, text: str) -> None:
+    """Another model is found whatever its bin; another bin by `rate_sale`, or by a sticker that is a bin."""
+    assert mismatch_of(nameplate, latest, CATALOGUE.bins_hs) == mismatch
     assert mismatch_text(entry(nameplate=nameplate), mismatch) == text
 
 
 @given(one=st.sampled_from(list(CATALOGUE)), other=st.sampled_from(list(CATALOGUE)))
 def test_every_pair_of_bins(one: Nameplate, other: Nameplate) -> None:
-    """A unit of one bin in the row of another is told exactly if the two are not the same machine."""
-    told = says(f"Antminer {other.model}", sale=other.hashrate_hs / 1e12)
+    """A unit of one bin in the row of another is found exactly if the two are not the same machine."""
+    latest = says(f"Antminer {other.model}", sale=other.hashrate_hs / 1e12)
     is_same = one.hashrate_hs == other.hashrate_hs and one.model.split(" (")[0] == other.model.split(" (")[0]
-    assert (mismatch_of(one, told, CATALOGUE.bins_hs) is None) is is_same
+    assert (mismatch_of(one, latest, CATALOGUE.bins_hs) is None) is is_same
 
 
 def test_word_on_the_bin() -> None:
     """`rate_sale` comes first; an ideal rate counts if it is whole and the unit is in its normal mode."""
-    assert told_bin(says("S21", sale=495, ideal=507.154)) == ToldBin(495e12, SALE)
-    assert told_bin(says("S21", ideal=200)) == ToldBin(200e12, IDEAL)
-    assert told_bin(says("S21", ideal=507.154)) is None
-    assert told_bin(says("S21", ideal=200, mode=Mode.LOW)) is None
-    assert told_bin(says("S21")) is None
+    assert reported_bin(says("S21", sale=495, ideal=507.154)) == ReportedBin(495e12, SALE)
+    assert reported_bin(says("S21", ideal=200)) == ReportedBin(200e12, IDEAL)
+    assert reported_bin(says("S21", ideal=507.154)) is None
+    assert reported_bin(says("S21", ideal=200, mode=Mode.LOW)) is None
+    assert reported_bin(says("S21")) is None
 
 
 def tracked(nameplate: Nameplate) -> Tracker:
@@ -155,9 +155,9 @@ def tracked(nameplate: Nameplate) -> Tracker:
     return Tracker([entry(nameplate=nameplate)], stale_after_s=30, at=AT, bins_of=CATALOGUE.bins_hs)
 
 
-def recorded(tracker: Tracker, told: UnitReading) -> UnitStatus:
+def recorded(tracker: Tracker, latest: UnitReading) -> UnitStatus:
     """Return the unit's status after a poll."""
-    poll = structs.replace(answered(), reading=told)
+    poll = structs.replace(answered(), reading=latest)
     status = tracker.record(poll, clock_s=0.0)
     assert status is not None
     return status[0]
@@ -175,13 +175,13 @@ def test_status_carries_the_mismatch_and_changes_nothing_else() -> None:
 def test_mismatch_lasts_until_the_unit_the_row_or_the_catalogue_changes() -> None:
     """It goes on through failed polls, and ends with another answer, another row, or a withdrawn reading."""
     tracker = tracked(row("S21", 200))
-    told = says("Antminer S21", ideal=195)
-    assert recorded(tracker, told).mismatch == Mismatch(None, ToldBin(195e12, IDEAL))
+    latest = says("Antminer S21", ideal=195)
+    assert recorded(tracker, latest).mismatch == Mismatch(None, ReportedBin(195e12, IDEAL))
     silent = tracker.record(failed(), clock_s=100.0)
     assert silent is not None
     assert silent[0].mismatch is not None
     assert recorded(tracker, says("Antminer S21", ideal=200)).mismatch is None
-    assert recorded(tracker, told).mismatch is not None
+    assert recorded(tracker, latest).mismatch is not None
     (moved,) = tracker.take_over(LedgerDelta((entry(nameplate=row("S21", 195)),), ()), at=AT)
     assert moved.mismatch is None
     assert recorded(tracker, says("Antminer S21", ideal=188)).mismatch is not None
@@ -219,14 +219,14 @@ def test_missing_coolant_is_explained(
     layout: CoolantLayout, boards: tuple[BoardReading, ...], text: str | None
 ) -> None:
     """A hydro unit without a coolant says why, and no other unit says anything."""
-    told = says("Antminer S21 XP Hyd.", coolant_layout=layout, boards=boards)
-    assert coolant_text(told) == text
+    latest = says("Antminer S21 XP Hyd.", coolant_layout=layout, boards=boards)
+    assert coolant_text(latest) == text
 
 
 def test_notes_of_a_unit() -> None:
     """All remarks on a unit stand in one list, in words."""
-    told = says("Antminer S21 XP Hyd.", coolant_layout=CoolantLayout.TEMP_IN_OUT, boards=(BARE,))
-    status = recorded(tracked(row("S21", 200)), told)
+    latest = says("Antminer S21 XP Hyd.", coolant_layout=CoolantLayout.TEMP_IN_OUT, boards=(BARE,))
+    status = recorded(tracked(row("S21", 200)), latest)
     assert unit_notes(status) == [
         "answers as S21 XP Hyd.; the ledger says S21 of 200 TH/s",
         "coolant not reported",

@@ -40,8 +40,8 @@ def test_why_a_unit_is_in_its_state() -> None:
     one = status(entry(), reading(hashrate_5s_hs=0.0))
     refused = status(entry(), error=UnreachableError("no", is_refusal=True))
     assert [why_text(each, AT + 200) for each in (one, held(one), refused, held(refused))] == [
-        "awake, no hashrate",
-        "awake, no hashrate; not looked at for 3 min: this agent is late",
+        "cause unknown",
+        "cause unknown; not looked at for 3 min: this agent is late",
         "connection refused",
         "connection refused; not looked at: this agent is late",
     ]

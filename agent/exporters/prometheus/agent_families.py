@@ -343,13 +343,13 @@ _IDENTITY: tuple[Family[AgentNumbers], ...] = (
     ),
     _own(
         "mining_site_mismatched_units",
-        "Units that say to be another model or bin than their row in the ledger, by reason: model, or bin alone.",
+        "Units that report another model or bin than their row in the ledger, by reason: model, or bin alone.",
         _mismatches,
         *("site", "reason"),
     ),
     _own(
         "miner_model_mismatch",
-        "1 for a unit that says to be another model or bin than its row in the ledger. Absent for all others,"
+        "1 for a unit that reports another model or bin than its row in the ledger. Absent for all others,"
         f" and beyond {MISMATCHES_NAMED:,} units.",
         lambda own: [((own.site, unit_id), 1) for unit_id in islice(own.mismatched, MISMATCHES_NAMED)],
         *("site", "unit"),

@@ -39,7 +39,7 @@ class AgentNumbers:
         scrape_bytes: Size of the latest body before compression, by scope.
         in_flight: Returns the number of polls under way; None until it is set.
         units, simulated_units: Return how many units are exported, and how many of these are simulated.
-        mismatched: How each unit that says to be another model or bin than its row differs, by unit.
+        mismatched: What units report that are another model or bin than their row, by unit.
         is_whole: True once every unit has been polled.
         meters: Returns every meter's state.
         history: Health of the history writer; None without a history.

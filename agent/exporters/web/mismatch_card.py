@@ -1,4 +1,4 @@
-"""Card of the status page for units that say to be another model or bin than their row in the ledger."""
+"""Card of the status page for units that report another model or bin than their row in the ledger."""
 
 from collections.abc import Iterable
 from html import escape
@@ -12,7 +12,7 @@ UNITS_NAMED = 12
 
 
 def mismatch_card(statuses: Iterable[UnitStatus]) -> str:
-    """Return the card, or an empty text if every unit that tells its model is in the right row."""
+    """Return the card, or an empty text if every unit that reports its model is in the right row."""
     items = sorted(
         (status.entry.unit_id, mismatch_text(status.entry, status.mismatch)) for status in statuses if status.mismatch
     )

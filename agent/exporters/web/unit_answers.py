@@ -29,14 +29,14 @@ class MismatchAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         model: The model that it answers as; null if that is its row's.
-        hashrate_hs: The bin that it tells; null if that is its row's, or if it tells none.
-        told_by: The key in which it tells its bin.
+        hashrate_hs: The bin that it reports; null if that is its row's, or if it reports none.
+        reported_by: The key in which it reports its bin.
         text: The same in words.
     """
 
     model: str | None
     hashrate_hs: float | None
-    told_by: BinSource | None
+    reported_by: BinSource | None
     text: str
 
 
@@ -55,7 +55,7 @@ class UnitRow(msgspec.Struct, frozen=True, kw_only=True):
         error_reason: Reason for which the latest poll failed.
         curtailment: Id of the active curtailment event that covers it.
         is_straggler: True if it hashes more than the target of that event leaves it.
-        mismatch: How it says to be another model or bin than its row in the ledger; null if it does not.
+        mismatch: Another model or bin than that of its row in the ledger; null if it reports none.
         not_restored_after: Id of the event that curtailed it, if it does not hash again 15 minutes after its end.
     """
 
@@ -240,7 +240,7 @@ def _mismatch_answer(status: UnitStatus) -> MismatchAnswer | None:
     return MismatchAnswer(
         model=mismatch.model,
         hashrate_hs=None if mismatch.bin is None else mismatch.bin.hashrate_hs,
-        told_by=None if mismatch.bin is None else mismatch.bin.source,
+        reported_by=None if mismatch.bin is None else mismatch.bin.source,
         text=mismatch_text(status.entry, mismatch),
     )
 

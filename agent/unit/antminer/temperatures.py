@@ -77,8 +77,8 @@ def _with_own_keys(arrays: Arrays, layout: CoolantLayout) -> Temperatures:
     inlet, outlet = (tuple(values or ()) for values in (arrays.inlet, arrays.outlet))
     coolant, chips = ((_at(inlet, place), _at(outlet, place)) for place in (0, 1))
     found = _by(arrays, layout)
-    is_told = layout is not CoolantLayout.UNKNOWN and _is_any(found.chips)
-    return Temperatures(found.chips if is_told else chips, found.board, coolant)
+    is_apart = layout is not CoolantLayout.UNKNOWN and _is_any(found.chips)
+    return Temperatures(found.chips if is_apart else chips, found.board, coolant)
 
 
 def _unknown(arrays: Arrays) -> Temperatures:

@@ -34,7 +34,7 @@ from agent.site.identity.whereabouts import Sighting, Standing, Whereabouts
 from agent.site.lateness import held
 from agent.site.ledger.entries import Place
 from agent.site.metered import Metered, MeterState
-from agent.site.mismatch import BinSource, Mismatch, ToldBin
+from agent.site.mismatch import BinSource, Mismatch, ReportedBin
 from agent.site.power import PowerSource
 from agent.site.reasons import Reason
 from agent.site.status import Loss, UnitStatus
@@ -849,8 +849,8 @@ async def test_whereabouts() -> None:
 
 async def test_units_that_tell_another_model() -> None:
     """Units unlike their rows are counted by reason and named; one that fits again, or left, is neither."""
-    other_bin = Mismatch(None, ToldBin(188e12, BinSource.RATE_IDEAL))
-    differing = [Mismatch("S21 Pro", None), other_bin, Mismatch("T21", ToldBin(190e12, BinSource.RATE_SALE))]
+    other_bin = Mismatch(None, ReportedBin(188e12, BinSource.RATE_IDEAL))
+    differing = [Mismatch("S21 Pro", None), other_bin, Mismatch("T21", ReportedBin(190e12, BinSource.RATE_SALE))]
     statuses = [
         structs.replace(status(entry(f"u{number}"), reading(f"u{number}")), mismatch=mismatch)
         for number, mismatch in enumerate((*differing, None))
