@@ -74,8 +74,19 @@ def attribute(
             losses.append(Loss(cause, taken_hs))
             left_hs -= taken_hs
     if left_hs > 0:
-        losses.append(Loss(Cause.UNDERPERFORMING, left_hs))
+        if losses and losses[-1].cause is Cause.DERATED and _meets_its_preset(reading, nameplate_hs, measured_hs):
+            losses[-1] = Loss(Cause.DERATED, losses[-1].hashrate_hs + left_hs)
+        else:
+            losses.append(Loss(Cause.UNDERPERFORMING, left_hs))
     return tuple(losses), nameplate_hs * 0
+
+
+def _meets_its_preset(reading: UnitReading | None, nameplate_hs: float, measured_hs: float) -> bool:
+    """Return True if a unit hashes what its firmware expects of a preset below the nameplate, within tolerance."""
+    ideal_hs = reading.hashrate_ideal_hs if reading is not None else None
+    return (
+        ideal_hs is not None and ideal_hs < nameplate_hs and measured_hs >= ideal_hs * (1 - _NOISE_BELOW[Cause.DERATED])
+    )
 
 
 def _claims(

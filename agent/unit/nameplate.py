@@ -17,7 +17,8 @@ from agent.unit.models_file import COLUMNS, HYDRO, OPTIONAL_COLUMNS, Hardware, M
 
 # Hashes a chip computes per clock cycle. Documented (D33): a BM1368 has 1276 small cores. Observed (O51):
 # 108 x 1.276 x 490 MHz = 67,526 GH/s is a board's `rate_ideal` in s21-stock-aml-202407. Other chips: no source yet.
-HASHES_PER_CYCLE: Mapping[str, int] = {"BM1368": 1276}
+# Observed (O84): 894 for a BM1366, from board ideals of two firmwares.
+HASHES_PER_CYCLE: Mapping[str, int] = {"BM1366": 894, "BM1368": 1276}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)

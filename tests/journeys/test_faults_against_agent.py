@@ -266,7 +266,6 @@ SLEPT = Row(
 )
 AS_IT_IS: dict[str, Any] = {"state": HASHING, "why": "hashing", "series": WHOLE}
 ESTIMATED = {RATE: near(PLATE_HS), POWER + '{source="estimated"}': near(3500.0)}
-MEASURED = {RATE: near(PLATE_HS), POWER + '{source="measured"}': near(3500.0)}
 
 CONTRADICTION_ROWS = (
     Row(fault="zero_watts", **AS_IT_IS),

@@ -80,6 +80,20 @@ HASHING = [
         0,
     ),
     (
+        "throttled, and it hashes what its firmware expects of it",
+        260,
+        {"boards": (board(0, **AT_440), board(1, **AT_440), board(2, **AT_440)), "hashrate_ideal_hs": 262 * TH},
+        {Cause.DERATED: 34},
+        0,
+    ),
+    (
+        "throttled, and it hashes less than its firmware expects of it",
+        250,
+        {"boards": (board(0, **AT_440), board(1, **AT_440), board(2, **AT_440)), "hashrate_ideal_hs": 262 * TH},
+        {Cause.DERATED: 30, Cause.UNDERPERFORMING: 14},
+        0,
+    ),
+    (
         "one board throttled, and it hashes less than its clock explains",
         280,
         {"boards": (board(0, **AT_440), board(1), board(2))},

@@ -158,15 +158,16 @@ def _choose(draft: Draft, total_hs: float, boards: BoardsSum, yard: Yardstick) -
 def _choose_beside_none(
     draft: Draft, total_hs: float, boards: BoardsSum, yard: Yardstick, *, are_credible: bool
 ) -> None:
-    """Choose between a total of nothing and boards that hash; a full longer rate says which, and how much at most."""
+    """Choose between a total of nothing and boards that hash: those, but not far above a full longer rate.
+
+    A longer rate of nothing may be as false as the total.
+    """
     longer_hs, scaled_hs = draft.full_longer_hs(), _scaled_total_hs(draft, total_hs, yard)
-    if longer_hs is not None and longer_hs < yard.least_hs:
-        draft.refute_boards()
-    elif scaled_hs is not None and (not are_credible or boards.rate_hs > scaled_hs):
+    if scaled_hs is not None and (not are_credible or boards.rate_hs > scaled_hs):
         _take_scaled(draft, scaled_hs, boards, yard)
     elif not are_credible:
         draft.refute_boards()
-    elif longer_hs is not None and boards.rate_hs > (1 + SUPPORT_RATIO) * longer_hs:
+    elif longer_hs is not None and yard.least_hs <= longer_hs < boards.rate_hs / (1 + SUPPORT_RATIO):
         draft.refute_boards()
         draft.total_hs, draft.stand_in = None, draft.longer(yard.sure_hs)
         draft.repairs.add("longer_rate")

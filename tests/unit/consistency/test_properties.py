@@ -118,7 +118,7 @@ def told(draw: st.DrawFn) -> Told:
 
 def poll(stats: bytes, *, is_fast: bool = True) -> UnitReading | PollError:
     """Return what one poll gives of a unit that answers `stats` alone."""
-    slow: AbstractContextManager[object] = mock.patch.object(conversation, "fast_reading", return_value=None)
+    slow: AbstractContextManager[object] = mock.patch.object(conversation, "regular_reading", return_value=None)
     with nullcontext() if is_fast else slow:
         talk = converse("u1", Memory(), nameplate=PLATE, slow_every=5, wall=lambda: 1e9)
         request = next(talk)
@@ -161,10 +161,9 @@ def most_credible_th(reply: Told) -> float:
     boards = [rate for rate in in_one_unit(as_told, total) if rate <= 2 * RATED_TH / 3]
     is_whole = 3 <= len(boards) == len(reply.boards)
     whole, part = (sum(boards), 0.0) if is_whole else (None, sum(boards))
-    uptime_s = reply.uptime_s or 0
-    # A window that is not full may be too low, so it seconds a rate but not nothing.
-    thirty = reply.thirty if uptime_s >= 1800 or (reply.thirty or 0) >= 0.01 * RATED_TH else None
-    average = reply.average if uptime_s >= 600 or (reply.average or 0) >= 0.01 * RATED_TH else None
+    # A longer rate seconds a rate but not nothing: it may be as false as a total of nothing.
+    thirty = reply.thirty if (reply.thirty or 0) >= 0.01 * RATED_TH else None
+    average = reply.average if (reply.average or 0) >= 0.01 * RATED_TH else None
     rates = [total, whole, thirty, average]
     scaled = [
         (source, rate * factor, factor == 1)

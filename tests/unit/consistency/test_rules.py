@@ -179,7 +179,7 @@ REPAIRED = [
     ),
     pytest.param(reading_of(200.0, 33.0, 33.0, 34.0), 100.0, None, ["total_from_boards"], id="lower boards"),
     pytest.param(reading_of(100.0, *THIRDS), 100.0, [None] * 3, ["boards_refuted"], id="lower total"),
-    pytest.param(reading_of(0.0, *THIRDS, avg=1.0), 0.0, [None] * 3, ["boards_refuted"], id="none, as on average"),
+    pytest.param(reading_of(0.0, *THIRDS, avg=1.0), 201.0, None, ["total_from_boards"], id="none, as on average"),
     pytest.param(
         reading_of(200.0, 0.0, 0.0, 0.0, avg=199.0), 200.0, [None] * 3, ["boards_refuted"], id="boards at 0, average"
     ),
