@@ -174,10 +174,13 @@ def bad_chips(chip_map: str | None, chips: int | None) -> int | None:
     """
     if not chip_map:
         return None
-    bad = chip_map.count("x") + chip_map.count("X")
+    if "o" not in chip_map:
+        # Capitals, or no good chip.
+        chip_map = chip_map.casefold()
+    bad = chip_map.count("x")
     if not bad or chips is None:
         return bad
-    missing = max(0, bad + chip_map.casefold().count("o") - chips)
+    missing = max(0, bad + chip_map.count("o") - chips)
     return min(chips, max(0, bad - missing))
 
 

@@ -220,6 +220,9 @@ def _scale_reply(draft: Draft, yard: Yardstick) -> None:
     total_hs, boards, longer_hs = draft.total_hs, draft.boards_sum(), draft.full_longer_hs()
     if total_hs is None or yard.rated_hs is None or draft.uptime_s is None or draft.uptime_s < AVERAGE_FULL_S:
         return
+    if draft.repairs:
+        # A figure was refuted already, so not all rates agree.
+        return
     if not LEAST_SCALED_RATIO * yard.rated_hs <= total_hs * _THOUSAND <= yard.sure_hs:
         return
     boards_hs = None if boards is None or not boards.is_complete else boards.rate_hs
