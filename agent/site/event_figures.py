@@ -16,8 +16,8 @@ class EventFigures:
         phase: Its phase now.
         units, nameplate_hs: The units it governs, and their nameplate; 0 unless it is active.
         operating_hs: Hashrate measured of those units; a unit that was not read adds nothing.
-        asleep: Number of units it curtails, including those that have not woken since its end.
-        stragglers: Ids of the units that hash although its target is zero.
+        asleep: Number of units it curtails, including those that have not woken since its end and hash nothing yet.
+        stragglers: Ids of the units that hash more than its target leaves them.
         unrestored: Ids of the units that it curtailed and that do not hash again, 15 minutes or longer after its end.
     """
 
@@ -67,7 +67,7 @@ def event_figures(curtailments: Curtailments, statuses: Iterable[UnitStatus], at
             tally = tallies.get(event.id)
             if tally is not None:
                 tally.add(status)
-        elif status.state is UnitState.CURTAILED:
+        elif status.state is UnitState.CURTAILED and not status.hashrate_hs:
             event = around.restoring_event(status.entry)
             if event is not None:
                 tallies[event.id].asleep += 1

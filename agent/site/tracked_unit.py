@@ -5,21 +5,20 @@ from collections.abc import Callable
 import msgspec
 
 from agent.errors import PollError, UnreachableError
-from agent.site.curtailment.events import Event, Phase, Slice
+from agent.site.curtailment.events import Event, Slice
+from agent.site.event_memory import EventMemory
 from agent.site.ledger.entries import LedgerEntry
 from agent.site.losses import attribute, is_noise, shortfall_finding
 from agent.site.mismatch import Mismatch, mismatch_of
 from agent.site.power import Power, PowerModel, unit_power
+from agent.site.reasons import Reason
 from agent.site.restarts import Restarts, ends_credit, is_reset, is_restart, is_young
 from agent.site.status import (
     STEADY,
-    Cause,
     Course,
-    Loss,
     UnitState,
     UnitStatus,
     is_definite_refusal,
-    is_full,
     is_straggling,
     judge,
 )
@@ -43,24 +42,20 @@ class TrackedUnit:
         error: Why the latest poll failed; None if it did not.
         failures: Polls failed in a row.
         metered_watts: The unit's own meter; None without one.
-        curtailed_by: The event that last curtailed the unit, until it hashes again.
-        cut_by: The event that last took hashrate from it, until it hashes at its full rate again.
+        events: Its memory of curtailment.
         mismatch: Another model or bin than its row's that the unit reports.
         restarts: Its latest restart; None while none was seen.
-        has_hashed: True once this process saw it hash.
         status: As of its latest poll or judgement; set by the first `judge`.
     """
 
     __slots__ = (
         "_compared",
         "asked_at",
-        "curtailed_by",
-        "cut_by",
         "entry",
         "error",
+        "events",
         "failures",
         "fresh_until",
-        "has_hashed",
         "is_frozen",
         "is_overdue",
         "metered_watts",
@@ -82,10 +77,8 @@ class TrackedUnit:
         self.error: PollError | None = None
         self.failures = 0
         self.metered_watts: float | None = None
-        self.curtailed_by: Event | None = None
-        self.cut_by: Event | None = None
+        self.events = EventMemory()
         self.restarts: Restarts | None = None
-        self.has_hashed = False
         self.mismatch: Mismatch | None = None
         self._compared: tuple[object, ...] = ()
         self.status: UnitStatus
@@ -192,7 +185,7 @@ class TrackedUnit:
         """
         entry, reading, error = self.entry, self.reading, self.error
         event = around.active(entry)
-        waking_from = self._waking_from(around) if event is None and around.restoring else None
+        waking_from = self.events.waking_from(around, entry, reading) if event is None and around.restoring else None
         is_waking, target_ratio = waking_from is not None, _target_ratio(event or waking_from)
         state, finding, also = judge(
             entry,
@@ -216,8 +209,11 @@ class TrackedUnit:
                 is_waking=is_waking,
                 is_straggler=is_straggler,
             )
-        if event is not None or waking_from is not None:
-            self._remember_cut(event, state, fresh, losses)
+        if event is not None:
+            self.events.note_cut(event, losses)
+        elif waking_from is not None and state is UnitState.HASHING and fresh is not None:
+            is_settled = self.restarts is not None and self.restarts.is_settled and is_young(fresh)
+            self.events.note_return(fresh, entry.nameplate, is_settled=is_settled)
         before = getattr(self, "status", None)
         self.status = UnitStatus(
             entry=entry,
@@ -236,10 +232,10 @@ class TrackedUnit:
             hashrate_hs=hashrate_hs,
             losses=losses,
             uplift_hs=uplift_hs,
-            power=self._power(state, power_model, is_fresh=is_fresh),
+            power=self._power(finding.reason, power_model, is_fresh=is_fresh),
             event=event,
             is_straggler=is_straggler,
-            unrestored=self._unrestored(state, event, around, at),
+            unrestored=self.events.unrestored(state, around, event=event, entry=entry, reading=reading, at=at),
             mismatch=self.mismatch,
         )
 
@@ -254,66 +250,24 @@ class TrackedUnit:
             is_waking=is_waking,
         )
 
-    def _waking_from(self, around: Slice) -> Event | None:
-        """Return the event that ended lately and from which the unit is still on its way back, or None.
-
-        An agent that was not running during the event knows it from a process that began after the event's end.
-        """
-        restoring = around.restoring_event(self.entry)
-        if restoring is None:
-            return None
-        if self.cut_by is not None and self.cut_by.id == restoring.id:
-            return restoring
-        reading = self.reading
-        if self.has_hashed or reading is None or reading.uptime_s is None or restoring.end is None:
-            return None
-        return restoring if reading.at - reading.uptime_s >= restoring.end else None
-
-    def _remember_cut(
-        self, event: Event | None, state: UnitState, fresh: UnitReading | None, losses: tuple[Loss, ...]
-    ) -> None:
-        """Remember which event takes hashrate from the unit; forget it once the unit is back."""
-        if event is not None:
-            if any(loss.cause is Cause.CURTAILED for loss in losses):
-                self.cut_by = event
-        elif state is UnitState.HASHING and fresh is not None:
-            is_settled = self.restarts is not None and self.restarts.is_settled and is_young(fresh)
-            if is_settled or is_full(fresh, self.entry.nameplate):
-                self.cut_by = None
-
     def take_meter(self, watts: float | None, power_model: PowerModel) -> None:
         """Put what the unit's own meter reads now into its status; None without a meter."""
         self.metered_watts = watts
         status = self.status
-        power = self._power(status.state, power_model, is_fresh=status.is_fresh or self.is_held)
+        power = self._power(status.reason, power_model, is_fresh=status.is_fresh or self.is_held)
         self.status = msgspec.structs.replace(status, power=power)
 
-    def _power(self, state: UnitState, power_model: PowerModel, *, is_fresh: bool) -> Power | None:
+    def _power(self, reason: Reason, power_model: PowerModel, *, is_fresh: bool) -> Power | None:
         return unit_power(
             self.entry.nameplate,
             self.reading if is_fresh else None,
             model=power_model,
-            is_starting=state is UnitState.STARTING,
+            is_starting=reason in _RAMPING,
             metered_watts=self.metered_watts,
         )
 
-    def _unrestored(self, state: UnitState, event: Event | None, around: Slice, at: float) -> Event | None:
-        """Remember which event curtailed the unit; return it if the unit had its time to wake and does not hash."""
-        if state is UnitState.HASHING:
-            self.curtailed_by, self.has_hashed = None, True
-            return None
-        if state is UnitState.CURTAILED:
-            self.curtailed_by = event or around.restoring_event(self.entry)
-        elif self.curtailed_by is not None:
-            # An event that is stopped by an order gets an end it did not have before.
-            self.curtailed_by = around.ended(self.curtailed_by.id) or self.curtailed_by
-        elif not self.has_hashed and self.reading is not None and self.reading.mode is Mode.SLEEP:
-            # An agent that was not running during the event knows it from what ended since.
-            self.curtailed_by = around.remembered_event(self.entry)
-        by = self.curtailed_by
-        if by is None or event is not None or state in {UnitState.CURTAILED, UnitState.MAINTENANCE}:
-            return None
-        return by if by.phase_at(at) is Phase.ENDED else None
+
+_RAMPING = frozenset({Reason.RAMPING_UP, Reason.WAKING})
 
 
 def _target_ratio(event: Event | None) -> float:

@@ -13,6 +13,7 @@ from agent.app import Agent
 from agent.errors import ConfigError
 from agent.runtime.reload import read_again
 from agent.runtime.setup import load_setup
+from agent.unit.coolant import CoolantLayout
 
 LEDGER = """\
 unit_id,model,hashrate_th,host,container,rack,slot,deployed_from,deployed_to,status
@@ -102,6 +103,27 @@ async def test_a_reload_puts_interval_and_windows_in_force(tmp_path: Path) -> No
         assert agent.tracker.stale_after_s == 90
         assert recorder._minutes.longest_gap_s > gap_s
         assert [event.id.split(":")[1] for event in agent.book.curtailments.around(time.time()).in_force] == ["peak"]
+
+
+async def test_a_reload_puts_the_catalogue_in_force(tmp_path: Path) -> None:
+    """Bins and sensor layouts of a changed models file are used from the next poll on; no unit is touched for it."""
+    agent = _agent(tmp_path)
+    (tmp_path / "site.toml").write_text(
+        CONFIG.replace('file = "ledger.csv"\n', 'file = "ledger.csv"\nmodels_file = "models.csv"\n'), encoding="utf-8"
+    )
+    header = "model,hashrate_th_s,power_w,efficiency_j_per_th,hashboards,chips_per_board,chip,fans,cooling,source"
+    async with agent.polling():
+        layouts = agent.in_force._parts.layouts
+        assert layouts.of("Antminer S99 HYDRO", CoolantLayout.NONE) is CoolantLayout.UNKNOWN
+        assert agent.tracker.bins_of("S99 Hydro") == ()
+        before = _kept(agent)
+        for layout in ("temp_pcb", "temp_chip"):
+            row = f"S99 Hyd.,900,,,,,,0,hydro,ours,{layout}"
+            (tmp_path / "models.csv").write_text(f"{header},coolant_layout\n{row}\n", encoding="utf-8")
+            await agent.reload()
+            assert agent.tracker.bins_of("S99 Hydro") == (900e12,)
+            assert layouts.of("Antminer S99 HYDRO", CoolantLayout.NONE) is CoolantLayout(layout)
+        assert _kept(agent) == before
 
 
 async def test_a_reload_that_stops_counting_simulated_units_forgets_their_shares(

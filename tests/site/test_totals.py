@@ -180,7 +180,12 @@ def test_an_overdue_unit_counts_as_it_was_and_is_not_covered() -> None:
     fleet = [
         case("a"),
         case("b", is_stale=True, reading=board_gone),
-        case("c", ("C2", "R1"), is_stale=True, entry=entry("c", place=Place("C2", "R1"), is_in_maintenance=True)),
+        case(
+            "c",
+            ("C2", "R1"),
+            is_stale=True,
+            entry=entry("c", place=Place(container="C2", rack="R1"), is_in_maintenance=True),
+        ),
     ]
     figures = site_figures(statuses(fleet), AT)
     site = figures.site

@@ -13,9 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.errors import UnreachableError
+from agent.exporters.web.mismatch_card import UNITS_NAMED
 from agent.exporters.web.page import Shown, render
 from agent.site.lateness import held
 from agent.site.ledger.entries import Place
+from agent.site.mismatch import Mismatch
 from agent.site.status import UnitStatus
 from agent.site.totals import site_figures
 
@@ -217,6 +219,18 @@ def test_simulated_units_are_announced(units: int, words: str) -> None:
     assert "imulated" not in page(at("a", "C1")).text
 
 
+def test_units_in_the_wrong_row_are_listed() -> None:
+    """Units that answer as another model than their row are listed, the first by id in words; without any, no card."""
+    units = [at(f"u{number:02}", "C1") for number in range(UNITS_NAMED + 3)]
+    assert "Other models" not in page(*units).text
+    shown = page(*(msgspec.structs.replace(unit, mismatch=Mismatch("S21 Pro", None)) for unit in reversed(units)))
+    assert f"Other models than in the ledger: {UNITS_NAMED + 3} units" in shown.text
+    assert "u00 answers as S21 Pro; the ledger says S21 of 200 TH/s u01 answers" in shown.text
+    assert "and 3 units more" in shown.text
+    assert shown.text.count("answers as S21 Pro") == UNITS_NAMED
+    assert ("href", "/api/v1/units/u00") in shown.attributes
+
+
 def test_nothing_deployed() -> None:
     """A site with nothing deployed shows no ratio."""
     shown = page(figures=site_figures([], AT))
@@ -238,7 +252,7 @@ def hostile_page(text: str) -> Parsed:
     """Return a page on which every text from outside is `text`."""
     place = Place(container=text, rack=text, slot=text)
     declared = entry(text, place=place, nameplate=replace(S21, model=text), host=text)
-    silent_one = msgspec.structs.replace(gone_silent(), entry=declared, why=text)
+    silent_one = msgspec.structs.replace(gone_silent(), entry=declared, why=text, mismatch=Mismatch(text, None))
     return page(silent_one, site=text, version=text, unreadiness=text, illness=text)
 
 

@@ -13,7 +13,8 @@ from zoneinfo import ZoneInfo
 import aiohttp
 import jsonschema
 import pytest
-from exporter_cases import AT, gone_silent
+from exporter_cases import AT, entry, gone_silent, reading, status
+from msgspec import structs
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 from web_site import UNITS, get_json, served, source
 
@@ -22,6 +23,8 @@ from agent.exporters.web import server as web
 from agent.exporters.web.guard import GuardedConnection
 from agent.exporters.web.unit_query import QueryError, parse_query
 from agent.site.lateness import held
+from agent.site.mismatch import BinSource, Mismatch, ReportedBin
+from agent.unit.coolant import CoolantLayout
 
 on_both_loops = pytest.mark.asyncio(loop_factories=["asyncio", "uvloop"])
 
@@ -169,6 +172,27 @@ async def test_unit_answer() -> None:
     assert answer["reading"]["shares"]["accepted"] == 1000
     assert "pool.invalid" not in json.dumps(answer)
     assert "someone" not in json.dumps(answer)
+
+
+async def test_a_unit_in_the_wrong_row() -> None:
+    """Row and answer have what the unit reports, in figures and in words; a unit in its row has null and no note."""
+    mismatch = Mismatch("S21j XP Hyd.", ReportedBin(495e12, BinSource.RATE_SALE))
+    words = "answers as S21j XP Hyd. and says it was sold as 495 TH/s (rate_sale); the ledger says S21 of 200 TH/s"
+    read = reading("a1", hashrate_sale_hs=495e12, coolant_layout=CoolantLayout.UNKNOWN)
+    wrong = structs.replace(status(entry("a1"), read), mismatch=mismatch)
+    async with served(source([wrong, UNITS[1]])) as client:
+        listed = (await get_json(client, "/api/v1/units"))["units"]
+        answer = await get_json(client, "/api/v1/units/a1")
+        right = await get_json(client, "/api/v1/units/a2")
+    assert [row["mismatch"] for row in listed] == [
+        {"model": "S21j XP Hyd.", "hashrate_hs": 495e12, "reported_by": "rate_sale", "text": words},
+        None,
+    ]
+    assert answer["unit"]["mismatch"] == listed[0]["mismatch"]
+    assert answer["notes"][0] == words
+    assert answer["notes"][1].startswith("coolant not shown: no source tells which sensors of S21 are in the coolant")
+    assert (answer["reading"]["hashrate_sale_hs"], answer["reading"]["coolant_layout"]) == (495e12, "unknown")
+    assert (right["unit"]["mismatch"], right["notes"], right["reading"]["coolant_layout"]) == (None, [], "none")
 
 
 async def test_a_unit_that_failed_and_one_not_polled() -> None:

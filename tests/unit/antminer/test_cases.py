@@ -9,6 +9,7 @@ from loopback import unit
 from agent.errors import ForeignProtocolError, PollError, RefusedError
 from agent.unit.antminer.conversation import Memory, converse
 from agent.unit.cgminer.client import Client
+from agent.unit.coolant import CoolantLayout
 from agent.unit.reading import Mode, PowerKind, UnitReading
 
 TH = 1e12
@@ -31,6 +32,17 @@ async def outcome(name: str) -> UnitReading | PollError:
 READ: list[tuple[str, dict[str, Any]]] = [
     ("01-zero-watts-while-hashing", {"rate_hs": 484 * TH, "power_watts": None, "repairs": ("watts_refuted",)}),
     ("02-told-to-sleep-still-hashing", {"rate_hs": 200 * TH, "mode": None, "repairs": ("mode_refuted",)}),
+    ("03-s21e-hyd-coolant", {"rate_hs": 310 * TH, "coolant_layout": CoolantLayout.TEMP_PCB}),
+    (
+        "04-s23-hyd-temp-in-out",
+        {
+            "rate_hs": 572.8 * TH,
+            "hashrate_sale_hs": 563 * TH,
+            "power_watts": 5525,
+            "coolant_layout": CoolantLayout.TEMP_PIC,
+        },
+    ),
+    ("05-unknown-models-and-bins", {"rate_hs": 245 * TH, "hashrate_ideal_hs": 245 * TH, "power_watts": 3499}),
     ("06-braiins-rate-in-summary", {"hashrate_5s_hs": 202 * TH, "hashrate_avg_hs": 201 * TH, "uptime_s": 260_281}),
     (
         "07-vnish-preset",
@@ -72,6 +84,9 @@ async def test_boards_of_the_cases() -> None:
         reading = await outcome(name)
         assert isinstance(reading, UnitReading)
         boards[name[:2]] = reading.boards
+    (s21e,), (s23,) = boards["03"], boards["04"]
+    assert (s21e.chip_celsius, s21e.pcb_celsius, s21e.coolant_celsius) == ((58,), (47, 43, 47, 41, 48), (33, 40))
+    assert (s23.coolant_celsius, s23.pcb_celsius) == ((34, 42), (44, 44, 52, 52))
     assert [board.frequency_hz for board in boards["07"]] == [380.1e6] * 3
     assert boards["12"][0].pcb_celsius == (30, None, 40, None)
     assert boards["14"][0].pcb_celsius == (2, -1, 20, 22)
