@@ -148,7 +148,7 @@ def _held_reading(
     is_second = False
     if reading is None:
         (reading, missing), is_second = yield from _read_stats(data, unit_id, memory, nameplate, wall)
-    has_summary = reading.hashrate_5s_hs is None
+    has_summary = _is_mute(reading)
     if has_summary:
         reading, missing = yield from _with_rates_of_summary(reading, missing, memory, wall)
     try:
@@ -214,6 +214,14 @@ def _slow_reading(
         nameplate=nameplate,
         layouts=memory.layouts,
     )
+
+
+def _is_mute(reading: UnitReading) -> bool:
+    """Return True if `stats` says nothing of what a unit hashes: no rate or, from Braiins OS, noughts and no board."""
+    if reading.hashrate_5s_hs is None:
+        return True
+    has_noughts = not reading.hashrate_5s_hs and not reading.boards and reading.identity.model is None
+    return has_noughts and reading.mode is not Mode.SLEEP
 
 
 def _nothing(unit_id: str, memory: Memory, wall: Callable[[], float]) -> UnitReading:

@@ -11,18 +11,11 @@ from typing import Any, Final, NamedTuple
 
 from agent.errors import UnsupportedReplyError
 from agent.unit.cgminer.fields import number, spelled
-from agent.unit.limits import HS_PER_GHS, HS_PER_THS, MAX_HASHRATE_HS
+from agent.unit.limits import HS_PER_GHS, MAX_HASHRATE_HS
 
 FIVE_S: Final = 5.0
 THIRTY_MIN_S: Final = 1800.0
-HS_PER_UNIT: Final[Mapping[str | None, float]] = {
-    None: HS_PER_GHS,
-    "GH": HS_PER_GHS,
-    "GH/s": HS_PER_GHS,
-    "H/s": 1.0,
-    "MH/s": 1e6,
-    "TH/s": HS_PER_THS,
-}
+_UNIT: Final = re.compile(r"([kmgtp]?)h(?:ash)?(?:/?s)?", re.IGNORECASE)
 _AVERAGE: Final = 0.0
 _KEY: Final = re.compile(r"([kmgtp])hs(?:(av)|(\d{1,4})([smh]))")
 _PREFIXES: Final = {"k": 1e3, "m": 1e6, "g": 1e9, "t": 1e12, "p": 1e15}
@@ -30,15 +23,17 @@ _SECONDS: Final = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 def hashes_per_unit(rate_unit: str | None, command: str) -> float:
-    """Return the H/s in one `rate_unit` of a reply; GH/s if it names none.
+    """Return the H/s in one `rate_unit` of a reply, in any spelling; GH/s if it names none.
 
     Raises:
         UnsupportedReplyError: The unit is unknown.
     """
-    factor = HS_PER_UNIT.get(rate_unit)
-    if factor is None:
-        raise UnsupportedReplyError(f"{command}: rate_unit {str(rate_unit)[:20]!r} is not known")
-    return factor
+    if rate_unit is None or rate_unit in {"GH/s", "GH"}:
+        return HS_PER_GHS
+    match = _UNIT.fullmatch(rate_unit[:20])
+    if match is None:
+        raise UnsupportedReplyError(f"{command}: rate_unit {rate_unit[:20]!r} is not known")
+    return _PREFIXES[match[1].lower()] if match[1] else 1.0
 
 
 class Rates(NamedTuple):

@@ -426,6 +426,20 @@ def test_rate_from_summary_keeps_what_stats_says() -> None:
     assert reading.hashrate_30m_hs == 111_878.26e9
 
 
+def test_noughts_without_a_model_are_no_rate() -> None:
+    """Braiins OS may fill `stats` with noughts; stock firmware, which names its model, means them."""
+    noughts = report("stats", [{"Elapsed": 900, "GHS 5s": 0.0}], description="BOSer boser-buildroot x")
+    unit = BRAIINS_UNIT | {STATS_NEW_API: noughts, SUMMARY: report("summary", {"Elapsed": 900, "MHS 5s": 202e6})}
+    assert reading_of(unit).hashrate_5s_hs == 202e12
+    stock = report("stats", [{"Type": "Antminer S21"}, {"Elapsed": 900, "GHS 5s": 0.0}])
+    memory = Memory()
+    poll(unit | {STATS_NEW_API: stock}, memory)
+    asked, reading = poll(unit | {STATS_NEW_API: stock}, memory)
+    assert asked == ["new_api", "pools"]
+    assert isinstance(reading, UnitReading)
+    assert reading.hashrate_5s_hs == 0
+
+
 @pytest.mark.parametrize(
     ("fields", "stand_in"),
     [
