@@ -15,13 +15,15 @@ from agent.commands.site_summary import site_fields, site_summary
 from agent.commands.terminal import FAILED, err, exit_codes, out
 from agent.runtime import logs
 from agent.runtime.setup import load_setup
-from agent.site.reasons import Reason
+from agent.site.reasons import REASONS, Reason
 from agent.site.status import UnitState, UnitStatus
 from agent.site.totals import SiteFigures
 from agent.text.numbers import hashrate_text, ratio_text
 from agent.text.unit_notes import mismatch_text, unit_notes
 
 WORST_SHOWN = 20
+_LEAST_WIDTHS = {"place": 8, "state": 10, "reason": 16, "hashrate": 11, "short by": 8}
+"""Widths at which words and figures stay whole; the table then fits 80 columns."""
 
 
 def once(config: Path, *, as_json: bool, show_all: bool) -> None:
@@ -38,6 +40,7 @@ def once(config: Path, *, as_json: bool, show_all: bool) -> None:
             shown = statuses if show_all else [status for status in statuses if status.losses][:WORST_SHOWN]
             out.print(_unit_table(shown, of=len(statuses)))
             out.print()
+            _print_check_first(shown)
             _print_mismatches(statuses)
             out.print(site_summary(name, figures, agent.loss_lines(figures)))
         if figures.site.units and not any(status.is_fresh for status in statuses):
@@ -57,9 +60,10 @@ def _shortfall_ratio(status: UnitStatus) -> float:
 
 
 def _unit_table(statuses: Iterable[UnitStatus], of: int) -> Table:
-    table = Table(title=f"units, worst first ({of:,} in all)", title_justify="left", box=None)
+    title = f"units, worst first ({of:,} in all)"
+    table = Table(title=title, title_justify="left", box=None, padding=(0, 1, 0, 0))
     for column in ("unit", "model", "place", "state", "reason", "hashrate", "short by"):
-        table.add_column(column, overflow="fold", no_wrap=column == "unit")
+        table.add_column(column, overflow="fold", no_wrap=column == "unit", min_width=_LEAST_WIDTHS.get(column))
     for status in statuses:
         place = status.entry.place
         causes = ", ".join(str(loss.cause).replace("_", " ") for loss in status.losses)
@@ -74,6 +78,18 @@ def _unit_table(statuses: Iterable[UnitStatus], of: int) -> Table:
             ratio_text(_shortfall_ratio(status), 1),
         )
     return table
+
+
+def _print_check_first(statuses: Iterable[UnitStatus]) -> None:
+    """Print what to check first, a row for each reason among the units shown, in their order."""
+    reasons = dict.fromkeys(status.reason for status in statuses if status.check_first)
+    if not reasons:
+        return
+    table = Table(title="what to check first", title_justify="left", box=None, padding=(0, 1, 0, 0), show_header=False)
+    for reason in reasons:
+        table.add_row(REASONS[reason].words, REASONS[reason].check_first)
+    out.print(table)
+    out.print()
 
 
 def _print_mismatches(statuses: Iterable[UnitStatus]) -> None:

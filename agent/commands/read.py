@@ -2,16 +2,17 @@
 
 import asyncio
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 
 import msgspec
+import typer
 from rich.markup import escape
 from rich.table import Table
 
 from agent.address import Endpoint, parse_endpoint
 from agent.commands.machine_output import visible, write_json, write_lines
-from agent.commands.terminal import err, exit_codes, out, usage_error
+from agent.commands.terminal import FAILED, err, exit_codes, out, sentence, usage_error
 from agent.errors import PollError
 from agent.site.evidence import alone_findings
 from agent.site.mismatch import reported_bin
@@ -30,6 +31,11 @@ from agent.unit.reader import Conversation
 from agent.unit.reading import BoardReading, Places, UnitReading
 
 DEFAULT_PORT = 4028
+_BOARD_COLUMNS = (
+    *("slot", "hashrate", "chips", "bad", "clock"),
+    *("chip °C", "board °C", "coolant °C", "hw errors", "serial"),
+)
+_MAY_WRAP = frozenset({"chip °C", "board °C", "coolant °C", "hw errors", "serial"})
 
 
 def read(host: str, *, as_json: bool, raw: bool, timeout_s: float) -> None:
@@ -44,8 +50,10 @@ def read(host: str, *, as_json: bool, raw: bool, timeout_s: float) -> None:
         try:
             reading = asyncio.run(_ask(endpoint, timeout_s, exchanges))
         except PollError as error:
+            # The failure first, then where to look.
+            err.print(sentence(error), markup=False, soft_wrap=True)
             err.print(f"check first: {REASONS[reason_of(error)].check_first}", markup=False, soft_wrap=True)
-            raise
+            raise typer.Exit(FAILED) from error
         finally:
             if raw:
                 _print_raw(exchanges)
@@ -74,6 +82,7 @@ class _NoMemory:
     """The memory of a unit that is read once."""
 
     sleep_doubted_at: float | None = None
+    young_uptime: tuple[float, float] | None = None
 
 
 def _strongest_bin(reading: UnitReading) -> Nameplate | None:
@@ -118,27 +127,11 @@ def _print_tables(endpoint: Endpoint, reading: UnitReading) -> None:
         facts.add_row(name, escape(value))
     out.print(facts)
     if reading.boards:
-        boards = Table(title="boards", title_justify="left", box=None)
-        for column in (
-            "slot",
-            "hashrate",
-            "chips",
-            "bad",
-            "clock",
-            "chip °C",
-            "board °C",
-            "coolant °C",
-            "hw errors",
-            "serial",
-        ):
-            boards.add_column(column)
-        for board in reading.boards:
-            boards.add_row(*_board_cells(board))
-        out.print(boards)
+        out.print(_board_table(reading.boards))
     if reading.pools:
-        pools = Table(title="pools", title_justify="left", box=None)
-        for column in ("#", "status", "in use", "accepted", "rejected", "stale", "difficulty accepted", "url", "user"):
-            pools.add_column(column)
+        pools = Table(title="pools", title_justify="left", box=None, padding=(0, 1, 0, 0))
+        for column in ("#", "status", "in use", "accepted", "rejected", "stale", "difficulty", "url", "user"):
+            pools.add_column(column, overflow="fold", no_wrap=column not in {"in use", "url", "user"})
         for pool in reading.pools:
             cells = (pool.accepted, pool.rejected, pool.stale, pool.difficulty_accepted)
             pools.add_row(
@@ -154,6 +147,19 @@ def _print_tables(endpoint: Endpoint, reading: UnitReading) -> None:
     if missing is not None:
         # Not in a table, whose column would cut the row to add into pieces.
         out.print(missing, markup=False, soft_wrap=True)
+
+
+def _board_table(boards: Sequence[BoardReading]) -> Table:
+    """Return the boards as a table that fits 80 columns; a column that no board fills is left out."""
+    table = Table(title="boards", title_justify="left", box=None, padding=(0, 1, 0, 0))
+    rows = [_board_cells(board) for board in boards]
+    shown = [index for index in range(len(_BOARD_COLUMNS)) if any(row[index] != ABSENT for row in rows)]
+    for index in shown:
+        column = _BOARD_COLUMNS[index]
+        table.add_column(column, overflow="fold", no_wrap=column not in _MAY_WRAP)
+    for row in rows:
+        table.add_row(*(row[index] for index in shown))
+    return table
 
 
 def _reason(reading: UnitReading) -> dict[str, object]:

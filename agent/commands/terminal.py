@@ -25,7 +25,7 @@ def exit_codes() -> Iterator[None]:
             err.print(str(mistake), markup=False, soft_wrap=True)
         raise typer.Exit(BAD_CONFIG) from error
     except (AgentError, OSError) as error:
-        err.print(_sentence(error), markup=False, soft_wrap=True)
+        err.print(sentence(error), markup=False, soft_wrap=True)
         try:
             out.file.flush()
         except OSError:
@@ -45,7 +45,7 @@ def usage_error(command: str, where: str, value: str, reason: str) -> ConfigErro
     return ConfigError([Mistake(file=command, where=where, value=value, reason=reason)])
 
 
-def _sentence(error: AgentError | OSError) -> str:
+def sentence(error: AgentError | OSError) -> str:
     """Return the message without class names; a failed poll is prefixed with its metric reason."""
     if isinstance(error, PollError):
         return f"{error.reason}: {error}"

@@ -39,6 +39,7 @@ class ChangeLog:
             before=before,
             reason=status.reason,
             why=status.why,
+            check_first=status.check_first or None,
             host=entry.host,
             container=entry.place.container,
             rack=entry.place.rack,

@@ -91,12 +91,26 @@ def bad_chips(reading: UnitReading, nameplate: Nameplate) -> list[Finding]:
 
 
 def low_clock(reading: UnitReading, nameplate: Nameplate) -> Finding:
-    """Return the mean clock of the boards that are up beside the nameplate's, or the low-power mode."""
+    """Return the mean clock of the boards that are up beside the nameplate's, or the low-power mode, or the profile."""
     clocks = [board.frequency_hz for board in reading.boards if is_up(board) and board.frequency_hz]
     if clocks and nameplate.frequency_hz is not None:
         mean_mhz, rated_mhz = float(sum(clocks)) / len(clocks) / 1e6, float(nameplate.frequency_hz) / 1e6
         return Finding(Reason.CLOCK_LOW, f"clock {mean_mhz:.0f} of {rated_mhz:.0f} MHz")
-    return Finding(Reason.CLOCK_LOW, "low-power mode") if reading.mode is Mode.LOW else PLAIN[Reason.CLOCK_LOW]
+    if reading.mode is Mode.LOW:
+        return Finding(Reason.CLOCK_LOW, "low-power mode")
+    if reading.is_profile_ideal and reading.hashrate_ideal_hs:
+        profile_th, rated_th = float(reading.hashrate_ideal_hs) / 1e12, float(nameplate.hashrate_hs) / 1e12
+        return Finding(Reason.CLOCK_LOW, f"profile of {profile_th:.0f} of {rated_th:.0f} TH/s")
+    return PLAIN[Reason.CLOCK_LOW]
+
+
+def slow(reading: UnitReading) -> Finding:
+    """Return the boards that are up and hash nothing while others hash; without one, a shortfall without a reason."""
+    boards = [board for board in reading.boards if is_up(board) and board.hashrate_hs is not None]
+    idle = [board.slot for board in boards if not board.hashrate_hs]
+    if not idle or len(idle) == len(boards):
+        return PLAIN[Reason.SLOW]
+    return Finding(Reason.SLOW, f"no hashrate on {_named('board', idle)}")
 
 
 def _named_faults(reading: UnitReading, *faults: Fault) -> list[Finding]:

@@ -16,7 +16,9 @@ class Faults(NamedTuple):
         boards_hs: Rating of the boards that are absent.
         chips_hs: Rating of the chips that are missing or bad on the boards that are present.
         clocks_hs: What low clocks take of the chips that are present; all of it in a low-power mode without a clock.
-        has_clocks: True if a present board reports a clock that can be compared with the nameplate's.
+            What the running profile takes, if that is more.
+        has_clocks: True if a present board reports a clock that can be compared with the nameplate's, or if the unit
+            reports what its profile should give.
     """
 
     boards_hs: float
@@ -53,9 +55,24 @@ def visible_faults(nameplate: Nameplate, reading: UnitReading) -> Faults:
             clocks_hs += populated_hs
     if nameplate.boards is None or not present:
         # No layout to compare with. Or the unit hashes and lists no boards: then the list is missing, not the boards.
-        return Faults(nothing_hs, nothing_hs, nameplate.hashrate_hs if is_low else nothing_hs, has_clocks=False)
-    chips_hs = board_hs * chips_missing / rated_chips if rated_chips else nothing_hs
-    return Faults(board_hs * max(0, nameplate.boards - present), chips_hs, clocks_hs, has_clocks)
+        clocks_hs = nameplate.hashrate_hs if is_low else nothing_hs
+        faults = Faults(nothing_hs, nothing_hs, clocks_hs, has_clocks=False)
+    else:
+        chips_hs = board_hs * chips_missing / rated_chips if rated_chips else nothing_hs
+        faults = Faults(board_hs * max(0, nameplate.boards - present), chips_hs, clocks_hs, has_clocks)
+    return faults if is_low else _with_profile(nameplate, reading, faults)
+
+
+def _with_profile(nameplate: Nameplate, reading: UnitReading, faults: Faults) -> Faults:
+    """Return faults with what the running profile takes: its ideal rate below the rating of what is present.
+
+    Observed (O97): the ideal rate of other firmware is that of its profile.
+    """
+    ideal_hs = reading.hashrate_ideal_hs
+    if not reading.is_profile_ideal or not ideal_hs:
+        return faults
+    profile_hs = max(nameplate.hashrate_hs * 0, capacity_hs(nameplate, faults) - ideal_hs)
+    return faults._replace(clocks_hs=max(faults.clocks_hs, profile_hs), has_clocks=True)
 
 
 def capacity_hs(nameplate: Nameplate, faults: Faults) -> float:

@@ -14,7 +14,7 @@ whose clocks are not lowered.
 The arithmetic uses only minus, times, divide, min and max, so it runs on floats and, in the tests, on exact fractions.
 """
 
-from agent.site.evidence import absent_boards, bad_chips, low_clock, side_findings
+from agent.site.evidence import absent_boards, bad_chips, low_clock, side_findings, slow
 from agent.site.hardware import capacity_hs, visible_faults
 from agent.site.ledger.entries import LedgerEntry
 from agent.site.reasons import PLAIN, Finding, Reason
@@ -82,11 +82,11 @@ def attribute(
 
 
 def _meets_its_preset(reading: UnitReading | None, nameplate_hs: float, measured_hs: float) -> bool:
-    """Return True if a unit hashes what its firmware expects of a preset below the nameplate, within tolerance."""
-    ideal_hs = reading.hashrate_ideal_hs if reading is not None else None
-    return (
-        ideal_hs is not None and ideal_hs < nameplate_hs and measured_hs >= ideal_hs * (1 - _NOISE_BELOW[Cause.DERATED])
-    )
+    """Return True if a unit hashes what its firmware expects of a profile below the nameplate, within tolerance."""
+    ideal_hs = reading.hashrate_ideal_hs if reading is not None and reading.is_profile_ideal else None
+    if ideal_hs is None:
+        return False
+    return ideal_hs < nameplate_hs and measured_hs >= ideal_hs * (1 - _NOISE_BELOW[Cause.DERATED])
 
 
 def _claims(
@@ -145,11 +145,15 @@ def shortfall_finding(
             held = Finding(Reason.HELD_BACK, f"held to {float(target_ratio):.0%} by an event")
             sized.append((share, PLAIN[Reason.WAKING] if is_waking else held))
         elif share >= _NOISE_BELOW[cause]:
-            sized.append((share, low_clock(reading, nameplate) if cause is Cause.DERATED else PLAIN[Reason.SLOW]))
+            sized.append((share, low_clock(reading, nameplate) if cause is Cause.DERATED else slow(reading)))
     named = [finding for _, finding in sorted(sized, key=lambda each: -each[0])]
+    straggling = Finding(Reason.STRAGGLING, f"hashing above an event's target of {float(target_ratio):.0%}")
+    if is_straggler and not named:
+        # What takes nothing from the unit's rate is no reason for it.
+        named.append(straggling)
     named += [finding for finding in side_findings(reading, nameplate) if finding not in named]
-    if is_straggler:
-        named.append(Finding(Reason.STRAGGLING, f"hashing above an event's target of {float(target_ratio):.0%}"))
+    if is_straggler and straggling not in named:
+        named.append(straggling)
     return (named[0], tuple(named[1:])) if named else (PLAIN[Reason.HASHING], ())
 
 

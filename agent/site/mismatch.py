@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from agent.unit.limits import HS_PER_THS
-from agent.unit.model_names import base_key, is_board_name, plain_model
+from agent.unit.model_names import base_key, is_board_name, names_firmware, plain_model
 from agent.unit.nameplate import Nameplate
 from agent.unit.reading import Mode, UnitReading
 
@@ -47,12 +47,15 @@ def reported_bin(reading: UnitReading) -> ReportedBin | None:
     """Return a unit's word on its bin; None if it reports none.
 
     Documented (D84): `rate_sale` is the bin. Observed (O30): on firmware without it, `rate_ideal` is the sticker. It is
-    not believed in another work mode, nor if it is no whole number of TH/s: then it is the boards' sum.
+    not believed in another work mode, nor if it is no whole number of TH/s: then it is the boards' sum. Observed (O97):
+    on firmware of other makers it follows the running profile, and says nothing about the bin.
     """
     if reading.hashrate_sale_hs is not None:
         return ReportedBin(reading.hashrate_sale_hs, BinSource.RATE_SALE)
     ideal_hs = reading.hashrate_ideal_hs
     if not ideal_hs or ideal_hs % HS_PER_THS or reading.mode not in {None, Mode.NORMAL}:
+        return None
+    if reading.is_profile_ideal or names_firmware(reading.identity.model or ""):
         return None
     return ReportedBin(ideal_hs, BinSource.RATE_IDEAL)
 

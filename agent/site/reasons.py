@@ -90,7 +90,7 @@ REASONS: dict[Reason, Meaning] = {
         "power supply fault reported", _CRITICAL, "the power supply's cables, its input voltage and the unit's log"
     ),
     Reason.FAN_STOPPED: Meaning(
-        "a fan stands still", _CRITICAL, "that fan's plug and blades; the unit does not hash until it turns"
+        "fan stopped", _CRITICAL, "that fan's plug and blades; the unit does not hash until it turns"
     ),
     Reason.TOO_HOT: Meaning(
         "too hot", _CRITICAL, "the air or coolant at the inlet, dust in the fins, and the fans or the pump"
@@ -115,7 +115,7 @@ REASONS: dict[Reason, Meaning] = {
     Reason.BOOTING: Meaning("still booting", _INFO, "nothing for 10 minutes after its start"),
     Reason.RAMPING_UP: Meaning("ramping up", _INFO, "nothing for 10 minutes after its start"),
     Reason.BOARD_ABSENT: Meaning(
-        "a board is absent", _WARNING, "that board's power and ribbon cables, then the same board in another slot"
+        "board absent", _WARNING, "that board's power and ribbon cables, then the same board in another slot"
     ),
     Reason.CHIPS_MISSING: Meaning(
         "chips missing", _WARNING, "whether a restart finds them again; if not, the board wants repair"

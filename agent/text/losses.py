@@ -1,7 +1,7 @@
 """Losses in words: how much, the cause, the container, the number of units, and since when. Pure.
 
 3.10 PH/s unreachable: container C2, 16 units since 14:02
-0.57 PH/s stopped (2 no pool alive, 1 asleep): container C1, 3 units
+0.57 PH/s stopped (2 no pool alive; 1 asleep): container C1, 3 units
 """
 
 from collections import Counter, defaultdict
@@ -76,7 +76,7 @@ class LossLine(NamedTuple):
 
     @property
     def words(self) -> str:
-        """The cause, with the reasons that explain it: ``stopped (2 no pool alive, 1 asleep)``."""
+        """The cause, with the reasons that explain it: ``stopped (2 no pool alive; 1 asleep)``."""
         explained = _reasons_text(self.reasons) if self.cause in EXPLAINED else ""
         return f"{CAUSE_WORDS[self.cause]} ({explained})" if explained else CAUSE_WORDS[self.cause]
 
@@ -127,12 +127,12 @@ def loss_lines(
 
 
 def _reasons_text(reasons: tuple[tuple[Reason, int], ...]) -> str:
-    """Return ``asleep``, or ``2 no pool alive, 1 asleep`` where the units differ."""
+    """Return ``asleep``, or ``2 no pool alive; 1 asleep`` where the units differ."""
     if len(reasons) == 1:
         return REASONS[reasons[0][0]].words
     named = [f"{units:,} {REASONS[reason].words}" for reason, units in reasons[:REASONS_NAMED]]
     more = sum(units for _, units in reasons[REASONS_NAMED:])
-    return ", ".join([*named, f"{more:,} more"] if more else named)
+    return "; ".join([*named, f"{more:,} for other reasons"] if more else named)
 
 
 def _place(container: str, times: list[float | None]) -> LossPlace:

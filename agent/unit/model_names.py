@@ -72,6 +72,16 @@ def without_mode(name: str) -> str:
     return short
 
 
+@lru_cache(1024)
+def names_firmware(name: str) -> bool:
+    """Return True if a model's name ends in the name of a firmware that is not the maker's."""
+    text = name[:_LONGEST].casefold().strip()
+    if _FIRMWARE.search(text):
+        return True
+    bracket = _BRACKET.search(text)
+    return bracket is not None and bracket[1].strip() not in _WORK_MODES
+
+
 def is_board_name(name: str) -> bool:
     """Return True if a hashboard's name stands in for the model."""
     return _BOARD.fullmatch(base_key(name)) is not None

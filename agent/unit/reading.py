@@ -184,6 +184,7 @@ class UnitReading(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         stand_in_hs: A longer rate that stands in for a 5 s rate that the rest of the reply refutes, H/s.
         stand_in_window_s: The window of `stand_in_hs`, s.
         hashrate_ideal_hs: The firmware's ideal rate, H/s. Not the nameplate: never used as a denominator.
+        is_profile_ideal: That rate is what the running profile should give, and says nothing about the bin.
         hashrate_sale_hs: The bin that the unit says it was sold as, H/s; None on firmware before 2026.
         coolant_layout: How the boards' sensors were told apart. UNKNOWN for a hydro unit whose layout no source tells:
             it shows no coolant, and only the sensors that cannot be coolant.
@@ -221,6 +222,7 @@ class UnitReading(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     hashrate_sale_hs: float | None = None
     coolant_layout: CoolantLayout = CoolantLayout.NONE
     faults: tuple[Fault, ...] = ()
+    is_profile_ideal: bool = False
 
     @property
     def rate_hs(self) -> float | None:

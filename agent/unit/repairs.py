@@ -26,9 +26,11 @@ REPAIRS: Final[Mapping[str, str]] = MappingProxyType(
         "board_unit": "board rates were in another unit than the total",
         "boards_refuted": "board rates that the total refutes read as absent",
         "longer_rate": "a longer rate stands in for a 5 s rate that cannot be",
+        "rate_from_summary": "the rate in summary replaced noughts in stats",
         "mode_refuted": "the unit says that it sleeps and hashes; its word was not believed",
         "rate_after_sleep": "a rate told within two minutes of falling asleep was not credited",
         "carried_over": "a rate told within seconds of a restart is the one before it; it reads as absent",
+        "uptime_refuted": "an uptime of seconds that stood still for a minute reads as absent",
         "watts_refuted": "reported watts that contradict the rate read as absent",
     }
 )

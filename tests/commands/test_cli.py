@@ -199,7 +199,9 @@ def test_read_without_an_answer_fails() -> None:
     result = run(app, ["read", f"127.0.0.1:{port}"])
     assert result.exit_code == 1
     assert f"127.0.0.1:{port}" in result.stderr
-    assert "check first: whether the miner process runs" in result.stderr
+    failure, advice = result.stderr.splitlines()[-2:]
+    assert failure.startswith("unreachable: ")
+    assert advice.startswith("check first: whether the miner process runs")
 
 
 async def test_read_of_a_recorded_unit(tmp_path: Path) -> None:
@@ -211,6 +213,8 @@ async def test_read_of_a_recorded_unit(tmp_path: Path) -> None:
         table, as_json, raw = [await _read(tmp_path, host, *options) for options in ((), ("--json",), ("--raw",))]
     assert "Antminer S19 Pro" in table
     assert "110.57 TH/s" in table
+    assert "…" not in table
+    assert "coolant" not in table
     reading = json.loads(as_json)
     assert reading["hashrate_5s_hs"] == 110_566_890_000_000
     assert [board["chips"] for board in reading["boards"]] == [114, 114, 114]
@@ -246,6 +250,20 @@ def test_once_breaks_no_name_of_a_unit(tmp_path: Path) -> None:
     result = run(app, ["once", "--config", _site(tmp_path, ledger=ledger)], env={"COLUMNS": "60"})
     assert result.exit_code == 1
     assert re.findall(r"container-1-rack-\d", result.stdout) == [f"container-1-rack-{number}" for number in range(1, 4)]
+
+
+def test_once_says_what_to_check_first(tmp_path: Path) -> None:
+    """80 columns: no word is cut or broken, and each reason has its advice once, however many units share it."""
+    port = free_port()
+    ledger = LEDGER_HEADER + "".join(
+        f"C1-R01-0{number},S21,200,127.77.0.{number}:{port},C1,C1-R01,{number},2025-01-01,,deployed\n"
+        for number in range(1, 4)
+    )
+    shown = run(app, ["once", "--config", _site(tmp_path, ledger=ledger)], env={"COLUMNS": "80"}).stdout
+    assert max(map(len, shown.splitlines())) <= 80
+    assert "…" not in shown
+    assert shown.count("connection refused") == 3 + 1
+    assert "whether the miner process runs, and whether its API is switched on" in " ".join(shown.split())
 
 
 def test_metrics_prints_the_whole_contract() -> None:

@@ -265,6 +265,7 @@ SLEPT = Row(
     series={RATE: 0.0, 'miner_board_chips{board="0"}': None},
 )
 AS_IT_IS: dict[str, Any] = {"state": HASHING, "why": "hashing", "series": WHOLE}
+MEASURED = {RATE: near(PLATE_HS), POWER + '{source="measured"}': near(3500.0)}
 ESTIMATED = {RATE: near(PLATE_HS), POWER + '{source="estimated"}': near(3500.0)}
 
 CONTRADICTION_ROWS = (
@@ -293,6 +294,7 @@ CONTRADICTION_ROWS = (
     Row(fault="watts_elsewhere", values={"key": "total_power"}, state=HASHING, why="hashing", series=ESTIMATED),
     Row(fault="watts_elsewhere", values={"key": "chain_power"}, state=HASHING, why="hashing", series=ESTIMATED),
     Row(fault="watts_elsewhere", values={"key": "watt"}, state=HASHING, why="hashing", series=ESTIMATED),
+    Row(fault="watts_elsewhere", values={"key": "PSU Power"}, state=HASHING, why="hashing", series=MEASURED),
     Row(
         fault="rate_in_summary",
         state=HASHING,

@@ -192,6 +192,22 @@ SHORT: list[tuple[str, int, dict[str, Any], Reason, str, list[str]]] = [
         [],
     ),
     (
+        "a board that is up and hashes nothing",
+        196,
+        {"boards": (board(0), board(1, hashrate_hs=0 * TH), board(2))},
+        Reason.SLOW,
+        "no hashrate on board 1",
+        [],
+    ),
+    (
+        "all boards at nought",
+        196,
+        {"boards": tuple(board(slot, hashrate_hs=0 * TH) for slot in range(3))},
+        Reason.SLOW,
+        "slow without a visible reason",
+        [],
+    ),
+    (
         "a board, a slow clock and a fan",
         150,
         {"boards": (board(0, frequency_hz=392 * MHZ), board(1, frequency_hz=392 * MHZ)), "fan_rpm": (0, 6000)},
@@ -214,6 +230,16 @@ def test_a_unit_that_hashes_has_a_reason_for_its_largest_loss(
     finding, others = shortfall_finding(PLATE, read, losses)
     assert (finding.reason, finding.why, [other.why for other in others]) == (reason, why, also)
     assert is_noise(PLATE, losses) is (reason is Reason.HASHING)
+
+
+def test_a_straggler_that_loses_nothing_is_a_straggler_first() -> None:
+    """A list with one board only takes nothing from a full rate; a board that is missed comes first."""
+    for rate_th, first in ((294, Reason.STRAGGLING), (98, Reason.BOARD_ABSENT)):
+        read = reading(hashrate_5s_hs=rate_th * TH, boards=(board(0),))
+        losses, _ = attribute(entry(), UnitState.HASHING, read, rate_th * TH, target_ratio=0)
+        found = _whole(shortfall_finding(PLATE, read, losses, target_ratio=0, is_straggler=True))
+        assert found[0].reason is first
+        assert {finding.reason for finding in found} == {Reason.STRAGGLING, Reason.BOARD_ABSENT}
 
 
 def _whole(found: tuple[Finding, tuple[Finding, ...]]) -> list[Finding]:

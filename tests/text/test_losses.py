@@ -9,6 +9,7 @@ from exporter_cases import AT, board, entry, reading, status
 
 from agent.errors import UnreachableError
 from agent.site.ledger.entries import Place
+from agent.site.reasons import Reason
 from agent.site.status import Cause, UnitStatus
 from agent.site.totals import site_figures
 from agent.text.losses import LossLine, loss_lines
@@ -97,3 +98,20 @@ def test_largest_first_and_over_by_now() -> None:
     lines_now = loss_lines(figures, recovered, now=AT, zone=CHICAGO, seen_from=0.0)
     assert {line.where for line in lines_now} == {"units that changed since these figures"}
     assert [line.units for line in lines_now] == [0] * len(lines_now)
+
+
+@pytest.mark.parametrize(
+    ("units_by_reason", "words"),
+    [
+        ({Reason.ASLEEP: 2}, "stopped (asleep)"),
+        ({Reason.ASLEEP: 1, Reason.FAILURE: 2}, "stopped (2 failure reported, cause not named; 1 asleep)"),
+        (
+            {Reason.NO_BOARDS: 4, Reason.FAN_STOPPED: 3, Reason.ASLEEP: 2, Reason.TOO_HOT: 1, Reason.BOARD_FAULT: 1},
+            "stopped (4 no boards at all; 3 fan stopped; 2 asleep; 2 for other reasons)",
+        ),
+    ],
+)
+def test_reasons_are_told_apart(units_by_reason: dict[Reason, int], words: str) -> None:
+    """A semicolon parts the reasons, because their words may hold commas; those left out are counted."""
+    by_number = sorted(units_by_reason.items(), key=lambda item: -item[1])
+    assert LossLine(Cause.STOPPED, 1e12, (), "", tuple(by_number)).words == words

@@ -276,11 +276,11 @@ def _worst(shown: Shown) -> str:
         reason = why_text(status, shown.now)
         why = f"{status.state}: {reason}" if status.state != reason else causes
         also = "".join(f"; {finding.why}" for finding in status.also[:ALSO_SHOWN])
-        title = f' title="Check first: {escape(status.check_first)}."' if status.check_first else ""
+        first = f"<small>Check first: {escape(status.check_first)}.</small>" if status.check_first else ""
         rows.append(
             f'<tr><th scope="row"><a href="/api/v1/units/{quote(entry.unit_id, safe="")}">{escape(entry.unit_id)}</a>'
-            f'</th><td class="number">{hashrate_text(status.shortfall_hs)}</td>'
-            f'<td class="words"{title}>{escape(why + also)}</td>'
+            f'</th><td class="words">{escape(why + also)}{first}</td>'
+            f'<td class="number">{hashrate_text(status.shortfall_hs)}</td>'
             f'<td class="number">{duration_text(max(0.0, shown.now - status.since))}</td>'
             f"<td>{where}</td><td>{escape(entry.nameplate.model)}</td>"
             f'<td class="number">{hashrate_text(status.hashrate_hs)}</td>'
@@ -288,8 +288,8 @@ def _worst(shown: Shown) -> str:
         )
     if not rows:
         return ""
-    heads = ("Unit", "Lost", "Reason", "Duration", "Place", "Model", "Measured", "Nameplate")
-    return _table("Units with the largest losses", heads, rows, numbers=(1, 3, 6, 7))
+    heads = ("Unit", "Reason", "Lost", "Duration", "Place", "Model", "Measured", "Nameplate")
+    return _table("Units with the largest losses", heads, rows, numbers=(2, 3, 6, 7))
 
 
 def _table(title: str, heads: Iterable[str], rows: Iterable[str], *, numbers: Iterable[int]) -> str:

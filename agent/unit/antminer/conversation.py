@@ -56,6 +56,7 @@ class Memory(msgspec.Struct, gc=False):
         faults: Named by the unit since it stopped hashing; None while it hashes.
         identity: As last reported.
         is_known: The unit was read at least once.
+        is_rate_in_summary: `stats` has noughts for rates while `summary` has one.
         is_legacy: new_api is not asked: the unit does not know it, or has no rate in `stats` of either dialect.
         layouts: The sensor layouts of all models.
         pools: As last read; empty after a restart.
@@ -63,18 +64,21 @@ class Memory(msgspec.Struct, gc=False):
         sleep_doubted_at: Unix time at which it first said *sleep* with a rate, s; see `consistency.words`.
         until_slow: Polls until share counters and pools are asked for again.
         uptime_s: As last reported, s.
+        young_uptime: See `consistency.youth`.
     """
 
     faults: tuple[Fault, ...] | None = None
     identity: Identity = Identity()
     is_known: bool = False
     is_legacy: bool = False
+    is_rate_in_summary: bool = False
     layouts: SensorLayouts = msgspec.field(default_factory=shipped_layouts)
     pools: tuple[PoolReading, ...] = ()
     shares: ShareReading | None = None
     sleep_doubted_at: float | None = None
     until_slow: int = 0
     uptime_s: float | None = None
+    young_uptime: tuple[float, float] | None = None
 
 
 def converse(
@@ -149,9 +153,12 @@ def _held_reading(
     is_second = False
     if reading is None:
         (reading, missing), is_second = yield from _read_stats(data, unit_id, memory, nameplate, wall)
-    has_summary = _is_mute(reading)
+    has_summary = reading.hashrate_5s_hs is None
     if has_summary:
         reading, missing = yield from _with_rates_of_summary(reading, missing, memory, wall)
+    elif _says_nothing(reading) and (memory.is_rate_in_summary or not memory.is_known or memory.until_slow <= 0):
+        has_summary = True
+        reading = yield from _instead_of_noughts(reading, nameplate, memory, wall)
     try:
         reading = hold_together(reading, nameplate, memory)
     except ContradictoryReplyError:
@@ -177,7 +184,7 @@ def _read_stats(
     Returns:
         The reading, and True if `stats` was asked a second time.
     """
-    is_legacy, partial = memory.is_legacy, None
+    is_legacy, partial, unsupported = memory.is_legacy, None, None
     if not is_legacy:
         try:
             partial = _slow_reading(data, unit_id, memory, nameplate, wall)
@@ -185,9 +192,9 @@ def _read_stats(
             if not is_invalid_command(error):
                 raise
             is_legacy = True
-        except UnsupportedReplyError:
+        except UnsupportedReplyError as error:
             # Assumed (A34): new_api has a shape of sleep without figures, as legacy has. Only legacy's was recorded.
-            pass
+            unsupported = error
         if partial is not None and not isinstance(partial.missing, UnsupportedReplyError):
             return partial, False
         data = yield STATS
@@ -198,7 +205,11 @@ def _read_stats(
         if isinstance(error, RefusedError) and error.code == wire.ACCESS_DENIED:
             raise
         reading = _nothing(unit_id, memory, wall) if partial is None else partial.reading
-        return PartialReading(reading, error), is_second
+        first = unsupported if partial is None else partial.missing
+        # A unit that knows new_api and no legacy dialect: the reply that it gave says more than the refusal.
+        return PartialReading(
+            reading, first if first is not None and isinstance(error, RefusedError) else error
+        ), is_second
     if legacy.missing is None:
         memory.is_legacy = is_legacy
         return legacy, is_second
@@ -218,14 +229,6 @@ def _slow_reading(
         nameplate=nameplate,
         layouts=memory.layouts,
     )
-
-
-def _is_mute(reading: UnitReading) -> bool:
-    """Return True if `stats` says nothing of what a unit hashes: no rate or, from Braiins OS, noughts and no board."""
-    if reading.hashrate_5s_hs is None:
-        return True
-    has_noughts = not reading.hashrate_5s_hs and not reading.boards and reading.identity.model is None
-    return has_noughts and reading.mode is not Mode.SLEEP
 
 
 def _nothing(unit_id: str, memory: Memory, wall: Callable[[], float]) -> UnitReading:
@@ -253,7 +256,7 @@ def _with_rates_of_summary(
     except ForeignProtocolError:
         raise
     except PollError as error:
-        if isinstance(missing, UnsupportedReplyError) and not isinstance(error, RefusedError):
+        if isinstance(missing, UnsupportedReplyError):
             return reading, _keeps_its_rate_elsewhere(missing, error)
         return reading, missing
     memory.shares = summary.shares
@@ -278,8 +281,47 @@ def _with_rates_of_summary(
     return reading, missing
 
 
+def _says_nothing(reading: UnitReading) -> bool:
+    """Return True if every rate in `stats` is a nought or absent, of a unit that does not say that it sleeps."""
+    return (
+        not reading.hashrate_5s_hs
+        and reading.mode is not Mode.SLEEP
+        and not (reading.hashrate_30m_hs or reading.hashrate_avg_hs or reading.stand_in_hs)
+        and not any(board.hashrate_hs for board in reading.boards)
+    )
+
+
+def _instead_of_noughts(
+    reading: UnitReading, nameplate: Nameplate | None, memory: Memory, wall: Callable[[], float]
+) -> Generator[bytes, bytes, UnitReading]:
+    """Return the rates of `summary` if it has one; a unit with one is asked for it at every poll from then on.
+
+    Firmware that keeps its rates elsewhere may fill `stats` with noughts: they say nothing then, the boards' neither.
+    """
+    found, _ = yield from _with_rates_of_summary(reading, None, memory, wall)
+    memory.is_rate_in_summary = bool(found.hashrate_5s_hs) and not hashes_nothing(found, nameplate)
+    if not memory.is_rate_in_summary:
+        return msgspec.structs.replace(reading, shares=found.shares, repairs=found.repairs)
+    return msgspec.structs.replace(
+        found,
+        hashrate_30m_hs=found.hashrate_30m_hs or None,
+        hashrate_avg_hs=found.hashrate_avg_hs or None,
+        boards=tuple([msgspec.structs.replace(board, hashrate_hs=None) for board in found.boards]),
+        repairs=(*found.repairs, "rate_from_summary"),
+    )
+
+
 def _keeps_its_rate_elsewhere(missing: PollError, error: PollError) -> PollError:
-    """Return the error of a unit that has no rate in `stats`, and whose `summary` cannot be read."""
+    """Return the error of a unit that has no rate in `stats`, and whose `summary` cannot be read.
+
+    A refusal for another reason than an unknown command is what to act on.
+    """
+    if isinstance(error, RefusedError):
+        if is_invalid_command(error):
+            return UnsupportedReplyError(f"{missing}; summary, where some firmware keeps its rate, is refused: {error}")
+        return RefusedError(
+            f"stats has no rate, and summary, where some firmware keeps it, is refused: {error}", code=error.code
+        )
     return UnsupportedReplyError(f"{missing}; summary, where some firmware keeps its rate, cannot be read: {error}")
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from agent.unit.antminer.reply_context import ReplyContext, Watts
-from agent.unit.antminer.state_words import ASLEEP, AWAKE, FAILED, HASHING, StateWord, state_word
+from agent.unit.antminer.state_words import ASLEEP, AWAKE, BOARD_LOST, FAILED, HASHING, StateWord, state_word
 from agent.unit.cgminer.fields import number, spelled
 from agent.unit.cgminer.rates import Rates, read_rates
 from agent.unit.limits import HZ_PER_MHZ, MAX_FREQUENCY_HZ
@@ -17,7 +17,7 @@ from agent.unit.reading import BoardReading, PowerKind
 _STATE_KEYS: Final = ("state", "minerstate", "minerstatus", "status", "workmode")
 
 # The supply's own figure first, then the unit's. Assumed (A61): a key that names the supply or its input is measured.
-_SUPPLY_KEYS: Final = ("psupower", "inputpower")
+_SUPPLY_KEYS: Final = ("psupower", "inputpower", "psuinputpower", "psuwatt", "psuwatts")
 _UNIT_KEYS: Final = (
     "power",
     "watt",
@@ -28,9 +28,26 @@ _UNIT_KEYS: Final = (
     "consumption",
     "chainpower",
     "powerkw",
+    "powerw",
+    "powerusage",
+    "totalwatt",
+    "totalwatts",
+    "minerpower",
+    "totalconsumption",
+    "totalpowerconsumption",
 )
-_BOARD_POWER_KEYS: Final = ("chainconsumption", "chainpower", "consumption", "power", "watt")
-_CLOCK_KEYS: Final = ("freqavg", "freq", "frequency")
+_BOARD_POWER_KEYS: Final = (
+    "chainconsumption",
+    "chainpower",
+    "chainwatt",
+    "chainwatts",
+    "powerconsumption",
+    "consumption",
+    "power",
+    "watt",
+    "watts",
+)
+_CLOCK_KEYS: Final = ("freqavg", "freq", "frequency", "chainfreq", "chainfreqavg", "chainfrequency")
 
 
 class Elsewhere:
@@ -60,7 +77,7 @@ class Elsewhere:
                 return found
         words = [state_word(self._values.get(f"chainstate{slot}")) for slot in slots]
         of_boards = [word for word in words if word is not None]
-        for meaning in (HASHING, FAILED, AWAKE):
+        for meaning in (HASHING, BOARD_LOST, FAILED, AWAKE):
             if meaning in of_boards:
                 return meaning
         return ASLEEP if of_boards else None
@@ -100,6 +117,8 @@ class Elsewhere:
 
 
 def _sum_of_boards(boards: Sequence[BoardReading], board_watts: Sequence[float | None]) -> float | None:
+    """Return the sum; None if a board that hashes reports nothing, or a nought beside others that report power."""
     known = [watts for watts in board_watts if watts is not None]
     hashing = [watts for board, watts in zip(boards, board_watts, strict=True) if board.hashrate_hs]
-    return sum(known) if known and None not in hashing else None
+    is_partial = None in hashing or (any(known) and 0 in hashing)
+    return sum(known) if known and not is_partial else None

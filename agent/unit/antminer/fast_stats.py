@@ -38,6 +38,8 @@ _SPELLINGS: Final = {
     "psu_power_spaced": "PSU Power",
     "input_power_spaced": "Input Power",
     "total_power_spaced": "Total Power",
+    "power_consumption_spaced": "Power Consumption",
+    "psu_input_power_spaced": "PSU Input Power",
 }
 
 _Ghs = Annotated[float, Meta(ge=0, le=MAX_HASHRATE_HS / HS_PER_GHS)] | None
@@ -74,6 +76,9 @@ class _Chain(msgspec.Struct, frozen=True, gc=False):
     consumption: None = None
     chain_power: None = None
     chain_consumption: None = None
+    chain_watt: None = None
+    watts: None = None
+    power_consumption: None = None
 
 
 class _Stats(msgspec.Struct, frozen=True, gc=False, rename=_SPELLINGS):
@@ -108,6 +113,17 @@ class _Stats(msgspec.Struct, frozen=True, gc=False, rename=_SPELLINGS):
     psu_power_spaced: None = None
     input_power_spaced: None = None
     total_power_spaced: None = None
+    power_consumption_spaced: None = None
+    psu_input_power_spaced: None = None
+    psu_input_power: None = None
+    input_power: None = None
+    power_w: None = None
+    power_usage: None = None
+    total_watt: None = None
+    total_watts: None = None
+    miner_power: None = None
+    total_consumption: None = None
+    psu_watt: None = None
 
 
 class _Reply(msgspec.Struct, frozen=True, gc=False):

@@ -17,7 +17,7 @@ from agent.unit.antminer.reply_context import (
 from agent.unit.antminer.stats_schema import MAX_ITEMS, DecodedStats, Info, Stats, Status, decode_leniently
 from agent.unit.antminer.temperatures import Arrays, sort_temperatures
 from agent.unit.cgminer.fields import dashed, number
-from agent.unit.cgminer.firmware import is_luxos
+from agent.unit.cgminer.firmware import firmware_of, is_luxos
 from agent.unit.cgminer.rates import Rates, hashes_per_unit
 from agent.unit.coolant import CoolantLayout
 from agent.unit.limits import (
@@ -28,6 +28,7 @@ from agent.unit.limits import (
     MAX_HASHRATE_HS,
     MAX_UPTIME_S,
 )
+from agent.unit.model_names import names_firmware
 from agent.unit.reading import BoardReading, Dialect, Identity, Mode, UnitReading
 
 # `Mode` is numbered differently from `miner-mode`. Observed (O60): 2 while hashing, s19pro-stock-202212.
@@ -65,7 +66,7 @@ def legacy_reading(decoded: DecodedStats, status: Status, context: ReplyContext)
     if rows is None and data.ghs_5s is None:
         rows = decode_leniently(context.payload, context.repairs).rows
     elsewhere = Elsewhere(rows[place], context) if rows else None
-    reading = _reading(data, identity, elsewhere, context, is_luxos=is_luxos(status.Description, status.Msg))
+    reading = _reading(data, identity, elsewhere, context, status)
     if reading.hashrate_5s_hs is None and reading.mode is not Mode.SLEEP:
         return PartialReading(reading, no_rate("GHS 5s", data.ghs_5s, context))
     return PartialReading(reading, None)
@@ -85,9 +86,10 @@ def _header_alone(identity: Identity, context: ReplyContext) -> UnitReading:
 
 
 def _reading(
-    data: Stats, identity: Identity, elsewhere: Elsewhere | None, context: ReplyContext, *, is_luxos: bool
+    data: Stats, identity: Identity, elsewhere: Elsewhere | None, context: ReplyContext, status: Status
 ) -> UnitReading:
     hs = hashes_per_unit(data.rate_unit, "stats")
+    program = (status.Description, status.Msg)
     speeds = [data.fan1, data.fan2, data.fan3, data.fan4]
     while speeds and speeds[-1] is None:
         speeds.pop()
@@ -97,7 +99,7 @@ def _reading(
     if rates.five_s_hs is None and data.ghs_5s is None and rates.others:
         stand_in_hs, stand_in_window_s = rates.stand_in(uptime_s) or (None, None)
     layout = context.layouts.of(identity.model, context.rated)
-    boards = tuple(_boards(data, hs, layout, elsewhere, context, is_average=is_luxos))
+    boards = tuple(_boards(data, hs, layout, elsewhere, context, is_average=is_luxos(*program)))
     state = elsewhere.state(_SLOTS) if elsewhere is not None else None
     power = context.watts(data.power, data.watt)
     if elsewhere is not None:
@@ -124,6 +126,8 @@ def _reading(
         pools=context.pools,
         shares=context.shares,
         faults=() if state is None or state.fault is None else (state.fault,),
+        # Observed (O97): on other firmware the ideal rate follows the profile.
+        is_profile_ideal=state is not None or firmware_of(*program) is not None or names_firmware(identity.model or ""),
         repairs=context.repairs_used(),
     )
 

@@ -87,6 +87,7 @@ def new_api_reading(decoded: DecodedStats, context: ReplyContext) -> PartialRead
         pools=context.pools,
         shares=context.shares,
         faults=() if state is None or state.fault is None else (state.fault,),
+        is_profile_ideal=state is not None,
         repairs=context.repairs_used(),
     )
     if reading.hashrate_5s_hs is None and reading.mode is not Mode.SLEEP:
@@ -147,8 +148,9 @@ def _new_api_boards(
 def _new_api_board(
     position: int, chain: Chain, hs: float, layout: CoolantLayout, context: ReplyContext
 ) -> BoardReading:
-    arrays = Arrays(chain.temp_chip, chain.temp_pcb, chain.temp_pic, chain.temp_in, chain.temp_out)
-    chips, board, coolant = sort_temperatures(arrays, layout, context)
+    coolant = [(value,) if isinstance(value, float) else value for value in (chain.temp_in, chain.temp_out)]
+    arrays = Arrays(chain.temp_chip, chain.temp_pcb, chain.temp_pic, *coolant)
+    chips, board, water = sort_temperatures(arrays, layout, context)
     slot, asic_num = context.whole(chain.index, MAX_BOARDS - 1), context.whole(chain.asic_num, MAX_CHIPS)
     return BoardReading(
         slot=position if slot is None else slot,
@@ -156,7 +158,7 @@ def _new_api_board(
         chips=asic_num,
         chip_celsius=chips,
         pcb_celsius=board,
-        coolant_celsius=coolant,
+        coolant_celsius=water,
         bad_chips=bad_chips(chain.asic, asic_num),
         frequency_hz=context.number(chain.freq_avg, HZ_PER_MHZ, 0, MAX_FREQUENCY_HZ),
         hw_errors=context.whole(chain.hw, MAX_COUNT),

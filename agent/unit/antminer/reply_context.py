@@ -174,6 +174,9 @@ def bad_chips(chip_map: str | None, chips: int | None) -> int | None:
     """
     if not chip_map:
         return None
+    if "o" not in chip_map:
+        # Capitals, or no good chip.
+        chip_map = chip_map.casefold()
     bad = chip_map.count("x")
     if not bad or chips is None:
         return bad

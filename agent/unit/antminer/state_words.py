@@ -18,6 +18,7 @@ ASLEEP: Final = StateWord(Mode.SLEEP)
 HASHING: Final = StateWord(Mode.NORMAL)
 AWAKE: Final = StateWord(None)
 FAILED: Final = StateWord(None, Fault.UNNAMED)
+BOARD_LOST: Final = StateWord(None, Fault.BOARD)
 
 # Documented (D108): the states of VNish's interface; tuning hashes. Documented (D109): Braiins OS pauses and suspends.
 # Any other word says nothing.
@@ -38,6 +39,8 @@ STATE_WORDS: Final[Mapping[str, StateWord]] = {
         AWAKE,
     ),
     **dict.fromkeys(("failure", "failed", "error", "fault"), FAILED),
+    # Documented (D165): of a board, whose slot is empty or whose cable is off.
+    "disconnected": BOARD_LOST,
     "low": StateWord(Mode.LOW),
     "lowpower": StateWord(Mode.LOW),
     "high": StateWord(Mode.HIGH),

@@ -15,6 +15,7 @@ from agent.unit.cgminer.fields import number
 
 _Number = float | None
 _Numbers = tuple[float | None, ...] | None
+_NumbersOrOne = tuple[float | None, ...] | float | None
 _Text = str | None
 _NumberOrText = float | str | None
 
@@ -48,8 +49,8 @@ class Chain(msgspec.Struct, frozen=True, gc=False):
     temp_pcb: _Numbers = None
     temp_pic: _Numbers = None
     # Documented (D85, D86): builds of 2026 for hydro units.
-    temp_in: _Numbers = None
-    temp_out: _Numbers = None
+    temp_in: _NumbersOrOne = None
+    temp_out: _NumbersOrOne = None
     hw: _Number = None
     sn: _Text = None
     # As at the end of `Stats`.
@@ -60,6 +61,9 @@ class Chain(msgspec.Struct, frozen=True, gc=False):
     consumption: None = None
     chain_power: None = None
     chain_consumption: None = None
+    chain_watt: None = None
+    watts: None = None
+    power_consumption: None = None
 
 
 _SPELLINGS: Final = {
@@ -69,6 +73,8 @@ _SPELLINGS: Final = {
     "psu_power_spaced": "PSU Power",
     "input_power_spaced": "Input Power",
     "total_power_spaced": "Total Power",
+    "power_consumption_spaced": "Power Consumption",
+    "psu_input_power_spaced": "PSU Input Power",
 }
 
 
@@ -160,6 +166,17 @@ class Stats(msgspec.Struct, frozen=True, gc=False, rename=_SPELLINGS):
     psu_power_spaced: None = None
     input_power_spaced: None = None
     total_power_spaced: None = None
+    power_consumption_spaced: None = None
+    psu_input_power_spaced: None = None
+    psu_input_power: None = None
+    input_power: None = None
+    power_w: None = None
+    power_usage: None = None
+    total_watt: None = None
+    total_watts: None = None
+    miner_power: None = None
+    total_consumption: None = None
+    psu_watt: None = None
     chain_state1: None = None
     chain_state2: None = None
     chain_state3: None = None
@@ -180,6 +197,14 @@ class Stats(msgspec.Struct, frozen=True, gc=False, rename=_SPELLINGS):
     frequency2: None = None
     frequency3: None = None
     frequency4: None = None
+    chain_freq1: None = None
+    chain_freq2: None = None
+    chain_freq3: None = None
+    chain_freq4: None = None
+    chain_watt1: None = None
+    chain_watt2: None = None
+    chain_watt3: None = None
+    chain_watt4: None = None
 
 
 class StatsReply(msgspec.Struct, frozen=True, gc=False):
@@ -282,6 +307,10 @@ def _take_numbers(value: Any, repairs: set[str]) -> _Numbers:
     return tuple([number(item, repairs) for item in value[:MAX_ITEMS]])
 
 
+def _take_numbers_or_one(value: Any, repairs: set[str]) -> _NumbersOrOne:
+    return _take_numbers(value, repairs) if isinstance(value, list) else number(value, repairs)
+
+
 def _take_number_or_text(value: Any, repairs: set[str]) -> float | str | None:
     return value if isinstance(value, str) else number(value, repairs)
 
@@ -297,6 +326,7 @@ _TAKE: Final[dict[Any, Callable[[Any, set[str]], Any]]] = {
     _Number: number,
     _Text: _take_text,
     _Numbers: _take_numbers,
+    _NumbersOrOne: _take_numbers_or_one,
     _NumberOrText: _take_number_or_text,
     tuple[Chain, ...] | None: _take_chains,
 }

@@ -58,16 +58,17 @@ def sort_temperatures(arrays: Arrays, layout: CoolantLayout, context: ReplyConte
 def _by(arrays: Arrays, layout: CoolantLayout) -> Temperatures:
     chip, pcb, pic = (tuple(values or ()) for values in arrays[:3])
     match layout:
-        case CoolantLayout.TEMP_CHIP:
+        case CoolantLayout.TEMP_CHIP if len(chip) >= 2 and _is_any(chip[:2]):
             # Documented (D37): nothing follows on an S21 Hyd.
-            return Temperatures((None, None, *chip[2:]), pcb, chip[:2]) if len(chip) >= 2 else Temperatures((), pcb)
+            return Temperatures((None, None, *chip[2:]), pcb, chip[:2])
         case CoolantLayout.TEMP_PCB:
             if len(pic) < 4 or len(pcb) < 4:
                 return Temperatures((), ())
             return Temperatures(pic[:1], (*pic[1:4], pcb[1], pcb[3]), (pcb[0], pcb[2]))
         case CoolantLayout.TEMP_PIC:
             return Temperatures(chip, pcb, (pic[0], pic[2]) if len(pic) >= 4 else ())
-        case CoolantLayout.UNKNOWN:
+        case CoolantLayout.UNKNOWN | CoolantLayout.TEMP_CHIP:
+            # Without the coolant in its place, it may be in any other.
             return _unknown(arrays)
         case _:
             return Temperatures(chip, pcb)

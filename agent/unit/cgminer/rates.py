@@ -11,14 +11,15 @@ from typing import Any, Final, NamedTuple
 
 from agent.errors import UnsupportedReplyError
 from agent.unit.cgminer.fields import number, spelled
-from agent.unit.limits import HS_PER_GHS, MAX_HASHRATE_HS
+from agent.unit.limits import HS_PER_GHS, HS_PER_THS, MAX_HASHRATE_HS
 
 FIVE_S: Final = 5.0
 THIRTY_MIN_S: Final = 1800.0
-_UNIT: Final = re.compile(r"([kmgtp]?)h(?:ash)?(?:/?s)?", re.IGNORECASE)
 _AVERAGE: Final = 0.0
 _KEY: Final = re.compile(r"([kmgtp])hs(?:(av)|(\d{1,4})([smh]))")
-_PREFIXES: Final = {"k": 1e3, "m": 1e6, "g": 1e9, "t": 1e12, "p": 1e15}
+_PREFIXES: Final = {"": 1.0, "k": 1e3, "m": 1e6, "g": HS_PER_GHS, "t": HS_PER_THS, "p": 1e15}
+# ``GH/s`` in new_api, ``GH`` in the legacy dialect; case and signs do not count.
+_RATE_UNIT: Final = re.compile(r"([kmgtp]?)h(?:s|ps)?")
 _SECONDS: Final = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -28,12 +29,12 @@ def hashes_per_unit(rate_unit: str | None, command: str) -> float:
     Raises:
         UnsupportedReplyError: The unit is unknown.
     """
-    if rate_unit is None or rate_unit in {"GH/s", "GH"}:
+    if rate_unit is None or rate_unit == "GH/s":
         return HS_PER_GHS
-    match = _UNIT.fullmatch(rate_unit[:20])
+    match = _RATE_UNIT.fullmatch(spelled(rate_unit))
     if match is None:
-        raise UnsupportedReplyError(f"{command}: rate_unit {rate_unit[:20]!r} is not known")
-    return _PREFIXES[match[1].lower()] if match[1] else 1.0
+        raise UnsupportedReplyError(f"{command}: rate_unit {str(rate_unit)[:20]!r} is not known")
+    return _PREFIXES[match[1]]
 
 
 class Rates(NamedTuple):

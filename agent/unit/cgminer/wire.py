@@ -151,7 +151,9 @@ def decode_reply(data: bytes, command: str) -> Reply:
         envelope = envelope[0] if envelope else None
     if not isinstance(envelope, dict) or not isinstance(envelope.get("STATUS"), str):
         raise UnsupportedReplyError(f"reply has no STATUS: {excerpt(payload)!r}")
-    code = envelope.get("Code")
+    code = envelope.get("Code", envelope.get("code"))
+    if isinstance(code, str) and code.isdecimal() and len(code) < _CODE_DIGITS:
+        code = int(code)
     message, description = envelope.get("Msg"), envelope.get("Description")
     return Reply(
         command=command,
@@ -179,6 +181,7 @@ def accept(reply: Reply) -> Reply:
 
 
 ACCESS_DENIED = 45
+_CODE_DIGITS = 10
 
 
 def refusal(command: str, code: int | None, message: str, description: str) -> RefusedError:

@@ -3,7 +3,8 @@
 | repair              | when                                                                                         |
 |---------------------|----------------------------------------------------------------------------------------------|
 | `total_from_boards` | the total is none, too high, or refuted, and the boards' sum is credible                     |
-| `total_unit`        | the same, and the total is a power of a thousand away from the boards or a longer rate       |
+| `total_unit`        | the same, and the total is a power of a thousand away from the boards or a longer rate; or   |
+|                     | all rates agree, and are a thousandth of the rating                                          |
 | `board_unit`        | boards are a power of a thousand away from their share of a credible total                   |
 | `boards_refuted`    | the total is the better supported: the boards' rates are dropped                             |
 | `longer_rate`       | neither total nor boards are credible, but a longer rate is                                  |
@@ -17,10 +18,19 @@ from typing import Final, NoReturn
 
 from agent.errors import ContradictoryReplyError
 from agent.unit.consistency.draft import BoardsSum, Draft
-from agent.unit.consistency.yardstick import BOARD_LIMIT_RATIO, HIGHER_RATIO, SUPPORT_RATIO, Yardstick, within
+from agent.unit.consistency.yardstick import (
+    AVERAGE_FULL_S,
+    BOARD_LIMIT_RATIO,
+    HIGHER_RATIO,
+    LEAST_SCALED_RATIO,
+    SUPPORT_RATIO,
+    Yardstick,
+    within,
+)
 from agent.unit.limits import HS_PER_THS
 
 # Prefixes that firmware confuses: GH/s with MH/s, TH/s, kH/s and H/s.
+_THOUSAND: Final = 1e3
 _FACTORS: Final = (1e3, 1e-3, 1e6, 1e-6, 1e-9, 1e9)
 
 
@@ -30,6 +40,7 @@ def settle_rates(draft: Draft, yard: Yardstick) -> None:
     Raises:
         ContradictoryReplyError: The rate is refuted, and no other can be believed.
     """
+    _scale_reply(draft, yard)
     _scale_boards(draft, yard)
     _refute_single_boards(draft, yard)
     total_hs, boards = draft.total_hs, draft.boards_sum()
@@ -199,6 +210,33 @@ def _is_part_of_list(total_hs: float, draft: Draft, yard: Yardstick) -> bool:
         return False
     share_hs = total_hs / yard.boards
     return all(board.hashrate_hs is None or yard.agree(board.hashrate_hs, share_hs) for board in draft.boards)
+
+
+def _scale_reply(draft: Draft, yard: Yardstick) -> None:
+    """Scale every rate of a reply by a thousand, if all of them are a thousandth of what the unit is rated at.
+
+    A unit that hashes so little is not steady: its longer rate, or its boards, tell the thousandth that it once was.
+    """
+    total_hs, boards, longer_hs = draft.total_hs, draft.boards_sum(), draft.full_longer_hs()
+    if total_hs is None or yard.rated_hs is None or draft.uptime_s is None or draft.uptime_s < AVERAGE_FULL_S:
+        return
+    if draft.repairs:
+        # A figure was refuted already, so not all rates agree.
+        return
+    if not LEAST_SCALED_RATIO * yard.rated_hs <= total_hs * _THOUSAND <= yard.sure_hs:
+        return
+    boards_hs = None if boards is None or not boards.is_complete else boards.rate_hs
+    others_hs = [rate_hs for rate_hs in (draft.thirty_hs, draft.average_hs, boards_hs) if rate_hs is not None]
+    if any(rate_hs >= yard.least_hs for rate_hs in others_hs):
+        return
+    if within(SUPPORT_RATIO, total_hs, longer_hs) or within(SUPPORT_RATIO, total_hs, boards_hs):
+        draft.total_hs = total_hs * _THOUSAND
+        draft.thirty_hs = None if draft.thirty_hs is None else draft.thirty_hs * _THOUSAND
+        draft.average_hs = None if draft.average_hs is None else draft.average_hs * _THOUSAND
+        draft.set_board_rates(
+            [None if board.hashrate_hs is None else board.hashrate_hs * _THOUSAND for board in draft.boards]
+        )
+        draft.repairs.add("total_unit")
 
 
 def _scale_boards(draft: Draft, yard: Yardstick) -> None:

@@ -44,7 +44,7 @@ def hold_together(reading: UnitReading, nameplate: Nameplate | None, doubts: Dou
         ContradictoryReplyError: The rate is refuted, and no other can be believed.
     """
     if nameplate is not None and is_sound(reading, nameplate):
-        doubts.sleep_doubted_at = None
+        doubts.sleep_doubted_at = doubts.young_uptime = None
         return reading
     draft = Draft(reading)
     yard = yardstick_of(nameplate, _believable_ideal_hs(draft))
@@ -58,7 +58,7 @@ def hold_together(reading: UnitReading, nameplate: Nameplate | None, doubts: Dou
     settle_watts(draft, yard)
     held = draft.finished(reading)
     # A unit that says that it sleeps reports an uptime of 0 or 1 s all the time (O61).
-    return held if reading.mode is Mode.SLEEP else without_carried(held)
+    return held if reading.mode is Mode.SLEEP else without_carried(held, doubts)
 
 
 def hashes_nothing(reading: UnitReading, nameplate: Nameplate | None) -> bool:
@@ -77,6 +77,8 @@ def is_sound(reading: UnitReading, nameplate: Nameplate) -> bool:
     if reading.mode is Mode.SLEEP:
         return _is_soundly_asleep(reading, nameplate)
     if rate_hs is None or rate_hs > SURE_RATIO * rated_hs or is_carried_over(reading):
+        return False
+    if 0.0 < rate_hs < HASHING_RATIO * rated_hs:
         return False
     thirty_hs, average_hs, ideal_hs = reading.hashrate_30m_hs, reading.hashrate_avg_hs, reading.hashrate_ideal_hs
     limit_hs = LIMIT_RATIO * rated_hs

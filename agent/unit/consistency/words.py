@@ -19,9 +19,11 @@ class Doubts(Protocol):
 
     Attributes:
         sleep_doubted_at: Unix time at which the unit first said *sleep* with a rate, s; None while it does not.
+        young_uptime: As of `youth`.
     """
 
     sleep_doubted_at: float | None
+    young_uptime: tuple[float, float] | None
 
 
 def settle_sleep(draft: Draft, yard: Yardstick, doubts: Doubts, at: float) -> bool:

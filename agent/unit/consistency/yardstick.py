@@ -27,6 +27,9 @@ HIGHER_RATIO: Final = 0.10
 HASHING_RATIO: Final = 0.01
 """A rate below this share of the rating is none; the same share as in `agent.site.status`."""
 
+LEAST_SCALED_RATIO: Final = 0.5
+"""Rates that are all a thousandth of at least this share of the rating are in another unit."""
+
 BOARD_LIMIT_RATIO: Final = 2.0
 """A board above this many times its share of the rating is false, unless the total says the same."""
 

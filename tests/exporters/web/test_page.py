@@ -142,12 +142,13 @@ def test_losses_show_their_start_in_the_sites_zone() -> None:
 
 
 def test_containers_and_worst_units() -> None:
-    """Each container has a row; units with losses are listed with reason, duration and a link."""
+    """Each container has a row; units with losses are listed with reason, what to check first, and a link."""
     shown = page(at("a", "C1", hashrate_5s_hs=198e12), silent("b/2", "C2"), at("ok", "C1", hashrate_5s_hs=205e12))
     assert "C1 100.75 % 403.00 TH/s 400.00 TH/s 2 of 2 100.00 % 2.00 TH/s underperforming" in shown.text
     assert "C2 0.00 % 0 H/s 200.00 TH/s 0 of 1 0.00 % 200.00 TH/s unreachable" in shown.text
-    assert "b/2 200.00 TH/s unreachable: no answer 61 min C2 S21 - 200.00 TH/s" in shown.text
-    assert "a 2.00 TH/s underperforming 61 min C1, rack R1, slot 7 S21 198.00 TH/s 200.00 TH/s" in shown.text
+    first = "Check first: power, then the network cable and the switch."
+    assert f"b/2 unreachable: no answer {first} 200.00 TH/s 61 min C2 S21 - 200.00 TH/s" in shown.text
+    assert "a underperforming 2.00 TH/s 61 min C1, rack R1, slot 7 S21 198.00 TH/s 200.00 TH/s" in shown.text
     assert ("href", "/api/v1/units/b%2F2") in shown.attributes
     assert ("href", "/api/v1/units/ok") not in shown.attributes
 

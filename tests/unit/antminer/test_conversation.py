@@ -129,7 +129,7 @@ def reading_of(unit: Unit, memory: Memory | None = None, **options: Any) -> Unit
             id="asleep, new_api without figures",
         ),
         pytest.param(
-            S21_UNIT | {VERSION: DeadlineError("late"), SUMMARY: DeadlineError("late"), POOLS: DeadlineError("late")},
+            {**S21_UNIT, VERSION: DeadlineError("late"), SUMMARY: DeadlineError("late"), POOLS: DeadlineError("late")},
             ["new_api", "version", "summary", "pools"],
             ["new_api"],
             id="answers stats alone",
@@ -185,7 +185,7 @@ def test_sleeping_unit_without_a_summary_has_no_rate() -> None:
 def test_without_stats_there_is_no_reading(answer: bytes | PollError, error: type[PollError]) -> None:
     """If `stats` fails, the poll fails with its error; nothing else is asked and nothing is remembered."""
     memory = Memory()
-    asked, outcome = poll(S21_UNIT | {STATS_NEW_API: answer}, memory)
+    asked, outcome = poll({**S21_UNIT, STATS_NEW_API: answer}, memory)
     assert asked == ["new_api"]
     assert isinstance(outcome, error)
     assert not memory.is_known
@@ -220,7 +220,7 @@ def test_refused_in_both_dialects() -> None:
 )
 def test_optional_request_that_fails_costs_only_itself(request_: bytes, lost: str, answer: bytes | PollError) -> None:
     """If an optional request fails, the reading lacks only the figures of that reply."""
-    whole, reading = reading_of(S21_UNIT), reading_of(S21_UNIT | {request_: answer})
+    whole, reading = reading_of(S21_UNIT), reading_of({**S21_UNIT, request_: answer})
     fields = [name for name in UnitReading.__struct_fields__ if getattr(whole, name) != getattr(reading, name)]
     assert fields == [lost]
 
@@ -229,7 +229,7 @@ def test_counters_survive_a_failed_request() -> None:
     """Counters stay in the reading when a later request for them fails."""
     memory = Memory()
     poll(S21_UNIT, memory)
-    reading = reading_of(S21_UNIT | {SUMMARY: DeadlineError("late"), POOLS: b"x"}, memory, slow_every=1)
+    reading = reading_of({**S21_UNIT, SUMMARY: DeadlineError("late"), POOLS: b"x"}, memory, slow_every=1)
     assert reading.shares is not None
     assert (reading.shares.accepted, len(reading.pools)) == (11_187, 3)
 
@@ -245,7 +245,7 @@ def test_identity_missing_from_stats_comes_from_version() -> None:
     """If `stats` has no INFO, the first `version` fills the identity and is not asked again."""
     body = json.loads(S21_STATS)
     del body["INFO"]
-    unit = S21_UNIT | {STATS_NEW_API: json.dumps(body).encode()}
+    unit = {**S21_UNIT, STATS_NEW_API: json.dumps(body).encode()}
     memory = Memory()
     reading = reading_of(unit, memory)
     assert reading.identity == reading_of(S21_UNIT).identity
@@ -267,12 +267,12 @@ def test_restart_asks_everything_again_and_forgets_counters() -> None:
     """An uptime that went backwards repeats every request, and drops the counters of the old process."""
     memory = Memory()
     poll(S21_UNIT, memory)
-    restarted = S21_UNIT | {STATS_NEW_API: with_uptime(5), SUMMARY: b"x", POOLS: b"x"}
+    restarted = {**S21_UNIT, STATS_NEW_API: with_uptime(5), SUMMARY: b"x", POOLS: b"x"}
     asked, reading = poll(restarted, memory)
     assert asked == ["new_api", "version", "summary", "pools"]
     assert isinstance(reading, UnitReading)
     assert (reading.pools, reading.shares, memory.pools, memory.shares) == ((), None, (), None)
-    assert poll(S21_UNIT | {STATS_NEW_API: with_uptime(15)}, memory)[0] == ["new_api"]
+    assert poll({**S21_UNIT, STATS_NEW_API: with_uptime(15)}, memory)[0] == ["new_api"]
 
 
 def test_going_to_sleep_is_a_restart() -> None:
@@ -426,20 +426,6 @@ def test_rate_from_summary_keeps_what_stats_says() -> None:
     assert reading.hashrate_30m_hs == 111_878.26e9
 
 
-def test_noughts_without_a_model_are_no_rate() -> None:
-    """Braiins OS may fill `stats` with noughts; stock firmware, which names its model, means them."""
-    noughts = report("stats", [{"Elapsed": 900, "GHS 5s": 0.0}], description="BOSer boser-buildroot x")
-    unit = BRAIINS_UNIT | {STATS_NEW_API: noughts, SUMMARY: report("summary", {"Elapsed": 900, "MHS 5s": 202e6})}
-    assert reading_of(unit).hashrate_5s_hs == 202e12
-    stock = report("stats", [{"Type": "Antminer S21"}, {"Elapsed": 900, "GHS 5s": 0.0}])
-    memory = Memory()
-    poll(unit | {STATS_NEW_API: stock}, memory)
-    asked, reading = poll(unit | {STATS_NEW_API: stock}, memory)
-    assert asked == ["new_api", "pools"]
-    assert isinstance(reading, UnitReading)
-    assert reading.hashrate_5s_hs == 0
-
-
 @pytest.mark.parametrize(
     ("fields", "stand_in"),
     [
@@ -514,7 +500,7 @@ def test_stopped_unit_is_asked_why() -> None:
     """Its pools are asked for at every poll, its faults when it stops and on slow polls."""
     memory = Memory()
     poll(S21_UNIT, memory)
-    unit = S21_UNIT | {STATS_NEW_API: stopped(), SUMMARY_NEW_API: FAULTY}
+    unit = {**S21_UNIT, STATS_NEW_API: stopped(), SUMMARY_NEW_API: FAULTY}
     asked, reading = poll(unit, memory)
     assert asked == ["new_api", "pools", "summary (new_api)"]
     assert isinstance(reading, UnitReading)
@@ -534,7 +520,7 @@ def test_stopped_unit_is_asked_why() -> None:
 def test_sleeping_unit_is_not_asked_why() -> None:
     """Sleep is the reason."""
     memory = Memory()
-    unit = S21_UNIT | {STATS_NEW_API: stopped(**{"miner-mode": 1})}
+    unit = {**S21_UNIT, STATS_NEW_API: stopped(**{"miner-mode": 1})}
     poll(unit, memory)
     assert poll(unit, memory)[0] == ["new_api"]
 
@@ -542,7 +528,7 @@ def test_sleeping_unit_is_not_asked_why() -> None:
 def test_unit_without_fault_codes_is_asked_once() -> None:
     """A unit that does not answer the new summary has no faults to name."""
     memory = Memory()
-    unit = S21_UNIT | {STATS_NEW_API: stopped(), SUMMARY_NEW_API: INVALID_COMMAND}
+    unit = {**S21_UNIT, STATS_NEW_API: stopped(), SUMMARY_NEW_API: INVALID_COMMAND}
     assert poll(unit, memory)[0] == ["new_api", "version", "summary", "pools", "summary (new_api)"]
     assert poll(unit, memory)[0] == ["new_api", "pools"]
 
@@ -550,7 +536,7 @@ def test_unit_without_fault_codes_is_asked_once() -> None:
 def test_refuted_rate_asks_summary_once() -> None:
     """Another report may have a rate that can be believed; without one the unit contradicts itself."""
     spike = stopped(rate_5s=1_900_000.0, rate_30m=None, rate_avg=None)
-    unit = S21_UNIT | {STATS_NEW_API: spike}
+    unit = {**S21_UNIT, STATS_NEW_API: spike}
     asked, reading = poll(unit, Memory(), nameplate=S21_PLATE)
     assert asked == ["new_api", "summary", "version", "pools"]
     assert isinstance(reading, UnitReading)
@@ -600,3 +586,61 @@ def test_no_poll_takes_more_than_five_requests(polls: list[Unit]) -> None:
         asked, outcome = poll(answers, memory, slow_every=2, nameplate=S21_PLATE)
         assert len(asked) <= 5
         assert isinstance(outcome, UnitReading | PollError)
+
+
+NOUGHTS = {"Elapsed": 90_000, "GHS 5s": 0, "GHS av": 0, "chain_acn1": 108, "chain_rate1": "0"}
+
+
+def blank(**changes: Any) -> bytes:
+    """Return a legacy `stats` whose rates are noughts, as firmware with its rates elsewhere fills it."""
+    status = {"STATUS": "S", "Code": 70, "Msg": "BOSer stats", "Description": "BOSer boser-openwrt"}
+    body = {"STATUS": [status], "STATS": [{"Type": "Antminer S21"}, NOUGHTS | changes], "id": 1}
+    return json.dumps(body).encode() + b"\0"
+
+
+def test_noughts_in_stats_beside_a_rate_in_summary() -> None:
+    """The rate of `summary` counts, at every poll; boards at nought say nothing against it."""
+    memory = Memory()
+    unit = {
+        **S21_UNIT,
+        STATS_NEW_API: blank(),
+        STATS: blank(),
+        SUMMARY: report("SUMMARY", {"Elapsed": 90_000, "MHS 5s": 202e6}),
+    }
+    for _ in range(3):
+        reading = reading_of(unit, memory)
+        assert (reading.hashrate_5s_hs, reading.boards[0].hashrate_hs) == (202e12, None)
+        assert "rate_from_summary" in reading.repairs
+
+
+@pytest.mark.parametrize(
+    ("stats", "summary"),
+    [
+        (blank(), {"Elapsed": 90_000, "MHS 5s": 0.0, "MHS av": 201e6}),
+        (blank(), {"Elapsed": 90_000}),
+        (blank(**{"GHS av": 200_000}), {"Elapsed": 90_000, "MHS 5s": 202e6}),
+    ],
+)
+def test_noughts_that_are_measured(stats: bytes, summary: Mapping[str, float]) -> None:
+    """A unit that has hashed by its own `stats`, or not by `summary` either, has stopped."""
+    reading = reading_of({**S21_UNIT, STATS_NEW_API: stats, STATS: stats, SUMMARY: report("SUMMARY", summary)})
+    assert reading.hashrate_5s_hs == 0
+    assert "rate_from_summary" not in reading.repairs
+
+
+def test_access_to_the_only_rate_is_refused() -> None:
+    """The refusal is what to act on, and says what to do."""
+    denied = b'{"STATUS":[{"STATUS":"E","Code":45,"Msg":"Access denied","Description":"BOSer x"}],"id":1}'
+    _, outcome = poll({STATS_NEW_API: NO_STATS, STATS: NO_STATS, SUMMARY: denied}, Memory())
+    assert isinstance(outcome, RefusedError)
+    assert outcome.code == 45
+    assert "api-allow" in str(outcome)
+    assert "BOSer" in str(outcome)
+
+
+def test_a_refused_dialect_does_not_hide_what_was_read() -> None:
+    """`stats` of a unit that knows new_api alone is what cannot be read."""
+    unknown = S21_STATS.replace(b'"GH/s"', b'"furlongs"')
+    _, outcome = poll({STATS_NEW_API: unknown, STATS: INVALID_COMMAND, SUMMARY: INVALID_COMMAND}, Memory())
+    assert isinstance(outcome, UnsupportedReplyError)
+    assert "furlongs" in str(outcome)

@@ -64,6 +64,11 @@ def of_boards(key: str, *values: Any) -> dict[str, Any]:
         ({"PSU__Power": "3,600 W"}, 3600, MEASURED),
         ({"psu_power": 3600, "power": 3499}, 3600, MEASURED),
         ({"Input__Power": 3600}, 3600, MEASURED),
+        ({"PSU__Input__Power": 3600}, 3600, MEASURED),
+        ({"input_power": 3600}, 3600, MEASURED),
+        ({"Power__Consumption": "2800"}, 2800, ESTIMATED),
+        ({"miner_power": 2800}, 2800, ESTIMATED),
+        ({"total_watt": 2800}, 2800, ESTIMATED),
         ({"power": 0, "watt": 3499}, 3499, ESTIMATED),
         ({"watt": 0, "total_power": 3499}, 3499, ESTIMATED),
         ({"watt": 0}, 0, ESTIMATED),
@@ -88,6 +93,9 @@ def test_power_of_the_unit(
         (legacy(**of_boards("chain_power", "850 W", "850", 850.5)), 2550.5),
         (legacy(**of_boards("chain_consumption", 850, 850)), None),
         (legacy(**of_boards("chain_consumption", 850, 850), chain_rate3=0.0), 1700),
+        (legacy(**of_boards("chain_consumption", 850, 850, 0)), None),
+        (legacy(**of_boards("chain_consumption", 850, 850, 0), chain_rate3=0.0), 1700),
+        (legacy(**of_boards("chain_watt", 850, 850, 850)), 2550),
         (legacy(**of_boards("chain_consumption", 0, 0, 0)), 0),
         (legacy(**of_boards("chain_consumption", 850, 850, 850), total_power=2600), 2600),
         (new_api(boards=[{"consumption": 850}] * 3), 2550),
@@ -191,6 +199,7 @@ def test_a_header_with_a_state_is_not_asleep() -> None:
     [
         (legacy(**of_boards("freq", None, None, None), **of_boards("freq_avg", 380.1, 380.1, "380.1")), 380.1),
         (legacy(**of_boards("freq", None, None, None), **of_boards("frequency", 381, 381, 381)), 381),
+        (legacy(**of_boards("freq", None, None, None), **of_boards("chain_freq", "380.1", 380.1, 380.1)), 380.1),
         (legacy(**of_boards("freq_avg", 1, 1, 1)), 525),
         (new_api(boards=[{"freq_avg": None, "freq": 380}] * 3), 380),
         (new_api(boards=[{"freq_avg": None, "frequency": "381"}] * 3), 381),
@@ -212,6 +221,7 @@ def test_clocks(reading: UnitReading, mhz: float) -> None:
         ("x" * 200, 114, 114),
         ("o" * 96 + "x" * 12, 96, 0),
         ("o" * 90 + "x" * 12 + "-" * 6, 96, 6),
+        ("O" * 102 + "X" * 12, 114, 12),
         ("", 114, None),
     ],
 )
@@ -254,6 +264,33 @@ def test_luxos_boards_are_averages() -> None:
     reading = read_stats(capture("s19kpro-luxos-2025/tcp4028-stats.json"), unit_id="u1", at=AT)
     assert all(board.is_average for board in reading.boards)
     assert sum(board.hashrate_hs or 0 for board in reading.boards) == pytest.approx(reading.hashrate_avg_hs, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("words", "fault"),
+    [
+        (("disconnected", "disconnected", "disabled"), Fault.BOARD),
+        (("disconnected", "failure", "stopped"), Fault.BOARD),
+        (("disconnected", "mining", "mining"), None),
+    ],
+)
+def test_disconnected_boards(words: tuple[str, ...], fault: Fault | None) -> None:
+    """The word is a fault of the boards, unless another board hashes."""
+    reading = legacy(**of_boards("chain_state", *words))
+    assert reading.faults == (() if fault is None else (fault,))
+
+
+@pytest.mark.parametrize("rate_unit", ["GH/s", "GH", "Gh/s", "gh", "GHS", "GH/S"])
+def test_spellings_of_the_unit_of_rates(rate_unit: str) -> None:
+    """Case and signs do not count."""
+    assert new_api(rate_unit=rate_unit).hashrate_5s_hs == new_api().hashrate_5s_hs
+
+
+def test_another_unit_of_rates() -> None:
+    """The legacy dialect leaves the seconds out."""
+    rate_hs = legacy().hashrate_5s_hs
+    assert rate_hs is not None
+    assert legacy(rate_unit="TH", GHS__5s=rate_hs / 1e12, GHS__av=100, rate_30m=100).hashrate_5s_hs == rate_hs
 
 
 def other_keys(shape: type[msgspec.Struct]) -> set[str]:

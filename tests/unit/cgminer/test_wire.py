@@ -208,7 +208,15 @@ def test_invalid_command() -> None:
     assert str(caught.value) == "devdetails: code 14, 'Invalid command'"
 
 
-@pytest.mark.parametrize("code", ["true", "1.5", '"14"', "null", "[]", "9" * 30])
+@pytest.mark.parametrize("field", ['"Code":45', '"Code":"45"', '"code":45'])
+def test_spellings_of_a_code(field: str) -> None:
+    """A code as text, or under a key in lower case, is the code: it decides what to advise."""
+    with pytest.raises(RefusedError) as caught:
+        wire.accept(wire.decode_reply(f'{{"STATUS":[{{"STATUS":"E",{field}}}]}}'.encode(), "stats"))
+    assert caught.value.code == 45
+
+
+@pytest.mark.parametrize("code", ["true", "1.5", '"x"', '"-1"', "null", "[]", "9" * 30])
 def test_code_that_is_no_code_is_absent(code: str) -> None:
     """A refusal with an unusable code is still a refusal, with code None."""
     with pytest.raises(RefusedError) as caught:

@@ -147,6 +147,14 @@ def in_one_unit(rates: list[float], total: float | None) -> list[float]:
     return in_unit if is_near(sum(in_unit), total) else rates
 
 
+def thousandth_th(total: float, whole: float | None, reply: Told) -> float | None:
+    """Return a thousand times the total, if all rates of a steady unit agree on a thousandth of the rating."""
+    others = [rate for rate in (whole, reply.thirty, reply.average) if rate is not None and rate >= 0]
+    is_steady = (reply.uptime_s or 0) >= 600 and 0.5 * RATED_TH <= 1000 * total <= 1.25 * RATED_TH
+    is_small = all(rate < 0.01 * RATED_TH for rate in others)
+    return 1000 * total if is_steady and is_small and any(is_near(total, rate) for rate in others) else None
+
+
 def most_credible_th(reply: Told) -> float:
     """Return the highest rate that has the most support in a reply, TH/s; worked out apart from the rules.
 
@@ -180,6 +188,8 @@ def most_credible_th(reply: Told) -> float:
         for other, seconding, is_seconding_as_told in scaled
         if source < 2 and source != other and (is_as_told or is_seconding_as_told) and is_near(rate, seconding)
     ]
+    if total is not None and (in_thousands := thousandth_th(total, whole, reply)) is not None:
+        supported.append(in_thousands)
     if supported and total is not None:
         return max(part, *supported)
     if total is not None and whole is not None and 2 <= total <= 1.25 * RATED_TH:
@@ -220,6 +230,7 @@ def hold(reply: Told, outcome: UnitReading | PollError) -> None:
 @example(reply=Told(200, (), None, None, None, 86_400, None, 1, None))
 @example(reply=Told(484, (), None, None, None, 86_400, 0, None, None))
 @example(reply=Told(200, (0, 0, 0), None, None, 200, 86_400, None, 0, 108))
+@example(reply=Told(0.2, (0.067, 0.067, 0.067), 0.2, 0.2, None, 86_400, None, 0, 108))
 def test_contradictions(reply: Told) -> None:
     """Whatever contradicts itself: credited at most 1.1 times the best supported rate, in both dialects and paths."""
     for stats in (reply.new_api(), reply.legacy()):

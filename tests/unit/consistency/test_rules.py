@@ -32,6 +32,7 @@ class Memory:
     """A unit's memory between polls."""
 
     sleep_doubted_at: float | None = None
+    young_uptime: tuple[float, float] | None = None
 
 
 def boards_of(*rates_th: float | None, chips: int | None = 108, is_average: bool = False) -> tuple[BoardReading, ...]:
@@ -369,3 +370,24 @@ def test_watts_that_cannot_be_are_dropped(watts: float, total_th: float) -> None
 def test_the_quick_test_refuses_what_it_cannot_see(total_th: float | None) -> None:
     """Anything but an ordinary reading is looked at by the rules."""
     assert not is_sound(reading_of(total_th), S21)
+
+
+@pytest.mark.parametrize(
+    ("reading", "total_th"),
+    [
+        (reading_of(0.2, avg=0.199), 200),
+        (reading_of(0.2, 0.066, 0.067, 0.067), 200),
+        (reading_of(0.2, 0.066, 0.067, 0.067, **{"30m": 0.198, "avg": 0.197}), 200),
+        # Nothing supports it, the process is young, other figures are in the right unit, or it is not a thousandth.
+        (reading_of(0.2), 0.2),
+        (reading_of(0.2, avg=0.2, uptime_s=60.0), 0.2),
+        (reading_of(0.2, 0.066, 0.067, 0.067, avg=198.0), 0.2),
+        (reading_of(0.02, avg=0.02), 0.02),
+        (reading_of(0.0, 0.0, 0.0, 0.0, avg=0.0), 0),
+    ],
+)
+def test_a_whole_reply_in_another_unit(reading: UnitReading, total_th: float) -> None:
+    """Rates that all agree, and are a thousandth of the rating, are in another unit."""
+    found = held(reading)
+    assert found.rate_hs == pytest.approx(total_th * TH)
+    assert ("total_unit" in found.repairs) is (total_th == 200)

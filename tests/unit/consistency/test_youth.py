@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from agent.unit.consistency.rules import hold_together, is_sound
@@ -17,6 +18,7 @@ class Memory:
     """A unit's memory between polls."""
 
     sleep_doubted_at: float | None = None
+    young_uptime: tuple[float, float] | None = None
 
 
 def reading_of(**changes: Any) -> UnitReading:
@@ -50,3 +52,23 @@ def test_a_rate_carried_over_a_restart_is_left_out(
     assert "carried_over" in REPAIRS
     if nameplate is not None and read.mode is not Mode.SLEEP:
         assert is_sound(reading_of(**changes), nameplate) is not is_carried
+
+
+@pytest.mark.parametrize(
+    ("uptimes_s", "is_believed"),
+    [
+        ([0.0] * 8, False),
+        ([5.0] * 8, False),
+        ([0.0] * 6, True),
+        ([0.0, 5.0] * 4, True),
+        ([0.0] * 4 + [20.0] + [0.0] * 3, True),
+    ],
+)
+def test_an_uptime_that_stands_still_is_none(uptimes_s: list[float], is_believed: bool) -> None:  # noqa: FBT001
+    """After a minute at the same few seconds the uptime is false, and not the rate."""
+    memory = Memory()
+    for number, uptime_s in enumerate(uptimes_s):
+        reading = msgspec.structs.replace(reading_of(uptime_s=uptime_s), at=10.0 * number)
+        last = hold_together(reading, S21, memory)
+    assert (last.uptime_s, last.rate_hs) == ((uptimes_s[-1], None) if is_believed else (None, 201 * TH))
+    assert ("uptime_refuted" in last.repairs) is not is_believed
