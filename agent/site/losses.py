@@ -82,11 +82,11 @@ def attribute(
 
 
 def _meets_its_preset(reading: UnitReading | None, nameplate_hs: float, measured_hs: float) -> bool:
-    """Return True if a unit hashes what its firmware expects of a preset below the nameplate, within tolerance."""
-    ideal_hs = reading.hashrate_ideal_hs if reading is not None else None
-    return (
-        ideal_hs is not None and ideal_hs < nameplate_hs and measured_hs >= ideal_hs * (1 - _NOISE_BELOW[Cause.DERATED])
-    )
+    """Return True if a unit hashes what its firmware expects of a profile below the nameplate, within tolerance."""
+    ideal_hs = reading.hashrate_ideal_hs if reading is not None and reading.is_profile_ideal else None
+    if ideal_hs is None:
+        return False
+    return ideal_hs < nameplate_hs and measured_hs >= ideal_hs * (1 - _NOISE_BELOW[Cause.DERATED])
 
 
 def _claims(

@@ -82,15 +82,23 @@ HASHING = [
     (
         "throttled, and it hashes what its firmware expects of it",
         260,
-        {"boards": (board(0, **AT_440), board(1, **AT_440), board(2, **AT_440)), "hashrate_ideal_hs": 262 * TH},
+        {
+            "boards": (board(0, **AT_440), board(1, **AT_440), board(2, **AT_440)),
+            "hashrate_ideal_hs": 262 * TH,
+            "is_profile_ideal": True,
+        },
         {Cause.DERATED: 34},
         0,
     ),
     (
         "throttled, and it hashes less than its firmware expects of it",
         250,
-        {"boards": (board(0, **AT_440), board(1, **AT_440), board(2, **AT_440)), "hashrate_ideal_hs": 262 * TH},
-        {Cause.DERATED: 30, Cause.UNDERPERFORMING: 14},
+        {
+            "boards": (board(0, **AT_440), board(1, **AT_440), board(2, **AT_440)),
+            "hashrate_ideal_hs": 262 * TH,
+            "is_profile_ideal": True,
+        },
+        {Cause.DERATED: 32, Cause.UNDERPERFORMING: 12},
         0,
     ),
     (

@@ -22,6 +22,7 @@ import msgspec
 from agent.errors import (
     ContradictoryReplyError,
     ForeignProtocolError,
+    MalformedReplyError,
     PollError,
     RefusedError,
     UnsupportedReplyError,
@@ -168,6 +169,9 @@ def _held_reading(
         reading, _ = yield from _with_rates_of_summary(reading, None, memory, wall)
         reading = hold_together(reading, nameplate, memory)
     if missing is not None and reading.rate_hs is None and reading.mode is not Mode.SLEEP:
+        if isinstance(missing, MalformedReplyError):
+            # A rate beyond any machine, which nothing else in the reply replaces.
+            raise ContradictoryReplyError(str(missing), rule="over_limit") from missing
         raise missing
     return reading, has_summary, is_second
 
@@ -252,7 +256,7 @@ def _with_rates_of_summary(
     except ForeignProtocolError:
         raise
     except PollError as error:
-        if isinstance(missing, UnsupportedReplyError) or (missing is not None and not isinstance(error, RefusedError)):
+        if isinstance(missing, UnsupportedReplyError):
             return reading, _keeps_its_rate_elsewhere(missing, error)
         return reading, missing
     memory.shares = summary.shares

@@ -24,7 +24,7 @@ _SECONDS: Final = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 def hashes_per_unit(rate_unit: str | None, command: str) -> float:
-    """Return the H/s in one `rate_unit` of a reply; GH/s if it names none.
+    """Return the H/s in one `rate_unit` of a reply, in any spelling; GH/s if it names none.
 
     Raises:
         UnsupportedReplyError: The unit is unknown.

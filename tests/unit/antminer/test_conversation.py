@@ -548,6 +548,14 @@ def test_refuted_rate_asks_summary_once() -> None:
     assert isinstance(outcome, ContradictoryReplyError)
 
 
+def test_a_rate_beyond_any_machine_is_contradictory() -> None:
+    """It is read as absent, so that boards may stand in; with nothing else the poll fails as for a smaller spike."""
+    unit = S21_UNIT | {STATS_NEW_API: stopped(rate_5s=9e6, rate_30m=None, rate_avg=None), SUMMARY: NO_REPORT}
+    _, outcome = poll(unit, Memory(), nameplate=S21_PLATE)
+    assert isinstance(outcome, ContradictoryReplyError)
+    assert outcome.rule == "over_limit"
+
+
 ODD_ANSWERS = st.sampled_from(
     [
         S21_STATS,
