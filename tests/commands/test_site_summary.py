@@ -10,7 +10,7 @@ from exporter_cases import AT, entry, reading, status
 from rich.console import Console
 
 from agent.commands.site_summary import site_summary
-from agent.errors import UnreachableError
+from agent.errors import RefusedError, UnreachableError
 from agent.site.lateness import held
 from agent.site.ledger.entries import Place
 from agent.site.status import UnitStatus
@@ -48,6 +48,15 @@ def silent(number: int, container: str = "C2") -> UnitStatus:
 def test_the_line_of_90_percent(hashrate_hs: float, words: str) -> None:
     """The headline says whether operational efficiency is above the trade's 90 %."""
     assert words in terminal([hashing(0, hashrate_hs)], columns=200)
+
+
+def test_what_is_not_known_is_no_nought() -> None:
+    """A site that refuses every command has no efficiency, and one of which little is known says so."""
+    refusing = status(entry("r1"), error=RefusedError("code 14", code=14))
+    shown = re.sub(r"\s+", " ", terminal([refusing], columns=200))
+    assert "operating 0 H/s of 200.00 TH/s deployed = not known, coverage 0.0 %" in shown
+    assert "unreadable (refused the command) 200.00 TH/s" in shown
+    assert "(not above 90 %, as far as is known), coverage 50.0 %" in terminal([hashing(0), silent(1)], columns=200)
 
 
 def test_lateness_of_the_agent_is_said_and_only_then() -> None:

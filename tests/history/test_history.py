@@ -36,6 +36,7 @@ from agent.site.power import PowerSource
 from agent.site.status import Cause
 from agent.site.totals import site_figures
 from agent.slices import run_at_once
+from agent.unit.reading import PoolReading
 
 GARBAGE = b"this is no database at all, and long enough to be taken for a page of one " * 100
 
@@ -174,6 +175,24 @@ def test_changes_are_reported_once() -> None:
     ended = run_at_once(book.end_missing(set().__contains__, at=30.0))
     assert [(each.state, each.until) for each in ended] == [("unreachable", 30.0)]
     assert run_at_once(book.end_missing(set().__contains__, at=31.0)) == []
+
+
+def test_a_state_gets_a_better_reason_once_there_is_one() -> None:
+    """A stop whose cause shows only at a later poll is kept with that cause; numbers that change are no news."""
+    book = ChangeBook()
+    changes = (
+        {"fan_rpm": (6000,)},
+        {"pools": (PoolReading(index=0, status="Dead", is_active=False),)},
+        {"fan_rpm": (0, 6000)},
+        {"fan_rpm": (6000,)},
+    )
+    kept = [
+        [(each.why, each.since, each.until) for each in book.observe(one)]
+        for one in (status(entry("u1"), reading("u1", hashrate_5s_hs=0.0, **each), since=10.0) for each in changes)
+    ]
+    assert kept == [[("cause unknown", 10.0, None)], [("no pool alive", 10.0, None)], [], []]
+    slow = [status(entry("u1"), reading("u1", hashrate_5s_hs=rate_hs), since=20.0) for rate_hs in (200e12, 100e12)]
+    assert [len(book.observe(one)) for one in slow] == [2, 0]
 
 
 def test_a_clock_set_back_ends_no_state_before_it_began() -> None:

@@ -13,6 +13,7 @@ from agent.site.reasons import Reason
 from agent.site.status import Cause, UnitStatus
 from agent.site.totals import site_figures
 from agent.text.losses import LossLine, loss_lines
+from agent.unit.reading import Mode
 
 # AT is 21:36:00 UTC, 15:36 in Chicago.
 CHICAGO = ZoneInfo("America/Chicago")
@@ -87,6 +88,37 @@ def test_what_is_no_state_has_no_time() -> None:
     line, _ = lines([short(0, "C1")])
     assert line.sentence == "66.67 TH/s missing boards: container C1, 1 unit"
     assert (line.places[0].first, line.places[0].last) == (None, None)
+
+
+def stopped(number: int, **changes: object) -> UnitStatus:
+    """Return a unit that is awake and hashes nothing."""
+    declared = entry(f"C1-s{number}", place=Place(container="C1"))
+    return status(declared, reading(declared.unit_id, hashrate_5s_hs=0.0, **changes), since=AT - HOUR_S)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ([{}], "stopped (cause unknown)"),
+        ([{"mode": Mode.SLEEP}] * 2, "stopped (asleep)"),
+        ([{"mode": Mode.SLEEP}, *[{"fan_rpm": (0, 900)}] * 2], "stopped (2 fan stopped; 1 asleep)"),
+        (
+            [{}, {"mode": Mode.SLEEP}, {"boards": ()}, *[{"fan_rpm": (0, 900)}] * 2],
+            "stopped (2 fan stopped; 1 asleep; 1 no boards at all; 1 for other reasons)",
+        ),
+    ],
+)
+def test_units_that_stopped_say_why(changes: list[dict[str, object]], words: str) -> None:
+    """The cause is not called unknown over units whose own reason is known."""
+    (line,) = lines([stopped(number, **each) for number, each in enumerate(changes)])
+    assert line.words == words
+    assert f" {words}: container C1, " in line.sentence
+    assert sum(units for _, units in line.reasons) == line.units
+
+
+def test_a_loss_that_is_no_state_has_no_reasons() -> None:
+    """Units that hash lose to several causes; their reasons stand in their own rows."""
+    assert [line.reasons for line in lines([short(0, "C1")])] == [(), ()]
 
 
 def test_largest_first_and_over_by_now() -> None:

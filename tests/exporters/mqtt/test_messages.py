@@ -4,7 +4,7 @@ import json
 
 import jsonschema
 import pytest
-from exporter_cases import AT, entry, gone_silent, reading, status
+from exporter_cases import AT, board, entry, gone_silent, reading, status
 from hypothesis import given
 from hypothesis import strategies as st
 from mqtt_messages import BY_SCHEMA, SCHEMAS, check, composer
@@ -190,6 +190,21 @@ def test_which_rate_changes_are_news(published_hs: float | None, now_hs: float |
         structs.replace(status(latest=reading()), hashrate_hs=rate_hs) for rate_hs in (published_hs, now_hs)
     )
     assert is_news(published, now) is expected
+
+
+def test_a_reason_is_news_and_its_numbers_are_not() -> None:
+    """A chip that cools down does not publish a stopped unit at every poll; another reason does."""
+    hot, warm, fan = (
+        status(latest=reading(hashrate_5s_hs=0.0, **changes))
+        for changes in (
+            {"boards": (board(0, chip_celsius=(97,)),)},
+            {"boards": (board(0, chip_celsius=(96,)),)},
+            {"fan_rpm": (0, 6000)},
+        )
+    )
+    assert (hot.why, warm.why) == ("chip at 97 °C", "chip at 96 °C")
+    assert not is_news(hot, warm)
+    assert is_news(warm, fan)
 
 
 def test_the_agents_lateness_is_no_news_of_a_unit() -> None:

@@ -12,7 +12,7 @@ from exporter_cases import AT, S21, board, entry, gone_silent, reading, status
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.errors import UnreachableError
+from agent.errors import RefusedError, UnreachableError
 from agent.exporters.web.mismatch_card import UNITS_NAMED
 from agent.exporters.web.page import Shown, render
 from agent.site.lateness import held
@@ -201,6 +201,22 @@ def test_figures_of_low_coverage_are_not_coloured_good() -> None:
     assert "103.50 % above the 90 % line, as far as is known" in shown.text
     assert ("class", "ratio unsure") in shown.attributes
     assert ("class", "number good") in shown.attributes
+
+
+def test_what_is_not_known_is_no_nought() -> None:
+    """A site whose units answer and cannot be read has no efficiency, coloured as neither good nor bad."""
+    shown = page(status(entry("a"), error=RefusedError("code 45", code=45)))
+    assert "Operational efficiency now not known units answer, and none can be read" in shown.text
+    assert ("class", "ratio unsure") in shown.attributes
+
+
+def test_a_unit_says_why_and_what_to_check_first() -> None:
+    """The worst units come with their reason, what else is wrong, and what to look at first."""
+    boards = (board(0), board(1), board(2, chips=0, hashrate_hs=0.0))
+    shown = page(at("a", "C1", hashrate_5s_hs=0.0, fan_rpm=(0, 6000), boards=boards), at("b", "C1"))
+    assert "stopped: fan 1 at 0 rpm; board 2 absent" in shown.text
+    assert "Check first: that fan's plug and blades; the unit does not hash until it turns." in shown.text
+    assert "200.00 TH/s stopped (fan stopped)" in shown.text
 
 
 def test_an_ill_agent_says_so() -> None:
