@@ -163,7 +163,7 @@ GIVEN = {
 
 
 # A unit that the agent did not ask in time keeps its reason (`lateness`): only `judge` alone gives this one.
-@pytest.mark.parametrize("reason", set(Reason) - {Reason.NOT_POLLED_LATELY})
+@pytest.mark.parametrize("reason", [reason for reason in Reason if reason is not Reason.NOT_POLLED_LATELY])
 def test_every_reason_is_given_to_some_unit(reason: Reason) -> None:
     """No reason of the list is without a unit that has it; its words are bounded and the same each time."""
     status = GIVEN[reason]()

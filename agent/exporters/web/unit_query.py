@@ -6,6 +6,7 @@ from typing import Any
 
 from agent.errors import QueryError
 from agent.exporters.web.query_string import read_parameters
+from agent.site.reasons import Reason
 from agent.site.status import Cause, UnitState, UnitStatus
 
 DEFAULT_LIMIT = 100
@@ -30,7 +31,8 @@ class UnitQuery:
     """A valid query.
 
     Attributes:
-        state, cause: Only units in that state, or with a loss of that cause; units not polled yet match neither.
+        state, reason, cause: Only units in that state, with that reason, or with a loss of that cause; units not polled
+            yet match none.
         container, rack, model: Exact names.
         text: Case-folded text to find anywhere in id, host, container, rack, serial or MAC.
         sort: A key of `SORTS`; units without that value come last in either order.
@@ -39,6 +41,7 @@ class UnitQuery:
     """
 
     state: UnitState | None = None
+    reason: Reason | None = None
     cause: Cause | None = None
     container: str | None = None
     rack: str | None = None
@@ -52,7 +55,11 @@ class UnitQuery:
     def matches(self, status: UnitStatus) -> bool:
         """Return True if a unit passes every filter."""
         entry = status.entry
-        if self.state is not None and (status.state is not self.state or not status.is_looked_at):
+        if (self.state is not None or self.reason is not None) and not status.is_looked_at:
+            return False
+        if (self.state is not None and status.state is not self.state) or (
+            self.reason is not None and status.reason is not self.reason
+        ):
             return False
         if self.cause is not None and not (
             status.is_looked_at and any(loss.cause is self.cause for loss in status.losses)
@@ -109,6 +116,12 @@ def _state(name: str, value: str) -> dict[str, object]:
     return {"state": UnitState(value)}
 
 
+def _reason(name: str, value: str) -> dict[str, object]:
+    if value not in set(Reason):
+        raise QueryError(f"{name} must be one of {', '.join(Reason)}, not {value!r}")
+    return {"reason": Reason(value)}
+
+
 def _cause(name: str, value: str) -> dict[str, object]:
     if value not in set(Cause):
         raise QueryError(f"{name} must be one of {', '.join(Cause)}, not {value!r}")
@@ -143,6 +156,7 @@ def _whole(least: int, most: int) -> Callable[[str, str], dict[str, object]]:
 
 _PARSERS: Mapping[str, Callable[[str, str], dict[str, object]]] = {
     "state": _state,
+    "reason": _reason,
     "cause": _cause,
     "container": _name,
     "rack": _name,
