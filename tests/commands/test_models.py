@@ -144,7 +144,7 @@ async def test_read_of_a_machine_that_nobody_knows() -> None:
 
 async def test_read_says_why_there_is_no_coolant() -> None:
     """A hydro machine whose layout no source tells shows only what cannot be coolant, and says why."""
-    text = await read(replying("03-s21e-hyd-coolant", type="Antminer S21 XP Hyd."))
+    text = " ".join((await read(replying("03-s21e-hyd-coolant", type="Antminer S21 XP Hyd."))).split())
     assert "not shown: no source tells which sensors of S21 XP Hyd. are in the coolant" in text
     board = json.loads(await read(replying("03-s21e-hyd-coolant", type="Antminer S21 XP Hyd."), "--json"))["boards"][0]
     assert board["coolant_celsius"] == []
