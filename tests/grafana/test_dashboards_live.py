@@ -36,7 +36,7 @@ MAY_BE_EMPTY = {
     "site.json: 403": "delivered hashrate needs an hour of polling",
     "unit.json: 307 'Do its pools credit what it reports?' A": "a rate over an hour needs an hour",
     "agent.json: 203": "no poll may be skipped",
-    "agent.json: 205": "no reply may need repair",
+    "agent.json: 207": "no reply may need repair",
     "agent.json: 507 'MQTT failures' B": "no outbox may fail",
 }
 
