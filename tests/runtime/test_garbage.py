@@ -27,6 +27,8 @@ def cycle() -> "weakref.ref[Link]":
 def _own_collector() -> Iterator[None]:
     """Run each test with everything older frozen, and no collection but its own."""
     thresholds = gc.get_threshold()
+    # A start that was refused in this process leaves the collector off.
+    gc.enable()
     gc.collect()
     gc.freeze()
     gc.set_threshold(0)
