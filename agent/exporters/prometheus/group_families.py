@@ -5,6 +5,7 @@ are the exception: they are for a quick look, and their help says so.
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
 
 from agent.exporters.prometheus.family import Family, Kind, Sample
 from agent.exporters.prometheus.power_families import POWER_FAMILIES
@@ -80,47 +81,60 @@ def _figure(
     )
 
 
-def _curtailment(
-    level: str, labels: tuple[str, ...], groups: Callable[[SiteFigures], Groups]
-) -> tuple[Family[SiteFigures], ...]:
-    """Return the curtailment of one level of grouping: its target, and the units that do not follow it."""
+class _Level(NamedTuple):
+    """One level of grouping whose families have one series a group.
 
-    def family(name: str, text: str, value: Callable[[Figures], float]) -> Family[SiteFigures]:
+    Attributes:
+        name: The level, such as ``container``.
+        labels: The labels of its groups, after the site's.
+        groups: Returns each group's label values and figures.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    groups: Callable[[SiteFigures], Groups]
+
+    def family(self, name: str, text: str, value: Callable[[Figures], float]) -> Family[SiteFigures]:
+        """Return a family of one number of each group."""
+        groups = self.groups
         return Family(
-            name=f"mining_{level}_{name}",
-            help=f"{text}, per {level}.",
+            name=f"mining_{self.name}_{name}",
+            help=f"{text}, per {self.name}.",
             kind=Kind.GAUGE,
-            labels=("site", *labels),
+            labels=("site", *self.labels),
             samples=lambda figures: [(group, value(sums)) for group, sums in groups(figures)],
         )
 
+
+def _curtailment(level: _Level) -> tuple[Family[SiteFigures], ...]:
+    """Return the curtailment of one level of grouping: its target, and the units that do not follow it."""
     return (
-        family(
+        level.family(
             "curtailment_active",
             "1 while a curtailment event covers any unit, else 0; not for adding up",
             lambda sums: int(sums.curtailment_nameplate_hs > 0),
         ),
-        family(
+        level.family(
             "curtailment_nameplate_hashrate_hashes_per_second",
             "Nameplate of the units inside a curtailment event now",
             lambda sums: sums.curtailment_nameplate_hs,
         ),
-        family(
+        level.family(
             "curtailment_target_hashrate_hashes_per_second",
             "Hashrate that events leave to the units inside them: expected = deployed - curtailment nameplate + this",
             lambda sums: sums.curtailment_target_hs,
         ),
-        family(
+        level.family(
             "curtailment_operating_hashrate_hashes_per_second",
             "Hashrate measured of the units inside a curtailment event now",
             lambda sums: sums.curtailment_operating_hs,
         ),
-        family(
+        level.family(
             "curtailment_stragglers",
             "Units that hash more than an event in force leaves them to hash",
             lambda sums: sums.stragglers,
         ),
-        family(
+        level.family(
             "units_not_restored",
             "Units that an event curtailed and that still do not hash 15 minutes after its end",
             lambda sums: sums.unrestored,
@@ -128,27 +142,15 @@ def _curtailment(
     )
 
 
-def _lateness(
-    level: str, labels: tuple[str, ...], groups: Callable[[SiteFigures], Groups]
-) -> tuple[Family[SiteFigures], ...]:
+def _lateness(level: _Level) -> tuple[Family[SiteFigures], ...]:
     """Return how much of one level of grouping the agent did not look at in time."""
-
-    def family(name: str, text: str, value: Callable[[Figures], float]) -> Family[SiteFigures]:
-        return Family(
-            name=f"mining_{level}_{name}",
-            help=f"{text}, per {level}.",
-            kind=Kind.GAUGE,
-            labels=("site", *labels),
-            samples=lambda figures: [(group, value(sums)) for group, sums in groups(figures)],
-        )
-
     return (
-        family(
+        level.family(
             "overdue_units",
             "Units that the agent did not ask in time: they count as they were at their last poll, and are not known",
             lambda sums: sums.overdue_units,
         ),
-        family(
+        level.family(
             "overdue_nameplate_hashrate_hashes_per_second",
             "Nameplate of the units that the agent did not ask in time",
             lambda sums: sums.overdue_hs,
@@ -156,19 +158,17 @@ def _lateness(
     )
 
 
-def _reasons(
-    level: str, labels: tuple[str, ...], groups: Callable[[SiteFigures], Groups]
-) -> tuple[Family[SiteFigures], ...]:
+def _reasons(level: _Level) -> tuple[Family[SiteFigures], ...]:
     """Return the units of one level of grouping by reason; reasons that no unit has are absent."""
     return (
         Family(
-            name=f"mining_{level}_reason_units",
-            help=f"Units that are not fine, by reason (docs/reasons.md), per {level}.",
+            name=f"mining_{level.name}_reason_units",
+            help=f"Units that are not fine, by reason (docs/reasons.md), per {level.name}.",
             kind=Kind.GAUGE,
-            labels=("site", *labels, "reason"),
+            labels=("site", *level.labels, "reason"),
             samples=lambda figures: [
                 ((*group, *BY_REASON[reason]), units)
-                for group, sums in groups(figures)
+                for group, sums in level.groups(figures)
                 for reason, units in sums.units_by_reason.items()
             ],
         ),
@@ -183,6 +183,9 @@ def _containers(figures: SiteFigures) -> Groups:
     return (((name,), sums) for name, sums in figures.by_container.items())
 
 
+_SITE_LEVEL = _Level("site", (), _site)
+_CONTAINER_LEVEL = _Level("container", ("container",), _containers)
+
 _OF_THIS_MOMENT = "at this moment: for a period, or for several sites, divide the averages of the sums instead"
 
 SITE_FAMILIES: tuple[Family[SiteFigures], ...] = (
@@ -195,12 +198,12 @@ SITE_FAMILIES: tuple[Family[SiteFigures], ...] = (
         lambda figures: (((name,), sums) for name, sums in figures.by_model.items()),
         is_sparse=False,
     ),
-    *_curtailment("site", (), _site),
-    *_curtailment("container", ("container",), _containers),
-    *_lateness("site", (), _site),
-    *_lateness("container", ("container",), _containers),
-    *_reasons("site", (), _site),
-    *_reasons("container", ("container",), _containers),
+    *_curtailment(_SITE_LEVEL),
+    *_curtailment(_CONTAINER_LEVEL),
+    *_lateness(_SITE_LEVEL),
+    *_lateness(_CONTAINER_LEVEL),
+    *_reasons(_SITE_LEVEL),
+    *_reasons(_CONTAINER_LEVEL),
     Family(
         name="mining_site_operational_efficiency_ratio",
         help=f"Operating over deployed hashrate, {_OF_THIS_MOMENT}.",
