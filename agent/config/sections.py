@@ -83,7 +83,7 @@ class LedgerSection(Section):
     file: FilePath
     models_file: FilePath | None = None
     networks: Networks = DEFAULT_NETWORKS
-    # A simulated unit that passes for a machine adds hashrate that nobody has.
+    # A simulated unit that passes for a machine adds hashrate that does not exist.
     detect_simulated: bool = True
 
     @field_validator("networks")

@@ -27,7 +27,7 @@ _TABLES = tuple(
 
 
 class SetAside(NamedTuple):
-    """What was done with rows and changes from the future.
+    """Numbers of rows and changes from the future, by what became of them.
 
     Attributes:
         rows: Rows of the site and of containers that were set aside.

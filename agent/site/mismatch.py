@@ -1,4 +1,4 @@
-"""What a unit says it is, held against its row in the ledger. Pure.
+"""A unit's own word on its model and bin, held against its row in the ledger. Pure.
 
 A row with the wrong model or bin puts a wrong nameplate into every figure. The unit's word changes nothing by itself:
 the ledger stays the denominator, and the operator decides.

@@ -68,7 +68,7 @@ class Reason(StrEnum):
 
 
 class Meaning(NamedTuple):
-    """What a reason says to people.
+    """A reason in words for people.
 
     Attributes:
         words: The reason without numbers.

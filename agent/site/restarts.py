@@ -1,4 +1,4 @@
-"""What a unit's restarts say about its figures between polls. Pure: times are arguments.
+"""A unit's restarts, and which of its figures they end between polls. Pure: times are arguments.
 
 A restarting unit first resets connections or is silent, then reports a young uptime, then ramps up. None of that is a
 zero, and none of it is a reading. So a unit's last reading stops to count when a poll shows that its program is gone,

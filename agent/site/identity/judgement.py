@@ -5,8 +5,8 @@ the unit at its home ......... verified
 the unit at another address .. moved: readings there are its own
 another unit at its home ..... displaced: unreadable, and searched for
 
-A unit does not move while its home still answers as it did: a page elsewhere may show its MAC address by mistake, or
-because somebody wants it to.
+A unit does not move while its home still answers as it did: a page elsewhere may show its MAC address by mistake, or on
+purpose.
 """
 
 from agent.address import Endpoint

@@ -1,7 +1,7 @@
 """Entries that a simulator answers for, whatever the ledger's column says. Pure.
 
-A simulated unit that passes for a machine adds hashrate that nobody has. So an entry is simulated if its address is a
-loopback address, where no machine stands, or if its serial number is one that the bundled simulator makes.
+A simulated unit that passes for a machine adds hashrate that does not exist. So an entry is simulated if its address
+is a loopback address, where no machine stands, or if its serial number is one that the bundled simulator makes.
 
 A site that reaches real units over a tunnel on this machine sets ``ledger.detect_simulated = false``. Then the column
 alone decides.
