@@ -10,13 +10,13 @@ from agent.unit.reading import BoardReading, Mode, UnitReading
 
 
 class Faults(NamedTuple):
-    """What each visible fault would take of a nameplate, H/s.
+    """The part of a nameplate that each visible fault would take, H/s.
 
     Attributes:
         boards_hs: Rating of the boards that are absent.
         chips_hs: Rating of the chips that are missing or bad on the boards that are present.
-        clocks_hs: What low clocks take of the chips that are present; all of it in a low-power mode without a clock.
-            What the running profile takes, if that is more.
+        clocks_hs: The part that low clocks take of the chips that are present; all of it in a low-power mode without a
+            clock. The part that the running profile takes, if that is more.
         has_clocks: True if a present board reports a clock that can be compared with the nameplate's, or if the unit
             reports what its profile should give.
     """
@@ -36,12 +36,15 @@ def visible_faults(nameplate: Nameplate, reading: UnitReading) -> Faults:
     rated_chips, rated_hz = nameplate.chips_per_board, nameplate.frequency_hz
     chips_missing, clocks_hs = 0, nothing_hs
     for board in reading.boards:
-        if not is_up(board):
+        chips = board.chips
+        # A whole board, which most are, needs neither question.
+        is_whole = chips is not None and chips == rated_chips and not board.bad_chips
+        if not is_whole and not is_up(board):
             continue
         present += 1
         # The rating of the chips that are present; a slow clock takes nothing from missing ones.
         populated_hs = board_hs
-        if rated_chips is not None:
+        if rated_chips is not None and not is_whole:
             working = working_chips(board, rated_chips)
             if working < rated_chips:
                 chips_missing += rated_chips - working

@@ -67,12 +67,14 @@ def energy_ratio(
         if board.frequency_hz:
             clocks += 1
             clocks_hz += board.frequency_hz
+        if not is_in_air:
+            continue
         # Observed (O56): the inlet does not come first everywhere (73-45-64-65), so the coolest.
-        coolest_celsius = coolest_of_board(board.pcb_celsius) if is_in_air else None
+        coolest_celsius, rate_hs = coolest_of_board(board.pcb_celsius), board.hashrate_hs
         if coolest_celsius is not None:
             # A board heats itself in proportion to its rate; one that reports no rate counts as fully loaded.
-            load = 1.0 if board_hs is None or board.hashrate_hs is None else min(1.5, board.hashrate_hs / board_hs)
-            airs_celsius.append(coolest_celsius - BOARD_OVER_AIR_CELSIUS * load)
+            load = 1.0 if board_hs is None or rate_hs is None else rate_hs / board_hs
+            airs_celsius.append(coolest_celsius - BOARD_OVER_AIR_CELSIUS * (min(1.5, load)))
     ratio = assumed_ratio
     if clocks and nameplate.frequency_hz is not None:
         ratio = clocks_hz / clocks / nameplate.frequency_hz

@@ -93,12 +93,15 @@ class PowerModel:
             reading: The unit's.
             is_starting: The unit is ramping up: a low rate means a low clock if the reading has no clock.
         """
-        rated_watts = nameplate.power_watts
-        if rated_watts is None or power_gap(nameplate, reading, is_starting=is_starting) is not None:
+        rated_watts, rate_hs = nameplate.power_watts, reading.rate_hs
+        if rated_watts is None:
             return None
-        if not reading.rate_hs:
-            return self._calibrated(self.standby_watts)
-        load = reading.rate_hs / nameplate.hashrate_hs
+        if rate_hs is None or rate_hs < nameplate.hashrate_hs * MODELLED_FROM_RATIO:
+            if power_gap(nameplate, reading, is_starting=is_starting) is not None:
+                return None
+            if not rate_hs:
+                return self._calibrated(self.standby_watts)
+        load = rate_hs / nameplate.hashrate_hs
         energy = energy_ratio(
             nameplate,
             reading.boards,

@@ -5,8 +5,7 @@ unit's hottest chip nor its modelled power. A reading keeps such a value in its 
 """
 
 from collections.abc import Iterable, Sequence
-from itertools import chain
-from typing import Any, TypeAlias, cast
+from typing import TypeAlias, cast
 
 # As `reading.Places`: values by position, with None in the place of one without a value.
 _Places: TypeAlias = tuple[float | None, ...]
@@ -30,11 +29,10 @@ def hottest_by_board(boards: Sequence[_Places]) -> _Places:
     Args:
         boards: The sensors of one kind, board by board, C.
     """
-    # Any: a poll takes two of these, and the checks below leave no None where it would matter.
-    together: list[Any] = [*chain.from_iterable(boards)]
-    if together and None not in together and max(together) - min(together) < APART_CELSIUS:
-        return tuple([max(values) if values else None for values in cast("Sequence[tuple[float, ...]]", boards)])
-    present: list[float] = [value for value in together if value is not None]
+    close = _highest_of_close(boards)
+    if close is not None:
+        return tuple(close)
+    present = [value for values in boards for value in values if value is not None]
     if not present:
         return (None,) * len(boards)
     middle = median(sorted(present))
@@ -45,12 +43,19 @@ def hottest_by_board(boards: Sequence[_Places]) -> _Places:
 
 def hottest(boards: Sequence[_Places]) -> float | None:
     """Return the hottest plausible sensor of all boards, as `hottest_by_board` takes them; None if there is none."""
-    together: list[Any] = [*chain.from_iterable(boards)]
-    if together and None not in together:
-        highest: float = max(together)
-        if highest - min(together) < APART_CELSIUS:
-            return highest
-    return _highest(hottest_by_board(boards))
+    close = _highest_of_close(boards)
+    return max(close) if close is not None else _highest(hottest_by_board(boards))
+
+
+def _highest_of_close(boards: Sequence[_Places]) -> list[float] | None:
+    """Return the hottest sensor of each board if all sensors are there and close; the common case, and a cheap one."""
+    complete = cast("Sequence[tuple[float, ...]]", boards)
+    try:
+        highest = [*map(max, complete)]
+        return highest if max(highest) - min(map(min, complete)) < APART_CELSIUS else None
+    except (TypeError, ValueError):
+        # A sensor without a value, or a board without sensors.
+        return None
 
 
 def _highest(values: Iterable[float | None]) -> float | None:
@@ -59,11 +64,13 @@ def _highest(values: Iterable[float | None]) -> float | None:
 
 def coolest_of_board(values: _Places) -> float | None:
     """Return a board's coolest sensor that agrees with the board's median, C; None if none does."""
-    present = sorted([value for value in values if value is not None])
+    present = [value for value in values if value is not None] if None in values else cast("tuple[float, ...]", values)
     if not present:
         return None
-    if present[-1] - present[0] <= BOARD_APART_CELSIUS:
-        return present[0]
+    coolest = min(present)
+    if max(present) - coolest <= BOARD_APART_CELSIUS:
+        return coolest
+    present = sorted(present)
     middle = median(present)
     return next((value for value in present if abs(value - middle) <= BOARD_APART_CELSIUS), None)
 
