@@ -15,6 +15,7 @@ from a table of replies.
 """
 
 from collections.abc import Callable, Generator
+from typing import NamedTuple
 from zlib import crc32
 
 import msgspec
@@ -27,13 +28,14 @@ from agent.errors import (
     RefusedError,
     UnsupportedReplyError,
 )
-from agent.unit.antminer.reply_context import PartialReading
-from agent.unit.antminer.stats import is_invalid_command, regular_reading, slow_reading
+from agent.unit.antminer.fast_stats import fast_reading
+from agent.unit.antminer.reply_context import Known, PartialReading
+from agent.unit.antminer.stats import is_invalid_command, slow_reading
 from agent.unit.cgminer import wire
 from agent.unit.cgminer.pools import read_pools
 from agent.unit.cgminer.summary import read_summary
 from agent.unit.cgminer.version import read_version
-from agent.unit.consistency.rules import hashes_nothing, hold_together
+from agent.unit.consistency.rules import hashes_nothing, hold_together, is_settled
 from agent.unit.coolant import SensorLayouts
 from agent.unit.nameplate import Nameplate, shipped_layouts
 from agent.unit.reader import Conversation
@@ -102,7 +104,12 @@ def converse(
         PollError: `stats` could not be read, or refutes its own rate. A later request that fails only leaves its own
             figures out.
     """
-    reading, has_summary, is_second = yield from _held_reading(unit_id, memory, nameplate, wall)
+    data = yield STATS if memory.is_legacy else STATS_NEW_API
+    talk = _Talk(unit_id, memory, nameplate, wall)
+    reading = fast_reading(data, talk.known())
+    has_summary = is_second = False
+    if reading is None or nameplate is None or not reading.hashrate_5s_hs or not is_settled(reading, nameplate, memory):
+        reading, has_summary, is_second = yield from _settled_reading(data, reading, talk)
     is_first = not memory.is_known
     memory.is_known = True
     is_restarted = memory.uptime_s is not None and reading.uptime_s is not None and reading.uptime_s < memory.uptime_s
@@ -134,25 +141,35 @@ def converse(
     return reading
 
 
-def _held_reading(
-    unit_id: str, memory: Memory, nameplate: Nameplate | None, wall: Callable[[], float]
+class _Talk(NamedTuple):
+    """The arguments of one conversation, as of `converse`."""
+
+    unit_id: str
+    memory: Memory
+    nameplate: Nameplate | None
+    wall: Callable[[], float]
+
+    def known(self) -> Known:
+        """Return the values from before a reply that has just arrived."""
+        unit_id, memory, nameplate, wall = self
+        return Known(unit_id, wall(), memory.identity, memory.pools, memory.shares, nameplate, memory.layouts)
+
+
+def _settled_reading(
+    data: bytes, reading: UnitReading | None, talk: _Talk
 ) -> Generator[bytes, bytes, tuple[UnitReading, bool, bool]]:
-    """Return a reading that was held against itself; whether `summary` was asked for it, and `stats` a second time."""
-    data = yield STATS if memory.is_legacy else STATS_NEW_API
-    reading = regular_reading(
-        data,
-        unit_id=unit_id,
-        at=wall(),
-        identity=memory.identity,
-        pools=memory.pools,
-        shares=memory.shares,
-        nameplate=nameplate,
-        layouts=memory.layouts,
-    )
+    """Return the reading of a reply that is not sound; whether `summary` was asked for it, and `stats` a second time.
+
+    Args:
+        data: The reply as received.
+        reading: Its reading by the fast path; None if it needs the slow one.
+        talk: The conversation's arguments.
+    """
+    _, memory, nameplate, wall = talk
     missing: PollError | None = None
     is_second = False
     if reading is None:
-        (reading, missing), is_second = yield from _read_stats(data, unit_id, memory, nameplate, wall)
+        (reading, missing), is_second = yield from _read_stats(data, talk)
     has_summary = reading.hashrate_5s_hs is None
     if has_summary:
         reading, missing = yield from _with_rates_of_summary(reading, missing, memory, wall)
@@ -176,18 +193,17 @@ def _held_reading(
     return reading, has_summary, is_second
 
 
-def _read_stats(
-    data: bytes, unit_id: str, memory: Memory, nameplate: Nameplate | None, wall: Callable[[], float]
-) -> Generator[bytes, bytes, tuple[PartialReading, bool]]:
+def _read_stats(data: bytes, talk: _Talk) -> Generator[bytes, bytes, tuple[PartialReading, bool]]:
     """Read a reply by the slow path; ask for the legacy dialect if the new one was refused or has no figures.
 
     Returns:
         The reading, and True if `stats` was asked a second time.
     """
+    memory = talk.memory
     is_legacy, partial, unsupported = memory.is_legacy, None, None
     if not is_legacy:
         try:
-            partial = _slow_reading(data, unit_id, memory, nameplate, wall)
+            partial = slow_reading(data, talk.known())
         except RefusedError as error:
             if not is_invalid_command(error):
                 raise
@@ -200,11 +216,11 @@ def _read_stats(
         data = yield STATS
     is_second = not memory.is_legacy
     try:
-        legacy = _slow_reading(data, unit_id, memory, nameplate, wall)
+        legacy = slow_reading(data, talk.known())
     except (RefusedError, UnsupportedReplyError) as error:
         if isinstance(error, RefusedError) and error.code == wire.ACCESS_DENIED:
             raise
-        reading = _nothing(unit_id, memory, wall) if partial is None else partial.reading
+        reading = _nothing(talk) if partial is None else partial.reading
         first = unsupported if partial is None else partial.missing
         # A unit that knows new_api and no legacy dialect: the reply that it gave says more than the refusal.
         return PartialReading(
@@ -216,31 +232,17 @@ def _read_stats(
     return (legacy if partial is None or not partial.reading.boards else partial), is_second
 
 
-def _slow_reading(
-    data: bytes, unit_id: str, memory: Memory, nameplate: Nameplate | None, wall: Callable[[], float]
-) -> PartialReading:
-    return slow_reading(
-        data,
-        unit_id=unit_id,
-        at=wall(),
-        identity=memory.identity,
-        pools=memory.pools,
-        shares=memory.shares,
-        nameplate=nameplate,
-        layouts=memory.layouts,
-    )
-
-
-def _nothing(unit_id: str, memory: Memory, wall: Callable[[], float]) -> UnitReading:
+def _nothing(talk: _Talk) -> UnitReading:
     """Return the reading of a unit whose `stats` says nothing."""
+    known = talk.known()
     return UnitReading(
-        unit_id=unit_id,
-        at=wall(),
+        unit_id=known.unit_id,
+        at=known.at,
         dialect=Dialect.LEGACY,
         mode=None,
-        identity=memory.identity,
-        pools=memory.pools,
-        shares=memory.shares,
+        identity=known.identity,
+        pools=known.pools,
+        shares=known.shares,
     )
 
 

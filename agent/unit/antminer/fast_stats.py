@@ -11,9 +11,10 @@ import msgspec
 from msgspec import Meta
 
 from agent.unit.antminer.new_api import NEW_API_MODES
-from agent.unit.antminer.reply_context import bad_chips, without_zeros
+from agent.unit.antminer.reply_context import Known, bad_chips, without_zeros
 from agent.unit.antminer.stats_schema import Info, Status
 from agent.unit.cgminer.fields import clean
+from agent.unit.coolant import CoolantLayout
 from agent.unit.limits import (
     HS_PER_GHS,
     HZ_PER_MHZ,
@@ -30,7 +31,7 @@ from agent.unit.limits import (
     MAX_WATTS,
     MIN_CELSIUS,
 )
-from agent.unit.reading import BoardReading, Dialect, Identity, PoolReading, PowerKind, ShareReading, UnitReading
+from agent.unit.reading import BoardReading, Dialect, PowerKind, UnitReading
 
 _LONGEST_SERIAL: Final = 64
 _SPELLINGS: Final = {
@@ -135,19 +136,16 @@ class _Reply(msgspec.Struct, frozen=True, gc=False):
 _decode = msgspec.json.Decoder(_Reply).decode
 
 
-def fast_reading(
-    data: bytes,
-    *,
-    unit_id: str,
-    at: float,
-    identity: Identity,
-    pools: tuple[PoolReading, ...],
-    shares: ShareReading | None,
-) -> UnitReading | None:
-    """Return the reading of a whole reply, or None if it needs the slow path; arguments as for `read_stats`.
+def fast_reading(data: bytes, known: Known) -> UnitReading | None:
+    """Return the reading of a regular reply of a unit without coolant sensors; None if it needs the slow path.
 
-    The arrays are taken for those of a unit without coolant sensors; see to it that it is one.
+    Args:
+        data: The reply as received.
+        known: The values from before it.
     """
+    unit_id, at, identity, pools, shares, _, layouts = known
+    if identity.model not in layouts.without_coolant and known.layout_of(identity.model) is not CoolantLayout.NONE:
+        return None
     try:
         reply = _decode(data[:-1] if data.endswith(b"\0") else data)
     except (ValueError, RecursionError):

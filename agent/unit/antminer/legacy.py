@@ -48,7 +48,7 @@ def legacy_reading(decoded: DecodedStats, status: Status, context: ReplyContext)
         raise UnsupportedReplyError(f"stats: {context.described('no element in STATS')}")
     header = items[0]
     identity = known_identity(
-        context.identity, Info(type=header.Type, CompileTime=header.CompileTime, miner_version=header.Miner)
+        context.known.identity, Info(type=header.Type, CompileTime=header.CompileTime, miner_version=header.Miner)
     )
     place = next((at for at, item in enumerate(items) if item.ghs_5s is not None or item.Elapsed is not None), None)
     rows = decoded.rows
@@ -74,13 +74,13 @@ def legacy_reading(decoded: DecodedStats, status: Status, context: ReplyContext)
 
 def _header_alone(identity: Identity, context: ReplyContext) -> UnitReading:
     return UnitReading(
-        unit_id=context.unit_id,
-        at=context.at,
+        unit_id=context.known.unit_id,
+        at=context.known.at,
         dialect=Dialect.LEGACY,
         mode=Mode.SLEEP,
         identity=identity,
-        pools=context.pools,
-        shares=context.shares,
+        pools=context.known.pools,
+        shares=context.known.shares,
         repairs=context.repairs_used(),
     )
 
@@ -98,7 +98,7 @@ def _reading(
     uptime_s = context.number(data.Elapsed, 1, 0, MAX_UPTIME_S)
     if rates.five_s_hs is None and data.ghs_5s is None and rates.others:
         stand_in_hs, stand_in_window_s = rates.stand_in(uptime_s) or (None, None)
-    layout = context.layouts.of(identity.model, context.rated)
+    layout = context.known.layout_of(identity.model)
     boards = tuple(_boards(data, hs, layout, elsewhere, context, is_average=is_luxos(*program)))
     state = elsewhere.state(_SLOTS) if elsewhere is not None else None
     power = context.watts(data.power, data.watt)
@@ -106,8 +106,8 @@ def _reading(
         of_boards = [elsewhere.board_watts(_SLOTS[board.slot]) for board in boards]
         power = elsewhere.watts(boards, of_boards) or power
     return UnitReading(
-        unit_id=context.unit_id,
-        at=context.at,
+        unit_id=context.known.unit_id,
+        at=context.known.at,
         dialect=Dialect.LEGACY,
         mode=mode_of(data.Mode, _LEGACY_MODES, state, context),
         identity=identity,
@@ -123,8 +123,8 @@ def _reading(
         boards=boards,
         coolant_layout=layout,
         fan_rpm=fans(speeds, context),
-        pools=context.pools,
-        shares=context.shares,
+        pools=context.known.pools,
+        shares=context.known.shares,
         faults=() if state is None or state.fault is None else (state.fault,),
         # Observed (O97): on other firmware the ideal rate follows the profile.
         is_profile_ideal=state is not None or firmware_of(*program) is not None or names_firmware(identity.model or ""),

@@ -46,7 +46,7 @@ def new_api_reading(decoded: DecodedStats, context: ReplyContext) -> PartialRead
         raise UnsupportedReplyError(f"stats: {context.described('no element in STATS')}")
     stats, rows = decoded.reply.STATS[0], decoded.rows
     hs = hashes_per_unit(stats.rate_unit, "stats")
-    identity = known_identity(context.identity, decoded.reply.INFO)
+    identity = known_identity(context.known.identity, decoded.reply.INFO)
     if rows is None and stats.rate_5s is None:
         rows = decode_leniently(context.payload, context.repairs).rows
     elsewhere = Elsewhere(rows[0], context) if rows else None
@@ -56,7 +56,7 @@ def new_api_reading(decoded: DecodedStats, context: ReplyContext) -> PartialRead
     if rates.five_s_hs is None and stats.rate_5s is None and rates.others:
         stand_in_hs, stand_in_window_s = rates.stand_in(uptime_s) or (None, None)
     chains = stats.chain or ()
-    layout = context.layouts.of(identity.model, context.rated)
+    layout = context.known.layout_of(identity.model)
     boards, others = _new_api_boards(chains, hs, layout, context), _other_boards(rows, context)
     if others:
         boards = _with_clocks(boards, others)
@@ -66,8 +66,8 @@ def new_api_reading(decoded: DecodedStats, context: ReplyContext) -> PartialRead
         of_boards = [others[board.slot].board_watts() if board.slot in others else None for board in boards]
         power = elsewhere.watts(boards, of_boards) or power
     reading = UnitReading(
-        unit_id=context.unit_id,
-        at=context.at,
+        unit_id=context.known.unit_id,
+        at=context.known.at,
         dialect=Dialect.NEW_API,
         mode=mode_of(stats.miner_mode, NEW_API_MODES, state, context),
         identity=identity,
@@ -84,8 +84,8 @@ def new_api_reading(decoded: DecodedStats, context: ReplyContext) -> PartialRead
         power_kind=None if power is None else power.kind,
         boards=boards,
         fan_rpm=fans(stats.fan or (), context),
-        pools=context.pools,
-        shares=context.shares,
+        pools=context.known.pools,
+        shares=context.known.shares,
         faults=() if state is None or state.fault is None else (state.fault,),
         is_profile_ideal=state is not None,
         repairs=context.repairs_used(),

@@ -10,6 +10,7 @@ from agent.unit.cgminer.fields import interned, number
 from agent.unit.cgminer.watts import read_watts
 from agent.unit.coolant import CoolantLayout, SensorLayouts
 from agent.unit.limits import MAX_CELSIUS, MAX_FANS, MAX_RPM, MAX_SENSORS, MAX_WATTS, MIN_CELSIUS
+from agent.unit.nameplate import Nameplate, rated_layout
 from agent.unit.reading import (
     Identity,
     Mode,
@@ -35,29 +36,43 @@ class Watts(NamedTuple):
     kind: PowerKind
 
 
-class ReplyContext(NamedTuple):
-    """The values that a reading needs besides the reply's own figures, and the checks that count repairs.
+class Known(NamedTuple):
+    """The values that a reading needs besides the reply's own figures.
 
     Attributes:
-        payload: The JSON text of the reply, for excerpts in errors.
         unit_id: The ledger's name for the unit.
         at: Unix time at which the reply was complete, s.
         identity: The identity known before this reply.
         pools: Pools as last read.
         shares: Share counters as last read.
-        rated: The sensor layout of the unit's model in the ledger; NONE if it has none or is not known.
+        nameplate: The unit's rating in the ledger; None if it is not known.
         layouts: The sensor layouts of all models.
-        repairs: Names of the repairs so far.
     """
 
-    payload: bytes
     unit_id: str
     at: float
     identity: Identity
     pools: tuple[PoolReading, ...]
     shares: ShareReading | None
-    rated: CoolantLayout
+    nameplate: Nameplate | None
     layouts: SensorLayouts
+
+    def layout_of(self, reported: str | None) -> CoolantLayout:
+        """Return the sensor layout of a unit that reports this model; None if it reports none."""
+        return self.layouts.of(reported, rated_layout(self.nameplate))
+
+
+class ReplyContext(NamedTuple):
+    """The values that a reading needs besides the reply's own figures, and the checks that count repairs.
+
+    Attributes:
+        payload: The JSON text of the reply, for excerpts in errors.
+        known: The values from before the reply.
+        repairs: Names of the repairs so far.
+    """
+
+    payload: bytes
+    known: Known
     repairs: set[str]
 
     def number(self, value: float | None, factor: float, low: float, high: float) -> float | None:

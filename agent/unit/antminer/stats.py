@@ -19,11 +19,11 @@ from agent.errors import RefusedError, UnsupportedReplyError
 from agent.unit.antminer.fast_stats import fast_reading
 from agent.unit.antminer.legacy import legacy_reading
 from agent.unit.antminer.new_api import new_api_reading
-from agent.unit.antminer.reply_context import PartialReading, ReplyContext
+from agent.unit.antminer.reply_context import Known, PartialReading, ReplyContext
 from agent.unit.antminer.stats_schema import Status, decode_stats
 from agent.unit.cgminer import wire
-from agent.unit.coolant import CoolantLayout, SensorLayouts
-from agent.unit.nameplate import Nameplate, rated_layout, shipped_layouts
+from agent.unit.coolant import SensorLayouts
+from agent.unit.nameplate import Nameplate, shipped_layouts
 from agent.unit.reading import Identity, PoolReading, ShareReading, UnitReading
 
 # Observed (O03): s19pro-stock-2023-issue50.
@@ -59,70 +59,27 @@ def read_stats(
         RefusedError: The unit refused the request, for example because it does not know the dialect.
         UnsupportedReplyError: The reply has no rate, and no known shape of a sleeping unit.
     """
-    layouts = layouts or shipped_layouts()
-    reading = regular_reading(
-        data,
-        unit_id=unit_id,
-        at=at,
-        identity=identity,
-        pools=pools,
-        shares=shares,
-        nameplate=nameplate,
-        layouts=layouts,
-    )
+    known = Known(unit_id, at, identity, pools, shares, nameplate, layouts or shipped_layouts())
+    reading = fast_reading(data, known)
     if reading is not None:
         return reading
-    partial = slow_reading(
-        data,
-        unit_id=unit_id,
-        at=at,
-        identity=identity,
-        pools=pools,
-        shares=shares,
-        nameplate=nameplate,
-        layouts=layouts,
-    )
+    partial = slow_reading(data, known)
     if partial.missing is not None:
         raise partial.missing
     return partial.reading
 
 
-def regular_reading(
-    data: bytes,
-    *,
-    unit_id: str,
-    at: float,
-    identity: Identity,
-    pools: tuple[PoolReading, ...],
-    shares: ShareReading | None,
-    nameplate: Nameplate | None,
-    layouts: SensorLayouts,
-) -> UnitReading | None:
-    """Return the reading of a regular reply of a unit without coolant sensors; None if it needs `slow_reading`."""
-    if (
-        identity.model in layouts.without_coolant
-        or layouts.of(identity.model, rated_layout(nameplate)) is CoolantLayout.NONE
-    ):
-        return fast_reading(data, unit_id=unit_id, at=at, identity=identity, pools=pools, shares=shares)
-    return None
+def slow_reading(data: bytes, known: Known) -> PartialReading:
+    """Read a reply field by field; errors as for `read_stats`, but a reply without a rate is returned.
 
-
-def slow_reading(
-    data: bytes,
-    *,
-    unit_id: str,
-    at: float,
-    identity: Identity,
-    pools: tuple[PoolReading, ...],
-    shares: ShareReading | None,
-    nameplate: Nameplate | None,
-    layouts: SensorLayouts,
-) -> PartialReading:
-    """Read a reply field by field; arguments and errors as for `read_stats`, but a reply without a rate is returned."""
+    Args:
+        data: The reply as received.
+        known: The values from before it.
+    """
     payload = wire.unframe(data)
     repairs: set[str] = set()
     decoded = decode_stats(payload, repairs)
-    context = ReplyContext(payload, unit_id, at, identity, pools, shares, rated_layout(nameplate), layouts, repairs)
+    context = ReplyContext(payload, known, repairs)
     status = decoded.reply.STATUS
     if isinstance(status, Status):
         _check_status(status)

@@ -24,7 +24,7 @@ from agent.unit.consistency.yardstick import (
     within,
     yardstick_of,
 )
-from agent.unit.consistency.youth import is_carried_over, without_carried
+from agent.unit.consistency.youth import CARRIED_S, is_carried_over, without_carried
 from agent.unit.limits import HS_PER_THS, MAX_CHIPS, MAX_HASHRATE_HS
 from agent.unit.nameplate import Nameplate
 from agent.unit.reading import BoardReading, Mode, UnitReading
@@ -43,8 +43,7 @@ def hold_together(reading: UnitReading, nameplate: Nameplate | None, doubts: Dou
     Raises:
         ContradictoryReplyError: The rate is refuted, and no other can be believed.
     """
-    if nameplate is not None and is_sound(reading, nameplate):
-        doubts.sleep_doubted_at = doubts.young_uptime = None
+    if nameplate is not None and is_settled(reading, nameplate, doubts):
         return reading
     draft = Draft(reading)
     yard = yardstick_of(nameplate, _believable_ideal_hs(draft))
@@ -59,6 +58,14 @@ def hold_together(reading: UnitReading, nameplate: Nameplate | None, doubts: Dou
     held = draft.finished(reading)
     # A unit that says that it sleeps reports an uptime of 0 or 1 s all the time (O61).
     return held if reading.mode is Mode.SLEEP else without_carried(held, doubts)
+
+
+def is_settled(reading: UnitReading, nameplate: Nameplate, doubts: Doubts) -> bool:
+    """Return True if the reading is sound; earlier doubts about the unit end with it. Arguments as `hold_together`."""
+    if not is_sound(reading, nameplate):
+        return False
+    doubts.sleep_doubted_at = doubts.young_uptime = None
+    return True
 
 
 def hashes_nothing(reading: UnitReading, nameplate: Nameplate | None) -> bool:
@@ -76,7 +83,10 @@ def is_sound(reading: UnitReading, nameplate: Nameplate) -> bool:
     rate_hs, rated_hs = reading.hashrate_5s_hs, nameplate.hashrate_hs
     if reading.mode is Mode.SLEEP:
         return _is_soundly_asleep(reading, nameplate)
-    if rate_hs is None or rate_hs > SURE_RATIO * rated_hs or is_carried_over(reading):
+    if rate_hs is None or rate_hs > SURE_RATIO * rated_hs:
+        return False
+    uptime_s = reading.uptime_s
+    if uptime_s is not None and uptime_s < CARRIED_S and is_carried_over(reading):
         return False
     if 0.0 < rate_hs < HASHING_RATIO * rated_hs:
         return False

@@ -18,10 +18,12 @@ from agent.unit import limits
 from agent.unit.antminer import stats as antminer
 from agent.unit.antminer import stats_schema
 from agent.unit.antminer.fast_stats import fast_reading
+from agent.unit.antminer.reply_context import Known
 from agent.unit.cgminer import wire
 from agent.unit.cgminer.pools import read_pools
 from agent.unit.cgminer.summary import read_summary
 from agent.unit.cgminer.version import read_version
+from agent.unit.nameplate import shipped_layouts
 from agent.unit.reading import Identity, UnitReading
 from agent.unit.repairs import REPAIRS
 
@@ -233,6 +235,11 @@ def test_every_field_in_turn(name: str) -> None:
             check(text_of(changed(WHOLE[name], path, value)))
 
 
+def from_before(identity: Identity) -> Known:
+    """Return the values from before a reply of a unit that is in no ledger."""
+    return Known("u1", AT, identity, (), None, None, shipped_layouts())
+
+
 def outcome(data: bytes, *, is_lenient: bool = False, identity: Identity | None = None) -> Any:
     """Return the reading or the class of its error; `is_lenient` disables the fast path and the strict decoder."""
     try:
@@ -274,7 +281,7 @@ def known_of(data: bytes) -> Identity | None:
 def test_fast_path_reads_like_the_slow_one(data: bytes, is_known: bool) -> None:  # noqa: FBT001 - Hypothesis passes it by name.
     """If the fast path accepts a reply, the slow path makes the same reading of it."""
     identity = known_of(data) if is_known else Identity(model="Antminer S21")
-    fast = fast_reading(data, unit_id="u1", at=AT, identity=identity or Identity(), pools=(), shares=None)
+    fast = fast_reading(data, from_before(identity or Identity()))
     if fast is not None:
         assert fast == outcome(data, is_lenient=True, identity=identity)
 
@@ -286,12 +293,12 @@ STATS = [name for name in WHOLE if "stats" in name and isinstance(outcome(CAPTUR
 def test_which_captures_take_the_fast_path(name: str) -> None:
     """Only new_api captures of a known unit take the fast path."""
     data = CAPTURES[name]
-    known = known_of(data)
-    assert known is not None
-    fast = fast_reading(data, unit_id="u1", at=AT, identity=known, pools=(), shares=None)
+    told = known_of(data)
+    assert told is not None
+    fast = fast_reading(data, from_before(told))
     assert (fast is not None) is (b'"miner-mode"' in data)
     if fast is not None:
-        assert fast == outcome(data, is_lenient=True, identity=known)
+        assert fast == outcome(data, is_lenient=True, identity=told)
 
 
 EXCEPTED = {

@@ -118,7 +118,7 @@ def told(draw: st.DrawFn) -> Told:
 
 def poll(stats: bytes, *, is_fast: bool = True) -> UnitReading | PollError:
     """Return what one poll gives of a unit that answers `stats` alone."""
-    slow: AbstractContextManager[object] = mock.patch.object(conversation, "regular_reading", return_value=None)
+    slow: AbstractContextManager[object] = mock.patch.object(conversation, "fast_reading", return_value=None)
     with nullcontext() if is_fast else slow:
         talk = converse("u1", Memory(), nameplate=PLATE, slow_every=5, wall=lambda: 1e9)
         request = next(talk)
