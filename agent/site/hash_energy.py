@@ -81,7 +81,8 @@ def energy_ratio(
     ratio = _within(_CLOCK_RATIOS, ratio)
     factor = _between_modes(nameplate, ratio, standby_watts) if nameplate.modes else _by_coefficient(ratio)
     if airs_celsius:
-        air_celsius = median(sorted(airs_celsius))
+        airs_celsius.sort()
+        air_celsius = median(airs_celsius)
         factor *= _within(_AIR_FACTORS, 1.0 + POWER_PER_CELSIUS * (air_celsius - RATED_AT_CELSIUS))
     return factor
 

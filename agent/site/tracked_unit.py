@@ -5,7 +5,7 @@ from collections.abc import Callable
 import msgspec
 
 from agent.errors import PollError, UnreachableError
-from agent.site.curtailment.events import Event, Slice
+from agent.site.curtailment.events import Slice
 from agent.site.event_memory import EventMemory
 from agent.site.ledger.entries import LedgerEntry
 from agent.site.losses import attribute, is_noise, shortfall_finding
@@ -186,14 +186,15 @@ class TrackedUnit:
         entry, reading, error = self.entry, self.reading, self.error
         event = around.active(entry)
         waking_from = self.events.waking_from(around, entry, reading) if event is None and around.restoring else None
-        is_waking, target_ratio = waking_from is not None, _target_ratio(event or waking_from)
+        cut_by, is_waking = event or waking_from, waking_from is not None
+        target_ratio = 1 if cut_by is None else cut_by.target_ratio
         state, finding, also = judge(
             entry,
             reading,
             error,
             is_fresh=is_fresh,
             is_curtailed=event is not None or around.restoring_event(entry) is not None,
-            target_ratio=_target_ratio(event),
+            target_ratio=1 if event is None else event.target_ratio,
             course=self._course(is_waking=is_waking),
         )
         fresh = reading if is_fresh else None
@@ -215,12 +216,13 @@ class TrackedUnit:
             is_settled = self.restarts is not None and self.restarts.is_settled and is_young(fresh)
             self.events.note_return(fresh, entry.nameplate, is_settled=is_settled)
         before = getattr(self, "status", None)
-        self.status = UnitStatus(
+        unrestored = self.events.unrestored(state, around, event=event, entry=entry, reading=reading, at=at)
+        # CPython hands over more than 15 keywords in a dictionary, so those that hardly any unit needs come after.
+        status = UnitStatus(
             entry=entry,
             state=state,
             reason=finding.reason,
             why=finding.why,
-            also=also,
             since=before.since if before is not None and before.state is state else at,
             is_fresh=is_fresh,
             is_known=(is_fresh and state is not UnitState.UNREADABLE)
@@ -233,11 +235,18 @@ class TrackedUnit:
             losses=losses,
             uplift_hs=uplift_hs,
             power=self._power(finding.reason, power_model, is_fresh=is_fresh),
-            event=event,
-            is_straggler=is_straggler,
-            unrestored=self.events.unrestored(state, around, event=event, entry=entry, reading=reading, at=at),
-            mismatch=self.mismatch,
         )
+        mismatch = self.mismatch
+        if also or event is not None or unrestored is not None or mismatch is not None:
+            status = msgspec.structs.replace(
+                status,
+                also=also,
+                event=event,
+                is_straggler=is_straggler,
+                unrestored=unrestored,
+                mismatch=mismatch,
+            )
+        self.status = status
 
     def _course(self, *, is_waking: bool) -> Course:
         restarts = self.restarts
@@ -268,10 +277,6 @@ class TrackedUnit:
 
 
 _RAMPING = frozenset({Reason.RAMPING_UP, Reason.WAKING})
-
-
-def _target_ratio(event: Event | None) -> float:
-    return 1 if event is None else event.target_ratio
 
 
 def _is_repeated(before: UnitReading | None, now: UnitReading) -> bool:

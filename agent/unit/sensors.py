@@ -64,13 +64,14 @@ def _highest(values: Iterable[float | None]) -> float | None:
 
 def coolest_of_board(values: _Places) -> float | None:
     """Return a board's coolest sensor that agrees with the board's median, C; None if none does."""
-    present = [value for value in values if value is not None] if None in values else cast("tuple[float, ...]", values)
+    if values and None not in values:
+        complete = cast("tuple[float, ...]", values)
+        coolest = min(complete)
+        if max(complete) - coolest <= BOARD_APART_CELSIUS:
+            return coolest
+    present = sorted([value for value in values if value is not None])
     if not present:
         return None
-    coolest = min(present)
-    if max(present) - coolest <= BOARD_APART_CELSIUS:
-        return coolest
-    present = sorted(present)
     middle = median(present)
     return next((value for value in present if abs(value - middle) <= BOARD_APART_CELSIUS), None)
 

@@ -257,7 +257,7 @@ class UnitRows:
         if unit.entry is not entry or unit.identity is not info.identity or unit.dialect is not info.dialect:
             self._put_info(unit, info, status.reading)
         unit.status = status
-        reason = shown_reason(status)
+        reason = None if status.reason is Reason.HASHING else shown_reason(status)
         if is_moved or unit.reason is not reason:
             unit.reason = reason
             self._now.reasons[cell] = _REASON.render(bases[cell], status)
