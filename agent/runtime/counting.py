@@ -13,27 +13,28 @@ class Counting:
     Args:
         setup: The setup in force at the start.
         simulated: Returns the ids of all simulated units that are shown.
+
+    Attributes:
+        counts_simulated: True if simulated units are in the figures: at a site of nothing else, or by configuration.
     """
 
     def __init__(self, setup: Setup, simulated: Callable[[], Collection[str]]) -> None:
         self._simulated = simulated
+        self._counts_always = self._has_real = self.counts_simulated = False
         self.configure(setup)
         self.apply_ledger(setup)
 
     def configure(self, setup: Setup) -> None:
         """Follow a changed configuration."""
         self._counts_always = setup.config.site.count_simulated
+        self.counts_simulated = self._counts_always or not self._has_real
 
     def apply_ledger(self, setup: Setup) -> None:
         """Follow a changed ledger, or another day of the same one."""
         at = time.time()
         # The whole site decides, so that all of its shards count alike.
         self._has_real = any(not entry.is_simulated and entry.is_deployed_at(at) for entry in setup.ledger.entries)
-
-    @property
-    def counts_simulated(self) -> bool:
-        """True if simulated units are in the figures: at a site of nothing else, or by configuration."""
-        return self._counts_always or not self._has_real
+        self.counts_simulated = self._counts_always or not self._has_real
 
     @property
     def uncounted(self) -> Collection[str]:

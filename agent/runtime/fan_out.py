@@ -62,7 +62,8 @@ class FanOut:
         """Pass on a unit's new status, with the state before it."""
         self.metrics.on_unit(status)
         self.mqtt.on_unit(status)
-        self._mismatches.add(status)
+        if status.mismatch is not None or self._mismatches.has_any:
+            self._mismatches.add(status)
         if status.state is not before:
             self._changes.add(status, before)
             if self._recorder is not None:

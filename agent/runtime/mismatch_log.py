@@ -20,6 +20,11 @@ class MismatchLog:
         self._named = 0
         self._unnamed = 0
 
+    @property
+    def has_any(self) -> bool:
+        """True while a mismatch of some unit is known, so that a unit without one may be news."""
+        return bool(self._known)
+
     def add(self, status: UnitStatus) -> None:
         """Add one unit's new status."""
         mismatch, entry = status.mismatch, status.entry

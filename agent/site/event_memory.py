@@ -23,6 +23,11 @@ class EventMemory:
         self.cut_by: Event | None = None
         self.has_hashed = False
 
+    @property
+    def is_settled(self) -> bool:
+        """True if `unrestored` would learn nothing from a unit that hashes."""
+        return self.has_hashed and self.curtailed_by is None
+
     def waking_from(self, around: Slice, entry: LedgerEntry, reading: UnitReading | None) -> Event | None:
         """Return the event that ended lately and from which the unit is still on its way back, or None.
 

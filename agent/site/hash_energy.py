@@ -7,12 +7,12 @@ Where Bitmain rates a machine in several work modes, the clock's part is interpo
 is `ENERGY_PER_CLOCK` times the change of the clock.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
 from agent.unit.nameplate import Nameplate
-from agent.unit.reading import BoardReading
+from agent.unit.reading import Mode, UnitReading
 from agent.unit.sensors import coolest_of_board, median
 
 ENERGY_PER_CLOCK = 0.4
@@ -25,6 +25,9 @@ Documented (D61, D140, D141, D142): eight pairs of ratings of one machine in two
 POWER_PER_CELSIUS = 0.0045
 """Documented (D62): 7 % of wall power over a day, on a T21. Assumed (A48): of some 15 degrees."""
 
+OVER_NAMEPLATE_RATIO = 1.03
+"""A machine with several rated modes that reports none and hashes more is in a faster one. Documented (D60): +-3 %."""
+
 RATED_AT_CELSIUS = 25.0
 
 BOARD_OVER_AIR_CELSIUS = 29.0
@@ -35,8 +38,8 @@ Observed (O55): 54 on s21-stock-aml-202407, http-stats. Assumed (A49): that room
 
 # Air of 14 to 52 C. Documented (D145): Bitmain's J/TH is flat in cold air and 11 % up at 45 C. So cold boards take no
 # more off than its tolerance (D60), and hot ones add no more than that.
-_AIR_FACTORS = (0.95, 1.12)
-_CLOCK_RATIOS = (0.0, 1.5)
+_LEAST_AIR_FACTOR, _MOST_AIR_FACTOR = 0.95, 1.12
+_MOST_CLOCK_RATIO = 1.5
 
 
 class _Rating(NamedTuple):
@@ -47,21 +50,22 @@ class _Rating(NamedTuple):
 
 
 def energy_ratio(
-    nameplate: Nameplate, boards: Iterable[BoardReading], *, assumed_ratio: float, standby_watts: float
+    nameplate: Nameplate, reading: UnitReading, *, load: float, is_starting: bool, standby_watts: float
 ) -> float:
     """Return the ratio of the energy per hash to the nameplate's, from the clocks and, if air-cooled, the air.
 
     Args:
         nameplate: The unit's.
-        boards: Boards that are not up are ignored.
-        assumed_ratio: Clock relative to the nameplate's, for a unit that reports no clocks.
+        reading: The unit's; boards that are not up are ignored.
+        load: Its rate relative to the nameplate's.
+        is_starting: It ramps up: without clocks, a low rate means a low clock.
         standby_watts: The part of the rated power that does not hash.
     """
     board_hs = nameplate.hashrate_hs / nameplate.boards if nameplate.boards else None
     is_in_air = nameplate.cooling == "air"
     clocks, clocks_hz = 0, 0.0
     airs_celsius: list[float] = []
-    for board in boards:
+    for board in reading.boards:
         if board.chips == 0:
             continue
         if board.frequency_hz:
@@ -73,17 +77,18 @@ def energy_ratio(
         coolest_celsius, rate_hs = coolest_of_board(board.pcb_celsius), board.hashrate_hs
         if coolest_celsius is not None:
             # A board heats itself in proportion to its rate; one that reports no rate counts as fully loaded.
-            load = 1.0 if board_hs is None or rate_hs is None else rate_hs / board_hs
-            airs_celsius.append(coolest_celsius - BOARD_OVER_AIR_CELSIUS * (min(1.5, load)))
-    ratio = assumed_ratio
+            board_load = 1.0 if board_hs is None or rate_hs is None else rate_hs / board_hs
+            airs_celsius.append(coolest_celsius - BOARD_OVER_AIR_CELSIUS * (min(1.5, board_load)))
     if clocks and nameplate.frequency_hz is not None:
         ratio = clocks_hz / clocks / nameplate.frequency_hz
-    ratio = _within(_CLOCK_RATIOS, ratio)
+    else:
+        ratio = _assumed_clock_ratio(nameplate, reading.mode, load, is_starting=is_starting)
+    ratio = min(ratio, _MOST_CLOCK_RATIO)
     factor = _between_modes(nameplate, ratio, standby_watts) if nameplate.modes else _by_coefficient(ratio)
     if airs_celsius:
         airs_celsius.sort()
-        air_celsius = median(airs_celsius)
-        factor *= _within(_AIR_FACTORS, 1.0 + POWER_PER_CELSIUS * (air_celsius - RATED_AT_CELSIUS))
+        air_factor = 1.0 + POWER_PER_CELSIUS * (median(airs_celsius) - RATED_AT_CELSIUS)
+        factor *= air_factor if _LEAST_AIR_FACTOR < air_factor < _MOST_AIR_FACTOR else _bounded(air_factor)
     return factor
 
 
@@ -116,6 +121,17 @@ def _rating(hashrate_hs: float, power_watts: float, standby_watts: float) -> _Ra
     return _Rating(hashrate_hs, max(power_watts - standby_watts, 1.0) / hashrate_hs)
 
 
-def _within(bounds: tuple[float, float], value: float) -> float:
-    lowest, highest = bounds
-    return lowest if value < lowest else min(value, highest)
+def _bounded(air_factor: float) -> float:
+    return max(_LEAST_AIR_FACTOR, min(air_factor, _MOST_AIR_FACTOR))
+
+
+def _assumed_clock_ratio(nameplate: Nameplate, mode: Mode | None, load: float, *, is_starting: bool) -> float:
+    """Return the clock relative to the nameplate's that a unit without a known clock must have to hash so much."""
+    if is_starting or mode is Mode.LOW:
+        return min(1.0, load)
+    if nameplate.modes:
+        if mode is Mode.NORMAL and nameplate.modes[0].hashrate_hs < nameplate.hashrate_hs:
+            return min(1.0, load)
+        if mode is None and load > OVER_NAMEPLATE_RATIO:
+            return load
+    return max(1.0, load) if mode is Mode.HIGH else 1.0

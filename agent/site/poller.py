@@ -267,21 +267,22 @@ class Poller:
                 self._on_skipped("no_socket", 1)
             else:
                 lane.in_flight += 1
-                self._note_start(unit, now)
+                if unit.is_deferred or now - unit.due_at >= _DEFER_RATIO * self._schedule.interval_s:
+                    self._note_delay(unit, now)
+                if unit.asked_at is not None and not unit.failures:
+                    # Units that do not answer rest on purpose.
+                    self._pace.add(now - unit.asked_at, now)
+                unit.asked_at = now
 
-    def _note_start(self, unit: _Unit, now: float) -> None:
-        """Measure the interval since the unit's last poll, and decide by its delay when the next is due."""
+    def _note_delay(self, unit: _Unit, now: float) -> None:
+        """Decide when the next poll is due, of a unit that was polled late now or before."""
         late_s, interval_s = now - unit.due_at, self._schedule.interval_s
         if late_s >= _DEFER_RATIO * interval_s:
             unit.is_deferred = True
             self._schedule.defer(unit.unit_id, now=now)
-        elif unit.is_deferred and late_s < _ON_TIME_RATIO * interval_s:
+        elif late_s < _ON_TIME_RATIO * interval_s:
             unit.is_deferred = False
             self._schedule.return_to_phase(unit.unit_id, now=now)
-        if unit.asked_at is not None and not unit.failures:
-            # Units that do not answer rest on purpose.
-            self._pace.add(now - unit.asked_at, now)
-        unit.asked_at = now
 
     def _done(self, unit: _Unit, lane: _Lane, outcome: Outcome[UnitReading]) -> None:
         lane.in_flight -= 1

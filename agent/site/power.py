@@ -29,9 +29,6 @@ STANDBY_WATTS = 18.0
 IDLE_BELOW_RATIO = 0.01
 """Of the nameplate. A unit with powered boards that hashes less hashes nothing; their power is not modelled."""
 
-OVER_NAMEPLATE_RATIO = 1.03
-"""A machine with several rated modes that reports none and hashes more is in a faster one. Documented (D60): +-3 %."""
-
 MODELLED_FROM_RATIO = 0.1
 """Of what the powered boards would hash at their clock. Below it the nameplate's J/TH says nothing about their power.
 
@@ -104,8 +101,9 @@ class PowerModel:
         load = rate_hs / nameplate.hashrate_hs
         energy = energy_ratio(
             nameplate,
-            reading.boards,
-            assumed_ratio=_assumed_clock_ratio(nameplate, reading.mode, load, is_starting=is_starting),
+            reading,
+            load=load,
+            is_starting=is_starting,
             standby_watts=self.standby_watts,
         )
         load *= energy
@@ -187,15 +185,3 @@ def _able_share(nameplate: Nameplate, board: BoardReading) -> float:
     if nameplate.frequency_hz is not None and board.frequency_hz is not None:
         share *= min(1.0, board.frequency_hz / nameplate.frequency_hz)
     return share
-
-
-def _assumed_clock_ratio(nameplate: Nameplate, mode: Mode | None, load: float, *, is_starting: bool) -> float:
-    """Return the clock relative to the nameplate's that a unit without a known clock must have to hash so much."""
-    if is_starting or mode is Mode.LOW:
-        return min(1.0, load)
-    if nameplate.modes:
-        if mode is Mode.NORMAL and nameplate.modes[0].hashrate_hs < nameplate.hashrate_hs:
-            return min(1.0, load)
-        if mode is None and load > OVER_NAMEPLATE_RATIO:
-            return load
-    return max(1.0, load) if mode is Mode.HIGH else 1.0

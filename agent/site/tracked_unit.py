@@ -94,7 +94,7 @@ class TrackedUnit:
             self.restarts = Restarts()
         if self.restarts is not None:
             self.restarts.see_reading(reading, is_restarted=is_restart(before, reading), clock_s=clock_s)
-        if not _is_repeated(before, reading):
+        if before is None or before.uptime_s != reading.uptime_s or not _is_repeated(reading):
             self.moved_at = clock_s
         self.reading = reading
         # Figures that a hung program repeats are as old as the last ones that changed.
@@ -184,8 +184,12 @@ class TrackedUnit:
             is_fresh: True while `reading` is younger than the site's `stale_after_s`.
         """
         entry, reading, error = self.entry, self.reading, self.error
-        event = around.active(entry)
-        waking_from = self.events.waking_from(around, entry, reading) if event is None and around.restoring else None
+        event, waking_from, is_curtailed = None, None, False
+        if around.in_force or around.restoring:
+            event = around.active(entry)
+            is_curtailed = event is not None or around.restoring_event(entry) is not None
+            if event is None:
+                waking_from = self.events.waking_from(around, entry, reading)
         cut_by, is_waking = event or waking_from, waking_from is not None
         target_ratio = 1 if cut_by is None else cut_by.target_ratio
         state, finding, also = judge(
@@ -193,9 +197,11 @@ class TrackedUnit:
             reading,
             error,
             is_fresh=is_fresh,
-            is_curtailed=event is not None or around.restoring_event(entry) is not None,
+            is_curtailed=is_curtailed,
             target_ratio=1 if event is None else event.target_ratio,
-            course=self._course(is_waking=is_waking),
+            course=STEADY
+            if self.restarts is None and not self.is_frozen and not is_waking
+            else self._course(is_waking=is_waking),
         )
         fresh = reading if is_fresh else None
         hashrate_hs = fresh.rate_hs if fresh is not None else None
@@ -216,7 +222,9 @@ class TrackedUnit:
             is_settled = self.restarts is not None and self.restarts.is_settled and is_young(fresh)
             self.events.note_return(fresh, entry.nameplate, is_settled=is_settled)
         before = getattr(self, "status", None)
-        unrestored = self.events.unrestored(state, around, event=event, entry=entry, reading=reading, at=at)
+        unrestored = None
+        if state is not UnitState.HASHING or not self.events.is_settled:
+            unrestored = self.events.unrestored(state, around, event=event, entry=entry, reading=reading, at=at)
         # CPython hands over more than 15 keywords in a dictionary, so those that hardly any unit needs come after.
         status = UnitStatus(
             entry=entry,
@@ -250,8 +258,6 @@ class TrackedUnit:
 
     def _course(self, *, is_waking: bool) -> Course:
         restarts = self.restarts
-        if restarts is None and not self.is_frozen and not is_waking:
-            return STEADY
         return Course(
             is_frozen=self.is_frozen,
             is_restarting=restarts is not None and restarts.is_restarting,
@@ -279,12 +285,6 @@ class TrackedUnit:
 _RAMPING = frozenset({Reason.RAMPING_UP, Reason.WAKING})
 
 
-def _is_repeated(before: UnitReading | None, now: UnitReading) -> bool:
-    """Return True if a unit that claims to hash reports the same uptime as before."""
-    return (
-        before is not None
-        and now.uptime_s is not None
-        and bool(now.rate_hs)
-        and now.mode is not Mode.SLEEP
-        and before.uptime_s == now.uptime_s
-    )
+def _is_repeated(now: UnitReading) -> bool:
+    """Return True if a reading with the uptime of the one before claims to hash, so that its uptime should move on."""
+    return now.uptime_s is not None and bool(now.rate_hs) and now.mode is not Mode.SLEEP

@@ -5,7 +5,7 @@ unit's hottest chip nor its modelled power. A reading keeps such a value in its 
 """
 
 from collections.abc import Iterable, Sequence
-from typing import TypeAlias, cast
+from typing import Any, Protocol, TypeAlias
 
 # As `reading.Places`: values by position, with None in the place of one without a value.
 _Places: TypeAlias = tuple[float | None, ...]
@@ -23,15 +23,43 @@ Assumed (A75). Observed (O96): 19.5 degrees at most, on s19pro-stock-202212.
 """
 
 
+class _Board(Protocol):
+    """A board's sensors, as of `reading.BoardReading`."""
+
+    @property
+    def chip_celsius(self) -> _Places: ...
+
+    @property
+    def pcb_celsius(self) -> _Places: ...
+
+
+def hottest_of_unit(boards: Sequence[_Board]) -> tuple[_Places, float | None]:
+    """Return `hottest_by_board` of the chips, and `hottest` of the board sensors; for every poll, so in one pass."""
+    highest: list[Any] = []
+    lowest: list[Any] = []
+    pcbs: tuple[Any, ...] = ()
+    try:
+        for board in boards:
+            pcbs += board.pcb_celsius
+            chips = board.chip_celsius
+            highest.append(max(chips))  # type: ignore[type-var]
+            lowest.append(min(chips))  # type: ignore[type-var]
+        hottest_pcb = max(pcbs)
+        if max(highest) - min(lowest) < APART_CELSIUS and hottest_pcb - min(pcbs) < APART_CELSIUS:
+            # The common case: all sensors are there and close.
+            return tuple(highest), hottest_pcb
+    except (TypeError, ValueError):
+        # A sensor without a value, or a board without sensors.
+        pass
+    return hottest_by_board([board.chip_celsius for board in boards]), hottest([board.pcb_celsius for board in boards])
+
+
 def hottest_by_board(boards: Sequence[_Places]) -> _Places:
     """Return the hottest plausible sensor of each board; None for a board without one.
 
     Args:
         boards: The sensors of one kind, board by board, C.
     """
-    close = _highest_of_close(boards)
-    if close is not None:
-        return tuple(close)
     present = [value for values in boards for value in values if value is not None]
     if not present:
         return (None,) * len(boards)
@@ -43,19 +71,7 @@ def hottest_by_board(boards: Sequence[_Places]) -> _Places:
 
 def hottest(boards: Sequence[_Places]) -> float | None:
     """Return the hottest plausible sensor of all boards, as `hottest_by_board` takes them; None if there is none."""
-    close = _highest_of_close(boards)
-    return max(close) if close is not None else _highest(hottest_by_board(boards))
-
-
-def _highest_of_close(boards: Sequence[_Places]) -> list[float] | None:
-    """Return the hottest sensor of each board if all sensors are there and close; the common case, and a cheap one."""
-    complete = cast("Sequence[tuple[float, ...]]", boards)
-    try:
-        highest = [*map(max, complete)]
-        return highest if max(highest) - min(map(min, complete)) < APART_CELSIUS else None
-    except (TypeError, ValueError):
-        # A sensor without a value, or a board without sensors.
-        return None
+    return _highest(hottest_by_board(boards))
 
 
 def _highest(values: Iterable[float | None]) -> float | None:
@@ -65,8 +81,8 @@ def _highest(values: Iterable[float | None]) -> float | None:
 def coolest_of_board(values: _Places) -> float | None:
     """Return a board's coolest sensor that agrees with the board's median, C; None if none does."""
     if values and None not in values:
-        complete = cast("tuple[float, ...]", values)
-        coolest = min(complete)
+        complete: Any = values
+        coolest: float = min(complete)
         if max(complete) - coolest <= BOARD_APART_CELSIUS:
             return coolest
     present = sorted([value for value in values if value is not None])

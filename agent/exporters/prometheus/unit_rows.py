@@ -26,12 +26,15 @@ from agent.exporters.prometheus.unit_families import (
     UnitInfo,
     info_of,
     shown_reason,
+    tenths,
+    thousandths,
 )
 from agent.site.ledger.entries import LedgerEntry
 from agent.site.power import PowerSource
 from agent.site.reasons import Reason
 from agent.site.status import Cause, UnitState, UnitStatus
 from agent.unit.reading import UnitReading
+from agent.unit.sensors import hottest_of_unit
 
 UNITS_AT_ONCE = 250
 # A unit whose firmware's name differs at each poll makes at most this many series: one in ten minutes.
@@ -136,10 +139,10 @@ def _row(status: UnitStatus) -> list[float | None] | None:
             return None
         row[place] = loss.hashrate_hs
     if status.power is not None:
-        row[at.by_source[status.power.source]] = round(status.power.watts, 1)
+        row[at.by_source[status.power.source]] = tenths(status.power.watts)
     if reading is None:
         return row
-    row[at.read_at] = round(reading.at, 3)
+    row[at.read_at] = thousandths(reading.at)
     return _with_reading(row, reading) if status.is_fresh else row
 
 
@@ -149,8 +152,9 @@ def _with_reading(row: list[float | None], reading: UnitReading) -> list[float |
     row[at.uptime] = reading.uptime_s
     for number, rpm in enumerate(reading.fan_rpm[:FANS_SHOWN]):
         row[at.fans[number]] = rpm
-    slot_before = -1
-    for board, hottest_chip in zip(reading.boards, reading.hottest_chips_celsius, strict=True):
+    boards, slot_before = reading.boards, -1
+    hottest_chips, row[at.hottest_pcb] = hottest_of_unit(boards)
+    for place, board in enumerate(boards):
         slot = board.slot
         if not slot_before < slot < BOARDS_SHOWN:
             return None
@@ -159,11 +163,12 @@ def _with_reading(row: list[float | None], reading: UnitReading) -> list[float |
         row[at.board_chips[slot]] = board.chips
         row[at.board_clocks[slot]] = board.frequency_hz
         row[at.board_errors[slot]] = board.hw_errors
-        row[at.hottest_chips[slot]] = hottest_chip
-    row[at.hottest_pcb] = reading.hottest_pcb_celsius
-    if reading.pools:
-        words = [pool.status for pool in reading.pools if pool.status is not None]
-        row[at.pools_alive] = words.count("Alive") if words else None
+        row[at.hottest_chips[slot]] = hottest_chips[place]
+    alive = None
+    for pool in reading.pools:
+        if pool.status is not None:
+            alive = (alive or 0) + (pool.status == "Alive")
+    row[at.pools_alive] = alive
     shares = reading.shares
     if shares is not None:
         row[at.accepted] = shares.accepted

@@ -105,10 +105,10 @@ def converse(
             figures out.
     """
     data = yield STATS if memory.is_legacy else STATS_NEW_API
-    talk = _Talk(unit_id, memory, nameplate, wall)
-    reading = fast_reading(data, talk.known())
+    reading = fast_reading(data, _known(unit_id, memory, nameplate, wall))
     has_summary = is_second = False
     if reading is None or nameplate is None or not reading.hashrate_5s_hs or not is_settled(reading, nameplate, memory):
+        talk = _Talk(unit_id, memory, nameplate, wall)
         reading, has_summary, is_second = yield from _settled_reading(data, reading, talk)
     is_first = not memory.is_known
     memory.is_known = True
@@ -151,8 +151,11 @@ class _Talk(NamedTuple):
 
     def known(self) -> Known:
         """Return the values from before a reply that has just arrived."""
-        unit_id, memory, nameplate, wall = self
-        return Known(unit_id, wall(), memory.identity, memory.pools, memory.shares, nameplate, memory.layouts)
+        return _known(*self)
+
+
+def _known(unit_id: str, memory: Memory, nameplate: Nameplate | None, wall: Callable[[], float]) -> Known:
+    return Known(unit_id, wall(), memory.identity, memory.pools, memory.shares, nameplate, memory.layouts)
 
 
 def _settled_reading(

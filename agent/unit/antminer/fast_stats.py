@@ -198,12 +198,17 @@ def fast_reading(data: bytes, known: Known) -> UnitReading | None:
         hashrate_avg_hs=None if rate_avg_ghs is None else rate_avg_ghs * HS_PER_GHS,
         hashrate_ideal_hs=None if rate_ideal_ghs is None else rate_ideal_ghs * HS_PER_GHS,
         power_watts=watts,
-        power_kind=None if watts is None else PowerKind.ESTIMATED,
         boards=tuple(boards),
         fan_rpm=stats.fan or (),
         pools=pools,
         shares=shares,
     )
-    # CPython hands over more than 15 keywords in a dictionary, which would take every reply a tenth longer.
     sold_ghs = stats.rate_sale
-    return msgspec.structs.replace(reading, hashrate_sale_hs=sold_ghs * HS_PER_GHS) if sold_ghs else reading
+    if watts is None and not sold_ghs:
+        return reading
+    # CPython hands over more than 15 keywords in a dictionary, which would take every reply a tenth longer.
+    return msgspec.structs.replace(
+        reading,
+        power_kind=None if watts is None else PowerKind.ESTIMATED,
+        hashrate_sale_hs=sold_ghs * HS_PER_GHS if sold_ghs else None,
+    )

@@ -171,7 +171,7 @@ class Client:
         family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         now = time.monotonic()
         call = _Call(address, family, conversation, done, now)
-        call.began = self._attended(now)
+        call.began = now - self._lost_s if now - self._tick_due <= _TICK_S else self._attended(now)
         call.request = next(conversation)
         self._connect(call)
         self._connecting.append(call)
