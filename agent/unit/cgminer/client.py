@@ -11,6 +11,10 @@ alone for that long after each look, and then handles everything that has arrive
 A deadline is a unit's, so time in which this process did not run does not count. What arrived in time is never thrown
 away either: before a conversation ends at its deadline, its socket is looked at once more.
 
+A unit decides how much it sends and when. A reply has a cap by command (`wire.cap_of`), and all unfinished replies
+together have one too: beyond it, the conversations that hold the most are ended, so sound units are not the ones that
+pay (DECISIONS 89).
+
 A unit serves one client at a time. So a conversation sends its requests one after the other, and the caller starts no
 second conversation with a unit before the first is done.
 """
@@ -32,9 +36,11 @@ from agent.errors import (
     LocalResourceError,
     MisreadReplyError,
     PollError,
+    StalledReplyError,
     UnreachableError,
     drop_frames,
 )
+from agent.unit.cgminer import wire
 from agent.unit.cgminer.partial_reply import PartialReply
 
 T = TypeVar("T")
@@ -64,8 +70,12 @@ Done = Callable[[Outcome[T]], None]
 _EVENTS: Final = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
 _ENDED: Final = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
 _STREAM: Final = socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
-_READ_BYTES: Final = 65536
+# A real reply fits, so one call reads it; of one that is too large, not much more than its cap is read.
+_READ_BYTES: Final = 16384
 _BATCH: Final = 64
+MOST_HELD_BYTES: Final = 8 << 20
+"""Bytes of unfinished replies that are held at once: those of 3,000 units that stop just before their end."""
+_LEFT_RATIO: Final = 0.75
 _TICK_S: Final = 0.05
 # A shortage of local ports, descriptors or memory says nothing about the unit.
 _OWN_FAULTS: Final = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL}
@@ -120,9 +130,19 @@ class Client:
         deadline_s: Time allowed for a whole conversation, from its start; a conversation then ends with what it has.
         rest_s: How long sockets are left alone after a look that found something. Each request of a conversation takes
             up to twice this much longer. With 0, everything is handled as it arrives.
+        most_held_bytes: Bound on the bytes of all unfinished replies together.
     """
 
-    def __init__(self, *, connect_timeout_s: float, deadline_s: float, rest_s: float = 0.0) -> None:
+    def __init__(
+        self,
+        *,
+        connect_timeout_s: float,
+        deadline_s: float,
+        rest_s: float = 0.0,
+        most_held_bytes: int = MOST_HELD_BYTES,
+    ) -> None:
+        self._most_held_bytes = most_held_bytes
+        self._held_bytes = 0
         self._connect_timeout_s = connect_timeout_s
         self._deadline_s = deadline_s
         self._rest_s = rest_s
@@ -146,6 +166,11 @@ class Client:
     def in_flight(self) -> int:
         """Conversations with an open connection."""
         return len(self._by_fd)
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes of unfinished replies."""
+        return self._held_bytes
 
     def close(self) -> None:
         """Drop everything in flight; no `done` is called."""
@@ -207,6 +232,7 @@ class Client:
             raise LocalResourceError(str(error)) from error
         call.requests += 1
         call.connected = False
+        call.reply.cap = wire.cap_of(call.request)
         try:
             code = sock.connect_ex(call.address)
         except OSError:
@@ -252,6 +278,8 @@ class Client:
             except OSError as error:
                 self._fail(call, error)
         self._deliver_whole()
+        if self._held_bytes > self._most_held_bytes:
+            self._end_largest()
         return len(events)
 
     def _deliver_whole(self) -> None:
@@ -260,6 +288,21 @@ class Client:
         for call, data in whole:
             if call.conversation is not None:
                 self._advance(call, call.conversation.send, data)
+
+    def _end_largest(self) -> None:
+        """End the conversations that hold the most of an unfinished reply, the oldest of equals first."""
+        for call in sorted(self._by_fd.values(), key=lambda call: (-call.reply.size, call.started)):
+            if self._held_bytes <= _LEFT_RATIO * self._most_held_bytes:
+                return
+            held, total = call.reply.size, self._held_bytes
+            self._drop(call)
+            self._throw(
+                call,
+                StalledReplyError(
+                    f"stopped at {held:,} bytes of a reply while all unfinished replies had {total:,} bytes,"
+                    f" at most {self._most_held_bytes:,}"
+                ),
+            )
 
     def _fail(self, call: _Call[Any], error: OSError) -> None:
         failure = _socket_error(call, error)
@@ -289,6 +332,7 @@ class Client:
             received = call.reply.add(chunk) if chunk else call.reply.close()
             if received is not None:
                 break
+            self._held_bytes += len(chunk)
             if len(chunk) < _READ_BYTES and not is_ended:
                 return
         self._drop(call)
@@ -342,6 +386,7 @@ class Client:
             del self._by_fd[sock.fileno()]
             sock.close()
         if call.reply.size:
+            self._held_bytes -= call.reply.size
             call.reply.clear()
 
     def _attended(self, now: float) -> float:
