@@ -83,9 +83,10 @@ class CpuAccount(msgspec.Struct):
         paid_s = BUDGET_S * max(0.0, now - self.at) / interval_s
         self.at = now
         self.debt_s = max(0.0, self.debt_s - paid_s) + self.spent_s
-        # Once over, a unit is back in its budget with the first poll that is.
-        self.is_over = self.debt_s > BURST * BUDGET_S or (self.is_over and self.spent_s > BUDGET_S)
+        # Once over, a unit is back in its budget with the first poll that is; it need not pay for all before.
+        self.is_over = self.spent_s > BUDGET_S and (self.is_over or self.debt_s > BURST * BUDGET_S)
         if not self.is_over:
+            self.debt_s = min(self.debt_s, BURST * BUDGET_S)
             return None
         return CostlyReplyError(
             f"reading its replies took {self.spent_s * 1e3:.1f} ms of CPU in one poll, at most {BUDGET_S * 1e3:g} ms"

@@ -34,6 +34,7 @@ from agent.errors import (
     MalformedReplyError,
     RefusedError,
     TooLargeReplyError,
+    UnsupportedReplyError,
     excerpt,
 )
 from agent.unit.cgminer.firmware import firmware_of
@@ -209,12 +210,12 @@ def accept(reply: Reply) -> Reply:
 
     Raises:
         RefusedError: STATUS is E or F.
-        MalformedReplyError: STATUS is an unknown letter.
+        UnsupportedReplyError: STATUS is an unknown letter.
     """
     if reply.status in {"E", "F"}:
         raise refusal(reply.command, reply.code, reply.message, reply.description)
     if reply.status not in {"S", "I", "W"}:
-        raise MalformedReplyError(f"{reply.command}: STATUS is {reply.status[:20]!r}")
+        raise UnsupportedReplyError(f"{reply.command}: STATUS is {reply.status[:20]!r}")
     return reply
 
 
