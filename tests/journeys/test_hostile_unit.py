@@ -4,7 +4,6 @@ One farm and one agent see every kind of hostile unit in turn. What is published
 the other units, and every other unit must stay as it is.
 """
 
-import asyncio
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -86,7 +85,7 @@ async def test_a_hostile_unit_is_alone_with_its_reason(
 ) -> None:
     """The unit has its reason, no other unit is anything but hashing, and operating is the truth of those."""
     await until(site.is_whole, site.agent)
-    hostile = sorted(await site.units())[0]
+    hostile = min(await site.units())
     await site.order("POST", {"fault": fault, "values": values, "who": {"units": [hostile]}})
     try:
 

@@ -19,6 +19,7 @@ class Clock:
         self.now_s = 0.0
 
     def __call__(self) -> float:
+        """Return the time."""
         return self.now_s
 
 
@@ -28,7 +29,9 @@ def account() -> tuple[CpuAccount, Clock]:
     return CpuAccount(clock, 0.0), clock
 
 
-def poll(own: CpuAccount, clock: Clock, cpu_s: float, at: float, *, is_regular: bool = False) -> CostlyReplyError | None:
+def poll(
+    own: CpuAccount, clock: Clock, cpu_s: float, at: float, *, is_regular: bool = False
+) -> CostlyReplyError | None:
     """Hold a conversation of two replies that takes `cpu_s`, and settle it."""
 
     def converse() -> Generator[bytes, bytes, Any]:

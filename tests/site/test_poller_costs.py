@@ -55,7 +55,7 @@ class Site:
         self.looks += 1
         return self.cpu_s
 
-    def _converse(self, unit_id: str, memory: Any, **_: Any) -> Conversation:
+    def _converse(self, unit_id: str, _memory: Any, **_: Any) -> Conversation:
         yield b"stats"
         self.cpu_s += self.cost_s[unit_id]
         end = self.ends[unit_id]

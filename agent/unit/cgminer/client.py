@@ -73,6 +73,10 @@ _STREAM: Final = socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
 # A real reply fits, so one call reads it; of one that is too large, not much more than its cap is read.
 _READ_BYTES: Final = 16384
 _BATCH: Final = 64
+# A regular reply has 3 kB at most. Larger ones, of which each may take milliseconds to refuse, are handled in slices:
+# between two slices the event loop does what else is due.
+_LARGE_BYTES: Final = 4096
+_SLICE_BYTES: Final = 16384
 MOST_HELD_BYTES: Final = 8 << 20
 """Bytes of unfinished replies that are held at once: those of 3,000 units that stop just before their end."""
 _LEFT_RATIO: Final = 0.75
@@ -185,6 +189,7 @@ class Client:
             if call.socket is not None:
                 call.socket.close()
         self._by_fd.clear()
+        self._whole.clear()
         self._epoll.close()
 
     def start(self, address: Address, conversation: Generator[bytes, bytes, T], done: "Done[T]") -> None:
@@ -283,11 +288,18 @@ class Client:
         return len(events)
 
     def _deliver_whole(self) -> None:
-        """Pass complete replies to their conversations."""
+        """Pass complete replies to their conversations: small ones all at once, large ones in slices."""
         whole, self._whole = self._whole, []
-        for call, data in whole:
+        large_bytes = 0
+        for place, (call, data) in enumerate(whole, start=1):
             if call.conversation is not None:
                 self._advance(call, call.conversation.send, data)
+            if len(data) > _LARGE_BYTES:
+                large_bytes += len(data)
+                if large_bytes >= _SLICE_BYTES and place < len(whole):
+                    self._whole = whole[place:]
+                    self._loop.call_soon(self._deliver_whole)
+                    return
 
     def _end_largest(self) -> None:
         """End the conversations that hold the most of an unfinished reply, the oldest of equals first."""
@@ -397,8 +409,19 @@ class Client:
         return now - self._lost_s
 
     def _on_tick(self) -> None:
+        if self._whole:
+            # These replies came in time; their deadlines are looked at when they are read.
+            self._tick = self._loop.call_later(0.0, self._on_tick)
+            return
         now = self._attended(time.monotonic())
         self._tick = None
+        self._expire(now)
+        if self._connecting or self._talking:
+            self._tick_due = time.monotonic() + _TICK_S
+            self._tick = self._loop.call_later(_TICK_S, self._on_tick)
+
+    def _expire(self, now: float) -> None:
+        """End the conversations that have no time left."""
         accepted_until, whole_until = now - self._connect_timeout_s, now - self._deadline_s
         while self._connecting and (self._connecting[0].done is None or self._connecting[0].began <= accepted_until):
             call = self._connecting.popleft()
@@ -426,9 +449,6 @@ class Client:
             failure = call.reply.foreign() or DeadlineError(f"{had} within {self._deadline_s:g} s")
             self._drop(call)
             self._throw(call, failure)
-        if self._connecting or self._talking:
-            self._tick_due = time.monotonic() + _TICK_S
-            self._tick = self._loop.call_later(_TICK_S, self._on_tick)
 
     def _catch_up(self, call: _Call[Any], now: float) -> bool:
         """Handle what has arrived for a call that would end now; return True if anything had.

@@ -297,6 +297,48 @@ async def test_replies_during_a_rest_are_handled_together() -> None:
         client.close()
 
 
+@pytest.mark.parametrize(("size", "turns"), [(1000, 1), (20_000, 8)])
+async def test_large_replies_are_handled_in_slices(size: int, turns: int) -> None:
+    """Eight replies that arrive together: small ones are handled in one turn of the loop, large ones in a turn each."""
+    units, turn = 8, 0
+    seen: list[int] = []
+    waiting, gate = 0, asyncio.Event()
+
+    async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal waiting
+        await reader.read(4096)
+        waiting += 1
+        await gate.wait()
+        writer.write(b"x" * (size - 1) + b"\0")
+        writer.close()
+
+    def converse() -> Generator[bytes, bytes, None]:
+        yield STATS
+        seen.append(turn)
+
+    def count() -> None:
+        nonlocal turn
+        turn += 1
+        if len(seen) < units:
+            asyncio.get_running_loop().call_soon(count)
+
+    # While the client rests, all replies arrive.
+    client = Client(connect_timeout_s=PATIENT_S, deadline_s=PATIENT_S, rest_s=0.3)
+    outcomes: list[Outcome[None]] = []
+    try:
+        async with unit(behave) as address, asyncio.timeout(PATIENT_S):
+            for _ in range(units):
+                client.start(address, converse(), outcomes.append)
+            await until(lambda: waiting == units)
+            gate.set()
+            count()
+            await until(lambda: len(outcomes) == units)
+    finally:
+        client.close()
+    assert [outcome.error for outcome in outcomes] == [None] * units
+    assert len(set(seen)) == turns
+
+
 async def test_close_drops_what_is_in_flight_and_leaves_no_descriptor() -> None:
     """After `close` no conversation calls back, not even one that had just failed."""
     async with unit(hanging()) as mute:
