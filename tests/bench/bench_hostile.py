@@ -97,8 +97,8 @@ def main() -> None:
             for kind in given.kinds:
                 for count in given.hostile:
                     found = run(tree, site, given, kind, count)
-                    dearer = 1e3 * (found.cpu_share - sound.cpu_share) / max(1e-9, found.failed)
-                    cost = f", {dearer:.1f} ms of CPU a hostile poll" if kind not in READABLE else ""
+                    dearer = 1e3 * (found.cpu_share - sound.cpu_share) / found.failed if found.failed else 0.0
+                    cost = f", {dearer:.1f} ms of CPU a hostile poll" if found.failed else ""
                     print(f"  {f'{count} {kind}':<24}{shown(found)}{cost}", flush=True)
                     if tree == ROOT:
                         off = 100 * (found.published - found.truth)
