@@ -45,6 +45,8 @@ _BATCH = 64
 _GRAIN_S = 0.05
 _GRAINS_AN_INTERVAL = 40
 _LONGEST_NAP_S = 0.25
+# A sixteenth of the places, and never more than this many, stays free for a moment.
+_MOST_REFILL, _REFILL_PARTS = 16, 16
 # A poll that is later than half an interval counts for the next one, so that no two come closer than half an interval.
 # The unit returns to its regular times once it is polled with less than a quarter of an interval of delay.
 _DEFER_RATIO = 0.5
@@ -68,12 +70,18 @@ class Bounds:
 
 
 class _Lane:
-    """A limit on polls in flight, and the units that wait for a place."""
+    """A limit on polls in flight, and the units that wait for a place.
 
-    __slots__ = ("bound", "in_flight", "waiting")
+    Attributes:
+        refill: So many places are free before waiting units get them: connecting takes the CPU's caches from the code
+            that reads replies, so it is not done between any two of them.
+    """
+
+    __slots__ = ("bound", "in_flight", "refill", "waiting")
 
     def __init__(self, bound: int) -> None:
         self.bound = bound
+        self.refill = max(1, min(_MOST_REFILL, bound // _REFILL_PARTS))
         self.in_flight = 0
         self.waiting: deque[_Unit] = deque()
 
@@ -323,7 +331,8 @@ class Poller:
             except Exception:
                 # A failing receiver must not stop the polling; the traceback names it.
                 log.exception("poll not recorded", unit=unit.unit_id)
-        self._fill(lane, now)
+        if lane.waiting and lane.bound - lane.in_flight >= lane.refill:
+            self._fill(lane, now)
         if not self.in_flight:
             self._idle.set()
 

@@ -85,6 +85,10 @@ _TICK_S: Final = 0.05
 _OWN_FAULTS: Final = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL}
 
 
+# The reply of every call of which no byte has come.
+_NO_BYTES: Final = PartialReply()
+
+
 class _Call(Generic[T]):
     """One conversation in flight."""
 
@@ -123,7 +127,7 @@ class _Call(Generic[T]):
         self.requests = 0
         self.socket: socket.SocketType | None = None
         self.connected = False
-        self.reply = PartialReply()
+        self.reply = _NO_BYTES
 
 
 class Client:
@@ -237,7 +241,6 @@ class Client:
             raise LocalResourceError(str(error)) from error
         call.requests += 1
         call.connected = False
-        call.reply.cap = wire.cap_of(call.request)
         try:
             code = sock.connect_ex(call.address)
         except OSError:
@@ -341,6 +344,14 @@ class Client:
                 chunk = sock.recv(_READ_BYTES)
             except BlockingIOError:
                 return
+            if chunk and call.reply is _NO_BYTES:
+                end = chunk.find(b"\0") + 1
+                if 0 < end <= wire.LEAST_CAP:
+                    # Nearly every reply comes in one piece.
+                    self._drop(call)
+                    self._whole.append((call, chunk[:end]))
+                    return
+                call.reply = PartialReply(wire.cap_of(call.request))
             received = call.reply.add(chunk) if chunk else call.reply.close()
             if received is not None:
                 break
@@ -399,7 +410,7 @@ class Client:
             sock.close()
         if call.reply.size:
             self._held_bytes -= call.reply.size
-            call.reply.clear()
+        call.reply = _NO_BYTES
 
     def _attended(self, now: float) -> float:
         """Return the time by which deadlines are measured: it stands still while this process does not run."""

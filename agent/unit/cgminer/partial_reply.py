@@ -8,17 +8,19 @@ from agent.unit.cgminer.foreign import foreign_bytes
 class PartialReply:
     """The bytes received so far.
 
-    Attributes:
+    Args:
         cap: The most bytes that the reply may have; see `wire.cap_of`.
+
+    Attributes:
         size: How many there are.
     """
 
-    __slots__ = ("_received", "cap", "size")
+    __slots__ = ("_cap", "_received", "size")
 
-    def __init__(self) -> None:
+    def __init__(self, cap: int = wire.MAX_REPLY_BYTES) -> None:
         # One buffer: a list of pieces would take forty bytes for each byte of a reply that comes byte by byte.
         self._received = bytearray()
-        self.cap = wire.MAX_REPLY_BYTES
+        self._cap = cap
         self.size = 0
 
     def add(self, chunk: bytes) -> bytes | TooLargeReplyError | ForeignProtocolError | None:
@@ -28,8 +30,8 @@ class PartialReply:
         completes the reply is not kept, so the common case, one chunk with a NUL, stores nothing.
         """
         end = chunk.find(b"\0") + 1
-        if self.size + (end or len(chunk)) > self.cap:
-            return self.foreign() or foreign_bytes(chunk) or wire.too_large(chunk, self.cap)
+        if self.size + (end or len(chunk)) > self._cap:
+            return self.foreign() or foreign_bytes(chunk) or wire.too_large(chunk, self._cap)
         if end:
             return bytes(self._received + chunk[:end]) if self.size else chunk[:end]
         self._received += chunk
@@ -51,8 +53,3 @@ class PartialReply:
     def foreign(self) -> ForeignProtocolError | None:
         """Return the error if the bytes so far are another protocol's; for a reply that will not be completed."""
         return foreign_bytes(bytes(self._received)) if self.size else None
-
-    def clear(self) -> None:
-        """Forget everything, for the next connection."""
-        self._received = bytearray()
-        self.size = 0

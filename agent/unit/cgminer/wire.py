@@ -48,6 +48,7 @@ REPLY_CAPS: Final[Mapping[str, int]] = MappingProxyType(
     {"stats": MAX_REPLY_BYTES, "pools": 32 * 1024, "summary": 16 * 1024, "version": 8 * 1024}
 )
 """Caps by command, bytes with the NUL."""
+LEAST_CAP: Final = min(REPLY_CAPS.values())
 MAX_REPAIRED_BYTES: Final = 24 * 1024
 """Longest reply that is decoded leniently: nine times the largest recorded."""
 # Observed (O106): recorded replies have at most 17 brackets and 95 commas; simulated ones of four boards 41 and 369.
