@@ -11,6 +11,7 @@
 #   make compare-golden REV=...  what another commit serves, publishes and prints, against this one
 #   make bench-fleet             growth to 100,000 units, with a picture
 #   make bench-steady            10,000 units every 10 s for 10 minutes, everything on
+#   make bench-hour              an agent with 10,000 units for an hour, minute by minute, in a picture
 #   make bench-soak              memory over a million polls each: healthy, 30 % and 100 % failing, flapping
 #   make bench-moonshot          256,000 units once a minute for 10 minutes, compared with the truth
 #   make lock        recompile the lock files (needs uv)
@@ -25,7 +26,7 @@ ARGS ?=
 JOBS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev programs demo stack test test-slow lint format check audit bench bench-compare bench-fleet bench-steady bench-soak bench-moonshot compare-golden lock clean
+.PHONY: help setup setup-dev programs demo stack test test-slow lint format check audit bench bench-compare bench-fleet bench-steady bench-hour bench-soak bench-moonshot compare-golden lock clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -114,6 +115,9 @@ bench-fleet: setup-dev
 
 bench-steady: setup-dev
 	@$(BIN)/python tests/bench/bench_fleet.py steady --minutes 10 $(ARGS)
+
+bench-hour: setup-dev
+	@$(BIN)/python tests/bench/bench_hour.py --svg tests/bench/hour.svg $(ARGS)
 
 bench-soak: setup-dev
 	@$(BIN)/python tests/bench/bench_soak.py $(ARGS)

@@ -56,6 +56,14 @@ def printed(name: str, *options: str) -> str:
             (*AGENT, r"(?:NOT REACHED|reached): [0-9]+ polls missed \(none\)"),
         ),
         (
+            "bench_hour.py",
+            ("--units", "20", "--interval", "1", "--minutes", "3", "--minute", "1"),
+            (
+                rf"(?:NOT REACHED|reached): memory grows by {NUMBER}% an hour after warming up \(under 1 %\)",
+                rf"(?:NOT REACHED|reached): 0 of {NUMBER} polls skipped \(none\)",
+            ),
+        ),
+        (
             "bench_fleet.py",
             ("sick", "--units", "20", "--interval", "1", "--seconds", "2"),
             (*AGENT, rf"(?:NOT REACHED|reached): healthy units keep {NUMBER}% of their polls \(over 90 %\)"),
@@ -106,7 +114,7 @@ def printed(name: str, *options: str) -> str:
             ("--units", "20", "--hostile", "1", "--interval", "1", "--seconds", "2", "--kinds", "nans"),
             (
                 rf"1 nans +published {NUMBER}% of {NUMBER}% true, [0-9]+ unreachable;",
-                rf"{NUMBER} \+ {NUMBER} failed polls/s, {NUMBER}% of a core, {NUMBER} MB, {NUMBER} ms of CPU a hostile poll",
+                rf"{NUMBER} \+ {NUMBER} failed polls/s, {NUMBER}% of a core, {NUMBER} MB, {NUMBER} ms of CPU a hostile",
                 rf"(?:NOT REACHED|reached): published is {NUMBER} points off the truth",
             ),
         ),
@@ -116,7 +124,7 @@ def printed(name: str, *options: str) -> str:
             (rf"stats, new dialect +{NUMBER} +{NUMBER} +{NUMBER}/s",),
         ),
     ],
-    ids=["polls", "steady", "sick", "scale", "soak", "scrape", "figures", "history", "hostile", "simulator"],
+    ids=["polls", "steady", "hour", "sick", "scale", "soak", "scrape", "figures", "history", "hostile", "simulator"],
 )
 def test_benchmark_runs(name: str, options: tuple[str, ...], lines: tuple[str, ...]) -> None:
     """A benchmark ends with status 0 and prints its main lines with figures."""
