@@ -25,6 +25,7 @@ from agent.runtime.polling import Polling
 from agent.runtime.round_timer import RoundTimer
 from agent.runtime.rounds import Rounds
 from agent.runtime.setup import Setup
+from agent.runtime.snapshots import Snapshots
 from agent.runtime.standstill import Standstill
 from agent.runtime.systemd import ServiceManager
 from agent.runtime.web_source import web_source
@@ -134,6 +135,7 @@ class Agent:
         self.reload_wanted = self.in_force.reload_wanted
         self.timer = RoundTimer(self.rounds, self.in_force, self.book, self.fan_out)
         self.in_force.on_interval_changed = self.timer.on_interval_changed
+        self.snapshots = Snapshots(lambda: self.setup, self._parts)
         self.metrics.watch_meters(self.meters.states)
         self.metrics.watch_identity(self.identity.figures)
         self.metrics.watch_mqtt(self.mqtt.numbers)
@@ -171,6 +173,7 @@ class Agent:
             interval_s=config.poll.interval_s,
             ledger=str(config.ledger.file),
         )
+        self.snapshots.restore()
         for status in self.tracker.statuses():
             self.metrics.on_unit(status)
         self.in_force.warn_of_simulated()
@@ -197,6 +200,7 @@ class Agent:
                 tasks.create_task(watch_loop(self._on_loop_lag), name="loop watch"),
                 tasks.create_task(self.meters.run(), name="meters"),
                 tasks.create_task(self.in_force.run(), name="reload"),
+                tasks.create_task(self.snapshots.run(), name="snapshot"),
                 *([tasks.create_task(self.book.keep_trying(), name="curtailments")] if takes_orders else []),
                 tasks.create_task(self.manager.watch(lambda: self.poller.last_progress), name="watchdog"),
             ]
@@ -206,6 +210,7 @@ class Agent:
             self.manager.notify("STOPPING=1")
             for task in running:
                 task.cancel()
+        await self.snapshots.close()
         self.book.close()
         log.info("agent stopped", ran_s=round(time.time() - self.started_at, 1))
 

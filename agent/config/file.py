@@ -31,6 +31,7 @@ from agent.config.sections import (
     Section,
     ShardSection,
     SiteSection,
+    SnapshotSection,
     WebSection,
 )
 from agent.errors import ConfigError, Mistake
@@ -53,6 +54,7 @@ class Config(Section):
     api: ApiSection = ApiSection()
     curtailment: Annotated[tuple[CurtailmentSection, ...], Strict(strict=False)] = ()
     history: HistorySection = HistorySection()
+    snapshot: SnapshotSection = SnapshotSection()
     identity: IdentitySection = IdentitySection()
     log: LogSection = LogSection()
 

@@ -252,6 +252,22 @@ class HistorySection(Section):
         return self.file or config_file.with_suffix(".history.sqlite")
 
 
+class SnapshotSection(Section):
+    """What is kept of every unit over a restart.
+
+    Attributes:
+        keep: True to keep the latest statuses on disk, once an interval, and to show them again after a restart.
+        file: The snapshot; default: beside the configuration file.
+    """
+
+    keep: bool = True
+    file: FilePath | None = None
+
+    def path(self, config_file: Path) -> Path:
+        """Return the snapshot of a configuration read from `config_file`."""
+        return self.file or config_file.with_suffix(".snapshot")
+
+
 class IdentitySection(Section):
     """Identity checks of units, on their own web pages.
 

@@ -17,6 +17,8 @@ FIXED_KEYS = (
     "history.file",
     "history.keep_days",
     "history.max_mb",
+    "snapshot.keep",
+    "snapshot.file",
     "log.format",
     "shard.index",
     "shard.count",

@@ -144,10 +144,15 @@ def load_setup(path: Path, *, before: Setup | None = None, rest: Callable[[], No
     mqtt_links = _read(lambda: read_links(config.mqtt, site=config.site.name, file=path), no_links, mistakes)
     windows = tuple(_window(section, config.site.zone) for section in config.curtailment)
     mistakes.extend(_check_windows(windows, ledger, str(path)))
-    history_file = config.history.path(path)
-    if history_file.resolve() in {each.resolve() for each in _other_files(path, config)}:
-        reason = "this is another file of the agent's; history needs one of its own"
-        mistakes.append(Mistake(file=str(path), where="history.file", value=str(history_file), reason=reason))
+    history_file, snapshot_file = config.history.path(path), config.snapshot.path(path)
+    others = {each.resolve() for each in _other_files(path, config)}
+    for key, file, more in (
+        ("history", history_file, set[Path]()),
+        ("snapshot", snapshot_file, {history_file.resolve()}),
+    ):
+        if file.resolve() in others | more:
+            reason = f"this is another file of the agent's; {key} needs one of its own"
+            mistakes.append(Mistake(file=str(path), where=f"{key}.file", value=str(file), reason=reason))
     if mistakes:
         raise ConfigError(mistakes)
     return Setup(
@@ -190,7 +195,7 @@ def _unit_login(identity: IdentitySection) -> Login:
 
 
 def _other_files(path: Path, config: Config) -> list[Path]:
-    """Return the files that history must not replace: a damaged history is moved aside."""
+    """Return the files that history and snapshot must not replace."""
     ledger, api = config.ledger, config.api
     named = (path, ledger.file, ledger.models_file, api.token_file, api.state_file, config.identity.password_file)
     outboxes = (outbox_path(broker, path) for broker in config.mqtt)

@@ -110,6 +110,22 @@ _AGENT: tuple[Family[AgentNumbers] | Timing, ...] = (
         kind=Kind.COUNTER,
     ),
     _own(
+        "miner_agent_restored_units",
+        "Units shown as they were before the agent's last start, because it has not asked them since; not covered.",
+        lambda own: (((), own.restored_units()),),
+    ),
+    _own(
+        "miner_agent_snapshot_timestamp_seconds",
+        "When the statuses of all units were last kept on disk for a restart; absent before the first time.",
+        lambda own: (((), own.snapshot_at),),
+    ),
+    _own(
+        "miner_agent_snapshot_failures_total",
+        "Times that the statuses of all units could not be kept on disk for a restart.",
+        lambda own: (((), own.snapshot_failures),),
+        kind=Kind.COUNTER,
+    ),
+    _own(
         "miner_agent_polls_in_flight",
         "Polls under way now.",
         lambda own: (((), own.in_flight() if own.in_flight else None),),

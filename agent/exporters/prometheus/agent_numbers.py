@@ -34,6 +34,9 @@ class AgentNumbers:
         skipped: Polls that were due but not made, by reason.
         stretch: Returns achieved over configured interval of the polls; None until it is set.
         standstills: Times this process stood still for longer than readings may be believed.
+        restored_units: Returns how many units are shown as before the last start, because they were not asked since.
+        snapshot_at: Unix time at which statuses were last kept on disk, s; None before the first time.
+        snapshot_failures: Times they could not be.
         repairs: By name of the repair.
         poll_s, lag_s, scrape_s: Durations of polls, lag of the event loop, durations of scrapes; s.
         scrape_bytes: Size of the latest body before compression, by scope.
@@ -58,6 +61,9 @@ class AgentNumbers:
         self.skipped: Counter[str] = Counter()
         self.stretch: Callable[[], float] | None = None
         self.standstills = 0
+        self.restored_units: Callable[[], int] = int
+        self.snapshot_at: float | None = None
+        self.snapshot_failures = 0
         self.repairs: Counter[str] = Counter()
         self.poll_s = Histogram(POLL_BUCKETS_S)
         self.lag_s = Histogram(LAG_BUCKETS_S)

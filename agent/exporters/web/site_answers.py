@@ -140,6 +140,7 @@ class SiteAnswer(msgspec.Struct, frozen=True, kw_only=True):
         is_ready: True if the figures are complete and up to date.
         not_ready_reason: Reason why they are not.
         late_reason: How many units the agent did not look at in time, and for how long; null if it looked at all.
+        restored_units: Units shown as they were before the agent's last start, because it has not asked them since.
         poll_stretch_ratio: Time between two polls of a unit over the configured interval; 1 on time.
         units, deployed_hs: Sums of the ledger; present from the start.
         simulated_units: Number of simulated units.
@@ -163,6 +164,7 @@ class SiteAnswer(msgspec.Struct, frozen=True, kw_only=True):
     is_ready: bool
     not_ready_reason: str | None
     late_reason: str | None
+    restored_units: int
     poll_stretch_ratio: float
     units: int
     deployed_hs: float
@@ -240,6 +242,7 @@ def site_answer(
         is_ready=unreadiness is None,
         not_ready_reason=unreadiness,
         late_reason=lateness if figures else None,
+        restored_units=sum(status.is_restored for status in counted),
         poll_stretch_ratio=round(stretch_ratio, 3),
         units=len(counted),
         deployed_hs=sum(status.entry.nameplate.hashrate_hs for status in counted),
