@@ -12,10 +12,11 @@ from collections.abc import Iterable
 from datetime import time
 from pathlib import Path
 from typing import Annotated, TypeVar
+from urllib.parse import urlsplit
 
 from pydantic import Strict, ValidationError, ValidationInfo, field_validator
 
-from agent.address import Endpoint
+from agent.address import Endpoint, parse_endpoint
 from agent.config.mistakes import MASK, is_secret, read_mistakes
 from agent.config.sections import (
     ApiSection,
@@ -32,6 +33,7 @@ from agent.config.sections import (
     ShardSection,
     SiteSection,
     SnapshotSection,
+    StandbySection,
     WebSection,
 )
 from agent.errors import ConfigError, Mistake
@@ -62,6 +64,7 @@ class Config(Section):
     meter: Annotated[tuple[MeterSection, ...], Strict(strict=False)] = ()
     mqtt: Annotated[tuple[MqttSection, ...], Strict(strict=False)] = ()
     shard: ShardSection = ShardSection()
+    standby: StandbySection = StandbySection()
 
     @property
     def title(self) -> str:
@@ -82,6 +85,21 @@ class Config(Section):
                 "a shard's meters must measure single units: every shard would count a container's or the site's meter"
             )
         return shard
+
+    @field_validator("standby")
+    @classmethod
+    def _refuse_impossible_standby(cls, standby: StandbySection, info: ValidationInfo) -> StandbySection:
+        if standby.of is None:
+            return standby
+        shard, web = info.data.get("shard"), info.data.get("web")
+        if shard is not None and shard.count > 1:
+            raise ValueError("a standby cannot be combined with shards: it would take over the whole site from one")
+        address, port = parse_endpoint(urlsplit(standby.of).netloc, default_port=80)
+        if web is not None and web.listen.port == port and str(address) in {web.listen.host, "127.0.0.1", "::1"}:
+            raise ValueError(f"{standby.of} is this agent's own address (web.listen); name the other agent's")
+        if any(broker.sparkplug_group is not None for broker in info.data.get("mqtt", ())):
+            raise ValueError("a standby cannot be a Sparkplug node: two nodes of one name end each other's sessions")
+        return standby
 
     @field_validator("mqtt")
     @classmethod

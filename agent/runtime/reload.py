@@ -22,6 +22,9 @@ FIXED_KEYS = (
     "log.format",
     "shard.index",
     "shard.count",
+    "standby.of",
+    "standby.token_file",
+    "standby.ca_file",
 )
 WORK_S = 0.002
 

@@ -61,6 +61,7 @@ class Rounds:
         on_standstill: Called with how long this process stood still, s, once that is noticed.
         energy: Energy drawn, added up round by round.
         delivered: Work that pools credited; each poll is recorded in it.
+        standing_by: Why this agent makes no figures although it could; None while it is the one to make them.
         is_resuming: True from `resume` until the first figures, which may rest on statuses of before this start.
     """
 
@@ -96,6 +97,17 @@ class Rounds:
         self._unseen = len(tracker)
         self._made_at = time.monotonic()
         self.is_resuming = False
+        self.standing_by: str | None = None
+
+    def stand_by(self, why: str) -> None:
+        """Make no figures until `take_over`: another agent makes the site's."""
+        self.standing_by, self.is_resuming = why, False
+        self._withdraw(_Wait(why, None))
+
+    def take_over(self) -> None:
+        """Make the site's figures from the next round on, at first of what is known already."""
+        self.standing_by, self._wait = None, _Wait("this agent took over", "yet")
+        self.is_resuming = True
 
     def resume(self, *, gap_s: float, whole_at: float | None) -> None:
         """Go on from statuses that an earlier process kept.
@@ -118,6 +130,8 @@ class Rounds:
     def unreadiness(self) -> str | None:
         """Why the figures cannot be trusted; None when they can."""
         self.look_for_standstill()
+        if self.standing_by is not None:
+            return self.standing_by
         if not self.is_whole:
             if self._wait.since is None:
                 return self._wait.why
@@ -212,6 +226,8 @@ class Rounds:
     def _judge(self, unseen: list[UnitStatus], figures: SiteFigures) -> bool:
         """Return True if the figures of this round may be shown."""
         self._unseen = len(unseen)
+        if self.standing_by is not None:
+            return False
         if not unseen or not (self.is_whole or self.is_resuming):
             return not unseen
         unseen_hs = sum(status.entry.nameplate.hashrate_hs for status in self._counted(unseen))

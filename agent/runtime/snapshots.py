@@ -189,7 +189,7 @@ class Snapshots:
         if trouble is None:
             self._own.snapshot_at = self._wall()
         else:
-            self._own.snapshot_failures += 1
+            self._own.snapshot_errors += 1
         if trouble is not None and trouble != self._trouble:
             log.error("snapshot not written", reason=trouble, file=str(self._path))
         elif trouble is None and self._trouble is not None:
@@ -198,7 +198,7 @@ class Snapshots:
 
     def packed(self) -> Slices[tuple[bytes, float]]:
         """Return the content of the file, each unit as it is when its slice is packed, and the time it took, s."""
-        setup, clock_s, began, worked_s = self._setup(), self._clock(), time.perf_counter(), 0.0
+        setup, clock_s, began, worked_s = self._setup(), self._clock(), time.thread_time(), 0.0
         at, encoder, units = self._wall(), self._encoder, []
         header = Header(
             version=VERSION,
@@ -211,11 +211,11 @@ class Snapshots:
         )
         for some in memories(self._tracker, at=at, clock_s=clock_s, at_once=UNITS_PER_SLICE):
             units.append(msgspec.Raw(encoder.encode(some)))
-            worked_s += time.perf_counter() - began
+            worked_s += time.thread_time() - began
             yield
-            began = time.perf_counter()
+            began = time.thread_time()
         data = _MARK + encoder.encode(_Packed(header, units))
-        return data, worked_s + time.perf_counter() - began
+        return data, worked_s + time.thread_time() - began
 
     def _take_lock(self, path: Path) -> bool:
         if self._lock is not None:

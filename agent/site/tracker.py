@@ -263,6 +263,12 @@ class Tracker:
             return not isinstance(unit.error, OtherUnitError)
         return unit.is_held and clock_s - unit.asked_at >= HELD_FOR_RATIO * self.stale_after_s
 
+    def set_stale_after(self, stale_after_s: float) -> None:
+        """Believe readings for another time; those that are older already are overdue at the next refresh."""
+        self.stale_after_s = stale_after_s
+        for unit in self._units.values():
+            unit.fresh_until = min(unit.fresh_until, unit.asked_at + stale_after_s)
+
     def take_restored(self, unit: TrackedUnit, *, at: float, is_counted: bool, since: float, state: str) -> None:
         """Judge a unit whose memory an earlier process left, which was in `state` from `since` on (`snapshot`)."""
         self._judge(unit, at=at, is_fresh=is_counted)

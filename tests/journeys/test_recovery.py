@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from programs import agent, farm, get, get_json
+from programs import agent, farm, get, get_json, until
 
 UNITS = 60
 PATIENT_S = 60.0
@@ -18,13 +18,9 @@ async def test_a_killed_agent_shows_what_it_knew_until_it_knows_better(tmp_path:
     async with farm(tmp_path, units=UNITS, options=("--starting", "0%")) as control:
         truth = (await get_json(f"{control}/truth"))["site"]["operational_efficiency_ratio"]
         async with agent(tmp_path, interval_s=2, stale_after_s=STALE_AFTER_S) as (first, url):
-            async with asyncio.timeout(PATIENT_S):
-                while not (tmp_path / "site.snapshot").exists() or not (tmp_path / "site.snapshot").stat().st_size:
-                    await asyncio.sleep(0.1)
-                # The next one is of a whole round, with every unit in it.
-                written = (tmp_path / "site.snapshot").stat().st_mtime_ns
-                while (tmp_path / "site.snapshot").stat().st_mtime_ns == written:
-                    await asyncio.sleep(0.1)
+            written = await until(lambda: _written(tmp_path, after=0), first, PATIENT_S)
+            # The next one is of a whole round, with every unit in it.
+            await until(lambda: _written(tmp_path, after=written), first, PATIENT_S)
             before = {unit["unit_id"]: unit for unit in (await get_json(f"{url}/api/v1/units"))["units"]}
             first.process.kill()
             await first.process.wait()
@@ -47,6 +43,13 @@ async def test_a_killed_agent_shows_what_it_knew_until_it_knows_better(tmp_path:
     assert {name: unit["since"] for name, unit in after.items() if unit["state"] == "hashing"} == {
         name: unit["since"] for name, unit in before.items() if unit["state"] == "hashing"
     }
+
+
+async def _written(folder: Path, *, after: int) -> int:
+    """Return when the snapshot was written, ns; 0 unless that is after the given time."""
+    file = folder / "site.snapshot"
+    at = file.stat().st_mtime_ns if file.exists() and file.stat().st_size else 0
+    return at if at > after else 0
 
 
 async def _watched(url: str) -> tuple[list[Any], bool]:

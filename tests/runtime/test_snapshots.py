@@ -320,7 +320,7 @@ async def test_one_agent_at_a_time_reads_and_writes(folder: Path) -> None:
     assert [(log["event"], log["reason"]) for log in logs] == [
         ("snapshot not written", "another agent is writing it"),
     ]
-    assert second.agent.metrics.own.snapshot_failures == 2
+    assert second.agent.metrics.own.snapshot_errors == 2
     assert (folder / "site.snapshot").read_bytes() == before
     first.kill()
 
@@ -333,7 +333,7 @@ async def test_failed_writes_are_counted_and_said_once(folder: Path, monkeypatch
         process.poll()
         await process.write()
         before = (folder / "site.snapshot").read_bytes()
-        assert (own.snapshot_at, own.snapshot_failures) == (AT, 0)
+        assert (own.snapshot_at, own.snapshot_errors) == (AT, 0)
         with structlog.testing.capture_logs() as logs:
             with monkeypatch.context() as broken:
                 broken.setattr("agent.files.snapshot.temporary_file", _no_space)
@@ -344,7 +344,7 @@ async def test_failed_writes_are_counted_and_said_once(folder: Path, monkeypatch
             ("snapshot not written", "error"),
             ("snapshot is written", "info"),
         ]
-        assert own.snapshot_failures == 2
+        assert own.snapshot_errors == 2
         assert (folder / "site.snapshot").read_bytes() != b""
         assert len(before) > 100
         process.kill()
