@@ -5,7 +5,6 @@ seconds in which both published, as at a return or in a partition, count once. C
 alone: while it was away, the second's are in its own file.
 """
 
-from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from agent.errors import HistoryError
@@ -45,6 +44,13 @@ def merge_histories(first: HistoryReader, second: HistoryReader, into: HistoryWr
     """
     if first.site != second.site:
         raise HistoryError("foreign", f"{second.path}: the history of site {second.site}, not of {first.site}")
+    merged = _merge_site(first, second, into)
+    _merge_containers(first, second, into)
+    into.write(changes=first.changes(-ALWAYS, ALWAYS))
+    return merged
+
+
+def _merge_site(first: HistoryReader, second: HistoryReader, into: HistoryWriter) -> Merged:
     rows: dict[float | None, Values] = {}
     for chunk in first.chunks(-ALWAYS, ALWAYS):
         into.write(site=chunk)
@@ -60,19 +66,18 @@ def merge_histories(first: HistoryReader, second: HistoryReader, into: HistoryWr
                 completed += 1
             else:
                 repeated += 1
-    for container in first.containers():
-        for chunk in first.chunks(-ALWAYS, ALWAYS, container):
-            into.write(containers=((container, values) for values in chunk))
-    for container in second.containers():
-        quarters = {values[0] for chunk in first.chunks(-ALWAYS, ALWAYS, container) for values in _long(chunk)}
-        for chunk in second.chunks(-ALWAYS, ALWAYS, container):
-            into.write(containers=[(container, _fitted(values, quarters)) for values in chunk])
-    into.write(changes=first.changes(-ALWAYS, ALWAYS))
     return Merged(len(rows) - completed, only_second, completed, repeated)
 
 
-def _long(chunk: Sequence[Values]) -> Iterator[Values]:
-    return (values for values in chunk if values[1] == QUARTER_S)
+def _merge_containers(first: HistoryReader, second: HistoryReader, into: HistoryWriter) -> None:
+    for container in first.containers():
+        for chunk in first.chunks(-ALWAYS, ALWAYS, container):
+            into.write(containers=[(container, values) for values in chunk])
+    for container in second.containers():
+        rows = (values for chunk in first.chunks(-ALWAYS, ALWAYS, container) for values in chunk)
+        quarters = {values[0] for values in rows if values[1] == QUARTER_S}
+        for chunk in second.chunks(-ALWAYS, ALWAYS, container):
+            into.write(containers=[(container, _fitted(values, quarters)) for values in chunk])
 
 
 def _fitted(values: Values, quarters: set[float | None]) -> Values:

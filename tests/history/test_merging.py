@@ -56,7 +56,7 @@ def test_a_partition_counts_once(tmp_path: Path) -> None:
     write(tmp_path / "second", minutes(0, 59, **STANDBY))
     counts, rows = merged(tmp_path)
     assert counts == Merged(first=60, second=0, completed=0, repeated=60)
-    assert rows == minutes(0, 59)
+    assert rows == [row_from(each.values()) for each in minutes(0, 59)]
 
 
 def test_a_standby_with_a_clock_ahead_adds_at_most_what_was_missing(tmp_path: Path) -> None:
@@ -70,7 +70,7 @@ def test_a_standby_with_a_clock_ahead_adds_at_most_what_was_missing(tmp_path: Pa
 
 
 def test_containers_are_merged_too_and_states_are_the_firsts(tmp_path: Path) -> None:
-    """A quarter that the first has made of its minutes takes in the second's minutes; a unit has one state at a time."""
+    """A quarter that the first has made of its minutes takes in the second's; a unit has one state at a time."""
     for name, watched_s, span_s in (("first", 600.0, 900), ("second", 60.0, 60)):
         write(tmp_path / name, minutes(0, 0))
         with closing(write_history(tmp_path / name)) as file:
@@ -81,11 +81,9 @@ def test_containers_are_merged_too_and_states_are_the_firsts(tmp_path: Path) -> 
             )
     merged(tmp_path)
     with closing(read_history(tmp_path / "whole")) as whole:
-        found = {
-            name: [row_from(each) for chunk in whole.chunks(0, 1e12, name) for each in chunk] for name in ("C1", "C2")
-        }
-        assert [(each.span_s, each.watched_s) for each in found["C1"]] == [(900, 660.0)]
-        assert [(each.span_s, each.watched_s) for each in found["C2"]] == [(60, 60.0)]
+        for name, expected in (("C1", (900, 660.0)), ("C2", (60, 60.0))):
+            (chunk,) = whole.chunks(0, 1e12, name)
+            assert [(each.span_s, each.watched_s) for each in map(row_from, chunk)] == [expected]
         assert [change.state for change in whole.changes(0, 1e12)] == ["first"]
 
 
