@@ -73,6 +73,10 @@ class Config(Section):
             return self.site.name
         return f"{self.site.name} (shard {self.shard.index} of {self.shard.count})"
 
+    def snapshot_path(self, config_file: Path) -> Path:
+        """Return the file that keeps statuses over a restart, of a configuration read from `config_file`."""
+        return self.snapshot.path(config_file, self.history.path(config_file))
+
     @field_validator("shard")
     @classmethod
     def _refuse_unshardable(cls, shard: ShardSection, info: ValidationInfo) -> ShardSection:

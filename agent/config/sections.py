@@ -258,15 +258,15 @@ class SnapshotSection(Section):
 
     Attributes:
         keep: True to keep the latest statuses on disk, once an interval, and to show them again after a restart.
-        file: The snapshot; default: beside the configuration file.
+        file: The snapshot; default: beside the history, named after the configuration file.
     """
 
     keep: bool = True
     file: FilePath | None = None
 
-    def path(self, config_file: Path) -> Path:
-        """Return the snapshot of a configuration read from `config_file`."""
-        return self.file or config_file.with_suffix(".snapshot")
+    def path(self, config_file: Path, history_file: Path) -> Path:
+        """Return the snapshot of a configuration read from `config_file`, whose history is `history_file`."""
+        return self.file or history_file.with_name(f"{config_file.stem}.snapshot")
 
 
 class IdentitySection(Section):

@@ -159,7 +159,7 @@ def load_setup(path: Path, *, before: Setup | None = None, rest: Callable[[], No
     primary_tls = _read(lambda: read_authority(standby.ca_file, where="standby.ca_file"), None, mistakes)
     windows = tuple(_window(section, config.site.zone) for section in config.curtailment)
     mistakes.extend(_check_windows(windows, ledger, str(path)))
-    history_file, snapshot_file = config.history.path(path), config.snapshot.path(path)
+    history_file, snapshot_file = config.history.path(path), config.snapshot_path(path)
     others = {each.resolve() for each in _other_files(path, config)}
     for key, file, more in (
         ("history", history_file, set[Path]()),

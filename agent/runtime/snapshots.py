@@ -84,8 +84,8 @@ class Snapshots:
         self._tracker, self._rounds = parts.tracker, parts.rounds
         self._own = parts.fan_out.metrics.own
         self._own.restored_units = lambda: self._rounds.lateness.restored
-        section, config_file = setup().config.snapshot, setup().path
-        self._path = section.path(config_file) if section.keep else None
+        config = setup().config
+        self._path = config.snapshot_path(setup().path) if config.snapshot.keep else None
         self._lock: FileLock | None = None
         self._wall, self._clock, self._boot_s = wall, clock, boot_s
         self._boot_id = _read_boot_id() if boot_id is None else boot_id
