@@ -11,6 +11,7 @@ import structlog
 from agent import __version__
 from agent.config.file import Config
 from agent.errors import OtherUnitError
+from agent.exporters.mqtt.exporter import MqttExporter
 from agent.exporters.prometheus.store import Metrics
 from agent.exporters.web.server import serve
 from agent.meters.meters import Meters
@@ -25,6 +26,8 @@ from agent.runtime.polling import Polling
 from agent.runtime.round_timer import RoundTimer
 from agent.runtime.rounds import Rounds
 from agent.runtime.setup import Setup
+from agent.runtime.snapshots import Snapshots
+from agent.runtime.standby import Standby
 from agent.runtime.standstill import Standstill
 from agent.runtime.systemd import ServiceManager
 from agent.runtime.web_source import web_source
@@ -97,14 +100,14 @@ class Agent:
             on_rerouted=self._on_rerouted,
             clock=time.monotonic,
         )
-        self.mqtt = new_mqtt(setup, self.book, lambda: self.setup.watched)
-        self.fan_out = FanOut(self.metrics, self.mqtt, recorder_of(setup))
+        primary = config.standby.of
+        self.fan_out = FanOut(self.metrics, self._new_mqtt(setup, is_silent=primary is not None), recorder_of(setup))
         self._counting = Counting(setup, lambda: self.metrics.simulated)
         self._standstill = Standstill(longest_s=lambda: self.tracker.stale_after_s)
         self.rounds = Rounds(
             self.tracker,
             self.fan_out,
-            metered=lambda: add_up(chain(self.meters.readings(), self.mqtt.meter_readings())),
+            metered=lambda: add_up(chain(self.meters.readings(), self.fan_out.mqtt.meter_readings())),
             curtailments=lambda: self.book.curtailments,
             counted=self._counting.counted,
             simulated_units=self._counting.simulated_units,
@@ -134,9 +137,22 @@ class Agent:
         self.reload_wanted = self.in_force.reload_wanted
         self.timer = RoundTimer(self.rounds, self.in_force, self.book, self.fan_out)
         self.in_force.on_interval_changed = self.timer.on_interval_changed
+        self.snapshots = Snapshots(lambda: self.setup, self._parts)
         self.metrics.watch_meters(self.meters.states)
         self.metrics.watch_identity(self.identity.figures)
-        self.metrics.watch_mqtt(self.mqtt.numbers)
+        # A standby replaces the exporter when it takes over.
+        self.metrics.watch_mqtt(lambda: self.fan_out.mqtt.numbers())  # noqa: PLW0108
+        self.standby = None if primary is None else self._stand_by(primary)
+
+    def _new_mqtt(self, setup: Setup, *, is_silent: bool = False) -> MqttExporter:
+        return new_mqtt(setup, self.book, lambda: self.setup.watched, is_silent=is_silent)
+
+    def _stand_by(self, primary: str) -> Standby:
+        standby = Standby(
+            primary, lambda: self.setup, self._parts, self.timer, new_mqtt=lambda: self._new_mqtt(self.setup)
+        )
+        self.in_force.on_poll_changed = standby.on_reload
+        return standby
 
     @property
     def setup(self) -> Setup:
@@ -171,8 +187,11 @@ class Agent:
             interval_s=config.poll.interval_s,
             ledger=str(config.ledger.file),
         )
+        self.snapshots.restore()
         for status in self.tracker.statuses():
             self.metrics.on_unit(status)
+            # Before the first figures: what was not offered by then is deleted from brokers.
+            self.fan_out.mqtt.on_unit(status)
         self.in_force.warn_of_simulated()
         self.metrics.on_reload(is_successful=True, at=self.started_at)
         self.metrics.watch_curtailments(lambda: self.book.is_kept)
@@ -181,13 +200,13 @@ class Agent:
             await self.book.keep()
         garbage.settle()
         self._polling.rest_s = POLLING_REST_S
-        source = web_source(lambda: self.setup, self._parts)
+        source = web_source(lambda: self.setup, self._parts, self.standby)
         listen, most = config.web.listen, config.web.max_connections
         async with (
             self.polling(),
             serve(source, listen.host, listen.port, max_connections=most) as self.served_at,
             self.fan_out.recording(),
-            self.mqtt.running(),
+            self.fan_out.mqtt.running() if self.standby is None else self.standby.running(),
             asyncio.TaskGroup() as tasks,
         ):
             running = [
@@ -197,6 +216,7 @@ class Agent:
                 tasks.create_task(watch_loop(self._on_loop_lag), name="loop watch"),
                 tasks.create_task(self.meters.run(), name="meters"),
                 tasks.create_task(self.in_force.run(), name="reload"),
+                tasks.create_task(self.snapshots.run(), name="snapshot"),
                 *([tasks.create_task(self.book.keep_trying(), name="curtailments")] if takes_orders else []),
                 tasks.create_task(self.manager.watch(lambda: self.poller.last_progress), name="watchdog"),
             ]
@@ -206,6 +226,7 @@ class Agent:
             self.manager.notify("STOPPING=1")
             for task in running:
                 task.cancel()
+        await self.snapshots.close()
         self.book.close()
         log.info("agent stopped", ran_s=round(time.time() - self.started_at, 1))
 

@@ -12,6 +12,7 @@ site it is computed hourly from the units' own counters, and only while the agen
 from collections.abc import Iterator
 
 from grafana.levels import (
+    AGENTS_DOUBLED,
     AGENTS_INCOMPLETE,
     CONTAINER,
     EFFICIENCY,
@@ -55,12 +56,13 @@ def _delivered_average(level: Level, what: str, window: str) -> Rule:
     elif level is CONTAINER and window == "1h":
         expr = f"sum by ({level.by}) ({RACK.average(what, window)})"
     elif window == "1h":
-        counted = "rate(miner_difficulty_accepted_total[1h])"
+        once = f"unless on (job, instance) {AGENTS_DOUBLED}"
+        counted = f"(rate(miner_difficulty_accepted_total[1h]) {once})"
         if what == "delivered":
             each, factor = counted, f"{HASHES_PER_DIFFICULTY} * "
         else:
-            each, factor = f"(miner_nameplate_{HASHRATE} and on (site, container, unit) {counted})", ""
-        placed = f"{each}\n  * on (site, container, unit) group_left ({level.labels[-1]}) miner_info"
+            each, factor = f"(miner_nameplate_{HASHRATE} {once} and on (site, container, unit) {counted})", ""
+        placed = f"{each}\n  * on (site, container, unit) group_left ({level.labels[-1]}) (miner_info {once})"
         expr = (
             f"{factor}sum by ({level.by}) (\n  {placed}\n)\n"
             f'and on (site) {SITE.total(what)}{{window="1h"}}\nunless on (site) {AGENTS_INCOMPLETE}'

@@ -8,6 +8,8 @@ EFFICIENCY = "energy_efficiency_"
 HASHRATE = "hashrate_hashes_per_second"
 AGENTS_INCOMPLETE = "site:mining_agents_incomplete:count"
 AGENT_SITES = "instance:miner_agent_build_info:carried"
+AGENT_STANDBYS = "instance:miner_agent_standby:carried"
+AGENTS_DOUBLED = "instance:mining_agent_doubled:max"
 
 # How long after a curtailment units may be starting without counting as a loss: 15 minutes to restore, up to 10 to
 # start, and the delay with which Prometheus sees both.

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 from grafana.levels import (
     AGENT_SITES,
+    AGENT_STANDBYS,
+    AGENTS_DOUBLED,
     AGENTS_INCOMPLETE,
     DARK_BELOW,
     EFFICIENCY,
@@ -17,8 +19,13 @@ from grafana.levels import (
 )
 
 
+def _summed(labels: str, metric: str) -> str:
+    """Return the sum over a site's agents, each of its units once, however many of two agents publish it."""
+    return f"sum by ({labels}) ({metric} unless on (job, instance) {AGENTS_DOUBLED})"
+
+
 def _whole(labels: str, metric: str) -> str:
-    return f"sum by ({labels}) ({metric})\nunless on (site) {AGENTS_INCOMPLETE}"
+    return f"{_summed(labels, metric)}\nunless on (site) {AGENTS_INCOMPLETE}"
 
 
 def agent_rules() -> Iterator[Rule]:
@@ -29,13 +36,33 @@ def agent_rules() -> Iterator[Rule]:
         "max by (job, instance, site) (miner_agent_build_info)\n"
         f"or on (job, instance) ({AGENT_SITES} and on (job, instance) up)",
     )
+    deployed, operating = f"mining_site_deployed_{HASHRATE}", f"mining_site_operating_{HASHRATE}"
+    # Kept likewise. A standby exports the site only while it has taken over.
+    yield Rule(
+        AGENT_STANDBYS,
+        'max by (job, instance) (miner_agent_active{role="standby"})\n'
+        f"or on (job, instance) ({AGENT_STANDBYS} and on (job, instance) up)",
+    )
+    stand_in = f"({operating} and on (job, instance) {AGENT_STANDBYS})"
+    # Of two agents that export one site, the primary's figures count, unless it has none.
+    yield Rule(
+        AGENTS_DOUBLED,
+        "max by (job, instance, site) (\n"
+        f"  ({deployed} and on (job, instance) {AGENT_STANDBYS})\n"
+        f"  and on (site) ({operating} unless on (job, instance) {AGENT_STANDBYS})\n"
+        "  or\n"
+        f"  ({deployed} unless on (job, instance) {operating})\n"
+        f"  and on (site) {stand_in}\n"
+        ")",
+    )
     yield Rule(
         AGENTS_INCOMPLETE,
         "count by (site) (\n"
-        f"  (up == 0) * on (job, instance) group_left (site) {AGENT_SITES}\n"
+        f"  ((up == 0) * on (job, instance) group_left (site) {AGENT_SITES}\n"
+        f"    unless on (job, instance) {AGENT_STANDBYS})\n"
         "  or\n"
-        f"  (mining_site_deployed_{HASHRATE} unless on (site, job, instance) mining_site_operating_{HASHRATE})\n"
-        ")",
+        f"  ({deployed} unless on (site, job, instance) {operating})\n"
+        f")\nunless on (site) {stand_in}",
     )
 
 
@@ -61,9 +88,9 @@ def sums(level: Level) -> list[Rule]:
 
 def _power(level: Level, raw: str) -> Iterator[Rule]:
     # The agent leaves out a source without a value. Without these zeros an average would cover only the time with one.
-    nothing = f"0 * sum by ({level.by}) ({raw}_deployed_{HASHRATE})"
+    nothing = f"0 * {_summed(level.by, f'{raw}_deployed_{HASHRATE}')}"
     zeros = [f'or label_replace({nothing}, "source", "{source}", "", "")' for source in SOURCES]
-    lines = [f"sum by ({level.by}, source) ({raw}_power_watts)", *zeros]
+    lines = [_summed(f"{level.by}, source", f"{raw}_power_watts"), *zeros]
     power = "\n".join(["(", *(f"  {line}" for line in lines), ")"])
     yield Rule(level.watts(), f"{power}\nunless on (site) {AGENTS_INCOMPLETE}")
     yield Rule(level.watts(EFFICIENCY), _whole(level.by, f"{raw}_{EFFICIENCY}power_watts"))
@@ -76,7 +103,7 @@ def _power(level: Level, raw: str) -> Iterator[Rule]:
     )
     if level.has_curtailment:
         # Compared only while both exist: a meter that stops reporting must not look like one that reads low.
-        metered, units = (f"sum by ({level.by}) ({raw}_{whose}_power_watts)" for whose in ("metered", "units"))
+        metered, units = (_summed(level.by, f"{raw}_{whose}_power_watts") for whose in ("metered", "units"))
         yield Rule(level.watts("metered_"), f"{metered}\nunless on (site) {AGENTS_INCOMPLETE}")
         yield Rule(level.watts("units_"), f"({units} and {metered})\nunless on (site) {AGENTS_INCOMPLETE}")
 
@@ -93,7 +120,8 @@ def _curtailment(level: Level, raw: str) -> Iterator[Rule]:
     nameplate, target = level.total("curtailment_nameplate"), level.total("curtailment_target")
     yield Rule(
         active,
-        f"max by ({level.by}) ({raw}_curtailment_active)\nunless on (site) {AGENTS_INCOMPLETE}",
+        f"max by ({level.by}) ({raw}_curtailment_active unless on (job, instance) {AGENTS_DOUBLED})\n"
+        f"unless on (site) {AGENTS_INCOMPLETE}",
     )
     yield Rule(nameplate, _whole(level.by, f"{raw}_curtailment_nameplate_{HASHRATE}"))
     yield Rule(target, _whole(level.by, f"{raw}_curtailment_target_{HASHRATE}"))

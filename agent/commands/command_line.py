@@ -27,7 +27,7 @@ SUBCOMMANDS: Mapping[str, str] = {
     "metrics": "Print the metric contract: every metric with its kind, labels and meaning.",
     "demo": "Watch a simulated site: units, agent, and Prometheus if it is installed. Ctrl-C stops all of it.",
     "statement": "Print a calendar period's statement: deployed, operating, losses by cause, energy, and the method.",
-    "history": "Export the site's minute-by-minute history.",
+    "history": "Export the site's minute-by-minute history, or merge those of two agents.",
     "ledger": "Show, compare and change the dated list of what is deployed. Changes leave the past as it was.",
     "mqtt": "Watch what is published over MQTT, and test the broker connection.",
     "curtail": "Declare, stop and list curtailments at a running agent.",

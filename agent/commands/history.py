@@ -1,4 +1,4 @@
-"""`hashsight history`: the history file as CSV."""
+"""`hashsight history`: the history file as CSV, and two agents' files put together."""
 
 from collections.abc import Generator
 from contextlib import closing
@@ -8,9 +8,12 @@ from zoneinfo import ZoneInfo
 
 from agent.commands.history_source import opened
 from agent.commands.machine_output import write_text
-from agent.commands.terminal import exit_codes, usage_error
+from agent.commands.terminal import exit_codes, out, usage_error
+from agent.errors import HistoryError
 from agent.history.export import CHANGE_HEADER, CONTAINER_HEADER, change_line, container_line, site_lines
-from agent.history.reader import HistoryReader
+from agent.history.merging import merge_histories
+from agent.history.reader import HistoryReader, read_history
+from agent.history.writer import write_history
 from agent.statement.period import parse_period
 
 COMMAND = "history export"
@@ -37,6 +40,27 @@ def export(
             # Closed before the file is, if writing fails.
             with closing(_pieces(reader, kind, *bounds)) as pieces:
                 write_text(pieces)
+
+
+def merge(first: Path, second: Path, *, into: Path) -> None:
+    """Put two agents' histories of one site together in a new file."""
+    with exit_codes():
+        if into.exists():
+            raise usage_error("history merge", "--into", str(into), "a file that does not exist yet is expected")
+        with closing(read_history(first)) as one, closing(read_history(second)) as other:
+            if one.site != other.site:
+                raise HistoryError("foreign", f"{second}: the history of site {other.site}, not of {one.site}")
+            with closing(write_history(into)) as whole:
+                merged = merge_histories(one, other, whole)
+                # Last, so that an attempt that failed is no history of the site.
+                whole.claim(site=one.site, zone=one.zone)
+        for minutes, words in (
+            (merged.first, f"of {first} alone"),
+            (merged.second, f"of {second} alone"),
+            (merged.completed, f"of {first}, with seconds of {second}"),
+            (merged.repeated, f"in both, counted once, as in {first}"),
+        ):
+            out.print(f"{minutes:>9,} minutes {words}", markup=False, soft_wrap=True)
 
 
 def _moment(option: str, text: str | None, zone: ZoneInfo, default: float) -> float:

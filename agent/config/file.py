@@ -12,10 +12,11 @@ from collections.abc import Iterable
 from datetime import time
 from pathlib import Path
 from typing import Annotated, TypeVar
+from urllib.parse import urlsplit
 
 from pydantic import Strict, ValidationError, ValidationInfo, field_validator
 
-from agent.address import Endpoint
+from agent.address import Endpoint, parse_endpoint
 from agent.config.mistakes import MASK, is_secret, read_mistakes
 from agent.config.sections import (
     ApiSection,
@@ -31,6 +32,8 @@ from agent.config.sections import (
     Section,
     ShardSection,
     SiteSection,
+    SnapshotSection,
+    StandbySection,
     WebSection,
 )
 from agent.errors import ConfigError, Mistake
@@ -53,6 +56,7 @@ class Config(Section):
     api: ApiSection = ApiSection()
     curtailment: Annotated[tuple[CurtailmentSection, ...], Strict(strict=False)] = ()
     history: HistorySection = HistorySection()
+    snapshot: SnapshotSection = SnapshotSection()
     identity: IdentitySection = IdentitySection()
     log: LogSection = LogSection()
 
@@ -60,6 +64,7 @@ class Config(Section):
     meter: Annotated[tuple[MeterSection, ...], Strict(strict=False)] = ()
     mqtt: Annotated[tuple[MqttSection, ...], Strict(strict=False)] = ()
     shard: ShardSection = ShardSection()
+    standby: StandbySection = StandbySection()
 
     @property
     def title(self) -> str:
@@ -67,6 +72,10 @@ class Config(Section):
         if self.shard.count == 1:
             return self.site.name
         return f"{self.site.name} (shard {self.shard.index} of {self.shard.count})"
+
+    def snapshot_path(self, config_file: Path) -> Path:
+        """Return the file that keeps statuses over a restart, of a configuration read from `config_file`."""
+        return self.snapshot.path(config_file, self.history.path(config_file))
 
     @field_validator("shard")
     @classmethod
@@ -80,6 +89,21 @@ class Config(Section):
                 "a shard's meters must measure single units: every shard would count a container's or the site's meter"
             )
         return shard
+
+    @field_validator("standby")
+    @classmethod
+    def _refuse_impossible_standby(cls, standby: StandbySection, info: ValidationInfo) -> StandbySection:
+        if standby.of is None:
+            return standby
+        shard, web = info.data.get("shard"), info.data.get("web")
+        if shard is not None and shard.count > 1:
+            raise ValueError("a standby cannot be combined with shards: it would take over the whole site from one")
+        address, port = parse_endpoint(urlsplit(standby.of).netloc, default_port=80)
+        if web is not None and web.listen.port == port and str(address) in {web.listen.host, "127.0.0.1", "::1"}:
+            raise ValueError(f"{standby.of} is this agent's own address (web.listen); name the other agent's")
+        if any(broker.sparkplug_group is not None for broker in info.data.get("mqtt", ())):
+            raise ValueError("a standby cannot be a Sparkplug node: two nodes of one name end each other's sessions")
+        return standby
 
     @field_validator("mqtt")
     @classmethod

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, Strict, ValidationInfo, field_validator, model_validator
 
@@ -252,6 +253,22 @@ class HistorySection(Section):
         return self.file or config_file.with_suffix(".history.sqlite")
 
 
+class SnapshotSection(Section):
+    """What is kept of every unit over a restart.
+
+    Attributes:
+        keep: True to keep the latest statuses on disk, once an interval, and to show them again after a restart.
+        file: The snapshot; default: beside the history, named after the configuration file.
+    """
+
+    keep: bool = True
+    file: FilePath | None = None
+
+    def path(self, config_file: Path, history_file: Path) -> Path:
+        """Return the snapshot of a configuration read from `config_file`, whose history is `history_file`."""
+        return self.file or history_file.with_name(f"{config_file.stem}.snapshot")
+
+
 class IdentitySection(Section):
     """Identity checks of units, on their own web pages.
 
@@ -421,6 +438,33 @@ class MqttSection(Section):
             raise ValueError("password_file without username would not be used")
         if self.gateway_heartbeat_s is not None and not self.curtailment:
             raise ValueError("gateway_heartbeat_s without curtailment = true would not be used")
+        return self
+
+
+class StandbySection(Section):
+    """A second agent of the same site, which publishes only while the first one, its primary, is gone.
+
+    Attributes:
+        of: Address of the primary's web server; its host is an IP address. None for an agent that is no standby.
+        token_file: File with the primary's bearer token, to share declared curtailments; None shares none.
+        ca_file: Certificates to trust, for ``https``; default: the system's.
+    """
+
+    of: Url | None = None
+    token_file: FilePath | None = None
+    ca_file: FilePath | None = None
+
+    @model_validator(mode="after")
+    def _check_combinations(self) -> Self:
+        if self.of is None:
+            if self.token_file is not None or self.ca_file is not None:
+                raise ValueError("token_file and ca_file without of would not be used")
+            return self
+        address = urlsplit(self.of)
+        if address.query or address.fragment:
+            raise ValueError("of is the address of an agent, such as http://10.0.0.5:9184, without a query")
+        if self.ca_file is not None and address.scheme != "https":
+            raise ValueError("ca_file with an http address would not be used")
         return self
 
 

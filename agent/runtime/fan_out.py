@@ -26,12 +26,17 @@ class FanOut:
         metrics: The Prometheus exporter.
         mqtt: The MQTT exporter.
         recorder: The history; None where none is kept.
+
+    Attributes:
+        mqtt: As given; a standby replaces it when it takes over.
+        is_silent: True while another agent publishes the site: nothing leaves this one but its own numbers.
     """
 
     def __init__(self, metrics: Metrics, mqtt: MqttExporter, recorder: Recorder | None) -> None:
         self.metrics = metrics
         self.mqtt = mqtt
         self._recorder = recorder
+        self.is_silent = False
         self._changes = ChangeLog()
         self._mismatches = MismatchLog()
 
@@ -61,6 +66,8 @@ class FanOut:
     def on_status(self, status: UnitStatus, before: UnitState) -> None:
         """Pass on a unit's new status, with the state before it."""
         self.metrics.on_unit(status)
+        if self.is_silent:
+            return
         self.mqtt.on_unit(status)
         if status.mismatch is not None or self._mismatches.has_any:
             self._mismatches.add(status)
@@ -80,6 +87,13 @@ class FanOut:
         self.metrics.withdraw()
         if self._recorder is not None:
             self._recorder.pause()
+
+    def set_silent(self, *, is_silent: bool) -> None:
+        """Publish nothing of the site and its units from now on, or all of it again."""
+        self.is_silent = is_silent
+        self.metrics.set_silent(is_silent=is_silent)
+        if is_silent:
+            self.withdraw()
 
     def close_interval(self) -> None:
         """Log how many more units changed than were named."""
@@ -110,8 +124,9 @@ class FanOut:
             clock_s: The monotonic clock, s.
         """
         yield from self.metrics.on_site_in_slices(figures, is_whole=energy is not None)
-        self.mqtt.on_curtailments(events, figures.at)
-        if energy is None:
+        if not self.is_silent:
+            self.mqtt.on_curtailments(events, figures.at)
+        if energy is None or self.is_silent:
             return
         self.metrics.on_energy(energy())
         yield

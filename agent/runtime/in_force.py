@@ -40,6 +40,7 @@ class InForce:
     Attributes:
         setup: The setup in force.
         on_interval_changed: Called when the poll section changed.
+        on_poll_changed: Called then, too, once polling follows it.
         reload_wanted: Set it to have the files read again.
     """
 
@@ -53,6 +54,7 @@ class InForce:
         self.setup = setup
         self._parts = parts
         self.on_interval_changed: Callable[[], None] = lambda: None
+        self.on_poll_changed: Callable[[], None] = lambda: None
         self.reload_wanted = asyncio.Event()
         self._lock = asyncio.Lock()
         self._ledger_changes_at = setup.watched.next_change_after(at)
@@ -126,6 +128,7 @@ class InForce:
             self._parts.tracker.longest_rest_s = fresh.config.poll.backoff_max_s
             self._parts.fan_out.set_interval(fresh.config.poll.interval_s)
             self._parts.polling.configure(fresh.config)
+            self.on_poll_changed()
             self.on_interval_changed()
         self._parts.book.replace_windows(fresh.windows)
         await self._apply_ledger()

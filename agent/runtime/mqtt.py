@@ -14,17 +14,20 @@ from agent.site.curtailment.book import CurtailmentBook
 from agent.site.ledger.entries import Ledger
 
 
-def new_mqtt(setup: Setup, book: CurtailmentBook, ledger: Callable[[], Ledger]) -> MqttExporter:
+def new_mqtt(
+    setup: Setup, book: CurtailmentBook, ledger: Callable[[], Ledger], *, is_silent: bool = False
+) -> MqttExporter:
     """Return the exporter for all brokers of a configuration; it connects when it runs.
 
     Args:
         setup: Configuration and links.
         book: Declared curtailments, which orders may change.
         ledger: Returns the ledger in force; meters must be of its containers and units.
+        is_silent: True for no broker at all, as a standby has while it stands by.
     """
     return assemble(
-        setup.config.mqtt,
-        setup.mqtt_links,
+        () if is_silent else setup.config.mqtt,
+        () if is_silent else setup.mqtt_links,
         site=setup.config.site.name,
         version=__version__,
         config_file=setup.path,

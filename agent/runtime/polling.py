@@ -30,6 +30,7 @@ class Polling:
 
     Attributes:
         rest_s: As of `Client`, from the next connecting on.
+        pace_ratio: Poll intervals are this multiple of the configured one, from the next `start_over` on.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class Polling:
         self._client: Client
         self._poller: Poller | None = None
         self.rest_s = 0.0
+        self.pace_ratio = 1.0
 
     @property
     def poller(self) -> Poller:
@@ -106,7 +108,8 @@ class Polling:
         poll = self._config.poll
         # Counted from poll to poll: a failed one lasts as long as connecting may take, and the wait begins after it.
         backoff_max_s = poll.backoff_max_s - poll.connect_timeout_s
-        return Schedule(interval_s=poll.interval_s, backoff_max_s=backoff_max_s, jitter=random.random)
+        interval_s = poll.interval_s * self.pace_ratio
+        return Schedule(interval_s=interval_s, backoff_max_s=backoff_max_s, jitter=random.random)
 
     def _bounds(self) -> Bounds:
         poll, web = self._config.poll, self._config.web

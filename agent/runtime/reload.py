@@ -17,9 +17,14 @@ FIXED_KEYS = (
     "history.file",
     "history.keep_days",
     "history.max_mb",
+    "snapshot.keep",
+    "snapshot.file",
     "log.format",
     "shard.index",
     "shard.count",
+    "standby.of",
+    "standby.token_file",
+    "standby.ca_file",
 )
 WORK_S = 0.002
 

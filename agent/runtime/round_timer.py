@@ -17,6 +17,9 @@ from agent.slices import run_slices
 
 log = structlog.get_logger("agent")
 
+# Rounds an interval after a restart, until figures can be trusted: their readiness is as of the latest round.
+ROUNDS_RECOVERING = 4
+
 
 class RoundTimer:
     """Makes a round of figures each interval.
@@ -45,15 +48,18 @@ class RoundTimer:
         self._interval_changed.set()
 
     async def run(self) -> None:
-        """Make rounds until cancelled. After a slow round the next begins at once; missed rounds are left out."""
-        due = time.monotonic() + self._interval_s
+        """Make rounds until cancelled. After a slow round the next begins at once; missed rounds are left out.
+
+        The first is an interval away, unless there are statuses of an earlier process to make it of.
+        """
+        due = time.monotonic() + (0.0 if self._rounds.is_resuming else self._interval_s)
         while True:
             try:
                 async with asyncio.timeout(due - time.monotonic()):
                     await self._interval_changed.wait()
             except TimeoutError:
                 await self.tick()
-                due = max(due + self._interval_s, time.monotonic())
+                due = max(due + self._wait_s, time.monotonic())
             else:
                 self._interval_changed.clear()
                 due = time.monotonic() + self._interval_s
@@ -61,6 +67,13 @@ class RoundTimer:
     @property
     def _interval_s(self) -> float:
         return self._in_force.setup.config.poll.interval_s
+
+    @property
+    def _wait_s(self) -> float:
+        """The time to the next round, s: shorter while too many units are not asked since the start."""
+        lateness = self._rounds.lateness
+        is_recovering = lateness.restored and lateness.is_too_much
+        return self._interval_s / ROUNDS_RECOVERING if is_recovering else self._interval_s
 
     async def tick(self) -> None:
         """Do what is due once an interval."""
@@ -74,7 +87,7 @@ class RoundTimer:
             is_kept=self._book.is_kept is not False,
             late=self._rounds.unreadiness if self._rounds.whole_at is not None else None,
         )
-        if self._rounds.is_whole and not self._is_frozen:
+        if self._rounds.is_whole and not self._is_frozen and not self._rounds.lateness.restored:
             # Everything that lives as long as the process is there by now.
             garbage.freeze()
             self._is_frozen = True
@@ -92,6 +105,7 @@ class RoundTimer:
             log.warning(
                 "agent late",
                 units_overdue=lateness.units,
+                units_restored=lateness.restored,
                 of=lateness.of_units,
                 deployed_ratio=round(lateness.ratio, 4),
                 longest_s=round(lateness.longest_s, 1),

@@ -38,7 +38,9 @@ class Rounds:
     """Makes figures of all units and passes them to every exporter.
 
     There are no figures until every unit was asked. That holds again after a standstill of this process, and if more
-    than `LATE_RATIO` of the deployed nameplate was not asked for too long, or never.
+    than `LATE_RATIO` of the deployed nameplate was not asked for too long, or never. Statuses that were kept over a
+    restart count as asked when they were (`resume`), so figures are there at once, and are not ready until all but
+    `LATE_RATIO` was asked by this process.
 
     Args:
         tracker: Every unit's status.
@@ -59,6 +61,8 @@ class Rounds:
         on_standstill: Called with how long this process stood still, s, once that is noticed.
         energy: Energy drawn, added up round by round.
         delivered: Work that pools credited; each poll is recorded in it.
+        standing_by: Why this agent makes no figures although it could; None while it is the one to make them.
+        is_resuming: True from `resume` until the first figures, which may rest on statuses of before this start.
     """
 
     def __init__(
@@ -92,6 +96,30 @@ class Rounds:
         self._wait = _FIRST_ROUND
         self._unseen = len(tracker)
         self._made_at = time.monotonic()
+        self.is_resuming = False
+        self.standing_by: str | None = None
+
+    def stand_by(self, why: str) -> None:
+        """Make no figures until `take_over`: another agent makes the site's."""
+        self.standing_by, self.is_resuming = why, False
+        self._withdraw(_Wait(why, None))
+
+    def take_over(self) -> None:
+        """Make the site's figures from the next round on, at first of what is known already."""
+        self.standing_by, self._wait = None, _Wait("this agent took over", "yet")
+        self.is_resuming = True
+
+    def resume(self, *, gap_s: float, whole_at: float | None) -> None:
+        """Go on from statuses that an earlier process kept.
+
+        Args:
+            gap_s: How long nothing was asked, s.
+            whole_at: As the attribute, of that process; None if it had not polled every unit.
+        """
+        if gap_s > self._tracker.stale_after_s:
+            self._wait = _Wait(f"this agent was away for {duration_text(gap_s)}", "since")
+            return
+        self.is_resuming, self.whole_at = True, whole_at
 
     def set_interval(self, interval_s: float, *, slow_every: int) -> None:
         """Go by another interval, s; share counters come with every `slow_every` polls."""
@@ -102,6 +130,8 @@ class Rounds:
     def unreadiness(self) -> str | None:
         """Why the figures cannot be trusted; None when they can."""
         self.look_for_standstill()
+        if self.standing_by is not None:
+            return self.standing_by
         if not self.is_whole:
             if self._wait.since is None:
                 return self._wait.why
@@ -112,7 +142,8 @@ class Rounds:
         if late_s > 2 * self._interval_s + 5:
             reasons.append(f"figures are {late_s:.0f} s late")
         if self.lateness.is_too_much:
-            reasons.append(f"this agent is late: {lateness_text(self.lateness)}")
+            cause = "this agent was restarted" if self.lateness.restored else "this agent is late"
+            reasons.append(f"{cause}: {lateness_text(self.lateness)}")
         return "; ".join(reasons) or None
 
     @property
@@ -131,6 +162,7 @@ class Rounds:
                 self._withdraw(_Wait(f"no figures were made for {duration_text(self._longest_hold_s)}", None))
             return
         self._standstills += 1
+        self.is_resuming = False
         self._unseen = len(self._tracker)
         self._withdraw(_Wait(f"this agent stood still for {duration_text(stood_s)}", "since"))
         self._tracker.distrust(clock_s=time.monotonic())
@@ -153,6 +185,7 @@ class Rounds:
         self.look_for_standstill()
         standstills = self._standstills
         at, clock_s, sums, longest_s = time.time(), time.monotonic(), Sums(), 0.0
+        restored = 0
         unseen: list[UnitStatus] = []
         for part in self._tracker.look_over(at=at, clock_s=clock_s, at_once=UNITS_PER_SLICE):
             for status, before in part.changes:
@@ -160,6 +193,7 @@ class Rounds:
             sums.add(self._counted(part.statuses))
             unseen += part.unseen
             longest_s = max(longest_s, part.longest_s)
+            restored += part.restored
             yield
         self._fan_out.close_interval()
         metered = self._metered()
@@ -179,21 +213,28 @@ class Rounds:
             interval_s=self._interval_s,
             clock_s=clock_s,
         )
-        self.figures, self.lateness = figures, _lateness(figures.site, longest_s)
+        self.figures, self.lateness = figures, _lateness(figures.site, longest_s, restored)
         self._made_at = clock_s
         if is_whole and not self.is_whole and self._standstills == standstills:
             # After the figures: a client that sees `/readyz` succeed asks for them at once.
-            self.is_whole, self.whole_at = True, at
+            self.is_whole = True
+            if not self.is_resuming or self.whole_at is None:
+                self.whole_at = at
+        self.is_resuming = False
         return figures
 
     def _judge(self, unseen: list[UnitStatus], figures: SiteFigures) -> bool:
         """Return True if the figures of this round may be shown."""
         self._unseen = len(unseen)
-        if not self.is_whole or not unseen:
+        if self.standing_by is not None:
+            return False
+        if not unseen or not (self.is_whole or self.is_resuming):
             return not unseen
         unseen_hs = sum(status.entry.nameplate.hashrate_hs for status in self._counted(unseen))
         if unseen_hs <= LATE_RATIO * figures.site.deployed_hs:
             return True
+        if self.is_resuming:
+            return False
         is_new = any(not status.is_polled for status in unseen)
         too_old = _Wait("this agent is late", f"for {duration_text(self._longest_hold_s)} or longer")
         self._withdraw(_UNITS_ADDED if is_new else too_old)
@@ -206,11 +247,12 @@ class Rounds:
         return hour, day
 
 
-def _lateness(site: Figures, longest_s: float) -> Lateness:
+def _lateness(site: Figures, longest_s: float, restored: int) -> Lateness:
     return Lateness(
         units=site.overdue_units,
         of_units=site.units,
         hashrate_hs=site.overdue_hs,
         deployed_hs=site.deployed_hs,
         longest_s=longest_s,
+        restored=restored,
     )

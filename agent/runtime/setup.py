@@ -1,5 +1,6 @@
 """The operator's files, checked: either a whole setup, or every mistake in the files."""
 
+import ssl
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -23,6 +24,7 @@ from agent.site.curtailment.windows import DailyWindow
 from agent.site.ledger.entries import Ledger
 from agent.site.ledger.file import MAX_LEDGER_BYTES
 from agent.site.ledger.reader import read_ledger
+from agent.standby.watch import read_authority
 from agent.unit.digest import Login
 from agent.unit.models_file import read_models
 from agent.unit.nameplate import Catalogue, shipped_catalogue
@@ -48,6 +50,8 @@ class Setup:
         token: The bearer token that changes need; None refuses every change.
         unit_login: User and password for the units' own web pages.
         mqtt_links: The link to each MQTT broker, in the order of the configuration.
+        primary_token: The bearer token of the agent that this one stands by for; None without one.
+        primary_tls: The certificates to trust there; None for the system's.
     """
 
     path: Path
@@ -58,6 +62,8 @@ class Setup:
     token: Token | None = None
     unit_login: Login = FACTORY_LOGIN
     mqtt_links: tuple[Link, ...] = ()
+    primary_token: Token | None = None
+    primary_tls: ssl.SSLContext | None = field(default=None, repr=False)
     watched: Ledger = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -141,13 +147,27 @@ def load_setup(path: Path, *, before: Setup | None = None, rest: Callable[[], No
             mistakes.extend(error.mistakes)
     unit_login = _read(lambda: _unit_login(config.identity), FACTORY_LOGIN, mistakes)
     no_links: tuple[Link, ...] = ()
-    mqtt_links = _read(lambda: read_links(config.mqtt, site=config.site.name, file=path), no_links, mistakes)
+    standby = config.standby
+    is_standby = standby.of is not None
+    mqtt_links = _read(
+        lambda: read_links(config.mqtt, site=config.site.name, file=path, is_standby=is_standby), no_links, mistakes
+    )
+    primary_token = None
+    if standby.token_file is not None:
+        token_file = standby.token_file
+        primary_token = _read(lambda: read_token(token_file, where="standby.token_file"), None, mistakes)
+    primary_tls = _read(lambda: read_authority(standby.ca_file, where="standby.ca_file"), None, mistakes)
     windows = tuple(_window(section, config.site.zone) for section in config.curtailment)
     mistakes.extend(_check_windows(windows, ledger, str(path)))
-    history_file = config.history.path(path)
-    if history_file.resolve() in {each.resolve() for each in _other_files(path, config)}:
-        reason = "this is another file of the agent's; history needs one of its own"
-        mistakes.append(Mistake(file=str(path), where="history.file", value=str(history_file), reason=reason))
+    history_file, snapshot_file = config.history.path(path), config.snapshot_path(path)
+    others = {each.resolve() for each in _other_files(path, config)}
+    for key, file, more in (
+        ("history", history_file, set[Path]()),
+        ("snapshot", snapshot_file, {history_file.resolve()}),
+    ):
+        if file.resolve() in others | more:
+            reason = f"this is another file of the agent's; {key} needs one of its own"
+            mistakes.append(Mistake(file=str(path), where=f"{key}.file", value=str(file), reason=reason))
     if mistakes:
         raise ConfigError(mistakes)
     return Setup(
@@ -159,6 +179,8 @@ def load_setup(path: Path, *, before: Setup | None = None, rest: Callable[[], No
         token=token,
         unit_login=unit_login,
         mqtt_links=mqtt_links,
+        primary_token=primary_token,
+        primary_tls=primary_tls,
     )
 
 
@@ -190,7 +212,7 @@ def _unit_login(identity: IdentitySection) -> Login:
 
 
 def _other_files(path: Path, config: Config) -> list[Path]:
-    """Return the files that history must not replace: a damaged history is moved aside."""
+    """Return the files that history and snapshot must not replace."""
     ledger, api = config.ledger, config.api
     named = (path, ledger.file, ledger.models_file, api.token_file, api.state_file, config.identity.password_file)
     outboxes = (outbox_path(broker, path) for broker in config.mqtt)

@@ -10,16 +10,18 @@ from agent.exporters.web.history_api import HistoryAnswer, HistoryQuery, answer_
 from agent.exporters.web.server import Source
 from agent.runtime.parts import Parts
 from agent.runtime.setup import Setup
+from agent.runtime.standby import Standby
 from agent.site.totals import SiteFigures
 from agent.text.lateness import lateness_text
 
 
-def web_source(setup: Callable[[], Setup], parts: Parts) -> Source:
+def web_source(setup: Callable[[], Setup], parts: Parts, standby: Standby | None = None) -> Source:
     """Return the source of every page and answer.
 
     Args:
         setup: Returns the setup in force.
         parts: The running parts of the agent.
+        standby: The agent's part as a standby; None if it is none.
     """
     rounds, tracker, identity = parts.rounds, parts.tracker, parts.identity
     counting, fan_out = parts.counting, parts.fan_out
@@ -62,6 +64,8 @@ def web_source(setup: Callable[[], Setup], parts: Parts) -> Source:
         delivered_hs=rounds.delivered_hs,
         zone=lambda: setup().config.site.zone,
         seen_from=lambda: rounds.whole_at,
+        role=lambda: "primary" if standby is None else "active" if standby.lease.is_active else "standby",
+        standby=lambda: None if standby is None else standby.words,
         curtailments=CurtailmentApi(
             config.site.name,
             parts.book,

@@ -25,11 +25,18 @@ LATE_RATIO = 0.05
 The share at which the page stops to colour a figure as good: the site may be off by as much."""
 
 
-def held(status: UnitStatus) -> UnitStatus:
-    """Return the status of a unit that is overdue: as it was, but neither fresh nor known, and accused of nothing."""
+def held(status: UnitStatus, *, is_restored: bool = False) -> UnitStatus:
+    """Return the status of a unit that is overdue: as it was, but neither fresh nor known, and accused of nothing.
+
+    Args:
+        status: As of its latest poll.
+        is_restored: True if an earlier process of this agent made that poll.
+    """
     # The ledger's own word does not age.
     is_known = status.entry.is_in_maintenance
-    return msgspec.structs.replace(status, is_fresh=False, is_known=is_known, is_straggler=False, is_overdue=True)
+    return msgspec.structs.replace(
+        status, is_fresh=False, is_known=is_known, is_straggler=False, is_overdue=True, is_restored=is_restored
+    )
 
 
 class Lateness(NamedTuple):
@@ -41,6 +48,7 @@ class Lateness(NamedTuple):
         hashrate_hs: Nameplate of the overdue units, H/s.
         deployed_hs: Nameplate of all units, H/s.
         longest_s: Time since the poll of the unit that waits longest, s; 0 without one.
+        restored: Those of `units` that were last asked before this process started.
     """
 
     units: int
@@ -48,6 +56,7 @@ class Lateness(NamedTuple):
     hashrate_hs: float
     deployed_hs: float
     longest_s: float
+    restored: int = 0
 
     @property
     def ratio(self) -> float:

@@ -118,6 +118,7 @@ class UnitStatus(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         mismatch: Another model or bin than its row's that the unit reports; None if it reports none.
         is_overdue: True if this agent did not ask the unit in time: state, rate and losses are those of its last poll,
             and `is_fresh` and `is_known` are False (see `lateness`).
+        is_restored: True if it is overdue and its last poll was made before this process started (see `remembered`).
         unrestored: The event that curtailed it, ended `RESTORE_S` ago or longer, after which it has not hashed again.
     """
 
@@ -140,6 +141,7 @@ class UnitStatus(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     unrestored: Event | None = None
     mismatch: Mismatch | None = None
     is_overdue: bool = False
+    is_restored: bool = False
     also: tuple[Finding, ...] = ()
 
     @property

@@ -32,12 +32,14 @@ class Part(NamedTuple):
         changes: The statuses that are new, each with the unit's state before.
         unseen: The statuses of the units that have no figures: never asked, not since `distrust`, or too long ago.
         longest_s: Time since the last poll of the overdue unit that waits longest, s; 0 without one.
+        restored: Units that were last asked before this process started.
     """
 
     statuses: list[UnitStatus]
     changes: list[tuple[UnitStatus, UnitState]]
     unseen: list[UnitStatus]
     longest_s: float
+    restored: int
 
 
 class Tracker:
@@ -53,6 +55,7 @@ class Tracker:
 
     Attributes:
         longest_rest_s: The longest wait between two polls of a silent unit, s.
+        restored_at: When statuses of an earlier process were taken over, by the monotonic clock, s; -inf if none were.
     """
 
     def __init__(
@@ -67,7 +70,7 @@ class Tracker:
     ) -> None:
         self.stale_after_s = stale_after_s
         self.longest_rest_s = stale_after_s
-        self._asked_from = float("-inf")
+        self._asked_from = self.restored_at = float("-inf")
         self.power_model = power_model or PowerModel()
         self.bins_of = bins_of
         self.curtailments = curtailments or Curtailments()
@@ -91,6 +94,11 @@ class Tracker:
         """Return one unit's status, or None if it is not deployed now."""
         unit = self._units.get(unit_id)
         return None if unit is None else unit.status
+
+    @property
+    def units(self) -> Mapping[str, TrackedUnit]:
+        """Every unit's memory, by id; a mapping that a change of the ledger replaces and does not alter."""
+        return self._units
 
     def compare(self, entries: Iterable[LedgerEntry]) -> LedgerDelta:
         """Return what changes with the entries of another ledger, or of another day.
@@ -234,13 +242,19 @@ class Tracker:
                 if has_lapsed or is_renamed:
                     before = unit.status.state
                     if has_lapsed and unit.is_overdue and not unit.is_held:
-                        unit.status = held(unit.status)
+                        unit.status = self._held(unit)
                     else:
                         self._judge(unit, at=at, is_fresh=unit.status.is_fresh and not has_lapsed)
                     changes.append((unit.status, before))
-            overdue = (clock_s - unit.asked_at for unit in aged if unit.is_overdue)
+            overdue = [unit.asked_at for unit in aged if unit.is_overdue]
             unseen = [unit.status for unit in aged if self._is_unseen(unit, clock_s)]
-            yield Part([unit.status for unit in some], changes, unseen, max(overdue, default=0.0))
+            yield Part(
+                [unit.status for unit in some],
+                changes,
+                unseen,
+                clock_s - min(overdue, default=clock_s),
+                sum(1 for asked_at in overdue if asked_at < self.restored_at),
+            )
         self._is_renaming = self._is_renaming and names_left == 0
 
     def _is_unseen(self, unit: TrackedUnit, clock_s: float) -> bool:
@@ -248,6 +262,18 @@ class Tracker:
             # Where another unit answers, polls are that one's and say nothing of this one.
             return not isinstance(unit.error, OtherUnitError)
         return unit.is_held and clock_s - unit.asked_at >= HELD_FOR_RATIO * self.stale_after_s
+
+    def set_stale_after(self, stale_after_s: float) -> None:
+        """Believe readings for another time; those that are older already are overdue at the next refresh."""
+        self.stale_after_s = stale_after_s
+        for unit in self._units.values():
+            unit.fresh_until = min(unit.fresh_until, unit.asked_at + stale_after_s)
+
+    def take_restored(self, unit: TrackedUnit, *, at: float, is_counted: bool, since: float, state: str) -> None:
+        """Judge a unit whose memory an earlier process left, which was in `state` from `since` on (`snapshot`)."""
+        self._judge(unit, at=at, is_fresh=is_counted)
+        if unit.status.state == state:
+            unit.status = msgspec.structs.replace(unit.status, since=min(since, at))
 
     def _judge_first(self, unit: TrackedUnit, firsts: dict[tuple[int, bool], UnitStatus], *, at: float) -> None:
         """Judge a unit that was never polled.
@@ -267,4 +293,7 @@ class Tracker:
         unit.compare(self.bins_of)
         unit.judge(self.curtailments.around(at), self.power_model, at=at, is_fresh=is_fresh or unit.is_held)
         if unit.is_overdue:
-            unit.status = held(unit.status)
+            unit.status = self._held(unit)
+
+    def _held(self, unit: TrackedUnit) -> UnitStatus:
+        return held(unit.status, is_restored=unit.asked_at < self.restored_at)

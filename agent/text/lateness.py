@@ -11,9 +11,10 @@ def lateness_text(lateness: Lateness) -> str | None:
     if not lateness.units:
         return None
     share = ratio_text(lateness.ratio, 1)
+    restored = f", {lateness.restored:,} of them since before this start" if lateness.restored else ""
     return (
         f"{lateness.units:,} of {units_text(lateness.of_units)} ({share} of deployed) not looked at"
-        f" for up to {duration_text(lateness.longest_s)}; they count as they were then"
+        f" for up to {duration_text(lateness.longest_s)}{restored}; they count as they were then"
     )
 
 
@@ -27,4 +28,5 @@ def why_text(status: UnitStatus, now: float) -> str:
     if not status.is_overdue:
         return status.why
     age = "" if status.reading is None else f" for {duration_text(max(0.0, now - status.reading.at))}"
-    return f"{status.why}; not looked at{age}: this agent is late"
+    cause = "restored from before this agent's start" if status.is_restored else "this agent is late"
+    return f"{status.why}; not looked at{age}: {cause}"

@@ -3,8 +3,11 @@
 from grafana.drawing import page, parts
 from grafana.drawing.colours import DELIVERED
 from grafana.drawing.parts import COVERAGE, HASHRATE, RATIO, Look, Query, now
+from grafana.levels import AGENTS_DOUBLED
 
 _SITE = parts.selector(site="$site")
+# Of two agents that publish one site, one counts.
+_ONCE = f"unless on (job, instance) {AGENTS_DOUBLED}"
 _HS = "hashrate_hashes_per_second"
 
 
@@ -57,7 +60,7 @@ def belief(board: page.Page) -> None:
             "displaced by another unit and not found.",
             [
                 Query(
-                    expr=f"sum by (standing) (mining_site_units_by_standing{_SITE})",
+                    expr=f"sum by (standing) (mining_site_units_by_standing{_SITE} {_ONCE})",
                     legend="{{standing}}",
                 )
             ],
@@ -79,7 +82,7 @@ def belief(board: page.Page) -> None:
         parts.figure(
             "Unknown units",
             "Units that answer at an address of the ledger but are not in the ledger.",
-            now(f"sum(mining_site_unknown_units{_SITE})"),
+            now(f"sum(mining_site_unknown_units{_SITE} {_ONCE})"),
             parts.COUNT,
             parts.NONE_WANTED,
         ),

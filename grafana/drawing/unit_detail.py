@@ -138,7 +138,7 @@ def _hashing(board: page.Page) -> None:
             "What is its shortfall, and why?",
             "Hashrate below its nameplate, by cause. Empty means no shortfall, or that the unit was not polled: see "
             "the state.",
-            [Query(expr=f"sum by (cause) (miner_loss_{_HS}{_UNIT})", legend="{{cause}}")],
+            [Query(expr=f"sum by (cause) (max by (unit, cause) (miner_loss_{_HS}{_UNIT}))", legend="{{cause}}")],
             HASHRATE,
             Look(stacked=True, colours=CAUSES),
         ),

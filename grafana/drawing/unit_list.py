@@ -28,8 +28,13 @@ def _where() -> str:
     return 'site=~"$site", container=~"$container"'
 
 
+def _lost_once() -> str:
+    # The maximum counts a unit once that two agents publish.
+    return f'max by ({_KEYS}, cause) (miner_loss_{_HS}{{{_where()}, cause=~"$cause"}})'
+
+
 def _shortfall() -> str:
-    lost = f'sum by ({_KEYS}) (miner_loss_{_HS}{{{_where()}, cause=~"$cause"}})'
+    lost = f"sum by ({_KEYS}) ({_lost_once()})"
     return f"topk({SHOWN}, {lost}\nand on ({_KEYS}) {_matching()})"
 
 
@@ -132,7 +137,7 @@ def draw() -> page.Page:
             "Their shortfall",
             "Total shortfall of the selected units, by the selected causes.",
             now(
-                f'sum(miner_loss_{_HS}{{{_where()}, cause=~"$cause"}}\nand on ({_KEYS}) {_matching()})\n'
+                f"sum({_lost_once()}\nand on ({_KEYS}) {_matching()})\n"
                 f'or 0 * count(miner_info{{{_where()}, model=~"$model", unit=~".*$search.*"}})'
             ),
             HASHRATE,

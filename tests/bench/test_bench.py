@@ -119,12 +119,21 @@ def printed(name: str, *options: str) -> str:
             ),
         ),
         (
+            "bench_recovery.py",
+            ("--units", "20", "--interval", "1", "--runs", "1"),
+            (
+                rf"/readyz 200: {NUMBER} s, {NUMBER} intervals; worst {NUMBER} s",
+                rf"{NUMBER} MB, {NUMBER} kB/s to the disk",
+                rf"CPU {NUMBER} ms on the loop in slices of {NUMBER} ms at most, {NUMBER} ms in a thread",
+            ),
+        ),
+        (
             "bench_simulator.py",
             ("--units", "20", "--seconds", "0.2", "--runs", "1"),
             (rf"stats, new dialect +{NUMBER} +{NUMBER} +{NUMBER}/s",),
         ),
     ],
-    ids=["polls", "steady", "hour", "sick", "scale", "soak", "scrape", "figures", "history", "hostile", "simulator"],
+    ids=["polls", "steady", "hour", "sick", "scale", "soak", "scrape", "figures", "history", "hostile", "recovery", "simulator"],
 )
 def test_benchmark_runs(name: str, options: tuple[str, ...], lines: tuple[str, ...]) -> None:
     """A benchmark ends with status 0 and prints its main lines with figures."""

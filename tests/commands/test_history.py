@@ -180,3 +180,26 @@ def test_export_of_changes_and_containers(config: Path, tmp_path: Path) -> None:
         "history", "export", "-c", config, "--from", "2025-10-01", "--to", "2025-10-01T02:00"
     ).stdout.splitlines()
     assert [line.split(",")[0] for line in some[1:]] == ["2025-10-01T05:00:00Z", "2025-10-01T06:00:00Z"]
+
+
+def test_two_histories_make_one_statement(config: Path, tmp_path: Path) -> None:
+    """A month of which two agents watched a part each: merged, stated and verified; a file that is there is refused."""
+    middle = unix("2025-10-20")
+    first = write(tmp_path / "first.sqlite", hours(AT, middle), zone="UTC")
+    second = write(tmp_path / "second.sqlite", hours(middle - DAY_S, END), zone="UTC")
+    whole = tmp_path / "whole.sqlite"
+    done = call("history", "merge", first, second, "--into", whole)
+    assert done.exit_code == 0, done.stderr
+    assert [line.split(" minutes ")[0].strip() for line in done.stdout.splitlines()] == ["456", "288", "0", "24"]
+    stated = json.loads(call("statement", "2025-10", "--history", whole, "--format", "json", "--publish").stdout)
+    assert stated["figures"]["watched_ratio"] == 1.0
+    assert stated["parts"][0]["inputs"]["rows"] == 31 * 24
+    again = call("history", "merge", first, second, "--into", whole)
+    assert (again.exit_code, again.stdout) == (2, "")
+    assert "a file that does not exist yet is expected" in again.stderr
+    other = write(tmp_path / "other.sqlite", hours(AT, middle), site="beta")
+    refused = call("history", "merge", first, other, "--into", tmp_path / "none.sqlite")
+    assert refused.exit_code == 1
+    assert "the history of site beta, not of alpha" in refused.stderr
+    assert not (tmp_path / "none.sqlite").exists()
+    del config

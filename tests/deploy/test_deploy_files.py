@@ -46,6 +46,7 @@ READ_BY = {
     "prometheus-fleet.yml": "promtool",
     "prometheus.yml": "promtool",
     "site.example.toml": "the agent",
+    "standby.example.toml": "the agent",
     "stack.py": "test_stack_comes_up_and_goes_away",
 }
 
@@ -68,7 +69,7 @@ def test_every_file_has_a_reader() -> None:
     assert {name for name in found if "__pycache__" not in name} == set(READ_BY)
 
 
-@pytest.mark.parametrize("name", ["gateway.example.toml", "site.example.toml", "compose/site.toml"])
+@pytest.mark.parametrize("name", sorted(name for name in READ_BY if name.endswith(".toml")))
 def test_configurations_are_the_agents(name: str) -> None:
     """The agent accepts each example configuration."""
     assert load_config(DEPLOY / name).site.name
@@ -77,7 +78,7 @@ def test_configurations_are_the_agents(name: str) -> None:
 def test_the_example_site_is_whole(tmp_path: Path) -> None:
     """`hashsight check` accepts the example configurations with the example ledger."""
     shutil.copy(DEPLOY / "ledger.example.csv", tmp_path)
-    for name in ("site.example.toml", "gateway.example.toml"):
+    for name in ("site.example.toml", "gateway.example.toml", "standby.example.toml"):
         text = (DEPLOY / name).read_text(encoding="utf-8").replace("/etc/hashsight/ledger.csv", "ledger.example.csv")
         text = text.replace('networks = ["10.20.0.0/16"]', 'networks = ["10.20.0.0/16", "127.0.0.0/8"]')
         (tmp_path / name).write_text(text.replace("/var/lib/hashsight", str(tmp_path)), encoding="utf-8")

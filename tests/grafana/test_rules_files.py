@@ -41,8 +41,8 @@ def test_a_file_edited_by_hand_is_rewritten(tmp_path: Path) -> None:
     [
         (
             "rules/site.yml",
-            "(mining_site_known_hashrate_hashes_per_second)",
-            "(mining_site_knwon_hashrate_hashes_per_second)",
+            "(mining_site_known_hashrate_hashes_per_second ",
+            "(mining_site_knwon_hashrate_hashes_per_second ",
             "per_second:sum: no such metric: mining_site_knwon_hashrate_hashes_per_second",
         ),
         (

@@ -272,7 +272,7 @@ async def test_lateness_is_logged_and_published_when_it_begins_and_ends(tmp_path
             if subject == "polling":
                 health.append((is_well, detail))
 
-        site.agent.mqtt.on_health = on_health  # type: ignore[method-assign,assignment]
+        site.agent.fan_out.mqtt.on_health = on_health  # type: ignore[method-assign,assignment]
         with structlog.testing.capture_logs() as logs:
             await site.agent.timer.tick()
             site.poll()

@@ -145,6 +145,7 @@ async def agent(
     more: str = "",
     site: str = "alpha",
     is_awaited: bool = True,
+    stale_after_s: float | None = None,
 ) -> AsyncIterator[tuple[Program, str]]:
     """Run the agent over `ledger.csv` in `folder`; yield the program and its address once it polled every unit.
 
@@ -156,10 +157,13 @@ async def agent(
         more: Further sections of the configuration.
         site: Name of the site.
         is_awaited: False to yield as soon as the process is started.
+        stale_after_s: How long readings live, s; None for the default.
     """
     port = free_port()
     config = folder / "site.toml"
     text = CONFIG.format(interval_s=interval_s, port=port, count_simulated=str(count_simulated).lower())
+    if stale_after_s is not None:
+        text = text.replace("slow_every", f"stale_after_s = {stale_after_s}\nslow_every")
     if not detect_simulated:
         text = text.replace("[ledger]\n", "[ledger]\ndetect_simulated = false\n")
     config.write_text(text.replace('"alpha"', f'"{site}"') + more, encoding="utf-8")

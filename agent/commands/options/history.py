@@ -1,5 +1,6 @@
 """Options of `hashsight history`."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,13 +13,8 @@ app = typer.Typer(
     cls=Group,
     add_completion=False,
     no_args_is_help=True,
-    help="Export the site's minute-by-minute history.",
+    help="Export the site's minute-by-minute history, or merge those of two agents.",
 )
-
-
-@app.callback()
-def _group() -> None:
-    """Keep `export` a subcommand: typer runs the only command of an app without its name."""
 
 
 @command(app)
@@ -34,3 +30,13 @@ def export(
     kind: Annotated[str, typer.Option("--what", help="site, containers or changes (of units' states).")] = "site",
 ) -> None:
     """Print history as CSV in base units. A statement's digest is the SHA-256 of its period's CSV."""
+
+
+@command(app)
+def merge(
+    first: Annotated[Path, typer.Argument(help="The primary's history file.")],
+    second: Annotated[Path, typer.Argument(help="The standby's history file.")],
+    *,
+    into: Annotated[Path, typer.Option("--into", help="The new file; the agents' own are not changed.")],
+) -> None:
+    """Put two agents' histories of one site together; each minute counts once, the first file's where both have it."""

@@ -79,6 +79,7 @@ class Broker:
         reception: Receives orders and readings.
         on_connected: Called once messages get through, before anything is delivered.
         stop: Set it to publish what is left and close the connection.
+        is_replaced: Another agent publishes the site from now on: end without a word about this one.
     """
 
     def __init__(
@@ -100,6 +101,7 @@ class Broker:
         self.on_state: Callable[[bool, str], None] = lambda _is_connected, _detail: None
         self.on_connected: Callable[[], None] = lambda: None
         self.stop = asyncio.Event()
+        self.is_replaced = False
         self.reception = Reception(link.name, intake, composer, self.health, queue=self.queue, clock=clock, wall=wall)
         self._composer, self._orders, self._meters = composer, orders, meters
         self._backoff, self._clock, self._wall = backoff, clock, wall
@@ -261,8 +263,9 @@ class Broker:
             clock=self._clock,
         )
         await delivery.run()
-        stopped = self._composer.agent("stopped", at=self._wall())
-        await connection.publish(topics.agent, stopped, is_retained=True)
+        if not self.is_replaced:
+            stopped = self._composer.agent("stopped", at=self._wall())
+            await connection.publish(topics.agent, stopped, is_retained=True)
         await self._writer.confirm()
         raise _StoppedError
 

@@ -56,13 +56,14 @@ def outbox_path(section: MqttSection, config_file: Path) -> Path:
     return section.outbox_file or config_file.with_suffix(f".mqtt-{section.name}.sqlite")
 
 
-def read_links(sections: Sequence[MqttSection], *, site: str, file: Path) -> tuple[Link, ...]:
+def read_links(sections: Sequence[MqttSection], *, site: str, file: Path, is_standby: bool = False) -> tuple[Link, ...]:
     """Return the link to each broker.
 
     Args:
         sections: The brokers' sections of the configuration.
         site: The site's name.
         file: The configuration file.
+        is_standby: True for a second agent, which must not end the first one's connections.
 
     Raises:
         ConfigError: With every mistake in the files that the sections name. It contains no secret.
@@ -85,7 +86,7 @@ def read_links(sections: Sequence[MqttSection], *, site: str, file: Path) -> tup
                 host=section.host,
                 port=section.port,
                 protocol=section.protocol,
-                client_id=section.client_id or f"hashsight-{site}-{section.name}",
+                client_id=section.client_id or f"hashsight-{site}-{section.name}{'-standby' if is_standby else ''}",
                 username=section.username,
                 password=password,
                 tls=tls,

@@ -18,6 +18,9 @@ from agent.exporters.prometheus.agent_families import AGENT_FAMILIES, Timing
 from agent.exporters.prometheus.agent_numbers import AgentNumbers
 from agent.exporters.prometheus.family import Family, Kind, Sample
 
+OWN = "miner_agent_"
+"""Prefix of the series that say nothing of the site or of its units."""
+
 
 class AgentExposition(Collector):
     """A prometheus_client collector that reads `AGENT_FAMILIES` off the agent's numbers.
@@ -37,6 +40,8 @@ class AgentExposition(Collector):
         numbers = self._numbers
         numbers.identity_figures = numbers.identity()
         for family in AGENT_FAMILIES:
+            if numbers.is_silent and not family.name.startswith(OWN):
+                continue
             if isinstance(family, Timing):
                 histogram = family.histogram(numbers)
                 yield HistogramMetricFamily(

@@ -110,6 +110,44 @@ _AGENT: tuple[Family[AgentNumbers] | Timing, ...] = (
         kind=Kind.COUNTER,
     ),
     _own(
+        "miner_agent_active",
+        "1 if this agent publishes the site's figures, 0 while it stands by; role is primary or standby.",
+        lambda own: (((own.role,), int(own.is_active())),),
+        "role",
+    ),
+    _own(
+        "miner_agent_standby_takeovers_total",
+        "Times this standby took over from its primary; absent on a primary.",
+        lambda own: (((), own.takeovers),),
+        kind=Kind.COUNTER,
+    ),
+    _own(
+        "miner_agent_standby_primary_silence_seconds",
+        "Time since this standby last saw a sign of its primary; absent on a primary.",
+        lambda own: (((), own.primary_silent_s()),),
+    ),
+    _own(
+        "miner_agent_standby_clock_offset_seconds",
+        "The primary's clock minus this standby's, to a second; absent on a primary, and while not known.",
+        lambda own: (((), own.primary_offset_s),),
+    ),
+    _own(
+        "miner_agent_restored_units",
+        "Units shown as they were before the agent's last start, because it has not asked them since; not covered.",
+        lambda own: (((), own.restored_units()),),
+    ),
+    _own(
+        "miner_agent_snapshot_timestamp_seconds",
+        "When the statuses of all units were last kept on disk for a restart; absent before the first time.",
+        lambda own: (((), own.snapshot_at),),
+    ),
+    _own(
+        "miner_agent_snapshot_errors_total",
+        "Times that the statuses of all units could not be kept on disk for a restart.",
+        lambda own: (((), own.snapshot_errors),),
+        kind=Kind.COUNTER,
+    ),
+    _own(
         "miner_agent_polls_in_flight",
         "Polls under way now.",
         lambda own: (((), own.in_flight() if own.in_flight else None),),

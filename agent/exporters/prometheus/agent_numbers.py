@@ -6,6 +6,7 @@ counter and a histogram of prometheus_client take 1.62 us.
 
 from collections import Counter
 from collections.abc import Callable, Iterable
+from typing import Literal
 
 from agent.errors import POLL_REASONS
 from agent.exporters.broker_numbers import BrokerNumbers
@@ -34,6 +35,15 @@ class AgentNumbers:
         skipped: Polls that were due but not made, by reason.
         stretch: Returns achieved over configured interval of the polls; None until it is set.
         standstills: Times this process stood still for longer than readings may be believed.
+        restored_units: Returns how many units are shown as before the last start, because they were not asked since.
+        snapshot_at: Unix time at which statuses were last kept on disk, s; None before the first time.
+        snapshot_errors: Times they could not be.
+        is_active: Returns True while this agent is the one to publish the site; the first agent always is.
+        is_silent: True while only this agent's own numbers are exported.
+        role: ``primary``, or ``standby`` for an agent that stands by for another.
+        takeovers: Times a standby took over; None for a primary.
+        primary_silent_s: Returns for how long a standby saw no sign of its primary, s; None for a primary.
+        primary_offset_s: The primary's wall clock minus this one's, s, to a second; None while unknown.
         repairs: By name of the repair.
         poll_s, lag_s, scrape_s: Durations of polls, lag of the event loop, durations of scrapes; s.
         scrape_bytes: Size of the latest body before compression, by scope.
@@ -58,6 +68,15 @@ class AgentNumbers:
         self.skipped: Counter[str] = Counter()
         self.stretch: Callable[[], float] | None = None
         self.standstills = 0
+        self.restored_units: Callable[[], int] = int
+        self.snapshot_at: float | None = None
+        self.snapshot_errors = 0
+        self.is_active: Callable[[], bool] = lambda: True
+        self.is_silent = False
+        self.role: Literal["primary", "standby"] = "primary"
+        self.takeovers: int | None = None
+        self.primary_silent_s: Callable[[], float | None] = lambda: None
+        self.primary_offset_s: float | None = None
         self.repairs: Counter[str] = Counter()
         self.poll_s = Histogram(POLL_BUCKETS_S)
         self.lag_s = Histogram(LAG_BUCKETS_S)

@@ -86,8 +86,8 @@ class Metrics:
         self._site_pair = label_pairs(("site",), (site,))
         self._clock = clock
         self._unit_rows = UnitRows(self._site_pair)
-        self.own.units = lambda: len(self._unit_rows)
-        self.own.simulated_units = lambda: len(self._unit_rows.simulated)
+        self.own.units = lambda: 0 if self.own.is_silent else len(self._unit_rows)
+        self.own.simulated_units = lambda: 0 if self.own.is_silent else len(self._unit_rows.simulated)
         self._figures = [Lines(family, 1) for family in SITE_FAMILIES if not (is_shard and family.name in RATIOS)]
         self._energy = [Lines(family, 1) for family in ENERGY_FAMILIES]
         # By family; the groups' texts are replaced together.
@@ -143,6 +143,11 @@ class Metrics:
         """Show only figures from the ledger from now on, until the next `on_site`."""
         self._withdrawals += 1
         self._figure_texts = _declared(self._figure_texts)
+        self._bodies.drop_all()
+
+    def set_silent(self, *, is_silent: bool) -> None:
+        """Export nothing but this agent's own numbers from now on, or everything again: a site is exported once."""
+        self.own.is_silent = is_silent
         self._bodies.drop_all()
 
     def on_energy(self, energy: Energy) -> None:
@@ -218,11 +223,13 @@ class Metrics:
     async def _make(self, scope: Scope, *, is_openmetrics: bool, is_gzip: bool) -> bytes:
         started = self._clock()
         own = self._own_exposition.text(is_openmetrics=is_openmetrics)
+        if self.own.is_silent:
+            scope = "site"
         groups = [
             (header(family, is_openmetrics=is_openmetrics), text)
             for families, texts in ((SITE_FAMILIES, self._figure_texts), (ENERGY_FAMILIES, self._energy_texts))
             for family in families
-            if (text := texts.get(family.name))
+            if not self.own.is_silent and (text := texts.get(family.name))
         ]
         units = self._unit_rows.snapshot() if scope == "all" else None
         chunks = _chunks(own, groups, units, is_openmetrics=is_openmetrics)

@@ -47,6 +47,7 @@ class Shown:
         events: Declared curtailments with their figures.
         zone: Time zone of the site.
         seen_from: Unix time since which every unit has been watched, s; None before that.
+        standby: The agent's part as a standby, in words; None if it is none.
     """
 
     site: str
@@ -62,6 +63,7 @@ class Shown:
     events: tuple[EventFigures, ...] = ()
     zone: ZoneInfo = UTC_ZONE
     seen_from: float | None = None
+    standby: str | None = None
 
     @property
     def counted(self) -> Iterable[UnitStatus]:
@@ -122,7 +124,9 @@ def _header(shown: Shown) -> Iterable[str]:
 def _banners(shown: Shown) -> Iterable[str]:
     if shown.illness is not None:
         yield _alarm("The agent is unhealthy", shown.illness)
-    if shown.unreadiness is not None:
+    if shown.standby is not None:
+        yield f'<p class="banner"><strong>Standby:</strong> {escape(shown.standby)}.</p>'
+    if shown.unreadiness is not None and shown.unreadiness not in (shown.standby or ""):
         yield _alarm("These figures are out of date" if shown.figures else "Not ready", shown.unreadiness)
     if shown.figures is not None and shown.lateness is not None and shown.lateness not in (shown.unreadiness or ""):
         yield f'<p class="banner"><strong>This agent is late:</strong> {escape(shown.lateness)}.</p>'

@@ -27,7 +27,7 @@ from agent.exporters.web.identity_answers import identity_answer
 from agent.exporters.web.listener import BODIES, HEADER_DEADLINE_S, MAX_CONNECTIONS, listen, new_application
 from agent.exporters.web.page import Shown, render
 from agent.exporters.web.responses import error_response, json_response, text_response
-from agent.exporters.web.site_answers import schema, site_answer
+from agent.exporters.web.site_answers import Role, schema, site_answer
 from agent.exporters.web.threads import in_thread
 from agent.exporters.web.unit_answers import unit_answer, unit_list_answer
 from agent.exporters.web.unit_query import parse_query
@@ -78,6 +78,8 @@ class Source:
         delivered_hs: Returns the hashrate that pools credited to a unit over an hour and over a day, H/s.
         zone: Returns the site's time zone.
         seen_from: Returns the Unix time since which every unit has been watched, s; None before that.
+        role: Returns the agent's part among two: the first, a standby, or a standby that took over.
+        standby: Returns that in words; None for the first, and for an agent alone.
     """
 
     name: str
@@ -103,6 +105,8 @@ class Source:
     delivered_hs: Callable[[str], tuple[float | None, float | None]] = lambda _: (None, None)
     zone: Callable[[], ZoneInfo] = lambda: ZoneInfo("UTC")
     seen_from: Callable[[], float | None] = lambda: None
+    role: Callable[[], Role] = lambda: "primary"
+    standby: Callable[[], str | None] = lambda: None
 
 
 _SOURCE: web.AppKey[Source] = web.AppKey("source", Source)
@@ -151,6 +155,7 @@ async def _site(request: web.Request) -> web.Response:
             energy=source.energy(),
             zone=source.zone(),
             seen_from=source.seen_from(),
+            role=source.role(),
         )
         return await in_thread(lambda: json_response(answer()))
 
@@ -230,6 +235,7 @@ async def _page(request: web.Request) -> web.Response:
             events=source.curtailments.figures() if source.curtailments else (),
             zone=source.zone(),
             seen_from=source.seen_from(),
+            standby=source.standby(),
         )
         return await in_thread(lambda: web.Response(text=render(shown), content_type="text/html"))
 

@@ -6,6 +6,7 @@ then look neither like an outage nor like a good day.
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -24,6 +25,8 @@ from agent.site.status import Cause, UnitState, UnitStatus
 from agent.site.totals import Figures, SiteFigures
 from agent.text.losses import LossLine, loss_lines
 from agent.text.numbers import TARGET_RATIO
+
+Role = Literal["primary", "standby", "active"]
 
 
 class GroupAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -139,7 +142,9 @@ class SiteAnswer(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         is_ready: True if the figures are complete and up to date.
         not_ready_reason: Reason why they are not.
+        role: The agent's part: ``primary``, ``standby`` while it stands by for one, ``active`` while it has taken over.
         late_reason: How many units the agent did not look at in time, and for how long; null if it looked at all.
+        restored_units: Units shown as they were before the agent's last start, because it has not asked them since.
         poll_stretch_ratio: Time between two polls of a unit over the configured interval; 1 on time.
         units, deployed_hs: Sums of the ledger; present from the start.
         simulated_units: Number of simulated units.
@@ -162,7 +167,9 @@ class SiteAnswer(msgspec.Struct, frozen=True, kw_only=True):
     now: datetime
     is_ready: bool
     not_ready_reason: str | None
+    role: Role
     late_reason: str | None
+    restored_units: int
     poll_stretch_ratio: float
     units: int
     deployed_hs: float
@@ -228,6 +235,7 @@ def site_answer(
     energy: Energy | None = None,
     zone: ZoneInfo,
     seen_from: float | None,
+    role: Role = "primary",
 ) -> SiteAnswer:
     """Return the answer about the site; `figures` is None before the first complete round."""
     shown = list(statuses)
@@ -239,7 +247,9 @@ def site_answer(
         now=time_of(now),
         is_ready=unreadiness is None,
         not_ready_reason=unreadiness,
+        role=role,
         late_reason=lateness if figures else None,
+        restored_units=sum(status.is_restored for status in counted),
         poll_stretch_ratio=round(stretch_ratio, 3),
         units=len(counted),
         deployed_hs=sum(status.entry.nameplate.hashrate_hs for status in counted),

@@ -48,6 +48,7 @@ class UnitRow(msgspec.Struct, frozen=True, kw_only=True):
         reason, why: The reason for it, from a closed list, and in words with numbers; null likewise.
         also: What else is wrong with the unit, in words, most severe first.
         is_overdue: True if the agent did not ask the unit in time: state, rate and losses are those of its last poll.
+        is_restored: True if that poll was made before the agent's last start; `reading_age_s` is its age.
         hashrate_hs: Hashrate measured in a fresh reading, or in an overdue unit's last one.
         power_watts, power_source: Power drawn, and the source of that figure.
         power_missing_reason: Why there is no such figure; null if there is one.
@@ -74,6 +75,7 @@ class UnitRow(msgspec.Struct, frozen=True, kw_only=True):
     state_age_s: float | None
     is_fresh: bool
     is_overdue: bool
+    is_restored: bool
     last_reading_at: datetime | None
     reading_age_s: float | None
     nameplate_hs: float
@@ -214,6 +216,7 @@ def unit_row(status: UnitStatus, now: float) -> UnitRow:
         state_age_s=age_s(status.since, now) if is_judged else None,
         is_fresh=status.is_fresh,
         is_overdue=status.is_overdue,
+        is_restored=status.is_restored,
         last_reading_at=time_of(reading.at) if reading else None,
         reading_age_s=age_s(reading.at, now) if reading else None,
         nameplate_hs=entry.nameplate.hashrate_hs,

@@ -130,6 +130,21 @@ class CurtailmentBook:
             log.info("curtailment stopped", id=event_id, stopped_by=source, was=phase)
             return stopped
 
+    async def mirror(self, events: tuple[Event, ...]) -> bool:
+        """Put another agent's ordered events in the place of this one's; returns True if that changed anything.
+
+        Raises:
+            OrderError: They could not be written; nothing was changed.
+        """
+        async with self._lock:
+            await self._claim()
+            scheduled = tuple(event for event in self.curtailments.events if is_scheduled(event))
+            if (*events, *scheduled) == (*ordered(self.curtailments.events), *scheduled):
+                return False
+            await self._put((*events, *scheduled), self._wall())
+            log.info("curtailments taken over", events=len(events))
+            return True
+
     async def keep(self) -> None:
         """Lock and write the file, so that an unwritable one, or another agent, is found before the first order."""
         async with self._lock:

@@ -905,6 +905,9 @@ async def test_exposition_is_the_contract() -> None:
     metrics.watch_polling(int, float)
     metrics.watch_history(Health(is_writing=True, written_at=AT, size_bytes=4096))
     metrics.watch_curtailments(lambda: True)
+    metrics.own.snapshot_at = AT
+    metrics.own.takeovers, metrics.own.primary_offset_s = 1, -2.0
+    metrics.own.primary_silent_s = lambda: 3.0
     metrics.watch_mqtt(lambda: [broker_numbers()])
     metrics.watch_identity(identity_figures)
     await metrics.scrape()

@@ -1,0 +1,1 @@
+"""A second agent of one site: when it takes over from the first, and when it gives back."""

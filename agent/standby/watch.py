@@ -1,0 +1,150 @@
+"""Questions of a standby to its primary, over HTTP: is it there, has it figures, what was declared, how late is it?"""
+
+import ssl
+import time
+from collections.abc import Callable
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+import aiohttp
+import msgspec
+
+from agent.errors import AgentError, ConfigError, Mistake, excerpt
+
+MAX_ANSWER_BYTES = 4 << 20
+CURTAILMENTS = "/api/v1/curtailments"
+
+
+def read_authority(path: Path | None, *, where: str) -> ssl.SSLContext | None:
+    """Return a context that trusts the certificates in a file; None without a file.
+
+    Args:
+        path: The file.
+        where: The configuration key that names it, for messages.
+
+    Raises:
+        ConfigError: It cannot be read, or holds no certificate.
+    """
+    if path is None:
+        return None
+    reason = "contains no certificate"
+    try:
+        return ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=path)
+    except ssl.SSLError as error:
+        cause: Exception = error
+    except OSError as error:
+        cause, reason = error, f"cannot be read: {error.strerror}"
+    raise ConfigError([Mistake(file=str(path), where=where, value="", reason=reason)]) from cause
+
+
+class PrimaryError(AgentError):
+    """The primary did not answer, or not as an agent does; the message says how."""
+
+
+class Answer(NamedTuple):
+    """What the primary said of itself.
+
+    Attributes:
+        has_figures: True if its figures may be believed.
+        words: Its words, such as why they may not.
+        clock_offset_s: Its wall clock minus ours, s, to a second; None if it did not say.
+    """
+
+    has_figures: bool
+    words: str
+    clock_offset_s: float | None
+
+
+class Primary:
+    """The primary, as its standby reaches it.
+
+    Args:
+        url: ``http://HOST:PORT`` or ``https://...``, without a path at the end.
+        token: Its bearer token; None if it has none.
+        tls: For ``https``; None for the system's certificates.
+        wall: Returns Unix time, s.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        token: str | None = None,
+        tls: ssl.SSLContext | None = None,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self.url = url.rstrip("/")
+        self._headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        self._tls = tls or True
+        self._wall = wall
+
+    async def ask(self, *, within_s: float) -> Answer:
+        """Ask if it is ready.
+
+        Raises:
+            PrimaryError: There was no answer of an agent within this time.
+        """
+        status, body, date = await self._request("GET", "/readyz", within_s=within_s)
+        if status not in {200, 503}:
+            raise PrimaryError(f"{self.url}/readyz: HTTP {status}")
+        offset_s = None
+        if date is not None:
+            try:
+                offset_s = parsedate_to_datetime(date).timestamp() - self._wall()
+            except ValueError:
+                offset_s = None
+        return Answer(status == 200, excerpt(body), offset_s)
+
+    async def curtailments(self, *, within_s: float) -> bytes:
+        """Return its list of curtailments as JSON.
+
+        Raises:
+            PrimaryError: It did not give it.
+        """
+        status, body, _ = await self._request("GET", CURTAILMENTS, within_s=within_s)
+        if status != 200:
+            raise PrimaryError(f"{self.url}{CURTAILMENTS}: HTTP {status}: {excerpt(body)}")
+        return body
+
+    async def start(self, order: dict[str, object], *, within_s: float) -> None:
+        """Order a curtailment there.
+
+        Raises:
+            PrimaryError: It was not followed.
+        """
+        status, body, _ = await self._request("POST", CURTAILMENTS, within_s=within_s, order=order)
+        if status not in {200, 201}:
+            raise PrimaryError(f"{self.url}{CURTAILMENTS}: HTTP {status}: {excerpt(body)}")
+
+    async def stop(self, event_id: str, *, within_s: float) -> None:
+        """Stop a curtailment there.
+
+        Raises:
+            PrimaryError: It was not followed.
+        """
+        path = f"{CURTAILMENTS}/{quote(event_id, safe='')}"
+        status, body, _ = await self._request("DELETE", path, within_s=within_s)
+        if status != 200:
+            raise PrimaryError(f"{self.url}{path}: HTTP {status}: {excerpt(body)}")
+
+    async def _request(
+        self, method: str, path: str, *, within_s: float, order: dict[str, object] | None = None
+    ) -> tuple[int, bytes, str | None]:
+        data: Any = None if order is None else msgspec.json.encode(order)
+        headers = self._headers if data is None else {**self._headers, "Content-Type": "application/json"}
+        # A connection of its own for each question: one that a partition left half open would hide that it ended.
+        connector = aiohttp.TCPConnector(force_close=True, ssl=self._tls)
+        timeout = aiohttp.ClientTimeout(total=within_s)
+        try:
+            async with (
+                aiohttp.ClientSession(connector=connector, timeout=timeout, trust_env=False) as session,
+                session.request(method, self.url + path, headers=headers, data=data, allow_redirects=False) as response,
+            ):
+                body = await response.content.read(MAX_ANSWER_BYTES)
+                return response.status, body, response.headers.get("Date")
+        except TimeoutError as error:
+            raise PrimaryError(f"{self.url}{path}: no answer within {within_s:.1f} s") from error
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            raise PrimaryError(f"{self.url}{path}: {str(error) or type(error).__name__}") from error

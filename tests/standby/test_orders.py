@@ -1,0 +1,72 @@
+"""Curtailments as two agents exchange them: read from a list, and what the other one lacks."""
+
+import msgspec
+import pytest
+from site_cases import AT
+
+from agent.exporters.web.curtailment_answers import curtailment_list_answer
+from agent.site.curtailment.events import Curtailments, Event, Scope
+from agent.site.event_figures import EventFigures, event_figures
+from agent.standby.orders import missing_orders, read_events
+
+
+def event(name: str, **changes: object) -> Event:
+    """Return an event that began an hour ago and has no end."""
+    given: dict[str, object] = {
+        "id": name,
+        "start": AT - 3600,
+        "end": None,
+        "target_ratio": 0.25,
+        "scope": Scope(container="C1"),
+        "source": "grid",
+        "is_started": True,
+    }
+    return Event(**{**given, **changes})  # type: ignore[arg-type]
+
+
+def listed(*events: Event) -> bytes:
+    """Return the list as the primary's API answers it."""
+    figures: tuple[EventFigures, ...] = event_figures(Curtailments((), events), (), AT)
+    return msgspec.json.encode(curtailment_list_answer("alpha", figures, AT))
+
+
+def test_open_events_come_over_whole() -> None:
+    """Pending, active and stopped a moment ago; ended ones and the schedule's stay where they are."""
+    active, pending = event("a"), event("p", start=AT + 600, end=AT + 1200, is_started=False, scope=Scope())
+    stopped = event("s", end=AT - 60, is_stopped=True)
+    over, scheduled = event("o", end=AT - 86400, start=AT - 90000), event("schedule:peak:2025-11-20")
+    found = read_events(listed(active, pending, stopped, over, scheduled), site="alpha")
+    assert {each.id: each for each in found} == {"a": active, "p": pending, "s": stopped}
+
+
+@pytest.mark.parametrize(
+    ("body", "site", "reason"),
+    [
+        (b"<html>", "alpha", "no list of curtailments"),
+        (b'{"site": "alpha"}', "alpha", "missing required field"),
+        (listed(), "beta", "the list of site 'alpha', not of 'beta'"),
+    ],
+    ids=["no JSON", "no list", "another site"],
+)
+def test_anything_else_is_refused(body: bytes, site: str, reason: str) -> None:
+    """A wrong address must not empty the book."""
+    with pytest.raises(ValueError, match=reason):
+        read_events(body, site=site)
+
+
+def test_what_a_primary_lacks_is_handed_back_once() -> None:
+    """Events ordered at the standby are started there, those stopped at the standby are stopped, others are left."""
+    both, ours = event("both"), event("ours", end=AT + 600)
+    stopped_here = event("stopped", end=AT - 60, is_stopped=True)
+    theirs = (both, event("stopped"), event("theirs"))
+    orders = dict(missing_orders((both, ours, stopped_here, event("old", end=AT - 5000)), theirs, at=AT))
+    assert set(orders) == {"ours", "stopped"}
+    assert orders["stopped"] is None
+    assert orders["ours"] == {
+        "id": "ours",
+        "start": "2025-11-20T20:36:00+00:00",
+        "end": "2025-11-20T21:46:00+00:00",
+        "target_percent": 25.0,
+        "scope": {"container": "C1"},
+        "source": "grid",
+    }
