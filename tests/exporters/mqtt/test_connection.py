@@ -2,15 +2,12 @@
 
 import asyncio
 import signal
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from brokers import ROOT, consumer, mosquitto, payloads, shipped
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from certificates import Authority
 from exporter_cases import AT
 from mqtt_agent import delivering, exporter, figure_times, password, publish_figures, section
 from programs import free_port
@@ -164,50 +161,6 @@ async def test_what_is_wrong_with_user_and_rights_is_found(
     assert "stranger-secret" not in said
 
 
-def certificates(folder: Path) -> None:
-    """Make an authority, a broker's certificate, an expired one, and an unknown authority."""
-    now = datetime.now(UTC)
-
-    def save(name: str, cert: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> None:
-        (folder / f"{name}.pem").write_bytes(cert.public_bytes(serialization.Encoding.PEM))
-        private = key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        (folder / f"{name}.key").write_bytes(private)
-
-    def name(text: str) -> x509.Name:
-        return x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, text)])
-
-    def make(who: str, issuer: x509.Name, signer: ec.EllipticCurvePrivateKey | None, days: tuple[int, int]) -> Any:
-        key = ec.generate_private_key(ec.SECP256R1())
-        builder = (
-            x509.CertificateBuilder()
-            .subject_name(name(who))
-            .issuer_name(issuer)
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now + timedelta(days=days[0]))
-            .not_valid_after(now + timedelta(days=days[1]))
-            .add_extension(x509.BasicConstraints(ca=signer is None, path_length=None), critical=True)
-            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-            .add_extension(
-                x509.AuthorityKeyIdentifier.from_issuer_public_key((signer or key).public_key()), critical=False
-            )
-        )
-        if signer is not None:
-            names = x509.SubjectAlternativeName([x509.DNSName("localhost")])
-            builder = builder.add_extension(names, critical=False)
-        cert = builder.sign(signer or key, hashes.SHA256())
-        save(who, cert, key)
-        return key
-
-    authority = make("ca", name("ca"), None, (-10, 10))
-    make("other-ca", name("other-ca"), None, (-10, 10))
-    make("broker", name("ca"), authority, (-1, 10))
-    make("expired", name("ca"), authority, (-5, -1))
-    make("agent", name("ca"), authority, (-1, 10))
-
-
 def encrypted(certificate: str, *, more: str = "") -> Any:
     """Return a function that makes the configuration of a broker with a TLS port."""
 
@@ -222,7 +175,11 @@ def encrypted(certificate: str, *, more: str = "") -> Any:
 @pytest.mark.usefixtures("hasty")
 async def test_what_is_wrong_with_encryption_is_found(tmp_path: Path) -> None:
     """Unknown authority, expired or missing certificate, wrong name, plain to TLS and the reverse: each is found."""
-    certificates(tmp_path)
+    authority = Authority(tmp_path, "ca")
+    Authority(tmp_path, "other-ca")
+    authority.sign("broker")
+    authority.sign("agent")
+    authority.sign("expired", days=(-5, -1))
     good = {"host": "localhost", "tls": True, "ca_file": tmp_path / "ca.pem"}
     own = {"cert_file": tmp_path / "agent.pem", "key_file": tmp_path / "agent.key"}
     async with (
