@@ -110,6 +110,7 @@ class Poller:
         slow_every: Ask for share counters and pools every this many polls.
         on_poll: Called with each finished poll and the monotonic time of its end, s.
         on_skipped: Called with one of `SKIP_REASONS` and the number of polls skipped.
+        on_no_socket: Called before that with the reason if this machine has no socket left.
         wall: Returns Unix time, s.
         clock: Returns monotonic time, s; the clock of the schedule.
 
@@ -127,6 +128,7 @@ class Poller:
         slow_every: int,
         on_poll: Callable[[Poll, float], None],
         on_skipped: Callable[[str, int], None],
+        on_no_socket: Callable[[LocalResourceError], None] = lambda _: None,
         wall: Callable[[], float] = time.time,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -138,6 +140,7 @@ class Poller:
         self._slow_every = slow_every
         self._on_poll = on_poll
         self._on_skipped = on_skipped
+        self._on_no_socket = on_no_socket
         self._wall = wall
         self._clock = clock
         self._units: dict[str, _Unit] = {}
@@ -149,6 +152,11 @@ class Poller:
     def in_flight(self) -> int:
         """Polls in flight."""
         return self._healthy.in_flight + self._sick.in_flight
+
+    @property
+    def units(self) -> int:
+        """Units polled."""
+        return len(self._units)
 
     @property
     def waiting(self) -> int:
@@ -262,12 +270,16 @@ class Poller:
             )
             try:
                 self._client.start(unit.address, conversation, partial(self._done, unit, lane))
-            except LocalResourceError:
+            except LocalResourceError as error:
                 unit.is_busy = False
-                self._on_skipped("no_socket", 1)
+                self._skip_for(error)
             else:
                 lane.in_flight += 1
                 self._note_start(unit, now)
+
+    def _skip_for(self, error: LocalResourceError) -> None:
+        self._on_no_socket(error)
+        self._on_skipped("no_socket", 1)
 
     def _note_start(self, unit: _Unit, now: float) -> None:
         """Measure the interval since the unit's last poll, and decide by its delay when the next is due."""
@@ -288,7 +300,7 @@ class Poller:
         unit.is_busy = False
         now = self._clock()
         if isinstance(outcome.error, LocalResourceError):
-            self._on_skipped("no_socket", 1)
+            self._skip_for(outcome.error)
         elif not unit.is_gone:
             self._reschedule(unit, outcome.error, now)
             poll = Poll(
