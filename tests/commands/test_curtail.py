@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from patience import PATIENT_S
 from programs import Program, farm, free_port, get, get_json, program, until
 
 from agent.commands.site_summary import curtailment_line
@@ -73,7 +74,7 @@ async def curtail(folder: Path, *arguments: str) -> Ended:
     """Run `hashsight curtail` to its end."""
     command = (sys.executable, "-m", "agent", "curtail", *arguments)
     async with program(*command, log=folder / "curtail.log") as running:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENT_S):
             status = await running.process.wait()
         return Ended(status, running.said)
 

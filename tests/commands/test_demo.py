@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from patience import PATIENT_S
 from programs import Program, get_json, program, query, until
 
 from agent.commands.demo_programs import reserved_port
@@ -39,7 +40,7 @@ async def test_a_signal_stops_everything(tmp_path: Path, signal_number: signal.S
         await until(lambda: _is_watching(running), running)
         children = await _children(running)
         running.process.send_signal(signal_number)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENT_S):
             assert await running.process.wait() == 0, running.said
         assert await _left(children, 0) == []
 
@@ -50,7 +51,7 @@ async def test_a_signal_while_starting_stops_everything(tmp_path: Path, signal_n
     async with program(*COMMAND, log=tmp_path / "demo.log") as running:
         children = await until(lambda: _children(running), running)
         running.process.send_signal(signal_number)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENT_S):
             assert await running.process.wait() == 1, running.said
         assert await _left(children, 0) == []
         assert "Traceback" not in running.said
@@ -110,7 +111,7 @@ async def test_a_program_that_does_not_start_is_reported(tmp_path: Path, monkeyp
     false_prometheus.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     async with program(*COMMAND, log=tmp_path / "demo.log") as running:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENT_S):
             assert await running.process.wait() == 1
         assert "prometheus did not start: the disk is on fire" in running.said
 

@@ -13,6 +13,7 @@ import aiohttp
 import pytest
 from dashboard_cases import RULES, Ask, all_asks, boards, filled
 from live_prometheus import prometheus
+from patience import PATIENT_S
 from programs import CONFIG, Program, farm, free_port, get, program, query, until
 
 HS = "hashrate_hashes_per_second"
@@ -91,7 +92,7 @@ def load_blocks(folder: Path, lines: Iterable[str]) -> None:
     # By default it makes a block for every two hours, which takes minutes.
     importing = ("promtool", "tsdb", "create-blocks-from", "--max-block-duration=1000h", "openmetrics")
     command = [*importing, str(file), str(folder / "tsdb")]
-    made = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    made = subprocess.run(command, capture_output=True, text=True, timeout=PATIENT_S, check=False)
     assert made.returncode == 0, made.stderr
 
 
@@ -182,7 +183,7 @@ async def test_every_question_has_an_answer_within_half_a_second(tmp_path: Path)
                 return all(map(_may_be_empty, left))
 
             with contextlib.suppress(AssertionError):
-                await until(all_answered, running, within_s=90)
+                await until(all_answered, running, within_s=PATIENT_S)
             assert [ask.where for ask in left if not _may_be_empty(ask)] == []
 
 

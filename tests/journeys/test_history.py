@@ -8,6 +8,7 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
+from patience import PATIENT_S
 from programs import Program, agent, farm, get, get_json, program, until
 
 from agent.history.minutes import Row, row_from
@@ -81,7 +82,7 @@ async def test_history_of_two_runs(tmp_path: Path) -> None:
     month = kept[0].at
     command = (sys.executable, "-m", "agent", "history", "export", "--history", str(history), "--from", "1970-01-01")
     async with program(*command, log=tmp_path / "export.log") as exporting:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENT_S):
             assert await exporting.process.wait() == 0
         assert str(month) in exporting.said
 

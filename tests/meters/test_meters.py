@@ -15,6 +15,7 @@ from aiohttp import web
 from certificates import Authority
 from hypothesis import given
 from hypothesis import strategies as st
+from patience import PATIENT_S
 
 from agent.config.json_pointer import parse_pointer, resolve
 from agent.config.sections import MeterSection
@@ -378,7 +379,7 @@ async def test_meters_are_read_periodically_and_replaced_while_running() -> None
         asked.put_nowait(request.path)
         return web.Response(body=b"100")
 
-    async with serving(answer) as url, asyncio.timeout(10), asyncio.TaskGroup() as tasks:
+    async with serving(answer) as url, asyncio.timeout(PATIENT_S), asyncio.TaskGroup() as tasks:
         meters = Meters([section(url=f"{url}/old", every_s=1)])
         task = tasks.create_task(meters.run())
         assert [await asked.get(), await asked.get()] == ["/old", "/old"]

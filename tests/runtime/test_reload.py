@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+from patience import PATIENT_S
 from programs import free_port, program, until
 
 from agent.app import Agent
@@ -166,7 +167,7 @@ async def test_figures_are_of_one_ledger(tmp_path: Path, monkeypatch: pytest.Mon
             await agent.timer.tick()
             deployed_hs.append(agent.rounds.figures.site.deployed_hs if agent.rounds.figures else None)
 
-    async with agent.polling(), asyncio.timeout(30):
+    async with agent.polling(), asyncio.timeout(PATIENT_S):
         ledger.write_text("\n".join([header, *rows]), encoding="utf-8")
         await agent.reload()
         # The takeover runs from the opposite end of the ledger than the sums, so a mix would show in the middle.

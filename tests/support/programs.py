@@ -13,9 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-
-START_S = 30.0
-STOP_S = 5.0
+from patience import PATIENT_S
 
 CONFIG = """\
 [site]
@@ -60,7 +58,7 @@ class Program:
 
     async def ended(self) -> int:
         """Wait until the program ends by itself; return its exit status."""
-        async with asyncio.timeout(STOP_S):
+        async with asyncio.timeout(PATIENT_S):
             return await self.process.wait()
 
 
@@ -77,14 +75,14 @@ async def program(*command: str, log: Path) -> AsyncIterator[Program]:
         if process.returncode is None:
             process.send_signal(signal.SIGTERM)
             try:
-                async with asyncio.timeout(STOP_S):
+                async with asyncio.timeout(PATIENT_S):
                     await process.wait()
             except TimeoutError:
                 process.kill()
                 await process.wait()
 
 
-async def until(condition: Callable[[], Awaitable[Any]], running: Program, within_s: float = START_S) -> Any:
+async def until(condition: Callable[[], Awaitable[Any]], running: Program, within_s: float = PATIENT_S) -> Any:
     """Call `condition` until it returns something true, and return that; a refused connection counts as false."""
     try:
         async with asyncio.timeout(within_s):

@@ -22,6 +22,7 @@ import pytest
 from agent_counts import counted
 from brokers import ROOT, Mosquitto, consumer, mosquitto, payloads
 from mqtt_agent import exporter, mqtt_agent, section
+from patience import PATIENT_S
 from programs import farm, until
 
 pytestmark = pytest.mark.program("mosquitto")
@@ -211,7 +212,7 @@ def take_over(port: int, client_id: str) -> None:
     name = client_id.encode()
     # MQTT 3.1.1, 3.1: protocol name and level, clean session, keepalive 60 s, client id.
     body = b"\x00\x04MQTT\x04\x02\x00\x3c" + len(name).to_bytes(2) + name
-    with socket.create_connection(("127.0.0.1", port), timeout=5) as other:
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENT_S) as other:
         other.sendall(b"\x10" + len(body).to_bytes(1) + body)
         assert other.recv(4) == b"\x20\x02\x00\x00"
 
@@ -231,7 +232,7 @@ async def test_reconnecting_leaves_nothing_behind(
         measured = []
         async with side.running():
             for number in range(times + 1):
-                async with asyncio.timeout(10):
+                async with asyncio.timeout(PATIENT_S):
                     await connected.wait()
                 connected.clear()
                 if number in {times // 3, times}:

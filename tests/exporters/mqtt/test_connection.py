@@ -10,6 +10,7 @@ from brokers import ROOT, consumer, mosquitto, payloads, shipped
 from certificates import Authority
 from exporter_cases import AT
 from mqtt_agent import delivering, exporter, figure_times, password, publish_figures, section
+from patience import PATIENT_S
 from programs import free_port
 
 from agent.exporters.mqtt import broker as broker_module
@@ -51,15 +52,15 @@ async def test_a_broker_that_is_killed_or_frozen_is_left_and_found_again(tmp_pat
                     await asyncio.to_thread(broker.stop, signal.SIGKILL)
                     publish_figures(side, 50, 50)
                     await asyncio.to_thread(broker.start)
-                    await reader.until(lambda got: len(payloads(got, f"{ROOT}/figures")) == 100, 30)
+                    await reader.until(lambda got: len(payloads(got, f"{ROOT}/figures")) == 100)
                     broker.send(signal.SIGSTOP)
                     publish_figures(side, 50, 100)
                     lost = asyncio.Event()
                     side.outlets[0].broker.on_state = lambda is_connected, _: None if is_connected else lost.set()
-                    async with asyncio.timeout(10):
+                    async with asyncio.timeout(PATIENT_S):
                         await lost.wait()
                     broker.send(signal.SIGCONT)
-                    await reader.until(lambda got: len(payloads(got, f"{ROOT}/figures")) == 150, 30)
+                    await reader.until(lambda got: len(payloads(got, f"{ROOT}/figures")) == 150)
         assert figure_times(reader) == [AT + number for number in range(150)]
 
     async with asyncio.TaskGroup() as tasks:
@@ -76,7 +77,7 @@ async def test_what_a_killed_broker_took_with_it_is_sent_again(tmp_path: Path) -
         mine._backoff = Backoff(random=lambda: 1.0, first_s=1.5, longest_s=1.5)
         async with delivering(side):
             publish_figures(side, 20)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENT_S):
                 while mine.health.delivered < 20:  # noqa: ASYNC110  a counter sets no event
                     await asyncio.sleep(0.01)
             await asyncio.to_thread(broker.stop, signal.SIGKILL)
@@ -119,7 +120,7 @@ async def fault(folder: Path, **options: Any) -> tuple[str, str]:
     broker = side.outlets[0].broker
     broker.on_state = lambda _is_connected, _detail: reported.set()
     async with side.running():
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENT_S):
             await reported.wait()
         trouble = broker.health.trouble or "connected"
         return next((reason for reason, count in broker.health.errors.items() if count), ""), trouble

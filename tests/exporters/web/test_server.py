@@ -15,6 +15,7 @@ import jsonschema
 import pytest
 from exporter_cases import AT, entry, gone_silent, reading, status
 from msgspec import structs
+from patience import PATIENT_S
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 from web_site import UNITS, get_json, served, source
 
@@ -433,7 +434,7 @@ async def test_slow_heads_are_cut() -> None:
                 await asyncio.sleep(0.05)
 
         drips = [asyncio.create_task(drip(writer), name="drip") for _, writer in slow]
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENT_S):
             ends = await asyncio.gather(*(reader.read() for reader, _ in slow), return_exceptions=True)
         for task, (_, writer) in zip(drips, slow, strict=True):
             task.cancel()
@@ -446,7 +447,7 @@ async def test_slow_heads_are_cut() -> None:
 async def test_silent_and_half_second_requests_are_cut() -> None:
     """A silent connection is cut, and so is one whose second head never ends."""
     async with web.serve(source(), "127.0.0.1", 0, header_deadline_s=0.3) as (host, port):
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENT_S):
             silent, silent_writer = await asyncio.open_connection(host, port)
             assert await _end(silent) == b""
             reader, writer = await asyncio.open_connection(host, port)
@@ -497,7 +498,7 @@ async def test_a_reader_that_does_not_read_is_cut(monkeypatch: pytest.MonkeyPatc
         return b"x" * 50_000_000, {"Content-Type": "text/plain"}
 
     loop = asyncio.get_running_loop()
-    async with web.serve(source(scrape=scrape), "127.0.0.1", 0) as (host, port), asyncio.timeout(10):
+    async with web.serve(source(scrape=scrape), "127.0.0.1", 0) as (host, port), asyncio.timeout(PATIENT_S):
         with closing(socket.socket()) as connection:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             connection.setblocking(False)  # noqa: FBT003 - the standard library's signature.
@@ -523,7 +524,7 @@ async def test_fifty_scrapers_at_once() -> None:
 
 async def test_it_stops_with_clients_connected() -> None:
     """Stopping waits neither for idle connections nor for one in mid-request."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENT_S):
         async with web.serve(source(), "127.0.0.1", 0) as (host, port):
             idle, idle_writer = await asyncio.open_connection(host, port)
             idle_writer.write(HEALTH_KEPT)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from capture_files import S21_POOLS, S21_STATS, S21_SUMMARY, S21_VERSION
 from loopback import answering, blackhole, dripping, flooding, hanging, resetting, splitting, unit, until, unused
+from patience import PATIENT_S
 
 from agent.errors import (
     DeadlineError,
@@ -29,7 +30,7 @@ pytestmark = pytest.mark.asyncio(loop_factories=["asyncio", "uvloop"])
 
 REPLY = b'{"STATUS":[{"STATUS":"S"}],"id":1}'
 S21_ANSWERS = {STATS_NEW_API: S21_STATS, SUMMARY: S21_SUMMARY, POOLS: S21_POOLS, VERSION: S21_VERSION}
-PATIENT_S = 30.0
+
 SHORT_S = 0.15
 
 
