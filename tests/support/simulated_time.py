@@ -47,5 +47,13 @@ class SimulatedLoop(asyncio.SelectorEventLoop):
 
 def run_simulated(main: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine on a `SimulatedLoop` and return its result."""
+    results: list[T] = []
+
+    # Not as the task's result: `asyncio.Runner` restores the signal handler at its end, and `signal` then writes out the
+    # former one, with the task and its result, in an error that it drops. For an hour of figures that took 700 MB.
+    async def keep() -> None:
+        results.append(await main)
+
     with asyncio.Runner(loop_factory=SimulatedLoop) as runner:
-        return runner.run(main)
+        runner.run(keep())
+    return results[0]
