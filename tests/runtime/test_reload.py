@@ -158,7 +158,7 @@ async def test_figures_are_of_one_ledger(tmp_path: Path, monkeypatch: pytest.Mon
     """Every round of figures during a reload counts by the old ledger or by the new one, never by both."""
     for user in ("agent.runtime.in_force", "agent.runtime.rounds"):
         monkeypatch.setattr(f"{user}.UNITS_PER_SLICE", 1)
-    rows = [f"u{number},S21,200,127.77.1.{number},C1,R1,{number},2025-01-01,,deployed" for number in range(1, 251)]
+    rows = [f"u{number},S21,200,127.77.1.{number},C1,R1,{number},2025-01-01,,deployed" for number in range(1, 101)]
     agent, ledger, header = _agent(tmp_path), tmp_path / "ledger.csv", LEDGER.splitlines()[0]
     deployed_hs = []
 
@@ -176,7 +176,7 @@ async def test_figures_are_of_one_ledger(tmp_path: Path, monkeypatch: pytest.Mon
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(count())
             tasks.create_task(agent.reload())
-    assert list(dict.fromkeys(deployed_hs)) == [250 * 200e12, 250 * 195e12]
+    assert list(dict.fromkeys(deployed_hs)) == [100 * 200e12, 100 * 195e12]
 
 
 def _kept(agent: Agent) -> dict[str, tuple[int, ...]]:
