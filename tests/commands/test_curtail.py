@@ -28,8 +28,8 @@ count_simulated = true
 file = "ledger.csv"
 [poll]
 interval_s = 1
-connect_timeout_s = 0.5
-deadline_s = 1
+connect_timeout_s = 2
+deadline_s = 2
 [web]
 listen = "127.0.0.1:{port}"
 [api]

@@ -29,12 +29,12 @@ name = "alpha"
 file = "ledger.csv"
 [poll]
 interval_s = 1
-connect_timeout_s = 0.5
-deadline_s = 1
+connect_timeout_s = 2
+deadline_s = 2
 [identity]
 web_port = {web_port}
 checks_per_s = 100
-deadline_s = 1
+deadline_s = 5
 [history]
 keep = false
 [web]

@@ -23,8 +23,8 @@ count_simulated = {count_simulated}
 file = "ledger.csv"
 [poll]
 interval_s = {interval_s}
-connect_timeout_s = 0.5
-deadline_s = 1
+connect_timeout_s = 2
+deadline_s = 2
 slow_every = 3
 [identity]
 enabled = false
