@@ -58,8 +58,8 @@ async def test_units_are_published_on_change_and_heartbeat(tmp_path: Path) -> No
 
 async def test_single_units_are_gathered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A unit's topic is delayed to gather others, and leaves early with figures or at the end."""
-    monkeypatch.setattr(delivery_module, "GATHER_S", 60.0)
-    monkeypatch.setattr(outbox_writer_module, "IDLE_S", 60.0)
+    monkeypatch.setattr(delivery_module, "GATHER_S", 10 * PATIENT_S)
+    monkeypatch.setattr(outbox_writer_module, "IDLE_S", 10 * PATIENT_S)
     async with mosquitto(tmp_path / "broker") as broker:
         with consumer(broker.port, f"{ROOT}/#") as reader:
             async with delivering(exporter(tmp_path, section(broker.port))) as side:
