@@ -135,7 +135,7 @@ class Agent:
         )
         self.in_force = InForce(setup, self._parts, at=at)
         self.reload_wanted = self.in_force.reload_wanted
-        self.timer = RoundTimer(self.rounds, self.in_force, self.book, self.fan_out)
+        self.timer = RoundTimer(self.rounds, self.in_force, self.book, self.fan_out, self._polling)
         self.in_force.on_interval_changed = self.timer.on_interval_changed
         self.snapshots = Snapshots(lambda: self.setup, self._parts)
         self.metrics.watch_meters(self.meters.states)

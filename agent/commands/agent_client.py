@@ -1,7 +1,6 @@
 """A client of a running agent's HTTP API: its address, its token, one request at a time."""
 
 import http.client
-import ssl
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import msgspec
 from agent.config.file import load_config
 from agent.errors import AgentError, ConfigError, Mistake
 from agent.exporters.web.bearer import Token, read_token
+from agent.tls import client_context
 
 TIMEOUT_S = 10.0
 MAX_ANSWER_BYTES = 64 << 20
@@ -52,9 +52,8 @@ class RunningAgent:
             headers["Content-Type"] = "application/json"
         host, port = address.hostname or "", address.port
         if address.scheme == "https":
-            context = ssl.create_default_context()
             connection: http.client.HTTPConnection = http.client.HTTPSConnection(
-                host, port, timeout=TIMEOUT_S, context=context
+                host, port, timeout=TIMEOUT_S, context=client_context()
             )
         else:
             connection = http.client.HTTPConnection(host, port, timeout=TIMEOUT_S)

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from agent.errors import AgentError
 
-START_TIMEOUT_S = 20.0
+# A program that fails exits, which is noticed at once; this bounds one that hangs, on a slow machine with other work.
+START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 4.0
 
 CHECKOUT = Path(__file__).resolve().parents[2]

@@ -8,10 +8,12 @@ is read.
 import asyncio
 import json
 import re
+import ssl
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,6 +26,7 @@ from agent.config.sections import MeterSection
 from agent.errors import ConfigError, MeterError, excerpt
 from agent.files.text import read_text
 from agent.site.metered import MeterState, MeterWatts
+from agent.tls import client_context
 
 log = structlog.get_logger("agent.meters")
 
@@ -158,10 +161,15 @@ class Meters:
                 self._failing.discard(name)
                 log.info("meter read again", meter=name, watts=measured.watts)
 
+    @cached_property
+    def _tls(self) -> ssl.SSLContext:
+        return client_context()
+
     async def _ask(self, session: aiohttp.ClientSession, url: str, section: MeterSection) -> Measurement:
         headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
         clock_s = self._clock()
-        async with session.get(url, headers=headers, allow_redirects=False) as response:
+        checked = self._tls if url.startswith("https:") else True
+        async with session.get(url, headers=headers, allow_redirects=False, ssl=checked) as response:
             if response.status != 200:
                 raise MeterError(f"HTTP status {response.status}")
             body = bytearray()

@@ -5,14 +5,20 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
+import structlog
+
 from agent.config.file import Config
+from agent.errors import LocalResourceError
 from agent.runtime.process import raise_file_limit
+from agent.runtime.socket_log import SocketLog
 from agent.site.ledger.entries import LedgerEntry
 from agent.site.poller import Bounds, Poller
 from agent.site.schedule import Schedule
 from agent.unit.cgminer.client import Client
 from agent.unit.reader import AnyReader
 from agent.unit.reading import Poll
+
+log = structlog.get_logger("agent")
 
 # Descriptors kept for the web server, the log, the loop, and files.
 RESERVED_FILES = 64
@@ -46,6 +52,7 @@ class Polling:
         self._on_poll = on_poll
         self._on_skipped = on_skipped
         self._file_limit = raise_file_limit()
+        self._socket_log = SocketLog()
         self._client: Client
         self._poller: Poller | None = None
         self.rest_s = 0.0
@@ -77,8 +84,10 @@ class Polling:
             slow_every=poll.slow_every,
             on_poll=self._on_poll,
             on_skipped=self._on_skipped,
+            on_no_socket=self._note_no_socket,
         )
         self._poller.replace_entries(entries)
+        self._warn_if_limited()
         try:
             yield
         finally:
@@ -88,6 +97,7 @@ class Polling:
         """Continue with another configuration; polls in flight are dropped."""
         self._config = config
         self.start_over()
+        self._warn_if_limited()
 
     def start_over(self) -> None:
         """Drop the polls in flight, and poll every unit within an interval, whatever its back-off."""
@@ -99,6 +109,30 @@ class Polling:
             bounds=self._bounds(),
             slow_every=self._config.poll.slow_every,
         )
+
+    def close_interval(self) -> None:
+        """Log what is due once an interval."""
+        self._socket_log.close_interval()
+
+    def _note_no_socket(self, error: LocalResourceError) -> None:
+        self._socket_log.add(
+            error, file_limit=self._file_limit, in_flight=self.poller.in_flight, units=self.poller.units
+        )
+
+    def _warn_if_limited(self) -> None:
+        """Log if the limit of open files lets fewer polls be in flight than configuration and ledger need."""
+        poll, web, bounds = self._config.poll, self._config.web, self._bounds()
+        healthy = poll.max_in_flight - poll.max_in_flight_sick
+        allowed = bounds.healthy + bounds.sick
+        if allowed < min(poll.max_in_flight, self.poller.units):
+            log.warning(
+                "few polls at once: limit of open files",
+                file_limit=self._file_limit,
+                file_limit_needed=RESERVED_FILES + web.max_connections + 2 * max(healthy, poll.max_in_flight_sick),
+                in_flight_at_most=allowed,
+                max_in_flight=poll.max_in_flight,
+                units=self.poller.units,
+            )
 
     def _new_client(self) -> Client:
         poll = self._config.poll

@@ -10,6 +10,7 @@ from agent.runtime import garbage
 from agent.runtime.change_log import log_summary
 from agent.runtime.fan_out import FanOut
 from agent.runtime.in_force import InForce
+from agent.runtime.polling import Polling
 from agent.runtime.rounds import Rounds
 from agent.site.curtailment.book import CurtailmentBook
 from agent.site.totals import SiteFigures
@@ -29,16 +30,20 @@ class RoundTimer:
         in_force: The setup in force; a dated change of the ledger is applied before a round.
         book: Declared curtailments.
         fan_out: Every exporter.
+        polling: The poller.
 
     Attributes:
         on_figures: Called with each interval's figures, from the first whole round on.
     """
 
-    def __init__(self, rounds: Rounds, in_force: InForce, book: CurtailmentBook, fan_out: FanOut) -> None:
+    def __init__(
+        self, rounds: Rounds, in_force: InForce, book: CurtailmentBook, fan_out: FanOut, polling: Polling
+    ) -> None:
         self._rounds = rounds
         self._in_force = in_force
         self._book = book
         self._fan_out = fan_out
+        self._polling = polling
         self._interval_changed = asyncio.Event()
         self._is_frozen = self._is_late = False
         self.on_figures: Callable[[SiteFigures], None] = lambda _: None
@@ -92,6 +97,7 @@ class RoundTimer:
             garbage.freeze()
             self._is_frozen = True
         self._log_lateness(metrics.own.stretch)
+        self._polling.close_interval()
         if not self._rounds.is_whole:
             log.info("site not looked at yet", units=figures.site.units, reason=self._rounds.unreadiness)
             return

@@ -128,6 +128,7 @@ class Poller:
         slow_every: Ask for share counters and pools every this many polls.
         on_poll: Called with each finished poll and the monotonic time of its end, s.
         on_skipped: Called with one of `SKIP_REASONS` and the number of polls skipped.
+        on_no_socket: Called before that with the reason if this machine has no socket left.
         wall: Returns Unix time, s.
         clock: Returns monotonic time, s; the clock of the schedule.
         cpu: Returns the CPU time of the thread, s.
@@ -146,6 +147,7 @@ class Poller:
         slow_every: int,
         on_poll: Callable[[Poll, float], None],
         on_skipped: Callable[[str, int], None],
+        on_no_socket: Callable[[LocalResourceError], None] = lambda _: None,
         wall: Callable[[], float] = time.time,
         clock: Callable[[], float] = time.monotonic,
         cpu: Callable[[], float] = time.thread_time,
@@ -158,6 +160,7 @@ class Poller:
         self._slow_every = slow_every
         self._on_poll = on_poll
         self._on_skipped = on_skipped
+        self._on_no_socket = on_no_socket
         self._wall = wall
         self._clock = clock
         self._cpu = cpu
@@ -170,6 +173,11 @@ class Poller:
     def in_flight(self) -> int:
         """Polls in flight."""
         return self._healthy.in_flight + self._sick.in_flight
+
+    @property
+    def units(self) -> int:
+        """Units polled."""
+        return len(self._units)
 
     @property
     def waiting(self) -> int:
@@ -285,9 +293,9 @@ class Poller:
                 conversation = unit.account.metered(conversation)
             try:
                 self._client.start(unit.address, conversation, partial(self._done, unit, lane))
-            except LocalResourceError:
+            except LocalResourceError as error:
                 unit.is_busy = False
-                self._on_skipped("no_socket", 1)
+                self._skip_for(error)
             else:
                 lane.in_flight += 1
                 if unit.is_deferred or now - unit.due_at >= _DEFER_RATIO * self._schedule.interval_s:
@@ -296,6 +304,10 @@ class Poller:
                     # Units that do not answer rest on purpose.
                     self._pace.add(now - unit.asked_at, now)
                 unit.asked_at = now
+
+    def _skip_for(self, error: LocalResourceError) -> None:
+        self._on_no_socket(error)
+        self._on_skipped("no_socket", 1)
 
     def _note_delay(self, unit: _Unit, now: float) -> None:
         """Decide when the next poll is due, of a unit that was polled late now or before."""
@@ -312,7 +324,7 @@ class Poller:
         unit.is_busy = False
         now = self._clock()
         if isinstance(outcome.error, LocalResourceError):
-            self._on_skipped("no_socket", 1)
+            self._skip_for(outcome.error)
         elif not unit.is_gone:
             reading, error = outcome.result, outcome.error
             if reading is None or reading.repairs or unit.account is not None:

@@ -133,7 +133,20 @@ def printed(name: str, *options: str) -> str:
             (rf"stats, new dialect +{NUMBER} +{NUMBER} +{NUMBER}/s",),
         ),
     ],
-    ids=["polls", "steady", "hour", "sick", "scale", "soak", "scrape", "figures", "history", "hostile", "recovery", "simulator"],
+    ids=[
+        "polls",
+        "steady",
+        "hour",
+        "sick",
+        "scale",
+        "soak",
+        "scrape",
+        "figures",
+        "history",
+        "hostile",
+        "recovery",
+        "simulator",
+    ],
 )
 def test_benchmark_runs(name: str, options: tuple[str, ...], lines: tuple[str, ...]) -> None:
     """A benchmark ends with status 0 and prints its main lines with figures."""

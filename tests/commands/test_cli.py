@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from paths import CAPTURES
+from patience import PATIENT_S
 from programs import Program, farm, free_port, program, until
 from rich.console import Console
 from typer.testing import CliRunner
@@ -111,7 +112,7 @@ def test_a_quick_answer_imports_no_subcommand(
     """Version, list of commands and completion of a command's name import no subcommand, not even its options."""
     command = (sys.executable, "-c", ANSWER_AND_MODULES, *arguments)
     ended = subprocess.run(
-        command, env=os.environ | environment, capture_output=True, text=True, timeout=30, check=False
+        command, env=os.environ | environment, capture_output=True, text=True, timeout=PATIENT_S, check=False
     )
     answered, _, modules = ended.stdout.partition("modules: ")
     assert answer in answered, ended.stderr
@@ -179,7 +180,7 @@ def test_a_taken_port_is_one_message(tmp_path: Path) -> None:
         port = taken.getsockname()[1]
         config = _site(tmp_path, config=f'{GOOD_CONFIG}[web]\nlisten = "127.0.0.1:{port}"\n')
         command = [sys.executable, "-m", "agent", "run", "--config", config]
-        ended = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=PATIENT_S, check=False)
     assert ended.returncode == 1
     assert "address already in use" in ended.stderr
     assert "Traceback" not in ended.stderr

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from patience import PATIENT_S
 from programs import Program, farm, free_port, get, get_json, program, until
 
 from agent.commands.site_summary import curtailment_line
@@ -27,8 +28,8 @@ count_simulated = true
 file = "ledger.csv"
 [poll]
 interval_s = 1
-connect_timeout_s = 0.5
-deadline_s = 1
+connect_timeout_s = 2
+deadline_s = 2
 [web]
 listen = "127.0.0.1:{port}"
 [api]
@@ -73,7 +74,7 @@ async def curtail(folder: Path, *arguments: str) -> Ended:
     """Run `hashsight curtail` to its end."""
     command = (sys.executable, "-m", "agent", "curtail", *arguments)
     async with program(*command, log=folder / "curtail.log") as running:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENT_S):
             status = await running.process.wait()
         return Ended(status, running.said)
 

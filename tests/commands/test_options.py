@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import NamedTuple, get_type_hints
 
 import pytest
+from patience import PATIENT_S
 from rich.text import Text
 from typer.main import get_command
 
@@ -80,7 +81,7 @@ def answers(requests: list[str], **environment: str) -> tuple[str, set[str]]:
         env=os.environ | environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENT_S,
         check=True,
     )
     printed, _, modules = ended.stdout.rpartition("modules: ")

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import yaml
 from paths import ROOT
+from patience import PATIENT_S
 from programs import free_port, program
 
 from agent.config.file import load_config
@@ -100,7 +101,7 @@ def test_prometheus_takes_what_the_guide_makes_of_it(name: str, tmp_path: Path) 
         rf"^ +(sed .* deploy/{re.escape(name)}) >", (DEPLOY / "README.md").read_text(), re.MULTILINE
     )
     shutil.copytree(ROOT / "grafana/rules", tmp_path / "hashsight")
-    made = subprocess.run(["sh", "-c", command], cwd=ROOT, capture_output=True, timeout=10, check=True)
+    made = subprocess.run(["sh", "-c", command], cwd=ROOT, capture_output=True, timeout=PATIENT_S, check=True)
     (tmp_path / "prometheus.yml").write_bytes(made.stdout)
     assert "rule files found" in _run("promtool", "check", "config", str(tmp_path / "prometheus.yml"))
 
@@ -119,7 +120,7 @@ async def test_mosquitto_takes_the_compose_configuration(tmp_path: Path) -> None
     text = text.replace("listener 1883", f"listener {port} 127.0.0.1").replace("/mosquitto/data", str(tmp_path))
     (tmp_path / "mosquitto.conf").write_text(f"user root\n{text}", encoding="utf-8")
     async with program("mosquitto", "-c", str(tmp_path / "mosquitto.conf"), log=tmp_path / "mosquitto.log") as running:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENT_S):
             while True:
                 assert running.process.returncode is None, running.said
                 try:
@@ -248,7 +249,7 @@ def test_install_makes_an_agent_of_its_own(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         cwd=tmp_path,
-        timeout=30,
+        timeout=PATIENT_S,
         check=True,
     )
     assert ran.stdout.strip() == str(to / "app/agent/__init__.py")

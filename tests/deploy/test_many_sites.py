@@ -14,6 +14,7 @@ import pytest
 import yaml
 from alert_chain import hurried_rules
 from paths import ROOT
+from patience import PATIENT_S
 from programs import Program, agent, farm, free_port, get, program, query, until
 
 DEPLOY, RULES = ROOT / "deploy", ROOT / "grafana/rules"
@@ -29,7 +30,7 @@ def sending(gateway: str, to: str, folder: Path) -> Path:
     guide = (DEPLOY / "README.md").read_text(encoding="utf-8")
     (command,) = re.findall(r"^ +(sed -i .*#: .*) /etc/prometheus/prometheus\.yml$", guide, re.MULTILINE)
     command = command.replace('"$(hostname)"', gateway)
-    subprocess.run(["sh", "-c", f"{command} {config}"], timeout=10, check=True)
+    subprocess.run(["sh", "-c", f"{command} {config}"], timeout=PATIENT_S, check=True)
     return adapt(config, {"https://YOUR-HOST": f"http://{to}", "../grafana/rules/*.yml": str(RULES / "*.yml")})
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 from paths import DEPLOY
+from patience import PATIENT_S
 from programs import get, get_json, program, query, until
 
 STACK = DEPLOY / "stack.py"
@@ -23,7 +24,7 @@ async def test_stack_comes_up_and_goes_away(tmp_path: Path) -> None:
         async def is_up() -> bool:
             return "Ctrl-C" in running.said
 
-        await until(is_up, running, within_s=60)
+        await until(is_up, running, within_s=PATIENT_S)
         found = dict(re.findall(r"^(.*?)\s{2,}(http://\S+)$", running.said, re.MULTILINE))
         assert set(found) == {"status page", "what is true", "Alertmanager", "Prometheus"}
         server = found["Prometheus"].rstrip("/")
@@ -36,7 +37,7 @@ async def test_stack_comes_up_and_goes_away(tmp_path: Path) -> None:
         assert [each["url"] for each in alertmanagers] == [f"{found['Alertmanager']}api/v2/alerts"]
         assert (await get_json(found["what is true"]))["site"]["hashrate_hs"] > 0
         running.process.send_signal(signal.SIGTERM)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENT_S):
             assert await running.process.wait() == 0, running.said
         for address in found.values():
             with pytest.raises(aiohttp.ClientError):

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 from paths import DEPLOY
+from patience import PATIENT_S
 
 from grafana import rules_lint
 
@@ -46,7 +47,7 @@ def held_back() -> Iterator[tuple[str, str, tuple[str, ...]]]:
 def test_amtool_takes_it() -> None:
     """Alertmanager's own check finds no mistake."""
     done = subprocess.run(
-        ["amtool", "check-config", str(CONFIG)], capture_output=True, text=True, check=False, timeout=30
+        ["amtool", "check-config", str(CONFIG)], capture_output=True, text=True, check=False, timeout=PATIENT_S
     )
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -61,7 +62,7 @@ def test_severity_chooses_the_receiver(severity: str, receiver: str) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=30,
+        timeout=PATIENT_S,
     )
     assert done.stdout.split() == [receiver]
 

@@ -8,19 +8,22 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
 from dashboard_cases import RULES, Ask, all_asks, boards, filled
 from live_prometheus import prometheus
+from patience import PATIENT_S
 from programs import CONFIG, Program, farm, free_port, get, program, query, until
 
 HS = "hashrate_hashes_per_second"
 HOUR_S = 3600
 SITE = "alpha"
 
-# Prometheus aborts a query that takes longer, with an error.
-TIMEOUT = "500ms"
+# Samples that a query may read, counted for each step: the same on every machine. The largest query here reads a
+# million, for which Prometheus 2.42 needs less than half a second.
+MOST_SAMPLES = 2_000_000
 
 VALUES = {
     **dict.fromkeys(("container", "model", "state", "cause", "job", "instance"), ".*"),
@@ -91,7 +94,7 @@ def load_blocks(folder: Path, lines: Iterable[str]) -> None:
     # By default it makes a block for every two hours, which takes minutes.
     importing = ("promtool", "tsdb", "create-blocks-from", "--max-block-duration=1000h", "openmetrics")
     command = [*importing, str(file), str(folder / "tsdb")]
-    made = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    made = subprocess.run(command, capture_output=True, text=True, timeout=PATIENT_S, check=False)
     assert made.returncode == 0, made.stderr
 
 
@@ -110,10 +113,10 @@ async def answer(session: aiohttp.ClientSession, url: str, expr: str, *, days: f
     """Query as Grafana does, over the last `days` or at this moment if 0; return the number of series.
 
     Raises:
-        AssertionError: Prometheus refused, or gave up after `TIMEOUT`.
+        AssertionError: Prometheus refused, or read more than `MOST_SAMPLES`.
     """
     now = int(time.time())
-    parameters = {"query": expr, "timeout": TIMEOUT}
+    parameters = {"query": expr, "stats": "true"}
     if days:
         start = (now - int(days * 86400)) // step_s * step_s
         parameters |= {"start": str(start), "end": str(now), "step": str(step_s)}
@@ -122,11 +125,18 @@ async def answer(session: aiohttp.ClientSession, url: str, expr: str, *, days: f
     async with session.post(f"{url}/api/v1/query{'_range' if days else ''}", data=parameters) as response:
         reply = await response.json()
     assert reply["status"] == "success", f"{reply['error']}: {expr}"
+    assert samples_read(reply) <= MOST_SAMPLES, expr
     return len(reply["data"]["result"])
 
 
+def samples_read(reply: Any) -> int:
+    """Return how many samples a query read, from Prometheus' own count."""
+    samples: int = reply["data"]["stats"]["samples"]["totalQueryableSamples"]
+    return samples
+
+
 async def _unanswered(url: str, asks: list[Ask], values: dict[str, str]) -> list[Ask]:
-    """Run every query once; return those without a result in time."""
+    """Run every query once; return those without a result."""
     left = []
     async with aiohttp.ClientSession() as session:
         for ask in asks:
@@ -135,9 +145,7 @@ async def _unanswered(url: str, asks: list[Ask], values: dict[str, str]) -> list
             try:
                 found = await answer(session, url, filled(ask.expr, values), days=days, step_s=step_s)
             except AssertionError as error:
-                if "timed out" not in str(error):
-                    raise AssertionError(f"{ask.where}: {error}") from error
-                found = 0
+                raise AssertionError(f"{ask.where}: {error}") from error
             if not found:
                 left.append(ask)
     return left
@@ -148,7 +156,7 @@ def _may_be_empty(ask: Ask) -> bool:
 
 
 @pytest.mark.program("prometheus", "promtool")
-async def test_every_question_has_an_answer_within_half_a_second(tmp_path: Path) -> None:
+async def test_every_question_has_an_answer_at_a_bounded_cost(tmp_path: Path) -> None:
     """With the shipped rules and ten weeks of recorded hours, every panel, annotation and variable has data."""
     hours = range(int(time.time()) // HOUR_S * HOUR_S - 70 * 86400, int(time.time()), HOUR_S)
     past = {
@@ -182,7 +190,7 @@ async def test_every_question_has_an_answer_within_half_a_second(tmp_path: Path)
                 return all(map(_may_be_empty, left))
 
             with contextlib.suppress(AssertionError):
-                await until(all_answered, running, within_s=90)
+                await until(all_answered, running, within_s=PATIENT_S)
             assert [ask.where for ask in left if not _may_be_empty(ask)] == []
 
 
@@ -220,11 +228,12 @@ async def test_the_monthly_table_gives_calendar_months_exactly(tmp_path: Path) -
                 "start": "2025-08-25T00:00:00Z",
                 "end": "2025-11-20T00:00:00Z",
                 "step": "86400",
-                "timeout": TIMEOUT,
+                "stats": "true",
             }
             async with session.post(f"{server}/api/v1/query_range", data=parameters) as response:
                 reply = await response.json()
             assert reply["status"] == "success", reply
+            assert samples_read(reply) <= MOST_SAMPLES
             found = {
                 each["metric"]["month"]: [float(value) for _, value in each["values"]]
                 for each in reply["data"]["result"]

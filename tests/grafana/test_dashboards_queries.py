@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from dashboard_cases import all_asks, boards, filled
 from dashboard_lint import lint
+from patience import PATIENT_S
 
 BOARDS = boards()
 
@@ -68,7 +69,7 @@ def test_every_query_parses(tmp_path: Path) -> None:
     path = tmp_path / "asks.yml"
     path.write_text(json.dumps({"groups": [{"name": "dashboards", "rules": rules}]}), encoding="utf-8")
     checked = subprocess.run(
-        ["promtool", "check", "rules", str(path)], capture_output=True, text=True, timeout=30, check=False
+        ["promtool", "check", "rules", str(path)], capture_output=True, text=True, timeout=PATIENT_S, check=False
     )
     broken = [asks[int(number)].where for number in re.findall(r'"ask:(\d+)"', checked.stderr)]
     assert checked.returncode == 0, f"{broken}\n{checked.stderr}"

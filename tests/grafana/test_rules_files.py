@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from patience import PATIENT_S
 
 from grafana import check, dashboards_lint, generated, rules_lint
 
@@ -19,7 +20,9 @@ def test_everything_committed_is_as_it_should_be() -> None:
 
 def test_the_check_is_a_command() -> None:
     """`python -m grafana.check` exits with 0; the writer exits with 2 on wrong arguments."""
-    checked = subprocess.run([sys.executable, "-m", "grafana.check"], capture_output=True, check=False, timeout=60)
+    checked = subprocess.run(
+        [sys.executable, "-m", "grafana.check"], capture_output=True, check=False, timeout=PATIENT_S
+    )
     assert (checked.returncode, checked.stderr) == (0, b"")
     assert generated.main([]) == 2
 

@@ -20,6 +20,7 @@ import pytest
 from exporter_cases import entry, gone_silent, reading, status
 from history_cases import AT, DAY_S, HOUR_S, PH, row, write
 from paths import SUPPORT
+from patience import PATIENT_S
 from structlog.testing import capture_logs
 
 from agent.errors import HISTORY_REASONS, HistoryError, UnreachableError
@@ -210,17 +211,17 @@ def test_what_comes_while_it_writes_is_written_before_it_stops(path: Path, monke
 
     def slow_write(*args: Any, **kwargs: Any) -> None:
         is_writing.set()
-        assert go_on.wait(10)
+        assert go_on.wait(PATIENT_S)
         write_rows(*args, **kwargs)
 
     monkeypatch.setattr(HistoryWriter, "write", slow_write)
     kept = history(path)
     kept.start()
-    assert is_writing.wait(10)
+    assert is_writing.wait(PATIENT_S)
     kept.record_site(row())
     stopping = threading.Thread(target=kept.stop, args=(10.0,))
     stopping.start()
-    assert kept._wanted.wait(10)
+    assert kept._wanted.wait(PATIENT_S)
     go_on.set()
     stopping.join(10)
     assert operating(path) == {0: 46.0}
@@ -735,7 +736,7 @@ def test_a_disk_that_hangs_blocks_nothing(path: Path, monkeypatch: pytest.Monkey
     kept = history(path)
     kept.start()
     try:
-        assert entered.wait(10)
+        assert entered.wait(PATIENT_S)
         kept.record([Minute(row(), {})])
         with capture_logs() as logs:
             kept.stop(timeout_s=0.01)
@@ -775,7 +776,7 @@ def test_read_only_folder(path: Path) -> None:
         if os.getuid() != 0:
             script = script.replace("os.setgid(65534); os.setuid(65534);", "")
         done = subprocess.run(
-            [sys.executable, "-c", script, str(path)], capture_output=True, text=True, check=False, timeout=60
+            [sys.executable, "-c", script, str(path)], capture_output=True, text=True, check=False, timeout=PATIENT_S
         )
         assert done.stdout.strip() in {f"({AT}, {AT + 60})", ""}, done.stderr
     finally:

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from patience import PATIENT_S
 from programs import agent, farm, get, get_json, program, prometheus, query, until
 
 BROKEN_CONFIG = '[site]\nname = "alpha"\ncolour = "red"\n[ledger]\nfile = "ledger.csv"\n[poll]\ninterval_s = "soon"\n'
@@ -34,7 +35,7 @@ async def test_prometheus_shows_what_the_units_truly_did(tmp_path: Path) -> None
         ["promtool", "check", "metrics"],
         input=exposition.encode(),
         capture_output=True,
-        timeout=30,
+        timeout=PATIENT_S,
         check=False,
     )
     assert (checked.returncode, checked.stderr.decode(), checked.stdout.decode()) == (0, "", "")
@@ -132,7 +133,7 @@ async def test_demo_comes_out_near_ninety_two_percent(tmp_path: Path) -> None:
     """The demo's injected troubles bring its site to about 92 % of nameplate; the demo ends by itself."""
     command = (sys.executable, "-m", "agent", "demo", "--interval", "2", "--seconds", "9", "--listen", "127.0.0.1:0")
     async with program(*command, log=tmp_path / "demo.log") as running:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENT_S):
             assert await running.process.wait() == 0
         said = running.said
     headlines = [line for line in said.splitlines() if "operational efficiency" in line]
@@ -149,7 +150,7 @@ async def test_once_prints_figures_and_worst_units(tmp_path: Path) -> None:
         config.write_text('[site]\nname = "alpha"\n[ledger]\nfile = "ledger.csv"\n', encoding="utf-8")
         command = (sys.executable, "-m", "agent", "once", "--config", str(config), "--json")
         async with program(*command, log=tmp_path / "once.log") as running:
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(PATIENT_S):
                 assert await running.process.wait() == 0, running.said
             printed = json.loads(running.said)
         truth = await get_json(f"{control}/truth")

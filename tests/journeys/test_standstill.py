@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from patience import PATIENT_S
 from programs import Program, agent, farm, get, get_json
 
 UNITS = 60
 # Readings last three seconds at an interval of one second.
 STOPPED_S = 5.0
-PATIENT_S = 60.0
 
 
 def _shown_ratio(exposition: str) -> float | None:

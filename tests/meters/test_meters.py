@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import json
 import os
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,8 +12,10 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from certificates import Authority
 from hypothesis import given
 from hypothesis import strategies as st
+from patience import PATIENT_S
 
 from agent.config.json_pointer import parse_pointer, resolve
 from agent.config.sections import MeterSection
@@ -47,8 +50,8 @@ def clock() -> Clock:
 
 
 @asynccontextmanager
-async def serving(answer: Callable[[web.Request], Any]) -> AsyncIterator[str]:
-    """Serve one meter over HTTP; yield its address."""
+async def serving(answer: Callable[[web.Request], Any], tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
+    """Serve one meter over HTTP, or HTTPS with `tls`; yield its address."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
         response: web.StreamResponse = await answer(request)
@@ -58,11 +61,11 @@ async def serving(answer: Callable[[web.Request], Any]) -> AsyncIterator[str]:
     app.router.add_route("*", "/{tail:.*}", handle)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
+    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
     await site.start()
     try:
         host, port = runner.addresses[0][:2]
-        yield f"http://{host}:{port}"
+        yield f"{'https' if tls else 'http'}://{host}:{port}"
     finally:
         await runner.cleanup()
 
@@ -198,6 +201,23 @@ async def test_a_reading_counts_until_it_is_too_old(clock: Clock) -> None:
     clock.now_s += 0.1
     assert add_up(meters.readings()) == Metered()
     assert list(meters.states()) == [MeterState("feeder", None, 1, 0)]
+
+
+async def test_a_meter_over_https_needs_a_trusted_certificate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An authority of the site, added to the system's, is trusted also without `keyUsage`; a stranger's is not."""
+    authority, stranger = Authority(tmp_path, "ca"), Authority(tmp_path, "stranger")
+    authority.sign("meter", address="127.0.0.1")
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(tmp_path / "meter.pem", tmp_path / "meter.key")
+    async with serving(saying(b"1200"), tls) as url:
+        for trusted, state in (
+            (authority, MeterState("feeder", 1200.0, 1, 0)),
+            (stranger, MeterState("feeder", None, 0, 1)),
+        ):
+            monkeypatch.setenv("SSL_CERT_FILE", str(trusted.pem))
+            meters = Meters([section(url=url)])
+            await meters.read_once()
+            assert list(meters.states()) == [state]
 
 
 async def test_a_file_is_as_old_as_it_is_however_often_it_is_read(tmp_path: Path, clock: Clock) -> None:
@@ -359,7 +379,7 @@ async def test_meters_are_read_periodically_and_replaced_while_running() -> None
         asked.put_nowait(request.path)
         return web.Response(body=b"100")
 
-    async with serving(answer) as url, asyncio.timeout(10), asyncio.TaskGroup() as tasks:
+    async with serving(answer) as url, asyncio.timeout(PATIENT_S), asyncio.TaskGroup() as tasks:
         meters = Meters([section(url=f"{url}/old", every_s=1)])
         task = tasks.create_task(meters.run())
         assert [await asked.get(), await asked.get()] == ["/old", "/old"]

@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+from patience import PATIENT_S
+
 # The command line stands for everything between the first line of the program and the agent's own handlers.
 _ENDED_WHILE_STARTING = """
 import os, signal, sys
@@ -21,7 +23,11 @@ entry.main()
 
 def _ended_while_starting(command: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        [sys.executable, "-c", _ENDED_WHILE_STARTING, command], capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, "-c", _ENDED_WHILE_STARTING, command],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENT_S,
     )
 
 

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+from patience import PATIENT_S
 from programs import free_port, program, until
 
 from agent.app import Agent
@@ -157,7 +158,7 @@ async def test_figures_are_of_one_ledger(tmp_path: Path, monkeypatch: pytest.Mon
     """Every round of figures during a reload counts by the old ledger or by the new one, never by both."""
     for user in ("agent.runtime.in_force", "agent.runtime.rounds"):
         monkeypatch.setattr(f"{user}.UNITS_PER_SLICE", 1)
-    rows = [f"u{number},S21,200,127.77.1.{number},C1,R1,{number},2025-01-01,,deployed" for number in range(1, 251)]
+    rows = [f"u{number},S21,200,127.77.1.{number},C1,R1,{number},2025-01-01,,deployed" for number in range(1, 101)]
     agent, ledger, header = _agent(tmp_path), tmp_path / "ledger.csv", LEDGER.splitlines()[0]
     deployed_hs = []
 
@@ -166,7 +167,7 @@ async def test_figures_are_of_one_ledger(tmp_path: Path, monkeypatch: pytest.Mon
             await agent.timer.tick()
             deployed_hs.append(agent.rounds.figures.site.deployed_hs if agent.rounds.figures else None)
 
-    async with agent.polling(), asyncio.timeout(30):
+    async with agent.polling(), asyncio.timeout(PATIENT_S):
         ledger.write_text("\n".join([header, *rows]), encoding="utf-8")
         await agent.reload()
         # The takeover runs from the opposite end of the ledger than the sums, so a mix would show in the middle.
@@ -175,7 +176,7 @@ async def test_figures_are_of_one_ledger(tmp_path: Path, monkeypatch: pytest.Mon
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(count())
             tasks.create_task(agent.reload())
-    assert list(dict.fromkeys(deployed_hs)) == [250 * 200e12, 250 * 195e12]
+    assert list(dict.fromkeys(deployed_hs)) == [100 * 200e12, 100 * 195e12]
 
 
 def _kept(agent: Agent) -> dict[str, tuple[int, ...]]:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from patience import PATIENT_S
 from programs import CONFIG, farm, free_port, program
 
 from agent.runtime.systemd import ServiceManager
@@ -26,7 +27,7 @@ def listening(address: str) -> Iterator[socket.socket]:
 
 async def heard(manager: socket.socket) -> str:
     """Return the next datagram."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENT_S):
         return (await asyncio.get_running_loop().sock_recv(manager, 4096)).decode()
 
 

@@ -17,6 +17,7 @@ from typing import get_type_hints
 
 import pytest
 from paths import CAPTURES
+from patience import PATIENT_S
 from typer.testing import CliRunner
 
 from agent import __version__ as agent_version
@@ -54,7 +55,7 @@ def lines_until(process: "subprocess.Popen[str]", pattern: str) -> list[str]:
 
 def ask(host: str, port: int, request: bytes) -> bytes:
     """Send one request and return the reply."""
-    with closing(socket.create_connection((host, port), timeout=10.0)) as client:
+    with closing(socket.create_connection((host, port), timeout=PATIENT_S)) as client:
         client.sendall(request)
         return b"".join(iter(lambda: client.recv(65536), b""))
 
@@ -117,11 +118,11 @@ def test_a_farm_prints_its_seed_serves_and_ends_cleanly(number: signal.Signals, 
         assert [row["host"] for row in rows] == [f"127.79.0.{n}:{port}" for n in range(1, 13)]
         assert ask("127.79.0.7", port, b'{"command":"version"}').endswith(b"\0")
         address = next(line for line in printed if line.startswith("control ")).removeprefix("control ")
-        with urllib.request.urlopen(address, timeout=10.0) as reply:  # noqa: S310  loopback address just printed
+        with urllib.request.urlopen(address, timeout=PATIENT_S) as reply:  # noqa: S310  loopback address just printed
             truth = json.load(reply)
         assert (truth["seed"], truth["site"]["units"]) == (5, 12)
         process.send_signal(number)
-        assert process.wait(10.0) == 0
+        assert process.wait(PATIENT_S) == 0
 
 
 def test_one_unit_serves_its_model() -> None:
@@ -209,7 +210,7 @@ def test_a_scenario_on_sockets_ends_by_itself() -> None:
         *("--control", "127.0.0.1:0"),
     ) as process:
         printed = lines_until(process, "^average")
-        assert process.wait(10.0) == 0
+        assert process.wait(PATIENT_S) == 0
     assert printed[0] == "seed 1"
     assert printed[2].startswith("control http://127.0.0.1:")
     assert sum(line.endswith("for 4m") for line in printed) == 6
@@ -224,14 +225,14 @@ def test_a_standing_scenario_is_stepped_over_the_control_api_and_stopped_by_a_si
         address = next(line for line in lines_until(process, "^control") if line.startswith("control"))
         root = address.removeprefix("control ").removesuffix("/truth")
         request = urllib.request.Request(f"{root}/time/advance", data=b'{"seconds":7200}', method="POST")  # noqa: S310  as above
-        with urllib.request.urlopen(request, timeout=10.0) as reply:  # noqa: S310  as above
+        with urllib.request.urlopen(request, timeout=PATIENT_S) as reply:  # noqa: S310  as above
             assert json.load(reply)["since_start_s"] == 7200.0
-        with urllib.request.urlopen(f"{root}/truth?units=false", timeout=10.0) as reply:  # noqa: S310  as above
+        with urllib.request.urlopen(f"{root}/truth?units=false", timeout=PATIENT_S) as reply:  # noqa: S310  as above
             assert json.load(reply)["site"]["hashrate_hs"] == 0.0
         lines_until(process, "second pool as well")
         process.send_signal(signal.SIGTERM)
         assert lines_until(process, "^average")[-1].startswith("average ")
-        assert process.wait(10.0) == 0
+        assert process.wait(PATIENT_S) == 0
 
 
 def test_the_shipped_scenarios_are_a_table() -> None:

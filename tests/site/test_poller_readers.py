@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 from loopback import answering, unit
+from patience import PATIENT_S
 
 from agent.site.ledger.entries import LedgerEntry, Place
 from agent.site.poller import Bounds, Poller
@@ -17,7 +18,6 @@ from agent.unit.reading import Dialect, Poll, UnitReading
 
 AT = 1763674560.0
 S21 = Nameplate(model="S21", hashrate_hs=200e12, cooling="air", source="test")
-PATIENT_S = 30.0
 
 
 # A complete reader: one request, one number, and the rates so far as its memory.

@@ -15,6 +15,7 @@ from typing import Any
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 from paths import DEPLOY
+from patience import PATIENT_S
 from programs import free_port
 
 SITE = "alpha"
@@ -108,7 +109,7 @@ class Mosquitto:
         process.send_signal(signal.SIGCONT)
         process.send_signal(number)
         try:
-            process.wait(10)
+            process.wait(PATIENT_S)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
@@ -169,9 +170,11 @@ class Consumer:
     def publish(self, topic: str, payload: Any, *, retain: bool = False) -> None:
         """Publish with QoS 1 and wait until the broker has it."""
         body = payload if isinstance(payload, bytes | str) else json.dumps(payload)
-        self._client.publish(topic, body, qos=1, retain=retain).wait_for_publish(5)
+        self._client.publish(topic, body, qos=1, retain=retain).wait_for_publish(PATIENT_S)
 
-    async def until(self, condition: Callable[[list[tuple[str, bytes, bool]]], Any], within_s: float = 15) -> Any:
+    async def until(
+        self, condition: Callable[[list[tuple[str, bytes, bool]]], Any], within_s: float = PATIENT_S
+    ) -> Any:
         """Wait until `condition` of the messages so far is true; returns its result."""
 
         def wait() -> Any:
@@ -196,7 +199,7 @@ def consumer(port: int, *topics: str, **options: Any) -> Iterator[Consumer]:
     """Run a subscribed consumer while the block runs."""
     one = Consumer(port, *topics, **options)
     try:
-        assert one.connected.wait(10)
+        assert one.connected.wait(PATIENT_S)
         yield one
     finally:
         one.close()

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from patience import PATIENT_S
 from programs import get
 from sim_cases import make_farm
 from web_cases import served
@@ -28,12 +29,12 @@ name = "alpha"
 file = "ledger.csv"
 [poll]
 interval_s = 1
-connect_timeout_s = 0.5
-deadline_s = 1
+connect_timeout_s = 2
+deadline_s = 2
 [identity]
 web_port = {web_port}
 checks_per_s = 100
-deadline_s = 1
+deadline_s = 5
 [history]
 keep = false
 [web]
@@ -77,7 +78,7 @@ class Site:
 
     async def until(self, is_so: Callable[[], bool]) -> None:
         """Wait for a condition that one of the next polls should make true."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENT_S):
             while not is_so():  # noqa: ASYNC110  statuses are no events
                 await asyncio.sleep(0.02)
 

@@ -6,6 +6,8 @@ import struct
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
+from patience import PATIENT_S
+
 from agent.unit.cgminer.client import Address
 
 Behaviour = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -155,6 +157,6 @@ def unused(host: str = "127.0.0.1") -> Iterator[Address]:
 
 async def until(condition: Callable[[], bool]) -> None:
     """Run the event loop until a condition holds that sets no event."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENT_S):
         while not condition():  # noqa: ASYNC110  descriptors and foreign counters set no event
             await asyncio.sleep(0)

@@ -11,6 +11,7 @@ from typing import Any
 
 from brokers import ROOT, SITE, Consumer, payloads
 from exporter_cases import AT, reading, status
+from patience import PATIENT_S
 from programs import Program, agent
 
 from agent.config.sections import MqttSection
@@ -100,7 +101,7 @@ async def delivering(side: MqttExporter) -> AsyncIterator[MqttExporter]:
     broker = side.outlets[0].broker
     broker.on_connected = connected.set
     async with side.running():
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENT_S):
             await connected.wait()
         yield side
 

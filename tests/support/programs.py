@@ -13,9 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-
-START_S = 30.0
-STOP_S = 5.0
+from patience import PATIENT_S
 
 CONFIG = """\
 [site]
@@ -25,8 +23,8 @@ count_simulated = {count_simulated}
 file = "ledger.csv"
 [poll]
 interval_s = {interval_s}
-connect_timeout_s = 0.5
-deadline_s = 1
+connect_timeout_s = 2
+deadline_s = 2
 slow_every = 3
 [identity]
 enabled = false
@@ -60,7 +58,7 @@ class Program:
 
     async def ended(self) -> int:
         """Wait until the program ends by itself; return its exit status."""
-        async with asyncio.timeout(STOP_S):
+        async with asyncio.timeout(PATIENT_S):
             return await self.process.wait()
 
 
@@ -77,14 +75,14 @@ async def program(*command: str, log: Path) -> AsyncIterator[Program]:
         if process.returncode is None:
             process.send_signal(signal.SIGTERM)
             try:
-                async with asyncio.timeout(STOP_S):
+                async with asyncio.timeout(PATIENT_S):
                     await process.wait()
             except TimeoutError:
                 process.kill()
                 await process.wait()
 
 
-async def until(condition: Callable[[], Awaitable[Any]], running: Program, within_s: float = START_S) -> Any:
+async def until(condition: Callable[[], Awaitable[Any]], running: Program, within_s: float = PATIENT_S) -> Any:
     """Call `condition` until it returns something true, and return that; a refused connection counts as false."""
     try:
         async with asyncio.timeout(within_s):

@@ -47,5 +47,13 @@ class SimulatedLoop(asyncio.SelectorEventLoop):
 
 def run_simulated(main: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine on a `SimulatedLoop` and return its result."""
+    results: list[T] = []
+
+    # Not as the task's result: `asyncio.Runner` restores the handler of SIGINT at its end. `signal` then writes out the
+    # former one, with the task and its result, in an error that it drops: 700 MB for an hour of figures.
+    async def keep() -> None:
+        results.append(await main)
+
     with asyncio.Runner(loop_factory=SimulatedLoop) as runner:
-        return runner.run(main)
+        runner.run(keep())
+    return results[0]

@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any
 
+from patience import PATIENT_S
+
 from simulators.farm.farm import Farm
 from simulators.sockets.api_server import ApiServer
 from simulators.sockets.serving import serve_farm
@@ -105,6 +107,6 @@ async def write(unit: Unit, port: int, name: str, body: bytes) -> Any:
 
 async def until(is_so: Callable[[], object]) -> None:
     """Poll until `is_so()` is true; fail after 20 s."""
-    async with asyncio.timeout(20.0):
+    async with asyncio.timeout(PATIENT_S):
         while not is_so():  # noqa: ASYNC110 - servers publish no event for their state.
             await asyncio.sleep(0.01)

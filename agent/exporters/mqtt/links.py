@@ -9,6 +9,7 @@ from typing import Literal
 from agent.config.sections import MqttSection
 from agent.errors import ConfigError, Mistake
 from agent.files.secret import read_password
+from agent.tls import client_context
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,11 +105,9 @@ def _tls_context(section: MqttSection, *, where: str, file: str) -> ssl.SSLConte
     Raises:
         ConfigError: A file cannot be read, or contains no certificate.
     """
-    context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH)
     key, path = "ca_file", section.ca_file
     try:
-        if section.ca_file is not None:
-            context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=section.ca_file)
+        context = client_context(section.ca_file)
         if section.cert_file is not None and section.key_file is not None:
             key, path = "cert_file", section.cert_file
             # Without `password`, an encrypted key would prompt for one on the terminal.
@@ -122,7 +121,6 @@ def _tls_context(section: MqttSection, *, where: str, file: str) -> ssl.SSLConte
     except (OSError, ValueError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
         raise _mistake(file, f"{where}.{key}", path, f"cannot be read: {reason}") from error
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.sslsocket_class = _ClosingSocket
     return context
 

@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from agent.exporters.json_schemas import schema_components
 from agent.site.curtailment.orders import ScopeOrder, StartOrder
 from agent.site.power import PowerGap, PowerSource
 from agent.site.reasons import Reason
@@ -314,7 +315,7 @@ def schemas() -> dict[str, bytes]:
     """Return every JSON Schema (2020-12) file by its name."""
     files = {}
     for name, kind in {**PUBLISHED, **TAKEN_IN}.items():
-        (reference,), definitions = msgspec.json.schema_components([kind], ref_template="#/$defs/{name}")
+        (reference,), definitions = schema_components([kind])
         schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **reference, "$defs": definitions}
         text = msgspec.json.format(msgspec.json.encode(schema, order="deterministic"), indent=1)
         files[f"mqtt-{name}.json"] = text + b"\n"

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from agent.exporters.json_schemas import schema_components
 from agent.exporters.web.curtailment_answers import CurtailmentAnswer, CurtailmentsAnswer, curtailment_answer
 from agent.exporters.web.history_api import HistoryAnswer
 from agent.exporters.web.identity_answers import IdentityAnswer
@@ -206,9 +207,7 @@ ANSWERS: dict[str, type[msgspec.Struct]] = {
 
 def schema() -> dict[str, object]:
     """Return the JSON Schema (2020-12) of the API: ``answers`` by path, and their definitions."""
-    references, definitions = msgspec.json.schema_components(
-        [*ANSWERS.values(), ErrorAnswer], ref_template="#/$defs/{name}"
-    )
+    references, definitions = schema_components([*ANSWERS.values(), ErrorAnswer])
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "answers": dict(zip((*ANSWERS, "error"), references, strict=True)),

@@ -22,6 +22,7 @@ import pytest
 from agent_counts import counted
 from brokers import ROOT, Mosquitto, consumer, mosquitto, payloads
 from mqtt_agent import exporter, mqtt_agent, section
+from patience import PATIENT_S
 from programs import farm, until
 
 pytestmark = pytest.mark.program("mosquitto")
@@ -132,11 +133,21 @@ def arrived_in(messages: list[tuple[str, bytes, bool]]) -> tuple[set[Number], li
     return numbers, wrong
 
 
-async def live(folder: Path, broker: Mosquitto, rng: random.Random, extent: Extent) -> Counter[str]:
-    """Run an agent until it is killed, and disturb its broker meanwhile; returns the disturbances."""
+async def live(
+    folder: Path, broker: Mosquitto, rng: random.Random, extent: Extent, *, is_awaited: bool
+) -> Counter[str]:
+    """Run an agent until it is killed, and disturb its broker meanwhile; returns the disturbances.
+
+    Args:
+        folder: Its files.
+        broker: Its broker.
+        rng: Chance.
+        extent: How much happens.
+        is_awaited: True to let it get ready first.
+    """
     done: Counter[str] = Counter()
     options = section(broker.port, units="batches", unit_heartbeat_s=5, keepalive_s=2)
-    async with mqtt_agent(folder, options, is_awaited=False) as (running, _):
+    async with mqtt_agent(folder, options, is_awaited=is_awaited) as (running, _):
         for what in rng.sample(TO_THE_BROKER, rng.randint(*extent.others)):
             await asyncio.sleep(rng.uniform(0.3, extent.longest_s))
             await disturb(what, rng, broker)
@@ -188,12 +199,15 @@ async def test_nothing_is_lost(
     async with mosquitto(quick_folder / "broker") as broker, farm(tmp_path, units=UNITS) as control:
         with consumer(broker.port, *(f"{ROOT}/{name}" for name in TOPICS), client_id="database") as reader:
             async with switching(control):
-                kills = 0
-                while kills < extent.kills or len(arrived_in(reader.messages)[0]) < extent.messages:
-                    done += await live(tmp_path, broker, rng, extent)
+                kills, arrived, is_awaited = 0, 0, False
+                while kills < extent.kills or arrived < extent.messages:
+                    done += await live(tmp_path, broker, rng, extent, is_awaited=is_awaited)
                     kills += 1
                     waited |= kept(tmp_path)
                     await asyncio.to_thread(broker.start)
+                    before, arrived = arrived, len(arrived_in(reader.messages)[0])
+                    # A slow machine would kill every agent before it published anything.
+                    is_awaited = arrived == before
             await finish(tmp_path, broker)
             await reader.until(lambda got: arrived_in(got)[0] >= waited)
         numbers, wrong = arrived_in(reader.messages)
@@ -211,7 +225,7 @@ def take_over(port: int, client_id: str) -> None:
     name = client_id.encode()
     # MQTT 3.1.1, 3.1: protocol name and level, clean session, keepalive 60 s, client id.
     body = b"\x00\x04MQTT\x04\x02\x00\x3c" + len(name).to_bytes(2) + name
-    with socket.create_connection(("127.0.0.1", port), timeout=5) as other:
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENT_S) as other:
         other.sendall(b"\x10" + len(body).to_bytes(1) + body)
         assert other.recv(4) == b"\x20\x02\x00\x00"
 
@@ -231,7 +245,7 @@ async def test_reconnecting_leaves_nothing_behind(
         measured = []
         async with side.running():
             for number in range(times + 1):
-                async with asyncio.timeout(10):
+                async with asyncio.timeout(PATIENT_S):
                     await connected.wait()
                 connected.clear()
                 if number in {times // 3, times}:

@@ -11,6 +11,7 @@ import pytest
 from brokers import ROOT, consumer, mosquitto, shipped
 from exporter_cases import reading, status
 from mqtt_agent import delivering, exporter, password, publish_figures, section, toml
+from patience import PATIENT_S
 from programs import free_port
 
 from agent.commands.mqtt import _line
@@ -38,7 +39,7 @@ def site(folder: Path, *sections: Any) -> Path:
 async def hashsight(*arguments: object) -> tuple[int, list[str]]:
     """Run the command; returns its exit status and the printed lines."""
     command = [sys.executable, "-m", "agent", *map(str, arguments)]
-    done = await asyncio.to_thread(subprocess.run, command, capture_output=True, timeout=60, check=False)
+    done = await asyncio.to_thread(subprocess.run, command, capture_output=True, timeout=PATIENT_S, check=False)
     return done.returncode, (done.stdout + done.stderr).decode().splitlines()
 
 

@@ -2,17 +2,15 @@
 
 import asyncio
 import signal
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from brokers import ROOT, consumer, mosquitto, payloads, shipped
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from certificates import Authority
 from exporter_cases import AT
 from mqtt_agent import delivering, exporter, figure_times, password, publish_figures, section
+from patience import PATIENT_S
 from programs import free_port
 
 from agent.exporters.mqtt import broker as broker_module
@@ -54,15 +52,15 @@ async def test_a_broker_that_is_killed_or_frozen_is_left_and_found_again(tmp_pat
                     await asyncio.to_thread(broker.stop, signal.SIGKILL)
                     publish_figures(side, 50, 50)
                     await asyncio.to_thread(broker.start)
-                    await reader.until(lambda got: len(payloads(got, f"{ROOT}/figures")) == 100, 30)
+                    await reader.until(lambda got: len(payloads(got, f"{ROOT}/figures")) == 100)
                     broker.send(signal.SIGSTOP)
                     publish_figures(side, 50, 100)
                     lost = asyncio.Event()
                     side.outlets[0].broker.on_state = lambda is_connected, _: None if is_connected else lost.set()
-                    async with asyncio.timeout(10):
+                    async with asyncio.timeout(PATIENT_S):
                         await lost.wait()
                     broker.send(signal.SIGCONT)
-                    await reader.until(lambda got: len(payloads(got, f"{ROOT}/figures")) == 150, 30)
+                    await reader.until(lambda got: len(payloads(got, f"{ROOT}/figures")) == 150)
         assert figure_times(reader) == [AT + number for number in range(150)]
 
     async with asyncio.TaskGroup() as tasks:
@@ -79,7 +77,7 @@ async def test_what_a_killed_broker_took_with_it_is_sent_again(tmp_path: Path) -
         mine._backoff = Backoff(random=lambda: 1.0, first_s=1.5, longest_s=1.5)
         async with delivering(side):
             publish_figures(side, 20)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENT_S):
                 while mine.health.delivered < 20:  # noqa: ASYNC110  a counter sets no event
                     await asyncio.sleep(0.01)
             await asyncio.to_thread(broker.stop, signal.SIGKILL)
@@ -116,13 +114,13 @@ async def test_one_dead_broker_does_not_hold_up_another(tmp_path: Path) -> None:
 
 
 async def fault(folder: Path, **options: Any) -> tuple[str, str]:
-    """Return reason and message of the first failure to connect, within ten seconds."""
+    """Return reason and message of the first failure to connect."""
     side = exporter(folder, section(**options))
     reported = asyncio.Event()
     broker = side.outlets[0].broker
     broker.on_state = lambda _is_connected, _detail: reported.set()
     async with side.running():
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENT_S):
             await reported.wait()
         trouble = broker.health.trouble or "connected"
         return next((reason for reason, count in broker.health.errors.items() if count), ""), trouble
@@ -132,7 +130,7 @@ async def fault(folder: Path, **options: Any) -> tuple[str, str]:
 async def test_what_is_wrong_with_user_and_rights_is_found(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """A wrong password and a hiding access list are each found within 10 s and explained in one line."""
+    """A wrong password and a hiding access list are each found and explained in one line."""
     async with mosquitto(tmp_path / "broker", shipped) as broker:
 
         async def try_all(protocol: str) -> None:
@@ -164,50 +162,6 @@ async def test_what_is_wrong_with_user_and_rights_is_found(
     assert "stranger-secret" not in said
 
 
-def certificates(folder: Path) -> None:
-    """Make an authority, a broker's certificate, an expired one, and an unknown authority."""
-    now = datetime.now(UTC)
-
-    def save(name: str, cert: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> None:
-        (folder / f"{name}.pem").write_bytes(cert.public_bytes(serialization.Encoding.PEM))
-        private = key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        (folder / f"{name}.key").write_bytes(private)
-
-    def name(text: str) -> x509.Name:
-        return x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, text)])
-
-    def make(who: str, issuer: x509.Name, signer: ec.EllipticCurvePrivateKey | None, days: tuple[int, int]) -> Any:
-        key = ec.generate_private_key(ec.SECP256R1())
-        builder = (
-            x509.CertificateBuilder()
-            .subject_name(name(who))
-            .issuer_name(issuer)
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now + timedelta(days=days[0]))
-            .not_valid_after(now + timedelta(days=days[1]))
-            .add_extension(x509.BasicConstraints(ca=signer is None, path_length=None), critical=True)
-            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-            .add_extension(
-                x509.AuthorityKeyIdentifier.from_issuer_public_key((signer or key).public_key()), critical=False
-            )
-        )
-        if signer is not None:
-            names = x509.SubjectAlternativeName([x509.DNSName("localhost")])
-            builder = builder.add_extension(names, critical=False)
-        cert = builder.sign(signer or key, hashes.SHA256())
-        save(who, cert, key)
-        return key
-
-    authority = make("ca", name("ca"), None, (-10, 10))
-    make("other-ca", name("other-ca"), None, (-10, 10))
-    make("broker", name("ca"), authority, (-1, 10))
-    make("expired", name("ca"), authority, (-5, -1))
-    make("agent", name("ca"), authority, (-1, 10))
-
-
 def encrypted(certificate: str, *, more: str = "") -> Any:
     """Return a function that makes the configuration of a broker with a TLS port."""
 
@@ -222,7 +176,11 @@ def encrypted(certificate: str, *, more: str = "") -> Any:
 @pytest.mark.usefixtures("hasty")
 async def test_what_is_wrong_with_encryption_is_found(tmp_path: Path) -> None:
     """Unknown authority, expired or missing certificate, wrong name, plain to TLS and the reverse: each is found."""
-    certificates(tmp_path)
+    authority = Authority(tmp_path, "ca")
+    Authority(tmp_path, "other-ca")
+    authority.sign("broker")
+    authority.sign("agent")
+    authority.sign("expired", days=(-5, -1))
     good = {"host": "localhost", "tls": True, "ca_file": tmp_path / "ca.pem"}
     own = {"cert_file": tmp_path / "agent.pem", "key_file": tmp_path / "agent.key"}
     async with (

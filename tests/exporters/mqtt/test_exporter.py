@@ -13,6 +13,7 @@ from brokers import ROOT, consumer, mosquitto, payloads, shipped
 from exporter_cases import AT, entry, gone_silent, reading, status
 from mqtt_agent import SmallBook, delivering, exporter, figure_times, password, publish_figures, section
 from mqtt_messages import check
+from patience import PATIENT_S
 from programs import free_port
 
 from agent.exporters.mqtt import delivery as delivery_module
@@ -57,14 +58,14 @@ async def test_units_are_published_on_change_and_heartbeat(tmp_path: Path) -> No
 
 async def test_single_units_are_gathered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A unit's topic is delayed to gather others, and leaves early with figures or at the end."""
-    monkeypatch.setattr(delivery_module, "GATHER_S", 60.0)
-    monkeypatch.setattr(outbox_writer_module, "IDLE_S", 60.0)
+    monkeypatch.setattr(delivery_module, "GATHER_S", 10 * PATIENT_S)
+    monkeypatch.setattr(outbox_writer_module, "IDLE_S", 10 * PATIENT_S)
     async with mosquitto(tmp_path / "broker") as broker:
         with consumer(broker.port, f"{ROOT}/#") as reader:
             async with delivering(exporter(tmp_path, section(broker.port))) as side:
                 mine = side.outlets[0].broker
                 publish_figures(side, 1)
-                async with asyncio.timeout(10):
+                async with asyncio.timeout(PATIENT_S):
                     while mine.health.delivered < 1:  # noqa: ASYNC110  a counter sets no event
                         await asyncio.sleep(0.01)
                 # After settling, delivery looks for more once; three calls later in the same thread it waits for work.
@@ -140,12 +141,12 @@ async def test_everything_waits_for_a_broker_that_is_down(tmp_path: Path) -> Non
         side = exporter(tmp_path, section(broker.port))
         async with side.running():
             publish_figures(side, 360)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENT_S):
                 while side.outlets[0].broker.outbox.health.in_file < 360:  # noqa: ASYNC110  the disk sets no event
                     await asyncio.sleep(0.01)
             broker.start()
             with consumer(broker.port, f"{ROOT}/figures") as reader:
-                await reader.until(lambda got: len(payloads(got, f"{ROOT}/figures")) == 360, 60)
+                await reader.until(lambda got: len(payloads(got, f"{ROOT}/figures")) == 360)
     bodies = payloads(reader.messages, f"{ROOT}/figures")
     assert figure_times(reader) == [AT + number for number in range(360)]
     assert [body["previous_seq"] for body in bodies[1:]] == [body["seq"] for body in bodies[:-1]]
@@ -185,11 +186,11 @@ async def test_a_disk_that_hangs_does_not_hold_up_the_end(tmp_path: Path, monkey
 
     def hang(*_: Any) -> None:
         began.set()
-        goes_on.wait(30)
+        goes_on.wait(PATIENT_S)
 
     monkeypatch.setattr(side.outlets[0].broker.outbox, "put", hang)
     try:
-        async with asyncio.timeout(10), side.running():
+        async with asyncio.timeout(PATIENT_S), side.running():
             publish_figures(side, 1)
             assert await asyncio.to_thread(began.wait, 5)
             publish_figures(side, 1)
@@ -244,7 +245,7 @@ async def test_a_gateways_plain_number_is_obeyed_and_its_silence_published(tmp_p
             async with delivering(exporter(tmp_path, options, book=book)):
 
                 async def until_targets(*targets: float) -> None:
-                    async with asyncio.timeout(5):
+                    async with asyncio.timeout(PATIENT_S):
                         while [event.target_ratio for event in book.events.values()] != list(targets):  # noqa: ASYNC110
                             await asyncio.sleep(0.01)
 
@@ -282,7 +283,7 @@ async def test_a_gateways_value_stays_if_the_next_cannot_be_saved(tmp_path: Path
         with consumer(broker.port, f"{ROOT}/errors") as reader:
             reader.publish(f"{ROOT}/curtailment/set", "0", retain=True)
             async with delivering(exporter(tmp_path, section(broker.port, curtailment=True), book=book)):
-                async with asyncio.timeout(5):
+                async with asyncio.timeout(PATIENT_S):
                     while not book.events:  # noqa: ASYNC110  a table sets no event
                         await asyncio.sleep(0.01)
                 reader.publish(f"{ROOT}/curtailment/set", "40", retain=True)
@@ -301,12 +302,12 @@ async def test_an_order_may_be_called_stop(tmp_path: Path) -> None:
         with consumer(broker.port, f"{ROOT}/errors") as reader:
             reader.publish(topic, order, retain=True)
             async with delivering(exporter(tmp_path, section(broker.port, curtailment=True), book=book)):
-                async with asyncio.timeout(5):
+                async with asyncio.timeout(PATIENT_S):
                     while not book.events:  # noqa: ASYNC110  a table sets no event
                         await asyncio.sleep(0.01)
                 assert set(book.events) == {"stop"}
                 reader.publish(topic, ' { "stop" : "stop" } ')
-                async with asyncio.timeout(5):
+                async with asyncio.timeout(PATIENT_S):
                     while book.events:  # noqa: ASYNC110  a table sets no event
                         await asyncio.sleep(0.01)
     assert not payloads(reader.messages, f"{ROOT}/errors")
@@ -359,19 +360,19 @@ async def test_the_shipped_broker_configuration_loses_nothing(tmp_path: Path, qu
         async with delivering(side):
             for number in range(3000):
                 side._queue_event(AgentHealth(subject="meter", is_well=True, detail=str(number)))
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(PATIENT_S):
                 while side.outlets[0].broker.health.delivered < 3000:  # noqa: ASYNC110  a counter sets no event
                     await asyncio.sleep(0.02)
         # A broker acknowledges a message a moment before it saves it; a kill leaves only what it saved.
         database = quick_folder / "broker" / "mosquitto.db"
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENT_S):
             while b'"detail":"2999"' not in await asyncio.to_thread(database.read_bytes):  # noqa: ASYNC110  a broker's file sets no event
                 await asyncio.sleep(0.05)
         await asyncio.to_thread(broker.stop, signal.SIGKILL)
         await asyncio.to_thread(broker.start)
         with consumer(broker.port, f"{ROOT}/#", client_id="database", user="consumer") as reader:
             # The broker repeats messages that the consumer has not acknowledged.
-            await reader.until(lambda got: len(payloads(got, f"{ROOT}/events")) >= 3000, 30)
+            await reader.until(lambda got: len(payloads(got, f"{ROOT}/events")) >= 3000)
     details = [body["event"]["detail"] for body in payloads(reader.messages, f"{ROOT}/events")]
     assert details == [str(number) for number in range(3000)]
 

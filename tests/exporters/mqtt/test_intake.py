@@ -13,6 +13,7 @@ import pytest
 import structlog
 from brokers import ROOT, consumer, mosquitto, open_to_all, payloads
 from mqtt_agent import SmallBook, delivering, exporter, section
+from patience import PATIENT_S
 
 from agent.exporters.mqtt import connection as connection_module
 from agent.exporters.mqtt.gateway import read_percent
@@ -31,7 +32,7 @@ import paho.mqtt.client as paho
 client = paho.Client(paho.CallbackAPIVersion.VERSION2)
 client.connect("127.0.0.1", int(sys.argv[1]))
 client.loop_start()
-client.publish(sys.argv[2], pathlib.Path(sys.argv[3]).read_bytes(), qos=1).wait_for_publish(30)
+client.publish(sys.argv[2], pathlib.Path(sys.argv[3]).read_bytes(), qos=1).wait_for_publish(120)
 client.disconnect()
 """
 
@@ -57,7 +58,7 @@ class HeldBook(SmallBook):
 
 async def until_followed(book: SmallBook, names: list[str]) -> None:
     """Wait until exactly these orders were followed, in this order."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENT_S):
         while list(book.events) != names:  # noqa: ASYNC110  a table sets no event
             await asyncio.sleep(0.01)
 
@@ -72,7 +73,7 @@ async def test_meter_readings_push_out_no_order(tmp_path: Path, protocol: str) -
             side = exporter(tmp_path, section(broker.port, protocol=protocol, curtailment=True, meters=True), book=book)
             async with delivering(side):
                 sender.publish(ORDERS, order(names[0]))
-                async with asyncio.timeout(10):
+                async with asyncio.timeout(PATIENT_S):
                     await book.asked.wait()
                 for number in range(4000):
                     reading = {"watts": number, "time": datetime.now(UTC).isoformat()}
@@ -80,7 +81,7 @@ async def test_meter_readings_push_out_no_order(tmp_path: Path, protocol: str) -
                     if number % 200 == 199 and number < 3800:
                         sender.publish(ORDERS, order(names[1 + number // 200]))
                 sender.publish(f"{ROOT}/meter/site", {"watts": 7, "time": datetime.now(UTC).isoformat()})
-                async with asyncio.timeout(20):
+                async with asyncio.timeout(PATIENT_S):
                     while add_up(side.meter_readings()).site_watts != 7:  # noqa: ASYNC110  a figure sets no event
                         await asyncio.sleep(0.01)
                 book.goes_on.set()
@@ -114,7 +115,7 @@ async def test_an_order_is_acknowledged_once_it_is_kept(tmp_path: Path, protocol
         with consumer(broker.port, f"{ROOT}/errors") as sender:
             async with delivering(exporter(tmp_path, section(broker.port, **options), book=first)):
                 sender.publish(ORDERS, order("a"))
-                async with asyncio.timeout(10):
+                async with asyncio.timeout(PATIENT_S):
                     await first.asked.wait()
                 sender.publish(ORDERS, order("b"))
             assert not first.events
@@ -168,7 +169,7 @@ async def test_a_long_payload_takes_no_memory(tmp_path: Path, protocol: str, top
                     sender.publish(ORDERS, order("after"))
                     await until_followed(book, ["after"])
                     if protocol == "3.1.1" and topic == "meter/site":
-                        async with asyncio.timeout(20):
+                        async with asyncio.timeout(PATIENT_S):
                             while not side.outlets[0].broker.health.refused:  # noqa: ASYNC110  a counter sets no event
                                 await asyncio.sleep(0.01)
                     _, peak = tracemalloc.get_traced_memory()
@@ -206,7 +207,7 @@ async def test_what_waits_for_a_disk_stays_with_the_broker(tmp_path: Path, monke
                     sender._client.publish(ORDERS, json.dumps(order(name)), qos=number % 2)
                 sender.publish(f"{ROOT}/elsewhere", "")
                 reception = side.outlets[0].broker.reception
-                async with asyncio.timeout(10):
+                async with asyncio.timeout(PATIENT_S):
                     await book.asked.wait()
                     while reception._health.taken_in < 20:  # noqa: ASYNC110  a counter sets no event
                         await asyncio.sleep(0.01)
@@ -216,7 +217,7 @@ async def test_what_waits_for_a_disk_stays_with_the_broker(tmp_path: Path, monke
                 # The one that the book has, 20 that wait, and no more: one read returns one message.
                 assert reception._health.taken_in <= 22
                 book.goes_on.set()
-                async with asyncio.timeout(20):
+                async with asyncio.timeout(PATIENT_S):
                     while len(book.events) < 300:  # noqa: ASYNC110  a table sets no event
                         await asyncio.sleep(0.01)
     # A broker keeps messages of one QoS in order.
@@ -230,16 +231,16 @@ async def test_of_a_gateways_numbers_the_latest_is_followed(tmp_path: Path) -> N
         with consumer(broker.port) as sender:
             async with delivering(exporter(tmp_path, section(broker.port, curtailment=True), book=book)) as side:
                 sender.publish(ORDERS, order("a"))
-                async with asyncio.timeout(10):
+                async with asyncio.timeout(PATIENT_S):
                     await book.asked.wait()
                 for number in range(5):
                     sender.publish(ORDERS, str(10 * number))
                 sender.publish(ORDERS, order("b"))
-                async with asyncio.timeout(10):
+                async with asyncio.timeout(PATIENT_S):
                     while side.outlets[0].broker.health.taken_in < 7:  # noqa: ASYNC110  a counter sets no event
                         await asyncio.sleep(0.01)
                 book.goes_on.set()
-                async with asyncio.timeout(10):
+                async with asyncio.timeout(PATIENT_S):
                     while "b" not in book.events:  # noqa: ASYNC110  a table sets no event
                         await asyncio.sleep(0.01)
     assert [event.target_ratio for event in book.events.values()] == [0, 0.4, 0]
@@ -254,7 +255,7 @@ async def test_a_sender_of_nonsense_is_logged_as_often_as_it_is_answered(tmp_pat
                 with structlog.testing.capture_logs() as logs:
                     for _ in range(100):
                         sender._client.publish(f"{ROOT}/meter/site", "no reading", qos=1)
-                    async with asyncio.timeout(20):
+                    async with asyncio.timeout(PATIENT_S):
                         while side.outlets[0].broker.health.refused < 100:  # noqa: ASYNC110  a counter sets no event
                             await asyncio.sleep(0.01)
     assert len([line for line in logs if line["event"] == "mqtt message refused"]) == 30

@@ -4,7 +4,6 @@ import asyncio
 import json
 import signal
 import sys
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -89,7 +88,7 @@ async def test_a_consumer_rebuilds_the_sites_figures(tmp_path: Path) -> None:
 
 
 async def test_the_agents_own_life_is_published(tmp_path: Path) -> None:
-    """A refused configuration and its repair are published; within 1 s of SIGKILL, `offline` is, and is retained."""
+    """A refused configuration and its repair are published; so is `offline` after SIGKILL, at once."""
 
     def states(messages: Messages) -> list[str]:
         return [json.loads(payload)["state"] for topic, payload, _ in messages if topic == f"{ROOT}/agent"]
@@ -100,7 +99,8 @@ async def test_the_agents_own_life_is_published(tmp_path: Path) -> None:
 
     async with mosquitto(tmp_path / "broker") as broker, farm(tmp_path, units=3):
         with consumer(broker.port, f"{ROOT}/agent", f"{ROOT}/events") as reader:
-            async with mqtt_agent(tmp_path, section(broker.port)) as (running, _):
+            # The broker would notice a silent agent after 450 s only.
+            async with mqtt_agent(tmp_path, section(broker.port, keepalive_s=300)) as (running, _):
                 await reader.until(lambda got: states(got) == ["online"])
                 config = tmp_path / "site.toml"
                 right = config.read_text(encoding="utf-8")
@@ -110,12 +110,9 @@ async def test_the_agents_own_life_is_published(tmp_path: Path) -> None:
                     change = ("configuration", is_well)
                     await reader.until(lambda got, change=change: change in health(got))
                 running.process.kill()
-                began = time.monotonic()
                 await reader.until(lambda got: states(got) == ["online", "offline"])
-                took_s = time.monotonic() - began
         with consumer(broker.port, f"{ROOT}/agent") as late:
             ((_, payload, is_retained),) = await late.until(lambda got: got)
-    assert took_s < 1
     assert (check(payload)["state"], is_retained) == ("offline", True)
 
 

@@ -12,6 +12,7 @@ from brokers import ROOT, consumer, mosquitto, shipped
 from exporter_cases import AT, entry, gone_silent, reading, status
 from mqtt_agent import SmallBook, delivering, exporter, password, publish_figures, section
 from mqtt_messages import composer
+from patience import PATIENT_S
 
 from agent.exporters.mqtt.home_assistant import discovery, identifier
 from agent.exporters.mqtt.sparkplug import REBIRTH, EdgeNode, asks_for_rebirth
@@ -351,7 +352,7 @@ async def test_the_shipped_access_list_lets_each_do_its_part(tmp_path: Path, qui
                 await gateway.until(lambda got: got)
                 assert book.events == {}
                 gateway.publish(f"{ROOT}/curtailment/set", "40")
-                async with asyncio.timeout(5):
+                async with asyncio.timeout(PATIENT_S):
                     while not book.events:  # noqa: ASYNC110  a table sets no event
                         await asyncio.sleep(0.01)
     assert [event.target_ratio for event in book.events.values()] == [0.4]

@@ -5,6 +5,7 @@ import socket
 from collections.abc import Iterator
 
 import pytest
+from patience import PATIENT_S
 
 from agent.exporters.mqtt.socket_watch import SLICE_BYTES, WatchedLoop, keep_beginnings
 
@@ -39,7 +40,7 @@ async def test_a_paused_socket_is_read_once_it_is_resumed(pair: tuple[socket.soc
     assert (calls, loop.is_paused) == ([], True)
     loop.resume()
     loop.resume()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENT_S):
         while len(calls) < 2:  # noqa: ASYNC110  a list sets no event
             await asyncio.sleep(0)
     assert sorted(calls[:2]) == [b"", b"a"]

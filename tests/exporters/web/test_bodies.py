@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from patience import PATIENT_S
 from web_cases import until
 from web_site import get_json, served, source
 
@@ -201,7 +202,7 @@ async def test_200_clients_that_never_read_hold_one_body(monkeypatch: pytest.Mon
 
     with watched(monkeypatch) as made, ExitStack() as stack:
         async with (
-            asyncio.timeout(30),
+            asyncio.timeout(PATIENT_S),
             web.serve(source(scrape=scrape), "127.0.0.1", 0, max_connections=400) as (_, port),
         ):
             await ask_and_never_read(port, 200, stack)
@@ -262,7 +263,7 @@ async def test_bodies_of_their_own_stay_within_the_limit(monkeypatch: pytest.Mon
     monkeypatch.setattr(bodies, "LATE_S", 1e9)
     shown = source(scrape=scrape)
     with watched(monkeypatch, max_bytes=3 * size) as made, ExitStack() as stack:
-        async with asyncio.timeout(30), web.serve(shown, "127.0.0.1", 0) as (_, port):
+        async with asyncio.timeout(PATIENT_S), web.serve(shown, "127.0.0.1", 0) as (_, port):
             await ask_and_never_read(port, 3, stack)
             await until(lambda: made[0].bytes_under_way == 3 * size)
             replies = await asyncio.gather(*(fetch(port) for _ in range(20)))
@@ -290,7 +291,7 @@ async def test_scrapes_that_waited_for_one_another_stay_within_the_limit(monkeyp
 
     shown = source(scrape=scrape)
     with watched(monkeypatch, max_bytes=3 * size) as made, ExitStack() as stack:
-        async with asyncio.timeout(30), web.serve(shown, "127.0.0.1", 0) as (_, port):
+        async with asyncio.timeout(PATIENT_S), web.serve(shown, "127.0.0.1", 0) as (_, port):
             await ask_and_never_read(port, 60, stack)
             await until(lambda: shown.refused["busy"] == 57)
             assert (most, made[0].bytes_under_way) == (3 * size, 3 * size)
@@ -359,7 +360,7 @@ async def test_a_thread_keeps_its_turn_until_it_ends() -> None:
         with lock:
             at_work += 1
             most = max(most, at_work)
-        may_end.wait(10)
+        may_end.wait(PATIENT_S)
         with lock:
             at_work -= 1
         return {}

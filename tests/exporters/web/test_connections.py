@@ -7,6 +7,7 @@ from contextlib import ExitStack, asynccontextmanager, closing, contextmanager
 from typing import Any
 
 import pytest
+from patience import PATIENT_S
 from web_cases import until
 from web_site import source
 
@@ -96,7 +97,7 @@ def guards(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Guard]]:
 @asynccontextmanager
 async def site(monkeypatch: pytest.MonkeyPatch, shown: web.Source | None = None, most: int = 8) -> AsyncIterator[Site]:
     """Serve with at most `most` connections."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENT_S):
         with guards(monkeypatch) as made, ExitStack() as stack:
             async with web.serve(shown or source(), "127.0.0.1", 0, max_connections=most, header_deadline_s=15) as at:
                 yield Site(at[1], made[0], stack)

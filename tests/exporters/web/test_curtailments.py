@@ -13,6 +13,7 @@ import jsonschema
 import pytest
 from exporter_cases import AT, entry, reading, status
 from msgspec import structs
+from patience import PATIENT_S
 from web_cases import until
 
 from agent.exporters.prometheus.store import Metrics
@@ -149,19 +150,19 @@ async def test_an_order_is_carried_out_when_its_client_leaves(tmp_path: Path, mo
 
     def replace_slowly(keeper: OrderKeeper, orders: KeptOrders) -> None:
         is_writing.set()
-        assert may_end.wait(10)
+        assert may_end.wait(PATIENT_S)
         replace_file(keeper, orders)
 
     monkeypatch.setattr(OrderKeeper, "_replace", replace_slowly)
     order = b'{"target_percent": 0, "id": "call-8"}'
     head = f"POST {PATH} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {TOKEN.text}\r\n"
     head += f"Content-Type: application/json\r\nContent-Length: {len(order)}\r\n\r\n"
-    async with served(tmp_path) as site, asyncio.timeout(10):
+    async with served(tmp_path) as site, asyncio.timeout(PATIENT_S):
         base = site.client._base_url
         assert base is not None
         _, writer = await asyncio.open_connection(base.host, base.port)
         writer.write(head.encode() + order)
-        assert await asyncio.to_thread(is_writing.wait, 10)
+        assert await asyncio.to_thread(is_writing.wait, PATIENT_S)
         writer.close()
         await writer.wait_closed()
         assert site.book.curtailments.events == ()

@@ -6,6 +6,7 @@ from dataclasses import fields
 from typing import Any
 
 import pytest
+from patience import PATIENT_S
 from sim_cases import ask, make_farm
 
 from simulators.farm.selection import Selector
@@ -86,7 +87,7 @@ async def spoiled(name: str, **values: object) -> bytes:
     async with serve_farm(farm, port=0) as server:
         unit = farm.units[0].identity
         farm.inject(read_fault(name, values), Selector(units=(unit.unit_id,)))
-        async with asyncio.timeout(10.0):
+        async with asyncio.timeout(PATIENT_S):
             return await ask(unit.host, server.port, b'{"command":"stats"}')
 
 
@@ -173,7 +174,7 @@ async def test_a_timeout_takes_the_request_and_never_answers() -> None:
             async with asyncio.timeout(0.2):
                 await ask(host, server.port)
         farm.clear(injection.number)
-        async with asyncio.timeout(5.0):
+        async with asyncio.timeout(PATIENT_S):
             assert (await ask(host, server.port)).endswith(b"\0")
 
 
@@ -191,7 +192,7 @@ async def test_down_units_do_not_answer_at_all_and_hash_on() -> None:
         assert (await ask(farm.units[1].identity.host, server.port)).endswith(b"\0")
         farm.clear(injection.number)
         sweep(farm, server)
-        async with asyncio.timeout(5.0):
+        async with asyncio.timeout(PATIENT_S):
             assert (await ask(unit.identity.host, server.port)).endswith(b"\0")
 
 

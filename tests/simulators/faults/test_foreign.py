@@ -4,6 +4,7 @@ import asyncio
 import json
 
 import pytest
+from patience import PATIENT_S
 from sim_cases import ask, make_farm
 
 from simulators.faults.vocabulary import read_fault
@@ -14,7 +15,7 @@ async def received(name: str, request: bytes = b'{"command":"stats"}', **values:
     """Return everything that comes before the close."""
     farm = make_farm(1)
     farm.inject(read_fault(name, values))
-    async with serve_farm(farm, port=0) as server, asyncio.timeout(10.0):
+    async with serve_farm(farm, port=0) as server, asyncio.timeout(PATIENT_S):
         return await ask(farm.units[0].identity.host, server.port, request)
 
 
@@ -42,7 +43,7 @@ async def test_a_patient_stratum_server_keeps_the_connection() -> None:
     """The error comes at once, and the close does not."""
     farm = make_farm(1)
     farm.inject(read_fault("speaks_stratum", {"is_patient": True}))
-    async with serve_farm(farm, port=0) as server, asyncio.timeout(10.0):
+    async with serve_farm(farm, port=0) as server, asyncio.timeout(PATIENT_S):
         reader, writer = await asyncio.open_connection(farm.units[0].identity.host, server.port)
         writer.write(b'{"command":"stats"}')
         assert (await reader.readline()).endswith(b"}\n")

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from capture_files import capture
 from paths import CAPTURES
+from patience import PATIENT_S
 from sim_cases import START, ask, make_farm
 
 from simulators.farm.plan import Troubles
@@ -111,7 +112,7 @@ async def test_one_client_is_served_at_a_time_and_others_wait_their_turn() -> No
         assert await ask(two, server.port, VERSION)
         assert not any(task.done() for task in waiting)
         silent.close()
-        async with asyncio.timeout(5.0):
+        async with asyncio.timeout(PATIENT_S):
             replies = await asyncio.gather(*waiting)
     assert len(set(replies)) == 1
 
@@ -141,7 +142,7 @@ async def test_ten_thousand_garbage_requests_do_no_harm() -> None:
     async with serve_farm(farm, port=0) as server:
 
         def bother() -> None:
-            with socket.create_connection((lot.choice(hosts), server.port), timeout=10.0) as client:
+            with socket.create_connection((lot.choice(hosts), server.port), timeout=PATIENT_S) as client:
                 kind = lot.randrange(5)
                 if kind == 0:
                     return
@@ -157,7 +158,7 @@ async def test_ten_thousand_garbage_requests_do_no_harm() -> None:
             for _ in range(2500):
                 bother()
 
-        async with asyncio.timeout(60.0), asyncio.TaskGroup() as group:
+        async with asyncio.timeout(PATIENT_S), asyncio.TaskGroup() as group:
             for _ in range(4):
                 group.create_task(asyncio.to_thread(bother_often))
         for host in hosts:

@@ -7,6 +7,7 @@ import socket
 import struct
 
 import pytest
+from patience import PATIENT_S
 from sim_cases import START, ask, make_farm
 from web_cases import credentials, exchange, page, read, request, served, unchunked, until, write
 
@@ -154,7 +155,7 @@ async def test_connections_of_silent_clients_are_closed(sent: bytes) -> None:
     async with served(farm, limits=Limits(idle_s=0.02, read_s=0.03)) as site:
         reader, writer = await asyncio.open_connection(farm.units[0].identity.host, site.web.port)
         writer.write(sent)
-        async with asyncio.timeout(5.0):
+        async with asyncio.timeout(PATIENT_S):
             await reader.read()
         writer.close()
         assert site.web.connections == set()

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 import pytest
 import structlog
+from patience import PATIENT_S
 from site_cases import answered, entry
 from web_cases import until
 
@@ -69,7 +70,7 @@ class Desk:
 
     async def run_until(self, checks: int) -> None:
         """Run the checker until it took in `checks` answers."""
-        async with asyncio.timeout(5), asyncio.TaskGroup() as tasks:
+        async with asyncio.timeout(PATIENT_S), asyncio.TaskGroup() as tasks:
             running = tasks.create_task(self.checker.run())
             await until(lambda: len(self.results) >= checks)
             running.cancel()
@@ -88,7 +89,7 @@ async def test_checks_keep_their_pace() -> None:
 async def test_no_more_are_open_than_allowed() -> None:
     """However slow the units are, the bound on open requests holds."""
     desk = Desk(9, max_in_flight=3, checks_per_s=1000.0)
-    async with asyncio.timeout(5), asyncio.TaskGroup() as tasks:
+    async with asyncio.timeout(PATIENT_S), asyncio.TaskGroup() as tasks:
         running = tasks.create_task(desk.checker.run())
         for _ in range(100):
             await asyncio.sleep(0)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import structlog
+from patience import PATIENT_S
 from site_cases import AT, NO_ANSWER, answered, board, entry, failed
 
 from agent.address import Endpoint
@@ -165,7 +166,7 @@ def test_the_answer_lists_who_is_away_and_who_is_unknown() -> None:
 async def test_asking_follows_the_configuration() -> None:
     """A reload turns identity checks on and off, and a watch that ends leaves no task behind."""
     watched = Watch(row(1, host="127.0.0.1", web_port=1), section=IdentitySection(enabled=False))
-    async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
+    async with asyncio.timeout(PATIENT_S), asyncio.TaskGroup() as tasks:
         running = tasks.create_task(watched.watch.run())
         await asyncio.sleep(0)
         watched.configure(row(1, web_port=1), section=IdentitySection(checks_per_s=100.0))

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from field_cases import behaving, field_case
 from loopback import unit
+from patience import PATIENT_S
 
 from agent.errors import ForeignProtocolError, PollError, RefusedError
 from agent.unit.antminer.conversation import Memory, converse
@@ -19,7 +20,7 @@ async def outcome(name: str) -> UnitReading | PollError:
     """Return what one poll of a case's unit gives."""
     case = field_case(name)
     async with unit(behaving(case)) as address:
-        client = Client(connect_timeout_s=5, deadline_s=5)
+        client = Client(connect_timeout_s=PATIENT_S, deadline_s=PATIENT_S)
         try:
             talk = converse("u1", Memory(), nameplate=case.nameplate, slow_every=1, wall=lambda: 1e9)
             return await client.run(address, talk)

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from paths import WEB_CAPTURES
+from patience import PATIENT_S
 from sim_cases import make_farm
 from web_cases import NONCE, credentials, served
 
@@ -100,10 +101,10 @@ def saying(*replies: bytes) -> Script:
     return script
 
 
-async def fetch(endpoint: Endpoint, *, deadline_s: float = 5.0, login: Login = ROOT) -> SystemInfo:
-    """Fetch the identity page with short timeouts."""
+async def fetch(endpoint: Endpoint, *, deadline_s: float = PATIENT_S, login: Login = ROOT) -> SystemInfo:
+    """Fetch the identity page."""
     return await fetch_system_info(
-        endpoint, login, connect_timeout_s=1.0, deadline_s=deadline_s, cnonce=lambda: "0a4f113b"
+        endpoint, login, connect_timeout_s=deadline_s, deadline_s=deadline_s, cnonce=lambda: "0a4f113b"
     )
 
 

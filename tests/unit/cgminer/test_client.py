@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from capture_files import S21_POOLS, S21_STATS, S21_SUMMARY, S21_VERSION
 from loopback import answering, blackhole, dripping, flooding, hanging, resetting, splitting, unit, until, unused
+from patience import PATIENT_S
 
 from agent.errors import (
     DeadlineError,
@@ -31,7 +32,7 @@ pytestmark = pytest.mark.asyncio(loop_factories=["asyncio", "uvloop"])
 
 REPLY = b'{"STATUS":[{"STATUS":"S"}],"id":1}'
 S21_ANSWERS = {STATS_NEW_API: S21_STATS, SUMMARY: S21_SUMMARY, POOLS: S21_POOLS, VERSION: S21_VERSION}
-PATIENT_S = 30.0
+
 SHORT_S = 0.15
 
 
@@ -191,24 +192,20 @@ async def test_ipv6(client: Client) -> None:
 
 async def test_conversation_goes_over_connections_one_after_the_other(client: Client) -> None:
     """Each request has its own connection, opened after the previous one is closed."""
-    open_now = most = count = 0
+    open_connections: list[int] = []
 
     async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal open_now, most, count
-        count += 1
-        open_now += 1
-        most = max(most, open_now)
+        open_connections.append(client.in_flight)
         request = await reader.read(4096)
         writer.write(S21_ANSWERS[request] + b"\0")
         # The client closes at the NUL.
         assert await reader.read(1) == b""
-        open_now -= 1
 
     async with unit(behave) as address:
         talk = conversation.converse("u1", conversation.Memory(), slow_every=6, wall=lambda: 1.0)
         reading = await client.run(address, talk)
     assert (reading.hashrate_5s_hs, len(reading.pools)) == (206_901.8e9, 3)
-    assert (count, most) == (4, 1)
+    assert open_connections == [1, 1, 1, 1]
 
 
 async def test_outcome_counts_requests_and_time(client: Client) -> None:

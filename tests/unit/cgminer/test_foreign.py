@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from capture_files import CAPTURES_TEXT
 from loopback import Behaviour, answering, hanging, resetting, unit
+from patience import PATIENT_S
 
 from agent.errors import DeadlineError, DisconnectedError, ForeignProtocolError, MalformedReplyError, PollError
 from agent.unit.antminer.conversation import Memory, converse
@@ -13,6 +14,9 @@ from agent.unit.cgminer import wire
 from agent.unit.cgminer.client import Client
 from agent.unit.cgminer.foreign import foreign_bytes, foreign_object
 from agent.unit.reading import UnitReading
+
+# For a unit that falls silent.
+SHORT_S = 0.3
 
 PROTOCOLS = [
     (b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n", "HTTP"),
@@ -98,10 +102,10 @@ def test_no_capture_of_an_antminer_is_foreign(name: str) -> None:
     assert foreign_object(body) is None
 
 
-async def outcome(behaviour: Behaviour, *, deadline_s: float = 5.0) -> UnitReading | PollError:
+async def outcome(behaviour: Behaviour, *, deadline_s: float = PATIENT_S) -> UnitReading | PollError:
     """Return what one poll over loopback gives."""
     async with unit(behaviour) as address:
-        client = Client(connect_timeout_s=5, deadline_s=deadline_s)
+        client = Client(connect_timeout_s=deadline_s, deadline_s=deadline_s)
         try:
             return await client.run(address, converse("u1", Memory(), slow_every=1, wall=lambda: 1e9))
         except PollError as error:
@@ -121,7 +125,7 @@ async def test_a_protocol_that_closes_is_named(data: bytes, speaker: str) -> Non
 @pytest.mark.parametrize("data", [b"SSH-2.0-dropbear_2022.83\r\n", b"220 ftp\r\n", b"HTTP/1.1 400 Bad Request\r\n\r\n"])
 async def test_a_greeting_that_stays_open_is_named(data: bytes) -> None:
     """At the deadline the bytes so far are looked at."""
-    assert isinstance(await outcome(hanging(data), deadline_s=0.3), ForeignProtocolError)
+    assert isinstance(await outcome(hanging(data), deadline_s=SHORT_S), ForeignProtocolError)
 
 
 async def test_a_server_that_resets_after_its_answer_is_named() -> None:
@@ -132,30 +136,34 @@ async def test_a_server_that_resets_after_its_answer_is_named() -> None:
 
 
 @pytest.mark.parametrize(
-    ("behaviour", "kind"),
+    ("behaviour", "deadline_s", "kind"),
     [
-        (answering(b'{"STATUS":[{"STA'), DisconnectedError),
-        (answering(b"rubbish\0"), MalformedReplyError),
-        (hanging(b'{"STATUS"'), DeadlineError),
+        pytest.param(answering(b'{"STATUS":[{"STA'), PATIENT_S, DisconnectedError, id="cut"),
+        pytest.param(answering(b"rubbish\0"), PATIENT_S, MalformedReplyError, id="garbled"),
+        pytest.param(hanging(b'{"STATUS"'), SHORT_S, DeadlineError, id="slow"),
     ],
 )
-async def test_a_units_own_trouble_keeps_its_error(behaviour: Behaviour, kind: type[PollError]) -> None:
+async def test_a_units_own_trouble_keeps_its_error(
+    behaviour: Behaviour, deadline_s: float, kind: type[PollError]
+) -> None:
     """A cut, slow or garbled reply is not taken for another protocol."""
-    error = await outcome(behaviour, deadline_s=0.3)
+    error = await outcome(behaviour, deadline_s=deadline_s)
     assert type(error) is kind
 
 
 @pytest.mark.parametrize(
-    "behaviour",
+    ("behaviour", "deadline_s"),
     [
-        pytest.param(answering(b'{"id":null,"result":null,"error":[20,"Unknown",null]}\n'), id="one line"),
-        pytest.param(answering(b'{"id":1,"error":[20,"x",null]}\n{"id":null,"method":"mining.notify"}\n'), id="two"),
-        pytest.param(answering(b'{"id":1,"error":[20,"x",null]}\n{"id":null,"meth'), id="cut"),
-        pytest.param(hanging(b'{"id":null,"method":"mining.set_difficulty","params":[1]}\n'), id="stays open"),
+        pytest.param(answering(b'{"id":null,"result":null,"error":[20,"Unknown",null]}\n'), PATIENT_S, id="one line"),
+        pytest.param(
+            answering(b'{"id":1,"error":[20,"x",null]}\n{"id":null,"method":"mining.notify"}\n'), PATIENT_S, id="two"
+        ),
+        pytest.param(answering(b'{"id":1,"error":[20,"x",null]}\n{"id":null,"meth'), PATIENT_S, id="cut"),
+        pytest.param(hanging(b'{"id":null,"method":"mining.set_difficulty","params":[1]}\n'), SHORT_S, id="stays open"),
     ],
 )
-async def test_a_stratum_server_is_named(behaviour: Behaviour) -> None:
+async def test_a_stratum_server_is_named(behaviour: Behaviour, deadline_s: float) -> None:
     """Lines of JSON of another protocol."""
-    error = await outcome(behaviour, deadline_s=0.5)
+    error = await outcome(behaviour, deadline_s=deadline_s)
     assert isinstance(error, ForeignProtocolError)
     assert error.speaker == "a Stratum server"
