@@ -119,6 +119,8 @@ class Growth(NamedTuple):
 def line(points: list[tuple[float, float]]) -> Growth:
     """Return the slope of the straight line through all points (least squares) and its standard error.
 
+    With fewer than four points the error is the slope itself.
+
     Samples in a row resemble each other, so they count as fewer: by the correlation of each residual with the next.
     """
     count = len(points)
@@ -128,11 +130,11 @@ def line(points: list[tuple[float, float]]) -> Growth:
     residuals = [y - mean_y - slope * (x - mean_x) for x, y in points]
     square = sum(residual**2 for residual in residuals)
     if count < 4 or not square:
-        return Growth(slope, math.inf if count < 4 else 0.0)
+        return Growth(slope, abs(slope) if count < 4 else 0.0)
     alike = sum(now * then for now, then in zip(residuals[1:], residuals, strict=False)) / square
     alike = min(max(alike, 0.0), 0.95)
     independent = max(3.0, count * (1 - alike) / (1 + alike))
-    return Growth(slope, math.sqrt(square / count / (independent - 2) * count / spread))
+    return Growth(slope, math.sqrt(square / (independent - 2) / spread))
 
 
 def main() -> None:
