@@ -19,10 +19,10 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import structlog
 
@@ -30,7 +30,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 
 from bench_farm import Site, asked, free_port, resident_bytes, simulated_site, verdict
 from changing_pages import changing_pages
-from loop_probe import LoopProbe
+from loop_probe import LoopProbe, Passes
 
 from agent.app import Agent
 from agent.runtime.process import run_loop
@@ -276,33 +276,6 @@ async def _soak(config: Path, mode: str, polls: int, seconds: float) -> None:
     await running
     p99_s, worst_s = probe.lag_s(is_own=True)
     print(json.dumps([samples, passes.longest_s * 1e3, [p99_s * 1e3, worst_s * 1e3], grown, pages]))
-
-
-class Passes:
-    """Measures the passes of the garbage collector by the CPU time of the thread that makes them.
-
-    Attributes:
-        longest_s: CPU time of the longest one, s.
-    """
-
-    def __init__(self) -> None:
-        self.longest_s = 0.0
-        self._since_s = 0.0
-
-    @contextmanager
-    def watching(self) -> Iterator[None]:
-        """Measure inside the block."""
-        gc.callbacks.append(self._on_pass)
-        try:
-            yield
-        finally:
-            gc.callbacks.remove(self._on_pass)
-
-    def _on_pass(self, phase: str, _info: dict[str, Any]) -> None:
-        if phase == "start":
-            self._since_s = time.thread_time()
-        else:
-            self.longest_s = max(self.longest_s, time.thread_time() - self._since_s)
 
 
 def _census() -> Counter[str]:

@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
 # A shorter timer would wake the process more often than polling does, and change the measurement.
 TIMER_S = 0.02
@@ -146,6 +147,11 @@ class LoopProbe:
                 self._seen[_named(frame)] += 1
             self.looker_cpu_s = time.thread_time()
 
+    def forget(self) -> None:
+        """Begin to count again."""
+        self.lates, self.own = Lates(), Lates()
+        self._holdings.clear()
+
     def lag_s(self, *, is_own: bool = False) -> tuple[float, float]:
         """Return p99 and worst of the timers' delay, or of the part caused by this process, s."""
         lates = self.own if is_own else self.lates
@@ -155,6 +161,33 @@ class LoopProbe:
         """Return the functions that held the loop for over `LATE_S`: name, times, mean and worst, s; worst first."""
         rows = [(name, held.times, held.sum_s / held.times, held.worst_s) for name, held in self._holdings.items()]
         return sorted(rows, key=lambda row: -row[3])[:HOLDERS_SHOWN]
+
+
+class Passes:
+    """Measures the passes of the garbage collector by the CPU time of the thread that makes them.
+
+    Attributes:
+        longest_s: CPU time of the longest one, s.
+    """
+
+    def __init__(self) -> None:
+        self.longest_s = 0.0
+        self._since_s = 0.0
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Measure inside the block."""
+        gc.callbacks.append(self._on_pass)
+        try:
+            yield
+        finally:
+            gc.callbacks.remove(self._on_pass)
+
+    def _on_pass(self, phase: str, _info: dict[str, Any]) -> None:
+        if phase == "start":
+            self._since_s = time.thread_time()
+        else:
+            self.longest_s = max(self.longest_s, time.thread_time() - self._since_s)
 
 
 def _named(frame: FrameType | None) -> str:

@@ -145,6 +145,7 @@ async def agent(
     more: str = "",
     site: str = "alpha",
     is_awaited: bool = True,
+    program_of: tuple[str, ...] = (sys.executable, "-m", "agent"),
 ) -> AsyncIterator[tuple[Program, str]]:
     """Run the agent over `ledger.csv` in `folder`; yield the program and its address once it polled every unit.
 
@@ -156,6 +157,7 @@ async def agent(
         more: Further sections of the configuration.
         site: Name of the site.
         is_awaited: False to yield as soon as the process is started.
+        program_of: The words that start the agent's command line.
     """
     port = free_port()
     config = folder / "site.toml"
@@ -164,7 +166,7 @@ async def agent(
         text = text.replace("[ledger]\n", "[ledger]\ndetect_simulated = false\n")
     config.write_text(text.replace('"alpha"', f'"{site}"') + more, encoding="utf-8")
     url = f"http://127.0.0.1:{port}"
-    command = (sys.executable, "-m", "agent", "run", "--config", str(config))
+    command = (*program_of, "run", "--config", str(config))
     async with program(*command, log=folder / "agent.log") as running:
 
         async def is_ready() -> bool:
@@ -194,11 +196,14 @@ async def prometheus(folder: Path, target: str, *, interval_s: float = 1) -> Asy
         yield f"http://{address}"
 
 
-async def query(prometheus_url: str, expression: str) -> list[tuple[dict[str, str], float, float]]:
-    """Query Prometheus for an instant vector; return labels, time and value of each sample."""
+async def query(
+    prometheus_url: str, expression: str, *, at: float | None = None
+) -> list[tuple[dict[str, str], float, float]]:
+    """Query Prometheus for an instant vector, now or at a Unix time; return labels, time and value of each sample."""
+    params = {"query": expression} | ({} if at is None else {"time": f"{at:.3f}"})
     async with (
         aiohttp.ClientSession() as session,
-        session.get(f"{prometheus_url}/api/v1/query", params={"query": expression}) as response,
+        session.get(f"{prometheus_url}/api/v1/query", params=params) as response,
     ):
         answer = await response.json()
     assert answer["status"] == "success", answer
