@@ -20,8 +20,11 @@ from pathlib import Path
 TESTS = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TESTS.parent), str(TESTS / "support"), str(TESTS / "bench")]
 
+import disk_abuse
 import http_abuse
 import mqtt_abuse
+import network_abuse
+import process_abuse
 import scraping
 import soak
 from figures import BoundError, Figure, not_done, read_bounds, rebound, table
@@ -33,6 +36,9 @@ STEPS: tuple[Step, ...] = (
     *soak.STEPS,
     *http_abuse.STEPS,
     *mqtt_abuse.STEPS,
+    *process_abuse.STEPS,
+    *network_abuse.STEPS,
+    *disk_abuse.STEPS,
 )
 NAMES = (*(step.name for step in STEPS), scraping.NAME)
 

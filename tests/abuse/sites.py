@@ -229,6 +229,10 @@ class Site:
                 events.append(json.loads(line))
         return events
 
+    def has_said(self, event: str) -> bool:
+        """Return True if an event is in the agent's log."""
+        return any(each.get("event") == event for each in self.events())
+
     async def whole(self) -> None:
         """Wait until figures can be trusted."""
 
@@ -310,32 +314,52 @@ async def watched(
         more: Further sections of the agent's configuration.
         is_scraped: True if the run's Prometheus scrapes this agent and may lose no scrape.
     """
-    async with farm(folder, units=units, options=options) as control:
-        async with probed(folder, control, interval_s=interval_s, more=more) as site:
-            if run.scraping is None or not is_scraped:
-                yield site
-                return
-            async with run.scraping.scraped(site.target, folder.name):
-                yield site
+    scraping = run.scraping if is_scraped else None
+    async with (
+        farm(folder, units=units, options=options) as control,
+        probed(folder, control, interval_s=interval_s, more=more, scraping=scraping) as site,
+    ):
+        yield site
 
 
 @asynccontextmanager
 async def probed(
     folder: Path,
-    control: str = "",
+    control: str,
     *,
     interval_s: float = 1,
+    timeouts_s: tuple[float, float] = (0.5, 1),
     more: str = "",
     is_awaited: bool = True,
     words: tuple[str, ...] = (),
+    scraping: Scraping | None = None,
 ) -> AsyncIterator[Site]:
-    """Run an agent with probes over the ledger in `folder`; `words` go before its command line."""
-    program_of = (*words, sys.executable, PROBED, str(folder / "probe.json"))
-    async with agent(folder, interval_s=interval_s, more=more, is_awaited=is_awaited, program_of=program_of) as (
-        running,
-        url,
-    ):
-        yield Site(running=running, url=url, control=control, folder=folder)
+    """Run an agent with probes over the ledger in `folder`.
+
+    Args:
+        folder: Holds the ledger.
+        control: Address of the farm's control API.
+        interval_s: Poll interval, s.
+        timeouts_s: Limits for connecting and for a whole poll, s.
+        more: Further sections of its configuration.
+        is_awaited: False to yield as soon as its process is started.
+        words: Go before its command line.
+        scraping: Scrapes it, if given, and may lose no scrape.
+    """
+    async with agent(
+        folder,
+        interval_s=interval_s,
+        timeouts_s=timeouts_s,
+        more=more,
+        is_awaited=is_awaited,
+        program_of=(*words, sys.executable, PROBED, str(folder / "probe.json")),
+    ) as (running, url):
+        site = Site(running=running, url=url, control=control, folder=folder)
+        if scraping is None:
+            yield site
+            return
+        async with scraping.scraped(site.target, folder.name):
+            yield site
 
 
 async def every(action: Callable[[], Awaitable[object]], wait_s: float, length_s: float) -> int:

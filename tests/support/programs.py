@@ -140,6 +140,7 @@ async def agent(
     folder: Path,
     *,
     interval_s: float = 1,
+    timeouts_s: tuple[float, float] = (0.5, 1),
     count_simulated: bool = True,
     detect_simulated: bool = True,
     more: str = "",
@@ -152,6 +153,7 @@ async def agent(
     Args:
         folder: Holds the ledger, the configuration and the log.
         interval_s: Poll interval of each unit, s.
+        timeouts_s: Limits for connecting and for a whole poll, s.
         count_simulated: True if simulated units count in the figures.
         detect_simulated: False if the ledger's column alone says which units are simulated.
         more: Further sections of the configuration.
@@ -162,6 +164,7 @@ async def agent(
     port = free_port()
     config = folder / "site.toml"
     text = CONFIG.format(interval_s=interval_s, port=port, count_simulated=str(count_simulated).lower())
+    text = text.replace("timeout_s = 0.5\ndeadline_s = 1\n", "timeout_s = {:g}\ndeadline_s = {:g}\n".format(*timeouts_s))
     if not detect_simulated:
         text = text.replace("[ledger]\n", "[ledger]\ndetect_simulated = false\n")
     config.write_text(text.replace('"alpha"', f'"{site}"') + more, encoding="utf-8")
