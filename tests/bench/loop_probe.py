@@ -11,6 +11,7 @@ import gc
 import sys
 import threading
 import time
+from array import array
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,11 +23,14 @@ TIMER_S = 0.02
 LOOK_EVERY_S = 0.01
 LATE_S = 0.01
 STEP_S = 0.0001
+# One second.
+STEPS = 10_000
+HOLDERS_KEPT = 32
 HOLDERS_SHOWN = 8
 
 
 class Lates:
-    """Delays, counted by tenths of a millisecond: millions of them take no more memory than a few.
+    """Delays, counted by tenths of a millisecond: however many there are, they take the same memory.
 
     Attributes:
         worst_s: The longest delay, s.
@@ -34,18 +38,18 @@ class Lates:
 
     def __init__(self) -> None:
         self.worst_s = 0.0
-        self._by_step: Counter[int] = Counter()
+        self._by_step = array("Q", bytes(8 * (STEPS + 1)))
 
     def add(self, late_s: float) -> None:
-        """Count a delay."""
-        self._by_step[round(late_s / STEP_S)] += 1
+        """Count a delay; those beyond the last step count as that."""
+        self._by_step[min(STEPS, round(late_s / STEP_S))] += 1
         self.worst_s = max(self.worst_s, late_s)
 
     def p99_s(self) -> float:
         """Return the delay that 99 % of the counted do not exceed, s; 0 if there are none."""
-        left = self._by_step.total() * 0.99
-        for step in sorted(self._by_step):
-            left -= self._by_step[step]
+        left = sum(self._by_step) * 0.99
+        for step, count in enumerate(self._by_step):
+            left -= count
             if left <= 0:
                 return min(step * STEP_S, self.worst_s)
         return 0.0
@@ -122,6 +126,8 @@ class LoopProbe:
                 self._hold(holder or "not seen", own_s)
 
     def _hold(self, holder: str, own_s: float) -> None:
+        if len(self._holdings) >= HOLDERS_KEPT:
+            holder = holder if holder in self._holdings else "others"
         holding = self._holdings.setdefault(holder, Holding())
         holding.times += 1
         holding.sum_s += own_s
@@ -168,10 +174,12 @@ class Passes:
 
     Attributes:
         longest_s: CPU time of the longest one, s.
+        generation: The generation that it collected.
     """
 
     def __init__(self) -> None:
         self.longest_s = 0.0
+        self.generation = 0
         self._since_s = 0.0
 
     @contextmanager
@@ -183,11 +191,13 @@ class Passes:
         finally:
             gc.callbacks.remove(self._on_pass)
 
-    def _on_pass(self, phase: str, _info: dict[str, Any]) -> None:
+    def _on_pass(self, phase: str, info: dict[str, Any]) -> None:
         if phase == "start":
             self._since_s = time.thread_time()
-        else:
-            self.longest_s = max(self.longest_s, time.thread_time() - self._since_s)
+            return
+        took_s = time.thread_time() - self._since_s
+        if took_s > self.longest_s:
+            self.longest_s, self.generation = took_s, info["generation"]
 
 
 def _named(frame: FrameType | None) -> str:
