@@ -12,8 +12,11 @@
         |-- UnreachableError        refused, no route, connect deadline         -> back off
         |-- DeadlineError           connected, no complete reply in time        -> retry next interval
         |-- DisconnectedError       closed or reset mid-reply                   -> retry next interval
+        |-- StalledReplyError       unfinished replies filled their memory      -> retry next interval
+        |-- CostlyReplyError        its replies exceed a unit's CPU budget      -> poll it less
         |-- MalformedReplyError     not a reply, even after the named repairs   -> keep a clipped excerpt
-        |   '-- ForeignProtocolError  something else answers on the port        -> look what stands at the address
+        |   |-- ForeignProtocolError  something else answers on the port        -> look what stands at the address
+        |   '-- TooLargeReplyError    larger than any unit's reply              -> read no further
         |-- RefusedError            STATUS E or F, access denied                -> tell the operator
         |-- ContradictoryReplyError(.rule)  the reply refutes its own rate      -> believe none of it
         |-- UnsupportedReplyError   a valid reply in an unknown dialect         -> ask for a capture
@@ -164,7 +167,10 @@ class DisconnectedError(PollError):
 
 
 class MalformedReplyError(PollError):
-    """Bytes that do not parse as a reply, even after the named repairs."""
+    """Bytes that do not parse as a reply, even after the named repairs, or JSON without the shape of one.
+
+    The unit is not asked again in the other dialect: that would only cost as much once more.
+    """
 
     reason = "malformed"
 
@@ -181,6 +187,24 @@ class ForeignProtocolError(MalformedReplyError):
     def __init__(self, message: str, *, speaker: str) -> None:
         super().__init__(message)
         self.speaker = speaker
+
+
+class TooLargeReplyError(MalformedReplyError):
+    """More bytes than any unit's reply to that command has; the rest was not read."""
+
+    reason = "too_large"
+
+
+class StalledReplyError(PollError):
+    """The unit held much of an unfinished reply when all units' together exceeded their bound; it was given up."""
+
+    reason = "stalled"
+
+
+class CostlyReplyError(PollError):
+    """Reading this unit's replies takes more CPU than a unit may take; it is polled less. The poller raises it."""
+
+    reason = "costly"
 
 
 class ContradictoryReplyError(PollError):
@@ -237,8 +261,11 @@ POLL_REASONS: tuple[str, ...] = tuple(
         UnreachableError,
         DeadlineError,
         DisconnectedError,
+        StalledReplyError,
+        CostlyReplyError,
         MalformedReplyError,
         ForeignProtocolError,
+        TooLargeReplyError,
         ContradictoryReplyError,
         RefusedError,
         UnsupportedReplyError,

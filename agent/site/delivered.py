@@ -30,6 +30,10 @@ _SLACK_S = 30.0
 
 _LEAST_MAX_AGE_S = 900.0
 
+MOST_OF_NAMEPLATE = 3.0
+"""A unit whose counter says more than this over a whole window has no figure: its word is false, and would be the
+site's. Twelve shares an hour, fewer than any pool lets a unit send, exceed it by luck once in 10^8 hours."""
+
 
 class Delivered(NamedTuple):
     """The hashrate that pools credited lately, over the units for which it is known.
@@ -175,7 +179,7 @@ class DeliveredBook:
         for points, window_s in ((unit.hour, HOUR_S), (unit.day, DAY_S)):
             rates_hs, rate_hs = self._rates_hs[window_s], unit.rate_hs(points, window_s)
             rates_hs.pop(unit_id, None)
-            if rate_hs is not None:
+            if rate_hs is not None and rate_hs <= MOST_OF_NAMEPLATE * unit.nameplate_hs:
                 rates_hs[unit_id] = rate_hs
 
     def forget(self, unit_ids: Iterable[str]) -> None:
@@ -188,8 +192,8 @@ class DeliveredBook:
     def delivered_hs(self, unit_id: str, window_s: float, clock_s: float) -> float | None:
         """Return the hashrate that pools credited a unit over the latest `window_s`, H/s.
 
-        None while less than the window is known, if the counter was not read for `max_age_s`, and for firmware that
-        reports no difficulty.
+        None while less than the window is known, if the counter was not read for `max_age_s`, if it says more than
+        `MOST_OF_NAMEPLATE`, and for firmware that reports no difficulty.
 
         Raises:
             ValueError: `window_s` is neither `HOUR_S` nor `DAY_S`.

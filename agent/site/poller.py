@@ -19,7 +19,15 @@ from typing import Any
 import msgspec
 import structlog
 
-from agent.errors import LocalResourceError, MisreadReplyError, PollError, UnreachableError, drop_frames
+from agent.errors import (
+    CostlyReplyError,
+    LocalResourceError,
+    MisreadReplyError,
+    PollError,
+    UnreachableError,
+    drop_frames,
+)
+from agent.site.cpu_budget import CpuAccount
 from agent.site.lateness import Pace
 from agent.site.ledger.entries import LedgerEntry
 from agent.site.schedule import Schedule
@@ -76,6 +84,7 @@ class _Unit(msgspec.Struct, gc=False):
     Attributes:
         nameplate: The unit's rating in the ledger.
         memory: The reader's memory of the unit.
+        account: Of the CPU that its replies take; None while they are regular.
         failures: Failed polls since the last success.
         due_at: When the poll that waits or is in flight was due, by the monotonic clock, s.
         asked_at: When the latest poll began, s; None before the first, and after one that was skipped.
@@ -90,6 +99,7 @@ class _Unit(msgspec.Struct, gc=False):
     nameplate: Nameplate
     reader: AnyReader
     memory: Any
+    account: CpuAccount | None = None
     failures: int = 0
     due_at: float = 0.0
     asked_at: float | None = None
@@ -112,6 +122,7 @@ class Poller:
         on_skipped: Called with one of `SKIP_REASONS` and the number of polls skipped.
         wall: Returns Unix time, s.
         clock: Returns monotonic time, s; the clock of the schedule.
+        cpu: Returns the CPU time of the thread, s.
 
     Attributes:
         last_progress: Monotonic time at which `run` last looked for due polls, s.
@@ -129,6 +140,7 @@ class Poller:
         on_skipped: Callable[[str, int], None],
         wall: Callable[[], float] = time.time,
         clock: Callable[[], float] = time.monotonic,
+        cpu: Callable[[], float] = time.thread_time,
     ) -> None:
         self._client = client
         self._reader_of = reader_of
@@ -140,6 +152,7 @@ class Poller:
         self._on_skipped = on_skipped
         self._wall = wall
         self._clock = clock
+        self._cpu = cpu
         self._units: dict[str, _Unit] = {}
         self._idle = asyncio.Event()
         self.last_progress = clock()
@@ -260,6 +273,8 @@ class Poller:
             conversation = unit.reader.converse(
                 unit.unit_id, unit.memory, nameplate=unit.nameplate, slow_every=self._slow_every, wall=self._wall
             )
+            if unit.account is not None:
+                conversation = unit.account.metered(conversation)
             try:
                 self._client.start(unit.address, conversation, partial(self._done, unit, lane))
             except LocalResourceError:
@@ -290,13 +305,16 @@ class Poller:
         if isinstance(outcome.error, LocalResourceError):
             self._on_skipped("no_socket", 1)
         elif not unit.is_gone:
-            self._reschedule(unit, outcome.error, now)
+            reading, error = outcome.result, outcome.error
+            if reading is None or reading.repairs or unit.account is not None:
+                error = self._charge(unit, reading, error, now) or error
+            self._reschedule(unit, error, now)
             poll = Poll(
                 unit_id=unit.unit_id,
                 at=self._wall(),
                 took_s=outcome.took_s,
-                reading=outcome.result,
-                error=outcome.error,
+                reading=reading if error is None else None,
+                error=error,
                 requests=outcome.requests,
             )
             try:
@@ -308,6 +326,21 @@ class Poller:
         if not self.in_flight:
             self._idle.set()
 
+    def _charge(
+        self, unit: _Unit, reading: UnitReading | None, error: PollError | None, now: float
+    ) -> CostlyReplyError | None:
+        """Keep the account of a unit whose replies are not regular; return the error if it is over its budget."""
+        account = unit.account
+        if account is None:
+            if not isinstance(error, UnreachableError):
+                unit.account = CpuAccount(self._cpu, now)
+            return None
+        is_regular = reading is not None and not reading.repairs
+        costly = account.settle(now, interval_s=self._schedule.interval_s, is_regular=is_regular)
+        if account.is_quiet:
+            unit.account = None
+        return costly
+
     def _reschedule(self, unit: _Unit, error: PollError | None, now: float) -> None:
         if error is None:
             if unit.failures:
@@ -315,7 +348,9 @@ class Poller:
                 self._schedule.resume(unit.unit_id, now=now)
             return
         unit.failures += 1
-        if isinstance(error, UnreachableError):
+        if isinstance(error, CostlyReplyError) and unit.account is not None:
+            self._schedule.postpone(unit.unit_id, unit.account.wait_s(self._schedule.interval_s), now=now)
+        elif isinstance(error, UnreachableError):
             self._schedule.back_off(unit.unit_id, unit.failures, now=now)
         elif isinstance(error, MisreadReplyError):
             log.error("reply not understood", unit=unit.unit_id, exc_info=error.__cause__)

@@ -58,6 +58,9 @@ class Reason(StrEnum):
     UNKNOWN_DIALECT = "unknown_dialect"
     NO_RATE = "no_rate"
     MALFORMED_REPLY = "malformed_reply"
+    REPLY_TOO_LARGE = "reply_too_large"
+    COSTLY_REPLY = "costly_reply"
+    STALLS_IN_REPLY = "stalls_in_reply"
     CLOSED_IN_REPLY = "closed_in_reply"
     RESETS_CONNECTION = "resets_connection"
     NO_WHOLE_REPLY = "no_whole_reply"
@@ -146,6 +149,15 @@ REASONS: dict[Reason, Meaning] = {
     Reason.UNKNOWN_DIALECT: Meaning("unknown dialect", _WARNING, "the firmware; send a capture of its replies"),
     Reason.NO_RATE: Meaning("reports no hashrate", _WARNING, "the unit's own page; send a capture of its replies"),
     Reason.MALFORMED_REPLY: Meaning("malformed reply", _WARNING, "the firmware; send a capture of its replies"),
+    Reason.REPLY_TOO_LARGE: Meaning(
+        "reply too large", _WARNING, "what answers at this address, then the firmware; no unit sends as much"
+    ),
+    Reason.COSTLY_REPLY: Meaning(
+        "costs too much to read", _WARNING, "the firmware; send a capture of its replies. It is polled less until then"
+    ),
+    Reason.STALLS_IN_REPLY: Meaning(
+        "stalls in mid-reply", _WARNING, "what answers at this address, then the network path"
+    ),
     Reason.CLOSED_IN_REPLY: Meaning("closed in mid-reply", _WARNING, "the network path, then the unit's load"),
     Reason.RESETS_CONNECTION: Meaning(
         "resets connections", _WARNING, "whether it restarts over and over, then the unit's API access list (api-allow)"

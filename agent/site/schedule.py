@@ -106,11 +106,15 @@ class Schedule:
 
     def back_off(self, unit_id: str, failures: int, *, now: float) -> None:
         """Postpone a unit's next poll after `failures` failed connections in a row, by at least one interval."""
+        wait_s = min(self._backoff_max_s, self.interval_s * 2.0 ** min(failures - 1, 16))
+        self.postpone(unit_id, wait_s * (0.5 + 0.5 * self._jitter()), now=now)
+
+    def postpone(self, unit_id: str, wait_s: float, *, now: float) -> None:
+        """Postpone a unit's next poll, by at least one interval and at most the longest back-off."""
         if unit_id not in self._due:
             return
         self._backed_off.add(unit_id)
-        wait_s = min(self._backoff_max_s, self.interval_s * 2.0 ** min(failures - 1, 16))
-        at = now + max(self.interval_s, wait_s * (0.5 + 0.5 * self._jitter()))
+        at = now + max(self.interval_s, min(self._backoff_max_s, wait_s))
         if at > self._due[unit_id]:
             self._due[unit_id] = at
             heapq.heappush(self._heap, (at, unit_id))

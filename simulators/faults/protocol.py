@@ -131,7 +131,7 @@ class NotJson(ReplyFault):
 class HugeReply(ReplyFault):
     """The reply does not end: blanks follow until it is far larger than any real reply.
 
-    An agent must stop at its cap, report a malformed reply, and keep none of it.
+    An agent must stop at its cap, report that the reply is too large, and keep none of it.
 
     Attributes:
         size_bytes: Size of the reply.

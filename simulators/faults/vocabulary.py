@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from simulators.faults import figures, firmware, foreign, protocol, unit, wire
+from simulators.faults import figures, firmware, foreign, hostile, protocol, unit, wire
 from simulators.unit.conditions import Condition, FaultError
 
 Fault = Condition
@@ -68,6 +68,12 @@ PROTOCOL_FAULTS: tuple[type[Fault], ...] = (
     foreign.SpeaksSsh,
     foreign.SpeaksStratum,
     foreign.SpeaksWhatsminer,
+    hostile.Brackets,
+    hostile.Nans,
+    hostile.Commas,
+    hostile.LargeReply,
+    hostile.StallsInReply,
+    hostile.FirmwareEachReply,
 )
 
 

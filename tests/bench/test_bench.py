@@ -102,12 +102,20 @@ def printed(name: str, *options: str) -> str:
             (rf"site rows +{NUMBER} MB, {NUMBER} bytes each", rf"one minute written +{NUMBER} ms"),
         ),
         (
+            "bench_hostile.py",
+            ("--units", "20", "--hostile", "1", "--interval", "1", "--seconds", "2", "--kinds", "nans"),
+            (
+                rf"1 nans +published {NUMBER}% of {NUMBER}% true, [0-9]+ unreachable; {NUMBER} \+ {NUMBER} failed polls/s",
+                rf"(?:NOT REACHED|reached): published is {NUMBER} points off the truth",
+            ),
+        ),
+        (
             "bench_simulator.py",
             ("--units", "20", "--seconds", "0.2", "--runs", "1"),
             (rf"stats, new dialect +{NUMBER} +{NUMBER} +{NUMBER}/s",),
         ),
     ],
-    ids=["polls", "steady", "sick", "scale", "soak", "scrape", "figures", "history", "simulator"],
+    ids=["polls", "steady", "sick", "scale", "soak", "scrape", "figures", "history", "hostile", "simulator"],
 )
 def test_benchmark_runs(name: str, options: tuple[str, ...], lines: tuple[str, ...]) -> None:
     """A benchmark ends with status 0 and prints its main lines with figures."""

@@ -352,6 +352,7 @@ CONTRADICTION_ROWS = (
 LATE = {"state": UNREADABLE, "why": "no whole reply in time", "result": "deadline", "is_short": True}
 CUT = {"state": UNREADABLE, "why": "closed in mid-reply", "result": "disconnected"}
 MALFORMED = {"state": UNREADABLE, "why": "malformed reply", "result": "malformed"}
+TOO_LARGE = {"state": UNREADABLE, "why": "reply too large", "result": "too_large"}
 FOREIGN = {"state": UNREADABLE, "why": None, "result": "foreign"}
 LOST: dict[str, Any] = {"lost": {"unreadable": 1.0}, "is_fresh": False, "is_known": False}
 READ: dict[str, Any] = {"state": HASHING, "why": "hashing", "series": WHOLE}
@@ -397,7 +398,17 @@ SOCKET_ROWS = (
     Row(fault="speaks_ssh", said="SSH", **FOREIGN, **LOST),
     Row(fault="speaks_stratum", said="Stratum", **FOREIGN, **LOST),
     Row(fault="speaks_whatsminer", said="Whatsminer", **FOREIGN, **LOST),
-    Row(fault="huge_reply", **MALFORMED, **LOST),
+    Row(fault="huge_reply", **TOO_LARGE, **LOST),
+    Row(fault="brackets", **TOO_LARGE, **LOST),
+    Row(fault="brackets", values={"size_bytes": 20_000}, **MALFORMED, **LOST),
+    Row(fault="nans", **TOO_LARGE, **LOST),
+    Row(fault="nans", values={"size_bytes": 20_000}, **MALFORMED, **LOST),
+    Row(fault="commas", **TOO_LARGE, **LOST),
+    Row(fault="commas", values={"size_bytes": 20_000}, **MALFORMED, **LOST),
+    Row(fault="large_reply", **TOO_LARGE, **LOST),
+    Row(fault="large_reply", values={"size_bytes": 4000}, **READ),
+    Row(fault="stalls_in_reply", **LATE, **LOST),
+    Row(fault="firmware_each_reply", **READ),
     Row(fault="nan_values", state=UNREADABLE, why="unknown dialect", result="unsupported", **LOST),
 )
 

@@ -66,6 +66,17 @@ def test_an_hour_of_work() -> None:
     assert book.delivered(3600.0) == Delivered(ONE_HS, PLATE.hashrate_hs, None, 0)
 
 
+def test_a_counter_beyond_the_nameplate_is_no_figure() -> None:
+    """A counter that says ten times the nameplate is not the site's hashrate; once it runs true for a window, it is."""
+    most = PLATE.hashrate_hs / ONE_HS
+    book = book_of([*running(0.0, 3600.0), (3900.0, 3900.0, 3600.0 + 10 * most * 4200.0)])
+    assert book.delivered_hs("u1", HOUR_S, 3900.0) is None
+    assert book.delivered(3900.0) == Delivered(None, 0, None, 0)
+    for clock_s, uptime_s, counter in running(4200.0, 8700.0, credited=10 * most * 4200.0):
+        book.record(polled(clock_s, uptime_s, counter), clock_s=clock_s)
+    assert book.delivered_hs("u1", HOUR_S, 8700.0) == pytest.approx(ONE_HS)
+
+
 def test_a_day_of_work_and_its_last_hour() -> None:
     """Idle for the last 70 minutes, the hour is 0; the day covers as much as is kept, here 25 h 10 min."""
     work = running(0.0, DAY_S)

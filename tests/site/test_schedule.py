@@ -224,6 +224,19 @@ def test_a_second_failure_in_the_same_interval_does_not_bring_a_unit_forward() -
     assert one.next_due() == INTERVAL_S + 32
 
 
+@pytest.mark.parametrize(("wait_s", "least_s"), [(0.0, INTERVAL_S), (20.0, 20.0), (1e6, BACKOFF_MAX_S)])
+def test_a_unit_can_be_postponed(wait_s: float, least_s: float) -> None:
+    """It waits at least an interval and at most the longest back-off, and `resume` ends the wait."""
+    one = schedule()
+    one.postpone(UNITS[0], wait_s, now=100.0)
+    one.postpone("unknown", wait_s, now=100.0)
+    taken = [at for _, at in filter(lambda pair: pair[0] == UNITS[0], one.pop_due(100.0 + BACKOFF_MAX_S, 1000))]
+    assert taken == [100.0 + least_s]
+    one.postpone(UNITS[0], 1e6, now=200.0)
+    one.resume(UNITS[0], now=200.0)
+    assert min(at for unit_id, at in one.pop_due(200.0 + INTERVAL_S, 1000) if unit_id == UNITS[0]) > 200.0
+
+
 @given(st.integers(1, 9), st.sampled_from([0.0, 0.25, 0.875]), st.integers(0, 4 * 64).map(lambda number: number / 64))
 def test_a_unit_that_answers_again_is_back_at_its_place(failures: int, dice: float, took: float) -> None:
     """From its first answer on, a backed-off unit is due at its regular times again."""

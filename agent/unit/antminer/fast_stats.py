@@ -14,6 +14,7 @@ from agent.unit.antminer.new_api import NEW_API_MODES
 from agent.unit.antminer.reply_context import Known, bad_chips, without_zeros
 from agent.unit.antminer.stats_schema import Info, Status
 from agent.unit.cgminer.fields import clean
+from agent.unit.cgminer.wire import MAX_REPAIRED_BYTES
 from agent.unit.coolant import CoolantLayout
 from agent.unit.limits import (
     HS_PER_GHS,
@@ -145,6 +146,9 @@ def fast_reading(data: bytes, known: Known) -> UnitReading | None:
     """
     unit_id, at, identity, pools, shares, _, layouts = known
     if identity.model not in layouts.without_coolant and known.layout_of(identity.model) is not CoolantLayout.NONE:
+        return None
+    if len(data) > MAX_REPAIRED_BYTES:
+        # Longer than any regular reply; the slow path looks at its shape before it decodes anything.
         return None
     try:
         reply = _decode(data[:-1] if data.endswith(b"\0") else data)

@@ -15,7 +15,7 @@ Field meanings: docs/antminer-api.md; comments cite its facts by id.
 
 from typing import Final
 
-from agent.errors import RefusedError, UnsupportedReplyError
+from agent.errors import MalformedReplyError, RefusedError
 from agent.unit.antminer.fast_stats import fast_reading
 from agent.unit.antminer.legacy import legacy_reading
 from agent.unit.antminer.new_api import new_api_reading
@@ -85,7 +85,7 @@ def slow_reading(data: bytes, known: Known) -> PartialReading:
         _check_status(status)
         return new_api_reading(decoded, context)
     if not status:
-        raise UnsupportedReplyError(f"stats: {context.described('STATUS is empty')}")
+        raise MalformedReplyError(f"stats: {context.described('STATUS is empty')}")
     _check_status(status[0])
     return legacy_reading(decoded, status[0], context)
 
@@ -95,7 +95,7 @@ def _check_status(status: Status) -> None:
         return
     if status.STATUS in {"E", "F"}:
         raise wire.refusal("stats", status.Code, status.Msg or "", status.Description or "")
-    raise UnsupportedReplyError(f"stats: STATUS is {status.STATUS[:20]!r}")
+    raise MalformedReplyError(f"stats: STATUS is {status.STATUS[:20]!r}")
 
 
 def is_invalid_command(error: RefusedError) -> bool:

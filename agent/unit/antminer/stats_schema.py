@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
 
-from agent.errors import UnsupportedReplyError, excerpt
+from agent.errors import MalformedReplyError, UnsupportedReplyError, excerpt
 from agent.unit.cgminer import wire
 from agent.unit.cgminer.fields import number
 
@@ -229,8 +229,8 @@ def decode_stats(payload: bytes, repairs: set[str]) -> DecodedStats:
     """Decode an unframed reply; the names of the repairs it took are added to `repairs`.
 
     Raises:
-        MalformedReplyError: It is not JSON, even after the repairs of `wire`.
-        UnsupportedReplyError: It has no STATUS or no STATS.
+        MalformedReplyError: It is not JSON, even after the repairs of `wire`, has no STATUS, or no object in STATS.
+        UnsupportedReplyError: It has no STATS.
     """
     try:
         return DecodedStats(_decode_strictly(payload), None)
@@ -242,8 +242,10 @@ def decode_leniently(payload: bytes, repairs: set[str]) -> DecodedStats:
     """Decode with the repairs of `wire` and convert each field by itself; a bad field is absent and counts a repair.
 
     Raises:
-        MalformedReplyError, UnsupportedReplyError: As for `decode_stats`.
+        MalformedReplyError, UnsupportedReplyError: As for `decode_stats`; also if it is longer, or has more parts, than
+            any reply worth reading field by field.
     """
+    wire.refuse_unlike_a_reply(payload)
     reply = wire.decode_reply(payload, "stats")
     repairs.update(reply.repairs)
     is_new_api = isinstance(reply.body["STATUS"], dict) if "STATUS" in reply.body else "INFO" in reply.body
@@ -254,8 +256,10 @@ def decode_leniently(payload: bytes, repairs: set[str]) -> DecodedStats:
     items = reply.body.get("STATS")
     if items is None and reply.status in {"E", "F"}:
         items = []
-    if not isinstance(items, list):
+    if items is None:
         raise UnsupportedReplyError(f"stats: no STATS: {excerpt(payload)!r}")
+    if not isinstance(items, list) or (items and not any(isinstance(item, dict) for item in items[:MAX_ITEMS])):
+        raise MalformedReplyError(f"stats: STATS is not a list of objects: {excerpt(payload)!r}")
     items = items[:MAX_ITEMS]
     info = reply.body.get("INFO")
     decoded = StatsReply(

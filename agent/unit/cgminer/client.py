@@ -11,6 +11,10 @@ alone for that long after each look, and then handles everything that has arrive
 A deadline is a unit's, so time in which this process did not run does not count. What arrived in time is never thrown
 away either: before a conversation ends at its deadline, its socket is looked at once more.
 
+A unit decides how much it sends and when. A reply has a cap by command (`wire.cap_of`), and all unfinished replies
+together have one too: beyond it, the conversations that hold the most are ended, so sound units are not the ones that
+pay (DECISIONS 89).
+
 A unit serves one client at a time. So a conversation sends its requests one after the other, and the caller starts no
 second conversation with a unit before the first is done.
 """
@@ -32,9 +36,11 @@ from agent.errors import (
     LocalResourceError,
     MisreadReplyError,
     PollError,
+    StalledReplyError,
     UnreachableError,
     drop_frames,
 )
+from agent.unit.cgminer import wire
 from agent.unit.cgminer.partial_reply import PartialReply
 
 T = TypeVar("T")
@@ -64,8 +70,16 @@ Done = Callable[[Outcome[T]], None]
 _EVENTS: Final = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
 _ENDED: Final = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
 _STREAM: Final = socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
-_READ_BYTES: Final = 65536
+# A real reply fits, so one call reads it; of one that is too large, not much more than its cap is read.
+_READ_BYTES: Final = 16384
 _BATCH: Final = 64
+# A regular reply has 3 kB at most. Larger ones, of which each may take milliseconds to refuse, are handled in slices:
+# between two slices the event loop does what else is due.
+_LARGE_BYTES: Final = 4096
+_SLICE_BYTES: Final = 16384
+MOST_HELD_BYTES: Final = 8 << 20
+"""Bytes of unfinished replies that are held at once: those of 3,000 units that stop just before their end."""
+_LEFT_RATIO: Final = 0.75
 _TICK_S: Final = 0.05
 # A shortage of local ports, descriptors or memory says nothing about the unit.
 _OWN_FAULTS: Final = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL}
@@ -120,9 +134,19 @@ class Client:
         deadline_s: Time allowed for a whole conversation, from its start; a conversation then ends with what it has.
         rest_s: How long sockets are left alone after a look that found something. Each request of a conversation takes
             up to twice this much longer. With 0, everything is handled as it arrives.
+        most_held_bytes: Bound on the bytes of all unfinished replies together.
     """
 
-    def __init__(self, *, connect_timeout_s: float, deadline_s: float, rest_s: float = 0.0) -> None:
+    def __init__(
+        self,
+        *,
+        connect_timeout_s: float,
+        deadline_s: float,
+        rest_s: float = 0.0,
+        most_held_bytes: int = MOST_HELD_BYTES,
+    ) -> None:
+        self._most_held_bytes = most_held_bytes
+        self._held_bytes = 0
         self._connect_timeout_s = connect_timeout_s
         self._deadline_s = deadline_s
         self._rest_s = rest_s
@@ -147,6 +171,11 @@ class Client:
         """Conversations with an open connection."""
         return len(self._by_fd)
 
+    @property
+    def held_bytes(self) -> int:
+        """Bytes of unfinished replies."""
+        return self._held_bytes
+
     def close(self) -> None:
         """Drop everything in flight; no `done` is called."""
         self._loop.remove_reader(self._epoll.fileno())
@@ -160,6 +189,7 @@ class Client:
             if call.socket is not None:
                 call.socket.close()
         self._by_fd.clear()
+        self._whole.clear()
         self._epoll.close()
 
     def start(self, address: Address, conversation: Generator[bytes, bytes, T], done: "Done[T]") -> None:
@@ -207,6 +237,7 @@ class Client:
             raise LocalResourceError(str(error)) from error
         call.requests += 1
         call.connected = False
+        call.reply.cap = wire.cap_of(call.request)
         try:
             code = sock.connect_ex(call.address)
         except OSError:
@@ -252,14 +283,38 @@ class Client:
             except OSError as error:
                 self._fail(call, error)
         self._deliver_whole()
+        if self._held_bytes > self._most_held_bytes:
+            self._end_largest()
         return len(events)
 
     def _deliver_whole(self) -> None:
-        """Pass complete replies to their conversations."""
+        """Pass complete replies to their conversations: small ones all at once, large ones in slices."""
         whole, self._whole = self._whole, []
-        for call, data in whole:
+        large_bytes = 0
+        for place, (call, data) in enumerate(whole, start=1):
             if call.conversation is not None:
                 self._advance(call, call.conversation.send, data)
+            if len(data) > _LARGE_BYTES:
+                large_bytes += len(data)
+                if large_bytes >= _SLICE_BYTES and place < len(whole):
+                    self._whole = whole[place:]
+                    self._loop.call_soon(self._deliver_whole)
+                    return
+
+    def _end_largest(self) -> None:
+        """End the conversations that hold the most of an unfinished reply, the oldest of equals first."""
+        for call in sorted(self._by_fd.values(), key=lambda call: (-call.reply.size, call.started)):
+            if self._held_bytes <= _LEFT_RATIO * self._most_held_bytes:
+                return
+            held, total = call.reply.size, self._held_bytes
+            self._drop(call)
+            self._throw(
+                call,
+                StalledReplyError(
+                    f"stopped at {held:,} bytes of a reply while all unfinished replies had {total:,} bytes,"
+                    f" at most {self._most_held_bytes:,}"
+                ),
+            )
 
     def _fail(self, call: _Call[Any], error: OSError) -> None:
         failure = _socket_error(call, error)
@@ -289,6 +344,7 @@ class Client:
             received = call.reply.add(chunk) if chunk else call.reply.close()
             if received is not None:
                 break
+            self._held_bytes += len(chunk)
             if len(chunk) < _READ_BYTES and not is_ended:
                 return
         self._drop(call)
@@ -342,6 +398,7 @@ class Client:
             del self._by_fd[sock.fileno()]
             sock.close()
         if call.reply.size:
+            self._held_bytes -= call.reply.size
             call.reply.clear()
 
     def _attended(self, now: float) -> float:
@@ -352,8 +409,19 @@ class Client:
         return now - self._lost_s
 
     def _on_tick(self) -> None:
+        if self._whole:
+            # These replies came in time; their deadlines are looked at when they are read.
+            self._tick = self._loop.call_later(0.0, self._on_tick)
+            return
         now = self._attended(time.monotonic())
         self._tick = None
+        self._expire(now)
+        if self._connecting or self._talking:
+            self._tick_due = time.monotonic() + _TICK_S
+            self._tick = self._loop.call_later(_TICK_S, self._on_tick)
+
+    def _expire(self, now: float) -> None:
+        """End the conversations that have no time left."""
         accepted_until, whole_until = now - self._connect_timeout_s, now - self._deadline_s
         while self._connecting and (self._connecting[0].done is None or self._connecting[0].began <= accepted_until):
             call = self._connecting.popleft()
@@ -381,9 +449,6 @@ class Client:
             failure = call.reply.foreign() or DeadlineError(f"{had} within {self._deadline_s:g} s")
             self._drop(call)
             self._throw(call, failure)
-        if self._connecting or self._talking:
-            self._tick_due = time.monotonic() + _TICK_S
-            self._tick = self._loop.call_later(_TICK_S, self._on_tick)
 
     def _catch_up(self, call: _Call[Any], now: float) -> bool:
         """Handle what has arrived for a call that would end now; return True if anything had.

@@ -1,6 +1,6 @@
 """One reply as it arrives in pieces, complete at its NUL or at the end of the connection. No socket."""
 
-from agent.errors import DisconnectedError, ForeignProtocolError, MalformedReplyError, excerpt
+from agent.errors import DisconnectedError, ForeignProtocolError, TooLargeReplyError, excerpt
 from agent.unit.cgminer import wire
 from agent.unit.cgminer.foreign import foreign_bytes
 
@@ -9,35 +9,36 @@ class PartialReply:
     """The bytes received so far.
 
     Attributes:
+        cap: The most bytes that the reply may have; see `wire.cap_of`.
         size: How many there are.
     """
 
-    __slots__ = ("_chunks", "size")
+    __slots__ = ("_received", "cap", "size")
 
     def __init__(self) -> None:
-        self._chunks: list[bytes] = []
+        # One buffer: a list of pieces would take forty bytes for each byte of a reply that comes byte by byte.
+        self._received = bytearray()
+        self.cap = wire.MAX_REPLY_BYTES
         self.size = 0
 
-    def add(self, chunk: bytes) -> bytes | MalformedReplyError | None:
+    def add(self, chunk: bytes) -> bytes | TooLargeReplyError | ForeignProtocolError | None:
         """Return the reply if this chunk completes it, an error if it is too large, None if more must come.
 
         The reply ends with its NUL; bytes after that are not part of it, even in the same packet. A chunk that
         completes the reply is not kept, so the common case, one chunk with a NUL, stores nothing.
         """
         end = chunk.find(b"\0") + 1
+        if self.size + (end or len(chunk)) > self.cap:
+            return self.foreign() or foreign_bytes(chunk) or wire.too_large(chunk, self.cap)
         if end:
-            if not self._chunks:
-                return chunk[:end]
-            return b"".join((*self._chunks, chunk[:end]))
-        self._chunks.append(chunk)
+            return bytes(self._received + chunk[:end]) if self.size else chunk[:end]
+        self._received += chunk
         self.size += len(chunk)
-        if self.size > wire.MAX_REPLY_BYTES:
-            return MalformedReplyError(f"reply is larger than {wire.MAX_REPLY_BYTES} bytes, ends in {excerpt(chunk)!r}")
         return None
 
     def close(self) -> bytes | DisconnectedError | ForeignProtocolError:
         """Return the reply, now that the unit has closed the connection, or the error if it is not complete."""
-        data = b"".join(self._chunks)
+        data = bytes(self._received)
         # Some firmware may close without the NUL: a closing brace then means that the object is complete.
         if data.rstrip().endswith(b"}"):
             return data
@@ -49,9 +50,9 @@ class PartialReply:
 
     def foreign(self) -> ForeignProtocolError | None:
         """Return the error if the bytes so far are another protocol's; for a reply that will not be completed."""
-        return foreign_bytes(b"".join(self._chunks)) if self._chunks else None
+        return foreign_bytes(bytes(self._received)) if self.size else None
 
     def clear(self) -> None:
         """Forget everything, for the next connection."""
-        self._chunks.clear()
+        self._received = bytearray()
         self.size = 0

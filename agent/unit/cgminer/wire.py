@@ -14,22 +14,47 @@ named repairs tried. Each repair is for one defect, and each use of it is counte
 | `bad_surrogate`      | half of a UTF-16 pair: becomes U+FFFD    | none yet; it cannot be printed   |
 | `missing_status`     | data without a STATUS: taken as success  | sanitised captures               |
 
-A reply that was cut short is malformed; nothing completes it by guessing. `agent.unit.repairs` has all repairs by name.
+A reply that was cut short is malformed; nothing completes it by guessing. `agent.unit.repairs` has every repair.
+
+A unit decides what it sends, so what that may cost is bounded here. A reply has a cap by command. Only a reply of the
+size and shape of a real one is repaired, and each repair takes time in proportion to its length (DECISIONS 89).
 """
 
 import json
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 import msgspec
 
-from agent.errors import MalformedReplyError, RefusedError, UnsupportedReplyError, excerpt
+from agent.errors import (
+    MalformedReplyError,
+    RefusedError,
+    TooLargeReplyError,
+    UnsupportedReplyError,
+    excerpt,
+)
 from agent.unit.cgminer.firmware import firmware_of
 from agent.unit.cgminer.foreign import foreign_bytes, foreign_object
 
-MAX_REPLY_BYTES = 1 << 20
+# Observed (O105): the largest reply recorded to each command has 2,501 (stats), 2,677 (pools), 1,066 (summary) and 420
+# bytes (version). Assumed (A100): no firmware sends nine times as much.
+MAX_REPLY_BYTES: Final = 64 * 1024
+"""Cap of a reply to any command."""
+REPLY_CAPS: Final[Mapping[str, int]] = MappingProxyType(
+    {"stats": MAX_REPLY_BYTES, "pools": 32 * 1024, "summary": 16 * 1024, "version": 8 * 1024}
+)
+"""Caps by command, bytes with the NUL."""
+MAX_REPAIRED_BYTES: Final = 24 * 1024
+"""Longest reply that is decoded leniently: nine times the largest recorded."""
+# Observed (O106): recorded replies have at most 17 brackets and 95 commas; simulated ones of four boards 41 and 369.
+MAX_BRACKETS: Final = 1024
+MAX_REPAIRED_COMMAS: Final = 4096
+MAX_CURES: Final = 1024
+"""Most defects that are repaired in one reply; one with more is no reply with defects."""
 MAX_NESTING = 32
 MAX_CODE = 1 << 31
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
@@ -81,26 +106,41 @@ def encode_request(command: str, *, new_api: bool = False) -> bytes:
     return msgspec.json.encode(request)
 
 
+_CAPS: Final[Mapping[bytes, int]] = {
+    encode_request(command, new_api=new_api): cap for command, cap in REPLY_CAPS.items() for new_api in (False, True)
+}
+
+
+def cap_of(request: bytes) -> int:
+    """Return the most bytes that the reply to a request may have, its NUL included."""
+    return _CAPS.get(request, MAX_REPLY_BYTES)
+
+
+def too_large(data: bytes, cap: int) -> TooLargeReplyError:
+    """Return the error for a reply of which more than `cap` bytes have come."""
+    return TooLargeReplyError(f"reply is larger than {cap:,} bytes, more than any unit sends: {excerpt(data)!r}")
+
+
 def unframe(data: bytes) -> bytes:
     """Return the JSON text of a whole reply, without the NUL and the white space around it.
 
     Raises:
-        MalformedReplyError: It is empty, larger than `MAX_REPLY_BYTES`, or nested deeper than `MAX_NESTING`;
-            `ForeignProtocolError` if it is another protocol's.
+        MalformedReplyError: It is empty, nested deeper than `MAX_NESTING`, or has more than `MAX_BRACKETS` brackets;
+            `TooLargeReplyError` if it is larger than `MAX_REPLY_BYTES`; `ForeignProtocolError` if it is another
+            protocol's.
     """
     if len(data) > MAX_REPLY_BYTES:
-        raise MalformedReplyError(f"reply is larger than {MAX_REPLY_BYTES} bytes: {excerpt(data)!r}")
+        raise too_large(data, MAX_REPLY_BYTES)
     payload = data.strip(b"\0 \t\r\n")
     if not payload.startswith((b"{", b"[")) and (foreign := foreign_bytes(data)) is not None:
         raise foreign
     if not payload:
         raise MalformedReplyError(f"reply is empty ({len(data)} bytes)")
     # The quick counts include brackets inside strings; only a suspect reply gets the exact check without strings.
-    if (
-        payload.count(b"[") + payload.count(b"{") > MAX_NESTING
-        and _is_too_deep(payload)
-        and _is_too_deep(_STRING.sub(b"", payload))
-    ):
+    brackets = payload.count(b"[") + payload.count(b"{")
+    if brackets > MAX_BRACKETS:
+        raise MalformedReplyError(f"reply has {brackets:,} brackets, at most {MAX_BRACKETS:,}: {excerpt(payload)!r}")
+    if brackets > MAX_NESTING and _is_too_deep(payload) and _is_too_deep(_STRING.sub(b"", payload)):
         raise MalformedReplyError(f"reply is nested deeper than {MAX_NESTING} levels: {excerpt(payload)!r}")
     return payload
 
@@ -128,9 +168,8 @@ def decode_reply(data: bytes, command: str) -> Reply:
     """Decode one whole reply, refusals included; `accept` raises for those.
 
     Raises:
-        MalformedReplyError: The bytes are not a reply, even after the repairs; `ForeignProtocolError` if another
-            protocol or another make answers.
-        UnsupportedReplyError: The JSON object has no STATUS of a known form.
+        MalformedReplyError: The bytes are not a reply, even after the repairs, or the JSON has no STATUS of a known
+            form; `ForeignProtocolError` if another protocol or another make answers.
     """
     payload = unframe(data)
     repairs: tuple[str, ...] = ()
@@ -150,7 +189,7 @@ def decode_reply(data: bytes, command: str) -> Reply:
     if isinstance(envelope, list):
         envelope = envelope[0] if envelope else None
     if not isinstance(envelope, dict) or not isinstance(envelope.get("STATUS"), str):
-        raise UnsupportedReplyError(f"reply has no STATUS: {excerpt(payload)!r}")
+        raise MalformedReplyError(f"reply has no STATUS: {excerpt(payload)!r}")
     code = envelope.get("Code", envelope.get("code"))
     if isinstance(code, str) and code.isdecimal() and len(code) < _CODE_DIGITS:
         code = int(code)
@@ -213,8 +252,14 @@ _CURES = {"missing_comma": "},", "stray_comma": "", "bare_nan": "null"}
 
 
 def _decode_with_repairs(payload: bytes) -> tuple[Any, tuple[str, ...]]:
-    """Return the decoded JSON and the names of the repairs it took."""
+    """Return the decoded JSON and the names of the repairs it took.
+
+    Raises:
+        MalformedReplyError: It is not JSON, even after the repairs, or it is not worth repairing.
+    """
+    refuse_unlike_a_reply(payload)
     done: set[str] = set()
+    cures = 0
     try:
         text = payload.decode()
     except UnicodeDecodeError:
@@ -222,9 +267,13 @@ def _decode_with_repairs(payload: bytes) -> tuple[Any, tuple[str, ...]]:
         done.add("bad_utf8")
 
     def cure(match: re.Match[str]) -> str:
+        nonlocal cures
         kind = match.lastgroup
         if kind is None or kind == "string":
             return match.group()
+        cures += 1
+        if cures > MAX_CURES:
+            raise MalformedReplyError(f"reply needs more than {MAX_CURES:,} repairs: {excerpt(payload)!r}")
         done.add(kind)
         return _CURES[kind]
 
@@ -248,6 +297,25 @@ def _decode_with_repairs(payload: bytes) -> tuple[Any, tuple[str, ...]]:
         done.add("control_character")
     body = _without_surrogates(body, done, MAX_NESTING)
     return body, tuple(name for name in REPAIRS if name in done)
+
+
+def refuse_unlike_a_reply(payload: bytes) -> None:
+    """Refuse to repair what is no unit's reply by its size or shape; counting costs a fiftieth of repairing.
+
+    Raises:
+        MalformedReplyError: It is longer, or has more commas, than any reply worth repairing.
+    """
+    for number, most, things in (
+        (len(payload), MAX_REPAIRED_BYTES, "bytes"),
+        (payload.count(b","), MAX_REPAIRED_COMMAS, "commas"),
+    ):
+        if number > most:
+            if (foreign := foreign_bytes(payload)) is not None:
+                raise foreign
+            raise MalformedReplyError(
+                f"reply is irregular, and too long to repair: {number:,} {things}, at most {most:,}:"
+                f" {excerpt(payload)!r}"
+            )
 
 
 _HAS_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]")

@@ -69,6 +69,14 @@ def refute_beyond_limit(draft: Draft, yard: Yardstick) -> None:
         draft.repairs.add("implausible")
 
 
+def bound_boards(draft: Draft, yard: Yardstick) -> None:
+    """Drop rates of boards that no such unit reaches, whether it hashes or sleeps: one by one, then together."""
+    _refute_single_boards(draft, yard)
+    boards_hs = sum([board.hashrate_hs or 0.0 for board in draft.boards])
+    if boards_hs > yard.limit_hs:
+        draft.refute_boards()
+
+
 def is_credible(total_hs: float, boards: BoardsSum | None, draft: Draft, yard: Yardstick) -> bool:
     """Return True if the total may be what such a unit hashes.
 

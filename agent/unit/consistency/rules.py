@@ -6,7 +6,7 @@ reading's repairs (`agent.unit.repairs`). Make-neutral: nothing here knows a fir
 """
 
 from agent.unit.consistency.draft import Draft
-from agent.unit.consistency.rates import refute_beyond_limit, settle_rates
+from agent.unit.consistency.rates import bound_boards, refute_beyond_limit, settle_rates
 from agent.unit.consistency.watts import settle_watts
 from agent.unit.consistency.words import Doubts, settle_sleep
 from agent.unit.consistency.yardstick import (
@@ -54,6 +54,7 @@ def hold_together(reading: UnitReading, nameplate: Nameplate | None, doubts: Dou
         settle_rates(draft, yard)
     elif not settle_sleep(draft, yard, doubts, reading.at):
         settle_rates(draft, yard)
+    bound_boards(draft, yard)
     settle_watts(draft, yard)
     held = draft.finished(reading)
     # A unit that says that it sleeps reports an uptime of 0 or 1 s all the time (O61).

@@ -29,6 +29,8 @@ from agent.errors import (
     MalformedReplyError,
     PollError,
     RefusedError,
+    StalledReplyError,
+    TooLargeReplyError,
     UnreachableError,
     UnsupportedReplyError,
 )
@@ -179,11 +181,24 @@ def test_sleeping_unit_without_a_summary_has_no_rate() -> None:
         (DeadlineError("late"), DeadlineError),
         (DisconnectedError("cut"), DisconnectedError),
         (b"rubbish", MalformedReplyError),
+        (b"{}", MalformedReplyError),
+        (b'{"STATUS":[],"STATS":[{}]}', MalformedReplyError),
+        (b'{"STATUS":[{"STATUS":"?"}],"STATS":[{}]}', MalformedReplyError),
+        (b'{"STATUS":{"STATUS":"S"},"INFO":{},"STATS":{}}', MalformedReplyError),
+        (b'{"STATUS":{"STATUS":"S"},"INFO":{},"STATS":[1,1,1]}', MalformedReplyError),
+        (b'{"STATUS":[{"STATUS":"S"}],"STATS":[nan,nan]}', MalformedReplyError),
+        (b'{"STATUS":' + b"[" * 60_000, MalformedReplyError),
+        (b'{"STATUS":[{"STATUS":"S"}],"STATS":[' + b"," * 60_000, MalformedReplyError),
+        (b"x" * 70_000, TooLargeReplyError),
+        (StalledReplyError("stopped"), StalledReplyError),
         (b'{"STATUS":[{"STATUS":"E","Code":45,"Msg":"Access denied to \'stats\' command"}]}', RefusedError),
     ],
 )
 def test_without_stats_there_is_no_reading(answer: bytes | PollError, error: type[PollError]) -> None:
-    """If `stats` fails, the poll fails with its error; nothing else is asked and nothing is remembered."""
+    """If `stats` fails, the poll fails with its error; nothing else is asked and nothing is remembered.
+
+    Nor is a unit whose reply has no shape of a reply asked for the same in the other dialect.
+    """
     memory = Memory()
     asked, outcome = poll({**S21_UNIT, STATS_NEW_API: answer}, memory)
     assert asked == ["new_api"]

@@ -140,14 +140,15 @@ def test_unknown_unit_of_rate_is_not_guessed() -> None:
         (legacy(GHS__5s=...), UnsupportedReplyError, "no usable GHS 5s"),
         ({**S21, "STATS": []}, UnsupportedReplyError, "no element in STATS"),
         ({**S19, "STATS": []}, UnsupportedReplyError, "no element in STATS"),
-        ({**S21, "STATS": {}}, UnsupportedReplyError, "no STATS"),
+        ({**S21, "STATS": {}}, MalformedReplyError, "STATS is not a list of objects"),
         ({**S21, "STATS": None}, UnsupportedReplyError, "no STATS"),
-        ({**S19, "STATUS": []}, UnsupportedReplyError, "STATUS is empty"),
-        ({**S19, "STATUS": [{}]}, UnsupportedReplyError, "no STATUS"),
-        ({**S19, "STATUS": "S"}, UnsupportedReplyError, "no STATUS"),
+        ({**S21, "STATS": ["x", 5]}, MalformedReplyError, "STATS is not a list of objects"),
+        ({**S19, "STATUS": []}, MalformedReplyError, "STATUS is empty"),
+        ({**S19, "STATUS": [{}]}, MalformedReplyError, "no STATUS"),
+        ({**S19, "STATUS": "S"}, MalformedReplyError, "no STATUS"),
         ({**S21, "STATUS": {"STATUS": "E", "Msg": "no"}}, RefusedError, "code None, 'no'"),
         ({**S19, "STATUS": [{"STATUS": "F", "Code": 14}]}, RefusedError, "code 14"),
-        ({**S19, "STATUS": [{"STATUS": "Q"}]}, UnsupportedReplyError, "STATUS is 'Q'"),
+        ({**S19, "STATUS": [{"STATUS": "Q"}]}, MalformedReplyError, "STATUS is 'Q'"),
     ],
 )
 def test_without_a_rate_there_is_no_reading(body: Any, error: type[PollError], message: str) -> None:
@@ -256,7 +257,7 @@ def test_two_boards_in_one_slot_are_one() -> None:
 
 def test_boards_are_bounded() -> None:
     """At most sixteen boards are read from a reply."""
-    reading = read(new_api(chain=[{}] * 100_000))
+    reading = read(new_api(chain=[{}] * 1000))
     assert [board.slot for board in reading.boards] == list(range(16))
     assert reading.repairs == ("implausible",)
 

@@ -25,7 +25,7 @@ from agent.errors import (
 )
 from agent.unit import digest
 from agent.unit.antminer import webpage
-from agent.unit.antminer.webpage import MAX_BODY_BYTES, fetch_system_info, read_system_info
+from agent.unit.antminer.webpage import MAX_BODY_BYTES, MAX_CHUNKS, fetch_system_info, read_system_info
 from agent.unit.digest import Challenge, Login
 from agent.unit.reading import SystemInfo
 
@@ -273,6 +273,10 @@ async def test_a_closed_connection_is_opened_again(refusal: bytes) -> None:
         ([b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}}}"], MalformedReplyError),
         ([b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1" * 20_000], MalformedReplyError),
         ([b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n" + b"1" * 20_000], MalformedReplyError),
+        (
+            [b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1\r\n \r\n" * (MAX_CHUNKS + 1)],
+            MalformedReplyError,
+        ),
         ([b"HTTP/1.1 200 OK\r\nX: " + b"y" * 20_000], MalformedReplyError),
         ([b"HTTP/1.1 200 OK\r\n\r\n" + b" " * (MAX_BODY_BYTES + 1)], MalformedReplyError),
         ([b"HTTP/1.1 200 OK\r\n\r\n{"], MalformedReplyError),

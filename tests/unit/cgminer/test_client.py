@@ -18,6 +18,8 @@ from agent.errors import (
     LocalResourceError,
     MalformedReplyError,
     PollError,
+    StalledReplyError,
+    TooLargeReplyError,
     UnreachableError,
 )
 from agent.unit.antminer import conversation
@@ -66,7 +68,7 @@ def open_files() -> int:
         pytest.param(answering(REPLY + b"\0" + REPLY), REPLY + b"\0", id="more after the NUL"),
         pytest.param(splitting(REPLY + b"\0", REPLY), REPLY + b"\0", id="more after the NUL, later"),
         pytest.param(splitting(REPLY[:9], REPLY[9:] + b"\0"), REPLY + b"\0", id="two packets"),
-        pytest.param(answering(b"x" * 300_000 + b"\0"), b"x" * 300_000 + b"\0", id="many packets"),
+        pytest.param(answering(b"x" * 60_000 + b"\0"), b"x" * 60_000 + b"\0", id="many packets"),
         pytest.param(resetting(REPLY + b"\0"), REPLY + b"\0", id="reset after the reply"),
     ],
 )
@@ -172,10 +174,11 @@ async def test_deadline_is_over_the_whole_conversation(hasty: Client, behaviour:
 
 
 async def test_endless_reply(client: Client) -> None:
-    """At most one MiB of a reply is read."""
+    """Of a reply that is too large the rest is not read, and the error says so in words."""
     async with unit(flooding()) as address:
-        with pytest.raises(MalformedReplyError, match="larger than 1048576 bytes, ends in 'xxx"):
+        with pytest.raises(TooLargeReplyError, match="larger than 65,536 bytes, more than any unit sends: 'xxx"):
             await client.run(address, ask(STATS))
+    assert client.held_bytes == 0
 
 
 async def test_ipv6(client: Client) -> None:
@@ -294,6 +297,48 @@ async def test_replies_during_a_rest_are_handled_together() -> None:
         client.close()
 
 
+@pytest.mark.parametrize(("size", "turns"), [(1000, 1), (20_000, 8)])
+async def test_large_replies_are_handled_in_slices(size: int, turns: int) -> None:
+    """Eight replies that arrive together: small ones are handled in one turn of the loop, large ones in a turn each."""
+    units, turn = 8, 0
+    seen: list[int] = []
+    waiting, gate = 0, asyncio.Event()
+
+    async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal waiting
+        await reader.read(4096)
+        waiting += 1
+        await gate.wait()
+        writer.write(b"x" * (size - 1) + b"\0")
+        writer.close()
+
+    def converse() -> Generator[bytes, bytes, None]:
+        yield STATS
+        seen.append(turn)
+
+    def count() -> None:
+        nonlocal turn
+        turn += 1
+        if len(seen) < units:
+            asyncio.get_running_loop().call_soon(count)
+
+    # While the client rests, all replies arrive.
+    client = Client(connect_timeout_s=PATIENT_S, deadline_s=PATIENT_S, rest_s=0.3)
+    outcomes: list[Outcome[None]] = []
+    try:
+        async with unit(behave) as address, asyncio.timeout(PATIENT_S):
+            for _ in range(units):
+                client.start(address, converse(), outcomes.append)
+            await until(lambda: waiting == units)
+            gate.set()
+            count()
+            await until(lambda: len(outcomes) == units)
+    finally:
+        client.close()
+    assert [outcome.error for outcome in outcomes] == [None] * units
+    assert len(set(seen)) == turns
+
+
 async def test_close_drops_what_is_in_flight_and_leaves_no_descriptor() -> None:
     """After `close` no conversation calls back, not even one that had just failed."""
     async with unit(hanging()) as mute:
@@ -366,11 +411,52 @@ async def test_no_socket_left(client: Client, monkeypatch: pytest.MonkeyPatch) -
         await client.run(("127.0.0.1", 4028), ask(STATS))
 
 
-async def test_reply_limit_is_that_of_the_decoder(client: Client) -> None:
-    """The client accepts a reply of exactly the decoder's size limit."""
-    data = b"x" * wire.MAX_REPLY_BYTES
-    async with unit(answering(data[1:] + b"\0")) as address:
-        assert len(await client.run(address, ask(STATS))) == wire.MAX_REPLY_BYTES
+@pytest.mark.parametrize("command", wire.REPLY_CAPS)
+async def test_reply_limit_is_that_of_the_command(client: Client, command: str) -> None:
+    """The client accepts a reply of exactly the command's cap, and not of one byte more."""
+    cap, request = wire.REPLY_CAPS[command], wire.encode_request(command)
+    async with unit(answering(b"x" * (cap - 1) + b"\0")) as address:
+        assert len(await client.run(address, ask(request))) == cap
+    async with unit(answering(b"x" * cap + b"\0")) as address:
+        with pytest.raises(TooLargeReplyError, match=f"larger than {cap:,} bytes"):
+            await client.run(address, ask(request))
+
+
+async def test_unfinished_replies_have_one_bound() -> None:
+    """Those that hold the most are ended, with an error of their own; one that holds little is read."""
+    greedy, modest, few = 20, 4, 3000
+    client = Client(connect_timeout_s=PATIENT_S, deadline_s=PATIENT_S, most_held_bytes=400_000)
+    outcomes: dict[str, list[Outcome[bytes]]] = {"greedy": [], "modest": []}
+    gate = asyncio.Event()
+
+    async def stall(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(4096)
+        writer.write(b"x" * 60_000)
+        await writer.drain()
+        await reader.read(1)
+
+    async def pause(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(4096)
+        writer.write(b"x" * few)
+        await gate.wait()
+        writer.write(b"\0")
+
+    try:
+        async with unit(stall) as stalling, unit(pause) as pausing, asyncio.timeout(PATIENT_S):
+            for _ in range(modest):
+                client.start(pausing, ask(STATS), outcomes["modest"].append)
+            await until(lambda: client.held_bytes == modest * few)
+            for _ in range(greedy):
+                client.start(stalling, ask(STATS), outcomes["greedy"].append)
+            await until(lambda: greedy * 60_000 - 400_000 <= 60_000 * len(outcomes["greedy"]))
+            assert client.held_bytes <= 400_000
+            gate.set()
+            await until(lambda: len(outcomes["modest"]) == modest)
+            assert all(outcome.error is None for outcome in outcomes["modest"])
+            assert {type(outcome.error) for outcome in outcomes["greedy"]} == {StalledReplyError}
+            assert "stopped at " in str(outcomes["greedy"][0].error)
+    finally:
+        client.close()
 
 
 async def test_time_in_which_this_process_did_not_run_is_no_unit_s(hasty: Client) -> None:

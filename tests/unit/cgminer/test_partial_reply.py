@@ -2,7 +2,7 @@
 
 import pytest
 
-from agent.errors import DisconnectedError, MalformedReplyError
+from agent.errors import DisconnectedError, ForeignProtocolError, TooLargeReplyError
 from agent.unit.cgminer import wire
 from agent.unit.cgminer.partial_reply import PartialReply
 
@@ -46,6 +46,23 @@ def test_reply_is_bounded() -> None:
     """The chunk that exceeds the limit is an error, and `clear` makes room for the next reply."""
     partial = PartialReply()
     assert partial.add(b"x" * wire.MAX_REPLY_BYTES) is None
-    assert isinstance(partial.add(b"x"), MalformedReplyError)
+    assert isinstance(partial.add(b"x"), TooLargeReplyError)
     partial.clear()
     assert (partial.size, partial.add(b"{}\0")) == (0, b"{}\0")
+
+
+def test_cap_counts_a_reply_that_comes_whole() -> None:
+    """A reply in one chunk has the cap too, its NUL included."""
+    partial = PartialReply()
+    partial.cap = 4
+    assert partial.add(b"{ }\0") == b"{ }\0"
+    assert isinstance(partial.add(b"{  }\0"), TooLargeReplyError)
+
+
+def test_another_protocol_is_named_even_if_it_sends_too_much() -> None:
+    """A web server that sends a long page is named, whether its first bytes came alone or not."""
+    for first in (b"", b"HTTP/1.0 200 OK\r\n"):
+        partial = PartialReply()
+        partial.cap = 100
+        assert first == b"" or partial.add(first) is None
+        assert isinstance(partial.add(b"HTTP/1.0 200 OK\r\n" + b"x" * 100), ForeignProtocolError)

@@ -111,7 +111,7 @@ def test_faults_of_the_new_dialect(items: Any, faults: tuple[Fault, ...]) -> Non
 @pytest.mark.parametrize(
     ("data", "error"),
     [
-        (b"{}", UnsupportedReplyError),
+        (b"{}", MalformedReplyError),
         (b'{"STATUS":[{"STATUS":"S"}],"SUMMARY":[{"Accepted":5}]}', UnsupportedReplyError),
         (
             b'{"STATUS":{"STATUS":"S"},"SUMMARY":[{"elapsed":5,"rate_5s":1,"rate_unit":"furlong"}]}',
