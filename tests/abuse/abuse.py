@@ -21,6 +21,7 @@ TESTS = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TESTS.parent), str(TESTS / "support"), str(TESTS / "bench")]
 
 import disk_abuse
+import hostile_abuse
 import http_abuse
 import mqtt_abuse
 import network_abuse
@@ -34,13 +35,14 @@ from steps import RefusedHereError, Step
 DEFAULT_MINUTES = 20.0
 STEPS: tuple[Step, ...] = (
     *soak.STEPS,
+    *hostile_abuse.STEPS,
     *http_abuse.STEPS,
     *mqtt_abuse.STEPS,
     *process_abuse.STEPS,
     *network_abuse.STEPS,
     *disk_abuse.STEPS,
 )
-NAMES = (*(step.name for step in STEPS), scraping.NAME)
+NAMES = (*(name for step in STEPS for name in step.names), scraping.NAME)
 
 
 def main() -> int:
@@ -91,10 +93,11 @@ async def run_all(only: list[str], bounds: Mapping[str, float], scale: float) ->
         # Mosquitto started as root may change to another user, who must get in.
         folder.chmod(0o711)
         async with scraping.prometheus(folder / "prometheus") as scraped:
-            run = Run(folder=folder, scale=scale, scraping=scraped)
+            run = Run(folder=folder, scale=scale, scraping=scraped, is_wanted=lambda name: is_chosen(name, only))
             for step in STEPS:
-                if is_chosen(step.name, only):
-                    show(await made(step, run))
+                if any(map(run.is_wanted, step.names)):
+                    for figure in await made(step, run):
+                        show(figure)
             if scraped is None:
                 show(scraping.missing())
             elif scraped.is_used:
@@ -102,22 +105,22 @@ async def run_all(only: list[str], bounds: Mapping[str, float], scale: float) ->
     return figures
 
 
-async def made(step: Step, run: Run) -> Figure:
-    """Make one figure; whatever goes wrong is that figure's trouble, and the run goes on."""
+async def made(step: Step, run: Run) -> list[Figure]:
+    """Make the figures of a step; whatever goes wrong is their trouble, and the run goes on."""
     try:
         async with asyncio.timeout(step.most_s * max(1.0, run.scale) + 60):
-            return await step.measure(run)
+            found = await step.measure(run)
     except RefusedHereError as error:
-        return not_done(step.name, step.done, str(error))
+        return [not_done(name, step.done, str(error)) for name in step.names]
     except TimeoutError:
         traceback.print_exc()
-        return Figure(name=step.name, done=step.done, trouble="it did not end in time")
+        return [Figure(name=name, done=step.done, trouble="it did not end in time") for name in step.names]
     except (Exception, SystemExit) as error:  # noqa: BLE001 - printed, and the figure is broken
         traceback.print_exc()
         said = str(error).strip().splitlines()
-        return Figure(
-            name=step.name, done=step.done, trouble=f"{type(error).__name__}: {said[0] if said else ''}"[:300]
-        )
+        trouble = f"{type(error).__name__}: {said[0] if said else ''}"[:300]
+        return [Figure(name=name, done=step.done, trouble=trouble) for name in step.names]
+    return [found] if isinstance(found, Figure) else found
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ class Measure:
         """True if the value is within its bound. Not a number is within none."""
         is_low_enough = self.most is None or self.value <= self.most
         is_high_enough = self.least is None or self.value >= self.least
-        return is_low_enough and is_high_enough and self.value == self.value  # noqa: PLR0124 - excludes NaN
+        return is_low_enough and is_high_enough and self.value == self.value
 
     def __str__(self) -> str:
         """Return name, value and bound; a loss whose bound is 0 needs no word of it."""

@@ -89,47 +89,46 @@ async def taken(site: Site, condition: Any, within_s: float = 30) -> bool:
 async def flood(run: Run) -> Figure:
     """Send 2,000 readings a second beside 20 orders."""
     length_s = run.seconds(30, least_s=4)
-    async with site_with_broker(run, "mqtt.flood") as (site, broker, sender):
-        async with site.compared() as compared:
-            await site.probe()
-            before, polls, cpu_s = site.memory_mb(), await site.polls(), site.cpu_s()
-            site.forget_peak()
-            sending = asyncio.create_task(publish(broker.port, "readings", str(READINGS_PER_S), str(length_s)))
-            for number in range(ORDERS):
-                await asyncio.to_thread(sender.publish, f"{ROOT}/curtailment/set", order(f"order-{number}"))
-                await asyncio.sleep(length_s / (ORDERS + 2))
-            sent = await sending
+    async with site_with_broker(run, "mqtt.flood") as (site, broker, sender), site.compared() as compared:
+        await site.probe()
+        before, polls, cpu_s = site.memory_mb(), await site.polls(), site.cpu_s()
+        site.forget_peak()
+        sending = asyncio.create_task(publish(broker.port, "readings", str(READINGS_PER_S), str(length_s)))
+        for number in range(ORDERS):
+            await asyncio.to_thread(sender.publish, f"{ROOT}/curtailment/set", order(f"order-{number}"))
+            await asyncio.sleep(length_s / (ORDERS + 2))
+        sent = await sending
 
-            async def is_followed() -> bool:
-                return len(kept_orders(site)) >= ORDERS
+        async def is_followed() -> bool:
+            return len(kept_orders(site)) >= ORDERS
 
-            await taken(site, is_followed)
-            # Per container, the last reading that was sent to it.
-            last_watts = sum(range(sent - min(sent, 10), sent))
+        await taken(site, is_followed)
+        # Per container, the last reading that was sent to it.
+        last_watts = sum(range(sent - min(sent, 10), sent))
 
-            async def is_latest() -> bool:
-                return abs(await metered(site) - last_watts) < 0.5
+        async def is_latest() -> bool:
+            return abs(await metered(site) - last_watts) < 0.5
 
-            is_kept = await taken(site, is_latest)
-            followed, probe = kept_orders(site), await site.probe()
-            done_polls = await site.polls() - polls
-            return Figure(
-                name="mqtt.flood",
-                done=f"readings at {READINGS_PER_S:,}/s with QoS 0 beside {ORDERS} orders with QoS 1",
-                times=sent,
-                losses=(
-                    lost("orders", ORDERS - len(set(followed)), ORDERS),
-                    lost("orders-followed-twice", len(followed) - len(set(followed))),
-                    lost("latest-readings", 0 if is_kept else 1, 1),
-                    *poll_losses(done_polls),
-                    *compared.losses(),
-                ),
-                costs=(
-                    Measure(name="memory", value=site.peak_mb() - before, most=30, unit="MB", digits=1),
-                    Measure(name="cpu-per-reading", value=(site.cpu_s() - cpu_s) / sent * 1e6, unit="us"),
-                    *probe.costs(),
-                ),
-            )
+        is_kept = await taken(site, is_latest)
+        followed, probe = kept_orders(site), await site.probe()
+        done_polls = await site.polls() - polls
+        return Figure(
+            name="mqtt.flood",
+            done=f"readings at {READINGS_PER_S:,}/s with QoS 0 beside {ORDERS} orders with QoS 1",
+            times=sent,
+            losses=(
+                lost("orders", ORDERS - len(set(followed)), ORDERS),
+                lost("orders-followed-twice", len(followed) - len(set(followed))),
+                lost("latest-readings", 0 if is_kept else 1, 1),
+                *poll_losses(done_polls),
+                *compared.losses(),
+            ),
+            costs=(
+                Measure(name="memory", value=site.peak_mb() - before, most=30, unit="MB", digits=1),
+                Measure(name="cpu-per-reading", value=(site.cpu_s() - cpu_s) / sent * 1e6, unit="us"),
+                *probe.costs(),
+            ),
+        )
 
 
 async def metered(site: Site) -> float:
@@ -141,34 +140,33 @@ async def metered(site: Site) -> float:
 async def payload(topic: str, length: int, byte: int, name: str, done: str, run: Run) -> Figure:
     """Send one payload as long as the broker takes, and an order after it."""
     times = run.count(2)
-    async with site_with_broker(run, name) as (site, broker, sender):
-        async with site.compared() as compared:
-            await site.probe()
-            before, polls = site.memory_mb(), await site.polls()
-            site.forget_peak()
-            for _ in range(times):
-                await publish(broker.port, "payload", f"{ROOT}/{topic}", str(length), str(byte))
-            await asyncio.to_thread(sender.publish, f"{ROOT}/curtailment/set", order("after"))
+    async with site_with_broker(run, name) as (site, broker, sender), site.compared() as compared:
+        await site.probe()
+        before, polls = site.memory_mb(), await site.polls()
+        site.forget_peak()
+        for _ in range(times):
+            await publish(broker.port, "payload", f"{ROOT}/{topic}", str(length), str(byte))
+        await asyncio.to_thread(sender.publish, f"{ROOT}/curtailment/set", order("after"))
 
-            async def is_followed() -> bool:
-                return "after" in kept_orders(site)
+        async def is_followed() -> bool:
+            return "after" in kept_orders(site)
 
-            is_kept = await taken(site, is_followed, 60)
-            probe = await site.probe()
-            return Figure(
-                name=name,
-                done=done,
-                times=times,
-                losses=(
-                    lost("orders-after-it", 0 if is_kept else 1, 1),
-                    *poll_losses(await site.polls() - polls),
-                    *compared.losses(),
-                ),
-                costs=(
-                    Measure(name="peak-memory", value=site.peak_mb() - before, most=8, unit="MB", digits=1),
-                    *probe.costs(),
-                ),
-            )
+        is_kept = await taken(site, is_followed, 60)
+        probe = await site.probe()
+        return Figure(
+            name=name,
+            done=done,
+            times=times,
+            losses=(
+                lost("orders-after-it", 0 if is_kept else 1, 1),
+                *poll_losses(await site.polls() - polls),
+                *compared.losses(),
+            ),
+            costs=(
+                Measure(name="peak-memory", value=site.peak_mb() - before, most=8, unit="MB", digits=1),
+                *probe.costs(),
+            ),
+        )
 
 
 async def broker_killed(run: Run) -> Figure:

@@ -1,6 +1,6 @@
 """A way into a network namespace: connections to an inherited listening socket go on to a port on loopback here.
 
-    python tests/abuse/portal.py DESCRIPTOR PORT
+python tests/abuse/portal.py DESCRIPTOR PORT
 """
 
 import asyncio

@@ -1,11 +1,9 @@
 """An agent that is stopped, killed, doubled, starved of time, or under a wrong clock."""
 
 import asyncio
-import shutil
 import signal
 import sqlite3
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -13,6 +11,7 @@ from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
 
 from figures import Figure, Measure, lost
+from files import copied, is_sound
 from history_cases import row
 from http_abuse import poll_losses
 from programs import farm, get, program
@@ -83,17 +82,11 @@ async def _awaited(task: "asyncio.Task[tuple[int, str]]") -> "asyncio.Task[tuple
 
 def history_rows(folder: Path) -> list[Row]:
     """Return the site's rows in a copy of the history, which must be sound; none before there is a file."""
-    with tempfile.TemporaryDirectory() as aside:
-        for path in folder.glob(f"{HISTORY}*"):
-            shutil.copy(path, aside)
-        copy = Path(aside) / HISTORY
-        if not copy.exists():
-            return []
-        with closing(sqlite3.connect(copy)) as file:
-            (said,) = file.execute("PRAGMA integrity_check").fetchone()
-            assert said == "ok", f"{folder / HISTORY}: {said}"
-        with closing(read_history(copy)) as reader:
-            return [row_from(values) for chunk in reader.chunks(0, 1e12) for values in chunk]
+    if not (folder / HISTORY).exists():
+        return []
+    assert is_sound(folder / HISTORY), f"{folder / HISTORY} is damaged"
+    with copied(folder / HISTORY) as copy, closing(read_history(copy)) as reader:
+        return [row_from(values) for chunk in reader.chunks(0, 1e12) for values in chunk]
 
 
 async def killed(run: Run) -> Figure:
@@ -140,7 +133,7 @@ async def killed(run: Run) -> Figure:
 
 def unit_changes(folder: Path) -> int:
     """Return how many states of a unit in the history begin before the one before them ended."""
-    with closing(sqlite3.connect(f"file:{folder / HISTORY}?mode=ro", uri=True)) as file:
+    with copied(folder / HISTORY) as copy, closing(sqlite3.connect(copy)) as file:
         rows = file.execute("SELECT unit, since, until FROM changes ORDER BY unit, since").fetchall()
     pairs = zip(rows, rows[1:], strict=False)
     return sum(
@@ -170,7 +163,9 @@ async def doubled(run: Run) -> Figure:
             await asyncio.sleep(run.seconds(10, least_s=2))
             status = running.process.returncode
             said = [event for event in second.events() if "another agent" in str(event.get("error"))]
-        refused = Counter(file for event in said for file in FILES if file in str(event["error"]) + str(event.get("file")))
+        refused = Counter(
+            file for event in said for file in FILES if file in str(event["error"]) + str(event.get("file"))
+        )
         is_written = await site.count("miner_agent_history_up")
         return Figure(
             name="process.two-agents",
@@ -248,6 +243,7 @@ async def wrong_clock(run: Run) -> Figure:
         for number in range(60):
             kept.record_site(row(int(begin) + 60 * number))
         assert kept.flush(), kept.health.trouble
+    earlier = {each.at for each in history_rows(folder)}
     async with farm(folder, units=60, options=SOUND_S21) as control:
         async with probed(folder, control, scraping=run.scraping) as site:
             polls = await site.polls()
@@ -258,9 +254,10 @@ async def wrong_clock(run: Run) -> Figure:
                 site.running.process.send_signal(signal.SIGUSR2)
                 await asyncio.sleep(run.seconds(30))
             done_polls = await site.polls() - polls
+            aside = await site.count("miner_agent_history_rows_set_aside_total")
         before = {each.at for each in history_rows(folder)}
         async with probed(folder, control) as again:
-            aside = await again.count("miner_agent_history_rows_set_aside_total")
+            aside += await again.count("miner_agent_history_rows_set_aside_total")
             shown = await again.shown()
         now = time.time()
         after = {each.at for each in history_rows(folder)}
@@ -272,7 +269,7 @@ async def wrong_clock(run: Run) -> Figure:
         losses=(
             *poll_losses(done_polls),
             *compared.losses(),
-            lost("rows-of-the-right-time", len(before - ahead - after), len(before - ahead)),
+            lost("rows-of-the-right-time", len((earlier | before) - ahead - after), len((earlier | before) - ahead)),
             lost("rows-of-the-future-that-stay", len([at for at in after if at > now + 3600]), len(ahead)),
             lost("figures-after-a-restart", 0 if shown else 1, 1),
         ),

@@ -35,11 +35,13 @@ class Run:
         folder: Files of the run.
         scale: Length over the default length.
         scraping: The real Prometheus; None without one.
+        is_wanted: True for the names of figures that are to be made.
     """
 
     folder: Path
     scale: float
     scraping: Scraping | None
+    is_wanted: Callable[[str], bool]
 
     def seconds(self, default_s: float, *, least_s: float = 2.0) -> float:
         """Return the length of something, by the scale of the run, s."""
@@ -243,19 +245,20 @@ class Site:
 
     @asynccontextmanager
     async def compared(
-        self, *, left_out: Callable[[str], bool] = lambda _: False, every_s: float = LOOK_S
+        self, *, left_out: Callable[[str], bool] | None = None, is_counted: bool = True, every_s: float = LOOK_S
     ) -> AsyncIterator[Compared]:
         """Hold published figures against the truth while the block runs.
 
         Args:
             left_out: Units that are hostile themselves, by id: they may be called anything.
+            is_counted: True if their hashrate is in the figures all the same.
             every_s: Time between two looks, s.
         """
         compared = Compared()
 
         async def watch() -> None:
             while True:
-                await self.compare(compared, left_out)
+                await self.compare(compared, left_out or (lambda _: False), None if is_counted else left_out)
                 await asyncio.sleep(every_s)
 
         task = asyncio.create_task(watch(), name="comparison with the truth")
@@ -267,9 +270,22 @@ class Site:
         if not task.cancelled() and task.exception() is not None:
             raise task.exception() or RuntimeError
 
-    async def compare(self, compared: Compared, left_out: Callable[[str], bool]) -> None:
+    async def true_hs(self, left_out: Callable[[str], bool] | None) -> tuple[float, float]:
+        """Return the farm's hashrate without some units, and what is deployed with them, H/s."""
+        if left_out is None:
+            site = (await self.truth())["site"]
+            return site["hashrate_hs"], site["deployed_hs"]
+        async with asyncio.timeout(ASK_S):
+            truth = await get_json(f"{self.control}/truth")
+        assert truth["next_offset"] is None
+        counted = [unit["hashrate_hs"] for unit in truth["units"] if not left_out(unit["unit_id"])]
+        return sum(counted), truth["site"]["deployed_hs"]
+
+    async def compare(
+        self, compared: Compared, left_out: Callable[[str], bool], not_counted: Callable[[str], bool] | None
+    ) -> None:
         """Look at the agent once."""
-        truth = await self.truth()
+        hashrate_hs, deployed_hs = await self.true_hs(not_counted)
         try:
             figures = await self.shown()
             units = [
@@ -288,8 +304,8 @@ class Site:
             compared.withheld += 1
             return
         compared.times += 1
-        off = figures["operating_hs"] - truth["site"]["hashrate_hs"]
-        compared.worst_points = max(compared.worst_points, abs(100 * off / truth["site"]["deployed_hs"]))
+        off = figures["operating_hs"] - hashrate_hs
+        compared.worst_points = max(compared.worst_points, abs(100 * off / deployed_hs))
 
 
 @asynccontextmanager
