@@ -6,12 +6,12 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from brokers import ROOT, Consumer, Mosquitto, consumer, mosquitto, payloads
 from figures import Figure, Measure, lost
@@ -76,8 +76,8 @@ async def publish(port: int, *words: str) -> int:
     return int(output)
 
 
-async def taken(site: Site, condition: Any, within_s: float = 30) -> bool:
-    """Wait until a condition of the agent is true; return if it became so."""
+async def taken(condition: Callable[[], Awaitable[bool]], within_s: float = 30) -> bool:
+    """Wait until a condition is true; return True if it became so."""
     until_s = time.monotonic() + within_s
     while time.monotonic() < until_s:
         if await condition():
@@ -102,14 +102,14 @@ async def flood(run: Run) -> Figure:
         async def is_followed() -> bool:
             return len(kept_orders(site)) >= ORDERS
 
-        await taken(site, is_followed)
+        await taken(is_followed)
         # Per container, the last reading that was sent to it.
         last_watts = sum(range(sent - min(sent, 10), sent))
 
         async def is_latest() -> bool:
             return abs(await metered(site) - last_watts) < 0.5
 
-        is_kept = await taken(site, is_latest)
+        is_kept = await taken(is_latest)
         followed, probe = kept_orders(site), await site.probe()
         done_polls = await site.polls() - polls
         return Figure(
@@ -137,25 +137,49 @@ async def metered(site: Site) -> float:
     return float(figures["watts_by_source"]["metered"]) if figures else 0.0
 
 
-async def payload(topic: str, length: int, byte: int, name: str, done: str, run: Run) -> Figure:
+class Payload(NamedTuple):
+    """A long payload.
+
+    Attributes:
+        name: Of its figure.
+        done: What it is, in words.
+        topic: Below the site's.
+        length: Bytes.
+        byte: All of them.
+    """
+
+    name: str
+    done: str
+    topic: str
+    length: int
+    byte: int
+
+
+PAYLOADS = (
+    Payload("mqtt.longest", "a payload of 256 MiB, the most that MQTT has, to a meter", "meter/site", LONGEST, 0x30),
+    Payload("mqtt.blank", "a payload of 50 MB of blanks to the gateway's topic", "curtailment/set", 50_000_000, 0x20),
+)
+
+
+async def payload(long: Payload, run: Run) -> Figure:
     """Send one payload as long as the broker takes, and an order after it."""
     times = run.count(2)
-    async with site_with_broker(run, name) as (site, broker, sender), site.compared() as compared:
+    async with site_with_broker(run, long.name) as (site, broker, sender), site.compared() as compared:
         await site.probe()
         before, polls = site.memory_mb(), await site.polls()
         site.forget_peak()
         for _ in range(times):
-            await publish(broker.port, "payload", f"{ROOT}/{topic}", str(length), str(byte))
+            await publish(broker.port, "payload", f"{ROOT}/{long.topic}", str(long.length), str(long.byte))
         await asyncio.to_thread(sender.publish, f"{ROOT}/curtailment/set", order("after"))
 
         async def is_followed() -> bool:
             return "after" in kept_orders(site)
 
-        is_kept = await taken(site, is_followed, 60)
+        is_kept = await taken(is_followed, 60)
         probe = await site.probe()
         return Figure(
-            name=name,
-            done=done,
+            name=long.name,
+            done=long.done,
             times=times,
             losses=(
                 lost("orders-after-it", 0 if is_kept else 1, 1),
@@ -213,17 +237,14 @@ async def drained(site: Site, reader: Consumer) -> float:
         return not await site.count("miner_agent_mqtt_outbox_messages")
 
     # Figures come every second, so it is empty between two of them.
-    is_drained = await taken(site, is_empty, 60)
+    is_drained = await taken(is_empty, 60)
     count = len(reader.messages)
     await reader.until(lambda got: len(got) > count)
     return 0.0 if is_drained else await site.count("miner_agent_mqtt_outbox_messages")
 
 
-LONG = "a payload of 256 MiB less the header, the most that MQTT has, to a meter"
-BLANK = "a payload of 50 MB of blanks to the gateway's topic"
 STEPS = (
     Step("mqtt.flood", "readings beside orders", flood),
-    Step("mqtt.longest", LONG, partial(payload, "meter/site", LONGEST, 0x30, "mqtt.longest", LONG)),
-    Step("mqtt.blank", BLANK, partial(payload, "curtailment/set", 50_000_000, 0x20, "mqtt.blank", BLANK)),
+    *(Step(long.name, long.done, partial(payload, long)) for long in PAYLOADS),
     Step("mqtt.broker-killed", "SIGKILLs of the broker", broker_killed),
 )

@@ -144,7 +144,7 @@ async def until_covered(there: Far, least: float, *, within_s: float, after_s: f
     """Wait until the coverage is at least so, after a time; return what it is then."""
     await asyncio.sleep(after_s)
     until_s = time.monotonic() + within_s
-    while (now := await covered(there)) < least and time.monotonic() < until_s:
+    while (now := await covered(there)) < least and time.monotonic() < until_s:  # noqa: ASYNC110
         await asyncio.sleep(0.25)
     return now
 

@@ -2,8 +2,8 @@
 
     python tests/abuse/probed_agent.py FILE run --config site.toml
 
-On SIGUSR1 it writes what its probes found since the last time to FILE, as JSON, and begins to count again. On SIGUSR2 the
-wall clock is ten years ahead, and on the next one it is right again; the monotonic clock is never touched.
+On SIGUSR1 it writes what its probes found since the last time to FILE, as JSON, and begins to count again. On SIGUSR2
+the wall clock is ten years ahead, and on the next one it is right again; the monotonic clock is never touched.
 """
 
 import asyncio
@@ -30,11 +30,11 @@ def _time() -> float:
 # Before anything of the agent is imported, because defaults of arguments keep the function.
 time.time = _time
 
-from loop_probe import LoopProbe, Passes  # noqa: E402 - after the clock
+from loop_probe import LoopProbe, Passes
 
-from agent.__main__ import main  # noqa: E402
-from agent.app import Agent  # noqa: E402
-from agent.commands import run as run_command  # noqa: E402
+from agent.__main__ import main
+from agent.app import Agent
+from agent.commands import run as run_command
 
 
 class ProbedAgent(Agent):

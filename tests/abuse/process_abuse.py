@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing, suppress
+from itertools import pairwise
 from pathlib import Path
 
 from figures import Figure, Measure, lost
@@ -23,6 +24,7 @@ from agent.history.minutes import Row, row_from
 from agent.history.reader import read_history
 
 HISTORY = "site.history.sqlite"
+REFUSED = "history cannot be written"
 FILES = (HISTORY, "site.curtailments.json")
 # A published figure may be off by this, in points of deployed: the noise of sixty units is 0.2.
 POINTS = 1.0
@@ -135,7 +137,7 @@ def unit_changes(folder: Path) -> int:
     """Return how many states of a unit in the history begin before the one before them ended."""
     with copied(folder / HISTORY) as copy, closing(sqlite3.connect(copy)) as file:
         rows = file.execute("SELECT unit, since, until FROM changes ORDER BY unit, since").fetchall()
-    pairs = zip(rows, rows[1:], strict=False)
+    pairs = pairwise(rows)
     return sum(
         1 for before, after in pairs if before[0] == after[0] and before[2] is not None and before[2] > after[1] + 1e-3
     )
@@ -158,7 +160,7 @@ async def doubled(run: Run) -> Figure:
         async with site.compared() as compared, program(*command, log=other / "agent.log") as running:
             second = Site(running=running, url="", control="", folder=other)
             async with asyncio.timeout(60):
-                while running.process.returncode is None and not second.has_said("history cannot be written"):
+                while running.process.returncode is None and not second.has_said(REFUSED):  # noqa: ASYNC110
                     await asyncio.sleep(0.1)
             await asyncio.sleep(run.seconds(10, least_s=2))
             status = running.process.returncode

@@ -3,8 +3,8 @@
     python tests/abuse/relay.py NAMESPACE NAMESPACE
 
 Kernels of small gateways and containers often lack tc's netem; this needs a TUN device only, and its losses repeat with
-the seed. Each line on standard input is JSON with ``delay_s``, of each direction, and ``loss_ratio``; 1 is a black hole. At
-the end of its input it prints how many packets it passed and dropped.
+the seed. Each line on standard input is JSON with ``delay_s``, of each direction, and ``loss_ratio``; 1 is a black
+hole. At the end of its input it prints how many packets it passed and dropped.
 """
 
 import contextlib

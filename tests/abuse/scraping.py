@@ -44,9 +44,11 @@ class Scraping:
                 while not await query(self._url, f'up{{instance="{target}"}} == 1'):  # noqa: ASYNC110
                     await asyncio.sleep(EVERY_S / 4)
             began_at = time.time()
-            yield
-            # Prometheus takes up to five seconds to drop a target; what it misses from now on is not counted.
-            self._spans.append((target, began_at, time.time()))
+            try:
+                yield
+            finally:
+                # Prometheus takes up to five seconds to drop a target; what it misses from now on is not counted.
+                self._spans.append((target, began_at, time.time()))
             # A scrape under way ends; then the agent may.
             await asyncio.sleep(UNDER_WAY_S)
         finally:

@@ -285,7 +285,8 @@ async def _soak(config: Path, mode: str, polls: int, seconds: float) -> None:
     await running
     p99_s, worst_s = probe.lag_s(is_own=True)
     samples = [room[4 * number : 4 * number + 4].tolist() for number in range(taken)]
-    print(json.dumps([samples, [passes.longest_s * 1e3, passes.generation], [p99_s * 1e3, worst_s * 1e3], grown, pages]))
+    pause = (passes.longest_s * 1e3, passes.generation)
+    print(json.dumps([samples, pause, (p99_s * 1e3, worst_s * 1e3), grown, pages]))
 
 
 def _census() -> Counter[str]:

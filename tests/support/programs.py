@@ -164,7 +164,10 @@ async def agent(
     port = free_port()
     config = folder / "site.toml"
     text = CONFIG.format(interval_s=interval_s, port=port, count_simulated=str(count_simulated).lower())
-    text = text.replace("timeout_s = 0.5\ndeadline_s = 1\n", "timeout_s = {:g}\ndeadline_s = {:g}\n".format(*timeouts_s))
+    connect_s, deadline_s = timeouts_s
+    text = text.replace(
+        "timeout_s = 0.5\ndeadline_s = 1\n", f"timeout_s = {connect_s:g}\ndeadline_s = {deadline_s:g}\n"
+    )
     if not detect_simulated:
         text = text.replace("[ledger]\n", "[ledger]\ndetect_simulated = false\n")
     config.write_text(text.replace('"alpha"', f'"{site}"') + more, encoding="utf-8")
