@@ -39,10 +39,18 @@ def number(value: Any, repairs: set[str], *, is_text_normal: bool = False) -> fl
     return parsed
 
 
-@lru_cache(maxsize=2048)
 def spelled(key: str) -> str:
     """Return a key without case, blanks and signs: ``PSU Power`` and ``psu_power`` are both ``psupower``."""
-    return "".join(filter(str.isalnum, key[:64].casefold()))
+    # Cut before it is looked up: what is remembered must not be as long as a unit likes.
+    return _spelled(key if len(key) <= _LONGEST_KEY else key[:_LONGEST_KEY])
+
+
+_LONGEST_KEY = 64
+
+
+@lru_cache(maxsize=2048)
+def _spelled(key: str) -> str:
+    return "".join(filter(str.isalnum, key.casefold()))
 
 
 _DASHES = re.compile(r"(?<=[^-])-")

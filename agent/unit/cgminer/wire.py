@@ -289,10 +289,11 @@ def _decode_with_repairs(payload: bytes) -> tuple[Any, tuple[str, ...]]:
         )
     except (ValueError, RecursionError) as error:
         if (foreign := foreign_bytes(payload)) is not None:
-            raise foreign from error
+            raise foreign from None
         at = error.pos if isinstance(error, json.JSONDecodeError) else 0
         at_byte = len(text[:at].encode("utf-8", "replace"))
-        raise MalformedReplyError(f"reply is not JSON at byte {at_byte}: {excerpt(payload, at_byte)!r}") from error
+        # Not chained: the decoder's error holds the whole text, and a unit's status holds its error.
+        raise MalformedReplyError(f"reply is not JSON at byte {at_byte}: {excerpt(payload, at_byte)!r}") from None
     if _HAS_CONTROL.search(text):
         done.add("control_character")
     body = _without_surrogates(body, done, MAX_NESTING)

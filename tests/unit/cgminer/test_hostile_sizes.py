@@ -4,15 +4,17 @@ Times are CPU of this thread, the best of several, and only their ratios are jud
 """
 
 import time
+import tracemalloc
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
 import pytest
 
-from agent.errors import MalformedReplyError, PollError, TooLargeReplyError
+from agent.errors import MalformedReplyError, PollError, TooLargeReplyError, drop_frames
 from agent.unit.antminer.stats import read_stats
 from agent.unit.cgminer import wire
+from agent.unit.cgminer.fields import spelled
 from agent.unit.cgminer.pools import read_pools
 from agent.unit.cgminer.summary import read_summary
 from agent.unit.cgminer.version import read_version
@@ -133,6 +135,24 @@ def test_the_largest_repaired_reply() -> None:
     assert wire.decode_reply(padded(wire.MAX_REPAIRED_BYTES), "stats").repairs == ("stray_comma",)
     with pytest.raises(MalformedReplyError, match="too long to repair: 24,577 bytes, at most 24,576"):
         wire.decode_reply(padded(wire.MAX_REPAIRED_BYTES + 1), "stats")
+
+
+def test_nothing_of_a_reply_is_kept() -> None:
+    """Neither the error of a reply nor the memory of its keys holds its text."""
+    text = b'{"STATUS":[{"STATUS":"S"}],"STATS":[{"' + b"k" * 20_000 + b'":1'
+    with pytest.raises(MalformedReplyError) as caught:
+        read_stats(text, unit_id="u1", at=0.0)
+    drop_frames(caught.value)
+    assert caught.value.__cause__ is caught.value.__context__ is None
+    assert len(str(caught.value)) < 400
+    tracemalloc.start()
+    try:
+        for number in range(100):
+            assert spelled(f"{'k' * 64}{number}" * 1000) == "k" * 64
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held < 64_000
 
 
 def test_a_cap_is_far_above_what_was_recorded() -> None:
