@@ -30,7 +30,7 @@ MINUTES_KEPT_DAYS = 62
 QUARTER_S = 900
 # Nothing is old before so much was watched since.
 BELIEVED_S = 3600
-# Tidying works in small batches: each costs milliseconds, and an hour more under a wrong clock deletes hours, not years.
+# Tidying works in small batches: each costs milliseconds, and every further hour under a wrong clock deletes hours.
 TIDY_SPAN_S = 600
 TIDY_QUARTERS = 8
 TIDY_CHANGES = 2000
@@ -151,8 +151,9 @@ class HistoryWriter(HistoryReader):
     def tidy(self, *, now: float, keep_days: float, max_bytes: int) -> SetAside:
         """Delete old rows and compact old container rows, a small batch at a time. Call it with every write.
 
-        What is from the future is set aside, and comes back when the clock has passed it. Nothing is deleted or compacted
-        for its age before an hour of rows is younger: a clock that is years ahead for a minute deletes nothing.
+        What is from the future is set aside, and comes back when the clock has passed it. Nothing is deleted or
+        compacted for its age before an hour of rows is younger, so a clock that is years ahead for a minute deletes
+        nothing.
 
         Args:
             now: Unix time, s.
