@@ -20,7 +20,7 @@ UNITS = 300
 METRICS = b"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 HEALTH = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 TOKEN = "abuse-of-the-web-server"  # noqa: S105  no secret: it is made up for one run
-SCRAPE_S = 10.0
+SCRAPE_S = 30.0
 
 
 @dataclass(slots=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 from figures import Figure, Measure, lost, not_done
 from programs import free_port, get, get_json, program, query, until
 
-EVERY_S = 3.0
+EVERY_S = 5.0
 # Prometheus notices a changed list of targets at once, and looks at it this often in any case.
 REFRESH_S = 1
 NAME = "prometheus.throughout"
@@ -40,7 +40,7 @@ class Scraping:
         self._parts[target] = part
         self._write()
         try:
-            async with asyncio.timeout(20 * EVERY_S):
+            async with asyncio.timeout(60 * EVERY_S):
                 while not await query(self._url, f'up{{instance="{target}"}} == 1'):  # noqa: ASYNC110
                     await asyncio.sleep(EVERY_S / 4)
             began_at = time.time()

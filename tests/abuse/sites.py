@@ -22,7 +22,7 @@ PROBED = str(Path(__file__).with_name("probed_agent.py"))
 # No unit is in trouble, and all are of one bin: the truth is steady.
 SOUND = tuple(f"--{name}=0%" for name in ("off", "asleep", "starting", "missing-board", "missing-chips", "slow"))
 SOUND_S21 = ("--mix", "S21:200=100%", *SOUND)
-ASK_S = 5.0
+ASK_S = 30.0
 LOOK_S = 0.5
 SILENT = frozenset({"unreachable", "unreadable"})
 
@@ -160,7 +160,7 @@ class Site:
 
     async def counts(self, *names: str, label: str | None = None) -> Counter[str]:
         """Return sums of metrics by name, or of one metric by a label."""
-        async with asyncio.timeout(4 * ASK_S):
+        async with asyncio.timeout(2 * ASK_S):
             _, text = await get(f"{self.url}/metrics/site")
         sums: Counter[str] = Counter()
         for family in text_string_to_metric_families(text):
@@ -196,7 +196,7 @@ class Site:
         report = self.folder / "probe.json"
         report.unlink(missing_ok=True)
         self.running.process.send_signal(signal.SIGUSR1)
-        async with asyncio.timeout(4 * ASK_S):
+        async with asyncio.timeout(2 * ASK_S):
             while not report.exists():  # noqa: ASYNC110  a file of another process sets no event
                 await asyncio.sleep(0.05)
         return Probe(**json.loads(report.read_text(encoding="utf-8")))
