@@ -4,6 +4,7 @@
 #   make stack       the same with Prometheus, its rules and Alertmanager, on high loopback ports
 #   make test        all tests but the slow ones
 #   make test-slow   all tests
+#   make test-abuse  hostile input, faults and soak runs against whole agents; about 20 minutes
 #   make check       lint, types, imports, then the tests
 #   make audit       look up the locked packages in a database of known vulnerabilities, where one can be reached
 #   make bench       speed and memory, compared with other clients; about six minutes
@@ -12,7 +13,7 @@
 #   make bench-fleet             growth to 100,000 units, with a picture
 #   make bench-steady            10,000 units every 10 s for 10 minutes, everything on
 #   make bench-hour              an agent with 10,000 units for an hour, minute by minute, in a picture
-#   make bench-soak              memory over a million polls each: healthy, 30 % and 100 % failing, flapping
+#   make bench-soak              memory over a million polls each: healthy, 30 % and 100 % failing, flapping, changing
 #   make bench-moonshot          256,000 units once a minute for 10 minutes, compared with the truth
 #   make lock        recompile the lock files (needs uv)
 
@@ -26,7 +27,7 @@ ARGS ?=
 JOBS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev programs demo stack test test-slow lint format check audit bench bench-compare bench-fleet bench-steady bench-hour bench-soak bench-moonshot compare-golden lock clean
+.PHONY: help setup setup-dev programs demo stack test test-slow test-abuse lint format check audit bench bench-compare bench-fleet bench-steady bench-hour bench-soak bench-moonshot compare-golden lock clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -70,6 +71,9 @@ test: setup-dev programs
 
 test-slow: setup-dev programs
 	@$(PYTEST) $(ARGS)
+
+test-abuse: setup-dev programs
+	@$(BIN)/python tests/abuse/abuse.py $(ARGS)
 
 lint: setup-dev
 	@$(BIN)/ruff check .

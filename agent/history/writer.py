@@ -28,7 +28,9 @@ from agent.history.state_changes import Change
 DAY_S = 86_400
 MINUTES_KEPT_DAYS = 62
 QUARTER_S = 900
-# Tidying works in small batches: each costs milliseconds, and an hour under a wrong clock deletes hours, not years.
+# Nothing is old before so much was watched since.
+BELIEVED_S = 3600
+# Tidying works in small batches: each costs milliseconds, and every further hour under a wrong clock deletes hours.
 TIDY_SPAN_S = 600
 TIDY_QUARTERS = 8
 TIDY_CHANGES = 2000
@@ -149,7 +151,9 @@ class HistoryWriter(HistoryReader):
     def tidy(self, *, now: float, keep_days: float, max_bytes: int) -> SetAside:
         """Delete old rows and compact old container rows, a small batch at a time. Call it with every write.
 
-        What is from the future is set aside, and comes back when the clock has passed it.
+        What is from the future is set aside, and comes back when the clock has passed it. Nothing is deleted or
+        compacted for its age before an hour of rows is younger, so a clock that is years ahead for a minute deletes
+        nothing.
 
         Args:
             now: Unix time, s.
@@ -160,14 +164,24 @@ class HistoryWriter(HistoryReader):
         with self._transaction():
             returned = bring_back(self._connection, now, keep_s=keep_days * DAY_S)
             aside = set_aside(self._connection, now)
-            self._drop_rows("site", oldest, TIDY_SPAN_S)
-            self._drop_rows("containers", oldest, TIDY_SPAN_S)
-            self._drop_changes(oldest)
-            self._compact(now - MINUTES_KEPT_DAYS * DAY_S)
+            if self._is_past(oldest):
+                self._drop_rows("site", oldest, TIDY_SPAN_S)
+                self._drop_rows("containers", oldest, TIDY_SPAN_S)
+                self._drop_changes(oldest)
+            minutes_until = now - MINUTES_KEPT_DAYS * DAY_S
+            if self._is_past(minutes_until):
+                self._compact(minutes_until)
             if used_bytes(self._connection) > max_bytes:
                 self._drop_changes(math.inf)
                 self._drop_rows("containers", math.inf, 36 * TIDY_SPAN_S)
         return aside._replace(returned=returned)
+
+    def _is_past(self, at: float) -> bool:
+        """Return True if rows of the site for an hour are younger than Unix time `at`: only then is it long ago."""
+        (younger_s,) = self._connection.execute(
+            "SELECT TOTAL(span_s) FROM (SELECT span_s FROM site WHERE at >= ? LIMIT ?)", (at, BELIEVED_S // 60)
+        ).fetchone()
+        return bool(younger_s >= BELIEVED_S)
 
     def _drop_rows(self, table: str, before: float, span_s: int) -> None:
         (first,) = self._connection.execute(f"SELECT MIN(at) FROM {table}").fetchone()

@@ -29,6 +29,7 @@ max_in_flight_sick = {max_in_flight_sick}
 [identity]
 enabled = {asks_identity}
 web_port = {http_port}
+checks_per_s = {checks_per_s}
 [web]
 listen = "127.0.0.1:{web_port}"
 {more}
@@ -106,6 +107,7 @@ def simulated_site(
     port: int | None = None,
     http_port: int | None = None,
     asks_identity: bool = False,
+    identity_port: int | None = None,
     base: str = "127.10.0.1",
     seed: int = 1,
 ) -> Iterator[Site]:
@@ -121,6 +123,7 @@ def simulated_site(
         port: Port of the units' API; a free one by default.
         http_port: Port of the units' web pages; by default there are none.
         asks_identity: True if the agent checks identities; then units have web pages.
+        identity_port: Port at which the agent asks for identities instead; then units have no web pages.
         base: The first unit's address.
         seed: Random seed.
     """
@@ -136,8 +139,9 @@ def simulated_site(
             max_in_flight=max_in_flight,
             max_in_flight_sick=max_in_flight_sick,
             web_port=web_port,
-            asks_identity=str(asks_identity).lower(),
-            http_port=http_port or 80,
+            asks_identity=str(asks_identity or identity_port is not None).lower(),
+            http_port=identity_port or http_port or 80,
+            checks_per_s=10 if identity_port is None else 100,
             more=more,
         )
         config.write_text(text, encoding="utf-8")

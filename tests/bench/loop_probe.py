@@ -8,47 +8,81 @@ loop's stack; its own CPU is counted apart (`looker_cpu_s`).
 
 import asyncio
 import gc
-import statistics
 import sys
 import threading
 import time
+from array import array
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import NamedTuple
+from typing import Any
 
 # A shorter timer would wake the process more often than polling does, and change the measurement.
 TIMER_S = 0.02
 LOOK_EVERY_S = 0.01
 LATE_S = 0.01
+STEP_S = 0.0001
+# One second.
+STEPS = 10_000
+HOLDERS_KEPT = 32
 HOLDERS_SHOWN = 8
 
 
-class Wake(NamedTuple):
-    """One timer.
+class Lates:
+    """Delays, counted by tenths of a millisecond: however many there are, they take the same memory.
 
     Attributes:
-        late_s: Delay after it was due, s.
-        own_s: The part caused by this process, at most: its CPU since the timer was set, s. The machine had the rest.
-        holder: The function seen on the loop's thread meanwhile; empty if none was seen.
+        worst_s: The longest delay, s.
     """
 
-    late_s: float
-    own_s: float
-    holder: str
+    def __init__(self) -> None:
+        self.worst_s = 0.0
+        self._by_step = array("Q", bytes(8 * (STEPS + 1)))
+
+    def add(self, late_s: float) -> None:
+        """Count a delay; those beyond the last step count as that."""
+        self._by_step[min(STEPS, round(late_s / STEP_S))] += 1
+        self.worst_s = max(self.worst_s, late_s)
+
+    def p99_s(self) -> float:
+        """Return the delay that 99 % of the counted do not exceed, s; 0 if there are none."""
+        left = sum(self._by_step) * 0.99
+        for step, count in enumerate(self._by_step):
+            left -= count
+            if left <= 0:
+                return min(step * STEP_S, self.worst_s)
+        return 0.0
+
+
+class Holding:
+    """A function that held the loop.
+
+    Attributes:
+        times: How often it did.
+        sum_s: For how long in all, s.
+        worst_s: For how long at most, s.
+    """
+
+    __slots__ = ("sum_s", "times", "worst_s")
+
+    def __init__(self) -> None:
+        self.times = 0
+        self.sum_s = self.worst_s = 0.0
 
 
 class LoopProbe:
     """Watches the loop of the thread that creates it, inside `watching`.
 
     Attributes:
-        wakes: All timers so far.
+        lates: How late its timers were.
+        own: The part of it caused by this process, at most: its CPU since the timer was set. The machine had the rest.
         looker_cpu_s: CPU used by the sampler thread, s.
     """
 
     def __init__(self) -> None:
-        self.wakes: list[Wake] = []
+        self.lates, self.own = Lates(), Lates()
+        self._holdings: dict[str, Holding] = {}
         self._thread = threading.get_ident()
         self._due_s = float("inf")
         self._seen: Counter[str] = Counter()
@@ -86,7 +120,18 @@ class LoopProbe:
             collected, self._collected = self._collected, None
             if collected is not None and collected[0] > late_s / 2:
                 holder = f"the garbage collector, generation {collected[1]}"
-            self.wakes.append(Wake(late_s, own_s, holder))
+            self.lates.add(late_s)
+            self.own.add(own_s)
+            if own_s > LATE_S:
+                self._hold(holder or "not seen", own_s)
+
+    def _hold(self, holder: str, own_s: float) -> None:
+        if len(self._holdings) >= HOLDERS_KEPT:
+            holder = holder if holder in self._holdings else "others"
+        holding = self._holdings.setdefault(holder, Holding())
+        holding.times += 1
+        holding.sum_s += own_s
+        holding.worst_s = max(holding.worst_s, own_s)
 
     def _on_collector(self, phase: str, info: dict[str, int]) -> None:
         """Note the longest pass of the garbage collector since the last timer, in any thread."""
@@ -108,19 +153,51 @@ class LoopProbe:
                 self._seen[_named(frame)] += 1
             self.looker_cpu_s = time.thread_time()
 
+    def forget(self) -> None:
+        """Begin to count again."""
+        self.lates, self.own = Lates(), Lates()
+        self._holdings.clear()
+
     def lag_s(self, *, is_own: bool = False) -> tuple[float, float]:
         """Return p99 and worst of the timers' delay, or of the part caused by this process, s."""
-        lates = [wake.own_s if is_own else wake.late_s for wake in self.wakes]
-        return statistics.quantiles(lates, n=100)[98], max(lates)
+        lates = self.own if is_own else self.lates
+        return lates.p99_s(), lates.worst_s
 
     def holders(self) -> list[tuple[str, int, float, float]]:
         """Return the functions that held the loop for over `LATE_S`: name, times, mean and worst, s; worst first."""
-        by_name: dict[str, list[float]] = {}
-        for wake in self.wakes:
-            if wake.own_s > LATE_S:
-                by_name.setdefault(wake.holder or "not seen", []).append(wake.own_s)
-        rows = [(name, len(held), statistics.fmean(held), max(held)) for name, held in by_name.items()]
+        rows = [(name, held.times, held.sum_s / held.times, held.worst_s) for name, held in self._holdings.items()]
         return sorted(rows, key=lambda row: -row[3])[:HOLDERS_SHOWN]
+
+
+class Passes:
+    """Measures the passes of the garbage collector by the CPU time of the thread that makes them.
+
+    Attributes:
+        longest_s: CPU time of the longest one, s.
+        generation: The generation that it collected.
+    """
+
+    def __init__(self) -> None:
+        self.longest_s = 0.0
+        self.generation = 0
+        self._since_s = 0.0
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Measure inside the block."""
+        gc.callbacks.append(self._on_pass)
+        try:
+            yield
+        finally:
+            gc.callbacks.remove(self._on_pass)
+
+    def _on_pass(self, phase: str, info: dict[str, Any]) -> None:
+        if phase == "start":
+            self._since_s = time.thread_time()
+            return
+        took_s = time.thread_time() - self._since_s
+        if took_s > self.longest_s:
+            self.longest_s, self.generation = took_s, info["generation"]
 
 
 def _named(frame: FrameType | None) -> str:

@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 import pytest
 from exporter_cases import entry, gone_silent, reading, status
-from history_cases import AT, DAY_S, HOUR_S, PH, row, write
+from history_cases import AT, DAY_S, HOUR_S, PH, hour, row, write
 from paths import SUPPORT
 from patience import PATIENT_S
 from structlog.testing import capture_logs
@@ -32,7 +32,14 @@ from agent.history.reader import read_history
 from agent.history.recorder import Recorder
 from agent.history.schema import EARLIER_COLUMNS, HISTORY, MIGRATIONS
 from agent.history.state_changes import Change, ChangeBook
-from agent.history.writer import ASIDE_KEPT, MINUTES_KEPT_DAYS, HistoryWriter, move_aside, write_history
+from agent.history.writer import (
+    ASIDE_KEPT,
+    MINUTES_KEPT_DAYS,
+    TIDY_SPAN_S,
+    HistoryWriter,
+    move_aside,
+    write_history,
+)
 from agent.site.power import PowerSource
 from agent.site.status import Cause
 from agent.site.totals import site_figures
@@ -610,7 +617,7 @@ def test_an_upgraded_file_is_written_on(path: Path) -> None:
     later = replace(before, at=AT + 60, watts={PowerSource.MEASURED: 5e5})
     with closing(write_history(path)) as file:
         file.claim(site="alpha", zone="UTC")
-        file.write(site=[later.values()], containers=[("C1", later.values())])
+        file.write(site=[later.values(), hour(AT + DAY_S).values()], containers=[("C1", later.values())])
         file.tidy(now=AT + MINUTES_KEPT_DAYS * DAY_S + 900, keep_days=400, max_bytes=1 << 40)
         (quarter,) = [row_from(values) for chunk in file.chunks(AT, AT + 900, "C1") for values in chunk]
     assert quarter.watts[PowerSource.MEASURED] == 2.5e5
@@ -656,12 +663,18 @@ def test_no_history_yet(path: Path) -> None:
 
 @contextmanager
 def tidied(path: Path, *, now: float, times: int = 1, max_bytes: int = 1 << 40) -> Iterator[HistoryWriter]:
-    """Yield the file after `times` calls of `tidy` at `now`."""
+    """Yield the file after `times` calls of `tidy` at `now`, with an hour watched just before that."""
     with closing(write_history(path)) as file:
         file.claim(site="alpha", zone="UTC")
+        file.write(site=[hour(recent(now)).values()])
         for _ in range(times):
             file.tidy(now=now, keep_days=400, max_bytes=max_bytes)
         yield file
+
+
+def recent(now: float) -> int:
+    """Return the start of the hour that `tidied` adds."""
+    return int(now) // 60 * 60 - HOUR_S
 
 
 def test_four_hundred_days_are_kept(path: Path) -> None:
@@ -669,17 +682,37 @@ def test_four_hundred_days_are_kept(path: Path) -> None:
     write(path, [row(AT), row(AT + 60)])
     lasting = Change(unit_id="u1", state="hashing", why="hashing", since=AT)
     with tidied(path, now=AT + 400 * DAY_S + 30) as file:
-        assert file.span() == (AT + 60, AT + 120)
+        assert min(each[0] for chunk in file.chunks(0, 1e12) for each in chunk) == AT + 60
         file.write(changes=[lasting, Change(unit_id="u2", state="stopped", why="asleep", since=AT, until=AT + 1.0)])
         file.tidy(now=AT + 401 * DAY_S, keep_days=400, max_bytes=1 << 40)
         assert list(file.changes(0, 1e12)) == [lasting]
 
 
 def test_a_clock_years_ahead_does_not_empty_the_history(path: Path) -> None:
-    """An hour under a clock that is a year fast deletes only hours of the oldest rows."""
+    """An hour under a clock that is a year fast deletes nothing, and every further one deletes hours, not years."""
     write(path, [row(AT + 60 * number) for number in range(3000)])
-    with tidied(path, now=AT + 800 * DAY_S, times=60) as file:
-        assert file.span() == (AT + 60 * 600, AT + 60 * 3000)
+    now = AT + 800 * DAY_S
+    with closing(write_history(path)) as file:
+        for minute in range(120):
+            file.write(site=[row(now + 60 * minute).values()], containers=[("C1", row(now + 60 * minute).values())])
+            file.tidy(now=now + 60 * minute + 60, keep_days=400, max_bytes=1 << 40)
+            kept = min(each[0] for chunk in file.chunks(0, 1e12) for each in chunk) - AT
+            assert kept == max(0, minute - 58) * TIDY_SPAN_S
+
+
+def test_a_clock_years_ahead_compacts_nothing(path: Path) -> None:
+    """Minutes of containers stay minutes until an hour of later ones was watched."""
+    write(path, [row(AT + 60 * number) for number in range(120)])
+    now = AT + 70 * DAY_S
+    with closing(write_history(path)) as file:
+        file.write(containers=[("C1", row(AT + 60 * number).values()) for number in range(120)])
+        for minute in range(59):
+            file.write(site=[row(now + 60 * minute).values()])
+            file.tidy(now=now + 60 * minute + 60, keep_days=400, max_bytes=1 << 40)
+        assert sum(len(chunk) for chunk in file.chunks(0, 1e12, "C1")) == 120
+        file.write(site=[row(now + 60 * 59).values()])
+        file.tidy(now=now + HOUR_S, keep_days=400, max_bytes=1 << 40)
+        assert sum(len(chunk) for chunk in file.chunks(0, 1e12, "C1")) == 8
 
 
 def test_old_container_rows_become_quarters_of_an_hour(path: Path) -> None:
@@ -718,7 +751,7 @@ def test_a_file_that_grows_too_large_gives_up_changes_first(path: Path) -> None:
     with tidied(path, now=AT + DAY_S, times=10, max_bytes=100_000) as file:
         assert list(file.changes(0, 1e12)) == []
         assert list(file.chunks(0, 1e12, "C1")) == []
-        assert sum(len(chunk) for chunk in file.chunks(0, 1e12)) == 1000
+        assert sum(len(chunk) for chunk in file.chunks(0, 1e12)) == 1001
 
 
 # Threads
@@ -818,7 +851,7 @@ def test_a_minute_in_another_decade_is_set_aside_at_the_next_start(path: Path) -
     assert max(operating(path)) == 4200
     with closing(read_history(path)) as reader:
         assert {(each.since, each.until) for each in reader.changes(0, 1e12)} == {(AT + 0.25, AT + 3600.0)}
-        assert reader.span() == (AT + 600, AT + 4260)  # Each write under the wrong clock deletes ten minutes.
+        assert reader.span() == (AT, AT + 4260)
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("SELECT COUNT(*) FROM aside_site").fetchone() == (2,)
         assert connection.execute("SELECT COUNT(*) FROM aside_changes").fetchone() == (300,)

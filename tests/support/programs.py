@@ -138,35 +138,43 @@ async def agent(
     folder: Path,
     *,
     interval_s: float = 1,
+    timeouts_s: tuple[float, float] = (0.5, 1),
     count_simulated: bool = True,
     detect_simulated: bool = True,
     more: str = "",
     site: str = "alpha",
     is_awaited: bool = True,
     stale_after_s: float | None = None,
+    program_of: tuple[str, ...] = (sys.executable, "-m", "agent"),
 ) -> AsyncIterator[tuple[Program, str]]:
     """Run the agent over `ledger.csv` in `folder`; yield the program and its address once it polled every unit.
 
     Args:
         folder: Holds the ledger, the configuration and the log.
         interval_s: Poll interval of each unit, s.
+        timeouts_s: Limits for connecting and for a whole poll, s.
         count_simulated: True if simulated units count in the figures.
         detect_simulated: False if the ledger's column alone says which units are simulated.
         more: Further sections of the configuration.
         site: Name of the site.
         is_awaited: False to yield as soon as the process is started.
         stale_after_s: How long readings live, s; None for the default.
+        program_of: The words that start the agent's command line.
     """
     port = free_port()
     config = folder / "site.toml"
     text = CONFIG.format(interval_s=interval_s, port=port, count_simulated=str(count_simulated).lower())
     if stale_after_s is not None:
         text = text.replace("slow_every", f"stale_after_s = {stale_after_s}\nslow_every")
+    connect_s, deadline_s = timeouts_s
+    text = text.replace(
+        "timeout_s = 0.5\ndeadline_s = 1\n", f"timeout_s = {connect_s:g}\ndeadline_s = {deadline_s:g}\n"
+    )
     if not detect_simulated:
         text = text.replace("[ledger]\n", "[ledger]\ndetect_simulated = false\n")
     config.write_text(text.replace('"alpha"', f'"{site}"') + more, encoding="utf-8")
     url = f"http://127.0.0.1:{port}"
-    command = (sys.executable, "-m", "agent", "run", "--config", str(config))
+    command = (*program_of, "run", "--config", str(config))
     async with program(*command, log=folder / "agent.log") as running:
 
         async def is_ready() -> bool:
@@ -196,11 +204,14 @@ async def prometheus(folder: Path, target: str, *, interval_s: float = 1) -> Asy
         yield f"http://{address}"
 
 
-async def query(prometheus_url: str, expression: str) -> list[tuple[dict[str, str], float, float]]:
-    """Query Prometheus for an instant vector; return labels, time and value of each sample."""
+async def query(
+    prometheus_url: str, expression: str, *, at: float | None = None
+) -> list[tuple[dict[str, str], float, float]]:
+    """Query Prometheus for an instant vector, now or at a Unix time; return labels, time and value of each sample."""
+    params = {"query": expression} | ({} if at is None else {"time": f"{at:.3f}"})
     async with (
         aiohttp.ClientSession() as session,
-        session.get(f"{prometheus_url}/api/v1/query", params={"query": expression}) as response,
+        session.get(f"{prometheus_url}/api/v1/query", params=params) as response,
     ):
         answer = await response.json()
     assert answer["status"] == "success", answer

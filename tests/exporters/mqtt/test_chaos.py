@@ -20,17 +20,16 @@ import aiohttp
 import psutil
 import pytest
 from agent_counts import counted
-from brokers import ROOT, Mosquitto, consumer, mosquitto, payloads
+from brokers import ROOT, Mosquitto, consumer, mosquitto
 from mqtt_agent import exporter, mqtt_agent, section
+from mqtt_arrivals import TOPICS, Number, arrived_in
 from patience import PATIENT_S
 from programs import farm, until
 
 pytestmark = pytest.mark.program("mosquitto")
 
 UNITS = 200
-TOPICS = ("figures", "events", "units")
 TO_THE_BROKER = ("kill broker", "restart broker", "freeze broker")
-Number = tuple[str, int]
 
 
 class Extent(NamedTuple):
@@ -108,29 +107,6 @@ async def disturb(what: str, rng: random.Random, broker: Mosquitto) -> None:
     await asyncio.to_thread(broker.stop, signal.SIGKILL if what == "kill broker" else signal.SIGTERM)
     await asyncio.sleep(rng.uniform(0, 0.4))
     await asyncio.to_thread(broker.start)
-
-
-def arrived_in(messages: list[tuple[str, bytes, bool]]) -> tuple[set[Number], list[str]]:
-    """Return the numbers of all messages, and every mistake: one missing, published twice, or out of order."""
-    numbers: set[Number] = set()
-    wrong = []
-    for name in TOPICS:
-        before: dict[str, int | None] = {}
-        states: dict[tuple[str, str], str] = {}
-        for body in payloads(messages, f"{ROOT}/{name}"):
-            boot_id, seq, event = body["boot_id"], body["seq"], body.get("event", {})
-            numbers.add((boot_id, seq))
-            # Each has the number of the one before it on its topic: none is missing, none overtook another.
-            if body["previous_seq"] != before.get(boot_id):
-                wrong.append(f"{name} {boot_id} {seq}: not after {before.get(boot_id)}, but {body['previous_seq']}")
-            before[boot_id] = seq
-            # A unit leaves the state that it entered last, so no change was published twice under two numbers.
-            if event.get("kind") == "unit_changed":
-                key = (boot_id, event["unit_id"])
-                if event["before"] != states.get(key, event["before"]):
-                    wrong.append(f"{name} {boot_id} {seq}: {event['unit_id']} was {states[key]}")
-                states[key] = event["state"]
-    return numbers, wrong
 
 
 async def live(
