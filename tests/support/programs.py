@@ -138,7 +138,7 @@ async def agent(
     folder: Path,
     *,
     interval_s: float = 1,
-    timeouts_s: tuple[float, float] = (0.5, 1),
+    timeouts_s: tuple[float, float] = (2, 2),
     count_simulated: bool = True,
     detect_simulated: bool = True,
     more: str = "",
@@ -164,12 +164,10 @@ async def agent(
     port = free_port()
     config = folder / "site.toml"
     text = CONFIG.format(interval_s=interval_s, port=port, count_simulated=str(count_simulated).lower())
+    connect_s, deadline_s = timeouts_s
+    text = text.replace("timeout_s = 2\ndeadline_s = 2\n", f"timeout_s = {connect_s:g}\ndeadline_s = {deadline_s:g}\n")
     if stale_after_s is not None:
         text = text.replace("slow_every", f"stale_after_s = {stale_after_s}\nslow_every")
-    connect_s, deadline_s = timeouts_s
-    text = text.replace(
-        "timeout_s = 0.5\ndeadline_s = 1\n", f"timeout_s = {connect_s:g}\ndeadline_s = {deadline_s:g}\n"
-    )
     if not detect_simulated:
         text = text.replace("[ledger]\n", "[ledger]\ndetect_simulated = false\n")
     config.write_text(text.replace('"alpha"', f'"{site}"') + more, encoding="utf-8")
