@@ -98,6 +98,8 @@ class RoundTimer:
             self._is_frozen = True
         self._log_lateness(metrics.own.stretch)
         self._polling.close_interval()
+        if self._rounds.standing_by is not None:
+            return
         if not self._rounds.is_whole:
             log.info("site not looked at yet", units=figures.site.units, reason=self._rounds.unreadiness)
             return

@@ -25,6 +25,7 @@ log = structlog.get_logger("agent.standby")
 
 PACE_RATIO = 10.0
 """Poll intervals while standing by, in configured ones: what is known then is young enough to be held at a takeover."""
+LONGEST_ANSWER_S = 5.0
 # A clock that is further off moves a minute of history.
 OFFSET_WARNED_S = 5.0
 
@@ -65,6 +66,7 @@ class Standby:
         self._tasks: asyncio.TaskGroup
         self._trouble: str | None = None
         self._shared: str | None = None
+        self._looks = 0
         self._took_over_at = 0.0
         own = parts.fan_out.metrics.own
         own.role, own.takeovers = "standby", 0
@@ -80,6 +82,11 @@ class Standby:
         return self._setup().config.poll.interval_s
 
     @property
+    def _within_s(self) -> float:
+        """How long the primary may take for an answer, s."""
+        return min(LONGEST_ANSWER_S, self._interval_s / 2)
+
+    @property
     def _why(self) -> str:
         return f"this agent stands by for {self.primary.url}"
 
@@ -90,6 +97,10 @@ class Standby:
             return f"{self._why}; it was heard {duration_text(self._clock() - self.lease.heard_s)} ago"
         since = datetime.fromtimestamp(self._took_over_at, UTC)
         return f"this agent took over from {self.primary.url} at {since:%Y-%m-%d %H:%M:%S} UTC"
+
+    def refusal(self) -> str | None:
+        """Why orders are not taken here now; None while this agent publishes the site."""
+        return None if self.lease.is_active else f"{self._why}: order it there"
 
     def _apply_pace(self) -> None:
         """Poll at the pace of the role, and believe readings for as long as that takes."""
@@ -134,7 +145,7 @@ class Standby:
         """Look for the primary once, and change roles if it is time."""
         trouble = None
         try:
-            answer = await self.primary.ask(within_s=self._interval_s / 2)
+            answer = await self.primary.ask(within_s=self._within_s)
         except PrimaryError as error:
             trouble = str(error)
         else:
@@ -151,7 +162,9 @@ class Standby:
         elif is_changed:
             await self._give_back()
         elif not self.lease.is_active and trouble is None:
-            await self._share(is_given_back=False)
+            if not self._looks % LOOKS_AN_INTERVAL:
+                await self._share(is_given_back=False)
+            self._looks += 1
 
     def _note_offset(self, offset_s: float | None) -> None:
         before, self._own.primary_offset_s = self._own.primary_offset_s, offset_s
@@ -198,7 +211,7 @@ class Standby:
         """Pass on the curtailments that were ordered here, at a return, and take over the primary's list."""
         if self._setup().primary_token is None:
             return
-        within_s, site, book = self._interval_s / 2, self._setup().config.site.name, self._parts.book
+        within_s, site, book = self._within_s, self._setup().config.site.name, self._parts.book
         trouble = None
         try:
             theirs = read_events(await self.primary.curtailments(within_s=within_s), site=site)

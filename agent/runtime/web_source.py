@@ -73,5 +73,6 @@ def web_source(setup: Callable[[], Setup], parts: Parts, standby: Standby | None
             units=lambda: counting.counted(tracker.statuses()),
             wall=time.time,
             clock=time.monotonic,
+            passive=lambda: None if standby is None else standby.refusal(),
         ),
     )

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 import structlog
 from site_cases import AT, TH, reading
+from web_site import served
 
 from agent.app import Agent
 from agent.errors import ConfigError
@@ -16,6 +17,7 @@ from agent.exporters.web.curtailment_answers import curtailment_list_answer
 from agent.runtime.setup import load_setup
 from agent.runtime.standby import Standby
 from agent.runtime.standstill import Clocks
+from agent.runtime.web_source import web_source
 from agent.site.curtailment.events import Curtailments, Event, Scope
 from agent.site.event_figures import event_figures
 from agent.standby.lease import LOOKS_AN_INTERVAL
@@ -291,6 +293,24 @@ async def test_curtailments_are_shared(folder: Path) -> None:
         await second.look(5.0)
         assert not second.standby.lease.is_active
         assert sorted(second.primary.orders) == [("start", "peak"), ("stop", "grid")]
+
+
+async def test_orders_are_refused_while_it_stands_by(folder: Path) -> None:
+    """An order that only the standby knows would be overwritten by the primary's list; it says where to go."""
+    async with standing_by(folder) as second:
+        source = web_source(lambda: second.agent.setup, second.agent._parts, second.standby)
+        async with served(source) as client:
+            head = {"Authorization": "Bearer 0123456789abcdef0123456789abcdef"}
+            order = {"id": "peak", "target_percent": 50}
+            async with client.post("/api/v1/curtailments", json=order, headers=head) as response:
+                assert (response.status, (await response.json())["error"]) == (
+                    503,
+                    "this agent stands by for http://10.0.0.5:9184: order it there",
+                )
+            second.primary.answer = None
+            await second.until_active()
+            async with client.post("/api/v1/curtailments", json=order, headers=head) as response:
+                assert response.status == 201
 
 
 @pytest.mark.parametrize(

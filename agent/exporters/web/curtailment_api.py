@@ -61,6 +61,7 @@ class CurtailmentApi:
         units: Returns the status of every deployed unit.
         wall: Unix time, s.
         clock: Monotonic clock, s.
+        passive: Returns why changes are not taken here now, such as by a standby; None if they are.
     """
 
     def __init__(
@@ -72,7 +73,9 @@ class CurtailmentApi:
         units: Callable[[], Iterable[UnitStatus]],
         wall: Callable[[], float],
         clock: Callable[[], float],
+        passive: Callable[[], str | None] = lambda: None,
     ) -> None:
+        self._passive = passive
         self._site = site
         self._book = book
         self._token = token
@@ -145,6 +148,9 @@ class CurtailmentApi:
         if not token.is_shown_by(request.headers.get("Authorization", "")):
             return self._wrong_token(request)
         if is_change:
+            passive = self._passive()
+            if passive is not None:
+                return json_error(503, passive)
             wait_s = self._changes.wait_s("")
             if wait_s > 0:
                 return _too_many(wait_s)
