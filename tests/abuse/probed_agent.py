@@ -60,7 +60,7 @@ class ProbedAgent(Agent):
             "holders": self._probe.holders(),
         }
         self._probe.forget()
-        self._passes.longest_s = 0.0
+        self._passes.forget()
         new = REPORT.with_suffix(".new")
         new.write_text(json.dumps(found), encoding="utf-8")
         new.replace(REPORT)

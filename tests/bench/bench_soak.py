@@ -74,7 +74,8 @@ class Soaked(NamedTuple):
     Attributes:
         mode: Its name.
         samples: The fields of each `Sample` after the warm-up.
-        pause: CPU time of the longest pass of the garbage collector after the warm-up, ms, and its generation.
+        pause: CPU of the longest pass of the garbage collector after the warm-up at the machine's best speed, ms, and
+            its generation.
         lag_ms: Event loop lag caused by the process itself after the warm-up, p99 and worst, ms.
         grown: Types with the most new objects since the warm-up, and how many.
         pages: Identity pages read.
