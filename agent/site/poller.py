@@ -31,7 +31,8 @@ from agent.site.cpu_budget import CpuAccount
 from agent.site.lateness import Pace
 from agent.site.ledger.entries import LedgerEntry
 from agent.site.schedule import Schedule
-from agent.unit.cgminer.client import Client, Outcome
+from agent.unit.cgminer.call import Outcome
+from agent.unit.cgminer.client import Client
 from agent.unit.nameplate import Nameplate
 from agent.unit.reader import AnyReader
 from agent.unit.reading import Poll, UnitReading

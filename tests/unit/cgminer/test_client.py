@@ -26,7 +26,8 @@ from agent.errors import (
 from agent.unit.antminer import conversation
 from agent.unit.antminer.conversation import POOLS, STATS, STATS_NEW_API, SUMMARY, VERSION
 from agent.unit.cgminer import wire
-from agent.unit.cgminer.client import Client, Outcome, ask
+from agent.unit.cgminer.call import Outcome
+from agent.unit.cgminer.client import Client, ask
 
 pytestmark = pytest.mark.asyncio(loop_factories=["asyncio", "uvloop"])
 
