@@ -106,7 +106,7 @@ def printed(name: str, *options: str) -> str:
             ("--units", "20", "--hostile", "1", "--interval", "1", "--seconds", "2", "--kinds", "nans"),
             (
                 rf"1 nans +published {NUMBER}% of {NUMBER}% true, [0-9]+ unreachable;",
-                rf"{NUMBER} \+ {NUMBER} failed polls/s, {NUMBER}% of a core, {NUMBER} MB, {NUMBER} ms of CPU a hostile poll",
+                rf"{NUMBER} \+ {NUMBER} failed polls/s, {NUMBER}% of a core, {NUMBER} MB, {NUMBER} ms of CPU a hostile",
                 rf"(?:NOT REACHED|reached): published is {NUMBER} points off the truth",
             ),
         ),
