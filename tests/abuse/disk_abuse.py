@@ -36,10 +36,12 @@ class Disk(Protocol):
 
     Attributes:
         kind: What it is, in words.
+        spares_log: True if the agent's log is elsewhere.
         words: Go before the command line of a program that uses it.
     """
 
     kind: str
+    spares_log: bool
     words: tuple[str, ...]
 
     def fill(self, site: Site) -> None:
@@ -56,6 +58,7 @@ class SmallDisk:
     """A tmpfs that only the agent sees, in a mount namespace of its own."""
 
     kind = "a tmpfs of 8 MiB"
+    spares_log = True
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -81,6 +84,7 @@ class ShortFiles:
     """A limit to the length of the agent's files, where no file system can be mounted."""
 
     kind = "a limit of file sizes"
+    spares_log = False
     words: tuple[str, ...] = ()
 
     def __init__(self, folder: Path) -> None:
@@ -88,7 +92,7 @@ class ShortFiles:
 
     def fill(self, site: Site) -> None:
         """Let no file grow."""
-        resource.prlimit(site.pid, resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
+        resource.prlimit(site.pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
 
     def free(self, site: Site) -> None:
         """Let files grow again."""
@@ -194,7 +198,7 @@ async def _fill_and_free(run: Run, site: Site, disk: Disk, broker: Any) -> Figur
             lost("rows-of-history", dropped),
             lost("messages", dropped_messages),
             lost("files-damaged-or-half-written", damaged(folder)),
-            lost("failures-not-logged", len(unsaid)),
+            *([lost("failures-not-logged", len(unsaid))] if disk.spares_log else []),
             lost("failures-not-in-metrics", len(unseen), len(GAUGES)),
             lost("writers-not-back", 0 if is_back else 1),
         ),
