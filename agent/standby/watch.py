@@ -12,6 +12,8 @@ import aiohttp
 import msgspec
 
 from agent.errors import AgentError, ConfigError, Mistake, excerpt
+from agent.files.regular import refuse_irregular
+from agent.tls import client_context
 
 MAX_ANSWER_BYTES = 4 << 20
 CURTAILMENTS = "/api/v1/curtailments"
@@ -36,7 +38,8 @@ def read_authority(path: Path | None, *, where: str) -> ssl.SSLContext | None:
         return None
     reason = "contains no certificate"
     try:
-        return ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=path)
+        refuse_irregular(path)
+        return client_context(path)
     except ssl.SSLError as error:
         cause: Exception = error
     except OSError as error:

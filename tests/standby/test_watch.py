@@ -1,6 +1,7 @@
 """A standby's questions to its primary: what counts as an answer, what is sent along, and the clock that comes back."""
 
 import asyncio
+import os
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -210,8 +211,9 @@ async def test_silence_and_a_closed_port_are_no_answer() -> None:
     [
         (lambda _: None, "cannot be read: No such file or directory"),
         (lambda path: path.write_text("no certificate"), "contains no certificate"),
+        (os.mkfifo, "cannot be read: a regular file is expected"),
     ],
-    ids=["absent", "empty"],
+    ids=["absent", "empty", "a pipe"],
 )
 def test_an_authority_that_is_none_is_one_mistake(tmp_path: Path, make: Callable[[Path], object], reason: str) -> None:
     """File, key and reason."""

@@ -9,6 +9,7 @@ import msgspec
 
 from agent.errors import AgentError, ConfigError, Mistake
 from agent.files.atomic import replace_file
+from agent.files.regular import open_regular
 from agent.site.curtailment.events import Event, Scope
 
 VERSION = 1
@@ -84,7 +85,7 @@ def read_orders(path: Path, *, site: str) -> KeptOrders:
         StateError: The file cannot be read or is damaged.
     """
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             data = file.read(MAX_FILE_BYTES + 1)
     except FileNotFoundError:
         return KeptOrders()
