@@ -1,9 +1,10 @@
 """Text files written by operators, read up to a size limit."""
 
-import stat
+import errno
 from pathlib import Path
 
 from agent.errors import ConfigError, Mistake
+from agent.files.regular import open_regular
 
 
 def read_text(path: Path, *, max_bytes: int) -> str:
@@ -17,12 +18,11 @@ def read_text(path: Path, *, max_bytes: int) -> str:
         return ConfigError([Mistake(file=str(path), where=where, value="", reason=reason)])
 
     try:
-        if not stat.S_ISREG(path.stat().st_mode):  # Opening a pipe would wait for its writer.
-            raise refusal("a regular file is expected")
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             data = file.read(max_bytes + 1)
     except OSError as error:
-        raise refusal(f"cannot be read: {error.strerror}") from error
+        reason = error.strerror if error.errno == errno.EINVAL else f"cannot be read: {error.strerror}"
+        raise refusal(str(reason)) from error
     if len(data) > max_bytes:
         raise refusal(f"longer than {max_bytes >> 20} MiB")
     try:

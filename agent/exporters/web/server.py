@@ -37,6 +37,8 @@ from agent.site.identity.whereabouts import Whereabouts
 from agent.site.status import UnitStatus
 from agent.site.totals import SiteFigures
 
+SITE_HEADER = "Hashsight-Site"
+"""Names the site in answers of ``/readyz``."""
 ASSETS: Mapping[str, str] = {"page.css": "text/css", "icon.svg": "image/svg+xml"}
 
 
@@ -132,8 +134,11 @@ async def _healthz(request: web.Request) -> web.Response:
 
 
 async def _readyz(request: web.Request) -> web.Response:
-    unreadiness = request.app[_SOURCE].unreadiness()
-    return text_response("ready") if unreadiness is None else text_response(unreadiness, 503)
+    source = request.app[_SOURCE]
+    unreadiness = source.unreadiness()
+    # A standby tells by this header whether its primary answers, or a proxy in front of nothing.
+    headers = {SITE_HEADER: source.name}
+    return text_response("ready", 200, headers) if unreadiness is None else text_response(unreadiness, 503, headers)
 
 
 async def _site(request: web.Request) -> web.Response:

@@ -24,6 +24,7 @@ import msgspec
 from agent.errors import AgentError
 from agent.files.atomic import sync_folder, temporary_file
 from agent.files.modes import private_opener
+from agent.files.regular import resolved
 from agent.files.text import read_text
 from agent.site.ledger.edit import Edited, RowChange
 
@@ -113,7 +114,7 @@ def held(path: Path) -> Iterator[LedgerFile]:
         ConfigError: The file cannot be read.
         LedgerFileError: Another change is under way, or the folder cannot be written.
     """
-    path = path.resolve()
+    path = resolved(path)
     read_text(path, max_bytes=MAX_LEDGER_BYTES)
     try:
         journal = open(journal_path(path), "a+b", opener=private_opener)  # noqa: SIM115  closed below
@@ -166,7 +167,7 @@ def read_journal(path: Path) -> Iterator[JournalEntry]:
     A line that cannot be parsed, such as one that a crash cut short, is skipped.
     """
     try:
-        file = journal_path(path.resolve()).open("rb")
+        file = journal_path(resolved(path)).open("rb")
     except FileNotFoundError:
         return
     with file:
