@@ -289,7 +289,7 @@ def serve(
         header_deadline_s: How long the head of a request may take to arrive.
 
     Raises:
-        OSError: If the address cannot be bound, on entering the block.
+        AgentError: If the address cannot be bound, on entering the block.
     """
     return listen(
         _application(source), host, port, max_connections=max_connections, header_deadline_s=header_deadline_s

@@ -83,6 +83,14 @@ _LEFT_RATIO: Final = 0.75
 _TICK_S: Final = 0.05
 # A shortage of local ports, descriptors or memory says nothing about the unit.
 _OWN_FAULTS: Final = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL}
+_NO_CONNECTION: Final = {
+    errno.ECONNREFUSED: "nothing listens on {endpoint} (refused)",
+    errno.EHOSTUNREACH: "no machine answers at {host} (no route to host)",
+    errno.ENETUNREACH: "this machine has no route to {host} (network unreachable)",
+    errno.ETIMEDOUT: "no machine answers at {host} (timed out)",
+    errno.EACCES: "a firewall of this machine refuses {endpoint} (not permitted)",
+    errno.EPERM: "a firewall of this machine refuses {endpoint} (not permitted)",
+}
 
 
 # The reply of every call of which no byte has come.
@@ -496,8 +504,12 @@ def _shown(address: Address) -> str:
 
 
 def _unreachable(address: Address, code: int) -> UnreachableError:
-    name = errno.errorcode.get(code, str(code))
-    return UnreachableError(f"{_shown(address)}: {name}", is_refusal=code == errno.ECONNREFUSED)
+    words = _NO_CONNECTION.get(code)
+    if words is None:
+        text = f"{_shown(address)}: {errno.errorcode.get(code, str(code))}"
+    else:
+        text = words.format(host=address[0], endpoint=_shown(address))
+    return UnreachableError(text, is_refusal=code == errno.ECONNREFUSED)
 
 
 def _socket_error(call: _Call[Any], error: OSError) -> PollError:
