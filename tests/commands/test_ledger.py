@@ -239,3 +239,30 @@ def test_a_change_of_the_past_does_not_change_history(site: Path, words: tuple[s
     assert note not in run(site, *words, "--dry-run").stderr
     site.with_name("site.history.sqlite").touch()
     assert (note in run(site, *words, "--dry-run").stderr) is is_noted
+
+
+def test_the_first_import_makes_the_ledger(site: Path, tmp_path: Path) -> None:
+    """`import` and `set --new` work before there is a ledger; `--dry-run` creates nothing."""
+    site.with_name("ledger.csv").unlink()
+    table = tmp_path / "units.csv"
+    table.write_text(f"{HEADER}\nu1,S21,200,10.0.0.1,C1,R1,1,,,Deployed\n", encoding="utf-8")
+    assert run(site, "import", str(table), "--dry-run").exit_code == 0
+    assert not site.with_name("ledger.csv").exists()
+    assert run(site, "import", str(table)).exit_code == 0
+    assert run(site, "set", "u2", "--new", "--model=T21", "--hashrate-th=190", "--host=10.0.0.2").exit_code == 0
+    assert "2 units deployed, 390.00 TH/s" in run(site, "show").stdout
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"PK\x03\x04\x14\x00", "a workbook (.xlsx or .ods), not text; save it from the spreadsheet as CSV UTF-8"),
+        (b"\xd0\xcf\x11\xe0\xa1", "a workbook (.xls), not text; save it from the spreadsheet as CSV UTF-8"),
+        ("unit_id".encode("utf-16"), "UTF-16 (Unicode text), not text; save it from the spreadsheet as CSV UTF-8"),
+    ],
+)
+def test_import_explains_a_workbook(site: Path, tmp_path: Path, data: bytes, reason: str) -> None:
+    """A workbook is named, with the way to a file that can be read."""
+    (tmp_path / "units.xlsx").write_bytes(data)
+    refused = run(site, "import", str(tmp_path / "units.xlsx"))
+    assert (refused.exit_code, refused.stderr) == (2, f"{tmp_path / 'units.xlsx'}: file: {reason}\n")

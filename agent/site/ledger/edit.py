@@ -16,7 +16,7 @@ from agent.errors import ConfigError, Mistake
 from agent.site.ledger.cells import cell_parsers
 from agent.site.ledger.dated_rows import DatedRows
 from agent.site.ledger.entries import Ledger
-from agent.site.ledger.reader import read_ledger
+from agent.site.ledger.reader import COLUMNS, read_ledger
 from agent.site.ledger.sheet import Row, Sheet
 from agent.site.ledger.table import raise_all, read_table
 from agent.unit.nameplate import Catalogue
@@ -24,6 +24,7 @@ from agent.unit.nameplate import Catalogue
 # The two things units can exchange: where they answer, and where they stand.
 _ADDRESS = ("host", "web_port")
 _PLACE = ("container", "rack", "slot")
+HEADER_LINE = f"{','.join(COLUMNS)}\n"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,9 +41,16 @@ class Rules:
     zone: ZoneInfo
     networks: tuple[Network, ...]
 
-    def read(self, text: str, file: str) -> Ledger:
+    def read(self, text: str, file: str, *, may_be_empty: bool = False) -> Ledger:
         """Read a ledger; arguments and errors as `read_ledger`."""
-        return read_ledger(text, file, catalogue=self.catalogue, zone=self.zone, networks=self.networks)
+        return read_ledger(
+            text,
+            file,
+            catalogue=self.catalogue,
+            zone=self.zone,
+            networks=self.networks,
+            may_be_empty=may_be_empty,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +83,7 @@ class Draft:
     """A ledger being changed.
 
     Args:
-        text: The ledger as it is.
+        text: The ledger as it is; it may have no units yet, and an empty text gets a header.
         file: Its name in messages.
         rules: How it is read.
 
@@ -84,7 +92,9 @@ class Draft:
     """
 
     def __init__(self, text: str, file: str, rules: Rules) -> None:
-        rules.read(text, file)
+        if not text.strip():
+            text = HEADER_LINE
+        rules.read(text, file, may_be_empty=True)
         self._file = file
         self._rules = rules
         self._sheet = Sheet(text)
@@ -167,7 +177,10 @@ class Draft:
         default = self._moment(at)
         rows: list[tuple[float, Mapping[str, str]]] = []
         mistakes = Mistakes(file)
-        for line, cells in read_table(text, file):
+        table = read_table(text, file)
+        if table.left_out:
+            self._notes.append(f"{file}: columns that a ledger does not have are left out: {', '.join(table.left_out)}")
+        for line, cells in table.rows:
             before = mistakes.count
             start = self._values(cells, mistakes, line=line).get("deployed_from")
             if mistakes.count == before:
@@ -198,8 +211,9 @@ class Draft:
         text = self._sheet.text
         name = f"{self._file} as it would be"
         lines = dict(self._sheet.numbered_rows())
+        is_unchanged = not any(True for _ in self._sheet.changed_rows())
         try:
-            ledger = self._rules.read(text, name)
+            ledger = self._rules.read(text, name, may_be_empty=is_unchanged)
         except ConfigError as error:
             raise ConfigError([_with_line(mistake, lines) for mistake in error.mistakes]) from error
         if len(ledger.entries) != len(lines):

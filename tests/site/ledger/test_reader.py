@@ -472,6 +472,28 @@ def test_nul_bytes_are_refused() -> None:
     assert mistakes_in("u1,S21,200,10.0.0.1,,,,,,deployed", "\0") == ["line 3: a NUL byte; save the file as UTF-8 text"]
 
 
+@pytest.mark.parametrize(
+    "row",
+    [
+        "u1,S21,200T,10.0.0.1,C1,R1,1,,,deployed",
+        "u1,S21,200 TH/s,10.0.0.1,C1,R1,1,,,Deployed",
+        "u1,S21,200TH,10.0.0.1,C1,R1,1,,,DEPLOYED,,,",
+    ],
+)
+def test_cells_that_mean_one_thing_are_taken(row: str) -> None:
+    """A unit after the bin, capital letters and empty cells beyond the header cannot be misread."""
+    expected = read("u1,S21,200,10.0.0.1,C1,R1,1,,,deployed").entries
+    assert read(row).entries == expected
+    assert read(row, header=f"{HEADER},,,").entries == expected
+
+
+def test_a_cell_beyond_the_header_is_a_mistake() -> None:
+    """Only empty cells may stand under no column."""
+    assert mistakes_in("u1,S21,200,10.0.0.1,C1,R1,1,,,deployed,,x", header=f"{HEADER},,") == [
+        "line 2: 10 cells are expected, as in the header; here are 12"
+    ]
+
+
 def test_spreadsheets_habits_are_tolerated() -> None:
     """A byte order mark, CRLF, quotes, spaces, empty rows and comments change nothing but the digest."""
     plain = read("u1,S21,200,10.0.0.1,C1,R1,1,,,deployed")

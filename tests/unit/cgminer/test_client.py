@@ -123,7 +123,10 @@ def _accept_and_reset(listener: socket.socket) -> None:
 
 async def test_refused(client: Client) -> None:
     """A refused connection is unreachable and marked as a refusal."""
-    with unused() as address, pytest.raises(UnreachableError, match=r"nothing listens on 127\.0\.0\.1:\d+ \(refused\)") as caught:
+    with (
+        unused() as address,
+        pytest.raises(UnreachableError, match=r"nothing listens on 127\.0\.0\.1:\d+ \(refused\)") as caught,
+    ):
         await client.run(address, ask(STATS))
     assert caught.value.is_refusal
 
