@@ -52,6 +52,7 @@ class Tally(msgspec.Struct):
         no_route: Of `silent`, those for which this machine has no route.
         probes: Connections attempted.
         identified, unidentified: Of `open`, so far.
+        deep: Identified by pyasic alone; counted above as unidentified, refused or silent.
     """
 
     addresses: int = 0
@@ -63,6 +64,7 @@ class Tally(msgspec.Struct):
     probes: int = 0
     identified: int = 0
     unidentified: int = 0
+    deep: int = 0
 
     @property
     def is_whole(self) -> bool:

@@ -190,6 +190,8 @@ def _row(unit: Found, catalogue: Catalogue, macs: dict[str, list[Found]], serial
         guessed.append("hashrate_th")
     if note:
         notes.append(note)
+    if unit.reading is None and unit.error is not None:
+        notes.append(f"not read: {unit.error}")
     if unit.page_error is not None:
         notes.append(f"MAC and serial not read: {unit.page_error}")
     return Proposed(

@@ -6,12 +6,13 @@ overlap are a typing error more often than a wish.
 
 import ipaddress
 import math
+import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
-from agent.address import Address, Network, parse_address, parse_network
+from agent.address import PRIVATE_NETWORKS, Address, Network, parse_address, parse_network
 from agent.config.mistakes import SHOWN_MISTAKES, clip
 from agent.errors import ConfigError, Mistake
 
@@ -19,6 +20,7 @@ MOST_RANGES = 1000
 MOST_ADDRESSES = 1 << 20
 """The addresses of 16 sites with a /16 each; at the default rate one look at them takes four minutes."""
 
+_TOO_WIDE = re.compile(r"/0*[0-6]$")
 _GOLDEN = (math.sqrt(5) - 1) / 2
 _V4_BITS = 32
 # A network of two addresses has neither a network's nor a broadcast address (RFC 3021).
@@ -74,6 +76,19 @@ class Targets:
         if span.version == 4:
             return f"{number >> 24}.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
         return str(ipaddress.IPv6Address(number))
+
+    def index_of(self, host: str) -> int:
+        """Return the index of an address.
+
+        Raises:
+            ValueError: It is none of them.
+        """
+        address = ipaddress.ip_address(host)
+        number = int(address)
+        for span, end in zip(self.spans, self._ends, strict=True):
+            if span.version == address.version and span.first <= number <= span.last:
+                return end - 1 - (span.last - number)
+        raise ValueError(f"{host} is none of the addresses")
 
     def order(self, start: int) -> Iterator[int]:
         """Yield every index once, far from the one before it, so that successive probes fall in different subnets.
@@ -155,13 +170,13 @@ def _too_many(count: int) -> str:
     return f"{count:,} addresses; at most {MOST_ADDRESSES:,} are scanned at once, so name smaller ranges"
 
 
-def refuse_public(address: Address, allowed: Sequence[Network]) -> None:
-    """Refuse an address outside the networks in which units are looked for.
+def refuse_public(address: Address, networks: Sequence[Network] = ()) -> None:
+    """Refuse an address that is neither private nor in a network of the site's.
 
     Raises:
         ValueError: With a message for operators.
     """
-    if not any(address in network for network in allowed):
+    if not any(address in network for network in (*PRIVATE_NETWORKS, *networks)):
         raise ValueError(_not_private())
 
 
@@ -176,6 +191,10 @@ def _span(text: str, allowed: Sequence[Network] | None, *, is_hole: bool = False
         ValueError: With a message for operators.
     """
     if "/" in text:
+        if _TOO_WIDE.search(text):
+            raise ValueError(
+                f"wider than any private network; at most {MOST_ADDRESSES:,} addresses are scanned at once"
+            )
         network = parse_network(text)
         first, last = int(network.network_address), int(network.broadcast_address)
         if network.version == 4 and network.prefixlen < _SHORTEST_PAIR and not is_hole:

@@ -7,7 +7,7 @@ targets --order--> Prober --open--> queue --> workers: Identifier --> finds
 import asyncio
 import random
 import resource
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import suppress
 from typing import Final
 
@@ -67,7 +67,7 @@ async def scan(
     indices: Iterable[int] | None = None,
     tally: Tally | None = None,
     on_silent: Callable[[int], None] = lambda _: None,
-) -> AsyncIterator[Found]:
+) -> AsyncGenerator[Found, None]:
     """Scan addresses, and yield each that accepts a connection once it is identified or not.
 
     It sends no request that changes a unit: the four reports of a poll, and one GET to the identity page. A caller that
@@ -102,7 +102,7 @@ async def scan(
         targets.__getitem__,
         port=options.port,
         rate_per_s=options.rate_per_s,
-        most_open=_affordable(options),
+        most_open=affordable(options),
         tally=counts,
         on_open=opened.put_nowait,
         on_silent=on_silent,
@@ -150,7 +150,7 @@ async def scan(
         client.close()
 
 
-def _affordable(options: ScanOptions) -> int:
+def affordable(options: ScanOptions) -> int:
     """Raise this process's limit of descriptors as far as it may, and return how many sockets the probe may open."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     others = options.workers + options.most_pages + _SPARE
