@@ -18,6 +18,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from agent.address import PRIVATE_NETWORKS, Network
 from agent.commands.machine_output import write_json_rows
+from agent.commands.place_rules import rules_of, with_places
 from agent.commands.scan_text import print_scan
 from agent.commands.terminal import FAILED, err, exit_codes, usage_error
 from agent.config.file import load_config
@@ -64,6 +65,7 @@ def scan(
     config: Path | None,
     logins: Path | None,
     has_pages: bool,
+    place: list[str] | None,
     port: int,
     web_port: int | None,
     rate: float,
@@ -81,6 +83,7 @@ def scan(
             reason = f"1 to {MOST_RATE_PER_S:,.0f} connections a second; more would flood the site's switches"
             raise usage_error("scan", "--rate", f"{rate:g}", reason)
         site = _Site(config)
+        rules = rules_of(place, "scan")
         if is_deep:
             _check_deep(any_address=any_address)
         targets = parse_targets(
@@ -98,7 +101,7 @@ def scan(
         began = time.monotonic()
         is_whole = asyncio.run(_run(plan, is_deep=is_deep))
         took_s = time.monotonic() - began
-        proposal = propose(plan.state.found, plan.catalogue)
+        proposal = with_places(propose(plan.state.found, plan.catalogue), rules, plan.state.found)
         failure = _kept(plan, proposal, is_whole=is_whole)
         if as_json:
             _write_json(plan, proposal, took_s, is_whole=is_whole, pool_users=pool_users)

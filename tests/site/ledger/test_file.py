@@ -88,11 +88,12 @@ def test_the_first_change_creates_the_ledger(tmp_path: Path) -> None:
 def test_a_ledger_that_appears_meanwhile_is_not_replaced(tmp_path: Path) -> None:
     """Two first changes at once: the file of the other one stays."""
     path = tmp_path / "ledger.csv"
-    with pytest.raises(LedgerFileError, match="changed by another program"), held(path) as file:
+    with held(path) as file:
         draft = Draft(file.text, "ledger.csv", RULES)
         draft.add("u1", {"model": "S21", "hashrate_th": "200", "host": "10.0.0.1"}, "2025-07-01")
         path.write_text(TEXT, encoding="utf-8")
-        file.commit(draft.finish(), command=["set", "u1", "--new"], at=AT)
+        with pytest.raises(LedgerFileError, match="changed by another program"):
+            file.commit(draft.finish(), command=["set", "u1", "--new"], at=AT)
     assert path.read_text(encoding="utf-8") == TEXT
 
 
