@@ -43,6 +43,8 @@ class ScanOptions(msgspec.Struct, frozen=True, kw_only=True):
         most_open: Sockets of the probe open at once; the process's limit of descriptors bounds it too.
         workers: Addresses identified at once.
         most_pages: Pages read at once.
+        connect_timeout_s: Time allowed for each first connection to an address that accepted once.
+        deadline_s: Time allowed for one conversation, and for one page; two are tried.
         patience_s: Time allowed for the first look at an address and for each later one.
     """
 
@@ -52,6 +54,8 @@ class ScanOptions(msgspec.Struct, frozen=True, kw_only=True):
     most_open: int = MOST_OPEN
     workers: int = WORKERS
     most_pages: int = MOST_PAGES
+    connect_timeout_s: float = CONNECT_TIMEOUT_S
+    deadline_s: float = DEADLINE_S
     patience_s: tuple[float, float] = (FIRST_PATIENCE_S, LATER_PATIENCE_S)
 
 
@@ -90,13 +94,15 @@ async def scan(
     counts.addresses = counts.addresses or len(targets)
     opened: asyncio.Queue[int | None] = asyncio.Queue()
     finds: asyncio.Queue[Found | None] = asyncio.Queue()
-    client = Client(connect_timeout_s=CONNECT_TIMEOUT_S, deadline_s=DEADLINE_S)
+    client = Client(connect_timeout_s=options.connect_timeout_s, deadline_s=options.deadline_s)
     identifier = Identifier(
         client,
         catalogue=catalogue,
         login_of=login_of,
         web_port=options.web_port,
         most_pages=options.most_pages,
+        connect_timeout_s=options.connect_timeout_s,
+        page_deadline_s=options.deadline_s,
     )
     prober = Prober(
         targets.__getitem__,
