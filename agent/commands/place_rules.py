@@ -8,9 +8,9 @@ from agent.commands.terminal import err
 from agent.files.text import read_text
 from agent.hil.places.mac_table import read_places
 from agent.hil.places.placing import place_rows
-from agent.hil.places.rules import Rule, read_rules
+from agent.hil.places.rules import PARTS, Rule, read_rules
 from agent.hil.scan.found import Found
-from agent.hil.scan.proposal import Proposal
+from agent.hil.scan.proposal import Proposal, Proposed
 from agent.site.ledger.entries import Place
 from agent.site.ledger.file import MAX_LEDGER_BYTES
 
@@ -46,6 +46,14 @@ def with_places(proposal: Proposal, rules: Sequence[Rule], found: Iterable[Found
         text = f"note: no --place rule fits {len(placing.unplaced):,} of {len(placing.rows):,} units: {shown}"
         err.print(text, markup=False, soft_wrap=True)
     return proposal._replace(rows=placing.rows, clashes=(*proposal.clashes, *placing.clashes))
+
+
+def placed_cells(cells: Mapping[str, str], rules: Sequence[Rule]) -> dict[str, str]:
+    """Return a table's row with the place that rules give it, by its address and MAC address."""
+    row = Proposed(cells.get("unit_id", ""), "", "", cells.get("host", ""), mac=cells.get("mac", ""))
+    (placed,) = place_rows([row], rules).rows
+    place = {part: getattr(placed, part) for part in PARTS}
+    return {**cells, **{part: name for part, name in place.items() if name}}
 
 
 def _places_in(name: str) -> Mapping[str, Place]:

@@ -266,3 +266,75 @@ def test_import_explains_a_workbook(site: Path, tmp_path: Path, data: bytes, rea
     (tmp_path / "units.xlsx").write_bytes(data)
     refused = run(site, "import", str(tmp_path / "units.xlsx"))
     assert (refused.exit_code, refused.stderr) == (2, f"{tmp_path / 'units.xlsx'}: file: {reason}\n")
+
+
+PROPOSAL = f"""\
+{HEADER},serial,mac,simulated,web_port,guessed,note,source
+SN3,S21,200,10.0.0.3,,,,,,deployed,SN3,02:1a:2b:00:00:03,,,unit_id,,10.0.0.3:4028
+at-10.0.0.2,T21,190,10.0.0.2,,,,,,deployed,SN2,,,,unit_id,,10.0.0.2:4028
+"""
+
+
+@pytest.fixture
+def proposal(tmp_path: Path) -> Path:
+    """Return a proposal with a unit that is new, and one whose serial number the ledger lacks."""
+    path = tmp_path / "proposal.csv"
+    path.write_text(PROPOSAL, encoding="utf-8")
+    return path
+
+
+def test_diff_with_a_proposal(site: Path, proposal: Path) -> None:
+    """A line for each difference, their number by kind, and the command that imports them, without `gone`."""
+    result = run(site, "diff", str(proposal))
+    assert (result.exit_code, result.stdout.splitlines()) == (
+        0,
+        [
+            "new       SN3: at 10.0.0.3: S21 of 200 TH/s",
+            "identity  u2: serial SN2",
+            "gone      u1: nothing was identified at 10.0.0.1",
+            "2 units in the ledger, 2 in the proposal; differences: 3",
+            "       1  new: answers and is not in the ledger",
+            "       1  identity: MAC or serial to be filled in",
+            "       1  gone: in the ledger, and did not answer",
+            f"to import them: hashsight ledger import {proposal} --config {site} --kind new --kind identity",
+        ],
+    )
+    rows = json.loads(run(site, "diff", str(proposal), "--json").stdout)
+    assert [(row["kind"], row["unit_id"]) for row in rows] == [("new", "SN3"), ("identity", "u2"), ("gone", "u1")]
+    assert rows[1]["would_set"] == {"serial": "SN2"}
+    assert run(site, "diff", str(proposal), "--from", "2025-01-01").exit_code == 2
+
+
+def test_import_of_a_proposal(site: Path, proposal: Path) -> None:
+    """Chosen kinds only, dated, placed by a rule, with a journal; the others are named."""
+    result = run(site, "import", str(proposal), "--at", "2025-09-01", "--place", "10.0.{container}.{slot}")
+    assert result.exit_code == 0
+    assert "note: not imported: 1 gone, 1 identity, 1 moved; see `hashsight ledger diff" in result.stderr
+    assert ledger_of(site).splitlines()[-1] == ("SN3,S21,200,10.0.0.3,0,,3,2025-09-01,,deployed,SN3,02:1a:2b:00:00:03")
+    assert run(site, "import", str(proposal), "--kind", "identity", "--at", "2025-09-01").exit_code == 0
+    assert ledger_of(site).splitlines()[3] == "u2,T21,190,10.0.0.2,C1,R1,2,2025-03-01,,deployed,SN2,"
+    journal = journal_path(site.with_name("ledger.csv")).read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line)["command"][2:] for line in journal] == [
+        ["--place=10.0.{container}.{slot}", "--at=2025-09-01"],
+        ["--kind=identity", "--at=2025-09-01"],
+    ]
+    again = run(site, "import", str(proposal), "--kind", "identity", "--at", "2025-09-01")
+    assert "nothing changes" in again.stdout
+
+
+def test_a_proposal_makes_the_first_ledger(site: Path, proposal: Path) -> None:
+    """Without a ledger, every unit of a proposal is new."""
+    site.with_name("ledger.csv").unlink()
+    assert "2 in the proposal; differences: 2" in run(site, "diff", str(proposal)).stdout
+    assert run(site, "import", str(proposal), "--kind", "new").exit_code == 0
+    assert "2 units deployed, 390.00 TH/s" in run(site, "show").stdout
+
+
+def test_kinds_are_for_proposals(site: Path, tmp_path: Path) -> None:
+    """A plain table takes rules for places, and no kinds."""
+    table = tmp_path / "units.csv"
+    table.write_text("unit_id,model,hashrate_th,host,mac\nu7,S21,200,10.0.0.7,\n", encoding="utf-8")
+    refused = run(site, "import", str(table), "--kind", "new")
+    assert (refused.exit_code, "only a proposal of `hashsight scan` has kinds" in refused.stderr) == (2, True)
+    assert run(site, "import", str(table), "--place", "10.0.{container}.{slot:02}", "--at", "2025-09-01").exit_code == 0
+    assert ledger_of(site).splitlines()[-1] == "u7,S21,200,10.0.0.7,0,,07,2025-09-01,,deployed"

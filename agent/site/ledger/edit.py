@@ -5,7 +5,7 @@ refused with every contradiction in it.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -130,6 +130,21 @@ class Draft:
             self._exchange(row, values, at, moment)
         self._change(row, cells, at, moment)
 
+    def deploy(self, unit_id: str, cells: Mapping[str, str], at: str) -> None:
+        """Deploy a unit that is not deployed at a moment: a new one, or one that comes back, to the place in `cells`.
+
+        Raises:
+            ConfigError: Bad cells, or a unit that is deployed then.
+        """
+        rows = self._rows.of(unit_id)
+        if not rows:
+            self.add(unit_id, cells, at)
+            return
+        self._parse(cells)
+        if self._rows.row_at(rows, self._moment(at)) is not None:
+            raise self._refuse("unit_id", unit_id, "the ledger has this unit then")
+        self._rows.bring_back_elsewhere(rows, cells, at)
+
     def remove(self, unit_id: str, at: str) -> None:
         """End a unit's deployment at a moment.
 
@@ -160,7 +175,24 @@ class Draft:
             raise self._refuse("unit_id", unit_id, "the ledger has this unit already")
         self._rows.append(unit_id, {"deployed_from": at, **cells})
 
-    def merge(self, text: str, file: str, at: str) -> None:
+    def fill(self, unit_id: str, cells: Mapping[str, str], at: str) -> None:
+        """Write into empty cells of the row in force at a moment; the row keeps its dates.
+
+        Raises:
+            ConfigError: Bad cells, no such unit, one that is not deployed then, or a cell that has another value.
+        """
+        self._parse(cells)
+        row = self._rows.row_at(self._known(unit_id), self._moment(at))
+        if row is None:
+            raise self._refuse("at", at, f"{unit_id} is not deployed then")
+        for column, cell in cells.items():
+            if row.cell(column) and not self._rows.means(row, column, cell):
+                raise self._refuse(column, cell, f"{unit_id} has {row.cell(column)} there")
+        self._rows.change(row, {column: cell for column, cell in cells.items() if not row.cell(column)})
+
+    def merge(
+        self, text: str, file: str, at: str, *, complete: Callable[[Mapping[str, str]], Mapping[str, str]] = dict
+    ) -> None:
         """Import rows of another table: new units are added, known ones changed.
 
         A row without `deployed_from` counts from `at` on, unless the unit's row already has its cells. A row with a
@@ -170,6 +202,7 @@ class Draft:
             text: CSV with a header of ledger columns; ``unit_id`` is required.
             file: Its name in messages.
             at: The moment for rows without one, as in the ledger.
+            complete: Returns a row's cells, perhaps with more of them.
 
         Raises:
             ConfigError: With every mistake in the table.
@@ -180,7 +213,8 @@ class Draft:
         table = read_table(text, file)
         if table.left_out:
             self._notes.append(f"{file}: columns that a ledger does not have are left out: {', '.join(table.left_out)}")
-        for line, cells in table.rows:
+        for line, given in table.rows:
+            cells = complete(given)
             before = mistakes.count
             start = self._values(cells, mistakes, line=line).get("deployed_from")
             if mistakes.count == before:

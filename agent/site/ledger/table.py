@@ -6,7 +6,7 @@ columns that a ledger does not have, with empty cells beyond the last column.
 
 import csv
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from agent.config.mistakes import Mistakes, near_match
@@ -33,13 +33,21 @@ class Table(NamedTuple):
     left_out: tuple[str, ...]
 
 
-def read_table(text: str, file: str) -> Table:
+def header_of(text: str) -> tuple[str, ...]:
+    """Return the names of a table's columns, those that a ledger has in its spelling; none without a header."""
+    separator = _separator(text)
+    cells = next((cells for _, cells in _split(text, separator, Mistakes(""))), [])
+    return tuple(_folded(name) for name in cells)
+
+
+def read_table(text: str, file: str, *, extra: Collection[str] = ()) -> Table:
     """Return the rows of a table.
 
     Args:
         text: CSV with a header of ledger columns, in any case; ``unit_id`` is required; ``#`` before a comment. Cells
             are separated by commas, semicolons or tabs, whichever the header has most of.
         file: Its name in messages.
+        extra: Columns to keep besides those of a ledger.
 
     Raises:
         ConfigError: With every malformed row, and every column that looks like a misspelt one of a ledger.
@@ -48,10 +56,11 @@ def read_table(text: str, file: str) -> Table:
     rows: list[TableRow] = []
     columns: list[str] = []
     separator = _separator(text)
+    kept = {*COLUMNS, *extra}
     for number, cells in _split(text, separator, mistakes):
         if not columns:
             columns = [_folded(name) for name in _without_tail(cells, 0)]
-            for name, fault in _header_faults(columns):
+            for name, fault in _header_faults(columns, extra):
                 mistakes.add(f"line {number}", name, fault.__str__)
             continue
         full = _without_tail(cells, len(columns))
@@ -59,7 +68,7 @@ def read_table(text: str, file: str) -> Table:
             reason = f"{len(columns)} cells are expected, as in the header; here are {len(full)}"
             mistakes.add(f"line {number}", "", reason)
             continue
-        row = {column: cell for column, cell in zip(columns, full, strict=True) if column in COLUMNS}
+        row = {column: cell for column, cell in zip(columns, full, strict=True) if column in kept}
         if separator != "," and _FRACTION in row:
             row[_FRACTION] = row[_FRACTION].replace(",", ".")
         if not row.get("unit_id"):
@@ -68,7 +77,7 @@ def read_table(text: str, file: str) -> Table:
     if not rows and not mistakes.count:
         mistakes.add("line 1", "", "no rows: there is nothing to import")
     raise_all(mistakes)
-    return Table(tuple(rows), tuple(name for name in columns if name and name not in COLUMNS))
+    return Table(tuple(rows), tuple(name for name in columns if name and name not in kept))
 
 
 def raise_all(mistakes: Mistakes) -> None:
@@ -123,12 +132,12 @@ def _folded(name: str) -> str:
     return folded if folded in COLUMNS else name
 
 
-def _header_faults(columns: Sequence[str]) -> Iterator[tuple[str, object]]:
+def _header_faults(columns: Sequence[str], extra: Collection[str]) -> Iterator[tuple[str, object]]:
     seen: set[str] = set()
     for name in columns:
         if name in seen and name in COLUMNS:
             yield name, "this column is there twice"
-        elif name and name not in COLUMNS and near_match(name, COLUMNS):
+        elif name and name not in COLUMNS and name not in extra and near_match(name, COLUMNS):
             yield name, UnknownColumnError(name)
         seen.add(name)
     if "unit_id" not in seen:
