@@ -34,6 +34,11 @@ async def scan(*words: str) -> Result:
     return await asyncio.to_thread(CliRunner().invoke, app, ["scan", *words], env={"COLUMNS": "80"})
 
 
+def files_in(folder: Path) -> list[str]:
+    """Return the names of the files in a folder."""
+    return sorted(each.name for each in folder.iterdir())
+
+
 def of(site: Served) -> tuple[str, ...]:
     """Return the options that lead to a farm's ports."""
     return ("--port", str(site.api.port), "--web-port", str(site.web.port))
@@ -54,7 +59,7 @@ async def test_a_farm_becomes_a_proposal(tmp_path: Path) -> None:
     rows = read_proposal(tmp_path / "proposal.csv")
     assert [row.serial for row in rows] == [each.identity.serial for each in farm.units]
     assert [row.model for row in rows] == models
-    assert os.listdir(tmp_path) == ["proposal.csv"]
+    assert files_in(tmp_path) == ["proposal.csv"]
 
 
 async def test_all_lists_every_unit_within_80_columns() -> None:
@@ -64,7 +69,7 @@ async def test_all_lists_every_unit_within_80_columns() -> None:
         result = await scan("127.77.0.1-127.77.0.2", *of(site), "--all")
     for each in farm.units:
         assert re.search(
-            rf"^{re.escape(each.identity.host)} .*{each.identity.mac.lower()}", result.stdout, re.MULTILINE
+            rf"^{re.escape(each.identity.host)}:.*{each.identity.mac.lower()}", result.stdout, re.MULTILINE
         )
         assert each.identity.serial in result.stdout
 
@@ -196,7 +201,7 @@ async def test_a_stopped_scan_keeps_its_finds_and_is_continued(tmp_path: Path, m
     assert sorted(each.host for each in second.state.found) == [f"127.77.0.{last}" for last in range(1, 7)]
     assert second.state.tally.is_whole
     assert command._kept(second, propose(second.state.found, second.catalogue), is_whole=True) is None
-    assert os.listdir(tmp_path) == ["p.csv"]
+    assert files_in(tmp_path) == ["p.csv"]
 
 
 async def test_the_state_of_other_addresses_is_refused(tmp_path: Path) -> None:
@@ -240,7 +245,7 @@ async def test_a_full_disk_is_one_error_after_the_finds(tmp_path: Path, monkeypa
     assert result.exit_code == 1
     assert "1 identified" in result.stdout
     assert result.stderr == f"{tmp_path}/p.csv: No space left on device\n"
-    assert os.listdir(tmp_path) == []
+    assert files_in(tmp_path) == []
 
 
 async def test_a_site_s_configuration_adds_its_networks(tmp_path: Path) -> None:
