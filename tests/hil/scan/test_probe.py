@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from loopback import answering, blackhole, unit, until, unused
+from loopback import blackhole, unit, until, unused
 from patience import PATIENT_S
 
 from agent.errors import LocalResourceError
@@ -101,16 +101,30 @@ def probing(hosts: list[str], port: int, clock: list[float], **options: float) -
         prober.close()
 
 
+class Door:
+    """A unit that accepts, and notes that it saw the end of the connection."""
+
+    def __init__(self) -> None:
+        self.is_left = asyncio.Event()
+
+    async def __call__(self, reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+        """Serve one connection: nothing is sent over it."""
+        assert await reader.read() == b""
+        self.is_left.set()
+
+
 async def test_open_and_refused() -> None:
-    """Over sockets: one accepts, one refuses."""
-    async with unit(answering(b"")) as (host, port):
+    """Over sockets: one accepts and is sent nothing, one refuses."""
+    door = Door()
+    async with asyncio.timeout(PATIENT_S), unit(door) as (host, port):
         clock = [0.0]
         with probing([host, "127.0.0.2"], port, clock) as (prober, tally):
-            async with asyncio.timeout(PATIENT_S), asyncio.TaskGroup() as tasks:
+            async with asyncio.TaskGroup() as tasks:
                 task = tasks.create_task(prober.run(range(2)))
                 while not task.done():
                     clock[0] += 0.001
                     await asyncio.sleep(0.001)
+        await door.is_left.wait()
     assert (tally.open, tally.refused, tally.silent) == (1, 1, 0)
 
 
@@ -137,7 +151,8 @@ async def test_silence_takes_the_patience_of_both_looks() -> None:
 
 async def test_an_answer_at_the_deadline_is_not_lost() -> None:
     """The deadline passed before the process looked; the socket had accepted by then."""
-    async with unit(answering(b"")) as (host, port):
+    door = Door()
+    async with asyncio.timeout(PATIENT_S), unit(door) as (host, port):
         with probing([host], port, [0.0]) as (prober, tally):
             assert prober._open(0, 1, 0.0)
             (probe,) = prober._by_fd.values()
@@ -146,6 +161,7 @@ async def test_an_answer_at_the_deadline_is_not_lost() -> None:
             waiting.register(probe.socket, select.POLLOUT)
             assert waiting.poll(PATIENT_S * 1000)
             prober._expire(1e9)
+        await door.is_left.wait()
     assert (tally.open, tally.silent) == (1, 0)
 
 

@@ -1,6 +1,7 @@
 """The addresses of a scan: what a command line means, and one clear message for every range that cannot be meant."""
 
 import ipaddress
+from itertools import pairwise
 
 import pytest
 
@@ -127,7 +128,7 @@ def test_successive_probes_fall_in_different_subnets() -> None:
     """Of a /22, no two successive addresses are in one /24 more often than a quarter of the time."""
     found = targets("10.0.0.0/22")
     subnets = [found[index].rpartition(".")[0] for index in found.order(7)]
-    same = sum(one == other for one, other in zip(subnets, subnets[1:], strict=False))
+    same = sum(one == other for one, other in pairwise(subnets))
     assert same < len(subnets) // 4
 
 
