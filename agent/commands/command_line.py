@@ -20,6 +20,7 @@ from agent.commands.deferred import Group
 # In the order of `hashsight --help`. Each name is also a module of `agent.commands.options`, whose `app` declares the
 # command; the line is the first paragraph of that command's help.
 SUBCOMMANDS: Mapping[str, str] = {
+    "init": "Begin a site: scan its networks, write a checked site.toml and ledger.csv, and say what to type next.",
     "run": "Watch a site: poll its units, serve /metrics, the JSON API and the status page.",
     "check": "Check configuration and ledger and print what is deployed now. Opens no socket.",
     "once": "Poll every unit once and print the site's figures and its worst units.",

@@ -191,8 +191,8 @@ async def _run(plan: _Plan, *, is_deep: bool) -> bool:
         on_silent=state.undecided.discard,
     )
     try:
-        with _cancelled_by_signals():
-            async with _progress(state.tally), aclosing(finds):
+        with cancelled_by_signals():
+            async with progress(state.tally), aclosing(finds):
                 async for found in finds:
                     state.take(found, plan.targets)
             if is_deep:
@@ -220,7 +220,7 @@ async def _identify_deep(plan: _Plan) -> None:
 
 
 @contextmanager
-def _cancelled_by_signals() -> Iterator[None]:
+def cancelled_by_signals() -> Iterator[None]:
     """Cancel this task on Ctrl-C, SIGTERM and SIGHUP, so that what was found is kept."""
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     # Only the main thread can take signals.
@@ -237,7 +237,7 @@ def _cancelled_by_signals() -> Iterator[None]:
 
 
 @asynccontextmanager
-async def _progress(tally: Tally) -> AsyncIterator[None]:
+async def progress(tally: Tally) -> AsyncIterator[None]:
     """Show how far a scan is, on a terminal only."""
     columns = (BarColumn(), TextColumn("{task.completed:,.0f} of {task.total:,.0f}"), TextColumn("{task.description}"))
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
