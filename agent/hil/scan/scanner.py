@@ -26,9 +26,9 @@ API_PORT: Final = 4028
 DEFAULT_RATE_PER_S: Final = 5000.0
 MOST_RATE_PER_S: Final = 20_000.0
 """Connections begun per second; each is one packet of 74 bytes, so this is 12 Mbit/s."""
-MOST_OPEN: Final = 8192
-WORKERS: Final = 192
-MOST_PAGES: Final = 64
+MOST_OPEN: Final = 12_288
+WORKERS: Final = 512
+MOST_PAGES: Final = 256
 # Descriptors left to the rest of the process.
 _SPARE: Final = 64
 
