@@ -24,6 +24,7 @@ SUBCOMMANDS: Mapping[str, str] = {
     "check": "Check configuration and ledger and print what is deployed now. Opens no socket.",
     "once": "Poll every unit once and print the site's figures and its worst units.",
     "read": "Read one unit once and print everything it reports.",
+    "scan": "Find the units in address ranges, say what they are, and propose a ledger. Changes nothing.",
     "metrics": "Print the metric contract: every metric with its kind, labels and meaning.",
     "demo": "Watch a simulated site: units, agent, and Prometheus if it is installed. Ctrl-C stops all of it.",
     "statement": "Print a calendar period's statement: deployed, operating, losses by cause, energy, and the method.",

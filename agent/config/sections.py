@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, Strict, ValidationInfo, field_validator, model_validator
 
-from agent.address import Endpoint, Network, parse_network
+from agent.address import PRIVATE_NETWORKS, Endpoint, Network
 from agent.config.values import (
     ClientId,
     Dates,
@@ -29,21 +29,7 @@ from agent.config.values import (
     parsed,
 )
 
-# The only networks in which units are found: RFC 1918, loopback for simulators, the carrier-grade space of some hosting
-# sites (RFC 6598), IPv6 unique local and link-local. Listed, because `is_private` is False for 100.64.0.0/10.
-DEFAULT_NETWORKS: tuple[Network, ...] = tuple(
-    parse_network(network)
-    for network in (
-        "10.0.0.0/8",
-        "172.16.0.0/12",
-        "192.168.0.0/16",
-        "127.0.0.0/8",
-        "100.64.0.0/10",
-        "::1/128",
-        "fc00::/7",
-        "fe80::/10",
-    )
-)
+DEFAULT_NETWORKS: tuple[Network, ...] = PRIVATE_NETWORKS
 
 
 class Section(BaseModel):

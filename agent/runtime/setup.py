@@ -145,7 +145,7 @@ def load_setup(path: Path, *, before: Setup | None = None, rest: Callable[[], No
             token = read_token(config.api.token_file, where="api.token_file")
         except ConfigError as error:
             mistakes.extend(error.mistakes)
-    unit_login = _read(lambda: _unit_login(config.identity), FACTORY_LOGIN, mistakes)
+    unit_login = _read(lambda: unit_login_of(config.identity), FACTORY_LOGIN, mistakes)
     no_links: tuple[Link, ...] = ()
     standby = config.standby
     is_standby = standby.of is not None
@@ -205,7 +205,12 @@ def _read(read: Callable[[], T], otherwise: T, mistakes: list[Mistake]) -> T:
         return otherwise
 
 
-def _unit_login(identity: IdentitySection) -> Login:
+def unit_login_of(identity: IdentitySection) -> Login:
+    """Return the login of units' identity pages.
+
+    Raises:
+        ConfigError: The password's file cannot be used.
+    """
     if identity.password_file is None:
         return Login(user=identity.user, password=FACTORY_LOGIN.password)
     return Login(user=identity.user, password=read_password(identity.password_file, where="identity.password_file"))
