@@ -28,8 +28,6 @@ log = structlog.get_logger("agent.discovery")
 WORKERS: Final = 4
 MOST_PAGES: Final = 2
 MOST_OPEN: Final = 256
-# How late the sleep until the next look may be after a change of the wall clock or the configuration.
-NAP_S: Final = 60.0
 LINES_A_LOOK: Final = 20
 
 
@@ -52,12 +50,14 @@ class Discovery:
         polled: Returns the entries that are polled now, each at its present address.
         is_active: Returns True while this agent is the one to look: not on a standby that stands by.
         wall: Unix time, s.
+        nap_s: How late the next look may be after a change of the wall clock or of the quiet hour.
     """
 
     setup: Callable[[], Setup]
     polled: Callable[[], Iterable[LedgerEntry]]
     is_active: Callable[[], bool] = lambda: True
     wall: Callable[[], float] = time.time
+    nap_s: float = 60.0
     _look: Look | None = None
     _is_looking: bool = False
     _next_at: float | None = None
@@ -84,7 +84,7 @@ class Discovery:
         while True:
             self._next_at = self._due_after(self.wall())
             while (left_s := self._next_at - self.wall()) > 0:
-                await asyncio.sleep(min(NAP_S, left_s))
+                await asyncio.sleep(min(self.nap_s, left_s))
                 if self.wall() < self._next_at:
                     # A reload may have moved the quiet hour, and the clock may have been set.
                     self._next_at = self._due_after(self.wall())
