@@ -110,7 +110,8 @@ def test_the_examples_come_with_the_wheel(clean: Path, tmp_path: Path) -> None:
 async def test_a_farm_runs_from_the_wheel(clean: Path, tmp_path: Path) -> None:
     """`hashsight-sim farm --units 3` answers on its sockets and ends with status 0."""
     ledger = tmp_path / "ledger.csv"
-    command = (str(clean / "hashsight-sim"), "farm", "--units", "3", "--port", "0", "--ledger-out", str(ledger))
+    command = (str(clean / "hashsight-sim"), "farm", "--units", "3", "--port", "0", "--no-pages")
+    command += ("--ledger-out", str(ledger))
     async with program(*command, log=tmp_path / "farm.log") as running:
 
         async def is_written() -> bool:

@@ -13,9 +13,9 @@ LONGEST: Final = 1024
 _ADDRESS: Final = rb"([0-9]{1,3}(?:\.[0-9]{1,3}){3})"
 _MAC: Final = rb"((?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2})(?![0-9A-Fa-f:-])"
 _FORMS: Final = (
-    # Documented (D190, D191): `10.0.3.17,02:1A:2B:3C:4D:5E`, or `[10.0.3.17/22],...`; other makes follow this form.
+    # Documented (D200, D205, D206): `10.0.3.17,02:1A:2B:3C:4D:5E`, or `[10.0.3.17/22],...`; other makes follow this form.
     re.compile(rb"\[?" + _ADDRESS + rb"(?:/[0-9]{1,2})?\]?," + _MAC),
-    # Documented (D192): `IP:10.0.3.17MAC:02:1A:2B:3C:4D:5E` and one more byte.
+    # Documented (D203): `IP:10.0.3.17MAC:02:1A:2B:3C:4D:5E` and one more byte.
     re.compile(rb"IP:" + _ADDRESS + rb"MAC:" + _MAC),
 )
 
@@ -35,7 +35,7 @@ class Report(NamedTuple):
 def read_report(data: bytes) -> Report | None:
     """Return what a datagram reports; None if it is no report.
 
-    Documented (D194): `OK` and eight NUL bytes come to these ports too. A report begins at the first byte; what follows
+    Documented (D202): `OK` and eight NUL bytes come to these ports too. A report begins at the first byte; what follows
     it is ignored.
     """
     if len(data) > LONGEST:

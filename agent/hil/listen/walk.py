@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 from agent.hil.listen.reports import Report
 from agent.site.ledger.entries import Place
 
-# Assumed (A120), Documented (D193): a unit sends the report of one press several times.
+# Assumed (A120), Documented (D193, D204): a unit sends the report of one press several times.
 SAME_PRESS_S: Final = 3.0
 MOST_SPOTS: Final = 100_000
 
