@@ -108,3 +108,21 @@ def parse_mac(text: str) -> str:
     if not _MAC.fullmatch(folded) or int(digits[:2], 16) % 2 or digits == _NO_MAC:
         raise ValueError("the MAC address of one machine is expected, such as 02:1a:2b:3c:4d:5e")
     return ":".join(re.findall("..", digits))
+
+
+PRIVATE_NETWORKS: tuple[Network, ...] = tuple(
+    parse_network(network)
+    for network in (
+        "10.0.0.0/8",
+        "172.16.0.0/12",
+        "192.168.0.0/16",
+        "127.0.0.0/8",
+        "100.64.0.0/10",
+        "::1/128",
+        "fc00::/7",
+        "fe80::/10",
+    )
+)
+"""The networks in which units are found unless a site says otherwise: RFC 1918, loopback for simulators, the
+carrier-grade space of some hosting sites (RFC 6598), IPv6 unique local and link-local. Listed, because `is_private` is
+False for 100.64.0.0/10."""

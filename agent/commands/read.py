@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass
+from pathlib import Path
 
 import msgspec
 import typer
@@ -13,7 +13,10 @@ from rich.table import Table
 from agent.address import Endpoint, parse_endpoint
 from agent.commands.machine_output import visible, write_json, write_lines
 from agent.commands.terminal import FAILED, err, exit_codes, out, sentence, usage_error
-from agent.errors import PollError
+from agent.config.file import load_config
+from agent.errors import ForeignProtocolError, PollError
+from agent.hil.scan.identify import held_alone
+from agent.hil.scan.ranges import refuse_public
 from agent.site.evidence import alone_findings
 from agent.site.mismatch import reported_bin
 from agent.site.reasons import REASONS
@@ -23,10 +26,9 @@ from agent.text.power import unit_power_text
 from agent.text.unit_notes import bin_text, coolant_text
 from agent.unit import registry
 from agent.unit.cgminer.client import Client
-from agent.unit.consistency.rules import hold_together
 from agent.unit.model_advice import Machine, missing_text
 from agent.unit.model_names import base_key, is_board_name, plain_model
-from agent.unit.nameplate import Nameplate, shipped_catalogue
+from agent.unit.nameplate import shipped_catalogue
 from agent.unit.reader import Conversation
 from agent.unit.reading import BoardReading, Places, UnitReading
 
@@ -38,11 +40,13 @@ _BOARD_COLUMNS = (
 _MAY_WRAP = frozenset({"chip °C", "board °C", "coolant °C", "hw errors", "serial"})
 
 
-def read(host: str, *, as_json: bool, raw: bool, timeout_s: float) -> None:
+def read(host: str, *, config: Path | None, any_address: bool, as_json: bool, raw: bool, timeout_s: float) -> None:
     """Read one unit and print its reading."""
     with exit_codes():
         try:
             address, port = parse_endpoint(host, default_port=DEFAULT_PORT)
+            if not any_address:
+                refuse_public(address, () if config is None else load_config(config).ledger.networks)
         except ValueError as error:
             raise usage_error("read", "HOST", host, str(error)) from error
         endpoint = Endpoint(str(address), port)
@@ -50,7 +54,9 @@ def read(host: str, *, as_json: bool, raw: bool, timeout_s: float) -> None:
         try:
             reading = asyncio.run(_ask(endpoint, timeout_s, exchanges))
         except PollError as error:
-            # The failure first, then where to look.
+            # What it is if that is known, the failure, then where to look.
+            if isinstance(error, ForeignProtocolError) and error.speaker.startswith(("a ", "an ")):
+                err.print(f"this is {error.speaker}, which hashsight does not read", markup=False, soft_wrap=True)
             err.print(sentence(error), markup=False, soft_wrap=True)
             err.print(f"check first: {REASONS[reason_of(error)].check_first}", markup=False, soft_wrap=True)
             raise typer.Exit(FAILED) from error
@@ -74,25 +80,7 @@ async def _ask(endpoint: Endpoint, timeout_s: float, exchanges: list[tuple[bytes
             reading = await client.run(endpoint, _overheard(conversation, exchanges))
     finally:
         client.close()
-    return hold_together(reading, _strongest_bin(reading), _NoMemory())
-
-
-@dataclass
-class _NoMemory:
-    """The memory of a unit that is read once."""
-
-    sleep_doubted_at: float | None = None
-    young_uptime: tuple[float, float] | None = None
-
-
-def _strongest_bin(reading: UnitReading) -> Nameplate | None:
-    """Return the strongest bin of the model that a unit says it is; None if the catalogue does not know it.
-
-    There is no ledger here, so the unit is held against the most that its model is sold with.
-    """
-    model, catalogue = reading.identity.model or "", shipped_catalogue()
-    bins_hs = catalogue.bins_hs(model)
-    return catalogue.find(model, bins_hs[0]) if bins_hs else None
+    return held_alone(reading, shipped_catalogue())
 
 
 def _overheard(

@@ -6,6 +6,14 @@ from pathlib import Path
 from agent.errors import ConfigError, Mistake
 from agent.files.regular import open_regular
 
+# First bytes of files that spreadsheets save where text was meant: ZIP, OLE 2 and UTF-16 in both orders.
+_NO_TEXT = {
+    b"PK\x03\x04": "a workbook (.xlsx or .ods)",
+    b"\xd0\xcf\x11\xe0": "a workbook (.xls)",
+    b"\xff\xfe": "UTF-16 (Unicode text)",
+    b"\xfe\xff": "UTF-16 (Unicode text)",
+}
+
 
 def read_text(path: Path, *, max_bytes: int) -> str:
     """Return the text of a UTF-8 file. A byte order mark and line ends are kept.
@@ -25,6 +33,9 @@ def read_text(path: Path, *, max_bytes: int) -> str:
         raise refusal(str(reason)) from error
     if len(data) > max_bytes:
         raise refusal(f"longer than {max_bytes >> 20} MiB")
+    for start, words in _NO_TEXT.items():
+        if data.startswith(start):
+            raise refusal(f"{words}, not text; save it from the spreadsheet as CSV UTF-8")
     try:
         return data.decode()
     except UnicodeDecodeError as error:

@@ -159,8 +159,7 @@ def simulated_site(
             base,
         ]
         arguments += [f"--{trouble}=0%" for trouble in TROUBLES]
-        if http_port is not None:
-            arguments += ["--http-port", str(http_port)]
+        arguments += ["--no-pages"] if http_port is None else ["--http-port", str(http_port)]
         command = [sys.executable, "-m", "simulators", "farm", *arguments, "--control", f"127.0.0.1:{control}"]
         with (folder / "farm.log").open("wb") as output:
             farm = subprocess.Popen(

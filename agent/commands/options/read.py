@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from agent.commands.deferred import command
-from agent.commands.options.shared import Json
+from agent.commands.options.shared import AnyAddress, Json, OptionalConfigPath
 
 app = typer.Typer(add_completion=False)
 
@@ -14,10 +14,15 @@ app = typer.Typer(add_completion=False)
 def read(
     host: Annotated[str, typer.Argument(help="IP address of the unit, with :port if that is not 4028.")],
     *,
+    config: OptionalConfigPath = None,
+    any_address: AnyAddress = False,
     as_json: Json = False,
     raw: Annotated[bool, typer.Option("--raw", help="Print requests and replies as sent over the wire.")] = False,
     timeout_s: Annotated[
         float, typer.Option("--timeout", min=0.1, max=300, help="Deadline for the whole read, in seconds.")
     ] = 10.0,
 ) -> None:
-    """Read one unit once and print everything it reports."""
+    """Read one unit once and print everything it reports.
+
+    Only private addresses, and those in ledger.networks of --config, are asked.
+    """

@@ -16,6 +16,14 @@ Address = tuple[str, int]
 Failure = PollError | LocalResourceError
 NO_BYTES: Final = PartialReply()
 """The reply of every call of which no byte has come."""
+_NO_CONNECTION: Final = {
+    errno.ECONNREFUSED: "nothing listens on {endpoint} (refused)",
+    errno.EHOSTUNREACH: "no machine answers at {host} (no route to host)",
+    errno.ENETUNREACH: "this machine has no route to {host} (network unreachable)",
+    errno.ETIMEDOUT: "no machine answers at {host} (timed out)",
+    errno.EACCES: "a firewall of this machine refuses {endpoint} (not permitted)",
+    errno.EPERM: "a firewall of this machine refuses {endpoint} (not permitted)",
+}
 
 
 class Outcome(msgspec.Struct, Generic[T], frozen=True, gc=False):
@@ -99,8 +107,12 @@ def shown(address: Address) -> str:
 
 def unreachable(address: Address, code: int) -> UnreachableError:
     """Return the error for a connection that failed with this number of `errno`."""
-    name = errno.errorcode.get(code, str(code))
-    return UnreachableError(f"{shown(address)}: {name}", is_refusal=code == errno.ECONNREFUSED)
+    words = _NO_CONNECTION.get(code)
+    if words is None:
+        text = f"{shown(address)}: {errno.errorcode.get(code, str(code))}"
+    else:
+        text = words.format(host=address[0], endpoint=shown(address))
+    return UnreachableError(text, is_refusal=code == errno.ECONNREFUSED)
 
 
 def socket_error(call: Call[Any], error: OSError) -> PollError:

@@ -1,0 +1,287 @@
+"""`hashsight scan`: find the units in address ranges and propose a ledger."""
+
+import asyncio
+import math
+import random
+import signal
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import aclosing, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import typer
+from rich.progress import BarColumn, Progress, TextColumn
+
+from agent.address import PRIVATE_NETWORKS, Network
+from agent.commands.machine_output import write_json_rows
+from agent.commands.place_rules import rules_of, with_places
+from agent.commands.scan_text import print_scan
+from agent.commands.terminal import FAILED, err, exit_codes, usage_error
+from agent.config.file import load_config
+from agent.hil.scan import deep
+from agent.hil.scan.found import Kind
+from agent.hil.scan.identify import as_row
+from agent.hil.scan.logins import login_finder, read_logins
+from agent.hil.scan.probe import Tally
+from agent.hil.scan.proposal import Proposal, propose, write_proposal
+from agent.hil.scan.ranges import Targets, parse_targets
+from agent.hil.scan.scanner import MOST_RATE_PER_S, ScanOptions, affordable
+from agent.hil.scan.scanner import scan as scan_targets
+from agent.hil.scan.unfinished import Unfinished, digest_of, read_unfinished, write_unfinished
+from agent.runtime.setup import load_catalogue, unit_login_of
+from agent.unit import registry
+from agent.unit.digest import Login
+from agent.unit.nameplate import Catalogue, shipped_catalogue
+
+SUFFIX: Final = ".resume"
+_REDRAWN_S: Final = 0.2
+_STOPPING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Plan:
+    """A scan as its options describe it."""
+
+    targets: Targets
+    catalogue: Catalogue
+    login_of: Callable[[str], Login | None]
+    options: ScanOptions
+    out_file: Path | None
+    state: Unfinished
+
+    @property
+    def state_file(self) -> Path | None:
+        return None if self.out_file is None else self.out_file.with_name(self.out_file.name + SUFFIX)
+
+
+def scan(
+    ranges: list[str],
+    *,
+    exclude: list[str] | None,
+    config: Path | None,
+    logins: Path | None,
+    has_pages: bool,
+    place: list[str] | None,
+    port: int,
+    web_port: int | None,
+    rate: float,
+    is_deep: bool,
+    any_address: bool,
+    out_file: Path | None,
+    is_resumed: bool,
+    show_all: bool,
+    pool_users: bool,
+    as_json: bool,
+) -> None:
+    """Scan address ranges, print what answers, and write a proposed ledger."""
+    with exit_codes():
+        if not (math.isfinite(rate) and 1 <= rate <= MOST_RATE_PER_S):
+            reason = f"1 to {MOST_RATE_PER_S:,.0f} connections a second; more would flood the site's switches"
+            raise usage_error("scan", "--rate", f"{rate:g}", reason)
+        site = _Site(config)
+        rules = rules_of(place, "scan")
+        if is_deep:
+            _check_deep(any_address=any_address)
+            err.print(deep.notice(), markup=False, soft_wrap=True)
+        targets = parse_targets(
+            ranges, exclude or (), allowed=None if any_address else (*PRIVATE_NETWORKS, *site.networks)
+        )
+        _check_output(out_file, is_resumed=is_resumed)
+        plan = _Plan(
+            targets=targets,
+            catalogue=site.catalogue,
+            login_of=_login_of(site, logins) if has_pages else lambda _: None,
+            options=ScanOptions(port=port, web_port=web_port or site.web_port, rate_per_s=rate),
+            out_file=out_file,
+            state=_state(targets, port, out_file, is_resumed=is_resumed),
+        )
+        began = time.monotonic()
+        is_whole = asyncio.run(_run(plan, is_deep=is_deep))
+        took_s = time.monotonic() - began
+        proposal = with_places(propose(plan.state.found, plan.catalogue), rules, plan.state.found)
+        failure = _kept(plan, proposal, is_whole=is_whole)
+        if as_json:
+            _write_json(plan, proposal, took_s, is_whole=is_whole, pool_users=pool_users)
+        else:
+            print_scan(plan.state.found, plan.state.tally, proposal, took_s, show_all=show_all)
+        if failure is not None:
+            raise failure
+        if not is_whole:
+            kept = "" if plan.state_file is None else f"; --resume continues it ({plan.state_file})"
+            err.print(f"stopped before its end{kept}", markup=False, soft_wrap=True)
+            raise typer.Exit(FAILED)
+        if not plan.state.found:
+            err.print("no unit answered", markup=False)
+            raise typer.Exit(FAILED)
+
+
+class _Site:
+    """What a configuration says about scanning; the defaults without one."""
+
+    def __init__(self, path: Path | None) -> None:
+        self.networks: tuple[Network, ...] = ()
+        self.catalogue = shipped_catalogue()
+        self.login = registry.FACTORY_LOGIN
+        self.web_port = 80
+        if path is not None:
+            config = load_config(path)
+            self.networks = config.ledger.networks
+            self.catalogue = load_catalogue(config)
+            self.login = unit_login_of(config.identity)
+            self.web_port = config.identity.web_port
+
+
+def _login_of(site: _Site, logins: Path | None) -> Callable[[str], Login | None]:
+    known = () if logins is None else read_logins(logins)
+    return login_finder(known, (*PRIVATE_NETWORKS, *site.networks), default=site.login)
+
+
+def _check_output(out_file: Path | None, *, is_resumed: bool) -> None:
+    """Refuse a file that could not be written after the scan.
+
+    Raises:
+        ConfigError: It exists already, or its folder does not.
+    """
+    if out_file is None:
+        if is_resumed:
+            raise usage_error("scan", "--resume", "", "a scan is resumed by the --out of the stopped one")
+        return
+    if not out_file.parent.is_dir():
+        raise usage_error("scan", "--out", str(out_file), "its folder does not exist")
+    if out_file.exists() and not is_resumed:
+        raise usage_error(
+            "scan", "--out", str(out_file), "exists already, and may have been filled in by hand; choose another name"
+        )
+
+
+def _state(targets: Targets, port: int, out_file: Path | None, *, is_resumed: bool) -> Unfinished:
+    digest = digest_of(targets, port)
+    if out_file is not None and is_resumed:
+        return read_unfinished(out_file.with_name(out_file.name + SUFFIX), targets=digest)
+    return Unfinished(targets=digest, start=random.randrange(len(targets)), tally=Tally(addresses=len(targets)))
+
+
+def _check_deep(*, any_address: bool) -> None:
+    """Refuse --deep where it cannot or must not run.
+
+    Raises:
+        ConfigError: pyasic is not installed, or addresses may be public.
+    """
+    if not deep.is_available():
+        raise usage_error("scan", "--deep", "", f"pyasic is not installed here: pip install '{deep.REQUIREMENT}'")
+    if any_address:
+        reason = "pyasic may try factory passwords, so it is not used together with --any-address"
+        raise usage_error("scan", "--deep", "", reason)
+
+
+async def _run(plan: _Plan, *, is_deep: bool) -> bool:
+    """Scan until the end or a signal; return True if it was the end."""
+    state = plan.state
+    finds = scan_targets(
+        plan.targets,
+        catalogue=plan.catalogue,
+        login_of=plan.login_of,
+        options=plan.options,
+        indices=state.rest(plan.targets),
+        tally=state.tally,
+        on_silent=state.undecided.discard,
+    )
+    try:
+        with cancelled_by_signals():
+            async with progress(state.tally), aclosing(finds):
+                async for found in finds:
+                    state.take(found, plan.targets)
+            if is_deep:
+                await _identify_deep(plan)
+    except asyncio.CancelledError:
+        return False
+    return True
+
+
+async def _identify_deep(plan: _Plan) -> None:
+    """Let pyasic identify what the scan did not."""
+    targets, state, options = plan.targets, plan.state, plan.options
+    by_host = {found.host: found for found in state.found}
+    others = (index for index in range(len(targets)) if targets[index] not in by_host)
+    accepting = await deep.with_pages(
+        targets.__getitem__, others, port=deep.PAGE_PORT, rate_per_s=options.rate_per_s, most_open=affordable(options)
+    )
+    hosts = [found.host for found in state.found if found.kind is Kind.UNIDENTIFIED]
+    hosts += [targets[index] for index in accepting]
+    async with aclosing(deep.identify_deep(hosts, at=time.time())) as finds:
+        async for found in finds:
+            by_host[found.host] = found
+            state.tally.deep += 1
+            state.found = list(by_host.values())
+
+
+@contextmanager
+def cancelled_by_signals() -> Iterator[None]:
+    """Cancel this task on Ctrl-C, SIGTERM and SIGHUP, so that what was found is kept."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    # Only the main thread can take signals.
+    if task is None or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    for number in _STOPPING:
+        loop.add_signal_handler(number, task.cancel)
+    try:
+        yield
+    finally:
+        for number in _STOPPING:
+            loop.remove_signal_handler(number)
+
+
+@asynccontextmanager
+async def progress(tally: Tally) -> AsyncIterator[None]:
+    """Show how far a scan is, on a terminal only."""
+    columns = (BarColumn(), TextColumn("{task.completed:,.0f} of {task.total:,.0f}"), TextColumn("{task.description}"))
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
+        task = bar.add_task("", total=tally.addresses)
+
+        async def redraw() -> None:
+            began, already = time.monotonic(), tally.probes
+            while True:
+                per_s = (tally.probes - already) / max(time.monotonic() - began, _REDRAWN_S)
+                found = f"{tally.open:,} answer, {tally.identified:,} identified"
+                bar.update(task, completed=tally.looked, description=f"{per_s:,.0f}/s, {found}")
+                await asyncio.sleep(_REDRAWN_S)
+
+        drawing = asyncio.create_task(redraw(), name="scan: progress")
+        try:
+            yield
+        finally:
+            drawing.cancel()
+
+
+def _kept(plan: _Plan, proposal: Proposal, *, is_whole: bool) -> OSError | None:
+    """Write the proposal, and what is needed to continue a stopped scan; return why that failed."""
+    if plan.out_file is None or plan.state_file is None:
+        return None
+    try:
+        if is_whole:
+            plan.state_file.unlink(missing_ok=True)
+        else:
+            write_unfinished(plan.state_file, plan.state)
+        write_proposal(plan.out_file, proposal.rows)
+    except OSError as error:
+        # `replace_file` names its temporary file.
+        error.filename = str(plan.out_file)
+        return error
+    return None
+
+
+def _write_json(plan: _Plan, proposal: Proposal, took_s: float, *, is_whole: bool, pool_users: bool) -> None:
+    fields = {
+        **msgspec.to_builtins(plan.state.tally),
+        "is_whole": is_whole,
+        "took_s": round(took_s, 3),
+        "clashes": proposal.clashes,
+        "missing_models": proposal.missing_models,
+    }
+    finds = sorted(plan.state.found, key=lambda found: plan.targets.index_of(found.host))
+    write_json_rows((as_row(found, has_pool_users=pool_users) for found in finds), fields, name="found")

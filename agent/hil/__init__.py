@@ -1,0 +1,1 @@
+"""Tools for the hardware itself: looking for units on a network."""

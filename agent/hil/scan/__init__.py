@@ -1,0 +1,1 @@
+"""The scan of address ranges: which units answer there, and what they are."""
