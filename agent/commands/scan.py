@@ -22,6 +22,7 @@ from agent.commands.place_rules import rules_of, with_places
 from agent.commands.scan_text import print_scan
 from agent.commands.terminal import FAILED, err, exit_codes, usage_error
 from agent.config.file import load_config
+from agent.hil.review.unread import unread_rows
 from agent.hil.scan import deep
 from agent.hil.scan.found import Kind
 from agent.hil.scan.identify import as_row
@@ -267,7 +268,7 @@ def _kept(plan: _Plan, proposal: Proposal, *, is_whole: bool) -> OSError | None:
             plan.state_file.unlink(missing_ok=True)
         else:
             write_unfinished(plan.state_file, plan.state)
-        write_proposal(plan.out_file, proposal.rows)
+        write_proposal(plan.out_file, (*proposal.rows, *unread_rows(plan.state.found)))
     except OSError as error:
         # `replace_file` names its temporary file.
         error.filename = str(plan.out_file)
