@@ -27,7 +27,7 @@ DEFAULT_RATE_PER_S: Final = 5000.0
 MOST_RATE_PER_S: Final = 20_000.0
 """Connections begun per second; each is one packet of 74 bytes, so this is 12 Mbit/s."""
 MOST_OPEN: Final = 12_288
-WORKERS: Final = 512
+WORKERS: Final = 1024
 MOST_PAGES: Final = 256
 # Descriptors left to the rest of the process.
 _SPARE: Final = 64
@@ -92,6 +92,7 @@ async def scan(
     order = targets.order(random.randrange(len(targets))) if indices is None else indices
     counts = Tally() if tally is None else tally
     counts.addresses = counts.addresses or len(targets)
+    workers = min(options.workers, len(targets))
     opened: asyncio.Queue[int | None] = asyncio.Queue()
     finds: asyncio.Queue[Found | None] = asyncio.Queue()
     client = Client(connect_timeout_s=options.connect_timeout_s, deadline_s=options.deadline_s)
@@ -119,7 +120,7 @@ async def scan(
         try:
             await prober.run(order)
         finally:
-            for _ in range(options.workers):
+            for _ in range(workers):
                 opened.put_nowait(None)
 
     async def work() -> None:
@@ -135,7 +136,7 @@ async def scan(
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(probe(), name="scan: probe")
-                for number in range(options.workers):
+                for number in range(workers):
                     tasks.create_task(work(), name=f"scan: identify {number}")
         finally:
             finds.put_nowait(None)
