@@ -83,6 +83,7 @@ def scan(
         site = _Site(config)
         if is_deep:
             _check_deep(any_address=any_address)
+            err.print(deep.notice(), markup=False, soft_wrap=True)
         targets = parse_targets(
             ranges, exclude or (), allowed=None if any_address else (*PRIVATE_NETWORKS, *site.networks)
         )
@@ -200,7 +201,6 @@ async def _run(plan: _Plan, *, is_deep: bool) -> bool:
 
 async def _identify_deep(plan: _Plan) -> None:
     """Let pyasic identify what the scan did not."""
-    err.print(deep.notice(), markup=False, soft_wrap=True)
     targets, state, options = plan.targets, plan.state, plan.options
     by_host = {found.host: found for found in state.found}
     others = (index for index in range(len(targets)) if targets[index] not in by_host)

@@ -68,7 +68,7 @@ def _kinds(units: Iterable[tuple[Found, Proposed]]) -> Table:
 
 def _units(units: Iterable[tuple[Found, Proposed]]) -> Table:
     table = Table(box=None, padding=(0, 1, 0, 0))
-    for column in ("address", "model", "hashrate", "boards", "MAC", "serial"):
+    for column in ("address", "model", "hashrate", "MAC", "serial"):
         table.add_column(column, overflow="fold", no_wrap=column not in {"model", "serial"})
     for each, row in units:
         reading, info = each.reading, each.info
@@ -76,7 +76,6 @@ def _units(units: Iterable[tuple[Found, Proposed]]) -> Table:
             row.host,
             escape(row.model or ABSENT),
             hashrate_text(None if reading is None else reading.rate_hs),
-            ABSENT if reading is None else str(len(reading.boards)),
             (None if info is None else info.mac) or ABSENT,
             escape((None if info is None else info.serial) or ABSENT),
         )

@@ -36,9 +36,9 @@ from agent.unit.nameplate import Catalogue, Nameplate
 from agent.unit.reading import SystemInfo, UnitReading
 
 CONNECT_TIMEOUT_S: Final = 4.0
-DEADLINE_S: Final = 12.0
-PAGE_DEADLINE_S: Final = 8.0
-ATTEMPTS: Final = 3
+"""Three of the kernel's packets to begin a connection: at once, after one second and after three."""
+DEADLINE_S: Final = 8.0
+ATTEMPTS: Final = 2
 GREETING_S: Final = 2.0
 FIRST_BYTES: Final = 120
 
@@ -46,6 +46,7 @@ _MAKER: Final = "Bitmain"
 _SOCKETLESS_S: Final = 0.05
 # These may pass: a lost packet, a unit that another client occupies, or a process that is late.
 _PASSING: Final = (UnreachableError, DeadlineError, DisconnectedError, StalledReplyError)
+_PASSING_PAGE: Final = (UnreachableError, DisconnectedError)
 _VERSION: Final = wire.encode_request("version")
 
 
@@ -83,6 +84,8 @@ class Identifier:
         login_of: Returns the login for the pages of an address; None to leave them alone.
         web_port: The port of the pages.
         most_pages: Pages read at once.
+        connect_timeout_s: Time allowed for connecting to a page.
+        page_deadline_s: Time allowed for a page, connecting included.
         wall: Unix time, s.
     """
 
@@ -94,12 +97,16 @@ class Identifier:
         login_of: Callable[[str], Login | None],
         web_port: int,
         most_pages: int,
+        connect_timeout_s: float,
+        page_deadline_s: float,
         wall: Callable[[], float] = time.time,
     ) -> None:
         self._client = client
         self._catalogue = catalogue
         self._login_of = login_of
         self._web_port = web_port
+        self._connect_timeout_s = connect_timeout_s
+        self._page_deadline_s = page_deadline_s
         self._pages = asyncio.Semaphore(most_pages)
         self._wall = wall
 
@@ -157,15 +164,16 @@ class Identifier:
                     info = await registry.FETCH_SYSTEM_INFO(
                         Endpoint(endpoint.host, self._web_port),
                         login,
-                        connect_timeout_s=CONNECT_TIMEOUT_S,
-                        deadline_s=PAGE_DEADLINE_S,
+                        connect_timeout_s=self._connect_timeout_s,
+                        deadline_s=self._page_deadline_s,
                         cnonce=_cnonce,
                     )
                 except LocalResourceError:
                     await asyncio.sleep(_SOCKETLESS_S)
                 except PollError as error:
                     failure = _words(error)
-                    if not isinstance(error, _PASSING) or (isinstance(error, UnreachableError) and error.is_refusal):
+                    is_refusal = isinstance(error, UnreachableError) and error.is_refusal
+                    if is_refusal or not isinstance(error, _PASSING_PAGE):
                         break
                 else:
                     return info, None

@@ -26,9 +26,9 @@ API_PORT: Final = 4028
 DEFAULT_RATE_PER_S: Final = 5000.0
 MOST_RATE_PER_S: Final = 20_000.0
 """Connections begun per second; each is one packet of 74 bytes, so this is 12 Mbit/s."""
-MOST_OPEN: Final = 8192
-WORKERS: Final = 192
-MOST_PAGES: Final = 64
+MOST_OPEN: Final = 12_288
+WORKERS: Final = 1024
+MOST_PAGES: Final = 256
 # Descriptors left to the rest of the process.
 _SPARE: Final = 64
 
@@ -43,6 +43,8 @@ class ScanOptions(msgspec.Struct, frozen=True, kw_only=True):
         most_open: Sockets of the probe open at once; the process's limit of descriptors bounds it too.
         workers: Addresses identified at once.
         most_pages: Pages read at once.
+        connect_timeout_s: Time allowed for each first connection to an address that accepted once.
+        deadline_s: Time allowed for one conversation, and for one page; two are tried.
         patience_s: Time allowed for the first look at an address and for each later one.
     """
 
@@ -52,6 +54,8 @@ class ScanOptions(msgspec.Struct, frozen=True, kw_only=True):
     most_open: int = MOST_OPEN
     workers: int = WORKERS
     most_pages: int = MOST_PAGES
+    connect_timeout_s: float = CONNECT_TIMEOUT_S
+    deadline_s: float = DEADLINE_S
     patience_s: tuple[float, float] = (FIRST_PATIENCE_S, LATER_PATIENCE_S)
 
 
@@ -88,15 +92,18 @@ async def scan(
     order = targets.order(random.randrange(len(targets))) if indices is None else indices
     counts = Tally() if tally is None else tally
     counts.addresses = counts.addresses or len(targets)
+    workers = min(options.workers, len(targets))
     opened: asyncio.Queue[int | None] = asyncio.Queue()
     finds: asyncio.Queue[Found | None] = asyncio.Queue()
-    client = Client(connect_timeout_s=CONNECT_TIMEOUT_S, deadline_s=DEADLINE_S)
+    client = Client(connect_timeout_s=options.connect_timeout_s, deadline_s=options.deadline_s)
     identifier = Identifier(
         client,
         catalogue=catalogue,
         login_of=login_of,
         web_port=options.web_port,
         most_pages=options.most_pages,
+        connect_timeout_s=options.connect_timeout_s,
+        page_deadline_s=options.deadline_s,
     )
     prober = Prober(
         targets.__getitem__,
@@ -113,7 +120,7 @@ async def scan(
         try:
             await prober.run(order)
         finally:
-            for _ in range(options.workers):
+            for _ in range(workers):
                 opened.put_nowait(None)
 
     async def work() -> None:
@@ -129,7 +136,7 @@ async def scan(
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(probe(), name="scan: probe")
-                for number in range(options.workers):
+                for number in range(workers):
                     tasks.create_task(work(), name=f"scan: identify {number}")
         finally:
             finds.put_nowait(None)
