@@ -13,6 +13,7 @@
 #   make bench-fleet             growth to 100,000 units, with a picture
 #   make bench-steady            10,000 units every 10 s for 10 minutes, everything on
 #   make bench-hour              an agent with 10,000 units for an hour, minute by minute, in a picture
+#   make bench-scan              a scan of a /22 and a /16 in network namespaces, beside other clients; needs root
 #   make bench-soak              memory over a million polls each: healthy, 30 % and 100 % failing, flapping, changing
 #   make bench-moonshot          256,000 units once a minute for 10 minutes, compared with the truth
 #   make lock        recompile the lock files (needs uv)
@@ -27,7 +28,7 @@ ARGS ?=
 JOBS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev programs demo stack test test-slow test-abuse lint format check audit bench bench-compare bench-fleet bench-steady bench-hour bench-soak bench-moonshot compare-golden lock clean
+.PHONY: help setup setup-dev programs demo stack test test-slow test-abuse lint format check audit bench bench-compare bench-fleet bench-steady bench-hour bench-scan bench-soak bench-moonshot compare-golden lock clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -122,6 +123,9 @@ bench-steady: setup-dev
 
 bench-hour: setup-dev
 	@$(BIN)/python tests/bench/bench_hour.py --svg tests/bench/hour.svg $(ARGS)
+
+bench-scan: $(BENCH_STAMP)
+	@$(BIN)/python tests/bench/bench_scan.py $(ARGS)
 
 bench-soak: setup-dev
 	@$(BIN)/python tests/bench/bench_soak.py $(ARGS)

@@ -26,6 +26,7 @@ from agent.errors import ConfigError, Mistake
 from agent.files.atomic import sync_folder
 from agent.hil.review.applying import apply_changes
 from agent.hil.review.changes import Kind, changes
+from agent.hil.review.unread import unread_rows
 from agent.hil.scan.found import Found
 from agent.hil.scan.logins import login_finder, read_logins
 from agent.hil.scan.probe import Tally
@@ -105,19 +106,22 @@ def init(
         )
         with tempfile.TemporaryDirectory(prefix=".init-", dir=_existing(folder)) as draft:
             config = _checked(Path(draft), answers)
-            proposal = Proposal((), (), ())
+            proposal, unread = Proposal((), (), ()), tuple[Proposed, ...]()
             if has_scan:
                 targets = parse_targets(
                     ranges or answers.networks, allowed=(*PRIVATE_NETWORKS, *config.ledger.networks), command="init"
                 )
                 found = asyncio.run(_found(targets, config, logins, ScanOptions(port=port, web_port=web_port)))
-                proposal = with_places(propose(found, shipped_catalogue()), rules, found)
+                proposal, unread = with_places(propose(found, shipped_catalogue()), rules, found), unread_rows(found)
                 if not proposal.rows:
                     err.print("no unit answered, so nothing was written; --no-scan begins a site without units")
                     raise typer.Exit(FAILED)
-            left_out = _write(Path(draft), proposal, config)
+            left_out = _write(Path(draft), proposal, unread, config)
             _put(Path(draft), folder, has_proposal=has_scan)
         _report(folder, proposal, left_out)
+        if unread:
+            _say(f"answer and were not identified: {len(unread):,}, at the end of {folder / PROPOSAL}")
+        _say(_next(folder, has_units=len(left_out) < len(proposal.rows)))
 
 
 def _check_folder(folder: Path) -> None:
@@ -195,7 +199,7 @@ async def _found(targets: Targets, config: Config, logins: Path | None, options:
         raise typer.Exit(FAILED) from None
 
 
-def _write(draft: Path, proposal: Proposal, config: Config) -> list[Proposed]:
+def _write(draft: Path, proposal: Proposal, unread: Sequence[Proposed], config: Config) -> list[Proposed]:
     """Write ledger and proposal into a draft's folder, check them, and return the rows that the ledger cannot have."""
     catalogue = shipped_catalogue()
     rows = [row for row in proposal.rows if _is_known(row, catalogue)]
@@ -207,7 +211,7 @@ def _write(draft: Path, proposal: Proposal, config: Config) -> list[Proposed]:
         apply_changes(edit, new, _today(config.site.zone))
         ledger = edit.finish().text
     (draft / LEDGER).write_text(ledger, encoding="utf-8")
-    write_proposal(draft / PROPOSAL, proposal.rows)
+    write_proposal(draft / PROPOSAL, (*proposal.rows, *unread))
     if rows:
         load_setup(draft / SITE)
     return [row for row in proposal.rows if row not in rows]
@@ -236,8 +240,7 @@ def _put(draft: Path, folder: Path, *, has_proposal: bool) -> None:
 
 
 def _report(folder: Path, proposal: Proposal, left_out: Sequence[Proposed]) -> None:
-    """Print what the ledger has, what it lacks, and the next command."""
-    site = folder / SITE
+    """Print what the ledger has, and what it lacks."""
     rows = [row for row in proposal.rows if row not in left_out]
     models = Counter((row.model, row.hashrate_th) for row in rows)
     for (model, bin_th), count in sorted(models.items()):
@@ -258,10 +261,16 @@ def _report(folder: Path, proposal: Proposal, left_out: Sequence[Proposed]) -> N
         _say(f"not in the ledger: {len(left_out) - _SHOWN:,} more")
     for text in proposal.missing_models:
         _say(text)
-    if rows:
-        _say(f"next: hashsight once --config {site}")
-    else:
-        _say(f"next: hashsight scan RANGE --config {site} --out {PROPOSAL}, or hashsight ledger set ID --new --help")
+
+
+def _next(folder: Path, *, has_units: bool) -> str:
+    """Return the next command to type."""
+    site = folder / SITE
+    if has_units:
+        return f"next: hashsight once --config {site}"
+    return (
+        f"next: hashsight ledger import FILE.csv --config {site}, with a row a unit; ledger.example.csv explains them"
+    )
 
 
 def _say(text: str) -> None:

@@ -136,7 +136,14 @@ def set_unit(
 
 
 def import_table(
-    file: Path, *, config: Path, at: str | None, kind: list[Kind] | None, place: list[str] | None, is_dry: bool
+    file: Path,
+    *,
+    config: Path,
+    at: str | None,
+    kind: list[Kind] | None,
+    place: list[str] | None,
+    with_guesses: bool,
+    is_dry: bool,
 ) -> None:
     """Import rows of another table, or chosen differences from a proposal."""
     with exit_codes():
@@ -149,11 +156,20 @@ def import_table(
             str(file),
             *(f"--kind={each}" for each in kind or ()),
             *(f"--place={each}" for each in place or ()),
+            *(["--guessed"] if with_guesses else []),
+            f"--at={moment}",
         ]
-        command.append(f"--at={moment}")
         if is_proposal(text):
             import_proposal(
-                site, file, text=text, kinds=kind, rules=rules, moment=moment, command=command, is_dry=is_dry
+                site,
+                file,
+                text=text,
+                kinds=kind,
+                rules=rules,
+                moment=moment,
+                command=command,
+                with_guesses=with_guesses,
+                is_dry=is_dry,
             )
             return
         if kind:

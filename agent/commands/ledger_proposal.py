@@ -48,9 +48,13 @@ def diff_proposal(site: LedgerSite, path: Path, *, as_json: bool) -> None:
     for kind in Kind:
         if counts[kind]:
             out.print(f"  {counts[kind]:>6,}  {kind}: {KIND_WORDS[kind]}", soft_wrap=True)
-    importable = [kind for kind in Chosen if counts[Kind(kind)]]
+    guesses = [each for each in found if each.is_guess]
+    if guesses:
+        _note(f"{counted(len(guesses), 'bin')} guessed from an ideal rate; compare with labels, then import --guessed")
+    certain = {each.kind for each in found if not each.is_guess}
+    importable = [kind for kind in Chosen if Kind(kind) in certain and kind is not Chosen.GONE]
     if importable:
-        kinds = " ".join(f"--kind {kind}" for kind in importable if kind is not Chosen.GONE)
+        kinds = " ".join(f"--kind {kind}" for kind in importable)
         out.print(
             f"to import them: hashsight ledger import {path} --config {site.config_file} {kinds}".rstrip(),
             markup=False,
@@ -67,6 +71,7 @@ def import_proposal(
     rules: Sequence[Rule],
     moment: str,
     command: Sequence[str],
+    with_guesses: bool,
     is_dry: bool,
 ) -> None:
     """Import differences of chosen kinds, all or none, and say which others there are.
@@ -79,16 +84,19 @@ def import_proposal(
         rules: Where units stand.
         moment: From when on, as in the ledger.
         command: The command's words, for the journal.
+        with_guesses: Also import bins that the scan worked out.
         is_dry: Only print what would change.
     """
     rows = _placed(read_proposed(text, str(path)), rules)
     chosen = {Kind(kind) for kind in kinds or (Chosen.NEW,)}
     found = changes(_in_force(site, moment), rows)
     wanted = [each for each in found if each.kind in chosen]
-    change(site, lambda draft: apply_changes(draft, wanted, moment), command, is_dry=is_dry)
+    change(site, lambda draft: apply_changes(draft, wanted, moment, with_guesses=with_guesses), command, is_dry=is_dry)
     guessed = [each for each in wanted if each.is_guess]
-    if guessed:
-        _note(f"{counted(len(guessed), 'bin')} that the scan guessed not imported, such as {guessed[0].unit_id}")
+    if guessed and not with_guesses:
+        _note(
+            f"{counted(len(guessed), 'guessed bin')} not imported, such as that of {guessed[0].unit_id}; see --guessed"
+        )
     others = Counter(each.kind for each in found if each.kind not in chosen)
     if others:
         listed = ", ".join(f"{count:,} {kind}" for kind, count in sorted(others.items()))

@@ -22,6 +22,8 @@ from agent.commands.place_rules import rules_of, with_places
 from agent.commands.scan_text import print_scan
 from agent.commands.terminal import FAILED, err, exit_codes, usage_error
 from agent.config.file import load_config
+from agent.errors import AgentError
+from agent.hil.review.unread import unread_rows
 from agent.hil.scan import deep
 from agent.hil.scan.found import Kind
 from agent.hil.scan.identify import as_row
@@ -29,7 +31,7 @@ from agent.hil.scan.logins import login_finder, read_logins
 from agent.hil.scan.probe import Tally
 from agent.hil.scan.proposal import Proposal, propose, write_proposal
 from agent.hil.scan.ranges import Targets, parse_targets
-from agent.hil.scan.scanner import MOST_RATE_PER_S, ScanOptions, affordable
+from agent.hil.scan.scanner import MOST_RATE_PER_S, ScanOptions, fitted
 from agent.hil.scan.scanner import scan as scan_targets
 from agent.hil.scan.unfinished import Unfinished, digest_of, read_unfinished, write_unfinished
 from agent.runtime.setup import load_catalogue, unit_login_of
@@ -86,7 +88,6 @@ def scan(
         rules = rules_of(place, "scan")
         if is_deep:
             _check_deep(any_address=any_address)
-            err.print(deep.notice(), markup=False, soft_wrap=True)
         targets = parse_targets(
             ranges, exclude or (), allowed=None if any_address else (*PRIVATE_NETWORKS, *site.networks)
         )
@@ -99,11 +100,13 @@ def scan(
             out_file=out_file,
             state=_state(targets, port, out_file, is_resumed=is_resumed),
         )
+        if is_deep:
+            err.print(deep.notice(), markup=False, soft_wrap=True)
         began = time.monotonic()
-        is_whole = asyncio.run(_run(plan, is_deep=is_deep))
+        is_whole, broken = asyncio.run(_run(plan, is_deep=is_deep))
         took_s = time.monotonic() - began
         proposal = with_places(propose(plan.state.found, plan.catalogue), rules, plan.state.found)
-        failure = _kept(plan, proposal, is_whole=is_whole)
+        failure = _kept(plan, proposal, is_whole=is_whole) or broken
         if as_json:
             _write_json(plan, proposal, took_s, is_whole=is_whole, pool_users=pool_users)
         else:
@@ -178,8 +181,11 @@ def _check_deep(*, any_address: bool) -> None:
         raise usage_error("scan", "--deep", "", reason)
 
 
-async def _run(plan: _Plan, *, is_deep: bool) -> bool:
-    """Scan until the end or a signal; return True if it was the end."""
+async def _run(plan: _Plan, *, is_deep: bool) -> tuple[bool, AgentError | None]:
+    """Scan until the end, a signal or a failure; return True if it was the end, and the failure.
+
+    What was found until then is in the plan's state.
+    """
     state = plan.state
     finds = scan_targets(
         plan.targets,
@@ -198,8 +204,10 @@ async def _run(plan: _Plan, *, is_deep: bool) -> bool:
             if is_deep:
                 await _identify_deep(plan)
     except asyncio.CancelledError:
-        return False
-    return True
+        return False, None
+    except AgentError as error:
+        return state.tally.is_whole, error
+    return True, None
 
 
 async def _identify_deep(plan: _Plan) -> None:
@@ -208,7 +216,11 @@ async def _identify_deep(plan: _Plan) -> None:
     by_host = {found.host: found for found in state.found}
     others = (index for index in range(len(targets)) if targets[index] not in by_host)
     accepting = await deep.with_pages(
-        targets.__getitem__, others, port=deep.PAGE_PORT, rate_per_s=options.rate_per_s, most_open=affordable(options)
+        targets.__getitem__,
+        others,
+        port=deep.PAGE_PORT,
+        rate_per_s=options.rate_per_s,
+        most_open=fitted(options).most_open,
     )
     hosts = [found.host for found in state.found if found.kind is Kind.UNIDENTIFIED]
     hosts += [targets[index] for index in accepting]
@@ -267,7 +279,7 @@ def _kept(plan: _Plan, proposal: Proposal, *, is_whole: bool) -> OSError | None:
             plan.state_file.unlink(missing_ok=True)
         else:
             write_unfinished(plan.state_file, plan.state)
-        write_proposal(plan.out_file, proposal.rows)
+        write_proposal(plan.out_file, (*proposal.rows, *unread_rows(plan.state.found)))
     except OSError as error:
         # `replace_file` names its temporary file.
         error.filename = str(plan.out_file)

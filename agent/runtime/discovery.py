@@ -127,6 +127,11 @@ class Discovery:
             self._looks["failed"] += 1
             log.warning("look failed", error=str(error), addresses=len(indices))
             return None
+        except Exception:
+            # A bug of ours, met while reading some machine, ends the look; polling carries on.
+            self._looks["failed"] += 1
+            log.exception("look failed", addresses=len(indices))
+            return None
         finally:
             self._is_looking = False
         self._looks["done"] += 1

@@ -128,6 +128,14 @@ def printed(name: str, *options: str) -> str:
             ),
         ),
         (
+            "bench_scan.py",
+            ("--units", "5", "--repeats", "1", "--large-units", "5", "--alone", "--no-large"),
+            (
+                rf"(?:left out: network namespaces need root|hashsight +{NUMBER} s, 5 identified, {NUMBER} s of CPU)",
+                r"(?:left out: network namespaces need root|reached: 5 of 5 identified \(all, in each run\))",
+            ),
+        ),
+        (
             "bench_simulator.py",
             ("--units", "20", "--seconds", "0.2", "--runs", "1"),
             (rf"stats, new dialect +{NUMBER} +{NUMBER} +{NUMBER}/s",),
@@ -145,6 +153,7 @@ def printed(name: str, *options: str) -> str:
         "history",
         "hostile",
         "recovery",
+        "scan",
         "simulator",
     ],
 )

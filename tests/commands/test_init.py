@@ -104,12 +104,14 @@ async def test_what_the_catalogue_lacks_is_left_out_and_named(tmp_path: Path, mo
 
     monkeypatch.setattr(command, "propose", propose)
     async with served(make_farm(3)) as site:
-        result = await init(tmp_path, *SITE, *of(site))
+        result = await init(tmp_path, *SITE, *of(site), "--range", "127.77.0.1-127.77.0.4")
     assert result.exit_code == 0
     assert "not in the ledger: 127.77.0.1" in result.stdout
+    # An address without a unit, where the simulators' socket accepts and resets.
+    assert f"answer and were not identified: 1, at the end of {tmp_path / 'proposal.csv'}" in result.stdout
     assert "S99: not in the catalogue" in result.stdout
     assert len(load_setup(tmp_path / "site.toml").ledger.entries) == 2
-    assert len(list(csv.DictReader((tmp_path / "proposal.csv").read_text(encoding="utf-8").splitlines()))) == 3
+    assert len(list(csv.DictReader((tmp_path / "proposal.csv").read_text(encoding="utf-8").splitlines()))) == 4
 
 
 @pytest.mark.parametrize(

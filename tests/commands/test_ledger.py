@@ -338,3 +338,22 @@ def test_kinds_are_for_proposals(site: Path, tmp_path: Path) -> None:
     assert (refused.exit_code, "only a proposal of `hashsight scan` has kinds" in refused.stderr) == (2, True)
     assert run(site, "import", str(table), "--place", "10.0.{container}.{slot:02}", "--at", "2025-09-01").exit_code == 0
     assert ledger_of(site).splitlines()[-1] == "u7,S21,200,10.0.0.7,0,,07,2025-09-01,,deployed"
+
+
+def test_guessed_bins_are_imported_when_asked_for(site: Path, tmp_path: Path) -> None:
+    """`diff` does not offer them among the kinds; `--guessed` imports them."""
+    path = tmp_path / "proposal.csv"
+    rows = ("u1,S21,188,10.0.0.1,,,,,,deployed,,,,,hashrate_th,,x", "u2,T21,190,10.0.0.2,,,,,,deployed,,,,,,,x")
+    path.write_text("\n".join((PROPOSAL.splitlines()[0], *rows, "")), encoding="utf-8")
+    shown = run(site, "diff", str(path))
+    assert (
+        shown.stdout.splitlines()[0] == "model  u1: the ledger says S21 of 200 TH/s, the unit S21 of 188 TH/s (guessed)"
+    )
+    assert "to import them" not in shown.stdout
+    assert "note: 1 bin guessed from an ideal rate; compare with labels, then import --guessed" in shown.stderr
+    before = ledger_of(site)
+    without = run(site, "import", str(path), "--kind", "model", "--at", "2025-09-01")
+    assert (without.exit_code, ledger_of(site)) == (0, before)
+    assert "note: 1 guessed bin not imported, such as that of u1; see --guessed" in without.stderr
+    assert run(site, "import", str(path), "--kind", "model", "--guessed", "--at", "2025-09-01").exit_code == 0
+    assert "u1,S21,188,10.0.0.1,C2,R1,1,2025-09-01,,deployed" in ledger_of(site)

@@ -40,6 +40,16 @@ async def test_a_stand_in_is_shown_with_its_window() -> None:
     assert reading["repairs"] == ["longer_rate"]
 
 
+def test_a_public_address_is_refused() -> None:
+    """Before a packet is sent; the message names the way out."""
+    result = CliRunner().invoke(app, ["read", "203.0.113.9"])
+    assert result.exit_code == 2
+    assert result.stderr == (
+        "read: HOST = '203.0.113.9': not a private address, nor in ledger.networks of --config;"
+        " --any-address allows it\n"
+    )
+
+
 async def test_a_unit_is_held_against_its_model() -> None:
     """Without a ledger, the strongest bin of the model that it says it is."""
     result = await read(stats({"rate_5s": 1_900_000}))

@@ -10,6 +10,9 @@ from agent.errors import ConfigError
 from agent.hil.review.applying import apply_changes
 from agent.hil.review.changes import KIND_WORDS, Change, Kind, changes
 from agent.hil.review.reading import is_proposal, read_proposed
+from agent.hil.review.unread import unread_rows
+from agent.hil.scan.found import Found
+from agent.hil.scan.found import Kind as FoundKind
 from agent.hil.scan.proposal import EXTRA_COLUMNS, Proposed
 from agent.site.ledger.edit import Draft, Rules
 from agent.site.ledger.reader import COLUMNS
@@ -121,6 +124,20 @@ def test_a_ledger_that_says_what_answers_has_no_differences() -> None:
 def test_each_difference_has_its_kind(rows: list[Proposed], expected: list[tuple[Kind, str, str]]) -> None:
     """One line for each, in the order of kinds."""
     assert [(each.kind, each.unit_id, each.text) for each in found(*rows)] == expected
+
+
+def test_what_answers_and_is_not_identified_is_not_gone() -> None:
+    """A Whatsminer at a unit's address, and a silent server at no unit's: both are named, neither can be imported."""
+    finds = [
+        Found(host=host, port=4028, web_port=80, at=0, kind=FoundKind.UNIDENTIFIED, looks_like=looks, error="x")
+        for host, looks in (("10.0.0.3", "a Whatsminer"), ("10.0.0.9", None))
+    ]
+    differences = found(U1, U2, *unread_rows(finds))
+    assert [(each.kind, each.unit_id, each.text) for each in differences] == [
+        (Kind.UNREADABLE, "u3", "at 10.0.0.3: not identified: a Whatsminer"),
+        (Kind.UNREADABLE, "at-10.0.0.9", "at 10.0.0.9: not identified: x; fill in model and hashrate_th"),
+    ]
+    assert imported(U1, U2, *unread_rows(finds), kinds=tuple(Kind)) == LEDGER.splitlines()[1:]
 
 
 def test_a_unit_is_known_by_its_id_too() -> None:

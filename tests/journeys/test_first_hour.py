@@ -16,11 +16,12 @@ from agent.commands.listen import walk_rack
 from agent.hil.listen.places_file import write_spots
 from agent.hil.listen.receiver import receiving
 from agent.hil.listen.walk import Walk
+from simulators.farm.farm import Farm
 from simulators.firmware.antminer import ip_report
 from simulators.sockets.report_button import send
 from simulators.unit.unit import Unit
 
-RANGE = "127.77.0.0/28"
+NETWORK = "127.77.0.0/28"
 
 
 async def run(*words: str) -> Result:
@@ -43,6 +44,11 @@ async def walked(units: list[Unit], out_file: Path) -> None:
         await walking
 
 
+def of(farm: Farm) -> str:
+    """Return the range of a farm's addresses: beyond it, loopback addresses accept connections too."""
+    return f"{farm.units[0].identity.host}-{farm.units[-1].identity.host}"
+
+
 def ports(site: Served) -> list[str]:
     """Return the options that lead to a farm's ports."""
     return ["--port", str(site.api.port), "--web-port", str(site.web.port)]
@@ -55,7 +61,7 @@ async def test_a_rack_becomes_a_site_with_a_correct_figure(tmp_path: Path) -> No
     await walked(backwards, tmp_path / "places.csv")
     async with served(farm) as site:
         folder = tmp_path / "alpha"
-        words = ["--name", "alpha", "--zone", "UTC", "--network", RANGE, *ports(site)]
+        words = ["--name", "alpha", "--zone", "UTC", "--network", NETWORK, *ports(site), "--range", of(farm)]
         begun = await run("init", str(folder), *words, "--place", f"mac:{tmp_path / 'places.csv'}")
         assert (begun.exit_code, begun.stderr) == (0, "")
         config = ["--config", str(folder / "site.toml")]
@@ -65,7 +71,7 @@ async def test_a_rack_becomes_a_site_with_a_correct_figure(tmp_path: Path) -> No
         checked = await run("check", *config)
         nameplate_th = sum(unit.identity.model.hashrate_hs for unit in farm.units) / 1e12
         assert f"6 units deployed, {nameplate_th / 1000:.2f} PH/s" in checked.stdout
-        again = await run("scan", RANGE, *ports(site), *config, "--out", str(tmp_path / "again.csv"))
+        again = await run("scan", of(farm), *ports(site), *config, "--out", str(tmp_path / "again.csv"))
         assert again.exit_code == 0
         difference = await run("ledger", "diff", str(tmp_path / "again.csv"), *config)
         assert "differences: 0" in difference.stdout
@@ -76,7 +82,7 @@ async def test_a_ledger_is_corrected_by_a_scan(tmp_path: Path) -> None:
     farm = make_farm(4, mix="S21:200=50%,T21:190=50%")
     async with served(farm) as site:
         folder = tmp_path / "alpha"
-        words = ["--name", "alpha", "--zone", "UTC", "--network", RANGE, *ports(site)]
+        words = ["--name", "alpha", "--zone", "UTC", "--network", NETWORK, *ports(site), "--range", of(farm)]
         assert (await run("init", str(folder), *words)).exit_code == 0
         config = ["--config", str(folder / "site.toml")]
         ledger = folder / "ledger.csv"
@@ -91,7 +97,7 @@ async def test_a_ledger_is_corrected_by_a_scan(tmp_path: Path) -> None:
             writer.writeheader()
             writer.writerows(rows)
         new = str(tmp_path / "new.csv")
-        await run("scan", RANGE, *ports(site), *config, "--out", new)
+        await run("scan", of(farm), *ports(site), *config, "--out", new)
         difference = json.loads((await run("ledger", "diff", new, *config, "--json")).stdout)
         assert [each["kind"] for each in difference] == ["moved", "moved", "model"]
         assert difference[2]["unit_id"] == wrong["unit_id"]

@@ -16,8 +16,9 @@ from sim_cases import make_farm
 from web_cases import Served, served
 
 from agent.app import Agent
-from agent.errors import ConfigError
+from agent.errors import ConfigError, LocalResourceError
 from agent.hil.discovery.figures import MachineKind
+from agent.runtime import discovery as discovery_module
 from agent.runtime.discovery import Discovery
 from agent.runtime.reload import read_again
 from agent.runtime.setup import load_setup
@@ -154,6 +155,28 @@ async def test_a_look_is_made_when_the_quiet_hour_comes(tmp_path: Path) -> None:
     finally:
         running.cancel()
         await asyncio.wait([running])
+
+
+@pytest.mark.parametrize(
+    "error", [LocalResourceError("no socket to scan with: EMFILE"), ZeroDivisionError("a bug")], ids=str
+)
+async def test_a_look_that_fails_is_counted_and_ends_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    """Neither a process without sockets nor a bug of ours ends the agent; the latest look stays."""
+
+    async def failing(*_: object, **__: object) -> AsyncIterator[None]:
+        raise error
+        yield  # An async generator, as `scan` is.
+
+    lines = 'networks = ["127.77.200.1"]\nport = 1'
+    setup = load_setup(written(tmp_path, f"[discovery]\n{lines}\n", site=SITE.replace("10.20.0.0/16", "127.0.0.0/8")))
+    discovery = Discovery(setup=lambda: setup, polled=tuple)
+    earlier = await discovery.look()
+    monkeypatch.setattr(discovery_module, "scan", failing)
+    assert await discovery.look() is None
+    figures = discovery.figures()
+    assert (figures.look, figures.is_looking, dict(figures.looks)) == (earlier, False, {"done": 1, "failed": 1})
 
 
 @pytest.mark.parametrize(

@@ -113,6 +113,9 @@ def import_table(
         typer.Option("--kind", help="Of a proposal: which differences to import; may be repeated. Default: new."),
     ] = None,
     place: PlaceRules = None,
+    with_guesses: Annotated[
+        bool, typer.Option("--guessed", help="Of a proposal: also change bins that the scan worked out.")
+    ] = False,
     is_dry: DryRun = False,
 ) -> None:
     """Import rows of another table: new units are added, known ones change. Empty cells change nothing.

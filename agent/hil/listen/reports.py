@@ -13,7 +13,7 @@ LONGEST: Final = 1024
 _ADDRESS: Final = rb"([0-9]{1,3}(?:\.[0-9]{1,3}){3})"
 _MAC: Final = rb"((?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2})(?![0-9A-Fa-f:-])"
 _FORMS: Final = (
-    # Documented (D200, D205, D206): `10.0.3.17,02:1A:2B:3C:4D:5E`, or with `[10.0.3.17/22]`; other makes too.
+    # Documented (D200, D205, D206): `10.0.3.17,02:1A:2B:3C:4D:5E`, or `[10.0.3.17/22],...`; other makes do likewise.
     re.compile(rb"\[?" + _ADDRESS + rb"(?:/[0-9]{1,2})?\]?," + _MAC),
     # Documented (D203): `IP:10.0.3.17MAC:02:1A:2B:3C:4D:5E` and one more byte.
     re.compile(rb"IP:" + _ADDRESS + rb"MAC:" + _MAC),

@@ -53,7 +53,7 @@ class Change(NamedTuple):
         entry: The unit's row in force; None if the ledger has none.
         row: The proposal's row; None for GONE.
         cells: What an import would write, by column; empty for GONE and UNREADABLE.
-        is_guess: True if the only difference is a bin that the scan worked out; it is shown and never imported.
+        is_guess: True if the only difference is a bin that the scan worked out; imported only on request.
         text: What differs, in words.
     """
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from typing import Final, NamedTuple
 
-from agent.config.mistakes import Mistakes, near_match
+from agent.config.mistakes import SHOWN_MISTAKES, Mistakes, near_match
 from agent.errors import ConfigError
 from agent.site.ledger.reader import COLUMNS, UnknownColumnError
 from agent.site.ledger.sheet import BOM
@@ -134,11 +134,16 @@ def _folded(name: str) -> str:
 
 def _header_faults(columns: Sequence[str], extra: Collection[str]) -> Iterator[tuple[str, object]]:
     seen: set[str] = set()
+    unknown = 0
     for name in columns:
-        if name in seen and name in COLUMNS:
-            yield name, "this column is there twice"
-        elif name and name not in COLUMNS and name not in extra and near_match(name, COLUMNS):
-            yield name, UnknownColumnError(name)
+        if name in COLUMNS:
+            if name in seen:
+                yield name, "this column is there twice"
+        elif name and name not in extra:
+            unknown += 1
+            # So many columns of other names are not a table of units; comparing all of them would take long.
+            if unknown > SHOWN_MISTAKES or near_match(name, COLUMNS):
+                yield name, UnknownColumnError(name)
         seen.add(name)
     if "unit_id" not in seen:
         yield "", "a column unit_id is expected"
