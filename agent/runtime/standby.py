@@ -65,6 +65,7 @@ class Standby:
         self._trouble: str | None = None
         self.sharing = OrderSharing(parts.book, setup, clock=clock, wall=wall)
         self._looks = 0
+        self._is_circular = False
         self._took_over_at = 0.0
         own = parts.fan_out.metrics.own
         own.role, own.takeovers = "standby", 0
@@ -149,6 +150,10 @@ class Standby:
         else:
             self.lease.hear_answer(self._clock(), has_figures=answer.has_figures)
             self._note_offset(answer.clock_offset_s)
+            if answer.is_standby and not self._is_circular:
+                reason = "it stands by itself, so nobody publishes; one agent must have no [standby] section"
+                log.error("primary is a standby", primary=self.primary.url, reason=reason)
+            self._is_circular = answer.is_standby
         if trouble is not None and self._trouble is None:
             log.warning("primary does not answer", error=trouble)
         elif trouble is None and self._trouble is not None:

@@ -19,6 +19,7 @@ MAX_ANSWER_BYTES = 4 << 20
 CURTAILMENTS = "/api/v1/curtailments"
 SITE_HEADER = "Hashsight-Site"
 """Names the site in an agent's answer to ``/readyz``: a proxy in front of a dead agent answers 503 as well."""
+ROLE_HEADER = "Hashsight-Role"
 MAX_REASON_CHARS = 200
 # Malformed, unknown, in conflict: as the API of curtailments answers them.
 _REFUSALS = frozenset({400, 404, 409, 413, 415})
@@ -61,12 +62,14 @@ class Answer(NamedTuple):
     Attributes:
         has_figures: True if its figures may be believed.
         words: Its words, such as why they may not.
+        is_standby: True if it stands by for another agent itself, which may be this one.
         clock_offset_s: Its wall clock minus ours, s, to a second; None if it did not say.
     """
 
     has_figures: bool
     words: str
     clock_offset_s: float | None
+    is_standby: bool = False
 
 
 class Primary:
@@ -109,7 +112,8 @@ class Primary:
             raise PrimaryError(f"{self.url}/readyz: HTTP {status} of something else than an agent: {excerpt(body)!r}")
         if site != self._site:
             raise PrimaryError(f"{self.url}/readyz: the agent of site {site[:80]!r} answers, not of {self._site!r}")
-        return Answer(status == 200, excerpt(body), self._offset_s(head.get("Date")))
+        is_standby = head.get(ROLE_HEADER) == "standby"
+        return Answer(status == 200, excerpt(body), self._offset_s(head.get("Date")), is_standby)
 
     def _offset_s(self, date: str | None) -> float | None:
         if date is None:

@@ -324,6 +324,17 @@ async def test_a_refused_order_does_not_keep_those_behind_it(folder: Path) -> No
         ]
 
 
+async def test_two_that_name_each_other_say_so(folder: Path) -> None:
+    """Both stand by, neither publishes: one error, once, that says what is wrong with the configuration."""
+    async with standing_by(folder) as second:
+        second.primary.answer = Answer(has_figures=False, words="it stands by", clock_offset_s=0.0, is_standby=True)
+        with structlog.testing.capture_logs() as logs:
+            await second.look(60.0)
+        assert not second.standby.lease.is_active
+        assert [(log["event"], log["log_level"]) for log in logs] == [("primary is a standby", "error")]
+        assert "one agent must have no [standby] section" in logs[0]["reason"]
+
+
 async def test_an_order_waits_until_the_primary_takes_it(folder: Path) -> None:
     """No answer and "too many requests" are no refusal: the order stays here and is sent until it is followed."""
     async with standing_by(folder) as second:

@@ -16,6 +16,7 @@ from agent.exporters.web import server
 from agent.standby.watch import (
     MAX_ANSWER_BYTES,
     MAX_REASON_CHARS,
+    ROLE_HEADER,
     SITE_HEADER,
     Primary,
     PrimaryError,
@@ -133,7 +134,15 @@ async def test_anything_else_is_no_answer(answer: bytes, reason: str) -> None:
 
 async def test_an_agent_names_its_site_as_a_standby_expects() -> None:
     """Server and standby, which import nothing of each other, mean the same header."""
-    assert SITE_HEADER == server.SITE_HEADER
+    assert (SITE_HEADER, ROLE_HEADER) == (server.SITE_HEADER, server.ROLE_HEADER)
+
+
+@pytest.mark.parametrize(("role", "is_standby"), [("primary", False), ("standby", True), ("active", False)])
+async def test_a_primary_that_stands_by_says_so(role: str, is_standby: bool) -> None:  # noqa: FBT001
+    """Two that name each other, or one that names itself, would wait for ever."""
+    answer = http("503 Service Unavailable", "x").replace(b"\r\n", f"\r\n{ROLE_HEADER}: {role}\r\n".encode(), 1)
+    async with stub(answer) as one:
+        assert (await Primary(one.url, site="alpha").ask(within_s=WITHIN_S)).is_standby is is_standby
 
 
 @pytest.mark.parametrize(

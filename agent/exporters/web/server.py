@@ -41,6 +41,8 @@ from agent.site.totals import SiteFigures
 
 SITE_HEADER = "Hashsight-Site"
 """Names the site in answers of ``/readyz``."""
+ROLE_HEADER = "Hashsight-Role"
+"""The agent's part among two, as in ``/api/v1/site``."""
 ASSETS: Mapping[str, str] = {"page.css": "text/css", "icon.svg": "image/svg+xml"}
 
 
@@ -141,7 +143,7 @@ async def _readyz(request: web.Request) -> web.Response:
     source = request.app[_SOURCE]
     unreadiness = source.unreadiness()
     # A standby tells by this header whether its primary answers, or a proxy in front of nothing.
-    headers = {SITE_HEADER: source.name}
+    headers = {SITE_HEADER: source.name, ROLE_HEADER: source.role()}
     return text_response("ready", 200, headers) if unreadiness is None else text_response(unreadiness, 503, headers)
 
 
