@@ -199,8 +199,8 @@ async def test_a_mistake_is_one_message(tmp_path: Path, arguments: tuple[str, ..
 ESCAPE = "\\u001b[31m"
 STEERING = f"""{{"site": "a", "now": "2026-11-30T00:00:00Z", "curtailments": [{{"id": "{ESCAPE}", "phase": "active",
  "scope": {{"unit": "{ESCAPE}"}}, "target_percent": 5, "start": "2026-11-30T00:00:00Z", "end": null,
- "source": "{ESCAPE}", "is_stopped": false, "units": 1, "nameplate_hs": 1.0, "operating_hs": 1.0, "units_asleep": 1, "stragglers": 1,
- "straggler_units": ["{ESCAPE}"], "not_restored": 0, "not_restored_units": []}}]}}"""
+ "source": "{ESCAPE}", "is_stopped": false, "units": 1, "nameplate_hs": 1.0, "operating_hs": 1.0, "units_asleep": 1,
+ "stragglers": 1, "straggler_units": ["{ESCAPE}"], "not_restored": 0, "not_restored_units": []}}]}}"""
 
 
 @pytest.mark.parametrize(
