@@ -18,9 +18,12 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from agent.address import PRIVATE_NETWORKS, Network
 from agent.commands.machine_output import write_json_rows
+from agent.commands.place_rules import rules_of, with_places
 from agent.commands.scan_text import print_scan
 from agent.commands.terminal import FAILED, err, exit_codes, usage_error
 from agent.config.file import load_config
+from agent.errors import AgentError
+from agent.hil.review.unread import unread_rows
 from agent.hil.scan import deep
 from agent.hil.scan.found import Kind
 from agent.hil.scan.identify import as_row
@@ -28,7 +31,7 @@ from agent.hil.scan.logins import login_finder, read_logins
 from agent.hil.scan.probe import Tally
 from agent.hil.scan.proposal import Proposal, propose, write_proposal
 from agent.hil.scan.ranges import Targets, parse_targets
-from agent.hil.scan.scanner import MOST_RATE_PER_S, ScanOptions, affordable
+from agent.hil.scan.scanner import MOST_RATE_PER_S, ScanOptions, fitted
 from agent.hil.scan.scanner import scan as scan_targets
 from agent.hil.scan.unfinished import Unfinished, digest_of, read_unfinished, write_unfinished
 from agent.runtime.setup import load_catalogue, unit_login_of
@@ -64,6 +67,7 @@ def scan(
     config: Path | None,
     logins: Path | None,
     has_pages: bool,
+    place: list[str] | None,
     port: int,
     web_port: int | None,
     rate: float,
@@ -81,9 +85,9 @@ def scan(
             reason = f"1 to {MOST_RATE_PER_S:,.0f} connections a second; more would flood the site's switches"
             raise usage_error("scan", "--rate", f"{rate:g}", reason)
         site = _Site(config)
+        rules = rules_of(place, "scan")
         if is_deep:
             _check_deep(any_address=any_address)
-            err.print(deep.notice(), markup=False, soft_wrap=True)
         targets = parse_targets(
             ranges, exclude or (), allowed=None if any_address else (*PRIVATE_NETWORKS, *site.networks)
         )
@@ -96,11 +100,13 @@ def scan(
             out_file=out_file,
             state=_state(targets, port, out_file, is_resumed=is_resumed),
         )
+        if is_deep:
+            err.print(deep.notice(), markup=False, soft_wrap=True)
         began = time.monotonic()
-        is_whole = asyncio.run(_run(plan, is_deep=is_deep))
+        is_whole, broken = asyncio.run(_run(plan, is_deep=is_deep))
         took_s = time.monotonic() - began
-        proposal = propose(plan.state.found, plan.catalogue)
-        failure = _kept(plan, proposal, is_whole=is_whole)
+        proposal = with_places(propose(plan.state.found, plan.catalogue), rules, plan.state.found)
+        failure = _kept(plan, proposal, is_whole=is_whole) or broken
         if as_json:
             _write_json(plan, proposal, took_s, is_whole=is_whole, pool_users=pool_users)
         else:
@@ -175,8 +181,11 @@ def _check_deep(*, any_address: bool) -> None:
         raise usage_error("scan", "--deep", "", reason)
 
 
-async def _run(plan: _Plan, *, is_deep: bool) -> bool:
-    """Scan until the end or a signal; return True if it was the end."""
+async def _run(plan: _Plan, *, is_deep: bool) -> tuple[bool, AgentError | None]:
+    """Scan until the end, a signal or a failure; return True if it was the end, and the failure.
+
+    What was found until then is in the plan's state.
+    """
     state = plan.state
     finds = scan_targets(
         plan.targets,
@@ -188,15 +197,17 @@ async def _run(plan: _Plan, *, is_deep: bool) -> bool:
         on_silent=state.undecided.discard,
     )
     try:
-        with _cancelled_by_signals():
-            async with _progress(state.tally), aclosing(finds):
+        with cancelled_by_signals():
+            async with progress(state.tally), aclosing(finds):
                 async for found in finds:
                     state.take(found, plan.targets)
             if is_deep:
                 await _identify_deep(plan)
     except asyncio.CancelledError:
-        return False
-    return True
+        return False, None
+    except AgentError as error:
+        return state.tally.is_whole, error
+    return True, None
 
 
 async def _identify_deep(plan: _Plan) -> None:
@@ -205,7 +216,11 @@ async def _identify_deep(plan: _Plan) -> None:
     by_host = {found.host: found for found in state.found}
     others = (index for index in range(len(targets)) if targets[index] not in by_host)
     accepting = await deep.with_pages(
-        targets.__getitem__, others, port=deep.PAGE_PORT, rate_per_s=options.rate_per_s, most_open=affordable(options)
+        targets.__getitem__,
+        others,
+        port=deep.PAGE_PORT,
+        rate_per_s=options.rate_per_s,
+        most_open=fitted(options).most_open,
     )
     hosts = [found.host for found in state.found if found.kind is Kind.UNIDENTIFIED]
     hosts += [targets[index] for index in accepting]
@@ -217,7 +232,7 @@ async def _identify_deep(plan: _Plan) -> None:
 
 
 @contextmanager
-def _cancelled_by_signals() -> Iterator[None]:
+def cancelled_by_signals() -> Iterator[None]:
     """Cancel this task on Ctrl-C, SIGTERM and SIGHUP, so that what was found is kept."""
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     # Only the main thread can take signals.
@@ -234,7 +249,7 @@ def _cancelled_by_signals() -> Iterator[None]:
 
 
 @asynccontextmanager
-async def _progress(tally: Tally) -> AsyncIterator[None]:
+async def progress(tally: Tally) -> AsyncIterator[None]:
     """Show how far a scan is, on a terminal only."""
     columns = (BarColumn(), TextColumn("{task.completed:,.0f} of {task.total:,.0f}"), TextColumn("{task.description}"))
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
@@ -264,7 +279,7 @@ def _kept(plan: _Plan, proposal: Proposal, *, is_whole: bool) -> OSError | None:
             plan.state_file.unlink(missing_ok=True)
         else:
             write_unfinished(plan.state_file, plan.state)
-        write_proposal(plan.out_file, proposal.rows)
+        write_proposal(plan.out_file, (*proposal.rows, *unread_rows(plan.state.found)))
     except OSError as error:
         # `replace_file` names its temporary file.
         error.filename = str(plan.out_file)

@@ -17,6 +17,7 @@ from agent.config.sections import CurtailmentSection, IdentitySection, MeterSect
 from agent.errors import ConfigError, Mistake
 from agent.exporters.mqtt.links import Link, outbox_path, read_links
 from agent.exporters.web.bearer import Token, read_token
+from agent.files.regular import resolved
 from agent.files.secret import read_password
 from agent.files.text import read_text
 from agent.hil.scan.ranges import Span, Targets, parse_targets
@@ -165,12 +166,12 @@ def load_setup(path: Path, *, before: Setup | None = None, rest: Callable[[], No
     windows = tuple(_window(section, config.site.zone) for section in config.curtailment)
     mistakes.extend(_check_windows(windows, ledger, str(path)))
     history_file, snapshot_file = config.history.path(path), config.snapshot_path(path)
-    others = {each.resolve() for each in _other_files(path, config)}
+    others = {resolved(each) for each in _other_files(path, config)}
     for key, file, more in (
         ("history", history_file, set[Path]()),
-        ("snapshot", snapshot_file, {history_file.resolve()}),
+        ("snapshot", snapshot_file, {resolved(history_file)}),
     ):
-        if file.resolve() in others | more:
+        if resolved(file) in others | more:
             reason = f"this is another file of the agent's; {key} needs one of its own"
             mistakes.append(Mistake(file=str(path), where=f"{key}.file", value=str(file), reason=reason))
     if mistakes:

@@ -18,6 +18,7 @@ from web_cases import Served, served
 from agent.address import PRIVATE_NETWORKS
 from agent.commands import scan as command
 from agent.commands.command_line import app
+from agent.hil.scan.deep import DeepError
 from agent.hil.scan.logins import login_finder
 from agent.hil.scan.probe import Tally
 from agent.hil.scan.proposal import propose, read_proposal
@@ -185,7 +186,7 @@ async def test_a_stopped_scan_keeps_its_finds_and_is_continued(tmp_path: Path, m
     monkeypatch.setattr(Unfinished, "take", stopping)
     async with served(make_farm(6)) as site:
         first = plan(site, tmp_path / "p.csv")
-        assert await command._run(first, is_deep=False) is False
+        assert await command._run(first, is_deep=False) == (False, None)
         kept = {each.host for each in first.state.found}
         assert 3 <= len(kept) < 6
         assert command._kept(first, propose(first.state.found, first.catalogue), is_whole=False) is None
@@ -195,7 +196,7 @@ async def test_a_stopped_scan_keeps_its_finds_and_is_continued(tmp_path: Path, m
         before = site.api.journal.counts["version"]
         state = read_unfinished(state_file, targets=first.state.targets)
         second = plan(site, tmp_path / "p.csv", state)
-        assert await command._run(second, is_deep=False) is True
+        assert await command._run(second, is_deep=False) == (True, None)
         asked = site.api.journal.counts["version"] - before
     assert asked <= 6 - len(kept) + 1
     assert sorted(each.host for each in second.state.found) == [f"127.77.0.{last}" for last in range(1, 7)]
@@ -224,13 +225,30 @@ async def test_a_file_that_is_no_state_is_refused(tmp_path: Path, content: bytes
 async def test_a_stopped_scan_says_how_to_continue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Exit 1, after what was found."""
 
-    async def stopped(*_: object, **__: object) -> bool:
-        return False
+    async def stopped(*_: object, **__: object) -> tuple[bool, None]:
+        return False, None
 
     monkeypatch.setattr(command, "_run", stopped)
     result = await scan("127.0.0.1", "--out", str(tmp_path / "p.csv"))
     assert result.exit_code == 1
     assert f"stopped before its end; --resume continues it ({tmp_path}/p.csv.resume)" in result.stderr
+
+
+async def test_a_failure_of_pyasic_keeps_the_finds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The proposal is written and the finds are shown; then the failure ends the command."""
+
+    async def failing(*_: object) -> None:
+        raise DeepError("pyasic's process ended")
+
+    monkeypatch.setattr(command, "_identify_deep", failing)
+    async with served(make_farm(1)) as site:
+        result = await scan("127.77.0.1", *of(site), "--deep", "--out", str(tmp_path / "p.csv"))
+    assert result.exit_code == 1
+    assert "1 identified" in result.stdout
+    notice, failure = result.stderr.splitlines()
+    assert "4028, 80, 443, 4433" in notice
+    assert failure == "pyasic's process ended"
+    assert len(read_proposal(tmp_path / "p.csv")) == 1
 
 
 async def test_a_full_disk_is_one_error_after_the_finds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,6 +39,10 @@ from agent.site.identity.whereabouts import Whereabouts
 from agent.site.status import UnitStatus
 from agent.site.totals import SiteFigures
 
+SITE_HEADER = "Hashsight-Site"
+"""Names the site in answers of ``/readyz``."""
+ROLE_HEADER = "Hashsight-Role"
+"""The agent's part among two, as in ``/api/v1/site``."""
 ASSETS: Mapping[str, str] = {"page.css": "text/css", "icon.svg": "image/svg+xml"}
 
 
@@ -136,8 +140,11 @@ async def _healthz(request: web.Request) -> web.Response:
 
 
 async def _readyz(request: web.Request) -> web.Response:
-    unreadiness = request.app[_SOURCE].unreadiness()
-    return text_response("ready") if unreadiness is None else text_response(unreadiness, 503)
+    source = request.app[_SOURCE]
+    unreadiness = source.unreadiness()
+    # A standby tells by this header whether its primary answers, or a proxy in front of nothing.
+    headers = {SITE_HEADER: source.name, ROLE_HEADER: source.role()}
+    return text_response("ready", 200, headers) if unreadiness is None else text_response(unreadiness, 503, headers)
 
 
 async def _site(request: web.Request) -> web.Response:
@@ -302,7 +309,7 @@ def serve(
         header_deadline_s: How long the head of a request may take to arrive.
 
     Raises:
-        OSError: If the address cannot be bound, on entering the block.
+        AgentError: If the address cannot be bound, on entering the block.
     """
     return listen(
         _application(source), host, port, max_connections=max_connections, header_deadline_s=header_deadline_s

@@ -44,6 +44,7 @@ FIRST_BYTES: Final = 120
 
 _MAKER: Final = "Bitmain"
 _SOCKETLESS_S: Final = 0.05
+_MOST_NAPS: Final = 200
 # These may pass: a lost packet, a unit that another client occupies, or a process that is late.
 _PASSING: Final = (UnreachableError, DeadlineError, DisconnectedError, StalledReplyError)
 _PASSING_PAGE: Final = (UnreachableError, DisconnectedError)
@@ -135,7 +136,9 @@ class Identifier:
     async def _read(self, endpoint: Endpoint) -> tuple[UnitReading | None, PollError | None]:
         reader = registry.DEFAULT
         failure: PollError | None = None
-        for _ in range(ATTEMPTS):
+        attempts = naps = 0
+        while attempts < ATTEMPTS:
+            attempts += 1
             conversation = reader.converse(
                 str(endpoint), reader.new_memory(), nameplate=None, slow_every=1, wall=self._wall
             )
@@ -143,6 +146,10 @@ class Identifier:
                 reading = await self._client.run(endpoint, conversation)
                 return held_alone(reading, self._catalogue), None
             except LocalResourceError:
+                # A shortage here is no attempt.
+                attempts, naps = attempts - 1, naps + 1
+                if naps > _MOST_NAPS:
+                    raise
                 await asyncio.sleep(_SOCKETLESS_S)
             except _PASSING as error:
                 failure = error

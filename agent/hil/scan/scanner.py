@@ -31,6 +31,7 @@ WORKERS: Final = 1024
 MOST_PAGES: Final = 256
 # Descriptors left to the rest of the process.
 _SPARE: Final = 64
+_LEAST: Final = 8
 
 
 class ScanOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,7 +42,7 @@ class ScanOptions(msgspec.Struct, frozen=True, kw_only=True):
         web_port: The identity page's.
         rate_per_s: Connections begun per second by the probe.
         most_open: Sockets of the probe open at once; the process's limit of descriptors bounds it too.
-        workers: Addresses identified at once.
+        workers: Addresses identified at once, each over one socket.
         most_pages: Pages read at once.
         connect_timeout_s: Time allowed for each first connection to an address that accepted once.
         deadline_s: Time allowed for one conversation, and for one page; two are tried.
@@ -92,6 +93,7 @@ async def scan(
     order = targets.order(random.randrange(len(targets))) if indices is None else indices
     counts = Tally() if tally is None else tally
     counts.addresses = counts.addresses or len(targets)
+    options = fitted(options)
     workers = min(options.workers, len(targets))
     opened: asyncio.Queue[int | None] = asyncio.Queue()
     finds: asyncio.Queue[Found | None] = asyncio.Queue()
@@ -109,7 +111,7 @@ async def scan(
         targets.__getitem__,
         port=options.port,
         rate_per_s=options.rate_per_s,
-        most_open=affordable(options),
+        most_open=options.most_open,
         tally=counts,
         on_open=opened.put_nowait,
         on_silent=on_silent,
@@ -157,12 +159,21 @@ async def scan(
         client.close()
 
 
-def affordable(options: ScanOptions) -> int:
-    """Raise this process's limit of descriptors as far as it may, and return how many sockets the probe may open."""
+def fitted(options: ScanOptions) -> ScanOptions:
+    """Return options that fit this process's limit of descriptors, after raising that as far as it may be raised.
+
+    Where the limit is too low, probe and identification get less in proportion.
+    """
+    wanted = options.most_open + options.workers + _SPARE
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    others = options.workers + options.most_pages + _SPARE
-    wanted = options.most_open + others
-    if soft < wanted:
-        soft = min(wanted, hard) if hard != resource.RLIM_INFINITY else wanted
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    return max(16, min(options.most_open, soft - others))
+    ratio = 1.0 if soft == resource.RLIM_INFINITY else max(0.0, soft - _SPARE) / (wanted - _SPARE)
+    if ratio >= 1.0:
+        return options
+    return msgspec.structs.replace(
+        options,
+        most_open=max(_LEAST, int(options.most_open * ratio)),
+        workers=max(_LEAST, int(options.workers * ratio)),
+    )

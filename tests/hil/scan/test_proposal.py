@@ -1,10 +1,13 @@
 """Rows proposed for finds: what is the unit's word, what is guessed, and what a ledger would refuse."""
 
 import csv
+import tempfile
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from agent.address import PRIVATE_NETWORKS
 from agent.errors import ConfigError
@@ -186,6 +189,21 @@ def test_a_file_that_is_no_proposal(tmp_path: Path, text: str, message: str) -> 
         read_proposal(tmp_path / "proposal.csv")
     (mistake,) = caught.value.mistakes
     assert message in str(mistake)
+
+
+@given(st.binary(max_size=200).map(lambda rest: b"unit_id,model,hashrate_th,host\n" + rest) | st.binary(max_size=200))
+@example(b'unit_id,model,hashrate_th,host\n"a')
+@example(b"unit_id,model,hashrate_th,host\n\0,,,\n")
+def test_any_file_is_rows_or_a_message(content: bytes) -> None:
+    """Whatever its bytes."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "proposal.csv")
+        path.write_bytes(content)
+        try:
+            rows = read_proposal(path)
+        except ConfigError:
+            return
+    assert all(isinstance(row, Proposed) for row in rows)
 
 
 def test_a_full_disk_leaves_the_earlier_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,8 @@ import ipaddress
 from itertools import pairwise
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from agent.address import PRIVATE_NETWORKS, parse_network
 from agent.errors import ConfigError
@@ -86,6 +88,23 @@ def test_ranges_that_do_not_fit_each_other(ranges: tuple[str, ...], excluded: tu
     """Overlaps, holes outside, and nothing left: one message each."""
     (message,) = reasons(*ranges, excluded=excluded)
     assert expected in message
+
+
+@given(
+    st.lists(st.text("0123456789abcdef.:/-% ", max_size=24), max_size=4),
+    st.lists(st.text("0123456789.:/-", max_size=18), max_size=2),
+)
+@example(["10.0.0.1-"], ["-"])
+@example(["fe80::1%eth0"], [])
+@example(["fe80::1%eth0-fe80::9%eth0"], ["/"])
+def test_any_command_line_is_addresses_or_a_message(ranges: list[str], excluded: list[str]) -> None:
+    """Nothing else is ever raised, and every address of a result is private."""
+    try:
+        found = parse_targets(ranges, excluded, allowed=PRIVATE_NETWORKS)
+    except ConfigError:
+        return
+    for index in (0, len(found) - 1):
+        refuse_public(ipaddress.ip_address(found[index]))
 
 
 def test_ten_thousand_ranges_are_one_mistake() -> None:

@@ -19,7 +19,7 @@ from agent.hil.scan.logins import login_finder
 from agent.hil.scan.probe import Tally
 from agent.hil.scan.proposal import propose
 from agent.hil.scan.ranges import parse_targets
-from agent.hil.scan.scanner import ScanOptions, scan
+from agent.hil.scan.scanner import ScanOptions, fitted, scan
 from agent.unit.digest import Login
 from agent.unit.nameplate import shipped_catalogue
 
@@ -195,6 +195,33 @@ async def test_a_scan_that_is_left_early_leaves_nothing_open() -> None:
                 break
         names = {task.get_name() for task in asyncio.all_tasks()}
     assert not [name for name in names if name.startswith("scan")]
+
+
+@pytest.mark.parametrize(
+    ("limit", "most_open", "workers", "raised"),
+    [
+        ((1024, 1_000_000), 900, 300, (1264, 1_000_000)),
+        ((4096, 4096), 900, 300, None),
+        ((1024, -1), 900, 300, (1264, -1)),
+        ((-1, -1), 900, 300, None),
+        ((264, 664), 450, 150, (664, 664)),
+        ((40, 40), 8, 8, (40, 40)),
+    ],
+)
+def test_sockets_fit_the_limit_of_the_process(
+    limit: tuple[int, int],
+    most_open: int,
+    workers: int,
+    raised: tuple[int, int] | None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The limit is raised as far as it may be; what does not fit then is taken from both stages in proportion."""
+    limits = []
+    monkeypatch.setattr("resource.getrlimit", lambda _: limit)
+    monkeypatch.setattr("resource.setrlimit", lambda _, raised: limits.append(raised))
+    fit = fitted(ScanOptions(most_open=900, workers=300))
+    assert (fit.most_open, fit.workers) == (most_open, workers)
+    assert limits == ([] if raised is None else [raised])
 
 
 async def test_pool_users_are_only_shown_if_asked_for() -> None:
