@@ -46,13 +46,14 @@ found = asyncio.run(MinerNetwork.from_subnet(sys.argv[1]).scan())
 print(json.dumps({"took_s": time.monotonic() - began, "identified": len(found)}))
 """
 PYASIC_RS = """
-import asyncio, json, sys, time
+import asyncio, json, os, sys, time
 from pyasic_rs import MinerFactory
 async def main():
     return await MinerFactory.from_subnet(sys.argv[1]).scan()
 began = time.monotonic()
 found = asyncio.run(main())
-print(json.dumps({"took_s": time.monotonic() - began, "identified": len([each for each in found if each])}))
+print(json.dumps({"took_s": time.monotonic() - began, "identified": len([each for each in found if each])}), flush=True)
+os._exit(0)  # Its runtime aborts at the interpreter's end.
 """
 
 
