@@ -17,6 +17,7 @@ from agent.exporters.web.server import serve
 from agent.meters.meters import Meters
 from agent.runtime import garbage
 from agent.runtime.counting import Counting
+from agent.runtime.discovery import Discovery
 from agent.runtime.fan_out import FanOut, recorder_of
 from agent.runtime.in_force import InForce
 from agent.runtime.loop_watch import watch_loop
@@ -100,6 +101,11 @@ class Agent:
             on_rerouted=self._on_rerouted,
             clock=time.monotonic,
         )
+        self.discovery = Discovery(
+            setup=lambda: self.setup,
+            polled=self.identity.polled_entries,
+            is_active=lambda: self.standby is None or self.standby.lease.is_active,
+        )
         primary = config.standby.of
         self.fan_out = FanOut(self.metrics, self._new_mqtt(setup, is_silent=primary is not None), recorder_of(setup))
         self._counting = Counting(setup, lambda: self.metrics.simulated)
@@ -125,6 +131,7 @@ class Agent:
         self._parts = Parts(
             tracker=self.tracker,
             identity=self.identity,
+            discovery=self.discovery,
             counting=self._counting,
             polling=self._polling,
             rounds=self.rounds,
@@ -140,6 +147,7 @@ class Agent:
         self.snapshots = Snapshots(lambda: self.setup, self._parts)
         self.metrics.watch_meters(self.meters.states)
         self.metrics.watch_identity(self.identity.figures)
+        self.metrics.watch_discovery(self.discovery.figures)
         # A standby replaces the exporter when it takes over.
         self.metrics.watch_mqtt(lambda: self.fan_out.mqtt.numbers())  # noqa: PLW0108
         self.standby = None if primary is None else self._stand_by(primary)
@@ -212,6 +220,7 @@ class Agent:
             running = [
                 tasks.create_task(self.poller.run(), name="poller"),
                 tasks.create_task(self.identity.run(), name="identity"),
+                tasks.create_task(self.discovery.run(), name="discovery"),
                 tasks.create_task(self.timer.run(), name="figures"),
                 tasks.create_task(watch_loop(self._on_loop_lag), name="loop watch"),
                 tasks.create_task(self.meters.run(), name="meters"),

@@ -144,7 +144,7 @@ async def stack(options: argparse.Namespace) -> None:
             for port in (14028, 18028, 19184, 19090, 19093)
         )
         farm = ("farm", "--units", str(options.units), "--seed", str(options.seed), "--port", units.rsplit(":", 1)[1])
-        ledger = ("--control", control, "--ledger-out", str(folder / "ledger.csv"))
+        ledger = ("--no-pages", "--control", control, "--ledger-out", str(folder / "ledger.csv"))
         module = (sys.executable, "-m")
         await started.enter_async_context(
             running(folder, "simulators", *module, "simulators", *farm, *ledger, address=control)

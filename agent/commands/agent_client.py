@@ -67,7 +67,7 @@ class RunningAgent:
             connection.close()
         try:
             answer = msgspec.json.decode(text)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise AnswerError(f"{self.url} answered {response.status} without JSON; is it hashsight?") from error
         if not 200 <= response.status < 300:
             reason = answer.get("error") if isinstance(answer, dict) else None

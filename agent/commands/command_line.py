@@ -20,11 +20,13 @@ from agent.commands.deferred import Group
 # In the order of `hashsight --help`. Each name is also a module of `agent.commands.options`, whose `app` declares the
 # command; the line is the first paragraph of that command's help.
 SUBCOMMANDS: Mapping[str, str] = {
+    "init": "Begin a site: scan its networks, write a checked site.toml and ledger.csv, and say what to type next.",
     "run": "Watch a site: poll its units, serve /metrics, the JSON API and the status page.",
     "check": "Check configuration and ledger and print what is deployed now. Opens no socket.",
     "once": "Poll every unit once and print the site's figures and its worst units.",
     "read": "Read one unit once and print everything it reports.",
     "scan": "Find the units in address ranges, say what they are, and propose a ledger. Changes nothing.",
+    "listen": "Fill a rack slot by slot: press each unit's IP report button, and it gets the next slot.",
     "metrics": "Print the metric contract: every metric with its kind, labels and meaning.",
     "demo": "Watch a simulated site: units, agent, and Prometheus if it is installed. Ctrl-C stops all of it.",
     "statement": "Print a calendar period's statement: deployed, operating, losses by cause, energy, and the method.",

@@ -5,13 +5,16 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from agent.commands.ledger_changes import change, print_journal
+from agent.commands.ledger_proposal import diff_proposal, import_proposal, is_proposal_file
 from agent.commands.ledger_site import LedgerSite
 from agent.commands.ledger_text import contrast_json, contrast_text, counted, print_entries
 from agent.commands.machine_output import write_json_rows, write_lines
-from agent.commands.options.ledger import Form
+from agent.commands.options.ledger import Form, Kind
+from agent.commands.place_rules import placed_cells, rules_of
 from agent.commands.terminal import exit_codes, out, usage_error
 from agent.config.mistakes import near_match
 from agent.files.text import read_text
+from agent.hil.review.reading import is_proposal
 from agent.site.ledger.cells import moment_cell
 from agent.site.ledger.compare import compare, same_row, same_unit
 from agent.site.ledger.edit import Draft
@@ -51,6 +54,12 @@ def diff(files: list[Path] | None, *, config: Path, start: str | None, end: str 
         if len(files) > 2 or (not files and is_by_row):
             reason = "two files at most are expected, or --from for two moments of the ledger"
             raise usage_error("ledger diff", "FILES", "", reason)
+        if len(files) == 1 and is_proposal_file(files[0]):
+            if not is_by_row:
+                reason = "a proposal is compared with the ledger of now"
+                raise usage_error("ledger diff", "--from", start or end or "", reason)
+            diff_proposal(site, files[0], as_json=as_json)
+            return
         paths = [*files, site.file, site.file][:2]
         before, after = (site.read(path) for path in paths)
         if not is_by_row:
@@ -126,14 +135,52 @@ def set_unit(
         change(site, edit, command, is_dry=is_dry)
 
 
-def import_table(file: Path, *, config: Path, at: str | None, is_dry: bool) -> None:
-    """Import rows of another table."""
+def import_table(
+    file: Path,
+    *,
+    config: Path,
+    at: str | None,
+    kind: list[Kind] | None,
+    place: list[str] | None,
+    with_guesses: bool,
+    is_dry: bool,
+) -> None:
+    """Import rows of another table, or chosen differences from a proposal."""
     with exit_codes():
         site = LedgerSite(config, time.time())
+        rules = rules_of(place, "ledger import")
         moment = site.cell(at)
         text = read_text(file, max_bytes=MAX_LEDGER_BYTES)
-        command = ["import", str(file), f"--at={moment}"]
-        change(site, lambda draft: draft.merge(text, str(file), moment), command, is_dry=is_dry)
+        command = [
+            "import",
+            str(file),
+            *(f"--kind={each}" for each in kind or ()),
+            *(f"--place={each}" for each in place or ()),
+            *(["--guessed"] if with_guesses else []),
+            f"--at={moment}",
+        ]
+        if is_proposal(text):
+            import_proposal(
+                site,
+                file,
+                text=text,
+                kinds=kind,
+                rules=rules,
+                moment=moment,
+                command=command,
+                with_guesses=with_guesses,
+                is_dry=is_dry,
+            )
+            return
+        if kind:
+            reason = f"{file} is a table of rows; only a proposal of `hashsight scan` has kinds of differences"
+            raise usage_error("ledger import", "--kind", kind[0], reason)
+        change(
+            site,
+            lambda draft: draft.merge(text, str(file), moment, complete=lambda cells: placed_cells(cells, rules)),
+            command,
+            is_dry=is_dry,
+        )
 
 
 def _rows_of(unit_id: str, entries: Iterable[LedgerEntry]) -> tuple[LedgerEntry, ...]:

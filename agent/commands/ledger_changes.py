@@ -9,10 +9,9 @@ from agent.commands.ledger_site import LedgerSite
 from agent.commands.ledger_text import change_text, counted
 from agent.commands.machine_output import write_lines
 from agent.commands.terminal import err, out
-from agent.files.text import read_text
 from agent.site.ledger.cells import parse_moment
 from agent.site.ledger.edit import Draft, Edited, RowChange
-from agent.site.ledger.file import MAX_LEDGER_BYTES, held, journal_path, read_journal
+from agent.site.ledger.file import held, journal_path, ledger_text, read_journal
 
 JOURNAL_LINES_SHOWN = 20
 # Covers clock skew, and the time between two commands of one correction.
@@ -29,7 +28,7 @@ def change(site: LedgerSite, edit: Callable[[Draft], None], command: Sequence[st
         is_dry: Only print what would change.
     """
     if is_dry:
-        draft = Draft(read_text(site.file, max_bytes=MAX_LEDGER_BYTES), str(site.file), site.rules)
+        draft = Draft(ledger_text(site.file), str(site.file), site.rules)
         edit(draft)
         edited = draft.finish()
     else:

@@ -16,6 +16,7 @@ class LedgerSite:
     """A site's ledger as its configuration describes it.
 
     Attributes:
+        config_file: Its configuration.
         zone: The site's time zone.
         file: The ledger.
         history: The history file; it may not exist.
@@ -25,6 +26,7 @@ class LedgerSite:
 
     def __init__(self, path: Path, now: float) -> None:
         config: Config = load_config(path)
+        self.config_file = path
         self.zone = config.site.zone
         self.file = config.ledger.file
         self.history = config.history.path(path)

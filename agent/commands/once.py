@@ -68,12 +68,16 @@ def _unit_table(statuses: Iterable[UnitStatus], of: int) -> Table:
         place = status.entry.place
         causes = ", ".join(str(loss.cause).replace("_", " ") for loss in status.losses)
         is_fine = status.state is UnitState.HASHING and status.reason is Reason.HASHING
+        words = causes if is_fine and causes else "; ".join([status.why, *(each.why for each in status.also)])
+        if status.mismatch is not None:
+            # A wrong nameplate explains a shortfall before any other reason does.
+            words = f"not its row's {'bin' if status.mismatch.model is None else 'model'}; {words}"
         table.add_row(
             escape(status.entry.unit_id),
             escape(status.entry.nameplate.model),
             escape(" ".join(part for part in (place.container, place.rack, place.slot) if part)),
             status.state,
-            escape(causes if is_fine and causes else "; ".join([status.why, *(each.why for each in status.also)])),
+            escape(words),
             hashrate_text(status.hashrate_hs),
             ratio_text(_shortfall_ratio(status), 1),
         )
@@ -102,6 +106,7 @@ def _print_mismatches(statuses: Iterable[UnitStatus]) -> None:
     out.print(f"units that differ from their row in the ledger: {len(texts):,}", markup=False)
     for unit_id, text in texts[:WORST_SHOWN]:
         out.print(f"  {unit_id} {text}", markup=False, soft_wrap=True)
+    out.print("their shortfall is measured against the ledger; `hashsight ledger set` corrects a row")
     out.print()
 
 

@@ -14,7 +14,7 @@ from agent.address import Endpoint, parse_endpoint
 from agent.commands.machine_output import visible, write_json, write_lines
 from agent.commands.terminal import FAILED, err, exit_codes, out, sentence, usage_error
 from agent.config.file import load_config
-from agent.errors import PollError
+from agent.errors import ForeignProtocolError, PollError
 from agent.hil.scan.identify import held_alone
 from agent.hil.scan.ranges import refuse_public
 from agent.site.evidence import alone_findings
@@ -54,7 +54,9 @@ def read(host: str, *, config: Path | None, any_address: bool, as_json: bool, ra
         try:
             reading = asyncio.run(_ask(endpoint, timeout_s, exchanges))
         except PollError as error:
-            # The failure first, then where to look.
+            # What it is if that is known, the failure, then where to look.
+            if isinstance(error, ForeignProtocolError) and error.speaker.startswith(("a ", "an ")):
+                err.print(f"this is {error.speaker}, which hashsight does not read", markup=False, soft_wrap=True)
             err.print(sentence(error), markup=False, soft_wrap=True)
             err.print(f"check first: {REASONS[reason_of(error)].check_first}", markup=False, soft_wrap=True)
             raise typer.Exit(FAILED) from error

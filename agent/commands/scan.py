@@ -18,10 +18,12 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from agent.address import PRIVATE_NETWORKS, Network
 from agent.commands.machine_output import write_json_rows
+from agent.commands.place_rules import rules_of, with_places
 from agent.commands.scan_text import print_scan
 from agent.commands.terminal import FAILED, err, exit_codes, usage_error
 from agent.config.file import load_config
 from agent.errors import AgentError
+from agent.hil.review.unread import unread_rows
 from agent.hil.scan import deep
 from agent.hil.scan.found import Kind
 from agent.hil.scan.identify import as_row
@@ -65,6 +67,7 @@ def scan(
     config: Path | None,
     logins: Path | None,
     has_pages: bool,
+    place: list[str] | None,
     port: int,
     web_port: int | None,
     rate: float,
@@ -82,6 +85,7 @@ def scan(
             reason = f"1 to {MOST_RATE_PER_S:,.0f} connections a second; more would flood the site's switches"
             raise usage_error("scan", "--rate", f"{rate:g}", reason)
         site = _Site(config)
+        rules = rules_of(place, "scan")
         if is_deep:
             _check_deep(any_address=any_address)
         targets = parse_targets(
@@ -101,7 +105,7 @@ def scan(
         began = time.monotonic()
         is_whole, broken = asyncio.run(_run(plan, is_deep=is_deep))
         took_s = time.monotonic() - began
-        proposal = propose(plan.state.found, plan.catalogue)
+        proposal = with_places(propose(plan.state.found, plan.catalogue), rules, plan.state.found)
         failure = _kept(plan, proposal, is_whole=is_whole) or broken
         if as_json:
             _write_json(plan, proposal, took_s, is_whole=is_whole, pool_users=pool_users)
@@ -193,8 +197,8 @@ async def _run(plan: _Plan, *, is_deep: bool) -> tuple[bool, AgentError | None]:
         on_silent=state.undecided.discard,
     )
     try:
-        with _cancelled_by_signals():
-            async with _progress(state.tally), aclosing(finds):
+        with cancelled_by_signals():
+            async with progress(state.tally), aclosing(finds):
                 async for found in finds:
                     state.take(found, plan.targets)
             if is_deep:
@@ -228,7 +232,7 @@ async def _identify_deep(plan: _Plan) -> None:
 
 
 @contextmanager
-def _cancelled_by_signals() -> Iterator[None]:
+def cancelled_by_signals() -> Iterator[None]:
     """Cancel this task on Ctrl-C, SIGTERM and SIGHUP, so that what was found is kept."""
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     # Only the main thread can take signals.
@@ -245,7 +249,7 @@ def _cancelled_by_signals() -> Iterator[None]:
 
 
 @asynccontextmanager
-async def _progress(tally: Tally) -> AsyncIterator[None]:
+async def progress(tally: Tally) -> AsyncIterator[None]:
     """Show how far a scan is, on a terminal only."""
     columns = (BarColumn(), TextColumn("{task.completed:,.0f} of {task.total:,.0f}"), TextColumn("{task.description}"))
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
@@ -275,7 +279,7 @@ def _kept(plan: _Plan, proposal: Proposal, *, is_whole: bool) -> OSError | None:
             plan.state_file.unlink(missing_ok=True)
         else:
             write_unfinished(plan.state_file, plan.state)
-        write_proposal(plan.out_file, proposal.rows)
+        write_proposal(plan.out_file, (*proposal.rows, *unread_rows(plan.state.found)))
     except OSError as error:
         # `replace_file` names its temporary file.
         error.filename = str(plan.out_file)

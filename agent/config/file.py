@@ -21,6 +21,7 @@ from agent.config.mistakes import MASK, is_secret, read_mistakes
 from agent.config.sections import (
     ApiSection,
     CurtailmentSection,
+    DiscoverySection,
     HistorySection,
     IdentitySection,
     LedgerSection,
@@ -58,6 +59,7 @@ class Config(Section):
     history: HistorySection = HistorySection()
     snapshot: SnapshotSection = SnapshotSection()
     identity: IdentitySection = IdentitySection()
+    discovery: DiscoverySection = DiscoverySection()
     log: LogSection = LogSection()
 
     power: PowerSection = PowerSection()

@@ -1,7 +1,7 @@
 """The sections of the configuration file: their keys, meanings and defaults."""
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, time
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
@@ -277,6 +277,34 @@ class IdentitySection(Section):
     max_in_flight: Annotated[int, between(1, 32)] = 8
     # Reported: a busy unit's page takes up to 4 s, and a retry helps.
     deadline_s: Annotated[float, between(0.1, 60)] = 8.0
+
+
+class DiscoverySection(Section):
+    """Daily looks at addresses that are not polled, for machines that are not in the ledger.
+
+    Attributes:
+        networks: Ranges such as ``10.20.0.0/22`` or ``10.20.8.10-10.20.8.90``, each within one of `ledger.networks`;
+            none by default.
+        exclude: Ranges among them that are left alone.
+        at: Local time of a look: an hour in which the network is quiet.
+        rate_per_s: Connections begun per second.
+        port: Port of the units' API.
+    """
+
+    networks: Annotated[tuple[str, ...], Strict(strict=False)] = ()
+    exclude: Annotated[tuple[str, ...], Strict(strict=False)] = ()
+    # Before the day's heat, and before people change anything.
+    at: TimeOfDay = time(4)
+    # Each is one packet of 74 bytes. A thousand silent addresses take half a minute, a /16 twenty.
+    rate_per_s: Annotated[int, between(1, 1000)] = 100
+    port: Annotated[int, between(1, 65_535)] = 4028
+
+    @field_validator("exclude")
+    @classmethod
+    def _require_networks(cls, exclude: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        if exclude and not info.data.get("networks", exclude):
+            raise ValueError("discovery.networks is expected with it: nothing is looked at without")
+        return exclude
 
 
 class LogSection(Section):

@@ -16,6 +16,9 @@ from agent.address import Endpoint, Network, parse_address, parse_endpoint, pars
 from agent.config.json_pointer import parse_pointer
 from agent.config.mistakes import MisspeltError
 
+MAX_PATH_CHARS = 4095
+"""As the system allows."""
+
 
 def parsed(kind: type | tuple[type, ...], parse: Callable[[str], object]) -> PlainValidator:
     """Return a validator for a key that is a string in the file and a `kind` in the program."""
@@ -140,8 +143,14 @@ def _validate_path(value: object, info: ValidationInfo) -> Path:
         return value
     if not isinstance(value, str) or not value or not value.isprintable():
         raise ValueError("a path in quotes is expected")
+    if len(value) > MAX_PATH_CHARS:
+        raise ValueError(f"a path of at most {MAX_PATH_CHARS} characters is expected")
     folder: Path = info.context or Path()
-    return folder / value
+    path = folder / value
+    # Other files are kept beside some, under names that begin with theirs.
+    if not Path(value).name or path.name == "..":
+        raise ValueError("the path of a file is expected, not of a folder")
+    return path
 
 
 Name = Annotated[str, parsed((), _parse_name)]

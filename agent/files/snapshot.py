@@ -7,6 +7,7 @@ from pathlib import Path
 
 from agent.files.atomic import sync_folder, temporary_file
 from agent.files.modes import create_private
+from agent.files.regular import open_regular
 
 MAX_FILE_BYTES = 1 << 26
 """Longest file that is read: two thirds of a million units."""
@@ -42,7 +43,7 @@ def read_packed(path: Path) -> bytes | None:
         ValueError: It is damaged, too long, or something else; the message says which.
     """
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             packed = file.read(MAX_FILE_BYTES + 1)
     except FileNotFoundError:
         return None

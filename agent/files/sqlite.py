@@ -11,6 +11,7 @@ from urllib.parse import quote
 from agent.errors import HistoryError, OutboxError
 from agent.files.lock import FileLock
 from agent.files.modes import create_private
+from agent.files.regular import refuse_irregular
 
 _REASONS = {
     sqlite3.SQLITE_FULL: "full",
@@ -123,7 +124,12 @@ def connect(path: Path, *, busy_s: float, mode: str = "rwc", is_immutable: bool 
         busy_s: How long to wait for other writers, s.
         mode: SQLite's: ``ro``, ``rw`` or ``rwc``.
         is_immutable: Read the file without its write-ahead log and without locks.
+
+    Raises:
+        OSError: It is there and no regular file: SQLite would wait for the writer of a pipe.
     """
+    with suppress(FileNotFoundError):
+        refuse_irregular(path)
     uri = f"file:{quote(str(path.absolute()))}?mode={mode}{'&immutable=1' if is_immutable else ''}"
     # Each connection is used by one thread at a time, though not always the same one.
     return sqlite3.connect(uri, uri=True, timeout=busy_s, isolation_level=None, check_same_thread=False)

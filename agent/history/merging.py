@@ -3,6 +3,9 @@
 A minute that both wrote is the first one's; the second adds at most the seconds that the first did not watch. So the
 seconds in which both published, as at a return or in a partition, count once. Changes of units' states are the first's
 alone: while it was away, the second's are in its own file.
+
+A row that is the same in both to the last digit was written by one agent, and one file is a copy of the other, such as
+a backup: it counts once.
 """
 
 from typing import NamedTuple
@@ -57,12 +60,12 @@ def _merge_site(first: HistoryReader, second: HistoryReader, into: HistoryWriter
         rows.update((values[0], values) for values in chunk)
     only_second = completed = repeated = 0
     for chunk in second.chunks(-ALWAYS, ALWAYS):
-        into.write(site=chunk)
+        into.write(site=[values for values in chunk if values != rows.get(values[0])])
         for values in chunk:
             before = rows.get(values[0])
             if before is None:
                 only_second += 1
-            elif merge(before, values) != before:
+            elif values != before and merge(before, values) != before:
                 completed += 1
             else:
                 repeated += 1
@@ -74,10 +77,10 @@ def _merge_containers(first: HistoryReader, second: HistoryReader, into: History
         for chunk in first.chunks(-ALWAYS, ALWAYS, container):
             into.write(containers=[(container, values) for values in chunk])
     for container in second.containers():
-        rows = (values for chunk in first.chunks(-ALWAYS, ALWAYS, container) for values in chunk)
+        rows = {values for chunk in first.chunks(-ALWAYS, ALWAYS, container) for values in chunk}
         quarters = {values[0] for values in rows if values[1] == QUARTER_S}
         for chunk in second.chunks(-ALWAYS, ALWAYS, container):
-            into.write(containers=[(container, _fitted(values, quarters)) for values in chunk])
+            into.write(containers=[(container, _fitted(values, quarters)) for values in chunk if values not in rows])
 
 
 def _fitted(values: Values, quarters: set[float | None]) -> Values:

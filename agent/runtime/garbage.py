@@ -12,7 +12,7 @@ THRESHOLDS = (70_000, 10, 20)
 # In looks, so about as many seconds.
 MIDDLE_EVERY = 15
 OLD_EVERY = 240
-# Walking this many takes 2 ms on an idle machine, and up to 8 ms on one whose caches others use.
+# Walking this many takes 2 ms on an idle machine, and five times as long on one whose caches others use.
 MOST_OBJECTS = 25_000
 
 

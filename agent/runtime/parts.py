@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from agent.meters.meters import Meters
 from agent.runtime.counting import Counting
+from agent.runtime.discovery import Discovery
 from agent.runtime.fan_out import FanOut
 from agent.runtime.polling import Polling
 from agent.runtime.rounds import Rounds
@@ -20,6 +21,7 @@ class Parts:
     Attributes:
         tracker: Every unit's status.
         identity: Where units are.
+        discovery: What answers at addresses that are not polled.
         counting: Which units count.
         polling: The client and the poller.
         rounds: Each interval's figures.
@@ -31,6 +33,7 @@ class Parts:
 
     tracker: Tracker
     identity: IdentityWatch
+    discovery: Discovery
     counting: Counting
     polling: Polling
     rounds: Rounds

@@ -2,8 +2,9 @@
 
 import ssl
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
+from ipaddress import IPv6Address, ip_address
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -16,8 +17,10 @@ from agent.config.sections import CurtailmentSection, IdentitySection, MeterSect
 from agent.errors import ConfigError, Mistake
 from agent.exporters.mqtt.links import Link, outbox_path, read_links
 from agent.exporters.web.bearer import Token, read_token
+from agent.files.regular import resolved
 from agent.files.secret import read_password
 from agent.files.text import read_text
+from agent.hil.scan.ranges import Span, Targets, parse_targets
 from agent.site.curtailment.events import Scope
 from agent.site.curtailment.orders import KnownScopes
 from agent.site.curtailment.windows import DailyWindow
@@ -52,6 +55,7 @@ class Setup:
         mqtt_links: The link to each MQTT broker, in the order of the configuration.
         primary_token: The bearer token of the agent that this one stands by for; None without one.
         primary_tls: The certificates to trust there; None for the system's.
+        discovered: The addresses that are looked at for machines outside the ledger; None for none.
     """
 
     path: Path
@@ -64,6 +68,7 @@ class Setup:
     mqtt_links: tuple[Link, ...] = ()
     primary_token: Token | None = None
     primary_tls: ssl.SSLContext | None = field(default=None, repr=False)
+    discovered: Targets | None = None
     watched: Ledger = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -157,15 +162,16 @@ def load_setup(path: Path, *, before: Setup | None = None, rest: Callable[[], No
         token_file = standby.token_file
         primary_token = _read(lambda: read_token(token_file, where="standby.token_file"), None, mistakes)
     primary_tls = _read(lambda: read_authority(standby.ca_file, where="standby.ca_file"), None, mistakes)
+    discovered = _read(lambda: read_discovery(config, str(path)), None, mistakes)
     windows = tuple(_window(section, config.site.zone) for section in config.curtailment)
     mistakes.extend(_check_windows(windows, ledger, str(path)))
     history_file, snapshot_file = config.history.path(path), config.snapshot_path(path)
-    others = {each.resolve() for each in _other_files(path, config)}
+    others = {resolved(each) for each in _other_files(path, config)}
     for key, file, more in (
         ("history", history_file, set[Path]()),
-        ("snapshot", snapshot_file, {history_file.resolve()}),
+        ("snapshot", snapshot_file, {resolved(history_file)}),
     ):
-        if file.resolve() in others | more:
+        if resolved(file) in others | more:
             reason = f"this is another file of the agent's; {key} needs one of its own"
             mistakes.append(Mistake(file=str(path), where=f"{key}.file", value=str(file), reason=reason))
     if mistakes:
@@ -181,7 +187,37 @@ def load_setup(path: Path, *, before: Setup | None = None, rest: Callable[[], No
         mqtt_links=mqtt_links,
         primary_token=primary_token,
         primary_tls=primary_tls,
+        discovered=discovered,
     )
+
+
+def read_discovery(config: Config, file: str) -> Targets | None:
+    """Return the addresses of discovery; None if it is off.
+
+    Raises:
+        ConfigError: A range is malformed, or not within one of `ledger.networks`.
+    """
+    section = config.discovery
+    if not section.networks:
+        return None
+    keys = {"RANGE": "discovery.networks", "--exclude": "discovery.exclude"}
+    try:
+        targets = parse_targets(section.networks, section.exclude, allowed=None)
+    except ConfigError as error:
+        raise ConfigError([replace(each, file=file, where=keys[each.where]) for each in error.mistakes]) from error
+    reason = "outside ledger.networks, in which all of a site stands"
+    outside = [
+        Mistake(file=file, where="discovery.networks", value=text, reason=reason)
+        for text in dict.fromkeys(span.text for span in targets.spans if not _is_within(span, config.ledger.networks))
+    ]
+    if outside:
+        raise ConfigError(outside)
+    return targets
+
+
+def _is_within(span: Span, networks: Iterable[Network]) -> bool:
+    ends = [ip_address(each) if span.version == 4 else IPv6Address(each) for each in (span.first, span.last)]
+    return any(all(end in network for end in ends) for network in networks)
 
 
 def load_catalogue(config: Config) -> Catalogue:

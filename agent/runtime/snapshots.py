@@ -109,7 +109,7 @@ class Snapshots:
             body, gap_s = self._checked(data)
         except OSError as error:
             return self._refuse(path, f"it cannot be read: {error.strerror}")
-        except (ValueError, msgspec.MsgspecError) as error:
+        except (ValueError, msgspec.MsgspecError, RecursionError) as error:
             return self._refuse(path, str(error))
         kept = (each for some in body.units for each in some)
         restored = restore(self._tracker, kept, at=self._wall(), clock_s=self._clock(), gap_s=gap_s)
@@ -137,7 +137,7 @@ class Snapshots:
         header = msgspec.msgpack.decode(data, type=_Packed).header
         setup = self._setup()
         if header.site != setup.config.title:
-            raise ValueError(f"it is of site {header.site!r}, not of {setup.config.title!r}")
+            raise ValueError(f"it is of site {header.site[:80]!r}, not of {setup.config.title!r}")
         at, ledger = self._wall(), setup.watched
         gap = gap_since(header, at=at, boot_id=self._boot_id, boot_s=self._boot_s())
         if gap.trouble is not None:

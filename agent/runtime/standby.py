@@ -10,14 +10,12 @@ import structlog
 
 from agent.exporters.mqtt.exporter import MqttExporter
 from agent.exporters.mqtt.witness import Witness
+from agent.runtime.order_sharing import OrderSharing
 from agent.runtime.parts import Parts
 from agent.runtime.round_timer import RoundTimer
 from agent.runtime.rounds import UNITS_PER_SLICE
 from agent.runtime.setup import Setup
-from agent.site.curtailment.orders import OrderError
-from agent.site.curtailment.retention import ordered
 from agent.standby.lease import LOOKS_AN_INTERVAL, Lease
-from agent.standby.orders import missing_orders, read_events
 from agent.standby.watch import Primary, PrimaryError
 from agent.text.numbers import duration_text
 
@@ -58,15 +56,16 @@ class Standby:
         self._new_mqtt, self._clock, self._wall = new_mqtt, clock, wall
         now = setup()
         token = None if now.primary_token is None else now.primary_token.text
-        self.primary = Primary(url, token=token, tls=now.primary_tls, wall=wall)
+        self.primary = Primary(url, site=now.config.site.name, token=token, tls=now.primary_tls, wall=wall)
         self.lease = Lease(interval_s=self._interval_s, clock_s=clock())
         self._silent = parts.fan_out.mqtt
         self._stop_mqtt = asyncio.Event()
         self._mqtt: asyncio.Task[None] | None = None
         self._tasks: asyncio.TaskGroup
         self._trouble: str | None = None
-        self._shared: str | None = None
+        self.sharing = OrderSharing(parts.book, setup, clock=clock, wall=wall)
         self._looks = 0
+        self._is_circular = False
         self._took_over_at = 0.0
         own = parts.fan_out.metrics.own
         own.role, own.takeovers = "standby", 0
@@ -151,6 +150,10 @@ class Standby:
         else:
             self.lease.hear_answer(self._clock(), has_figures=answer.has_figures)
             self._note_offset(answer.clock_offset_s)
+            if answer.is_standby and not self._is_circular:
+                reason = "it stands by itself, so nobody publishes; one agent must have no [standby] section"
+                log.error("primary is a standby", primary=self.primary.url, reason=reason)
+            self._is_circular = answer.is_standby
         if trouble is not None and self._trouble is None:
             log.warning("primary does not answer", error=trouble)
         elif trouble is None and self._trouble is not None:
@@ -162,8 +165,8 @@ class Standby:
         elif is_changed:
             await self._give_back()
         elif not self.lease.is_active and trouble is None:
-            if not self._looks % LOOKS_AN_INTERVAL:
-                await self._share(is_given_back=False)
+            if self.sharing.owes_orders or not self._looks % LOOKS_AN_INTERVAL:
+                await self.sharing.share(self.primary, within_s=self._within_s)
             self._looks += 1
 
     def _note_offset(self, offset_s: float | None) -> None:
@@ -205,28 +208,5 @@ class Standby:
         self._stop_mqtt.set()
         self._apply_pace()
         self._parts.polling.start_over()
-        await self._share(is_given_back=True)
-
-    async def _share(self, *, is_given_back: bool) -> None:
-        """Pass on the curtailments that were ordered here, at a return, and take over the primary's list."""
-        if self._setup().primary_token is None:
-            return
-        within_s, site, book = self._within_s, self._setup().config.site.name, self._parts.book
-        trouble = None
-        try:
-            theirs = read_events(await self.primary.curtailments(within_s=within_s), site=site)
-            if is_given_back:
-                ours = ordered(book.curtailments.events)
-                for event_id, order in missing_orders(ours, theirs, at=self._wall()):
-                    if order is None:
-                        await self.primary.stop(event_id, within_s=within_s)
-                    else:
-                        await self.primary.start(order, within_s=within_s)
-                    log.info("curtailment handed back", id=event_id, is_stopped=order is None)
-            else:
-                await book.mirror(theirs)
-        except (PrimaryError, OrderError, ValueError) as error:
-            trouble = str(error)
-        if trouble is not None and trouble != self._shared:
-            log.warning("curtailments not shared", primary=self.primary.url, reason=trouble)
-        self._shared = trouble
+        self.sharing.begin_return()
+        await self.sharing.share(self.primary, within_s=self._within_s)

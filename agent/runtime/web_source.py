@@ -56,6 +56,7 @@ def web_source(setup: Callable[[], Setup], parts: Parts, standby: Standby | None
         refused=fan_out.metrics.own.http_refused,
         hosts=lambda: setup().config.web.hosts,
         identity=identity.figures,
+        discovery=parts.discovery.figures,
         whereabouts=identity.whereabouts,
         counts_simulated=lambda: counting.counts_simulated,
         history=history if config.history.keep else None,

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from agent.errors import CostlyReplyError, LocalResourceError, PollError
+from agent.errors import CostlyReplyError, LocalResourceError, PollError, UnreachableError
 from agent.unit.reader import Conversation
 from agent.unit.reading import UnitReading
 
@@ -96,3 +96,29 @@ class CpuAccount(msgspec.Struct):
     def wait_s(self, interval_s: float) -> float:
         """Return the time until what the unit took is paid off, s."""
         return interval_s * self.debt_s / BUDGET_S
+
+
+def charged(
+    account: CpuAccount | None,
+    reading: UnitReading | None,
+    error: PollError | None,
+    *,
+    cpu: Callable[[], float],
+    now: float,
+    interval_s: float,
+) -> tuple[CpuAccount | None, PollError | None]:
+    """Return the account of a unit after a poll, and the poll's error: `CostlyReplyError` if it is over its budget.
+
+    Args:
+        account: Before the poll; None while the unit's replies are regular.
+        reading: Of the poll, or None.
+        error: Of the poll, or None.
+        cpu: As of `CpuAccount`.
+        now: Monotonic time, s.
+        interval_s: As of `CpuAccount.settle`.
+    """
+    if account is None:
+        return None if isinstance(error, UnreachableError) else CpuAccount(cpu, now), error
+    is_regular = reading is not None and not reading.repairs
+    costly = account.settle(now, interval_s=interval_s, is_regular=is_regular)
+    return None if account.is_quiet else account, costly or error

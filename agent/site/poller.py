@@ -27,11 +27,12 @@ from agent.errors import (
     UnreachableError,
     drop_frames,
 )
-from agent.site.cpu_budget import CpuAccount
+from agent.site.cpu_budget import CpuAccount, charged
 from agent.site.lateness import Pace
 from agent.site.ledger.entries import LedgerEntry
 from agent.site.schedule import Schedule
-from agent.unit.cgminer.client import Client, Outcome
+from agent.unit.cgminer.call import Outcome
+from agent.unit.cgminer.client import Client
 from agent.unit.nameplate import Nameplate
 from agent.unit.reader import AnyReader
 from agent.unit.reading import Poll, UnitReading
@@ -328,7 +329,9 @@ class Poller:
         elif not unit.is_gone:
             reading, error = outcome.result, outcome.error
             if reading is None or reading.repairs or unit.account is not None:
-                error = self._charge(unit, reading, error, now) or error
+                unit.account, error = charged(
+                    unit.account, reading, error, cpu=self._cpu, now=now, interval_s=self._schedule.interval_s
+                )
             self._reschedule(unit, error, now)
             poll = Poll(
                 unit_id=unit.unit_id,
@@ -347,21 +350,6 @@ class Poller:
             self._fill(lane, now)
         if not self.in_flight:
             self._idle.set()
-
-    def _charge(
-        self, unit: _Unit, reading: UnitReading | None, error: PollError | None, now: float
-    ) -> CostlyReplyError | None:
-        """Keep the account of a unit whose replies are not regular; return the error if it is over its budget."""
-        account = unit.account
-        if account is None:
-            if not isinstance(error, UnreachableError):
-                unit.account = CpuAccount(self._cpu, now)
-            return None
-        is_regular = reading is not None and not reading.repairs
-        costly = account.settle(now, interval_s=self._schedule.interval_s, is_regular=is_regular)
-        if account.is_quiet:
-            unit.account = None
-        return costly
 
     def _reschedule(self, unit: _Unit, error: PollError | None, now: float) -> None:
         if error is None:

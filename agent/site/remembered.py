@@ -27,6 +27,11 @@ from agent.unit.reading import BoardReading, Dialect, Fault, Identity, Mode, Pla
 Detail: TypeAlias = bool | int | str | None
 Moment: TypeAlias = Annotated[float, msgspec.Meta(ge=0, le=1e11)]
 Seconds: TypeAlias = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
+# Wider than what a reply may say, so that a file is refused for what no agent writes alone: NaN would be summed.
+Rate: TypeAlias = Annotated[float, msgspec.Meta(ge=0, le=1e17)]
+Watts: TypeAlias = Annotated[float, msgspec.Meta(ge=0, le=1e6)]
+Uptime: TypeAlias = Annotated[float, msgspec.Meta(ge=0, le=1e11)]
+Frequency: TypeAlias = Annotated[float, msgspec.Meta(ge=0, le=1e12)]
 
 _ERRORS: dict[str, type[PollError]] = {
     error.__name__: error
@@ -57,13 +62,13 @@ class KeptBoard(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One board; fields as in `BoardReading`."""
 
     slot: int
-    hashrate_hs: float | None
+    hashrate_hs: Rate | None
     chips: int | None
     chip_celsius: Places
     pcb_celsius: Places
     coolant_celsius: Places
     bad_chips: int | None
-    frequency_hz: float | None
+    frequency_hz: Frequency | None
     is_average: bool
 
 
@@ -85,16 +90,16 @@ class KeptReading(msgspec.Struct, frozen=True, array_like=True, gc=False):
     firmware: str | None
     api: str | None
     miner: str | None
-    uptime_s: float | None
-    hashrate_5s_hs: float | None
-    hashrate_30m_hs: float | None
-    hashrate_avg_hs: float | None
-    hashrate_ideal_hs: float | None
-    hashrate_sale_hs: float | None
-    stand_in_hs: float | None
-    stand_in_window_s: float | None
+    uptime_s: Uptime | None
+    hashrate_5s_hs: Rate | None
+    hashrate_30m_hs: Rate | None
+    hashrate_avg_hs: Rate | None
+    hashrate_ideal_hs: Rate | None
+    hashrate_sale_hs: Rate | None
+    stand_in_hs: Rate | None
+    stand_in_window_s: Uptime | None
     is_profile_ideal: bool
-    power_watts: float | None
+    power_watts: Watts | None
     power_kind: PowerKind | None
     coolant_layout: CoolantLayout
     fan_rpm: Places

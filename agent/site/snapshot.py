@@ -13,7 +13,7 @@ from typing import NamedTuple
 import msgspec
 
 from agent.site.lateness import HELD_FOR_RATIO
-from agent.site.remembered import Remembered, kept_error, kept_reading, restored_error, restored_reading
+from agent.site.remembered import Moment, Remembered, kept_error, kept_reading, restored_error, restored_reading
 from agent.site.tracked_unit import TrackedUnit
 from agent.site.tracker import Tracker
 
@@ -37,10 +37,10 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     version: int
     site: str
     ledger: str
-    at: float
+    at: Moment
     boot_id: str
-    boot_s: float
-    whole_at: float | None
+    boot_s: Moment
+    whole_at: Moment | None
 
 
 class Gap(NamedTuple):

@@ -201,7 +201,7 @@ class TrackedUnit:
             target_ratio=1 if event is None else event.target_ratio,
             course=STEADY
             if self.restarts is None and not self.is_frozen and not is_waking
-            else self._course(is_waking=is_waking),
+            else _course(self.restarts, is_frozen=self.is_frozen, is_waking=is_waking),
         )
         fresh = reading if is_fresh else None
         hashrate_hs = fresh.rate_hs if fresh is not None else None
@@ -256,15 +256,6 @@ class TrackedUnit:
             )
         self.status = status
 
-    def _course(self, *, is_waking: bool) -> Course:
-        restarts = self.restarts
-        return Course(
-            is_frozen=self.is_frozen,
-            is_restarting=restarts is not None and restarts.is_restarting,
-            is_settled=restarts is not None and restarts.is_settled,
-            is_waking=is_waking,
-        )
-
     def take_meter(self, watts: float | None, power_model: PowerModel) -> None:
         """Put what the unit's own meter reads now into its status; None without a meter."""
         self.metered_watts = watts
@@ -280,6 +271,15 @@ class TrackedUnit:
             is_starting=reason in _RAMPING,
             metered_watts=self.metered_watts,
         )
+
+
+def _course(restarts: Restarts | None, *, is_frozen: bool, is_waking: bool) -> Course:
+    return Course(
+        is_frozen=is_frozen,
+        is_restarting=restarts is not None and restarts.is_restarting,
+        is_settled=restarts is not None and restarts.is_settled,
+        is_waking=is_waking,
+    )
 
 
 _RAMPING = frozenset({Reason.RAMPING_UP, Reason.WAKING})

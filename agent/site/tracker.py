@@ -13,7 +13,7 @@ import msgspec
 from agent.errors import OtherUnitError, PollError
 from agent.site.curtailment.events import Curtailments, Slice
 from agent.site.lateness import HELD_FOR_RATIO, held
-from agent.site.ledger.delta import LedgerDelta
+from agent.site.ledger.delta import LedgerDelta, delta_between
 from agent.site.ledger.entries import LedgerEntry
 from agent.site.power import PowerModel
 from agent.site.status import UnitState, UnitStatus
@@ -105,13 +105,7 @@ class Tracker:
 
         May run in a thread while polls are recorded, but not during `take_over`.
         """
-        units, changed, there = self._units, [], set()
-        for entry in entries:
-            there.add(entry.unit_id)
-            unit = units.get(entry.unit_id)
-            if unit is None or (unit.entry is not entry and unit.entry != entry):
-                changed.append(entry)
-        return LedgerDelta(tuple(changed), tuple(unit_id for unit_id in units if unit_id not in there))
+        return delta_between({unit_id: unit.entry for unit_id, unit in self._units.items()}, entries)
 
     def take_over(self, delta: LedgerDelta, *, at: float) -> list[UnitStatus]:
         """Apply a delta; all other units, and their statuses, stay the very same objects.

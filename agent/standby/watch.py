@@ -2,7 +2,7 @@
 
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,9 +12,17 @@ import aiohttp
 import msgspec
 
 from agent.errors import AgentError, ConfigError, Mistake, excerpt
+from agent.files.regular import refuse_irregular
+from agent.tls import client_context
 
 MAX_ANSWER_BYTES = 4 << 20
 CURTAILMENTS = "/api/v1/curtailments"
+SITE_HEADER = "Hashsight-Site"
+"""Names the site in an agent's answer to ``/readyz``: a proxy in front of a dead agent answers 503 as well."""
+ROLE_HEADER = "Hashsight-Role"
+MAX_REASON_CHARS = 200
+# Malformed, unknown, in conflict: as the API of curtailments answers them.
+_REFUSALS = frozenset({400, 404, 409, 413, 415})
 
 
 def read_authority(path: Path | None, *, where: str) -> ssl.SSLContext | None:
@@ -31,7 +39,8 @@ def read_authority(path: Path | None, *, where: str) -> ssl.SSLContext | None:
         return None
     reason = "contains no certificate"
     try:
-        return ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=path)
+        refuse_irregular(path)
+        return client_context(path)
     except ssl.SSLError as error:
         cause: Exception = error
     except OSError as error:
@@ -43,18 +52,24 @@ class PrimaryError(AgentError):
     """The primary did not answer, or not as an agent does; the message says how."""
 
 
+class RefusedOrderError(PrimaryError):
+    """The primary refused an order for what it is; sending it again changes nothing."""
+
+
 class Answer(NamedTuple):
     """What the primary said of itself.
 
     Attributes:
         has_figures: True if its figures may be believed.
         words: Its words, such as why they may not.
+        is_standby: True if it stands by for another agent itself, which may be this one.
         clock_offset_s: Its wall clock minus ours, s, to a second; None if it did not say.
     """
 
     has_figures: bool
     words: str
     clock_offset_s: float | None
+    is_standby: bool = False
 
 
 class Primary:
@@ -62,6 +77,7 @@ class Primary:
 
     Args:
         url: ``http://HOST:PORT`` or ``https://...``, without a path at the end.
+        site: Name of its site, as in its configuration.
         token: Its bearer token; None if it has none.
         tls: For ``https``; None for the system's certificates.
         wall: Returns Unix time, s.
@@ -71,11 +87,13 @@ class Primary:
         self,
         url: str,
         *,
+        site: str,
         token: str | None = None,
         tls: ssl.SSLContext | None = None,
         wall: Callable[[], float] = time.time,
     ) -> None:
         self.url = url.rstrip("/")
+        self._site = site
         self._headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         self._tls = tls or True
         self._wall = wall
@@ -84,18 +102,27 @@ class Primary:
         """Ask if it is ready.
 
         Raises:
-            PrimaryError: There was no answer of an agent within this time.
+            PrimaryError: There was no answer of this site's agent within this time.
         """
-        status, body, date = await self._request("GET", "/readyz", within_s=within_s)
+        status, body, head = await self._request("GET", "/readyz", within_s=within_s)
         if status not in {200, 503}:
             raise PrimaryError(f"{self.url}/readyz: HTTP {status}")
-        offset_s = None
-        if date is not None:
-            try:
-                offset_s = parsedate_to_datetime(date).timestamp() - self._wall()
-            except ValueError:
-                offset_s = None
-        return Answer(status == 200, excerpt(body), offset_s)
+        site = head.get(SITE_HEADER)
+        if site is None:
+            raise PrimaryError(f"{self.url}/readyz: HTTP {status} of something else than an agent: {excerpt(body)!r}")
+        if site != self._site:
+            raise PrimaryError(f"{self.url}/readyz: the agent of site {site[:80]!r} answers, not of {self._site!r}")
+        is_standby = head.get(ROLE_HEADER) == "standby"
+        return Answer(status == 200, excerpt(body), self._offset_s(head.get("Date")), is_standby)
+
+    def _offset_s(self, date: str | None) -> float | None:
+        if date is None:
+            return None
+        try:
+            return parsedate_to_datetime(date).timestamp() - self._wall()
+        except (ValueError, OverflowError):
+            # A year or an offset of many digits overflows.
+            return None
 
     async def curtailments(self, *, within_s: float) -> bytes:
         """Return its list of curtailments as JSON.
@@ -112,39 +139,52 @@ class Primary:
         """Order a curtailment there.
 
         Raises:
+            RefusedOrderError: It was refused for what it is.
             PrimaryError: It was not followed.
         """
-        status, body, _ = await self._request("POST", CURTAILMENTS, within_s=within_s, order=order)
-        if status not in {200, 201}:
-            raise PrimaryError(f"{self.url}{CURTAILMENTS}: HTTP {status}: {excerpt(body)}")
+        await self._order("POST", CURTAILMENTS, within_s=within_s, order=order)
 
     async def stop(self, event_id: str, *, within_s: float) -> None:
         """Stop a curtailment there.
 
         Raises:
+            RefusedOrderError: It was refused for what it is.
             PrimaryError: It was not followed.
         """
-        path = f"{CURTAILMENTS}/{quote(event_id, safe='')}"
-        status, body, _ = await self._request("DELETE", path, within_s=within_s)
-        if status != 200:
-            raise PrimaryError(f"{self.url}{path}: HTTP {status}: {excerpt(body)}")
+        await self._order("DELETE", f"{CURTAILMENTS}/{quote(event_id, safe='')}", within_s=within_s)
+
+    async def _order(self, method: str, path: str, *, within_s: float, order: dict[str, object] | None = None) -> None:
+        status, body, _ = await self._request(method, path, within_s=within_s, order=order)
+        if status not in {200, 201}:
+            kind = RefusedOrderError if status in _REFUSALS else PrimaryError
+            raise kind(f"{self.url}{path}: HTTP {status}: {excerpt(body)}")
 
     async def _request(
         self, method: str, path: str, *, within_s: float, order: dict[str, object] | None = None
-    ) -> tuple[int, bytes, str | None]:
+    ) -> tuple[int, bytes, Mapping[str, str]]:
         data: Any = None if order is None else msgspec.json.encode(order)
-        headers = self._headers if data is None else {**self._headers, "Content-Type": "application/json"}
+        headers = {**self._headers, "Accept-Encoding": "identity"}
+        if data is not None:
+            headers["Content-Type"] = "application/json"
         # A connection of its own for each question: one that a partition left half open would hide that it ended.
         connector = aiohttp.TCPConnector(force_close=True, ssl=self._tls)
         timeout = aiohttp.ClientTimeout(total=within_s)
         try:
             async with (
-                aiohttp.ClientSession(connector=connector, timeout=timeout, trust_env=False) as session,
+                # Nothing is unpacked, so an answer is never longer than what was sent.
+                aiohttp.ClientSession(
+                    connector=connector, timeout=timeout, trust_env=False, auto_decompress=False
+                ) as session,
                 session.request(method, self.url + path, headers=headers, data=data, allow_redirects=False) as response,
             ):
-                body = await response.content.read(MAX_ANSWER_BYTES)
-                return response.status, body, response.headers.get("Date")
+                body = bytearray()
+                async for chunk in response.content.iter_any():
+                    body += chunk
+                    if len(body) > MAX_ANSWER_BYTES:
+                        raise PrimaryError(f"{self.url}{path}: an answer of more than {MAX_ANSWER_BYTES >> 20} MiB")
+                return response.status, bytes(body), response.headers
         except TimeoutError as error:
             raise PrimaryError(f"{self.url}{path}: no answer within {within_s:.1f} s") from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise PrimaryError(f"{self.url}{path}: {str(error) or type(error).__name__}") from error
+            reason = " ".join(str(error).split())[:MAX_REASON_CHARS] or type(error).__name__
+            raise PrimaryError(f"{self.url}{path}: {reason}") from error

@@ -32,7 +32,7 @@ def decode(text: bytes, file: str) -> Statement:
         if isinstance(content, dict) and content.get("format") == FORMAT_1:
             content = upgraded(content)
         statement = msgspec.convert(content, Statement)
-    except (msgspec.MsgspecError, LookupError, TypeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, LookupError, TypeError) as error:
         raise StatementError(f"{file}: not a statement in JSON (--format json): {error}") from error
     if statement.format != FORMAT:
         raise StatementError(f"{file}: statement format {statement.format}, this version reads {FORMAT}")

@@ -16,6 +16,8 @@ from typing import NamedTuple
 
 MAX_CHALLENGE_CHARS = 1024
 
+# The client repeats the texts of a challenge: a line end in one would begin a request of the server's choosing.
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _PARAMETER = re.compile(r'\b([A-Za-z]+)[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]*))')
 
 
@@ -46,12 +48,14 @@ class Challenge(NamedTuple):
 
 
 def read_challenge(values: Iterable[str]) -> Challenge | None:
-    """Return the first supported challenge, or None.
+    """Return the first supported challenge without control characters, or None.
 
     Args:
         values: The values of the WWW-Authenticate headers; each value is one challenge.
     """
     for value in values:
+        if _CONTROL.search(value):
+            continue
         scheme, _, rest = value[:MAX_CHALLENGE_CHARS].partition(" ")
         fields = {name.lower(): quoted or plain for name, quoted, plain in _PARAMETER.findall(rest)}
         qops = {word.strip().lower() for word in fields.get("qop", "").split(",")}

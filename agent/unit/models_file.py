@@ -6,7 +6,6 @@ a hashrate describe hardware whose rating has no source.
 
 import csv
 import io
-import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -31,6 +30,8 @@ COLUMNS = (
 OPTIONAL_COLUMNS = ("coolant_layout",)
 # For TH/s, W, boards, chips and fans: far above any machine, and figures computed from it stay finite.
 MAX_CELL = 1_000_000
+# A model is a label of every unit's series.
+MAX_NAME_CHARS = 64
 HYDRO = "hydro"
 COOLINGS = frozenset({"air", HYDRO, "immersion"})
 
@@ -121,14 +122,16 @@ def _read_hardware(reader: "_RowReader") -> Hardware:
     cooling = reader.text("cooling")
     if cooling not in COOLINGS:
         reader.refuse("cooling", f"one of {', '.join(sorted(COOLINGS))} is expected")
-    model = short_model(reader.text("model"))
+    # No figure is made of it, but a cell that is none is a slip of the row.
+    reader.number("efficiency_j_per_th")
+    model = short_model(reader.name("model"))
     if not base_key(model):
         reader.refuse("model", "a model needs a name")
     return Hardware(
         model=model,
         boards=boards,
         chips_per_board=chips,
-        chip=reader.text("chip") or None,
+        chip=reader.name("chip") or None,
         fans=fans,
         cooling=cooling,
         coolant_layout=_read_layout(reader, cooling),
@@ -186,15 +189,20 @@ class _RowReader:
         """Return a cell without the blanks around it; empty for an optional column that the file leaves out."""
         return self._row.get(column, "").strip()
 
+    def name(self, column: str) -> str:
+        """Return a text that is fit for a label."""
+        text = self.text(column)
+        if len(text) > MAX_NAME_CHARS or not text.isprintable():
+            self.refuse(column, f"at most {MAX_NAME_CHARS} printable characters are expected")
+        return text
+
     def number(self, column: str) -> float | None:
         """Return a positive number; None for an empty or bad cell."""
         cell = self.text(column)
         if not cell:
             return None
-        try:
-            value = float(cell)
-        except ValueError:
-            value = math.nan
+        # As in the ledger: Python alone would also read 1_0 and the digits of other scripts.
+        value = float(cell) if re.fullmatch(r"[0-9]{1,7}(\.[0-9]{1,6})?", cell) else 0.0
         if not 0 < value <= MAX_CELL:
             self.refuse(column, f"a number above 0 is expected, at most {MAX_CELL:,}")
             return None

@@ -75,7 +75,7 @@ def belief(board: page.Page) -> None:
                 },
             ),
         ),
-        width=16,
+        width=14,
         height=7,
     )
     board.add(
@@ -86,7 +86,15 @@ def belief(board: page.Page) -> None:
             parts.COUNT,
             parts.NONE_WANTED,
         ),
-        width=8,
+        parts.figure(
+            "Found elsewhere",
+            "Machines that answered the latest look at discovery.networks, at an address without a deployed unit. "
+            "No data while discovery is off, and after a restart until the next look.",
+            now(f"sum(mining_site_discovered_machines{_SITE} {_ONCE})"),
+            parts.COUNT,
+            parts.NONE_WANTED,
+        ),
+        width=5,
         height=7,
     )
 

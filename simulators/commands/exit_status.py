@@ -11,6 +11,9 @@ from simulators.farm.plan import FarmError
 from simulators.scenario.tomlfile import TomlError
 from simulators.sockets.listening import ServeError
 from simulators.sockets.replay import CaptureError
+from simulators.sockets.report_button import ButtonError
+from simulators.strangers.spans import SpanError
+from simulators.strangers.surroundings import SurroundingsError
 from simulators.unit.endpoints import EndpointError
 from simulators.unit.models import ModelError
 
@@ -23,7 +26,17 @@ def clear_errors() -> Iterator[None]:
     """Turn errors that the user can fix into one line and an exit status."""
     try:
         yield
-    except (FarmError, ModelError, CaptureError, TomlError, ClockError, EndpointError) as error:
+    except (
+        FarmError,
+        ModelError,
+        CaptureError,
+        TomlError,
+        ClockError,
+        EndpointError,
+        SpanError,
+        SurroundingsError,
+        ButtonError,
+    ) as error:
         ERRORS.print(f"hashsight-sim: {error}")
         raise typer.Exit(EXIT_BAD_INPUT) from error
     except ServeError as error:

@@ -11,11 +11,12 @@ from simulators.commands.listeners import read_listeners
 from simulators.commands.process import run_until_done
 from simulators.farm.plan import FarmError, FarmPlan, Troubles, read_mix, read_share
 from simulators.scenario.scenario import load_farm
+from simulators.strangers.surroundings import Surroundings, read_elsewhere, read_strangers
 
 # Options for which the file of ``--farm`` has keys.
 _IN_FILE = (
     *("addresses", "asleep", "base", "containers", "missing_board", "missing_chips"),
-    *("mix", "off", "slow", "starting", "units"),
+    *("mix", "off", "slow", "starting", "units", "strangers", "elsewhere", "latency_ms", "loss"),
 )
 
 
@@ -29,9 +30,11 @@ def run(
     addresses: str,
     port: int,
     http_port: int | None,
+    no_pages: bool,
     power_port: int | None,
     power_lines: str,
     control: str,
+    report_to: str,
     mix: str,
     containers: int,
     off: str,
@@ -40,6 +43,10 @@ def run(
     missing_board: str,
     missing_chips: str,
     slow: str,
+    strangers: list[str] | None,
+    elsewhere: str,
+    latency_ms: float,
+    loss: str,
     ledger_out: Path | None,
     allow_remote: bool,
 ) -> None:
@@ -65,13 +72,21 @@ def run(
                     missing_chips=read_share(missing_chips),
                     slow=read_share(slow),
                 ),
+                around=Surroundings(
+                    strangers=tuple(map(read_strangers, strangers or ())),
+                    elsewhere=read_elsewhere(elsewhere),
+                    latency_s=latency_ms / 1000.0,
+                    loss_ratio=read_share(loss),
+                ),
             )
         listeners = read_listeners(
             port=port,
             http_port=http_port,
+            no_pages=no_pages,
             power_port=power_port,
             power_lines=power_lines,
             control=control,
+            report_to=report_to,
             ledger_out=ledger_out,
             allow_remote=allow_remote,
         )
@@ -89,4 +104,4 @@ def _plan_from_file(context: typer.Context, path: Path, seed: int | None) -> Far
         if is_given(context, name):
             raise FarmError(f"--{name.replace('_', '-')} and --farm exclude each other: the file has a key for it")
     file = load_farm(path)
-    return file.farm.plan(seed=drawn_seed(file.seed if seed is None else seed), air=file.weather.climate())
+    return file.plan(seed=drawn_seed(file.seed if seed is None else seed))

@@ -61,9 +61,11 @@ def run(
     addresses: str,
     port: int,
     http_port: int | None,
+    no_pages: bool,
     power_port: int | None,
     power_lines: str,
     control: str,
+    report_to: str,
     ledger_out: Path | None,
     allow_remote: bool,
     every: str,
@@ -89,9 +91,11 @@ def run(
         listeners = read_listeners(
             port=port,
             http_port=http_port,
+            no_pages=no_pages,
             power_port=power_port,
             power_lines=power_lines,
             control=control,
+            report_to=report_to,
             ledger_out=ledger_out,
             allow_remote=allow_remote,
         )

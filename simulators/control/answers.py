@@ -90,6 +90,36 @@ class InjectionWhole(InjectionTold, frozen=True, kw_only=True):
     unit_ids: tuple[str, ...]
 
 
+class Pressed(Answer, frozen=True, kw_only=True):
+    """A report button that was pressed.
+
+    Attributes:
+        payload: The text of each datagram.
+        times: Number of datagrams.
+        source: Address and port that they came from.
+        to: Address and port that they went to.
+    """
+
+    payload: str
+    times: int
+    source: str
+    to: str
+
+
+class StrangerTold(Answer, frozen=True, kw_only=True):
+    """A machine on the farm's network that is no unit and answers.
+
+    Attributes:
+        address: Its IPv4 address.
+        make: What it is.
+        mac: Its MAC address.
+    """
+
+    address: str
+    make: str
+    mac: str
+
+
 class TimeTold(Answer, frozen=True, kw_only=True):
     """Simulated time.
 

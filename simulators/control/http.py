@@ -8,7 +8,7 @@ import msgspec
 from aiohttp import web
 
 from simulators.control.answers import Refusal
-from simulators.control.control import Control, nothing
+from simulators.control.control import LOOPBACK, Control, nothing
 from simulators.control.operations import Asked, Operation, RefusedError, describe
 from simulators.farm.clock import ClockError
 from simulators.farm.farm import Farm
@@ -17,6 +17,7 @@ from simulators.scenario.player import Playing
 from simulators.scenario.tomlfile import TomlError
 from simulators.sockets.journal import Journal
 from simulators.sockets.listening import listen
+from simulators.sockets.report_button import ButtonError, Listener
 from simulators.unit.conditions import FaultError
 
 _MAX_BODY_BYTES = 1 << 20
@@ -53,6 +54,7 @@ async def serve_control(
     port: int = 0,
     follow: Callable[[], None] = nothing,
     playing: Playing | None = None,
+    listener: Listener = LOOPBACK,
 ) -> AsyncIterator[tuple[str, int]]:
     """Serve the control API for as long as the context is open; yield host and port.
 
@@ -63,17 +65,18 @@ async def serve_control(
         port: Port to listen on; 0 takes a free one.
         follow: Called after every change.
         playing: A scenario that is already being played.
+        listener: What hears the report buttons.
 
     Raises:
         ServeError: The port is taken or not permitted.
     """
-    control = Control(farm, journal, follow=follow, playing=playing)
+    control = Control(farm, journal, follow=follow, playing=playing, listener=listener)
     runner = web.AppRunner(control_app(control), access_log=None)
     await runner.setup()
     try:
-        listener = listen(host, port, option="--control")
-        await web.SockSite(runner, listener).start()
-        yield host, listener.getsockname()[1]
+        door = listen(host, port, option="--control")
+        await web.SockSite(runner, door).start()
+        yield host, door.getsockname()[1]
     finally:
         await runner.cleanup()
 
@@ -114,7 +117,7 @@ async def _refuse(
         return await handler(request)
     except RefusedError as error:
         return _refusal(error.status, str(error))
-    except (FarmError, FaultError, TomlError, ClockError) as error:
+    except (FarmError, FaultError, TomlError, ClockError, ButtonError) as error:
         return _refusal(400, str(error))
     except web.HTTPException as error:
         hint = "; see /openapi.json" if error.status in {404, 405} else ""

@@ -109,6 +109,18 @@ class FaultOrder(Question, frozen=True, kw_only=True):
     spread_s: Annotated[float, Meta(ge=0.0, le=1e9)] = 0.0
 
 
+class PressOrder(Question, frozen=True, kw_only=True):
+    """A press of the report button.
+
+    Attributes:
+        to: ``IPV4`` or ``IPV4:PORT`` that hears it, instead of the one of ``--report-to``.
+        times: Number of datagrams; some units send two.
+    """
+
+    to: Name | None = None
+    times: Annotated[int, Meta(ge=1, le=5)] = 1
+
+
 class TimeOrder(Question, frozen=True, kw_only=True):
     """A change of simulated time.
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 
 from simulators.faults import unit as unit_faults
+from simulators.strangers.surroundings import QUIET, Elsewhere, Surroundings
 from simulators.unit import chance, physics
 from simulators.unit.builds import build_for
 from simulators.unit.conditions import Condition
@@ -20,6 +21,7 @@ from simulators.unit.stretches import WARM_UP_S
 from simulators.unit.unit import Unit
 
 SLOTS_PER_RACK = 20
+MAX_REFUSING_UNITS = 4096
 
 _MAX_UNITS = 1_000_000
 _DAY_S = 86400.0
@@ -71,6 +73,7 @@ class FarmPlan:
         containers: Number of containers, which are filled evenly and in order.
         troubles: Troubles that it starts with.
         air: Outside air; containers differ by a degree or two.
+        around: The network around the units.
     """
 
     units: int = 300
@@ -81,6 +84,7 @@ class FarmPlan:
     containers: int = 3
     troubles: Troubles = field(default_factory=Troubles)
     air: physics.Climate = USUAL_AIR
+    around: Surroundings = QUIET
 
 
 def read_mix(text: str) -> dict[Model, float]:
@@ -157,6 +161,7 @@ def check_plan(plan: FarmPlan) -> None:
         raise FarmError(f"base {plan.base!r} is not an IPv4 address") from None
     if first.is_loopback and int(first) + plan.units * 256 // 254 + 2 > int(ipaddress.IPv4Address("127.255.255.254")):
         raise FarmError(f"{plan.units} units do not fit between {plan.base} and 127.255.255.254")
+    _check_surroundings(plan)
     troubles = plan.troubles
     wrong = (
         troubles.off
@@ -170,6 +175,27 @@ def check_plan(plan: FarmPlan) -> None:
         raise FarmError(f"troubles add up to {wrong:.1%} of the units")
 
 
+def unit_endpoints(plan: FarmPlan) -> Iterator[Endpoint]:
+    """Yield the places of the units, in their order; more than there are units if they follow `base`."""
+    return iter(plan.endpoints) if plan.endpoints else map(Endpoint, addresses(plan.base))
+
+
+def _check_surroundings(plan: FarmPlan) -> None:
+    around = plan.around
+    if around.elsewhere is Elsewhere.REFUSE:
+        sockets = plan.units + sum(span.size for span in around.silent)
+        if sockets > MAX_REFUSING_UNITS:
+            raise FarmError(
+                f"elsewhere = refuse needs a socket for each unit and silent address; {sockets} are more than "
+                f"{MAX_REFUSING_UNITS}"
+            )
+    spans = [span for group in around.strangers for span in group.spans]
+    if spans:
+        for place, _ in zip(unit_endpoints(plan), range(plan.units), strict=False):
+            if any(place.address in span for span in spans):
+                raise FarmError(f"a unit and a stranger both stand at {Endpoint(place.address)}")
+
+
 def build_units(plan: FarmPlan, start: float) -> Iterator[Unit]:
     """Yield the units of a plan as they are at `start`, Unix seconds."""
     # Seeding with a string is documented as stable. Each list has its own stream, so that a new option does not change
@@ -179,7 +205,7 @@ def build_units(plan: FarmPlan, start: float) -> Iterator[Unit]:
     troubles = _assign_troubles(plan)
     climates = [_climate(plan, container) for container in range(plan.containers)]
     farm_key = chance.word(plan.seed, 0)
-    endpoints = iter(plan.endpoints) if plan.endpoints else map(Endpoint, addresses(plan.base))
+    endpoints = unit_endpoints(plan)
     container_names = [f"C{container + 1}" for container in range(plan.containers)]
     rack_names: dict[tuple[int, int], str] = {}
     places = [0] * plan.containers

@@ -22,11 +22,11 @@ from dataclasses import replace
 from datetime import datetime
 from importlib import resources
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import AwareDatetime, Field, field_validator
+from pydantic import AwareDatetime, Field, field_validator, model_validator
 
-from simulators.farm.plan import FarmPlan
+from simulators.farm.plan import FarmPlan, check_plan
 from simulators.scenario.durations import show_duration
 from simulators.scenario.sections import (
     MAX_BEGINNINGS,
@@ -34,9 +34,12 @@ from simulators.scenario.sections import (
     EventSection,
     FarmSection,
     Happening,
+    NetworkSection,
     Section,
     ShuffleSection,
+    StrangersSection,
     WeatherSection,
+    surroundings,
 )
 from simulators.scenario.tomlfile import Mistake, TomlError, clip, load_toml, read_toml
 from simulators.scenario.values import LOOSE, PositiveLength
@@ -105,11 +108,21 @@ class Scenario(Section):
 
 
 class FarmFile(Section):
-    """A farm in its own file: a seed, and the sections ``farm`` and ``weather`` of a scenario, without spells."""
+    """A farm in its own file.
+
+    Attributes:
+        seed: Random seed; None for a drawn one.
+        farm: As in a scenario.
+        weather: As in a scenario, without spells.
+        network: The network around the units.
+        strangers: What stands at its other addresses.
+    """
 
     seed: Annotated[int, Field(ge=0, le=2**63 - 1)] | None = None
     farm: FarmSection
     weather: WeatherSection = WeatherSection()
+    network: NetworkSection = NetworkSection()
+    strangers: Annotated[tuple[StrangersSection, ...], LOOSE] = ()
 
     @field_validator("weather")
     @classmethod
@@ -117,6 +130,16 @@ class FarmFile(Section):
         if weather.spell:
             raise ValueError("spells belong in a scenario")
         return weather
+
+    @model_validator(mode="after")
+    def _can_be_built(self) -> Self:
+        check_plan(self.plan(seed=1))
+        return self
+
+    def plan(self, *, seed: int) -> FarmPlan:
+        """Return the plan of the farm and of the network around it."""
+        plan = self.farm.plan(seed=seed, air=self.weather.climate())
+        return replace(plan, around=surroundings(self.network, self.strangers))
 
 
 def load_farm(path: Path) -> FarmFile:

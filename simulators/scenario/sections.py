@@ -12,6 +12,8 @@ from simulators.farm.plan import FarmError, FarmPlan, Troubles, check_plan, read
 from simulators.farm.selection import Selector
 from simulators.faults.vocabulary import FAULTS, Fault, read_fault
 from simulators.scenario.values import LOOSE, Length, Moment, Names, PositiveLength, Share, TimeOfDay
+from simulators.strangers.spans import Span, read_span
+from simulators.strangers.surroundings import MAX_LATENCY_S, MAX_LOSS_RATIO, Elsewhere, Make, Strangers, Surroundings
 from simulators.unit.endpoints import read_endpoints
 from simulators.unit.models import ModelError
 from simulators.unit.physics import Climate
@@ -124,6 +126,57 @@ class FarmSection(Section):
             troubles=Troubles(**self.troubles.model_dump()),
             air=air,
         )
+
+
+class NetworkSection(Section):
+    """How well the network carries what is sent to TCP 4028, and what a client meets where nothing stands.
+
+    Attributes:
+        elsewhere: ``reset``, ``refuse`` or ``silent``; see `Elsewhere`.
+        latency_ms: Milliseconds by which each reply is late.
+        loss: Share of the packets to the units that are lost.
+    """
+
+    elsewhere: Annotated[Elsewhere, LOOSE] = Elsewhere.RESET
+    latency_ms: Annotated[float, Field(ge=0.0, le=1000.0 * MAX_LATENCY_S)] = 0.0
+    loss: Annotated[Share, Field(le=MAX_LOSS_RATIO)] = 0.0
+
+
+class StrangersSection(Section):
+    """What stands at addresses of the farm's network and is no unit.
+
+    Attributes:
+        make: ``silent``, ``mute``, ``web`` or a make; see `Make`.
+        addresses: ``IPV4``, ``IPV4-IPV4`` or a network, one or several.
+    """
+
+    make: Annotated[Make, LOOSE]
+    addresses: Names
+
+    @field_validator("addresses")
+    @classmethod
+    def _are_spans(cls, addresses: tuple[str, ...]) -> tuple[str, ...]:
+        for text in addresses:
+            read_span(text)
+        return addresses
+
+    def spans(self) -> tuple[Span, ...]:
+        """Return its addresses."""
+        return tuple(map(read_span, self.addresses))
+
+
+def surroundings(network: NetworkSection, strangers: tuple[StrangersSection, ...]) -> Surroundings:
+    """Return the network around the units.
+
+    Raises:
+        SurroundingsError: The strangers do not go together.
+    """
+    return Surroundings(
+        strangers=tuple(Strangers(make=group.make, spans=group.spans()) for group in strangers),
+        elsewhere=network.elsewhere,
+        latency_s=network.latency_ms / 1000.0,
+        loss_ratio=network.loss,
+    )
 
 
 class SpellSection(Section):

@@ -14,12 +14,14 @@ import socket
 import struct
 from collections import deque
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from simulators.firmware.antminer import api_program
+from simulators.sockets.doors import Doors
 from simulators.sockets.journal import Journal
-from simulators.sockets.listening import ServeError, listen, raise_file_limit
-from simulators.sockets.silence import silence
+from simulators.sockets.listening import ServeError, raise_file_limit
 from simulators.sockets.station import Station
+from simulators.strangers.surroundings import Surroundings
 from simulators.unit.delivery import Delivery, Ending
 from simulators.unit.endpoints import Endpoint
 
@@ -40,6 +42,7 @@ class ApiServer:
         stations: Station by port and IPv4 address; port 0 is the one given to `open`.
         now: Returns the simulated time.
         journal: Log of requests.
+        around: The network around the units.
         is_loopback_only: Refuse clients on other machines.
     """
 
@@ -49,20 +52,22 @@ class ApiServer:
         now: Callable[[], float],
         journal: Journal,
         *,
+        around: Surroundings,
         is_loopback_only: bool = True,
     ) -> None:
         self.journal = journal
         self.replies = 0
         self.is_loopback_only = is_loopback_only
         self.can_silence = True
-        self._stations = stations
         self._now = now
+        self._latency_s = around.latency_s
         self._connections: dict[int, tuple[socket.socket, Station]] = {}
         self._busy: dict[Station, deque[socket.socket]] = {}
-        self._silent: frozenset[Endpoint] = frozenset()
+        # None until the filter is attached that losses and strangers need.
+        self._silent: frozenset[Endpoint] | None = None if around.needs_filter else frozenset()
         self._followers: list[Callable[[frozenset[int]], None]] = []
-        self._listeners: dict[int, socket.socket] = {}
-        self._doors: dict[int, tuple[socket.socket, Mapping[str, Station]]] = {}
+        self._doors = Doors(stations, around, is_loopback_only=is_loopback_only)
+        self._listeners: dict[int, tuple[socket.socket, Mapping[str, Station]]] = {}
         self._epoll: select.epoll | None = None
         self._deliveries: set[asyncio.Task[None]] = set()
         self._max_connections = 1024
@@ -73,9 +78,7 @@ class ApiServer:
         """Port of the units without one of their own; the first unit's port if all have one."""
         if not self._listeners:
             raise ServeError(errno.ENOTCONN, "the farm is not being served")
-        listener = self._listeners.get(0) or next(iter(self._listeners.values()))
-        port: int = listener.getsockname()[1]
-        return port
+        return self._doors.port
 
     def open(self, port: int) -> None:
         """Start listening on the running event loop.
@@ -83,18 +86,14 @@ class ApiServer:
         Raises:
             ServeError: Port taken or not permitted.
         """
-        self._max_connections = raise_file_limit() - _RESERVED_FILES - len(self._stations)
+        most_files = raise_file_limit()
+        self._doors.open(port)
+        self._max_connections = most_files - _RESERVED_FILES - len(self._doors)
         self._epoll = select.epoll()
         asyncio.get_running_loop().add_reader(self._epoll.fileno(), self._turn)
-        for own_port, stations in self._stations.items():
-            listener = self._listeners[own_port] = listen(
-                "0.0.0.0",
-                own_port or port,
-                option="--addresses" if own_port else "--port",
-                is_loopback_only=self.is_loopback_only,
-            )
-            self._doors[listener.fileno()] = (listener, stations)
-            self._epoll.register(listener.fileno(), select.EPOLLIN)
+        for door in self._doors:
+            self._listeners[door.listener.fileno()] = (door.listener, door.stations)
+            self._epoll.register(door.listener.fileno(), select.EPOLLIN)
 
     async def close(self) -> None:
         """Stop listening and drop every connection."""
@@ -102,10 +101,8 @@ class ApiServer:
             asyncio.get_running_loop().remove_reader(self._epoll.fileno())
             self._epoll.close()
             self._epoll = None
-        for listener in self._listeners.values():
-            listener.close()
+        self._doors.close()
         self._listeners.clear()
-        self._doors.clear()
         for connection, _ in self._connections.values():
             connection.close()
         for waiting in self._busy.values():
@@ -126,8 +123,7 @@ class ApiServer:
         """
         if endpoints != self._silent and self._listeners:
             try:
-                for own_port, listener in self._listeners.items():
-                    silence(listener, [endpoint.address for endpoint in endpoints if endpoint.port == own_port])
+                self._doors.silence(endpoints)
             except PermissionError:
                 self.can_silence = False
                 return
@@ -137,7 +133,7 @@ class ApiServer:
 
     @property
     def _silent_addresses(self) -> frozenset[int]:
-        return frozenset(endpoint.address for endpoint in self._silent)
+        return frozenset(endpoint.address for endpoint in self._silent or ())
 
     def follow_silence(self, follower: Callable[[frozenset[int]], None]) -> None:
         """Pass the silent addresses to another server of the same units, now and after every change."""
@@ -150,7 +146,7 @@ class ApiServer:
         if self._epoll is None:
             return
         for descriptor, _ in self._epoll.poll(0, 256):
-            door = self._doors.get(descriptor)
+            door = self._listeners.get(descriptor)
             if door is None:
                 self._read(descriptor)
             else:
@@ -241,6 +237,9 @@ class ApiServer:
         self.replies += 1
         if isinstance(reply, bytes):
             reply += api_program.NUL
+            if self._latency_s:
+                reply = Delivery(command=request.command, reply=reply)
+        if isinstance(reply, bytes):
             try:
                 if connection.send(reply, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL) == len(reply):
                     connection.close()
@@ -250,6 +249,8 @@ class ApiServer:
                 connection.close()
                 return True
             reply = Delivery(command=request.command, reply=reply)
+        if self._latency_s:
+            reply = replace(reply, wait_s=reply.wait_s + self._latency_s)
         self._busy.setdefault(station, deque())
         task = asyncio.get_running_loop().create_task(
             self._deliver(connection, station, reply), name=f"delivery {station.name}"

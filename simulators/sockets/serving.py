@@ -9,6 +9,8 @@ from simulators.farm.farm import API_PORT, Farm
 from simulators.sockets.api_server import ApiServer
 from simulators.sockets.journal import Journal
 from simulators.sockets.station import LiveUnit, Station
+from simulators.sockets.stranger import StrangerAt
+from simulators.strangers.surroundings import QUIET, Surroundings
 
 _SWEEP_S = 0.5
 _TURN_S = 0.02  # Longest work before the event loop gets a turn.
@@ -21,6 +23,7 @@ async def serve_stations(
     *,
     port: int = API_PORT,
     journal: Journal | None = None,
+    around: Surroundings = QUIET,
     is_loopback_only: bool = True,
 ) -> AsyncIterator[ApiServer]:
     """Serve stations on the running event loop for as long as the context is open.
@@ -30,12 +33,19 @@ async def serve_stations(
         now: Returns the simulated time.
         port: Port of all stations without one of their own; 0 takes a free one, see `ApiServer.port`.
         journal: Log of requests; None for a new one.
+        around: The network around them.
         is_loopback_only: Refuse clients on other machines.
 
     Raises:
         ServeError: Port taken or not permitted.
     """
-    server = ApiServer(stations, now, Journal() if journal is None else journal, is_loopback_only=is_loopback_only)
+    server = ApiServer(
+        stations,
+        now,
+        Journal() if journal is None else journal,
+        around=around,
+        is_loopback_only=is_loopback_only,
+    )
     try:
         server.open(port)
         yield server
@@ -51,8 +61,16 @@ async def serve_farm(
     stations: defaultdict[int, dict[str, Station]] = defaultdict(dict)
     for unit in farm.units:
         stations[unit.identity.port][unit.identity.host] = LiveUnit(farm, unit)
+    for address, make in farm.plan.around.answering():
+        stranger = StrangerAt(make, address)
+        stations[0][stranger.host] = stranger
     async with serve_stations(
-        stations, farm.clock.now, port=port, journal=journal, is_loopback_only=is_loopback_only
+        stations,
+        farm.clock.now,
+        port=port,
+        journal=journal,
+        around=farm.plan.around,
+        is_loopback_only=is_loopback_only,
     ) as server:
         sweep(farm, server)
         sweeper = asyncio.get_running_loop().create_task(_keep_swept(farm, server), name="farm sweep")

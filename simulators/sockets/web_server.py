@@ -67,9 +67,16 @@ class WebServer:
         self.connections: set[Connection] = set()
         self.replies = 0
         self.max_connections = limits.connections
-        self.units = {unit.identity.host: unit for unit in farm.units}
+        self._units: dict[str, Unit] = {}
         self._listener: socket.socket | None = None
         self._server: asyncio.Server | None = None
+
+    @property
+    def units(self) -> dict[str, Unit]:
+        """The units by address; built for the first client, so that pages which nobody reads cost next to nothing."""
+        if not self._units:
+            self._units = {unit.identity.host: unit for unit in self.farm.units}
+        return self._units
 
     @property
     def port(self) -> int:

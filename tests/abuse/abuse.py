@@ -32,6 +32,8 @@ from figures import BoundError, Figure, not_done, read_bounds, rebound, table
 from sites import Run
 from steps import RefusedHereError, Step
 
+from agent.runtime import logs
+
 DEFAULT_MINUTES = 20.0
 STEPS: tuple[Step, ...] = (
     *soak.STEPS,
@@ -63,6 +65,7 @@ def main() -> int:
         bounds = read_bounds(arguments.bound)
     except BoundError as error:
         parser.error(str(error))
+    logs.set_up("error", "console")
     began_s = time.monotonic()
     figures = asyncio.run(run_all(arguments.only, bounds, arguments.minutes / DEFAULT_MINUTES))
     broken = [figure.name for figure in figures if figure.verdict == "BROKEN"]

@@ -1,6 +1,7 @@
 """A full disk under history, outbox and declared curtailments."""
 
 import asyncio
+import json
 import os
 import resource
 import shutil
@@ -26,8 +27,6 @@ from steps import RefusedHereError, Step
 TOKEN = "abuse-of-the-disk-full"  # noqa: S105  no secret: it is made up for one run
 DISK_BYTES = 8 << 20
 GAUGES = ("miner_agent_history_up", "miner_agent_mqtt_outbox_up", "miner_agent_curtailments_kept")
-# Rows are written once a minute.
-HISTORY_S = 70.0
 MOUNT = 'mount -t tmpfs -o size={size} tmpfs "{folder}" && exec "$@"'
 
 
@@ -36,10 +35,12 @@ class Disk(Protocol):
 
     Attributes:
         kind: What it is, in words.
+        spares_log: True if the agent's log is elsewhere.
         words: Go before the command line of a program that uses it.
     """
 
     kind: str
+    spares_log: bool
     words: tuple[str, ...]
 
     def fill(self, site: Site) -> None:
@@ -56,6 +57,7 @@ class SmallDisk:
     """A tmpfs that only the agent sees, in a mount namespace of its own."""
 
     kind = "a tmpfs of 8 MiB"
+    spares_log = True
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -81,6 +83,7 @@ class ShortFiles:
     """A limit to the length of the agent's files, where no file system can be mounted."""
 
     kind = "a limit of file sizes"
+    spares_log = False
     words: tuple[str, ...] = ()
 
     def __init__(self, folder: Path) -> None:
@@ -88,7 +91,7 @@ class ShortFiles:
 
     def fill(self, site: Site) -> None:
         """Let no file grow."""
-        resource.prlimit(site.pid, resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
+        resource.prlimit(site.pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
 
     def free(self, site: Site) -> None:
         """Let files grow again."""
@@ -152,12 +155,20 @@ async def _fill_and_free(run: Run, site: Site, disk: Disk, broker: Any) -> Figur
         # Without a broker, messages must go to the disk.
         await asyncio.to_thread(broker.stop, signal.SIGTERM)
         disk.fill(site)
-        refused = [await post(site, f"while-full-{number}") for number in range(3)]
+        await asyncio.sleep(2)
+        answers = {}
+        for number in range(3):
+            # The outbox gives up a reserve; that room goes too.
+            disk.fill(site)
+            answers[f"while-full-{number}"] = (await post(site, f"while-full-{number}"))[0]
+        taken = {name for name, status in answers.items() if status < 400}
+        homeless = taken - kept_orders(disk.inside(site))
         # The state of no unit may change: its polls would be lost to that.
         await site.inject("hashrate_drift", ["C1-R01-01"], ratio=0.9)
         least: Counter[str] = Counter()
 
         async def look() -> None:
+            disk.fill(site)
             now = await site.counts(*GAUGES)
             least.update({name: 1 for name in GAUGES if not now[name]})
 
@@ -178,10 +189,13 @@ async def _fill_and_free(run: Run, site: Site, disk: Disk, broker: Any) -> Figur
     said = {event.get("event") for event in site.events() if event.get("level") in {"error", "warning"}}
     unsaid = {"history cannot be written", "mqtt outbox cannot be written", "curtailments not kept"} - said
     unseen = {name for name in GAUGES if not least[name]}
-    if full_s < HISTORY_S:
-        # Nothing was due for history in so short a time.
+    if not errors["miner_agent_history_errors_total"]:
+        # A minute's rows may fit into what the file had already.
         unsaid.discard("history cannot be written")
         unseen.discard("miner_agent_history_up")
+    if len(taken) == len(answers):
+        unsaid.discard("curtailments not kept")
+        unseen.discard("miner_agent_curtailments_kept")
     return Figure(
         name="disk.full",
         done=f"{disk.kind} full for {full_s:.0f} s",
@@ -189,16 +203,17 @@ async def _fill_and_free(run: Run, site: Site, disk: Disk, broker: Any) -> Figur
         losses=(
             *poll_losses(done_polls),
             *compared.losses(),
-            lost("orders-taken-without-a-place", sum(status < 400 for status, _ in refused), len(refused)),
+            lost("orders-taken-and-not-on-the-disk", len(homeless), len(answers)),
             lost("orders-after-it", 0 if again[0] == 201 else 1, 1),
             lost("rows-of-history", dropped),
             lost("messages", dropped_messages),
             lost("files-damaged-or-half-written", damaged(folder)),
-            lost("failures-not-logged", len(unsaid)),
+            *([lost("failures-not-logged", len(unsaid))] if disk.spares_log else []),
             lost("failures-not-in-metrics", len(unseen), len(GAUGES)),
             lost("writers-not-back", 0 if is_back else 1),
         ),
         costs=(
+            Measure(name="orders-refused", value=len(answers) - len(taken), of=len(answers)),
             Measure(name="rows-that-waited", value=history_pending),
             Measure(name="failed-writes-counted", value=sum(errors.values())),
             Measure(name="until-written-again", value=back_s, most=90, unit="s", digits=1),
@@ -216,6 +231,11 @@ async def _until_back(site: Site, *, within_s: float) -> bool:
             return True
         await asyncio.sleep(0.5)
     return False
+
+
+def kept_orders(folder: Path) -> set[str]:
+    """Return the ids of the orders on the disk."""
+    return {event["id"] for event in json.loads((folder / "orders.json").read_text(encoding="utf-8"))["events"]}
 
 
 def damaged(folder: Path) -> int:

@@ -12,8 +12,8 @@ from steps import Step
 
 SOUND, HOSTILE = 500, 20
 INTERVAL_S = 5.0
-# A reading counts for three intervals, and its last poll may take its deadline.
-SETTLE_S = 17.0
+# A reading counts for three intervals, the round that drops it comes within another, and a poll may take its deadline.
+SETTLE_S = 4 * INTERVAL_S + 3.0
 LOOK_S = 1.0
 # CPU with 4 % of hostile units over that without.
 MOST_TIMES = 2.5
@@ -156,7 +156,7 @@ STEPS = (
         "hostile",
         "polls of hostile units beside sound ones",
         hostile,
-        420,
+        480,
         tuple(f"hostile.{kind.name}" for kind in KINDS),
     ),
 )

@@ -55,8 +55,10 @@ class Load:
 
 
 @asynccontextmanager
-async def connected(site: Site, count: int, *, is_deaf: bool = False) -> AsyncIterator[list[socket.socket]]:
-    """Hold so many connections to the agent."""
+async def connected(
+    site: Site, count: int, *, local: str = "127.0.0.2", is_deaf: bool = False
+) -> AsyncIterator[list[socket.socket]]:
+    """Hold so many connections to the agent, from a local address."""
     host, _, port = site.target.partition(":")
     async with AsyncExitStack() as stack:
         sockets = []
@@ -66,6 +68,7 @@ async def connected(site: Site, count: int, *, is_deaf: bool = False) -> AsyncIt
                 one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             one.setblocking(False)  # noqa: FBT003 - the name of the socket's own method says it
             with suppress(OSError):
+                one.bind((local, 0))
                 await asyncio.get_running_loop().sock_connect(one, (host, int(port)))
                 sockets.append(one)
         yield sockets
@@ -84,20 +87,22 @@ async def never_read(run: Run, site: Site, load: Load) -> None:
             await asyncio.sleep(0.5)
 
 
-async def idle(_run: Run, site: Site, load: Load) -> None:
+async def idle(run: Run, site: Site, load: Load) -> None:
     """256 connections had an answer and stay; 68 scrapes from the same address."""
-    async with connected(site, 256) as clients:
+    async with connected(site, 256, local="127.0.0.1") as clients:
         for client in clients:
             with suppress(OSError):
                 client.send(HEALTH)
         load.times = len(clients)
         for _ in range(68):
             await load.scrape(site, "127.0.0.1")
+            await asyncio.sleep(run.seconds(10) / 68)
 
 
 async def posts(run: Run, site: Site, load: Load) -> None:
     """40 orders of 100 MB of blanks, compressed to 100 kB, half of them with the right token, at once."""
-    bomb = gzip.compress(json.dumps({"target_percent": 0}).encode() + bytes(100_000_000).replace(b"\0", b" "), 6)
+    text = json.dumps({"target_percent": 0}).encode() + b" " * 100_000_000
+    bomb = await asyncio.to_thread(gzip.compress, text, 6)
     taken = 0
 
     async def post(session: aiohttp.ClientSession, number: int) -> None:

@@ -69,7 +69,7 @@ async def far(run: Run, name: str, *, units: int, interval_s: float) -> AsyncIte
         control, port = free_port(), free_port()
         await stack.enter_async_context(_portal(distant, control))
         command = (*_inside(distant), sys.executable, "-m", "simulators", "farm", "--units", str(units), "--seed", "7")
-        command += ("--port", str(port), "--base", FIRST_UNIT, "--allow-remote", *SOUND_S21)
+        command += ("--port", str(port), "--no-pages", "--base", FIRST_UNIT, "--allow-remote", *SOUND_S21)
         command += ("--control", f"127.0.0.1:{control}", "--ledger-out", str(folder / "ledger.csv"))
         farm = await stack.enter_async_context(program(*command, log=folder / "farm.log"))
         control_url = f"http://127.0.0.1:{control}"

@@ -23,12 +23,18 @@ async def main() -> None:
             if writer.can_write_eof():
                 writer.write_eof()
 
+    # The event loop holds its tasks weakly.
+    tasks: set[asyncio.Task[None] | None] = set()
+
     async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        tasks.add(task)
         with contextlib.suppress(OSError):
             there, away = await asyncio.open_connection("127.0.0.1", port)
             await asyncio.gather(pump(reader, away), pump(there, writer))
             away.close()
         writer.close()
+        tasks.discard(task)
 
     server = await asyncio.start_server(take, sock=socket.socket(fileno=descriptor))
     async with server:

@@ -200,7 +200,7 @@ async def starved(run: Run) -> Figure:
         return Figure(
             name="process.starved",
             done="polls of an agent that runs for a quarter of the time",
-            times=made,
+            times=int(made),
             losses=(
                 lost("polls-failed", made - done_polls["ok"], made),
                 *compared.losses(points=POINTS),

@@ -72,9 +72,11 @@ class Scraping:
         for span in self._spans:
             made += await self._over(span, "count_over_time", "up")
             passed += await self._over(span, "sum_over_time", "up")
-            series = await self._over(span, "max_over_time", "scrape_samples_scraped")
+            # The first scrape was before the span.
+            target, began_at, ended_at = span
+            earlier = (target, began_at - 2 * EVERY_S, ended_at)
+            series = await self._over(earlier, "max_over_time", "scrape_samples_scraped")
             most, at_once = max(most, series), at_once + series
-            # The first scrape, before the span, added nearly all that there are.
             added += await self._over(span, "sum_over_time", "scrape_series_added")
             slowest_s = max(slowest_s, await self._over(span, "max_over_time", "scrape_duration_seconds"))
         return Figure(

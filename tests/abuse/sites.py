@@ -256,14 +256,19 @@ class Site:
         """
         compared = Compared()
 
+        async def look() -> None:
+            await self.compare(compared, left_out or (lambda _: False), None if is_counted else left_out)
+
         async def watch() -> None:
             while True:
-                await self.compare(compared, left_out or (lambda _: False), None if is_counted else left_out)
+                await look()
                 await asyncio.sleep(every_s)
 
         task = asyncio.create_task(watch(), name="comparison with the truth")
         try:
             yield compared
+            # A last look, because the block may have been over before the first.
+            await look()
         finally:
             task.cancel()
             await asyncio.wait([task])

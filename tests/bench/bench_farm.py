@@ -121,7 +121,7 @@ def simulated_site(
         max_in_flight_sick: Polls open at once to units whose last poll failed, likewise.
         more: Further sections of the configuration.
         port: Port of the units' API; a free one by default.
-        http_port: Port of the units' web pages; by default there are none.
+        http_port: Port of the units' web pages; by default a free one, which the agent does not know.
         asks_identity: True if the agent checks identities; then units have web pages.
         identity_port: Port at which the agent asks for identities instead; then units have no web pages.
         base: The first unit's address.
@@ -159,8 +159,8 @@ def simulated_site(
             base,
         ]
         arguments += [f"--{trouble}=0%" for trouble in TROUBLES]
-        if http_port is not None:
-            arguments += ["--http-port", str(http_port)]
+        # Without a port of theirs the pages are out of the agent's way, also those of commits that know no --no-pages.
+        arguments += ["--http-port", str(http_port or 0)]
         command = [sys.executable, "-m", "simulators", "farm", *arguments, "--control", f"127.0.0.1:{control}"]
         with (folder / "farm.log").open("wb") as output:
             farm = subprocess.Popen(

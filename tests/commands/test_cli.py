@@ -182,7 +182,7 @@ def test_a_taken_port_is_one_message(tmp_path: Path) -> None:
         command = [sys.executable, "-m", "agent", "run", "--config", config]
         ended = subprocess.run(command, capture_output=True, text=True, timeout=PATIENT_S, check=False)
     assert ended.returncode == 1
-    assert "address already in use" in ended.stderr
+    assert f"another program holds 127.0.0.1:{port} (web.listen)" in ended.stderr
     assert "Traceback" not in ended.stderr
 
 

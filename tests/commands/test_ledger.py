@@ -239,3 +239,121 @@ def test_a_change_of_the_past_does_not_change_history(site: Path, words: tuple[s
     assert note not in run(site, *words, "--dry-run").stderr
     site.with_name("site.history.sqlite").touch()
     assert (note in run(site, *words, "--dry-run").stderr) is is_noted
+
+
+def test_the_first_import_makes_the_ledger(site: Path, tmp_path: Path) -> None:
+    """`import` and `set --new` work before there is a ledger; `--dry-run` creates nothing."""
+    site.with_name("ledger.csv").unlink()
+    table = tmp_path / "units.csv"
+    table.write_text(f"{HEADER}\nu1,S21,200,10.0.0.1,C1,R1,1,,,Deployed\n", encoding="utf-8")
+    assert run(site, "import", str(table), "--dry-run").exit_code == 0
+    assert not site.with_name("ledger.csv").exists()
+    assert run(site, "import", str(table)).exit_code == 0
+    assert run(site, "set", "u2", "--new", "--model=T21", "--hashrate-th=190", "--host=10.0.0.2").exit_code == 0
+    assert "2 units deployed, 390.00 TH/s" in run(site, "show").stdout
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"PK\x03\x04\x14\x00", "a workbook (.xlsx or .ods), not text; save it from the spreadsheet as CSV UTF-8"),
+        (b"\xd0\xcf\x11\xe0\xa1", "a workbook (.xls), not text; save it from the spreadsheet as CSV UTF-8"),
+        ("unit_id".encode("utf-16"), "UTF-16 (Unicode text), not text; save it from the spreadsheet as CSV UTF-8"),
+    ],
+)
+def test_import_explains_a_workbook(site: Path, tmp_path: Path, data: bytes, reason: str) -> None:
+    """A workbook is named, with the way to a file that can be read."""
+    (tmp_path / "units.xlsx").write_bytes(data)
+    refused = run(site, "import", str(tmp_path / "units.xlsx"))
+    assert (refused.exit_code, refused.stderr) == (2, f"{tmp_path / 'units.xlsx'}: file: {reason}\n")
+
+
+PROPOSAL = f"""\
+{HEADER},serial,mac,simulated,web_port,guessed,note,source
+SN3,S21,200,10.0.0.3,,,,,,deployed,SN3,02:1a:2b:00:00:03,,,unit_id,,10.0.0.3:4028
+at-10.0.0.2,T21,190,10.0.0.2,,,,,,deployed,SN2,,,,unit_id,,10.0.0.2:4028
+"""
+
+
+@pytest.fixture
+def proposal(tmp_path: Path) -> Path:
+    """Return a proposal with a unit that is new, and one whose serial number the ledger lacks."""
+    path = tmp_path / "proposal.csv"
+    path.write_text(PROPOSAL, encoding="utf-8")
+    return path
+
+
+def test_diff_with_a_proposal(site: Path, proposal: Path) -> None:
+    """A line for each difference, their number by kind, and the command that imports them, without `gone`."""
+    result = run(site, "diff", str(proposal))
+    assert (result.exit_code, result.stdout.splitlines()) == (
+        0,
+        [
+            "new       SN3: at 10.0.0.3: S21 of 200 TH/s",
+            "identity  u2: serial SN2",
+            "gone      u1: nothing was identified at 10.0.0.1",
+            "2 units in the ledger, 2 in the proposal; differences: 3",
+            "       1  new: answers and is not in the ledger",
+            "       1  identity: MAC or serial to be filled in",
+            "       1  gone: in the ledger, and did not answer",
+            f"to import them: hashsight ledger import {proposal} --config {site} --kind new --kind identity",
+        ],
+    )
+    rows = json.loads(run(site, "diff", str(proposal), "--json").stdout)
+    assert [(row["kind"], row["unit_id"]) for row in rows] == [("new", "SN3"), ("identity", "u2"), ("gone", "u1")]
+    assert rows[1]["would_set"] == {"serial": "SN2"}
+    assert run(site, "diff", str(proposal), "--from", "2025-01-01").exit_code == 2
+
+
+def test_import_of_a_proposal(site: Path, proposal: Path) -> None:
+    """Chosen kinds only, dated, placed by a rule, with a journal; the others are named."""
+    result = run(site, "import", str(proposal), "--at", "2025-09-01", "--place", "10.0.{container}.{slot}")
+    assert result.exit_code == 0
+    assert "note: not imported: 1 gone, 1 identity, 1 moved; see `hashsight ledger diff" in result.stderr
+    assert ledger_of(site).splitlines()[-1] == ("SN3,S21,200,10.0.0.3,0,,3,2025-09-01,,deployed,SN3,02:1a:2b:00:00:03")
+    assert run(site, "import", str(proposal), "--kind", "identity", "--at", "2025-09-01").exit_code == 0
+    assert ledger_of(site).splitlines()[3] == "u2,T21,190,10.0.0.2,C1,R1,2,2025-03-01,,deployed,SN2,"
+    journal = journal_path(site.with_name("ledger.csv")).read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line)["command"][2:] for line in journal] == [
+        ["--place=10.0.{container}.{slot}", "--at=2025-09-01"],
+        ["--kind=identity", "--at=2025-09-01"],
+    ]
+    again = run(site, "import", str(proposal), "--kind", "identity", "--at", "2025-09-01")
+    assert "nothing changes" in again.stdout
+
+
+def test_a_proposal_makes_the_first_ledger(site: Path, proposal: Path) -> None:
+    """Without a ledger, every unit of a proposal is new."""
+    site.with_name("ledger.csv").unlink()
+    assert "2 in the proposal; differences: 2" in run(site, "diff", str(proposal)).stdout
+    assert run(site, "import", str(proposal), "--kind", "new").exit_code == 0
+    assert "2 units deployed, 390.00 TH/s" in run(site, "show").stdout
+
+
+def test_kinds_are_for_proposals(site: Path, tmp_path: Path) -> None:
+    """A plain table takes rules for places, and no kinds."""
+    table = tmp_path / "units.csv"
+    table.write_text("unit_id,model,hashrate_th,host,mac\nu7,S21,200,10.0.0.7,\n", encoding="utf-8")
+    refused = run(site, "import", str(table), "--kind", "new")
+    assert (refused.exit_code, "only a proposal of `hashsight scan` has kinds" in refused.stderr) == (2, True)
+    assert run(site, "import", str(table), "--place", "10.0.{container}.{slot:02}", "--at", "2025-09-01").exit_code == 0
+    assert ledger_of(site).splitlines()[-1] == "u7,S21,200,10.0.0.7,0,,07,2025-09-01,,deployed"
+
+
+def test_guessed_bins_are_imported_when_asked_for(site: Path, tmp_path: Path) -> None:
+    """`diff` does not offer them among the kinds; `--guessed` imports them."""
+    path = tmp_path / "proposal.csv"
+    rows = ("u1,S21,188,10.0.0.1,,,,,,deployed,,,,,hashrate_th,,x", "u2,T21,190,10.0.0.2,,,,,,deployed,,,,,,,x")
+    path.write_text("\n".join((PROPOSAL.splitlines()[0], *rows, "")), encoding="utf-8")
+    shown = run(site, "diff", str(path))
+    assert (
+        shown.stdout.splitlines()[0] == "model  u1: the ledger says S21 of 200 TH/s, the unit S21 of 188 TH/s (guessed)"
+    )
+    assert "to import them" not in shown.stdout
+    assert "note: 1 bin guessed from an ideal rate; compare with labels, then import --guessed" in shown.stderr
+    before = ledger_of(site)
+    without = run(site, "import", str(path), "--kind", "model", "--at", "2025-09-01")
+    assert (without.exit_code, ledger_of(site)) == (0, before)
+    assert "note: 1 guessed bin not imported, such as that of u1; see --guessed" in without.stderr
+    assert run(site, "import", str(path), "--kind", "model", "--guessed", "--at", "2025-09-01").exit_code == 0
+    assert "u1,S21,188,10.0.0.1,C2,R1,1,2025-09-01,,deployed" in ledger_of(site)

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from field_cases import CASES, FieldCase, behaving, field_case
 from loopback import unit
+from sim_cases import make_farm
 from typer.testing import CliRunner, Result
+from web_cases import served
 
 from agent.commands.command_line import app
 
@@ -168,6 +170,22 @@ async def test_once_names_a_unit_in_the_wrong_row(tmp_path: Path) -> None:
     answer = json.loads(await once(tmp_path, field_case(UNKNOWN_MODELS), row, "--json"))
     assert answer["unit_statuses"][0]["notes"] == [wrong]
     assert answer["unit_statuses"][0]["nameplate_hs"] == 200e12
+
+
+async def test_units_of_a_lesser_model_are_named_before_their_shortfall(tmp_path: Path) -> None:
+    """T21 of 190 TH/s and S21 of 188 TH/s entered as S21 of 200 TH/s: each is named, in the table and below it."""
+    farm = make_farm(20, mix="T21:190=50%,S21:188=50%")
+    async with served(farm) as serving:
+        hosts = [f"{each.identity.host}:{serving.api.port}" for each in farm.units]
+        config = site(tmp_path, *(f"u{n},S21,200,{host},,,,,,deployed" for n, host in enumerate(hosts)))
+        result = await asyncio.to_thread(run, "once", "--config", config, "--all")
+    assert "units that differ from their row in the ledger: 20\n" in result.stdout
+    t21 = sum(each.identity.model.name == "T21" for each in farm.units)
+    assert 0 < t21 < 20
+    assert result.stdout.count("answers as T21 and reports an ideal rate of 190 TH/s") == t21
+    assert result.stdout.count(" reports an ideal rate of 188 TH/s") == 20 - t21
+    assert result.stdout.count("not its row's model; ") == t21
+    assert result.stdout.count("not its row's bin; ") == 20 - t21
 
 
 async def test_once_is_silent_about_a_unit_in_its_row(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from field_cases import FieldCase, behaving, field_case
-from loopback import unit
+from loopback import answering, unit, unused
 from typer.testing import CliRunner, Result
 
 from agent.commands.command_line import app
@@ -81,3 +81,22 @@ async def test_a_failure_says_what_answers(name: str, said: str) -> None:
     result = await read(field_case(name))
     assert result.exit_code == 1
     assert said in " ".join(result.stderr.split())
+
+
+async def test_another_make_is_named_first() -> None:
+    """A Whatsminer's refusal, as D105 has it: what it is comes before the error."""
+    reply = b'{"STATUS":"E","When":1,"Code":14,"Msg":"invalid cmd","Description":"whatsminer v1.4.0"}\0'
+    async with unit(answering(reply)) as (host, port):
+        result = await asyncio.to_thread(CliRunner().invoke, app, ["read", f"{host}:{port}"])
+    assert result.exit_code == 1
+    first, second, *_ = result.stderr.splitlines()
+    assert first == "this is a Whatsminer, which hashsight does not read"
+    assert second.startswith("foreign: a Whatsminer answers on 4028, not an Antminer: ")
+
+
+async def test_a_port_where_nothing_listens_is_said_in_words() -> None:
+    """No errno names."""
+    with unused() as (host, port):
+        result = await asyncio.to_thread(CliRunner().invoke, app, ["read", f"{host}:{port}"])
+    assert result.exit_code == 1
+    assert result.stderr.splitlines()[0] == f"unreachable: nothing listens on {host}:{port} (refused)"

@@ -216,6 +216,17 @@ LONG_HEX = "0x" + "f" * 75 + "..."
         (LEAST.replace("ledger.csv", ""), ["ledger.file: a path in quotes is expected"]),
         (LEAST.replace("ledger.csv", "a\\u0000"), ["ledger.file = 'a\\x00': a path in quotes is expected"]),
         (f"{LEAST}models_file = 3\n", ["ledger.models_file = '3': a path in quotes is expected"]),
+        # Files with names that begin with this one's are kept beside it.
+        (f'{LEAST}[history]\nfile = "/"\n', ["history.file = '/': the path of a file is expected, not of a folder"]),
+        (f'{LEAST}[snapshot]\nfile = "."\n', ["snapshot.file = '.': the path of a file is expected, not of a folder"]),
+        (
+            f'{LEAST}[snapshot]\nfile = "a/.."\n',
+            ["snapshot.file = 'a/..': the path of a file is expected, not of a folder"],
+        ),
+        (
+            LEAST.replace("ledger.csv", "a" * 4096),
+            [f"ledger.file = '{'a' * 77}...': a path of at most 4095 characters is expected"],
+        ),
         (
             f'{LEAST}networks = ["10.0.0.1/8", "0.0.0.0/0", 3, "::1", "224.0.0.0/8", "0.0.0.0/8", "1.2.3/24"]',
             [

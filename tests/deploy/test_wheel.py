@@ -93,10 +93,25 @@ def test_check_runs_from_the_wheel(clean: Path, tmp_path: Path) -> None:
     assert "200.00 TH/s" in done.stdout
 
 
+def test_the_examples_come_with_the_wheel(clean: Path, tmp_path: Path) -> None:
+    """The example configurations and ledger are installed, and `hashsight check` accepts them as they are."""
+    examples = clean.parent / "share" / "hashsight"
+    for name in ("site.example.toml", "gateway.example.toml"):
+        text = (examples / name).read_text(encoding="utf-8")
+        assert text == (ROOT / "deploy" / name).read_text(encoding="utf-8")
+        text = text.replace("/etc/hashsight/ledger.csv", "ledger.example.csv")
+        (tmp_path / name).write_text(text, encoding="utf-8")
+        (tmp_path / "ledger.example.csv").write_bytes((examples / "ledger.example.csv").read_bytes())
+        command = [str(clean / "hashsight"), "check", "--config", name]
+        done = subprocess.run(command, check=False, cwd=tmp_path, capture_output=True, text=True, timeout=PATIENT_S)
+        assert (done.returncode, done.stderr) == (0, "")
+
+
 async def test_a_farm_runs_from_the_wheel(clean: Path, tmp_path: Path) -> None:
     """`hashsight-sim farm --units 3` answers on its sockets and ends with status 0."""
     ledger = tmp_path / "ledger.csv"
-    command = (str(clean / "hashsight-sim"), "farm", "--units", "3", "--port", "0", "--ledger-out", str(ledger))
+    command = (str(clean / "hashsight-sim"), "farm", "--units", "3", "--port", "0", "--no-pages")
+    command += ("--ledger-out", str(ledger))
     async with program(*command, log=tmp_path / "farm.log") as running:
 
         async def is_written() -> bool:

@@ -40,6 +40,7 @@ VIOLATIONS = [
 UNLISTED = {
     "agent/newcomer.py": "rooms of the agent, top to bottom",
     "agent/exporters/newcomer/__init__.py": EXPORTERS,
+    "agent/hil/newcomer.py": "rooms of hil, top to bottom",
     "agent/site/newcomer.py": "rooms of the agent's site, top to bottom",
     "agent/unit/newcomer.py": "rooms of one unit, top to bottom",
     "simulators/newcomer.py": "rooms of the simulators, top to bottom",

@@ -1,5 +1,6 @@
 """SQLite files: transactions, the one writer, and what a failed opening leaves."""
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -41,6 +42,14 @@ def add(connection: sqlite3.Connection, *added: int, error: type[BaseException] 
             connection.execute("INSERT INTO numbers VALUES (?)", (number,))
         if error is not None:
             raise error
+
+
+@pytest.mark.parametrize("mode", ["ro", "rw", "rwc"])
+def test_a_pipe_is_refused_at_once(tmp_path: Path, mode: str) -> None:
+    """SQLite would open it, and wait for its writer for ever."""
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match="a regular file is expected"):
+        connect(tmp_path / "pipe", busy_s=0.0, mode=mode)
 
 
 def test_a_transaction_is_committed_at_its_end(path: Path, connection: sqlite3.Connection) -> None:

@@ -59,6 +59,21 @@ def test_a_partition_counts_once(tmp_path: Path) -> None:
     assert rows == [row_from(each.values()) for each in minutes(0, 59)]
 
 
+def test_a_copy_adds_nothing(tmp_path: Path) -> None:
+    """A backup of the first file merged with it: a half watched minute stays half watched, in containers too."""
+    half = row(AT + 240, watched_s=20.0)
+    for name in ("first", "second"):
+        write(tmp_path / name, [*minutes(0, 3), half])
+        with closing(write_history(tmp_path / name)) as file:
+            file.write(containers=[("C1", half.values())])
+    counts, found = merged(tmp_path)
+    assert counts == Merged(first=5, second=0, completed=0, repeated=5)
+    assert [each.watched_s for each in found] == [60.0] * 4 + [20.0]
+    with closing(read_history(tmp_path / "whole")) as whole:
+        (chunk,) = whole.chunks(0, 1e12, "C1")
+        assert [row_from(values).watched_s for values in chunk] == [20.0]
+
+
 def test_a_standby_with_a_clock_ahead_adds_at_most_what_was_missing(tmp_path: Path) -> None:
     """30 s ahead: minutes overlap by half, and no minute has more than its 60 s."""
     write(tmp_path / "first", [*minutes(0, 4), row(AT + 300, watched_s=10.0)])

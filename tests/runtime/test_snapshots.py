@@ -1,6 +1,7 @@
 """An agent that starts again over its own files: what it shows, what it refuses, and what the log says."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -228,6 +229,12 @@ def replace_unit(body: list[Any], place: int, value: Any) -> list[Any]:
     return body
 
 
+def replace_in_reading(body: list[Any], place: int, value: Any) -> list[Any]:
+    """Put a wrong value into the reading of the last unit."""
+    body[1][-1][-1][8][place] = value
+    return body
+
+
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
@@ -240,12 +247,19 @@ def replace_unit(body: list[Any], place: int, value: Any) -> list[Any]:
         (header(at="now"), "Expected `float`, got `str`"),
         (lambda body: replace_unit(body, 4, -1.0), "Expected `float` >= 0.0"),
         (lambda body: replace_unit(body, 1, float("nan")), "Expected `float`"),
+        (header(at=float("nan")), "Expected `float`"),
+        (header(boot_s=float("nan")), "Expected `float`"),
+        (lambda body: replace_in_reading(body, 8, float("nan")), "Expected `float`"),
+        (lambda body: replace_in_reading(body, 8, 1e300), "Expected `float` <= 1e+17"),
+        (lambda body: replace_in_reading(body, 8, -1.0), "Expected `float` >= 0.0"),
+        (lambda body: replace_in_reading(body, 16, float("inf")), "Expected `float` <= 1000000.0"),
         (lambda body: replace_unit(body, 8, ["no", "reading"]), "Expected `array` of at least length 23, got 2"),
         (lambda body: body[:1], "Expected `array` of at least length 2, got 1"),
         (lambda _: {"version": 1}, "Expected `array`, got `object`"),
     ],
     ids=[
-        *("version", "site", "ledger", "clock set", "future", "too old", "header", "since", "age", "reading"),
+        *("version", "site", "ledger", "clock set", "future", "too old", "header", "since", "age"),
+        *("at no time", "of no boot", "rate NaN", "rate too high", "rate below zero", "infinite watts", "reading"),
         *("no units", "another form"),
     ],
 )
@@ -290,6 +304,28 @@ async def test_a_damaged_file_is_left_whole(folder: Path, content: bytes | None,
     async with running(third):
         assert third.agent.snapshots.restore() == 20
         third.kill()
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (os.mkfifo, "it cannot be read: a regular file is expected"),
+        (lambda path: path.symlink_to(path), "it cannot be read: Too many levels of symbolic links"),
+        (lambda path: path.symlink_to("/dev/zero"), "it cannot be read: a regular file is expected"),
+        (Path.mkdir, "it cannot be read: a regular file is expected"),
+    ],
+    ids=["a pipe", "a loop of links", "a device", "a folder"],
+)
+async def test_a_file_of_another_kind_does_not_hold_the_start(
+    folder: Path, make: Callable[[Path], object], reason: str
+) -> None:
+    """The configuration is accepted and the agent starts empty: opening a pipe would wait for ever."""
+    make(folder / "site.snapshot")
+    process = Process(folder)
+    with structlog.testing.capture_logs() as logs:
+        assert process.agent.snapshots.restore() == 0
+    assert [log["reason"] for log in logs] == [reason]
+    process.kill()
 
 
 async def test_a_dated_change_of_the_ledger_is_another_ledger(folder: Path) -> None:

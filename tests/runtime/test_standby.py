@@ -19,9 +19,10 @@ from agent.runtime.standby import Standby
 from agent.runtime.standstill import Clocks
 from agent.runtime.web_source import web_source
 from agent.site.curtailment.events import Curtailments, Event, Scope
+from agent.site.curtailment.orders import StartOrder
 from agent.site.event_figures import event_figures
 from agent.standby.lease import LOOKS_AN_INTERVAL
-from agent.standby.watch import Answer, PrimaryError
+from agent.standby.watch import Answer, PrimaryError, RefusedOrderError
 from agent.unit.reading import Poll
 
 CONFIG = """\
@@ -51,6 +52,7 @@ class Primary:
         answer: What it answers; None is silence.
         events: What was ordered there.
         orders: What was ordered there by the standby.
+        refusals: What it raises for orders of these ids.
     """
 
     url = "http://10.0.0.5:9184"
@@ -59,6 +61,7 @@ class Primary:
         self.answer: Answer | None = Answer(has_figures=True, words="ready", clock_offset_s=0.0)
         self.events: list[Event] = []
         self.orders: list[tuple[str, object]] = []
+        self.refusals: dict[str, PrimaryError] = {}
         self._now = now
 
     async def ask(self, *, within_s: float) -> Answer:
@@ -76,12 +79,17 @@ class Primary:
     async def start(self, order: dict[str, object], *, within_s: float) -> None:
         """Take an order."""
         del within_s
-        self.orders.append(("start", order["id"]))
+        self._take("start", str(order["id"]))
 
     async def stop(self, event_id: str, *, within_s: float) -> None:
         """Take an order."""
         del within_s
-        self.orders.append(("stop", event_id))
+        self._take("stop", event_id)
+
+    def _take(self, what: str, event_id: str) -> None:
+        self.orders.append((what, event_id))
+        if event_id in self.refusals:
+            raise self.refusals[event_id]
 
 
 class Second:
@@ -286,13 +294,87 @@ async def test_curtailments_are_shared(folder: Path) -> None:
         second.primary.answer = None
         await second.until_active()
         await second.agent.book.stop("grid", source="here")
-        from agent.site.curtailment.orders import StartOrder
-
         await second.agent.book.start(StartOrder(id="peak", target_percent=50), source="here")
         second.primary.answer = Answer(has_figures=True, words="ready", clock_offset_s=0.0)
         await second.look(5.0)
         assert not second.standby.lease.is_active
         assert sorted(second.primary.orders) == [("start", "peak"), ("stop", "grid")]
+
+
+READY = Answer(has_figures=True, words="ready", clock_offset_s=0.0)
+
+
+async def test_a_refused_order_does_not_keep_those_behind_it(folder: Path) -> None:
+    """It is logged and not sent again; the others are handed back all the same."""
+    async with standing_by(folder) as second:
+        second.primary.answer = None
+        await second.until_active()
+        for name in ("first", "second", "third"):
+            await second.agent.book.start(StartOrder(id=name, target_percent=50), source="here")
+        second.primary.refusals = {"second": RefusedOrderError("HTTP 409: an event of this id was declared otherwise")}
+        second.primary.answer = READY
+        with structlog.testing.capture_logs() as logs:
+            await second.look(5.0)
+            assert second.primary.orders == [("start", "first"), ("start", "second"), ("start", "third")]
+            await second.look(30.0)
+        assert second.primary.orders.count(("start", "second")) == 1
+        refused = [log for log in logs if log["event"] == "curtailment not handed back"]
+        assert [(log["id"], log["reason"]) for log in refused] == [
+            ("second", "HTTP 409: an event of this id was declared otherwise")
+        ]
+
+
+async def test_two_that_name_each_other_say_so(folder: Path) -> None:
+    """Both stand by, neither publishes: one error, once, that says what is wrong with the configuration."""
+    async with standing_by(folder) as second:
+        second.primary.answer = Answer(has_figures=False, words="it stands by", clock_offset_s=0.0, is_standby=True)
+        with structlog.testing.capture_logs() as logs:
+            await second.look(60.0)
+        assert not second.standby.lease.is_active
+        assert [(log["event"], log["log_level"]) for log in logs] == [("primary is a standby", "error")]
+        assert "one agent must have no [standby] section" in logs[0]["reason"]
+
+
+async def test_an_order_waits_until_the_primary_takes_it(folder: Path) -> None:
+    """No answer and "too many requests" are no refusal: the order stays here and is sent until it is followed."""
+    async with standing_by(folder) as second:
+        second.primary.answer = None
+        await second.until_active()
+        await second.agent.book.start(StartOrder(id="peak", target_percent=50), source="here")
+        second.primary.refusals = {"peak": PrimaryError("HTTP 429: too many requests")}
+        second.primary.answer = READY
+        await second.look(30.0)
+        assert second.primary.orders[:3] == [("start", "peak")] * 3
+        assert [event.id for event in second.agent.book.curtailments.events] == ["peak"]
+        second.primary.refusals.clear()
+        second.primary.orders.clear()
+        await second.look(2.5)
+        assert second.primary.orders == [("start", "peak")]
+
+
+async def test_an_order_outlives_a_restart_of_the_standby(folder: Path) -> None:
+    """The primary came back while the standby was restarted: what was ordered here is handed back, and only that."""
+    async with standing_by(folder) as second:
+        grid = Event(
+            id="grid", start=AT - 60, end=None, target_ratio=0.0, scope=Scope(), source="grid", is_started=True
+        )
+        second.primary.events = [grid]
+        await second.look(5.0)
+        second.primary.answer = None
+        await second.until_active()
+        await second.agent.book.start(StartOrder(id="peak", target_percent=50), source="here")
+        second.agent.book.close()
+    # While the standby is down, "grid" ends at the primary and is forgotten there.
+    async with standing_by(folder) as again:
+        await again.look(2.5)
+        assert again.primary.orders == [("start", "peak")]
+        assert {event.id for event in again.agent.book.curtailments.events} == {"grid", "peak"}
+        again.primary.events = [
+            Event(id="peak", start=AT, end=None, target_ratio=0.5, scope=Scope(), source="here", is_started=True)
+        ]
+        await again.look(20.0)
+        assert [event.id for event in again.agent.book.curtailments.events] == ["peak"]
+        assert again.agent.book.ordered_here == ()
 
 
 async def test_orders_are_refused_while_it_stands_by(folder: Path) -> None:

@@ -11,12 +11,12 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import get_type_hints
 
 import pytest
-from paths import CAPTURES
+from paths import CAPTURES, ROOT
 from patience import PATIENT_S
 from typer.testing import CliRunner
 
@@ -25,6 +25,7 @@ from simulators import __version__
 from simulators.__main__ import app
 from simulators.commands.command_line import COMMANDS, declaration_of, work_of
 from simulators.faults.vocabulary import FAULTS
+from simulators.scenario.scenario import load_farm
 
 SIMULATOR = (sys.executable, "-m", "simulators")
 
@@ -206,7 +207,7 @@ def test_a_scenario_played_at_once_prints_its_outcome() -> None:
 def test_a_scenario_on_sockets_ends_by_itself() -> None:
     """Four hours at 14,400 times real time end after a second, with the programme printed and exit 0."""
     with simulator(
-        *("play", "network-switch-flap", "--speed", "14400", "--base", "127.79.5.1", "--port", "0"),
+        *("play", "network-switch-flap", "--speed", "14400", "--base", "127.79.5.1", "--port", "0", "--no-pages"),
         *("--control", "127.0.0.1:0"),
     ) as process:
         printed = lines_until(process, "^average")
@@ -278,3 +279,63 @@ def test_the_vocabulary_of_faults_is_a_table() -> None:
         "agent_must": as_json[2]["agent_must"],
     }
     assert as_json[2]["agent_must"].startswith("An agent must show the unit hashing")
+
+
+def test_pages_are_served_unless_told_otherwise_on_port_80_or_a_printed_one(tmp_path: Path) -> None:
+    """Beside a program that holds port 80 the pages are elsewhere, both lines say where, and a page is read there."""
+    (tmp_path / "farm.toml").write_text('[farm]\nbase = "127.79.8.1"\nunits = 2\ncontainers = 1\n')
+    holder = socket.socket()
+    # Port 80 is taken by this test, by another program, or not open to this user: pages are elsewhere in each case.
+    with closing(holder):
+        with suppress(OSError):
+            holder.bind(("0.0.0.0", 80))
+            holder.listen()
+        with simulator("farm", "--farm", str(tmp_path / "farm.toml"), "--port", "0") as process:
+            printed = lines_until(process, "^true hashrate")
+            (line,) = [line for line in printed if line.startswith("web pages ")]
+            port = int(line.rstrip("/").rpartition(":")[2])
+            assert ask("127.79.8.1", port, b"GET / HTTP/1.0\r\n\r\n").startswith(b"HTTP/1.0 401 ")
+            process.send_signal(signal.SIGTERM)
+            assert process.stderr is not None
+            assert f"web pages are on port {port}: cannot listen on 0.0.0.0:80: " in process.stderr.read()
+
+
+def test_no_pages_are_served_if_told_so() -> None:
+    """Nothing is printed about pages."""
+    with simulator("one", "--base", "127.79.8.3", "--port", "0", "--no-pages") as process:
+        assert not [line for line in lines_until(process, "^true hashrate") if line.startswith("web pages")]
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (("--no-pages", "--http-port", "0"), "--no-pages and --http-port exclude each other"),
+        (("--strangers", "toaster=127.79.9.1"), "'toaster=127.79.9.1' is not MAKE=ADDRESSES"),
+        (("--strangers", "mute=127.79.9.9-127.79.9.1"), "holds -7 addresses"),
+        (("--elsewhere", "nowhere"), "elsewhere 'nowhere' is none of reset, refuse, silent"),
+        (("--loss", "80%"), "loss 0.8 is out of range (0 to 0.5)"),
+        (("--latency-ms", "-1"), "latency -0.001 s is out of range (0 to 60)"),
+        (("--report-to", "everybody"), "listener 'everybody' is not IPV4 or IPV4:PORT"),
+    ],
+)
+def test_bad_surroundings_are_named_in_one_line(options: tuple[str, ...], reason: str) -> None:
+    """Exit status 2, the value and what is expected."""
+    result = CliRunner().invoke(app, ["farm", "--units", "3", *options])
+    assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
+    assert reason in result.stderr
+
+
+def test_a_file_describes_what_stands_around_a_farm(tmp_path: Path) -> None:
+    """The example of the README of strangers, with a mistake: file, key and what is expected."""
+    readme = (ROOT / "simulators" / "strangers" / "README.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```toml\n(.*?)```", readme, re.DOTALL)
+    path = tmp_path / "farm.toml"
+    path.write_text(f"[farm]\nunits = 3\n{example}", encoding="utf-8")
+    around = load_farm(path).plan(seed=1).around
+    assert (around.elsewhere, around.latency_s, around.loss_ratio) == ("refuse", 0.05, 0.02)
+    assert len(list(around.answering())) == 21
+    path.write_text(f"[farm]\nunits = 3\n{example}".replace("-127.10.8.20", "-127.10.7.20"), encoding="utf-8")
+    result = CliRunner().invoke(app, ["farm", "--farm", str(path)])
+    assert result.exit_code == 2
+    assert "strangers[0].addresses" in result.stderr
+    assert "holds -236 addresses" in result.stderr

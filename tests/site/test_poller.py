@@ -20,7 +20,8 @@ from agent.site.poller import Bounds, Poller
 from agent.site.schedule import Schedule
 from agent.unit import registry
 from agent.unit.antminer.conversation import POOLS, STATS_NEW_API, SUMMARY, VERSION
-from agent.unit.cgminer.client import Address, Client
+from agent.unit.cgminer.call import Address
+from agent.unit.cgminer.client import Client
 from agent.unit.nameplate import Nameplate
 from agent.unit.reader import AnyReader, Reader
 from agent.unit.reading import Poll

@@ -13,7 +13,8 @@ from agent.site.cpu_budget import BUDGET_S, QUIET_POLLS
 from agent.site.ledger.entries import LedgerEntry, Place
 from agent.site.poller import Bounds, Poller
 from agent.site.schedule import Schedule
-from agent.unit.cgminer.client import Client, Outcome
+from agent.unit.cgminer.call import Outcome
+from agent.unit.cgminer.client import Client
 from agent.unit.nameplate import Nameplate
 from agent.unit.reader import Conversation, Reader
 from agent.unit.reading import Dialect, Poll, UnitReading

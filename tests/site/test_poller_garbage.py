@@ -16,7 +16,8 @@ from agent.site.ledger.entries import LedgerEntry, Place
 from agent.site.poller import Bounds, Poller
 from agent.site.schedule import Schedule
 from agent.unit import registry
-from agent.unit.cgminer.client import Address, Client
+from agent.unit.cgminer.call import Address
+from agent.unit.cgminer.client import Client
 from agent.unit.nameplate import Nameplate
 from agent.unit.reader import Conversation, Reader
 from agent.unit.reading import Poll

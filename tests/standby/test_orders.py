@@ -30,6 +30,29 @@ def listed(*events: Event) -> bytes:
     return msgspec.json.encode(curtailment_list_answer("alpha", figures, AT))
 
 
+def altered(key: str, value: object) -> bytes:
+    """Return the list with one event, of which one field is altered."""
+    body = msgspec.json.decode(listed(event("a")))
+    body["curtailments"][0][key] = value
+    return msgspec.json.encode(body)
+
+
+def test_a_percent_is_the_same_here_and_there() -> None:
+    """0.07 is listed as 7.000000000000001; an order repeated at the other agent must find its event unchanged."""
+    (found,) = read_events(listed(event("a", target_ratio=0.07)), site="alpha")
+    assert found.target_ratio == 0.07
+    ((_, order),) = missing_orders((found,), (), at=AT)
+    assert order is not None
+    assert order["target_percent"] == 7.0
+
+
+def test_an_event_of_days_ago_is_handed_back_as_late_as_an_order_may_come() -> None:
+    """A takeover may last for days; the primary takes no order of more than a day ago."""
+    ((_, order),) = missing_orders((event("a", start=AT - 3 * 86400.0),), (), at=AT)
+    assert order is not None
+    assert order["start"] == "2025-11-19T22:36:00+00:00"
+
+
 def test_open_events_come_over_whole() -> None:
     """Pending, active and stopped a moment ago; ended ones and the schedule's stay where they are."""
     active, pending = event("a"), event("p", start=AT + 600, end=AT + 1200, is_started=False, scope=Scope())
@@ -45,8 +68,22 @@ def test_open_events_come_over_whole() -> None:
         (b"<html>", "alpha", "no list of curtailments"),
         (b'{"site": "alpha"}', "alpha", "missing required field"),
         (listed(), "beta", "the list of site 'alpha', not of 'beta'"),
+        (b'{"site": "\xff"}', "alpha", "no list of curtailments"),
+        (b'{"site": "alpha", "more": ' + b"[" * 100_000, "alpha", "no list of curtailments"),
+        (altered("target_percent", 100.0), "alpha", "event 'a' contradicts itself"),
+        (altered("target_percent", -5.0), "alpha", "event 'a' contradicts itself"),
+        (altered("start", "9999-12-31T23:59:59-12:00"), "alpha", "event 'a' contradicts itself"),
+        (altered("start", "2025-11-20T20:00:00"), "alpha", "no list of curtailments"),
+        (altered("id", "a\n"), "alpha", "is no id of a curtailment"),
+        (altered("source", "\x1b[31m"), "alpha", "event 'a': source and scope need 1 to 64 printable characters"),
+        (altered("source", "x" * 65), "alpha", "event 'a': source and scope need"),
+        (altered("scope", {"feeder": "F1"}), "alpha", "event 'a': a scope of an unknown kind: 'feeder'"),
+        (listed(*(event(f"e{number}") for number in range(201))), "alpha", "201 open curtailments"),
     ],
-    ids=["no JSON", "no list", "another site"],
+    ids=[
+        *("no JSON", "no list", "another site", "no UTF-8", "nested", "over a hundred", "below zero", "year 10000"),
+        *("no offset", "a line end", "a colour", "a long source", "an unknown kind", "too many"),
+    ],
 )
 def test_anything_else_is_refused(body: bytes, site: str, reason: str) -> None:
     """A wrong address must not empty the book."""

@@ -1,6 +1,7 @@
 """A standby's questions to its primary: what counts as an answer, what is sent along, and the clock that comes back."""
 
 import asyncio
+import os
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -11,7 +12,17 @@ import pytest
 from site_cases import AT
 
 from agent.errors import ConfigError
-from agent.standby.watch import Primary, PrimaryError, read_authority
+from agent.exporters.web import server
+from agent.standby.watch import (
+    MAX_ANSWER_BYTES,
+    MAX_REASON_CHARS,
+    ROLE_HEADER,
+    SITE_HEADER,
+    Primary,
+    PrimaryError,
+    RefusedOrderError,
+    read_authority,
+)
 
 WITHIN_S = 30.0
 TOKEN = "s3cret" * 3
@@ -54,9 +65,11 @@ async def stub(answer: bytes | None) -> AsyncIterator[Stub]:
             one.end()
 
 
-def http(status: str, body: str, *, date: float | None = None) -> bytes:
-    """Return an HTTP answer."""
-    head = "" if date is None else f"Date: {formatdate(date, usegmt=True)}\r\n"
+def http(status: str, body: str, *, date: float | str | None = None, site: str | None = "alpha") -> bytes:
+    """Return an HTTP answer; with a site, one of its agent's."""
+    moment = formatdate(date, usegmt=True) if isinstance(date, float) else date
+    head = "" if moment is None else f"Date: {moment}\r\n"
+    head += "" if site is None else f"{SITE_HEADER}: {site}\r\n"
     return f"HTTP/1.1 {status}\r\n{head}Content-Length: {len(body)}\r\nConnection: close\r\n\r\n{body}".encode()
 
 
@@ -71,7 +84,7 @@ def http(status: str, body: str, *, date: float | None = None) -> bytes:
 async def test_both_answers_of_an_agent_are_answers(answer: bytes, has_figures: bool, words: str) -> None:  # noqa: FBT001
     """An agent without figures is there all the same."""
     async with stub(answer) as one:
-        said = await Primary(one.url).ask(within_s=WITHIN_S)
+        said = await Primary(one.url, site="alpha").ask(within_s=WITHIN_S)
     assert (said.has_figures, said.clock_offset_s) == (has_figures, None)
     assert said.words.startswith(words)
     assert one.requests[0].startswith(b"GET /readyz HTTP/1.1\r\n")
@@ -82,14 +95,14 @@ async def test_both_answers_of_an_agent_are_answers(answer: bytes, has_figures: 
 async def test_the_primarys_clock_is_compared(offset_s: float) -> None:
     """Its `Date`, to a second, against this machine's clock; neither decides who publishes."""
     async with stub(http("200 OK", "ready", date=AT + offset_s)) as one:
-        said = await Primary(one.url, wall=lambda: AT).ask(within_s=WITHIN_S)
+        said = await Primary(one.url, site="alpha", wall=lambda: AT).ask(within_s=WITHIN_S)
     assert said.clock_offset_s == offset_s
 
 
 async def test_a_token_goes_along_and_is_never_shown() -> None:
     """The bearer token is in each request and in no message."""
     async with stub(http("401 Unauthorized", "a bearer token is needed")) as one:
-        primary = Primary(one.url, token=TOKEN)
+        primary = Primary(one.url, site="alpha", token=TOKEN)
         with pytest.raises(PrimaryError, match="HTTP 401") as refused:
             await primary.curtailments(within_s=WITHIN_S)
     assert b"Authorization: Bearer s3crets3crets3cret\r\n" in one.requests[0]
@@ -101,26 +114,105 @@ async def test_a_token_goes_along_and_is_never_shown() -> None:
     [
         (http("404 Not Found", "no such page"), "HTTP 404"),
         (http("302 Found", ""), "HTTP 302"),
+        (http("503 Service Unavailable", "no server is available", site=None), "503 of something else than an agent"),
+        (http("200 OK", "hello", site=None), "200 of something else than an agent: 'hello'"),
+        (http("200 OK", "ready", site="beta"), "the agent of site 'beta' answers, not of 'alpha'"),
         (b"SSH-2.0-OpenSSH_9.2\r\n", "/readyz"),
         (b"", "Server disconnected"),
     ],
-    ids=["another server", "a proxy's login", "another protocol", "closed"],
+    ids=[
+        *("another server", "a proxy's login", "a proxy without an agent", "a greeting", "another site"),
+        *("another protocol", "closed"),
+    ],
 )
 async def test_anything_else_is_no_answer(answer: bytes, reason: str) -> None:
     """What stands at the address and is no agent keeps no standby from taking over."""
     async with stub(answer) as one:
         with pytest.raises(PrimaryError, match=reason):
-            await Primary(one.url).ask(within_s=WITHIN_S)
+            await Primary(one.url, site="alpha").ask(within_s=WITHIN_S)
+
+
+async def test_an_agent_names_its_site_as_a_standby_expects() -> None:
+    """Server and standby, which import nothing of each other, mean the same header."""
+    assert (SITE_HEADER, ROLE_HEADER) == (server.SITE_HEADER, server.ROLE_HEADER)
+
+
+@pytest.mark.parametrize(("role", "is_standby"), [("primary", False), ("standby", True), ("active", False)])
+async def test_a_primary_that_stands_by_says_so(role: str, is_standby: bool) -> None:  # noqa: FBT001
+    """Two that name each other, or one that names itself, would wait for ever."""
+    answer = http("503 Service Unavailable", "x").replace(b"\r\n", f"\r\n{ROLE_HEADER}: {role}\r\n".encode(), 1)
+    async with stub(answer) as one:
+        assert (await Primary(one.url, site="alpha").ask(within_s=WITHIN_S)).is_standby is is_standby
+
+
+@pytest.mark.parametrize(
+    "date",
+    [
+        "garbage",
+        "Mon, 01 Jan 2024 00:00:00 +99999999999999999999",
+        "Mon, 01 Jan 99999999999999999999 00:00:00 GMT",
+        "Mon, 99 Jan 2024 99:00:00 GMT",
+    ],
+)
+async def test_a_date_that_is_none_is_no_clock(date: str) -> None:
+    """A year or an offset of many digits would overflow, and end the standby."""
+    async with stub(http("200 OK", "ready", date=date)) as one:
+        said = await Primary(one.url, site="alpha").ask(within_s=WITHIN_S)
+    assert (said.has_figures, said.clock_offset_s) == (True, None)
+
+
+async def test_a_list_in_many_pieces_is_read_to_its_end() -> None:
+    """More than one piece of a network's, and more than a buffer of the client's."""
+    body = "x" * 1_000_000
+    async with stub(http("200 OK", body)) as one:
+        assert await Primary(one.url, site="alpha").curtailments(within_s=WITHIN_S) == body.encode()
+
+
+async def test_an_answer_without_end_is_no_answer() -> None:
+    """It is read no further than the limit."""
+    async with stub(http("200 OK", "x" * (MAX_ANSWER_BYTES + 1))) as one:
+        with pytest.raises(PrimaryError, match="an answer of more than 4 MiB"):
+            await Primary(one.url, site="alpha").curtailments(within_s=WITHIN_S)
+
+
+async def test_a_reason_is_one_line_of_bounded_length() -> None:
+    """The client library's own words go over several lines."""
+    async with stub(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"z" * 5000 + b"\r\n") as one:
+        with pytest.raises(PrimaryError) as refused:
+            await Primary(one.url, site="alpha").ask(within_s=WITHIN_S)
+    assert str(refused.value).isprintable()
+    assert len(str(refused.value)) < MAX_REASON_CHARS + 60
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        ("400 Bad Request", RefusedOrderError),
+        ("404 Not Found", RefusedOrderError),
+        ("409 Conflict", RefusedOrderError),
+        ("401 Unauthorized", PrimaryError),
+        ("429 Too Many Requests", PrimaryError),
+        ("503 Service Unavailable", PrimaryError),
+    ],
+)
+async def test_a_refused_order_differs_from_one_not_taken_now(status: str, kind: type[PrimaryError]) -> None:
+    """The first is not sent again; the second is."""
+    async with stub(http(status, "no")) as one:
+        primary = Primary(one.url, site="alpha")
+        for order in (primary.start({"id": "a"}, within_s=WITHIN_S), primary.stop("a", within_s=WITHIN_S)):
+            with pytest.raises(PrimaryError) as refused:
+                await order
+            assert type(refused.value) is kind
 
 
 async def test_silence_and_a_closed_port_are_no_answer() -> None:
     """A program that accepts and never answers, as one that is stopped, and none at all."""
     async with stub(None) as one:
         with pytest.raises(PrimaryError, match=r"no answer within 0\.2 s"):
-            await Primary(one.url).ask(within_s=0.2)
+            await Primary(one.url, site="alpha").ask(within_s=0.2)
         url = one.url
     with pytest.raises(PrimaryError, match="Cannot connect"):
-        await Primary(url).ask(within_s=WITHIN_S)
+        await Primary(url, site="alpha").ask(within_s=WITHIN_S)
 
 
 @pytest.mark.parametrize(
@@ -128,8 +220,9 @@ async def test_silence_and_a_closed_port_are_no_answer() -> None:
     [
         (lambda _: None, "cannot be read: No such file or directory"),
         (lambda path: path.write_text("no certificate"), "contains no certificate"),
+        (os.mkfifo, "cannot be read: a regular file is expected"),
     ],
-    ids=["absent", "empty"],
+    ids=["absent", "empty", "a pipe"],
 )
 def test_an_authority_that_is_none_is_one_mistake(tmp_path: Path, make: Callable[[Path], object], reason: str) -> None:
     """File, key and reason."""
@@ -144,4 +237,4 @@ def test_without_a_file_the_systems_certificates_count() -> None:
     """None is none of ours; a verified context otherwise."""
     assert read_authority(None, where="standby.ca_file") is None
     context = ssl.create_default_context()
-    assert Primary("https://10.0.0.5", tls=context)._tls is context
+    assert Primary("https://10.0.0.5", site="alpha", tls=context)._tls is context

@@ -399,7 +399,11 @@ def test_a_draft_does_not_pass_for_a_statement() -> None:
         decode(msgspec.json.encode(msgspec.structs.replace(draft, is_draft=False)), "s.json")
 
 
-@pytest.mark.parametrize("text", [b"", b"{}", b"not json", b"[1]", b"\xff\xfe", b'{"period": "2025-10"}'])
+@pytest.mark.parametrize(
+    "text",
+    [b"", b"{}", b"not json", b"[1]", b"\xff\xfe", b'{"period": "2025-10"}', b'"\xff"', b"[" * 99999],
+    ids=["empty", "no keys", "words", "a list", "UTF-16", "a period alone", "no UTF-8", "nested"],
+)
 def test_other_files_are_no_statements(text: bytes) -> None:
     """Any other file is refused, and the message names it."""
     with pytest.raises(StatementError, match=r"s\.json: not a statement"):

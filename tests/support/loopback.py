@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, contextmanager
 
 from patience import PATIENT_S
 
-from agent.unit.cgminer.client import Address
+from agent.unit.cgminer.call import Address
 
 Behaviour = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 REQUEST_BYTES = 4096

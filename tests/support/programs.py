@@ -111,7 +111,10 @@ async def get_json(url: str) -> Any:
 
 @contextlib.asynccontextmanager
 async def farm(folder: Path, *, units: int, options: tuple[str, ...] = ()) -> AsyncIterator[str]:
-    """Run a simulated farm that writes `ledger.csv` into `folder`; yield the address of its control API."""
+    """Run a simulated farm that writes `ledger.csv` into `folder`; yield the address of its control API.
+
+    It has web pages only if `options` name their port: parallel tests would meet each other's pages on port 80.
+    """
     control = f"127.0.0.1:{free_port()}"
     command = (
         sys.executable,
@@ -124,6 +127,7 @@ async def farm(folder: Path, *, units: int, options: tuple[str, ...] = ()) -> As
         "7",
         "--port",
         "0",
+        *(() if "--http-port" in options else ("--no-pages",)),
         *options,
     )
     async with program(

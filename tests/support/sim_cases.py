@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from simulators.farm.clock import SimClock
 from simulators.farm.farm import Farm
 from simulators.farm.plan import HEALTHY_FARM, FarmPlan, Troubles, read_mix
+from simulators.strangers.surroundings import QUIET, Surroundings
 from simulators.unit import physics
 from simulators.unit.builds import build_for
 from simulators.unit.conditions import Condition
@@ -51,9 +52,18 @@ def make_farm(
     base: str = "127.77.0.1",
     containers: int = 1,
     troubles: Troubles = HEALTHY_FARM,
+    around: Surroundings = QUIET,
 ) -> Farm:
     """Return a farm whose clock stands at `START` until it is advanced."""
-    plan = FarmPlan(units=units, seed=seed, base=base, mix=read_mix(mix), containers=containers, troubles=troubles)
+    plan = FarmPlan(
+        units=units,
+        seed=seed,
+        base=base,
+        mix=read_mix(mix),
+        containers=containers,
+        troubles=troubles,
+        around=around,
+    )
     return Farm(plan, SimClock(start=START, speed=0.0))
 
 

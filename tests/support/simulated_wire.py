@@ -8,8 +8,7 @@ from types import SimpleNamespace
 from typing import Any, TypeVar, cast
 
 from agent.errors import DeadlineError, PollError, UnreachableError, drop_frames
-from agent.unit.cgminer import client
-from agent.unit.cgminer.client import Address, Done, Outcome
+from agent.unit.cgminer.call import Address, Done, Outcome, socket_error
 from agent.unit.cgminer.partial_reply import PartialReply
 from simulators.farm.farm import Farm
 from simulators.firmware.antminer import api_program
@@ -62,7 +61,7 @@ def asked(farm: Farm | Alone, unit: Unit, request: bytes, at: float) -> tuple[by
 def _reset(partial: PartialReply) -> PollError:
     """Return the client's own error for a connection that is reset after it was accepted."""
     call = SimpleNamespace(connected=True, address=("127.0.0.1", 4028), reply=partial)
-    return client._socket_error(cast("Any", call), ConnectionResetError(errno.ECONNRESET, "reset"))
+    return socket_error(cast("Any", call), ConnectionResetError(errno.ECONNRESET, "reset"))
 
 
 @dataclass(slots=True)

@@ -170,6 +170,13 @@ def test_ways_to_write_a_row(text: str) -> None:
     [
         ("S21,many,3500,,3,108,BM1368,4,air,x", "line 2, column hashrate_th_s = 'many': a number above 0 is expected"),
         ("S21,-200,3500,,3,108,BM1368,4,air,x", "line 2, column hashrate_th_s = '-200': a number above 0"),
+        ("S21,2_0,3500,,3,108,BM1368,4,air,x", "line 2, column hashrate_th_s = '2_0': a number above 0 is expected"),
+        ("S21,\uff12,3500,,3,108,BM1368,4,air,x", "line 2, column hashrate_th_s = '\uff12': a number above 0"),
+        ("S21,200,3500,x,3,108,BM1368,4,air,x", "line 2, column efficiency_j_per_th = 'x': a number above 0"),
+        ("S2\x1b[31m,200,3500,,3,108,BM1368,4,air,x", "line 2, column model = 'S2\\x1b[31m': at most 64 printable"),
+        ("\u202eS21,200,3500,,3,108,BM1368,4,air,x", "line 2, column model = '\\u202eS21': at most 64 printable"),
+        (f"{'S' * 65},200,3500,,3,108,BM1368,4,air,x", f"line 2, column model = '{'S' * 65}': at most 64 printable"),
+        (f"S21,200,3500,,3,108,{'B' * 65},4,air,x", f"line 2, column chip = '{'B' * 65}': at most 64 printable"),
         ("S21,0,3500,,3,108,BM1368,4,air,x", "line 2, column hashrate_th_s = '0': a number above 0"),
         ("S21,nan,3500,,3,108,BM1368,4,air,x", "line 2, column hashrate_th_s = 'nan': a number above 0"),
         (

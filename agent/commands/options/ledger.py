@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from agent.commands.deferred import Group, command
-from agent.commands.options.shared import PlainJson
+from agent.commands.options.shared import PlaceRules, PlainJson
 
 app = typer.Typer(
     name="ledger",
@@ -16,6 +16,17 @@ app = typer.Typer(
     no_args_is_help=True,
     help="Show, compare and change the dated list of what is deployed. Changes leave the past as it was.",
 )
+
+
+class Kind(StrEnum):
+    """Kinds of differences between a ledger and a proposal that can be imported."""
+
+    NEW = "new"
+    MOVED = "moved"
+    EXCHANGED = "exchanged"
+    MODEL = "model"
+    IDENTITY = "identity"
+    GONE = "gone"
 
 
 class Form(StrEnum):
@@ -48,7 +59,9 @@ def show(
 def diff(
     files: Annotated[
         list[Path] | None,
-        typer.Argument(help="Two ledgers; or one, compared with the site's; or none, for two moments of the site's."),
+        typer.Argument(
+            help="Two ledgers; or one, or a scan's proposal, compared with the site's; or none, for two moments of it."
+        ),
     ] = None,
     *,
     config: ConfigPath,
@@ -56,7 +69,10 @@ def diff(
     end: Annotated[str | None, typer.Option("--to", help="Moment at which to read the second; default: now.")] = None,
     as_json: PlainJson = False,
 ) -> None:
-    """Print the differences between two ledgers, row by row, or between two moments."""
+    """Print the differences between two ledgers, row by row, between two moments, or between ledger and proposal.
+
+    Against a proposal: new, moved, exchanged, another model or bin, identity to fill in, unreadable, gone.
+    """
 
 
 @command(app, "set")
@@ -88,13 +104,23 @@ def set_unit(
 
 @command(app, "import")
 def import_table(
-    file: Annotated[Path, typer.Argument(help="CSV file with a header of ledger columns, including unit_id.")],
+    file: Annotated[Path, typer.Argument(help="CSV with a header of ledger columns, or a scan's proposal.")],
     *,
     config: ConfigPath,
     at: At = None,
+    kind: Annotated[
+        list[Kind] | None,
+        typer.Option("--kind", help="Of a proposal: which differences to import; may be repeated. Default: new."),
+    ] = None,
+    place: PlaceRules = None,
+    with_guesses: Annotated[
+        bool, typer.Option("--guessed", help="Of a proposal: also change bins that the scan worked out.")
+    ] = False,
     is_dry: DryRun = False,
 ) -> None:
     """Import rows of another table: new units are added, known ones change. Empty cells change nothing.
 
-    A row without deployed_from takes effect at --at. All rows are imported, or none.
+    A row without deployed_from takes effect at --at. All rows are imported, or none. Commas, semicolons or tabs
+    separate cells; columns that a ledger does not have are left out. Of a proposal, the kinds of differences that
+    `ledger diff` shows are chosen with --kind.
     """

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from agent.commands.deferred import command
-from agent.commands.options.shared import AnyAddress, Json, OptionalConfigPath
+from agent.commands.options.shared import AnyAddress, Json, OptionalConfigPath, PlaceRules
 
 app = typer.Typer(add_completion=False)
 
@@ -27,6 +27,7 @@ def scan(
     has_pages: Annotated[
         bool, typer.Option("--pages/--no-pages", help="Read MAC address and serial number from identity pages.")
     ] = True,
+    place: PlaceRules = None,
     port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Port of the units' API.")] = 4028,
     web_port: Annotated[
         int | None, typer.Option("--web-port", min=1, max=65535, help="Port of their pages; default: 80.")

@@ -13,3 +13,13 @@ HistoryPath = Annotated[Path | None, typer.Option("--history", help="History fil
 Json = Annotated[bool, typer.Option("--json", help="Print JSON in base units (H/s, W, °C, s).")]
 PlainJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 AnyAddress = Annotated[bool, typer.Option("--any-address", help="Also ask public addresses. They get no password.")]
+PlaceRules = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--place",
+        metavar="RULE",
+        help="Where units stand: 10.20.{container}.{slot}, or 10.20.{c}.{n} -> container=C{c} rack=R{n//40:02}"
+        " slot={n%40}, or worker:REGEX with groups named container, rack and slot, or mac:FILE.csv with MAC addresses"
+        " and places. May be repeated: the first rule that fits a unit counts.",
+    ),
+]

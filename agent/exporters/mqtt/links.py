@@ -8,6 +8,7 @@ from typing import Literal
 
 from agent.config.sections import MqttSection
 from agent.errors import ConfigError, Mistake
+from agent.files.regular import refuse_irregular
 from agent.files.secret import read_password
 from agent.tls import client_context
 
@@ -107,9 +108,13 @@ def _tls_context(section: MqttSection, *, where: str, file: str) -> ssl.SSLConte
     """
     key, path = "ca_file", section.ca_file
     try:
+        if section.ca_file is not None:
+            refuse_irregular(section.ca_file)
         context = client_context(section.ca_file)
         if section.cert_file is not None and section.key_file is not None:
             key, path = "cert_file", section.cert_file
+            refuse_irregular(section.cert_file)
+            refuse_irregular(section.key_file)
             # Without `password`, an encrypted key would prompt for one on the terminal.
             context.load_cert_chain(section.cert_file, section.key_file, password=_no_password)
     except ssl.SSLError as error:

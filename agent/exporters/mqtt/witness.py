@@ -55,7 +55,7 @@ class Witness:
             return True
         try:
             run = msgspec.json.decode(received.payload, type=_Run)
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return True
         if run.boot_id != self._own_run():
             self._on_heard()

@@ -39,6 +39,7 @@ class AgentExposition(Collector):
         """Yield every family that has a sample now, and every histogram."""
         numbers = self._numbers
         numbers.identity_figures = numbers.identity()
+        numbers.discovery_figures = numbers.discovery()
         for family in AGENT_FAMILIES:
             if numbers.is_silent and not family.name.startswith(OWN):
                 continue

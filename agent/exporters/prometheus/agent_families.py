@@ -1,4 +1,4 @@
-"""The metric contract of the agent itself: how polling, scraping, MQTT, history and identity checks are doing."""
+"""The metric contract of the agent itself: polling, scraping, MQTT, history, identity checks and discovery."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -407,4 +407,26 @@ _IDENTITY: tuple[Family[AgentNumbers], ...] = (
     ),
 )
 
-AGENT_FAMILIES: tuple[Family[AgentNumbers] | Timing, ...] = (*_AGENT, *_MQTT, *_HISTORY, *_IDENTITY)
+_DISCOVERY: tuple[Family[AgentNumbers], ...] = (
+    _own(
+        "mining_site_discovered_machines",
+        "Machines that answered the latest look and are no deployed unit at its own address, by kind: unlisted,"
+        " not_deployed, moved or unidentified. They count in no figure; absent before the first look.",
+        lambda own: [((own.site, kind.value), machines) for kind, machines in own.discovery_figures.by_kind().items()],
+        *("site", "kind"),
+    ),
+    _own(
+        "miner_agent_discovery_looks_total",
+        "Looks at addresses that are not polled, by result: done or failed; absent while discovery is off.",
+        lambda own: [((result,), looks) for result, looks in own.discovery_figures.looks.items()],
+        "result",
+        kind=Kind.COUNTER,
+    ),
+    _own(
+        "miner_agent_discovery_last_look_timestamp_seconds",
+        "When the latest look at addresses that are not polled came to its end; absent before the first.",
+        lambda own: (((), own.discovery_figures.look.ended if own.discovery_figures.look else None),),
+    ),
+)
+
+AGENT_FAMILIES: tuple[Family[AgentNumbers] | Timing, ...] = (*_AGENT, *_MQTT, *_HISTORY, *_IDENTITY, *_DISCOVERY)

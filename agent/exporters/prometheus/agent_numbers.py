@@ -12,6 +12,7 @@ from agent.errors import POLL_REASONS
 from agent.exporters.broker_numbers import BrokerNumbers
 from agent.exporters.http_refusals import new_counts
 from agent.exporters.prometheus.histogram import Histogram
+from agent.hil.discovery.figures import DiscoveryFigures
 from agent.history.health import Health
 from agent.site.identity.figures import IdentityFigures
 from agent.site.metered import MeterState
@@ -56,6 +57,8 @@ class AgentNumbers:
         mqtt: Returns every broker's numbers.
         identity: Returns the current identity figures.
         identity_figures: The figures of the scrape being made, so that all its families agree.
+        discovery: Returns what was found at addresses that are not polled.
+        discovery_figures: Those figures for the scrape being made.
         http_refused: Clients that the web server turned away, by reason.
         curtailments_kept: Returns True if declared curtailments are on disk, None before the first attempt.
         reload_successful: True if configuration and ledger last loaded successfully; None before the first load.
@@ -92,6 +95,8 @@ class AgentNumbers:
         self.mqtt: Callable[[], Iterable[BrokerNumbers]] = tuple
         self.identity: Callable[[], IdentityFigures] = IdentityFigures
         self.identity_figures = IdentityFigures()
+        self.discovery: Callable[[], DiscoveryFigures] = DiscoveryFigures
+        self.discovery_figures = DiscoveryFigures()
         self.http_refused = new_counts()
         self.curtailments_kept: Callable[[], bool | None] = lambda: None
         self.reload_successful: bool | None = None

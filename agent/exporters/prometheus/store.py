@@ -28,6 +28,7 @@ from agent.exporters.prometheus.sharing import SHARE_S, SharedBodies
 from agent.exporters.prometheus.text_format import Lines, header, label_pairs
 from agent.exporters.prometheus.unit_families import FAMILIES
 from agent.exporters.prometheus.unit_rows import Snapshot, UnitRows, texts_by_family
+from agent.hil.discovery.figures import DiscoveryFigures
 from agent.history.health import Health
 from agent.site.energy import Energy
 from agent.site.identity.figures import IdentityFigures
@@ -175,6 +176,10 @@ class Metrics:
     def watch_identity(self, identity: Callable[[], IdentityFigures]) -> None:
         """Export the identity figures that `identity` returns."""
         self.own.identity = identity
+
+    def watch_discovery(self, discovery: Callable[[], DiscoveryFigures]) -> None:
+        """Export what `discovery` says was found at addresses that are not polled."""
+        self.own.discovery = discovery
 
     def watch_history(self, health: Health) -> None:
         """Export the health of the history writer."""

@@ -18,6 +18,7 @@ from aiohttp import web
 
 from agent.exporters.http_refusals import HttpRefusal
 from agent.exporters.web import hosts
+from agent.exporters.web.binding import bind
 from agent.exporters.web.bodies import ROOM_WAIT_S, Bodies, BusyError
 from agent.exporters.web.guard import Guard, GuardedConnection
 from agent.exporters.web.responses import error_response, text_response
@@ -82,7 +83,7 @@ async def listen(
         header_deadline_s: How long the head of a request may take to arrive.
 
     Raises:
-        OSError: If the address cannot be bound.
+        AgentError: If the address cannot be bound, in words.
     """
     # With cancellation, the work for a client that leaves stops.
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_S, handler_cancellation=True)
@@ -106,7 +107,7 @@ async def listen(
         guard = Guard(
             factory, max_connections=max_connections, header_deadline_s=header_deadline_s, refused=app[REFUSED]
         )
-        server = await loop.create_server(guard, host, port)
+        server = await bind(guard, host, port)
         try:
             bound: Any = server.sockets[0].getsockname()
             log.info("web listening", host=bound[0], port=bound[1])

@@ -13,7 +13,9 @@ from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from agent.exporters.web.curtailment_card import curtailment_card
+from agent.exporters.web.discovery_card import discovery_card
 from agent.exporters.web.mismatch_card import mismatch_card
+from agent.hil.discovery.figures import DiscoveryFigures
 from agent.site.event_figures import EventFigures
 from agent.site.status import UnitState, UnitStatus
 from agent.site.totals import Figures, SiteFigures
@@ -28,6 +30,7 @@ ALSO_SHOWN = 2
 """Of a unit's other faults, how many are shown beside its reason."""
 REFRESH_S = 10
 UTC_ZONE = ZoneInfo("UTC")
+NOTHING_FOUND = DiscoveryFigures()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +51,7 @@ class Shown:
         zone: Time zone of the site.
         seen_from: Unix time since which every unit has been watched, s; None before that.
         standby: The agent's part as a standby, in words; None if it is none.
+        discovery: What was found at addresses that are not polled.
     """
 
     site: str
@@ -64,6 +68,7 @@ class Shown:
     zone: ZoneInfo = UTC_ZONE
     seen_from: float | None = None
     standby: str | None = None
+    discovery: DiscoveryFigures = NOTHING_FOUND
 
     @property
     def counted(self) -> Iterable[UnitStatus]:
@@ -85,6 +90,7 @@ def render(shown: Shown) -> str:
             _containers(shown.figures, is_late=shown.unreadiness is not None),
             _worst(shown),
             mismatch_card(shown.statuses),
+            discovery_card(shown.discovery, shown.zone),
         ]
     title = escape(shown.site)
     return "\n".join(
@@ -314,6 +320,7 @@ def _footer(shown: Shown) -> str:
         ("/api/v1/site", "site as JSON"),
         ("/api/v1/units?sort=-shortfall", "units as JSON"),
         ("/api/v1/history", "history as JSON"),
+        ("/api/v1/discovery", "discovery as JSON"),
         ("/api/v1/schema", "JSON Schema"),
         ("/readyz", "readiness"),
         ("/healthz", "health"),

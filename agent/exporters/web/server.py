@@ -22,6 +22,7 @@ from aiohttp import web
 from agent.errors import HistoryError, QueryError
 from agent.exporters.http_refusals import new_counts
 from agent.exporters.web.curtailment_api import CurtailmentApi
+from agent.exporters.web.discovery_answers import discovery_answer
 from agent.exporters.web.history_api import HistoryAnswer, HistoryQuery, parse_history_query
 from agent.exporters.web.identity_answers import identity_answer
 from agent.exporters.web.listener import BODIES, HEADER_DEADLINE_S, MAX_CONNECTIONS, listen, new_application
@@ -31,12 +32,17 @@ from agent.exporters.web.site_answers import Role, schema, site_answer
 from agent.exporters.web.threads import in_thread
 from agent.exporters.web.unit_answers import unit_answer, unit_list_answer
 from agent.exporters.web.unit_query import parse_query
+from agent.hil.discovery.figures import DiscoveryFigures
 from agent.site.energy import Energy
 from agent.site.identity.figures import IdentityFigures
 from agent.site.identity.whereabouts import Whereabouts
 from agent.site.status import UnitStatus
 from agent.site.totals import SiteFigures
 
+SITE_HEADER = "Hashsight-Site"
+"""Names the site in answers of ``/readyz``."""
+ROLE_HEADER = "Hashsight-Role"
+"""The agent's part among two, as in ``/api/v1/site``."""
 ASSETS: Mapping[str, str] = {"page.css": "text/css", "icon.svg": "image/svg+xml"}
 
 
@@ -72,6 +78,7 @@ class Source:
             wanted; None if no history is kept.
         history_trouble: Returns why history is not being written; None while it is, or if none is kept.
         identity: Returns the units that are not at their ledger address.
+        discovery: Returns what was found at addresses that are not polled.
         whereabouts: Returns where one unit is; None if identities are not checked.
         curtailments: The API for curtailments; None leaves out its routes.
         energy: Returns the energy counters.
@@ -99,6 +106,7 @@ class Source:
     history: Callable[[HistoryQuery, Callable[[], bool]], HistoryAnswer] | None = None
     history_trouble: Callable[[], str | None] = lambda: None
     identity: Callable[[], IdentityFigures] = IdentityFigures
+    discovery: Callable[[], DiscoveryFigures] = DiscoveryFigures
     whereabouts: Callable[[str], Whereabouts | None] = lambda _: None
     curtailments: CurtailmentApi | None = None
     energy: Callable[[], Energy | None] = lambda: None
@@ -132,8 +140,11 @@ async def _healthz(request: web.Request) -> web.Response:
 
 
 async def _readyz(request: web.Request) -> web.Response:
-    unreadiness = request.app[_SOURCE].unreadiness()
-    return text_response("ready") if unreadiness is None else text_response(unreadiness, 503)
+    source = request.app[_SOURCE]
+    unreadiness = source.unreadiness()
+    # A standby tells by this header whether its primary answers, or a proxy in front of nothing.
+    headers = {SITE_HEADER: source.name, ROLE_HEADER: source.role()}
+    return text_response("ready", 200, headers) if unreadiness is None else text_response(unreadiness, 503, headers)
 
 
 async def _site(request: web.Request) -> web.Response:
@@ -192,6 +203,13 @@ async def _identity(request: web.Request) -> web.Response:
         return json_response(identity_answer(source.identity(), source.wall()))
 
 
+async def _discovery(request: web.Request) -> web.Response:
+    source = request.app[_SOURCE]
+    async with request.app[BODIES].turn("answer"):
+        figures, statuses, now = source.discovery(), tuple(source.units()), source.wall()
+        return await in_thread(lambda: json_response(discovery_answer(figures, statuses, now)))
+
+
 async def _history(request: web.Request) -> web.Response:
     source = request.app[_SOURCE]
     if source.history is None:
@@ -236,6 +254,7 @@ async def _page(request: web.Request) -> web.Response:
             zone=source.zone(),
             seen_from=source.seen_from(),
             standby=source.standby(),
+            discovery=source.discovery(),
         )
         return await in_thread(lambda: web.Response(text=render(shown), content_type="text/html"))
 
@@ -264,6 +283,7 @@ def _application(source: Source) -> web.Application:
             web.get("/api/v1/units/{unit_id}", _unit),
             web.get("/api/v1/history", _history),
             web.get("/api/v1/identity", _identity),
+            web.get("/api/v1/discovery", _discovery),
             web.get("/api/v1/schema", _schema),
             *(source.curtailments.routes() if source.curtailments else ()),
         ]
@@ -289,7 +309,7 @@ def serve(
         header_deadline_s: How long the head of a request may take to arrive.
 
     Raises:
-        OSError: If the address cannot be bound, on entering the block.
+        AgentError: If the address cannot be bound, on entering the block.
     """
     return listen(
         _application(source), host, port, max_connections=max_connections, header_deadline_s=header_deadline_s

@@ -13,6 +13,7 @@ import msgspec
 
 from agent.exporters.json_schemas import schema_components
 from agent.exporters.web.curtailment_answers import CurtailmentAnswer, CurtailmentsAnswer, curtailment_answer
+from agent.exporters.web.discovery_answers import DiscoveryAnswer
 from agent.exporters.web.history_api import HistoryAnswer
 from agent.exporters.web.identity_answers import IdentityAnswer
 from agent.exporters.web.responses import ErrorAnswer
@@ -201,6 +202,7 @@ ANSWERS: dict[str, type[msgspec.Struct]] = {
     "/api/v1/units/{id}": UnitAnswer,
     "/api/v1/history": HistoryAnswer,
     "/api/v1/identity": IdentityAnswer,
+    "/api/v1/discovery": DiscoveryAnswer,
     "/api/v1/curtailments": CurtailmentsAnswer,
 }
 

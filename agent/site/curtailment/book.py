@@ -64,6 +64,11 @@ class CurtailmentBook:
         self.curtailments = Curtailments(windows, self._kept.events)
 
     @property
+    def ordered_here(self) -> tuple[Event, ...]:
+        """The ordered events without those that `mirror` brought."""
+        return tuple(event for event in ordered(self.curtailments.events) if event.id not in self._kept.mirrored)
+
+    @property
     def is_kept(self) -> bool | None:
         """True if the ordered events are on disk; None until the first attempt to write them."""
         return self._keeper.is_kept
@@ -89,7 +94,7 @@ class CurtailmentBook:
             known = next((event for event in events if event.id == order.id), None)
             if known is not None:
                 return self._same(known, order, source, at), False
-            if order.id is not None and self._is_spent(order.id, at):
+            if order.id is not None and self._kept.is_spent(order.id, at):
                 raise OrderError(Refusal.CONFLICT, _OVER)
             taken = {event.id for event in events} | self._kept.spent.keys()
             event = order_event(order, at=at, source=source, is_taken=taken.__contains__)
@@ -116,7 +121,7 @@ class CurtailmentBook:
             at, events = self._wall(), self.curtailments.events
             event = next((event for event in events if event.id == event_id), None)
             if event is None:
-                if self._is_spent(event_id, at):
+                if self._kept.is_spent(event_id, at):
                     raise OrderError(Refusal.CONFLICT, "this event is over")
                 if event_id.startswith(f"{SCHEDULE}:"):
                     reason = "declared by the configuration; change [[curtailment]] there and reload"
@@ -139,9 +144,10 @@ class CurtailmentBook:
         async with self._lock:
             await self._claim()
             scheduled = tuple(event for event in self.curtailments.events if is_scheduled(event))
-            if (*events, *scheduled) == (*ordered(self.curtailments.events), *scheduled):
+            mirrored = frozenset(event.id for event in events)
+            if events == ordered(self.curtailments.events) and mirrored == self._kept.mirrored:
                 return False
-            await self._put((*events, *scheduled), self._wall())
+            await self._put((*events, *scheduled), self._wall(), mirrored=mirrored)
             log.info("curtailments taken over", events=len(events))
             return True
 
@@ -204,10 +210,6 @@ class CurtailmentBook:
             raise OrderError(Refusal.CONFLICT, "an event of this id was declared otherwise; stop it first")
         return known
 
-    def _is_spent(self, event_id: str, at: float) -> bool:
-        """Return True for an event that is over and no longer listed, but whose order may still be repeated."""
-        return at < self._kept.spent.get(event_id, 0.0)
-
     async def _claim(self) -> None:
         """Make sure that no other agent writes the file; what one wrote since the start is put in force.
 
@@ -229,7 +231,13 @@ class CurtailmentBook:
             self._set(Curtailments(self.curtailments.windows, (*kept.events, *scheduled)))
 
     async def _put(
-        self, events: tuple[Event, ...], at: float, *, added: Event | None = None, is_named: bool = True
+        self,
+        events: tuple[Event, ...],
+        at: float,
+        *,
+        added: Event | None = None,
+        is_named: bool = True,
+        mirrored: frozenset[str] | None = None,
     ) -> None:
         """Write events to disk, then put them in force.
 
@@ -238,16 +246,20 @@ class CurtailmentBook:
             at: Unix time now, s.
             added: The event among them that is new.
             is_named: True if the order of that event named it.
+            mirrored: Ids of the events that came from another agent; None for those of before.
 
         Raises:
             OrderError: They could not be written, or are too many; nothing was changed.
         """
         unnamed = self._kept.unnamed if added is None or is_named else self._kept.unnamed | {added.id}
-        kept = settled(self._kept, replace(self._kept, events=events, unnamed=unnamed), at)
+        after = replace(self._kept, events=events, unnamed=unnamed)
+        if mirrored is not None:
+            after = replace(after, mirrored=mirrored)
+        kept = settled(self._kept, after, at)
         fresh = Curtailments(self.curtailments.windows, kept.events)
         kept = replace(kept, events=ordered(kept.events))
         if added is not None:
-            self._refuse_too_long(kept)
+            _refuse_too_long(kept, site=self._site)
         try:
             is_written = await self._keeper.write(kept)
         except asyncio.CancelledError:
@@ -260,20 +272,21 @@ class CurtailmentBook:
         self._kept = kept
         self._set(fresh)
 
-    def _refuse_too_long(self, kept: KeptOrders) -> None:
-        """Refuse an addition that would make the file too long to be read again.
-
-        Raises:
-            OrderError: It would.
-        """
-        refuse_too_many_spent(kept)
-        if len(encode_orders(kept, site=self._site)) > MAX_WRITTEN_BYTES:
-            reason = f"the file of curtailments would be longer than {MAX_WRITTEN_BYTES >> 20} MiB; stop some events"
-            raise OrderError(Refusal.FULL, reason)
-
     def _set(self, curtailments: Curtailments) -> None:
         self.curtailments = curtailments
         self.on_change(curtailments)
+
+
+def _refuse_too_long(kept: KeptOrders, *, site: str) -> None:
+    """Refuse an addition that would make the file too long to be read again.
+
+    Raises:
+        OrderError: It would.
+    """
+    refuse_too_many_spent(kept)
+    if len(encode_orders(kept, site=site)) > MAX_WRITTEN_BYTES:
+        reason = f"the file of curtailments would be longer than {MAX_WRITTEN_BYTES >> 20} MiB; stop some events"
+        raise OrderError(Refusal.FULL, reason)
 
 
 def _facts(event: Event) -> dict[str, object]:

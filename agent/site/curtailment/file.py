@@ -9,6 +9,7 @@ import msgspec
 
 from agent.errors import AgentError, ConfigError, Mistake
 from agent.files.atomic import replace_file
+from agent.files.regular import open_regular
 from agent.site.curtailment.events import Event, Scope
 
 VERSION = 1
@@ -44,7 +45,7 @@ class _Kept(msgspec.Struct, frozen=True, kw_only=True):
         version: Version of the format.
         site: The site that the events belong to.
         events: In the order in which they were ordered.
-        unnamed, spent: As in `KeptOrders`; left out by agents of an earlier version.
+        unnamed, spent, mirrored: As in `KeptOrders`; left out by agents of an earlier version.
     """
 
     version: int
@@ -52,6 +53,7 @@ class _Kept(msgspec.Struct, frozen=True, kw_only=True):
     events: list[_KeptEvent]
     unnamed: list[str] = []
     spent: dict[str, float] = {}
+    mirrored: list[str] = []
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,11 +64,17 @@ class KeptOrders:
         events: In the order in which they were ordered.
         unnamed: Ids of those events that the agent named itself, so that no order can repeat them.
         spent: Ids of events that are no longer listed, and the Unix time, s, until which an order may repeat each.
+        mirrored: Ids of those events that came from another agent's list, not by an order to this one.
     """
 
     events: tuple[Event, ...] = ()
     unnamed: frozenset[str] = frozenset()
     spent: Mapping[str, float] = field(default_factory=dict)
+    mirrored: frozenset[str] = frozenset()
+
+    def is_spent(self, event_id: str, at: float) -> bool:
+        """Return True for an event that is over and no longer listed, but whose order may still be repeated."""
+        return at < self.spent.get(event_id, 0.0)
 
 
 def read_orders(path: Path, *, site: str) -> KeptOrders:
@@ -77,7 +85,7 @@ def read_orders(path: Path, *, site: str) -> KeptOrders:
         StateError: The file cannot be read or is damaged.
     """
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             data = file.read(MAX_FILE_BYTES + 1)
     except FileNotFoundError:
         return KeptOrders()
@@ -94,15 +102,12 @@ def read_orders(path: Path, *, site: str) -> KeptOrders:
         reason = f"belongs to site {kept.site!r} in version {kept.version}, not to {site!r} in version {VERSION}"
         raise ConfigError([Mistake(file=str(path), where="api.state_file", value="", reason=reason)])
     unnamed = frozenset(kept.unnamed) & events.keys()
-    return KeptOrders(events=tuple(events.values()), unnamed=unnamed, spent=kept.spent)
+    mirrored = frozenset(kept.mirrored) & events.keys()
+    return KeptOrders(events=tuple(events.values()), unnamed=unnamed, spent=kept.spent, mirrored=mirrored)
 
 
 def _event(kept: _KeptEvent) -> Event:
-    moments = [moment for moment in (kept.start, kept.end) if moment is not None]
-    is_dated = all(math.isfinite(moment) and 0 <= moment < LAST_MOMENT for moment in moments)
-    if not is_dated or not 0 <= kept.target_ratio < 1 or (kept.is_stopped and kept.end is None):
-        raise ValueError(f"event {kept.id!r} contradicts itself")
-    return Event(
+    event = Event(
         id=kept.id,
         start=kept.start,
         end=kept.end,
@@ -112,6 +117,20 @@ def _event(kept: _KeptEvent) -> Event:
         is_started=kept.is_started,
         is_stopped=kept.is_stopped,
     )
+    return checked(event)
+
+
+def checked(event: Event) -> Event:
+    """Return an event that was declared elsewhere, once it is known to be one that this file can keep.
+
+    Raises:
+        ValueError: Its times or its target cannot be.
+    """
+    moments = [moment for moment in (event.start, event.end) if moment is not None]
+    is_dated = all(math.isfinite(moment) and 0 <= moment < LAST_MOMENT for moment in moments)
+    if not is_dated or not 0 <= event.target_ratio < 1 or (event.is_stopped and event.end is None):
+        raise ValueError(f"event {event.id[:80]!r} contradicts itself")
+    return event
 
 
 def encode_orders(orders: KeptOrders, *, site: str) -> bytes:
@@ -134,6 +153,7 @@ def encode_orders(orders: KeptOrders, *, site: str) -> bytes:
         ],
         unnamed=sorted(orders.unnamed),
         spent=dict(orders.spent),
+        mirrored=sorted(orders.mirrored),
     )
     return msgspec.json.format(msgspec.json.encode(kept), indent=1) + b"\n"
 

@@ -15,6 +15,7 @@ from agent.config.mistakes import NearMatches
 from agent.errors import AgentError
 from agent.site.curtailment.events import Event, Scope
 from agent.site.ledger.entries import LedgerEntry
+from agent.unit.model_names import near_model
 
 MAX_ORDER_BYTES = 16 * 1024
 MAX_DURATION_S = 366 * 86400.0
@@ -154,9 +155,15 @@ class KnownScopes:
         for kind, name in scope.names().items():
             known = self._filled_by((kind,))
             if not name or (name,) not in known:
-                matches = self._matches.setdefault(kind, NearMatches([each for (each,) in known if each]))
-                return f"no unit of the ledger is in {kind} {name}{matches.near(name)}"
+                return f"no unit of the ledger is in {kind} {name}{self._suggestion(kind, name)}"
         return f"no unit of the ledger is in {scope}"
+
+    def _suggestion(self, kind: str, name: str) -> str:
+        known = [each for (each,) in self._filled_by((kind,)) if each]
+        if kind == "model":  # One letter tells `S19 XP` from `S21 XP`.
+            near = near_model(name, known)
+            return "" if near is None else f"; did you mean {near}?"
+        return self._matches.setdefault(kind, NearMatches(known)).near(name)
 
     def _filled_by(self, kinds: tuple[str, ...]) -> set[tuple[str, ...]]:
         filled = self._filled.get(kinds)

@@ -64,7 +64,7 @@ def settled(before: KeptOrders, after: KeptOrders, at: float) -> KeptOrders:
         is_repeatable = event.id not in after.unnamed and until > at
         if event.id not in ids and is_repeatable and not is_scheduled(event):
             spent[event.id] = until
-    return replace(after, events=events, unnamed=after.unnamed & ids, spent=spent)
+    return replace(after, events=events, unnamed=after.unnamed & ids, spent=spent, mirrored=after.mirrored & ids)
 
 
 def refuse_too_many_spent(orders: KeptOrders) -> None:

@@ -28,7 +28,8 @@ REMEMBERED_PREFIXES = 65536
 _PLAIN_PREFIX = re.compile(r"(?:0|[1-9][0-9]{0,2})(?:\.(?:0|[1-9][0-9]{0,2})){2}")
 _PLAIN_END = re.compile(r"([1-9][0-9]{0,2})(:([1-9][0-9]{0,4}))?")
 _UNIT_ID = re.compile(r"(?=.*[A-Za-z0-9])[A-Za-z0-9._:-]{1,64}")
-_HASHRATE = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?")
+# With or without the unit that labels and spreadsheets write after it.
+_HASHRATE = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(?: ?(?:T|TH|TH/s|Th/s))?")
 _MOMENT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
     r"(?:[T ](?:[01][0-9]|2[0-3]):[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?(?:Z|[+-][0-9]{2}:[0-9]{2})?)?"
@@ -79,10 +80,11 @@ def parse_model(cell: str) -> str:
 
 
 def parse_hashrate_hs(cell: str) -> float:
-    """Return a rated hashrate in H/s from TH/s."""
-    if not _HASHRATE.fullmatch(cell) or float(cell) == 0:
+    """Return a rated hashrate in H/s from TH/s; ``200``, ``200T`` and ``200 TH/s`` are the same."""
+    number = _HASHRATE.fullmatch(cell)
+    if number is None or float(number[1]) == 0:
         raise ValueError("a number of TH/s above 0 is expected, such as 200 or 151.5")
-    return float(cell) * HS_PER_THS
+    return float(number[1]) * HS_PER_THS
 
 
 def host_parser(networks: tuple[Network, ...]) -> CellParser:
@@ -192,10 +194,11 @@ def _refuse_clock_change(moment: datetime, zone: ZoneInfo) -> None:
 
 
 def parse_status(cell: str) -> bool:
-    """Return True if the unit is in maintenance."""
-    if cell not in {"deployed", "maintenance"}:
+    """Return True if the unit is in maintenance; upper and lower case are the same."""
+    word = cell.lower()
+    if word not in {"deployed", "maintenance"}:
         raise ValueError("deployed or maintenance is expected")
-    return cell == "maintenance"
+    return word == "maintenance"
 
 
 def parse_optional_mac(cell: str) -> str | None:
@@ -214,9 +217,10 @@ def parse_web_port(cell: str) -> int | None:
 
 def parse_simulated(cell: str) -> bool:
     """Return True if a simulator answers for the unit."""
-    if cell not in {"yes", "no", ""}:
+    word = cell.lower()
+    if word not in {"yes", "no", ""}:
         raise ValueError("yes, no or an empty cell is expected")
-    return cell == "yes"
+    return word == "yes"
 
 
 def moment_cell(at: float | None, zone: ZoneInfo) -> str:

@@ -1,5 +1,6 @@
 """The difference between two ledgers in force, or between two days of one."""
 
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from agent.site.ledger.entries import LedgerEntry
@@ -15,3 +16,14 @@ class LedgerDelta(NamedTuple):
 
     changed: tuple[LedgerEntry, ...]
     gone: tuple[str, ...]
+
+
+def delta_between(before: Mapping[str, LedgerEntry], entries: Iterable[LedgerEntry]) -> LedgerDelta:
+    """Return what changes when `entries` replace those of `before`, by unit id."""
+    changed, there = [], set()
+    for entry in entries:
+        there.add(entry.unit_id)
+        old = before.get(entry.unit_id)
+        if old is None or (old is not entry and old != entry):
+            changed.append(entry)
+    return LedgerDelta(tuple(changed), tuple(unit_id for unit_id in before if unit_id not in there))

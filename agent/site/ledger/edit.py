@@ -5,7 +5,7 @@ refused with every contradiction in it.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -16,7 +16,7 @@ from agent.errors import ConfigError, Mistake
 from agent.site.ledger.cells import cell_parsers
 from agent.site.ledger.dated_rows import DatedRows
 from agent.site.ledger.entries import Ledger
-from agent.site.ledger.reader import read_ledger
+from agent.site.ledger.reader import COLUMNS, read_ledger
 from agent.site.ledger.sheet import Row, Sheet
 from agent.site.ledger.table import raise_all, read_table
 from agent.unit.nameplate import Catalogue
@@ -24,6 +24,7 @@ from agent.unit.nameplate import Catalogue
 # The two things units can exchange: where they answer, and where they stand.
 _ADDRESS = ("host", "web_port")
 _PLACE = ("container", "rack", "slot")
+HEADER_LINE = f"{','.join(COLUMNS)}\n"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,9 +41,16 @@ class Rules:
     zone: ZoneInfo
     networks: tuple[Network, ...]
 
-    def read(self, text: str, file: str) -> Ledger:
+    def read(self, text: str, file: str, *, may_be_empty: bool = False) -> Ledger:
         """Read a ledger; arguments and errors as `read_ledger`."""
-        return read_ledger(text, file, catalogue=self.catalogue, zone=self.zone, networks=self.networks)
+        return read_ledger(
+            text,
+            file,
+            catalogue=self.catalogue,
+            zone=self.zone,
+            networks=self.networks,
+            may_be_empty=may_be_empty,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +83,7 @@ class Draft:
     """A ledger being changed.
 
     Args:
-        text: The ledger as it is.
+        text: The ledger as it is; it may have no units yet, and an empty text gets a header.
         file: Its name in messages.
         rules: How it is read.
 
@@ -84,7 +92,9 @@ class Draft:
     """
 
     def __init__(self, text: str, file: str, rules: Rules) -> None:
-        rules.read(text, file)
+        if not text.strip():
+            text = HEADER_LINE
+        rules.read(text, file, may_be_empty=True)
         self._file = file
         self._rules = rules
         self._sheet = Sheet(text)
@@ -120,6 +130,21 @@ class Draft:
             self._exchange(row, values, at, moment)
         self._change(row, cells, at, moment)
 
+    def deploy(self, unit_id: str, cells: Mapping[str, str], at: str) -> None:
+        """Deploy a unit that is not deployed at a moment: a new one, or one that comes back, to the place in `cells`.
+
+        Raises:
+            ConfigError: Bad cells, or a unit that is deployed then.
+        """
+        rows = self._rows.of(unit_id)
+        if not rows:
+            self.add(unit_id, cells, at)
+            return
+        self._parse(cells)
+        if self._rows.row_at(rows, self._moment(at)) is not None:
+            raise self._refuse("unit_id", unit_id, "the ledger has this unit then")
+        self._rows.bring_back_elsewhere(rows, cells, at)
+
     def remove(self, unit_id: str, at: str) -> None:
         """End a unit's deployment at a moment.
 
@@ -150,7 +175,24 @@ class Draft:
             raise self._refuse("unit_id", unit_id, "the ledger has this unit already")
         self._rows.append(unit_id, {"deployed_from": at, **cells})
 
-    def merge(self, text: str, file: str, at: str) -> None:
+    def fill(self, unit_id: str, cells: Mapping[str, str], at: str) -> None:
+        """Write into empty cells of the row in force at a moment; the row keeps its dates.
+
+        Raises:
+            ConfigError: Bad cells, no such unit, one that is not deployed then, or a cell that has another value.
+        """
+        self._parse(cells)
+        row = self._rows.row_at(self._known(unit_id), self._moment(at))
+        if row is None:
+            raise self._refuse("at", at, f"{unit_id} is not deployed then")
+        for column, cell in cells.items():
+            if row.cell(column) and not self._rows.means(row, column, cell):
+                raise self._refuse(column, cell, f"{unit_id} has {row.cell(column)} there")
+        self._rows.change(row, {column: cell for column, cell in cells.items() if not row.cell(column)})
+
+    def merge(
+        self, text: str, file: str, at: str, *, complete: Callable[[Mapping[str, str]], Mapping[str, str]] = dict
+    ) -> None:
         """Import rows of another table: new units are added, known ones changed.
 
         A row without `deployed_from` counts from `at` on, unless the unit's row already has its cells. A row with a
@@ -160,6 +202,7 @@ class Draft:
             text: CSV with a header of ledger columns; ``unit_id`` is required.
             file: Its name in messages.
             at: The moment for rows without one, as in the ledger.
+            complete: Returns a row's cells, perhaps with more of them.
 
         Raises:
             ConfigError: With every mistake in the table.
@@ -167,7 +210,11 @@ class Draft:
         default = self._moment(at)
         rows: list[tuple[float, Mapping[str, str]]] = []
         mistakes = Mistakes(file)
-        for line, cells in read_table(text, file):
+        table = read_table(text, file)
+        if table.left_out:
+            self._notes.append(f"{file}: columns that a ledger does not have are left out: {', '.join(table.left_out)}")
+        for line, given in table.rows:
+            cells = complete(given)
             before = mistakes.count
             start = self._values(cells, mistakes, line=line).get("deployed_from")
             if mistakes.count == before:
@@ -198,8 +245,9 @@ class Draft:
         text = self._sheet.text
         name = f"{self._file} as it would be"
         lines = dict(self._sheet.numbered_rows())
+        is_unchanged = not any(True for _ in self._sheet.changed_rows())
         try:
-            ledger = self._rules.read(text, name)
+            ledger = self._rules.read(text, name, may_be_empty=is_unchanged)
         except ConfigError as error:
             raise ConfigError([_with_line(mistake, lines) for mistake in error.mistakes]) from error
         if len(ledger.entries) != len(lines):

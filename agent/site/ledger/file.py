@@ -24,12 +24,15 @@ import msgspec
 from agent.errors import AgentError
 from agent.files.atomic import sync_folder, temporary_file
 from agent.files.modes import private_opener
+from agent.files.regular import resolved
 from agent.files.text import read_text
 from agent.site.ledger.edit import Edited, RowChange
 
 MAX_LEDGER_BYTES = 64 << 20
 
 MAX_JOURNAL_LINE_BYTES = 64 << 20
+NEW_LEDGER_MODE = 0o644
+"""A ledger has no secrets, and a service under a user of its own must read it."""
 
 
 class LedgerFileError(AgentError):
@@ -41,13 +44,14 @@ class LedgerFile:
 
     Attributes:
         path: Its path, symbolic links followed.
-        text: Its contents.
+        text: Its contents; empty if there is no file yet.
     """
 
     def __init__(self, path: Path, journal: BinaryIO) -> None:
         self.path = path
         self._journal = journal
-        self.text = read_text(path, max_bytes=MAX_LEDGER_BYTES)
+        self._is_new = not path.exists()
+        self.text = ledger_text(path)
 
     def commit(self, edited: Edited, *, command: Sequence[str], at: float) -> None:
         """Replace this ledger by a changed one.
@@ -76,22 +80,26 @@ class LedgerFile:
             entries.insert(0, JournalEntry(at=now, change="found", digest=before))
         size = self._journal.seek(0, os.SEEK_END)
         try:
+            like = None if self._is_new else self.path
             with (
-                temporary_file(self.path, edited.text.encode(), like=self.path) as fresh,
-                temporary_file(self.path, self.text.encode(), like=self.path) as backup,
+                temporary_file(self.path, edited.text.encode(), like=like) as fresh,
+                temporary_file(self.path, self.text.encode(), like=like) as backup,
             ):
-                if read_text(self.path, max_bytes=MAX_LEDGER_BYTES) != self.text:
+                if ledger_text(self.path) != self.text:
                     raise LedgerFileError(f"{self.path} was changed by another program; look at it and try again")
                 for entry in entries:
                     self._append(entry)
-                backup.replace(backup_path(self.path))
+                if self._is_new:
+                    fresh.chmod(NEW_LEDGER_MODE)
+                else:
+                    backup.replace(backup_path(self.path))
                 fresh.replace(self.path)
         except OSError as error:
             with contextlib.suppress(OSError):
                 self._journal.truncate(size)
             raise LedgerFileError(f"{self.path} was not changed: {error.strerror or error}") from error
         sync_folder(self.path.parent)
-        self.text = edited.text
+        self.text, self._is_new = edited.text, False
 
     def _append(self, entry: "JournalEntry") -> None:
         size = self._journal.seek(0, os.SEEK_END)
@@ -107,14 +115,14 @@ class LedgerFile:
 
 @contextlib.contextmanager
 def held(path: Path) -> Iterator[LedgerFile]:
-    """Lock a ledger's file for one change.
+    """Lock a ledger's file for one change; a file that does not exist is created by the first.
 
     Raises:
-        ConfigError: The file cannot be read.
+        ConfigError: The file exists and cannot be read.
         LedgerFileError: Another change is under way, or the folder cannot be written.
     """
-    path = path.resolve()
-    read_text(path, max_bytes=MAX_LEDGER_BYTES)
+    path = resolved(path)
+    ledger_text(path)
     try:
         journal = open(journal_path(path), "a+b", opener=private_opener)  # noqa: SIM115  closed below
     except OSError as error:
@@ -126,7 +134,20 @@ def held(path: Path) -> Iterator[LedgerFile]:
             if error.errno not in {errno.EACCES, errno.EAGAIN}:
                 raise LedgerFileError(f"{journal_path(path)} cannot be locked: {error.strerror}") from error
             raise LedgerFileError(f"another change of {path} is under way; try again") from error
-        yield LedgerFile(path, journal)
+        try:
+            yield LedgerFile(path, journal)
+        finally:
+            if not path.exists() and not journal.seek(0, os.SEEK_END):
+                journal_path(path).unlink(missing_ok=True)
+
+
+def ledger_text(path: Path) -> str:
+    """Return the text of a ledger; empty if there is no file yet.
+
+    Raises:
+        ConfigError: The file exists and cannot be read.
+    """
+    return read_text(path, max_bytes=MAX_LEDGER_BYTES) if path.exists() else ""
 
 
 def journal_path(path: Path) -> Path:
@@ -166,7 +187,7 @@ def read_journal(path: Path) -> Iterator[JournalEntry]:
     A line that cannot be parsed, such as one that a crash cut short, is skipped.
     """
     try:
-        file = journal_path(path.resolve()).open("rb")
+        file = journal_path(resolved(path)).open("rb")
     except FileNotFoundError:
         return
     with file:

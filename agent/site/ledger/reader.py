@@ -41,6 +41,8 @@ COLUMNS = (*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS)
 # These take about a millisecond.
 ROWS_A_REST = 50
 
+IMPORT_HINT = "`hashsight ledger import` also takes semicolons and tabs"
+
 _T = TypeVar("_T")
 # A line's number with its cells, and with its entry.
 _Cells = tuple[int, list[str]]
@@ -56,6 +58,7 @@ def read_ledger(
     networks: tuple[Network, ...],
     detect_simulated: bool = True,
     before: Ledger | None = None,
+    may_be_empty: bool = False,
     rest: Callable[[], None] = lambda: None,
 ) -> Ledger:
     """Read a ledger from its text.
@@ -72,6 +75,7 @@ def read_ledger(
         detect_simulated: Take units at loopback addresses, and with serial numbers of the bundled simulator, for
             simulated, whatever the column says.
         before: An earlier ledger; rows it shares become the very same entries.
+        may_be_empty: Accept a ledger without units, such as one that is about to get its first.
         rest: Called every `ROWS_A_REST` rows, to yield to other work of the process.
 
     Raises:
@@ -92,7 +96,7 @@ def read_ledger(
         known = {(entry.unit_id, entry.deployed_from): entry for entry in before.entries}
         rows = [(line, _kept(entry, known)) for line, entry in _resting(rows, rest)]
     _refuse_overlaps(rows, mistakes, rest)
-    if not rows:
+    if not rows and not may_be_empty:
         mistakes.add_if_none("no units: there is nothing to watch")
     mistakes.raise_any()
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
@@ -159,8 +163,10 @@ def _read_rows(text: str, mistakes: _Mistakes) -> Iterator[_Cells]:
 def _read_header(line: int, names: Sequence[str], mistakes: _Mistakes) -> tuple[str | None, ...]:
     """Return the column of each cell, None for one to skip; a bad header does not hide mistakes in the rows."""
     if len(names) == 1 and (";" in names[0] or "\t" in names[0]):
-        mistakes.add(line, "cells are separated by commas", value=names[0])
+        mistakes.add(line, f"cells are separated by commas; {IMPORT_HINT}", value=names[0])
         mistakes.raise_any()
+    # Spreadsheets end every line with the commas of the widest one.
+    names = names[: max((place for place, name in enumerate(names, start=1) if name), default=0)]
     columns: list[str | None] = []
     for name in names:
         is_new = name in COLUMNS and name not in columns
@@ -185,7 +191,8 @@ class UnknownColumnError(ValueError):
     """A column that no ledger has; its message suggests one that is similar, or lists all."""
 
     def __str__(self) -> str:
-        return f"unknown column{near_match(self.args[0], COLUMNS) or '; known are ' + ', '.join(COLUMNS)}"
+        near = near_match(self.args[0], COLUMNS)
+        return f"unknown column{near or '; known are ' + ', '.join(COLUMNS)}"
 
 
 class _RowReader:
@@ -214,9 +221,15 @@ class _RowReader:
 
     def entries(self, rows: Iterator[_Cells]) -> Iterator[_Row]:
         """Yield the entry of every sound row, with its line."""
-        while some := list(islice(rows, ROWS_A_REST)):
+        while some := [self._without_tail(row) for row in islice(rows, ROWS_A_REST)]:
             sound = self._sound(some)
             yield from self._each(some) if sound is None else sound
+
+    def _without_tail(self, row: _Cells) -> _Cells:
+        """Return a row without the empty cells that a spreadsheet puts beyond the header."""
+        line, cells = row
+        width = len(self._columns)
+        return row if len(cells) <= width or any(cells[width:]) else (line, cells[:width])
 
     def _sound(self, rows: Sequence[_Cells]) -> Iterable[_Row] | None:
         """Return the entries of rows without a mistake; None if one has any, which `_each` then finds.

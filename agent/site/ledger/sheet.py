@@ -22,11 +22,12 @@ class Row:
         below: Rows inserted directly below it.
     """
 
-    __slots__ = ("_columns", "_raw", "below", "ending", "is_removed", "original")
+    __slots__ = ("_beyond", "_columns", "_raw", "below", "ending", "is_removed", "original")
 
     def __init__(self, columns: tuple[str, ...], raw: list[str], ending: str, *, is_new: bool) -> None:
         self._columns = columns
-        self._raw = raw
+        # Spreadsheets end every line with the commas of the widest one.
+        self._raw, self._beyond = raw[: len(columns)], raw[len(columns) :]
         self.ending = ending
         self.original: Mapping[str, str] | None = None if is_new else self.cells
         self.is_removed = False
@@ -40,7 +41,7 @@ class Row:
     @property
     def line(self) -> str:
         """The row as it is written to the file, without its line end."""
-        return ",".join(self._raw)
+        return ",".join(self._raw + self._beyond)
 
     @property
     def is_changed(self) -> bool:
@@ -97,6 +98,8 @@ class Sheet:
             return line + ending
         if not self.columns:
             self._header = split_raw(line)
+            while not _value(self._header[-1]):
+                self._header.pop()
             self.columns = tuple(_value(raw) for raw in self._header)
             self._header_place = len(self._lines)
             return line + ending

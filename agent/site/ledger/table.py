@@ -1,50 +1,83 @@
 """A table of ledger rows to import, complete or not: cells by column, with their lines.
 
-Pure. The values of the cells are not checked here.
+Pure. The values of the cells are not checked here. A table may come from a spreadsheet: with semicolons or tabs, with
+columns that a ledger does not have, with empty cells beyond the last column.
 """
 
 import csv
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from typing import Final, NamedTuple
 
-from agent.config.mistakes import Mistakes
+from agent.config.mistakes import SHOWN_MISTAKES, Mistakes, near_match
 from agent.errors import ConfigError
 from agent.site.ledger.reader import COLUMNS, UnknownColumnError
 from agent.site.ledger.sheet import BOM
 
 TableRow = tuple[int, dict[str, str]]
 
+_SEPARATORS: Final = ",;\t"
+# The only column of numbers with a fraction. Where semicolons separate cells, a comma stands before the fraction.
+_FRACTION: Final = "hashrate_th"
 
-def read_table(text: str, file: str) -> list[TableRow]:
-    """Return the cells of each row, by column, with the number of its line.
+
+class Table(NamedTuple):
+    """A table that was read.
+
+    Attributes:
+        rows: The cells of each row, by column, with the number of its line.
+        left_out: Columns of the table that a ledger does not have.
+    """
+
+    rows: tuple[TableRow, ...]
+    left_out: tuple[str, ...]
+
+
+def header_of(text: str) -> tuple[str, ...]:
+    """Return the names of a table's columns, those that a ledger has in its spelling; none without a header."""
+    separator = _separator(text)
+    cells = next((cells for _, cells in _split(text, separator, Mistakes(""))), [])
+    return tuple(_folded(name) for name in cells)
+
+
+def read_table(text: str, file: str, *, extra: Collection[str] = ()) -> Table:
+    """Return the rows of a table.
 
     Args:
-        text: CSV with a header of ledger columns; ``unit_id`` is required; ``#`` before a comment.
+        text: CSV with a header of ledger columns, in any case; ``unit_id`` is required; ``#`` before a comment. Cells
+            are separated by commas, semicolons or tabs, whichever the header has most of.
         file: Its name in messages.
+        extra: Columns to keep besides those of a ledger.
 
     Raises:
-        ConfigError: With every malformed row, and every column that the ledger does not have.
+        ConfigError: With every malformed row, and every column that looks like a misspelt one of a ledger.
     """
     mistakes = Mistakes(file)
     rows: list[TableRow] = []
     columns: list[str] = []
-    for number, cells in _split(text, mistakes):
+    separator = _separator(text)
+    kept = {*COLUMNS, *extra}
+    for number, cells in _split(text, separator, mistakes):
         if not columns:
-            columns = cells
-            for name, fault in _header_faults(columns):
+            columns = [_folded(name) for name in _without_tail(cells, 0)]
+            for name, fault in _header_faults(columns, extra):
                 mistakes.add(f"line {number}", name, fault.__str__)
-        elif len(cells) != len(columns):
-            reason = f"{len(columns)} cells are expected, as in the header; here are {len(cells)}"
+            continue
+        full = _without_tail(cells, len(columns))
+        if len(full) != len(columns):
+            reason = f"{len(columns)} cells are expected, as in the header; here are {len(full)}"
             mistakes.add(f"line {number}", "", reason)
-        else:
-            row = dict(zip(columns, cells, strict=True))
-            if not row.get("unit_id"):
-                mistakes.add(f"line {number}", "", "a unit_id is expected")
-            rows.append((number, row))
+            continue
+        row = {column: cell for column, cell in zip(columns, full, strict=True) if column in kept}
+        if separator != "," and _FRACTION in row:
+            row[_FRACTION] = row[_FRACTION].replace(",", ".")
+        if not row.get("unit_id"):
+            mistakes.add(f"line {number}", "", "a unit_id is expected")
+        rows.append((number, row))
     if not rows and not mistakes.count:
         mistakes.add("line 1", "", "no rows: there is nothing to import")
     raise_all(mistakes)
-    return rows
+    return Table(tuple(rows), tuple(name for name in columns if name and name not in kept))
 
 
 def raise_all(mistakes: Mistakes) -> None:
@@ -57,29 +90,60 @@ def raise_all(mistakes: Mistakes) -> None:
         raise ConfigError(mistakes.listed())
 
 
-def _split(text: str, mistakes: Mistakes) -> Iterator[tuple[int, list[str]]]:
-    """Yield the number and cells of every line that has any."""
+def _lines(text: str) -> Iterator[tuple[int, str]]:
+    """Yield every line but comments, with its number."""
     for number, line in enumerate(re.split(r"\r\n|\r|\n", text.removeprefix(BOM)), start=1):
+        if not line.lstrip('" \t').startswith("#"):
+            yield number, line
+
+
+def _separator(text: str) -> str:
+    header = next((line for _, line in _lines(text) if line.strip(' ,;\t"')), "")
+    return max(_SEPARATORS, key=header.count)
+
+
+def _split(text: str, separator: str, mistakes: Mistakes) -> Iterator[tuple[int, list[str]]]:
+    """Yield the number and cells of every line that has any."""
+    for number, line in _lines(text):
         if "\0" in line:
             mistakes.add(f"line {number}", "", "a NUL byte; save the file as UTF-8 text")
-        elif not line.lstrip('" \t').startswith("#"):
-            try:
-                cells = next(csv.reader((line,), strict=True, skipinitialspace=True), [])
-            except csv.Error:
-                reason = "a quote is opened and not closed, or followed by more than a comma"
-                mistakes.add(f"line {number}", line, reason)
-                continue
-            if any(cell.strip(" \t") for cell in cells):
-                yield number, [cell.strip(" \t") for cell in cells]
+            continue
+        try:
+            cells = next(csv.reader((line,), delimiter=separator, strict=True, skipinitialspace=True), [])
+        except csv.Error:
+            reason = "a quote is opened and not closed, or followed by more than a comma"
+            mistakes.add(f"line {number}", line, reason)
+            continue
+        if any(cell.strip(" \t") for cell in cells):
+            yield number, [cell.strip(" \t") for cell in cells]
 
 
-def _header_faults(columns: Sequence[str]) -> Iterator[tuple[str, object]]:
+def _without_tail(cells: list[str], width: int) -> list[str]:
+    """Return cells without the empty ones beyond `width`, which spreadsheets add."""
+    end = len(cells)
+    while end > width and not cells[end - 1]:
+        end -= 1
+    return cells[:end]
+
+
+def _folded(name: str) -> str:
+    """Return the ledger's spelling of a column such as ``Unit ID``; a name that a ledger does not have stays."""
+    folded = re.sub(r"[ _-]+", "_", name.lower())
+    return folded if folded in COLUMNS else name
+
+
+def _header_faults(columns: Sequence[str], extra: Collection[str]) -> Iterator[tuple[str, object]]:
     seen: set[str] = set()
+    unknown = 0
     for name in columns:
-        if name not in COLUMNS:
-            yield name, UnknownColumnError(name)
-        elif name in seen:
-            yield name, "this column is there twice"
+        if name in COLUMNS:
+            if name in seen:
+                yield name, "this column is there twice"
+        elif name and name not in extra:
+            unknown += 1
+            # So many columns of other names are not a table of units; comparing all of them would take long.
+            if unknown > SHOWN_MISTAKES or near_match(name, COLUMNS):
+                yield name, UnknownColumnError(name)
         seen.add(name)
     if "unit_id" not in seen:
         yield "", "a column unit_id is expected"

@@ -11,10 +11,12 @@ from simulators.commands.options.shared import (
     ControlOption,
     HttpPortOption,
     LedgerOption,
+    NoPagesOption,
     PortOption,
     PowerLinesOption,
     PowerPortOption,
     RemoteOption,
+    ReportToOption,
     SeedOption,
 )
 
@@ -32,9 +34,11 @@ def run(
     addresses: AddressesOption = "",
     port: PortOption = 4028,
     http_port: HttpPortOption = None,
+    no_pages: NoPagesOption = False,
     power_port: PowerPortOption = None,
     power_lines: PowerLinesOption = "A,B,C",
     control: ControlOption = "",
+    report_to: ReportToOption = "127.0.0.1",
     mix: Annotated[str, typer.Option(help="Models with their bins (TH/s) and shares.")] = "S21:200=60%,T21:190=40%",
     containers: Annotated[int, typer.Option(min=1, help="Number of containers the units stand in.")] = 3,
     off: Annotated[str, typer.Option(help="Share of units without power.")] = "4%",
@@ -45,6 +49,15 @@ def run(
         str, typer.Option(help="Share of units with a quarter of a board's chips missing.")
     ] = "3%",
     slow: Annotated[str, typer.Option(help="Share of units that hash an eighth below their rate.")] = "3%",
+    strangers: Annotated[
+        list[str] | None,
+        typer.Option(help="What stands at other addresses, as MAKE=ADDRESSES: silent=127.10.8.0/22; can be repeated."),
+    ] = None,
+    elsewhere: Annotated[
+        str, typer.Option(help="What a client meets where nothing stands: reset, refuse or silent.")
+    ] = "reset",
+    latency_ms: Annotated[float, typer.Option(help="Milliseconds by which each reply is late.")] = 0.0,
+    loss: Annotated[str, typer.Option(help="Share of the packets to the units that are lost.")] = "0%",
     ledger_out: LedgerOption = None,
     allow_remote: RemoteOption = False,
 ) -> None:

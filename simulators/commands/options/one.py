@@ -10,10 +10,12 @@ from simulators.commands.options.shared import (
     ControlOption,
     HttpPortOption,
     LedgerOption,
+    NoPagesOption,
     PortOption,
     PowerLinesOption,
     PowerPortOption,
     RemoteOption,
+    ReportToOption,
     SeedOption,
 )
 
@@ -27,9 +29,11 @@ def run(
     addresses: AddressesOption = "",
     port: PortOption = 4028,
     http_port: HttpPortOption = None,
+    no_pages: NoPagesOption = False,
     power_port: PowerPortOption = None,
     power_lines: PowerLinesOption = "A,B,C",
     control: ControlOption = "",
+    report_to: ReportToOption = "127.0.0.1",
     ledger_out: LedgerOption = None,
     allow_remote: RemoteOption = False,
 ) -> None:

@@ -9,10 +9,12 @@ from simulators.commands.options.shared import (
     ControlOption,
     HttpPortOption,
     LedgerOption,
+    NoPagesOption,
     PortOption,
     PowerLinesOption,
     PowerPortOption,
     RemoteOption,
+    ReportToOption,
 )
 
 
@@ -28,9 +30,11 @@ def run(
     addresses: AddressesOption = "",
     port: PortOption = 4028,
     http_port: HttpPortOption = None,
+    no_pages: NoPagesOption = False,
     power_port: PowerPortOption = None,
     power_lines: PowerLinesOption = "A,B,C",
     control: ControlOption = "",
+    report_to: ReportToOption = "127.0.0.1",
     ledger_out: LedgerOption = None,
     allow_remote: RemoteOption = False,
     every: Annotated[str, typer.Option(help="Print the truth this often in simulated time: 15m, 1h.")] = "",

@@ -14,7 +14,15 @@ PortOption = Annotated[int, typer.Option(min=0, max=65535, help="TCP port of eve
 RemoteOption = Annotated[bool, typer.Option(help="Also answer clients on other machines.")]
 HttpPortOption = Annotated[
     int | None,
-    typer.Option(min=0, max=65535, help="TCP port of every unit's web pages, 80 on real units; 0 takes a free one."),
+    typer.Option(
+        min=0,
+        max=65535,
+        help="TCP port of every unit's web pages; 0 takes a free one. Left out: 80 as on real units, or a free one.",
+    ),
+]
+NoPagesOption = Annotated[bool, typer.Option("--no-pages", help="Serve no web pages.")]
+ReportToOption = Annotated[
+    str, typer.Option(help="IPV4 or IPV4:PORT that hears the report button of a unit; see the control API.")
 ]
 PowerPortOption = Annotated[
     int | None,

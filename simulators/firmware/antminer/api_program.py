@@ -19,10 +19,12 @@ class Request(NamedTuple):
     Attributes:
         command: The command word; empty if the bytes hold none.
         is_new_api: It holds a top-level ``"new_api": true``.
+        data: The bytes as they came.
     """
 
     command: str
     is_new_api: bool
+    data: bytes = b""
 
 
 @lru_cache(maxsize=512)
@@ -31,13 +33,14 @@ def read_request(data: bytes) -> Request:
     text = data.rstrip(b"\0\r\n \t")
     if not text.startswith(b"{"):
         # Assumed (A03): plain text is understood as upstream does; whether an S21 does is not known.
-        return Request(text.split(b"|", 1)[0].decode("ascii", "replace"), is_new_api=False)
+        return Request(text.split(b"|", 1)[0].decode("ascii", "replace"), is_new_api=False, data=data)
     try:
         body = msgspec.json.decode(text, type=dict[str, object])
     except (msgspec.DecodeError, RecursionError):
-        return Request("", is_new_api=False)
+        return Request("", is_new_api=False, data=data)
     command = body.get("command")
-    return Request(command if isinstance(command, str) else "", is_new_api=body.get("new_api") is True)
+    command = command if isinstance(command, str) else ""
+    return Request(command, is_new_api=body.get("new_api") is True, data=data)
 
 
 def answer(unit: Unit, request: Request, t: float) -> bytes:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from discovery_cases import figures as discovery_figures
 from exporter_cases import AT, S21, board, entry, gone_silent, reading, status
 from hypothesis import given
 from hypothesis import strategies as st
@@ -910,6 +911,7 @@ async def test_exposition_is_the_contract() -> None:
     metrics.own.primary_silent_s = lambda: 3.0
     metrics.watch_mqtt(lambda: [broker_numbers()])
     metrics.watch_identity(identity_figures)
+    metrics.watch_discovery(discovery_figures)
     await metrics.scrape()
     rows = {row.name: row for row in contract()}
     seen = set()

@@ -36,6 +36,7 @@ ROUTES = (
     "/api/v1/units/a1",
     "/api/v1/history",
     "/api/v1/identity",
+    "/api/v1/discovery",
     "/api/v1/schema",
     PATH,
 )

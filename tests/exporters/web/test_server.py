@@ -19,6 +19,7 @@ from patience import PATIENT_S
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 from web_site import UNITS, get_json, served, source
 
+from agent.errors import AgentError
 from agent.exporters.web import listener
 from agent.exporters.web import server as web
 from agent.exporters.web.guard import GuardedConnection
@@ -538,10 +539,10 @@ async def test_it_stops_with_clients_connected() -> None:
         half_writer.close()
 
 
-async def test_a_taken_port_is_an_oserror() -> None:
-    """Starting on a port in use raises OSError."""
+async def test_a_port_that_another_agent_holds_is_named() -> None:
+    """Starting on a port in use says who holds it and which setting names it."""
     async with web.serve(source(), "127.0.0.1", 0) as (host, port):
-        with pytest.raises(OSError, match="in use"):
+        with pytest.raises(AgentError, match=r"another agent holds 127\.0\.0\.1:[0-9]+ \(web\.listen\)"):
             async with web.serve(source(), host, port):
                 pass
 

@@ -12,6 +12,7 @@ from typing import Any
 import aiohttp
 import jsonschema
 import pytest
+from report_listener import heard_reports
 from sim_cases import START, ask, make_farm
 
 from simulators.control.control import Control
@@ -22,6 +23,7 @@ from simulators.farm.plan import Troubles
 from simulators.faults.vocabulary import FAULTS
 from simulators.sockets.journal import Journal
 from simulators.sockets.serving import serve_farm, sweep
+from simulators.strangers.surroundings import Surroundings, read_strangers
 
 TROUBLES = Troubles(off=0.1, asleep=0.1, starting=0.0, missing_board=0.1, missing_chips=0.0, slow=0.0)
 
@@ -176,57 +178,78 @@ def test_the_description_is_openapi_3_1() -> None:
 
 async def test_every_operation_answers_as_described() -> None:
     """Each operation succeeds once and gives each of its declared refusals once, as the document describes."""
-    async with controlled(make_farm(20, troubles=TROUBLES)) as client:
-        for method, path, body, status in [
-            ("GET", "/truth", None, 200),
-            ("GET", "/truth?limit=-1", None, 400),
-            ("GET", "/units", None, 200),
-            ("GET", "/units?state=sunny", None, 400),
-            ("GET", "/units/C1-R01-01", None, 200),
-            ("GET", "/units/C1-R01-01?x=1", None, 400),
-            ("GET", "/units/none", None, 404),
-            ("GET", "/vocabulary", None, 200),
-            ("GET", "/vocabulary?x=1", None, 400),
-            ("POST", "/faults", {"fault": "frozen", "duration_s": 60.0}, 201),
-            ("POST", "/faults", {"fault": "boredom"}, 400),
-            ("GET", "/faults", None, 200),
-            ("GET", "/faults?x=1", None, 400),
-            ("GET", "/faults/1", None, 200),
-            ("GET", "/faults/one", None, 400),
-            ("GET", "/faults/9", None, 404),
-            ("DELETE", "/faults/1", None, 200),
-            ("DELETE", "/faults/one", None, 400),
-            ("DELETE", "/faults/1", None, 404),
-            ("DELETE", "/faults", None, 200),
-            ("DELETE", "/faults?x=1", None, 400),
-            ("GET", "/time", None, 200),
-            ("GET", "/time?x=1", None, 400),
-            ("PUT", "/time", {"speed": 0.0}, 200),
-            ("PUT", "/time", {"speed": -1.0}, 400),
-            ("POST", "/time/advance", {"seconds": 60}, 200),
-            ("POST", "/time/advance", {"seconds": -60}, 400),
-            ("GET", "/scenarios", None, 200),
-            ("GET", "/scenarios?x=1", None, 400),
-            ("GET", "/scenario", None, 200),
-            ("GET", "/scenario?x=1", None, 400),
-            ("POST", "/scenario", {"name": "pool-outage"}, 201),
-            ("GET", "/scenario", None, 200),
-            ("POST", "/scenario", {"name": "pool-outage"}, 409),
-            ("DELETE", "/scenario", None, 200),
-            ("DELETE", "/scenario?x=1", None, 400),
-            ("POST", "/scenario", {}, 400),
-            ("GET", "/requests", None, 200),
-            ("GET", "/requests?limit=2000", None, 400),
-        ]:
-            got, answer = await client(method, path, body)
-            assert (method, path, got) == (method, path, status), answer
-        declared = {
-            (method.upper(), path, int(status))
-            for path, methods in client.document["paths"].items()
-            for method, operation in methods.items()
-            for status in operation["responses"]
-        }
-        assert client.seen == declared
+    around = Surroundings(strangers=(read_strangers("whatsminer=127.78.0.1"), read_strangers("web=127.78.0.2")))
+    farm = make_farm(20, troubles=TROUBLES, around=around)
+    dark = next(unit.identity.unit_id for unit in farm.units if unit.is_silent)
+    lit = next(unit.identity.unit_id for unit in farm.units if not unit.is_silent)
+    with heard_reports() as (_, to):
+        async with controlled(farm) as client:
+            await _call_everything(client, dark=dark, lit=lit, to=to)
+
+
+async def _call_everything(client: Client, *, dark: str, lit: str, to: str) -> None:
+    for method, path, body, status in [
+        ("POST", f"/units/{lit}/press", {"to": to}, 200),
+        ("POST", f"/units/{lit}/press", {"to": "nobody"}, 400),
+        ("POST", f"/units/{lit}/press", {"to": "192.0.2.1:9"}, 503),
+        ("POST", f"/units/{dark}/press", {"to": to}, 409),
+        ("POST", "/units/none/press", {}, 404),
+        ("GET", "/strangers", None, 200),
+        ("GET", "/strangers?x=1", None, 400),
+        ("POST", "/strangers/127.78.0.1/press", {"to": to}, 200),
+        ("POST", "/strangers/127.78.0.1/press", {"times": 9}, 400),
+        ("POST", "/strangers/127.78.0.1/press", {"to": "192.0.2.1:9"}, 503),
+        ("POST", "/strangers/127.78.0.2/press", {"to": to}, 409),
+        ("POST", "/strangers/127.78.0.3/press", {"to": to}, 404),
+        ("GET", "/truth", None, 200),
+        ("GET", "/truth?limit=-1", None, 400),
+        ("GET", "/units", None, 200),
+        ("GET", "/units?state=sunny", None, 400),
+        ("GET", "/units/C1-R01-01", None, 200),
+        ("GET", "/units/C1-R01-01?x=1", None, 400),
+        ("GET", "/units/none", None, 404),
+        ("GET", "/vocabulary", None, 200),
+        ("GET", "/vocabulary?x=1", None, 400),
+        ("POST", "/faults", {"fault": "frozen", "duration_s": 60.0}, 201),
+        ("POST", "/faults", {"fault": "boredom"}, 400),
+        ("GET", "/faults", None, 200),
+        ("GET", "/faults?x=1", None, 400),
+        ("GET", "/faults/1", None, 200),
+        ("GET", "/faults/one", None, 400),
+        ("GET", "/faults/9", None, 404),
+        ("DELETE", "/faults/1", None, 200),
+        ("DELETE", "/faults/one", None, 400),
+        ("DELETE", "/faults/1", None, 404),
+        ("DELETE", "/faults", None, 200),
+        ("DELETE", "/faults?x=1", None, 400),
+        ("GET", "/time", None, 200),
+        ("GET", "/time?x=1", None, 400),
+        ("PUT", "/time", {"speed": 0.0}, 200),
+        ("PUT", "/time", {"speed": -1.0}, 400),
+        ("POST", "/time/advance", {"seconds": 60}, 200),
+        ("POST", "/time/advance", {"seconds": -60}, 400),
+        ("GET", "/scenarios", None, 200),
+        ("GET", "/scenarios?x=1", None, 400),
+        ("GET", "/scenario", None, 200),
+        ("GET", "/scenario?x=1", None, 400),
+        ("POST", "/scenario", {"name": "pool-outage"}, 201),
+        ("GET", "/scenario", None, 200),
+        ("POST", "/scenario", {"name": "pool-outage"}, 409),
+        ("DELETE", "/scenario", None, 200),
+        ("DELETE", "/scenario?x=1", None, 400),
+        ("POST", "/scenario", {}, 400),
+        ("GET", "/requests", None, 200),
+        ("GET", "/requests?limit=2000", None, 400),
+    ]:
+        got, answer = await client(method, path, body)
+        assert (method, path, got) == (method, path, status), answer
+    declared = {
+        (method.upper(), path, int(status))
+        for path, methods in client.document["paths"].items()
+        for method, operation in methods.items()
+        for status in operation["responses"]
+    }
+    assert client.seen == declared
 
 
 async def test_the_truth_comes_by_the_page_and_without_units() -> None:

@@ -29,8 +29,8 @@ async def test_without_a_filter_units_without_power_reset_connections() -> None:
     dead, lit = farm.units
     async with serve_farm(farm, port=0) as server, serve_web(farm, server, port=0):
         assert server.can_silence
-        for listener in server._listeners.values():
-            listener.setsockopt(socket.SOL_SOCKET, SO_LOCK_FILTER, 1)
+        for door in server._doors:
+            door.listener.setsockopt(socket.SOL_SOCKET, SO_LOCK_FILTER, 1)
         farm.inject(PowerOff(), Selector(units=(dead.identity.unit_id,)))
         sweep(farm, server)
         assert not server.can_silence

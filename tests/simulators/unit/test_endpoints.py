@@ -120,7 +120,7 @@ async def test_other_machines_cannot_connect_unless_allowed(*, is_loopback_only:
         serve_web(farm, api, port=0) as web,
         serve_hash_side(farm, api, lines, port=0) as power,
     ):
-        for listener in (api._listeners[0], web._listener, power._listener):
+        for listener in (next(iter(api._doors)).listener, web._listener, power._listener):
             assert listener is not None
             bound = listener.getsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, 16)
             assert bound.rstrip(b"\0") == device

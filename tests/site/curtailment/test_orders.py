@@ -165,6 +165,7 @@ LEDGER = (entry(), entry("C1-R1-02", place=Place(container="South", rack="R2")))
         (Scope(container="South", rack="R2"), None),
         (Scope(container="south"), "no unit of the ledger is in container south; did you mean South?"),
         (Scope(model="S9"), "no unit of the ledger is in model S9"),
+        (Scope(model="S19"), "no unit of the ledger is in model S19"),
         (Scope(container="C1", rack="R2"), "no unit of the ledger is in container C1, rack R2"),
         (Scope(unit="C1-R1-2"), "no unit of the ledger is in unit C1-R1-2; did you mean C1-R1-02?"),
     ],

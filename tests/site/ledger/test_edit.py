@@ -378,6 +378,57 @@ def test_import_brings_a_unit_back_with_a_column_that_is_new() -> None:
     ]
 
 
+@pytest.mark.parametrize("ledger", ["", "\n", f"{HEADER}\n", f"# none yet\n{HEADER}\n"])
+def test_import_into_a_ledger_without_units(ledger: str) -> None:
+    """The first units may be imported, or added, into a file that is empty or has its header only."""
+    draft = Draft(ledger, "ledger.csv", RULES)
+    draft.merge(f"{HEADER}\n{U1}\n", "new.csv", "2025-06-01")
+    draft.add("u2", {"model": "T21", "hashrate_th": "190", "host": "10.0.0.2"}, "2025-06-01")
+    edited = draft.finish()
+    assert edited.ledger.unit_ids == ("u1", "u2")
+    assert edited.text.startswith(ledger.strip() or HEADER)
+
+
+def test_the_last_unit_cannot_be_taken_out() -> None:
+    """A ledger without units watches nothing, so no change may leave one."""
+    assert refusals(lambda draft: draft.remove("u1", "2025-01-01"), U1) == [
+        "ledger.csv as it would be: file: no units: there is nothing to watch"
+    ]
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        ["Unit ID;Hashrate TH;Model;Host;Remarks;;", "u3;200,5T;X9;10.0.0.3;fan replaced;;", ";;;;;;"],
+        ["Unit ID\thashrate_th\tmodel\thost\tRemarks", "u3\t200,5\tX9\t10.0.0.3\t"],
+        ["unit_id,hashrate_th,model,host,Remarks,,", "u3,200.5TH/s,X9,10.0.0.3,,,"],
+    ],
+)
+def test_import_takes_a_spreadsheets_table(table: list[str]) -> None:
+    """Semicolons, tabs, decimal commas, columns of other names, and empty cells at the end of every line."""
+    mistakes = refusals(merging(*table), U1)
+    # Only the model is wrong: every cell was understood.
+    assert [mistake.split(": ")[1] for mistake in mistakes] == ["line 3, column model = 'X9'"]
+    edited = edit(
+        merging(*(line.replace("X9", "S21").replace("200,5", "200").replace("200.5", "200") for line in table)), U1
+    )
+    assert edited.ledger.entries[1].nameplate.hashrate_hs == 200e12
+    assert edited.notes == ("new.csv: columns that a ledger does not have are left out: Remarks",)
+
+
+def test_a_ledger_with_trailing_commas_stays_byte_for_byte() -> None:
+    """A change leaves the cells beyond the header where they are, and a new column goes before them."""
+    edited = edit(setting("u2", serial="SN2"), f"{U1},,", f"{U2},,", header=f"{HEADER},,")
+    assert edited.text.splitlines() == [
+        f"{HEADER},serial",
+        f"{U1},,,",
+        f"{U2.replace('2025-01-01,', '2025-01-01,2025-06-01')},,,",
+        f"{U2.replace('2025-01-01', '2025-06-01')},SN2",
+    ]
+    untouched = edit(setting("u2", slot="7"), f"{U1},,", f"{U2},,", header=f"{HEADER},,").text.splitlines()
+    assert untouched[:2] == [f"{HEADER},,", f"{U1},,"]
+
+
 def test_import_sets_an_exchange_right() -> None:
     """All rows are one change, even if each alone would contradict the ledger."""
     action = merging("unit_id,host", "u1,10.0.0.2", "u2,10.0.0.1")

@@ -65,6 +65,38 @@ def test_a_change_leaves_file_backup_and_journal(ledger: Path) -> None:
     ]
 
 
+def test_the_first_change_creates_the_ledger(tmp_path: Path) -> None:
+    """A ledger that does not exist yet is created whole, readable for a service's user, with its journal."""
+    path = tmp_path / "ledger.csv"
+    with pytest.raises(ConfigError, match="no such unit"), held(path) as file:
+        Draft(file.text, "ledger.csv", RULES).set_cells("u1", {"slot": "7"}, "2025-07-01")
+    assert list(tmp_path.iterdir()) == []
+    with held(path) as file:
+        draft = Draft(file.text, "ledger.csv", RULES)
+        draft.add("u1", {"model": "S21", "hashrate_th": "200T", "host": "10.0.0.1"}, "2025-07-01")
+        file.commit(draft.finish(), command=["set", "u1", "--new"], at=AT)
+    assert path.stat().st_mode & 0o777 == 0o644
+    assert RULES.read(path.read_text(encoding="utf-8"), "ledger.csv").unit_ids == ("u1",)
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["ledger.csv", "ledger.csv.journal.jsonl"]
+    with held(path) as file:
+        draft = Draft(file.text, "ledger.csv", RULES)
+        draft.set_cells("u1", {"slot": "8"}, "2025-08-01")
+        file.commit(draft.finish(), command=["set", "u1", "--slot=8"], at=AT)
+    assert [entry.change for entry in read_journal(path)] == ["made", "made"]
+
+
+def test_a_ledger_that_appears_meanwhile_is_not_replaced(tmp_path: Path) -> None:
+    """Two first changes at once: the file of the other one stays."""
+    path = tmp_path / "ledger.csv"
+    with held(path) as file:
+        draft = Draft(file.text, "ledger.csv", RULES)
+        draft.add("u1", {"model": "S21", "hashrate_th": "200", "host": "10.0.0.1"}, "2025-07-01")
+        path.write_text(TEXT, encoding="utf-8")
+        with pytest.raises(LedgerFileError, match="changed by another program"):
+            file.commit(draft.finish(), command=["set", "u1", "--new"], at=AT)
+    assert path.read_text(encoding="utf-8") == TEXT
+
+
 def test_the_journal_only_grows(ledger: Path) -> None:
     """Each change adds a journal line, in order; together they hold every row that ever existed."""
     change(ledger, "7")
@@ -177,10 +209,13 @@ def test_a_lock_that_cannot_be_had_is_an_error(ledger: Path, monkeypatch: pytest
 
 
 def test_what_is_no_ledger_is_not_held(tmp_path: Path) -> None:
-    """A missing ledger is not created, nor its journal; an unwritable journal is reported."""
-    with pytest.raises(ConfigError, match="No such file"), held(tmp_path / "ledger.csv"):
+    """A file of another kind is refused before its journal exists; an unwritable journal is reported."""
+    (tmp_path / "book.csv").write_bytes(b"PK\x03\x04and more")
+    with pytest.raises(ConfigError, match="a workbook"), held(tmp_path / "book.csv"):
         pass
-    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(LedgerFileError, match="cannot be written: No such file"), held(tmp_path / "no" / "ledger.csv"):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == ["book.csv"]
     (tmp_path / "ledger.csv").write_text(TEXT, encoding="utf-8")
     journal_path(tmp_path / "ledger.csv").mkdir()
     with pytest.raises(LedgerFileError, match="cannot be written: Is a directory"), held(tmp_path / "ledger.csv"):

@@ -232,6 +232,7 @@ def test_networks_are_what_the_configuration_says() -> None:
         read("u1,S21,200,10.21.0.1,,,,,,deployed", networks=networks)
 
 
+COMMAS = "cells are separated by commas; `hashsight ledger import` also takes semicolons and tabs"
 UNIT_ID = "1 to 64 of A-Z a-z 0-9 . _ : - are expected, at least one of them a letter or digit"
 HASHRATE = "a number of TH/s above 0 is expected, such as 200 or 151.5"
 MOMENT = "an ISO date, or date and time, is expected, such as 2025-10-01 or 2025-10-01T06:00-05:00"
@@ -274,7 +275,8 @@ OF_LEDGER = "this site's ledger,"
         ("hashrate_th", "inf", HASHRATE),
         ("hashrate_th", "2e2", HASHRATE),
         ("hashrate_th", "2_00", HASHRATE),
-        ("hashrate_th", "200TH", HASHRATE),
+        ("hashrate_th", "200G", HASHRATE),
+        ("hashrate_th", "200  TH", HASHRATE),
         ("hashrate_th", "\uff12\uff10\uff10", HASHRATE),
         (
             "hashrate_th",
@@ -297,7 +299,7 @@ OF_LEDGER = "this site's ledger,"
         ("deployed_from", "0025-10-01", "a year from 2009 to 2100 is expected"),
         ("deployed_to", "2101-01-01", "a year from 2009 to 2100 is expected"),
         ("status", "", "deployed or maintenance is expected"),
-        ("status", "Deployed", "deployed or maintenance is expected"),
+        ("status", "in use", "deployed or maintenance is expected"),
         ("serial", "S" * 65, LABEL),
         ("mac", "02:1a:2b:3c:4d", MAC),
         ("mac", "02:1a-2b:3c:4d:5e", MAC),
@@ -440,11 +442,11 @@ def test_long_list_of_mistakes_is_cut_and_counted() -> None:
             ],
         ),
         (f"{HEADER},slot", ["line 1, column header = 'slot': this column is there twice"]),
-        (f"{HEADER},", ["line 1, column header: column 11 has no name"]),
-        (HEADER.replace(",", ";"), [f"line 1 = '{HEADER[:77].replace(',', ';')}...': cells are separated by commas"]),
+        (HEADER.replace("rack,", ",rack,"), ["line 1, column header: column 6 has no name"]),
+        (HEADER.replace(",", ";"), [f"line 1 = '{HEADER[:77].replace(',', ';')}...': {COMMAS}"]),
         (
             HEADER.replace(",", "\t"),
-            [f"line 1 = {HEADER[:77].replace(',', chr(9)) + '...'!r}: cells are separated by commas"],
+            [f"line 1 = {HEADER[:77].replace(',', chr(9)) + '...'!r}: {COMMAS}"],
         ),
         (HEADER, ["file: no units: there is nothing to watch"]),
         (f"{HEADER}\n,,,,,,,,,\n# empty\n", ["file: no units: there is nothing to watch"]),
@@ -468,6 +470,28 @@ def test_bad_header_does_not_hide_bad_rows() -> None:
 def test_nul_bytes_are_refused() -> None:
     """A file with NUL bytes is no text, whatever its rows look like."""
     assert mistakes_in("u1,S21,200,10.0.0.1,,,,,,deployed", "\0") == ["line 3: a NUL byte; save the file as UTF-8 text"]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        "u1,S21,200T,10.0.0.1,C1,R1,1,,,deployed",
+        "u1,S21,200 TH/s,10.0.0.1,C1,R1,1,,,Deployed",
+        "u1,S21,200TH,10.0.0.1,C1,R1,1,,,DEPLOYED,,,",
+    ],
+)
+def test_cells_that_mean_one_thing_are_taken(row: str) -> None:
+    """A unit after the bin, capital letters and empty cells beyond the header cannot be misread."""
+    expected = read("u1,S21,200,10.0.0.1,C1,R1,1,,,deployed").entries
+    assert read(row).entries == expected
+    assert read(row, header=f"{HEADER},,,").entries == expected
+
+
+def test_a_cell_beyond_the_header_is_a_mistake() -> None:
+    """Only empty cells may stand under no column."""
+    assert mistakes_in("u1,S21,200,10.0.0.1,C1,R1,1,,,deployed,,x", header=f"{HEADER},,") == [
+        "line 2: 10 cells are expected, as in the header; here are 12"
+    ]
 
 
 def test_spreadsheets_habits_are_tolerated() -> None:

@@ -206,11 +206,27 @@ def test_credentials_answer_the_recorded_challenge() -> None:
             Challenge("r", "67d1:ab", None),
         ),
         (("Digest " + 'a="' * 100_000,), None),
+        (('Digest realm="x\ty", nonce="n", qop="auth"',), Challenge("x\ty", "n", None)),
     ],
 )
 def test_challenges(values: tuple[str, ...], challenge: Challenge | None) -> None:
     """The first challenge with MD5 and `auth` is used, others are skipped."""
     assert digest.read_challenge(values) == challenge
+
+
+@pytest.mark.parametrize("field", ["realm", "nonce", "opaque"])
+@pytest.mark.parametrize("sign", ["\n", "\r", "\0", "\x7f"], ids=["LF", "CR", "NUL", "DEL"])
+async def test_a_unit_cannot_write_our_request(field: str, sign: str) -> None:
+    """A bare line end in a challenge would come back as lines of ours: a request that the unit chose."""
+    texts = {"realm": "r", "nonce": "n", "opaque": "o"}
+    texts[field] += f"{sign}{sign}POST /cgi-bin/reboot.cgi HTTP/1.1{sign}Host: z{sign}{sign}"
+    challenge = "Digest " + ", ".join(f'{name}="{text}"' for name, text in texts.items()) + ', qop="auth"'
+    head = f"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: {challenge}\r\nContent-Length: 0\r\n\r\n"
+    async with serving(saying(head.encode())) as server:
+        with pytest.raises(UnsupportedReplyError):
+            await fetch(server.endpoint)
+    assert len(server.heard) == 1
+    assert b"POST" not in server.heard[0]
 
 
 async def test_a_unit_that_wants_the_old_credentials_gets_none() -> None:

@@ -1,0 +1,181 @@
+"""`hashsight listen`: a walk along a rack with the units' IP-report buttons."""
+
+import asyncio
+import re
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+from agent.address import parse_address
+from agent.commands.terminal import err, exit_codes, out, usage_error
+from agent.hil.listen.places_file import read_spots, write_spots
+from agent.hil.listen.receiver import Heard, Receiver, receiving
+from agent.hil.listen.walk import Answer, Spot, Walk
+from agent.site.ledger.cells import parse_label
+
+# A phone held upright shows 40 columns.
+_KEYS = "Enter: u undo, s skip slot, q end"
+
+
+def listen(
+    *,
+    rack: str,
+    container: str | None,
+    first: str | None,
+    last: int | None,
+    out_file: Path,
+    is_undone: bool,
+    bind: str,
+) -> None:
+    """Give the next slot to each unit whose button is pressed."""
+    with exit_codes():
+        names = _names(rack, container)
+        if first is not None and not re.fullmatch("[0-9]{1,6}", first):
+            raise usage_error("listen", "--from", first, "a slot number is expected, such as 1 or 01")
+        if not out_file.absolute().parent.is_dir():
+            raise usage_error("listen", "--out", str(out_file), "its folder does not exist")
+        try:
+            parse_address(bind)
+        except ValueError as error:
+            raise usage_error("listen", "--bind", bind, str(error)) from error
+        spots = read_spots(out_file)
+        try:
+            walk = Walk(*names, None if is_undone else first, last, spots)
+        except ValueError as error:
+            raise usage_error("listen", "--from", first or "", str(error)) from error
+        if is_undone:
+            _undo(walk, out_file)
+            return
+        with suppress(KeyboardInterrupt):
+            asyncio.run(_listen(walk, out_file, bind))
+        here = sum(1 for spot in walk.spots if (spot.place.container, spot.place.rack) == names)
+        _say(f"{_rack_text(*names)}: {here} units in {out_file}")
+
+
+async def _listen(walk: Walk, out_file: Path, bind: str) -> None:
+    async with receiving(bind) as receiver, _typed() as typed:
+        for port, reason in receiver.silent.items():
+            err.print(f"note: UDP {port} is not heard: {reason}", markup=False)
+        if typed is not None:
+            _say(_KEYS)
+        await walk_rack(walk, receiver, typed, lambda: write_spots(out_file, walk.spots))
+
+
+async def walk_rack(
+    walk: Walk, receiver: Receiver, typed: "asyncio.Queue[str] | None", save: Callable[[], None]
+) -> None:
+    """Walk until the rack is full or the walk is ended; print a line for each press.
+
+    Args:
+        walk: The rack.
+        receiver: The presses.
+        typed: Lines that the person types; None without a terminal.
+        save: Keeps the places; called after every change.
+    """
+    strange: set[str] = set()
+    _say(f"{_rack_text(walk.container, walk.rack)}: press slot {walk.slot}")
+    hearing = asyncio.ensure_future(receiver.next())
+    typing = None if typed is None else asyncio.ensure_future(typed.get())
+    try:
+        while walk.slot is not None:
+            waiting = {future for future in (hearing, typing) if future is not None}
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            if typed is not None and typing is not None and typing.done():
+                word, typing = typing.result(), asyncio.ensure_future(typed.get())
+                if word == "q":
+                    return
+                _obey(word, walk, save)
+            if hearing.done():
+                heard, hearing = hearing.result(), asyncio.ensure_future(receiver.next())
+                _hear(heard, walk, save, strange)
+    finally:
+        for future in (hearing, typing):
+            if future is not None:
+                future.cancel()
+
+
+def _hear(heard: Heard, walk: Walk, save: Callable[[], None], strange: set[str]) -> None:
+    """Take one datagram, and print what it led to."""
+    if heard.report is None:
+        if heard.sender not in strange and len(strange) < 100:
+            strange.add(heard.sender)
+            _say(f"{heard.sender} sent no report; ignored")
+        return
+    outcome = walk.press(heard.report, heard.at)
+    spot = outcome.spot
+    if outcome.answer is Answer.PLACED and spot is not None:
+        save()
+        _say(f"{spot.place.slot:>3} {spot.host:<15} {spot.mac}")
+        if outcome.twin is not None:
+            _say(f"  same address as {_where(outcome.twin, walk)}")
+        if heard.sender != spot.host:
+            _say(f"  sent by {heard.sender}")
+    elif outcome.answer is Answer.AGAIN and spot is not None:
+        _say(f"already {_where(spot, walk)}: {spot.mac}")
+
+
+def _obey(word: str, walk: Walk, save: Callable[[], None]) -> None:
+    if word == "u":
+        spot = walk.undo()
+        if spot is None:
+            _say("nothing to take back")
+            return
+        save()
+        _say(f"took back {_where(spot, walk)}; next: {walk.slot}")
+    elif word == "s":
+        _say(f"slot {walk.slot} stays empty")
+        walk.skip()
+    else:
+        _say(_KEYS)
+
+
+def _undo(walk: Walk, out_file: Path) -> None:
+    spot = walk.undo()
+    if spot is None:
+        raise usage_error("listen", "--undo", "", f"no unit is in {out_file}")
+    write_spots(out_file, walk.spots)
+    _say(f"took back {_rack_text(spot.place.container, spot.place.rack)} slot {spot.place.slot}: {spot.mac}")
+
+
+def _where(spot: Spot, walk: Walk) -> str:
+    place = spot.place
+    is_here = (place.container, place.rack) == (walk.container, walk.rack)
+    return f"slot {place.slot}" if is_here else f"{_rack_text(place.container, place.rack)} slot {place.slot}"
+
+
+def _names(rack: str, container: str | None) -> tuple[str, str]:
+    """Return container and rack."""
+    first, hyphen, second = rack.partition("-")
+    names = (container, rack) if container is not None else (first, second) if hyphen else ("", rack)
+    for option, name in zip(("--container", "--rack"), names, strict=True):
+        try:
+            parse_label(name)
+        except ValueError as error:
+            raise usage_error("listen", option, name, str(error)) from error
+    if not names[1]:
+        raise usage_error("listen", "--rack", rack, "a rack is expected, such as C1-R01")
+    return names
+
+
+def _rack_text(container: str, rack: str) -> str:
+    return "-".join(name for name in (container, rack) if name)
+
+
+def _say(text: str) -> None:
+    out.print(text, markup=False)
+
+
+@asynccontextmanager
+async def _typed() -> AsyncIterator["asyncio.Queue[str] | None"]:
+    """Yield the lines that are typed while the block runs; None without a terminal."""
+    if not sys.stdin.isatty():
+        yield None
+        return
+    loop = asyncio.get_running_loop()
+    lines: asyncio.Queue[str] = asyncio.Queue()
+    loop.add_reader(sys.stdin.fileno(), lambda: lines.put_nowait(sys.stdin.readline().strip().lower()))
+    try:
+        yield lines
+    finally:
+        loop.remove_reader(sys.stdin.fileno())

@@ -1,0 +1,1 @@
+"""What a running agent finds at addresses that it does not poll, held against the ledger."""

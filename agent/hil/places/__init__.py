@@ -1,0 +1,1 @@
+"""Places of units, worked out by rules or listed in a file."""
