@@ -13,6 +13,7 @@ import contextlib
 import json
 import os
 import random
+import re
 import shutil
 import statistics
 import subprocess
@@ -35,6 +36,24 @@ SMALL_TARGET_S, LARGE_TARGET_S, LARGE_TARGET_MB = 3.0, 60.0, 200.0
 START_S = 120.0
 MATE = "h1"
 
+INTERVAL_S = 5
+WEB = "127.0.0.1:9184"
+CONFIG = f"""
+[site]
+name = "bench"
+count_simulated = true
+[ledger]
+file = "ledger.csv"
+[poll]
+interval_s = {INTERVAL_S}
+[identity]
+enabled = false
+[history]
+keep = false
+[web]
+listen = "{WEB}"
+"""
+
 PYASIC = """
 import asyncio, json, sys, time, warnings
 warnings.simplefilter("ignore")
@@ -46,13 +65,14 @@ found = asyncio.run(MinerNetwork.from_subnet(sys.argv[1]).scan())
 print(json.dumps({"took_s": time.monotonic() - began, "identified": len(found)}))
 """
 PYASIC_RS = """
-import asyncio, json, sys, time
+import asyncio, json, os, sys, time
 from pyasic_rs import MinerFactory
 async def main():
     return await MinerFactory.from_subnet(sys.argv[1]).scan()
 began = time.monotonic()
 found = asyncio.run(main())
-print(json.dumps({"took_s": time.monotonic() - began, "identified": len([each for each in found if each])}))
+print(json.dumps({"took_s": time.monotonic() - began, "identified": len([each for each in found if each])}), flush=True)
+os._exit(0)  # Its runtime aborts at the interpreter's end.
 """
 
 
@@ -90,6 +110,7 @@ def main() -> None:
         print("left out: network namespaces need root and ip(8) (Debian package iproute2)")
         return
     small(given)
+    beside(given)
     if not given.no_large:
         large(given)
 
@@ -121,6 +142,20 @@ def small(given: argparse.Namespace) -> None:
     identified = min(run.identified for run in runs["hashsight"])
     verdict(fastest < SMALL_TARGET_S, f"median {fastest:.2f} s", f"under {SMALL_TARGET_S:g} s")
     verdict(identified == given.units, f"{identified} of {given.units} identified", "all, in each run")
+
+
+def beside(given: argparse.Namespace) -> None:
+    """Scan the /22 while an agent polls its units."""
+    print(f"the same, while an agent polls the {given.units} units every {INTERVAL_S} s")
+    with spans() as (near, far), farm(far, SMALL, given.units) as ledger, polling_agent(near, ledger):
+        before = polls(near)
+        for _ in range(given.repeats):
+            run = measured(near, ours(SMALL))
+            verdict(run.identified == given.units, f"{run.identified} identified in {run.took_s:.2f} s", "all")
+        time.sleep(2 * INTERVAL_S)
+        after = polls(near)
+    made, missed = (after[place] - before[place] for place in range(2))
+    verdict(not missed, f"{missed:,.0f} of {made:,.0f} polls failed or were skipped", "none")
 
 
 def large(given: argparse.Namespace) -> None:
@@ -258,8 +293,12 @@ def relayed(near: str, far: str, *, delay_s: float, loss: float) -> Iterator[Non
 
 
 @contextlib.contextmanager
-def farm(namespace: str, network: str, units: int) -> Iterator[None]:
-    """Run a farm in a namespace inside the block: healthy units at random addresses, with their pages on port 80."""
+def farm(namespace: str, network: str, units: int) -> Iterator[Path]:
+    """Run a farm in a namespace inside the block: healthy units at random addresses, with their pages on port 80.
+
+    Yields:
+        Its ledger.
+    """
     base, prefix = network.split("/")
     first = int.from_bytes(map(int, base.split(".")))
     count = 1 << (32 - int(prefix))
@@ -273,6 +312,7 @@ def farm(namespace: str, network: str, units: int) -> Iterator[None]:
         (folder / "addresses").write_text(",".join(hosts), encoding="ascii")
         command = (*pinned(1), sys.executable, "-m", "simulators", "farm", "--units", str(units), "--seed", "95")
         command += ("--addresses", f"@{folder / 'addresses'}", "--http-port", "80", "--allow-remote", "--control", "")
+        command += ("--ledger-out", str(folder / "ledger.csv"))
         command += tuple(f"--{trouble}=0%" for trouble in TROUBLES)
         with (folder / "log").open("wb+") as log:
             process = subprocess.Popen(
@@ -280,10 +320,47 @@ def farm(namespace: str, network: str, units: int) -> Iterator[None]:
             )
             try:
                 until_served(process, folder / "log")
-                yield
+                yield folder / "ledger.csv"
             finally:
                 process.terminate()
                 process.wait(timeout=30)
+
+
+@contextlib.contextmanager
+def polling_agent(namespace: str, ledger: Path) -> Iterator[None]:
+    """Run an agent in a namespace inside the block, once it has polled every unit."""
+    config = ledger.with_name("site.toml")
+    config.write_text(CONFIG, encoding="utf-8")
+    command = (*pinned(0), sys.executable, "-m", "agent", "run", "--config", str(config))
+    with ledger.with_name("agent.log").open("wb") as log:
+        process = subprocess.Popen(inside(namespace, *command), stdout=log, stderr=log, cwd=ROOT, env=environment())
+        try:
+            deadline = time.monotonic() + START_S
+            while fetched(namespace, "/readyz") is None:
+                if process.poll() is not None or time.monotonic() > deadline:
+                    raise SystemExit("the agent did not start")
+                time.sleep(0.5)
+            yield
+        finally:
+            process.terminate()
+            process.wait(timeout=30)
+
+
+def fetched(namespace: str, path: str) -> str | None:
+    """Return what the agent in a namespace serves; None without a success."""
+    code = f"import urllib.request as r; print(r.urlopen('http://{WEB}{path}').read().decode())"
+    words = inside(namespace, sys.executable, "-c", code)
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
+    return done.stdout if not done.returncode else None
+
+
+def polls(namespace: str) -> tuple[float, float]:
+    """Return how many polls the agent has made or skipped, and how many of them failed or were skipped."""
+    text = fetched(namespace, "/metrics/site") or ""
+    by_result = dict(re.findall(r'^miner_agent_polls_total\{result="(\w+)"\} (\S+)$', text, re.MULTILINE))
+    skipped = sum(map(float, re.findall(r"^miner_agent_polls_skipped_total\{.*\} (\S+)$", text, re.MULTILINE)))
+    made = sum(map(float, by_result.values()))
+    return made + skipped, made + skipped - float(by_result.get("ok", 0))
 
 
 def until_served(process: subprocess.Popen[bytes], log: Path) -> None:
