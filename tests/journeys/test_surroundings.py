@@ -5,11 +5,11 @@ from contextlib import aclosing
 
 import aiohttp
 from patience import PATIENT_S
+from report_listener import heard_reports
 from sim_cases import make_farm
 from web_cases import served
 
 from agent.hil.listen.receiver import receiving
-from agent.hil.listen.reports import PORTS
 from agent.hil.scan.found import Found, Kind
 from agent.hil.scan.probe import Tally
 from agent.hil.scan.ranges import parse_targets
@@ -32,7 +32,6 @@ AROUND = Surroundings(
     latency_s=0.02,
     loss_ratio=0.02,
 )
-# An address of its own, because the ports are fixed.
 LISTENER = "127.93.62.7"
 
 
@@ -79,11 +78,13 @@ async def test_a_rack_is_walked_by_its_buttons() -> None:
     farm = make_farm(5, around=Surroundings(strangers=(read_strangers("whatsminer=127.77.4.1"),)))
     paths = [f"/units/{unit.identity.unit_id}/press" for unit in farm.units] + ["/strangers/127.77.4.1/press"]
     heard = []
+    with heard_reports(LISTENER) as (_, to):
+        port = int(to.rpartition(":")[2])
     async with (
         asyncio.timeout(PATIENT_S),
-        receiving(LISTENER, PORTS) as receiver,
-        serve_control(farm, Journal(), listener=Listener(LISTENER, 0)) as (host, port),
-        aiohttp.ClientSession(f"http://{host}:{port}") as session,
+        receiving(LISTENER, (port,)) as receiver,
+        serve_control(farm, Journal(), listener=Listener(LISTENER, port)) as (host, control),
+        aiohttp.ClientSession(f"http://{host}:{control}") as session,
     ):
         assert receiver.silent == {}
         for path in paths:
