@@ -14,7 +14,7 @@ import msgspec
 
 from agent.commands.agent_client import AnswerError, RunningAgent, running_agent
 from agent.commands.curtail_text import event_lines, order_text, span_text
-from agent.commands.machine_output import write_json
+from agent.commands.machine_output import visible, write_json
 from agent.commands.terminal import exit_codes, out, usage_error
 from agent.exporters.web.curtailment_answers import CurtailmentAnswer, CurtailmentsAnswer
 from agent.exporters.web.curtailment_api import PATH
@@ -123,7 +123,8 @@ def _read(answer: Any, kind: type[msgspec.Struct]) -> Any:
 
 
 def _print(text: str) -> None:
-    out.print(text, markup=False, soft_wrap=True)
+    # Names come from whatever answered at the address.
+    out.print(visible(text), markup=False, soft_wrap=True)
 
 
 def _iso(text: str | None, option: str, zone: ZoneInfo) -> str | None:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import typer
 from rich.console import Console
 
-from agent.commands.machine_output import abandon_stdout
+from agent.commands.machine_output import abandon_stdout, visible
 from agent.errors import AgentError, ConfigError, Mistake, PollError
 
 FAILED, BAD_CONFIG = 1, 2
@@ -22,10 +22,10 @@ def exit_codes() -> Iterator[None]:
         yield
     except ConfigError as error:
         for mistake in error.mistakes:
-            err.print(str(mistake), markup=False, soft_wrap=True)
+            err.print(visible(str(mistake)), markup=False, soft_wrap=True)
         raise typer.Exit(BAD_CONFIG) from error
     except (AgentError, OSError) as error:
-        err.print(sentence(error), markup=False, soft_wrap=True)
+        err.print(visible(sentence(error)), markup=False, soft_wrap=True)
         try:
             out.file.flush()
         except OSError:

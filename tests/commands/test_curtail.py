@@ -196,6 +196,44 @@ async def test_a_mistake_is_one_message(tmp_path: Path, arguments: tuple[str, ..
     assert "Traceback" not in ended.text
 
 
+ESCAPE = "\\u001b[31m"
+STEERING = f"""{{"site": "a", "now": "2026-11-30T00:00:00Z", "curtailments": [{{"id": "{ESCAPE}", "phase": "active",
+ "scope": {{"unit": "{ESCAPE}"}}, "target_percent": 5, "start": "2026-11-30T00:00:00Z", "end": null,
+ "source": "{ESCAPE}", "is_stopped": false, "units": 1, "nameplate_hs": 1.0, "operating_hs": 1.0, "units_asleep": 1,
+ "stragglers": 1, "straggler_units": ["{ESCAPE}"], "not_restored": 0, "not_restored_units": []}}]}}"""
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "code", "words"),
+    [
+        ("200 OK", STEERING, 0, "\\x1b[31m: active, unit \\x1b[31m to 5 %"),
+        ("400 Bad Request", f'{{"error": "{ESCAPE}"}}', 1, "refused (400): \\x1b[31m"),
+        ("200 OK", '{"a":' + "[" * 99_999, 1, "answered 200 without JSON; is it hashsight?"),
+        ("200 OK", '{"site": 5}', 1, "does not fit this version of hashsight"),
+    ],
+    ids=["a list", "an error", "nested", "another form"],
+)
+async def test_what_answers_cannot_steer_the_terminal(
+    tmp_path: Path, status: str, body: str, code: int, words: str
+) -> None:
+    """Something else may stand at the address; its bytes are shown, never obeyed, and nothing ends in a traceback."""
+    (tmp_path / "token").write_text(BEARER, encoding="utf-8")
+    (tmp_path / "token").chmod(0o600)
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode())
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        ended = await curtail(tmp_path, "list", "--url", url, "--token-file", str(tmp_path / "token"))
+    assert ended.status == code, ended.text
+    assert words in ended.text
+    assert "\x1b[31m" not in ended.text
+    assert "Traceback" not in ended.text
+
+
 async def test_an_agent_that_refuses_is_quoted(tmp_path: Path) -> None:
     """The agent's refusal of a token, event or container is printed, exit 1; local times are in the site's zone."""
     async with farm(tmp_path, units=3), site(tmp_path) as one:
