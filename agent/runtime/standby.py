@@ -66,6 +66,7 @@ class Standby:
         self.sharing = OrderSharing(parts.book, setup, clock=clock, wall=wall)
         self._looks = 0
         self._is_circular = False
+        self._differing: tuple[str, str] | None = None
         self._took_over_at = 0.0
         own = parts.fan_out.metrics.own
         own.role, own.takeovers = "standby", 0
@@ -154,6 +155,7 @@ class Standby:
                 reason = "it stands by itself, so nobody publishes; one agent must have no [standby] section"
                 log.error("primary is a standby", primary=self.primary.url, reason=reason)
             self._is_circular = answer.is_standby
+            self._note_ledger(answer.ledger)
         if trouble is not None and self._trouble is None:
             log.warning("primary does not answer", error=trouble)
         elif trouble is None and self._trouble is not None:
@@ -168,6 +170,14 @@ class Standby:
             if self.sharing.owes_orders or not self._looks % LOOKS_AN_INTERVAL:
                 await self.sharing.share(self.primary, within_s=self._within_s)
             self._looks += 1
+
+    def _note_ledger(self, theirs: str | None) -> None:
+        """Log that the ledgers differ: a takeover would change what is deployed."""
+        ours = self._setup().ledger.digest
+        differing = theirs if theirs not in {None, ours} else None
+        if differing is not None and (differing, ours) != self._differing:
+            log.warning("ledgers differ", primary=self.primary.url, theirs=differing[:12], ours=ours[:12])
+        self._differing = None if differing is None else (differing, ours)
 
     def _note_offset(self, offset_s: float | None) -> None:
         before, self._own.primary_offset_s = self._own.primary_offset_s, offset_s

@@ -65,6 +65,7 @@ def web_source(setup: Callable[[], Setup], parts: Parts, standby: Standby | None
         delivered_hs=rounds.delivered_hs,
         zone=lambda: setup().config.site.zone,
         seen_from=lambda: rounds.whole_at,
+        ledger_digest=lambda: setup().ledger.digest,
         role=lambda: "primary" if standby is None else "active" if standby.lease.is_active else "standby",
         standby=lambda: None if standby is None else standby.words,
         curtailments=CurtailmentApi(

@@ -20,6 +20,7 @@ CURTAILMENTS = "/api/v1/curtailments"
 SITE_HEADER = "Hashsight-Site"
 """Names the site in an agent's answer to ``/readyz``: a proxy in front of a dead agent answers 503 as well."""
 ROLE_HEADER = "Hashsight-Role"
+LEDGER_HEADER = "Hashsight-Ledger"
 MAX_REASON_CHARS = 200
 # Malformed, unknown, in conflict: as the API of curtailments answers them.
 _REFUSALS = frozenset({400, 404, 409, 413, 415})
@@ -63,6 +64,7 @@ class Answer(NamedTuple):
         has_figures: True if its figures may be believed.
         words: Its words, such as why they may not.
         is_standby: True if it stands by for another agent itself, which may be this one.
+        ledger: The digest of its ledger; None if it did not say.
         clock_offset_s: Its wall clock minus ours, s, to a second; None if it did not say.
     """
 
@@ -70,6 +72,7 @@ class Answer(NamedTuple):
     words: str
     clock_offset_s: float | None
     is_standby: bool = False
+    ledger: str | None = None
 
 
 class Primary:
@@ -113,7 +116,9 @@ class Primary:
         if site != self._site:
             raise PrimaryError(f"{self.url}/readyz: the agent of site {site[:80]!r} answers, not of {self._site!r}")
         is_standby = head.get(ROLE_HEADER) == "standby"
-        return Answer(status == 200, excerpt(body), self._offset_s(head.get("Date")), is_standby)
+        return Answer(
+            status == 200, excerpt(body), self._offset_s(head.get("Date")), is_standby, head.get(LEDGER_HEADER)
+        )
 
     def _offset_s(self, date: str | None) -> float | None:
         if date is None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import csv
+import io
 import json
 import os
 import re
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from loopback import answering, unit
+from rich.console import Console
 from sim_cases import make_farm
 from typer.testing import CliRunner, Result
 from web_cases import Served, served
@@ -51,7 +53,7 @@ async def test_a_farm_becomes_a_proposal(tmp_path: Path) -> None:
     async with served(farm) as site:
         result = await scan(ALL, *of(site), "--out", str(tmp_path / "proposal.csv"))
         writes = site.api.journal.writes
-    assert (result.exit_code, writes) == (0, 0)
+    assert (result.exit_code, result.stderr, writes) == (0, "", 0)
     models = [each.identity.model.name for each in farm.units]
     for model, bin_th in (("S21", 200), ("T21", 190)):
         assert re.search(rf"^ +{models.count(model)} +{model} +{bin_th} \(guessed\)", result.stdout, re.MULTILINE)
@@ -93,6 +95,20 @@ async def test_json_has_base_units_and_no_pool_user() -> None:
     assert first["reading"]["hashrate_5s_hs"] > 1e14
     assert {pool["user"] for pool in first["reading"]["pools"]} == {None}
     assert any(pool["user"] for pool in users["found"][0]["reading"]["pools"])
+
+
+async def test_progress_is_shown_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """How far it is, and what was found so far; nothing at all into a file."""
+    shown = {}
+    for is_terminal in (True, False):
+        file = io.StringIO()
+        monkeypatch.setattr(command, "err", Console(file=file, force_terminal=is_terminal, width=100))
+        async with command.progress(Tally(addresses=10, looked=4, open=3, identified=2)):
+            await asyncio.sleep(0)
+        shown[is_terminal] = file.getvalue()
+    assert "4 of 10" in shown[True]
+    assert "3 answer, 2 identified" in shown[True]
+    assert shown[False] == ""
 
 
 async def test_what_is_not_identified_is_listed() -> None:

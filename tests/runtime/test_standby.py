@@ -14,6 +14,7 @@ from web_site import served
 from agent.app import Agent
 from agent.errors import ConfigError
 from agent.exporters.web.curtailment_answers import curtailment_list_answer
+from agent.exporters.web.server import serve
 from agent.runtime.setup import load_setup
 from agent.runtime.standby import Standby
 from agent.runtime.standstill import Clocks
@@ -23,6 +24,7 @@ from agent.site.curtailment.orders import StartOrder
 from agent.site.event_figures import event_figures
 from agent.standby.lease import LOOKS_AN_INTERVAL
 from agent.standby.watch import Answer, PrimaryError, RefusedOrderError
+from agent.standby.watch import Primary as RealPrimary
 from agent.unit.reading import Poll
 
 CONFIG = """\
@@ -333,6 +335,28 @@ async def test_two_that_name_each_other_say_so(folder: Path) -> None:
         assert not second.standby.lease.is_active
         assert [(log["event"], log["log_level"]) for log in logs] == [("primary is a standby", "error")]
         assert "one agent must have no [standby] section" in logs[0]["reason"]
+
+
+async def test_a_primary_with_another_ledger_is_reported(folder: Path) -> None:
+    """After a takeover what is deployed would be another: one warning for each change, none while they are equal."""
+    async with standing_by(folder) as second:
+        ours = second.agent.setup.ledger.digest
+        warned: list[list[str]] = []
+        for digest in (ours, "a" * 64, "a" * 64, "b" * 64, ours, None):
+            second.primary.answer = Answer(has_figures=True, words="ready", clock_offset_s=0.0, ledger=digest)
+            with structlog.testing.capture_logs() as logs:
+                await second.look(5.0)
+            warned.append([log["theirs"] for log in logs if log["event"] == "ledgers differ"])
+        assert warned == [[], ["a" * 12], [], ["b" * 12], [], []]
+
+
+async def test_a_standby_reads_what_an_agent_says_of_itself(folder: Path) -> None:
+    """Site, part and ledger, over a socket, as `/readyz` names them."""
+    async with standing_by(folder) as second:
+        source = web_source(lambda: second.agent.setup, second.agent._parts, second.standby)
+        async with serve(source, "127.0.0.1", 0) as (host, port):
+            said = await RealPrimary(f"http://{host}:{port}", site="alpha").ask(within_s=30.0)
+        assert (said.is_standby, said.ledger) == (True, second.agent.setup.ledger.digest)
 
 
 async def test_an_order_waits_until_the_primary_takes_it(folder: Path) -> None:

@@ -14,6 +14,7 @@ from site_cases import AT
 from agent.errors import ConfigError
 from agent.exporters.web import server
 from agent.standby.watch import (
+    LEDGER_HEADER,
     MAX_ANSWER_BYTES,
     MAX_REASON_CHARS,
     ROLE_HEADER,
@@ -135,6 +136,7 @@ async def test_anything_else_is_no_answer(answer: bytes, reason: str) -> None:
 async def test_an_agent_names_its_site_as_a_standby_expects() -> None:
     """Server and standby, which import nothing of each other, mean the same header."""
     assert (SITE_HEADER, ROLE_HEADER) == (server.SITE_HEADER, server.ROLE_HEADER)
+    assert LEDGER_HEADER == server.LEDGER_HEADER
 
 
 @pytest.mark.parametrize(("role", "is_standby"), [("primary", False), ("standby", True), ("active", False)])

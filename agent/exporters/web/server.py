@@ -43,6 +43,8 @@ SITE_HEADER = "Hashsight-Site"
 """Names the site in answers of ``/readyz``."""
 ROLE_HEADER = "Hashsight-Role"
 """The agent's part among two, as in ``/api/v1/site``."""
+LEDGER_HEADER = "Hashsight-Ledger"
+"""The digest of the ledger in force."""
 ASSETS: Mapping[str, str] = {"page.css": "text/css", "icon.svg": "image/svg+xml"}
 
 
@@ -85,6 +87,7 @@ class Source:
         delivered_hs: Returns the hashrate that pools credited to a unit over an hour and over a day, H/s.
         zone: Returns the site's time zone.
         seen_from: Returns the Unix time since which every unit has been watched, s; None before that.
+        ledger_digest: Returns the digest of the ledger in force.
         role: Returns the agent's part among two: the first, a standby, or a standby that took over.
         standby: Returns that in words; None for the first, and for an agent alone.
     """
@@ -113,6 +116,7 @@ class Source:
     delivered_hs: Callable[[str], tuple[float | None, float | None]] = lambda _: (None, None)
     zone: Callable[[], ZoneInfo] = lambda: ZoneInfo("UTC")
     seen_from: Callable[[], float | None] = lambda: None
+    ledger_digest: Callable[[], str] = str
     role: Callable[[], Role] = lambda: "primary"
     standby: Callable[[], str | None] = lambda: None
 
@@ -143,7 +147,7 @@ async def _readyz(request: web.Request) -> web.Response:
     source = request.app[_SOURCE]
     unreadiness = source.unreadiness()
     # A standby tells by this header whether its primary answers, or a proxy in front of nothing.
-    headers = {SITE_HEADER: source.name, ROLE_HEADER: source.role()}
+    headers = {SITE_HEADER: source.name, ROLE_HEADER: source.role(), LEDGER_HEADER: source.ledger_digest()}
     return text_response("ready", 200, headers) if unreadiness is None else text_response(unreadiness, 503, headers)
 
 

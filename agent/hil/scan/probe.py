@@ -4,7 +4,7 @@ A socket an address in one epoll instance, opened at a limited rate and closed a
 address is looked at a second time with more patience: the first packet to an address that nobody spoke to lately may be
 lost while its hardware address is asked for (ARP). Documented (D181): the kernel sends that packet again after one
 second, so the second look is longer than that. If the second look finds anything, silence proves little on this
-network, and another look follows, up to `MOST_LOOKS`.
+network, and a third follows; then another for as long as the decline of finds promises more, up to `MOST_LOOKS`.
 
 Nothing is sent over a connection. Assumed (A110): that costs a unit nothing. A deadline is not trusted when it passes:
 the socket is looked at once more before its address counts as silent, because this process may have been late.
@@ -28,6 +28,8 @@ FIRST_PATIENCE_S: Final = 0.5
 LATER_PATIENCE_S: Final = 2.0
 """Longer than the second after which the kernel sends a connection's first packet again."""
 MOST_LOOKS: Final = 5
+WORTH_A_LOOK: Final = 0.05
+"""Units that a fourth or fifth look has to promise, if finds decline from look to look by one factor."""
 
 _TICK_S: Final = 0.005
 # Sockets that are opened before the event loop does what else is due: 10 ms of it.
@@ -189,13 +191,18 @@ class Prober:
 
     def _looks_again(self) -> bool:
         """Begin another look at what is silent if that is of use; return False if all addresses are decided."""
-        if self._unheard and self._look < MOST_LOOKS and self._hits_by_look[self._look]:
+        if self._unheard and self._look < MOST_LOOKS and self._is_promising():
             self._look += 1
             self._again.extend(self._unheard)
             self._unheard.clear()
             return True
         self._give_up()
         return False
+
+    def _is_promising(self) -> bool:
+        """Return True if the finds of the last look let one expect more."""
+        before, last = self._hits_by_look[self._look - 1], self._hits_by_look[self._look]
+        return bool(last) and (self._look == 2 or last * last >= WORTH_A_LOOK * before)
 
     def _give_up(self) -> None:
         for index in self._unheard:

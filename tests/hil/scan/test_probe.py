@@ -68,6 +68,14 @@ async def test_a_second_look_that_finds_something_calls_for_another() -> None:
     assert prober.looks == [(0, 1), (1, 1), (0, 2), (1, 2), (1, 3)]
 
 
+@pytest.mark.parametrize(("at_third", "looks"), [(0, 3), (1, 3), (2, 4)])
+async def test_a_steep_decline_of_finds_ends_the_looks(at_third: int, looks: int) -> None:
+    """After 40 at the second look, one more promises a fortieth of a unit, and two a tenth."""
+    outcomes = {(index, 2): 0 for index in range(40)} | {(40 + index, 3): 0 for index in range(at_third)}
+    prober = await scripted(50, outcomes)
+    assert max(look for _, look in prober.looks) == looks
+
+
 async def test_looks_end() -> None:
     """However much every look finds."""
     prober = await scripted(MOST_LOOKS + 1, {(index, index + 1): 0 for index in range(MOST_LOOKS)})
