@@ -6,8 +6,8 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Sequence
-from contextlib import aclosing
+from collections.abc import Iterator, Sequence
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -98,30 +98,48 @@ def init(
         _check_folder(folder)
         rules = rules_of(place, "init")
         answers = _Answers(
-            name=_asked("--name", name, "name of the site", ""),
+            name=_asked("--name", name, "name of the site, such as north-1", ""),
             zone=_asked("--zone", zone, "its time zone", _own_zone()),
             networks=network or _asked("--network", None, "networks of its units, such as 10.20.0.0/22", "").split(),
             web_port=web_port,
             is_service=is_service,
         )
-        with tempfile.TemporaryDirectory(prefix=".init-", dir=_existing(folder)) as draft:
+        tally = Tally()
+        with _named(folder), tempfile.TemporaryDirectory(prefix=".init-", dir=_existing(folder)) as draft:
             config = _checked(Path(draft), answers)
             proposal, unread = Proposal((), (), ()), tuple[Proposed, ...]()
             if has_scan:
                 targets = parse_targets(
                     ranges or answers.networks, allowed=(*PRIVATE_NETWORKS, *config.ledger.networks), command="init"
                 )
-                found = asyncio.run(_found(targets, config, logins, ScanOptions(port=port, web_port=web_port)))
+                options = ScanOptions(port=port, web_port=web_port)
+                tally.addresses = len(targets)
+                found = asyncio.run(_found(targets, tally, config, logins, options))
                 proposal, unread = with_places(propose(found, shipped_catalogue()), rules, found), unread_rows(found)
                 if not proposal.rows:
-                    err.print("no unit answered, so nothing was written; --no-scan begins a site without units")
+                    _say_none(unread)
                     raise typer.Exit(FAILED)
             left_out = _write(Path(draft), proposal, unread, config)
             _put(Path(draft), folder, has_proposal=has_scan)
         _report(folder, proposal, left_out)
         if unread:
             _say(f"answer and were not identified: {len(unread):,}, at the end of {folder / PROPOSAL}")
+        if proposal.rows:
+            _say(
+                f"did not answer: {tally.silent + tally.refused:,} addresses; a unit that is off now is not in the"
+                " ledger, nor in what is deployed: add it by hand, or scan again when it is on"
+            )
         _say(_next(folder, has_units=len(left_out) < len(proposal.rows)))
+
+
+@contextmanager
+def _named(folder: Path) -> Iterator[None]:
+    """Let an error of the draft's files name the folder instead, which is the one that a person knows."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = str(folder)
+        raise
 
 
 def _check_folder(folder: Path) -> None:
@@ -184,11 +202,22 @@ def _checked(draft: Path, answers: _Answers) -> Config:
         ) from error
 
 
-async def _found(targets: Targets, config: Config, logins: Path | None, options: ScanOptions) -> list[Found]:
-    """Scan; Ctrl-C ends it with nothing written."""
+def _say_none(unread: Sequence[Proposed]) -> None:
+    """Say that no unit was identified, and what answers instead."""
+    others = ""
+    if unread:
+        others = f"; {len(unread):,} addresses answer and were not identified, such as {unread[0].host}"
+        others += f" ({unread[0].note.removeprefix('not identified: ')})"
+    text = f"no unit answered, so nothing was written; --no-scan begins a site without units{others}"
+    err.print(text, markup=False, soft_wrap=True)
+
+
+async def _found(
+    targets: Targets, tally: Tally, config: Config, logins: Path | None, options: ScanOptions
+) -> list[Found]:
+    """Scan, counting into `tally`; Ctrl-C ends it with nothing written."""
     known = () if logins is None else read_logins(logins)
     login_of = login_finder(known, (*PRIVATE_NETWORKS, *config.ledger.networks), default=registry.FACTORY_LOGIN)
-    tally = Tally(addresses=len(targets))
     finds = scan_targets(targets, catalogue=shipped_catalogue(), login_of=login_of, options=options, tally=tally)
     try:
         with cancelled_by_signals():

@@ -2,12 +2,14 @@
 
 import asyncio
 import csv
+import errno
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from loopback import answering, unit
-from sim_cases import make_farm
+from sim_cases import HEALTHY_FARM, make_farm
 from typer.testing import CliRunner, Result
 from web_cases import Served, served
 
@@ -91,6 +93,37 @@ async def test_a_network_where_nothing_answers_writes_nothing(tmp_path: Path) ->
     assert result.exit_code == 1
     assert "no unit answered, so nothing was written" in result.stderr
     assert files_in(tmp_path) == []
+
+
+async def test_a_network_of_strangers_is_said_to_answer(tmp_path: Path) -> None:
+    """The first of them is named, with what it is."""
+    async with unit(answering(b"")) as (_, port):
+        result = await init(tmp_path / "alpha", *SITE, "--network", "127.0.0.0/30", "--port", str(port))
+    assert result.exit_code == 1
+    assert result.stderr.startswith("no unit answered, so nothing was written")
+    assert f"1 addresses answer and were not identified, such as 127.0.0.1:{port} (" in result.stderr
+    assert files_in(tmp_path) == []
+
+
+async def test_a_full_disk_is_one_message_with_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is left behind."""
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(command, "write_proposal", full)
+    async with served(make_farm(1)) as site:
+        result = await init(tmp_path / "alpha", *SITE, *of(site))
+    assert (result.exit_code, result.stderr) == (1, f"{tmp_path / 'alpha'}: No space left on device\n")
+    assert files_in(tmp_path) == []
+
+
+async def test_a_unit_that_is_off_is_missing_from_what_is_deployed_and_that_is_said(tmp_path: Path) -> None:
+    """Only a person knows whether a machine stands at an address that is silent."""
+    async with served(make_farm(3, troubles=replace(HEALTHY_FARM, off=0.34))) as site:
+        result = await init(tmp_path, *SITE, *of(site), "--range", "127.77.0.1-127.77.0.3")
+    assert result.exit_code == 0
+    assert "did not answer: 1 addresses; a unit that is off now is not in the ledger" in result.stdout
 
 
 async def test_what_the_catalogue_lacks_is_left_out_and_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

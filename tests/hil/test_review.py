@@ -277,6 +277,30 @@ def test_a_proposal_without_an_address_is_refused() -> None:
         read_proposed("unit_id,guessed,source\nSN1,,\n", "proposal.csv")
 
 
+@pytest.mark.parametrize(
+    ("cells", "reason"),
+    [
+        ("T21,abc,10.0.0.9,", r"line 3, column hashrate_th = 'abc': a number of TH/s above 0 is expected"),
+        ("T21,190,10.0.0,", r"line 3, column host = '10.0.0': "),
+        ("T21,190,10.0.0.9,02:1a", r"line 3, column mac = '02:1a': "),
+    ],
+)
+def test_a_mistyped_cell_is_refused_and_not_taken_for_an_empty_one(cells: str, reason: str) -> None:
+    """A row with an empty bin waits for a person; one with a wrong bin would be left out without a word."""
+    text = f"unit_id,model,hashrate_th,host,mac,guessed,source\nSN1,S21,,10.0.0.1,,,\nSN9,{cells},,\n"
+    with pytest.raises(ConfigError, match=reason) as raised:
+        read_proposed(text, "proposal.csv")
+    assert len(raised.value.mistakes) == 1
+
+
+def test_a_proposal_is_known_by_its_columns_in_any_case() -> None:
+    """A spreadsheet may write every header in capitals."""
+    text = "UNIT_ID,MODEL,HASHRATE_TH,HOST,GUESSED,NOTE,SOURCE\nSN9,T21,190,10.0.0.9,hashrate_th,a note,x\n"
+    assert is_proposal(text)
+    (row,) = read_proposed(text, "proposal.csv")
+    assert (row.model, row.guessed, row.note) == ("T21", ("hashrate_th",), "a note")
+
+
 def test_every_kind_has_its_words_and_those_of_the_command_are_kinds() -> None:
     """The command's choices are the kinds that an import has an effect for."""
     assert set(KIND_WORDS) == set(Kind)

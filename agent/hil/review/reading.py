@@ -1,34 +1,49 @@
 """A proposal's file as a person gives it back, perhaps from a spreadsheet. Pure."""
 
+from collections.abc import Callable
 from typing import Final
 
+from agent.address import parse_endpoint, parse_mac
 from agent.config.mistakes import Mistakes
 from agent.hil.scan.proposal import EXTRA_COLUMNS, Proposed
+from agent.site.ledger.cells import API_PORT, parse_hashrate_hs
 from agent.site.ledger.table import header_of, raise_all, read_table
 
 _TELLING: Final = ("guessed", "source")
+# Cells by which differences are told: one with a mistake would make its row one that tells nothing.
+_CHECKED: Final[dict[str, Callable[[str], object]]] = {
+    "hashrate_th": parse_hashrate_hs,
+    "host": lambda cell: parse_endpoint(cell, default_port=API_PORT),
+    "mac": parse_mac,
+}
 
 
 def is_proposal(text: str) -> bool:
     """Return True if a table has the columns that only proposals have."""
-    return set(_TELLING) <= set(header_of(text))
+    return set(_TELLING) <= set(header_of(text, extra=EXTRA_COLUMNS))
 
 
 def read_proposed(text: str, file: str) -> tuple[Proposed, ...]:
-    """Return the rows of a proposal; the values of its cells are not checked.
+    """Return the rows of a proposal. Of their values, only bin, address and MAC address are checked.
 
     Args:
         text: As `agent.site.ledger.table.read_table` takes it.
         file: Its name in messages.
 
     Raises:
-        ConfigError: With every malformed row, and every row without an address.
+        ConfigError: With every malformed row, every row without an address, and every value with a mistake.
     """
     mistakes = Mistakes(file)
     rows = []
     for line, cells in read_table(text, file, extra=EXTRA_COLUMNS).rows:
         if not cells.get("host"):
             mistakes.add(f"line {line}, column host", "", "an address is expected")
+        for column, parse in _CHECKED.items():
+            try:
+                if cells.get(column):
+                    parse(cells[column])
+            except ValueError as error:
+                mistakes.add(f"line {line}, column {column}", cells[column], str(error))
         given = {**dict.fromkeys(("model", "hashrate_th", "host"), ""), **cells}
         rows.append(Proposed(**{**given, "guessed": tuple(cells.get("guessed", "").split())}))  # type: ignore[arg-type]
     raise_all(mistakes)

@@ -33,11 +33,16 @@ class Table(NamedTuple):
     left_out: tuple[str, ...]
 
 
-def header_of(text: str) -> tuple[str, ...]:
-    """Return the names of a table's columns, those that a ledger has in its spelling; none without a header."""
+def header_of(text: str, *, extra: Collection[str] = ()) -> tuple[str, ...]:
+    """Return the names of a table's columns; none without a header.
+
+    Args:
+        text: As `read_table` takes it.
+        extra: Columns that are spelt as here, as are those of a ledger.
+    """
     separator = _separator(text)
     cells = next((cells for _, cells in _split(text, separator, Mistakes(""))), [])
-    return tuple(_folded(name) for name in cells)
+    return tuple(_folded(name, extra) for name in cells)
 
 
 def read_table(text: str, file: str, *, extra: Collection[str] = ()) -> Table:
@@ -59,7 +64,7 @@ def read_table(text: str, file: str, *, extra: Collection[str] = ()) -> Table:
     kept = {*COLUMNS, *extra}
     for number, cells in _split(text, separator, mistakes):
         if not columns:
-            columns = [_folded(name) for name in _without_tail(cells, 0)]
+            columns = [_folded(name, extra) for name in _without_tail(cells, 0)]
             for name, fault in _header_faults(columns, extra):
                 mistakes.add(f"line {number}", name, fault.__str__)
             continue
@@ -126,10 +131,10 @@ def _without_tail(cells: list[str], width: int) -> list[str]:
     return cells[:end]
 
 
-def _folded(name: str) -> str:
-    """Return the ledger's spelling of a column such as ``Unit ID``; a name that a ledger does not have stays."""
+def _folded(name: str, extra: Collection[str]) -> str:
+    """Return the ledger's spelling of a column such as ``Unit ID``; a name that neither it nor `extra` has stays."""
     folded = re.sub(r"[ _-]+", "_", name.lower())
-    return folded if folded in COLUMNS else name
+    return folded if folded in COLUMNS or folded in extra else name
 
 
 def _header_faults(columns: Sequence[str], extra: Collection[str]) -> Iterator[tuple[str, object]]:
