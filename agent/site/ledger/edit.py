@@ -253,14 +253,7 @@ class Draft:
         if len(ledger.entries) != len(lines):
             # A first cell that begins with # would turn its row into a comment.
             raise self._refuse("row", "", "a row would read as a comment; no cell may begin with #")
-        changes = tuple(
-            RowChange(
-                unit_id=row.cell("unit_id"), before=row.original, after=None if row.is_removed else dict(row.cells)
-            )
-            for row in self._sheet.changed_rows()
-            if not (row.original is None and row.is_removed)
-        )
-        return Edited(text=text, ledger=ledger, changes=changes, notes=tuple(self._notes))
+        return Edited(text=text, ledger=ledger, changes=_changes_of(self._sheet), notes=tuple(self._notes))
 
     def _change(self, row: Row, cells: Mapping[str, str], at: str, moment: float) -> None:
         """Change a row from a moment on; a cell that already has the value stays as it is spelled."""
@@ -334,6 +327,14 @@ class Draft:
 
     def _refuse(self, where: str, value: str, reason: str) -> ConfigError:
         return ConfigError([Mistake(file=self._file, where=where, value=clip(value), reason=reason)])
+
+
+def _changes_of(sheet: Sheet) -> tuple[RowChange, ...]:
+    return tuple(
+        RowChange(unit_id=row.cell("unit_id"), before=row.original, after=None if row.is_removed else dict(row.cells))
+        for row in sheet.changed_rows()
+        if not (row.original is None and row.is_removed)
+    )
 
 
 def _starts(rows: Iterable[Row]) -> str:
