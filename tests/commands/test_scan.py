@@ -126,7 +126,7 @@ async def test_nothing_that_answers_is_a_failure() -> None:
         (("10.0.0.0/30", "--out", "absent/p.csv"), "scan: --out = 'absent/p.csv': its folder does not exist"),
         (("10.0.0.0/30", "--out", "there.csv"), "scan: --out = 'there.csv': exists already"),
         (("10.0.0.0/30", "--logins", "logins"), "others may read or change this secret (mode 0644); chmod 600 it"),
-        (("10.0.0.0/30", "--out", "p.csv", "--resume"), "p.csv.resume: --resume: No such file or directory"),
+        (("10.0.0.0/30", "--out", "p.csv", "--resume"), "p.csv.resume: --resume: there is no such file, so no scan"),
         (("10.0.0.0/30", "--deep", "--any-address"), "scan: --deep: pyasic may try factory passwords"),
     ],
 )

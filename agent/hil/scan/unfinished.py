@@ -86,6 +86,8 @@ def read_unfinished(path: Path, *, targets: str) -> Unfinished:
         if path.stat().st_size > MAX_BYTES:
             raise _refusal(path, "not the state of a scan: it is larger than any")
         unfinished = msgspec.json.decode(path.read_bytes(), type=Unfinished)
+    except FileNotFoundError as error:
+        raise _refusal(path, "there is no such file, so no scan with this --out was stopped") from error
     except OSError as error:
         raise _refusal(path, error.strerror or str(error)) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
