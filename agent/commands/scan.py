@@ -281,8 +281,6 @@ def _kept(plan: _Plan, proposal: Proposal, *, is_whole: bool) -> OSError | None:
             write_unfinished(plan.state_file, plan.state)
         write_proposal(plan.out_file, (*proposal.rows, *unread_rows(plan.state.found)))
     except OSError as error:
-        # `replace_file` names its temporary file.
-        error.filename = str(plan.out_file)
         return error
     return None
 

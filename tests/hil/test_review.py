@@ -237,6 +237,13 @@ def test_what_would_contradict_the_ledger_is_refused_whole() -> None:
         imported(*SAME, row, kinds=(Kind.NEW,))
 
 
+def test_a_refused_cell_names_its_unit() -> None:
+    """A cell such as a status says nothing about its row, of which there may be thousands."""
+    row = Proposed("SN9", "T21", "190", "10.0.0.9", status="broken")
+    with pytest.raises(ConfigError, match="ledger import: unit SN9, status = 'broken': deployed or maintenance"):
+        imported(*SAME, row, kinds=(Kind.NEW,))
+
+
 def test_a_declared_identity_is_never_written_over() -> None:
     """`fill` writes into empty cells only."""
     draft = Draft(LEDGER, "ledger.csv", RULES)
