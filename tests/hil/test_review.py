@@ -300,6 +300,22 @@ def test_a_mistyped_cell_is_refused_and_not_taken_for_an_empty_one(cells: str, r
     assert len(raised.value.mistakes) == 1
 
 
+@pytest.mark.parametrize(
+    ("cells", "column"),
+    [
+        (f"SN9,10.0.0.9,{MACS[1].upper()},", "mac"),
+        ("SN9,10.0.0.1:4028,,", "host"),
+        ("SN9,10.0.0.9,,sn1", "serial"),
+        ("U1,10.0.0.9,,", "unit_id"),
+    ],
+)
+def test_a_unit_that_is_there_twice_is_refused(cells: str, column: str) -> None:
+    """As after two scans were put together: which of its places is the present one, nobody can tell."""
+    text = f"guessed,source,model,hashrate_th,unit_id,host,mac,serial\n,,S21,200,U1,10.0.0.1,{MACS[1]},SN1\n"
+    with pytest.raises(ConfigError, match=f"line 3, column {column} = .*: also on line 2"):
+        read_proposed(f"{text},,S21,200,{cells}\n", "proposal.csv")
+
+
 def test_a_proposal_is_known_by_its_columns_in_any_case() -> None:
     """A spreadsheet may write every header in capitals."""
     text = "UNIT_ID,MODEL,HASHRATE_TH,HOST,GUESSED,NOTE,SOURCE\nSN9,T21,190,10.0.0.9,hashrate_th,a note,x\n"
