@@ -205,6 +205,22 @@ async def test_a_stopped_scan_keeps_its_finds_and_is_continued(tmp_path: Path, m
     assert files_in(tmp_path) == ["p.csv"]
 
 
+async def test_a_proposal_that_was_filled_in_is_not_replaced_by_a_resumed_scan(tmp_path: Path) -> None:
+    """Work of a person is refused, not lost; once the file is moved away the scan goes on."""
+    path = tmp_path / "p.csv"
+    async with served(make_farm(2)) as site:
+        first = plan(site, path)
+        assert command._kept(first, propose((), first.catalogue), is_whole=False) is None
+        words = (ALL, *of(site), "--out", str(path), "--resume")
+        path.write_text(path.read_text(encoding="utf-8") + "by hand", encoding="utf-8")
+        refused = await scan(*words)
+        assert refused.exit_code == 2
+        assert refused.stderr.startswith(f"scan: --out = '{path}': was changed since its scan stopped")
+        path.rename(tmp_path / "mine.csv")
+        assert (await scan(*words)).exit_code == 0
+    assert sum(bool(row.model) for row in read_proposal(path)) == 2
+
+
 async def test_the_state_of_other_addresses_is_refused(tmp_path: Path) -> None:
     """A scan of other ranges is not continued by it."""
     (tmp_path / "p.csv.resume").write_bytes(b'{"targets":"x","start":0}')

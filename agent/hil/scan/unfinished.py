@@ -27,6 +27,7 @@ class Unfinished(msgspec.Struct, kw_only=True):
         undecided: Indices of those that are neither silent nor found yet.
         tally: The counts of what is decided.
         found: The finds.
+        proposal: Digest of the proposal that was written beside it; empty for none.
         format: Of this file.
     """
 
@@ -36,6 +37,7 @@ class Unfinished(msgspec.Struct, kw_only=True):
     undecided: set[int] = msgspec.field(default_factory=set)
     tally: Tally = msgspec.field(default_factory=Tally)
     found: list[Found] = msgspec.field(default_factory=list)
+    proposal: str = ""
     format: int = FORMAT
 
     def rest(self, targets: Targets) -> Iterator[int]:
