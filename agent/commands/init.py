@@ -42,6 +42,7 @@ from agent.unit import registry
 from agent.unit.nameplate import Catalogue, shipped_catalogue
 
 SITE, LEDGER, PROPOSAL = "site.toml", "ledger.csv", "proposal.csv"
+FOLDER_MODE: Final = 0o755
 FILE_MODE: Final = 0o644
 """These files have no secrets, and a service under a user of its own must read them."""
 _ZONE_FILES: Final = (Path("/etc/timezone"), Path("/etc/localtime"))
@@ -260,7 +261,10 @@ def _today(zone: ZoneInfo) -> str:
 
 def _put(draft: Path, folder: Path, *, has_proposal: bool) -> None:
     """Move the files of a draft to their place; the configuration last, which makes it a site."""
-    folder.mkdir(exist_ok=True)
+    if not folder.exists():
+        folder.mkdir()
+        # Whatever the umask: a service under a user of its own reads these files too.
+        folder.chmod(FOLDER_MODE)
     for name in (PROPOSAL, LEDGER, SITE):
         if name != PROPOSAL or has_proposal:
             (draft / name).chmod(FILE_MODE)

@@ -35,6 +35,8 @@ def listen(
             raise usage_error("listen", "--from", first, "a slot number is expected, such as 1 or 01")
         if not out_file.absolute().parent.is_dir():
             raise usage_error("listen", "--out", str(out_file), "its folder does not exist")
+        if first is not None and last is not None and last < int(first):
+            raise usage_error("listen", "--to", str(last), f"the last slot is before the first, {first}")
         try:
             parse_address(bind)
         except ValueError as error:

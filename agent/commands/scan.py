@@ -1,6 +1,7 @@
 """`hashsight scan`: find the units in address ranges and propose a ledger."""
 
 import asyncio
+import hashlib
 import math
 import random
 import signal
@@ -23,13 +24,14 @@ from agent.commands.scan_text import print_scan
 from agent.commands.terminal import FAILED, err, exit_codes, usage_error
 from agent.config.file import load_config
 from agent.errors import AgentError
+from agent.files.atomic import replace_file
 from agent.hil.review.unread import unread_rows
 from agent.hil.scan import deep
 from agent.hil.scan.found import Kind
 from agent.hil.scan.identify import as_row
 from agent.hil.scan.logins import login_finder, read_logins
 from agent.hil.scan.probe import Tally
-from agent.hil.scan.proposal import Proposal, propose, write_proposal
+from agent.hil.scan.proposal import Proposal, proposal_bytes, propose
 from agent.hil.scan.ranges import Targets, parse_targets
 from agent.hil.scan.scanner import MOST_RATE_PER_S, ScanOptions, fitted
 from agent.hil.scan.scanner import scan as scan_targets
@@ -164,7 +166,11 @@ def _check_output(out_file: Path | None, *, is_resumed: bool) -> None:
 def _state(targets: Targets, port: int, out_file: Path | None, *, is_resumed: bool) -> Unfinished:
     digest = digest_of(targets, port)
     if out_file is not None and is_resumed:
-        return read_unfinished(out_file.with_name(out_file.name + SUFFIX), targets=digest)
+        state = read_unfinished(out_file.with_name(out_file.name + SUFFIX), targets=digest)
+        if out_file.exists() and hashlib.sha256(out_file.read_bytes()).hexdigest() != state.proposal:
+            reason = "was changed since its scan stopped, and would be replaced; move it away, then --resume"
+            raise usage_error("scan", "--out", str(out_file), reason)
+        return state
     return Unfinished(targets=digest, start=random.randrange(len(targets)), tally=Tally(addresses=len(targets)))
 
 
@@ -275,14 +281,14 @@ def _kept(plan: _Plan, proposal: Proposal, *, is_whole: bool) -> OSError | None:
     if plan.out_file is None or plan.state_file is None:
         return None
     try:
+        data = proposal_bytes((*proposal.rows, *unread_rows(plan.state.found)))
         if is_whole:
             plan.state_file.unlink(missing_ok=True)
         else:
+            plan.state.proposal = hashlib.sha256(data).hexdigest()
             write_unfinished(plan.state_file, plan.state)
-        write_proposal(plan.out_file, (*proposal.rows, *unread_rows(plan.state.found)))
+        replace_file(plan.out_file, data)
     except OSError as error:
-        # `replace_file` names its temporary file.
-        error.filename = str(plan.out_file)
         return error
     return None
 

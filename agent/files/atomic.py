@@ -11,11 +11,17 @@ def replace_file(path: Path, data: bytes) -> None:
     """Replace a file, or create it, with mode 0600; the data survives a power cut once this returns.
 
     Raises:
-        OSError: The file could not be written; it is unchanged. On a full disk, `errno` is `ENOSPC`.
+        OSError: The file could not be written; it is unchanged. On a full disk, `errno` is `ENOSPC`. It names the
+            file.
     """
-    with temporary_file(path, data) as temporary:
-        temporary.replace(path)
-    sync_folder(path.parent)
+    try:
+        with temporary_file(path, data) as temporary:
+            temporary.replace(path)
+        sync_folder(path.parent)
+    except OSError as error:
+        # Not the temporary file, which nobody knows, and not no file at all.
+        error.filename, error.filename2 = str(path), None
+        raise
 
 
 @contextmanager

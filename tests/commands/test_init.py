@@ -3,6 +3,7 @@
 import asyncio
 import csv
 import errno
+import os
 import stat
 from dataclasses import replace
 from pathlib import Path
@@ -103,6 +104,18 @@ async def test_a_network_of_strangers_is_said_to_answer(tmp_path: Path) -> None:
     assert result.stderr.startswith("no unit answered, so nothing was written")
     assert f"1 addresses answer and were not identified, such as 127.0.0.1:{port} (" in result.stderr
     assert files_in(tmp_path) == []
+
+
+async def test_a_strict_umask_does_not_lock_the_service_out(tmp_path: Path) -> None:
+    """The folder can be entered and the files read by any account."""
+    before = os.umask(0o077)
+    try:
+        result = await init(tmp_path / "alpha", *SITE, "--network", NETWORK, "--no-scan", "--service")
+    finally:
+        os.umask(before)
+    assert result.exit_code == 0
+    made = (tmp_path / "alpha", tmp_path / "alpha" / "site.toml", tmp_path / "alpha" / "ledger.csv")
+    assert [stat.S_IMODE(each.stat().st_mode) for each in made] == [0o755, 0o644, 0o644]
 
 
 async def test_a_full_disk_is_one_message_with_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,6 +29,7 @@ def run(*words: str) -> Result:
         (["--rack", "C1-"], "listen: --rack = 'C1-': a rack is expected, such as C1-R01"),
         (["--rack", "C" * 65], f"listen: --rack = '{'C' * 65}': at most 64 printable characters are expected"),
         (["--rack", "R1", "--from", "one"], "listen: --from = 'one': a slot number is expected, such as 1 or 01"),
+        (["--rack", "R1", "--from", "05", "--to", "3"], "listen: --to = '3': the last slot is before the first, 05"),
         (["--rack", "R1", "--out", "no/places.csv"], "listen: --out = 'no/places.csv': its folder does not exist"),
         (["--rack", "R1", "--bind", "localhost"], "listen: --bind = 'localhost': a literal IP address is expected"),
         (["--rack", "R1", "--undo"], "listen: --undo: no unit is in places.csv"),

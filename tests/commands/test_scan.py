@@ -142,7 +142,7 @@ async def test_nothing_that_answers_is_a_failure() -> None:
         (("10.0.0.0/30", "--out", "absent/p.csv"), "scan: --out = 'absent/p.csv': its folder does not exist"),
         (("10.0.0.0/30", "--out", "there.csv"), "scan: --out = 'there.csv': exists already"),
         (("10.0.0.0/30", "--logins", "logins"), "others may read or change this secret (mode 0644); chmod 600 it"),
-        (("10.0.0.0/30", "--out", "p.csv", "--resume"), "p.csv.resume: --resume: No such file or directory"),
+        (("10.0.0.0/30", "--out", "p.csv", "--resume"), "p.csv.resume: --resume: there is no such file, so no scan"),
         (("10.0.0.0/30", "--deep", "--any-address"), "scan: --deep: pyasic may try factory passwords"),
     ],
 )
@@ -219,6 +219,22 @@ async def test_a_stopped_scan_keeps_its_finds_and_is_continued(tmp_path: Path, m
     assert second.state.tally.is_whole
     assert command._kept(second, propose(second.state.found, second.catalogue), is_whole=True) is None
     assert files_in(tmp_path) == ["p.csv"]
+
+
+async def test_a_proposal_that_was_filled_in_is_not_replaced_by_a_resumed_scan(tmp_path: Path) -> None:
+    """Work of a person is refused, not lost; once the file is moved away the scan goes on."""
+    path = tmp_path / "p.csv"
+    async with served(make_farm(2)) as site:
+        first = plan(site, path)
+        assert command._kept(first, propose((), first.catalogue), is_whole=False) is None
+        words = (ALL, *of(site), "--out", str(path), "--resume")
+        path.write_text(path.read_text(encoding="utf-8") + "by hand", encoding="utf-8")
+        refused = await scan(*words)
+        assert refused.exit_code == 2
+        assert refused.stderr.startswith(f"scan: --out = '{path}': was changed since its scan stopped")
+        path.rename(tmp_path / "mine.csv")
+        assert (await scan(*words)).exit_code == 0
+    assert sum(bool(row.model) for row in read_proposal(path)) == 2
 
 
 async def test_the_state_of_other_addresses_is_refused(tmp_path: Path) -> None:

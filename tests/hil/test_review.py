@@ -237,6 +237,13 @@ def test_what_would_contradict_the_ledger_is_refused_whole() -> None:
         imported(*SAME, row, kinds=(Kind.NEW,))
 
 
+def test_a_refused_cell_names_its_unit() -> None:
+    """A cell such as a status says nothing about its row, of which there may be thousands."""
+    row = Proposed("SN9", "T21", "190", "10.0.0.9", status="broken")
+    with pytest.raises(ConfigError, match="ledger import: unit SN9, status = 'broken': deployed or maintenance"):
+        imported(*SAME, row, kinds=(Kind.NEW,))
+
+
 def test_a_declared_identity_is_never_written_over() -> None:
     """`fill` writes into empty cells only."""
     draft = Draft(LEDGER, "ledger.csv", RULES)
@@ -291,6 +298,22 @@ def test_a_mistyped_cell_is_refused_and_not_taken_for_an_empty_one(cells: str, r
     with pytest.raises(ConfigError, match=reason) as raised:
         read_proposed(text, "proposal.csv")
     assert len(raised.value.mistakes) == 1
+
+
+@pytest.mark.parametrize(
+    ("cells", "column"),
+    [
+        (f"SN9,10.0.0.9,{MACS[1].upper()},", "mac"),
+        ("SN9,10.0.0.1:4028,,", "host"),
+        ("SN9,10.0.0.9,,sn1", "serial"),
+        ("U1,10.0.0.9,,", "unit_id"),
+    ],
+)
+def test_a_unit_that_is_there_twice_is_refused(cells: str, column: str) -> None:
+    """As after two scans were put together: which of its places is the present one, nobody can tell."""
+    text = f"guessed,source,model,hashrate_th,unit_id,host,mac,serial\n,,S21,200,U1,10.0.0.1,{MACS[1]},SN1\n"
+    with pytest.raises(ConfigError, match=f"line 3, column {column} = .*: also on line 2"):
+        read_proposed(f"{text},,S21,200,{cells}\n", "proposal.csv")
 
 
 def test_a_proposal_is_known_by_its_columns_in_any_case() -> None:

@@ -1,7 +1,9 @@
 """Chosen differences, put into a draft of the ledger. Pure; nothing counts until the draft is finished."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
+from agent.errors import ConfigError, Mistake
 from agent.hil.review.changes import Change, Kind
 from agent.site.ledger.edit import Draft
 
@@ -27,13 +29,33 @@ def apply_changes(draft: Draft, changes: Iterable[Change], at: str, *, with_gues
     # First what ends, then what moves: two units may change places with each other.
     for change in chosen:
         if change.kind in {Kind.EXCHANGED, Kind.GONE}:
-            draft.remove(change.unit_id, at)
+            with _named(change.unit_id):
+                draft.remove(change.unit_id, at)
     for change in chosen:
-        match change.kind:
-            case Kind.MOVED | Kind.MODEL:
-                draft.set_cells(change.unit_id, change.cells, at)
-            case Kind.IDENTITY:
-                draft.fill(change.unit_id, change.cells, at)
+        with _named(change.unit_id):
+            match change.kind:
+                case Kind.MOVED | Kind.MODEL:
+                    draft.set_cells(change.unit_id, change.cells, at)
+                case Kind.IDENTITY:
+                    draft.fill(change.unit_id, change.cells, at)
     for change in chosen:
         if change.kind in {Kind.NEW, Kind.EXCHANGED} and change.row is not None:
-            draft.deploy(change.row.unit_id, change.cells, at)
+            with _named(change.row.unit_id):
+                draft.deploy(change.row.unit_id, change.cells, at)
+
+
+@contextmanager
+def _named(unit_id: str) -> Iterator[None]:
+    """Let a mistake name its unit: the cell alone does not tell which of many rows it is in."""
+    try:
+        yield
+    except ConfigError as error:
+        raise ConfigError(
+            Mistake(
+                file="ledger import",
+                where=f"unit {unit_id}, {mistake.where}",
+                value=mistake.value,
+                reason=mistake.reason,
+            )
+            for mistake in error.mistakes
+        ) from error

@@ -15,7 +15,10 @@ _CHECKED: Final[dict[str, Callable[[str], object]]] = {
     "hashrate_th": parse_hashrate_hs,
     "host": lambda cell: parse_endpoint(cell, default_port=API_PORT),
     "mac": parse_mac,
+    "serial": str.casefold,
+    "unit_id": str,
 }
+_ONCE: Final = frozenset(_CHECKED) - {"hashrate_th"}
 
 
 def is_proposal(text: str) -> bool:
@@ -31,19 +34,27 @@ def read_proposed(text: str, file: str) -> tuple[Proposed, ...]:
         file: Its name in messages.
 
     Raises:
-        ConfigError: With every malformed row, every row without an address, and every value with a mistake.
+        ConfigError: With every malformed row, every row without an address, every value with a mistake, and every
+            unit or address that is named twice.
     """
     mistakes = Mistakes(file)
     rows = []
+    first: dict[tuple[str, object], int] = {}
     for line, cells in read_table(text, file, extra=EXTRA_COLUMNS).rows:
         if not cells.get("host"):
             mistakes.add(f"line {line}, column host", "", "an address is expected")
         for column, parse in _CHECKED.items():
+            cell = cells.get(column)
+            if not cell:
+                continue
             try:
-                if cells.get(column):
-                    parse(cells[column])
+                value = parse(cell)
             except ValueError as error:
-                mistakes.add(f"line {line}, column {column}", cells[column], str(error))
+                mistakes.add(f"line {line}, column {column}", cell, str(error))
+                continue
+            before = first.setdefault((column, value), line)
+            if column in _ONCE and before != line:
+                mistakes.add(f"line {line}, column {column}", cell, f"also on line {before}; a proposal has it once")
         given = {**dict.fromkeys(("model", "hashrate_th", "host"), ""), **cells}
         rows.append(Proposed(**{**given, "guessed": tuple(cells.get("guessed", "").split())}))  # type: ignore[arg-type]
     raise_all(mistakes)

@@ -12,6 +12,7 @@ from agent.unit.model_names import base_key, is_board_name, plain_model
 from agent.unit.reading import Identity, SystemInfo, UnitReading
 
 LONGEST_TEXT: Final = 64
+_FORMULA: Final = "=+-@ "
 
 # Documented (D19, D20), Observed (O12): the firmware lines of `docs/antminer-api.md`.
 _LINE_B = re.compile(r"FR-[0-9]")
@@ -111,9 +112,12 @@ class Found(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 def clean(text: str | None) -> str:
-    """Return a text of a unit as one printable line of at most `LONGEST_TEXT` characters; empty for None."""
+    """Return a text of a unit as one printable line of at most `LONGEST_TEXT` characters; empty for None.
+
+    It begins with no character that makes a spreadsheet take a cell for a formula.
+    """
     if not text:
         return ""
     # Cut first: a unit decides how long its texts are.
     printable = "".join(each if each.isprintable() else " " for each in text[: 16 * LONGEST_TEXT])
-    return " ".join(printable.split())[:LONGEST_TEXT].rstrip()
+    return " ".join(printable.split()).lstrip(_FORMULA)[:LONGEST_TEXT].rstrip()

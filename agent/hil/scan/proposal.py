@@ -114,12 +114,17 @@ def write_proposal(path: Path, rows: Iterable[Proposed]) -> None:
     Raises:
         OSError: It could not be written; an earlier file is unchanged.
     """
+    replace_file(path, proposal_bytes(rows))
+
+
+def proposal_bytes(rows: Iterable[Proposed]) -> bytes:
+    """Return the content of a proposal's file."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow((*COLUMNS, *EXTRA_COLUMNS))
     for row in rows:
         writer.writerow((*row.cells.values(), " ".join(row.guessed), row.note, row.source))
-    replace_file(path, text.getvalue().encode("utf-8", "backslashreplace"))
+    return text.getvalue().encode("utf-8", "backslashreplace")
 
 
 def read_proposal(path: Path) -> tuple[Proposed, ...]:

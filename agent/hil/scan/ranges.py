@@ -149,8 +149,10 @@ class _Mistakes:
     def __init__(self, command: str) -> None:
         self._command = command
         self._kept: list[Mistake] = []
+        self._count = 0
 
     def add(self, where: str, value: str, reason: str) -> None:
+        self._count += 1
         if len(self._kept) < SHOWN_MISTAKES:
             self._kept.append(Mistake(file=self._command, where=where, value=clip(value), reason=reason))
 
@@ -163,6 +165,10 @@ class _Mistakes:
 
     def raise_any(self) -> None:
         if self._kept:
+            more = self._count - len(self._kept)
+            if more:
+                reason = f"{more:,} more mistakes are not shown"
+                self._kept.append(Mistake(file=self._command, where="RANGE", value="", reason=reason))
             raise ConfigError(self._kept)
 
 

@@ -27,6 +27,7 @@ class Unfinished(msgspec.Struct, kw_only=True):
         undecided: Indices of those that are neither silent nor found yet.
         tally: The counts of what is decided.
         found: The finds.
+        proposal: Digest of the proposal that was written beside it; empty for none.
         format: Of this file.
     """
 
@@ -36,6 +37,7 @@ class Unfinished(msgspec.Struct, kw_only=True):
     undecided: set[int] = msgspec.field(default_factory=set)
     tally: Tally = msgspec.field(default_factory=Tally)
     found: list[Found] = msgspec.field(default_factory=list)
+    proposal: str = ""
     format: int = FORMAT
 
     def rest(self, targets: Targets) -> Iterator[int]:
@@ -86,6 +88,8 @@ def read_unfinished(path: Path, *, targets: str) -> Unfinished:
         if path.stat().st_size > MAX_BYTES:
             raise _refusal(path, "not the state of a scan: it is larger than any")
         unfinished = msgspec.json.decode(path.read_bytes(), type=Unfinished)
+    except FileNotFoundError as error:
+        raise _refusal(path, "there is no such file, so no scan with this --out was stopped") from error
     except OSError as error:
         raise _refusal(path, error.strerror or str(error)) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

@@ -131,6 +131,14 @@ def test_two_units_with_one_serial_get_ids_of_their_own() -> None:
     assert [each.serial for each in proposal.rows] == ["", ""]
 
 
+@pytest.mark.parametrize("text", ["=cmd|'/c calc'!A0", "+1+1", "-2", "@SUM(A1)", "\t= =1", "Antminer =1+1"])
+def test_no_text_of_a_unit_is_a_formula(text: str) -> None:
+    """A proposal is opened in spreadsheets, and a unit's texts are anyone's."""
+    (row,) = propose([found(model=text, serial=text)], CATALOGUE).rows
+    assert not row.model.startswith(("=", "+", "-", "@"))
+    assert not row.serial.startswith(("=", "+", "-", "@"))
+
+
 def test_a_model_of_control_characters_is_cleaned() -> None:
     """10 kB of them leave one short printable line, and the row can still be read as a ledger."""
     proposed = row(found(model="\x1b]0;owned\x07" * 1000 + "S21", ideal_th=200.0))

@@ -161,3 +161,11 @@ def test_a_public_address_is_refused() -> None:
     """The message names the way out."""
     with pytest.raises(ValueError, match="--any-address"):
         refuse_public(ipaddress.ip_address("203.0.113.9"))
+
+
+def test_the_number_of_mistakes_that_are_not_shown_is_said() -> None:
+    """A hundred lines are enough for a person, and are not all there is."""
+    with pytest.raises(ConfigError) as caught:
+        parse_targets(["10.0.0.300"] * 150, allowed=None)
+    assert len(caught.value.mistakes) == 101
+    assert str(caught.value.mistakes[-1]) == "scan: RANGE: 50 more mistakes are not shown"
