@@ -56,6 +56,9 @@ state_file = "/var/lib/hashsight/curtailments.json"
 [history]
 file = "/var/lib/hashsight/history.sqlite"
 """
+_PUBLIC: Final = (
+    "not a private address; `init --no-scan`, then `scan --any-address` and `ledger import`, take such units"
+)
 _SHOWN: Final = 10
 
 
@@ -110,8 +113,9 @@ def init(
             config = _checked(Path(draft), answers)
             proposal, unread = Proposal((), (), ()), tuple[Proposed, ...]()
             if has_scan:
+                # The networks of this very command line vouch for nothing: a slip of the pen may be a public address.
                 targets = parse_targets(
-                    ranges or answers.networks, allowed=(*PRIVATE_NETWORKS, *config.ledger.networks), command="init"
+                    ranges or answers.networks, allowed=PRIVATE_NETWORKS, command="init", not_allowed=_PUBLIC
                 )
                 options = ScanOptions(port=port, web_port=web_port)
                 tally.addresses = len(targets)

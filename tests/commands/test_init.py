@@ -71,6 +71,15 @@ async def test_the_next_command_works(tmp_path: Path) -> None:
     assert "units, worst first (3 in all)" in once.stdout
 
 
+async def test_a_public_network_is_not_scanned(tmp_path: Path) -> None:
+    """The network of the command line does not vouch for itself; nothing is sent and nothing is written."""
+    result = await init(tmp_path / "alpha", *SITE, "--network", "203.0.113.0/30")
+    assert result.exit_code == 2
+    assert "203.0.113.0/30" in result.stderr
+    assert "not a private address" in " ".join(result.stderr.split())
+    assert files_in(tmp_path) == []
+
+
 async def test_a_site_without_units(tmp_path: Path) -> None:
     """`--no-scan` writes a ledger with its header; the first units can be imported into it."""
     result = await init(tmp_path, *SITE, "--network", "10.20.0.0/16", "--no-scan", "--service")

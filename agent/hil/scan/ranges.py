@@ -16,6 +16,7 @@ from agent.address import PRIVATE_NETWORKS, Address, Network, parse_address, par
 from agent.config.mistakes import SHOWN_MISTAKES, clip
 from agent.errors import ConfigError, Mistake
 
+NOT_PRIVATE = "not a private address, nor in ledger.networks of --config; --any-address allows it"
 MOST_RANGES = 1000
 MOST_ADDRESSES = 1 << 20
 """The addresses of 16 sites with a /16 each; at the default rate one look at them takes four minutes."""
@@ -104,7 +105,12 @@ class Targets:
 
 
 def parse_targets(
-    ranges: Sequence[str], excluded: Sequence[str] = (), *, allowed: Sequence[Network] | None, command: str = "scan"
+    ranges: Sequence[str],
+    excluded: Sequence[str] = (),
+    *,
+    allowed: Sequence[Network] | None,
+    command: str = "scan",
+    not_allowed: str = NOT_PRIVATE,
 ) -> Targets:
     """Return the addresses of a command line.
 
@@ -115,6 +121,7 @@ def parse_targets(
         excluded: Likewise; each covers at least one address of `ranges`.
         allowed: The networks that may be scanned; None for any.
         command: Its name in messages.
+        not_allowed: The reason for an address outside of them.
 
     Raises:
         ConfigError: With every mistake.
@@ -126,7 +133,7 @@ def parse_targets(
                 where, "", f"{len(texts):,} ranges are too many for one scan; at most {MOST_RANGES:,} are taken"
             )
     mistakes.raise_any()
-    spans = list(mistakes.spans("RANGE", ranges, lambda text: _span(text, allowed)))
+    spans = list(mistakes.spans("RANGE", ranges, lambda text: _span(text, allowed, not_allowed)))
     for one, other in _overlaps(spans):
         mistakes.add("RANGE", other.text, f"overlaps {one.text}; name each address once")
     holes = list(mistakes.spans("--exclude", excluded, lambda text: _span(text, None, is_hole=True)))
@@ -183,14 +190,12 @@ def refuse_public(address: Address, networks: Sequence[Network] = ()) -> None:
         ValueError: With a message for operators.
     """
     if not any(address in network for network in (*PRIVATE_NETWORKS, *networks)):
-        raise ValueError(_not_private())
+        raise ValueError(NOT_PRIVATE)
 
 
-def _not_private() -> str:
-    return "not a private address, nor in ledger.networks of --config; --any-address allows it"
-
-
-def _span(text: str, allowed: Sequence[Network] | None, *, is_hole: bool = False) -> Span:
+def _span(
+    text: str, allowed: Sequence[Network] | None, not_allowed: str = NOT_PRIVATE, *, is_hole: bool = False
+) -> Span:
     """Return one range.
 
     Raises:
@@ -217,7 +222,7 @@ def _span(text: str, allowed: Sequence[Network] | None, *, is_hole: bool = False
     if any(network.version == version and _is_overlap(span, _whole(network)) for network in _NOT_UNITS):
         raise ValueError("no unit can have an address in this range")
     if allowed is not None and not _is_within(span, allowed):
-        raise ValueError(_not_private())
+        raise ValueError(not_allowed)
     return span
 
 
