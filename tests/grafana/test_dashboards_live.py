@@ -37,6 +37,7 @@ VALUES = {
 MAY_BE_EMPTY = {
     "site.json: 402": "delivered hashrate needs an hour of polling",
     "site.json: 403": "delivered hashrate needs an hour of polling",
+    "site.json: 406": "no look for machines that the ledger lacks was made",
     "unit.json: 307 'Do its pools credit what it reports?' A": "a rate over an hour needs an hour",
     "agent.json: 203": "no poll may be skipped",
     "agent.json: 207": "no reply may need repair",
