@@ -184,7 +184,7 @@ def drawn(title: str, minutes: Sequence[Minute]) -> str:
             f"{40 + place * step:.1f},{top + 84 - 70 * value / highest:.1f}" for place, value in enumerate(values)
         )
         body.append(
-            f'<text x="40" y="{top + 6}">{name}: {values[0]:.3g} to {values[-1]:.3g}, at most {highest:.3g}</text>'
+            f'<text x="40" y="{top + 6}">{name}: {values[0]:,.4g} to {values[-1]:,.4g}, at most {highest:,.4g}</text>'
         )
         body.append(f'<path d="M40 {top + 84}h560" stroke="#999"/>')
         body.append(f'<polyline points="{points}" fill="none" stroke="#3d71d9" stroke-width="1.5"/>')
