@@ -68,7 +68,7 @@ stack: setup programs
 
 # Tests mostly wait for programs they started, hence the workers; a file stays with one, because it may own fixed ports.
 test: setup-dev programs
-	@$(PYTEST) -n $(JOBS) --dist loadfile -m "not slow" $(ARGS)
+	@$(PYTEST) -n $(JOBS) --dist loadfile --no-loadscope-reorder -m "not slow" $(ARGS)
 
 test-slow: setup-dev programs
 	@$(PYTEST) $(ARGS)

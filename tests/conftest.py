@@ -28,6 +28,9 @@ LOOPS: Mapping[str, Callable[[], asyncio.AbstractEventLoop]] = {
     "uvloop": uvloop.new_event_loop,
 }
 
+WITH_PROGRAMS = {"abuse", "bench", "deploy", "grafana", "journeys"}
+"""Rooms whose tests start whole agents and farms."""
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add `--update-golden`."""
@@ -39,6 +42,13 @@ def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, Callable[[]
     """Run tests on asyncio's own loop, and on all loops those whose mark names `loop_factories`."""
     chosen = item.get_closest_marker("asyncio")
     return LOOPS if chosen is not None and "loop_factories" in chosen.kwargs else {"asyncio": LOOPS["asyncio"]}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let files that start programs come first: a worker that begins one of them last keeps the others waiting."""
+    here = Path(__file__).parent
+    first = {item.path for item in items if item.get_closest_marker("program") is not None}
+    items.sort(key=lambda item: item.path not in first and item.path.relative_to(here).parts[0] not in WITH_PROGRAMS)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
