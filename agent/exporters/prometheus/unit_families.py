@@ -107,12 +107,12 @@ _WITHOUT_DECIMALS = 2.0**53
 
 def tenths(value: float) -> float:
     """Return a number of at least 0 to one decimal place, in a third of the time that `round` takes."""
-    return int(value * 10 + 0.5) / 10 if value < _WITHOUT_DECIMALS else value
+    return int(value * 10 + 0.5) / 10 if abs(value) < _WITHOUT_DECIMALS else value
 
 
 def thousandths(value: float) -> float:
     """Return a number of at least 0 to three decimal places, likewise."""
-    return int(value * 1000 + 0.5) / 1000 if value < _WITHOUT_DECIMALS else value
+    return int(value * 1000 + 0.5) / 1000 if abs(value) < _WITHOUT_DECIMALS else value
 
 
 def shown_reason(status: UnitStatus) -> Reason | None:
