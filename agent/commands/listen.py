@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from agent.address import parse_address
+from agent.commands.scan import cancelled_by_signals
 from agent.commands.terminal import err, exit_codes, out, usage_error
 from agent.hil.listen.places_file import read_spots, write_spots
 from agent.hil.listen.receiver import Heard, Receiver, receiving
@@ -49,13 +50,18 @@ def listen(
         if is_undone:
             _undo(walk, out_file)
             return
-        with suppress(KeyboardInterrupt):
+        with suppress(asyncio.CancelledError):
             asyncio.run(_listen(walk, out_file, bind))
         here = sum(1 for spot in walk.spots if (spot.place.container, spot.place.rack) == names)
         _say(f"{_rack_text(*names)}: {here} units in {out_file}")
 
 
 async def _listen(walk: Walk, out_file: Path, bind: str) -> None:
+    with cancelled_by_signals():
+        await _heard(walk, out_file, bind)
+
+
+async def _heard(walk: Walk, out_file: Path, bind: str) -> None:
     async with receiving(bind) as receiver, _typed() as typed:
         for port, reason in receiver.silent.items():
             err.print(f"note: UDP {port} is not heard: {reason}", markup=False)
