@@ -64,7 +64,7 @@ _SHOWN: Final = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Answers:
-    """What is known of the site."""
+    """The answers about the site, from options or from the terminal."""
 
     name: str
     zone: str

@@ -29,7 +29,7 @@ def listen(
     is_undone: bool,
     bind: str,
 ) -> None:
-    """Give the next slot to each unit whose button is pressed."""
+    """Assign the next slot to each unit whose button is pressed."""
     with exit_codes():
         names = _names(rack, container)
         if first is not None and not re.fullmatch("[0-9]{1,6}", first):

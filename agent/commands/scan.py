@@ -125,7 +125,7 @@ def scan(
 
 
 class _Site:
-    """What a configuration says about scanning; the defaults without one."""
+    """The part of a configuration that a scan uses; the defaults without one."""
 
     def __init__(self, path: Path | None) -> None:
         self.networks: tuple[Network, ...] = ()

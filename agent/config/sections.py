@@ -240,7 +240,7 @@ class HistorySection(Section):
 
 
 class SnapshotSection(Section):
-    """What is kept of every unit over a restart.
+    """The snapshot of every unit that outlasts a restart.
 
     Attributes:
         keep: True to keep the latest statuses on disk, once an interval, and to show them again after a restart.

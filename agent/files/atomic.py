@@ -19,7 +19,7 @@ def replace_file(path: Path, data: bytes) -> None:
             temporary.replace(path)
         sync_folder(path.parent)
     except OSError as error:
-        # Not the temporary file, which nobody knows, and not no file at all.
+        # An error names the file that was asked for, not the temporary one.
         error.filename, error.filename2 = str(path), None
         raise
 

@@ -1,1 +1,1 @@
-"""What a running agent finds at addresses that it does not poll, held against the ledger."""
+"""Machines at addresses that a running agent does not poll, held against the ledger."""

@@ -1,4 +1,4 @@
-"""What a look at the site's networks found, for the exporters. Values only.
+"""The result of a look at the site's networks, for the exporters. Values only.
 
 Nothing here counts into a site's figures.
 """

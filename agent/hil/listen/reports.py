@@ -1,4 +1,4 @@
-"""What a unit sends when its IP-report button is pressed: its address and MAC address. Pure."""
+"""The datagram of a unit whose IP-report button is pressed: its address and MAC address. Pure."""
 
 import re
 from typing import Final, NamedTuple
