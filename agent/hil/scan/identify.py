@@ -8,7 +8,6 @@ import asyncio
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 import msgspec
@@ -30,9 +29,9 @@ from agent.unit import registry
 from agent.unit.cgminer import wire
 from agent.unit.cgminer.client import Client
 from agent.unit.cgminer.foreign import foreign_bytes
-from agent.unit.consistency.rules import hold_together
+from agent.unit.consistency.alone import held_alone
 from agent.unit.digest import Login
-from agent.unit.nameplate import Catalogue, Nameplate
+from agent.unit.nameplate import Catalogue
 from agent.unit.reading import SystemInfo, UnitReading
 
 CONNECT_TIMEOUT_S: Final = 4.0
@@ -49,31 +48,6 @@ _MOST_NAPS: Final = 200
 _PASSING: Final = (UnreachableError, DeadlineError, DisconnectedError, StalledReplyError)
 _PASSING_PAGE: Final = (UnreachableError, DisconnectedError)
 _VERSION: Final = wire.encode_request("version")
-
-
-@dataclass
-class _NoMemory:
-    """The memory of a unit that is read once."""
-
-    sleep_doubted_at: float | None = None
-    young_uptime: tuple[float, float] | None = None
-
-
-def held_alone(reading: UnitReading, catalogue: Catalogue) -> UnitReading:
-    """Return a reading held against itself, and against the strongest bin of the model that it says it is.
-
-    There is no ledger row to hold it against. A model that the catalogue does not know has no strongest bin.
-
-    Raises:
-        ContradictoryReplyError: It refutes its own rate.
-    """
-    return hold_together(reading, _strongest_bin(reading, catalogue), _NoMemory())
-
-
-def _strongest_bin(reading: UnitReading, catalogue: Catalogue) -> Nameplate | None:
-    model = reading.identity.model or ""
-    bins_hs = catalogue.bins_hs(model)
-    return catalogue.find(model, bins_hs[0]) if bins_hs else None
 
 
 class Identifier:
