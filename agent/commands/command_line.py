@@ -26,6 +26,7 @@ SUBCOMMANDS: Mapping[str, str] = {
     "once": "Poll every unit once and print the site's figures and its worst units.",
     "read": "Read one unit once and print everything it reports.",
     "scan": "Find the units in address ranges, say what they are, and propose a ledger. Changes nothing.",
+    "verify": "Hold a capture against its golden reading, or units and captures against each other. Only reads.",
     "listen": "Fill a rack slot by slot: press each unit's IP report button, and it gets the next slot.",
     "metrics": "Print the metric contract: every metric with its kind, labels and meaning.",
     "demo": "Watch a simulated site: units, agent, and Prometheus if it is installed. Ctrl-C stops all of it.",

@@ -14,6 +14,7 @@ from simulators.sockets.replay import CaptureError
 from simulators.sockets.report_button import ButtonError
 from simulators.strangers.spans import SpanError
 from simulators.strangers.surroundings import SurroundingsError
+from simulators.unit.builds import BuildError
 from simulators.unit.endpoints import EndpointError
 from simulators.unit.models import ModelError
 
@@ -28,6 +29,7 @@ def clear_errors() -> Iterator[None]:
         yield
     except (
         FarmError,
+        BuildError,
         ModelError,
         CaptureError,
         TomlError,

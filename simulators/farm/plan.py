@@ -58,6 +58,7 @@ class Troubles:
 
 
 HEALTHY_FARM = Troubles(off=0.0, asleep=0.0, starting=0.0, missing_board=0.0, missing_chips=0.0, slow=0.0)
+ASLEEP_FARM = replace(HEALTHY_FARM, asleep=1.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +75,7 @@ class FarmPlan:
         troubles: Troubles that it starts with.
         air: Outside air; containers differ by a degree or two.
         around: The network around the units.
+        build: Key of the firmware build that all units run; empty for those of their models.
     """
 
     units: int = 300
@@ -85,6 +87,7 @@ class FarmPlan:
     troubles: Troubles = field(default_factory=Troubles)
     air: physics.Climate = USUAL_AIR
     around: Surroundings = QUIET
+    build: str = ""
 
 
 def read_mix(text: str) -> dict[Model, float]:
@@ -220,7 +223,7 @@ def build_units(plan: FarmPlan, start: float) -> Iterator[Unit]:
             unit_id=f"{rack_name}-{slot + 1:02d}",
             index=index,
             model=model,
-            build=build_for(model.name, chance.uniform(key, -1)),
+            build=plan.build or build_for(model.name, chance.uniform(key, -1)),
             address=address,
             port=port,
             container=container_names[container],

@@ -184,3 +184,21 @@ def build_for(model: str, draw: float) -> str:
         if draw < below:
             return key
     return FLEET_BUILDS[model][-1][0]
+
+
+class BuildError(ValueError):
+    """A build that no table has; the message lists those that it has."""
+
+
+def find_build(text: str) -> Build:
+    """Return the build of a key, or of a version as it tells it on TCP 4028 or on its web pages.
+
+    Raises:
+        BuildError: There is none.
+    """
+    told = " ".join(text.split())
+    for build in BUILDS.values():
+        if told in {build.key, build.filesystem_version, " ".join(build.compile_time.split())}:
+            return build
+    known = ", ".join(f"{build.key} ({' '.join(build.compile_time.split())})" for build in BUILDS.values())
+    raise BuildError(f"unknown firmware build {text!r}; known: {known}")

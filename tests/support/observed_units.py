@@ -11,7 +11,8 @@ from simulated_wire import Alone
 
 from agent.hil.capture import form
 from agent.hil.capture.form import Capture, CapturedUnit, Ending, Manifest, Moment, Port, RecordedReply, Timing, Timings
-from agent.hil.verify.asking import LOOK, POLLED, request_bytes
+from agent.hil.capture.requests import encoded
+from agent.hil.verify.observed import LOOK, POLLED
 from agent.unit.cgminer import wire
 from simulators.firmware.antminer import api_program
 from simulators.sockets.station import LiveUnit
@@ -79,7 +80,7 @@ class _Recording:
 
     def exchange(self, request: str, at: float) -> tuple[bytes | None, Ending | None, Timing]:
         """Return what comes of one request, how it ends, and when."""
-        sent = request_bytes(request)
+        sent = encoded(request)
         when = at - self._began
         if not self._station.is_online(at):
             return None, Ending.RESET, Timing(request=request, at_s=when, connect_s=REPLY_S)

@@ -3,13 +3,15 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
+import msgspec
+
 from agent.errors import PollError
 from agent.hil.capture.form import Capture
 from agent.hil.verify.checks.catalogue import ESSENTIAL, verdicts_of
 from agent.hil.verify.differences import Difference, Kind, Verification, in_order
 from agent.hil.verify.figures import differences_of_figures
 from agent.hil.verify.meaning import Trial, is_private, meaning_of
-from agent.hil.verify.observed import Observed, Reply, looks_of, shown
+from agent.hil.verify.observed import Observed, Reply, looks_of, restricted, shown
 from agent.hil.verify.structure import MISSING, Apart, applied, differences_of, layout_of, path_text, type_of
 from agent.hil.verify.timing import differences_of_timings
 from agent.hil.verify.verdict import Outcome, UnansweredError, Verdict
@@ -79,25 +81,42 @@ def _by_state(capture: Capture) -> dict[str, Observed]:
 
 
 def _of_looks(one: Observed, other: Observed, left_out: list[str], *, is_redacted: bool) -> Iterator[Difference]:
-    trial = Trial(one)
+    left_out += [f"{request}: only {one.name} was asked" for request in one.replies if request not in other.replies]
+    left_out += [f"{request}: only {other.name} was asked" for request in other.replies if request not in one.replies]
+    # What one of them was not asked would make its reading another.
+    asked = one.replies.keys() & other.replies.keys()
+    first, second = restricted(one, asked), restricted(other, asked)
+    trial = Trial(first)
     trials = MOST_TRIALS
-    for request, reply in one.replies.items():
-        same = other.replies.get(request)
-        if same is None:
-            left_out.append(f"{request}: only {one.name} was asked")
-            continue
-        for difference in _of_replies(trial, one, other, reply, same, is_redacted=is_redacted):
+    for request, reply in first.replies.items():
+        for difference in _of_replies(trial, first, second, reply, second.replies[request], is_redacted=is_redacted):
             trials -= 1
             yield difference
             if not trials:
                 left_out.append(f"more than {MOST_TRIALS} differences of one look")
                 return
-    left_out += [f"{request}: only {other.name} was asked" for request in other.replies if request not in one.replies]
     # A figure that a key, type or text already explains is named there.
     known = trial.explained
-    figures = {path: value for path, value in meaning_of(other.reading).items() if path not in known}
+    figures = {path: value for path, value in meaning_of(second.reading).items() if path not in known}
     reference = {path: value for path, value in trial.meant.items() if path not in known}
     yield from differences_of_figures(reference, figures, is_redacted=is_redacted)
+    yield from _of_identities(one, other, {path for path in trial.meant if trial.meant[path] is not None})
+
+
+def _of_identities(one: Observed, other: Observed, known: set[str]) -> Iterator[Difference]:
+    """Yield how the units say they are another model or build, in replies that only one of them was asked for."""
+    whole, its_whole = meaning_of(one.reading), meaning_of(other.reading)
+    for path in ("identity.model", "identity.firmware"):
+        told, its_told = whole.get(path), its_whole.get(path)
+        if told is not None and its_told is not None and told != its_told and path not in known:
+            yield Difference(
+                kind=Kind.FIGURE,
+                path=f"reading: {path}",
+                first=shown(told),
+                second=shown(its_told),
+                changes_meaning=True,
+                why="must be the same",
+            )
 
 
 def _of_replies(
@@ -131,7 +150,11 @@ def _of_replies(
         layouts = layout_of(reply.data), layout_of(same.data)
         yield _difference(Kind.WHITE_SPACE, request, layouts, [], "white space means nothing")
     for apart in differences_of(body, its_body):
-        yield _of_place(trial, request, body, apart, is_redacted=is_redacted)
+        found = _of_place(trial, request, body, apart, is_redacted=is_redacted)
+        lacking = reply if apart.first is MISSING else same if apart.second is MISSING else None
+        if lacking is not None and not lacking.is_complete:
+            found = msgspec.structs.replace(found, changes_meaning=False, why="left out by whoever published it")
+        yield found
 
 
 def _of_place(trial: Trial, request: str, body: Any, apart: Apart, *, is_redacted: bool) -> Difference:

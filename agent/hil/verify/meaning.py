@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from agent.errors import PollError
-from agent.hil.capture.form import Capture, Ending, Moment
+from agent.hil.capture.form import Ending
 from agent.hil.capture.golden import told
 from agent.hil.capture.replayed import reading_of
 from agent.hil.verify.observed import Observed
@@ -23,7 +23,7 @@ class Trial:
     """A look whose replies can be altered one at a time.
 
     Args:
-        look: The look.
+        look: The first look of a capture.
 
     Attributes:
         meant: Its reading, as `meaning_of`.
@@ -39,34 +39,30 @@ class Trial:
         """Return the figures that change if the reply to a request has another body; both are printed alike."""
         reply = self._look.reply(request)
         plain = self._read(reply.file, json.dumps(self._look.body(request)).encode())
-        return self._noted(changes(plain, self._read(reply.file, json.dumps(body).encode())))
+        return self._noted(plain, self._read(reply.file, json.dumps(body).encode()))
 
     def changed_by_bytes(self, request: str, data: bytes) -> list[str]:
         """Return the figures that change if a request gets these bytes; their values are those of other times."""
-        return self._noted(changes(self.meant, self._read(self._look.reply(request).file, data)))
+        return self._noted(self.meant, self._read(self._look.reply(request).file, data))
 
     def changed_by_ending(self, request: str, ending: Ending | None) -> list[str]:
         """Return the figures that change if a reply ends otherwise."""
-        capture, moment = self._look.capture, self._look.moment
-        replies = capture.manifest.replies if moment is None else moment.replies
-        altered = tuple(
-            msgspec.structs.replace(reply, ending=ending) if reply.request == request else reply for reply in replies
+        capture = self._look.capture
+        replies = tuple(
+            msgspec.structs.replace(reply, ending=ending) if reply.request == request else reply
+            for reply in capture.manifest.replies
         )
-        if moment is None:
-            manifest = msgspec.structs.replace(capture.manifest, replies=altered)
-            return self._noted(changes(self.meant, self._of(msgspec.structs.replace(capture, manifest=manifest), None)))
-        return self._noted(changes(self.meant, self._of(capture, msgspec.structs.replace(moment, replies=altered))))
-
-    def _noted(self, changed: list[str]) -> list[str]:
-        self.explained.update(changed)
-        return changed
+        manifest = msgspec.structs.replace(capture.manifest, replies=replies)
+        return self._noted(self.meant, meaning_of(reading_of(msgspec.structs.replace(capture, manifest=manifest))))
 
     def _read(self, file: str, data: bytes) -> dict[str, Any]:
-        capture: Capture = msgspec.structs.replace(self._look.capture, data={**self._look.capture.data, file: data})
-        return self._of(capture, self._look.moment)
+        capture = self._look.capture
+        return meaning_of(reading_of(msgspec.structs.replace(capture, data={**capture.data, file: data})))
 
-    def _of(self, capture: Capture, moment: Moment | None) -> dict[str, Any]:
-        return meaning_of(reading_of(capture, moment))
+    def _noted(self, first: Mapping[str, Any], second: Mapping[str, Any]) -> list[str]:
+        changed = changes(first, second)
+        self.explained.update(changed)
+        return changed
 
 
 def meaning_of(read: UnitReading | PollError) -> dict[str, Any]:

@@ -5,7 +5,7 @@ A unit that is looked at now, a simulated unit and a capture are the same here: 
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import cached_property
 from typing import Any, Final
 
@@ -33,6 +33,10 @@ UNKNOWN: Final = "devdetails"
 """A report of upstream's that stock firmware does not know. Documented (D10)."""
 
 REPORTS: Final = (VERSION, SUMMARY, STATS, POOLS, STATS_NEW_API, SUMMARY_NEW_API)
+LOOK: Final = (VERSION, STATS_NEW_API, STATS, SUMMARY_NEW_API, SUMMARY, POOLS, UNKNOWN)
+"""What one look asks, in order: both dialects of a report follow each other, so that they are of one second."""
+POLLED: Final = STATS_NEW_API
+"""What the agent asks at every poll."""
 LEGACY_REPORTS: Final = (VERSION, SUMMARY, STATS, POOLS)
 
 # Documented (D17): these pages print the new_api reply of that name.
@@ -284,6 +288,25 @@ def looks_of(capture: Capture) -> tuple[Observed, ...]:
     return (Observed(capture), *(Observed(capture, moment) for moment in capture.manifest.moments))
 
 
+def restricted(look: Observed, requests: Collection[str]) -> Observed:
+    """Return a look as the first and only one of a capture, with its replies to these requests alone."""
+    prefix = "" if look.moment is None else f"{look.moment.folder}/"
+    recorded = look.capture.manifest.replies if look.moment is None else look.moment.replies
+    kept = tuple(
+        reply if reply.file is None else msgspec.structs.replace(reply, file=prefix + reply.file)
+        for reply in recorded
+        if report_of(reply.request) in requests
+    )
+    manifest = msgspec.structs.replace(look.capture.manifest, replies=kept, moments=())
+    return Observed(msgspec.structs.replace(look.capture, manifest=manifest))
+
+
+def report_of(request: str) -> str:
+    """Return the report that a page prints; any other request as it is."""
+    page = _PAGE.fullmatch(request)
+    return request if page is None else f"{page[1]} new_api"
+
+
 def is_new_dialect(body: Mapping[str, Any]) -> bool:
     """Return True for a reply of the new dialect. Observed (O09): its STATUS is an object."""
     return isinstance(body.get("STATUS"), dict)
@@ -324,10 +347,10 @@ def _replies(capture: Capture, moment: Moment | None) -> Iterator[Reply]:
         if file is not None and page is not None and form.is_challenge(file):
             continue
         yield Reply(
-            request=reply.request if page is None else f"{page[1]} new_api",
+            request=report_of(reply.request),
             data=None if file is None else capture.data[prefix + file],
             ending=reply.ending,
             is_page=page is not None,
-            is_complete=file is None or form.is_complete(file),
+            is_complete=file is None or form.is_complete(file.rpartition("/")[2]),
             file="" if file is None else prefix + file,
         )
