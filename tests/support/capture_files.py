@@ -4,8 +4,11 @@ from pathlib import Path
 
 from paths import CAPTURES
 
+from agent.hil.capture.form import GOLDEN
+
 FOLDERS = tuple(sorted(path for path in CAPTURES.iterdir() if path.is_dir()))
-FILES = tuple(sorted(path for folder in FOLDERS for path in folder.iterdir()))
+FILES = tuple(sorted(path for folder in FOLDERS for path in folder.iterdir() if path.name != GOLDEN))
+"""The replies; a golden reading beside them is none."""
 
 
 def capture(name: str) -> bytes:

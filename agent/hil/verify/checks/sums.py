@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from agent.hil.verify.observed import (
@@ -293,6 +294,7 @@ def dialects_agree(look: Observed) -> Iterator[Finding]:
             yield Finding(path=f"{path}.{key}", found=f"{first:,.2f}", expected=f"{second:,.2f}, as {new_path}.{other}")
 
 
+@lru_cache(maxsize=256)
 def _constant_of(model: str | None) -> float | None:
     """Return the GH/s per chip and MHz of a model's chip; None if no source tells the chip or its constant."""
     hardware = shipped_catalogue().hardware(model or "")
