@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import Any, Final
+from typing import Final
 
 from agent.hil.verify.observed import (
     POOLS,
@@ -12,12 +12,12 @@ from agent.hil.verify.observed import (
     SUMMARY_NEW_API,
     VERSION,
     Observed,
-    is_new_dialect,
     number,
     shown,
 )
 from agent.hil.verify.verdict import Finding, UnansweredError
 from agent.unit.model_names import base_key
+from agent.unit.reading import Mode, UnitReading
 
 # Observed (O82): programs that stand for a build date, under their own names.
 _PROGRAMS: Final = ("BOSer", "BOSminer+", "BOSminer", "LUXminer", "Cgminer")
@@ -189,23 +189,5 @@ def _require_awake(look: Observed) -> None:
     Raises:
         UnansweredError: It sleeps.
     """
-    is_asleep = False
-    for request in (STATS_NEW_API, STATS):
-        try:
-            figures: dict[str, Any] = look.figures(request)[1]
-        except UnansweredError:
-            is_asleep = is_asleep or (request == STATS and _is_header_alone(look))
-            continue
-        key = "miner-mode" if is_new_dialect(look.body(request)) else "Mode"
-        is_asleep = is_asleep or (
-            number(figures.get(key)) == _ASLEEP and not number(figures.get("rate_5s", figures.get("GHS 5s")))
-        )
-    if is_asleep:
+    if isinstance(look.reading, UnitReading) and look.reading.mode is Mode.SLEEP:
         raise UnansweredError("the unit sleeps")
-
-
-def _is_header_alone(look: Observed) -> bool:
-    try:
-        return len(look.rows(STATS)) == 1 and not is_new_dialect(look.body(STATS))
-    except UnansweredError:
-        return False

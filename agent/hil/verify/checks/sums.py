@@ -31,6 +31,8 @@ ABOVE_IDEAL: Final = 1.25
 """Most that the 5 s rate of whole boards is above their ideal. Observed (O25, O52): 2.2 % on an S21."""
 WORK_APART: Final = 0.02
 """Observed (O21): credited work is within 1 % of the average, or within 5 deviations of the shares' chance."""
+_RAMP: Final = 0.001
+"""Share of the ideal by which the rate of a unit that starts may grow from one request to the next. Assumed (A36)."""
 LEAST_SHARES: Final = 100
 _HASHES_PER_SHARE: Final = 2.0**32
 SLOTS: Final = range(1, 5)
@@ -170,7 +172,8 @@ def rate_is_within_the_ideal(look: Observed) -> Iterator[Finding]:
         if rate is None or not ideals or None in ideals:
             continue
         ideal = sum(each for each in ideals if each is not None)
-        if not ideal and not rate:
+        if not ideal:
+            # Clocks of 0: the boards hash nothing, or have just begun to.
             continue
         is_any = True
         if rate > ABOVE_IDEAL * ideal:
@@ -290,7 +293,7 @@ def dialects_agree(look: Observed) -> Iterator[Finding]:
         # Documented (D84): builds with `rate_sale` tell the boards' sum as the ideal.
         if first is None or second is None or (other == "rate_ideal" and "rate_sale" in new):
             continue
-        if not math.isclose(first, second, rel_tol=apart, abs_tol=1.0):
+        if not math.isclose(first, second, rel_tol=apart, abs_tol=_RAMP * (number(new.get("rate_ideal")) or 0.0)):
             yield Finding(path=f"{path}.{key}", found=f"{first:,.2f}", expected=f"{second:,.2f}, as {new_path}.{other}")
 
 
