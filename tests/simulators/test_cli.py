@@ -133,6 +133,15 @@ def test_one_unit_serves_its_model() -> None:
         assert b'"Type":"Antminer T21"' in ask("127.79.1.1", port, b'{"command":"version"}')
 
 
+def test_one_unit_runs_a_build_and_sleeps_if_told_so() -> None:
+    """`one --build` takes a key or a date as the unit tells it; `--asleep` gives the header of a sleeping unit alone."""
+    options = ("--build", "Fri Oct 11 16:34:48 CST 2024", "--asleep", "--base", "127.79.1.1", "--port", "0")
+    with simulator("one", "--model", "S21:200", *options) as process:
+        port = int(lines_until(process, "^true hashrate")[1].rsplit(" ", 1)[1])
+        stats = json.loads(ask("127.79.1.1", port, b'{"command":"stats"}').rstrip(b"\0"))
+    assert [row["CompileTime"] for row in stats["STATS"]] == ["Fri Oct 11 16:34:48 CST 2024"]
+
+
 def test_recorded_replies_are_served_from_the_command_line() -> None:
     """`replay DIR DIR` gives each directory an address and prints the commands it holds."""
     folders = [str(CAPTURES / "s19pro-stock-202212"), str(CAPTURES / "s21-stock-aml-202407")]
@@ -174,6 +183,7 @@ def test_a_taken_port_is_one_clear_line_and_exit_1() -> None:
         (["farm", "--farm", "/nowhere.toml"], "/nowhere.toml: file: no such file or directory"),
         (["farm", "--addresses", "[b]:100:"], "'[b]:100:' is not IPV4 or IPV4:PORT"),
         (["one", "--model", "T21:much"], "bin 'much' of 'T21:much' is not a number of TH/s"),
+        (["one", "--build", "S9-2016"], "unknown firmware build 'S9-2016'; known: s21-202407 (Thu Jul 11 16:38:25"),
         (["one", "--model", "T21:186"], "model 'T21' has no sourced bin of 186 TH/s; it has: 190"),
     ],
 )
