@@ -134,7 +134,7 @@ def test_one_unit_serves_its_model() -> None:
 
 
 def test_one_unit_runs_a_build_and_sleeps_if_told_so() -> None:
-    """`one --build` takes a key or a date as the unit tells it; `--asleep` gives the header of a sleeping unit alone."""
+    """`one --build` takes a key or a date as the unit tells it; with `--asleep` its `stats` is a header alone."""
     options = ("--build", "Fri Oct 11 16:34:48 CST 2024", "--asleep", "--base", "127.79.1.1", "--port", "0")
     with simulator("one", "--model", "S21:200", *options) as process:
         port = int(lines_until(process, "^true hashrate")[1].rsplit(" ", 1)[1])

@@ -93,7 +93,7 @@ def replies_agree_on_uptime(look: Observed) -> Iterator[Finding]:
 
 
 def uptime_advances(looks: Sequence[Observed]) -> Iterator[Finding]:
-    """From look to look the uptime advances as the unit's clock does, unless the process was restarted."""
+    """From look to look the uptime advances as the unit's clock does, unless the process restarted. Observed (O162)."""
     is_any = False
     for request in (STATS_NEW_API, STATS, SUMMARY):
         told = [found for look in looks if (found := _awake_age(look, request)) is not None]

@@ -122,7 +122,7 @@ def dialects_have_their_shape(look: Observed) -> Iterator[Finding]:
         except UnansweredError:
             continue
         if "STATUS" not in body:
-            # Observed: sanitised captures alone lack it (A09).
+            # Assumed (A09): only sanitised captures lack it.
             continue
         is_any = True
         if is_new_dialect(body):

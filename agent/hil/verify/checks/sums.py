@@ -30,7 +30,7 @@ IDEAL_APART: Final = 0.005
 ABOVE_IDEAL: Final = 1.25
 """Most that the 5 s rate of whole boards is above their ideal. Observed (O25, O52): 2.2 % on an S21."""
 WORK_APART: Final = 0.02
-"""Observed (O21): credited work is within 1 % of the average, or within 5 deviations of the shares' chance."""
+"""Observed (O21, O161): work is within 1 % of the average; five deviations of the shares' chance come on top."""
 _RAMP: Final = 0.001
 """Share of the ideal by which the rate of a unit that starts may grow from one request to the next. Assumed (A36)."""
 LEAST_SHARES: Final = 100
@@ -239,7 +239,7 @@ def hardware_errors_sum(look: Observed) -> Iterator[Finding]:
 
 
 def pools_sum_to_the_shares(look: Observed) -> Iterator[Finding]:
-    """The pools' accepted shares sum to those of `summary`. Observed: s21-stock-aml-202407 (O160)."""
+    """The pools' accepted shares sum to those of `summary`. Observed (O160)."""
     path, figures = look.figures(SUMMARY)
     total = number(figures.get("Accepted"))
     of_pools = [number(row.get("Accepted")) for row in look.rows(POOLS)]
