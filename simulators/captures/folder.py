@@ -194,9 +194,9 @@ def _wrong(reply: Reply) -> tuple[str, str, str] | None:
     if not all(words) or (reply.is_page and (len(words) != 2 or not words[1].startswith("/"))):
         return "request", reply.request, "is neither a command with its words nor GET and a path"
     if reply.ending is not None and reply.is_page and reply.ending in _OF_THE_API:
-        return "ending", reply.ending, "is no ending of a page"
+        return "ending", reply.ending.value, "is no ending of a page"
     if reply.ending is Ending.LENGTH and not reply.is_page:
-        return "ending", reply.ending, "is an ending of pages only"
+        return "ending", reply.ending.value, "is an ending of pages only"
     if reply.head is not None and (not reply.is_page or not is_raw(reply.head.encode("latin-1", "replace"))):
         return "head", reply.head, "does not begin with the status line of a page"
     if any(size < 1 for size in reply.chunks):

@@ -1,9 +1,5 @@
 """`hashsight-sim replay`: recorded replies and pages, byte for byte."""
 
-import contextlib
-import ipaddress
-from collections import defaultdict
-from collections.abc import Iterable
 from pathlib import Path
 
 import typer
@@ -16,13 +12,9 @@ from simulators.commands.terminal import ERRORS, SCREEN
 from simulators.farm.clock import SimClock
 from simulators.farm.plan import FarmError
 from simulators.sockets.api_server import ApiServer
-from simulators.sockets.journal import Journal
-from simulators.sockets.recorded_pages import Place, serve_recorded_ports
+from simulators.sockets.recorded_pages import Place
 from simulators.sockets.replay import RecordedUnit, read_captures
-from simulators.sockets.serving import serve_stations
-from simulators.sockets.station import Station
-from simulators.strangers.spans import Span
-from simulators.strangers.surroundings import Elsewhere, Make, Strangers, Surroundings
+from simulators.sockets.replaying import serve_replay
 
 
 def run(
@@ -76,72 +68,28 @@ async def host_replay(
 ) -> None:
     """Serve recorded replies until stopped."""
     stopped = stop_signal()
-    journal = Journal()
-    async with contextlib.AsyncExitStack() as stack:
-        server = await open_api(stack, recorded, clock, journal, port=port, allow_remote=allow_remote)
-        places = await stack.enter_async_context(
-            serve_recorded_ports(
-                recorded,
-                clock.now,
-                journal,
-                web_port=web_port,
-                has_pages=has_pages,
-                is_loopback_only=not allow_remote,
-            )
-        )
+    async with serve_replay(
+        recorded,
+        clock.now,
+        port=port,
+        web_port=web_port,
+        has_pages=has_pages,
+        is_loopback_only=not allow_remote,
+    ) as replayed:
+        if replayed.api is not None and not replayed.api.can_silence:
+            ERRORS.print("this kernel lets only root keep addresses silent: they reset connections instead")
         for unit in recorded:
-            SCREEN.print(_api_line(unit, server))
-            for place in places:
+            SCREEN.print(_api_line(unit, replayed.api))
+            for place in replayed.places:
                 if place.unit is unit:
                     SCREEN.print(_place_line(place))
                     if place.problem:
                         ERRORS.print(f"{unit.host}: port {place.recorded}: {place.problem}")
             for scene in unit.scenes[1:]:
                 SCREEN.print(f"  from {scene.at_s:.0f} s on: {scene.name}")
-        if any(scene.pages.behind for unit in recorded for scene in unit.scenes) and has_pages:
+        if any(place.unit.scenes[-1].pages.behind for place in replayed.places):
             SCREEN.print("any digest login opens the pages: a capture holds no password to check it with")
         await stopped.wait()
-
-
-async def open_api(
-    stack: contextlib.AsyncExitStack,
-    recorded: Iterable[RecordedUnit],
-    clock: SimClock,
-    journal: Journal,
-    *,
-    port: int,
-    allow_remote: bool,
-) -> ApiServer | None:
-    """Serve the API of recorded units; None if every one of them refused.
-
-    Each has a listening socket of its own, so that what was not recorded is refused.
-    """
-    stations: defaultdict[int, dict[str, Station]] = defaultdict(dict)
-    silent = []
-    for unit in recorded:
-        if unit.api_state is PortState.OPEN:
-            stations[unit.port][unit.host] = unit
-        elif unit.api_state is not PortState.REFUSED:
-            address = int(ipaddress.IPv4Address(unit.host))
-            silent.append(Span(address, address))
-            stations[unit.port] = stations[unit.port]
-    if not stations:
-        return None
-    strangers = (Strangers(make=Make.SILENT, spans=tuple(silent)),) if silent else ()
-    server = await stack.enter_async_context(
-        serve_stations(
-            stations,
-            clock.now,
-            port=port,
-            journal=journal,
-            around=Surroundings(strangers=strangers, elsewhere=Elsewhere.REFUSE),
-            is_loopback_only=not allow_remote,
-        )
-    )
-    server.silence(frozenset())
-    if not server.can_silence:
-        ERRORS.print("this kernel lets only root keep addresses silent: they reset connections instead")
-    return server
 
 
 def _api_line(unit: RecordedUnit, server: ApiServer | None) -> str:

@@ -137,6 +137,7 @@ class _Ports:
             task.cancel()
         if self._conversations:
             await asyncio.wait(self._conversations)
+            await asyncio.sleep(0.0)  # Their transports close in the loop's next turn.
         for server in self._servers:
             await server.wait_closed()
 
@@ -171,11 +172,13 @@ class _Ports:
 
     async def _stay_mute(self, _unit: RecordedUnit, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Take what comes and answer nothing, since nothing was recorded of this port."""
-        with contextlib.suppress(OSError, TimeoutError):
-            async with asyncio.timeout(MAX_OPEN_S):
-                while await reader.read(4096):
-                    pass
-        writer.transport.abort()
+        try:
+            with contextlib.suppress(OSError, TimeoutError):
+                async with asyncio.timeout(MAX_OPEN_S):
+                    while await reader.read(4096):
+                        pass
+        finally:
+            writer.transport.abort()
 
     async def _serve_pages(
         self, unit: RecordedUnit, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
