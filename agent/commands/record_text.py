@@ -5,13 +5,17 @@ from pathlib import Path
 from typing import Any, Final
 
 from agent.commands.machine_output import visible
-from agent.commands.terminal import out
+from agent.commands.terminal import err, out
 from agent.hil.capture.report import NOTHING
 from agent.hil.capture.session import Recording
+from agent.hil.redaction.redactor import Redactor
 from agent.text.numbers import ABSENT, duration_text, hashrate_text
 
 _WIDTH: Final = 80
 _MARGIN: Final = 11
+_WIDE_MARGIN: Final = 22
+_MOST_SHOWN: Final = 12
+_MOST_KEPT: Final = 24
 _ENDINGS: Final[Mapping[str, str]] = {
     "nul_close": "NUL, then it closes",
     "nul": "NUL, and it leaves the connection open",
@@ -22,6 +26,41 @@ _ENDINGS: Final[Mapping[str, str]] = {
     "too_large": "cut at the recorder's cap",
     NOTHING: "no connection",
 }
+
+
+def print_redaction(host: str, redactor: Redactor | None) -> None:
+    """Print what was replaced, and what stayed: on a terminal each pseudonym beside what it stands for.
+
+    Args:
+        host: The unit's address.
+        redactor: None if nothing is replaced.
+    """
+    if redactor is None:
+        _note(f"{host}: nothing is replaced; the capture will say that it is private")
+        return
+    by_kind: dict[str, dict[str, list[str]]] = {}
+    for each in redactor.replaced:
+        paths = by_kind.setdefault(each.kind, {}).setdefault(each.pseudonym, [])
+        place = each.path.rpartition(".")[2] or each.name
+        if place not in paths:
+            paths.append(place)
+    count = sum(map(len, by_kind.values()))
+    _note(f"{host}: {count} texts are replaced by others of the same length")
+    originals = redactor.originals if err.is_terminal else {}
+    for kind, pseudonyms in by_kind.items():
+        for pseudonym, places in [*pseudonyms.items()][:_MOST_SHOWN]:
+            original = f"{originals[pseudonym]} -> " if pseudonym in originals else ""
+            _note_wrapped(kind, f"{original}{pseudonym}  ({', '.join(places[:3])}{', ...' if len(places) > 3 else ''})")
+        if len(pseudonyms) > _MOST_SHOWN:
+            _note_wrapped(kind, f"and {len(pseudonyms) - _MOST_SHOWN} more")
+    by_reason: dict[str, list[str]] = {}
+    for kept in redactor.kept:
+        by_reason.setdefault(kept.reason, []).append(kept.text)
+    _note(f"{host}: these stay as the unit said them")
+    for reason, texts in by_reason.items():
+        shown = [text for text in dict.fromkeys(texts) if text]
+        more = f" and {len(shown) - _MOST_KEPT} more" if len(shown) > _MOST_KEPT else ""
+        _note_wrapped(reason, f"{', '.join(shown[:_MOST_KEPT])}{more}" if shown else "all")
 
 
 def print_finished(host: str, folder: Path, recording: Recording, document: Mapping[str, Any]) -> None:
@@ -98,16 +137,25 @@ def _times_text(times: Mapping[str, Mapping[str, float]]) -> str:
     )
 
 
-def _wrapped(text: str) -> Iterable[str]:
+def _wrapped(text: str, margin: int = _MARGIN) -> Iterable[str]:
     """Yield the lines of a text that fit beside the margin; a longer word has a line of its own."""
     line = ""
     for word in visible(text).split(" "):
-        if line and _MARGIN + len(line) + 1 + len(word) > _WIDTH:
+        if line and margin + len(line) + 1 + len(word) > _WIDTH:
             yield line
             line = word
         else:
             line = f"{line} {word}" if line else word
     yield line
+
+
+def _note_wrapped(name: str, text: str) -> None:
+    for number, line in enumerate(_wrapped(text, _WIDE_MARGIN)):
+        _note(f"  {'' if number else name:<{_WIDE_MARGIN - 2}}{line}")
+
+
+def _note(text: str) -> None:
+    err.print(visible(text), markup=False, soft_wrap=True)
 
 
 def _print(text: str) -> None:

@@ -60,7 +60,10 @@ def record(
     ] = 10.0,
     any_address: AnyAddress = False,
     keep: Annotated[
-        list[str] | None, typer.Option("--keep", metavar="TEXT", help="Do not replace this text; may be repeated.")
+        list[str] | None,
+        typer.Option(
+            "--keep", metavar="PATH", help="Leave the texts at this path as they are: STATS.*.state; may be repeated."
+        ),
     ] = None,
     is_redacted: Annotated[
         bool, typer.Option("--redact/--no-redact", help="Replace what is private, or write a private capture.")

@@ -11,6 +11,7 @@ from agent.hil.capture.form import Capture, RecordedReply, Timing
 from agent.hil.capture.gathering import Gathering
 from agent.hil.capture.golden import told
 from agent.hil.capture.replayed import reading_of
+from agent.hil.redaction.redactor import Redactor
 from agent.unit.cgminer import wire
 
 NOTHING: Final = "nothing"
@@ -18,12 +19,13 @@ NOTHING: Final = "nothing"
 _REFUSED: Final = frozenset({"E", "F"})
 
 
-def as_document(gathering: Gathering, done: Finished) -> dict[str, object]:
+def as_document(gathering: Gathering, done: Finished, redactor: Redactor | None) -> dict[str, object]:
     """Return what was recorded, in base units.
 
     Args:
         gathering: The recording.
         done: The capture made of it.
+        redactor: What redacted it; None if nothing did.
     """
     capture = done.capture
     manifest = capture.manifest
@@ -50,6 +52,8 @@ def as_document(gathering: Gathering, done: Finished) -> dict[str, object]:
         "refused": _refused(capture),
         "times": _times(() if capture.timings is None else capture.timings.replies),
         "reading": told(reading_of(capture)),
+        "replaced": [] if redactor is None else [msgspec.to_builtins(each) for each in redactor.replaced],
+        "kept": [] if redactor is None else [msgspec.to_builtins(each) for each in redactor.kept],
     }
 
 
