@@ -49,12 +49,21 @@ _MOST_TWINS: Final = 10_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Writing:
-    """How captures are written."""
+    """How captures are written, as the options say.
+
+    Attributes:
+        folder: Where; None for that of each spool.
+        keep: Paths whose texts are not replaced.
+        is_redacted: Replace what is private.
+        is_agreed: Ask nobody.
+        has_screen: Print the screen at the end.
+    """
 
     folder: Path | None
     keep: tuple[str, ...]
     is_redacted: bool
     is_agreed: bool
+    has_screen: bool
 
 
 def record(
@@ -79,7 +88,13 @@ def record(
 ) -> None:
     """Record units, or finish recordings that were stopped, and write their captures."""
     with exit_codes():
-        writing = _Writing(folder=folder, keep=tuple(keep or ()), is_redacted=is_redacted, is_agreed=is_agreed)
+        writing = _Writing(
+            folder=folder,
+            keep=tuple(keep or ()),
+            is_redacted=is_redacted,
+            is_agreed=is_agreed,
+            has_screen=not as_json,
+        )
         if finish:
             if hosts:
                 raise usage_error("record", "--finish", "", "is given alone; no unit is asked")
@@ -290,7 +305,8 @@ def _written(recording: Recording, writing: _Writing) -> dict[str, object]:
     _write(folder, done)
     recording.path.unlink(missing_ok=True)
     document = as_document(recording.gathering, done, redactor)
-    print_finished(host, folder, recording, document)
+    if writing.has_screen:
+        print_finished(host, folder, recording, document)
     return {"host": host, "folder": str(folder), **document}
 
 
@@ -305,9 +321,14 @@ def _free(folder: Path) -> Path:
 
 
 def _is_agreed(folder: Path, writing: _Writing) -> bool:
-    if writing.is_agreed or not (sys.stdin is not None and sys.stdin.isatty() and err.is_terminal):
+    if writing.is_agreed or not _has_terminal():
         return True
     return typer.confirm(f"write {folder}?", default=True, err=True)
+
+
+def _has_terminal() -> bool:
+    """Return True if somebody can be asked."""
+    return sys.stdin is not None and sys.stdin.isatty() and err.is_terminal
 
 
 def _say(text: str) -> None:

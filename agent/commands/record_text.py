@@ -73,7 +73,8 @@ def print_finished(host: str, folder: Path, recording: Recording, document: Mapp
 
 def _rows(folder: Path, recording: Recording, document: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
     kind = "redacted" if document["is_redacted"] else "NOT redacted: private, do not publish"
-    yield "capture", f"{folder}: {document['files']} replies, {document['bytes'] / 1000:,.0f} kB; {kind}"
+    yield "capture", str(folder)
+    yield "replies", f"{document['files']}, {document['bytes'] / 1000:,.0f} kB; {kind}"
     yield "reading", _reading_text(document["reading"])
     yield "states", ", ".join(_state_text(each, document["looks"]) for each in document["states"])
     if document["moments"]:
