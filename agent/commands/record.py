@@ -260,9 +260,10 @@ def _settled(recordings: Iterable[Recording], writing: _Writing) -> tuple[list[d
 
 
 def _no_unit(recording: Recording) -> dict[str, object]:
-    """Say why there is nothing to write; the spool holds nothing that is missed."""
+    """Say why there is nothing to write; a spool that this process made holds nothing that is missed."""
     host, error = recording.begun.host, recording.error
-    recording.path.unlink(missing_ok=True)
+    if error is not None or recording.is_stopped:
+        recording.path.unlink(missing_ok=True)
     text = "stopped before anything was recorded"
     if error is not None:
         text = sentence(error)

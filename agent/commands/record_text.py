@@ -9,13 +9,11 @@ from agent.commands.terminal import err, out
 from agent.hil.capture.report import NOTHING
 from agent.hil.capture.session import Recording
 from agent.hil.redaction.redactor import Redactor
+from agent.hil.redaction.summary import words_for
 from agent.text.numbers import ABSENT, duration_text, hashrate_text
 
 _WIDTH: Final = 80
 _MARGIN: Final = 11
-_WIDE_MARGIN: Final = 22
-_MOST_SHOWN: Final = 12
-_MOST_KEPT: Final = 24
 _ENDINGS: Final[Mapping[str, str]] = {
     "nul_close": "NUL, then it closes",
     "nul": "NUL, and it leaves the connection open",
@@ -29,38 +27,13 @@ _ENDINGS: Final[Mapping[str, str]] = {
 
 
 def print_redaction(host: str, redactor: Redactor | None) -> None:
-    """Print what was replaced, and what stayed: on a terminal each pseudonym beside what it stands for.
-
-    Args:
-        host: The unit's address.
-        redactor: None if nothing is replaced.
-    """
+    """Print what was replaced, and what stays; None if nothing is replaced. No secret is shown."""
     if redactor is None:
         _note(f"{host}: nothing is replaced; the capture will say that it is private")
         return
-    by_kind: dict[str, dict[str, list[str]]] = {}
-    for each in redactor.replaced:
-        paths = by_kind.setdefault(each.kind, {}).setdefault(each.pseudonym, [])
-        place = each.path.rpartition(".")[2] or each.name
-        if place not in paths:
-            paths.append(place)
-    count = sum(map(len, by_kind.values()))
-    _note(f"{host}: {count} texts are replaced by others of the same length")
-    originals = redactor.originals if err.is_terminal else {}
-    for kind, pseudonyms in by_kind.items():
-        for pseudonym, places in [*pseudonyms.items()][:_MOST_SHOWN]:
-            original = f"{originals[pseudonym]} -> " if pseudonym in originals else ""
-            _note_wrapped(kind, f"{original}{pseudonym}  ({', '.join(places[:3])}{', ...' if len(places) > 3 else ''})")
-        if len(pseudonyms) > _MOST_SHOWN:
-            _note_wrapped(kind, f"and {len(pseudonyms) - _MOST_SHOWN} more")
-    by_reason: dict[str, list[str]] = {}
-    for kept in redactor.kept:
-        by_reason.setdefault(kept.reason, []).append(kept.text)
-    _note(f"{host}: these stay as the unit said them")
-    for reason, texts in by_reason.items():
-        shown = [text for text in dict.fromkeys(texts) if text]
-        more = f" and {len(shown) - _MOST_KEPT} more" if len(shown) > _MOST_KEPT else ""
-        _note_wrapped(reason, f"{', '.join(shown[:_MOST_KEPT])}{more}" if shown else "all")
+    _note(f"{host}: before anything is written")
+    for line in words_for(redactor):
+        _note(line)
 
 
 def print_finished(host: str, folder: Path, recording: Recording, document: Mapping[str, Any]) -> None:
@@ -88,7 +61,7 @@ def _rows(folder: Path, recording: Recording, document: Mapping[str, Any]) -> It
     yield "ports", "; ".join(f"{_PORTS[state]} {', '.join(numbers)}" for state, numbers in ports.items() if numbers)
     yield "times", _times_text(document["times"])
     if recording.is_login_refused:
-        yield "pages", "the login was refused; they were left alone after that"
+        yield "pages", "the login was refused, or is not asked for by digest; they were left alone then"
     if recording.is_too_large:
         yield "note", "ended early: the recording had reached its largest size"
 
@@ -138,21 +111,16 @@ def _times_text(times: Mapping[str, Mapping[str, float]]) -> str:
     )
 
 
-def _wrapped(text: str, margin: int = _MARGIN) -> Iterable[str]:
+def _wrapped(text: str) -> Iterable[str]:
     """Yield the lines of a text that fit beside the margin; a longer word has a line of its own."""
     line = ""
     for word in visible(text).split(" "):
-        if line and margin + len(line) + 1 + len(word) > _WIDTH:
+        if line and _MARGIN + len(line) + 1 + len(word) > _WIDTH:
             yield line
             line = word
         else:
             line = f"{line} {word}" if line else word
     yield line
-
-
-def _note_wrapped(name: str, text: str) -> None:
-    for number, line in enumerate(_wrapped(text, _WIDE_MARGIN)):
-        _note(f"  {'' if number else name:<{_WIDE_MARGIN - 2}}{line}")
 
 
 def _note(text: str) -> None:

@@ -11,13 +11,11 @@ import pytest
 from loopback import answering, hanging, unit
 from patience import PATIENT_S
 from recorded_units import files_of
-from rich.console import Console
 from sim_cases import make_farm
 from typer.testing import CliRunner, Result
 from web_cases import Served, served, until
 
 from agent.commands import record as command
-from agent.commands import record_text
 from agent.commands.command_line import app
 from agent.files.lock import FileLock
 from agent.hil.capture import form
@@ -74,8 +72,9 @@ async def test_a_unit_becomes_a_capture(tmp_path: Path) -> None:
         assert secret.encode() not in everything
         assert secret.lower().encode() not in everything
         assert secret not in result.output
-    assert "texts are replaced by others of the same length" in result.stderr
-    assert "serial number" in result.stderr
+    assert "Replaced:\n  serial number: " in result.stderr
+    assert "Kept:\n" in result.stderr
+    assert max(map(len, result.stderr.splitlines())) <= 80
     assert spools(tmp_path / "out") == []
 
 
@@ -135,9 +134,8 @@ async def test_private_captures_say_so(tmp_path: Path) -> None:
 
 
 async def test_a_terminal_is_asked_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is replaced is shown, each text beside its pseudonym; "n" writes nothing and loses nothing."""
+    """What is replaced is shown; "n" writes nothing and loses nothing."""
     farm = make_farm(1)
-    terminal = Console(file=sys.stderr, force_terminal=True, width=80)
     asked: list[str] = []
 
     def answer(text: str, **_: object) -> bool:
@@ -146,7 +144,6 @@ async def test_a_terminal_is_asked_first(tmp_path: Path, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(command, "_has_terminal", lambda: True)
     monkeypatch.setattr(command.typer, "confirm", answer)
-    monkeypatch.setattr(record_text, "err", terminal)
     async with served(farm) as site:
         declined = await record(*at(site), "-o", str(tmp_path))
         agreed = await record(*at(site), "-o", str(tmp_path), "--yes")
@@ -207,6 +204,7 @@ async def test_spool_without_a_reply_is_kept_back(tmp_path: Path) -> None:
     result = await record("--finish", str(path))
     assert result.exit_code == 1
     assert "nothing answered while it was recorded" in result.stderr
+    assert path.exists()
 
 
 async def test_two_recorders_in_one_folder(tmp_path: Path) -> None:

@@ -167,6 +167,46 @@ async def test_sleep_is_gone_through(tmp_path: Path) -> None:
     assert {each.state for each in timings.replies} == set(states)
 
 
+async def test_replay_over_time_gives_the_moments_again(tmp_path: Path) -> None:
+    """A fixpoint over time too: each moment is recorded again, at its time, and nothing else."""
+    farm = make_farm(1)
+    times: list[float] = []
+
+    def drive(_: str, look: Look) -> None:
+        times.append(look.at_s)
+        if look.number in {1, 4}:
+            farm.set_work_mode(farm.units[0], WORK_MODE_SLEEP if look.number == 1 else WORK_MODE_NORMAL)
+        farm.clock.advance(60.0)
+        if look.number == 9:
+            raise OSError(28, "enough")
+
+    async with served(farm) as site:
+        options = {"web_port": site.web.port, "login": LOGIN, "for_s": PATIENT_S, "every_s": 0.0}
+        (recording,) = await record(tmp_path, plan(HOST, site.api.port, **options), on_look=drive)
+    folder = tmp_path / "first" / "s21"
+    first = written(recording, folder)
+    assert len(first.capture.manifest.moments) >= 3
+    now = 0.0
+
+    def follow(_: str, look: Look) -> None:
+        nonlocal now
+        if look.number == len(times) - 1:
+            raise OSError(28, "enough")
+        now = times[look.number + 1] + 1e-3
+
+    units = read_captures([folder], "127.78.0.1", is_over_time=True, start=0.0)
+    async with serve_replay(units, lambda: now, port=0) as again:
+        assert again.api is not None
+        options["web_port"] = next(place.port for place in again.places if place.recorded == WEB_PORT)
+        (recording,) = await record(tmp_path, plan("127.78.0.1", again.api.port, **options), on_look=follow)
+    written(recording, tmp_path / "second" / "s21")
+    files = [files_of(tmp_path / each / "s21") for each in ("first", "second")]
+    for each in files:
+        del each[form.TIMINGS]
+    assert list(files[1]) == list(files[0])
+    assert files[1] == files[0]
+
+
 async def test_looks_without_anything_new_are_not_kept(tmp_path: Path) -> None:
     """Of ten looks at a unit that hashes, the first and the last stay; the times of all do."""
     farm = make_farm(1)
