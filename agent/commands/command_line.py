@@ -25,6 +25,7 @@ SUBCOMMANDS: Mapping[str, str] = {
     "check": "Check configuration and ledger and print what is deployed now. Opens no socket.",
     "once": "Poll every unit once and print the site's figures and its worst units.",
     "read": "Read one unit once and print everything it reports.",
+    "record": "Record what a unit says, byte for byte, as a capture that can be replayed. Only reads.",
     "scan": "Find the units in address ranges, say what they are, and propose a ledger. Changes nothing.",
     "verify": "Hold a capture against its golden reading, or units and captures against each other. Only reads.",
     "listen": "Fill a rack slot by slot: press each unit's IP report button, and it gets the next slot.",

@@ -41,7 +41,9 @@ def record(
         Through | None,
         typer.Option("--through", help="Go on until the unit was in this state and left it; --for bounds it, or 2h."),
     ] = None,
-    folder: Annotated[Path, typer.Option("--out", "-o", help="Folder in which each capture gets its own.")] = Path(),
+    folder: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Folder in which each capture gets its own; default: this one.")
+    ] = None,
     logins: Annotated[
         Path | None,
         typer.Option("--logins", help="File of mode 0600 with a line 'NETWORK USER PASSWORD': read the web pages too."),
@@ -58,7 +60,10 @@ def record(
     ] = 10.0,
     any_address: AnyAddress = False,
     keep: Annotated[
-        list[str] | None, typer.Option("--keep", metavar="TEXT", help="Do not replace this text; may be repeated.")
+        list[str] | None,
+        typer.Option(
+            "--keep", metavar="PATH", help="Leave the texts at this path as they are: STATS.*.state; may be repeated."
+        ),
     ] = None,
     is_redacted: Annotated[
         bool, typer.Option("--redact/--no-redact", help="Replace what is private, or write a private capture.")
@@ -70,7 +75,7 @@ def record(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Record what a unit says, byte for byte, as a capture that can be replayed. Sends only requests that read.
+    """Record what a unit says, byte for byte, as a capture that can be replayed. Only reads.
 
     Every report is asked for in both dialects on one connection at a time, then what its firmware has besides; with a
     login, its web pages too. Ports 22, 80, 443, 6060, 8080 and 50051 get one connection without a byte, to note whether

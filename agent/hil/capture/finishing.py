@@ -14,7 +14,6 @@ from agent.hil.capture.replayed import reading_of
 from agent.hil.capture.requests import STATS, VERSION, Firmware, firmware_said
 from agent.hil.capture.spool import Begun
 from agent.site.mismatch import reported_bin
-from agent.unit import registry
 
 _HEAD: Final = "#head"
 
@@ -118,7 +117,7 @@ def _unit(capture: Capture) -> CapturedUnit:
             return CapturedUnit(
                 model=reading.identity.model,
                 firmware=reading.identity.firmware,
-                reader=registry.DEFAULT.name,
+                reader=reading.reader,
                 bin_hs=None if bin_hs is None else bin_hs.hashrate_hs,
             )
     return CapturedUnit()

@@ -17,6 +17,8 @@ from agent.unit.reading import UnitReading
 
 MOST_MOMENTS: Final = 98
 """Moments kept for what is new in them; the last look may be one more."""
+MOST_KEPT_BYTES: Final = 64 * 1024 * 1024
+"""Bytes of all moments together; beyond them only the last look is kept."""
 
 
 class Look(NamedTuple):
@@ -57,6 +59,7 @@ class Gathering:
         self._shapes = SeenShapes()
         self._current: list[Exchange] = []
         self._moments: list[_Kept] = []
+        self._kept_bytes = 0
         self._last: _Kept | None = None
         self._timings: list[Timing] = []
 
@@ -89,8 +92,11 @@ class Gathering:
         new = [feature for exchange in exchanges for feature in self._features(exchange)]
         is_first = self._take_first(exchanges)
         is_new_state = state not in self.states
-        is_kept = not is_first and (is_new_state or bool(new)) and len(self._moments) < MOST_MOMENTS
+        size = sum(len(exchange.data) for exchange in exchanges)
+        has_room = len(self._moments) < MOST_MOMENTS and self._kept_bytes + size <= MOST_KEPT_BYTES
+        is_kept = not is_first and (is_new_state or bool(new)) and has_room
         if is_kept:
+            self._kept_bytes += size
             self._moments.append(_Kept(state, exchanges))
         self._last = None if is_kept or is_first else _Kept(state, exchanges)
         self._timings += [exchange.timing(state) for exchange in exchanges]

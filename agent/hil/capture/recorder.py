@@ -78,6 +78,11 @@ class Plan:
     pauses_s: Mapping[Firmware, float] = field(default_factory=lambda: PAUSE_S)
 
     @property
+    def shown(self) -> str:
+        """Its address, with the port if that is not 4028."""
+        return self.endpoint.host if self.endpoint.port == API_PORT else str(self.endpoint)
+
+    @property
     def waits_for_boot(self) -> bool:
         """True if a unit that does not answer yet is waited for."""
         return self.through in {State.BOOT, State.OFF}

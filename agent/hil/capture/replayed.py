@@ -42,12 +42,14 @@ _Recorded: TypeAlias = Mapping[str, tuple[RecordedReply, bytes | None]]
 def reading_of(capture: Capture, moment: Moment | None = None) -> UnitReading | PollError:
     """Return what the agent reads from a capture, or the error with which that poll fails.
 
+    The reader is chosen by what the unit said, as for a unit that no ledger row describes.
+
     Args:
         capture: Any capture, with a manifest or without.
         moment: One of its moments; what that look did not ask for is taken from the first replies. None for the first
             replies alone.
     """
-    reader = registry.READERS.get(capture.manifest.unit.reader or "", registry.DEFAULT)
+    reader = registry.CHOOSING
     conversation = reader.converse(UNIT_ID, reader.new_memory(), slow_every=1, wall=lambda: AT)
     try:
         return held_alone(_held(conversation, _recorded(capture, moment)), _catalogue())

@@ -81,11 +81,11 @@ async def record_all(
 
     async def one(plan: Plan) -> None:
         async with places:
-            await _record(plan, folder, begun_of(str(plan.endpoint)), on_look, recordings)
+            await _record(plan, folder, begun_of(plan.shown), on_look, recordings)
 
     async with asyncio.TaskGroup() as group:
         for plan in plans:
-            group.create_task(one(plan), name=f"record {plan.endpoint}")
+            group.create_task(one(plan), name=f"record {plan.shown}")
 
 
 async def _record(

@@ -99,7 +99,7 @@ class Identifier:
             web_port=self._web_port,
             at=self._wall(),
             kind=Kind.IDENTIFIED,
-            reader=None if reading is None else registry.DEFAULT.name,
+            reader=None if reading is None else reading.reader,
             make=_MAKER,
             reading=reading,
             info=info,
@@ -108,7 +108,7 @@ class Identifier:
         )
 
     async def _read(self, endpoint: Endpoint) -> tuple[UnitReading | None, PollError | None]:
-        reader = registry.DEFAULT
+        reader = registry.CHOOSING
         failure: PollError | None = None
         attempts = naps = 0
         while attempts < ATTEMPTS:

@@ -206,6 +206,10 @@ def decode_reply(data: bytes, command: str) -> Reply:
     )
 
 
+REFUSALS: Final = frozenset({"E", "F"})
+"""STATUS of a command that was refused."""
+
+
 def accept(reply: Reply) -> Reply:
     """Return `reply` if its STATUS is a success.
 
@@ -213,7 +217,7 @@ def accept(reply: Reply) -> Reply:
         RefusedError: STATUS is E or F.
         UnsupportedReplyError: STATUS is an unknown letter.
     """
-    if reply.status in {"E", "F"}:
+    if reply.status in REFUSALS:
         raise refusal(reply.command, reply.code, reply.message, reply.description)
     if reply.status not in {"S", "I", "W"}:
         raise UnsupportedReplyError(f"{reply.command}: STATUS is {reply.status[:20]!r}")
