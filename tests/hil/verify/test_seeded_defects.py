@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -267,6 +268,13 @@ def caught() -> dict[str, list[str]]:
     return found
 
 
+@cache
+def read_by_stock() -> frozenset[str]:
+    """Return the captures that the stock reader reads: the defects are seeded in it."""
+    readings = {path.parent.name: json.loads(path.read_bytes())["first"] for path in CAPTURES.glob("*/golden.json")}
+    return frozenset(name for name, reading in readings.items() if reading.get("reader") == "antminer")
+
+
 def test_the_reader_as_it_is_differs_nowhere() -> None:
     """Without a defect there is nothing to catch."""
     assert caught() == {}
@@ -275,13 +283,17 @@ def test_the_reader_as_it_is_differs_nowhere() -> None:
 @pytest.mark.parametrize("defect", DEFECTS, ids=str)
 def test_a_seeded_defect_is_caught(defect: Defect, monkeypatch: pytest.MonkeyPatch) -> None:
     """The defect shows on the captures that have the figure, and on no other; the figure is named."""
+    expected = defect.caught_on & read_by_stock()
+    if not expected:
+        pytest.skip("its captures are read by another reader now; seed it there")
     defect.seed(monkeypatch)
-    found = caught()
-    assert frozenset(found) == defect.caught_on
+    found = {name: paths for name, paths in caught().items() if name in read_by_stock()}
+    assert frozenset(found) == expected
     for paths in found.values():
         assert f"reading first: {defect.path}" in paths
 
 
 def test_the_defects_are_many() -> None:
-    """No two are one."""
-    assert len({defect.name for defect in DEFECTS}) == len(DEFECTS) >= 14
+    """No two are one, and fourteen at least show on captures of stock firmware."""
+    assert len({defect.name for defect in DEFECTS}) == len(DEFECTS)
+    assert len([defect for defect in DEFECTS if defect.caught_on & {S21, S19, ASLEEP}]) >= 14
