@@ -12,6 +12,8 @@ from agent.hil.verify.verdict import Outcome
 _AT: Final = re.compile(r"\[[0-9]+\]|(?<=[a-z])[1-4](?=$|[^0-9a-z])")
 """The position of a board or sensor in a path, in either dialect."""
 
+_SHOWN: Final = {Outcome.HOLDS: "hold", Outcome.BROKEN: "broken", Outcome.UNANSWERED: "not answered"}
+
 
 def print_verification(found: Verification, *, show_all: bool) -> None:
     """Print the differences, what was compared, and what could not be answered."""
@@ -53,7 +55,7 @@ def _print_checks(found: Verification) -> None:
     counts = Counter(verdict.outcome for verdict in found.verdicts)
     if not counts:
         return
-    words = ", ".join(f"{counts[outcome]} {outcome}" for outcome in Outcome if counts[outcome])
+    words = ", ".join(f"{counts[outcome]} {_SHOWN[outcome]}" for outcome in Outcome if counts[outcome])
     out.print(f"\nchecks: {words}")
     for verdict in found.verdicts:
         if verdict.outcome is Outcome.UNANSWERED:

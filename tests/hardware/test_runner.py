@@ -137,7 +137,7 @@ def test_units_are_read(text: str, expected: tuple[Endpoint, ...]) -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("203.0.113.9", "'203.0.113.9': not a private address"),
+        ("203.0.113.9", "'203.0.113.9': not a private address; real units are looked at in private networks only"),
         ("10.20.0.11,miner-7", "'miner-7': a literal IP address is expected"),
         ("10.20.0.11,10.20.0.11:4028", "'10.20.0.11:4028' stands twice"),
         (",".join(f"10.20.0.{at}" for at in range(1, MOST_UNITS + 2)), "65 units are too many at once; at most 64"),

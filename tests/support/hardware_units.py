@@ -1,7 +1,6 @@
 """The addresses of real units, as the command line names them."""
 
-from agent.address import Endpoint, parse_endpoint
-from agent.hil.scan.ranges import refuse_public
+from agent.address import PRIVATE_NETWORKS, Endpoint, parse_endpoint
 
 MOST_UNITS = 64
 API_PORT = 4028
@@ -17,9 +16,10 @@ def read_units(text: str) -> tuple[Endpoint, ...]:
     for part in filter(None, (part.strip() for part in text.split(","))):
         try:
             address, port = parse_endpoint(part, default_port=API_PORT)
-            refuse_public(address, ())
         except ValueError as error:
             raise ValueError(f"{part!r}: {error}") from error
+        if not any(address in network for network in PRIVATE_NETWORKS):
+            raise ValueError(f"{part!r}: not a private address; real units are looked at in private networks only")
         unit = Endpoint(str(address), port)
         if unit in units:
             raise ValueError(f"{part!r} stands twice; a unit serves one client at a time")
