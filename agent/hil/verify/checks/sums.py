@@ -36,7 +36,7 @@ _RAMP: Final = 0.001
 LEAST_SHARES: Final = 100
 _HASHES_PER_SHARE: Final = 2.0**32
 SLOTS: Final = range(1, 5)
-_UNITS: Final = frozenset({"GH", "GH/s"})
+_UNITS: Final = ("GH", "GH/s")
 
 
 class Board(NamedTuple):
@@ -293,7 +293,7 @@ def dialects_agree(look: Observed) -> Iterator[Finding]:
         # Documented (D84): builds with `rate_sale` tell the boards' sum as the ideal.
         if first is None or second is None or (other == "rate_ideal" and "rate_sale" in new):
             continue
-        if not math.isclose(first, second, rel_tol=apart, abs_tol=_RAMP * (number(new.get("rate_ideal")) or 0.0)):
+        if not math.isclose(first, second, rel_tol=apart, abs_tol=_RAMP * abs(number(new.get("rate_ideal")) or 0.0)):
             yield Finding(path=f"{path}.{key}", found=f"{first:,.2f}", expected=f"{second:,.2f}, as {new_path}.{other}")
 
 
