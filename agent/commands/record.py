@@ -10,20 +10,23 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+import msgspec
 import typer
 
 from agent import __version__
 from agent.address import PRIVATE_NETWORKS, Endpoint, Network, parse_endpoint
 from agent.commands.machine_output import visible, write_json
 from agent.commands.options.record import Through
-from agent.commands.record_text import print_finished, print_redaction
+from agent.commands.record_text import Brought, print_finished, print_redaction
 from agent.commands.scan import cancelled_by_signals
 from agent.commands.terminal import FAILED, err, exit_codes, sentence, usage_error
 from agent.config.file import load_config
 from agent.errors import ForeignProtocolError, PollError
 from agent.files.secret import read_password
+from agent.hil.assumptions.captured import recorded_of, unread_of
+from agent.hil.assumptions.table import judge
 from agent.hil.capture.exchange import Patience
-from agent.hil.capture.finishing import Finished, finished, named
+from agent.hil.capture.finishing import finished, named
 from agent.hil.capture.folder import write_capture
 from agent.hil.capture.gathering import Look
 from agent.hil.capture.recorder import API_PORT, WEB_PORT, Plan
@@ -294,6 +297,8 @@ def _written(recording: Recording, writing: _Writing) -> dict[str, object]:
         OSError: It could not be written.
     """
     redactor = Redactor(keep=writing.keep) if writing.is_redacted else None
+    if redactor is not None:
+        redactor.learn(recording.secrets)
     done = finished(recording.gathering, recording.begun, redactor)
     parent = recording.path.parent if writing.folder is None else writing.folder
     folder = _free(parent / done.capture.name)
@@ -303,16 +308,21 @@ def _written(recording: Recording, writing: _Writing) -> dict[str, object]:
     if not _is_agreed(folder, writing):
         _say(f"not written; {recording.path} holds it, unredacted: finish it with --finish, or delete it")
         return {"host": host, "error": "not written, as answered", "unfinished": str(recording.path)}
-    _write(folder, done)
+    write_capture(folder, done.capture, golden=done.golden, sources=done.sources)
     recording.path.unlink(missing_ok=True)
+    raw = recording.gathering.capture(name="", recorded_by="", recorded_at=recording.begun.recorded_at)
+    # Of what the unit said, not of its pseudonyms: the names of fields that nobody knows are among those.
+    unread, findings = unread_of(raw), judge(recorded_of(raw))
     document = as_document(recording.gathering, done, redactor)
     if writing.has_screen:
-        print_finished(host, folder, recording, document)
-    return {"host": host, "folder": str(folder), **document}
-
-
-def _write(folder: Path, done: Finished) -> None:
-    write_capture(folder, done.capture, golden=done.golden, sources=done.sources)
+        print_finished(Brought(recording, done, folder, document, unread, findings))
+    return {
+        "host": host,
+        "folder": str(folder),
+        **document,
+        "unread": msgspec.to_builtins(unread),
+        "assumptions": [msgspec.to_builtins(finding) for finding in findings],
+    }
 
 
 def _free(folder: Path) -> Path:

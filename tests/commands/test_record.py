@@ -3,11 +3,13 @@
 import asyncio
 import json
 import os
+import re
 import signal
 import sys
 from pathlib import Path
 
 import pytest
+from capture_files import capture
 from loopback import answering, hanging, unit
 from patience import PATIENT_S
 from recorded_units import files_of
@@ -61,11 +63,15 @@ async def test_a_unit_becomes_a_capture(tmp_path: Path) -> None:
         writes = site.api.journal.writes
     assert (result.exit_code, writes) == (0, 0)
     assert max(len(line) for line in result.stdout.splitlines() if str(tmp_path) not in line) <= 80
-    assert "Antminer S21 200 TH/s, stock, Fri Oct 11" in result.stdout
-    assert "hashing, " in result.stdout
-    capture = read_capture(tmp_path / "out" / NAME)
-    assert capture.manifest.is_redacted
-    assert len(capture.data) == 34
+    assert re.search(r"^unit +Antminer S21, 200 TH/s at 127\.77\.0\.1:", result.stdout, re.MULTILINE)
+    assert re.search(r"^firmware +stock, Fri Oct 11 16:34:48 CST 2024$", result.stdout, re.MULTILINE)
+    assert re.search(r"^boards +3 of 108 chips$", result.stdout, re.MULTILINE)
+    assert re.search(r"^framing +12 x NUL, then it closes; 22 x at the announced length$", result.stdout, re.MULTILINE)
+    assert re.search(r"^unread +no field", result.stdout, re.MULTILINE)
+    assert re.search(r"^confirmed +A01 ", result.stdout, re.MULTILINE)
+    written = read_capture(tmp_path / "out" / NAME)
+    assert written.manifest.is_redacted
+    assert len(written.data) == 34
     identity = farm.units[0].identity
     everything = b"".join(files_of(tmp_path / "out" / NAME).values())
     for secret in (identity.serial, identity.mac, identity.miner_id):
@@ -119,6 +125,25 @@ async def test_json_tells_what_was_recorded(tmp_path: Path) -> None:
     assert told["states"] == [{"state": "hashing", "first_at_s": told["states"][0]["first_at_s"], "looks": 1}]
     assert len(told["endings"]["nul_close"]) == 12
     assert {each["kind"] for each in told["replaced"]} >= {"serial number"}
+    verdicts = {each["id"]: each["verdict"] for each in told["assumptions"]}
+    assert (verdicts["A01"], verdicts["A34"]) == ("confirmed", "not_shown")
+    assert told["unread"] == {"fields": [], "more": 0}
+
+
+async def test_fields_that_nobody_reads_are_named(tmp_path: Path) -> None:
+    """A field of new firmware is on the screen and in the JSON by its own name, also if the capture replaces it."""
+    version = b'{"STATUS":[{"STATUS":"S","Description":"cgminer 1.0.0"}],"VERSION":[{"Type":"Antminer S21"}],"id":1}\0'
+    stats = capture("s21-stock-aml-202407/http-stats.json").replace(b'"fan_num"', b'"quantum_flux":17.5,"fan_num"', 1)
+
+    async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(stats.rstrip(b"\0") + b"\0" if b'"stats"' in await reader.read(4096) else version)
+
+    async with unit(behave, HOST) as (host, port):
+        result = await record(f"{host}:{port}", "-o", str(tmp_path))
+        as_json = await record(f"{host}:{port}", "-o", str(tmp_path), "--json")
+    assert "stats new_api: STATS[].quantum_flux x2 (number, 17.5)" in result.stdout
+    (told,) = json.loads(as_json.stdout)["captures"]
+    assert ("STATS[].quantum_flux", "17.5") in {(each["path"], each["example"]) for each in told["unread"]["fields"]}
 
 
 async def test_private_captures_say_so(tmp_path: Path) -> None:
@@ -127,8 +152,7 @@ async def test_private_captures_say_so(tmp_path: Path) -> None:
         result = await record(*at(site), "-o", str(tmp_path), "--no-redact")
     assert result.exit_code == 0
     assert "NOT redacted: private" in result.stdout
-    capture = read_capture(tmp_path / NAME)
-    assert not capture.manifest.is_redacted
+    assert not read_capture(tmp_path / NAME).manifest.is_redacted
     assert {path.stat().st_mode & 0o077 for path in (tmp_path / NAME).rglob("*")} == {0}
     assert "**private**" in (tmp_path / NAME / form.SOURCES).read_text()
 
@@ -244,6 +268,22 @@ async def test_password_is_in_no_file(tmp_path: Path) -> None:
     assert "http-stats.json" in files_of(tmp_path / "out" / NAME)
     assert WORD not in result.output
     assert all(WORD.encode() not in data for data in files_of(tmp_path / "out").values())
+
+
+async def test_known_password_is_replaced_wherever_the_unit_says_it(tmp_path: Path) -> None:
+    """A unit that repeats its own login does not publish it, even if the password looks like a word of its firmware."""
+    word = "temperature-alarm"
+    said = f'{{"STATUS":[{{"STATUS":"S","Msg":"{word}","Description":"cgminer 1.0.0"}}],"id":1}}'.encode()
+    async with unit(answering(said + b"\0"), HOST) as (host, port):
+        words = (f"{host}:{port}", "--web-port", str(port))
+        plain = await record(*words, "-o", str(tmp_path / "plain"))
+        known = await record(*words, "-o", str(tmp_path / "known"), "--logins", login_file(tmp_path, word))
+    assert (plain.exit_code, known.exit_code) == (0, 0)
+    has_word = [
+        {word.encode() in data for name, data in files_of(tmp_path / folder).items() if "tcp4028-" in name}
+        for folder in ("plain", "known")
+    ]
+    assert has_word == [{True}, {False}]
 
 
 async def _started(site: Served, folder: Path, *words: str) -> asyncio.subprocess.Process:

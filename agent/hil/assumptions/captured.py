@@ -6,7 +6,11 @@ from typing import Final, NamedTuple
 
 from agent.hil.assumptions.recorded import Exchange, Recorded
 from agent.hil.capture.form import Capture, Ending, RecordedReply, Timing
+from agent.unit import registry
+from agent.unit.unread import Unread
 
+_PAGE: Final = "page "
+_READ_PAGE: Final = "page get_system_info"
 _SCRIPT: Final = re.compile(r"GET /(?:cgi-bin/)?([A-Za-z0-9_]+)\.cgi")
 # Moments are apart in time, and the replies of one belong together.
 _APART_S: Final = 1000.0
@@ -30,6 +34,16 @@ def recorded_of(capture: Capture) -> Recorded:
         exchanges += _exchanges(capture, moment.replies, f"{moment.folder}/", _Moment(at, moment.state), times)
     ports = {int(port): word.value for port, word in manifest.ports.items() if port.isdecimal()}
     return Recorded(exchanges=tuple(exchanges), ports=ports, is_raw=capture.has_manifest, is_timed=False)
+
+
+def unread_of(capture: Capture) -> Unread:
+    """Return the fields of all replies of a capture that nobody reads, each once a report.
+
+    The agent asks for one page alone, so every field of the others is unread, and that is known.
+    """
+    exchanges = recorded_of(capture).exchanges
+    asked = (each for each in exchanges if each.request == _READ_PAGE or not each.request.startswith((_PAGE, "GET ")))
+    return registry.unread_in((exchange.request, exchange.reply) for exchange in asked)
 
 
 def request_name(request: str) -> str:
