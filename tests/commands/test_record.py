@@ -17,11 +17,12 @@ from sim_cases import make_farm
 from typer.testing import CliRunner, Result
 from web_cases import Served, served, until
 
-from agent.commands import record as command
+from agent.commands import record_captures
 from agent.commands.command_line import app
 from agent.files.lock import FileLock
 from agent.hil.capture import form
 from agent.hil.capture.folder import read_capture
+from agent.hil.capture.recorder import WEB_PORT
 from simulators.sockets.replay import read_captures
 from simulators.sockets.replaying import serve_replay
 
@@ -92,7 +93,7 @@ async def test_recording_a_replay_gives_the_redacted_capture_again(tmp_path: Pat
     units = read_captures([tmp_path / "a" / NAME], "127.78.0.1")
     async with serve_replay(units, lambda: 1.8e9, port=0) as replayed:
         assert replayed.api is not None
-        web_port = next(place.port for place in replayed.places if place.recorded == command.WEB_PORT)
+        web_port = next(place.port for place in replayed.places if place.recorded == WEB_PORT)
         words = (f"127.78.0.1:{replayed.api.port}", "--web-port", str(web_port))
         second = await record(*words, "-o", str(tmp_path / "b"), "--logins", login_file(tmp_path))
     assert second.exit_code == 0
@@ -166,8 +167,8 @@ async def test_a_terminal_is_asked_first(tmp_path: Path, monkeypatch: pytest.Mon
         asked.append(text)
         return False
 
-    monkeypatch.setattr(command, "_has_terminal", lambda: True)
-    monkeypatch.setattr(command.typer, "confirm", answer)
+    monkeypatch.setattr(record_captures, "_has_terminal", lambda: True)
+    monkeypatch.setattr(record_captures.typer, "confirm", answer)
     async with served(farm) as site:
         declined = await record(*at(site), "-o", str(tmp_path))
         agreed = await record(*at(site), "-o", str(tmp_path), "--yes")
@@ -341,7 +342,7 @@ async def test_full_disk_at_the_end_keeps_the_spool(tmp_path: Path, monkeypatch:
 
     async with served(make_farm(1)) as site:
         with monkeypatch.context() as patched:
-            patched.setattr(command, "write_capture", full)
+            patched.setattr(record_captures, "write_capture", full)
             result = await record(*at(site), "-o", str(tmp_path))
     assert result.exit_code == 1
     assert "No space left on device" in result.stderr
