@@ -94,7 +94,10 @@ def record(
                 for endpoint in endpoints
             ]
             with folder_of_one(folder or Path()):
-                documents, has_failed = settled(_recorded(plans, folder or Path()), writing)
+                recordings = _recorded(plans, folder or Path())
+                if through is not None:
+                    _say_missed(recordings, through)
+                documents, has_failed = settled(recordings, writing)
         if as_json:
             write_json({"captures": documents})
         if has_failed:
@@ -191,6 +194,15 @@ def _recorded(plans: Sequence[Plan], folder: Path) -> list[Recording]:
     except asyncio.CancelledError:
         say("stopped before its end; what was recorded until then is kept")
     return recordings
+
+
+def _say_missed(recordings: Sequence[Recording], through: Through) -> None:
+    """Tell which units did not go through the state that was waited for."""
+    for recording in recordings:
+        state, seen = THROUGH[through], recording.gathering.states
+        if seen and not recording.gathering.has_left(state):
+            how = "was not left" if state in seen else "was not seen"
+            say(f"{recording.begun.host}: {state} {how} until the recording ended; seen: {', '.join(seen)}")
 
 
 def _hosts_text(plans: Sequence[Plan]) -> str:

@@ -318,6 +318,14 @@ async def test_signal_ends_a_recording_and_keeps_it(tmp_path: Path, number: sign
     assert spools(tmp_path) == []
 
 
+async def test_state_that_did_not_come_is_told(tmp_path: Path) -> None:
+    """A recording through sleep that never saw it ends at --for, and says so."""
+    async with served(make_farm(1)) as site:
+        result = await record(*at(site), "-o", str(tmp_path), "--through", "sleep", "--for", "0s")
+    assert result.exit_code == 0
+    assert "asleep was not seen until the recording ended; seen: hashing" in result.stderr
+
+
 async def test_killed_recording_can_be_finished(tmp_path: Path) -> None:
     """A kill leaves the spool; the next recording points to it, and --finish makes the capture."""
     farm = make_farm(1)
