@@ -7,7 +7,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from loopback import resetting, unit
+from capture_files import S21_POOLS, S21_STATS, S21_SUMMARY, capture
+from loopback import Behaviour, answering, hanging, resetting, unit
 from patience import PATIENT_S
 from recorded_units import LOGIN, files_of, only, plan, record, written
 from sim_cases import make_farm
@@ -15,6 +16,7 @@ from web_cases import served
 
 from agent.address import Endpoint
 from agent.hil.capture import form
+from agent.hil.capture.exchange import Patience
 from agent.hil.capture.folder import read_capture
 from agent.hil.capture.form import Ending
 from agent.hil.capture.gathering import Look
@@ -122,6 +124,54 @@ async def test_recording_a_replay_gives_the_capture_again(tmp_path: Path) -> Non
     first, second = files_of(folder), files_of(again)
     del first[form.TIMINGS], second[form.TIMINGS]
     assert second == first
+
+
+async def test_every_ending_comes_back(tmp_path: Path) -> None:
+    """Replies without a NUL, left open, reset, cut and silent, and bytes behind a NUL: the replay ends each alike."""
+    version = capture("s21-stock-aml-202407/tcp4028-version.json")
+    by_name: dict[str, Behaviour] = {
+        "version": answering(version + b"\0"),
+        "stats": answering(S21_STATS),
+        "summary": hanging(S21_SUMMARY + b"\0"),
+        "pools": resetting(S21_POOLS[:300]),
+        "devs": hanging(version[:40]),
+        "rate": hanging(),
+        "warning": answering(version + b"\0\0 "),
+    }
+
+    async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        request = await reader.read(4096)
+        ahead = asyncio.StreamReader()
+        ahead.feed_data(request)
+        await by_name[json.loads(request)["command"]](_Both(ahead, reader), writer)
+
+    patience = Patience(deadline_s=1.0, close_s=0.2)
+    async with unit(behave, HOST) as address:
+        recording = only(await record(tmp_path, plan(*address, patience=patience)))
+    folder = tmp_path / "first" / "s21"
+    first = written(recording, folder)
+    endings = {reply.request: str(reply.ending) for reply in first.capture.manifest.replies}
+    assert {endings[name] for name in endings} == {"nul_close", "close", "nul", "reset", "silence"}
+    async with replayed(folder) as (host, port, _):
+        recording = only(await record(tmp_path, plan(host, port, patience=patience)))
+    written(recording, tmp_path / "second" / "s21")
+    files = [files_of(tmp_path / each / "s21") for each in ("first", "second")]
+    for each in files:
+        del each[form.TIMINGS]
+    assert files[1] == files[0]
+
+
+class _Both(asyncio.StreamReader):
+    """What was read ahead, then the connection itself."""
+
+    def __init__(self, ahead: asyncio.StreamReader, then: asyncio.StreamReader) -> None:
+        super().__init__()
+        self._ahead: asyncio.StreamReader | None = ahead
+        self._then = then
+
+    async def read(self, n: int = -1) -> bytes:
+        ahead, self._ahead = self._ahead, None
+        return await (self._then if ahead is None else ahead).read(n)
 
 
 async def test_sleep_is_gone_through(tmp_path: Path) -> None:
