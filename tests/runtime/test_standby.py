@@ -253,6 +253,22 @@ async def test_it_gives_back_and_is_silent_at_once(folder: Path) -> None:
         assert second.agent.metrics.own.takeovers == 1
 
 
+async def test_the_slower_pace_after_a_return_is_no_lateness(folder: Path) -> None:
+    """What was read at the full pace lasts until the slower pace asks again, so nothing is overdue meanwhile."""
+    async with standing_by(folder) as second:
+        primary, second.primary.answer = second.primary.answer, None
+        await second.until_active()
+        second.poll()
+        second.primary.answer = primary
+        await second.look(5.0)
+        assert not second.standby.lease.is_active
+        with structlog.testing.capture_logs() as logs:
+            await second.look(95.0)
+            await second.agent.timer.tick()
+        assert [log for log in logs if log["log_level"] != "info"] == []
+        assert second.agent.rounds.lateness.units == 0
+
+
 @pytest.mark.parametrize("skew_s", [-86400.0, -30.0, 30.0, 86400.0])
 async def test_a_clock_that_is_set_changes_no_role(folder: Path, skew_s: float) -> None:
     """The lease goes by the monotonic clock: a wall clock set ahead or back neither takes over nor gives back."""
