@@ -24,19 +24,26 @@ def number(value: Any, repairs: set[str], *, is_text_normal: bool = False) -> fl
         repairs.add("wrong_type")
         return None
     try:
-        parsed = float(value)
+        parsed = float(value) if not isinstance(value, str) or _is_plain(value) else None
     except ValueError:
-        repairs.add("wrong_type")
-        return None
+        parsed = None
     except OverflowError:
         # The strict decoder accepts integers of up to 4300 digits.
         parsed = math.inf
+    if parsed is None:
+        repairs.add("wrong_type")
+        return None
     if not math.isfinite(parsed):
         repairs.add("out_of_range")
         return None
     if isinstance(value, str) and not is_text_normal:
         repairs.add("number_in_string")
     return parsed
+
+
+def _is_plain(text: str) -> bool:
+    # Python also takes `2_0`, and digits and blanks of other scripts, for numbers. No firmware writes them.
+    return text.isascii() and "_" not in text
 
 
 def spelled(key: str) -> str:

@@ -16,7 +16,7 @@ from agent.unit.limits import HS_PER_GHS, HS_PER_THS, MAX_HASHRATE_HS
 FIVE_S: Final = 5.0
 THIRTY_MIN_S: Final = 1800.0
 _AVERAGE: Final = 0.0
-_KEY: Final = re.compile(r"([kmgtp])hs(?:(av)|(\d{1,4})([smh]))")
+_KEY: Final = re.compile(r"([kmgtp])hs(?:(av)|([0-9]{1,4})([smh]))")
 _PREFIXES: Final = {"": 1.0, "k": 1e3, "m": 1e6, "g": HS_PER_GHS, "t": HS_PER_THS, "p": 1e15}
 # ``GH/s`` in new_api, ``GH`` in the legacy dialect; case and signs do not count.
 _RATE_UNIT: Final = re.compile(r"([kmgtp]?)h(?:s|ps)?")
