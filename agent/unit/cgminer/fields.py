@@ -7,7 +7,10 @@ import math
 import re
 import sys
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
+
+LONGEST_KEY: Final = 64
+"""Characters of a key that count. What is remembered of a reply is never as long as a unit likes."""
 
 
 def number(value: Any, repairs: set[str], *, is_text_normal: bool = False) -> float | None:
@@ -49,10 +52,7 @@ def _is_plain(text: str) -> bool:
 def spelled(key: str) -> str:
     """Return a key without case, blanks and signs: ``PSU Power`` and ``psu_power`` are both ``psupower``."""
     # Cut before it is looked up: what is remembered must not be as long as a unit likes.
-    return _spelled(key if len(key) <= _LONGEST_KEY else key[:_LONGEST_KEY])
-
-
-_LONGEST_KEY = 64
+    return _spelled(key if len(key) <= LONGEST_KEY else key[:LONGEST_KEY])
 
 
 @lru_cache(maxsize=2048)

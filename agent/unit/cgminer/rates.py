@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from agent.errors import UnsupportedReplyError
-from agent.unit.cgminer.fields import number, spelled
+from agent.unit.cgminer.fields import LONGEST_KEY, number, spelled
 from agent.unit.limits import HS_PER_GHS, HS_PER_THS, MAX_HASHRATE_HS
 
 FIVE_S: Final = 5.0
@@ -77,7 +77,8 @@ def read_rates(row: Mapping[str, Any], repairs: set[str]) -> Rates:
     """Return every rate in an object; one that is not a number or beyond any unit is absent, with a repair."""
     by_window: dict[float, float] = {}
     for key, value in row.items():
-        meaning = _meaning(key)
+        # What is remembered must not be as long as a unit likes.
+        meaning = _meaning(key) if len(key) <= LONGEST_KEY else None
         if meaning is None or meaning[1] in by_window:
             continue
         rate = number(value, repairs)
