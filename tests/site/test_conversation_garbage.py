@@ -24,7 +24,7 @@ ANSWERS: Mapping[str, bytes | None] = {
     "has no figures": WITHOUT_FIGURES,
     "garbage": b"[[nan,,",
 }
-STATS_ANSWERS: Mapping[str, bytes | None] = ANSWERS | {"healthy": S21_STATS}
+STATS_ANSWERS: Mapping[str, bytes | None] = {**ANSWERS, "healthy": S21_STATS}
 
 
 def _poll(unit: Mapping[bytes, bytes | None], *, is_metered: bool) -> None:
