@@ -192,7 +192,7 @@ def decode_reply(data: bytes, command: str) -> Reply:
     if not isinstance(envelope, dict) or not isinstance(envelope.get("STATUS"), str):
         raise MalformedReplyError(f"reply has no STATUS: {excerpt(payload)!r}")
     code = envelope.get("Code", envelope.get("code"))
-    if isinstance(code, str) and code.isdecimal() and len(code) < _CODE_DIGITS:
+    if isinstance(code, str) and code.isascii() and code.isdecimal() and len(code) < _CODE_DIGITS:
         code = int(code)
     message, description = envelope.get("Msg"), envelope.get("Description")
     return Reply(
