@@ -28,7 +28,7 @@ from agent.files.atomic import replace_file
 from agent.hil.review.unread import unread_rows
 from agent.hil.scan import deep
 from agent.hil.scan.found import Kind
-from agent.hil.scan.identify import as_row
+from agent.hil.scan.found_json import as_row
 from agent.hil.scan.logins import login_finder, read_logins
 from agent.hil.scan.probe import Tally
 from agent.hil.scan.proposal import Proposal, proposal_bytes, propose

@@ -197,6 +197,8 @@ def _row(unit: Found, catalogue: Catalogue, macs: dict[str, list[Found]], serial
         notes.append(note)
     if unit.reading is None and unit.error is not None:
         notes.append(f"not read: {unit.error}")
+    if unit.is_of_other_make:
+        notes.append(f"made by {unit.make}, which this agent does not read: in a ledger it counts as unreadable")
     if unit.page_error is not None:
         notes.append(f"MAC and serial not read: {unit.page_error}")
     return Proposed(
@@ -220,14 +222,19 @@ def _bin(unit: Found, model: str, catalogue: Catalogue) -> tuple[str, bool, str]
     told = None if reading is None else reported_bin(reading)
     if told is not None and told.source is BinSource.RATE_SALE:
         return _th(told.hashrate_hs), False, ""
-    ideal_hs = None if reading is None or reading.is_profile_ideal else reading.hashrate_ideal_hs
+    ideal_hs = None if reading is None else reading.hashrate_ideal_hs
+    is_profile = reading is not None and reading.is_profile_ideal
     if ideal_hs and bins_hs:
-        return _th(min(bins_hs, key=lambda bin_hs: abs(bin_hs - ideal_hs))), True, ""
-    if ideal_hs:
+        note = f"its running profile should give {ideal_hs / HS_PER_THS:.1f} TH/s; {_CHECK_LABEL}" if is_profile else ""
+        return _th(min(bins_hs, key=lambda bin_hs: abs(bin_hs - ideal_hs))), True, note
+    if ideal_hs and not is_profile:
         return _th(round(ideal_hs / HS_PER_THS) * HS_PER_THS), True, "its model is not in the catalogue"
     if len(bins_hs) == 1:
         return _th(bins_hs[0]), True, ""
     return "", True, "tells no bin: fill in the hashrate on its label"
+
+
+_CHECK_LABEL: Final = "its bin is a guess that only its label can confirm"
 
 
 def _missing_machine(unit: Found, row: Proposed, catalogue: Catalogue) -> Machine | None:
@@ -243,6 +250,7 @@ def _missing_machine(unit: Found, row: Proposed, catalogue: Catalogue) -> Machin
         hashrate_hs=hashrate_hs,
         boards=len(boards) or None,
         chips_per_board=max((board.chips or 0 for board in boards), default=0) or None,
+        is_antminer=not unit.is_of_other_make,
         source=f"the reply of the unit at {row.source}",
     )
 
