@@ -65,16 +65,41 @@ async def test_a_farm_becomes_a_proposal(tmp_path: Path) -> None:
     assert files_in(tmp_path) == ["proposal.csv"]
 
 
-async def test_all_lists_every_unit_within_80_columns() -> None:
-    """Address, model, rate, MAC and serial."""
+async def test_all_lists_every_unit_with_what_it_is_and_does() -> None:
+    """Address, model, bin, MAC and serial; rates, boards, chips, power and uptime; firmware and reader; pools."""
     farm = make_farm(2)
     async with served(farm) as site:
+        port = site.api.port
         result = await scan("127.77.0.1-127.77.0.2", *of(site), "--all")
+    pools = r"    pools: stratum\+tcp://[^ ]+ \(Alive, in use\).*"
     for each in farm.units:
-        assert re.search(
-            rf"^{re.escape(each.identity.host)}:.*{each.identity.mac.lower()}", result.stdout, re.MULTILINE
+        identity = each.identity
+        head = f"{identity.host}:{port}  S21 of 200 TH/s (guessed)  {identity.mac.lower()}  {identity.serial}"
+        figures = (
+            r"    [0-9.]+ TH/s now, [0-9.]+ TH/s since its start; 3 boards with 108/108/108 chips; power [^;]+; up .+"
         )
-        assert each.identity.serial in result.stdout
+        firmware = r"    Bitmain, stock [ABC], .+; read by antminer"
+        block = "\n".join((re.escape(head), figures, firmware, pools))
+        assert re.search(f"^{block}$", result.stdout, re.MULTILINE), result.stdout
+
+
+async def test_units_together_are_summed_in_one_line() -> None:
+    """Without --all too."""
+    async with served(make_farm(2)) as site:
+        result = await scan("127.77.0.1-127.77.0.2", *of(site))
+    assert re.search(
+        r"^together: 4[0-9]{2}\.[0-9]{2} TH/s now, 6 boards with 648 chips, (.* told by 2 units, )?[12] pools? in use$",
+        result.stdout,
+        re.MULTILINE,
+    )
+
+
+async def test_a_narrow_terminal_breaks_no_address() -> None:
+    """What is not identified gets two lines each on a phone."""
+    async with unit(answering(b"HTTP/1.1 400 Bad Request\r\n\r\n")) as (host, port):
+        words = ["scan", host, "--port", str(port), "--no-pages"]
+        result = await asyncio.to_thread(CliRunner().invoke, app, words, env={"COLUMNS": "40"})
+    assert f"{host}:{port} HTTP\n  HTTP/1.1 400 Bad Request\\x0d" in result.stdout
 
 
 async def test_json_has_base_units_and_no_pool_user() -> None:

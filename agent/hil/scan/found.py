@@ -117,6 +117,13 @@ class Found(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return "stock A" if identity.api == _API_A else None
 
 
+def address_order(endpoint: Endpoint) -> tuple[int, int | str, int]:
+    """Return a key that sorts addresses as people do: 10.0.0.9 before 10.0.0.10, IPv4 before IPv6."""
+    if ":" in endpoint.host:
+        return 6, endpoint.host, endpoint.port
+    return 4, int.from_bytes(map(int, endpoint.host.split("."))), endpoint.port
+
+
 def clean(text: str | None) -> str:
     """Return a text of a unit as one printable line of at most `LONGEST_TEXT` characters; empty for None.
 

@@ -32,13 +32,13 @@ def as_row(found: Found, *, has_pool_users: bool = False) -> dict[str, object]:
 
 def _private(reading: UnitReading, *, has_pool_users: bool) -> UnitReading:
     pools = tuple(
-        msgspec.structs.replace(pool, user=pool.user if has_pool_users else None, url=_without_user(pool.url))
+        msgspec.structs.replace(pool, user=pool.user if has_pool_users else None, url=without_user(pool.url))
         for pool in reading.pools
     )
     return msgspec.structs.replace(reading, pools=pools)
 
 
-def _without_user(url: str | None) -> str | None:
+def without_user(url: str | None) -> str | None:
     """Return a pool's URL without a user and password in it."""
     if url is None or "@" not in url:
         return url

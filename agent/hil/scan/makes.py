@@ -32,7 +32,7 @@ from agent.unit.limits import (
     MAX_UPTIME_S,
     MAX_WATTS,
 )
-from agent.unit.reading import BoardReading, Dialect, Identity, SystemInfo, UnitReading
+from agent.unit.reading import BoardReading, Dialect, Identity, PowerKind, SystemInfo, UnitReading
 
 HS_PER_MHS: Final = 1e6
 DEVDETAILS: Final = wire.encode_request("devdetails")
@@ -192,8 +192,8 @@ def _avalon_boards(figures: Mapping[str, str], row: Row) -> tuple[BoardReading, 
 def _sealminer(name: str, wall: Callable[[], float]) -> Generator[bytes, bytes, Told]:
     """Ask a SealMiner.
 
-    Documented (D214): `stats` has the model, the MAC address, the power that the supply measures at its input, and for
-    each board rate, chips and serial number. `MHS(Rated)` follows the tuning, so a bin made of it is a guess.
+    Documented (D214): `stats` has the model, the MAC address, the power at the supply's input, and for each board rate,
+    chips and serial number. `MHS(Rated)` follows the tuning, so a bin made of it is a guess.
     """
     found = yield from _rows(STATS, "STATS")
     stats = found[0] if found else {}
@@ -210,6 +210,8 @@ def _sealminer(name: str, wall: Callable[[], float]) -> Generator[bytes, bytes, 
         hashrate_avg_hs=row.number("MHS(Avg)", MAX_HASHRATE_HS, HS_PER_MHS),
         hashrate_ideal_hs=row.number("MHS(Rated)", MAX_HASHRATE_HS, HS_PER_MHS),
         power_watts=row.number("PSU Input Power", MAX_WATTS),
+        # Assumed (A61): a key that names the supply's input holds what the supply measured.
+        power_kind=PowerKind.MEASURED,
         boards=tuple(
             BoardReading(
                 slot=slot,
