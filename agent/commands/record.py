@@ -15,7 +15,7 @@ from agent.address import PRIVATE_NETWORKS, Endpoint, Network, parse_endpoint
 from agent.commands.machine_output import write_json
 from agent.commands.options.record import Through
 from agent.commands.record_captures import Writing, say, settled
-from agent.commands.scan import cancelled_by_signals
+from agent.commands.scan_progress import cancelled_by_signals
 from agent.commands.terminal import FAILED, err, exit_codes, usage_error
 from agent.config.file import load_config
 from agent.files.secret import read_password

@@ -30,6 +30,7 @@ from agent.errors import (
     PollError,
     RefusedError,
     UnsupportedReplyError,
+    drop_frames,
 )
 from agent.unit.antminer.fast_stats import fast_reading
 from agent.unit.antminer.memory import LOOK_AGAIN_S, Memory
@@ -200,6 +201,8 @@ def _read_stats(data: bytes, talk: _Talk) -> Generator[bytes, bytes, tuple[Parti
             is_legacy = True
         except UnsupportedReplyError as error:
             # Assumed (A34): new_api has a shape of sleep without figures, as legacy has. Only legacy's was recorded.
+            # Kept in this frame, which its traceback holds.
+            drop_frames(error)
             unsupported = error
         if partial is not None and not isinstance(partial.missing, UnsupportedReplyError):
             return partial, False
