@@ -8,15 +8,13 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-import msgspec
-
 from simulators.captures import form
 from simulators.captures.folder import CaptureError, read_capture
 from simulators.captures.form import Answer, Ending, PortState, Recording
 from simulators.captures.walk import walk_of
 from simulators.farm.plan import addresses
 from simulators.firmware.antminer import api_program, legacy
-from simulators.firmware.antminer.api_program import Request
+from simulators.firmware.antminer.api_program import Request, request_name
 from simulators.unit import delivery
 from simulators.unit.delivery import Delivery
 from simulators.unit.endpoints import Endpoint
@@ -174,23 +172,6 @@ class RecordedUnit:
         if answer is None:
             return legacy.invalid_command(t).encode()
         return _delivered(answer, request.command, self.delay(answer.reply.request))
-
-
-def request_name(request: Request) -> str:
-    """Return a request as captures name it: command, parameter, and ``new_api`` last."""
-    command, data = request.command, request.data.rstrip(api_program.NUL + b"\r\n \t")
-    parameter = ""
-    if data.startswith(b"{"):
-        try:
-            given = msgspec.json.decode(data, type=dict[str, object]).get("parameter")
-        except (msgspec.DecodeError, RecursionError):
-            given = None
-        if isinstance(given, str | int) and not isinstance(given, bool):
-            parameter = str(given)
-    else:
-        parameter = data.partition(b"|")[2].decode("ascii", "replace")
-    words = [command, *parameter.split(), *(["new_api"] if request.is_new_api else [])]
-    return " ".join(words)
 
 
 def _delivered(answer: Answer, command: str, delay: Delay | None) -> bytes | Delivery:
