@@ -51,10 +51,14 @@ def _of_board(leaf: Leaf, name: str, place: int, sketch: Sketch) -> Slot | None:
     """Return the slot of a board's value; a position without a board, and an empty text, stay as recorded."""
     if place not in sketch.boards or leaf.value in ("", None):
         return None
-    if name in _TEMPERATURES or re.fullmatch(r"temp[0-9]*_", name):
-        return _temperature(leaf, place, sketch)
-    make = _OF_BOARD.get(name)
-    return None if make is None else make(leaf, place, sketch)
+    is_temperature = name in _TEMPERATURES or re.fullmatch(r"temp[0-9]*_", name) is not None
+    make = _temperature if is_temperature else _OF_BOARD.get(name)
+    slot = None if make is None else make(leaf, place, sketch)
+    unused = sketch.unused(name)
+    if slot is None or unused is None:
+        return slot
+    show = slot
+    return lambda view: show(view) if view.boards[place] is not None else unused
 
 
 def _ideal(leaf: Leaf, _place: int, sketch: Sketch) -> Slot | None:
@@ -79,10 +83,14 @@ def _hwp(leaf: Leaf, place: int, sketch: Sketch) -> Slot | None:
     return _errors_ratio(leaf, sketch, lambda view: view.hw_errors(place), boards=len(sketch.boards))
 
 
-def _watts(leaf: Leaf, _place: int, sketch: Sketch) -> Slot | None:
+def _watts(leaf: Leaf, place: int, sketch: Sketch) -> Slot | None:
     """Return the slot of a board's power. Assumed (A158): the boards' add up to that at the wall."""
-    share = 1.0 / len(sketch.boards)
-    return sketch.printed(leaf, lambda view: view.snapshot.power_watts * share) if sketch.value(leaf) else None
+
+    def share(view: View) -> float:
+        up = sum(1 for each in view.recorded.boards if view.up(each))
+        return view.snapshot.power_watts / up if view.up(place) else 0.0
+
+    return sketch.printed(leaf, share) if sketch.value(leaf) else None
 
 
 def _board_rate(leaf: Leaf, place: int, sketch: Sketch) -> Slot | None:

@@ -95,6 +95,7 @@ class Likeness:
         (Documented (D13)). A command that was not recorded gets stock firmware's reply from a stock twin, and from
         others what the recorded unit said to an unknown command.
         """
+        unit.advance(t)
         name = request_name(request)
         template = self._template(unit, name)
         if template is None and name.endswith(" new_api") and not self._has_new_api:
@@ -116,6 +117,7 @@ class Likeness:
 
     def page(self, unit: Unit, path: str, t: float) -> bytes | None:
         """Return the body of a page; None if the simulated firmware has to show it, or there is none."""
+        unit.advance(t)
         for stage in (*_STAGES.get(unit.phase, ()), *(() if path.rpartition("/")[2] in _SHOWING else Stage)):
             template = self._pages.get(stage, {}).get(path)
             if template is not None:

@@ -103,6 +103,11 @@ class Sketch:
         leaves = leaves or [leaf for leaf in self._by_key.get(names.get(name, name), ()) if "chain" in leaf.path]
         return sum(self.value(leaf) or 0.0 for leaf in leaves)
 
+    def unused(self, name: str) -> str | None:
+        """Return the text of a value at a position without a board, ``chain_rate4`` for example; None without one."""
+        places = (place for place in range(9) if place not in self.boards)
+        return next((leaf.raw for place in places for leaf in self._by_key.get(f"{name}{place + 1}", ())), None)
+
     def place(self, leaf: Leaf, at: int) -> int:
         """Return the position of a board in a list: the one that it tells, or else that in the list."""
         path = leaf.path[: leaf.path.index("chain") + 2]

@@ -127,10 +127,10 @@ def worker_of(recorded: str, index: int) -> str:
     """
     if not recorded:
         return recorded
-    number = str(index + 1)
-    digits = re.search(r"\d+$", recorded)
-    width = len(digits[0]) if digits else min(max(4, len(number)), len(recorded))
-    return recorded[: len(recorded) - width] + number.zfill(width)
+    account, dot, worker = recorded.rpartition(".")
+    digits = re.search(r"\d*$", worker)
+    width = len(digits[0]) if digits is not None and digits[0] else min(4, len(worker))
+    return account + dot + worker[: len(worker) - width] + str(index + 1).zfill(width)
 
 
 def like_serial(recorded: str, own: str) -> str:
