@@ -41,6 +41,9 @@ _WORDS: Final[Mapping[str, Stage]] = {
 }
 
 
+_AWAY: Final = frozenset({"off", "unreachable"})  # Nothing that it answers then is of a stage.
+
+
 class Replies(msgspec.Struct, frozen=True, kw_only=True):
     """Whole replies of one stage.
 
@@ -48,11 +51,13 @@ class Replies(msgspec.Struct, frozen=True, kw_only=True):
         api: Bytes by request, ``new_api`` last; whole JSON each.
         pages: Bodies of pages by path; whole JSON each.
         endings: How a reply of the API ended, by request; without those that are not known.
+        chunks: Sizes of a page's chunks, by path.
     """
 
     api: Mapping[str, bytes]
     pages: Mapping[str, bytes]
     endings: Mapping[str, Ending] = {}
+    chunks: Mapping[str, tuple[int, ...]] = {}
 
 
 def stages_of(recording: Recording) -> dict[Stage, Replies]:
@@ -62,7 +67,7 @@ def stages_of(recording: Recording) -> dict[Stage, Replies]:
     stages: dict[Stage, Replies] = {}
     for word, answers in looks:
         replies = _whole(answers)
-        stage = _WORDS.get(word) or stage_of(replies)
+        stage = None if word in _AWAY else _WORDS.get(word) or stage_of(replies)
         if stage is not None and (replies.api or replies.pages):
             known = stages.get(stage)
             stages[stage] = replies if known is None else _over(known, replies)
@@ -127,6 +132,7 @@ def _whole(answers: tuple[Answer, ...]) -> Replies:
     api: dict[str, bytes] = {}
     pages: dict[str, bytes] = {}
     endings: dict[str, Ending] = {}
+    chunks: dict[str, tuple[int, ...]] = {}
     for answer in answers:
         reply = answer.reply
         if _CUT.search(reply.file or "") or decoded(answer.data) is None:
@@ -137,12 +143,14 @@ def _whole(answers: tuple[Answer, ...]) -> Replies:
             if reply.ending is not None:
                 endings.setdefault(request, reply.ending)
         elif reply.status in (None, 200):
-            pages.setdefault(reply.request.removeprefix("GET "), answer.data)
+            path = reply.request.removeprefix("GET ")
+            if path not in pages:
+                pages[path], chunks[path] = answer.data, reply.chunks
     for page, request in _OF_PAGES.items():
         path = page.removeprefix("GET ")
         if path in pages:
             api.setdefault(request, pages[path])
-    return Replies(api=api, pages=pages, endings=endings)
+    return Replies(api=api, pages=pages, endings=endings, chunks=chunks)
 
 
 def _over(first: Replies, second: Replies) -> Replies:
@@ -150,4 +158,5 @@ def _over(first: Replies, second: Replies) -> Replies:
         api={**second.api, **first.api},
         pages={**second.pages, **first.pages},
         endings={**second.endings, **first.endings},
+        chunks={**second.chunks, **first.chunks},
     )

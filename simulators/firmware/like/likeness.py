@@ -63,6 +63,7 @@ class Likeness:
         self._templates: dict[Stage, dict[str, Template]] = {}
         self._pages: dict[Stage, dict[str, Template]] = {}
         self._endings: dict[str, Ending] = {}
+        self._chunks: dict[str, tuple[int, ...]] = {}
         average = twin.hardware.average_ghs if twin.hardware is not None else 0.0
         for stage, replies in twin.stages.items():
             if stage in (Stage.STARTING, Stage.FAULT) and _is_hashing(replies):
@@ -78,6 +79,7 @@ class Likeness:
                 for path, data in replies.pages.items()
             }
             self._endings.update(replies.endings)
+            self._chunks.update(replies.chunks)
         self._anywhere = {
             request: template
             for by_request in reversed(self._templates.values())
@@ -115,13 +117,13 @@ class Likeness:
             return Answer(refusal.show(self._view(unit, t)), self._endings.get(ANY_COMMAND))
         return Answer(legacy.invalid_command(t).encode())
 
-    def page(self, unit: Unit, path: str, t: float) -> bytes | None:
-        """Return the body of a page; None if the simulated firmware has to show it, or there is none."""
+    def page(self, unit: Unit, path: str, t: float) -> tuple[str, ...] | None:
+        """Return the chunks of a page; None if the simulated firmware has to show it, or there is none."""
         unit.advance(t)
         for stage in (*_STAGES.get(unit.phase, ()), *(() if path.rpartition("/")[2] in _SHOWING else Stage)):
             template = self._pages.get(stage, {}).get(path)
             if template is not None:
-                return template.show(self._view(unit, t))
+                return _cut(template.show(self._view(unit, t)).decode("latin-1"), self._chunks.get(path, ()))
         return None
 
     @property
@@ -152,6 +154,15 @@ class Likeness:
 
 # Pages that show a reply of the API.
 _SHOWING: Final = frozenset({"stats.cgi", "summary.cgi", "pools.cgi", "warning.cgi", "chart.cgi"})
+
+
+def _cut(body: str, sizes: tuple[int, ...]) -> tuple[str, ...]:
+    """Return a body in chunks of the recorded sizes; the last one takes what is left."""
+    chunks, at = [], 0
+    for size in sizes[:-1]:
+        chunks.append(body[at : at + size])
+        at += size
+    return (*chunks, body[at:])
 
 
 def _recorded(twin: Twin, hashing: Replies | None) -> Recorded:

@@ -107,9 +107,9 @@ def _recorded_page(twin: Twin, path: str, page: Page | None) -> Page | None:
         return page
 
     def show(visit: Visit) -> tuple[str, ...]:
-        body = likeness.page(visit.unit, path, visit.t)
-        if body is not None:
-            return (body.decode("latin-1"),)
+        chunks = likeness.page(visit.unit, path, visit.t)
+        if chunks is not None:
+            return chunks
         return () if page is None else page.show(visit)
 
     return Page(show)
