@@ -2,10 +2,8 @@
 
 import asyncio
 import re
-import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -14,28 +12,21 @@ import typer
 
 from agent import __version__
 from agent.address import PRIVATE_NETWORKS, Endpoint, Network, parse_endpoint
-from agent.commands.machine_output import visible, write_json
+from agent.commands.machine_output import write_json
 from agent.commands.options.record import Through
-from agent.commands.record_text import print_finished, print_redaction
-from agent.commands.scan import cancelled_by_signals
-from agent.commands.terminal import FAILED, err, exit_codes, sentence, usage_error
+from agent.commands.record_captures import Writing, say, settled
+from agent.commands.scan_progress import cancelled_by_signals
+from agent.commands.terminal import FAILED, err, exit_codes, usage_error
 from agent.config.file import load_config
-from agent.errors import ForeignProtocolError, PollError
 from agent.files.secret import read_password
 from agent.hil.capture.exchange import Patience
-from agent.hil.capture.finishing import Finished, finished, named
-from agent.hil.capture.folder import write_capture
 from agent.hil.capture.gathering import Look
 from agent.hil.capture.recorder import API_PORT, WEB_PORT, Plan
-from agent.hil.capture.report import as_document
 from agent.hil.capture.session import MOST_HOSTS, Recording, folder_of_one, record_all, spooled
 from agent.hil.capture.spool import SUFFIX, VERSION, Begun
 from agent.hil.capture.states import THROUGH
-from agent.hil.redaction.redactor import Redactor
 from agent.hil.scan.logins import login_finder, login_words, read_logins
 from agent.hil.scan.ranges import refuse_public
-from agent.site.reasons import REASONS
-from agent.site.status import reason_of
 from agent.text.numbers import duration_text
 from agent.unit.digest import Login
 
@@ -44,26 +35,6 @@ LEAST_EVERY_S: Final = 5.0
 THROUGH_S: Final = 2 * 3600.0
 """How long a state is waited for without --for."""
 _UNITS: Final = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
-_MOST_TWINS: Final = 10_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Writing:
-    """How captures are written, as the options say.
-
-    Attributes:
-        folder: Where; None for that of each spool.
-        keep: Paths whose texts are not replaced.
-        is_redacted: Replace what is private.
-        is_agreed: Ask nobody.
-        has_screen: Print the screen at the end.
-    """
-
-    folder: Path | None
-    keep: tuple[str, ...]
-    is_redacted: bool
-    is_agreed: bool
-    has_screen: bool
 
 
 def record(
@@ -88,7 +59,7 @@ def record(
 ) -> None:
     """Record units, or finish recordings that were stopped, and write their captures."""
     with exit_codes():
-        writing = _Writing(
+        writing = Writing(
             folder=folder,
             keep=tuple(keep or ()),
             is_redacted=is_redacted,
@@ -103,7 +74,7 @@ def record(
                     if place.is_dir():
                         locks.enter_context(folder_of_one(place))
                 recordings = [spooled(path) for path in finish]
-                documents, has_failed = _settled(recordings, writing)
+                documents, has_failed = settled(recordings, writing)
         else:
             networks = () if config is None else load_config(config).ledger.networks
             endpoints = _endpoints(hosts or [], networks, any_address=any_address)
@@ -123,7 +94,10 @@ def record(
                 for endpoint in endpoints
             ]
             with folder_of_one(folder or Path()):
-                documents, has_failed = _settled(_recorded(plans, folder or Path()), writing)
+                recordings = _recorded(plans, folder or Path())
+                if through is not None:
+                    _say_missed(recordings, through)
+                documents, has_failed = settled(recordings, writing)
         if as_json:
             write_json({"captures": documents})
         if has_failed:
@@ -203,7 +177,7 @@ def _seconds(option: str, text: str, *, least: float = 0.0) -> float:
 def _recorded(plans: Sequence[Plan], folder: Path) -> list[Recording]:
     """Record until the plans are done or a signal stops them; return what began."""
     for path in sorted(folder.glob(f"*{SUFFIX}")):
-        _say(f"note: {path} was never finished; hashsight record --finish {path} makes its capture")
+        say(f"note: {path} was never finished; hashsight record --finish {path} makes its capture")
     recordings: list[Recording] = []
     at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
@@ -218,8 +192,17 @@ def _recorded(plans: Sequence[Plan], folder: Path) -> list[Recording]:
         with err.status(f"recording {_hosts_text(plans)}; Ctrl-C ends it, and keeps what was recorded"):
             asyncio.run(run())
     except asyncio.CancelledError:
-        _say("stopped before its end; what was recorded until then is kept")
+        say("stopped before its end; what was recorded until then is kept")
     return recordings
+
+
+def _say_missed(recordings: Sequence[Recording], through: Through) -> None:
+    """Tell which units did not go through the state that was waited for."""
+    for recording in recordings:
+        state, seen = THROUGH[through], recording.gathering.states
+        if seen and not recording.gathering.has_left(state):
+            how = "was not left" if state in seen else "was not seen"
+            say(f"{recording.begun.host}: {state} {how} until the recording ended; seen: {', '.join(seen)}")
 
 
 def _hosts_text(plans: Sequence[Plan]) -> str:
@@ -233,104 +216,4 @@ def _say_look(host: str, look: Look) -> None:
         paths = list(dict.fromkeys(feature.request for feature in look.new))
         words.append(f"kept: new in {', '.join(paths[:4])}" if paths else "kept")
     if words:
-        _say(f"{host} at {duration_text(look.at_s)}: {'; '.join(words)}")
-
-
-def _settled(recordings: Iterable[Recording], writing: _Writing) -> tuple[list[dict[str, object]], bool]:
-    """Write the capture of each recording; return a document on each, and True if one failed."""
-    documents: list[dict[str, object]] = []
-    has_failed = False
-    for recording in recordings:
-        error = recording.error
-        if isinstance(error, OSError):
-            document = _failure(recording, error)
-        elif isinstance(error, PollError) or not recording.gathering.is_answered:
-            document = _no_unit(recording)
-        else:
-            try:
-                document = _written(recording, writing)
-            except OSError as failure:
-                document = _failure(recording, failure)
-            if error is not None:
-                _say(f"{recording.begun.host}: {sentence(error)}; what was recorded until then is in the capture")
-                has_failed = True
-        documents.append(document)
-        has_failed |= "error" in document
-    return documents, has_failed
-
-
-def _no_unit(recording: Recording) -> dict[str, object]:
-    """Say why there is nothing to write; a spool that this process made holds nothing that is missed."""
-    host, error = recording.begun.host, recording.error
-    if error is not None or recording.is_stopped:
-        recording.path.unlink(missing_ok=True)
-    text = "stopped before anything was recorded"
-    if error is not None:
-        text = sentence(error)
-    elif not recording.is_stopped:
-        text = "nothing answered while it was recorded"
-    if isinstance(error, ForeignProtocolError) and error.speaker.startswith(("a ", "an ")):
-        _say(f"{host}: this is {error.speaker}, which hashsight does not read")
-    _say(f"{host}: {text}")
-    if isinstance(error, PollError):
-        _say(f"check first: {REASONS[reason_of(error)].check_first}")
-    return {"host": host, "error": text}
-
-
-def _failure(recording: Recording, error: OSError) -> dict[str, object]:
-    """Say what was not written, and how the rest is saved."""
-    host, path = recording.begun.host, recording.path
-    _say(f"{host}: {sentence(error)}")
-    if not path.exists():
-        return {"host": host, "error": sentence(error)}
-    _say(f"what was recorded is in {path}; once that is put right: hashsight record --finish {path}")
-    return {"host": host, "error": sentence(error), "unfinished": str(path)}
-
-
-def _written(recording: Recording, writing: _Writing) -> dict[str, object]:
-    """Show what was replaced, ask if that is to be written, and write it.
-
-    Raises:
-        OSError: It could not be written.
-    """
-    redactor = Redactor(keep=writing.keep) if writing.is_redacted else None
-    done = finished(recording.gathering, recording.begun, redactor)
-    parent = recording.path.parent if writing.folder is None else writing.folder
-    folder = _free(parent / done.capture.name)
-    done = named(done, folder.name)
-    host = recording.begun.host
-    print_redaction(host, redactor)
-    if not _is_agreed(folder, writing):
-        _say(f"not written; {recording.path} holds it, unredacted: finish it with --finish, or delete it")
-        return {"host": host, "error": "not written, as answered", "unfinished": str(recording.path)}
-    _write(folder, done)
-    recording.path.unlink(missing_ok=True)
-    document = as_document(recording.gathering, done, redactor)
-    if writing.has_screen:
-        print_finished(host, folder, recording, document)
-    return {"host": host, "folder": str(folder), **document}
-
-
-def _write(folder: Path, done: Finished) -> None:
-    write_capture(folder, done.capture, golden=done.golden, sources=done.sources)
-
-
-def _free(folder: Path) -> Path:
-    """Return a folder of this name that does not exist yet, with a number behind it if need be."""
-    twins = (folder.with_name(f"{folder.name}-{number}") for number in range(2, _MOST_TWINS))
-    return next((each for each in (folder, *twins) if not each.exists()), folder)
-
-
-def _is_agreed(folder: Path, writing: _Writing) -> bool:
-    if writing.is_agreed or not _has_terminal():
-        return True
-    return typer.confirm(f"write {folder}?", default=True, err=True)
-
-
-def _has_terminal() -> bool:
-    """Return True if somebody can be asked."""
-    return sys.stdin is not None and sys.stdin.isatty() and err.is_terminal
-
-
-def _say(text: str) -> None:
-    err.print(visible(text), markup=False, soft_wrap=True)
+        say(f"{host} at {duration_text(look.at_s)}: {'; '.join(words)}")

@@ -2,18 +2,22 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from agent.commands.machine_output import visible
 from agent.commands.terminal import err, out
+from agent.hil.assumptions.check import Finding
+from agent.hil.assumptions.screen import StateSeen, UnitRead, screen
+from agent.hil.capture.finishing import Finished
 from agent.hil.capture.report import NOTHING
 from agent.hil.capture.session import Recording
 from agent.hil.redaction.redactor import Redactor
 from agent.hil.redaction.summary import words_for
-from agent.text.numbers import ABSENT, duration_text, hashrate_text
+from agent.text.numbers import ABSENT, hashrate_text
+from agent.unit.unread import Unread
 
 _WIDTH: Final = 80
-_MARGIN: Final = 11
+_MARGIN: Final = 12
 _ENDINGS: Final[Mapping[str, str]] = {
     "nul_close": "NUL, then it closes",
     "nul": "NUL, and it leaves the connection open",
@@ -26,6 +30,26 @@ _ENDINGS: Final[Mapping[str, str]] = {
 }
 
 
+class Brought(NamedTuple):
+    """What one recording brought.
+
+    Attributes:
+        recording: The recording.
+        done: Its capture.
+        folder: Where that was written.
+        document: As of `report.as_document`.
+        unread: Fields that nobody reads.
+        findings: What it says of each assumption.
+    """
+
+    recording: Recording
+    done: Finished
+    folder: Path
+    document: Mapping[str, Any]
+    unread: Unread
+    findings: Sequence[Finding]
+
+
 def print_redaction(host: str, redactor: Redactor | None) -> None:
     """Print what was replaced, and what stays; None if nothing is replaced. No secret is shown."""
     if redactor is None:
@@ -36,25 +60,49 @@ def print_redaction(host: str, redactor: Redactor | None) -> None:
         _note(line)
 
 
-def print_finished(host: str, folder: Path, recording: Recording, document: Mapping[str, Any]) -> None:
+def print_finished(brought: Brought) -> None:
     """Print the screen at the end of one recording."""
-    _print(f"{host}: {_unit_text(document)}")
-    for name, text in _rows(folder, recording, document):
+    for line in screen(_unit_read(brought), brought.unread, brought.findings):
+        _print(line)
+    for name, text in _rows(brought):
         for number, line in enumerate(_wrapped(text)):
-            _print(f"  {'' if number else name:<{_MARGIN - 2}}{line}")
+            _print(f"{'' if number else name:<{_MARGIN}}{line}")
 
 
-def _rows(folder: Path, recording: Recording, document: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
-    kind = "redacted" if document["is_redacted"] else "NOT redacted: private, do not publish"
-    yield "capture", str(folder)
-    yield "replies", f"{document['files']}, {document['bytes'] / 1000:,.0f} kB; {kind}"
+def _unit_read(brought: Brought) -> UnitRead:
+    manifest = brought.done.capture.manifest
+    unit, looks = manifest.unit, brought.recording.gathering.looks
+    states = [
+        StateSeen(state, *(look.at_s for look in (seen[0], seen[-1])))
+        for state in brought.recording.gathering.states
+        if (seen := [look for look in looks if look.state is state])
+    ]
+    return UnitRead(
+        host=brought.recording.begun.host,
+        model=unit.model,
+        firmware=f"{brought.done.firmware}, {unit.firmware or 'build not told'}",
+        bin_th=None if unit.bin_hs is None else unit.bin_hs / 1e12,
+        boards=_boards_text(brought.document["reading"]),
+        states=states,
+        replies=len(brought.done.capture.data),
+    )
+
+
+def _boards_text(reading: Mapping[str, Any]) -> str | None:
+    boards = reading.get("boards") or ()
+    chips = sorted({board["chips"] for board in boards if board["chips"] is not None})
+    if not boards:
+        return None
+    return f"{len(boards)}" + (f" of {' or '.join(map(str, chips))} chips" if chips else "")
+
+
+def _rows(brought: Brought) -> Iterable[tuple[str, str]]:
+    document, recording = brought.document, brought.recording
     yield "reading", _reading_text(document["reading"])
-    yield "states", ", ".join(_state_text(each, document["looks"]) for each in document["states"])
     if document["moments"]:
-        moments = [folder.partition("/")[2] for folder in document["moments"]]
-        yield "moments", ", ".join(moments)
-    for ending, requests in document["endings"].items():
-        yield f"{len(requests):>3} x", f"{_ENDINGS[ending]}{_named(ending, requests)}"
+        yield "moments", ", ".join(folder.partition("/")[2] for folder in document["moments"])
+    endings = document["endings"].items()
+    yield "framing", "; ".join(f"{len(names)} x {_ENDINGS[ending]}{_named(ending, names)}" for ending, names in endings)
     if document["refused"]:
         yield "refused", ", ".join(document["refused"])
     ports = {state: [number for number, each in document["ports"].items() if each == state] for state in _PORTS}
@@ -64,42 +112,25 @@ def _rows(folder: Path, recording: Recording, document: Mapping[str, Any]) -> It
         yield "pages", "the login was refused, or is not asked for by digest; they were left alone then"
     if recording.is_too_large:
         yield "note", "ended early: the recording had reached its largest size"
+    kind = "redacted" if document["is_redacted"] else "NOT redacted: private, do not publish"
+    yield "capture", f"{brought.folder} ({document['bytes'] / 1000:,.0f} kB, {kind})"
 
 
 _PORTS: Final = {"open": "open", "refused": "refused", "silent": "silent", "no_route": "no route"}
 
 
-def _unit_text(document: Mapping[str, Any]) -> str:
-    unit = document["unit"]
-    bin_hs = unit.get("bin_hs")
-    bin_text = "" if bin_hs is None else f" {bin_hs / 1e12:g} TH/s"
-    build = unit.get("firmware")
-    return f"{unit.get('model') or 'model not told'}{bin_text}, {document['firmware']}" + (
-        f", {build}" if build else ""
-    )
-
-
 def _reading_text(reading: Mapping[str, Any]) -> str:
     if "error" in reading:
         return f"{reading['error']}: {reading['message']}"
-    boards = reading["boards"]
-    chips = sorted({board["chips"] for board in boards if board["chips"] is not None})
-    counts = f", {' or '.join(map(str, chips))} chips each" if chips else ""
-    words = [reading["why"], hashrate_text(reading["hashrate_5s_hs"]), f"{len(boards)} boards{counts}"]
+    words = [reading["why"], hashrate_text(reading["hashrate_5s_hs"])]
     if reading["mode"]:
         words.append(f"mode {reading['mode']}")
     return ", ".join(word for word in words if word != ABSENT)
 
 
-def _state_text(state: Mapping[str, Any], looks: int) -> str:
-    if looks == 1:
-        return str(state["state"])
-    return f"{state['state']} ({state['looks']} of {looks} looks, from {duration_text(state['first_at_s'])})"
-
-
 def _named(ending: str, requests: Sequence[str]) -> str:
     """Return the names of what did not end as it should; the others are many, and alike."""
-    return "" if ending in {"nul_close", "length"} else f": {', '.join(requests)}"
+    return "" if ending in {"nul_close", "length"} else f" ({', '.join(requests)})"
 
 
 def _times_text(times: Mapping[str, Mapping[str, float]]) -> str:

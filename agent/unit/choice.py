@@ -120,6 +120,9 @@ def auto_reader(readers: Mapping[str, AnyReader], rules: Sequence[Rule], *, defa
     ) -> Conversation:
         told, data = yield from _told()
         name = next((rule.reader for rule in rules if rule.is_spoken(told)), None)
+        if name is None and isinstance(told.error, ForeignProtocolError):
+            # No firmware of ours; its own reader's second request would only wait for a deadline.
+            raise told.error
         reader = readers[name or default]
         if memory.reader is not reader:
             memory.reader, memory.memory, memory.uptime_s = reader, reader.new_memory(), None

@@ -35,7 +35,8 @@ class Look(NamedTuple):
 def walk_of(recording: Recording) -> tuple[Step, ...]:
     """Return the moments of a recording with their times, in order.
 
-    A moment came with the first look of its state after the moment before it.
+    A moment came with the first look of its state after the moment before it; the last one with the last look, which
+    every recording keeps.
 
     Raises:
         CaptureError: It has no moments, no timings, or no look that a moment could be of.
@@ -48,6 +49,8 @@ def walk_of(recording: Recording) -> tuple[Step, ...]:
     steps: list[Step] = []
     at = 0 if _is_first_look(recording) else 1
     for position, moment in enumerate(recording.moments):
+        if position == len(recording.moments) - 1 and at < len(looks) and looks[-1].state == moment.state:
+            at = len(looks) - 1
         while at < len(looks) and looks[at].state != moment.state:
             at += 1
         if at == len(looks):

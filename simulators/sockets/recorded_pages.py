@@ -269,7 +269,7 @@ async def _send(
             await asyncio.sleep(spread_s / (pieces - 1))
         writer.write(data[at : at + size])
         await writer.drain()
-    match reply.ending:
+    match reply.ending if reply.ending or reply.file else Ending.RESET:
         case Ending.RESET:
             connection = writer.get_extra_info("socket")
             await arrived(connection)

@@ -8,15 +8,13 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-import msgspec
-
 from simulators.captures import form
 from simulators.captures.folder import CaptureError, read_capture
 from simulators.captures.form import Answer, Ending, PortState, Recording
 from simulators.captures.walk import walk_of
 from simulators.farm.plan import addresses
 from simulators.firmware.antminer import api_program, legacy
-from simulators.firmware.antminer.api_program import Request
+from simulators.firmware.antminer.api_program import Request, request_name
 from simulators.unit import delivery
 from simulators.unit.delivery import Delivery
 from simulators.unit.endpoints import Endpoint
@@ -124,14 +122,18 @@ class RecordedUnit:
     @property
     def api_state(self) -> PortState:
         """What its API port does: open if it ever answered; as recorded; refused where nothing is known of it."""
-        is_answering = any(answer.reply.ending or answer.data for scene in self.scenes for answer in scene.api.values())
+        is_answering = any(_is_heard(answer) for scene in self.scenes for answer in scene.api.values())
         return PortState.OPEN if is_answering else self.recording.ports.get(form.API_PORT, PortState.REFUSED)
 
     @property
     def web_state(self) -> PortState:
         """What its port for pages does."""
-        has_pages = any(scene.pages.open or scene.pages.behind for scene in self.scenes)
-        return PortState.OPEN if has_pages else self.recording.ports.get(form.WEB_PORT, PortState.REFUSED)
+        answers = (each for scene in self.scenes for each in (*scene.pages.open.values(), *scene.pages.behind.values()))
+        return (
+            PortState.OPEN
+            if any(map(_is_heard, answers))
+            else self.recording.ports.get(form.WEB_PORT, PortState.REFUSED)
+        )
 
     @property
     def other_ports(self) -> Mapping[int, PortState]:
@@ -176,25 +178,15 @@ class RecordedUnit:
         return _delivered(answer, request.command, self.delay(answer.reply.request))
 
 
-def request_name(request: Request) -> str:
-    """Return a request as captures name it: command, parameter, and ``new_api`` last."""
-    command, data = request.command, request.data.rstrip(api_program.NUL + b"\r\n \t")
-    parameter = ""
-    if data.startswith(b"{"):
-        try:
-            given = msgspec.json.decode(data, type=dict[str, object]).get("parameter")
-        except (msgspec.DecodeError, RecursionError):
-            given = None
-        if isinstance(given, str | int) and not isinstance(given, bool):
-            parameter = str(given)
-    else:
-        parameter = data.partition(b"|")[2].decode("ascii", "replace")
-    words = [command, *parameter.split(), *(["new_api"] if request.is_new_api else [])]
-    return " ".join(words)
+def _is_heard(answer: Answer) -> bool:
+    """Return True if there was a connection, whatever came over it. Replies without a manifest count."""
+    return answer.reply.ending is not None or answer.reply.file is not None
 
 
 def _delivered(answer: Answer, command: str, delay: Delay | None) -> bytes | Delivery:
     ending, data = answer.reply.ending, answer.data
+    if not _is_heard(answer):
+        ending = Ending.RESET  # It was refused then. Here the port is open, and a reset is the nearest.
     if ending in (None, Ending.NUL_CLOSE) and delay is None:
         return data
     if ending in (None, Ending.NUL_CLOSE, Ending.NUL):

@@ -3,11 +3,13 @@
 import asyncio
 import json
 import os
+import re
 import signal
 import sys
 from pathlib import Path
 
 import pytest
+from capture_files import capture
 from loopback import answering, hanging, unit
 from patience import PATIENT_S
 from recorded_units import files_of
@@ -15,11 +17,12 @@ from sim_cases import make_farm
 from typer.testing import CliRunner, Result
 from web_cases import Served, served, until
 
-from agent.commands import record as command
+from agent.commands import record_captures
 from agent.commands.command_line import app
 from agent.files.lock import FileLock
 from agent.hil.capture import form
 from agent.hil.capture.folder import read_capture
+from agent.hil.capture.recorder import WEB_PORT
 from simulators.sockets.replay import read_captures
 from simulators.sockets.replaying import serve_replay
 
@@ -61,11 +64,15 @@ async def test_a_unit_becomes_a_capture(tmp_path: Path) -> None:
         writes = site.api.journal.writes
     assert (result.exit_code, writes) == (0, 0)
     assert max(len(line) for line in result.stdout.splitlines() if str(tmp_path) not in line) <= 80
-    assert "Antminer S21 200 TH/s, stock, Fri Oct 11" in result.stdout
-    assert "hashing, " in result.stdout
-    capture = read_capture(tmp_path / "out" / NAME)
-    assert capture.manifest.is_redacted
-    assert len(capture.data) == 34
+    assert re.search(r"^unit +Antminer S21, 200 TH/s at 127\.77\.0\.1:", result.stdout, re.MULTILINE)
+    assert re.search(r"^firmware +stock, Fri Oct 11 16:34:48 CST 2024$", result.stdout, re.MULTILINE)
+    assert re.search(r"^boards +3 of 108 chips$", result.stdout, re.MULTILINE)
+    assert re.search(r"^framing +12 x NUL, then it closes; 22 x at the announced length$", result.stdout, re.MULTILINE)
+    assert re.search(r"^unread +no field", result.stdout, re.MULTILINE)
+    assert re.search(r"^confirmed +A01 ", result.stdout, re.MULTILINE)
+    written = read_capture(tmp_path / "out" / NAME)
+    assert written.manifest.is_redacted
+    assert len(written.data) == 34
     identity = farm.units[0].identity
     everything = b"".join(files_of(tmp_path / "out" / NAME).values())
     for secret in (identity.serial, identity.mac, identity.miner_id):
@@ -86,7 +93,7 @@ async def test_recording_a_replay_gives_the_redacted_capture_again(tmp_path: Pat
     units = read_captures([tmp_path / "a" / NAME], "127.78.0.1")
     async with serve_replay(units, lambda: 1.8e9, port=0) as replayed:
         assert replayed.api is not None
-        web_port = next(place.port for place in replayed.places if place.recorded == command.WEB_PORT)
+        web_port = next(place.port for place in replayed.places if place.recorded == WEB_PORT)
         words = (f"127.78.0.1:{replayed.api.port}", "--web-port", str(web_port))
         second = await record(*words, "-o", str(tmp_path / "b"), "--logins", login_file(tmp_path))
     assert second.exit_code == 0
@@ -119,6 +126,25 @@ async def test_json_tells_what_was_recorded(tmp_path: Path) -> None:
     assert told["states"] == [{"state": "hashing", "first_at_s": told["states"][0]["first_at_s"], "looks": 1}]
     assert len(told["endings"]["nul_close"]) == 12
     assert {each["kind"] for each in told["replaced"]} >= {"serial number"}
+    verdicts = {each["id"]: each["verdict"] for each in told["assumptions"]}
+    assert (verdicts["A01"], verdicts["A34"]) == ("confirmed", "not_shown")
+    assert told["unread"] == {"fields": [], "more": 0}
+
+
+async def test_fields_that_nobody_reads_are_named(tmp_path: Path) -> None:
+    """A field of new firmware is on the screen and in the JSON by its own name, also if the capture replaces it."""
+    version = b'{"STATUS":[{"STATUS":"S","Description":"cgminer 1.0.0"}],"VERSION":[{"Type":"Antminer S21"}],"id":1}\0'
+    stats = capture("s21-stock-aml-202407/http-stats.json").replace(b'"fan_num"', b'"quantum_flux":17.5,"fan_num"', 1)
+
+    async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(stats.rstrip(b"\0") + b"\0" if b'"stats"' in await reader.read(4096) else version)
+
+    async with unit(behave, HOST) as (host, port):
+        result = await record(f"{host}:{port}", "-o", str(tmp_path))
+        as_json = await record(f"{host}:{port}", "-o", str(tmp_path), "--json")
+    assert "stats new_api: STATS[].quantum_flux x2 (number, 17.5)" in result.stdout
+    (told,) = json.loads(as_json.stdout)["captures"]
+    assert ("STATS[].quantum_flux", "17.5") in {(each["path"], each["example"]) for each in told["unread"]["fields"]}
 
 
 async def test_private_captures_say_so(tmp_path: Path) -> None:
@@ -127,8 +153,7 @@ async def test_private_captures_say_so(tmp_path: Path) -> None:
         result = await record(*at(site), "-o", str(tmp_path), "--no-redact")
     assert result.exit_code == 0
     assert "NOT redacted: private" in result.stdout
-    capture = read_capture(tmp_path / NAME)
-    assert not capture.manifest.is_redacted
+    assert not read_capture(tmp_path / NAME).manifest.is_redacted
     assert {path.stat().st_mode & 0o077 for path in (tmp_path / NAME).rglob("*")} == {0}
     assert "**private**" in (tmp_path / NAME / form.SOURCES).read_text()
 
@@ -142,8 +167,8 @@ async def test_a_terminal_is_asked_first(tmp_path: Path, monkeypatch: pytest.Mon
         asked.append(text)
         return False
 
-    monkeypatch.setattr(command, "_has_terminal", lambda: True)
-    monkeypatch.setattr(command.typer, "confirm", answer)
+    monkeypatch.setattr(record_captures, "_has_terminal", lambda: True)
+    monkeypatch.setattr(record_captures.typer, "confirm", answer)
     async with served(farm) as site:
         declined = await record(*at(site), "-o", str(tmp_path))
         agreed = await record(*at(site), "-o", str(tmp_path), "--yes")
@@ -246,6 +271,22 @@ async def test_password_is_in_no_file(tmp_path: Path) -> None:
     assert all(WORD.encode() not in data for data in files_of(tmp_path / "out").values())
 
 
+async def test_known_password_is_replaced_wherever_the_unit_says_it(tmp_path: Path) -> None:
+    """A unit that repeats its own login does not publish it, even if the password looks like a word of its firmware."""
+    word = "temperature-alarm"
+    said = f'{{"STATUS":[{{"STATUS":"S","Msg":"{word}","Description":"cgminer 1.0.0"}}],"id":1}}'.encode()
+    async with unit(answering(said + b"\0"), HOST) as (host, port):
+        words = (f"{host}:{port}", "--web-port", str(port))
+        plain = await record(*words, "-o", str(tmp_path / "plain"))
+        known = await record(*words, "-o", str(tmp_path / "known"), "--logins", login_file(tmp_path, word))
+    assert (plain.exit_code, known.exit_code) == (0, 0)
+    has_word = [
+        {word.encode() in data for name, data in files_of(tmp_path / folder).items() if "tcp4028-" in name}
+        for folder in ("plain", "known")
+    ]
+    assert has_word == [{True}, {False}]
+
+
 async def _started(site: Served, folder: Path, *words: str) -> asyncio.subprocess.Process:
     """Start a recording of an hour as a process and wait for its first look."""
     process = await asyncio.create_subprocess_exec(
@@ -277,6 +318,14 @@ async def test_signal_ends_a_recording_and_keeps_it(tmp_path: Path, number: sign
     assert spools(tmp_path) == []
 
 
+async def test_state_that_did_not_come_is_told(tmp_path: Path) -> None:
+    """A recording through sleep that never saw it ends at --for, and says so."""
+    async with served(make_farm(1)) as site:
+        result = await record(*at(site), "-o", str(tmp_path), "--through", "sleep", "--for", "0s")
+    assert result.exit_code == 0
+    assert "asleep was not seen until the recording ended; seen: hashing" in result.stderr
+
+
 async def test_killed_recording_can_be_finished(tmp_path: Path) -> None:
     """A kill leaves the spool; the next recording points to it, and --finish makes the capture."""
     farm = make_farm(1)
@@ -301,7 +350,7 @@ async def test_full_disk_at_the_end_keeps_the_spool(tmp_path: Path, monkeypatch:
 
     async with served(make_farm(1)) as site:
         with monkeypatch.context() as patched:
-            patched.setattr(command, "write_capture", full)
+            patched.setattr(record_captures, "write_capture", full)
             result = await record(*at(site), "-o", str(tmp_path))
     assert result.exit_code == 1
     assert "No space left on device" in result.stderr

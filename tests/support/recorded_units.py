@@ -1,8 +1,12 @@
 """Units recorded by the agent's own recorder, in this process and without a command line."""
 
-from collections.abc import Callable, Sequence
+import asyncio
+import json
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from loopback import Behaviour
 
 from agent.address import Endpoint
 from agent.hil.capture.exchange import Patience
@@ -17,6 +21,7 @@ from agent.unit.digest import Login
 
 LOGIN = Login(user="root", password="root")  # noqa: S106  the factory's
 NO_PAUSE = dict.fromkeys(Firmware, 0.0)
+REFUSED = b'{"STATUS":[{"STATUS":"E","When":1,"Code":14,"Msg":"Invalid command","Description":"cgminer 1.0.0"}],"id":1}'
 RECORDED_AT = "2026-11-30T16:00:00Z"
 
 
@@ -50,3 +55,22 @@ def written(recording: Recording, folder: Path, redactor: Redacts | None = None)
 def files_of(folder: Path) -> dict[str, bytes]:
     """Return the content of every file in a folder and below, by relative path."""
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def only(recordings: Sequence[Recording]) -> Recording:
+    """Return the one recording, without an error."""
+    (recording,) = recordings
+    assert recording.error is None, recording.error
+    return recording
+
+
+def by_table(answers: Mapping[str, bytes], heard: list[bytes]) -> Behaviour:
+    """Answer by command, in either dialect; E/14 to any other."""
+
+    async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        request = await reader.read(4096)
+        heard.append(request)
+        if request:
+            writer.write(answers.get(json.loads(request)["command"], REFUSED) + b"\0")
+
+    return behave

@@ -5,7 +5,14 @@ from collections.abc import Callable, Sequence
 import pytest
 from capture_files import INVALID_COMMAND, S21_POOLS, S21_STATS, S21_SUMMARY, S21_VERSION, capture
 
-from agent.errors import DeadlineError, MalformedReplyError, PollError, UnreachableError, UnsupportedReplyError
+from agent.errors import (
+    DeadlineError,
+    ForeignProtocolError,
+    MalformedReplyError,
+    PollError,
+    UnreachableError,
+    UnsupportedReplyError,
+)
 from agent.unit import registry
 from agent.unit.cgminer import wire
 from agent.unit.choice import STATS, VERSION, Chosen, Rule, Told, auto_reader
@@ -132,6 +139,15 @@ def test_nonsense_is_asked_anew_ever_more_rarely() -> None:
     polled(AUTO, memory, [S21_VERSION, b"120"] if memory.is_to_be_chosen() else [b"120"])
     assert not memory.is_to_be_chosen()
     assert memory.doubts == 0
+
+
+def test_another_protocol_is_not_asked_on() -> None:
+    """What no rule knows and what is no API ends the poll with its name."""
+    memory = AUTO.new_memory()
+    for _ in range(2):
+        with pytest.raises(ForeignProtocolError, match="HTTP"):
+            polled(AUTO, memory, [b"HTTP/1.1 400 Bad Request\r\n\r\n"])
+    assert memory.reader is None
 
 
 @pytest.mark.parametrize("error", [UnreachableError("refused", is_refusal=True), DeadlineError("late")])

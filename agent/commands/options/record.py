@@ -27,7 +27,7 @@ class Through(StrEnum):
 def record(
     hosts: Annotated[
         list[str] | None,
-        typer.Argument(metavar="HOST...", help="IP addresses of units, with :port if that is not 4028."),
+        typer.Argument(metavar="HOST", help="IP addresses of units, with :port if that is not 4028."),
     ] = None,
     *,
     config: OptionalConfigPath = None,

@@ -73,6 +73,10 @@ class Gathering:
         """True if any reply came."""
         return any(exchange.is_answered for exchange in self._first.values())
 
+    def has_left(self, state: State) -> bool:
+        """Return True if the unit was seen in a state and is in another one since."""
+        return state in self.states and self.looks[-1].state is not state
+
     def add_port(self, number: str, port: Port) -> None:
         """Take what a port did to a connection."""
         self.ports[number] = port

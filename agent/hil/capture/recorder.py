@@ -154,8 +154,7 @@ class Recorder:
             await asyncio.sleep(max(0.0, following - self._clock()))
 
     def _is_through(self) -> bool:
-        through, looks = self._plan.through, self._gathering.looks
-        return through is not None and through in self._gathering.states and looks[-1].state is not through
+        return self._plan.through is not None and self._gathering.has_left(self._plan.through)
 
     async def _look_at_ports(self) -> None:
         """Look at all ports but the API's at once: one that drops packets takes the whole patience."""

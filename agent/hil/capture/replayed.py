@@ -10,12 +10,7 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from agent.errors import (
-    DeadlineError,
-    DisconnectedError,
-    PollError,
-    UnreachableError,
-)
+from agent.errors import DeadlineError, DisconnectedError, MisreadReplyError, PollError, UnreachableError
 from agent.hil.capture.form import Capture, Ending, Moment, RecordedReply
 from agent.unit import registry
 from agent.unit.cgminer import wire
@@ -55,6 +50,11 @@ def reading_of(capture: Capture, moment: Moment | None = None) -> UnitReading | 
         return held_alone(_held(conversation, _recorded(capture, moment)), _catalogue())
     except PollError as error:
         return error
+    except Exception as error:  # noqa: BLE001 - It is passed on as the cause of the poll's error.
+        # A reply that triggers a bug of ours is worth keeping; the client makes the same error of it.
+        misread = MisreadReplyError(f"{type(error).__name__} while reading the reply")
+        misread.__cause__ = error
+        return misread
 
 
 @cache

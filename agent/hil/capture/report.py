@@ -16,7 +16,6 @@ from agent.unit.cgminer import wire
 
 NOTHING: Final = "nothing"
 """The ending of a request that no byte and no close answered: there was no connection."""
-_REFUSED: Final = frozenset({"E", "F"})
 
 
 def as_document(gathering: Gathering, done: Finished, redactor: Redactor | None) -> dict[str, object]:
@@ -79,7 +78,7 @@ def _is_refused(capture: Capture, reply: RecordedReply) -> bool:
     if reply.request.startswith("GET "):
         return reply.has_login and reply.status is not None and reply.status >= 400
     try:
-        return reply.file is not None and wire.decode_reply(capture.data[reply.file], "").status in _REFUSED
+        return reply.file is not None and wire.decode_reply(capture.data[reply.file], "").status in wire.REFUSALS
     except PollError:
         return False
 

@@ -27,6 +27,7 @@ class Recording:
         path: Its spool.
         gathering: What was kept.
         error: Why it ended early; None if it did not.
+        secrets: Texts of its login, to be replaced wherever the unit says them; in no file.
         is_stopped: A signal ended it.
         is_login_refused, is_too_large: As of `Recorder`.
     """
@@ -35,6 +36,7 @@ class Recording:
     path: Path
     gathering: Gathering = field(default_factory=Gathering)
     error: AgentError | OSError | None = None
+    secrets: tuple[str, ...] = field(default=(), repr=False)
     is_stopped: bool = False
     is_login_refused: bool = False
     is_too_large: bool = False
@@ -91,7 +93,8 @@ async def record_all(
 async def _record(
     plan: Plan, folder: Path, begun: Begun, on_look: Callable[[str, Look], None], recordings: list[Recording]
 ) -> None:
-    recording = Recording(begun=begun, path=new_path(folder, begun.host))
+    secrets = () if plan.login is None else (plan.login.user, plan.login.password)
+    recording = Recording(begun=begun, path=new_path(folder, begun.host), secrets=secrets)
     recordings.append(recording)
     try:
         spool = Spool(recording.path, begun)

@@ -8,12 +8,14 @@ import pytest
 from capture_files import FOLDERS, S19_STATS, S21_POOLS, S21_STATS, S21_SUMMARY, S21_VERSION
 from paths import CAPTURES
 
-from agent.errors import PollError
+from agent.errors import MisreadReplyError, PollError
 from agent.hil.capture import form
 from agent.hil.capture.folder import read_capture
 from agent.hil.capture.form import Capture, CapturedUnit, Ending, Manifest, Moment, RecordedReply
 from agent.hil.capture.golden import golden_of
 from agent.hil.capture.replayed import name_of, reading_of
+from agent.unit import registry
+from agent.unit.reader import Conversation, Reader
 from agent.unit.reading import Mode, UnitReading
 
 
@@ -138,6 +140,19 @@ def test_captures_without_manifest_are_read(folder: str, expected: float | Mode 
         assert read.mode is expected
     elif expected is not None:
         assert read.hashrate_5s_hs == expected
+
+
+def test_a_bug_of_ours_fails_the_reading_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reply that breaks a reader is recorded all the same, and its golden reading says what broke."""
+
+    def broken(*_: object, **__: object) -> Conversation:
+        yield b'{"command":"version"}'
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(registry, "CHOOSING", Reader(name="broken", new_memory=dict, converse=broken))
+    read = reading_of(_capture({"version": (S21_VERSION, Ending.NUL_CLOSE)}))
+    assert isinstance(read, MisreadReplyError)
+    assert str(read) == "ZeroDivisionError while reading the reply"
 
 
 def test_requests_have_names() -> None:

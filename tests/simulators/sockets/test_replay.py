@@ -10,15 +10,15 @@ from typing import Any
 
 import pytest
 from paths import CAPTURES, ROOT
-from recorded_cases import CHALLENGE, CHUNKED, DATA, PAGE, PAGES, make_capture, make_walk
+from recorded_cases import API, CHALLENGE, CHUNKED, DATA, PAGE, PAGES, make_capture, make_walk
 from sim_cases import START
 from web_cases import credentials
 
 from agent.hil.capture.form import Ending, Port, RecordedReply
 from simulators.captures.folder import CaptureError
 from simulators.captures.pages import read_raw
-from simulators.firmware.antminer.api_program import read_request
-from simulators.sockets.replay import BEYOND_CAP, read_captures, request_name
+from simulators.firmware.antminer.api_program import read_request, request_name
+from simulators.sockets.replay import BEYOND_CAP, read_captures
 from simulators.sockets.replaying import Replayed, serve_replay
 from simulators.unit.delivery import Delivery
 
@@ -203,6 +203,17 @@ async def test_ports_do_what_they_did(tmp_path: Path) -> None:
         assert next((place.recorded, place.port != 0) for place in replay.places) == (80, False)
 
 
+async def test_what_only_noted_that_nothing_connected_refuses(tmp_path: Path) -> None:
+    """A page without file and ending was asked for in vain: the port does what was noted of it."""
+    asked = (*API, RecordedReply(request="GET /", has_login=True), RecordedReply(request="coin"))
+    data = {name: content for name, content in DATA.items() if name.startswith("tcp4028")}
+    folder = make_capture(tmp_path / "unit", replies=asked, data=data, ports={"4028": Port.OPEN, "80": Port.REFUSED})
+    async with replayed(folder) as replay:
+        assert replay.api is not None
+        assert [(place.port, place.state) for place in replay.places] == [(0, Port.REFUSED)]
+        assert await heard(replay.api.port, b'{"command":"coin"}') == (b"", "reset")
+
+
 async def test_an_api_that_refused_refuses(tmp_path: Path) -> None:
     """With an API that refused there is no listening socket at all."""
     folder = make_capture(tmp_path / "unit", replies=PAGES, ports={"4028": Port.REFUSED, "80": Port.OPEN})
@@ -236,10 +247,12 @@ def test_a_moment_is_served_over_the_first_replies(tmp_path: Path) -> None:
 
 
 def test_a_replay_walks_through_the_moments(tmp_path: Path) -> None:
-    """Each moment begins with the first look of its state after the one before, and the last one stays."""
+    """Each moment begins with the first look of its state after the one before; the last one is the last look."""
     folder = make_walk(tmp_path / "unit")
     seen = [stats_of(folder, at, is_over_time=True) for at in (0.0, 59.0, 60.0, 89.9, 90.0, 9999.0)]
     assert seen == [b'{"STATS":[1]}', b'{"STATS":[1]}', b"asleep", b"asleep", b"awake", b"awake"]
+    longer = make_walk(tmp_path / "longer", states=("hashing", "asleep", "hashing", "hashing", "hashing"))
+    assert [stats_of(longer, at, is_over_time=True) for at in (30.0, 119.0, 120.0)] == [b"asleep", b"asleep", b"awake"]
 
 
 def test_a_walk_that_cannot_be_taken_is_refused(tmp_path: Path) -> None:
