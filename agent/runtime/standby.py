@@ -120,7 +120,6 @@ class Standby:
         witness = Witness(
             self._setup().mqtt_links,
             self._setup().config.site.name,
-            own_run=lambda: self._parts.fan_out.mqtt.run_id,
             on_heard=lambda: self.lease.hear_figures(self._clock()),
         )
         log.info("standing by", primary=self.primary.url, patience_s=self.lease.patience_s)
