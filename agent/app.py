@@ -210,7 +210,7 @@ class Agent:
         garbage.settle()
         self._polling.rest_s = POLLING_REST_S
         source = web_source(lambda: self.setup, self._parts, self.standby)
-        listen, most = config.web.listen, config.web.max_connections
+        listen, most = config.web.listen, self._polling.web_connections
         async with (
             self.polling(),
             serve(source, listen.host, listen.port, max_connections=most) as self.served_at,
