@@ -241,7 +241,7 @@ async def test_a_served_site_is_whole(tmp_path: Path) -> None:
 
 
 async def test_an_unknown_expectation_is_refused_as_safely_as_all_else(tmp_path: Path) -> None:
-    """aiohttp answers 417 by itself and quotes the client: that is text to every browser, and kept nowhere."""
+    """The library answers 417 by itself and quotes the client: that is text to every browser, and kept nowhere."""
     async with whole_site(tmp_path) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         with closing(writer):
