@@ -78,7 +78,7 @@ def test_lines_of_an_interval_are_bounded() -> None:
 
 
 def test_unit_that_claims_something_else_each_time_is_named_a_few_times() -> None:
-    """It takes no more of an interval's lines. Its other claims are counted, and ten minutes later it is named again."""
+    """It takes no more of an interval's lines. Its others are counted, and ten minutes later it is named again."""
     log = MismatchLog()
 
     def claims(first: int, after_s: float) -> int:
