@@ -85,6 +85,7 @@ class FanOut:
         self.mqtt.remove_unit(unit_id)
         self._mismatches.forget(unit_id)
         self.unread.forget((unit_id,))
+        self._changes.forget(unit_id)
 
     def withdraw(self) -> None:
         """Show no figures until the next ones: the latest cannot be believed any more."""

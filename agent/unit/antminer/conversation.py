@@ -198,10 +198,10 @@ def _read_stats(data: bytes, talk: _Talk) -> Generator[bytes, bytes, tuple[Parti
         except RefusedError as error:
             if not is_invalid_command(error):
                 raise
+            drop_frames(error)
             is_legacy = True
         except UnsupportedReplyError as error:
             # Assumed (A34): new_api has a shape of sleep without figures, as legacy has. Only legacy's was recorded.
-            # Kept in this frame, which its traceback holds.
             drop_frames(error)
             unsupported = error
         if partial is not None and not isinstance(partial.missing, UnsupportedReplyError):
@@ -214,6 +214,7 @@ def _read_stats(data: bytes, talk: _Talk) -> Generator[bytes, bytes, tuple[Parti
     except (RefusedError, UnsupportedReplyError) as error:
         if isinstance(error, RefusedError) and error.code == wire.ACCESS_DENIED:
             raise
+        drop_frames(error)
         reading = _nothing(talk) if partial is None else partial.reading
         first = unsupported if partial is None else partial.missing
         # A unit that knows new_api and no legacy dialect: the reply that it gave says more than the refusal.
@@ -255,6 +256,7 @@ def _with_rates_of_summary(
     except ForeignProtocolError:
         raise
     except PollError as error:
+        drop_frames(error)
         if isinstance(missing, UnsupportedReplyError):
             return reading, _keeps_its_rate_elsewhere(missing, error)
         return reading, missing
@@ -335,7 +337,8 @@ def _with_slow_reports(
 def _with_shares(reading: UnitReading, memory: Memory, wall: Callable[[], float]) -> Conversation:
     try:
         summary = read_summary((yield SUMMARY), at=wall())
-    except PollError:
+    except PollError as error:
+        drop_frames(error)
         return reading
     memory.shares = summary.shares
     return msgspec.structs.replace(reading, shares=summary.shares, repairs=reading.repairs + summary.repairs)
@@ -360,7 +363,8 @@ def _with_reasons(
     if has_room and reading.dialect is Dialect.NEW_API and (is_slow or memory.faults is None):
         try:
             memory.faults = read_summary((yield SUMMARY_NEW_API), at=wall()).faults
-        except PollError:
+        except PollError as error:
+            drop_frames(error)
             memory.faults = ()
     return msgspec.structs.replace(reading, faults=reading.faults or memory.faults or ())
 
@@ -368,7 +372,8 @@ def _with_reasons(
 def _with_pools(reading: UnitReading, memory: Memory) -> Conversation:
     try:
         pools, repairs = read_pools((yield POOLS))
-    except PollError:
+    except PollError as error:
+        drop_frames(error)
         return reading
     memory.pools = pools
     return msgspec.structs.replace(reading, pools=pools, repairs=reading.repairs + repairs)
@@ -378,7 +383,8 @@ def _with_version(reading: UnitReading, memory: Memory) -> Conversation:
     data, memory.version = memory.version, None
     try:
         identity, repairs = read_version((yield VERSION) if data is None else data)
-    except PollError:
+    except PollError as error:
+        drop_frames(error)
         return reading
     from_stats = reading.identity
     memory.identity = Identity(
