@@ -18,6 +18,7 @@ from agent.exporters.web.history_api import HistoryAnswer
 from agent.exporters.web.identity_answers import IdentityAnswer
 from agent.exporters.web.responses import ErrorAnswer
 from agent.exporters.web.unit_answers import UnitAnswer, UnitsAnswer, age_s, time_of
+from agent.exporters.web.unread_answers import UnreadAnswer
 from agent.site.curtailment.events import Phase
 from agent.site.energy import Energy
 from agent.site.event_figures import EventFigures
@@ -203,6 +204,7 @@ ANSWERS: dict[str, type[msgspec.Struct]] = {
     "/api/v1/history": HistoryAnswer,
     "/api/v1/identity": IdentityAnswer,
     "/api/v1/discovery": DiscoveryAnswer,
+    "/api/v1/unread": UnreadAnswer,
     "/api/v1/curtailments": CurtailmentsAnswer,
 }
 

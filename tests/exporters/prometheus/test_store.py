@@ -912,6 +912,7 @@ async def test_exposition_is_the_contract() -> None:
     metrics.watch_mqtt(lambda: [broker_numbers()])
     metrics.watch_identity(identity_figures)
     metrics.watch_discovery(discovery_figures)
+    metrics.watch_unread(lambda: 3)
     await metrics.scrape()
     rows = {row.name: row for row in contract()}
     seen = set()
