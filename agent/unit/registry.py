@@ -46,7 +46,8 @@ def reader_finder(layouts: SensorLayouts, on_unread: OnUnread | None = None) -> 
     """Return a function that finds the reader of a ledger row by the name in it; ``auto`` without one.
 
     Args:
-        layouts, on_unread: As of `readers_with`.
+        layouts: As of `readers_with`.
+        on_unread: As of `readers_with`.
     """
     readers = readers_with(layouts, on_unread)
     return lambda name: readers[name or AUTO]
