@@ -31,6 +31,7 @@ NOT_BY_A_RECORDING: Final[Mapping[str, str]] = {
     "A130": _BUTTON,
     "A131": "about units of other makes",
     "A132": _BUTTON,
+    "A140": "a recording sends nothing behind a request",
     "A24": _WRITE,
     "A27": "needs the flow of the coolant",
     "A28": "the modes on offer stand in a script of the settings page, which is no reply",
