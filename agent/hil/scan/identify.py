@@ -158,7 +158,7 @@ class Identifier:
             web_port=self._web_port,
             at=self._wall(),
             kind=Kind.IDENTIFIED,
-            reader=None if reading is None else registry.DEFAULT.name,
+            reader=None if reading is None else reading.reader,
             make=_BRAIINS if is_braiins else _MAKER,
             reading=reading,
             info=info,
@@ -191,7 +191,7 @@ class Identifier:
             return _Asked(error=error)
 
     def _poll(self, endpoint: Endpoint, ear: _Ear) -> Generator[bytes, bytes, UnitReading]:
-        reader = registry.DEFAULT
+        reader = registry.CHOOSING
         conversation = reader.converse(
             str(endpoint), reader.new_memory(), nameplate=None, slow_every=1, wall=self._wall
         )

@@ -34,7 +34,7 @@ class Proposed(NamedTuple):
 
     Attributes:
         unit_id, model, hashrate_th, host, container, rack, slot, deployed_from, deployed_to, status, serial, mac,
-            simulated, web_port: As in the ledger; an empty cell is not known.
+            simulated, web_port, reader: As in the ledger; an empty cell is not known.
         guessed: The columns that are worked out and not the unit's own word, in the ledger's order.
         note: What a person should know before taking the row; may be empty.
         source: Address and port that answered, as ``10.20.0.17:4028``.
@@ -54,6 +54,7 @@ class Proposed(NamedTuple):
     mac: str = ""
     simulated: str = ""
     web_port: str = ""
+    reader: str = ""
     guessed: tuple[str, ...] = ()
     note: str = ""
     source: str = ""

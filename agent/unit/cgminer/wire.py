@@ -203,7 +203,7 @@ def decode_reply(data: bytes, command: str) -> Reply:
     if not isinstance(envelope, dict) or not isinstance(envelope.get("STATUS"), str):
         raise MalformedReplyError(f"reply has no STATUS: {excerpt(data)!r}")
     code = envelope.get("Code", envelope.get("code"))
-    if isinstance(code, str) and code.isdecimal() and len(code) < _CODE_DIGITS:
+    if isinstance(code, str) and code.isascii() and code.isdecimal() and len(code) < _CODE_DIGITS:
         code = int(code)
     message, description = envelope.get("Msg"), envelope.get("Description")
     return Reply(
@@ -217,6 +217,10 @@ def decode_reply(data: bytes, command: str) -> Reply:
     )
 
 
+REFUSALS: Final = frozenset({"E", "F"})
+"""STATUS of a command that was refused."""
+
+
 def accept(reply: Reply) -> Reply:
     """Return `reply` if its STATUS is a success.
 
@@ -224,7 +228,7 @@ def accept(reply: Reply) -> Reply:
         RefusedError: STATUS is E or F.
         UnsupportedReplyError: STATUS is an unknown letter.
     """
-    if reply.status in {"E", "F"}:
+    if reply.status in REFUSALS:
         raise refusal(reply.command, reply.code, reply.message, reply.description)
     if reply.status not in {"S", "I", "W"}:
         raise UnsupportedReplyError(f"{reply.command}: STATUS is {reply.status[:20]!r}")

@@ -178,7 +178,7 @@ async def test_a_machine_of_another_make_is_identified_by_its_own_reports() -> N
         None,
     )
     assert found.info is not None
-    assert set(filter(None, asked)) == {"stats", "summary", "devdetails"}
+    assert set(filter(None, asked)) == {"version", "summary", "devdetails"}
     (row,) = propose([found], CATALOGUE).rows
     assert (row.hashrate_th, row.mac, row.unit_id) == ("126", "02:57:7f:00:00:01", "02577f000001")
 
