@@ -1,0 +1,1 @@
+"""Recorded replies and pages without what names a site, its people and its machines."""
