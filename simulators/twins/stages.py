@@ -37,7 +37,7 @@ _WORDS: Final[Mapping[str, Stage]] = {
     **dict.fromkeys(("ramp", "ramping"), Stage.RAMPING),
     **dict.fromkeys(("asleep", "sleep", "sleeping", "paused", "standby", "curtailed"), Stage.ASLEEP),
     **dict.fromkeys(("boot", "booting", "starting", "enumerating"), Stage.STARTING),
-    **dict.fromkeys(("fault", "faulty", "protected"), Stage.FAULT),
+    **dict.fromkeys(("fault", "faulty", "protected", "stopped"), Stage.FAULT),
 }
 
 

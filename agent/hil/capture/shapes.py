@@ -15,6 +15,8 @@ MOST_FEATURES: Final = 20_000
 MOST_WORDS: Final = 16
 """State words at one path; a field with more of them is free text."""
 LONGEST_WORD: Final = 24
+MOST_SHAPED_BYTES: Final = 256 * 1024
+"""A longer reply has no shape but its length: ten times what any unit sends."""
 
 _WORD: Final = re.compile(r"[A-Za-z][A-Za-z _-]{0,23}")
 _NUMBER: Final = re.compile(r"[+-]?[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?")
@@ -70,7 +72,9 @@ class SeenShapes:
 
 
 def features(request: str, data: bytes) -> list[Feature]:
-    """Return the features of one reply; one that is no JSON has a type and nothing else."""
+    """Return the features of one reply; one that is no JSON, or too long, has a type and nothing else."""
+    if len(data) > MOST_SHAPED_BYTES:
+        return [Feature(request, "", "type", "too long")]
     try:
         document = msgspec.json.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

@@ -1,11 +1,12 @@
 """What a capture tells of its unit, and captures that cannot be a template."""
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 from paths import CAPTURES
-from recorded_cases import make_capture
+from recorded_cases import make_capture, moment
 from twin_cases import LUXOS, S19_PRO, S21, T21_ASLEEP, VNISH_PRO, make_twins
 
 from agent.hil.capture.form import Ending, RecordedReply
@@ -94,6 +95,20 @@ def test_figures_tell_the_stage_where_no_manifest_does(tmp_path: Path, stats: st
     reply = RecordedReply(request="stats", file="tcp4028-stats.json", ending=Ending.NUL_CLOSE)
     folder = make_capture(tmp_path / "unit", replies=(reply,), data={"tcp4028-stats.json": stats.encode()})
     assert list(read_twin(str(folder)).stages) == [stage]
+
+
+def test_the_manifests_word_for_a_state_wins_over_the_figures(tmp_path: Path) -> None:
+    """A unit that stopped shows the rates of one that starts; nothing is taken from a unit that was off."""
+    stats = {"Elapsed": 500, "GHS 5s": 0.0}
+    text = json.dumps({"STATS": [{"Type": "Antminer S21"}, stats]})
+    looks = [moment("01-stopped", "stopped", text), moment("02-off", "off", text.replace("500", "1"))]
+    folder = make_capture(
+        tmp_path / "unit",
+        replies=(),
+        data={name: content for _, data in looks for name, content in data.items()},
+        moments=tuple(look for look, _ in looks),
+    )
+    assert list(read_twin(str(folder)).stages) == [Stage.FAULT]
 
 
 def test_weights_share_out_a_farm() -> None:
