@@ -167,13 +167,14 @@ async def test_nothing_that_answers_is_a_failure() -> None:
     [
         (
             ("10.0.0.0/30", "--rate", "1e9"),
-            "scan: --rate = '1e+09': 1 to 20,000 connections a second; more would flood",
+            "scan: --rate = '1000000000': 1 to 20,000 connections a second; more would flood",
         ),
         (("10.0.0.0/30", "--rate", "nan"), "scan: --rate = 'nan': 1 to 20,000"),
         (("10.0.0.0/30", "--rate", "0"), "scan: --rate = '0': 1 to 20,000"),
         (("8.8.8.8",), "scan: RANGE = '8.8.8.8': not a private address, nor in ledger.networks of --config"),
         (("10.0.0.0/30", "--resume"), "scan: --resume: a scan is resumed by the --out of the stopped one"),
         (("10.0.0.0/30", "--out", "absent/p.csv"), "scan: --out = 'absent/p.csv': its folder does not exist"),
+        (("10.0.0.0/30", "--out", "p.xlsx"), "scan: --out = 'p.xlsx': a proposal is CSV, which a spreadsheet opens"),
         (("10.0.0.0/30", "--out", "there.csv"), "scan: --out = 'there.csv': exists already"),
         (("10.0.0.0/30", "--logins", "logins"), "others may read or change this secret (mode 0644); chmod 600 it"),
         (("10.0.0.0/30", "--out", "p.csv", "--resume"), "p.csv.resume: --resume: there is no such file, so no scan"),
