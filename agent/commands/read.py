@@ -15,7 +15,7 @@ from agent.commands.machine_output import visible, write_json, write_lines
 from agent.commands.terminal import FAILED, err, exit_codes, out, sentence, usage_error
 from agent.config.file import load_config
 from agent.errors import ForeignProtocolError, PollError
-from agent.hil.scan.identify import held_alone
+from agent.hil.scan.conversing import held_alone
 from agent.hil.scan.ranges import refuse_public
 from agent.site.evidence import alone_findings
 from agent.site.mismatch import reported_bin
