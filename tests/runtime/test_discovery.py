@@ -177,7 +177,9 @@ async def test_a_look_outlasts_a_restart(tmp_path: Path) -> None:
         assert not second.figures().is_restored
 
 
-@pytest.mark.parametrize("content", [b"", b"\x1f\x8b", b"{}", gzip.compress(b'{"format":9}'), gzip.compress(b"[[[[")])
+@pytest.mark.parametrize(
+    "content", [b"", b"\x1f\x8b", b"{}", gzip.compress(b'{"format":9}', mtime=0), gzip.compress(b"[[[[", mtime=0)]
+)
 async def test_a_damaged_file_is_no_look(tmp_path: Path, content: bytes) -> None:
     """The agent begins without one."""
     setup = load_setup(written(tmp_path, '[discovery]\nnetworks = ["127.77.200.1"]\nport = 1\n', site=LOOPBACK))

@@ -218,7 +218,7 @@ async def test_a_server_that_waits_for_the_end_of_a_line_is_named_at_once() -> N
 
 
 async def test_a_server_that_waits_for_the_end_of_a_head_is_named_after_one_deadline() -> None:
-    """The second try ends it; there is no third."""
+    """The second try ends it, and is made once more for the first bytes."""
     connections = []
 
     async def web(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -230,8 +230,8 @@ async def test_a_server_that_waits_for_the_end_of_a_head_is_named_after_one_dead
     options = replace(PATIENT, first_deadline_s=0.2)
     found = await one(web, options=options)
     assert (found.kind, found.looks_like) == (Kind.UNIDENTIFIED, "HTTP")
-    # The probe's, the conversation's and the one that was answered.
-    assert len(connections) == 3
+    # The probe's, the conversation's, and two that were answered.
+    assert len(connections) == 4
 
 
 async def test_a_unit_that_fails_once_is_read_at_the_second_attempt() -> None:
