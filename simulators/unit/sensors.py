@@ -23,17 +23,12 @@ def layout(model: Model, pic: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[i
     """
     if not pic:
         return (), (), ()
-    if model.name == "S21 Pro":
-        first, _, _, last = pic
-        pic = (first, last - 2, last - 1, last)
-        return pic, tuple(p + 10 for p in pic), (first + 15, first + 15, last + 14, last + 15)
+    if model.cooling is not Cooling.HYDRO:
+        return _of_air(model, pic)
+    first, _, last, _ = pic
     if model.name == "S21 XP Hyd.":
-        first, _, _, last = pic
         board = (first - 10, last - 4, last - 5, last)
         return (last + 2, last - 5, last + 1, last - 3), board, (last + 11, last + 7, last + 4, last + 9)
-    if model.cooling is not Cooling.HYDRO:
-        return pic, tuple(p + 10 for p in pic), tuple(p + 15 for p in pic)
-    first, _, last, _ = pic
     if model.name in _COOLANT_IN_PIC:
         way_in, way_out = first - _COOLER_IN, last - _COOLER_OUT
         chips = (way_out + 19,) * 4
@@ -44,6 +39,15 @@ def layout(model: Model, pic: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[i
     if model.name == "S21 Hyd.":
         return pic, pic, (first - 10, last - 10, 0, 0)
     return (last + 15, first, first, last), (first - 10, last, last - 10, last), (0, 0, 0, 0)
+
+
+def _of_air(model: Model, pic: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
+    chips = tuple(p + 15 for p in pic)
+    if model.name == "S21 Pro":
+        first, _, _, last = pic
+        pic = (first, last - 2, last - 1, last)
+        chips = (first + 15, first + 15, last + 14, last + 15)
+    return pic, tuple(p + 10 for p in pic), chips
 
 
 def coolant_keys(model: Model, pic: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
