@@ -12,6 +12,7 @@ WITHHELD_MODE = 0o027
 def main() -> None:
     """Run the command line."""
     os.umask(os.umask(0o077) | WITHHELD_MODE)
+    _hold_standard_files()
     if sys.argv[1:2] == ["run"]:
         # SIGHUP asks an agent to reload its files. Importing the agent takes about a second, in which SIGHUP would kill
         # the process. Blocked here, it stays pending until `process.run_until_signalled` handles it.
@@ -20,6 +21,22 @@ def main() -> None:
     from agent.commands.command_line import app  # noqa: PLC0415 - after the signal mask
 
     app()
+
+
+def _hold_standard_files() -> None:
+    """Open the null device where standard input, output or error is closed.
+
+    Another file would take the number. The event loop's library aborts the process when it closes one of these, and
+    what the interpreter prints when it fails could end up in the history.
+    """
+    for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        try:
+            os.fstat(number)
+        except OSError:
+            # The lowest free number is this one.
+            os.open(os.devnull, os.O_RDWR)
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
 
 
 def _stop_early(signal_number: int, _: FrameType | None) -> None:

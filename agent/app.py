@@ -120,11 +120,11 @@ class Agent:
             interval_s=config.poll.interval_s,
             standstill=self._standstill,
         )
-        reader = registry.default_with(setup.catalogue.layouts)
+        reader_named = registry.reader_finder(setup.catalogue.layouts)
         self.rounds.on_standstill = self._on_standstill
         self._polling = Polling(
             config,
-            reader_of=lambda _: reader,
+            reader_of=lambda entry: reader_named(entry.reader),
             on_poll=self._on_poll,
             on_skipped=self.metrics.on_skipped,
         )

@@ -1,18 +1,22 @@
 """`hashsight history`: the history file as CSV, and two agents' files put together."""
 
+import os
 from collections.abc import Generator
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from zoneinfo import ZoneInfo
 
 from agent.commands.history_source import opened
 from agent.commands.machine_output import write_text
 from agent.commands.terminal import exit_codes, out, usage_error
 from agent.errors import HistoryError
+from agent.files.atomic import sync_folder
 from agent.history.export import CHANGE_HEADER, CONTAINER_HEADER, change_line, container_line, site_lines
-from agent.history.merging import merge_histories
+from agent.history.merging import Merged, merge_histories
 from agent.history.reader import HistoryReader, read_history
+from agent.history.schema import HISTORY
 from agent.history.writer import write_history
 from agent.statement.period import parse_period
 
@@ -50,10 +54,7 @@ def merge(first: Path, second: Path, *, into: Path) -> None:
         with closing(read_history(first)) as one, closing(read_history(second)) as other:
             if one.site != other.site:
                 raise HistoryError("foreign", f"{second}: the history of site {other.site}, not of {one.site}")
-            with closing(write_history(into)) as whole:
-                merged = merge_histories(one, other, whole)
-                # Last, so that an attempt that failed is no history of the site.
-                whole.claim(site=one.site, zone=one.zone)
+            merged = _merge_into(into, one, other)
         for minutes, words in (
             (merged.first, f"of {first} alone"),
             (merged.second, f"of {second} alone"),
@@ -61,6 +62,27 @@ def merge(first: Path, second: Path, *, into: Path) -> None:
             (merged.repeated, f"in both, counted once, as in {first}"),
         ):
             out.print(f"{minutes:>9,} minutes {words}", markup=False, soft_wrap=True)
+
+
+def _merge_into(into: Path, one: HistoryReader, other: HistoryReader) -> Merged:
+    """Write both into a new file, which appears when it is whole.
+
+    Raises:
+        HistoryError: There is no such file then.
+    """
+    with HISTORY.translated(into), TemporaryDirectory(dir=into.parent, prefix=f".{into.name}.") as folder:
+        unfinished = Path(folder) / into.name
+        try:
+            with closing(write_history(unfinished)) as whole:
+                merged = merge_histories(one, other, whole)
+                whole.claim(site=one.site, zone=one.zone)
+        except HistoryError as error:
+            # The file that was asked for, not the temporary one.
+            raise HistoryError(error.reason, str(error).replace(str(unfinished), str(into))) from error
+        # Unlike a renamed file, a linked one replaces none that came meanwhile.
+        os.link(unfinished, into)
+        sync_folder(into.parent)
+    return merged
 
 
 def _moment(option: str, text: str | None, zone: ZoneInfo, default: float) -> float:

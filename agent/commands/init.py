@@ -2,12 +2,13 @@
 
 import asyncio
 import json
+import shlex
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import aclosing, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -17,28 +18,26 @@ from zoneinfo import ZoneInfo
 import typer
 
 from agent.address import PRIVATE_NETWORKS
+from agent.commands.init_scan import SiteScan, begun, complain, state_file_of
 from agent.commands.ledger_text import counted
 from agent.commands.place_rules import rules_of, with_places
-from agent.commands.scan import cancelled_by_signals, progress
-from agent.commands.terminal import FAILED, err, exit_codes, out, usage_error
+from agent.commands.terminal import FAILED, exit_codes, out, usage_error
 from agent.config.file import Config, load_config
-from agent.errors import ConfigError, Mistake
+from agent.errors import AgentError, ConfigError, Mistake
 from agent.files.atomic import sync_folder
 from agent.hil.review.applying import apply_changes
 from agent.hil.review.changes import Kind, changes
 from agent.hil.review.unread import unread_rows
-from agent.hil.scan.found import Found
 from agent.hil.scan.logins import login_finder, read_logins
-from agent.hil.scan.probe import Tally
-from agent.hil.scan.proposal import Proposal, Proposed, propose, write_proposal
-from agent.hil.scan.ranges import Targets, parse_targets
-from agent.hil.scan.scanner import ScanOptions
-from agent.hil.scan.scanner import scan as scan_targets
+from agent.hil.scan.proposal import DEFAULT_WEB_PORT, Proposal, Proposed, propose, write_proposal
+from agent.hil.scan.ranges import parse_targets
+from agent.hil.scan.scanner import API_PORT, ScanOptions
 from agent.runtime.setup import load_setup
 from agent.site.ledger.cells import parse_hashrate_hs
 from agent.site.ledger.edit import HEADER_LINE, Draft, Rules
 from agent.text.numbers import hashrate_text
 from agent.unit import registry
+from agent.unit.digest import Login
 from agent.unit.nameplate import Catalogue, shipped_catalogue
 
 SITE, LEDGER, PROPOSAL = "site.toml", "ledger.csv", "proposal.csv"
@@ -95,6 +94,7 @@ def init(
     port: int,
     web_port: int,
     has_scan: bool,
+    is_resumed: bool,
     is_service: bool,
 ) -> None:
     """Scan a site's networks and write its configuration and ledger."""
@@ -108,33 +108,54 @@ def init(
             web_port=web_port,
             is_service=is_service,
         )
-        tally = Tally()
         with _named(folder), tempfile.TemporaryDirectory(prefix=".init-", dir=_existing(folder)) as draft:
             config = _checked(Path(draft), answers)
-            proposal, unread = Proposal((), (), ()), tuple[Proposed, ...]()
+            proposal, unread, scan = Proposal((), (), ()), tuple[Proposed, ...](), None
             if has_scan:
                 # The networks of this very command line vouch for nothing: a slip of the pen may be a public address.
                 targets = parse_targets(
                     ranges or answers.networks, allowed=PRIVATE_NETWORKS, command="init", not_allowed=_PUBLIC
                 )
-                options = ScanOptions(port=port, web_port=web_port)
-                tally.addresses = len(targets)
-                found = asyncio.run(_found(targets, tally, config, logins, options))
+                scan = SiteScan(
+                    targets=targets,
+                    login_of=_login_of(config, logins),
+                    options=ScanOptions(port=port, web_port=web_port),
+                    state=begun(targets, port, state_file_of(folder), is_resumed=is_resumed),
+                    file=state_file_of(folder),
+                    again=_again(folder, answers, ranges=ranges, place=place, logins=logins, port=port),
+                )
+                found = asyncio.run(scan.run())
                 proposal, unread = with_places(propose(found, shipped_catalogue()), rules, found), unread_rows(found)
                 if not proposal.rows:
+                    scan.forget()
                     _say_none(unread)
                     raise typer.Exit(FAILED)
-            left_out = _write(Path(draft), proposal, unread, config)
-            _put(Path(draft), folder, has_proposal=has_scan)
+            with _kept(scan):
+                left_out = _write(Path(draft), proposal, unread, config)
+                _put(Path(draft), folder, has_proposal=has_scan)
         _report(folder, proposal, left_out)
         if unread:
             _say(f"answer and were not identified: {len(unread):,}, at the end of {folder / PROPOSAL}")
-        if proposal.rows:
+        if scan is not None:
+            tally = scan.state.tally
             _say(
                 f"did not answer: {tally.silent + tally.refused:,} addresses; a unit that is off now is not in the"
                 " ledger, nor in what is deployed: add it by hand, or scan again when it is on"
             )
         _say(_next(folder, has_units=len(left_out) < len(proposal.rows)))
+
+
+@contextmanager
+def _kept(scan: SiteScan | None) -> Iterator[None]:
+    """Forget a scan's file once the site is written, or say how to continue after a failure."""
+    try:
+        yield
+    except (AgentError, OSError):
+        if scan is not None:
+            complain(scan.how_to_continue())
+        raise
+    if scan is not None:
+        scan.forget()
 
 
 @contextmanager
@@ -213,24 +234,31 @@ def _say_none(unread: Sequence[Proposed]) -> None:
     if unread:
         others = f"; {len(unread):,} addresses answer and were not identified, such as {unread[0].host}"
         others += f" ({unread[0].note.removeprefix('not identified: ')})"
-    text = f"no unit answered, so nothing was written; --no-scan begins a site without units{others}"
-    err.print(text, markup=False, soft_wrap=True)
+    complain(f"no unit answered, so nothing was written; --no-scan begins a site without units{others}")
 
 
-async def _found(
-    targets: Targets, tally: Tally, config: Config, logins: Path | None, options: ScanOptions
-) -> list[Found]:
-    """Scan, counting into `tally`; Ctrl-C ends it with nothing written."""
+def _login_of(config: Config, logins: Path | None) -> Callable[[str], Login | None]:
     known = () if logins is None else read_logins(logins)
-    login_of = login_finder(known, (*PRIVATE_NETWORKS, *config.ledger.networks), default=registry.FACTORY_LOGIN)
-    finds = scan_targets(targets, catalogue=shipped_catalogue(), login_of=login_of, options=options, tally=tally)
-    try:
-        with cancelled_by_signals():
-            async with progress(tally), aclosing(finds):
-                return [found async for found in finds]
-    except asyncio.CancelledError:
-        err.print("stopped; nothing was written")
-        raise typer.Exit(FAILED) from None
+    return login_finder(known, (*PRIVATE_NETWORKS, *config.ledger.networks), default=registry.FACTORY_LOGIN)
+
+
+def _again(
+    folder: Path,
+    answers: _Answers,
+    *,
+    ranges: list[str] | None,
+    place: list[str] | None,
+    logins: Path | None,
+    port: int,
+) -> str:
+    """Return the command that continues this one."""
+    words = ["hashsight", "init", str(folder), "--name", answers.name, "--zone", answers.zone]
+    for option, values in (("--network", answers.networks), ("--range", ranges), ("--place", place)):
+        words += [word for value in values or () for word in (option, value)]
+    words += [] if logins is None else ["--logins", str(logins)]
+    words += [] if port == API_PORT else ["--port", str(port)]
+    words += [] if answers.web_port == DEFAULT_WEB_PORT else ["--web-port", str(answers.web_port)]
+    return shlex.join([*words, *(["--service"] if answers.is_service else []), "--resume"])
 
 
 def _write(draft: Path, proposal: Proposal, unread: Sequence[Proposed], config: Config) -> list[Proposed]:

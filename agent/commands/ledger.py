@@ -84,6 +84,7 @@ def set_unit(
     at: str | None,
     host: str | None,
     web_port: str | None,
+    reader: str | None,
     container: str | None,
     rack: str | None,
     slot: str | None,
@@ -112,6 +113,7 @@ def set_unit(
             "mac": mac,
             "simulated": simulated,
             "web_port": web_port,
+            "reader": reader,
         }
         cells = {column: cell for column, cell in given.items() if cell is not None}
         has_change = is_new or bool(cells)

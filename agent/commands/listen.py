@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from agent.address import parse_address
-from agent.commands.scan import cancelled_by_signals
+from agent.commands.scan_progress import cancelled_by_signals
 from agent.commands.terminal import err, exit_codes, out, usage_error
 from agent.hil.listen.places_file import read_spots, write_spots
 from agent.hil.listen.receiver import Heard, Receiver, receiving

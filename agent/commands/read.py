@@ -73,7 +73,7 @@ def read(host: str, *, config: Path | None, any_address: bool, as_json: bool, ra
 
 async def _ask(endpoint: Endpoint, timeout_s: float, exchanges: list[tuple[bytes, bytes]]) -> UnitReading:
     client = Client(connect_timeout_s=min(2.0, timeout_s), deadline_s=timeout_s)
-    reader = registry.DEFAULT
+    reader = registry.CHOOSING
     conversation = reader.converse(str(endpoint), reader.new_memory(), slow_every=1, wall=time.time)
     try:
         with err.status(f"asking {endpoint}"):

@@ -4,22 +4,19 @@ import asyncio
 import hashlib
 import math
 import random
-import signal
-import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import aclosing, asynccontextmanager, contextmanager
+from collections.abc import Callable
+from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 import msgspec
 import typer
-from rich.progress import BarColumn, Progress, TextColumn
 
 from agent.address import PRIVATE_NETWORKS, Network
 from agent.commands.machine_output import write_json_rows
 from agent.commands.place_rules import rules_of, with_places
+from agent.commands.scan_progress import SUFFIX, cancelled_by_signals, kept, progress
 from agent.commands.scan_text import print_scan
 from agent.commands.terminal import FAILED, err, exit_codes, usage_error
 from agent.config.file import load_config
@@ -28,7 +25,7 @@ from agent.files.atomic import replace_file
 from agent.hil.review.unread import unread_rows
 from agent.hil.scan import deep
 from agent.hil.scan.found import Kind
-from agent.hil.scan.identify import as_row
+from agent.hil.scan.found_json import as_row
 from agent.hil.scan.logins import login_finder, read_logins
 from agent.hil.scan.probe import Tally
 from agent.hil.scan.proposal import Proposal, proposal_bytes, propose
@@ -40,10 +37,6 @@ from agent.runtime.setup import load_catalogue, unit_login_of
 from agent.unit import registry
 from agent.unit.digest import Login
 from agent.unit.nameplate import Catalogue, shipped_catalogue
-
-SUFFIX: Final = ".resume"
-_REDRAWN_S: Final = 0.2
-_STOPPING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,6 +150,10 @@ def _check_output(out_file: Path | None, *, is_resumed: bool) -> None:
         return
     if not out_file.parent.is_dir():
         raise usage_error("scan", "--out", str(out_file), "its folder does not exist")
+    state_file = out_file.with_name(out_file.name + SUFFIX)
+    if not out_file.exists() and state_file.exists() and not is_resumed:
+        reason = f"{state_file} has a scan that was not finished; --resume continues it, or remove that file"
+        raise usage_error("scan", "--out", str(out_file), reason)
     if out_file.exists() and not is_resumed:
         raise usage_error(
             "scan", "--out", str(out_file), "exists already, and may have been filled in by hand; choose another name"
@@ -204,7 +201,7 @@ async def _run(plan: _Plan, *, is_deep: bool) -> tuple[bool, AgentError | None]:
     )
     try:
         with cancelled_by_signals():
-            async with progress(state.tally), aclosing(finds):
+            async with progress(state.tally), kept(state, plan.state_file), aclosing(finds):
                 async for found in finds:
                     state.take(found, plan.targets)
             if is_deep:
@@ -235,45 +232,6 @@ async def _identify_deep(plan: _Plan) -> None:
             by_host[found.host] = found
             state.tally.deep += 1
             state.found = list(by_host.values())
-
-
-@contextmanager
-def cancelled_by_signals() -> Iterator[None]:
-    """Cancel this task on Ctrl-C, SIGTERM and SIGHUP, so that what was found is kept."""
-    loop, task = asyncio.get_running_loop(), asyncio.current_task()
-    # Only the main thread can take signals.
-    if task is None or threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    for number in _STOPPING:
-        loop.add_signal_handler(number, task.cancel)
-    try:
-        yield
-    finally:
-        for number in _STOPPING:
-            loop.remove_signal_handler(number)
-
-
-@asynccontextmanager
-async def progress(tally: Tally) -> AsyncIterator[None]:
-    """Show how far a scan is, on a terminal only."""
-    columns = (BarColumn(), TextColumn("{task.completed:,.0f} of {task.total:,.0f}"), TextColumn("{task.description}"))
-    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
-        task = bar.add_task("", total=tally.addresses)
-
-        async def redraw() -> None:
-            began, already = time.monotonic(), tally.probes
-            while True:
-                per_s = (tally.probes - already) / max(time.monotonic() - began, _REDRAWN_S)
-                found = f"{tally.open:,} answer, {tally.identified:,} identified"
-                bar.update(task, completed=tally.looked, description=f"{per_s:,.0f}/s, {found}")
-                await asyncio.sleep(_REDRAWN_S)
-
-        drawing = asyncio.create_task(redraw(), name="scan: progress")
-        try:
-            yield
-        finally:
-            drawing.cancel()
 
 
 def _kept(plan: _Plan, proposal: Proposal, *, is_whole: bool) -> OSError | None:

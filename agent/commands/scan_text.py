@@ -6,14 +6,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from rich.markup import escape
 from rich.table import Table
 
+from agent.commands.ledger_text import counted
 from agent.commands.machine_output import visible
+from agent.commands.scan_units import together, unit_lines
 from agent.commands.terminal import out
-from agent.hil.scan.found import Found, Kind
+from agent.hil.scan.found import Found, Kind, address_order
 from agent.hil.scan.probe import Tally
-from agent.hil.scan.proposal import Proposal, Proposed
-from agent.text.numbers import ABSENT, hashrate_text
+from agent.hil.scan.proposal import CHECK_LABEL, Proposal, Proposed
+from agent.text.numbers import ABSENT
 
 SHOWN = 20
+NARROW = 60
+"""Columns below which a table of three columns breaks its words."""
 
 
 def print_scan(found: Sequence[Found], tally: Tally, proposal: Proposal, took_s: float, *, show_all: bool) -> None:
@@ -32,14 +36,17 @@ def print_scan(found: Sequence[Found], tally: Tally, proposal: Proposal, took_s:
         out.print(_kinds(units))
         out.print()
         if show_all:
-            order = {row.source: place for place, row in enumerate(proposal.rows)}
-            out.print(_units(sorted(units, key=lambda unit: order[unit[1].source])))
+            by_source = {str(each.endpoint): each for each, _ in units}
+            for row in proposal.rows:
+                for line in unit_lines(by_source[row.source], row):
+                    out.print(line, markup=False, soft_wrap=True)
             out.print()
     others = [each for each in found if each.kind is Kind.UNIDENTIFIED]
+    others.sort(key=lambda each: address_order(each.endpoint))
     if others:
-        out.print(_others(others if show_all else others[:SHOWN], of=len(others)))
+        _print_others(others if show_all else others[:SHOWN], of=len(others))
         out.print()
-    for line in _notes(proposal):
+    for line in filter(None, (together(each for each, _ in units), *_notes(proposal))):
         out.print(line, markup=False, soft_wrap=True)
     no_route = f" ({tally.no_route:,} without a route)" if tally.no_route else ""
     deep = f"; pyasic alone identifies {tally.deep:,}" if tally.deep else ""
@@ -66,35 +73,26 @@ def _kinds(units: Iterable[tuple[Found, Proposed]]) -> Table:
     return table
 
 
-def _units(units: Iterable[tuple[Found, Proposed]]) -> Table:
-    table = Table(box=None, padding=(0, 1, 0, 0))
-    for column in ("address", "model", "hashrate", "MAC", "serial"):
-        table.add_column(column, overflow="fold", no_wrap=column not in {"model", "serial"})
-    for each, row in units:
-        reading, info = each.reading, each.info
-        table.add_row(
-            row.host,
-            escape(row.model or ABSENT),
-            hashrate_text(None if reading is None else reading.rate_hs),
-            (None if info is None else info.mac) or ABSENT,
-            escape((None if info is None else info.serial) or ABSENT),
-        )
-    return table
-
-
-def _others(others: Iterable[Found], *, of: int) -> Table:
-    shown = sorted(others, key=lambda each: each.host)
+def _print_others(others: Iterable[Found], *, of: int) -> None:
+    """Print what answers and was not identified: a table, or on a narrow terminal two lines each."""
+    shown = list(others)
     more = f", {len(shown)} of {of}" if len(shown) < of else ""
-    table = Table(title=f"answer, and are not identified{more}", title_justify="left", box=None, padding=(0, 1, 0, 0))
+    title = f"answer, and are not identified{more}"
+    rows = [
+        (str(each.endpoint), each.looks_like or ABSENT, visible(each.first_bytes or each.error or ABSENT))
+        for each in shown
+    ]
+    if out.width < NARROW:
+        out.print(title, markup=False, soft_wrap=True)
+        for address, looks_like, text in rows:
+            out.print(f"{address} {looks_like}\n  {text}", markup=False, soft_wrap=True)
+        return
+    table = Table(title=title, title_justify="left", box=None, padding=(0, 1, 0, 0))
     for column in ("address", "looks like", "first bytes or error"):
         table.add_column(column, overflow="fold", no_wrap=column == "address")
-    for each in shown:
-        table.add_row(
-            str(each.endpoint),
-            escape(each.looks_like or ABSENT),
-            escape(visible(each.first_bytes or each.error or ABSENT)),
-        )
-    return table
+    for cells in rows:
+        table.add_row(*map(escape, cells))
+    out.print(table)
 
 
 def _notes(proposal: Proposal) -> Iterator[str]:
@@ -103,13 +101,22 @@ def _notes(proposal: Proposal) -> Iterator[str]:
     guessed = sum("hashrate_th" in row.guessed and bool(row.hashrate_th) for row in proposal.rows)
     if guessed:
         yield (
-            f"guessed: the bin of {guessed:,} units, from the firmware's ideal rate;"
+            f"guessed: the bin of {counted(guessed, 'unit')}, from the firmware's ideal rate;"
             " compare a few with the label on the machine"
+        )
+    profiles = sum(CHECK_LABEL in row.note for row in proposal.rows)
+    if profiles:
+        yield (
+            f"of these, {profiles:,} are guessed from a running profile, which may be far from the label:"
+            " compare each of them"
         )
     blank = sum(not row.hashrate_th or not row.model for row in proposal.rows)
     if blank:
-        yield f"to fill in: {blank:,} units tell no model or no bin"
+        yield f"to fill in: {counted(blank, 'unit')} without a model or a bin"
     nameless = sum(not row.mac and not row.serial for row in proposal.rows)
     if nameless:
-        yield f"without identity: {nameless:,} units, whose page was not read or tells no MAC address and no serial"
+        yield (
+            f"without identity: {counted(nameless, 'unit')}, whose page was not read or tells no MAC address and no"
+            " serial"
+        )
     yield from proposal.missing_models

@@ -1,6 +1,8 @@
 """Atomic replacement of a file: a reader sees the old content or the new, also after a crash or a full disk."""
 
+import errno
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -37,9 +39,12 @@ def temporary_file(path: Path, data: bytes, *, like: Path | None = None) -> Iter
         like: An existing file whose owner and mode the new one gets; None for ours, 0600.
 
     Raises:
-        OSError: When it could not be written; no temporary file remains.
+        OSError: When it could not be written, or `like` is no regular file; no temporary file remains.
     """
     model = None if like is None else like.stat()
+    if model is not None and not stat.S_ISREG(model.st_mode):
+        # The new file would get a device's mode, which lets everybody write.
+        raise OSError(errno.EINVAL, "a regular file is expected", str(like))
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "wb") as file:

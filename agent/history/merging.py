@@ -4,18 +4,24 @@ A minute that both wrote is the first one's; the second adds at most the seconds
 seconds in which both published, as at a return or in a partition, count once. Changes of units' states are the first's
 alone: while it was away, the second's are in its own file.
 
-A row that is the same in both to the last digit was written by one agent, and one file is a copy of the other, such as
-a backup: it counts once.
+A row is known by its time, its seconds and its rates, and a merged file names the rows behind a minute of two. So a row
+counts once however often its file is merged: with a backup of itself, or with a file that it went into before.
 """
 
+import heapq
+from collections import Counter
+from collections.abc import Generator, Iterator
+from contextlib import closing
+from itertools import chain, groupby, islice
 from typing import NamedTuple
 
 from agent.errors import HistoryError
-from agent.history.minutes import Values, merge
-from agent.history.reader import HistoryReader
-from agent.history.writer import QUARTER_S, HistoryWriter
+from agent.history.minutes import COLUMNS, Values, merge
+from agent.history.reader import CHUNK, HistoryReader
+from agent.history.writer import QUARTER_S, HistoryWriter, is_sound
 
 ALWAYS = 1e12
+_IDENTIFYING = tuple(map(COLUMNS.index, ("at", "span_s", "watched_s", "operating_hs", "known_hs")))
 
 
 class Merged(NamedTuple):
@@ -34,6 +40,40 @@ class Merged(NamedTuple):
     repeated: int
 
 
+class _Piece(NamedTuple):
+    """A row of one of the two files.
+
+    Attributes:
+        at: Unix time at which the row of the new file begins that this one belongs to, s.
+        is_second: True if it is the second's.
+        values: The row.
+        names: Identities of the rows behind it; its own unless it was merged.
+    """
+
+    at: int
+    is_second: bool
+    values: Values
+    names: frozenset[str]
+
+
+class _Joined(NamedTuple):
+    """A row of the new file.
+
+    Attributes:
+        at: Unix time at which it begins, s.
+        values: The row.
+        names: Identities of the rows behind it.
+        whose: The field of `Merged` that counts it.
+        repeated: How many of the second's rows were left out.
+    """
+
+    at: int
+    values: Values
+    names: frozenset[str]
+    whose: str
+    repeated: int
+
+
 def merge_histories(first: HistoryReader, second: HistoryReader, into: HistoryWriter) -> Merged:
     """Write both histories into a new one.
 
@@ -43,47 +83,99 @@ def merge_histories(first: HistoryReader, second: HistoryReader, into: HistoryWr
         into: An empty history.
 
     Raises:
-        HistoryError: ``foreign`` for histories of different sites; others as of the files.
+        HistoryError: ``foreign`` for histories of different sites, ``damaged`` for a row that no agent writes; others
+            as of the files.
     """
     if first.site != second.site:
         raise HistoryError("foreign", f"{second.path}: the history of site {second.site}, not of {first.site}")
-    merged = _merge_site(first, second, into)
-    _merge_containers(first, second, into)
+    merged = _merge_rows(first, second, into)
+    for container in sorted({*first.containers(), *second.containers()}):
+        _merge_rows(first, second, into, container)
     into.write(changes=first.changes(-ALWAYS, ALWAYS))
     return merged
 
 
-def _merge_site(first: HistoryReader, second: HistoryReader, into: HistoryWriter) -> Merged:
-    rows: dict[float | None, Values] = {}
-    for chunk in first.chunks(-ALWAYS, ALWAYS):
-        into.write(site=chunk)
-        rows.update((values[0], values) for values in chunk)
-    only_second = completed = repeated = 0
-    for chunk in second.chunks(-ALWAYS, ALWAYS):
-        into.write(site=[values for values in chunk if values != rows.get(values[0])])
-        for values in chunk:
-            before = rows.get(values[0])
-            if before is None:
-                only_second += 1
-            elif values != before and merge(before, values) != before:
-                completed += 1
+def _merge_rows(
+    first: HistoryReader, second: HistoryReader, into: HistoryWriter, container: str | None = None
+) -> Merged:
+    """Write the merged rows of the site, or of a container; return where they come from."""
+    # Where one file has made a quarter of an hour of a container's minutes, those of both become one.
+    quarters = set() if container is None else {*_quarters(first, container), *_quarters(second, container)}
+    counts: Counter[str] = Counter()
+    with (
+        closing(_pieces(first, container, quarters, is_second=False)) as ours,
+        closing(_pieces(second, container, quarters, is_second=True)) as theirs,
+    ):
+        pieces = heapq.merge(ours, theirs, key=lambda piece: (piece.at, piece.is_second))
+        joined = (_join(list(group)) for _, group in groupby(pieces, key=lambda piece: piece.at))
+        while some := list(islice(joined, CHUNK)):
+            rows = [each.values for each in some]
+            if container is None:
+                into.write(site=rows)
             else:
-                repeated += 1
-    return Merged(len(rows) - completed, only_second, completed, repeated)
+                into.write(containers=[(container, values) for values in rows])
+            into.write_sources(container, {each.at: each.names for each in some if each.names != {_name(each.values)}})
+            for each in some:
+                counts[each.whose] += 1
+                counts["repeated"] += each.repeated
+    return Merged(*(counts[name] for name in Merged._fields))
 
 
-def _merge_containers(first: HistoryReader, second: HistoryReader, into: HistoryWriter) -> None:
-    for container in first.containers():
-        for chunk in first.chunks(-ALWAYS, ALWAYS, container):
-            into.write(containers=[(container, values) for values in chunk])
-    for container in second.containers():
-        rows = {values for chunk in first.chunks(-ALWAYS, ALWAYS, container) for values in chunk}
-        quarters = {values[0] for values in rows if values[1] == QUARTER_S}
-        for chunk in second.chunks(-ALWAYS, ALWAYS, container):
-            into.write(containers=[(container, _fitted(values, quarters)) for values in chunk if values not in rows])
+def _join(pieces: list[_Piece]) -> _Joined:
+    """Return one row of all pieces of the same time, of which the first's come first."""
+    at = pieces[0].at
+    whole = pieces[0].values
+    names = pieces[0].names
+    whose = "second" if pieces[0].is_second else "first"
+    repeated = 0
+    for piece in pieces[1:]:
+        if names < piece.names:
+            # That row went into this one before.
+            after, after_names = piece.values, piece.names
+        elif names & piece.names:
+            after, after_names = whole, names
+        else:
+            after, after_names = merge(whole, piece.values), names | piece.names
+        if piece.is_second and whose != "second":
+            whose = "first" if after == whole and whose == "first" else "completed"
+            repeated += after == whole
+        whole, names = (after, after_names) if after != whole else (whole, names)
+    return _Joined(at, whole, names, whose, repeated)
 
 
-def _fitted(values: Values, quarters: set[float | None]) -> Values:
-    """Return a container's row as part of the quarter of an hour that the first history has made of its minutes."""
-    quarter = (values[0] or 0) // QUARTER_S * QUARTER_S
-    return (quarter, QUARTER_S, *values[2:]) if quarter in quarters else values
+def _pieces(
+    reader: HistoryReader, container: str | None, quarters: set[int], *, is_second: bool
+) -> Generator[_Piece, None, None]:
+    """Yield a file's rows, each where it belongs in the new file, oldest first.
+
+    Raises:
+        HistoryError: ``damaged`` for a row that no agent writes.
+    """
+    sources = reader.sources(container)
+    # Closed before the file is, if something fails.
+    with closing(reader.chunks(-ALWAYS, ALWAYS, container)) as chunks:
+        for values in chain.from_iterable(chunks):
+            if not is_sound(values):
+                raise HistoryError("damaged", f"{reader.path}: a row that no agent writes: {_words(values, container)}")
+            at = int(values[0] or 0)
+            names = sources.get(at) or frozenset((_name(values),))
+            quarter = at // QUARTER_S * QUARTER_S
+            if quarter in quarters:
+                yield _Piece(quarter, is_second, (quarter, QUARTER_S, *values[2:]), names)
+            else:
+                yield _Piece(at, is_second, values, names)
+
+
+def _quarters(reader: HistoryReader, container: str) -> Iterator[int]:
+    for chunk in reader.chunks(-ALWAYS, ALWAYS, container):
+        yield from (int(values[0] or 0) for values in chunk if values[1] == QUARTER_S)
+
+
+def _name(values: Values) -> str:
+    """Return what tells a row from every other one of the same site or container."""
+    return " ".join(repr(values[number]) for number in _IDENTIFYING)
+
+
+def _words(values: Values, container: str | None) -> str:
+    figures = ", ".join(f"{name} {str(value)[:40]}" for name, value in zip(COLUMNS[:3], values[:3], strict=True))
+    return figures if container is None else f"container {container}, {figures}"

@@ -4,7 +4,7 @@
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -56,7 +56,7 @@ class HistoryReader:
         with HISTORY.translated(self.path):
             return tuple(name for (name,) in self._connection.execute(query))
 
-    def chunks(self, start: float, end: float, container: str | None = None) -> Iterator[list[Values]]:
+    def chunks(self, start: float, end: float, container: str | None = None) -> Generator[list[Values], None, None]:
         """Yield the rows that begin in [start, end), oldest first, `CHUNK` at a time, from one snapshot of the file.
 
         Args:
@@ -69,6 +69,21 @@ class HistoryReader:
         with HISTORY.translated(self.path), closing(self._connection.execute(query, (*number, start, end))) as cursor:
             while chunk := cursor.fetchmany(CHUNK):
                 yield chunk
+
+    def sources(self, container: str | None = None) -> dict[int, frozenset[str]]:
+        """Return, by the Unix time of a merged row, the names of the rows that went into it; of others, nothing.
+
+        Args:
+            container: The container; None for the site's rows.
+        """
+        found: dict[int, set[str]] = {}
+        with HISTORY.translated(self.path):
+            if self._connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'merged_rows'").fetchone() is None:
+                return {}
+            query = "SELECT at, source FROM merged_rows WHERE container = ?"
+            for at, name in self._connection.execute(query, (container or "",)):
+                found.setdefault(at, set()).add(name)
+        return {at: frozenset(names) for at, names in found.items()}
 
     def rows(self, start: int, end: int, step: int, container: str | None = None) -> list[Row]:
         """Return means over steps of `step` seconds from `start` on, without steps in which nothing was watched.

@@ -96,5 +96,14 @@ EARLIER_COLUMNS: Mapping[int, Mapping[str, str]] = {
 }
 """By version: SQL expressions for today's columns that its tables lack, to read a file that cannot be migrated."""
 
+SOURCES = """
+    CREATE TABLE IF NOT EXISTS merged_rows (
+        container TEXT, at INTEGER, source TEXT, PRIMARY KEY (container, at, source)
+    ) WITHOUT ROWID
+"""
+"""The rows that went into each merged row: the site's, whose container is empty, or a container's.
+
+Made by the first merge that needs it: no part of the schema, so that earlier versions go on reading the file."""
+
 BUSY_S = 5.0
 HISTORY = FileKind(error=HistoryError, application_id=APPLICATION_ID, newest=len(MIGRATIONS))

@@ -9,7 +9,7 @@ are never changed while they are kept, because statements are computed from them
 
 import math
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -20,9 +20,9 @@ from agent.files.lock import FileLock
 from agent.files.sqlite import connect, transaction, used_bytes
 from agent.files.sqlite import set_aside as set_file_aside
 from agent.history.future import SetAside, bring_back, set_aside
-from agent.history.minutes import COLUMNS, Values, mean_values, merge
+from agent.history.minutes import COLUMNS, MINUTE_S, Values, mean_values, merge
 from agent.history.reader import CHUNK, NAMES, HistoryReader
-from agent.history.schema import BUSY_S, EARLIER_COLUMNS, HISTORY, MIGRATIONS
+from agent.history.schema import BUSY_S, EARLIER_COLUMNS, HISTORY, MIGRATIONS, SOURCES
 from agent.history.state_changes import Change
 
 DAY_S = 86_400
@@ -117,6 +117,21 @@ class HistoryWriter(HistoryReader):
         if merged != before:
             sets = ", ".join(f"{name} = ?" for name in COLUMNS[1:])
             self._connection.execute(f"UPDATE {table} SET {sets} WHERE {condition}", (*merged[1:], *key))
+
+    def write_sources(self, container: str | None, sources: Mapping[int, Iterable[str]]) -> None:
+        """Name the rows that went into merged rows, as `sources` returns them.
+
+        Raises:
+            HistoryError: If nothing was written.
+        """
+        if not sources:
+            return
+        with self._transaction():
+            self._connection.execute(SOURCES)
+            self._connection.executemany(
+                "INSERT OR IGNORE INTO merged_rows (container, at, source) VALUES (?, ?, ?)",
+                ((container or "", at, name) for at, names in sources.items() for name in sorted(names)),
+            )
 
     def _number(self, name: str) -> int:
         number = self._numbers.get(name)
@@ -247,7 +262,7 @@ class HistoryWriter(HistoryReader):
         return rows
 
     def _copy_sound(self, chunk: Sequence[tuple[Any, ...]]) -> int:
-        sound = [(name, values) for name, *values in chunk if _is_sound(values)]
+        sound = [(name, values) for name, *values in chunk if is_sound(values)]
         self.write(
             site=[tuple(values) for name, values in sound if name is None],
             containers=[(name, tuple(values)) for name, values in sound if isinstance(name, str)],
@@ -290,12 +305,13 @@ def _readable(source: sqlite3.Connection, query: str) -> Iterator[list[tuple[Any
     yield chunk
 
 
-def _is_sound(values: Sequence[Any]) -> bool:
-    """Return True if a row of a damaged file is plausible."""
+def is_sound(values: Sequence[Any]) -> bool:
+    """Return True if a row may be an agent's: whole minutes of numbers, and no more watched than there were."""
     *numbers, delivered_hs = values
     return (
         all(isinstance(number, int | float) and math.isfinite(number) for number in numbers)
         and isinstance(numbers[0], int)
+        and numbers[0] % MINUTE_S == 0
         and 0 < numbers[2] <= numbers[1]
         and (delivered_hs is None or (isinstance(delivered_hs, float) and math.isfinite(delivered_hs)))
     )

@@ -48,10 +48,15 @@ class OrderSharing:
         self.owes_orders = self._has_been_active = True
         self._refused.clear()
 
-    async def share(self, primary: Primary, *, within_s: float) -> None:
+    async def share(self, primary: Primary, *, within_s: float, offset_s: float | None) -> None:
         """Pass on the curtailments that were ordered here, then take over the primary's list.
 
         Its list replaces ours only once it has all of ours, or has refused them: no answer is no refusal.
+
+        Args:
+            primary: The primary.
+            within_s: How long it may take for an answer, and for all orders, s.
+            offset_s: Its wall clock minus ours, s; None if it did not say.
         """
         if self._setup().primary_token is None:
             return
@@ -59,7 +64,9 @@ class OrderSharing:
         try:
             body = await primary.curtailments(within_s=within_s)
             theirs = read_events(body, site=self._setup().config.site.name)
-            is_complete = not self.owes_orders or not await self._hand_back(primary, theirs, within_s=within_s)
+            is_complete = not self.owes_orders or not await self._hand_back(
+                primary, theirs, within_s=within_s, offset_s=offset_s or 0.0
+            )
             self.owes_orders = False
             if is_complete:
                 await self._book.mirror(theirs)
@@ -69,7 +76,7 @@ class OrderSharing:
             log.warning("curtailments not shared", primary=primary.url, reason=trouble)
         self._trouble = trouble
 
-    async def _hand_back(self, primary: Primary, theirs: tuple[Event, ...], *, within_s: float) -> int:
+    async def _hand_back(self, primary: Primary, theirs: tuple[Event, ...], *, within_s: float, offset_s: float) -> int:
         """Order at the primary what it lacks; return how many orders it followed.
 
         Raises:
@@ -78,7 +85,7 @@ class OrderSharing:
         # After a restart, what was the primary's and is no longer there may have ended there meanwhile.
         ours = ordered(self._book.curtailments.events) if self._has_been_active else self._book.ordered_here
         began, followed = self._clock(), 0
-        for event_id, order in missing_orders(ours, theirs, at=self._wall()):
+        for event_id, order in missing_orders(ours, theirs, at=self._wall(), offset_s=offset_s):
             if event_id in self._refused:
                 continue
             if self._clock() - began > within_s:

@@ -15,6 +15,7 @@ import msgspec
 import structlog
 
 from agent.files.lock import FileLock
+from agent.files.regular import resolved
 from agent.files.snapshot import read_packed, remove_unfinished, write_packed
 from agent.runtime.parts import Parts
 from agent.runtime.setup import Setup
@@ -85,7 +86,8 @@ class Snapshots:
         self._own = parts.fan_out.metrics.own
         self._own.restored_units = lambda: self._rounds.lateness.restored
         config = setup().config
-        self._path = config.snapshot_path(setup().path) if config.snapshot.keep else None
+        # A link is followed, not replaced: it may lead to a disk that is made for many writes.
+        self._path = resolved(config.snapshot_path(setup().path)) if config.snapshot.keep else None
         self._lock: FileLock | None = None
         self._wall, self._clock, self._boot_s = wall, clock, boot_s
         self._boot_id = _read_boot_id() if boot_id is None else boot_id

@@ -168,8 +168,11 @@ class Standby:
             await self._give_back()
         elif not self.lease.is_active and trouble is None:
             if self.sharing.owes_orders or not self._looks % LOOKS_AN_INTERVAL:
-                await self.sharing.share(self.primary, within_s=self._within_s)
+                await self._share()
             self._looks += 1
+
+    async def _share(self) -> None:
+        await self.sharing.share(self.primary, within_s=self._within_s, offset_s=self._own.primary_offset_s)
 
     def _note_ledger(self, theirs: str | None) -> None:
         """Log that the ledgers differ: a takeover would change what is deployed."""
@@ -219,4 +222,4 @@ class Standby:
         self._apply_pace()
         self._parts.polling.start_over()
         self.sharing.begin_return()
-        await self.sharing.share(self.primary, within_s=self._within_s)
+        await self._share()

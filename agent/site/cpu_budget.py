@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from agent.errors import CostlyReplyError, LocalResourceError, PollError, UnreachableError
+from agent.errors import CostlyReplyError, LocalResourceError, PollError, UnreachableError, drop_frames
 from agent.unit.reader import Conversation
 from agent.unit.reading import UnitReading
 
@@ -67,6 +67,8 @@ class CpuAccount(msgspec.Struct):
                     argument = yield request
                     step = conversation.send
                 except (PollError, LocalResourceError) as error:
+                    # Kept in this frame, which its traceback holds.
+                    drop_frames(error)
                     argument, step = error, conversation.throw
         finally:
             conversation.close()

@@ -358,6 +358,7 @@ class Poller:
                 self._schedule.resume(unit.unit_id, now=now)
             return
         unit.failures += 1
+        unit.reader.on_failed(unit.memory, error)
         if isinstance(error, CostlyReplyError) and unit.account is not None:
             self._schedule.postpone(unit.unit_id, unit.account.wait_s(self._schedule.interval_s), now=now)
         elif isinstance(error, UnreachableError):

@@ -271,11 +271,12 @@ def _judge_reading(
     if reading.mode is Mode.SLEEP:
         return _CURTAILED if is_curtailed else _ASLEEP
     stopped_below_hs = nameplate.hashrate_hs * STOPPED_BELOW_RATIO
-    if uptime_s is not None and uptime_s < YOUNG_S:
-        if rate_hs is None or rate_hs < stopped_below_hs:
-            return _booting(reading, nameplate, uptime_s)
-        if not is_settled and not is_full(reading, nameplate, target):
-            return _RAMPING_UP
+    is_low = rate_hs is None or rate_hs < stopped_below_hs
+    is_young = uptime_s is not None and uptime_s < YOUNG_S
+    if is_low and (is_young or reading.is_starting):
+        return _booting(reading, nameplate, uptime_s or 0.0)
+    if is_young and not is_low and not is_settled and not is_full(reading, nameplate, target):
+        return _RAMPING_UP
     if rate_hs is None:
         # A garbled or missing rate is not a zero: the unit may be hashing.
         return _UNREADABLE[Reason.NO_RATE]

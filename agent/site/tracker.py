@@ -258,10 +258,16 @@ class Tracker:
         return unit.is_held and clock_s - unit.asked_at >= HELD_FOR_RATIO * self.stale_after_s
 
     def set_stale_after(self, stale_after_s: float) -> None:
-        """Believe readings for another time; those that are older already are overdue at the next refresh."""
+        """Believe readings for another time; those that are older already are overdue at the next refresh.
+
+        A longer time holds for what is fresh now. Nothing that went stale, failed or was distrusted becomes fresh.
+        """
         self.stale_after_s = stale_after_s
         for unit in self._units.values():
-            unit.fresh_until = min(unit.fresh_until, unit.asked_at + stale_after_s)
+            until = unit.asked_at + stale_after_s
+            is_believed = unit.status.is_fresh and unit.error is None and not unit.is_frozen
+            if until < unit.fresh_until or (is_believed and unit.asked_at > self._asked_from):
+                unit.fresh_until = until
 
     def take_restored(self, unit: TrackedUnit, *, at: float, is_counted: bool, since: float, state: str) -> None:
         """Judge a unit whose memory an earlier process left, which was in `state` from `since` on (`snapshot`)."""

@@ -90,7 +90,7 @@ def _event(listed: _Listed) -> Event:
 
 
 def missing_orders(
-    ours: Iterable[Event], theirs: Iterable[Event], *, at: float
+    ours: Iterable[Event], theirs: Iterable[Event], *, at: float, offset_s: float = 0.0
 ) -> Iterator[tuple[str, dict[str, object] | None]]:
     """Yield what another agent lacks: the id of an event with the order that starts it, or with None to stop it.
 
@@ -98,16 +98,22 @@ def missing_orders(
         ours: Our ordered events.
         theirs: The other agent's.
         at: Unix time now, s.
+        offset_s: The other agent's clock minus ours, s. What is in force here begins there at once, whatever its clock
+            says; a time that is still to come is the order's own, and stays.
     """
+    now = at + offset_s
     open_phases = {Phase.PENDING, Phase.ACTIVE}
     there = {event.id: event for event in theirs}
     for event in ours:
-        known = there.get(event.id)
-        if event.phase_at(at) in open_phases and known is None:
+        known, phase = there.get(event.id), event.phase_at(at)
+        if phase in open_phases and known is None:
+            # One that began long ago is handed over as late as an order may be entered.
+            start = max(event.start, now - MAX_LATE_S + _SPARE_S)
+            if phase is Phase.ACTIVE:
+                start = min(start, now)
             order: dict[str, object] = {
                 "id": event.id,
-                # One that began long ago is handed over as late as an order may be entered.
-                "start": datetime.fromtimestamp(max(event.start, at - MAX_LATE_S + _SPARE_S), UTC).isoformat(),
+                "start": datetime.fromtimestamp(start, UTC).isoformat(),
                 "target_percent": round(event.target_ratio * 100, _DIGITS),
                 "scope": event.scope.names(),
                 "source": event.source,

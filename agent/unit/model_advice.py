@@ -21,6 +21,7 @@ class Machine:
         hashrate_hs: Its rated hashrate, H/s.
         boards, chips_per_board: As a unit reports them; None if no unit was read.
         source: Where the figures come from, for the row's last cell.
+        is_antminer: False for another maker's, which is in its model's name.
     """
 
     model: str
@@ -28,6 +29,7 @@ class Machine:
     boards: int | None = None
     chips_per_board: int | None = None
     source: str
+    is_antminer: bool = True
 
 
 def missing_text(catalogue: Catalogue, machine: Machine) -> str:
@@ -55,7 +57,7 @@ def row_to_add(catalogue: Catalogue, machine: Machine) -> str:
         cooling=cooling,
     )
     cells: dict[str, object] = {
-        "model": f"Antminer {_name(catalogue, machine.model)}",
+        "model": f"{'Antminer ' if machine.is_antminer else ''}{_name(catalogue, machine.model)}",
         "hashrate_th_s": None if machine.hashrate_hs is None else _th(machine.hashrate_hs),
         "hashboards": known.boards,
         "chips_per_board": known.chips_per_board,

@@ -5,12 +5,19 @@ The poller knows readers and no firmware. A reader does no I/O: its conversation
 
 from collections.abc import Callable, Coroutine, Generator
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeAlias, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeAlias, TypeVar
 
 from agent.address import Endpoint
+from agent.errors import PollError
 from agent.unit.digest import Login
 from agent.unit.nameplate import Nameplate
 from agent.unit.reading import SystemInfo, UnitReading
+
+AUTO: Final = "auto"
+"""The name of the reader that chooses another by what the unit says it runs."""
+
+NAMES: Final = (AUTO, "antminer")
+"""The names of all readers, as a ledger may have them; `registry` holds the readers."""
 
 M = TypeVar("M")
 M_contra = TypeVar("M_contra", contravariant=True)
@@ -46,6 +53,10 @@ class Converse(Protocol[M_contra]):
         """
 
 
+def _heedless(_memory: object, _error: PollError) -> None:
+    """Change nothing: a failed poll says nothing about how to read this unit."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reader(Generic[M]):
     """One way of reading units on TCP 4028.
@@ -54,11 +65,16 @@ class Reader(Generic[M]):
         name: A short lower-case word, unique among readers; the key in `registry.READERS`.
         new_memory: Returns the memory of a unit that was never polled. The poller keeps it and passes it to `converse`.
         converse: Begins each poll's conversation.
+        on_failed: Called with the memory and the error after a poll that failed.
+        hear_version: Called before the first `converse` with a unit's answer to `version`, so that it is not asked
+            again; None if the reader has no use for it.
     """
 
     name: str
     new_memory: Callable[[], M]
     converse: Converse[M]
+    on_failed: Callable[[M, PollError], None] = _heedless
+    hear_version: Callable[[M, bytes], None] | None = None
 
 
 AnyReader: TypeAlias = Reader[Any]

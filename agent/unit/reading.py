@@ -101,6 +101,7 @@ class PoolReading(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         accepted, rejected, stale: Shares since the miner process started.
         difficulty_accepted: Sum of the difficulty of accepted shares; 2^32 times it is the credited work, in hashes.
         difficulty_rejected, difficulty_stale: The same sum for rejected and stale shares.
+        is_fee: The firmware's own pool: work that goes there earns its maker, not the owner.
     """
 
     index: int
@@ -114,6 +115,7 @@ class PoolReading(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     difficulty_accepted: float | None = None
     difficulty_rejected: float | None = None
     difficulty_stale: float | None = None
+    is_fee: bool = False
 
 
 class ShareReading(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -183,8 +185,12 @@ class UnitReading(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         hashrate_5s_hs, hashrate_30m_hs, hashrate_avg_hs: Self-reported rates, H/s; the last is since start.
         stand_in_hs: A longer rate that stands in for a 5 s rate that the rest of the reply refutes, H/s.
         stand_in_window_s: The window of `stand_in_hs`, s.
+        short_window_s: The window of `hashrate_5s_hs`, s: the shortest over which the firmware's word is honest.
         hashrate_ideal_hs: The firmware's ideal rate, H/s. Not the nameplate: never used as a denominator.
         is_profile_ideal: That rate is what the running profile should give, and says nothing about the bin.
+        is_chip_computed: Chip temperatures are worked out by the firmware, not measured; nothing alarms on them.
+        is_starting: The unit's own word is that it starts.
+        reader: Name of the reader that read it.
         hashrate_sale_hs: The bin that the unit says it was sold as, H/s; None on firmware before 2026.
         coolant_layout: How the boards' sensors were told apart. UNKNOWN for a hydro unit whose layout no source tells:
             it shows no coolant, and only the sensors that cannot be coolant.
@@ -223,11 +229,22 @@ class UnitReading(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     coolant_layout: CoolantLayout = CoolantLayout.NONE
     faults: tuple[Fault, ...] = ()
     is_profile_ideal: bool = False
+    short_window_s: float = 5.0
+    is_chip_computed: bool = False
+    is_starting: bool = False
+    reader: str = "antminer"
 
     @property
     def rate_hs(self) -> float | None:
         """The rate to credit, H/s: the 5 s rate or, where that is refuted, its stand-in."""
         return self.hashrate_5s_hs if self.hashrate_5s_hs is not None else self.stand_in_hs
+
+    @property
+    def rate_window_s(self) -> float | None:
+        """The window over which `rate_hs` was averaged, s; None if it is not known, or if there is no rate."""
+        if self.hashrate_5s_hs is not None:
+            return self.short_window_s
+        return self.stand_in_window_s if self.stand_in_hs is not None else None
 
     @property
     def hottest_chips_celsius(self) -> Places:

@@ -1,26 +1,45 @@
-"""All readers by name, and the defaults for units.
+"""All readers by name, and the rules by which a unit's reader is chosen.
 
-Every unit is read by `DEFAULT`, and asked for its identity with `FETCH_SYSTEM_INFO`.
-
-To add a firmware, write a reader in a folder beside `antminer/` and add it to `READERS`.
+A unit is read by the reader that its ledger row names or, without one, by `auto`, which asks the unit. To add a
+firmware, write a reader in a folder beside `antminer/`, add it to `_FIRMWARE`, and its rule to `_RULES`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
 from agent.unit.antminer import webpage
 from agent.unit.antminer.reader import READER as ANTMINER
 from agent.unit.antminer.reader import reader_with
+from agent.unit.choice import Rule, auto_reader
 from agent.unit.coolant import SensorLayouts
-from agent.unit.reader import AnyReader, FetchSystemInfo
+from agent.unit.reader import AUTO, AnyReader, FetchSystemInfo
 
-READERS: Final[Mapping[str, AnyReader]] = MappingProxyType({reader.name: reader for reader in (ANTMINER,)})
+_FIRMWARE: Final[Sequence[AnyReader]] = ()
+"""Readers of firmware other than stock."""
+_RULES: Final[Sequence[Rule]] = ()
+"""Each of them speaks for one firmware; what none knows is read as stock."""
+
+
+def readers_with(layouts: SensorLayouts | None = None) -> Mapping[str, AnyReader]:
+    """Return all readers by name, `auto` among them.
+
+    Args:
+        layouts: A site's own catalogue, by which stock firmware's sensors are told apart; None for the shipped one.
+    """
+    antminer = ANTMINER if layouts is None else reader_with(layouts)
+    readers = {reader.name: reader for reader in (antminer, *_FIRMWARE)}
+    return MappingProxyType({**readers, AUTO: auto_reader(readers, _RULES, default=antminer.name)})
+
+
+READERS: Final = readers_with()
 DEFAULT: Final = READERS["antminer"]
+CHOOSING: Final = READERS[AUTO]
 FACTORY_LOGIN: Final = webpage.FACTORY_LOGIN
 FETCH_SYSTEM_INFO: Final[FetchSystemInfo] = webpage.fetch_system_info
 
 
-def default_with(layouts: SensorLayouts) -> AnyReader:
-    """Return the default reader, telling sensors apart by a site's own catalogue."""
-    return reader_with(layouts)
+def reader_finder(layouts: SensorLayouts) -> Callable[[str], AnyReader]:
+    """Return a function that finds the reader of a ledger row by the name in it; ``auto`` without one."""
+    readers = readers_with(layouts)
+    return lambda name: readers[name or AUTO]

@@ -9,6 +9,7 @@ from history_cases import AT, DAY_S, PH, hours, unix, write
 from typer.testing import CliRunner, Result
 
 from agent.commands.command_line import app
+from agent.files.modes import FILE_MODE
 from agent.history.state_changes import Change
 from agent.history.writer import write_history
 
@@ -203,3 +204,23 @@ def test_two_histories_make_one_statement(config: Path, tmp_path: Path) -> None:
     assert "the history of site beta, not of alpha" in refused.stderr
     assert not (tmp_path / "none.sqlite").exists()
     del config
+
+
+def test_a_merge_that_fails_leaves_nothing(tmp_path: Path) -> None:
+    """Half of a file is no history: the new file appears whole or not at all, and the same command works later."""
+    first = write(tmp_path / "first.sqlite", hours(AT, END), zone="UTC")
+    second = write(tmp_path / "second.sqlite", hours(AT, END), zone="UTC")
+    whole = second.read_bytes()
+    second.write_bytes(whole[: len(whole) // 2] + bytes(len(whole) // 2))
+    into = tmp_path / "whole.sqlite"
+    refused = call("history", "merge", first, second, "--into", into)
+    assert refused.exit_code == 1
+    assert "second.sqlite: " in refused.stderr
+    assert [path for path in tmp_path.iterdir() if "whole" in path.name] == []
+    second.write_bytes(whole)
+    assert call("history", "merge", first, second, "--into", into).exit_code == 0
+    assert into.stat().st_mode & 0o777 == FILE_MODE
+    into.unlink()
+    into.symlink_to(tmp_path / "nowhere" / "else")
+    refused = call("history", "merge", first, second, "--into", into)
+    assert (refused.exit_code, refused.stderr.strip()) == (1, f"{into}: File exists")

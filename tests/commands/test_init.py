@@ -4,22 +4,32 @@ import asyncio
 import csv
 import errno
 import os
+import shlex
+import signal
 import stat
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import typer
 from loopback import answering, unit
 from sim_cases import HEALTHY_FARM, make_farm
 from typer.testing import CliRunner, Result
 from web_cases import Served, served
 
+from agent.address import PRIVATE_NETWORKS
 from agent.commands import init as command
+from agent.commands import init_scan
 from agent.commands.command_line import app
 from agent.config.file import load_config
+from agent.hil.scan.ranges import parse_targets
+from agent.hil.scan.scanner import ScanOptions
+from agent.hil.scan.unfinished import Unfinished
 from agent.runtime.setup import load_setup
+from agent.unit.registry import FACTORY_LOGIN
 
 NETWORK = "127.77.0.0/28"
+UNITS = "127.77.0.1-127.77.0.6"
 SITE = ("--name", "alpha", "--zone", "Europe/Berlin")
 
 
@@ -128,16 +138,77 @@ async def test_a_strict_umask_does_not_lock_the_service_out(tmp_path: Path) -> N
 
 
 async def test_a_full_disk_is_one_message_with_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is left behind."""
+    """Nothing is left in the folder; what was scanned is kept beside it, and the second try begins from there."""
 
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(command, "write_proposal", full)
     async with served(make_farm(1)) as site:
-        result = await init(tmp_path / "alpha", *SITE, *of(site))
-    assert (result.exit_code, result.stderr) == (1, f"{tmp_path / 'alpha'}: No space left on device\n")
-    assert files_in(tmp_path) == []
+        words = (*SITE, *of(site), "--range", "127.77.0.1")
+        with monkeypatch.context() as context:
+            context.setattr(command, "write_proposal", full)
+            result = await init(tmp_path / "alpha", *words)
+        assert result.exit_code == 1
+        kept, failure = result.stderr.splitlines()
+        assert kept.startswith(
+            f"1 find kept; to continue: hashsight init {tmp_path}/alpha --name alpha --zone Europe/Berlin"
+        )
+        assert kept.endswith(" --resume")
+        assert failure == f"{tmp_path / 'alpha'}: No space left on device"
+        assert files_in(tmp_path) == ["alpha.resume"]
+        asked = site.api.journal.counts["version"]
+        again = shlex.split(kept.partition("to continue: hashsight init ")[2])
+        assert (await init(Path(again[0]), *again[1:])).exit_code == 0
+        assert site.api.journal.counts["version"] == asked
+    assert files_in(tmp_path) == ["alpha"]
+
+
+async def test_a_stopped_init_keeps_its_finds_and_is_continued(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After Ctrl-C there is no site; the command that is printed finds the rest and asks no unit a second time."""
+    take = Unfinished.take
+
+    def stopping(self: Unfinished, *words: object) -> None:
+        take(self, *words)  # type: ignore[arg-type]
+        if len(self.found) == 3:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    async with served(make_farm(6)) as site:
+        # One at a time, in the main thread, which alone can take signals.
+        options = ScanOptions(port=site.api.port, web_port=site.web.port, workers=1)
+        targets = parse_targets([UNITS], allowed=PRIVATE_NETWORKS)
+        scan = init_scan.SiteScan(
+            targets=targets,
+            login_of=lambda _: FACTORY_LOGIN,
+            options=options,
+            state=init_scan.begun(targets, site.api.port, tmp_path / "alpha.resume", is_resumed=False),
+            file=tmp_path / "alpha.resume",
+            again="the same",
+        )
+        with monkeypatch.context() as context:
+            context.setattr(Unfinished, "take", stopping)
+            with pytest.raises(typer.Exit):
+                await scan.run()
+        assert files_in(tmp_path) == ["alpha.resume"]
+        assert (tmp_path / "alpha.resume").stat().st_mode & 0o077 == 0
+        words = (*SITE, *of(site), "--range", UNITS)
+        refused = await init(tmp_path / "alpha", *words)
+        assert refused.exit_code == 2
+        assert "alpha.resume has a scan that was not finished; --resume continues it" in refused.stderr
+        kept = len(scan.state.found)
+        before = site.api.journal.counts["version"]
+        result = await init(tmp_path / "alpha", *words, "--resume")
+        asked = site.api.journal.counts["version"] - before
+    assert result.exit_code == 0
+    assert asked <= 6 - kept + 1
+    assert len(load_setup(tmp_path / "alpha" / "site.toml").ledger.entries) == 6
+    assert files_in(tmp_path) == ["alpha"]
+
+
+async def test_there_is_nothing_to_continue(tmp_path: Path) -> None:
+    """One message, and the file that it looked for."""
+    result = await init(tmp_path / "alpha", *SITE, "--network", NETWORK, "--resume")
+    assert result.exit_code == 2
+    assert f"{tmp_path}/alpha.resume: --resume: there is no such file" in result.stderr
 
 
 async def test_a_unit_that_is_off_is_missing_from_what_is_deployed_and_that_is_said(tmp_path: Path) -> None:
@@ -233,6 +304,7 @@ def test_a_terminal_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         port=4028,
         web_port=80,
         has_scan=False,
+        is_resumed=False,
         is_service=False,
     )
     config = load_config(tmp_path / "alpha" / "site.toml")

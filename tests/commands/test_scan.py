@@ -7,6 +7,7 @@ import json
 import os
 import re
 import signal
+from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from web_cases import Served, served
 
 from agent.address import PRIVATE_NETWORKS
 from agent.commands import scan as command
+from agent.commands import scan_progress
 from agent.commands.command_line import app
 from agent.hil.scan.deep import DeepError
 from agent.hil.scan.logins import login_finder
@@ -26,6 +28,7 @@ from agent.hil.scan.probe import Tally
 from agent.hil.scan.proposal import propose, read_proposal
 from agent.hil.scan.ranges import parse_targets
 from agent.hil.scan.scanner import ScanOptions
+from agent.hil.scan.scanner import scan as scan_targets
 from agent.hil.scan.unfinished import Unfinished, digest_of, read_unfinished
 from agent.unit.nameplate import shipped_catalogue
 
@@ -65,16 +68,41 @@ async def test_a_farm_becomes_a_proposal(tmp_path: Path) -> None:
     assert files_in(tmp_path) == ["proposal.csv"]
 
 
-async def test_all_lists_every_unit_within_80_columns() -> None:
-    """Address, model, rate, MAC and serial."""
+async def test_all_lists_every_unit_with_what_it_is_and_does() -> None:
+    """Address, model, bin, MAC and serial; rates, boards, chips, power and uptime; firmware and reader; pools."""
     farm = make_farm(2)
     async with served(farm) as site:
+        port = site.api.port
         result = await scan("127.77.0.1-127.77.0.2", *of(site), "--all")
+    pools = r"    pools: stratum\+tcp://[^ ]+ \(Alive, in use\).*"
     for each in farm.units:
-        assert re.search(
-            rf"^{re.escape(each.identity.host)}:.*{each.identity.mac.lower()}", result.stdout, re.MULTILINE
+        identity = each.identity
+        head = f"{identity.host}:{port}  S21 of 200 TH/s (guessed)  {identity.mac.lower()}  {identity.serial}"
+        figures = (
+            r"    [0-9.]+ TH/s now, [0-9.]+ TH/s since its start; 3 boards with 108/108/108 chips; power [^;]+; up .+"
         )
-        assert each.identity.serial in result.stdout
+        firmware = r"    Bitmain, stock [ABC], .+; read by antminer"
+        block = "\n".join((re.escape(head), figures, firmware, pools))
+        assert re.search(f"^{block}$", result.stdout, re.MULTILINE), result.stdout
+
+
+async def test_units_together_are_summed_in_one_line() -> None:
+    """Without --all too."""
+    async with served(make_farm(2)) as site:
+        result = await scan("127.77.0.1-127.77.0.2", *of(site))
+    assert re.search(
+        r"^together: 4[0-9]{2}\.[0-9]{2} TH/s now, 6 boards with 648 chips, (.* told by 2 units, )?[12] pools? in use$",
+        result.stdout,
+        re.MULTILINE,
+    )
+
+
+async def test_a_narrow_terminal_breaks_no_address() -> None:
+    """What is not identified gets two lines each on a phone."""
+    async with unit(answering(b"HTTP/1.1 400 Bad Request\r\n\r\n")) as (host, port):
+        words = ["scan", host, "--port", str(port), "--no-pages"]
+        result = await asyncio.to_thread(CliRunner().invoke, app, words, env={"COLUMNS": "40"})
+    assert f"{host}:{port} HTTP\n  HTTP/1.1 400 Bad Request\\x0d" in result.stdout
 
 
 async def test_json_has_base_units_and_no_pool_user() -> None:
@@ -102,8 +130,8 @@ async def test_progress_is_shown_on_a_terminal_only(monkeypatch: pytest.MonkeyPa
     shown = {}
     for is_terminal in (True, False):
         file = io.StringIO()
-        monkeypatch.setattr(command, "err", Console(file=file, force_terminal=is_terminal, width=100))
-        async with command.progress(Tally(addresses=10, looked=4, open=3, identified=2)):
+        monkeypatch.setattr(scan_progress, "err", Console(file=file, force_terminal=is_terminal, width=100))
+        async with scan_progress.progress(Tally(addresses=10, looked=4, open=3, identified=2)):
             await asyncio.sleep(0)
         shown[is_terminal] = file.getvalue()
     assert "4 of 10" in shown[True]
@@ -219,6 +247,52 @@ async def test_a_stopped_scan_keeps_its_finds_and_is_continued(tmp_path: Path, m
     assert second.state.tally.is_whole
     assert command._kept(second, propose(second.state.found, second.catalogue), is_whole=True) is None
     assert files_in(tmp_path) == ["p.csv"]
+
+
+async def test_a_killed_scan_has_kept_its_state(tmp_path: Path) -> None:
+    """The file is written while the scan runs; another run continues from it, however the first one ended."""
+    path = tmp_path / "p.csv.resume"
+    async with served(make_farm(6)) as site:
+        first = plan(site, tmp_path / "p.csv")
+        finds = scan_targets(
+            first.targets,
+            catalogue=first.catalogue,
+            login_of=first.login_of,
+            options=first.options,
+            indices=first.state.rest(first.targets),
+            tally=first.state.tally,
+            on_silent=first.state.undecided.discard,
+        )
+        async with scan_progress.kept(first.state, path, every_s=0.001), aclosing(finds):
+            async for found in finds:
+                first.state.take(found, first.targets)
+                if len(first.state.found) == 3:
+                    while not path.exists() or len(read_unfinished(path, targets=first.state.targets).found) < 3:  # noqa: ASYNC110 - A file has no event.
+                        await asyncio.sleep(0.001)
+                    as_killed = path.read_bytes()
+        path.write_bytes(as_killed)
+        refused = await scan(ALL, *of(site), "--out", str(tmp_path / "p.csv"))
+        assert refused.exit_code == 2
+        assert f"{path} has a scan that was not finished; --resume continues it" in refused.stderr
+        before = site.api.journal.counts["version"]
+        result = await scan(ALL, *of(site), "--out", str(tmp_path / "p.csv"), "--resume")
+        assert site.api.journal.counts["version"] - before == 3
+    assert result.exit_code == 0
+    assert "6 identified" in result.stdout
+    assert files_in(tmp_path) == ["p.csv"]
+
+
+async def test_a_state_that_cannot_be_kept_does_not_stop_a_scan(tmp_path: Path) -> None:
+    """It is told once."""
+    state = Unfinished(targets="x", start=0)
+    told = io.StringIO()
+    with pytest.MonkeyPatch.context() as context:
+        context.setattr(scan_progress, "err", Console(file=told, width=200))
+        async with scan_progress.kept(state, tmp_path / "absent" / "p.csv.resume", every_s=0.001):
+            while not told.getvalue():  # noqa: ASYNC110 - A console has no event.
+                await asyncio.sleep(0.001)
+            await asyncio.sleep(0.01)
+    assert told.getvalue().count("note: a killed scan could not be continued") == 1
 
 
 async def test_a_proposal_that_was_filled_in_is_not_replaced_by_a_resumed_scan(tmp_path: Path) -> None:

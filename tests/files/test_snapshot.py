@@ -38,6 +38,18 @@ def test_a_stricter_mode_is_kept(path: Path) -> None:
     assert path.stat().st_mode & 0o7777 == 0o600
 
 
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/null"), os.mkdir])
+def test_only_a_regular_file_is_replaced(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    """A new file would have the mode of a device: for everybody to write. What is there stays as it is."""
+    path = tmp_path / "site.snapshot"
+    make(path)
+    before = path.stat()
+    with pytest.raises(OSError, match="a regular file is expected"):
+        write_packed(path, DATA)
+    assert path.stat().st_ino == before.st_ino
+    assert [each.name for each in tmp_path.iterdir()] == ["site.snapshot"]
+
+
 @pytest.mark.parametrize(
     "damage",
     [

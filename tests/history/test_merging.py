@@ -1,11 +1,16 @@
 """Two agents' histories put together: every second once, whoever watched it."""
 
+import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 from history_cases import AT, PH, row, write
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from agent.errors import HistoryError
 from agent.history.merging import Merged, merge_histories
@@ -100,6 +105,87 @@ def test_containers_are_merged_too_and_states_are_the_firsts(tmp_path: Path) -> 
             (chunk,) = whole.chunks(0, 1e12, name)
             assert [(each.span_s, each.watched_s) for each in map(row_from, chunk)] == [expected]
         assert [change.state for change in whole.changes(0, 1e12)] == ["first"]
+
+
+def merge_files(first: Path, second: Path, into: Path) -> Path:
+    """Merge two files into a new one."""
+    with (
+        closing(read_history(first)) as one,
+        closing(read_history(second)) as other,
+        closing(write_history(into)) as whole,
+    ):
+        merge_histories(one, other, whole)
+        whole.claim(site=one.site, zone=one.zone)
+    return into
+
+
+def contents(path: Path) -> list[list[Row]]:
+    """Return the rows of the site and of container C1."""
+    with closing(read_history(path)) as file:
+        return [[row_from(values) for chunk in file.chunks(0, 1e12, name) for values in chunk] for name in (None, "C1")]
+
+
+def watch(path: Path, watched_s: float, operating_hs: float, *more: Row) -> Path:
+    """Write a file of one minute, of the site and of C1, and further minutes of C1."""
+    one = row(AT, watched_s=watched_s, operating_hs=operating_hs)
+    write(path, [one])
+    with closing(write_history(path)) as file:
+        file.write(containers=[("C1", each.values()) for each in (one, *more)])
+    return path
+
+
+@given(
+    seconds=st.lists(st.sampled_from([5.0, 10.0, 15.0, 30.0]), min_size=2, max_size=4),
+    steps=st.lists(st.tuples(st.integers(0, 8), st.booleans()), min_size=1, max_size=5),
+)
+@settings(max_examples=25, deadline=None)
+def test_a_row_counts_once_however_often_it_is_merged(seconds: list[float], steps: list[tuple[int, bool]]) -> None:
+    """Files of a few seconds each, merged with each other and with what was merged before, on either side."""
+    with TemporaryDirectory() as folder:
+        files = [watch(Path(folder) / f"{n}", s, (40 + n) * PH) for n, s in enumerate(seconds)]
+        held = [{n} for n in range(len(files))]
+        whole, has = files[0], {0}
+        for number, (pick, is_first) in enumerate(steps):
+            which = pick % len(files)
+            pair = (files[which], whole) if is_first else (whole, files[which])
+            whole, has = merge_files(*pair, Path(folder) / f"merged-{number}"), has | held[which]
+            files.append(whole)
+            held.append(has)
+        expected_s = min(60.0, sum(seconds[n] for n in has))
+        for rows in contents(whole):
+            assert [each.watched_s for each in rows] == [pytest.approx(expected_s)]
+
+
+def test_minutes_and_a_quarter_of_them_count_once(tmp_path: Path) -> None:
+    """One file has made a quarter of an hour of its minutes; whichever comes first, nothing is lost or doubled."""
+    minute = {"at": AT + 60, "watched_s": 60.0}
+    some = watch(tmp_path / "some", 60.0, 45 * PH, replace(row(AT), **minute))
+    quarter = row(AT, span_s=900, watched_s=300.0)
+    made = tmp_path / "made"
+    write(made, [])
+    with closing(write_history(made)) as file:
+        file.write(containers=[("C1", quarter.values())])
+    for number, pair in enumerate([(some, made), (made, some)]):
+        whole = merge_files(*pair, tmp_path / f"whole-{number}")
+        assert [(each.span_s, each.watched_s) for each in contents(whole)[1]] == [(900, 420.0)]
+        for again in (some, made):
+            twice = merge_files(whole, again, tmp_path / f"twice-{number}-{again.name}")
+            assert contents(twice)[1] == contents(whole)[1]
+
+
+@pytest.mark.parametrize(
+    "values",
+    ["watched_s = 9e999", "watched_s = 'abc'", "watched_s = -5", "watched_s = 61", "at = at + 17", "units = 9e999"],
+)
+def test_a_row_that_no_agent_writes_is_refused(tmp_path: Path, values: str) -> None:
+    """A damaged file adds no infinite, negative or shifted seconds; the message names the file and the row."""
+    for name in ("first", "second"):
+        write(tmp_path / name, minutes(0, 1))
+    with closing(sqlite3.connect(tmp_path / "second")) as damaged:
+        damaged.execute(f"UPDATE site SET {values}")  # noqa: S608 - literals of this test
+        damaged.commit()
+    with pytest.raises(HistoryError, match=r"second: a row that no agent writes: at \d+, span_s 60, watched_s"):
+        merged(tmp_path)
 
 
 def test_another_sites_history_is_refused(tmp_path: Path) -> None:

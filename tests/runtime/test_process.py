@@ -1,7 +1,8 @@
-"""The process: a start that is ended before it is complete, and no core dumps."""
+"""The process: a start that is ended before it is complete, closed standard files, and no core dumps."""
 
 import subprocess
 import sys
+from pathlib import Path
 
 from patience import PATIENT_S
 
@@ -42,6 +43,31 @@ def test_other_commands_end_as_programs_do() -> None:
     """Only the agent answers SIGTERM."""
     ended = _ended_while_starting("once")
     assert (ended.returncode, ended.stdout, ended.stderr) == (-15, "", "")
+
+
+_WITHOUT_STANDARD_FILES = """
+import os, sys
+import agent.__main__ as entry
+import agent.commands.command_line as command_line
+
+def show():
+    print("lost")
+    sys.stderr.write("lost")
+    files = [os.readlink(f"/proc/self/fd/{number}") for number in range(3)]
+    with open(sys.argv[2], "w") as found:
+        found.write(f"{files} {found.fileno() > 2} {sys.stdin.read()!r}")
+
+command_line.app = show
+entry.main()
+"""
+
+
+def test_no_file_takes_the_number_of_a_closed_standard_file(tmp_path: Path) -> None:
+    """A supervisor that closes all three: they lead nowhere, and the agent's files have other numbers."""
+    found = tmp_path / "found"
+    closed = ("sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh")
+    subprocess.run([*closed, sys.executable, "-c", _WITHOUT_STANDARD_FILES, "run", str(found)], check=True)
+    assert found.read_text(encoding="utf-8") == f"{['/dev/null'] * 3} True ''"
 
 
 _NO_CORE = """

@@ -403,6 +403,17 @@ async def test_a_stop_writes_a_last_snapshot_and_lets_go(folder: Path) -> None:
         second.kill()
 
 
+async def test_a_link_is_followed_and_stays(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """An operator links the file into memory, to spare a flash card: it is written there from the first time on."""
+    elsewhere = tmp_path_factory.mktemp("memory") / "kept"
+    (folder / "site.snapshot").symlink_to(elsewhere)
+    await killed(folder)
+    assert (folder / "site.snapshot").is_symlink()
+    assert elsewhere.stat().st_size > 0
+    async with running(Process(folder, now=5.0)) as second:
+        assert second.agent.snapshots.restore() == len(UNIT_IDS)
+
+
 async def test_polls_go_on_while_a_snapshot_is_packed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Units are packed in slices; a unit that leaves in between does no harm."""
     monkeypatch.setattr("agent.runtime.snapshots.UNITS_PER_SLICE", 5)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
@@ -54,6 +55,7 @@ class Primary:
         answer: What it answers; None is silence.
         events: What was ordered there.
         orders: What was ordered there by the standby.
+        starts: When what was started there begins, Unix times, s.
         refusals: What it raises for orders of these ids.
     """
 
@@ -63,6 +65,7 @@ class Primary:
         self.answer: Answer | None = Answer(has_figures=True, words="ready", clock_offset_s=0.0)
         self.events: list[Event] = []
         self.orders: list[tuple[str, object]] = []
+        self.starts: list[float] = []
         self.refusals: dict[str, PrimaryError] = {}
         self._now = now
 
@@ -81,6 +84,7 @@ class Primary:
     async def start(self, order: dict[str, object], *, within_s: float) -> None:
         """Take an order."""
         del within_s
+        self.starts.append(datetime.fromisoformat(str(order["start"])).timestamp())
         self._take("start", str(order["id"]))
 
     async def stop(self, event_id: str, *, within_s: float) -> None:
@@ -253,6 +257,22 @@ async def test_it_gives_back_and_is_silent_at_once(folder: Path) -> None:
         assert second.agent.metrics.own.takeovers == 1
 
 
+async def test_the_slower_pace_after_a_return_is_no_lateness(folder: Path) -> None:
+    """What was read at the full pace lasts until the slower pace asks again, so nothing is overdue meanwhile."""
+    async with standing_by(folder) as second:
+        primary, second.primary.answer = second.primary.answer, None
+        await second.until_active()
+        second.poll()
+        second.primary.answer = primary
+        await second.look(5.0)
+        assert not second.standby.lease.is_active
+        with structlog.testing.capture_logs() as logs:
+            await second.look(95.0)
+            await second.agent.timer.tick()
+        assert [log for log in logs if log["log_level"] != "info"] == []
+        assert second.agent.rounds.lateness.units == 0
+
+
 @pytest.mark.parametrize("skew_s", [-86400.0, -30.0, 30.0, 86400.0])
 async def test_a_clock_that_is_set_changes_no_role(folder: Path, skew_s: float) -> None:
     """The lease goes by the monotonic clock: a wall clock set ahead or back neither takes over nor gives back."""
@@ -304,6 +324,20 @@ async def test_curtailments_are_shared(folder: Path) -> None:
 
 
 READY = Answer(has_figures=True, words="ready", clock_offset_s=0.0)
+
+
+@pytest.mark.parametrize("skew_s", [-3600.0, 0.0, 3600.0])
+async def test_what_was_ordered_here_is_in_force_there_whatever_the_clocks_say(folder: Path, skew_s: float) -> None:
+    """A standby an hour ahead handed an order of this minute back as one for in an hour."""
+    async with standing_by(folder) as second:
+        second.primary.answer = None
+        await second.until_active()
+        second.skew_s = skew_s
+        await second.agent.book.start(StartOrder(id="peak", target_percent=50), source="here")
+        second.primary.answer = Answer(has_figures=True, words="ready", clock_offset_s=-skew_s)
+        await second.look(5.0)
+        assert second.primary.orders == [("start", "peak")]
+        assert second.primary.starts[0] <= AT + second.now
 
 
 async def test_a_refused_order_does_not_keep_those_behind_it(folder: Path) -> None:

@@ -289,6 +289,32 @@ def test_after_a_standstill_nobody_is_blamed_and_everybody_is_asked_again() -> N
     assert seen(one, "fine").is_fresh
 
 
+@pytest.mark.parametrize(("stale_after_s", "fresh_until_s"), [(300.0, 300.0), (10.0, 10.0)])
+def test_another_time_holds_for_readings_that_are_there(stale_after_s: float, fresh_until_s: float) -> None:
+    """A reading of before a change to a slower or faster pace lives as long as one of after it."""
+    one = tracker()
+    one.record(answered(), clock_s=0.0)
+    one.set_stale_after(stale_after_s)
+    assert one.refresh(at=AT + fresh_until_s, clock_s=fresh_until_s - 0.1) == []
+    assert len(one.refresh(at=AT + fresh_until_s, clock_s=fresh_until_s)) == 1
+
+
+def test_a_longer_time_makes_nothing_fresh() -> None:
+    """Stale, failing and distrusted readings, and those of a hung program, are as they were."""
+    one = tracker(entry("stale"), entry("failing"), entry("hung"), entry("fine"))
+    one.record(answered("stale"), clock_s=0.0)
+    for clock_s in (0.0, 15.0):
+        one.record(answered("hung", uptime_s=70), clock_s=clock_s)
+    one.record(answered("failing"), clock_s=25.0)
+    one.record(failed(NO_ANSWER, "failing"), clock_s=26.0)
+    one.refresh(at=AT + 30, clock_s=30.0)
+    one.record(answered("fine"), clock_s=31.0)
+    one.distrust(clock_s=32.0)
+    before = {unit_id: unit.fresh_until for unit_id, unit in one.units.items()}
+    one.set_stale_after(10 * STALE_AFTER_S)
+    assert {unit_id: unit.fresh_until for unit_id, unit in one.units.items()} == before
+
+
 def test_a_unit_recovers_with_its_first_good_poll() -> None:
     """A unit that answers again is fresh, counted, and hashing since now."""
     one = tracker()

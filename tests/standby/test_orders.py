@@ -1,5 +1,7 @@
 """Curtailments as two agents exchange them: read from a list, and what the other one lacks."""
 
+from datetime import UTC, datetime
+
 import msgspec
 import pytest
 from site_cases import AT
@@ -51,6 +53,22 @@ def test_an_event_of_days_ago_is_handed_back_as_late_as_an_order_may_come() -> N
     ((_, order),) = missing_orders((event("a", start=AT - 3 * 86400.0),), (), at=AT)
     assert order is not None
     assert order["start"] == "2025-11-19T22:36:00+00:00"
+
+
+@pytest.mark.parametrize(("offset_s", "expected_s"), [(0.0, 0.0), (-3600.0, -3600.0), (3600.0, 0.0)])
+def test_what_is_in_force_here_begins_at_once_under_another_clock(offset_s: float, expected_s: float) -> None:
+    """The primary's clock is an hour behind: an order of this minute is no order for in an hour."""
+    orders = dict(missing_orders((event("a", start=AT),), (), at=AT, offset_s=offset_s))
+    assert orders["a"] is not None
+    assert orders["a"]["start"] == datetime.fromtimestamp(AT + expected_s, UTC).isoformat()
+
+
+def test_a_time_to_come_is_the_orders_own() -> None:
+    """A pending event keeps its start, and one of days ago is as late as the primary's clock allows."""
+    pending, old = event("p", start=AT + 60, is_started=False), event("o", start=AT - 3 * 86400.0)
+    orders = dict(missing_orders((pending, old), (), at=AT, offset_s=-3600.0))
+    starts = {name: order and order["start"] for name, order in orders.items()}
+    assert starts == {"p": "2025-11-20T21:37:00+00:00", "o": "2025-11-19T21:36:00+00:00"}
 
 
 def test_open_events_come_over_whole() -> None:

@@ -31,12 +31,15 @@ def init(
     port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Port of the units' API.")] = 4028,
     web_port: Annotated[int, typer.Option("--web-port", min=1, max=65535, help="Port of their pages.")] = 80,
     has_scan: Annotated[bool, typer.Option("--scan/--no-scan", help="Look for units, or begin without any.")] = True,
+    is_resumed: Annotated[
+        bool, typer.Option("--resume", help="Continue the scan of an init that was stopped, from DIR.resume.")
+    ] = False,
     is_service: Annotated[
         bool, typer.Option("--service", help="For hashsight.service: state and history in /var/lib/hashsight.")
     ] = False,
 ) -> None:
     """Begin a site: scan its networks, write a checked site.toml and ledger.csv, and say what to type next.
 
-    Name, zone and networks are asked for on a terminal if they are not given. Nothing is written unless all of it is
-    sound, and no file is replaced.
+    Name, zone and networks are asked for on a terminal if they are not given. Nothing is written into DIR unless all of
+    it is sound, and no file is replaced. Beside it, DIR.resume keeps what was scanned until then.
     """

@@ -92,6 +92,7 @@ def set_unit(
     serial: Annotated[str | None, typer.Option(help="Serial number.")] = None,
     mac: Annotated[str | None, typer.Option(help="MAC address.")] = None,
     simulated: Annotated[str | None, typer.Option(help="yes if a simulator answers at its address.")] = None,
+    reader: Annotated[str | None, typer.Option(help="Name of its reader; empty to choose by what it says.")] = None,
     is_new: Annotated[bool, typer.Option("--new", help="Deploy a unit that is not in the ledger.")] = False,
     is_removed: Annotated[bool, typer.Option("--removed", help="Remove the unit.")] = False,
     is_swap: Annotated[

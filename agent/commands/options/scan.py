@@ -43,11 +43,14 @@ def scan(
     is_resumed: Annotated[
         bool, typer.Option("--resume", help="Continue the stopped scan whose proposal is --out.")
     ] = False,
-    show_all: Annotated[bool, typer.Option("--all", help="List every unit, not only their number by kind.")] = False,
+    show_all: Annotated[
+        bool, typer.Option("--all", help="List every unit with all that it tells, not only counts by kind.")
+    ] = False,
     pool_users: Annotated[bool, typer.Option("--pool-users", help="Print the users of pools in JSON.")] = False,
     as_json: Json = False,
 ) -> None:
     """Find the units in address ranges, say what they are, and propose a ledger. Changes nothing.
 
-    Only private addresses, and those in ledger.networks of --config, are scanned. Ctrl-C keeps what was found.
+    Only private addresses, and those in ledger.networks of --config, are scanned. Ctrl-C keeps what was found. With
+    --out, so does a scan that is killed, but for its last seconds.
     """

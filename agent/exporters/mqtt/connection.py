@@ -172,15 +172,19 @@ async def connect(
     paho.manual_ack_set(is_session_kept)
     paho.on_message = _callback(client, loop, on_arrival)
     keep_beginnings(paho, max_packet_bytes)
+    _retrieve_ends(client)
     try:
         await client.__aenter__()
     except BaseException as error:
+        _retrieve_ends(client)
         # paho would keep the socket of a connection that was never acknowledged.
         paho.disconnect()
         close_socket(paho.socket())
         if isinstance(error, aiomqtt.MqttError | OSError | ValueError):
             raise _refusal(link, error) from error
         raise
+    # Connecting may have replaced them.
+    _retrieve_ends(client)
     try:
         yield Connection(client, link, loop)
     finally:
@@ -223,6 +227,12 @@ def _client(link: Link, will: Will | None, *, is_session_kept: bool, max_packet_
     )
     client.pending_calls_threshold = 4 * WINDOW
     return client
+
+
+def _retrieve_ends(client: aiomqtt.Client) -> None:
+    """Keep asyncio from logging that a connection ended before anybody asked: callers find that out by themselves."""
+    for future in (client._connected, client._disconnected):  # noqa: SLF001  aiomqtt retrieves them only when it waits
+        future.add_done_callback(lambda ended: None if ended.cancelled() else ended.exception())
 
 
 def _callback(

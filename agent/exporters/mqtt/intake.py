@@ -18,6 +18,7 @@ from agent.exporters.mqtt.meters import MqttMeters, ReadingError
 from agent.exporters.mqtt.topics import MeterScope, Topics
 from agent.site.curtailment.events import Event
 from agent.site.curtailment.orders import MAX_ORDER_BYTES, OrderError, Refusal, StartOrder, read_order
+from agent.strict_json import decode_strictly
 
 log = structlog.get_logger(__name__)
 
@@ -147,7 +148,7 @@ class Intake:
         if not self._door.has(scope):
             raise ReadingError("unknown", f"there is no {scope} in the ledger")
         try:
-            reading = msgspec.json.decode(received.payload, type=MeterReading)
+            reading = decode_strictly(received.payload, MeterReading)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise ReadingError("malformed", str(error)) from error
         self._door.meters.take(scope, reading, now=self._wall())
@@ -155,6 +156,6 @@ class Intake:
 
 def _decode(payload: bytes, kind: type[StopOrder]) -> StopOrder:
     try:
-        return msgspec.json.decode(payload, type=kind)
+        return decode_strictly(payload, kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise OrderError(Refusal.MALFORMED, str(error)) from error

@@ -66,7 +66,15 @@ def new_application(names: Callable[[], Collection[str]], refused: Counter[str])
     app[_NAMES] = lambda: own.union(map(hosts.normal_name, names()))
     app[BODIES] = Bodies(time.monotonic)
     app[REFUSED] = refused
+    app.on_response_prepare.append(_secure)
     return app
+
+
+async def _secure(_: web.Request, response: web.StreamResponse) -> None:
+    """Set the headers of every answer, those that aiohttp gives before the middleware included, such as 417."""
+    response.headers.setdefault("Cache-Control", "no-store")
+    for name, value in SECURITY_HEADERS.items():
+        response.headers[name] = value
 
 
 @asynccontextmanager
@@ -135,9 +143,6 @@ async def _watch(
     response: web.StreamResponse = web.Response(status=503)
     try:
         response = _refusal(request) or await _answer(request, handler)
-        response.headers.setdefault("Cache-Control", "no-store")
-        for name, value in SECURITY_HEADERS.items():
-            response.headers[name] = value
         # Sent here and not by aiohttp, so that the deadline covers a slow reader.
         await request.app[BODIES].send(request, response, connection, deadline_s=ANSWER_DEADLINE_S)
     except ConnectionError:

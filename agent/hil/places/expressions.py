@@ -139,7 +139,8 @@ def _number(node: ast.expr, values: Mapping[str, int | str]) -> int:
             return _OPERATIONS[type(operation)](_number(left, values), _number(right, values))
         case ast.Name(id=name):
             text = str(values[name])
-            if len(text) > MOST_DIGITS:
+            # A worker's name may have digits of other scripts, or an underscore between two.
+            if len(text) > MOST_DIGITS or not (text.isascii() and text.isdecimal()):
                 raise ValueError(text[:MOST_DIGITS])
             return int(text)
         case ast.Constant(value=int(value)):

@@ -17,6 +17,7 @@ from agent.address import parse_address
 from agent.config.mistakes import clip, near_match
 from agent.errors import ConfigError, Mistake
 from agent.hil.places.expressions import Expression, Template, read_expression, read_template, unknown_names
+from agent.hil.places.patterns import Pattern
 from agent.site.ledger.cells import parse_label
 from agent.site.ledger.entries import Place
 
@@ -85,14 +86,15 @@ class WorkerRule(NamedTuple):
         parts: The texts of the place, by part.
     """
 
-    pattern: re.Pattern[str]
+    pattern: Pattern
     parts: Mapping[str, Template]
 
     def place_of(self, unit: Subject) -> Place | None:
         """Return the unit's place by the first of its worker names that fits; None if none does."""
         for worker in unit.workers:
-            if match := self.pattern.search(worker[:LONGEST_WORKER]):
-                return _place(self.parts, {name: text or "" for name, text in match.groupdict().items()})
+            found = self.pattern.search(worker[:LONGEST_WORKER])
+            if found is not None:
+                return _place(self.parts, found)
         return None
 
 
@@ -190,11 +192,8 @@ def _name_of(expression: Expression, octet: str, *, is_alone: bool) -> str:
 
 
 def _worker_rule(pattern: str, parts: Mapping[str, Template] | None) -> WorkerRule:
-    try:
-        compiled = re.compile(pattern)
-    except (re.error, RecursionError, OverflowError) as error:
-        raise ValueError(f"not a regular expression: {error}") from None
-    names = tuple(compiled.groupindex)
+    compiled = Pattern(pattern)
+    names = compiled.names
     if parts is None:
         parts = {name: read_template(f"{{{name}}}") for name in names if name in PARTS}
         if not parts:

@@ -3,14 +3,16 @@
 from collections.abc import Iterable
 
 from agent.hil.review.changes import ADDRESS_ID
-from agent.hil.scan.found import Found, Kind, clean
+from agent.hil.scan.found import Found, Kind, address_order, clean
 from agent.hil.scan.proposal import Proposed
 from agent.site.ledger.cells import host_cell
 
 
 def unread_rows(found: Iterable[Found]) -> tuple[Proposed, ...]:
     """Return a row without model and bin for each find that was not identified, with the reason as its note."""
-    unread = sorted((each for each in found if each.kind is Kind.UNIDENTIFIED), key=lambda each: each.host)
+    unread = sorted(
+        (each for each in found if each.kind is Kind.UNIDENTIFIED), key=lambda each: address_order(each.endpoint)
+    )
     return tuple(
         Proposed(
             unit_id=f"{ADDRESS_ID}{each.host.replace(':', '-').replace('%', '-')}",

@@ -34,11 +34,12 @@ class Found(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         port: The API's.
         web_port: The port of its web pages, whether or not they were read.
         at: Unix time at which it was identified, s.
-        kind: IDENTIFIED if a reader read it, or its page named a model, or pyasic did.
+        kind: IDENTIFIED if a reader read it, or its page named a model, or a machine of another make told its model or
+            bin, or pyasic knows it.
         reader: The reader that fits, as in `registry.READERS`; ``pyasic`` if only pyasic knows it; None for none.
         make: Its maker; None if that is not known.
-        reading: As read; None if no reader fits, or the reading failed.
-        info: Its identity page; None if it was not read.
+        reading: As read; for another make, what its reports tell (`makes`). None if neither was read.
+        info: Its identity page, or the MAC address that another make tells; None if neither was read.
         looks_like: What an unidentified address speaks, such as ``HTTP`` or ``a Whatsminer``; None if unknown.
         first_bytes: The beginning of its answer, printable; empty if it sent nothing.
         error: Why there is no reading; None if there is one.
@@ -65,6 +66,11 @@ class Found(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     def endpoint(self) -> Endpoint:
         """Address and port of its API."""
         return Endpoint(self.host, self.port)
+
+    @property
+    def is_of_other_make(self) -> bool:
+        """True for a machine that told its model or bin, and that no reader reads."""
+        return self.reading is not None and self.reader is None
 
     @property
     def model(self) -> str | None:
@@ -109,6 +115,13 @@ class Found(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         if self.firmware is not None and _LINE_B.match(self.firmware):
             return "stock B"
         return "stock A" if identity.api == _API_A else None
+
+
+def address_order(endpoint: Endpoint) -> tuple[int, int | str, int]:
+    """Return a key that sorts addresses as people do: 10.0.0.9 before 10.0.0.10, IPv4 before IPv6."""
+    if ":" in endpoint.host:
+        return 6, endpoint.host, endpoint.port
+    return 4, int.from_bytes(map(int, endpoint.host.split("."))), endpoint.port
 
 
 def clean(text: str | None) -> str:

@@ -1,17 +1,20 @@
 """The second stage of a scan: what an address is that accepted a connection.
 
-The conversation is that of a poll, and the page that of the identity checks, so a scan asks for nothing that the agent
-does not ask for. Neither changes a unit.
+The conversation is that of a poll, and the page that of the identity checks. What these do not name is asked for one or
+two more reports (`makes`). None of it changes a unit.
+
+    conversation --read------------------------> page ---------------> identified
+         |   '-- another make: its reports ----> model or bin -------> identified
+         |                                       nothing ------------> not identified, first bytes
+         '-- silent: `version` once more ------> nothing, or foreign -> not identified, first bytes
 """
 
 import asyncio
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from typing import Final
-
-import msgspec
+from typing import Final, NamedTuple, TypeVar
 
 from agent.address import Endpoint
 from agent.errors import (
@@ -26,6 +29,7 @@ from agent.errors import (
     excerpt,
 )
 from agent.hil.scan.found import Found, Kind
+from agent.hil.scan.makes import QUESTIONS, braiins_model, has_model_elsewhere
 from agent.unit import registry
 from agent.unit.cgminer import wire
 from agent.unit.cgminer.client import Client
@@ -37,18 +41,26 @@ from agent.unit.reading import SystemInfo, UnitReading
 
 CONNECT_TIMEOUT_S: Final = 4.0
 """Three of the kernel's packets to begin a connection: at once, after one second and after three."""
+FIRST_DEADLINE_S: Final = 5.0
+"""Assumed (A05): a busy unit answers one request within five seconds."""
 DEADLINE_S: Final = 8.0
+GREETING_S: Final = 4.0
+"""Documented (D09): where a unit timed out, a second try of 4 s succeeds."""
 ATTEMPTS: Final = 2
-GREETING_S: Final = 2.0
 FIRST_BYTES: Final = 120
 
-_MAKER: Final = "Bitmain"
+_MAKER, _BRAIINS = "Bitmain", "Braiins"
 _SOCKETLESS_S: Final = 0.05
 _MOST_NAPS: Final = 200
 # These may pass: a lost packet, a unit that another client occupies, or a process that is late.
 _PASSING: Final = (UnreachableError, DeadlineError, DisconnectedError, StalledReplyError)
 _PASSING_PAGE: Final = (UnreachableError, DisconnectedError)
-_VERSION: Final = wire.encode_request("version")
+# Documented (D06): a unit takes a request with a newline too. A server that reads lines answers only then. Assumed
+# (A140): nor do an HTTP server's blank lines after it disturb a unit.
+_NEWLINE: Final = b"\n"
+_GREETING: Final = wire.encode_request("version") + b"\r\n\r\n"
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -76,22 +88,39 @@ def _strongest_bin(reading: UnitReading, catalogue: Catalogue) -> Nameplate | No
     return catalogue.find(model, bins_hs[0]) if bins_hs else None
 
 
+class _Asked(NamedTuple):
+    """What came of a unit's conversation: its reading, or why there is none, and its first bytes if they are known."""
+
+    reading: UnitReading | None = None
+    error: PollError | None = None
+    data: bytes | None = None
+
+
+@dataclass
+class _Ear:
+    """Whether a unit has answered a request yet."""
+
+    has_heard: bool = False
+
+
 class Identifier:
     """Identifies one address after the other, several at once.
 
     Args:
-        client: Holds the conversations.
+        first: Holds the first conversation with each.
+        client: Holds the others.
         catalogue: The known models.
         login_of: Returns the login for the pages of an address; None to leave them alone.
         web_port: The port of the pages.
         most_pages: Pages read at once.
         connect_timeout_s: Time allowed for connecting to a page.
-        page_deadline_s: Time allowed for a page, connecting included.
+        page_deadline_s: Time allowed for a page, connecting included; for first bytes it is `GREETING_S` at most.
         wall: Unix time, s.
     """
 
     def __init__(
         self,
+        first: Client,
         client: Client,
         *,
         catalogue: Catalogue,
@@ -102,6 +131,7 @@ class Identifier:
         page_deadline_s: float,
         wall: Callable[[], float] = time.time,
     ) -> None:
+        self._first = first
         self._client = client
         self._catalogue = catalogue
         self._login_of = login_of
@@ -113,51 +143,102 @@ class Identifier:
 
     async def identify(self, endpoint: Endpoint) -> Found:
         """Return what answers at an address that accepted a connection."""
-        reading, error = await self._read(endpoint)
+        reading, error, data = await self._read(endpoint)
         if isinstance(error, ForeignProtocolError):
-            return await self._unidentified(endpoint, error)
+            return await self._other_make(endpoint, error) or await self._unidentified(endpoint, error, data)
+        if reading is not None and has_model_elsewhere(reading):
+            reading = await self._with_model(endpoint, reading)
         info, page_error = await self._page(endpoint)
         if reading is None and (info is None or info.model is None):
-            return await self._unidentified(endpoint, error)
+            return await self._unidentified(endpoint, error, data)
+        is_braiins = reading is not None and (reading.identity.model or "").startswith(_BRAIINS)
         return Found(
             host=endpoint.host,
             port=endpoint.port,
             web_port=self._web_port,
             at=self._wall(),
             kind=Kind.IDENTIFIED,
-            reader=None if reading is None else registry.DEFAULT.name,
-            make=_MAKER,
+            reader=None if reading is None else reading.reader,
+            make=_BRAIINS if is_braiins else _MAKER,
             reading=reading,
             info=info,
             error=None if error is None else _words(error),
             page_error=page_error,
         )
 
-    async def _read(self, endpoint: Endpoint) -> tuple[UnitReading | None, PollError | None]:
-        reader = registry.DEFAULT
-        failure: PollError | None = None
-        attempts = naps = 0
-        while attempts < ATTEMPTS:
-            attempts += 1
-            conversation = reader.converse(
-                str(endpoint), reader.new_memory(), nameplate=None, slow_every=1, wall=self._wall
-            )
+    async def _read(self, endpoint: Endpoint) -> _Asked:
+        """Hold the conversation of a poll, and once more if what failed may pass.
+
+        What accepts a connection and then says nothing is only asked for its version once more, so it costs
+        `FIRST_DEADLINE_S` and `GREETING_S` together.
+        """
+        ear = _Ear()
+        try:
+            return _Asked(await self._run(self._first, endpoint, lambda: self._poll(endpoint, ear)))
+        except _PASSING as error:
+            if isinstance(error, UnreachableError) and error.is_refusal:
+                return _Asked(error=error)
+            if isinstance(error, DeadlineError) and not ear.has_heard:
+                data = await self._first_bytes(endpoint)
+                foreign = foreign_bytes(data)
+                if foreign is not None or not data:
+                    return _Asked(error=foreign or error, data=data)
+        except PollError as error:
+            return _Asked(error=error)
+        try:
+            return _Asked(await self._run(self._client, endpoint, lambda: self._poll(endpoint, ear)))
+        except PollError as error:
+            return _Asked(error=error)
+
+    def _poll(self, endpoint: Endpoint, ear: _Ear) -> Generator[bytes, bytes, UnitReading]:
+        reader = registry.CHOOSING
+        conversation = reader.converse(
+            str(endpoint), reader.new_memory(), nameplate=None, slow_every=1, wall=self._wall
+        )
+        return held_alone((yield from _listening(conversation, ear)), self._catalogue)
+
+    async def _run(self, client: Client, endpoint: Endpoint, begin: Callable[[], Generator[bytes, bytes, T]]) -> T:
+        """Hold a conversation, and begin it anew while this process has no socket to spare.
+
+        Raises:
+            PollError: It failed.
+            LocalResourceError: There was no socket for a long time.
+        """
+        for _ in range(_MOST_NAPS):
             try:
-                reading = await self._client.run(endpoint, conversation)
-                return held_alone(reading, self._catalogue), None
+                return await client.run(endpoint, begin())
             except LocalResourceError:
-                # A shortage here is no attempt.
-                attempts, naps = attempts - 1, naps + 1
-                if naps > _MOST_NAPS:
-                    raise
                 await asyncio.sleep(_SOCKETLESS_S)
-            except _PASSING as error:
-                failure = error
-                if isinstance(error, UnreachableError) and error.is_refusal:
-                    break
-            except PollError as error:
-                return None, error
-        return None, failure
+        return await client.run(endpoint, begin())
+
+    async def _with_model(self, endpoint: Endpoint, reading: UnitReading) -> UnitReading:
+        """Return a reading with the model that its reader does not ask for; as it is if that fails."""
+        try:
+            return await self._run(self._client, endpoint, lambda: braiins_model(reading))
+        except PollError:
+            return reading
+
+    async def _other_make(self, endpoint: Endpoint, error: ForeignProtocolError) -> Found | None:
+        """Return what a machine of another make tells of itself; None if that is neither a model nor a bin."""
+        questions = QUESTIONS.get(error.speaker)
+        if questions is None:
+            return None
+        for _ in range(ATTEMPTS):
+            make, reading, info = await self._run(self._client, endpoint, lambda: questions(str(endpoint), self._wall))
+            if reading.identity.model is not None:
+                break
+        if reading.identity.model is None and reading.hashrate_sale_hs is None:
+            return None
+        return Found(
+            host=endpoint.host,
+            port=endpoint.port,
+            web_port=self._web_port,
+            at=self._wall(),
+            kind=Kind.IDENTIFIED,
+            make=make,
+            reading=reading,
+            info=info,
+        )
 
     async def _page(self, endpoint: Endpoint) -> tuple[SystemInfo | None, str | None]:
         """Return a unit's page, or why it was not read; neither for an address that gets no login."""
@@ -186,8 +267,9 @@ class Identifier:
                     return info, None
         return None, failure
 
-    async def _unidentified(self, endpoint: Endpoint, error: PollError | None) -> Found:
-        data = await _first_bytes(endpoint)
+    async def _unidentified(self, endpoint: Endpoint, error: PollError | None, data: bytes | None) -> Found:
+        if data is None:
+            data = await self._first_bytes(endpoint)
         foreign = error if isinstance(error, ForeignProtocolError) else foreign_bytes(data)
         looks_like = None if foreign is None else foreign.speaker
         if looks_like is None and isinstance(error, RefusedError):
@@ -203,6 +285,19 @@ class Identifier:
             error="no reply" if error is None else _words(error),
         )
 
+    async def _first_bytes(self, endpoint: Endpoint) -> bytes:
+        """Return the beginning of what an address says, by itself or to `version`; empty for nothing."""
+        try:
+            async with asyncio.timeout(min(GREETING_S, self._page_deadline_s)):
+                reader, writer = await asyncio.open_connection(*endpoint, limit=4096)
+                try:
+                    writer.write(_GREETING)
+                    return await reader.read(FIRST_BYTES)
+                finally:
+                    writer.transport.abort()
+        except (TimeoutError, OSError):
+            return b""
+
 
 def _words(error: PollError) -> str:
     return f"{error.reason}: {error}"
@@ -212,55 +307,18 @@ def _cnonce() -> str:
     return secrets.token_hex(8)
 
 
-async def _first_bytes(endpoint: Endpoint) -> bytes:
-    """Return the beginning of what an address says, by itself or to `version`; empty for nothing."""
+def _listening(conversation: Generator[bytes, bytes, T], ear: _Ear) -> Generator[bytes, bytes, T]:
+    """Pass a conversation through, its first request with a newline, and note whether anything is answered."""
     try:
-        async with asyncio.timeout(GREETING_S):
-            reader, writer = await asyncio.open_connection(*endpoint, limit=4096)
+        request = next(conversation) + _NEWLINE
+        while True:
             try:
-                writer.write(_VERSION)
-                return await reader.read(FIRST_BYTES)
-            finally:
-                writer.transport.abort()
-    except (TimeoutError, OSError):
-        return b""
-
-
-def as_row(found: Found, *, has_pool_users: bool = False) -> dict[str, object]:
-    """Return a find as a row of JSON, in base units; users of pools only if they are asked for."""
-    row: dict[str, object] = {
-        "host": found.host,
-        "port": found.port,
-        "at": found.at,
-        "kind": found.kind,
-        "make": found.make,
-        "model": found.model,
-        "firmware": found.firmware,
-        "firmware_line": found.firmware_line,
-        "reader": found.reader,
-        "mac": None if found.info is None else found.info.mac,
-        "serial": None if found.info is None else found.info.serial,
-        "looks_like": found.looks_like,
-        "first_bytes": found.first_bytes or None,
-        "error": found.error,
-        "page_error": found.page_error,
-    }
-    if found.reading is not None:
-        row["reading"] = msgspec.to_builtins(_private(found.reading, has_pool_users=has_pool_users))
-    return row
-
-
-def _private(reading: UnitReading, *, has_pool_users: bool) -> UnitReading:
-    pools = tuple(
-        msgspec.structs.replace(pool, user=pool.user if has_pool_users else None, url=_without_user(pool.url))
-        for pool in reading.pools
-    )
-    return msgspec.structs.replace(reading, pools=pools)
-
-
-def _without_user(url: str | None) -> str | None:
-    """Return a pool's URL without a user and password in it."""
-    if url is None or "@" not in url:
-        return url
-    scheme, separator, rest = url.partition("://")
-    return f"{scheme}{separator}{rest.rpartition('@')[2]}" if separator else rest or url.rpartition("@")[2]
+                reply = yield request
+            except (PollError, LocalResourceError) as error:
+                request = conversation.throw(error)
+            else:
+                ear.has_heard = True
+                request = conversation.send(reply)
+    except StopIteration as over:
+        result: T = over.value
+        return result

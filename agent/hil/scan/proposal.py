@@ -11,12 +11,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from agent.address import Endpoint
 from agent.config.mistakes import SHOWN_MISTAKES, clip, more_mistakes
 from agent.errors import ConfigError, Mistake
 from agent.files.atomic import replace_file
 from agent.files.text import read_text
-from agent.hil.scan.found import Found, Kind, clean
+from agent.hil.scan.found import Found, Kind, address_order, clean
 from agent.site.ledger.cells import host_cell
 from agent.site.ledger.reader import COLUMNS
 from agent.site.mismatch import BinSource, reported_bin
@@ -30,13 +29,16 @@ DEFAULT_WEB_PORT: Final = 80
 EXTRA_COLUMNS: Final = ("guessed", "note", "source")
 """Columns of a proposal that a ledger does not have; an import leaves them out."""
 
+CHECK_LABEL: Final = "its bin is a guess that only its label can confirm"
+"""What the note of a bin says that is made of a running profile."""
+
 
 class Proposed(NamedTuple):
     """One row of a proposal: the cells of a ledger row, as text, and where they come from.
 
     Attributes:
         unit_id, model, hashrate_th, host, container, rack, slot, deployed_from, deployed_to, status, serial, mac,
-            simulated, web_port: As in the ledger; an empty cell is not known.
+            simulated, web_port, reader: As in the ledger; an empty cell is not known.
         guessed: The columns that are worked out and not the unit's own word, in the ledger's order.
         note: What a person should know before taking the row; may be empty.
         source: Address and port that answered, as ``10.20.0.17:4028``.
@@ -56,6 +58,7 @@ class Proposed(NamedTuple):
     mac: str = ""
     simulated: str = ""
     web_port: str = ""
+    reader: str = ""
     guessed: tuple[str, ...] = ()
     note: str = ""
     source: str = ""
@@ -87,7 +90,9 @@ def propose(found: Iterable[Found], catalogue: Catalogue) -> Proposal:
         found: In any order.
         catalogue: The known models.
     """
-    units = sorted((each for each in found if each.kind is Kind.IDENTIFIED), key=lambda each: _rank(each.endpoint))
+    units = sorted(
+        (each for each in found if each.kind is Kind.IDENTIFIED), key=lambda each: address_order(each.endpoint)
+    )
     macs = _shared(units, lambda each: None if each.info is None else each.info.mac)
     serials = _shared(units, lambda each: None if each.info is None else (each.info.serial or "").casefold() or None)
     missing: dict[tuple[str, float | None], str] = {}
@@ -197,6 +202,8 @@ def _row(unit: Found, catalogue: Catalogue, macs: dict[str, list[Found]], serial
         notes.append(note)
     if unit.reading is None and unit.error is not None:
         notes.append(f"not read: {unit.error}")
+    if unit.is_of_other_make:
+        notes.append(f"made by {unit.make}, which this agent does not read: in a ledger it counts as unreadable")
     if unit.page_error is not None:
         notes.append(f"MAC and serial not read: {unit.page_error}")
     return Proposed(
@@ -220,10 +227,12 @@ def _bin(unit: Found, model: str, catalogue: Catalogue) -> tuple[str, bool, str]
     told = None if reading is None else reported_bin(reading)
     if told is not None and told.source is BinSource.RATE_SALE:
         return _th(told.hashrate_hs), False, ""
-    ideal_hs = None if reading is None or reading.is_profile_ideal else reading.hashrate_ideal_hs
+    ideal_hs = None if reading is None else reading.hashrate_ideal_hs
+    is_profile = reading is not None and reading.is_profile_ideal
     if ideal_hs and bins_hs:
-        return _th(min(bins_hs, key=lambda bin_hs: abs(bin_hs - ideal_hs))), True, ""
-    if ideal_hs:
+        note = f"its running profile should give {ideal_hs / HS_PER_THS:.1f} TH/s; {CHECK_LABEL}" if is_profile else ""
+        return _th(min(bins_hs, key=lambda bin_hs: abs(bin_hs - ideal_hs))), True, note
+    if ideal_hs and not is_profile:
         return _th(round(ideal_hs / HS_PER_THS) * HS_PER_THS), True, "its model is not in the catalogue"
     if len(bins_hs) == 1:
         return _th(bins_hs[0]), True, ""
@@ -243,6 +252,7 @@ def _missing_machine(unit: Found, row: Proposed, catalogue: Catalogue) -> Machin
         hashrate_hs=hashrate_hs,
         boards=len(boards) or None,
         chips_per_board=max((board.chips or 0 for board in boards), default=0) or None,
+        is_antminer=not unit.is_of_other_make,
         source=f"the reply of the unit at {row.source}",
     )
 
@@ -285,9 +295,3 @@ def _others(unit: Found, units: Sequence[Found]) -> str:
 
 def _th(hashrate_hs: float) -> str:
     return f"{hashrate_hs / HS_PER_THS:.12g}"
-
-
-def _rank(endpoint: Endpoint) -> tuple[int, tuple[int, ...] | str, int]:
-    if ":" in endpoint.host:
-        return 6, endpoint.host, endpoint.port
-    return 4, tuple(map(int, endpoint.host.split("."))), endpoint.port

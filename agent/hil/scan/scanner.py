@@ -15,7 +15,7 @@ import msgspec
 
 from agent.address import Endpoint
 from agent.hil.scan.found import Found, Kind
-from agent.hil.scan.identify import CONNECT_TIMEOUT_S, DEADLINE_S, Identifier
+from agent.hil.scan.identify import CONNECT_TIMEOUT_S, DEADLINE_S, FIRST_DEADLINE_S, Identifier
 from agent.hil.scan.probe import FIRST_PATIENCE_S, LATER_PATIENCE_S, Prober, Tally
 from agent.hil.scan.ranges import Targets
 from agent.unit.cgminer.client import Client
@@ -45,7 +45,8 @@ class ScanOptions(msgspec.Struct, frozen=True, kw_only=True):
         workers: Addresses identified at once, each over one socket.
         most_pages: Pages read at once.
         connect_timeout_s: Time allowed for each first connection to an address that accepted once.
-        deadline_s: Time allowed for one conversation, and for one page; two are tried.
+        first_deadline_s: Time allowed for the first conversation with each.
+        deadline_s: Time allowed for the second one, and for one page; two are tried.
         patience_s: Time allowed for the first look at an address and for each later one.
     """
 
@@ -56,6 +57,7 @@ class ScanOptions(msgspec.Struct, frozen=True, kw_only=True):
     workers: int = WORKERS
     most_pages: int = MOST_PAGES
     connect_timeout_s: float = CONNECT_TIMEOUT_S
+    first_deadline_s: float = FIRST_DEADLINE_S
     deadline_s: float = DEADLINE_S
     patience_s: tuple[float, float] = (FIRST_PATIENCE_S, LATER_PATIENCE_S)
 
@@ -75,8 +77,9 @@ async def scan(
 ) -> AsyncGenerator[Found, None]:
     """Scan addresses, and yield each that accepts a connection once it is identified or not.
 
-    It sends no request that changes a unit: the four reports of a poll, and one GET to the identity page. A caller that
-    stops early uses `contextlib.aclosing`, so that every connection is closed at once.
+    It sends no request that changes a unit: the four reports of a poll, one GET to the identity page, and two more
+    reports (`makes`) to what these do not name. A caller that stops early uses `contextlib.aclosing`, so that every
+    connection is closed at once.
 
     Args:
         targets: The addresses.
@@ -97,8 +100,12 @@ async def scan(
     workers = min(options.workers, len(targets))
     opened: asyncio.Queue[int | None] = asyncio.Queue()
     finds: asyncio.Queue[Found | None] = asyncio.Queue()
-    client = Client(connect_timeout_s=options.connect_timeout_s, deadline_s=options.deadline_s)
+    first, client = (
+        Client(connect_timeout_s=min(options.connect_timeout_s, deadline_s), deadline_s=deadline_s)
+        for deadline_s in (options.first_deadline_s, options.deadline_s)
+    )
     identifier = Identifier(
+        first,
         client,
         catalogue=catalogue,
         login_of=login_of,
@@ -156,6 +163,7 @@ async def scan(
         with suppress(asyncio.CancelledError, Exception):
             await whole
         prober.close()
+        first.close()
         client.close()
 
 

@@ -1,4 +1,4 @@
-"""What a stopped scan knows: kept in a file beside the proposal, so that another run continues from there."""
+"""What a scan knows that was stopped or killed: kept in a file, so that another run continues from there."""
 
 import hashlib
 from collections.abc import Iterator
@@ -14,6 +14,8 @@ from agent.hil.scan.probe import Tally
 from agent.hil.scan.ranges import Targets
 
 FORMAT: Final = 1
+FINDS_A_PIECE: Final = 200
+"""Finds encoded at once: 4 ms of work."""
 MAX_BYTES: Final = 512 << 20
 
 
@@ -71,7 +73,19 @@ def write_unfinished(path: Path, unfinished: Unfinished) -> None:
     Raises:
         OSError: It could not be written.
     """
-    replace_file(path, msgspec.json.encode(unfinished))
+    replace_file(path, b"".join(encoded(unfinished)))
+
+
+def encoded(unfinished: Unfinished) -> Iterator[bytes]:
+    """Yield the content of a scan's file, in pieces; it is as the scan was at the first of them."""
+    found, encode = tuple(unfinished.found), msgspec.json.encode
+    # Of the members, only a find could have these words in it, and there is none.
+    head, opening, rest = encode(msgspec.structs.replace(unfinished, found=[])).partition(b'"found":[')
+    yield head + opening
+    for start in range(0, len(found), FINDS_A_PIECE):
+        piece = b",".join(encode(each) for each in found[start : start + FINDS_A_PIECE])
+        yield b"," + piece if start else piece
+    yield rest
 
 
 def read_unfinished(path: Path, *, targets: str) -> Unfinished:

@@ -15,6 +15,7 @@ from agent.config.mistakes import NearMatches
 from agent.errors import AgentError
 from agent.site.curtailment.events import Event, Scope
 from agent.site.ledger.entries import LedgerEntry
+from agent.strict_json import decode_strictly
 from agent.unit.model_names import near_model
 
 MAX_ORDER_BYTES = 16 * 1024
@@ -89,7 +90,7 @@ def read_order(payload: bytes) -> StartOrder:
     if len(payload) > MAX_ORDER_BYTES:
         raise OrderError(Refusal.MALFORMED, f"longer than {MAX_ORDER_BYTES} bytes")
     try:
-        return msgspec.json.decode(payload, type=StartOrder)
+        return decode_strictly(payload, StartOrder)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise OrderError(Refusal.MALFORMED, str(error)) from error
 

@@ -15,6 +15,8 @@ from zoneinfo import ZoneInfo
 from agent.address import Endpoint, Network, parse_endpoint, parse_mac
 from agent.unit.limits import HS_PER_THS
 from agent.unit.model_names import base_key
+from agent.unit.reader import AUTO
+from agent.unit.reader import NAMES as READER_NAMES
 
 API_PORT = 4028
 # Bitcoin began in 2009; a year after 2100 is a typing error.
@@ -62,6 +64,7 @@ def cell_parsers(*, zone: ZoneInfo, networks: tuple[Network, ...]) -> Mapping[st
         "mac": parse_optional_mac,
         "simulated": parse_simulated,
         "web_port": parse_web_port,
+        "reader": parse_reader,
     }
 
 
@@ -213,6 +216,14 @@ def parse_web_port(cell: str) -> int | None:
     if not re.fullmatch(r"[0-9]{1,5}", cell) or not 0 < int(cell) < 65536:
         raise ValueError("a port from 1 to 65535 is expected")
     return int(cell)
+
+
+def parse_reader(cell: str) -> str:
+    """Return the name of a reader; empty for an empty cell or `auto`, which leave the choice to the unit's answers."""
+    word = cell.lower()
+    if word and word not in READER_NAMES:
+        raise ValueError(f"{', '.join(READER_NAMES[:-1])}, {READER_NAMES[-1]} or an empty cell is expected")
+    return "" if word == AUTO else word
 
 
 def parse_simulated(cell: str) -> bool:

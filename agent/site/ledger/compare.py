@@ -89,4 +89,5 @@ def cells_of(entry: LedgerEntry, zone: ZoneInfo) -> dict[str, str]:
         "mac": entry.mac or "",
         "simulated": "yes" if entry.is_simulated else "",
         "web_port": "" if entry.web_port is None else str(entry.web_port),
+        "reader": entry.reader,
     }

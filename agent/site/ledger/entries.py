@@ -35,6 +35,7 @@ class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         is_simulated: True if a simulator answers at `host`, by the ledger's column or as `simulated` detects it.
         serial, mac: Identity, as far as declared.
         web_port: The port of its web pages; None for the site's `identity.web_port`.
+        reader: Name of the reader that reads it; empty to choose it by what the unit says.
     """
 
     unit_id: str
@@ -49,6 +50,7 @@ class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     serial: str | None = None
     mac: str | None = None
     web_port: int | None = None
+    reader: str = ""
 
     def is_deployed_at(self, at: float) -> bool:
         """Return True if Unix time `at` falls in this entry's span."""

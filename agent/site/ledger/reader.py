@@ -36,7 +36,7 @@ REQUIRED_COLUMNS = (
     "deployed_to",
     "status",
 )
-OPTIONAL_COLUMNS = ("serial", "mac", "simulated", "web_port")
+OPTIONAL_COLUMNS = ("serial", "mac", "simulated", "web_port", "reader")
 COLUMNS = (*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS)
 # These take about a millisecond.
 ROWS_A_REST = 50
@@ -312,15 +312,16 @@ def _is_backwards(start: float | None, end: float | None) -> bool:
 
 _ENTRY_COLUMNS = (
     *("unit_id", "host", "container", "rack", "slot", "deployed_from", "deployed_to"),
-    *("status", "serial", "mac", "simulated", "web_port"),
+    *("status", "serial", "mac", "simulated", "web_port", "reader"),
 )
 # The values of columns that a ledger leaves out.
-_DEFAULTS: dict[str, Any] = dict.fromkeys(_ENTRY_COLUMNS) | {"simulated": False}
+_DEFAULTS: dict[str, Any] = dict.fromkeys(_ENTRY_COLUMNS) | {"simulated": False, "reader": ""}
 
 
 def _entry(nameplate: Nameplate, values: Iterable[Any]) -> LedgerEntry:
     """Return an entry from the values of `_ENTRY_COLUMNS`."""
-    unit_id, (host, port), container, rack, slot, since, until, is_out, serial, mac, is_simulated, web_port = values
+    unit_id, (host, port), container, rack, slot, since, until, is_out, *others = values
+    serial, mac, is_simulated, web_port, reader = others
     return LedgerEntry(
         unit_id=unit_id,
         nameplate=nameplate,
@@ -334,6 +335,7 @@ def _entry(nameplate: Nameplate, values: Iterable[Any]) -> LedgerEntry:
         serial=serial,
         mac=mac,
         web_port=web_port,
+        reader=reader,
     )
 
 

@@ -20,6 +20,9 @@ _SEPARATORS: Final = ",;\t"
 # The only column of numbers with a fraction. Where semicolons separate cells, a comma stands before the fraction.
 _FRACTION: Final = "hashrate_th"
 
+# Words that spreadsheets have above a column of their own; none of them is a ledger's column misspelt.
+_WORDS = frozenset({"comment", "comments", "note", "notes", "reason", "remark", "remarks"})
+
 
 class Table(NamedTuple):
     """A table that was read.
@@ -147,7 +150,7 @@ def _header_faults(columns: Sequence[str], extra: Collection[str]) -> Iterator[t
         elif name and name not in extra:
             unknown += 1
             # So many columns of other names are not a table of units; comparing all of them would take long.
-            if unknown > SHOWN_MISTAKES or near_match(name, COLUMNS):
+            if unknown > SHOWN_MISTAKES or (name.lower() not in _WORDS and near_match(name, COLUMNS)):
                 yield name, UnknownColumnError(name)
         seen.add(name)
     if "unit_id" not in seen:

@@ -27,6 +27,7 @@ from agent.errors import (
     PollError,
     RefusedError,
     UnsupportedReplyError,
+    drop_frames,
 )
 from agent.unit.antminer.fast_stats import fast_reading
 from agent.unit.antminer.reply_context import Known, PartialReading
@@ -66,6 +67,7 @@ class Memory(msgspec.Struct, gc=False):
         sleep_doubted_at: Unix time at which it first said *sleep* with a rate, s; see `consistency.words`.
         until_slow: Polls until share counters and pools are asked for again.
         uptime_s: As last reported, s.
+        version: An answer to `version` that has not been read yet.
         young_uptime: See `consistency.youth`.
     """
 
@@ -80,7 +82,13 @@ class Memory(msgspec.Struct, gc=False):
     sleep_doubted_at: float | None = None
     until_slow: int = 0
     uptime_s: float | None = None
+    version: bytes | None = None
     young_uptime: tuple[float, float] | None = None
+
+
+def hear_version(memory: Memory, data: bytes) -> None:
+    """Keep an answer to `version` for the next poll, which then does not ask."""
+    memory.version = data
 
 
 def converse(
@@ -213,6 +221,8 @@ def _read_stats(data: bytes, talk: _Talk) -> Generator[bytes, bytes, tuple[Parti
             is_legacy = True
         except UnsupportedReplyError as error:
             # Assumed (A34): new_api has a shape of sleep without figures, as legacy has. Only legacy's was recorded.
+            # Kept in this frame, which its traceback holds.
+            drop_frames(error)
             unsupported = error
         if partial is not None and not isinstance(partial.missing, UnsupportedReplyError):
             return partial, False
@@ -373,8 +383,9 @@ def _with_pools(reading: UnitReading, memory: Memory) -> Conversation:
 
 
 def _with_version(reading: UnitReading, memory: Memory) -> Conversation:
+    data, memory.version = memory.version, None
     try:
-        identity, repairs = read_version((yield VERSION))
+        identity, repairs = read_version((yield VERSION) if data is None else data)
     except PollError:
         return reading
     from_stats = reading.identity

@@ -7,7 +7,10 @@ import math
 import re
 import sys
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
+
+LONGEST_KEY: Final = 64
+"""Characters of a key that count. What is remembered of a reply is never as long as a unit likes."""
 
 
 def number(value: Any, repairs: set[str], *, is_text_normal: bool = False) -> float | None:
@@ -24,13 +27,15 @@ def number(value: Any, repairs: set[str], *, is_text_normal: bool = False) -> fl
         repairs.add("wrong_type")
         return None
     try:
-        parsed = float(value)
+        parsed = float(value) if not isinstance(value, str) or _is_plain(value) else None
     except ValueError:
-        repairs.add("wrong_type")
-        return None
+        parsed = None
     except OverflowError:
         # The strict decoder accepts integers of up to 4300 digits.
         parsed = math.inf
+    if parsed is None:
+        repairs.add("wrong_type")
+        return None
     if not math.isfinite(parsed):
         repairs.add("out_of_range")
         return None
@@ -39,13 +44,15 @@ def number(value: Any, repairs: set[str], *, is_text_normal: bool = False) -> fl
     return parsed
 
 
+def _is_plain(text: str) -> bool:
+    # Python also takes `2_0`, and digits and blanks of other scripts, for numbers. No firmware writes them.
+    return text.isascii() and "_" not in text
+
+
 def spelled(key: str) -> str:
     """Return a key without case, blanks and signs: ``PSU Power`` and ``psu_power`` are both ``psupower``."""
     # Cut before it is looked up: what is remembered must not be as long as a unit likes.
-    return _spelled(key if len(key) <= _LONGEST_KEY else key[:_LONGEST_KEY])
-
-
-_LONGEST_KEY = 64
+    return _spelled(key if len(key) <= LONGEST_KEY else key[:LONGEST_KEY])
 
 
 @lru_cache(maxsize=2048)

@@ -13,13 +13,21 @@ _NAMES: Final[Sequence[tuple[str, str]]] = (
 )
 
 
-@lru_cache(maxsize=256)
+_LONGEST: Final = 80
+
+
 def firmware_of(*texts: str | None) -> str | None:
     """Return the name of a firmware that keeps its figures in places of its own; None if no text says so."""
+    # Cut before they are looked up: what is remembered must not be as long as a unit likes.
+    return _firmware_of(*[None if text is None else text[:_LONGEST] for text in texts])
+
+
+@lru_cache(maxsize=256)
+def _firmware_of(*texts: str | None) -> str | None:
     for text in texts:
         if text is None:
             continue
-        folded = text[:80].casefold()
+        folded = text.casefold()
         for beginning, name in _NAMES:
             if folded.startswith(beginning) or f"({beginning}" in folded:
                 return name

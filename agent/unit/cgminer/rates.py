@@ -10,13 +10,13 @@ from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from agent.errors import UnsupportedReplyError
-from agent.unit.cgminer.fields import number, spelled
+from agent.unit.cgminer.fields import LONGEST_KEY, number, spelled
 from agent.unit.limits import HS_PER_GHS, HS_PER_THS, MAX_HASHRATE_HS
 
 FIVE_S: Final = 5.0
 THIRTY_MIN_S: Final = 1800.0
 _AVERAGE: Final = 0.0
-_KEY: Final = re.compile(r"([kmgtp])hs(?:(av)|(\d{1,4})([smh]))")
+_KEY: Final = re.compile(r"([kmgtp])hs(?:(av)|([0-9]{1,4})([smh]))")
 _PREFIXES: Final = {"": 1.0, "k": 1e3, "m": 1e6, "g": HS_PER_GHS, "t": HS_PER_THS, "p": 1e15}
 # ``GH/s`` in new_api, ``GH`` in the legacy dialect; case and signs do not count.
 _RATE_UNIT: Final = re.compile(r"([kmgtp]?)h(?:s|ps)?")
@@ -77,7 +77,8 @@ def read_rates(row: Mapping[str, Any], repairs: set[str]) -> Rates:
     """Return every rate in an object; one that is not a number or beyond any unit is absent, with a repair."""
     by_window: dict[float, float] = {}
     for key, value in row.items():
-        meaning = _meaning(key)
+        # What is remembered must not be as long as a unit likes.
+        meaning = _meaning(key) if len(key) <= LONGEST_KEY else None
         if meaning is None or meaning[1] in by_window:
             continue
         rate = number(value, repairs)

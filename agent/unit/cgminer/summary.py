@@ -68,7 +68,7 @@ def _new_api_rates(fields: Mapping[str, Any], row: Row) -> Rates:
 
 
 # Documented (D53, D102): the codes of the pages' error table. The number before the colon is a board or fan.
-_CODE: Final = re.compile(r"([A-Z])\d*:(\d+)")
+_CODE: Final = re.compile(r"([A-Z])[0-9]*:([0-9]+)")
 _FAULT_OF_LETTER: Final[Mapping[str, Fault]] = {
     "F": Fault.FAN,
     "V": Fault.SUPPLY,

@@ -3,8 +3,8 @@
 import re
 from typing import Any, Final
 
-_WATTS: Final = re.compile(r"\s*(-?\d{1,9}(?:[,.]\d{1,9})*)\s*([A-Za-z]*)")
-_THOUSANDS: Final = re.compile(r"-?\d{1,3}(?:,\d{3})+(?:\.\d+)?")
+_WATTS: Final = re.compile(r"\s*(-?[0-9]{1,9}+(?:[,.][0-9]{1,9}+)*+)(?!_)\s*([A-Za-z]*)")
+_THOUSANDS: Final = re.compile(r"-?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?")
 
 
 def read_watts(value: Any, *, is_kilo: bool = False) -> float | None:

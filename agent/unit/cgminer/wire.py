@@ -165,12 +165,12 @@ def _is_too_deep(payload: bytes) -> bool:
     return True
 
 
-def decode_reply(data: bytes, command: str) -> Reply:
-    """Decode one whole reply, refusals included; `accept` raises for those.
+def decode_object(data: bytes) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return the JSON object in a whole reply, of whatever make, and the names of the repairs it took.
 
     Raises:
-        MalformedReplyError: The bytes are not a reply, even after the repairs, or the JSON has no STATUS of a known
-            form; `ForeignProtocolError` if another protocol or another make answers.
+        MalformedReplyError: The bytes are no JSON object, even after the repairs; `ForeignProtocolError` if another
+            protocol answers.
     """
     payload = unframe(data)
     repairs: tuple[str, ...] = ()
@@ -180,6 +180,17 @@ def decode_reply(data: bytes, command: str) -> Reply:
         body, repairs = _decode_with_repairs(payload)
     if not isinstance(body, dict):
         raise MalformedReplyError(f"reply is a JSON {type(body).__name__}, not an object: {excerpt(payload)!r}")
+    return body, repairs
+
+
+def decode_reply(data: bytes, command: str) -> Reply:
+    """Decode one whole reply, refusals included; `accept` raises for those.
+
+    Raises:
+        MalformedReplyError: The bytes are not a reply, even after the repairs, or the JSON has no STATUS of a known
+            form; `ForeignProtocolError` if another protocol or another make answers.
+    """
+    body, repairs = decode_object(data)
     if (foreign := foreign_object(body)) is not None:
         raise foreign
     envelope = body.get("STATUS")
@@ -190,9 +201,9 @@ def decode_reply(data: bytes, command: str) -> Reply:
     if isinstance(envelope, list):
         envelope = envelope[0] if envelope else None
     if not isinstance(envelope, dict) or not isinstance(envelope.get("STATUS"), str):
-        raise MalformedReplyError(f"reply has no STATUS: {excerpt(payload)!r}")
+        raise MalformedReplyError(f"reply has no STATUS: {excerpt(data)!r}")
     code = envelope.get("Code", envelope.get("code"))
-    if isinstance(code, str) and code.isdecimal() and len(code) < _CODE_DIGITS:
+    if isinstance(code, str) and code.isascii() and code.isdecimal() and len(code) < _CODE_DIGITS:
         code = int(code)
     message, description = envelope.get("Msg"), envelope.get("Description")
     return Reply(
@@ -206,6 +217,10 @@ def decode_reply(data: bytes, command: str) -> Reply:
     )
 
 
+REFUSALS: Final = frozenset({"E", "F"})
+"""STATUS of a command that was refused."""
+
+
 def accept(reply: Reply) -> Reply:
     """Return `reply` if its STATUS is a success.
 
@@ -213,7 +228,7 @@ def accept(reply: Reply) -> Reply:
         RefusedError: STATUS is E or F.
         UnsupportedReplyError: STATUS is an unknown letter.
     """
-    if reply.status in {"E", "F"}:
+    if reply.status in REFUSALS:
         raise refusal(reply.command, reply.code, reply.message, reply.description)
     if reply.status not in {"S", "I", "W"}:
         raise UnsupportedReplyError(f"{reply.command}: STATUS is {reply.status[:20]!r}")

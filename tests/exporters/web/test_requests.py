@@ -238,3 +238,22 @@ async def test_a_served_site_is_whole(tmp_path: Path) -> None:
     async with served(), whole_site(tmp_path):
         paths = {resource.canonical for resource in web._application(source()).router.resources()}
     assert {path.replace("a1", "{unit_id}").replace("page.css", "{name}") for path in ROUTES} - {PATH} == paths
+
+
+async def test_an_unknown_expectation_is_refused_as_safely_as_all_else(tmp_path: Path) -> None:
+    """The library answers 417 by itself and quotes the client: that is text to every browser, and kept nowhere."""
+    async with whole_site(tmp_path) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        with closing(writer):
+            writer.write(b"GET / HTTP/1.1\r\nHost: localhost\r\nExpect: <script>\r\nConnection: close\r\n\r\n")
+            reply = await reader.read()
+    head, _, body = reply.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 417 ")
+    assert body == b"Unknown Expect: <script>"
+    for header in (
+        b"Content-Type: text/plain; charset=utf-8",
+        b"X-Content-Type-Options: nosniff",
+        b"Server: hashsight",
+    ):
+        assert b"\r\n" + header + b"\r\n" in head + b"\r\n"
+    assert b"\r\nCache-Control: no-store\r\n" in head + b"\r\n"

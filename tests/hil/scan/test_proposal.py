@@ -8,16 +8,19 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from agent.address import PRIVATE_NETWORKS
 from agent.errors import ConfigError
 from agent.hil.scan.found import Found, Kind
 from agent.hil.scan.proposal import EXTRA_COLUMNS, Proposed, propose, read_proposal, write_proposal
 from agent.site.ledger.reader import COLUMNS, read_ledger
+from agent.unit.models_file import read_models
 from agent.unit.nameplate import shipped_catalogue
 from agent.unit.reading import Dialect, Identity, Mode, SystemInfo, UnitReading
 
 CATALOGUE = shipped_catalogue()
+COLUMNS_OF_MODELS = CATALOGUE.columns
 MAC, OTHER_MAC = "02:1a:2b:3c:4d:5e", "02:1a:2b:3c:4d:5f"
 
 
@@ -93,11 +96,33 @@ def test_without_a_bin_the_nearest_to_the_ideal_rate_is_a_guess(model: str, idea
     assert (proposed.hashrate_th, proposed.guessed) == (expected, ("unit_id", "hashrate_th"))
 
 
-def test_a_profile_says_nothing_about_the_bin() -> None:
-    """Other firmware's ideal rate follows its profile: of several bins none is taken."""
+def test_a_profile_is_the_weakest_word_on_the_bin() -> None:
+    """Other firmware's ideal rate follows its profile: the nearest bin is a guess, and the note says of what."""
     proposed = row(found(model="Antminer S21 (Vnish 1.2.6)", ideal_th=150.0, is_profile_ideal=True))
-    assert (proposed.model, proposed.hashrate_th) == ("S21", "")
+    assert (proposed.model, proposed.hashrate_th, proposed.guessed) == ("S21", "151", ("unit_id", "hashrate_th"))
+    assert proposed.note == (
+        "its running profile should give 150.0 TH/s; its bin is a guess that only its label can confirm"
+    )
+
+
+def test_a_profile_of_an_unknown_model_is_no_bin() -> None:
+    """No catalogue has a bin that it could be near."""
+    proposed = row(found(model="Antminer S99 (Vnish 1.2.6)", ideal_th=150.0, is_profile_ideal=True))
+    assert (proposed.model, proposed.hashrate_th) == ("S99", "")
     assert "fill in the hashrate on its label" in proposed.note
+
+
+def test_a_machine_of_another_make_says_that_it_is_not_read() -> None:
+    """Its model and bin are its own word; the line for the catalogue does not call it an Antminer."""
+    machine = replace(found(model="Whatsminer M30S+_VE40", sale_th=101.0, serial=None), reader=None, make="MicroBT")
+    proposal = propose([machine], CATALOGUE)
+    (proposed,) = proposal.rows
+    assert (proposed.model, proposed.hashrate_th, proposed.guessed) == ("Whatsminer M30S+_VE40", "101", ("unit_id",))
+    assert "made by MicroBT, which this agent does not read: in a ledger it counts as unreadable" in proposed.note
+    (line,) = proposal.missing_models
+    assert "this line: Whatsminer M30S+_VE40,101," in line
+    file = read_models(",".join(COLUMNS_OF_MODELS) + "\n" + line.rpartition("this line: ")[2] + "\n", "own.csv")
+    assert [each.hardware.model for each in file.rows] == ["Whatsminer M30S+_VE40"]
 
 
 def test_a_model_that_the_catalogue_lacks_comes_with_its_line() -> None:

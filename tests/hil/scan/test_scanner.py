@@ -3,9 +3,10 @@
 import asyncio
 import json
 from collections.abc import Iterable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 
 import pytest
+from capture_files import INVALID_COMMAND, capture
 from loopback import Behaviour, answering, hanging, resetting, unit
 from msgspec.structs import replace
 from patience import PATIENT_S
@@ -14,7 +15,7 @@ from web_cases import served
 
 from agent.address import PRIVATE_NETWORKS
 from agent.hil.scan.found import Found, Kind
-from agent.hil.scan.identify import as_row
+from agent.hil.scan.found_json import as_row
 from agent.hil.scan.logins import login_finder
 from agent.hil.scan.probe import Tally
 from agent.hil.scan.proposal import propose
@@ -22,11 +23,19 @@ from agent.hil.scan.ranges import parse_targets
 from agent.hil.scan.scanner import ScanOptions, fitted, scan
 from agent.unit.digest import Login
 from agent.unit.nameplate import shipped_catalogue
+from simulators.strangers.recorded import reply_of
+from simulators.strangers.surroundings import Make
 
 CATALOGUE = shipped_catalogue()
 FACTORY = login_finder((), PRIVATE_NETWORKS)
 # What should answer has time enough, whatever else this machine does; what is silent is not waited for long.
-PATIENT = ScanOptions(patience_s=(PATIENT_S, PATIENT_S), connect_timeout_s=PATIENT_S, deadline_s=PATIENT_S, workers=8)
+PATIENT = ScanOptions(
+    patience_s=(PATIENT_S, PATIENT_S),
+    connect_timeout_s=PATIENT_S,
+    first_deadline_s=PATIENT_S,
+    deadline_s=PATIENT_S,
+    workers=8,
+)
 
 
 async def scanned(
@@ -146,10 +155,83 @@ async def test_what_answers_and_is_not_identified(
 
 async def test_a_unit_that_accepts_and_says_nothing() -> None:
     """It is no silent address: it answers, and is not identified."""
-    found = await one(hanging(), options=ScanOptions(deadline_s=0.2, workers=1))
+    found = await one(hanging(), options=ScanOptions(first_deadline_s=0.2, deadline_s=0.2, workers=1))
     assert (found.kind, found.first_bytes) == (Kind.UNIDENTIFIED, "")
     assert found.error is not None
     assert found.error.startswith("deadline: ")
+
+
+async def test_a_machine_of_another_make_is_identified_by_its_own_reports() -> None:
+    """Two reports more, and no page; what it is asked is in the list of reports."""
+    asked = []
+
+    async def whatsminer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        command = json.loads(await reader.read(4096))["command"] if not reader.at_eof() else ""
+        asked.append(command)
+        writer.write(reply_of(Make.WHATSMINER, 0x7F000001, command) + b"\0")
+
+    found = await one(whatsminer)
+    assert (found.kind, found.make, found.model, found.reader) == (
+        Kind.IDENTIFIED,
+        "MicroBT",
+        "Whatsminer M30S+_VE40",
+        None,
+    )
+    assert found.info is not None
+    assert set(filter(None, asked)) == {"version", "summary", "devdetails"}
+    (row,) = propose([found], CATALOGUE).rows
+    assert (row.hashrate_th, row.mac, row.unit_id) == ("126", "02:57:7f:00:00:01", "02577f000001")
+
+
+BRAIINS = {
+    name: capture(f"other-bmm100-braiins-2026/tcp4028-{name}.json")
+    for name in ("version", "summary", "devdetails", "devs")
+}
+
+
+async def test_a_unit_under_braiins_os_gets_its_model_from_another_report() -> None:
+    """Its reader reads it; the scan asks for what the reader leaves out."""
+
+    async def boser(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        data = await reader.read(4096)
+        if data:
+            writer.write(BRAIINS.get(json.loads(data)["command"], INVALID_COMMAND) + b"\0")
+
+    found = await one(boser)
+    assert (found.kind, found.reader, found.make) == (Kind.IDENTIFIED, "antminer", "Braiins")
+    assert (found.model, found.firmware_line) == ("Braiins Mini Miner BMM 100", "Braiins OS (BOSer)")
+    assert found.reading is not None
+    assert [board.chips for board in found.reading.boards] == [4]
+    (row,) = propose([found], CATALOGUE).rows
+    assert (row.hashrate_th, "fill in the hashrate on its label" in row.note) == ("", True)
+
+
+async def test_a_server_that_waits_for_the_end_of_a_line_is_named_at_once() -> None:
+    """The first request ends one; no deadline has to pass."""
+
+    async def web(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readline()
+        writer.write(HTTP)
+
+    found = await one(web)
+    assert (found.kind, found.looks_like) == (Kind.UNIDENTIFIED, "HTTP")
+
+
+async def test_a_server_that_waits_for_the_end_of_a_head_is_named_after_one_deadline() -> None:
+    """The second try ends it; there is no third."""
+    connections = []
+
+    async def web(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connections.append(reader)
+        with suppress(asyncio.IncompleteReadError):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(HTTP)
+
+    options = replace(PATIENT, first_deadline_s=0.2)
+    found = await one(web, options=options)
+    assert (found.kind, found.looks_like) == (Kind.UNIDENTIFIED, "HTTP")
+    # The probe's, the conversation's and the one that was answered.
+    assert len(connections) == 3
 
 
 async def test_a_unit_that_fails_once_is_read_at_the_second_attempt() -> None:

@@ -130,6 +130,10 @@ def test_contradictions_are_refused(fields: dict[str, Any], reason: str) -> None
         (b"[" * 20_000, None),
         (b" " * (MAX_ORDER_BYTES + 1), "longer than 16384 bytes"),
         (b'{"target_percent":0,"source":"\xff"}', None),
+        (b'{"target_percent":0,"target_percent":99}', "Object has the key `target_percent` twice"),
+        (b'{"target_percent":0,"target\\u005fpercent":0}', "Object has the key `target_percent` twice"),
+        (b'{"target_percent":0,"scope":{"unit":"u1"},"scope":{}}', "Object has the key `scope` twice"),
+        (b'{"target_percent":0,"scope":{"rack":"R1","rack":"R2"}}', "Object has the key `rack` twice"),
     ],
 )
 def test_what_is_no_order_is_refused(payload: bytes, reason: str | None) -> None:

@@ -65,6 +65,7 @@ def test_every_whole_capture_is_read_or_known_not_to_be() -> None:
         "tcp4028-unknown-command.json",
         "tcp4028-devs.json",
         "tcp4028-config-denied.json",
+        "tcp4028-devdetails.json",
         "tcp4028-devdetails-denied.json",
     }
 

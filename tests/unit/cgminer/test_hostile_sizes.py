@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+import msgspec
 import pytest
 
 from agent.errors import MalformedReplyError, PollError, TooLargeReplyError, drop_frames
@@ -16,6 +17,7 @@ from agent.unit.antminer.stats import read_stats
 from agent.unit.cgminer import wire
 from agent.unit.cgminer.fields import spelled
 from agent.unit.cgminer.pools import read_pools
+from agent.unit.cgminer.rates import Rates, read_rates
 from agent.unit.cgminer.summary import read_summary
 from agent.unit.cgminer.version import read_version
 
@@ -165,3 +167,36 @@ def test_a_cap_is_far_above_what_was_recorded() -> None:
     assert wire.cap_of(b"anything else") == wire.MAX_REPLY_BYTES
     with pytest.raises(TooLargeReplyError, match="larger than 65,536 bytes"):
         wire.unframe(b" " * (wire.MAX_REPLY_BYTES + 1))
+
+
+def _long_texts(command: str, number: int) -> bytes:
+    """Return a reply whose keys and texts are as long as its command allows, and never twice the same."""
+    long = (f"{number:06}" * 1000)[: wire.REPLY_CAPS[command] // 7]
+    row = {"Elapsed": 1, "GHS 5s": 1, "Type": f"A{long}", "API": f"M{long}", f"GHS {long}": 1, f"K{long}": long}
+    status = {"STATUS": "S", "Code": 1, "Msg": "", "Description": f"D{long}"}
+    return msgspec.json.encode({"STATUS": [status], command.upper(): [row]})
+
+
+@pytest.mark.parametrize("command", READERS)
+def test_memory_of_long_texts_is_bounded(command: str) -> None:
+    """Keys and texts of thousands of characters, new in each reply, leave nothing behind but their beginnings."""
+    replies = 400
+
+    def read_all() -> int:
+        for number in range(replies):
+            data = _long_texts(command, number)
+            assert len(data) < wire.REPLY_CAPS[command]
+            with suppress(PollError):
+                READERS[command](data)
+        return tracemalloc.get_traced_memory()[0]
+
+    tracemalloc.start()
+    try:
+        assert read_all() < replies * 1000
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_long_key_is_no_rate() -> None:
+    """A key is not cut to one that means something."""
+    assert read_rates({"GHS 5s": 1.0, "GHS 30m" + " " * 100 + "x": 2.0}, set()) == Rates(five_s_hs=1e9)

@@ -1,0 +1,1 @@
+"""Captures: what one unit answered, kept byte for byte in a folder."""

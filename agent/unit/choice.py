@@ -1,0 +1,161 @@
+"""The reader `auto`: asks a unit what firmware it runs, and reads it with that firmware's reader from then on.
+
+    version ..... before the first poll of a unit, after its uptime went backwards, and after answers that made no sense
+       '- stats . only if `version` was refused as E with code 0: VNish since 1.2.6 (Documented (D215))
+
+A rule a firmware decides, in the order of the registry; what no rule knows is read as stock firmware, whose errors say
+what is wrong. `stats` alone does not decide: LuxOS answers it as stock firmware does.
+
+A unit whose answers make no sense is asked again after its first, second, fourth, eighth ... such poll, so that it
+costs little more than before.
+"""
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from agent.errors import (
+    ContradictoryReplyError,
+    ForeignProtocolError,
+    MalformedReplyError,
+    PollError,
+    RefusedError,
+    UnsupportedReplyError,
+)
+from agent.unit.cgminer import wire
+from agent.unit.nameplate import Nameplate
+from agent.unit.reader import AUTO, AnyReader, Conversation, Reader
+
+VERSION: Final = wire.encode_request("version")
+STATS: Final = wire.encode_request("stats")
+REQUESTS: Final = (VERSION, STATS)
+
+# Answers that another reader may understand. A unit that is silent or gone is asked by the same reader again.
+_DOUBTFUL: Final = (
+    ContradictoryReplyError,
+    ForeignProtocolError,
+    MalformedReplyError,
+    RefusedError,
+    UnsupportedReplyError,
+)
+
+
+class Told(msgspec.Struct, frozen=True, gc=False):
+    """What a unit said of itself.
+
+    Attributes:
+        version: Its answer to `version`, also one that refuses; None if it is no reply.
+        stats: Its answer to `stats`, as received; empty if it was not asked.
+        error: Why there is no reply, such as another protocol's bytes; None if there is one.
+    """
+
+    version: wire.Reply | None
+    stats: bytes = b""
+    error: PollError | None = None
+
+
+class Rule(msgspec.Struct, frozen=True, gc=False):
+    """One firmware's rule.
+
+    Attributes:
+        reader: Name of the reader.
+        is_spoken: Returns True if a unit that says this runs the firmware.
+    """
+
+    reader: str
+    is_spoken: Callable[[Told], bool]
+
+
+class Chosen(msgspec.Struct, gc=False):
+    """The memory of a unit whose reader is chosen by itself.
+
+    Attributes:
+        reader: The reader in use; None until the unit was asked.
+        memory: That reader's memory.
+        uptime_s: As it was when the latest poll began, s.
+        doubts: Polls in a row whose answers made no sense to that reader.
+    """
+
+    reader: AnyReader | None = None
+    memory: Any = None
+    uptime_s: float | None = None
+    doubts: int = 0
+
+    def is_to_be_chosen(self) -> bool:
+        """Return True if the next poll begins with `version`; looked at once a poll."""
+        if self.reader is None:
+            return True
+        before_s, now_s = self.uptime_s, self.memory.uptime_s
+        if now_s != before_s:
+            self.uptime_s, self.doubts = now_s, 0
+            return now_s is not None and before_s is not None and now_s < before_s
+        return self.doubts > 0 and self.doubts & (self.doubts - 1) == 0
+
+
+def auto_reader(readers: Mapping[str, AnyReader], rules: Sequence[Rule], *, default: str) -> Reader[Chosen]:
+    """Return the reader that chooses among others. Every reader's memory has an attribute `uptime_s`.
+
+    Args:
+        readers: By name.
+        rules: Asked in this order.
+        default: Name of the reader for what no rule knows.
+    """
+
+    def converse(
+        unit_id: str,
+        memory: Chosen,
+        *,
+        nameplate: Nameplate | None = None,
+        slow_every: int,
+        wall: Callable[[], float],
+    ) -> Conversation:
+        if memory.is_to_be_chosen():
+            return chosen_first(unit_id, memory, nameplate, slow_every, wall)
+        reader: AnyReader = memory.reader  # type: ignore[assignment]  # chosen by now
+        return reader.converse(unit_id, memory.memory, nameplate=nameplate, slow_every=slow_every, wall=wall)
+
+    def chosen_first(
+        unit_id: str, memory: Chosen, nameplate: Nameplate | None, slow_every: int, wall: Callable[[], float]
+    ) -> Conversation:
+        told, data = yield from _told()
+        name = next((rule.reader for rule in rules if rule.is_spoken(told)), None)
+        if name is None and isinstance(told.error, ForeignProtocolError):
+            # No firmware of ours; its own reader's second request would only wait for a deadline.
+            raise told.error
+        reader = readers[name or default]
+        if memory.reader is not reader:
+            memory.reader, memory.memory, memory.uptime_s = reader, reader.new_memory(), None
+        if reader.hear_version is not None and data:
+            reader.hear_version(memory.memory, data)
+        return (
+            yield from reader.converse(unit_id, memory.memory, nameplate=nameplate, slow_every=slow_every, wall=wall)
+        )
+
+    return Reader(name=AUTO, new_memory=Chosen, converse=converse, on_failed=_doubt)
+
+
+def _doubt(memory: Chosen, error: PollError) -> None:
+    if isinstance(error, _DOUBTFUL):
+        memory.doubts += 1
+
+
+def _told() -> Generator[bytes, bytes, tuple[Told, bytes]]:
+    """Ask for `version`; return what was said, and the reply as received if it is no refusal.
+
+    Raises:
+        PollError: The unit is silent or gone.
+    """
+    try:
+        data = yield VERSION
+        reply = wire.decode_reply(data, "version")
+    except _DOUBTFUL as error:
+        return Told(None, error=error), b""
+    is_refused = reply.status in wire.REFUSALS
+    stats = b""
+    if is_refused and reply.code == 0:
+        try:
+            stats = yield STATS
+        except _DOUBTFUL:
+            stats = b""
+    return Told(reply, stats), b"" if is_refused else data

@@ -1,0 +1,185 @@
+"""The choice of a reader: what is asked for it, when it is made, and what it costs."""
+
+from collections.abc import Callable, Sequence
+
+import pytest
+from capture_files import INVALID_COMMAND, S21_POOLS, S21_STATS, S21_SUMMARY, S21_VERSION, capture
+
+from agent.errors import (
+    DeadlineError,
+    ForeignProtocolError,
+    MalformedReplyError,
+    PollError,
+    UnreachableError,
+    UnsupportedReplyError,
+)
+from agent.unit import registry
+from agent.unit.cgminer import wire
+from agent.unit.choice import STATS, VERSION, Chosen, Rule, Told, auto_reader
+from agent.unit.reader import NAMES, AnyReader, Conversation, Reader
+from agent.unit.reading import Dialect, UnitReading
+
+AT = 1763674560.0
+LUXOS_VERSION = capture("s19kpro-luxos-2025/tcp4028-version.json")
+VNISH_VERSION = capture("s21pro-vnish-2026/tcp4028-unknown-command.json")
+VNISH_STATS = capture("s21pro-vnish-2026/tcp4028-stats.json")
+
+
+class Memory:
+    """A toy reader's memory."""
+
+    uptime_s: float | None = None
+    heard = b""
+
+
+def toy(name: str) -> Reader[Memory]:
+    """Return a reader that asks ``rate?`` and takes the answer for uptime and rate."""
+
+    def converse(unit_id: str, memory: Memory, **_: object) -> Conversation:
+        data = yield b"rate?"
+        if not data.isdigit():
+            raise UnsupportedReplyError("no rate")
+        memory.uptime_s = float(data)
+        return UnitReading(
+            unit_id=unit_id, at=AT, dialect=Dialect.LEGACY, mode=None, hashrate_5s_hs=float(data), reader=name
+        )
+
+    def hear_version(memory: Memory, data: bytes) -> None:
+        memory.heard = data
+
+    return Reader(name=name, new_memory=Memory, converse=converse, hear_version=hear_version)
+
+
+def says(text: str) -> Callable[[Told], bool]:
+    """Return a rule's test: the description in `version`, or `stats`, has this text."""
+    return lambda told: text in (told.version.description if told.version else "") or text.encode() in told.stats
+
+
+STOCK, LUX, VNISH = toy("stock"), toy("lux"), toy("vnish")
+AUTO: Reader[Chosen] = auto_reader(
+    {reader.name: reader for reader in (STOCK, LUX, VNISH)},
+    (Rule("lux", says("LUXminer")), Rule("vnish", says("Vnish"))),
+    default="stock",
+)
+
+
+def polled(reader: AnyReader, memory: object, replies: Sequence[bytes | PollError]) -> tuple[list[bytes], UnitReading]:
+    """Return the requests of one poll that gets these replies, and its reading; the reader hears of a failure."""
+    conversation = reader.converse("unit", memory, slow_every=6, wall=lambda: AT)
+    requests = [next(conversation)]
+    try:
+        for reply in replies:
+            if isinstance(reply, PollError):
+                requests.append(conversation.throw(reply))
+            else:
+                requests.append(conversation.send(reply))
+    except StopIteration as over:
+        return requests, over.value
+    except PollError as error:
+        reader.on_failed(memory, error)
+        raise
+    raise AssertionError(f"waits for an answer to {requests[-1]!r}")
+
+
+@pytest.mark.parametrize(
+    ("answers", "asked", "name"),
+    [
+        ([LUXOS_VERSION], [VERSION], "lux"),
+        ([S21_VERSION], [VERSION], "stock"),
+        ([VNISH_VERSION, VNISH_STATS], [VERSION, STATS], "vnish"),
+        ([VNISH_VERSION, S21_STATS], [VERSION, STATS], "stock"),
+        ([VNISH_VERSION, MalformedReplyError("cut")], [VERSION, STATS], "stock"),
+        ([INVALID_COMMAND], [VERSION], "stock"),
+        ([b"no reply at all"], [VERSION], "stock"),
+        ([MalformedReplyError("cut")], [VERSION], "stock"),
+    ],
+)
+def test_a_unit_is_read_by_what_it_says(answers: list[bytes | PollError], asked: list[bytes], name: str) -> None:
+    """`version` decides; `stats` is asked for it only where code 0 refuses `version`."""
+    requests, reading = polled(AUTO, AUTO.new_memory(), [*answers, b"200"])
+    assert requests == [*asked, b"rate?"]
+    assert reading.reader == name
+
+
+def test_a_choice_lasts() -> None:
+    """From the second poll on nothing is asked for it, and the reader keeps its memory."""
+    memory = AUTO.new_memory()
+    polled(AUTO, memory, [LUXOS_VERSION, b"100"])
+    kept = memory.memory
+    for uptime in (b"100", b"110", b"120"):
+        requests, reading = polled(AUTO, memory, [uptime])
+        assert (requests, reading.reader) == ([b"rate?"], "lux")
+    assert memory.memory is kept
+    assert kept.heard == LUXOS_VERSION
+
+
+def test_a_restart_is_asked_anew() -> None:
+    """When the uptime went backwards, the next poll asks; another firmware gets its own reader and a new memory."""
+    memory = AUTO.new_memory()
+    polled(AUTO, memory, [LUXOS_VERSION, b"100"])
+    polled(AUTO, memory, [b"5"])
+    requests, reading = polled(AUTO, memory, [S21_VERSION, b"8"])
+    assert (requests, reading.reader) == ([VERSION, b"rate?"], "stock")
+    requests, _ = polled(AUTO, memory, [b"9"])
+    assert requests == [b"rate?"]
+
+
+def test_nonsense_is_asked_anew_ever_more_rarely() -> None:
+    """After the first, second, fourth ... answer that made no sense; sense ends the count."""
+    memory = AUTO.new_memory()
+    polled(AUTO, memory, [S21_VERSION, b"100"])
+    polled(AUTO, memory, [b"110"])
+    asked = []
+    for _ in range(20):
+        is_asking = memory.is_to_be_chosen()
+        asked.append(is_asking)
+        with pytest.raises(UnsupportedReplyError):
+            polled(AUTO, memory, [S21_VERSION, b"?"] if is_asking else [b"?"])
+    assert [number for number, is_asking in enumerate(asked) if is_asking] == [1, 2, 4, 8, 16]
+    polled(AUTO, memory, [S21_VERSION, b"120"] if memory.is_to_be_chosen() else [b"120"])
+    assert not memory.is_to_be_chosen()
+    assert memory.doubts == 0
+
+
+def test_another_protocol_is_not_asked_on() -> None:
+    """What no rule knows and what is no API ends the poll with its name."""
+    memory = AUTO.new_memory()
+    for _ in range(2):
+        with pytest.raises(ForeignProtocolError, match="HTTP"):
+            polled(AUTO, memory, [b"HTTP/1.1 400 Bad Request\r\n\r\n"])
+    assert memory.reader is None
+
+
+@pytest.mark.parametrize("error", [UnreachableError("refused", is_refusal=True), DeadlineError("late")])
+def test_silence_costs_one_request(error: PollError) -> None:
+    """A unit that is gone is asked once a poll, before and after its reader is known."""
+    memory = AUTO.new_memory()
+    with pytest.raises(type(error)):
+        polled(AUTO, memory, [error])
+    polled(AUTO, memory, [LUXOS_VERSION, b"100"])
+    for _ in range(3):
+        with pytest.raises(type(error)):
+            polled(AUTO, memory, [error])
+    assert memory.doubts == 0
+
+
+def test_stock_units_are_asked_as_before() -> None:
+    """Choosing costs a stock unit no request: its reader takes the answer to `version` from the choice."""
+    reader = registry.CHOOSING
+    memory = reader.new_memory()
+    requests, reading = polled(reader, memory, [S21_VERSION, S21_STATS, S21_SUMMARY, S21_POOLS])
+    assert [wire_name(request) for request in requests] == ["version", "stats", "summary", "pools"]
+    assert (reading.reader, reading.identity.api) == ("antminer", "3.1")
+    requests, _ = polled(reader, memory, [S21_STATS])
+    assert [wire_name(request) for request in requests] == ["stats"]
+
+
+def wire_name(request: bytes) -> str:
+    """Return the command of a request."""
+    return request.split(b'"')[3].decode()
+
+
+def test_names_are_those_of_the_readers() -> None:
+    """A ledger may name every reader, and no other."""
+    assert set(NAMES) == set(registry.READERS)
+    assert all(wire.decode_reply(data, "version") for data in (S21_VERSION, LUXOS_VERSION))
