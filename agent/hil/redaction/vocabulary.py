@@ -22,7 +22,7 @@ NEVER_NUMBERED: Final = _set(
 # Words of field names that would tell something as a value.
 KEY_WORDS: Final = _set("container farm rack rig site sites solo test testing tests")
 # Hosts of public pools, firmware makers and standards bodies, with all hosts below them.
-# Observed: tests/captures, other public captures, and the pools' own API documentation.
+# From tests/captures, other public captures, and the pools' own API documentation.
 KNOWN_HOSTS: Final = _set(
     """antpool.com bitmain.com braiins.com btc.com f2pool.com foundryusapool.com luxor.tech ocean.xyz sbicrypto.com
     slushpool.com spiderpool.com viabtc.com viabtc.io viabtc.net w3.org zergpool.com localhost"""
