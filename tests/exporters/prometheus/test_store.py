@@ -87,7 +87,8 @@ LINES: tuple[tuple[str, UnitStatus, list[str]], ...] = (
         [
             (
                 f'miner_info{{{U1},rack="R2",slot="3",model="S21",host="127.0.0.2",firmware="Fri Jul 12 2024",'
-                'serial="SN1",mac="02:00:00:00:00:01",dialect="new_api",cooling="air",simulated="false",reader="antminer"} 1'
+                'serial="SN1",mac="02:00:00:00:00:01",dialect="new_api",cooling="air",simulated="false",'
+                'reader="antminer"} 1'
             )
         ],
     ),
