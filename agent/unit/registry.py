@@ -11,13 +11,15 @@ from typing import Final
 from agent.unit.antminer import webpage
 from agent.unit.antminer.reader import READER as ANTMINER
 from agent.unit.antminer.reader import reader_with
+from agent.unit.braiins.reader import READER as BRAIINS
+from agent.unit.braiins.reader import is_spoken as is_braiins
 from agent.unit.choice import Rule, auto_reader
 from agent.unit.coolant import SensorLayouts
 from agent.unit.reader import AUTO, AnyReader, FetchSystemInfo
 
-_FIRMWARE: Final[Sequence[AnyReader]] = ()
+_FIRMWARE: Final[Sequence[AnyReader]] = (BRAIINS,)
 """Readers of firmware other than stock."""
-_RULES: Final[Sequence[Rule]] = ()
+_RULES: Final[Sequence[Rule]] = (Rule(BRAIINS.name, is_braiins),)
 """Each of them speaks for one firmware; what none knows is read as stock."""
 
 

@@ -45,7 +45,18 @@ from agent.unit.cgminer.foreign import foreign_bytes, foreign_object
 MAX_REPLY_BYTES: Final = 64 * 1024
 """Cap of a reply to any command."""
 REPLY_CAPS: Final[Mapping[str, int]] = MappingProxyType(
-    {"stats": MAX_REPLY_BYTES, "pools": 32 * 1024, "summary": 16 * 1024, "version": 8 * 1024}
+    {
+        "stats": MAX_REPLY_BYTES,
+        "pools": 32 * 1024,
+        "summary": 16 * 1024,
+        "version": 8 * 1024,
+        # Observed (O184): largest recorded 2,100, 750, 340, 280 and 1,100 bytes.
+        "devs": 24 * 1024,
+        "devdetails": 16 * 1024,
+        "temps": 8 * 1024,
+        "fans": 8 * 1024,
+        "tunerstatus": 16 * 1024,
+    }
 )
 """Caps by command, bytes with the NUL."""
 LEAST_CAP: Final = min(REPLY_CAPS.values())
