@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Final
 
 from simulators.firmware.antminer import api_program as antminer
+from simulators.firmware.braiins import api_program as braiins
 from simulators.firmware.request import Request
 from simulators.unit.identity import STOCK
 from simulators.unit.unit import Unit
@@ -60,6 +61,14 @@ FIRMWARES: Final[Mapping[str, Firmware]] = MappingProxyType(
                 answer=antminer.answer,
                 write_commands=antminer.WRITE_COMMANDS,
                 ordered_mode=antminer.ordered_mode,
+            ),
+            Firmware(
+                name="braiins",
+                answer=braiins.answer,
+                write_commands=braiins.WRITE_COMMANDS,
+                ordered_mode=braiins.ordered_mode,
+                # Assumed (A184): most run at the rating, others at a lower power target, few above.
+                tunings=((1.0, 0.5), (0.8, 0.35), (1.1, 0.15)),
             ),
         )
     }

@@ -8,7 +8,7 @@ from simulators.unit import physics, stretches
 from simulators.unit.books import Books
 from simulators.unit.builds import BUILDS
 from simulators.unit.conditions import HEALTHY, Change, Claims, Condition, Conditions, Verb, bent, claims
-from simulators.unit.identity import Identity
+from simulators.unit.identity import STOCK, Identity
 from simulators.unit.observe import observe
 from simulators.unit.settings import FACTORY
 from simulators.unit.shares import ShareCounter
@@ -86,7 +86,7 @@ class Lifecycle:
         self._update_climate()
         self._process_start = process_start
         self.since = self._drift_since = begun
-        self._books = Books(begun, model.hashrate_hs)
+        self._books = Books(begun, model.hashrate_hs, keeps_past=identity.firmware != STOCK)
         self._shares = ShareCounter(key + KEY_SHARES, model.share_difficulty, 0.0)
         self._enter(self._first_phase(begun, is_warm=is_warm), begun)
 

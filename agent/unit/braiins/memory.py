@@ -20,7 +20,7 @@ from agent.unit.reading import Identity, Places, PoolReading, ShareReading
 
 GAP_S: Final = 300.0
 """A unit that was not read for so long may have got another board, or another machine's address."""
-MOVED_RATIO: Final = 0.01
+MOVED_RATIO: Final = 0.001
 """Clocks are read again when what the boards should give has moved by this share."""
 
 
