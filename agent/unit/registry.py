@@ -14,10 +14,12 @@ from agent.unit.antminer.reader import reader_with
 from agent.unit.choice import Rule, auto_reader
 from agent.unit.coolant import SensorLayouts
 from agent.unit.reader import AUTO, AnyReader, FetchSystemInfo
+from agent.unit.vnish.reader import READER as VNISH
+from agent.unit.vnish.reader import is_spoken as is_vnish
 
-_FIRMWARE: Final[Sequence[AnyReader]] = ()
+_FIRMWARE: Final[Sequence[AnyReader]] = (VNISH,)
 """Readers of firmware other than stock."""
-_RULES: Final[Sequence[Rule]] = ()
+_RULES: Final[Sequence[Rule]] = (Rule(VNISH.name, is_vnish),)
 """Each of them speaks for one firmware; what none knows is read as stock."""
 
 
