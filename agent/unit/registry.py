@@ -16,10 +16,12 @@ from agent.unit.braiins.reader import is_spoken as is_braiins
 from agent.unit.choice import Rule, auto_reader
 from agent.unit.coolant import SensorLayouts
 from agent.unit.reader import AUTO, AnyReader, FetchSystemInfo
+from agent.unit.vnish.reader import READER as VNISH
+from agent.unit.vnish.reader import is_spoken as is_vnish
 
-_FIRMWARE: Final[Sequence[AnyReader]] = (BRAIINS,)
+_FIRMWARE: Final[Sequence[AnyReader]] = (BRAIINS, VNISH)
 """Readers of firmware other than stock."""
-_RULES: Final[Sequence[Rule]] = (Rule(BRAIINS.name, is_braiins),)
+_RULES: Final[Sequence[Rule]] = (Rule(BRAIINS.name, is_braiins), Rule(VNISH.name, is_vnish))
 """Each of them speaks for one firmware; what none knows is read as stock."""
 
 

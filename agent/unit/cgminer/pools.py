@@ -1,6 +1,7 @@
 """The `pools` report: the configured pools, their state and share counters."""
 
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 from agent.errors import UnsupportedReplyError, excerpt
 from agent.unit.cgminer import wire
@@ -12,8 +13,14 @@ from agent.unit.reading import PoolReading
 MAX_POOLS: Final = 16
 
 
-def read_pools(data: bytes) -> tuple[tuple[PoolReading, ...], tuple[str, ...]]:
+def read_pools(
+    data: bytes, *, is_fee: Callable[[Mapping[str, Any]], bool] | None = None
+) -> tuple[tuple[PoolReading, ...], tuple[str, ...]]:
     """Return the pools of a legacy `pools` reply in the unit's order, and the repairs that reading it took.
+
+    Args:
+        data: The reply as received.
+        is_fee: Returns True for a row that is the firmware's own pool; None if the firmware has none.
 
     Raises:
         MalformedReplyError: The bytes are not a reply.
@@ -46,6 +53,7 @@ def read_pools(data: bytes) -> tuple[tuple[PoolReading, ...], tuple[str, ...]]:
                 difficulty_accepted=row.number("Difficulty Accepted", MAX_DIFFICULTY),
                 difficulty_rejected=row.number("Difficulty Rejected", MAX_DIFFICULTY),
                 difficulty_stale=row.number("Difficulty Stale", MAX_DIFFICULTY),
+                is_fee=is_fee is not None and is_fee(item),
             )
         )
     return tuple(pools), tuple(sorted(repairs))
