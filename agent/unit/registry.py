@@ -13,11 +13,12 @@ from agent.unit.antminer.reader import READER as ANTMINER
 from agent.unit.antminer.reader import reader_with
 from agent.unit.choice import Rule, auto_reader
 from agent.unit.coolant import SensorLayouts
+from agent.unit.luxos import reader as luxos
 from agent.unit.reader import AUTO, AnyReader, FetchSystemInfo
 
-_FIRMWARE: Final[Sequence[AnyReader]] = ()
+_FIRMWARE: Final[Sequence[AnyReader]] = (luxos.READER,)
 """Readers of firmware other than stock."""
-_RULES: Final[Sequence[Rule]] = ()
+_RULES: Final[Sequence[Rule]] = (Rule(luxos.READER.name, luxos.is_spoken),)
 """Each of them speaks for one firmware; what none knows is read as stock."""
 
 
