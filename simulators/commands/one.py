@@ -9,7 +9,7 @@ from simulators.commands.given import drawn_seed, listed_endpoints
 from simulators.commands.hosting import host_farm
 from simulators.commands.listeners import read_listeners
 from simulators.commands.process import run_until_done
-from simulators.farm.plan import HEALTHY_FARM, FarmPlan, read_model
+from simulators.farm.plan import HEALTHY_FARM, FarmPlan, read_kind
 
 
 def run(
@@ -36,7 +36,7 @@ def run(
             seed=drawn_seed(seed),
             base=base,
             endpoints=listed_endpoints(context, addresses),
-            mix={read_model(model): 1.0},
+            mix={read_kind(model): 1.0},
             containers=1,
             troubles=HEALTHY_FARM,
         )

@@ -8,14 +8,16 @@ import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import count
+from typing import NamedTuple
 
 from simulators.faults import unit as unit_faults
+from simulators.firmware.registry import FIRMWARES
 from simulators.strangers.surroundings import QUIET, Elsewhere, Surroundings
 from simulators.unit import chance, physics
 from simulators.unit.builds import build_for
 from simulators.unit.conditions import Condition
 from simulators.unit.endpoints import Endpoint
-from simulators.unit.identity import Identity
+from simulators.unit.identity import STOCK, Identity
 from simulators.unit.models import Cooling, Model, find_model
 from simulators.unit.stretches import WARM_UP_S
 from simulators.unit.unit import Unit
@@ -32,6 +34,18 @@ _COOLANT_MEAN_CELSIUS = 32.0
 
 class FarmError(ValueError):
     """A farm that cannot be built; the message names the value."""
+
+
+class Kind(NamedTuple):
+    """A kind of unit in a mix.
+
+    Attributes:
+        model: Its model and bin.
+        firmware: Name of the firmware it runs, as in `simulators.firmware.registry`.
+    """
+
+    model: Model
+    firmware: str = STOCK
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +83,7 @@ class FarmPlan:
         seed: Random seed.
         base: First IPv4 address; the others follow, skipping those that end in 0 or 255.
         endpoints: One for each unit, instead of `base`; empty for the range.
-        mix: Share of each model; the shares add up to 1.
+        mix: Share of each kind of unit; the shares add up to 1.
         containers: Number of containers, which are filled evenly and in order.
         troubles: Troubles that it starts with.
         air: Outside air; containers differ by a degree or two.
@@ -80,31 +94,44 @@ class FarmPlan:
     seed: int = 1
     base: str = "127.10.0.1"
     endpoints: tuple[Endpoint, ...] = ()
-    mix: Mapping[Model, float] = field(default_factory=lambda: read_mix("S21:200=60%,T21:190=40%"))
+    mix: Mapping[Kind, float] = field(default_factory=lambda: read_mix("S21:200=60%,T21:190=40%"))
     containers: int = 3
     troubles: Troubles = field(default_factory=Troubles)
     air: physics.Climate = USUAL_AIR
     around: Surroundings = QUIET
 
 
-def read_mix(text: str) -> dict[Model, float]:
-    """Read ``S21:200=60%,T21:190=40%``: model, bin in TH/s, share. Without a bin the model's first one is used.
+def read_mix(text: str) -> dict[Kind, float]:
+    """Read ``S21:200=60%,T21:190/vnish=40%``: kinds of unit as of `read_kind`, and their shares.
 
     Raises:
-        FarmError: The text is malformed, or the shares do not add up to 100 %.
+        FarmError: The text is malformed, a firmware is unknown, or the shares do not add up to 100 %.
         ModelError: Unknown model or bin.
     """
-    mix: dict[Model, float] = {}
+    mix: dict[Kind, float] = {}
     for part in text.split(","):
         name, equals, share = part.strip().rpartition("=")
         if not equals:
             raise FarmError(f"mix part {part.strip()!r} is not of the form MODEL:TH=SHARE%, as in S21:200=60%")
-        model = read_model(name)
-        mix[model] = mix.get(model, 0.0) + read_share(share)
+        kind = read_kind(name)
+        mix[kind] = mix.get(kind, 0.0) + read_share(share)
     total = sum(mix.values())
     if abs(total - 1.0) > 0.005:
         raise FarmError(f"shares of mix {text!r} add up to {total:.1%}, not to 100 %")
     return mix
+
+
+def read_kind(text: str) -> Kind:
+    """Read ``S21:200/vnish``: model and bin as of `read_model`, and the firmware; stock without one.
+
+    Raises:
+        FarmError: Unknown firmware, or the bin is not a number.
+        ModelError: Unknown model or bin.
+    """
+    model, slash, firmware = text.partition("/")
+    if slash and firmware not in FIRMWARES:
+        raise FarmError(f"unknown firmware {firmware!r} of {text!r}; known: {', '.join(FIRMWARES)}")
+    return Kind(read_model(model), firmware or STOCK)
 
 
 def read_model(text: str) -> Model:
@@ -200,8 +227,8 @@ def build_units(plan: FarmPlan, start: float) -> Iterator[Unit]:
     """Yield the units of a plan as they are at `start`, Unix seconds."""
     # Seeding with a string is documented as stable. Each list has its own stream, so that a new option does not change
     # the other lists.
-    models = _spread(dict(plan.mix), plan.units)
-    random.Random(f"models {plan.seed}").shuffle(models)
+    kinds = _spread(dict(plan.mix), plan.units)
+    random.Random(f"models {plan.seed}").shuffle(kinds)
     troubles = _assign_troubles(plan)
     climates = [_climate(plan, container) for container in range(plan.containers)]
     farm_key = chance.word(plan.seed, 0)
@@ -209,7 +236,7 @@ def build_units(plan: FarmPlan, start: float) -> Iterator[Unit]:
     container_names = [f"C{container + 1}" for container in range(plan.containers)]
     rack_names: dict[tuple[int, int], str] = {}
     places = [0] * plan.containers
-    for index, model in enumerate(models):
+    for index, (model, firmware) in enumerate(kinds):
         container = index * plan.containers // plan.units
         rack, slot = divmod(places[container], SLOTS_PER_RACK)
         places[container] += 1
@@ -227,6 +254,8 @@ def build_units(plan: FarmPlan, start: float) -> Iterator[Unit]:
             rack=rack_name,
             slot=slot + 1,
             key=key,
+            firmware=firmware,
+            tuning=FIRMWARES[firmware].tuning_for(chance.uniform(key, -8)),
         )
         trouble = troubles.get(index, "")
         air, coolant = climates[container]
@@ -241,14 +270,14 @@ def build_units(plan: FarmPlan, start: float) -> Iterator[Unit]:
         )
 
 
-def _spread(mix: Mapping[Model, float], units: int) -> list[Model]:
-    """Return `units` models in the shares of `mix`, by largest remainder."""
-    wanted = {model: share * units for model, share in mix.items()}
-    counts = {model: int(share) for model, share in wanted.items()}
-    by_remainder = sorted(mix, key=lambda model: counts[model] - wanted[model])
-    for model in by_remainder[: units - sum(counts.values())]:
-        counts[model] += 1
-    return [model for model, number in counts.items() for _ in range(number)]
+def _spread(mix: Mapping[Kind, float], units: int) -> list[Kind]:
+    """Return `units` kinds in the shares of `mix`, by largest remainder."""
+    wanted = {kind: share * units for kind, share in mix.items()}
+    counts = {kind: int(share) for kind, share in wanted.items()}
+    by_remainder = sorted(mix, key=lambda kind: counts[kind] - wanted[kind])
+    for kind in by_remainder[: units - sum(counts.values())]:
+        counts[kind] += 1
+    return [kind for kind, number in counts.items() for _ in range(number)]
 
 
 def _assign_troubles(plan: FarmPlan) -> dict[int, str]:

@@ -27,6 +27,8 @@ class UnitTruth(TypedDict):
     Attributes:
         host: Address in the ledger.
         found_here: Id of the unit that answers at that address now.
+        firmware: Name of the firmware it runs; ``antminer`` is stock.
+        tuning_ratio: Clock over rated clock of its tuning profile.
         state: Its phase: off, booting, restarting, enumerating, ramping, hashing, throttled, protected, asleep.
         since: Beginning of this state, Unix seconds.
         cause: The cause that takes most of its nameplate; null without losses.
@@ -53,6 +55,8 @@ class UnitTruth(TypedDict):
     serial: str
     mac: str
     build: str
+    firmware: str
+    tuning_ratio: float
     nameplate_hs: float
     state: str
     since: float
@@ -188,6 +192,8 @@ def unit_truth(unit: Unit, t: float) -> UnitTruth:
         "serial": identity.serial,
         "mac": identity.mac,
         "build": unit.build,
+        "firmware": identity.firmware,
+        "tuning_ratio": identity.tuning,
         "nameplate_hs": identity.model.hashrate_hs,
         "state": str(unit.phase),
         "since": unit.since,

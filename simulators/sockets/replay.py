@@ -7,7 +7,8 @@ from pathlib import Path
 
 from simulators.farm.plan import addresses
 from simulators.firmware.antminer import legacy
-from simulators.firmware.antminer.api_program import Request
+from simulators.firmware.registry import is_any_write
+from simulators.firmware.request import Request
 from simulators.unit.endpoints import Endpoint
 
 PREFIX = "tcp4028-"
@@ -40,6 +41,10 @@ class RecordedUnit:
     def is_online(self, _t: float) -> bool:
         """Return True: a recorded unit always answers."""
         return True
+
+    def is_write(self, request: Request) -> bool:
+        """Return True if the request would change a unit of any firmware."""
+        return is_any_write(request)
 
     def answer(self, request: Request, t: float) -> bytes:
         """Return the recorded reply; the legacy one if the new dialect was not recorded, E/14 if nothing was."""

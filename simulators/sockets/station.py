@@ -3,13 +3,12 @@
 from typing import Protocol
 
 from simulators.farm.farm import Farm
-from simulators.firmware.antminer import api_program
-from simulators.firmware.antminer.api_program import Request
+from simulators.firmware.registry import firmware_of
+from simulators.firmware.request import NUL, Request
 from simulators.unit import chance
 from simulators.unit.delivery import Delivery, Facts
 from simulators.unit.snapshot import OFFLINE
 from simulators.unit.unit import Unit
-from simulators.unit.work_modes import WORK_MODE_SLEEP
 
 _KEY_DELIVERY = 32  # Counter of a unit's key, apart from those of its physics.
 
@@ -24,6 +23,10 @@ class Station(Protocol):
 
     def is_online(self, t: float) -> bool:
         """Return True if its API process can be reached at `t`."""
+        ...
+
+    def is_write(self, request: Request) -> bool:
+        """Return True if the request would change its state."""
         ...
 
     def answer(self, request: Request, t: float) -> bytes | Delivery:
@@ -54,15 +57,20 @@ class LiveUnit:
             unit.advance(t)
         return unit.phase not in OFFLINE and not unit.conditions.is_cut_off
 
+    def is_write(self, request: Request) -> bool:
+        """Return True if the firmware of the unit found here takes the request and changes something."""
+        return firmware_of(self._farm.unit_found_at(self._unit)).is_write(request)
+
     def answer(self, request: Request, t: float) -> bytes | Delivery:
         """Return the reply of the unit found here."""
         unit = self._unit
         if unit.conditions.answers_as:
             unit = self._farm.unit_found_at(unit)
-        reply = api_program.answer(unit, request, t)
-        if request.is_new_api and request.command == "sleep" and not unit.conditions.is_legacy_only:
-            # Assumed (A24): like a change of mode on the web page. `reload` and `network` show in no reply.
-            self._farm.set_work_mode(unit, WORK_MODE_SLEEP)
+        firmware = firmware_of(unit)
+        reply = firmware.answer(unit, request, t)
+        mode = firmware.ordered_mode(unit, request)
+        if mode is not None:
+            self._farm.set_work_mode(unit, mode)
         spoilers = unit.conditions.spoilers
         if not spoilers:
             return reply
@@ -74,7 +82,7 @@ class LiveUnit:
             unit.power_watts(t),
             unit.identity.model.boards,
         )
-        delivery = Delivery(command=request.command, reply=reply + api_program.NUL, draw=draw, facts=facts)
+        delivery = Delivery(command=request.command, reply=reply + NUL, draw=draw, facts=facts)
         for spoiler in spoilers:
             delivery = spoiler.spoil(delivery)
         return delivery

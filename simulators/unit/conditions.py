@@ -140,7 +140,15 @@ HEALTHY = Conditions()
 Claims = tuple[tuple[Cause, float], ...]
 
 
-def claims(model: Model, phase: Phase, conditions: Conditions, *, is_asleep: bool, is_waking: bool = False) -> Claims:
+def claims(
+    model: Model,
+    phase: Phase,
+    conditions: Conditions,
+    *,
+    is_asleep: bool,
+    is_waking: bool = False,
+    tuning: float = 1.0,
+) -> Claims:
     """Return the causes of a unit's losses, each with the largest share of the nameplate it can take.
 
     Args:
@@ -149,6 +157,7 @@ def claims(model: Model, phase: Phase, conditions: Conditions, *, is_asleep: boo
         conditions: The sum of its active faults.
         is_asleep: It is asleep or going to sleep.
         is_waking: It is starting because a sleep ended; after a declared curtailment that start belongs to it.
+        tuning: Clock over rated clock of its tuning profile.
     """
     if is_asleep and phase is not Phase.OFF:
         return ((Cause.CURTAILED if conditions.is_curtailed else Cause.ASLEEP, math.inf),)
@@ -161,7 +170,7 @@ def claims(model: Model, phase: Phase, conditions: Conditions, *, is_asleep: boo
     return (
         (Cause.MISSING_BOARDS, conditions.count_dead_boards(model) / model.boards),
         (Cause.MISSING_CHIPS, conditions.missing_chip_ratio(model)),
-        (Cause.DERATED, 1.0 - physics.THROTTLE_RATIO if phase is Phase.THROTTLED else 0.0),
+        (Cause.DERATED, 1.0 - tuning * (physics.THROTTLE_RATIO if phase is Phase.THROTTLED else 1.0)),
         (Cause.UNDERPERFORMING, math.inf),
     )
 

@@ -13,7 +13,7 @@ from simulators.unit.observe import observe
 from simulators.unit.settings import FACTORY
 from simulators.unit.shares import ShareCounter
 from simulators.unit.snapshot import OFFLINE, RUNNING, Phase, Shares, Snapshot
-from simulators.unit.work_modes import WORK_MODE_NORMAL, WORK_MODE_SLEEP
+from simulators.unit.work_modes import CLOCK_RATIO, WORK_MODE_NORMAL, WORK_MODE_SLEEP
 
 # Phases between the end of a sleep and the full rate.
 _WAKING = frozenset({Phase.RESTARTING, Phase.ENUMERATING, Phase.RAMPING})
@@ -216,9 +216,9 @@ class Lifecycle:
 
     def _stretch(self, at: float) -> stretches.Stretch:
         phase, conditions, climate = self.phase, self.conditions, self.climate
-        silicon, mode = self._silicon, self._work_mode
+        silicon, full_clock = self._silicon, self._full_clock
         if phase is Phase.RAMPING:
-            return stretches.ramping(at, climate, silicon, rate_hs=self._full_rate_hs(), mode=mode)
+            return stretches.ramping(at, climate, silicon, rate_hs=self._full_rate_hs(), full_clock=full_clock)
         if phase in RUNNING:
             return stretches.hashing(
                 at,
@@ -227,7 +227,7 @@ class Lifecycle:
                 climate,
                 silicon,
                 rate_hs=self._full_rate_hs(),
-                mode=mode,
+                full_clock=full_clock,
                 since=self.since,
                 drift_since=self._drift_since,
             )
@@ -263,8 +263,13 @@ class Lifecycle:
         self._shares.start_process(self._books.hashes(at))
         self._books.settle_average(0.0)
 
+    @property
+    def _full_clock(self) -> float:
+        """Clock over rated clock of its work mode and tuning profile."""
+        return CLOCK_RATIO[self._work_mode] * self.identity.tuning
+
     def _full_rate_hs(self) -> float:
-        return stretches.full_rate_hs(self.identity.model, self._silicon, self.conditions, self._work_mode)
+        return stretches.full_rate_hs(self.identity.model, self._silicon, self.conditions, self._full_clock)
 
     def _claims(self) -> Claims:
         return claims(
@@ -273,6 +278,7 @@ class Lifecycle:
             self.conditions,
             is_asleep=self.work_mode == WORK_MODE_SLEEP,
             is_waking=self._is_waking,
+            tuning=self.identity.tuning,
         )
 
     def _observe(self, t: float) -> Snapshot:
@@ -284,7 +290,7 @@ class Lifecycle:
             t,
             phase=self.phase,
             phase_s=t - self.since,
-            clock_ratio=stretches.clock_ratio(t, self.phase, self._work_mode, since=self.since),
+            clock_ratio=stretches.clock_ratio(t, self.phase, self._full_clock, since=self.since),
             work_mode=self.work_mode,
             process_start=self._process_start,
             process_hashes=self._shares.process_start,

@@ -12,7 +12,8 @@ from sim_cases import START, make_farm, make_unit
 
 from simulators.farm.plan import Troubles
 from simulators.faults.unit import Asleep, BadChips, DeadBoard, FanStopped, HashrateDrift, MissingChips, PoolDead
-from simulators.firmware.antminer.api_program import Request, answer, read_request
+from simulators.firmware.antminer.api_program import answer
+from simulators.firmware.request import Request, read_request
 from simulators.unit import sensors
 from simulators.unit.conditions import Change, Verb
 from simulators.unit.models import farmable_models, find_model

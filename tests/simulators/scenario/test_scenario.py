@@ -12,7 +12,8 @@ from paths import ROOT
 from simulators.farm.farm import Farm
 from simulators.farm.plan import FarmError
 from simulators.farm.truth import SiteTruth, farm_truth, site_truth
-from simulators.firmware.antminer.api_program import Request, answer
+from simulators.firmware.antminer.api_program import answer
+from simulators.firmware.request import Request
 from simulators.scenario.durations import read_duration, show_duration
 from simulators.scenario.player import Playing, build_farm, play, stop
 from simulators.scenario.scenario import Scenario, find_scenario, load_farm, read_scenario, shipped_scenarios
@@ -573,7 +574,7 @@ def test_a_farm_in_a_file(tmp_path: Path) -> None:
     file = load_farm(path)
     plan = file.farm.plan(seed=file.seed or 0, air=file.weather.climate())
     assert (plan.units, plan.containers, plan.troubles.off) == (10, 2, 0.2)
-    assert [model.name for model in plan.mix] == ["S21 Hyd."]
+    assert [kind.model.name for kind in plan.mix] == ["S21 Hyd."]
     path.write_text(text + '[[weather.spell]]\nat = "1h"\nfor = "1h"\ncelsius = 1.0\n')
     with pytest.raises(TomlError, match=r"weather: spells belong in a scenario"):
         load_farm(path)
