@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Final
 
 from simulators.firmware.antminer import api_program as antminer
+from simulators.firmware.luxos import api_program as luxos
 from simulators.firmware.request import Request
 from simulators.unit.identity import STOCK
 from simulators.unit.unit import Unit
@@ -60,6 +61,12 @@ FIRMWARES: Final[Mapping[str, Firmware]] = MappingProxyType(
                 answer=antminer.answer,
                 write_commands=antminer.WRITE_COMMANDS,
                 ordered_mode=antminer.ordered_mode,
+            ),
+            Firmware(
+                name="luxos",
+                answer=luxos.answer,
+                write_commands=luxos.WRITE_COMMANDS,
+                tunings=luxos.TUNINGS,
             ),
         )
     }

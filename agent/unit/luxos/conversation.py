@@ -6,8 +6,9 @@ r"""One poll of a LuxOS unit as a conversation without I/O; see `agent.unit.read
     pools+devdetails+events ......... every `slow_every` polls, when a unit is new or restarted, and at every poll of
                                       one that is awake and hashes nothing
 
-A unit that does not answer a joined request is asked one report at a time until it restarts: `config` every poll, then
-by turn one of `power`, `temps` and `fans`, then what is due of the slow ones, within five requests a poll.
+A unit that refuses a joined request, or leaves three in a row unanswered, is asked one report at a time until it
+restarts: `config` every poll, then by turn one of `power`, `temps` and `fans`, then what is due of the slow ones,
+within five requests a poll.
 """
 
 from collections.abc import Callable, Generator
@@ -16,7 +17,15 @@ from zlib import crc32
 
 import msgspec
 
-from agent.errors import PollError, RefusedError, UnreachableError, UnsupportedReplyError, drop_frames
+from agent.errors import (
+    DeadlineError,
+    DisconnectedError,
+    PollError,
+    RefusedError,
+    UnreachableError,
+    UnsupportedReplyError,
+    drop_frames,
+)
 from agent.unit.cgminer import wire
 from agent.unit.cgminer.version import read_version
 from agent.unit.consistency.rules import hashes_nothing, hold_together
@@ -32,6 +41,9 @@ from agent.unit.reader import Conversation
 from agent.unit.reading import Identity, Mode, UnitReading
 
 _TURN: Final = ("power", "temps", "fans")
+# Either the network's doing, or a way of not knowing joined requests: after so many in a row the latter is likelier.
+_SILENCES: Final = (DeadlineError, DisconnectedError, UnreachableError)
+_MOST_SILENCES: Final = 3
 _Asked: TypeAlias = Generator[bytes, bytes, None]
 
 
@@ -168,8 +180,10 @@ def _joined_state(talk: _Talk) -> _Asked:
     except PollError as error:
         # What is known of the state is of an earlier poll, and may be another now.
         memory.state = UNKNOWN
-        memory.is_joining = isinstance(error, UnreachableError)
+        memory.silences += 1
+        memory.is_joining = isinstance(error, _SILENCES) and memory.silences < _MOST_SILENCES
     else:
+        memory.silences = 0
         talk.repairs += repairs
 
 

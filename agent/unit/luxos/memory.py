@@ -22,6 +22,7 @@ class Memory(msgspec.Struct, gc=False):
         shares: As last read; None after a restart.
         sleep_doubted_at, young_uptime: See `consistency`.
         state: As last read.
+        silences: Joined requests in a row that nothing answered.
         turn: Which of `_TURN` is next.
         until_slow: Polls until the slow reports are asked for again.
         uptime_s: Of the miner process, as last reported, s.
@@ -37,6 +38,7 @@ class Memory(msgspec.Struct, gc=False):
     off_at: float | None = None
     pools: tuple[PoolReading, ...] = ()
     shares: ShareReading | None = None
+    silences: int = 0
     sleep_doubted_at: float | None = None
     state: State = UNKNOWN
     turn: int = 0
@@ -48,4 +50,4 @@ class Memory(msgspec.Struct, gc=False):
     def forget_process(self) -> None:
         """Drop what belongs to the process before a restart, and try joined requests again."""
         self.details, self.due, self.faults, self.pools, self.shares = NO_DETAILS, (), (), (), None
-        self.state, self.is_joining = UNKNOWN, True
+        self.state, self.is_joining, self.silences = UNKNOWN, True, 0

@@ -87,6 +87,21 @@ def test_a_unit_that_does_not_join_is_asked_one_by_one() -> None:
     assert last == unit().poll()
 
 
+def test_silence_is_taken_for_a_refusal_only_in_a_row() -> None:
+    """Twice may be the network; after a third time it is asked one by one. An answer starts the count anew."""
+    mute = unit()
+    mute.replies[STATE] = DeadlineError("late")
+    mute.polls(2)
+    assert mute.asked[-1][-1] == STATE
+    del mute.replies[STATE]
+    mute.poll()
+    mute.replies[STATE] = DeadlineError("late")
+    mute.polls(3)
+    mute.poll()
+    assert STATE in mute.asked[-2]
+    assert STATE not in mute.asked[-1]
+
+
 def test_joined_requests_are_tried_again_after_a_restart() -> None:
     """A miner process that started anew may be another version."""
     single = unit(is_joining=False)
