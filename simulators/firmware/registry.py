@@ -10,6 +10,7 @@ from typing import Final
 
 from simulators.firmware.antminer import api_program as antminer
 from simulators.firmware.braiins import api_program as braiins
+from simulators.firmware.luxos import api_program as luxos
 from simulators.firmware.request import Request
 from simulators.unit.identity import STOCK
 from simulators.unit.unit import Unit
@@ -69,6 +70,12 @@ FIRMWARES: Final[Mapping[str, Firmware]] = MappingProxyType(
                 ordered_mode=braiins.ordered_mode,
                 # Assumed (A184): most run at the rating, others at a lower power target, few above.
                 tunings=((1.0, 0.5), (0.8, 0.35), (1.1, 0.15)),
+            ),
+            Firmware(
+                name="luxos",
+                answer=luxos.answer,
+                write_commands=luxos.WRITE_COMMANDS,
+                tunings=luxos.TUNINGS,
             ),
         )
     }

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from simulators.farm.plan import addresses
 from simulators.firmware.antminer import legacy
 from simulators.firmware.registry import is_any_write
@@ -13,6 +15,7 @@ from simulators.unit.endpoints import Endpoint
 
 PREFIX = "tcp4028-"
 NEW_API_SUFFIX = "-new_api"
+_JOINING = b"LUXminer"
 
 
 class CaptureError(ValueError):
@@ -47,11 +50,29 @@ class RecordedUnit:
         return is_any_write(request)
 
     def answer(self, request: Request, t: float) -> bytes:
-        """Return the recorded reply; the legacy one if the new dialect was not recorded, E/14 if nothing was."""
+        """Return the recorded reply; the legacy one if the new dialect was not recorded, E/14 if nothing was.
+
+        A unit whose firmware joins reports answers a joined request with its recorded parts.
+        """
+        if "+" in request.command and request.command not in self.replies and self.is_joining:
+            return self._joined(request.commands, t)
         legacy_reply = self.replies.get(request.command)
         if request.is_new_api:
             legacy_reply = self.replies.get(f"{request.command} new_api", legacy_reply)
         return legacy.invalid_command(t).encode() if legacy_reply is None else legacy_reply
+
+    @property
+    def is_joining(self) -> bool:
+        """True for firmware that joins reports. Observed (O175): LuxOS does. Documented (D14): stock does not."""
+        return any(_JOINING in reply for reply in self.replies.values())
+
+    def _joined(self, commands: Sequence[str], t: float) -> bytes:
+        unknown = legacy.invalid_command(t).encode()
+        parts = [
+            msgspec.json.encode(command) + b":[" + self.replies.get(command, unknown).strip(b"\0 \r\n") + b"]"
+            for command in dict.fromkeys(commands)
+        ]
+        return b"{" + b",".join(parts) + b',"id":1}'
 
 
 def read_captures(paths: Sequence[Path], base: str, endpoints: Sequence[Endpoint] = ()) -> list[RecordedUnit]:

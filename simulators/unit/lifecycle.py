@@ -96,6 +96,11 @@ class Lifecycle:
         return WORK_MODE_SLEEP if self.conditions.is_asleep else self._work_mode
 
     @property
+    def is_waking(self) -> bool:
+        """True from the end of a sleep until the full rate."""
+        return self._is_waking
+
+    @property
     def build(self) -> str:
         """Key of the firmware build it runs."""
         return self.conditions.build or self.identity.build

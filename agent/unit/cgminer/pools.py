@@ -27,7 +27,18 @@ def read_pools(
         RefusedError: The unit refused the command.
         UnsupportedReplyError: The report is missing from the reply.
     """
-    reply = wire.accept(wire.decode_reply(data, "pools"))
+    return pools_in(wire.decode_reply(data, "pools"), data, is_fee=is_fee)
+
+
+def pools_in(
+    reply: wire.Reply, data: bytes, *, is_fee: Callable[[Mapping[str, Any]], bool] | None = None
+) -> tuple[tuple[PoolReading, ...], tuple[str, ...]]:
+    """Return the same for a decoded reply; `data` is the whole of it as received, for an excerpt.
+
+    Raises:
+        RefusedError, UnsupportedReplyError: As for `read_pools`.
+    """
+    wire.accept(reply)
     rows = reply.body.get("POOLS")
     if not isinstance(rows, list):
         raise UnsupportedReplyError(f"pools: no POOLS: {excerpt(data)!r}")
