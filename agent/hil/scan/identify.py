@@ -29,7 +29,7 @@ from agent.errors import (
     excerpt,
 )
 from agent.hil.scan.found import Found, Kind
-from agent.hil.scan.makes import QUESTIONS, braiins_model, has_model_elsewhere
+from agent.hil.scan.makes import QUESTIONS
 from agent.unit import registry
 from agent.unit.cgminer import wire
 from agent.unit.cgminer.client import Client
@@ -146,8 +146,6 @@ class Identifier:
         reading, error, data = await self._read(endpoint)
         if isinstance(error, ForeignProtocolError):
             return await self._other_make(endpoint, error) or await self._unidentified(endpoint, error, data)
-        if reading is not None and has_model_elsewhere(reading):
-            reading = await self._with_model(endpoint, reading)
         info, page_error = await self._page(endpoint)
         if reading is None and (info is None or info.model is None):
             return await self._unidentified(endpoint, error, data)
@@ -210,13 +208,6 @@ class Identifier:
             except LocalResourceError:
                 await asyncio.sleep(_SOCKETLESS_S)
         return await client.run(endpoint, begin())
-
-    async def _with_model(self, endpoint: Endpoint, reading: UnitReading) -> UnitReading:
-        """Return a reading with the model that its reader does not ask for; as it is if that fails."""
-        try:
-            return await self._run(self._client, endpoint, lambda: braiins_model(reading))
-        except PollError:
-            return reading
 
     async def _other_make(self, endpoint: Endpoint, error: ForeignProtocolError) -> Found | None:
         """Return what a machine of another make tells of itself; None if that is neither a model nor a bin."""
