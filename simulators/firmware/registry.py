@@ -10,6 +10,7 @@ from typing import Final
 
 from simulators.firmware.antminer import api_program as antminer
 from simulators.firmware.request import Request
+from simulators.firmware.vnish import api_program as vnish
 from simulators.unit.identity import STOCK
 from simulators.unit.unit import Unit
 
@@ -61,6 +62,7 @@ FIRMWARES: Final[Mapping[str, Firmware]] = MappingProxyType(
                 write_commands=antminer.WRITE_COMMANDS,
                 ordered_mode=antminer.ordered_mode,
             ),
+            Firmware(name="vnish", answer=vnish.answer, write_commands=vnish.WRITE_COMMANDS, tunings=vnish.TUNINGS),
         )
     }
 )
