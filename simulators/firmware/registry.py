@@ -12,6 +12,7 @@ from simulators.firmware.antminer import api_program as antminer
 from simulators.firmware.braiins import api_program as braiins
 from simulators.firmware.luxos import api_program as luxos
 from simulators.firmware.request import Request
+from simulators.firmware.vnish import api_program as vnish
 from simulators.unit.identity import STOCK
 from simulators.unit.unit import Unit
 
@@ -77,6 +78,7 @@ FIRMWARES: Final[Mapping[str, Firmware]] = MappingProxyType(
                 write_commands=luxos.WRITE_COMMANDS,
                 tunings=luxos.TUNINGS,
             ),
+            Firmware(name="vnish", answer=vnish.answer, write_commands=vnish.WRITE_COMMANDS, tunings=vnish.TUNINGS),
         )
     }
 )

@@ -56,6 +56,7 @@ class Conditions:
         drift_per_hour: Share of the rate lost every hour since the drift began.
         drift_floor: Where the drift ends, as a factor.
         dead_pools: How many pools, counted from the first, do not answer.
+        is_work_diverted: No configured pool is credited with the work.
         is_frozen: The firmware repeats its last figures; nothing hashes.
         trip_every_s: Seconds of hashing between two losses of power; infinite for a single loss, at once; 0 for none.
         trip_off_s: Seconds without power at each loss; 0 is a restart of the control board.
@@ -82,6 +83,7 @@ class Conditions:
     drift_per_hour: float = 0.0
     drift_floor: float = 0.5
     dead_pools: int = 0
+    is_work_diverted: bool = False
     is_frozen: bool = False
     trip_every_s: float = 0.0
     trip_off_s: float = 0.0
@@ -96,6 +98,11 @@ class Conditions:
     def is_without_work(self) -> bool:
         """True if the boards run but have nothing to hash."""
         return self.is_frozen or self.has_no_boards or self.has_failed or self.dead_pools >= CONFIGURED_POOLS
+
+    @property
+    def credited_pool(self) -> int:
+        """The pool that is credited with the work, from 0; beyond the configured ones, none is."""
+        return CONFIGURED_POOLS if self.is_work_diverted else self.dead_pools
 
     def chips(self, model: Model, board: int) -> int:
         """Return how many chips of a board hash."""

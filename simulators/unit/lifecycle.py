@@ -131,7 +131,7 @@ class Lifecycle:
         if now.is_frozen and not before.is_frozen:
             self._frozen = (self._observe(at), self._count_shares(at))
         full_rate_hs = self._full_rate_hs()
-        self._shares.switch_pool(self._books.hashes(at), before.dead_pools, now.dead_pools)
+        self._shares.switch_pool(self._books.hashes(at), before.credited_pool, now.credited_pool)
         self.conditions = now
         self._update_climate()
         if now.drift_per_hour != before.drift_per_hour:
@@ -303,4 +303,4 @@ class Lifecycle:
 
     def _count_shares(self, t: float) -> Shares:
         books = self._books
-        return self._shares.count(books.hashes(t), books.flow.rate_at(t), self.conditions.dead_pools)
+        return self._shares.count(books.hashes(t), books.flow.rate_at(t), self.conditions.credited_pool)

@@ -1,6 +1,7 @@
 """Units of a simulated farm, polled through the agent's own code without a socket, in simulated time."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from simulated_wire import Alone, asked
 
@@ -38,7 +39,7 @@ class Polled:
         units: The units.
         at: Simulated Unix time, s; also the monotonic clock.
         slow_every: Share counters are requested in every n-th poll.
-        reader: By which they are read.
+        reader: Reads all of them; by default stock firmware's.
     """
 
     def __init__(
@@ -48,7 +49,7 @@ class Polled:
         self.tracker = Tracker(map(declared, self.units), stale_after_s=30.0, at=at)
         self._nameplates = {unit.identity.unit_id: declared(unit).nameplate for unit in self.units}
         self._reader = reader
-        self._memories = {unit.identity.unit_id: reader.new_memory() for unit in self.units}
+        self._memories: dict[str, Any] = {unit.identity.unit_id: reader.new_memory() for unit in self.units}
         self._slow_every = slow_every
 
     def poll(self, unit: Unit, at: float) -> Poll:

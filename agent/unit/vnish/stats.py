@@ -31,7 +31,7 @@ from agent.unit.vnish.words import (
     MINING,
     State,
     faults_of,
-    is_board_fault,
+    has_failed,
     label_of,
     state_of,
     state_of_boards,
@@ -155,18 +155,20 @@ class _Boards(NamedTuple):
 
 
 def _boards(slots: tuple[Slot, ...], state: State, most: int | None, repairs: set[str]) -> _Boards:
-    """Return the boards, the sum of their watts, whether chip temperatures are computed, and the faults that are named.
+    """Return the boards, the sum of their watts, whether chip temperatures are computed, and the named faults.
 
-    The sum is None if it is 0, or if a board that hashes has no figure, or 0. Observed (O88): 1.2.0 reports 0 W for each
+    The sum is None if it is 0, or if a board that hashes has none. Observed (O88): 1.2.0 reports 0 W for each
     board of a unit that hashes. Observed (O173): boards at unequal rates report the same watts, so it is an estimate.
     """
-    boards, watts, is_partial, are_computed, is_fault = [], 0.0, False, set(), False
+    boards, watts, is_partial, are_computed = [], 0.0, False, set()
+    is_fault, failed = False, 0
     for position, (rate_ghs, counted, chip_map, word, fault, mhz, errors, pcb, chip, board_watts) in enumerate(slots):
         # No board is meant: no figure and no word, or a position beyond the nameplate's without a figure.
         if not counted and not rate_ghs and (not word or (most is not None and position >= most)):
             continue
         if fault or word != MINING:
-            is_fault = is_fault or is_board_fault(word, fault)
+            is_fault = is_fault or bool(fault)
+            failed += has_failed(word)
         # Assumed (A172): a count beside this word is the design's.
         chips = counted if word != DISCONNECTED else 0
         pcb_celsius, chip_celsius, is_computed, found = _temperatures(pcb, chip)
@@ -190,6 +192,8 @@ def _boards(slots: tuple[Slot, ...], state: State, most: int | None, repairs: se
                 hw_errors=errors,
             )
         )
+    # Boards that all fail together repeat the unit's word; the fault is not theirs.
+    is_fault = is_fault or 0 < failed < len(boards)
     return _Boards(
         tuple(boards),
         watts if watts and not is_partial else None,

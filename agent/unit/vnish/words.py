@@ -65,9 +65,9 @@ def state_of_boards(words: Iterable[str | None]) -> State:
     return ASLEEP if of_boards == {ASLEEP} else UNKNOWN
 
 
-def is_board_fault(state: str | None, fault: str | None) -> bool:
-    """Return True if a board's words name a fault of it."""
-    return bool(fault) or (state is not None and spelled(state) in _BOARD_FAULTS)
+def has_failed(word: str | None) -> bool:
+    """Return True if a board's word names a fault."""
+    return word is not None and spelled(word) in _BOARD_FAULTS
 
 
 def faults_of(state: State, *, is_board_named: bool) -> tuple[Fault, ...]:

@@ -11,6 +11,7 @@ from simulators.firmware.registry import FIRMWARES, Firmware, firmware_of, is_an
 from simulators.firmware.request import Request, read_request
 from simulators.scenario.scenario import read_scenario
 from simulators.sockets.serving import serve_farm
+from simulators.sockets.web_server import serve_web
 from simulators.unit.identity import STOCK
 from simulators.unit.models import find_model
 
@@ -42,6 +43,35 @@ def test_the_truth_names_the_firmware() -> None:
     truth = unit_truth(unit, START)
     assert (truth["firmware"], truth["tuning_ratio"]) == ("antminer", 1.0)
     assert firmware_of(unit) is FIRMWARES[STOCK]
+
+
+def test_a_mixed_farm_has_its_shares_and_profiles() -> None:
+    """By largest remainder, as with models; a unit's profile is one of its firmware's."""
+    farm = make_farm(40, mix="S21:200=70%,S21:200/vnish=30%")
+    truths = [unit_truth(unit, START) for unit in farm.units]
+    assert [truth["firmware"] for truth in truths].count("vnish") == 12
+    profiles = {truth["tuning_ratio"] for truth in truths if truth["firmware"] == "vnish"}
+    assert len(profiles) > 1
+    assert profiles <= {ratio for ratio, _ in FIRMWARES["vnish"].tunings}
+    assert {truth["tuning_ratio"] for truth in truths if truth["firmware"] == STOCK} == {1.0}
+
+
+def test_another_firmware_leaves_its_neighbours_as_they_are() -> None:
+    """The same seed gives the same stock units beside it."""
+    plain, mixed = (make_farm(10, mix=mix) for mix in ("S21:200=100%", "S21:200=50%,S21:200/vnish=50%"))
+    for before, after in zip(plain.units, mixed.units, strict=True):
+        assert before.identity.serial == after.identity.serial
+        if after.identity.firmware == STOCK:
+            assert unit_truth(before, START) == unit_truth(after, START)
+
+
+async def test_a_unit_of_another_firmware_has_no_stock_pages() -> None:
+    """Its own pages are not simulated: the connection is reset."""
+    farm = make_farm(1, mix="S21:200/vnish=100%")
+    host = farm.units[0].identity.host
+    async with asyncio.timeout(10), serve_farm(farm, port=0) as server, serve_web(farm, server, port=0) as web:
+        with pytest.raises(ConnectionError):
+            await ask(host, web.port, b"GET /cgi-bin/get_system_info.cgi HTTP/1.1\r\nHost: x\r\n\r\n")
 
 
 def test_profiles_are_shared_out_by_a_draw() -> None:

@@ -87,6 +87,12 @@ def test_a_boards_fault_is_named_beside_the_units() -> None:
     assert reading.faults == (Fault.BOARD, Fault.UNNAMED)
 
 
+def test_boards_that_all_fail_repeat_the_units_word() -> None:
+    """No board is blamed for what happened to all of them."""
+    words = {f"chain_state{slot}": "failure" for slot in (1, 2, 3)}
+    assert read(stats_with(state="failure", **words, **NOTHING)).faults == (Fault.UNNAMED,)
+
+
 def test_a_failed_start_hashes_nothing_and_sleeps_not() -> None:
     """No chains, no fans, all zeros; with or without a rate."""
     fans = {f"fan{number}": 0 for number in range(1, 5)}
