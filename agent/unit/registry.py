@@ -13,12 +13,15 @@ from agent.unit.antminer.reader import READER as ANTMINER
 from agent.unit.antminer.reader import reader_with
 from agent.unit.choice import Rule, auto_reader
 from agent.unit.coolant import SensorLayouts
-from agent.unit.luxos import reader as luxos
+from agent.unit.luxos.reader import READER as LUXOS
+from agent.unit.luxos.reader import is_spoken as is_luxos
 from agent.unit.reader import AUTO, AnyReader, FetchSystemInfo
+from agent.unit.vnish.reader import READER as VNISH
+from agent.unit.vnish.reader import is_spoken as is_vnish
 
-_FIRMWARE: Final[Sequence[AnyReader]] = (luxos.READER,)
+_FIRMWARE: Final[Sequence[AnyReader]] = (LUXOS, VNISH)
 """Readers of firmware other than stock."""
-_RULES: Final[Sequence[Rule]] = (Rule(luxos.READER.name, luxos.is_spoken),)
+_RULES: Final[Sequence[Rule]] = (Rule(LUXOS.name, is_luxos), Rule(VNISH.name, is_vnish))
 """Each of them speaks for one firmware; what none knows is read as stock."""
 
 

@@ -1,4 +1,4 @@
-"""Facts of the Antminer API: each has an id, a kind and a source, and code names only facts that exist."""
+"""Facts of the APIs that units speak: each has an id, a kind and a source, and code names only facts that exist."""
 
 import ast
 import io
@@ -13,7 +13,7 @@ from typing import NamedTuple
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FACTS_FILES = (ROOT / "docs" / "antminer-api.md", ROOT / "docs" / "aftermarket-api.md")
+FACTS_FILES = tuple(ROOT / "docs" / name for name in ("antminer-api.md", "aftermarket-api.md"))
 ASSUMPTIONS_FILE = ROOT / "docs" / "assumptions.md"
 SOURCES = sorted(path for package in ("agent", "simulators") for path in (ROOT / package).rglob("*.py"))
 CAPTURES = {
@@ -25,7 +25,7 @@ CAPTURES = {
 
 ID = re.compile(r"\b[ODA][0-9]{2,3}\b")
 FACT_ROW = re.compile(r'^\| <a id="([^"]*)"></a>\*\*([^*]*)\*\* \| (.+) \| (.*?) ?\|$', re.MULTILINE)
-ASSUMPTION_ROW = re.compile(r"^\| \[([^\]]*)\]\(((?:antminer|aftermarket)-api\.md)#([^)]*)\) \|(.*)\|$", re.MULTILINE)
+ASSUMPTION_ROW = re.compile(r"^\| \[([^\]]*)\]\(([a-z-]+\.md)#([^)]*)\) \|(.*)\|$", re.MULTILINE)
 # A folder of captures: model, firmware, date; a place of publication may follow. After a slash it is part of a path.
 CAPTURE_NAME = re.compile(r"(?<![\w/#.-])(?:[slt][0-9]|other-|stock-)[a-z0-9-]*-20[0-9]{2,4}(?:-[a-z0-9]+)?(?![\w-])")
 # "Observed (O12, O13)": the ids follow the word at once. In lower case it is prose, unless a colon makes it a claim.
@@ -77,11 +77,12 @@ def test_assumed_facts_name_no_source() -> None:
 
 def test_assumptions_are_those_of_the_facts() -> None:
     """Each once, with where it is used, what depends on it and what would settle it."""
-    found = ASSUMPTION_ROW.findall(ASSUMPTIONS_FILE.read_text(encoding="utf-8"))
-    listed = [fact for fact, _, _, _ in found]
+    rows = ASSUMPTION_ROW.findall(ASSUMPTIONS_FILE.read_text(encoding="utf-8"))
+    listed = [fact for fact, _, _, _ in rows]
     assert sorted(listed) == sorted(fact for fact in facts() if fact[0] == "A")
-    assert [fact for fact, file, anchor, _ in found if fact != anchor or file != file_of(fact)] == []
-    assert [fact for fact, _, _, cells in found if not is_full(cells)] == []
+    places = {fact: file.name for file in FACTS_FILES for _, fact, _, _ in rows_of(file)}
+    assert [fact for fact, page, anchor, _ in rows if fact != anchor or places.get(fact) != page] == []
+    assert [fact for fact, _, _, cells in rows if not is_full(cells)] == []
 
 
 @pytest.mark.parametrize("file", [*FACTS_FILES, ASSUMPTIONS_FILE], ids=lambda path: path.name)
@@ -111,28 +112,18 @@ def test_every_claim_in_code_names_its_facts() -> None:
 
 def facts_columns() -> list[tuple[str, str]]:
     """Return anchor and id of every row of facts."""
-    return [(anchor, fact) for _, anchor, fact, _ in rows()]
-
-
-@cache
-def rows() -> tuple[tuple[str, str, str, str], ...]:
-    """Return file, anchor, id and source of every fact."""
-    return tuple(
-        (file.name, anchor, fact, source)
-        for file in FACTS_FILES
-        for anchor, fact, _, source in FACT_ROW.findall(file.read_text(encoding="utf-8"))
-    )
-
-
-def file_of(fact: str) -> str:
-    """Return the name of the page that has a fact."""
-    return next(file for file, _, found, _ in rows() if found == fact)
+    return [(anchor, fact) for file in FACTS_FILES for anchor, fact, _, _ in rows_of(file)]
 
 
 @cache
 def facts() -> dict[str, str]:
     """Return the source of every fact, by id."""
-    return {fact: source for _, _, fact, source in rows()}
+    return {fact: source for file in FACTS_FILES for _, fact, _, source in rows_of(file)}
+
+
+def rows_of(file: Path) -> list[tuple[str, str, str, str]]:
+    """Return anchor, id, text and source of every row of facts on a page."""
+    return FACT_ROW.findall(file.read_text(encoding="utf-8"))
 
 
 def cited_captures(source: str) -> set[str]:
