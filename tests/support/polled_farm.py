@@ -7,8 +7,9 @@ from simulated_wire import Alone, asked
 from agent.errors import PollError
 from agent.site.ledger.entries import LedgerEntry, Place
 from agent.site.tracker import Tracker
-from agent.unit.antminer.conversation import Memory, converse
+from agent.unit import registry
 from agent.unit.nameplate import shipped_catalogue
+from agent.unit.reader import AnyReader
 from agent.unit.reading import Poll, UnitReading
 from simulators.unit.unit import Unit
 
@@ -37,13 +38,17 @@ class Polled:
         units: The units.
         at: Simulated Unix time, s; also the monotonic clock.
         slow_every: Share counters are requested in every n-th poll.
+        reader: Reads all units; that of stock firmware, or the one that asks each what it runs.
     """
 
-    def __init__(self, units: Iterable[Unit], *, at: float, slow_every: int = 30) -> None:
+    def __init__(
+        self, units: Iterable[Unit], *, at: float, slow_every: int = 30, reader: AnyReader = registry.DEFAULT
+    ) -> None:
         self.units = tuple(units)
         self.tracker = Tracker(map(declared, self.units), stale_after_s=30.0, at=at)
         self._nameplates = {unit.identity.unit_id: declared(unit).nameplate for unit in self.units}
-        self._memories = {unit.identity.unit_id: Memory() for unit in self.units}
+        self._reader = reader
+        self._memories = {unit.identity.unit_id: reader.new_memory() for unit in self.units}
         self._slow_every = slow_every
 
     def poll(self, unit: Unit, at: float) -> Poll:
@@ -64,7 +69,7 @@ class Polled:
 
     def _converse(self, unit: Unit, at: float) -> UnitReading:
         unit_id = unit.identity.unit_id
-        talk = converse(
+        talk = self._reader.converse(
             unit_id,
             self._memories[unit_id],
             nameplate=self._nameplates[unit_id],
