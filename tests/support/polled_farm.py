@@ -39,7 +39,7 @@ class Polled:
         units: The units.
         at: Simulated Unix time, s; also the monotonic clock.
         slow_every: Share counters are requested in every n-th poll.
-        reader: Reads all of them; by default stock firmware's.
+        reader: Reads all units; that of stock firmware, or the one that asks each what it runs.
     """
 
     def __init__(

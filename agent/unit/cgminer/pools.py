@@ -33,7 +33,7 @@ def read_pools(
 def pools_in(
     reply: wire.Reply, data: bytes, *, is_fee: Callable[[Mapping[str, Any]], bool] | None = None
 ) -> tuple[tuple[PoolReading, ...], tuple[str, ...]]:
-    """Return the same for a decoded reply; `data` is the whole of it as received, for an excerpt.
+    """Return the same for a decoded reply; `data` is the whole of it as received, for an excerpt, `is_fee` as there.
 
     Raises:
         RefusedError, UnsupportedReplyError: As for `read_pools`.

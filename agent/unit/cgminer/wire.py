@@ -51,7 +51,7 @@ REPLY_CAPS: Final[Mapping[str, int]] = MappingProxyType(
         "summary": 16 * 1024,
         "version": 8 * 1024,
         # Observed (O179, O184): the largest recorded of LuxOS and Braiins OS units have 3,743 (devs), 1,534 (config),
-        # 1,467 (tunerstatus), 1,187 (temps), 1,078 (devdetails), 712 (events), 631 (fans) and 266 bytes (power).
+        # 1,467 (tunerstatus), 1,187 (temps), 1,078 (devdetails), 785 (events), 631 (fans) and 266 bytes (power).
         "devs": 24 * 1024,
         "tunerstatus": 16 * 1024,
         "config": 8 * 1024,

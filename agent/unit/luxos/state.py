@@ -17,7 +17,7 @@ from agent.unit.luxos.reports import (
     ConfigRow,
     PowerReport,
 )
-from agent.unit.luxos.sensors import BoardSensors, fans_by_name, sensors_by_slot
+from agent.unit.luxos.sensors import NO_BOARDS, BoardSensors, fans_by_name, sensors_by_slot
 from agent.unit.reading import Places, PowerKind
 
 Repairs = tuple[str, ...]
@@ -36,7 +36,7 @@ class State(msgspec.Struct, frozen=True, gc=False):
 
     watts: float | None = None
     power_kind: PowerKind | None = None
-    sensors: Mapping[int, BoardSensors] = msgspec.field(default_factory=dict)
+    sensors: Mapping[int, BoardSensors] = NO_BOARDS
     fan_rpm: Places = ()
     config: ConfigRow | None = None
 
@@ -56,17 +56,14 @@ def read_joined(data: bytes) -> tuple[State, Repairs]:
     raise_for_refusal(reply, "joined reports")
     if not (reply.power or reply.temps or reply.fans or reply.config):
         raise UnsupportedReplyError("joined reports: none of them is in the reply")
-    state = UNKNOWN
-    if reply.power:
-        state = _with_power(state, reply.power[0])
-    if reply.temps or reply.fans or reply.config:
-        state = State(
-            watts=state.watts,
-            power_kind=state.power_kind,
-            sensors=sensors_by_slot(reply.temps[0]) if reply.temps else {},
-            fan_rpm=fans_by_name(reply.fans[0]) if reply.fans else (),
-            config=_config(reply.config[0]) if reply.config else None,
-        )
+    watts, kind = _watts(reply.power[0]) if reply.power else (None, None)
+    state = State(
+        watts=watts,
+        power_kind=kind,
+        sensors=sensors_by_slot(reply.temps[0]) if reply.temps else NO_BOARDS,
+        fan_rpm=fans_by_name(reply.fans[0]) if reply.fans else (),
+        config=_config(reply.config[0]) if reply.config else None,
+    )
     return state, repairs
 
 
@@ -83,7 +80,8 @@ def read_single(command: str, data: bytes, before: State) -> tuple[State, Repair
 def _power(data: bytes, before: State) -> tuple[State, Repairs]:
     report, repairs = POWER_SHAPE.read(data)
     raise_for_refusal(report, "power")
-    return _with_power(before, report), repairs
+    watts, kind = _watts(report)
+    return msgspec.structs.replace(before, watts=watts, power_kind=kind), repairs
 
 
 def _temps(data: bytes, before: State) -> tuple[State, Repairs]:
@@ -116,13 +114,12 @@ _SINGLE: Final[Mapping[str, Callable[[bytes, State], tuple[State, Repairs]]]] = 
 }
 
 
-def _with_power(before: State, report: PowerReport) -> State:
+def _watts(report: PowerReport) -> tuple[float | None, PowerKind | None]:
     row = report.POWER[0] if report.POWER else None
     if row is None or not row.Watts:
         # Nought watts are no value: the control board alone takes some.
-        return msgspec.structs.replace(before, watts=None, power_kind=None)
-    kind = PowerKind.MEASURED if row.PSU else PowerKind.ESTIMATED
-    return msgspec.structs.replace(before, watts=row.Watts, power_kind=kind)
+        return None, None
+    return row.Watts, PowerKind.MEASURED if row.PSU else PowerKind.ESTIMATED
 
 
 def _config(report: ConfigReport) -> ConfigRow | None:

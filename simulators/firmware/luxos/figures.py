@@ -11,7 +11,7 @@ _KEY_ESTIMATE = -9
 _ESTIMATE_ERROR: Final = 0.04
 """The estimate is off by up to this share, for each unit its own. Observed (O176): it is not from the supply."""
 _PROFILE_STEP_MHZ: Final = 5
-_BOARDS_AFTER_S: Final = 20  # Observed (O176): `Device Elapsed` is 20 to 25 s behind `Elapsed`.
+_BOARDS_AFTER_S: Final = 20  # Observed (O177): `Device Elapsed` is 20 to 25 s behind `Elapsed`.
 _BEFORE_THE_RUN_S: Final = 94
 """`24h` counts as if the run had begun so much earlier: 55.4 beside 56.9 TH/s after 3,433 s (Observed (O177))."""
 
