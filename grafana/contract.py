@@ -47,6 +47,7 @@ LABELS = frozenset(
     {
         *("site", "container", "rack", "model", "unit", "board", "fan", "meter", "broker", "kind", "state", "cause"),
         *("source", "result", "reason", "why", "repair", "scope", "window", "standing", "version", "role"),
+        "reader",
     }
 )
 # Labels of info metrics only: they change only when a machine is touched. Messages, URLs and users are never labels.

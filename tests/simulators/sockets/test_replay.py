@@ -17,7 +17,7 @@ from web_cases import credentials
 from agent.hil.capture.form import Ending, Port, RecordedReply
 from simulators.captures.folder import CaptureError
 from simulators.captures.pages import read_raw
-from simulators.firmware.antminer.api_program import read_request, request_name
+from simulators.firmware.request import read_request, request_name
 from simulators.sockets.replay import BEYOND_CAP, read_captures
 from simulators.sockets.replaying import Replayed, serve_replay
 from simulators.unit.delivery import Delivery
