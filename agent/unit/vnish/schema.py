@@ -90,6 +90,7 @@ _Watts = Annotated[float, Meta(ge=0, le=MAX_WATTS)] | None
 _Chips = Annotated[int, Meta(ge=0, le=MAX_CHIPS)] | None
 _Count = Annotated[int, Meta(ge=0, le=int(MAX_COUNT))] | None
 _Rpm = Annotated[float, Meta(ge=0, le=MAX_RPM)] | None
+_Fans = Annotated[float, Meta(ge=0, le=MAX_FANS)] | None
 _Word = Annotated[str, Meta(max_length=_LONGEST)] | None
 _Temperatures = Annotated[str, Meta(max_length=_LONGEST_TEMPERATURES)] | None
 _Map = Annotated[str, Meta(max_length=_LONGEST_MAP)] | None
@@ -126,7 +127,7 @@ class _Data(msgspec.Struct, frozen=True, gc=False, rename={"ghs_5s": "GHS 5s", "
     chain_hw2: _Count = None
     chain_hw3: _Count = None
     chain_hw4: _Count = None
-    fan_num: float | None = None
+    fan_num: _Fans = None
     fan1: _Rpm = None
     fan2: _Rpm = None
     fan3: _Rpm = None
