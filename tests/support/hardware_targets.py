@@ -16,7 +16,7 @@ from simulators.faults.vocabulary import read_fault
 from simulators.unit.builds import FLEET_BUILDS
 
 # Builds that no share of a fleet runs, each with a model that can.
-MORE_BUILDS = (("S21", "s21-202604"), ("S21 XP Hyd.", "s21xphyd-202601"))
+MORE_BUILDS = (("S21 Pro", "s21pro-202507"), ("S21", "s21-202604"), ("S21 XP Hyd.", "s21xphyd-202601"))
 MODELS = (*((model, build) for model, builds in FLEET_BUILDS.items() for build, _ in builds), *MORE_BUILDS)
 FEW_POLLS = 12
 """Polls of most targets: as many as a series needs. One target has ten minutes of them."""

@@ -8,13 +8,15 @@ from itertools import product
 from typing import Final
 
 MAC: Final = re.compile(
-    r"(?<![0-9A-Za-z])[0-9A-Fa-f]{2}([:_-])[0-9A-Fa-f]{2}(?:\1[0-9A-Fa-f]{2}){4}(?![0-9A-Za-z]|\1[0-9A-Fa-f])"
-    r"|(?<![0-9A-Za-z.])[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}(?![0-9A-Za-z]|\.[0-9A-Fa-f])"
+    r"(?<![0-9A-Za-z\x80-\U0001ffff])[0-9A-Fa-f]{2}([:_-])[0-9A-Fa-f]{2}(?:\1[0-9A-Fa-f]{2}){4}(?![0-9A-Za-z\x80-\U0001ffff]|\1[0-9A-Fa-f])"
+    r"|(?<![0-9A-Za-z\x80-\U0001ffff.])[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}(?![0-9A-Za-z\x80-\U0001ffff]|\.[0-9A-Fa-f])"
 )
 BARE_MAC: Final = re.compile(r"(?=.*[A-Fa-f])(?:[0-9a-f]{12}|[0-9A-F]{12})")
-IPV4: Final = re.compile(r"(?<![0-9A-Za-z.])[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?![0-9A-Za-z]|\.[0-9])")
+IPV4: Final = re.compile(
+    r"(?<![0-9A-Za-z\x80-\U0001ffff.])[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?![0-9A-Za-z\x80-\U0001ffff]|\.[0-9])"
+)
 IPV6: Final = re.compile(
-    r"(?<![0-9A-Za-z:])(?:[0-9A-Fa-f]{0,4}:){2,7}(?:[0-9]{1,3}(?:\.[0-9]{1,3}){3}|[0-9A-Fa-f]{1,4})?(?![0-9A-Za-z:])"
+    r"(?<![0-9A-Za-z\x80-\U0001ffff:])(?:[0-9A-Fa-f]{0,4}:){2,7}(?:[0-9]{1,3}(?:\.[0-9]{1,3}){3}|[0-9A-Fa-f]{1,4})?(?![0-9A-Za-z\x80-\U0001ffff:])"
 )
 SHORTEST_IPV6: Final = 6
 LONGEST_IPV6: Final = 39

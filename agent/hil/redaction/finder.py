@@ -25,13 +25,17 @@ from agent.hil.redaction.telling import kind_at, kind_of_key, says_nothing
 from agent.hil.redaction.vocabulary import ENDINGS
 
 # `User=name|Pass=x`: CGMiner's text form, queries of URLs and attributes outside of quotes.
-_ASSIGNED: Final = re.compile(r"(?<![0-9A-Za-z_-])([A-Za-z][0-9A-Za-z_ -]{0,40})=([^\s,|;&\"'<>\]})]{1,1000})")
+_ASSIGNED: Final = re.compile(
+    r"(?<![0-9A-Za-z\x80-\U0001ffff_-])([A-Za-z][0-9A-Za-z_ -]{0,40})=([^\s,|;&\"'<>\]})]{1,1000})"
+)
 _NUMBER_OF_KEY: Final = re.compile(r"\s{0,60}:\s{0,60}-?([0-9]{5,40})(?=[\s,}\]\x00]|\Z)")
 # The line before each part of a body that is sent in parts (RFC 9112) frames it.
 _PART_SIZE: Final = re.compile(r"(?:\A|(?<=\n))[0-9A-Fa-f]{1,4}(?=\r?\n|\Z)")
 _CLOCK: Final = re.compile(r"[0-9]:[0-9]{2}:[0-9]{2}")
 # From the first letter or digit to the last one before something else was found.
 _RUN: Final = re.compile(r"[0-9A-Za-z\x80-\U0001ffff](?:[^\0]*[0-9A-Za-z\x80-\U0001ffff])?")
+# In names of fields there are blanks and ``%_-./:()[]+#&*,|``, but none of these.
+_NO_NAME: Final = re.compile(r"[\x00-\x1f!\"'$;<=>?@\\^`{}~\x7f]")
 # Stands for each character of a secret while the text around it is judged: a letter that is in no harmless text.
 _HIDDEN: Final = "\U0001ffff"
 _NOT_HIDDEN: Final = re.compile(f"[^{_HIDDEN}]+")
@@ -102,12 +106,12 @@ def find_secret(text: str, start: int, end: int, kind: Kind, path: Path) -> list
         kind: What it is.
         path: Where the text stands.
     """
-    if kind in OPAQUE:
-        return [Find(start=start, end=end, kind=kind, way=Way.OPAQUE)]
     secret = without_signs(text[start:end])
+    finds, rest = find_forms(secret, path, is_given=kind is Kind.GIVEN)
+    if kind in OPAQUE and not (rest.strip("\0") == "" and len(finds) == 1 and finds[0].way):
+        return [Find(start=start, end=end, kind=kind, way=Way.OPAQUE)]
     if kind in {Kind.MAC, Kind.IDENTIFIER} and _TWELVE.fullmatch(secret):
         return [Find(start=start, end=end, kind=kind, way=Way.MAC)]
-    finds, rest = find_forms(secret, path, is_given=kind is Kind.GIVEN)
     runs = _RUN.finditer(rest)
     finds += [Find(start=run.start(), end=run.end(), kind=kind, way=Way.ATOMS) for run in runs]
     return [
@@ -139,11 +143,12 @@ def judge(piece: Piece, learned: Learned) -> Judgement:
     finds += forms
     rest = blanked(blanked(rest, phrases, _HIDDEN), forms)
     reasons: list[Reason | None] = [find.reason for find in finds if find.way is None]
+    is_name = piece.role is Role.KEY and _NO_NAME.search(text) is None
     for chunk in CHUNK.finditer(rest):
         reason = why_chunk(chunk[0])
         if reason and not learned.is_mac(chunk[0]):
             reasons.append(reason)
-        elif piece.role is Role.KEY:
+        elif is_name:
             finds += _of_key(chunk)
         elif _PART_SIZE.match(rest, chunk.start()) is None:
             finds += _of_chunk(chunk, learned)

@@ -12,8 +12,12 @@ from agent.hil.redaction.kinds import Kind, Reason
 from agent.hil.redaction.pieces import Path
 from agent.hil.redaction.telling import WORDS_OF_NAME, says_nothing
 
-_URL: Final = re.compile(r"(?<![0-9A-Za-z])[A-Za-z][0-9A-Za-z+.-]{0,30}://([^\s\0/?#\"'<>\\,;|]*)")
-_EMAIL: Final = re.compile(r"(?<![^\s\0<>(),;:\"'=\[\]|/])([^\s\0<>(),;:\"'=\[\]|@/]{1,64})@([0-9A-Za-z.-]{1,253})")
+_URL: Final = re.compile(
+    r"(?<![0-9A-Za-z\x80-\U0001ffff])[A-Za-z\x80-\U0001ffff][0-9A-Za-z\x80-\U0001ffff+.-]{0,30}://([^\s\0/?#\"'<>\\,;|]*)"
+)
+_EMAIL: Final = re.compile(
+    r"(?<![^\s\0<>(),;:\"'=\[\]|/])([^\s\0<>(),;:\"'=\[\]|@/]{1,64})@([0-9A-Za-z\x80-\U0001ffff.-]{1,253})"
+)
 # Stock firmware's version of its miner: 49.0.1.3, 16.8.1.3. Observed: s19pro-stock-202212, other-s9-stock-2018.
 _VERSION_OF_FOUR: Final = re.compile(r"[1-9][0-9]\.[0-9]\.[01]\.[0-3]|[2-9]\.0\.0\.[0-9]")
 _KEYS_OF_VERSIONS: Final = frozenset({"miner", "version", "ver", "fw", "firmware"})

@@ -35,23 +35,28 @@ _UNITS: Final = (
     "[KMGTPEZkm]|[KMGTPE]?[Hh](?:/?s)?|[KMGTPE]Hs|[kKMG]?Hz|[kKMG]?i?[Bb]|[mkM]?[WV]|kWh|[mu]?A|[CFJWdhmswTZx]|J?TH|[mun]s"
     "|rpm|RPM|min|sec|th|st|nd|rd|ppm|dB|dBm|pct|bit"
 )
-_NUMBER: Final = re.compile(
+_NUMBER: Final = (
     rf"0x[0-9A-Fa-f]{{1,8}}|0x(?:f{{8}}|0{{8}})[0-9A-Fa-f]{{1,8}}|[0-9]{{1,7}}(?:{_UNITS}|[eE]|x[0-9]{{1,4}})"
 )
-_DATE: Final = re.compile(r"[0-9]{1,2}T[0-9]{1,2}|[0-9]{8}T[0-9]{4,6}Z?|[0-9]{1,9}Z")
-_VERSION: Final = re.compile(r"[vV][0-9]{1,4}|[rR]el[0-9]{1,4}|rc[0-9]{1,3}|dirty")
-_CHIP_MAP: Final = re.compile(r"[ox]{2,}")
+_DATE: Final = r"[0-9]{1,2}T[0-9]{1,2}|[0-9]{8}T[0-9]{4,6}Z?|[0-9]{1,9}Z"
+_VERSION: Final = r"[vV][0-9]{1,4}|[rR]el[0-9]{1,4}|rc[0-9]{1,3}|dirty"
+_CHIP_MAP: Final = r"[ox]{2,}"
 # Catalogue names of machines, boards, supplies, chips and control boards. Observed: S19JPRO, BHB42601, A3HB70601,
 # BM1366, APW121215a, BTPSU04KSA, CB6V10, BTM_S19XP, P221B. Documented: models.csv, nameplates of other makes.
-_MODEL: Final = re.compile(
+_MODEL: Final = (
     r"(?:S(?:[79]|1[1579]|2[13579])|T(?:9|1[1579]|2[13579])|L[3579]|L11|D[3579]|E[39]|E11|K[57]|KS[0-9]|KA3|Z(?:9|11|15)"
     r"|M[2-7][0-9]|A1[0-9]{3}|B(?:HB|MM|SB)[0-9]{2,5}|HB[0-9]|A?[0-9]?HB[0-9]{5}|NBP[0-9]{4}|NBT[0-9]{4}|BM1[0-9]{3}"
     r"|APW[0-9]{1,6}|BTPSU[0-9]{2}|CB[0-9]{1,2}|P2[0-9]{1,3}|SOC[0-9]?|H616|AM[1-3]?|C[0-9]V[0-9]{1,2}|AT[0-9]{4}|am[1-3]"
     r"|[st](?:9|1[579]|2[13579]))"
     r"(?:[A-Za-z]|[jkaex]?(?:PRO|Pro|pro)|X[Pp]|xp|KSA|JPRO|jpro|HYD|Hyd|hyd|V[0-9]{1,2}|Plus|PLUS|plus)?"
 )
+_FORMS: Final = re.compile(
+    f"(?P<NUMBER>{_NUMBER})|(?P<MODEL>{_MODEL})|(?P<CHIP_MAP>{_CHIP_MAP})|(?P<DATE>{_DATE})|(?P<VERSION>{_VERSION})"
+)
+# A version or a day, and what tells its build: 0.1.0-fc9fe388, 4.11.1-08690-gd309fbe0, 25052801_14a19a2,
+# 2025-08-06-0-3881c51d-25.07-plus. Observed: captures of Braiins OS, LuxOS, Hiveon and Avalon.
 _BUILD: Final = re.compile(
-    r"[vV]?[0-9]{1,4}(?:\.[0-9]{1,6}){1,3}(?:[-_.][0-9A-Za-z]{1,12}){0,6}|(?:19|20)?[0-9]{2}-?[0-9]{2}-?[0-9]{2,4}"
+    r"(?:[vV]?[0-9]{1,4}(?:\.[0-9]{1,6}){1,3}|(?:20)?[0-9]{2}-?(?:0[1-9]|1[0-2])-?(?:0[1-9]|[12][0-9]|3[01])[0-9]{0,2})"
     r"(?:[-_.][0-9A-Za-z]{1,12}){1,6}"
 )
 _HASH: Final = re.compile(r"g?(?=[0-9a-f]*[0-9])[0-9a-f]{4,10}")
@@ -74,17 +79,10 @@ def why_atom(atom: str) -> Reason | None:
     if atom.isascii() and atom.isdecimal():
         return Reason.NUMBER if _is_number(atom) else None
     lower = atom.lower()
-    if lower in WORDS or lower in KEY_NAMES or (len(atom) == 1 and not "\x80" <= atom <= "\xff"):
+    if lower in WORDS or lower in KEY_NAMES or len(atom) == 1:
         return Reason.WORD
-    for pattern, reason in (
-        (_NUMBER, Reason.NUMBER),
-        (_MODEL, Reason.MODEL),
-        (_CHIP_MAP, Reason.CHIP_MAP),
-        (_DATE, Reason.DATE),
-        (_VERSION, Reason.VERSION),
-    ):
-        if pattern.fullmatch(atom):
-            return reason
+    if (form := _FORMS.fullmatch(atom)) and form.lastgroup:
+        return Reason[form.lastgroup]
     return Reason.WORD if _are_words(atom, WORDS) else None
 
 
@@ -177,7 +175,7 @@ def _are_words(atom: str, known: frozenset[str], *, shortest: int = 0) -> bool:
     Args:
         atom: The text.
         known: The words.
-        shortest: Shorter words need not be known.
+        shortest: Shorter words need not be known, if one of this length is.
     """
     words = [word.lower() for word in WORDS_OF_NAME.findall(atom)]
     letters = [word for word in words if not word.isdecimal()]
@@ -186,5 +184,6 @@ def _are_words(atom: str, known: frozenset[str], *, shortest: int = 0) -> bool:
         and "".join(words) == atom.lower()
         and all(len(word) <= 3 for word in words if word.isdecimal())
         and all(word in known or len(word) < shortest for word in letters)
+        and (not shortest or any(word in known and len(word) >= shortest for word in letters))
         and (len(letters) > 1 or letters[0] not in NEVER_NUMBERED)
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Final
 
 from agent.hil.redaction.addresses import mac_digits
@@ -22,24 +23,24 @@ class Secret:
 
     Attributes:
         text: What was learned.
-        lead: How many characters stand before its first letter or digit.
         is_number: True if it has digits only.
         is_word: True if it would be harmless had it not been learned: such a word stays in names of fields.
         is_short: True if it is looked for in names of fields only.
     """
 
     text: str
-    lead: int
     is_number: bool
     is_word: bool
     is_short: bool
 
 
 class Learned:
-    """Secrets by their first letters and digits, so that finding takes no longer with many of them."""
+    """Secrets, found in a time that does not depend on how many there are."""
 
     def __init__(self) -> None:
-        self._by_first: dict[str, list[Secret]] = {}
+        self._secrets: dict[str, Secret] = {}
+        # By the first letters and digits of a secret: how many characters stand before them, and how long it is.
+        self._shapes: dict[str, list[tuple[int, int]]] = {}
         self._kinds: dict[str, Kind] = {}
         self._macs: set[str] = set()
 
@@ -72,10 +73,12 @@ class Learned:
             self._kinds[text] = kind
         if known is not None:
             return False
-        secret = Secret(text=text, lead=text.index(atoms[0]), is_number=is_number, is_word=is_word, is_short=is_short)
-        alike = self._by_first.setdefault(atoms[0], [])
-        alike.append(secret)
-        alike.sort(key=lambda one: -len(one.text))
+        self._secrets[text] = Secret(text=text, is_number=is_number, is_word=is_word, is_short=is_short)
+        shapes = self._shapes.setdefault(atoms[0], [])
+        shape = (text.index(atoms[0]), len(text))
+        if shape not in shapes:
+            shapes.append(shape)
+            shapes.sort(key=itemgetter(1), reverse=True)
         return True
 
     def add_mac(self, text: str) -> None:
@@ -98,17 +101,16 @@ class Learned:
             text: Where to look.
             is_key: True in a name of a field, where a word of the trade stays.
         """
-        if not self._by_first:
+        if not self._secrets:
             return
         free = 0
         for atom in ATOM.finditer(text):
-            for secret in self._by_first.get(atom[0], ()):
-                start = atom.start() - secret.lead
-                if start < free or (secret.is_word if is_key else secret.is_short):
+            for lead, length in self._shapes.get(atom[0], ()):
+                start = atom.start() - lead
+                end = start + length
+                secret = self._secrets.get(text[start:end]) if start >= free else None
+                if secret is None or (secret.is_word if is_key else secret.is_short):
                     continue
-                if not text.startswith(secret.text, start):
-                    continue
-                end = start + len(secret.text)
                 if _stands_alone(text, start, end, secret):
                     yield start, end, secret, self._kinds[secret.text]
                     free = end

@@ -110,6 +110,8 @@ def _digits(text: str, number: int) -> str:
     length = len(text)
     if length == 1:
         return str((number + 1) % 10)
+    if length > 18:
+        return ("0" if text[0] == "0" else "1") + f"{number + 1:0{length - 1}d}"
     tens = 10 ** (length - 1)
     if text[0] == "0":
         return f"{(number + 1) % tens:0{length}d}"

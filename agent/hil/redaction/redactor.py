@@ -56,6 +56,8 @@ class Redactor:
         }
         self._replaced: Counter[tuple[str, str, Kind, str]] = Counter()
         self._originals: dict[str, str] = {}
+        # Names of fields that were replaced, and what they are now.
+        self._keys: dict[str, str] = {}
         self._kept: Counter[tuple[Reason, str]] = Counter()
 
     @property
@@ -128,6 +130,7 @@ class Redactor:
     def _rewrite(self, name: str, piece: Piece, finds: Iterable[Find]) -> str:
         cells = piece.cells
         parts: list[str] = []
+        told: list[tuple[Kind, str]] = []
         at = 0
         for find in finds:
             written = self._replace(cells, find)
@@ -135,8 +138,14 @@ class Redactor:
             at = find.end
             shown = _shown(read_cells(written).text)
             self._originals.setdefault(shown, _shown(cells.text[find.start : find.end]))
-            self._replaced[name, _shown_path(piece, shown), find.kind, shown] += 1
-        return "".join((*parts, cells.as_written(at, len(cells.text))))
+            told.append((find.kind, shown))
+        rewritten = "".join((*parts, cells.as_written(at, len(cells.text))))
+        if piece.role is Role.KEY:
+            self._keys[cells.text] = read_cells(rewritten).text
+        path = self._shown_path(piece.path)
+        for kind, shown in told:
+            self._replaced[name, path, kind, shown] += 1
+        return rewritten
 
     def _replace(self, cells: Cells, find: Find) -> str:
         """Return what is written in place of a stretch."""
@@ -185,6 +194,10 @@ class Redactor:
             elif find.kind is Kind.HOST and find.way and "." in found:
                 self._learn(found, Kind.HOST)
 
+    def _shown_path(self, path: Path) -> str:
+        """Return a path without positions and without secrets."""
+        return _shown(".".join("*" if isinstance(part, int) else self._keys.get(part, part) for part in path))
+
     def _stays(self, piece: Piece) -> bool:
         patterns = self._keep_names if piece.role is Role.KEY else self._keep_values
         return bool(patterns) and any(pattern.fullmatch("\0".join(map(str, piece.path))) for pattern in patterns)
@@ -214,11 +227,3 @@ def _shown(text: str) -> str:
         raw = "".join(chr(code - ESCAPED) if (code := ord(sign)) >= ESCAPED else sign for sign in text)
         text = raw.encode("latin-1", "ignore").decode("utf-8", "replace") if max(raw) < "\u0100" else raw
     return text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 1] + "…"
-
-
-def _shown_path(piece: Piece, pseudonym: str) -> str:
-    """Return a path without positions; a name of a field that was replaced is its pseudonym."""
-    path: list[str] = ["*" if isinstance(part, int) else part for part in piece.path]
-    if piece.role is Role.KEY:
-        path[-1] = pseudonym
-    return _shown(".".join(path))

@@ -40,7 +40,7 @@ def _replaced(replacements: Iterable[Replacement], width: int) -> list[str]:
             pseudonyms = list(dict.fromkeys(one.pseudonym for one in ones))
             paths = list(dict.fromkeys(one.path or f"text of {one.name}" for one in ones))
             times = sum(one.times for one in ones)
-            lines.append(f"  {kind}: {len(pseudonyms)}, at {times} {'place' if times == 1 else 'places'}")
+            lines.append(f"  {kind}: {len(pseudonyms)}, at {_places(times)}")
             lines += _wrapped("    now ", _some(pseudonyms), width)
             lines += _wrapped("    in ", _some(paths), width)
     return lines
@@ -55,12 +55,18 @@ def _kept(kept: Iterable[Kept], width: int, most_lines: int | None) -> list[str]
         if ones := by_reason.get(reason):
             times = sum(one.times for one in ones)
             texts = [one.text for one in ones if one.text]
-            lines.append(f"  {reason}: {len(texts)} different, at {times} places" if texts else f"  {reason}: {times}")
+            lines.append(
+                f"  {reason}: {len(texts)} different, at {_places(times)}" if texts else f"  {reason}: {times}"
+            )
             shown = _wrapped("    ", (_clipped(text) for text in texts), width)
             lines += shown if most_lines is None else shown[:most_lines]
             if most_lines is not None and len(shown) > most_lines:
                 lines.append(f"    ... and {len(shown) - most_lines} more lines")
     return lines
+
+
+def _places(times: int) -> str:
+    return "1 place" if times == 1 else f"{times} places"
 
 
 def _some(texts: Sequence[str]) -> Iterator[str]:

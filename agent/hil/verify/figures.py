@@ -45,6 +45,25 @@ _FREE: Final = re.compile(
 )
 
 
+_IDEAL: Final = "hashrate_ideal_hs"
+_CLOCK: Final = re.compile(r"boards\[\d+\]\.frequency_hz")
+_CLOCK_RANGE: Final = Range(0.1)
+
+
+def _follows_the_clock(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
+    """Return True if two ideals are apart as their boards' clocks are, which a unit's own tuning sets.
+
+    Documented (D84): some builds tell the boards' sum, chips times clock, as the ideal.
+    """
+    ideals = [reading.get(_IDEAL) for reading in (first, second)]
+    clocks = [
+        sum(value for path, value in reading.items() if _CLOCK.fullmatch(path) and value) for reading in (first, second)
+    ]
+    if not all(ideals) or not all(clocks) or not _CLOCK_RANGE.holds(*clocks):
+        return False
+    return math.isclose(ideals[0] / clocks[0], ideals[1] / clocks[1], rel_tol=0.005)
+
+
 def differences_of_figures(
     first: Mapping[str, Any], second: Mapping[str, Any], *, is_redacted: bool
 ) -> Iterator[Difference]:
@@ -58,6 +77,8 @@ def differences_of_figures(
     for path in dict.fromkeys((*first, *second)):
         one, other = first.get(path), second.get(path)
         if one == other or _FREE.fullmatch(path) or (is_redacted and is_private(path)):
+            continue
+        if path == _IDEAL and _follows_the_clock(first, second):
             continue
         allowed = next((allowed for pattern, allowed in _RANGES if pattern.fullmatch(path)), None)
         if one is not None and other is not None and allowed is not None:

@@ -56,7 +56,7 @@ class Shape:
         match = _NUMBERED.fullmatch(key)
         if match is None:
             return key
-        highest = _highest_read(self).get(match[1])
+        highest = _highest_read(self).get(match[1]) or _highest_by_rule(self, match[1])
         if highest is None:
             return f"{match[1]}#"
         return f"{match[1]}#{highest + 1}+" if int(match[2]) > highest else key
@@ -76,6 +76,12 @@ def _highest_read(shape: Shape) -> Mapping[str, int]:
     """Return the highest number that is read of each numbered key."""
     numbered = [match for name in shape.names if (match := _NUMBERED.fullmatch(name)) is not None]
     return {match[1]: max(int(other[2]) for other in numbered if other[1] == match[1]) for match in numbered}
+
+
+def _highest_by_rule(shape: Shape, stem: str) -> int | None:
+    """Return the highest number behind a stem that is read by a rule: such a key stands in one of the slots."""
+    reads = shape.reads
+    return None if reads is None else max((int(slot) for slot in SLOTS if reads(f"{stem}{slot}")), default=None)
 
 
 def folded(key: str) -> str:

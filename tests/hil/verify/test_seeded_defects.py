@@ -28,6 +28,11 @@ ASLEEP = "s21-stock-202410-sleep"
 VNISH = "s21pro-vnish-2026"
 LUXOS = "s19kpro-luxos-2025"
 BRAIINS = "other-bmm100-braiins-2026"
+BENCH = frozenset(
+    {S21, S19, ASLEEP, VNISH, LUXOS, BRAIINS}
+    | {"other-s9-bosminerplus-2020", "s19xp-vnish-2023", "t21-stock-202501-sleep", "other-s19jpro-hiveon-2024"}
+)
+"""What the defects are looked for on. The library grows; a capture that is added to it changes no row below."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +42,7 @@ class Defect:
     Attributes:
         name: What is wrong.
         seed: Puts it in.
-        caught_on: The captures on which it shows; on no other.
+        caught_on: The captures of `BENCH` on which it shows; on no other of them.
         path: A figure that it spoils there.
     """
 
@@ -272,7 +277,9 @@ def caught() -> dict[str, list[str]]:
 def read_by_stock() -> frozenset[str]:
     """Return the captures that the stock reader reads: the defects are seeded in it."""
     readings = {path.parent.name: json.loads(path.read_bytes())["first"] for path in CAPTURES.glob("*/golden.json")}
-    return frozenset(name for name, reading in readings.items() if reading.get("reader") == "antminer")
+    return frozenset(
+        name for name, reading in readings.items() if reading.get("reader") == "antminer" and name in BENCH
+    )
 
 
 def test_the_reader_as_it_is_differs_nowhere() -> None:

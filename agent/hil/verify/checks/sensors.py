@@ -40,7 +40,10 @@ def sensors_are_plausible(look: Observed) -> Iterator[Finding]:
 
 
 def pcb_and_chip_follow_pic(look: Observed) -> Iterator[Finding]:
-    """On stock air units temp_pcb is temp_pic + 10 and temp_chip + 15, sensor by sensor. Observed (O54)."""
+    """On stock air units temp_pcb is temp_pic + 10 and temp_chip + 15, sensor by sensor. Observed (O54).
+
+    The second of temp_chip may repeat the first. Observed (O185).
+    """
     if look.layout is not CoolantLayout.NONE or not look.is_stock:
         raise UnansweredError("a hydro unit, or another maker's firmware: no such relation is known")
     is_any = False
@@ -52,7 +55,8 @@ def pcb_and_chip_follow_pic(look: Observed) -> Iterator[Finding]:
                     if not low or not high:
                         continue
                     is_any = True
-                    if not math.isclose(high - low, above):
+                    is_repeated = kind == "temp_chip" and at == 1 and high == values[0]
+                    if not is_repeated and not math.isclose(high - low, above):
                         yield Finding(
                             path=f"{path} {kind} board {board} sensor {at}",
                             found=f"{high:g} C",
@@ -103,7 +107,7 @@ def fans_are_told(look: Observed) -> Iterator[Finding]:
 
 
 def power_fits_the_rate(look: Observed) -> Iterator[Finding]:
-    """Power that is told fits the rate. Documented (D82) otherwise: 0 W on an S21 XP Hyd. that hashes."""
+    """Power that is told fits the rate. Observed (O187) otherwise: 0 W on an S21 XP Hyd. that hashes."""
     rate_th = look.rate_ghs() / 1000.0
     if not rate_th:
         raise UnansweredError("the unit hashes nothing")
