@@ -13,10 +13,9 @@ from simulators.captures.folder import CaptureError, read_capture
 from simulators.captures.form import Answer, Ending, PortState, Recording
 from simulators.captures.walk import walk_of
 from simulators.farm.plan import addresses
-from simulators.firmware.antminer import legacy
-from simulators.firmware.joined import joined, joins_reports
 from simulators.firmware.registry import is_any_write
 from simulators.firmware.request import NUL, Request, request_name
+from simulators.firmware.stand_in import joined, joins_reports, refusal
 from simulators.unit import delivery
 from simulators.unit.delivery import Delivery
 from simulators.unit.endpoints import Endpoint
@@ -171,7 +170,8 @@ class RecordedUnit:
         """Return the recorded reply.
 
         The legacy one if the new dialect was not recorded; to a command that was not recorded, what the unit said to an
-        unknown one, or else E/14. A unit whose firmware joins reports answers a joined request with its recorded parts.
+        unknown one, or else its firmware's refusal. A unit whose firmware joins reports answers a joined request with
+        its recorded parts.
         """
         api = self.scene(t).api
         name = request_name(request)
@@ -179,11 +179,11 @@ class RecordedUnit:
         if answer is None and name.endswith(" new_api"):
             answer = api.get(name.removesuffix(" new_api"))
         if answer is None and len(request.commands) > 1 and joins_reports(each.data for each in api.values()):
-            unknown = legacy.invalid_command(t).encode()
+            unknown = refusal([each.data for each in api.values()], t)
             return joined(request.commands, lambda command: api[command].data if command in api else unknown)
         answer = answer or api.get(form.ANY_COMMAND)
         if answer is None:
-            return legacy.invalid_command(t).encode()
+            return refusal([each.data for each in api.values()], t)
         return _delivered(answer, request.command, self.delay(answer.reply.request))
 
 

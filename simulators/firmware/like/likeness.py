@@ -6,10 +6,10 @@ from typing import Final, NamedTuple
 
 from simulators.captures.form import ANY_COMMAND, Ending
 from simulators.firmware.antminer import legacy, new_api
-from simulators.firmware.joined import joined, joins_reports
 from simulators.firmware.like.template import Template
 from simulators.firmware.like.view import S_PER_HW_ERROR, Recorded, View
 from simulators.firmware.request import Request, request_name
+from simulators.firmware.stand_in import joined, joins_reports
 from simulators.twins.facts import Hardware, ghs
 from simulators.twins.stages import Replies, Stage, number, rows_of, rows_with
 from simulators.twins.twin import Twin
@@ -89,7 +89,8 @@ class Likeness:
         }
         recorded = {request for by_request in self._templates.values() for request in by_request}
         self._has_new_api = any(request.endswith(" new_api") for request in recorded)
-        self._is_joining = joins_reports(data for each in twin.stages.values() for data in each.api.values())
+        self._replies = [data for each in twin.stages.values() for data in each.api.values()]
+        self._is_joining = joins_reports(self._replies)
         self._has_nothing = not any(request.partition(" ")[0] in _FIGURES for request in recorded)
 
     def answer(self, unit: Unit, request: Request, t: float) -> Answer:
@@ -118,10 +119,10 @@ class Likeness:
                 return Answer(new_api.REPLIES[command](unit, self.twin.build, t).encode("ascii", "replace"))
             if command in legacy.REPLIES:
                 return Answer(legacy.REPLIES[command](unit, self.twin.build, t).encode("ascii", "replace"))
-        refusal = self._anywhere.get(ANY_COMMAND)
-        if refusal is not None:
-            return Answer(refusal.show(self._view(unit, t)), self._endings.get(ANY_COMMAND))
-        return Answer(legacy.invalid_command(t).encode())
+        refused = self._anywhere.get(ANY_COMMAND)
+        if refused is not None:
+            return Answer(refused.show(self._view(unit, t)), self._endings.get(ANY_COMMAND))
+        return Answer(refusal(self._replies, t))
 
     def page(self, unit: Unit, path: str, t: float) -> tuple[str, ...] | None:
         """Return the chunks of a page; None if the simulated firmware has to show it, or there is none."""
