@@ -9,7 +9,7 @@ from simulators.firmware.antminer import legacy, new_api
 from simulators.firmware.like.template import Template
 from simulators.firmware.like.view import S_PER_HW_ERROR, Recorded, View
 from simulators.firmware.request import Request, request_name
-from simulators.firmware.stand_in import joined, joins_reports
+from simulators.firmware.stand_in import joined, joins_reports, refusal
 from simulators.twins.facts import Hardware, ghs
 from simulators.twins.stages import Replies, Stage, number, rows_of, rows_with
 from simulators.twins.twin import Twin
