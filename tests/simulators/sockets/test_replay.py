@@ -349,7 +349,7 @@ def test_a_capture_of_luxos_joins_its_reports() -> None:
     [
         ("s19pro-stock-202212", "summary+devs", 14, "cgminer 1.0.0"),
         ("s19xp-vnish-2023", "version", 0, "cgminer "),
-        ("other-s9-bosminerplus-2021", "version", 14, "BOSminer+ "),
+        ("other-s9-bosminerplus-2021", "version", 14, "BOSminer "),
     ],
 )
 def test_what_was_not_recorded_is_refused_in_the_words_of_the_firmware(
