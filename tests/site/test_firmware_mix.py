@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 from hypothesis import given
-from site_cases import AT, NO_ANSWER, TH, Case, entry, fleets, reading, statuses
+from site_cases import AT, BINARY, NO_ANSWER, TH, Case, entry, fleets, reading, statuses
 
 from agent.site.firmware_mix import FIRMWARES_KEPT, OTHER, WINDOWS, window_name
 from agent.site.totals import site_figures
@@ -70,7 +70,7 @@ def test_firmwares_are_bounded() -> None:
     assert mix.units_by_firmware["antminer", OTHER] == 100 - FIRMWARES_KEPT
 
 
-@given(fleets())
+@given(fleet=fleets(BINARY))
 def test_windows_add_up_to_operating(fleet: list[Case]) -> None:
     """The sum over windows is the operating hashrate, whatever the units say."""
     figures = site_figures(statuses(fleet), AT)

@@ -166,10 +166,7 @@ def _recorded_table() -> Iterator[str]:
 def _firmware_table() -> Iterator[str]:
     yield "## Firmware"
     yield ""
-    yield (
-        "Under any firmware, power that a unit does not tell is metered, or modelled from its nameplate and "
-        "labelled so."
-    )
+    yield "Power that a unit does not tell is metered, or modelled from its nameplate and labelled so."
     yield ""
     yield "| Firmware | Recorded on | Read by | Power |"
     yield "|---|---|---|---|"

@@ -16,9 +16,10 @@ _URL: Final = re.compile(
     r"(?<![0-9A-Za-z\x80-\U0001ffff])[A-Za-z\x80-\U0001ffff][0-9A-Za-z\x80-\U0001ffff+.-]{0,30}://([^\s\0/?#\"'<>\\,;|]*)"
 )
 _EMAIL: Final = re.compile(
-    r"(?<![^\s\0<>(),;:\"'=\[\]|/])([^\s\0<>(),;:\"'=\[\]|@/]{1,64})@([0-9A-Za-z\x80-\U0001ffff.-]{1,253})"
+    r"(?<![^\s\0<>(),;:\"'=\[\]|/])([^\s\0<>(),;:\"'=\[\]|@/]{1,64})"
+    r"@([0-9A-Za-z\x80-\U0001ffff.-]{1,253})"
 )
-# Stock firmware's version of its miner: 49.0.1.3, 16.8.1.3. Observed: s19pro-stock-202212, other-s9-stock-2018.
+# Stock firmware's version of its miner: 49.0.1.3, 16.8.1.3. From s19pro-stock-202212, other-s9-stock-2018.
 _VERSION_OF_FOUR: Final = re.compile(r"[1-9][0-9]\.[0-9]\.[01]\.[0-3]|[2-9]\.0\.0\.[0-9]")
 _KEYS_OF_VERSIONS: Final = frozenset({"miner", "version", "ver", "fw", "firmware"})
 BLANK: Final = "\0"

@@ -41,8 +41,8 @@ _NUMBER: Final = (
 _DATE: Final = r"[0-9]{1,2}T[0-9]{1,2}|[0-9]{8}T[0-9]{4,6}Z?|[0-9]{1,9}Z"
 _VERSION: Final = r"[vV][0-9]{1,4}|[rR]el[0-9]{1,4}|rc[0-9]{1,3}|dirty"
 _CHIP_MAP: Final = r"[ox]{2,}"
-# Catalogue names of machines, boards, supplies, chips and control boards. Observed: S19JPRO, BHB42601, A3HB70601,
-# BM1366, APW121215a, BTPSU04KSA, CB6V10, BTM_S19XP, P221B. Documented: models.csv, nameplates of other makes.
+# Catalogue names of machines, boards, supplies, chips and control boards. Such as S19JPRO, BHB42601, A3HB70601,
+# BM1366, APW121215a, BTPSU04KSA, CB6V10, BTM_S19XP, P221B; from models.csv and captures of other makes.
 _MODEL: Final = (
     r"(?:S(?:[79]|1[1579]|2[13579])|T(?:9|1[1579]|2[13579])|L[3579]|L11|D[3579]|E[39]|E11|K[57]|KS[0-9]|KA3|Z(?:9|11|15)"
     r"|M[2-7][0-9]|A1[0-9]{3}|B(?:HB|MM|SB)[0-9]{2,5}|HB[0-9]|A?[0-9]?HB[0-9]{5}|NBP[0-9]{4}|NBT[0-9]{4}|BM1[0-9]{3}"
@@ -54,7 +54,7 @@ _FORMS: Final = re.compile(
     f"(?P<NUMBER>{_NUMBER})|(?P<MODEL>{_MODEL})|(?P<CHIP_MAP>{_CHIP_MAP})|(?P<DATE>{_DATE})|(?P<VERSION>{_VERSION})"
 )
 # A version or a day, and what tells its build: 0.1.0-fc9fe388, 4.11.1-08690-gd309fbe0, 25052801_14a19a2,
-# 2025-08-06-0-3881c51d-25.07-plus. Observed: captures of Braiins OS, LuxOS, Hiveon and Avalon.
+# 2025-08-06-0-3881c51d-25.07-plus. From captures of Braiins OS, LuxOS, Hiveon and Avalon.
 _BUILD: Final = re.compile(
     r"(?:[vV]?[0-9]{1,4}(?:\.[0-9]{1,6}){1,3}|(?:20)?[0-9]{2}-?(?:0[1-9]|1[0-2])-?(?:0[1-9]|[12][0-9]|3[01])[0-9]{0,2})"
     r"(?:[-_.][0-9A-Za-z]{1,12}){1,6}"

@@ -8,7 +8,7 @@ from agent.hil.redaction.kinds import Kind
 from agent.hil.redaction.pieces import Path
 
 WORDS_OF_NAME: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[\x80-\U0001ffff]+")
-# Keys without case, blanks, underscores, hyphens and numbers. Observed: the captures under tests/ and other public
+# Keys without case, blanks, underscores, hyphens and numbers. From the captures under tests/ and other public
 # captures (`Board Serial Numbers`, `crtl_sn`, `pcbsn0`, `MACAddr`, `stratumUser`, `Current User`, `salt`).
 _KEYS: Final = {
     Kind.SERIAL: """sn serial serials serialno serialnumber serialnumbers serinum boardserialnumber boardserialnumbers

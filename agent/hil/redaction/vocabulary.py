@@ -20,9 +20,9 @@ NEVER_NUMBERED: Final = _set(
     wifi worker workers zone zones"""
 )
 # Words of field names that would tell something as a value.
-KEY_WORDS: Final = _set("axis container farm lsdiff lstime rack rig site sites solo test testing tests")
+KEY_WORDS: Final = _set("container farm rack rig site sites solo test testing tests")
 # Hosts of public pools, firmware makers and standards bodies, with all hosts below them.
-# Observed: tests/captures, other public captures, and the pools' own API documentation.
+# From tests/captures, other public captures, and the pools' own API documentation.
 KNOWN_HOSTS: Final = _set(
     """antpool.com bitmain.com braiins.com btc.com f2pool.com foundryusapool.com luxor.tech ocean.xyz sbicrypto.com
     slushpool.com spiderpool.com viabtc.com viabtc.io viabtc.net w3.org zergpool.com localhost"""
@@ -38,8 +38,8 @@ ENDINGS: Final = _set(
 )
 SCHEMES: Final = _set("ftp http https mqtt mqtts ssl stratum stratum1 stratum2 tcp tcps tls udp v1 v2 ws wss")
 WORDS: Final = _set(
-    """
-aarch64 absent absolute absolutely ac accept accepted access account accounts accumulated acknowledge acn acs act
+    """ab
+    aarch64 absent absolute absolutely ac accept accepted access account accounts accumulated acknowledge acn acs act
 activate activation active actual actually adapter adaptive adc add addr address adj adjusting after aging air
 aircooling alarm alarms alert algo algorithm alive all allow allowed allwinner also altera alternate altitude amb
 ambient amcb aml amlctrl amlogic amount amp amperage amperes an analog and angle animation anode anomaly another

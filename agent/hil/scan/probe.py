@@ -29,7 +29,7 @@ import msgspec
 from agent.errors import LocalResourceError
 
 FIRST_PATIENCE_S: Final = 0.5
-LATER_PATIENCE_S: Final = 2.0
+LATER_PATIENCE_S: Final = 1.6
 """Longer than the second after which the kernel sends a connection's first packet again."""
 LINGER_S: Final = 3.3
 """Longer than the three seconds after which the kernel sends that packet a third time."""

@@ -180,6 +180,6 @@ def fitted(options: ScanOptions) -> ScanOptions:
         return options
     return msgspec.structs.replace(
         options,
-        most_open=max(_LEAST, int(options.most_open * ratio)),
-        workers=max(_LEAST, int(options.workers * ratio)),
+        most_open=min(options.most_open, max(_LEAST, int(options.most_open * ratio))),
+        workers=min(options.workers, max(_LEAST, int(options.workers * ratio))),
     )

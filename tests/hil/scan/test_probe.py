@@ -147,7 +147,7 @@ async def test_silence_takes_the_patience_of_both_looks() -> None:
             await until(lambda: tally.probes == 1)
             clock[0] += 0.5
             await until(lambda: tally.probes == 2)
-            clock[0] += 1.9
+            clock[0] += 1.5
             for _ in range(10):
                 await asyncio.sleep(0.01)
             assert not task.done()

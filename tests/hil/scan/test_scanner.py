@@ -306,6 +306,15 @@ def test_sockets_fit_the_limit_of_the_process(
     assert limits == ([] if raised is None else [raised])
 
 
+def test_a_low_limit_gives_no_more_than_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A discovery of four conversations at once stays one."""
+    monkeypatch.setattr("resource.getrlimit", lambda _: (100, 100))
+    monkeypatch.setattr("resource.setrlimit", lambda *_: None)
+    fit = fitted(ScanOptions(most_open=900, workers=4))
+    assert fit.workers == 4
+    assert 8 <= fit.most_open < 900
+
+
 async def test_pool_users_are_only_shown_if_asked_for() -> None:
     """Neither the user nor one inside a URL."""
     farm = make_farm(1)
