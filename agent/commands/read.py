@@ -127,7 +127,7 @@ def _print_tables(endpoint: Endpoint, reading: UnitReading) -> None:
                 escape(pool.status or ABSENT),
                 {True: "yes", False: "no", None: ABSENT}[pool.is_active],
                 *(ABSENT if cell is None else f"{cell:,.0f}" for cell in cells),
-                escape(pool.url or ""),
+                escape(f"{pool.url or ''} (the firmware's own)" if pool.is_fee else pool.url or ""),
                 escape(pool.user or ""),
             )
         out.print(pools)

@@ -147,7 +147,8 @@ def _all_fans(reading: UnitReading, nameplate: Nameplate | None) -> list[Finding
 
 
 def _hot_chips(reading: UnitReading) -> list[Finding]:
-    chip, pcb = reading.hottest_chip_celsius, reading.hottest_pcb_celsius
+    chip = None if reading.is_chip_computed else reading.hottest_chip_celsius
+    pcb = reading.hottest_pcb_celsius
     if chip is not None and chip >= HOT_CHIP_CELSIUS:
         return [Finding(Reason.TOO_HOT, f"chip at {chip:.0f} °C")]
     if pcb is not None and pcb >= HOT_PCB_CELSIUS:
@@ -174,7 +175,8 @@ def _no_boards(reading: UnitReading) -> list[Finding]:
 
 
 def _pools(reading: UnitReading) -> list[Finding]:
-    words = [pool.status for pool in reading.pools if pool.status is not None]
+    # The firmware's own pool is alive even where the owner's are not.
+    words = [pool.status for pool in reading.pools if pool.status is not None and not pool.is_fee]
     return [PLAIN[Reason.NO_POOL_ALIVE]] if words and ALIVE not in words else []
 
 

@@ -40,6 +40,8 @@ class Reason(StrEnum):
     RESTARTING = "restarting"
     BOOTING = "booting"
     RAMPING_UP = "ramping_up"
+    # Hashing, and for nothing.
+    OWNER_UNPAID = "owner_unpaid"
     # Hashing, and not what its row says, or less than it should.
     WRONG_ROW = "wrong_row"
     BOARD_ABSENT = "board_absent"
@@ -118,6 +120,11 @@ REASONS: dict[Reason, Meaning] = {
     Reason.RESTARTING: Meaning("restarting", _INFO, "how often its uptime began again; often means power or firmware"),
     Reason.BOOTING: Meaning("still booting", _INFO, "nothing for 10 minutes after its start"),
     Reason.RAMPING_UP: Meaning("ramping up", _INFO, "nothing for 10 minutes after its start"),
+    Reason.OWNER_UNPAID: Meaning(
+        "owner's pools get nothing",
+        _CRITICAL,
+        "pools and users in its settings, and whether the pool sees its worker; only the firmware's pool is paid",
+    ),
     Reason.WRONG_ROW: Meaning(
         "not the model or bin of its row",
         _WARNING,

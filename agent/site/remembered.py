@@ -78,6 +78,7 @@ class KeptPool(msgspec.Struct, frozen=True, array_like=True, gc=False):
     index: int
     status: str | None
     is_active: bool | None
+    is_fee: bool = False
 
 
 class KeptReading(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -189,7 +190,7 @@ def kept_reading(reading: UnitReading) -> KeptReading:
                 for board in reading.boards
             ]
         ),
-        tuple([KeptPool(pool.index, pool.status, pool.is_active) for pool in reading.pools]),
+        tuple([KeptPool(pool.index, pool.status, pool.is_active, pool.is_fee) for pool in reading.pools]),
     )
 
 
@@ -217,7 +218,10 @@ def restored_reading(unit_id: str, kept: KeptReading) -> UnitReading:
         faults=kept.faults,
         boards=tuple([BoardReading(**msgspec.structs.asdict(board)) for board in kept.boards]),
         pools=tuple(
-            [PoolReading(index=pool.index, status=pool.status, is_active=pool.is_active) for pool in kept.pools]
+            [
+                PoolReading(index=pool.index, status=pool.status, is_active=pool.is_active, is_fee=pool.is_fee)
+                for pool in kept.pools
+            ]
         ),
     )
 

@@ -22,6 +22,7 @@ from agent.site.status import (
     is_straggling,
     judge,
 )
+from agent.site.unpaid import Unpaid, has_fee_pool
 from agent.unit.reading import Mode, Poll, UnitReading
 
 # A unit's uptime counts whole seconds. Assumed (A16): firmware renews it every few seconds at least.
@@ -45,6 +46,7 @@ class TrackedUnit:
         events: Its memory of curtailment.
         mismatch: Another model or bin than its row's that the unit reports.
         restarts: Its latest restart; None while none was seen.
+        unpaid: What its pools accepted; None without a pool of the firmware's own.
         status: As of its latest poll or judgement; set by the first `judge`.
     """
 
@@ -64,6 +66,7 @@ class TrackedUnit:
         "reading",
         "restarts",
         "status",
+        "unpaid",
     )
 
     def __init__(self, entry: LedgerEntry) -> None:
@@ -80,6 +83,7 @@ class TrackedUnit:
         self.events = EventMemory()
         self.restarts: Restarts | None = None
         self.mismatch: Mismatch | None = None
+        self.unpaid: Unpaid | None = None
         self._compared: tuple[object, ...] = ()
         self.status: UnitStatus
 
@@ -96,6 +100,11 @@ class TrackedUnit:
             self.restarts.see_reading(reading, is_restarted=is_restart(before, reading), clock_s=clock_s)
         if before is None or before.uptime_s != reading.uptime_s or not _is_repeated(reading):
             self.moved_at = clock_s
+        if self.unpaid is not None:
+            self.unpaid.see(reading, clock_s)
+        elif (before is None or reading.pools is not before.pools) and has_fee_pool(reading):
+            self.unpaid = Unpaid()
+            self.unpaid.see(reading, clock_s)
         self.reading = reading
         # Figures that a hung program repeats are as old as the last ones that changed.
         self.is_frozen = clock_s - self.moved_at >= FROZEN_AFTER_S
@@ -122,6 +131,7 @@ class TrackedUnit:
     def forget_reading(self) -> None:
         """Drop the latest reading: it came from another machine."""
         self.reading, self.fresh_until, self.is_frozen = None, float("-inf"), False
+        self.unpaid = None
         self.is_overdue = False
 
     def lapses(self, *, clock_s: float, asked_from: float, refusal_holds_s: float) -> bool:
@@ -219,6 +229,11 @@ class TrackedUnit:
         mismatch = self.mismatch
         if mismatch is not None and state is UnitState.HASHING:
             finding, also = with_mismatch(entry.nameplate, mismatch, finding, also)
+        unpaid = None if self.unpaid is None else self.unpaid.finding
+        if unpaid is not None and state is UnitState.HASHING:
+            # Whatever else is wrong with it: its work is for nothing.
+            also = also if finding.reason is Reason.HASHING else (finding, *also)
+            finding = unpaid
         if event is not None:
             self.events.note_cut(event, losses)
         elif waking_from is not None and state is UnitState.HASHING and fresh is not None:

@@ -12,14 +12,24 @@ from agent.unit.antminer import webpage
 from agent.unit.antminer.reader import READER as ANTMINER
 from agent.unit.antminer.reader import reader_with
 from agent.unit.antminer.unread_fields import unread_fields
+from agent.unit.braiins.reader import READER as BRAIINS
+from agent.unit.braiins.reader import is_spoken as is_braiins
 from agent.unit.choice import Rule, auto_reader
 from agent.unit.coolant import SensorLayouts
+from agent.unit.luxos.reader import READER as LUXOS
+from agent.unit.luxos.reader import is_spoken as is_luxos
 from agent.unit.reader import AUTO, AnyReader, FetchSystemInfo
 from agent.unit.unread import OnUnread, Unread
+from agent.unit.vnish.reader import READER as VNISH
+from agent.unit.vnish.reader import is_spoken as is_vnish
 
-_FIRMWARE: Final[Sequence[AnyReader]] = ()
+_FIRMWARE: Final[Sequence[AnyReader]] = (BRAIINS, LUXOS, VNISH)
 """Readers of firmware other than stock."""
-_RULES: Final[Sequence[Rule]] = ()
+_RULES: Final[Sequence[Rule]] = (
+    Rule(BRAIINS.name, is_braiins),
+    Rule(LUXOS.name, is_luxos),
+    Rule(VNISH.name, is_vnish),
+)
 """Each of them speaks for one firmware; what none knows is read as stock."""
 
 

@@ -9,7 +9,7 @@ from simulators.commands.given import drawn_seed, is_given, listed_endpoints
 from simulators.commands.hosting import host_farm
 from simulators.commands.listeners import read_listeners
 from simulators.commands.process import run_until_done
-from simulators.farm.plan import FarmError, FarmPlan, Kind, Troubles, read_likes, read_mix, read_share
+from simulators.farm.plan import AnyKind, FarmError, FarmPlan, Troubles, read_likes, read_mix, read_share
 from simulators.scenario.scenario import load_farm
 from simulators.strangers.surroundings import Surroundings, read_elsewhere, read_strangers
 
@@ -94,7 +94,7 @@ def run(
         run_until_done(host_farm(plan, listeners))
 
 
-def _kinds(context: typer.Context, mix: str, likes: list[str]) -> dict[Kind, float]:
+def _kinds(context: typer.Context, mix: str, likes: list[str]) -> dict[AnyKind, float]:
     """Return the kinds of units with their shares.
 
     Raises:

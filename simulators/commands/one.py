@@ -9,8 +9,9 @@ from simulators.commands.given import drawn_seed, listed_endpoints
 from simulators.commands.hosting import host_farm
 from simulators.commands.listeners import read_listeners
 from simulators.commands.process import run_until_done
-from simulators.farm.plan import ASLEEP_FARM, HEALTHY_FARM, FarmPlan, read_model
+from simulators.farm.plan import ASLEEP_FARM, HEALTHY_FARM, FarmError, FarmPlan, read_kind
 from simulators.unit.builds import find_build
+from simulators.unit.identity import STOCK
 
 
 def run(
@@ -34,12 +35,15 @@ def run(
 ) -> None:
     """Serve a farm of one healthy unit."""
     with clear_errors():
+        kind = read_kind(model)
+        if build and kind.firmware != STOCK:
+            raise FarmError(f"--build is a build of stock firmware, and --model {model!r} runs {kind.firmware}")
         plan = FarmPlan(
             units=1,
             seed=drawn_seed(seed),
             base=base,
             endpoints=listed_endpoints(context, addresses),
-            mix={read_model(model): 1.0},
+            mix={kind: 1.0},
             containers=1,
             troubles=ASLEEP_FARM if asleep else HEALTHY_FARM,
             build=find_build(build).key if build else "",

@@ -42,6 +42,7 @@ class UnitsQuery(Question, frozen=True, kw_only=True):
     container: Name | None = None
     rack: Name | None = None
     model: Name | None = None
+    firmware: Annotated[Name | None, Meta(description="Name of the firmware; antminer is stock.")] = None
     state: Phase | None = None
     cause: Annotated[Cause | None, Meta(description="The cause that takes most of the unit's nameplate.")] = None
     fault: Annotated[Name | None, Meta(description="Name of a fault that is active on the unit.")] = None

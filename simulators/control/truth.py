@@ -67,6 +67,7 @@ def _fits(unit: Unit, query: UnitsQuery, now: float) -> bool:
         query.container not in {None, identity.container}
         or query.rack not in {None, identity.rack}
         or query.model not in {None, identity.model.name}
+        or query.firmware not in {None, identity.firmware}
     ):
         return False
     unit.advance(now)

@@ -7,17 +7,19 @@ import ipaddress
 import math
 import random
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from itertools import count
+from typing import NamedTuple
 
 from simulators.faults import unit as unit_faults
+from simulators.firmware.registry import FIRMWARES
 from simulators.strangers.surroundings import QUIET, Elsewhere, Surroundings
 from simulators.twins.twin import PREFIX, Twin, read_twin
 from simulators.unit import chance, physics
 from simulators.unit.builds import build_for
 from simulators.unit.conditions import Condition
 from simulators.unit.endpoints import Endpoint
-from simulators.unit.identity import Identity
+from simulators.unit.identity import STOCK, Identity
 from simulators.unit.models import Cooling, Model, find_model
 from simulators.unit.stretches import WARM_UP_S
 from simulators.unit.unit import Unit
@@ -32,12 +34,24 @@ USUAL_AIR = physics.Climate(mean_celsius=22.0, swing_celsius=6.0)
 _COOLANT_MEAN_CELSIUS = 32.0
 
 
-Kind = Model | Twin
-"""What a unit is: a bin of a model, or the twin of a recorded unit."""
-
-
 class FarmError(ValueError):
     """A farm that cannot be built; the message names the value."""
+
+
+class Kind(NamedTuple):
+    """A kind of unit in a mix.
+
+    Attributes:
+        model: Its model and bin.
+        firmware: Name of the firmware it runs, as in `simulators.firmware.registry`.
+    """
+
+    model: Model
+    firmware: str = STOCK
+
+
+AnyKind = Kind | Twin
+"""What a unit is: a bin of a model under a firmware, or the twin of a recorded unit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +90,7 @@ class FarmPlan:
         seed: Random seed.
         base: First IPv4 address; the others follow, skipping those that end in 0 or 255.
         endpoints: One for each unit, instead of `base`; empty for the range.
-        mix: Share of each model or twin; the shares add up to 1.
+        mix: Share of each kind of unit; the shares add up to 1.
         containers: Number of containers, which are filled evenly and in order.
         troubles: Troubles that it starts with.
         air: Outside air; containers differ by a degree or two.
@@ -88,7 +102,7 @@ class FarmPlan:
     seed: int = 1
     base: str = "127.10.0.1"
     endpoints: tuple[Endpoint, ...] = ()
-    mix: Mapping[Kind, float] = field(default_factory=lambda: read_mix("S21:200=60%,T21:190=40%"))
+    mix: Mapping[AnyKind, float] = field(default_factory=lambda: read_mix("S21:200=60%,T21:190=40%"))
     containers: int = 3
     troubles: Troubles = field(default_factory=Troubles)
     air: physics.Climate = USUAL_AIR
@@ -96,22 +110,22 @@ class FarmPlan:
     build: str = ""
 
 
-def read_mix(text: str) -> dict[Kind, float]:
-    """Read ``S21:200=60%,T21:190=40%``: model, bin in TH/s, share. Without a bin the model's first one is used.
+def read_mix(text: str) -> dict[AnyKind, float]:
+    """Read ``S21:200=60%,T21:190/vnish=40%``: kinds of unit as of `read_kind`, and their shares.
 
     ``like:CAPTURE=60%`` stands for twins of a recorded unit; see `read_twin`.
 
     Raises:
-        FarmError: The text is malformed, or the shares do not add up to 100 %.
+        FarmError: The text is malformed, a firmware is unknown, or the shares do not add up to 100 %.
         ModelError: Unknown model or bin.
         CaptureError: A capture that cannot be read, or be a template.
     """
-    mix: dict[Kind, float] = {}
+    mix: dict[AnyKind, float] = {}
     for part in text.split(","):
         name, equals, share = part.strip().rpartition("=")
         if not equals:
             raise FarmError(f"mix part {part.strip()!r} is not of the form MODEL:TH=SHARE%, as in S21:200=60%")
-        kind: Kind = read_twin(name) if name.startswith(PREFIX) else read_model(name)
+        kind: AnyKind = read_twin(name) if name.startswith(PREFIX) else read_kind(name)
         mix[kind] = mix.get(kind, 0.0) + read_share(share)
     total = sum(mix.values())
     if abs(total - 1.0) > 0.005:
@@ -119,14 +133,14 @@ def read_mix(text: str) -> dict[Kind, float]:
     return mix
 
 
-def read_likes(texts: Sequence[str]) -> dict[Kind, float]:
+def read_likes(texts: Sequence[str]) -> dict[AnyKind, float]:
     """Read ``CAPTURE``, ``CAPTURE=2`` and the like: captures with their weights, 1 for those without one.
 
     Raises:
         FarmError: A weight is not a number above 0.
         CaptureError: A capture that cannot be read, or be a template.
     """
-    weights: dict[Kind, float] = {}
+    weights: dict[AnyKind, float] = {}
     for text in texts:
         name, equals, given = text.rpartition("=")
         try:
@@ -141,9 +155,17 @@ def read_likes(texts: Sequence[str]) -> dict[Kind, float]:
     return {twin: weight / total for twin, weight in weights.items()}
 
 
-def model_of(kind: Kind) -> Model:
-    """Return the model of a kind of unit."""
-    return kind.model if isinstance(kind, Twin) else kind
+def read_kind(text: str) -> Kind:
+    """Read ``S21:200/vnish``: model and bin as of `read_model`, and the firmware; stock without one.
+
+    Raises:
+        FarmError: Unknown firmware, or the bin is not a number.
+        ModelError: Unknown model or bin.
+    """
+    model, slash, firmware = text.partition("/")
+    if slash and firmware not in FIRMWARES:
+        raise FarmError(f"unknown firmware {firmware!r} of {text!r}; known: {', '.join(FIRMWARES)}")
+    return Kind(read_model(model), firmware or STOCK)
 
 
 def read_model(text: str) -> Model:
@@ -201,15 +223,7 @@ def check_plan(plan: FarmPlan) -> None:
     if first.is_loopback and int(first) + plan.units * 256 // 254 + 2 > int(ipaddress.IPv4Address("127.255.255.254")):
         raise FarmError(f"{plan.units} units do not fit between {plan.base} and 127.255.255.254")
     _check_surroundings(plan)
-    troubles = plan.troubles
-    wrong = (
-        troubles.off
-        + troubles.asleep
-        + troubles.starting
-        + troubles.missing_board
-        + troubles.missing_chips
-        + troubles.slow
-    )
+    wrong = sum(astuple(plan.troubles))
     if wrong > 1.0 + 1e-9:
         raise FarmError(f"troubles add up to {wrong:.1%} of the units")
 
@@ -249,7 +263,8 @@ def build_units(plan: FarmPlan, start: float) -> Iterator[Unit]:
     rack_names: dict[tuple[int, int], str] = {}
     places = [0] * plan.containers
     for index, kind in enumerate(kinds):
-        model = model_of(kind)
+        model = kind.model
+        twin, firmware = (kind, STOCK) if isinstance(kind, Twin) else (None, kind.firmware)
         container = index * plan.containers // plan.units
         rack, slot = divmod(places[container], SLOTS_PER_RACK)
         places[container] += 1
@@ -260,15 +275,16 @@ def build_units(plan: FarmPlan, start: float) -> Iterator[Unit]:
             unit_id=f"{rack_name}-{slot + 1:02d}",
             index=index,
             model=model,
-            build=plan.build
-            or (kind.build.key if isinstance(kind, Twin) else build_for(model.name, chance.uniform(key, -1))),
+            build=plan.build or (build_for(model.name, chance.uniform(key, -1)) if twin is None else twin.build.key),
             address=address,
             port=port,
             container=container_names[container],
             rack=rack_name,
             slot=slot + 1,
             key=key,
-            like=kind.name if isinstance(kind, Twin) else "",
+            like="" if twin is None else twin.name,
+            firmware=firmware,
+            tuning=FIRMWARES[firmware].tuning_for(chance.uniform(key, -8)),
         )
         trouble = troubles.get(index, "")
         air, coolant = climates[container]
@@ -283,7 +299,7 @@ def build_units(plan: FarmPlan, start: float) -> Iterator[Unit]:
         )
 
 
-def _spread(mix: Mapping[Kind, float], units: int) -> list[Kind]:
+def _spread(mix: Mapping[AnyKind, float], units: int) -> list[AnyKind]:
     """Return `units` kinds in the shares of `mix`, by largest remainder."""
     wanted = {kind: share * units for kind, share in mix.items()}
     counts = {kind: int(share) for kind, share in wanted.items()}

@@ -27,7 +27,9 @@ class UnitTruth(TypedDict):
     Attributes:
         host: Address in the ledger.
         found_here: Id of the unit that answers at that address now.
-        build: Its firmware build; of a twin the nearest one that the simulators know.
+        build: Its stock firmware build; of a twin the nearest one that the simulators know.
+        firmware: Name of the firmware it runs; ``antminer`` is stock, and stands for that of a twin.
+        tuning_ratio: Clock over rated clock of its tuning profile.
         like: Name of the capture that it is a twin of; empty for none.
         state: Its phase: off, booting, restarting, enumerating, ramping, hashing, throttled, protected, asleep.
         since: Beginning of this state, Unix seconds.
@@ -55,6 +57,8 @@ class UnitTruth(TypedDict):
     serial: str
     mac: str
     build: str
+    firmware: str
+    tuning_ratio: float
     like: str
     nameplate_hs: float
     state: str
@@ -191,6 +195,8 @@ def unit_truth(unit: Unit, t: float) -> UnitTruth:
         "serial": identity.serial,
         "mac": identity.mac,
         "build": unit.build,
+        "firmware": identity.firmware,
+        "tuning_ratio": identity.tuning,
         "like": identity.like,
         "nameplate_hs": identity.model.hashrate_hs,
         "state": str(unit.phase),

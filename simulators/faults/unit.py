@@ -296,6 +296,19 @@ class PoolDead:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WorkDiverted:
+    """The unit hashes, and none of its work goes to the owner's pools, which stay alive and in use.
+
+    Under a firmware that has a pool of its own, all work goes there. An agent must say that the owner gets nothing,
+    although the unit's rate is in order.
+    """
+
+    def bend(self, conditions: Conditions) -> Conditions:
+        """Divert the work."""
+        return replace(conditions, is_work_diverted=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FirmwareChanged:
     """Another firmware build was installed; the unit restarts with it.
 

@@ -29,6 +29,7 @@ UNIT_FAULTS: tuple[type[Fault], ...] = (
     unit.RestartLoop,
     unit.PsuTrip,
     unit.PoolDead,
+    unit.WorkDiverted,
     unit.FirmwareChanged,
     unit.AddressSwapped,
 )

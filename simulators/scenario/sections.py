@@ -75,7 +75,8 @@ class FarmSection(Section):
         containers: Number of containers, filled evenly and in order: C1, C2, ...
         base: First IPv4 address.
         addresses: ``IPV4`` or ``IPV4:PORT``, one for each unit, instead of `base`.
-        mix: Model and bin, or ``like:`` and a capture's folder, to share: ``"S21:200" = "60%"``.
+        mix: Model, bin and firmware, or ``like:`` and a capture's folder, to share: ``"S21:200" = "60%"``,
+            ``"S21:200/vnish" = "40%"``.
         troubles: Troubles that it starts with.
     """
 

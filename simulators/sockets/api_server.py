@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from simulators.firmware.antminer import api_program
+from simulators.firmware.request import MAX_REQUEST_BYTES, NUL, read_request
 from simulators.sockets.doors import Doors
 from simulators.sockets.endings import arrived, reset
 from simulators.sockets.journal import Journal
@@ -29,9 +29,6 @@ _ACCEPT_BATCH = 128
 _MAX_WAITING = 100  # Documented (D04): upstream's listen backlog. Assumed (A02): an S21's too.
 _RESERVED_FILES = 256
 _MAX_HANG_S = 3600.0
-
-# API commands that change something; a monitoring client never sends them.
-WRITE_COMMANDS = frozenset({"reload", "sleep", "network"})
 
 
 class ApiServer:
@@ -183,7 +180,7 @@ class ApiServer:
     def _begin(self, connection: socket.socket, station: Station) -> None:
         """Serve a client at once if its request has arrived, else wait for it."""
         try:
-            data = connection.recv(api_program.MAX_REQUEST_BYTES, socket.MSG_DONTWAIT)
+            data = connection.recv(MAX_REQUEST_BYTES, socket.MSG_DONTWAIT)
         except BlockingIOError:
             descriptor = connection.fileno()
             self._connections[descriptor] = (connection, station)
@@ -200,7 +197,7 @@ class ApiServer:
         if self._epoll is not None:
             self._epoll.unregister(descriptor)
         try:
-            data = connection.recv(api_program.MAX_REQUEST_BYTES, socket.MSG_DONTWAIT)
+            data = connection.recv(MAX_REQUEST_BYTES, socket.MSG_DONTWAIT)
         except OSError:
             data = b""
         if self._answer(connection, station, data):
@@ -225,17 +222,17 @@ class ApiServer:
         if not station.is_online(now):
             reset(connection)
             return True
-        request = api_program.read_request(data)
+        request = read_request(data)
         self.journal.note(
             now,
             station.name,
             f"{request.command} new_api" if request.is_new_api else request.command,
-            is_write=request.command in WRITE_COMMANDS,
+            is_write=station.is_write(request),
         )
         reply = station.answer(request, now)
         self.replies += 1
         if isinstance(reply, bytes):
-            reply += api_program.NUL
+            reply += NUL
             if self._latency_s:
                 reply = Delivery(command=request.command, reply=reply)
         if isinstance(reply, bytes):
@@ -281,7 +278,7 @@ async def _send(connection: socket.socket, delivery: Delivery) -> None:
         await loop.sock_sendall(connection, delivery.reply[at : at + piece_bytes])
     if delivery.ending is Ending.HANG:
         async with asyncio.timeout(_MAX_HANG_S):
-            while await loop.sock_recv(connection, api_program.MAX_REQUEST_BYTES):
+            while await loop.sock_recv(connection, MAX_REQUEST_BYTES):
                 pass
     else:
         await asyncio.sleep(delivery.linger_s)

@@ -13,8 +13,9 @@ from simulators.captures.folder import CaptureError, read_capture
 from simulators.captures.form import Answer, Ending, PortState, Recording
 from simulators.captures.walk import walk_of
 from simulators.farm.plan import addresses
-from simulators.firmware.antminer import api_program, legacy
-from simulators.firmware.antminer.api_program import Request, request_name
+from simulators.firmware.registry import is_any_write
+from simulators.firmware.request import NUL, Request, request_name
+from simulators.firmware.stand_in import joined, joins_reports, refusal
 from simulators.unit import delivery
 from simulators.unit.delivery import Delivery
 from simulators.unit.endpoints import Endpoint
@@ -148,6 +149,10 @@ class RecordedUnit:
         """Return True: a recorded unit always answers."""
         return True
 
+    def is_write(self, request: Request) -> bool:
+        """Return True if the request would change a unit of any firmware."""
+        return is_any_write(request)
+
     def scene(self, t: float) -> Scene:
         """Return what it answers at `t`."""
         return self.scenes[max(0, bisect_right(self._times, t - self._start) - 1)]
@@ -165,16 +170,20 @@ class RecordedUnit:
         """Return the recorded reply.
 
         The legacy one if the new dialect was not recorded; to a command that was not recorded, what the unit said to an
-        unknown one, or else E/14.
+        unknown one, or else its firmware's refusal. A unit whose firmware joins reports answers a joined request with
+        its recorded parts.
         """
         api = self.scene(t).api
         name = request_name(request)
         answer = api.get(name)
         if answer is None and name.endswith(" new_api"):
             answer = api.get(name.removesuffix(" new_api"))
+        if answer is None and len(request.commands) > 1 and joins_reports(each.data for each in api.values()):
+            unknown = refusal([each.data for each in api.values()], t)
+            return joined(request.commands, lambda command: api[command].data if command in api else unknown)
         answer = answer or api.get(form.ANY_COMMAND)
         if answer is None:
-            return legacy.invalid_command(t).encode()
+            return refusal([each.data for each in api.values()], t)
         return _delivered(answer, request.command, self.delay(answer.reply.request))
 
 
@@ -190,7 +199,7 @@ def _delivered(answer: Answer, command: str, delay: Delay | None) -> bytes | Del
     if ending in (None, Ending.NUL_CLOSE) and delay is None:
         return data
     if ending in (None, Ending.NUL_CLOSE, Ending.NUL):
-        data += api_program.NUL
+        data += NUL
     elif ending is Ending.TOO_LARGE:
         data += BEYOND_CAP
     wait_s, spread_s, pieces = delay or (0.0, 0.0, 1)

@@ -4,15 +4,14 @@ from typing import Protocol
 
 from simulators.captures.form import Ending
 from simulators.farm.farm import Farm
-from simulators.firmware.antminer import api_program
-from simulators.firmware.antminer.api_program import Request
 from simulators.firmware.like.likeness import likeness_of
+from simulators.firmware.registry import firmware_of, is_any_write
+from simulators.firmware.request import NUL, Request
 from simulators.unit import chance
 from simulators.unit.delivery import Delivery, Facts
 from simulators.unit.delivery import Ending as DeliveryEnding
 from simulators.unit.snapshot import OFFLINE
 from simulators.unit.unit import Unit
-from simulators.unit.work_modes import WORK_MODE_SLEEP
 
 # Endings of recorded replies that differ from a NUL and the close.
 _OTHER_ENDINGS = frozenset({Ending.CLOSE, Ending.NUL})
@@ -29,6 +28,10 @@ class Station(Protocol):
 
     def is_online(self, t: float) -> bool:
         """Return True if its API process can be reached at `t`."""
+        ...
+
+    def is_write(self, request: Request) -> bool:
+        """Return True if the request would change its state."""
         ...
 
     def answer(self, request: Request, t: float) -> bytes | Delivery:
@@ -59,21 +62,30 @@ class LiveUnit:
             unit.advance(t)
         return unit.phase not in OFFLINE and not unit.conditions.is_cut_off
 
+    def is_write(self, request: Request) -> bool:
+        """Return True if the firmware of the unit found here takes the request and changes something.
+
+        Of a twin, whose firmware may be any: if it would change a unit of any.
+        """
+        unit = self._farm.unit_found_at(self._unit)
+        return firmware_of(unit).is_write(request) if self._farm.twin_of(unit) is None else is_any_write(request)
+
     def answer(self, request: Request, t: float) -> bytes | Delivery:
         """Return the reply of the unit found here."""
         unit = self._unit
         if unit.conditions.answers_as:
             unit = self._farm.unit_found_at(unit)
         twin = self._farm.twin_of(unit)
+        firmware = firmware_of(unit)
         ending = Ending.NUL_CLOSE
         if twin is None:
-            reply = api_program.answer(unit, request, t)
+            reply = firmware.answer(unit, request, t)
         else:
             reply, told = likeness_of(twin).answer(unit, request, t)
             ending = told or ending
-        if request.is_new_api and request.command == "sleep" and not unit.conditions.is_legacy_only:
-            # Assumed (A24): like a change of mode on the web page. `reload` and `network` show in no reply.
-            self._farm.set_work_mode(unit, WORK_MODE_SLEEP)
+        mode = firmware.ordered_mode(unit, request)
+        if mode is not None:
+            self._farm.set_work_mode(unit, mode)
         spoilers = unit.conditions.spoilers
         if not spoilers and ending not in _OTHER_ENDINGS:
             return reply
@@ -87,7 +99,7 @@ class LiveUnit:
         )
         delivery = Delivery(
             command=request.command,
-            reply=reply if ending is Ending.CLOSE else reply + api_program.NUL,
+            reply=reply if ending is Ending.CLOSE else reply + NUL,
             draw=draw,
             ending=DeliveryEnding.HANG if ending is Ending.NUL else DeliveryEnding.CLOSE,
             facts=facts,

@@ -4,7 +4,8 @@ import ipaddress
 
 import msgspec
 
-from simulators.firmware.antminer.api_program import Request
+from simulators.firmware.registry import is_any_write
+from simulators.firmware.request import Request
 from simulators.strangers import recorded
 from simulators.strangers.surroundings import Make
 from simulators.unit.delivery import Delivery, Ending
@@ -33,6 +34,10 @@ class StrangerAt:
     def is_online(self, _t: float) -> bool:
         """Return True: it always answers, if only with nothing."""
         return True
+
+    def is_write(self, request: Request) -> bool:
+        """Return True if the request would change a unit of any firmware."""
+        return is_any_write(request)
 
     def answer(self, request: Request, _t: float) -> bytes | Delivery:
         """Return its recorded reply, what its web server says, or nothing on a connection that stays open."""

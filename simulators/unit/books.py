@@ -6,6 +6,8 @@ from simulators.unit.conditions import Cause, Claims, losses_by_cause
 from simulators.unit.physics import Flow
 
 LAG_30M_S = 1800.0
+PAST_S = 900.0
+"""The longest window for which books that keep their past know the hashes."""
 
 _NO_LOSSES: dict[Cause, float] = {}  # Shared by all units without losses; never written to.
 
@@ -40,17 +42,30 @@ class Outlook(NamedTuple):
     totals: Totals
 
 
+class Stretch(NamedTuple):
+    """Hashes until the start of a flow that has ended, and that flow."""
+
+    hashes: float
+    flow: Flow
+
+
 class Books:
     """Integrals up to the last event, and the flow that holds since.
 
     Args:
         start: When the books open, Unix seconds.
         nameplate_hs: Hashrate that losses are counted against.
+        keeps_past: Answer `hashes_at` for moments before the last event, for firmware that reports windows.
     """
 
-    __slots__ = ("_hashes", "_joules", "_lagged_hs", "_losses", "_nameplate_hs", "_uplift", "flow", "time")
+    __slots__ = (
+        *("_hashes", "_joules", "_keeps_past", "_lagged_hs", "_losses", "_nameplate_hs", "_past", "_uplift"),
+        *("flow", "time"),
+    )
 
-    def __init__(self, start: float, nameplate_hs: float) -> None:
+    def __init__(self, start: float, nameplate_hs: float, *, keeps_past: bool = False) -> None:
+        self._keeps_past = keeps_past
+        self._past: tuple[Stretch, ...] = ()
         self.time = start
         self.flow = Flow(start)
         self._nameplate_hs = nameplate_hs
@@ -60,6 +75,16 @@ class Books:
     def hashes(self, t: float) -> float:
         """Return the hashes done until `t`."""
         return self._hashes + self.flow.hashes_until(t)
+
+    def hashes_at(self, t: float) -> float:
+        """Return the hashes done until `t`, at most `PAST_S` ago; before the books opened the first rate held."""
+        if t >= self.time or not self._keeps_past:
+            return self.hashes(t)
+        for stretch in reversed(self._past):
+            if stretch.flow.start <= t:
+                return stretch.hashes + stretch.flow.hashes_until(t)
+        first = self._past[0] if self._past else Stretch(self._hashes, self.flow)
+        return first.hashes + first.flow.rate_hs * (t - first.flow.start)
 
     def lagged_hs(self, t: float) -> float:
         """Return the exponential average of the rate at `t`, with a time constant of half an hour, H/s."""
@@ -94,6 +119,11 @@ class Books:
         if t <= self.time:
             return
         lagged_hs = self.lagged_hs(t)
+        if self._keeps_past:
+            kept = (*self._past, Stretch(self._hashes, self.flow))
+            # The last one that began before then covers its beginning.
+            old = [number for number, stretch in enumerate(kept) if stretch.flow.start <= t - PAST_S]
+            self._past = kept[old[-1] if old else 0 :]
         self._hashes, self._joules, self._uplift, self._losses = self.totals(t, claimed)
         self._lagged_hs = lagged_hs
         self.flow = self.flow.moved_to(t)
@@ -101,5 +131,6 @@ class Books:
 
     def open_again(self) -> None:
         """Reset the integrals: the farm starts here."""
+        self._past = tuple([stretch._replace(hashes=stretch.hashes - self._hashes) for stretch in self._past])
         self._hashes = self._joules = self._uplift = 0.0
         self._losses = _NO_LOSSES

@@ -56,6 +56,7 @@ class Conditions:
         drift_per_hour: Share of the rate lost every hour since the drift began.
         drift_floor: Where the drift ends, as a factor.
         dead_pools: How many pools, counted from the first, do not answer.
+        is_work_diverted: No configured pool is credited with the work.
         is_frozen: The firmware repeats its last figures; nothing hashes.
         trip_every_s: Seconds of hashing between two losses of power; infinite for a single loss, at once; 0 for none.
         trip_off_s: Seconds without power at each loss; 0 is a restart of the control board.
@@ -82,6 +83,7 @@ class Conditions:
     drift_per_hour: float = 0.0
     drift_floor: float = 0.5
     dead_pools: int = 0
+    is_work_diverted: bool = False
     is_frozen: bool = False
     trip_every_s: float = 0.0
     trip_off_s: float = 0.0
@@ -96,6 +98,11 @@ class Conditions:
     def is_without_work(self) -> bool:
         """True if the boards run but have nothing to hash."""
         return self.is_frozen or self.has_no_boards or self.has_failed or self.dead_pools >= CONFIGURED_POOLS
+
+    @property
+    def credited_pool(self) -> int:
+        """The pool that is credited with the work, from 0; beyond the configured ones, none is."""
+        return CONFIGURED_POOLS if self.is_work_diverted else self.dead_pools
 
     def chips(self, model: Model, board: int) -> int:
         """Return how many chips of a board hash."""
@@ -140,7 +147,15 @@ HEALTHY = Conditions()
 Claims = tuple[tuple[Cause, float], ...]
 
 
-def claims(model: Model, phase: Phase, conditions: Conditions, *, is_asleep: bool, is_waking: bool = False) -> Claims:
+def claims(
+    model: Model,
+    phase: Phase,
+    conditions: Conditions,
+    *,
+    is_asleep: bool,
+    is_waking: bool = False,
+    tuning: float = 1.0,
+) -> Claims:
     """Return the causes of a unit's losses, each with the largest share of the nameplate it can take.
 
     Args:
@@ -149,6 +164,7 @@ def claims(model: Model, phase: Phase, conditions: Conditions, *, is_asleep: boo
         conditions: The sum of its active faults.
         is_asleep: It is asleep or going to sleep.
         is_waking: It is starting because a sleep ended; after a declared curtailment that start belongs to it.
+        tuning: Clock over rated clock of its tuning profile.
     """
     if is_asleep and phase is not Phase.OFF:
         return ((Cause.CURTAILED if conditions.is_curtailed else Cause.ASLEEP, math.inf),)
@@ -161,7 +177,7 @@ def claims(model: Model, phase: Phase, conditions: Conditions, *, is_asleep: boo
     return (
         (Cause.MISSING_BOARDS, conditions.count_dead_boards(model) / model.boards),
         (Cause.MISSING_CHIPS, conditions.missing_chip_ratio(model)),
-        (Cause.DERATED, 1.0 - physics.THROTTLE_RATIO if phase is Phase.THROTTLED else 0.0),
+        (Cause.DERATED, 1.0 - tuning * (physics.THROTTLE_RATIO if phase is Phase.THROTTLED else 1.0)),
         (Cause.UNDERPERFORMING, math.inf),
     )
 

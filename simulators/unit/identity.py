@@ -1,10 +1,14 @@
 """Identity of a unit: model, names, numbers and place, fixed for its whole life."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from simulators.unit import chance
 from simulators.unit.endpoints import Endpoint
 from simulators.unit.models import Model
+
+STOCK: Final = "antminer"
+"""Name of the stock firmware."""
 
 _LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ"
 _PAIRS = tuple(a + b for b in _LETTERS for a in _LETTERS)
@@ -18,9 +22,11 @@ class Identity:
         unit_id: Name in the ledger.
         index: Position in the farm, from 0.
         model: Its bin.
-        build: Key of its firmware build.
+        build: Key of its stock firmware build; of the build that was there before, under another firmware.
         address: IPv4 address as a number.
         port: TCP port of its API; 0 for the port of the whole farm.
+        firmware: Name of the firmware it runs, as in `simulators.firmware.registry`.
+        tuning: Clock over rated clock of the tuning profile it runs.
         container: Container.
         rack: Rack.
         slot: Slot in the rack, from 1.
@@ -39,6 +45,8 @@ class Identity:
     key: int
     port: int = 0
     like: str = ""
+    firmware: str = STOCK
+    tuning: float = 1.0
 
     @property
     def host(self) -> str:

@@ -8,12 +8,12 @@ from simulators.unit import physics, stretches
 from simulators.unit.books import Books
 from simulators.unit.builds import BUILDS
 from simulators.unit.conditions import HEALTHY, Change, Claims, Condition, Conditions, Verb, bent, claims
-from simulators.unit.identity import Identity
+from simulators.unit.identity import STOCK, Identity
 from simulators.unit.observe import observe
 from simulators.unit.settings import FACTORY
 from simulators.unit.shares import ShareCounter
 from simulators.unit.snapshot import OFFLINE, RUNNING, Phase, Shares, Snapshot
-from simulators.unit.work_modes import WORK_MODE_NORMAL, WORK_MODE_SLEEP
+from simulators.unit.work_modes import CLOCK_RATIO, WORK_MODE_NORMAL, WORK_MODE_SLEEP
 
 # Phases between the end of a sleep and the full rate.
 _WAKING = frozenset({Phase.RESTARTING, Phase.ENUMERATING, Phase.RAMPING})
@@ -86,7 +86,7 @@ class Lifecycle:
         self._update_climate()
         self._process_start = process_start
         self.since = self._drift_since = begun
-        self._books = Books(begun, model.hashrate_hs)
+        self._books = Books(begun, model.hashrate_hs, keeps_past=identity.firmware != STOCK)
         self._shares = ShareCounter(key + KEY_SHARES, model.share_difficulty, 0.0)
         self._enter(self._first_phase(begun, is_warm=is_warm), begun)
 
@@ -94,6 +94,11 @@ class Lifecycle:
     def work_mode(self) -> int:
         """Work mode the unit is in or changing to; sleep while any fault keeps it asleep."""
         return WORK_MODE_SLEEP if self.conditions.is_asleep else self._work_mode
+
+    @property
+    def is_waking(self) -> bool:
+        """True from the end of a sleep until the full rate."""
+        return self._is_waking
 
     @property
     def build(self) -> str:
@@ -126,7 +131,7 @@ class Lifecycle:
         if now.is_frozen and not before.is_frozen:
             self._frozen = (self._observe(at), self._count_shares(at))
         full_rate_hs = self._full_rate_hs()
-        self._shares.switch_pool(self._books.hashes(at), before.dead_pools, now.dead_pools)
+        self._shares.switch_pool(self._books.hashes(at), before.credited_pool, now.credited_pool)
         self.conditions = now
         self._update_climate()
         if now.drift_per_hour != before.drift_per_hour:
@@ -216,9 +221,9 @@ class Lifecycle:
 
     def _stretch(self, at: float) -> stretches.Stretch:
         phase, conditions, climate = self.phase, self.conditions, self.climate
-        silicon, mode = self._silicon, self._work_mode
+        silicon, full_clock = self._silicon, self._full_clock
         if phase is Phase.RAMPING:
-            return stretches.ramping(at, climate, silicon, rate_hs=self._full_rate_hs(), mode=mode)
+            return stretches.ramping(at, climate, silicon, rate_hs=self._full_rate_hs(), full_clock=full_clock)
         if phase in RUNNING:
             return stretches.hashing(
                 at,
@@ -227,7 +232,7 @@ class Lifecycle:
                 climate,
                 silicon,
                 rate_hs=self._full_rate_hs(),
-                mode=mode,
+                full_clock=full_clock,
                 since=self.since,
                 drift_since=self._drift_since,
             )
@@ -263,8 +268,13 @@ class Lifecycle:
         self._shares.start_process(self._books.hashes(at))
         self._books.settle_average(0.0)
 
+    @property
+    def _full_clock(self) -> float:
+        """Clock over rated clock of its work mode and tuning profile."""
+        return CLOCK_RATIO[self._work_mode] * self.identity.tuning
+
     def _full_rate_hs(self) -> float:
-        return stretches.full_rate_hs(self.identity.model, self._silicon, self.conditions, self._work_mode)
+        return stretches.full_rate_hs(self.identity.model, self._silicon, self.conditions, self._full_clock)
 
     def _claims(self) -> Claims:
         return claims(
@@ -273,6 +283,7 @@ class Lifecycle:
             self.conditions,
             is_asleep=self.work_mode == WORK_MODE_SLEEP,
             is_waking=self._is_waking,
+            tuning=self.identity.tuning,
         )
 
     def _observe(self, t: float) -> Snapshot:
@@ -284,7 +295,7 @@ class Lifecycle:
             t,
             phase=self.phase,
             phase_s=t - self.since,
-            clock_ratio=stretches.clock_ratio(t, self.phase, self._work_mode, since=self.since),
+            clock_ratio=stretches.clock_ratio(t, self.phase, self._full_clock, since=self.since),
             work_mode=self.work_mode,
             process_start=self._process_start,
             process_hashes=self._shares.process_start,
@@ -292,4 +303,4 @@ class Lifecycle:
 
     def _count_shares(self, t: float) -> Shares:
         books = self._books
-        return self._shares.count(books.hashes(t), books.flow.rate_at(t), self.conditions.dead_pools)
+        return self._shares.count(books.hashes(t), books.flow.rate_at(t), self.conditions.credited_pool)

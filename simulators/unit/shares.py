@@ -15,7 +15,8 @@ _KEY_ACCEPTED, _KEY_REJECTED, _KEY_STALE, _KEY_AGE = range(4)
 
 Credit = tuple[int, int, int]  # Accepted, rejected, stale.
 _NOTHING: Credit = (0, 0, 0)
-_NO_CREDITS = (_NOTHING,) * CONFIGURED_POOLS
+# The last is for work that no configured pool is credited with.
+_NO_CREDITS = (_NOTHING,) * (CONFIGURED_POOLS + 1)
 
 
 class ShareCounter:
@@ -52,8 +53,8 @@ class ShareCounter:
         self._credits = _NO_CREDITS
 
     def switch_pool(self, hashes: float, old: int, new: int) -> None:
-        """Freeze the counters of pool `old` and credit pool `new` from now on; either may be no pool at all."""
-        if old != new and old < CONFIGURED_POOLS:
+        """Freeze the counters of pool `old` and credit pool `new` from now on; `CONFIGURED_POOLS` is none of them."""
+        if old != new and old <= CONFIGURED_POOLS:
             kept = list(self._credits)
             kept[old] = self._of_pool(self._total(hashes), old)
             self._credits = tuple(kept)

@@ -7,7 +7,6 @@ from simulators.unit import chance, physics
 from simulators.unit.conditions import Conditions
 from simulators.unit.models import Model
 from simulators.unit.snapshot import RUNNING, Phase
-from simulators.unit.work_modes import CLOCK_RATIO
 
 # Duration of each stage of a start, s. Assumed (A36): 4028 up at 45 s, boards at 75 s, full rate within 2
 # to 6 minutes.
@@ -60,23 +59,22 @@ def draw_silicon(model: Model, key: int) -> Silicon:
     )
 
 
-def full_rate_hs(model: Model, silicon: Silicon, conditions: Conditions, mode: int) -> float:
-    """Return the hashrate of all working chips at the rated clock of a work mode, H/s."""
+def full_rate_hs(model: Model, silicon: Silicon, conditions: Conditions, full_clock: float) -> float:
+    """Return the hashrate of all working chips at `full_clock`, the clock over rated clock of mode and profile, H/s."""
     if conditions.is_without_work:
         return 0.0
     chips = sum(conditions.chips_by_board(model))
     rate_hs = chips * model.ghs_per_chip_mhz * model.frequency_mhz * 1e9 * silicon.rate_ratio
-    return rate_hs * conditions.rate_ratio * CLOCK_RATIO[mode]
+    return rate_hs * conditions.rate_ratio * full_clock
 
 
-def clock_ratio(t: float, phase: Phase, mode: int, *, since: float) -> float:
+def clock_ratio(t: float, phase: Phase, full_clock: float, *, since: float) -> float:
     """Return clock over rated clock at `t` in a phase that began at `since`; 0 while nothing hashes."""
     if phase not in RUNNING:
         return 0.0
-    ratio = CLOCK_RATIO[mode]
     if phase is Phase.THROTTLED:
-        return ratio * physics.THROTTLE_RATIO
-    return ratio * (t - since) / RAMP_S if phase is Phase.RAMPING else ratio
+        return full_clock * physics.THROTTLE_RATIO
+    return full_clock * (t - since) / RAMP_S if phase is Phase.RAMPING else full_clock
 
 
 def has_fans(model: Model, conditions: Conditions) -> bool:
@@ -121,14 +119,14 @@ def idle(
     return Stretch(physics.idle_flow(at, 0.0 if phase is Phase.OFF else physics.STANDBY_WATTS), until, phase)
 
 
-def ramping(at: float, climate: physics.Climate, silicon: Silicon, *, rate_hs: float, mode: int) -> Stretch:
-    """Return the ramp of the clock to that of a work mode, at the end of which the unit does `rate_hs`."""
+def ramping(at: float, climate: physics.Climate, silicon: Silicon, *, rate_hs: float, full_clock: float) -> Stretch:
+    """Return the ramp of the clock to `full_clock`, at the end of which the unit does `rate_hs`."""
     flow = physics.ramp_flow(
         at,
         full_rate_hs=rate_hs,
         ramp_s=RAMP_S,
         energy=silicon.joules_per_hash,
-        clock_ratio=CLOCK_RATIO[mode],
+        clock_ratio=full_clock,
         climate=climate,
     )
     return Stretch(flow, at + RAMP_S, Phase.RAMPING)
@@ -142,7 +140,7 @@ def hashing(
     silicon: Silicon,
     *,
     rate_hs: float,
-    mode: int,
+    full_clock: float,
     since: float,
     drift_since: float,
 ) -> Stretch:
@@ -154,8 +152,8 @@ def hashing(
         conditions: The sum of the unit's active faults.
         climate: The air around the unit.
         silicon: Quality of its chips.
-        rate_hs: Hashrate at the full clock of the work mode, without drift.
-        mode: The work mode.
+        rate_hs: Hashrate at the full clock, without drift.
+        full_clock: Clock over rated clock of its work mode and tuning profile.
         since: When the phase began.
         drift_since: When the drift began.
     """
@@ -186,7 +184,7 @@ def hashing(
         rate_hs=rate_hs,
         slope_hs_s=slope_hs_s,
         energy=silicon.joules_per_hash,
-        clock_ratio=clock_ratio(at, phase, mode, since=since),
+        clock_ratio=clock_ratio(at, phase, full_clock, since=since),
         climate=climate,
     )
     return Stretch(flow, until, follows)

@@ -141,6 +141,19 @@ class Unit(Lifecycle):
             return Process(self._frozen[0].elapsed_s, self._frozen[0].work_mode)
         return Process(max(0, int(t - self._process_start)), self.work_mode)
 
+    def window_hs(self, t: float, window_s: float) -> float:
+        """Return the hashes of the running process in the `window_s` before `t`, over the whole window, H/s.
+
+        Args:
+            t: Unix seconds.
+            window_s: At most `books.PAST_S`. A frozen unit shows its last rate in every window.
+        """
+        self.advance(t)
+        if self._frozen:
+            return self._frozen[0].ghs_5s * 1e9
+        begin = max(t - window_s, self._process_start)
+        return (self._books.hashes(t) - self._books.hashes_at(begin)) / window_s
+
     def shares(self, t: float) -> Shares:
         """Return the share counters at `t`; costs as much as a snapshot."""
         self.advance(t)

@@ -26,7 +26,7 @@ from pathlib import Path
 from simulators.farm.clock import SimClock
 from simulators.farm.farm import Farm
 from simulators.farm.plan import FarmPlan
-from simulators.firmware.antminer import api_program as firmware
+from simulators.firmware.request import read_request
 from simulators.sockets.station import LiveUnit
 
 REQUESTS = {
@@ -75,7 +75,7 @@ def print_memory(units: int) -> None:
     for station in stations.values():
         if station.is_online(now):
             for request in REQUESTS.values():
-                station.answer(firmware.read_request(request), now)
+                station.answer(read_request(request), now)
     used = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
     print(f"memory {used / units:,.0f} bytes a unit; {built_s:.2f} s to build")
 

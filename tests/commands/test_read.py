@@ -72,7 +72,7 @@ async def test_bad_chips_and_the_kind_of_power() -> None:
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("09-refused-counts-as-covered", "refused: stats: code 14, 'Invalid command' from Braiins OS (BOSer)"),
+        ("09-refused-counts-as-covered", "refused: summary: code 14, 'Invalid command' from Braiins OS (BOSer)"),
         ("10-http-on-4028", "foreign: something that speaks HTTP answers on 4028 (ePIC firmware does)"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Facts of the Antminer API: each has an id, a kind and a source, and code names only facts that exist."""
+"""Facts of the APIs that units speak: each has an id, a kind and a source, and code names only facts that exist."""
 
 import ast
 import io
@@ -13,7 +13,7 @@ from typing import NamedTuple
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FACTS_FILE = ROOT / "docs" / "antminer-api.md"
+FACTS_FILES = tuple(ROOT / "docs" / name for name in ("antminer-api.md", "aftermarket-api.md"))
 ASSUMPTIONS_FILE = ROOT / "docs" / "assumptions.md"
 SOURCES = sorted(path for package in ("agent", "simulators") for path in (ROOT / package).rglob("*.py"))
 CAPTURES = {
@@ -25,7 +25,7 @@ CAPTURES = {
 
 ID = re.compile(r"\b[ODA][0-9]{2,3}\b")
 FACT_ROW = re.compile(r'^\| <a id="([^"]*)"></a>\*\*([^*]*)\*\* \| (.+) \| (.*?) ?\|$', re.MULTILINE)
-ASSUMPTION_ROW = re.compile(r"^\| \[([^\]]*)\]\(antminer-api\.md#([^)]*)\) \|(.*)\|$", re.MULTILINE)
+ASSUMPTION_ROW = re.compile(r"^\| \[([^\]]*)\]\(([a-z-]+\.md)#([^)]*)\) \|(.*)\|$", re.MULTILINE)
 # A folder of captures: model, firmware, date; a place of publication may follow. After a slash it is part of a path.
 CAPTURE_NAME = re.compile(r"(?<![\w/#.-])(?:[slt][0-9]|other-|stock-)[a-z0-9-]*-20[0-9]{2,4}(?:-[a-z0-9]+)?(?![\w-])")
 # "Observed (O12, O13)": the ids follow the word at once. In lower case it is prose, unless a colon makes it a claim.
@@ -49,12 +49,12 @@ def test_every_id_is_well_formed_and_stands_once() -> None:
 
 def test_no_row_of_the_facts_is_lost_to_a_slip() -> None:
     """A row with an anchor that the pattern does not read would not be checked at all."""
-    assert FACTS_FILE.read_text(encoding="utf-8").count('<a id="') == len(facts())
+    assert sum(file.read_text(encoding="utf-8").count('<a id="') for file in FACTS_FILES) == len(facts())
 
 
 def test_texts_name_only_ids_that_exist() -> None:
     """Facts name each other by id, and so do the notes on assumptions."""
-    for file in (FACTS_FILE, ASSUMPTIONS_FILE):
+    for file in (*FACTS_FILES, ASSUMPTIONS_FILE):
         text = file.read_text(encoding="utf-8")
         assert set(ID.findall(text)) <= facts().keys(), file.name
 
@@ -78,13 +78,14 @@ def test_assumed_facts_name_no_source() -> None:
 def test_assumptions_are_those_of_the_facts() -> None:
     """Each once, with where it is used, what depends on it and what would settle it."""
     rows = ASSUMPTION_ROW.findall(ASSUMPTIONS_FILE.read_text(encoding="utf-8"))
-    listed = [fact for fact, _, _ in rows]
+    listed = [fact for fact, _, _, _ in rows]
     assert sorted(listed) == sorted(fact for fact in facts() if fact[0] == "A")
-    assert [fact for fact, anchor, _ in rows if fact != anchor] == []
-    assert [fact for fact, _, cells in rows if not is_full(cells)] == []
+    places = {fact: file.name for file in FACTS_FILES for _, fact, _, _ in rows_of(file)}
+    assert [fact for fact, page, anchor, _ in rows if fact != anchor or places.get(fact) != page] == []
+    assert [fact for fact, _, _, cells in rows if not is_full(cells)] == []
 
 
-@pytest.mark.parametrize("file", [FACTS_FILE, ASSUMPTIONS_FILE], ids=lambda path: path.name)
+@pytest.mark.parametrize("file", [*FACTS_FILES, ASSUMPTIONS_FILE], ids=lambda path: path.name)
 def test_captures_that_are_cited_exist(file: Path) -> None:
     """A folder that was renamed is renamed here too."""
     assert set(CAPTURE_NAME.findall(file.read_text(encoding="utf-8"))) <= CAPTURES
@@ -111,13 +112,18 @@ def test_every_claim_in_code_names_its_facts() -> None:
 
 def facts_columns() -> list[tuple[str, str]]:
     """Return anchor and id of every row of facts."""
-    return [(anchor, fact) for anchor, fact, _, _ in FACT_ROW.findall(FACTS_FILE.read_text(encoding="utf-8"))]
+    return [(anchor, fact) for file in FACTS_FILES for anchor, fact, _, _ in rows_of(file)]
 
 
 @cache
 def facts() -> dict[str, str]:
     """Return the source of every fact, by id."""
-    return {fact: source for _, fact, _, source in FACT_ROW.findall(FACTS_FILE.read_text(encoding="utf-8"))}
+    return {fact: source for file in FACTS_FILES for _, fact, _, source in rows_of(file)}
+
+
+def rows_of(file: Path) -> list[tuple[str, str, str, str]]:
+    """Return anchor, id, text and source of every row of facts on a page."""
+    return FACT_ROW.findall(file.read_text(encoding="utf-8"))
 
 
 def cited_captures(source: str) -> set[str]:

@@ -23,9 +23,14 @@ KNOWN = {
     ("recorded s19xp-vnish-2023", "power_fits_the_rate"): "O88",
     ("recorded other-s9-hiveon-2020", "power_fits_the_rate"): "D163",
     ("recorded other-s9pro-rwglr-2020", "pools_are_listed"): "O188",
+    ("recorded s19kpro-luxos-2025", "pools_are_listed"): "O178",
+    ("recorded s21pro-vnish-2026", "pools_are_listed"): "O172",
     ("recorded other-z15-stock-202007", "boards_sum_to_the_rate"): "O188",
     ("recorded other-ks7-stock-202602", "boards_sum_to_the_rate"): "O188",
     ("recorded other-bmm100-braiins-2026", "names_model_and_firmware"): "O82",
+    ("recorded s19jpro-braiins-2023", "names_model_and_firmware"): "O82",
+    ("recorded s21plus-braiins-2026", "names_model_and_firmware"): "O82",
+    ("recorded s21pro-braiins-2026", "names_model_and_firmware"): "O82",
     ("recorded other-s9-bosminerplus-2020", "names_model_and_firmware"): "O82",
 }
 

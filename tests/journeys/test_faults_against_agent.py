@@ -247,6 +247,8 @@ UNIT_ROWS = (
             **fans(*[pytest.approx(1800.0, abs=60.0)] * 4),
         },
     ),
+    # Stock firmware has no pool of its own: the shares are missing, and nothing else.
+    Row(fault="work_diverted", state=HASHING, why="hashing", series=WHOLE),
     Row(
         fault="firmware_changed",
         after_s=600.0,

@@ -227,6 +227,10 @@ def test_a_taken_port_is_one_clear_line_and_exit_1() -> None:
         (["farm", "--farm", "/nowhere.toml"], "/nowhere.toml: file: no such file or directory"),
         (["farm", "--addresses", "[b]:100:"], "'[b]:100:' is not IPV4 or IPV4:PORT"),
         (["one", "--model", "T21:much"], "bin 'much' of 'T21:much' is not a number of TH/s"),
+        (
+            ["one", "--model", "S21/vnish", "--build", "s21-202407"],
+            "--build is a build of stock firmware, and --model 'S21/vnish' runs vnish",
+        ),
         (["one", "--build", "S9-2016"], "unknown firmware build 'S9-2016'; known: s21-202407 (Thu Jul 11 16:38:25"),
         (["one", "--model", "T21:186"], "model 'T21' has no sourced bin of 186 TH/s; it has: 190"),
     ],

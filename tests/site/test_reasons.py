@@ -124,6 +124,23 @@ def _judged(*polls: Poll, event: Event | None = None, is_out: bool = False) -> U
 TWICE = (answered(uptime_s=9000.0), answered(uptime_s=9000.0), answered(uptime_s=9000.0))
 BOARDS = (board(0), board(1), board(2))
 SLOW = tuple(board(slot, frequency_hz=294 * MHZ) for slot in range(3))
+UNPAID = tuple(
+    PoolReading(index=index, status="Alive", is_active=True, difficulty_accepted=0.0, is_fee=index == 1)
+    for index in range(2)
+)
+PAID_MORE = (UNPAID[0], structs.replace(UNPAID[1], difficulty_accepted=1e6))
+
+
+def _unpaid() -> UnitStatus:
+    """Return the status of a unit whose owner's pool stood for an hour while the firmware's grew."""
+    one = Tracker([entry()], stale_after_s=STALE_AFTER_S, at=AT)
+    for number, pools in enumerate((UNPAID, PAID_MORE)):
+        one.record(answered(at=AT + 3600 * number, pools=pools), clock_s=3600.0 * number)
+    status = one.status("u1")
+    assert status is not None
+    return status
+
+
 GIVEN = {
     Reason.HASHING: lambda: _judged(answered()),
     Reason.MAINTENANCE: lambda: _judged(is_out=True),
@@ -141,6 +158,7 @@ GIVEN = {
     Reason.RESTARTING: lambda: _judged(answered(), failed(RESET)),
     Reason.BOOTING: lambda: _judged(answered(**IDLE, uptime_s=20.0)),
     Reason.RAMPING_UP: lambda: _judged(answered(hashrate_5s_hs=100 * TH, uptime_s=90.0)),
+    Reason.OWNER_UNPAID: _unpaid,
     Reason.WRONG_ROW: lambda: _judged(answered(identity=Identity(model="Antminer T21"))),
     Reason.BOARD_ABSENT: lambda: _judged(answered(hashrate_5s_hs=196 * TH, boards=BOARDS[:2])),
     Reason.CHIPS_MISSING: lambda: _judged(answered(hashrate_5s_hs=284 * TH, boards=(*BOARDS[:2], board(2, chips=88)))),

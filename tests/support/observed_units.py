@@ -14,7 +14,7 @@ from agent.hil.capture.form import Capture, CapturedUnit, Ending, Manifest, Mome
 from agent.hil.capture.requests import encoded
 from agent.hil.verify.observed import LOOK, POLLED
 from agent.unit.cgminer import wire
-from simulators.firmware.antminer import api_program
+from simulators.firmware.request import NUL, read_request
 from simulators.sockets.station import LiveUnit
 from simulators.unit import delivery
 from simulators.unit.conditions import Change, Condition, Verb
@@ -84,9 +84,9 @@ class _Recording:
         when = at - self._began
         if not self._station.is_online(at):
             return None, Ending.RESET, Timing(request=request, at_s=when, connect_s=REPLY_S)
-        answer = self._station.answer(api_program.read_request(sent), at)
+        answer = self._station.answer(read_request(sent), at)
         if isinstance(answer, bytes):
-            answer = Delivery(command=request, reply=answer + api_program.NUL)
+            answer = Delivery(command=request, reply=answer + NUL)
         reply, ending, took_s = _received(answer, wire.cap_of(sent) + MORE_BYTES)
         timing = Timing(
             request=request,

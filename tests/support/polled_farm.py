@@ -1,14 +1,16 @@
 """Units of a simulated farm, polled through the agent's own code without a socket, in simulated time."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from simulated_wire import Alone, asked
 
 from agent.errors import PollError
 from agent.site.ledger.entries import LedgerEntry, Place
 from agent.site.tracker import Tracker
-from agent.unit.antminer.conversation import Memory, converse
+from agent.unit import registry
 from agent.unit.nameplate import shipped_catalogue
+from agent.unit.reader import AnyReader
 from agent.unit.reading import Poll, UnitReading
 from simulators.farm.farm import Farm
 from simulators.unit.unit import Unit
@@ -39,14 +41,24 @@ class Polled:
         at: Simulated Unix time, s; also the monotonic clock.
         slow_every: Share counters are requested in every n-th poll.
         farm: The farm they are in; for units on their own none.
+        reader: Reads all units; that of stock firmware, or the one that asks each what it runs.
     """
 
-    def __init__(self, units: Iterable[Unit], *, at: float, slow_every: int = 30, farm: Farm | Alone = ALONE) -> None:
+    def __init__(
+        self,
+        units: Iterable[Unit],
+        *,
+        at: float,
+        slow_every: int = 30,
+        reader: AnyReader = registry.DEFAULT,
+        farm: Farm | Alone = ALONE,
+    ) -> None:
         self._farm = farm
         self.units = tuple(units)
         self.tracker = Tracker(map(declared, self.units), stale_after_s=30.0, at=at)
         self._nameplates = {unit.identity.unit_id: declared(unit).nameplate for unit in self.units}
-        self._memories = {unit.identity.unit_id: Memory() for unit in self.units}
+        self._reader = reader
+        self._memories: dict[str, Any] = {unit.identity.unit_id: reader.new_memory() for unit in self.units}
         self._slow_every = slow_every
 
     def poll(self, unit: Unit, at: float) -> Poll:
@@ -57,6 +69,7 @@ class Polled:
             reading = self._converse(unit, at)
         except PollError as failure:
             error = failure
+            self._reader.on_failed(self._memories[unit.identity.unit_id], failure)
         return Poll(unit_id=unit.identity.unit_id, at=at, took_s=0.02, reading=reading, error=error)
 
     def sweep(self, at: float) -> None:
@@ -67,7 +80,7 @@ class Polled:
 
     def _converse(self, unit: Unit, at: float) -> UnitReading:
         unit_id = unit.identity.unit_id
-        talk = converse(
+        talk = self._reader.converse(
             unit_id,
             self._memories[unit_id],
             nameplate=self._nameplates[unit_id],

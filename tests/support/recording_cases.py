@@ -8,6 +8,7 @@ from sim_cases import START, make_unit
 
 from agent.hil.assumptions.recorded import Exchange, Recorded
 from simulators.firmware.antminer import api_program
+from simulators.firmware.request import read_request
 from simulators.unit.conditions import Condition
 from simulators.unit.unit import Unit
 
@@ -92,7 +93,7 @@ def asked(unit: Unit, at: float, *, state: str | None = None, reports: Iterable[
     for report in reports:
         command, _, new_api = report.partition(" ")
         request: dict[str, Any] = {"command": command} | ({"new_api": True} if new_api else {})
-        reply = api_program.answer(unit, api_program.read_request(json.dumps(request).encode()), START + at)
+        reply = api_program.answer(unit, read_request(json.dumps(request).encode()), START + at)
         found.append(raw(report, reply, at, state=state, has_nul=True))
     return found
 

@@ -10,7 +10,7 @@ from simulators.strangers.surroundings import QUIET, Surroundings
 from simulators.unit import physics
 from simulators.unit.builds import build_for
 from simulators.unit.conditions import Condition
-from simulators.unit.identity import Identity
+from simulators.unit.identity import STOCK, Identity
 from simulators.unit.models import find_model
 from simulators.unit.unit import Unit
 
@@ -28,6 +28,8 @@ def make_unit(
     build: str = "",
     faults: Iterable[Condition] = (),
     start: float = START,
+    firmware: str = STOCK,
+    tuning: float = 1.0,
 ) -> Unit:
     """Return one unit whose counters begin at `start`."""
     identity = Identity(
@@ -40,6 +42,8 @@ def make_unit(
         rack="C1-R01",
         slot=1,
         key=key,
+        firmware=firmware,
+        tuning=tuning,
     )
     return Unit(identity, climate, start=start, uptime_s=uptime_s, faults=faults)
 

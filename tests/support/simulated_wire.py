@@ -11,7 +11,7 @@ from agent.errors import DeadlineError, PollError, UnreachableError, drop_frames
 from agent.unit.cgminer.call import Address, Done, Outcome, socket_error
 from agent.unit.cgminer.partial_reply import PartialReply
 from simulators.farm.farm import Farm
-from simulators.firmware.antminer import api_program
+from simulators.firmware.request import NUL, read_request
 from simulators.sockets.station import LiveUnit
 from simulators.unit.delivery import Delivery, Ending
 from simulators.unit.unit import Unit
@@ -38,7 +38,7 @@ class Alone:
 def received(reply: bytes | Delivery, *, deadline_s: float = DEADLINE_S) -> tuple[bytes | PollError, float]:
     """Return a reply, or the error it becomes, and the seconds until then."""
     if isinstance(reply, bytes):
-        return reply + api_program.NUL, REPLY_S
+        return reply + NUL, REPLY_S
     partial = PartialReply()
     pieces = -(-len(reply.reply) // reply.piece_bytes) if reply.piece_bytes else 1
     took_s = REPLY_S + reply.wait_s + max(0, pieces - 1) * reply.gap_s
@@ -59,7 +59,7 @@ def asked(farm: Farm | Alone, unit: Unit, request: bytes, at: float) -> tuple[by
         if farm.unit_found_at(unit).is_silent:
             return UnreachableError(f"no answer within {CONNECT_TIMEOUT_S:g} s"), CONNECT_TIMEOUT_S
         return _reset(PartialReply()), REPLY_S
-    return received(station.answer(api_program.read_request(request), at))
+    return received(station.answer(read_request(request), at))
 
 
 def _reset(partial: PartialReply) -> PollError:

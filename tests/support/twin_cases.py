@@ -9,7 +9,7 @@ from sim_cases import START
 from simulators.farm.clock import SimClock
 from simulators.farm.farm import Farm
 from simulators.farm.plan import HEALTHY_FARM, FarmPlan, read_likes
-from simulators.firmware.antminer.api_program import read_request
+from simulators.firmware.request import read_request
 from simulators.sockets.station import LiveUnit
 from simulators.unit.delivery import Delivery
 from simulators.unit.unit import Unit

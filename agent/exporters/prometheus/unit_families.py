@@ -138,7 +138,7 @@ def _power(status: UnitStatus) -> Iterable[Sample]:
 
 
 def _pools_alive(reading: UnitReading) -> int | None:
-    words = [pool.status for pool in reading.pools if pool.status is not None]
+    words = [pool.status for pool in reading.pools if pool.status is not None and not pool.is_fee]
     return words.count("Alive") if words else None
 
 

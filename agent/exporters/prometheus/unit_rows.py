@@ -166,7 +166,7 @@ def _with_reading(row: list[float | None], reading: UnitReading) -> list[float |
         row[at.hottest_chips[slot]] = hottest_chips[place]
     alive = None
     for pool in reading.pools:
-        if pool.status is not None:
+        if pool.status is not None and not pool.is_fee:
             alive = (alive or 0) + (pool.status == "Alive")
     row[at.pools_alive] = alive
     shares = reading.shares

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from agent.hil.assumptions import figures, identity, sleep, starts, wire
+from agent.hil.assumptions import aftermarket, figures, identity, sleep, starts, wire
 from agent.hil.assumptions.check import Check, Finding, Verdict, found
 from agent.hil.assumptions.recorded import Recorded
 from agent.hil.assumptions.view import View
@@ -11,7 +11,7 @@ from agent.hil.assumptions.view import View
 CHECKS: Final[Mapping[str, Check]] = {
     check.id: check
     for check in sorted(
-        (*wire.CHECKS, *identity.CHECKS, *figures.CHECKS, *sleep.CHECKS, *starts.CHECKS),
+        (*wire.CHECKS, *identity.CHECKS, *figures.CHECKS, *sleep.CHECKS, *starts.CHECKS, *aftermarket.CHECKS),
         key=lambda check: (int(check.id[1:]), check.id),
     )
 }
@@ -36,6 +36,14 @@ NOT_BY_A_RECORDING: Final[Mapping[str, str]] = {
     "A156": "about the rating of a bin that no source tells",
     "A157": _THERMOMETER,
     "A158": _METER,
+    "A173": "a unit that hides its label cannot be told from others",
+    "A174": "about what the simulators show; its replies are in the fact",
+    "A176": "no reply tells the chips of the design",
+    "A177": _METER,
+    "A179": "about codes that are not known",
+    "A180": "no reply tells whether a unit was paused or failed",
+    "A181": "no reply tells whether a connector is empty",
+    "A184": "about what the simulators show; its replies are in the fact",
     "A24": _WRITE,
     "A27": "needs the flow of the coolant",
     "A28": "the modes on offer stand in a script of the settings page, which is no reply",

@@ -1,10 +1,12 @@
 """The reading of a capture: its replies passed through the agent's reader, as if a unit sent them now. Pure.
 
 A request that was never asked is answered as `hashsight-sim replay` answers it: one in the new dialect by the page that
-prints the same report (D17) or by the legacy reply (D13), any other with E/14.
+prints the same report (D17) or by the legacy reply (D13), any other with a refusal in the words of the unit's firmware.
+Joined commands are answered by the replies to each of them, if the unit runs firmware that joins reports (O175).
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Final, TypeAlias
 
@@ -26,10 +28,10 @@ AT: Final = 0.0
 """The time of its readings, Unix s: a capture of the same unit in the same state gives the same reading."""
 
 _NEW_API: Final = " new_api"
-# Observed (O03): s19pro-stock-2023-issue50, the words of stock firmware.
-_UNKNOWN_COMMAND: Final = (
-    b'{"STATUS":[{"STATUS":"E","When":0,"Code":14,"Msg":"Invalid command","Description":"cgminer 1.0.0"}],"id":1}'
-)
+_JOINING: Final = b"LUXminer"
+_DESCRIPTION: Final = re.compile(rb'"Description" *: *"([^"\\]{1,128})"')
+_VNISH: Final = re.compile(rb'"Type" *: *"[^"]*\(Vnish', re.IGNORECASE)
+_STOCK: Final = b"cgminer 1.0.0"
 
 _Recorded: TypeAlias = Mapping[str, tuple[RecordedReply, bytes | None]]
 
@@ -95,10 +97,50 @@ def _answer(request: bytes, recorded: _Recorded) -> bytes | PollError:
     name = name_of(request)
     command = name.removesuffix(_NEW_API)
     names = [name, f"GET /cgi-bin/{command}.cgi", command] if name != command else [name]
-    reply, data = next((recorded[each] for each in names if each in recorded), (None, _UNKNOWN_COMMAND))
+    reply, data = next((recorded[each] for each in names if each in recorded), (None, None))
+    if reply is None and "+" in command and _joins_reports(recorded):
+        data = _joined(command.split("+"), recorded)
+    elif reply is None:
+        data = _refusal(recorded)
     if data is None:
         return _nothing_came(None if reply is None else reply.ending)
     return _received(data, Ending.NUL if reply is None else reply.ending, wire.cap_of(request))
+
+
+def _joins_reports(recorded: _Recorded) -> bool:
+    """Return True for firmware that joins reports. Observed (O175): LuxOS does. Documented (D14): stock does not."""
+    return any(data is not None and _JOINING in data for _, data in recorded.values())
+
+
+def _joined(commands: Sequence[str], recorded: _Recorded) -> bytes:
+    """Return the reply to joined commands: each command's is the only item of a list under its name."""
+    parts = [
+        msgspec.json.encode(command) + b":[" + _part(command, recorded).strip(b"\0 \r\n") + b"]"
+        for command in dict.fromkeys(commands)
+    ]
+    return b"{" + b",".join(parts) + b',"id":1}'
+
+
+def _part(command: str, recorded: _Recorded) -> bytes:
+    _, data = recorded.get(command, (None, None))
+    return _refusal(recorded) if data is None else data
+
+
+def _refusal(recorded: _Recorded) -> bytes:
+    """Return a unit's refusal of an unknown command: its own `Description`, E/14 or VNish's E/0.
+
+    Observed (O03): stock firmware. Observed (O86): VNish since 1.2.6, without an `id`.
+    """
+    said, is_vnish = None, False
+    for _, data in recorded.values():
+        if data is not None:
+            said = said or _DESCRIPTION.search(data)
+            is_vnish = is_vnish or _VNISH.search(data) is not None
+    return b'{"STATUS":[{"STATUS":"E","When":0,"Code":%d,"Msg":"Invalid command","Description":"%s"}]%s}' % (
+        0 if is_vnish else 14,
+        said[1] if said else _STOCK,
+        b"" if is_vnish else b',"id":1',
+    )
 
 
 def name_of(request: bytes) -> str:

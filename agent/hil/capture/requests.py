@@ -65,7 +65,7 @@ AGAIN: Final[Mapping[Firmware, tuple[str, ...]]] = MappingProxyType(
         Firmware.STOCK: (VERSION, *REPORTS),
         Firmware.LUXOS: (
             *(VERSION, STATS, "stats", "summary new_api", "summary", "devs", "pools"),
-            *("config", "power", "temps", "fans", "events"),
+            *("devdetails", "config", "power", "temps", "fans", "events"),
         ),
         Firmware.BRAIINS: (
             *(VERSION, STATS, "stats", "summary new_api", "summary", "devs", "pools"),

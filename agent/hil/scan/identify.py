@@ -29,7 +29,7 @@ from agent.errors import (
 )
 from agent.hil.scan.conversing import GREETING, GREETING_S, SOCKETLESS_S, Clients, Ear, listening, run
 from agent.hil.scan.found import Found, Kind
-from agent.hil.scan.makes import QUESTIONS, braiins_model, has_model_elsewhere
+from agent.hil.scan.makes import QUESTIONS
 from agent.unit import registry
 from agent.unit.cgminer.client import ask
 from agent.unit.cgminer.foreign import foreign_bytes
@@ -95,8 +95,6 @@ class Identifier:
         reading, error, data = await self._read(endpoint)
         if isinstance(error, ForeignProtocolError):
             return await self._other_make(endpoint, error) or await self._unidentified(endpoint, error, data)
-        if reading is not None and has_model_elsewhere(reading):
-            reading = await self._with_model(endpoint, reading)
         info, page_error = await self._page(endpoint)
         if reading is None and (info is None or info.model is None):
             return await self._unidentified(endpoint, error, data)
@@ -155,13 +153,6 @@ class Identifier:
             str(endpoint), reader.new_memory(), nameplate=None, slow_every=1, wall=self._wall
         )
         return held_alone((yield from listening(conversation, ear)), self._catalogue)
-
-    async def _with_model(self, endpoint: Endpoint, reading: UnitReading) -> UnitReading:
-        """Return a reading with the model that its reader does not ask for; as it is if that fails."""
-        try:
-            return await run(self._clients.later, endpoint, lambda: braiins_model(reading))
-        except PollError:
-            return reading
 
     async def _other_make(self, endpoint: Endpoint, error: ForeignProtocolError) -> Found | None:
         """Return what a machine of another make tells of itself; None if that is neither a model nor a bin."""

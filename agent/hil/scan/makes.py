@@ -1,12 +1,11 @@
-"""What other makes, and Braiins OS, tell of themselves on TCP 4028: model, bin and rates. Pure.
+"""What other makes tell of themselves on TCP 4028: model, bin and rates. Pure.
 
-The agent's readers read stock Bitmain firmware, and some others as far as they answer alike. A scan asks a machine that
-they do not read, or whose model they do not learn, for one or two more reports. None of these changes it.
+The agent's readers read Antminers. A scan asks a machine that they do not read for one or two reports. None of these
+changes it.
 
     a Whatsminer ...... summary, devdetails
     an Avalon ......... version, stats
     a SealMiner ....... stats
-    Braiins OS ........ devdetails, devs, beside what its reader asks
 """
 
 import re
@@ -14,13 +13,10 @@ from collections.abc import Callable, Generator, Mapping
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, TypeAlias
 
-import msgspec
-
 from agent.address import parse_mac
 from agent.errors import PollError
 from agent.unit.cgminer import wire
 from agent.unit.cgminer.fields import clean
-from agent.unit.cgminer.firmware import firmware_of
 from agent.unit.cgminer.rates import read_rates
 from agent.unit.cgminer.rows import Row
 from agent.unit.limits import (
@@ -38,8 +34,7 @@ HS_PER_MHS: Final = 1e6
 NO_READER: Final = ""
 """Name of the reader of what no reader reads."""
 DEVDETAILS: Final = wire.encode_request("devdetails")
-DEVS: Final = wire.encode_request("devs")
-REQUESTS: Final = (*map(wire.encode_request, ("summary", "version", "stats")), DEVDETAILS, DEVS)
+REQUESTS: Final = (*map(wire.encode_request, ("summary", "version", "stats")), DEVDETAILS)
 """Every request of this module; reports, all of them."""
 SUMMARY, VERSION, STATS = REQUESTS[:3]
 
@@ -47,7 +42,6 @@ SUMMARY, VERSION, STATS = REQUESTS[:3]
 _AVALON_FIGURE: Final = re.compile(r"(\w+)\[([^\]]*)\]")
 _AVALON_CODE: Final = re.compile(r"([0-9]{3,5}[A-Za-z]*|[0-9]{2})-([0-9]{2,4})")
 _LONGEST_FIGURES: Final = 16_384
-_BRAIINS: Final = "Braiins OS"
 
 
 class Told(NamedTuple):
@@ -69,45 +63,6 @@ Questions: TypeAlias = Callable[[str, Callable[[], float]], Generator[bytes, byt
 
 Requests out, whole replies in, at the end what the machine tells. A report that fails only leaves its figures out.
 """
-
-
-def has_model_elsewhere(reading: UnitReading) -> bool:
-    """Return True for a unit under Braiins OS that names no model in the reports of its reader.
-
-    Observed (O82): it has no `Type`.
-    """
-    identity = reading.identity
-    firmware = firmware_of(identity.firmware, identity.miner) or ""
-    return identity.model is None and firmware.startswith(_BRAIINS)
-
-
-def braiins_model(reading: UnitReading) -> Generator[bytes, bytes, UnitReading]:
-    """Ask a unit under Braiins OS for its model and boards, and return its reading with them.
-
-    Observed (O146): `devdetails` names the model of the unit, and the chips of each board. Observed (O147): `Nominal
-    MHS` of `devs` is what a board should give by the running profile. The bin on the label stands nowhere on TCP 4028.
-    """
-    details = yield from _rows(DEVDETAILS, "DEVDETAILS")
-    boards = yield from _rows(DEVS, "DEVS")
-    chips = {_number_of(row): _count(row, "Chips", MAX_CHIPS) for row in details}
-    model = next((text for row in details if (text := clean(row.get("Model")))), None)
-    nominal_hs = [Row(row, set()).number("Nominal MHS", MAX_HASHRATE_HS, HS_PER_MHS) for row in boards]
-    ideal_hs = sum(each for each in nominal_hs if each is not None)
-    return msgspec.structs.replace(
-        reading,
-        identity=msgspec.structs.replace(reading.identity, model=model),
-        hashrate_ideal_hs=ideal_hs or reading.hashrate_ideal_hs,
-        is_profile_ideal=True,
-        boards=reading.boards
-        or tuple(
-            BoardReading(
-                slot=_slot(_number_of(row), place),
-                hashrate_hs=read_rates(row, set()).five_s_hs,
-                chips=chips.get(_number_of(row)),
-            )
-            for place, row in enumerate(boards or details)
-        ),
-    )
 
 
 def _whatsminer(name: str, wall: Callable[[], float]) -> Generator[bytes, bytes, Told]:
@@ -264,13 +219,3 @@ def _info(mac: Any, identity: Identity) -> SystemInfo | None:
 def _count(row: Mapping[str, Any], key: str, most: int) -> int | None:
     value = Row(dict(row), set()).number(key, most)
     return None if value is None else int(value)
-
-
-def _number_of(row: Mapping[str, Any]) -> int | None:
-    number = row.get("ID")
-    return number if isinstance(number, int) else None
-
-
-def _slot(number: int | None, place: int) -> int:
-    """Return a board's slot: Braiins OS counts from 1."""
-    return number - 1 if number is not None and 1 <= number <= MAX_BOARDS else place

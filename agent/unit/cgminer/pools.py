@@ -1,6 +1,7 @@
 """The `pools` report: the configured pools, their state and share counters."""
 
-from typing import Final, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, Final, NamedTuple
 
 from agent.errors import UnsupportedReplyError, excerpt
 from agent.unit.cgminer import wire
@@ -27,15 +28,32 @@ KEYS_READ: Final = frozenset((*_KEYS, *SHARE_KEYS))
 """Every key of an element of POOLS that is read."""
 
 
-def read_pools(data: bytes) -> tuple[tuple[PoolReading, ...], tuple[str, ...]]:
+def read_pools(
+    data: bytes, *, is_fee: Callable[[Mapping[str, Any]], bool] | None = None
+) -> tuple[tuple[PoolReading, ...], tuple[str, ...]]:
     """Return the pools of a legacy `pools` reply in the unit's order, and the repairs that reading it took.
+
+    Args:
+        data: The reply as received.
+        is_fee: Returns True for a row that is the firmware's own pool; None if the firmware has none.
 
     Raises:
         MalformedReplyError: The bytes are not a reply.
         RefusedError: The unit refused the command.
         UnsupportedReplyError: The report is missing from the reply.
     """
-    reply = wire.accept(wire.decode_reply(data, "pools"))
+    return pools_in(wire.decode_reply(data, "pools"), data, is_fee=is_fee)
+
+
+def pools_in(
+    reply: wire.Reply, data: bytes, *, is_fee: Callable[[Mapping[str, Any]], bool] | None = None
+) -> tuple[tuple[PoolReading, ...], tuple[str, ...]]:
+    """Return the same for a decoded reply; `data` is the whole of it as received, for an excerpt, `is_fee` as there.
+
+    Raises:
+        RefusedError, UnsupportedReplyError: As for `read_pools`.
+    """
+    wire.accept(reply)
     rows = reply.body.get("POOLS")
     if not isinstance(rows, list):
         raise UnsupportedReplyError(f"pools: no POOLS: {excerpt(data)!r}")
@@ -61,6 +79,7 @@ def read_pools(data: bytes) -> tuple[tuple[PoolReading, ...], tuple[str, ...]]:
                 difficulty_accepted=row.number(SHARE_KEYS.difficulty_accepted, MAX_DIFFICULTY),
                 difficulty_rejected=row.number(SHARE_KEYS.difficulty_rejected, MAX_DIFFICULTY),
                 difficulty_stale=row.number(SHARE_KEYS.difficulty_stale, MAX_DIFFICULTY),
+                is_fee=is_fee is not None and is_fee(item),
             )
         )
     return tuple(pools), tuple(sorted(repairs))

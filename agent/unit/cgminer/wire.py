@@ -45,7 +45,24 @@ from agent.unit.cgminer.foreign import foreign_bytes, foreign_object
 MAX_REPLY_BYTES: Final = 64 * 1024
 """Cap of a reply to any command."""
 REPLY_CAPS: Final[Mapping[str, int]] = MappingProxyType(
-    {"stats": MAX_REPLY_BYTES, "pools": 32 * 1024, "summary": 16 * 1024, "version": 8 * 1024}
+    {
+        "stats": MAX_REPLY_BYTES,
+        "pools": 32 * 1024,
+        "summary": 16 * 1024,
+        "version": 8 * 1024,
+        # Observed (O179, O184): the largest recorded of LuxOS and Braiins OS units have 3,743 (devs), 1,534 (config),
+        # 1,467 (tunerstatus), 1,187 (temps), 1,078 (devdetails), 785 (events), 631 (fans) and 266 bytes (power).
+        "devs": 24 * 1024,
+        "tunerstatus": 16 * 1024,
+        "config": 8 * 1024,
+        "temps": 8 * 1024,
+        "devdetails": 8 * 1024,
+        "events": 16 * 1024,
+        "fans": 8 * 1024,
+        "power": 8 * 1024,
+        "power+temps+fans+config": 24 * 1024,
+        "pools+devdetails+events": 48 * 1024,
+    }
 )
 """Caps by command, bytes with the NUL."""
 LEAST_CAP: Final = min(REPLY_CAPS.values())
@@ -193,6 +210,21 @@ def decode_reply(data: bytes, command: str) -> Reply:
     body, repairs = decode_object(data)
     if (foreign := foreign_object(body)) is not None:
         raise foreign
+    return reply_in(body, command, repairs, data)
+
+
+def reply_in(body: dict[str, Any], command: str, repairs: tuple[str, ...], data: bytes) -> Reply:
+    """Return the reply that a decoded object is, such as one part of a joined reply.
+
+    Args:
+        body: The object.
+        command: The command that it answers.
+        repairs: Names of the repairs that decoding it took.
+        data: The whole reply as received, for an excerpt.
+
+    Raises:
+        MalformedReplyError: It has no STATUS of a known form.
+    """
     envelope = body.get("STATUS")
     if envelope is None and any(isinstance(value, list) for value in body.values()):
         # Assumed (A09): a refusal always has a STATUS, so data without one is a success.

@@ -39,7 +39,10 @@ def run(
     power_lines: PowerLinesOption = "A,B,C",
     control: ControlOption = "",
     report_to: ReportToOption = "127.0.0.1",
-    mix: Annotated[str, typer.Option(help="Models with their bins (TH/s) and shares.")] = "S21:200=60%,T21:190=40%",
+    mix: Annotated[
+        str,
+        typer.Option(help="Models with their bins (TH/s), a firmware other than stock, and shares: S21:200/vnish=30%."),
+    ] = "S21:200=60%,T21:190=40%",
     like: Annotated[
         list[str] | None,
         typer.Option(

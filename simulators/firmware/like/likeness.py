@@ -6,9 +6,10 @@ from typing import Final, NamedTuple
 
 from simulators.captures.form import ANY_COMMAND, Ending
 from simulators.firmware.antminer import legacy, new_api
-from simulators.firmware.antminer.api_program import Request, request_name
 from simulators.firmware.like.template import Template
 from simulators.firmware.like.view import S_PER_HW_ERROR, Recorded, View
+from simulators.firmware.request import Request, request_name
+from simulators.firmware.stand_in import joined, joins_reports, refusal
 from simulators.twins.facts import Hardware, ghs
 from simulators.twins.stages import Replies, Stage, number, rows_of, rows_with
 from simulators.twins.twin import Twin
@@ -88,6 +89,8 @@ class Likeness:
         }
         recorded = {request for by_request in self._templates.values() for request in by_request}
         self._has_new_api = any(request.endswith(" new_api") for request in recorded)
+        self._replies = [data for each in twin.stages.values() for data in each.api.values()]
+        self._is_joining = joins_reports(self._replies)
         self._has_nothing = not any(request.partition(" ")[0] in _FIGURES for request in recorded)
 
     def answer(self, unit: Unit, request: Request, t: float) -> Answer:
@@ -95,9 +98,13 @@ class Likeness:
 
         In a dialect that was not recorded it is that of the other one, as from firmware that does not know it
         (Documented (D13)). A command that was not recorded gets stock firmware's reply from a stock twin, and from
-        others what the recorded unit said to an unknown command.
+        others what the recorded unit said to an unknown command. A joined request is answered as the recorded unit's
+        firmware does.
         """
         unit.advance(t)
+        if len(request.commands) > 1 and self._is_joining:
+            parts = request.commands
+            return Answer(joined(parts, lambda each: self.answer(unit, Request(each, is_new_api=False), t).data))
         name = request_name(request)
         template = self._template(unit, name)
         if template is None and name.endswith(" new_api") and not self._has_new_api:
@@ -112,10 +119,10 @@ class Likeness:
                 return Answer(new_api.REPLIES[command](unit, self.twin.build, t).encode("ascii", "replace"))
             if command in legacy.REPLIES:
                 return Answer(legacy.REPLIES[command](unit, self.twin.build, t).encode("ascii", "replace"))
-        refusal = self._anywhere.get(ANY_COMMAND)
-        if refusal is not None:
-            return Answer(refusal.show(self._view(unit, t)), self._endings.get(ANY_COMMAND))
-        return Answer(legacy.invalid_command(t).encode())
+        refused = self._anywhere.get(ANY_COMMAND)
+        if refused is not None:
+            return Answer(refused.show(self._view(unit, t)), self._endings.get(ANY_COMMAND))
+        return Answer(refusal(self._replies, t))
 
     def page(self, unit: Unit, path: str, t: float) -> tuple[str, ...] | None:
         """Return the chunks of a page; None if the simulated firmware has to show it, or there is none."""

@@ -17,6 +17,7 @@ from simulators.firmware.antminer import new_api
 from simulators.firmware.antminer.pools import configured_pools
 from simulators.unit.builds import BUILDS, Build, Line
 from simulators.unit.conditions import Change, Verb
+from simulators.unit.identity import STOCK
 from simulators.unit.settings import MAX_TEXT_LENGTH, POOL_SLOTS, PoolSetting, Settings
 from simulators.unit.snapshot import OFFLINE, Phase
 from simulators.unit.unit import REBOOT_DELAY_S, Unit
@@ -87,7 +88,9 @@ class Page(NamedTuple):
 
 
 def is_web_up(unit: Unit, t: float) -> bool:
-    """Return True if the unit's web server answers at `t`: before the API at boot, and while the API restarts."""
+    """Return True if the stock web server answers at `t`: before the API at boot, and while the API restarts."""
+    if unit.identity.firmware != STOCK:
+        return False
     unit.advance(t)
     return not unit.is_silent and (unit.phase is not Phase.BOOTING or t - unit.since >= WEB_BOOT_S)
 

@@ -1,24 +1,20 @@
-"""What other makes and Braiins OS tell of themselves, from recorded replies."""
+"""What other makes tell of themselves, from recorded replies."""
 
 import json
 from collections.abc import Generator, Mapping
 from typing import TypeVar
 
 import pytest
-from capture_files import capture
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.errors import DisconnectedError, PollError
-from agent.hil.scan import makes
-from agent.hil.scan.makes import DEVDETAILS, DEVS, QUESTIONS, STATS, SUMMARY, VERSION, Told
-from agent.unit.cgminer.rates import read_rates
-from agent.unit.reading import BoardReading, Dialect, Identity, UnitReading
+from agent.hil.scan.makes import DEVDETAILS, QUESTIONS, STATS, SUMMARY, VERSION, Told
 from simulators.strangers.recorded import reply_of
 from simulators.strangers.surroundings import Make
 
 T = TypeVar("T")
-NAMES = {SUMMARY: "summary", VERSION: "version", STATS: "stats", DEVDETAILS: "devdetails", DEVS: "devs"}
+NAMES = {SUMMARY: "summary", VERSION: "version", STATS: "stats", DEVDETAILS: "devdetails"}
 ADDRESS = 0x7F4D0401
 MAC_END = "7f:4d:04:01"
 
@@ -143,56 +139,17 @@ def test_a_recorded_sealminer() -> None:
     assert info.mac == f"02:5e:{MAC_END}"
 
 
-def braiins(**changes: object) -> UnitReading:
-    """Return a unit as its reader reads it under Braiins OS."""
-    identity = Identity(firmware="BOSer boser-openwrt 0.1.0-fc9fe388", api="3.7")
-    return UnitReading(unit_id="here", at=7.0, dialect=Dialect.LEGACY, mode=None, **{"identity": identity, **changes})  # type: ignore[arg-type]
-
-
-def test_braiins_os_names_the_model_in_another_report() -> None:
-    """And chips and boards; what a board should give follows the profile."""
-    folder = "other-bmm100-braiins-2026"
-    answers = {name: capture(f"{folder}/tcp4028-{name}.json") for name in ("devdetails", "devs")}
-    asked: list[str] = []
-    reading = held(makes.braiins_model(braiins()), answers, asked=asked)
-    assert asked == ["devdetails", "devs"]
-    assert (reading.identity.model, reading.identity.api) == ("Braiins Mini Miner BMM 100", "3.7")
-    assert reading.hashrate_ideal_hs == pytest.approx(1.521123651504e12)
-    assert reading.is_profile_ideal
-    assert reading.boards == (BoardReading(slot=0, hashrate_hs=1503832685816.58, chips=4),)
-
-
-@pytest.mark.parametrize(
-    ("reading", "expected"),
-    [
-        (braiins(), True),
-        (braiins(identity=Identity(model="Antminer S21", firmware="BOSer x")), False),
-        (braiins(identity=Identity(firmware="Thu Jul 11 17:32:52 CST 2024")), False),
-        (braiins(identity=Identity()), False),
-    ],
-)
-def test_only_a_nameless_unit_under_braiins_os_is_asked(reading: UnitReading, *, expected: bool) -> None:
-    """Stock firmware never gets these requests."""
-    assert makes.has_model_elsewhere(reading) is expected
-
-
-def test_a_unit_that_refuses_keeps_what_it_told() -> None:
-    """Its reading is as it was, but for the word on its ideal rate."""
-    before = braiins(hashrate_5s_hs=1e12)
-    assert held(makes.braiins_model(before), {}).hashrate_5s_hs == 1e12
-
-
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
     max_leaves=12,
 )
 KEYS = st.sampled_from(
-    ["SUMMARY", "Msg", "DEVDETAILS", "DEVS", "STATS", "VERSION", "ID", "Model", "MM ID0", "MAC", "Factory GHS", "PROD"]
+    ["SUMMARY", "Msg", "DEVDETAILS", "STATS", "VERSION", "ID", "Model", "MM ID0", "MAC", "Factory GHS", "PROD"]
 )
 BODIES = st.dictionaries(
     KEYS,
-    JSON | st.lists(st.dictionaries(KEYS | st.sampled_from(["Chips", "Nominal MHS"]), JSON, max_size=6), max_size=3),
+    JSON | st.lists(st.dictionaries(KEYS | st.sampled_from(["Chips"]), JSON, max_size=6), max_size=3),
 )
 
 
@@ -202,10 +159,3 @@ def test_whatever_it_answers_it_is_read_or_not(body: dict[str, object], speaker:
     """No reply raises."""
     reply = json.dumps(body).encode()
     told(speaker, dict.fromkeys(NAMES.values(), reply))
-    held(makes.braiins_model(braiins()), dict.fromkeys(NAMES.values(), reply))
-
-
-def test_rates_of_boards_are_those_of_the_captures() -> None:
-    """The board of the capture has its five second rate under the key of all firmware."""
-    devs = json.loads(capture("other-bmm100-braiins-2026/tcp4028-devs.json"))
-    assert read_rates(devs["DEVS"][0], set()).five_s_hs == 1503832685816.58

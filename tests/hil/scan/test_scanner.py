@@ -189,8 +189,8 @@ BRAIINS = {
 }
 
 
-async def test_a_unit_under_braiins_os_gets_its_model_from_another_report() -> None:
-    """Its reader reads it; the scan asks for what the reader leaves out."""
+async def test_a_unit_under_braiins_os_names_its_model() -> None:
+    """Its own reader reads it; it names no bin."""
 
     async def boser(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         data = await reader.read(4096)
@@ -198,7 +198,7 @@ async def test_a_unit_under_braiins_os_gets_its_model_from_another_report() -> N
             writer.write(BRAIINS.get(json.loads(data)["command"], INVALID_COMMAND) + b"\0")
 
     found = await one(boser)
-    assert (found.kind, found.reader, found.make) == (Kind.IDENTIFIED, "antminer", "Braiins")
+    assert (found.kind, found.reader, found.make) == (Kind.IDENTIFIED, "braiins", "Braiins")
     assert (found.model, found.firmware_line) == ("Braiins Mini Miner BMM 100", "Braiins OS (BOSer)")
     assert found.reading is not None
     assert [board.chips for board in found.reading.boards] == [4]

@@ -1,9 +1,8 @@
-"""The bench itself: each seeded defect of the agent's reader is caught on a shipped capture, at a figure it spoils."""
+"""The bench itself: each seeded defect of the agent's readers is caught on a shipped capture, at a figure it spoils."""
 
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import msgspec
@@ -14,10 +13,18 @@ from agent.hil.capture import form
 from agent.hil.capture.folder import read_capture
 from agent.hil.verify.alone import held_to_golden
 from agent.unit.antminer import legacy, new_api
-from agent.unit.antminer.elsewhere import Elsewhere
 from agent.unit.antminer.temperatures import Temperatures, sort_temperatures
-from agent.unit.cgminer import pools, rates, summary, version
+from agent.unit.braiins import boards as braiins_boards
+from agent.unit.braiins import conversation as braiins
+from agent.unit.braiins import devs as braiins_devs
+from agent.unit.braiins import summary as braiins_summary
+from agent.unit.cgminer import pools, summary, version
+from agent.unit.luxos import assembly as luxos
+from agent.unit.luxos import boards as luxos_boards
+from agent.unit.luxos import summary as luxos_summary
 from agent.unit.reading import BoardReading, Identity, Mode, PoolReading, ShareReading, UnitReading
+from agent.unit.vnish import conversation as vnish
+from agent.unit.vnish import stats as vnish_stats
 
 Values = Mapping[str, Any]
 Seed = Callable[[pytest.MonkeyPatch], None]
@@ -37,7 +44,7 @@ BENCH = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Defect:
-    """One defect of the reader.
+    """One defect of one or several readers.
 
     Attributes:
         name: What is wrong.
@@ -70,11 +77,11 @@ def _made(kind: type[msgspec.Struct], altered: Callable[[Values], Values], *modu
 
 
 def _of_boards(altered: Callable[[Values], Values]) -> Seed:
-    return _made(BoardReading, altered, legacy, new_api)
+    return _made(BoardReading, altered, legacy, new_api, vnish_stats, luxos_boards, braiins_boards)
 
 
 def _of_unit(altered: Callable[[Values], Values]) -> Seed:
-    return _made(UnitReading, altered, legacy, new_api)
+    return _made(UnitReading, altered, legacy, new_api, vnish_stats, luxos, braiins)
 
 
 def _moved(key: str, other: str) -> Callable[[Values], Values]:
@@ -86,19 +93,23 @@ def _moved(key: str, other: str) -> Callable[[Values], Values]:
     return altered
 
 
+def _scaled(key: str, factor: float) -> Callable[[Values], Values]:
+    """Return an alteration that multiplies one figure, where there is one."""
+
+    def altered(values: Values) -> Values:
+        return {**values, key: values[key] * factor} if values.get(key) else values
+
+    return altered
+
+
+def _two_boards(values: Values) -> Values:
+    return {**values, "boards": values.get("boards", ())[:2]}
+
+
 def _wrong_unit(patch: pytest.MonkeyPatch) -> None:
     for module in (legacy, new_api):
         patch.setattr(module, "hashes_per_unit", lambda *_: 1e6)
-
-
-def _millions_as_billions(patch: pytest.MonkeyPatch) -> None:
-    meaning = rates._meaning
-
-    def wrong(key: str) -> tuple[float, float] | None:
-        found = meaning(key)
-        return found if found is None or found[0] != 1e6 else (1e9, found[1])
-
-    patch.setattr(rates, "_meaning", wrong)
+    patch.setattr(vnish_stats, "HS_PER_GHS", 1e6)
 
 
 def _next_boards_errors(values: Values) -> Values:
@@ -126,137 +137,102 @@ def _good_as_bad(patch: pytest.MonkeyPatch) -> None:
         patch.setattr(module, "bad_chips", lambda chip_map, _: chip_map.count("o") if chip_map else None)
 
 
-def _kilowatts(patch: pytest.MonkeyPatch) -> None:
-    told = Elsewhere.board_watts
-
-    def in_kilowatts(self: Elsewhere, suffix: str = "") -> float | None:
-        watts = told(self, suffix)
-        return None if watts is None else watts / 1000.0
-
-    patch.setattr(Elsewhere, "board_watts", in_kilowatts)
-
-
 def _seeded(module: Any, name: str, value: Any) -> Seed:
     return lambda patch: patch.setattr(module, name, value)
 
 
-HASHING = (S21, S19, VNISH, LUXOS, "s19xp-vnish-2023")
+XP = "s19xp-vnish-2023"
+S9 = "other-s9-bosminerplus-2020"
+HASHING = (S21, S19, VNISH, LUXOS, XP)
 DEFECTS = (
-    _defect("MH/s for GH/s", _wrong_unit, "hashrate_ideal_hs", *HASHING),
-    _defect(
-        "GH/s for MH/s",
-        _millions_as_billions,
-        "hashrate_avg_hs",
-        BRAIINS,
-        "other-s9-bosminerplus-2020",
-    ),
+    _defect("MH/s for GH/s", _wrong_unit, "hashrate_ideal_hs", S21, S19, VNISH, XP),
+    _defect("GH/s for MH/s", _seeded(braiins_devs, "HS_PER_MHS", 1e9), "hashrate_ideal_hs", BRAIINS),
     _defect(
         "inlet and outlet swapped",
         _sorted_wrongly(lambda found: Temperatures(found.chips[::-1], found.board[::-1], found.coolant[::-1])),
         "boards[0].chip_celsius[1]",
-        S21,
-        S19,
-        VNISH,
-        "s19xp-vnish-2023",
+        *(S21, S19),
     ),
     _defect(
         "chips for boards",
         _sorted_wrongly(lambda found: Temperatures(found.board, found.chips, found.coolant)),
         "boards[0].pcb_celsius[0]",
-        S21,
-        S19,
-        VNISH,
-        "s19xp-vnish-2023",
+        *(S21, S19),
+    ),
+    _defect(
+        "boards for chips",
+        _of_boards(_moved("chip_celsius", "pcb_celsius")),
+        "boards[0].chip_celsius[0]",
+        *(S21, S19, VNISH, LUXOS, XP),
     ),
     _defect(
         "mode off by one",
         _seeded(legacy, "_LEGACY_MODES", {0: Mode.SLEEP, 1: Mode.NORMAL, 2: Mode.HIGH}),
         "mode",
         S19,
-        LUXOS,
     ),
     _defect(
         "slots from 1",
         _of_boards(lambda values: {**values, "slot": values["slot"] + 1}),
         "boards[0].slot",
-        *HASHING,
+        *(*HASHING, BRAIINS),
     ),
-    _defect(
-        "the next board's errors",
-        _of_unit(_next_boards_errors),
-        "boards[0].hw_errors",
-        S21,
-        S19,
-        VNISH,
-        "s19xp-vnish-2023",
-    ),
-    _defect(
-        "the last board dropped",
-        _of_unit(lambda values: {**values, "boards": values.get("boards", ())[:-1]}),
-        "boards[2].slot",
-        *HASHING,
-    ),
+    _defect("the next board's errors", _of_unit(_next_boards_errors), "boards[0].hw_errors", S21, S19, VNISH, XP),
+    _defect("the third board dropped", _of_unit(_two_boards), "boards[2].slot", *HASHING),
     _defect(
         "a fan dropped",
         _of_unit(lambda values: {**values, "fan_rpm": values.get("fan_rpm", ())[1:]}),
         "fan_rpm[3]",
         *HASHING,
     ),
+    _defect("uptime in minutes", _of_unit(_scaled("uptime_s", 60.0)), "uptime_s", *HASHING, BRAIINS, S9),
     _defect(
-        "uptime in minutes",
-        _of_unit(lambda values: {**values, "uptime_s": 60 * values["uptime_s"]} if values.get("uptime_s") else values),
-        "uptime_s",
-        *HASHING,
-    ),
-    _defect(
-        "the ideal for the rate", _of_unit(_moved("hashrate_5s_hs", "hashrate_ideal_hs")), "hashrate_5s_hs", *HASHING
+        "the ideal for the rate",
+        _of_unit(_moved("hashrate_5s_hs", "hashrate_ideal_hs")),
+        "hashrate_5s_hs",
+        *(*HASHING, BRAIINS),
     ),
     _defect(
         "30 minutes for 5 s", _of_unit(_moved("hashrate_5s_hs", "hashrate_30m_hs")), "hashrate_5s_hs", S21, S19, LUXOS
     ),
-    _defect("the average for 5 s", _of_unit(_moved("hashrate_5s_hs", "hashrate_avg_hs")), "hashrate_5s_hs", *HASHING),
+    _defect(
+        "the average for 5 s",
+        _of_unit(_moved("hashrate_5s_hs", "hashrate_avg_hs")),
+        "hashrate_5s_hs",
+        *(*HASHING, BRAIINS, S9),
+    ),
+    _defect("a minute's window for 5 s", _seeded(braiins, "MINUTE_S", 5.0), "short_window_s", BRAIINS, S9),
     _defect(
         "rejected for accepted difficulty",
         _made(PoolReading, _moved("difficulty_accepted", "difficulty_rejected"), pools),
         "pools[0].difficulty_accepted",
-        S21,
-        S19,
+        *(*HASHING, BRAIINS, S9),
     ),
     _defect(
         "stale for rejected shares",
-        _made(ShareReading, _moved("rejected", "stale"), summary),
+        _made(ShareReading, _moved("rejected", "stale"), summary, vnish, luxos_summary, braiins_summary),
         "shares.rejected",
-        *HASHING,
-        BRAIINS,
+        *(*HASHING, BRAIINS),
     ),
     _defect(
-        "serial numbers dropped",
-        _of_boards(lambda values: {**values, "serial": None}),
-        "boards[0].serial",
-        S21,
+        "the fee counted for the owner's", _seeded(vnish, "is_fee_pool", lambda _: False), "shares.accepted", VNISH, XP
     ),
-    _defect("watts in kW", _kilowatts, "power_watts", VNISH),
-    _defect("good chips as bad", _good_as_bad, "boards[0].bad_chips", S19, LUXOS, "s19xp-vnish-2023"),
+    _defect(
+        "serial numbers dropped", _of_boards(lambda values: {**values, "serial": None}), "boards[0].serial", S21, LUXOS
+    ),
+    _defect("watts in kW", _of_unit(_scaled("power_watts", 1e-3)), "power_watts", VNISH, LUXOS),
+    _defect("good chips as bad", _good_as_bad, "boards[0].bad_chips", S19),
     _defect(
         "the miner's version as the API's",
         _made(Identity, _moved("api", "miner"), version),
         "identity.api",
-        S21,
-        S19,
-        LUXOS,
+        *(S21, S19, LUXOS),
     ),
     _defect(
         "a header alone taken for awake",
         _of_unit(lambda values: {**values, "mode": Mode.NORMAL} if values.get("mode") is Mode.SLEEP else values),
         "mode",
-        ASLEEP,
-        "t21-stock-202501-sleep",
-    ),
-    _defect(
-        "averages of boards taken for rates",
-        _seeded(legacy, "is_luxos", lambda *_: False),
-        "boards[0].is_average",
-        LUXOS,
+        *(ASLEEP, "t21-stock-202501-sleep"),
     ),
 )
 
@@ -273,15 +249,6 @@ def caught() -> dict[str, list[str]]:
     return found
 
 
-@cache
-def read_by_stock() -> frozenset[str]:
-    """Return the captures that the stock reader reads: the defects are seeded in it."""
-    readings = {path.parent.name: json.loads(path.read_bytes())["first"] for path in CAPTURES.glob("*/golden.json")}
-    return frozenset(
-        name for name, reading in readings.items() if reading.get("reader") == "antminer" and name in BENCH
-    )
-
-
 def test_the_reader_as_it_is_differs_nowhere() -> None:
     """Without a defect there is nothing to catch."""
     assert caught() == {}
@@ -290,12 +257,9 @@ def test_the_reader_as_it_is_differs_nowhere() -> None:
 @pytest.mark.parametrize("defect", DEFECTS, ids=str)
 def test_a_seeded_defect_is_caught(defect: Defect, monkeypatch: pytest.MonkeyPatch) -> None:
     """The defect shows on the captures that have the figure, and on no other; the figure is named."""
-    expected = defect.caught_on & read_by_stock()
-    if not expected:
-        pytest.skip("its captures are read by another reader now; seed it there")
     defect.seed(monkeypatch)
-    found = {name: paths for name, paths in caught().items() if name in read_by_stock()}
-    assert frozenset(found) == expected
+    found = {name: paths for name, paths in caught().items() if name in BENCH}
+    assert frozenset(found) == defect.caught_on
     for paths in found.values():
         assert f"reading first: {defect.path}" in paths
 

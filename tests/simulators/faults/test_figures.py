@@ -13,9 +13,9 @@ from simulators.faults.body import Body, FigureFault
 from simulators.faults.protocol import HugeReply
 from simulators.faults.unit import Asleep, DeadBoard, NoBoards
 from simulators.faults.vocabulary import PROTOCOL_FAULTS, read_fault
-from simulators.firmware.antminer.api_program import Request
 from simulators.firmware.antminer.legacy import REPLIES as LEGACY
 from simulators.firmware.antminer.new_api import REPLIES as NEW_API
+from simulators.firmware.request import Request
 from simulators.sockets.station import LiveUnit
 from simulators.unit.conditions import Condition
 from simulators.unit.delivery import Delivery

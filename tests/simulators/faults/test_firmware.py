@@ -10,7 +10,7 @@ from simulators.farm.farm import Farm
 from simulators.farm.truth import unit_truth
 from simulators.faults.unit import DeadBoard
 from simulators.faults.vocabulary import read_fault
-from simulators.firmware.antminer.api_program import Request
+from simulators.firmware.request import Request
 from simulators.sockets.station import LiveUnit
 from simulators.unit.delivery import Delivery
 from simulators.unit.snapshot import Phase

@@ -12,7 +12,8 @@ from sim_cases import START, make_farm, make_unit
 
 from simulators.farm.plan import Troubles
 from simulators.faults.unit import Asleep, BadChips, DeadBoard, FanStopped, HashrateDrift, MissingChips, PoolDead
-from simulators.firmware.antminer.api_program import Request, answer, read_request
+from simulators.firmware.antminer.api_program import answer
+from simulators.firmware.request import Request, read_request
 from simulators.unit import sensors
 from simulators.unit.conditions import Change, Verb
 from simulators.unit.models import farmable_models, find_model
@@ -291,7 +292,7 @@ def test_the_switches_of_the_pages_exist_in_the_new_dialect_alone(command: str) 
         (b'{"command":"stats","parameter":{"new_api":true}}', Request("stats", is_new_api=False)),
         (b'{"command":"version","parameter":""}\0', Request("version", is_new_api=False)),
         (b"summary\n", Request("summary", is_new_api=False)),
-        (b"stats|0", Request("stats", is_new_api=False)),
+        (b"stats|0", Request("stats", is_new_api=False, parameter="0")),
     ],
     ids=repr,
 )

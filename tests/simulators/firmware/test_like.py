@@ -26,6 +26,7 @@ from twin_cases import (
 from agent.hil.capture import form as agent_form
 from agent.hil.capture.form import Ending, RecordedReply
 from agent.unit.reading import Mode
+from agent.unit.registry import CHOOSING
 from simulators.captures.form import request_of
 from simulators.farm.selection import Selector
 from simulators.faults.unit import (
@@ -41,6 +42,8 @@ from simulators.firmware.like.forms import form_of
 from simulators.firmware.like.likeness import likeness_of
 from simulators.firmware.like.tokens import Leaf, parse
 from simulators.firmware.like.view import like_mac, like_serial, worker_of
+from simulators.firmware.request import read_request
+from simulators.sockets.station import LiveUnit
 from simulators.unit.snapshot import Phase
 
 LIKES = (S19_PRO, S21, LUXOS, VNISH_PRO, VNISH_XP)
@@ -203,6 +206,39 @@ def test_pools_follow_the_simulated_ones() -> None:
     ] * 2
     assert (well[0]["User"], ill[0]["User"]) == ("redacted.worker0001", "redacted.worker0002")
     assert well[0]["Accepted"] == first.shares(farm.clock.now()).accepted
+
+
+def test_a_twin_of_luxos_joins_reports_and_is_told_apart() -> None:
+    """An agent chooses the reader of the recorded firmware, whose requests are joined."""
+    farm = make_twins(LUXOS, units=1)
+    joined = json.loads(reply_of(farm, farm.units[0], b'{"command":"pools+devs"}'))
+    assert list(joined) == ["pools", "devs", "id"]
+    for command in ("pools", "devs"):
+        assert joined[command] == [json.loads(reply_of(farm, farm.units[0], request_bytes(command)))]
+    refused = json.loads(reply_of(farm, farm.units[0], request_bytes("switchpool")))
+    assert refused["STATUS"][0]["Description"].startswith("LUXminer")
+
+
+@pytest.mark.parametrize(
+    ("like", "reader"), [(S21, "antminer"), (LUXOS, "luxos"), (VNISH_PRO, "vnish"), (VNISH_XP, "vnish")]
+)
+def test_an_agent_chooses_the_reader_of_the_recorded_firmware(like: str, reader: str) -> None:
+    """By the twin's own words."""
+    farm = make_twins(like, units=1)
+    unit, now = farm.units[0], farm.clock.now()
+    reading = Polled([unit], at=now, farm=farm, reader=CHOOSING).poll(unit, now).reading
+    assert reading is not None
+    assert reading.reader == reader
+    assert reading.hashrate_5s_hs is not None
+    assert reading.hashrate_5s_hs == pytest.approx(unit.hashrate_hs(now), rel=0.05)
+
+
+def test_a_write_of_any_firmware_is_one_to_a_twin() -> None:
+    """A twin's firmware may be any."""
+    farm = make_twins(S21, units=1)
+    station = LiveUnit(farm, farm.units[0])
+    assert station.is_write(read_request(b'{"command":"addpool"}'))
+    assert not station.is_write(read_request(b'{"command":"stats"}'))
 
 
 def test_another_build_is_no_twin_any_more() -> None:

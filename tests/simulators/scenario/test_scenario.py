@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from paths import CAPTURES, ROOT
 
 from simulators.farm.farm import Farm
-from simulators.farm.plan import FarmError, model_of
+from simulators.farm.plan import FarmError
 from simulators.farm.truth import SiteTruth, farm_truth, site_truth
-from simulators.firmware.antminer.api_program import Request, answer
+from simulators.firmware.antminer.api_program import answer
+from simulators.firmware.request import Request
 from simulators.scenario.durations import read_duration, show_duration
 from simulators.scenario.player import Playing, build_farm, play, stop
 from simulators.scenario.scenario import Scenario, find_scenario, load_farm, read_scenario, shipped_scenarios
@@ -573,7 +574,7 @@ def test_a_farm_in_a_file(tmp_path: Path) -> None:
     file = load_farm(path)
     plan = file.farm.plan(seed=file.seed or 0, air=file.weather.climate())
     assert (plan.units, plan.containers, plan.troubles.off) == (10, 2, 0.2)
-    assert [model.name for model in plan.mix] == ["S21 Hyd."]
+    assert [kind.model.name for kind in plan.mix] == ["S21 Hyd."]
     path.write_text(text + '[[weather.spell]]\nat = "1h"\nfor = "1h"\ncelsius = 1.0\n')
     with pytest.raises(TomlError, match=r"weather: spells belong in a scenario"):
         load_farm(path)
@@ -606,7 +607,7 @@ def test_twins_are_kinds_of_a_files_mix(tmp_path: Path) -> None:
     text = f'[farm]\nunits = 4\n[farm.mix]\n"like:{folder}@110:3250" = "50%"\n"S21:200" = "50%"\n'
     path.write_text(text, encoding="utf-8")
     plan = load_farm(path).plan(seed=1)
-    assert [(model_of(kind).name, share) for kind, share in plan.mix.items()] == [("S19 Pro", 0.5), ("S21", 0.5)]
+    assert [(kind.model.name, share) for kind, share in plan.mix.items()] == [("S19 Pro", 0.5), ("S21", 0.5)]
     path.write_text(text.replace("s19pro-stock-202212@110:3250", "s21pro-vnish-2026"), encoding="utf-8")
     with pytest.raises(TomlError, match=r"t\.toml: farm\.mix: s21pro-vnish-2026: cannot be a template: no reply tells"):
         load_farm(path)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import re
 import socket
 from collections.abc import AsyncIterator
@@ -17,7 +18,7 @@ from web_cases import credentials
 from agent.hil.capture.form import Ending, Port, RecordedReply
 from simulators.captures.folder import CaptureError
 from simulators.captures.pages import read_raw
-from simulators.firmware.antminer.api_program import read_request, request_name
+from simulators.firmware.request import read_request, request_name
 from simulators.sockets.replay import BEYOND_CAP, read_captures
 from simulators.sockets.replaying import Replayed, serve_replay
 from simulators.unit.delivery import Delivery
@@ -326,3 +327,38 @@ def test_the_answer_to_an_unknown_command_stands_for_all() -> None:
 def test_a_request_has_one_name(data: bytes, name: str) -> None:
     """Command, parameter and dialect, in the order of a capture's manifest."""
     assert request_name(read_request(data)) == name
+
+
+def test_a_capture_of_luxos_joins_its_reports() -> None:
+    """As the unit did (O175): each reply as recorded, alone in a list; another is refused in its words."""
+    folder = CAPTURES / "s19jpro-luxos-2025"
+    (unit,) = read_captures([folder], HOST)
+    reply = unit.answer(read_request(b'{"command":"pools+devdetails+power"}'), START)
+    assert isinstance(reply, bytes)
+    body = json.loads(reply)
+    assert list(body) == ["pools", "devdetails", "power", "id"]
+    for command in ("pools", "devdetails"):
+        assert body[command] == [json.loads((folder / f"tcp4028-{command}.json").read_bytes())]
+    refusal = body["power"][0]["STATUS"][0]
+    assert (refusal["Code"], refusal["Msg"]) == (14, "Invalid command")
+    assert refusal["Description"].startswith("LUXminer")
+
+
+@pytest.mark.parametrize(
+    ("name", "command", "code", "description"),
+    [
+        ("s19pro-stock-202212", "summary+devs", 14, "cgminer 1.0.0"),
+        ("s19xp-vnish-2023", "version", 0, "cgminer "),
+        ("other-s9-bosminerplus-2021", "version", 14, "BOSminer "),
+    ],
+)
+def test_what_was_not_recorded_is_refused_in_the_words_of_the_firmware(
+    name: str, command: str, code: int, description: str
+) -> None:
+    """So an agent chooses the reader of the recorded unit; stock firmware and VNish refuse joined commands too."""
+    (unit,) = read_captures([CAPTURES / name], HOST)
+    reply = unit.answer(read_request(f'{{"command":"{command}"}}'.encode()), START)
+    assert isinstance(reply, bytes)
+    (status,) = json.loads(reply)["STATUS"]
+    assert (status["STATUS"], status["Code"]) == ("E", code)
+    assert status["Description"].startswith(description)

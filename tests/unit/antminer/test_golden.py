@@ -64,9 +64,19 @@ def test_every_whole_capture_is_read_or_known_not_to_be() -> None:
         "http-summary.json",
         "tcp4028-unknown-command.json",
         "tcp4028-devs.json",
+        # Of LuxOS; its own golden readings are of whole polls.
+        "tcp4028-config.json",
+        "tcp4028-events.json",
+        "tcp4028-fans.json",
+        "tcp4028-power.json",
+        "tcp4028-temps.json",
+        "tcp4028-joined-atm+autotunerget+config+devdetails+pools+summary+tempctrl+temps+version.json",
         "tcp4028-config-denied.json",
         "tcp4028-devdetails.json",
         "tcp4028-devdetails-denied.json",
+        "tcp4028-invalid-json.subset.json",
+        # Read by `agent.unit.braiins`, whose own tests have it.
+        "tcp4028-tunerstatus.json",
     }
 
 

@@ -22,6 +22,7 @@ from agent.unit.cgminer.pools import read_pools
 from agent.unit.cgminer.summary import read_summary
 from agent.unit.cgminer.version import read_version
 from simulators.firmware.antminer import api_program
+from simulators.firmware.request import read_request
 
 Path_ = tuple[str | int, ...]
 NEW_STATS, OLD_STATS = b'{"command":"stats","new_api":true}', b'{"command":"stats"}'
@@ -37,7 +38,7 @@ READERS: dict[str, Callable[[bytes], Any]] = {
 def simulated(model: str, request: bytes, build: str = "", at: float = START) -> bytes:
     """Return the reply of a simulated unit."""
     unit = make_unit(model, build=build)
-    return api_program.answer(unit, api_program.read_request(request), at)
+    return api_program.answer(unit, read_request(request), at)
 
 
 NEW_REFUSAL = b'{"STATUS": {"STATUS": "E", "when": 1, "Msg": "Invalid command"}}'

@@ -7,6 +7,7 @@ import time
 import tracemalloc
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -14,12 +15,15 @@ import pytest
 
 from agent.errors import MalformedReplyError, PollError, TooLargeReplyError, drop_frames
 from agent.unit.antminer.stats import read_stats
+from agent.unit.braiins.tunerstatus import read_tunerstatus
 from agent.unit.cgminer import wire
 from agent.unit.cgminer.fields import spelled
 from agent.unit.cgminer.pools import read_pools
 from agent.unit.cgminer.rates import Rates, read_rates
 from agent.unit.cgminer.summary import read_summary
 from agent.unit.cgminer.version import read_version
+from agent.unit.luxos import slow, state
+from agent.unit.luxos.reports import DEVS_SHAPE
 
 HEAD = b'{"STATUS":[{"STATUS":"S"}],"STATS":['
 SMALL, LARGE = 8 * 1024, wire.MAX_REPLY_BYTES - 1024
@@ -59,11 +63,25 @@ HOSTILE: dict[str, Callable[[int], bytes]] = {
     "objects in order": lambda size: _times(b"{},", size, tail=b"{}]}"),
     "boards in order": lambda size: _times(b"{},", size, head=HEAD + b'{"chain":[', tail=b"{}]}]}"),
 }
+
+
+def _single_state(command: str, data: bytes) -> Any:
+    return state.read_single(command, data, state.UNKNOWN)
+
+
 READERS: dict[str, Callable[[bytes], Any]] = {
     "stats": lambda data: read_stats(data, unit_id="u1", at=0.0),
     "summary": lambda data: read_summary(data, at=0.0),
     "pools": read_pools,
     "version": read_version,
+    "tunerstatus": lambda data: read_tunerstatus(data, set()),
+    # Reports of LuxOS.
+    "devs": DEVS_SHAPE.read,
+    "devdetails": lambda data: slow.read_single("devdetails", data),
+    "events": lambda data: slow.read_single("events", data),
+    "pools+devdetails+events": slow.read_joined,
+    "power+temps+fans+config": state.read_joined,
+    **{command: partial(_single_state, command) for command in ("power", "temps", "fans", "config")},
 }
 
 

@@ -1,0 +1,1 @@
+"""Braiins OS: bosminer, bosminer+ and boser on TCP 4028."""

@@ -1,0 +1,96 @@
+"""`temps`: one sensor on each board, and one chip; the chip's is measured on some models and worked out on others.
+
+Observed (O183): an unknown chip temperature is 0.0, and the chip is 23 C above its board on an S9, 7 C on a BMM 100.
+Documented (D251): on S19 XP, S21+ and S21 Pro it is 15.0 C above it to the last digit, on fifteen boards of five units.
+"""
+
+from typing import Annotated, Final, NamedTuple
+
+import msgspec
+from msgspec import Meta
+
+from agent.unit.braiins.reply import BoardId, Statuses, board_id, is_not_ready, regular, rows_of
+from agent.unit.cgminer import wire
+from agent.unit.cgminer.rows import Row
+from agent.unit.limits import MAX_BOARDS, MAX_CELSIUS
+
+ADDED_CELSIUS: Final = 15.0
+# Models whose chips have a sensor of their own, by the beginning of their name without the maker.
+_MEASURED: Final = ("s9", "t9", "bmm", "braiins mini miner")
+
+
+class Sensors(NamedTuple):
+    """The sensors of one board, C; None without a value."""
+
+    board: float | None
+    chip: float | None
+
+
+class Temps(NamedTuple):
+    """A `temps` reply.
+
+    Attributes:
+        sensors: By the board's number; a board that does not run is left out.
+        is_ready: False if the unit answers that no board is ready.
+    """
+
+    sensors: dict[int, Sensors]
+    is_ready: bool = True
+
+    def is_chip_computed(self, model: str | None) -> bool:
+        """Return True if the firmware works the chips' temperatures out: all are the board's and 15 C.
+
+        Args:
+            model: Without the maker; None if it is not known. Models with a sensor on the chip are measured, whatever
+                the difference is.
+        """
+        if model is not None and model.casefold().startswith(_MEASURED):
+            return False
+        gaps = [chip - board for board, chip in self.sensors.values() if board is not None and chip is not None]
+        return bool(gaps) and all(gap == ADDED_CELSIUS for gap in gaps)
+
+
+NOT_READ: Final = Temps({})
+
+
+class _Row(msgspec.Struct, frozen=True, gc=False):
+    ID: BoardId
+    Board: Annotated[float, Meta(ge=0, le=MAX_CELSIUS)] | None = None
+    Chip: Annotated[float, Meta(ge=0, le=MAX_CELSIUS)] | None = None
+
+
+class _Reply(msgspec.Struct, frozen=True, gc=False):
+    STATUS: Statuses
+    TEMPS: Annotated[tuple[_Row, ...], Meta(max_length=MAX_BOARDS)]
+
+
+_decode: Final = msgspec.json.Decoder(_Reply).decode
+
+
+def read_temps(data: bytes, repairs: set[str]) -> Temps:
+    """Read a `temps` reply.
+
+    Args:
+        data: The reply as received.
+        repairs: Names of repairs; those needed here are added.
+
+    Raises:
+        MalformedReplyError: The bytes are not a reply.
+        RefusedError: The unit refused the command for another reason than that it is not ready.
+        UnsupportedReplyError: Another program answers, or the report is missing from the reply.
+    """
+    reply = regular(data, _decode)
+    if reply is not None:
+        # A second row of a board is the same board's.
+        rows = [(row.ID, Sensors(row.Board or None, row.Chip or None)) for row in reply.TEMPS]
+    else:
+        if is_not_ready(wire.decode_reply(data, "temps")):
+            return Temps({}, is_ready=False)
+        rows = []
+        for item in rows_of(data, "temps", "TEMPS", repairs):
+            row = Row(item, repairs)
+            number = board_id(row, repairs)
+            if number is not None:
+                board, chip = row.number("Board", MAX_CELSIUS), row.number("Chip", MAX_CELSIUS)
+                rows.append((number, Sensors(board or None, chip or None)))
+    return Temps(dict(rows))

@@ -1,0 +1,1 @@
+"""LuxOS, the firmware of Luxor."""

@@ -1,0 +1,111 @@
+"""The replies of one poll, and what is known from before, as one reading."""
+
+from typing import Final
+
+import msgspec
+
+from agent.unit.consistency.yardstick import HASHING_RATIO, LAG_S, UNKNOWN_RATED_HS
+from agent.unit.coolant import CoolantLayout
+from agent.unit.luxos.boards import boards_of, profile_hs, run_s
+from agent.unit.luxos.memory import Memory
+from agent.unit.luxos.reports import DevRow
+from agent.unit.luxos.summary import Rates, Summary
+from agent.unit.luxos.words import Words, words_of
+from agent.unit.nameplate import Nameplate
+from agent.unit.reading import BoardReading, Dialect, Fault, Mode, UnitReading
+
+_NO_RATES: Final = Rates(None, None, None)
+
+
+def assembled(
+    unit_id: str,
+    at: float,
+    memory: Memory,
+    told: Summary | None,
+    devs: tuple[DevRow, ...] | None,
+    *,
+    nameplate: Nameplate | None,
+    repairs: tuple[str, ...],
+) -> UnitReading:
+    """Return the reading of what one poll was told, before it is held together.
+
+    Args:
+        unit_id: The ledger's name for the unit.
+        at: Unix time of `summary`, s.
+        memory: The unit's, with what this poll and earlier ones read.
+        told: Its `summary`; None if it has no figures.
+        devs: The rows of its `devs`; None if it could not be read.
+        nameplate: The unit's rating in the ledger; None if it is not known.
+        repairs: Names of the repairs that the replies needed.
+    """
+    uptime_s = None if told is None else told.uptime_s
+    rates = _NO_RATES if told is None else told.rates(run_s(devs or (), uptime_s))
+    now_hs, boards = rates.now_hs, boards_of(devs, memory.details, memory.state.sensors)
+    rated_hs = UNKNOWN_RATED_HS if nameplate is None else nameplate.hashrate_hs
+    words = words_of(memory.state.config, is_hashing=(now_hs or 0.0) >= HASHING_RATIO * rated_hs)
+    if words.is_refuted:
+        repairs = (*repairs, "mode_refuted")
+    reading = UnitReading(
+        unit_id=unit_id,
+        at=at,
+        dialect=Dialect.LEGACY,
+        mode=words.mode,
+        identity=memory.identity,
+        uptime_s=uptime_s,
+        hashrate_5s_hs=now_hs,
+        hashrate_30m_hs=rates.thirty_min_hs,
+        hashrate_avg_hs=rates.average_hs,
+        hashrate_ideal_hs=profile_hs(devs or ()),
+        is_profile_ideal=True,
+        power_watts=memory.state.watts,
+        power_kind=memory.state.power_kind,
+        boards=boards,
+        fan_rpm=memory.state.fan_rpm,
+        pools=memory.pools,
+        shares=memory.shares,
+        repairs=repairs,
+        stand_in_hs=rates.stand_in_hs,
+        stand_in_window_s=rates.stand_in_window_s,
+        faults=memory.faults,
+        is_starting=words.is_starting or (words.mode is not Mode.SLEEP and any(row.is_ramping for row in devs or ())),
+        coolant_layout=_layout(boards),
+        reader="luxos",
+    )
+    if devs is not None and not boards and words.mode is not Mode.SLEEP:
+        reading = msgspec.structs.replace(reading, faults=with_absent_boards(memory.faults, reading))
+    if words.is_off or memory.off_at is not None:
+        return _without_rate_from_before(reading, memory, words)
+    return reading
+
+
+def with_absent_boards(faults: tuple[Fault, ...], reading: UnitReading) -> tuple[Fault, ...]:
+    """Return the faults an awake unit names, and a fault of the boards if it lists none (Documented (D247))."""
+    if reading.boards or Fault.BOARD in faults:
+        return faults
+    return tuple(fault for fault in Fault if fault in {*faults, Fault.BOARD})
+
+
+def _without_rate_from_before(reading: UnitReading, memory: Memory, words: Words) -> UnitReading:
+    """Return the reading of a unit that sleeps with its supply off without a rate that outlasted its sleep.
+
+    For `LAG_S` after the supply went off; a rate that stays refutes the word (`consistency.words`).
+    """
+    if not words.is_off:
+        memory.off_at = None
+        return reading
+    if memory.off_at is None or reading.at < memory.off_at:
+        memory.off_at = reading.at
+    has_rate = bool(reading.hashrate_5s_hs) or any(board.hashrate_hs for board in reading.boards)
+    if not has_rate or reading.at - memory.off_at > LAG_S:
+        return reading
+    return msgspec.structs.replace(
+        reading,
+        hashrate_5s_hs=None,
+        boards=tuple([msgspec.structs.replace(board, hashrate_hs=None) for board in reading.boards]),
+        repairs=(*reading.repairs, "rate_after_sleep"),
+    )
+
+
+def _layout(boards: tuple[BoardReading, ...]) -> CoolantLayout:
+    """Return how the sensors were told apart: those in the coolant by keys of their own, if there are any."""
+    return CoolantLayout.TEMP_IN_OUT if any(board.coolant_celsius for board in boards) else CoolantLayout.NONE

@@ -1,0 +1,1 @@
+"""VNish firmware and its white labels: the generation that refuses `version`, and the older one."""

@@ -1,0 +1,1 @@
+"""The API of VNish, in both its generations."""
