@@ -5,7 +5,16 @@ import io
 from dataclasses import dataclass
 
 from agent.unit.limits import HS_PER_THS
-from agent.unit.model_names import base_key, is_hydro_name, model_key, near_model, plain_model, without_mode
+from agent.unit.model_names import (
+    BITMAIN,
+    base_key,
+    is_hydro_name,
+    make_in,
+    model_key,
+    near_model,
+    plain_model,
+    without_mode,
+)
 from agent.unit.models_file import HYDRO, Hardware
 from agent.unit.nameplate import Catalogue
 
@@ -48,16 +57,20 @@ def row_to_add(catalogue: Catalogue, machine: Machine) -> str:
 
     What another bin of the model, or the model's name, tells is filled in. An empty cell is not known.
     """
-    cooling = _cooling(machine.model)
+    cooling = cooling_in(machine.model)
+    make = make_in(machine.model) or BITMAIN
     known = catalogue.hardware(machine.model) or Hardware(
         model=machine.model,
+        make=make,
         boards=machine.boards,
         chips_per_board=machine.chips_per_board,
         fans=None if cooling == "air" else 0,
         cooling=cooling,
     )
+    is_antminer = machine.is_antminer and known.make == BITMAIN
     cells: dict[str, object] = {
-        "model": f"{'Antminer ' if machine.is_antminer else ''}{_name(catalogue, machine.model)}",
+        "model": f"{'Antminer ' if is_antminer else ''}{_name(catalogue, machine.model)}",
+        "make": known.make,
         "hashrate_th_s": None if machine.hashrate_hs is None else _th(machine.hashrate_hs),
         "hashboards": known.boards,
         "chips_per_board": known.chips_per_board,
@@ -87,7 +100,8 @@ def _name(catalogue: Catalogue, model: str) -> str:
     return plain_model(model) if known is None or is_of_a_mode else without_mode(known.model)
 
 
-def _cooling(model: str) -> str:
+def cooling_in(model: str) -> str:
+    """Return the cooling that a model's name tells: hydro or immersion, else air."""
     if is_hydro_name(model):
         return HYDRO
     return "immersion" if "imm" in base_key(model) else "air"

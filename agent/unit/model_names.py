@@ -1,19 +1,40 @@
 """Spellings of models: two names with one key are one model.
 
 People and firmware write the same machine in many ways: ``Antminer S21 Hyd.``, ``S21 HYDRO``, ``s21hyd``. The name
-that is shown stays the catalogue's.
+that is shown stays the catalogue's. The brands Avalon and SealMiner are part of the key, since `A15` and `A2` alone
+tell no make; `Whatsminer M50S` is `M50S`.
 """
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Final
 
 # Longer names are cut: matching a word of megabytes takes minutes.
 _LONGEST: Final = 80
 
-_MAKER = re.compile(r"(?:(?:bitmain|antminer)[\s_-]*)+")
+_MAKER = re.compile(r"(?:(?:bitmain|antminer|microbt|whatsminer|canaan|bitdeer|auradine|teraflux)[\s_-]*)+")
+BITMAIN: Final = "Bitmain"
+_MAKES: Final[Mapping[str, str]] = {
+    "bitmain": BITMAIN,
+    "antminer": BITMAIN,
+    "microbt": "MicroBT",
+    "whatsminer": "MicroBT",
+    "canaan": "Canaan",
+    "avalon": "Canaan",
+    "avalonminer": "Canaan",
+    "bitdeer": "Bitdeer",
+    "sealminer": "Bitdeer",
+    "auradine": "Auradine",
+    "teraflux": "Auradine",
+}
+# Names of makers that are no part of a model's name as it is shown.
+_SILENT_MAKERS: Final = frozenset({"bitmain", "antminer", "microbt", "canaan", "bitdeer", "auradine"})
+# Documented (D271): `avalon1466`, `avalonminer1466` and `avalona1466` are one machine.
+_AVALON = re.compile(r"avalon(?:miner)*(?:a?(?=[0-9]{3}))?")
+# Documented (D270): a Whatsminer's own name ends in its version, `M50S_VH50`, `M60S++VLA0`.
+_WHATSMINER = re.compile(r"(m[0-9][0-9d](?:[hkl]|se?)?\+{0,2})v[a-z0-9]{2,4}")
 # Documented (D120): firmware under a label of its own adds its name in brackets, `Antminer T21 (7Miners 1.2.6-rc1)`.
 _BRACKET = re.compile(r"[\s_-]*[(\[]([^()\[\]]*)[)\]]$")
 # Observed (O76): other-s19jpro-hiveon-2024 answers `Antminer S19JPRO Hiveon`.
@@ -32,11 +53,25 @@ _LOOK_ALIKES: Final = str.maketrans("lo", "10")
 
 
 def short_model(name: str) -> str:
-    """Return a model's name as it is written, without the maker and extra blanks: ``Antminer S21`` is ``S21``."""
+    """Return a model's name as it is written, without the maker and extra blanks: ``Antminer S21`` is ``S21``.
+
+    The brand of another make stays: ``MicroBT Whatsminer M50S`` is ``Whatsminer M50S``.
+    """
     words = name.split()
-    while words and words[0].casefold() in {"bitmain", "antminer"}:
+    while words and words[0].casefold() in _SILENT_MAKERS:
         words = words[1:]
     return " ".join(words)
+
+
+def known_make(word: str) -> str | None:
+    """Return the make of a maker's or a brand's name in any case; None for a name that is none of the known ones."""
+    return _MAKES.get(word.strip().casefold())
+
+
+def make_in(name: str) -> str | None:
+    """Return the make that a model's name begins with, `Whatsminer M50S` is of MicroBT; None if it names none."""
+    words = name.split(maxsplit=1)
+    return known_make(words[0]) if words else None
 
 
 @lru_cache(1024)
@@ -128,13 +163,19 @@ def _squeezed(text: str) -> str:
     squeezed = _SEPARATORS.sub("", text)
     for word, same in _SAME_WORDS:
         squeezed = squeezed.replace(word, same)
+    if avalon := _AVALON.match(squeezed):
+        rest = squeezed[avalon.end() :]
+        return f"avalon{'a' if rest[:1].isdecimal() else ''}{rest}"
+    if whatsminer := _WHATSMINER.fullmatch(squeezed):
+        return whatsminer[1]
     return _NO_PIC.sub("", squeezed)
 
 
 def _parts(name: str) -> tuple[str, str]:
-    """Return the family of a model, its first word, and the rest without blanks."""
+    """Return the family of a model, its first word after the maker and the brand, and the rest without blanks."""
     words = _plain(name)[0].split()
-    return _squeezed("".join(words[:1])), _squeezed("".join(words[1:]))
+    first = 2 if words[:1] and words[0] in _MAKES else 1
+    return _squeezed("".join(words[:first])), _squeezed("".join(words[first:]))
 
 
 def _is_one_slip(one: str, other: str) -> bool:

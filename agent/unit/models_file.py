@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from agent.errors import ConfigError, Mistake
 from agent.unit.coolant import NAMED_LAYOUTS, CoolantLayout
 from agent.unit.limits import HS_PER_THS
-from agent.unit.model_names import base_key, model_key, short_model
+from agent.unit.model_names import BITMAIN, base_key, known_make, make_in, model_key, short_model
 
 COLUMNS = (
     "model",
@@ -27,7 +27,7 @@ COLUMNS = (
     "cooling",
     "source",
 )
-OPTIONAL_COLUMNS = ("coolant_layout",)
+OPTIONAL_COLUMNS = ("coolant_layout", "make")
 # For TH/s, W, boards, chips and fans: far above any machine, and figures computed from it stay finite.
 MAX_CELL = 1_000_000
 # A model is a label of every unit's series.
@@ -41,7 +41,8 @@ class Hardware:
     """What all bins of a model share; None where no source gives it.
 
     Attributes:
-        model: Commercial model without the maker, e.g. ``S21``.
+        model: Commercial model without the maker, e.g. ``S21``, ``Whatsminer M50S``.
+        make: Its maker.
         boards, chips_per_board: Hashboards, and chips on each.
         chip: Name of the ASIC.
         fans: 0 for hydro and immersion.
@@ -50,6 +51,7 @@ class Hardware:
     """
 
     model: str
+    make: str = BITMAIN
     boards: int | None = None
     chips_per_board: int | None = None
     chip: str | None = None
@@ -129,6 +131,7 @@ def _read_hardware(reader: "_RowReader") -> Hardware:
         reader.refuse("model", "a model needs a name")
     return Hardware(
         model=model,
+        make=make_named(reader.name("make"), model),
         boards=boards,
         chips_per_board=chips,
         chip=reader.name("chip") or None,
@@ -136,6 +139,13 @@ def _read_hardware(reader: "_RowReader") -> Hardware:
         cooling=cooling,
         coolant_layout=_read_layout(reader, cooling),
     )
+
+
+def make_named(cell: str, model: str) -> str:
+    """Return the make of a row: what its cell says, in the spelling of known makes; else the brand in its model."""
+    if cell:
+        return known_make(cell) or cell
+    return make_in(model) or BITMAIN
 
 
 def _read_layout(reader: "_RowReader", cooling: str) -> CoolantLayout | None:

@@ -12,8 +12,8 @@ from importlib.resources import files
 from itertools import chain
 
 from agent.unit.coolant import CoolantLayout, SensorLayouts
-from agent.unit.model_names import base_key, model_key
-from agent.unit.models_file import COLUMNS, HYDRO, OPTIONAL_COLUMNS, Hardware, ModelRow, ModelsFile, read_models
+from agent.unit.model_names import BITMAIN, base_key, model_key
+from agent.unit.models_file import COLUMNS, HYDRO, Hardware, ModelRow, ModelsFile, read_models
 
 # Hashes a chip computes per clock cycle. Documented (D33): a BM1368 has 1276 small cores. Observed (O51):
 # 108 x 1.276 x 490 MHz = 67,526 GH/s is a board's `rate_ideal` in s21-stock-aml-202407. Other chips: no source yet.
@@ -35,16 +35,19 @@ class Nameplate:
 
     Attributes:
         model: Commercial model without the maker, e.g. ``S21``; the metric label.
+        make: Its maker.
         hashrate_hs: Rated hashrate, H/s.
         power_watts: Rated power at the wall; None where no source gives one. Documented (D60): +-5 %.
         boards, chips_per_board, chip, fans, cooling, coolant_layout: As of `Hardware`.
         frequency_hz: Mean chip clock at which the unit reaches `hashrate_hs`; None unless the chip's hashes per
             cycle are known.
+        is_declared: True if the ledger's row gives it, not the catalogue.
         modes: The ratings of the same machine in its other work modes, slowest first.
         source: Where the figures come from.
     """
 
     model: str
+    make: str = BITMAIN
     hashrate_hs: float
     power_watts: float | None = None
     boards: int | None = None
@@ -56,6 +59,7 @@ class Nameplate:
     coolant_layout: CoolantLayout | None = None
     modes: tuple[RatedMode, ...] = ()
     source: str
+    is_declared: bool = False
 
     @property
     def layout(self) -> CoolantLayout:
@@ -74,13 +78,14 @@ class Catalogue:
 
     Attributes:
         own_file: Name of the site's own file; None without one.
-        columns: The columns of a row to add: those of the site's own file, or else all.
+        columns: The columns of a row to add: those of the site's own file, or else all but `make`, which follows from
+            the brand in the model.
         layouts: The sensor layouts of all models.
     """
 
     def __init__(self, shipped: ModelsFile, own: ModelsFile | None = None) -> None:
         self.own_file = None if own is None else own.file
-        self.columns = (*COLUMNS, *OPTIONAL_COLUMNS) if own is None else own.columns
+        self.columns = (*COLUMNS, "coolant_layout") if own is None else own.columns
         self._hardware: dict[str, Hardware] = {}
         self._bins: dict[str, dict[float, Nameplate]] = {}
         self._modes: dict[str, list[str]] = {}
@@ -169,6 +174,7 @@ def _nameplate(hardware: Hardware, row: ModelRow, hashrate_hs: float) -> Namepla
     boards, chips = hardware.boards, hardware.chips_per_board
     return Nameplate(
         model=hardware.model,
+        make=hardware.make,
         hashrate_hs=hashrate_hs,
         power_watts=row.power_watts,
         boards=boards,
@@ -188,6 +194,7 @@ def _completed(hardware: Hardware, before: Hardware | None) -> Hardware:
         return hardware
     return Hardware(
         model=before.model,
+        make=before.make,
         boards=before.boards if hardware.boards is None else hardware.boards,
         chips_per_board=before.chips_per_board if hardware.chips_per_board is None else hardware.chips_per_board,
         chip=hardware.chip or before.chip,

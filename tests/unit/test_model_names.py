@@ -10,6 +10,7 @@ from agent.unit.model_names import (
     base_key,
     is_board_name,
     is_hydro_name,
+    make_in,
     model_key,
     near_model,
     plain_model,
@@ -33,7 +34,14 @@ MODELS = CATALOGUE.models()
         (("T21", "Antminer T21 (7Miners 1.2.6-rc1)", "Antminer T21 (Vnish 1.2.0)", "T21 [custom]"), "t21"),
         (("S19j Pro", "Antminer S19JPRO Hiveon", "S19j-Pro"), "s19jpro"),
         (("U3S21EXPH", "U3S21EXPH (S21e XP Hyd. 3U)"), "u3s21exph"),
-        (("", "Antminer", "Bitmain Antminer ", " . "), ""),
+        (("", "Antminer", "Bitmain Antminer ", " . ", "MicroBT Whatsminer"), ""),
+        (("Whatsminer M50S", "M50S", "MicroBT WhatsMiner M50S", "M50S_VH50", "whatsminer m50svh50"), "m50s"),
+        (("Whatsminer M60S++", "M60S Plus Plus", "M60S++_VLA0", "M60S++ VL80"), "m60s++"),
+        (("Whatsminer M30S+", "M30S+_V100", "M30S+VE40"), "m30s+"),
+        (("Avalon A1466", "AvalonMiner 1466", "Canaan Avalon 1466", "avalonminer a1466"), "avalona1466"),
+        (("Avalon Nano 3S", "AvalonMiner Nano3s"), "avalonnano3s"),
+        (("SealMiner A2 Hyd.", "Bitdeer SEALMINER A2 Hydro"), "sealminera2hyd"),
+        (("Teraflux AT2880", "Auradine AT2880"), "at2880"),
     ],
 )
 def test_spellings_of_one_model(spellings: tuple[str, ...], key: str) -> None:
@@ -45,6 +53,7 @@ def test_spellings_of_one_model(spellings: tuple[str, ...], key: str) -> None:
     ("one", "other"),
     [
         *(("S21", "S21+"), ("S21+", "S21++"), ("S21", "S21e"), ("S19k Pro", "S19j Pro"), ("S19", "S19L")),
+        *(("Whatsminer M50S", "Whatsminer M50S+"), ("Whatsminer M50", "M50S"), ("Avalon A15", "SealMiner A2")),
         *(("S21 XP", "S21 XP+"), ("S21 Hyd.", "S21 Imm."), ("S21", "T21"), ("S21 Imm. (NEM)", "S21 Imm. (HEM)")),
     ],
 )
@@ -144,6 +153,7 @@ def test_slip_of_a_finger_is_understood(name: str, near: str) -> None:
     "name",
     [
         *("S19k Pro", "S21 Pro+", "S21j XP Hyd.", "S22", "S23", "S23 Hyd.", "S19 XP+ Hyd.", "S21e", "S21 XP+", "M50"),
+        *("SealMiner A4", "SealMiner A4 Hyd.", "Whatsminer M50T", "Whatsminer M52S", "Avalon A1467", "Teraflux AT2881"),
         *("S19z Pro", "T19 Pro", "Whatsminer M60S", "S2", "S", ""),
     ],
 )
@@ -151,6 +161,22 @@ def test_no_machine_of_another_family_is_proposed(name: str) -> None:
     """A letter behind the number, a plus or a word more is another machine, even if it is nearly spelt alike."""
     others = [model for model in MODELS if base_key(model) != base_key(name)]
     assert near_model(name, others) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "make"),
+    [
+        ("Whatsminer M50S", "MicroBT"),
+        ("AVALON Q", "Canaan"),
+        ("SealMiner A2", "Bitdeer"),
+        ("Auradine AT2880", "Auradine"),
+        ("Antminer S21", "Bitmain"),
+        *(("S21", None), ("Proto Rig", None), ("", None)),
+    ],
+)
+def test_make_in_a_name(name: str, make: str | None) -> None:
+    """A maker's or a brand's name at the beginning tells the make."""
+    assert make_in(name) == make
 
 
 @given(st.text(max_size=200))

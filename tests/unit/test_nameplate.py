@@ -2,13 +2,14 @@
 
 import csv
 import json
+from collections import Counter
 from importlib.resources import files
 
 import pytest
 from capture_files import S21_STATS
 
 from agent.errors import ConfigError
-from agent.unit.model_names import short_model
+from agent.unit.model_names import make_in, short_model
 from agent.unit.models_file import COLUMNS, read_models
 from agent.unit.nameplate import HASHES_PER_CYCLE, Catalogue, Nameplate, RatedMode, shipped_catalogue
 
@@ -39,6 +40,8 @@ def test_every_rated_row_is_found(catalogue: Catalogue, row: dict[str, str]) -> 
     assert found.fans == (int(row["fans"]) if row["fans"] else None)
     assert (found.cooling, found.source, found.chip or "") == (row["cooling"], row["source"], row["chip"])
     assert (found.coolant_layout or "") == row["coolant_layout"]
+    assert found.make == row["make"] == (make_in(row["model"]) or "Bitmain")
+    assert not found.is_declared
 
 
 @pytest.mark.parametrize("row", [row for row in RATED if row["efficiency_j_per_th"] and row["power_w"]])
@@ -86,6 +89,31 @@ def found(catalogue: Catalogue, model: str, bin_ths: float) -> Nameplate:
     nameplate = catalogue.find(model, bin_ths * 1e12)
     assert nameplate is not None
     return nameplate
+
+
+MAKES = {"Bitmain": 118, "MicroBT": 40, "Canaan": 18, "Auradine": 6, "Bitdeer": 10}
+
+
+def test_makes_of_the_catalogue() -> None:
+    """Five makes; every row has a source, and a secondary rating says so."""
+    assert Counter(row["make"] for row in ROWS) == MAKES
+    assert all(row["source"] for row in ROWS)
+    for row in ROWS:
+        assert row["make"] == "Bitmain" or not row["chip"]
+
+
+def test_make_of_a_sites_own_row() -> None:
+    """The cell, else the brand in the model's name, else Bitmain; known makes are spelt alike."""
+    rows = (
+        "M99,1,,,,,,,air,x,microbt",
+        "Whatsminer M98,1,,,,,,,air,x,",
+        "Rig,1,,,,,,,air,x,Proto",
+        "S99,1,,,,,,,air,x,",
+    )
+    text = "\n".join([f"{HEADER},make", *rows])
+    own = Catalogue(read_models(text, "own.csv"))
+    makes = ("MicroBT", "MicroBT", "Proto", "Bitmain")
+    assert tuple(found(own, model, 1).make for model in ("M99", "M98", "Rig", "S99")) == makes
 
 
 def test_bins_of_a_model(catalogue: Catalogue) -> None:

@@ -44,6 +44,8 @@ NOT_BY_A_RECORDING: Final[Mapping[str, str]] = {
     "A180": "no reply tells whether a unit was paused or failed",
     "A181": "no reply tells whether a connector is empty",
     "A184": "about what the simulators show; its replies are in the fact",
+    "A195": "about the ratings of models whose maker's page was not seen",
+    "A197": "about machines that nobody described",
     "A24": _WRITE,
     "A27": "needs the flow of the coolant",
     "A28": "the modes on offer stand in a script of the settings page, which is no reply",

@@ -34,7 +34,8 @@ class Proposed(NamedTuple):
 
     Attributes:
         unit_id, model, hashrate_th, host, container, rack, slot, deployed_from, deployed_to, status, serial, mac,
-            simulated, web_port, reader: As in the ledger; an empty cell is not known.
+            simulated, web_port, reader, make, power_w, boards, chips_per_board: As in the ledger; an empty cell is not
+            known.
         guessed: The columns that are worked out and not the unit's own word, in the ledger's order.
         note: What a person should know before taking the row; may be empty.
         source: Address and port that answered, as ``10.20.0.17:4028``.
@@ -55,6 +56,10 @@ class Proposed(NamedTuple):
     simulated: str = ""
     web_port: str = ""
     reader: str = ""
+    make: str = ""
+    power_w: str = ""
+    boards: str = ""
+    chips_per_board: str = ""
     guessed: tuple[str, ...] = ()
     note: str = ""
     source: str = ""
@@ -162,6 +167,7 @@ def _row(unit: Found, catalogue: Catalogue, macs: dict[str, list[Found]], serial
         serial=serial,
         mac=mac,
         web_port="" if unit.web_port == DEFAULT_WEB_PORT else str(unit.web_port),
+        make=(unit.make or "") if unit.is_of_other_make else "",
         guessed=tuple(column for column in COLUMNS if column in guessed),
         note="; ".join(notes),
         source=str(unit.endpoint),

@@ -110,15 +110,15 @@ def test_a_profile_of_an_unknown_model_is_no_bin() -> None:
 
 def test_a_machine_of_another_make_says_that_it_is_not_read() -> None:
     """Its model and bin are its own word; the line for the catalogue does not call it an Antminer."""
-    machine = replace(found(model="Whatsminer M30S+_VE40", sale_th=101.0, serial=None), reader=None, make="MicroBT")
+    machine = replace(found(model="Whatsminer M99S+_VE40", sale_th=101.0, serial=None), reader=None, make="MicroBT")
     proposal = propose([machine], CATALOGUE)
     (proposed,) = proposal.rows
-    assert (proposed.model, proposed.hashrate_th, proposed.guessed) == ("Whatsminer M30S+_VE40", "101", ("unit_id",))
+    assert (proposed.model, proposed.hashrate_th, proposed.guessed) == ("Whatsminer M99S+_VE40", "101", ("unit_id",))
     assert "made by MicroBT, which this agent does not read: in a ledger it counts as unreadable" in proposed.note
     (line,) = proposal.missing_models
-    assert "this line: Whatsminer M30S+_VE40,101," in line
+    assert "this line: Whatsminer M99S+_VE40,101," in line
     file = read_models(",".join(COLUMNS_OF_MODELS) + "\n" + line.rpartition("this line: ")[2] + "\n", "own.csv")
-    assert [each.hardware.model for each in file.rows] == ["Whatsminer M30S+_VE40"]
+    assert [each.hardware.model for each in file.rows] == ["Whatsminer M99S+_VE40"]
 
 
 def test_a_model_that_the_catalogue_lacks_comes_with_its_line() -> None:
