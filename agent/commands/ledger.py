@@ -95,6 +95,10 @@ def set_unit(
     serial: str | None,
     mac: str | None,
     simulated: str | None,
+    make: str | None,
+    power_w: str | None,
+    boards: str | None,
+    chips_per_board: str | None,
     is_new: bool,
     is_removed: bool,
     is_swap: bool,
@@ -115,6 +119,10 @@ def set_unit(
             "simulated": simulated,
             "web_port": web_port,
             "reader": reader,
+            "make": make,
+            "power_w": power_w,
+            "boards": boards,
+            "chips_per_board": chips_per_board,
         }
         cells = {column: cell for column, cell in given.items() if cell is not None}
         has_change = is_new or bool(cells)

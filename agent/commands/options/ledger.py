@@ -83,6 +83,10 @@ def set_unit(
     mac: Annotated[str | None, typer.Option(help="MAC address.")] = None,
     simulated: Annotated[str | None, typer.Option(help="yes if a simulator answers at its address.")] = None,
     reader: Annotated[str | None, typer.Option(help="Name of its reader; empty to choose by what it says.")] = None,
+    make: Annotated[str | None, typer.Option(help="Make of a machine that the catalogue does not have.")] = None,
+    power_w: Annotated[str | None, typer.Option(help="Its rated power, W.")] = None,
+    boards: Annotated[str | None, typer.Option(help="Its hashboards.")] = None,
+    chips_per_board: Annotated[str | None, typer.Option(help="Chips on each of them.")] = None,
     is_new: Annotated[bool, typer.Option("--new", help="Deploy a unit that is not in the ledger.")] = False,
     is_removed: Annotated[bool, typer.Option("--removed", help="Remove the unit.")] = False,
     is_swap: Annotated[

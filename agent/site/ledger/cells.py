@@ -13,8 +13,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from agent.address import Endpoint, Network, parse_endpoint, parse_mac
-from agent.unit.limits import HS_PER_THS
-from agent.unit.model_names import base_key
+from agent.unit.limits import HS_PER_THS, MAX_BOARDS, MAX_CHIPS
+from agent.unit.model_names import base_key, known_make
 from agent.unit.reader import AUTO
 from agent.unit.reader import NAMES as READER_NAMES
 
@@ -24,6 +24,8 @@ FIRST_YEAR, LAST_YEAR = 2009, 2100
 # Cells that a ledger repeats many times (models, dates) are parsed once; this many of each are cached.
 REMEMBERED_CELLS = 4096
 
+# Far above any machine: the largest rack units take 15 kW.
+MAX_RATED_WATTS = 100_000
 # Enough for the addresses of 16 million units; a ledger has a few hundred prefixes.
 REMEMBERED_PREFIXES = 65536
 
@@ -65,6 +67,10 @@ def cell_parsers(*, zone: ZoneInfo, networks: tuple[Network, ...]) -> Mapping[st
         "simulated": parse_simulated,
         "web_port": parse_web_port,
         "reader": parse_reader,
+        "make": lru_cache(REMEMBERED_CELLS)(parse_make),
+        "power_w": lru_cache(REMEMBERED_CELLS)(partial(parse_count, unit="W", most=MAX_RATED_WATTS)),
+        "boards": lru_cache(REMEMBERED_CELLS)(partial(parse_count, unit="boards", most=MAX_BOARDS)),
+        "chips_per_board": lru_cache(REMEMBERED_CELLS)(partial(parse_count, unit="chips", most=MAX_CHIPS)),
     }
 
 
@@ -88,6 +94,20 @@ def parse_hashrate_hs(cell: str) -> float:
     if number is None or float(number[1]) == 0:
         raise ValueError("a number of TH/s above 0 is expected, such as 200 or 151.5")
     return float(number[1]) * HS_PER_THS
+
+
+def parse_make(cell: str) -> str:
+    """Return the make of a machine, in the spelling of known makes; empty for an empty cell."""
+    return known_make(cell) or parse_label(cell)
+
+
+def parse_count(cell: str, *, unit: str, most: int) -> int | None:
+    """Return a whole number from 1 to `most` of a machine; None for an empty cell."""
+    if not cell:
+        return None
+    if not re.fullmatch(r"[0-9]{1,7}", cell) or not 0 < int(cell) <= most:
+        raise ValueError(f"a whole number of {unit} from 1 to {most} is expected, or an empty cell")
+    return int(cell)
 
 
 def host_parser(networks: tuple[Network, ...]) -> CellParser:

@@ -74,10 +74,11 @@ def differing(
 
 def cells_of(entry: LedgerEntry, zone: ZoneInfo) -> dict[str, str]:
     """Return an entry as cells of the ledger."""
+    plate = entry.nameplate
     return {
         "unit_id": entry.unit_id,
-        "model": entry.nameplate.model,
-        "hashrate_th": f"{entry.nameplate.hashrate_hs / HS_PER_THS:g}",
+        "model": plate.model,
+        "hashrate_th": f"{plate.hashrate_hs / HS_PER_THS:g}",
         "host": host_cell(Endpoint(entry.host, entry.port)),
         "container": entry.place.container,
         "rack": entry.place.rack,
@@ -90,4 +91,8 @@ def cells_of(entry: LedgerEntry, zone: ZoneInfo) -> dict[str, str]:
         "simulated": "yes" if entry.is_simulated else "",
         "web_port": "" if entry.web_port is None else str(entry.web_port),
         "reader": entry.reader,
+        "make": plate.make if plate.is_declared else "",
+        "power_w": f"{plate.power_watts:g}" if plate.is_declared and plate.power_watts else "",
+        "boards": str(plate.boards) if plate.is_declared and plate.boards else "",
+        "chips_per_board": str(plate.chips_per_board) if plate.is_declared and plate.chips_per_board else "",
     }

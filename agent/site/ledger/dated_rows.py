@@ -8,11 +8,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from agent.site.ledger.cells import CellParser
+from agent.site.ledger.machines import MACHINE_COLUMNS
 from agent.site.ledger.reader import OPTIONAL_COLUMNS
 from agent.site.ledger.sheet import Row, Sheet
 
 # The cells a unit keeps when it comes back to another place.
-_LASTING = ("unit_id", "model", "hashrate_th", "serial", "mac", "simulated")
+_LASTING = ("unit_id", "model", "hashrate_th", "serial", "mac", "simulated", *MACHINE_COLUMNS)
 
 
 class DatedRows:

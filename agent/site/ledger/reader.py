@@ -8,20 +8,19 @@ import csv
 import hashlib
 import math
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
 from itertools import islice, repeat
 from operator import attrgetter
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from agent.address import Endpoint, Network
 from agent.config.mistakes import SHOWN_MISTAKES, clip, more_mistakes, near_match
 from agent.errors import ConfigError, Mistake
-from agent.site.ledger.cells import REMEMBERED_CELLS, CellParser, cell_parsers
+from agent.site.ledger.cells import CellParser, cell_parsers
 from agent.site.ledger.entries import Ledger, LedgerEntry, Place
+from agent.site.ledger.machines import MACHINE_COLUMNS, SOURCE, Declared, Machines, MissingMachine, Refused
 from agent.site.ledger.simulated import with_detection
-from agent.unit.model_advice import Machine, missing_text
-from agent.unit.model_names import model_key
+from agent.unit.model_advice import Machine
 from agent.unit.nameplate import Catalogue, Nameplate
 
 REQUIRED_COLUMNS = (
@@ -36,7 +35,7 @@ REQUIRED_COLUMNS = (
     "deployed_to",
     "status",
 )
-OPTIONAL_COLUMNS = ("serial", "mac", "simulated", "web_port", "reader")
+OPTIONAL_COLUMNS = ("serial", "mac", "simulated", "web_port", "reader", *MACHINE_COLUMNS)
 COLUMNS = (*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS)
 # These take about a millisecond.
 ROWS_A_REST = 50
@@ -215,7 +214,7 @@ class _RowReader:
         self._columns = tuple(columns)
         self._readers = [str if column is None else parsers[column] for column in columns]
         self._catalogue, self._mistakes = catalogue, mistakes
-        self._find = lru_cache(REMEMBERED_CELLS)(catalogue.find)
+        self._machines = Machines(catalogue)
         self._is_complete = not set(REQUIRED_COLUMNS).difference(columns)
         self._missing_at: dict[tuple[str, float | None], int] = {}
 
@@ -244,8 +243,9 @@ class _RowReader:
             values: dict[str | None, list[Any]] = {name: list(map(read, texts)) for name, read, texts in columns}
         except ValueError:
             return None
-        found = list(map(self._find, values["model"], values["hashrate_th"]))
-        nameplates = [nameplate for nameplate in found if nameplate is not None]
+        of_machine = (values.get(column) or repeat(default) for column, default in _MACHINE_DEFAULTS)
+        machines = map(Declared, values["model"], values["hashrate_th"], *of_machine)
+        nameplates = [found for found in map(self._machines.find, machines) if not isinstance(found, Refused)]
         if len(nameplates) < len(rows) or any(map(_is_backwards, values["deployed_from"], values["deployed_to"])):
             return None
         filled = [values.get(column) or repeat(_DEFAULTS[column]) for column in _ENTRY_COLUMNS]
@@ -278,32 +278,25 @@ class _RowReader:
         model, hashrate_hs = values.get("model"), values.get("hashrate_th")
         if model is None:
             return None
-        is_known = bool(self._catalogue.bins_hs(model))
-        nameplate = None if hashrate_hs is None else self._find(model, hashrate_hs)
-        if nameplate is None and (hashrate_hs is not None or not is_known):
-            self._refuse(line, cells, "hashrate_th" if is_known else "model", self._missing(line, model, hashrate_hs))
-        return nameplate
+        if hashrate_hs is None:
+            if not self._catalogue.bins_hs(model) and not values.get("make"):
+                machine = Machine(model=model, hashrate_hs=None, source=SOURCE)
+                self._refuse(line, cells, "model", self._once(line, MissingMachine(self._catalogue, machine)))
+            return None
+        found = self._machines.read(values)
+        if not isinstance(found, Refused):
+            return found
+        reason = self._once(line, found.reason) if isinstance(found.reason, MissingMachine) else found.reason
+        self._refuse(line, cells, found.column, reason)
+        return None
 
-    def _missing(self, line: int, model: str, hashrate_hs: float | None) -> object:
+    def _once(self, line: int, missing: MissingMachine) -> object:
         """Return what to do about a machine that is not in the catalogue, once for all its rows; text when shown."""
-        first = self._missing_at.setdefault((model_key(model), hashrate_hs), line)
-        if first != line:
-            return f"not in the catalogue, as on line {first}"
-        machine = Machine(model=model, hashrate_hs=hashrate_hs, source="this site's ledger")
-        return _MissingMachine(self._catalogue, machine)
+        first = self._missing_at.setdefault(missing.key, line)
+        return missing if first == line else f"not in the catalogue, as on line {first}"
 
     def _refuse(self, line: int, cells: Sequence[str], column: str, reason: object) -> None:
         self._mistakes.add(line, reason, column=column, value=cells[self._columns.index(column)])
-
-
-class _MissingMachine(NamedTuple):
-    """The reason for a machine that is not in a catalogue: looking for a similar one takes time."""
-
-    catalogue: Catalogue
-    machine: Machine
-
-    def __str__(self) -> str:
-        return missing_text(self.catalogue, self.machine)
 
 
 def _is_backwards(start: float | None, end: float | None) -> bool:
@@ -314,6 +307,8 @@ _ENTRY_COLUMNS = (
     *("unit_id", "host", "container", "rack", "slot", "deployed_from", "deployed_to"),
     *("status", "serial", "mac", "simulated", "web_port", "reader"),
 )
+# In the order of `Declared`.
+_MACHINE_DEFAULTS: tuple[tuple[str, Any], ...] = (("make", ""), *((column, None) for column in MACHINE_COLUMNS[1:]))
 # The values of columns that a ledger leaves out.
 _DEFAULTS: dict[str, Any] = dict.fromkeys(_ENTRY_COLUMNS) | {"simulated": False, "reader": ""}
 

@@ -257,7 +257,7 @@ OF_LEDGER = "this site's ledger,"
         ("model", "", "a model is expected, such as Antminer S21"),
         ("model", "Antminer", "a model is expected, such as Antminer S21"),
         ("model", "S21\x1b[2J", LABEL),
-        ("model", "M50", f"not in the catalogue; {TO_ADD}Antminer M50,200,,,,,,,air,{OF_LEDGER}"),
+        ("model", "S99", f"not in the catalogue; {TO_ADD}Antminer S99,200,,,,,,,air,{OF_LEDGER}"),
         (
             "model",
             "Antminer S2l",
