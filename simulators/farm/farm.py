@@ -15,9 +15,12 @@ from simulators.farm.selection import EVERYTHING, Selector, select
 from simulators.farm.tally import Sums, Tally
 from simulators.faults.unit import AddressSwapped
 from simulators.faults.vocabulary import Fault
+from simulators.strangers.spans import addresses_in
+from simulators.strangers.surroundings import Listed, Strangers
 from simulators.twins.twin import Twin
 from simulators.unit import chance
 from simulators.unit.conditions import Change, Condition, Verb
+from simulators.unit.endpoints import Endpoint
 from simulators.unit.unit import REBOOT_DELAY_S, Unit
 
 API_PORT = 4028
@@ -262,9 +265,11 @@ class Farm:
         }
 
     def write_ledger(self, file: TextIO, *, port: int = API_PORT) -> None:
-        """Write the farm's ledger as CSV, with every unit marked as simulated."""
+        """Write the farm's ledger as CSV, with every unit marked as simulated; machines of other makes come last."""
         rows = csv.writer(file, lineterminator="\n")
-        rows.writerow(LEDGER_COLUMNS)
+        listed = [group for group in self.plan.around.strangers if group.listed is not None]
+        more = ("make",) if listed else ()
+        rows.writerow((*LEDGER_COLUMNS, *more))
         for unit in self.units:
             identity = unit.identity
             own_port = identity.port or port
@@ -284,5 +289,18 @@ class Farm:
                     identity.serial,
                     identity.mac,
                     "yes",
+                    *("" for _ in more),
                 )
             )
+        for group in listed:
+            for address in addresses_in(group.spans):
+                rows.writerow(_listed_row(group, address, port))
+
+
+def _listed_row(group: Strangers, address: int, port: int) -> tuple[str, ...]:
+    """Return the row of a deployed machine of another make; it has no place, and its serial number is not known."""
+    name = str(Endpoint(address))
+    host = name if port == API_PORT else f"{name}:{port}"
+    make, model, hashrate_th = group.listed or Listed("", "", "")
+    empty, until = ("", "", ""), ("2025-01-01", "", "deployed")
+    return (f"{group.make}-{name}", model, hashrate_th, host, *empty, *until, "", "", "yes", make)

@@ -61,6 +61,8 @@ class Scenario(Section):
         seed: Random seed.
         farm: Its own farm; the control API plays it on an existing farm instead.
         weather: The outside air.
+        network: The network around the units.
+        strangers: What stands at its other addresses.
         event: Faults.
         curtailment: Declared curtailments.
         shuffle: Exchanges of addresses.
@@ -72,9 +74,16 @@ class Scenario(Section):
     seed: Annotated[int, Field(ge=0, le=2**63 - 1)] = 1
     farm: FarmSection = FarmSection()
     weather: WeatherSection = WeatherSection()
+    network: NetworkSection = NetworkSection()
+    strangers: Annotated[tuple[StrangersSection, ...], LOOSE] = ()
     event: Annotated[tuple[EventSection, ...], LOOSE] = ()
     curtailment: Annotated[tuple[CurtailmentSection, ...], LOOSE] = ()
     shuffle: Annotated[tuple[ShuffleSection, ...], LOOSE] = ()
+
+    @model_validator(mode="after")
+    def _can_be_built(self) -> Self:
+        check_plan(self.plan())
+        return self
 
     @property
     def start_s(self) -> float:
@@ -102,6 +111,7 @@ class Scenario(Section):
     ) -> FarmPlan:
         """Return the plan of its farm; arguments that are given replace the scenario's own."""
         plan = self.farm.plan(seed=self.seed if seed is None else seed, air=self.weather.climate())
+        plan = replace(plan, around=surroundings(self.network, self.strangers))
         if base is None and not endpoints:
             return plan
         return replace(plan, base=plan.base if base is None else base, endpoints=endpoints)

@@ -14,7 +14,15 @@ from simulators.farm.selection import Selector
 from simulators.faults.vocabulary import FAULTS, Fault, read_fault
 from simulators.scenario.values import LOOSE, Length, Moment, Names, PositiveLength, Share, TimeOfDay
 from simulators.strangers.spans import Span, read_span
-from simulators.strangers.surroundings import MAX_LATENCY_S, MAX_LOSS_RATIO, Elsewhere, Make, Strangers, Surroundings
+from simulators.strangers.surroundings import (
+    MAX_LATENCY_S,
+    MAX_LOSS_RATIO,
+    Elsewhere,
+    Make,
+    Strangers,
+    Surroundings,
+    read_listed,
+)
 from simulators.unit.endpoints import read_endpoints
 from simulators.unit.models import ModelError
 from simulators.unit.physics import Climate
@@ -150,10 +158,12 @@ class StrangersSection(Section):
     Attributes:
         make: ``silent``, ``mute``, ``web`` or a make; see `Make`.
         addresses: ``IPV4``, ``IPV4-IPV4`` or a network, one or several.
+        deployed: ``MODEL:TH``, as in ``Whatsminer M30S+:101``, for machines that the farm's ledger has; empty for none.
     """
 
     make: Annotated[Make, LOOSE]
     addresses: Names
+    deployed: str = ""
 
     @field_validator("addresses")
     @classmethod
@@ -161,6 +171,17 @@ class StrangersSection(Section):
         for text in addresses:
             read_span(text)
         return addresses
+
+    @model_validator(mode="after")
+    def _can_be_deployed(self) -> Self:
+        if self.deployed:
+            read_listed(self.deployed, self.make)
+        return self
+
+    def group(self) -> Strangers:
+        """Return the strangers."""
+        listed = read_listed(self.deployed, self.make) if self.deployed else None
+        return Strangers(make=self.make, spans=self.spans(), listed=listed)
 
     def spans(self) -> tuple[Span, ...]:
         """Return its addresses."""
@@ -174,7 +195,7 @@ def surroundings(network: NetworkSection, strangers: tuple[StrangersSection, ...
         SurroundingsError: The strangers do not go together.
     """
     return Surroundings(
-        strangers=tuple(Strangers(make=group.make, spans=group.spans()) for group in strangers),
+        strangers=tuple(group.group() for group in strangers),
         elsewhere=network.elsewhere,
         latency_s=network.latency_ms / 1000.0,
         loss_ratio=network.loss,

@@ -1,9 +1,11 @@
 """The network around the units of a farm: what stands at its other addresses, and how well it carries packets."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
 from simulators.strangers.spans import Span, addresses_in, merged, read_span
 
@@ -32,6 +34,12 @@ class Make(StrEnum):
     EPIC = "epic"
 
 
+MAKERS: Final[Mapping[Make, str]] = MappingProxyType(
+    {Make.WHATSMINER: "MicroBT", Make.AVALON: "Canaan", Make.SEALMINER: "Bitdeer", Make.AURADINE: "Auradine"}
+)
+"""The makers of machines that can stand in a ledger."""
+
+
 class Elsewhere(StrEnum):
     """What a client meets at an address of TCP 4028 where nothing stands.
 
@@ -50,6 +58,20 @@ class SurroundingsError(ValueError):
     """Surroundings that cannot be built; the message names the value."""
 
 
+class Listed(NamedTuple):
+    """A machine as a ledger has it.
+
+    Attributes:
+        make: Its maker.
+        model: As on its label.
+        hashrate_th: Its bin, TH/s, as text.
+    """
+
+    make: str
+    model: str
+    hashrate_th: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Strangers:
     """Machines of one make, or silence.
@@ -57,10 +79,12 @@ class Strangers:
     Attributes:
         make: What stands there.
         spans: Where.
+        listed: The row that each of them has in the farm's ledger; None for machines that are not deployed.
     """
 
     make: Make
     spans: tuple[Span, ...]
+    listed: Listed | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +138,20 @@ class Surroundings:
 
 
 QUIET: Final = Surroundings()
+
+
+def read_listed(text: str, make: Make) -> Listed:
+    """Read ``Whatsminer M30S+:101``: a model and its bin in TH/s.
+
+    Raises:
+        SurroundingsError: It has another form, or what stands there is no machine.
+    """
+    model, _, hashrate_th = text.rpartition(":")
+    if not re.fullmatch(r"[0-9]{1,4}(\.[0-9]+)?", hashrate_th) or not model.isprintable() or not model.strip():
+        raise SurroundingsError(f"{text[:60]!r} is not of the form MODEL:TH, as in Whatsminer M30S+:101")
+    if make not in MAKERS:
+        raise SurroundingsError(f"{make} is no machine that a ledger may have; those are {', '.join(MAKERS)}")
+    return Listed(MAKERS[make], model.strip(), hashrate_th)
 
 
 def read_strangers(text: str) -> Strangers:

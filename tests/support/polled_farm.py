@@ -1,6 +1,6 @@
 """Units of a simulated farm, polled through the agent's own code without a socket, in simulated time."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from simulated_wire import Alone, asked
@@ -63,14 +63,19 @@ class Polled:
 
     def poll(self, unit: Unit, at: float) -> Poll:
         """Poll one unit at `at`."""
+        return self.poll_as(unit.identity.unit_id, lambda request: asked(self._farm, unit, request, at)[0], at)
+
+    def poll_as(self, unit_id: str, ask: Callable[[bytes], bytes | PollError], at: float) -> Poll:
+        """Poll what answers to `ask` under a unit's name at `at`: one of the units, or a machine of another make."""
+        memory = self._memories.setdefault(unit_id, self._reader.new_memory())
         reading: UnitReading | None = None
         error: PollError | None = None
         try:
-            reading = self._converse(unit, at)
+            reading = self._converse(unit_id, memory, ask, at)
         except PollError as failure:
             error = failure
-            self._reader.on_failed(self._memories[unit.identity.unit_id], failure)
-        return Poll(unit_id=unit.identity.unit_id, at=at, took_s=0.02, reading=reading, error=error)
+            self._reader.on_failed(memory, failure)
+        return Poll(unit_id=unit_id, at=at, took_s=0.02, reading=reading, error=error)
 
     def sweep(self, at: float) -> None:
         """Poll every unit at `at` and record the results."""
@@ -78,18 +83,17 @@ class Polled:
             self.tracker.record(self.poll(unit, at), clock_s=at)
         self.tracker.refresh(at=at, clock_s=at)
 
-    def _converse(self, unit: Unit, at: float) -> UnitReading:
-        unit_id = unit.identity.unit_id
+    def _converse(self, unit_id: str, memory: Any, ask: Callable[[bytes], bytes | PollError], at: float) -> UnitReading:
         talk = self._reader.converse(
             unit_id,
-            self._memories[unit_id],
-            nameplate=self._nameplates[unit_id],
+            memory,
+            nameplate=self._nameplates.get(unit_id),
             slow_every=self._slow_every,
             wall=lambda: at,
         )
         request = next(talk)
         while True:
-            answer, _ = asked(self._farm, unit, request, at)
+            answer = ask(request)
             try:
                 request = talk.throw(answer) if isinstance(answer, PollError) else talk.send(answer)
             except StopIteration as end:

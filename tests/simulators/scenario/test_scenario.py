@@ -1,6 +1,9 @@
 """Scenarios: the file format, the effect of each shipped scenario, and a truth that balances across edges."""
 
+import csv
+import io
 import json
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -30,6 +33,7 @@ NAMES = (
     "firmware-roll-out",
     "heat-wave",
     "liars",
+    "mixed-site",
     "network-switch-flap",
     "october-2025",
     "pool-outage",
@@ -77,7 +81,7 @@ def lost_ratios(truth: SiteTruth) -> dict[str, float]:
 
 
 def test_the_set_is_complete_and_each_has_a_line_about_it() -> None:
-    """There are twelve scenarios; each one is valid and has a line about itself."""
+    """There are fourteen scenarios; each one is valid and has a line about itself."""
     shipped = shipped_scenarios()
     assert tuple(shipped) == NAMES
     assert all(20 <= len(scenario.about) <= 120 for scenario in shipped.values())
@@ -157,6 +161,79 @@ def test_quiet_day() -> None:
             "underperforming": 0.002,
         }
     assert playing.programme == ()
+
+
+def test_mixed_site() -> None:
+    """Four firmwares in their shares; boards drop, a strip goes off, pools die, a container is curtailed."""
+    farm, playing = played("mixed-site")
+    assert Counter(unit.identity.firmware for unit in farm.units) == {
+        "antminer": 160,
+        "vnish": 100,
+        "braiins": 60,
+        "luxos": 60,
+    }
+    before = truth_at(farm, playing, 0.1)
+    assert before["units_by_state"] == {"asleep": 4, "hashing": 372, "off": 4}
+    with_boards = truth_at(farm, playing, 0.2)
+    assert with_boards["losses_hs"]["missing_boards"] > before["losses_hs"]["missing_boards"]
+    assert truth_at(farm, playing, 0.35)["units_by_state"]["off"] == 24
+    assert lost_ratios(truth_at(farm, playing, 0.4))["stopped"] == 0.021
+    assert truth_at(farm, playing, 0.65)["units_by_state"]["asleep"] > 90
+    after = truth_at(farm, playing, 0.98)
+    assert after["units_by_state"] == before["units_by_state"]
+
+
+def test_the_ledger_has_machines_of_other_makes() -> None:
+    """A scenario's deployed strangers come last in the ledger, with their make; others are in no ledger."""
+    farm, _ = played("mixed-site")
+    text = io.StringIO()
+    farm.write_ledger(text)
+    rows = list(csv.DictReader(text.getvalue().splitlines()))
+    assert Counter(row["make"] for row in rows) == {"": 380, "MicroBT": 20}
+    first = {column: cell for column, cell in rows[380].items() if cell}
+    assert first == {
+        "unit_id": "whatsminer-127.10.3.1",
+        "model": "Whatsminer M30S+",
+        "hashrate_th": "101",
+        "host": "127.10.3.1",
+        "deployed_from": "2025-01-01",
+        "status": "deployed",
+        "simulated": "yes",
+        "make": "MicroBT",
+    }
+    silent = read_scenario(HEAD + '[[strangers]]\nmake = "silent"\naddresses = ["127.10.8.0/24"]\n', file="t.toml")
+    plain = io.StringIO()
+    build_farm(silent).write_ledger(plain)
+    assert "make" not in plain.getvalue().splitlines()[0]
+
+
+FORM = "is not of the form MODEL:TH, as in Whatsminer M30S+:101"
+
+
+@pytest.mark.parametrize(
+    ("section", "reason"),
+    [
+        (
+            'make = "whatsminer"\ndeployed = "Whatsminer M30S+"',
+            FORM,
+        ),
+        ('make = "whatsminer"\ndeployed = "M30S+:0x10"', FORM),
+        (
+            'make = "silent"\ndeployed = "M30S+:101"',
+            "silent is no machine that a ledger may have",
+        ),
+    ],
+)
+def test_a_stranger_that_no_ledger_may_have(section: str, reason: str) -> None:
+    """The mistake names the list and what is expected."""
+    with pytest.raises(TomlError, match=re.escape(reason)):
+        read_scenario(f'{HEAD}[[strangers]]\naddresses = ["127.10.8.1"]\n{section}\n', file="t.toml")
+
+
+def test_a_stranger_at_the_address_of_a_unit() -> None:
+    """A scenario whose strangers and units share an address is refused."""
+    with pytest.raises(TomlError, match="a unit and a stranger both stand at"):
+        read_scenario(f'{HEAD}[[strangers]]\nmake = "mute"\naddresses = ["127.10.0.9"]\n', file="t.toml")
 
 
 def test_container_power_loss() -> None:
