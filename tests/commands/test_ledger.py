@@ -253,6 +253,21 @@ def test_the_first_import_makes_the_ledger(site: Path, tmp_path: Path) -> None:
     assert "2 units deployed, 390.00 TH/s" in run(site, "show").stdout
 
 
+def test_a_machine_of_another_make_enters(site: Path) -> None:
+    """With its make, a machine that the catalogue lacks is deployed, adds its columns, and comes back as it was."""
+    enter = ("set", "w1", "--new", "--model", "Proto Rig", "--hashrate-th", "819", "--host", "10.0.0.9")
+    refused = run(site, *enter, "--at", "2025-07-01")
+    assert (refused.exit_code, "not in the catalogue" in refused.stderr) == (2, True)
+    made = ("--make", "Proto", "--power-w", "12000", "--boards", "9")
+    assert run(site, *enter, *made, "--at", "2025-07-01").exit_code == 0
+    assert run(site, "set", "w1", "--removed", "--at", "2025-08-01").exit_code == 0
+    assert run(site, "set", "w1", "--status", "deployed", "--at", "2025-09-01").exit_code == 0
+    header, *rows = ledger_of(site).splitlines()
+    assert header.endswith(",make,power_w,boards")
+    assert [row.split(",")[-3:] for row in rows if row.startswith("w1,")] == [["Proto", "12000", "9"]] * 2
+    assert "3 units deployed, 1.21 PH/s" in run(site, "show", "--at", "2025-10-01").stdout
+
+
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
