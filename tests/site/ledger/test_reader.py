@@ -123,8 +123,11 @@ u1,T21,190,{host},,,,,,deployed,{serial},{column}\n"
         assert [entry.is_simulated for entry in ledger.entries] == [is_simulated if detects else column == "yes"]
 
 
+OTHERS = ("c3-r1-01", "c3-r1-02")
+
+
 def test_example_loads() -> None:
-    """The shipped example is a ledger: six units, one of which moved and one of which was out for repair."""
+    """The shipped example is a ledger: eight units; one moved, one was out for repair, two are of other makes."""
     config = load_config(DEPLOY / "site.example.toml")
     ledger = read_ledger(
         read_text(config.ledger.file, max_bytes=1 << 20),
@@ -133,10 +136,14 @@ def test_example_loads() -> None:
         zone=config.site.zone,
         networks=config.ledger.networks,
     )
-    assert ledger.unit_ids == ("c1-r1-01", "c1-r1-02", "c1-r1-03", "c1-r1-04", "c2-r1-01", "sim-1")
+    assert ledger.unit_ids == ("c1-r1-01", "c1-r1-02", "c1-r1-03", "c1-r1-04", "c2-r1-01", *OTHERS, "sim-1")
     moments = ("2025-01-01T00:00Z", "2025-10-02T00:00Z", "2025-10-09T23:59Z", "2025-10-14T06:00Z")
     assert [
-        [(entry.unit_id, entry.place.container, entry.is_in_maintenance) for entry in ledger.at(unix(moment))][-3:]
+        [
+            (entry.unit_id, entry.place.container, entry.is_in_maintenance)
+            for entry in ledger.at(unix(moment))
+            if entry.unit_id not in OTHERS
+        ][-3:]
         for moment in moments
     ] == [
         [("c1-r1-01", "C1", False), ("sim-1", "", False)],
@@ -144,6 +151,9 @@ def test_example_loads() -> None:
         [("c1-r1-04", "C1", False), ("c2-r1-01", "C2", True), ("sim-1", "", False)],
         [("c1-r1-04", "C2", False), ("c2-r1-01", "C2", False), ("sim-1", "", False)],
     ]
+    plates = {entry.unit_id: entry.nameplate for entry in ledger.entries}
+    assert [plates[unit_id].make for unit_id in OTHERS] == ["MicroBT", "Proto"]
+    assert (plates["c3-r1-02"].power_watts, plates["c3-r1-02"].boards) == (12000.0, 9)
 
 
 LITERAL = "a literal IP address is expected, such as 10.0.3.17; names are not looked up"
