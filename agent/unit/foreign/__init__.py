@@ -1,0 +1,1 @@
+"""Units of other makes, read through pyasic in a process of its own."""

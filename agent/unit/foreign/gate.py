@@ -1,0 +1,148 @@
+"""What pyasic may send from its process: reports, without a login, to the unit that is being asked. Everything else ends.
+
+pyasic knows commands that change units, and sends factory passwords by itself (Documented (D261)): digest root:root to
+pages that look like a stock Antminer's, a POST of ``admin`` to VNish, a gRPC login to Braiins OS. None leaves here:
+
+* the event loop connects to the asked host alone, on `PORTS`, and opens no datagram socket;
+* what is written to TCP 4028 and 4433 has to be a command in `COMMANDS`, or several of them joined;
+* HTTP is GET of one of `PATHS`, without a query and without credentials.
+
+A request that is not let through fails as a connection that is refused, which pyasic copes with.
+"""
+
+import asyncio
+import json
+from contextvars import ContextVar
+from typing import Any, Final
+
+import httpx
+
+ASKED: Final[ContextVar[str]] = ContextVar("ASKED", default="")
+"""The address of the unit that the running task asks; empty for none."""
+
+API_PORTS: Final = frozenset({4028, 4433})
+PORTS: Final = API_PORTS | {80, 443}
+# Documented (D262): the report commands that pyasic 0.79 sends to the makes of this lane.
+COMMANDS: Final = frozenset(
+    {
+        *("version", "summary", "devs", "devdetails", "stats", "estats", "pools", "edevs", "coin"),
+        *("status", "get_version", "get_psu", "get_miner_info", "get_error_code", "power"),
+        *("get.device.info", "get.miner.status"),
+    }
+)
+# Documented (D262): the pages it reads of these makes: ePIC's on 4028, a Bitaxe's, a Goldshell's.
+PATHS: Final = frozenset(
+    {
+        *("/", "/cgi-bin/luci", "/summary", "/capabilities", "/network"),
+        *("/api/system/info", "/api/system/asic", "/mcb/status", "/mcb/setting"),
+    }
+)
+# More than any unit's reply; pyasic reads without a bound.
+_LARGEST_REPLY: Final = 1024 * 1024
+
+
+class Loop(asyncio.SelectorEventLoop):
+    """An event loop that connects to the asked unit alone."""
+
+    async def create_connection(self, *args: Any, **options: Any) -> Any:
+        """Connect as the base class, to `ASKED` on one of `PORTS`.
+
+        Raises:
+            ConnectionRefusedError: To anything else.
+        """
+        host, port = options.get("host", args[1] if len(args) > 1 else None), options.get("port", 0)
+        port = args[2] if len(args) > 2 else port
+        if not ASKED.get() or host != ASKED.get() or port not in PORTS:
+            raise ConnectionRefusedError(f"{host}:{port} is not asked")
+        return await super().create_connection(*args, **options)
+
+    async def create_datagram_endpoint(self, *_: Any, **__: Any) -> Any:
+        """Open none.
+
+        Raises:
+            ConnectionRefusedError: Always.
+        """
+        raise ConnectionRefusedError("no datagrams")
+
+
+class _Bounded(asyncio.StreamReader):
+    """A reader that ends a connection on which more comes than any unit's reply."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop=loop)
+        self.got = 0
+        self.transport: asyncio.Transport | None = None
+
+    def feed_data(self, data: bytes) -> None:
+        """Take data in."""
+        self.got += len(data)
+        if self.got > _LARGEST_REPLY:
+            self.set_exception(ConnectionResetError("reply too large"))
+            if self.transport is not None:
+                self.transport.abort()
+            return
+        super().feed_data(data)
+
+
+class _Reports(asyncio.StreamWriter):
+    """A writer that writes report commands only."""
+
+    def write(self, data: Any) -> None:
+        """Write a command, or the length before it.
+
+        Raises:
+            ConnectionRefusedError: It is no report.
+        """
+        if not is_report(bytes(data)):
+            self.transport.abort()
+            raise ConnectionRefusedError("no report")
+        super().write(data)
+
+
+def is_report(data: bytes) -> bool:
+    """Return True for a command in `COMMANDS`, some joined by ``+``, or the four bytes of length that go before."""
+    if len(data) == 4 and data.endswith(b"\0\0"):
+        return True
+    # Documented (D262): on 4433, four bytes of length go before the object.
+    body = data if data.startswith(b"{") else data[4:]
+    try:
+        asked = json.loads(body)
+    except (ValueError, RecursionError):
+        return False
+    if not isinstance(asked, dict) or not asked.keys() <= {"command", "cmd", "parameter", "param"}:
+        return False
+    command = asked.get("command", asked.get("cmd"))
+    return isinstance(command, str) and COMMANDS.issuperset(command.split("+"))
+
+
+async def open_connection(host: Any = None, port: Any = None, **_: Any) -> Any:
+    """Return a reader and a writer as `asyncio.open_connection` does, for reports only."""
+    loop = asyncio.get_running_loop()
+    reader = _Bounded(loop)
+    protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
+    transport, _ = await loop.create_connection(lambda: protocol, str(host), port)
+    reader.transport = transport
+    return reader, _Reports(transport, protocol, reader, loop)
+
+
+def refusal(method: str, url: httpx.URL, headers: httpx.Headers) -> str | None:
+    """Return why an HTTP request is not sent; None if it may be."""
+    if method != "GET":
+        return f"{method} is not sent"
+    if headers.get("authorization") or headers.get("cookie") or url.userinfo:
+        return "no login is sent"
+    return None if url.path in PATHS and not url.query else f"{url.path} is not read"
+
+
+def shut() -> None:
+    """Let nothing but reports out of this process, whatever sends it."""
+    send = httpx.AsyncHTTPTransport.handle_async_request
+
+    async def guarded(self: httpx.AsyncHTTPTransport, request: httpx.Request) -> httpx.Response:
+        why = refusal(request.method, request.url, request.headers)
+        if why is not None:
+            raise httpx.ConnectError(why, request=request)
+        return await send(self, request)
+
+    httpx.AsyncHTTPTransport.handle_async_request = guarded  # type: ignore[method-assign]
+    asyncio.open_connection = open_connection

@@ -1,0 +1,172 @@
+"""What goes through the pipes of pyasic's process: one JSON object a line, each way.
+
+    to it ...... {"id": 7, "host": "10.20.0.11", "want": "read"}
+    from it .... {"id": 0}                                                 once, when it has started
+                 {"id": 7, "make": "WhatsMiner", ..., "data": {...}}        figures, as pyasic names them
+                 {"id": 7, "error": "silent", "text": "..."}               one of `Trouble`
+
+The process is not trusted: it may write anything.
+"""
+
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+
+from agent.errors import (
+    DeadlineError,
+    MalformedReplyError,
+    PollError,
+    UnreachableError,
+    UnsupportedReplyError,
+    excerpt,
+)
+
+READ: Final = b"read"
+IDENTIFY: Final = b"identify"
+STARTED: Final = 0
+"""The id of the line that says that the process has started; no request has it."""
+
+
+class Trouble(StrEnum):
+    """The closed list of what keeps pyasic's process from figures."""
+
+    SILENT = "silent"
+    REFUSED = "refused"
+    DEADLINE = "deadline"
+    UNKNOWN = "unknown"
+    OWN = "own"
+    FAILED = "failed"
+
+
+class Unit(msgspec.Struct, frozen=True, gc=False):
+    """A unit of hashrate: how many H/s it is."""
+
+    value: float
+
+
+class Rate(msgspec.Struct, frozen=True, gc=False):
+    """A hashrate with its unit. Observed (O190): a unit whose model pyasic does not know has its rates in H/s."""
+
+    unit: Unit
+    rate: float
+
+    @property
+    def hs(self) -> float:
+        """The rate, H/s."""
+        return self.rate * self.unit.value
+
+
+class Board(msgspec.Struct, frozen=True, gc=False):
+    """One board; `missing` is True for a place of which pyasic knows nothing."""
+
+    slot: int
+    hashrate: Rate | None = None
+    chips: int | None = None
+    chip_temp: float | None = None
+    temp: float | None = None
+    serial_number: str | None = None
+    missing: bool = True
+
+
+class Fan(msgspec.Struct, frozen=True, gc=False):
+    """One fan, rpm."""
+
+    speed: float | None = None
+
+
+class Pool(msgspec.Struct, frozen=True, gc=False):
+    """One pool."""
+
+    url: str | None = None
+    user: str | None = None
+    accepted: int | None = None
+    rejected: int | None = None
+    active: bool | None = None
+    alive: bool | None = None
+    index: int | None = None
+
+
+class Data(msgspec.Struct, frozen=True, gc=False):
+    """Those of pyasic's figures that are read; `distrust` says what is believed of them."""
+
+    mac: str | None = None
+    serial_number: str | None = None
+    api_ver: str | None = None
+    fw_ver: str | None = None
+    wattage: float | None = None
+    uptime: float | None = None
+    hashboards: tuple[Board, ...] = ()
+    fans: tuple[Fan, ...] = ()
+    pools: tuple[Pool, ...] = ()
+
+
+class Answer(msgspec.Struct, frozen=True, gc=False):
+    """One line from pyasic's process.
+
+    Attributes:
+        id: That of the request.
+        error, text: What kept it from figures, one of `Trouble`, and in pyasic's words; None if nothing did.
+        make, model, firmware: As pyasic names them; None if it does not know the unit.
+        summary: The unit's own total, where pyasic's is the sum of its boards.
+        data: The figures; None for an identification.
+    """
+
+    id: int
+    error: str | None = None
+    text: str = ""
+    make: str | None = None
+    model: str | None = None
+    firmware: str | None = None
+    summary: Rate | None = None
+    data: Data | None = None
+
+
+class _Ids(msgspec.Struct):
+    id: int
+
+
+_ANSWERS: Final = msgspec.json.Decoder(Answer)
+_IDS: Final = msgspec.json.Decoder(_Ids)
+_ENCODER: Final = msgspec.json.Encoder()
+
+
+def encode_request(number: int, host: str, want: bytes) -> bytes:
+    """Return the line of a request."""
+    return _ENCODER.encode({"id": number, "host": host, "want": want.decode("ascii")}) + b"\n"
+
+
+def id_of(line: bytes) -> int | None:
+    """Return the id of an answer; None for a line that is none."""
+    try:
+        return _IDS.decode(line).id
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def decode_answer(line: bytes) -> Answer:
+    """Return an answer.
+
+    Raises:
+        MalformedReplyError: The line is none.
+    """
+    try:
+        return _ANSWERS.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise MalformedReplyError(f"no answer of pyasic's process ({error}): {excerpt(line)!r}") from None
+
+
+def error_of(answer: Answer) -> PollError:
+    """Return the error of an answer without figures."""
+    text = excerpt(answer.text.encode())
+    if answer.error == Trouble.SILENT:
+        return UnreachableError(f"no machine answers ({text})")
+    if answer.error == Trouble.REFUSED:
+        return UnreachableError(f"nothing listens ({text})", is_refusal=True)
+    if answer.error == Trouble.DEADLINE:
+        return DeadlineError(f"pyasic had no whole answer in time ({text})")
+    if answer.error == Trouble.UNKNOWN:
+        return UnsupportedReplyError("pyasic does not know what answers there")
+    if answer.error == Trouble.OWN:
+        return UnsupportedReplyError(f"it is no unit of another make but {text}: leave its column `reader` empty")
+    return UnsupportedReplyError(f"pyasic cannot read it: {text}")
