@@ -90,6 +90,7 @@ class Agent:
         self.tracker = Tracker(
             setup.watched.at(at),
             stale_after_s=config.poll.stale_after_s,
+            foreign_stale_after_s=config.poll.foreign_stale_after_s,
             at=at,
             curtailments=self.book.curtailments,
         )
@@ -127,6 +128,7 @@ class Agent:
             reader_of=lambda entry: reader_named(entry.reader),
             on_poll=self._on_poll,
             on_skipped=self.metrics.on_skipped,
+            on_replaced=self.metrics.on_lane_replaced,
         )
         self._parts = Parts(
             tracker=self.tracker,
@@ -182,7 +184,7 @@ class Agent:
     async def polling(self) -> AsyncIterator[None]:
         """Hold the sockets that polling needs while the block runs; nothing is polled yet."""
         with self._polling.connected(self.identity.polled_entries()):
-            self.metrics.watch_polling(lambda: self.poller.in_flight, lambda: self.poller.stretch_ratio)
+            self.metrics.watch_polling(lambda: self._polling.in_flight, lambda: self.poller.stretch_ratio)
             yield
 
     async def run(self) -> None:
@@ -220,6 +222,7 @@ class Agent:
         ):
             running = [
                 tasks.create_task(self.poller.run(), name="poller"),
+                tasks.create_task(self._polling.foreign.run(), name="lane"),
                 tasks.create_task(self.identity.run(), name="identity"),
                 tasks.create_task(self.discovery.run(), name="discovery"),
                 tasks.create_task(self.timer.run(), name="figures"),
@@ -248,7 +251,7 @@ class Agent:
         """Poll every unit once and return the figures."""
         async with self.polling(), asyncio.TaskGroup() as tasks:
             tasks.create_task(self.meters.read_once(), name="meters")
-            await self.poller.sweep()
+            await self._polling.sweep()
         self.rounds.is_whole = True
         return self.sum_up()
 
@@ -292,7 +295,7 @@ class Agent:
             self.fan_out.on_status(*discredited)
 
     def _on_rerouted(self, entries: Iterable[LedgerEntry]) -> None:
-        self.poller.take_over(entries)
+        self._polling.take_over(entries)
 
     def _on_curtailments(self, curtailments: Curtailments) -> None:
         self.tracker.curtailments = curtailments

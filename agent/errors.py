@@ -14,6 +14,7 @@
         |-- DisconnectedError       closed or reset mid-reply                   -> retry next interval
         |-- StalledReplyError       unfinished replies filled their memory      -> retry next interval
         |-- CostlyReplyError        its replies exceed a unit's CPU budget      -> poll it less
+        |-- LaneError               pyasic's process ended or hangs             -> replace the process
         |-- MalformedReplyError     not a reply, even after the named repairs   -> keep a clipped excerpt
         |   |-- ForeignProtocolError  something else answers on the port        -> look what stands at the address
         |   '-- TooLargeReplyError    larger than any unit's reply              -> read no further
@@ -207,6 +208,12 @@ class CostlyReplyError(PollError):
     reason = "costly"
 
 
+class LaneError(PollError):
+    """pyasic's process, which reads units of other makes, ended or hangs; nothing was learnt about the unit."""
+
+    reason = "lane"
+
+
 class ContradictoryReplyError(PollError):
     """A reply whose rate the rest of it refutes, and that has no other rate to believe.
 
@@ -263,6 +270,7 @@ POLL_REASONS: tuple[str, ...] = tuple(
         DisconnectedError,
         StalledReplyError,
         CostlyReplyError,
+        LaneError,
         MalformedReplyError,
         ForeignProtocolError,
         TooLargeReplyError,

@@ -37,6 +37,7 @@ from agent.hil.scan.unfinished import Unfinished, digest_of, read_unfinished, wr
 from agent.runtime.setup import load_catalogue, unit_login_of
 from agent.unit import registry
 from agent.unit.digest import Login
+from agent.unit.foreign import process
 from agent.unit.nameplate import Catalogue, shipped_catalogue
 
 _WORKBOOKS: Final = frozenset({".xlsx", ".xls", ".ods"})
@@ -183,10 +184,10 @@ def _check_deep(*, any_address: bool) -> None:
     Raises:
         ConfigError: pyasic is not installed, or addresses may be public.
     """
-    if not deep.is_available():
-        raise usage_error("scan", "--deep", "", f"pyasic is not installed here: pip install '{deep.REQUIREMENT}'")
+    if not process.is_available():
+        raise usage_error("scan", "--deep", "", f"pyasic is not installed here: pip install '{process.REQUIREMENT}'")
     if any_address:
-        reason = "pyasic may try factory passwords, so it is not used together with --any-address"
+        reason = "pyasic is used at private addresses only, so not together with --any-address"
         raise usage_error("scan", "--deep", "", reason)
 
 

@@ -103,6 +103,7 @@ class PollSection(Section):
         max_in_flight: Maximum concurrent polls.
         max_in_flight_sick: Maximum among these for units whose last poll failed; default: half.
         backoff_max_s: Maximum back-off of an unreachable unit, unless the interval is longer.
+        foreign_interval_s: Time from one poll of a unit of another make to its next.
     """
 
     interval_s: Annotated[float, between(1, 3600)] = 10.0
@@ -118,6 +119,17 @@ class PollSection(Section):
     max_in_flight_sick: Annotated[int, between(1, 65_536)] = Field(default_factory=_default_max_in_flight_sick)
     # A returning unit is seen within a minute; a longer back-off is refused.
     backoff_max_s: Annotated[float, between(1, 60)] = 60.0
+    # Through pyasic, a poll costs as much as fifty of a unit that this agent reads itself.
+    foreign_interval_s: Annotated[float, between(30, 3600)] = 60.0
+
+    @property
+    def foreign_stale_after_s(self) -> float:
+        """Age at which a reading of a unit of another make goes stale, s.
+
+        After the next poll may have taken its longest, and before two intervals are over: a unit that cannot be read is
+        shown as that within two of them.
+        """
+        return max(self.stale_after_s, 1.75 * self.foreign_interval_s)
 
     @field_validator("deadline_s")
     @classmethod

@@ -124,7 +124,10 @@ class InForce:
         if fresh.config.log != before.config.log:
             logs.set_up(fresh.config.log.level, fresh.config.log.format)
         if fresh.config.poll != before.config.poll:
-            self._parts.tracker.set_stale_after(fresh.config.poll.stale_after_s, shortens=False)
+            poll = fresh.config.poll
+            self._parts.tracker.set_stale_after(
+                poll.stale_after_s, shortens=False, foreign_stale_after_s=poll.foreign_stale_after_s
+            )
             self._parts.tracker.longest_rest_s = fresh.config.poll.backoff_max_s
             self._parts.fan_out.set_interval(fresh.config.poll.interval_s)
             self._parts.polling.configure(fresh.config)
@@ -140,8 +143,8 @@ class InForce:
         """
         at, ledger = time.time(), self.setup.watched
         entries, delta, addresses = await asyncio.to_thread(self._compare, ledger, at)
-        poller = self._parts.polling.poller
-        poller.take_over((), delta.gone)
+        polling = self._parts.polling
+        polling.take_over((), delta.gone)
         for unit_id in delta.gone:
             self._parts.fan_out.remove_unit(unit_id)
         self._parts.rounds.delivered.forget(delta.gone)
@@ -150,7 +153,7 @@ class InForce:
             self._parts.identity.take_over(delta, addresses, entries)
         else:
             self._configure_identity(at)
-            poller.replace_entries(self._parts.identity.polled_entries())
+            polling.replace_entries(self._parts.identity.polled_entries())
         changed, gone = iter(delta.changed), delta.gone
         while (some := tuple(islice(changed, UNITS_PER_SLICE))) or gone:
             for status in self._parts.tracker.take_over(LedgerDelta(some, gone), at=at):

@@ -1,5 +1,6 @@
 """The client and the poller of a site, built from its configuration."""
 
+import asyncio
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -9,6 +10,7 @@ import structlog
 
 from agent.config.file import Config
 from agent.errors import LocalResourceError
+from agent.runtime.foreign_polling import ForeignPolling
 from agent.runtime.process import raise_file_limit
 from agent.runtime.socket_log import SocketLog
 from agent.site.ledger.entries import LedgerEntry
@@ -35,8 +37,10 @@ class Polling:
         reader_of: As of `Poller`.
         on_poll: As of `Poller`.
         on_skipped: As of `Poller`.
+        on_replaced: As of `ForeignPolling`.
 
     Attributes:
+        foreign: The polling of units of other makes.
         rest_s: As of `Client`, from the next connecting on.
         pace_ratio: Poll intervals are this multiple of the configured one, from the next `start_over` on.
     """
@@ -48,6 +52,7 @@ class Polling:
         reader_of: Callable[[LedgerEntry], AnyReader],
         on_poll: Callable[[Poll, float], None],
         on_skipped: Callable[[str, int], None],
+        on_replaced: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._config = config
         self._reader_of = reader_of
@@ -57,6 +62,9 @@ class Polling:
         self._socket_log = SocketLog()
         self._client: Client
         self._poller: Poller | None = None
+        self.foreign = ForeignPolling(
+            config, reader_of=reader_of, on_poll=on_poll, on_skipped=on_skipped, on_replaced=on_replaced
+        )
         self.rest_s = 0.0
         self.pace_ratio = 1.0
 
@@ -97,12 +105,36 @@ class Polling:
             on_skipped=self._on_skipped,
             on_no_socket=self._note_no_socket,
         )
-        self._poller.replace_entries(entries)
+        self.replace_entries(entries)
         self._warn_if_limited()
         try:
             yield
         finally:
             self._client.close()
+
+    @property
+    def in_flight(self) -> int:
+        """Polls in flight, those in the lane included."""
+        return self.poller.in_flight + self.foreign.in_flight
+
+    def replace_entries(self, entries: Iterable[LedgerEntry]) -> None:
+        """Replace all entries by those of a changed ledger."""
+        ours, foreign = _apart(entries)
+        self.poller.replace_entries(ours)
+        self.foreign.replace_entries(foreign)
+
+    def take_over(self, entries: Iterable[LedgerEntry], gone: Iterable[str] = ()) -> None:
+        """Apply changes to the ledger, as `Poller.take_over`; a unit may change to the lane, and back."""
+        ours, foreign = _apart(entries)
+        gone = tuple(gone)
+        self.poller.take_over(ours, (*gone, *(entry.unit_id for entry in foreign)))
+        self.foreign.take_over(foreign, (*gone, *(entry.unit_id for entry in ours)))
+
+    async def sweep(self) -> None:
+        """Poll every unit once, and return when all polls are done."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.foreign.sweep(), name="lane")
+            await self.poller.sweep()
 
     def configure(self, config: Config) -> None:
         """Continue with another configuration; polls in flight are dropped."""
@@ -120,6 +152,8 @@ class Polling:
             bounds=self._bounds(),
             slow_every=self._config.poll.slow_every,
         )
+        self.foreign.pace_ratio = self.pace_ratio
+        self.foreign.start_over(self._config)
 
     def close_interval(self) -> None:
         """Log what is due once an interval."""
@@ -162,3 +196,12 @@ class Polling:
         most = max(LEAST_AT_ONCE, self._file_limit - RESERVED_FILES - web.max_connections)
         healthy = min(poll.max_in_flight - poll.max_in_flight_sick, most // 2)
         return Bounds(healthy=max(1, healthy), sick=min(poll.max_in_flight_sick, most // 2))
+
+
+def _apart(entries: Iterable[LedgerEntry]) -> tuple[list[LedgerEntry], list[LedgerEntry]]:
+    """Return the units that this process asks itself, and those of the lane."""
+    ours: list[LedgerEntry] = []
+    foreign: list[LedgerEntry] = []
+    for entry in entries:
+        (foreign if entry.is_foreign else ours).append(entry)
+    return ours, foreign

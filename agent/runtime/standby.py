@@ -106,7 +106,10 @@ class Standby:
         """Poll at the pace of the role, and believe readings for as long as that takes."""
         ratio = 1.0 if self.lease.is_active else PACE_RATIO
         self._parts.polling.pace_ratio = ratio
-        self._parts.tracker.set_stale_after(self._setup().config.poll.stale_after_s * ratio, shortens=True)
+        poll = self._setup().config.poll
+        self._parts.tracker.set_stale_after(
+            poll.stale_after_s * ratio, shortens=True, foreign_stale_after_s=poll.foreign_stale_after_s * ratio
+        )
 
     def on_reload(self) -> None:
         """Follow a changed poll section."""

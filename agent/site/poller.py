@@ -11,10 +11,10 @@ longest ago come first, each waits once, and nothing is made up for by a burst.
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Generator, Iterable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 import structlog
@@ -31,8 +31,7 @@ from agent.site.cpu_budget import CpuAccount, charged
 from agent.site.lateness import Pace
 from agent.site.ledger.entries import LedgerEntry
 from agent.site.schedule import Schedule
-from agent.unit.cgminer.call import Outcome
-from agent.unit.cgminer.client import Client
+from agent.unit.cgminer.call import Address, Done, Outcome
 from agent.unit.nameplate import Nameplate
 from agent.unit.reader import AnyReader
 from agent.unit.reading import Poll, UnitReading
@@ -53,8 +52,24 @@ _MOST_REFILL, _REFILL_PARTS = 16, 16
 _DEFER_RATIO = 0.5
 _ON_TIME_RATIO = 0.25
 
-SKIP_REASONS = ("busy", "no_socket")
-"""Why a due poll was skipped: the last one was in flight; no socket. A late poll is not skipped: intervals stretch."""
+SKIP_REASONS = ("busy", "no_socket", "lane_full")
+"""Why a due poll was skipped: the last one was in flight; no socket; the lane of other makes has no time for it.
+
+A late poll is not skipped: intervals stretch. In the lane it is, once it is late by an interval.
+"""
+
+
+class Conversing(Protocol):
+    """Holds conversations with units."""
+
+    def start(
+        self, address: Address, conversation: Generator[bytes, bytes, UnitReading], done: Done[UnitReading]
+    ) -> None:
+        """Start a conversation; `done` is called once, later, from the event loop.
+
+        Raises:
+            LocalResourceError: This process has no socket to spare; `done` will not be called.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +145,7 @@ class Poller:
         on_poll: Called with each finished poll and the monotonic time of its end, s.
         on_skipped: Called with one of `SKIP_REASONS` and the number of polls skipped.
         on_no_socket: Called before that with the reason if this machine has no socket left.
+        is_lane: Count a poll that waits for a place for a whole interval as skipped, for ``lane_full``.
         wall: Returns Unix time, s.
         clock: Returns monotonic time, s; the clock of the schedule.
         cpu: Returns the CPU time of the thread, s.
@@ -141,7 +157,7 @@ class Poller:
     def __init__(
         self,
         *,
-        client: Client,
+        client: Conversing,
         reader_of: Callable[[LedgerEntry], AnyReader],
         schedule: Schedule,
         bounds: Bounds,
@@ -149,6 +165,7 @@ class Poller:
         on_poll: Callable[[Poll, float], None],
         on_skipped: Callable[[str, int], None],
         on_no_socket: Callable[[LocalResourceError], None] = lambda _: None,
+        is_lane: bool = False,
         wall: Callable[[], float] = time.time,
         clock: Callable[[], float] = time.monotonic,
         cpu: Callable[[], float] = time.thread_time,
@@ -162,6 +179,7 @@ class Poller:
         self._on_poll = on_poll
         self._on_skipped = on_skipped
         self._on_no_socket = on_no_socket
+        self._is_lane = is_lane
         self._wall = wall
         self._clock = clock
         self._cpu = cpu
@@ -179,6 +197,11 @@ class Poller:
     def units(self) -> int:
         """Units polled."""
         return len(self._units)
+
+    @property
+    def unit_ids(self) -> Collection[str]:
+        """The ids of the units polled."""
+        return self._units.keys()
 
     @property
     def waiting(self) -> int:
@@ -225,7 +248,7 @@ class Poller:
             self._units[entry.unit_id] = _Unit(entry.unit_id, address, entry.nameplate, reader, reader.new_memory())
             self._schedule.add(entry.unit_id, now=now)
 
-    def reconfigure(self, *, client: Client, schedule: Schedule, bounds: Bounds, slow_every: int) -> None:
+    def reconfigure(self, *, client: Conversing, schedule: Schedule, bounds: Bounds, slow_every: int) -> None:
         """Continue with another client and schedule; the old client is closed, so its polls in flight are forgotten."""
         self._client, self._schedule, self._slow_every = client, schedule, slow_every
         self._healthy, self._sick = _Lane(bounds.healthy), _Lane(bounds.sick)
@@ -240,7 +263,7 @@ class Poller:
         """Poll until cancelled."""
         while True:
             self.start_due()
-            await asyncio.sleep(self._nap_s())
+            await asyncio.sleep(self.nap_s())
 
     def start_due(self) -> None:
         """Start a batch of the polls that are due, or let them wait for a place."""
@@ -249,7 +272,7 @@ class Poller:
         for unit_id, due_at in self._schedule.pop_due(now, _BATCH):
             self._offer(self._units[unit_id], due_at, now)
 
-    def _nap_s(self) -> float:
+    def nap_s(self) -> float:
         """Return the time until the next look for due polls, s; 0 if one is due already."""
         next_due = self._schedule.next_due()
         if next_due is None:
@@ -261,18 +284,24 @@ class Poller:
 
     async def sweep(self) -> None:
         """Poll every unit once, as fast as the bounds allow, and return when all polls are done."""
-        now = self._clock()
-        for unit in list(self._units.values()):
-            self._offer(unit, now, now)
+        self.offer_all()
         self._idle.clear()
         if self.in_flight:
             await self._idle.wait()
+
+    def offer_all(self) -> None:
+        """Poll every unit as soon as the bounds allow, beside its regular times."""
+        now = self._clock()
+        for unit in list(self._units.values()):
+            self._offer(unit, now, now)
 
     def _offer(self, unit: _Unit, due_at: float, now: float) -> None:
         if unit.is_busy:
             if not unit.is_waiting:
                 unit.asked_at = None
                 self._on_skipped("busy", 1)
+            elif self._is_lane:
+                self._on_skipped("lane_full", 1)
             return
         unit.is_busy = unit.is_waiting = True
         unit.due_at = due_at

@@ -64,6 +64,7 @@ class Reason(StrEnum):
     REPLY_TOO_LARGE = "reply_too_large"
     COSTLY_REPLY = "costly_reply"
     STALLS_IN_REPLY = "stalls_in_reply"
+    LANE_FAILED = "lane_failed"
     CLOSED_IN_REPLY = "closed_in_reply"
     RESETS_CONNECTION = "resets_connection"
     NO_WHOLE_REPLY = "no_whole_reply"
@@ -170,6 +171,11 @@ REASONS: dict[Reason, Meaning] = {
     ),
     Reason.STALLS_IN_REPLY: Meaning(
         "stalls in mid-reply", _WARNING, "what answers at this address, then the network path"
+    ),
+    Reason.LANE_FAILED: Meaning(
+        "reading of other makes failed",
+        _WARNING,
+        "this agent's log: pyasic's process ended or hung; the unit may be well",
     ),
     Reason.CLOSED_IN_REPLY: Meaning("closed in mid-reply", _WARNING, "the network path, then the unit's load"),
     Reason.RESETS_CONNECTION: Meaning(

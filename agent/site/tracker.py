@@ -48,6 +48,7 @@ class Tracker:
     Args:
         entries: The ledger's entries in force.
         stale_after_s: A reading older than this is no longer believed.
+        foreign_stale_after_s: The same for units of other makes, which are polled less; None for `stale_after_s`.
         at: Unix time now, s; the moment from which the first states count.
         curtailments: The declared events; may be replaced, and count from each unit's next poll or refresh on.
         power_model: For units that are not metered and report no power; may be replaced in the same way.
@@ -64,11 +65,13 @@ class Tracker:
         *,
         stale_after_s: float,
         at: float,
+        foreign_stale_after_s: float | None = None,
         curtailments: Curtailments | None = None,
         power_model: PowerModel | None = None,
         bins_of: Callable[[str], tuple[float, ...]] = lambda _: (),
     ) -> None:
         self.stale_after_s = stale_after_s
+        self.foreign_stale_after_s = max(stale_after_s, foreign_stale_after_s or 0.0)
         self.longest_rest_s = stale_after_s
         self._asked_from = self.restored_at = float("-inf")
         self.power_model = power_model or PowerModel()
@@ -153,7 +156,7 @@ class Tracker:
         unit = self._units.get(poll.unit_id)
         if unit is None:
             return None
-        unit.record(poll, clock_s=clock_s, stale_after_s=self.stale_after_s)
+        unit.record(poll, clock_s=clock_s, stale_after_s=self._stale_after_s(unit))
         before = unit.status.state
         self._judge(unit, at=poll.at, is_fresh=clock_s < unit.fresh_until)
         return unit.status, before
@@ -220,7 +223,6 @@ class Tracker:
         self._slice = around
         names_left = RENAMED_AT_ONCE if self._is_renaming else 0
         units = iter(self._units.values())
-        refusal_holds_s = self.longest_rest_s + self.stale_after_s
         while some := list(islice(units, at_once)):
             changes, aged = [], []
             for unit in some:
@@ -228,7 +230,9 @@ class Tracker:
                 if clock_s >= unit.fresh_until:
                     aged.append(unit)
                     has_lapsed = unit.lapses(
-                        clock_s=clock_s, asked_from=self._asked_from, refusal_holds_s=refusal_holds_s
+                        clock_s=clock_s,
+                        asked_from=self._asked_from,
+                        refusal_holds_s=self.longest_rest_s + self._stale_after_s(unit),
                     )
                 is_renamed = names_left > 0 and not has_lapsed and unit.is_changed_by_events(around)
                 if is_renamed:
@@ -255,9 +259,14 @@ class Tracker:
         if unit.asked_at <= self._asked_from:
             # Where another unit answers, polls are that one's and say nothing of this one.
             return not isinstance(unit.error, OtherUnitError)
-        return unit.is_held and clock_s - unit.asked_at >= HELD_FOR_RATIO * self.stale_after_s
+        return unit.is_held and clock_s - unit.asked_at >= HELD_FOR_RATIO * self._stale_after_s(unit)
 
-    def set_stale_after(self, stale_after_s: float, *, shortens: bool) -> None:
+    def _stale_after_s(self, unit: TrackedUnit) -> float:
+        return self.foreign_stale_after_s if unit.entry.is_foreign else self.stale_after_s
+
+    def set_stale_after(
+        self, stale_after_s: float, *, shortens: bool, foreign_stale_after_s: float | None = None
+    ) -> None:
         """Believe readings for another time.
 
         A longer time holds for what is fresh now: units are asked less often from now on. Nothing that went stale,
@@ -265,12 +274,14 @@ class Tracker:
 
         Args:
             stale_after_s: The time, s.
+            foreign_stale_after_s: The same for units of other makes; None for `stale_after_s`.
             shortens: True if a shorter time holds for what is there too: what is older already is overdue at the next
                 refresh. False to wait for the next poll of each unit.
         """
         self.stale_after_s = stale_after_s
+        self.foreign_stale_after_s = max(stale_after_s, foreign_stale_after_s or 0.0)
         for unit in self._units.values():
-            until = unit.asked_at + stale_after_s
+            until = unit.asked_at + self._stale_after_s(unit)
             if until < unit.fresh_until:
                 unit.fresh_until = until if shortens else unit.fresh_until
             elif (

@@ -16,6 +16,7 @@ from agent.unit.braiins.reader import READER as BRAIINS
 from agent.unit.braiins.reader import is_spoken as is_braiins
 from agent.unit.choice import Rule, auto_reader
 from agent.unit.coolant import SensorLayouts
+from agent.unit.foreign.reader import READER as FOREIGN
 from agent.unit.luxos.reader import READER as LUXOS
 from agent.unit.luxos.reader import is_spoken as is_luxos
 from agent.unit.reader import AUTO, AnyReader, FetchSystemInfo
@@ -42,7 +43,8 @@ def readers_with(layouts: SensorLayouts | None = None, on_unread: OnUnread | Non
     """
     antminer = ANTMINER if layouts is None else reader_with(layouts, on_unread)
     readers = {reader.name: reader for reader in (antminer, *_FIRMWARE)}
-    return MappingProxyType({**readers, AUTO: auto_reader(readers, _RULES, default=antminer.name)})
+    chooser = auto_reader(readers, _RULES, default=antminer.name)
+    return MappingProxyType({**readers, FOREIGN.name: FOREIGN, AUTO: chooser})
 
 
 READERS: Final = readers_with()

@@ -178,7 +178,7 @@ async def test_nothing_that_answers_is_a_failure() -> None:
         (("10.0.0.0/30", "--out", "there.csv"), "scan: --out = 'there.csv': exists already"),
         (("10.0.0.0/30", "--logins", "logins"), "others may read or change this secret (mode 0644); chmod 600 it"),
         (("10.0.0.0/30", "--out", "p.csv", "--resume"), "p.csv.resume: --resume: there is no such file, so no scan"),
-        (("10.0.0.0/30", "--deep", "--any-address"), "scan: --deep: pyasic may try factory passwords"),
+        (("10.0.0.0/30", "--deep", "--any-address"), "scan: --deep: pyasic is used at private addresses only"),
     ],
 )
 def test_one_message_a_mistake_before_a_packet_is_sent(
@@ -202,7 +202,7 @@ def test_one_message_a_mistake_before_a_packet_is_sent(
 
 def test_pyasic_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """With the words to install it."""
-    monkeypatch.setattr("agent.hil.scan.deep.find_spec", lambda _: None)
+    monkeypatch.setattr("agent.unit.foreign.process.find_spec", lambda _: None)
     result = CliRunner().invoke(app, ["scan", "127.0.0.1", "--deep"])
     assert result.exit_code == 2
     assert "pyasic is not installed here: pip install 'pyasic>=" in result.stderr

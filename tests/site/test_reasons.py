@@ -27,6 +27,7 @@ from agent.errors import (
     DeadlineError,
     DisconnectedError,
     ForeignProtocolError,
+    LaneError,
     MalformedReplyError,
     OtherUnitError,
     RefusedError,
@@ -90,7 +91,7 @@ def test_the_list_is_in_its_order() -> None:
 def test_every_error_has_a_reason_of_its_own() -> None:
     """No two kinds of failed poll share a reason, so that no metric hides one behind another."""
     errors = (DeadlineError("x"), DisconnectedError("x"), MalformedReplyError("x"), RefusedError("x"), FOREIGN)
-    errors += (TooLargeReplyError("x"), CostlyReplyError("x"), StalledReplyError("x"))
+    errors += (TooLargeReplyError("x"), CostlyReplyError("x"), StalledReplyError("x"), LaneError("x"))
     others = (UnsupportedReplyError("x"), OtherUnitError("x"), CONTRADICTORY, ACCESS_DENIED, RESET, REFUSAL, NO_ANSWER)
     assert {error.reason for error in (*errors, *others)} == {*POLL_REASONS, OtherUnitError.reason}
     assert len({reason_of(error) for error in (*errors, *others)}) == len(errors) + len(others)
@@ -178,6 +179,7 @@ GIVEN = {
     Reason.MALFORMED_REPLY: lambda: _judged(failed(MalformedReplyError("x"))),
     Reason.REPLY_TOO_LARGE: lambda: _judged(failed(TooLargeReplyError("x"))),
     Reason.COSTLY_REPLY: lambda: _judged(failed(CostlyReplyError("x"))),
+    Reason.LANE_FAILED: lambda: _judged(failed(LaneError("x"))),
     Reason.STALLS_IN_REPLY: lambda: _judged(failed(StalledReplyError("x"))),
     Reason.CLOSED_IN_REPLY: lambda: _judged(failed(DisconnectedError("x"))),
     Reason.RESETS_CONNECTION: lambda: _judged(failed(RESET)),

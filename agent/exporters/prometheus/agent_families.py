@@ -99,6 +99,13 @@ _AGENT: tuple[Family[AgentNumbers] | Timing, ...] = (
         kind=Kind.COUNTER,
     ),
     _own(
+        "miner_agent_lane_replacements_total",
+        "Times pyasic's process, which reads units of other makes, was replaced, by reason.",
+        lambda own: _counts(own.lane_replaced),
+        "why",
+        kind=Kind.COUNTER,
+    ),
+    _own(
         "miner_agent_poll_stretch_ratio",
         "Time between two polls of a unit over the configured interval: median of the last interval, 1 on time.",
         lambda own: (((), own.stretch() if own.stretch else None),),

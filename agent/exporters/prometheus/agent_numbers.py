@@ -34,6 +34,7 @@ class AgentNumbers:
     Attributes:
         polls: By result: ``ok``, or the reason of the failure.
         skipped: Polls that were due but not made, by reason.
+        lane_replaced: Replacements of pyasic's process, by reason.
         stretch: Returns achieved over configured interval of the polls; None until it is set.
         standstills: Times this process stood still for longer than readings may be believed.
         restored_units: Returns how many units are shown as before the last start, because they were not asked since.
@@ -70,6 +71,7 @@ class AgentNumbers:
         self.site, self.version = site, version
         self.polls: Counter[str] = Counter(dict.fromkeys(("ok", *POLL_REASONS), 0))
         self.skipped: Counter[str] = Counter()
+        self.lane_replaced: Counter[str] = Counter()
         self.stretch: Callable[[], float] | None = None
         self.standstills = 0
         self.restored_units: Callable[[], int] = int

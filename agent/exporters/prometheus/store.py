@@ -163,6 +163,10 @@ class Metrics:
         """Count polls that were due but not made."""
         self.own.skipped[why] += polls
 
+    def on_lane_replaced(self, why: str) -> None:
+        """Count a replacement of pyasic's process."""
+        self.own.lane_replaced[why] += 1
+
     def on_lag(self, lag_s: float) -> None:
         """Record how late the event loop woke up a regular timer."""
         self.own.lag_s.observe(lag_s)

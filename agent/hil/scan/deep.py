@@ -1,62 +1,39 @@
 """The third stage of a scan, only if it is asked for: pyasic identifies what speaks no API that the agent reads.
 
-pyasic runs in a process of its own (`pyasic_child`): it takes 70 MB and may hang on a unit's bytes. An address that
-answers on none of its ports is not given to it, because each would take it seconds.
+pyasic runs in a process of its own (`agent.unit.foreign`): it takes 70 MB and may hang on a unit's bytes. An address
+that answers on none of its ports is not given to it, because each would take it seconds.
 """
 
 import asyncio
-import os
-import sys
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
-from contextlib import suppress
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any, Final
 
-import msgspec
-
-from agent.errors import AgentError
+from agent.errors import AgentError, MalformedReplyError
 from agent.hil.scan.found import Found, Kind, clean
 from agent.hil.scan.probe import Prober, Tally
+from agent.unit.foreign.process import COMMAND, Process, ProcessError
+from agent.unit.foreign.protocol import IDENTIFY, STARTED, Answer, decode_answer, encode_request
 from agent.unit.reading import Identity
 
 TOUCHED_PORTS: Final = (4028, 80, 443, 4433)
 """Documented (D180): the TCP ports that pyasic's identification opens."""
 PAGE_PORT: Final = 80
 READER: Final = "pyasic"
-REQUIREMENT: Final = "pyasic>=0.79,<0.80"
-# Addresses a child has in hand, and the time in which one of them has to be done.
+# Addresses the process has in hand, and the time in which one of them has to be done.
 _IN_HAND: Final = 64
 _PATIENCE_S: Final = 60.0
-_LONGEST_LINE: Final = 64 * 1024
-_CHILD: Final = (sys.executable, "-I", "-W", "ignore", str(Path(__file__).with_name("pyasic_child.py")))
 
 
 class DeepError(AgentError):
     """pyasic's process ended, or hangs; what it had in hand stays unidentified."""
 
 
-class _Answer(msgspec.Struct):
-    """One line of the child's."""
-
-    host: str
-    make: str | None = None
-    model: str | None = None
-    firmware: str | None = None
-    error: str | None = None
-
-
-def is_available() -> bool:
-    """Return True if pyasic is installed."""
-    return find_spec("pyasic") is not None
-
-
 def notice() -> str:
     """Return what to say before pyasic is used."""
     ports = ", ".join(map(str, TOUCHED_PORTS))
     return (
-        f"--deep: pyasic opens TCP {ports} of every address that was not identified and accepts on 4028 or {PAGE_PORT},"
-        " and may try a make's factory password on its pages; it changes nothing"
+        f"--deep: pyasic opens TCP {ports} of every address that was not identified and accepts on 4028 or {PAGE_PORT};"
+        " it sends no password and changes nothing"
     )
 
 
@@ -86,68 +63,65 @@ async def with_pages(
 
 
 async def identify_deep(
-    hosts: Sequence[str], *, at: float, command: Sequence[str] = _CHILD
+    hosts: Sequence[str], *, at: float, command: Sequence[str] = COMMAND
 ) -> AsyncGenerator[Found, None]:
     """Yield what pyasic identifies among addresses; the others are left out.
 
     Args:
         hosts: Their addresses.
         at: Unix time of the finds, s.
-        command: The child's program.
+        command: The process's program.
 
     Raises:
-        DeepError: The child ended or hangs.
+        DeepError: The process ended or hangs.
     """
-    child = await asyncio.create_subprocess_exec(
-        *command,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-        limit=_LONGEST_LINE,
-        # Nothing of this process's environment, which may hold secrets.
-        env={"PATH": os.defpath},
-        start_new_session=True,
-    )
-    if child.stdin is None or child.stdout is None:
-        raise DeepError("pyasic's process has no pipes")
-    waiting, in_hand = list(reversed(hosts)), 0
     try:
+        process = await Process.start(command)
+    except ProcessError as error:
+        raise DeepError(str(error)) from error
+    waiting, in_hand = list(reversed(list(enumerate(hosts, start=STARTED + 1)))), dict[int, str]()
+    try:
+        await _next_line(process)
         while waiting or in_hand:
-            while waiting and in_hand < _IN_HAND:
-                child.stdin.write(f"{waiting.pop()}\n".encode())
-                in_hand += 1
-            answer = await _next_answer(child.stdin, child.stdout)
-            in_hand -= 1
+            while waiting and len(in_hand) < _IN_HAND:
+                number, host = waiting.pop()
+                in_hand[number] = host
+                process.send(encode_request(number, host, IDENTIFY))
+            line = await _next_line(process)
+            answer = _decoded(line)
+            if answer.id not in in_hand:
+                raise DeepError(f"pyasic's process wrote {line[:80]!r}")
+            host = in_hand.pop(answer.id)
             if answer.make is not None:
-                yield _found(answer, at)
+                yield _found(host, answer, at)
     finally:
-        with suppress(ProcessLookupError):
-            child.kill()
-        child.stdin.close()
-        await child.wait()
+        await process.end()
 
 
-async def _next_answer(stdin: asyncio.StreamWriter, stdout: asyncio.StreamReader) -> _Answer:
+async def _next_line(process: Process) -> bytes:
     try:
         async with asyncio.timeout(_PATIENCE_S):
-            await stdin.drain()
-            line = await stdout.readline()
+            await process.drained()
+            return await process.read_line()
     except TimeoutError as error:
         raise DeepError(f"pyasic's process was silent for {_PATIENCE_S:.0f} s") from error
-    except (OSError, ValueError) as error:
-        raise DeepError(f"pyasic's process cannot be used: {error}") from error
+    except ProcessError as error:
+        raise DeepError(str(error)) from error
+
+
+def _decoded(line: bytes) -> Answer:
     try:
-        return msgspec.json.decode(line, type=_Answer)
-    except msgspec.DecodeError as error:
-        raise DeepError("pyasic's process ended" if not line else f"pyasic's process wrote {line[:80]!r}") from error
+        return decode_answer(line)
+    except MalformedReplyError as error:
+        raise DeepError(f"pyasic's process wrote {line[:80]!r}") from error
 
 
-def _found(answer: _Answer, at: float) -> Found:
+def _found(host: str, answer: Answer, at: float) -> Found:
     def text(value: Any) -> str | None:
         return clean(value) or None
 
     return Found(
-        host=answer.host,
+        host=host,
         port=4028,
         web_port=PAGE_PORT,
         at=at,
@@ -155,5 +129,5 @@ def _found(answer: _Answer, at: float) -> Found:
         reader=READER,
         make=text(answer.make),
         named=Identity(model=text(answer.model), firmware=text(answer.firmware)),
-        error="only pyasic identifies it; this agent does not read it",
+        error="only pyasic identifies it; with `foreign` in the column `reader`, it is read through pyasic",
     )

@@ -68,6 +68,9 @@ class IdentityBook:
         self.replace_entries(entries, known, clock_s=float("-inf"))
         self.routes.take_changed()
 
+    def __contains__(self, unit_id: object) -> bool:
+        return unit_id in self._entries
+
     def replace_entries(
         self, entries: Iterable[LedgerEntry], known: Iterable[LedgerEntry] = (), *, clock_s: float
     ) -> list[Finding]:

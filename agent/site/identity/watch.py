@@ -9,6 +9,7 @@ import shlex
 from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 
 import structlog
@@ -62,6 +63,8 @@ class IdentityWatch:
         self._connect_timeout_s = 0.0
         self._entries: tuple[LedgerEntry, ...] = ()
         self._book: IdentityBook | None = None
+        # Units of other makes have no page that is asked for, and get no login: they are where their rows say.
+        self._foreign: dict[str, LedgerEntry] = {}
         self._is_changed = asyncio.Event()
         self._checks: Counter[str] = Counter()
 
@@ -77,7 +80,8 @@ class IdentityWatch:
             at: The Unix time at which entries must be in force, s.
             connect_timeout_s: Deadline of the TCP connect alone, s.
         """
-        self._entries = ledger.at(at)
+        self._entries = self._ours(ledger.at(at))
+        known = tuple(entry for entry in ledger.entries if not entry.is_foreign)
         is_wanted = _is_wanted(section, self._entries)
         if (section, login, connect_timeout_s, is_wanted) != (
             self._section,
@@ -90,9 +94,9 @@ class IdentityWatch:
         if not is_wanted:
             self._book = None
         elif self._book is None:
-            self._book = IdentityBook(self._entries, ledger.entries)
+            self._book = IdentityBook(self._entries, known)
         else:
-            self._report(self._book.replace_entries(self._entries, ledger.entries, clock_s=self._clock()))
+            self._report(self._book.replace_entries(self._entries, known, clock_s=self._clock()))
 
     def has_configuration(
         self, section: IdentitySection, login: Login, entries: Iterable[LedgerEntry], *, connect_timeout_s: float
@@ -107,7 +111,10 @@ class IdentityWatch:
 
     def addresses(self, entries: Iterable[LedgerEntry], known: Iterable[LedgerEntry]) -> Addresses:
         """Return the addresses that `take_over` needs, of entries in force and of any time; safe in a thread."""
-        return Addresses({}, ()) if self._book is None else self._book.addresses(entries, known)
+        if self._book is None:
+            return Addresses({}, ())
+        ours, ours_known = ([entry for entry in some if not entry.is_foreign] for some in (entries, known))
+        return self._book.addresses(ours, ours_known)
 
     def take_over(self, delta: LedgerDelta, addresses: Addresses, entries: tuple[LedgerEntry, ...]) -> None:
         """Take over the changes of a ledger; `on_rerouted` is called with new, changed and rerouted units.
@@ -117,19 +124,34 @@ class IdentityWatch:
             addresses: The addresses of the new ledger.
             entries: All entries in force.
         """
-        self._entries = entries
+        were_foreign = self._foreign
+        self._entries = self._ours(entries)
         if self._book is None:
             self._on_rerouted(delta.changed)
-        else:
-            self._report(self._book.take_over(delta, addresses, clock_s=self._clock()))
+            return
+        foreign = tuple(entry for entry in delta.changed if entry.is_foreign)
+        if foreign or were_foreign:
+            now_foreign = [entry.unit_id for entry in foreign if entry.unit_id in self._book]
+            delta = LedgerDelta(
+                tuple(entry for entry in delta.changed if not entry.is_foreign),
+                (*(unit_id for unit_id in delta.gone if unit_id not in were_foreign), *now_foreign),
+            )
+            self._on_rerouted(foreign)
+        self._report(self._book.take_over(delta, addresses, clock_s=self._clock()))
+
+    def _ours(self, entries: tuple[LedgerEntry, ...]) -> tuple[LedgerEntry, ...]:
+        """Return the units whose pages may be asked for; the others are kept apart."""
+        self._foreign = {entry.unit_id: entry for entry in entries if entry.is_foreign}
+        return tuple(entry for entry in entries if not entry.is_foreign) if self._foreign else entries
 
     def polled_entries(self) -> Iterable[LedgerEntry]:
         """Return the entries in force, each with the address at which its unit is polled."""
-        return self._entries if self._book is None else self._book.routes.entries()
+        ours = self._entries if self._book is None else self._book.routes.entries()
+        return chain(ours, self._foreign.values())
 
     def credit(self, poll: Poll, *, clock_s: float) -> Poll | None:
         """Return the poll under the name of the unit that was really polled; None if that is no unit of the ledger."""
-        if self._book is None:
+        if self._book is None or poll.unit_id in self._foreign:
             return poll
         findings = self._book.note_detour(poll, clock_s=clock_s)
         if findings:
@@ -242,7 +264,7 @@ class IdentityWatch:
 
 
 def _is_wanted(section: IdentitySection, entries: Iterable[LedgerEntry]) -> bool:
-    return section.enabled and any(entry.serial or entry.mac for entry in entries)
+    return section.enabled and any((entry.serial or entry.mac) and not entry.is_foreign for entry in entries)
 
 
 def _source(where: Whereabouts) -> Endpoint | None:

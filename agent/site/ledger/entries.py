@@ -8,6 +8,9 @@ import msgspec
 
 from agent.unit.nameplate import Nameplate
 
+FOREIGN = "foreign"
+"""The reader of units of other makes, which are polled in a lane of their own."""
+
 
 class Place(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The place of a unit at the site.
@@ -51,6 +54,11 @@ class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     mac: str | None = None
     web_port: int | None = None
     reader: str = ""
+
+    @property
+    def is_foreign(self) -> bool:
+        """True for a unit of another make, which is polled through pyasic, at an interval of its own."""
+        return self.reader == FOREIGN
 
     def is_deployed_at(self, at: float) -> bool:
         """Return True if Unix time `at` falls in this entry's span."""

@@ -9,6 +9,7 @@ and a rate whose window nobody tells.
 | all | `expected_*` follows the profile or the rate itself; `is_mining` is True by default | never read |
 | all | zeros stand for what was not told | no value; the state of such a unit is not known |
 | all | boards are counted by pyasic's model, whose last digit may be wrong | fewer than the row's: unknown |
+| all | boards after one that lacks a key count as missing | unknown, if the total says that they hash |
 | Avalon | its boards' rates are means since the start, and so is their sum | boards marked; the total is `summary` |
 | Whatsminer | a refused request leaves every figure empty, without an error | an error |
 | Whatsminer | the last digit of its model is replaced by 0 | no model of a Whatsminer is held against its row |
@@ -36,6 +37,8 @@ from agent.unit.reading import BoardReading, Dialect, Identity, Places, PoolRead
 READER: Final = "foreign"
 _MOST_POOLS: Final = 16
 _LONGEST_TEXT: Final = 120
+# A total this far above what is left of the boards is no board's loss: pyasic gave up at a key that one of them lacks.
+_GAVE_UP_RATIO: Final = 1.25
 _NAMELESS: Final = frozenset({"", "none", "unknown"})
 
 
@@ -55,8 +58,8 @@ def reading_of(answer: Answer, unit_id: str, nameplate: Nameplate | None, *, at:
     if answer.error is not None or data is None:
         raise error_of(answer)
     is_avalon = _is_make(answer, "avalon")
-    boards = _boards(data, nameplate, are_averages=is_avalon)
-    rate_hs = _positive(None if answer.summary is None else answer.summary.hs, MAX_HASHRATE_HS)
+    rate_hs = _rate_hs(answer.summary)
+    boards = _boards(data, nameplate, rate_hs, are_averages=is_avalon)
     if rate_hs is None and not is_avalon:
         rate_hs = _sum_hs(data.hashboards)
     uptime_s = _positive(data.uptime, MAX_UPTIME_S)
@@ -108,12 +111,17 @@ def _named(text: str | None) -> str | None:
     return None if kept.casefold() in _NAMELESS else kept
 
 
-def _boards(data: Data, nameplate: Nameplate | None, *, are_averages: bool) -> tuple[BoardReading, ...]:
-    """Return the boards that answered; none if pyasic looked for fewer than the unit has."""
+def _boards(
+    data: Data, nameplate: Nameplate | None, total_hs: float | None, *, are_averages: bool
+) -> tuple[BoardReading, ...]:
+    """Return the boards that answered; none if pyasic looked for fewer than the unit has, or read some and gave up."""
     told = data.hashboards[:MAX_BOARDS]
     if nameplate is not None and nameplate.boards is not None and len(told) < nameplate.boards:
         return ()
     there = {board.slot: board for board in told if not board.missing and _says_something(board)}
+    boards_hs = _sum_hs(tuple(there.values()))
+    if total_hs is not None and len(there) < len(told) and (boards_hs or 0.0) * _GAVE_UP_RATIO < total_hs:
+        return ()
     return tuple(
         BoardReading(
             slot=slot,

@@ -1,4 +1,4 @@
-"""What pyasic may send from its process: reports, without a login, to the unit that is being asked. Everything else ends.
+"""What pyasic may send from its process: reports, without a login, to the unit that is being asked, and nothing else.
 
 pyasic knows commands that change units, and sends factory passwords by itself (Documented (D261)): digest root:root to
 pages that look like a stock Antminer's, a POST of ``admin`` to VNish, a gRPC login to Braiins OS. None leaves here:
@@ -73,7 +73,7 @@ class _Bounded(asyncio.StreamReader):
         self.got = 0
         self.transport: asyncio.Transport | None = None
 
-    def feed_data(self, data: bytes) -> None:
+    def feed_data(self, data: Any) -> None:
         """Take data in."""
         self.got += len(data)
         if self.got > _LARGEST_REPLY:
@@ -120,7 +120,7 @@ async def open_connection(host: Any = None, port: Any = None, **_: Any) -> Any:
     loop = asyncio.get_running_loop()
     reader = _Bounded(loop)
     protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
-    transport, _ = await loop.create_connection(lambda: protocol, str(host), port)
+    transport = (await loop.create_connection(lambda: protocol, str(host), port))[0]
     reader.transport = transport
     return reader, _Reports(transport, protocol, reader, loop)
 

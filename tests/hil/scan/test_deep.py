@@ -8,16 +8,17 @@ from pathlib import Path
 import pytest
 from loopback import answering, unit, unused
 
-from agent.hil.scan.deep import TOUCHED_PORTS, DeepError, identify_deep, is_available, notice, with_pages
+from agent.hil.scan.deep import TOUCHED_PORTS, DeepError, identify_deep, notice, with_pages
 from agent.hil.scan.found import Found, Kind
 from agent.hil.scan.proposal import propose
+from agent.unit.foreign.process import is_available
 from agent.unit.nameplate import shipped_catalogue
 
 
 def child(folder: Path, body: str) -> tuple[str, ...]:
     """Return the command of a program that answers for pyasic."""
     path = folder / "child.py"
-    path.write_text("import json, os, sys\n" + textwrap.dedent(body), encoding="utf-8")
+    path.write_text(f"import json, os, sys\n{STARTED}\n" + textwrap.dedent(body), encoding="utf-8")
     return (sys.executable, "-I", str(path))
 
 
@@ -27,14 +28,16 @@ async def found(hosts: list[str], command: tuple[str, ...]) -> list[Found]:
         return [each async for each in finds]
 
 
+STARTED = 'print(json.dumps({"id": 0}), flush=True)'
 ANSWERING = """
 for line in sys.stdin:
-    host = line.strip()
-    answer = {"host": host, "make": "MicroBT", "model": "M50S\\x1b[2J", "firmware": None}
+    asked = json.loads(line)
+    host = asked["host"]
+    answer = {"id": asked["id"], "make": "MicroBT", "model": "M50S\\x1b[2J", "firmware": None}
     if host.endswith(".2"):
-        answer = {"host": host, "make": None}
+        answer = {"id": asked["id"], "make": None}
     if host.endswith(".3"):
-        answer = {"host": host, "error": "APIError: no"}
+        answer = {"id": asked["id"], "error": "failed", "text": "APIError: no"}
     print(json.dumps(answer), flush=True)
 """
 
@@ -51,7 +54,7 @@ async def test_what_pyasic_names_is_identified(tmp_path: Path) -> None:
         "M50S [2J",
     )
     (row,) = propose(finds, shipped_catalogue()).rows
-    assert "only pyasic identifies it; this agent does not read it" in row.note
+    assert "it is read through pyasic" in row.note
 
 
 async def test_many_addresses_go_through_one_child(tmp_path: Path) -> None:
@@ -73,7 +76,7 @@ async def test_a_child_that_ends_or_babbles_is_one_error(tmp_path: Path, body: s
 async def test_a_child_sees_no_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Secrets of this process stay here."""
     monkeypatch.setenv("HASHSIGHT_SECRET", "hunter2")
-    body = 'sys.stdin.readline(); print(json.dumps({"host": "h", "make": ",".join(sorted(os.environ))}), flush=True)'
+    body = 'sys.stdin.readline(); print(json.dumps({"id": 1, "make": ",".join(sorted(os.environ))}), flush=True)'
     (only,) = await found(["127.0.0.1"], child(tmp_path, body))
     assert "HASHSIGHT_SECRET" not in (only.make or "")
 
