@@ -18,6 +18,8 @@ and a rate whose window nobody tells.
 
 from typing import Final
 
+import msgspec
+
 from agent.errors import UnsupportedReplyError
 from agent.unit.foreign.protocol import Answer, Board, Data, Fan, Pool, Rate, error_of
 from agent.unit.limits import (
@@ -43,7 +45,7 @@ _NAMELESS: Final = frozenset({"", "none", "unknown"})
 
 
 def reading_of(answer: Answer, unit_id: str, nameplate: Nameplate | None, *, at: float) -> UnitReading:
-    """Return what is believed of an answer.
+    """Return what is believed of an answer, for the rules of `consistency`; `without_window` comes after them.
 
     Args:
         answer: As the process wrote it.
@@ -72,16 +74,24 @@ def reading_of(answer: Answer, unit_id: str, nameplate: Nameplate | None, *, at:
         dialect=Dialect.LEGACY,
         mode=None,
         identity=_identity(answer, data),
-        # A uptime would explain a missing rate as a start; nothing is known of a unit without a rate.
+        # An uptime would explain a missing rate as a start; nothing is known of a unit without a rate.
         uptime_s=None if rate_hs is None else uptime_s,
-        stand_in_hs=rate_hs,
-        stand_in_window_s=None,
+        hashrate_5s_hs=rate_hs,
         power_watts=watts,
         power_kind=None if watts is None else PowerKind.ESTIMATED,
         boards=boards,
         fan_rpm=_fans(data.fans),
         pools=tuple(_pool(place, pool) for place, pool in enumerate(data.pools[:_MOST_POOLS])),
         reader=READER,
+    )
+
+
+def without_window(reading: UnitReading) -> UnitReading:
+    """Return a reading whose rate has no window: pyasic tells none, and makes differ from 5 s to their whole uptime."""
+    if reading.hashrate_5s_hs is None:
+        return reading
+    return msgspec.structs.replace(
+        reading, hashrate_5s_hs=None, stand_in_hs=reading.hashrate_5s_hs, stand_in_window_s=None
     )
 
 

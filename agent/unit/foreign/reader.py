@@ -34,7 +34,7 @@ def _converse(
     line = yield READ
     reading = distrust.reading_of(decode_answer(line), unit_id, nameplate, at=wall())
     memory.uptime_s = reading.uptime_s
-    return hold_together(reading, nameplate, memory)
+    return distrust.without_window(hold_together(reading, nameplate, memory))
 
 
 READER = Reader(name=distrust.READER, new_memory=Memory, converse=_converse)

@@ -1,0 +1,88 @@
+"""What may leave pyasic's process."""
+
+import asyncio
+
+import httpx
+import pytest
+
+from agent.unit.foreign import gate
+
+ACTING = (
+    *("restart", "reboot", "quit", "addpool", "removepool", "switchpool", "enablepool", "disablepool", "poolpriority"),
+    *("ascset", "ascenable", "ascdisable", "setconfig", "privileged", "pause", "resume", "power_off", "power_on"),
+    *("set_led", "set_low_power", "update_pools", "factory_reset", "update_pwd", "frequencyset", "curtail", "kill"),
+    *("set.miner.power", "set.system.reboot", "fanset", "profileset", "logon", "save", "zero", "debug"),
+)
+
+
+@pytest.mark.parametrize("command", sorted(gate.COMMANDS))
+def test_reports_leave(command: str) -> None:
+    """Alone, joined, and behind a length."""
+    line = b'{"command": "%s"}' % command.encode()
+    assert gate.is_report(line)
+    assert gate.is_report(b'{"cmd": "%s"}' % command.encode())
+    assert gate.is_report(b'{"command": "version+%s"}' % command.encode())
+    assert gate.is_report(len(line).to_bytes(4, "little") + line)
+
+
+@pytest.mark.parametrize("command", ACTING)
+def test_no_acting_command_leaves(command: str) -> None:
+    """Not alone, and not joined to a report."""
+    assert not gate.is_report(b'{"command": "%s", "parameter": "0"}' % command.encode())
+    assert not gate.is_report(b'{"command": "version+%s"}' % command.encode())
+    assert command not in gate.COMMANDS
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        *(b"", b"version", b'["version"]', b'{"command": 1}', b'{"command": ""}', b"\x50\0\0\x01", b"{" * 5000),
+        b'{"command": "version", "enc": 1, "data": "x"}',
+        b'{"command": "version", "token": "x"}',
+    ],
+)
+def test_nothing_else_leaves(data: bytes) -> None:
+    """No other shape, no encrypted command, no token."""
+    assert not gate.is_report(data)
+
+
+@pytest.mark.parametrize(
+    ("method", "url", "headers", "why"),
+    [
+        ("GET", "http://127.0.0.1/", {}, None),
+        ("GET", "http://127.0.0.1:4028/summary", {}, None),
+        ("GET", "http://127.0.0.1/api/system/info", {}, None),
+        ("POST", "http://127.0.0.1/api/v1/unlock", {}, "POST is not sent"),
+        ("PATCH", "http://127.0.0.1/api/system", {}, "PATCH is not sent"),
+        ("GET", "http://127.0.0.1/kaonsu/v1/brief", {"authorization": "Digest x"}, "no login is sent"),
+        ("GET", "http://root:root@127.0.0.1/", {}, "no login is sent"),
+        ("GET", "http://127.0.0.1/", {"cookie": "auth=x"}, "no login is sent"),
+        ("GET", "http://127.0.0.1/user/login?username=admin&password=123456789", {}, "/user/login is not read"),
+        ("GET", "http://127.0.0.1/?password=x", {}, "/ is not read"),
+        ("GET", "http://127.0.0.1/cgi-bin/reboot.cgi", {}, "/cgi-bin/reboot.cgi is not read"),
+    ],
+)
+def test_pages_are_got_without_a_login(method: str, url: str, headers: dict[str, str], why: str | None) -> None:
+    """A list of pages, GET alone, no query."""
+    assert gate.refusal(method, httpx.URL(url), httpx.Headers(headers)) == why
+
+
+def test_only_the_asked_unit_is_connected_to() -> None:
+    """No other address, no other port, no datagram; nothing is sent in any of these."""
+
+    async def attempts() -> None:
+        loop = asyncio.get_running_loop()
+        for host, port, asked in (
+            ("127.0.0.1", 4028, ""),
+            ("127.0.0.2", 4028, "127.0.0.1"),
+            ("127.0.0.1", 22, "127.0.0.1"),
+            ("127.0.0.1", 50051, "127.0.0.1"),
+        ):
+            gate.ASKED.set(asked)
+            with pytest.raises(ConnectionRefusedError, match="is not asked"):
+                await loop.create_connection(asyncio.Protocol, host, port)
+        with pytest.raises(ConnectionRefusedError, match="no datagrams"):
+            await loop.create_datagram_endpoint(asyncio.DatagramProtocol, remote_addr=("127.0.0.1", 1))
+
+    with asyncio.Runner(loop_factory=gate.Loop) as runner:
+        runner.run(attempts())
