@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -125,7 +126,7 @@ def test_boards_that_pyasic_gave_up_on_are_not_missing() -> None:
 
 
 def test_fewer_places_than_the_unit_has_boards_say_nothing() -> None:
-    """pyasic counts by the model it takes the unit for."""
+    """By default, pyasic counts by the model it takes the unit for."""
     assert read(line(hashboards=[board(0, 99.0)])).boards == ()
     assert len(read(line(hashboards=[board(0, 99.0)]), None).boards) == 1
 
@@ -179,10 +180,8 @@ def test_trouble_is_a_declared_error(answer: Mapping[str, str], error: type[Poll
 def test_any_bytes_end_in_a_declared_error(data: bytes) -> None:
     """A line that is no answer is malformed, and has no id or an unexpected one."""
     id_of(data)
-    try:
+    with suppress(MalformedReplyError, UnsupportedReplyError):
         read(data)
-    except PollError as error:
-        assert isinstance(error, MalformedReplyError | UnsupportedReplyError)
 
 
 VALUES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5) | st.just([])
@@ -201,12 +200,13 @@ def test_any_figures_end_in_a_reading_or_a_declared_error(
     answer = line(total=total, **({"hashboards": boards} | data))
     talk = READER.converse("u1", READER.new_memory(), nameplate=PLATE, slow_every=1, wall=lambda: 1.0)
     next(talk)
-    try:
-        talk.send(answer)
-    except StopIteration as end:
-        assert end.value.rate_hs is None or end.value.rate_hs > 0
-    except PollError:
-        pass
+    readings: list[UnitReading] = []
+    with suppress(PollError):
+        try:
+            talk.send(answer)
+        except StopIteration as end:
+            readings.append(end.value)
+    assert all(reading.rate_hs is None or reading.rate_hs > 0 for reading in readings)
 
 
 def test_the_registry_has_it_and_no_choice_leads_to_it() -> None:
