@@ -20,7 +20,7 @@ UNITS = (
 COUNTED = (
     *("units", "chips", "polls", "repairs", "shares", "errors", "readings", "changes", "checks", "messages"),
     *("connections", "alive", "in_flight", "pending", "written", "dropped", "skipped", "stragglers", "restored"),
-    *("accepted", "rejected", "set_aside", "standstills", "takeovers", "machines", "looks", "fields"),
+    *("accepted", "rejected", "set_aside", "standstills", "takeovers", "replacements", "machines", "looks", "fields"),
 )
 FLAGS = ("up", "active", "successful", "state", "reason", "kept", "changed", "connected", "silent", "build")
 # Units in common use that are not base units, anywhere in a name.

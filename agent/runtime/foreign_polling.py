@@ -17,7 +17,7 @@ from agent.unit.reader import AnyReader
 from agent.unit.reading import Poll
 
 # So many polls in flight, of units that answered and of those that did not: a process takes about 15 to 90 polls a
-# second (Observed (O194)), and a silent unit holds its place for two seconds.
+# second (Documented (D268)), and a silent unit holds its place for two seconds.
 BOUNDS: Final = Bounds(healthy=16, sick=16)
 
 

@@ -4,7 +4,7 @@ pyasic fills in what a unit did not say: boards from its own list of models, a w
 of the measured one. So only this is taken: identity, boards that answered, pools, fans that turn, watts as an estimate,
 and a rate whose window nobody tells.
 
-| Make | Observed (O191) or Documented (D260) | Here |
+| Make | Documented (D260, D265) | Here |
 |---|---|---|
 | all | `expected_*` follows the profile or the rate itself; `is_mining` is True by default | never read |
 | all | zeros stand for what was not told | no value; the state of such a unit is not known |

@@ -46,7 +46,7 @@ class Unit(msgspec.Struct, frozen=True, gc=False):
 
 
 class Rate(msgspec.Struct, frozen=True, gc=False):
-    """A hashrate with its unit. Observed (O190): a unit whose model pyasic does not know has its rates in H/s."""
+    """A hashrate with its unit. Documented (D264): a unit whose model pyasic does not know has its rates in H/s."""
 
     unit: Unit
     rate: float

@@ -29,7 +29,7 @@ _AGAIN_S: Final = 3600.0
 _MOST_MEMORY: Final = 1024 * 1024 * 1024
 # Ports on which makes of this lane answer. Documented (D180): pyasic identifies on these and on 4433.
 _PORTS: Final = (4028, 80, 443)
-# Observed (O192): without `config`, which costs a second round of requests and raises where the rest succeeds, and
+# Documented (D266): without `config`, which costs a second round of requests and raises where the rest succeeds, and
 # without what is not believed: fewer requests, and fewer getters that may raise for all.
 _WANTED: Final = (
     *("serial_number", "mac", "api_ver", "fw_ver"),
@@ -83,7 +83,7 @@ async def _unreachable(host: str) -> str | None:
 async def _whatsminer_rate(miner: Any) -> dict[str, Any] | None:
     """Return the real-time rate of a Whatsminer whose `summary` has no rate of a minute.
 
-    Observed (O190): newer builds have ``HS RT`` and ``MHS av`` alone; pyasic 0.79 finds no rate in them. Documented
+    Documented (D264): newer builds have ``HS RT`` and ``MHS av`` alone; pyasic 0.79 finds no rate in them. Documented
     (D263): both are MH/s.
     """
     if "whatsminer" not in str(_told(miner.make)).casefold() or miner.rpc is None:
@@ -98,7 +98,7 @@ async def _whatsminer_rate(miner: Any) -> dict[str, Any] | None:
 def _once_each(miner: Any) -> None:
     """Let a miner's API be asked each command once a poll, alone.
 
-    Observed (O193): pyasic joins commands, which Whatsminers may refuse; it then has no figure and no error. What a
+    Documented (D267): pyasic joins commands, which Whatsminers may refuse; it then has no figure and no error. What a
     unit refused, each getter asks for again.
     """
     rpc = miner.rpc

@@ -903,6 +903,7 @@ async def test_exposition_is_the_contract() -> None:
     metrics.watch_meters(lambda: [MeterState("feeder", 3600.0, 3, 1)])
     metrics.on_poll(Poll(unit_id="u1", at=AT, took_s=0.02, reading=reading(repairs=("nul",))))
     metrics.on_skipped("busy")
+    metrics.on_lane_replaced("ended")
     metrics.on_reload(is_successful=True, at=AT)
     metrics.watch_polling(int, float)
     metrics.watch_history(Health(is_writing=True, written_at=AT, size_bytes=4096))

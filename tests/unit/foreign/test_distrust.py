@@ -132,13 +132,13 @@ def test_fewer_places_than_the_unit_has_boards_say_nothing() -> None:
 
 
 def test_an_unknown_models_rate_is_in_hashes() -> None:
-    """Observed (O190): the unit of an Auradine's rate is H/s."""
+    """Documented (D264): the unit of an Auradine's rate is H/s."""
     answer = {"id": 1, "make": "Auradine", "summary": {"unit": {"value": 1}, "rate": 20.6e12}, "data": {"uptime": 5}}
     assert read(json.dumps(answer).encode()).rate_hs == 20.6e12
 
 
 def test_empty_places_of_fans_are_left_out() -> None:
-    """Observed (O191): ePIC has twelve."""
+    """Documented (D265): ePIC has twelve."""
     fans = [{"speed": 5000}, *({"speed": None} for _ in range(10)), {"speed": 0}]
     assert read(line("AntMiner", fans=fans)).fan_rpm == (5000.0,)
 
