@@ -19,11 +19,12 @@ class StrangerAt:
         address: IPv4 address as a number.
     """
 
-    __slots__ = ("_address", "_make", "host")
+    __slots__ = ("_address", "_began_s", "_make", "host")
 
     def __init__(self, make: Make, address: int) -> None:
         self._make = make
         self._address = address
+        self._began_s: float | None = None
         self.host = str(ipaddress.IPv4Address(address))
 
     @property
@@ -39,8 +40,11 @@ class StrangerAt:
         """Return True if the request would change a unit of any firmware."""
         return is_any_write(request)
 
-    def answer(self, request: Request, _t: float) -> bytes | Delivery:
-        """Return its recorded reply, what its web server says, or nothing on a connection that stays open."""
+    def answer(self, request: Request, t: float) -> bytes | Delivery:
+        """Return its recorded reply, what its web server says, or nothing on a connection that stays open.
+
+        It has run since it was first asked, at `t` of the farm's clock.
+        """
         match self._make:
             case Make.MUTE:
                 return Delivery(command=request.command, reply=b"", ending=Ending.HANG)
@@ -48,7 +52,10 @@ class StrangerAt:
                 page = recorded.page_of(self._make, self._address, request.data)
                 return Delivery(command=request.command, reply=page)
             case make:
-                return recorded.reply_of(make, self._address, request.command or _cmd_in(request.data))
+                if self._began_s is None:
+                    self._began_s = t
+                command = request.command or _cmd_in(request.data)
+                return recorded.reply_of(make, self._address, command, ran_s=int(t - self._began_s))
 
 
 def _cmd_in(data: bytes) -> str:

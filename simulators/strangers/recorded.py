@@ -17,6 +17,7 @@ HTTP_PATHS: Final = MappingProxyType({"/summary": "summary", "/capabilities": "c
 
 _RECORDINGS = resources.files("simulators") / "strangers" / "recordings"
 _MAC = re.compile(rb"\"(?:[0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}\"")
+_RUNNING = re.compile(rb'("(?:Elapsed|Device Elapsed|Uptime|uptime)":\s*)(\d+)')
 _MAKE_OCTETS: Final = MappingProxyType(
     {Make.WHATSMINER: 0x57, Make.AVALON: 0xA7, Make.SEALMINER: 0x5E, Make.AURADINE: 0xAD, Make.EPIC: 0xE1}
 )
@@ -41,12 +42,16 @@ def mac_of(make: Make, address: int) -> str:
     return ":".join(f"{octet:02X}" for octet in octets)
 
 
-def reply_of(make: Make, address: int, command: str) -> bytes:
-    """Return the reply of a machine to a command, without the closing NUL; a refusal where none was recorded."""
+def reply_of(make: Make, address: int, command: str, *, ran_s: int = 0) -> bytes:
+    """Return the reply of a machine to a command, without the closing NUL; a refusal where none was recorded.
+
+    Its counters of running time are `ran_s` later than recorded: a machine that repeats them stands still.
+    """
     recorded = recordings(make).get(command)
     if recorded is None:
         return _WHATSMINER_REFUSAL if make is Make.WHATSMINER else _REFUSAL
-    return _MAC.sub(b'"%b"' % mac_of(make, address).encode("ascii"), recorded)
+    reply = _MAC.sub(b'"%b"' % mac_of(make, address).encode("ascii"), recorded)
+    return _RUNNING.sub(lambda found: found[1] + b"%d" % (int(found[2]) + ran_s), reply) if ran_s else reply
 
 
 def report_of(make: Make, address: int) -> tuple[int, bytes] | None:

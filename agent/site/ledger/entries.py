@@ -57,8 +57,8 @@ class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def is_foreign(self) -> bool:
-        """True for a unit of another make, which is polled through pyasic, at an interval of its own."""
-        return self.reader == FOREIGN
+        """True for a unit that is polled through pyasic, at an interval of its own: by its reader or else its make."""
+        return self.reader == FOREIGN or (not self.reader and self.nameplate.make != BITMAIN)
 
     def is_deployed_at(self, at: float) -> bool:
         """Return True if Unix time `at` falls in this entry's span."""

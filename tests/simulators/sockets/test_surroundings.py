@@ -10,7 +10,9 @@ from sim_cases import ask, make_farm
 
 from simulators.farm.farm import Farm
 from simulators.farm.plan import FarmError
+from simulators.firmware.request import Request
 from simulators.sockets.serving import serve_farm
+from simulators.sockets.stranger import StrangerAt
 from simulators.strangers.recorded import mac_of
 from simulators.strangers.spans import SpanError, read_span
 from simulators.strangers.surroundings import (
@@ -105,6 +107,16 @@ async def test_other_makes_answer_as_recorded(make: Make, command: str, told: st
     assert reply.endswith(b"\0")
     assert "Antminer" not in reply.decode()
     json.loads(reply.rstrip(b"\0"))
+
+
+def test_a_stranger_runs_on_from_when_it_was_first_asked() -> None:
+    """Its counters of running time move; everything else is as recorded."""
+    machine = StrangerAt(Make.WHATSMINER, 0x7F4D0401)
+    first, later = (machine.answer(Request("summary", is_new_api=False, data=SUMMARY), t) for t in (1000.0, 1060.4))
+    assert isinstance(first, bytes)
+    assert isinstance(later, bytes)
+    assert (b'"Elapsed":25000' in first, b'"Uptime":25500' in first) == (True, True)
+    assert later == first.replace(b'"Elapsed":25000', b'"Elapsed":25060').replace(b'"Uptime":25500', b'"Uptime":25560')
 
 
 async def test_a_whatsminer_takes_its_command_under_cmd_and_has_a_mac_of_its_own() -> None:

@@ -3,11 +3,13 @@
 import json
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from site_cases import entry
 
 from agent.errors import (
     ContradictoryReplyError,
@@ -213,3 +215,12 @@ def test_the_registry_has_it_and_no_choice_leads_to_it() -> None:
     """`auto` asks TCP 4028, where this reader says nothing."""
     assert registry.READERS["foreign"] is READER
     assert READER.name not in {rule.reader for rule in registry._RULES}
+
+
+def test_a_row_leads_here_by_its_reader_or_its_make() -> None:
+    """A pinned reader outranks the make; Bitmain's models go elsewhere."""
+    other = replace(PLATE, make="MicroBT")
+    assert [
+        entry(reader=reader, nameplate=plate).is_foreign
+        for reader, plate in (("foreign", PLATE), ("", other), ("antminer", other), ("", PLATE), ("luxos", PLATE))
+    ] == [True, True, False, False, False]
