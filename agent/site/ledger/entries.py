@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from agent.unit.model_names import BITMAIN
 from agent.unit.nameplate import Nameplate
 
 FOREIGN = "foreign"
