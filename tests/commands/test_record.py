@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from capture_files import capture
-from loopback import answering, hanging, unit
+from loopback import answering, hanging, resetting, unit
 from patience import PATIENT_S
 from recorded_units import files_of
 from sim_cases import make_farm
@@ -212,6 +212,7 @@ async def test_spool_that_is_none(tmp_path: Path) -> None:
         b"": "line 1: is no unfinished recording",
         b'{"a": 1}\n': "line 1: is no line of a recording",
         begun % 9: "spool = '9': is of a newer version",
+        b'{"line":"begun","spool":9,"unit":"x"}\n': "spool = '9': is of a newer version",
         begun % 1 + b"{}\n" + begun % 1: "line 2: is no line of a recording",
     }
     for data, message in cases.items():
@@ -253,7 +254,13 @@ async def test_host_that_is_no_unit(tmp_path: Path) -> None:
     async with unit(hanging(), HOST) as (host, port):
         result = await record(f"{host}:{port}", "-o", str(tmp_path), "--timeout", "0.2")
     assert result.exit_code == 1
+    assert "deadline: " in result.stderr
     assert "answers neither version nor stats" in result.stderr
+    async with unit(resetting(), HOST) as (host, port):
+        result = await record(f"{host}:{port}", "-o", str(tmp_path))
+    assert result.exit_code == 1
+    assert "disconnected: " in result.stderr
+    assert "answers neither version nor stats: it resets them" in result.stderr
     assert list(files_of(tmp_path)) == [".record.lock"]
 
 

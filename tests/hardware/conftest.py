@@ -27,6 +27,14 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[UNITS] = read_units(config.getoption("--units"))
     except ValueError as error:
         raise pytest.UsageError(f"--units: {error}") from error
+    file = config.getoption("--report")
+    if file and config.stash[UNITS]:
+        # Now, not after the polls: nobody looks at units for ten minutes and then loses the report.
+        for path in (Path(f"{file}.txt"), Path(f"{file}.json")):
+            try:
+                path.open("ab").close()
+            except OSError as error:
+                raise pytest.UsageError(f"--report: {path}: {error.strerror}") from error
     config.stash[REPORTS] = {}
 
 

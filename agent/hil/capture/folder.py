@@ -41,9 +41,11 @@ def read_capture(folder: Path) -> Capture:
     files = sorted(_names(folder))
     replies = [RecordedReply(request=request, file=file) for file in files if (request := form.request_of(file))]
     if not replies:
-        raise _refusal(
-            folder, "folder", str(folder), f"holds no {form.MANIFEST} and no file named {form.API_PREFIX}COMMAND.json"
-        )
+        reason = f"holds no {form.MANIFEST} and no file named {form.API_PREFIX}COMMAND.json"
+        inner = next((path for path in sorted(folder.iterdir()) if (path / form.MANIFEST).is_file()), None)
+        if inner is not None:
+            reason += f"; it holds captures, such as {inner.name}: name one"
+        raise _refusal(folder, "folder", str(folder), reason)
     manifest = Manifest(
         form=form.FORM,
         recorded_by="",

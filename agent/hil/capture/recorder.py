@@ -13,6 +13,7 @@ from typing import Final
 from agent.address import Endpoint
 from agent.errors import (
     DeadlineError,
+    DisconnectedError,
     ForeignProtocolError,
     LocalResourceError,
     MalformedReplyError,
@@ -22,7 +23,7 @@ from agent.errors import (
 )
 from agent.hil.capture.exchange import Patience, ask, look_at_port
 from agent.hil.capture.exchanged import UNAUTHORIZED, Exchange
-from agent.hil.capture.form import Port
+from agent.hil.capture.form import Ending, Port
 from agent.hil.capture.gathering import Gathering, Look
 from agent.hil.capture.pages import PageReader
 from agent.hil.capture.requests import (
@@ -238,7 +239,11 @@ class Recorder:
             return False
         answer = next((reply.data for reply in replies if reply.data), None)
         if answer is None:
-            raise DeadlineError(f"{endpoint} accepts connections, and answers neither version nor stats")
+            words = f"{endpoint} accepts connections, and answers neither version nor stats"
+            if all(reply.ending in {Ending.RESET, Ending.CLOSE} for reply in replies):
+                how = "resets" if version.ending is Ending.RESET else "closes"
+                raise DisconnectedError(f"{words}: it {how} them", is_reset=version.ending is Ending.RESET)
+            raise DeadlineError(words)
         raise MalformedReplyError(f"{endpoint} answers, and not as a unit does: {excerpt(answer)!r}")
 
     async def _ask(self, name: str) -> Exchange | None:

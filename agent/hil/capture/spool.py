@@ -140,14 +140,27 @@ def read_spool(path: Path) -> tuple[Begun, list[Looked], list[Exchange]]:
         raise _refusal(path, "file", str(path), f"is larger than {MOST_SPOOL_BYTES} bytes")
     lines = data.split(b"\n")
     # What follows the last line feed was cut.
+    _refuse_newer(path, lines[0])
     read = list(_lines(path, lines[:-1]))
     begun = read[0] if read else None
     if not isinstance(begun, Begun):
         raise _refusal(path, "line 1", "", f"is no unfinished recording; one ends in {SUFFIX} and begins with its host")
-    if begun.spool > VERSION:
-        raise _refusal(path, "spool", str(begun.spool), f"is of a newer version; this one reads up to {VERSION}")
     ports = [line for line in read if isinstance(line, Looked)]
     return begun, ports, [line.exchange for line in read if isinstance(line, Asked)]
+
+
+def _refuse_newer(path: Path, line: bytes) -> None:
+    """Refuse a newer version by its number alone: its lines may have keys that this version does not know."""
+    try:
+        number = msgspec.json.decode(line, type=_Version).spool
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return
+    if number > VERSION:
+        raise _refusal(path, "spool", str(number), f"is of a newer version; this one reads up to {VERSION}")
+
+
+class _Version(msgspec.Struct):
+    spool: int
 
 
 def _lines(path: Path, lines: Iterable[bytes]) -> Iterable[Line]:

@@ -203,3 +203,6 @@ def test_folders_without_replies_are_none(tmp_path: Path) -> None:
     ):
         with pytest.raises(ConfigError, match=message):
             read_capture(path)
+    _written(tmp_path / "s21-stock-2026")
+    with pytest.raises(ConfigError, match="it holds captures, such as s21-stock-2026: name one"):
+        read_capture(tmp_path)

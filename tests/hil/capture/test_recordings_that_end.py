@@ -47,8 +47,8 @@ NO_UNITS: dict[str, tuple[Behaviour, str, int]] = {
     "http": (answering(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"), "foreign", 1),
     "whatsminer": (answering(b'{"STATUS":"E","When":1,"Code":14,"Msg":"invalid cmd"}\0'), "foreign", 1),
     "silent": (hanging(), "deadline", 2),
-    "closes": (answering(b""), "deadline", 2),
-    "resets": (resetting(), "deadline", 2),
+    "closes": (answering(b""), "disconnected", 2),
+    "resets": (resetting(), "disconnected", 2),
     "babbles": (answering(b"hello, who is there?\n"), "malformed", 2),
 }
 

@@ -12,6 +12,8 @@ from agent.unit.cgminer import wire
 PROMPT_S: Final = 5.0
 """Assumed (A05): a busy unit answers within five seconds. It is also the agent's default deadline."""
 LEAST_POLLS: Final = 12
+MOST_LOOKS: Final = 2
+"""Requests of one kind without any polls: one a look."""
 SLOWER: Final = 2.0
 """Factor on the median reply time of a series above which polling has slowed the unit."""
 SLOWER_S: Final = 0.1
@@ -114,7 +116,8 @@ def _series(look: Observed) -> list[Timing]:
         by_request.setdefault(timing.request, []).append(timing)
     series = max(by_request.values(), key=len, default=[])
     if len(series) < LEAST_POLLS:
-        raise UnansweredError("no series of polls was timed")
+        few = f"{len(series)} requests of one kind were timed; a series has {LEAST_POLLS}"
+        raise UnansweredError(few if len(series) > MOST_LOOKS else "no series of polls was timed")
     return series
 
 
