@@ -59,8 +59,8 @@ def test_the_reading_stays(path: Path) -> None:
 def test_only_what_tells_is_replaced(folder: Path) -> None:
     """The captures here were redacted by hand: nothing but what was redacted then is replaced now.
 
-    Addresses of documentation stand in some of them; they stay, as pseudonyms of themselves. `config` and `devs` of LuxOS
-    also have placeholders of a MAC address and of addresses, and names of connectors, which no list here knows.
+    Addresses of documentation stand in some of them; they stay, as pseudonyms of themselves. `config` and `devs` of
+    LuxOS also have placeholders of addresses, and names of connectors, which no list here knows.
     """
     redactor = Redactor()
     redacted(capture_of(folder), redactor)
