@@ -62,6 +62,7 @@ TABLE = (
     Fault(name="psu_trip", breaks=UNREACHED),
     Fault(name="pool_dead"),
     Fault(name="pool_dead", values={"pools": 2}, after_s=SETTLED_S),
+    Fault(name="work_diverted", after_s=SETTLED_S, breaks=("pools_sum_to_the_shares",)),
     Fault(name="firmware_changed", after_s=SETTLED_S),
     # Of the wire.
     Fault(name="down", breaks=UNREACHED),

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from recording_cases import legacy, raw, recorded
 
+from agent.hil.assumptions import aftermarket
 from agent.hil.assumptions.check import Verdict
 from agent.hil.assumptions.recorded import Exchange
 from agent.hil.assumptions.table import judge
@@ -77,3 +78,8 @@ def test_stock_firmware_shows_nothing_of_it(name: str) -> None:
     others = [each for each in both if each.request != "version"]
     plain = [raw(each.request, each.reply.replace(b" (Vnish 1.2.7)", b""), state=each.state) for each in others]
     assert verdict_of(name, version, *plain) is Verdict.NOT_SHOWN
+
+
+def test_every_check_has_its_case() -> None:
+    """Each has a recording that confirms and one that refutes."""
+    assert {case[0] for case in CASES} == {check.id for check in aftermarket.CHECKS}
