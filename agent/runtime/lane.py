@@ -66,12 +66,12 @@ class Limits:
 class _Asked:
     """One conversation in flight; `sent_at` is None while it waits for a process."""
 
-    __slots__ = ("conversation", "done", "host", "sent_at", "started", "want")
+    __slots__ = ("address", "conversation", "done", "sent_at", "started", "want")
 
     def __init__(
-        self, host: str, conversation: Generator[bytes, bytes, UnitReading], done: Done[UnitReading], now: float
+        self, address: Address, conversation: Generator[bytes, bytes, UnitReading], done: Done[UnitReading], now: float
     ) -> None:
-        self.host, self.conversation, self.done = host, conversation, done
+        self.address, self.conversation, self.done = address, conversation, done
         self.want = next(conversation)
         self.started = now
         self.sent_at: float | None = None
@@ -132,7 +132,7 @@ class Lane:
     ) -> None:
         """Start a conversation with the unit at an address; `done(outcome)` is called once, later."""
         self._latest += 1
-        asked = self._asked[self._latest] = _Asked(address[0], conversation, done, self._clock())
+        asked = self._asked[self._latest] = _Asked(address, conversation, done, self._clock())
         if self._is_down:
             asyncio.get_running_loop().call_soon(self._fail_one, self._latest, "is down, and started again soon")
         elif self._process is not None:
@@ -249,7 +249,8 @@ class Lane:
     def _send(self, number: int, asked: _Asked) -> None:
         if self._process is not None:
             asked.sent_at = self._clock()
-            self._process.send(encode_request(number, asked.host, asked.want))
+            host, port = asked.address
+            self._process.send(encode_request(number, host, asked.want, port=port))
 
     def _take(self, number: int, line: bytes) -> None:
         asked = self._asked[number]

@@ -20,6 +20,9 @@ import httpx
 ASKED: Final[ContextVar[str]] = ContextVar("ASKED", default="")
 """The address of the unit that the running task asks; empty for none."""
 
+API_PORT: Final[ContextVar[int]] = ContextVar("API_PORT", default=4028)
+"""Where that unit's API is: pyasic knows 4028 alone, and is connected there instead."""
+
 API_PORTS: Final = frozenset({4028, 4433})
 PORTS: Final = API_PORTS | {80, 443}
 # Documented (D262): the report commands that pyasic 0.79 sends to the makes of this lane.
@@ -44,17 +47,16 @@ _LARGEST_REPLY: Final = 1024 * 1024
 class Loop(asyncio.SelectorEventLoop):
     """An event loop that connects to the asked unit alone."""
 
-    async def create_connection(self, *args: Any, **options: Any) -> Any:
+    async def create_connection(self, protocol_factory: Any, host: Any = None, port: Any = None, **options: Any) -> Any:
         """Connect as the base class, to `ASKED` on one of `PORTS`.
 
         Raises:
             ConnectionRefusedError: To anything else.
         """
-        host, port = options.get("host", args[1] if len(args) > 1 else None), options.get("port", 0)
-        port = args[2] if len(args) > 2 else port
         if not ASKED.get() or host != ASKED.get() or port not in PORTS:
             raise ConnectionRefusedError(f"{host}:{port} is not asked")
-        return await super().create_connection(*args, **options)
+        port = API_PORT.get() if port == 4028 else port
+        return await super().create_connection(protocol_factory, host, port, **options)
 
     async def create_datagram_endpoint(self, *_: Any, **__: Any) -> Any:
         """Open none.

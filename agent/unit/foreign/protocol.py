@@ -1,6 +1,6 @@
 """What goes through the pipes of pyasic's process: one JSON object a line, each way.
 
-    to it ...... {"id": 7, "host": "10.20.0.11", "want": "read"}
+    to it ...... {"id": 7, "host": "10.20.0.11", "port": 4028, "want": "read"}
     from it .... {"id": 0}                                                 once, when it has started
                  {"id": 7, "make": "WhatsMiner", ..., "data": {...}}        figures, as pyasic names them
                  {"id": 7, "error": "silent", "text": "..."}               one of `Trouble`
@@ -24,6 +24,7 @@ from agent.errors import (
 
 READ: Final = b"read"
 IDENTIFY: Final = b"identify"
+API_PORT: Final = 4028
 STARTED: Final = 0
 """The id of the line that says that the process has started; no request has it."""
 
@@ -131,9 +132,9 @@ _IDS: Final = msgspec.json.Decoder(_Ids)
 _ENCODER: Final = msgspec.json.Encoder()
 
 
-def encode_request(number: int, host: str, want: bytes) -> bytes:
-    """Return the line of a request."""
-    return _ENCODER.encode({"id": number, "host": host, "want": want.decode("ascii")}) + b"\n"
+def encode_request(number: int, host: str, want: bytes, *, port: int = API_PORT) -> bytes:
+    """Return the line of a request; `port` is where the unit's API is."""
+    return _ENCODER.encode({"id": number, "host": host, "port": port, "want": want.decode("ascii")}) + b"\n"
 
 
 def id_of(line: bytes) -> int | None:

@@ -38,7 +38,8 @@ _WANTED: Final = (
 # Read by readers of their own; pyasic would only try their factory passwords.
 _OWN_FIRMWARE: Final = ("vnish", "braiins", "bosminer", "luxos", "luxminer")
 
-_known: dict[str, tuple[Any, float]] = {}
+Address = tuple[str, int]
+_known: dict[Address, tuple[Any, float]] = {}
 
 
 def _told(value: Any) -> str | None:
@@ -125,21 +126,22 @@ def _once_each(miner: Any) -> None:
     rpc.send_command, rpc.multicommand = send_command, multicommand
 
 
-async def _miner(host: str) -> Any:
-    miner, since_s = _known.get(host, (None, 0.0))
+async def _miner(address: Address) -> Any:
+    miner, since_s = _known.get(address, (None, 0.0))
     if miner is None or time.monotonic() - since_s > _AGAIN_S:
-        miner = await asyncio.wait_for(pyasic.get_miner(host), IDENTIFY_S)
+        miner = await asyncio.wait_for(pyasic.get_miner(address[0]), IDENTIFY_S)
         if miner is None:
-            _known.pop(host, None)
+            _known.pop(address, None)
         else:
-            _known[host] = miner, time.monotonic()
+            _known[address] = miner, time.monotonic()
     return miner
 
 
-async def _read(host: str) -> dict[str, Any]:
-    if host not in _known and (why := await _unreachable(host)) is not None:
+async def _read(address: Address) -> dict[str, Any]:
+    host = address[0]
+    if address not in _known and (why := await _unreachable(host)) is not None:
         return {"error": why, "text": f"{host}, ports {', '.join(map(str, _PORTS))}"}
-    miner = await _miner(host)
+    miner = await _miner(address)
     if miner is None:
         return {"error": "unknown"}
     names = _names(miner)
@@ -151,7 +153,7 @@ async def _read(host: str) -> dict[str, Any]:
     told = json.loads(data.as_json())
     if told.get("hashrate") is None:
         # Not read, or no longer there: who answers is asked again before the next figures.
-        _known.pop(host, None)
+        _known.pop(address, None)
         if (why := await _unreachable(host)) is not None:
             return {"error": why, "text": f"{host}, ports {', '.join(map(str, _PORTS))}"}
     raw = data.raw_hashrate
@@ -165,17 +167,18 @@ async def _identify(host: str) -> dict[str, Any]:
 
 
 async def _answer(request: dict[str, Any]) -> dict[str, Any]:
-    host = str(request["host"])
+    host, port = str(request["host"]), int(request["port"])
     gate.ASKED.set(host)
+    gate.API_PORT.set(port)
     try:
-        answer = await (_read(host) if request["want"] == "read" else _identify(host))
+        answer = await (_read((host, port)) if request["want"] == "read" else _identify(host))
     except TimeoutError:
         answer = {"error": "deadline", "text": host}
     except Exception as error:  # noqa: BLE001 - A client's bug or a unit's bytes: one line, and the next unit.
         cause = error.__cause__ or error
         answer = {"error": "failed", "text": f"{type(cause).__name__}: {cause}"[:200]}
     if "error" in answer:
-        _known.pop(host, None)
+        _known.pop((host, port), None)
     return {"id": request["id"], **answer}
 
 
