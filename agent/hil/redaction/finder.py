@@ -28,7 +28,11 @@ from agent.hil.redaction.vocabulary import ENDINGS
 _ASSIGNED: Final = re.compile(
     r"(?<![0-9A-Za-z\x80-\U0001ffff_-])([A-Za-z][0-9A-Za-z_ -]{0,40})=([^\s,|;&\"'<>\]})]{1,1000})"
 )
-_NUMBER_OF_KEY: Final = re.compile(r"\s{0,60}:\s{0,60}-?([0-9]{5,40})(?=[\s,}\]\x00]|\Z)")
+# What directly follows a key outside of quotes, or a quoted value in its list: a number, or numbers in a list.
+_FIGURES_OF_KEY: Final = re.compile(r"\s{0,60}[:,][\s,\[0-9.eE+-]*")
+_NUMBER_OF_KEY: Final = re.compile(r"(?<![0-9.eE+])([0-9]{5,40})(?=[\s,}\]\x00]|\Z)")
+# A number of JSON outside of quotes; letters in place of its exponent would not be one.
+_FIGURE: Final = re.compile(r"(?:0|[1-9][0-9]{0,19})(?:\.[0-9]{1,24})?[eE]-?[0-9]{1,6}")
 # The line before each part of a body that is sent in parts (RFC 9112) frames it.
 _PART_SIZE: Final = re.compile(r"(?:\A|(?<=\n))[0-9A-Fa-f]{1,4}(?=\r?\n|\Z)")
 _CLOCK: Final = re.compile(r"[0-9]:[0-9]{2}:[0-9]{2}")
@@ -84,8 +88,10 @@ def telling_values(piece: Piece) -> Iterator[Telling]:
     if kind and piece.role is Role.QUOTED and not says_nothing(text):
         yield Telling(start=0, end=len(text), key=0, kind=kind)
         return
-    if kind and piece.role is Role.BARE and (number := _NUMBER_OF_KEY.match(text)):
-        yield Telling(start=number.start(1), end=number.end(1), key=number.start(1), kind=kind)
+    if kind and piece.role is Role.BARE and (figures := _FIGURES_OF_KEY.match(text)):
+        for number in _NUMBER_OF_KEY.finditer(text, 0, figures.end() + 1):
+            if number.end() <= figures.end():
+                yield Telling(start=number.start(1), end=number.end(1), key=number.start(1), kind=kind)
     if "=" in text:
         for found in _ASSIGNED.finditer(text):
             kind = kind_of_key(found[1]) or kind_of_key(found[1].rpartition(" ")[2])
@@ -145,7 +151,8 @@ def judge(piece: Piece, learned: Learned) -> Judgement:
     reasons: list[Reason | None] = [find.reason for find in finds if find.way is None]
     is_name = piece.role is Role.KEY and _NO_NAME.search(text) is None
     for chunk in CHUNK.finditer(rest):
-        reason = why_chunk(chunk[0])
+        is_figure = piece.role is Role.BARE and _FIGURE.fullmatch(chunk[0]) is not None
+        reason = Reason.NUMBER if is_figure else why_chunk(chunk[0])
         if reason and not learned.is_mac(chunk[0]):
             reasons.append(reason)
         elif is_name:

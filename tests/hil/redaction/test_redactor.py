@@ -1,6 +1,8 @@
 """What is replaced by what, in tables: one line, its pseudonyms spelled out."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from agent.hil.redaction.kinds import Kind, Reason
 from agent.hil.redaction.redactor import Redactor
@@ -19,6 +21,12 @@ def redact(text: str, *others: str, keep: tuple[str, ...] = (), learn: tuple[str
     ("before", "after"),
     [
         ('{"sn":"SMTTYRHBDJAAI019D"}', '{"sn":"ZZZZZZZZZZZZZ000Z"}'),
+        (
+            '{"sn":[1234567890123, 98765, 12.34567],"n":12345678}',
+            '{"sn":[1000000000000, 10000, 12.34567],"n":12345678}',
+        ),
+        ('{"a":7.2895e15,"b":[1e10,-2E5,1.25e-7]}', '{"a":7.2895e15,"b":[1e10,-2E5,1.25e-7]}'),
+        ('{"chain_sn":["AB12",1234567]}', '{"chain_sn":["ZZ00",1000000]}'),
         ('{"a":[{"sn":"AB12"},{"sn":"CD34"},{"sn":"AB12"}]}', '{"a":[{"sn":"ZZ00"},{"sn":"ZZ01"},{"sn":"ZZ00"}]}'),
         ('{"macaddr":"A4:5C:11:9B:02:7F"}', '{"macaddr":"02:FA:CE:00:00:01"}'),
         ('{"mac":"a4-5c-11-9b-02-7f","id":"A45C119B027F"}', '{"mac":"02-fa-ce-00-00-01","id":"02FACE000001"}'),
@@ -148,3 +156,11 @@ def test_a_pseudonym_that_stands_in_the_reply_does_not_shift_numbers() -> None:
     after = redact(text)
     assert after == '{"n":1000001,"account":1000000,"o":1000000,"user":"1000001"}'
     assert redact(after) == after
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_a_number_of_json_stays_a_number(figure: float) -> None:
+    """In whatever notation a firmware prints it, outside of quotes; letters for its exponent would break the JSON."""
+    for number in (repr(figure), f"{figure:e}", f"{figure:e}".replace("+", ""), f"{figure:G}".replace("+0", "")):
+        reply = f'{{"a":{number},"b":[{number}, {number}]}}'
+        assert redact(reply) == reply
