@@ -12,8 +12,9 @@ WITHHELD_MODE = 0o027
 def main() -> None:
     """Run the command line."""
     os.umask(os.umask(0o077) | WITHHELD_MODE)
-    _hold_standard_files()
-    if sys.argv[1:2] == ["run"]:
+    is_agent = sys.argv[1:2] == ["run"]
+    _hold_standard_files(is_output_wanted=not is_agent)
+    if is_agent:
         # SIGHUP asks an agent to reload its files. Importing the agent takes about a second, in which SIGHUP would kill
         # the process. Blocked here, it stays pending until `process.run_until_signalled` handles it.
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
@@ -23,18 +24,24 @@ def main() -> None:
     app()
 
 
-def _hold_standard_files() -> None:
+def _hold_standard_files(*, is_output_wanted: bool) -> None:
     """Open the null device where standard input, output or error is closed.
 
     Another file would take the number. The event loop's library aborts the process when it closes one of these, and
     what the interpreter prints when it fails could end up in the history.
+
+    Args:
+        is_output_wanted: What is written to a closed standard output fails, as without this, instead of vanishing.
     """
     for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
         try:
             os.fstat(number)
         except OSError:
             # The lowest free number is this one.
-            os.open(os.devnull, os.O_RDWR)
+            is_failing = is_output_wanted and name == "stdout"
+            os.open(os.devnull, os.O_RDONLY if is_failing else os.O_RDWR)
+            if is_failing:
+                continue
         if getattr(sys, name) is None:
             setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
 
