@@ -15,7 +15,7 @@ from agent.config.file import parse_config
 from agent.config.mistakes import MAX_COMPARED, SHOWN_MISTAKES, NearMatches, near_match
 from agent.errors import ConfigError, Mistake
 from agent.runtime.setup import load_setup
-from agent.site.ledger import reader as reader_module
+from agent.site.ledger import machines as machines_module
 from agent.site.ledger.edit import Rules
 from agent.site.ledger.reader import REQUIRED_COLUMNS, read_ledger
 from agent.site.ledger.table import read_table
@@ -145,7 +145,7 @@ def test_a_machine_is_looked_for_where_its_row_is_shown(monkeypatch: pytest.Monk
         asked += 1
         return model_advice.missing_text(catalogue, machine)
 
-    monkeypatch.setattr(reader_module, "missing_text", missing_text)
+    monkeypatch.setattr(machines_module, "missing_text", missing_text)
     rows = (row(f"u{number}", model=f"Nonsense M{number}", number=number) for number in range(MANY))
     with pytest.raises(ConfigError, match="not in the catalogue") as caught:
         ledger("\n".join((HEADER, *rows)))

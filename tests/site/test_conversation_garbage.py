@@ -1,7 +1,7 @@
 """A poll that met errors on its way and went on leaves nothing that only the garbage collector can free."""
 
 import gc
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 
 import pytest
@@ -10,7 +10,7 @@ from capture_files import INVALID_COMMAND, S21_STATS
 from agent.errors import DisconnectedError, PollError, drop_frames
 from agent.site.cpu_budget import CpuAccount
 from agent.unit import registry
-from agent.unit.antminer.conversation import POOLS, STATS, STATS_NEW_API, SUMMARY, SUMMARY_NEW_API, VERSION
+from agent.unit.antminer.conversation import STATS_NEW_API
 from agent.unit.reader import AnyReader
 
 AT = 1763674560.0
@@ -53,7 +53,7 @@ def _poll(reader: AnyReader, unit: Mapping[bytes, bytes | None], *, is_metered: 
 @pytest.mark.parametrize("others", ANSWERS)
 def test_nothing_is_left_to_collect(reader: str, first: str, others: str, *, is_metered: bool) -> None:
     """Whatever a unit says to its first request and to the others, reference counting frees all of the poll."""
-    unit = dict.fromkeys((STATS, SUMMARY, SUMMARY_NEW_API, POOLS, VERSION), ANSWERS[others])
+    unit = defaultdict[bytes, bytes | None](lambda: ANSWERS[others])
     unit[STATS_NEW_API] = STATS_ANSWERS[first]
     chosen = registry.READERS[reader]
     _poll(chosen, unit, is_metered=is_metered)

@@ -438,7 +438,8 @@ def test_a_farm_with_every_trouble_comes_out_as_the_same_formula_has_it() -> Non
     assert modelled == pytest.approx(true, rel=0.02)
 
 
-@pytest.mark.parametrize("name", scenario_names())
+# Units of `mixed-site` report watts in the words of their firmware, and others than stock are not read here.
+@pytest.mark.parametrize("name", [name for name in scenario_names() if name != "mixed-site"])
 def test_a_shipped_scenario_comes_out_as_the_same_formula_has_it(name: str) -> None:
     """In every scenario, readable units are off by less than 1 % at any of 24 moments, and the site over all of it.
 
