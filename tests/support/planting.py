@@ -89,7 +89,9 @@ def written(secret: str) -> bytes:
 
 def capture_of(folder: Path) -> dict[str, bytes]:
     """Return the replies and pages of a capture by name, in order."""
-    return {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.suffix != ".md"}
+    return {
+        path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file() and path.suffix != ".md"
+    }
 
 
 def redacted(capture: Mapping[str, bytes], redactor: Redactor | None = None) -> dict[str, bytes]:
