@@ -4,6 +4,7 @@
 #   make stack       the same with Prometheus, its rules and Alertmanager, on high loopback ports
 #   make test        all tests but the slow ones
 #   make test-slow   all tests
+#   make hil UNITS=10.20.0.11,10.20.0.12   what real units do of what the agent rests on; read-only, ten minutes
 #   make test-abuse  hostile input, faults and soak runs against whole agents; about 20 minutes
 #   make check       lint, types, imports, then the tests
 #   make audit       look up the locked packages in a database of known vulnerabilities, where one can be reached
@@ -28,7 +29,7 @@ ARGS ?=
 JOBS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev programs demo stack test test-slow test-abuse lint format check audit bench bench-compare bench-fleet bench-steady bench-hour bench-scan bench-soak bench-moonshot compare-golden lock clean
+.PHONY: help setup setup-dev programs demo stack test test-slow test-abuse hil lint format check audit bench bench-compare bench-fleet bench-steady bench-hour bench-scan bench-soak bench-moonshot compare-golden lock clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -75,6 +76,11 @@ test-slow: setup-dev programs
 
 test-abuse: setup-dev programs
 	@$(BIN)/python tests/abuse/abuse.py $(ARGS)
+
+# Private addresses only, and requests that read. REPORT=FILE writes FILE.txt and FILE.json.
+hil: setup-dev
+	@test -n "$(UNITS)" || { echo "make hil UNITS=<address>,<address>... [REPORT=<file>] [ARGS='--polls 60 --every 10']"; exit 2; }
+	@$(PYTEST) tests/hardware/test_live.py --units "$(UNITS)" --report "$(REPORT)" $(ARGS)
 
 lint: setup-dev
 	@$(BIN)/ruff check .

@@ -120,7 +120,7 @@ class Agent:
             interval_s=config.poll.interval_s,
             standstill=self._standstill,
         )
-        reader_named = registry.reader_finder(setup.catalogue.layouts)
+        reader_named = registry.reader_finder(setup.catalogue.layouts, self.fan_out.unread.note)
         self.rounds.on_standstill = self._on_standstill
         self._polling = Polling(
             config,
@@ -148,6 +148,7 @@ class Agent:
         self.metrics.watch_meters(self.meters.states)
         self.metrics.watch_identity(self.identity.figures)
         self.metrics.watch_discovery(self.discovery.figures)
+        self.metrics.watch_unread(lambda: self.fan_out.unread.figures().names)
         # A standby replaces the exporter when it takes over.
         self.metrics.watch_mqtt(lambda: self.fan_out.mqtt.numbers())  # noqa: PLW0108
         self.standby = None if primary is None else self._stand_by(primary)
@@ -209,7 +210,7 @@ class Agent:
         garbage.settle()
         self._polling.rest_s = POLLING_REST_S
         source = web_source(lambda: self.setup, self._parts, self.standby)
-        listen, most = config.web.listen, config.web.max_connections
+        listen, most = config.web.listen, self._polling.web_connections
         async with (
             self.polling(),
             serve(source, listen.host, listen.port, max_connections=most) as self.served_at,

@@ -20,7 +20,7 @@ UNITS = (
 COUNTED = (
     *("units", "chips", "polls", "repairs", "shares", "errors", "readings", "changes", "checks", "messages"),
     *("connections", "alive", "in_flight", "pending", "written", "dropped", "skipped", "stragglers", "restored"),
-    *("accepted", "rejected", "set_aside", "standstills", "takeovers", "machines", "looks"),
+    *("accepted", "rejected", "set_aside", "standstills", "takeovers", "machines", "looks", "fields"),
 )
 FLAGS = ("up", "active", "successful", "state", "reason", "kept", "changed", "connected", "silent", "build")
 # Units in common use that are not base units, anywhere in a name.
@@ -47,6 +47,7 @@ LABELS = frozenset(
     {
         *("site", "container", "rack", "model", "unit", "board", "fan", "meter", "broker", "kind", "state", "cause"),
         *("source", "result", "reason", "why", "repair", "scope", "window", "standing", "version", "role"),
+        "reader",
     }
 )
 # Labels of info metrics only: they change only when a machine is touched. Messages, URLs and users are never labels.

@@ -19,7 +19,7 @@ SEVERITIES = frozenset({"critical", "warning"})
 HEADINGS = ("Meaning", "Impact", "Diagnosis", "Mitigation")
 
 # Prometheus' own series.
-_OTHERS = frozenset({"up", "ALERTS"})
+_OTHERS = frozenset({"up", "ALERTS", "process_start_time_seconds"})
 _WORDS = frozenset(
     {
         *("and", "or", "unless", "on", "ignoring", "group_left", "group_right", "by", "without", "bool", "offset"),

@@ -44,6 +44,9 @@ def agent_rules() -> Iterator[Rule]:
         f"or on (job, instance) ({AGENT_STANDBYS} and on (job, instance) up)",
     )
     stand_in = f"({operating} and on (job, instance) {AGENT_STANDBYS})"
+    # When each standby that has taken over began to run: of several, the figures of the oldest count.
+    stand_in_sites = f"({AGENT_SITES} and on (job, instance) {stand_in})"
+    started = f"process_start_time_seconds * on (job, instance) group_left (site) {stand_in_sites}"
     # Of two agents that export one site, the primary's figures count, unless it has none.
     yield Rule(
         AGENTS_DOUBLED,
@@ -53,6 +56,9 @@ def agent_rules() -> Iterator[Rule]:
         "  or\n"
         f"  ({deployed} unless on (job, instance) {operating})\n"
         f"  and on (site) {stand_in}\n"
+        "  or\n"
+        f"  ({started})\n"
+        f"  > on (site) group_left min by (site) ({started})\n"
         ")",
     )
     yield Rule(

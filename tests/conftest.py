@@ -33,8 +33,13 @@ WITH_PROGRAMS = {"abuse", "bench", "deploy", "grafana", "journeys"}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add `--update-golden`."""
+    """Add `--update-golden`, and the options of tests/hardware against real units."""
     parser.addoption("--update-golden", action="store_true", help="rewrite tests/golden with the current output")
+    hardware = parser.getgroup("hardware", "tests/hardware against real units, which only get requests that read")
+    hardware.addoption("--units", default="", metavar="IP,...", help="private addresses, with :port if not 4028")
+    hardware.addoption("--polls", type=int, default=60, metavar="N", help="polls of each unit (60)")
+    hardware.addoption("--every", type=float, default=10.0, metavar="S", help="time between two polls, s (10)")
+    hardware.addoption("--report", default="", metavar="FILE", help="write FILE.txt and FILE.json, to be attached")
 
 
 @pytest.hookimpl(optionalhook=True)

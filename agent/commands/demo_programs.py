@@ -49,8 +49,8 @@ async def simulators(folder: Path, *, units: int, seed: int) -> AsyncIterator[tu
     # The farm binds port 0 and prints what it got: a port found free here could be taken before the farm binds it.
     arguments += ["--port", "0", "--http-port", "0", "--control", "127.0.0.1:0"]
     log_file = folder / "simulators.log"
-    async with _program([sys.executable, "-m", "simulators", *arguments], log_file) as process:
-        ready = await _until_logged(r"^web pages \S+:(\d+)/\ncontrol (\S+)\n", process, log_file)
+    async with run_program([sys.executable, "-m", "simulators", *arguments], log_file) as process:
+        ready = await until_logged(r"^web pages \S+:(\d+)/\ncontrol (\S+)\n", process, log_file)
         yield ready[2], int(ready[1])
 
 
@@ -104,8 +104,8 @@ async def _prometheus(
             f"--web.listen-address={address}",
         ]
         log_file = folder / "prometheus.log"
-        async with _program(command, log_file) as process:
-            await _until_logged("Server is ready to receive web requests", process, log_file)
+        async with run_program(command, log_file) as process:
+            await until_logged("Server is ready to receive web requests", process, log_file)
             yield address
 
 
@@ -127,13 +127,13 @@ async def _alertmanager(program: str, folder: Path) -> AsyncIterator[str]:
             "--cluster.listen-address=",
         ]
         log_file = folder / "alertmanager.log"
-        async with _program(command, log_file) as process:
-            await _until_logged("Listening on", process, log_file)
+        async with run_program(command, log_file) as process:
+            await until_logged("Listening on", process, log_file)
             yield address
 
 
 @asynccontextmanager
-async def _program(command: list[str], log_file: Path) -> AsyncIterator[asyncio.subprocess.Process]:
+async def run_program(command: list[str], log_file: Path) -> AsyncIterator[asyncio.subprocess.Process]:
     """Run a program in its own session, so that Ctrl-C reaches only this process, and stop it by its id.
 
     If util-linux is installed, the kernel terminates the program when this process is killed.
@@ -167,7 +167,7 @@ async def _stop(process: asyncio.subprocess.Process) -> None:
         await process.wait()
 
 
-async def _until_logged(pattern: str, process: asyncio.subprocess.Process, log_file: Path) -> re.Match[str]:
+async def until_logged(pattern: str, process: asyncio.subprocess.Process, log_file: Path) -> re.Match[str]:
     """Wait until a program logs that it is ready. An open port is no proof: it may belong to another program.
 
     Args:

@@ -26,7 +26,8 @@ from agent.config.file import Config, load_config
 from agent.errors import AgentError, ConfigError, Mistake
 from agent.files.atomic import sync_folder
 from agent.hil.review.applying import apply_changes
-from agent.hil.review.changes import Kind, changes
+from agent.hil.review.changes import changes
+from agent.hil.review.kinds import Kind
 from agent.hil.review.unread import unread_rows
 from agent.hil.scan.logins import login_finder, read_logins
 from agent.hil.scan.proposal import DEFAULT_WEB_PORT, Proposal, Proposed, propose, write_proposal

@@ -9,11 +9,12 @@ from agent.commands.ledger_proposal import diff_proposal, import_proposal, is_pr
 from agent.commands.ledger_site import LedgerSite
 from agent.commands.ledger_text import contrast_json, contrast_text, counted, print_entries
 from agent.commands.machine_output import write_json_rows, write_lines
-from agent.commands.options.ledger import Form, Kind
+from agent.commands.options.ledger import Form
 from agent.commands.place_rules import placed_cells, rules_of
 from agent.commands.terminal import exit_codes, out, usage_error
 from agent.config.mistakes import near_match
 from agent.files.text import read_text
+from agent.hil.review.kinds import Kind
 from agent.hil.review.reading import is_proposal
 from agent.site.ledger.cells import moment_cell
 from agent.site.ledger.compare import compare, same_row, same_unit
@@ -153,6 +154,11 @@ def import_table(
         rules = rules_of(place, "ledger import")
         moment = site.cell(at)
         text = read_text(file, max_bytes=MAX_LEDGER_BYTES)
+        if Kind.UNREADABLE in (kind or ()):
+            reason = (
+                "such a unit tells nothing to import; fill in model and hashrate_th of its row, then import it as new"
+            )
+            raise usage_error("ledger import", "--kind", Kind.UNREADABLE.value, reason)
         command = [
             "import",
             str(file),
@@ -176,7 +182,7 @@ def import_table(
             return
         if kind:
             reason = f"{file} is a table of rows; only a proposal of `hashsight scan` has kinds of differences"
-            raise usage_error("ledger import", "--kind", kind[0], reason)
+            raise usage_error("ledger import", "--kind", kind[0].value, reason)
         change(
             site,
             lambda draft: draft.merge(text, str(file), moment, complete=lambda cells: placed_cells(cells, rules)),

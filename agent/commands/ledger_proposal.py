@@ -8,13 +8,13 @@ from agent.commands.ledger_changes import change
 from agent.commands.ledger_site import LedgerSite
 from agent.commands.ledger_text import counted
 from agent.commands.machine_output import visible, write_json_rows, write_lines
-from agent.commands.options.ledger import Kind as Chosen
 from agent.commands.place_rules import with_places
 from agent.commands.terminal import err, out
 from agent.files.text import read_text
 from agent.hil.places.rules import Rule
 from agent.hil.review.applying import apply_changes
-from agent.hil.review.changes import KIND_WORDS, Change, Kind, changes
+from agent.hil.review.changes import Change, changes
+from agent.hil.review.kinds import IMPORTABLE, KIND_WORDS, Kind
 from agent.hil.review.reading import is_proposal, read_proposed
 from agent.hil.scan.proposal import Proposal, Proposed
 from agent.site.ledger.compare import cells_of
@@ -52,7 +52,7 @@ def diff_proposal(site: LedgerSite, path: Path, *, as_json: bool) -> None:
     if guesses:
         _note(f"{counted(len(guesses), 'bin')} guessed from an ideal rate; compare with labels, then import --guessed")
     certain = {each.kind for each in found if not each.is_guess}
-    importable = [kind for kind in Chosen if Kind(kind) in certain and kind is not Chosen.GONE]
+    importable = [kind for kind in IMPORTABLE if kind in certain and kind is not Kind.GONE]
     if importable:
         kinds = " ".join(f"--kind {kind}" for kind in importable)
         out.print(
@@ -67,7 +67,7 @@ def import_proposal(
     path: Path,
     *,
     text: str,
-    kinds: Sequence[Chosen] | None,
+    kinds: Sequence[Kind] | None,
     rules: Sequence[Rule],
     moment: str,
     command: Sequence[str],
@@ -88,7 +88,7 @@ def import_proposal(
         is_dry: Only print what would change.
     """
     rows = _placed(read_proposed(text, str(path)), rules)
-    chosen = {Kind(kind) for kind in kinds or (Chosen.NEW,)}
+    chosen = set(kinds or (Kind.NEW,))
     found = changes(_in_force(site, moment), rows)
     wanted = [each for each in found if each.kind in chosen]
     change(site, lambda draft: apply_changes(draft, wanted, moment, with_guesses=with_guesses), command, is_dry=is_dry)

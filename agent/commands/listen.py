@@ -6,8 +6,12 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import Protocol
+
+import msgspec
 
 from agent.address import parse_address
+from agent.commands.machine_output import write
 from agent.commands.scan_progress import cancelled_by_signals
 from agent.commands.terminal import err, exit_codes, out, usage_error
 from agent.hil.listen.places_file import read_spots, write_spots
@@ -28,6 +32,7 @@ def listen(
     out_file: Path,
     is_undone: bool,
     bind: str,
+    as_json: bool,
 ) -> None:
     """Assign the next slot to each unit whose button is pressed."""
     with exit_codes():
@@ -47,42 +52,50 @@ def listen(
             walk = Walk(*names, None if is_undone else first, last, spots)
         except ValueError as error:
             raise usage_error("listen", "--from", first or "", str(error)) from error
+        tell = _tell_json if as_json else _say
         if is_undone:
-            _undo(walk, out_file)
+            _undo(walk, out_file, tell)
             return
         with suppress(asyncio.CancelledError):
-            asyncio.run(_listen(walk, out_file, bind))
+            asyncio.run(_listen(walk, out_file, bind, tell))
         here = sum(1 for spot in walk.spots if (spot.place.container, spot.place.rack) == names)
-        _say(f"{_rack_text(*names)}: {here} units in {out_file}")
+        tell(f"{_rack_text(*names)}: {here} units in {out_file}", "ended", units=here, file=str(out_file))
 
 
-async def _listen(walk: Walk, out_file: Path, bind: str) -> None:
+async def _listen(walk: Walk, out_file: Path, bind: str, tell: "Tell") -> None:
     with cancelled_by_signals():
-        await _heard(walk, out_file, bind)
+        await _heard(walk, out_file, bind, tell)
 
 
-async def _heard(walk: Walk, out_file: Path, bind: str) -> None:
+async def _heard(walk: Walk, out_file: Path, bind: str, tell: "Tell") -> None:
     async with receiving(bind) as receiver, _typed() as typed:
         for port, reason in receiver.silent.items():
             err.print(f"note: UDP {port} is not heard: {reason}", markup=False)
         if typed is not None:
-            _say(_KEYS)
-        await walk_rack(walk, receiver, typed, lambda: write_spots(out_file, walk.spots))
+            tell(_KEYS)
+        await walk_rack(walk, receiver, typed, lambda: write_spots(out_file, walk.spots), tell)
 
 
 async def walk_rack(
-    walk: Walk, receiver: Receiver, typed: "asyncio.Queue[str] | None", save: Callable[[], None]
+    walk: Walk,
+    receiver: Receiver,
+    typed: "asyncio.Queue[str] | None",
+    save: Callable[[], None],
+    tell: "Tell | None" = None,
 ) -> None:
-    """Walk until the rack is full or the walk is ended; print a line for each press.
+    """Walk until the rack is full or the walk is ended; tell each press.
 
     Args:
         walk: The rack.
         receiver: The presses.
         typed: Lines that the person types; None without a terminal.
         save: Keeps the places; called after every change.
+        tell: Told what happens; None to print it.
     """
     strange: set[str] = set()
-    _say(f"{_rack_text(walk.container, walk.rack)}: press slot {walk.slot}")
+    tell = tell or _say
+    where = _rack_text(walk.container, walk.rack)
+    tell(f"{where}: press slot {walk.slot}", "listening", container=walk.container, rack=walk.rack, next=walk.slot)
     hearing = asyncio.ensure_future(receiver.next())
     typing = None if typed is None else asyncio.ensure_future(typed.get())
     try:
@@ -93,57 +106,72 @@ async def walk_rack(
                 word, typing = typing.result(), asyncio.ensure_future(typed.get())
                 if word == "q":
                     return
-                _obey(word, walk, save)
+                _obey(word, walk, save, tell)
             if hearing.done():
                 heard, hearing = hearing.result(), asyncio.ensure_future(receiver.next())
-                _hear(heard, walk, save, strange)
+                _hear(heard, walk, save, strange, tell)
     finally:
         for future in (hearing, typing):
             if future is not None:
                 future.cancel()
 
 
-def _hear(heard: Heard, walk: Walk, save: Callable[[], None], strange: set[str]) -> None:
-    """Take one datagram, and print what it led to."""
+def _hear(heard: Heard, walk: Walk, save: Callable[[], None], strange: set[str], tell: "Tell") -> None:
+    """Take one datagram, and tell what it led to."""
     if heard.report is None:
         if heard.sender not in strange and len(strange) < 100:
             strange.add(heard.sender)
-            _say(f"{heard.sender} sent no report; ignored")
+            tell(f"{heard.sender} sent no report; ignored", "ignored", sender=heard.sender)
         return
     outcome = walk.press(heard.report, heard.at)
     spot = outcome.spot
     if outcome.answer is Answer.PLACED and spot is not None:
         save()
-        _say(f"{spot.place.slot:>3} {spot.host:<15} {spot.mac}")
+        text = f"{spot.place.slot:>3} {spot.host:<15} {spot.mac}"
         if outcome.twin is not None:
-            _say(f"  same address as {_where(outcome.twin, walk)}")
+            text += f"\n  same address as {_where(outcome.twin, walk)}"
         if heard.sender != spot.host:
-            _say(f"  sent by {heard.sender}")
+            text += f"\n  sent by {heard.sender}"
+        twin = None if outcome.twin is None else outcome.twin.mac
+        tell(text, "placed", **_fields(spot), sender=heard.sender, same_address_as=twin, next=walk.slot)
     elif outcome.answer is Answer.AGAIN and spot is not None:
-        _say(f"already {_where(spot, walk)}: {spot.mac}")
+        tell(f"already {_where(spot, walk)}: {spot.mac}", "again", **_fields(spot), sender=heard.sender)
 
 
-def _obey(word: str, walk: Walk, save: Callable[[], None]) -> None:
+def _obey(word: str, walk: Walk, save: Callable[[], None], tell: "Tell") -> None:
     if word == "u":
         spot = walk.undo()
         if spot is None:
-            _say("nothing to take back")
+            tell("nothing to take back", "nothing_to_undo")
             return
         save()
-        _say(f"took back {_where(spot, walk)}; next: {walk.slot}")
+        tell(f"took back {_where(spot, walk)}; next: {walk.slot}", "undone", **_fields(spot), next=walk.slot)
     elif word == "s":
-        _say(f"slot {walk.slot} stays empty")
+        skipped = walk.slot
         walk.skip()
+        tell(f"slot {skipped} stays empty", "skipped", slot=skipped, next=walk.slot)
     else:
-        _say(_KEYS)
+        tell(_KEYS)
 
 
-def _undo(walk: Walk, out_file: Path) -> None:
+def _undo(walk: Walk, out_file: Path, tell: "Tell") -> None:
     spot = walk.undo()
     if spot is None:
         raise usage_error("listen", "--undo", "", f"no unit is in {out_file}")
     write_spots(out_file, walk.spots)
-    _say(f"took back {_rack_text(spot.place.container, spot.place.rack)} slot {spot.place.slot}: {spot.mac}")
+    text = f"took back {_rack_text(spot.place.container, spot.place.rack)} slot {spot.place.slot}: {spot.mac}"
+    tell(text, "undone", **_fields(spot))
+
+
+def _fields(spot: Spot) -> dict[str, str | None]:
+    place = spot.place
+    return {
+        "mac": spot.mac,
+        "host": spot.host,
+        "container": place.container,
+        "rack": place.rack,
+        "slot": place.slot,
+    }
 
 
 def _where(spot: Spot, walk: Walk) -> str:
@@ -170,8 +198,27 @@ def _rack_text(container: str, rack: str) -> str:
     return "-".join(name for name in (container, rack) if name)
 
 
-def _say(text: str) -> None:
-    out.print(text, markup=False)
+class Tell(Protocol):
+    """Tells what happens on a walk."""
+
+    def __call__(self, text: str, event: str = "", /, **fields: object) -> None:
+        """Tell one event.
+
+        Args:
+            text: For people.
+            event: For programs; empty for a hint that only people need.
+            fields: What belongs to it.
+        """
+
+
+def _say(text: str, _event: str = "", /, **_: object) -> None:
+    for line in text.split("\n"):
+        out.print(line, markup=False)
+
+
+def _tell_json(_text: str, event: str = "", /, **fields: object) -> None:
+    if event:
+        write((msgspec.json.encode({"event": event, **fields}), b"\n"))
 
 
 @asynccontextmanager

@@ -69,9 +69,6 @@ def _unit_table(statuses: Iterable[UnitStatus], of: int) -> Table:
         causes = ", ".join(str(loss.cause).replace("_", " ") for loss in status.losses)
         is_fine = status.state is UnitState.HASHING and status.reason is Reason.HASHING
         words = causes if is_fine and causes else "; ".join([status.why, *(each.why for each in status.also)])
-        if status.mismatch is not None:
-            # A wrong nameplate explains a shortfall before any other reason does.
-            words = f"not its row's {'bin' if status.mismatch.model is None else 'model'}; {words}"
         table.add_row(
             escape(status.entry.unit_id),
             escape(status.entry.nameplate.model),

@@ -5,7 +5,6 @@ import time
 from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 
-import msgspec
 import typer
 from rich.markup import escape
 from rich.table import Table
@@ -15,7 +14,7 @@ from agent.commands.machine_output import visible, write_json, write_lines
 from agent.commands.terminal import FAILED, err, exit_codes, out, sentence, usage_error
 from agent.config.file import load_config
 from agent.errors import ForeignProtocolError, PollError
-from agent.hil.scan.identify import held_alone
+from agent.hil.capture.golden import told
 from agent.hil.scan.ranges import refuse_public
 from agent.site.evidence import alone_findings
 from agent.site.mismatch import reported_bin
@@ -26,6 +25,7 @@ from agent.text.power import unit_power_text
 from agent.text.unit_notes import bin_text, coolant_text
 from agent.unit import registry
 from agent.unit.cgminer.client import Client
+from agent.unit.consistency.alone import held_alone
 from agent.unit.model_advice import Machine, missing_text
 from agent.unit.model_names import base_key, is_board_name, plain_model
 from agent.unit.nameplate import shipped_catalogue
@@ -66,7 +66,7 @@ def read(host: str, *, config: Path | None, any_address: bool, as_json: bool, ra
         if raw:
             return
         if as_json:
-            write_json({**msgspec.to_builtins(reading), **_reason(reading)})
+            write_json(told(reading))
         else:
             _print_tables(endpoint, reading)
 
@@ -148,16 +148,6 @@ def _board_table(boards: Sequence[BoardReading]) -> Table:
     for row in rows:
         table.add_row(*(row[index] for index in shown))
     return table
-
-
-def _reason(reading: UnitReading) -> dict[str, object]:
-    first, *others = alone_findings(reading)
-    return {
-        "reason": first.reason,
-        "why": first.why,
-        "also": [finding.why for finding in others],
-        "check_first": REASONS[first.reason].check_first,
-    }
 
 
 def _facts(reading: UnitReading) -> Iterator[tuple[str, str]]:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import msgspec
 import typer
@@ -37,6 +38,8 @@ from agent.runtime.setup import load_catalogue, unit_login_of
 from agent.unit import registry
 from agent.unit.digest import Login
 from agent.unit.nameplate import Catalogue, shipped_catalogue
+
+_WORKBOOKS: Final = frozenset({".xlsx", ".xls", ".ods"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +81,7 @@ def scan(
     with exit_codes():
         if not (math.isfinite(rate) and 1 <= rate <= MOST_RATE_PER_S):
             reason = f"1 to {MOST_RATE_PER_S:,.0f} connections a second; more would flood the site's switches"
-            raise usage_error("scan", "--rate", f"{rate:g}", reason)
+            raise usage_error("scan", "--rate", f"{rate:.12g}", reason)
         site = _Site(config)
         rules = rules_of(place, "scan")
         if is_deep:
@@ -150,6 +153,9 @@ def _check_output(out_file: Path | None, *, is_resumed: bool) -> None:
         return
     if not out_file.parent.is_dir():
         raise usage_error("scan", "--out", str(out_file), "its folder does not exist")
+    if out_file.suffix.lower() in _WORKBOOKS:
+        reason = "a proposal is CSV, which a spreadsheet opens under a name that ends in .csv"
+        raise usage_error("scan", "--out", str(out_file), reason)
     state_file = out_file.with_name(out_file.name + SUFFIX)
     if not out_file.exists() and state_file.exists() and not is_resumed:
         reason = f"{state_file} has a scan that was not finished; --resume continues it, or remove that file"
@@ -240,12 +246,13 @@ def _kept(plan: _Plan, proposal: Proposal, *, is_whole: bool) -> OSError | None:
         return None
     try:
         data = proposal_bytes((*proposal.rows, *unread_rows(plan.state.found)))
-        if is_whole:
-            plan.state_file.unlink(missing_ok=True)
-        else:
+        if not is_whole:
             plan.state.proposal = hashlib.sha256(data).hexdigest()
             write_unfinished(plan.state_file, plan.state)
         replace_file(plan.out_file, data)
+        if is_whole:
+            # Last: if the proposal cannot be written, --resume makes it without scanning again.
+            plan.state_file.unlink(missing_ok=True)
     except OSError as error:
         return error
     return None

@@ -4,24 +4,26 @@ from collections import Counter
 
 import structlog
 
+from agent.runtime.naming import LINES_AN_INTERVAL, Naming
 from agent.site.status import UnitState, UnitStatus
 from agent.site.totals import Figures, SiteFigures
 
 log = structlog.get_logger("agent.units")
 summary = structlog.get_logger("agent")
 
-LINES_AN_INTERVAL = 20
+MOST_A_UNIT = 8
+"""Lines about one unit in ten minutes: two restarts, each with a stop before."""
 _EVENTS = {state: f"unit {state}" for state in UnitState}
 
 
 class ChangeLog:
-    """Logs changes of state, naming at most `LINES_AN_INTERVAL` units in each interval.
+    """Logs changes of state, naming as many units in each interval, and each as often, as `naming` allows.
 
     Everything is `info`: a unit that is off is not an error of ours.
     """
 
     def __init__(self) -> None:
-        self._named = 0
+        self._naming = Naming(most_a_unit=MOST_A_UNIT)
         self._unnamed: Counter[tuple[UnitState, UnitState, str]] = Counter()
 
     def add(self, status: UnitStatus, before: UnitState) -> None:
@@ -29,10 +31,9 @@ class ChangeLog:
         if status.state is before:
             return
         entry = status.entry
-        if self._named >= LINES_AN_INTERVAL:
+        if not self._naming.has_room(entry.unit_id, status.since):
             self._unnamed[before, status.state, entry.place.container] += 1
             return
-        self._named += 1
         log.info(
             _EVENTS[status.state],
             unit=entry.unit_id,
@@ -46,12 +47,16 @@ class ChangeLog:
             error=None if status.error is None else str(status.error),
         )
 
+    def forget(self, unit_id: str) -> None:
+        """Drop a unit that left the ledger."""
+        self._naming.forget(unit_id)
+
     def close_interval(self) -> None:
-        """Log how many more units changed, by container, and start the next interval."""
+        """Log how many more changes there were, by container, and start the next interval."""
         for (before, state, container), units in self._unnamed.most_common(LINES_AN_INTERVAL):
             log.info("units changed", before=before, state=state, container=container, units=units)
         self._unnamed.clear()
-        self._named = 0
+        self._naming.close_interval()
 
 
 def log_summary(figures: SiteFigures) -> None:

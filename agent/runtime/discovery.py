@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Final
 
 import structlog
@@ -19,6 +20,7 @@ from agent.hil.scan.logins import login_finder
 from agent.hil.scan.probe import Tally
 from agent.hil.scan.ranges import Targets
 from agent.hil.scan.scanner import ScanOptions, scan
+from agent.runtime.discovery_file import SUFFIX, keep_look, kept_look
 from agent.runtime.setup import Setup
 from agent.site.ledger.entries import Ledger, LedgerEntry
 
@@ -63,6 +65,7 @@ class Discovery:
     _next_at: float | None = None
     _looks: Counter[LookResult] = field(default_factory=Counter)
     _reviewed: _Reviewed = _Reviewed()
+    _is_restored: bool = False
 
     def figures(self) -> DiscoveryFigures:
         """Return the latest look, held against the ledger in force."""
@@ -77,10 +80,12 @@ class Discovery:
             look=self._look,
             machines=self._machines(now),
             looks={"done": self._looks["done"], "failed": self._looks["failed"]},
+            is_restored=self._is_restored,
         )
 
     async def run(self) -> None:
-        """Look once a day, until cancelled."""
+        """Take over the look of an earlier process, then look once a day, until cancelled."""
+        await self.restore()
         while True:
             self._next_at = self._due_after(self.wall())
             while (left_s := self._next_at - self.wall()) > 0:
@@ -90,6 +95,14 @@ class Discovery:
                     self._next_at = self._due_after(self.wall())
             if self._targets() is not None and self.is_active():
                 await self.look()
+
+    async def restore(self) -> None:
+        """Take over the latest look of an earlier process, if it is young enough and was kept."""
+        targets, path, section = self._targets(), self._file(), self.setup().config.discovery
+        if targets is None or path is None or self._look is not None or not path.exists():
+            return
+        self._look = await asyncio.to_thread(kept_look, path, targets, section.port, at=self.wall())
+        self._is_restored = self._look is not None
 
     async def look(self) -> Look | None:
         """Look once at every address that is not polled; return the look, or None if it failed or discovery is off."""
@@ -144,13 +157,25 @@ class Discovery:
             seen=tuple(seen),
             unkept=unkept,
         )
+        self._is_restored = False
         self._log_look(self._look)
+        path = self._file()
+        if path is not None:
+            await asyncio.to_thread(keep_look, path, self._look, section.port)
         return self._look
 
     def _targets(self) -> Targets | None:
         """Return the addresses to look at; None if discovery is off, or another shard's business."""
         setup = self.setup()
         return setup.discovered if setup.config.shard.index == 0 else None
+
+    def _file(self) -> Path | None:
+        """Return the file that keeps a look, beside the snapshot of statuses; None if that is off."""
+        setup = self.setup()
+        if not setup.config.snapshot.keep:
+            return None
+        snapshot = setup.config.snapshot_path(setup.path)
+        return snapshot.with_name(snapshot.name + SUFFIX)
 
     def _due_after(self, at: float) -> float:
         config = self.setup().config

@@ -11,6 +11,7 @@ from agent.history.recorder import Recorder
 from agent.runtime.change_log import ChangeLog
 from agent.runtime.mismatch_log import MismatchLog
 from agent.runtime.setup import Setup
+from agent.runtime.unread_log import UnreadLog
 from agent.site.curtailment.events import Event
 from agent.site.energy import Energy
 from agent.site.status import UnitState, UnitStatus
@@ -29,6 +30,7 @@ class FanOut:
 
     Attributes:
         mqtt: As given; a standby replaces it when it takes over.
+        unread: Fields of units' replies that nobody reads.
         is_silent: True while another agent publishes the site: nothing leaves this one but its own numbers.
     """
 
@@ -39,6 +41,7 @@ class FanOut:
         self.is_silent = False
         self._changes = ChangeLog()
         self._mismatches = MismatchLog()
+        self.unread = UnreadLog()
 
     @asynccontextmanager
     async def recording(self) -> AsyncIterator[None]:
@@ -81,6 +84,8 @@ class FanOut:
         self.metrics.remove_unit(unit_id)
         self.mqtt.remove_unit(unit_id)
         self._mismatches.forget(unit_id)
+        self.unread.forget((unit_id,))
+        self._changes.forget(unit_id)
 
     def withdraw(self) -> None:
         """Show no figures until the next ones: the latest cannot be believed any more."""
@@ -96,9 +101,10 @@ class FanOut:
             self.withdraw()
 
     def close_interval(self) -> None:
-        """Log how many more units changed than were named."""
+        """Log how many more units changed, and how many more fields nobody reads, than were named."""
         self._changes.close_interval()
         self._mismatches.close_interval()
+        self.unread.close_interval()
 
     def on_figures(
         self,

@@ -124,7 +124,7 @@ class InForce:
         if fresh.config.log != before.config.log:
             logs.set_up(fresh.config.log.level, fresh.config.log.format)
         if fresh.config.poll != before.config.poll:
-            self._parts.tracker.stale_after_s = fresh.config.poll.stale_after_s
+            self._parts.tracker.set_stale_after(fresh.config.poll.stale_after_s, shortens=False)
             self._parts.tracker.longest_rest_s = fresh.config.poll.backoff_max_s
             self._parts.fan_out.set_interval(fresh.config.poll.interval_s)
             self._parts.polling.configure(fresh.config)

@@ -2,6 +2,7 @@
 
 import structlog
 
+from agent.runtime.naming import Naming
 from agent.site.mismatch import Mismatch
 from agent.site.status import UnitStatus
 from agent.text.unit_notes import mismatch_text
@@ -9,15 +10,16 @@ from agent.unit.limits import HS_PER_THS
 
 log = structlog.get_logger("agent.units")
 
-LINES_AN_INTERVAL = 20
+MOST_A_UNIT = 4
+"""Lines about one unit in ten minutes; one that claims another model at each poll is named no more often."""
 
 
 class MismatchLog:
-    """Logs mismatches, naming at most `LINES_AN_INTERVAL` units in each interval."""
+    """Logs mismatches, naming as many units in each interval, and each as often, as `naming` allows."""
 
     def __init__(self) -> None:
         self._known: dict[str, Mismatch] = {}
-        self._named = 0
+        self._naming = Naming(most_a_unit=MOST_A_UNIT)
         self._unnamed = 0
 
     @property
@@ -31,13 +33,12 @@ class MismatchLog:
         # A unit that is not readable now reports no model.
         if status.reading is None or mismatch == self._known.get(entry.unit_id):
             return
-        self.forget(entry.unit_id)
+        self._known.pop(entry.unit_id, None)
         if mismatch is not None:
             self._known[entry.unit_id] = mismatch
-        if self._named >= LINES_AN_INTERVAL:
+        if not self._naming.has_room(entry.unit_id, status.reading.at):
             self._unnamed += 1
             return
-        self._named += 1
         if mismatch is None:
             log.info("model as in the ledger again", unit=entry.unit_id, host=entry.host)
             return
@@ -56,9 +57,11 @@ class MismatchLog:
     def forget(self, unit_id: str) -> None:
         """Drop a unit that left the ledger."""
         self._known.pop(unit_id, None)
+        self._naming.forget(unit_id)
 
     def close_interval(self) -> None:
-        """Log how many more units there were than were named, and start the next interval."""
+        """Log how many more changes there were than lines, and start the next interval."""
         if self._unnamed:
             log.warning("models of more units changed", units=self._unnamed)
-        self._named = self._unnamed = 0
+        self._unnamed = 0
+        self._naming.close_interval()

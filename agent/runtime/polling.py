@@ -22,6 +22,8 @@ log = structlog.get_logger("agent")
 
 # Descriptors kept for the web server, the log, the loop, and files.
 RESERVED_FILES = 64
+# Whatever the limit of open files: so many polls at once, and so many web connections.
+LEAST_AT_ONCE = 8
 STALLED_AFTER_S = 30.0
 
 
@@ -70,6 +72,15 @@ class Polling:
         """Why this process is unhealthy; None when it is healthy."""
         stalled_s = time.monotonic() - self.poller.last_progress
         return f"no poll was started for {stalled_s:.0f} s" if stalled_s > STALLED_AFTER_S else None
+
+    @property
+    def web_connections(self) -> int:
+        """Most web connections at once: as configured, or fewer where the limit of open files is low.
+
+        Idle connections to the web server must never take the descriptors that polling needs.
+        """
+        left = self._file_limit - RESERVED_FILES - LEAST_AT_ONCE
+        return min(self._config.web.max_connections, max(LEAST_AT_ONCE, left))
 
     @contextmanager
     def connected(self, entries: Iterable[LedgerEntry]) -> Iterator[None]:
@@ -148,6 +159,6 @@ class Polling:
     def _bounds(self) -> Bounds:
         poll, web = self._config.poll, self._config.web
         # Descriptors are a budget: the web server keeps its share whatever the configuration asks.
-        most = max(8, self._file_limit - RESERVED_FILES - web.max_connections)
+        most = max(LEAST_AT_ONCE, self._file_limit - RESERVED_FILES - web.max_connections)
         healthy = min(poll.max_in_flight - poll.max_in_flight_sick, most // 2)
         return Bounds(healthy=max(1, healthy), sick=min(poll.max_in_flight_sick, most // 2))

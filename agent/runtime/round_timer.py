@@ -49,7 +49,7 @@ class RoundTimer:
         self.on_figures: Callable[[SiteFigures], None] = lambda _: None
 
     def on_interval_changed(self) -> None:
-        """Restart the wait with the interval now in force."""
+        """Go by the interval now in force; the round that is waited for comes no later."""
         self._interval_changed.set()
 
     async def run(self) -> None:
@@ -67,7 +67,8 @@ class RoundTimer:
                 due = max(due + self._wait_s, time.monotonic())
             else:
                 self._interval_changed.clear()
-                due = time.monotonic() + self._interval_s
+                # Not later than it was due: an interval that changes again and again must not put off every round.
+                due = min(due, time.monotonic() + self._interval_s)
 
     @property
     def _interval_s(self) -> float:

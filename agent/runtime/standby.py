@@ -106,7 +106,7 @@ class Standby:
         """Poll at the pace of the role, and believe readings for as long as that takes."""
         ratio = 1.0 if self.lease.is_active else PACE_RATIO
         self._parts.polling.pace_ratio = ratio
-        self._parts.tracker.set_stale_after(self._setup().config.poll.stale_after_s * ratio)
+        self._parts.tracker.set_stale_after(self._setup().config.poll.stale_after_s * ratio, shortens=True)
 
     def on_reload(self) -> None:
         """Follow a changed poll section."""
@@ -120,7 +120,6 @@ class Standby:
         witness = Witness(
             self._setup().mqtt_links,
             self._setup().config.site.name,
-            own_run=lambda: self._parts.fan_out.mqtt.run_id,
             on_heard=lambda: self.lease.hear_figures(self._clock()),
         )
         log.info("standing by", primary=self.primary.url, patience_s=self.lease.patience_s)

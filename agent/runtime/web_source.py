@@ -57,6 +57,7 @@ def web_source(setup: Callable[[], Setup], parts: Parts, standby: Standby | None
         hosts=lambda: setup().config.web.hosts,
         identity=identity.figures,
         discovery=parts.discovery.figures,
+        unread=fan_out.unread.figures,
         whereabouts=identity.whereabouts,
         counts_simulated=lambda: counting.counts_simulated,
         history=history if config.history.keep else None,

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from enum import StrEnum
 from typing import NamedTuple
 
+from agent.site.reasons import Finding, Reason
 from agent.unit.limits import HS_PER_THS
 from agent.unit.model_names import base_key, is_board_name, names_firmware, plain_model
 from agent.unit.nameplate import Nameplate
@@ -82,6 +83,38 @@ def mismatch_of(
     if base_key(model) != base_key(nameplate.model):
         return Mismatch(plain_model(model), reported)
     return None if reported is None else Mismatch(None, reported)
+
+
+_ANY_WAY = frozenset({Reason.HASHING, Reason.CLOCK_LOW, Reason.SLOW})
+_OF_THE_MODEL = frozenset({Reason.BOARD_ABSENT, Reason.CHIPS_MISSING, Reason.CHIPS_BAD})
+
+
+def with_mismatch(
+    nameplate: Nameplate, mismatch: Mismatch, finding: Finding, also: tuple[Finding, ...]
+) -> tuple[Finding, tuple[Finding, ...]]:
+    """Return the reason and the other findings of a hashing unit that is not what its row says.
+
+    A shortfall against the wrong nameplate says nothing. Of another model, boards and chips do not either; of another
+    bin, one that is gone is the more pressing.
+
+    Args:
+        nameplate: The row's.
+        mismatch: How the unit differs.
+        finding: The reason without that.
+        also: What else its reply shows.
+    """
+    wrong = Finding(Reason.WRONG_ROW, _why(nameplate, mismatch))
+    rest = () if finding.reason is Reason.HASHING else (finding,)
+    if finding.reason in _ANY_WAY or (mismatch.model is not None and finding.reason in _OF_THE_MODEL):
+        return wrong, (*rest, *also)
+    return finding, (*also, wrong)
+
+
+def _why(nameplate: Nameplate, mismatch: Mismatch) -> str:
+    told = [] if mismatch.model is None else [mismatch.model[:40]]
+    told += [] if mismatch.bin is None else [f"{mismatch.bin.hashrate_hs / HS_PER_THS:.6g} TH/s"]
+    row = f"{nameplate.model[:40]} of {nameplate.hashrate_hs / HS_PER_THS:.6g} TH/s"
+    return f"reports {' of '.join(told)}; its row says {row}"
 
 
 def _is_other(reported: ReportedBin, nameplate: Nameplate, bins_hs: Iterable[float]) -> bool:

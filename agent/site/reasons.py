@@ -40,7 +40,8 @@ class Reason(StrEnum):
     RESTARTING = "restarting"
     BOOTING = "booting"
     RAMPING_UP = "ramping_up"
-    # Hashing, and less than it should.
+    # Hashing, and not what its row says, or less than it should.
+    WRONG_ROW = "wrong_row"
     BOARD_ABSENT = "board_absent"
     CHIPS_MISSING = "chips_missing"
     CHIPS_BAD = "chips_bad"
@@ -117,6 +118,11 @@ REASONS: dict[Reason, Meaning] = {
     Reason.RESTARTING: Meaning("restarting", _INFO, "how often its uptime began again; often means power or firmware"),
     Reason.BOOTING: Meaning("still booting", _INFO, "nothing for 10 minutes after its start"),
     Reason.RAMPING_UP: Meaning("ramping up", _INFO, "nothing for 10 minutes after its start"),
+    Reason.WRONG_ROW: Meaning(
+        "not the model or bin of its row",
+        _WARNING,
+        "the label on the machine beside its row in the ledger; `hashsight ledger set` corrects the row",
+    ),
     Reason.BOARD_ABSENT: Meaning(
         "board absent", _WARNING, "that board's power and ribbon cables, then the same board in another slot"
     ),

@@ -6,6 +6,7 @@ from operator import add
 from typing import TypeVar
 
 from agent.site.delivered import NOTHING_DELIVERED, Delivered
+from agent.site.firmware_mix import NO_MIX, FirmwareMix, MixSums
 from agent.site.metered import UNMETERED, Metered
 from agent.site.power import PowerSource
 from agent.site.reasons import Reason
@@ -109,6 +110,7 @@ class SiteFigures:
         delivered_1h_hs, delivered_24h_hs: Hashrate that pools credited, over the units for which it is known; None
             while it is known for none.
         delivered_1h_deployed_hs, delivered_24h_deployed_hs: Nameplate of these units.
+        mix: Units by reader and firmware, and operating by the window of its rates.
     """
 
     at: float
@@ -120,6 +122,7 @@ class SiteFigures:
     delivered_24h_hs: float | None
     delivered_1h_deployed_hs: float
     delivered_24h_deployed_hs: float
+    mix: FirmwareMix = NO_MIX
 
     @property
     def delivered_1h_coverage_ratio(self) -> float | None:
@@ -218,10 +221,13 @@ class Sums:
 
     def __init__(self) -> None:
         self._cells: dict[tuple[str, str, str], _Sums] = {}
+        self._mix = MixSums()
 
     def add(self, statuses: Iterable[UnitStatus]) -> None:
         """Add some units; each unit may be added once."""
+        statuses = tuple(statuses)
         _add_to_cells(self._cells, statuses)
+        self._mix.add(statuses)
 
     def figures(
         self, at: float, *, metered: Metered = UNMETERED, delivered: Delivered = NOTHING_DELIVERED
@@ -237,7 +243,7 @@ class Sums:
 
     def figures_in_slices(self, at: float, *, metered: Metered, delivered: Delivered) -> Slices[SiteFigures]:
         """Return what `figures` returns, in slices; no unit may be added before the last slice."""
-        return _site_figures(self._cells, at, metered=metered, delivered=delivered)
+        return _site_figures(self._cells, self._mix, at, metered=metered, delivered=delivered)
 
 
 def site_figures(
@@ -250,7 +256,7 @@ def site_figures(
 
 
 def _site_figures(
-    cells: "dict[tuple[str, str, str], _Sums]", at: float, *, metered: Metered, delivered: Delivered
+    cells: "dict[tuple[str, str, str], _Sums]", mix: MixSums, at: float, *, metered: Metered, delivered: Delivered
 ) -> Slices[SiteFigures]:
     racks: dict[tuple[str, str], _Sums] = {}
     models: dict[str, _Sums] = {}
@@ -285,6 +291,7 @@ def _site_figures(
         delivered_24h_hs=delivered.day_hs,
         delivered_1h_deployed_hs=delivered.hour_deployed_hs,
         delivered_24h_deployed_hs=delivered.day_deployed_hs,
+        mix=mix.mix(),
     )
 
 

@@ -9,7 +9,7 @@ from agent.site.curtailment.events import Slice
 from agent.site.event_memory import EventMemory
 from agent.site.ledger.entries import LedgerEntry
 from agent.site.losses import attribute, is_noise, shortfall_finding
-from agent.site.mismatch import Mismatch, mismatch_of
+from agent.site.mismatch import Mismatch, mismatch_of, with_mismatch
 from agent.site.power import Power, PowerModel, unit_power
 from agent.site.reasons import Reason
 from agent.site.restarts import Restarts, ends_credit, is_reset, is_restart, is_young
@@ -216,6 +216,9 @@ class TrackedUnit:
                 is_waking=is_waking,
                 is_straggler=is_straggler,
             )
+        mismatch = self.mismatch
+        if mismatch is not None and state is UnitState.HASHING:
+            finding, also = with_mismatch(entry.nameplate, mismatch, finding, also)
         if event is not None:
             self.events.note_cut(event, losses)
         elif waking_from is not None and state is UnitState.HASHING and fresh is not None:
@@ -244,7 +247,6 @@ class TrackedUnit:
             uplift_hs=uplift_hs,
             power=self._power(finding.reason, power_model, is_fresh=is_fresh),
         )
-        mismatch = self.mismatch
         if also or event is not None or unrestored is not None or mismatch is not None:
             status = msgspec.structs.replace(
                 status,

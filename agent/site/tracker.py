@@ -257,16 +257,25 @@ class Tracker:
             return not isinstance(unit.error, OtherUnitError)
         return unit.is_held and clock_s - unit.asked_at >= HELD_FOR_RATIO * self.stale_after_s
 
-    def set_stale_after(self, stale_after_s: float) -> None:
-        """Believe readings for another time; those that are older already are overdue at the next refresh.
+    def set_stale_after(self, stale_after_s: float, *, shortens: bool) -> None:
+        """Believe readings for another time.
 
-        A longer time holds for what is fresh now. Nothing that went stale, failed or was distrusted becomes fresh.
+        A longer time holds for what is fresh now: units are asked less often from now on. Nothing that went stale,
+        failed or was distrusted becomes fresh.
+
+        Args:
+            stale_after_s: The time, s.
+            shortens: True if a shorter time holds for what is there too: what is older already is overdue at the next
+                refresh. False to wait for the next poll of each unit.
         """
         self.stale_after_s = stale_after_s
         for unit in self._units.values():
             until = unit.asked_at + stale_after_s
-            is_believed = unit.status.is_fresh and unit.error is None and not unit.is_frozen
-            if until < unit.fresh_until or (is_believed and unit.asked_at > self._asked_from):
+            if until < unit.fresh_until:
+                unit.fresh_until = until if shortens else unit.fresh_until
+            elif (
+                unit.status.is_fresh and unit.error is None and not unit.is_frozen and unit.asked_at > self._asked_from
+            ):
                 unit.fresh_until = until
 
     def take_restored(self, unit: TrackedUnit, *, at: float, is_counted: bool, since: float, state: str) -> None:

@@ -61,6 +61,7 @@ class LossLine(NamedTuple):
         places: The containers, most units first; empty if the units had recovered since the figures were computed.
         where: The places in words.
         reasons: The units' reasons with their numbers of units, most units first; empty if the cause is not a state.
+        mismatched: Units that report another model or bin than their row, if the cause is not a state.
     """
 
     cause: Cause
@@ -68,6 +69,7 @@ class LossLine(NamedTuple):
     places: tuple[LossPlace, ...]
     where: str
     reasons: tuple[tuple[Reason, int], ...] = ()
+    mismatched: int = 0
 
     @property
     def units(self) -> int:
@@ -78,6 +80,8 @@ class LossLine(NamedTuple):
     def words(self) -> str:
         """The cause, with the reasons that explain it: ``stopped (2 no pool alive; 1 asleep)``."""
         explained = _reasons_text(self.reasons) if self.cause in EXPLAINED else ""
+        if self.mismatched:
+            explained = f"{self.mismatched:,} not the model or bin of their row"
         return f"{CAUSE_WORDS[self.cause]} ({explained})" if explained else CAUSE_WORDS[self.cause]
 
     @property
@@ -106,12 +110,15 @@ def loss_lines(
     """
     entered: dict[Cause, dict[str, list[float | None]]] = defaultdict(lambda: defaultdict(list))
     reasons: dict[Cause, Counter[Reason]] = defaultdict(Counter)
+    mismatched: Counter[Cause] = Counter()
     for status in statuses:
         for loss in status.losses:
             # The cause of a hashing unit's loss is not a state, so its start is not recorded.
             is_state = status.state.value == loss.cause.value
             if is_state:
                 reasons[loss.cause][status.reason] += 1
+            elif status.mismatch is not None:
+                mismatched[loss.cause] += 1
             since = status.since if is_state and seen_from is not None else None
             entered[loss.cause][status.entry.place.container].append(since)
     clock = _Clock(now, zone, seen_from)
@@ -122,7 +129,8 @@ def loss_lines(
             for container, times in sorted(entered[cause].items(), key=lambda item: (-len(item[1]), item[0]))
         )
         by_reason = sorted(reasons[cause].items(), key=lambda item: (-item[1], item[0]))
-        lines.append(LossLine(cause, hashrate_hs, places, _where(places, clock), tuple(by_reason)))
+        where = _where(places, clock)
+        lines.append(LossLine(cause, hashrate_hs, places, where, tuple(by_reason), mismatched[cause]))
     return lines
 
 

@@ -22,6 +22,7 @@ from agent.errors import (
     PollError,
     RefusedError,
     UnsupportedReplyError,
+    drop_frames,
 )
 from agent.unit.cgminer import wire
 from agent.unit.nameplate import Nameplate
@@ -150,12 +151,14 @@ def _told() -> Generator[bytes, bytes, tuple[Told, bytes]]:
         data = yield VERSION
         reply = wire.decode_reply(data, "version")
     except _DOUBTFUL as error:
+        drop_frames(error)
         return Told(None, error=error), b""
     is_refused = reply.status in wire.REFUSALS
     stats = b""
     if is_refused and reply.code == 0:
         try:
             stats = yield STATS
-        except _DOUBTFUL:
+        except _DOUBTFUL as error:
+            drop_frames(error)
             stats = b""
     return Told(reply, stats), b"" if is_refused else data

@@ -4,16 +4,18 @@ A unit is read by the reader that its ledger row names or, without one, by `auto
 firmware, write a reader in a folder beside `antminer/`, add it to `_FIRMWARE`, and its rule to `_RULES`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
 from agent.unit.antminer import webpage
 from agent.unit.antminer.reader import READER as ANTMINER
 from agent.unit.antminer.reader import reader_with
+from agent.unit.antminer.unread_fields import unread_fields
 from agent.unit.choice import Rule, auto_reader
 from agent.unit.coolant import SensorLayouts
 from agent.unit.reader import AUTO, AnyReader, FetchSystemInfo
+from agent.unit.unread import OnUnread, Unread
 
 _FIRMWARE: Final[Sequence[AnyReader]] = ()
 """Readers of firmware other than stock."""
@@ -21,13 +23,14 @@ _RULES: Final[Sequence[Rule]] = ()
 """Each of them speaks for one firmware; what none knows is read as stock."""
 
 
-def readers_with(layouts: SensorLayouts | None = None) -> Mapping[str, AnyReader]:
+def readers_with(layouts: SensorLayouts | None = None, on_unread: OnUnread | None = None) -> Mapping[str, AnyReader]:
     """Return all readers by name, `auto` among them.
 
     Args:
         layouts: A site's own catalogue, by which stock firmware's sensors are told apart; None for the shipped one.
+        on_unread: Called with the fields of a stock unit's replies that nobody reads; None looks for none.
     """
-    antminer = ANTMINER if layouts is None else reader_with(layouts)
+    antminer = ANTMINER if layouts is None else reader_with(layouts, on_unread)
     readers = {reader.name: reader for reader in (antminer, *_FIRMWARE)}
     return MappingProxyType({**readers, AUTO: auto_reader(readers, _RULES, default=antminer.name)})
 
@@ -39,7 +42,22 @@ FACTORY_LOGIN: Final = webpage.FACTORY_LOGIN
 FETCH_SYSTEM_INFO: Final[FetchSystemInfo] = webpage.fetch_system_info
 
 
-def reader_finder(layouts: SensorLayouts) -> Callable[[str], AnyReader]:
-    """Return a function that finds the reader of a ledger row by the name in it; ``auto`` without one."""
-    readers = readers_with(layouts)
+def reader_finder(layouts: SensorLayouts, on_unread: OnUnread | None = None) -> Callable[[str], AnyReader]:
+    """Return a function that finds the reader of a ledger row by the name in it; ``auto`` without one.
+
+    Args:
+        layouts: As of `readers_with`.
+        on_unread: As of `readers_with`.
+    """
+    readers = readers_with(layouts, on_unread)
     return lambda name: readers[name or AUTO]
+
+
+def unread_in(replies: Iterable[tuple[str, bytes]], *, with_text: bool = False) -> Unread:
+    """Return the fields of one unit's replies that the reader of stock firmware does not read.
+
+    Args:
+        replies: Report, such as ``stats new_api`` or ``page get_system_info``, and the reply as received.
+        with_text: Show texts as they are, which may be serial numbers or accounts.
+    """
+    return unread_fields(replies, with_text=with_text)

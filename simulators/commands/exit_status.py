@@ -5,15 +5,16 @@ from collections.abc import Iterator
 
 import typer
 
+from simulators.captures.folder import CaptureError
 from simulators.commands.terminal import ERRORS
 from simulators.farm.clock import ClockError
 from simulators.farm.plan import FarmError
 from simulators.scenario.tomlfile import TomlError
 from simulators.sockets.listening import ServeError
-from simulators.sockets.replay import CaptureError
 from simulators.sockets.report_button import ButtonError
 from simulators.strangers.spans import SpanError
 from simulators.strangers.surroundings import SurroundingsError
+from simulators.unit.builds import BuildError
 from simulators.unit.endpoints import EndpointError
 from simulators.unit.models import ModelError
 
@@ -28,6 +29,7 @@ def clear_errors() -> Iterator[None]:
         yield
     except (
         FarmError,
+        BuildError,
         ModelError,
         CaptureError,
         TomlError,

@@ -9,14 +9,14 @@ from simulators.commands.given import drawn_seed, is_given, listed_endpoints
 from simulators.commands.hosting import host_farm
 from simulators.commands.listeners import read_listeners
 from simulators.commands.process import run_until_done
-from simulators.farm.plan import FarmError, FarmPlan, Troubles, read_mix, read_share
+from simulators.farm.plan import FarmError, FarmPlan, Kind, Troubles, read_likes, read_mix, read_share
 from simulators.scenario.scenario import load_farm
 from simulators.strangers.surroundings import Surroundings, read_elsewhere, read_strangers
 
 # Options for which the file of ``--farm`` has keys.
 _IN_FILE = (
     *("addresses", "asleep", "base", "containers", "missing_board", "missing_chips"),
-    *("mix", "off", "slow", "starting", "units", "strangers", "elsewhere", "latency_ms", "loss"),
+    *("like", "mix", "off", "slow", "starting", "units", "strangers", "elsewhere", "latency_ms", "loss"),
 )
 
 
@@ -36,6 +36,7 @@ def run(
     control: str,
     report_to: str,
     mix: str,
+    like: list[str] | None,
     containers: int,
     off: str,
     asleep: str,
@@ -62,7 +63,7 @@ def run(
                 seed=drawn_seed(seed),
                 base=base,
                 endpoints=endpoints,
-                mix=read_mix(mix),
+                mix=_kinds(context, mix, like or []),
                 containers=containers if is_given(context, "containers") else min(containers, units),
                 troubles=Troubles(
                     off=read_share(off),
@@ -91,6 +92,19 @@ def run(
             allow_remote=allow_remote,
         )
         run_until_done(host_farm(plan, listeners))
+
+
+def _kinds(context: typer.Context, mix: str, likes: list[str]) -> dict[Kind, float]:
+    """Return the kinds of units with their shares.
+
+    Raises:
+        FarmError: Both options are given, or one is wrong.
+    """
+    if not likes:
+        return read_mix(mix)
+    if is_given(context, "mix"):
+        raise FarmError("--like and --mix exclude each other; in --mix a twin is like:CAPTURE=SHARE")
+    return read_likes(likes)
 
 
 def _plan_from_file(context: typer.Context, path: Path, seed: int | None) -> FarmPlan:

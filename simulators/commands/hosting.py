@@ -54,7 +54,7 @@ async def open_listeners(
         place = f"1 unit at {first.endpoint}"
     has_own_ports = any(unit.identity.port for unit in farm.units)
     SCREEN.print(place if has_own_ports else f"{place}, port {server.port}")
-    for line in pages:
+    for line in (*_twin_lines(farm), *pages):
         SCREEN.print(line)
     if listeners.control is not None:
         host, port = listeners.control
@@ -76,6 +76,17 @@ async def open_listeners(
         f"true hashrate {farm.operating_hs(now) / 1e15:.3f} of {farm.deployed_hs / 1e15:.3f} PH/s deployed, "
         f"{farm.operating_hs(now) / farm.deployed_hs:.2%}"
     )
+
+
+def _twin_lines(farm: Farm) -> list[str]:
+    """Return a line for each twin, and what of it is not recorded."""
+    lines = []
+    for twin in farm.twins.values():
+        count = sum(1 for unit in farm.units if unit.identity.model is twin.model)
+        model = twin.model
+        lines.append(f"{count} like {twin.name}: {model.name}, {model.hashrate_th:g} TH/s, {model.power_watts:.0f} W")
+        lines += [f"  {note}" for note in twin.notes]
+    return lines
 
 
 async def _open_pages(

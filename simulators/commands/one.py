@@ -9,13 +9,16 @@ from simulators.commands.given import drawn_seed, listed_endpoints
 from simulators.commands.hosting import host_farm
 from simulators.commands.listeners import read_listeners
 from simulators.commands.process import run_until_done
-from simulators.farm.plan import HEALTHY_FARM, FarmPlan, read_model
+from simulators.farm.plan import ASLEEP_FARM, HEALTHY_FARM, FarmPlan, read_model
+from simulators.unit.builds import find_build
 
 
 def run(
     context: typer.Context,
     *,
     model: str,
+    build: str,
+    asleep: bool,
     seed: int | None,
     base: str,
     addresses: str,
@@ -38,7 +41,8 @@ def run(
             endpoints=listed_endpoints(context, addresses),
             mix={read_model(model): 1.0},
             containers=1,
-            troubles=HEALTHY_FARM,
+            troubles=ASLEEP_FARM if asleep else HEALTHY_FARM,
+            build=find_build(build).key if build else "",
         )
         listeners = read_listeners(
             port=port,

@@ -15,6 +15,7 @@ from simulators.farm.selection import EVERYTHING, Selector, select
 from simulators.farm.tally import Sums, Tally
 from simulators.faults.unit import AddressSwapped
 from simulators.faults.vocabulary import Fault
+from simulators.twins.twin import Twin
 from simulators.unit import chance
 from simulators.unit.conditions import Change, Condition, Verb
 from simulators.unit.unit import REBOOT_DELAY_S, Unit
@@ -91,6 +92,7 @@ class Farm:
     Attributes:
         deployed_hs: Sum of the nameplates of all units, H/s.
         diary: The units' next events, and the silent addresses.
+        twins: The twins in the plan by their model.
     """
 
     def __init__(
@@ -107,6 +109,11 @@ class Farm:
         self.deployed_hs = sum(unit.identity.model.hashrate_hs for unit in self.units)
         self._numbers = count(1)
         self._tally: Tally | None = None
+        self.twins = {kind.model: kind for kind in plan.mix if isinstance(kind, Twin)}
+
+    def twin_of(self, unit: Unit) -> Twin | None:
+        """Return what a unit is the twin of; None for others, and while a fault gave it another build."""
+        return None if unit.conditions.build else self.twins.get(unit.identity.model)
 
     def sums(self, t: float) -> Sums:
         """Return the sums over all units at `t` and since the start; repeated calls are cheap."""

@@ -4,13 +4,15 @@ Everything follows from the plan and its seed: the same plan gives the same unit
 """
 
 import ipaddress
+import math
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
 
 from simulators.faults import unit as unit_faults
 from simulators.strangers.surroundings import QUIET, Elsewhere, Surroundings
+from simulators.twins.twin import PREFIX, Twin, read_twin
 from simulators.unit import chance, physics
 from simulators.unit.builds import build_for
 from simulators.unit.conditions import Condition
@@ -28,6 +30,10 @@ _DAY_S = 86400.0
 USUAL_AIR = physics.Climate(mean_celsius=22.0, swing_celsius=6.0)
 
 _COOLANT_MEAN_CELSIUS = 32.0
+
+
+Kind = Model | Twin
+"""What a unit is: a bin of a model, or the twin of a recorded unit."""
 
 
 class FarmError(ValueError):
@@ -58,6 +64,7 @@ class Troubles:
 
 
 HEALTHY_FARM = Troubles(off=0.0, asleep=0.0, starting=0.0, missing_board=0.0, missing_chips=0.0, slow=0.0)
+ASLEEP_FARM = replace(HEALTHY_FARM, asleep=1.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,42 +76,74 @@ class FarmPlan:
         seed: Random seed.
         base: First IPv4 address; the others follow, skipping those that end in 0 or 255.
         endpoints: One for each unit, instead of `base`; empty for the range.
-        mix: Share of each model; the shares add up to 1.
+        mix: Share of each model or twin; the shares add up to 1.
         containers: Number of containers, which are filled evenly and in order.
         troubles: Troubles that it starts with.
         air: Outside air; containers differ by a degree or two.
         around: The network around the units.
+        build: Key of the firmware build that all units run; empty for those of their models.
     """
 
     units: int = 300
     seed: int = 1
     base: str = "127.10.0.1"
     endpoints: tuple[Endpoint, ...] = ()
-    mix: Mapping[Model, float] = field(default_factory=lambda: read_mix("S21:200=60%,T21:190=40%"))
+    mix: Mapping[Kind, float] = field(default_factory=lambda: read_mix("S21:200=60%,T21:190=40%"))
     containers: int = 3
     troubles: Troubles = field(default_factory=Troubles)
     air: physics.Climate = USUAL_AIR
     around: Surroundings = QUIET
+    build: str = ""
 
 
-def read_mix(text: str) -> dict[Model, float]:
+def read_mix(text: str) -> dict[Kind, float]:
     """Read ``S21:200=60%,T21:190=40%``: model, bin in TH/s, share. Without a bin the model's first one is used.
+
+    ``like:CAPTURE=60%`` stands for twins of a recorded unit; see `read_twin`.
 
     Raises:
         FarmError: The text is malformed, or the shares do not add up to 100 %.
         ModelError: Unknown model or bin.
+        CaptureError: A capture that cannot be read, or be a template.
     """
-    mix: dict[Model, float] = {}
+    mix: dict[Kind, float] = {}
     for part in text.split(","):
         name, equals, share = part.strip().rpartition("=")
         if not equals:
             raise FarmError(f"mix part {part.strip()!r} is not of the form MODEL:TH=SHARE%, as in S21:200=60%")
-        model = read_model(name)
-        mix[model] = mix.get(model, 0.0) + read_share(share)
+        kind: Kind = read_twin(name) if name.startswith(PREFIX) else read_model(name)
+        mix[kind] = mix.get(kind, 0.0) + read_share(share)
     total = sum(mix.values())
     if abs(total - 1.0) > 0.005:
         raise FarmError(f"shares of mix {text!r} add up to {total:.1%}, not to 100 %")
     return mix
+
+
+def read_likes(texts: Sequence[str]) -> dict[Kind, float]:
+    """Read ``CAPTURE``, ``CAPTURE=2`` and the like: captures with their weights, 1 for those without one.
+
+    Raises:
+        FarmError: A weight is not a number above 0.
+        CaptureError: A capture that cannot be read, or be a template.
+    """
+    weights: dict[Kind, float] = {}
+    for text in texts:
+        name, equals, given = text.rpartition("=")
+        try:
+            weight = float(given.removesuffix("%")) if equals else 1.0
+        except ValueError:
+            weight = 0.0
+        if not 0.0 < weight < math.inf:
+            raise FarmError(f"weight {given!r} of {text!r} is not a number above 0")
+        twin = read_twin(name if equals else text)
+        weights[twin] = weights.get(twin, 0.0) + weight
+    total = sum(weights.values())
+    return {twin: weight / total for twin, weight in weights.items()}
+
+
+def model_of(kind: Kind) -> Model:
+    """Return the model of a kind of unit."""
+    return kind.model if isinstance(kind, Twin) else kind
 
 
 def read_model(text: str) -> Model:
@@ -200,8 +239,8 @@ def build_units(plan: FarmPlan, start: float) -> Iterator[Unit]:
     """Yield the units of a plan as they are at `start`, Unix seconds."""
     # Seeding with a string is documented as stable. Each list has its own stream, so that a new option does not change
     # the other lists.
-    models = _spread(dict(plan.mix), plan.units)
-    random.Random(f"models {plan.seed}").shuffle(models)
+    kinds = _spread(dict(plan.mix), plan.units)
+    random.Random(f"models {plan.seed}").shuffle(kinds)
     troubles = _assign_troubles(plan)
     climates = [_climate(plan, container) for container in range(plan.containers)]
     farm_key = chance.word(plan.seed, 0)
@@ -209,7 +248,8 @@ def build_units(plan: FarmPlan, start: float) -> Iterator[Unit]:
     container_names = [f"C{container + 1}" for container in range(plan.containers)]
     rack_names: dict[tuple[int, int], str] = {}
     places = [0] * plan.containers
-    for index, model in enumerate(models):
+    for index, kind in enumerate(kinds):
+        model = model_of(kind)
         container = index * plan.containers // plan.units
         rack, slot = divmod(places[container], SLOTS_PER_RACK)
         places[container] += 1
@@ -220,13 +260,15 @@ def build_units(plan: FarmPlan, start: float) -> Iterator[Unit]:
             unit_id=f"{rack_name}-{slot + 1:02d}",
             index=index,
             model=model,
-            build=build_for(model.name, chance.uniform(key, -1)),
+            build=plan.build
+            or (kind.build.key if isinstance(kind, Twin) else build_for(model.name, chance.uniform(key, -1))),
             address=address,
             port=port,
             container=container_names[container],
             rack=rack_name,
             slot=slot + 1,
             key=key,
+            like=kind.name if isinstance(kind, Twin) else "",
         )
         trouble = troubles.get(index, "")
         air, coolant = climates[container]
@@ -241,14 +283,14 @@ def build_units(plan: FarmPlan, start: float) -> Iterator[Unit]:
         )
 
 
-def _spread(mix: Mapping[Model, float], units: int) -> list[Model]:
-    """Return `units` models in the shares of `mix`, by largest remainder."""
-    wanted = {model: share * units for model, share in mix.items()}
-    counts = {model: int(share) for model, share in wanted.items()}
-    by_remainder = sorted(mix, key=lambda model: counts[model] - wanted[model])
-    for model in by_remainder[: units - sum(counts.values())]:
-        counts[model] += 1
-    return [model for model, number in counts.items() for _ in range(number)]
+def _spread(mix: Mapping[Kind, float], units: int) -> list[Kind]:
+    """Return `units` kinds in the shares of `mix`, by largest remainder."""
+    wanted = {kind: share * units for kind, share in mix.items()}
+    counts = {kind: int(share) for kind, share in wanted.items()}
+    by_remainder = sorted(mix, key=lambda kind: counts[kind] - wanted[kind])
+    for kind in by_remainder[: units - sum(counts.values())]:
+        counts[kind] += 1
+    return [kind for kind, number in counts.items() for _ in range(number)]
 
 
 def _assign_troubles(plan: FarmPlan) -> dict[int, str]:

@@ -27,6 +27,8 @@ class UnitTruth(TypedDict):
     Attributes:
         host: Address in the ledger.
         found_here: Id of the unit that answers at that address now.
+        build: Its firmware build; of a twin the nearest one that the simulators know.
+        like: Name of the capture that it is a twin of; empty for none.
         state: Its phase: off, booting, restarting, enumerating, ramping, hashing, throttled, protected, asleep.
         since: Beginning of this state, Unix seconds.
         cause: The cause that takes most of its nameplate; null without losses.
@@ -53,6 +55,7 @@ class UnitTruth(TypedDict):
     serial: str
     mac: str
     build: str
+    like: str
     nameplate_hs: float
     state: str
     since: float
@@ -188,6 +191,7 @@ def unit_truth(unit: Unit, t: float) -> UnitTruth:
         "serial": identity.serial,
         "mac": identity.mac,
         "build": unit.build,
+        "like": identity.like,
         "nameplate_hs": identity.model.hashrate_hs,
         "state": str(unit.phase),
         "since": unit.since,

@@ -21,7 +21,7 @@ _BETWEEN_SENSORS = re.compile(r"(?<=[0-9])-")  # Sensors are joined by dashes, a
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ZeroWatts(FigureFault):
-    """Reported power contradicts the rate: `watt` 0 and `jt` 0.0 while the unit hashes. Documented (D82).
+    """Reported power contradicts the rate: `watt` 0 and `jt` 0.0 while the unit hashes. Observed (O187).
 
     An agent must not take less than standby, or a negative figure, for the power of a unit that hashes: it models the
     power, or reports none. A unit that is asleep may report 0. On a build that reports no power, the keys appear.

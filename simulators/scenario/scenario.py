@@ -26,7 +26,7 @@ from typing import Annotated, Self
 
 from pydantic import AwareDatetime, Field, field_validator, model_validator
 
-from simulators.farm.plan import FarmPlan, check_plan
+from simulators.farm.plan import FarmPlan, check_plan, model_of
 from simulators.scenario.durations import show_duration
 from simulators.scenario.sections import (
     MAX_BEGINNINGS,
@@ -205,7 +205,7 @@ def _checked(scenario: Scenario, *, file: str) -> Scenario:
     if scenario.duration > MAX_DURATION_S:
         wrong("duration", show_duration(scenario.duration), "at most a year is expected")
     containers = {f"C{number + 1}" for number in range(scenario.farm.containers)}
-    models = {model.name for model in scenario.plan().mix}
+    models = {model_of(kind).name for kind in scenario.plan().mix}
     for name, happening, number in scenario.happenings():
         key = f"{name}[{number}]"
         if not 0.0 <= scenario.offset_s(happening.at) < scenario.duration:

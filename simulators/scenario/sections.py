@@ -8,6 +8,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
+from simulators.captures.folder import CaptureError
 from simulators.farm.plan import FarmError, FarmPlan, Troubles, check_plan, read_mix
 from simulators.farm.selection import Selector
 from simulators.faults.vocabulary import FAULTS, Fault, read_fault
@@ -74,7 +75,7 @@ class FarmSection(Section):
         containers: Number of containers, filled evenly and in order: C1, C2, ...
         base: First IPv4 address.
         addresses: ``IPV4`` or ``IPV4:PORT``, one for each unit, instead of `base`.
-        mix: Model and bin to share: ``"S21:200" = "60%"``.
+        mix: Model and bin, or ``like:`` and a capture's folder, to share: ``"S21:200" = "60%"``.
         troubles: Troubles that it starts with.
     """
 
@@ -90,7 +91,7 @@ class FarmSection(Section):
     def _can_be_farmed(cls, mix: dict[str, float]) -> dict[str, float]:
         try:
             read_mix(_mix_text(mix))
-        except (FarmError, ModelError) as error:
+        except (FarmError, ModelError, CaptureError) as error:
             raise ValueError(str(error)) from error
         return mix
 

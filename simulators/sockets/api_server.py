@@ -11,13 +11,13 @@ import contextlib
 import errno
 import select
 import socket
-import struct
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from simulators.firmware.antminer import api_program
 from simulators.sockets.doors import Doors
+from simulators.sockets.endings import arrived, reset
 from simulators.sockets.journal import Journal
 from simulators.sockets.listening import ServeError, raise_file_limit
 from simulators.sockets.station import Station
@@ -29,7 +29,6 @@ _ACCEPT_BATCH = 128
 _MAX_WAITING = 100  # Documented (D04): upstream's listen backlog. Assumed (A02): an S21's too.
 _RESERVED_FILES = 256
 _MAX_HANG_S = 3600.0
-_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 # API commands that change something; a monitoring client never sends them.
 WRITE_COMMANDS = frozenset({"reload", "sleep", "network"})
@@ -167,10 +166,10 @@ class ApiServer:
                 or (self.is_loopback_only and not peer[0].startswith("127."))
                 or len(self._connections) + self._queued + len(self._deliveries) >= self._max_connections
             ):
-                _reset(connection)
+                reset(connection)
                 continue
             if not station.is_online(self._now()):
-                _reset(connection)
+                reset(connection)
                 continue
             waiting = self._busy.get(station)
             if waiting is None:
@@ -179,7 +178,7 @@ class ApiServer:
                 waiting.append(connection)
                 self._queued += 1
             else:
-                _reset(connection)
+                reset(connection)
 
     def _begin(self, connection: socket.socket, station: Station) -> None:
         """Serve a client at once if its request has arrived, else wait for it."""
@@ -224,7 +223,7 @@ class ApiServer:
             connection.close()
             return True
         if not station.is_online(now):
-            _reset(connection)
+            reset(connection)
             return True
         request = api_program.read_request(data)
         self.journal.note(
@@ -287,11 +286,5 @@ async def _send(connection: socket.socket, delivery: Delivery) -> None:
     else:
         await asyncio.sleep(delivery.linger_s)
     if delivery.ending is Ending.RESET:
-        _reset(connection)
-
-
-def _reset(connection: socket.socket) -> None:
-    """Close with a reset, the nearest to a refusal after an accept."""
-    with contextlib.suppress(OSError):
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
-    connection.close()
+        await arrived(connection)
+        reset(connection)

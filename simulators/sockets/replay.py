@@ -1,92 +1,322 @@
-"""Recorded replies served byte for byte; each capture directory is one unit with an address of its own."""
+"""Recorded units: every reply as it came, byte for byte and with its ending; each capture is a unit of its own."""
 
 import ipaddress
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
+from simulators.captures import form
+from simulators.captures.folder import CaptureError, read_capture
+from simulators.captures.form import Answer, Ending, PortState, Recording
+from simulators.captures.walk import walk_of
 from simulators.farm.plan import addresses
-from simulators.firmware.antminer import legacy
-from simulators.firmware.antminer.api_program import Request
+from simulators.firmware.antminer import api_program, legacy
+from simulators.firmware.antminer.api_program import Request, request_name
+from simulators.unit import delivery
+from simulators.unit.delivery import Delivery
 from simulators.unit.endpoints import Endpoint
 
-PREFIX = "tcp4028-"
-NEW_API_SUFFIX = "-new_api"
+MAX_PIECES: Final = 1000
+MAX_DELAY_S: Final = 120.0
+BEYOND_CAP: Final = b" " * 65_536
+"""What follows a reply that was recorded up to the recorder's cap. Its true rest is not known."""
+
+_ON_THE_WIRE: Final = MappingProxyType(
+    {
+        Ending.NUL: delivery.Ending.HANG,
+        Ending.SILENCE: delivery.Ending.HANG,
+        Ending.RESET: delivery.Ending.RESET,
+    }
+)
+# Ports where the recorded unit's own servers stand.
+_SERVED = frozenset({form.API_PORT, form.WEB_PORT})
 
 
-class CaptureError(ValueError):
-    """A capture that cannot be served; the message names the file."""
+class Delay(NamedTuple):
+    """Recorded delays of a reply.
+
+    Attributes:
+        wait_s: Before its first byte.
+        spread_s: From its first byte to its last.
+        pieces: Reads in which it came.
+    """
+
+    wait_s: float
+    spread_s: float
+    pieces: int
+
+
+class Pages(NamedTuple):
+    """The pages of a moment by path.
+
+    Attributes:
+        open: Answers to a GET without a login.
+        behind: Answers to a GET with one.
+    """
+
+    open: Mapping[str, Answer]
+    behind: Mapping[str, Answer]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RecordedUnit:
-    """The recorded replies of one unit.
+class Scene:
+    """What a recorded unit answers from a moment on.
 
     Attributes:
-        name: Name of the capture directory.
-        host: IPv4 address it is served at.
-        port: TCP port of its own; 0 for the common port.
-        replies: Recorded bytes without the NUL, by command; replies in the new dialect are under ``COMMAND new_api``.
+        at_s: Since the replay began, s.
+        name: ``01-hashing``; empty for the first replies.
+        api: Answers by request, ``new_api`` last.
+        pages: Its pages.
     """
 
+    at_s: float
     name: str
-    host: str
-    replies: Mapping[str, bytes]
-    port: int = 0
+    api: Mapping[str, Answer]
+    pages: Pages
 
-    def __hash__(self) -> int:
-        return hash((self.host, self.port))
+
+class RecordedUnit:
+    """A recorded unit at an address.
+
+    Args:
+        recording: What was recorded.
+        host: IPv4 address it is served at.
+        port: TCP port of its own for the API; 0 for the common port.
+        scenes: What it answers, in time order; the first from the beginning on.
+        delays: Recorded delays by request; empty to answer at once.
+        start: When the replay began, Unix seconds of simulated time.
+    """
+
+    def __init__(
+        self,
+        recording: Recording,
+        *,
+        host: str,
+        port: int,
+        scenes: Sequence[Scene],
+        delays: Mapping[str, Sequence[Delay]],
+        start: float,
+    ) -> None:
+        self.recording = recording
+        self.host = host
+        self.port = port
+        self.scenes = tuple(scenes)
+        self._times = [scene.at_s for scene in scenes]
+        self._delays = delays
+        self._asked: dict[str, int] = {}
+        self._start = start
+
+    @property
+    def name(self) -> str:
+        """Name of the capture."""
+        return self.recording.name
+
+    @property
+    def replies(self) -> Mapping[str, bytes]:
+        """The first replies of its API, without their NUL, by request."""
+        return {request: answer.data for request, answer in self.scenes[0].api.items()}
+
+    @property
+    def api_state(self) -> PortState:
+        """What its API port does: open if it ever answered; as recorded; refused where nothing is known of it."""
+        is_answering = any(_is_heard(answer) for scene in self.scenes for answer in scene.api.values())
+        return PortState.OPEN if is_answering else self.recording.ports.get(form.API_PORT, PortState.REFUSED)
+
+    @property
+    def web_state(self) -> PortState:
+        """What its port for pages does."""
+        answers = (each for scene in self.scenes for each in (*scene.pages.open.values(), *scene.pages.behind.values()))
+        return (
+            PortState.OPEN
+            if any(map(_is_heard, answers))
+            else self.recording.ports.get(form.WEB_PORT, PortState.REFUSED)
+        )
+
+    @property
+    def other_ports(self) -> Mapping[int, PortState]:
+        """Ports that are neither and do not refuse. A host without a route is silent: here is always a route."""
+        return {
+            number: state
+            for number, state in self.recording.ports.items()
+            if number not in _SERVED and state is not PortState.REFUSED
+        }
 
     def is_online(self, _t: float) -> bool:
         """Return True: a recorded unit always answers."""
         return True
 
-    def answer(self, request: Request, t: float) -> bytes:
-        """Return the recorded reply; the legacy one if the new dialect was not recorded, E/14 if nothing was."""
-        legacy_reply = self.replies.get(request.command)
-        if request.is_new_api:
-            legacy_reply = self.replies.get(f"{request.command} new_api", legacy_reply)
-        return legacy.invalid_command(t).encode() if legacy_reply is None else legacy_reply
+    def scene(self, t: float) -> Scene:
+        """Return what it answers at `t`."""
+        return self.scenes[max(0, bisect_right(self._times, t - self._start) - 1)]
+
+    def delay(self, request: str) -> Delay | None:
+        """Return the recorded delay of the next reply to a request, one after the other and over again."""
+        delays = self._delays.get(request)
+        if not delays:
+            return None
+        number = self._asked.get(request, 0)
+        self._asked[request] = number + 1
+        return delays[number % len(delays)]
+
+    def answer(self, request: Request, t: float) -> bytes | Delivery:
+        """Return the recorded reply.
+
+        The legacy one if the new dialect was not recorded; to a command that was not recorded, what the unit said to an
+        unknown one, or else E/14.
+        """
+        api = self.scene(t).api
+        name = request_name(request)
+        answer = api.get(name)
+        if answer is None and name.endswith(" new_api"):
+            answer = api.get(name.removesuffix(" new_api"))
+        answer = answer or api.get(form.ANY_COMMAND)
+        if answer is None:
+            return legacy.invalid_command(t).encode()
+        return _delivered(answer, request.command, self.delay(answer.reply.request))
 
 
-def read_captures(paths: Sequence[Path], base: str, endpoints: Sequence[Endpoint] = ()) -> list[RecordedUnit]:
-    """Read captures: directories with files ``tcp4028-COMMAND[-new_api].json`` (or ``.txt``), or such files themselves.
+def _is_heard(answer: Answer) -> bool:
+    """Return True if there was a connection, whatever came over it. Replies without a manifest count."""
+    return answer.reply.ending is not None or answer.reply.file is not None
 
-    Each directory becomes one unit, at `endpoints` or else at `base` and the addresses after it, in the given order.
+
+def _delivered(answer: Answer, command: str, delay: Delay | None) -> bytes | Delivery:
+    ending, data = answer.reply.ending, answer.data
+    if not _is_heard(answer):
+        ending = Ending.RESET  # It was refused then. Here the port is open, and a reset is the nearest.
+    if ending in (None, Ending.NUL_CLOSE) and delay is None:
+        return data
+    if ending in (None, Ending.NUL_CLOSE, Ending.NUL):
+        data += api_program.NUL
+    elif ending is Ending.TOO_LARGE:
+        data += BEYOND_CAP
+    wait_s, spread_s, pieces = delay or (0.0, 0.0, 1)
+    pieces = max(1, min(pieces, len(data), MAX_PIECES))
+    return Delivery(
+        command=command,
+        reply=data,
+        wait_s=wait_s,
+        piece_bytes=-(-len(data) // pieces) if pieces > 1 else 0,
+        gap_s=spread_s / (pieces - 1) if pieces > 1 else 0.0,
+        ending=delivery.Ending.CLOSE if ending is None else _ON_THE_WIRE.get(ending, delivery.Ending.CLOSE),
+    )
+
+
+def read_captures(
+    paths: Sequence[Path],
+    base: str,
+    endpoints: Sequence[Endpoint] = (),
+    *,
+    moment: str = "",
+    is_over_time: bool = False,
+    has_delays: bool = False,
+    start: float = 0.0,
+) -> list[RecordedUnit]:
+    """Read captures: folders, or files of recorded replies. Files of one folder are one unit.
+
+    Each becomes one unit, at `endpoints` or else at `base` and the addresses after it, in the given order.
+
+    Args:
+        paths: Folders and files.
+        base: First IPv4 address.
+        endpoints: Places of the units, instead.
+        moment: ``01-hashing`` or a state: serve the replies of that moment over the first ones.
+        is_over_time: Walk through the moments at their recorded times.
+        has_delays: Answer as late as was recorded.
+        start: When the replay begins, Unix seconds of simulated time.
 
     Raises:
-        CaptureError: A path is missing or holds no recorded reply, the base is not an IPv4 address, or there are fewer
-            endpoints than units.
+        CaptureError: A path is missing or holds no capture, the base is not an IPv4 address, there are fewer
+            endpoints than units, or a capture lacks the moment or the timings.
     """
     try:
         ipaddress.IPv4Address(base)
     except ValueError:
         raise CaptureError(f"base {base!r} is not an IPv4 address") from None
-    by_unit: dict[Path, dict[str, bytes]] = {}
+    by_unit: dict[Path, Recording] = {}
     for path in paths:
-        if not path.exists():
-            raise CaptureError(f"{path}: no such file or directory")
-        files = sorted(path.glob(f"{PREFIX}*")) if path.is_dir() else [path]
-        replies = by_unit.setdefault(path if path.is_dir() else path.parent, {})
-        for file in files:
-            command = _command_of(file)
-            # The first file of a command wins: `tcp4028-stats.json` over `tcp4028-stats.truncated.txt`.
-            replies.setdefault(command, file.read_bytes())
-        if not files:
-            raise CaptureError(f"{path}: holds no file named {PREFIX}COMMAND.json")
+        recording = read_capture(path)
+        folder = path if path.is_dir() else path.parent
+        before = by_unit.get(folder)
+        if before is not None:
+            recording = _joined(before, recording)
+        by_unit[folder] = recording
     if endpoints and len(endpoints) < len(by_unit):
         raise CaptureError(f"{len(by_unit)} recorded units, but a list of {len(endpoints)} addresses")
     places = iter(endpoints) if endpoints else map(Endpoint, addresses(base))
     return [
-        RecordedUnit(name=path.name, host=str(ipaddress.IPv4Address(address)), port=port, replies=replies)
-        for (path, replies), (address, port) in zip(by_unit.items(), places, strict=False)
+        RecordedUnit(
+            recording,
+            host=str(ipaddress.IPv4Address(address)),
+            port=port,
+            scenes=_scenes(recording, moment=moment, is_over_time=is_over_time),
+            delays=delays_of(recording) if has_delays else {},
+            start=start,
+        )
+        for recording, (address, port) in zip(by_unit.values(), places, strict=False)
     ]
 
 
-def _command_of(file: Path) -> str:
-    if not file.name.startswith(PREFIX):
-        raise CaptureError(f"{file}: the name of a recorded reply starts with {PREFIX}")
-    command = file.name.removeprefix(PREFIX).split(".", 1)[0]
-    if command.endswith(NEW_API_SUFFIX):
-        return f"{command.removesuffix(NEW_API_SUFFIX)} new_api"
-    return command
+def _joined(first: Recording, second: Recording) -> Recording:
+    """Return a recording with the answers of both."""
+    return Recording(
+        name=first.name, answers=(*first.answers, *second.answers), ports={}, has_manifest=first.has_manifest
+    )
+
+
+def delays_of(recording: Recording) -> dict[str, list[Delay]]:
+    """Return the recorded delays by request, in the order in which they were measured.
+
+    Raises:
+        CaptureError: The capture has no timings.
+    """
+    if recording.timings is None:
+        raise CaptureError(f"{recording.name}: has no timings.json, so that its delays are not known")
+    delays: dict[str, list[Delay]] = {}
+    for timing in sorted(recording.timings.replies, key=lambda each: each.at_s):
+        if timing.first_byte_s is not None:
+            first_s = min(max(0.0, timing.first_byte_s), MAX_DELAY_S)
+            last_s = min(max(first_s, timing.last_byte_s or 0.0), MAX_DELAY_S)
+            delay = Delay(first_s, last_s - first_s, max(1, len(timing.reads)))
+            delays.setdefault(form.normal_request(timing.request), []).append(delay)
+    return delays
+
+
+def _scenes(recording: Recording, *, moment: str, is_over_time: bool) -> list[Scene]:
+    first = _scene(0.0, "", recording.answers, None)
+    if is_over_time:
+        steps = walk_of(recording)
+        return [
+            first,
+            *[_scene(at_s, recording.moments[at].name, recording.moments[at].answers, first) for at_s, at in steps],
+        ]
+    if not moment:
+        return [first]
+    wanted = moment.rstrip("/").rpartition("/")[2]
+    found = [each for each in recording.moments if each.name == wanted]
+    found = found or [each for each in recording.moments if each.state == wanted]
+    if not found:
+        names = ", ".join(each.name for each in recording.moments) or "none"
+        raise CaptureError(f"{recording.name}: has no moment {moment!r}; its moments: {names}")
+    return [_scene(0.0, found[0].name, found[0].answers, first)]
+
+
+def _scene(at_s: float, name: str, answers: Sequence[Answer], under: Scene | None) -> Scene:
+    """Return the scene of some answers; what they lack is as in the scene under them."""
+    api: dict[str, Answer] = {}
+    without: dict[str, Answer] = {}
+    behind: dict[str, Answer] = {}
+    for answer in answers:
+        request = form.normal_request(answer.reply.request)
+        if not answer.reply.is_page:
+            api.setdefault(request, answer)
+        else:
+            group = behind if answer.reply.has_login else without
+            group.setdefault(request.removeprefix("GET "), answer)
+    if under is None:
+        return Scene(at_s=at_s, name=name, api=api, pages=Pages(without, behind))
+    pages = Pages({**under.pages.open, **without}, {**under.pages.behind, **behind})
+    return Scene(at_s=at_s, name=name, api={**under.api, **api}, pages=pages)

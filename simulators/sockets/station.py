@@ -2,15 +2,20 @@
 
 from typing import Protocol
 
+from simulators.captures.form import Ending
 from simulators.farm.farm import Farm
 from simulators.firmware.antminer import api_program
 from simulators.firmware.antminer.api_program import Request
+from simulators.firmware.like.likeness import likeness_of
 from simulators.unit import chance
 from simulators.unit.delivery import Delivery, Facts
+from simulators.unit.delivery import Ending as DeliveryEnding
 from simulators.unit.snapshot import OFFLINE
 from simulators.unit.unit import Unit
 from simulators.unit.work_modes import WORK_MODE_SLEEP
 
+# Endings of recorded replies that differ from a NUL and the close.
+_OTHER_ENDINGS = frozenset({Ending.CLOSE, Ending.NUL})
 _KEY_DELIVERY = 32  # Counter of a unit's key, apart from those of its physics.
 
 
@@ -59,12 +64,18 @@ class LiveUnit:
         unit = self._unit
         if unit.conditions.answers_as:
             unit = self._farm.unit_found_at(unit)
-        reply = api_program.answer(unit, request, t)
+        twin = self._farm.twin_of(unit)
+        ending = Ending.NUL_CLOSE
+        if twin is None:
+            reply = api_program.answer(unit, request, t)
+        else:
+            reply, told = likeness_of(twin).answer(unit, request, t)
+            ending = told or ending
         if request.is_new_api and request.command == "sleep" and not unit.conditions.is_legacy_only:
             # Assumed (A24): like a change of mode on the web page. `reload` and `network` show in no reply.
             self._farm.set_work_mode(unit, WORK_MODE_SLEEP)
         spoilers = unit.conditions.spoilers
-        if not spoilers:
+        if not spoilers and ending not in _OTHER_ENDINGS:
             return reply
         draw = chance.uniform(unit.identity.key + _KEY_DELIVERY, int(t * 1000.0))
         facts = Facts(
@@ -74,7 +85,13 @@ class LiveUnit:
             unit.power_watts(t),
             unit.identity.model.boards,
         )
-        delivery = Delivery(command=request.command, reply=reply + api_program.NUL, draw=draw, facts=facts)
+        delivery = Delivery(
+            command=request.command,
+            reply=reply if ending is Ending.CLOSE else reply + api_program.NUL,
+            draw=draw,
+            ending=DeliveryEnding.HANG if ending is Ending.NUL else DeliveryEnding.CLOSE,
+            facts=facts,
+        )
         for spoiler in spoilers:
             delivery = spoiler.spoil(delivery)
         return delivery

@@ -325,7 +325,7 @@ async def serve_web(
     Raises:
         ServeError: Port taken or not permitted.
     """
-    pages = StockPages(password=password, seed=farm.plan.seed)
+    pages = StockPages(password=password, seed=farm.plan.seed, twin_of=farm.twin_of)
     async with _serve(farm, api, pages, port=port, option="--http-port", limits=limits) as server:
         yield server
 

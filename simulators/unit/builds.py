@@ -106,6 +106,8 @@ BUILDS = {
         # Assumed (A12): no build of S21 Pro or S21 XP is published in the clear; dated like their family.
         _build("s21pro-202411", Line.A, "Mon Nov 18 14:09:52 CST 2024", "AMLCtrl_A3HB70601"),
         _build("s21xp-202411", Line.A, "Mon Nov 18 14:31:07 CST 2024", "AMLCtrl_A3HB70501"),
+        # Observed (O189): s21pro-stock-202507. Assumed (A53): the subtype.
+        _build("s21pro-202507", Line.A, "Fri Jul 18 13:26:42 CST 2025", "AMLCtrl_A3HB70601", map_group=5),
         # Assumed (A12): nor is one of an immersed unit, of the S21 XP+ Hyd. or of the U3S21EXPH.
         _build("s21imm-202503", Line.A, "Tue Mar  4 10:12:44 CST 2025", "AMLCtrl_BHB68606"),
         _build("s21xpimm-202412", Line.A, "Mon Dec 16 15:40:18 CST 2024", "AMLCtrl_A3HB70501"),
@@ -120,7 +122,7 @@ BUILDS = {
             report=Report.POWER,
             map_group=9,
         ),
-        # Documented (D22, D82): its year has a digit too many, and it reports no power.
+        # Documented (D22), Observed (O187): its year has a digit too many, and it reports no power.
         _build(
             "s21xphyd-202601",
             Line.C,
@@ -184,3 +186,21 @@ def build_for(model: str, draw: float) -> str:
         if draw < below:
             return key
     return FLEET_BUILDS[model][-1][0]
+
+
+class BuildError(ValueError):
+    """A build that no table has; the message lists those that it has."""
+
+
+def find_build(text: str) -> Build:
+    """Return the build of a key, or of a version as it tells it on TCP 4028 or on its web pages.
+
+    Raises:
+        BuildError: There is none.
+    """
+    told = " ".join(text.split())
+    for build in BUILDS.values():
+        if told in {build.key, build.filesystem_version, " ".join(build.compile_time.split())}:
+            return build
+    known = ", ".join(f"{build.key} ({' '.join(build.compile_time.split())})" for build in BUILDS.values())
+    raise BuildError(f"unknown firmware build {text!r}; known: {known}")

@@ -25,6 +25,7 @@ class Identity:
         rack: Rack.
         slot: Slot in the rack, from 1.
         key: Seed of all its randomness.
+        like: Name of the capture whose likeness it has; empty for none.
     """
 
     unit_id: str
@@ -37,6 +38,7 @@ class Identity:
     slot: int
     key: int
     port: int = 0
+    like: str = ""
 
     @property
     def host(self) -> str:

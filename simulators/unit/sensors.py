@@ -18,13 +18,17 @@ def layout(model: Model, pic: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[i
     s19pro-stock-202212. Documented (D37): S21 Hyd. gives chip = [inlet, outlet, 0, 0]. Documented
     (D38): S21+ Hyd. gives pic = [chip, pcb, pcb, pcb], pcb = [inlet, pcb, outlet, pcb] and no chips. Assumed
     (A26): later hydro models do as the S21+ Hyd., immersed ones as air units. Documented (D86): S21j XP Hyd. and
-    S23 Hyd. give pic = coolant, pcb = 10 more, and all four chips.
+    S23 Hyd. give pic = coolant, pcb = 10 more, and all four chips. Observed (O185): on an S21 Pro three of the four
+    are at the outlet, and the second of temp_chip repeats the first. Observed (O186): the S21 XP Hyd. fills all.
     """
     if not pic:
         return (), (), ()
     if model.cooling is not Cooling.HYDRO:
-        return pic, tuple(p + 10 for p in pic), tuple(p + 15 for p in pic)
+        return _of_air(model, pic)
     first, _, last, _ = pic
+    if model.name == "S21 XP Hyd.":
+        board = (first - 10, last - 4, last - 5, last)
+        return (last + 2, last - 5, last + 1, last - 3), board, (last + 11, last + 7, last + 4, last + 9)
     if model.name in _COOLANT_IN_PIC:
         way_in, way_out = first - _COOLER_IN, last - _COOLER_OUT
         chips = (way_out + 19,) * 4
@@ -35,6 +39,15 @@ def layout(model: Model, pic: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[i
     if model.name == "S21 Hyd.":
         return pic, pic, (first - 10, last - 10, 0, 0)
     return (last + 15, first, first, last), (first - 10, last, last - 10, last), (0, 0, 0, 0)
+
+
+def _of_air(model: Model, pic: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
+    chips = tuple(p + 15 for p in pic)
+    if model.name == "S21 Pro":
+        first, _, _, last = pic
+        pic = (first, last - 2, last - 1, last)
+        chips = (first + 15, first + 15, last + 14, last + 15)
+    return pic, tuple(p + 10 for p in pic), chips
 
 
 def coolant_keys(model: Model, pic: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:

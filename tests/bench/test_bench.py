@@ -61,7 +61,7 @@ def printed(name: str, *options: str) -> str:
             ("--units", "20", "--interval", "1", "--minutes", "3", "--minute", "1"),
             (
                 rf"(?:NOT REACHED|reached): memory grows by {NUMBER}% an hour after warming up \(under 1 %\)",
-                rf"(?:NOT REACHED|reached): 0 of {NUMBER} polls skipped \(none\)",
+                rf"(?:NOT REACHED|reached): {NUMBER} of {NUMBER} polls skipped \(none\)",
             ),
         ),
         (

@@ -335,9 +335,21 @@ def test_kinds_are_for_proposals(site: Path, tmp_path: Path) -> None:
     table = tmp_path / "units.csv"
     table.write_text("unit_id,model,hashrate_th,host,mac\nu7,S21,200,10.0.0.7,\n", encoding="utf-8")
     refused = run(site, "import", str(table), "--kind", "new")
-    assert (refused.exit_code, "only a proposal of `hashsight scan` has kinds" in refused.stderr) == (2, True)
+    assert refused.exit_code == 2
+    assert "--kind = 'new': " in refused.stderr
+    assert "only a proposal of `hashsight scan` has kinds" in refused.stderr
     assert run(site, "import", str(table), "--place", "10.0.{container}.{slot:02}", "--at", "2025-09-01").exit_code == 0
     assert ledger_of(site).splitlines()[-1] == "u7,S21,200,10.0.0.7,0,,07,2025-09-01,,deployed"
+
+
+def test_an_unreadable_unit_has_nothing_to_import(site: Path, tmp_path: Path) -> None:
+    """The message says what a person does instead; the ledger has no journal yet, and gets none."""
+    path = tmp_path / "proposal.csv"
+    path.write_text("unit_id,model,hashrate_th,host,guessed,source\nu9,,,10.0.0.9,,x\n", encoding="utf-8")
+    refused = run(site, "import", str(path), "--kind", "unreadable")
+    assert refused.exit_code == 2
+    assert "--kind = 'unreadable': such a unit tells nothing to import; fill in model" in refused.stderr
+    assert not (site.parent / "ledger.csv.journal.jsonl").exists()
 
 
 def test_guessed_bins_are_imported_when_asked_for(site: Path, tmp_path: Path) -> None:

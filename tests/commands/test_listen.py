@@ -1,5 +1,6 @@
 """`hashsight listen`: its options, its file, and its end."""
 
+import json
 import signal
 import socket
 import subprocess
@@ -81,3 +82,41 @@ def test_a_walk_is_kept_press_by_press(tmp_path: Path) -> None:
     ]
     taken = run("--rack", "C1-R01", "--from", "1", "--out", str(path))
     assert taken.stderr == ("listen: --from = '1': slot 1 of this rack has 02:1a:2b:00:00:01; begin at another\n")
+
+
+def test_a_program_gets_an_object_a_line(tmp_path: Path) -> None:
+    """Each event at once, whole, on standard output; the file is the same."""
+    path = tmp_path / "places.csv"
+    words = ["--rack", "C1-R01", "--from", "1", "--to", "2", "--bind", HERE, "--out", str(path), "--json"]
+    with (
+        subprocess.Popen(
+            [sys.executable, "-m", "agent", "listen", *words],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        ) as walking,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as unit,
+    ):
+        try:
+            assert walking.stdout is not None
+            events = [json.loads(walking.stdout.readline())]
+            for report in (b"10.0.0.1,02:1A:2B:00:00:01", b"what?", b"10.0.0.1,02:1A:2B:00:00:02"):
+                unit.sendto(report, (HERE, ANTMINER_PORT))
+                events.append(json.loads(walking.stdout.readline()))
+            events.append(json.loads(walking.stdout.readline()))
+            _, errors = walking.communicate(timeout=PATIENT_S)
+        finally:
+            walking.kill()
+    place = {"container": "C1", "rack": "R01"}
+    first = {"event": "placed", "mac": "02:1a:2b:00:00:01", "host": "10.0.0.1", **place, "slot": "1"}
+    second = {"event": "placed", "mac": "02:1a:2b:00:00:02", "host": "10.0.0.1", **place, "slot": "2"}
+    assert events == [
+        {"event": "listening", **place, "next": "1"},
+        {**first, "sender": "127.0.0.1", "same_address_as": None, "next": "2"},
+        {"event": "ignored", "sender": "127.0.0.1"},
+        {**second, "sender": "127.0.0.1", "same_address_as": "02:1a:2b:00:00:01", "next": None},
+        {"event": "ended", "units": 2, "file": str(path)},
+    ]
+    assert (walking.returncode, errors) == (0, b"")
+    undone = run("--rack", "C1-R01", "--undo", "--out", str(path), "--json")
+    assert json.loads(undone.stdout) == {**second, "event": "undone"}

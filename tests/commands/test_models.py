@@ -179,13 +179,19 @@ async def test_units_of_a_lesser_model_are_named_before_their_shortfall(tmp_path
         hosts = [f"{each.identity.host}:{serving.api.port}" for each in farm.units]
         config = site(tmp_path, *(f"u{n},S21,200,{host},,,,,,deployed" for n, host in enumerate(hosts)))
         result = await asyncio.to_thread(run, "once", "--config", config, "--all")
+        answer = json.loads((await asyncio.to_thread(run, "once", "--config", config, "--json")).stdout)
     assert "units that differ from their row in the ledger: 20\n" in result.stdout
     t21 = sum(each.identity.model.name == "T21" for each in farm.units)
     assert 0 < t21 < 20
     assert result.stdout.count("answers as T21 and reports an ideal rate of 190 TH/s") == t21
     assert result.stdout.count(" reports an ideal rate of 188 TH/s") == 20 - t21
-    assert result.stdout.count("not its row's model; ") == t21
-    assert result.stdout.count("not its row's bin; ") == 20 - t21
+    assert {each["reason"] for each in answer["unit_statuses"]} == {"wrong_row"}
+    assert {each["why"] for each in answer["unit_statuses"]} == {
+        "reports T21 of 190 TH/s; its row says S21 of 200 TH/s",
+        "reports 188 TH/s; its row says S21 of 200 TH/s",
+    }
+    assert "not the model or bin of its row" in result.stdout
+    assert "derated clocks (20 not the model or bin of their row)" in " ".join(result.stdout.split())
 
 
 async def test_once_is_silent_about_a_unit_in_its_row(tmp_path: Path) -> None:

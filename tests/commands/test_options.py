@@ -71,7 +71,11 @@ print("modules:", *sys.modules)
 
 HEAVY = ("aiohttp", "aiomqtt", "asyncio", "msgspec", "paho", "prometheus_client", "pydantic", "structlog")
 OPTIONS = {f"agent.commands.options.{name}" for name in ("shared", *SUBCOMMANDS)}
-LIGHT = {"agent", "agent.commands", "agent.commands.command_line", "agent.commands.deferred", "agent.commands.options"}
+LIGHT = {
+    *("agent", "agent.commands", "agent.commands.command_line", "agent.commands.deferred", "agent.commands.options"),
+    # The kinds of differences are choices of an option; their module imports nothing.
+    *("agent.hil", "agent.hil.review", "agent.hil.review.kinds"),
+}
 
 
 def answers(requests: list[str], **environment: str) -> tuple[str, set[str]]:

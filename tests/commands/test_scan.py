@@ -22,10 +22,11 @@ from agent.address import PRIVATE_NETWORKS
 from agent.commands import scan as command
 from agent.commands import scan_progress
 from agent.commands.command_line import app
+from agent.hil.review.reading import read_proposed
 from agent.hil.scan.deep import DeepError
 from agent.hil.scan.logins import login_finder
 from agent.hil.scan.probe import Tally
-from agent.hil.scan.proposal import propose, read_proposal
+from agent.hil.scan.proposal import Proposed, propose
 from agent.hil.scan.ranges import parse_targets
 from agent.hil.scan.scanner import ScanOptions
 from agent.hil.scan.scanner import scan as scan_targets
@@ -38,6 +39,11 @@ ALL = "127.77.0.1-127.77.0.6"
 async def scan(*words: str) -> Result:
     """Run the command."""
     return await asyncio.to_thread(CliRunner().invoke, app, ["scan", *words], env={"COLUMNS": "80"})
+
+
+def rows_of(path: Path) -> tuple[Proposed, ...]:
+    """Return the rows of a proposal."""
+    return read_proposed(path.read_text(encoding="utf-8"), str(path))
 
 
 def files_in(folder: Path) -> list[str]:
@@ -62,7 +68,7 @@ async def test_a_farm_becomes_a_proposal(tmp_path: Path) -> None:
         assert re.search(rf"^ +{models.count(model)} +{model} +{bin_th} \(guessed\)", result.stdout, re.MULTILINE)
     assert "guessed: the bin of 6 units, from the firmware's ideal rate" in result.stdout
     assert re.search(r"^6 addresses in [0-9.]+ s: 6 identified, 0 answer and are not", result.stdout, re.MULTILINE)
-    rows = read_proposal(tmp_path / "proposal.csv")
+    rows = rows_of(tmp_path / "proposal.csv")
     assert [row.serial for row in rows] == [each.identity.serial for each in farm.units]
     assert [row.model for row in rows] == models
     assert files_in(tmp_path) == ["proposal.csv"]
@@ -161,13 +167,14 @@ async def test_nothing_that_answers_is_a_failure() -> None:
     [
         (
             ("10.0.0.0/30", "--rate", "1e9"),
-            "scan: --rate = '1e+09': 1 to 20,000 connections a second; more would flood",
+            "scan: --rate = '1000000000': 1 to 20,000 connections a second; more would flood",
         ),
         (("10.0.0.0/30", "--rate", "nan"), "scan: --rate = 'nan': 1 to 20,000"),
         (("10.0.0.0/30", "--rate", "0"), "scan: --rate = '0': 1 to 20,000"),
         (("8.8.8.8",), "scan: RANGE = '8.8.8.8': not a private address, nor in ledger.networks of --config"),
         (("10.0.0.0/30", "--resume"), "scan: --resume: a scan is resumed by the --out of the stopped one"),
         (("10.0.0.0/30", "--out", "absent/p.csv"), "scan: --out = 'absent/p.csv': its folder does not exist"),
+        (("10.0.0.0/30", "--out", "p.xlsx"), "scan: --out = 'p.xlsx': a proposal is CSV, which a spreadsheet opens"),
         (("10.0.0.0/30", "--out", "there.csv"), "scan: --out = 'there.csv': exists already"),
         (("10.0.0.0/30", "--logins", "logins"), "others may read or change this secret (mode 0644); chmod 600 it"),
         (("10.0.0.0/30", "--out", "p.csv", "--resume"), "p.csv.resume: --resume: there is no such file, so no scan"),
@@ -234,7 +241,7 @@ async def test_a_stopped_scan_keeps_its_finds_and_is_continued(tmp_path: Path, m
         kept = {each.host for each in first.state.found}
         assert 3 <= len(kept) < 6
         assert command._kept(first, propose(first.state.found, first.catalogue), is_whole=False) is None
-        assert {row.host.partition(":")[0] for row in read_proposal(tmp_path / "p.csv")} == kept
+        assert {row.host.partition(":")[0] for row in rows_of(tmp_path / "p.csv")} == kept
         state_file = tmp_path / "p.csv.resume"
         assert state_file.stat().st_mode & 0o077 == 0
         before = site.api.journal.counts["version"]
@@ -308,7 +315,7 @@ async def test_a_proposal_that_was_filled_in_is_not_replaced_by_a_resumed_scan(t
         assert refused.stderr.startswith(f"scan: --out = '{path}': was changed since its scan stopped")
         path.rename(tmp_path / "mine.csv")
         assert (await scan(*words)).exit_code == 0
-    assert sum(bool(row.model) for row in read_proposal(path)) == 2
+    assert sum(bool(row.model) for row in rows_of(path)) == 2
 
 
 async def test_the_state_of_other_addresses_is_refused(tmp_path: Path) -> None:
@@ -354,7 +361,7 @@ async def test_a_failure_of_pyasic_keeps_the_finds(tmp_path: Path, monkeypatch: 
     notice, failure = result.stderr.splitlines()
     assert "4028, 80, 443, 4433" in notice
     assert failure == "pyasic's process ended"
-    assert len(read_proposal(tmp_path / "p.csv")) == 1
+    assert len(rows_of(tmp_path / "p.csv")) == 1
 
 
 async def test_a_full_disk_is_one_error_after_the_finds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

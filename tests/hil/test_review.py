@@ -1,19 +1,22 @@
 """A ledger held against a proposal: each kind of difference, and what an import of it writes."""
 
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
-from agent.commands.options.ledger import Kind as Chosen
 from agent.config.sections import DEFAULT_NETWORKS
 from agent.errors import ConfigError
 from agent.hil.review.applying import apply_changes
-from agent.hil.review.changes import KIND_WORDS, Change, Kind, changes
+from agent.hil.review.changes import Change, changes
+from agent.hil.review.kinds import IMPORTABLE, KIND_WORDS, Kind
 from agent.hil.review.reading import is_proposal, read_proposed
 from agent.hil.review.unread import unread_rows
 from agent.hil.scan.found import Found
 from agent.hil.scan.found import Kind as FoundKind
-from agent.hil.scan.proposal import EXTRA_COLUMNS, Proposed
+from agent.hil.scan.proposal import EXTRA_COLUMNS, Proposed, write_proposal
 from agent.site.ledger.edit import Draft, Rules
 from agent.site.ledger.reader import COLUMNS
 from agent.unit.nameplate import shipped_catalogue
@@ -136,7 +139,7 @@ def test_what_answers_and_is_not_identified_is_not_gone() -> None:
     ]
     differences = found(U1, U2, *unread_rows(finds))
     assert [(each.kind, each.unit_id, each.text) for each in differences] == [
-        (Kind.UNREADABLE, "u3", "at 10.0.0.3: not identified: a Whatsminer"),
+        (Kind.UNREADABLE, "u3", "at 10.0.0.3: not identified: this is a Whatsminer"),
         (Kind.UNREADABLE, "at-10.0.0.9", "at 10.0.0.9: not identified: x; fill in model and hashrate_th"),
     ]
     assert imported(U1, U2, *unread_rows(finds), kinds=tuple(Kind)) == LEDGER.splitlines()[1:]
@@ -326,7 +329,40 @@ def test_a_proposal_is_known_by_its_columns_in_any_case() -> None:
     assert (row.model, row.guessed, row.note) == ("T21", ("hashrate_th",), "a note")
 
 
-def test_every_kind_has_its_words_and_those_of_the_command_are_kinds() -> None:
-    """The command's choices are the kinds that an import has an effect for."""
+def test_a_proposal_is_read_as_it_was_written(tmp_path: Path) -> None:
+    """Commas, quotes and blanks included."""
+    rows = (
+        Proposed("u1", "S21", "200", "10.0.0.7", guessed=("unit_id", "hashrate_th"), note='a "b", c', source="x:1"),
+        Proposed("u2", "T21", "", "10.0.0.8"),
+    )
+    path = tmp_path / "proposal.csv"
+    write_proposal(path, rows)
+    assert read_proposed(path.read_text(encoding="utf-8"), str(path)) == rows
+
+
+def test_a_column_of_a_persons_own_is_left_out_of_a_proposal() -> None:
+    """Remarks may stand beside each row."""
+    text = "unit_id,model,hashrate_th,host,remark,guessed,note,source\nSN9,T21,190,10.0.0.9,by the door,,,x\n"
+    (row,) = read_proposed(text, "proposal.csv")
+    assert (row.unit_id, row.rack, row.note) == ("SN9", "", "")
+
+
+HEAD = "unit_id,model,hashrate_th,host,guessed,source\n"
+
+
+@given(st.text(max_size=200).map(lambda rest: HEAD + rest) | st.text(max_size=200))
+@example(HEAD + '"a')
+@example(HEAD + "\0,,,,,\n")
+def test_any_text_is_rows_or_a_message(text: str) -> None:
+    """Whatever stands in it."""
+    try:
+        rows = read_proposed(text, "proposal.csv")
+    except ConfigError:
+        return
+    assert all(isinstance(row, Proposed) for row in rows)
+
+
+def test_every_kind_has_its_words_and_most_can_be_imported() -> None:
+    """Only a unit that does not tell what it is waits for a person."""
     assert set(KIND_WORDS) == set(Kind)
-    assert {Kind(chosen) for chosen in Chosen} == set(Kind) - {Kind.UNREADABLE}
+    assert set(Kind) - set(IMPORTABLE) == {Kind.UNREADABLE}

@@ -1,10 +1,17 @@
 """A site of real and simulated units: which are shown, and which are counted."""
 
 import csv
+import re
+from ipaddress import ip_network
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
+from paths import CAPTURES
 from programs import agent, farm, get, get_json
+
+from agent.site.ledger.reader import read_ledger
+from agent.unit.nameplate import shipped_catalogue
 
 UNITS, REAL = 12, 5
 
@@ -15,6 +22,18 @@ def _make_real(ledger: Path) -> None:
         rows = list(csv.DictReader(file))
     for row in rows[:REAL]:
         row["simulated"] = ""
+    with ledger.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def _give_serials(ledger: Path, count: int) -> None:
+    """Give the first rows serial numbers and MAC addresses such as machines have; the units' own would not fit."""
+    with ledger.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    for number, row in enumerate(rows[:count]):
+        row["serial"], row["mac"] = f"DGAHDP9BDJHAE{number:04d}", ""
     with ledger.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
@@ -56,6 +75,29 @@ async def test_the_column_does_not_make_a_simulator_real(tmp_path: Path) -> None
     assert (site["units"], site["simulated_units"], site["is_simulated_counted"]) == (UNITS, UNITS, True)
     assert "<code>ledger.detect_simulated</code>" in page
     assert "ledger.detect_simulated" in said
+
+
+async def test_twins_of_real_units_are_simulated_units(tmp_path: Path) -> None:
+    """Beside the machines they are twins of, twins are shown and not counted, with the machines' model and firmware.
+
+    Their serial numbers alone give them away, at whatever address and with whatever in the column.
+    """
+    twins = ("--like", str(CAPTURES / "s19pro-stock-202212"))
+    async with farm(tmp_path, units=UNITS, options=twins):
+        ledger = tmp_path / "ledger.csv"
+        _make_real(ledger)
+        _give_serials(ledger, REAL)
+        async with agent(tmp_path, count_simulated=False, detect_simulated=False) as (_, url):
+            site = await get_json(f"{url}/api/v1/site")
+            _, exposition = await get(f"{url}/metrics")
+        assert (site["units"], site["simulated_units"], site["is_simulated_counted"]) == (REAL, UNITS - REAL, False)
+        assert exposition.count('simulated="true"') == UNITS - REAL
+    catalogue = shipped_catalogue()
+    text = re.sub(r"127\.10\.0\.", "10.0.0.", ledger.read_text(encoding="utf-8")).replace(",yes", ",")
+    entries = read_ledger(
+        text, "ledger.csv", catalogue=catalogue, zone=ZoneInfo("UTC"), networks=(ip_network("10.0.0.0/8"),)
+    ).entries
+    assert [entry.is_simulated for entry in entries] == [False] * REAL + [True] * (UNITS - REAL)
 
 
 async def test_a_site_of_simulators_alone_counts_them_and_says_so(tmp_path: Path) -> None:

@@ -3,14 +3,17 @@
 import asyncio
 import contextlib
 import csv
+import gzip
 import io
 import json
+import socket
 from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from identity_site import CONFIG, Site
+from loopback import answering, unit
 from patience import PATIENT_S
 from sim_cases import make_farm
 from web_cases import Served, served
@@ -25,7 +28,11 @@ from agent.runtime.setup import load_setup
 from simulators.strangers.surroundings import Elsewhere, Surroundings, read_strangers
 
 AROUND = Surroundings(
-    strangers=(read_strangers("whatsminer=127.77.4.1"), read_strangers("silent=127.77.4.16/28")),
+    strangers=(
+        read_strangers("auradine=127.77.4.1"),
+        read_strangers("whatsminer=127.77.4.2"),
+        read_strangers("silent=127.77.4.16/28"),
+    ),
     elsewhere=Elsewhere.REFUSE,
 )
 DISCOVERY = """\
@@ -82,7 +89,7 @@ async def looking(folder: Path) -> AsyncIterator[tuple[Site, Served]]:
 
 
 async def test_a_look_finds_what_the_ledger_lacks_and_polling_misses_nothing(tmp_path: Path) -> None:
-    """Four machines in four kinds; no skipped poll, no figure changed, and no polled unit is looked at."""
+    """Five machines in four kinds; no skipped poll, no figure changed, and no polled unit is looked at."""
     async with looking(tmp_path) as (site, running):
         agent, requests = site.agent, running.api.journal.entries
         before, polls = agent.sum_up(), len(requests)
@@ -99,18 +106,20 @@ async def test_a_look_finds_what_the_ledger_lacks_and_polling_misses_nothing(tmp
         "127.77.0.5": MachineKind.UNLISTED,
         "127.77.0.6": MachineKind.MOVED,
         "127.77.4.1": MachineKind.UNIDENTIFIED,
+        "127.77.4.2": MachineKind.UNLISTED,
     }
     assert found["127.77.0.6"].unit_id == site.unit_id(5)
     assert found["127.77.0.5"].seen.mac == site.farm.units[4].identity.mac.lower()
-    assert found["127.77.4.1"].seen.looks_like == "a Whatsminer"
+    assert found["127.77.4.1"].seen.looks_like == "an Auradine"
+    assert found["127.77.4.2"].seen.model == "Whatsminer M30S+_VE40"
     assert (look.addresses, look.silent) == (34, 16)
     # The look took two intervals at least, and the three polled units were asked as always.
     assert skipped == 0
     assert all(polled[site.unit_id(number)] >= 2 for number in range(3))
     assert (after.site.deployed_hs, after.site.units) == (before.site.deployed_hs, 4)
     assert after.site.operating_hs == pytest.approx(before.site.operating_hs, rel=0.05)
-    assert answer["machines_by_kind"] == {"unlisted": 1, "not_deployed": 1, "moved": 1, "unidentified": 1}
-    assert 'mining_site_discovered_machines{kind="unlisted",site="alpha"} 1.0' in metrics
+    assert answer["machines_by_kind"] == {"unlisted": 2, "not_deployed": 1, "moved": 1, "unidentified": 1}
+    assert 'mining_site_discovered_machines{kind="unlisted",site="alpha"} 2.0' in metrics
 
 
 async def test_a_unit_that_is_entered_disappears_with_the_reload(tmp_path: Path) -> None:
@@ -123,13 +132,80 @@ async def test_a_unit_that_is_entered_disappears_with_the_reload(tmp_path: Path)
             file.write(",".join((*row, "", "deployed", new.serial, new.mac, "yes")) + "\n")
         await site.agent.reload()
         kinds = Counter(machine.kind for machine in site.agent.discovery.figures().machines)
-    assert kinds == {MachineKind.NOT_DEPLOYED: 1, MachineKind.MOVED: 1, MachineKind.UNIDENTIFIED: 1}
+    assert kinds == {
+        MachineKind.UNLISTED: 1,
+        MachineKind.NOT_DEPLOYED: 1,
+        MachineKind.MOVED: 1,
+        MachineKind.UNIDENTIFIED: 1,
+    }
+
+
+LOOPBACK = SITE.replace("10.20.0.0/16", "127.0.0.0/8")
+
+
+async def test_a_look_outlasts_a_restart(tmp_path: Path) -> None:
+    """With its age, marked, and without what is no longer looked at; the next look is this process's own."""
+    now = [1763596800.0]
+
+    def discovery(networks: str) -> Discovery:
+        lines = f"networks = {networks}\nport = {port}"
+        setup = load_setup(written(tmp_path, f"[discovery]\n{lines}\n", site=LOOPBACK))
+        return Discovery(setup=lambda: setup, polled=tuple, wall=lambda: now[0])
+
+    async with (
+        unit(answering(b""), "127.77.200.1") as (_, port),
+        unit(answering(b""), bound=socket.create_server(("127.77.200.2", port))),
+    ):
+        first = discovery('["127.77.200.1-127.77.200.2"]')
+        look = await first.look()
+        assert look is not None
+        assert len(look.seen) == 2
+        assert not first.figures().is_restored
+        now[0] += 86_400.0
+        second = discovery('["127.77.200.1-127.77.200.2"]')
+        await second.restore()
+        assert (second.figures().look, second.figures().is_restored) == (look, True)
+        assert len(second.figures().machines) == 2
+        fewer = discovery('["127.77.200.2"]')
+        await fewer.restore()
+        assert [machine.seen.endpoint.host for machine in fewer.figures().machines] == ["127.77.200.2"]
+        now[0] += 7 * 86_400.0
+        late = discovery('["127.77.200.1"]')
+        await late.restore()
+        assert late.figures().look is None
+        await second.look()
+        assert not second.figures().is_restored
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\x1f\x8b", b"{}", gzip.compress(b'{"format":9}', mtime=0), gzip.compress(b"[[[[", mtime=0)]
+)
+async def test_a_damaged_file_is_no_look(tmp_path: Path, content: bytes) -> None:
+    """The agent begins without one."""
+    setup = load_setup(written(tmp_path, '[discovery]\nnetworks = ["127.77.200.1"]\nport = 1\n', site=LOOPBACK))
+    (tmp_path / "site.snapshot.discovery").write_bytes(content)
+    discovery = Discovery(setup=lambda: setup, polled=tuple)
+    await discovery.restore()
+    assert (discovery.figures().look, discovery.figures().is_restored) == (None, False)
+
+
+async def test_a_look_that_cannot_be_kept_is_a_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk takes nothing from it."""
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("agent.runtime.discovery_file.write_packed", full)
+    setup = load_setup(written(tmp_path, '[discovery]\nnetworks = ["127.77.200.1"]\nport = 1\n', site=LOOPBACK))
+    discovery = Discovery(setup=lambda: setup, polled=tuple)
+    assert await discovery.look() is not None
+    assert discovery.figures().look is not None
 
 
 async def test_a_look_is_made_when_the_quiet_hour_comes(tmp_path: Path) -> None:
     """Not before, once then, and not by a standby that stands by."""
     lines = 'networks = ["127.77.200.1"]\nport = 1'
-    setup = load_setup(written(tmp_path, f"[discovery]\n{lines}\n", site=SITE.replace("10.20.0.0/16", "127.0.0.0/8")))
+    setup = load_setup(written(tmp_path, f"[discovery]\n{lines}\n", site=LOOPBACK))
     day = 1763596800.0  # 2025-11-20 00:00 UTC
     now, is_active = [day + 4 * 3600.0 - 0.05], [False]
 
@@ -170,7 +246,7 @@ async def test_a_look_that_fails_is_counted_and_ends_alone(
         yield  # An async generator, as `scan` is.
 
     lines = 'networks = ["127.77.200.1"]\nport = 1'
-    setup = load_setup(written(tmp_path, f"[discovery]\n{lines}\n", site=SITE.replace("10.20.0.0/16", "127.0.0.0/8")))
+    setup = load_setup(written(tmp_path, f"[discovery]\n{lines}\n", site=LOOPBACK))
     discovery = Discovery(setup=lambda: setup, polled=tuple)
     earlier = await discovery.look()
     monkeypatch.setattr(discovery_module, "scan", failing)

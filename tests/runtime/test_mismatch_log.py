@@ -5,7 +5,8 @@ from msgspec import structs
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
-from agent.runtime.mismatch_log import LINES_AN_INTERVAL, MismatchLog
+from agent.runtime.mismatch_log import MOST_A_UNIT, MismatchLog
+from agent.runtime.naming import LINES_AN_INTERVAL, WINDOW_S
 from agent.site.mismatch import BinSource, Mismatch, ReportedBin
 from agent.site.status import UnitStatus
 
@@ -74,3 +75,24 @@ def test_lines_of_an_interval_are_bounded() -> None:
     assert [(line["event"], line["units"]) for line in lines] == [("models of more units changed", 7)]
     assert logged(log, *statuses) == []
     assert len(logged(log, differing(OTHER_MODEL, "another"))) == 1
+
+
+def test_unit_that_claims_something_else_each_time_is_named_a_few_times() -> None:
+    """It takes no more of an interval's lines. Its others are counted, and ten minutes later it is named again."""
+    log = MismatchLog()
+
+    def claims(first: int, after_s: float) -> int:
+        named = 0
+        for number in range(first, first + 50):
+            one = differing(Mismatch(f"S{number}", None))
+            assert one.reading is not None
+            one = structs.replace(one, reading=structs.replace(one.reading, at=one.reading.at + after_s + number / 10))
+            named += len(logged(log, one))
+            with capture_logs():
+                log.close_interval()
+        return named
+
+    assert claims(0, 0.0) == MOST_A_UNIT
+    assert claims(50, 0.0) == 0
+    assert len(logged(log, differing(OTHER_MODEL, "sound"))) == 1
+    assert claims(100, WINDOW_S) == MOST_A_UNIT

@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 from patience import PATIENT_S
 from programs import free_port, program, until
+from site_cases import AT, reading
 
 from agent.app import Agent
 from agent.errors import ConfigError
 from agent.runtime.reload import read_again
 from agent.runtime.setup import load_setup
 from agent.unit.coolant import CoolantLayout
+from agent.unit.reading import Poll
 
 LEDGER = """\
 unit_id,model,hashrate_th,host,container,rack,slot,deployed_from,deployed_to,status
@@ -104,6 +106,37 @@ async def test_a_reload_puts_interval_and_windows_in_force(tmp_path: Path) -> No
         assert agent.tracker.stale_after_s == 90
         assert recorder._minutes.longest_gap_s > gap_s
         assert [event.id.split(":")[1] for event in agent.book.curtailments.around(time.time()).in_force] == ["peak"]
+
+
+async def test_a_longer_interval_makes_nobody_late(tmp_path: Path) -> None:
+    """A reading of the shorter interval lives until the longer one asks again."""
+    agent = _agent(tmp_path)
+    async with agent.polling():
+        answer = Poll(unit_id="u1", at=AT, took_s=0.02, reading=reading("u1", at=AT, hashrate_5s_hs=190e12, boards=()))
+        agent._on_poll(answer, time.monotonic())
+        asked_s = agent.tracker.units["u1"].asked_at
+        (tmp_path / "site.toml").write_text(CONFIG + "[poll]\ninterval_s = 100\n", encoding="utf-8")
+        await agent.reload()
+    assert agent.tracker.refresh(at=AT + 299, clock_s=asked_s + 299) == []
+    assert len(agent.tracker.refresh(at=AT + 300, clock_s=asked_s + 300)) == 1
+
+
+async def test_a_storm_of_reloads_does_not_put_off_every_round(tmp_path: Path) -> None:
+    """The interval changes again before each round is due; rounds are made all the same."""
+    (tmp_path / "ledger.csv").write_text(LEDGER, encoding="utf-8")
+    (tmp_path / "site.toml").write_text(CONFIG + "[poll]\ninterval_s = 1\n", encoding="utf-8")
+    timer, made = Agent(load_setup(tmp_path / "site.toml")).timer, asyncio.Event()
+
+    async def tick() -> None:
+        made.set()
+
+    timer.tick = tick  # type: ignore[method-assign]
+    running = asyncio.create_task(timer.run())
+    async with asyncio.timeout(PATIENT_S):
+        while not made.is_set():
+            timer.on_interval_changed()
+            await asyncio.sleep(0.05)
+    running.cancel()
 
 
 async def test_a_reload_puts_the_catalogue_in_force(tmp_path: Path) -> None:

@@ -1,7 +1,10 @@
 """Want of sockets in the log: a line when polls begin to be skipped, one when that ended, and one for a low limit."""
 
+import asyncio
+import contextlib
 import json
 import resource
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -106,17 +109,53 @@ async def test_a_limit_that_suffices_is_not_named(
     assert lines_at_start(file_limit, units, tmp_path, monkeypatch) == []
 
 
-def lines_at_start(file_limit: int, units: int, folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """Return the log of a start of polling with 1000 polls at once by the configuration."""
+@pytest.mark.parametrize(("file_limit", "at_most"), [(16, 8), (64, 8), (100, 28), (172, 100), (65536, 100)])
+def test_web_connections_leave_polling_its_files(
+    file_limit: int, at_most: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under a limit of 64 files, 42 idle connections took all that polling needs: the limit bounds them too."""
+    assert polling_under(file_limit, tmp_path, monkeypatch).web_connections == at_most
+
+
+async def test_idle_connections_under_a_low_limit_stop_no_poll(tmp_path: Path) -> None:
+    """As many connections as the kernel takes, to an agent that may open 80 files: it polls on, and answers."""
+    limited = ("bash", "-c", 'ulimit -n 80; exec "$@"', "_", sys.executable, "-m", "agent")
+    async with farm(tmp_path, units=10), agent(tmp_path, program_of=limited) as (running, url):
+        opened = []
+        try:
+            for _ in range(100):
+                with contextlib.suppress(OSError):
+                    opened.append(await asyncio.open_connection(*url.removeprefix("http://").split(":")))
+            before = sum_of("miner_agent_polls_total", (await get(f"{url}/metrics/site"))[1])
+
+            async def has_gone_on() -> bool:
+                return sum_of("miner_agent_polls_total", (await get(f"{url}/metrics/site"))[1]) >= before + 50
+
+            await until(has_gone_on, running)
+            skipped = sum_of("miner_agent_polls_skipped_total", (await get(f"{url}/metrics/site"))[1])
+        finally:
+            for _, writer in opened:
+                writer.close()
+        assert skipped == 0
+        assert "no socket" not in running.said
+
+
+def polling_under(file_limit: int, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Polling:
+    """Return the polling of a process that may open so many files."""
     (folder / "site.toml").write_text(CONFIG, encoding="utf-8")
     (folder / "ledger.csv").touch()
     monkeypatch.setattr(polling_module, "raise_file_limit", lambda: file_limit)
-    polling = Polling(
+    return Polling(
         load_config(folder / "site.toml"),
         reader_of=lambda _: DEFAULT,
         on_poll=lambda _poll, _at: None,
         on_skipped=lambda _reason, _polls: None,
     )
+
+
+def lines_at_start(file_limit: int, units: int, folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Return the log of a start of polling with 1000 polls at once by the configuration."""
+    polling = polling_under(file_limit, folder, monkeypatch)
     entries = [entry(f"u{number}") for number in range(units)]
     with capture_logs() as lines, polling.connected(entries):
         pass

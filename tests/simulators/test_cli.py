@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
@@ -133,6 +134,15 @@ def test_one_unit_serves_its_model() -> None:
         assert b'"Type":"Antminer T21"' in ask("127.79.1.1", port, b'{"command":"version"}')
 
 
+def test_one_unit_runs_a_build_and_sleeps_if_told_so() -> None:
+    """`one --build` takes a key or a date as the unit tells it; with `--asleep` its `stats` is a header alone."""
+    options = ("--build", "Fri Oct 11 16:34:48 CST 2024", "--asleep", "--base", "127.79.1.1", "--port", "0")
+    with simulator("one", "--model", "S21:200", *options) as process:
+        port = int(lines_until(process, "^true hashrate")[1].rsplit(" ", 1)[1])
+        stats = json.loads(ask("127.79.1.1", port, b'{"command":"stats"}').rstrip(b"\0"))
+    assert [row["CompileTime"] for row in stats["STATS"]] == ["Fri Oct 11 16:34:48 CST 2024"]
+
+
 def test_recorded_replies_are_served_from_the_command_line() -> None:
     """`replay DIR DIR` gives each directory an address and prints the commands it holds."""
     folders = [str(CAPTURES / "s19pro-stock-202212"), str(CAPTURES / "s21-stock-aml-202407")]
@@ -141,6 +151,43 @@ def test_recorded_replies_are_served_from_the_command_line() -> None:
         port = int(re.search(r":(\d+)", printed[0])[1])  # type: ignore[index]
         assert printed[0] == f"127.79.2.1:{port}  s19pro-stock-202212  devs, pools, stats, summary, version"
         assert b"S19 Pro" in ask("127.79.2.1", port, b'{"command":"version"}')
+
+
+def test_replay_serves_pages_and_says_that_logins_are_not_checked() -> None:
+    """Pages have a port of their own, which is printed with their paths."""
+    folder = str(ROOT / "tests" / "web_captures" / "s21plus-stock-202503")
+    with simulator("replay", folder, "--base", "127.79.2.9", "--port", "0", "--web-port", "0") as process:
+        printed = lines_until(process, "any digest login opens")
+        assert printed[0] == "127.79.2.9  s21plus-stock-202503  its API refuses"
+        port = re.search(r"^  pages http://127\.79\.2\.9:(\d+)/  /, /cgi-bin/get_system_info\.cgi$", printed[1])
+        assert port is not None
+        with pytest.raises(urllib.error.HTTPError, match="401"):
+            urllib.request.urlopen(f"http://127.79.2.9:{port[1]}/", timeout=PATIENT_S)
+
+
+def test_a_farm_of_twins_says_what_is_not_recorded(tmp_path: Path) -> None:
+    """`farm --like` names the capture, its model and bin; the ledger marks every twin as simulated."""
+    likes = [f"{CAPTURES / 's19pro-stock-202212'}@110:3250=1", f"{CAPTURES / 's21-stock-aml-202407'}=3"]
+    options = [word for like in likes for word in ("--like", like)]
+    ledger = tmp_path / "ledger.csv"
+    with simulator(
+        *("farm", "--units", "8", *options, "--base", "127.79.2.20", "--port", "0", "--no-pages"),
+        *("--ledger-out", str(ledger)),
+    ) as process:
+        printed = lines_until(process, "true hashrate")
+        port = int(re.search(r"port (\d+)", printed[1])[1])  # type: ignore[index]
+        with ledger.open() as file:
+            rows = list(csv.DictReader(file))
+        lit = next(row for row in rows if row["model"] == "S19 Pro")
+        reply = ask(lit["host"].partition(":")[0], port, b'{"command":"version"}')
+    assert printed[2:6] == [
+        "2 like s19pro-stock-202212: S19 Pro, 110 TH/s, 3250 W",
+        "  not recorded: asleep, starting, fault; shaped like the nearest simulated stock firmware",
+        "6 like s21-stock-aml-202407: S21, 200 TH/s, 3500 W",
+        "  not recorded: asleep, starting, fault; shaped like the nearest simulated stock firmware",
+    ]
+    assert {(row["model"], row["simulated"]) for row in rows} == {("S19 Pro", "yes"), ("S21", "yes")}
+    assert b"Tue Dec  6 16:12:30 CST 2022" in reply
 
 
 def test_a_taken_port_is_one_clear_line_and_exit_1() -> None:
@@ -162,6 +209,12 @@ def test_a_taken_port_is_one_clear_line_and_exit_1() -> None:
         (["farm", "--base", "nowhere"], "base 'nowhere' is not an IPv4 address"),
         (["farm", "--control", "everywhere"], "control address 'everywhere' is not IPV4:PORT"),
         (["replay", "/nowhere"], "/nowhere: no such file or directory"),
+        (["replay", "/nowhere", "--no-pages", "--web-port", "1"], "--no-pages and --web-port exclude each other"),
+        (["replay", "/nowhere", "--over-time", "--moment", "x"], "--over-time and --moment exclude each other"),
+        (["replay", "/nowhere", "--speed", "2"], "--speed needs --over-time"),
+        (["farm", "--like", "/nowhere"], "/nowhere: no such file or directory"),
+        (["farm", "--like", "/nowhere=much"], "weight 'much' of '/nowhere=much' is not a number above 0"),
+        (["farm", "--like", "x", "--mix", "S21=100%"], "--like and --mix exclude each other"),
         (["play", "nowhere"], "nowhere: file: no scenario of that name; there are bad-psu-batch"),
         (["play", "/nowhere.toml"], "/nowhere.toml: file: no such file or directory"),
         (["play", "quiet-day", "--at-once", "--every", "often"], "--every 'often': a length of time is expected"),
@@ -174,6 +227,7 @@ def test_a_taken_port_is_one_clear_line_and_exit_1() -> None:
         (["farm", "--farm", "/nowhere.toml"], "/nowhere.toml: file: no such file or directory"),
         (["farm", "--addresses", "[b]:100:"], "'[b]:100:' is not IPV4 or IPV4:PORT"),
         (["one", "--model", "T21:much"], "bin 'much' of 'T21:much' is not a number of TH/s"),
+        (["one", "--build", "S9-2016"], "unknown firmware build 'S9-2016'; known: s21-202407 (Thu Jul 11 16:38:25"),
         (["one", "--model", "T21:186"], "model 'T21' has no sourced bin of 186 TH/s; it has: 190"),
     ],
 )

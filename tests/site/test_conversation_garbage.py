@@ -9,8 +9,9 @@ from capture_files import INVALID_COMMAND, S21_STATS
 
 from agent.errors import DisconnectedError, PollError, drop_frames
 from agent.site.cpu_budget import CpuAccount
-from agent.unit.antminer import conversation
+from agent.unit import registry
 from agent.unit.antminer.conversation import POOLS, STATS, STATS_NEW_API, SUMMARY, SUMMARY_NEW_API, VERSION
+from agent.unit.reader import AnyReader
 
 AT = 1763674560.0
 POLLS = 100
@@ -23,13 +24,14 @@ ANSWERS: Mapping[str, bytes | None] = {
     "does not know": INVALID_COMMAND,
     "has no figures": WITHOUT_FIGURES,
     "garbage": b"[[nan,,",
+    "another protocol": b"HTTP/1.1 400 Bad Request\r\n\r\n",
 }
 STATS_ANSWERS: Mapping[str, bytes | None] = {**ANSWERS, "healthy": S21_STATS}
 
 
-def _poll(unit: Mapping[bytes, bytes | None], *, is_metered: bool) -> None:
-    """Hold one conversation as the client does; its result or error is dropped."""
-    talk = conversation.converse("u1", conversation.Memory(), nameplate=None, slow_every=1, wall=lambda: AT)
+def _poll(reader: AnyReader, unit: Mapping[bytes, bytes | None], *, is_metered: bool) -> None:
+    """Hold a unit's first conversation as the client does; its result or error is dropped."""
+    talk = reader.converse("u1", reader.new_memory(), nameplate=None, slow_every=1, wall=lambda: AT)
     if is_metered:
         talk = CpuAccount(lambda: 0.0, 0.0).metered(talk)
     try:
@@ -45,21 +47,23 @@ def _poll(unit: Mapping[bytes, bytes | None], *, is_metered: bool) -> None:
         talk.close()
 
 
+@pytest.mark.parametrize("reader", registry.READERS)
 @pytest.mark.parametrize("is_metered", [False, True], ids=["", "metered"])
 @pytest.mark.parametrize("first", STATS_ANSWERS)
 @pytest.mark.parametrize("others", ANSWERS)
-def test_nothing_is_left_to_collect(first: str, others: str, *, is_metered: bool) -> None:
+def test_nothing_is_left_to_collect(reader: str, first: str, others: str, *, is_metered: bool) -> None:
     """Whatever a unit says to its first request and to the others, reference counting frees all of the poll."""
     unit = dict.fromkeys((STATS, SUMMARY, SUMMARY_NEW_API, POOLS, VERSION), ANSWERS[others])
     unit[STATS_NEW_API] = STATS_ANSWERS[first]
-    _poll(unit, is_metered=is_metered)
+    chosen = registry.READERS[reader]
+    _poll(chosen, unit, is_metered=is_metered)
     gc.disable()
     # What others left is looked at neither before nor after.
     gc.freeze()
     gc.set_debug(gc.DEBUG_SAVEALL)
     try:
         for _ in range(POLLS):
-            _poll(unit, is_metered=is_metered)
+            _poll(chosen, unit, is_metered=is_metered)
         gc.collect()
         left = Counter(type(one).__name__ for one in gc.garbage)
     finally:

@@ -10,7 +10,8 @@ from site_cases import AT, answered, entry, failed, reading
 
 from agent.errors import OtherUnitError
 from agent.site.ledger.delta import LedgerDelta
-from agent.site.mismatch import BinSource, Mismatch, ReportedBin, mismatch_of, reported_bin
+from agent.site.mismatch import BinSource, Mismatch, ReportedBin, mismatch_of, reported_bin, with_mismatch
+from agent.site.reasons import MAX_WHY, PLAIN, Finding, Reason
 from agent.site.status import UnitStatus
 from agent.site.tracker import Tracker
 from agent.text.unit_notes import coolant_text, mismatch_text, unit_notes
@@ -169,7 +170,42 @@ def test_status_carries_the_mismatch_and_changes_nothing_else() -> None:
     right, wrong = (recorded(tracked(nameplate), says(f"Antminer {model}")) for model in ("S21", "S21 Pro"))
     assert right.mismatch is None
     assert wrong.mismatch == Mismatch("S21 Pro", None)
-    assert structs.replace(wrong, mismatch=None, reading=right.reading) == right
+    assert (wrong.reason, wrong.why) == (Reason.WRONG_ROW, "reports S21 Pro; its row says S21 of 200 TH/s")
+    told = {"mismatch": None, "reading": right.reading, "reason": right.reason, "why": right.why}
+    assert structs.replace(wrong, **told) == right
+
+
+CLOCK, BOARD = (Finding(reason, reason.value) for reason in (Reason.CLOCK_LOW, Reason.BOARD_ABSENT))
+BY_BIN = Mismatch(None, ReportedBin(188e12, IDEAL))
+BY_MODEL = Mismatch("T21", ReportedBin(190e12, IDEAL))
+
+
+@pytest.mark.parametrize(
+    ("mismatch", "finding", "order"),
+    [
+        (BY_BIN, PLAIN[Reason.HASHING], [Reason.WRONG_ROW]),
+        (BY_BIN, CLOCK, [Reason.WRONG_ROW, Reason.CLOCK_LOW]),
+        (BY_BIN, BOARD, [Reason.BOARD_ABSENT, Reason.WRONG_ROW]),
+        (BY_MODEL, BOARD, [Reason.WRONG_ROW, Reason.BOARD_ABSENT]),
+        (BY_MODEL, PLAIN[Reason.HELD_BACK], [Reason.HELD_BACK, Reason.WRONG_ROW]),
+    ],
+)
+def test_a_wrong_row_comes_before_what_it_explains(mismatch: Mismatch, finding: Finding, order: list[Reason]) -> None:
+    """A shortfall against another machine's nameplate is none; of the same model a dead board still is."""
+    first, others = with_mismatch(row("S21", 200), mismatch, finding, ())
+    assert [first.reason, *(each.reason for each in others)] == order
+
+
+def test_a_unit_that_does_not_hash_keeps_its_reason() -> None:
+    """What stopped it matters before what it is."""
+    status = recorded(tracked(row("S21", 200)), says("Antminer T21", mode=Mode.SLEEP))
+    assert (status.reason, status.mismatch) == (Reason.ASLEEP, Mismatch("T21", None))
+
+
+def test_the_words_of_a_wrong_row_are_bounded() -> None:
+    """A model of ten kilobytes does not come into them."""
+    first, _ = with_mismatch(row("S21", 200), Mismatch("T" * 10_000, None), PLAIN[Reason.HASHING], ())
+    assert len(first.why) <= MAX_WHY
 
 
 def test_mismatch_lasts_until_the_unit_the_row_or_the_catalogue_changes() -> None:

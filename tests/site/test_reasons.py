@@ -38,7 +38,7 @@ from agent.site.curtailment.events import Curtailments, Event, Scope
 from agent.site.reasons import MAX_WHY, PLAIN, REASONS, Finding, Reason, Severity, most_severe_first
 from agent.site.status import UnitStatus, reason_of
 from agent.site.tracker import Tracker
-from agent.unit.reading import Fault, Mode, Poll, PoolReading
+from agent.unit.reading import Fault, Identity, Mode, Poll, PoolReading
 
 DOCS = Path(__file__).parents[2] / "docs" / "reasons.md"
 HEAD = "| Reason | Words | Severity | Check first |\n|---|---|---|---|\n"
@@ -141,6 +141,7 @@ GIVEN = {
     Reason.RESTARTING: lambda: _judged(answered(), failed(RESET)),
     Reason.BOOTING: lambda: _judged(answered(**IDLE, uptime_s=20.0)),
     Reason.RAMPING_UP: lambda: _judged(answered(hashrate_5s_hs=100 * TH, uptime_s=90.0)),
+    Reason.WRONG_ROW: lambda: _judged(answered(identity=Identity(model="Antminer T21"))),
     Reason.BOARD_ABSENT: lambda: _judged(answered(hashrate_5s_hs=196 * TH, boards=BOARDS[:2])),
     Reason.CHIPS_MISSING: lambda: _judged(answered(hashrate_5s_hs=284 * TH, boards=(*BOARDS[:2], board(2, chips=88)))),
     Reason.CHIPS_BAD: lambda: _judged(answered(hashrate_5s_hs=284 * TH, boards=(*BOARDS[:2], board(2, bad_chips=9)))),

@@ -294,9 +294,19 @@ def test_another_time_holds_for_readings_that_are_there(stale_after_s: float, fr
     """A reading of before a change to a slower or faster pace lives as long as one of after it."""
     one = tracker()
     one.record(answered(), clock_s=0.0)
-    one.set_stale_after(stale_after_s)
+    one.set_stale_after(stale_after_s, shortens=True)
     assert one.refresh(at=AT + fresh_until_s, clock_s=fresh_until_s - 0.1) == []
     assert len(one.refresh(at=AT + fresh_until_s, clock_s=fresh_until_s)) == 1
+
+
+def test_a_shorter_time_may_wait_for_the_next_poll() -> None:
+    """A reload with a shorter interval: readings of before keep their time, those of after have the new one."""
+    one = tracker(entry("before"), entry("after"))
+    one.record(answered("before"), clock_s=0.0)
+    one.set_stale_after(10.0, shortens=False)
+    one.record(answered("after"), clock_s=0.0)
+    overdue = [[s.entry.unit_id for s, _ in one.refresh(at=AT + now, clock_s=now)] for now in (9.9, 10.0, 29.9, 30.0)]
+    assert overdue == [[], ["after"], [], ["before"]]
 
 
 def test_a_longer_time_makes_nothing_fresh() -> None:
@@ -311,7 +321,7 @@ def test_a_longer_time_makes_nothing_fresh() -> None:
     one.record(answered("fine"), clock_s=31.0)
     one.distrust(clock_s=32.0)
     before = {unit_id: unit.fresh_until for unit_id, unit in one.units.items()}
-    one.set_stale_after(10 * STALE_AFTER_S)
+    one.set_stale_after(10 * STALE_AFTER_S, shortens=True)
     assert {unit_id: unit.fresh_until for unit_id, unit in one.units.items()} == before
 
 

@@ -4,8 +4,18 @@ from pathlib import Path
 
 from paths import CAPTURES
 
+from agent.hil.capture.form import GOLDEN, MANIFEST, SOURCES, TIMINGS
+
 FOLDERS = tuple(sorted(path for path in CAPTURES.iterdir() if path.is_dir()))
-FILES = tuple(sorted(path for folder in FOLDERS for path in folder.iterdir()))
+_NO_REPLIES = frozenset({GOLDEN, MANIFEST, SOURCES, TIMINGS})
+
+
+def replies_in(folder: Path) -> list[Path]:
+    """Return the replies of a capture, those of its moments too; what is beside them is none."""
+    return sorted(path for path in folder.rglob("*") if path.is_file() and path.name not in _NO_REPLIES)
+
+
+FILES = tuple(sorted(path for folder in FOLDERS for path in replies_in(folder)))
 
 
 def capture(name: str) -> bytes:

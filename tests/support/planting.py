@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from capture_files import replies_in
 from hypothesis import strategies as st
 
 from agent.hil.redaction.redactor import Redactor
@@ -89,9 +90,7 @@ def written(secret: str) -> bytes:
 
 def capture_of(folder: Path) -> dict[str, bytes]:
     """Return the replies and pages of a capture by name, in order."""
-    return {
-        path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file() and path.suffix != ".md"
-    }
+    return {path.name: path.read_bytes() for path in replies_in(folder)}
 
 
 def redacted(capture: Mapping[str, bytes], redactor: Redactor | None = None) -> dict[str, bytes]:

@@ -10,6 +10,7 @@ from agent.site.tracker import Tracker
 from agent.unit.antminer.conversation import Memory, converse
 from agent.unit.nameplate import shipped_catalogue
 from agent.unit.reading import Poll, UnitReading
+from simulators.farm.farm import Farm
 from simulators.unit.unit import Unit
 
 CATALOGUE = shipped_catalogue()
@@ -37,9 +38,11 @@ class Polled:
         units: The units.
         at: Simulated Unix time, s; also the monotonic clock.
         slow_every: Share counters are requested in every n-th poll.
+        farm: The farm they are in; for units on their own none.
     """
 
-    def __init__(self, units: Iterable[Unit], *, at: float, slow_every: int = 30) -> None:
+    def __init__(self, units: Iterable[Unit], *, at: float, slow_every: int = 30, farm: Farm | Alone = ALONE) -> None:
+        self._farm = farm
         self.units = tuple(units)
         self.tracker = Tracker(map(declared, self.units), stale_after_s=30.0, at=at)
         self._nameplates = {unit.identity.unit_id: declared(unit).nameplate for unit in self.units}
@@ -73,7 +76,7 @@ class Polled:
         )
         request = next(talk)
         while True:
-            answer, _ = asked(ALONE, unit, request, at)
+            answer, _ = asked(self._farm, unit, request, at)
             try:
                 request = talk.throw(answer) if isinstance(answer, PollError) else talk.send(answer)
             except StopIteration as end:

@@ -30,6 +30,10 @@ class Alone:
         """Return the unit itself."""
         return unit
 
+    def twin_of(self, unit: Unit) -> None:
+        """Return None: it is no twin."""
+        del unit
+
 
 def received(reply: bytes | Delivery, *, deadline_s: float = DEADLINE_S) -> tuple[bytes | PollError, float]:
     """Return a reply, or the error it becomes, and the seconds until then."""

@@ -8,6 +8,7 @@ import typer
 
 from agent.commands.deferred import Group, command
 from agent.commands.options.shared import PlaceRules, PlainJson
+from agent.hil.review.kinds import Kind
 
 app = typer.Typer(
     name="ledger",
@@ -16,17 +17,6 @@ app = typer.Typer(
     no_args_is_help=True,
     help="Show, compare and change the dated list of what is deployed. Changes leave the past as it was.",
 )
-
-
-class Kind(StrEnum):
-    """Kinds of differences between a ledger and a proposal that can be imported."""
-
-    NEW = "new"
-    MOVED = "moved"
-    EXCHANGED = "exchanged"
-    MODEL = "model"
-    IDENTITY = "identity"
-    GONE = "gone"
 
 
 class Form(StrEnum):

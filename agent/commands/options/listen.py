@@ -24,6 +24,7 @@ def listen(
     out_file: Annotated[Path, typer.Option("--out", help="File of places; a walk adds to it.")] = Path("places.csv"),
     is_undone: Annotated[bool, typer.Option("--undo", help="Take the last unit in the file back, and end.")] = False,
     bind: Annotated[str, typer.Option("--bind", help="Address to listen on.")] = "0.0.0.0",
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object a line for each event.")] = False,
 ) -> None:
     """Fill a rack slot by slot: press each unit's IP report button, and it gets the next slot.
 

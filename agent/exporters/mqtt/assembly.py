@@ -14,7 +14,7 @@ from agent.exporters.mqtt.exporter import MqttExporter
 from agent.exporters.mqtt.gateway import Heartbeat
 from agent.exporters.mqtt.home_assistant import discovery
 from agent.exporters.mqtt.intake import Door, Intake
-from agent.exporters.mqtt.links import Link, outbox_path
+from agent.exporters.mqtt.links import Link, outbox_path, run_mark
 from agent.exporters.mqtt.meters import MqttMeters
 from agent.exporters.mqtt.outbox import Outbox
 from agent.exporters.mqtt.outlet import Outlet
@@ -52,7 +52,8 @@ def assemble(
         rng: Source of jitter and canary nonces.
     """
     rng = rng or random.Random()
-    composer = Composer(site, boot_id=uuid.uuid4().hex, version=version, started_at=wall())
+    mark = run_mark(links)
+    composer = Composer(site, boot_id=mark + uuid.uuid4().hex[len(mark) :], version=version, started_at=wall())
     # The configuration makes sure that all brokers with meters have the same value.
     ages_s = [section.meter_max_age_s for section in sections if section.meters]
     meters = MqttMeters(max_age_s=ages_s[0] if ages_s else 0.0)

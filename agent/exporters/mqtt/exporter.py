@@ -106,11 +106,6 @@ class MqttExporter:
                     if outlet.node is not None:
                         outlet.node.stop.set()
 
-    @property
-    def run_id(self) -> str:
-        """The id of this run, which every message carries as `boot_id`."""
-        return self._composer.boot_id
-
     def leave_to_another(self) -> None:
         """End without announcing that the agent stopped: another one publishes the site already."""
         for outlet in self.outlets:

@@ -1,5 +1,6 @@
 """Address and credentials of each broker, with the secrets and certificates from the configuration read and checked."""
 
+import hashlib
 import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -51,6 +52,14 @@ class _ClosingSocket(ssl.SSLSocket):
         except BaseException:
             self.close()
             raise
+
+
+def run_mark(links: Sequence[Link]) -> str:
+    """Return the first 8 digits of the ids of all runs of the agent with these links, over restarts.
+
+    Client ids tell agents apart at a broker, so they tell their runs apart too.
+    """
+    return hashlib.blake2s("\n".join(link.client_id for link in links).encode(), digest_size=4).hexdigest()
 
 
 def outbox_path(section: MqttSection, config_file: Path) -> Path:

@@ -160,6 +160,12 @@ _AGENT: tuple[Family[AgentNumbers] | Timing, ...] = (
         kind=Kind.COUNTER,
     ),
     _own(
+        "miner_agent_unread_fields",
+        "Fields of units' replies that the agent does not read and nobody left out on purpose, each once a firmware;"
+        " /api/v1/unread names them.",
+        lambda own: (((), own.unread_fields() if own.unread_fields else None),),
+    ),
+    _own(
         "miner_agent_units",
         "Units that this agent exports.",
         lambda own: (((), own.units()),),

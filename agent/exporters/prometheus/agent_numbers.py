@@ -59,6 +59,7 @@ class AgentNumbers:
         identity_figures: The figures of the scrape being made, so that all its families agree.
         discovery: Returns what was found at addresses that are not polled.
         discovery_figures: Those figures for the scrape being made.
+        unread_fields: Returns how many fields of units' replies nobody reads; None until it is set.
         http_refused: Clients that the web server turned away, by reason.
         curtailments_kept: Returns True if declared curtailments are on disk, None before the first attempt.
         reload_successful: True if configuration and ledger last loaded successfully; None before the first load.
@@ -97,6 +98,7 @@ class AgentNumbers:
         self.identity_figures = IdentityFigures()
         self.discovery: Callable[[], DiscoveryFigures] = DiscoveryFigures
         self.discovery_figures = DiscoveryFigures()
+        self.unread_fields: Callable[[], int] | None = None
         self.http_refused = new_counts()
         self.curtailments_kept: Callable[[], bool | None] = lambda: None
         self.reload_successful: bool | None = None

@@ -218,6 +218,20 @@ SITE_FAMILIES: tuple[Family[SiteFigures], ...] = (
         labels=("site",),
         samples=lambda figures: (((), figures.site.coverage_ratio),),
     ),
+    Family(
+        name="mining_site_reader_units",
+        help="Units whose reading counts, by the reader that read them (antminer: stock firmware).",
+        kind=Kind.GAUGE,
+        labels=("site", "reader"),
+        samples=lambda figures: [((reader,), units) for reader, units in figures.mix.units_by_reader.items()],
+    ),
+    Family(
+        name="mining_site_window_operating_hashrate_hashes_per_second",
+        help=f"Operating hashrate by the time over which its rates were averaged, {_OF_THIS_MOMENT}.",
+        kind=Kind.GAUGE,
+        labels=("site", "window"),
+        samples=lambda figures: [((name,), rate_hs) for name, rate_hs in figures.mix.operating_hs_by_window.items()],
+    ),
     *POWER_FAMILIES,
 )
 

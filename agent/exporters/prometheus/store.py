@@ -181,6 +181,10 @@ class Metrics:
         """Export what `discovery` says was found at addresses that are not polled."""
         self.own.discovery = discovery
 
+    def watch_unread(self, names: Callable[[], int]) -> None:
+        """Export how many fields nobody reads."""
+        self.own.unread_fields = names
+
     def watch_history(self, health: Health) -> None:
         """Export the health of the history writer."""
         self.own.history = health

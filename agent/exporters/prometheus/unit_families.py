@@ -46,6 +46,7 @@ class UnitInfo(NamedTuple):
     entry: LedgerEntry
     identity: Identity | None
     dialect: Dialect | None
+    reader: str = ""
 
 
 def info_of(status: UnitStatus) -> UnitInfo:
@@ -53,7 +54,7 @@ def info_of(status: UnitStatus) -> UnitInfo:
     reading = status.reading
     if reading is None:
         return UnitInfo(status.entry, None, None)
-    return UnitInfo(status.entry, reading.identity, reading.dialect)
+    return UnitInfo(status.entry, reading.identity, reading.dialect, reading.reader)
 
 
 def judged(status: UnitStatus) -> UnitStatus | None:
@@ -80,12 +81,12 @@ BY_SLOT: Mapping[int, tuple[str]] = {slot: (str(slot),) for slot in range(BOARDS
 UNIT_LABELS = ("site", "container", "unit")
 _INFO_LABELS = (
     *("rack", "slot", "model", "host", "firmware", "serial", "mac", "dialect", "cooling"),
-    "simulated",
+    *("simulated", "reader"),
 )
 
 
 def _info(subject: UnitInfo) -> Iterable[Sample]:
-    entry, identity, dialect = subject
+    entry, identity, dialect, reader = subject
     values = (
         entry.place.rack,
         entry.place.slot,
@@ -97,6 +98,7 @@ def _info(subject: UnitInfo) -> Iterable[Sample]:
         dialect or "",
         entry.nameplate.cooling,
         "true" if entry.is_simulated else "false",
+        reader,
     )
     return ((values, 1),)
 

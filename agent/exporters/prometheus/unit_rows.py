@@ -203,6 +203,7 @@ class _Unit(msgspec.Struct, gc=False):
     entry: object = None
     identity: object = None
     dialect: object = None
+    reader: str = ""
     reason: Reason | None = None
     status: UnitStatus | None = None
 
@@ -259,7 +260,8 @@ class UnitRows:
         if is_moved:
             self._put_entry(cell, entry)
         info = info_of(status)
-        if unit.entry is not entry or unit.identity is not info.identity or unit.dialect is not info.dialect:
+        is_known = unit.identity is info.identity and unit.dialect is info.dialect and unit.reader == info.reader
+        if unit.entry is not entry or not is_known:
             self._put_info(unit, info, status.reading)
         unit.status = status
         reason = None if status.reason is Reason.HASHING else shown_reason(status)
@@ -302,7 +304,7 @@ class UnitRows:
             elif unit.identity is not None:
                 unit.info_at = reading.at
         self._now.infos[unit.cell] = _INFO.render(self._now.bases[unit.cell], info)
-        unit.entry, unit.identity, unit.dialect = info
+        unit.entry, unit.identity, unit.dialect, unit.reader = info
 
     def _add(self, unit_id: str) -> _Unit:
         if self._free_cells:

@@ -56,6 +56,7 @@ class DiscoveryAnswer(msgspec.Struct, frozen=True, kw_only=True):
         ranges: The ranges that are looked at.
         next_look_at: When the next look is due.
         looked_at: When the latest look ended; null before the first.
+        is_restored: That look was made before this agent started.
         took_s: How long it took, s.
         addresses, refused, silent: Addresses looked at, and how many of them refused or did not answer.
         machines_by_kind: Number of machines of each kind; empty before the first look.
@@ -69,6 +70,7 @@ class DiscoveryAnswer(msgspec.Struct, frozen=True, kw_only=True):
     is_looking: bool
     next_look_at: datetime | None
     looked_at: datetime | None
+    is_restored: bool
     took_s: float | None
     addresses: int | None
     refused: int | None
@@ -91,6 +93,7 @@ def discovery_answer(figures: DiscoveryFigures, statuses: Iterable[UnitStatus], 
         is_looking=figures.is_looking,
         next_look_at=None if figures.next_at is None else datetime.fromtimestamp(figures.next_at, UTC),
         looked_at=None if look is None else datetime.fromtimestamp(look.ended, UTC),
+        is_restored=figures.is_restored,
         took_s=None if look is None else round(look.ended - look.began, 3),
         addresses=None if look is None else look.addresses,
         refused=None if look is None else look.refused,

@@ -26,10 +26,12 @@ def discovery_card(figures: DiscoveryFigures, zone: ZoneInfo) -> str:
     more = len(machines) - MACHINES_NAMED
     rest = f'<p class="soft">and {more:,} more</p>' if more > 0 else ""
     ended = datetime.fromtimestamp(look.ended, zone)
+    restored = ", before this agent started" if figures.is_restored else ""
     return (
         f'<section class="card"><h2>Not in the ledger: {len(machines):,} machine{"s"[: len(machines) > 1]}</h2>'
         f'<ul class="events">{listed}</ul>{rest}'
-        f'<p class="scale">as of {ended:%Y-%m-%d %H:%M} in {escape(zone.key)}; counted in no figure</p></section>'
+        f'<p class="scale">as of {ended:%Y-%m-%d %H:%M} in {escape(zone.key)}{restored}; counted in no figure</p>'
+        "</section>"
     )
 
 

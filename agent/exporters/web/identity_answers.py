@@ -12,11 +12,14 @@ class WhereaboutsAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """Address and standing of one unit.
 
     Attributes:
+        standing: Whether it is where the ledger has it, by the MAC address or serial number on its page; whether it is
+            the model and bin of its row is in `row_differs`.
         ledger_address: Address of the unit in the ledger.
         address: Address where its own identity was last seen; null if it is at no known address.
         address_changed: True if the two addresses differ.
         answered_by: Id of the ledger's unit that last answered at `ledger_address`.
         seen_at: Time of that sighting.
+        row_differs: The model or bin that the unit reports, and its row's; null if they agree, or are not known.
     """
 
     unit_id: str
@@ -26,6 +29,7 @@ class WhereaboutsAnswer(msgspec.Struct, frozen=True, kw_only=True):
     address_changed: bool
     answered_by: str | None
     seen_at: datetime | None
+    row_differs: str | None = None
 
 
 class UnknownUnitAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,8 +53,8 @@ class IdentityAnswer(msgspec.Struct, frozen=True, kw_only=True):
     unknown_units: list[UnknownUnitAnswer]
 
 
-def whereabouts_answer(where: Whereabouts) -> WhereaboutsAnswer:
-    """Return the answer about one unit."""
+def whereabouts_answer(where: Whereabouts, row_differs: str | None = None) -> WhereaboutsAnswer:
+    """Return the answer about one unit; `row_differs` as in the answer."""
     return WhereaboutsAnswer(
         unit_id=where.unit_id,
         standing=where.standing,
@@ -59,6 +63,7 @@ def whereabouts_answer(where: Whereabouts) -> WhereaboutsAnswer:
         address_changed=where.standing is Standing.MOVED,
         answered_by=None if where.occupant is None else where.occupant.unit_id,
         seen_at=None if where.seen is None else datetime.fromtimestamp(where.seen.at, UTC),
+        row_differs=row_differs,
     )
 
 

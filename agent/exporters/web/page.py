@@ -15,10 +15,12 @@ from zoneinfo import ZoneInfo
 from agent.exporters.web.curtailment_card import curtailment_card
 from agent.exporters.web.discovery_card import discovery_card
 from agent.exporters.web.mismatch_card import mismatch_card
+from agent.exporters.web.unread_card import unread_card
 from agent.hil.discovery.figures import DiscoveryFigures
 from agent.site.event_figures import EventFigures
 from agent.site.status import UnitState, UnitStatus
 from agent.site.totals import Figures, SiteFigures
+from agent.site.unread import UnreadFigures
 from agent.text.lateness import why_text
 from agent.text.losses import CAUSE_WORDS, LossLine, largest_losses, loss_lines, units_text
 from agent.text.numbers import SURE_COVERAGE_RATIO, TARGET_RATIO, duration_text, hashrate_text, ratio_text
@@ -31,6 +33,7 @@ ALSO_SHOWN = 2
 REFRESH_S = 10
 UTC_ZONE = ZoneInfo("UTC")
 NOTHING_FOUND = DiscoveryFigures()
+NOTHING_UNREAD = UnreadFigures()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +55,7 @@ class Shown:
         seen_from: Unix time since which every unit has been watched, s; None before that.
         standby: The agent's part as a standby, in words; None if it is none.
         discovery: What was found at addresses that are not polled.
+        unread: Fields of units' replies that nobody reads.
     """
 
     site: str
@@ -69,6 +73,7 @@ class Shown:
     seen_from: float | None = None
     standby: str | None = None
     discovery: DiscoveryFigures = NOTHING_FOUND
+    unread: UnreadFigures = NOTHING_UNREAD
 
     @property
     def counted(self) -> Iterable[UnitStatus]:
@@ -91,6 +96,7 @@ def render(shown: Shown) -> str:
             _worst(shown),
             mismatch_card(shown.statuses),
             discovery_card(shown.discovery, shown.zone),
+            unread_card(shown.unread),
         ]
     title = escape(shown.site)
     return "\n".join(
@@ -321,6 +327,7 @@ def _footer(shown: Shown) -> str:
         ("/api/v1/units?sort=-shortfall", "units as JSON"),
         ("/api/v1/history", "history as JSON"),
         ("/api/v1/discovery", "discovery as JSON"),
+        ("/api/v1/unread", "unread fields as JSON"),
         ("/api/v1/schema", "JSON Schema"),
         ("/readyz", "readiness"),
         ("/healthz", "health"),

@@ -32,12 +32,14 @@ from agent.exporters.web.site_answers import Role, schema, site_answer
 from agent.exporters.web.threads import in_thread
 from agent.exporters.web.unit_answers import unit_answer, unit_list_answer
 from agent.exporters.web.unit_query import parse_query
+from agent.exporters.web.unread_answers import unread_answer
 from agent.hil.discovery.figures import DiscoveryFigures
 from agent.site.energy import Energy
 from agent.site.identity.figures import IdentityFigures
 from agent.site.identity.whereabouts import Whereabouts
 from agent.site.status import UnitStatus
 from agent.site.totals import SiteFigures
+from agent.site.unread import UnreadFigures
 
 SITE_HEADER = "Hashsight-Site"
 """Names the site in answers of ``/readyz``."""
@@ -81,6 +83,7 @@ class Source:
         history_trouble: Returns why history is not being written; None while it is, or if none is kept.
         identity: Returns the units that are not at their ledger address.
         discovery: Returns what was found at addresses that are not polled.
+        unread: Returns the fields of units' replies that nobody reads.
         whereabouts: Returns where one unit is; None if identities are not checked.
         curtailments: The API for curtailments; None leaves out its routes.
         energy: Returns the energy counters.
@@ -110,6 +113,7 @@ class Source:
     history_trouble: Callable[[], str | None] = lambda: None
     identity: Callable[[], IdentityFigures] = IdentityFigures
     discovery: Callable[[], DiscoveryFigures] = DiscoveryFigures
+    unread: Callable[[], UnreadFigures] = UnreadFigures
     whereabouts: Callable[[str], Whereabouts | None] = lambda _: None
     curtailments: CurtailmentApi | None = None
     energy: Callable[[], Energy | None] = lambda: None
@@ -214,6 +218,12 @@ async def _discovery(request: web.Request) -> web.Response:
         return await in_thread(lambda: json_response(discovery_answer(figures, statuses, now)))
 
 
+async def _unread(request: web.Request) -> web.Response:
+    source = request.app[_SOURCE]
+    async with request.app[BODIES].turn("answer"):
+        return json_response(unread_answer(source.unread(), source.wall()))
+
+
 async def _history(request: web.Request) -> web.Response:
     source = request.app[_SOURCE]
     if source.history is None:
@@ -259,6 +269,7 @@ async def _page(request: web.Request) -> web.Response:
             seen_from=source.seen_from(),
             standby=source.standby(),
             discovery=source.discovery(),
+            unread=source.unread(),
         )
         return await in_thread(lambda: web.Response(text=render(shown), content_type="text/html"))
 
@@ -288,6 +299,7 @@ def _application(source: Source) -> web.Application:
             web.get("/api/v1/history", _history),
             web.get("/api/v1/identity", _identity),
             web.get("/api/v1/discovery", _discovery),
+            web.get("/api/v1/unread", _unread),
             web.get("/api/v1/schema", _schema),
             *(source.curtailments.routes() if source.curtailments else ()),
         ]

@@ -18,6 +18,7 @@ from agent.exporters.web.history_api import HistoryAnswer
 from agent.exporters.web.identity_answers import IdentityAnswer
 from agent.exporters.web.responses import ErrorAnswer
 from agent.exporters.web.unit_answers import UnitAnswer, UnitsAnswer, age_s, time_of
+from agent.exporters.web.unread_answers import UnreadAnswer
 from agent.site.curtailment.events import Phase
 from agent.site.energy import Energy
 from agent.site.event_figures import EventFigures
@@ -138,6 +139,20 @@ class ModelAnswer(msgspec.Struct, frozen=True, kw_only=True):
     figures: GroupAnswer
 
 
+class FirmwareAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """Units that run one firmware.
+
+    Attributes:
+        reader: Name of the reader that reads it.
+        firmware: In its own words; empty if it does not say.
+        units: Units whose reading counts.
+    """
+
+    reader: str
+    firmware: str
+    units: int
+
+
 class SiteAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """The site's figures.
 
@@ -162,6 +177,9 @@ class SiteAnswer(msgspec.Struct, frozen=True, kw_only=True):
         delivered_1h_hs, delivered_24h_hs: Hashrate that pools credited, over the units for which it is known.
         delivered_1h_coverage_ratio, delivered_24h_coverage_ratio: Nameplate share of these units.
         joules_by_source: Energy since the agent started; sources without any are absent.
+        units_by_reader: Units whose reading counts, by the reader that read them.
+        firmwares: The same units by reader and firmware, in the order of their names; after the first 32 ``other``.
+        operating_hs_by_window: Operating hashrate by the time over which its rates were averaged.
     """
 
     site: str
@@ -190,6 +208,9 @@ class SiteAnswer(msgspec.Struct, frozen=True, kw_only=True):
     delivered_24h_hs: float | None
     delivered_24h_coverage_ratio: float | None
     joules_by_source: dict[PowerSource, float] | None
+    units_by_reader: dict[str, int] | None
+    firmwares: list[FirmwareAnswer] | None
+    operating_hs_by_window: dict[str, float] | None
     figures: GroupAnswer | None
     containers: list[ContainerAnswer] | None
     racks: list[RackAnswer] | None
@@ -203,6 +224,7 @@ ANSWERS: dict[str, type[msgspec.Struct]] = {
     "/api/v1/history": HistoryAnswer,
     "/api/v1/identity": IdentityAnswer,
     "/api/v1/discovery": DiscoveryAnswer,
+    "/api/v1/unread": UnreadAnswer,
     "/api/v1/curtailments": CurtailmentsAnswer,
 }
 
@@ -274,6 +296,14 @@ def site_answer(
         delivered_24h_hs=figures.delivered_24h_hs if figures else None,
         delivered_24h_coverage_ratio=figures.delivered_24h_coverage_ratio if figures else None,
         joules_by_source=energy.site if energy and figures else None,
+        units_by_reader=figures.mix.units_by_reader if figures else None,
+        firmwares=[
+            FirmwareAnswer(reader=reader, firmware=firmware, units=units)
+            for (reader, firmware), units in figures.mix.units_by_firmware.items()
+        ]
+        if figures
+        else None,
+        operating_hs_by_window=figures.mix.operating_hs_by_window if figures else None,
         figures=_group(figures.site) if figures else None,
         containers=[
             ContainerAnswer(container=name, figures=_group(sums)) for name, sums in figures.by_container.items()

@@ -281,7 +281,11 @@ def unit_answer(
         delivered_1h_hs=delivered_1h_hs,
         delivered_24h_hs=delivered_24h_hs,
         notes=unit_notes(status),
-        whereabouts=None if where is None else whereabouts_answer(where),
+        whereabouts=None
+        if where is None
+        else whereabouts_answer(
+            where, None if status.mismatch is None else mismatch_text(status.entry, status.mismatch)
+        ),
         # Not strict: Unix times become datetimes.
         reading=msgspec.convert(status.reading, ReadingAnswer, from_attributes=True, strict=False)
         if status.reading

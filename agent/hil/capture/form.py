@@ -131,7 +131,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         recorded_by: The program and its version.
         is_redacted: Serials, addresses and names were replaced. A capture without redaction is private.
         unit: What was recorded.
-        ports: By TCP port number, as text.
+        ports: By TCP port number, as text. The API's and the pages' are 4028 and 80, also where they were reached at
+            other ports.
         replies: The first reply to each request, in the order in which they were asked for.
         moments: In time order; empty if the unit was looked at once.
     """

@@ -23,10 +23,10 @@ class MachineKind(StrEnum):
     """How a machine that answers stands to the ledger.
 
     Attributes:
-        UNLISTED: A unit, and neither its address nor its identity is in the ledger.
+        UNLISTED: A unit of any make, and neither its address nor its identity is in the ledger.
         NOT_DEPLOYED: A unit at an address, or with an identity, of rows of which none is in force now.
         MOVED: A unit of the ledger, by its MAC address or serial number, at an address that is not its own.
-        UNIDENTIFIED: It takes connections on the port of the API, and no reader fits.
+        UNIDENTIFIED: It takes connections on the port of the API, and tells neither a model nor a bin.
     """
 
     UNLISTED = "unlisted"
@@ -41,7 +41,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     Attributes:
         endpoint: Address and port of its API.
         at: Unix time at which it was identified, s.
-        is_identified: A reader fits, or its page names a model.
+        is_identified: It told a model or bin, in its reports or on its page.
         model, firmware: As it says; None if it does not.
         mac, serial: From its page; None without one.
         hashrate_hs: Its own rate, H/s; None if it was not read. It counts nowhere.
@@ -105,6 +105,7 @@ class DiscoveryFigures:
         look: The latest look that came to its end; None before the first.
         machines: What it found that is no deployed unit at its own address, by address.
         looks: Looks since this process started, by result.
+        is_restored: The latest look was made before this process started.
     """
 
     ranges: tuple[str, ...] = ()
@@ -113,6 +114,7 @@ class DiscoveryFigures:
     look: Look | None = None
     machines: tuple[Machine, ...] = ()
     looks: Mapping[LookResult, int] = field(default_factory=dict)
+    is_restored: bool = False
 
     @property
     def is_on(self) -> bool:

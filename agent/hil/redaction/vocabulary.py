@@ -38,8 +38,8 @@ ENDINGS: Final = _set(
 )
 SCHEMES: Final = _set("ftp http https mqtt mqtts ssl stratum stratum1 stratum2 tcp tcps tls udp v1 v2 ws wss")
 WORDS: Final = _set(
-    """
-aarch64 absent absolute absolutely ac accept accepted access account accounts accumulated acknowledge acn acs act
+    """ab
+    aarch64 absent absolute absolutely ac accept accepted access account accounts accumulated acknowledge acn acs act
 activate activation active actual actually adapter adaptive adc add addr address adj adjusting after aging air
 aircooling alarm alarms alert algo algorithm alive all allow allowed allwinner also altera alternate altitude amb
 ambient amcb aml amlctrl amlogic amount amp amperage amperes an analog and angle animation anode anomaly another

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from agent.errors import ConfigError, Mistake
-from agent.hil.review.changes import Change, Kind
+from agent.hil.review.changes import Change
+from agent.hil.review.kinds import Kind
 from agent.site.ledger.edit import Draft
 
 

@@ -5,40 +5,16 @@ address.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from enum import StrEnum
 from typing import Final, NamedTuple
 
 from agent.address import Endpoint, parse_endpoint, parse_mac
+from agent.hil.review.kinds import Kind
 from agent.hil.scan.proposal import Proposed
 from agent.site.ledger.cells import API_PORT, host_cell, parse_hashrate_hs
 from agent.site.ledger.entries import LedgerEntry, Place
 from agent.site.mismatch import SAME_BIN_RATIO
 from agent.unit.limits import HS_PER_THS
 from agent.unit.model_names import base_key
-
-
-class Kind(StrEnum):
-    """Kinds of differences, in the order in which they are shown."""
-
-    NEW = "new"
-    MOVED = "moved"
-    EXCHANGED = "exchanged"
-    MODEL = "model"
-    IDENTITY = "identity"
-    UNREADABLE = "unreadable"
-    GONE = "gone"
-
-
-KIND_WORDS: Final = {
-    Kind.NEW: "answers and is not in the ledger",
-    Kind.MOVED: "in the ledger, at another address or place",
-    Kind.EXCHANGED: "another machine at the unit's address",
-    Kind.MODEL: "another model or bin than in the ledger",
-    Kind.IDENTITY: "MAC or serial to be filled in",
-    Kind.UNREADABLE: "answers, and does not tell its model or bin",
-    Kind.GONE: "in the ledger, and did not answer",
-}
-
 
 ADDRESS_ID: Final = "at-"
 """How the id of a proposed unit begins that tells neither serial number nor MAC address."""

@@ -20,8 +20,16 @@ def unread_rows(found: Iterable[Found]) -> tuple[Proposed, ...]:
             hashrate_th="",
             host=host_cell(each.endpoint),
             guessed=("unit_id",),
-            note=f"not identified: {clean(each.looks_like or each.error) or 'says nothing'}",
+            note=f"not identified: {_what(each)}",
             source=str(each.endpoint),
         )
         for each in unread
     )
+
+
+def _what(found: Found) -> str:
+    """Return ``this is a Whatsminer``, ``this speaks HTTP``, or why it was not read."""
+    speaker = clean(found.looks_like)
+    if not speaker:
+        return clean(found.error) or "says nothing"
+    return f"this is {speaker}" if speaker.startswith(("a ", "an ")) else f"this speaks {speaker}"

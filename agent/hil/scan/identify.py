@@ -13,8 +13,7 @@ import asyncio
 import secrets
 import time
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, NamedTuple
 
 from agent.address import Endpoint
 from agent.errors import (
@@ -28,64 +27,24 @@ from agent.errors import (
     UnreachableError,
     excerpt,
 )
+from agent.hil.scan.conversing import GREETING, GREETING_S, SOCKETLESS_S, Clients, Ear, listening, run
 from agent.hil.scan.found import Found, Kind
 from agent.hil.scan.makes import QUESTIONS, braiins_model, has_model_elsewhere
 from agent.unit import registry
-from agent.unit.cgminer import wire
-from agent.unit.cgminer.client import Client
+from agent.unit.cgminer.client import ask
 from agent.unit.cgminer.foreign import foreign_bytes
-from agent.unit.consistency.rules import hold_together
+from agent.unit.consistency.alone import held_alone
 from agent.unit.digest import Login
-from agent.unit.nameplate import Catalogue, Nameplate
+from agent.unit.nameplate import Catalogue
 from agent.unit.reading import SystemInfo, UnitReading
 
-CONNECT_TIMEOUT_S: Final = 4.0
-"""Three of the kernel's packets to begin a connection: at once, after one second and after three."""
-FIRST_DEADLINE_S: Final = 5.0
-"""Assumed (A05): a busy unit answers one request within five seconds."""
-DEADLINE_S: Final = 8.0
-GREETING_S: Final = 4.0
-"""Documented (D09): where a unit timed out, a second try of 4 s succeeds."""
 ATTEMPTS: Final = 2
 FIRST_BYTES: Final = 120
 
 _MAKER, _BRAIINS = "Bitmain", "Braiins"
-_SOCKETLESS_S: Final = 0.05
-_MOST_NAPS: Final = 200
 # These may pass: a lost packet, a unit that another client occupies, or a process that is late.
 _PASSING: Final = (UnreachableError, DeadlineError, DisconnectedError, StalledReplyError)
 _PASSING_PAGE: Final = (UnreachableError, DisconnectedError)
-# Documented (D06): a unit takes a request with a newline too. A server that reads lines answers only then. Assumed
-# (A140): nor do an HTTP server's blank lines after it disturb a unit.
-_NEWLINE: Final = b"\n"
-_GREETING: Final = wire.encode_request("version") + b"\r\n\r\n"
-
-T = TypeVar("T")
-
-
-@dataclass
-class _NoMemory:
-    """The memory of a unit that is read once."""
-
-    sleep_doubted_at: float | None = None
-    young_uptime: tuple[float, float] | None = None
-
-
-def held_alone(reading: UnitReading, catalogue: Catalogue) -> UnitReading:
-    """Return a reading held against itself, and against the strongest bin of the model that it says it is.
-
-    There is no ledger row to hold it against. A model that the catalogue does not know has no strongest bin.
-
-    Raises:
-        ContradictoryReplyError: It refutes its own rate.
-    """
-    return hold_together(reading, _strongest_bin(reading, catalogue), _NoMemory())
-
-
-def _strongest_bin(reading: UnitReading, catalogue: Catalogue) -> Nameplate | None:
-    model = reading.identity.model or ""
-    bins_hs = catalogue.bins_hs(model)
-    return catalogue.find(model, bins_hs[0]) if bins_hs else None
 
 
 class _Asked(NamedTuple):
@@ -96,19 +55,11 @@ class _Asked(NamedTuple):
     data: bytes | None = None
 
 
-@dataclass
-class _Ear:
-    """Whether a unit has answered a request yet."""
-
-    has_heard: bool = False
-
-
 class Identifier:
     """Identifies one address after the other, several at once.
 
     Args:
-        first: Holds the first conversation with each.
-        client: Holds the others.
+        clients: Hold the conversations.
         catalogue: The known models.
         login_of: Returns the login for the pages of an address; None to leave them alone.
         web_port: The port of the pages.
@@ -120,8 +71,7 @@ class Identifier:
 
     def __init__(
         self,
-        first: Client,
-        client: Client,
+        clients: Clients,
         *,
         catalogue: Catalogue,
         login_of: Callable[[str], Login | None],
@@ -131,8 +81,7 @@ class Identifier:
         page_deadline_s: float,
         wall: Callable[[], float] = time.time,
     ) -> None:
-        self._first = first
-        self._client = client
+        self._clients = clients
         self._catalogue = catalogue
         self._login_of = login_of
         self._web_port = web_port
@@ -172,49 +121,45 @@ class Identifier:
         What accepts a connection and then says nothing is only asked for its version once more, so it costs
         `FIRST_DEADLINE_S` and `GREETING_S` together.
         """
-        ear = _Ear()
+        ear = Ear()
         try:
-            return _Asked(await self._run(self._first, endpoint, lambda: self._poll(endpoint, ear)))
+            return _Asked(await run(self._clients.first, endpoint, lambda: self._poll(endpoint, ear)))
         except _PASSING as error:
             if isinstance(error, UnreachableError) and error.is_refusal:
                 return _Asked(error=error)
             if isinstance(error, DeadlineError) and not ear.has_heard:
-                data = await self._first_bytes(endpoint)
-                foreign = foreign_bytes(data)
-                if foreign is not None or not data:
-                    return _Asked(error=foreign or error, data=data)
+                silent = await self._silent(endpoint, error)
+                if silent is not None:
+                    return silent
         except PollError as error:
             return _Asked(error=error)
         try:
-            return _Asked(await self._run(self._client, endpoint, lambda: self._poll(endpoint, ear)))
+            return _Asked(await run(self._clients.later, endpoint, lambda: self._poll(endpoint, ear)))
         except PollError as error:
             return _Asked(error=error)
 
-    def _poll(self, endpoint: Endpoint, ear: _Ear) -> Generator[bytes, bytes, UnitReading]:
+    async def _silent(self, endpoint: Endpoint, error: PollError) -> _Asked | None:
+        """Greet what accepted and said nothing; return what came of it, or None if it answers as a unit may."""
+        try:
+            data = await run(self._clients.greeting, endpoint, lambda: ask(GREETING))
+        except ForeignProtocolError as another:
+            return _Asked(error=another)
+        except PollError:
+            return _Asked(error=error, data=b"")
+        foreign = foreign_bytes(data)
+        return None if foreign is None else _Asked(error=foreign, data=data[:FIRST_BYTES])
+
+    def _poll(self, endpoint: Endpoint, ear: Ear) -> Generator[bytes, bytes, UnitReading]:
         reader = registry.CHOOSING
         conversation = reader.converse(
             str(endpoint), reader.new_memory(), nameplate=None, slow_every=1, wall=self._wall
         )
-        return held_alone((yield from _listening(conversation, ear)), self._catalogue)
-
-    async def _run(self, client: Client, endpoint: Endpoint, begin: Callable[[], Generator[bytes, bytes, T]]) -> T:
-        """Hold a conversation, and begin it anew while this process has no socket to spare.
-
-        Raises:
-            PollError: It failed.
-            LocalResourceError: There was no socket for a long time.
-        """
-        for _ in range(_MOST_NAPS):
-            try:
-                return await client.run(endpoint, begin())
-            except LocalResourceError:
-                await asyncio.sleep(_SOCKETLESS_S)
-        return await client.run(endpoint, begin())
+        return held_alone((yield from listening(conversation, ear)), self._catalogue)
 
     async def _with_model(self, endpoint: Endpoint, reading: UnitReading) -> UnitReading:
         """Return a reading with the model that its reader does not ask for; as it is if that fails."""
         try:
-            return await self._run(self._client, endpoint, lambda: braiins_model(reading))
+            return await run(self._clients.later, endpoint, lambda: braiins_model(reading))
         except PollError:
             return reading
 
@@ -224,7 +169,7 @@ class Identifier:
         if questions is None:
             return None
         for _ in range(ATTEMPTS):
-            make, reading, info = await self._run(self._client, endpoint, lambda: questions(str(endpoint), self._wall))
+            make, reading, info = await run(self._clients.later, endpoint, lambda: questions(str(endpoint), self._wall))
             if reading.identity.model is not None:
                 break
         if reading.identity.model is None and reading.hashrate_sale_hs is None:
@@ -257,7 +202,7 @@ class Identifier:
                         cnonce=_cnonce,
                     )
                 except LocalResourceError:
-                    await asyncio.sleep(_SOCKETLESS_S)
+                    await asyncio.sleep(SOCKETLESS_S)
                 except PollError as error:
                     failure = _words(error)
                     is_refusal = isinstance(error, UnreachableError) and error.is_refusal
@@ -291,7 +236,7 @@ class Identifier:
             async with asyncio.timeout(min(GREETING_S, self._page_deadline_s)):
                 reader, writer = await asyncio.open_connection(*endpoint, limit=4096)
                 try:
-                    writer.write(_GREETING)
+                    writer.write(GREETING)
                     return await reader.read(FIRST_BYTES)
                 finally:
                     writer.transport.abort()
@@ -305,20 +250,3 @@ def _words(error: PollError) -> str:
 
 def _cnonce() -> str:
     return secrets.token_hex(8)
-
-
-def _listening(conversation: Generator[bytes, bytes, T], ear: _Ear) -> Generator[bytes, bytes, T]:
-    """Pass a conversation through, its first request with a newline, and note whether anything is answered."""
-    try:
-        request = next(conversation) + _NEWLINE
-        while True:
-            try:
-                reply = yield request
-            except (PollError, LocalResourceError) as error:
-                request = conversation.throw(error)
-            else:
-                ear.has_heard = True
-                request = conversation.send(reply)
-    except StopIteration as over:
-        result: T = over.value
-        return result

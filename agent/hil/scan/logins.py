@@ -59,12 +59,20 @@ def _login(words: list[str], known: Container[Network]) -> tuple[Network, Login]
     network = parse_network(words[0] if "/" in words[0] else _of_one(words[0]))
     if network in known:
         raise ValueError(f"{network} has a login already")
-    user, password = words[1], words[2].strip()
+    return network, login_words(words[1], words[2].strip())
+
+
+def login_words(user: str, password: str) -> Login:
+    """Return a user and a password as a login.
+
+    Raises:
+        ValueError: One of them cannot stand in a request. The message has no password.
+    """
     if ":" in user or '"' in user or "\\" in user or not user.isprintable():
         raise ValueError('a user has none of : " \\ in it')
     if not password.isprintable():
         raise ValueError("a password is printable")
-    return network, Login(user=user, password=password)
+    return Login(user=user, password=password)
 
 
 def _of_one(text: str) -> str:

@@ -35,6 +35,8 @@ from agent.unit.limits import (
 from agent.unit.reading import BoardReading, Dialect, Identity, PowerKind, SystemInfo, UnitReading
 
 HS_PER_MHS: Final = 1e6
+NO_READER: Final = ""
+"""Name of the reader of what no reader reads."""
 DEVDETAILS: Final = wire.encode_request("devdetails")
 DEVS: Final = wire.encode_request("devs")
 REQUESTS: Final = (*map(wire.encode_request, ("summary", "version", "stats")), DEVDETAILS, DEVS)
@@ -124,6 +126,7 @@ def _whatsminer(name: str, wall: Callable[[], float]) -> Generator[bytes, bytes,
     firmware = (clean(summary.get("Firmware Version")) or "").strip("'") or None
     reading = UnitReading(
         unit_id=name,
+        reader=NO_READER,
         at=at,
         dialect=Dialect.LEGACY,
         mode=None,
@@ -156,6 +159,7 @@ def _avalon(name: str, wall: Callable[[], float]) -> Generator[bytes, bytes, Tol
     row = Row({key: value.split(" ")[0] for key, value in figures.items()}, set())
     reading = UnitReading(
         unit_id=name,
+        reader=NO_READER,
         at=wall(),
         dialect=Dialect.LEGACY,
         mode=None,
@@ -200,6 +204,7 @@ def _sealminer(name: str, wall: Callable[[], float]) -> Generator[bytes, bytes, 
     row, model = Row(stats, set()), clean(stats.get("Model"))
     reading = UnitReading(
         unit_id=name,
+        reader=NO_READER,
         at=wall(),
         dialect=Dialect.LEGACY,
         mode=None,

@@ -3,8 +3,12 @@
 A socket an address in one epoll instance, opened at a limited rate and closed as soon as it is decided. A silent
 address is looked at a second time with more patience: the first packet to an address that nobody spoke to lately may be
 lost while its hardware address is asked for (ARP). Documented (D181): the kernel sends that packet again after one
-second, so the second look is longer than that. If the second look finds anything, silence proves little on this
-network, and a third follows; then another for as long as the decline of finds promises more, up to `MOST_LOOKS`.
+second, so the second look is longer than that. Another follows for as long as the decline of finds from look to look
+promises more, up to `MOST_LOOKS`.
+
+While other addresses wait for their turn, a look may last longer than its patience, up to `LINGER_S`: the kernel sends
+its packet a second and a third time, and the scan takes no longer for it. On a large network with losses that spares
+whole looks.
 
 Nothing is sent over a connection. Assumed (A110): that costs a unit nothing. A deadline is not trusted when it passes:
 the socket is looked at once more before its address counts as silent, because this process may have been late.
@@ -25,11 +29,16 @@ import msgspec
 from agent.errors import LocalResourceError
 
 FIRST_PATIENCE_S: Final = 0.5
-LATER_PATIENCE_S: Final = 2.0
+LATER_PATIENCE_S: Final = 1.6
 """Longer than the second after which the kernel sends a connection's first packet again."""
+LINGER_S: Final = 3.3
+"""Longer than the three seconds after which the kernel sends that packet a third time."""
 MOST_LOOKS: Final = 5
+WORTH_A_THIRD_LOOK: Final = 0.001
+"""Units that a third look has to promise, if finds decline from look to look by one factor. It costs seconds; one unit
+in a thousand scans is rarer than one that is off."""
 WORTH_A_LOOK: Final = 0.05
-"""Units that a fourth or fifth look has to promise, if finds decline from look to look by one factor."""
+"""The same of a fourth or fifth look."""
 
 _TICK_S: Final = 0.005
 # Sockets that are opened before the event loop does what else is due: 10 ms of it.
@@ -100,7 +109,7 @@ class Prober:
         tally: Counted into.
         on_open: Called with the index of each address that accepts.
         on_silent: Called with the index of each address that refuses or stays silent.
-        patience_s: Time allowed for the first look and for each later one.
+        patience_s: Time allowed for the first look and for each later one, at least.
         clock: Monotonic time, s.
     """
 
@@ -202,7 +211,8 @@ class Prober:
     def _is_promising(self) -> bool:
         """Return True if the finds of the last look let one expect more."""
         before, last = self._hits_by_look[self._look - 1], self._hits_by_look[self._look]
-        return bool(last) and (self._look == 2 or last * last >= WORTH_A_LOOK * before)
+        least = WORTH_A_THIRD_LOOK if self._look == 2 else WORTH_A_LOOK
+        return bool(last) and last * last >= least * before
 
     def _give_up(self) -> None:
         for index in self._unheard:
@@ -294,11 +304,21 @@ class Prober:
             (self._again if probe.look == 1 else self._unheard).append(probe.index)
 
     def _expire(self, now: float) -> None:
+        """End the looks whose patience is over, but for those that may linger."""
+        may_linger = self._fresh is not None or bool(self._again)
         for queue, patience_s in zip((self._first, self._later), self._patience_s, strict=True):
             while queue and (queue[0].socket is None or queue[0].began + patience_s <= now):
+                is_young = queue[0].began + LINGER_S > now
+                if may_linger and is_young and queue[0].socket is not None and self._has_room:
+                    break
                 probe = queue.popleft()
                 if probe.socket is not None and not self._has_answered(probe, probe.socket):
                     self._decide(probe, errno.ETIMEDOUT)
+
+    @property
+    def _has_room(self) -> bool:
+        """True if the addresses that wait can be begun beside those that linger."""
+        return self._most_open - len(self._by_fd) >= _BATCH
 
     def _has_answered(self, probe: _Probe, sock: socket.SocketType) -> bool:
         """Handle an answer that came at the last moment; return True if there was one."""

@@ -11,10 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from agent.config.mistakes import SHOWN_MISTAKES, clip, more_mistakes
-from agent.errors import ConfigError, Mistake
 from agent.files.atomic import replace_file
-from agent.files.text import read_text
 from agent.hil.scan.found import Found, Kind, address_order, clean
 from agent.site.ledger.cells import host_cell
 from agent.site.ledger.reader import COLUMNS
@@ -24,7 +21,6 @@ from agent.unit.model_advice import Machine, missing_text
 from agent.unit.model_names import model_key
 from agent.unit.nameplate import Catalogue
 
-MAX_PROPOSAL_BYTES: Final = 64 << 20
 DEFAULT_WEB_PORT: Final = 80
 EXTRA_COLUMNS: Final = ("guessed", "note", "source")
 """Columns of a proposal that a ledger does not have; an import leaves them out."""
@@ -130,54 +126,6 @@ def proposal_bytes(rows: Iterable[Proposed]) -> bytes:
     for row in rows:
         writer.writerow((*row.cells.values(), " ".join(row.guessed), row.note, row.source))
     return text.getvalue().encode("utf-8", "backslashreplace")
-
-
-def read_proposal(path: Path) -> tuple[Proposed, ...]:
-    """Read a proposal, as written or as a person changed it; the values of the ledger's cells are not checked here.
-
-    Raises:
-        ConfigError: It cannot be read, or a line has other cells than the header; with every such line.
-    """
-    lines = csv.reader(io.StringIO(read_text(path, max_bytes=MAX_PROPOSAL_BYTES), newline=""))
-    mistakes: list[Mistake] = []
-    count = 0
-    rows = []
-    known = (*COLUMNS, *EXTRA_COLUMNS)
-    header: list[str] = []
-    try:
-        for cells in lines:
-            if not header:
-                header = [cell.strip() for cell in cells]
-                _check_header(header, str(path), known)
-            elif len(cells) == len(header):
-                row = dict(zip(header, (cell.strip() for cell in cells), strict=True))
-                rows.append(Proposed(**{**row, "guessed": tuple(row.get("guessed", "").split())}))  # type: ignore[arg-type]
-            elif any(cells):
-                count += 1
-                reason = f"{len(header)} cells are expected, as in the header; here are {len(cells)}"
-                mistakes.append(Mistake(file=str(path), where=f"line {lines.line_num}", value="", reason=reason))
-    except csv.Error as error:
-        raise _refusal(path, f"line {lines.line_num}", "", str(error)) from error
-    if count > SHOWN_MISTAKES:
-        mistakes[SHOWN_MISTAKES:] = [more_mistakes(count - SHOWN_MISTAKES, str(path))]
-    if mistakes:
-        raise ConfigError(mistakes)
-    if not header:
-        raise _refusal(path, "file", "", "empty; a header of ledger columns is expected")
-    return tuple(rows)
-
-
-def _check_header(header: Sequence[str], file: str, known: Sequence[str]) -> None:
-    wrong = [name for name in header if name not in known] + [name for name in COLUMNS[:4] if name not in header]
-    if wrong or len(set(header)) < len(header):
-        value = wrong[0] if wrong else next(name for name in header if header.count(name) > 1)
-        where = "line 1, column header"
-        reason = f"a proposal has each of these columns once: {', '.join(known)}"
-        raise ConfigError([Mistake(file=file, where=where, value=clip(value), reason=reason)])
-
-
-def _refusal(path: Path, where: str, value: str, reason: str) -> ConfigError:
-    return ConfigError([Mistake(file=str(path), where=where, value=value, reason=reason)])
 
 
 def _row(unit: Found, catalogue: Catalogue, macs: dict[str, list[Found]], serials: dict[str, list[Found]]) -> Proposed:

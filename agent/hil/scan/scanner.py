@@ -14,11 +14,11 @@ from typing import Final
 import msgspec
 
 from agent.address import Endpoint
+from agent.hil.scan.conversing import CONNECT_TIMEOUT_S, DEADLINE_S, FIRST_DEADLINE_S, Clients
 from agent.hil.scan.found import Found, Kind
-from agent.hil.scan.identify import CONNECT_TIMEOUT_S, DEADLINE_S, FIRST_DEADLINE_S, Identifier
+from agent.hil.scan.identify import Identifier
 from agent.hil.scan.probe import FIRST_PATIENCE_S, LATER_PATIENCE_S, Prober, Tally
 from agent.hil.scan.ranges import Targets
-from agent.unit.cgminer.client import Client
 from agent.unit.digest import Login
 from agent.unit.nameplate import Catalogue
 
@@ -26,7 +26,8 @@ API_PORT: Final = 4028
 DEFAULT_RATE_PER_S: Final = 5000.0
 MOST_RATE_PER_S: Final = 20_000.0
 """Connections begun per second; each is one packet of 74 bytes, so this is 12 Mbit/s."""
-MOST_OPEN: Final = 12_288
+MOST_OPEN: Final = 20_480
+"""At the default rate, those of four seconds."""
 WORKERS: Final = 1024
 MOST_PAGES: Final = 256
 # Descriptors left to the rest of the process.
@@ -47,7 +48,7 @@ class ScanOptions(msgspec.Struct, frozen=True, kw_only=True):
         connect_timeout_s: Time allowed for each first connection to an address that accepted once.
         first_deadline_s: Time allowed for the first conversation with each.
         deadline_s: Time allowed for the second one, and for one page; two are tried.
-        patience_s: Time allowed for the first look at an address and for each later one.
+        patience_s: Time allowed for the first look at an address and for each later one, at least.
     """
 
     port: int = API_PORT
@@ -100,13 +101,11 @@ async def scan(
     workers = min(options.workers, len(targets))
     opened: asyncio.Queue[int | None] = asyncio.Queue()
     finds: asyncio.Queue[Found | None] = asyncio.Queue()
-    first, client = (
-        Client(connect_timeout_s=min(options.connect_timeout_s, deadline_s), deadline_s=deadline_s)
-        for deadline_s in (options.first_deadline_s, options.deadline_s)
+    clients = Clients.with_deadlines(
+        connect_timeout_s=options.connect_timeout_s, first_s=options.first_deadline_s, later_s=options.deadline_s
     )
     identifier = Identifier(
-        first,
-        client,
+        clients,
         catalogue=catalogue,
         login_of=login_of,
         web_port=options.web_port,
@@ -163,8 +162,7 @@ async def scan(
         with suppress(asyncio.CancelledError, Exception):
             await whole
         prober.close()
-        first.close()
-        client.close()
+        clients.close()
 
 
 def fitted(options: ScanOptions) -> ScanOptions:
@@ -182,6 +180,6 @@ def fitted(options: ScanOptions) -> ScanOptions:
         return options
     return msgspec.structs.replace(
         options,
-        most_open=max(_LEAST, int(options.most_open * ratio)),
-        workers=max(_LEAST, int(options.workers * ratio)),
+        most_open=min(options.most_open, max(_LEAST, int(options.most_open * ratio))),
+        workers=min(options.workers, max(_LEAST, int(options.workers * ratio))),
     )

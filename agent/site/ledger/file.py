@@ -134,10 +134,14 @@ def held(path: Path) -> Iterator[LedgerFile]:
             if error.errno not in {errno.EACCES, errno.EAGAIN}:
                 raise LedgerFileError(f"{journal_path(path)} cannot be locked: {error.strerror}") from error
             raise LedgerFileError(f"another change of {path} is under way; try again") from error
+        if not os.fstat(journal.fileno()).st_nlink:
+            # A change that failed removed it in between; the lock of a file that is gone keeps nobody out.
+            raise LedgerFileError(f"another change of {path} was under way; try again")
         try:
             yield LedgerFile(path, journal)
         finally:
-            if not path.exists() and not journal.seek(0, os.SEEK_END):
+            # A change that failed was no change: it leaves no empty journal behind.
+            if not journal.seek(0, os.SEEK_END):
                 journal_path(path).unlink(missing_ok=True)
 
 

@@ -5,11 +5,12 @@ columns that a ledger does not have, with empty cells beyond the last column.
 """
 
 import csv
+import difflib
 import re
 from collections.abc import Collection, Iterator, Sequence
 from typing import Final, NamedTuple
 
-from agent.config.mistakes import SHOWN_MISTAKES, Mistakes, near_match
+from agent.config.mistakes import SHOWN_CHARACTERS, SHOWN_MISTAKES, Mistakes
 from agent.errors import ConfigError
 from agent.site.ledger.reader import COLUMNS, UnknownColumnError
 from agent.site.ledger.sheet import BOM
@@ -19,9 +20,9 @@ TableRow = tuple[int, dict[str, str]]
 _SEPARATORS: Final = ",;\t"
 # The only column of numbers with a fraction. Where semicolons separate cells, a comma stands before the fraction.
 _FRACTION: Final = "hashrate_th"
-
-# Words that spreadsheets have above a column of their own; none of them is a ledger's column misspelt.
-_WORDS = frozenset({"comment", "comments", "note", "notes", "reason", "remark", "remarks"})
+# `slots` and `slot` share 0.89 of their letters, `state` and `status` 0.73; `remark` and `rack` 0.6.
+_MISSPELT_RATIO: Final = 0.7
+_IDENTITY: Final = ("mac", "serial")
 
 
 class Table(NamedTuple):
@@ -150,8 +151,20 @@ def _header_faults(columns: Sequence[str], extra: Collection[str]) -> Iterator[t
         elif name and name not in extra:
             unknown += 1
             # So many columns of other names are not a table of units; comparing all of them would take long.
-            if unknown > SHOWN_MISTAKES or (name.lower() not in _WORDS and near_match(name, COLUMNS)):
+            if unknown > SHOWN_MISTAKES or _is_misspelt(name):
                 yield name, UnknownColumnError(name)
         seen.add(name)
     if "unit_id" not in seen:
         yield "", "a column unit_id is expected"
+
+
+def _is_misspelt(name: str) -> bool:
+    """Return True for a name that is most likely meant for one of a ledger's columns.
+
+    A column of remarks or of sites is a person's own: left out, and said to be.
+    """
+    folded = name[:SHOWN_CHARACTERS].casefold()
+    if difflib.get_close_matches(folded, COLUMNS, n=1, cutoff=_MISSPELT_RATIO):
+        return True
+    # An identity that goes missing without a refusal would be missed late.
+    return folded.startswith(_IDENTITY)

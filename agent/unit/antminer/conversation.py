@@ -12,6 +12,9 @@ from a table of replies.
                                   own turn, so that the requests of a fleet are spread out
     pools ....................... also at every poll of a unit that is awake and hashes nothing
     summary (new_api) ........... for the faults that such a unit names: when it stops, then on slow polls
+
+Of a unit that is new, restarted or has other firmware, the replies of a slow poll are also looked at for fields that
+nobody reads. No request is sent for it, and no other poll does anything for it.
 """
 
 from collections.abc import Callable, Generator
@@ -30,6 +33,8 @@ from agent.errors import (
     drop_frames,
 )
 from agent.unit.antminer.fast_stats import fast_reading
+from agent.unit.antminer.memory import LOOK_AGAIN_S, Memory
+from agent.unit.antminer.overheard import Heard, new_fields, overheard
 from agent.unit.antminer.reply_context import Known, PartialReading
 from agent.unit.antminer.stats import is_invalid_command, slow_reading
 from agent.unit.cgminer import wire
@@ -37,10 +42,9 @@ from agent.unit.cgminer.pools import read_pools
 from agent.unit.cgminer.summary import read_summary
 from agent.unit.cgminer.version import read_version
 from agent.unit.consistency.rules import hashes_nothing, hold_together, is_settled
-from agent.unit.coolant import SensorLayouts
-from agent.unit.nameplate import Nameplate, shipped_layouts
+from agent.unit.nameplate import Nameplate
 from agent.unit.reader import Conversation
-from agent.unit.reading import Dialect, Fault, Identity, Mode, PoolReading, ShareReading, UnitReading
+from agent.unit.reading import Dialect, Identity, Mode, UnitReading
 
 STATS_NEW_API = wire.encode_request("stats", new_api=True)
 STATS = wire.encode_request("stats")
@@ -50,40 +54,6 @@ POOLS = wire.encode_request("pools")
 VERSION = wire.encode_request("version")
 REQUESTS = (STATS_NEW_API, STATS, SUMMARY, SUMMARY_NEW_API, POOLS, VERSION)
 """Every request the agent sends to TCP 4028, at most five a poll: four reports; none of them changes a unit."""
-
-
-class Memory(msgspec.Struct, gc=False):
-    """The state of one unit that a conversation keeps between polls.
-
-    Attributes:
-        faults: Named by the unit since it stopped hashing; None while it hashes.
-        identity: As last reported.
-        is_known: The unit was read at least once.
-        is_rate_in_summary: `stats` has noughts for rates while `summary` has one.
-        is_legacy: new_api is not asked: the unit does not know it, or has no rate in `stats` of either dialect.
-        layouts: The sensor layouts of all models.
-        pools: As last read; empty after a restart.
-        shares: As last read; None after a restart.
-        sleep_doubted_at: Unix time at which it first said *sleep* with a rate, s; see `consistency.words`.
-        until_slow: Polls until share counters and pools are asked for again.
-        uptime_s: As last reported, s.
-        version: An answer to `version` that has not been read yet.
-        young_uptime: See `consistency.youth`.
-    """
-
-    faults: tuple[Fault, ...] | None = None
-    identity: Identity = Identity()
-    is_known: bool = False
-    is_legacy: bool = False
-    is_rate_in_summary: bool = False
-    layouts: SensorLayouts = msgspec.field(default_factory=shipped_layouts)
-    pools: tuple[PoolReading, ...] = ()
-    shares: ShareReading | None = None
-    sleep_doubted_at: float | None = None
-    until_slow: int = 0
-    uptime_s: float | None = None
-    version: bytes | None = None
-    young_uptime: tuple[float, float] | None = None
 
 
 def hear_version(memory: Memory, data: bytes) -> None:
@@ -112,11 +82,13 @@ def converse(
         PollError: `stats` could not be read, or refutes its own rate. A later request that fails only leaves its own
             figures out.
     """
-    data = yield STATS if memory.is_legacy else STATS_NEW_API
+    first = STATS if memory.is_legacy else STATS_NEW_API
+    data = yield first
     reading = fast_reading(data, _known(unit_id, memory, nameplate, wall))
     has_summary = is_second = False
+    heard: Heard = []
     if reading is None or nameplate is None or not reading.hashrate_5s_hs or not is_settled(reading, nameplate, memory):
-        talk = _Talk(unit_id, memory, nameplate, wall)
+        talk = _Talk(unit_id, memory, nameplate, wall, heard)
         reading, has_summary, is_second = yield from _settled_reading(data, reading, talk)
     is_first = not memory.is_known
     memory.is_known = True
@@ -133,14 +105,21 @@ def converse(
         reading = msgspec.structs.replace(reading, pools=memory.pools, shares=memory.shares)
     is_new = is_first or is_restarted
     if is_new or is_changed:
+        memory.is_look_due = True
         reading = yield from _with_version(reading, memory)
     is_slow = is_new or memory.until_slow <= 0
     if is_slow:
         # The first wait depends on the unit's id, so that a fleet that starts together spreads its slow requests.
         memory.until_slow = 1 + crc32(unit_id.encode()) % slow_every if is_new else slow_every
-        if not has_summary:
-            reading = yield from _with_shares(reading, memory, wall)
-        reading = yield from _with_pools(reading, memory)
+        reports = _with_slow_reports(reading, memory, wall, has_summary=has_summary)
+        on_unread = memory.on_unread
+        if on_unread is not None and memory.is_look_due and reading.at >= memory.look_again_at:
+            memory.is_look_due, memory.look_again_at = False, reading.at + LOOK_AGAIN_S
+            heard.append((first, data))
+            reading = yield from overheard(reports, heard)
+            on_unread(unit_id, reading.identity, new_fields(heard))
+        else:
+            reading = yield from reports
     memory.until_slow -= 1
     if hashes_nothing(reading, nameplate):
         has_room = not (is_second and is_slow)
@@ -150,16 +129,17 @@ def converse(
 
 
 class _Talk(NamedTuple):
-    """The arguments of one conversation, as of `converse`."""
+    """The arguments of one conversation, as of `converse`, and the replies after the first."""
 
     unit_id: str
     memory: Memory
     nameplate: Nameplate | None
     wall: Callable[[], float]
+    heard: Heard
 
     def known(self) -> Known:
         """Return the values from before a reply that has just arrived."""
-        return _known(*self)
+        return _known(*self[:4])
 
 
 def _known(unit_id: str, memory: Memory, nameplate: Nameplate | None, wall: Callable[[], float]) -> Known:
@@ -176,17 +156,17 @@ def _settled_reading(
         reading: Its reading by the fast path; None if it needs the slow one.
         talk: The conversation's arguments.
     """
-    _, memory, nameplate, wall = talk
+    memory, nameplate = talk.memory, talk.nameplate
     missing: PollError | None = None
     is_second = False
     if reading is None:
         (reading, missing), is_second = yield from _read_stats(data, talk)
     has_summary = reading.hashrate_5s_hs is None
     if has_summary:
-        reading, missing = yield from _with_rates_of_summary(reading, missing, memory, wall)
+        reading, missing = yield from _with_rates_of_summary(reading, missing, talk)
     elif _says_nothing(reading) and (memory.is_rate_in_summary or not memory.is_known or memory.until_slow <= 0):
         has_summary = True
-        reading = yield from _instead_of_noughts(reading, nameplate, memory, wall)
+        reading = yield from _instead_of_noughts(reading, talk)
     try:
         reading = hold_together(reading, nameplate, memory)
     except ContradictoryReplyError:
@@ -194,7 +174,7 @@ def _settled_reading(
             raise
         # Another report may know better.
         has_summary = True
-        reading, _ = yield from _with_rates_of_summary(reading, None, memory, wall)
+        reading, _ = yield from _with_rates_of_summary(reading, None, talk)
         reading = hold_together(reading, nameplate, memory)
     if missing is not None and reading.rate_hs is None and reading.mode is not Mode.SLEEP:
         if isinstance(missing, MalformedReplyError):
@@ -218,21 +198,23 @@ def _read_stats(data: bytes, talk: _Talk) -> Generator[bytes, bytes, tuple[Parti
         except RefusedError as error:
             if not is_invalid_command(error):
                 raise
+            drop_frames(error)
             is_legacy = True
         except UnsupportedReplyError as error:
             # Assumed (A34): new_api has a shape of sleep without figures, as legacy has. Only legacy's was recorded.
-            # Kept in this frame, which its traceback holds.
             drop_frames(error)
             unsupported = error
         if partial is not None and not isinstance(partial.missing, UnsupportedReplyError):
             return partial, False
         data = yield STATS
+        talk.heard.append((STATS, data))
     is_second = not memory.is_legacy
     try:
         legacy = slow_reading(data, talk.known())
     except (RefusedError, UnsupportedReplyError) as error:
         if isinstance(error, RefusedError) and error.code == wire.ACCESS_DENIED:
             raise
+        drop_frames(error)
         reading = _nothing(talk) if partial is None else partial.reading
         first = unsupported if partial is None else partial.missing
         # A unit that knows new_api and no legacy dialect: the reply that it gave says more than the refusal.
@@ -260,17 +242,21 @@ def _nothing(talk: _Talk) -> UnitReading:
 
 
 def _with_rates_of_summary(
-    reading: UnitReading, missing: PollError | None, memory: Memory, wall: Callable[[], float]
+    reading: UnitReading, missing: PollError | None, talk: _Talk
 ) -> Generator[bytes, bytes, tuple[UnitReading, PollError | None]]:
     """Add the rates, the uptime and the shares of `summary`; keep what `stats` says, but for a refuted 5 s rate.
 
     A unit whose `stats` has no rate in either dialect is asked for the legacy one alone from then on.
     """
+    memory = talk.memory
     try:
-        summary = read_summary((yield SUMMARY), at=wall())
+        data = yield SUMMARY
+        talk.heard.append((SUMMARY, data))
+        summary = read_summary(data, at=talk.wall())
     except ForeignProtocolError:
         raise
     except PollError as error:
+        drop_frames(error)
         if isinstance(missing, UnsupportedReplyError):
             return reading, _keeps_its_rate_elsewhere(missing, error)
         return reading, missing
@@ -306,15 +292,14 @@ def _says_nothing(reading: UnitReading) -> bool:
     )
 
 
-def _instead_of_noughts(
-    reading: UnitReading, nameplate: Nameplate | None, memory: Memory, wall: Callable[[], float]
-) -> Generator[bytes, bytes, UnitReading]:
+def _instead_of_noughts(reading: UnitReading, talk: _Talk) -> Generator[bytes, bytes, UnitReading]:
     """Return the rates of `summary` if it has one; a unit with one is asked for it at every poll from then on.
 
     Firmware that keeps its rates elsewhere may fill `stats` with noughts: they say nothing then, the boards' neither.
     """
-    found, _ = yield from _with_rates_of_summary(reading, None, memory, wall)
-    memory.is_rate_in_summary = bool(found.hashrate_5s_hs) and not hashes_nothing(found, nameplate)
+    memory = talk.memory
+    found, _ = yield from _with_rates_of_summary(reading, None, talk)
+    memory.is_rate_in_summary = bool(found.hashrate_5s_hs) and not hashes_nothing(found, talk.nameplate)
     if not memory.is_rate_in_summary:
         return msgspec.structs.replace(reading, shares=found.shares, repairs=found.repairs)
     return msgspec.structs.replace(
@@ -340,10 +325,20 @@ def _keeps_its_rate_elsewhere(missing: PollError, error: PollError) -> PollError
     return UnsupportedReplyError(f"{missing}; summary, where some firmware keeps its rate, cannot be read: {error}")
 
 
+def _with_slow_reports(
+    reading: UnitReading, memory: Memory, wall: Callable[[], float], *, has_summary: bool
+) -> Conversation:
+    """Ask for share counters, unless `summary` was asked already, and pools."""
+    if not has_summary:
+        reading = yield from _with_shares(reading, memory, wall)
+    return (yield from _with_pools(reading, memory))
+
+
 def _with_shares(reading: UnitReading, memory: Memory, wall: Callable[[], float]) -> Conversation:
     try:
         summary = read_summary((yield SUMMARY), at=wall())
-    except PollError:
+    except PollError as error:
+        drop_frames(error)
         return reading
     memory.shares = summary.shares
     return msgspec.structs.replace(reading, shares=summary.shares, repairs=reading.repairs + summary.repairs)
@@ -368,7 +363,8 @@ def _with_reasons(
     if has_room and reading.dialect is Dialect.NEW_API and (is_slow or memory.faults is None):
         try:
             memory.faults = read_summary((yield SUMMARY_NEW_API), at=wall()).faults
-        except PollError:
+        except PollError as error:
+            drop_frames(error)
             memory.faults = ()
     return msgspec.structs.replace(reading, faults=reading.faults or memory.faults or ())
 
@@ -376,7 +372,8 @@ def _with_reasons(
 def _with_pools(reading: UnitReading, memory: Memory) -> Conversation:
     try:
         pools, repairs = read_pools((yield POOLS))
-    except PollError:
+    except PollError as error:
+        drop_frames(error)
         return reading
     memory.pools = pools
     return msgspec.structs.replace(reading, pools=pools, repairs=reading.repairs + repairs)
@@ -386,7 +383,8 @@ def _with_version(reading: UnitReading, memory: Memory) -> Conversation:
     data, memory.version = memory.version, None
     try:
         identity, repairs = read_version((yield VERSION) if data is None else data)
-    except PollError:
+    except PollError as error:
+        drop_frames(error)
         return reading
     from_stats = reading.identity
     memory.identity = Identity(

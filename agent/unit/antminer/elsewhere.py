@@ -50,6 +50,30 @@ _BOARD_POWER_KEYS: Final = (
 _CLOCK_KEYS: Final = ("freqavg", "freq", "frequency", "chainfreq", "chainfreqavg", "chainfrequency")
 
 
+_SLOT_STATE: Final = "chainstate"
+
+
+def reads_of_unit(key: str) -> bool:
+    """Return True if `Elsewhere` reads a key of an element of STATS, rates left out."""
+    return spelled(key) in _READ_OF_UNIT
+
+
+def reads_of_board(key: str) -> bool:
+    """Return True if `Elsewhere` reads a key of an element of `chain`."""
+    return spelled(key) in _READ_OF_BOARD
+
+
+def reads_of_slot(key: str, slots: Iterable[str]) -> bool:
+    """Return True if `Elsewhere` reads a numbered key of the legacy dialect, in one of the slots."""
+    name = spelled(key)
+    return any(name.endswith(slot) and name.removesuffix(slot) in _READ_OF_SLOT for slot in slots)
+
+
+_READ_OF_UNIT: Final = frozenset((*_STATE_KEYS, *_SUPPLY_KEYS, *_UNIT_KEYS))
+_READ_OF_BOARD: Final = frozenset((*_BOARD_POWER_KEYS, *_CLOCK_KEYS))
+_READ_OF_SLOT: Final = _READ_OF_BOARD | {_SLOT_STATE}
+
+
 class Elsewhere:
     """One element of STATS by its keys as `spelled`.
 
@@ -75,7 +99,7 @@ class Elsewhere:
             found = state_word(self._values.get(key))
             if found is not None:
                 return found
-        words = [state_word(self._values.get(f"chainstate{slot}")) for slot in slots]
+        words = [state_word(self._values.get(f"{_SLOT_STATE}{slot}")) for slot in slots]
         of_boards = [word for word in words if word is not None]
         for meaning in (HASHING, BOARD_LOST, FAILED, AWAKE):
             if meaning in of_boards:

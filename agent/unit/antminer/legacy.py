@@ -34,7 +34,8 @@ from agent.unit.reading import BoardReading, Dialect, Identity, Mode, UnitReadin
 # `Mode` is numbered differently from `miner-mode`. Observed (O60): 2 while hashing, s19pro-stock-202212.
 # Documented (D44): 1 asleep, on an S21+ of line C.
 _LEGACY_MODES: Final[dict[float, Mode]] = {1: Mode.SLEEP, 2: Mode.NORMAL}
-_SLOTS: Final = ("1", "2", "3", "4")
+SLOTS: Final = ("1", "2", "3", "4")
+"""Numbers at the end of the keys of slots that are read."""
 
 
 def legacy_reading(decoded: DecodedStats, status: Status, context: ReplyContext) -> PartialReading:
@@ -100,10 +101,10 @@ def _reading(
         stand_in_hs, stand_in_window_s = rates.stand_in(uptime_s) or (None, None)
     layout = context.known.layout_of(identity.model)
     boards = tuple(_boards(data, hs, layout, elsewhere, context, is_average=is_luxos(*program)))
-    state = elsewhere.state(_SLOTS) if elsewhere is not None else None
+    state = elsewhere.state(SLOTS) if elsewhere is not None else None
     power = context.watts(data.power, data.watt)
     if elsewhere is not None:
-        of_boards = [elsewhere.board_watts(_SLOTS[board.slot]) for board in boards]
+        of_boards = [elsewhere.board_watts(SLOTS[board.slot]) for board in boards]
         power = elsewhere.watts(boards, of_boards) or power
     return UnitReading(
         unit_id=context.known.unit_id,
@@ -170,7 +171,7 @@ def _boards(
         chips = context.whole(acn, MAX_CHIPS)
         frequency_hz = context.number(frequency, HZ_PER_MHZ, 0, MAX_FREQUENCY_HZ)
         if frequency_hz is None and elsewhere is not None:
-            frequency_hz = elsewhere.clock_hz(_SLOTS[slot])
+            frequency_hz = elsewhere.clock_hz(SLOTS[slot])
         arrays = Arrays(*[dashed(text, context.repairs) for text in texts])
         chip_celsius, pcb_celsius, coolant_celsius = sort_temperatures(arrays, layout, context)
         yield BoardReading(

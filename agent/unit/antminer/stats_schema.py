@@ -78,27 +78,37 @@ _SPELLINGS: Final = {
 }
 
 
-class Stats(msgspec.Struct, frozen=True, gc=False, rename=_SPELLINGS):
-    """An element of STATS in either dialect. The dialects share only two keys, with the same meaning in both."""
+class BothStats(msgspec.Struct, frozen=True, gc=False):
+    """The keys that the dialects share, with the same meaning in both."""
 
-    # Both dialects.
     rate_30m: _Number = None
     rate_unit: _Text = None
-    # new_api.
+    # Documented (D59, D81): other families, and builds of 2026, report one of these. Observed (O63): an S21 of 2024
+    # reports neither.
+    power: _NumberOrText = None
+    watt: _NumberOrText = None
+
+
+class NewApiStats(BothStats, frozen=True, gc=False, rename=_SPELLINGS):
+    """The keys of the new_api dialect that are read."""
+
     elapsed: _Number = None
     rate_5s: _Number = None
     rate_avg: _Number = None
     rate_ideal: _Number = None
     # Documented (D84): builds of 2026 tell the bin the unit was sold as.
     rate_sale: _Number = None
-    fan_num: _Number = None
     fan: _Numbers = None
     miner_mode: _NumberOrText = None
     chain: tuple[Chain, ...] | None = None
-    # Documented (D59, D81): other families, and builds of 2026, report one of these. Observed (O63): an S21 of 2024
-    # reports neither.
-    power: _NumberOrText = None
-    watt: _NumberOrText = None
+
+
+class Stats(NewApiStats, frozen=True, gc=False, rename=_SPELLINGS):
+    """An element of STATS in either dialect.
+
+    The three classes tell which dialect reads which key; `known_fields` derives from them what is read.
+    """
+
     # Legacy: the header, STATS[0].
     Type: _Text = None
     CompileTime: _Text = None

@@ -92,6 +92,20 @@ async def fetch_system_info(
     return read_system_info(response.body)
 
 
+class PageKeys(NamedTuple):
+    """Keys of `get_system_info.cgi`."""
+
+    model: str = "minertype"
+    firmware: str = "system_filesystem_version"
+    mac: str = "macaddr"
+    serial: str = "serinum"
+
+
+_KEYS: Final = PageKeys()
+KEYS_READ: Final = frozenset(_KEYS)
+"""Every key of the page that is read."""
+
+
 def read_system_info(body: bytes) -> SystemInfo:
     """Return the identity in a page; white space before the JSON is ignored.
 
@@ -103,10 +117,10 @@ def read_system_info(body: bytes) -> SystemInfo:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise MalformedReplyError(f"page is not a JSON object: {excerpt(body)!r}") from error
     return SystemInfo(
-        model=_text(page.get("minertype")),
-        firmware=_text(page.get("system_filesystem_version")),
-        mac=_mac(page.get("macaddr")),
-        serial=_text(page.get("serinum")),
+        model=_text(page.get(_KEYS.model)),
+        firmware=_text(page.get(_KEYS.firmware)),
+        mac=_mac(page.get(_KEYS.mac)),
+        serial=_text(page.get(_KEYS.serial)),
     )
 
 

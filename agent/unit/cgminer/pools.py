@@ -1,15 +1,30 @@
 """The `pools` report: the configured pools, their state and share counters."""
 
-from typing import Final
+from typing import Final, NamedTuple
 
 from agent.errors import UnsupportedReplyError, excerpt
 from agent.unit.cgminer import wire
 from agent.unit.cgminer.fields import clean, interned
-from agent.unit.cgminer.rows import Row
+from agent.unit.cgminer.rows import SHARE_KEYS, Row
 from agent.unit.limits import MAX_DIFFICULTY
 from agent.unit.reading import PoolReading
 
 MAX_POOLS: Final = 16
+
+
+class PoolKeys(NamedTuple):
+    """Keys of a pool besides its share counters."""
+
+    place: str = "POOL"
+    status: str = "Status"
+    is_active: str = "Stratum Active"
+    url: str = "URL"
+    user: str = "User"
+
+
+_KEYS: Final = PoolKeys()
+KEYS_READ: Final = frozenset((*_KEYS, *SHARE_KEYS))
+"""Every key of an element of POOLS that is read."""
 
 
 def read_pools(data: bytes) -> tuple[tuple[PoolReading, ...], tuple[str, ...]]:
@@ -31,21 +46,21 @@ def read_pools(data: bytes) -> tuple[tuple[PoolReading, ...], tuple[str, ...]]:
             repairs.add("wrong_type")
             continue
         row = Row(item, repairs)
-        index = row.whole("POOL")
-        is_active = item.get("Stratum Active")
+        index = row.whole(_KEYS.place)
+        is_active = item.get(_KEYS.is_active)
         pools.append(
             PoolReading(
                 index=position if index is None else index,
-                status=interned(item.get("Status")),
+                status=interned(item.get(_KEYS.status)),
                 is_active=is_active if isinstance(is_active, bool) else None,
-                url=interned(item.get("URL")),
-                user=clean(item.get("User")),
-                accepted=row.whole("Accepted"),
-                rejected=row.whole("Rejected"),
-                stale=row.whole("Stale"),
-                difficulty_accepted=row.number("Difficulty Accepted", MAX_DIFFICULTY),
-                difficulty_rejected=row.number("Difficulty Rejected", MAX_DIFFICULTY),
-                difficulty_stale=row.number("Difficulty Stale", MAX_DIFFICULTY),
+                url=interned(item.get(_KEYS.url)),
+                user=clean(item.get(_KEYS.user)),
+                accepted=row.whole(SHARE_KEYS.accepted),
+                rejected=row.whole(SHARE_KEYS.rejected),
+                stale=row.whole(SHARE_KEYS.stale),
+                difficulty_accepted=row.number(SHARE_KEYS.difficulty_accepted, MAX_DIFFICULTY),
+                difficulty_rejected=row.number(SHARE_KEYS.difficulty_rejected, MAX_DIFFICULTY),
+                difficulty_stale=row.number(SHARE_KEYS.difficulty_stale, MAX_DIFFICULTY),
             )
         )
     return tuple(pools), tuple(sorted(repairs))

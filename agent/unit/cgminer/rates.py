@@ -96,6 +96,14 @@ def read_rates(row: Mapping[str, Any], repairs: set[str]) -> Rates:
     )
 
 
+def is_rate(key: str) -> bool:
+    """Return True if `read_rates` takes a key for a rate."""
+    return len(key) <= _LONGEST_RATE_KEY and _meaning(key) is not None
+
+
+_LONGEST_RATE_KEY: Final = 24
+
+
 @lru_cache(maxsize=2048)
 def _meaning(key: str) -> tuple[float, float] | None:
     """Return (H/s in one unit, window in s) of a key; None if it is no rate."""

@@ -1,11 +1,25 @@
 """Rows of a report: JSON objects read number by number."""
 
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 from agent.errors import UnsupportedReplyError
 from agent.unit.cgminer.fields import number
 from agent.unit.cgminer.wire import Reply
 from agent.unit.limits import MAX_COUNT
+
+
+class ShareKeys(NamedTuple):
+    """Keys of share counters, alike in `summary` and `pools`: shares, and sums of their difficulty."""
+
+    accepted: str = "Accepted"
+    rejected: str = "Rejected"
+    stale: str = "Stale"
+    difficulty_accepted: str = "Difficulty Accepted"
+    difficulty_rejected: str = "Difficulty Rejected"
+    difficulty_stale: str = "Difficulty Stale"
+
+
+SHARE_KEYS: Final = ShareKeys()
 
 
 class Row:

@@ -7,9 +7,40 @@ from typing import Any, Final, NamedTuple
 from agent.errors import UnsupportedReplyError, excerpt
 from agent.unit.cgminer import wire
 from agent.unit.cgminer.rates import Rates, hashes_per_unit, read_rates
-from agent.unit.cgminer.rows import Row, first_row
+from agent.unit.cgminer.rows import SHARE_KEYS, Row, first_row
 from agent.unit.limits import MAX_DIFFICULTY, MAX_HASHRATE_HS, MAX_UPTIME_S
 from agent.unit.reading import Fault, ShareReading
+
+
+class SummaryKeys(NamedTuple):
+    """Keys of one dialect, besides rates and share counters."""
+
+    uptime: str
+    hw_errors: str
+    best_share: str
+
+
+_LEGACY: Final = SummaryKeys("Elapsed", "Hardware Errors", "Best Share")
+_NEW_API: Final = SummaryKeys("elapsed", "hw_all", "bestshare")
+_RATE_UNIT: Final = "rate_unit"
+_FAULT_LIST: Final = "status"
+
+
+class NewApiRateKeys(NamedTuple):
+    """Keys of the new dialect's rates; the legacy dialect's are those of `rates`."""
+
+    five_s: str = "rate_5s"
+    thirty_min: str = "rate_30m"
+    average: str = "rate_avg"
+
+
+_NEW_API_RATES: Final = NewApiRateKeys()
+LEGACY_KEYS_READ: Final = frozenset((*_LEGACY, *SHARE_KEYS))
+"""Every key of a legacy SUMMARY that is read, besides those of `rates`."""
+NEW_API_KEYS_READ: Final = frozenset((*_NEW_API, *_NEW_API_RATES, *SHARE_KEYS, _RATE_UNIT, _FAULT_LIST))
+"""Every key of a new_api SUMMARY that is read."""
+FAULT_KEYS_READ: Final = frozenset(("status", "msg", "type"))
+"""Every key of an element of its `status` that is read."""
 
 
 class SummaryReading(NamedTuple):
@@ -34,36 +65,37 @@ def read_summary(data: bytes, *, at: float) -> SummaryReading:
     repairs = set(reply.repairs)
     fields = first_row(reply, "SUMMARY")
     row = Row(fields, repairs)
-    is_new_api = row.has("rate_5s", "elapsed")
+    is_new_api = row.has(_NEW_API_RATES.five_s, _NEW_API.uptime)
+    keys = _NEW_API if is_new_api else _LEGACY
     rates = _new_api_rates(fields, row) if is_new_api else read_rates(fields, repairs)
-    if rates == Rates() and not row.has("Elapsed", "elapsed"):
+    if rates == Rates() and not row.has(_LEGACY.uptime, _NEW_API.uptime):
         raise UnsupportedReplyError(f"summary: neither a rate nor Elapsed: {excerpt(data)!r}")
     return SummaryReading(
-        uptime_s=row.number("elapsed" if is_new_api else "Elapsed", MAX_UPTIME_S),
+        uptime_s=row.number(keys.uptime, MAX_UPTIME_S),
         rates=rates,
         shares=ShareReading(
             at=at,
-            accepted=row.whole("Accepted"),
-            rejected=row.whole("Rejected"),
-            stale=row.whole("Stale"),
-            difficulty_accepted=row.number("Difficulty Accepted", MAX_DIFFICULTY),
-            difficulty_rejected=row.number("Difficulty Rejected", MAX_DIFFICULTY),
-            difficulty_stale=row.number("Difficulty Stale", MAX_DIFFICULTY),
-            hw_errors=row.whole("hw_all" if is_new_api else "Hardware Errors"),
-            best_share=row.number("bestshare" if is_new_api else "Best Share", MAX_DIFFICULTY),
+            accepted=row.whole(SHARE_KEYS.accepted),
+            rejected=row.whole(SHARE_KEYS.rejected),
+            stale=row.whole(SHARE_KEYS.stale),
+            difficulty_accepted=row.number(SHARE_KEYS.difficulty_accepted, MAX_DIFFICULTY),
+            difficulty_rejected=row.number(SHARE_KEYS.difficulty_rejected, MAX_DIFFICULTY),
+            difficulty_stale=row.number(SHARE_KEYS.difficulty_stale, MAX_DIFFICULTY),
+            hw_errors=row.whole(keys.hw_errors),
+            best_share=row.number(keys.best_share, MAX_DIFFICULTY),
         ),
-        faults=_faults(fields.get("status")),
+        faults=_faults(fields.get(_FAULT_LIST)),
         repairs=tuple(sorted(repairs)),
     )
 
 
 def _new_api_rates(fields: Mapping[str, Any], row: Row) -> Rates:
-    rate_unit = fields.get("rate_unit")
+    rate_unit = fields.get(_RATE_UNIT)
     factor = hashes_per_unit(rate_unit if isinstance(rate_unit, str) else None, "summary")
     return Rates(
-        five_s_hs=row.number("rate_5s", MAX_HASHRATE_HS, factor),
-        thirty_min_hs=row.number("rate_30m", MAX_HASHRATE_HS, factor),
-        average_hs=row.number("rate_avg", MAX_HASHRATE_HS, factor),
+        five_s_hs=row.number(_NEW_API_RATES.five_s, MAX_HASHRATE_HS, factor),
+        thirty_min_hs=row.number(_NEW_API_RATES.thirty_min, MAX_HASHRATE_HS, factor),
+        average_hs=row.number(_NEW_API_RATES.average, MAX_HASHRATE_HS, factor),
     )
 
 

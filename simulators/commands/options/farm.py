@@ -40,6 +40,13 @@ def run(
     control: ControlOption = "",
     report_to: ReportToOption = "127.0.0.1",
     mix: Annotated[str, typer.Option(help="Models with their bins (TH/s) and shares.")] = "S21:200=60%,T21:190=40%",
+    like: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Twins of a recorded unit instead of --mix, as CAPTURE[@TH[:W]][=WEIGHT]: the folder, the bin and its "
+            "power where the capture does not tell them, and its weight among several; can be repeated."
+        ),
+    ] = None,
     containers: Annotated[int, typer.Option(min=1, help="Number of containers the units stand in.")] = 3,
     off: Annotated[str, typer.Option(help="Share of units without power.")] = "4%",
     asleep: Annotated[str, typer.Option(help="Share of units asleep.")] = "3%",

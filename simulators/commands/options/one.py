@@ -24,6 +24,10 @@ def run(
     context: typer.Context,
     *,
     model: Annotated[str, typer.Option(help="Model and bin in TH/s: S21:200.")] = "S21:200",
+    build: Annotated[
+        str, typer.Option(help="Firmware build, by key or by its date: s21-202410. Left out: one of the model's.")
+    ] = "",
+    asleep: Annotated[bool, typer.Option("--asleep", help="The unit sleeps.")] = False,
     seed: SeedOption = None,
     base: BaseOption = "127.10.0.1",
     addresses: AddressesOption = "",

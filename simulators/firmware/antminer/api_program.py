@@ -43,6 +43,23 @@ def read_request(data: bytes) -> Request:
     return Request(command, is_new_api=body.get("new_api") is True, data=data)
 
 
+def request_name(request: Request) -> str:
+    """Return a request as captures name it: command, parameter, and ``new_api`` last."""
+    command, data = request.command, request.data.rstrip(NUL + b"\r\n \t")
+    parameter = ""
+    if data.startswith(b"{"):
+        try:
+            given = msgspec.json.decode(data, type=dict[str, object]).get("parameter")
+        except (msgspec.DecodeError, RecursionError):
+            given = None
+        if isinstance(given, str | int) and not isinstance(given, bool):
+            parameter = str(given)
+    else:
+        parameter = data.partition(b"|")[2].decode("ascii", "replace")
+    words = [command, *parameter.split(), *(["new_api"] if request.is_new_api else [])]
+    return " ".join(words)
+
+
 def answer(unit: Unit, request: Request, t: float) -> bytes:
     """Return the reply of `unit` at `t`, without the closing NUL.
 

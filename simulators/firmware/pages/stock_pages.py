@@ -59,12 +59,19 @@ class Visit(NamedTuple):
         host: The address it was sent to, which is the unit's own.
         body: The posted bytes.
         t: Time of the request, Unix seconds.
+        like: The build whose texts a twin shows; None for the unit's own.
     """
 
     unit: Unit
     host: str
     body: bytes
     t: float
+    like: Build | None = None
+
+    @property
+    def build(self) -> Build:
+        """The build whose texts it shows."""
+        return self.like or BUILDS[self.unit.build]
 
 
 class Page(NamedTuple):
@@ -97,13 +104,13 @@ def _api_page(command: str) -> Callable[[Visit], tuple[str, ...]]:
         unit, t = visit.unit, visit.t
         if unit.phase in OFFLINE:
             return _NO_HEADER, SOCKET_FAILED
-        return _NO_HEADER, new_api.REPLIES[command](unit, BUILDS[unit.build], t) + "\n"
+        return _NO_HEADER, new_api.REPLIES[command](unit, visit.build, t) + "\n"
 
     return show
 
 
 def _system_info(visit: Visit) -> tuple[str, ...]:
-    identity, build = visit.unit.identity, BUILDS[visit.unit.build]
+    identity, build = visit.unit.identity, visit.build
     # Observed (O67): grouped so in s21plus-stock-202503, http-get_system_info.
     return (
         _NO_HEADER,
@@ -127,7 +134,7 @@ def _system_info(visit: Visit) -> tuple[str, ...]:
 
 
 def _miner_type(visit: Visit) -> tuple[str, ...]:
-    build = BUILDS[visit.unit.build]
+    build = visit.build
     model, compile_time = visit.unit.identity.model, " ".join(build.compile_time.split())
     text = f'{{"miner_type": "{model.api_type}", "subtype": "{build.subtype}", "fw_version": "{compile_time}"}}\n'
     return _NO_HEADER, text
@@ -151,7 +158,7 @@ def _blink_status(visit: Visit) -> tuple[str, ...]:
 
 def _miner_conf(visit: Visit) -> tuple[str, ...]:
     unit, settings = visit.unit, visit.unit.settings
-    build = BUILDS[unit.build]
+    build = visit.build
     # Observed (O71): a string on line A, s21-stock-aml-202407. Documented (D75): an integer on C.
     mode = str(unit.work_mode) if build.line is Line.C else f'"{unit.work_mode}"'
     pools = ",\n".join(
@@ -176,7 +183,7 @@ def _miner_conf(visit: Visit) -> tuple[str, ...]:
 def _log(visit: Visit) -> tuple[str, ...]:
     """Return the log. Assumed (A42): its wording, except for the line on chips."""
     unit, t = visit.unit, visit.t
-    build = BUILDS[unit.build]
+    build = visit.build
     lines = [f"{unit.identity.model.api_type} {build.compile_time} {build.subtype}"]
     if unit.phase not in OFFLINE:
         snapshot = unit.snapshot(t)
@@ -209,7 +216,7 @@ def _set_miner_conf(visit: Visit) -> tuple[str, ...]:
     unit.settings = settings
     # Documented (D80): C takes the key it reports, A and B another one; an unknown mode is ignored, a mode that is
     # on already leaves the process alone.
-    mode = _number(wanted.get("bitmain-work-mode" if BUILDS[unit.build].line is Line.C else "miner-mode"))
+    mode = _number(wanted.get("bitmain-work-mode" if visit.build.line is Line.C else "miner-mode"))
     if mode in offered_modes(unit) and mode != unit.work_mode:
         unit.schedule(Change(t, 0, Verb.MODE, mode))
         unit.advance(t)

@@ -1,11 +1,13 @@
 """The HTTP services of a unit: the stock firmware's pages, and the small server of the hash side."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple, Protocol
 
 from simulators.firmware.antminer.new_api import error_codes
+from simulators.firmware.like.likeness import likeness_of
 from simulators.firmware.pages import digest, lighttpd
-from simulators.firmware.pages.stock_pages import PAGES, Visit, is_web_up
+from simulators.firmware.pages.stock_pages import PAGES, Page, Visit, is_web_up
+from simulators.twins.twin import Twin
 from simulators.unit.builds import BUILDS, Line
 from simulators.unit.snapshot import OFFLINE
 from simulators.unit.unit import Unit
@@ -47,20 +49,33 @@ class StockPages:
     Args:
         password: Password of user root, on every unit.
         seed: Seed of the nonces.
+        twin_of: Returns what a unit is the twin of, or None.
     """
 
-    def __init__(self, *, password: str = digest.DEFAULT_PASSWORD, seed: int = 0) -> None:
+    def __init__(
+        self,
+        *,
+        password: str = digest.DEFAULT_PASSWORD,
+        seed: int = 0,
+        twin_of: Callable[[Unit], Twin | None] = lambda _unit: None,
+    ) -> None:
         self._password = password
+        self._twin_of = twin_of
         self._seed = seed
         self._nonces = 0
 
     def is_up(self, unit: Unit, t: float) -> bool:
-        """Return True if the unit's web server answers at `t`."""
-        return is_web_up(unit, t)
+        """Return True if the unit's web server answers at `t`. Twins of other firmware have no pages."""
+        twin = self._twin_of(unit)
+        return (twin is None or twin.is_stock) and is_web_up(unit, t)
 
     def answer(self, visit: Visit, request: lighttpd.Request, *, is_last: bool) -> Reply:
         """Answer a complete request. Documented (D66): no page is shown without credentials, not even that for 404."""
         page = PAGES.get(request.path)
+        twin = self._twin_of(visit.unit)
+        if twin is not None:
+            visit = visit._replace(like=twin.build)
+            page = _recorded_page(twin, request.path, page)
         is_write = page.is_write if page else request.method not in _READ_ONLY
         status = digest.check(request.headers.get("authorization"), request.method, self._password)
         if status == 200 and page is None:
@@ -83,6 +98,21 @@ class StockPages:
     def _nonce(self, t: float) -> str:
         self._nonces += 1
         return digest.md5_hex(f"{self._seed}+{int(t)}+{self._nonces}")
+
+
+def _recorded_page(twin: Twin, path: str, page: Page | None) -> Page | None:
+    """Return a page that shows a twin's recorded one; `page` where none was recorded, or it changes something."""
+    likeness = likeness_of(twin)
+    if path not in likeness.paths or (page is not None and page.is_write):
+        return page
+
+    def show(visit: Visit) -> tuple[str, ...]:
+        chunks = likeness.page(visit.unit, path, visit.t)
+        if chunks is not None:
+            return chunks
+        return () if page is None else page.show(visit)
+
+    return Page(show)
 
 
 class HashSide:

@@ -87,7 +87,8 @@ LINES: tuple[tuple[str, UnitStatus, list[str]], ...] = (
         [
             (
                 f'miner_info{{{U1},rack="R2",slot="3",model="S21",host="127.0.0.2",firmware="Fri Jul 12 2024",'
-                'serial="SN1",mac="02:00:00:00:00:01",dialect="new_api",cooling="air",simulated="false"} 1'
+                'serial="SN1",mac="02:00:00:00:00:01",dialect="new_api",cooling="air",simulated="false",'
+                'reader="antminer"} 1'
             )
         ],
     ),
@@ -97,7 +98,7 @@ LINES: tuple[tuple[str, UnitStatus, list[str]], ...] = (
         [
             (
                 'miner_info{site="nd-1",container="",unit="u1",rack="",slot="",model="S21",host="127.0.0.2",firmware="",'
-                'serial="",mac="",dialect="",cooling="air",simulated="true"} 1'
+                'serial="",mac="",dialect="",cooling="air",simulated="true",reader=""} 1'
             )
         ],
     ),
@@ -294,7 +295,7 @@ miner_loss_hashrate_hashes_per_second{{{U1},cause="unreachable"}} 20000000000000
 # HELP miner_info Identity and location of a unit; always 1.
 # TYPE miner_info gauge
 miner_info{{{U1},rack="R2",slot="3",model="S21",host="127.0.0.2",firmware="Fri Jul 12 2024",serial="SN1",\
-mac="02:00:00:00:00:01",dialect="new_api",cooling="air",simulated="false"}} 1
+mac="02:00:00:00:00:01",dialect="new_api",cooling="air",simulated="false",reader="antminer"}} 1
 # HELP miner_nameplate_hashrate_hashes_per_second Rated hashrate of a unit, from the site's ledger.
 # TYPE miner_nameplate_hashrate_hashes_per_second gauge
 miner_nameplate_hashrate_hashes_per_second{{{U1}}} 200000000000000.0
@@ -912,6 +913,7 @@ async def test_exposition_is_the_contract() -> None:
     metrics.watch_mqtt(lambda: [broker_numbers()])
     metrics.watch_identity(identity_figures)
     metrics.watch_discovery(discovery_figures)
+    metrics.watch_unread(lambda: 3)
     await metrics.scrape()
     rows = {row.name: row for row in contract()}
     seen = set()

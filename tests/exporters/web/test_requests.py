@@ -37,6 +37,7 @@ ROUTES = (
     "/api/v1/history",
     "/api/v1/identity",
     "/api/v1/discovery",
+    "/api/v1/unread",
     "/api/v1/schema",
     PATH,
 )

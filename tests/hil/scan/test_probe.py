@@ -11,7 +11,7 @@ from loopback import blackhole, unit, until, unused
 from patience import PATIENT_S
 
 from agent.errors import LocalResourceError
-from agent.hil.scan.probe import MOST_LOOKS, Prober, Tally, _Probe
+from agent.hil.scan.probe import FIRST_PATIENCE_S, LINGER_S, MOST_LOOKS, Prober, Tally, _Probe
 
 
 class Scripted(Prober):
@@ -147,7 +147,7 @@ async def test_silence_takes_the_patience_of_both_looks() -> None:
             await until(lambda: tally.probes == 1)
             clock[0] += 0.5
             await until(lambda: tally.probes == 2)
-            clock[0] += 1.9
+            clock[0] += 1.5
             for _ in range(10):
                 await asyncio.sleep(0.01)
             assert not task.done()
@@ -155,6 +155,33 @@ async def test_silence_takes_the_patience_of_both_looks() -> None:
             async with asyncio.timeout(PATIENT_S):
                 await task
     assert (tally.silent, tally.looked) == (1, 1)
+
+
+@pytest.mark.parametrize(("most_open", "lasts_s"), [(2000, LINGER_S), (2, FIRST_PATIENCE_S)])
+async def test_a_look_lingers_while_others_wait_and_there_is_room(most_open: int, lasts_s: float) -> None:
+    """The kernel sends its packet again meanwhile; neither a scan nor its bound on sockets is stretched by it."""
+    with blackhole() as (host, port):
+        clock = [0.0]
+        with probing([host] * 1000, port, clock, rate_per_s=1.0, most_open=most_open) as (prober, tally):
+            task = asyncio.create_task(prober.run(range(1000)))
+            await asyncio.sleep(0)
+            clock[0] = 1.0
+            await until(lambda: tally.probes == 1)
+            clock[0] = 1.0 + lasts_s - 0.1
+            for _ in range(10):
+                await asyncio.sleep(0.01)
+            assert tally.looked == 0
+            clock[0] = 1.0 + lasts_s
+            await until(lambda: tally.looked == 1)
+            task.cancel()
+
+
+async def test_a_third_look_is_made_for_a_thousandth_of_a_unit() -> None:
+    """Of 10,000 units of which the second look found three, hardly one is left; of 100, perhaps."""
+    for units, looks in ((10_000, 2), (100, 3)):
+        found = {(index, 1): 0 for index in range(units - 3)} | {(index, 2): 0 for index in range(units - 3, units)}
+        prober = await scripted(units + 1, found)
+        assert max(look for _, look in prober.looks) == looks
 
 
 async def test_an_answer_at_the_deadline_is_not_lost() -> None:

@@ -1,19 +1,15 @@
 """Rows proposed for finds: what is the unit's word, what is guessed, and what a ledger would refuse."""
 
 import csv
-import tempfile
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from agent.address import PRIVATE_NETWORKS
-from agent.errors import ConfigError
 from agent.hil.scan.found import Found, Kind
-from agent.hil.scan.proposal import EXTRA_COLUMNS, Proposed, propose, read_proposal, write_proposal
+from agent.hil.scan.proposal import EXTRA_COLUMNS, Proposed, propose, write_proposal
 from agent.site.ledger.reader import COLUMNS, read_ledger
 from agent.unit.models_file import read_models
 from agent.unit.nameplate import shipped_catalogue
@@ -193,50 +189,6 @@ def test_the_cells_are_a_ledger(tmp_path: Path) -> None:
         ("A", 200e12, None, 8080),
         ("B", 190e12, MAC, None),
     ]
-
-
-def test_a_proposal_is_read_as_it_was_written(tmp_path: Path) -> None:
-    """Commas, quotes and blanks included."""
-    rows = (
-        Proposed("u1", "S21", "200", "10.0.0.7", guessed=("unit_id", "hashrate_th"), note='a "b", c', source="x:1"),
-        Proposed("u2", "T21", "", "10.0.0.8"),
-    )
-    write_proposal(tmp_path / "proposal.csv", rows)
-    assert read_proposal(tmp_path / "proposal.csv") == rows
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("", "file: empty; a header of ledger columns is expected"),
-        ("unit_id,model,hashrate_th,host,colour\n", "= 'colour': a proposal has each of these columns once"),
-        ("unit_id,model\n", "= 'hashrate_th': a proposal has each of these columns once"),
-        ("unit_id,model,hashrate_th,host,host\n", "= 'host': a proposal has each of these columns once"),
-        ("unit_id,model,hashrate_th,host\na,b\n", "line 2: 4 cells are expected, as in the header; here are 2"),
-    ],
-)
-def test_a_file_that_is_no_proposal(tmp_path: Path, text: str, message: str) -> None:
-    """One message, with the place."""
-    (tmp_path / "proposal.csv").write_text(text, encoding="utf-8")
-    with pytest.raises(ConfigError) as caught:
-        read_proposal(tmp_path / "proposal.csv")
-    (mistake,) = caught.value.mistakes
-    assert message in str(mistake)
-
-
-@given(st.binary(max_size=200).map(lambda rest: b"unit_id,model,hashrate_th,host\n" + rest) | st.binary(max_size=200))
-@example(b'unit_id,model,hashrate_th,host\n"a')
-@example(b"unit_id,model,hashrate_th,host\n\0,,,\n")
-def test_any_file_is_rows_or_a_message(content: bytes) -> None:
-    """Whatever its bytes."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "proposal.csv")
-        path.write_bytes(content)
-        try:
-            rows = read_proposal(path)
-        except ConfigError:
-            return
-    assert all(isinstance(row, Proposed) for row in rows)
 
 
 def test_a_full_disk_leaves_the_earlier_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -218,7 +218,7 @@ async def test_a_server_that_waits_for_the_end_of_a_line_is_named_at_once() -> N
 
 
 async def test_a_server_that_waits_for_the_end_of_a_head_is_named_after_one_deadline() -> None:
-    """The second try ends it; there is no third."""
+    """The second try ends it, and is made once more for the first bytes."""
     connections = []
 
     async def web(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -230,8 +230,8 @@ async def test_a_server_that_waits_for_the_end_of_a_head_is_named_after_one_dead
     options = replace(PATIENT, first_deadline_s=0.2)
     found = await one(web, options=options)
     assert (found.kind, found.looks_like) == (Kind.UNIDENTIFIED, "HTTP")
-    # The probe's, the conversation's and the one that was answered.
-    assert len(connections) == 3
+    # The probe's, the conversation's, and two that were answered.
+    assert len(connections) == 4
 
 
 async def test_a_unit_that_fails_once_is_read_at_the_second_attempt() -> None:
@@ -304,6 +304,15 @@ def test_sockets_fit_the_limit_of_the_process(
     fit = fitted(ScanOptions(most_open=900, workers=300))
     assert (fit.most_open, fit.workers) == (most_open, workers)
     assert limits == ([] if raised is None else [raised])
+
+
+def test_a_low_limit_gives_no_more_than_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A discovery of four conversations at once stays one."""
+    monkeypatch.setattr("resource.getrlimit", lambda _: (100, 100))
+    monkeypatch.setattr("resource.setrlimit", lambda *_: None)
+    fit = fitted(ScanOptions(most_open=900, workers=4))
+    assert fit.workers == 4
+    assert 8 <= fit.most_open < 900
 
 
 async def test_pool_users_are_only_shown_if_asked_for() -> None:

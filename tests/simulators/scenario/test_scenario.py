@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from paths import ROOT
+from paths import CAPTURES, ROOT
 
 from simulators.farm.farm import Farm
-from simulators.farm.plan import FarmError
+from simulators.farm.plan import FarmError, model_of
 from simulators.farm.truth import SiteTruth, farm_truth, site_truth
 from simulators.firmware.antminer.api_program import Request, answer
 from simulators.scenario.durations import read_duration, show_duration
@@ -597,3 +597,16 @@ def test_any_text_is_a_scenario_or_a_clear_error(text: str) -> None:
         except TomlError as error:
             read = error.mistakes[0]
         assert isinstance(read, Scenario) or read.file == "t.toml"
+
+
+def test_twins_are_kinds_of_a_files_mix(tmp_path: Path) -> None:
+    """`like:` and a capture's folder is a key of the mix; a capture that cannot be a template is a mistake in it."""
+    path = tmp_path / "t.toml"
+    folder = CAPTURES / "s19pro-stock-202212"
+    text = f'[farm]\nunits = 4\n[farm.mix]\n"like:{folder}@110:3250" = "50%"\n"S21:200" = "50%"\n'
+    path.write_text(text, encoding="utf-8")
+    plan = load_farm(path).plan(seed=1)
+    assert [(model_of(kind).name, share) for kind, share in plan.mix.items()] == [("S19 Pro", 0.5), ("S21", 0.5)]
+    path.write_text(text.replace("s19pro-stock-202212@110:3250", "s21pro-vnish-2026"), encoding="utf-8")
+    with pytest.raises(TomlError, match=r"t\.toml: farm\.mix: s21pro-vnish-2026: cannot be a template: no reply tells"):
+        load_farm(path)

@@ -416,6 +416,29 @@ def test_import_takes_a_spreadsheets_table(table: list[str]) -> None:
     assert edited.notes == ("new.csv: columns that a ledger does not have are left out: Remarks",)
 
 
+@pytest.mark.parametrize("name", ["remark", "Remarks", "site", "owner", "Location", "notes"])
+def test_a_column_of_a_persons_own_is_left_out_and_named(name: str) -> None:
+    """However much it looks like one of a ledger's."""
+    edited = edit(merging(f"unit_id,slot,{name}", "u1,7,text"), U1)
+    assert edited.notes == (f"new.csv: columns that a ledger does not have are left out: {name}",)
+
+
+@pytest.mark.parametrize(
+    ("name", "suggestion"),
+    [
+        ("slots", "; did you mean slot?"),
+        ("rak", "; did you mean rack?"),
+        ("hashrate", "; did you mean hashrate_th?"),
+        ("serial_number", "; did you mean serial?"),
+        ("mac_address", "; known are unit_id, "),
+    ],
+)
+def test_a_misspelt_column_is_refused(name: str, suggestion: str) -> None:
+    """What it holds would be missed late, an identity most of all."""
+    (mistake,) = refusals(merging(f"unit_id,{name}", "u1,text"), U1)
+    assert mistake.startswith(f"new.csv: line 1 = '{name}': unknown column{suggestion}")
+
+
 def test_a_ledger_with_trailing_commas_stays_byte_for_byte() -> None:
     """A change leaves the cells beyond the header where they are, and a new column goes before them."""
     edited = edit(setting("u2", serial="SN2"), f"{U1},,", f"{U2},,", header=f"{HEADER},,")

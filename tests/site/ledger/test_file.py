@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -206,6 +207,31 @@ def test_a_lock_that_cannot_be_had_is_an_error(ledger: Path, monkeypatch: pytest
     monkeypatch.setattr(fcntl, "flock", fail(errno.ENOLCK))
     with pytest.raises(LedgerFileError, match="cannot be locked"), held(ledger):
         pass
+
+
+def test_a_change_that_fails_leaves_no_journal(ledger: Path) -> None:
+    """No empty file beside a ledger that was never changed; one with lines stays."""
+    with pytest.raises(ConfigError, match="no such unit"), held(ledger) as file:
+        Draft(file.text, "ledger.csv", RULES).set_cells("nobody", {"slot": "7"}, "2025-07-01")
+    assert not journal_path(ledger).exists()
+    change(ledger, "7")
+    before = journal_path(ledger).read_bytes()
+    with pytest.raises(ConfigError, match="no such unit"), held(ledger) as file:
+        Draft(file.text, "ledger.csv", RULES).set_cells("nobody", {"slot": "7"}, "2025-07-01")
+    assert journal_path(ledger).read_bytes() == before
+
+
+def test_a_journal_that_another_change_removed_is_no_lock(ledger: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two changes at once, of which the first fails: the second does not go on beside a third."""
+    real = fcntl.flock
+
+    def late(file: BinaryIO, operation: int) -> None:
+        real(file, operation)
+        journal_path(ledger).unlink()
+
+    monkeypatch.setattr("agent.site.ledger.file.fcntl.flock", late)
+    with pytest.raises(LedgerFileError, match=r"another change of .* was under way; try again"), held(ledger):
+        pytest.fail("held without a lock")
 
 
 def test_what_is_no_ledger_is_not_held(tmp_path: Path) -> None:

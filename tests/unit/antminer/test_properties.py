@@ -262,12 +262,19 @@ def test_both_decoders_read_captures_alike(name: str) -> None:
 @given(data=mutated())
 @settings(max_examples=400)
 def test_both_decoders_agree(data: bytes) -> None:
-    """If the strict decoder accepts a reply, the lenient one makes the same reading of it."""
+    """If the strict decoder accepts a reply, the lenient one makes the same reading of it.
+
+    It may count more repairs: the strict one does not look at the number under a key that nobody reads.
+    """
     try:
         stats_schema._decode_strictly(wire.unframe(data))
     except (ValueError, *DECLARED):
         return
-    assert outcome(data, is_lenient=True) == outcome(data)
+    strict, lenient = outcome(data), outcome(data, is_lenient=True)
+    if isinstance(strict, UnitReading) and isinstance(lenient, UnitReading):
+        assert set(strict.repairs) <= set(lenient.repairs)
+        lenient = msgspec.structs.replace(lenient, repairs=strict.repairs)
+    assert lenient == strict
 
 
 def known_of(data: bytes) -> Identity | None:
@@ -291,12 +298,13 @@ STATS = [name for name in WHOLE if "stats" in name and isinstance(outcome(CAPTUR
 
 @pytest.mark.parametrize("name", STATS)
 def test_which_captures_take_the_fast_path(name: str) -> None:
-    """Only new_api captures of a known unit take the fast path."""
+    """Only new_api captures of a known unit without coolant sensors take the fast path."""
     data = CAPTURES[name]
     told = known_of(data)
     assert told is not None
     fast = fast_reading(data, from_before(told))
-    assert (fast is not None) is (b'"miner-mode"' in data)
+    is_air_cooled = "Hyd." not in (told.model or "")
+    assert (fast is not None) is (b'"miner-mode"' in data and is_air_cooled)
     if fast is not None:
         assert fast == outcome(data, is_lenient=True, identity=told)
 

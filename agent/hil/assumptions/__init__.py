@@ -1,0 +1,1 @@
+"""Which assumptions of docs/assumptions.md a recording of one unit confirms or refutes."""

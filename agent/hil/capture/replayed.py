@@ -1,0 +1,134 @@
+"""The reading of a capture: its replies passed through the agent's reader, as if a unit sent them now. Pure.
+
+A request that was never asked is answered as `hashsight-sim replay` answers it: one in the new dialect by the page that
+prints the same report (D17) or by the legacy reply (D13), any other with E/14.
+"""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Final, TypeAlias
+
+import msgspec
+
+from agent.errors import DeadlineError, DisconnectedError, MisreadReplyError, PollError, UnreachableError
+from agent.hil.capture.form import Capture, Ending, Moment, RecordedReply
+from agent.unit import registry
+from agent.unit.cgminer import wire
+from agent.unit.cgminer.partial_reply import PartialReply
+from agent.unit.consistency.alone import held_alone
+from agent.unit.nameplate import Catalogue, shipped_catalogue
+from agent.unit.reader import Conversation
+from agent.unit.reading import UnitReading
+
+UNIT_ID: Final = "recorded"
+"""The name of a recorded unit in its readings: the same for each capture, so that two can be compared."""
+AT: Final = 0.0
+"""The time of its readings, Unix s: a capture of the same unit in the same state gives the same reading."""
+
+_NEW_API: Final = " new_api"
+# Observed (O03): s19pro-stock-2023-issue50, the words of stock firmware.
+_UNKNOWN_COMMAND: Final = (
+    b'{"STATUS":[{"STATUS":"E","When":0,"Code":14,"Msg":"Invalid command","Description":"cgminer 1.0.0"}],"id":1}'
+)
+
+_Recorded: TypeAlias = Mapping[str, tuple[RecordedReply, bytes | None]]
+
+
+def reading_of(capture: Capture, moment: Moment | None = None) -> UnitReading | PollError:
+    """Return what the agent reads from a capture, or the error with which that poll fails.
+
+    The reader is chosen by what the unit said, as for a unit that no ledger row describes.
+
+    Args:
+        capture: Any capture, with a manifest or without.
+        moment: One of its moments; what that look did not ask for is taken from the first replies. None for the first
+            replies alone.
+    """
+    reader = registry.CHOOSING
+    conversation = reader.converse(UNIT_ID, reader.new_memory(), slow_every=1, wall=lambda: AT)
+    try:
+        return held_alone(_held(conversation, _recorded(capture, moment)), _catalogue())
+    except PollError as error:
+        return error
+    except Exception as error:  # noqa: BLE001 - It is passed on as the cause of the poll's error.
+        # A reply that triggers a bug of ours is worth keeping; the client makes the same error of it.
+        misread = MisreadReplyError(f"{type(error).__name__} while reading the reply")
+        misread.__cause__ = error
+        return misread
+
+
+@cache
+def _catalogue() -> Catalogue:
+    """Return the shipped catalogue: reading its file takes twenty times as long as reading a capture."""
+    return shipped_catalogue()
+
+
+def _recorded(capture: Capture, moment: Moment | None) -> _Recorded:
+    found: dict[str, tuple[RecordedReply, bytes | None]] = {}
+    looks = [("", capture.manifest.replies)]
+    if moment is not None:
+        looks.append((f"{moment.folder}/", moment.replies))
+    for prefix, replies in looks:
+        for reply in replies:
+            found[reply.request] = reply, None if reply.file is None else capture.data[prefix + reply.file]
+    return found
+
+
+def _held(conversation: Conversation, recorded: _Recorded) -> UnitReading:
+    """Hold a conversation with recorded replies.
+
+    Raises:
+        PollError: It failed.
+    """
+    try:
+        request = next(conversation)
+        while True:
+            answer = _answer(request, recorded)
+            request = conversation.throw(answer) if isinstance(answer, PollError) else conversation.send(answer)
+    except StopIteration as over:
+        reading: UnitReading = over.value
+        return reading
+
+
+def _answer(request: bytes, recorded: _Recorded) -> bytes | PollError:
+    """Return the reply to a request, or the error that the agent's client makes of its ending."""
+    name = name_of(request)
+    command = name.removesuffix(_NEW_API)
+    names = [name, f"GET /cgi-bin/{command}.cgi", command] if name != command else [name]
+    reply, data = next((recorded[each] for each in names if each in recorded), (None, _UNKNOWN_COMMAND))
+    if data is None:
+        return _nothing_came(None if reply is None else reply.ending)
+    return _received(data, Ending.NUL if reply is None else reply.ending, wire.cap_of(request))
+
+
+def name_of(request: bytes) -> str:
+    """Return the name of a request on TCP 4028 as in a manifest: ``stats new_api``, ``healthchipget 0``."""
+    fields = msgspec.json.decode(request, type=dict[str, str | bool])
+    words = [fields["command"], fields.get("parameter"), "new_api" if fields.get("new_api") else None]
+    return " ".join(str(word) for word in words if word)
+
+
+def _nothing_came(ending: Ending | None) -> PollError:
+    match ending:
+        case Ending.SILENCE:
+            return DeadlineError("no reply while it was recorded")
+        case Ending.RESET:
+            return DisconnectedError("reset after 0 bytes while it was recorded", is_reset=True)
+        case Ending.CLOSE:
+            return DisconnectedError("closed without a reply while it was recorded")
+    return UnreachableError("did not accept a connection while it was recorded")
+
+
+def _received(data: bytes, ending: Ending | None, cap: int) -> bytes | PollError:
+    """Return recorded bytes as the agent's client returns them."""
+    has_nul = ending not in {Ending.CLOSE, Ending.RESET, Ending.SILENCE, Ending.TOO_LARGE}
+    partial = PartialReply(cap)
+    whole = partial.add(data + b"\0" if has_nul else data)
+    if whole is not None:
+        return whole
+    if ending is Ending.CLOSE:
+        return partial.close()
+    had = f"{len(data)} bytes of a reply"
+    if ending is Ending.RESET:
+        return DisconnectedError(f"reset after {len(data)} bytes while it was recorded")
+    return partial.foreign() or DeadlineError(f"{had} while it was recorded")
