@@ -53,10 +53,14 @@ def check(before: dict[str, bytes], after: dict[str, bytes]) -> None:
 
 @ALL_FOLDERS
 def test_a_secret_in_any_one_string_does_not_survive(folder: Path) -> None:
-    """Each string of each reply, keys included, held one secret; kinds take turns."""
+    """Each string of each reply, keys included, held one secret; kinds take turns.
+
+    Of a reply with more than 250 strings, which none here has, some are left out.
+    """
     kinds = cycle(SECRETS.values())
     for name, data in capture_of(folder).items():
-        for place in places(data):
+        all_places = places(data)
+        for place in all_places[:: len(all_places) // 250 + 1]:
             secret = next(kinds)
             before = {name: planted(data, {place: secret})}
             after = redacted(before)
