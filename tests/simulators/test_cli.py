@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -343,11 +344,10 @@ def test_pages_are_served_unless_told_otherwise_on_port_80_or_a_printed_one(tmp_
     """Beside a program that holds port 80 the pages are elsewhere, both lines say where, and a page is read there."""
     (tmp_path / "farm.toml").write_text('[farm]\nbase = "127.79.8.1"\nunits = 2\ncontainers = 1\n')
     holder = socket.socket()
-    # Port 80 is taken by this test, by another program, or not open to this user: pages are elsewhere in each case.
+    # Port 80 is taken by this test, or not open to this user: pages are elsewhere in both cases.
     with closing(holder):
-        with suppress(OSError):
-            holder.bind(("0.0.0.0", 80))
-            holder.listen()
+        with suppress(PermissionError):
+            _hold(holder, 80)
         with simulator("farm", "--farm", str(tmp_path / "farm.toml"), "--port", "0") as process:
             printed = lines_until(process, "^true hashrate")
             (line,) = [line for line in printed if line.startswith("web pages ")]
@@ -356,6 +356,21 @@ def test_pages_are_served_unless_told_otherwise_on_port_80_or_a_printed_one(tmp_
             process.send_signal(signal.SIGTERM)
             assert process.stderr is not None
             assert f"web pages are on port {port}: cannot listen on 0.0.0.0:80: " in process.stderr.read()
+
+
+def _hold(holder: socket.socket, port: int) -> None:
+    """Take a port; a program that has it for a moment is waited for, so that nobody finds it free afterwards."""
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    for _ in range(600):
+        try:
+            holder.bind(("0.0.0.0", port))
+            holder.listen()
+        except PermissionError:
+            raise
+        except OSError:
+            time.sleep(0.1)
+        else:
+            return
 
 
 def test_no_pages_are_served_if_told_so() -> None:
