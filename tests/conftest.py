@@ -18,9 +18,6 @@ import pytest
 import structlog
 import uvloop
 
-# The command line's consoles take their width from COLUMNS when they are made: not in a test that sets it.
-import agent.commands.terminal  # noqa: F401
-
 hypothesis.settings.register_profile("ci", derandomize=True, deadline=None, database=None, print_blob=True)
 hypothesis.settings.register_profile("explore", deadline=None, max_examples=2000, print_blob=True)
 hypothesis.settings.load_profile("ci")

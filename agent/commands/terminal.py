@@ -13,6 +13,8 @@ FAILED, BAD_CONFIG = 1, 2
 
 out = Console(highlight=False, emoji=False)
 err = Console(stderr=True, highlight=False, emoji=False)
+# The width is looked up whenever something is printed, not kept from COLUMNS as it was at the import.
+out._width = err._width = None  # noqa: SLF001
 
 
 @contextmanager
