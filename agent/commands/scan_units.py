@@ -1,6 +1,6 @@
 """The units of a scan in words: one after the other, and all together."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sized
 
 from agent.commands.ledger_text import counted
 from agent.commands.machine_output import visible
@@ -33,22 +33,37 @@ def unit_lines(unit: Found, row: Proposed) -> Iterator[str]:
 
 
 def together(units: Iterable[Found]) -> str:
-    """Return rate, boards, chips, power and pools of all units in one line; empty if none was read."""
-    readings = [unit.reading for unit in units if unit.reading is not None]
+    """Return rate, boards, chips, power and pools of all units in one line; empty if none was read.
+
+    A sum counts the units, or boards, that report the figure. Where some do not, it says how many do.
+    """
+    every = list(units)
+    readings = [unit.reading for unit in every if unit.reading is not None]
     if not readings:
         return ""
     boards = [board for reading in readings for board in reading.boards]
+    rates = [reading.rate_hs for reading in readings if reading.rate_hs is not None]
+    chips = [board.chips for board in boards if board.chips is not None]
     watts = [reading.power_watts for reading in readings if reading.power_watts is not None]
-    pools = {_pool_host(pool) for reading in readings for pool in reading.pools if pool.url and pool.is_active}
+    in_use = [{_pool_host(pool) for pool in reading.pools if pool.url and pool.is_active} for reading in readings]
+    working = list(filter(None, in_use))
     parts = [
-        f"{hashrate_text(sum(reading.rate_hs or 0.0 for reading in readings))} now",
-        f"{counted(len(boards), 'board')} with {sum(board.chips or 0 for board in boards):,} chips",
+        f"{hashrate_text(sum(rates)) if rates else ABSENT} now{_share(rates, every, 'unit')}",
+        (
+            f"{counted(len(boards), 'board')} with {f'{sum(chips):,}' if chips else ABSENT} chips"
+            f"{_share(chips, boards, 'board')}"
+        ),
     ]
     if watts:
-        parts.append(f"{watts_text(sum(watts))} told by {counted(len(watts), 'unit')}")
-    if pools:
-        parts.append(f"{counted(len(pools), 'pool')} in use")
+        parts.append(f"{watts_text(sum(watts))}{_share(watts, every, 'unit')}")
+    if working:
+        parts.append(f"{counted(len(set().union(*working)), 'pool')} in use{_share(working, every, 'unit')}")
     return f"together: {', '.join(parts)}"
+
+
+def _share(reporting: Sized, of: Sized, thing: str) -> str:
+    """Return how many of the things report a figure; empty if all do."""
+    return f" (reported by {len(reporting):,} of {counted(len(of), thing)})" if len(reporting) < len(of) else ""
 
 
 def _is_guess(row: Proposed) -> bool:

@@ -22,8 +22,10 @@ from agent.address import PRIVATE_NETWORKS
 from agent.commands import scan as command
 from agent.commands import scan_progress
 from agent.commands.command_line import app
+from agent.commands.scan_units import together
 from agent.hil.review.reading import read_proposed
 from agent.hil.scan.deep import DeepError
+from agent.hil.scan.found import Found, Kind
 from agent.hil.scan.logins import login_finder
 from agent.hil.scan.probe import Tally
 from agent.hil.scan.proposal import Proposed, propose
@@ -32,6 +34,7 @@ from agent.hil.scan.scanner import ScanOptions
 from agent.hil.scan.scanner import scan as scan_targets
 from agent.hil.scan.unfinished import Unfinished, digest_of, read_unfinished
 from agent.unit.nameplate import shipped_catalogue
+from agent.unit.reading import BoardReading, Dialect, PoolReading, UnitReading
 
 ALL = "127.77.0.1-127.77.0.6"
 
@@ -97,10 +100,67 @@ async def test_units_together_are_summed_in_one_line() -> None:
     async with served(make_farm(2)) as site:
         result = await scan("127.77.0.1-127.77.0.2", *of(site))
     assert re.search(
-        r"^together: 4[0-9]{2}\.[0-9]{2} TH/s now, 6 boards with 648 chips, (.* told by 2 units, )?[12] pools? in use$",
+        r"^together: 4[0-9]{2}\.[0-9]{2} TH/s now, 6 boards with 648 chips, ([0-9.]+ kW, )?[12] pools? in use$",
         result.stdout,
         re.MULTILINE,
     )
+
+
+def told(
+    host: str, rate_hs: float | None, watts: float | None, *chips: int | None, pools: tuple[str, ...] = ()
+) -> Found:
+    """Return a find whose unit reports these figures."""
+    reading = UnitReading(
+        unit_id=host,
+        at=7.0,
+        dialect=Dialect.LEGACY,
+        mode=None,
+        hashrate_5s_hs=rate_hs,
+        power_watts=watts,
+        boards=tuple(BoardReading(slot=slot, hashrate_hs=None, chips=each) for slot, each in enumerate(chips)),
+        pools=tuple(PoolReading(index=0, status="Alive", is_active=True, url=url) for url in pools),
+    )
+    return Found(host=host, port=4028, web_port=80, at=7.0, kind=Kind.IDENTIFIED, reading=reading)
+
+
+PAGE_ONLY = Found(host="10.0.0.9", port=4028, web_port=80, at=7.0, kind=Kind.IDENTIFIED)
+WHOLE = told("10.0.0.1", 200e12, 3500.0, 108, 108, pools=("stratum+tcp://a.example:1",))
+
+
+@pytest.mark.parametrize(
+    ("units", "line"),
+    [
+        ([], ""),
+        ([PAGE_ONLY], ""),
+        ([WHOLE], "together: 200.00 TH/s now, 2 boards with 216 chips, 3.50 kW, 1 pool in use"),
+        (
+            [WHOLE, told("10.0.0.2", 0.0, 20.0, 0, 0, pools=("stratum+tcp://b.example:1",))],
+            "together: 200.00 TH/s now, 4 boards with 216 chips, 3.52 kW, 2 pools in use",
+        ),
+        (
+            [WHOLE, told("10.0.0.2", None, None, 108, None)],
+            (
+                "together: 200.00 TH/s now (reported by 1 of 2 units),"
+                " 4 boards with 324 chips (reported by 3 of 4 boards),"
+                " 3.50 kW (reported by 1 of 2 units), 1 pool in use (reported by 1 of 2 units)"
+            ),
+        ),
+        (
+            [WHOLE, PAGE_ONLY],
+            (
+                "together: 200.00 TH/s now (reported by 1 of 2 units), 2 boards with 216 chips,"
+                " 3.50 kW (reported by 1 of 2 units), 1 pool in use (reported by 1 of 2 units)"
+            ),
+        ),
+        (
+            [told("10.0.0.2", None, None, None)],
+            "together: - now (reported by 0 of 1 unit), 1 board with - chips (reported by 0 of 1 board)",
+        ),
+    ],
+)
+def test_a_missing_figure_is_not_a_zero(units: list[Found], line: str) -> None:
+    """A sum says how many units report it unless all do; a measured zero is reported."""
+    assert together(units) == line
 
 
 async def test_a_narrow_terminal_breaks_no_address() -> None:
