@@ -31,6 +31,7 @@ NOT_BY_A_RECORDING: Final[Mapping[str, str]] = {
     "A130": _BUTTON,
     "A131": "about units of other makes",
     "A132": _BUTTON,
+    "A210": "about units of other makes",
     "A140": "a recording sends nothing behind a request",
     "A155": "about units of firmware that the simulators do not know",
     "A156": "about the rating of a bin that no source tells",

@@ -8,7 +8,7 @@ import msgspec
 
 from agent.address import Endpoint
 from agent.unit.cgminer.firmware import firmware_of
-from agent.unit.model_names import base_key, is_board_name, plain_model
+from agent.unit.model_names import BITMAIN, base_key, is_board_name, plain_model
 from agent.unit.reading import Identity, SystemInfo, UnitReading
 
 LONGEST_TEXT: Final = 64
@@ -36,10 +36,10 @@ class Found(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         at: Unix time at which it was identified, s.
         kind: IDENTIFIED if a reader read it, or its page named a model, or a machine of another make told its model or
             bin, or pyasic knows it.
-        reader: The reader that fits, as in `registry.READERS`; ``pyasic`` if only pyasic knows it; None for none.
+        reader: The reader that fits, as in `registry.READERS`; ``pyasic`` if only pyasic identified it; None for none.
         make: Its maker; None if that is not known.
-        reading: As read; for another make, what its reports tell (`makes`). None if neither was read.
-        info: Its identity page, or the MAC address that another make tells; None if neither was read.
+        reading: As read, or as made of a machine's reports by this scan (`makes`). None if neither was read.
+        info: Its identity page, or what such reports tell of it; None if neither was read.
         looks_like: What an unidentified address speaks, such as ``HTTP`` or ``a Whatsminer``; None if unknown.
         first_bytes: The beginning of its answer, printable; empty if it sent nothing.
         error: Why there is no reading; None if there is one.
@@ -68,9 +68,14 @@ class Found(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return Endpoint(self.host, self.port)
 
     @property
+    def is_made_of_reports(self) -> bool:
+        """True if this scan made the reading of a machine's reports, and no reader did."""
+        return self.reading is not None and self.reading.reader != self.reader
+
+    @property
     def is_of_other_make(self) -> bool:
-        """True for a machine that told its model or bin, and that no reader reads."""
-        return self.reading is not None and self.reader is None
+        """True for such a machine that is not an Antminer."""
+        return self.is_made_of_reports and self.make != BITMAIN
 
     @property
     def model(self) -> str | None:
@@ -105,11 +110,11 @@ class Found(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         if self.reading is None:
             return None
         identity = self.reading.identity
+        if self.is_made_of_reports:
+            return identity.miner
         other = firmware_of(identity.firmware, identity.model, identity.miner)
-        if other is not None:
+        if other is not None or self.reading.is_profile_ideal:
             return other
-        if self.reading.is_profile_ideal:
-            return None
         if identity.api == _API_C:
             return "stock C"
         if self.firmware is not None and _LINE_B.match(self.firmware):

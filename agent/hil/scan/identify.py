@@ -1,7 +1,7 @@
 """The second stage of a scan: what an address is that accepted a connection.
 
-The conversation is that of a poll, and the page that of the identity checks. What these do not name is asked for one or
-two more reports (`makes`). None of it changes a unit.
+The conversation is that of a poll, and the page that of the identity checks. What these do not name is asked for some
+more reports or pages (`makes`). None of it changes a unit.
 
     conversation --read------------------------> page ---------------> identified
          |   '-- another make: its reports ----> model or bin -------> identified
@@ -29,7 +29,7 @@ from agent.errors import (
 )
 from agent.hil.scan.conversing import GREETING, GREETING_S, SOCKETLESS_S, Clients, Ear, listening, run
 from agent.hil.scan.found import Found, Kind
-from agent.hil.scan.makes import QUESTIONS
+from agent.hil.scan.makes.table import QUESTIONS
 from agent.unit import registry
 from agent.unit.cgminer.client import ask
 from agent.unit.cgminer.foreign import foreign_bytes
@@ -160,7 +160,8 @@ class Identifier:
         if questions is None:
             return None
         for _ in range(ATTEMPTS):
-            make, reading, info = await run(self._clients.later, endpoint, lambda: questions(str(endpoint), self._wall))
+            told = await run(self._clients.later, endpoint, lambda: questions(str(endpoint), self._wall))
+            reading = told.reading
             if reading.identity.model is not None:
                 break
         if reading.identity.model is None and reading.hashrate_sale_hs is None:
@@ -171,9 +172,10 @@ class Identifier:
             web_port=self._web_port,
             at=self._wall(),
             kind=Kind.IDENTIFIED,
-            make=make,
+            reader=told.reader,
+            make=told.make,
             reading=reading,
-            info=info,
+            info=told.info,
         )
 
     async def _page(self, endpoint: Endpoint) -> tuple[SystemInfo | None, str | None]:

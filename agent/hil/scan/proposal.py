@@ -155,8 +155,8 @@ def _row(unit: Found, catalogue: Catalogue, macs: dict[str, list[Found]], serial
         notes.append(note)
     if unit.reading is None and unit.error is not None:
         notes.append(f"not read: {unit.error}")
-    if unit.is_of_other_make:
-        notes.append(f"made by {unit.make}, which this agent does not read: in a ledger it counts as unreadable")
+    if unit.is_made_of_reports:
+        notes.append(_reader_note(unit))
     if unit.page_error is not None:
         notes.append(f"MAC and serial not read: {unit.page_error}")
     return Proposed(
@@ -167,11 +167,21 @@ def _row(unit: Found, catalogue: Catalogue, macs: dict[str, list[Found]], serial
         serial=serial,
         mac=mac,
         web_port="" if unit.web_port == DEFAULT_WEB_PORT else str(unit.web_port),
+        # A row of another make is read through pyasic by its make alone.
+        reader=(unit.reader or "") if unit.is_made_of_reports and not unit.is_of_other_make else "",
         make=(unit.make or "") if unit.is_of_other_make else "",
         guessed=tuple(column for column in COLUMNS if column in guessed),
         note="; ".join(notes),
         source=str(unit.endpoint),
     )
+
+
+def _reader_note(unit: Found) -> str:
+    """Return how a machine is read once it is in a ledger that no reader of this agent's own reads."""
+    what = f"made by {unit.make}" if unit.is_of_other_make else f"runs {unit.firmware_line} firmware"
+    if unit.reader is None:
+        return f"{what}, which this agent does not read: in a ledger it counts as unreadable"
+    return f"{what}: in a ledger it is read through pyasic"
 
 
 def _bin(unit: Found, model: str, catalogue: Catalogue) -> tuple[str, bool, str]:

@@ -78,9 +78,9 @@ async def scan(
 ) -> AsyncGenerator[Found, None]:
     """Scan addresses, and yield each that accepts a connection once it is identified or not.
 
-    It sends no request that changes a unit: the four reports of a poll, one GET to the identity page, and two more
-    reports (`makes`) to what these do not name. A caller that stops early uses `contextlib.aclosing`, so that every
-    connection is closed at once.
+    It sends no request that changes a unit: the four reports of a poll, one GET to the identity page, and at most six
+    more reports or pages (`makes`) to what these do not name. A caller that stops early uses `contextlib.aclosing`, so
+    that every connection is closed at once.
 
     Args:
         targets: The addresses.

@@ -162,7 +162,7 @@ async def test_a_unit_that_accepts_and_says_nothing() -> None:
 
 
 async def test_a_machine_of_another_make_is_identified_by_its_own_reports() -> None:
-    """Two reports more, and no page; what it is asked is in the list of reports."""
+    """Four reports more, and no page; the reader that fits is the one of pyasic."""
     asked = []
 
     async def whatsminer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -175,10 +175,10 @@ async def test_a_machine_of_another_make_is_identified_by_its_own_reports() -> N
         Kind.IDENTIFIED,
         "MicroBT",
         "Whatsminer M30S+_VE40",
-        None,
+        "foreign",
     )
     assert found.info is not None
-    assert set(filter(None, asked)) == {"version", "summary", "devdetails"}
+    assert set(filter(None, asked)) == {"version", "summary", "devdetails", "devs", "pools"}
     (row,) = propose([found], CATALOGUE).rows
     assert (row.hashrate_th, row.mac, row.unit_id) == ("126", "02:57:7f:00:00:01", "02577f000001")
 
@@ -230,8 +230,8 @@ async def test_a_server_that_waits_for_the_end_of_a_head_is_named_after_one_dead
     options = replace(PATIENT, first_deadline_s=0.2)
     found = await one(web, options=options)
     assert (found.kind, found.looks_like) == (Kind.UNIDENTIFIED, "HTTP")
-    # The probe's, the conversation's, and two that were answered.
-    assert len(connections) == 4
+    # The probe's, the conversation's, two for a page of ePIC firmware, and two more that were answered.
+    assert len(connections) == 6
 
 
 async def test_a_unit_that_fails_once_is_read_at_the_second_attempt() -> None:
