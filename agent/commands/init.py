@@ -117,6 +117,8 @@ def init(
                 targets = parse_targets(
                     ranges or answers.networks, allowed=PRIVATE_NETWORKS, command="init", not_allowed=_PUBLIC
                 )
+                for text in targets.outside(config.ledger.networks):
+                    raise usage_error("init", "--range", text, "outside the networks of the site, --network")
                 scan = SiteScan(
                     targets=targets,
                     login_of=_login_of(config, logins),
@@ -240,7 +242,8 @@ def _say_none(unread: Sequence[Proposed]) -> None:
 
 def _login_of(config: Config, logins: Path | None) -> Callable[[str], Login | None]:
     known = () if logins is None else read_logins(logins)
-    return login_finder(known, (*PRIVATE_NETWORKS, *config.ledger.networks), default=registry.FACTORY_LOGIN)
+    # There is no ledger yet: its networks are those that the person has just named.
+    return login_finder(known, config.ledger.networks, default=registry.FACTORY_LOGIN)
 
 
 def _again(

@@ -76,9 +76,11 @@ def record(
                 recordings = [spooled(path) for path in finish]
                 documents, has_failed = settled(recordings, writing)
         else:
-            networks = () if config is None else load_config(config).ledger.networks
+            networks = PRIVATE_NETWORKS if config is None else load_config(config).ledger.networks
             endpoints = _endpoints(hosts or [], networks, any_address=any_address)
             login_of = _login_of(logins, user, password_file, networks)
+            if logins is not None or user is not None:
+                _say_no_login(endpoints, login_of)
             for_s = _for_s(for_text, through)
             every_s = _seconds("--every", every_text, least=LEAST_EVERY_S)
             plans = [
@@ -132,7 +134,7 @@ def _endpoints(hosts: Sequence[str], networks: Sequence[Network], *, any_address
 def _login_of(
     logins: Path | None, user: str | None, password_file: Path | None, networks: Sequence[Network]
 ) -> Callable[[str], Login | None]:
-    """Return the login for the pages of an address: None for a public one, or if none is given.
+    """Return the login for the pages of an address: None outside the networks, for a public one, or if none is given.
 
     Raises:
         ConfigError: The options contradict each other, or a file holds no login.
@@ -146,7 +148,17 @@ def _login_of(
         except ValueError as error:
             raise usage_error("record", "--user", user, str(error)) from error
     known = () if logins is None else read_logins(logins)
-    return login_finder(known, (*PRIVATE_NETWORKS, *networks), default=default)
+    return login_finder(known, networks, default=default)
+
+
+def _say_no_login(endpoints: Sequence[Endpoint], login_of: Callable[[str], Login | None]) -> None:
+    """Name the units whose pages are not read although logins are given."""
+    for endpoint in endpoints:
+        if login_of(endpoint.host) is None:
+            say(
+                f"note: {endpoint.host} gets no login, so its pages are not read: it is public, or outside"
+                " ledger.networks, or in no line of --logins"
+            )
 
 
 def _web_port(endpoint: Endpoint, login: Login | None) -> int | None:

@@ -40,6 +40,7 @@ from agent.unit.digest import Login
 from agent.unit.foreign import process
 from agent.unit.nameplate import Catalogue, shipped_catalogue
 
+_SHOWN_RANGES: Final = 5
 _WORKBOOKS: Final = frozenset({".xlsx", ".xls", ".ods"})
 
 
@@ -99,6 +100,8 @@ def scan(
             out_file=out_file,
             state=_state(targets, port, out_file, is_resumed=is_resumed),
         )
+        if has_pages:
+            _say_no_login(targets, site)
         if is_deep:
             err.print(deep.notice(), markup=False, soft_wrap=True)
         began = time.monotonic()
@@ -126,6 +129,7 @@ class _Site:
 
     def __init__(self, path: Path | None) -> None:
         self.networks: tuple[Network, ...] = ()
+        self.is_without_file = path is None
         self.catalogue = shipped_catalogue()
         self.login = registry.FACTORY_LOGIN
         self.web_port = 80
@@ -136,10 +140,28 @@ class _Site:
             self.login = unit_login_of(config.identity)
             self.web_port = config.identity.web_port
 
+    @property
+    def login_networks(self) -> tuple[Network, ...]:
+        """The networks whose units get a login: the ledger's; without one, the private ones, named in the ranges."""
+        return PRIVATE_NETWORKS if self.is_without_file else self.networks
+
 
 def _login_of(site: _Site, logins: Path | None) -> Callable[[str], Login | None]:
     known = () if logins is None else read_logins(logins)
-    return login_finder(known, (*PRIVATE_NETWORKS, *site.networks), default=site.login)
+    return login_finder(known, site.login_networks, default=site.login)
+
+
+def _say_no_login(targets: Targets, site: _Site) -> None:
+    """Name the ranges whose units get no login, so that their rows come without MAC address and serial number."""
+    if outside := targets.outside(site.login_networks):
+        more = f" and {len(outside) - _SHOWN_RANGES:,} more" if len(outside) > _SHOWN_RANGES else ""
+        where = "the private networks" if site.is_without_file else "ledger.networks"
+        err.print(
+            f"note: not wholly in {where}, so no login is sent outside of them and no MAC address is read:"
+            f" {', '.join(outside[:_SHOWN_RANGES])}{more}",
+            markup=False,
+            soft_wrap=True,
+        )
 
 
 def _check_output(out_file: Path | None, *, is_resumed: bool) -> None:

@@ -4,7 +4,6 @@ import ssl
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
-from ipaddress import IPv6Address, ip_address
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -20,7 +19,7 @@ from agent.exporters.web.bearer import Token, read_token
 from agent.files.regular import resolved
 from agent.files.secret import read_password
 from agent.files.text import read_text
-from agent.hil.scan.ranges import Span, Targets, parse_targets
+from agent.hil.scan.ranges import Targets, parse_targets
 from agent.site.curtailment.events import Scope
 from agent.site.curtailment.orders import KnownScopes
 from agent.site.curtailment.windows import DailyWindow
@@ -208,16 +207,11 @@ def read_discovery(config: Config, file: str) -> Targets | None:
     reason = "outside ledger.networks, in which all of a site stands"
     outside = [
         Mistake(file=file, where="discovery.networks", value=text, reason=reason)
-        for text in dict.fromkeys(span.text for span in targets.spans if not _is_within(span, config.ledger.networks))
+        for text in targets.outside(config.ledger.networks)
     ]
     if outside:
         raise ConfigError(outside)
     return targets
-
-
-def _is_within(span: Span, networks: Iterable[Network]) -> bool:
-    ends = [ip_address(each) if span.version == 4 else IPv6Address(each) for each in (span.first, span.last)]
-    return any(all(end in network for end in ends) for network in networks)
 
 
 def load_catalogue(config: Config) -> Catalogue:

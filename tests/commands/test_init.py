@@ -251,6 +251,10 @@ async def test_what_the_catalogue_lacks_is_left_out_and_named(tmp_path: Path, mo
         (["--name", "alpha", "--network", "10.0.0.0/8"], "init: RANGE = '10.0.0.0/8': "),
         (["--name", "alpha", "--network", "10.0.0.0/24", "--place", "x"], "init: --place = 'x': four octets"),
         (
+            ["--name", "alpha", "--network", "10.0.0.0/24", "--range", "10.0.1.9"],
+            "init: --range = '10.0.1.9': outside the networks of the site, --network",
+        ),
+        (
             ["--name", "alpha", "--network", "10.0.0.0/24", "--range", "8.8.8.8"],
             "init: RANGE = '8.8.8.8': not a private",
         ),

@@ -278,6 +278,18 @@ async def test_password_is_in_no_file(tmp_path: Path) -> None:
     assert all(WORD.encode() not in data for data in files_of(tmp_path / "out").values())
 
 
+async def test_unit_outside_the_ledger_s_networks_gets_no_login(tmp_path: Path) -> None:
+    """It is recorded without its pages, and that is said."""
+    config = tmp_path / "site.toml"
+    config.write_text('[site]\nname = "a"\n[ledger]\nfile = "l.csv"\nnetworks = ["10.0.0.0/8"]\n', encoding="utf-8")
+    async with served(make_farm(1)) as site:
+        words = ("--logins", login_file(tmp_path), "--config", str(config))
+        result = await record(*at(site), "-o", str(tmp_path / "out"), *words)
+        asked = [each for each in site.api.journal.counts if each.startswith("GET")]
+    assert (result.exit_code, asked) == (0, [])
+    assert f"note: {HOST} gets no login, so its pages are not read: " in result.output
+
+
 async def test_known_password_is_replaced_wherever_the_unit_says_it(tmp_path: Path) -> None:
     """A unit that repeats its own login does not publish it, even if the password looks like a word of its firmware."""
     word = "temperature-alarm"

@@ -453,6 +453,23 @@ async def test_a_site_s_configuration_adds_its_networks(tmp_path: Path) -> None:
     assert (result.exit_code, "not a private address" in result.stderr) == (2, True)
 
 
+async def test_units_outside_the_ledger_s_networks_get_no_login(tmp_path: Path) -> None:
+    """They are identified without a page; the ranges are named, and not one GET is sent to them."""
+    config = tmp_path / "site.toml"
+    config.write_text('[site]\nname = "a"\n[ledger]\nfile = "l.csv"\nnetworks = ["127.77.0.0/30"]\n', encoding="utf-8")
+    async with served(make_farm(6)) as site:
+        words = ("127.77.0.1-127.77.0.3", "127.77.0.4-127.77.0.6", *of(site), "--config", str(config))
+        result = await scan(*words, "--all")
+        pages = site.api.journal.counts["GET /cgi-bin/get_system_info.cgi"]
+    assert (result.exit_code, pages) == (0, 3)
+    assert result.stderr == (
+        "note: not wholly in ledger.networks, so no login is sent outside of them and no MAC address is read:"
+        " 127.77.0.4-127.77.0.6\n"
+    )
+    assert len(re.findall(r"^127\.77\.0\.[456]:.* no MAC$", result.stdout, re.MULTILINE)) == 3
+    assert "without identity: 3 units" in result.stdout
+
+
 def test_the_proposal_is_csv_that_spreadsheets_read(tmp_path: Path) -> None:
     """Its header alone, when nothing is identified."""
     targets = parse_targets(["127.0.0.1"], allowed=PRIVATE_NETWORKS)

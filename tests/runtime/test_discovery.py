@@ -29,7 +29,7 @@ from simulators.strangers.surroundings import Elsewhere, Surroundings, read_stra
 
 AROUND = Surroundings(
     strangers=(
-        read_strangers("auradine=127.77.4.1"),
+        read_strangers("web=127.77.4.1"),
         read_strangers("whatsminer=127.77.4.2"),
         read_strangers("silent=127.77.4.16/28"),
     ),
@@ -110,7 +110,7 @@ async def test_a_look_finds_what_the_ledger_lacks_and_polling_misses_nothing(tmp
     }
     assert found["127.77.0.6"].unit_id == site.unit_id(5)
     assert found["127.77.0.5"].seen.mac == site.farm.units[4].identity.mac.lower()
-    assert found["127.77.4.1"].seen.looks_like == "an Auradine"
+    assert found["127.77.4.1"].seen.looks_like == "HTTP"
     assert found["127.77.4.2"].seen.model == "Whatsminer M30S+_VE40"
     assert (look.addresses, look.silent) == (34, 16)
     # The look took two intervals at least, and the three polled units were asked as always.

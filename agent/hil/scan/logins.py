@@ -5,7 +5,7 @@ from collections.abc import Callable, Container, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from agent.address import Network, parse_address, parse_network
+from agent.address import PRIVATE_NETWORKS, Network, parse_address, parse_network
 from agent.config.mistakes import SHOWN_MISTAKES
 from agent.errors import ConfigError, Mistake
 from agent.files.secret import read_secret, secret_refusal
@@ -80,23 +80,24 @@ def _of_one(text: str) -> str:
 
 
 def login_finder(
-    logins: Iterable[NetworkLogin], private: Iterable[Network], *, default: Login | None = registry.FACTORY_LOGIN
+    logins: Iterable[NetworkLogin], networks: Iterable[Network], *, default: Login | None = registry.FACTORY_LOGIN
 ) -> Callable[[str], Login | None]:
     """Return a function from an address to the login of its pages; None for a page that is not asked for.
 
-    The narrowest network counts. A public address gets no login, whatever the file says: its page may be anyone's.
+    The narrowest network of the file counts. A public address gets no login, nor does one outside the ledger's
+    networks, even if the file names it: a machine there is not known to be the site's.
 
     Args:
         logins: As read.
-        private: The networks in which units are: the private ones, and those of the site's configuration.
+        networks: Those of the ledger. Before there is one, those that the person named (DECISIONS 150).
         default: For addresses in no network of the file.
     """
     narrowest = sorted(logins, key=lambda each: -each.network.prefixlen)
-    homes = tuple(private)
+    homes = tuple(networks)
 
     def login_of(host: str) -> Login | None:
         address = parse_address(host)
-        if not any(address in home for home in homes):
+        if not any(address in private for private in PRIVATE_NETWORKS) or not any(address in home for home in homes):
             return None
         return next((login for network, login in narrowest if address in network), default)
 

@@ -91,6 +91,10 @@ class Targets:
                 return end - 1 - (span.last - number)
         raise ValueError(f"{host} is none of the addresses")
 
+    def outside(self, networks: Sequence[Network]) -> tuple[str, ...]:
+        """Return the ranges, as written, that are not wholly in these networks."""
+        return tuple(dict.fromkeys(span.text for span in self.spans if not _is_within(span, networks)))
+
     def order(self, start: int) -> Iterator[int]:
         """Yield every index once, far from the one before it, so that successive probes fall in different subnets.
 

@@ -1,5 +1,6 @@
 """The file of logins: which page gets which password, and which file is refused."""
 
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,15 @@ def test_a_public_address_gets_no_password(tmp_path: Path) -> None:
     """Whatever the file says: its page may be anyone's."""
     login_of = login_finder(read_logins(file(tmp_path, "203.0.113.0/24 root secret\n")), PRIVATE_NETWORKS)
     assert login_of("203.0.113.9") is None
+
+
+def test_the_networks_of_a_ledger_bound_the_logins(tmp_path: Path) -> None:
+    """A private address outside of them gets no password, nor does a public one inside, even if the file names both."""
+    logins = read_logins(file(tmp_path, "10.20.0.0/16 root a\n10.30.0.0/16 root b\n203.0.113.0/24 root c\n"))
+    ledger = (ip_network("10.20.0.0/22"), ip_network("203.0.113.0/24"))
+    login_of = login_finder(logins, ledger)
+    hosts = ("10.20.3.9", "10.20.4.9", "10.30.0.9", "192.168.0.1", "203.0.113.9", "fe80::1%eth0")
+    assert [words(login_of(host)) for host in hosts] == [("root", "a"), None, None, None, None, None]
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o644])
