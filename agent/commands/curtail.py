@@ -123,7 +123,7 @@ def _read(answer: Any, kind: type[msgspec.Struct]) -> Any:
 
 
 def _print(text: str) -> None:
-    # Names come from whatever answered at the address.
+    # Names come from an unverified server at the address.
     out.print(visible(text), markup=False, soft_wrap=True)
 
 

@@ -4,9 +4,11 @@
 the same names and parameters. Help and completion import the first only, which costs little more than typer.
 """
 
+import re
 from collections.abc import Callable
 from functools import wraps
 from importlib import import_module
+from inspect import cleandoc
 from typing import Any, TypeVar
 
 import typer
@@ -35,7 +37,7 @@ def command(app: typer.Typer, name: str | None = None) -> Callable[[_Declaration
     """
 
     def declare(declaration: _Declaration) -> _Declaration:
-        @app.command(name, cls=_Command)
+        @app.command(name, cls=_Command, help=_unwrapped(declaration.__doc__ or ""))
         @wraps(declaration)
         def run(**options: Any) -> None:
             work_of(declaration)(**options)
@@ -43,6 +45,11 @@ def command(app: typer.Typer, name: str | None = None) -> Callable[[_Declaration
         return declaration
 
     return declare
+
+
+def _unwrapped(text: str) -> str:
+    """Return a docstring with one line a paragraph: typer wraps only the first paragraph by itself."""
+    return re.sub(r"(?<!\n)\n(?!\n)", " ", cleandoc(text))
 
 
 class _Command(TyperCommand):

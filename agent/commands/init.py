@@ -299,7 +299,7 @@ def _put(draft: Path, folder: Path, *, has_proposal: bool) -> None:
     """Move the files of a draft to their place; the configuration last, which makes it a site."""
     if not folder.exists():
         folder.mkdir()
-        # Whatever the umask: a service under a user of its own reads these files too.
+        # Independent of the umask: a service under a user of its own reads these files too.
         folder.chmod(FOLDER_MODE)
     for name in (PROPOSAL, LEDGER, SITE):
         if name != PROPOSAL or has_proposal:

@@ -66,7 +66,7 @@ class SiteScan:
             write_unfinished(self.file, state)
             complain(f"stopped; no site was written. {self.how_to_continue()}")
             raise typer.Exit(FAILED) from None
-        # Whatever is wrong with the site afterwards: a large network is not scanned twice for it.
+        # A large network is not scanned twice because of a later mistake in the site.
         with suppress(OSError):
             write_unfinished(self.file, state)
         return state.found
@@ -90,7 +90,7 @@ def begun(targets: Targets, port: int, file: Path, *, is_resumed: bool) -> Unfin
     """Return the state of a scan that begins, or of the one that was stopped.
 
     Raises:
-        ConfigError: There is none to continue, or there is one and nobody said what to do with it.
+        ConfigError: `--resume` finds no scan to continue, or there is one and the command has no `--resume`.
     """
     digest = digest_of(targets, port)
     if is_resumed:

@@ -164,7 +164,7 @@ def import_table(
         text = read_text(file, max_bytes=MAX_LEDGER_BYTES)
         if Kind.UNREADABLE in (kind or ()):
             reason = (
-                "such a unit tells nothing to import; fill in model and hashrate_th of its row, then import it as new"
+                "such a unit reports nothing to import; fill in model and hashrate_th of its row, then import it as new"
             )
             raise usage_error("ledger import", "--kind", Kind.UNREADABLE.value, reason)
         command = [

@@ -83,14 +83,14 @@ async def walk_rack(
     save: Callable[[], None],
     tell: "Tell | None" = None,
 ) -> None:
-    """Walk until the rack is full or the walk is ended; tell each press.
+    """Walk until the rack is full or the walk is ended; report each press.
 
     Args:
         walk: The rack.
         receiver: The presses.
         typed: Lines that the person types; None without a terminal.
         save: Keeps the places; called after every change.
-        tell: Told what happens; None to print it.
+        tell: Called with each event; None to print it.
     """
     strange: set[str] = set()
     tell = tell or _say
@@ -117,7 +117,7 @@ async def walk_rack(
 
 
 def _hear(heard: Heard, walk: Walk, save: Callable[[], None], strange: set[str], tell: "Tell") -> None:
-    """Take one datagram, and tell what it led to."""
+    """Take one datagram, and report its effect."""
     if heard.report is None:
         if heard.sender not in strange and len(strange) < 100:
             strange.add(heard.sender)

@@ -209,7 +209,7 @@ def _recorded(plans: Sequence[Plan], folder: Path) -> list[Recording]:
 
 
 def _say_missed(recordings: Sequence[Recording], through: Through) -> None:
-    """Tell which units did not go through the state that was waited for."""
+    """Print which units did not go through the state of `--through`."""
     for recording in recordings:
         state, seen = THROUGH[through], recording.gathering.states
         if seen and not recording.gathering.has_left(state):
@@ -222,7 +222,7 @@ def _hosts_text(plans: Sequence[Plan]) -> str:
 
 
 def _say_look(host: str, look: Look) -> None:
-    """Tell what a look brought that none before had."""
+    """Print a look's new state and new fields, if it has any."""
     words = [str(look.state)] if look.is_new_state else []
     if look.is_kept:
         paths = list(dict.fromkeys(feature.request for feature in look.new))

@@ -34,7 +34,7 @@ class Writing:
         folder: Where; None for that of each spool.
         keep: Paths whose texts are not replaced.
         is_redacted: Replace what is private.
-        is_agreed: Ask nobody.
+        is_agreed: Write without asking.
         has_screen: Print the screen at the end.
     """
 
@@ -117,7 +117,7 @@ def _written(recording: Recording, writing: Writing) -> dict[str, object]:
     write_capture(folder, done.capture, golden=done.golden, sources=done.sources)
     recording.path.unlink(missing_ok=True)
     raw = recording.gathering.capture(name="", recorded_by="", recorded_at=recording.begun.recorded_at)
-    # Of what the unit said, not of its pseudonyms: the names of fields that nobody knows are among those.
+    # From the unit's own replies: in redacted ones, names of unknown fields are pseudonyms.
     unread, findings = unread_of(raw), judge(recorded_of(raw))
     document = as_document(recording.gathering, done, redactor)
     if writing.has_screen:
@@ -144,7 +144,7 @@ def _is_agreed(folder: Path, writing: Writing) -> bool:
 
 
 def _has_terminal() -> bool:
-    """Return True if somebody can be asked."""
+    """Return True if there is a terminal to ask at."""
     return sys.stdin is not None and sys.stdin.isatty() and err.is_terminal
 
 

@@ -31,15 +31,15 @@ _ENDINGS: Final[Mapping[str, str]] = {
 
 
 class Brought(NamedTuple):
-    """What one recording brought.
+    """The result of one recording.
 
     Attributes:
         recording: The recording.
         done: Its capture.
         folder: Where that was written.
         document: As of `report.as_document`.
-        unread: Fields that nobody reads.
-        findings: What it says of each assumption.
+        unread: Fields that no reader reads.
+        findings: Its finding for each assumption.
     """
 
     recording: Recording
@@ -80,7 +80,7 @@ def _unit_read(brought: Brought) -> UnitRead:
     return UnitRead(
         host=brought.recording.begun.host,
         model=unit.model,
-        firmware=f"{brought.done.firmware}, {unit.firmware or 'build not told'}",
+        firmware=f"{brought.done.firmware}, {unit.firmware or 'build not reported'}",
         bin_th=None if unit.bin_hs is None else unit.bin_hs / 1e12,
         boards=_boards_text(brought.document["reading"]),
         states=states,
@@ -136,7 +136,7 @@ def _named(ending: str, requests: Sequence[str]) -> str:
 def _times_text(times: Mapping[str, Mapping[str, float]]) -> str:
     words = (("connect_s", "connect"), ("first_byte_s", "first byte"), ("last_byte_s", "last byte"))
     return "; ".join(
-        f"{word} {times[key]['middle'] * 1000:.1f} ms, at most {times[key]['greatest'] * 1000:.0f}"
+        f"{word} median {times[key]['median'] * 1000:.1f} ms, at most {times[key]['greatest'] * 1000:.0f} ms"
         for key, word in words
         if key in times
     )

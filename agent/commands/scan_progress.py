@@ -18,7 +18,7 @@ from agent.hil.scan.unfinished import Unfinished, encoded
 
 SUFFIX: Final = ".resume"
 KEPT_EVERY_S: Final = 10.0
-"""What a process that is killed loses of its scan."""
+"""The most that a killed process loses of its scan, in time."""
 MOST_OF_TIME: Final = 0.02
 """Share of time that may go into keeping the state of a large scan."""
 _REDRAWN_S: Final = 0.2
@@ -27,7 +27,7 @@ _STOPPING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @contextmanager
 def cancelled_by_signals() -> Iterator[None]:
-    """Cancel this task on Ctrl-C, SIGTERM and SIGHUP, so that what was found is kept."""
+    """Cancel this task on Ctrl-C, SIGTERM and SIGHUP, so that its finds are kept."""
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     # Only the main thread can take signals.
     if task is None or threading.current_thread() is not threading.main_thread():
@@ -68,7 +68,8 @@ async def progress(tally: Tally) -> AsyncIterator[None]:
 async def kept(state: Unfinished, path: Path | None, *, every_s: float = KEPT_EVERY_S) -> AsyncIterator[None]:
     """Keep a scan's state in a file while the block runs, so that a process that is killed loses seconds of it.
 
-    When the block ends, nothing is being written. A file that cannot be written is told once, and the scan goes on.
+    When the block ends, nothing is being written. If the file cannot be written, a note says so once, and the scan
+    goes on.
 
     Args:
         state: The scan's.

@@ -75,9 +75,9 @@ def _figures(reading: UnitReading) -> Iterator[str]:
     chips = [board.chips for board in reading.boards]
     known = [each for each in chips if each is not None]
     if chips:
-        yield f"{counted(len(chips), 'board')} with {'/'.join(map(str, known)) if known else 'untold'} chips"
+        yield f"{counted(len(chips), 'board')} with {'/'.join(map(str, known)) if known else ABSENT} chips"
     else:
-        yield "no boards told"
+        yield "no boards reported"
     yield f"power {unit_power_text(reading.power_watts, reading.power_kind)}"
     yield f"up {duration_text(reading.uptime_s)}"
 

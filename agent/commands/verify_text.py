@@ -1,4 +1,4 @@
-"""What `hashsight verify` found, in words."""
+"""The result of `hashsight verify`, in words."""
 
 import re
 from collections import Counter

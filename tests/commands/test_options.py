@@ -2,6 +2,7 @@
 
 import inspect
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -56,6 +57,14 @@ def test_help_texts_have_no_markup(name: str) -> None:
         assert not [text for text in texts if Text.from_markup(text).plain != text]
 
 
+@pytest.mark.parametrize("name", SUBCOMMANDS)
+def test_help_texts_wrap_at_the_terminal_s_width(name: str) -> None:
+    """A paragraph is one line: typer keeps a docstring's own line breaks in all paragraphs but the first."""
+    command = get_command(import_module(f"agent.commands.options.{name}").app)
+    helps = [each.help or "" for each in (command, *getattr(command, "commands", {}).values())]
+    assert [text for text in helps if re.search(r"[^\n]\n[^\n]", text)] == []
+
+
 # Answers each request in turn, and prints at last which modules that took.
 ANSWER_ALL = """\
 import contextlib, os, sys
@@ -106,8 +115,9 @@ def test_completing_options_imports_no_work(shell: str) -> None:
 
 
 def test_help_imports_no_work() -> None:
-    """The help of every command takes its options and rich, and nothing else that the commands need."""
-    printed, loaded = answers([f"hashsight {command.words} --help" for command in COMMANDS])
+    """The help of every command takes its options and rich, and nothing else; at 80 columns no word is cut."""
+    printed, loaded = answers([f"hashsight {command.words} --help" for command in COMMANDS], COLUMNS="80")
     assert printed.count("Usage: hashsight") == len(COMMANDS)
+    assert "…" not in printed
     assert loaded.isdisjoint(HEAVY)
     assert {module for module in loaded if module.partition(".")[0] == "agent"} == LIGHT | OPTIONS

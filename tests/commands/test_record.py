@@ -68,6 +68,7 @@ async def test_a_unit_becomes_a_capture(tmp_path: Path) -> None:
     assert re.search(r"^firmware +stock, Fri Oct 11 16:34:48 CST 2024$", result.stdout, re.MULTILINE)
     assert re.search(r"^boards +3 of 108 chips$", result.stdout, re.MULTILINE)
     assert re.search(r"^framing +12 x NUL, then it closes; 22 x at the announced length$", result.stdout, re.MULTILINE)
+    assert re.search(r"^times +connect median [0-9.]+ ms, at most [0-9]+ ms; first byte ", result.stdout, re.MULTILINE)
     assert re.search(r"^unread +no field", result.stdout, re.MULTILINE)
     assert re.search(r"^confirmed +A01 ", result.stdout, re.MULTILINE)
     written = read_capture(tmp_path / "out" / NAME)
@@ -125,6 +126,7 @@ async def test_json_tells_what_was_recorded(tmp_path: Path) -> None:
     assert told["ports"] == {"80": "open", "4028": "open"}
     assert told["states"] == [{"state": "hashing", "first_at_s": told["states"][0]["first_at_s"], "looks": 1}]
     assert len(told["endings"]["nul_close"]) == 12
+    assert all(each["least"] <= each["median"] <= each["greatest"] for each in told["times"].values())
     assert {each["kind"] for each in told["replaced"]} >= {"serial number"}
     verdicts = {each["id"]: each["verdict"] for each in told["assumptions"]}
     assert (verdicts["A01"], verdicts["A34"]) == ("confirmed", "not_shown")

@@ -116,7 +116,7 @@ async def test_units_named_on_the_command_line(tmp_path: Path) -> None:
         assert len(by_outcome["holds"]) == len(NAMES) - 3
     written = (tmp_path / "hil.txt").read_text()
     assert "BROKEN one_nul_ends_a_reply (the agent copes)" in written
-    assert "not answered: power_fits_the_rate: no power is told (O63)" in written
+    assert "not answered: power_fits_the_rate: no power is reported (O63)" in written
     assert farm.units[0].identity.board_serials[0] not in written + json.dumps(report)
 
 

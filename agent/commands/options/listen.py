@@ -29,5 +29,6 @@ def listen(
     """Fill a rack slot by slot: press each unit's IP report button, and it gets the next slot.
 
     Units announce address and MAC address over UDP 14235, other makes over 8888. A second press changes nothing.
+
     Afterwards: hashsight scan RANGE --place mac:places.csv
     """

@@ -44,7 +44,7 @@ def scan(
         bool, typer.Option("--resume", help="Continue the stopped scan whose proposal is --out.")
     ] = False,
     show_all: Annotated[
-        bool, typer.Option("--all", help="List every unit with all that it tells, not only counts by kind.")
+        bool, typer.Option("--all", help="List every unit with its figures, not only counts by kind.")
     ] = False,
     pool_users: Annotated[bool, typer.Option("--pool-users", help="Print the users of pools in JSON.")] = False,
     as_json: Json = False,

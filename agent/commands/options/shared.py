@@ -5,9 +5,7 @@ from typing import Annotated
 
 import typer
 
-ConfigPath = Annotated[
-    Path, typer.Option("--config", "-c", help="Site configuration (TOML); see deploy/site.example.toml.")
-]
+ConfigPath = Annotated[Path, typer.Option("--config", "-c", help="Site configuration (TOML); see site.example.toml.")]
 OptionalConfigPath = Annotated[Path | None, typer.Option("--config", "-c", help="Site configuration (TOML).")]
 HistoryPath = Annotated[Path | None, typer.Option("--history", help="History file, instead of a configuration.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON in base units (H/s, W, °C, s).")]
@@ -18,7 +16,7 @@ PlaceRules = Annotated[
     typer.Option(
         "--place",
         metavar="RULE",
-        help="Where units stand: 10.20.{container}.{slot}, or 10.20.{c}.{n} -> container=C{c} rack=R{n//40:02}"
+        help="Where units stand: 10.{rack}.0.{slot}, or 10.20.{c}.{n} -> container=C{c} rack=R{n//40:02}"
         " slot={n%40}, or worker:REGEX with groups named container, rack and slot, or mac:FILE.csv with MAC addresses"
         " and places. May be repeated: the first rule that fits a unit counts.",
     ),

@@ -37,7 +37,7 @@ def recorded_of(capture: Capture) -> Recorded:
 
 
 def unread_of(capture: Capture) -> Unread:
-    """Return the fields of all replies of a capture that nobody reads, each once a report.
+    """Return the fields of all replies of a capture that no reader reads, each once a report.
 
     The agent asks for one page alone, so every field of the others is unread, and that is known.
     """

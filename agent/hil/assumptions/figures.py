@@ -147,7 +147,7 @@ def _coolant(view: View) -> Iterator[Observation]:
                 if not coolant or len(values) <= 2:
                     continue
                 over = max(values) - max(coolant)
-                # Two sensors of the coolant's warmth, of which one is another: nothing tells which is which.
+                # Two sensors as warm as the coolant, and one of them is another: the reply does not say which.
                 if over > 0 or (over == 0 and values.count(max(values)) == 1):
                     yield seen(board, key, f"hottest {over:g} over the coolant", holds=over > 0)
 

@@ -22,7 +22,7 @@ IMAGES: Final[Mapping[str, str]] = {
     "S21e XP Hyd.": "Mon Jan  6 15:07:41 CST 2025",
     "S21e Hyd.": "Tue May 20 10:14:09 CST 2025",
 }
-# Assumed (A12): models of which no image can be read are taken for line A.
+# Assumed (A12): models without a readable image are taken for line A.
 UNREAD_MODELS: Final = ("S21 Pro", "S21 XP", "S21 Imm.", "S21 XP Imm.", "S21 XP+ Hyd.", "U3S21EXPH")
 # Assumed (A15): boards and chips of the nearest relative.
 RELATIVES: Final[Mapping[str, tuple[int, int]]] = {

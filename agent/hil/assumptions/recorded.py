@@ -12,7 +12,7 @@ class Exchange:
         request: ``stats``, ``stats new_api`` and the like, or ``page get_system_info`` for a page's script.
         reply: Without framing; empty if none came.
         at_s: When it was asked, since the recording began, s.
-        state: The unit's state then, a lower-case word; None if nobody said.
+        state: The unit's state then, a lower-case word; None if it is not known.
         has_nul: The reply ended with one NUL; None if it is not known.
         took_s: From the request to the last byte, s; None if it was not measured.
     """

@@ -43,7 +43,7 @@ class UnitRead(NamedTuple):
 
 
 def screen(unit: UnitRead, unread: Unread, findings: Sequence[Finding]) -> list[str]:
-    """Return the lines: what was read, which fields nobody reads, which assumptions were confirmed or refuted.
+    """Return the lines: what was read, which fields no reader reads, which assumptions were confirmed or refuted.
 
     Args:
         unit: What was read.
@@ -68,7 +68,7 @@ def _unread(unread: Unread) -> Iterator[str]:
     if not total:
         yield from _labelled("unread", "no field: all are read, or known and left alone")
         return
-    yield from _labelled("unread", f"{total:,} field{'s' if total > 1 else ''} that nobody reads:")
+    yield from _labelled("unread", f"{total:,} field{'s' if total > 1 else ''} that no reader reads:")
     for field in unread.fields[:_FIELDS]:
         example = "" if field.example is None else f", {field.example}"
         times = f" x{field.times}" if field.times > 1 else ""

@@ -198,7 +198,7 @@ class Capture(msgspec.Struct, frozen=True, kw_only=True):
     has_manifest: bool = True
 
     def replies(self, moment: Moment | None = None) -> Mapping[str, bytes]:
-        """Return the replies of a moment, or the first ones, by request; without those of which no byte came.
+        """Return the replies of a moment, or the first ones, by request; without those that got no byte.
 
         A page that was asked for twice is there with its last answer, which is the one with a login.
         """
@@ -229,7 +229,7 @@ def file_stem(request: str, *, is_challenge: bool = False) -> str:
 def request_of(file: str) -> str | None:
     """Return the request that a file answers, by its name alone; None if it is no reply.
 
-    A page whose path is not that of a script is not told apart from one that is: only a manifest has its path.
+    A page whose path is no script looks like one that is: only a manifest has its path.
     """
     stem = file.split(".", 1)[0].removesuffix(_DENIED)
     for prefix in (API_PREFIX, PAGE_PREFIX):
@@ -249,7 +249,7 @@ def is_challenge(file: str) -> bool:
 
 
 def is_complete(file: str) -> bool:
-    """Return True if a reply is as the unit sent it: nothing left out or cut by whoever published it."""
+    """Return True if a reply is as the unit sent it: nothing left out or cut by its publisher."""
     return not any(f".{grade}" in file for grade in _GRADES)
 
 

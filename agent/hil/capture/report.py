@@ -1,6 +1,7 @@
-"""What a recording brought, as a document for machines and for the screen at its end. Pure."""
+"""The result of a recording, as a document for machines and for the screen at its end. Pure."""
 
 from collections.abc import Iterable, Sequence
+from statistics import median
 from typing import Final
 
 import msgspec
@@ -84,10 +85,10 @@ def _is_refused(capture: Capture, reply: RecordedReply) -> bool:
 
 
 def _times(timings: Sequence[Timing]) -> dict[str, dict[str, float]]:
-    """Return least, middle and greatest of each time, s; without those that nothing took."""
+    """Return least, median and greatest of each time, s; without times that no exchange has."""
     found = {}
     for name in ("connect_s", "first_byte_s", "last_byte_s"):
         values = sorted(value for each in timings if (value := getattr(each, name)) is not None)
         if values:
-            found[name] = {"least": values[0], "middle": values[len(values) // 2], "greatest": values[-1]}
+            found[name] = {"least": values[0], "median": median(values), "greatest": values[-1]}
     return found

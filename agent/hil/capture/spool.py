@@ -1,4 +1,4 @@
-"""The spool of a recording: each exchange on the disk as soon as it is over, so that whatever ends it loses nothing.
+"""The spool of a recording: each exchange on the disk as soon as it is over, so that no end of the process loses any.
 
 One JSON line each, in a file that only its owner reads: it holds what the unit said, before redaction. A line that was
 cut, by a full disk or a power cut, is the last one, and is left out when the spool is read.

@@ -24,7 +24,7 @@ class MachineKind(StrEnum):
 
     Attributes:
         UNLISTED: A unit of any make, and neither its address nor its identity is in the ledger.
-        NOT_DEPLOYED: A unit at an address, or with an identity, of rows of which none is in force now.
+        NOT_DEPLOYED: A unit at an address, or with an identity, in rows that are not in force now.
         MOVED: A unit of the ledger, by its MAC address or serial number, at an address that is not its own.
         UNIDENTIFIED: It takes connections on the port of the API, and tells neither a model nor a bin.
     """

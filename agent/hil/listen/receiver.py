@@ -10,7 +10,7 @@ from agent.errors import AgentError
 from agent.hil.listen.reports import PORTS, Report, read_report
 
 MOST_WAITING: Final = 256
-"""Datagrams kept for a slow reader. A press is a few; whatever comes faster is no walk."""
+"""Datagrams kept for a slow reader. A press sends a few; a faster stream is no walk."""
 
 
 class Heard(NamedTuple):

@@ -50,7 +50,7 @@ def mac_digits(text: str) -> str:
 def is_telling_mac(text: str) -> bool:
     """Return True if a text that matches `MAC` is some machine's address.
 
-    A list of six temperatures, ``50-40-50-50-41-42``, is none; neither are the addresses of nobody and everybody.
+    A list of six temperatures, ``50-40-50-50-41-42``, is none; neither are 0.0.0.0 and 255.255.255.255.
     """
     digits = mac_digits(text)
     if digits in {"0" * 12, "f" * 12}:

@@ -70,7 +70,7 @@ def find_forms(text: str, path: Path, *, is_given: bool = False) -> tuple[list[F
     Args:
         text: Where to look.
         path: Where that stands.
-        is_given: True for a text that somebody said is secret: private addresses tell there too.
+        is_given: True for a text that was declared secret: private addresses tell there too.
 
     Returns:
         Stretches without overlap, and the text without them.

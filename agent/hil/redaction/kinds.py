@@ -24,7 +24,7 @@ class Kind(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why a text was kept. Of several in one text, the one that comes first here is told."""
+    """The reason for which a text was kept. Of several in one text, the first in this order counts."""
 
     TOLD = "told to keep"
     POOL = "public host"

@@ -82,7 +82,7 @@ class Learned:
         return True
 
     def add_mac(self, text: str) -> None:
-        """Take note of a MAC address, in whatever notation; other texts are ignored."""
+        """Take note of a MAC address, in any notation; other texts are ignored."""
         if len(digits := mac_digits(text)) == 12:
             self._macs.add(digits)
 

@@ -90,7 +90,7 @@ class Redactor:
         """Learn the secrets of a reply, a page or its head, so that they are found everywhere.
 
         Args:
-            name: Of the reply or page. Not used yet: a secret is one whatever told it.
+            name: Of the reply or page. Not used yet: a secret is one in every reply.
             data: Its bytes.
         """
         del name

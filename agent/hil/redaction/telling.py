@@ -47,7 +47,7 @@ _KIND_OF_WORD: Final = {
 }
 # Last words of the numbered fields of pages: `_ant_pool1user`, `pool2pw`.
 _OF_POOLS: Final = {"user": Kind.USER, "worker": Kind.USER, "pw": Kind.PASSWORD, "pass": Kind.PASSWORD}
-# Factory settings and placeholders. They are judged like any other text, and nobody's secret.
+# Factory settings and placeholders. They are judged like any other text, and are no secret.
 _SAYING_NOTHING: Final = re.compile(
     r"(?:[^0-9A-Za-z\x80-\U0001ffff]*|0[0x:.-]*|n/?a|none|null|nil|unknown|undefined|default|true|false|yes|no|on|off|auto"
     r"|antminer(?:[._-]?\d{0,3})?|whatsminer|bitaxe|avalon|localhost|root|devfee|dev fee|no miner id now|x)",
@@ -75,5 +75,5 @@ def kind_at(path: Path) -> Kind | None:
 
 
 def says_nothing(text: str) -> bool:
-    """Return True for factory settings and placeholders, which are nobody's: ``antminer_1``, ``N/A``, ``*``."""
+    """Return True for factory settings and placeholders, which are no secret: ``antminer_1``, ``N/A``, ``*``."""
     return _SAYING_NOTHING.fullmatch(text.strip()) is not None

@@ -13,7 +13,7 @@ def _set(words: str) -> frozenset[str]:
     return frozenset(words.split())
 
 
-# Numbered or joined, these name somebody's machine or place: `worker1` is not kept, `fan1` is.
+# Numbered or joined, these name a machine or place of the owner: `worker1` is not kept, `fan1` is.
 NEVER_NUMBERED: Final = _set(
     """account accounts address host hostname hosts login machine machines miner miners network networks owner pass
     passwd password passwords site stock subaccount subaccounts unit units user username usernames users wallet

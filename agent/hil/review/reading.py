@@ -10,7 +10,7 @@ from agent.site.ledger.cells import API_PORT, parse_hashrate_hs
 from agent.site.ledger.table import header_of, raise_all, read_table
 
 _TELLING: Final = ("guessed", "source")
-# Cells by which differences are told: one with a mistake would make its row one that tells nothing.
+# Cells that differences are made of: one with a mistake would make its row useless.
 _CHECKED: Final[dict[str, Callable[[str], object]]] = {
     "hashrate_th": parse_hashrate_hs,
     "host": lambda cell: parse_endpoint(cell, default_port=API_PORT),

@@ -103,7 +103,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def firmware_line(self) -> str | None:
-        """``stock A``, ``stock B``, ``stock C``, or the name of another firmware; None if that cannot be told.
+        """``stock A``, ``stock B``, ``stock C``, or the name of another firmware; None if that is not known.
 
         Lines as in `docs/antminer-api.md`. Documented (D20): a unit of line C may have a name of line B on its page.
         """

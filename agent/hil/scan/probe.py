@@ -1,7 +1,7 @@
 """The first stage of a scan: which addresses accept a connection.
 
 A socket an address in one epoll instance, opened at a limited rate and closed as soon as it is decided. A silent
-address is looked at a second time with more patience: the first packet to an address that nobody spoke to lately may be
+address is looked at a second time with more patience: the first packet to an address that was idle for a while may be
 lost while its hardware address is asked for (ARP). Documented (D181): the kernel sends that packet again after one
 second, so the second look is longer than that. Another follows for as long as the decline of finds from look to look
 promises more, up to `MOST_LOOKS`.
@@ -58,7 +58,7 @@ class Tally(msgspec.Struct):
 
     Attributes:
         addresses: In the ranges.
-        looked: Addresses of which the first look is over.
+        looked: Addresses whose first look is over.
         open: Accepted a connection.
         refused: Refused one: a host is there, and nothing listens on the port.
         silent: No answer at all, nor a route.
@@ -298,7 +298,7 @@ class Prober:
             self._tally.refused += 1
             self._on_silent(probe.index)
         else:
-            # No answer, or a router's word that nobody is there now: both may change at a second look.
+            # No answer, or a router's word that no machine is there now: both may change at a second look.
             if code == errno.ENETUNREACH:
                 self._no_route.add(probe.index)
             (self._again if probe.look == 1 else self._unheard).append(probe.index)

@@ -153,7 +153,7 @@ def _of_replies(
         found = _of_place(trial, request, body, apart, is_redacted=is_redacted)
         lacking = reply if apart.first is MISSING else same if apart.second is MISSING else None
         if lacking is not None and not lacking.is_complete:
-            found = msgspec.structs.replace(found, changes_meaning=False, why="left out by whoever published it")
+            found = msgspec.structs.replace(found, changes_meaning=False, why="left out by its publisher")
         yield found
 
 

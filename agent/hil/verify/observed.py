@@ -1,4 +1,4 @@
-"""One look at a unit, as checks see it: its replies by request, decoded once, whatever recorded them.
+"""One look at a unit, as checks see it: its replies by request, decoded once, from a capture or a unit.
 
 A unit that is looked at now, a simulated unit and a capture are the same here: all are captures.
 """
@@ -52,7 +52,7 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
         data: Without the NUL; None if no byte came.
         ending: None if it is not known.
         is_page: It came from port 80, whose framing is another.
-        is_complete: Nothing was left out or cut by whoever published it.
+        is_complete: Nothing was left out or cut by its publisher.
         file: Its file in the capture; empty if no byte came.
     """
 
@@ -156,7 +156,7 @@ class Observed:
         return (reply for reply in self.replies.values() if not reply.is_page and reply.request not in self.strangers)
 
     def reply(self, request: str) -> Reply:
-        """Return a reply of which bytes came.
+        """Return a reply that has bytes.
 
         Raises:
             UnansweredError: It was not asked for, or nothing came.
@@ -273,14 +273,14 @@ class Observed:
         """Return the 5 s rate of `stats`, or else of `summary`, GH/s.
 
         Raises:
-            UnansweredError: None is told.
+            UnansweredError: None is reported.
         """
         for _, figures in self.each_figures(STATS_NEW_API, STATS, SUMMARY):
             for key, factor in (("rate_5s", 1.0), ("GHS 5s", 1.0), ("MHS 5s", 1e-3)):
                 rate = number(figures.get(key))
                 if rate is not None:
                     return rate * factor
-        raise UnansweredError("no 5 s rate is told")
+        raise UnansweredError("no 5 s rate is reported")
 
 
 def looks_of(capture: Capture) -> tuple[Observed, ...]:

@@ -1,4 +1,4 @@
-"""Two JSON documents side by side: where keys, types, lengths, texts and order differ. Values are only told apart."""
+"""Two JSON documents side by side: where keys, types, lengths, texts and order differ. Values are equal or not."""
 
 import json
 import re

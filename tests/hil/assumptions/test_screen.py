@@ -35,7 +35,7 @@ def test_a_screen_says_what_was_read_and_what_it_settles() -> None:
         "boards      3 of 65 chips",
         "states      hashing from 0 to 610 s, asleep at 640 s",
         "replies     1,312 read",
-        "unread      5 fields that nobody reads:",
+        "unread      5 fields that no reader reads:",
         "            stats new_api: STATS[].watt (number, 3499)",
         "            stats: STATS[].chain_vol# x3 (text of 5, 9 A)",
         "            and 3 more",

@@ -205,7 +205,7 @@ def test_keys_that_a_publisher_left_out_change_nothing() -> None:
     found = held_against(subset, sim(build="s21-202410", at=START + 600, asleep={}))
     assert not found.changes_meaning
     lacking = [each for each in found.differences if each.kind is Kind.KEY]
-    assert {each.why for each in lacking} == {"left out by whoever published it"}
+    assert {each.why for each in lacking} == {"left out by its publisher"}
 
 
 def test_an_ending_is_tried_too() -> None:

@@ -62,7 +62,7 @@ def replies_agree_on_identity(look: Observed) -> Iterator[Finding]:
             if text != first:
                 yield Finding(path=path, found=text, expected=f"{first}, as {first_path}")
     if not is_any:
-        raise UnansweredError("the identity is told in fewer than two replies")
+        raise UnansweredError("fewer than two replies name the identity")
 
 
 def uptime_is_told(look: Observed) -> Iterator[Finding]:
@@ -83,7 +83,7 @@ def replies_agree_on_uptime(look: Observed) -> Iterator[Finding]:
             told.append((request, *found))
     pairs = [(one, other) for at, one in enumerate(told) for other in told[at + 1 :] if abs(one[1] - other[1]) <= 60.0]
     if not pairs:
-        raise UnansweredError("the uptime is told in no two replies of one minute")
+        raise UnansweredError("no two replies of one minute have the uptime")
     for (first, when, age), (request, later, other) in pairs:
         if abs((later - other) - (when - age)) > UPTIME_APART_S:
             yield Finding(
@@ -125,7 +125,7 @@ def mode_is_known(look: Observed) -> Iterator[Finding]:
                     modes = ", ".join(f"{mode:g}" for mode in sorted(known))
                     yield Finding(path=f"{path}.{key}", found=shown(figures[key]), expected=f"one of {modes}")
     if not is_any:
-        raise UnansweredError("no mode is told")
+        raise UnansweredError("no mode is reported")
 
 
 def mode_fits_the_rate(look: Observed) -> Iterator[Finding]:
@@ -140,7 +140,7 @@ def mode_fits_the_rate(look: Observed) -> Iterator[Finding]:
             if number(figures[key]) == _ASLEEP and rate:
                 yield Finding(path=f"{path}.{key}", found=f"asleep, and {rate:,.0f} GH/s", expected="asleep, and 0")
     if not is_any:
-        raise UnansweredError("no mode is told")
+        raise UnansweredError("no mode is reported")
 
 
 def pools_are_listed(look: Observed) -> Iterator[Finding]:

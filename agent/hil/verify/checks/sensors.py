@@ -36,7 +36,7 @@ def sensors_are_plausible(look: Observed) -> Iterator[Finding]:
                     elif value and abs(value - middle) >= APART_CELSIUS:
                         yield Finding(path=f"{place}[{at}]", found=f"{value:g} C", expected=f"near {middle:g} C")
     if not is_any:
-        raise UnansweredError("no temperatures are told")
+        raise UnansweredError("no temperatures are reported")
 
 
 def pcb_and_chip_follow_pic(look: Observed) -> Iterator[Finding]:
@@ -107,7 +107,7 @@ def fans_are_told(look: Observed) -> Iterator[Finding]:
 
 
 def power_fits_the_rate(look: Observed) -> Iterator[Finding]:
-    """Power that is told fits the rate. Observed (O187) otherwise: 0 W on an S21 XP Hyd. that hashes."""
+    """Reported power fits the rate. Observed (O187) otherwise: 0 W on an S21 XP Hyd. that hashes."""
     rate_th = look.rate_ghs() / 1000.0
     if not rate_th:
         raise UnansweredError("the unit hashes nothing")
@@ -122,7 +122,7 @@ def power_fits_the_rate(look: Observed) -> Iterator[Finding]:
                     expected=f"{_J_PER_TH[0]:g} to {_J_PER_TH[1]:g} J/TH",
                 )
     if not is_any:
-        raise UnansweredError("no power is told (O63)")
+        raise UnansweredError("no power is reported (O63)")
 
 
 def _watts(figures: dict[str, Any]) -> Iterator[tuple[str, float]]:

@@ -103,7 +103,7 @@ def rate_unit_is_known(look: Observed) -> Iterator[Finding]:
             if figures["rate_unit"] not in _UNITS:
                 yield Finding(path=f"{path}.rate_unit", found=shown(figures["rate_unit"]), expected="GH or GH/s")
     if not is_any:
-        raise UnansweredError("no rate_unit is told")
+        raise UnansweredError("no rate_unit is reported")
 
 
 def slots_are_distinct(look: Observed) -> Iterator[Finding]:
