@@ -20,7 +20,7 @@ NEVER_NUMBERED: Final = _set(
     wifi worker workers zone zones"""
 )
 # Words of field names that would tell something as a value.
-KEY_WORDS: Final = _set("container farm rack rig site sites solo test testing tests")
+KEY_WORDS: Final = _set("axis bank container farm lsdiff lstime rack rig site sites solo test testing tests")
 # Hosts of public pools, firmware makers and standards bodies, with all hosts below them.
 # From tests/captures, other public captures, and the pools' own API documentation.
 KNOWN_HOSTS: Final = _set(

@@ -77,6 +77,7 @@ def test_pseudonyms(before: str, after: str | None) -> None:
         '{"watts":"3452.00W","f":"290MHz","d":"1.05M","t":"2026-03-22T05:43:43.268950Z","e":1.2e+16}',
         '{"user":"antminer_1","serial":"N/A","miner_id":"0000","hostname":"Antminer","login":"root"}',
         '{"watt":1,"rate_sale":2,"hsLast10m":3,"chip_temp_max":4,"Pool Stale%%":5,"new_hwp":6}',
+        '{"lsdiff":65536,"lstime":"0:00:05","series":[{"xAxis":["1m","2m"]}],"Chips Per Bank":10}',
     ],
 )
 def test_harmless_texts_stay(text: str) -> None:
