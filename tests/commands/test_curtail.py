@@ -14,7 +14,9 @@ from typing import Any, NamedTuple
 import pytest
 from patience import PATIENT_S
 from programs import Program, farm, free_port, get, get_json, program, until
+from typer.testing import CliRunner
 
+from agent.commands.command_line import app
 from agent.commands.site_summary import curtailment_line
 from agent.site.totals import site_figures
 
@@ -77,6 +79,12 @@ async def curtail(folder: Path, *arguments: str) -> Ended:
         async with asyncio.timeout(PATIENT_S):
             status = await running.process.wait()
         return Ended(status, running.said)
+
+
+async def invoked(*arguments: str) -> Ended:
+    """Run `hashsight curtail` in this process; what it does not catch is raised here."""
+    ended = await asyncio.to_thread(CliRunner().invoke, app, ["curtail", *arguments], catch_exceptions=False)
+    return Ended(ended.exit_code, ended.output)
 
 
 async def states(running: Site) -> dict[str, int]:
@@ -189,11 +197,10 @@ async def test_a_mistake_is_one_message(tmp_path: Path, arguments: tuple[str, ..
         (tmp_path / name).write_text(BEARER, encoding="utf-8")
         (tmp_path / name).chmod(mode)
     given = [argument.format(token=tmp_path / "token", open=tmp_path / "open") for argument in arguments]
-    ended = await curtail(tmp_path, *given)
+    ended = await invoked(*given)
     assert ended.status == status, ended.text
     assert words in ended.text
     assert BEARER not in ended.text
-    assert "Traceback" not in ended.text
 
 
 ESCAPE = "\\u001b[31m"
@@ -227,11 +234,10 @@ async def test_what_answers_cannot_steer_the_terminal(
 
     async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        ended = await curtail(tmp_path, "list", "--url", url, "--token-file", str(tmp_path / "token"))
+        ended = await invoked("list", "--url", url, "--token-file", str(tmp_path / "token"))
     assert ended.status == code, ended.text
     assert words in ended.text
     assert "\x1b[31m" not in ended.text
-    assert "Traceback" not in ended.text
 
 
 async def test_an_agent_that_refuses_is_quoted(tmp_path: Path) -> None:

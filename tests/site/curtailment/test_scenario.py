@@ -7,7 +7,7 @@ from watched_scenario import Watched
 from agent.site.curtailment.events import RESTORE_S
 from agent.site.status import Cause, UnitState
 
-STEP_S = 120.0
+STEP_S = 300.0
 
 
 def test_curtailment_with_stragglers_is_told_as_it_was() -> None:
