@@ -116,7 +116,7 @@ def _notes(proposal: Proposal) -> Iterator[str]:
     nameless = sum(not row.mac and not row.serial for row in proposal.rows)
     if nameless:
         yield (
-            f"without identity: {counted(nameless, 'unit')}, whose page was not read or tells no MAC address and no"
+            f"without identity: {counted(nameless, 'unit')}, whose page was not read or has no MAC address and no"
             " serial"
         )
     yield from proposal.missing_models

@@ -363,7 +363,7 @@ def test_an_unreadable_unit_has_nothing_to_import(site: Path, tmp_path: Path) ->
     path.write_text("unit_id,model,hashrate_th,host,guessed,source\nu9,,,10.0.0.9,,x\n", encoding="utf-8")
     refused = run(site, "import", str(path), "--kind", "unreadable")
     assert refused.exit_code == 2
-    assert "--kind = 'unreadable': such a unit tells nothing to import; fill in model" in refused.stderr
+    assert "--kind = 'unreadable': such a unit reports nothing to import; fill in model" in refused.stderr
     assert not (site.parent / "ledger.csv.journal.jsonl").exists()
 
 

@@ -22,7 +22,7 @@ KIND_WORDS: Final = {
     Kind.EXCHANGED: "another machine at the unit's address",
     Kind.MODEL: "another model or bin than in the ledger",
     Kind.IDENTITY: "MAC or serial to be filled in",
-    Kind.UNREADABLE: "answers, and does not tell its model or bin",
+    Kind.UNREADABLE: "answers, and does not report its model or bin",
     Kind.GONE: "in the ledger, and did not answer",
 }
 

@@ -140,10 +140,10 @@ def _row(unit: Found, catalogue: Catalogue, macs: dict[str, list[Found]], serial
     notes = []
     if mac in macs:
         # A ledger refuses two units with one MAC address, so neither gets it.
-        notes.append(f"tells the MAC address {mac} as {_others(unit, macs[mac])} does")
+        notes.append(f"reports the MAC address {mac} as {_others(unit, macs[mac])} does")
         mac = ""
     if serial.casefold() in serials:
-        notes.append(f"tells the serial number {serial} as {_others(unit, serials[serial.casefold()])} does")
+        notes.append(f"reports the serial number {serial} as {_others(unit, serials[serial.casefold()])} does")
         serial = ""
     model, guessed = unit.model or "", ["unit_id"]
     if not model:
@@ -200,7 +200,7 @@ def _bin(unit: Found, model: str, catalogue: Catalogue) -> tuple[str, bool, str]
         return _th(round(ideal_hs / HS_PER_THS) * HS_PER_THS), True, "its model is not in the catalogue"
     if len(bins_hs) == 1:
         return _th(bins_hs[0]), True, ""
-    return "", True, "tells no bin: fill in the hashrate on its label"
+    return "", True, "reports no bin: fill in the hashrate on its label"
 
 
 def _missing_machine(unit: Found, row: Proposed, catalogue: Catalogue) -> Machine | None:
@@ -249,7 +249,7 @@ def _shared(units: Iterable[Found], name_of: Callable[[Found], str | None]) -> d
 def _clashes(word: str, shared: dict[str, list[Found]]) -> Iterator[str]:
     for name, units in shared.items():
         shown = ", ".join(str(unit.endpoint) for unit in units[:5]) + (", ..." if len(units) > 5 else "")
-        yield f"{len(units)} units tell the {word} {name}: {shown}"
+        yield f"{len(units)} units report the {word} {name}: {shown}"
 
 
 def _others(unit: Found, units: Sequence[Found]) -> str:

@@ -161,9 +161,9 @@ def test_two_units_with_one_mac_are_named_and_get_none() -> None:
         found("10.0.0.11", serial="C", mac=OTHER_MAC),
     ]
     proposal = propose(units, CATALOGUE)
-    assert proposal.clashes == (f"2 units tell the MAC address {MAC}: 10.0.0.9:4028, 10.0.0.10:4028",)
+    assert proposal.clashes == (f"2 units report the MAC address {MAC}: 10.0.0.9:4028, 10.0.0.10:4028",)
     assert [each.mac for each in proposal.rows] == ["", "", OTHER_MAC]
-    assert proposal.rows[0].note.startswith(f"tells the MAC address {MAC} as 10.0.0.10:4028 does")
+    assert proposal.rows[0].note.startswith(f"reports the MAC address {MAC} as 10.0.0.10:4028 does")
 
 
 def test_two_units_with_one_serial_get_ids_of_their_own() -> None:
