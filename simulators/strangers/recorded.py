@@ -1,4 +1,4 @@
-"""What machines of other makes answer on TCP 4028: recorded replies, each machine with a MAC address of its own.
+"""Recorded replies of other makes on TCP 4028, each machine with a MAC address and serial number of its own.
 
 The replies are those of `recordings`, one folder a make and one file a command.
 """
@@ -17,6 +17,7 @@ HTTP_PATHS: Final = MappingProxyType({"/summary": "summary", "/capabilities": "c
 
 _RECORDINGS = resources.files("simulators") / "strangers" / "recordings"
 _MAC = re.compile(rb"\"(?:[0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}\"")
+_SERIAL = re.compile(rb'("SerialNo":)"[^"]*"')
 _RUNNING = re.compile(rb'("(?:Elapsed|Device Elapsed|Uptime|uptime)":\s*)(\d+)')
 _MAKE_OCTETS: Final = MappingProxyType(
     {Make.WHATSMINER: 0x57, Make.AVALON: 0xA7, Make.SEALMINER: 0x5E, Make.AURADINE: 0xAD, Make.EPIC: 0xE1}
@@ -51,6 +52,7 @@ def reply_of(make: Make, address: int, command: str, *, ran_s: int = 0) -> bytes
     if recorded is None:
         return _WHATSMINER_REFUSAL if make is Make.WHATSMINER else _REFUSAL
     reply = _MAC.sub(b'"%b"' % mac_of(make, address).encode("ascii"), recorded)
+    reply = _SERIAL.sub(rb'\1"AU%08X"' % address, reply)
     return _RUNNING.sub(lambda found: found[1] + b"%d" % (int(found[2]) + ran_s), reply) if ran_s else reply
 
 

@@ -99,7 +99,7 @@ def test_a_recorded_auradine() -> None:
     assert [(board.hashrate_hs, board.chips) for board in reading.boards] == [(6.8e12, 132), (6.9e12, 132), (7e12, 132)]
     assert (reading.pools[0].status, reading.pools[0].is_active) == ("Alive", True)
     assert info is not None
-    assert (info.mac, info.serial) == (f"02:ad:{MAC_END}", "REDACTED6X")
+    assert (info.mac, info.serial) == (f"02:ad:{MAC_END}", "AU7F4D0401")
 
 
 def test_an_auradine_that_refuses_its_ip_report_is_named_by_its_boards() -> None:
