@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
-from itertools import pairwise
 
 WIDTH, HEIGHT = 720, 160
 
@@ -125,10 +124,6 @@ def chart(parts: Iterable[str], scale: Scale, *, words: str, high: str, low: str
 
 
 def gaps_text(points: Points) -> str:
-    """Return how many gaps there are: ``, 2 gaps``; empty without any, and for those before the first figure."""
-    known = [figure is not None for _, figure in points]
-    if True not in known:
-        return ""
-    began = known.index(True)
-    gaps = sum(before and not after for before, after in pairwise(known[began:]))
+    """Return how many gaps lie between figures: ``, 2 gaps``; empty without any."""
+    gaps = max(len(runs(points, float("inf"))) - 1, 0)
     return f", {gaps} gap{'s' if gaps > 1 else ''}" if gaps else ""
