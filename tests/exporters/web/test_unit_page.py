@@ -56,6 +56,15 @@ def test_what_is_older_than_the_agent_says_before() -> None:
     assert "since before 21:00" in page(unit(hashrate_5s_hs=0.0), seen_from=AT - 36 * 60).text
 
 
+def test_what_history_saw_begin_has_its_moment_after_a_restart() -> None:
+    """A state that an earlier process saw begin keeps its start; one that history found already there does not."""
+    stopped = unit(hashrate_5s_hs=0.0)
+    now = Change(unit_id="u1", state="stopped", why="cause unknown", since=stopped.since)
+    before = Change(unit_id="u1", state="hashing", why="hashing", since=AT - 90_000, until=stopped.since)
+    assert "since 20:36 (61 min)" in page(stopped, seen_from=AT, changes=[now, before]).text
+    assert "since before 21:36 (over 61 min)" in page(stopped, seen_from=AT, changes=[now]).text
+
+
 def test_a_unit_that_never_answered() -> None:
     """Without a reading the page says so, with the error of the latest poll, and shows no figure as a nought."""
     shown = page(gone_silent("u1"))

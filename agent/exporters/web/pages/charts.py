@@ -116,9 +116,9 @@ def chart(parts: Iterable[str], scale: Scale, *, words: str, high: str, low: str
     drawn = "".join(f'<path class="tick" d="M{scale.x(at):.0f} 0V{HEIGHT}"/>' for at in scale.moments(len(moments)))
     labels = "".join(f"<span>{escape(moment)}</span>" for moment in moments)
     return (
-        f'<div class="plot"><span aria-hidden="true">{escape(high)}</span>'
+        f'<div class="plot"><span aria-hidden="true">{escape(low)} to {escape(high)}</span>'
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none" role="img" aria-label="{escape(words)}">'
-        f'{drawn}{"".join(parts)}</svg><span aria-hidden="true">{escape(low)}</span>'
+        f"{drawn}{''.join(parts)}</svg>"
         f'<div class="ticks" aria-hidden="true">{labels}</div></div>'
     )
 
