@@ -77,19 +77,19 @@ def _reason(shown: UnitShown) -> str:
     parts = [f"container {place.container}"] if place.container else []
     where = ", ".join([*parts, *place_parts(place)[len(parts) :]]) or NO_PLACE
     if not status.is_looked_at:
-        told = '<p class="state">Not looked at yet.</p>'
+        content = '<p class="state">Not looked at yet.</p>'
     else:
         why = why_text(status, frame.now)
         words = str(status.state) if why == status.state else f"{status.state}: {why}"
         # History saw the unit enter its state, even if an earlier process of this agent wrote it.
         seen_from = None if _was_seen(shown) else shown.seen_from
-        told = (
+        content = (
             f'<p class="state">{state_swatch(status.state)}{escape(words)}</p>'
             f'<p class="since">since {escape(since_text(status, frame, seen_from))}'
             f' <span class="soft">({held_text(status, frame, seen_from)})</span></p>{_also(status)}{_advice(status)}'
         )
-    told = f'<p class="place">{escape(where)}</p>{told}{_age(shown)}'
-    return f'<section class="card reason" aria-label="Reason">{told}</section>'
+    content = f'<p class="place">{escape(where)}</p>{content}{_age(shown)}'
+    return f'<section class="card reason" aria-label="Reason">{content}</section>'
 
 
 def _was_seen(shown: UnitShown) -> bool:
