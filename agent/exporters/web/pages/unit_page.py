@@ -95,7 +95,7 @@ def _reason(shown: UnitShown) -> str:
 def _was_seen(shown: UnitShown) -> bool:
     """Return True if history has the unit's state with that start, and the state before it up to that minute."""
     changes, status = shown.changes or (), shown.status
-    if len(changes) < 2 or changes[0].until is not None or changes[1].until is None:
+    if len(changes) < 2 or changes[1].until is None:
         return False
     is_same = changes[0].state == status.state and abs(changes[0].since - status.since) < 1
     # A restart ends the states before it with the last minute that was written.
