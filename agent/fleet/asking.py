@@ -1,0 +1,106 @@
+"""Questions to agents over HTTP: one deadline over everything, nothing unpacked, nothing followed."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import aiohttp
+
+from agent.fleet.report import Report, read_report
+from agent.fleet.setup import Site
+from agent.fleet.troubles import SiteError, Trouble
+
+SITE_PATH = "/api/v1/site"
+# Five times the answer of a site of 20,000 units in 500 racks.
+MAX_ANSWER_BYTES = 4 << 20
+# Answers of this many agents are under way at once: a bound on memory, whatever they send.
+MAX_IN_FLIGHT = 8
+
+
+@asynccontextmanager
+async def session(*, connections: int) -> AsyncIterator[aiohttp.ClientSession]:
+    """Yield a client: no proxy, no cookies, nothing decompressed (a compressed answer can expand a thousandfold).
+
+    Args:
+        connections: Limit of open connections.
+    """
+    connector = aiohttp.TCPConnector(limit=connections, ttl_dns_cache=60)
+    async with aiohttp.ClientSession(
+        connector=connector,
+        trust_env=False,
+        auto_decompress=False,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        skip_auto_headers=("User-Agent",),
+        headers={"User-Agent": "hashsight-fleet"},
+    ) as client:
+        yield client
+
+
+async def ask(client: aiohttp.ClientSession, site: Site, url: str, *, deadline_s: float) -> Report:
+    """Return what an agent says of its site.
+
+    Args:
+        client: From `session`.
+        site: The site.
+        url: The agent's address, one of the site's.
+        deadline_s: Time for the whole answer, connecting included.
+
+    Raises:
+        SiteError: It gave no answer that counts.
+    """
+    body = bytearray()
+    try:
+        async with (
+            asyncio.timeout(deadline_s),
+            client.get(
+                url + SITE_PATH,
+                headers=request_headers(site, {"Accept": "application/json", "Accept-Encoding": "identity"}),
+                allow_redirects=False,
+                ssl=site.tls,
+                timeout=aiohttp.ClientTimeout(total=None),
+            ) as response,
+        ):
+            check_head(response)
+            if response.status != 200:
+                raise SiteError(Trouble.STATUS, f"HTTP {response.status}")
+            if response.headers.get("Content-Encoding", "identity") != "identity":
+                raise SiteError(Trouble.NONSENSE, "a compressed answer, which was not asked for")
+            if (response.content_length or 0) > MAX_ANSWER_BYTES:
+                raise SiteError(Trouble.TOO_LARGE, f"{response.content_length:,} bytes")
+            async for chunk in response.content.iter_any():
+                body += chunk
+                if len(body) > MAX_ANSWER_BYTES:
+                    raise SiteError(Trouble.TOO_LARGE, f"more than {MAX_ANSWER_BYTES >> 20} MiB")
+    except TimeoutError as error:
+        raise SiteError(Trouble.SLOW, f"no whole answer within {deadline_s:g} s") from error
+    except (aiohttp.ClientError, OSError, ValueError) as error:
+        raise broken(error) from error
+    return read_report(body, site=site.section.reported_name)
+
+
+def request_headers(site: Site, headers: dict[str, str]) -> dict[str, str]:
+    """Return headers of a request with the fleet's own credentials for a site."""
+    return headers if site.credentials is None else {**headers, "Authorization": site.credentials}
+
+
+def check_head(response: aiohttp.ClientResponse) -> None:
+    """Raise unless the answer comes from something that lets us in.
+
+    Raises:
+        SiteError: It wants a login, or sends elsewhere.
+    """
+    if response.status in {401, 403}:
+        raise SiteError(Trouble.CREDENTIALS, f"HTTP {response.status}: check user, password_file or token_file")
+    if 300 <= response.status < 400 and response.status != 304:
+        raise SiteError(Trouble.REDIRECT, f"HTTP {response.status} to {response.headers.get('Location', 'nowhere')}")
+
+
+def broken(error: Exception) -> SiteError:
+    """Return why a connection could not be made or broke."""
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return SiteError(Trouble.CERTIFICATE, str(error.certificate_error))
+    if isinstance(error, aiohttp.ClientSSLError):
+        return SiteError(Trouble.CERTIFICATE, f"no TLS connection: {error}")
+    if isinstance(error, aiohttp.ClientResponseError):
+        return SiteError(Trouble.NONSENSE, "not HTTP as this program reads it")
+    return SiteError(Trouble.UNREACHABLE, str(error) or type(error).__name__)
