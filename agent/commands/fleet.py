@@ -104,5 +104,5 @@ def _headline(name: str, totals: FleetFigures) -> str:
     if totals.unknown_hs:
         lines.append(f"{hashrate_text(totals.unknown_hs)} deployed where nothing is known now")
     if lacking:
-        lines.append(f"{sites_text(lacking)} never answered: every total is too small")
+        lines.append(f"{sites_text(lacking)} without a usable answer: every total is too small")
     return "\n".join(lines)

@@ -68,7 +68,7 @@ class FleetSiteSection(Section):
         reports_as: The name that its agent gives itself, for a shard: ``example-1 (shard 0 of 2)``; default: `name`.
         url: Address of its agent.
         standby_url: Address of the agent that stands by for it; the site is counted once.
-        link: The address that a person's browser opens for the agent itself; default: `url`.
+        link: The address at which a person's browser reaches the agent itself; None shows none.
         ca_file: Certificates to trust; default: the system's.
         user, password_file: For basic authentication.
         token_file: File with a bearer token.

@@ -173,7 +173,7 @@ def unreadiness(totals: FleetFigures) -> str | None:
     """Return why the totals say too little; None if they do not."""
     missing = totals.sites[Standing.MISSING]
     if missing:
-        return f"{missing:,} of {sum(totals.sites.values()):,} sites never answered since this server started"
+        return f"{missing:,} of {sum(totals.sites.values()):,} sites gave no usable answer since this server started"
     unknown_ratio = totals.unknown_hs / totals.deployed_hs if totals.deployed_hs else 0.0
     if unknown_ratio > MAX_UNKNOWN_RATIO:
         return f"{ratio_text(unknown_ratio, 1)} of deployed is at sites without current figures"

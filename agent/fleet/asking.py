@@ -1,6 +1,8 @@
-"""Questions to agents over HTTP: one deadline over everything, nothing unpacked, nothing followed."""
+"""Questions to agents over HTTP: one deadline over everything, bounded answers, nothing followed."""
 
 import asyncio
+import os
+import zlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -48,13 +50,13 @@ async def ask(client: aiohttp.ClientSession, site: Site, url: str, *, deadline_s
     Raises:
         SiteError: It gave no answer that counts.
     """
-    body = bytearray()
     try:
         async with (
             asyncio.timeout(deadline_s),
             client.get(
                 url + SITE_PATH,
-                headers=request_headers(site, {"Accept": "application/json", "Accept-Encoding": "identity"}),
+                # Compressed, the answer of a site of 6,000 units takes a tenth: over a tunnel that counts.
+                headers=request_headers(site, {"Accept": "application/json", "Accept-Encoding": "gzip"}),
                 allow_redirects=False,
                 ssl=site.tls,
                 timeout=aiohttp.ClientTimeout(total=None),
@@ -63,19 +65,34 @@ async def ask(client: aiohttp.ClientSession, site: Site, url: str, *, deadline_s
             check_head(response)
             if response.status != 200:
                 raise SiteError(Trouble.STATUS, f"HTTP {response.status}")
-            if response.headers.get("Content-Encoding", "identity") != "identity":
-                raise SiteError(Trouble.NONSENSE, "a compressed answer, which was not asked for")
-            if (response.content_length or 0) > MAX_ANSWER_BYTES:
-                raise SiteError(Trouble.TOO_LARGE, f"{response.content_length:,} bytes")
-            async for chunk in response.content.iter_any():
-                body += chunk
-                if len(body) > MAX_ANSWER_BYTES:
-                    raise SiteError(Trouble.TOO_LARGE, f"more than {MAX_ANSWER_BYTES >> 20} MiB")
+            body = await _read(response)
     except TimeoutError as error:
         raise SiteError(Trouble.SLOW, f"no whole answer within {deadline_s:g} s") from error
     except (aiohttp.ClientError, OSError, ValueError) as error:
         raise broken(error) from error
     return read_report(body, site=site.section.reported_name)
+
+
+async def _read(response: aiohttp.ClientResponse) -> bytearray:
+    """Return an answer's body, unpacked; neither what arrives nor what it unpacks to exceeds the limit."""
+    if (response.content_length or 0) > MAX_ANSWER_BYTES:
+        raise SiteError(Trouble.TOO_LARGE, f"{response.content_length:,} bytes")
+    coding = response.headers.get("Content-Encoding", "identity").lower()
+    if coding not in {"identity", "gzip"}:
+        raise SiteError(Trouble.NONSENSE, f"an answer in the coding {coding}, which was not asked for")
+    unpack = zlib.decompressobj(zlib.MAX_WBITS | 16) if coding == "gzip" else None
+    body, arrived = bytearray(), 0
+    async for chunk in response.content.iter_any():
+        arrived += len(chunk)
+        try:
+            body += chunk if unpack is None else unpack.decompress(chunk, MAX_ANSWER_BYTES + 1 - len(body))
+        except zlib.error as error:
+            raise SiteError(Trouble.NONSENSE, "not gzip") from error
+        if max(arrived, len(body)) > MAX_ANSWER_BYTES:
+            raise SiteError(Trouble.TOO_LARGE, f"more than {MAX_ANSWER_BYTES >> 20} MiB")
+    if unpack is not None and not unpack.eof:
+        raise SiteError(Trouble.NONSENSE, "cut short")
+    return body
 
 
 def request_headers(site: Site, headers: dict[str, str]) -> dict[str, str]:
@@ -103,4 +120,9 @@ def broken(error: Exception) -> SiteError:
         return SiteError(Trouble.CERTIFICATE, f"no TLS connection: {error}")
     if isinstance(error, aiohttp.ClientResponseError):
         return SiteError(Trouble.NONSENSE, "not HTTP as this program reads it")
+    if isinstance(error, aiohttp.ClientConnectorError):
+        # The error's own text repeats the address and the TLS settings. Lookups have numbers of their own.
+        cause, is_lookup = error.os_error, isinstance(error, aiohttp.ClientConnectorDNSError)
+        words = cause.strerror or str(cause) if is_lookup or not cause.errno else os.strerror(cause.errno)
+        return SiteError(Trouble.UNREACHABLE, words)
     return SiteError(Trouble.UNREACHABLE, str(error) or type(error).__name__)

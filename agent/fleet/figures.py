@@ -22,7 +22,7 @@ class Standing(StrEnum):
         CURRENT: Its figures count.
         WAITING: It answers, and has no figures: its agent starts, stood still, or can read no unit.
         LATE: It answered before, and no longer.
-        MISSING: It has not answered since this program started.
+        MISSING: It has given no answer that counts since this program started.
     """
 
     CURRENT = "current"

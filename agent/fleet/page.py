@@ -62,7 +62,7 @@ def _banners(views: Iterable[SiteView], frame: Frame) -> Iterable[Banner]:
     if missing:
         names = _names(view.name for view in missing)
         text = f"{names}. What they deploy is not known, so every total is too small"
-        title = f"{sites_text(len(missing))} never answered"
+        title = f"{sites_text(len(missing))} without a usable answer so far"
         yield Banner(BannerKind.FIGURES_OUT_OF_DATE, title, text)
     if late:
         names = _names(f"{view.name} since {frame.moment(view.answered_at or frame.now)}" for view in late)
@@ -91,10 +91,10 @@ def _headline(totals: FleetFigures) -> str:
     grade = grade_of(totals.ratio, is_sure=is_sure)
     size = " long" if totals.ratio is None else ""
     lost_hs = sum(totals.losses_hs.values())
-    lacking = totals.sites[Standing.MISSING]
-    deployed = hashrate_text(totals.deployed_hs)
+    hedge = "" if totals.ratio is not None else ", as far as is known"
+    coverage = "not known" if totals.coverage_ratio is None else ratio_text(totals.coverage_ratio)
     tiles = [
-        ("Coverage", ratio_text(totals.coverage_ratio), "of the deployed nameplate is known"),
+        ("Coverage", coverage, "of the deployed nameplate is known"),
         ("Current", f"{totals.sites[Standing.CURRENT]:,}", f"of {sites_text(count)}"),
         ("Units", f"{totals.units:,}", "deployed, as far as sites said"),
         ("Lost", hashrate_text(lost_hs), "at the sites with current figures"),
@@ -103,14 +103,14 @@ def _headline(totals: FleetFigures) -> str:
         tiles.append(("Unknown", hashrate_text(totals.unknown_hs), "deployed where nothing is known now"))
     if totals.uplift_hs:
         tiles.append(("Uplift", hashrate_text(totals.uplift_hs), "above nameplate"))
-    amount = f"{hashrate_text(totals.operating_hs)} of {'at least ' if lacking else ''}{deployed}"
+    amount = f"{hashrate_text(totals.operating_hs)} of {hashrate_text(totals.deployed_hs)}"
     return "".join(
         (
             '<section class="card" aria-label="Fleet"><div class="headline">',
             '<div><p class="label">Operational efficiency now</p>',
             f'<p class="ratio{size} {grade}">{ratio_words(totals)}</p>',
             f'<p class="verdict {grade}">{verdict(totals)}</p></div>',
-            f'<div><p class="label">Operating of deployed</p><p class="amount">{amount}</p></div></div>',
+            f'<div><p class="label">Operating of deployed{hedge}</p><p class="amount">{amount}</p></div></div>',
             share_bar(totals.operating_hs, totals.losses, totals.unknown_hs, totals.deployed_hs),
             '<p class="scale">operating, then losses, largest first, then what is unknown; the mark is 90 % of',
             " deployed</p>",

@@ -24,7 +24,7 @@ def site_card(view: SiteView, site: Site, frame: Frame) -> str:
         site: Its configuration.
         frame: The page's.
     """
-    link = site.section.link or site.section.url
+    link = site.section.link
     ratio = ratio_text(view.ratio) if view.ratio is not None else "not known"
     grade = grade_of(view.ratio, is_sure=_is_sure(view))
     return "".join(
@@ -36,7 +36,8 @@ def site_card(view: SiteView, site: Site, frame: Frame) -> str:
             share_bar(view.figures.operating_hs, view.losses, 0.0, view.figures.deployed_hs) if view.figures else "",
             f"<dl>{''.join(_facts(view, frame))}</dl>",
             _losses(view),
-            f'<p class="own"><a href="{escape(link)}/" rel="noreferrer">its own address</a></p></li>',
+            "" if link is None else f'<p class="own"><a href="{escape(link)}/" rel="noreferrer">its own address</a></p>',
+            "</li>",
         )
     )
 
@@ -96,7 +97,7 @@ def _notes(view: SiteView, frame: Frame) -> Iterable[tuple[str, str]]:
     """Yield class and HTML of what a reader must know before the site's figures, most severe first."""
     is_silent = view.standing in {Standing.MISSING, Standing.LATE}
     if view.standing is Standing.MISSING:
-        yield " alarm", "Never answered since this server started; what it deploys is not in the totals."
+        yield " alarm", "No usable answer since this server started; what it deploys is not in the totals."
     elif view.standing is Standing.LATE and view.answered_at is not None:
         yield " alarm", f"No answer since {frame.moment(view.answered_at)}; what it operates is not known."
     for text in trouble_words(view):

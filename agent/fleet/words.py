@@ -78,7 +78,7 @@ def standing_words(view: SiteView) -> str:
     """Return what is known of a site, for how long not: ``no answer for 4 min``."""
     match view.standing:
         case Standing.MISSING:
-            return "never answered since this server started"
+            return "no usable answer so far"
         case Standing.LATE:
             return f"no answer for {duration_text(view.answer_age_s)}"
         case Standing.WAITING:
