@@ -135,7 +135,7 @@ def _parse_agent_url(text: str) -> str:
     """Return the address of an agent without a slash at its end; its host may be a name, which certificates have."""
     reason = "the address of an agent is expected, such as https://site1.example:9184"
     parts = re.fullmatch(
-        r"(https?)://(\[[0-9A-Fa-f:.]+\]|[^\[\]:/?#@\s]+)(?::([0-9]{1,5}))?((?:/[A-Za-z0-9_-]+)*)/?", text
+        r"(https?)://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(?::([0-9]{1,5}))?((?:/[A-Za-z0-9_-]+)*)/?", text
     )
     if parts is None:
         raise ValueError(f"{reason}, without user, query and fragment")

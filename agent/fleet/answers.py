@@ -80,6 +80,7 @@ class FleetTotalsAnswer(msgspec.Struct, frozen=True, kw_only=True):
         is_complete: False if a site has not said what it deploys: all sums are then too small by an unknown amount.
         missing_sites: Names of these sites.
         sites_by_standing: Number of sites; every standing has a key.
+        unready_sites: Number of sites with current figures that their agents do not stand for: late, or just restarted.
         units, deployed_hs: Of every site that answered since this server started, late ones with what they said last.
         unknown_hs: The part of deployed at sites without current figures; what it operates is not known.
         known_hs: Nameplate of the units whose state is known.
@@ -94,6 +95,7 @@ class FleetTotalsAnswer(msgspec.Struct, frozen=True, kw_only=True):
     is_complete: bool
     missing_sites: list[str]
     sites_by_standing: dict[Standing, int]
+    unready_sites: int
     units: int
     deployed_hs: float
     unknown_hs: float
@@ -152,6 +154,7 @@ def fleet_answer(setup: FleetSetup, views: Sequence[SiteView], *, now: float) ->
             is_complete=totals.is_complete,
             missing_sites=[view.name for view in views if view.standing is Standing.MISSING],
             sites_by_standing=totals.sites,
+            unready_sites=totals.unready,
             units=totals.units,
             deployed_hs=totals.deployed_hs,
             unknown_hs=totals.unknown_hs,

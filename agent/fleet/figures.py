@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from agent.fleet.report import Report, ReportedFigures
 from agent.fleet.troubles import SiteError
+from agent.text.numbers import SURE_COVERAGE_RATIO
 
 # The primary's figures count while it has any. A standby has figures only after it took over.
 _RANKS = {"primary": 2, "active": 1}
@@ -115,6 +116,7 @@ class FleetFigures:
 
     Attributes:
         sites: Number of sites by standing; every standing has a key.
+        unready: Number of sites with current figures that their agents do not stand for: late, or just restarted.
         units, deployed_hs: Sums of the sites that ever answered.
         unknown_hs: The part of deployed at sites without current figures.
         known_hs: Nameplate of the units whose state is known.
@@ -122,6 +124,7 @@ class FleetFigures:
     """
 
     sites: dict[Standing, int]
+    unready: int
     units: int
     deployed_hs: float
     unknown_hs: float
@@ -134,6 +137,11 @@ class FleetFigures:
     def is_complete(self) -> bool:
         """True if every site has said what it deploys: without that, deployed is too small by an unknown amount."""
         return not self.sites[Standing.MISSING]
+
+    @property
+    def is_sure(self) -> bool:
+        """True if so much is known, and stood for, that the ratio may be called good or bad."""
+        return self.ratio is not None and not self.unready and (self.coverage_ratio or 0.0) >= SURE_COVERAGE_RATIO
 
     @property
     def answering_hs(self) -> float:
@@ -217,7 +225,7 @@ def fleet_figures(views: Iterable[SiteView]) -> FleetFigures:
     """Return the sums over all sites."""
     sites = dict.fromkeys(Standing, 0)
     losses_hs: dict[str, float] = {}
-    units = 0
+    units = unready = 0
     deployed_hs = unknown_hs = known_hs = operating_hs = uplift_hs = 0.0
     for view in views:
         sites[view.standing] += 1
@@ -229,6 +237,7 @@ def fleet_figures(views: Iterable[SiteView]) -> FleetFigures:
         if figures is None:
             unknown_hs += view.deployed_hs
             continue
+        unready += 0 if view.report.is_ready else 1
         known_hs += figures.known_hs
         operating_hs += figures.operating_hs
         uplift_hs += figures.uplift_hs
@@ -236,6 +245,7 @@ def fleet_figures(views: Iterable[SiteView]) -> FleetFigures:
             losses_hs[cause] = losses_hs.get(cause, 0.0) + hashrate_hs
     return FleetFigures(
         sites=sites,
+        unready=unready,
         units=units,
         deployed_hs=deployed_hs,
         unknown_hs=unknown_hs,

@@ -15,7 +15,7 @@ from agent.fleet.figures import FleetFigures, SiteView, Standing, fleet_figures
 from agent.fleet.setup import FleetSetup
 from agent.fleet.site_card import grade_of, share_bar, site_card
 from agent.fleet.words import ORDERS, cause_words, known_cause, ordered, ratio_words, sites_text, verdict
-from agent.text.numbers import SURE_COVERAGE_RATIO, hashrate_text, ratio_text
+from agent.text.numbers import hashrate_text, ratio_text
 
 NAMES_SHOWN = 6
 _NAVIGATION = (Link("", "Fleet"),)
@@ -87,8 +87,7 @@ def _names(names: Iterable[str]) -> str:
 
 def _headline(totals: FleetFigures) -> str:
     count = sum(totals.sites.values())
-    is_sure = totals.ratio is not None and (totals.coverage_ratio or 0.0) >= SURE_COVERAGE_RATIO
-    grade = grade_of(totals.ratio, is_sure=is_sure)
+    grade = grade_of(totals.ratio, is_sure=totals.is_sure)
     size = " long" if totals.ratio is None else ""
     lost_hs = sum(totals.losses_hs.values())
     hedge = "" if totals.ratio is not None else ", as far as is known"

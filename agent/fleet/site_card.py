@@ -36,7 +36,9 @@ def site_card(view: SiteView, site: Site, frame: Frame) -> str:
             share_bar(view.figures.operating_hs, view.losses, 0.0, view.figures.deployed_hs) if view.figures else "",
             f"<dl>{''.join(_facts(view, frame))}</dl>",
             _losses(view),
-            "" if link is None else f'<p class="own"><a href="{escape(link)}/" rel="noreferrer">its own address</a></p>',
+            ""
+            if link is None
+            else f'<p class="own"><a href="{escape(link)}/" rel="noreferrer">its own address</a></p>',
             "</li>",
         )
     )

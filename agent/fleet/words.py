@@ -6,7 +6,7 @@ from agent.fleet.figures import FleetFigures, SiteView, Standing
 from agent.fleet.troubles import WORDS
 from agent.site.status import Cause
 from agent.text.losses import CAUSE_WORDS
-from agent.text.numbers import SURE_COVERAGE_RATIO, TARGET_RATIO, duration_text, ratio_text
+from agent.text.numbers import TARGET_RATIO, duration_text, ratio_text
 
 ORDERS = ("worst", "lost", "name")
 """Orders of the sites: silent ones and low efficiency first, most hashrate lost first, by name."""
@@ -52,8 +52,7 @@ def verdict(totals: FleetFigures) -> str:
     """Return what the fleet's efficiency means, and for how much of it."""
     if totals.ratio is not None:
         words = "above the 90 % line" if totals.ratio > TARGET_RATIO else "not above the 90 % line"
-        is_sure = (totals.coverage_ratio or 0.0) >= SURE_COVERAGE_RATIO
-        return words if is_sure else f"{words}, as far as is known"
+        return words if totals.is_sure else f"{words}, as far as is known"
     if totals.answering_ratio is None:
         return "no site has current figures"
     return f"{ratio_text(totals.answering_ratio)} over the sites with current figures"

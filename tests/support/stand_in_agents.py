@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import random
+import sys
 import time
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
@@ -10,16 +11,18 @@ from zoneinfo import ZoneInfo
 import msgspec
 from aiohttp import web
 
+from agent.errors import UnreachableError
 from agent.exporters.web.site_answers import SiteAnswer, site_answer
 from agent.site.ledger.entries import LedgerEntry, Place
 from agent.site.totals import site_figures
 from agent.site.tracker import Tracker
 from agent.unit.nameplate import shipped_catalogue
 from agent.unit.reading import BoardReading, Dialect, Mode, Poll, UnitReading
-from agent.errors import UnreachableError
 
 FIRST_SEED = 20
 STALE_AFTER_S = 30.0
+SERVED = "# all are served"
+"""The last line that this program prints, below the sites as a fleet's file has them."""
 
 
 def ledger(units: int) -> list[LedgerEntry]:
@@ -109,8 +112,9 @@ async def _main(sites: int, units: int) -> None:
     for number in range(sites):
         name = f"site-{number + 1:02d}"
         _, port = await serve(answers[number % len(answers) if number % 7 else 0], name, 0)
-        print(f'[[site]]\nname = "{name}"\nurl = "http://127.0.0.1:{port}"', flush=True)
-    print("# served", flush=True)
+        sys.stdout.write(f'[[site]]\nname = "{name}"\nurl = "http://127.0.0.1:{port}"\n')
+    sys.stdout.write(f"{SERVED}\n")
+    sys.stdout.flush()
     await asyncio.Event().wait()
 
 
