@@ -229,4 +229,4 @@ async def test_a_certificate_must_be_of_the_name_of_now_and_trusted(
 
 def test_what_is_in_flight_fits_in_memory() -> None:
     """Eight hostile agents at once stay far below the fleet's 100 MB."""
-    assert asking.MAX_IN_FLIGHT * MAX_ANSWER_BYTES <= 32 << 20
+    assert asking.MAX_IN_FLIGHT * MAX_ANSWER_BYTES <= 16 << 20

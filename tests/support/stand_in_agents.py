@@ -5,6 +5,7 @@ import asyncio
 import random
 import sys
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -86,24 +87,36 @@ def answer(name: str, units: int, *, seed: int = 1, silent_ratio: float = 0.02, 
     )
 
 
-async def serve(first: SiteAnswer, name: str, port: int) -> tuple[web.AppRunner, int]:
-    """Serve an answer under a site's name, each time as of now; return its runner and its port."""
+async def serve(first: SiteAnswer, name: str) -> int:
+    """Serve an answer under a site's name, each time as of now; return the port."""
 
     async def site(_: web.Request) -> web.Response:
         body = msgspec.json.encode(msgspec.structs.replace(first, site=name, now=datetime.now(UTC)))
         return web.Response(body=body, content_type="application/json")
 
+    return await _listen([web.get("/api/v1/site", site)])
+
+
+async def _listen(routes: list[web.RouteDef]) -> int:
     app = web.Application()
-    app.add_routes([web.get("/api/v1/site", site)])
+    app.add_routes(routes)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
-    listener = web.TCPSite(runner, "127.0.0.1", port)
-    await listener.start()
-    (address,) = runner.addresses
-    return runner, address[1]
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    return int(runner.addresses[0][1])
 
 
-async def _main(sites: int, units: int) -> None:
+async def flood(request: web.Request) -> web.StreamResponse:
+    """Send megabytes that are no answer, as fast as they are taken."""
+    response = web.StreamResponse(headers={"Content-Type": "application/json"})
+    await response.prepare(request)
+    with suppress(ConnectionError):
+        while True:
+            await response.write(b"[" * 65_536)
+    return response
+
+
+async def _main(sites: int, units: int, *, is_hostile: bool) -> None:
     # A few answers are enough: each site's has its own name and time.
     answers = [
         answer("x", units, seed=FIRST_SEED + kind, silent_ratio=silent)
@@ -111,7 +124,7 @@ async def _main(sites: int, units: int) -> None:
     ]
     for number in range(sites):
         name = f"site-{number + 1:02d}"
-        _, port = await serve(answers[number % len(answers) if number % 7 else 0], name, 0)
+        port = await (_listen([web.get("/{path:.*}", flood)]) if is_hostile else serve(answers[number % len(answers) if number % 7 else 0], name))
         sys.stdout.write(f'[[site]]\nname = "{name}"\nurl = "http://127.0.0.1:{port}"\n')
     sys.stdout.write(f"{SERVED}\n")
     sys.stdout.flush()
@@ -122,5 +135,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sites", type=int, default=40)
     parser.add_argument("--units", type=int, default=6000)
+    parser.add_argument("--hostile", action="store_true")
     options = parser.parse_args()
-    asyncio.run(_main(options.sites, options.units))
+    asyncio.run(_main(options.sites, options.units, is_hostile=options.hostile))
