@@ -13,8 +13,8 @@ from agent.fleet.setup import Site
 from agent.fleet.troubles import SiteError, Trouble
 
 SITE_PATH = "/api/v1/site"
-# Nearly three times the answer of a site of 20,000 units in 500 racks. Longer ones of eight hostile agents at once would
-# take this process beyond 100 MB.
+# Nearly three times the answer of a site of 20,000 units in 500 racks. Longer ones of eight hostile agents at once
+# would take this process beyond 100 MB.
 MAX_ANSWER_BYTES = 2 << 20
 # Answers of this many agents are under way at once: a bound on memory, whatever they send.
 MAX_IN_FLIGHT = 8

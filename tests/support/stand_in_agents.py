@@ -124,7 +124,11 @@ async def _main(sites: int, units: int, *, is_hostile: bool) -> None:
     ]
     for number in range(sites):
         name = f"site-{number + 1:02d}"
-        port = await (_listen([web.get("/{path:.*}", flood)]) if is_hostile else serve(answers[number % len(answers) if number % 7 else 0], name))
+        port = await (
+            _listen([web.get("/{path:.*}", flood)])
+            if is_hostile
+            else serve(answers[number % len(answers) if number % 7 else 0], name)
+        )
         sys.stdout.write(f'[[site]]\nname = "{name}"\nurl = "http://127.0.0.1:{port}"\n')
     sys.stdout.write(f"{SERVED}\n")
     sys.stdout.flush()
