@@ -64,7 +64,7 @@ class FleetService:
             running = [
                 tasks.create_task(self.watch.run(), name="watch"),
                 tasks.create_task(self._reload_when_wanted(), name="reload"),
-                tasks.create_task(self._manager.watch(lambda: self.watch.progress_s), name="watchdog"),
+                tasks.create_task(self._manager.watch(self.watch.progress), name="watchdog"),
             ]
             self._manager.notify("READY=1")
             await self.stop.wait()

@@ -94,6 +94,10 @@ class Watch:
         idle_s = self._clock() - self.progress_s
         return f"no agent was asked for {idle_s:.0f} s" if idle_s > 3 * longest_s else None
 
+    def progress(self) -> float:
+        """Return a number that grows while questions end in time: their pauses may be longer than a watchdog's."""
+        return self._clock() if self.illness is None else self.progress_s
+
     def is_asked(self) -> bool:
         """Return True if every agent was asked at least once."""
         return all(target.url in self._heard for target in self._targets())

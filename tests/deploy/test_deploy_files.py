@@ -18,6 +18,7 @@ from patience import PATIENT_S
 from programs import free_port, program
 
 from agent.config.file import load_config
+from agent.config.fleet import load_fleet
 
 DEPLOY, PROVISIONING = ROOT / "deploy", ROOT / "grafana/provisioning"
 HERE = Path(sys.executable).parent
@@ -38,7 +39,9 @@ READ_BY = {
     "dev/install-programs": "make",
     "dev/link_project.py": "make",
     "dev/make-venv": "make",
+    "fleet.example.toml": "the fleet server",
     "gateway.example.toml": "the agent",
+    "hashsight-fleet.service": "systemd-analyze",
     "hashsight.service": "systemd-analyze",
     "install": "test_install_makes_an_agent_of_its_own",
     "ledger.example.csv": "the agent",
@@ -73,7 +76,10 @@ def test_every_file_has_a_reader() -> None:
 @pytest.mark.parametrize("name", sorted(name for name in READ_BY if name.endswith(".toml")))
 def test_configurations_are_the_agents(name: str) -> None:
     """The agent accepts each example configuration."""
-    assert load_config(DEPLOY / name).site.name
+    if READ_BY[name] == "the fleet server":
+        assert load_fleet(DEPLOY / name).site
+    else:
+        assert load_config(DEPLOY / name).site.name
 
 
 def test_the_example_site_is_whole(tmp_path: Path) -> None:
@@ -132,26 +138,31 @@ async def test_mosquitto_takes_the_compose_configuration(tmp_path: Path) -> None
                 return
 
 
-def _with_a_program_that_exists(tmp_path: Path) -> str:
-    """Copy the service file with an executable that exists on this machine."""
-    text = (DEPLOY / "hashsight.service").read_text(encoding="utf-8")
-    copy = tmp_path / "hashsight.service"
+SERVICES = ("hashsight.service", "hashsight-fleet.service")
+
+
+def _with_a_program_that_exists(tmp_path: Path, name: str) -> str:
+    """Copy a service file with an executable that exists on this machine."""
+    text = (DEPLOY / name).read_text(encoding="utf-8")
+    copy = tmp_path / name
     copy.write_text(text.replace("ExecStart=/opt/hashsight/bin/hashsight", "ExecStart=/bin/true"), encoding="utf-8")
     return str(copy)
 
 
 @pytest.mark.program("systemd-analyze")
-def test_systemd_takes_the_service(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", SERVICES)
+def test_systemd_takes_the_service(tmp_path: Path, name: str) -> None:
     """`systemd-analyze verify` is silent."""
-    assert _run("systemd-analyze", "verify", _with_a_program_that_exists(tmp_path)) == ""
+    assert _run("systemd-analyze", "verify", _with_a_program_that_exists(tmp_path, name)) == ""
 
 
 @pytest.mark.program("systemd-analyze")
-def test_the_service_is_exposed_to_little(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", SERVICES)
+def test_the_service_is_exposed_to_little(tmp_path: Path, name: str) -> None:
     """The service's exposure is at most 2.0 of 10 by systemd's own measure."""
-    service = _with_a_program_that_exists(tmp_path)
+    service = _with_a_program_that_exists(tmp_path, name)
     output = _run("systemd-analyze", "security", "--offline=true", "--threshold=20", "--no-pager", service)
-    assert float(re.findall(r"exposure level for hashsight.service: ([\d.]+)", output)[0]) <= 2.0
+    assert float(re.findall(rf"exposure level for {name}: ([\d.]+)", output)[0]) <= 2.0
 
 
 def test_the_service_and_its_configuration_agree_on_paths() -> None:
@@ -163,6 +174,19 @@ def test_the_service_and_its_configuration_agree_on_paths() -> None:
     assert config.api.state_file is not None
     assert {config.history.file.parent, config.api.state_file.parent} == {Path("/var/lib/hashsight")}
     assert "--config /etc/hashsight/site.toml" in service
+    assert "\nLimitCORE=0\n" in service
+    assert int(re.findall(r"\nWatchdogSec=(\d+)\n", service)[0]) > 30
+
+
+def test_the_fleets_service_and_its_configuration_agree_on_paths() -> None:
+    """It reads the file that the example says, and secrets where systemd puts them; its watchdog allows more than 30 s."""
+    service = (DEPLOY / "hashsight-fleet.service").read_text(encoding="utf-8")
+    config = load_fleet(DEPLOY / "fleet.example.toml")
+    assert "--sites /etc/hashsight/fleet.toml" in service
+    secrets = {site.password_file for site in config.site if site.password_file is not None}
+    assert {each.parent for each in secrets} == {Path("/run/credentials/hashsight-fleet.service")}
+    assert all(f"LoadCredential={each.name}:" in service for each in secrets)
+    assert "StateDirectory" not in service
     assert "\nLimitCORE=0\n" in service
     assert int(re.findall(r"\nWatchdogSec=(\d+)\n", service)[0]) > 30
 

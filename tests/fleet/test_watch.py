@@ -192,9 +192,9 @@ def test_the_watch_is_ill_when_no_question_ends(tmp_path: Path) -> None:
     """After three of the longest pauses, in words."""
     watch, asked = watched(fleet_setup(tmp_path, site("a", URL)))
     asked.clock_s = 195.0
-    assert watch.illness is None
+    assert (watch.illness, watch.progress()) == (None, 195)
     asked.clock_s = 196.0
-    assert watch.illness == "no agent was asked for 196 s"
+    assert (watch.illness, watch.progress()) == ("no agent was asked for 196 s", 0)
 
 
 async def _until(condition: Any) -> None:
