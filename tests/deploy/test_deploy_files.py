@@ -179,7 +179,7 @@ def test_the_service_and_its_configuration_agree_on_paths() -> None:
 
 
 def test_the_fleets_service_and_its_configuration_agree_on_paths() -> None:
-    """It reads the file that the example says, and secrets where systemd puts them; its watchdog allows more than 30 s."""
+    """It reads its file and its secrets where the example says; its watchdog allows more than 30 s."""
     service = (DEPLOY / "hashsight-fleet.service").read_text(encoding="utf-8")
     config = load_fleet(DEPLOY / "fleet.example.toml")
     assert "--sites /etc/hashsight/fleet.toml" in service
