@@ -195,7 +195,7 @@ class Rounds:
             longest_s = max(longest_s, part.longest_s)
             restored += part.restored
             yield
-        self._fan_out.close_interval()
+        self._fan_out.close_interval(at)
         metered = self._metered()
         for status in self._tracker.take_meters(metered.unit_watts):
             self._fan_out.metrics.on_unit(status)
