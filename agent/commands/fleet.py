@@ -16,7 +16,16 @@ from agent.fleet.figures import FleetFigures, SiteView, Standing, fleet_figures
 from agent.fleet.service import FleetService
 from agent.fleet.setup import FleetSetup, load_fleet_setup
 from agent.fleet.watch import Watch
-from agent.fleet.words import cause_words, ordered, ratio_words, sites_text, standing_words, trouble_words, verdict
+from agent.fleet.words import (
+    cause_words,
+    coverage_words,
+    ordered,
+    ratio_words,
+    sites_text,
+    standing_words,
+    trouble_words,
+    verdict,
+)
 from agent.runtime import logs
 from agent.runtime.process import forbid_core_dumps, run_loop, run_until_signalled
 from agent.runtime.systemd import ServiceManager
@@ -99,7 +108,7 @@ def _headline(name: str, totals: FleetFigures) -> str:
     current = f"{totals.sites[Standing.CURRENT]:,} of {sites_text(sum(totals.sites.values()))}"
     lines = [
         f"{name}: {hashrate_text(totals.operating_hs)} of {of} operating, {ratio_words(totals)}; {verdict(totals)}",
-        f"coverage {ratio_text(totals.coverage_ratio)}; {current} with current figures",
+        f"coverage {coverage_words(totals)}; {current} with current figures",
     ]
     if totals.unknown_hs:
         lines.append(f"{hashrate_text(totals.unknown_hs)} deployed where nothing is known now")

@@ -90,6 +90,7 @@ class FleetTotalsAnswer(msgspec.Struct, frozen=True, kw_only=True):
         answering_efficiency_ratio: The same of the sites with current figures alone.
         answering_deployed_hs: Nameplate of these sites.
         coverage_ratio: Share of deployed whose state is known; null if incomplete.
+        coverage_at_most_ratio: The same of what is known to be deployed.
     """
 
     is_complete: bool
@@ -108,6 +109,7 @@ class FleetTotalsAnswer(msgspec.Struct, frozen=True, kw_only=True):
     answering_efficiency_ratio: float | None
     answering_deployed_hs: float
     coverage_ratio: float | None
+    coverage_at_most_ratio: float | None
 
 
 class FleetAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -167,6 +169,7 @@ def fleet_answer(setup: FleetSetup, views: Sequence[SiteView], *, now: float) ->
             answering_efficiency_ratio=totals.answering_ratio,
             answering_deployed_hs=totals.answering_hs,
             coverage_ratio=totals.coverage_ratio,
+            coverage_at_most_ratio=totals.coverage_at_most_ratio,
         ),
         sites=[_site(view) for view in views],
     )

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 import aiohttp
 
+from agent.fleet.names import Resolver
 from agent.fleet.report import Report, read_report
 from agent.fleet.setup import Site
 from agent.fleet.troubles import SiteError, Trouble
@@ -27,7 +28,7 @@ async def session(*, connections: int) -> AsyncIterator[aiohttp.ClientSession]:
     Args:
         connections: Limit of open connections.
     """
-    connector = aiohttp.TCPConnector(limit=connections, ttl_dns_cache=60)
+    connector = aiohttp.TCPConnector(limit=connections, ttl_dns_cache=60, resolver=Resolver())
     async with aiohttp.ClientSession(
         connector=connector,
         trust_env=False,

@@ -171,6 +171,11 @@ class FleetFigures:
         return self.known_hs / self.deployed_hs if self.is_complete and self.deployed_hs else None
 
     @property
+    def coverage_at_most_ratio(self) -> float | None:
+        """Share of what is known to be deployed whose state is known; more deployed can only lower it."""
+        return self.known_hs / self.deployed_hs if self.deployed_hs else None
+
+    @property
     def losses(self) -> list[tuple[str, float]]:
         """The losses by cause, largest first, H/s."""
         return largest(self.losses_hs.items())

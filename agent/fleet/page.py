@@ -14,7 +14,16 @@ from agent.exporters.web.pages.patterns import patterned
 from agent.fleet.figures import FleetFigures, SiteView, Standing, fleet_figures
 from agent.fleet.setup import FleetSetup
 from agent.fleet.site_card import grade_of, share_bar, site_card
-from agent.fleet.words import ORDERS, cause_words, known_cause, ordered, ratio_words, sites_text, verdict
+from agent.fleet.words import (
+    ORDERS,
+    cause_words,
+    coverage_words,
+    known_cause,
+    ordered,
+    ratio_words,
+    sites_text,
+    verdict,
+)
 from agent.text.numbers import hashrate_text, ratio_text
 
 NAMES_SHOWN = 6
@@ -91,9 +100,8 @@ def _headline(totals: FleetFigures) -> str:
     size = " long" if totals.ratio is None else ""
     lost_hs = sum(totals.losses_hs.values())
     hedge = "" if totals.ratio is not None else ", as far as is known"
-    coverage = "not known" if totals.coverage_ratio is None else ratio_text(totals.coverage_ratio)
     tiles = [
-        ("Coverage", coverage, "of the deployed nameplate is known"),
+        ("Coverage", coverage_words(totals), "of the deployed nameplate is known"),
         ("Current", f"{totals.sites[Standing.CURRENT]:,}", f"of {sites_text(count)}"),
         ("Units", f"{totals.units:,}", "deployed, as far as sites said"),
         ("Lost", hashrate_text(lost_hs), "at the sites with current figures"),

@@ -48,6 +48,13 @@ def ratio_words(totals: FleetFigures) -> str:
     return "not known"
 
 
+def coverage_words(totals: FleetFigures) -> str:
+    """Return the fleet's coverage: ``97.10 %``, ``at most 97.10 %`` or ``not known``."""
+    if totals.coverage_at_most_ratio is None:
+        return "not known"
+    return f"{'' if totals.is_complete else 'at most '}{ratio_text(totals.coverage_at_most_ratio)}"
+
+
 def verdict(totals: FleetFigures) -> str:
     """Return what the fleet's efficiency means, and for how much of it."""
     if totals.ratio is not None:

@@ -88,7 +88,7 @@ def test_a_missing_site_leaves_no_ratio(setup: FleetSetup) -> None:
         in text
     )
     assert "Operational efficiency nownot known95.00 % over the sites with current figures" in text
-    assert "Coveragenot known" in text
+    assert "Coverageat most 100.00 %" in text
     assert "another site answers: it says 'b', not 'missing'." in text
 
 
