@@ -10,13 +10,13 @@ import aiohttp
 import msgspec
 from patience import PATIENT_S
 
-from agent.fleet.asking import session
+from agent.fleet.asking import ask, session
 from agent.fleet.figures import Heard, SiteView, site_view
 from agent.fleet.passing import Passing
 from agent.fleet.report import Report, ReportedFigures
 from agent.fleet.server import FleetServer
 from agent.fleet.setup import FleetSetup, load_fleet_setup
-from agent.fleet.watch import Watch
+from agent.fleet.watch import Ask, Watch
 
 AT = 1763674560.0  # 2025-11-20 21:36:00 UTC
 STALE_AFTER_S = 30.0
@@ -149,9 +149,14 @@ async def stand_in(behave: Behaviour, *, host: str = "127.0.0.1", tls: Any = Non
 
 
 @asynccontextmanager
-async def served(setup: FleetSetup) -> AsyncIterator[tuple[Watch, aiohttp.ClientSession]]:
-    """Serve a fleet without asking its sites; yield the watch, and a client of the server."""
-    watch = Watch(setup)
+async def served(setup: FleetSetup, *, ask: Ask = ask) -> AsyncIterator[tuple[Watch, aiohttp.ClientSession]]:
+    """Serve a fleet without asking its sites; yield the watch, and a client of the server.
+
+    Args:
+        setup: The fleet.
+        ask: Asks one agent when the watch is told to.
+    """
+    watch = Watch(setup, ask=ask)
     async with (
         session(connections=32) as outgoing,
         FleetServer(watch, Passing(outgoing)).serve() as (host, port),
