@@ -8,6 +8,8 @@ from agent import __version__
 from agent.exporters.web.curtailment_api import CurtailmentApi
 from agent.exporters.web.history_api import HistoryAnswer, HistoryQuery, answer_history
 from agent.exporters.web.server import Source
+from agent.runtime.door import new_door
+from agent.runtime.in_force import InForce
 from agent.runtime.parts import Parts
 from agent.runtime.setup import Setup
 from agent.runtime.standby import Standby
@@ -15,12 +17,13 @@ from agent.site.totals import SiteFigures
 from agent.text.lateness import lateness_text
 
 
-def web_source(setup: Callable[[], Setup], parts: Parts, standby: Standby | None = None) -> Source:
+def web_source(setup: Callable[[], Setup], parts: Parts, in_force: InForce, standby: Standby | None = None) -> Source:
     """Return the source of every page and answer.
 
     Args:
         setup: Returns the setup in force.
         parts: The running parts of the agent.
+        in_force: Reads the files again.
         standby: The agent's part as a standby; None if it is none.
     """
     rounds, tracker, identity = parts.rounds, parts.tracker, parts.identity
@@ -39,6 +42,9 @@ def web_source(setup: Callable[[], Setup], parts: Parts, standby: Standby | None
     def figures() -> SiteFigures | None:
         rounds.look_for_standstill()
         return rounds.figures if rounds.is_whole else None
+
+    async def reload() -> str | None:
+        return "\n".join(map(str, await in_force.reload())) or None
 
     config = setup().config
     return Source(
@@ -69,10 +75,11 @@ def web_source(setup: Callable[[], Setup], parts: Parts, standby: Standby | None
         ledger_digest=lambda: setup().ledger.digest,
         role=lambda: "primary" if standby is None else "active" if standby.lease.is_active else "standby",
         standby=lambda: None if standby is None else standby.words,
+        door=new_door(setup, fan_out.metrics),
+        reload=reload,
         curtailments=CurtailmentApi(
             config.site.name,
             parts.book,
-            token=lambda: setup().token,
             units=lambda: counting.counted(tracker.statuses()),
             wall=time.time,
             clock=time.monotonic,

@@ -1,6 +1,6 @@
 """The agent's HTTP server: metrics, health, the JSON API and the status page, for a trusted network.
 
-Every address is read-only except those of `curtailment_api`, which require a token.
+Every address is read-only except those of `curtailment_api` and `reload_api`, which operators alone may change.
 
 All data comes from the callables of a `Source`, so this module knows no other exporter. Bodies that take more than a
 moment are built in a thread from immutable values. `listener` holds the limits that every request is under.
@@ -23,10 +23,12 @@ from agent.errors import HistoryError, QueryError
 from agent.exporters.http_refusals import new_counts
 from agent.exporters.web.curtailment_api import CurtailmentApi
 from agent.exporters.web.discovery_answers import discovery_answer
+from agent.exporters.web.door.door import Door
 from agent.exporters.web.history_api import HistoryAnswer, HistoryQuery, parse_history_query
 from agent.exporters.web.identity_answers import identity_answer
 from agent.exporters.web.listener import BODIES, HEADER_DEADLINE_S, MAX_CONNECTIONS, listen, new_application
 from agent.exporters.web.page import Shown, render
+from agent.exporters.web.reload_api import reload_routes
 from agent.exporters.web.responses import error_response, json_response, text_response
 from agent.exporters.web.site_answers import Role, schema, site_answer
 from agent.exporters.web.threads import in_thread
@@ -93,6 +95,8 @@ class Source:
         ledger_digest: Returns the digest of the ledger in force.
         role: Returns the agent's part among two: the first, a standby, or a standby that took over.
         standby: Returns that in words; None for the first, and for an agent alone.
+        door: TLS, users, tokens and roles.
+        reload: Reads the agent's files again; returns why they were refused, or None. None if nothing can be reloaded.
     """
 
     name: str
@@ -123,6 +127,8 @@ class Source:
     ledger_digest: Callable[[], str] = str
     role: Callable[[], Role] = lambda: "primary"
     standby: Callable[[], str | None] = lambda: None
+    door: Door = field(default_factory=Door)
+    reload: Callable[[], Awaitable[str | None]] | None = None
 
 
 _SOURCE: web.AppKey[Source] = web.AppKey("source", Source)
@@ -283,7 +289,7 @@ async def _asset(request: web.Request) -> web.Response:
 
 
 def _application(source: Source) -> web.Application:
-    app = new_application(source.hosts, source.refused)
+    app = new_application(source.hosts, source.refused, source.door)
     app[_SOURCE] = source
     app.add_routes(
         [
@@ -293,6 +299,9 @@ def _application(source: Source) -> web.Application:
             web.get("/metrics/site", _metrics),
             web.get("/healthz", _healthz),
             web.get("/readyz", _readyz),
+            web.get("/-/healthy", _healthz),
+            web.get("/-/ready", _readyz),
+            *(reload_routes(source.reload) if source.reload else ()),
             web.get("/api/v1/site", _site),
             web.get("/api/v1/units", _unit_list),
             web.get("/api/v1/units/{unit_id}", _unit),

@@ -20,6 +20,7 @@ from web_site import served, source
 from agent.exporters.web import server as web
 from agent.exporters.web.bearer import Token
 from agent.exporters.web.curtailment_api import PATH, CurtailmentApi
+from agent.exporters.web.door.door import Door
 from agent.exporters.web.history_api import answer_history
 from agent.site.curtailment.book import CurtailmentBook
 
@@ -46,7 +47,7 @@ ROUTES = (
 def curtailments(folder: Path) -> CurtailmentApi:
     """Return the API of a site without curtailments, which takes `TOKEN`."""
     book = CurtailmentBook(folder / "state.json", site="nd-1", windows=(), entries=tuple, wall=lambda: AT)
-    return CurtailmentApi("nd-1", book, token=lambda: TOKEN, units=tuple, wall=lambda: AT, clock=lambda: 1000.0)
+    return CurtailmentApi("nd-1", book, units=tuple, wall=lambda: AT, clock=lambda: 1000.0)
 
 
 @asynccontextmanager
@@ -55,7 +56,11 @@ async def whole_site(folder: Path) -> AsyncIterator[int]:
     path = folder / "history.sqlite"
     if not path.exists():
         write(path, hours(int(AT) - 7200, int(AT)))
-    shown = source(history=lambda *asked: answer_history(path, "nd-1", *asked), curtailments=curtailments(folder))
+    shown = source(
+        history=lambda *asked: answer_history(path, "nd-1", *asked),
+        curtailments=curtailments(folder),
+        door=Door(token=lambda: TOKEN, clock=lambda: 1000.0),
+    )
     async with web.serve(shown, "127.0.0.1", 0) as (_, port):
         yield port
 
