@@ -40,6 +40,8 @@ ROUTES = (
     "/api/v1/discovery",
     "/api/v1/unread",
     "/api/v1/schema",
+    "/-/healthy",
+    "/-/ready",
     PATH,
 )
 
@@ -130,7 +132,7 @@ async def test_bodies_as_they_are_pass(headers: dict[str, str], status: int, tmp
 
 async def test_clients_turned_away_are_counted_by_reason(tmp_path: Path) -> None:
     """A foreign name, a compressed body and a wrong token each count under their reason, and nothing else does."""
-    shown = source(curtailments=curtailments(tmp_path))
+    shown = source(curtailments=curtailments(tmp_path), door=Door(token=lambda: TOKEN))
     async with web.serve(shown, "127.0.0.1", 0) as (_, port):
         for path, header in (
             ("/", "Host: evil.example"),
