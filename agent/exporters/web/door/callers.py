@@ -36,13 +36,12 @@ class Caller:
 
 
 ANYBODY = Caller()
-CALLER = "hashsight_caller"
+CALLER: web.RequestKey[Caller] = web.RequestKey("caller", Caller)
 
 
 def caller_of(request: web.Request) -> Caller:
     """Return who sent a request that came through the door."""
-    caller = request.get(CALLER, ANYBODY)
-    return caller if isinstance(caller, Caller) else ANYBODY
+    return request.get(CALLER, ANYBODY)
 
 
 def basic_credentials(authorization: str) -> tuple[str, bytes] | None:
