@@ -1,4 +1,4 @@
-"""A guard in front of aiohttp: limits on open connections, and a deadline for the head of a request.
+"""A guard in front of aiohttp: limits on open connections, TLS, and a deadline for the head of a request.
 
 aiohttp sets no deadline for the head: a client that sends it byte by byte keeps its connection for as long as it likes.
 The guard is an asyncio protocol that wraps aiohttp's. It passes every call on, aborts slow connections, and uses no
@@ -6,21 +6,27 @@ private part of aiohttp.
 
 At a limit a new connection takes the place of another: the one that has waited longest for a request, or else the one
 whose client has read nothing of its answer for longest. A request at work gives way to none.
+
+TLS begins behind the guard, so that its limits hold for connections in their handshake too.
 """
 
 import asyncio
 import socket
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from typing import cast
 
 from agent.exporters.http_refusals import HttpRefusal
 from agent.exporters.web.bodies import Sending
+from agent.exporters.web.door.tls_server import ServerTls
 
 # One address leaves a quarter of all places to others.
 ADDRESS_SHARE = 0.75
 # The kernel doubles it. Without a limit it buffers up to 4 MB for a client that does not read.
 SEND_BUFFER_BYTES = 256 * 1024
+# A client that does not answer the end of TLS is not waited for longer.
+TLS_GOODBYE_S = 2.0
 
 
 class Guard:
@@ -31,6 +37,7 @@ class Guard:
         max_connections: Limit of open connections; one address may have three quarters of them.
         header_deadline_s: Time from the first byte, or from connecting, to the complete head of a request.
         refused: Counts of the clients turned away, by reason.
+        tls: Returns how a new connection is to be encrypted; None if it is not.
     """
 
     def __init__(
@@ -40,8 +47,10 @@ class Guard:
         max_connections: int,
         header_deadline_s: float,
         refused: Counter[str],
+        tls: Callable[[], ServerTls | None] = lambda: None,
     ) -> None:
         self.factory = factory
+        self.tls = tls
         self.max_connections = max_connections
         self.max_by_address = max(1, int(max_connections * ADDRESS_SHARE))
         self.header_deadline_s = header_deadline_s
@@ -137,7 +146,11 @@ class GuardedConnection(asyncio.Protocol):
         self.sending: Sending | None = None
         self._guard = guard
         self._inner: asyncio.Protocol | None = None
+        # The connection, and what the inner protocol writes to: the same, or TLS over it.
+        self._wire: asyncio.Transport | None = None
         self._transport: asyncio.Transport | None = None
+        self._handshake: asyncio.Task[None] | None = None
+        self._early = b""
         self._deadline: asyncio.TimerHandle | None = None
         self._is_busy = False
 
@@ -160,18 +173,21 @@ class GuardedConnection(asyncio.Protocol):
     def end(self) -> None:
         """Close the connection and drop unsent data."""
         self._disarm()
-        if self._transport is not None:
-            self._transport.abort()
+        if self._wire is not None:
+            self._wire.abort()
 
     def give_way(self) -> None:
         """Close the connection for another; one with unsent data is closed without waiting for its client."""
         self._disarm()
-        if self._transport is None:
+        if self._wire is None:
             return
-        if self._is_busy or self._transport.get_write_buffer_size():
-            self._transport.abort()
+        if self._transport is None or self._is_busy or self._unsent():
+            self._wire.abort()
         else:
             self._transport.close()
+
+    def _unsent(self) -> int:
+        return sum(each.get_write_buffer_size() for each in {self._wire, self._transport} if each is not None)
 
     def _arm(self) -> None:
         if self._deadline is None:
@@ -192,26 +208,66 @@ class GuardedConnection(asyncio.Protocol):
         if not self._guard.admit(self):
             transport.abort()
             return
-        self._transport = transport
+        self._wire = transport
         # An answer has ended when the kernel has all of it, so that its deadline covers its last byte too.
         transport.set_write_buffer_limits(high=0)
         transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
-        self._inner = self._guard.factory()
         self._arm()
+        tls = self._guard.tls()
+        if tls is None:
+            self._begin(transport)
+        else:
+            transport.pause_reading()
+            shaking = self._shake_hands(transport, tls)
+            self._handshake = asyncio.get_running_loop().create_task(shaking, name="handshake")
+
+    async def _shake_hands(self, wire: asyncio.Transport, tls: ServerTls) -> None:
+        """Begin TLS; a client that fails, or whose certificate is not welcome, is cut off."""
+        if wire.is_closing():
+            return
+        transport = None
+        # Past the deadline of the guard, which counts a client that is only slow.
+        patience_s = self._guard.header_deadline_s + TLS_GOODBYE_S
+        with suppress(OSError):
+            transport = await asyncio.get_running_loop().start_tls(
+                wire,
+                self,
+                tls.context,
+                server_side=True,
+                ssl_handshake_timeout=patience_s,
+                ssl_shutdown_timeout=TLS_GOODBYE_S,
+            )
+        if transport is None or not tls.welcomes(transport.get_extra_info("peercert")):
+            if self._deadline is not None:
+                self._guard.refused[HttpRefusal.HANDSHAKE] += 1
+            self.end()
+            self._guard.release(self)
+        elif not wire.is_closing():
+            transport.set_write_buffer_limits(high=0)
+            self._begin(transport)
+
+    def _begin(self, transport: asyncio.Transport) -> None:
+        """Hand the connection to the protocol that is guarded, with what came right behind the handshake."""
+        self._transport = transport
+        self._inner = self._guard.factory()
         self._inner.connection_made(transport)
+        early, self._early = self._early, b""
+        if early:
+            self.data_received(early)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Free the place of this connection."""
         self._disarm()
         self._guard.release(self)
+        self._wire = self._transport = None
         if self._inner is not None:
             self._inner.connection_lost(exc)
             self._inner = None
-            self._transport = None
 
     def data_received(self, data: bytes) -> None:
         """Start the deadline at the first byte of a request."""
         if self._inner is None:
+            self._early += data
             return
         if not self._is_busy:
             if self._deadline is None:

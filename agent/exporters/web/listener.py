@@ -20,6 +20,7 @@ from agent.exporters.http_refusals import HttpRefusal
 from agent.exporters.web import hosts
 from agent.exporters.web.binding import bind
 from agent.exporters.web.bodies import ROOM_WAIT_S, Bodies, BusyError
+from agent.exporters.web.door.door import Door
 from agent.exporters.web.guard import Guard, GuardedConnection
 from agent.exporters.web.responses import error_response, text_response
 
@@ -51,30 +52,34 @@ _REASONS = {404: "nothing at this address"}
 
 REFUSED: web.AppKey[Counter[str]] = web.AppKey("refused", Counter)
 BODIES: web.AppKey[Bodies] = web.AppKey("bodies", Bodies)
+DOOR: web.AppKey[Door] = web.AppKey("door", Door)
 _NAMES: web.AppKey[Callable[[], Collection[str]]] = web.AppKey("names")
 
 
-def new_application(names: Callable[[], Collection[str]], refused: Counter[str]) -> web.Application:
+def new_application(
+    names: Callable[[], Collection[str]], refused: Counter[str], door: Door | None = None
+) -> web.Application:
     """Return an application without routes that keeps the limits of this module.
 
     Args:
         names: Returns the names under which it answers, besides IP addresses and the names of this machine.
         refused: Counts of the clients turned away, by reason.
+        door: TLS, users, tokens and roles; by default everyone may read and nobody may change anything.
     """
     app = web.Application(middlewares=[_watch], client_max_size=MAX_REQUEST_BYTES)
     own = hosts.own_names()
     app[_NAMES] = lambda: own.union(map(hosts.normal_name, names()))
     app[BODIES] = Bodies(time.monotonic)
     app[REFUSED] = refused
+    app[DOOR] = door or Door()
     app.on_response_prepare.append(_secure)
     return app
 
 
-async def _secure(_: web.Request, response: web.StreamResponse) -> None:
+async def _secure(request: web.Request, response: web.StreamResponse) -> None:
     """Set the headers of every answer, those that aiohttp gives before the middleware included, such as 417."""
     response.headers.setdefault("Cache-Control", "no-store")
-    for name, value in SECURITY_HEADERS.items():
-        response.headers[name] = value
+    response.headers.update({**SECURITY_HEADERS, **request.app[DOOR].headers()})
 
 
 @asynccontextmanager
@@ -113,7 +118,11 @@ async def listen(
             auto_decompress=False,
         )
         guard = Guard(
-            factory, max_connections=max_connections, header_deadline_s=header_deadline_s, refused=app[REFUSED]
+            factory,
+            max_connections=max_connections,
+            header_deadline_s=header_deadline_s,
+            refused=app[REFUSED],
+            tls=app[DOOR].tls,
         )
         server = await bind(guard, host, port)
         try:
@@ -142,7 +151,11 @@ async def _watch(
     deadline = asyncio.get_running_loop().call_later(ANSWER_DEADLINE_S, connection.abort)
     response: web.StreamResponse = web.Response(status=503)
     try:
-        response = _refusal(request) or await _answer(request, handler)
+        response = (
+            _refusal(request)
+            or await request.app[DOOR].refusal(request, request.app[REFUSED])
+            or await _answer(request, handler)
+        )
         # Sent here and not by aiohttp, so that the deadline covers a slow reader.
         await request.app[BODIES].send(request, response, connection, deadline_s=ANSWER_DEADLINE_S)
     except ConnectionError:
