@@ -35,13 +35,13 @@ _LEAST_WIDTHS = {"site": 12, "operating": 11, "deployed": 11, "efficiency": 10, 
 """Widths at which names and figures stay whole; the table then fits 80 columns."""
 
 
-def fleet(sites: Path, *, once: bool, as_json: bool) -> None:
+def fleet(sites: Path, *, web_config_file: Path | None, once: bool, as_json: bool) -> None:
     """Serve a fleet until SIGTERM, or print it once."""
     with exit_codes():
         if as_json and not once:
             raise usage_error("fleet", "--json", "", "--once is needed with it; a running server has /api/v1/fleet")
         forbid_core_dumps()
-        setup = load_fleet_setup(sites)
+        setup = load_fleet_setup(sites, web_config_file=web_config_file)
         if once:
             _print_once(setup, as_json=as_json)
             return

@@ -29,6 +29,7 @@ class FleetSection(Section):
         zone: Time zone of its pages.
         listen: Address and port; port 0 binds any free one.
         hosts: Names under which clients may ask for it, besides IP addresses and the names of this machine.
+        web_config_file: TLS, users and limits, in the form of Prometheus' exporters; None for none of these.
         max_connections: Maximum open connections; at the limit a new one takes the place of an idle one.
         interval_s: Time from one answer of an agent to its next.
         deadline_s: Deadline for a whole answer, connecting included.
@@ -41,6 +42,7 @@ class FleetSection(Section):
     # Beside an agent of the same machine, which has 9184.
     listen: Listen = Endpoint("127.0.0.1", 9185)
     hosts: Annotated[tuple[Host, ...], Strict(strict=False)] = ()
+    web_config_file: FilePath | None = None
     max_connections: Annotated[int, between(1, 65_536)] = 256
     interval_s: Annotated[float, between(1, 3600)] = 10.0
     # Through a tunnel over a mobile network, half a megabyte at 2 Mbit/s takes two seconds.

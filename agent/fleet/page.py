@@ -37,7 +37,15 @@ _DATA = (
 _ORDER_WORDS = {"worst": "worst first", "lost": "most lost first", "name": "by name"}
 
 
-def page(setup: FleetSetup, views: Sequence[SiteView], *, order: str, now: float) -> str:
+def page(
+    setup: FleetSetup,
+    views: Sequence[SiteView],
+    *,
+    order: str,
+    now: float,
+    exposure: str | None = None,
+    refused_file: str | None = None,
+) -> str:
     """Return the page as HTML.
 
     Args:
@@ -45,6 +53,8 @@ def page(setup: FleetSetup, views: Sequence[SiteView], *, order: str, now: float
         views: Its sites as they are now.
         order: One of `ORDERS`.
         now: Unix time, s.
+        exposure: What the server lacks where it listens beyond its machine; None if it lacks nothing.
+        refused_file: Why the web configuration file as it stands is not in force; None if it is.
     """
     fleet = setup.config.fleet
     frame = Frame(
@@ -60,7 +70,7 @@ def page(setup: FleetSetup, views: Sequence[SiteView], *, order: str, now: float
     cards = "".join(site_card(view, setup.sites[view.name], frame) for view in ordered(views, order))
     sites = f'<h2 id="sites">Sites</h2>{_orders(order)}<ul class="sites">{cards}</ul>'
     body = [_headline(totals), _losses(totals), f'<section aria-labelledby="sites">{sites}</section>']
-    return document(frame, body=body, banners=_banners(views, frame))
+    return document(frame, body=body, banners=[*_banners(views, frame), *_door_banners(exposure, refused_file)])
 
 
 def _banners(views: Iterable[SiteView], frame: Frame) -> Iterable[Banner]:
@@ -86,6 +96,13 @@ def _banners(views: Iterable[SiteView], frame: Frame) -> Iterable[Banner]:
     if simulated:
         text = f"{_names(view.name for view in simulated)}. Their pages say how many, and whether figures include them"
         yield Banner(BannerKind.SIMULATED, f"{sites_text(len(simulated))} with simulated units", text)
+
+
+def _door_banners(exposure: str | None, refused_file: str | None) -> Iterable[Banner]:
+    if exposure is not None:
+        yield Banner(BannerKind.DOOR_OPEN, "This server is open", exposure)
+    if refused_file is not None:
+        yield Banner(BannerKind.WEB_FILE_REFUSED, "The web configuration file is wrong", refused_file)
 
 
 def _names(names: Iterable[str]) -> str:

@@ -6,11 +6,13 @@ from contextlib import AbstractAsyncContextManager
 from functools import cache, partial
 
 import msgspec
+import structlog
 from aiohttp import web
 
 from agent.errors import QueryError
 from agent.exporters.http_refusals import new_counts
 from agent.exporters.web.asset_files import answer_asset
+from agent.exporters.web.door.door import Door
 from agent.exporters.web.listener import BODIES, HEADER_DEADLINE_S, listen, new_application
 from agent.exporters.web.query_string import read_parameters
 from agent.exporters.web.responses import error_response, json_response, text_response
@@ -22,6 +24,8 @@ from agent.fleet.page import page
 from agent.fleet.passing import Passing
 from agent.fleet.watch import Watch
 from agent.fleet.words import ORDERS
+
+log = structlog.get_logger("agent.fleet")
 
 
 class FleetServer:
@@ -37,6 +41,16 @@ class FleetServer:
         self._watch = watch
         self._passing = passing
         self._wall = wall
+        setup = watch.setup
+        self._door = Door(setup.web_file, listen=setup.config.fleet.listen)
+        if self.exposure is not None:
+            log.warning("web server is open", missing=self.exposure)
+
+    @property
+    def exposure(self) -> str | None:
+        """What this server lacks where it listens beyond this machine; None if it lacks nothing."""
+        missing = self._door.exposure
+        return None if missing is None else missing.replace("web.config_file", "fleet.web_config_file")
 
     def serve(self) -> AbstractAsyncContextManager[tuple[str, int]]:
         """Serve while the block runs; the block gets the address that is bound.
@@ -45,13 +59,15 @@ class FleetServer:
             AgentError: The address cannot be bound, on entering the block.
         """
         fleet = self._watch.setup.config.fleet
-        app = new_application(lambda: self._watch.setup.config.fleet.hosts, new_counts())
+        app = new_application(lambda: self._watch.setup.config.fleet.hosts, new_counts(), self._door)
         app.add_routes(
             [
                 web.get("/", self._page),
                 web.get("/assets/{name}", answer_asset),
                 web.get("/healthz", self._healthz),
                 web.get("/readyz", self._readyz),
+                web.get("/-/healthy", self._healthz),
+                web.get("/-/ready", self._readyz),
                 web.get("/api/v1/fleet", self._fleet),
                 web.get("/api/v1/schema", self._schema),
                 web.get(f"{PREFIX}{{passed:.*}}", self._pass_on),
@@ -74,7 +90,15 @@ class FleetServer:
         if order not in ORDERS:
             return error_response(request, 400, f"sort is one of {', '.join(ORDERS)}")
         async with request.app[BODIES].turn("answer"):
-            made = partial(page, self._watch.setup, self._watch.views(), order=order, now=self._wall())
+            made = partial(
+                page,
+                self._watch.setup,
+                self._watch.views(),
+                order=order,
+                now=self._wall(),
+                exposure=self.exposure,
+                refused_file=self._door.trouble,
+            )
             return await in_thread(lambda: web.Response(text=made(), content_type="text/html"))
 
     async def _fleet(self, request: web.Request) -> web.Response:

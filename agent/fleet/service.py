@@ -16,8 +16,8 @@ from agent.fleet.watch import Watch
 
 log = structlog.get_logger("agent.fleet")
 
-FIXED_KEYS = ("listen", "max_connections")
-"""Keys of sockets in use; a reload that changes one of them is refused whole."""
+FIXED_KEYS = ("listen", "max_connections", "web_config_file")
+"""Keys of sockets in use, and of the file that the door watches itself; a reload that changes one is refused whole."""
 
 
 class Manager(Protocol):
@@ -77,7 +77,7 @@ class FleetService:
         """Read the file again and put it in force, or keep the old one and log why."""
         before = self.watch.setup
         try:
-            setup = await asyncio.to_thread(load_fleet_setup, before.path)
+            setup = await asyncio.to_thread(load_fleet_setup, before.path, web_config_file=before.web_config_file)
             _refuse_fixed(before, setup)
         except ConfigError as error:
             for mistake in error.mistakes:

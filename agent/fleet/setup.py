@@ -11,6 +11,7 @@ import structlog
 from agent.config.fleet import FleetConfig, FleetSiteSection, load_fleet
 from agent.errors import ConfigError, Mistake
 from agent.exporters.web.bearer import read_token
+from agent.exporters.web.door.web_file import WebFile, read_web_file
 from agent.files.secret import read_password
 from agent.standby.watch import read_authority
 from agent.tls import client_context
@@ -46,15 +47,23 @@ class FleetSetup:
         path: The file.
         config: Its content.
         sites: By name, in the order of the file.
+        web_config_file: The web configuration file that the command line names instead of the file's.
+        web_file: What the web configuration file says; None without one.
     """
 
     path: Path
     config: FleetConfig
     sites: Mapping[str, Site]
+    web_config_file: Path | None = None
+    web_file: WebFile | None = None
 
 
-def load_fleet_setup(path: Path) -> FleetSetup:
+def load_fleet_setup(path: Path, *, web_config_file: Path | None = None) -> FleetSetup:
     """Read the file of a fleet, and the secrets and certificates that it names; no socket is opened.
+
+    Args:
+        path: The file.
+        web_config_file: The web configuration file, instead of the one that it names.
 
     Raises:
         ConfigError: With every mistake.
@@ -75,9 +84,14 @@ def load_fleet_setup(path: Path) -> FleetSetup:
         else:
             tls = contexts[section.ca_file]
             sites[section.name] = Site(section=section, credentials=credentials, tls=tls)
+    web_path, web_file = web_config_file or config.fleet.web_config_file, None
+    try:
+        web_file = None if web_path is None else read_web_file(web_path)
+    except ConfigError as error:
+        mistakes.extend(error.mistakes)
     if mistakes:
         raise ConfigError(mistakes)
-    return FleetSetup(path=path, config=config, sites=sites)
+    return FleetSetup(path=path, config=config, sites=sites, web_config_file=web_config_file, web_file=web_file)
 
 
 def warn_of_open_credentials(setup: FleetSetup) -> None:

@@ -171,6 +171,15 @@ def test_words_of_a_site_never_become_markup(setup: FleetSetup) -> None:
     ] == []
 
 
+def test_the_servers_own_door_has_its_banners(setup: FleetSetup) -> None:
+    """An open server and a web configuration file that is wrong stand above the figures."""
+    drawn = page(
+        setup, [GOOD], order="worst", now=AT, exposure="it listens on 10.0.0.5", refused_file="web.yml: line 3"
+    )
+    assert drawn.index("This server is open:</strong> it listens on 10.0.0.5.") < drawn.index("Operational efficiency")
+    assert "The web configuration file is wrong:</strong> web.yml: line 3." in drawn
+
+
 def test_an_empty_site_is_no_division_by_zero(setup: FleetSetup) -> None:
     """A site that deploys nothing yet has no ratio."""
     text, _ = _drawn(setup, view("good", heard(report("good", figures(0, 0)))))

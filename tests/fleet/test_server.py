@@ -1,16 +1,20 @@
 """The fleet's server over sockets: its page and JSON, and agents' own pages passed on, read-only and within bounds."""
 
 import asyncio
+import base64
 import gzip
 import re
+import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+import bcrypt
 import jsonschema
 import msgspec
 import pytest
+from certificates import Authority
 from fleet_cases import StandIn, answering, figures, fleet_setup, raw, report, served, site, stand_in
 from patience import PATIENT_S
 
@@ -337,3 +341,29 @@ async def test_the_page_is_served_in_its_orders(passed: Passed, query: str, stat
 async def test_names_that_are_not_ours_are_refused(passed: Passed) -> None:
     """A web page elsewhere cannot make its own name lead here (DNS rebinding)."""
     assert (await passed.get("/", headers={"Host": "evil.example"}))[0] == 421
+
+
+async def test_the_door_stands_before_everything(tmp_path: Path) -> None:
+    """With TLS and users, pages and passed-on pages need a login; the agent gets the fleet's, never the viewer's."""
+    Authority(tmp_path, "ca").sign("fleet", address="127.0.0.1")
+    hashed = bcrypt.hashpw(b"sesame", bcrypt.gensalt(4)).decode()
+    (tmp_path / "web.yml").write_text(
+        f"tls_server_config:\n  cert_file: fleet.pem\n  key_file: fleet.key\nbasic_auth_users:\n  anna: {hashed}\n",
+        encoding="utf-8",
+    )
+    for name in ("web.yml", "fleet.key"):
+        (tmp_path / name).chmod(0o600)
+    async with stand_in(answering(PAGE, HTML)) as agent:
+        setup = fleet_setup(tmp_path, site("a", agent.url), fleet='web_config_file = "web.yml"\n')
+        async with served(setup) as (_, plain):
+            base = str(plain._base_url).replace("http:", "https:")
+            tls = ssl.create_default_context(cafile=tmp_path / "ca.pem")
+            async with aiohttp.ClientSession(base, connector=aiohttp.TCPConnector(ssl=tls)) as client:
+                for path in ("/", "/api/v1/fleet", "/sites/a/"):
+                    async with client.get(path) as refused:
+                        assert refused.status == 401
+                assert agent.heads == []
+                login = {"Authorization": "Basic " + base64.b64encode(b"anna:sesame").decode()}
+                async with client.get("/sites/a/", headers=login) as passed_on:
+                    assert (passed_on.status, await passed_on.read()) == (200, PAGE)
+    assert b"authorization" not in agent.heads[0].lower()

@@ -16,6 +16,13 @@ def fleet(
         Path, typer.Option("--sites", "-s", help="The fleet's sites (TOML); see deploy/fleet.example.toml.")
     ],
     *,
+    web_config_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--web.config.file",
+            help="TLS, users and limits, in the form of Prometheus' exporters; see fleet.web_config_file.",
+        ),
+    ] = None,
     once: Annotated[bool, typer.Option("--once", help="Ask every site once, print the fleet, and end.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="With --once: print JSON in base units (H/s, s).")] = False,
 ) -> None:
