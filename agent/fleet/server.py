@@ -59,7 +59,7 @@ class FleetServer:
             AgentError: The address cannot be bound, on entering the block.
         """
         fleet = self._watch.setup.config.fleet
-        app = new_application(lambda: self._watch.setup.config.fleet.hosts, new_counts(), self._door)
+        app = new_application(lambda: self._watch.setup.config.fleet.hosts, new_counts(), self._door, section="fleet")
         app.add_routes(
             [
                 web.get("/", self._page),

@@ -340,7 +340,9 @@ async def test_the_page_is_served_in_its_orders(passed: Passed, query: str, stat
 
 async def test_names_that_are_not_ours_are_refused(passed: Passed) -> None:
     """A web page elsewhere cannot make its own name lead here (DNS rebinding)."""
-    assert (await passed.get("/", headers={"Host": "evil.example"}))[0] == 421
+    status, text, _ = await passed.get("/", headers={"Host": "evil.example"})
+    assert status == 421
+    assert text.endswith(b"use its IP address, or add the name to fleet.hosts\n")
 
 
 async def test_the_door_stands_before_everything(tmp_path: Path) -> None:

@@ -9,7 +9,9 @@ from fleet_cases import fleet_setup, site
 from patience import PATIENT_S
 from structlog.testing import capture_logs
 
+from agent.errors import AgentError
 from agent.fleet.service import FleetService
+from agent.fleet.setup import load_fleet_setup
 
 
 class Manager:
@@ -50,6 +52,18 @@ async def test_it_serves_until_it_is_stopped(tmp_path: Path) -> None:
         "credentials without tls",
         "fleet stopped",
     ]
+
+
+async def test_an_address_that_is_taken_is_told_with_its_key(tmp_path: Path) -> None:
+    """The key is that of this file, not an agent's."""
+    taken = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
+    async with taken:
+        port = taken.sockets[0].getsockname()[1]
+        setup = fleet_setup(tmp_path, site("a", "http://a:1"))
+        setup.path.write_text(setup.path.read_text().replace(":0", f":{port}"), encoding="utf-8")
+        service = FleetService(load_fleet_setup(setup.path), manager=Manager())
+        with pytest.raises(AgentError, match=rf"another program holds 127.0.0.1:{port} \(fleet.listen\)"):
+            await service.run()
 
 
 @pytest.mark.parametrize(

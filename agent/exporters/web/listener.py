@@ -53,11 +53,12 @@ _REASONS = {404: "nothing at this address"}
 REFUSED: web.AppKey[Counter[str]] = web.AppKey("refused", Counter)
 BODIES: web.AppKey[Bodies] = web.AppKey("bodies", Bodies)
 DOOR: web.AppKey[Door] = web.AppKey("door", Door)
+_SECTION: web.AppKey[str] = web.AppKey("section", str)
 _NAMES: web.AppKey[Callable[[], Collection[str]]] = web.AppKey("names")
 
 
 def new_application(
-    names: Callable[[], Collection[str]], refused: Counter[str], door: Door | None = None
+    names: Callable[[], Collection[str]], refused: Counter[str], door: Door | None = None, *, section: str = "web"
 ) -> web.Application:
     """Return an application without routes that keeps the limits of this module.
 
@@ -65,6 +66,7 @@ def new_application(
         names: Returns the names under which it answers, besides IP addresses and the names of this machine.
         refused: Counts of the clients turned away, by reason.
         door: TLS, users, tokens and roles; by default everyone may read and nobody may change anything.
+        section: Section of the configuration with the keys ``listen`` and ``hosts``, for messages.
     """
     app = web.Application(middlewares=[_watch], client_max_size=MAX_REQUEST_BYTES)
     own = hosts.own_names()
@@ -72,6 +74,7 @@ def new_application(
     app[BODIES] = Bodies(time.monotonic)
     app[REFUSED] = refused
     app[DOOR] = door or Door()
+    app[_SECTION] = section
     app.on_response_prepare.append(_secure)
     return app
 
@@ -124,7 +127,7 @@ async def listen(
             refused=app[REFUSED],
             tls=app[DOOR].tls,
         )
-        server = await bind(guard, host, port)
+        server = await bind(guard, host, port, setting=f"{app[_SECTION]}.listen")
         try:
             bound: Any = server.sockets[0].getsockname()
             log.info("web listening", host=bound[0], port=bound[1])
@@ -173,7 +176,7 @@ def _refusal(request: web.Request) -> web.Response | None:
         # A target with a host of its own overrides the header (RFC 9112, section 3.2.2). It comes without brackets.
         authorities = [*authorities, f"[{request.host}]" if ":" in request.host else request.host]
     for authority in authorities:
-        refused = hosts.refusal(authority, request.app[_NAMES]())
+        refused = hosts.refusal(authority, request.app[_NAMES](), setting=f"{request.app[_SECTION]}.hosts")
         if refused is not None:
             request.app[REFUSED][HttpRefusal.HOST] += 1
             return _closing(error_response(request, *refused))
