@@ -108,9 +108,13 @@ class Watch:
             while True:
                 self._replaced.clear()
                 async with asyncio.TaskGroup() as tasks:
+                    targets = self._targets()
                     running = [
-                        tasks.create_task(self._ask_forever(client, target), name=f"site {target.site.name}")
-                        for target in self._targets()
+                        tasks.create_task(
+                            self._ask_forever(client, target, phase=number / len(targets)),
+                            name=f"site {target.site.name}",
+                        )
+                        for number, target in enumerate(targets)
                     ]
                     await self._replaced.wait()
                     for task in running:
@@ -125,8 +129,9 @@ class Watch:
     def _targets(self) -> list[_Target]:
         return [_Target(site, url) for site in self.setup.sites.values() for url in site.section.urls]
 
-    async def _ask_forever(self, client: aiohttp.ClientSession, target: _Target) -> None:
-        due_s = self._clock()
+    async def _ask_forever(self, client: aiohttp.ClientSession, target: _Target, *, phase: float) -> None:
+        # All are asked at the start; from then on they take turns within an interval.
+        due_s = self._clock() - phase * self.setup.config.fleet.interval_s
         while True:
             if self._failures.get(target.url):
                 async with self._sick_slots:
