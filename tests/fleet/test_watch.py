@@ -201,3 +201,14 @@ async def _until(condition: Any) -> None:
     async with asyncio.timeout(60):
         while not condition():  # noqa: ASYNC110  the watch sets no event
             await asyncio.sleep(0)
+
+
+async def test_both_agents_of_a_pair_are_asked_and_the_site_counts_once(tmp_path: Path) -> None:
+    """The primary fails, its standby answers: one site, current, with the primary's trouble beside it."""
+    watch, asked = watched(fleet_setup(tmp_path, site("a", URL, standby_url="http://second:9184")))
+    asked.errors[URL] = SiteError(Trouble.UNREACHABLE, "connection refused")
+    await watch.ask_once()
+    assert asked.count == 2
+    (view,) = watch.views()
+    assert (view.standing, view.url) == (Standing.CURRENT, "http://second:9184")
+    assert [agent.error is None for agent in view.agents] == [False, True]
