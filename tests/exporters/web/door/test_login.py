@@ -55,7 +55,7 @@ def users(tmp_path: Path) -> Path:
 
 
 async def test_with_users_every_address_needs_a_login(users: Path) -> None:
-    """Without one, each address is 401 with both schemes offered; with any of four, it is answered. No cookie is set."""
+    """Without one, each address is 401; with any of four, it is answered. No cookie is set."""
     async with served(users) as port:
         for path in PATHS:
             refused = await ask(port, path)
