@@ -12,21 +12,20 @@ TLS begins behind the guard, so that its limits hold for connections in their ha
 
 import asyncio
 import socket
+import ssl
 from collections import Counter
 from collections.abc import Callable
-from contextlib import suppress
 from typing import cast
 
 from agent.exporters.http_refusals import HttpRefusal
 from agent.exporters.web.bodies import Sending
+from agent.exporters.web.door.tls_link import TlsLink
 from agent.exporters.web.door.tls_server import ServerTls
 
 # One address leaves a quarter of all places to others.
 ADDRESS_SHARE = 0.75
 # The kernel doubles it. Without a limit it buffers up to 4 MB for a client that does not read.
 SEND_BUFFER_BYTES = 256 * 1024
-# A client that does not answer the end of TLS is not waited for longer.
-TLS_GOODBYE_S = 2.0
 
 
 class Guard:
@@ -149,8 +148,8 @@ class GuardedConnection(asyncio.Protocol):
         # The connection, and what the inner protocol writes to: the same, or TLS over it.
         self._wire: asyncio.Transport | None = None
         self._transport: asyncio.Transport | None = None
-        self._handshake: asyncio.Task[None] | None = None
-        self._early = b""
+        self._link: TlsLink | None = None
+        self._tls: ServerTls | None = None
         self._deadline: asyncio.TimerHandle | None = None
         self._is_busy = False
 
@@ -181,13 +180,10 @@ class GuardedConnection(asyncio.Protocol):
         self._disarm()
         if self._wire is None:
             return
-        if self._transport is None or self._is_busy or self._unsent():
+        if self._transport is None or self._is_busy or self._wire.get_write_buffer_size():
             self._wire.abort()
         else:
             self._transport.close()
-
-    def _unsent(self) -> int:
-        return sum(each.get_write_buffer_size() for each in {self._wire, self._transport} if each is not None)
 
     def _arm(self) -> None:
         if self._deadline is None:
@@ -213,50 +209,43 @@ class GuardedConnection(asyncio.Protocol):
         transport.set_write_buffer_limits(high=0)
         transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
         self._arm()
-        tls = self._guard.tls()
-        if tls is None:
+        self._tls = self._guard.tls()
+        if self._tls is None:
             self._begin(transport)
         else:
-            transport.pause_reading()
-            shaking = self._shake_hands(transport, tls)
-            self._handshake = asyncio.get_running_loop().create_task(shaking, name="handshake")
-
-    async def _shake_hands(self, wire: asyncio.Transport, tls: ServerTls) -> None:
-        """Begin TLS; a client that fails, or whose certificate is not welcome, is cut off."""
-        if wire.is_closing():
-            return
-        transport = None
-        # Past the deadline of the guard, which counts a client that is only slow.
-        patience_s = self._guard.header_deadline_s + TLS_GOODBYE_S
-        with suppress(OSError):
-            transport = await asyncio.get_running_loop().start_tls(
-                wire,
-                self,
-                tls.context,
-                server_side=True,
-                ssl_handshake_timeout=patience_s,
-                ssl_shutdown_timeout=TLS_GOODBYE_S,
-            )
-        if transport is None or not tls.welcomes(transport.get_extra_info("peercert")):
-            if self._deadline is not None:
-                self._guard.refused[HttpRefusal.HANDSHAKE] += 1
-            self.end()
-            self._guard.release(self)
-        elif not wire.is_closing():
-            transport.set_write_buffer_limits(high=0)
-            self._begin(transport)
+            self._link = TlsLink(transport, self._tls.context)
 
     def _begin(self, transport: asyncio.Transport) -> None:
-        """Hand the connection to the protocol that is guarded, with what came right behind the handshake."""
+        """Hand the connection to the protocol that is guarded."""
         self._transport = transport
         self._inner = self._guard.factory()
         self._inner.connection_made(transport)
-        early, self._early = self._early, b""
-        if early:
-            self.data_received(early)
+
+    def _decrypted(self, link: TlsLink, data: bytes) -> bytes:
+        """Return the plain text in what came over a connection with TLS; the handshake has none."""
+        try:
+            text = link.receive(data)
+        except ssl.SSLError:
+            self._refuse_handshake()
+            return b""
+        if link.is_up and self._inner is None and self._tls is not None:
+            if not self._tls.welcomes(link.get_extra_info("peercert")):
+                self._refuse_handshake()
+                return b""
+            self._begin(link)
+        return text
+
+    def _refuse_handshake(self) -> None:
+        if self._inner is None:
+            self._guard.refused[HttpRefusal.HANDSHAKE] += 1
+        self._disarm()
+        if self._wire is not None:
+            self._wire.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Free the place of this connection."""
+        if self._link is not None and not self._link.is_up and self._deadline is not None:
+            self._guard.refused[HttpRefusal.HANDSHAKE] += 1
         self._disarm()
         self._guard.release(self)
         self._wire = self._transport = None
@@ -265,9 +254,19 @@ class GuardedConnection(asyncio.Protocol):
             self._inner = None
 
     def data_received(self, data: bytes) -> None:
+        """Pass on what came, decrypted if need be."""
+        if self._link is None:
+            self._receive(data)
+        elif not self._link.is_closing():
+            text = self._decrypted(self._link, data)
+            if text:
+                self._receive(text)
+            if self._link.is_ended:
+                self._link.close()
+
+    def _receive(self, data: bytes) -> None:
         """Start the deadline at the first byte of a request."""
         if self._inner is None:
-            self._early += data
             return
         if not self._is_busy:
             if self._deadline is None:

@@ -20,6 +20,7 @@ from agent.exporters.http_refusals import HttpRefusal
 from agent.exporters.web import hosts
 from agent.exporters.web.binding import bind
 from agent.exporters.web.bodies import ROOM_WAIT_S, Bodies, BusyError
+from agent.exporters.web.compression import compress
 from agent.exporters.web.door.door import Door
 from agent.exporters.web.guard import Guard, GuardedConnection
 from agent.exporters.web.responses import error_response, text_response
@@ -159,6 +160,7 @@ async def _watch(
             or await request.app[DOOR].refusal(request, request.app[REFUSED])
             or await _answer(request, handler)
         )
+        await compress(request, response, request.app[BODIES])
         # Sent here and not by aiohttp, so that the deadline covers a slow reader.
         await request.app[BODIES].send(request, response, connection, deadline_s=ANSWER_DEADLINE_S)
     except ConnectionError:
@@ -204,11 +206,12 @@ async def _answer(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
     refused = request.match_info.http_exception
-    if request.method not in {"GET", "HEAD"} and refused is not None:
+    is_known = isinstance(refused, web.HTTPMethodNotAllowed)
+    if is_known or (refused is not None and request.method not in {"GET", "HEAD"}):
         allowed = refused.allowed_methods if isinstance(refused, web.HTTPMethodNotAllowed) else {"GET", "HEAD"}
-        methods = ", ".join(sorted(allowed))
-        reason = f"only {methods.replace(', ', ' and ')} are allowed here"
-        return error_response(request, 405, reason, {"Allow": methods})
+        methods = sorted(allowed)
+        reason = f"only {' and '.join(methods)} {'is' if len(methods) == 1 else 'are'} allowed here"
+        return error_response(request, 405, reason, {"Allow": ", ".join(methods)})
     try:
         return await handler(request)
     except web.HTTPException as error:

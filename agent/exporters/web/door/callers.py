@@ -41,7 +41,8 @@ CALLER: web.RequestKey[Caller] = web.RequestKey("caller", Caller)
 
 def caller_of(request: web.Request) -> Caller:
     """Return who sent a request that came through the door."""
-    return request.get(CALLER, ANYBODY)
+    caller: Caller = request.get(CALLER, ANYBODY)
+    return caller
 
 
 def basic_credentials(authorization: str) -> tuple[str, bytes] | None:

@@ -152,7 +152,9 @@ def test_certificate_and_key_may_stand_in_the_file(folder: Path) -> None:
         for key, name in (("cert", "server.pem"), ("key", "server.key"), ("client_ca", "ca.pem"))
     }
     lines = "".join(f"  {key}: |\n    {text}\n" for key, text in texts.items())
-    read = read_web_file(written(folder, f"tls_server_config:\n{lines}  client_auth_type: RequireAndVerifyClientCert\n"))
+    read = read_web_file(
+        written(folder, f"tls_server_config:\n{lines}  client_auth_type: RequireAndVerifyClientCert\n")
+    )
     assert read.tls is not None
     assert read.tls.needs_certificate
     assert len(read.tls.context.get_ca_certs()) == 1
@@ -202,7 +204,8 @@ def test_what_cannot_be_done_is_noted(folder: Path) -> None:
 
 def test_no_message_has_a_hash_or_a_key(folder: Path) -> None:
     """Mistakes beside secrets do not repeat them."""
-    text = f"basic_auth_users:\n  anna: {HASHES['anna']}x\n  ben: ['{HASHES['ben']}']\ntls_server_config: {{key: s3cr3t}}\n"
+    users = f"basic_auth_users:\n  anna: {HASHES['anna']}x\n  ben: ['{HASHES['ben']}']\n"
+    text = f"{users}tls_server_config: {{key: s3cr3t}}\n"
     said = refusal(written(folder, text))
     assert "anna" in said
     assert not re.search(r"\$2b\$|s3cr3t", said)
