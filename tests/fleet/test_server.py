@@ -197,7 +197,7 @@ async def test_a_compressed_answer_stays_as_it_is(passed: Passed) -> None:
     """It is neither unpacked nor packed again."""
     packed = gzip.compress(PAGE)
     passed.agent.behave = answering(packed, f"{HTML}\r\nContent-Encoding: gzip")
-    _, body, headers = await passed.get("/sites/a/")
+    _, body, headers = await passed.get("/sites/a/", headers={"Accept-Encoding": "gzip"})
     assert (body, headers["Content-Encoding"]) == (packed, "gzip")
 
 

@@ -160,7 +160,9 @@ async def served(setup: FleetSetup, *, ask: Ask = ask) -> AsyncIterator[tuple[Wa
     async with (
         session(connections=32) as outgoing,
         FleetServer(watch, Passing(outgoing)).serve() as (host, port),
-        aiohttp.ClientSession(f"http://{host}:{port}", auto_decompress=False) as client,
+        aiohttp.ClientSession(
+            f"http://{host}:{port}", auto_decompress=False, headers={"Accept-Encoding": "identity"}
+        ) as client,
     ):
         yield watch, client
 
