@@ -80,21 +80,27 @@ def _banners(views: Iterable[SiteView], frame: Frame) -> Iterable[Banner]:
     missing, late, waiting = (by_standing[each] for each in (Standing.MISSING, Standing.LATE, Standing.WAITING))
     if missing:
         names = _names(view.name for view in missing)
-        text = f"{names}. What they deploy is not known, so every total is too small"
+        what = "What it deploys" if len(missing) == 1 else "What they deploy"
+        text = f"{names}. {what} is not known, so every total is too small"
         title = f"{sites_text(len(missing))} without a usable answer so far"
         yield Banner(BannerKind.FIGURES_OUT_OF_DATE, title, text)
     if late:
         names = _names(f"{view.name} since {frame.moment(view.answered_at or frame.now)}" for view in late)
-        text = f"{names}. They stay in deployed as they said last; what they operate is not known"
+        kept = (
+            "It stays in deployed as it said last; what it operates is not known"
+            if len(late) == 1
+            else "They stay in deployed as they said last; what they operate is not known"
+        )
+        text = f"{names}. {kept}"
         yield Banner(BannerKind.FIGURES_OUT_OF_DATE, f"{sites_text(len(late))} without an answer", text)
     if waiting:
         names = _names(view.name for view in waiting)
-        yield Banner(
-            BannerKind.AGENT_LATE, f"{sites_text(len(waiting))} without figures", f"{names}. Their agents answer"
-        )
+        answers = "Its agent answers" if len(waiting) == 1 else "Their agents answer"
+        yield Banner(BannerKind.AGENT_LATE, f"{sites_text(len(waiting))} without figures", f"{names}. {answers}")
     simulated = [view for view in views if view.report and view.report.simulated_units]
     if simulated:
-        text = f"{_names(view.name for view in simulated)}. Their pages say how many, and whether figures include them"
+        names = _names(view.name for view in simulated)
+        text = f"{names}. A site's own page says how many, and whether its figures include them"
         yield Banner(BannerKind.SIMULATED, f"{sites_text(len(simulated))} with simulated units", text)
 
 
