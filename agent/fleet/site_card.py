@@ -148,9 +148,9 @@ def _losses(view: SiteView) -> str:
     ]
     rest = view.losses[LOSSES_SHOWN:]
     if rest:
-        items.append(
-            f"<li><strong>{hashrate_text(sum(hs for _, hs in rest))}</strong> to {len(rest)} other causes</li>"
-        )
+        rest_hs = sum(hashrate_hs for _, hashrate_hs in rest)
+        more = "1 other cause" if len(rest) == 1 else f"{len(rest)} other causes"
+        items.append(f"<li><strong>{hashrate_text(rest_hs)}</strong> to {more}</li>")
     return f'<ul class="lost">{"".join(items)}</ul>' if items else '<p class="soft">No losses.</p>'
 
 

@@ -72,7 +72,7 @@ def test_a_whole_fleet_shows_its_ratio(setup: FleetSetup) -> None:
 def test_a_late_site_makes_the_ratio_a_bound(setup: FleetSetup) -> None:
     """Its nameplate stays in deployed; since when it is silent stands first, in the fleet's zone."""
     text, _ = _drawn(setup, GOOD, LATE)
-    assert "1 site without an answer: late since 15:31. They stay in deployed" in text
+    assert "1 site without an answer: late since 15:31. It stays in deployed" in text
     assert text.index("late since 15:31") < text.index("Operational efficiency")
     assert "at least 67.86 %95.00 % over the sites with current figures" in text
     assert "Operating of deployed, as far as is known95.00 PH/s of 140.00 PH/s" in text
@@ -84,7 +84,7 @@ def test_a_missing_site_leaves_no_ratio(setup: FleetSetup) -> None:
     """Every total is too small by an unknown amount, and says so."""
     text, _ = _drawn(setup, GOOD, MISSING)
     assert (
-        "1 site without a usable answer so far: missing. What they deploy is not known, so every total is too small."
+        "1 site without a usable answer so far: missing. What it deploys is not known, so every total is too small."
         in text
     )
     assert "Operational efficiency nownot known95.00 % over the sites with current figures" in text
@@ -95,14 +95,14 @@ def test_a_missing_site_leaves_no_ratio(setup: FleetSetup) -> None:
 def test_a_site_without_figures_says_why(setup: FleetSetup) -> None:
     """Its agent answers: it is not late, and its rate is not zero."""
     text, _ = _drawn(setup, GOOD, STARTING)
-    assert "1 site without figures: starting. Their agents answer." in text
+    assert "1 site without figures: starting. Its agent answers." in text
     assert "No figures: the agent has just started." in text
 
 
 def test_a_site_shows_its_largest_losses_and_counts_the_others(setup: FleetSetup) -> None:
     """Three by name, the rest as one sum."""
     text, _ = _drawn(setup, POOR)
-    assert "3.00 PH/s stopped1.50 PH/s unreachable300.00 TH/s derated clocks200.00 TH/s to 1 other causes" in text
+    assert "3.00 PH/s stopped1.50 PH/s unreachable300.00 TH/s derated clocks200.00 TH/s to 1 other cause" in text
 
 
 def test_banners_of_an_agent_come_through(setup: FleetSetup) -> None:
