@@ -15,14 +15,13 @@ from exporter_cases import AT
 from history_cases import hours, write
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from web_site import served, source
+from web_site import curtailment_api, served, source
 
 from agent.exporters.web import server as web
 from agent.exporters.web.bearer import Token
-from agent.exporters.web.curtailment_api import PATH, CurtailmentApi
+from agent.exporters.web.curtailment_api import PATH
 from agent.exporters.web.door.door import Door
 from agent.exporters.web.history_api import answer_history
-from agent.site.curtailment.book import CurtailmentBook
 
 TOKEN = Token(text="s3cr3t-0123456789")
 ROUTES = (
@@ -49,12 +48,6 @@ ROUTES = (
 )
 
 
-def curtailments(folder: Path) -> CurtailmentApi:
-    """Return the API of a site without curtailments, which takes `TOKEN`."""
-    book = CurtailmentBook(folder / "state.json", site="nd-1", windows=(), entries=tuple, wall=lambda: AT)
-    return CurtailmentApi("nd-1", book, units=tuple, wall=lambda: AT, clock=lambda: 1000.0)
-
-
 @asynccontextmanager
 async def whole_site(folder: Path) -> AsyncIterator[int]:
     """Serve every route, with history and curtailments; yield the port."""
@@ -63,7 +56,7 @@ async def whole_site(folder: Path) -> AsyncIterator[int]:
         write(path, hours(int(AT) - 7200, int(AT)))
     shown = source(
         history=lambda *asked: answer_history(path, "nd-1", *asked),
-        curtailments=curtailments(folder),
+        curtailments=curtailment_api(folder),
         door=Door(token=lambda: TOKEN, clock=lambda: 1000.0),
     )
     async with web.serve(shown, "127.0.0.1", 0) as (_, port):
@@ -135,7 +128,7 @@ async def test_bodies_as_they_are_pass(headers: dict[str, str], status: int, tmp
 
 async def test_clients_turned_away_are_counted_by_reason(tmp_path: Path) -> None:
     """A foreign name, a compressed body and a wrong token each count under their reason, and nothing else does."""
-    shown = source(curtailments=curtailments(tmp_path), door=Door(token=lambda: TOKEN))
+    shown = source(curtailments=curtailment_api(tmp_path), door=Door(token=lambda: TOKEN))
     async with web.serve(shown, "127.0.0.1", 0) as (_, port):
         for path, header in (
             ("/", "Host: evil.example"),
