@@ -1,7 +1,7 @@
 """The image's health check: exit status 0 if the agent on this machine is healthy, or asks for a login.
 
-A login is not checked here: an agent that asks for one is alive. Its certificate is not checked either, because its name
-is not this machine's loopback address; nothing is sent that would be secret.
+An agent that asks for a login is alive. Its certificate is not checked, because it is not for this machine's loopback
+address; nothing is sent that would be secret.
 """
 
 import http.client
