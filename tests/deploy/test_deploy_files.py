@@ -13,9 +13,11 @@ from typing import Any
 
 import pytest
 import yaml
+from certificates import Authority
 from paths import ROOT
 from patience import PATIENT_S
 from programs import free_port, program
+from web_doors import USERS, served, written
 
 from agent.config.file import load_config
 from agent.config.fleet import load_fleet
@@ -23,6 +25,7 @@ from agent.config.fleet import load_fleet
 DEPLOY, PROVISIONING = ROOT / "deploy", ROOT / "grafana/provisioning"
 HERE = Path(sys.executable).parent
 
+TLS = "tls_server_config: {cert_file: server.pem, key_file: server.key}\n"
 # The reader of each file. A new file needs a line here, and a test.
 READ_BY = {
     "Dockerfile": "hadolint",
@@ -35,6 +38,8 @@ READ_BY = {
     "compose/site.toml": "the agent",
     "dev/audit.in": "make",
     "dev/audit.lock": "make",
+    "dev/client.in": "make",
+    "dev/client.lock": "make",
     "dev/audit.py": "test_what_an_audit_says",
     "dev/install-programs": "make",
     "dev/link_project.py": "make",
@@ -43,6 +48,7 @@ READ_BY = {
     "gateway.example.toml": "the agent",
     "hashsight-fleet.service": "systemd-analyze",
     "hashsight.service": "systemd-analyze",
+    "healthcheck.py": "test_the_health_check_knows_a_login_from_an_illness",
     "install": "test_install_makes_an_agent_of_its_own",
     "ledger.example.csv": "the agent",
     "mosquitto.acl": "mosquitto",
@@ -277,3 +283,30 @@ def test_install_makes_an_agent_of_its_own(tmp_path: Path) -> None:
     )
     assert ran.stdout.strip() == str(to / "app/agent/__init__.py")
     assert not (to / "app.old").exists()
+
+
+@pytest.mark.parametrize(
+    ("file", "illness", "status"),
+    [
+        ("", None, 0),
+        ("", "nothing was polled for 60 s", 1),
+        (USERS, None, 0),
+        (TLS, None, 0),
+        (TLS + USERS, None, 0),
+        (TLS, "nothing was polled for 60 s", 1),
+    ],
+)
+async def test_the_health_check_knows_a_login_from_an_illness(
+    file: str, illness: str | None, status: int, tmp_path: Path
+) -> None:
+    """An agent that asks for a login or speaks TLS is alive; one that says it is ill is not."""
+    Authority(tmp_path, "ca").sign("server")
+    async with served(written(tmp_path, file), illness=lambda: illness) as port:
+        command = (sys.executable, str(DEPLOY / "healthcheck.py"), f"127.0.0.1:{port}")
+        assert await (await asyncio.create_subprocess_exec(*command)).wait() == status
+
+
+async def test_the_health_check_finds_nobody_dead() -> None:
+    """Where nothing listens, nothing is alive."""
+    command = (sys.executable, str(DEPLOY / "healthcheck.py"), f"127.0.0.1:{free_port()}")
+    assert await (await asyncio.create_subprocess_exec(*command)).wait() == 1

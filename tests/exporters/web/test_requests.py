@@ -44,6 +44,12 @@ ROUTES = (
     "/api/v1/schema",
     "/-/healthy",
     "/-/ready",
+    "/api/v1/openapi.json",
+    "/api/v1/units.csv",
+    "/api/v1/history.csv",
+    "/api/v1/identity.csv",
+    "/api/v1/discovery.csv",
+    f"{PATH}.csv",
     PATH,
 )
 

@@ -7,7 +7,7 @@ import os
 import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -68,10 +68,12 @@ class ServerTls:
 
     Attributes:
         context: Its settings and certificate.
+        certificate: The server's certificates, PEM.
         allowed_sans: Names of which a client's certificate must have one; None allows every certificate.
     """
 
     context: ssl.SSLContext
+    certificate: str = field(default="", repr=False)
     allowed_sans: frozenset[str] | None = None
 
     @property
@@ -103,8 +105,8 @@ def server_tls(fields: Fields, folder: Path) -> ServerTls | None:
     _set_suites(context, fields)
     _set_curve(context, fields)
     allowed_sans = _set_clients(context, fields, folder)
-    _load_certificate(context, fields, folder)
-    return ServerTls(context=context, allowed_sans=allowed_sans)
+    certificate = _load_certificate(context, fields, folder)
+    return ServerTls(context=context, certificate=certificate, allowed_sans=allowed_sans)
 
 
 def _plain(kind: str, name: str) -> str:
@@ -210,7 +212,7 @@ def _load_authorities(context: ssl.SSLContext, fields: Fields, folder: Path) -> 
         fields.refuse(key, fields.text(key) if key.endswith("_file") else "", f"cannot be read: {_words(error)}")
 
 
-def _load_certificate(context: ssl.SSLContext, fields: Fields, folder: Path) -> None:
+def _load_certificate(context: ssl.SSLContext, fields: Fields, folder: Path) -> str:
     is_complete = True
     for name in ("cert", "key"):
         if name not in fields and f"{name}_file" not in fields:
@@ -220,28 +222,34 @@ def _load_certificate(context: ssl.SSLContext, fields: Fields, folder: Path) -> 
             fields.refuse(name, "", f"{name} or {name}_file is expected, not both")
             is_complete = False
     if not is_complete:
-        return
+        return ""
     with ExitStack() as files:
-        paths: list[Path] = []
-        for name in ("cert", "key"):
-            key = f"{name}_file"
-            if key in fields:
-                path = folder / fields.text(key)
-                try:
-                    refuse_irregular(path)
-                    path.read_bytes()
-                except OSError as error:
-                    fields.refuse(key, str(path), f"cannot be read: {_words(error)}")
-                    return
-            else:
-                path = files.enter_context(_in_memory(fields.text(name)))
-            paths.append(path)
+        paths = [_path(name, fields, folder, files) for name in ("cert", "key")]
+        if None in paths:
+            return ""
+        certificate, key = (path for path in paths if path is not None)
         try:
             # Without a password, OpenSSL would ask for one on the terminal.
-            context.load_cert_chain(paths[0], paths[1], password=lambda: b"")
+            context.load_cert_chain(certificate, key, password=lambda: b"")
+            return certificate.read_text(encoding="ascii", errors="replace")
         except (ssl.SSLError, OSError, ValueError) as error:
             where = "cert_file" if "cert_file" in fields else "cert"
             fields.refuse(where, "", f"certificate and key cannot be used together: {_words(error)}")
+    return ""
+
+
+def _path(name: str, fields: Fields, folder: Path, files: ExitStack) -> Path | None:
+    """Return the path of a certificate or key, which may be one in memory; None if it cannot be read."""
+    key = f"{name}_file"
+    if key not in fields:
+        return files.enter_context(_in_memory(fields.text(name)))
+    path = folder / fields.text(key)
+    try:
+        refuse_irregular(path)
+    except OSError as error:
+        fields.refuse(key, str(path), f"cannot be read: {_words(error)}")
+        return None
+    return path
 
 
 @contextmanager
