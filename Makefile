@@ -23,6 +23,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 AUDIT := $(VENV)/audit
+CLIENT := $(VENV)/client
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 PYTEST := $(BIN)/pytest
 ARGS ?=
@@ -67,11 +68,17 @@ demo: setup
 stack: setup programs
 	@$(BIN)/python deploy/stack.py $(ARGS)
 
+# The generator of API clients has an environment of its own, because it needs another typer. Its test skips without it.
+$(CLIENT)/.installed: deploy/dev/client.lock
+	@deploy/dev/make-venv "$(PYTHON)" "$(CLIENT)"
+	@$(CLIENT)/bin/pip --disable-pip-version-check --quiet install --require-hashes -r $<
+	@touch $@
+
 # Tests mostly wait for programs they started, hence the workers; a file stays with one, because it may own fixed ports.
-test: setup-dev programs
+test: setup-dev programs $(CLIENT)/.installed
 	@$(PYTEST) -n $(JOBS) --dist loadfile --no-loadscope-reorder -m "not slow" $(ARGS)
 
-test-slow: setup-dev programs
+test-slow: setup-dev programs $(CLIENT)/.installed
 	@$(PYTEST) $(ARGS)
 
 test-abuse: setup-dev programs
@@ -103,7 +110,7 @@ $(AUDIT)/.installed: deploy/dev/audit.lock
 
 audit: $(AUDIT)/.installed
 	@$(AUDIT)/bin/python deploy/dev/audit.py $(AUDIT)/bin/pip-audit \
-	  requirements.lock requirements-dev.lock tests/bench/requirements.lock deploy/dev/audit.lock
+	  requirements.lock requirements-dev.lock tests/bench/requirements.lock deploy/dev/audit.lock deploy/dev/client.lock
 
 # asic-rs' Python binding is measured if it can be installed; nothing else uses it.
 $(BENCH_STAMP): tests/bench/requirements.lock $(DEV_STAMP)
@@ -142,6 +149,8 @@ bench-moonshot: setup-dev
 lock:
 	uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --no-emit-index-url \
 	  deploy/dev/audit.in -o deploy/dev/audit.lock
+	uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --no-emit-index-url \
+	  deploy/dev/client.in -o deploy/dev/client.lock
 	uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --extra uvloop --extra isal \
 	  --no-emit-index-url pyproject.toml -o requirements.lock
 	uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --extra uvloop --extra isal --group dev \

@@ -12,11 +12,11 @@ WITHHELD_MODE = 0o027
 def main() -> None:
     """Run the command line."""
     os.umask(os.umask(0o077) | WITHHELD_MODE)
-    is_agent = sys.argv[1:2] == ["run"]
-    _hold_standard_files(is_output_wanted=not is_agent)
-    if is_agent:
-        # SIGHUP asks an agent to reload its files. Importing the agent takes about a second, in which SIGHUP would kill
-        # the process. Blocked here, it stays pending until `process.run_until_signalled` handles it.
+    is_service = sys.argv[1:2] == ["run"] or (sys.argv[1:2] == ["fleet"] and "--once" not in sys.argv)
+    _hold_standard_files(is_output_wanted=not is_service)
+    if is_service:
+        # SIGHUP asks a service to reload its files. Importing it takes about a second, in which SIGHUP would kill the
+        # process. Blocked here, it stays pending until `process.run_until_signalled` handles it.
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
         signal.signal(signal.SIGTERM, _stop_early)
     from agent.commands.command_line import app  # noqa: PLC0415 - after the signal mask

@@ -209,12 +209,14 @@ class Agent:
         self.in_force.warn_of_simulated()
         self.metrics.on_reload(is_successful=True, at=self.started_at)
         self.metrics.watch_curtailments(lambda: self.book.is_kept)
-        takes_orders = self.setup.token is not None or any(section.curtailment for section in config.mqtt)
+        takes_orders = bool(self.setup.token or config.web.operators) or any(
+            section.curtailment for section in config.mqtt
+        )
         if takes_orders:
             await self.book.keep()
         garbage.settle()
         self._polling.rest_s = POLLING_REST_S
-        source = web_source(lambda: self.setup, self._parts, self.standby)
+        source = web_source(lambda: self.setup, self._parts, self.in_force, self.standby)
         listen, most = config.web.listen, self._polling.web_connections
         async with (
             self.polling(),

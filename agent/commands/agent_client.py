@@ -1,7 +1,8 @@
 """A client of a running agent's HTTP API: its address, its token, one request at a time."""
 
 import http.client
-from dataclasses import dataclass
+import ssl
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,6 +13,8 @@ import msgspec
 from agent.config.file import load_config
 from agent.errors import AgentError, ConfigError, Mistake
 from agent.exporters.web.bearer import Token, read_token
+from agent.exporters.web.door.web_file import read_web_file
+from agent.standby.watch import read_authority
 from agent.tls import client_context
 
 TIMEOUT_S = 10.0
@@ -32,11 +35,13 @@ class RunningAgent:
         url: ``http://HOST:PORT`` or ``https://HOST[:PORT]``, with a path prefix if a proxy needs one.
         token: Its bearer token.
         zone: The site's time zone, for reading and printing local times.
+        tls: How its certificate is checked, for https; None for the system's authorities.
     """
 
     url: str
     token: Token
     zone: ZoneInfo
+    tls: ssl.SSLContext | None = field(default=None, repr=False)
 
     def ask(self, method: str, path: str, body: object = None) -> Any:
         """Send one request and return the decoded answer.
@@ -53,7 +58,7 @@ class RunningAgent:
         host, port = address.hostname or "", address.port
         if address.scheme == "https":
             connection: http.client.HTTPConnection = http.client.HTTPSConnection(
-                host, port, timeout=TIMEOUT_S, context=client_context()
+                host, port, timeout=TIMEOUT_S, context=self.tls or client_context()
             )
         else:
             connection = http.client.HTTPConnection(host, port, timeout=TIMEOUT_S)
@@ -75,18 +80,23 @@ class RunningAgent:
         return answer
 
 
-def running_agent(config: Path | None, *, url: str | None, token_file: Path | None) -> RunningAgent:
+def running_agent(
+    config: Path | None, *, url: str | None, token_file: Path | None, ca_file: Path | None = None
+) -> RunningAgent:
     """Return the agent that a configuration describes, or that address and token name.
 
     Args:
         config: Its configuration; supplies what the other two leave out.
         url: Its address.
         token_file: The file with its token.
+        ca_file: Authorities to trust for https; by default the system's, and the agent's own certificate if its
+            configuration names it.
 
     Raises:
         ConfigError: Something is missing or wrong.
     """
     zone = ZoneInfo("UTC")
+    tls = read_authority(ca_file, where="--ca-file")
     if config is not None:
         settings = load_config(config)
         zone = settings.site.zone
@@ -94,13 +104,30 @@ def running_agent(config: Path | None, *, url: str | None, token_file: Path | No
         if url is None:
             host, port = settings.web.listen
             host = _LOOPBACK.get(host, host)
-            url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+            certificate = _certificate(settings.web.config_file)
+            if certificate:
+                tls = tls or _pinned(certificate)
+            scheme = "https" if certificate else "http"
+            url = f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
         if token_file is None:
             raise _mistake(str(config), "api.token_file", "this key is needed to change anything over HTTP")
     if url is None or token_file is None:
         raise _mistake("curtail", "command line", "--config is needed, or --url with --token-file")
     _check_url(url)
-    return RunningAgent(url=url, token=read_token(token_file, where="--token-file"), zone=zone)
+    return RunningAgent(url=url, token=read_token(token_file, where="--token-file"), zone=zone, tls=tls)
+
+
+def _certificate(web_config_file: Path | None) -> str:
+    """Return the agent's own certificate; empty if it speaks HTTP."""
+    web_file = None if web_config_file is None else read_web_file(web_config_file)
+    return "" if web_file is None or web_file.tls is None else web_file.tls.certificate
+
+
+def _pinned(certificate: str) -> ssl.SSLContext:
+    """Return a context that trusts one certificate, whatever name it is for: the address is this machine's own."""
+    context = client_context(pem=certificate)
+    context.check_hostname = False
+    return context
 
 
 def _check_url(url: str) -> None:

@@ -30,6 +30,7 @@ def start(
     config: Path | None,
     url: str | None,
     token_file: Path | None,
+    ca_file: Path | None,
     target_percent: float,
     container: str | None,
     rack: str | None,
@@ -44,7 +45,7 @@ def start(
 ) -> None:
     """Declare a curtailment."""
     with exit_codes():
-        agent = running_agent(config, url=url, token_file=token_file)
+        agent = running_agent(config, url=url, token_file=token_file, ca_file=ca_file)
         scope = Scope(container=container, rack=rack, model=model, unit=unit)
         order: dict[str, object] = {"target_percent": target_percent, "scope": scope.names()}
         optional = {
@@ -70,12 +71,13 @@ def stop(
     config: Path | None,
     url: str | None,
     token_file: Path | None,
+    ca_file: Path | None,
     stop_all: bool,
     as_json: bool,
 ) -> None:
     """Stop one curtailment, or all."""
     with exit_codes():
-        agent = running_agent(config, url=url, token_file=token_file)
+        agent = running_agent(config, url=url, token_file=token_file, ca_file=ca_file)
         has_id = event_id is not None
         if has_id == stop_all:
             raise usage_error(COMMAND, "ID", event_id or "", "the id of an event is expected, or --all")
@@ -91,10 +93,12 @@ def stop(
             out.print("nothing to stop")
 
 
-def list_events(*, config: Path | None, url: str | None, token_file: Path | None, as_json: bool) -> None:
+def list_events(
+    *, config: Path | None, url: str | None, token_file: Path | None, ca_file: Path | None, as_json: bool
+) -> None:
     """Print declared curtailments."""
     with exit_codes():
-        agent = running_agent(config, url=url, token_file=token_file)
+        agent = running_agent(config, url=url, token_file=token_file, ca_file=ca_file)
         answer = agent.ask("GET", PATH)
         if as_json:
             write_json(answer)

@@ -11,12 +11,12 @@ from agent.runtime.setup import Setup, load_setup
 from agent.runtime.systemd import ServiceManager
 
 
-def run(config: Path) -> None:
+def run(config: Path, *, web_config_file: Path | None = None) -> None:
     """Run the agent until SIGTERM."""
     with exit_codes():
         forbid_core_dumps()
         garbage.pause()
-        setup = load_setup(config)
+        setup = load_setup(config, web_config_file=web_config_file)
         logs.set_up(setup.config.log.level, setup.config.log.format)
         logs.catch_strays()
         try:

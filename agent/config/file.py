@@ -41,6 +41,7 @@ from agent.errors import ConfigError, Mistake
 from agent.files.text import read_text
 
 T = TypeVar("T")
+S = TypeVar("S", bound=Section)
 
 MAX_CONFIG_BYTES = 1 << 20
 # tomllib's time grows with the square of the dots in a key: 20,000 dots took six seconds (Python 3.11).
@@ -155,9 +156,15 @@ def load_config(path: Path) -> Config:
 
 
 def parse_config(text: str, file: str, *, folder: Path) -> Config:
-    """Read a configuration from its text.
+    """Read a site's configuration from its text; arguments and errors as `parse_sections`."""
+    return parse_sections(Config, text, file, folder=folder)
+
+
+def parse_sections(model: type[S], text: str, file: str, *, folder: Path) -> S:
+    """Read a file of sections.
 
     Args:
+        model: All sections of the file together.
         text: TOML.
         file: The file's name in messages.
         folder: Folder that relative paths start at.
@@ -178,9 +185,9 @@ def parse_config(text: str, file: str, *, folder: Path) -> Config:
     except ValueError as error:  # Python refuses to parse decimal integers of more than 4,300 digits.
         raise ConfigError([Mistake(file=file, where="file", value="", reason="a number is too long")]) from error
     try:
-        return Config.model_validate(raw, context=folder)
+        return model.model_validate(raw, context=folder)
     except ValidationError as error:
-        raise ConfigError(read_mistakes(error, model=Config, raw=raw, file=file)) from None
+        raise ConfigError(read_mistakes(error, model=model, raw=raw, file=file)) from None
 
 
 def _syntax_mistake(message: str, text: str, file: str) -> Mistake:

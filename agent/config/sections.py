@@ -168,6 +168,8 @@ class WebSection(Section):
         listen: Address and port; port 0 binds any free one.
         hosts: Names under which clients may ask for it, besides IP addresses and the names of this machine.
         max_connections: Maximum open connections; at the limit a new one takes the place of an idle one.
+        config_file: TLS, users and limits, in the form of Prometheus' exporters; None for none of these.
+        operators: Users of that file who may change things; the others only read.
     """
 
     # Loopback: serving a network takes an explicit choice. Port 9184 is below the ephemeral range.
@@ -176,17 +178,21 @@ class WebSection(Section):
     hosts: Annotated[tuple[Host, ...], Strict(strict=False)] = ()
     # Enough for some Prometheus servers and browsers; more is a mistake or an attack.
     max_connections: Annotated[int, between(1, 65_536)] = 256
+    config_file: FilePath | None = None
+    operators: Annotated[tuple[str, ...], Strict(strict=False)] = ()
 
 
 class ApiSection(Section):
     """Changes over HTTP.
 
     Attributes:
-        token_file: File with the bearer token that callers must send; None refuses every change.
+        token_file: File with the bearer token of operators; without it and `web.operators` every change is refused.
+        viewer_token_file: File with a bearer token that only reads, for programs where `web.config_file` has users.
         state_file: Keeps changes across restarts; default: beside the configuration file.
     """
 
     token_file: FilePath | None = None
+    viewer_token_file: FilePath | None = None
     state_file: FilePath | None = None
 
 

@@ -131,6 +131,23 @@ def _parse_host(text: str) -> str:
     return text
 
 
+def _parse_agent_url(text: str) -> str:
+    """Return the address of an agent without a slash at its end; its host may be a name, which certificates have."""
+    reason = "the address of an agent is expected, such as https://site1.example:9184"
+    parts = re.fullmatch(
+        r"(https?)://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(?::([0-9]{1,5}))?((?:/[A-Za-z0-9_-]+)*)/?", text
+    )
+    if parts is None:
+        raise ValueError(f"{reason}, without user, query and fragment")
+    scheme, host, port, path = parts.groups()
+    if port is not None and not 0 < int(port) < 65_536:
+        raise ValueError("a port is a whole number from 1 to 65535")
+    host = f"[{parse_address(host[1:-1])}]" if host.startswith("[") else _parse_host(host).lower()
+    # The default port is left out, so that one address has one spelling.
+    shown_port = "" if port is None or int(port) == {"http": 80, "https": 443}[scheme] else f":{int(port)}"
+    return f"{scheme}://{host}{shown_port}{path}"
+
+
 def _parse_client_id(text: str) -> str:
     # MQTT 3.1.1, section 3.1.3.1: brokers may refuse other characters; most accept more than 23.
     if not re.fullmatch(r"[A-Za-z0-9._-]{1,64}", text):
@@ -168,4 +185,5 @@ Dates = Annotated[tuple[Annotated[date, PlainValidator(_validate_date)], ...], S
 Day = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 Place = Annotated[str, parsed((), parse_place)]
 Url = Annotated[str, parsed((), _parse_url)]
+AgentUrl = Annotated[str, parsed((), _parse_agent_url)]
 Pointer = Annotated[str, parsed((), _checked_pointer)]

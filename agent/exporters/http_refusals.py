@@ -15,6 +15,10 @@ class HttpRefusal(StrEnum):
         HOST: It was for a name under which the server does not answer.
         COMPRESSED: Its body was compressed.
         TOKEN: It had no token, or a wrong one.
+        LOGIN: It had no password where one is needed, or a wrong one.
+        ORIGIN: It would have changed something, and a page of another site may have sent it.
+        RATE: It exceeded the limit for all requests in the web configuration file.
+        HANDSHAKE: TLS could not be agreed on, or the client's certificate was refused.
     """
 
     NO_PLACE = "no_place"
@@ -24,6 +28,10 @@ class HttpRefusal(StrEnum):
     HOST = "host"
     COMPRESSED = "compressed"
     TOKEN = "token"  # noqa: S105 - a reason, not a token.
+    LOGIN = "login"
+    ORIGIN = "origin"
+    RATE = "rate"
+    HANDSHAKE = "handshake"
 
 
 def new_counts() -> Counter[str]:

@@ -57,6 +57,7 @@ class InForce:
         self.on_poll_changed: Callable[[], None] = lambda: None
         self.reload_wanted = asyncio.Event()
         self._lock = asyncio.Lock()
+        self._reloading = asyncio.Lock()
         self._ledger_changes_at = setup.watched.next_change_after(at)
         self._configure_identity(at)
         self._configure_power()
@@ -80,8 +81,12 @@ class InForce:
             self.reload_wanted.clear()
             await self.reload()
 
-    async def reload(self) -> None:
-        """Read configuration and ledger again and put them in force, or keep the old ones and log why."""
+    async def reload(self) -> tuple[Mistake, ...]:
+        """Read configuration and ledger again and put them in force, or keep the old ones, log why and return it."""
+        async with self._reloading:
+            return await self._reload()
+
+    async def _reload(self) -> tuple[Mistake, ...]:
         mistakes: tuple[Mistake, ...] = ()
         try:
             with garbage.paused():
@@ -93,12 +98,13 @@ class InForce:
             for mistake in mistakes[:MISTAKES_LOGGED]:
                 log.error("reload refused", mistake=str(mistake))
             log.error("old configuration kept", mistakes=len(mistakes))
-            return
+            return mistakes
         async with self._lock:
             await self._put_in_force(fresh)
         self._metrics.on_reload(is_successful=True, at=time.time())
         self.warn_of_simulated()
         log.info("reloaded", units=len(self._parts.tracker), ledger_digest=fresh.ledger.digest[:12])
+        return ()
 
     def warn_of_simulated(self) -> None:
         """Log a warning if simulated units are in the figures."""

@@ -12,6 +12,7 @@ FIXED_KEYS = (
     "site.zone",
     "web.listen",
     "web.max_connections",
+    "web.config_file",
     "api.state_file",
     "history.keep",
     "history.file",
@@ -37,7 +38,7 @@ def read_again(setup: Setup) -> Setup:
     Raises:
         ConfigError: With every mistake, among them each changed key that only a restart can change.
     """
-    fresh = load_setup(setup.path, before=setup, rest=_rests())
+    fresh = load_setup(setup.path, before=setup, rest=_rests(), web_config_file=setup.web_config_file)
     mistakes = []
     for key in FIXED_KEYS:
         section, name = key.split(".")

@@ -12,10 +12,11 @@ from zoneinfo import ZoneInfo
 from agent.address import Network, parse_endpoint
 from agent.config.file import Config, load_config
 from agent.config.mistakes import Mistakes, NearMatches
-from agent.config.sections import CurtailmentSection, IdentitySection, MeterSection
+from agent.config.sections import CurtailmentSection, IdentitySection, MeterSection, WebSection
 from agent.errors import ConfigError, Mistake
 from agent.exporters.mqtt.links import Link, outbox_path, read_links
 from agent.exporters.web.bearer import Token, read_token
+from agent.exporters.web.door.web_file import WebFile, read_web_file
 from agent.files.regular import resolved
 from agent.files.secret import read_password
 from agent.files.text import read_text
@@ -49,7 +50,10 @@ class Setup:
         ledger: All units that are, were or will be deployed.
         watched: The part of the ledger that this agent polls: its shard, or all of it.
         windows: The curtailment schedule.
-        token: The bearer token that changes need; None refuses every change.
+        token: The bearer token of operators; None without one.
+        viewer_token: The bearer token of viewers; None without one.
+        web_config_file: The web configuration file that the command line names instead of the configuration's.
+        web_file: What the web configuration file says; None without one.
         unit_login: User and password for the units' own web pages.
         mqtt_links: The link to each MQTT broker, in the order of the configuration.
         primary_token: The bearer token of the agent that this one stands by for; None without one.
@@ -63,6 +67,9 @@ class Setup:
     ledger: Ledger
     windows: tuple[DailyWindow, ...] = ()
     token: Token | None = None
+    viewer_token: Token | None = None
+    web_config_file: Path | None = None
+    web_file: WebFile | None = field(default=None, compare=False)
     unit_login: Login = FACTORY_LOGIN
     mqtt_links: tuple[Link, ...] = ()
     primary_token: Token | None = None
@@ -111,13 +118,20 @@ def _no_such(kind: str, name: str, known: NearMatches) -> str:
     return f"no {kind} of the ledger{known.near(name)}"
 
 
-def load_setup(path: Path, *, before: Setup | None = None, rest: Callable[[], None] = lambda: None) -> Setup:
+def load_setup(
+    path: Path,
+    *,
+    before: Setup | None = None,
+    rest: Callable[[], None] = lambda: None,
+    web_config_file: Path | None = None,
+) -> Setup:
     """Read the configuration, the site's own models and the ledger, without opening a socket.
 
     Args:
         path: The configuration.
         before: An earlier setup; its ledger entries are reused where rows did not change.
         rest: As of `read_ledger`.
+        web_config_file: The web configuration file, instead of the configuration's.
 
     Raises:
         ConfigError: With the mistakes of all files that could be read.
@@ -143,12 +157,9 @@ def load_setup(path: Path, *, before: Setup | None = None, rest: Callable[[], No
     except ConfigError as error:
         raise ConfigError([*mistakes, *error.mistakes]) from error
     mistakes.extend(check_meters(config.meter, ledger, config.ledger.networks, str(path)))
-    token = None
-    if config.api.token_file is not None:
-        try:
-            token = read_token(config.api.token_file, where="api.token_file")
-        except ConfigError as error:
-            mistakes.extend(error.mistakes)
+    token = _read(lambda: _token(config.api.token_file, "api.token_file"), None, mistakes)
+    viewer_token = _read(lambda: _token(config.api.viewer_token_file, "api.viewer_token_file"), None, mistakes)
+    web_file = _read(lambda: read_door(config.web, str(path), web_config_file), None, mistakes)
     unit_login = _read(lambda: unit_login_of(config.identity), FACTORY_LOGIN, mistakes)
     no_links: tuple[Link, ...] = ()
     standby = config.standby
@@ -156,10 +167,7 @@ def load_setup(path: Path, *, before: Setup | None = None, rest: Callable[[], No
     mqtt_links = _read(
         lambda: read_links(config.mqtt, site=config.site.name, file=path, is_standby=is_standby), no_links, mistakes
     )
-    primary_token = None
-    if standby.token_file is not None:
-        token_file = standby.token_file
-        primary_token = _read(lambda: read_token(token_file, where="standby.token_file"), None, mistakes)
+    primary_token = _read(lambda: _token(standby.token_file, "standby.token_file"), None, mistakes)
     primary_tls = _read(lambda: read_authority(standby.ca_file, where="standby.ca_file"), None, mistakes)
     discovered = _read(lambda: read_discovery(config, str(path)), None, mistakes)
     windows = tuple(_window(section, config.site.zone) for section in config.curtailment)
@@ -182,12 +190,41 @@ def load_setup(path: Path, *, before: Setup | None = None, rest: Callable[[], No
         ledger=ledger,
         windows=windows,
         token=token,
+        viewer_token=viewer_token,
+        web_config_file=web_config_file,
+        web_file=web_file,
         unit_login=unit_login,
         mqtt_links=mqtt_links,
         primary_token=primary_token,
         primary_tls=primary_tls,
         discovered=discovered,
     )
+
+
+def _token(path: Path | None, where: str) -> Token | None:
+    return None if path is None else read_token(path, where=where)
+
+
+def read_door(section: WebSection, file: str, instead: Path | None = None) -> WebFile | None:
+    """Return the web configuration; None without one.
+
+    Args:
+        section: The section ``[web]``, which names it.
+        file: Name of the configuration in messages.
+        instead: The file that the command line names instead.
+
+    Raises:
+        ConfigError: With its mistakes, and the operators who are no users of it.
+    """
+    path = instead or section.config_file
+    web_file = None if path is None else read_web_file(path)
+    users = {} if web_file is None else web_file.users
+    where = "web.config_file, which is not set" if path is None else str(path)
+    unknown = [name for name in section.operators if name not in users]
+    if unknown:
+        reason = f"no user of basic_auth_users in {where}"
+        raise ConfigError(Mistake(file=file, where="web.operators", value=name, reason=reason) for name in unknown)
+    return web_file
 
 
 def read_discovery(config: Config, file: str) -> Targets | None:

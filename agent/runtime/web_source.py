@@ -10,6 +10,8 @@ from agent.exporters.web.history_api import HistoryAnswer, HistoryQuery, answer_
 from agent.exporters.web.source import Source
 from agent.history.reader import read_history
 from agent.history.state_changes import Change
+from agent.runtime.door import new_door
+from agent.runtime.in_force import InForce
 from agent.runtime.parts import Parts
 from agent.runtime.setup import Setup
 from agent.runtime.standby import Standby
@@ -22,12 +24,13 @@ CHANGES_READ_S = 2.0
 CHANGES_SHOWN = 50
 
 
-def web_source(setup: Callable[[], Setup], parts: Parts, standby: Standby | None = None) -> Source:
+def web_source(setup: Callable[[], Setup], parts: Parts, in_force: InForce, standby: Standby | None = None) -> Source:
     """Return the source of every page and answer.
 
     Args:
         setup: Returns the setup in force.
         parts: The running parts of the agent.
+        in_force: Reads the files again.
         standby: The agent's part as a standby; None if it is none.
     """
     rounds, tracker, identity = parts.rounds, parts.tracker, parts.identity
@@ -54,6 +57,9 @@ def web_source(setup: Callable[[], Setup], parts: Parts, standby: Standby | None
     def figures() -> SiteFigures | None:
         rounds.look_for_standstill()
         return rounds.figures if rounds.is_whole else None
+
+    async def reload() -> str | None:
+        return "\n".join(map(str, await in_force.reload())) or None
 
     config = setup().config
     trends = TrendReader(lambda: setup().config.history.path(setup().path), lambda: setup().config.site.zone)
@@ -89,10 +95,11 @@ def web_source(setup: Callable[[], Setup], parts: Parts, standby: Standby | None
         ledger_digest=lambda: setup().ledger.digest,
         role=lambda: "primary" if standby is None else "active" if standby.lease.is_active else "standby",
         standby=lambda: None if standby is None else standby.words,
+        door=new_door(setup, fan_out.metrics),
+        reload=reload,
         curtailments=CurtailmentApi(
             config.site.name,
             parts.book,
-            token=lambda: setup().token,
             units=lambda: counting.counted(tracker.statuses()),
             wall=time.time,
             clock=time.monotonic,

@@ -111,6 +111,15 @@ def printed(name: str, *options: str) -> str:
             (rf"site rows +{NUMBER} MB, {NUMBER} bytes each", rf"one minute written +{NUMBER} ms"),
         ),
         (
+            "bench_fleet_page.py",
+            ("--sites", "3", "--units", "20", "--interval", "1", "--seconds", "1"),
+            (
+                rf"3 sites x 20 units: every site current after {NUMBER} s",
+                rf"page {NUMBER} kB, {NUMBER} kB compressed; {NUMBER}% of a core",
+                rf"reached: {NUMBER} MB at most \(below 100 MB\)",
+            ),
+        ),
+        (
             "bench_hostile.py",
             ("--units", "20", "--hostile", "1", "--interval", "1", "--seconds", "2", "--kinds", "nans"),
             (
@@ -153,6 +162,7 @@ def printed(name: str, *options: str) -> str:
         "scrape",
         "figures",
         "history",
+        "fleet page",
         "hostile",
         "recovery",
         "scan",

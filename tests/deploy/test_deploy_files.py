@@ -13,15 +13,19 @@ from typing import Any
 
 import pytest
 import yaml
+from certificates import Authority
 from paths import ROOT
 from patience import PATIENT_S
 from programs import free_port, program
+from web_doors import USERS, served, written
 
 from agent.config.file import load_config
+from agent.config.fleet import load_fleet
 
 DEPLOY, PROVISIONING = ROOT / "deploy", ROOT / "grafana/provisioning"
 HERE = Path(sys.executable).parent
 
+TLS = "tls_server_config: {cert_file: server.pem, key_file: server.key}\n"
 # The reader of each file. A new file needs a line here, and a test.
 READ_BY = {
     "Dockerfile": "hadolint",
@@ -34,12 +38,17 @@ READ_BY = {
     "compose/site.toml": "the agent",
     "dev/audit.in": "make",
     "dev/audit.lock": "make",
+    "dev/client.in": "make",
+    "dev/client.lock": "make",
     "dev/audit.py": "test_what_an_audit_says",
     "dev/install-programs": "make",
     "dev/link_project.py": "make",
     "dev/make-venv": "make",
+    "fleet.example.toml": "the fleet server",
     "gateway.example.toml": "the agent",
+    "hashsight-fleet.service": "systemd-analyze",
     "hashsight.service": "systemd-analyze",
+    "healthcheck.py": "test_the_health_check_knows_a_login_from_an_illness",
     "install": "test_install_makes_an_agent_of_its_own",
     "ledger.example.csv": "the agent",
     "mosquitto.acl": "mosquitto",
@@ -73,7 +82,10 @@ def test_every_file_has_a_reader() -> None:
 @pytest.mark.parametrize("name", sorted(name for name in READ_BY if name.endswith(".toml")))
 def test_configurations_are_the_agents(name: str) -> None:
     """The agent accepts each example configuration."""
-    assert load_config(DEPLOY / name).site.name
+    if READ_BY[name] == "the fleet server":
+        assert load_fleet(DEPLOY / name).site
+    else:
+        assert load_config(DEPLOY / name).site.name
 
 
 def test_the_example_site_is_whole(tmp_path: Path) -> None:
@@ -132,26 +144,31 @@ async def test_mosquitto_takes_the_compose_configuration(tmp_path: Path) -> None
                 return
 
 
-def _with_a_program_that_exists(tmp_path: Path) -> str:
-    """Copy the service file with an executable that exists on this machine."""
-    text = (DEPLOY / "hashsight.service").read_text(encoding="utf-8")
-    copy = tmp_path / "hashsight.service"
+SERVICES = ("hashsight.service", "hashsight-fleet.service")
+
+
+def _with_a_program_that_exists(tmp_path: Path, name: str) -> str:
+    """Copy a service file with an executable that exists on this machine."""
+    text = (DEPLOY / name).read_text(encoding="utf-8")
+    copy = tmp_path / name
     copy.write_text(text.replace("ExecStart=/opt/hashsight/bin/hashsight", "ExecStart=/bin/true"), encoding="utf-8")
     return str(copy)
 
 
 @pytest.mark.program("systemd-analyze")
-def test_systemd_takes_the_service(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", SERVICES)
+def test_systemd_takes_the_service(tmp_path: Path, name: str) -> None:
     """`systemd-analyze verify` is silent."""
-    assert _run("systemd-analyze", "verify", _with_a_program_that_exists(tmp_path)) == ""
+    assert _run("systemd-analyze", "verify", _with_a_program_that_exists(tmp_path, name)) == ""
 
 
 @pytest.mark.program("systemd-analyze")
-def test_the_service_is_exposed_to_little(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", SERVICES)
+def test_the_service_is_exposed_to_little(tmp_path: Path, name: str) -> None:
     """The service's exposure is at most 2.0 of 10 by systemd's own measure."""
-    service = _with_a_program_that_exists(tmp_path)
+    service = _with_a_program_that_exists(tmp_path, name)
     output = _run("systemd-analyze", "security", "--offline=true", "--threshold=20", "--no-pager", service)
-    assert float(re.findall(r"exposure level for hashsight.service: ([\d.]+)", output)[0]) <= 2.0
+    assert float(re.findall(rf"exposure level for {name}: ([\d.]+)", output)[0]) <= 2.0
 
 
 def test_the_service_and_its_configuration_agree_on_paths() -> None:
@@ -163,6 +180,19 @@ def test_the_service_and_its_configuration_agree_on_paths() -> None:
     assert config.api.state_file is not None
     assert {config.history.file.parent, config.api.state_file.parent} == {Path("/var/lib/hashsight")}
     assert "--config /etc/hashsight/site.toml" in service
+    assert "\nLimitCORE=0\n" in service
+    assert int(re.findall(r"\nWatchdogSec=(\d+)\n", service)[0]) > 30
+
+
+def test_the_fleets_service_and_its_configuration_agree_on_paths() -> None:
+    """It reads its file and its secrets where the example says; its watchdog allows more than 30 s."""
+    service = (DEPLOY / "hashsight-fleet.service").read_text(encoding="utf-8")
+    config = load_fleet(DEPLOY / "fleet.example.toml")
+    assert "--sites /etc/hashsight/fleet.toml" in service
+    secrets = {site.password_file for site in config.site if site.password_file is not None}
+    assert {each.parent for each in secrets} == {Path("/run/credentials/hashsight-fleet.service")}
+    assert all(f"LoadCredential={each.name}:" in service for each in secrets)
+    assert "StateDirectory" not in service
     assert "\nLimitCORE=0\n" in service
     assert int(re.findall(r"\nWatchdogSec=(\d+)\n", service)[0]) > 30
 
@@ -253,3 +283,30 @@ def test_install_makes_an_agent_of_its_own(tmp_path: Path) -> None:
     )
     assert ran.stdout.strip() == str(to / "app/agent/__init__.py")
     assert not (to / "app.old").exists()
+
+
+@pytest.mark.parametrize(
+    ("file", "illness", "status"),
+    [
+        ("", None, 0),
+        ("", "nothing was polled for 60 s", 1),
+        (USERS, None, 0),
+        (TLS, None, 0),
+        (TLS + USERS, None, 0),
+        (TLS, "nothing was polled for 60 s", 1),
+    ],
+)
+async def test_the_health_check_knows_a_login_from_an_illness(
+    file: str, illness: str | None, status: int, tmp_path: Path
+) -> None:
+    """An agent that asks for a login or speaks TLS is alive; one that says it is ill is not."""
+    Authority(tmp_path, "ca").sign("server")
+    async with served(written(tmp_path, file), illness=lambda: illness) as port:
+        command = (sys.executable, str(DEPLOY / "healthcheck.py"), f"127.0.0.1:{port}")
+        assert await (await asyncio.create_subprocess_exec(*command)).wait() == status
+
+
+async def test_the_health_check_finds_nobody_dead() -> None:
+    """Where nothing listens, nothing is alive."""
+    command = (sys.executable, str(DEPLOY / "healthcheck.py"), f"127.0.0.1:{free_port()}")
+    assert await (await asyncio.create_subprocess_exec(*command)).wait() == 1

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -11,6 +12,8 @@ from exporter_cases import AT, entry, gone_silent, reading, status
 from agent.errors import DeadlineError
 from agent.exporters.prometheus.store import Metrics
 from agent.exporters.web import server as web
+from agent.exporters.web.curtailment_api import CurtailmentApi
+from agent.site.curtailment.book import CurtailmentBook
 from agent.site.ledger.entries import Place
 from agent.site.status import UnitStatus
 from agent.site.totals import site_figures
@@ -52,7 +55,9 @@ async def served(shown: web.Source | None = None, **bounds: Any) -> AsyncIterato
     """Serve on a free loopback port, and yield a client with that base address."""
     async with (
         web.serve(shown or source(), "127.0.0.1", 0, **bounds) as (host, port),
-        aiohttp.ClientSession(f"http://{host}:{port}", auto_decompress=False) as client,
+        aiohttp.ClientSession(
+            f"http://{host}:{port}", auto_decompress=False, headers={"Accept-Encoding": "identity"}
+        ) as client,
     ):
         yield client
 
@@ -62,3 +67,9 @@ async def get_json(client: aiohttp.ClientSession, path: str) -> Any:
     async with client.get(path) as response:
         assert (response.status, response.content_type) == (200, "application/json")
         return await response.json()
+
+
+def curtailment_api(folder: Path) -> CurtailmentApi:
+    """Return the API of a site without curtailments."""
+    book = CurtailmentBook(folder / "state.json", site="nd-1", windows=(), entries=tuple, wall=lambda: AT)
+    return CurtailmentApi("nd-1", book, units=tuple, wall=lambda: AT, clock=lambda: 1000.0)

@@ -21,6 +21,10 @@ TokenFile = Annotated[
     Path | None, typer.Option("--token-file", help="File with the agent's token; overrides the configuration's.")
 ]
 
+CaFile = Annotated[
+    Path | None, typer.Option("--ca-file", help="Authorities to trust for https; default: the system's.")
+]
+
 
 @command(app)
 def start(
@@ -28,6 +32,7 @@ def start(
     config: OptionalConfigPath = None,
     url: Url = None,
     token_file: TokenFile = None,
+    ca_file: CaFile = None,
     target_percent: Annotated[
         float, typer.Option("--target", min=0, max=99.9, help="Share left hashing, in percent of nameplate.")
     ] = 0.0,
@@ -56,6 +61,7 @@ def stop(
     config: OptionalConfigPath = None,
     url: Url = None,
     token_file: TokenFile = None,
+    ca_file: CaFile = None,
     stop_all: Annotated[bool, typer.Option("--all", help="Stop every ordered event that has not ended.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -64,6 +70,11 @@ def stop(
 
 @command(app, "list")
 def list_events(
-    *, config: OptionalConfigPath = None, url: Url = None, token_file: TokenFile = None, as_json: Json = False
+    *,
+    config: OptionalConfigPath = None,
+    url: Url = None,
+    token_file: TokenFile = None,
+    ca_file: CaFile = None,
+    as_json: Json = False,
 ) -> None:
     """Print declared curtailments, the units that still hash, and the units that did not come back."""

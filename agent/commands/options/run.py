@@ -1,5 +1,8 @@
 """Options of `hashsight run`."""
 
+from pathlib import Path
+from typing import Annotated
+
 import typer
 
 from agent.commands.deferred import command
@@ -9,7 +12,17 @@ app = typer.Typer(add_completion=False)
 
 
 @command(app)
-def run(config: ConfigPath) -> None:
+def run(
+    config: ConfigPath,
+    *,
+    web_config_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--web.config.file",
+            help="TLS, users and limits, in the form of Prometheus' exporters; see [web] config_file.",
+        ),
+    ] = None,
+) -> None:
     """Watch a site: poll its units, serve /metrics, the JSON API and the status page.
 
     SIGTERM stops it within five seconds. SIGHUP reloads configuration and ledger, all or nothing.

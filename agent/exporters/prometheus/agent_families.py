@@ -233,6 +233,11 @@ _AGENT: tuple[Family[AgentNumbers] | Timing, ...] = (
         lambda own: (((), own.reloaded_at),),
     ),
     _own(
+        "miner_agent_web_config_last_reload_successful",
+        "1 if the web configuration file is in force as it stands, 0 if its last good content is; absent without one.",
+        lambda own: (((), own.web_config_in_force()),),
+    ),
+    _own(
         "miner_agent_curtailments_kept",
         "1 while declared curtailments are on disk, 0 while they cannot be written or read; absent until first tried.",
         lambda own: (((), own.curtailments_kept()),),

@@ -63,6 +63,7 @@ class AgentNumbers:
         unread_fields: Returns how many fields of units' replies nobody reads; None until it is set.
         http_refused: Clients that the web server turned away, by reason.
         curtailments_kept: Returns True if declared curtailments are on disk, None before the first attempt.
+        web_config_in_force: Returns True if the web configuration file is in force as it stands; None without one.
         reload_successful: True if configuration and ledger last loaded successfully; None before the first load.
         reloaded_at: Unix time of the last successful load, s.
     """
@@ -103,6 +104,7 @@ class AgentNumbers:
         self.unread_fields: Callable[[], int] | None = None
         self.http_refused = new_counts()
         self.curtailments_kept: Callable[[], bool | None] = lambda: None
+        self.web_config_in_force: Callable[[], bool | None] = lambda: None
         self.reload_successful: bool | None = None
         self.reloaded_at: float | None = None
 

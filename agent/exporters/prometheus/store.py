@@ -177,6 +177,10 @@ class Metrics:
         if is_successful:
             self.own.reloaded_at = at
 
+    def watch_web_config(self, is_in_force: Callable[[], bool]) -> None:
+        """Export whether the web configuration file is in force as it stands."""
+        self.own.web_config_in_force = is_in_force
+
     def watch_identity(self, identity: Callable[[], IdentityFigures]) -> None:
         """Export the identity figures that `identity` returns."""
         self.own.identity = identity

@@ -12,13 +12,16 @@ _ASKED_FOR_S = 1.0
 _ASKED_BYTES = 1024
 
 
-async def bind(factory: Callable[[], asyncio.BaseProtocol], host: str, port: int) -> asyncio.Server:
+async def bind(
+    factory: Callable[[], asyncio.BaseProtocol], host: str, port: int, *, setting: str = SETTING
+) -> asyncio.Server:
     """Return a server that listens at an address.
 
     Args:
         factory: Makes the protocol of a connection.
         host: Address to bind.
         port: Port to bind; 0 takes a free one.
+        setting: The configuration key that names the address, for messages.
 
     Raises:
         AgentError: The address cannot be bound; the message says who holds it, or why not, and names the setting.
@@ -30,13 +33,13 @@ async def bind(factory: Callable[[], asyncio.BaseProtocol], host: str, port: int
         match error.errno:
             case errno.EADDRINUSE:
                 holder = "another agent" if await _is_agent(host, port) else "another program"
-                reason = f"{holder} holds {endpoint} ({SETTING}); stop it, or listen on another port"
+                reason = f"{holder} holds {endpoint} ({setting}); stop it, or listen on another port"
             case errno.EADDRNOTAVAIL:
-                reason = f"this machine has no address {host} ({SETTING} = {str(endpoint)!r})"
+                reason = f"this machine has no address {host} ({setting} = {str(endpoint)!r})"
             case errno.EACCES:
-                reason = f"only root may listen on port {port} ({SETTING} = {str(endpoint)!r}); take one above 1023"
+                reason = f"only root may listen on port {port} ({setting} = {str(endpoint)!r}); take one above 1023"
             case _:
-                reason = f"{endpoint} cannot be listened on ({SETTING}): {error.strerror or error}"
+                reason = f"{endpoint} cannot be listened on ({setting}): {error.strerror or error}"
         raise AgentError(reason) from error
 
 

@@ -13,6 +13,8 @@ from typing import Protocol
 
 from aiohttp import web
 
+from agent.exporters.web.threads import in_thread
+
 SLICE_BYTES = 64 * 1024
 # Other tasks run at least once per this many bytes, however fast a client reads.
 YIELD_BYTES = 1 << 20
@@ -21,6 +23,7 @@ MAX_BODY_BYTES = 64 << 20
 # Answers take a core each while they are made, and the event loop needs its share of the interpreter. Reading months of
 # history takes seconds of a disk. Scrapes take no turn: those of one kind share a body.
 TURNS: Mapping[str, int] = {"answer": 2, "history": 1}
+PACKED_AT_ONCE = 2
 # Half of Prometheus' default scrape timeout.
 ROOM_WAIT_S = 5.0
 # A client that took nothing for so long, or is as far behind the pace that meets its deadline, is cut for room.
@@ -102,6 +105,7 @@ class Bodies:
         # By identity: a scrape is one object for all that share it.
         self._senders: dict[int, int] = {}
         self._freed = asyncio.Event()
+        self._packing = asyncio.Semaphore(PACKED_AT_ONCE)
 
     async def room(self) -> None:
         """Wait until another body may be made.
@@ -127,6 +131,16 @@ class Bodies:
             yield
         finally:
             self._making[kind] -= 1
+            self._signal()
+
+    async def packed(self, body: bytes, pack: Callable[[bytes], bytes]) -> bytes:
+        """Return a body after `pack`, which works in a thread, few at a time; meanwhile it counts as under way."""
+        self.bytes_under_way += len(body)
+        try:
+            async with self._packing:
+                return await in_thread(lambda: pack(body))
+        finally:
+            self.bytes_under_way -= len(body)
             self._signal()
 
     def admit(self, body: bytes) -> None:

@@ -1,11 +1,11 @@
-"""Curtailments over HTTP: callers with the bearer token may list, start and stop them.
+"""Curtailments over HTTP: callers with a login or token may list them, operators may start and stop them.
 
     GET    /api/v1/curtailments         all declared events, with stragglers and units that were not restored
     POST   /api/v1/curtailments         an order as in `agent.site.curtailment.orders.StartOrder`; 201 with the event
     DELETE /api/v1/curtailments/{id}    stops an event, or calls it off before its start; 200 with the event
 
-Without a configured token every request is refused. An order only changes the cause assigned to a shortfall: the agent
-never writes to a unit.
+Without a configured token or operator every change is refused. An order only changes the cause assigned to a shortfall:
+the agent never writes to a unit.
 """
 
 import asyncio
@@ -14,13 +14,10 @@ from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-import structlog
 from aiohttp import web
 
-from agent.exporters.http_refusals import HttpRefusal
-from agent.exporters.web.bearer import Token
 from agent.exporters.web.curtailment_answers import curtailment_answer, curtailment_list_answer
-from agent.exporters.web.listener import REFUSED
+from agent.exporters.web.listener import DOOR, REFUSED
 from agent.exporters.web.rate_limit import Limiter
 from agent.exporters.web.responses import json_error, json_response
 from agent.exporters.web.threads import retrieve
@@ -30,15 +27,10 @@ from agent.site.curtailment.orders import OrderError, Refusal, read_order
 from agent.site.event_figures import EventFigures, event_figures
 from agent.site.status import UnitStatus
 
-log = structlog.get_logger(__name__)
-
 T = TypeVar("T")
 
 PATH = "/api/v1/curtailments"
 SOURCE = "api"
-# Ten wrong tokens, then one every six seconds; the right one always passes. This limit keeps the log short: what makes
-# guessing hopeless is the token's length.
-WRONG_TOKEN_BURST, WRONG_TOKEN_REFILL_S = 10, 6.0
 # Every order costs a write and a flush of the disk.
 CHANGE_BURST, CHANGE_REFILL_S = 30, 2.0
 
@@ -52,12 +44,11 @@ _STATUS = {
 
 
 class CurtailmentApi:
-    """The routes for curtailments, their authentication and their rate limits.
+    """The routes for curtailments and their rate limit.
 
     Args:
         site: Name of the site.
         book: Carries out orders.
-        token: Returns the token that callers must send; None refuses every request.
         units: Returns the status of every deployed unit.
         wall: Unix time, s.
         clock: Monotonic clock, s.
@@ -69,7 +60,6 @@ class CurtailmentApi:
         site: str,
         book: CurtailmentBook,
         *,
-        token: Callable[[], Token | None],
         units: Callable[[], Iterable[UnitStatus]],
         wall: Callable[[], float],
         clock: Callable[[], float],
@@ -78,10 +68,8 @@ class CurtailmentApi:
         self._passive = passive
         self._site = site
         self._book = book
-        self._token = token
         self._units = units
         self._wall = wall
-        self._wrong_tokens = Limiter(burst=WRONG_TOKEN_BURST, refill_s=WRONG_TOKEN_REFILL_S, clock=clock)
         self._orders: set[asyncio.Task[Any]] = set()
         self._changes = Limiter(burst=CHANGE_BURST, refill_s=CHANGE_REFILL_S, clock=clock)
 
@@ -146,12 +134,10 @@ class CurtailmentApi:
 
     def _refusal(self, request: web.Request, *, is_change: bool = False) -> web.Response | None:
         """Return the answer that turns this caller away, or None if the caller may continue."""
-        token = self._token()
-        if token is None:
-            return json_error(403, "refused: no token is configured ([api] token_file)")
-        # The token first: callers with the right one often share an address, a proxy's, with callers without.
-        if not token.is_shown_by(request.headers.get("Authorization", "")):
-            return self._wrong_token(request)
+        door, refused = request.app[DOOR], request.app[REFUSED]
+        turned_away = door.operator_refusal(request, refused) if is_change else door.stranger_refusal(request, refused)
+        if turned_away is not None:
+            return turned_away
         if is_change:
             passive = self._passive()
             if passive is not None:
@@ -161,18 +147,6 @@ class CurtailmentApi:
                 return _too_many(wait_s)
             self._changes.spend("")
         return None
-
-    def _wrong_token(self, request: web.Request) -> web.Response:
-        """Return the answer to a caller without the token: at first the reason, then only when to try again."""
-        request.app[REFUSED][HttpRefusal.TOKEN] += 1
-        caller = request.remote or ""
-        wait_s = self._wrong_tokens.wait_s(caller)
-        if wait_s > 0:
-            return _too_many(wait_s)
-        self._wrong_tokens.spend(caller)
-        log.warning("wrong token", caller=caller, method=request.method)
-        reason = "a bearer token is needed: Authorization: Bearer ..."
-        return json_error(401, reason, {"WWW-Authenticate": 'Bearer realm="hashsight"'})
 
 
 def _too_many(wait_s: float) -> web.Response:

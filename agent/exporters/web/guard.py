@@ -1,4 +1,4 @@
-"""A guard in front of aiohttp: limits on open connections, and a deadline for the head of a request.
+"""A guard in front of aiohttp: limits on open connections, TLS, and a deadline for the head of a request.
 
 aiohttp sets no deadline for the head: a client that sends it byte by byte keeps its connection for as long as it likes.
 The guard is an asyncio protocol that wraps aiohttp's. It passes every call on, aborts slow connections, and uses no
@@ -6,16 +6,21 @@ private part of aiohttp.
 
 At a limit a new connection takes the place of another: the one that has waited longest for a request, or else the one
 whose client has read nothing of its answer for longest. A request at work gives way to none.
+
+TLS begins behind the guard, so that its limits hold for connections in their handshake too.
 """
 
 import asyncio
 import socket
+import ssl
 from collections import Counter
 from collections.abc import Callable
 from typing import cast
 
 from agent.exporters.http_refusals import HttpRefusal
 from agent.exporters.web.bodies import Sending
+from agent.exporters.web.door.tls_link import TlsLink
+from agent.exporters.web.door.tls_server import ServerTls
 
 # One address leaves a quarter of all places to others.
 ADDRESS_SHARE = 0.75
@@ -31,6 +36,7 @@ class Guard:
         max_connections: Limit of open connections; one address may have three quarters of them.
         header_deadline_s: Time from the first byte, or from connecting, to the complete head of a request.
         refused: Counts of the clients turned away, by reason.
+        tls: Returns how a new connection is to be encrypted; None if it is not.
     """
 
     def __init__(
@@ -40,8 +46,10 @@ class Guard:
         max_connections: int,
         header_deadline_s: float,
         refused: Counter[str],
+        tls: Callable[[], ServerTls | None] = lambda: None,
     ) -> None:
         self.factory = factory
+        self.tls = tls
         self.max_connections = max_connections
         self.max_by_address = max(1, int(max_connections * ADDRESS_SHARE))
         self.header_deadline_s = header_deadline_s
@@ -137,7 +145,11 @@ class GuardedConnection(asyncio.Protocol):
         self.sending: Sending | None = None
         self._guard = guard
         self._inner: asyncio.Protocol | None = None
+        # The connection, and what the inner protocol writes to: the same, or TLS over it.
+        self._wire: asyncio.Transport | None = None
         self._transport: asyncio.Transport | None = None
+        self._link: TlsLink | None = None
+        self._tls: ServerTls | None = None
         self._deadline: asyncio.TimerHandle | None = None
         self._is_busy = False
 
@@ -160,16 +172,16 @@ class GuardedConnection(asyncio.Protocol):
     def end(self) -> None:
         """Close the connection and drop unsent data."""
         self._disarm()
-        if self._transport is not None:
-            self._transport.abort()
+        if self._wire is not None:
+            self._wire.abort()
 
     def give_way(self) -> None:
         """Close the connection for another; one with unsent data is closed without waiting for its client."""
         self._disarm()
-        if self._transport is None:
+        if self._wire is None:
             return
-        if self._is_busy or self._transport.get_write_buffer_size():
-            self._transport.abort()
+        if self._transport is None or self._is_busy or self._wire.get_write_buffer_size():
+            self._wire.abort()
         else:
             self._transport.close()
 
@@ -192,24 +204,67 @@ class GuardedConnection(asyncio.Protocol):
         if not self._guard.admit(self):
             transport.abort()
             return
-        self._transport = transport
+        self._wire = transport
         # An answer has ended when the kernel has all of it, so that its deadline covers its last byte too.
         transport.set_write_buffer_limits(high=0)
         transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
-        self._inner = self._guard.factory()
         self._arm()
+        self._tls = self._guard.tls()
+        if self._tls is None:
+            self._begin(transport)
+        else:
+            self._link = TlsLink(transport, self._tls.context)
+
+    def _begin(self, transport: asyncio.Transport) -> None:
+        """Hand the connection to the protocol that is guarded."""
+        self._transport = transport
+        self._inner = self._guard.factory()
         self._inner.connection_made(transport)
+
+    def _decrypted(self, link: TlsLink, data: bytes) -> bytes:
+        """Return the plain text in what came over a connection with TLS; the handshake has none."""
+        try:
+            text = link.receive(data)
+        except ssl.SSLError:
+            self._refuse_handshake()
+            return b""
+        if link.is_up and self._inner is None and self._tls is not None:
+            if not self._tls.welcomes(link.get_extra_info("peercert")):
+                self._refuse_handshake()
+                return b""
+            self._begin(link)
+        return text
+
+    def _refuse_handshake(self) -> None:
+        if self._inner is None:
+            self._guard.refused[HttpRefusal.HANDSHAKE] += 1
+        self._disarm()
+        if self._wire is not None:
+            self._wire.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Free the place of this connection."""
+        if self._link is not None and not self._link.is_up and self._deadline is not None:
+            self._guard.refused[HttpRefusal.HANDSHAKE] += 1
         self._disarm()
         self._guard.release(self)
+        self._wire = self._transport = None
         if self._inner is not None:
             self._inner.connection_lost(exc)
             self._inner = None
-            self._transport = None
 
     def data_received(self, data: bytes) -> None:
+        """Pass on what came, decrypted if need be."""
+        if self._link is None:
+            self._receive(data)
+        elif not self._link.is_closing():
+            text = self._decrypted(self._link, data)
+            if text:
+                self._receive(text)
+            if self._link.is_ended:
+                self._link.close()
+
+    def _receive(self, data: bytes) -> None:
         """Start the deadline at the first byte of a request."""
         if self._inner is None:
             return

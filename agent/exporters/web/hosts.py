@@ -27,12 +27,13 @@ def normal_name(name: str) -> str:
     return name.rstrip(".").lower()
 
 
-def refusal(authority: str, names: Collection[str]) -> tuple[int, str] | None:
+def refusal(authority: str, names: Collection[str], *, setting: str = "web.hosts") -> tuple[int, str] | None:
     """Return status and reason if a request for `authority` is refused; None if it is served.
 
     Args:
         authority: Host with or without a port, from a ``Host`` header; empty if the client sent none.
         names: The names that are served, as `normal_name` returns them. IP addresses are always served.
+        setting: The configuration key that names them, for messages.
     """
     parts = _AUTHORITY.fullmatch(authority)
     if parts is None:
@@ -41,7 +42,7 @@ def refusal(authority: str, names: Collection[str]) -> tuple[int, str] | None:
     if not host or host in names or _is_address(host):
         return None
     shown = ascii(host[:_SHOWN_CHARS])
-    return 421, f"this agent does not answer for {shown}: use its IP address, or add the name to web.hosts"
+    return 421, f"this agent does not answer for {shown}: use its IP address, or add the name to {setting}"
 
 
 def _is_address(host: str) -> bool:

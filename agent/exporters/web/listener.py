@@ -20,6 +20,8 @@ from agent.exporters.http_refusals import HttpRefusal
 from agent.exporters.web import hosts
 from agent.exporters.web.binding import bind
 from agent.exporters.web.bodies import ROOM_WAIT_S, Bodies, BusyError
+from agent.exporters.web.compression import compress
+from agent.exporters.web.door.door import Door
 from agent.exporters.web.guard import Guard, GuardedConnection
 from agent.exporters.web.responses import error_response, text_response
 
@@ -51,30 +53,37 @@ _REASONS = {404: "nothing at this address"}
 
 REFUSED: web.AppKey[Counter[str]] = web.AppKey("refused", Counter)
 BODIES: web.AppKey[Bodies] = web.AppKey("bodies", Bodies)
+DOOR: web.AppKey[Door] = web.AppKey("door", Door)
+_SECTION: web.AppKey[str] = web.AppKey("section", str)
 _NAMES: web.AppKey[Callable[[], Collection[str]]] = web.AppKey("names")
 
 
-def new_application(names: Callable[[], Collection[str]], refused: Counter[str]) -> web.Application:
+def new_application(
+    names: Callable[[], Collection[str]], refused: Counter[str], door: Door | None = None, *, section: str = "web"
+) -> web.Application:
     """Return an application without routes that keeps the limits of this module.
 
     Args:
         names: Returns the names under which it answers, besides IP addresses and the names of this machine.
         refused: Counts of the clients turned away, by reason.
+        door: TLS, users, tokens and roles; by default everyone may read and nobody may change anything.
+        section: Section of the configuration with the keys ``listen`` and ``hosts``, for messages.
     """
     app = web.Application(middlewares=[_watch], client_max_size=MAX_REQUEST_BYTES)
     own = hosts.own_names()
     app[_NAMES] = lambda: own.union(map(hosts.normal_name, names()))
     app[BODIES] = Bodies(time.monotonic)
     app[REFUSED] = refused
+    app[DOOR] = door or Door()
+    app[_SECTION] = section
     app.on_response_prepare.append(_secure)
     return app
 
 
-async def _secure(_: web.Request, response: web.StreamResponse) -> None:
+async def _secure(request: web.Request, response: web.StreamResponse) -> None:
     """Set the headers of every answer, those that aiohttp gives before the middleware included, such as 417."""
     response.headers.setdefault("Cache-Control", "no-store")
-    for name, value in SECURITY_HEADERS.items():
-        response.headers[name] = value
+    response.headers.update({**SECURITY_HEADERS, **request.app[DOOR].headers()})
 
 
 @asynccontextmanager
@@ -113,9 +122,13 @@ async def listen(
             auto_decompress=False,
         )
         guard = Guard(
-            factory, max_connections=max_connections, header_deadline_s=header_deadline_s, refused=app[REFUSED]
+            factory,
+            max_connections=max_connections,
+            header_deadline_s=header_deadline_s,
+            refused=app[REFUSED],
+            tls=app[DOOR].tls,
         )
-        server = await bind(guard, host, port)
+        server = await bind(guard, host, port, setting=f"{app[_SECTION]}.listen")
         try:
             bound: Any = server.sockets[0].getsockname()
             log.info("web listening", host=bound[0], port=bound[1])
@@ -142,7 +155,12 @@ async def _watch(
     deadline = asyncio.get_running_loop().call_later(ANSWER_DEADLINE_S, connection.abort)
     response: web.StreamResponse = web.Response(status=503)
     try:
-        response = _refusal(request) or await _answer(request, handler)
+        response = (
+            _refusal(request)
+            or await request.app[DOOR].refusal(request, request.app[REFUSED])
+            or await _answer(request, handler)
+        )
+        await compress(request, response, request.app[BODIES])
         # Sent here and not by aiohttp, so that the deadline covers a slow reader.
         await request.app[BODIES].send(request, response, connection, deadline_s=ANSWER_DEADLINE_S)
     except ConnectionError:
@@ -160,7 +178,7 @@ def _refusal(request: web.Request) -> web.Response | None:
         # A target with a host of its own overrides the header (RFC 9112, section 3.2.2). It comes without brackets.
         authorities = [*authorities, f"[{request.host}]" if ":" in request.host else request.host]
     for authority in authorities:
-        refused = hosts.refusal(authority, request.app[_NAMES]())
+        refused = hosts.refusal(authority, request.app[_NAMES](), setting=f"{request.app[_SECTION]}.hosts")
         if refused is not None:
             request.app[REFUSED][HttpRefusal.HOST] += 1
             return _closing(error_response(request, *refused))
@@ -188,11 +206,12 @@ async def _answer(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
     refused = request.match_info.http_exception
-    if request.method not in {"GET", "HEAD"} and refused is not None:
+    is_known = isinstance(refused, web.HTTPMethodNotAllowed)
+    if is_known or (refused is not None and request.method not in {"GET", "HEAD"}):
         allowed = refused.allowed_methods if isinstance(refused, web.HTTPMethodNotAllowed) else {"GET", "HEAD"}
-        methods = ", ".join(sorted(allowed))
-        reason = f"only {methods.replace(', ', ' and ')} are allowed here"
-        return error_response(request, 405, reason, {"Allow": methods})
+        methods = sorted(allowed)
+        reason = f"only {' and '.join(methods)} {'is' if len(methods) == 1 else 'are'} allowed here"
+        return error_response(request, 405, reason, {"Allow": ", ".join(methods)})
     try:
         return await handler(request)
     except web.HTTPException as error:

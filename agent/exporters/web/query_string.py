@@ -4,23 +4,23 @@ from collections.abc import Collection, Iterable
 
 from agent.errors import QueryError
 
-_VALUE_CHARS = 128
+MAX_VALUE_CHARS = 128
 
 
 def read_parameters(parameters: Iterable[tuple[str, str]], names: Collection[str]) -> dict[str, str]:
     """Return the values by name.
 
     Raises:
-        QueryError: For the first parameter that is unknown, repeated, longer than `_VALUE_CHARS` or not UTF-8.
+        QueryError: For the first parameter that is unknown, repeated, longer than `MAX_VALUE_CHARS` or not UTF-8.
     """
     given: dict[str, str] = {}
     for name, value in parameters:
         if name not in names:
-            raise QueryError(f"unknown parameter {name[:_VALUE_CHARS]!r}: expected one of {', '.join(names)}")
+            raise QueryError(f"unknown parameter {name[:MAX_VALUE_CHARS]!r}: expected one of {', '.join(names)}")
         if name in given:
             raise QueryError(f"{name} is given twice")
-        if len(value) > _VALUE_CHARS:
-            raise QueryError(f"{name} is longer than {_VALUE_CHARS} characters")
+        if len(value) > MAX_VALUE_CHARS:
+            raise QueryError(f"{name} is longer than {MAX_VALUE_CHARS} characters")
         if not _is_text(value):
             raise QueryError(f"{name} is not UTF-8")
         given[name] = value

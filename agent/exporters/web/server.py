@@ -15,11 +15,14 @@ import msgspec
 from aiohttp import web
 
 from agent.errors import HistoryError, QueryError
+from agent.exporters.web.csv_routes import csv_routes
 from agent.exporters.web.discovery_answers import discovery_answer
 from agent.exporters.web.history_api import parse_history_query
 from agent.exporters.web.identity_answers import identity_answer
 from agent.exporters.web.listener import BODIES, HEADER_DEADLINE_S, MAX_CONNECTIONS, listen, new_application
+from agent.exporters.web.openapi.answer import OPENAPI, answer_openapi
 from agent.exporters.web.page_routes import page_routes
+from agent.exporters.web.reload_api import reload_routes
 from agent.exporters.web.responses import error_response, json_response, text_response
 from agent.exporters.web.site_answers import schema, site_answer
 from agent.exporters.web.source import SOURCE, Source
@@ -159,15 +162,20 @@ def _schema_body() -> bytes:
 
 
 def _application(source: Source) -> web.Application:
-    app = new_application(source.hosts, source.refused)
+    app = new_application(source.hosts, source.refused, source.door)
     app[SOURCE] = source
     app.add_routes(
         [
             *page_routes(),
+            *csv_routes(),
+            web.get(OPENAPI, answer_openapi),
             web.get("/metrics", _metrics),
             web.get("/metrics/site", _metrics),
             web.get("/healthz", _healthz),
             web.get("/readyz", _readyz),
+            web.get("/-/healthy", _healthz),
+            web.get("/-/ready", _readyz),
+            *(reload_routes(source.reload) if source.reload else ()),
             web.get("/api/v1/site", _site),
             web.get("/api/v1/units", _unit_list),
             web.get("/api/v1/units/{unit_id}", _unit),

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from agent.exporters.http_refusals import new_counts
 from agent.exporters.web.curtailment_api import CurtailmentApi
+from agent.exporters.web.door.door import Door
 from agent.exporters.web.history_api import HistoryAnswer, HistoryQuery
 from agent.exporters.web.site_answers import Role
 from agent.hil.discovery.figures import DiscoveryFigures
@@ -72,6 +73,8 @@ class Source:
             history is kept.
         trends: Reads the site's trends up to a Unix time from history; called in a thread. None if no history is kept.
         web_port: Returns the port of the units' own web pages.
+        door: TLS, users, tokens and roles.
+        reload: Reads the agent's files again; returns why they were refused, or None. None if nothing can be reloaded.
     """
 
     name: str
@@ -106,6 +109,8 @@ class Source:
     unit_changes: Callable[[str, float], Sequence[Change]] | None = None
     trends: Callable[[float], Trends] | None = None
     web_port: Callable[[], int] = lambda: 80
+    door: Door = field(default_factory=Door)
+    reload: Callable[[], Awaitable[str | None]] | None = None
 
 
 SOURCE: web.AppKey[Source] = web.AppKey("source", Source)

@@ -29,7 +29,7 @@ class UnreadFieldAnswer(msgspec.Struct, frozen=True, kw_only=True):
     first_seen_at: datetime
 
 
-class FirmwareAnswer(msgspec.Struct, frozen=True, kw_only=True):
+class UnreadFirmwareAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """A firmware of a model, as units tell it.
 
     Attributes:
@@ -54,7 +54,7 @@ class UnreadAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     now: datetime
-    firmwares: list[FirmwareAnswer]
+    firmwares: list[UnreadFirmwareAnswer]
     other_units: int
 
 
@@ -67,8 +67,8 @@ def unread_answer(figures: UnreadFigures, now: float) -> UnreadAnswer:
     )
 
 
-def _firmware(fields: FirmwareFields) -> FirmwareAnswer:
-    return FirmwareAnswer(
+def _firmware(fields: FirmwareFields) -> UnreadFirmwareAnswer:
+    return UnreadFirmwareAnswer(
         model=fields.of.model,
         firmware=fields.of.firmware,
         units=fields.units,

@@ -19,7 +19,8 @@ from web_cases import until
 from agent.exporters.prometheus.store import Metrics
 from agent.exporters.web import server as web
 from agent.exporters.web.bearer import Token
-from agent.exporters.web.curtailment_api import CHANGE_BURST, PATH, WRONG_TOKEN_BURST, CurtailmentApi
+from agent.exporters.web.curtailment_api import CHANGE_BURST, PATH, CurtailmentApi
+from agent.exporters.web.door.door import WRONG_TOKEN_BURST, Door
 from agent.exporters.web.pages.curtailment_card import curtailment_card
 from agent.exporters.web.pages.frame import UTC_ZONE
 from agent.exporters.web.rate_limit import Limiter
@@ -75,8 +76,9 @@ async def served(folder: Path, token: Token | None = TOKEN) -> AsyncIterator[Sit
             tracker.record(again, clock_s=0.0)
 
     book.on_change = judge_again
-    api = CurtailmentApi("nd-1", book, token=lambda: token, units=tracker.statuses, wall=wall, clock=clock)
+    api = CurtailmentApi("nd-1", book, units=tracker.statuses, wall=wall, clock=clock)
     source = web.Source(
+        door=Door(token=lambda: token, clock=clock),
         name="nd-1",
         version="1.2.3",
         scrape=Metrics("nd-1", version="1.2.3", clock=clock).scrape,

@@ -15,13 +15,13 @@ from exporter_cases import AT
 from history_cases import hours, write
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from web_site import served, source
+from web_site import curtailment_api, served, source
 
 from agent.exporters.web import server as web
 from agent.exporters.web.bearer import Token
-from agent.exporters.web.curtailment_api import PATH, CurtailmentApi
+from agent.exporters.web.curtailment_api import PATH
+from agent.exporters.web.door.door import Door
 from agent.exporters.web.history_api import answer_history
-from agent.site.curtailment.book import CurtailmentBook
 
 TOKEN = Token(text="s3cr3t-0123456789")
 ROUTES = (
@@ -42,14 +42,16 @@ ROUTES = (
     "/api/v1/discovery",
     "/api/v1/unread",
     "/api/v1/schema",
+    "/-/healthy",
+    "/-/ready",
+    "/api/v1/openapi.json",
+    "/api/v1/units.csv",
+    "/api/v1/history.csv",
+    "/api/v1/identity.csv",
+    "/api/v1/discovery.csv",
+    f"{PATH}.csv",
     PATH,
 )
-
-
-def curtailments(folder: Path) -> CurtailmentApi:
-    """Return the API of a site without curtailments, which takes `TOKEN`."""
-    book = CurtailmentBook(folder / "state.json", site="nd-1", windows=(), entries=tuple, wall=lambda: AT)
-    return CurtailmentApi("nd-1", book, token=lambda: TOKEN, units=tuple, wall=lambda: AT, clock=lambda: 1000.0)
 
 
 @asynccontextmanager
@@ -58,7 +60,11 @@ async def whole_site(folder: Path) -> AsyncIterator[int]:
     path = folder / "history.sqlite"
     if not path.exists():
         write(path, hours(int(AT) - 7200, int(AT)))
-    shown = source(history=lambda *asked: answer_history(path, "nd-1", *asked), curtailments=curtailments(folder))
+    shown = source(
+        history=lambda *asked: answer_history(path, "nd-1", *asked),
+        curtailments=curtailment_api(folder),
+        door=Door(token=lambda: TOKEN, clock=lambda: 1000.0),
+    )
     async with web.serve(shown, "127.0.0.1", 0) as (_, port):
         yield port
 
@@ -128,7 +134,7 @@ async def test_bodies_as_they_are_pass(headers: dict[str, str], status: int, tmp
 
 async def test_clients_turned_away_are_counted_by_reason(tmp_path: Path) -> None:
     """A foreign name, a compressed body and a wrong token each count under their reason, and nothing else does."""
-    shown = source(curtailments=curtailments(tmp_path))
+    shown = source(curtailments=curtailment_api(tmp_path), door=Door(token=lambda: TOKEN))
     async with web.serve(shown, "127.0.0.1", 0) as (_, port):
         for path, header in (
             ("/", "Host: evil.example"),

@@ -17,8 +17,10 @@ class BannerKind(IntEnum):
     CONTAINER_DARK = 2
     AGENT_LATE = 3
     HISTORY_STALE = 4
-    STANDBY = 5
-    SIMULATED = 6
+    WEB_FILE_REFUSED = 5
+    DOOR_OPEN = 6
+    STANDBY = 7
+    SIMULATED = 8
 
 
 ALARMS = frozenset(
@@ -27,6 +29,7 @@ ALARMS = frozenset(
         BannerKind.FIGURES_OUT_OF_DATE,
         BannerKind.CONTAINER_DARK,
         BannerKind.HISTORY_STALE,
+        BannerKind.WEB_FILE_REFUSED,
     }
 )
 """Banners that are announced at once; the others are notices."""
@@ -77,6 +80,8 @@ def agent_banners(
     unreadiness: str | None = None,
     lateness: str | None = None,
     history_trouble: str | None = None,
+    web_file_trouble: str | None = None,
+    exposure: str | None = None,
 ) -> tuple[Banner, ...]:
     """Return the banners about the agent itself, which every page shows.
 
@@ -87,6 +92,8 @@ def agent_banners(
         unreadiness: Why the figures are incomplete or out of date; None if they are neither.
         lateness: How many units the agent did not look at in time, in words; None if it looked at all.
         history_trouble: Why history is not being written; None while it is, or if none is kept.
+        web_file_trouble: Why the web configuration file as it stands is not in force; None if it is.
+        exposure: What the server lacks where it listens beyond this machine; None if it lacks nothing.
     """
     shown = []
     if illness is not None:
@@ -100,6 +107,11 @@ def agent_banners(
         shown.append(Banner(BannerKind.AGENT_LATE, "This agent is late", lateness))
     if history_trouble is not None:
         shown.append(Banner(BannerKind.HISTORY_STALE, "History is not being written", history_trouble))
+    if web_file_trouble is not None:
+        text = f"{web_file_trouble}; its last good content stays in force"
+        shown.append(Banner(BannerKind.WEB_FILE_REFUSED, "The web configuration file is wrong", text))
+    if exposure is not None:
+        shown.append(Banner(BannerKind.DOOR_OPEN, "This server is open", exposure))
     return tuple(shown)
 
 

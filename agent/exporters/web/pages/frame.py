@@ -119,5 +119,7 @@ def frame_of(source: Source, *, current: str, depth: int) -> Frame:
             unreadiness=source.unreadiness(),
             lateness=source.lateness(),
             history_trouble=source.history_trouble(),
+            web_file_trouble=source.door.trouble,
+            exposure=source.door.exposure,
         ),
     )

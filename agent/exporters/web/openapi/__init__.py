@@ -1,0 +1,1 @@
+"""The description of every address for programs: OpenAPI 3.1, from the types of the answers."""

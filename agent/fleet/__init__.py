@@ -1,0 +1,1 @@
+"""Many sites side by side: their agents asked, their latest answers added up, their pages passed through."""
