@@ -24,7 +24,7 @@ import structlog
 
 from agent.errors import DeadlineError, LaneError, MisreadReplyError, PollError, drop_frames
 from agent.unit.cgminer.call import Address, Done, Outcome
-from agent.unit.foreign.process import COMMAND, Process, ProcessError, resident_bytes
+from agent.unit.foreign.process import COMMAND, FloodError, Process, ProcessError, resident_bytes
 from agent.unit.foreign.protocol import STARTED, encode_request, id_of
 from agent.unit.reading import UnitReading
 
@@ -236,9 +236,10 @@ class Lane:
         while True:
             try:
                 line = await process.read_line()
+            except FloodError as error:
+                raise _Replaced("flood", str(error)) from error
             except ProcessError as error:
-                why = "ended" if str(error).endswith("ended") else "flood"
-                raise _Replaced(why, str(error)) from error
+                raise _Replaced("ended", str(error)) from error
             number = id_of(line)
             if number is None or number not in self._asked:
                 raise _Replaced("nonsense", f"it wrote {line[:80]!r}")
