@@ -291,6 +291,29 @@ class IdentitySection(Section):
     deadline_s: Annotated[float, between(0.1, 60)] = 8.0
 
 
+class ForeignLoginSection(Section):
+    """The login of one make's units in some networks, for makes whose reports are behind one.
+
+    Attributes:
+        make: Their make, as in the ledger.
+        networks: Where they stand, within `ledger.networks`; a password is sent nowhere else.
+        user: User name.
+        password_file: File with the password.
+    """
+
+    make: Place
+    networks: Networks
+    user: Annotated[str, parsed((), parse_user)]
+    password_file: FilePath
+
+    @field_validator("networks")
+    @classmethod
+    def _require_a_network(cls, networks: tuple[Network, ...]) -> tuple[Network, ...]:
+        if not networks:
+            raise ValueError("at least one network is expected")
+        return networks
+
+
 class DiscoverySection(Section):
     """Daily looks at addresses that are not polled, for machines that are not in the ledger.
 

@@ -25,7 +25,7 @@ import structlog
 from agent.errors import DeadlineError, LaneError, MisreadReplyError, PollError, drop_frames
 from agent.unit.cgminer.call import Address, Done, Outcome
 from agent.unit.foreign.process import COMMAND, FloodError, Process, ProcessError, resident_bytes
-from agent.unit.foreign.protocol import STARTED, encode_request, id_of
+from agent.unit.foreign.protocol import STARTED, MakeLogin, encode_request, head_of
 from agent.unit.reading import UnitReading
 
 log = structlog.get_logger("agent.lane")
@@ -90,6 +90,7 @@ class Lane:
 
     Args:
         on_replaced: Called with one of `WHYS` each time a process is replaced.
+        login_of: Returns the login that the configuration gives for the unit at an address; None for none.
         command: The process's program.
         limits: When it is replaced.
         resident: Returns the memory that a process has in use, bytes.
@@ -100,12 +101,14 @@ class Lane:
         self,
         *,
         on_replaced: Callable[[str], None],
+        login_of: Callable[[Address], MakeLogin | None] = lambda _: None,
         command: Sequence[str] = COMMAND,
         limits: Limits | None = None,
         resident: Callable[[int], int] = resident_bytes,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._on_replaced, self._command, self._limits = on_replaced, command, limits or Limits()
+        self._on_replaced, self._login_of = on_replaced, login_of
+        self._command, self._limits = command, limits or Limits()
         self._resident, self._clock = resident, clock
         self._asked: dict[int, _Asked] = {}
         self._latest = STARTED
@@ -114,7 +117,7 @@ class Lane:
         self._closing: set[asyncio.Task[None]] = set()
         self._failures = 0
         self._is_down = False
-        self._started_at = self._logged_at = float("-inf")
+        self._started_at = self._logged_at = self._login_logged_at = float("-inf")
         self._unlogged = 0
 
     @property
@@ -204,7 +207,8 @@ class Lane:
             raise _Replaced("start", "it did not start in time") from error
         except ProcessError as error:
             raise _Replaced("start", str(error)) from error
-        if id_of(line) != STARTED:
+        head = head_of(line)
+        if head is None or head.id != STARTED:
             raise _Replaced("nonsense", "its first line is no start")
 
     async def _watch(self, pid: int, reading: asyncio.Task[None]) -> None:
@@ -240,18 +244,21 @@ class Lane:
                 raise _Replaced("flood", str(error)) from error
             except ProcessError as error:
                 raise _Replaced("ended", str(error)) from error
-            number = id_of(line)
-            if number is None or number not in self._asked:
+            head = head_of(line)
+            if head is None or head.id not in self._asked:
                 raise _Replaced("nonsense", f"it wrote {line[:80]!r}")
+            if head.login_refused:
+                self._note_login(self._asked[head.id].address[0])
             if self._failures and self._clock() - self._started_at >= self._limits.rest_s:
                 self._failures = 0
-            self._take(number, line)
+            self._take(head.id, line)
 
     def _send(self, number: int, asked: _Asked) -> None:
         if self._process is not None:
             asked.sent_at = self._clock()
             host, port = asked.address
-            self._process.send(encode_request(number, host, asked.want, port=port))
+            login = self._login_of(asked.address)
+            self._process.send(encode_request(number, host, asked.want, port=port, login=login))
 
     def _take(self, number: int, line: bytes) -> None:
         asked = self._asked[number]
@@ -278,6 +285,13 @@ class Lane:
     def _fail_one(self, number: int, words: str) -> None:
         if number in self._asked:
             self._finish(number, LaneError(f"pyasic's process {words}"))
+
+    def _note_login(self, host: str) -> None:
+        """Log that a unit does not take its login, once in ten minutes for all of them."""
+        now = self._clock()
+        if now - self._login_logged_at >= _LOG_AGAIN_S:
+            log.warning("login refused by a unit of another make", host=host, key="foreign_login")
+            self._login_logged_at = now
 
     def _note(self, end: _Replaced) -> None:
         """Count a replacement, and log it if it is a failure; fail what the process had in hand."""

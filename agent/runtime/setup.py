@@ -21,6 +21,7 @@ from agent.files.regular import resolved
 from agent.files.secret import read_password
 from agent.files.text import read_text
 from agent.hil.scan.ranges import Span, Targets, parse_targets
+from agent.runtime.foreign_logins import ForeignLogin, read_logins
 from agent.site.curtailment.events import Scope
 from agent.site.curtailment.orders import KnownScopes
 from agent.site.curtailment.windows import DailyWindow
@@ -52,6 +53,7 @@ class Setup:
         windows: The curtailment schedule.
         token: The bearer token that changes need; None refuses every change.
         unit_login: User and password for the units' own web pages.
+        foreign_logins: The logins of units of other makes.
         mqtt_links: The link to each MQTT broker, in the order of the configuration.
         primary_token: The bearer token of the agent that this one stands by for; None without one.
         primary_tls: The certificates to trust there; None for the system's.
@@ -65,6 +67,7 @@ class Setup:
     windows: tuple[DailyWindow, ...] = ()
     token: Token | None = None
     unit_login: Login = FACTORY_LOGIN
+    foreign_logins: tuple[ForeignLogin, ...] = ()
     mqtt_links: tuple[Link, ...] = ()
     primary_token: Token | None = None
     primary_tls: ssl.SSLContext | None = field(default=None, repr=False)
@@ -151,6 +154,10 @@ def load_setup(path: Path, *, before: Setup | None = None, rest: Callable[[], No
         except ConfigError as error:
             mistakes.extend(error.mistakes)
     unit_login = _read(lambda: unit_login_of(config.identity), FACTORY_LOGIN, mistakes)
+    no_logins: tuple[ForeignLogin, ...] = ()
+    foreign_logins = _read(
+        lambda: read_logins(config.foreign_login, config.ledger.networks, str(path)), no_logins, mistakes
+    )
     no_links: tuple[Link, ...] = ()
     standby = config.standby
     is_standby = standby.of is not None
@@ -184,6 +191,7 @@ def load_setup(path: Path, *, before: Setup | None = None, rest: Callable[[], No
         windows=windows,
         token=token,
         unit_login=unit_login,
+        foreign_logins=foreign_logins,
         mqtt_links=mqtt_links,
         primary_token=primary_token,
         primary_tls=primary_tls,
@@ -257,7 +265,8 @@ def _other_files(path: Path, config: Config) -> list[Path]:
     ledger, api = config.ledger, config.api
     named = (path, ledger.file, ledger.models_file, api.token_file, api.state_file, config.identity.password_file)
     outboxes = (outbox_path(broker, path) for broker in config.mqtt)
-    return [each for each in (*named, *outboxes) if each is not None]
+    passwords = (section.password_file for section in config.foreign_login)
+    return [each for each in (*named, *outboxes, *passwords) if each is not None]
 
 
 def _check_windows(windows: Iterable[DailyWindow], ledger: Ledger, file: str) -> Iterator[Mistake]:
