@@ -184,6 +184,7 @@ class Agent:
     async def polling(self) -> AsyncIterator[None]:
         """Hold the sockets that polling needs while the block runs; nothing is polled yet."""
         with self._polling.connected(self.identity.polled_entries()):
+            self.metrics.watch_lane(lambda: len(self._polling.foreign.quarantine))
             self.metrics.watch_polling(lambda: self._polling.in_flight, lambda: self.poller.stretch_ratio)
             yield
 

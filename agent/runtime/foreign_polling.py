@@ -10,7 +10,8 @@ from typing import Final, Protocol
 
 from agent.config.file import Config
 from agent.runtime.foreign_logins import ForeignLogin, login_for
-from agent.runtime.lane import Lane
+from agent.runtime.lane import Lane, Limits
+from agent.runtime.quarantine import Quarantine
 from agent.site.ledger.entries import LedgerEntry
 from agent.site.poller import Bounds, Poller
 from agent.site.schedule import Schedule
@@ -27,7 +28,13 @@ BOUNDS: Final = Bounds(healthy=16, sick=16)
 class NewLane(Protocol):
     """Makes a lane."""
 
-    def __call__(self, *, on_replaced: Callable[[str], None], login_of: Callable[[Address], MakeLogin | None]) -> Lane:
+    def __call__(
+        self,
+        *,
+        on_replaced: Callable[[str], None],
+        login_of: Callable[[Address], MakeLogin | None],
+        quarantine: Quarantine,
+    ) -> Lane:
         """Return a new lane; the arguments are as of `Lane`."""
 
 
@@ -41,6 +48,10 @@ class ForeignPolling:
         on_skipped: As of `Poller`.
         on_replaced: As of `Lane`.
         new_lane: Makes a lane.
+
+    Attributes:
+        quarantine: Units whose answers fail the process; outlives a lane.
+        pace_ratio: As of `Polling`.
     """
 
     def __init__(
@@ -59,6 +70,7 @@ class ForeignPolling:
         self._poller: Poller | None = None
         self._has_units = asyncio.Event()
         self._entries: dict[str, LedgerEntry] = {}
+        self.quarantine = Limits().new_quarantine()
         self._logins: tuple[ForeignLogin, ...] = ()
         self._login_by_address: dict[Address, MakeLogin] = {}
         self.pace_ratio = 1.0
@@ -86,6 +98,7 @@ class ForeignPolling:
         for unit_id in gone:
             self._entries.pop(unit_id, None)
         self._entries.update((entry.unit_id, entry) for entry in entries)
+        self.quarantine.keep((entry.host, entry.port) for entry in self._entries.values())
         self.use_logins(self._logins)
         if self._poller is None:
             if not entries:
@@ -150,7 +163,7 @@ class ForeignPolling:
             await self._lane.closed()
 
     def _new_lane(self) -> Lane:
-        return self._lane_of(on_replaced=self._on_replaced, login_of=self._login_of)
+        return self._lane_of(on_replaced=self._on_replaced, login_of=self._login_of, quarantine=self.quarantine)
 
     def _login_of(self, address: Address) -> MakeLogin | None:
         return self._login_by_address.get(address)
