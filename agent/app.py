@@ -125,7 +125,7 @@ class Agent:
         self.rounds.on_standstill = self._on_standstill
         self._polling = Polling(
             config,
-            reader_of=lambda entry: reader_named(entry.reader),
+            reader_of=lambda entry: reader_named(entry.reader_name),
             on_poll=self._on_poll,
             on_skipped=self.metrics.on_skipped,
             on_replaced=self.metrics.on_lane_replaced,

@@ -43,10 +43,10 @@ def ledger_row(unit_id: str, slot: int, address: tuple[str, int], reader: str = 
 
 
 @asynccontextmanager
-async def running(folder: Path, rows: str) -> AsyncIterator[Agent]:
+async def running(folder: Path, rows: str, *, head: str = HEAD) -> AsyncIterator[Agent]:
     """Run an agent with a program in the place of pyasic."""
     (folder / "site.toml").write_text(CONFIG, encoding="utf-8")
-    (folder / "ledger.csv").write_text(HEAD + rows, encoding="utf-8")
+    (folder / "ledger.csv").write_text(head + rows, encoding="utf-8")
     agent = Agent(load_setup(folder / "site.toml"))
     command = fake_pyasic.command(folder / "starts")
     quick = Limits(rest_s=0.0, longest_wait_s=0.0)
@@ -121,6 +121,18 @@ def reader_of(agent: Agent) -> str:
     status = agent.tracker.status("u1")
     assert status is not None
     return "" if status.reading is None else status.reading.reader
+
+
+async def test_a_make_is_enough(tmp_path: Path) -> None:
+    """A row of another make goes through pyasic without a word in its column `reader`."""
+    head = HEAD.replace("reader", "make")
+    row = f"w1,Rig 9000,200,127.0.0.{SOUND},C1,R1,1,2025-01-01,,deployed,,Other\n"
+    async with running(tmp_path, row, head=head) as agent:
+        await until(lambda: state(agent, "w1") is UnitState.HASHING)
+        status = agent.tracker.status("w1")
+        assert status is not None
+        assert status.reading is not None
+        assert (status.reading.reader, status.hashrate_hs) == ("foreign", 190e12)
 
 
 async def test_one_sweep_reads_them_too(tmp_path: Path) -> None:
