@@ -120,7 +120,7 @@ class PollSection(Section):
     # A returning unit is seen within a minute; a longer back-off is refused.
     backoff_max_s: Annotated[float, between(1, 60)] = 60.0
     # Through pyasic, a poll costs as much as fifty of a unit that this agent reads itself.
-    foreign_interval_s: Annotated[float, between(30, 3600)] = 60.0
+    foreign_interval_s: Annotated[float, between(5, 3600)] = 60.0
 
     @property
     def foreign_stale_after_s(self) -> float:

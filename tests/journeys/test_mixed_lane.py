@@ -69,13 +69,12 @@ class Site:
 
     Attributes:
         others: Units of other makes.
-        declared: Whether an event is declared to the agent now, by container.
     """
 
     def __init__(self, farm: Farm, playing: Playing, running: Program, url: str) -> None:
         self.farm, self.playing, self.running, self.url = farm, playing, running, url
         self.others = sum(1 for _ in farm.plan.around.answering())
-        self.declared: dict[str, bool] = {}
+        self._declared: dict[str, bool] = {}
 
     async def look(self, t: float) -> None:
         """Leap to simulated time `t`, declare what the scenario declares then, and wait until all was asked twice."""
@@ -91,7 +90,7 @@ class Site:
         await until(is_asked, self.running)
 
     async def _declare(self, container: str, *, is_on: bool) -> None:
-        if self.declared.get(container, False) is is_on:
+        if self._declared.get(container, False) is is_on:
             return
         path, headers = f"{self.url}/api/v1/curtailments", {"Authorization": f"Bearer {TOKEN}"}
         order = {"id": "event-1", "target_percent": 0, "scope": {"container": container}}
@@ -99,7 +98,7 @@ class Site:
             asked = session.post(path, json=order) if is_on else session.delete(f"{path}/event-1")
             async with asked as answer:
                 assert answer.status in {200, 201}, await answer.text()
-        self.declared[container] = is_on
+        self._declared[container] = is_on
 
     async def figures(self) -> dict[str, Any]:
         """Return the site's figures of the API."""
@@ -184,7 +183,7 @@ async def check_hour(site: Site, step_s: float) -> None:
         if any(is_filling(unit, t) for unit in site.farm.units):
             continue
         looks += 1
-        names = SEEN_AS | (ASLEEP_AS if any(site.declared.values()) else {})
+        names = SEEN_AS | (ASLEEP_AS if published["losses_hs"].get("curtailed") else {})
         for cause, lost_hs in published["losses_hs"].items():
             told[names.get(cause, cause)] += lost_hs
         for cause, lost_hs in farm_truth(site.farm, t)["site"]["losses_hs"].items():
