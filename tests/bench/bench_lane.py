@@ -118,7 +118,8 @@ async def site(folder: Path, *, stock: int, foreign: int) -> AsyncIterator[str]:
     async with program(sys.executable, "-m", "simulators", "farm", *options, log=folder / "farm.log") as running:
 
         async def is_written() -> str:
-            return ledger.read_text(encoding="utf-8") if ledger.exists() else ""
+            text = ledger.read_text(encoding="utf-8") if ledger.exists() else ""
+            return text if text.count("\n") == 1 + stock + foreign else ""
 
         yield await until(is_written, running)
 
