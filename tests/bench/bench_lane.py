@@ -47,6 +47,8 @@ keep = false
 enabled = false
 """
 WARM_S = 70.0
+# Of an idle loop: how long each of its sleeps lasts.
+LOOK_S = 0.02
 MOST_OF_A_CORE = 30.0
 
 
@@ -64,9 +66,13 @@ class Look(NamedTuple):
 
 
 class Spent(NamedTuple):
-    """What a stretch of time cost: mean lag of the loop, share of lags above 10 ms, CPU in percent of a core."""
+    """What a stretch of time cost: mean lag of the loop, share of lags above 10 ms, CPU in percent of a core.
+
+    `idle_lag_ms` is the mean lag of a loop that does nothing, in a process of its own at the same time: the machine's.
+    """
 
     lag_ms: float
+    idle_lag_ms: float
     late_percent: float
     own_percent: float
     lane_percent: float
@@ -96,11 +102,21 @@ async def look(running: Program, url: str) -> Look:
     )
 
 
-def between(before: Look, after: Look) -> Spent:
+async def idle_lag_ms(seconds: float) -> float:
+    """Return the mean lag of this process' idle loop over a time, ms."""
+    ends, lags = time.monotonic() + seconds, []
+    while (at := time.monotonic()) < ends:
+        await asyncio.sleep(LOOK_S)
+        lags.append(time.monotonic() - at - LOOK_S)
+    return 1000 * sum(lags) / len(lags)
+
+
+def between(before: Look, after: Look, idle_ms: float) -> Spent:
     """Return what the time between two looks cost."""
     took_s, lags = after.at - before.at, max(1.0, after.lags - before.lags)
     return Spent(
         1000 * (after.lag_s - before.lag_s) / lags,
+        idle_ms,
         100 * (after.late - before.late) / lags,
         100 * (after.own_cpu_s - before.own_cpu_s) / took_s,
         100 * (after.lane_cpu_s - before.lane_cpu_s) / took_s,
@@ -142,15 +158,15 @@ async def measure(*, stock: int, foreign: int, seconds: float) -> tuple[Spent, S
                 await until(is_ready, running)
                 await asyncio.sleep(10.0)
                 first = await look(running, url)
-                await asyncio.sleep(seconds)
-                alone = between(first, await look(running, url))
+                idle_ms = await idle_lag_ms(seconds)
+                alone = between(first, await look(running, url), idle_ms)
                 (folder / "ledger.csv").write_text(rows, encoding="utf-8")
                 running.process.send_signal(signal.SIGHUP)
                 await asyncio.sleep(WARM_S)
                 first = await look(running, url)
-                await asyncio.sleep(seconds)
+                idle_ms = await idle_lag_ms(seconds)
                 last = await look(running, url)
-                return alone, between(first, last), last
+                return alone, between(first, last, idle_ms), last
 
 
 def main() -> None:
@@ -165,8 +181,10 @@ def main() -> None:
     print(f"  of other makes read: {last.foreign_units:.0f} of {options.units}")
     print(f"  pyasic's process:    {beside.lane_percent:.1f} % of a core, {last.lane_mb:.0f} MB")
     print(f"  agent's own process: {alone.own_percent:.1f} % -> {beside.own_percent:.1f} % of a core")
-    ratio = beside.lag_ms / alone.lag_ms
-    print(f"  mean lag of loop:    {alone.lag_ms:.3f} -> {beside.lag_ms:.3f} ms, {ratio:.2f} times")
+    print(f"  mean lag of loop:    {alone.lag_ms:.3f} -> {beside.lag_ms:.3f} ms")
+    print(f"  of an idle loop:     {alone.idle_lag_ms:.3f} -> {beside.idle_lag_ms:.3f} ms, the machine's own")
+    ratio = (beside.lag_ms / beside.idle_lag_ms) / (alone.lag_ms / alone.idle_lag_ms)
+    print(f"  lag over that lag:   {ratio:.2f} times what it is without the lane")
     print(f"  lags above 10 ms:    {alone.late_percent:.2f} -> {beside.late_percent:.2f} %")
     if beside.lane_percent >= MOST_OF_A_CORE or last.foreign_units < options.units:
         raise SystemExit("the lane costs too much, or reads too little")

@@ -10,6 +10,7 @@ of ours: pyasic waits up to 100 s for one reply, and asks field by field again (
 import asyncio
 import json
 import logging
+import os
 import resource
 import sys
 import time
@@ -25,6 +26,7 @@ from agent.unit.foreign.protocol import MakeLogin
 IDENTIFY_S: Final = 8.0
 READ_S: Final = 10.0
 _CONNECT_S: Final = 2.0
+_NICE: Final = 5
 _AGAIN_S: Final = 3600.0
 # Twice what it ever took; beyond it, an allocation fails, and the unit that caused it with it.
 _MOST_MEMORY: Final = 1024 * 1024 * 1024
@@ -252,6 +254,8 @@ async def _main() -> None:
 def main() -> None:
     """Answer until standard input ends."""
     logging.disable()
+    # The agent's own loop comes first on a busy machine.
+    os.nice(_NICE)
     resource.setrlimit(resource.RLIMIT_AS, (_MOST_MEMORY, _MOST_MEMORY))
     gate.shut()
     settings.update("factory_get_timeout", 3)
