@@ -126,7 +126,7 @@ class Agent:
         self.rounds.on_standstill = self._on_standstill
         self._polling = Polling(
             config,
-            reader_of=lambda entry: reader_named(entry.reader),
+            reader_of=lambda entry: reader_named(entry.reader_name),
             on_poll=self._on_poll,
             on_skipped=self.metrics.on_skipped,
             on_replaced=self.metrics.on_lane_replaced,
@@ -186,6 +186,7 @@ class Agent:
     async def polling(self) -> AsyncIterator[None]:
         """Hold the sockets that polling needs while the block runs; nothing is polled yet."""
         with self._polling.connected(self.identity.polled_entries()):
+            self.metrics.watch_lane(lambda: len(self._polling.foreign.quarantine))
             self.metrics.watch_polling(lambda: self._polling.in_flight, lambda: self.poller.stretch_ratio)
             yield
 

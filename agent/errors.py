@@ -214,6 +214,12 @@ class LaneError(PollError):
     reason = "lane"
 
 
+class QuarantineError(LaneError):
+    """The unit's answers end, hang or flood pyasic's process again and again; it is asked alone, and rarely."""
+
+    reason = "quarantined"
+
+
 class ContradictoryReplyError(PollError):
     """A reply whose rate the rest of it refutes, and that has no other rate to believe.
 
@@ -271,6 +277,7 @@ POLL_REASONS: tuple[str, ...] = tuple(
         StalledReplyError,
         CostlyReplyError,
         LaneError,
+        QuarantineError,
         MalformedReplyError,
         ForeignProtocolError,
         TooLargeReplyError,

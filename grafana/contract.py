@@ -47,7 +47,7 @@ LABELS = frozenset(
     {
         *("site", "container", "rack", "model", "unit", "board", "fan", "meter", "broker", "kind", "state", "cause"),
         *("source", "result", "reason", "why", "repair", "scope", "window", "standing", "version", "role"),
-        "reader",
+        *("reader", "make"),
     }
 )
 # Labels of info metrics only: they change only when a machine is touched. Messages, URLs and users are never labels.

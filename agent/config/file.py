@@ -22,6 +22,7 @@ from agent.config.sections import (
     ApiSection,
     CurtailmentSection,
     DiscoverySection,
+    ForeignLoginSection,
     HistorySection,
     IdentitySection,
     LedgerSection,
@@ -60,6 +61,7 @@ class Config(Section):
     history: HistorySection = HistorySection()
     snapshot: SnapshotSection = SnapshotSection()
     identity: IdentitySection = IdentitySection()
+    foreign_login: Annotated[tuple[ForeignLoginSection, ...], Strict(strict=False)] = ()
     discovery: DiscoverySection = DiscoverySection()
     log: LogSection = LogSection()
 

@@ -120,7 +120,7 @@ class PollSection(Section):
     # A returning unit is seen within a minute; a longer back-off is refused.
     backoff_max_s: Annotated[float, between(1, 60)] = 60.0
     # Through pyasic, a poll costs as much as fifty of a unit that this agent reads itself.
-    foreign_interval_s: Annotated[float, between(30, 3600)] = 60.0
+    foreign_interval_s: Annotated[float, between(5, 3600)] = 60.0
 
     @property
     def foreign_stale_after_s(self) -> float:
@@ -295,6 +295,29 @@ class IdentitySection(Section):
     max_in_flight: Annotated[int, between(1, 32)] = 8
     # Reported: a busy unit's page takes up to 4 s, and a retry helps.
     deadline_s: Annotated[float, between(0.1, 60)] = 8.0
+
+
+class ForeignLoginSection(Section):
+    """The login of one make's units in some networks, for makes whose reports are behind one.
+
+    Attributes:
+        make: Their make, as in the ledger.
+        networks: Where they stand, within `ledger.networks`; a password is sent nowhere else.
+        user: User name.
+        password_file: File with the password.
+    """
+
+    make: Place
+    networks: Networks
+    user: Annotated[str, parsed((), parse_user)]
+    password_file: FilePath
+
+    @field_validator("networks")
+    @classmethod
+    def _require_a_network(cls, networks: tuple[Network, ...]) -> tuple[Network, ...]:
+        if not networks:
+            raise ValueError("at least one network is expected")
+        return networks
 
 
 class DiscoverySection(Section):

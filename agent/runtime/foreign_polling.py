@@ -9,10 +9,14 @@ from collections.abc import Callable, Iterable
 from typing import Final, Protocol
 
 from agent.config.file import Config
-from agent.runtime.lane import Lane
+from agent.runtime.foreign_logins import ForeignLogin, login_for
+from agent.runtime.lane import Lane, Limits
+from agent.runtime.quarantine import Quarantine
 from agent.site.ledger.entries import LedgerEntry
 from agent.site.poller import Bounds, Poller
 from agent.site.schedule import Schedule
+from agent.unit.cgminer.call import Address
+from agent.unit.foreign.protocol import MakeLogin
 from agent.unit.reader import AnyReader
 from agent.unit.reading import Poll
 
@@ -24,8 +28,14 @@ BOUNDS: Final = Bounds(healthy=16, sick=16)
 class NewLane(Protocol):
     """Makes a lane."""
 
-    def __call__(self, *, on_replaced: Callable[[str], None]) -> Lane:
-        """Return a new lane; `on_replaced` is as of `Lane`."""
+    def __call__(
+        self,
+        *,
+        on_replaced: Callable[[str], None],
+        login_of: Callable[[Address], MakeLogin | None],
+        quarantine: Quarantine,
+    ) -> Lane:
+        """Return a new lane; the arguments are as of `Lane`."""
 
 
 class ForeignPolling:
@@ -38,6 +48,10 @@ class ForeignPolling:
         on_skipped: As of `Poller`.
         on_replaced: As of `Lane`.
         new_lane: Makes a lane.
+
+    Attributes:
+        quarantine: Units whose answers fail the process; outlives a lane.
+        pace_ratio: As of `Polling`.
     """
 
     def __init__(
@@ -55,6 +69,10 @@ class ForeignPolling:
         self._lane: Lane | None = None
         self._poller: Poller | None = None
         self._has_units = asyncio.Event()
+        self._entries: dict[str, LedgerEntry] = {}
+        self.quarantine = Limits().new_quarantine()
+        self._logins: tuple[ForeignLogin, ...] = ()
+        self._login_by_address: dict[Address, MakeLogin] = {}
         self.pace_ratio = 1.0
 
     @property
@@ -76,7 +94,12 @@ class ForeignPolling:
 
     def take_over(self, entries: Iterable[LedgerEntry], gone: Iterable[str] = ()) -> None:
         """Apply changes, as `Poller.take_over`; without any unit left, the process ends."""
-        entries = tuple(entries)
+        entries, gone = tuple(entries), tuple(gone)
+        for unit_id in gone:
+            self._entries.pop(unit_id, None)
+        self._entries.update((entry.unit_id, entry) for entry in entries)
+        self.quarantine.keep((entry.host, entry.port) for entry in self._entries.values())
+        self.use_logins(self._logins)
         if self._poller is None:
             if not entries:
                 return
@@ -97,6 +120,12 @@ class ForeignPolling:
         elif self._has_units.is_set():
             self._has_units.clear()
             self.start_over(self._config)
+
+    def use_logins(self, logins: tuple[ForeignLogin, ...]) -> None:
+        """Give these logins to the units that they are for, from the next poll on; to no other."""
+        self._logins = logins
+        found = ((entry, login_for(entry, logins)) for entry in self._entries.values()) if logins else ()
+        self._login_by_address = {(entry.host, entry.port): login for entry, login in found if login is not None}
 
     def start_over(self, config: Config) -> None:
         """Continue with a configuration; polls in flight are dropped, and so is the process."""
@@ -134,7 +163,10 @@ class ForeignPolling:
             await self._lane.closed()
 
     def _new_lane(self) -> Lane:
-        return self._lane_of(on_replaced=self._on_replaced)
+        return self._lane_of(on_replaced=self._on_replaced, login_of=self._login_of, quarantine=self.quarantine)
+
+    def _login_of(self, address: Address) -> MakeLogin | None:
+        return self._login_by_address.get(address)
 
     def _new_schedule(self) -> Schedule:
         interval_s = self._config.poll.foreign_interval_s * self.pace_ratio

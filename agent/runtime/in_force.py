@@ -62,6 +62,7 @@ class InForce:
         self._configure_identity(at)
         self._configure_power()
         self._configure_catalogue()
+        self._parts.polling.foreign.use_logins(setup.foreign_logins)
         self._parts.tracker.longest_rest_s = setup.config.poll.backoff_max_s
 
     @property
@@ -127,6 +128,7 @@ class InForce:
         self._parts.counting.configure(fresh)
         self._configure_power()
         self._configure_catalogue()
+        self._parts.polling.foreign.use_logins(fresh.foreign_logins)
         if fresh.config.log != before.config.log:
             logs.set_up(fresh.config.log.level, fresh.config.log.format)
         if fresh.config.poll != before.config.poll:

@@ -5,84 +5,38 @@
 
 The process runs only while there are units for it. It is replaced
 
-* if it ends, writes what is no answer, or floods its pipe: what it had in hand fails;
-* if an answer is later than `DEADLINE_S`: that poll fails, and what else it had in hand is asked of the next one;
-* at `MOST_BYTES` of memory, and after a day: nothing fails.
+* if it ends, writes what is no answer, or floods its pipe;
+* if an answer is later than `DEADLINE_S`;
+* at `MOST_BYTES` of memory, and after a day.
+
+What else it had in hand is asked of the next one. Of a process that failed, these are suspects, asked one by one, until
+the unit is found that fails it alone (`quarantine`): only that poll fails.
 
 There is one process at a time, never two, and one start in `Limits.rest_s` at most. A failure is counted, and logged if
-none was for ten minutes. The next process waits the longer, the more of them failed in a row.
+none was for ten minutes. The next process waits the longer, the more of them failed in a row for no unit's sake.
 """
 
 import asyncio
 import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Final
 
 import structlog
 
 from agent.errors import DeadlineError, LaneError, MisreadReplyError, PollError, drop_frames
+from agent.runtime.lane_parts import WHYS, Asked, LaneLog, Limits, Replaced
+from agent.runtime.quarantine import Quarantine
 from agent.unit.cgminer.call import Address, Done, Outcome
-from agent.unit.foreign.process import COMMAND, Process, ProcessError, resident_bytes
-from agent.unit.foreign.protocol import STARTED, encode_request, id_of
+from agent.unit.foreign.process import COMMAND, FloodError, Process, ProcessError, resident_bytes
+from agent.unit.foreign.protocol import STARTED, MakeLogin, encode_request, head_of
 from agent.unit.reading import UnitReading
+
+__all__ = ["WHYS", "Lane", "Limits"]
 
 log = structlog.get_logger("agent.lane")
 
-DEADLINE_S: Final = 22.0
-"""The process's own deadlines are 8 s to identify a unit and 10 s to read it, after 2 s to connect."""
-START_S: Final = 30.0
-MOST_BYTES: Final = 200 * 1000 * 1000
-LONGEST_LIFE_S: Final = 86_400.0
-LONGEST_WAIT_S: Final = 60.0
 _LOOK_S: Final = 0.5
-_LOG_AGAIN_S: Final = 600.0
-WHYS: Final = ("start", "ended", "nonsense", "flood", "deadline", "memory", "age")
-"""Why a process was replaced."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """When a process is replaced.
-
-    Attributes:
-        deadline_s: An answer takes longer than this, s.
-        start_s: It has not started after this, s.
-        most_bytes: It has as much memory in use.
-        longest_life_s: It is as old, s.
-        longest_wait_s: The longest wait for the next one after failures in a row, s.
-        rest_s: From one start to the next, s; a process that lived as long and answered did not fail at its start.
-    """
-
-    deadline_s: float = DEADLINE_S
-    start_s: float = START_S
-    most_bytes: int = MOST_BYTES
-    longest_life_s: float = LONGEST_LIFE_S
-    longest_wait_s: float = LONGEST_WAIT_S
-    rest_s: float = 10.0
-
-
-class _Asked:
-    """One conversation in flight; `sent_at` is None while it waits for a process."""
-
-    __slots__ = ("address", "conversation", "done", "sent_at", "started", "want")
-
-    def __init__(
-        self, address: Address, conversation: Generator[bytes, bytes, UnitReading], done: Done[UnitReading], now: float
-    ) -> None:
-        self.address, self.conversation, self.done = address, conversation, done
-        self.want = next(conversation)
-        self.started = now
-        self.sent_at: float | None = None
-
-
-class _Replaced(Exception):  # noqa: N818 - It ends a process's turn, and may be planned.
-    """The process is to be replaced; `why` is one of `WHYS`."""
-
-    def __init__(self, why: str, words: str = "") -> None:
-        super().__init__(words)
-        self.why = why
 
 
 class Lane:
@@ -90,8 +44,10 @@ class Lane:
 
     Args:
         on_replaced: Called with one of `WHYS` each time a process is replaced.
+        login_of: Returns the login that the configuration gives for the unit at an address; None for none.
         command: The process's program.
         limits: When it is replaced.
+        quarantine: Units that fail the process; None for a new one.
         resident: Returns the memory that a process has in use, bytes.
         clock: Returns monotonic time, s.
     """
@@ -100,22 +56,28 @@ class Lane:
         self,
         *,
         on_replaced: Callable[[str], None],
+        login_of: Callable[[Address], MakeLogin | None] = lambda _: None,
         command: Sequence[str] = COMMAND,
         limits: Limits | None = None,
+        quarantine: Quarantine | None = None,
         resident: Callable[[int], int] = resident_bytes,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._on_replaced, self._command, self._limits = on_replaced, command, limits or Limits()
+        self._on_replaced, self._login_of = on_replaced, login_of
+        self._command, self._limits = command, limits or Limits()
         self._resident, self._clock = resident, clock
-        self._asked: dict[int, _Asked] = {}
+        self.quarantine = quarantine or self._limits.new_quarantine()
+        self._answered: set[Address] = set()
+        self._asked: dict[int, Asked] = {}
         self._latest = STARTED
         self._process: Process | None = None
         self._running: asyncio.Task[None] | None = None
         self._closing: set[asyncio.Task[None]] = set()
         self._failures = 0
         self._is_down = False
-        self._started_at = self._logged_at = float("-inf")
-        self._unlogged = 0
+        self._started_at = float("-inf")
+        self._log = LaneLog(clock)
+        self._bytes_before = 0
 
     @property
     def pid(self) -> int | None:
@@ -132,11 +94,16 @@ class Lane:
     ) -> None:
         """Start a conversation with the unit at an address; `done(outcome)` is called once, later."""
         self._latest += 1
-        asked = self._asked[self._latest] = _Asked(address, conversation, done, self._clock())
-        if self._is_down:
-            asyncio.get_running_loop().call_soon(self._fail_one, self._latest, "is down, and started again soon")
-        elif self._process is not None:
-            self._send(self._latest, asked)
+        now = self._clock()
+        asked = self._asked[self._latest] = Asked(address, conversation, done, now)
+        error: PollError | None = self.quarantine.error(address, now=now)
+        if error is None and self._is_down:
+            error = LaneError("pyasic's process is down, and started again soon")
+        if error is not None:
+            asked.is_refused = True
+            asyncio.get_running_loop().call_soon(self._refuse, self._latest, error)
+        else:
+            self._send_waiting()
         if self._running is None:
             self._running = asyncio.get_running_loop().create_task(self._run(), name="lane")
 
@@ -161,7 +128,7 @@ class Lane:
             self._started_at = self._clock()
             try:
                 await self._serve()
-            except _Replaced as end:
+            except Replaced as end:
                 self._note(end)
             if self._failures > 1:
                 self._is_down = True
@@ -173,23 +140,22 @@ class Lane:
         """Hold one process until it is to be replaced.
 
         Raises:
-            _Replaced: It is.
+            Replaced: It is.
         """
         try:
             process = await Process.start(self._command)
         except ProcessError as error:
-            raise _Replaced("start", str(error)) from error
+            raise Replaced("start", str(error)) from error
         try:
             await self._wait_for_start(process)
             self._process = process
-            for number, asked in self._asked.items():
-                self._send(number, asked)
+            self._send_waiting()
             reading = asyncio.create_task(self._read(process), name="lane answers")
             try:
                 await self._watch(process.pid, reading)
             finally:
                 reading.cancel()
-                with suppress(asyncio.CancelledError, _Replaced):
+                with suppress(asyncio.CancelledError, Replaced):
                     await reading
         finally:
             if self._process is process:
@@ -201,68 +167,91 @@ class Lane:
             async with asyncio.timeout(self._limits.start_s):
                 line = await process.read_line()
         except TimeoutError as error:
-            raise _Replaced("start", "it did not start in time") from error
+            raise Replaced("start", "it did not start in time") from error
         except ProcessError as error:
-            raise _Replaced("start", str(error)) from error
-        if id_of(line) != STARTED:
-            raise _Replaced("nonsense", "its first line is no start")
+            raise Replaced("start", str(error)) from error
+        head = head_of(line)
+        if head is None or head.id != STARTED:
+            raise Replaced("nonsense", "its first line is no start")
 
     async def _watch(self, pid: int, reading: asyncio.Task[None]) -> None:
         """Look twice a second whether the process is late, large or old; end with the reading of its answers."""
         began = self._clock()
         while not (await asyncio.wait((reading,), timeout=_LOOK_S))[0]:
             now, late = self._clock(), self._limits.deadline_s
-            overdue = [
-                number
-                for number, asked in self._asked.items()
-                if asked.sent_at is not None and now - asked.sent_at >= late
-            ]
-            if overdue:
-                for number in overdue:
-                    self._finish(number, DeadlineError(f"pyasic's process had no answer in {late:g} s"))
-                raise _Replaced("deadline", f"{len(overdue)} answers were late")
+            sent = [asked.sent_at for asked in self._asked.values() if asked.sent_at is not None]
+            if sent and now - min(sent) >= late:
+                raise Replaced("deadline", f"{sum(1 for at in sent if now - at >= late)} answers were late")
             if self._resident(pid) >= self._limits.most_bytes:
-                raise _Replaced("memory")
+                raise Replaced("memory", answered=self._answered)
+            self._answered.clear()
             if now - began >= self._limits.longest_life_s:
-                raise _Replaced("age")
+                raise Replaced("age")
         await reading
 
     async def _read(self, process: Process) -> None:
         """Take answers in.
 
         Raises:
-            _Replaced: There are no more, or something else comes.
+            Replaced: There are no more, or something else comes.
         """
         while True:
             try:
                 line = await process.read_line()
+            except FloodError as error:
+                raise Replaced("flood", str(error)) from error
             except ProcessError as error:
-                why = "ended" if str(error).endswith("ended") else "flood"
-                raise _Replaced(why, str(error)) from error
-            number = id_of(line)
-            if number is None or number not in self._asked:
-                raise _Replaced("nonsense", f"it wrote {line[:80]!r}")
+                raise Replaced("ended", str(error)) from error
+            head = head_of(line)
+            if head is None or head.id not in self._asked:
+                raise Replaced("nonsense", f"it wrote {line[:80]!r}")
+            if head.login_refused:
+                self._log.login_refused(self._asked[head.id].address[0])
             if self._failures and self._clock() - self._started_at >= self._limits.rest_s:
                 self._failures = 0
-            self._take(number, line)
+            if self.quarantine.is_suspect(self._asked[head.id].address) and self._has_grown(process.pid):
+                raise Replaced("memory", has_grown=True)
+            self._take(head.id, line)
 
-    def _send(self, number: int, asked: _Asked) -> None:
+    def _has_grown(self, pid: int) -> bool:
+        """Return True if the one unit in hand cost the process much of what it may have: units cost it nothing."""
+        return self._resident(pid) - self._bytes_before >= self._limits.most_bytes / 4
+
+    def _send_waiting(self) -> None:
+        """Send what waits: one suspect, with nothing else in hand; or else everything."""
+        if self._process is None:
+            return
+        waiting = [each for each in self._asked.items() if each[1].sent_at is None and not each[1].is_refused]
+        in_hand = [asked for asked in self._asked.values() if asked.sent_at is not None]
+        suspects = [each for each in waiting if self.quarantine.is_suspect(each[1].address)]
+        if any(self.quarantine.is_suspect(asked.address) for asked in in_hand) or (suspects and in_hand):
+            return
+        if suspects:
+            self._bytes_before = self._resident(self._process.pid)
+        for number, asked in suspects[:1] or waiting:
+            self._send(number, asked)
+
+    def _send(self, number: int, asked: Asked) -> None:
         if self._process is not None:
             asked.sent_at = self._clock()
             host, port = asked.address
-            self._process.send(encode_request(number, host, asked.want, port=port))
+            login = self._login_of(asked.address)
+            self._process.send(encode_request(number, host, asked.want, port=port, login=login))
 
     def _take(self, number: int, line: bytes) -> None:
         asked = self._asked[number]
         try:
             asked.want = asked.conversation.send(line)
         except StopIteration as end:
+            self._note_answer(asked.address, is_read=True)
             self._finish(number, None, end.value)
         except PollError as error:
+            self._note_answer(asked.address, is_read=False)
             self._finish(number, error)
         except Exception as error:  # noqa: BLE001 - A bug of ours counts as an answer not understood, with its traceback.
             misread = MisreadReplyError(f"{type(error).__name__} while reading the answer")
             misread.__cause__ = error
+            self._note_answer(asked.address, is_read=False)
             self._finish(number, misread)
         else:
             self._send(number, asked)
@@ -273,25 +262,53 @@ class Lane:
         if error is not None and not isinstance(error, MisreadReplyError):
             drop_frames(error)
         asked.done(Outcome(reading, error, self._clock() - asked.started, 1))
+        self._send_waiting()
 
-    def _fail_one(self, number: int, words: str) -> None:
+    def _refuse(self, number: int, error: PollError) -> None:
         if number in self._asked:
-            self._finish(number, LaneError(f"pyasic's process {words}"))
+            self._finish(number, error)
 
-    def _note(self, end: _Replaced) -> None:
-        """Count a replacement, and log it if it is a failure; fail what the process had in hand."""
+    def _note_answer(self, address: Address, *, is_read: bool) -> None:
+        self._answered.add(address)
+        if self.quarantine.note_answer(address, is_read=is_read):
+            log.info("unit of another make answers well again", host=address[0])
+
+    def _note(self, end: Replaced) -> None:
+        """Count a replacement, and log it if it is a failure; find the unit that it is for."""
         self._on_replaced(end.why)
+        in_hand = [number for number, asked in self._asked.items() if asked.sent_at is not None]
+        is_for_a_unit = end.why not in {"start", "age"} and self._blame(end, in_hand)
+        for number in in_hand:
+            if number in self._asked:
+                self._asked[number].sent_at = None
+        self._answered.clear()
         if end.why in {"memory", "age"}:
             log.info("pyasic's process replaced", why=end.why)
             return
+        self._log.failed(end, len(in_hand))
+        if is_for_a_unit:
+            return
         self._failures += 1
-        self._unlogged += 1
+        if not in_hand or self.quarantine.is_process_at_fault:
+            self.quarantine.pardon()
+            for number in [number for number, asked in self._asked.items() if not asked.is_refused]:
+                self._refuse(number, LaneError(f"pyasic's process failed: {end.why}"))
+
+    def _blame(self, end: Replaced, in_hand: list[int]) -> bool:
+        """Suspect the units that a failed process had in hand; return True if it was one alone, whose poll fails."""
+        units = {self._asked[number].address for number in in_hand} | end.answered
+        if len(units) != 1 or (end.why == "memory" and not end.has_grown):
+            self.quarantine.suspect(units)
+            return False
+        (address,) = units
         now = self._clock()
-        if now - self._logged_at >= _LOG_AGAIN_S:
-            log.warning(
-                "pyasic's process replaced", why=end.why, words=str(end), times=self._unlogged, in_hand=len(self._asked)
-            )
-            self._logged_at, self._unlogged = now, 0
-        if end.why != "deadline":
-            for number in list(self._asked):
-                self._fail_one(number, f"failed: {end.why}")
+        error = self.quarantine.strike(address, end.why, now=now)
+        if self.quarantine.is_process_at_fault:
+            return False
+        if error is not None and self.quarantine.is_new(address):
+            log.warning("unit of another make quarantined", host=address[0], words=str(error))
+        late = DeadlineError(f"pyasic's process had no answer in {self._limits.deadline_s:g} s")
+        failed = late if end.why == "deadline" else LaneError(f"pyasic's process failed: {end.why}")
+        for number in in_hand:
+            self._refuse(number, error or failed)
+        return True

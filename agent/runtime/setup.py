@@ -21,6 +21,7 @@ from agent.files.regular import resolved
 from agent.files.secret import read_password
 from agent.files.text import read_text
 from agent.hil.scan.ranges import Targets, parse_targets
+from agent.runtime.foreign_logins import ForeignLogin, read_logins
 from agent.site.curtailment.events import Scope
 from agent.site.curtailment.orders import KnownScopes
 from agent.site.curtailment.windows import DailyWindow
@@ -55,6 +56,7 @@ class Setup:
         web_config_file: The web configuration file that the command line names instead of the configuration's.
         web_file: What the web configuration file says; None without one.
         unit_login: User and password for the units' own web pages.
+        foreign_logins: The logins of units of other makes.
         mqtt_links: The link to each MQTT broker, in the order of the configuration.
         primary_token: The bearer token of the agent that this one stands by for; None without one.
         primary_tls: The certificates to trust there; None for the system's.
@@ -71,6 +73,7 @@ class Setup:
     web_config_file: Path | None = None
     web_file: WebFile | None = field(default=None, compare=False)
     unit_login: Login = FACTORY_LOGIN
+    foreign_logins: tuple[ForeignLogin, ...] = ()
     mqtt_links: tuple[Link, ...] = ()
     primary_token: Token | None = None
     primary_tls: ssl.SSLContext | None = field(default=None, repr=False)
@@ -161,6 +164,10 @@ def load_setup(
     viewer_token = _read(lambda: _token(config.api.viewer_token_file, "api.viewer_token_file"), None, mistakes)
     web_file = _read(lambda: read_door(config.web, str(path), web_config_file), None, mistakes)
     unit_login = _read(lambda: unit_login_of(config.identity), FACTORY_LOGIN, mistakes)
+    no_logins: tuple[ForeignLogin, ...] = ()
+    foreign_logins = _read(
+        lambda: read_logins(config.foreign_login, config.ledger.networks, str(path)), no_logins, mistakes
+    )
     no_links: tuple[Link, ...] = ()
     standby = config.standby
     is_standby = standby.of is not None
@@ -194,6 +201,7 @@ def load_setup(
         web_config_file=web_config_file,
         web_file=web_file,
         unit_login=unit_login,
+        foreign_logins=foreign_logins,
         mqtt_links=mqtt_links,
         primary_token=primary_token,
         primary_tls=primary_tls,
@@ -288,7 +296,8 @@ def _other_files(path: Path, config: Config) -> list[Path]:
     ledger, api = config.ledger, config.api
     named = (path, ledger.file, ledger.models_file, api.token_file, api.state_file, config.identity.password_file)
     outboxes = (outbox_path(broker, path) for broker in config.mqtt)
-    return [each for each in (*named, *outboxes) if each is not None]
+    passwords = (section.password_file for section in config.foreign_login)
+    return [each for each in (*named, *outboxes, *passwords) if each is not None]
 
 
 def _check_windows(windows: Iterable[DailyWindow], ledger: Ledger, file: str) -> Iterator[Mistake]:

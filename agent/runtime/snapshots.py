@@ -22,7 +22,7 @@ from agent.runtime.setup import Setup
 from agent.runtime.standstill import read_clocks
 from agent.site.lateness import HELD_FOR_RATIO
 from agent.site.remembered import Remembered
-from agent.site.snapshot import VERSION, Header, gap_since, memories, restore
+from agent.site.snapshot import READABLE, VERSION, Header, gap_since, memories, restore
 from agent.slices import Slices, run_slices
 from agent.text.numbers import duration_text
 
@@ -134,8 +134,8 @@ class Snapshots:
             raise ValueError("it is no snapshot of hashsight")
         data = data.removeprefix(_MARK)
         version = msgspec.msgpack.decode(data, type=_OnlyHeader).header.version
-        if version != VERSION:
-            raise ValueError(f"it is of version {version}; this program reads version {VERSION}")
+        if version not in READABLE:
+            raise ValueError(f"it is of version {version}; this program reads versions {READABLE[0]} to {VERSION}")
         header = msgspec.msgpack.decode(data, type=_Packed).header
         setup = self._setup()
         if header.site != setup.config.title:

@@ -15,6 +15,8 @@ WINDOWS: Final[tuple[str, ...]] = ("5s", "1m", "5m", "30m", "longer", "unknown")
 """Names of windows; each stands for rates averaged over so long, and longer than the window before it."""
 FIRMWARES_KEPT: Final = 32
 """Most firmwares told apart; units of the others count under `OTHER`."""
+MAKES_KEPT: Final = 16
+"""Most makes told apart."""
 OTHER: Final = "other"
 
 _STOCK_WINDOW_S: Final = 5.0
@@ -29,14 +31,16 @@ class FirmwareMix(NamedTuple):
         units_by_reader: Units by the name of the reader that read them.
         units_by_firmware: Units by reader and firmware; at most `FIRMWARES_KEPT`, the rest under `OTHER`.
         operating_hs_by_window: Operating hashrate by the window of its rates, H/s; the sum is the site's operating.
+        units_by_make: Units by the make of their ledger row; at most `MAKES_KEPT`, the rest under `OTHER`.
     """
 
     units_by_reader: dict[str, int]
     units_by_firmware: dict[tuple[str, str], int]
     operating_hs_by_window: dict[str, float]
+    units_by_make: dict[str, int]
 
 
-NO_MIX: Final = FirmwareMix({}, {}, {})
+NO_MIX: Final = FirmwareMix({}, {}, {}, {})
 
 
 def window_name(window_s: float | None) -> str:
@@ -52,16 +56,18 @@ class MixSums:
     def __init__(self) -> None:
         self._units: Counter[tuple[str, str | None]] = Counter()
         self._operating_hs: dict[str, float] = {}
+        self._makes: Counter[str] = Counter()
 
     def add(self, statuses: Iterable[UnitStatus]) -> None:
         """Add some units."""
-        units = self._units
+        units, makes = self._units, self._makes
         stock_hs = 0.0
         for status in statuses:
             reading, rate_hs = status.reading, status.hashrate_hs
             if reading is None or rate_hs is None:
                 continue
             units[reading.reader, reading.identity.firmware] += 1
+            makes[status.entry.nameplate.make] += 1
             if reading.hashrate_5s_hs is not None and reading.short_window_s == _STOCK_WINDOW_S:
                 stock_hs += rate_hs
             else:
@@ -78,4 +84,9 @@ class MixSums:
             by_reader[reader] += units
             by_firmware[reader, (firmware or "") if rank < FIRMWARES_KEPT else OTHER] += units
         by_window = {name: self._operating_hs[name] for name in WINDOWS if name in self._operating_hs}
-        return FirmwareMix(dict(sorted(by_reader.items())), dict(sorted(by_firmware.items())), by_window)
+        by_make: Counter[str] = Counter()
+        for rank, (make, count) in enumerate(self._makes.most_common()):
+            by_make[make if rank < MAKES_KEPT else OTHER] += count
+        return FirmwareMix(
+            dict(sorted(by_reader.items())), dict(sorted(by_firmware.items())), by_window, dict(sorted(by_make.items()))
+        )

@@ -65,6 +65,7 @@ class Reason(StrEnum):
     COSTLY_REPLY = "costly_reply"
     STALLS_IN_REPLY = "stalls_in_reply"
     LANE_FAILED = "lane_failed"
+    LANE_QUARANTINED = "lane_quarantined"
     CLOSED_IN_REPLY = "closed_in_reply"
     RESETS_CONNECTION = "resets_connection"
     NO_WHOLE_REPLY = "no_whole_reply"
@@ -176,6 +177,11 @@ REASONS: dict[Reason, Meaning] = {
         "reading of other makes failed",
         _WARNING,
         "this agent's log: pyasic's process ended or hung; the unit may be well",
+    ),
+    Reason.LANE_QUARANTINED: Meaning(
+        "its answers break the reading",
+        _WARNING,
+        "the unit's firmware; send a capture of its replies. It is asked rarely until it answers well",
     ),
     Reason.CLOSED_IN_REPLY: Meaning("closed in mid-reply", _WARNING, "the network path, then the unit's load"),
     Reason.RESETS_CONNECTION: Meaning(

@@ -18,6 +18,7 @@ from agent.errors import (
     MisreadReplyError,
     OtherUnitError,
     PollError,
+    QuarantineError,
     RefusedError,
     UnreachableError,
     UnsupportedReplyError,
@@ -43,6 +44,7 @@ _ERRORS: dict[str, type[PollError]] = {
         MalformedReplyError,
         ForeignProtocolError,
         LaneError,
+        QuarantineError,
         RefusedError,
         ContradictoryReplyError,
         UnsupportedReplyError,
@@ -84,7 +86,7 @@ class KeptPool(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class KeptReading(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One reading; fields as in `UnitReading`, the identity in four."""
+    """One reading; fields as in `UnitReading`, the identity in four. The last four came with version 2 of the form."""
 
     at: Moment
     dialect: Dialect
@@ -109,6 +111,10 @@ class KeptReading(msgspec.Struct, frozen=True, array_like=True, gc=False):
     faults: tuple[Fault, ...]
     boards: tuple[KeptBoard, ...]
     pools: tuple[KeptPool, ...]
+    reader: str = "antminer"
+    short_window_s: Uptime = 5.0
+    is_chip_computed: bool = False
+    is_starting: bool = False
 
 
 class KeptError(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -193,6 +199,10 @@ def kept_reading(reading: UnitReading) -> KeptReading:
             ]
         ),
         tuple([KeptPool(pool.index, pool.status, pool.is_active, pool.is_fee) for pool in reading.pools]),
+        reading.reader,
+        reading.short_window_s,
+        reading.is_chip_computed,
+        reading.is_starting,
     )
 
 
@@ -225,6 +235,10 @@ def restored_reading(unit_id: str, kept: KeptReading) -> UnitReading:
                 for pool in kept.pools
             ]
         ),
+        reader=kept.reader,
+        short_window_s=kept.short_window_s,
+        is_chip_computed=kept.is_chip_computed,
+        is_starting=kept.is_starting,
     )
 
 

@@ -17,7 +17,9 @@ from agent.site.remembered import Moment, Remembered, kept_error, kept_reading, 
 from agent.site.tracked_unit import TrackedUnit
 from agent.site.tracker import Tracker
 
-VERSION = 1
+VERSION = 2
+READABLE = (1, 2)
+"""Version 1 lacks each reading's reader and window: it was written by agents that read stock firmware."""
 NEVER = float("-inf")
 
 

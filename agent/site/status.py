@@ -193,6 +193,7 @@ _UNREADABLE = _verdicts(
     UnitState.UNREADABLE,
     *(Reason.NO_WHOLE_REPLY, Reason.CLOSED_IN_REPLY, Reason.RESETS_CONNECTION, Reason.MALFORMED_REPLY),
     *(Reason.REPLY_TOO_LARGE, Reason.COSTLY_REPLY, Reason.STALLS_IN_REPLY, Reason.LANE_FAILED),
+    Reason.LANE_QUARANTINED,
     *(Reason.FOREIGN_PROTOCOL, Reason.CONTRADICTORY_REPLY, Reason.REFUSED_COMMAND, Reason.ACCESS_DENIED),
     *(Reason.UNKNOWN_DIALECT, Reason.OTHER_UNIT, Reason.STANDS_STILL, Reason.NO_RATE),
 )
@@ -338,6 +339,7 @@ _REASON_OF = {
     "too_large": Reason.REPLY_TOO_LARGE,
     "costly": Reason.COSTLY_REPLY,
     "lane": Reason.LANE_FAILED,
+    "quarantined": Reason.LANE_QUARANTINED,
     "stalled": Reason.STALLS_IN_REPLY,
     "foreign": Reason.FOREIGN_PROTOCOL,
     "contradictory": Reason.CONTRADICTORY_REPLY,

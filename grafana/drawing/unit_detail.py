@@ -56,7 +56,7 @@ def _headline(board: page.Page) -> None:
         ),
         parts.figure(
             "Hottest chip",
-            "The hottest chip sensor of any board.",
+            "The hottest chip sensor of any board; empty where firmware computes chip temperatures.",
             now(_one("board_chip_temperature_celsius")),
             CELSIUS,
             HOT,
@@ -104,6 +104,8 @@ def _headline(board: page.Page) -> None:
             "dialect",
             "cooling",
             "simulated",
+            "reader",
+            "make",
         )
     }
     keys = ", ".join(labels)
@@ -167,7 +169,7 @@ def _body(board: page.Page) -> None:
     board.add(
         parts.graph(
             "Temperatures",
-            "The hottest chip sensor of each board, and the hottest board sensor of the unit.",
+            "The hottest chip sensor of each board, where there are any, and the hottest board sensor of the unit.",
             [
                 Query(
                     expr=f"max by (board) (miner_board_chip_temperature_celsius{_UNIT})",

@@ -5,8 +5,8 @@ from grafana.drawing.colours import CAUSES, STATES
 from grafana.drawing.parts import CELSIUS, HASHRATE, RATIO, Column, Look, Query, column, now
 
 ABOUT = (
-    "The hundred units with the largest shortfall, worst first. Filter by site, container, model, state, cause, or "
-    "part of a name. Click a unit to open it."
+    "The hundred units with the largest shortfall, worst first. Filter by site, container, model, make, reader, "
+    "firmware, state, cause, or part of a name. Click a unit to open it."
 )
 
 _HS = "hashrate_hashes_per_second"
@@ -20,8 +20,12 @@ HOT = ((0, "green"), (75, "orange"), (85, "red"))
 
 def _matching() -> str:
     """Return a query for the selected units, as a vector of ones."""
-    named = f'miner_info{{{_where()}, model=~"$model", unit=~".*$search.*"}}'
+    named = f"miner_info{{{_named()}}}"
     return f'({named}\nand on ({_KEYS}) miner_state{{{_where()}, state=~"$state"}})'
+
+
+def _named() -> str:
+    return f'{_where()}, model=~"$model", make=~"$make", reader=~"$reader", firmware=~"$firmware", unit=~".*$search.*"'
 
 
 def _where() -> str:
@@ -50,7 +54,7 @@ def _worst() -> parts.Table:
         column(_of_the_worst(f"{each} (miner_nameplate_{_HS}{_SITE})")),
         column(_of_the_worst(f"{each} (miner_{_HS}{_SITE})\n/\n{each} (miner_nameplate_{_HS}{_SITE})")),
         column(_of_the_worst(f"max by ({_KEYS}, state) (miner_state{_SITE})")),
-        column(_of_the_worst(f"max by ({_KEYS}, rack, slot, model) (miner_info{_SITE})")),
+        column(_of_the_worst(f"max by ({_KEYS}, rack, slot, model, make, reader) (miner_info{_SITE})")),
         column(_of_the_worst(f"{each} (miner_board_chip_temperature_celsius{_SITE})")),
         column(_of_the_worst(f"time() - {each} (miner_last_reading_timestamp_seconds{_SITE})")),
         column(_of_the_worst(f"min by ({_KEYS}) (miner_board_chips{_SITE})")),
@@ -64,6 +68,8 @@ def _worst() -> parts.Table:
         "rack": Column(title="rack"),
         "slot": Column(title="slot"),
         "model": Column(title="model"),
+        "make": Column(title="make"),
+        "reader": Column(title="reader"),
         "state": Column(title="state"),
         "reason": Column(title="reason"),
         "Value #A": Column(title="Shortfall", unit=HASHRATE, decimals=1),
@@ -118,6 +124,9 @@ def draw() -> page.Page:
             page.choice("site", "Site", f"mining_site_deployed_{_HS}"),
             page.choice("container", "Container", f"mining_container_deployed_{_HS}", of=["site"]),
             page.choice("model", "Model", f"mining_model_deployed_{_HS}", of=["site"]),
+            page.choice("make", "Make", "miner_info", of=["site", "container"]),
+            page.choice("reader", "Reader", "miner_info", of=["site", "container", "make"]),
+            page.choice("firmware", "Firmware", "miner_info", of=["site", "container", "make", "reader"]),
             states,
             causes,
             page.search("search", "Name contains"),
@@ -136,10 +145,7 @@ def draw() -> page.Page:
         parts.figure(
             "Their shortfall",
             "Total shortfall of the selected units, by the selected causes.",
-            now(
-                f"sum({_lost_once()}\nand on ({_KEYS}) {_matching()})\n"
-                f'or 0 * count(miner_info{{{_where()}, model=~"$model", unit=~".*$search.*"}})'
-            ),
+            now(f"sum({_lost_once()}\nand on ({_KEYS}) {_matching()})\nor 0 * count(miner_info{{{_named()}}})"),
             HASHRATE,
             ((0, parts.PLAIN),),
             decimals=2,
@@ -150,7 +156,7 @@ def draw() -> page.Page:
     board.add(
         parts.graph(
             "Which states were they in?",
-            "Units by state, of the selected sites, containers and states; the filters by model and name do not apply.",
+            "Units by state, of the selected sites, containers and states; the other filters do not apply.",
             [Query(expr=chosen, legend="{{state}}")],
             parts.COUNT,
             Look(stacked=True, colours=STATES),
@@ -176,7 +182,7 @@ def draw() -> page.Page:
     board.add(
         _ranked(
             "Hottest chips",
-            "The 20 hottest selected units, by the hottest chip sensor of any board.",
+            "The 20 hottest selected units, by the hottest chip sensor of any board; without computed ones.",
             f"topk(20, {each} (miner_board_chip_temperature_celsius{_SITE})\nand on ({_KEYS}) {_matching()})",
             CELSIUS,
             HOT,

@@ -26,7 +26,8 @@ SITE = "alpha"
 MOST_SAMPLES = 2_000_000
 
 VALUES = {
-    **dict.fromkeys(("container", "model", "state", "cause", "job", "instance"), ".*"),
+    **dict.fromkeys(("container", "model", "make", "reader", "firmware"), ".*"),
+    **dict.fromkeys(("state", "cause", "job", "instance"), ".*"),
     "site": SITE,
     "search": "",
     "__rate_interval": "4s",

@@ -17,7 +17,8 @@ BOARDS = boards()
 # Values for parsing only; the live test uses the site's own.
 ANY = {
     "datasource": "prometheus",
-    **dict.fromkeys(("site", "container", "model", "state", "cause", "unit", "job", "instance", "search"), "x"),
+    **dict.fromkeys(("site", "container", "model", "make", "reader", "firmware", "state", "cause"), "x"),
+    **dict.fromkeys(("unit", "job", "instance", "search"), "x"),
     "__rate_interval": "5m",
     "__range": "1h",
     "__interval": "1m",

@@ -10,7 +10,7 @@ from agent.unit import registry
 from simulators.unit.snapshot import Phase
 from simulators.unit.unit import Unit
 
-WHATSMINERS, WHATSMINER_HS = 20, 101e12
+WHATSMINERS, WHATSMINER_HS = 20, 126e12
 # Documented in docs/aftermarket-api.md (O89): Braiins OS divides by a whole minute, however short the run.
 WINDOW_S = {"braiins": 60.0}
 OPERATING_RATIO = 0.005

@@ -8,8 +8,9 @@ from functools import partial
 from pathlib import Path
 
 import fake_pyasic
+import structlog
 from capture_files import S21_STATS
-from fake_pyasic import ENDS, SOUND
+from fake_pyasic import BABBLES, ENDS, FLOODS, HANGS, SOUND
 from loopback import answering, unit, until
 
 from agent.app import Agent
@@ -33,6 +34,8 @@ keep = false
 [snapshot]
 keep = false
 """
+FOREIGN_INTERVAL_S = 8.0
+SHORT = CONFIG.replace("interval_s = 1\n", f"interval_s = 1\nforeign_interval_s = {FOREIGN_INTERVAL_S}\n")
 HEAD = "unit_id,model,hashrate_th,host,container,rack,slot,deployed_from,deployed_to,status,mac,reader\n"
 
 
@@ -43,13 +46,13 @@ def ledger_row(unit_id: str, slot: int, address: tuple[str, int], reader: str = 
 
 
 @asynccontextmanager
-async def running(folder: Path, rows: str) -> AsyncIterator[Agent]:
+async def running(folder: Path, rows: str, *, head: str = HEAD, config: str = CONFIG) -> AsyncIterator[Agent]:
     """Run an agent with a program in the place of pyasic."""
-    (folder / "site.toml").write_text(CONFIG, encoding="utf-8")
-    (folder / "ledger.csv").write_text(HEAD + rows, encoding="utf-8")
+    (folder / "site.toml").write_text(config, encoding="utf-8")
+    (folder / "ledger.csv").write_text(head + rows, encoding="utf-8")
     agent = Agent(load_setup(folder / "site.toml"))
     command = fake_pyasic.command(folder / "starts")
-    quick = Limits(rest_s=0.0, longest_wait_s=0.0)
+    quick = Limits(deadline_s=2.0, rest_s=0.0, longest_wait_s=0.0)
     agent._polling.foreign._lane_of = partial(Lane, command=command, limits=quick)
     task = asyncio.create_task(agent.run())
     try:
@@ -97,6 +100,40 @@ async def test_a_lane_that_fails_is_the_lanes_units_alone(tmp_path: Path) -> Non
             assert re.search(rb'miner_agent_lane_replacements_total\{[^}]*why="ended"\} ', body)
 
 
+async def test_a_process_that_hangs_ends_floods_and_babbles(tmp_path: Path) -> None:
+    """Those units are unreadable within two of their intervals, all others untouched; a line and a metric say so."""
+    octets = {HANGS: "deadline", ENDS: "ended", FLOODS: "flood", BABBLES: "nonsense"}
+    healed = tmp_path / "healed"
+    healed.write_text(" ".join(map(str, octets)), encoding="ascii")
+    others = ("own", *(f"sound{number}" for number in range(1, 9)))
+    bad = tuple(f"bad{octet}" for octet in octets)
+    async with unit(answering(S21_STATS)) as address:
+        rows = ledger_row("own", 1, address)
+        for number, unit_id in enumerate(others[1:], start=1):
+            rows += ledger_row(unit_id, 10 + number, (f"127.0.0.{number}", 4028), "foreign")
+        rows += "".join(ledger_row(f"bad{octet}", octet, (f"127.0.0.{octet}", 4028), "foreign") for octet in octets)
+        with structlog.testing.capture_logs() as lines:
+            async with running(tmp_path, rows, config=SHORT) as agent:
+                await until(lambda: all(state(agent, each) is UnitState.HASHING for each in (*others, *bad)))
+                healed.unlink()
+                harmed: set[str] = set()
+
+                def are_found() -> bool:
+                    harmed.update(each for each in others if state(agent, each) is not UnitState.HASHING)
+                    return all(state(agent, each) is UnitState.UNREADABLE for each in bad)
+
+                await until(are_found)
+                assert harmed == set()
+                for unit_id in bad:
+                    status = agent.tracker.status(unit_id)
+                    assert status is not None
+                    assert status.reading is not None
+                    assert status.since - status.reading.at <= 2 * FOREIGN_INTERVAL_S
+                counted = agent.metrics.own.lane_replaced
+                assert all(counted[why] > 0 for why in octets.values()), counted
+    assert sum(1 for line in lines if line["event"] == "pyasic's process replaced") == 1
+
+
 async def test_a_unit_may_change_to_the_lane_and_back(tmp_path: Path) -> None:
     """With the last of them, the process ends."""
     async with unit(answering(S21_STATS)) as address:
@@ -121,6 +158,18 @@ def reader_of(agent: Agent) -> str:
     status = agent.tracker.status("u1")
     assert status is not None
     return "" if status.reading is None else status.reading.reader
+
+
+async def test_a_make_is_enough(tmp_path: Path) -> None:
+    """A row of another make goes through pyasic without a word in its column `reader`."""
+    head = HEAD.replace("reader", "make")
+    row = f"w1,Rig 9000,200,127.0.0.{SOUND},C1,R1,1,2025-01-01,,deployed,,Other\n"
+    async with running(tmp_path, row, head=head) as agent:
+        await until(lambda: state(agent, "w1") is UnitState.HASHING)
+        status = agent.tracker.status("w1")
+        assert status is not None
+        assert status.reading is not None
+        assert (status.reading.reader, status.hashrate_hs) == ("foreign", 190e12)
 
 
 async def test_one_sweep_reads_them_too(tmp_path: Path) -> None:

@@ -238,7 +238,7 @@ def replace_in_reading(body: list[Any], place: int, value: Any) -> list[Any]:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (header(version=2), "it is of version 2; this program reads version 1"),
+        (header(version=3), "it is of version 3; this program reads versions 1 to 2"),
         (header(site="beta"), "it is of site 'beta', not of 'alpha'"),
         (header(ledger="0" * 64), "the ledger was changed since"),
         (header(at=AT + 7200), "the clock was set by -7200 s since"),

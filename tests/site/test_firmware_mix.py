@@ -1,11 +1,13 @@
 """Units by reader and firmware, and operating hashrate by the window of its rates."""
 
+import dataclasses
+
 import msgspec
 import pytest
 from hypothesis import given
 from site_cases import AT, BINARY, NO_ANSWER, TH, Case, entry, fleets, reading, statuses
 
-from agent.site.firmware_mix import FIRMWARES_KEPT, OTHER, WINDOWS, window_name
+from agent.site.firmware_mix import FIRMWARES_KEPT, MAKES_KEPT, OTHER, WINDOWS, window_name
 from agent.site.totals import site_figures
 from agent.unit.reading import Identity
 
@@ -50,6 +52,20 @@ def test_units_count_by_reader_and_firmware() -> None:
     assert mix.units_by_reader == {"antminer": 1, "luxos": 2}
     assert mix.units_by_firmware["luxos", "LUXminer 2025.4.8"] == 2
     assert sum(mix.units_by_firmware.values()) == 3
+
+
+def made_by(unit_id: str, make: str) -> Case:
+    """Return a unit whose row has this make."""
+    one = case(unit_id)
+    plate = dataclasses.replace(one.entry.nameplate, make=make)
+    return dataclasses.replace(one, entry=msgspec.structs.replace(one.entry, nameplate=plate))
+
+
+def test_units_count_by_make() -> None:
+    """By the ledger's word; a site with more makes than are told apart has the rest under one name."""
+    assert of(case("a"), made_by("b", "MicroBT"), made_by("c", "MicroBT")).units_by_make == {"Bitmain": 1, "MicroBT": 2}
+    many = of(case("a"), case("b"), *(made_by(f"u{number}", f"make {number}") for number in range(40))).units_by_make
+    assert (len(many), many["Bitmain"], many[OTHER]) == (MAKES_KEPT + 1, 2, 41 - MAKES_KEPT)
 
 
 def test_operating_is_told_by_window() -> None:

@@ -30,6 +30,7 @@ from agent.errors import (
     LaneError,
     MalformedReplyError,
     OtherUnitError,
+    QuarantineError,
     RefusedError,
     StalledReplyError,
     TooLargeReplyError,
@@ -92,6 +93,7 @@ def test_every_error_has_a_reason_of_its_own() -> None:
     """No two kinds of failed poll share a reason, so that no metric hides one behind another."""
     errors = (DeadlineError("x"), DisconnectedError("x"), MalformedReplyError("x"), RefusedError("x"), FOREIGN)
     errors += (TooLargeReplyError("x"), CostlyReplyError("x"), StalledReplyError("x"), LaneError("x"))
+    errors += (QuarantineError("x"),)
     others = (UnsupportedReplyError("x"), OtherUnitError("x"), CONTRADICTORY, ACCESS_DENIED, RESET, REFUSAL, NO_ANSWER)
     assert {error.reason for error in (*errors, *others)} == {*POLL_REASONS, OtherUnitError.reason}
     assert len({reason_of(error) for error in (*errors, *others)}) == len(errors) + len(others)
@@ -180,6 +182,7 @@ GIVEN = {
     Reason.REPLY_TOO_LARGE: lambda: _judged(failed(TooLargeReplyError("x"))),
     Reason.COSTLY_REPLY: lambda: _judged(failed(CostlyReplyError("x"))),
     Reason.LANE_FAILED: lambda: _judged(failed(LaneError("x"))),
+    Reason.LANE_QUARANTINED: lambda: _judged(failed(QuarantineError("x"))),
     Reason.STALLS_IN_REPLY: lambda: _judged(failed(StalledReplyError("x"))),
     Reason.CLOSED_IN_REPLY: lambda: _judged(failed(DisconnectedError("x"))),
     Reason.RESETS_CONNECTION: lambda: _judged(failed(RESET)),

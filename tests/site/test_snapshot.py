@@ -73,6 +73,10 @@ def measured(unit_id: str = "u1", **changes: Any) -> UnitReading:
         faults=(Fault.FAN,),
         fan_rpm=(6000.0, None, 6100.0),
         pools=(PoolReading(index=0, status="Alive", is_active=True),),
+        reader="braiins",
+        short_window_s=60.0,
+        is_chip_computed=True,
+        is_starting=True,
     )
     boards = tuple(
         msgspec.structs.replace(
@@ -95,6 +99,14 @@ def test_a_reading_comes_back_whole() -> None:
     packed = msgspec.msgpack.encode(kept_reading(before))
     after = restored_reading("u1", msgspec.msgpack.decode(packed, type=KeptReading))
     assert after == msgspec.structs.replace(before, pools=(PoolReading(index=1, status="Dead", is_active=False),))
+
+
+def test_the_form_of_version_1_is_read() -> None:
+    """It ends before the reader: what wrote it read stock firmware alone."""
+    packed = msgspec.msgpack.decode(msgspec.msgpack.encode(kept_reading(measured())))[:-4]
+    after = restored_reading("u1", msgspec.msgpack.decode(msgspec.msgpack.encode(packed), type=KeptReading))
+    assert (after.reader, after.rate_window_s, after.is_chip_computed) == ("antminer", 5.0, False)
+    assert after.boards == measured().boards
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """A program in the place of pyasic's process: it answers, hangs, ends, babbles or floods, by the last octet of a host.
 
-Run as ``python fake_pyasic.py STARTS``: each start adds its process id to the file STARTS.
+Run as ``python fake_pyasic.py STARTS``: each start adds its process id to the file STARTS. A unit whose octet is in a
+file ``healed`` beside it is sound again.
 """
 
 import json
@@ -9,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 
-SOUND, HANGS, ENDS, BABBLES, FLOODS, MUTE, WRONG_ID = 1, 66, 67, 68, 69, 70, 71
+SOUND, HANGS, ENDS, BABBLES, FLOODS, MUTE, WRONG_ID, SWELLS = 1, 66, 67, 68, 69, 70, 71, 72
 """What the unit at such an octet does to the process."""
 
 
@@ -29,14 +30,28 @@ def say(**answer: object) -> None:
     sys.stdout.flush()
 
 
+def octet_of(host: str) -> int:
+    """Return what the unit at a host does."""
+    octet, file = int(host.rsplit(".", 1)[1]), Path(sys.argv[1]).with_name("healed")
+    return SOUND if file.exists() and str(octet) in file.read_text(encoding="ascii").split() else octet
+
+
+def answer(asked: dict[str, object]) -> None:
+    """Answer as for a sound unit."""
+    rate = {"unit": {"value": 1e12}, "rate": 190.0}
+    data = {"uptime": time.time(), "fw_ver": ",".join(sorted(os.environ))}
+    say(id=asked["id"], make="Auradine", summary=rate, data=data)
+
+
 def main() -> None:
     """Answer until the input ends."""
     with Path(sys.argv[1]).open("a", encoding="ascii") as file:
         file.write(f"{os.getpid()}\n")
+    swollen: list[str] = []
     say(id=0)
     for line in sys.stdin:
         asked = json.loads(line)
-        octet = int(asked["host"].rsplit(".", 1)[1])
+        octet = octet_of(asked["host"])
         if octet == HANGS:
             time.sleep(3600)
         elif octet == ENDS:
@@ -47,12 +62,9 @@ def main() -> None:
         elif octet == FLOODS:
             while True:
                 sys.stdout.write("x" * 65536)
-        elif octet == WRONG_ID:
-            say(id=asked["id"] + 1000, make="x")
         elif octet != MUTE:
-            rate = {"unit": {"value": 1e12}, "rate": 190.0}
-            data = {"uptime": time.time(), "fw_ver": ",".join(sorted(os.environ))}
-            say(id=asked["id"], make="Auradine", summary=rate, data=data)
+            swollen.append("x" * (150_000_000 if octet == SWELLS else 0))
+            answer(asked | {"id": asked["id"] + (1000 if octet == WRONG_ID else 0)})
 
 
 if __name__ == "__main__":

@@ -149,6 +149,7 @@ async def agent(
     site: str = "alpha",
     is_awaited: bool = True,
     stale_after_s: float | None = None,
+    poll: str = "",
     program_of: tuple[str, ...] = (sys.executable, "-m", "agent"),
 ) -> AsyncIterator[tuple[Program, str]]:
     """Run the agent over `ledger.csv` in `folder`; yield the program and its address once it polled every unit.
@@ -163,6 +164,7 @@ async def agent(
         site: Name of the site.
         is_awaited: False to yield as soon as the process is started.
         stale_after_s: How long readings live, s; None for the default.
+        poll: Further lines of the section of polling.
         program_of: The words that start the agent's command line.
     """
     port = free_port()
@@ -172,6 +174,7 @@ async def agent(
     text = text.replace("timeout_s = 2\ndeadline_s = 2\n", f"timeout_s = {connect_s:g}\ndeadline_s = {deadline_s:g}\n")
     if stale_after_s is not None:
         text = text.replace("slow_every", f"stale_after_s = {stale_after_s}\nslow_every")
+    text = text.replace("slow_every", f"{poll}slow_every")
     if not detect_simulated:
         text = text.replace("[ledger]\n", "[ledger]\ndetect_simulated = false\n")
     config.write_text(text.replace('"alpha"', f'"{site}"') + more, encoding="utf-8")

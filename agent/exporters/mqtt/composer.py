@@ -153,7 +153,7 @@ def facts(status: UnitStatus) -> UnitFacts:
         power_watts=power.watts if power is not None else None,
         power_source=power.source if power is not None else None,
         power_missing_reason=status.power_gap,
-        hottest_chip_celsius=fresh.hottest_chip_celsius if fresh is not None else None,
+        hottest_chip_celsius=None if fresh is None or fresh.is_chip_computed else fresh.hottest_chip_celsius,
         hottest_pcb_celsius=fresh.hottest_pcb_celsius if fresh is not None else None,
         uptime_s=fresh.uptime_s if fresh is not None else None,
         error_reason=status.error.reason if status.error is not None else None,

@@ -134,7 +134,7 @@ class UnitFacts(msgspec.Struct, frozen=True, kw_only=True):
         uplift_hs: Hashrate above the nameplate.
         power_watts, power_source: Power drawn, and the source of the figure.
         power_missing_reason: Why there is no such figure; null if there is one.
-        hottest_chip_celsius, hottest_pcb_celsius: From a fresh reading.
+        hottest_chip_celsius, hottest_pcb_celsius: From a fresh reading; no chip temperature that firmware computes.
         error_reason: Why the latest poll failed.
     """
 

@@ -106,6 +106,11 @@ _AGENT: tuple[Family[AgentNumbers] | Timing, ...] = (
         kind=Kind.COUNTER,
     ),
     _own(
+        "miner_agent_lane_quarantined_units",
+        "Units of other makes whose answers fail pyasic's process again and again; they are asked alone, and rarely.",
+        lambda own: (((), float(own.lane_quarantined())),),
+    ),
+    _own(
         "miner_agent_poll_stretch_ratio",
         "Time between two polls of a unit over the configured interval: median of the last interval, 1 on time.",
         lambda own: (((), own.stretch() if own.stretch else None),),

@@ -35,6 +35,7 @@ class AgentNumbers:
         polls: By result: ``ok``, or the reason of the failure.
         skipped: Polls that were due but not made, by reason.
         lane_replaced: Replacements of pyasic's process, by reason.
+        lane_quarantined: Returns how many units of other makes are in quarantine.
         stretch: Returns achieved over configured interval of the polls; None until it is set.
         standstills: Times this process stood still for longer than readings may be believed.
         restored_units: Returns how many units are shown as before the last start, because they were not asked since.
@@ -73,6 +74,7 @@ class AgentNumbers:
         self.polls: Counter[str] = Counter(dict.fromkeys(("ok", *POLL_REASONS), 0))
         self.skipped: Counter[str] = Counter()
         self.lane_replaced: Counter[str] = Counter()
+        self.lane_quarantined: Callable[[], int] = int
         self.stretch: Callable[[], float] | None = None
         self.standstills = 0
         self.restored_units: Callable[[], int] = int

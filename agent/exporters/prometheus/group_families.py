@@ -226,6 +226,13 @@ SITE_FAMILIES: tuple[Family[SiteFigures], ...] = (
         samples=lambda figures: [((reader,), units) for reader, units in figures.mix.units_by_reader.items()],
     ),
     Family(
+        name="mining_site_make_units",
+        help="Units whose reading counts, by the make of their row in the ledger.",
+        kind=Kind.GAUGE,
+        labels=("site", "make"),
+        samples=lambda figures: [((make,), units) for make, units in figures.mix.units_by_make.items()],
+    ),
+    Family(
         name="mining_site_window_operating_hashrate_hashes_per_second",
         help=f"Operating hashrate by the time over which its rates were averaged, {_OF_THIS_MOMENT}.",
         kind=Kind.GAUGE,

@@ -213,6 +213,10 @@ class Metrics:
         """Export the number of polls under way, and achieved over configured interval, that these return."""
         self.own.in_flight, self.own.stretch = in_flight, stretch
 
+    def watch_lane(self, quarantined: Callable[[], int]) -> None:
+        """Export how many units of other makes are in quarantine, which `quarantined` returns."""
+        self.own.lane_quarantined = quarantined
+
     def on_standstill(self) -> None:
         """Count a standstill of this process."""
         self.own.standstills += 1

@@ -81,7 +81,7 @@ BY_SLOT: Mapping[int, tuple[str]] = {slot: (str(slot),) for slot in range(BOARDS
 UNIT_LABELS = ("site", "container", "unit")
 _INFO_LABELS = (
     *("rack", "slot", "model", "host", "firmware", "serial", "mac", "dialect", "cooling"),
-    *("simulated", "reader"),
+    *("simulated", "reader", "make"),
 )
 
 
@@ -99,6 +99,7 @@ def _info(subject: UnitInfo) -> Iterable[Sample]:
         entry.nameplate.cooling,
         "true" if entry.is_simulated else "false",
         reader,
+        entry.nameplate.make,
     )
     return ((values, 1),)
 
@@ -140,6 +141,11 @@ def _power(status: UnitStatus) -> Iterable[Sample]:
 def _pools_alive(reading: UnitReading) -> int | None:
     words = [pool.status for pool in reading.pools if pool.status is not None and not pool.is_fee]
     return words.count("Alive") if words else None
+
+
+def _hottest_chips(reading: UnitReading) -> Iterable[Sample]:
+    hottest = zip(reading.boards[:BOARDS_SHOWN], reading.hottest_chips_celsius[:BOARDS_SHOWN], strict=True)
+    return [(_slot_label(board), celsius) for board, celsius in hottest]
 
 
 def _unit(
@@ -270,13 +276,8 @@ READ = Section(
         ),
         _unit(
             "miner_board_chip_temperature_celsius",
-            "Hottest chip sensor of a board; a sensor 60 C off the unit's others is not counted.",
-            lambda reading: [
-                (_slot_label(board), hottest)
-                for board, hottest in zip(
-                    reading.boards[:BOARDS_SHOWN], reading.hottest_chips_celsius[:BOARDS_SHOWN], strict=True
-                )
-            ],
+            "Hottest chip sensor of a board, not one 60 C off the unit's others; absent where firmware computes it.",
+            lambda reading: () if reading.is_chip_computed else _hottest_chips(reading),
             "board",
         ),
         _one(

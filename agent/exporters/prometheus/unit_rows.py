@@ -154,6 +154,8 @@ def _with_reading(row: list[float | None], reading: UnitReading) -> list[float |
         row[at.fans[number]] = rpm
     boards, slot_before = reading.boards, -1
     hottest_chips, row[at.hottest_pcb] = hottest_of_unit(boards)
+    # No alert takes what firmware works out for a measurement.
+    is_measured = not reading.is_chip_computed
     for place, board in enumerate(boards):
         slot = board.slot
         if not slot_before < slot < BOARDS_SHOWN:
@@ -163,7 +165,7 @@ def _with_reading(row: list[float | None], reading: UnitReading) -> list[float |
         row[at.board_chips[slot]] = board.chips
         row[at.board_clocks[slot]] = board.frequency_hz
         row[at.board_errors[slot]] = board.hw_errors
-        row[at.hottest_chips[slot]] = hottest_chips[place]
+        row[at.hottest_chips[slot]] = hottest_chips[place] if is_measured else None
     alive = None
     for pool in reading.pools:
         if pool.status is not None and not pool.is_fee:

@@ -177,6 +177,7 @@ class SiteAnswer(msgspec.Struct, frozen=True, kw_only=True):
         delivered_1h_hs, delivered_24h_hs: Hashrate that pools credited, over the units for which it is known.
         delivered_1h_coverage_ratio, delivered_24h_coverage_ratio: Nameplate share of these units.
         joules_by_source: Energy since the agent started; sources without any are absent.
+        units_by_make: Units whose reading counts, by the make of their row; after the first 16 ``other``.
         units_by_reader: Units whose reading counts, by the reader that read them.
         firmwares: The same units by reader and firmware, in the order of their names; after the first 32 ``other``.
         operating_hs_by_window: Operating hashrate by the time over which its rates were averaged.
@@ -208,6 +209,7 @@ class SiteAnswer(msgspec.Struct, frozen=True, kw_only=True):
     delivered_24h_hs: float | None
     delivered_24h_coverage_ratio: float | None
     joules_by_source: dict[PowerSource, float] | None
+    units_by_make: dict[str, int] | None
     units_by_reader: dict[str, int] | None
     firmwares: list[FirmwareAnswer] | None
     operating_hs_by_window: dict[str, float] | None
@@ -296,6 +298,7 @@ def site_answer(
         delivered_24h_hs=figures.delivered_24h_hs if figures else None,
         delivered_24h_coverage_ratio=figures.delivered_24h_coverage_ratio if figures else None,
         joules_by_source=energy.site if energy and figures else None,
+        units_by_make=figures.mix.units_by_make if figures else None,
         units_by_reader=figures.mix.units_by_reader if figures else None,
         firmwares=[
             FirmwareAnswer(reader=reader, firmware=firmware, units=units)

@@ -107,7 +107,11 @@ class UnitsAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PoolAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """One configured pool; its address and user are left out."""
+    """One configured pool; its address and user are left out.
+
+    Attributes:
+        is_fee: True for the pool of the firmware's maker.
+    """
 
     index: int
     status: str | None
@@ -115,6 +119,7 @@ class PoolAnswer(msgspec.Struct, frozen=True, kw_only=True):
     accepted: int | None
     rejected: int | None
     stale: int | None
+    is_fee: bool
 
 
 class SharesAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -135,8 +140,10 @@ class ReadingAnswer(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
     dialect: Dialect
     mode: Mode | None
+    reader: str
     identity: Identity
     uptime_s: float | None
+    rate_window_s: float | None
     hashrate_5s_hs: float | None
     hashrate_30m_hs: float | None
     hashrate_avg_hs: float | None
@@ -147,6 +154,7 @@ class ReadingAnswer(msgspec.Struct, frozen=True, kw_only=True):
     power_watts: float | None
     power_kind: PowerKind | None
     coolant_layout: CoolantLayout
+    is_chip_computed: bool
     fan_rpm: Places
     boards: tuple[BoardReading, ...]
     pools: tuple[PoolAnswer, ...]

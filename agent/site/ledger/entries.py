@@ -39,7 +39,7 @@ class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         is_simulated: True if a simulator answers at `host`, by the ledger's column or as `simulated` detects it.
         serial, mac: Identity, as far as declared.
         web_port: The port of its web pages; None for the site's `identity.web_port`.
-        reader: Name of the reader that reads it; empty to choose it by what the unit says.
+        reader: The ledger's column: name of the reader that reads it; empty to go by its make, then by what it says.
     """
 
     unit_id: str
@@ -60,6 +60,11 @@ class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     def is_foreign(self) -> bool:
         """True for a unit that is polled through pyasic, at an interval of its own: by its reader or else its make."""
         return self.reader == FOREIGN or (not self.reader and self.nameplate.make != BITMAIN)
+
+    @property
+    def reader_name(self) -> str:
+        """The name of the reader that reads it; empty to choose it by what the unit says."""
+        return FOREIGN if self.is_foreign else self.reader
 
     def is_deployed_at(self, at: float) -> bool:
         """Return True if Unix time `at` falls in this entry's span."""

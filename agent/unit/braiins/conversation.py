@@ -31,6 +31,7 @@ from agent.unit.braiins.work import mode_of
 from agent.unit.cgminer import wire
 from agent.unit.cgminer.pools import read_pools
 from agent.unit.consistency.rules import hold_together
+from agent.unit.consistency.watts import profile_watts
 from agent.unit.nameplate import Nameplate
 from agent.unit.reader import Conversation
 from agent.unit.reading import Dialect, Mode, PoolReading, PowerKind, UnitReading
@@ -175,6 +176,9 @@ def _reading(unit_id: str, heard: _Heard, talk: _Talk, nameplate: Nameplate | No
     # A unit that says it is paused is read over 5 s. So is one that tells no rate over a longer window that is full.
     is_now = now_hs is not None and (mode is Mode.SLEEP or (minute_hs is None and stand_in_hs is None))
     details, ideal_hs = memory.details, nominal_of(boards)
+    rate_hs = now_hs if is_now else minute_hs
+    # A pause has no rate and no profile: its figure is what it is.
+    watts = tuner.watts if mode is Mode.SLEEP else profile_watts(tuner.watts, rate_hs, ideal_hs)
     return UnitReading(
         unit_id=unit_id,
         at=at,
@@ -182,15 +186,15 @@ def _reading(unit_id: str, heard: _Heard, talk: _Talk, nameplate: Nameplate | No
         mode=mode,
         identity=memory.identity,
         uptime_s=summary.uptime_s,
-        hashrate_5s_hs=now_hs if is_now else minute_hs,
+        hashrate_5s_hs=rate_hs,
         short_window_s=FIVE_S if is_now else MINUTE_S,
         stand_in_hs=None if is_now else stand_in_hs,
         stand_in_window_s=None if is_now else stand_in_window_s,
         hashrate_avg_hs=summary.average_hs,
         hashrate_ideal_hs=ideal_hs or None,
         is_profile_ideal=True,
-        power_watts=tuner.watts,
-        power_kind=None if tuner.watts is None else PowerKind.ESTIMATED,
+        power_watts=watts,
+        power_kind=None if watts is None else PowerKind.ESTIMATED,
         boards=board_readings(
             boards,
             {} if details is None else details.boards,

@@ -5,7 +5,8 @@ pages that look like a stock Antminer's, a POST of ``admin`` to VNish, a gRPC lo
 
 * the event loop connects to the asked host alone, on `PORTS`, and opens no datagram socket;
 * what is written to TCP 4028 and 4433 has to be a command in `COMMANDS`, or several of them joined;
-* HTTP is GET of one of `PATHS`, without a query and without credentials.
+* HTTP is GET of one of `PATHS`, without a query and without credentials;
+* with a login of the configuration (`LOGIN`) also that login, word for word, and the reports behind it (`logins`).
 
 A request that is not let through fails as a connection that is refused, which pyasic copes with.
 """
@@ -17,11 +18,20 @@ from typing import Any, Final
 
 import httpx
 
+from agent.unit.foreign.logins import DOORS, Door
+from agent.unit.foreign.protocol import MakeLogin
+
 ASKED: Final[ContextVar[str]] = ContextVar("ASKED", default="")
 """The address of the unit that the running task asks; empty for none."""
 
 API_PORT: Final[ContextVar[int]] = ContextVar("API_PORT", default=4028)
 """Where that unit's API is: pyasic knows 4028 alone, and is connected there instead."""
+
+LOGIN: Final[ContextVar[MakeLogin | None]] = ContextVar("LOGIN", default=None)
+"""The login that the configuration gives for that unit, once pyasic found it to be of that make; None for none."""
+
+ANSWERED: Final[ContextVar[list[str]]] = ContextVar("ANSWERED")
+"""Of the running task: the pages of logins that were answered; a unit that does not answer refused nothing."""
 
 API_PORTS: Final = frozenset({4028, 4433})
 PORTS: Final = API_PORTS | {80, 443}
@@ -48,12 +58,12 @@ class Loop(asyncio.SelectorEventLoop):
     """An event loop that connects to the asked unit alone."""
 
     async def create_connection(self, protocol_factory: Any, host: Any = None, port: Any = None, **options: Any) -> Any:
-        """Connect as the base class, to `ASKED` on one of `PORTS`.
+        """Connect as the base class, to `ASKED` on one of `PORTS`, or on that of its login.
 
         Raises:
             ConnectionRefusedError: To anything else.
         """
-        if not ASKED.get() or host != ASKED.get() or port not in PORTS:
+        if not ASKED.get() or host != ASKED.get() or not (port in PORTS or port == _door()[0].port):
             raise ConnectionRefusedError(f"{host}:{port} is not asked")
         port = API_PORT.get() if port == 4028 else port
         return await super().create_connection(protocol_factory, host, port, **options)
@@ -127,13 +137,44 @@ async def open_connection(host: Any = None, port: Any = None, **_: Any) -> Any:
     return reader, _Reports(transport, protocol, reader, loop)
 
 
-def refusal(method: str, url: httpx.URL, headers: httpx.Headers) -> str | None:
+_NO_DOOR: Final = Door(make="", port=0, path="", is_json=False, words={}, method="", reports=frozenset())
+_EMPTY_BODIES: Final = frozenset({b"", b"{}"})
+
+
+def _door() -> tuple[Door, MakeLogin]:
+    """Return the door that is open for the running task, and the login for it; a door that nothing fits if none is."""
+    login = LOGIN.get()
+    return (_NO_DOOR, MakeLogin("", "", "")) if login is None else (DOORS.get(login.make, _NO_DOOR), login)
+
+
+def refusal(method: str, url: httpx.URL, headers: httpx.Headers, body: bytes = b"") -> str | None:
     """Return why an HTTP request is not sent; None if it may be."""
+    door, login = _door()
+    if url.query or url.userinfo or headers.get("cookie"):
+        return f"{url.path} is not read with a query, a login in the address or a cookie"
+    if (url.port or 80) == door.port and _is_behind(door, login, method, url.path, body):
+        return None
     if method != "GET":
         return f"{method} is not sent"
-    if headers.get("authorization") or headers.get("cookie") or url.userinfo:
+    if headers.get("authorization") or headers.get("token"):
         return "no login is sent"
-    return None if url.path in PATHS and not url.query else f"{url.path} is not read"
+    return None if url.path in PATHS else f"{url.path} is not read"
+
+
+def _is_behind(door: Door, login: MakeLogin, method: str, path: str, body: bytes) -> bool:
+    """Return True for the login of a door, or for a report behind it."""
+    if path == door.path:
+        return method == "POST" and _is_login(door, login, body)
+    return method == door.method and path in door.reports and body in _EMPTY_BODIES
+
+
+def _is_login(door: Door, login: MakeLogin, body: bytes) -> bool:
+    """Return True if a body is this login with this user and password, and nothing else."""
+    named = {name: word.format(user=login.user, password=login.password) for name, word in door.words.items()}
+    try:
+        return bool((json.loads(body) if door.is_json else dict(httpx.QueryParams(body.decode()))) == named)
+    except (ValueError, RecursionError):
+        return False
 
 
 def shut() -> None:
@@ -141,10 +182,13 @@ def shut() -> None:
     send = httpx.AsyncHTTPTransport.handle_async_request
 
     async def guarded(self: httpx.AsyncHTTPTransport, request: httpx.Request) -> httpx.Response:
-        why = refusal(request.method, request.url, request.headers)
+        why = refusal(request.method, request.url, request.headers, await request.aread())
         if why is not None:
             raise httpx.ConnectError(why, request=request)
-        return await send(self, request)
+        response = await send(self, request)
+        if request.url.path == _door()[0].path:
+            ANSWERED.get().append(request.url.path)
+        return response
 
     httpx.AsyncHTTPTransport.handle_async_request = guarded  # type: ignore[method-assign]
     asyncio.open_connection = open_connection

@@ -25,7 +25,11 @@ COMMAND: Final = (sys.executable, "-I", "-W", "ignore", "-c", _BOOT, _ROOT)
 
 
 class ProcessError(AgentError):
-    """pyasic's process cannot be started, ended, or wrote what is no line."""
+    """pyasic's process cannot be started, or ended."""
+
+
+class FloodError(ProcessError):
+    """It wrote more than `LONGEST_LINE` without a line's end."""
 
 
 def is_available() -> bool:
@@ -88,12 +92,15 @@ class Process:
         """Return the next line.
 
         Raises:
-            ProcessError: It ended, or wrote more than `LONGEST_LINE` without a line's end.
+            FloodError: It wrote more than `LONGEST_LINE` without a line's end.
+            ProcessError: It ended.
         """
         try:
             line = await self._stdout.readline()
-        except (OSError, ValueError) as error:
-            raise ProcessError(f"pyasic's process cannot be used: {error}") from error
+        except ValueError as error:
+            raise FloodError(f"pyasic's process wrote {LONGEST_LINE} bytes without a line's end") from error
+        except OSError as error:
+            raise ProcessError(f"pyasic's process ended: {error}") from error
         if not line:
             raise ProcessError("pyasic's process ended")
         return line

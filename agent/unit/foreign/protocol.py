@@ -1,6 +1,7 @@
 """What goes through the pipes of pyasic's process: one JSON object a line, each way.
 
     to it ...... {"id": 7, "host": "10.20.0.11", "port": 4028, "want": "read"}
+                 {..., "login": {"make": "Auradine", "user": "admin", "password": "..."}}   where one is configured
     from it .... {"id": 0}                                                 once, when it has started
                  {"id": 7, "make": "WhatsMiner", ..., "data": {...}}        figures, as pyasic names them
                  {"id": 7, "error": "silent", "text": "..."}               one of `Trouble`
@@ -111,6 +112,7 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
         make, model, firmware: As pyasic names them; None if it does not know the unit.
         summary: The unit's own total, where pyasic's is the sum of its boards.
         data: The figures; None for an identification.
+        login_refused: The unit did not take the login that came with the request.
     """
 
     id: int
@@ -121,26 +123,47 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
     firmware: str | None = None
     summary: Rate | None = None
     data: Data | None = None
+    login_refused: bool = False
 
 
-class _Ids(msgspec.Struct):
+class Head(msgspec.Struct, frozen=True, gc=False):
+    """What the lane itself reads of an answer; fields as in `Answer`."""
+
     id: int
+    login_refused: bool = False
+
+
+class MakeLogin(msgspec.Struct, frozen=True, gc=False):
+    """User and password for the units of one make; the password is left out of the `repr`."""
+
+    make: str
+    user: str
+    password: str
+
+    def __repr__(self) -> str:
+        """Name the make alone."""
+        return f"MakeLogin(make={self.make!r})"
 
 
 _ANSWERS: Final = msgspec.json.Decoder(Answer)
-_IDS: Final = msgspec.json.Decoder(_Ids)
+_HEADS: Final = msgspec.json.Decoder(Head)
 _ENCODER: Final = msgspec.json.Encoder()
 
 
-def encode_request(number: int, host: str, want: bytes, *, port: int = API_PORT) -> bytes:
-    """Return the line of a request; `port` is where the unit's API is."""
-    return _ENCODER.encode({"id": number, "host": host, "port": port, "want": want.decode("ascii")}) + b"\n"
+def encode_request(
+    number: int, host: str, want: bytes, *, port: int = API_PORT, login: MakeLogin | None = None
+) -> bytes:
+    """Return the line of a request; `port` is where the unit's API is, `login` the one configured for it."""
+    asked: dict[str, object] = {"id": number, "host": host, "port": port, "want": want.decode("ascii")}
+    if login is not None:
+        asked["login"] = login
+    return _ENCODER.encode(asked) + b"\n"
 
 
-def id_of(line: bytes) -> int | None:
-    """Return the id of an answer; None for a line that is none."""
+def head_of(line: bytes) -> Head | None:
+    """Return the head of an answer; None for a line that is none."""
     try:
-        return _IDS.decode(line).id
+        return _HEADS.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 

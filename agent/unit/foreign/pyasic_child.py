@@ -10,6 +10,7 @@ of ours: pyasic waits up to 100 s for one reply, and asks field by field again (
 import asyncio
 import json
 import logging
+import os
 import resource
 import sys
 import time
@@ -20,10 +21,12 @@ import pyasic  # type: ignore[import-untyped,import-not-found,unused-ignore]
 from pyasic import settings  # type: ignore[import-untyped,import-not-found,unused-ignore]
 
 from agent.unit.foreign import gate
+from agent.unit.foreign.protocol import MakeLogin
 
 IDENTIFY_S: Final = 8.0
 READ_S: Final = 10.0
 _CONNECT_S: Final = 2.0
+_NICE: Final = 5
 _AGAIN_S: Final = 3600.0
 # Twice what it ever took; beyond it, an allocation fails, and the unit that caused it with it.
 _MOST_MEMORY: Final = 1024 * 1024 * 1024
@@ -40,6 +43,8 @@ _OWN_FIRMWARE: Final = ("vnish", "braiins", "bosminer", "luxos", "luxminer")
 
 Address = tuple[str, int]
 _known: dict[Address, tuple[Any, float]] = {}
+# Logins that a unit did not take, and when: it is not tried again at every poll, which locks accounts.
+_refused: dict[tuple[Address, MakeLogin], float] = {}
 
 
 def _told(value: Any) -> str | None:
@@ -126,6 +131,43 @@ def _once_each(miner: Any) -> None:
     rpc.send_command, rpc.multicommand = send_command, multicommand
 
 
+def _give_login(miner: Any, address: Address, login: MakeLogin) -> None:
+    """Let a unit of the login's make be logged in to: once a poll at most, and an hour after a refusal.
+
+    pyasic keeps the token that it gets; each of its requests without one would log in by itself.
+    """
+    if login.make.casefold() not in str(_told(miner.make)).casefold() or miner.web is None:
+        return
+    gate.LOGIN.set(login)
+    web = miner.web
+    web.username, web.pwd = login.user, login.password
+    ask: Callable[[], Awaitable[Any]] = type(web).auth.__get__(web)
+    asked: list[asyncio.Future[Any]] = []
+
+    async def log_in() -> Any:
+        if time.monotonic() - _refused.get((address, login), float("-inf")) < _AGAIN_S:
+            return None
+        web.token = None
+        answered: list[str] = []
+        gate.ANSWERED.set(answered)
+        try:
+            await ask()
+        except Exception:  # noqa: BLE001 - What it answered is no token.
+            web.token = None
+        if web.token is not None:
+            _refused.pop((address, login), None)
+        elif answered:
+            _refused[address, login] = time.monotonic()
+        return web.token
+
+    async def auth() -> Any:
+        if not asked:
+            asked.append(asyncio.ensure_future(log_in()))
+        return await asked[0]
+
+    web.auth = auth
+
+
 async def _miner(address: Address) -> Any:
     miner, since_s = _known.get(address, (None, 0.0))
     if miner is None or time.monotonic() - since_s > _AGAIN_S:
@@ -137,7 +179,7 @@ async def _miner(address: Address) -> Any:
     return miner
 
 
-async def _read(address: Address) -> dict[str, Any]:
+async def _read(address: Address, login: MakeLogin | None) -> dict[str, Any]:
     host = address[0]
     if address not in _known and (why := await _unreachable(host)) is not None:
         return {"error": why, "text": f"{host}, ports {', '.join(map(str, _PORTS))}"}
@@ -149,6 +191,8 @@ async def _read(address: Address) -> dict[str, Any]:
     if own is not None:
         return {"error": "own", "text": own}
     _once_each(miner)
+    if login is not None:
+        _give_login(miner, address, login)
     data = await asyncio.wait_for(miner.get_data(include=list(_WANTED)), READ_S)
     told = json.loads(data.as_json())
     if told.get("hashrate") is None:
@@ -158,7 +202,7 @@ async def _read(address: Address) -> dict[str, Any]:
             return {"error": why, "text": f"{host}, ports {', '.join(map(str, _PORTS))}"}
     raw = data.raw_hashrate
     summary = await _whatsminer_rate(miner) if raw is None else json.loads(raw.model_dump_json())
-    return {**names, "summary": summary, "data": told}
+    return {**names, "summary": summary, "data": told, "login_refused": (address, login) in _refused}
 
 
 async def _identify(host: str) -> dict[str, Any]:
@@ -170,13 +214,15 @@ async def _answer(request: dict[str, Any]) -> dict[str, Any]:
     host, port = str(request["host"]), int(request["port"])
     gate.ASKED.set(host)
     gate.API_PORT.set(port)
+    login = MakeLogin(**request["login"]) if "login" in request else None
     try:
-        answer = await (_read((host, port)) if request["want"] == "read" else _identify(host))
+        answer = await (_read((host, port), login) if request["want"] == "read" else _identify(host))
     except TimeoutError:
         answer = {"error": "deadline", "text": host}
     except Exception as error:  # noqa: BLE001 - A client's bug or a unit's bytes: one line, and the next unit.
         cause = error.__cause__ or error
-        answer = {"error": "failed", "text": f"{type(cause).__name__}: {cause}"[:200]}
+        words = f"{type(cause).__name__}: {cause}"
+        answer = {"error": "failed", "text": (words if login is None else words.replace(login.password, "***"))[:200]}
     if "error" in answer:
         _known.pop((host, port), None)
     return {"id": request["id"], **answer}
@@ -208,6 +254,8 @@ async def _main() -> None:
 def main() -> None:
     """Answer until standard input ends."""
     logging.disable()
+    # The agent's own loop comes first on a busy machine.
+    os.nice(_NICE)
     resource.setrlimit(resource.RLIMIT_AS, (_MOST_MEMORY, _MOST_MEMORY))
     gate.shut()
     settings.update("factory_get_timeout", 3)

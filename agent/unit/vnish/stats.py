@@ -11,6 +11,7 @@ import msgspec
 
 from agent.errors import MalformedReplyError, UnsupportedReplyError, excerpt
 from agent.unit.cgminer.fields import dashed, interned
+from agent.unit.consistency.watts import profile_watts
 from agent.unit.limits import HS_PER_GHS, HZ_PER_MHZ, MAX_CELSIUS, MAX_SENSORS, MIN_CELSIUS
 from agent.unit.nameplate import Nameplate
 from agent.unit.reading import (
@@ -90,6 +91,7 @@ def read_stats(data: bytes, known: Known) -> tuple[UnitReading, Header]:
         slots, state, None if nameplate is None else nameplate.boards, repairs
     )
     now_ghs, average_ghs, ideal_ghs = figures.now_ghs, figures.average_ghs, figures.ideal_ghs
+    power_watts = profile_watts(power_watts, now_ghs, ideal_ghs)
     reading = UnitReading(
         unit_id=known.unit_id,
         at=known.at,

@@ -190,8 +190,9 @@ def _column(unit: Unit, snapshot: Snapshot, board: BoardSnapshot | None, word: s
         hottest = max(places)
         sens, pcb = "m-m-m-m", "-".join(map(str, places))
         chip = "-".join(str(place + CHIP_OVER_PCB) for place in places)
-    # Observed (O173): the boards share one figure, whatever they do. Assumed (A174): noughts while stopped.
-    watts = round(_BOARDS_OF_WALL * snapshot.power_watts / model.boards) if is_hashing else 0
+    # Observed (O173): the boards that run share one figure, whatever they do. Assumed (A174): noughts while stopped.
+    running = sum(1 for each in snapshot.boards if each.chips) or model.boards
+    watts = round(_BOARDS_OF_WALL * snapshot.power_watts / running) if is_hashing else 0
     return _Column(
         board.ghs if is_hashing else 0.0,
         board.chips,

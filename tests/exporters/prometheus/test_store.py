@@ -88,7 +88,7 @@ LINES: tuple[tuple[str, UnitStatus, list[str]], ...] = (
             (
                 f'miner_info{{{U1},rack="R2",slot="3",model="S21",host="127.0.0.2",firmware="Fri Jul 12 2024",'
                 'serial="SN1",mac="02:00:00:00:00:01",dialect="new_api",cooling="air",simulated="false",'
-                'reader="antminer"} 1'
+                'reader="antminer",make="Bitmain"} 1'
             )
         ],
     ),
@@ -98,7 +98,7 @@ LINES: tuple[tuple[str, UnitStatus, list[str]], ...] = (
         [
             (
                 'miner_info{site="nd-1",container="",unit="u1",rack="",slot="",model="S21",host="127.0.0.2",firmware="",'
-                'serial="",mac="",dialect="",cooling="air",simulated="true",reader=""} 1'
+                'serial="",mac="",dialect="",cooling="air",simulated="true",reader="",make="Bitmain"} 1'
             )
         ],
     ),
@@ -295,7 +295,7 @@ miner_loss_hashrate_hashes_per_second{{{U1},cause="unreachable"}} 20000000000000
 # HELP miner_info Identity and location of a unit; always 1.
 # TYPE miner_info gauge
 miner_info{{{U1},rack="R2",slot="3",model="S21",host="127.0.0.2",firmware="Fri Jul 12 2024",serial="SN1",\
-mac="02:00:00:00:00:01",dialect="new_api",cooling="air",simulated="false",reader="antminer"}} 1
+mac="02:00:00:00:00:01",dialect="new_api",cooling="air",simulated="false",reader="antminer",make="Bitmain"}} 1
 # HELP miner_nameplate_hashrate_hashes_per_second Rated hashrate of a unit, from the site's ledger.
 # TYPE miner_nameplate_hashrate_hashes_per_second gauge
 miner_nameplate_hashrate_hashes_per_second{{{U1}}} 200000000000000.0

@@ -171,6 +171,19 @@ def test_labels_are_those_of_the_status() -> None:
     assert 'container="C2"' not in lines(before)
 
 
+def test_a_temperature_that_firmware_computes_is_no_series() -> None:
+    """An alert would take it for a sensor's; the boards' own sensors stay."""
+    hot = board(0, chip_celsius=(96.0,), pcb_celsius=(81.0,))
+    for is_computed in (False, True):
+        rows = UnitRows(SITE)
+        given = status(entry(), reading(boards=(hot,), is_chip_computed=is_computed))
+        rows.put(given)
+        text = lines(rows.snapshot())
+        assert ("\nminer_board_chip_temperature_celsius{" in text) is not is_computed
+        assert "\nminer_pcb_temperature_celsius{" in text
+        assert shown(given) == by_families(given)
+
+
 def test_a_cell_that_another_unit_takes() -> None:
     """A snapshot shows the unit that was in a cell; a later one shows its successor, in any order of rendering."""
     rows = UnitRows(SITE)

@@ -83,6 +83,17 @@ def test_its_lies() -> None:
     assert reply(unit_of(OLD_KEY), "stats")["STATS"][1]["chain_consumption1"] == 0
 
 
+def test_watts_are_shared_among_the_boards_that_run() -> None:
+    """A board that is not found has none, and the others' sum is what the unit draws."""
+    unit = unit_of()
+    unit.schedule(Change(START + 1, 2, Verb.INJECT, 1, DeadBoard(board=1)))
+    stats = reply(unit, "stats", START + 60)["STATS"][1]
+    watts = [stats[f"chain_consumption{slot}"] for slot in (1, 2, 3)]
+    assert watts[1] == 0
+    assert watts[0] == watts[2] > 0
+    assert sum(watts) == pytest.approx(0.93 * unit.snapshot(START + 60).power_watts, rel=0.05)
+
+
 def test_a_profile_lowers_rate_ideal_clock_and_watts() -> None:
     """The ideal rate follows it; the truth calls the difference derated."""
     full, low = unit_of(), unit_of(tuning=0.83)

@@ -197,7 +197,7 @@ def test_the_ledger_has_machines_of_other_makes() -> None:
     assert first == {
         "unit_id": "whatsminer-127.10.3.1",
         "model": "Whatsminer M30S+",
-        "hashrate_th": "101",
+        "hashrate_th": "126",
         "host": "127.10.3.1",
         "deployed_from": "2025-01-01",
         "status": "deployed",

@@ -126,14 +126,19 @@ def test_a_start_is_never_flattered() -> None:
     inject(unit, START + 130, PowerOff())
     unit.advance(START + 200)
     unit.withdraw(1, START + 200)
-    seen = []
+    seen, with_watts = [], 0
     for turn in range(12, 120):
         at = START + EVERY_S * turn
         polled.sweep(at)
         (status,) = polled.tracker.statuses()
         if status.is_fresh and status.reading is not None and at > START + 210:
+            told = status.reading
+            # The tuner tells its profile's watts from the start on; they are none before the rate is near its own.
+            assert told.power_watts is None or (told.rate_hs or 0.0) >= 0.75 * (told.hashrate_ideal_hs or 0.0)
+            with_watts += told.power_watts is not None
             seen.append((status.hashrate_hs or 0.0, unit.hashrate_hs(at)))
     assert len(seen) > 60
+    assert 20 < with_watts < len(seen) - 5
     # The minute scatters by a third of a percent.
     assert all(shown_hs <= 1.015 * actual_hs for shown_hs, actual_hs in seen)
     assert seen[-1][0] == pytest.approx(seen[-1][1], rel=0.015)

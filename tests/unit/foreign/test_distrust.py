@@ -21,7 +21,7 @@ from agent.errors import (
 )
 from agent.unit import registry
 from agent.unit.foreign.distrust import reading_of
-from agent.unit.foreign.protocol import Trouble, decode_answer, id_of
+from agent.unit.foreign.protocol import Trouble, decode_answer, head_of
 from agent.unit.foreign.reader import READER
 from agent.unit.nameplate import Nameplate
 from agent.unit.reading import PowerKind, UnitReading
@@ -181,7 +181,7 @@ def test_trouble_is_a_declared_error(answer: Mapping[str, str], error: type[Poll
 @given(st.binary(max_size=300) | st.recursive(st.none() | st.floats() | st.text(), st.lists).map(repr).map(str.encode))
 def test_any_bytes_end_in_a_declared_error(data: bytes) -> None:
     """A line that is no answer is malformed, and has no id or an unexpected one."""
-    id_of(data)
+    head_of(data)
     with suppress(MalformedReplyError, UnsupportedReplyError):
         read(data)
 

@@ -1,11 +1,13 @@
 """What may leave pyasic's process."""
 
 import asyncio
+import contextvars
 
 import httpx
 import pytest
 
 from agent.unit.foreign import gate
+from agent.unit.foreign.protocol import MakeLogin
 
 ACTING = (
     *("restart", "reboot", "quit", "addpool", "removepool", "switchpool", "enablepool", "disablepool", "poolpriority"),
@@ -13,6 +15,7 @@ ACTING = (
     *("set_led", "set_low_power", "update_pools", "factory_reset", "update_pwd", "frequencyset", "curtail", "kill"),
     *("set.miner.power", "set.system.reboot", "fanset", "profileset", "logon", "save", "zero", "debug"),
 )
+NO_WAY_IN = "{} is not read with a query, a login in the address or a cookie"
 
 
 @pytest.mark.parametrize("command", sorted(gate.COMMANDS))
@@ -55,16 +58,73 @@ def test_nothing_else_leaves(data: bytes) -> None:
         ("POST", "http://127.0.0.1/api/v1/unlock", {}, "POST is not sent"),
         ("PATCH", "http://127.0.0.1/api/system", {}, "PATCH is not sent"),
         ("GET", "http://127.0.0.1/kaonsu/v1/brief", {"authorization": "Digest x"}, "no login is sent"),
-        ("GET", "http://root:root@127.0.0.1/", {}, "no login is sent"),
-        ("GET", "http://127.0.0.1/", {"cookie": "auth=x"}, "no login is sent"),
-        ("GET", "http://127.0.0.1/user/login?username=admin&password=123456789", {}, "/user/login is not read"),
-        ("GET", "http://127.0.0.1/?password=x", {}, "/ is not read"),
+        ("GET", "http://root:root@127.0.0.1/", {}, NO_WAY_IN.format("/")),
+        ("GET", "http://127.0.0.1/", {"cookie": "auth=x"}, NO_WAY_IN.format("/")),
+        ("GET", "http://127.0.0.1:8080/psu", {"token": "x"}, "no login is sent"),
+        ("POST", "http://127.0.0.1:8080/token", {}, "POST is not sent"),
+        (
+            *("GET", "http://127.0.0.1/user/login?username=admin&password=123456789", {}),
+            NO_WAY_IN.format("/user/login"),
+        ),
+        ("GET", "http://127.0.0.1/?password=x", {}, NO_WAY_IN.format("/")),
         ("GET", "http://127.0.0.1/cgi-bin/reboot.cgi", {}, "/cgi-bin/reboot.cgi is not read"),
     ],
 )
 def test_pages_are_got_without_a_login(method: str, url: str, headers: dict[str, str], why: str | None) -> None:
     """A list of pages, GET alone, no query."""
     assert gate.refusal(method, httpx.URL(url), httpx.Headers(headers)) == why
+
+
+AURADINE = MakeLogin("Auradine", "admin", "bl{u}e")
+INNOSILICON = MakeLogin("Innosilicon", "admin", "bl{u}e")
+GOOD = b'{"command": "token", "user": "admin", "password": "bl{u}e"}'
+
+
+@pytest.mark.parametrize(
+    ("login", "method", "url", "body"),
+    [
+        (AURADINE, "POST", "http://10.0.0.1:8080/token", GOOD),
+        (AURADINE, "GET", "http://10.0.0.1:8080/ipreport", b""),
+        (AURADINE, "GET", "http://10.0.0.1:8080/psu", b""),
+        (INNOSILICON, "POST", "http://10.0.0.1/api/auth", b"username=admin&password=bl%7Bu%7De"),
+        (INNOSILICON, "POST", "http://10.0.0.1/api/getAll", b"{}"),
+        (INNOSILICON, "POST", "http://10.0.0.1/api/overview", b""),
+    ],
+)
+def test_with_a_login_its_reports_are_read(login: MakeLogin, method: str, url: str, body: bytes) -> None:
+    """The login itself, word for word, and the reports behind it; for another make's unit, neither."""
+    headers = httpx.Headers({"token": "t", "authorization": "Bearer t"})
+    for given, is_sent in ((login, True), (None, False), (AURADINE if login is INNOSILICON else INNOSILICON, False)):
+        context = contextvars.copy_context()
+        context.run(gate.LOGIN.set, given)
+        refused = context.run(gate.refusal, method, httpx.URL(url), headers, body)
+        assert (refused is None) is is_sent
+
+
+@pytest.mark.parametrize(
+    ("method", "url", "body"),
+    [
+        ("POST", "http://10.0.0.1:8080/token", b'{"command": "token", "user": "admin", "password": "admin"}'),
+        ("POST", "http://10.0.0.1:8080/token", b'{"command": "token", "user": "admin", "password": ""}'),
+        ("POST", "http://10.0.0.1:8080/token", GOOD[:-1] + b', "new": "x"}'),
+        ("POST", "http://10.0.0.1:8080/token", b"{" * 5000),
+        ("POST", "http://10.0.0.1:80/token", GOOD),
+        ("PUT", "http://10.0.0.1:8080/token", GOOD),
+        ("POST", "http://10.0.0.1:8080/password", GOOD),
+        ("POST", "http://10.0.0.1:8080/mode", b'{"command": "mode", "sleep": "on"}'),
+        ("POST", "http://10.0.0.1:8080/psu", b""),
+        ("POST", "http://10.0.0.1:8080/fan", b'{"command": "fan", "index": 0, "percentage": 0}'),
+        ("GET", "http://10.0.0.1:8080/restart", b""),
+        ("GET", "http://10.0.0.1:8080/reboot", b""),
+        ("GET", "http://10.0.0.1:8080/fan?index=0", b""),
+        ("GET", "http://10.0.0.1:8080/fan", b'{"command": "fan", "percentage": 0}'),
+    ],
+)
+def test_a_login_opens_nothing_else(method: str, url: str, body: bytes) -> None:
+    """No other user or password, no write, no page that is no report."""
+    context = contextvars.copy_context()
+    context.run(gate.LOGIN.set, AURADINE)
+    assert context.run(gate.refusal, method, httpx.URL(url), httpx.Headers({"token": "t"}), body) is not None
 
 
 def test_only_the_asked_unit_is_connected_to() -> None:

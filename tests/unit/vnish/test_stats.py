@@ -137,6 +137,8 @@ def test_a_rate_beyond_any_unit_is_malformed() -> None:
         ({"chain_consumption1": 0}, None),
         ({"chain_consumption1": 0, "chain_rate1": 0.0}, 1722),
         ({f"chain_consumption{slot}": 0 for slot in (1, 2, 3)}, None),
+        # Half of what its profile should give: it ramps up, and the watts are the profile's.
+        ({"GHS__5s": "98000"}, None),
     ],
 )
 def test_watts_are_the_boards_sum_or_no_value(figures: dict[str, float], watts: float | None) -> None:
