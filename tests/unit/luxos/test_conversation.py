@@ -173,9 +173,24 @@ def test_a_stale_sleep_is_not_believed() -> None:
     assert reading.repairs == ("mode_refuted",)
 
 
-def test_sleep_with_the_supply_on_and_no_rate() -> None:
+def test_sleep_with_the_supply_on_and_a_rate_of_nought() -> None:
     """It sleeps: nothing hashes."""
     assert asleep(is_off=False).poll(nameplate=NAMEPLATE).mode is Mode.SLEEP
+
+
+def test_sleep_beside_a_missing_rate_is_no_state() -> None:
+    """A rate that is missing is not nought: unread, the word may be stale. Boards that all tell nought do tell."""
+    silent = asleep(is_off=False)
+    silent.says("SUMMARY", "summary", **{"GHS 5s": ..., "GHS 1m": ..., "GHS 5m": ..., "GHS 15m": ..., "GHS 30m": ...})
+    assert silent.poll(nameplate=NAMEPLATE).mode is Mode.SLEEP
+    for row in silent.replies["devs"]["DEVS"]:
+        row["MHS 5s"] = None
+    assert silent.poll(nameplate=NAMEPLATE).mode is None
+    silent.replies["devs"] = UNKNOWN
+    assert silent.poll(nameplate=NAMEPLATE).mode is None
+    silent.replies["summary"] = UNKNOWN
+    with pytest.raises(RefusedError):
+        silent.poll(nameplate=NAMEPLATE)
 
 
 def test_a_rate_that_outlasts_the_supply() -> None:
