@@ -22,7 +22,7 @@ from agent.errors import MalformedReplyError, PollError, RefusedError, Unsupport
 from agent.unit.braiins.boards import board_readings, stopped
 from agent.unit.braiins.devdetails import read_devdetails
 from agent.unit.braiins.devs import Board, read_devs
-from agent.unit.braiins.fans import read_fans, without_empty
+from agent.unit.braiins.fans import read_fans
 from agent.unit.braiins.memory import Memory, nominal_of
 from agent.unit.braiins.summary import FIVE_S, MINUTE_S, Summary, read_summary
 from agent.unit.braiins.temps import NOT_READ, read_temps
@@ -30,6 +30,7 @@ from agent.unit.braiins.tunerstatus import Tuner, Work, read_tunerstatus
 from agent.unit.braiins.work import mode_of
 from agent.unit.cgminer import wire
 from agent.unit.cgminer.pools import read_pools
+from agent.unit.connectors import without_empty
 from agent.unit.consistency.rules import hold_together
 from agent.unit.nameplate import Nameplate
 from agent.unit.reader import Conversation

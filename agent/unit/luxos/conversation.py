@@ -97,7 +97,7 @@ def converse(
         # The first wait depends on the unit's id, so that a fleet that starts together spreads its slow requests.
         memory.until_slow = 1 + crc32(unit_id.encode()) % slow_every if is_new else slow_every
         if told is not None:
-            memory.shares = told.shares(at)
+            memory.shares = told.shares
     memory.until_slow -= 1
     yield from _state_and_slow(talk, is_slow=is_slow)
     memory.identity = identity_of(memory.identity, told, memory.state.config, _version(memory))
