@@ -16,7 +16,7 @@ from agent.unit.reading import SystemInfo, UnitReading
 AUTO: Final = "auto"
 """The name of the reader that chooses another by what the unit says it runs."""
 
-NAMES: Final = (AUTO, "antminer", "braiins", "foreign", "luxos", "vnish")
+NAMES: Final = (AUTO, "antminer", "braiins", "epic", "foreign", "luxos", "vnish")
 """The names of all readers, as a ledger may have them; `registry` holds the readers."""
 
 M = TypeVar("M")

@@ -280,3 +280,12 @@ class Poll(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     reading: UnitReading | None = None
     error: PollError | None = None
     requests: int = 1
+
+
+def without_window(reading: UnitReading) -> UnitReading:
+    """Return a reading whose rate has no window, for firmware that does not tell over which time it is averaged."""
+    if reading.hashrate_5s_hs is None:
+        return reading
+    return msgspec.structs.replace(
+        reading, hashrate_5s_hs=None, stand_in_hs=reading.hashrate_5s_hs, stand_in_window_s=None
+    )

@@ -68,12 +68,12 @@ async def test_a_scan_tells_units_other_makes_and_silence_apart() -> None:
         "127.77.4.3": "Whatsminer M30S+_VE40",
         "127.77.4.4": "Avalon Q",
         "127.77.4.5": "SealMiner A2",
+        "127.77.4.7": "S19 XP",
     }
     assert {host: each.looks_like for host, each in found.items() if each.kind is Kind.UNIDENTIFIED} == {
         "127.77.4.1": None,
         "127.77.4.2": "HTTP",
         "127.77.4.6": "an Auradine",
-        "127.77.4.7": "HTTP",
     }
     assert (tally.open, tally.silent, tally.refused) == (27, 16, 18)
     assert running.api.journal.writes == 0

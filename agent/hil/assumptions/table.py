@@ -46,6 +46,8 @@ NOT_BY_A_RECORDING: Final[Mapping[str, str]] = {
     "A184": "about what the simulators show; its replies are in the fact",
     "A195": "about the ratings of models whose maker's page was not seen",
     "A197": "about machines that nobody described",
+    "A198": "about answers to GETs on 4028, which the recorder does not send",
+    "A199": "about a page on 4028, which the recorder does not ask for",
     "A24": _WRITE,
     "A27": "needs the flow of the coolant",
     "A28": "the modes on offer stand in a script of the settings page, which is no reply",

@@ -127,9 +127,15 @@ class _Taking:
             case inspect.StructType():
                 takes = [(field.name, field.encode_name, self.of(field.type), field.default) for field in info.fields]
                 take = _fields(info.cls, takes)
+            case inspect.AnyType():
+                take = _anything
             case _:
                 raise TypeError(f"no shape may have {info}")
         return take
+
+
+def _anything(value: Any, _repairs: set[str]) -> Any:
+    return value
 
 
 def _numbers(low: float | None, high: float | None, *, is_text_normal: bool) -> _Take:
