@@ -163,8 +163,9 @@ def _facts(reading: UnitReading) -> Iterator[tuple[str, str]]:
     yield "up", duration_text(reading.uptime_s)
     yield "hashrate 5 s", hashrate_text(reading.hashrate_5s_hs)
     if reading.stand_in_hs is not None:
-        window = "" if reading.stand_in_window_s is None else f", over {duration_text(reading.stand_in_window_s)}"
-        yield "stands in for it", f"{hashrate_text(reading.stand_in_hs)}{window}"
+        window_s = reading.stand_in_window_s
+        window = "window not told" if window_s is None else f"over {duration_text(window_s)}"
+        yield "stands in for it", f"{hashrate_text(reading.stand_in_hs)}, {window}"
     yield "hashrate 30 min", hashrate_text(reading.hashrate_30m_hs)
     yield "hashrate average", hashrate_text(reading.hashrate_avg_hs)
     yield "firmware's ideal", hashrate_text(reading.hashrate_ideal_hs)

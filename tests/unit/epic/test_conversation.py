@@ -16,7 +16,9 @@ from agent.errors import (
     UnsupportedReplyError,
 )
 from agent.unit import registry
+from agent.unit.consistency.alone import held_alone
 from agent.unit.epic.conversation import PATHS, REQUESTS, SUMMARY_PATH
+from agent.unit.nameplate import shipped_catalogue
 from agent.unit.reading import Fault, Mode, PowerKind
 
 
@@ -40,6 +42,12 @@ def test_the_recorded_unit() -> None:
     assert [(pool.index, pool.status, pool.is_active) for pool in reading.pools] == [(0, "Alive", True)]
     assert (reading.identity.model, reading.identity.firmware) == ("AntMiner S19 XP", "PowerPlay-BMS v1.5.13")
     assert reading.repairs == ()
+
+
+def test_read_alone_it_still_has_no_window() -> None:
+    """Held against itself once more, as `hashsight read` does, the rate stays what it was."""
+    reading = EpicUnit().poll(nameplate=None)
+    assert held_alone(reading, shipped_catalogue()) == reading
 
 
 def test_the_ideal_is_that_of_the_clocks() -> None:
