@@ -8,7 +8,7 @@ from paths import WEB_CAPTURES
 
 from agent.errors import PollError
 from agent.unit import registry
-from agent.unit.epic.conversation import CAPABILITIES_PATH, SUMMARY_PATH
+from agent.unit.epic.conversation import CAPABILITIES_PATH, NETWORK_PATH, SUMMARY_PATH
 from agent.unit.nameplate import Nameplate
 from agent.unit.reader import AnyReader
 from agent.unit.reading import UnitReading
@@ -36,7 +36,12 @@ def page(body: bytes) -> bytes:
 
 SUMMARY = (FOLDER / "http4028-summary.json").read_bytes()
 CAPABILITIES = (FOLDER / "http4028-capabilities.json").read_bytes()
-PAGES: Mapping[str, bytes] = {SUMMARY_PATH: page(SUMMARY), CAPABILITIES_PATH: page(CAPABILITIES)}
+NETWORK = (FOLDER / "http4028-network.json").read_bytes()
+PAGES: Mapping[str, bytes] = {
+    SUMMARY_PATH: page(SUMMARY),
+    CAPABILITIES_PATH: page(CAPABILITIES),
+    NETWORK_PATH: page(NETWORK),
+}
 
 
 def told(**sections: Any) -> bytes:

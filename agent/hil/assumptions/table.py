@@ -48,6 +48,7 @@ NOT_BY_A_RECORDING: Final[Mapping[str, str]] = {
     "A197": "about machines that nobody described",
     "A198": "about answers to GETs on 4028, which the recorder does not send",
     "A199": "about a page on 4028, which the recorder does not ask for",
+    "A200": "about the label on a unit, which no recording shows",
     "A24": _WRITE,
     "A27": "needs the flow of the coolant",
     "A28": "the modes on offer stand in a script of the settings page, which is no reply",

@@ -61,6 +61,12 @@ def hear_version(memory: Memory, data: bytes) -> None:
     memory.version = data
 
 
+def is_whole(memory: Memory) -> bool:
+    """Return True if every report was read that the unit knows; each poll but the first asks for `tunerstatus`."""
+    wanted = {TEMPS: memory.temps is NOT_READ, FANS: not memory.fans, DEVDETAILS: memory.is_details_due}
+    return not any(is_missing and request not in memory.unknown for request, is_missing in wanted.items())
+
+
 def converse(
     unit_id: str,
     memory: Memory,

@@ -1,7 +1,7 @@
 """One poll of a unit under ePIC firmware, as a conversation without I/O; see `agent.unit.reader`.
 
-    /summary ................ every poll: everything but the model
-    /capabilities ........... when a unit is new or restarted: the model
+    /summary ................ every poll: all figures
+    /capabilities, /network . when a unit is new or restarted: the model, the MAC address
 
 Every request is a GET. Documented (D273): what changes a unit is a POST, with a password.
 """
@@ -11,25 +11,28 @@ from typing import Final
 
 import msgspec
 
+from agent.address import mac_or_none
 from agent.errors import PollError, RefusedError, UnsupportedReplyError, drop_frames
 from agent.unit.cgminer import wire
 from agent.unit.cgminer.fields import interned
 from agent.unit.cgminer.page_reply import body_of
 from agent.unit.consistency.rules import hold_together
-from agent.unit.epic.reports import CAPABILITIES_SHAPE
+from agent.unit.epic.reports import CAPABILITIES_SHAPE, NETWORK_SHAPE
 from agent.unit.epic.summary import not_epic, read_summary
 from agent.unit.nameplate import Nameplate
 from agent.unit.reader import Conversation
-from agent.unit.reading import Identity, without_window
+from agent.unit.reading import Identity, IdentitySource, SystemInfo, UnitReading, without_window
 
 SUMMARY_PATH: Final = "/summary"
 CAPABILITIES_PATH: Final = "/capabilities"
-PATHS: Final = (SUMMARY_PATH, CAPABILITIES_PATH)
+NETWORK_PATH: Final = "/network"
+PATHS: Final = (SUMMARY_PATH, CAPABILITIES_PATH, NETWORK_PATH)
 """The whitelist: pages that tell, none of which changes a unit."""
 
 SUMMARY: Final = wire.encode_get(SUMMARY_PATH)
 CAPABILITIES: Final = wire.encode_get(CAPABILITIES_PATH)
-REQUESTS: Final = (SUMMARY, CAPABILITIES)
+NETWORK: Final = wire.encode_get(NETWORK_PATH)
+REQUESTS: Final = (SUMMARY, CAPABILITIES, NETWORK)
 
 
 class Memory(msgspec.Struct, gc=False):
@@ -72,14 +75,28 @@ def converse(
         memory.uptime_s = uptime_s
     memory.identity = reading.identity
     if memory.is_model_due:
-        try:
-            memory.identity = _with_model((yield CAPABILITIES), memory.identity)
-        except PollError:
-            pass
-        else:
-            memory.is_model_due = False
-            reading = msgspec.structs.replace(reading, identity=memory.identity)
+        reading = yield from _identified(reading, memory)
     return without_window(reading)
+
+
+def _identified(reading: UnitReading, memory: Memory) -> Conversation:
+    """Ask a unit that is new or restarted what it is; what fails is asked again at the next poll."""
+    try:
+        identity = memory.identity = _with_model((yield CAPABILITIES), memory.identity)
+        mac = _mac((yield NETWORK))
+    except PollError:
+        return msgspec.structs.replace(reading, identity=memory.identity)
+    memory.is_model_due = False
+    info = None
+    if mac is not None:
+        info = SystemInfo(model=identity.model, firmware=identity.firmware, mac=mac, source=IdentitySource.NETWORK)
+    return msgspec.structs.replace(reading, identity=identity, system_info=info)
+
+
+def _mac(data: bytes) -> str | None:
+    page, _ = NETWORK_SHAPE.read(body_of(data, NETWORK_PATH))
+    macs = [mac_or_none(way.mac) for way in (page.dhcp, page.static) if way is not None]
+    return next((mac for mac in macs if mac is not None), None)
 
 
 def _summary_body(data: bytes, memory: Memory) -> bytes:

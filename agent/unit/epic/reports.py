@@ -169,5 +169,19 @@ class CapabilitiesPage(msgspec.Struct, frozen=True, gc=False, rename={"model": "
     model: _Word = None
 
 
+class Interface(msgspec.Struct, frozen=True, gc=False, rename={"mac": "mac_address"}):
+    """The network interface, under the way in which it got its address."""
+
+    mac: _Word = None
+
+
+class NetworkPage(msgspec.Struct, frozen=True, gc=False):
+    """`/network`."""
+
+    dhcp: Interface | None = None
+    static: Interface | None = None
+
+
 SUMMARY_SHAPE: Final = Shape(SummaryPage)
 CAPABILITIES_SHAPE: Final = Shape(CapabilitiesPage)
+NETWORK_SHAPE: Final = Shape(NetworkPage)

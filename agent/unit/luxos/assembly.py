@@ -71,6 +71,7 @@ def assembled(
         is_starting=words.is_starting or (words.mode is not Mode.SLEEP and any(row.is_ramping for row in devs or ())),
         coolant_layout=_layout(boards),
         reader="luxos",
+        system_info=memory.system_info,
     )
     if devs is not None and not boards and words.mode is not Mode.SLEEP:
         reading = msgspec.structs.replace(reading, faults=with_absent_boards(memory.faults, reading))

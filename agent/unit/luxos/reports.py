@@ -156,7 +156,9 @@ class ConfigRow(msgspec.Struct, frozen=True, gc=False):
 
     CurtailMode: _Text = None
     IsPowerSupplyOn: _Flag = None
+    MACAddr: _Text = None
     Model: _Text = None
+    SerialNumber: _Text = None
     SystemStatus: _Text = None
 
 

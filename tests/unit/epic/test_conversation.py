@@ -19,7 +19,7 @@ from agent.unit import registry
 from agent.unit.consistency.alone import held_alone
 from agent.unit.epic.conversation import PATHS, REQUESTS, SUMMARY_PATH
 from agent.unit.nameplate import shipped_catalogue
-from agent.unit.reading import Fault, Mode, PowerKind
+from agent.unit.reading import Fault, IdentitySource, Mode, PowerKind, SystemInfo
 
 
 def test_golden_poll(golden: Callable[[str, Any], None]) -> None:
@@ -50,6 +50,19 @@ def test_read_alone_it_still_has_no_window() -> None:
     assert held_alone(reading, shipped_catalogue()) == reading
 
 
+def test_the_mac_address_is_told_when_the_unit_is_new() -> None:
+    """By the poll that asked `/network`, with its source, and by no later one."""
+    unit = EpicUnit()
+    info = unit.poll().system_info
+    assert info == SystemInfo(
+        model="AntMiner S19 XP",
+        firmware="PowerPlay-BMS v1.5.13",
+        mac="02:00:00:00:00:03",
+        source=IdentitySource.NETWORK,
+    )
+    assert unit.poll().system_info is None
+
+
 def test_the_ideal_is_that_of_the_clocks() -> None:
     """Observed (O191): 110 chips at 487.5 MHz and 894 hashes a clock are 47.94 TH/s a board; 49.44 is 103.1 % of it."""
     reading = EpicUnit().poll()
@@ -58,8 +71,8 @@ def test_the_ideal_is_that_of_the_clocks() -> None:
 
 
 def test_requests_are_gets_of_pages_that_tell() -> None:
-    """The whitelist has two pages; none has a body, and no other method is ever sent."""
-    assert PATHS == ("/summary", "/capabilities")
+    """The whitelist has three pages; none has a body, and no other method is ever sent."""
+    assert PATHS == ("/summary", "/capabilities", "/network")
     for request, path in zip(REQUESTS, PATHS, strict=True):
         head, _, body = request.partition(b"\r\n\r\n")
         assert head.startswith(f"GET {path} HTTP/1.1\r\n".encode())
@@ -67,15 +80,15 @@ def test_requests_are_gets_of_pages_that_tell() -> None:
 
 
 def test_it_is_chosen_by_its_answer_to_version() -> None:
-    """HTTP 400 chooses it; the first poll has three requests, later ones one, and a restart asks for all again."""
+    """HTTP 400 chooses it; the first poll has four requests, later ones one, and a restart asks for all again."""
     unit = EpicUnit(reader=registry.CHOOSING)
     assert [unit.poll().reader for _ in range(2)] == ["epic", "epic"]
-    assert unit.asked == [["version", "/summary", "/capabilities"], ["/summary"]]
+    assert unit.asked == [["version", "/summary", "/capabilities", "/network"], ["/summary"]]
     unit.pages[SUMMARY_PATH] = told(Session={"Uptime": 5})
     # The restart shows in the reply to this poll, so the next one asks anew.
     unit.poll()
     unit.poll()
-    assert unit.asked[2:] == [["/summary", "/capabilities"], ["version", "/summary"]]
+    assert unit.asked[2:] == [["/summary", "/capabilities", "/network"], ["version", "/summary"]]
 
 
 @pytest.mark.parametrize(
@@ -128,7 +141,7 @@ def test_the_model_is_asked_until_it_is_told() -> None:
     unit.pages = dict(PAGES)
     assert unit.poll().identity.model == "AntMiner S19 XP"
     unit.poll()
-    assert unit.asked == [["/summary", "/capabilities"], ["/summary", "/capabilities"], ["/summary"]]
+    assert unit.asked == [["/summary", "/capabilities"], ["/summary", "/capabilities", "/network"], ["/summary"]]
 
 
 @pytest.mark.parametrize("missing", [0, 1, 2])
