@@ -139,9 +139,9 @@ def _head_of(data: bytes) -> _Head | None:
     line = _STATUS_LINE.match(data)
     if end < 0 or line is None:
         return None
-    head = data[: end + 2]
-    length = _LENGTH.search(head)
-    is_chunked = _CHUNKED.search(head) is not None
+    length = _LENGTH.search(data, 0, end + 2)
+    # Hardly any page comes in chunks, and a length beside them counts for nothing.
+    is_chunked = data.find(b"hunked", 0, end) >= 0 and _CHUNKED.search(data, 0, end + 2) is not None
     size = None if length is None or is_chunked else int(length[1])
     return _Head(int(line[1]), end + len(_END_OF_HEAD), size, is_chunked)
 

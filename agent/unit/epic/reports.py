@@ -3,6 +3,8 @@
 What carries a password, and figures that are 0 because they are not measured (O192), are left out on purpose.
 """
 
+from collections.abc import Callable
+from operator import attrgetter
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -23,6 +25,7 @@ from agent.unit.limits import (
     MAX_WATTS,
     MIN_CELSIUS,
 )
+from agent.unit.reading import Places
 
 _Mhs = Annotated[float, Meta(ge=0, le=MAX_HASHRATE_HS / HS_PER_MHS)]
 _Count = Annotated[int, Meta(ge=0, le=int(MAX_COUNT))] | None
@@ -51,6 +54,10 @@ class FanSpeeds(
     fan10: _Rpm = None
     fan11: _Rpm = None
     fan12: _Rpm = None
+
+
+rpm_of: Final[Callable[[FanSpeeds], Places]] = attrgetter(*[f"fan{place}" for place in range(1, FANS + 1)])
+"""Returns the speeds of all places, rpm."""
 
 
 class BoardState(

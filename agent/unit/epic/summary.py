@@ -9,7 +9,7 @@ from typing import Final
 
 from agent.errors import ForeignProtocolError, MalformedReplyError, UnsupportedReplyError, drop_frames
 from agent.unit.cgminer.fields import clean, interned
-from agent.unit.epic.reports import FANS, SUMMARY_SHAPE, BoardRow, SummaryPage
+from agent.unit.epic.reports import SUMMARY_SHAPE, BoardRow, SummaryPage, rpm_of
 from agent.unit.epic.words import Words, words_of
 from agent.unit.limits import HS_PER_MHS, HZ_PER_MHZ
 from agent.unit.reading import (
@@ -71,7 +71,7 @@ def read_summary(body: bytes, unit_id: str, identity: Identity, *, at: float) ->
         shares=None if session is None else ShareReading(at=at, accepted=session.accepted, rejected=session.rejected),
         faults=words.faults,
         is_starting=words.is_starting,
-        repairs=tuple(sorted({*repairs, *board_repairs})),
+        repairs=tuple(sorted({*repairs, *board_repairs})) if board_repairs else repairs,
         reader=NAME,
     )
 
@@ -148,10 +148,11 @@ def _fans(page: SummaryPage) -> Places:
     """Return the fans' speeds up to the last place that has one, rpm. Observed (O192): a fan that stands has 0."""
     if page.fans is None:
         return ()
-    speeds: list[float | None] = [getattr(page.fans, f"fan{place}") for place in range(1, FANS + 1)]
-    while speeds and speeds[-1] is None:
-        speeds.pop()
-    return tuple(speeds)
+    speeds = rpm_of(page.fans)
+    count = len(speeds)
+    while count and speeds[count - 1] is None:
+        count -= 1
+    return speeds[:count]
 
 
 def _pools(page: SummaryPage) -> tuple[PoolReading, ...]:
