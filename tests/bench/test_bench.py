@@ -156,6 +156,7 @@ def printed(name: str, *options: str) -> str:
     ],
     ids=[
         "polls",
+        "readers",
         "steady",
         "hour",
         "sick",
