@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
 Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -11,6 +12,7 @@ _THIS_HOST = ipaddress.IPv4Network("0.0.0.0/8")
 _RESERVED = ipaddress.IPv4Network("240.0.0.0/4")
 _MAC = re.compile(r"[0-9a-f]{2}([:-]?)(?:[0-9a-f]{2}\1){4}[0-9a-f]{2}|(?:[0-9a-f]{4}\.){2}[0-9a-f]{4}")
 _NO_MAC = "000000000000"
+_LONGEST_MAC = 17
 
 
 class Endpoint(NamedTuple):
@@ -108,6 +110,20 @@ def parse_mac(text: str) -> str:
     if not _MAC.fullmatch(folded) or int(digits[:2], 16) % 2 or digits == _NO_MAC:
         raise ValueError("the MAC address of one machine is expected, such as 02:1a:2b:3c:4d:5e")
     return ":".join(re.findall("..", digits))
+
+
+@lru_cache(maxsize=4096)
+def _mac_or_none(text: str) -> str | None:
+    try:
+        return parse_mac(text)
+    except ValueError:
+        return None
+
+
+def mac_or_none(text: str | None) -> str | None:
+    """Return a MAC address as `parse_mac` does; None for any other text, and without one."""
+    # A longer text is none, and is not remembered.
+    return _mac_or_none(text) if text is not None and len(text) <= _LONGEST_MAC else None
 
 
 PRIVATE_NETWORKS: tuple[Network, ...] = tuple(

@@ -29,7 +29,7 @@ from agent.unit.consistency.alone import held_alone
 from agent.unit.model_advice import Machine, missing_text
 from agent.unit.model_names import base_key, is_board_name, plain_model
 from agent.unit.nameplate import shipped_catalogue
-from agent.unit.reader import Conversation
+from agent.unit.reader import Conversation, read_whole
 from agent.unit.reading import BoardReading, Places, UnitReading
 
 DEFAULT_PORT = 4028
@@ -73,8 +73,7 @@ def read(host: str, *, config: Path | None, any_address: bool, as_json: bool, ra
 
 async def _ask(endpoint: Endpoint, timeout_s: float, exchanges: list[tuple[bytes, bytes]]) -> UnitReading:
     client = Client(connect_timeout_s=min(2.0, timeout_s), deadline_s=timeout_s)
-    reader = registry.CHOOSING
-    conversation = reader.converse(str(endpoint), reader.new_memory(), slow_every=1, wall=time.time)
+    conversation = read_whole(registry.CHOOSING, str(endpoint), wall=time.time)
     try:
         with err.status(f"asking {endpoint}"):
             reading = await client.run(endpoint, _overheard(conversation, exchanges))
@@ -151,10 +150,7 @@ def _board_table(boards: Sequence[BoardReading]) -> Table:
 
 
 def _facts(reading: UnitReading) -> Iterator[tuple[str, str]]:
-    identity = reading.identity
-    yield "model", identity.model or ABSENT
-    yield "firmware", identity.firmware or ABSENT
-    yield "API", f"{identity.api or ABSENT}, {reading.dialect} dialect"
+    yield from _identity_facts(reading)
     yield "mode", reading.mode or "not reported"
     found = alone_findings(reading)
     yield "reason", "; ".join(finding.why for finding in found)
@@ -163,8 +159,9 @@ def _facts(reading: UnitReading) -> Iterator[tuple[str, str]]:
     yield "up", duration_text(reading.uptime_s)
     yield "hashrate 5 s", hashrate_text(reading.hashrate_5s_hs)
     if reading.stand_in_hs is not None:
-        window = "" if reading.stand_in_window_s is None else f", over {duration_text(reading.stand_in_window_s)}"
-        yield "stands in for it", f"{hashrate_text(reading.stand_in_hs)}{window}"
+        window_s = reading.stand_in_window_s
+        window = "window not told" if window_s is None else f"over {duration_text(window_s)}"
+        yield "stands in for it", f"{hashrate_text(reading.stand_in_hs)}, {window}"
     yield "hashrate 30 min", hashrate_text(reading.hashrate_30m_hs)
     yield "hashrate average", hashrate_text(reading.hashrate_avg_hs)
     yield "firmware's ideal", hashrate_text(reading.hashrate_ideal_hs)
@@ -187,6 +184,16 @@ def _facts(reading: UnitReading) -> Iterator[tuple[str, str]]:
         yield "faults it names", ", ".join(fault.replace("_", " ") for fault in reading.faults)
     if reading.repairs:
         yield "repairs", ", ".join(reading.repairs)
+
+
+def _identity_facts(reading: UnitReading) -> Iterator[tuple[str, str]]:
+    identity, info = reading.identity, reading.system_info
+    yield "model", identity.model or ABSENT
+    yield "firmware", identity.firmware or ABSENT
+    if info is not None:
+        yield "MAC", info.mac or ABSENT
+        yield "serial", info.serial or ABSENT
+    yield "API", f"{identity.api or ABSENT}, {reading.dialect} dialect"
 
 
 def _missing(reading: UnitReading) -> str | None:

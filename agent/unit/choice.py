@@ -133,7 +133,11 @@ def auto_reader(readers: Mapping[str, AnyReader], rules: Sequence[Rule], *, defa
             yield from reader.converse(unit_id, memory.memory, nameplate=nameplate, slow_every=slow_every, wall=wall)
         )
 
-    return Reader(name=AUTO, new_memory=Chosen, converse=converse, on_failed=_doubt)
+    return Reader(name=AUTO, new_memory=Chosen, converse=converse, on_failed=_doubt, is_whole=_is_whole)
+
+
+def _is_whole(memory: Chosen) -> bool:
+    return memory.reader is None or memory.reader.is_whole(memory.memory)
 
 
 def _doubt(memory: Chosen, error: PollError) -> None:

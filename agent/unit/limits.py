@@ -1,5 +1,6 @@
 """Unit conversions and plausibility limits."""
 
+HS_PER_MHS = 1e6
 HS_PER_GHS = 1e9
 HS_PER_THS = 1e12
 HZ_PER_MHZ = 1e6

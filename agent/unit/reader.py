@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Generic, Protocol, TypeAlias, TypeVar
 
 from agent.address import Endpoint
-from agent.errors import PollError
+from agent.errors import PollError, drop_frames
 from agent.unit.digest import Login
 from agent.unit.nameplate import Nameplate
 from agent.unit.reading import SystemInfo, UnitReading
@@ -16,7 +16,7 @@ from agent.unit.reading import SystemInfo, UnitReading
 AUTO: Final = "auto"
 """The name of the reader that chooses another by what the unit says it runs."""
 
-NAMES: Final = (AUTO, "antminer", "braiins", "foreign", "luxos", "vnish")
+NAMES: Final = (AUTO, "antminer", "braiins", "epic", "foreign", "luxos", "vnish")
 """The names of all readers, as a ledger may have them; `registry` holds the readers."""
 
 M = TypeVar("M")
@@ -57,6 +57,11 @@ def _heedless(_memory: object, _error: PollError) -> None:
     """Change nothing: a failed poll says nothing about how to read this unit."""
 
 
+def _always(_memory: object) -> bool:
+    """Return True: one poll asks for everything that this reader reads."""
+    return True
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reader(Generic[M]):
     """One way of reading units on TCP 4028.
@@ -68,6 +73,8 @@ class Reader(Generic[M]):
         on_failed: Called with the memory and the error after a poll that failed.
         hear_version: Called before the first `converse` with a unit's answer to `version`, so that it is not asked
             again; None if the reader has no use for it.
+        is_whole: Returns True after a poll if every report has been asked for that this reader reads; a reader that
+            spreads reports over polls says so here.
     """
 
     name: str
@@ -75,9 +82,39 @@ class Reader(Generic[M]):
     converse: Converse[M]
     on_failed: Callable[[M, PollError], None] = _heedless
     hear_version: Callable[[M, bytes], None] | None = None
+    is_whole: Callable[[M], bool] = _always
 
 
 AnyReader: TypeAlias = Reader[Any]
+MOST_POLLS: Final = 5
+"""Polls in a row by which everything is read of a unit that is asked once."""
+_NEVER_AGAIN: Final = 1 << 30
+
+
+def read_whole(reader: AnyReader, unit_id: str, *, wall: Callable[[], float]) -> Conversation:
+    """Read everything that a reader reads, of a unit that is asked once: in as many polls as that takes.
+
+    For `hashsight read` and for a recording, which have no next poll. Rates are those of the last one.
+
+    Args:
+        reader: The reader, or the one that chooses.
+        unit_id: The name in the reading.
+        wall: Returns Unix time, s.
+
+    Raises:
+        PollError: The first poll failed. What a later one does not get is left out.
+    """
+    memory = reader.new_memory()
+    reading = yield from reader.converse(unit_id, memory, slow_every=_NEVER_AGAIN, wall=wall)
+    for _ in range(MOST_POLLS - 1):
+        if reader.is_whole(memory):
+            break
+        try:
+            reading = yield from reader.converse(unit_id, memory, slow_every=_NEVER_AGAIN, wall=wall)
+        except PollError as error:
+            drop_frames(error)
+            break
+    return reading
 
 
 class FetchSystemInfo(Protocol):

@@ -156,10 +156,19 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     miner: str | None = None
 
 
+class IdentitySource(StrEnum):
+    """Where a unit told its MAC address and serial number: its web page, or a report on TCP 4028."""
+
+    PAGE = "page"
+    CONFIG = "config"
+    NETWORK = "network"
+
+
 class SystemInfo(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """The identity on a unit's own web page (`get_system_info.cgi`); a field that it leaves out is None.
+    """The identity that a unit itself tells; a field that it leaves out is None.
 
     Attributes:
+        source: `get_system_info.cgi`, LuxOS's `config`, or ePIC's `/network`.
         model: Commercial model as the firmware spells it.
         firmware: Compile time or ``FR-`` name.
         mac: MAC address of its network port, as ``aa:bb:cc:dd:ee:ff``.
@@ -170,6 +179,7 @@ class SystemInfo(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     firmware: str | None = None
     mac: str | None = None
     serial: str | None = None
+    source: IdentitySource = IdentitySource.PAGE
 
 
 class UnitReading(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -204,6 +214,7 @@ class UnitReading(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         shares: Share counters as last read (every `slow_every` polls); None until `summary` was read.
         faults: Faults that the unit names: stock firmware while it hashes nothing, VNish by its state words.
         repairs: Names of the repairs the replies needed, one entry per use; see `agent.unit.repairs`.
+        system_info: The MAC address and serial number that the unit told in this very poll; None if it did not.
     """
 
     unit_id: str
@@ -233,6 +244,7 @@ class UnitReading(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     is_chip_computed: bool = False
     is_starting: bool = False
     reader: str = "antminer"
+    system_info: SystemInfo | None = None
 
     @property
     def rate_hs(self) -> float | None:
@@ -280,3 +292,12 @@ class Poll(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     reading: UnitReading | None = None
     error: PollError | None = None
     requests: int = 1
+
+
+def without_window(reading: UnitReading) -> UnitReading:
+    """Return a reading whose rate has no window, for firmware that does not tell over which time it is averaged."""
+    if reading.hashrate_5s_hs is None:
+        return reading
+    return msgspec.structs.replace(
+        reading, hashrate_5s_hs=None, stand_in_hs=reading.hashrate_5s_hs, stand_in_window_s=None
+    )

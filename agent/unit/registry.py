@@ -16,6 +16,8 @@ from agent.unit.braiins.reader import READER as BRAIINS
 from agent.unit.braiins.reader import is_spoken as is_braiins
 from agent.unit.choice import Rule, auto_reader
 from agent.unit.coolant import SensorLayouts
+from agent.unit.epic.reader import READER as EPIC
+from agent.unit.epic.reader import is_spoken as is_epic
 from agent.unit.foreign.reader import READER as FOREIGN
 from agent.unit.luxos.reader import READER as LUXOS
 from agent.unit.luxos.reader import is_spoken as is_luxos
@@ -24,12 +26,13 @@ from agent.unit.unread import OnUnread, Unread
 from agent.unit.vnish.reader import READER as VNISH
 from agent.unit.vnish.reader import is_spoken as is_vnish
 
-_FIRMWARE: Final[Sequence[AnyReader]] = (BRAIINS, LUXOS, VNISH)
+_FIRMWARE: Final[Sequence[AnyReader]] = (BRAIINS, LUXOS, VNISH, EPIC)
 """Readers of firmware other than stock."""
 _RULES: Final[Sequence[Rule]] = (
     Rule(BRAIINS.name, is_braiins),
     Rule(LUXOS.name, is_luxos),
     Rule(VNISH.name, is_vnish),
+    Rule(EPIC.name, is_epic),
 )
 """Each of them speaks for one firmware; what none knows is read as stock."""
 

@@ -17,6 +17,7 @@ PARTS = (
     ("bench_fleet.py", "sick", "--seconds", "20"),
     ("bench_scrape.py",),
     ("bench_figures.py",),
+    ("bench_readers.py", "--runs", "5", "--seconds", "2"),
     ("bench_lane.py", "--seconds", "40"),
     ("bench_simulator.py", "--runs", "1", "--seconds", "2"),
 )

@@ -110,6 +110,7 @@ def simulated_site(
     identity_port: int | None = None,
     base: str = "127.10.0.1",
     seed: int = 1,
+    mix: str = "S21:200=100%",
 ) -> Iterator[Site]:
     """Run a healthy farm of S21 inside the block, on a core of its own if there are two.
 
@@ -126,6 +127,7 @@ def simulated_site(
         identity_port: Port at which the agent asks for identities instead; then units have no web pages.
         base: The first unit's address.
         seed: Random seed.
+        mix: Models and their firmware.
     """
     with tempfile.TemporaryDirectory(prefix="hashsight-bench-") as name:
         folder = Path(name)
@@ -152,7 +154,7 @@ def simulated_site(
             "--seed",
             str(seed),
             "--mix",
-            "S21:200=100%",
+            mix,
             "--port",
             str(port),
             "--base",

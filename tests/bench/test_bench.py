@@ -52,6 +52,17 @@ def printed(name: str, *options: str) -> str:
             ),
         ),
         (
+            "bench_readers.py",
+            ("--units", "4", "--runs", "1", "--seconds", "0.1"),
+            (
+                rf"antminer +{NUMBER} +{NUMBER} +1.00x",
+                *(
+                    rf"{name} +{NUMBER} +{NUMBER} +{NUMBER}x\n +(?:NOT REACHED|reached): {name}: {NUMBER} times"
+                    for name in ("braiins", "luxos", "vnish", "epic")
+                ),
+            ),
+        ),
+        (
             "bench_fleet.py",
             ("steady", "--units", "20", "--interval", "1", "--seconds", "2"),
             (*AGENT, r"(?:NOT REACHED|reached): [0-9]+ polls missed \(none\)"),
@@ -154,6 +165,7 @@ def printed(name: str, *options: str) -> str:
     ],
     ids=[
         "polls",
+        "readers",
         "steady",
         "hour",
         "sick",

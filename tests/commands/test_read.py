@@ -73,7 +73,7 @@ async def test_bad_chips_and_the_kind_of_power() -> None:
     ("name", "said"),
     [
         ("09-refused-counts-as-covered", "refused: summary: code 14, 'Invalid command' from Braiins OS (BOSer)"),
-        ("10-http-on-4028", "foreign: something that speaks HTTP answers on 4028 (ePIC firmware does)"),
+        ("10-http-on-4028", "foreign: something that speaks HTTP answers on 4028: its /summary is not ePIC firmware's"),
     ],
 )
 async def test_a_failure_says_what_answers(name: str, said: str) -> None:

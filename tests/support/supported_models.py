@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from paths import CAPTURES, WEB_CAPTURES
+from paths import CAPTURES, TESTS, WEB_CAPTURES
 
 from agent.hil.capture.form import GOLDEN
 from agent.unit.model_names import base_key, model_key, short_model
@@ -24,6 +24,7 @@ Written by `pytest tests/docs --update-golden` from the captures, their golden r
 
 A unit that is missing here, or reads wrongly: `hashsight record` it, and attach the folder to an issue.
 """
+GOLDEN_READINGS: Final = TESTS / "golden"
 FIRMWARE: Final[Mapping[str, str]] = {
     "stock": "stock",
     "luxos": "LuxOS",
@@ -36,11 +37,28 @@ FIRMWARE: Final[Mapping[str, str]] = {
     "epic": "ePIC",
     "pitbit": "PitBit",
 }
+MISSING: Final = """## What was never recorded
+
+`hashsight record` of one such unit settles it. Until then, what its reader makes of it is documented or assumed.
+
+| Firmware | Missing | So |
+|---|---|---|
+| LuxOS | a unit asleep or waking; an S21; one with a board missing | `config` tells sleep, as documented |
+| Braiins OS | `devs`, `temps` and `tunerstatus` of an S19 or S21; a paused unit | read as of the S9 and the BMM 100 |
+| VNish | a unit stopped, or with a board gone, on 4028 | `state` tells, as documented |
+| ePIC | `/summary` of a unit that idles or starts; an S21; the head of an answer | states as documented or assumed |
+| Hiveon | `stats`, `summary`, `devs`, `pools` of an S19 or S21, whole | read as stock firmware, which it imitates |
+
+Of Hiveon there are `stats` of an S9, and of an S19j Pro `version` and the beginning of `stats`. ePIC's pages are not
+recorded by `hashsight record` yet, but by `curl -v http://UNIT:4028/summary`. MARA and PitBit are not read: what
+answers on 4028 was not recorded.
+"""
 CONTRAST: Final = "other-"
 _UNIT_FIGURES: Final = (
     ("uptime_s", "uptime"),
     ("mode", "mode"),
     ("hashrate_5s_hs", "rate"),
+    ("stand_in_hs", "rate of unknown window"),
     ("hashrate_30m_hs", "30 min"),
     ("hashrate_avg_hs", "average"),
     ("hashrate_ideal_hs", "ideal"),
@@ -111,6 +129,13 @@ def recorded() -> list[Recorded]:
     for golden in CAPTURES.glob(f"*/{GOLDEN}"):
         name = golden.parent.name
         found.append(Recorded(name=name, firmware=firmware_of(name), first=json.loads(golden.read_bytes())["first"]))
+    for folder in WEB_CAPTURES.iterdir():
+        # Pages of firmware that is read over HTTP; those of other firmware have no golden poll.
+        poll = GOLDEN_READINGS / f"{folder.name}.poll.json"
+        if poll.exists():
+            found.append(
+                Recorded(name=folder.name, firmware=firmware_of(folder.name), first=json.loads(poll.read_bytes()))
+            )
     return sorted(found, key=lambda each: (each.name.startswith(CONTRAST), each.model, each.firmware, each.name))
 
 
@@ -135,7 +160,7 @@ def power_of(first: Mapping[str, Any]) -> str:
 
 def document() -> str:
     """Return the content of `docs/supported.md`."""
-    return "\n".join((HEAD, *_recorded_table(), "", *_firmware_table(), "", *_catalogue_table(), ""))
+    return "\n".join((HEAD, *_recorded_table(), "", *_firmware_table(), "", MISSING, *_catalogue_table(), ""))
 
 
 def _letters(model: str) -> str:
@@ -155,7 +180,7 @@ def _recorded_table() -> Iterator[str]:
     yield "|---|---|---|---|---|---|"
     for each in recorded():
         reader = each.first.get("reader", "-")
-        is_cut = any("truncated" in path.name for path in (CAPTURES / each.name).iterdir())
+        is_cut = any("truncated" in path.name for path in (CAPTURES / each.name).glob("*"))
         fields = f"{'asleep: ' if each.is_asleep else ''}{fields_of(each.first, is_cut=is_cut)}"
         yield f"| {each.model} | {each.firmware} | `{each.name}` | {reader} | {fields} | {power_of(each.first)} |"
     yield ""

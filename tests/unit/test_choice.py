@@ -145,8 +145,8 @@ def test_another_protocol_is_not_asked_on() -> None:
     """What no rule knows and what is no API ends the poll with its name."""
     memory = AUTO.new_memory()
     for _ in range(2):
-        with pytest.raises(ForeignProtocolError, match="HTTP"):
-            polled(AUTO, memory, [b"HTTP/1.1 400 Bad Request\r\n\r\n"])
+        with pytest.raises(ForeignProtocolError, match="SSH"):
+            polled(AUTO, memory, [b"SSH-2.0-dropbear\r\n"])
     assert memory.reader is None
 
 

@@ -6,6 +6,7 @@ import msgspec
 
 from agent.site.identity.figures import IdentityFigures
 from agent.site.identity.whereabouts import Standing, Whereabouts
+from agent.unit.reading import IdentitySource
 
 
 class WhereaboutsAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,12 +34,17 @@ class WhereaboutsAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UnknownUnitAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """A machine that answers at an address of the ledger and is none of its units."""
+    """A machine that answers at an address of the ledger and is none of its units.
+
+    Attributes:
+        source: Where it told its MAC address and serial number: its web page, or a report.
+    """
 
     address: str
     model: str | None
     mac: str | None
     serial: str | None
+    source: IdentitySource
     seen_at: datetime
 
 
@@ -81,6 +87,7 @@ def identity_answer(figures: IdentityFigures, now: float) -> IdentityAnswer:
                 model=sighting.info.model,
                 mac=sighting.info.mac,
                 serial=sighting.info.serial,
+                source=sighting.info.source,
                 seen_at=datetime.fromtimestamp(sighting.at, UTC),
             )
             for sighting in figures.unknown

@@ -26,7 +26,11 @@ def told(read: UnitReading | PollError) -> dict[str, object]:
     """Return a reading as `hashsight read --json` prints it; of a failed poll `error` and `message`."""
     if isinstance(read, PollError):
         return {"error": read.reason, "message": str(read)}
-    return {**msgspec.to_builtins(read), **findings_of(read)}
+    figures = msgspec.to_builtins(read)
+    if read.system_info is None:
+        # Told by few units; a document of any other has no key for it.
+        del figures["system_info"]
+    return {**figures, **findings_of(read)}
 
 
 def findings_of(reading: UnitReading) -> dict[str, object]:

@@ -19,7 +19,7 @@ from agent.unit.cgminer import wire
 from agent.unit.cgminer.partial_reply import PartialReply
 from agent.unit.consistency.alone import held_alone
 from agent.unit.nameplate import Catalogue, shipped_catalogue
-from agent.unit.reader import Conversation
+from agent.unit.reader import Conversation, read_whole
 from agent.unit.reading import UnitReading
 
 UNIT_ID: Final = "recorded"
@@ -46,8 +46,7 @@ def reading_of(capture: Capture, moment: Moment | None = None) -> UnitReading | 
         moment: One of its moments; what that look did not ask for is taken from the first replies. None for the first
             replies alone.
     """
-    reader = registry.CHOOSING
-    conversation = reader.converse(UNIT_ID, reader.new_memory(), slow_every=1, wall=lambda: AT)
+    conversation = read_whole(registry.CHOOSING, UNIT_ID, wall=lambda: AT)
     try:
         return held_alone(_held(conversation, _recorded(capture, moment)), _catalogue())
     except PollError as error:

@@ -42,6 +42,9 @@ REPORTS: Final = (
     *("devs", "devs new_api", "version new_api", "rate new_api", "warning new_api"),
 )
 
+JOINED: Final = ("power+temps+fans+config", "pools+devdetails+events")
+"""Reports that a running agent asks LuxOS for together (DECISIONS 119)."""
+
 # What other firmware tells besides. Documented (D222): LuxOS. Documented (D223): Braiins OS. Observed (O04): Hiveon
 # refuses `devdetails` with code 45, and says so.
 MORE: Final[Mapping[Firmware, tuple[str, ...]]] = MappingProxyType(
@@ -50,6 +53,7 @@ MORE: Final[Mapping[Firmware, tuple[str, ...]]] = MappingProxyType(
         Firmware.LUXOS: (
             *("devdetails", "groups", "config", "power", "temps", "tempctrl", "fans", "profiles", "limits", "atm"),
             *("autotunerget", "events", "metrics", "psuget"),
+            *JOINED,
             *(f"healthchipget {_BOARD}", f"voltageget {_BOARD}", f"frequencyget {_BOARD}"),
         ),
         Firmware.BRAIINS: ("devdetails", "config", "coin", "temps", "fans", "tempctrl", "tunerstatus"),
@@ -66,6 +70,7 @@ AGAIN: Final[Mapping[Firmware, tuple[str, ...]]] = MappingProxyType(
         Firmware.LUXOS: (
             *(VERSION, STATS, "stats", "summary new_api", "summary", "devs", "pools"),
             *("devdetails", "config", "power", "temps", "fans", "events"),
+            *JOINED,
         ),
         Firmware.BRAIINS: (
             *(VERSION, STATS, "stats", "summary new_api", "summary", "devs", "pools"),

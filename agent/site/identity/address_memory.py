@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator
 from agent.address import Endpoint
 from agent.site.identity.whereabouts import Sighting
 from agent.site.ledger.entries import LedgerEntry
-from agent.unit.reading import SystemInfo
+from agent.unit.reading import IdentitySource, SystemInfo
 
 _NOWHERE: frozenset[Endpoint] = frozenset()
 
@@ -162,7 +162,7 @@ class AddressMemory:
         if unit_id is None:
             if expected is None:
                 is_unknown = bool(info.mac or info.serial)
-            elif (expected.mac and info.mac) or (expected.serial and info.serial):
+            elif (expected.mac and info.mac) or (expected.serial and info.serial and _may_refute(info)):
                 if self._has_boards_of(expected.unit_id, endpoint):
                     unit_id = expected.unit_id
                 else:
@@ -205,6 +205,14 @@ class AddressMemory:
         boards = self.look(home).boards_then
         if boards:
             self._boards_of[unit_id] = boards
+
+
+def _may_refute(info: SystemInfo) -> bool:
+    """Return True if another serial number than the ledger's means another unit.
+
+    Assumed (A200): a report's may be that of a part, or be made up; it can confirm, and its MAC address refutes.
+    """
+    return info.source is IdentitySource.PAGE
 
 
 def named_boards(boards: tuple[str | None, ...]) -> frozenset[str]:

@@ -64,6 +64,7 @@ class IdentityBook:
         # By the unit polled at an address, the unit that answers there. Pairs of one unit with itself are left out.
         self._owners: dict[str, str | None] = {}
         self._reported: dict[str, tuple[SystemInfo, ...]] = {}
+        self._heard: list[Finding] = []
         self.moves = 0
         self.replace_entries(entries, known, clock_s=float("-inf"))
         self.routes.take_changed()
@@ -161,6 +162,8 @@ class IdentityBook:
             return poll
         if poll.reading is not None:
             self.inquiries.on_reading(endpoint, expected, poll.reading, clock_s)
+            if poll.reading.system_info is not None:
+                self._hear(endpoint, poll.reading.system_info, at=poll.reading.at, clock_s=clock_s)
         elif isinstance(poll.error, UnreachableError):
             self.inquiries.on_unreachable(endpoint, expected, clock_s)
         else:
@@ -172,6 +175,18 @@ class IdentityBook:
             return None
         reading = None if poll.reading is None else msgspec.structs.replace(poll.reading, unit_id=owner)
         return msgspec.structs.replace(poll, unit_id=owner, reading=reading)
+
+    def _hear(self, endpoint: Endpoint, info: SystemInfo, *, at: float, clock_s: float) -> None:
+        """Take in what a unit's own report tells, as its page; no page is asked for then."""
+        look = self._memory.look(endpoint)
+        if look.sighting is None or look.sighting.info != info or look.is_doubtful or look.is_suspect:
+            self._heard += self.on_seen(endpoint, info, at=at, clock_s=clock_s)
+        self.inquiries.on_told(endpoint)
+
+    def take_heard(self) -> list[Finding]:
+        """Return, once, what follows from units' own reports since the last call."""
+        heard, self._heard = self._heard, []
+        return heard
 
     def note_detour(self, poll: Poll, *, clock_s: float) -> list[Finding]:
         """Take in a poll of a unit that is polled away from home; one that stays unreachable there goes home."""

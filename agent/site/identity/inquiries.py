@@ -124,6 +124,10 @@ class Inquiries:
         """Ask again in a day: the page said who answers."""
         self._agenda.want(endpoint, Urgency.ROUTINE, clock_s + RECHECK_S)
 
+    def on_told(self, endpoint: Endpoint) -> None:
+        """Ask for no page: the unit tells its identity in its reports."""
+        self._agenda.drop(endpoint)
+
     def on_no_socket(self, endpoint: Endpoint, clock_s: float) -> None:
         """Ask again soon: this process had no socket to ask with."""
         self._agenda.want(endpoint, Urgency.NEW, clock_s + self.spacing_s)

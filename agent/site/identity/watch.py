@@ -156,7 +156,11 @@ class IdentityWatch:
         findings = self._book.note_detour(poll, clock_s=clock_s)
         if findings:
             self._report(findings)
-        return self._book.credit(poll, clock_s=clock_s)
+        credited = self._book.credit(poll, clock_s=clock_s)
+        heard = self._book.take_heard()
+        if heard:
+            self._report(heard)
+        return credited
 
     async def run(self) -> None:
         """Check identities until cancelled; restart the checker when the configuration changes."""
@@ -237,6 +241,7 @@ class IdentityWatch:
                 mac=now.occupant.info.mac,
                 serial=now.occupant.info.serial,
                 model=now.occupant.info.model,
+                source=now.occupant.info.source,
             )
         elif move.before.standing in {Standing.MOVED, Standing.DISPLACED}:
             log.info("address as in the ledger again", unit=now.unit_id, host=str(now.home), standing=now.standing)
@@ -253,6 +258,7 @@ class IdentityWatch:
             ledger_serial=entry.serial,
             mac=seen.info.mac,
             serial=seen.info.serial,
+            source=seen.info.source,
             command=self._command(entry.unit_id, seen, *changes),
         )
 

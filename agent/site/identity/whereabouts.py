@@ -24,7 +24,7 @@ class Sighting(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     Attributes:
         endpoint: Address and port of the API.
-        info: The identity on the unit's page.
+        info: The identity that the unit told, on its page or in a report.
         unit_id: The unit's id in the ledger in force; None if no unit matches.
         is_unknown: True if it is certainly no unit of the ledger. False without `unit_id`: there is nothing to compare.
         at: Unix time, s.

@@ -22,7 +22,7 @@ from agent.errors import MalformedReplyError, PollError, RefusedError, Unsupport
 from agent.unit.braiins.boards import board_readings, stopped
 from agent.unit.braiins.devdetails import read_devdetails
 from agent.unit.braiins.devs import Board, read_devs
-from agent.unit.braiins.fans import read_fans, without_empty
+from agent.unit.braiins.fans import read_fans
 from agent.unit.braiins.memory import Memory, nominal_of
 from agent.unit.braiins.summary import FIVE_S, MINUTE_S, Summary, read_summary
 from agent.unit.braiins.temps import NOT_READ, read_temps
@@ -30,6 +30,7 @@ from agent.unit.braiins.tunerstatus import Tuner, Work, read_tunerstatus
 from agent.unit.braiins.work import mode_of
 from agent.unit.cgminer import wire
 from agent.unit.cgminer.pools import read_pools
+from agent.unit.connectors import without_empty
 from agent.unit.consistency.rules import hold_together
 from agent.unit.consistency.watts import profile_watts
 from agent.unit.nameplate import Nameplate
@@ -59,6 +60,12 @@ T = TypeVar("T")
 def hear_version(memory: Memory, data: bytes) -> None:
     """Keep an answer to `version` for the next poll, of whose requests it is one."""
     memory.version = data
+
+
+def is_whole(memory: Memory) -> bool:
+    """Return True if every report was read that the unit knows; each poll but the first asks for `tunerstatus`."""
+    wanted = {TEMPS: memory.temps is NOT_READ, FANS: not memory.fans, DEVDETAILS: memory.is_details_due}
+    return not any(is_missing and request not in memory.unknown for request, is_missing in wanted.items())
 
 
 def converse(

@@ -1,14 +1,14 @@
-"""`devdetails`: the model, and each board's chips and clock. Read rarely, so always field by field.
+"""`devdetails`: the model, and each board's chips and clock.
 
 Documented (D250): `Chips` is 0 of a board that was found and does not run.
 """
 
 from typing import Final, NamedTuple
 
-from agent.unit.braiins.reply import board_id, rows_of
+from agent.unit.braiins.reply import board_number, present, report_in
+from agent.unit.braiins.reports import DETAILS_SHAPE
 from agent.unit.cgminer.fields import interned
-from agent.unit.cgminer.rows import Row
-from agent.unit.limits import HZ_PER_MHZ, MAX_CHIPS, MAX_FREQUENCY_HZ
+from agent.unit.limits import HZ_PER_MHZ, MAX_FREQUENCY_HZ
 
 _LEAST_HZ: Final = 1e5
 """Observed (O182): 799682118 is Hz, on builds of 2020; 739 is MHz, on 24.06. No clock is 100 GHz, or 0.1 MHz."""
@@ -42,19 +42,20 @@ def read_devdetails(data: bytes, repairs: set[str]) -> Details:
     """
     model: str | None = None
     boards: dict[int, BoardDetails] = {}
-    for item in rows_of(data, "devdetails", "DEVDETAILS", repairs):
-        row = Row(item, repairs)
-        model = model or interned(item.get("Model"))
-        number = board_id(row, repairs)
+    for row in present(report_in(DETAILS_SHAPE, "devdetails", data, repairs).DEVDETAILS, "devdetails", data):
+        model = model or interned(row.model)
+        number = board_number(row.number, repairs)
         if number is None or number in boards:
             continue
-        chips = row.number("Chips", MAX_CHIPS)
-        boards[number] = BoardDetails(None if chips is None else int(chips), _clock_hz(row))
+        boards[number] = BoardDetails(None if row.chips is None else int(row.chips), _clock_hz(row.clock, repairs))
     return Details(model, boards)
 
 
-def _clock_hz(row: Row) -> float | None:
-    clock = row.number("Frequency", MAX_FREQUENCY_HZ)
+def _clock_hz(clock: float | None, repairs: set[str]) -> float | None:
     if not clock:
         return None
-    return clock if clock >= _LEAST_HZ else row.number("Frequency", MAX_FREQUENCY_HZ, HZ_PER_MHZ)
+    hz = clock if clock >= _LEAST_HZ else clock * HZ_PER_MHZ
+    if hz <= MAX_FREQUENCY_HZ:
+        return hz
+    repairs.add("implausible")
+    return None

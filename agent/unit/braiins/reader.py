@@ -2,13 +2,13 @@
 
 from typing import Final
 
-from agent.unit.braiins.conversation import NAME, converse, hear_version
+from agent.unit.braiins.conversation import NAME, converse, hear_version, is_whole
 from agent.unit.braiins.memory import Memory
 from agent.unit.braiins.reply import is_braiins
 from agent.unit.choice import Told
 from agent.unit.reader import Reader
 
-READER: Final = Reader(name=NAME, new_memory=Memory, converse=converse, hear_version=hear_version)
+READER: Final = Reader(name=NAME, new_memory=Memory, converse=converse, hear_version=hear_version, is_whole=is_whole)
 
 
 def is_spoken(told: Told) -> bool:

@@ -1,60 +1,17 @@
-"""The two ways of decoding a report: one typed decode in C for regular replies, and field by field for all others.
+"""A report of Braiins OS by its declared shape: whose it is, and that it is no refusal."""
 
-Both make the same rows. The types of a report carry the bounds of `limits`, so a regular reply needs no further look.
-"""
+from collections.abc import Sequence
+from typing import Final, TypeVar
 
-from collections.abc import Callable, Sequence
-from typing import Annotated, Any, Final, Protocol, TypeVar
-
-import msgspec
-from msgspec import Meta
-
-from agent.errors import UnsupportedReplyError, excerpt
-from agent.unit.cgminer import wire
-from agent.unit.cgminer.rows import Row
-from agent.unit.cgminer.wire import MAX_REPAIRED_BYTES, Reply
-from agent.unit.limits import MAX_BOARDS, MAX_COUNT, MAX_HASHRATE_HS
-
-HS_PER_MHS: Final = 1e6
-MAX_ID: Final = 63
-"""The highest number of a board."""
-
-Mhs = Annotated[float, Meta(ge=0, le=MAX_HASHRATE_HS / HS_PER_MHS)] | None
-Count = Annotated[int, Meta(ge=0, le=int(MAX_COUNT))] | None
-BoardId = Annotated[int, Meta(ge=0, le=MAX_ID)]
+from agent.errors import MalformedReplyError, UnsupportedReplyError, excerpt
+from agent.unit.cgminer.shapes import Report, Shape, raise_for_refusal
 
 _BRAIINS: Final = ("boser", "bosminer")
 _NOT_READY: Final = "not ready"
+_GRANTED: Final = frozenset({"S", "I", "W"})
 
-
-class Status(msgspec.Struct, frozen=True, gc=False):
-    """The envelope of a reply: one letter, and the program with its version."""
-
-    STATUS: str
-    Description: str
-
-
-Statuses = Annotated[tuple[Status, ...], Meta(min_length=1, max_length=1)]
-
-
-class _Typed(Protocol):
-    @property
-    def STATUS(self) -> tuple[Status, ...]: ...  # noqa: N802 - The firmware's spelling.
-
-
-T = TypeVar("T", bound=_Typed)
-
-
-def regular(data: bytes, decode: Callable[[bytes], T]) -> T | None:
-    """Return a regular reply of Braiins OS by its type; None if it must be read field by field."""
-    if len(data) > MAX_REPAIRED_BYTES:
-        return None
-    try:
-        reply = decode(data[:-1] if data.endswith(b"\0") else data)
-    except (ValueError, RecursionError):
-        return None
-    status = reply.STATUS[0]
-    return reply if status.STATUS == "S" and is_braiins(status.Description) else None
+R = TypeVar("R", bound=Report)
+Item = TypeVar("Item")
 
 
 def is_braiins(description: str) -> bool:
@@ -62,48 +19,71 @@ def is_braiins(description: str) -> bool:
     return description[:8].casefold().startswith(_BRAIINS)
 
 
-def is_not_ready(reply: Reply) -> bool:
+def is_not_ready(report: Report) -> bool:
     """Return True if a command is refused because no board is ready. Documented (D253)."""
-    return reply.status in wire.REFUSALS and reply.message[:40].strip().casefold() == _NOT_READY
+    return report.is_refused and (report.STATUS[0].Msg or "")[:40].strip().casefold() == _NOT_READY
 
 
-def accepted(reply: Reply, data: bytes) -> Reply:
-    """Return a reply of Braiins OS that is no refusal.
+def accepted(report: R, command: str, data: bytes, repairs: set[str]) -> R:
+    """Return a report of Braiins OS that is no refusal.
+
+    Args:
+        report: The reply, decoded.
+        command: The command that it answers.
+        data: The reply as received, for an excerpt.
+        repairs: Names of repairs; those needed here are added.
 
     Raises:
+        MalformedReplyError: STATUS is no letter.
         RefusedError: The unit refused the command.
         UnsupportedReplyError: Another program answers, so the unit has other firmware by now.
     """
-    wire.accept(reply)
-    if reply.description and not is_braiins(reply.description):
-        raise UnsupportedReplyError(f"{reply.command}: {reply.description[:40]!r} is not Braiins OS: {excerpt(data)!r}")
-    return reply
+    if not report.STATUS:
+        repairs.add("missing_status")
+        return report
+    raise_for_refusal(report, command)
+    letter, program = report.STATUS[0].STATUS, report.STATUS[0].Description
+    if letter is None:
+        raise MalformedReplyError(f"{command}: no STATUS: {excerpt(data)!r}")
+    if letter not in _GRANTED:
+        raise UnsupportedReplyError(f"{command}: STATUS is {letter[:20]!r}")
+    if program and not is_braiins(program):
+        raise UnsupportedReplyError(f"{command}: {program[:40]!r} is not Braiins OS: {excerpt(data)!r}")
+    return report
 
 
-def rows_of(data: bytes, command: str, key: str, repairs: set[str], *, most: int = MAX_BOARDS) -> Sequence[Any]:
-    """Return the objects in the list of a report, at most `most`; what is no object is left out, with a repair.
+def report_in(shape: Shape[R], command: str, data: bytes, repairs: set[str]) -> R:
+    """Return a reply by its shape.
+
+    Args:
+        shape: The command's.
+        command: The command.
+        data: The reply as received.
+        repairs: Names of repairs; those needed here are added.
 
     Raises:
         MalformedReplyError: The bytes are not a reply.
-        RefusedError, UnsupportedReplyError: As `accepted`, or the report is missing from the reply.
+        RefusedError, UnsupportedReplyError: As `accepted`.
     """
-    reply = accepted(wire.decode_reply(data, command), data)
-    rows = reply.body.get(key)
-    if not isinstance(rows, list):
-        raise UnsupportedReplyError(f"{command}: no {key}: {excerpt(data)!r}")
-    repairs.update(reply.repairs)
-    if len(rows) > most:
-        repairs.add("implausible")
-    objects = [row for row in rows[:most] if isinstance(row, dict)]
-    if len(objects) < len(rows[:most]):
-        repairs.add("wrong_type")
-    return objects
+    report, needed = shape.read(data)
+    repairs.update(needed)
+    return accepted(report, command, data, repairs)
 
 
-def board_id(row: Row, repairs: set[str]) -> int | None:
+def present(rows: Sequence[Item] | None, command: str, data: bytes) -> Sequence[Item]:
+    """Return the list of a report.
+
+    Raises:
+        UnsupportedReplyError: It is missing from the reply.
+    """
+    if rows is None:
+        raise UnsupportedReplyError(f"{command}: the report is missing: {excerpt(data)!r}")
+    return rows
+
+
+def board_number(number: float | None, repairs: set[str]) -> int | None:
     """Return the number of the board that a row is about; None, with a repair, if it has none."""
-    value = row.number("ID", MAX_ID)
-    if value is None or not value.is_integer():
+    if number is None or not number.is_integer():
         repairs.add("wrong_type")
         return None
-    return int(value)
+    return int(number)

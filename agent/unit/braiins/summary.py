@@ -5,22 +5,19 @@ over sixty seconds, from the first second on: too low for a unit that has just s
 after it are too low for as long as they last, and `MHS 5s` scatters by a twentieth (Observed (O180)).
 """
 
-from typing import Annotated, Final, NamedTuple
+from typing import Final, NamedTuple
 
-import msgspec
-from msgspec import Meta
-
-from agent.unit.braiins.reply import HS_PER_MHS, Count, Mhs, Statuses, accepted, regular
+from agent.errors import UnsupportedReplyError, excerpt
+from agent.unit.braiins.reply import accepted, is_braiins
+from agent.unit.braiins.reports import SUMMARY_SHAPE
 from agent.unit.cgminer import summary as any_summary
 from agent.unit.cgminer import wire
 from agent.unit.cgminer.fields import clean
-from agent.unit.limits import MAX_DIFFICULTY, MAX_UPTIME_S
+from agent.unit.limits import HS_PER_MHS
 from agent.unit.reading import ShareReading
 
 MINUTE_S: Final = 60.0
 FIVE_S: Final = 5.0
-
-_Difficulty = Annotated[float, Meta(ge=0, le=MAX_DIFFICULTY)] | None
 
 
 class Summary(NamedTuple):
@@ -45,47 +42,6 @@ class Summary(NamedTuple):
     repairs: tuple[str, ...]
 
 
-_KEYS: Final = {
-    "best_share": "Best Share",
-    "difficulty_accepted": "Difficulty Accepted",
-    "difficulty_rejected": "Difficulty Rejected",
-    "difficulty_stale": "Difficulty Stale",
-    "hw_errors": "Hardware Errors",
-    "quarter_mhs": "MHS 15m",
-    "minute_mhs": "MHS 1m",
-    "day_mhs": "MHS 24h",
-    "five_minutes_mhs": "MHS 5m",
-    "now_mhs": "MHS 5s",
-    "average_mhs": "MHS av",
-}
-
-
-class _Row(msgspec.Struct, frozen=True, gc=False, rename=_KEYS):
-    Accepted: Count = None
-    best_share: _Difficulty = None
-    difficulty_accepted: _Difficulty = None
-    difficulty_rejected: _Difficulty = None
-    difficulty_stale: _Difficulty = None
-    Elapsed: Annotated[float, Meta(ge=0, le=MAX_UPTIME_S)] | None = None
-    hw_errors: Count = None
-    quarter_mhs: Mhs = None
-    minute_mhs: Mhs = None
-    day_mhs: Mhs = None
-    five_minutes_mhs: Mhs = None
-    now_mhs: Mhs = None
-    average_mhs: Mhs = None
-    Rejected: Count = None
-    Stale: Count = None
-
-
-class _Reply(msgspec.Struct, frozen=True, gc=False):
-    STATUS: Statuses
-    SUMMARY: Annotated[tuple[_Row, ...], Meta(min_length=1, max_length=1)]
-
-
-_decode: Final = msgspec.json.Decoder(_Reply).decode
-
-
 def read_summary(data: bytes, *, at: float) -> Summary:
     """Read a `summary` reply.
 
@@ -98,23 +54,25 @@ def read_summary(data: bytes, *, at: float) -> Summary:
         RefusedError: The unit refused the command.
         UnsupportedReplyError: Another program answers, the report is missing, or it has neither a rate nor `Elapsed`.
     """
-    reply = regular(data, _decode)
-    if reply is None or reply.SUMMARY[0].minute_mhs is None:
-        return _field_by_field(data, at)
-    row = reply.SUMMARY[0]
-    minute_mhs, now_mhs, average_mhs = row.minute_mhs, row.now_mhs, row.average_mhs
+    report = SUMMARY_SHAPE.strictly(data)
+    row = report.SUMMARY[0] if report is not None and report.SUMMARY else None
+    if report is None or row is None or row.minute_mhs is None or not report.STATUS:
+        # Another unit or window, or a figure that does not fit: the shared report reads any.
+        return _in_any_unit(data, at)
+    accepted(report, "summary", data, set())
+    now_mhs, average_mhs = row.now_mhs, row.average_mhs
     return Summary(
-        program=reply.STATUS[0].Description,
-        uptime_s=row.Elapsed,
-        minute_hs=None if minute_mhs is None else minute_mhs * HS_PER_MHS,
+        program=report.STATUS[0].Description,
+        uptime_s=row.elapsed_s,
+        minute_hs=row.minute_mhs * HS_PER_MHS,
         now_hs=None if now_mhs is None else now_mhs * HS_PER_MHS,
         average_hs=None if average_mhs is None else average_mhs * HS_PER_MHS,
         stand_in=None,
         shares=ShareReading(
             at=at,
-            accepted=row.Accepted,
-            rejected=row.Rejected,
-            stale=row.Stale,
+            accepted=row.accepted,
+            rejected=row.rejected,
+            stale=row.stale,
             difficulty_accepted=row.difficulty_accepted,
             difficulty_rejected=row.difficulty_rejected,
             difficulty_stale=row.difficulty_stale,
@@ -125,9 +83,11 @@ def read_summary(data: bytes, *, at: float) -> Summary:
     )
 
 
-def _field_by_field(data: bytes, at: float) -> Summary:
-    reply = accepted(wire.decode_reply(data, "summary"), data)
+def _in_any_unit(data: bytes, at: float) -> Summary:
     found = any_summary.read_summary(data, at=at)
+    reply = wire.decode_reply(data, "summary")
+    if reply.description and not is_braiins(reply.description):
+        raise UnsupportedReplyError(f"summary: {reply.description[:40]!r} is not Braiins OS: {excerpt(data)!r}")
     rates = found.rates
     minute_hs = dict(rates.others).get(MINUTE_S)
     return Summary(

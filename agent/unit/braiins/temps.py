@@ -4,15 +4,10 @@ Observed (O183): an unknown chip temperature is 0.0, and the chip is 23 C above 
 Documented (D251): on S19 XP, S21+ and S21 Pro it is 15.0 C above it to the last digit, on fifteen boards of five units.
 """
 
-from typing import Annotated, Final, NamedTuple
+from typing import Final, NamedTuple
 
-import msgspec
-from msgspec import Meta
-
-from agent.unit.braiins.reply import BoardId, Statuses, board_id, is_not_ready, regular, rows_of
-from agent.unit.cgminer import wire
-from agent.unit.cgminer.rows import Row
-from agent.unit.limits import MAX_BOARDS, MAX_CELSIUS
+from agent.unit.braiins.reply import accepted, board_number, is_not_ready, present
+from agent.unit.braiins.reports import TEMPS_SHAPE
 
 ADDED_CELSIUS: Final = 15.0
 # Models whose chips have a sensor of their own, by the beginning of their name without the maker.
@@ -53,20 +48,6 @@ class Temps(NamedTuple):
 NOT_READ: Final = Temps({})
 
 
-class _Row(msgspec.Struct, frozen=True, gc=False):
-    ID: BoardId
-    Board: Annotated[float, Meta(ge=0, le=MAX_CELSIUS)] | None = None
-    Chip: Annotated[float, Meta(ge=0, le=MAX_CELSIUS)] | None = None
-
-
-class _Reply(msgspec.Struct, frozen=True, gc=False):
-    STATUS: Statuses
-    TEMPS: Annotated[tuple[_Row, ...], Meta(max_length=MAX_BOARDS)]
-
-
-_decode: Final = msgspec.json.Decoder(_Reply).decode
-
-
 def read_temps(data: bytes, repairs: set[str]) -> Temps:
     """Read a `temps` reply.
 
@@ -79,18 +60,14 @@ def read_temps(data: bytes, repairs: set[str]) -> Temps:
         RefusedError: The unit refused the command for another reason than that it is not ready.
         UnsupportedReplyError: Another program answers, or the report is missing from the reply.
     """
-    reply = regular(data, _decode)
-    if reply is not None:
-        # A second row of a board is the same board's.
-        rows = [(row.ID, Sensors(row.Board or None, row.Chip or None)) for row in reply.TEMPS]
-    else:
-        if is_not_ready(wire.decode_reply(data, "temps")):
-            return Temps({}, is_ready=False)
-        rows = []
-        for item in rows_of(data, "temps", "TEMPS", repairs):
-            row = Row(item, repairs)
-            number = board_id(row, repairs)
-            if number is not None:
-                board, chip = row.number("Board", MAX_CELSIUS), row.number("Chip", MAX_CELSIUS)
-                rows.append((number, Sensors(board or None, chip or None)))
-    return Temps(dict(rows))
+    report, needed = TEMPS_SHAPE.read(data)
+    if is_not_ready(report):
+        return Temps({}, is_ready=False)
+    repairs.update(needed)
+    sensors = {}
+    for row in present(accepted(report, "temps", data, repairs).TEMPS, "temps", data):
+        number = board_number(row.number, repairs)
+        if number is not None:
+            # A second row of a board is the same board's.
+            sensors[number] = Sensors(row.board_celsius or None, row.chip_celsius or None)
+    return Temps(sensors)

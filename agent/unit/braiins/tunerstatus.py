@@ -6,17 +6,14 @@ Documented (D252): the texts `Stable`, `Testing performance profile` and `Tuning
 hash, and a text with `paused` is of one that does not. Any other says nothing.
 """
 
+from collections.abc import Sequence
 from enum import Enum
 from functools import lru_cache
-from typing import Annotated, Any, Final, NamedTuple
-
-import msgspec
-from msgspec import Meta
+from typing import Final, NamedTuple
 
 from agent.errors import UnsupportedReplyError, excerpt
-from agent.unit.braiins.reply import Statuses, regular, rows_of
-from agent.unit.cgminer.rows import Row
-from agent.unit.limits import MAX_BOARDS, MAX_WATTS
+from agent.unit.braiins.reply import present, report_in
+from agent.unit.braiins.reports import TUNER_SHAPE
 
 _LONGEST: Final = 80
 _HASHING: Final = frozenset({"stable", "testing performance profile", "tuning individual chips"})
@@ -38,26 +35,6 @@ class Tuner(NamedTuple):
     work: Work
 
 
-class _Chain(msgspec.Struct, frozen=True, gc=False):
-    Status: str | None = None
-
-
-_KEYS: Final = {"watts": "ApproximateMinerPowerConsumption", "chains": "TunerChainStatus"}
-
-
-class _Row(msgspec.Struct, frozen=True, gc=False, rename=_KEYS):
-    watts: Annotated[float, Meta(ge=0, le=MAX_WATTS)] | None = None
-    chains: Annotated[tuple[_Chain, ...], Meta(max_length=MAX_BOARDS)] = ()
-
-
-class _Reply(msgspec.Struct, frozen=True, gc=False):
-    STATUS: Statuses
-    TUNERSTATUS: Annotated[tuple[_Row, ...], Meta(min_length=1, max_length=1)]
-
-
-_decode: Final = msgspec.json.Decoder(_Reply).decode
-
-
 def read_tunerstatus(data: bytes, repairs: set[str]) -> Tuner:
     """Read a `tunerstatus` reply. Power of 0 is none.
 
@@ -70,21 +47,14 @@ def read_tunerstatus(data: bytes, repairs: set[str]) -> Tuner:
         RefusedError: The unit refused the command.
         UnsupportedReplyError: Another program answers, or the report is missing from the reply.
     """
-    reply = regular(data, _decode)
-    if reply is not None:
-        row = reply.TUNERSTATUS[0]
-        return Tuner(row.watts or None, _work([chain.Status for chain in row.chains]))
-    rows = rows_of(data, "tunerstatus", "TUNERSTATUS", repairs, most=1)
+    rows = present(report_in(TUNER_SHAPE, "tunerstatus", data, repairs).TUNERSTATUS, "tunerstatus", data)
     if not rows:
         raise UnsupportedReplyError(f"tunerstatus: no element in TUNERSTATUS: {excerpt(data)!r}")
-    chains = rows[0].get("TunerChainStatus")
-    rows_of_boards = chains[:MAX_BOARDS] if isinstance(chains, list) else []
-    texts = [chain.get("Status") for chain in rows_of_boards if isinstance(chain, dict)]
-    return Tuner(Row(rows[0], repairs).number(_KEYS["watts"], MAX_WATTS) or None, _work(texts))
+    return Tuner(rows[0].watts or None, _work([chain.status for chain in rows[0].chains]))
 
 
-def _work(texts: list[Any]) -> Work:
-    kinds = {_meaning(text[:_LONGEST]) for text in texts if isinstance(text, str)}
+def _work(texts: Sequence[str | None]) -> Work:
+    kinds = {_meaning(text[:_LONGEST]) for text in texts if text is not None}
     if not kinds:
         return Work.UNTOLD
     return kinds.pop() if len(kinds) == 1 else Work.OTHER

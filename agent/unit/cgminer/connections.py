@@ -1,5 +1,7 @@
 """The sockets of many calls: connect, send the request, read to the NUL or the end, close. Knows no conversation.
 
+The request decides what a reply is: a JSON object up to its NUL or, to a GET, a page over HTTP.
+
 The sockets are registered in an epoll instance, and the event loop watches its file descriptor. Compared with a
 transport and a protocol object per connection, this needs half the system calls and no task. Memory stays flat with
 thousands in flight (DECISIONS 2).
@@ -17,7 +19,7 @@ from typing import Any, Final
 from agent.errors import LocalResourceError, PollError, StalledReplyError
 from agent.unit.cgminer import wire
 from agent.unit.cgminer.call import NO_BYTES, Call, socket_error, unreachable
-from agent.unit.cgminer.partial_reply import PartialReply
+from agent.unit.cgminer.page_reply import begun
 
 MOST_HELD_BYTES: Final = 8 << 20
 """Bytes of unfinished replies that are held at once: those of 3,000 units that stop just before their end."""
@@ -158,7 +160,7 @@ class Connections:
                     # Nearly every reply comes in one piece.
                     self._end(call, chunk[:end])
                     return
-                call.reply = PartialReply(wire.cap_of(call.request))
+                call.reply = begun(call.request)
             received = call.reply.add(chunk) if chunk else call.reply.close()
             if received is not None:
                 self._end(call, received)

@@ -5,7 +5,8 @@ in which every field has its type and is within bounds. Any other reply is read 
 absent, and counts a repair. Both make the same value of the same reply.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any, Final, Generic, TypeVar, cast
 
@@ -46,10 +47,11 @@ class Shape(Generic[T]):
 
     Args:
         struct: The whole reply: a `Report`, or for a joined reply a struct with a tuple of reports for each command.
+        is_text_normal: Numeric text is the firmware's normal form of a number, and no repair.
     """
 
-    def __init__(self, struct: type[T]) -> None:
-        self._struct = struct
+    def __init__(self, struct: type[T], *, is_text_normal: bool = False) -> None:
+        self._struct, self._is_text_normal = struct, is_text_normal
         self._decode = msgspec.json.Decoder(struct).decode
 
     def strictly(self, data: bytes) -> T | None:
@@ -76,7 +78,7 @@ class Shape(Generic[T]):
 
     def convert(self, body: Any, repairs: set[str]) -> T:
         """Return decoded JSON in this shape, field by field; the names of the repairs are added to `repairs`."""
-        return cast("T", _taker(self._struct)(body, repairs))
+        return cast("T", _taker(self._struct, self._is_text_normal)(body, repairs))
 
 
 def raise_for_refusal(report: Report, command: str) -> None:
@@ -92,35 +94,65 @@ def raise_for_refusal(report: Report, command: str) -> None:
 
 
 @cache
-def _taker(struct: type[msgspec.Struct]) -> _Take:
-    return _of_type(inspect.type_info(struct))
+def _taker(struct: type[msgspec.Struct], is_text_normal: bool) -> _Take:  # noqa: FBT001 - Part of a cache's key.
+    return _Taking(is_text_normal).of(inspect.type_info(struct))
 
 
-def _of_type(info: inspect.Type) -> _Take:
-    """Return the conversion to one declared type; a value that does not fit becomes None, or an empty tuple."""
-    match info:
-        case inspect.UnionType():
-            return _of_type(next(part for part in info.types if not isinstance(part, inspect.NoneType)))
-        case inspect.FloatType():
-            return _numbers(info.ge, info.le)
-        case inspect.BoolType():
-            return _instance_of(bool)
-        case inspect.StrType():
-            return _instance_of(str)
-        case inspect.VarTupleType():
-            return _items(_of_type(info.item_type), info.max_length or MAX_ITEMS)
-        case inspect.StructType():
-            return _fields(info)
-    raise TypeError(f"no shape may have {info}")
+@dataclass(frozen=True, slots=True)
+class _Taking:
+    """Makes conversions of declared types; a value that does not fit becomes None, or an empty tuple.
+
+    Attributes:
+        is_text_normal: As of `Shape`.
+    """
+
+    is_text_normal: bool
+
+    def of(self, info: inspect.Type) -> _Take:
+        """Return the conversion to one declared type."""
+        take: _Take
+        match info:
+            case inspect.UnionType():
+                take = self.of(next(part for part in info.types if not isinstance(part, inspect.NoneType)))
+            case inspect.FloatType():
+                take = _numbers(info.ge, info.le, is_text_normal=self.is_text_normal)
+            case inspect.IntType():
+                take = _whole(_numbers(info.ge, info.le, is_text_normal=self.is_text_normal))
+            case inspect.BoolType():
+                take = _instance_of(bool)
+            case inspect.StrType():
+                take = _texts(info.max_length)
+            case inspect.VarTupleType():
+                take = _items(self.of(info.item_type), info.max_length or MAX_ITEMS)
+            case inspect.StructType():
+                takes = [(field.name, field.encode_name, self.of(field.type), field.default) for field in info.fields]
+                take = _fields(info.cls, takes)
+            case inspect.AnyType():
+                take = _anything
+            case _:
+                raise TypeError(f"no shape may have {info}")
+        return take
 
 
-def _numbers(low: float | None, high: float | None) -> _Take:
+def _anything(value: Any, _repairs: set[str]) -> Any:
+    return value
+
+
+def _numbers(low: float | None, high: float | None, *, is_text_normal: bool) -> _Take:
     def take(value: Any, repairs: set[str]) -> float | None:
-        found = number(value, repairs)
+        found = number(value, repairs, is_text_normal=is_text_normal)
         if found is None or ((low is None or found >= low) and (high is None or found <= high)):
             return found
         repairs.add("implausible")
         return None
+
+    return take
+
+
+def _whole(take_number: _Take) -> _Take:
+    def take(value: Any, repairs: set[str]) -> int | None:
+        found = take_number(value, repairs)
+        return None if found is None else int(found)
 
     return take
 
@@ -131,6 +163,19 @@ def _instance_of(kind: type) -> _Take:
             return value
         repairs.add("wrong_type")
         return None
+
+    return take
+
+
+def _texts(most: int | None) -> _Take:
+    """Return the conversion to text; a longer one than any real one is cut."""
+    take_text = _instance_of(str)
+    if most is None:
+        return take_text
+
+    def take(value: Any, repairs: set[str]) -> str | None:
+        text: str | None = take_text(value, repairs)
+        return None if text is None else text[:most]
 
     return take
 
@@ -149,10 +194,7 @@ def _items(of_item: _Take, most: int) -> _Take:
     return take
 
 
-def _fields(info: inspect.StructType) -> _Take:
-    takes = [(field.name, field.encode_name, _of_type(field.type), field.default) for field in info.fields]
-    struct = info.cls
-
+def _fields(struct: type[msgspec.Struct], takes: Sequence[tuple[str, str, _Take, Any]]) -> _Take:
     def take(value: Any, repairs: set[str]) -> msgspec.Struct:
         if not isinstance(value, dict):
             repairs.add("wrong_type")

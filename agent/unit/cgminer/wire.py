@@ -124,9 +124,23 @@ def encode_request(command: str, *, new_api: bool = False) -> bytes:
     return msgspec.json.encode(request)
 
 
+def encode_get(path: str) -> bytes:
+    """Return the request for a page of firmware that serves HTTP on this port, on a connection of its own.
+
+    Assumed (A198): it does not look at `Host`, which HTTP/1.1 requires.
+    """
+    return f"GET {path} HTTP/1.1\r\nHost: miner\r\nConnection: close\r\n\r\n".encode("ascii")
+
+
+PAGE_CAPS: Final[Mapping[str, int]] = MappingProxyType(
+    # Observed (O190): the largest recorded have 3,750, 3,043 and 168 bytes, without a head.
+    {"/summary": 32 * 1024, "/capabilities": 32 * 1024, "/network": 16 * 1024}
+)
+"""Caps of pages by path, bytes with their head."""
+
 _CAPS: Final[Mapping[bytes, int]] = {
     encode_request(command, new_api=new_api): cap for command, cap in REPLY_CAPS.items() for new_api in (False, True)
-}
+} | {encode_get(path): cap for path, cap in PAGE_CAPS.items()}
 
 
 def cap_of(request: bytes) -> int:

@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 
+import msgspec
+
 from agent.unit.consistency.rules import hold_together
 from agent.unit.nameplate import Catalogue, Nameplate
-from agent.unit.reading import UnitReading
+from agent.unit.reading import UnitReading, without_window
 
 
 @dataclass
@@ -23,7 +25,12 @@ def held_alone(reading: UnitReading, catalogue: Catalogue) -> UnitReading:
     Raises:
         ContradictoryReplyError: It refutes its own rate.
     """
-    return hold_together(reading, _strongest_bin(reading, catalogue), _NoMemory())
+    plate = _strongest_bin(reading, catalogue)
+    if reading.hashrate_5s_hs is not None or reading.stand_in_hs is None or reading.stand_in_window_s is not None:
+        return hold_together(reading, plate, _NoMemory())
+    # A rate without a window is the total that the boards sum to, and stays without one.
+    total = msgspec.structs.replace(reading, hashrate_5s_hs=reading.stand_in_hs, stand_in_hs=None)
+    return without_window(hold_together(total, plate, _NoMemory()))
 
 
 def _strongest_bin(reading: UnitReading, catalogue: Catalogue) -> Nameplate | None:

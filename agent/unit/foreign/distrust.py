@@ -18,8 +18,6 @@ and a rate whose window nobody tells.
 
 from typing import Final
 
-import msgspec
-
 from agent.errors import UnsupportedReplyError
 from agent.unit.foreign.protocol import Answer, Board, Data, Fan, Pool, Rate, error_of
 from agent.unit.limits import (
@@ -83,15 +81,6 @@ def reading_of(answer: Answer, unit_id: str, nameplate: Nameplate | None, *, at:
         fan_rpm=_fans(data.fans),
         pools=tuple(_pool(place, pool) for place, pool in enumerate(data.pools[:_MOST_POOLS])),
         reader=READER,
-    )
-
-
-def without_window(reading: UnitReading) -> UnitReading:
-    """Return a reading whose rate has no window: pyasic tells none, and makes differ from 5 s to their whole uptime."""
-    if reading.hashrate_5s_hs is None:
-        return reading
-    return msgspec.structs.replace(
-        reading, hashrate_5s_hs=None, stand_in_hs=reading.hashrate_5s_hs, stand_in_window_s=None
     )
 
 

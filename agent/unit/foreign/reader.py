@@ -13,6 +13,7 @@ from agent.unit.foreign import distrust
 from agent.unit.foreign.protocol import READ, decode_answer
 from agent.unit.nameplate import Nameplate
 from agent.unit.reader import Conversation, Reader
+from agent.unit.reading import without_window
 
 
 class Memory(msgspec.Struct, gc=False):
@@ -34,7 +35,7 @@ def _converse(
     line = yield READ
     reading = distrust.reading_of(decode_answer(line), unit_id, nameplate, at=wall())
     memory.uptime_s = reading.uptime_s
-    return distrust.without_window(hold_together(reading, nameplate, memory))
+    return without_window(hold_together(reading, nameplate, memory))
 
 
 READER = Reader(name=distrust.READER, new_memory=Memory, converse=_converse)

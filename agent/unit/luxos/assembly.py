@@ -42,7 +42,8 @@ def assembled(
     rates = _NO_RATES if told is None else told.rates(run_s(devs or (), uptime_s))
     now_hs, boards = rates.now_hs, boards_of(devs, memory.details, memory.state.sensors)
     rated_hs = UNKNOWN_RATED_HS if nameplate is None else nameplate.hashrate_hs
-    words = words_of(memory.state.config, is_hashing=(now_hs or 0.0) >= HASHING_RATIO * rated_hs)
+    told_hs = _told_hs(now_hs, boards)
+    words = words_of(memory.state.config, is_hashing=None if told_hs is None else told_hs >= HASHING_RATIO * rated_hs)
     if words.is_refuted:
         repairs = (*repairs, "mode_refuted")
     reading = UnitReading(
@@ -70,12 +71,21 @@ def assembled(
         is_starting=words.is_starting or (words.mode is not Mode.SLEEP and any(row.is_ramping for row in devs or ())),
         coolant_layout=_layout(boards),
         reader="luxos",
+        system_info=memory.system_info,
     )
     if devs is not None and not boards and words.mode is not Mode.SLEEP:
         reading = msgspec.structs.replace(reading, faults=with_absent_boards(memory.faults, reading))
     if words.is_off or memory.off_at is not None:
         return _without_rate_from_before(reading, memory, words)
     return reading
+
+
+def _told_hs(total_hs: float | None, boards: tuple[BoardReading, ...]) -> float | None:
+    """Return the rate that the unit tells, H/s: its total, or the sum of its boards if each of them tells one."""
+    if total_hs is not None or not boards:
+        return total_hs
+    rates = [board.hashrate_hs for board in boards if board.hashrate_hs is not None]
+    return sum(rates) if len(rates) == len(boards) else None
 
 
 def with_absent_boards(faults: tuple[Fault, ...], reading: UnitReading) -> tuple[Fault, ...]:

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from agent.unit.cgminer.fields import clean
-from agent.unit.limits import HZ_PER_MHZ
-from agent.unit.luxos.reports import HS_PER_MHS, DetailsReport, DevRow
+from agent.unit.limits import HS_PER_MHS, HZ_PER_MHZ
+from agent.unit.luxos.reports import DetailsReport, DevRow
 from agent.unit.luxos.sensors import NO_SENSORS, BoardSensors
 from agent.unit.reading import BoardReading
 

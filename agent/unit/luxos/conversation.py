@@ -31,16 +31,15 @@ from agent.unit.cgminer.version import read_version
 from agent.unit.consistency.rules import hashes_nothing, hold_together
 from agent.unit.luxos import slow, summary
 from agent.unit.luxos.assembly import assembled, with_absent_boards
-from agent.unit.luxos.identity import identity_of
+from agent.unit.luxos.identity import identity_of, system_info_of
 from agent.unit.luxos.memory import Memory
-from agent.unit.luxos.reports import DEVS_SHAPE, DevRow
-from agent.unit.luxos.requests import DEVS, MOST_REQUESTS, SINGLE, SLOW, SLOW_COMMANDS, STATE, SUMMARY
+from agent.unit.luxos.reports import DEVS_SHAPE, ConfigRow, DevRow
+from agent.unit.luxos.requests import BY_TURN, DEVS, MOST_REQUESTS, SINGLE, SLOW, SLOW_COMMANDS, STATE, SUMMARY
 from agent.unit.luxos.state import UNKNOWN, read_joined, read_single
 from agent.unit.nameplate import Nameplate
 from agent.unit.reader import Conversation
 from agent.unit.reading import Identity, Mode, UnitReading
 
-_TURN: Final = ("power", "temps", "fans")
 # Either the network's doing, or a way of not knowing joined requests: after so many in a row the latter is likelier.
 _SILENCES: Final = (DeadlineError, DisconnectedError, UnreachableError)
 _MOST_SILENCES: Final = 3
@@ -51,14 +50,16 @@ class _Talk:
     """One poll: what it has asked and the repairs so far.
 
     Attributes:
+        config: The unit's words, if this poll was told them.
         memory: The unit's.
         left: Requests that may still be sent.
         repairs: Names of the repairs so far.
     """
 
-    __slots__ = ("left", "memory", "repairs")
+    __slots__ = ("config", "left", "memory", "repairs")
 
     def __init__(self, memory: Memory) -> None:
+        self.config: ConfigRow | None = None
         self.memory = memory
         self.left = MOST_REQUESTS - (memory.version is not None)
         self.repairs: tuple[str, ...] = ()
@@ -97,10 +98,11 @@ def converse(
         # The first wait depends on the unit's id, so that a fleet that starts together spreads its slow requests.
         memory.until_slow = 1 + crc32(unit_id.encode()) % slow_every if is_new else slow_every
         if told is not None:
-            memory.shares = told.shares(at)
+            memory.shares = told.shares
     memory.until_slow -= 1
     yield from _state_and_slow(talk, is_slow=is_slow)
     memory.identity = identity_of(memory.identity, told, memory.state.config, _version(memory))
+    memory.system_info = system_info_of(memory.system_info, memory.identity, talk.config)
     reading = assembled(unit_id, at, memory, told, devs, nameplate=nameplate, repairs=talk.repairs)
     if missing is not None and reading.mode is not Mode.SLEEP:
         raise missing
@@ -184,6 +186,7 @@ def _joined_state(talk: _Talk) -> _Asked:
         memory.is_joining = isinstance(error, _SILENCES) and memory.silences < _MOST_SILENCES
     else:
         memory.silences = 0
+        talk.config = memory.state.config
         talk.repairs += repairs
 
 
@@ -198,7 +201,7 @@ def _joined_slow(talk: _Talk) -> _Asked:
 def _one_by_one(talk: _Talk) -> _Asked:
     """Ask what is due of a unit that does not join, as far as this poll may."""
     memory = talk.memory
-    turn = _TURN[memory.turn % len(_TURN)]
+    turn = BY_TURN[memory.turn % len(BY_TURN)]
     for command in ("config", turn, *memory.due[:1])[: talk.left]:
         talk.left -= 1
         if command == turn:
@@ -211,6 +214,7 @@ def _one_by_one(talk: _Talk) -> _Asked:
                 _take_slow(talk, slow.read_single(command, data))
             else:
                 memory.state, repairs = read_single(command, data, memory.state)
+                talk.config = memory.state.config if command == "config" else talk.config
                 talk.repairs += repairs
         except PollError:
             continue

@@ -3,8 +3,9 @@
 import msgspec
 
 from agent.unit.luxos.boards import NO_DETAILS, Details
+from agent.unit.luxos.requests import BY_TURN
 from agent.unit.luxos.state import UNKNOWN, State
-from agent.unit.reading import Fault, Identity, PoolReading, ShareReading
+from agent.unit.reading import Fault, Identity, PoolReading, ShareReading, SystemInfo
 
 
 class Memory(msgspec.Struct, gc=False):
@@ -22,8 +23,9 @@ class Memory(msgspec.Struct, gc=False):
         shares: As last read; None after a restart.
         sleep_doubted_at, young_uptime: See `consistency`.
         state: As last read.
+        system_info: As last told.
         silences: Joined requests in a row that nothing answered.
-        turn: Which of `_TURN` is next.
+        turn: Which of `BY_TURN` is next.
         until_slow: Polls until the slow reports are asked for again.
         uptime_s: Of the miner process, as last reported, s.
         version: An answer to `version` that has not been read yet.
@@ -41,11 +43,16 @@ class Memory(msgspec.Struct, gc=False):
     silences: int = 0
     sleep_doubted_at: float | None = None
     state: State = UNKNOWN
+    system_info: SystemInfo | None = None
     turn: int = 0
     until_slow: int = 0
     uptime_s: float | None = None
     version: bytes | None = None
     young_uptime: tuple[float, float] | None = None
+
+    def is_whole(self) -> bool:
+        """Return True if every report has been asked for, of a unit that does not join too."""
+        return self.is_joining or (self.turn >= len(BY_TURN) and not self.due)
 
     def forget_process(self) -> None:
         """Drop what belongs to the process before a restart, and try joined requests again."""

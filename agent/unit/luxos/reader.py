@@ -8,7 +8,9 @@ from agent.unit.luxos.conversation import converse, hear_version
 from agent.unit.luxos.memory import Memory
 from agent.unit.reader import Reader
 
-READER: Final = Reader(name="luxos", new_memory=Memory, converse=converse, hear_version=hear_version)
+READER: Final = Reader(
+    name="luxos", new_memory=Memory, converse=converse, hear_version=hear_version, is_whole=Memory.is_whole
+)
 
 
 def is_spoken(told: Told) -> bool:

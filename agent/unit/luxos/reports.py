@@ -11,6 +11,7 @@ from msgspec import Meta
 from agent.unit.cgminer.shapes import Report, Shape
 from agent.unit.limits import (
     HS_PER_GHS,
+    HS_PER_MHS,
     HZ_PER_MHZ,
     MAX_BOARDS,
     MAX_CELSIUS,
@@ -25,8 +26,6 @@ from agent.unit.limits import (
     MAX_WATTS,
     MIN_CELSIUS,
 )
-
-HS_PER_MHS: Final = 1e6
 
 _Seconds = Annotated[float, Meta(ge=0, le=MAX_UPTIME_S)] | None
 _Ghs = Annotated[float, Meta(ge=0, le=MAX_HASHRATE_HS / HS_PER_GHS)] | None
@@ -157,7 +156,9 @@ class ConfigRow(msgspec.Struct, frozen=True, gc=False):
 
     CurtailMode: _Text = None
     IsPowerSupplyOn: _Flag = None
+    MACAddr: _Text = None
     Model: _Text = None
+    SerialNumber: _Text = None
     SystemStatus: _Text = None
 
 

@@ -14,6 +14,9 @@ COMMANDS: Final = ("summary", "devs", "power", "temps", "fans", "config", "pools
 STATE_COMMANDS: Final = ("power", "temps", "fans", "config")
 SLOW_COMMANDS: Final = ("pools", "devdetails", "events")
 
+BY_TURN: Final = ("power", "temps", "fans")
+"""Of a unit that does not join, one of these a poll."""
+
 SUMMARY: Final = wire.encode_request("summary")
 DEVS: Final = wire.encode_request("devs")
 STATE: Final = wire.encode_request("+".join(STATE_COMMANDS))

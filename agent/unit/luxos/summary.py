@@ -11,7 +11,8 @@ from agent.errors import UnsupportedReplyError
 from agent.unit.cgminer import wire
 from agent.unit.cgminer.firmware import is_luxos
 from agent.unit.cgminer.rates import THIRTY_MIN_S
-from agent.unit.cgminer.summary import SummaryReading, read_summary
+from agent.unit.cgminer.rates import Rates as AnyRates
+from agent.unit.cgminer.summary import read_summary
 from agent.unit.limits import HS_PER_GHS
 from agent.unit.luxos.reports import SUMMARY_SHAPE, SummaryRow
 from agent.unit.reading import ShareReading
@@ -41,85 +42,85 @@ class Summary(NamedTuple):
     Attributes:
         uptime_s: Time since the miner process started, s.
         program: Program and version, as in ``LUXminer 2025.7.10.152155-6e13fb74``; None if the reply names none.
+        windows: The rates over all windows that were read.
+        shares: The share counters. Observed (O178): they are those of the owner's pools alone; the firmware's fee shows
+            in no report.
         repairs: Names of the repairs that reading it took.
-        row: As decoded; None if the strict decode did not take it.
-        slow: As read key by key; None if the strict decode took it.
     """
 
     uptime_s: float | None
     program: str | None
-    repairs: tuple[str, ...]
-    row: SummaryRow | None
-    slow: SummaryReading | None
+    windows: AnyRates
+    shares: ShareReading
+    repairs: tuple[str, ...] = ()
 
     def rates(self, run_s: float | None) -> Rates:
         """Return the rates of a unit whose boards have run for this long, s; None if that is not known."""
-        if self.row is not None:
-            now, thirty, average = self.row.ghs_5s, self.row.ghs_30m, self.row.ghs_av
-            is_full = thirty is not None and run_s is not None and run_s >= THIRTY_MIN_S
-            return Rates(
-                None if now is None else now * HS_PER_GHS,
-                thirty * HS_PER_GHS if is_full and thirty is not None else None,
-                None if average is None else average * HS_PER_GHS,
-            )
-        return self._slow_rates(run_s)
-
-    def _slow_rates(self, run_s: float | None) -> Rates:
-        assert self.slow is not None  # noqa: S101 - One of the two is there.
-        rates = self.slow.rates
-        is_full = run_s is not None and run_s >= THIRTY_MIN_S
-        thirty_hs = rates.thirty_min_hs if is_full else None
-        stand_in = None
-        if rates.five_s_hs is None:
-            others = tuple([(window_s, hs) for window_s, hs in rates.others if window_s < _DAY_S])
-            stand_in = rates._replace(others=others).stand_in(run_s)
-        return Rates(rates.five_s_hs, thirty_hs, rates.average_hs, *(stand_in or (None, None)))
-
-    def shares(self, at: float) -> ShareReading:
-        """Return the share counters, read at Unix time `at`.
-
-        Observed (O178): they are those of the owner's pools alone; the firmware's fee shows in no report.
-        """
-        row = self.row
-        if row is None:
-            assert self.slow is not None  # noqa: S101 - As above.
-            return self.slow.shares
-        return ShareReading(
-            at=at,
-            accepted=_whole(row.accepted),
-            rejected=_whole(row.rejected),
-            stale=_whole(row.stale),
-            difficulty_accepted=row.difficulty_accepted,
-            difficulty_rejected=row.difficulty_rejected,
-            difficulty_stale=row.difficulty_stale,
-            hw_errors=_whole(row.hw_errors),
-            best_share=row.best_share,
-        )
+        windows = self.windows
+        thirty_hs = windows.thirty_min_hs if run_s is not None and run_s >= THIRTY_MIN_S else None
+        if windows.five_s_hs is not None:
+            return Rates(windows.five_s_hs, thirty_hs, windows.average_hs)
+        others = tuple([(window_s, hs) for window_s, hs in windows.others if window_s < _DAY_S])
+        stand_in = windows._replace(others=others).stand_in(run_s)
+        return Rates(None, thirty_hs, windows.average_hs, *(stand_in or (None, None)))
 
 
 def read(data: bytes, *, at: float) -> Summary:
     """Read a `summary` reply.
+
+    Args:
+        data: The reply as received.
+        at: When it was complete, Unix s.
 
     Raises:
         MalformedReplyError: The bytes are not a reply.
         RefusedError: The unit refused the command.
         UnsupportedReplyError: The report is missing, has neither a rate nor an uptime, or is another firmware's.
     """
-    strict = SUMMARY_SHAPE.strictly(data)
-    if strict is not None and strict.SUMMARY and strict.SUMMARY[0].ghs_5s is not None and strict.STATUS:
-        row, status = strict.SUMMARY[0], strict.STATUS[0]
-        if status.STATUS == "S" and is_luxos(status.Description):
-            return Summary(row.elapsed_s, status.Description, (), row, None)
-    slow = read_summary(data, at=at)
-    program = _program(data)
-    if program is not None and not is_luxos(program):
-        raise UnsupportedReplyError(f"summary: from {program[:40]!r}, not LuxOS")
-    return Summary(slow.uptime_s, program, slow.repairs, None, slow)
+    report = SUMMARY_SHAPE.strictly(data)
+    row = report.SUMMARY[0] if report is not None and report.SUMMARY else None
+    if report is None or row is None or row.ghs_5s is None or not report.STATUS or report.STATUS[0].STATUS != "S":
+        return _in_any_unit(data, at)
+    program = report.STATUS[0].Description
+    _refuse_others(program)
+    return Summary(row.elapsed_s, program, _windows(row), _shares(row, at))
 
 
-def _program(data: bytes) -> str | None:
-    return wire.decode_reply(data, "summary").description or None
+def _windows(row: SummaryRow) -> AnyRates:
+    now, thirty, average = row.ghs_5s, row.ghs_30m, row.ghs_av
+    return AnyRates(
+        None if now is None else now * HS_PER_GHS,
+        None if thirty is None else thirty * HS_PER_GHS,
+        None if average is None else average * HS_PER_GHS,
+    )
+
+
+def _shares(row: SummaryRow, at: float) -> ShareReading:
+    return ShareReading(
+        at=at,
+        accepted=_whole(row.accepted),
+        rejected=_whole(row.rejected),
+        stale=_whole(row.stale),
+        difficulty_accepted=row.difficulty_accepted,
+        difficulty_rejected=row.difficulty_rejected,
+        difficulty_stale=row.difficulty_stale,
+        hw_errors=_whole(row.hw_errors),
+        best_share=row.best_share,
+    )
 
 
 def _whole(value: float | None) -> int | None:
     return None if value is None else int(value)
+
+
+def _in_any_unit(data: bytes, at: float) -> Summary:
+    """Return a reply that the declared shape does not take, by the report that reads rates in any unit."""
+    found = read_summary(data, at=at)
+    program = wire.decode_reply(data, "summary").description or None
+    _refuse_others(program)
+    return Summary(found.uptime_s, program, found.rates, found.shares, found.repairs)
+
+
+def _refuse_others(program: str | None) -> None:
+    if program is not None and not is_luxos(program):
+        raise UnsupportedReplyError(f"summary: from {program[:40]!r}, not LuxOS")

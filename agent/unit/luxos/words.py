@@ -3,7 +3,8 @@
 | CurtailMode | supply | rate | the unit                                                                     |
 |-------------|--------|------|------------------------------------------------------------------------------|
 | `Sleep`     | off    | any  | sleeps; a rate told within two minutes of it is the one before               |
-| `Sleep`     | other  | none | sleeps                                                                       |
+| `Sleep`     | other  | 0    | sleeps                                                                       |
+| `Sleep`     | other  | -    | has not told: a rate that is missing is no rate of 0                         |
 | `Sleep`     | other  | some | hashes: the word is stale (Documented (D243))                                |
 | `WakeUp`    | any    | any  | starts, and says so (Documented (D242))                                      |
 | `None`      | any    | any  | is awake, whether it hashes or not: a failure never sleeps                   |
@@ -41,16 +42,21 @@ AWAKE: Final = Words(Mode.NORMAL)
 STARTING: Final = Words(is_starting=True)
 
 
-def words_of(config: ConfigRow | None, *, is_hashing: bool) -> Words:
-    """Return what a unit's words mean, beside whether it hashes; `SILENT` without them."""
+def words_of(config: ConfigRow | None, *, is_hashing: bool | None) -> Words:
+    """Return what a unit's words mean; `SILENT` if they do not tell.
+
+    Args:
+        config: The words; None if they could not be read.
+        is_hashing: By the rate that it tells; None if it tells none.
+    """
     if config is None or config.CurtailMode is None:
         return SILENT
     word = spelled(config.CurtailMode)
     if word == "sleep":
         is_off = config.IsPowerSupplyOn is False
-        if is_hashing and not is_off:
-            return Words(is_refuted=True)
-        return Words(Mode.SLEEP, is_off=is_off)
+        if is_off or is_hashing is False:
+            return Words(Mode.SLEEP, is_off=is_off)
+        return Words(is_refuted=True) if is_hashing else SILENT
     if word == "wakeup":
         return STARTING
     if word != "none":

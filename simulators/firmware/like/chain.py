@@ -52,7 +52,7 @@ def _of_board(leaf: Leaf, name: str, place: int, sketch: Sketch) -> Slot | None:
     if place not in sketch.boards or leaf.value in ("", None):
         return None
     is_temperature = name in _TEMPERATURES or re.fullmatch(r"temp[0-9]*_", name) is not None
-    make = _temperature if is_temperature else _OF_BOARD.get(name)
+    make = temperature if is_temperature else _OF_BOARD.get(name)
     slot = None if make is None else make(leaf, place, sketch)
     unused = sketch.unused(name)
     if slot is None or unused is None:
@@ -99,11 +99,12 @@ def _board_rate(leaf: Leaf, place: int, sketch: Sketch) -> Slot | None:
     if factor is None:
         return None
     if sketch.boards_add_up_to() == "average":
-        return sketch.printed(leaf, lambda view: _board_average(view, place) * factor)
+        return sketch.printed(leaf, lambda view: board_average(view, place) * factor)
     return sketch.printed(leaf, lambda view: 0.0 if (board := view.boards[place]) is None else board.ghs * factor)
 
 
-def _board_average(view: View, place: int) -> float:
+def board_average(view: View, place: int) -> float:
+    """Return a board's average since the start, GH/s."""
     board, now = view.boards[place], view.snapshot.ghs_5s
     return 0.0 if board is None or not now else board.ghs * view.snapshot.ghs_avg / now
 
@@ -148,7 +149,7 @@ _OF_BOARD: Final[Mapping[str, Callable[[Leaf, int, Sketch], Slot | None]]] = {
 }
 
 
-def _temperature(leaf: Leaf, place: int, sketch: Sketch) -> Slot | None:
+def temperature(leaf: Leaf, place: int, sketch: Sketch) -> Slot | None:
     """Return the slot of a sensor, or of a text of several: as recorded, and warmer or colder as the simulated board.
 
     A recorded 0 is a place without a sensor.

@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from simulators.firmware.antminer.pools import best_share
-from simulators.firmware.like import chain, shared
-from simulators.firmware.like.sketch import Sketch, Slot
+from simulators.firmware.like import chain, listed, shared
+from simulators.firmware.like.sketch import BOARD_LISTS, Sketch, Slot
 from simulators.firmware.like.tokens import Leaf
 from simulators.firmware.like.view import View, like_mac, like_serial, worker_of
 
@@ -46,7 +46,7 @@ def slot_of(leaf: Leaf, sketch: Sketch, *, is_hashing: bool) -> Slot | None:
         is_hashing: It was hashing, so that rates, clocks and temperatures follow the simulated unit.
     """
     name = sketch.key(leaf)
-    slot = _identity(leaf, name) or _moment(leaf, name, sketch)
+    slot = _identity(leaf, name, sketch) or _moment(leaf, name, sketch)
     if slot is not None:
         return slot
     if name in _UPTIME:
@@ -56,7 +56,8 @@ def slot_of(leaf: Leaf, sketch: Sketch, *, is_hashing: bool) -> Slot | None:
     if not is_hashing:
         return None
     return (
-        _rate(leaf, name, sketch)
+        listed.slot_of(leaf, name, sketch)
+        or _rate(leaf, name, sketch)
         or chain.slot_of(leaf, name, sketch)
         or shared.slot_of(leaf, name, sketch)
         or _counter(leaf, name, sketch)
@@ -64,7 +65,7 @@ def slot_of(leaf: Leaf, sketch: Sketch, *, is_hashing: bool) -> Slot | None:
     )
 
 
-def _identity(leaf: Leaf, name: str) -> Slot | None:
+def _identity(leaf: Leaf, name: str, sketch: Sketch) -> Slot | None:
     """Return the slot of a name or number that is the unit's own."""
     if not isinstance(leaf.value, str) or not leaf.value:
         return None
@@ -72,6 +73,9 @@ def _identity(leaf: Leaf, name: str) -> Slot | None:
     if name == "sn":
         board = next((step for step in reversed(leaf.path[:-1]) if isinstance(step, int)), 0)
         return lambda view: _quoted(like_serial(text, _board_serial(view, board)))
+    if name == "SerialNumber" and sketch.has_lists and leaf.path[0] in BOARD_LISTS:
+        place = sketch.listed_place(leaf)
+        return lambda view: _quoted(like_serial(text, _board_serial(view, place)))
     own = _OWN.get(name)
     return None if own is None else lambda view: _quoted(own(view, text))
 

@@ -1,13 +1,16 @@
 """A recorded reply on its way to a template: what its values mean beside each other."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from simulators.firmware.like.forms import Form, form_of
 from simulators.firmware.like.tokens import Leaf, Parsed, Path
 from simulators.firmware.like.view import View
 
 Slot = Callable[[View], str]
+
+BOARD_LISTS: Final = ("DEVS", "TEMPS", "DEVDETAILS")
+"""Sections of LuxOS's replies with a row for each board that was found."""
 
 _UNITS = (1.0, 1e3, 1e6, 1e9, 1e-3)
 
@@ -41,6 +44,7 @@ class Sketch:
             if leaf.path and isinstance(leaf.path[-1], str):
                 self._rows.setdefault(leaf.path[:-1], {})[leaf.path[-1]] = leaf.value
         self.when = self._when(body)
+        self.has_lists = self._has_lists(body)
         own = next((row[key] for row in self._rows.values() for key in ("Elapsed", "elapsed") if key in row), None)
         self.elapsed_s = float(own) if isinstance(own, int | float) else elapsed_s
 
@@ -149,6 +153,18 @@ class Sketch:
             for key in ("Difficulty Accepted", "Difficulty Rejected", "Difficulty Stale")
             if isinstance(row.get(key), int | float)
         )
+
+    def listed_place(self, leaf: Leaf) -> int:
+        """Return the position of the board that a row is about; -1 if it does not tell."""
+        number = self.row(leaf).get("ID")
+        return int(number) if isinstance(number, int | float) and not isinstance(number, bool) else -1
+
+    @staticmethod
+    def _has_lists(body: Mapping[str, Any]) -> bool:
+        """Return True for a reply of LuxOS, whose lists of boards leave out those that were not found (D247)."""
+        status = body.get("STATUS")
+        row = status[0] if isinstance(status, list) and status else None
+        return isinstance(row, dict) and str(row.get("Description")).startswith("LUXminer")
 
     @staticmethod
     def _when(body: Mapping[str, Any]) -> float | None:

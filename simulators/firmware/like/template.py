@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from simulators.firmware.like.drivers import slot_of
-from simulators.firmware.like.sketch import Sketch, Slot
+from simulators.firmware.like.sketch import BOARD_LISTS, Sketch, Slot
 from simulators.firmware.like.tokens import Leaf, parse
 from simulators.firmware.like.view import Recorded, View
 from simulators.twins.stages import decoded
@@ -27,17 +27,19 @@ class Piece(NamedTuple):
 
 
 class Boards(NamedTuple):
-    """The list of boards in the new dialect: a board that the simulated unit does not list is left out.
+    """The list of boards in the new dialect or of LuxOS: a board that the simulated unit does not list is left out.
 
     Attributes:
         places: Recorded position of each board.
         pieces: Its object.
         between: What stands between two of them.
+        is_of_found: Boards that do not answer are left out too, as by LuxOS.
     """
 
     places: tuple[int, ...]
     pieces: tuple[Piece, ...]
     between: str
+    is_of_found: bool = False
 
     def show(self, view: View) -> str:
         """Return the objects of the boards that the unit lists."""
@@ -45,9 +47,12 @@ class Boards(NamedTuple):
             [
                 piece.show(view)
                 for place, piece in zip(self.places, self.pieces, strict=True)
-                if place not in view.boards or view.boards[place] is not None
+                if place not in view.boards or self._is_shown(view, place)
             ]
         )
+
+    def _is_shown(self, view: View, place: int) -> bool:
+        return (view.up(place) if self.is_of_found else view.boards[place]) is not None
 
 
 class Template:
@@ -75,7 +80,8 @@ class Template:
         )
         slots = [(leaf, slot_of(leaf, sketch, is_hashing=is_hashing)) for leaf in parsed.leaves]
         driven = [(leaf, slot) for leaf, slot in slots if slot is not None]
-        items = [item for item in parsed.items if item.path[-2] == "chain"] if is_hashing else []
+        lists = ("chain", *BOARD_LISTS) if sketch.has_lists else ("chain",)
+        items = [item for item in parsed.items if item.path[-2] in lists] if is_hashing else []
         self.driven = tuple(leaf.path for leaf, _ in driven)
         self._parts: list[Piece | Boards] = []
         at = 0
@@ -87,6 +93,7 @@ class Template:
                     places=tuple(_place(item.path[-1], item.path, parsed.leaves) for item in items),
                     pieces=tuple(_piece(text, item.start, item.end, driven) for item in items),
                     between=text[items[0].end : items[1].start] if len(items) > 1 else ", ",
+                    is_of_found=sketch.has_lists,
                 )
             )
             at = last
@@ -98,7 +105,7 @@ class Template:
 
 
 def _place(at: object, path: tuple[str | int, ...], leaves: Sequence[Leaf]) -> int:
-    index = next((leaf.raw for leaf in leaves if leaf.path == (*path, "index")), "")
+    index = next((leaf.raw for leaf in leaves if leaf.path in ((*path, "index"), (*path, "ID"))), "")
     if index.isdigit():
         return int(index)
     return at if isinstance(at, int) else 0

@@ -102,6 +102,10 @@ def _scaled(key: str, factor: float) -> Callable[[Values], Values]:
     return altered
 
 
+def _without_first(fans: tuple[float | None, ...]) -> tuple[float | None, ...]:
+    return fans[1:] if len(fans) == 4 and None not in fans else fans
+
+
 def _two_boards(values: Values) -> Values:
     return {**values, "boards": values.get("boards", ())[:2]}
 
@@ -163,7 +167,7 @@ DEFECTS = (
         "boards for chips",
         _of_boards(_moved("chip_celsius", "pcb_celsius")),
         "boards[0].chip_celsius[0]",
-        *(S21, S19, VNISH, LUXOS, XP),
+        *(S21, S19, VNISH, LUXOS, XP, BRAIINS),
     ),
     _defect(
         "mode off by one",
@@ -181,7 +185,8 @@ DEFECTS = (
     _defect("the third board dropped", _of_unit(_two_boards), "boards[2].slot", *HASHING),
     _defect(
         "a fan dropped",
-        _of_unit(lambda values: {**values, "fan_rpm": values.get("fan_rpm", ())[1:]}),
+        # Of four that turn: under Braiins OS places without a fan follow, and a mini miner has one.
+        _of_unit(lambda values: {**values, "fan_rpm": _without_first(values.get("fan_rpm", ()))}),
         "fan_rpm[3]",
         *HASHING,
     ),

@@ -219,6 +219,49 @@ def test_a_twin_of_luxos_joins_reports_and_is_told_apart() -> None:
     assert refused["STATUS"][0]["Description"].startswith("LUXminer")
 
 
+def luxos(farm: Any, unit: Any, command: str) -> list[dict[str, Any]]:
+    """Return the rows of one of LuxOS's lists now."""
+    body = json.loads(reply_of(farm, unit, request_bytes(command)))
+    rows: list[dict[str, Any]] = body[command.upper()]
+    return rows
+
+
+def test_a_twin_of_luxos_follows_the_physics_in_its_lists() -> None:
+    """Rates of boards add up to that of the unit, in the recorded order; watts are those of the simulated unit."""
+    farm = make_twins(LUXOS, units=1)
+    unit, now = farm.units[0], farm.clock.now()
+    snapshot = unit.snapshot(now)
+    rows = luxos(farm, unit, "devs")
+    assert [row["ID"] for row in rows] == [2, 0, 1]
+    assert sum(row["MHS 5s"] for row in rows) == pytest.approx(snapshot.ghs_5s * 1e3, rel=1e-6)
+    assert luxos(farm, unit, "power")[0]["Watts"] == pytest.approx(snapshot.power_watts, abs=1)
+    assert len({row["SerialNumber"] for row in rows}) == 3
+    before = luxos(farm, unit, "temps"), luxos(farm, unit, "fans")
+    farm.inject(FanStopped(fan=0))
+    farm.inject(HashrateDrift(ratio=0.6))
+    farm.clock.advance(900.0)
+    after = luxos(farm, unit, "temps"), luxos(farm, unit, "fans")
+    assert before != after
+    assert [row["RPM"] for row in after[1] if row["FAN"] == "FAN1"] == [0]
+    assert sum(row["MHS 5s"] for row in luxos(farm, unit, "devs")) == pytest.approx(
+        unit.snapshot(farm.clock.now()).ghs_5s * 1e3, rel=1e-6
+    )
+
+
+def test_a_board_that_a_twin_of_luxos_loses_is_in_none_of_its_lists() -> None:
+    """The others keep their ids, and an agent finds it missing at its slot."""
+    farm = make_twins(LUXOS, units=1)
+    unit = farm.units[0]
+    farm.inject(DeadBoard(board=1))
+    farm.clock.advance(900.0)
+    for command in ("devs", "temps"):
+        assert sorted(row["ID"] for row in luxos(farm, unit, command)) == [0, 2]
+    reading = Polled([unit], at=farm.clock.now(), farm=farm, reader=CHOOSING).poll(unit, farm.clock.now()).reading
+    assert reading is not None
+    assert [board.slot for board in reading.boards] == [0, 2]
+    assert reading.hashrate_5s_hs == pytest.approx(unit.hashrate_hs(farm.clock.now()), rel=0.05)
+
+
 @pytest.mark.parametrize(
     ("like", "reader"), [(S21, "antminer"), (LUXOS, "luxos"), (VNISH_PRO, "vnish"), (VNISH_XP, "vnish")]
 )

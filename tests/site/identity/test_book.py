@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,7 +18,7 @@ from agent.site.identity.book import REPORTS_KEPT, IdentityBook
 from agent.site.identity.inquiries import RECHECK_S, RETRY_MAX_S, RETRY_S, SEARCH_EVERY_S
 from agent.site.identity.whereabouts import Difference, Finding, Move, Standing
 from agent.site.ledger.entries import LedgerEntry
-from agent.unit.reading import Poll, SystemInfo
+from agent.unit.reading import IdentitySource, Poll, SystemInfo
 
 NO_PAGE = RefusedError("wrong password", code=401)
 STRANGER = SystemInfo(mac="02:00:00:00:00:99", serial="SN99")
@@ -571,3 +572,63 @@ def test_the_home_of_a_unit_that_is_polled_elsewhere_is_looked_at() -> None:
     assert at(1) in asked
     assert moves(book.on_seen(at(1), info(1), at=AT + 700, clock_s=700.0)) == [("u1", Standing.VERIFIED, at(1))]
     assert book.routes.entries() == (row(1),)
+
+
+def telling(number: int, machine: int, *, uptime_s: float = 86400.0) -> Poll:
+    """Return a poll at the home of unit `number`, whose report tells that `machine` answers."""
+    answer = poll(number, machine=machine, uptime_s=uptime_s)
+    assert answer.reading is not None
+    told = msgspec.structs.replace(info(machine), source=IdentitySource.CONFIG)
+    return msgspec.structs.replace(answer, reading=msgspec.structs.replace(answer.reading, system_info=told))
+
+
+def test_a_unit_that_tells_its_identity_is_asked_for_no_page() -> None:
+    """Its report verifies it at once, and again after a restart."""
+    book = IdentityBook([row(1)], spacing_s=0.0)
+    for clock_s, uptime_s in ((0.0, 500.0), (10.0, 510.0), (20.0, 3.0)):
+        answer = telling(1, 1, uptime_s=uptime_s)
+        assert book.credit(answer, clock_s=clock_s) == answer
+        assert book.inquiries.take(clock_s) is None
+    assert standings(book) == [Standing.VERIFIED]
+    assert [(move.now.standing) for move in book.take_heard() if isinstance(move, Move)] == [Standing.VERIFIED]
+    assert book.take_heard() == []
+    where = book.whereabouts("u1")
+    assert where is not None
+    assert where.seen is not None
+    assert where.seen.info.source is IdentitySource.CONFIG
+
+
+def test_two_units_that_exchanged_addresses_are_credited_by_their_own_words() -> None:
+    """The very reading that tells of the exchange is not the expected unit's; both are found where they answer."""
+    book = IdentityBook([row(1), row(2)], spacing_s=0.0)
+    for number in (1, 2):
+        book.credit(telling(number, number), clock_s=0.0)
+    book.take_heard()
+    first = book.credit(telling(1, 2, uptime_s=90_000.0), clock_s=10.0)
+    second = book.credit(telling(2, 1, uptime_s=90_000.0), clock_s=10.0)
+    assert first is None or first.unit_id == "u2"
+    assert second is None or second.unit_id == "u1"
+    found = {move[0]: move[1:] for move in moves(book.take_heard())}
+    assert found == {"u1": (Standing.MOVED, at(2)), "u2": (Standing.MOVED, at(1))}
+    assert book.credit(telling(1, 1, uptime_s=90_010.0), clock_s=20.0) is not None
+
+
+def test_a_stranger_that_tells_its_mac_is_credited_to_no_unit() -> None:
+    """Its boards are others too, so it is no repair."""
+    book = IdentityBook([row(1)], spacing_s=0.0)
+    book.credit(telling(1, 1), clock_s=0.0)
+    assert book.credit(telling(1, 7, uptime_s=90_000.0), clock_s=10.0) is None
+    assert [seen.info.mac for seen in book.unknown_units()] == [info(7).mac]
+
+
+def test_another_serial_in_a_report_refutes_nothing() -> None:
+    """Assumed (A200): it may be a part's. A ledger without MAC addresses keeps its unit; on a page it would not."""
+    told = SystemInfo(serial="OTHER", source=IdentitySource.CONFIG)
+    for seen, expected in ((told, Standing.UNVERIFIED), (SystemInfo(serial="OTHER"), Standing.DISPLACED)):
+        book = IdentityBook([row(1, mac=None)], spacing_s=0.0)
+        book.credit(poll(1), clock_s=0.0)
+        book.on_seen(at(1), seen, at=AT, clock_s=0.0)
+        assert standings(book) == [expected]
+    book = IdentityBook([row(1, mac=None)], spacing_s=0.0)
+    book.on_seen(at(1), SystemInfo(serial="SN1", source=IdentitySource.CONFIG), at=AT, clock_s=0.0)
+    assert standings(book) == [Standing.VERIFIED]

@@ -8,7 +8,6 @@ from braiins_units import AT, BMM, S9, S9_MINUTE_MHS, UNKNOWN, changed, poll, po
 from agent.errors import PollError
 from agent.unit.braiins.boards import first_number
 from agent.unit.braiins.conversation import DEVDETAILS, DEVS, FANS, POOLS, SUMMARY, TEMPS, TUNERSTATUS
-from agent.unit.braiins.fans import without_empty
 from agent.unit.braiins.memory import Memory
 from agent.unit.braiins.temps import Sensors, Temps
 from agent.unit.nameplate import Nameplate
@@ -208,18 +207,6 @@ def test_boards_come_by_slot_whatever_their_order() -> None:
 
 
 # 8. Zeros where nothing is measured.
-def test_a_connector_without_a_fan_is_no_stopped_fan() -> None:
-    """The model's number of fans tells them apart; without it only what has turned before is a fan."""
-    assert without_empty((5340.0, 4620.0, 0.0, 0.0), 2, frozenset()) == (5340, 4620)
-    assert without_empty((5340.0, 0.0, 0.0, 0.0), 2, frozenset()) == (5340, 0)
-    assert without_empty((0.0, 5340.0, 0.0, 0.0), 2, frozenset({0, 1})) == (0, 5340)
-    assert without_empty((3226.0, 3315.0, 0.0, 3255.0), 4, frozenset()) == (3226, 3315, 0, 3255)
-    assert without_empty((5340.0, 4620.0, 0.0, 0.0), None, frozenset()) == (5340, 4620, None, None)
-    assert without_empty((5340.0, 0.0, 0.0, 0.0), None, frozenset({0, 1})) == (5340, 0, None, None)
-    assert without_empty((0.0, 0.0, 0.0, 0.0), 0, frozenset()) == ()
-    assert without_empty((0.0, 0.0), None, frozenset()) == ()
-
-
 def test_a_fan_that_turned_and_stands_is_stopped() -> None:
     """It is remembered."""
     memory = Memory()

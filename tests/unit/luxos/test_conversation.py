@@ -2,6 +2,7 @@
 
 import json
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from capture_files import S21_SUMMARY
@@ -18,7 +19,7 @@ from agent.errors import (
 from agent.unit import registry
 from agent.unit.luxos.requests import COMMANDS, REQUESTS
 from agent.unit.nameplate import Nameplate
-from agent.unit.reading import Fault, Mode, PowerKind
+from agent.unit.reading import Fault, IdentitySource, Mode, PowerKind
 
 FOLDER = "s19kpro-luxos-2025"
 NAMEPLATE = Nameplate(
@@ -173,9 +174,24 @@ def test_a_stale_sleep_is_not_believed() -> None:
     assert reading.repairs == ("mode_refuted",)
 
 
-def test_sleep_with_the_supply_on_and_no_rate() -> None:
+def test_sleep_with_the_supply_on_and_a_rate_of_nought() -> None:
     """It sleeps: nothing hashes."""
     assert asleep(is_off=False).poll(nameplate=NAMEPLATE).mode is Mode.SLEEP
+
+
+def test_sleep_beside_a_missing_rate_is_no_state() -> None:
+    """A rate that is missing is not nought: unread, the word may be stale. Boards that all tell nought do tell."""
+    silent = asleep(is_off=False)
+    silent.says("SUMMARY", "summary", **{"GHS 5s": ..., "GHS 1m": ..., "GHS 5m": ..., "GHS 15m": ..., "GHS 30m": ...})
+    assert silent.poll(nameplate=NAMEPLATE).mode is Mode.SLEEP
+    for row in silent.replies["devs"]["DEVS"]:
+        row["MHS 5s"] = None
+    assert silent.poll(nameplate=NAMEPLATE).mode is None
+    silent.replies["devs"] = UNKNOWN
+    assert silent.poll(nameplate=NAMEPLATE).mode is None
+    silent.replies["summary"] = UNKNOWN
+    with pytest.raises(RefusedError):
+        silent.poll(nameplate=NAMEPLATE)
 
 
 def test_a_rate_that_outlasts_the_supply() -> None:
@@ -226,6 +242,42 @@ def test_a_missing_board_is_missing_at_its_slot() -> None:
     reading = short.poll(nameplate=NAMEPLATE)
     assert [board.slot for board in reading.boards] == [0, 2]
     assert [board.pcb_celsius[0] for board in reading.boards] == [34, 34]
+
+
+MAC = "02:11:22:33:44:55"
+
+
+@pytest.mark.parametrize("is_joining", [True, False])
+def test_mac_and_serial_are_told_by_the_poll_that_read_them(is_joining: bool) -> None:  # noqa: FBT001
+    """With their source; a `config` of an earlier poll may be another unit's, so it is not told again."""
+    teller = unit(is_joining=is_joining)
+    teller.says("CONFIG", "config", MACAddr=MAC.upper(), SerialNumber="SMTT00X")
+    info = teller.polls(3).system_info
+    assert info is not None
+    assert (info.mac, info.serial, info.source) == (MAC, "SMTT00X", IdentitySource.CONFIG)
+    assert info.model == "Antminer S19k Pro"
+    assert teller.poll().system_info is info
+    teller.replies["config"] = refused(305, "not available")
+    assert teller.poll().system_info is None
+
+
+@pytest.mark.parametrize(
+    ("mac", "serial", "expected"),
+    [
+        (MAC, "", (MAC, None)),
+        (MAC, "N/A", (MAC, None)),
+        ("unknown", "S1", (None, "S1")),
+        ("00:00:00:00:00:00", "unknown", None),
+        (5, [], None),
+        (..., ..., None),
+    ],
+)
+def test_what_is_no_identity_is_not_told(mac: Any, serial: Any, expected: tuple[str | None, str | None] | None) -> None:
+    """Placeholders, zeros and other types."""
+    teller = unit()
+    teller.says("CONFIG", "config", MACAddr=mac, SerialNumber=serial)
+    info = teller.poll().system_info
+    assert (None if info is None else (info.mac, info.serial)) == expected
 
 
 def test_no_board_at_all() -> None:

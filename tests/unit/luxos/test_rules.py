@@ -136,12 +136,22 @@ def test_fans_are_in_the_order_of_their_names(
         ("Sleep", None, "Normal", False, Words(Mode.SLEEP)),
         ("Sleep", True, "Normal", True, Words(is_refuted=True)),
         ("Sleep", None, "Normal", True, Words(is_refuted=True)),
+        ("Sleep", False, "Normal", None, Words(Mode.SLEEP, is_off=True)),
+        ("Sleep", True, "Normal", None, SILENT),
+        ("Sleep", None, "Normal", None, SILENT),
+        ("None", True, "Normal", None, AWAKE),
         ("Doze", False, "Normal", False, SILENT),
         (None, False, "Normal", False, SILENT),
     ],
 )
-def test_words(curtail: str | None, is_on: bool | None, status: str, is_hashing: bool, expected: Words) -> None:  # noqa: FBT001
-    """Each word beside supply and rate; an unknown one says nothing."""
+def test_words(
+    curtail: str | None,
+    is_on: bool | None,  # noqa: FBT001
+    status: str,
+    is_hashing: bool | None,  # noqa: FBT001
+    expected: Words,
+) -> None:
+    """Each word beside supply and rate; an unknown one says nothing, and `Sleep` nothing beside an unknown rate."""
     config = ConfigRow(CurtailMode=curtail, IsPowerSupplyOn=is_on, SystemStatus=status)
     assert words_of(config, is_hashing=is_hashing) == expected
 

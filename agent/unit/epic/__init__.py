@@ -1,0 +1,1 @@
+"""ePIC firmware (PowerPlay), which serves HTTP on TCP 4028."""

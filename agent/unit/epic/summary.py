@@ -1,0 +1,176 @@
+"""`/summary` as a reading: all figures of a poll are on this page.
+
+Observed (O191): the rate now is the sum of `HBs[].Hashrate[0]`, in MH/s; `Session.Average MHs` is the mean of the run.
+Over which time the former is averaged is not told, so it has no window. Observed (O190): a board that is disabled is
+in `HBStatus` and not in `HBs`, so it is missing at its slot.
+"""
+
+from typing import Final
+
+from agent.errors import ForeignProtocolError, MalformedReplyError, UnsupportedReplyError, drop_frames
+from agent.unit.cgminer.fields import clean, interned
+from agent.unit.epic.reports import SUMMARY_SHAPE, BoardRow, SummaryPage, rpm_of
+from agent.unit.epic.words import Words, words_of
+from agent.unit.limits import HS_PER_MHS, HZ_PER_MHZ
+from agent.unit.reading import (
+    BoardReading,
+    Dialect,
+    Identity,
+    Places,
+    PoolReading,
+    PowerKind,
+    ShareReading,
+    UnitReading,
+)
+
+NAME: Final = "epic"
+
+_WHOLE: Final = 100.0
+
+
+def read_summary(body: bytes, unit_id: str, identity: Identity, *, at: float) -> UnitReading:
+    """Return the reading of a page, before it is held together.
+
+    Args:
+        body: The page without its head.
+        unit_id: The ledger's name for the unit.
+        identity: As last reported; the program is on this page.
+        at: When the page was complete, Unix s.
+
+    Raises:
+        MalformedReplyError: The page is not JSON; `ForeignProtocolError` if another web server answers.
+        UnsupportedReplyError: There is no rate, and no state that explains it.
+    """
+    page, repairs = _page(body)
+    if page.boards is None and page.session is None and page.status is None:
+        raise not_epic("/summary")
+    words = words_of(page)
+    boards, board_repairs = _boards(page.boards or ())
+    rate_hs = _rate_hs(page, boards, words)
+    session, program = page.session, interned(page.program)
+    if program != identity.firmware:
+        identity = Identity(model=identity.model, firmware=program)
+    watts = None if page.supply is None else page.supply.watts or None
+    average_mhs = None if session is None else session.average_mhs
+    return UnitReading(
+        unit_id=unit_id,
+        at=at,
+        dialect=Dialect.LEGACY,
+        mode=words.mode,
+        identity=identity,
+        uptime_s=None if session is None else session.uptime_s,
+        hashrate_5s_hs=rate_hs,
+        hashrate_avg_hs=None if average_mhs is None else average_mhs * HS_PER_MHS,
+        hashrate_ideal_hs=_ideal_hs(page.boards or ()),
+        is_profile_ideal=True,
+        power_watts=watts,
+        power_kind=None if watts is None else PowerKind.MEASURED,
+        boards=boards,
+        fan_rpm=_fans(page),
+        pools=_pools(page),
+        shares=None if session is None else ShareReading(at=at, accepted=session.accepted, rejected=session.rejected),
+        faults=words.faults,
+        is_starting=words.is_starting,
+        repairs=tuple(sorted({*repairs, *board_repairs})) if board_repairs else repairs,
+        reader=NAME,
+    )
+
+
+def _page(body: bytes) -> tuple[SummaryPage, tuple[str, ...]]:
+    """Return the page, and the repairs that reading it took.
+
+    Raises:
+        MalformedReplyError: It is not JSON. Not quoted: it has the pools' passwords.
+    """
+    try:
+        return SUMMARY_SHAPE.read(body)
+    except ForeignProtocolError:
+        raise
+    except MalformedReplyError as error:
+        drop_frames(error)
+    raise MalformedReplyError(f"/summary: the page is not a JSON object ({len(body)} bytes)")
+
+
+def not_epic(path: str) -> ForeignProtocolError:
+    """Return the error for a web server on this port that is not ePIC's."""
+    return ForeignProtocolError(
+        f"something that speaks HTTP answers on 4028: its {path} is not ePIC firmware's", speaker="HTTP"
+    )
+
+
+def _rate_hs(page: SummaryPage, boards: tuple[BoardReading, ...], words: Words) -> float | None:
+    """Return the sum over the boards that run; None of a unit that starts, or idles and lists none.
+
+    Raises:
+        UnsupportedReplyError: There is none, and no state that explains it.
+    """
+    rates = [board.hashrate_hs for board in boards if board.hashrate_hs is not None]
+    if boards and len(rates) == len(boards):
+        return sum(rates)
+    if page.boards == () and words.is_idle:
+        # It says itself that it hashes nothing.
+        return 0.0
+    if words.is_starting or words.is_idle:
+        return None
+    raise UnsupportedReplyError("/summary: no rate of every board that runs, and no state that explains it")
+
+
+def _boards(rows: tuple[BoardRow, ...]) -> tuple[tuple[BoardReading, ...], set[str]]:
+    """Return the boards by slot, each once, and the repairs that it took."""
+    by_slot: dict[int, BoardReading] = {}
+    repairs = set()
+    for row in rows:
+        if row.slot is None or row.slot in by_slot:
+            repairs.add("wrong_type" if row.slot is None else "implausible")
+            continue
+        by_slot[row.slot] = BoardReading(
+            slot=row.slot,
+            hashrate_hs=row.rate[0] * HS_PER_MHS if row.rate and row.rate[0] is not None else None,
+            chips=None,
+            pcb_celsius=(row.celsius,) if row.celsius else (),
+            frequency_hz=row.mhz * HZ_PER_MHZ if row.mhz else None,
+        )
+    return tuple([by_slot[slot] for slot in sorted(by_slot)]), repairs
+
+
+def _ideal_hs(rows: tuple[BoardRow, ...]) -> float | None:
+    """Return what the boards should give at their clocks, H/s; None unless each tells its share of it."""
+    total_mhs = 0.0
+    for row in rows:
+        now_mhs, share = row.rate[0] if row.rate else None, row.rate[1] if len(row.rate) > 1 else None
+        if now_mhs is None or not share:
+            return None
+        total_mhs += now_mhs * _WHOLE / share
+    return total_mhs * HS_PER_MHS or None
+
+
+def _fans(page: SummaryPage) -> Places:
+    """Return the fans' speeds up to the last place that has one, rpm. Observed (O192): a fan that stands has 0."""
+    if page.fans is None:
+        return ()
+    speeds = rpm_of(page.fans)
+    count = len(speeds)
+    while count and speeds[count - 1] is None:
+        count -= 1
+    return speeds[:count]
+
+
+def _pools(page: SummaryPage) -> tuple[PoolReading, ...]:
+    """Return the configured pools; the shares are the unit's, and no pool's."""
+    stratum = page.stratum
+    used = None if stratum is None else stratum.index
+    connected = None if stratum is None else stratum.is_connected
+    pools = []
+    for index, row in enumerate(page.pools):
+        is_used = None if used is None else index == used
+        word = None if connected is None or not is_used else "Alive" if connected else "Dead"
+        pools.append(
+            PoolReading(
+                index=index,
+                status=word,
+                is_active=None if is_used is None else is_used and bool(connected),
+                url=interned(row.pool),
+                user=clean(row.login),
+            )
+        )
+    return tuple(pools)
