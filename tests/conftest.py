@@ -73,6 +73,9 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, Any], None]:
 
     def compare(name: str, value: Any) -> None:
         path = GOLDEN / f"{name}.json"
+        if isinstance(value, dict) and value.get("system_info", name) is None:
+            # As in a capture's golden reading: few units tell it, and the others have no key for it.
+            value = {key: each for key, each in value.items() if key != "system_info"}
         text = json.dumps(value, indent=1, ensure_ascii=False) + "\n"
         if request.config.getoption("--update-golden"):
             path.parent.mkdir(exist_ok=True)
