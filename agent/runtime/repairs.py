@@ -120,14 +120,16 @@ class Repairs:
         if changed:
             closed = sum(entry.until is not None for entry in changed)
             log.info("walk list changed", opened=len(changed) - closed, closed=closed, open=self._book.open_count)
-        self._fan_out.on_repairs(changed)
+            self._fan_out.on_repairs(changed)
         if self._looked_at >= self._saved_at + SAVE_EVERY_S - self._interval_s / 2:
             self._saved_at = self._looked_at
             self.save()
 
     def save(self) -> None:
         """Keep every open entry as it is now."""
-        self._fan_out.on_repairs(self._book.entries())
+        entries = self._book.entries()
+        if entries:
+            self._fan_out.on_repairs(entries)
 
 
 def _read(path: Path, closed_from: float) -> list[RepairEntry]:
