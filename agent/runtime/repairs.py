@@ -90,7 +90,7 @@ class Repairs:
         """Return the open entries as they are now."""
         return self._book.entries()
 
-    def annotate(self, number: int, *, note: Said | None, seen: Said | None) -> RepairEntry | None:
+    def annotate(self, number: int, note: Said | None, seen: Said | None) -> RepairEntry | None:
         """Keep what an operator says about an open entry, and return it; None if no such entry is open."""
         entry = self._book.annotate(number, note=note, seen=seen)
         if entry is not None:
