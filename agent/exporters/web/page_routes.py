@@ -1,13 +1,15 @@
 """Handlers of the pages: each collects immutable values on the event loop and draws in a thread."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import replace
 
 from aiohttp import web
 
 from agent.errors import QueryError
 from agent.exporters.web.asset_files import answer_asset
 from agent.exporters.web.listener import BODIES
-from agent.exporters.web.pages.frame import frame_of
+from agent.exporters.web.pages.banners import simulated_banners
+from agent.exporters.web.pages.frame import Frame, frame_of
 from agent.exporters.web.pages.racks_page import FILLS, ShownRacks, render_racks
 from agent.exporters.web.pages.repairs_page import ShownRepairs, render_repairs
 from agent.exporters.web.pages.site_page import Shown, render
@@ -17,6 +19,7 @@ from agent.exporters.web.repair_query import parse_repair_query
 from agent.exporters.web.responses import error_response
 from agent.exporters.web.source import SOURCE, Source
 from agent.exporters.web.threads import in_thread
+from agent.site.status import UnitStatus
 
 Draw = Callable[[], str]
 """Draws a page as HTML, in a thread."""
@@ -28,6 +31,12 @@ def depth_of(request: web.Request) -> int:
     """Return how many folders below the site's pages the page of a request is."""
     resource = request.match_info.route.resource
     return 0 if resource is None else resource.canonical.count("/") - 1
+
+
+def _with_simulated(frame: Frame, statuses: Collection[UnitStatus], *, counts_simulated: bool) -> Frame:
+    """Return a frame that also says which units are simulated; it visits every unit."""
+    simulated = simulated_banners(statuses, counts_simulated=counts_simulated)
+    return replace(frame, banners=(*frame.banners, *simulated))
 
 
 def _site(request: web.Request, source: Source) -> Draw:
@@ -50,13 +59,14 @@ def _racks(request: web.Request, source: Source) -> Draw:
     fill = given.get("fill", "rate")
     if fill not in FILLS:
         raise QueryError(f"fill must be one of {', '.join(FILLS)}, not {fill!r}")
-    shown = ShownRacks(
-        frame=frame_of(source, current="racks", depth=depth_of(request)),
-        statuses=tuple(source.units()),
-        container=given.get("container") or None,
-        fill=fill,
-    )
-    return lambda: render_racks(shown)
+    frame = frame_of(source, current="racks", depth=depth_of(request))
+    statuses, counts_simulated, container = tuple(source.units()), source.counts_simulated(), given.get("container")
+
+    def draw() -> str:
+        framed = _with_simulated(frame, statuses, counts_simulated=counts_simulated)
+        return render_racks(ShownRacks(frame=framed, statuses=statuses, container=container or None, fill=fill))
+
+    return draw
 
 
 def _repairs(request: web.Request, source: Source) -> Draw:
@@ -74,18 +84,24 @@ def _repairs(request: web.Request, source: Source) -> Draw:
 
 
 def _wall(request: web.Request, source: Source) -> Draw:
-    counts_simulated = source.counts_simulated()
+    counts_simulated, statuses = source.counts_simulated(), tuple(source.units())
     shown = ShownWall(
         frame=frame_of(source, current="wall", depth=depth_of(request)),
         figures=source.site(),
-        statuses=tuple(each for each in source.units() if counts_simulated or not each.entry.is_simulated),
+        statuses=statuses,
+        counts_simulated=counts_simulated,
         repairs=() if source.repairs is None else tuple(source.repairs.entries()),
         unreadiness=source.unreadiness(),
         lateness=source.lateness(),
         history_trouble=source.history_trouble(),
         is_standby_active=source.role() == "active",
     )
-    return lambda: render_wall(shown)
+
+    def draw() -> str:
+        framed = _with_simulated(shown.frame, statuses, counts_simulated=counts_simulated)
+        return render_wall(replace(shown, frame=framed))
+
+    return draw
 
 
 PAGES: tuple[tuple[str, Page], ...] = (("/", _site), ("/racks", _racks), ("/repairs", _repairs), ("/wall", _wall))

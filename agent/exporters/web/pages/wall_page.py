@@ -30,7 +30,8 @@ class ShownWall:
     Attributes:
         frame: What stands around the content.
         figures: The latest figures; None until every unit was polled once.
-        statuses: Status of every unit that the figures include.
+        statuses: Status of every deployed unit.
+        counts_simulated: True if the figures include simulated units.
         repairs: The open entries of the walk list; None where there is none.
         unreadiness: Why the figures are incomplete or out of date; None if they are neither.
         lateness: How many units the agent did not look at in time, in words; None if it looked at all.
@@ -41,6 +42,7 @@ class ShownWall:
     frame: Frame
     figures: SiteFigures | None
     statuses: tuple[UnitStatus, ...]
+    counts_simulated: bool = True
     repairs: tuple[RepairEntry, ...] = ()
     unreadiness: str | None = None
     lateness: str | None = None
@@ -74,7 +76,9 @@ def _top(shown: ShownWall) -> str:
 
 def _waiting(shown: ShownWall) -> str:
     why = shown.unreadiness or "not every unit was polled yet"
-    return f'<div class="number"><p class="ratio unsure">not known yet</p><p class="verdict">{escape(why)}</p></div>'
+    return (
+        f'<div class="main-figure"><p class="ratio unsure">not known yet</p><p class="verdict">{escape(why)}</p></div>'
+    )
 
 
 def _figures(shown: ShownWall, site: Figures) -> str:
@@ -100,7 +104,7 @@ def _figures(shown: ShownWall, site: Figures) -> str:
     drawn = "".join(f"<div><dt>{name}</dt><dd>{value}<small>{note}</small></dd></div>" for name, value, note in tiles)
     number = "not known" if ratio is None else ratio_text(ratio, 1)
     return (
-        f'<div class="number"><p class="label">Operational efficiency</p><p class="ratio {grade}">{number}</p>'
+        f'<div class="main-figure"><p class="label">Operational efficiency</p><p class="ratio {grade}">{number}</p>'
         f'<p class="verdict {grade}">{verdict}</p></div><dl class="tiles">{drawn}</dl>'
         f"{_losses(site)}{_conditions(shown, site)}"
     )
@@ -108,7 +112,13 @@ def _figures(shown: ShownWall, site: Figures) -> str:
 
 def _oldest(shown: ShownWall) -> str:
     """Return the age of the oldest reading whose rate counts; it goes on by the script's clock."""
-    readings = [each.reading.at for each in shown.statuses if each.hashrate_hs is not None and each.reading is not None]
+    readings = [
+        each.reading.at
+        for each in shown.statuses
+        if each.hashrate_hs is not None
+        and each.reading is not None
+        and (shown.counts_simulated or not each.entry.is_simulated)
+    ]
     if not readings:
         return "none"
     oldest = min(readings)
