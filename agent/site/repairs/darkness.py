@@ -8,11 +8,10 @@ count for neither side, and while too few units say anything, a container is nei
 from collections import Counter
 from statistics import median_low
 
+from agent.site.accounted import LEAST_UNITS
 from agent.site.repairs.look import undeclared_loss_hs
 from agent.site.status import UnitState, UnitStatus
 
-LEAST_UNITS = 4
-"""A container with fewer units that should hash is never dark: its units are listed one by one."""
 KNOWN_RATIO = 0.5
 """Less than this share of the units that should hash saying anything, and nothing is concluded."""
 

@@ -11,7 +11,7 @@ from exporter_cases import AT, entry, gone_silent, reading, status
 from paths import ROOT
 from web_site import UNITS, served, source
 
-from agent.exporters.web.pages.conditions import LOOKED_FOR, Known, accounted_ratio, conditions
+from agent.exporters.web.pages.conditions import LOOKED_FOR, Known, conditions
 from agent.exporters.web.pages.frame import Frame
 from agent.exporters.web.pages.wall_page import ShownWall, render_wall
 from agent.site.ledger.entries import Place
@@ -88,9 +88,11 @@ def test_a_healthy_site_shows_none_and_a_curtailed_one_is_accounted_for() -> Non
     assert conditions(Known(site=site())) == []
     lost = site().losses_hs | {Cause.CURTAILED: 0.5 * 20 * 200e12}
     curtailed = site(operating_hs=0.45 * 20 * 200e12, losses_hs=lost)
-    assert accounted_ratio(curtailed) == pytest.approx(0.95)
     assert conditions(Known(site=curtailed)) == []
-    assert accounted_ratio(site_figures([], AT).site) is None
+    waking = site(operating_hs=0.45 * 20 * 200e12, losses_hs=lost | {Cause.CURTAILED: 0.0, Cause.STARTING: 2e15})
+    assert [each.alert for each in conditions(Known(site=waking))] == ["MiningSiteEfficiencyLow"]
+    assert conditions(Known(site=waking, is_restoring=True)) == []
+    assert conditions(Known(site=site_figures([], AT).site)) == []
 
 
 def test_conditions_stand_behind_alerts_that_are_shipped() -> None:

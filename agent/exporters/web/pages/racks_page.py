@@ -24,7 +24,7 @@ from agent.exporters.web.pages.rack_cells import (
 from agent.exporters.web.pages.rack_layout import Container, Rack, Slot, containers_of
 from agent.site.status import UnitState, UnitStatus
 from agent.text.losses import units_text
-from agent.text.natural_order import natural_key
+from agent.text.natural import natural_key
 
 FILLS: dict[str, tuple[str, Callable[[UnitStatus], Cell]]] = {
     "rate": ("operating over nameplate", rate_cell),
