@@ -48,7 +48,9 @@ def found(words: str, *statuses: UnitStatus) -> list[str]:
 def test_a_row_says_place_reason_and_loss_first() -> None:
     """The first columns are place, reason and loss; the place leads to the unit's page."""
     shown = page(unit("u/1", "C3", "R05", "12", **STOPPED))
-    assert "C3, rack R05, slot 12 stopped: fan 2 at 0 rpm 200.00 TH/s 20:36 61 min u/1 S21 0 H/s" in shown.text
+    assert (
+        "C3, rack R05, slot 12 stopped: fan 2 at 0 rpm since 20:36 200.00 TH/s 20:36 61 min u/1 S21 0 H/s" in shown.text
+    )
     assert ("href", "units/u%2F1") in shown.attributes
     assert "1 unit matches, 200.00 TH/s lost; 1 to 1 shown." in shown.text
     assert shown.foreign_addresses == []
@@ -127,6 +129,27 @@ def test_pages_lead_on_and_back() -> None:
     assert "Next" not in shown.text
     assert ("href", "units?offset=50") in page(*units).attributes
     assert "none of them on this page" in page(*units, query=parse_query([("offset", "500")], DEFAULTS)).text
+
+
+@pytest.mark.parametrize("sort", sorted(SORTS))
+@pytest.mark.parametrize("sign", ["", "-"])
+def test_pages_add_up_to_the_whole_list(sort: str, sign: str) -> None:
+    """Small pages one after another are the list in one page: no unit twice, none left out, ties by id."""
+    units = [
+        unit(f"u{number * 7 % 40:02}", f"C{number % 3}", hashrate_5s_hs=(190 + number % 5) * 1e12)
+        for number in range(40)
+    ]
+    units += [gone_silent("silent"), status(entry("new"))]
+    whole = [each.entry.unit_id for each in parse_query([("sort", sign + sort)]).select(units)[0]]
+    pages = [
+        each.entry.unit_id
+        for offset in range(0, 45, 3)
+        for each in parse_query([("sort", sign + sort), ("limit", "3"), ("offset", str(offset))]).select(units)[0]
+    ]
+    assert pages == whole
+    assert sorted(whole) == sorted(each.entry.unit_id for each in units)
+    equal = [each for each in whole if each.startswith("u")]
+    assert sort != "model" or equal == sorted(equal)
 
 
 def test_places_sort_as_people_walk() -> None:
