@@ -61,6 +61,7 @@ def repairs(request: web.Request, source: Source) -> Draw:
         query=parse_repair_query(request.query.items()),
         unit=source.unit,
         is_kept=source.history is not None,
+        is_standby=source.role() == "standby",
     )
     statuses, counts_simulated = tuple(source.units()), source.counts_simulated()
 
