@@ -7,6 +7,7 @@ from typing import Any
 
 import jsonschema
 import pytest
+from listed_repairs import FAN, Listed
 from web_site import curtailment_api, get_json, served, source
 
 from agent.exporters.web import server as web
@@ -30,7 +31,8 @@ async def document() -> Any:
 
 def test_every_route_is_described_and_no_other(tmp_path: Path) -> None:
     """Methods and paths of the document are those of the server, but for pages and the files that they load."""
-    app = web._application(source(curtailments=curtailment_api(tmp_path), reload=reload))
+    shown = source(curtailments=curtailment_api(tmp_path), repairs=Listed(FAN).api, reload=reload)
+    app = web._application(shown)
     served_routes = {
         (route.method.lower(), route.resource.canonical)
         for route in app.router.routes()

@@ -11,6 +11,8 @@ import msgspec
 
 from agent.exporters.web.curtailment_answers import CurtailmentAnswer
 from agent.exporters.web.openapi import parameters
+from agent.exporters.web.repair_answers import RepairAnswer
+from agent.exporters.web.repair_api import RepairOrder
 from agent.exporters.web.site_answers import ANSWERS
 from agent.site.curtailment.orders import StartOrder
 
@@ -65,7 +67,9 @@ class Operation:
 
 _UNIT_ID = parameters.in_path("unit_id", "Id in the ledger.")
 _EVENT_ID = parameters.in_path("id", "Id of the event.")
+_ENTRY_ID = parameters.in_path("id", "Number of the entry.")
 _CURTAILMENTS = "/api/v1/curtailments"
+_REPAIRS = "/api/v1/repairs"
 
 
 def _json(path: str, name: str, about: str, **more: Any) -> Operation:
@@ -113,6 +117,19 @@ OPERATIONS: tuple[Operation, ...] = (
         answer=CurtailmentAnswer,
         parameters=(_EVENT_ID,),
         refusals=(403, 404, 409, 415),
+        for_operators=True,
+    ),
+    _json(_REPAIRS, "list_repairs", "The walk list: faults that last", parameters=parameters.REPAIRS),
+    _csv("/repairs.csv", "list_repairs_csv", "The same as CSV", parameters=parameters.REPAIRS),
+    Operation(
+        method="post",
+        path=f"{_REPAIRS}/{{id}}",
+        name="note_repair",
+        about="Note an open entry of the walk list, or mark it as seen",
+        answer=RepairAnswer,
+        parameters=(_ENTRY_ID,),
+        body=RepairOrder,
+        refusals=(403, 404, 413, 415),
         for_operators=True,
     ),
     Operation(path="/api/v1/schema", name="get_schema", about="JSON Schema of the answers"),
