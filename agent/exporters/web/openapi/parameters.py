@@ -43,7 +43,7 @@ UNITS = (
     _query("model", "Only units of this model.", _text()),
     _query("firmware", "Only units under this firmware.", _text()),
     _query("curtailment", "Only units that this event curtails.", _text()),
-    _query("simulated", "Only simulated units, or only the others.", _one_of(("true", "false"))),
+    _query("simulated", "Only simulated units, or only the others.", _one_of(("yes", "no"))),
     _query("q", "Words, each anywhere in what is known of a unit.", _text()),
     _query(
         "sort",
