@@ -88,6 +88,7 @@ OPERATIONS: tuple[Operation, ...] = (
     _json("/api/v1/site", "get_site", "The site's figures"),
     _json("/api/v1/units", "list_units", "Units, filtered, in order, page by page", parameters=parameters.UNITS),
     _csv("/api/v1/units.csv", "list_units_csv", "The same as CSV, on one page", parameters=parameters.UNITS),
+    _csv("/units.csv", "list_shown_units_csv", "Units as their page shows them", parameters=parameters.UNITS),
     _json("/api/v1/units/{unit_id}", "get_unit", "One unit in full", parameters=(_UNIT_ID,), refusals=(404,)),
     _json("/api/v1/history", "get_history", "Means over past steps", parameters=parameters.HISTORY, refusals=(404,)),
     _csv("/api/v1/history.csv", "get_history_csv", "The same as CSV", parameters=parameters.HISTORY, refusals=(404,)),
