@@ -7,7 +7,7 @@ from typing import Literal
 from agent import __version__
 from agent.exporters.web.curtailment_api import CurtailmentApi
 from agent.exporters.web.history_api import HistoryAnswer, HistoryQuery, answer_history
-from agent.exporters.web.server import Source
+from agent.exporters.web.source import Source
 from agent.runtime.parts import Parts
 from agent.runtime.setup import Setup
 from agent.runtime.standby import Standby

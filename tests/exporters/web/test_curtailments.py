@@ -20,7 +20,8 @@ from agent.exporters.prometheus.store import Metrics
 from agent.exporters.web import server as web
 from agent.exporters.web.bearer import Token
 from agent.exporters.web.curtailment_api import CHANGE_BURST, PATH, WRONG_TOKEN_BURST, CurtailmentApi
-from agent.exporters.web.curtailment_card import curtailment_card
+from agent.exporters.web.pages.curtailment_card import curtailment_card
+from agent.exporters.web.pages.frame import UTC_ZONE
 from agent.exporters.web.rate_limit import Limiter
 from agent.exporters.web.site_answers import schema
 from agent.site.curtailment.book import CurtailmentBook
@@ -327,7 +328,7 @@ TO_NOTHING, BY_ME = "to 0 % of nameplate</strong>", "declared by &lt;b&gt;me&lt;
         (
             FIGURES,
             [
-                f"<strong>Container &lt;C1&gt; {TO_NOTHING}, since 2025-11-20 21:36 UTC, until stopped; {BY_ME}",
+                f"<strong>Container &lt;C1&gt; {TO_NOTHING}, since 2025-11-20 21:36, until stopped; {BY_ME}",
                 "16 of 20 units asleep; 800.00 TH/s of 4.00 PH/s still hashing",
                 "<strong>Stragglers, 14:</strong> u0, u1, u2, u3, u4, u5, u6, u7, u8, u9, u10, u11 and 2 more",
             ],
@@ -335,7 +336,7 @@ TO_NOTHING, BY_ME = "to 0 % of nameplate</strong>", "declared by &lt;b&gt;me&lt;
         (
             replace(FIGURES, phase=Phase.RESTORING, event=replace(EVENT, end=AT + 600, scope=Scope()), stragglers=()),
             [
-                f"<strong>The whole site {TO_NOTHING}, ended 2025-11-20 21:46 UTC; {BY_ME}",
+                f"<strong>The whole site {TO_NOTHING}, ended 2025-11-20 21:46; {BY_ME}",
                 "16 units still asleep",
             ],
         ),
@@ -343,15 +344,19 @@ TO_NOTHING, BY_ME = "to 0 % of nameplate</strong>", "declared by &lt;b&gt;me&lt;
 )
 def test_the_card_lists_events_with_their_units(figures: EventFigures, lines: list[str]) -> None:
     """The card shows scope, times and units in words; names from outside are never markup."""
-    assert curtailment_card([figures]).count("<li>") == 1
-    assert f"<li>{'<br>'.join(lines)}</li>" in curtailment_card([figures])
+    assert curtailment_card([figures], UTC_ZONE).count("<li>") == 1
+    assert f"<li>{'<br>'.join(lines)}</li>" in curtailment_card([figures], UTC_ZONE)
 
 
 def test_no_card_without_events() -> None:
     """There is no card before an event, or after one from which every unit was restored."""
     over = replace(FIGURES, phase=Phase.ENDED, stragglers=())
-    assert curtailment_card([]) == curtailment_card([replace(FIGURES, phase=Phase.PENDING), over]) == ""
-    assert "Not restored, 1:" in curtailment_card([replace(over, unrestored=("u1",))])
+    assert (
+        curtailment_card([], UTC_ZONE)
+        == curtailment_card([replace(FIGURES, phase=Phase.PENDING), over], UTC_ZONE)
+        == ""
+    )
+    assert "Not restored, 1:" in curtailment_card([replace(over, unrestored=("u1",))], UTC_ZONE)
 
 
 def test_figures_of_events_count_each_unit_once() -> None:

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from web_site import UNITS, get_json, served, source
 
 from agent.exporters.web.discovery_answers import MACHINES_LISTED, discovery_answer
-from agent.exporters.web.discovery_card import MACHINES_NAMED, discovery_card, machine_text
-from agent.exporters.web.page import UTC_ZONE
+from agent.exporters.web.pages.discovery_card import MACHINES_NAMED, discovery_card, machine_text
+from agent.exporters.web.pages.frame import UTC_ZONE
 from agent.exporters.web.site_answers import schema
 from agent.hil.discovery.figures import DiscoveryFigures, Machine, MachineKind
 from agent.site.mismatch import Mismatch

@@ -13,8 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.errors import RefusedError, UnreachableError
-from agent.exporters.web.mismatch_card import UNITS_NAMED
-from agent.exporters.web.page import Shown, render
+from agent.exporters.web.pages.banners import agent_banners
+from agent.exporters.web.pages.frame import UTC_ZONE, Frame
+from agent.exporters.web.pages.mismatch_card import UNITS_NAMED
+from agent.exporters.web.pages.site_page import Shown, render
 from agent.site.lateness import held
 from agent.site.ledger.entries import Place
 from agent.site.mismatch import Mismatch
@@ -22,12 +24,16 @@ from agent.site.status import UnitStatus
 from agent.site.totals import site_figures
 
 VOID_TAGS = {"meta", "link", "img"}
+SHAPES = {"path", "circle"}
 TAGS = {
     *VOID_TAGS,
     *("html", "head", "title", "body", "div", "header", "h1", "h2", "p", "time", "strong", "section", "dl", "dt", "dd"),
     *("small", "svg", "rect", "line", "ul", "li", "span", "table", "thead", "tbody", "tr", "th", "td", "a", "footer"),
-    "nav",
+    *("nav", "main", "script", "defs", "pattern", "g", *SHAPES),
 }
+
+# Relative, without a scheme: a proxy may serve the page under any prefix.
+OWN_ADDRESS = re.compile(r"(\./|#content|[a-z][\w/.%-]*(\?[\w=&%.-]*)?)?")
 
 
 class Parsed(HTMLParser):
@@ -65,22 +71,33 @@ class Parsed(HTMLParser):
         self.words.append(data)
 
     @property
+    def addresses(self) -> list[str]:
+        """Every address that the page links or loads."""
+        return [value or "" for name, value in self.attributes if name in {"href", "src"}]
+
+    @property
     def text(self) -> str:
         """All text, with single spaces."""
         return re.sub(r"\s+", " ", " ".join(self.words))
 
 
-def page(*statuses: UnitStatus, **changes: Any) -> Parsed:
-    """Return the page of these units, ready unless `changes` says otherwise."""
-    shown = Shown(
-        site="nd-1",
-        version="1.2.3",
-        now=AT + 60,
-        figures=site_figures(statuses, AT) if statuses else None,
-        statuses=statuses,
-        unreadiness=None,
-        illness=None,
+def page(
+    *statuses: UnitStatus,
+    site: str = "nd-1",
+    version: str = "1.2.3",
+    zone: ZoneInfo = UTC_ZONE,
+    unreadiness: str | None = None,
+    illness: str | None = None,
+    lateness: str | None = None,
+    **changes: Any,
+) -> Parsed:
+    """Return the page of these units, ready unless the arguments say otherwise."""
+    figures = changes.pop("figures", site_figures(statuses, AT) if statuses else None)
+    banners = agent_banners(
+        has_figures=figures is not None, unreadiness=unreadiness, illness=illness, lateness=lateness
     )
+    frame = Frame(site=site, version=version, now=AT + 60, figures_at=AT, zone=zone, banners=banners)
+    shown = Shown(frame=frame, figures=figures, statuses=statuses, is_late=unreadiness is not None)
     return Parsed(render(replace(shown, **changes)))
 
 
@@ -149,8 +166,8 @@ def test_containers_and_worst_units() -> None:
     first = "Check first: power, then the network cable and the switch."
     assert f"b/2 unreachable: no answer {first} 200.00 TH/s 61 min C2 S21 - 200.00 TH/s" in shown.text
     assert "a underperforming 2.00 TH/s 61 min C1, rack R1, slot 7 S21 198.00 TH/s 200.00 TH/s" in shown.text
-    assert ("href", "/api/v1/units/b%2F2") in shown.attributes
-    assert ("href", "/api/v1/units/ok") not in shown.attributes
+    assert ("href", "api/v1/units/b%2F2") in shown.attributes
+    assert ("href", "api/v1/units/ok") not in shown.attributes
 
 
 def test_before_the_first_round() -> None:
@@ -244,7 +261,7 @@ def test_units_in_the_wrong_row_are_listed() -> None:
     assert "u00 answers as S21 Pro; the ledger says S21 of 200 TH/s u01 answers" in shown.text
     assert "and 3 units more" in shown.text
     assert shown.text.count("answers as S21 Pro") == UNITS_NAMED
-    assert ("href", "/api/v1/units/u00") in shown.attributes
+    assert ("href", "api/v1/units/u00") in shown.attributes
 
 
 def test_nothing_deployed() -> None:
@@ -278,7 +295,7 @@ def test_text_from_outside_is_never_markup(text: str) -> None:
     shown = hostile_page(text)
     assert shown.tags <= TAGS
     assert not [name for name, _ in shown.attributes if name.startswith("on") or name == "style"]
-    assert not [value for name, value in shown.attributes if name in {"href", "src"} and not value.startswith("/")]
+    assert not [value for value in shown.addresses if not OWN_ADDRESS.fullmatch(value)]
     assert shown.words.count(text) >= 3
 
 
@@ -289,9 +306,9 @@ def test_any_text_is_text(text: str) -> None:
 
 
 def test_the_page_needs_nothing_from_elsewhere() -> None:
-    """The page has no script, and everything it loads or links is on its own server."""
+    """Everything that the page loads or links is on its own server, at an address relative to the page."""
     shown = page(at("a", "C1"), silent("b", "C2"))
     assert shown.tags == TAGS
-    assert all(value.startswith("/") for name, value in shown.attributes if name in {"href", "src"} and value)
+    assert all(map(OWN_ADDRESS.fullmatch, shown.addresses))
     assert ("lang", "en") in shown.attributes
     assert ("content", "width=device-width, initial-scale=1") in shown.attributes

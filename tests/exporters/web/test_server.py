@@ -22,6 +22,7 @@ from web_site import UNITS, get_json, served, source
 from agent.errors import AgentError
 from agent.exporters.web import listener
 from agent.exporters.web import server as web
+from agent.exporters.web.asset_files import ASSETS
 from agent.exporters.web.guard import GuardedConnection
 from agent.exporters.web.unit_query import QueryError, parse_query
 from agent.site.lateness import held
@@ -553,7 +554,7 @@ async def test_a_port_that_another_agent_holds_is_named() -> None:
 def test_assets_refer_to_no_other_host() -> None:
     """No asset refers to another host; an XML namespace is a name, not an address."""
     folder = Path(web.__file__).parent / "assets"
-    assert {path.name for path in folder.iterdir()} == set(web.ASSETS)
+    assert {path.name for path in folder.iterdir()} == set(ASSETS)
     for path in folder.iterdir():
         text = path.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")
         assert not re.search(r"https?:|//[a-z]|@import|url\(", text), path.name

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from web_site import UNITS, get_json, served, source
 
+from agent.exporters.web.pages.unread_card import FIELDS_NAMED, FIRMWARES_NAMED, unread_card
 from agent.exporters.web.site_answers import schema
 from agent.exporters.web.unread_answers import unread_answer
-from agent.exporters.web.unread_card import FIELDS_NAMED, FIRMWARES_NAMED, unread_card
 from agent.site.unread import Firmware, FirmwareFields, UnreadFigures, UnreadName
 from agent.unit.unread import UnreadField
 

@@ -19,7 +19,7 @@ def unread_card(figures: UnreadFigures) -> str:
     rest = f'<p class="soft">and {more:,} more firmwares</p>' if more > 0 else ""
     return (
         f'<section class="card"><h2>Fields nobody reads: {figures.names:,}</h2><ul class="events">{listed}</ul>{rest}'
-        '<p class="scale">of new firmware, mostly; examples are in <a href="/api/v1/unread">/api/v1/unread</a></p>'
+        '<p class="scale">of new firmware, mostly; examples are in <a href="api/v1/unread">/api/v1/unread</a></p>'
         "</section>"
     )
 

@@ -1,0 +1,126 @@
+"""Banners: what a reader must know before any figure below, most severe first."""
+
+from collections.abc import Collection, Iterable
+from enum import IntEnum
+from html import escape
+from typing import NamedTuple
+
+from agent.site.status import UnitStatus
+from agent.text.losses import units_text
+
+
+class BannerKind(IntEnum):
+    """The closed list of banners, most severe first; pages show them in this order."""
+
+    AGENT_UNHEALTHY = 0
+    FIGURES_OUT_OF_DATE = 1
+    CONTAINER_DARK = 2
+    AGENT_LATE = 3
+    HISTORY_STALE = 4
+    STANDBY = 5
+    SIMULATED = 6
+
+
+ALARMS = frozenset(
+    {
+        BannerKind.AGENT_UNHEALTHY,
+        BannerKind.FIGURES_OUT_OF_DATE,
+        BannerKind.CONTAINER_DARK,
+        BannerKind.HISTORY_STALE,
+    }
+)
+"""Banners that are announced at once; the others are notices."""
+
+
+class Banner(NamedTuple):
+    """One banner.
+
+    Attributes:
+        kind: Its place among the banners, and whether it is an alarm.
+        title: What is the matter, without a full stop.
+        text: The details, as plain text.
+        link: An address relative to the site's pages, and its words; None without a link.
+    """
+
+    kind: BannerKind
+    title: str
+    text: str
+    link: tuple[str, str] | None = None
+
+
+def banner_list(banners: Iterable[Banner], root: str) -> str:
+    """Return banners as HTML, most severe first.
+
+    Args:
+        banners: The banners.
+        root: Relative address of the site's pages, as in `Frame.root`.
+    """
+    return "".join(_drawn(banner, root) for banner in sorted(banners, key=lambda banner: banner.kind))
+
+
+def _drawn(banner: Banner, root: str) -> str:
+    alarm = ' alarm" role="alert' if banner.kind in ALARMS else ""
+    link = ""
+    if banner.link is not None:
+        address, words = banner.link
+        link = f' <a href="{escape(root + address)}">{escape(words)}</a>'
+    text = escape(banner.text)
+    ended = text if text.endswith(".") else f"{text}."
+    return f'<p class="banner{alarm}"><strong>{escape(banner.title)}:</strong> {ended}{link}</p>'
+
+
+def agent_banners(
+    *,
+    has_figures: bool,
+    illness: str | None = None,
+    standby: str | None = None,
+    unreadiness: str | None = None,
+    lateness: str | None = None,
+    history_trouble: str | None = None,
+) -> tuple[Banner, ...]:
+    """Return the banners about the agent itself, which every page shows.
+
+    Args:
+        has_figures: True once every unit was polled.
+        illness: Why the agent is unhealthy; None if it is healthy.
+        standby: The agent's part as a standby, in words; None if it is none.
+        unreadiness: Why the figures are incomplete or out of date; None if they are neither.
+        lateness: How many units the agent did not look at in time, in words; None if it looked at all.
+        history_trouble: Why history is not being written; None while it is, or if none is kept.
+    """
+    shown = []
+    if illness is not None:
+        shown.append(Banner(BannerKind.AGENT_UNHEALTHY, "The agent is unhealthy", illness))
+    if standby is not None:
+        shown.append(Banner(BannerKind.STANDBY, "Standby", standby))
+    if unreadiness is not None and unreadiness not in (standby or ""):
+        title = "These figures are out of date" if has_figures else "Not ready"
+        shown.append(Banner(BannerKind.FIGURES_OUT_OF_DATE, title, unreadiness))
+    if has_figures and lateness is not None and lateness not in (unreadiness or ""):
+        shown.append(Banner(BannerKind.AGENT_LATE, "This agent is late", lateness))
+    if history_trouble is not None:
+        shown.append(Banner(BannerKind.HISTORY_STALE, "History is not being written", history_trouble))
+    return tuple(shown)
+
+
+def simulated_banners(statuses: Collection[UnitStatus], *, counts_simulated: bool) -> tuple[Banner, ...]:
+    """Return the banner of a site with simulated units; none without any.
+
+    Args:
+        statuses: Status of every deployed unit.
+        counts_simulated: True if the figures include simulated units.
+    """
+    simulated = sum(status.entry.is_simulated for status in statuses)
+    if not simulated:
+        return ()
+    are = "is" if simulated == 1 else "are"
+    fate = (
+        "counted like real machines. These are not the figures of a real site."
+        if counts_simulated
+        else "excluded from all figures."
+    )
+    text = (
+        f"{simulated:,} of {units_text(len(statuses))} {are} simulated and {fate} Simulated by the ledger, or by a"
+        " loopback address or serial number unless ledger.detect_simulated is false."
+    )
+    return (Banner(BannerKind.SIMULATED, "Simulated", text),)
