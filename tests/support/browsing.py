@@ -10,7 +10,7 @@ from axe_playwright_python.async_playwright import Axe
 from patience import PATIENT_S
 from playwright.async_api import Browser, Page, Playwright, Request
 
-from agent.exporters.web.server import Source
+from agent.exporters.web.source import Source
 
 CHROMIUM = "/usr/bin/chromium"
 # As root there is no sandbox. No other machine can be reached, whatever a page or the browser itself asks for.
