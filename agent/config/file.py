@@ -30,6 +30,7 @@ from agent.config.sections import (
     MqttSection,
     PollSection,
     PowerSection,
+    RepairsSection,
     Section,
     ShardSection,
     SiteSection,
@@ -57,6 +58,7 @@ class Config(Section):
     api: ApiSection = ApiSection()
     curtailment: Annotated[tuple[CurtailmentSection, ...], Strict(strict=False)] = ()
     history: HistorySection = HistorySection()
+    repairs: RepairsSection = RepairsSection()
     snapshot: SnapshotSection = SnapshotSection()
     identity: IdentitySection = IdentitySection()
     discovery: DiscoverySection = DiscoverySection()

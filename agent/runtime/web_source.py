@@ -7,6 +7,7 @@ from typing import Literal
 from agent import __version__
 from agent.exporters.web.curtailment_api import CurtailmentApi
 from agent.exporters.web.history_api import HistoryAnswer, HistoryQuery, answer_history
+from agent.exporters.web.repair_api import RepairApi
 from agent.exporters.web.source import Source
 from agent.runtime.parts import Parts
 from agent.runtime.setup import Setup
@@ -41,6 +42,15 @@ def web_source(setup: Callable[[], Setup], parts: Parts, standby: Standby | None
         return rounds.figures if rounds.is_whole else None
 
     config = setup().config
+    curtailments = CurtailmentApi(
+        config.site.name,
+        parts.book,
+        token=lambda: setup().token,
+        units=lambda: counting.counted(tracker.statuses()),
+        wall=time.time,
+        clock=time.monotonic,
+        passive=lambda: None if standby is None else standby.refusal(),
+    )
     return Source(
         name=config.title,
         version=__version__,
@@ -69,13 +79,15 @@ def web_source(setup: Callable[[], Setup], parts: Parts, standby: Standby | None
         ledger_digest=lambda: setup().ledger.digest,
         role=lambda: "primary" if standby is None else "active" if standby.lease.is_active else "standby",
         standby=lambda: None if standby is None else standby.words,
-        curtailments=CurtailmentApi(
+        curtailments=curtailments,
+        repairs=RepairApi(
             config.site.name,
-            parts.book,
-            token=lambda: setup().token,
-            units=lambda: counting.counted(tracker.statuses()),
+            entries=parts.repairs.entries,
+            unlisted=lambda: parts.repairs.unlisted,
+            annotate=parts.repairs.annotate,
+            unit=tracker.status,
+            refusal=curtailments.change_refusal,
             wall=time.time,
-            clock=time.monotonic,
-            passive=lambda: None if standby is None else standby.refusal(),
+            zone=lambda: setup().config.site.zone,
         ),
     )

@@ -97,6 +97,10 @@ class CurtailmentApi:
         """Return all declared events with their figures now."""
         return event_figures(self._book.curtailments, self._units(), self._wall())
 
+    def change_refusal(self, request: web.Request) -> web.Response | None:
+        """Return the answer that turns away a caller who may not change anything; None for one who may."""
+        return self._refusal(request, is_change=True)
+
     async def _list(self, request: web.Request) -> web.Response:
         refusal = self._refusal(request)
         if refusal is not None:

@@ -21,7 +21,7 @@ class Link(NamedTuple):
     words: str
 
 
-NAVIGATION = (Link("", "Site"),)
+NAVIGATION = (Link("", "Site"), Link("racks", "Racks"), Link("repairs", "Repairs"), Link("wall", "Wall"))
 """The pages of a site, in the order of the navigation."""
 
 DATA = (
@@ -30,6 +30,7 @@ DATA = (
     Link("api/v1/site", "site as JSON"),
     Link("api/v1/units?sort=-shortfall", "units as JSON"),
     Link("api/v1/history", "history as JSON"),
+    Link("api/v1/repairs", "repairs as JSON"),
     Link("api/v1/discovery", "discovery as JSON"),
     Link("api/v1/unread", "unread fields as JSON"),
     Link("api/v1/schema", "JSON Schema"),
