@@ -26,10 +26,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 from agent_pages import PageAddress, pages_at, pages_of
 from bench_farm import asked, simulated_site, verdict
 from bench_hour import agent_process, counters, wait_until_served
-from exporter_cases import AT
 from loop_cost import LoopCost
-from page_conditions import many_units
-from web_site import source
+from page_conditions import many_units, source_of_many
 
 from agent.exporters.web import server as web
 from agent.runtime import garbage
@@ -96,7 +94,7 @@ def main() -> None:
 async def show_pages(units: int) -> None:
     """Print the cost of each page of a site of so many units."""
     statuses = many_units(units)
-    shown = source(statuses, wall=lambda: AT + 4.0)
+    shown = source_of_many(statuses)
     garbage.settle()
     print(f"{units:,} units, medians of {ROUNDS}")
     print(f"{'page':12}{'kB':>9}{'packed':>9}{'loop ms':>9}{'longest':>9}{'thread ms':>11}{'took ms':>9}")
@@ -191,7 +189,7 @@ def wait_until_ready(agent: subprocess.Popen[bytes], port: int) -> None:
 def served_pages(port: int) -> list[PageAddress]:
     """Return the pages of a running agent, with that of its unit of the largest loss."""
     units = json.loads(asked(port, "GET", "/api/v1/units?sort=-shortfall&limit=1"))["units"]
-    return pages_at(units[0]["unit_id"] if units else None)
+    return pages_at(units[0]["unit_id"], units[0]["container"])
 
 
 def spent(pid: int, port: int, seconds: float, paths: list[str], viewers: int, refresh_s: float) -> Span:

@@ -58,7 +58,7 @@ async def test_a_canary_is_noticed(browser: Browser, condition: Serve) -> None:
         await visit.go()
         await visit.page.evaluate("canary('called')")
         await visit.page.evaluate("text => { document.body.insertAdjacentHTML('beforeend', text) }", PAYLOADS[1])
-        await visit.page.wait_for_function("document.querySelector('.canary').complete")
+        await visit.until("document.querySelector('.canary').complete")
         assert len(await visit.page.evaluate(TAKEN)) == 1
         assert visit.deeds.canaries == ["canary ('called',)"]
         assert any("script-src" in report for report in visit.deeds.violations), visit.deeds.violations

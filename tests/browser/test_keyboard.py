@@ -17,10 +17,13 @@ INTERACTIVE = """() => {
   window.stops = [...document.querySelectorAll(wanted)].filter(shown);
   window.seen = [];
   document.addEventListener("focusin", event => {
-    const style = getComputedStyle(event.target), box = event.target.getBoundingClientRect();
+    // A shape of a drawing shows the focus by its own border.
+    const shape = event.target.querySelector(":scope > path"), box = event.target.getBoundingClientRect();
+    const style = getComputedStyle(event.target), drawn = shape && getComputedStyle(shape);
+    const around = style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2;
     seen.push({
       at: stops.indexOf(event.target),
-      outlined: style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2,
+      outlined: around || Boolean(drawn && drawn.stroke !== "none" && parseFloat(drawn.strokeWidth) >= 3),
       inside: box.bottom > 0 && box.top < innerHeight,
       what: event.target.outerHTML.slice(0, 100),
     });

@@ -11,6 +11,8 @@ from browsing import Serve
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
+HEALTH = ("/healthz", "/readyz", "/-/healthy", "/-/ready")
+"""Addresses that answer 503 while the agent is not well."""
 MOST_ADDRESSES = 400
 MOST_OF_A_SHAPE = 6
 """Of addresses that differ in a unit's id or a parameter's value, so many are followed."""
@@ -57,7 +59,7 @@ async def test_every_link_answers(condition: Serve, name: str) -> None:
             address = left.pop()
             async with client.get(address) as answer:
                 text = await answer.text()
-                assert answer.status in ({200, 503} if address.endswith(("/readyz", "/ready")) else {200}), address
+                assert answer.status in ({200, 503} if address.endswith(HEALTH) else {200}), address
                 if answer.content_type != "text/html":
                     continue
             linked = Linked(text)

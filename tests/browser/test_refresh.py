@@ -37,7 +37,7 @@ class Open:
         before = await self.page.evaluate(AS_OF)
         self.site.look(self.site.now + 30.0)
         await self.page.clock.run_for(REFRESH_MS)
-        await self.page.wait_for_function(f"{AS_OF} !== {before!r}")
+        await self.visit.until(f"{AS_OF} !== {before!r}")
 
     async def stop(self) -> None:
         """Stop the agent's server."""

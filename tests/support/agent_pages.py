@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from typing import NamedTuple
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from agent.site.status import UnitStatus
 
@@ -26,14 +26,21 @@ class PageAddress(NamedTuple):
 
 
 def pages_of(statuses: Iterable[UnitStatus]) -> list[PageAddress]:
-    """Return the pages of a site, with that of its unit of the largest loss, if it has units."""
+    """Return the pages of a site; of containers and units those with the largest loss, if there are any."""
     worst = max(statuses, key=lambda one: (one.shortfall_hs, one.entry.unit_id), default=None)
-    return pages_at(None if worst is None else worst.entry.unit_id)
+    return pages_at(*(None, "") if worst is None else (worst.entry.unit_id, worst.entry.place.container))
 
 
-def pages_at(unit_id: str | None) -> list[PageAddress]:
-    """Return the pages of a site, and that of one unit."""
-    pages = [PageAddress("site", "")]
-    if unit_id is not None:
-        pages.append(PageAddress("unit", f"api/v1/units/{quote(unit_id, safe='')}"))
+def pages_at(unit_id: str | None, container: str) -> list[PageAddress]:
+    """Return the pages of a site, with those of one unit and of one container."""
+    pages = [
+        PageAddress("site", ""),
+        PageAddress("racks", "racks", MOST_BYTES_OF_MAP),
+        PageAddress("heat", "racks?fill=heat", MOST_BYTES_OF_MAP),
+        PageAddress("repairs", "repairs"),
+        PageAddress("repairs-by-loss", "repairs?sort=loss"),
+        PageAddress("wall", "wall"),
+    ]
+    if container:
+        pages.insert(3, PageAddress("container", f"racks?{urlencode({'container': container})}"))
     return pages

@@ -1,5 +1,6 @@
 """A real browser over pages of the agent: what it requests, says and runs is written down."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
@@ -86,6 +87,12 @@ class Visit:
         """Give the window another size and theme."""
         await self.page.set_viewport_size({"width": size[0], "height": size[1]})
         await self.page.emulate_media(color_scheme=theme)
+
+    async def until(self, expression: str) -> None:
+        """Wait until an expression is true in the page; the page's own policy forbids the browser's way to wait."""
+        async with asyncio.timeout(PATIENT_S):
+            while not await self.page.evaluate(expression):  # noqa: ASYNC110 - the page publishes no event for it.
+                await asyncio.sleep(0.02)
 
     async def grave_findings(self) -> list[str]:
         """Return what axe finds to be serious or critical, one line an element."""

@@ -8,12 +8,13 @@ from dataclasses import replace
 from itertools import count, cycle
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 from discovery_cases import figures as look_figures
 from discovery_cases import seen
-from declared_events import api_over
 from exporter_cases import AT, S21, board, entry, reading, status
+from page_apis import curtailments_over, repairs_over
 from web_site import source
 
 from agent.errors import MalformedReplyError
@@ -23,6 +24,8 @@ from agent.site.curtailment.events import Event, Scope
 from agent.site.ledger.entries import Place
 from agent.site.mismatch import BinSource, Mismatch, ReportedBin
 from agent.site.reasons import Finding
+from agent.site.repairs.entries import MAX_NOTE, RepairEntry, Said
+from agent.site.repairs.symptoms import Symptom
 from agent.site.status import UnitStatus
 from agent.site.unread import Firmware, FirmwareFields, UnreadFigures, UnreadName
 from agent.unit.reading import Identity, Mode, PoolReading
@@ -62,6 +65,8 @@ def hostile_source(folder: Path, **changes: Any) -> web.Source:
     """Return a source whose every text is hostile, ready unless `changes` says otherwise."""
     text = texts()
     statuses = [_unit(number, text) for number in range(HOSTILE_UNITS)]
+    by_id = {one.entry.unit_id: one for one in statuses}
+    entries = [_repair(number, one, text) for number, one in enumerate(statuses)]
     shown: dict[str, Any] = {
         "name": next(text),
         "lateness": lambda: PAYLOADS[1],
@@ -71,7 +76,8 @@ def hostile_source(folder: Path, **changes: Any) -> web.Source:
         "standby": lambda: PAYLOADS[7],
         "discovery": lambda: look_figures(*(_machine(number, texts()) for number in range(12))),
         "unread": lambda: _unread(texts()),
-        "curtailments": api_over(folder, [_event(text) for _ in range(6)], lambda: statuses, lambda: AT),
+        "repairs": repairs_over(lambda: entries, by_id.get, lambda: AT, ZoneInfo("UTC")),
+        "curtailments": curtailments_over(folder, [_event(text) for _ in range(6)], lambda: statuses, lambda: AT),
     }
     return source(statuses, **shown | changes)
 
@@ -114,6 +120,23 @@ def _with_words(shown: UnitStatus, text: Iterator[str]) -> UnitStatus:
 def _event(text: Iterator[str]) -> Event:
     scope = Scope(container="C1", unit=next(text))
     return Event(id=next(text), start=AT - 60.0, end=None, target_ratio=0.0, scope=scope, source=next(text))
+
+
+def _repair(number: int, shown: UnitStatus, text: Iterator[str]) -> RepairEntry:
+    symptoms = tuple(Symptom)
+    return RepairEntry(
+        id=number + 1,
+        symptom=symptoms[number % len(symptoms)],
+        unit_id=shown.entry.unit_id,
+        place=shown.entry.place,
+        words=next(text),
+        since=AT - 600.0,
+        opened_at=AT - 300.0,
+        lost_hashes=1e18,
+        before=number % 3,
+        note=Said(next(text)[:LABEL_CHARACTERS], AT, next(text)[:MAX_NOTE]),
+        seen=Said(next(text)[:LABEL_CHARACTERS], AT),
+    )
 
 
 def _machine(number: int, text: Iterator[str]) -> Machine:

@@ -1,11 +1,12 @@
 """Sites in the conditions in which people look at the pages, each as the source of a web server."""
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from exporter_cases import AT, board, entry, reading, status
 from hostile_site import hostile_source
+from page_apis import repairs_over, walk_list_of
 from simulated_site import FAULT_AFTER_S, HOUR_S, START, ZONE, SimulatedSite
 from web_site import source
 
@@ -97,12 +98,25 @@ def late(folder: Path) -> web.Source:
 
 def empty(_: Path) -> web.Source:
     """Return a site without units."""
-    return source(())
+    return source((), repairs=repairs_over(list, lambda _: None, lambda: AT, ZONE))
 
 
 def many(_: Path) -> web.Source:
     """Return a site of 20,000 units in 50 containers, of which 3 % lack something."""
-    return source(many_units(MANY), wall=lambda: AT + 4.0, zone=lambda: ZONE, seen_from=lambda: AT - HOUR_S)
+    return source_of_many(many_units(MANY))
+
+
+def source_of_many(statuses: Sequence[UnitStatus]) -> web.Source:
+    """Return a source over statuses of `many_units`."""
+    by_id = {one.entry.unit_id: one for one in statuses}
+    entries = walk_list_of(statuses, AT)
+    return source(
+        statuses,
+        wall=lambda: AT + 4.0,
+        zone=lambda: ZONE,
+        seen_from=lambda: AT - HOUR_S,
+        repairs=repairs_over(lambda: entries, by_id.get, lambda: AT, ZONE),
+    )
 
 
 def many_units(units: int) -> list[UnitStatus]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from declared_events import api_over
+from page_apis import SITE, Walk, curtailments_over, repairs_over
 from polled_farm import Polled
 
 from agent.exporters.prometheus.store import Metrics
@@ -43,6 +43,7 @@ class SimulatedSite:
     Attributes:
         farm: The farm.
         polled: Its units under the agent's tracker.
+        walk: The walk list.
         now: Simulated Unix time, s.
     """
 
@@ -66,6 +67,7 @@ class SimulatedSite:
         self.polled = Polled(self.farm.units, at=START, slow_every=1, farm=self.farm, reader=registry.CHOOSING)
         self.events = tuple(events)
         self.polled.tracker.curtailments = Curtailments(events=self.events)
+        self.walk = Walk()
         self.now = START
         for after_s in looks_at:
             self.look(START + after_s)
@@ -74,6 +76,7 @@ class SimulatedSite:
         """Poll every unit at simulated Unix time `at`."""
         self.farm.clock.set(at)
         self.polled.sweep(at)
+        self.walk.look(self.polled.tracker.statuses(), at)
         self.now = at
 
     @property
@@ -84,9 +87,9 @@ class SimulatedSite:
     def source(self, folder: Path, **changes: Any) -> web.Source:
         """Return a source over the site as it is at each request, ready unless `changes` says otherwise."""
         tracker = self.polled.tracker
-        metrics = Metrics("north-1", version="1.2.3", clock=lambda: 0.0)
+        metrics = Metrics(SITE, version="1.2.3", clock=lambda: 0.0)
         made = web.Source(
-            name="north-1",
+            name=SITE,
             version="1.2.3",
             scrape=metrics.scrape,
             site=lambda: self.figures,
@@ -97,6 +100,7 @@ class SimulatedSite:
             wall=lambda: self.now + 4.0,
             seen_from=lambda: START,
             zone=lambda: ZONE,
-            curtailments=api_over(folder, self.events, tracker.statuses, lambda: self.now),
+            curtailments=curtailments_over(folder, self.events, tracker.statuses, lambda: self.now),
+            repairs=repairs_over(self.walk.book.entries, tracker.status, lambda: self.now, ZONE),
         )
         return replace(made, **changes)
