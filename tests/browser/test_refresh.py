@@ -96,15 +96,18 @@ async def test_selected_text_stays(browser: Browser, tmp_path: Path) -> None:
         await here.refresh()
 
 
-async def test_a_page_whose_agent_is_gone_says_so_and_how_old_it_is(browser: Browser, tmp_path: Path) -> None:
+@pytest.mark.parametrize("path", ["", "wall"])
+async def test_a_page_whose_agent_is_gone_says_so_and_how_old_it_is(
+    browser: Browser, tmp_path: Path, path: str
+) -> None:
     """Without its agent the page keeps its figures under an alarm with their age, which goes on growing."""
-    async with opened(browser, tmp_path) as here:
-        figures = await here.page.inner_text("main")
+    async with opened(browser, tmp_path, path) as here:
+        figures = await here.page.inner_text("main .ratio")
         await here.stop()
         alarm = here.page.locator("[role=alert]:has-text('could not refresh')")
         await here.page.clock.run_for(REFRESH_MS + 1000)
         await alarm.wait_for(state="visible")
-        assert await here.page.inner_text("main") == figures
+        assert await here.page.inner_text("main .ratio") == figures
         await here.page.clock.run_for(180_000)
         assert " 3 min old" in await alarm.inner_text()
 

@@ -18,11 +18,13 @@ class PageAddress(NamedTuple):
         name: Its name in tests and benchmarks.
         path: Its address.
         most_bytes: Most bytes that it may have, compressed.
+        is_variant: True for another order or fill of a page, with the same parts.
     """
 
     name: str
     path: str
     most_bytes: int = MOST_BYTES
+    is_variant: bool = False
 
 
 def pages_of(statuses: Iterable[UnitStatus]) -> list[PageAddress]:
@@ -36,9 +38,9 @@ def pages_at(unit_id: str | None, container: str) -> list[PageAddress]:
     pages = [
         PageAddress("site", ""),
         PageAddress("racks", "racks", MOST_BYTES_OF_MAP),
-        PageAddress("heat", "racks?fill=heat", MOST_BYTES_OF_MAP),
+        PageAddress("heat", "racks?fill=heat", MOST_BYTES_OF_MAP, is_variant=True),
         PageAddress("repairs", "repairs"),
-        PageAddress("repairs-by-loss", "repairs?sort=loss"),
+        PageAddress("repairs-by-loss", "repairs?sort=loss", is_variant=True),
         PageAddress("wall", "wall"),
     ]
     if container:

@@ -169,5 +169,3 @@ CONDITIONS: Mapping[str, Callable[[Path], web.Source]] = {
     "many": many,
     "hostile": hostile_source,
 }
-
-
